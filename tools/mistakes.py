@@ -1184,8 +1184,8 @@ MISTAKES = (
         "a command that is cut where another one ends",
         f"{_UNIT}/answers/test_codec.py::test_text_keeps_its_steps_and_is_readable_without_them",
         f"{_CODE}/answers/codec.py",
-        "sorted(places, key=len, reverse=True)",
-        "sorted(places, key=len)",
+        "sorted(placeholders, key=len, reverse=True)",
+        "sorted(placeholders, key=len)",
     ),
     Mistake(
         "a command in a sentence that is another machine's",

@@ -171,7 +171,7 @@ class _Reader:
         self.check(
             not defect,
             f"SYNC_URL {defect}. Copy the Synchronization Request Receiving Address from the sync task's details in the"
-            f" OMS console; it example like {SYNC_URL_EXAMPLE}",
+            f" OMS console; it looks like {SYNC_URL_EXAMPLE}",
         )
         return SyncTask(url, match["task"] if match else "")
 
@@ -265,7 +265,7 @@ class _Reader:
         # The value is not shown, because it is a secret.
         self.check(
             not url or not problem,
-            f"ALERT_WEBHOOK {problem}. Copy the robot's address again; it example like"
+            f"ALERT_WEBHOOK {problem}. Copy the robot's address again; it looks like"
             " https://oapi.dingtalk.com/robot/send?access_token=<token>. Or remove it",
         )
         return url

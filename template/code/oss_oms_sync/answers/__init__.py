@@ -1,1 +1,4 @@
-"""Types of the jobs' answers and stored objects; their fields define the JSON. Imports only the standard library."""
+"""Types of the jobs' answers and of stored objects, whose fields define the JSON.
+
+The modules import only the standard library and each other.
+"""

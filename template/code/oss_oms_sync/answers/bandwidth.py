@@ -1,7 +1,8 @@
-"""Bandwidth limits of a task group by the time of day, and the measured progress of a limited group.
+"""Bandwidth limits of a task group by the time of day, and the measured progress of a group under such limits.
 
 Source: support.huaweicloud.com/api-oms, CreateTaskGroup and UpdateTaskGroup: at most five windows, which neither
-overlap nor cross midnight. OMS documents no time zone; the project assumes China's, and checks it by the progress.
+overlap nor cross midnight. OMS documents no time zone; the project assumes China's, and checks this assumption by the
+progress.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ MINUTES_PER_DAY = 24 * 60
 
 @dataclass(frozen=True, order=True)
 class Window:
-    """A limit in bytes a second from `start` until `end`, times of the day such as 08:00; `end` is excluded."""
+    """A limit in bytes per second from `start` until `end`, times of the day such as "08:00"; `end` is excluded."""
 
     start: str
     end: str
@@ -26,8 +27,8 @@ class Window:
 
     @property
     def minutes(self) -> range:
-        """The minutes of the day, from 0."""
-        return range(_minute(self.start), _minute(self.end))
+        """The minutes of the day at which the limit applies, counted from midnight."""
+        return range(_parse_minute(self.start), _parse_minute(self.end))
 
 
 # Full speed from 0 to 8 o'clock, when traffic out of OSS costs half in mainland China.
@@ -36,7 +37,11 @@ NIGHTS = (Window("08:00", "23:59", MIN_BANDWIDTH),)
 
 @dataclass(frozen=True)
 class CopySpeed:
-    """Speed of a group under unchanged `windows`: times in seconds since 1970, with the bytes copied until then."""
+    """The progress of a task group while its bandwidth windows did not change.
+
+    `group` is the group's id. Each of the `samples` is a time in seconds since 1970, and the number of bytes copied
+    until then.
+    """
 
     group: str
     windows: Sequence[Window]
@@ -44,9 +49,10 @@ class CopySpeed:
 
 
 def limits_by_minute(windows: Sequence[Window], hours_late: int = 0) -> list[float]:
-    """Return the limit of each minute of a day in China, infinite outside the windows.
+    """Return the limit in each minute of a day in China's time zone, which is infinite outside the windows.
 
-    `hours_late`: delay of the windows against China's time, if OMS reads them in another time zone.
+    `hours_late` is the number of hours by which OMS applies the windows later than China's time says, because it reads
+    them in another time zone.
     """
     limits = [math.inf] * MINUTES_PER_DAY
     for window in windows:
@@ -56,25 +62,27 @@ def limits_by_minute(windows: Sequence[Window], hours_late: int = 0) -> list[flo
 
 
 def shift_windows(windows: Sequence[Window], hours: int) -> list[Window]:
-    """Shift the windows by `hours`.
+    """Return the windows `hours` later.
 
-    A window that then crosses midnight is split; the minute before midnight stays without a limit.
+    A window that would then cross midnight is split; the minute before midnight stays without a limit, because OMS does
+    not accept 24:00.
     """
     result: list[Window] = []
     for window in windows:
-        start, end = ((_minute(time) + 60 * hours) % MINUTES_PER_DAY for time in (window.start, window.end))
-        # OMS does not accept 24:00, so the minute before midnight has no limit.
+        start, end = ((_parse_minute(time) + 60 * hours) % MINUTES_PER_DAY for time in (window.start, window.end))
         parts = [(start, end)] if start < end else [(0, end), (start, MINUTES_PER_DAY - 1)]
         result += (
-            Window(_clock(begin), _clock(until), window.max_bandwidth) for begin, until in parts if begin < until
+            Window(_format_minute(begin), _format_minute(until), window.max_bandwidth)
+            for begin, until in parts
+            if begin < until
         )
     return sorted(result)
 
 
-def _minute(time: str) -> int:
+def _parse_minute(time: str) -> int:
     hours, minutes = time.split(":")
     return 60 * int(hours) + int(minutes)
 
 
-def _clock(minute: int) -> str:
+def _format_minute(minute: int) -> str:
     return f"{minute // 60:02}:{minute % 60:02}"

@@ -1,7 +1,7 @@
-"""The certificate as a document: the facts of a cutover, and the conclusions from them.
+"""The document of a certificate: the facts of a cutover, and the conclusions from them.
 
-Facts contain no sentences: `rules/` derives the findings, the verdict and all sentences from them, and readers of the
-document do the same. Times are in the format of records.
+Facts contain no sentences: `rules/` derives the findings, the verdict and all sentences from the facts, and so does
+every program that reads the document. Times are in the format of records.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ COMPARISON_FIELDS = ("source", "destination", "last_written", "classes", "folder
 
 
 class CutoverVerdict(Enum):
-    """Verdicts of a certificate; the values are their names in the document."""
+    """Verdicts of a certificate; each value is the verdict's name in the document."""
 
     GO = "GO"
     NO_GO = "NO-GO"
@@ -51,7 +51,7 @@ class CutoverVerdict(Enum):
 
 @dataclass(frozen=True)
 class CodeVersion:
-    """Version and hash of the code that made the certificate."""
+    """The version and the hash of the code that made the certificate."""
 
     version: str
     code_sha256: str
@@ -59,7 +59,7 @@ class CodeVersion:
 
 @dataclass(frozen=True)
 class CertifiedScope:
-    """Scope of the project: prefix and suffix of its keys."""
+    """The prefix and the suffix of the keys that the project synchronizes."""
 
     prefix: str
     suffix: str
@@ -67,9 +67,10 @@ class CertifiedScope:
 
 @dataclass(frozen=True)
 class ClosedMark(Mark):
-    """The mark of the closed project, with the time at which the project was last opened before.
+    """The mark in the log bucket that closes the project.
 
-    `written` is the time of the mark by OSS's clock.
+    `written` is the time at which the mark was stored, by OSS's clock; `opened` is the time at which the project was
+    last opened before.
     """
 
     opened: str
@@ -78,13 +79,14 @@ class ClosedMark(Mark):
 
 @dataclass(frozen=True)
 class RemainingOmsWork:
-    """The remaining work of OMS at the time of the certificate.
+    """The work that OMS still had to do when the certificate was made.
 
-    `left`: number of objects that OMS accepted and has not finished; None if OMS does not report it, or reports it only
-    by the hour. `may_finish`: OMS may still finish them. `busy`: the last time at which OMS accepted or finished an
-    object, by its counts or our records; None without such an object. `accepted`: number of objects that OMS counted
-    from an hour before the mark on. `recorded`: number of our records of the same time; None while they are being
-    counted. `largest`: size of the largest object in bytes.
+    `left` is the number of objects that OMS accepted and has not finished; it is None if OMS does not report the
+    number, or reports it only by the hour. `may_finish` is True if OMS may still finish these objects. `busy` is the
+    last time at which OMS accepted or finished an object, by its counts or by this project's records, or None if it did
+    neither. `accepted` is the number of objects that OMS counted as accepted since an hour before the close, and
+    `recorded` the number of this project's records since then, or None until they are counted. `largest` is the size of
+    the largest object in bytes.
     """
 
     left: int | None
@@ -97,9 +99,9 @@ class RemainingOmsWork:
 
 @dataclass(frozen=True)
 class CertifiedMigration:
-    """An unfinished migration of the existing objects: its begin, empty if unknown, and its progress as OMS reports it.
+    """An unfinished migration of the existing objects.
 
-    `group` is None if OMS does not report it.
+    `begun` is the time of its begin, or empty if unknown. `group` is its progress, or None if OMS does not report it.
     """
 
     begun: str
@@ -108,7 +110,7 @@ class CertifiedMigration:
 
 @dataclass(frozen=True)
 class OmsQueryFailure:
-    """The failure that OMS returned instead of the sync task: the name of its reason, and the HTTP status."""
+    """The failure that OMS returned instead of the sync task: the name of the reason, and the HTTP status."""
 
     reason: str
     status: int | None
@@ -116,7 +118,7 @@ class OmsQueryFailure:
 
 @dataclass(frozen=True)
 class CloudClocks:
-    """Seconds between the function's clock and each cloud's; None if the cloud does not report its time."""
+    """Seconds by which each cloud's clock differs from the function's; None if the cloud did not report its time."""
 
     oms: int | None
     oss: int | None
@@ -125,7 +127,11 @@ class CloudClocks:
 
 @dataclass(frozen=True)
 class CertifiedPass:
-    """A finished pass, with the digests of both buckets."""
+    """A finished pass over the buckets.
+
+    `state` is the digest of the objects in the source bucket, and `twin` that of the objects in OBS; two passes with
+    the same digests listed the same objects.
+    """
 
     pass_: str
     started: str
@@ -137,13 +143,13 @@ class CertifiedPass:
 
 @dataclass(frozen=True)
 class CertifiedComparison(CertifiedPass):
-    """The comparison behind the verdict: its counts, and the facts that its remedies depend on.
+    """The comparison on which the verdict rests, with the facts that decide its remedies.
 
-    `amended`: the time of the last recheck. `source_listed`, `destination_listed`: totals of all listed objects;
-    `walked`: number of source objects that the pass counted on its way; `classified`: number of objects that it put
-    into classes, before rechecks. `no_right_in_oss`, `no_right_in_obs`: number of objects that could not be read
-    because a permission is missing. `begins`, `earlier`, `migrate` and others: see `Attempts` in rules/remedy.py;
-    `migrate` is the option of the next step.
+    `amended` is the time of the last recheck. `source_listed` and `destination_listed` count all listed objects,
+    `walked` is the number of source objects that the pass counted, and `classified` the number of objects that it put
+    into classes, before rechecks. `no_right_in_oss` and `no_right_in_obs` are the numbers of objects that could not be
+    read because a permission is missing. `migrate` is the option of `ops.py migrate` in the next step. For the other
+    fields, see `Attempts` in rules/remedy.py.
     """
 
     amended: str | None
@@ -165,9 +171,9 @@ class CertifiedComparison(CertifiedPass):
 
 @dataclass(frozen=True)
 class CertifiedStandstill(CertifiedPass):
-    """The standstill pass after the comparison, and its begin by OSS's clock.
+    """The standstill pass after the comparison, with the time of its begin by OSS's clock.
 
-    `headers`: None unless a pass of headers had run, and the project was closed.
+    `headers` is None unless a headers pass had run and the project was closed.
     """
 
     began: str
@@ -176,7 +182,7 @@ class CertifiedStandstill(CertifiedPass):
 
 @dataclass(frozen=True)
 class CertifiedPasses:
-    """The comparison and the standstill pass; None for a missing pass."""
+    """The comparison and the standstill pass of a certificate; a pass that is missing is None."""
 
     compare: CertifiedComparison | None
     standstill: CertifiedStandstill | None
@@ -184,11 +190,12 @@ class CertifiedPasses:
 
 @dataclass(frozen=True)
 class WaitingGroup:
-    """Waiting keys with the same values: their number, and the first of them.
+    """The waiting keys for which the other fields have the same values; `number` counts them, and `keys` has the first.
 
-    `object_class` is the class of the objects without records, None if OBS did not answer. `is_same_size`: OBS has an
-    object of the same size. `was_tried`: the comparison would have read the same versions, which are older than its
-    begin. `is_refused`: OMS refuses the key repeatedly.
+    `object_class` is the class that the objects have if records are ignored, or None if OBS did not answer.
+    `is_same_size` is True if OBS has an object of the same size. `was_tried` is True if a comparison with `--deep`
+    began after both versions were written, so that it would have read them. `is_refused` is True if OMS refuses the key
+    repeatedly.
     """
 
     reason: str
@@ -202,11 +209,12 @@ class WaitingGroup:
 
 @dataclass(frozen=True)
 class CertifiedWaitingKeys:
-    """Keys of failed records and run files: their number, and the SHA-256 of the sorted keys, each with a newline.
+    """The keys of failed records and run files, with their number and hash.
 
-    `groups`: keys whose objects are neither equal in OBS, nor impossible to copy, nor deleted; all keys if OBS did not
-    answer. `unread`: records and run files whose keys are unknown. `are_more`: not all keys were checked;
-    `has_more_records`: this project has more failed records.
+    `sha256` is the hash of the sorted keys, each followed by a newline. `groups` contains the keys whose objects are
+    neither equal in OBS, nor impossible to copy, nor deleted; it contains all keys if OBS did not answer. `unread` is
+    the number of records and run files whose keys are unknown. `are_more` is True if not all keys were checked, and
+    `has_more_records` if this project has failed records that were not read.
     """
 
     number: int
@@ -219,9 +227,10 @@ class CertifiedWaitingKeys:
 
 @dataclass(frozen=True)
 class FailureLists:
-    """OMS's lists of copy failures: the begin of replay's last complete look, empty before the first.
+    """The state of OMS's lists of failed copies, which replay reads.
 
-    `unread`: lines that could not be read. `is_refused`: the last look could not read the lists.
+    `looked` is the time at which replay's last complete reading of the lists began, or empty before the first. `unread`
+    is the number of unreadable lines. `is_refused` is True if the lists could not be read at the last attempt.
     """
 
     looked: str
@@ -231,10 +240,10 @@ class FailureLists:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """A rehearsal's forecast of the cutover.
+    """The forecast of a cutover that a rehearsal makes.
 
-    `minutes`: duration of each step and the total, None if unknown. `failing`: ids of the gating checks that would not
-    pass.
+    `minutes` is the duration of each step and of all steps, or None if it is unknown. `failing` are the ids of the
+    checks that would prevent a GO.
     """
 
     would_be: CutoverVerdict
@@ -244,7 +253,7 @@ class Rehearsal:
 
 @dataclass(frozen=True)
 class LostEvents:
-    """Number of `new` objects in the last reconcile pass, and number of those without an event."""
+    """The number of `new` objects in the last reconcile pass, and the number of those whose event is missing."""
 
     new: int
     missing: int
@@ -252,7 +261,10 @@ class LostEvents:
 
 @dataclass(frozen=True)
 class ExtraFacts:
-    """Facts beside the verdict. `migrations` are the finished migrations of the existing objects."""
+    """Facts that a certificate shows although its verdict does not depend on them.
+
+    `migrations` are the finished migrations of the existing objects.
+    """
 
     trigger: LostEvents | None
     migrations: Sequence[FinishedMigration]
@@ -263,9 +275,10 @@ class ExtraFacts:
 class WaitingFacts:
     """Facts for OMS_FINISHED and NOTHING_WAITS, the checks that a cutover repeats after the close.
 
-    `made`: the time of the facts. `frozen_since`: None in a rehearsal. `run`: the identifier of the cutover's run.
-    `as_of`: the time of the comparison's last check. `go_stands`: a GO is valid, so applications write to OBS.
-    `accepted`: the person and the reason of each acceptance. `classes`: None without a comparison.
+    `made` is the time of the facts, and `run` the identifier of the cutover's run. `frozen_since` is None in a
+    rehearsal. `as_of` is the time at which the comparison last checked objects. `go_stands` is True if a GO is valid,
+    so that applications write to OBS. `accepted` has the person and the reason of each acceptance, by the name of the
+    check. `classes` is None without a comparison.
     """
 
     made: str
@@ -288,9 +301,9 @@ class WaitingFacts:
 class CutoverFacts(WaitingFacts):
     """All facts of a cutover.
 
-    `open_projects`: other projects of the task that were not closed in time. Counts of a comparison are None if there
-    is none. `missing_permissions`: the permissions to read a sample that a rehearsal without a sample lacks.
-    `keys_a_minute`: keys that the project submits a minute.
+    `open_projects` are the other projects of the sync task that were not closed in time. The counts of a comparison are
+    None without a comparison. `missing_permissions` are the permissions that reading a sample would need, in a
+    rehearsal without a sample. `keys_a_minute` is the number of keys that the project submits per minute.
     """
 
     task: str
@@ -315,7 +328,7 @@ class CutoverFacts(WaitingFacts):
 
     @property
     def both_buckets(self) -> BothBuckets | None:
-        """Counts of the comparison in both buckets."""
+        """The comparison's counts of the objects in both buckets, or None without a comparison."""
         if self.source is None or self.destination is None or self.classes is None or self.folders is None:
             return None
         return BothBuckets(
@@ -328,15 +341,16 @@ class CutoverFacts(WaitingFacts):
 
     @property
     def judged_counts(self) -> tuple[int, int]:
-        """Number of judged source objects, and number of all source objects."""
+        """The number of source objects in scope that the comparison judged, and of all source objects in scope."""
         return self.both_buckets.judged_counts if self.both_buckets else (0, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Certificate(CutoverFacts):
-    """The document without its hash: facts, and the conclusions that `rules/cutover.py` derives from them.
+    """The content of a certificate's document: facts, and the conclusions that `rules/cutover.py` derives from them.
 
-    `text`: verdict and summary, for readers of the JSON. `document`: its name in the log bucket.
+    The document also contains its own hash. `text` is the verdict and its summary, for readers of the JSON. `document`
+    is the document's name in the log bucket.
     """
 
     schema: int
@@ -349,14 +363,17 @@ class Certificate(CutoverFacts):
     document: str
 
     def result_of(self, name: str) -> Result:
-        """Return the result of the check with this id."""
+        """Return the result of the check with this id.
+
+        Raises StopIteration if the certificate has no such check.
+        """
         return next(check.result for check in self.checks if check.id == name)
 
 
 def document_hash(document: Mapping[str, Any]) -> str:
     """Return the hash of a document: SHA-256 of its other fields as sorted ASCII JSON without spaces.
 
-    It proves that the document is intact, but not who wrote it.
+    The hash proves that the document is unchanged, but not who wrote it.
     """
-    hashed = {name: value for name, value in document.items() if name != "sha256"}
-    return hashlib.sha256(json.dumps(hashed, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    hashed_fields = {name: value for name, value in document.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(hashed_fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

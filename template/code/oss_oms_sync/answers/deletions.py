@@ -1,6 +1,7 @@
-"""Objects that the source has deleted and OBS still has: what certify answers to `ops.py deletions`.
+"""The answer of certify to `ops.py deletions`: objects that the source has deleted and OBS still has.
 
-The project deletes no object of a user. Certify looks at the absences of the last comparison, a page for each call.
+The project never deletes a user's object. Each call of certify checks a page of the absences that the last comparison
+recorded, the keys that exist only in OBS.
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ from oss_oms_sync.answers.text import Text, t
 
 
 class OmissionReason(Enum):
-    """Reasons to leave a key out of the list of deletions; the first that holds counts."""
+    """Reasons for which a key is omitted from the list of deletions, in the order in which they are checked."""
 
     meaning: Text
 
-    # Absent for less than a day when the last comparison began.
     YOUNG = ("young", t("absent for less than a day when the last comparison began"))
     NAME = ("name", t("rclone's list cannot name the key exactly"))
     WAITS = ("waits", t("a failed record or a run file has the key"))
@@ -36,9 +36,9 @@ class OmissionReason(Enum):
 
 @dataclass(frozen=True)
 class Deletion:
-    """A key that the source has deleted, with OBS's object: its size in bytes, ETag and time.
+    """A key that the source has deleted, with the size in bytes, the ETag and the time of its object in OBS.
 
-    `absent_since`: the time of the first comparison that found the key absent.
+    `absent_since` is the time of the first comparison that did not find the key at the source.
     """
 
     key: str
@@ -50,13 +50,14 @@ class Deletion:
 
 @dataclass(frozen=True)
 class DeletionFacts:
-    """Facts that decide whether a list of deletions can be made. Unknown values are None.
+    """Facts that decide whether the project can make a list of deletions; a fact that is unknown is None.
 
-    `comparison`: the name of the last whole comparison, empty without one; `began`: its beginning. `source_objects`:
-    the number of objects at the source by it, and `objects_before` by the comparison before it. `back_to_source`: the
-    number of OBS's back-to-source rules. `go`: the last GO. `unread_run_files`: run files whose keys are unknown.
-    `missing_permissions`: those to read objects. `unknown_objects`: the number of OBS's objects of unknown origin,
-    which are never listed.
+    `comparison` is the name of the last comparison of all objects, or empty without one, and `began` is the time of its
+    begin. `source_objects` is the number of objects at the source in this comparison, and `objects_before` the number
+    in the comparison before it. `back_to_source` is the number of back-to-source rules in OBS. `go` is the name of the
+    last certificate with a GO. `unread_run_files` is the number of run files whose keys are unknown.
+    `missing_permissions` are those that reading objects needs. `unknown_objects` is the number of objects of unknown
+    origin in OBS, which are never listed.
     """
 
     source_bucket: str
@@ -75,10 +76,10 @@ class DeletionFacts:
 
 @dataclass(frozen=True)
 class DeletionsAnswer:
-    """A page of deletions: the keys to delete, and the number of keys left out by reason.
+    """A page of the list of deletions, with the numbers of omitted keys by reason.
 
-    It is empty if the facts permit no list. `unlisted`: the keys of the page that no list of rclone can name. `after`:
-    the last key of this page if more follow, otherwise None.
+    The page is empty if the facts permit no list. `unlisted` are the keys of the page that rclone's list cannot name.
+    `after` is the last key of the page if other pages follow, otherwise None.
     """
 
     facts: DeletionFacts

@@ -1,4 +1,4 @@
-"""The answer of `headers`: the headers of objects in OBS compared with the source's, and changed in place."""
+"""The answer of a headers pass, which compares the headers of objects in OBS with the source's and can change them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from enum import Enum
 from oss_oms_sync.answers.pass_answers import PassAnswer
 from oss_oms_sync.answers.text import Text, t
 
-# Maximum number of keys of each outcome that are shown as examples.
+# Maximum number of example keys for each outcome.
 MAX_EXAMPLES = 10
 # Maximum number of objects without a record that a standstill pass reads in a range.
 MAX_READ_OBJECTS = 10_000
 
 
 class HeadersWork(Enum):
-    """The work of a pass of headers; the values are their names in payloads.
+    """The kinds of work of a headers pass; the values are the names in payloads.
 
-    LOOK compares headers and records equal objects; MEND also changes headers in OBS; UNDO restores the headers that
-    OBS had before.
+    LOOK compares headers and records equal objects. MEND also changes headers in OBS. UNDO restores the headers that
+    the objects had before the change.
     """
 
     LOOK = "look"
@@ -33,9 +33,9 @@ class HeadersWork(Enum):
 
 
 class HeadersOutcome(Enum):
-    """The outcome for an object in a headers pass; the values are the names in answers.
+    """Outcomes for an object in a headers pass; the values are the names in answers.
 
-    `is_settled`: the object has the source's headers, or after an undo its earlier headers.
+    `is_settled` is True if the object has the source's headers, or after an undo its earlier headers.
     """
 
     RECORDED = "recorded", True, t("equal by an earlier record of these versions")
@@ -43,9 +43,9 @@ class HeadersOutcome(Enum):
     MENDED = "mended", True, t("changed in OBS to the source's headers")
     RESTORED = "restored", True, t("restored to the headers before the change")
     UNTOUCHED = "untouched", True, t("never changed")
-    # If a pass only looks.
+    # The outcome if the pass does not change headers.
     DIFFERS = "differs", False, t("different, and can be changed")
-    # The object is left alone.
+    # The pass did not change the object, or does not know whether it did.
     OTHER_CLASS = "other_class", False, t("not proven equal in contents, so left alone")
     CHANGED = "changed", False, t("written meanwhile, so left alone")
     ARCHIVED = "archived", False, t("archived in OBS, which changes no headers of archived objects")
@@ -71,11 +71,11 @@ class HeadersOutcome(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class HeadersAnswer(PassAnswer):
-    """Result of a pass of headers, or its progress.
+    """The progress or the result of a headers pass.
 
-    `work`: a value of HeadersWork. `outcomes`: numbers of objects. `headers`: numbers of objects in which a header
-    differed, by its name. `folders`: numbers by first-level folder and outcome. `examples`: the first keys of outcomes
-    that are not settled.
+    `work` is a value of HeadersWork. `outcomes` counts the objects by outcome, and `headers` the objects in which a
+    header differed, by the header's name. `folders` counts the objects by first-level folder and outcome. `examples`
+    has the first keys of each outcome that is not settled.
     """
 
     work: str

@@ -1,4 +1,4 @@
-"""Answers of replay, doctor and certify, and of status for one key. Times are in the format of records."""
+"""Answers of replay, doctor and certify, and of status for a single key; times are in the format of records."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ UNREADABLE = t(
 
 @dataclass(frozen=True)
 class ReplayAnswer:
-    """Result of a run of replay.
+    """The result of a run of replay.
 
-    `by_reason` covers keys that failed again, `oldest_failure` also the `left` keys; in a `dry_run`, both cover the
-    waiting keys, as `taken` does. `resolved` keys need no submission any more. `copies`: the lines of OMS's lists that
-    this run read, None if it does not read them. `whole`: the run covered all waiting keys. `unreadable`: run files
-    with unknown keys.
+    `taken` is the number of keys that the run selected, and `resolved` the number of those that need no submission any
+    more. `left` is the number of keys that still wait. `by_reason` counts the keys that failed again, and
+    `oldest_failure` is the time of the oldest failure among these and the `left` keys. In a `dry_run`, both cover the
+    selected keys. `copies` describes the lines of OMS's lists that this run read; it is None if the run reads no lists.
+    `whole` is True if the run covered all waiting keys. `unreadable` are the names of run files whose keys are unknown.
     """
 
     taken: int
@@ -45,13 +46,13 @@ class ReplayAnswer:
 
     @property
     def is_successful(self) -> bool:
-        """True if no key of the request waits."""
+        """True if none of the requested keys waits any more."""
         return self.finished and not self.left and not self.failed and not (self.dry_run and self.taken)
 
 
 @dataclass(frozen=True)
 class ReplayRun:
-    """The last run over all records, and the time of its end."""
+    """The result of the last run over all failed records, and the time of the run's end."""
 
     at: str
     result: ReplayAnswer
@@ -59,9 +60,9 @@ class ReplayRun:
 
 @dataclass(frozen=True)
 class BackToSource:
-    """Back-to-source rules of `bucket` in OBS, read by `ops.py checklist` at the time `at`.
+    """The back-to-source rules of a bucket in OBS, which only an administrator can read.
 
-    Only an administrator can read them. `rules`: their number; None if they could not be read.
+    `ops.py checklist` read them at the time `at`. `rules` is their number, or None if they could not be read.
     """
 
     bucket: str
@@ -71,9 +72,10 @@ class BackToSource:
 
 @dataclass(frozen=True)
 class Migration:
-    """An unfinished migration of the old objects: its begin, the id of its task group in OMS, and its access keys.
+    """An unfinished migration of the existing objects.
 
-    Each is empty if unknown.
+    `begun` is the time of its begin, `group` the id of its task group in OMS, and `keys` are the ids of its access
+    keys; each of them is empty if unknown.
     """
 
     begun: str
@@ -83,9 +85,10 @@ class Migration:
 
 @dataclass(frozen=True)
 class FinishedMigration:
-    """A finished migration: its begin and end, the id of its task group in OMS, and counts of objects.
+    """A finished migration of the existing objects, with its counts of objects.
 
-    `how`: its end: "done", "removed", "refused", or "resent" (replay took over the keys of all failed objects).
+    `group` is the id of its task group in OMS. `how` describes its end: "done", "removed", "refused", or "resent" if
+    replay took over the keys of all failed objects.
     """
 
     begun: str
@@ -100,7 +103,7 @@ class FinishedMigration:
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """An object of a bucket: ETag, size in bytes, and time of its last write."""
+    """An object of a bucket, by its ETag, its size in bytes and the time of its last write."""
 
     etag: str
     size: int
@@ -109,7 +112,7 @@ class ObjectInfo:
 
 @dataclass(frozen=True)
 class AcceptedVersion:
-    """ETag of the version that OMS accepted, and the time of the acceptance."""
+    """The ETag of the version of an object that OMS accepted, and the time of the acceptance."""
 
     etag: str
     modified: str
@@ -117,7 +120,7 @@ class AcceptedVersion:
 
 @dataclass(frozen=True)
 class StepSeconds:
-    """Seconds from the write of the object to each step; None for a missing step or an unknown time."""
+    """The seconds from the write of an object until OMS accepted it, and until it was in OBS; None if unknown."""
 
     accepted: int | None
     copied: int | None
@@ -125,11 +128,11 @@ class StepSeconds:
 
 @dataclass(frozen=True)
 class StoryAnswer:
-    """History and state of one key, and the next step.
+    """The history and the state of a single key, and the next step.
 
-    `object` is the object in the source, `success` its success record, `in_obs` the object in OBS; `in_obs_unknown` is
-    the reason why the latter is unknown. `failed` is the content of its failed record; `step`: the command that submits
-    the key now. `well`: its current version is in OBS, or OMS may still copy it.
+    `object` is the object in the source, `success` its success record, and `in_obs` the object in OBS; if OBS did not
+    answer, `in_obs_unknown` is the reason. `failed` is the content of the key's failed record. `step` is the command
+    that submits the key now. `well` is True if the current version is in OBS, or if OMS may still copy it.
     """
 
     key: str
@@ -148,7 +151,10 @@ class StoryAnswer:
 
 @dataclass(frozen=True)
 class DoctorCheck:
-    """Result of one rule: "ok", "warning", "fault", "unknown" or "skipped"; with the remedy of a fault."""
+    """The result of a check of doctor.
+
+    `state` is "ok", "warning", "fault", "unknown" or "skipped"; `fix` is the remedy for a fault.
+    """
 
     name: Text
     state: str
@@ -158,7 +164,7 @@ class DoctorCheck:
 
 @dataclass(frozen=True)
 class DoctorAnswer:
-    """Results of all rules. `ok`: every rule was checked, without a fault."""
+    """The results of all checks of doctor; `ok` is True if every check was made and none found a fault."""
 
     ok: bool
     text: Text
@@ -167,7 +173,10 @@ class DoctorAnswer:
 
 @dataclass(frozen=True)
 class Mark:
-    """The mark of a closed project: time, person, reason and run of the close; the last three may be empty."""
+    """The mark of a closed project, with the time, the person, the reason and the run of the close.
+
+    The last three may be empty.
+    """
 
     since: str
     by: str
@@ -177,14 +186,14 @@ class Mark:
 
 @dataclass(frozen=True)
 class MarkWithGo(Mark):
-    """The mark with the name of the current GO; the name is empty without a GO."""
+    """The mark of a closed project, with the name of the current GO, which is empty without a GO."""
 
     go: str
 
 
 @dataclass(frozen=True)
 class MarkAnswer:
-    """State of the project, closed or open, and the next step."""
+    """The state of the project, closed or open, and the next step; `closed` is None if the project is open."""
 
     closed: MarkWithGo | None
     next: Text
@@ -192,9 +201,9 @@ class MarkAnswer:
 
 @dataclass(frozen=True)
 class LookAnswer(MarkAnswer):
-    """State of the project, with the current GO, and the checks that a cutover waits for.
+    """The state of the project, the current GO, and the checks that a cutover repeats after the close.
 
-    `go` is the document of the GO. `migration` is the migration of the old objects until it is finished.
+    `go` is the document of the GO. `migration` is the migration of the existing objects until it is finished.
     """
 
     go: Json
@@ -204,7 +213,7 @@ class LookAnswer(MarkAnswer):
 
 @dataclass(frozen=True)
 class CanaryResult:
-    """Field report of a project's last canary in these accounts, and its time. Doctor reads it."""
+    """The field report of the project's last canary in these accounts, and its time; doctor reads it."""
 
     at: str
     report: Mapping[str, object]

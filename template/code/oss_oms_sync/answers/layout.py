@@ -1,14 +1,15 @@
-"""Names in the log bucket and in the destination, for the functions and ops.py alike.
+"""Names of objects in the log bucket and in the destination, for the functions and ops.py alike.
 
-Everything that the project writes is below `oms_source_record/`. Records are in the layout of Huawei's guide
+The project writes only below `oms_source_record/`. Records are in the layout of Huawei's guide
 (https://support.huaweicloud.com/bestpractice-oms/oms_05_5602.html); other objects are beside them:
 
-oms_source_record/{task}/{kind}_object/{key}              the record of a key: success, failed, proven by reading it, or
-                                                          mended: its headers in OBS were compared or changed
-oms_source_record/{task}/{kind}_object_long/{sha256}      for a key too long to follow the prefix
-oms_source_record/{task}/state/                           the state of the jobs, and what ops.py writes for them
-oms_source_record/{task}/replay/{project}/{run}.json      a run file: keys that a run of replay has taken
-oms_source_record/certificates/{project}/{task}/          certificates
+    oms_source_record/{task}/{kind}_object/{key}          the record of a key: OMS accepted it (success), it failed,
+                                                          its object was proven equal by reading, or its object's
+                                                          headers in OBS were compared or changed (mended)
+    oms_source_record/{task}/{kind}_object_long/{sha256}  the record of a key that is too long to follow the prefix
+    oms_source_record/{task}/state/                       the state of the jobs, and data from ops.py for the jobs
+    oms_source_record/{task}/replay/{project}/{run}.json  a run file: keys that a run of replay has taken
+    oms_source_record/certificates/{project}/{task}/      certificates
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from typing import Literal
 
 # Prefix of everything that the project writes.
 RECORDS = "oms_source_record/"
-# A canary's keys begin with the project's prefix and this (ops/canary). The canary deletes its objects.
+# The keys of a canary begin with the project's prefix and this folder (ops/canary). The canary deletes its objects.
 CANARY = ".oss-oms-sync-canary/"
-# Folders in which OMS writes and keeps its lists of results: for sync tasks ("User Guide", "Viewing migration
-# results"), task groups and tasks; the last folder is an earlier folder of the latter.
+# Folders to which OMS writes its lists of results: for sync tasks ("User Guide", "Viewing migration results"), task
+# groups and tasks. In former versions, OMS wrote the lists of tasks to the last folder.
 OMS_LISTS = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
 # OSS, "Object naming conventions": 1 to 1023 bytes of UTF-8.
 # https://www.alibabacloud.com/help/en/oss/user-guide/object-naming-conventions
@@ -36,69 +37,72 @@ Kind = Literal["success", "failed", "proven", "mended"]
 
 
 def record_root(task_id: str) -> str:
-    """Return the prefix of all the project's objects for this sync task."""
+    """Return the prefix of the names of all objects that the project writes for this sync task, except certificates."""
     return f"{RECORDS}{task_id}/"
 
 
 def record_prefix(task_id: str, kind: Kind, *, long: bool = False) -> str:
-    """Return the prefix of records, before the key, or before the hash of a `long` key."""
+    """Return the prefix that the name of a record has before the key, or before the hash of a `long` key."""
     return f"{record_root(task_id)}{kind}_object{'_long' if long else ''}/"
 
 
 def is_long(task_id: str, kind: Kind, key: str) -> bool:
-    """Return True if the record's name has a hash, because `key` is too long for it."""
+    """Return True if the name of the record contains a hash, because `key` is too long to follow the prefix."""
     return len(f"{record_prefix(task_id, kind)}{key}".encode()) > MAX_NAME_BYTES
 
 
 def record_name(task_id: str, kind: Kind, key: str) -> str:
-    """Return the name of the record of `key` (plain text)."""
+    """Return the name of the record of `key`, which is in plain text."""
     if not is_long(task_id, kind, key):
         return f"{record_prefix(task_id, kind)}{key}"
     return f"{record_prefix(task_id, kind, long=True)}{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def state_folder(task_id: str) -> str:
-    """Return the folder of the jobs' state."""
+    """Return the folder in which the jobs store their state."""
     return f"{record_root(task_id)}state/"
 
 
 def closed_mark_name(task_id: str, project: str) -> str:
-    """Return the name of the mark of a closed project."""
+    """Return the name of the object that marks a project as closed."""
     return f"{state_folder(task_id)}closed-{project}.json"
 
 
 def current_migration_name(task_id: str, project: str) -> str:
-    """Return the name of the record of a migration of the existing objects, until it ends."""
+    """Return the name of the object that records the current migration of the existing objects, until it ends."""
     return f"{state_folder(task_id)}migrate-{project}.json"
 
 
 def finished_migrations_prefix(task_id: str, project: str) -> str:
-    """Return the prefix of the records of finished migrations; another project's records may have it, too."""
+    """Return the prefix of the records of finished migrations.
+
+    If another project's name continues this project's name, its records have the same prefix.
+    """
     return f"{state_folder(task_id)}migrated-{project}-"
 
 
 def migration_speed_name(task_id: str, project: str) -> str:
-    """Return the name of the object with the bytes that a migration copied under bandwidth limits, by time."""
+    """Return the name of the object that records the bytes a migration has copied under bandwidth limits, by time."""
     return f"{state_folder(task_id)}migration-speed-{project}.json"
 
 
 def canary_result_name(task_id: str, project: str) -> str:
-    """Return the name of the last canary's result, which `ops.py canary` writes for doctor."""
+    """Return the name of the object in which `ops.py canary` stores the last canary's result for doctor."""
     return f"{state_folder(task_id)}canary-{project}.json"
 
 
 def back_to_source_name(task_id: str) -> str:
-    """Return the name of the destination's rules, which `ops.py checklist` writes for doctor."""
+    """Return the name of the object in which `ops.py checklist` stores OBS's back-to-source rules for doctor."""
     return f"{state_folder(task_id)}back_to_source.json"
 
 
 def run_files_folder(task_id: str, project: str = "") -> str:
-    """Return the folder of a project's run files, or of all run files."""
+    """Return the folder of a project's run files, or of all projects' run files if `project` is empty."""
     return f"{record_root(task_id)}replay/{f'{project}/' if project else ''}"
 
 
 def keys_of_run_file(document: object) -> list[str]:
-    """Return the keys in a run file; for a file in another form, the readable keys."""
+    """Return the keys in a run file, or only the readable keys if the file has another form."""
     entries = document.get("keys") if isinstance(document, dict) else None
     entries = entries if isinstance(entries, list) else []
     return [str(entry["key"]) for entry in entries if isinstance(entry, dict) and "key" in entry]
@@ -110,11 +114,11 @@ def certificate_folder(task_id: str, project: str) -> str:
 
 
 def task_lists_folder(task_id: str) -> str:
-    """Return the prefix of OMS's lists for a sync task."""
+    """Return the folder of OMS's lists for a sync task."""
     return f"{OMS_LISTS[0]}{task_id}/"
 
 
 def parse_task_id(address: str) -> str:
-    """Return the id of the task in this SYNC_URL; empty for an address without a task."""
+    """Return the id of the sync task in a SYNC_URL, or "" if the address contains no id."""
     match = re.search(f"{TASK_PATH}/events$", address, re.ASCII)
     return match["task"] if match else ""

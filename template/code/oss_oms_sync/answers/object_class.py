@@ -1,4 +1,4 @@
-"""Classes of objects in a comparison, and their properties for counting, sending, judging and reporting."""
+"""The classes into which a comparison sorts objects, with the properties by which they are counted and reported."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from enum import Enum
 
 from oss_oms_sync.answers.text import NOTHING, Text, t
 
-# Signs of classes whose keys can be rechecked one by one.
+# Signs of the classes whose keys can be rechecked individually.
 RECHECKED_SIGNS = "+*~"
 
 
 class ObjectClass(Enum):
-    """Classes by their names in answers, with sign in lists of differences (as in rclone), label and meaning."""
+    """Classes of objects, each with its name in answers, its sign in lists of differences, a label and a meaning.
+
+    The signs resemble those of rclone.
+    """
 
     # Written by a canary, on either side.
     CANARY = ("canary", "-", t("canary"), t("Written by a canary, which deletes the object again."))
@@ -64,17 +67,17 @@ class ObjectClass(Enum):
         # Label and meaning; orphan records are in no report.
         self.label = label
         self.meaning = meaning
-        # True if lists of differences name such objects, because they need action.
+        # True if lists of differences contain the objects of this class, because they need action.
         self.is_listed = sign != "=" and title not in ("canary", "oms_own", "outside")
-        # True if a single key can be rechecked: an object that is only in OBS, or impossible, keeps its class.
+        # True if a single key can be rechecked. An object that is only in OBS, or impossible, keeps its class.
         self.can_be_rechecked = sign in RECHECKED_SIGNS
-        # Attributes instead of sets, because a pass reads them for millions of objects, and hashing a class is slow.
+        # These are attributes and not sets: a pass reads them for millions of objects, and hashing a class is slow.
         self.is_equal = title in ("equal_contents", "equal_version", "equal_size")
         # True if the destination bucket lacks the object's current version, or may need a submission to get it.
         self.is_lacking = title in ("failed_before", "missing", "older", "overwritten")
         # True if the object may still arrive without action.
         self.is_pending = title in ("moving", "in_flight", "migrating", "arriving")
-        # True if the watermark cannot be later than the object's time.
+        # True if the watermark, until which everything is copied, cannot be later than the object's time.
         self.holds_watermark = self.is_lacking or title in ("in_flight", "migrating")
         # True if the objects are only in the destination bucket, and are counted there.
         self.is_only_in_obs = title in ("oms_own", "arriving", "deleted_at_source", "unknown")
@@ -83,11 +86,15 @@ class ObjectClass(Enum):
 
     @property
     def tone(self) -> str:
-        """Color in reports: good (proven), open (not proven), way (in progress), bad (lacking), calm (not judged)."""
+        """The tone of the class in reports, from which its color follows.
+
+        It is good for proven objects, open for unproven ones, way for objects in progress, bad for objects that OBS
+        lacks, and calm for objects that are not judged.
+        """
         if self is ObjectClass.EQUAL_CONTENTS:
             return "good"
         tones = (("bad", self.is_lacking), ("way", self.is_pending), ("open", self.can_be_accepted))
-        return next((tone for tone, is_so in tones if is_so), "calm")
+        return next((tone for tone, applies in tones if applies), "calm")
 
 
 EQUAL = tuple(object_class for object_class in ObjectClass if object_class.is_equal)
@@ -96,11 +103,11 @@ UNPROVEN = (ObjectClass.SUSPICIOUS, ObjectClass.EQUAL_VERSION, ObjectClass.EQUAL
 # Classes outside the project's scope: canaries, objects outside its filter, and OMS's own lists, which grow.
 NOT_IN_SCOPE = (ObjectClass.CANARY, ObjectClass.OUTSIDE, ObjectClass.OMS_OWN)
 IN_SCOPE = tuple(object_class for object_class in ObjectClass if object_class not in NOT_IN_SCOPE)
-# Classes in scope that do not count as equal: lacking in OBS, not there yet, acceptable without proof.
+# Classes in scope that do not count as equal: OBS lacks the objects, may get them without action, or has no proof.
 LACKING = frozenset(object_class for object_class in ObjectClass if object_class.is_lacking)
 PENDING = frozenset(object_class for object_class in ObjectClass if object_class.is_pending)
 ACCEPTABLE = frozenset(object_class for object_class in ObjectClass if object_class.can_be_accepted)
-# Classes of objects too new to be judged.
+# Classes of objects that are too new to be judged.
 TOO_NEW = (ObjectClass.MOVING, ObjectClass.IN_FLIGHT)
 # Titles of classes that a recheck leaves unchanged.
 UNCHANGED_BY_RECHECK = frozenset(

@@ -1,4 +1,4 @@
-"""Answers of reconcile and compare. Times are in the format of records."""
+"""Answers of reconcile and compare; times are in the format of records."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from oss_oms_sync.answers.object_class import IN_SCOPE, TOO_NEW, ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t, untranslated
 
-# Maximum number of keys of each class shown as examples, and of stored last written objects.
+# Maximum number of example keys for each class, and of the last written objects that a pass stores.
 MAX_KEYS = 20
 MAX_WRITTEN = 20
 # Maximum number of first-level folders with counts of their own.
@@ -21,13 +21,13 @@ OTHERS = "*"
 
 
 def first_folder(key: str) -> str:
-    """Return the first-level folder of a key: its name with the slash, or "" for a key without a folder."""
+    """Return the first-level folder of a key with its slash, such as "photos/", or "" if the key has no folder."""
     return key[: key.find("/") + 1]
 
 
 @dataclass(frozen=True)
 class Ranges:
-    """Numbers of unfinished and finished ranges of a pass."""
+    """The numbers of unfinished and of finished key ranges of a pass."""
 
     open: int
     done: int
@@ -35,9 +35,10 @@ class Ranges:
 
 @dataclass(frozen=True)
 class Progress:
-    """Progress and rate of a pass.
+    """The progress of a pass.
 
-    `share` of the objects, 0 to 1, and `minutes_left` are None if no earlier pass counted the objects.
+    `share` is the processed part of the objects, from 0 to 1. It and `minutes_left` are None if no earlier pass counted
+    the objects.
     """
 
     objects_per_minute: int
@@ -47,13 +48,14 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class PassAnswer:
-    """Progress of a pass; a call without a pass has only the first four.
+    """The progress of a pass; if there is no pass, only the first four fields have a value.
 
-    `next` and `stopped` are for people only. `objects`: number of source objects that the pass has counted. `share`,
-    from 0 to 1, and `minutes_left` are None if no earlier pass counted the objects. `unsent`: number of objects that
-    the pass did not submit, because they are too many; `step` copies them by a migration, and `all_the_same` submits
-    them. `is_migration_unknown`: a migration of the existing objects had begun, but its state was unknown, so the pass
-    left no object to it. `has_no_objects`: the pass is finished, and no source object was in scope.
+    `next` and `stopped` are for people only. `objects` is the number of source objects that the pass has counted.
+    `share` is the processed part of the objects, from 0 to 1; it and `minutes_left` are None if no earlier pass counted
+    the objects. `unsent` is the number of objects that the pass did not submit because they are too many: `step` copies
+    them by a migration, and `all_the_same` submits them nevertheless. `is_migration_unknown` is True if a migration of
+    the existing objects had begun but its state was unknown, so that the pass left no object to it. `has_no_objects` is
+    True if the pass is finished and found no source object in scope.
     """
 
     finished: bool
@@ -77,9 +79,10 @@ class PassAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class ReconcileTotals:
-    """Counts of a pass of reconcile.
+    """Numbers of objects in a reconcile pass.
 
-    `migrating`: objects that the pass leaves to a migration of the existing objects, or that a migration has copied.
+    `migrating` is the number of objects that the pass leaves to a migration of the existing objects, or that a
+    migration has copied.
     """
 
     scanned: int
@@ -95,14 +98,17 @@ class ReconcileTotals:
 
 @dataclass(frozen=True, kw_only=True)
 class ReconcileAnswer(ReconcileTotals, PassAnswer):
-    """Result of reconcile; `missing` has the first hundred keys that a dry run would submit."""
+    """The result of reconcile; `missing` contains the first hundred keys that a dry run would submit."""
 
     missing: Sequence[str] | None
 
 
 @dataclass(frozen=True)
 class Lag:
-    """Delay of objects in seconds; `within` has the number of objects within each limit in seconds."""
+    """The delay of objects in seconds, as percentiles; `within` has the number of objects within each limit in seconds.
+
+    `not_yet` is the number of objects that have not arrived.
+    """
 
     objects: int
     not_yet: int
@@ -115,9 +121,10 @@ class Lag:
 
 @dataclass(frozen=True)
 class Lags:
-    """Delays until OMS accepted objects, and until they were in OBS.
+    """The delays from the write of an object until OMS accepted it, and until it was in OBS.
 
-    Objects submitted `again` are in neither, because their delays are ambiguous.
+    `again` is the number of objects that were submitted repeatedly. The delays do not include them, because their delay
+    is ambiguous.
     """
 
     accepted: Lag
@@ -127,7 +134,10 @@ class Lags:
 
 @dataclass(frozen=True)
 class ReadResult:
-    """Result of reading objects: numbers by outcome, bytes read, and the first unproven keys of each outcome."""
+    """The result of reading objects to compare their contents.
+
+    It has the numbers of objects by outcome, the number of bytes read, and the first unproven `keys` of each outcome.
+    """
 
     equal: int
     different: int
@@ -143,7 +153,7 @@ class ReadResult:
     keys: Mapping[str, Sequence[str]]
 
 
-# Labels of storage classes, by the words of OSS and of OBS.
+# Labels of storage classes, by the names in OSS and in OBS.
 _STORAGE_CLASSES = {
     "Standard": t("Standard"),
     "IA": t("IA"),
@@ -156,7 +166,7 @@ _STORAGE_CLASSES = {
     "DEEP_ARCHIVE": t("Deep Archive"),
     "": t("an unnamed class"),
 }
-# Outcomes of a missing permission, by field of Deep: the permission, and the way to grant it.
+# Sentences about objects that could not be read without a permission, by the field of ReadResult that counts them.
 MISSING_RIGHTS = {
     "no_right_in_oss": t(
         "{number:object|objects} could not be read, because the function's role lacks oss:GetObject on the"
@@ -171,7 +181,7 @@ MISSING_RIGHTS = {
 
 @dataclass(frozen=True)
 class ObjectCount:
-    """Number and bytes of objects of one bucket."""
+    """The number and the total bytes of objects in a bucket."""
 
     objects: int
     bytes: int
@@ -179,9 +189,9 @@ class ObjectCount:
 
 @dataclass(frozen=True)
 class StoragePair:
-    """Number and bytes of the objects with these storage classes, which are the clouds' own words.
+    """The number and the bytes of the objects with these storage classes, which are named as the clouds name them.
 
-    A class is None where that bucket does not have the objects, and empty where its listing names no class.
+    A class is None if that bucket does not have the objects, and empty if the bucket's listing states no class.
     """
 
     source: str | None
@@ -192,7 +202,7 @@ class StoragePair:
 
     @property
     def text(self) -> Text:
-        """The counts as a sentence."""
+        """A sentence with the counts and both storage classes."""
         source, destination = (
             None if word is None else _STORAGE_CLASSES.get(word, untranslated(word))
             for word in (self.source, self.destination)
@@ -209,21 +219,21 @@ class StoragePair:
 
 @dataclass(frozen=True)
 class ListingTotals(ObjectCount):
-    """Count of all objects in the listing of one bucket, with the sum of their digests."""
+    """The count of all objects in the listing of a bucket, and the sum of the objects' digests."""
 
     digest: Digest
 
 
 @dataclass(frozen=True)
 class ListedSource(ListingTotals):
-    """Number of objects in the source bucket's listing, with the digest of their versions."""
+    """The count of all objects in the source bucket's listing, with the digest of their versions in addition."""
 
     state_digest: Digest
 
 
 @dataclass(frozen=True)
 class Digests:
-    """Digests of one class on both sides."""
+    """The digests of the objects of a class, in the source and in the destination."""
 
     source: Digest
     destination: Digest
@@ -231,10 +241,10 @@ class Digests:
 
 @dataclass(frozen=True)
 class ClassCounts:
-    """Counts of a class on both sides, and its first keys.
+    """The counts of the objects of a class in both buckets, and the first keys of the class.
 
-    `proven_different`: objects of equal sizes that were proven to differ. `in_vain`: objects that OMS accepted once
-    more without effect.
+    `proven_different` is the number of objects of equal sizes whose contents were proven to differ. `in_vain` is the
+    number of objects for which OMS accepted another submission without copying them.
     """
 
     source: ObjectCount
@@ -247,7 +257,7 @@ class ClassCounts:
 
 @dataclass(frozen=True)
 class LastWritten:
-    """A source object, and the time of its last write."""
+    """A key of the source, and the time at which its object was last written."""
 
     key: str
     at: str
@@ -255,10 +265,10 @@ class LastWritten:
 
 @dataclass(frozen=True, kw_only=True)
 class BothBuckets:
-    """Contents of both buckets by class.
+    """The contents of both buckets by class.
 
-    `folders`: for each folder and class, the objects and bytes of the source, then of the destination. `storage`: all
-    objects of `source` and `destination`, by their storage classes.
+    For each folder and class, `folders` has the number and the bytes of objects in the source, then those in the
+    destination. `storage` counts all objects of both buckets by their storage classes.
     """
 
     classes: Mapping[ObjectClass, ClassCounts]
@@ -269,13 +279,13 @@ class BothBuckets:
 
     @property
     def judged_counts(self) -> tuple[int, int]:
-        """Number of judged source objects in scope, and of all source objects in scope."""
+        """The number of source objects in scope that were judged, and of all source objects in scope."""
         total = self._count(IN_SCOPE)
         return total - self._count(TOO_NEW), total
 
     @property
     def unproven(self) -> int:
-        """Number of source objects in scope that are not proven equal."""
+        """The number of source objects in scope whose equality is not proven."""
         return self._count(IN_SCOPE) - self._count([ObjectClass.EQUAL_CONTENTS])
 
     def _count(self, classes: Iterable[ObjectClass]) -> int:
@@ -286,10 +296,10 @@ class BothBuckets:
 
 @dataclass(frozen=True, kw_only=True)
 class CompareAnswer(PassAnswer):
-    """Progress of a comparison.
+    """The progress of a comparison.
 
-    `state` and `twin` are the digests of a finished pass. `stood_still`: True if a later standstill pass has the same
-    digests, None without such a pass.
+    `state` and `twin` are the digests of both buckets in a finished comparison. `stood_still` is True if a later
+    standstill pass has the same digests, and None without such a pass.
     """
 
     submitted: int
@@ -308,9 +318,9 @@ class CompareAnswer(PassAnswer):
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonResult(BothBuckets, CompareAnswer):
-    """Result of a finished comparison, with remedies for classes that resending may not fix.
+    """The result of a finished comparison, with remedies for the classes that a resend may not mend.
 
-    All objects written before the `watermark` were in the destination.
+    All objects written before the time `watermark` were in the destination.
     """
 
     source: ListedSource

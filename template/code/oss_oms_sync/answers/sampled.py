@@ -1,20 +1,21 @@
-"""Facts of a certificate's sample: objects that were read on both sides, and their headers."""
+"""Facts about the sample of a certificate: objects that were read on both sides, and their headers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-# Reasons for which a sample was not read to its end, beside the code of a cloud's error.
+# Problems that end the reading of a sample; any other problem is the code of a cloud's error.
 TIME_IS_UP, BACK_TO_SOURCE = "time", "back_to_source"
 
 
 @dataclass(frozen=True)
 class SampleResult:
-    """Result of reading a sample of the objects that count as equal.
+    """The result of reading a sample of the objects that count as equal.
 
-    `keys` were drawn from a `population` of this size; `read` is the number without the `unread` keys, including
-    objects that differ. `unreadable` keys were replaced by others. `problem` ended the reading early: TIME_IS_UP,
+    `asked` is the requested size of the sample, and `population` the number of objects from which `keys` were drawn.
+    `read` is the number of objects that were read, including those that differ; `unread` keys were not read, and
+    `unreadable` keys were replaced by others. `problem` is the problem that ended the reading early: TIME_IS_UP,
     BACK_TO_SOURCE, or the code of a cloud's error.
     """
 
@@ -34,7 +35,7 @@ class SampleResult:
 
 @dataclass(frozen=True)
 class LostHeader:
-    """Number of objects whose header is missing or different in OBS, and the first of their keys."""
+    """The number of objects whose header is missing or different in OBS, and the first of their keys."""
 
     objects: int
     keys: Sequence[str]
@@ -42,13 +43,13 @@ class LostHeader:
 
 @dataclass(frozen=True)
 class Headers:
-    """Result of comparing headers.
+    """The result of comparing the headers of a sample's objects.
 
-    `migrated`: the sync task migrates metadata; None if OMS does not report it. `drawn` objects of the sample were
-    compared, and `more` objects, one from each folder outside the sample. Nothing was compared if there is a `problem`,
-    the code of a cloud's error, or no sample that was read completely. `gone`: number of objects that are on only one
-    side now. `documented` and `unexpected`: losses of each header that OMS does not copy by its documents, and of each
-    other header.
+    `migrated` is True if the sync task migrates metadata, and None if OMS does not report it. `drawn` is the number of
+    compared objects of the sample; `more` are the keys of other compared objects, one from each folder outside the
+    sample. `gone` are the keys of objects that exist on only one side now. `documented` and `unexpected` have the
+    losses of each header: those that OMS's documents state, and all others. If `problem` is the code of a cloud's
+    error, or no sample was read completely, nothing was compared.
     """
 
     migrated: bool | None
@@ -61,5 +62,5 @@ class Headers:
 
     @property
     def compared(self) -> int:
-        """Number of objects whose headers were compared."""
+        """The number of objects whose headers were compared."""
         return self.drawn + len(self.more)

@@ -1,4 +1,4 @@
-"""Answers of status. Times are in the format of records."""
+"""The answer of status; times are in the format of records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from oss_oms_sync.answers.text import Text
 
 
 class VerdictState(Enum):
-    """Kinds of verdict, by their names in the answer."""
+    """Kinds of verdict; the values are the names in the answer."""
 
     IN_STEP = "in step"
     BEHIND = "behind"
@@ -25,9 +25,9 @@ class VerdictState(Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The most important fact in a sentence, its kind, and the next step (None after a GO).
+    """The most important fact about the synchronization in a sentence, its kind, and the next step.
 
-    `alarm`: the verdict needs action now.
+    `step` is None after a GO. `alarm` is True if the verdict needs action now.
     """
 
     state: VerdictState
@@ -38,7 +38,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class TaskNames:
-    """The sync task, and the OSS buckets."""
+    """The id of the sync task, and the names of the source bucket and the log bucket in OSS."""
 
     id: str
     source: str
@@ -47,9 +47,10 @@ class TaskNames:
 
 @dataclass(frozen=True)
 class UnfinishedCounts:
-    """Minimum number of objects that OMS accepted and has not copied, failed or skipped.
+    """The minimum number of objects that OMS accepted, but has not copied, failed or skipped.
 
-    `overdue`: minimum number accepted over 15 minutes ago; None if OMS's counts are too coarse.
+    `overdue` is the minimum number of those that OMS accepted over 15 minutes ago, or None if OMS's counts are too
+    coarse to tell.
     """
 
     objects: int
@@ -58,9 +59,9 @@ class UnfinishedCounts:
 
 @dataclass(frozen=True)
 class CodeFailures:
-    """Number of objects that OMS failed to copy with this code, and the remedy.
+    """The number of objects that OMS failed to copy with a certain error code, and the remedy of the code.
 
-    `passes`: the failure passes without action.
+    `passes` is True if the failure passes without any action.
     """
 
     objects: int
@@ -70,9 +71,10 @@ class CodeFailures:
 
 @dataclass(frozen=True)
 class CopyFailureCounts:
-    """Outcomes of the objects that OMS failed to copy; they add up to `counted`, unless OMS's number is delayed.
+    """The numbers of objects that OMS failed to copy, by their present state.
 
-    `codes`: waiting and stuck objects by OMS's code.
+    The states add up to `counted`, the number by OMS's counts, unless OMS's counts are delayed. `codes` describes the
+    `waiting` and `stuck` objects by OMS's error code.
     """
 
     counted: int
@@ -86,7 +88,7 @@ class CopyFailureCounts:
 
 @dataclass(frozen=True)
 class CopyingSummary:
-    """Results from OMS's counters; None where the counters do not suffice."""
+    """The results of copying by OMS's counts; a result is None if the counts do not suffice for it."""
 
     failed: int | None
     unfinished: UnfinishedCounts | None
@@ -96,7 +98,7 @@ class CopyingSummary:
 
 @dataclass(frozen=True)
 class WaitingKey:
-    """A failed record: key, reason, time of the first failure, and last error message (may be empty)."""
+    """A key with a failed record: the reason, the time of the first failure, and the last message, if any."""
 
     key: str
     reason: str
@@ -106,9 +108,9 @@ class WaitingKey:
 
 @dataclass(frozen=True)
 class AbandonedRunFiles:
-    """Run files of an inactive project, below `folder`.
+    """The number of run files of an inactive project, which are in `folder`.
 
-    `last_run`: the last recorded time at which a job of the project ran.
+    `last_run` is the last recorded time at which a job of the project ran.
     """
 
     project: str
@@ -119,11 +121,12 @@ class AbandonedRunFiles:
 
 @dataclass(frozen=True)
 class BacklogSummary:
-    """Keys waiting to be resent.
+    """The keys that wait to be resent.
 
-    `by_reason` and `keys` cover the `read` records. `at_least`: there are more than `failed` records. `outside`:
-    records outside the trigger's filter, which no run of this project takes. `left_behind`: run files of inactive
-    projects. `unreadable_run_files`: their names.
+    `failed` is the number of failed records, a minimum if `at_least` is True; `by_reason` and `keys` cover the `read`
+    records. `outside` is the number of records outside the trigger's filter, which this project does not resend.
+    `unreadable_run_files` are the names of run files whose keys are unknown. `left_behind` are the run files of
+    inactive projects.
     """
 
     failed: int
@@ -140,18 +143,18 @@ class BacklogSummary:
 
     @property
     def waiting(self) -> int:
-        """Minimum number of waiting keys."""
+        """The minimum number of waiting keys."""
         return self.failed + self.in_run_files
 
     @property
     def more_may_wait(self) -> bool:
-        """True if more keys than the counted ones may wait."""
+        """True if more keys may wait than were counted."""
         return bool(self.at_least or self.unreadable_run_files or self.left_behind)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PassSummary(ReconcileTotals):
-    """A pass of reconcile, with its scope and counts."""
+    """A reconcile pass with its scope and its counts."""
 
     prefix: str
     since: str | None
@@ -167,19 +170,19 @@ class PassSummary(ReconcileTotals):
 
 @dataclass(frozen=True)
 class UnfinishedPass(Progress, PassSummary):
-    """An unfinished pass of reconcile."""
+    """An unfinished reconcile pass."""
 
 
 @dataclass(frozen=True)
 class UnfinishedComparison(Progress):
-    """An unfinished comparison."""
+    """An unfinished comparison with the time of its start."""
 
     started: str
 
 
 @dataclass(frozen=True)
 class ReconcileSummary:
-    """The last finished pass of reconcile, and the unfinished passes."""
+    """The last finished reconcile pass, and the unfinished passes."""
 
     last: PassSummary | None
     open: Sequence[UnfinishedPass]
@@ -195,7 +198,10 @@ class ObsSummary:
 
 @dataclass(frozen=True)
 class UnreadLines:
-    """Number of unreadable lines in OMS's lists of failures, an example, and the problem if no list can be read."""
+    """The number of unreadable lines in OMS's lists of failed copies, with an example.
+
+    `problem` is the reason for which no list can be read, or empty if the lists can be read.
+    """
 
     unread: int
     example: str
@@ -204,7 +210,11 @@ class UnreadLines:
 
 @dataclass(frozen=True)
 class CountCheck:
-    """A check of counts: `left` = or ≤ the sum of `right`. `meaning`: the explanation of a failure."""
+    """A comparison of the count `left` with the sum of the counts `right`.
+
+    `sign` is the required relation, = or ≤, and `claim` is the statement that `left` and `right` are in this relation.
+    `meaning` explains a failure.
+    """
 
     claim: Text
     left: int
@@ -216,12 +226,13 @@ class CountCheck:
 
 @dataclass(frozen=True)
 class StatusAnswer:
-    """State of the synchronization.
+    """The state of the synchronization.
 
-    `migration`: the unfinished migration of the existing objects. `old_objects`: its progress, if its id in OMS is
-    recorded. If OMS did not answer, a QueryFailure is beside the None. `overdue`: jobs whose last pass is too old to
-    rely on. `fixes`: the remedy of each reason in the backlog. `lasting`: reasons that need action. `alarm_not_taken`:
-    the reason why the webhook refused the last alarm; empty if it accepted the alarm.
+    `migration` is the unfinished migration of the existing objects, and `old_objects` its progress if its id in OMS is
+    recorded. If OMS did not answer a query, the answer is None, and the field `..._failure` has the reason. `overdue`
+    are the jobs whose last pass is too old to rely on. `fixes` has the remedy of each reason in the backlog, and
+    `lasting` the reasons that need action. `alarm_not_taken` is the reason for which the webhook refused the last
+    alarm; it is empty if the webhook accepted the alarm.
     """
 
     verdict: Verdict

@@ -1,4 +1,4 @@
-"""A next step: a command of ops.py, or of the Serverless Devs tool, as a value."""
+"""A next step for the reader as a value: a command of ops.py, or of the Serverless Devs tool."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _PLAIN_WORD = re.compile(r"[\w./:=@%+,-]+", re.ASCII)
 
 @dataclass(frozen=True)
 class Step:
-    """A command, such as `compare`, with its options by their names in payloads; `deploy` is the tool's own command.
+    """A command such as `compare` of ops.py, with its options by their names in payloads.
 
-    In a text, each reader prints it for its shell. As a string it is the command for a POSIX shell, in log lines and
-    alarms.
+    `deploy` and `remove` are commands of the Serverless Devs tool. In a Text, each reader prints the command for the
+    shell of its machine; `str` prints it for a POSIX shell, as in log lines and alarms.
     """
 
     job: str
@@ -27,29 +27,29 @@ class Step:
         return " ".join(map(_quote, self.words()))
 
     def words(self, python: str = "python3", can_be_typed: Callable[[str], bool] = str.isprintable) -> list[str]:
-        """Return the words of the command, without quotes.
+        """Return the words of the command without quotes.
 
-        A key that cannot be typed is escaped as in JSON.
+        A key that `can_be_typed` rejects is escaped as in JSON.
         """
         words = ["s", self.job, "-y"] if self.job in _TOOL_COMMANDS else [python, "ops.py", self.job]
         for name, value in self.options.items():
             option = f"--{name.replace('_', '-')}"
             if name == "key" and not can_be_typed(str(value)):
-                words += _option_words("--escaped-key", json.dumps(str(value))[1:-1].replace(r"\"", r"\u0022"))
+                words += _join_option("--escaped-key", json.dumps(str(value))[1:-1].replace(r"\"", r"\u0022"))
             elif isinstance(value, Mapping):
                 words += (word for element, reason in value.items() for word in (option, f"{element}={reason}"))
             elif isinstance(value, list):
-                words += (word for element in value for word in _option_words(option, str(element)))
+                words += (word for element in value for word in _join_option(option, str(element)))
             else:
-                words += [option] if value is True else _option_words(option, str(value))
+                words += [option] if value is True else _join_option(option, str(value))
         return words
 
 
-def _option_words(option: str, value: str) -> list[str]:
-    """Return the words of an option and its value: a single word if the value looks like an option."""
+def _join_option(option: str, value: str) -> list[str]:
+    """Return an option and its value, joined in a single word if the value itself looks like an option."""
     return [f"{option}={value}"] if value.startswith("-") else [option, value]
 
 
 def _quote(word: str) -> str:
-    """Quote a word for a POSIX shell like `shlex.quote`, without the import of shlex in a cold start."""
+    """Quote a word for a POSIX shell as `shlex.quote` does, without importing shlex in a cold start."""
     return word if _PLAIN_WORD.fullmatch(word) else "'" + word.replace("'", "'\"'\"'") + "'"

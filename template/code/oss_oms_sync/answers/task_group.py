@@ -1,4 +1,4 @@
-"""OMS's data about the sync task, and about a migration task group (a single copy of existing objects).
+"""OMS's data about the sync task, and about a migration task group, which copies the existing objects once.
 
 Source: support.huaweicloud.com/api-oms (ShowSyncTask, ListSyncTaskStatistic, ShowTaskGroup, ListTaskGroup).
 """
@@ -18,9 +18,10 @@ from oss_oms_sync.answers.text import Text, t
 
 
 class OverwriteMode(Enum):
-    """Overwrite modes of a sync task or a task group, by OMS's names.
+    """Overwrite modes of a sync task or a task group; the values are OMS's names.
 
-    A mode that OMS adds later keeps its name without being a member: callers treat it as DEFAULT, like a missing mode.
+    A mode that OMS adds later keeps its name without being a member, and callers treat it as DEFAULT, like a missing
+    mode.
 
     Source: OMS, "Creating a sync task". By default OMS skips an object if the object in OBS has the same size and is
     not older. With CRC64 it does so only if one of the two objects has no CRC64.
@@ -33,12 +34,12 @@ class OverwriteMode(Enum):
 
     @property
     def compares_contents(self) -> bool:
-        """True if OMS skips objects with equal contents only, provided that both sides have a CRC64."""
+        """True if OMS skips an object only if both contents are equal, provided that both objects have a CRC64."""
         return self is OverwriteMode.CRC64
 
     @property
     def copies_same_size(self) -> bool:
-        """True if OMS may copy an object to OBS although OBS has it in the same size."""
+        """True if OMS may replace an object in OBS by an object of the same size."""
         return self in (OverwriteMode.CRC64, OverwriteMode.ALWAYS)
 
     @classmethod
@@ -51,7 +52,7 @@ class OverwriteMode(Enum):
         return cls._value2member_map_.setdefault(value, mode)  # type: ignore[return-value]
 
 
-# The value of dst_storage_policy with which OMS keeps the source's storage class; without a value it writes Standard.
+# The value of dst_storage_policy with which OMS keeps the source's storage class. By default OMS writes Standard.
 KEEPS_CLASS = "SRC_STORAGE_MAPPING"
 _STORAGE_POLICIES = {
     "STANDARD": t("storage class in OBS: Standard"),
@@ -63,14 +64,20 @@ _STORAGE_POLICIES = {
 
 
 def storage_policy(policy: str | None) -> Text:
-    """Return a sentence about the storage class of copies, by OMS's dst_storage_policy; None if OMS reports none."""
+    """Return a sentence about the storage class of copies in OBS.
+
+    `policy` is OMS's dst_storage_policy, or None if OMS does not report it.
+    """
     if policy is None:
         return t("OMS does not report the storage class in OBS")
     return _STORAGE_POLICIES.get(policy, t("storage class in OBS: {policy}", policy=policy))
 
 
 def storage_class_plan(alternative: Step, *, keeps: bool) -> Text:
-    """Return the line of a plan about the storage class of copies; `alternative`: the command that keeps the class."""
+    """Return a sentence of a migration's plan about the storage class of copies.
+
+    `keeps` is True if the copies keep the source's storage class; `alternative` is the command to print if they do not.
+    """
     if keeps:
         return t(
             "Storage class in OBS: that of the source. OBS bills IA objects for at least 30 days, Archive objects for"
@@ -83,7 +90,7 @@ def storage_class_plan(alternative: Step, *, keeps: bool) -> Text:
 
 
 class GroupState(Enum):
-    """State of a task group, in the order of OMS's numbers."""
+    """States of a task group, in the order of OMS's numbers for them, from 0."""
 
     WAITING = "waiting"
     CREATING = "creating"
@@ -110,18 +117,18 @@ _TITLES = {
     GroupState.DELETING: t("OMS is deleting the task group"),
 }
 
-# Maximum number of failed objects of a group that replay reads in the group's lists and resends.
+# Maximum number of failed objects of a group for which replay reads the group's lists and resends the objects.
 MAX_RESENT = 10_000
 # States in which a group lists or copies.
 WORKING_STATES = (GroupState.WAITING, GroupState.CREATING, GroupState.COPYING, GroupState.PAUSING)
-# Objects that a group lists in a second, by OMS's page on assessment; it copies meanwhile.
+# Number of objects that a group lists per second, by OMS's page on assessment. The group copies at the same time.
 LISTED_PER_SECOND = 27_000_000 / 3600
-# Seconds until a group begins: the permissions of its new keys take up to half an hour.
+# Seconds until a group begins to copy: permissions of its new access keys take effect within half an hour.
 _START_SECONDS = 1800
-# The option that reports progress and changes nothing.
+# The command that reports a migration's progress and changes nothing.
 LOOK_STEP = Step("migrate", {"look": True})
-# The option that ends a group without progress.
-_ENDING_OPTIONS = {
+# The option of `migrate` that helps a group that makes no progress, by its state.
+_RESCUE_OPTIONS = {
     GroupState.PAUSED: "go_on",
     GroupState.NOT_CREATED: "remove",
     GroupState.FAILED: "retry",
@@ -132,7 +139,7 @@ _ENDING_OPTIONS = {
 
 @dataclass(frozen=True)
 class QueryFailure:
-    """The error instead of OMS's answer, by OMS or by the network, and its remedy."""
+    """The error that replaces OMS's answer to a query, and its remedy; OMS or the network caused the error."""
 
     problem: str
     status: int | None
@@ -142,7 +149,7 @@ class QueryFailure:
 
 @dataclass(frozen=True)
 class Counters:
-    """Counts of OMS; None for a missing count."""
+    """Counts that OMS reports; a count that OMS does not report is None."""
 
     requests: int | None
     copied: int | None
@@ -153,7 +160,7 @@ class Counters:
 
 @dataclass(frozen=True)
 class TaskSummary:
-    """The sync task as OMS reports it, with its counters of this month."""
+    """The sync task as OMS reports it, with its counts of this month."""
 
     status: str | None
     src_bucket: str | None
@@ -165,16 +172,17 @@ class TaskSummary:
 
     @property
     def is_running(self) -> bool:
-        """True if the task accepts keys: a stopped task refuses them."""
+        """True if the task accepts keys; a stopped task refuses them."""
         return self.status == "SYNCHRONIZING"
 
 
 @dataclass(frozen=True)
 class StatisticsSummary:
-    """Counts of OMS in steps since a time.
+    """OMS's counts since the time `from_`, in steps of equal length.
 
-    `series`: for each of OMS's kinds of counts, the begin of each step in milliseconds since 1970, and the count (for
-    SIZE, bytes). `step` is OMS's name for the length of a step. `unread`: number of values that could not be read.
+    For each kind of count, `series` has the begin of each step in milliseconds since 1970, and the count in this step,
+    or the bytes for the kind SIZE. `step` is OMS's name for the length of a step. `unread` is the number of values that
+    could not be read.
     """
 
     from_: datetime
@@ -185,10 +193,10 @@ class StatisticsSummary:
 
 @dataclass(frozen=True)
 class GroupProgress:
-    """Progress of a task group: its state, and numbers of objects.
+    """The progress of a task group, with its state and its numbers of objects.
 
-    `total`: number of objects, 0 until the source is listed. `resent`: replay took over the keys of all failed objects,
-    so the group has no work left.
+    `total` is the number of all objects, or 0 until OMS has listed the source. `resent` is True if replay took over the
+    keys of all failed objects, so that the group has no work left.
     """
 
     state: GroupState
@@ -200,48 +208,51 @@ class GroupProgress:
 
     @property
     def title(self) -> Text:
-        """Short description of the group's state."""
+        """A short sentence about the state of the group."""
         return _TITLES[self.state]
 
     @property
     def finished(self) -> int:
-        """Number of objects that are copied, skipped or failed."""
+        """The number of objects that the group copied, skipped or failed to copy."""
         return self.copied + self.skipped + self.failed
 
     @property
     def percent(self) -> float | None:
-        """Percentage of finished objects, 100 only if all are finished; None until the source is listed."""
+        """The percentage of finished objects, or None until OMS has listed the source.
+
+        It is 100 only if all objects are finished.
+        """
         if not self.total:
             return None
         return 100.0 if self.finished >= self.total else min(99.9, 100 * self.finished / self.total)
 
     @property
     def will_copy(self) -> bool:
-        """True if the group copies missing objects without further action."""
+        """True if the group copies missing objects without any action."""
         return self.state in WORKING_STATES and self.state is not GroupState.PAUSING
 
     @property
     def step(self) -> Step:
-        """The next step: `migrate` without an option follows the group, or deletes its access keys after the end."""
+        """The next step: without an option, `migrate` follows the group, or deletes its access keys after its end."""
         # A group that failed before it listed objects would fail again.
-        is_in_vain = self.state is GroupState.FAILED and not self.total
-        option = "remove" if is_in_vain or self.resent else _ENDING_OPTIONS.get(self.state)
+        would_fail_again = self.state is GroupState.FAILED and not self.total
+        option = "remove" if would_fail_again or self.resent else _RESCUE_OPTIONS.get(self.state)
         return Step("migrate", {option: True} if option else {})
 
     @property
     def look_step(self) -> Step:
-        """The step to print in other reports: `--look` while the group runs."""
+        """The step to print in other reports: `migrate --look` while the group runs, otherwise `step`."""
         return LOOK_STEP if self.state in WORKING_STATES else self.step
 
 
 @dataclass(frozen=True)
 class TaskGroup(GroupProgress):
-    """State of a task group, as OMS reports it.
+    """The state of a task group as OMS reports it.
 
-    `size`, `copied_size`: bytes of all objects, and of the copied objects. `speed`: bytes a second. `started`, `ended`:
-    seconds since 1970; `ended` is valid if the group has stopped. `can_retry_failed`: OMS can retry the failed objects
-    alone. `lists`: prefix of the lists of failed objects in the destination. `why`: the reason of a failure.
-    `bandwidth`: limits by the time of day.
+    `size` and `copied_size` are the bytes of all objects and of the copied objects; `speed` is in bytes per second.
+    `started` and `ended` are in seconds since 1970; `ended` is valid only if the group has stopped. `can_retry_failed`
+    is True if OMS can retry the failed objects alone. `lists` is the prefix of the lists of failed objects in the
+    destination. `why` is the reason of a failure. `bandwidth` has the bandwidth limits by the time of day.
     """
 
     id: str
@@ -263,11 +274,11 @@ class TaskGroup(GroupProgress):
 
     @classmethod
     def from_response(cls, group: Mapping[str, Any]) -> TaskGroup:
-        """Return the task group in OMS's response.
+        """Return the task group in a response of OMS.
 
         Raises ValueError if `group` is not a task group.
         """
-        # Without a failure, OMS omits these or returns an empty text.
+        # OMS omits these fields, or returns empty texts in them, if the group has no failure.
         failed, why = group.get("failed_object_record") or {}, group.get("error_reason") or {}
 
         def number(name: str) -> int:
@@ -300,13 +311,14 @@ class TaskGroup(GroupProgress):
 
 
 def max_submissions(keys_a_second: float) -> float:
-    """Return the number of objects up to which submitting is faster than a task group, which starts slowly.
+    """Return the number of objects up to which submitting them is faster than a task group, which starts slowly.
 
-    With twenty calls of ten keys a second it is 370,000 objects, in 31 minutes. The price does not matter: copying
-    costs the same either way, and only submitted objects cause calls and records of this project.
+    `keys_a_second` is the rate of submissions. At twenty calls of ten keys per second the number is 370,000 objects,
+    which take 31 minutes. The costs are ignored: copying costs the same by either way, and only submitted objects cause
+    calls and records of this project.
     """
-    gained = 1 / keys_a_second - 1 / LISTED_PER_SECOND
-    return _START_SECONDS / gained if gained > 0 else math.inf
+    seconds_saved = 1 / keys_a_second - 1 / LISTED_PER_SECOND
+    return _START_SECONDS / seconds_saved if seconds_saved > 0 else math.inf
 
 
 _STATES = dict(enumerate(GroupState))

@@ -1,20 +1,20 @@
-"""Texts for people, in English or Chinese: a phrase, and the values of its placeholders.
+"""Texts for people in English or Chinese, each made of a phrase and the values of its placeholders.
 
-A phrase is in English, at the place of its use, `t("{n:key waits|keys wait}", n=3)`. Its Chinese is in zh.json, beside
-this module, read only for Chinese output. Formats of values:
+A phrase is English, and stands where it is used: `t("{n:key waits|keys wait}", n=3)`. Its Chinese is in zh.json, beside
+this module, which is read only for Chinese output. Formats of values:
 
     {n}           a whole number with its thousands: 12,345
     {n:key|keys}  a number with its noun: 1 key, 2 keys (Chinese has no plural, and {n} alone)
     {names}       a list: a, b, c; in Chinese a、b、c
     {names:and}   a, b and c; {names:or}: a, b or c; Chinese has no such word
-    {parts:sentences}  a list of sentences, with spaces between English ones; a sentence that ends in a command, which
-                       has no full stop, gets one if another follows
+    {parts:sentences}  a list of sentences, with spaces between English sentences; a sentence that ends in a command,
+                       which has no full stop, gets a full stop if another sentence follows
     {text}        another Text, in the same language
     {step}        a Step, which each reader prints for its shell
     {n:size}      bytes, with three digits: 999 bytes, 1.24 TB; units are powers of 1000
     {n:time}      seconds, in the unit that fits best: 90 s, 3 h
 
-A size or time of None is shown as not known.
+A size or a time that is None is shown as unknown.
 
 All other formats are Python's: {share:.0%}, {name!r}. A phrase with only placeholders needs no translation.
 """
@@ -34,15 +34,15 @@ from oss_oms_sync.answers.step import Step
 
 @dataclass(frozen=True)
 class Text:
-    """A phrase of the catalogue with its values."""
+    """A phrase of the catalogue of translations, zh.json, and the values of its placeholders."""
 
     phrase: str
     values: Mapping[str, object] = field(default_factory=dict)
-    # The Chinese phrase, if the catalogue does not have it.
+    # The Chinese phrase, or None if the catalogue has it.
     chinese: str | None = None
 
     def filled(self, **values: object) -> Text:
-        """Return the phrase with more values; those without a placeholder are ignored."""
+        """Return a copy of the text with more values; a value without a placeholder is ignored."""
         return Text(self.phrase, {**self.values, **values}, self.chinese)
 
     def __str__(self) -> str:
@@ -60,15 +60,15 @@ class Text:
 
     @property
     def steps(self) -> list[Step]:
-        """The Steps in the text, each once."""
+        """The Steps in the text, without duplicates."""
         return [*{str(part): part for part in self.parts("en") if isinstance(part, Step)}.values()]
 
     def of(self, language: str, command: Callable[[Step], str] = str) -> str:
-        """Return the text in `language`: "en" or "zh". `command` prints a Step for the reader's shell."""
+        """Return the text in `language`, "en" or "zh"; `command` formats each Step for the reader's shell."""
         return "".join(part if isinstance(part, str) else command(part) for part in self.parts(language))
 
     def parts(self, language: str) -> Iterator[str | Step]:
-        """Yield the text in `language` as strings and the Steps between them."""
+        """Yield the parts of the text in `language`: strings, and the Steps between them."""
         phrase = self.phrase
         if language == "zh":
             phrase = _load_chinese().get(phrase, phrase) if self.chinese is None else self.chinese
@@ -80,34 +80,37 @@ class Text:
 
 
 class AtLeast(int):
-    """A number that is a lower bound."""
+    """A number that is a lower bound, so that a text has "at least" before it."""
 
 
 def t(phrase: str, /, **values: object) -> Text:
-    """Return a Text of the phrase with these values; a test compares the phrases of all calls with the catalogue."""
+    """Return a Text of the phrase with these values.
+
+    A test compares the phrases of all calls of this function with the catalogue.
+    """
     return Text(phrase, values)
 
 
 def untranslated(text: str) -> Text:
-    """Return a Text without a language, such as the message of a program."""
+    """Return a Text that is the same in every language, such as the message of a program."""
     return Text("{text}", {"text": text})
 
 
 def sentences(*parts: Text | None) -> Text:
-    """Join sentences; parts that are None are left out."""
+    """Return a Text that joins sentences; a part that is None is left out."""
     return Text("{parts:sentences}", {"parts": [part for part in parts if part is not None]})
 
 
 NOTHING = Text("")
 _SIZE_UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
-# Units of time with their seconds, the longest first.
+# Units of time with their lengths in seconds, in descending order.
 _TIME_UNITS = ((86400, t("{n:,.0f}\u00a0d")), (3600, t("{n:,.0f}\u00a0h")), (60, t("{n:,.0f}\u00a0min")))
-# Characters that end a sentence or introduce the next part.
+# Characters after which a joined sentence needs no full stop.
 _SENTENCE_ENDS = (*".!?:", *"。！？：")
 
 
 def _format_value(value: object, spec: str, language: str) -> Iterator[str | Step]:
-    """Yield the text of a value in the format of its placeholder."""
+    """Yield the parts of a value's text; `spec` is the format in its placeholder."""
     if spec in _QUANTITIES:
         value, spec = t("unknown") if value is None else _QUANTITIES[spec](value), ""
     singular, _, plural = spec.partition("|")
@@ -128,7 +131,7 @@ def _format_value(value: object, spec: str, language: str) -> Iterator[str | Ste
 
 
 def _format_list(elements: Sequence[Sequence[str | Step]], how: str, language: str) -> Iterator[str | Step]:
-    """Yield the elements of a list with their separators."""
+    """Yield the parts of a list's elements, with the separators that `how` requires between them."""
     before_last = f" {how} " if how else ", "
     for number, element in enumerate(elements, 1):
         yield from element
@@ -144,12 +147,12 @@ def _format_list(elements: Sequence[Sequence[str | Step]], how: str, language: s
 
 
 def _is_ended(sentence: Sequence[str | Step]) -> bool:
-    """Return True if a sentence has its full stop or a colon."""
+    """Return True if a sentence ends with a full stop or with another character that needs no full stop after it."""
     last = [part for part in sentence if part][-1:]
     return any(isinstance(part, str) and part.endswith(_SENTENCE_ENDS) for part in last)
 
 
-def _size(number: int) -> Text:
+def _format_size(number: int) -> Text:
     if abs(number) < 1000:
         return t("{n:byte|bytes}", n=number)
     value, power = number / 1000, 0
@@ -160,7 +163,7 @@ def _size(number: int) -> Text:
     return untranslated(f"{value:,.{digits}f}\u00a0{_SIZE_UNITS[power]}")
 
 
-def _time(seconds: float) -> Text:
+def _format_time(seconds: float) -> Text:
     if seconds < 1:
         return t("<\u00a01\u00a0s")
     for length, text in _TIME_UNITS:
@@ -169,7 +172,7 @@ def _time(seconds: float) -> Text:
     return t("{n:.0f}\u00a0s", n=seconds)
 
 
-_QUANTITIES: Mapping[str, Callable[[Any], Text]] = {"size": _size, "time": _time}
+_QUANTITIES: Mapping[str, Callable[[Any], Text]] = {"size": _format_size, "time": _format_time}
 
 
 @cache
