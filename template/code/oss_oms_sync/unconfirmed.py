@@ -170,6 +170,15 @@ UNCONFIRMED = {
         t("`headers`: changes nothing without a canary's result, or if the ETag changes"),
         ("in_place.moves_time", "in_place.moves_etag", "in_place.replaces"),
     ),
+    "permission for headers": Assumption(
+        t(
+            "the spelling in IAM's policies of the permission to change headers in OBS: `modifyObjectMetaData` or"
+            " `modifyObjectMetadata`"
+        ),
+        t("either: setup grants both"),
+        t("`headers`: doctor tries the permission"),
+        ("in_place.permission",),
+    ),
     "URL that expires": Assumption(
         t("whether OBS accepts a URL with `Expires` for such a change, and refuses it after the expiry"),
         t("both, if a canary observed them"),

@@ -241,6 +241,11 @@ class Huawei:
         yield self.functions.removal(_CALLER_TITLE)
         yield self.key.removal()
 
+    def has_functions_policy(self) -> bool | None:
+        """Return True if setup's user has the policy of s.yaml, False if setup made no user; None if unknown."""
+        state = self._functions_need().inspect().state
+        return {ResourceState.THERE: True, ResourceState.CREATE: False, ResourceState.STOP: False}.get(state)
+
     def _functions_need(self) -> Need:
         need = self.functions.need(_CALLER_TITLE, (), self.key.is_kept)
         reasons = statements.reason_to_read(self._variables), statements.offer_headers(self._variables)

@@ -42,6 +42,10 @@ def _role_statement(statement: Statement) -> Statement:
     parts = [action.split(":") for action in statement["Action"]]
     is_obs = parts[0][0] == "obs"
     actions = [":".join([*prefix, f"{last[0].upper()}{last[1:]}" if is_obs else last]) for *prefix, last in parts]
+    # Case does not matter in these policies.
+    actions = [
+        action for number, action in enumerate(actions) if action.lower() not in map(str.lower, actions[:number])
+    ]
     if statement["Resource"] == ["*"]:
         return {"Effect": "Allow", "Action": actions}
     return allow(*actions, on=[f"OBS{place.removeprefix('obs')}" for place in statement["Resource"]])

@@ -16,6 +16,14 @@ from oss_oms_sync.answers.text import Text, t
 
 FUNCTIONS = ("forward", "replay", "reconcile", "compare", "certify", "doctor", "status")
 _TRIGGER = "trigger"
+# The permission to change headers, in both spellings of Huawei's pages (obs_04_0112 and obs_04_0091): only the grammar
+# of role policies says that case does not matter (iam_02_0013).
+_CHANGE_HEADERS = ("obs:object:modifyObjectMetaData", "obs:object:modifyObjectMetadata")
+# The permissions to read the policy of a user in IAM.
+_READ_POLICIES = (
+    *("iam:users:listUsersV5", "iam:policies:listV5", "iam:policies:getVersionV5"),
+    "iam:users:listAttachedPoliciesV5",
+)
 # The functions that read objects of the source. Doctor reads one object's headers, which needs the same permission.
 _READING_FUNCTIONS = ("compare", "certify", "doctor")
 
@@ -207,7 +215,7 @@ def functions_in_huawei(variables: Mapping[str, str]) -> Document:
 def headers(variables: Mapping[str, str]) -> Document:
     """Return the policy that the functions' key needs besides, to change headers of objects in OBS."""
     objects = f"obs:*:*:object:{value(variables, 'destinationBucket')}/*"
-    return identity_policy(allow("obs:object:modifyObjectMetaData", on=[objects]))
+    return identity_policy(allow(*_CHANGE_HEADERS, on=[objects]))
 
 
 def canary(variables: Mapping[str, str]) -> tuple[Document, Document]:
@@ -223,10 +231,7 @@ def canary(variables: Mapping[str, str]) -> tuple[Document, Document]:
     )
     # For the check that the bucket does not retain deleted objects.
     bucket_actions = ("listBucket", "listBucketVersions", "getBucketVersioning", "getBucketObjectLockConfiguration")
-    object_actions = (
-        f"obs:object:{action}"
-        for action in ("getObject", "modifyObjectMetaData", "deleteObject", "deleteObjectVersion")
-    )
+    object_actions = (f"obs:object:{action}" for action in ("getObject", "deleteObject", "deleteObjectVersion"))
     return (
         ram_policy(
             allow(*keep, "oss:DeleteObjectVersion", "oss:AbortMultipartUpload", on=[f"{source}/{own_keys}"]),
@@ -237,8 +242,9 @@ def canary(variables: Mapping[str, str]) -> tuple[Document, Document]:
         identity_policy(
             allow("oms:synctask:get", "oms:synctask:statistics", on=["*"]),
             allow(*(f"obs:bucket:{action}" for action in bucket_actions), on=[f"obs:*:*:bucket:{destination}"]),
-            allow(*object_actions, on=[f"obs:*:*:object:{destination}/{own_keys}"]),
+            allow(*object_actions, *_CHANGE_HEADERS, on=[f"obs:*:*:object:{destination}/{own_keys}"]),
             allow("obs:object:getObject", on=[f"obs:*:*:object:{destination}/{OMS_LISTS[0]}*"]),
+            *([allow(*_READ_POLICIES, on=["*"])] if changes_headers(variables) else []),
         ),
     )
 
@@ -253,8 +259,7 @@ def migration(variables: Mapping[str, str]) -> tuple[Document, Document]:
     user_actions = ("GetUser", "ListPoliciesForUser", "ListAccessKeys", "CreateAccessKey", "DeleteAccessKey")
     states = f"acs:oss:*:*:{value(variables, 'logBucket')}/{state_folder('*')}migrat*"
     groups = ("create", "list", "get", "update", "delete")
-    policies = ("policies:listV5", "policies:getVersionV5", "users:listAttachedPoliciesV5")
-    keys = (f"credentials:{action}" for action in ("listCredentialsV5", "createCredentialV5", "deleteCredentialV5"))
+    keys = (f"iam:credentials:{key}" for key in ("listCredentialsV5", "createCredentialV5", "deleteCredentialV5"))
     return (
         ram_policy(
             allow(*(f"ram:{action}" for action in user_actions), on=[f"acs:ram:*:*:user/{user}"]),
@@ -263,7 +268,7 @@ def migration(variables: Mapping[str, str]) -> tuple[Document, Document]:
         ),
         identity_policy(
             allow(*(f"oms:taskgroup:{group}" for group in groups), on=["*"]),
-            allow(*(f"iam:{action}" for action in ("users:listUsersV5", *policies, *keys)), on=["*"]),
+            allow(*_READ_POLICIES, *keys, on=["*"]),
         ),
     )
 

@@ -14,6 +14,7 @@ from typing import Any
 from ops.canary.hops import Trace, Watch, first_accepted
 from ops.canary.in_place import InPlaceEffect
 from ops.canary.objects import PART_SIZES
+from ops.canary.permission import POLICIES
 from oss_oms_sync.answers.bandwidth import CopySpeed
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.rules.bandwidth import hours_late
@@ -53,12 +54,14 @@ def report(
     shown: Mapping[str, Any],
     in_place: InPlaceEffect,
     *,
+    policy: str,
     versions: tuple[bool, bool],
     progress: CopySpeed | None,
 ) -> dict[str, Any]:
     """Return the report of a run.
 
-    `shown`: the sync task; `in_place`: the effect of a change of headers in OBS; `versions`: True if the source, or the
+    `shown`: the sync task; `in_place`: the effect of a change of headers in OBS; `policy`: the policy by which the
+    functions' key can change headers; `versions`: True if the source, or the
     destination, keeps versions; `progress`: of the last migration with limits of its bandwidth.
     """
     counts = watch.counts
@@ -93,7 +96,10 @@ def report(
         # An event of forward's trigger; a copy onto the object itself has CopyObject.
         "header_change": {"event": _allowed_word(watch.change_event, _YES_NO)},
         "bandwidth": {"hours_late": _late_hours(progress)},
-        "in_place": {name: _allowed_word(answer, _YES_NO) for name, answer in in_place._asdict().items()},
+        "in_place": {
+            **{name: _allowed_word(answer, _YES_NO) for name, answer in in_place._asdict().items()},
+            "permission": _allowed_word(policy, POLICIES),
+        },
     }
 
 

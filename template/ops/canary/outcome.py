@@ -9,6 +9,7 @@ from ops.canary import hops
 from ops.canary.hops import Trace, Watch
 from ops.canary.in_place import InPlaceEffect
 from ops.canary.objects import CanaryObject
+from ops.canary.permission import ANOTHER_POLICY, IDENTITY_POLICY, UNKNOWN_POLICY
 from ops.exit_codes import ExitCode
 from ops.shell import sentence
 from ops.terminal import Line, MarkedLine, width
@@ -33,6 +34,11 @@ _STEP_TEXTS = {
 _DOUBLE_TEXTS = {"each counted": t("counted twice"), "merged": t("counted once")}
 _UNKNOWN_TEXT = t("unknown")
 _ANSWER_TEXTS = {YES: t("yes"), NO: t("no")}
+_POLICY_TEXTS = {
+    IDENTITY_POLICY: t("the identity policy that setup makes"),
+    ANOTHER_POLICY: t("a policy that setup did not make"),
+    UNKNOWN_POLICY: t("a policy that IAM did not show"),
+}
 _NO_EVENT_TEXT = t("no. OSS sends UpdateObjectMeta, to which the trigger does not subscribe, or no event")
 
 
@@ -43,8 +49,8 @@ def exit_code(watch: Watch) -> ExitCode:
     return ExitCode.NOT_PROVEN if watch.missing() else ExitCode.OK
 
 
-def outcome(watch: Watch, in_place: InPlaceEffect, lang: str) -> Iterator[Line]:
-    """Yield the lines of a run."""
+def outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: str) -> Iterator[Line]:
+    """Yield the lines of a run. `policy`: of ops/canary/permission.py."""
     missing, code = watch.missing(), exit_code(watch)
     for trace in watch.traces:
         yield _row(trace, lang)
@@ -73,6 +79,8 @@ def outcome(watch: Watch, in_place: InPlaceEffect, lang: str) -> Iterator[Line]:
         late=late,
         replaces=replaces,
     ).of(lang)
+    if policy:
+        yield t("the functions' key can change headers in OBS, by {policy}", policy=_POLICY_TEXTS[policy]).of(lang)
     if watch.unfinished:
         yield sentence(
             t(

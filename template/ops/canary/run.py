@@ -17,6 +17,7 @@ from ops.canary.in_place import InPlaceEffect, change_in_place
 from ops.canary.journal import Journal, Journals
 from ops.canary.objects import UPLOAD_PART_BYTES, CanaryObject, canary_objects
 from ops.canary.outcome import exit_code, hop_titles, outcome, title_of
+from ops.canary.permission import find_policy
 from ops.canary.removal import remove
 from ops.clock import timestamp
 from ops.clouds.oms import TaskGroups
@@ -86,7 +87,7 @@ class _Run:
         self._session, self._accounts, self._journals, self._intentions = session, accounts, journals, intentions
         self._run = f"{session.clock.now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         self._watch = Watch(accounts, session.clock, self._run)
-        self._in_place = InPlaceEffect()
+        self._in_place, self._policy = InPlaceEffect(), ""
         self._journal = Journal(
             self._run,
             accounts.prefix(self._run),
@@ -117,6 +118,7 @@ class _Run:
             self._follow()
             self._compare()
             self._change_in_place()
+            self._policy = find_policy(session, accounts.variables, accounts.keys[1])
             versions = bool(accounts.source.versioning()), bool(accounts.destination.versioning())
             progress = self._intentions.progress()
         except (KeyboardInterrupt, OpsError) as error:
@@ -133,11 +135,17 @@ class _Run:
             raise error from None
         self._journal.is_settled = not self._watch.missing() and self._watch.is_done
         report = field_report.report(
-            self._watch, self._run, accounts.shown, self._in_place, versions=versions, progress=progress
+            self._watch,
+            self._run,
+            accounts.shown,
+            self._in_place,
+            policy=self._policy,
+            versions=versions,
+            progress=progress,
         )
         self._store(report)
         code, missing = exit_code(self._watch), self._watch.missing()
-        lines = list(outcome(self._watch, self._in_place, session.lang))
+        lines = list(outcome(self._watch, self._in_place, self._policy, session.lang))
         is_gone = self._remove()
         if is_gone:
             session.hint = None

@@ -35,6 +35,8 @@ def effect_of(report: Mapping[str, object]) -> InPlace | Text:
     return t("no canary has measured the effect of a change of headers in this OBS bucket")
 
 
+# The name of doctor's check that the functions' key can change headers.
+PERMISSION_CHECK = t("permission to change headers")
 MOVES_TIME = t(
     "a change of headers changes LastModified in OBS, so only the cutover changes headers, between"
     " the freeze and the close"

@@ -502,6 +502,7 @@ def test_the_effects_of_a_change_of_headers_in_obs_are_measured(world, moves):
         "url": "yes",
         "expired_url": "no",
         "replaces": "yes",
+        "permission": "not seen",
     }
     assert world.leftovers() == []
 
@@ -520,6 +521,7 @@ def test_a_refused_url_does_not_hide_the_effects_of_a_change(world):
         "url": "no",
         "expired_url": "not seen",
         "replaces": "yes",
+        "permission": "not seen",
     }
 
 

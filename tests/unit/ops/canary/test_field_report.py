@@ -85,7 +85,9 @@ def texts(document):
 )
 def test_a_report_identifies_no_account_for_any_answers(watch, shown):
     in_place = InPlaceEffect(PRIVATE, PRIVATE, PRIVATE, PRIVATE, PRIVATE)
-    report = field_report.report(watch, "20260131T080007Z-abcd", shown, in_place, versions=(True, False), progress=None)
+    report = field_report.report(
+        watch, "20260131T080007Z-abcd", shown, in_place, policy=PRIVATE, versions=(True, False), progress=None
+    )
     text = json.dumps(report, ensure_ascii=False)
     assert PRIVATE not in text
     # No ETag, checksum or time: no long number at all.
@@ -101,7 +103,7 @@ def allowed_texts():
         *field_report.SEPARATORS.values(),
         *(text for table in tables for text in table if isinstance(text, str)),
         *("other", "none", "whole", "LF", "CRLF", "gone", "bytes"),
-        *(field_report.KIND, *field_report.PART_SIZES),
+        *(field_report.KIND, *field_report.PART_SIZES, *field_report.POLICIES),
     }
 
 

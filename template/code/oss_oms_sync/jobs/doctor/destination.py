@@ -15,6 +15,7 @@ from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
 from oss_oms_sync.errors import StorageError, printable_line
 from oss_oms_sync.jobs.doctor.function import connect_in_time, judge_clocks
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
+from oss_oms_sync.rules.headers_in_place import PERMISSION_CHECK
 
 # Only comparisons and `headers` need the destination, so its problems are warnings.
 
@@ -147,7 +148,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
     ),
     Check(t("permission to list OBS"), ("OBS clock",), right_to_list),
     Check(t("destination kind"), ("OBS clock",), kind),
-    Check(t("permission to change headers"), _LISTING_CHECKS, right_to_change_headers),
+    Check(PERMISSION_CHECK, _LISTING_CHECKS, right_to_change_headers),
     Check(t("permission to read OMS's lists"), _LISTING_CHECKS, right_to_read_lists),
     Check(t("destination encryption"), _LISTS_CHECKS, _of_oms_list(encryption)),
     Check(t("destination versioning"), _LISTS_CHECKS, _of_oms_list(versioning)),

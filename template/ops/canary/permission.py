@@ -1,0 +1,39 @@
+"""The policy by which the functions' key can change headers in OBS.
+
+Huawei's pages name this permission in several spellings, for identity policies ("v5") and for policies of roles ("v3").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ops.accounts.both_clouds import Huawei
+from ops.accounts.statements import changes_headers
+from ops.clouds.keys import Keys
+from ops.errors import OpsError
+from ops.session import Session
+from oss_oms_sync.answers.job_answers import DoctorAnswer
+from oss_oms_sync.rules.headers_in_place import PERMISSION_CHECK
+
+# Words of the field report.
+POLICIES = IDENTITY_POLICY, ANOTHER_POLICY, UNKNOWN_POLICY = ("identity policy", "another policy", "unknown policy")
+
+
+def find_policy(session: Session, variables: Mapping[str, str], keys: Keys) -> str:
+    """Return the policy with the permission, of the words above; empty if doctor does not confirm the permission.
+
+    `keys`: an administrator's, for IAM.
+    """
+    if not changes_headers(variables):
+        return ""
+    try:
+        checks = session.ask(DoctorAnswer, "doctor", {}).checks
+        if not any(check.name.en == PERMISSION_CHECK.en and check.state == "ok" for check in checks):
+            return ""
+    except OpsError:
+        return ""
+    try:
+        has_policy = Huawei(session, variables, keys).has_functions_policy()
+    except OpsError:
+        has_policy = None
+    return {True: IDENTITY_POLICY, False: ANOTHER_POLICY, None: UNKNOWN_POLICY}[has_policy]

@@ -1,0 +1,99 @@
+"""The field report names the policy by which the functions' key can change headers in OBS."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from unittest.mock import patch
+from urllib.parse import urlsplit
+
+import pytest
+
+from ops.accounts.both_clouds import NEEDED_VARIABLES
+from ops.accounts.statements import canary
+from ops.canary.permission import find_policy
+from ops.clouds.keys import HUAWEI_VARIABLES, administrators
+from ops.errors import OpsError
+from ops.project import read
+from ops.session import Session
+from ops.terminal import Screen
+from oss_oms_sync.answers.codec import to_json
+from oss_oms_sync.answers.job_answers import DoctorAnswer, DoctorCheck
+from oss_oms_sync.answers.text import NOTHING
+from oss_oms_sync.rules.headers_in_place import PERMISSION_CHECK
+from sandbox.iam.service import _find_operation
+from sandbox.server.faults import Fault
+from support.migration import Caller, MachineClock
+from unit.ops.setup.setup_world import YES, SetupWorld, expect_success, set_variables
+
+
+class _Functions(Caller):
+    """The deployed functions, of which only doctor answers, with a state of its check."""
+
+    def __init__(self, world: SetupWorld, state: str) -> None:
+        super().__init__(world)
+        self._state = state
+
+    def ask(self, job, payload):
+        if not self._state:
+            raise OpsError(NOTHING, NOTHING)
+        return to_json(DoctorAnswer(True, NOTHING, [DoctorCheck(PERMISSION_CHECK, self._state, NOTHING, NOTHING)]))
+
+
+def find(world: SetupWorld, state: str = "ok") -> str:
+    with patch.dict("os.environ", world.administrators()):
+        session = Session(_Functions(world, state), Screen(MachineClock(world)), MachineClock(world), "en")
+        return find_policy(
+            session, read(world.folder / "s.yaml", NEEDED_VARIABLES), administrators(session, HUAWEI_VARIABLES)
+        )
+
+
+@pytest.fixture
+def world():
+    """Return a world in which setup has granted the permission."""
+    with SetupWorld() as world:
+        set_variables(world, changeHeaders="on")
+        expect_success(world.setup(typed=YES))
+        yield world
+
+
+def iam_actions(world: SetupWorld) -> list[str]:
+    """Return the permissions in IAM that `policies/show.py --canary` prints."""
+    _, huawei = canary(read(world.folder / "s.yaml", NEEDED_VARIABLES))
+    actions = [action for statement in huawei["Statement"] for action in statement["Action"]]
+    return [action for action in actions if action.startswith("iam:")]
+
+
+def test_a_confirmed_permission_is_of_the_policy_that_iam_shows(world):
+    before = len(world.sent)
+    assert find(world) == "identity policy"
+    paths = [urlsplit(request.url).path for request in world.sent[before:]]
+    operations = [_find_operation(SimpleNamespace(method="GET", raw_path=path))[0] for path in paths if "/v5" in path]
+    assert {operation.action for operation in operations} == {*iam_actions(world)}
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_without_a_permission_in_iam_the_policy_is_unknown(world, number):
+    world.iam.deny(iam_actions(world)[number])
+    assert find(world) == "unknown policy"
+
+
+def test_without_an_answer_of_iam_the_policy_is_unknown(world):
+    world.iam.faults.add(Fault.status(503))
+    assert find(world) == "unknown policy"
+
+
+def test_a_permission_without_setups_user_is_of_another_policy(world):
+    users = world.iam.users
+    del users[next(number for number, user in users.items() if user == world.iam_user("functions"))]
+    assert find(world) == "another policy"
+
+
+@pytest.mark.parametrize("state", ["warning", "skipped", ""])
+def test_without_doctors_confirmation_no_policy_is_named(world, state):
+    assert find(world, state) == ""
+
+
+def test_without_the_permission_in_the_settings_nothing_is_asked(world):
+    set_variables(world, changeHeaders="off")
+    asked = world.asked
+    assert (find(world), world.asked) == ("", asked)
