@@ -28,7 +28,6 @@ DOCUMENTS = (
     "lifecycle",
     "cutover",
     "certificate",
-    "troubleshooting",
     "costs",
     "reasons",
     "settings",
