@@ -45,7 +45,7 @@ def run(machine: Path) -> tuple[subprocess.CompletedProcess[str], list[str]]:
     return done, notes.read_text().splitlines()
 
 
-def test_ci_runs_the_checks_make_test_and_the_extras(machine):
+def test_ci_runs_the_checks_and_make_test_and_then_the_extras(machine):
     done, notes = run(machine)
     assert done.returncode == 0, done.stderr
     assert [line for line in notes if line.startswith("make")] == [
@@ -72,7 +72,7 @@ def test_missing_programs_of_a_bare_machine_are_installed(machine):
     assert [line.split()[-4] for line in notes if line.startswith("apt-get install")] == ["nodejs"]
 
 
-def test_tests_that_extras_enlarge_are_marked_part():
+def test_tests_that_extras_extend_have_the_mark_part():
     files = {path: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
     tries_a_part = re.compile(r"^from support\.law import .*\b(EXTRAS|schedules|sweep)\b", re.MULTILINE)
     sized = {path for path, text in files.items() if tries_a_part.search(text)}

@@ -135,7 +135,7 @@ def test_two_cutovers_at_the_same_time_do_not_undo_each_other():
         assert not changes_in_obs(world)
 
 
-def test_late_writes_are_submitted_once_a_no_go_has_opened_the_project():
+def test_late_writes_are_submitted_after_a_no_go_opens_the_project():
     with frozen_world() as world:
         records = f"oms_source_record/{world.task_id}/failed_object/"
         recorded: list[str] = []

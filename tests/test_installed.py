@@ -33,18 +33,18 @@ def find_unpinned(installed: Iterable[Distribution], file: Path) -> list[str]:
     return [f"{name}=={version}" for name, version in versions.items() if pins.get(name) != version]
 
 
-def test_every_package_of_the_environment_is_there_in_its_locked_version():
+def test_each_package_is_installed_in_its_locked_version():
     installed = [distribution for distribution in distributions() if normalize(distribution.name) not in NOT_OURS]
     assert find_unpinned(installed, ROOT / "constraints.txt") == []
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in (ROOT / ".runtimes").glob("*")))
-def test_every_library_of_a_runtime_is_there_in_its_locked_version(name):
+def test_each_library_of_a_runtime_has_its_locked_version(name):
     file = ROOT / "sandbox" / "runtimes" / ("tests.txt" if name.endswith("-tests") else f"{name}.txt")
     assert find_unpinned(distributions(path=[str(ROOT / ".runtimes" / name)]), file) == []
 
 
-def test_no_lock_names_the_host_that_it_was_made_with():
+def test_no_lock_file_names_the_host_of_a_package_index():
     for file in (ROOT / "constraints.txt", *ROOT.glob("requirements*.txt"), *ROOT.glob("sandbox/runtimes/*.txt")):
         assert "://" not in file.read_text(), file.name
     assert '"resolved"' not in (ROOT / "package-lock.json").read_text()

@@ -205,7 +205,7 @@ def check_after_go(world: Migration, played: Played, document: Any, keys: list[s
 @pytest.mark.part
 @pytest.mark.law
 @pytest.mark.parametrize("block", range(4))
-def test_a_go_stays_true(block, count):
+def test_after_a_go_both_sides_stay_equal(block, count):
     seeds, number = seeds_of(block, MIGRATIONS), 0
     for seed in seeds:
         played = play(seed)

@@ -43,7 +43,7 @@ def test_no_two_classes_of_the_template_have_one_name():
     assert [name for name, number in names.items() if number > 1] == []
 
 
-def test_the_layers_hold(code):
+def test_no_module_imports_from_a_layer_above(code):
     done = check(code)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -10,7 +10,7 @@ from tools.package import ROOT
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda case: case.name)
-def test_a_mistake_replaces_exactly_one_text(mistake: Mistake) -> None:
+def test_each_mistake_replaces_exactly_one_text(mistake: Mistake) -> None:
     for file, old, _ in mistake.changes:
         assert (ROOT / file).read_text().count(old) == 1, f"{file} has not exactly one place with {old!r}"
 
@@ -24,7 +24,7 @@ def test_no_test_fails_without_a_mistake(project_copy: ProjectCopy, seeds: str) 
 
 @pytest.mark.extras
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda case: case.name)
-def test_a_mistake_is_noticed(mistake: Mistake, project_copy: ProjectCopy) -> None:
+def test_each_mistake_is_noticed_by_its_test(mistake: Mistake, project_copy: ProjectCopy) -> None:
     with project_copy.change(mistake.changes):
         code, printed = project_copy.run([mistake.test], mistake.seeds)
     # Only 1 shows that the test ran and failed.

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 _CODE, _OPS = "template/code/oss_oms_sync", "template/ops"
 _UNIT = "tests/unit"
 _JOBS = f"{_UNIT}/jobs"
-_GO = "tests/test_law_of_go.py::test_a_go_stays_true[0]"
+_GO = "tests/test_law_of_go.py::test_after_a_go_both_sides_stay_equal[0]"
 _CLOSING = f"{_UNIT}/test_law_of_closing.py"
 _ABANDONED = f"{_UNIT}/clouds/test_given_up.py"
-_CERTIFY = f"{_JOBS}/certify/test_law_of_certify.py::test_rechecked_pass_is_the_certified_pass"
+_CERTIFY = f"{_JOBS}/certify/test_law_of_certify.py::test_certify_uses_the_pass_that_was_rechecked"
 _DELETIONS = f"{_JOBS}/certify/test_law_of_deletions.py::test_only_deleted_objects_of_the_project_are_listed[0]"
 _BESIDE = f"{_UNIT}/comparison/test_beside_a_group.py"
 _SETUP = f"{_UNIT}/ops/setup"
@@ -76,7 +76,7 @@ MISTAKES = (
     ),
     Mistake(
         "a certificate that is lost with its reader",
-        f"{_UNIT}/ops/command_line/test_program.py::test_certificate_page_and_switch_survive_a_reader_that_stops",
+        f"{_UNIT}/ops/command_line/test_program.py::test_a_closed_pipe_loses_neither_certificate_nor_page_nor_trigger",
         f"{_OPS}/terminal.py",
         "error.errno == errno.EPIPE or ",
         "",
@@ -197,7 +197,7 @@ MISTAKES = (
     ),
     Mistake(
         "the next run does not know that a task is awaited",
-        f"{_TASK_KEYS}::test_a_run_that_ends_at_the_creation_is_followed_by_one_that_waits",
+        f"{_TASK_KEYS}::test_after_a_killed_creation_the_next_run_waits_for_the_task",
         f"{_OPS}/accounts/task_keys.py",
         "        self._write(note)\n        self.pending",
         "        self.pending",
@@ -218,7 +218,7 @@ MISTAKES = (
     ),
     Mistake(
         "a new half of a pair beside an old one",
-        f"{_SETUP}/test_new_key.py::test_half_a_stored_pair_counts_as_no_key_and_is_replaced",
+        f"{_SETUP}/test_new_key.py::test_a_stored_key_without_its_secret_is_replaced",
         f"{_OPS}/clouds/keys.py",
         "        caller.forget_secret(name)\n",
         "        pass\n",
@@ -326,7 +326,7 @@ MISTAKES = (
     ),
     Mistake(
         "an interrupted look at OMS's lists that begins anew",
-        f"{_JOBS}/replay/test_list_positions.py::test_the_time_of_a_complete_look_at_the_lists_is_stored",
+        f"{_JOBS}/replay/test_list_positions.py::test_the_time_of_a_complete_search_for_lists_is_stored",
         f"{_CODE}/ledger/list_positions.py",
         "        if self.after:\n            return True\n",
         "",
@@ -347,28 +347,28 @@ MISTAKES = (
     ),
     Mistake(
         "a closed project that is called broken",
-        f"{_JOBS}/status/test_closed.py::test_closed_comes_before_broken_and_counts_waiting_keys",
+        f"{_JOBS}/status/test_closed.py::test_the_verdict_closed_precedes_broken_and_counts_waiting_keys",
         f"{_CODE}/jobs/status/verdict.py",
         "    closed,\n    broken,\n    stuck_at_oms",
         "    broken,\n    closed,\n    stuck_at_oms",
     ),
     Mistake(
         "a rehearsal's minutes rounded down",
-        f"{_JOBS}/certify/test_document.py::test_forecast_of_each_step_is_no_shorter_than_the_step",
+        f"{_JOBS}/certify/test_document.py::test_the_forecast_of_a_step_is_no_shorter_than_the_step",
         f"{_CODE}/rules/cutover.py",
         "max(1, -int(-seconds // 60))",
         "max(1, int(seconds // 60))",
     ),
     Mistake(
         "a rehearsal without its standstill pass",
-        f"{_JOBS}/certify/test_document.py::test_forecast_of_each_step_is_no_shorter_than_the_step",
+        f"{_JOBS}/certify/test_document.py::test_the_forecast_of_a_step_is_no_shorter_than_the_step",
         f"{_CODE}/rules/cutover.py",
         '"standstill": compare,',
         '"standstill": 0,',
     ),
     Mistake(
         "a rehearsal that sends key by key",
-        f"{_JOBS}/certify/test_document.py::test_forecast_of_each_step_is_no_shorter_than_the_step",
+        f"{_JOBS}/certify/test_document.py::test_the_forecast_of_a_step_is_no_shorter_than_the_step",
         f"{_CODE}/rules/cutover.py",
         "max(1, facts.keys_a_minute)",
         "max(1, facts.keys_a_minute // 10)",
@@ -382,7 +382,7 @@ MISTAKES = (
     ),
     Mistake(
         "SAMPLE told to compare without reading",
-        f"{_JOBS}/certify/test_sample.py::test_different_object_is_a_no_go_in_each_later_sample",
+        f"{_JOBS}/certify/test_sample.py::test_a_differing_object_is_a_no_go_in_each_later_sample",
         f"{_CODE}/rules/sample_checks.py",
         "comparison_step(facts, deep=True, restart=True)",
         "comparison_step(facts, restart=True)",
@@ -410,28 +410,28 @@ MISTAKES = (
     ),
     Mistake(
         "what has another size in OBS counts as copied",
-        f"{_UNIT}/comparison/test_result.py::test_objects_older_or_of_another_size_in_obs_have_not_arrived",
+        f"{_UNIT}/comparison/test_result.py::test_an_older_object_or_another_size_in_obs_has_not_arrived",
         f"{_CODE}/comparison/count.py",
         "destination is not None and destination.size == source.size and destination.modified >= written",
         "destination is not None and destination.modified >= written",
     ),
     Mistake(
         "what is older in OBS counts as copied",
-        f"{_UNIT}/comparison/test_result.py::test_objects_older_or_of_another_size_in_obs_have_not_arrived",
+        f"{_UNIT}/comparison/test_result.py::test_an_older_object_or_another_size_in_obs_has_not_arrived",
         f"{_CODE}/comparison/count.py",
         " and destination.size == source.size and destination.modified >= written",
         "",
     ),
     Mistake(
         "what is overwritten in OBS counts as still to come",
-        f"{_UNIT}/comparison/test_result.py::test_objects_older_or_of_another_size_in_obs_have_not_arrived",
+        f"{_UNIT}/comparison/test_result.py::test_an_older_object_or_another_size_in_obs_has_not_arrived",
         f"{_CODE}/comparison/count.py",
         "elif object_class not in (ObjectClass.OVERWRITTEN, ObjectClass.EQUAL_CONTENTS):",
         "else:",
     ),
     Mistake(
         "a proof that holds for a version written later",
-        f"{_UNIT}/test_stored.py::test_a_kept_proof_has_this_form[equal]",
+        f"{_UNIT}/test_stored.py::test_a_stored_proof_has_the_documented_form[equal]",
         f"{_CODE}/comparison/proof.py",
         "{source.etag} {source.modified} {destination.etag} {proof.value}",
         "{source.etag} 0 {destination.etag} {proof.value}",
@@ -445,35 +445,35 @@ MISTAKES = (
     ),
     Mistake(
         "a seed lost in merging",
-        f"{_UNIT}/passes/test_measures.py::test_ranges_and_pieces_draw_the_keys_of_a_single_walk",
+        f"{_UNIT}/passes/test_measures.py::test_ranges_and_pieces_draw_the_same_sample_as_a_single_walk",
         f"{_CODE}/passes/digests.py",
         "SampleDraw(self.seed or other.seed, ",
         "SampleDraw(self.seed, ",
     ),
     Mistake(
         "lists of differences that name too few keys",
-        f"{_UNIT}/comparison/test_again.py::test_incomplete_lists_are_an_error_and_change_nothing[less]",
+        f"{_UNIT}/comparison/test_again.py::test_a_recheck_with_incomplete_lists_is_an_error[less]",
         f"{_CODE}/comparison/again.py",
         "if len(keys) != number:",
         "if len(keys) > number:",
     ),
     Mistake(
         "what is judged again counted twice in OBS",
-        f"{_UNIT}/comparison/test_again.py::test_objects_that_arrived_meanwhile_are_equal_without_another_pass",
+        f"{_UNIT}/comparison/test_again.py::test_a_recheck_finds_arrived_objects_equal_without_another_pass",
         f"{_CODE}/comparison/again.py",
         "twin=(total.twin - total.twin_listed) % MODULUS",
         "twin=total.twin",
     ),
     Mistake(
         "what is sent again counted as the first time",
-        f"{_UNIT}/comparison/test_result.py::test_resent_objects_are_counted_apart",
+        f"{_UNIT}/comparison/test_result.py::test_resent_objects_are_counted_separately",
         f"{_CODE}/comparison/judge.py",
         "repeated_etag(source.etag) if is_again else source.etag",
         "source.etag",
     ),
     Mistake(
         "a histogram spoilt by what goes on from it",
-        f"{_UNIT}/passes/test_measures.py::test_a_sum_shares_no_memory_with_its_parts",
+        f"{_UNIT}/passes/test_measures.py::test_changing_a_sum_does_not_change_its_parts",
         f"{_CODE}/passes/tally.py",
         "            self.buckets + other.buckets,\n",
         "            self.buckets.__iadd__(other.buckets),\n",
@@ -494,14 +494,14 @@ MISTAKES = (
     ),
     Mistake(
         "a lasting failure of keys that is named before that of the task",
-        f"{_JOBS}/status/test_verdict.py::test_of_several_lasting_failures_that_of_the_task_comes_first",
+        f"{_JOBS}/status/test_verdict.py::test_a_failure_of_the_task_comes_before_other_lasting_failures",
         f"{_CODE}/jobs/status/verdict.py",
         "names.insert(0, task.reason.name)",
         "names.append(task.reason.name)",
     ),
     Mistake(
         "a step that belongs to another gap than the first",
-        f"{_JOBS}/status/test_verdict.py::test_gaps_are_named_in_order_with_the_step_of_the_first",
+        f"{_JOBS}/status/test_verdict.py::test_problems_are_named_in_order_with_the_step_of_the_first",
         f"{_CODE}/jobs/status/verdict.py",
         "step, reason = reasons[0]",
         "step, reason = reasons[-1]",
@@ -515,7 +515,7 @@ MISTAKES = (
     ),
     Mistake(
         "a batch that is counted before it is recorded",
-        f"{_JOBS}/reconcile/test_sending.py::test_a_key_that_is_neither_accepted_nor_recorded_holds_the_pass_back[0]",
+        f"{_JOBS}/reconcile/test_sending.py::test_a_key_that_is_neither_accepted_nor_recorded_stops_the_pass[0]",
         f"{_CODE}/passes/range_walk.py",
         "        if self._batch:\n            return self._before_batch\n",
         "",
@@ -550,28 +550,28 @@ MISTAKES = (
     ),
     Mistake(
         "failures closed by a comparison that a standstill pass contradicts",
-        f"{_UNIT}/jobs/status/test_in_obs.py::test_failures_stay_where_a_standstill_pass_contradicts_the_comparison",
+        f"{_UNIT}/jobs/status/test_in_obs.py::test_failures_stay_if_a_standstill_pass_contradicts_compare",
         f"{_CODE}/jobs/status/facts.py",
         "return is_believed and not differing",
         "return self.last is not None and not differing",
     ),
     Mistake(
         "a size with any digits that int() takes",
-        f"{_UNIT}/clouds/test_alike.py::test_a_value_of_more_than_one_reading_makes_no_listing",
+        f"{_UNIT}/clouds/test_alike.py::test_a_page_with_an_ambiguous_value_is_no_listing",
         f"{_CODE}/clouds/listings.py",
         "if not all(map(_SIZE.fullmatch, sizes)):",
         "if not all(sizes):",
     ),
     Mistake(
         "the second of two keys read as the object's",
-        f"{_UNIT}/clouds/test_alike.py::test_a_value_of_more_than_one_reading_makes_no_listing",
+        f"{_UNIT}/clouds/test_alike.py::test_a_page_with_an_ambiguous_value_is_no_listing",
         f"{_CODE}/clouds/listings.py",
         "if sum(map(len, values)) < sum(map(len, contents)) and ",
         "if not values and ",
     ),
     Mistake(
         "a day with a small t",
-        f"{_UNIT}/clouds/test_alike.py::test_a_value_of_more_than_one_reading_makes_no_listing",
+        f"{_UNIT}/clouds/test_alike.py::test_a_page_with_an_ambiguous_value_is_no_listing",
         f"{_CODE}/clouds/listings.py",
         "    if not _DAY_PATTERN.fullmatch(text):\n",
         "    if not text:\n",
@@ -585,7 +585,7 @@ MISTAKES = (
     ),
     Mistake(
         "more failed records than are looked at, and no step that ends them",
-        f"{_JOBS}/certify/test_waiting.py::test_more_failed_lines_than_are_checked_have_a_step",
+        f"{_JOBS}/certify/test_waiting.py::test_more_failed_lines_than_certify_checks_have_a_next_step",
         f"{_CODE}/rules/waiting_check.py",
         "if facts.waiting.has_more_records and not is_kept_closed(facts):",
         "if not facts.waiting and not is_kept_closed(facts):",
@@ -599,7 +599,7 @@ MISTAKES = (
     ),
     Mistake(
         "a sample read in spite of back-to-source rules",
-        f"{_JOBS}/certify/test_sample.py::test_no_sample_is_read_where_obs_has_back_to_source_rules",
+        f"{_JOBS}/certify/test_sample.py::test_no_sample_is_read_if_obs_has_back_to_source_rules",
         f"{_CODE}/jobs/certify/sample.py",
         'BACK_TO_SOURCE if back_to_source and back_to_source.rules else ""',
         '"" if back_to_source and back_to_source.rules else ""',
@@ -620,28 +620,28 @@ MISTAKES = (
     ),
     Mistake(
         "OBS's rules taken for none where nobody has looked",
-        "tests/unit/jobs/doctor/test_clouds.py::test_back_to_source_rules_are_those_that_the_checklist_noted",
+        "tests/unit/jobs/doctor/test_clouds.py::test_doctor_reports_the_back_to_source_rules_that_checklist_stored",
         f"{_CODE}/ledger/state.py",
         "return noted if noted and noted.bucket == bucket and noted.rules is not None else None",
         "return noted",
     ),
     Mistake(
         "accepting what the comparison has not looked at",
-        f"{_JOBS}/certify/test_waiting.py::test_object_changed_since_the_comparison_waits_despite_acceptance",
+        f"{_JOBS}/certify/test_waiting.py::test_an_object_changed_since_the_comparison_waits_if_accepted",
         f"{_CODE}/jobs/certify/gathering.py",
         "was_tried=written < tried_until",
         "was_tried=True",
     ),
     Mistake(
         "no way out for what OMS refuses and nobody can read",
-        f"{_JOBS}/certify/test_waiting.py::test_refused_and_unreadable_object_is_accepted_by_name_and_named",
+        f"{_JOBS}/certify/test_waiting.py::test_a_refused_unreadable_object_can_be_accepted_by_name",
         f"{_CODE}/comparison/judge.py",
         "reading in VAIN_PROOFS",
         "reading is None",
     ),
     Mistake(
         "a command for what OMS skips that changes nothing",
-        "tests/test_law_of_liveness.py::test_the_printed_steps_lead_to_go_without_needless_acceptances[0]",
+        "tests/test_law_of_liveness.py::test_the_printed_steps_lead_to_a_go_without_needless_acceptances[0]",
         f"{_CODE}/rules/remedy.py",
         "return Remedy(differing if proven else heal, _migration(counts, mode) or _RESTART, is_special=True)",
         "return Remedy(differing if proven else heal, _RESTART_OPTIONS, is_special=True)",
@@ -656,28 +656,28 @@ MISTAKES = (
     ),
     Mistake(
         "a range that is stuck for ever",
-        f"{_UNIT}/passes/test_bounds.py::test_a_range_stuck_for_ten_pieces_rests_until_tomorrow_or_a_call",
+        f"{_UNIT}/passes/test_bounds.py::test_a_range_without_progress_rests_until_the_next_day_or_a_call",
         f"{_CODE}/passes/work.py",
         "stuck=start.stuck + 1",
         "stuck=1",
     ),
     Mistake(
         "the usual pass cleared away by deep ones",
-        f"{_UNIT}/passes/test_store.py::test_the_last_pass_without_wishes_is_kept_after_passes_with_wishes",
+        f"{_UNIT}/passes/test_store.py::test_the_last_pass_without_options_is_kept_after_passes_with_options",
         f"{_CODE}/passes/store.py",
         " - {*usual[-1:]}",
         "",
     ),
     Mistake(
         "a lease that ends with the run's time",
-        f"{_UNIT}/ledger/test_runs.py::test_a_dead_runs_lease_expires_a_minute_after_its_deadline",
+        f"{_UNIT}/ledger/test_runs.py::test_the_lease_of_a_dead_run_expires_a_minute_after_its_deadline",
         f"{_CODE}/ledger/waiting.py",
         "timestamp(now + timedelta(seconds=seconds) + _GRACE_TIME)",
         "timestamp(now + timedelta(seconds=seconds))",
     ),
     Mistake(
         "keys in doubt that are forgotten",
-        f"{_UNIT}/ledger/test_runs.py::test_a_run_file_has_its_keys_and_those_in_doubt",
+        f"{_UNIT}/ledger/test_runs.py::test_a_run_file_has_its_keys_and_the_keys_in_doubt",
         f"{_CODE}/ledger/waiting.py",
         '{entry["key"] for entry in entries if entry.get("held")}',
         "set[str]()",
@@ -691,14 +691,14 @@ MISTAKES = (
     ),
     Mistake(
         "a long name counted in letters",
-        f"{_UNIT}/ledger/test_records.py::test_a_key_too_long_for_the_prefix_is_named_by_its_hash[failed]",
+        f"{_UNIT}/ledger/test_records.py::test_the_record_of_a_long_key_is_named_by_a_hash[failed]",
         f"{_CODE}/answers/layout.py",
         'len(f"{record_prefix(task_id, kind)}{key}".encode())',
         'len(f"{record_prefix(task_id, kind)}{key}")',
     ),
     Mistake(
         "throttled calls that are not counted",
-        f"{_JOBS}/test_share.py::test_an_event_is_left_to_replay_as_throttled_without_a_call",
+        f"{_JOBS}/test_share.py::test_an_event_can_be_left_to_replay_without_a_call",
         f"{_CODE}/delivery/batches.py",
         "submission.throttled += attempted.throttled",
         "submission.throttled += 0",
@@ -733,7 +733,7 @@ MISTAKES = (
     ),
     Mistake(
         "a rest that does not double",
-        f"{_JOBS}/replay/test_resting.py::test_the_first_attempt_has_no_pause_and_pauses_double_up_to_a_day",
+        f"{_JOBS}/replay/test_resting.py::test_pauses_between_attempts_double_up_to_a_day",
         f"{_CODE}/jobs/replay/resting.py",
         "_FIRST_PAUSE_SECONDS << min(attempt - 2, 30)",
         "_FIRST_PAUSE_SECONDS * min(attempt - 1, 30)",
@@ -754,7 +754,7 @@ MISTAKES = (
     ),
     Mistake(
         "a pass that sends records",
-        f"{_UNIT}/passes/test_classify.py::test_records_in_the_source_bucket_are_never_sent",
+        f"{_UNIT}/passes/test_classify.py::test_records_in_the_source_bucket_are_never_submitted",
         f"{_CODE}/filters.py",
         " and key.endswith(self.suffix) and not key.startswith(RECORDS)",
         " and key.endswith(self.suffix)",
@@ -775,14 +775,14 @@ MISTAKES = (
     ),
     Mistake(
         "reasons in the order of the answer",
-        f"{_UNIT}/ops/report/test_status.py::test_lasting_reasons_are_apart_from_passing_reasons",
+        f"{_UNIT}/ops/report/test_status.py::test_lasting_reasons_are_separate_from_temporary_reasons",
         f"{_OPS}/report/copy_failures.py",
         "    ordered = sorted(causes, key=lambda cause: (-cause.objects, cause.name))\n",
         "    ordered = list(causes)\n",
     ),
     Mistake(
         "reasons of a run of replay in the order of the answer",
-        f"{_UNIT}/ops/test_text.py::test_main_facts_of_an_answer_are_in_the_language_requested",
+        f"{_UNIT}/ops/test_text.py::test_the_main_facts_of_an_answer_are_in_the_requested_language",
         f"{_OPS}/report/jobs.py",
         "    counts = sorted(answer.by_reason.items(), key=lambda entry: -entry[1])\n",
         "    counts = list(answer.by_reason.items())\n",
@@ -796,14 +796,14 @@ MISTAKES = (
     ),
     Mistake(
         "why replay stopped, untold on the terminal",
-        f"{_UNIT}/ops/test_text.py::test_main_facts_of_an_answer_are_in_the_language_requested",
+        f"{_UNIT}/ops/test_text.py::test_the_main_facts_of_an_answer_are_in_the_requested_language",
         f"{_OPS}/report/units.py",
         '    if answer.stop is None or translate.language == "en":\n        return answer.stopped\n',
         '    if answer.stop is None or translate.language == "en":\n        return None\n',
     ),
     Mistake(
         "why a pass stopped, untold on the terminal",
-        f"{_UNIT}/ops/test_text.py::test_main_facts_of_an_answer_are_in_the_language_requested",
+        f"{_UNIT}/ops/test_text.py::test_the_main_facts_of_an_answer_are_in_the_requested_language",
         f"{_OPS}/report/passes.py",
         'stopped = (translate("stopped"), units.stop_reason(answer, translate))',
         'stopped = (translate("stopped"), None)',
@@ -831,21 +831,23 @@ MISTAKES = (
     ),
     Mistake(
         "closing over what arrives",
-        f"{_UNIT}/ops/cutover/test_cutover.py::test_possible_differences_prevent_a_close[it may yet come to OBS]",
+        f"{_UNIT}/ops/cutover/test_cutover.py::test_differences_that_can_be_repaired_prevent_the_close[it may yet"
+        " come to OBS]",
         f"{_CODE}/rules/class_checks.py",
         "        (ObjectClass.MOVING, ObjectClass.ARRIVING),\n        keeps_open=True,\n",
         "        (ObjectClass.MOVING, ObjectClass.ARRIVING),\n",
     ),
     Mistake(
         "closing over what was written after the freeze",
-        f"{_UNIT}/ops/cutover/test_cutover.py::test_possible_differences_prevent_a_close[written after the freeze]",
+        f"{_UNIT}/ops/cutover/test_cutover.py::test_differences_that_can_be_repaired_prevent_the_close[written after"
+        " the freeze]",
         f"{_OPS}/cutover/cutover.py",
         " or written[0].at > timestamp(frozen + MAX_CLOCK_SKEW)",
         "",
     ),
     Mistake(
         "asking to send for ever what reading proves",
-        f"{_UNIT}/jobs/certify/test_waiting.py::test_failed_object_of_equal_size_in_obs_is_to_be_read",
+        f"{_UNIT}/jobs/certify/test_waiting.py::test_a_failed_object_of_equal_size_in_obs_has_to_be_read",
         f"{_CODE}/jobs/certify/gathering.py",
         "is_same_size=are_same_size(entry)",
         "is_same_size=not are_same_size(entry)",
@@ -866,14 +868,14 @@ MISTAKES = (
     ),
     Mistake(
         "leaving out the rest of what a task group lists once it is much",
-        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_lists_of_before_a_retry_hide_no_failure_of_the_retry",
+        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_lists_from_before_a_retry_hide_no_failure_of_the_retry",
         f"{_CODE}/jobs/replay/failed_copies.py",
         "            folders.append(group.lists)",
         "            folders += [group.lists] if positions.of_group < 150 else []",
     ),
     Mistake(
         "ending whatever migration is written down",
-        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_a_follower_that_slept_does_not_end_the_next_migration",
+        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_a_sleeping_command_does_not_end_the_next_migration",
         f"{_OPS}/intention.py",
         "return current if current and current.run == intention.run else None",
         "return current",
@@ -965,14 +967,14 @@ MISTAKES = (
     ),
     Mistake(
         "one storage class for all objects of a run",
-        f"{_UNIT}/comparison/test_storage_classes.py::test_pairs_of_storage_classes_are_those_of_an_oracle",
+        f"{_UNIT}/comparison/test_storage_classes.py::test_the_counts_of_storage_classes_equal_those_of_an_oracle",
         f"{_CODE}/comparison/count.py",
         "    if source.count(source[0]) == twin.count(twin[0]) == len(sizes):",
         "    if True:",
     ),
     Mistake(
         "storage classes without a sum",
-        f"{_JOBS}/certify/test_waiting.py::test_a_comparison_that_does_not_add_up_is_a_no_go",
+        f"{_JOBS}/certify/test_waiting.py::test_a_comparison_whose_sums_do_not_add_up_is_a_no_go",
         f"{_CODE}/rules/comparison_checks.py",
         "    if storage_totals(facts.storage or ()) != sides:",
         "    if False:",
@@ -986,7 +988,7 @@ MISTAKES = (
     ),
     Mistake(
         "keeping a task whose storage class is not the requested class",
-        f"{_UNIT}/ops/setup/test_storage_class.py::test_existing_task_stays_and_the_cost_of_a_new_task_is_named",
+        f"{_UNIT}/ops/setup/test_storage_class.py::test_the_plan_keeps_an_existing_task_and_names_the_cost_of_a_new_one",
         f"{_OPS}/accounts/sync_tasks.py",
         "        if self._keep_storage_class and policy != KEEPS_CLASS:",
         "        if False:",
@@ -1057,7 +1059,7 @@ MISTAKES = (
     ),
     Mistake(
         "an older record hides the keys of the command that continued a migration",
-        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_a_claim_over_newer_keys_leaves_none_of_them",
+        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_an_older_record_of_keys_does_not_leave_newer_keys_behind",
         f"{_OPS}/migrate/migration.py",
         "            self._own.name_others(intention)\n        self._own.release(intention)\n",
         "            pass\n        self._own.release(intention)\n",
@@ -1071,7 +1073,7 @@ MISTAKES = (
     ),
     Mistake(
         "two migrations begun at once",
-        f"{_UNIT}/ops/migrate/test_migrate.py::test_of_two_migrations_begun_at_once_one_begins",
+        f"{_UNIT}/ops/migrate/test_migrate.py::test_two_simultaneous_commands_begin_one_migration",
         f"{_OPS}/intention.py",
         "return self.latest(intention) is not None",
         "return self.read() is not None",
@@ -1147,7 +1149,7 @@ MISTAKES = (
     ),
     Mistake(
         "leaving to a task group what was written after it began",
-        f"{_BESIDE}::test_earlier_objects_are_left_to_a_group_and_later_ones_are_not",
+        f"{_BESIDE}::test_objects_older_than_a_group_are_left_to_it",
         f"{_CODE}/ledger/migration.py",
         "source.modified < self.begun - _CLOCK_SECONDS and ",
         "",
@@ -1161,14 +1163,14 @@ MISTAKES = (
     ),
     Mistake(
         "sending on and on what a migration copies sooner",
-        f"{_BESIDE}::test_a_pass_with_too_many_submissions_counts_on_and_names_migrate[compare]",
+        f"{_BESIDE}::test_a_pass_with_too_many_submissions_names_migrate[compare]",
         f"{_CODE}/passes/store.py",
         "for piece in pieces.values()) < pass_.most",
         "for piece in pieces.values()) >= 0",
     ),
     Mistake(
         "keys that are listed before they count",
-        f"{_UNIT}/comparison/test_count.py::test_an_unsettled_key_of_a_piece_is_only_in_the_next_pieces_list",
+        f"{_UNIT}/comparison/test_count.py::test_a_key_after_the_end_of_a_piece_is_only_in_the_next_list",
         f"{_CODE}/comparison/count.py",
         "            tally.lines += 1\n",
         "            tally.lines += 2\n",
@@ -1203,28 +1205,29 @@ MISTAKES = (
     ),
     Mistake(
         "an absence that began before a record of the key",
-        f"{_UNIT}/comparison/test_absences.py::test_a_trace_of_the_key_starts_the_absence_over[a success record]",
+        f"{_UNIT}/comparison/test_absences.py::test_a_record_or_copy_of_the_key_restarts_its_absence[a success record]",
         f"{_CODE}/comparison/absences.py",
         "return now if success and success.modified > earlier.since - _MARGIN_SECONDS else earlier",
         "return earlier",
     ),
     Mistake(
         "an absence that survives another object in OBS",
-        f"{_UNIT}/comparison/test_absences.py::test_a_trace_of_the_key_starts_the_absence_over[another object in OBS]",
+        f"{_UNIT}/comparison/test_absences.py::test_a_record_or_copy_of_the_key_restarts_its_absence[another object"
+        " in OBS]",
         f"{_CODE}/comparison/absences.py",
         " or earlier[:4] != now[:4]",
         "",
     ),
     Mistake(
         "an absence that survives a failed record",
-        f"{_UNIT}/comparison/test_absences.py::test_a_trace_of_the_key_starts_the_absence_over[a failed record]",
+        f"{_UNIT}/comparison/test_absences.py::test_a_record_or_copy_of_the_key_restarts_its_absence[a failed record]",
         f"{_CODE}/comparison/absences.py",
         "earlier is None or failed or",
         "earlier is None or",
     ),
     Mistake(
         "absences that are listed before their keys count",
-        f"{_UNIT}/comparison/test_absences.py::test_an_unsettled_key_is_not_absent_before_its_piece",
+        f"{_UNIT}/comparison/test_absences.py::test_a_key_after_the_end_of_a_piece_is_not_absent_yet",
         f"{_CODE}/comparison/count.py",
         "if absence.key <= last]",
         "]",
@@ -1369,7 +1372,7 @@ MISTAKES = (
     ),
     Mistake(
         "a key of a run file that is listed",
-        f"{_JOBS}/certify/test_deletions.py::test_keys_of_run_files_wait",
+        f"{_JOBS}/certify/test_deletions.py::test_a_key_in_a_run_file_counts_as_waiting_and_is_not_listed",
         f"{_CODE}/jobs/certify/deletions.py",
         "failure is not None or key in self._waiting",
         "failure is not None",
@@ -1383,7 +1386,7 @@ MISTAKES = (
     ),
     Mistake(
         "a list after a GO",
-        f"{_JOBS}/certify/test_deletions.py::test_after_a_go_no_list_is_made",
+        f"{_JOBS}/certify/test_deletions.py::test_after_a_go_the_list_is_refused",
         f"{_CODE}/jobs/certify/deletions.py",
         "last_name([CutoverVerdict.GO])",
         "last_name([CutoverVerdict.NO_GO])",

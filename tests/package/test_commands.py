@@ -55,7 +55,7 @@ def find_unknown_commands(document: Document, help_of: Callable[..., str]) -> It
             yield " ".join(words)
 
 
-def test_every_command_that_the_documents_give_to_the_tool_is_in_its_help(help_of):
+def test_each_tool_command_in_the_documents_is_in_the_tools_help(help_of):
     for path in DOCUMENTS:
         assert list(find_unknown_commands(Document.read(path), help_of)) == [], path.name
 

@@ -225,7 +225,7 @@ def test_an_answer_that_its_question_refuses_is_not_rendered(prefix, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_more_hostile_answers_through_the_tool(tool, built, tmp_path):
+def test_hostile_answers_reach_the_project_through_the_tool(tool, built, tmp_path):
     project, rendered = tmp_path / "out", tmp_path / "rendered"
     answers = {**KEYLESS, "objectPrefix": HOSTILE[4], "objectSuffix": HOSTILE[5]}
     init(tool, built, project, answers)

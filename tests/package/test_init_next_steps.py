@@ -24,7 +24,7 @@ def test_the_printed_next_steps_are_lines_of_shell(tool, built, shell):
     assert shell.run("git branch --format='%(refname:short)'").split() == ["main", "template"]
 
 
-def test_in_a_repository_the_next_steps_have_no_git(tool, built, tmp_path):
+def test_inside_a_repository_the_next_steps_do_not_call_git(tool, built, tmp_path):
     # GIVEN a repository whose .gitignore does not end with a line end
     subprocess.run(["git", "init", "-q", tmp_path / "out"], check=True)
     (tmp_path / "out" / ".gitignore").write_text("mine\n.env")

@@ -55,7 +55,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: ", ".join(wrong))
-def test_wrong_parameters_are_refused_before_anything_is_made(tool, built, tmp_path, wrong):
+def test_invalid_parameters_are_refused_before_any_file_is_written(tool, built, tmp_path, wrong):
     # GIVEN a folder with a file, which the tool would delete
     project = tmp_path / "out"
     project.mkdir()
@@ -123,7 +123,7 @@ MARS = f"--parameters={json.dumps({'region': 'mars-1'})}"
     ],
     ids=["null, in Chinese", "in one word"],
 )
-def test_yes_without_valid_parameters_is_refused(tool, built, tmp_path, words, language, sentences):
+def test_the_option_yes_without_valid_parameters_is_refused(tool, built, tmp_path, words, language, sentences):
     with served(built) as url:
         options = ("--uri", url, "-d", "out", "-y", "-a", "default", *words)
         done = tool.run("init", *options, cwd=tmp_path, env={"LANG": language})
@@ -132,7 +132,7 @@ def test_yes_without_valid_parameters_is_refused(tool, built, tmp_path, words, l
     assert not (tmp_path / "out").exists()
 
 
-def test_the_line_of_a_refusal_makes_the_project_once_corrected(tool, built, shell):
+def test_the_corrected_line_of_a_refusal_creates_the_project(tool, built, shell):
     # GIVEN answers with a mistake that no prompt detects
     project = shell.folder / "it's mine"
     answers = {**ANSWERS, "logBucket": "photos", "objectPrefix": 'it\'s "$HOME"/'}
@@ -196,7 +196,7 @@ def test_the_line_of_a_refusal_names_template_folder_and_alias(built, tmp_path):
 
 @pytest.mark.usefixtures("require_tool")
 @pytest.mark.parametrize("call", ["preInit(paths)", "postInit({ ...paths, artTemplate })"])
-def test_a_fault_of_the_hook_ends_with_1_because_the_tool_would_continue(built, tmp_path, call):
+def test_an_error_of_the_hook_ends_with_exit_code_1(built, tmp_path, call):
     questions = tmp_path / "project" / "hook" / "questions.json"
     questions.parent.mkdir(parents=True)
     questions.write_text("?")

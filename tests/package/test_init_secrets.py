@@ -43,7 +43,7 @@ def test_stored_secrets_stay_until_others_replace_them(tool, built, tmp_path):
     assert deployed["forward"]["environmentVariables"]["HW_SK"] == "AnotherKey0000000001"
 
 
-def test_a_store_that_takes_no_secret_is_named_without_the_keys(tool, built, tmp_path):
+def test_a_secret_store_that_refuses_is_reported_without_the_keys(tool, built, tmp_path):
     (tool.home / ".s" / "secrets.yaml").mkdir()
     done = tool.init(built, tmp_path / "out", ANSWERS)
     assert done.returncode == 1

@@ -143,7 +143,7 @@ def test_the_registrys_readme_has_no_dead_links(built, shown, source):
 
 
 @PAGES
-def test_the_registrys_page_has_the_blocks_that_its_console_looks_for(built, shown, source):
+def test_the_registrys_page_has_the_blocks_that_its_console_needs(built, shown, source):
     # GIVEN the page of the package
     text = zipfile.ZipFile(built).read(shown).decode()
 
@@ -223,14 +223,14 @@ def test_all_pages_name_the_same_permissions_of_the_functions_key():
         assert {*re.findall(r"oms:\w+:\w+", text)} == granted
 
 
-def test_package_code_and_list_of_changes_are_of_one_version(built):
+def test_package_code_and_changes_have_the_same_version(built):
     version = package.manifest()["Version"]
     assert version == oss_oms_sync.VERSION
     assert built.name == f"oss-oms-sync-{version}.zip"
     assert (ROOT / "version.md").read_text(encoding="utf-8").startswith(f"# {version}\n")
 
 
-def test_the_page_by_hand_names_the_file_of_the_package(built):
+def test_the_page_on_manual_setup_names_the_file_of_the_package(built):
     page = (ROOT / "docs" / "by-hand.md").read_text(encoding="utf-8")
     assert f"s init --uri <repository>/dist/{built.name}" in page
 
@@ -279,7 +279,7 @@ def test_no_question_asks_for_a_setting_with_a_suitable_default():
     assert all("default" in properties[name] for name in silent)
 
 
-def test_the_questions_names_and_order_are_the_public_interface():
+def test_the_names_and_order_of_questions_are_the_public_interface():
     assert list(package.manifest()["Parameters"]["properties"]) == [
         "region",
         "sourceBucket",
@@ -327,7 +327,7 @@ def test_the_registry_accepts_the_package(built, tool, tmp_path):
 
 
 @pytest.mark.parametrize("folder", ["template", "hooks"])
-def test_caches_and_hidden_files_stay_out(folder, mocker):
+def test_the_package_has_no_caches_and_hidden_files(folder, mocker):
     real = package.Path.rglob
     stray = [ROOT / folder / "__pycache__" / "x.pyc", ROOT / folder / ".env"]
     mocker.patch.object(package.Path, "rglob", lambda self, pattern: [*real(self, pattern), *stray])

@@ -97,7 +97,7 @@ def test_a_setting_that_the_cloud_would_refuse_is_named_with_its_form(tmp_path, 
 
 
 @pytest.mark.usefixtures("require_tool")
-def test_a_project_of_a_web_console_names_a_section_of_the_documents(tmp_path):
+def test_a_project_from_a_web_console_names_the_section_to_read(tmp_path):
     render(WITHOUT | dict.fromkeys(LATER, ""), tmp_path)
     output = ready(tmp_path, "")
     assert "A web console cannot run setup" in output
@@ -106,7 +106,7 @@ def test_a_project_of_a_web_console_names_a_section_of_the_documents(tmp_path):
 
 
 @pytest.mark.usefixtures("require_tool")
-def test_of_another_settings_file_only_the_address_is_checked(tmp_path):
+def test_only_the_address_in_another_settings_file_is_checked(tmp_path):
     render(ANSWERS, tmp_path)
     rewrite(tmp_path / "s.yaml", {'lanes: "32"': "lanes: 32"})
     assert ready(tmp_path, "https://oms.example.com/v2/a/sync-tasks/b/events") == ""

@@ -65,7 +65,7 @@ def commands() -> str:
 
 
 @pytest.mark.parametrize("lang", ["en", pytest.param("zh", marks=pytest.mark.extras)])
-def test_the_first_object_is_in_obs_after_one_yes_and_one_agreement(
+def test_two_confirmations_lead_to_the_first_object_in_obs(
     shell: Shell, fc3: Fc3, box: OnTheInternet, tool: Tool, built: Path, tmp_path: Path, lang: str
 ) -> None:
     # GIVEN a project of a user who knows only the buckets' names, and has configured the tool's keys

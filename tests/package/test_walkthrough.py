@@ -54,7 +54,7 @@ def project(shell: Shell, fc3: Fc3, box: Sandbox, tool: Tool, made: tuple[Path, 
     return shell.folder
 
 
-def test_the_steps_by_hand_lead_to_the_first_object_and_back(shell, fc3, box):
+def test_the_manual_steps_lead_to_the_first_object_and_back(shell, fc3, box):
     # GIVEN the steps of the page, for the sandbox's task
     making, roles, deploy = Document.read(BY_HAND).blocks_under("By hand")
     git, *_ = Document.read(LIFE_CYCLE).blocks_under("Upgrade")

@@ -78,7 +78,7 @@ def ask(printed: str) -> str:
 
 
 @pytest.mark.parametrize("options", [[], ["-i"]], ids=["run as a file", "pasted into Python"])
-def test_the_snippet_shows_the_record_of_its_object(box, tmp_path, options):
+def test_the_printed_program_uploads_an_object_and_prints_its_record(box, tmp_path, options):
     render(box.answers(), tmp_path)
     box.deploy_project(tmp_path)
 
@@ -123,13 +123,13 @@ INVOCATION = Invocation("replay", "id", 1, b"", "returned", {}, "", "", "", (), 
         ("a line of somebody else's, even with {braces}", []),
     ],
 )
-def test_a_timer_run_with_results_is_shown(log, lines):
+def test_an_invocation_by_a_timer_is_printed_if_it_has_results(log, lines):
     assert [
         line.partition("[/] ")[2] for line in describe_invocation(replace(INVOCATION, logs=[log]), PassTotals())
     ] == lines
 
 
-def test_the_shown_numbers_of_passes_add_up_to_the_accepted_keys():
+def test_the_printed_numbers_add_up_to_the_accepted_keys():
     """Each tick logs the total of the pass again."""
     totals = PassTotals()
     logs = [
@@ -140,7 +140,7 @@ def test_the_shown_numbers_of_passes_add_up_to_the_accepted_keys():
     assert [int(re.search(r"(\d+) accepted", line)[1]) for line in shown] == [2, 3, 1]
 
 
-def test_the_opening_fits_a_terminal_of_24_lines_with_the_prompt(box, monkeypatch):
+def test_the_instructions_and_the_prompt_fit_24_lines(box, monkeypatch):
     monkeypatch.setattr("sys.executable", "/home/user/oss-oms-sync/.venv/bin/python")
     console = Console(record=True, width=80, file=io.StringIO())
     print_instructions(box, console, "http://127.0.0.1:40001", Path("/tmp/tmpabcdefgh/project"))
@@ -157,7 +157,7 @@ def answers(box, *lines: str) -> list[str]:
     return [Prompt(box).answer(line).rstrip("\n") for line in lines]
 
 
-def test_the_prompt_writes_changes_and_deletes_on_both_sides(box, tmp_path):
+def test_the_prompt_writes_changes_and_deletes_objects_on_both_sides(box, tmp_path):
     render(box.answers(), tmp_path)
     box.deploy_project(tmp_path)
     in_oss, in_obs = box.oss.objects(box.source_bucket), box.obs.objects(box.destination_bucket)
@@ -222,7 +222,7 @@ def test_the_prompt_advances_the_clock(monkeypatch):
         ("delete obs nothing", "OBS has no object nothing."),
     ],
 )
-def test_a_misuse_of_the_prompt_is_explained(box, line, says):
+def test_an_invalid_command_at_the_prompt_is_explained(box, line, says):
     assert answers(box, line) == [f"{says} `help` lists the commands."]
 
 

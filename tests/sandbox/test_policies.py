@@ -42,7 +42,7 @@ def allow(action, resource="*", **more):
         ),
     ],
 )
-def test_deny_wins_in_rams_documents_and_a_missing_allow_denies(statements, action, resource, about, expected):
+def test_in_ram_deny_overrides_allow_and_no_allow_means_denied(statements, action, resource, about, expected):
     documents = [parse(json.dumps({"Version": "1", "Statement": [statement]}), "1") for statement in statements]
     assert find_denial(documents, action, resource, about) == expected
 
@@ -126,7 +126,7 @@ DENIED = (403, "AccessDenied")
 
 
 @pytest.mark.parametrize(("after", "before", "then"), [(0, 200, 200), (600, DENIED, 200), (None, DENIED, DENIED)])
-def test_a_grant_takes_effect_at_once_later_or_never(box, bucket_of, ram_key, after, before, then):
+def test_a_grant_takes_effect_immediately_later_or_never(box, bucket_of, ram_key, after, before, then):
     box.ram.entities.grant_delay = after
     bucket = bucket_of(ram_key(allow("oss:*")))
     assert outcome(lambda: bucket.put_object("a", b"")) == before

@@ -84,7 +84,7 @@ def invoke(*names):
     return {"Effect": "Allow", "Action": "fc:InvokeFunction", "Resource": [f"{FUNCTIONS}/{name}" for name in names]}
 
 
-def test_a_functions_key_has_the_permissions_of_its_role(box, role, deploy, refused):
+def test_the_key_of_a_function_has_the_permissions_of_its_role(box, role, deploy, refused):
     role(
         "function",
         "fc.aliyuncs.com",
@@ -119,7 +119,7 @@ def test_triggers_and_destinations_need_a_role_with_permission_to_call(box, role
 
 
 @pytest.mark.parametrize(("service", "code"), [("", "EntityNotExist.Role"), ("oss.aliyuncs.com", "NoPermission")])
-def test_a_missing_or_untrusting_role_is_not_assumed(role, deploy, service, code):
+def test_a_role_is_assumed_only_if_it_exists_and_trusts_the_service(role, deploy, service, code):
     if service:
         role("function", service)
     with pytest.raises(RamError, match=code):

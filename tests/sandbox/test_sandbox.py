@@ -43,7 +43,7 @@ def code(tmp_path):
 
 
 @pytest.mark.parametrize("runtime", ["python3.12", "python3.10"])
-def test_an_upload_wakes_the_function_which_writes_its_record(box, photos, code, runtime):
+def test_an_upload_invokes_the_function_which_writes_a_record(box, photos, code, runtime):
     box.deploy(code, runtime)
 
     photos.put_object("照片/a b.jpg", b"data")
@@ -55,7 +55,7 @@ def test_an_upload_wakes_the_function_which_writes_its_record(box, photos, code,
     assert list(box.oss.objects("photos-oms-log")) == ["records/照片/a b.jpg"]
 
 
-def test_deploying_again_leaves_one_trigger(box, photos, code):
+def test_deploying_again_leaves_a_single_trigger(box, photos, code):
     box.deploy(code)
     box.deploy(code)
 
@@ -65,7 +65,7 @@ def test_deploying_again_leaves_one_trigger(box, photos, code):
     assert len(box.fc.invocations) == 1
 
 
-def test_only_finished_content_wakes_the_function(box, code):
+def test_only_completed_uploads_invoke_the_function(box, code):
     box.deploy(code)
 
     box.oss.put("photos", "a", b"", event="ObjectCreated:UploadPart")
@@ -116,7 +116,7 @@ def listening():
         listener.detach()
 
 
-def test_everything_listens_on_loopback_only(box, code):
+def test_the_sandbox_listens_on_loopback_only(box, code):
     box.deploy(code)
     box.fc.invoke("forward", b"")
 
@@ -126,7 +126,7 @@ def test_everything_listens_on_loopback_only(box, code):
     assert {host for host, _ in addresses} == {"127.0.0.1"}
 
 
-def test_both_clouds_speak_https_with_a_certificate(tmp_path, http):
+def test_both_clouds_serve_https_if_they_have_a_certificate(tmp_path, http):
     certificate = str(make_certificate(tmp_path))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
@@ -152,7 +152,7 @@ def handler(event, context):
 
 
 @pytest.mark.parametrize("forks", [False, True])
-def test_the_clock_advances_for_all_and_stored_times_stay(tmp_path, refused, forks):
+def test_advancing_the_clock_changes_no_stored_time(tmp_path, refused, forks):
     (tmp_path / "index.py").write_text(CLOCK)
     with Sandbox(forks=forks) as box:
         box.fc.create_function(
@@ -273,7 +273,7 @@ def woken(box):
     return by_uploads
 
 
-def test_every_trigger_wakes_its_function_by_its_bucket(deploy, woken):
+def test_each_trigger_invokes_its_function_for_its_bucket(deploy, woken):
     deploy()
 
     assert woken() == [("forward", "a.jpg"), ("reconcile", PIECE), ("reconcile", "orders/1")]

@@ -155,7 +155,7 @@ def live(box: Sandbox) -> None:
         box.fc.invoke(name, b"{}")
 
 
-def test_each_call_of_status_is_counted(logstore):
+def test_the_queries_count_each_call_of_status(logstore):
     assert logstore.rows(SILENT) == [(2,)]
 
 

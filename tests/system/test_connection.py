@@ -56,7 +56,7 @@ def served(behave: Serve, certificate: Path | None = None) -> Iterator[str]:
             thread.join(10)
 
 
-def test_no_cookie_is_kept_or_sent(box):
+def test_cookies_are_neither_stored_nor_sent(box):
     box.oss.faults.add(Fault.status(200, headers={"Set-Cookie": "a=b"}))
     with Connections(box.oss.endpoint, Clock()) as session:
         for _ in range(2):

@@ -102,7 +102,7 @@ NEVER_ENDING = pytest.mark.parametrize("fault", [Fault.hang(), Fault.drip()], id
 
 
 @NEVER_ENDING
-def test_an_oms_that_does_not_answer_ends_in_a_record_within_the_timeout(box, fault):
+def test_without_an_answer_of_oms_keys_are_recorded_in_time(box, fault):
     box.deploy(CODE, timeout=3)
     box.fc.invoke("forward", b"")  # imports the handler, which a busy machine takes a while for
     box.oms.faults.add(fault)

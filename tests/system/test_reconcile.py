@@ -41,7 +41,7 @@ def test_objects_with_lost_events_are_submitted_by_the_tick(deployed):
     assert deployed.oms.accepted == dict.fromkeys(keys, 1)
 
 
-def test_the_period_off_reaches_the_function(box, deploy):
+def test_a_disabled_period_reaches_the_function(box, deploy):
     deploy({"reconcilePeriod": "off"})
     box.oss.lose_events(lambda key: True)
     box.oss.put(box.source_bucket, "a", b"a")

@@ -16,7 +16,7 @@ from support.world import HOUR
 from tools.render import render
 
 
-def test_after_a_bad_day_all_numbers_are_the_clouds_counts(deployed):
+def test_the_numbers_of_status_equal_the_clouds_counts(deployed):
     # GIVEN uploads that were accepted, refused and lost, and passes of replay and reconcile
     upload(deployed, *(f"good/{number}" for number in range(12)))
     deployed.oss.lose_events(lambda key: key.startswith("lost/"))

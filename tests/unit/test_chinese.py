@@ -131,12 +131,12 @@ TERMS = {
 
 
 @pytest.mark.parametrize("term", TERMS)
-def test_a_term_has_a_single_word_in_printed_text(term):
+def test_printed_text_has_one_chinese_word_for_each_term(term):
     assert [text for text in (*texts_of_programs(), *CATALOGUE.values()) if term in text] == [], TERMS[term]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
-def test_a_term_has_a_single_word_in_documents(path):
+def test_the_documents_have_one_chinese_word_for_each_term(path):
     # Quotation marks hold words of other products.
     text = re.sub("“[^”]*”", "", prose_of_markdown(path.read_text(encoding="utf-8")))
     assert [term for term in TERMS if term in text] == []
@@ -167,5 +167,5 @@ def test_a_term_has_a_single_word_in_documents(path):
         ("only English, here (yes): no?", False),
     ],
 )
-def test_half_width_punctuation_is_noticed_and_other_is_left_alone(text, is_wrong):
+def test_only_half_width_punctuation_is_reported(text, is_wrong):
     assert bool(half_width(prose_of_markdown(text))) == is_wrong

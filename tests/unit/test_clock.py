@@ -39,7 +39,7 @@ def test_retry_after_is_seconds_or_a_date(header, seconds):
     assert parse_retry_after(header, NOW) == seconds
 
 
-def test_a_missing_date_is_none():
+def test_a_missing_date_is_read_as_none():
     assert parse_http_date(None) is None
 
 
@@ -63,7 +63,7 @@ def test_timeouts_are_never_zero():
     assert Deadline(3, clock).earlier_by(4).remaining() == 0
 
 
-def test_the_real_clock_is_in_utc(mocker):
+def test_the_real_clock_returns_times_in_utc(mocker):
     slept = mocker.patch("time.sleep")
     clock = Clock()
     clock.sleep(0.5)
@@ -112,7 +112,7 @@ def test_a_time_in_iso_8601_is_read_to_the_second_and_written_back_as_utc(text, 
 
 
 @pytest.mark.parametrize("text", NO_TIMES)
-def test_a_text_without_a_time_is_none(text):
+def test_a_text_without_a_time_is_read_as_none(text):
     assert parse_time(text) is None
 
 

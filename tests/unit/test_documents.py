@@ -166,7 +166,7 @@ def test_every_link_inside_the_project_has_a_target(project):
 
 
 @pytest.mark.parametrize(("english", "twin"), PAIRS, ids=lambda path: path.name)
-def test_both_languages_say_the_same(english, twin):
+def test_both_languages_of_a_document_have_the_same_facts(english, twin):
     both = [common_content(Document.read(path)) for path in (english, twin)]
     if english.stem == "costs":
         # Its tables have the prices in dollars and in yuan: test_estimate.py compares them.
@@ -207,7 +207,7 @@ def test_every_command_in_the_documents_exists(path, project):
     assert list(wrong_commands(Document.read(project / path), project)) == []
 
 
-def test_the_readme_has_at_most_140_lines_and_a_deciders_limits():
+def test_the_readme_has_at_most_140_lines_and_names_the_limits():
     for readme in (README, TWIN):
         text = readme.read_text(encoding="utf-8")
         assert len(text.splitlines()) <= 140
@@ -227,7 +227,7 @@ def test_the_demos_picture_is_of_this_version_and_shows_the_quoted_lines():
 
 
 @pytest.mark.parametrize(("path", "text"), documents.made().items(), ids=lambda case: getattr(case, "name", ""))
-def test_generated_parts_are_current(path, text):
+def test_generated_parts_of_documents_are_current(path, text):
     assert path.read_text(encoding="utf-8") == text, "run `make docs`"
 
 

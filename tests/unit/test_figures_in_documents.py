@@ -57,12 +57,12 @@ def text_of(name: str) -> str:
 
 
 @pytest.mark.parametrize(("document", "english", "chinese"), FIGURES, ids=lambda case: case)
-def test_a_figure_in_the_documents_equals_the_codes(document, english, chinese):
+def test_each_figure_in_the_documents_equals_that_of_the_code(document, english, chinese):
     assert english in text_of(f"{document}.md")
     # A document without a twin holds both languages.
     twin = f"{document}.zh.md"
     assert chinese in text_of(twin if (ROOT / "docs" / twin).exists() else f"{document}.md")
 
 
-def test_the_limit_of_five_refused_batches_is_the_codes():
+def test_the_documents_name_the_codes_limit_of_refused_batches():
     assert sender._MAX_REFUSED_BATCHES == 5

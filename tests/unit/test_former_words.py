@@ -106,6 +106,6 @@ def test_no_former_word_is_in_chinese_text(pattern):
         ("阿里云的地域", False),
     ],
 )
-def test_a_former_word_is_found_and_its_other_meaning_is_not(text, is_former):
+def test_a_former_word_is_reported_except_in_its_other_meaning(text, is_former):
     patterns = CHINESE if is_chinese(text) else ENGLISH
     assert any(former(pattern, [text], chinese=is_chinese(text)) for pattern in patterns) is is_former

@@ -54,7 +54,7 @@ def test_python310_takes_the_roles_credentials_from_the_context(world, index):
     assert who_wrote(world) == ["STS.310"]
 
 
-def test_python312_takes_them_from_the_environment_at_every_invocation(world, index):
+def test_python312_reads_credentials_from_the_environment_each_time(world, index):
     for name in ("STS.FIRST", "STS.NEXT"):
         index.os.environ.update(with_role(world, name))
         assert index.handler(payload(name), CONTEXT) is True
@@ -69,7 +69,7 @@ def test_a_function_without_a_role_fails_before_any_request(world, index):
     assert not world.oms.requests
 
 
-def test_unusable_settings_are_a_log_line_and_no_submission(world, index, mocker):
+def test_invalid_settings_are_logged_and_submit_nothing(world, index, mocker):
     error = mocker.patch.object(index.log, "error")
     index._instance.cache_clear()
     url = index.os.environ.pop("SYNC_URL")
@@ -90,7 +90,7 @@ def test_clients_are_built_once_per_instance(index, mocker):
     assert built.call_count == 1
 
 
-def test_the_context_says_how_long_the_invocation_may_take(world, index, mocker):
+def test_the_context_sets_the_deadline_of_an_invocation(world, index, mocker):
     sent = mocker.spy(Adapter, "send")
     index.handler(payload("a"), SimpleNamespace(request_id="1", function=SimpleNamespace(timeout=4)))
     index.handler(payload("b"), SimpleNamespace())
@@ -106,7 +106,7 @@ def test_the_replay_handler_returns_its_report(world, index):
     assert list(world.bucket.objects) == [f"{ROOT}state/replay.json"]
 
 
-def test_the_reconcile_handler_walks_the_source_bucket_and_reports(world, index):
+def test_the_reconcile_handler_lists_the_source_bucket_and_reports(world, index):
     # GIVEN an object, and a log bucket that knows of the installation
     world.source.add(StoredObject("a", b"a"))
     world.bucket.add(StoredObject(f"{ROOT}state/installed.json", b'{"at": "2001-01-01"}'))
@@ -188,7 +188,7 @@ def test_the_import_counts_in_the_first_invocations_time(world, index, mocker):
         assert [index._make_deadline(CONTEXT, world.clock).remaining() for _ in range(2)] == [59.5 - taken_off, 59.5]
 
 
-def test_a_cold_start_of_forward_compiles_no_reader_of_listings():
+def test_a_cold_start_of_forward_imports_no_reader_of_listings():
     script = "import sys, index, oss_oms_sync.jobs.forward; print(*(name for name in sys.modules if 'clouds.' in name))"
     path = os.pathsep.join([str(Path(clock.__file__).parents[1]), *sys.path])
     words = [sys.executable, "-B", "-c", script]

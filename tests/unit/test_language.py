@@ -26,7 +26,7 @@ LONGEST = "test_" + "a" * 65
         ("for record in records:\n    print(record.reason)", []),
     ],
 )
-def test_a_vague_or_long_name_counts_at_each_use(source, names):
+def test_each_use_of_a_vague_or_long_name_is_counted(source, names):
     assert sorted(name for _, name in unwanted_identifiers(ast.parse(source))) == sorted(names)
 
 
@@ -41,6 +41,6 @@ def test_a_vague_or_long_name_counts_at_each_use(source, names):
         ('"""Return a record, whatever its age."""', 0),
     ],
 )
-def test_a_sentence_counts_by_its_first_word(source, hits):
+def test_a_sentence_is_counted_by_its_first_word(source, hits):
     matches = [match for _, text in prose(ast.parse(source), source) for match in BEGINNING.finditer(text)]
     assert len(matches) == hits

@@ -55,7 +55,7 @@ def test_manual_and_timer_options_are_read_and_an_empty_payload_has_none(payload
         (json.dumps({**TIMER, "payload": "[]"}), "JSON object"),
     ],
 )
-def test_an_unusable_option_is_named(payload, problem):
+def test_an_invalid_option_is_named(payload, problem):
     with pytest.raises(PayloadError, match=re.escape(problem)):
         options.parse(payload, Options)
 

@@ -115,7 +115,7 @@ def run_rush(uploads: float, seconds: float, oms_rate: float, scale: float = SCA
     ("oms_rate", "keys_a_call", "minutes"),
     [pytest.param(20, 1.7, 12, id="OMS_RATE 20"), pytest.param(100, 4, 4, id="OMS_RATE 100", marks=pytest.mark.extras)],
 )
-def test_five_times_the_limit_for_three_minutes_is_drained_by_few_calls(oms_rate, keys_a_call, minutes):
+def test_few_calls_drain_three_minutes_of_five_times_the_limit(oms_rate, keys_a_call, minutes):
     # The timer strikes at the worst moment: just before the burst, and not again for a minute.
     result = run_rush(1000, 180, oms_rate)
     assert result.keys_a_call >= keys_a_call
@@ -126,7 +126,7 @@ def test_five_times_the_limit_for_three_minutes_is_drained_by_few_calls(oms_rate
 @pytest.mark.parametrize(
     ("oms_rate", "uploads"), [pytest.param(20, 350, marks=pytest.mark.extras), pytest.param(100, 750)]
 )
-def test_up_to_the_rate_that_the_documents_name_the_backlog_stays_small(oms_rate, uploads):
+def test_the_backlog_stays_small_up_to_the_documented_rate(oms_rate, uploads):
     # At less than two calls a second, replay is slower than in proportion.
     assert run_rush(uploads, 240, oms_rate, max(SCALE, 2 / oms_rate)).waits[-1] <= 120
 

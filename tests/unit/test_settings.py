@@ -22,7 +22,7 @@ def problems(**changes: str) -> tuple[str, ...]:
     return raised.value.problems
 
 
-def test_the_names_of_the_users_guide_are_enough():
+def test_the_settings_in_the_users_guide_are_sufficient():
     guide = {name: ENVIRONMENT[name] for name in ("SYNC_URL", "HW_AK", "HW_SK", "LOG_BUCKET")}
     settings = Settings.from_env({**guide, "OSS_ENDPOINT": "oss-cn-shenzhen-internal.aliyuncs.com"})
     oss = settings.oss_endpoint, settings.oss_region
@@ -80,7 +80,7 @@ READ = [
 
 
 @pytest.mark.parametrize(("environment", "read"), READ)
-def test_each_usual_form_of_a_setting_is_read(environment, read):
+def test_each_common_form_of_a_setting_is_read(environment, read):
     settings = Settings.from_env({**ENVIRONMENT, **environment})
     assert {name: attrgetter(name)(settings) for name in read} == read
 

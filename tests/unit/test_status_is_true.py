@@ -59,7 +59,7 @@ def test_a_failed_copy_is_not_done_because_of_another_version_of_its_size(world)
     assert "compare --deep" in status["next"]
 
 
-def test_a_comparison_without_proof_settles_no_failed_copy(world):
+def test_a_comparison_without_a_proof_resolves_no_failed_copy(world):
     # GIVEN a failure that no list names, and a comparison that sees the object's size in OBS
     world.task.lists.withheld = True
     fail_behind_a_late_copy(world)

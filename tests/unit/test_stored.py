@@ -167,14 +167,14 @@ KEY = FailedKey(
 )
 
 
-def test_a_failed_record_has_this_form() -> None:
+def test_a_failed_record_has_the_documented_form() -> None:
     failure = Failure(Reason.COPY_FAILED, error_code=KEY.error_code, message=KEY.message)
     record = failed_record(TASK, KEY, failure, datetime(2026, 1, 2, tzinfo=timezone.utc), KEY.not_before)
     assert json.loads(record.body) == json.loads(stored("failed_object"))
     assert failed_key(TASK, StoredObject(record.name, stored("failed_object"))) == KEY
 
 
-def test_a_run_file_has_this_form() -> None:
+def test_a_run_file_has_the_documented_form() -> None:
     world = World()
     runs, key = RunFiles(world.invocation()), replace(KEY, message="")
     run = runs.new([key], [key.key], 60)
@@ -194,7 +194,7 @@ MARKS: dict[str, tuple[Callable[[Closing], object], Closed | str]] = {
 
 
 @pytest.mark.parametrize("name", MARKS)
-def test_a_mark_has_this_form(name: str) -> None:
+def test_a_mark_of_a_closed_project_has_the_documented_form(name: str) -> None:
     world, (write, read) = World(), MARKS[name]
     closing = Closing(world.invocation())
     write(closing)
@@ -202,7 +202,7 @@ def test_a_mark_has_this_form(name: str) -> None:
     assert read_mark(StoredObject(closing.name, stored(name))) == read
 
 
-def test_a_note_of_the_installation_has_this_form() -> None:
+def test_the_stored_installation_time_has_the_documented_form() -> None:
     world = World(OBJECT_PREFIX="a/", OBJECT_SUFFIX=".jpg")
     JobState(world.invocation()).installed(note=True)
     (name,) = world.bucket.objects
@@ -217,12 +217,12 @@ THERE = SOURCE._replace(etag="AB12-2")
 
 
 @pytest.mark.parametrize("proof", [Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER], ids=lambda case: case.value)
-def test_a_kept_proof_has_this_form(proof: Proof) -> None:
+def test_a_stored_proof_has_the_documented_form(proof: Proof) -> None:
     record = ObjectSummary("a", etag_of(stored(f"proven_{proof.value}")), 9, 0, "Normal")
     assert kept(Entry("a", SOURCE, destination=THERE, proof=record)) is proof
 
 
-def test_a_record_of_headers_has_this_form() -> None:
+def test_a_record_of_headers_has_the_documented_form() -> None:
     etag = "0CC175B9C0F1B6A831C399E269772661"
     record = MendedRecord(etag, 1_767_225_600, etag, 1_767_225_700, {"content-type": "é"})
     written = record.stored("task", "a")

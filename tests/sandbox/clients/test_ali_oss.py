@@ -79,7 +79,7 @@ def test_a_large_object_is_uploaded_in_parts(play):
     assert all(etag.endswith('-4"') for etag in result["etags"])
 
 
-def test_a_precondition_that_does_not_hold_is_named(play):
+def test_a_failed_precondition_is_named(play):
     refused = play("failed_precondition")
 
     assert (refused["status"], refused["code"]) == (412, "PreconditionFailed")

@@ -56,7 +56,7 @@ def test_a_role_is_created_changed_and_deleted(ask, dara_refused):
     assert dara_refused(lambda: ask("get_role", role_name="sync-function")) == (404, "EntityNotExist.Role")
 
 
-def test_the_oldest_version_of_a_policy_makes_room(ask, dara_refused):
+def test_the_oldest_policy_version_is_deleted_at_the_limit(ask, dara_refused):
     ask("create_policy", policy_name="sync", policy_document=json.dumps(DOCUMENT), description="oss-oms-sync:sync")
     version = {"policy_name": "sync", "policy_document": json.dumps(DOCUMENT), "set_as_default": True}
     for _ in range(4):

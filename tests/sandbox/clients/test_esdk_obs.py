@@ -52,7 +52,7 @@ def test_the_client_signs_by_the_scheme_that_the_sandbox_checks(box, client):
     assert dict(box.obs.requests[-1].headers)["authorization"].startswith("OBS ")
 
 
-def test_pages_of_a_thousand_keys_hold_every_key_once(box, client):
+def test_pages_of_a_thousand_keys_contain_each_key_once(box, client):
     keys = [f"{number:05}" for number in range(2001)]
     box.obs.fill(BUCKET, reversed(keys))
 
@@ -73,7 +73,7 @@ def test_hostile_keys_are_listed_in_byte_order(box, client, page_size):
 
 
 @pytest.mark.parametrize("key", ["/leading", "a//b", "a/./b", "..", *HOSTILE], ids=ascii)
-def test_an_object_of_a_hostile_key_is_read(box, client, key):
+def test_an_object_with_a_hostile_key_is_read(box, client, key):
     box.obs.put(BUCKET, key, b"hello")
 
     answer = client.getObject(BUCKET, key, loadStreamInMemory=True)
@@ -82,7 +82,7 @@ def test_an_object_of_a_hostile_key_is_read(box, client, key):
     assert client.getObjectMetadata(BUCKET, key).status == 200
 
 
-def test_an_entry_and_the_metadata_describe_an_object(box, client):
+def test_a_listing_and_head_describe_an_object_alike(box, client):
     box.obs.bucket(BUCKET).put("a", b"hello", headers={"content-type": "text/plain", "x-obs-meta-note": "x-1"})
 
     [entry] = client.listObjects(BUCKET).body.contents
@@ -135,7 +135,7 @@ def test_prefixes_and_common_prefixes_are_listed(box, client):
         ("5-9", (416, "InvalidRange", None)),
     ],
 )
-def test_a_range_is_read_up_to_the_end_and_refused_behind_it(box, client, wanted, expected):
+def test_a_range_is_cut_at_the_end_and_refused_if_it_begins_behind_it(box, client, wanted, expected):
     box.obs.put(BUCKET, "a", b"hello")
 
     answer = client.getObject(BUCKET, "a", headers=GetObjectHeader(range=wanted), loadStreamInMemory=True)
@@ -190,7 +190,7 @@ def headers_of(client, key):
 
 @pytest.mark.parametrize("moves", [False, True])
 @pytest.mark.parametrize("has_versions", [False, True])
-def test_named_headers_change_in_place_and_others_stay(box, client, moves, has_versions):
+def test_only_named_headers_change_in_place(box, client, moves, has_versions):
     bucket = box.obs.bucket(BUCKET)
     bucket.headers_move_time, bucket.has_versions = moves, has_versions
     bucket.put(
@@ -211,7 +211,7 @@ def test_named_headers_change_in_place_and_others_stay(box, client, moves, has_v
     assert client.setObjectMetadata(BUCKET, "a b", headers=changed).errorCode == "AccessDenied"
 
 
-def test_replace_removes_the_unnamed_headers_of_the_version_that_is_named(box, client, http):
+def test_replace_removes_the_unnamed_headers_of_the_given_version(box, client, http):
     bucket = box.obs.bucket(BUCKET)
     bucket.has_versions = True
     old = {"content-type": "text/plain", "cache-control": "no-cache", "x-obs-meta-old": "1"}

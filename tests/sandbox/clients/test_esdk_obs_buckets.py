@@ -48,7 +48,7 @@ def test_a_bucket_of_another_owner_is_denied(box, obs):
     assert obs.headBucket("theirs").status == 403
 
 
-def test_a_new_bucket_shows_up_late_and_the_hundredth_is_the_last(box, obs):
+def test_a_new_bucket_appears_late_and_at_most_100_can_exist(box, obs):
     box.obs.visibility_delay = 1
     create(obs, "new")
     assert obs.headBucket("new").status == 404

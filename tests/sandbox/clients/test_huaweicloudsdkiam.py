@@ -57,7 +57,7 @@ def test_a_user_is_created_with_two_keys_and_deleted(box, client):
     assert box.iam.find_key(first.access_key_id) is None
 
 
-def test_lists_come_in_pages_after_a_marker(client):
+def test_lists_are_paged_by_a_marker(client):
     made = [make_user(client, f"user-{number}").user_id for number in range(3)]
     first = client.list_users_v5(v5.ListUsersV5Request(limit=2))
     second = client.list_users_v5(v5.ListUsersV5Request(limit=2, marker=first.page_info.next_marker))
@@ -158,7 +158,7 @@ def test_a_wrong_secret_and_another_domain_are_refused(box, client_of):
         assert catch_refusal(lambda wrong=wrong: wrong.list_users_v5(v5.ListUsersV5Request())) == (401, "APIGW.0301")
 
 
-def test_without_v5_or_the_permission_a_call_of_v5_is_denied(box, client_of, client):
+def test_a_v5_call_needs_the_permission_and_identity_policies(box, client_of, client):
     box.iam.deny("iam:users:createUserV5")
     assert catch_refusal(lambda: make_user(client)) == (403, "PAP5.0001")
     assert client.list_users_v5(v5.ListUsersV5Request()).users == []
@@ -167,7 +167,7 @@ def test_without_v5_or_the_permission_a_call_of_v5_is_denied(box, client_of, cli
     assert client_of(v3).keystone_list_auth_domains(v3.KeystoneListAuthDomainsRequest()).domains
 
 
-def test_a_new_user_shows_up_late_but_its_name_is_taken(box, client):
+def test_a_new_user_appears_late_but_its_name_is_taken_at_once(box, client):
     box.iam.visibility_delay = 1
     user = make_user(client)
     assert client.list_users_v5(v5.ListUsersV5Request()).users == []

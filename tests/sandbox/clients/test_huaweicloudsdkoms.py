@@ -59,7 +59,7 @@ def test_a_wrong_secret_key_is_refused(box, oms_sdk):
     assert catch_refusal(lambda: show(box, oms_sdk("wrong"))) == (401, "APIGW.0301")
 
 
-def test_the_task_describes_itself_and_counts_objects(box, client):
+def test_a_tasks_description_counts_its_objects(box, client):
     box.oss.put(box.source_bucket, "a", b"hello")
     submit(box, client, ["a", "missing", "missing2"])
     submit(box, client, ["a"])
@@ -75,7 +75,7 @@ def test_the_task_describes_itself_and_counts_objects(box, client):
     assert [getattr(task, f"monthly_{name}") for name in counted] == [4, 1, 2, 1, 5], "objects, not calls"
 
 
-def test_the_statistics_count_objects_too(box, client):
+def test_a_tasks_statistics_count_its_objects(box, client):
     box.oss.put(box.source_bucket, "a", b"hello")
     submit(box, client, ["a", "missing"])
     box.oms.wait_copied(PATIENCE)

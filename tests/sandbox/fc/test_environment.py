@@ -83,7 +83,7 @@ def handler(event, context):
         ("python3.10", CREDENTIALS, [None, None, None]),
     ],
 )
-def test_credentials_are_passed_like_in_the_runtime(box, create, runtime, in_context, in_environment):
+def test_credentials_are_passed_as_in_the_real_runtime(box, create, runtime, in_context, in_environment):
     create(SHOW_CONTEXT, runtime=runtime, timeout=17)
 
     invocation = box.fc.invoke("f", b"")

@@ -28,7 +28,7 @@ def test_a_failed_event_is_tried_again_until_it_succeeds(box, create, outcomes):
     assert len({invocation.request_id for invocation in box.fc.invocations}) == 1
 
 
-def test_a_finally_failed_event_goes_to_its_destination_in_an_envelope(box, create, outcomes):
+def test_the_destination_gets_an_event_that_failed_in_all_attempts(box, create, outcomes):
     create("def handler(event, context): raise RuntimeError('no good')", max_retries=1, on_failure="g")
     create("def handler(event, context): return event.decode()", name="g")
 
@@ -51,7 +51,7 @@ def test_a_finally_failed_event_goes_to_its_destination_in_an_envelope(box, crea
     assert box.fc.dropped_events == []
 
 
-def test_wait_idle_raises_after_its_timeout(box, create):
+def test_waiting_for_events_raises_an_error_after_the_timeout(box, create):
     create("import time\ndef handler(event, context): time.sleep(1000)")
     box.fc.submit("f", b"")
 

@@ -42,7 +42,7 @@ def test_the_handler_is_imported_inside_the_first_invocation(box, create):
     assert first.duration >= 0.3
 
 
-def test_an_import_counts_against_the_functions_timeout(box, create):
+def test_the_time_of_an_import_counts_against_the_timeout(box, create):
     create("import time\ntime.sleep(1000)\ndef handler(event, context): pass", timeout=0.5)
 
     assert box.fc.invoke("f", b"").outcome == "timeout"
@@ -64,7 +64,7 @@ def handler(event, context):
 """
 
 
-def test_past_the_timeout_finally_blocks_run_and_the_event_is_retried(box, create, tmp_path, outcomes, process_state):
+def test_at_the_timeout_finally_blocks_run_and_the_event_is_retried(box, create, tmp_path, outcomes, process_state):
     create(WORK_AND_CLEAN_UP.format(folder=str(tmp_path), end=""), timeout=2)
 
     box.fc.submit("f", b"")

@@ -11,7 +11,7 @@ from sandbox.server.faults import Fault
 from support.world import payload
 
 
-def test_a_function_gets_the_payload_and_its_value_comes_back(box, create):
+def test_a_function_receives_the_payload_and_returns_a_value(box, create):
     create("def handler(event, context): return {'got': event.decode(), 'type': type(event).__name__}")
 
     invocation = box.fc.invoke("f", "照片".encode())
@@ -53,7 +53,7 @@ def test_output_and_log_lines_belong_to_their_invocation(box, create):
         ]
 
 
-def test_a_single_write_keeps_128_kb(box, create):
+def test_a_write_of_over_128_kb_to_the_output_is_cut_off(box, create):
     create(
         """
         import sys
@@ -70,7 +70,7 @@ def test_a_single_write_keeps_128_kb(box, create):
     assert [len(line.encode()) for line in logs] == [131_070, 131_071, 3], "nothing is cut within a character"
 
 
-def test_an_exception_is_reported_and_a_direct_call_not_retried(box, create, outcomes):
+def test_a_direct_call_reports_an_exception_without_a_retry(box, create, outcomes):
     create("def handler(event, context): raise ValueError('no good')")
 
     invocation = box.fc.invoke("f", b"")
@@ -105,7 +105,7 @@ def test_an_errors_stack_is_a_list_of_lists(box, create):
         ("b'bytes'", "bytes"),
     ],
 )
-def test_a_returned_value_is_answered_as_the_runtime_prints_it(box, create, returned, body):
+def test_a_returned_value_is_sent_in_the_runtimes_json_format(box, create, returned, body):
     create(f"def handler(event, context): return {returned}")
 
     assert box.fc.invoke("f", b"").body == body
@@ -142,23 +142,23 @@ CODE = Path(__file__).parents[3] / "template" / "code"
 DATED = '2026-01-31T12:00:00.123Z {"job": "forward"}'
 
 
-def test_a_line_with_a_date_opens_a_record_and_others_continue_it():
+def test_a_line_with_a_date_begins_a_record_and_others_continue_it():
     lines = ["FC Invoke Start", DATED, "Traceback", '{"job": "forward"}', "  on 2026-01-31", "2026-01-31 other", DATED]
     assert split_records(lines) == ["FC Invoke Start", "\n".join(lines[1:5]), *lines[5:]]
 
 
-def test_a_write_of_over_128_kb_is_cut():
+def test_a_log_record_of_over_128_kb_is_cut_off():
     (record,) = split_records([f"2026-01-31 {'山' * 60_000}"])
     assert 128 * 1024 - 3 < len(record.encode()) <= 128 * 1024
 
 
 @pytest.mark.parametrize("line", ["", "FC Invoke End", '{"job": "forward"}', "2026-01-31 12:00:00 [INFO] {x}", "{} {}"])
-def test_only_the_projects_own_line_has_fields(line):
+def test_only_log_lines_of_the_project_have_fields(line):
     assert parse_line(line) == {}
     assert parse_line(DATED) == {"job": "forward"}
 
 
-def test_the_playground_shows_the_outcome_of_each_key(box):
+def test_the_interactive_sandbox_prints_the_outcome_of_each_key(box):
     box.deploy(CODE)
     (line,) = describe_invocation(box.fc.invoke("forward", payload("a", "b")), PassTotals())
     assert re.fullmatch(r"\[green\]accepted\[/\] in .* ms: a, b", line)

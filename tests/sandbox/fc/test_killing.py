@@ -30,7 +30,7 @@ def wait_begun(tmp_path, eventually):
     return processes
 
 
-def test_a_kill_concerns_a_single_instance_whose_event_is_retried(box, create, tmp_path, wait_begun, outcomes):
+def test_a_kill_ends_a_single_instance_and_its_event_is_retried(box, create, tmp_path, wait_begun, outcomes):
     create(WAIT_FOR_GO.format(folder=str(tmp_path)))
     for name in "abc":
         box.fc.submit("f", name.encode())
@@ -65,7 +65,7 @@ def test_processes_are_listed_by_function_in_the_order_of_their_starts(box, crea
     assert (box.fc.pids("f"), box.fc.pids(busy=True)) == (running, [])
 
 
-def test_an_idle_instance_that_was_killed_costs_no_attempt(box, create, eventually, outcomes):
+def test_a_killed_idle_instance_does_not_cost_an_attempt(box, create, eventually, outcomes):
     create("import os\ndef handler(event, context): return os.getpid()", max_retries=0)
     killed = box.fc.invoke("f", b"").value
 
@@ -76,7 +76,7 @@ def test_an_idle_instance_that_was_killed_costs_no_attempt(box, create, eventual
     assert outcomes() == [("f", 1, "returned")] * 2
 
 
-def test_an_event_after_the_end_starts_no_instance(box, create):
+def test_an_event_after_the_stop_starts_no_instance(box, create):
     create("def handler(event, context): pass")
 
     box.fc.stop()

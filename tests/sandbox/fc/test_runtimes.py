@@ -138,7 +138,7 @@ def test_a_project_works_in_each_runtime(runtime, box, photos, tmp_path):
 
 
 @pytest.mark.parametrize("since", ["2026-01-01T00:00:00.5Z", "20260101"])
-def test_both_runtimes_read_since_alike(runtime, box, tmp_path, since):
+def test_both_runtimes_parse_the_option_since_alike(runtime, box, tmp_path, since):
     render(box.answers() | {"runtime": runtime.name}, tmp_path)
     box.deploy_project(tmp_path)
 
@@ -190,7 +190,7 @@ def libraries(mocker, tmp_path):
     return tmp_path / "python3.10"
 
 
-def test_a_missing_interpreter_is_named(libraries):
+def test_a_missing_interpreter_is_reported(libraries):
     runtimes.write_interpreter(libraries, sys.executable, "3.11.7")
 
     assert str(runtimes.installed("python3.10")) == (

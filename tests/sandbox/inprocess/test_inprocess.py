@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_requests_at_the_same_moments():
     assert trail(2) != first
 
 
-def test_virtual_hours_pass_at_once(world):
+def test_hours_of_virtual_time_take_no_real_time(world):
     began = time.monotonic()
     world.advance(100 * 3600)
     upload(world)
@@ -127,14 +127,14 @@ def test_a_function_past_its_timeout_is_ended(world):
     assert world.fc.invocations[0].duration <= 5
 
 
-def test_an_answer_that_drips_ends_only_when_the_caller_gives_it_up(world):
+def test_a_dripping_response_ends_only_when_the_caller_abandons_it(world):
     world.oms.faults.add(Fault.drip(), times=1)
     upload(world, within=600)
     assert RECORD in world.oss.objects(world.log_bucket)
     assert world.oms.accepted["a"] == 2
 
 
-def test_a_timeout_counts_from_the_callers_wait_though_the_time_skips(world):
+def test_a_timeout_counts_from_the_start_of_the_wait_in_virtual_time(world):
     platform = world.platform
 
     def hang():
@@ -169,6 +169,6 @@ def test_an_unknown_host_name_is_a_failed_call(world):
         ("oms.cn-north-4.myhuaweicloud.com", "oms"),
     ],
 )
-def test_each_service_is_at_the_names_that_the_cloud_gives_it(host, service):
+def test_each_service_answers_at_the_host_names_of_the_cloud(host, service):
     with InProcess() as box:
         assert box.platform.network.service_at(host) is getattr(box, service)

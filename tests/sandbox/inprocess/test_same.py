@@ -147,7 +147,7 @@ def test_a_late_request_overwrites_later_writes(world):
     assert contents(world.oss.objects(world.source_bucket)) == {"put": b"old"}
 
 
-def test_ordered_faults_follow_each_other_and_none_means_no_fault(world):
+def test_ordered_faults_occur_in_order_and_none_skips_a_request(world):
     bucket = world.bucket(world.source_bucket)
     world.oss.faults.then(Fault.status(500), None, Fault.drop_before())
     world.oss.faults.add(Fault.status(503), times=1)
@@ -193,7 +193,7 @@ def test_withheld_copies_read_when_they_begin_and_write_when_they_end(world, oms
     assert world.task.success_object == 2
 
 
-def test_the_destination_is_looked_at_when_a_copy_begins(world, oms):
+def test_a_copy_compares_the_destination_when_it_begins(world, oms):
     world.oss.put(world.source_bucket, "a", b"source")
     world.obs.put(world.destination_bucket, "a", b"there!")
     world.task.copies.add(CopyFault.withheld())
@@ -209,7 +209,7 @@ def test_the_destination_is_looked_at_when_a_copy_begins(world, oms):
 
 
 @pytest.mark.parametrize(("merges", "copies"), [(False, 3), (True, 1)])
-def test_oms_can_merge_waiting_copies(world, oms, merges, copies):
+def test_oms_can_merge_copies_of_a_key_that_have_not_begun(world, oms, merges, copies):
     world.task.merges = merges
     world.task.copies.add(CopyFault.withheld())
     oms("", "a")
@@ -253,7 +253,7 @@ def counts(oms, when):
     )
 
 
-def test_counts_lag_and_come_in_steps_of_an_hour(world, oms):
+def test_counts_can_be_delayed_and_in_steps_of_an_hour(world, oms):
     world.oss.put(world.source_bucket, "a", b"")
     world.task.lag, world.task.step = 3600, "ONE_HOUR"
     when = int(world.oms.now() * 1000)
@@ -286,7 +286,7 @@ def test_each_cloud_has_its_own_clock(world, oms):
     assert all(abs(world.oms.now() - step / 1000) < 300 + PATIENCE for step in steps)
 
 
-def test_a_user_of_iam_is_made_with_a_key_that_obs_takes(world, huawei_of):
+def test_obs_accepts_the_key_of_a_new_iam_user(world, huawei_of):
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(world.iam.now()))
     headers = {"Content-Type": "application/json", "X-Sdk-Date": stamp}
 

@@ -27,7 +27,7 @@ def test_an_iam_users_key_has_the_permissions_of_its_policies(box, huawei, iam_k
 
 
 @pytest.mark.parametrize(("after", "before", "then"), [(0, 200, 200), (600, 403, 200), (None, 403, 403)])
-def test_a_grant_takes_effect_at_once_later_or_never(box, iam_key, obs_requests, after, before, then):
+def test_a_grant_takes_effect_immediately_later_or_never(box, iam_key, obs_requests, after, before, then):
     box.iam.grant_delay = after
     key = iam_key(allow("obs:*:*"))
     assert obs_requests.send(credentials=key).status_code == before

@@ -14,12 +14,12 @@ def keys(answer):
     return [element.text for element in ElementTree.fromstring(answer.content).iter(f"{NAMESPACE}Key")]
 
 
-def test_the_bucket_has_to_be_in_the_host_name(obs_requests, refusal):
+def test_obs_requires_the_bucket_in_the_host_name(obs_requests, refusal):
     answer = obs_requests.send(host="obs.cn-north-4.myhuaweicloud.com", path=f"/{BUCKET}/a")
     assert refusal(answer) == (403, "VirtualHostDomainRequired")
 
 
-def test_a_bucket_of_another_region_answers_with_a_redirect(box, obs_requests, refusal):
+def test_a_request_for_another_regions_bucket_is_redirected(box, obs_requests, refusal):
     box.obs.create_bucket(BUCKET, region="cn-east-3")
     answer = obs_requests.send()
     assert refusal(answer) == (307, "TemporaryRedirect")
@@ -58,7 +58,7 @@ def test_a_page_has_at_most_a_thousand_keys(box, obs_requests):
     assert len(keys(obs_requests.send(params={"max-keys": "5000"}))) == 1000
 
 
-def test_a_listing_has_milliseconds_lower_case_etags_and_a_namespace(box, obs_requests):
+def test_obs_lists_milliseconds_lower_case_etags_and_a_namespace(box, obs_requests):
     box.obs.put(BUCKET, "a b+c", b"hello")
     root = ElementTree.fromstring(obs_requests.send(params={"encoding-type": "url"}).content)
     texts = {element.tag.removeprefix(NAMESPACE): element.text for element in root.iter()}
@@ -69,7 +69,7 @@ def test_a_listing_has_milliseconds_lower_case_etags_and_a_namespace(box, obs_re
 
 
 @pytest.mark.parametrize(("size", "parts"), [(4, 0), (5, 2), (8, 2), (9, 3)])
-def test_the_etag_of_parts_is_the_md5_of_their_md5s_and_their_number(box, size, parts):
+def test_the_etag_of_an_upload_in_parts_is_the_md5_of_md5s_and_a_number(box, size, parts):
     data = bytes(range(size))
     md5s = b"".join(hashlib.md5(data[start : start + 4]).digest() for start in range(0, size, 4))
     expected = f"{hashlib.md5(md5s).hexdigest()}-{parts}" if parts else hashlib.md5(data).hexdigest()

@@ -155,7 +155,7 @@ def test_a_task_is_started_again_with_other_keys(box, client, create, is_copied_
     assert is_copied_by(number, "a")
 
 
-def test_oms_answers_a_buckets_region(box, client, ram_key):
+def test_oms_returns_the_region_of_a_bucket(box, client, ram_key):
     def region(cloud, keys, bucket):
         body = v2.ShowBucketRegionReq(cloud_type=cloud, ak=keys[0], sk=keys[1], bucket_name=bucket)
         answer = client.show_bucket_region(v2.ShowBucketRegionRequest(body=body))

@@ -72,7 +72,7 @@ def test_a_wrong_signature_is_refused(box, huawei, assert_refused, details):
 @pytest.mark.parametrize(
     ("more", "credentials"), [({"X-Project-Id": "p"}, None), ({"X-Security-Token": "right"}, TEMPORARY)]
 )
-def test_a_further_signed_header_passes(box, huawei, more, credentials):
+def test_an_additional_signed_header_is_accepted(box, huawei, more, credentials):
     box.oms.add_credentials(*TEMPORARY, "right")
 
     assert huawei.submit("a", headers={**JSON, **more}, credentials=credentials).status_code == 200

@@ -151,7 +151,7 @@ def test_a_wrong_or_unsupported_parameter_is_refused(box, create, parameters):
 
 
 @pytest.mark.parametrize("node", ["src_node", "dst_node"])
-def test_both_sides_are_required(box, huawei, assert_refused, node):
+def test_a_group_needs_a_source_and_a_destination(box, huawei, assert_refused, node):
     body = group_body(box.user_credentials, box.huawei_credentials)
     del body[node]
     url = f"{box.oms.endpoint}/v2/{box.project_id}/taskgroups"
@@ -182,7 +182,7 @@ RESTORES = {"Effect": "Allow", "Action": ["oss:RestoreObject"], "Resource": ["ac
     ("rights", "restore", "number"),
     [(SOURCE, False, 1), ([*SOURCE, RESTORES], False, 1), (SOURCE, True, 1), ([*SOURCE, RESTORES], True, 2)],
 )
-def test_an_archived_object_needs_an_order_and_permission_to_restore(
+def test_archived_objects_are_copied_only_if_restoring_is_on_and_allowed(
     box, migrate, show, ram_key, storage_class, rights, restore, number
 ):
     box.oss.fill("photos", ["a"], 5, storage_class=storage_class)
@@ -230,7 +230,7 @@ def test_a_group_needs_the_agreement_if_oms_asks_for_it(box, client, create):
     assert create()
 
 
-def test_failed_objects_are_listed_and_retried_alone(box, migrate, order, show):
+def test_only_failed_objects_are_listed_and_retried(box, migrate, order, show):
     put(box, a=b"hello", b=b"hello", c=b"hello")
     why = CopyFailure("GET_SRC_OBJ_FAILURE", "com.aliyun.oss.ClientException: Connection reset")
     box.oms.groups.prepare = lambda group: group.failures.add(why, times=1, where=lambda key: key == "b")
@@ -264,7 +264,7 @@ def test_a_whole_retry_checks_every_object_again(box, migrate, order, show):
     assert (answer.status, answer.success_num, answer.skip_num) == (6, 1, 1)
 
 
-def test_a_group_pauses_after_its_open_copies_and_continues_with_keys(box, migrate, order, show):
+def test_a_group_pauses_after_begun_copies_and_needs_keys_to_continue(box, migrate, order, show):
     put(box, a=b"hello", b=b"hello", c=b"hello")
 
     def prepare(group):
@@ -295,7 +295,7 @@ def test_a_group_pauses_after_its_open_copies_and_continues_with_keys(box, migra
     assert catch_refusal(lambda: show(group)) == (404, "OMS.0404")
 
 
-def test_a_finished_group_is_neither_stopped_nor_started_nor_retried(box, client, migrate, order):
+def test_a_finished_group_cannot_be_stopped_started_or_retried(box, client, migrate, order):
     put(box, a=b"hello")
     group = migrate()
     for call in (
@@ -307,12 +307,12 @@ def test_a_finished_group_is_neither_stopped_nor_started_nor_retried(box, client
         assert catch_refusal(call) == (400, "OMS.0001")
 
 
-def test_a_source_without_objects_fails_as_a_whole(migrate, show):
+def test_a_group_of_a_source_without_objects_fails(migrate, show):
     answer = show(migrate(src={"object_key": ["nothing/"]}))
     assert (answer.status, answer.error_reason.error_code) == (5, "TRF.0012")
 
 
-def test_a_key_that_is_deleted_before_the_listing_fails_the_creation(box, migrate, show, ram_key):
+def test_creating_a_group_fails_if_its_key_is_deleted_before_the_listing(box, migrate, show, ram_key):
     source = ram_key(*SOURCE)
     box.oms.groups.prepare = lambda _: box.ram.entities.delete_access_key("user", source[0])
     answer = show(migrate(source))
@@ -331,7 +331,7 @@ def call_groups(box, huawei, method, tail="", body=None):
 
 
 @pytest.mark.parametrize("world", [Sandbox, InProcess])
-def test_both_worlds_copy_alike(world, huawei_of):
+def test_groups_copy_alike_in_virtual_time_and_over_sockets(world, huawei_of):
     with world() as box:
         huawei = huawei_of(box)
         box.oss.fill("photos", [f"{n:03}" for n in range(250)], size=10)
@@ -375,7 +375,7 @@ def test_an_earlier_copy_can_land_after_a_newer_version_in_any_mode(virtual):
         assert box.obs.objects("photos-obs")[mode].data == b"version 1"
 
 
-def test_a_group_keeps_the_bandwidth_policy_of_the_hour(virtual):
+def test_a_group_copies_within_the_bandwidth_limit_of_the_hour(virtual):
     box, huawei, begin = virtual
     # It begins at 8 o'clock in China; 72 MiB take 72 seconds in the window.
     box.oss.fill("photos", [str(n) for n in range(36)], size=2 * 1_048_576)

@@ -33,7 +33,7 @@ def lists(box):
     }
 
 
-def test_each_call_leaves_a_list_for_each_kind_of_outcome(box, copy, lists):
+def test_each_call_writes_a_list_for_each_kind_of_outcome(box, copy, lists):
     box.oss.put("photos", "a b", b"hello")
     copy("a b")
     copy("a b", "missing")
@@ -44,7 +44,7 @@ def test_each_call_leaves_a_list_for_each_kind_of_outcome(box, copy, lists):
 
 
 @pytest.mark.parametrize("separator", [",", "\t"])
-def test_a_failed_line_holds_the_key_in_both_forms_side_by_side(box, copy, lists, separator):
+def test_a_line_about_a_failure_has_the_key_encoded_and_raw(box, copy, lists, separator):
     box.task.lists.separator = separator
     copy("山 a.jpg")
     ((line,),) = lists().values()
@@ -54,7 +54,7 @@ def test_a_failed_line_holds_the_key_in_both_forms_side_by_side(box, copy, lists
     assert raw == "山 a.jpg"
 
 
-def test_two_lists_of_a_millisecond_have_two_names(box, lists, monkeypatch):
+def test_lists_of_the_same_millisecond_have_different_names(box, lists, monkeypatch):
     monkeypatch.setattr(box.oms, "now", lambda: 1_767_225_600)
     for copy in (Copy("missing"), Copy("missing"), Copy("missing")):
         box.task.begin(copy)

@@ -89,5 +89,5 @@ def test_a_repeated_parameter_is_refused(huawei, task_url, assert_refused):
 
 
 @pytest.mark.parametrize("send", [call for call in CALLS if call[1].endswith(("/start", "/update"))], indirect=True)
-def test_a_field_of_another_call_is_refused(send, assert_refused):
+def test_a_field_that_belongs_to_another_call_is_refused(send, assert_refused):
     assert_refused(send(more_fields={"migrate_failed_object": False}), 400, "OMS.0001")

@@ -54,7 +54,7 @@ def now_ms(box):
     return int(box.oms.now() * 1000)
 
 
-def test_wait_copied_raises_after_its_timeout(box, huawei):
+def test_waiting_for_copies_raises_an_error_after_the_timeout(box, huawei):
     box.task.copies.add(CopyFault.late(60))
     huawei.submit("a")
 
@@ -110,7 +110,7 @@ def test_the_storage_policy_decides_the_class_of_a_copy(box, huawei, policy, sto
     assert box.task.destination["a"].storage_class == copied
 
 
-def test_statistics_hold_the_requested_types_and_empty_steps(box, huawei, task_url):
+def test_statistics_include_the_requested_types_and_empty_steps(box, huawei, task_url):
     huawei.submit("a")
     start = now_ms(box) - 7_200_000
 
@@ -145,7 +145,7 @@ def test_wrong_times_or_types_of_statistics_are_refused(huawei, tail, assert_ref
     assert_refused(huawei.call("GET", task_url(tail)), 400, "OMS.0001")
 
 
-def test_the_content_type_is_copied_and_metadata_on_demand(box, photos, huawei):
+def test_the_content_type_is_always_copied_and_metadata_if_enabled(box, photos, huawei):
     headers = {"Content-Type": "text/plain", "x-oss-meta-plain": "canary-1", "x-oss-meta-odd": 'a=b "c"'}
     for key, metadata, kept in (("a", False, {}), ("b", True, {"x-obs-meta-plain": "canary-1"})):
         box.task.metadata = metadata

@@ -9,7 +9,7 @@ def switch(bucket, status):
     bucket.put_bucket_versioning(BucketVersioningConfig(status))
 
 
-def test_the_info_of_a_bucket_names_class_hosts_owner_and_acl(photos):
+def test_bucket_info_names_the_class_the_hosts_the_owner_and_the_acl(photos):
     info = photos.get_bucket_info()
 
     hosts = "oss-cn-hangzhou.aliyuncs.com", "oss-cn-hangzhou-internal.aliyuncs.com"
@@ -81,7 +81,7 @@ def test_with_versioning_a_deletion_leaves_a_marker(box, photos):
 
 
 @pytest.mark.parametrize(("status", "word"), [("Enabled", "true"), ("Suspended", "true"), (None, "false")])
-def test_forbidding_overwriting_needs_the_word_true_and_no_versioning(box, photos, status, word):
+def test_overwriting_is_forbidden_by_true_if_versioning_is_off(box, photos, status, word):
     if status:
         switch(photos, status)
     photos.put_object("a", b"first")

@@ -16,7 +16,7 @@ def test_a_bucket_is_created_private_in_the_requested_class(box, refused):
     assert bucket.get_bucket_info().bucket_encryption_rule.sse_algorithm == "KMS"
 
 
-def test_an_acl_is_not_implemented(box, refused):
+def test_creating_a_bucket_with_an_acl_is_not_supported(box, refused):
     assert refused(lambda: box.bucket("new").create_bucket(oss2.BUCKET_ACL_PRIVATE)) == (400, "NotImplemented")
     assert "new" not in box.oss.buckets
 
@@ -45,7 +45,7 @@ def test_only_the_account_itself_can_create_its_bucket_again(box, refused):
     assert refused(box.bucket("theirs").create_bucket) == (409, "BucketAlreadyExists")
 
 
-def test_a_new_bucket_shows_up_late_and_the_hundredth_is_the_last(box, refused):
+def test_a_new_bucket_appears_late_and_at_most_100_can_exist(box, refused):
     box.oss.visibility_delay = 1
     box.bucket("new").create_bucket()
     assert refused(box.bucket("new").get_bucket_info) == (404, "NoSuchBucket")

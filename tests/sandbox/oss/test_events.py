@@ -71,7 +71,7 @@ def test_a_trigger_gets_only_its_events_prefix_and_suffix(box):
     assert names_and_keys(payloads) == [("ObjectCreated:PutObject", "in/a.jpg")]
 
 
-def test_neither_a_refused_upload_nor_a_deletion_is_an_event(photos, delivered, refused):
+def test_refused_uploads_and_deletions_cause_no_event(photos, delivered, refused):
     assert refused(lambda: photos.copy_object("photos", "never was", "copied")) == (404, "NoSuchKey")
     photos.delete_object("a")
 
@@ -138,7 +138,7 @@ def test_wait_idle_includes_a_late_event(box, photos, deliveries, delivered_keys
     assert delivered_keys() == ["next", "late"]
 
 
-def test_the_events_of_another_bucket_arrive(box, delivered_keys):
+def test_a_trigger_on_another_bucket_receives_its_events(box, delivered_keys):
     box.oss.deliveries("photos-oms-log").add(EventFault.lost())
 
     box.oss.put("photos", "a", b"")

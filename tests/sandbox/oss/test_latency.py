@@ -13,7 +13,7 @@ def seconds(call):
     return time.monotonic() - start
 
 
-def test_listings_take_their_time_and_delay_no_other_request(box, photos):
+def test_slow_listings_delay_no_other_request(box, photos):
     box.oss.latency(listing=LATENCY)
 
     with ThreadPoolExecutor(4) as pool:

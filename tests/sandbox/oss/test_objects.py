@@ -22,13 +22,13 @@ def test_a_bucket_that_is_missing_or_was_removed_is_not_found(box, photos, refus
 
 
 @pytest.mark.parametrize("key", ["k" * 1023, "照" * 341])
-def test_a_name_of_up_to_1023_bytes_is_taken(box, photos, key):
+def test_a_name_of_up_to_1023_bytes_is_accepted(box, photos, key):
     photos.put_object(key, b"")
 
     assert key in box.oss.objects("photos")
 
 
-def test_an_error_says_its_exact_cause_in_body_and_header(photos, oss_requests):
+def test_an_error_has_its_exact_cause_in_body_and_header(photos, oss_requests):
     answer = oss_requests.send("GET", "a")
     assert "<EC>0026-00000001</EC>" in answer.text
     assert answer.headers["x-oss-ec"] == "0026-00000001"
@@ -38,7 +38,7 @@ def test_an_error_says_its_exact_cause_in_body_and_header(photos, oss_requests):
     assert refused.value.ec == "0026-00000001"
 
 
-def test_every_call_is_recorded_as_the_action_that_a_policy_must_allow(box, photos, refused):
+def test_each_call_is_recorded_as_the_action_that_a_policy_must_allow(box, photos, refused):
     photos.put_object("a", b"")
     photos.head_object("a")
     photos.list_objects_v2()
@@ -81,7 +81,7 @@ def test_a_carriage_return_does_not_survive_xml(box, photos):
     assert "a\rb" in box.oss.objects("photos")
 
 
-def test_a_thousand_keys_are_deleted_at_once_but_not_more(photos, refused):
+def test_at_most_a_thousand_keys_are_deleted_at_once(photos, refused):
     keys = [f"{number:04}" for number in range(1001)]
 
     assert len(photos.batch_delete_objects(keys[:1000]).deleted_keys) == 1000

@@ -6,7 +6,7 @@ ETAG = "5D41402ABC4B2A76B9719D911017C592"
 
 
 @pytest.mark.parametrize("method", ["get_object", "head_object"])
-def test_the_headers_of_an_upload_come_back_with_it(photos, method):
+def test_an_object_is_returned_with_the_headers_of_its_upload(photos, method):
     uploaded = {
         "Content-Type": "text/plain",
         "Content-Disposition": "attachment; filename=a.txt",
@@ -33,7 +33,7 @@ def test_the_headers_of_an_upload_come_back_with_it(photos, method):
         ("bytes=5-6", 200, b"hello", None),
     ],
 )
-def test_a_range_beyond_the_end_is_answered_with_the_whole_object(
+def test_oss_answers_a_range_beyond_the_end_with_the_whole_object(
     box, oss_requests, byte_range, status, body, content_range
 ):
     box.oss.put("photos", "a", b"hello")
@@ -43,14 +43,14 @@ def test_a_range_beyond_the_end_is_answered_with_the_whole_object(
     assert answer.headers["ETag"] == f'"{ETAG}"'
 
 
-def test_if_match_is_an_exact_comparison_and_names_the_condition(box, oss_requests):
+def test_if_match_compares_exactly_and_its_error_names_the_condition(box, oss_requests):
     box.oss.put("photos", "a", b"hello")
     assert oss_requests.send("GET", "a", headers={"If-Match": f'"{ETAG}"'}).content == b"hello"
     answer = oss_requests.send("GET", "a", headers={"If-Match": ETAG.lower()})
     assert (answer.status_code, "<Condition>If-Match</Condition>" in answer.text) == (412, True)
 
 
-def test_an_archived_object_is_listed_and_not_read(box, photos, refused):
+def test_an_archived_object_is_listed_but_cannot_be_read(box, photos, refused):
     box.oss.fill("photos", ["a"], 5, storage_class="Archive")
     assert photos.head_object("a").headers["x-oss-storage-class"] == "Archive"
     assert [entry.storage_class for entry in photos.list_objects().object_list] == ["Archive"]

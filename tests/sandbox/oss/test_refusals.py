@@ -21,7 +21,7 @@ def is_refused(answer):
 
 
 @pytest.mark.parametrize("header", ["x-oss-storage-class", "x-oss-tagging", "x-oss-unknown", "If-None-Match", "Range"])
-def test_a_header_without_a_meaning_here_is_refused_with_any_upload(photos, refused, header):
+def test_an_unsupported_header_is_refused_with_any_upload(photos, refused, header):
     for call in (
         lambda headers: photos.put_object("a", b"second", headers=headers),
         lambda headers: photos.copy_object("photos", "a", "b", headers=headers),
@@ -53,7 +53,7 @@ def test_an_undocumented_header_or_parameter_is_refused(oss_requests, method, ke
     assert is_refused(oss_requests.send(method, key, params=params, headers=headers))
 
 
-def test_a_version_is_not_deleted_with_many_keys(photos, refused):
+def test_a_deletion_of_many_keys_cannot_name_a_version(photos, refused):
     versions = oss2.models.BatchDeleteObjectVersionList([oss2.models.BatchDeleteObjectVersion("a", "null")])
     assert refused(lambda: photos.delete_object_versions(versions)) == (400, "NotImplemented")
 

@@ -14,7 +14,7 @@ def client(box, *credentials, token=None, region="cn-hangzhou", version="v4"):
     return oss2.Bucket(auth, box.oss.endpoint, "photos", region=region, session=box._http)
 
 
-def test_a_temporary_key_with_its_token_passes(box):
+def test_a_temporary_key_with_its_token_is_accepted(box):
     *key, token = FUNCTION
 
     assert client(box, *key, token=token).put_object("a", b"").status == 200
@@ -49,7 +49,7 @@ def test_anonymous_access_is_refused(box, http):
 
 
 @pytest.mark.parametrize("version", ["v1", "v4"])
-def test_a_presigned_url_is_not_implemented(box, http, version):
+def test_a_presigned_url_is_not_supported(box, http, version):
     answer = http.put(client(box, *USER, version=version).sign_url("PUT", "a", 60))
 
     assert (answer.status_code, "<Code>NotImplemented</Code>" in answer.text) == (400, True)

@@ -17,7 +17,7 @@ def upload_id(photos):
     return photos.init_multipart_upload("big").upload_id
 
 
-def test_named_parts_become_an_object_with_the_headers_of_the_upload(box, photos):
+def test_the_listed_parts_become_an_object_with_the_uploads_headers(box, photos):
     headers = {"Content-Type": "video/mp4", "x-oss-meta-author": "a"}
     upload_id = photos.init_multipart_upload("big", headers=headers).upload_id
     first, _, last = (
@@ -69,7 +69,7 @@ def test_a_copy_keeps_the_contents_and_the_metadata(box, photos):
 
 
 @pytest.mark.parametrize("directive", [None, "COPY", "REPLACE"])
-def test_a_copy_onto_itself_takes_new_metadata_unless_there_are_versions(box, photos, directive):
+def test_without_versioning_a_copy_onto_itself_takes_new_metadata(box, photos, directive):
     photos.put_object("a", b"hello", headers={"Content-Type": "text/plain", "x-oss-meta-author": "a"})
     metadata = {"x-oss-meta-editor": "b"}
     headers = {**metadata, "x-oss-metadata-directive": directive} if directive else metadata
@@ -83,7 +83,7 @@ def test_a_copy_onto_itself_takes_new_metadata_unless_there_are_versions(box, ph
     assert (box.oss.objects("photos")["a"].meta == metadata) == (directive != "REPLACE")
 
 
-def test_a_copy_has_its_sources_etag_and_no_crc(photos, upload_id):
+def test_a_copy_has_the_etag_of_its_source_and_no_crc64(photos, upload_id):
     put = photos.put_object("a", b"hello")
     uploaded = photos.upload_part("big", upload_id, 1, b"hello")
     completed = photos.complete_multipart_upload("big", upload_id, [part(1, uploaded)])

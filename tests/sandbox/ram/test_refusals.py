@@ -184,13 +184,13 @@ def test_a_wrong_or_unsupported_policy_is_not_stored(refusal, statement):
     assert answer == (400, "MalformedPolicyDocument")
 
 
-def test_parameters_come_in_the_query_of_a_post_each_once(refusal):
+def test_ram_takes_parameters_only_in_the_query_of_a_post_and_once(refusal):
     assert refusal("GetUser", [("UserName", "a"), ("UserName", "a")])[1] == "NotImplemented"
     headers = {"x-acs-content-sha256": hashlib.sha256(b"UserName=a").hexdigest()}
     assert refusal("GetUser", before=headers, data=b"UserName=a", method="POST")[1] == "NotImplemented"
 
 
-def test_without_a_user_name_keys_are_the_callers_own(box, send, refusal):
+def test_without_a_user_name_key_actions_concern_the_callers_keys(box, send, refusal):
     send("CreateUser", {"UserName": "me"})
     made = send("CreateAccessKey", {"UserName": "me"}).json()["AccessKey"]
     send("CreatePolicy", {"PolicyName": "keys", "PolicyDocument": document({**ALLOW, "Action": "ram:*AccessKey*"})})
@@ -211,7 +211,7 @@ def test_a_missing_permission_is_named_with_the_kind_of_denial(box, send, kind):
     assert answer.json()["AccessDeniedDetail"].items() >= detail.items()
 
 
-def test_a_new_user_shows_up_late_but_its_name_is_taken(box, send, refusal):
+def test_a_new_user_appears_late_but_its_name_is_taken_at_once(box, send, refusal):
     box.ram.entities.visibility_delay = 1
     send("CreateUser", {"UserName": "a"})
     assert refusal("GetUser", {"UserName": "a"}) == (404, "EntityNotExist.User")

@@ -27,7 +27,7 @@ def test_a_slow_service_works_after_the_client_gave_up(box, photos, eventually):
     eventually(lambda: list(box.oss.objects("photos")) == ["a"])
 
 
-def test_a_dripping_answer_never_ends_and_never_pauses(box, connect):
+def test_a_dripping_response_never_ends_and_never_pauses(box, connect):
     box.oss.faults.add(Fault.drip())
     connection = connect(box.oss.endpoint)
 
@@ -68,7 +68,7 @@ def test_all_open_connections_can_be_reset(box, idle):
         idle.answer()
 
 
-def test_connections_are_counted_by_use(box, connect, idle, eventually):
+def test_connections_count_if_they_carried_a_request(box, connect, idle, eventually):
     unused = connect(box.oss.endpoint)
     idle.ask()
     assert idle.answer()

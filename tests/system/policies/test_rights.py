@@ -137,7 +137,7 @@ def read_objects(box: Sandbox, job: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["compare", "certify"])
-def test_the_permission_to_read_objects_is_of_the_source_alone(box, project, name):
+def test_the_permission_to_read_objects_covers_the_source_only(box, project, name):
     read_objects(box, name)
     calls = [action for action in box.oss.actions if action.bucket]
     granted, usual = (rights(project, name, "oss", reads=reads) for reads in (True, False))

@@ -164,7 +164,7 @@ def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
     assert files == aliyun.documents()
 
 
-def test_the_commands_that_remove_leave_only_a_role_in_use(aliyun):
+def test_the_commands_that_remove_roles_leave_only_a_role_in_use(aliyun):
     # GIVEN roles and policies, of which one policy has two versions, and another project's policy on one of the roles
     assert aliyun.run().returncode == 0
     state = aliyun.state
@@ -267,7 +267,7 @@ def test_show_reads_vars_in_all_forms(tmp_path):
     "written",
     ["my photos/ # ours", "a#b/", "'it''s/' # it's", '"a # b/"', "a'b", "'a\\b'", '"a\\u0041/"', "\n    a: b"],
 )
-def test_variables_are_read_as_yaml_reads_them(written):
+def test_variables_of_s_yaml_are_read_like_yaml(written):
     text = f"vars:\n  # ours\n  network: &network\n    region: other\n  objectPrefix: {written}\n  region: here\n"
     texts = {name: value for name, value in yaml.safe_load(text)["vars"].items() if isinstance(value, str)}
     assert variables(text) == texts

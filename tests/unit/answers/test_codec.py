@@ -75,7 +75,7 @@ FORM = {
 }
 
 
-def test_the_form_of_each_hint_is_read_as_it_was_written() -> None:
+def test_a_value_of_each_type_hint_reads_back_equal() -> None:
     assert to_json(VALUE) == FORM
     assert from_json(Everything, json.loads(json.dumps(to_json(VALUE)))) == VALUE
 

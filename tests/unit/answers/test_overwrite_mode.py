@@ -18,7 +18,7 @@ def test_an_answer_keeps_the_mode_as_oms_names_it(name):
     assert from_json(TaskInfo, to_json(task)) == task
 
 
-def test_a_future_mode_is_no_member():
+def test_an_unknown_overwrite_mode_is_not_a_member_of_the_enumeration():
     later = OverwriteMode("A_LATER_MODE_OF_OMS")
     assert later not in [*OverwriteMode]
     assert later is OverwriteMode("A_LATER_MODE_OF_OMS")

@@ -89,7 +89,7 @@ def test_a_text_within_a_text_is_in_the_same_language(monkeypatch):
 COMPARE = Step("compare", {"deep": True})
 
 
-def test_step_in_a_text_is_printed_for_the_reader_of_the_text():
+def test_a_step_in_a_text_is_printed_for_the_readers_shell():
     text = t("First {step}. {then}", step=Step("status"), then=sentences(t("Do: {it}", it=COMPARE), t("One.")))
     assert text.en == "First python3 ops.py status. Do: python3 ops.py compare --deep. One."
     assert text.of("en", lambda step: f"<{step.job}>") == "First <status>. Do: <compare>. One."
@@ -109,7 +109,7 @@ FIRST, SECOND, DO = t("One."), t("Two."), t("Do: {it}", it="x")
         ([SECOND, DO], "Two. Do: x", "二。执行：x"),
     ],
 )
-def test_sentences_follow_one_another(monkeypatch, parts, english, chinese):
+def test_sentences_are_joined_in_order(monkeypatch, parts, english, chinese):
     monkeypatch.setattr(text, "_load_chinese", lambda: {"One.": "一。", "Two.": "二。", "Do: {it}": "执行：{it}"})
     assert to_json(sentences(*parts)) == {"en": english, "zh": chinese}
 
@@ -119,7 +119,7 @@ def test_a_value_is_inserted_unchanged(hostile):
     assert t("{it}, {n}", it=hostile, n=1).en == f"{hostile}, 1"
 
 
-def test_other_formats_are_those_of_python():
+def test_other_format_specifiers_are_those_of_python():
     assert t("{share:.0%} of {name!r} in {year:d}", share=0.5, name="a", year=2026).en == "50% of 'a' in 2026"
     assert t("{yes} {no} {nothing}", yes=True, no=1.5, nothing=None).en == "True 1.5 None"
 
@@ -139,7 +139,7 @@ def test_the_catalogue_is_sorted():
     assert list(CATALOGUE) == sorted(CATALOGUE)
 
 
-def test_each_place_of_a_phrase_has_its_value():
+def test_each_placeholder_of_a_phrase_has_a_value():
     # Where there is none, they come later, by `filled`.
     calls = [
         (where, {keyword.arg for keyword in call.keywords}, phrase) for where, call, phrase in PHRASES if call.keywords
@@ -147,7 +147,7 @@ def test_each_place_of_a_phrase_has_its_value():
     assert [(where, phrase) for where, names, phrase in calls if names != fields(phrase)] == []
 
 
-def test_the_chinese_has_the_same_places_and_no_plurals():
+def test_chinese_phrases_have_the_same_placeholders_and_no_plurals():
     assert [phrase for phrase, chinese in CATALOGUE.items() if fields(chinese) != fields(phrase)] == []
     assert [chinese for chinese in CATALOGUE.values() if re.search(r"{\w+:[^}]*\||{\w+:(and|or)}", chinese)] == []
 

@@ -147,7 +147,7 @@ def read_both_ways(body: bytes, dialect: Dialect, full_page: int = 1000) -> tupl
 
 
 @pytest.mark.part
-def test_after_any_change_of_a_page_both_readers_agree():
+def test_both_readers_of_listings_agree_on_any_changed_page():
     outcomes: Counter[tuple[str, bool, bool]] = Counter()
     for seed in range(SPOILT):
         dice = random.Random(seed)
@@ -164,7 +164,7 @@ def test_after_any_change_of_a_page_both_readers_agree():
     assert min(by_outcome[False, False], by_outcome[True, False], by_outcome[True, True]) > SPOILT / 20, by_outcome
 
 
-def test_a_page_is_read_without_parsing_if_its_objects_look_alike():
+def test_a_page_of_similar_objects_is_read_without_the_xml_parser():
     for seed in range(40):
         text, dialect = a_page(random.Random(seed))
         page, is_fast = read_both_ways(text.encode(), dialect)
@@ -177,7 +177,7 @@ def test_a_page_is_read_without_parsing_if_its_objects_look_alike():
 @pytest.mark.parametrize("number", [1, 2, 1000])
 @pytest.mark.parametrize("space", ["", "\n", "\r\n  "])
 @pytest.mark.parametrize("classes", [["IA"], ["IA", "COLD"]], ids=["one class", "two classes"])
-def test_a_page_of_objects_that_look_alike_is_read_without_parsing(number, space, classes):
+def test_a_full_page_of_similar_objects_needs_no_xml_parser(number, space, classes):
     objects = [
         ObjectSummary(
             f"photos/{place:04}é+", "0F" * 16, place, NEW_YEAR + place, storage_class=classes[place % len(classes)]
@@ -192,7 +192,7 @@ def test_a_page_of_objects_that_look_alike_is_read_without_parsing(number, space
         assert list_page.more is True
 
 
-def test_an_object_of_many_elements_takes_no_longer_to_refuse():
+def test_an_object_with_many_elements_is_refused_as_fast():
     body = f"<ListBucketResult><Contents>{'<a></a> ' * 10_000}<b x=''></b></Contents></ListBucketResult>"
     assert cut(body, "", "Z") is None
 
@@ -219,7 +219,7 @@ NOT_READ = {
 
 @pytest.mark.parametrize("change", NOT_READ)
 @pytest.mark.parametrize("cloud", PAGES)
-def test_a_value_of_more_than_one_reading_makes_no_listing(cloud, change):
+def test_a_page_with_an_ambiguous_value_is_no_listing(cloud, change):
     text, dialect = PAGES[cloud]
     old, new = NOT_READ[change]
     assert read(text.encode(), dialect) is not None

@@ -83,7 +83,7 @@ def test_an_unreferenced_sessions_connections_are_closed(listener):
         (b"X-Slow: ", "https"),
     ],
 )
-def test_an_abandoned_call_ends_with_its_connection_to_a_peer_or_a_proxy(monkeypatch, head, proxy):
+def test_closing_the_connection_ends_an_abandoned_call(monkeypatch, head, proxy):
     called: list[threading.Thread] = []
 
     def call() -> str:
@@ -178,7 +178,7 @@ def test_a_path_keeps_its_leading_slashes_in_any_version_of_requests(mocker):
             assert session._adapter.request_url(request, {}) == path
 
 
-def test_a_connection_that_was_opened_ahead_long_ago_is_not_used(mocker, listener):
+def test_a_connection_that_was_opened_long_before_is_not_used(mocker, listener):
     (peer, url), clock = listener, Clock()
     with Connections(url, clock) as session:
         opened_ahead(session, url)
@@ -189,7 +189,7 @@ def test_a_connection_that_was_opened_ahead_long_ago_is_not_used(mocker, listene
             connection.recv(100)
 
 
-def test_a_failure_to_connect_ahead_is_reported_by_the_first_call(listener):
+def test_the_first_call_reports_a_failed_early_connection(listener):
     peer, url = listener
     peer.close()
     with Connections(url, Clock()) as session:

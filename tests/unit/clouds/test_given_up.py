@@ -145,7 +145,7 @@ def test_the_kernel_gives_up_after_the_time_of_the_longest_call(connect):
     assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == MAX_CALL_SECONDS * 1000
 
 
-def test_a_call_on_an_open_connection_sets_no_option_of_it(connect, monkeypatch):
+def test_a_call_on_an_open_connection_sets_no_socket_option(connect, monkeypatch):
     options, really_set = [], socket.socket.setsockopt
     monkeypatch.setattr(
         socket.socket, "setsockopt", lambda opened, *option: options.append(option) or really_set(opened, *option)

@@ -94,14 +94,14 @@ def test_a_bucket_that_the_certificate_of_obs_does_not_cover_is_not_called(world
 
 
 @pytest.mark.parametrize("key", ["/lead", "a//b", "../..//./x", "a b+c%2F~", "山/🎉", "?x#y"])
-def test_a_hostile_key_stays_as_it_is_in_the_url(world, key):
+def test_a_hostile_key_stays_unchanged_in_the_url(world, key):
     world.there.add(StoredObject(key, b"hello"))
     assert bucket(world).head(key) == HELLO
     assert world.obs.actions[-1].key == key
     assert re.fullmatch(r"[A-Za-z0-9/~._%-]+", world.obs.requests[0].raw_path)
 
 
-def test_a_page_asks_for_keys_behind_a_name_in_url_encoding(world):
+def test_a_page_requests_url_encoded_keys_after_a_name(world):
     bucket(world).list_page("p/", "p/a b")
     (request,) = world.obs.requests
     assert request.params == {"prefix": "p/", "marker": "p/a b", "max-keys": "1000", "encoding-type": "url"}
@@ -174,7 +174,7 @@ def test_a_listing_out_of_order_is_an_error(world, pages):
 @pytest.mark.parametrize(
     "nonsense", [PAGE, Fault.status(200), Fault.status(200, b"<ListBucketResult/>"), refusal(200, "a")]
 )
-def test_a_nonsense_answer_is_retried_and_then_an_error(world, nonsense):
+def test_a_malformed_response_is_retried_and_then_an_error(world, nonsense):
     for listed in (lambda: bucket(world).iter_objects(""), lambda: bucket(world).list_page("", "").objects):
         world.obs.faults.then(nonsense)
         assert [stored.name for stored in listed()] == ["a"]
@@ -182,7 +182,7 @@ def test_a_nonsense_answer_is_retried_and_then_an_error(world, nonsense):
     assert "something other than OBS answered" in str(error_of(lambda: names(world)))
 
 
-def test_a_huge_answer_is_read_up_to_the_length_of_the_longest_page(world, mocker):
+def test_a_huge_response_is_read_up_to_the_longest_pages_length(world, mocker):
     read = mocker.spy(Body, "read")
     for status, most in ((200, 16 * 1024 * 1024), (403, 64 * 1024)):
         world.obs.faults.add(Fault.status(status, b"x" * 20_000_000))
@@ -197,7 +197,7 @@ def test_a_huge_answer_is_read_up_to_the_length_of_the_longest_page(world, mocke
 @pytest.mark.parametrize(
     "fault", [*map(Fault.status, (408, 409, 429, 500, 502, 503, 504)), DROP_BEFORE, DROP_AFTER, HANG]
 )
-def test_a_passing_fault_is_retried(world, fault):
+def test_a_temporary_fault_is_retried(world, fault):
     for ask, answer in ((names, ["a"]), (lambda world: bucket(world).head("a"), HELLO)):
         world.obs.faults.then(fault)
         assert ask(world) == answer
@@ -234,7 +234,7 @@ def test_no_request_is_sent_after_the_deadline(world):
     assert not world.obs.requests
 
 
-def test_a_throttled_call_waits_as_long_as_obs_asks(world):
+def test_a_throttled_call_waits_as_long_as_obs_requests(world):
     world.obs.faults.then(Fault.status(429, headers={"Retry-After": "2"}))
     assert names(world) == ["a"]
     assert world.clock.seconds >= 2
@@ -334,7 +334,7 @@ def test_a_redirect_to_another_region_is_an_error_that_names_it(world):
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-def test_a_refusal_in_another_form_is_not_of_obs(world, status):
+def test_a_refusal_in_another_form_is_not_attributed_to_obs(world, status):
     world.obs.faults.add(Fault.status(status, PAGE.body))
     for call in (lambda: bucket(world).list_page("", ""), lambda: bucket(world).head("a")):
         assert error_of(call).code == "NotObs"
@@ -394,7 +394,7 @@ def test_head_of_a_missing_object_returns_none(world):
 
 
 @pytest.mark.parametrize("lacks", HEAD)
-def test_an_incomplete_answer_to_head_is_not_of_obs(world, lacks):
+def test_an_incomplete_head_response_is_not_attributed_to_obs(world, lacks):
     world.obs.faults.add(Fault.status(200, headers={**HEAD, lacks: ""}))
     assert error_of(lambda: bucket(world).head("a")).code == "NotObs"
 
@@ -488,7 +488,7 @@ def test_headers_change_in_place_by_a_url_that_expires(world):
     assert (expired.code, bucket(world).head("a").metadata["cache-control"]) == ("AccessDenied", "no-cache")
 
 
-def test_a_change_names_its_version_and_with_replace_removes_the_others(world):
+def test_a_change_of_headers_names_the_version(world):
     place = world.obs.bucket(world.destination_bucket)
     place.has_versions = True
     first, _ = (place.put("a", body, headers={"x-obs-meta-old": "1"}) for body in (b"hello", b"later"))

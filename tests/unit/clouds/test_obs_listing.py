@@ -88,7 +88,7 @@ def test_unusually_encoded_names_are_decoded_like_the_sdk(encoded):
 
 
 @pytest.mark.parametrize("namespace", ["", ' xmlns="http://obs.myhwclouds.com/doc/2015-06-30/"', ' xmlns="urn:x"'])
-def test_the_namespace_does_not_matter(namespace):
+def test_a_listing_with_any_namespace_is_read(namespace):
     assert read(obs_listing([A], namespace=namespace)) == page_of([A], more=False)
 
 

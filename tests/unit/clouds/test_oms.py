@@ -95,7 +95,7 @@ def test_proxies_and_certificates_of_the_environment_are_used(monkeypatch, mocke
     assert options["verify"] == str(tmp_path)
 
 
-def test_a_query_is_repeated_on_a_new_connection(world):
+def test_a_query_to_oms_is_repeated_on_a_new_connection(world):
     world.oms.faults.then(DROP_BEFORE, oms_error(503))
     assert request_task(world).status == "SYNCHRONIZING"
     assert len(world.oms.requests) == 3
@@ -119,7 +119,7 @@ def test_missing_fields_of_a_task_are_none_and_a_200_not_of_oms_fails(world, ans
 
 
 @pytest.mark.parametrize("ask", [request_task, failure_of])
-def test_an_answer_that_is_no_text_is_still_shown(world, ask):
+def test_a_response_that_is_no_text_is_still_quoted(world, ask):
     world.oms.faults.then(Fault.status(404, b"\xff no"))
     assert ask(world).message == "\ufffd no"
 
@@ -158,7 +158,7 @@ def test_retry_after_may_be_a_date(world):
 
 
 @pytest.mark.parametrize(("minutes", "reason"), [(13, Reason.CREDENTIALS), (15, Reason.CLOCK), (-15, Reason.CLOCK)])
-def test_a_clock_beyond_huaweis_tolerance_is_the_reason(world, minutes, reason):
+def test_a_clock_that_is_too_far_off_is_named_as_the_reason(world, minutes, reason):
     # The instance has read an open mark: OSS, which stores it, would refuse such a clock too.
     assert Closing(world.invocation()).refusal() is None
     world.call_instance.skew = 60 * minutes

@@ -153,7 +153,7 @@ def test_no_line_is_lost_wherever_a_part_ends(names, separator, size, most, data
 
 @settings(max_examples=300)
 @given(st.binary(max_size=300), st.booleans())
-def test_no_content_of_a_list_ends_the_reading(body, ends):
+def test_no_contents_of_a_list_stop_its_reading(body, ends):
     lines = read_lines(body, 0, begins=True, ends=ends, most=MANY)
     assert lines.end == len(body) or lines.open_line or not ends
 

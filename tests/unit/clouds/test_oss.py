@@ -36,7 +36,7 @@ def test_records_are_written_with_v4_signatures_of_the_region(world):
 
 
 @pytest.mark.parametrize("fault", [*map(oss_error, (500, 502, 503, 504, 429)), DROP_BEFORE, DROP_AFTER, HANG])
-def test_a_passing_fault_is_retried(world, fault):
+def test_a_temporary_fault_is_retried(world, fault):
     world.oss.faults.then(fault)
     assert write(world, A) == [""]
     assert world.bucket.objects["a"].body == b"x"
@@ -94,7 +94,7 @@ def test_finding_objects_needs_the_permission_to_list(world):
         world.invocation(30).log_bucket.find_all(["a"])
 
 
-def test_users_headers_are_read_though_other_heads_fail(world):
+def test_the_users_headers_are_read_even_if_other_requests_fail(world):
     headers = {"Content-Type": "text/html", "Cache-Control": "max-age=60", "x-oss-meta-Team": "山 %E6%B5%B7 100%"}
     world.bucket.add(StoredObject("a", b"12345", headers))
     world.bucket.fail(Fault.status(403, b"", OSS_HEADERS), "head", lambda name: name == "c")
@@ -153,7 +153,7 @@ def test_a_cut_off_response_is_retried_and_never_taken_for_the_whole(world):
 
 @pytest.mark.parametrize("status", [400, 403, 404])
 @pytest.mark.parametrize("body", [b"", PAGE.body, oss_error(404, "NoSuchKey").body])
-def test_a_refusal_of_another_server_is_retried_and_proves_no_absence(world, status, body):
+def test_a_refusal_by_another_server_is_retried(world, status, body):
     bucket = world.invocation(30).log_bucket
     world.bucket.add(A)
     world.oss.faults.then(Fault.status(status, body))
@@ -242,7 +242,7 @@ def test_a_record_is_written_only_if_the_response_has_the_md5_of_its_body(world,
     assert problem == "" if written else problem.startswith("something else than OSS answered 200")
 
 
-def test_no_more_is_read_of_an_answer_than_is_needed(world, mocker):
+def test_a_response_is_read_only_up_to_the_needed_length(world, mocker):
     read = mocker.spy(Body, "read")
     for status in (200, 403):
         world.oss.faults.then(*[Fault.status(status, b"x" * 10_000_000, OSS_HEADERS)] * 5)
@@ -274,7 +274,7 @@ def test_a_listing_that_makes_no_progress_is_an_error(world, pages, problem):
 
 
 @pytest.mark.parametrize(("delay", "pause"), [("1500", 1.5), ("999999", 5), ("soon", 0)])
-def test_after_a_delayed_page_the_next_is_requested_as_much_later(world, delay, pause):
+def test_a_delay_of_a_page_delays_the_next_request_as_much(world, delay, pause):
     world.oss.faults.then(Fault.status(200, answer("a").body, {**OSS_HEADERS, "x-oss-qos-delay-time": delay}))
     world.invocation(30).log_bucket.list_page("", "")
     assert world.clock.seconds == pytest.approx(world.oss.round_trip + pause)

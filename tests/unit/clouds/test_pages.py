@@ -29,7 +29,7 @@ def test_pages_are_in_order_and_requested_once(world):
     assert requested_markers(world) == ["a", "c", "d/é", "e"]
 
 
-def test_the_next_page_only_is_requested_before_this_page_is_parsed(world, mocker):
+def test_only_the_next_page_is_requested_before_a_page_is_parsed(world, mocker):
     world.oss.faults.then(answer("a", token="t"), answer("b", token="t"), answer("c", token="t"), answer("d"))
     read, when_read = UnreadPage.read, []
 
@@ -94,7 +94,7 @@ def test_an_error_of_the_next_page_is_raised_at_its_turn(world):
         Fault.status(200, headers=OSS_HEADERS),
     ],
 )
-def test_a_passing_fault_of_any_page_is_retried(world, fault):
+def test_a_temporary_fault_of_any_page_is_retried(world, fault):
     world.oss.faults.then(fault, answer("a", token="t"), fault, answer("b"))
     assert names(world) == [["a"], ["b"]]
     assert len(world.oss.requests) == 4
@@ -147,5 +147,5 @@ def test_an_abandoned_pending_page_is_not_retried(world):
 
 
 @pytest.mark.parametrize("bodies", [[], [""], ["A" * 32, "é", "", "A\nB"]], ids=["none", "empty", "some"])
-def test_the_etags_of_many_are_those_of_each(bodies):
+def test_etags_normalized_together_equal_those_normalized_singly(bodies):
     assert etags_of(bodies) == [etag_of(body) for body in bodies]

@@ -75,7 +75,7 @@ def test_no_attempt_starts_after_the_deadline():
     assert server.calls == 0
 
 
-def test_the_budget_ends_after_twenty_seconds_of_hanging_calls():
+def test_retries_end_after_twenty_seconds_of_hanging_calls():
     clock, calls = World().clock, []
 
     def hang() -> Attempt[str]:
@@ -88,7 +88,7 @@ def test_the_budget_ends_after_twenty_seconds_of_hanging_calls():
 
 
 @pytest.mark.usefixtures("longest_waits")
-def test_throttling_has_one_budget_a_job_after_which_calls_are_made_once():
+def test_after_the_throttling_budget_calls_are_made_once():
     clock, server = World().clock, Server(throttled=True)
     budget = RetryBudget(Deadline(60, clock), clock)
     for calls in (5, 6, 7, 8):

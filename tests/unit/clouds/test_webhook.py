@@ -35,7 +35,7 @@ class Chat(World):
 
 
 @pytest.mark.parametrize("kind", ROBOTS)
-def test_each_robot_takes_its_form_of_a_message_at_its_address(kind):
+def test_each_chat_accepts_its_form_of_a_message_at_its_address(kind):
     chat = Chat(kind)
     assert chat.tell() == ""
     (request,) = chat.robots.requests
@@ -46,7 +46,7 @@ def test_each_robot_takes_its_form_of_a_message_at_its_address(kind):
 
 
 @pytest.mark.parametrize("kind", ROBOTS)
-def test_each_robot_takes_a_message_of_any_length_and_with_any_character(kind):
+def test_each_chat_accepts_any_length_and_any_characters(kind):
     assert Chat(kind).tell("oss-oms-sync " + "最\ud800&<>\x00" * 3000) == ""
 
 
@@ -106,7 +106,7 @@ def test_no_error_shows_a_part_of_the_address(kind):
 
 
 @pytest.mark.parametrize("secret", ["a1b2c3", "AbC%2Fdef%2Bghij12345"])
-def test_of_an_unknown_address_only_the_status_of_its_response_is_shown(secret):
+def test_an_unknown_address_shows_only_the_status_of_its_response(secret):
     chat = Chat("JSON")
     chat.variables = {**chat.variables, "ALERT_WEBHOOK": f"{ROBOTS['JSON'].address}?key={secret}"}
     chat.start()

@@ -78,7 +78,7 @@ def test_a_key_that_is_back_or_gone_from_obs_is_no_longer_absent(world):
 
 
 @pytest.mark.parametrize("trace", ["another object in OBS", "a success record", "a failed record"])
-def test_a_trace_of_the_key_starts_the_absence_over(world, trace):
+def test_a_record_or_copy_of_the_key_restarts_its_absence(world, trace):
     world.delete("a")
     compare(world)
     world.advance(HOUR)
@@ -163,7 +163,7 @@ def test_absences_survive_ranges_that_split_differently(world, mocker):
         assert absences(world) == before
 
 
-def test_only_absences_cost_requests(world):
+def test_without_absences_a_comparison_makes_no_more_requests(world):
     def requests() -> list[int]:
         world.advance(DAY)
         world.bucket.calls.clear()
@@ -192,7 +192,7 @@ def test_only_lists_that_can_have_later_keys_are_read():
     assert world.bucket.calls["get"] == 2
 
 
-def test_an_unsettled_key_is_not_absent_before_its_piece(world):
+def test_a_key_after_the_end_of_a_piece_is_not_absent_yet(world):
     # GIVEN a missing object that OMS does not accept and whose failure cannot be recorded, between absent keys
     world.delete("a")
     world.delete("海")

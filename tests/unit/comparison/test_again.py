@@ -49,7 +49,7 @@ def arrive(world: CompareWorld) -> None:
     world.advance(HOUR)
 
 
-def test_objects_that_arrived_meanwhile_are_equal_without_another_pass(world):
+def test_a_recheck_finds_arrived_objects_equal_without_another_pass(world):
     # GIVEN a comparison that found objects missing, and that sent them
     before = world.compare()
     assert classes(before) == {
@@ -80,7 +80,7 @@ def test_objects_that_arrived_meanwhile_are_equal_without_another_pass(world):
     assert answer["amended"]
 
 
-def test_rechecks_submit_due_objects_once_a_cutover_if_open(world):
+def test_a_recheck_submits_each_object_once_in_an_open_project(world):
     # GIVEN a comparison of a closed project, and an OMS that loses what it accepts
     world.shut(True)
     world.compare()
@@ -138,7 +138,7 @@ def test_without_a_pass_no_recheck_runs(world):
     assert again(world)["next"] == "No pass of this scope has begun."
 
 
-def test_too_many_keys_ask_for_another_pass(world):
+def test_a_recheck_of_too_many_keys_asks_for_another_pass(world):
     world.compare()
     with (
         patch("oss_oms_sync.comparison.again.MAX_KEYS", 5),
@@ -150,7 +150,7 @@ def test_too_many_keys_ask_for_another_pass(world):
 
 
 @pytest.mark.parametrize("change", ["less", "more", "twice"])
-def test_incomplete_lists_are_an_error_and_change_nothing(world, change):
+def test_a_recheck_with_incomplete_lists_is_an_error(world, change):
     before = world.compare()
     (name,) = before["differences"]
     lines = world.bucket.objects[name].body.decode().splitlines(keepends=True)
@@ -170,14 +170,14 @@ def test_a_recheck_does_not_make_wrong_sums_add_up(world):
     assert not again(world)["adds_up"]
 
 
-def test_deleted_lists_are_an_error_and_not_equal(world):
+def test_a_recheck_with_deleted_lists_is_an_error(world):
     (name,) = world.compare()["differences"]
     del world.bucket.objects[name]
     with pytest.raises(StorageError, match="so the differences are unknown"):
         again(world)
 
 
-def test_an_obs_that_refuses_is_an_error_and_leaves_the_total_as_it_was(world):
+def test_a_refusal_of_obs_during_a_recheck_changes_no_total(world):
     before = world.compare()
     with refusing(world.there), pytest.raises(StorageError):
         again(world)

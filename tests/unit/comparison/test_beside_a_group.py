@@ -42,7 +42,7 @@ def compare(world: CompareWorld) -> dict[str, object]:
     return ask(world, "compare")
 
 
-def test_earlier_objects_are_left_to_a_group_and_later_ones_are_not(world):
+def test_objects_older_than_a_group_are_left_to_it(world):
     begin_migration(world)
     result = compare(world)
     assert classes(result) == {"migrating": ["old/1", "old/2"], "missing": ["new"]}
@@ -139,7 +139,7 @@ def test_an_object_only_in_obs_was_deleted_if_a_group_had_copied_it(world):
 
 
 @pytest.mark.parametrize("job", ["compare", "reconcile"])
-def test_a_pass_with_too_many_submissions_counts_on_and_names_migrate(job, mocker):
+def test_a_pass_with_too_many_submissions_names_migrate(job, mocker):
     # GIVEN 20 objects are sent in the time of a migration, and a piece sends more
     mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=20)
     world = CompareWorld(OMS_RATE="0.5", PIECE_SECONDS="10", LANES="1")

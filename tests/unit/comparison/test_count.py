@@ -63,7 +63,7 @@ def comparable(tally: Tally) -> dict[str, object]:
 
 @settings(max_examples=100)
 @given(worlds, st.lists(st.integers(0, 25), max_size=4), st.sampled_from([2, 200]))
-def test_ranges_add_up_to_one_walk_and_pieces_continue_stored_counts(world, cuts, folders):
+def test_the_counts_of_ranges_add_up_to_those_of_one_walk(world, cuts, folders):
     entries = [Entry(key, *world[key]) for key in sorted(world)]
     places = sorted({0, len(entries), *(cut for cut in cuts if cut < len(entries))})
     parts = [entries[a:b] for a, b in pairwise(places)]
@@ -82,7 +82,7 @@ def test_ranges_add_up_to_one_walk_and_pieces_continue_stored_counts(world, cuts
 
 
 @given(worlds, st.integers(0, 25))
-def test_a_stored_piece_stays_unchanged_while_counting_continues(world, cut):
+def test_counting_on_does_not_change_a_stored_piece(world, cut):
     entries = [Entry(key, *world[key]) for key in sorted(world)]
     piece = count(entries[:cut])
     before = comparable(piece)
@@ -116,7 +116,7 @@ def test_each_key_with_any_characters_is_read_as_it_was_written(some):
     assert list(map(key_of, text.encode().decode().splitlines())) == some
 
 
-def test_lines_are_those_of_rclone_and_plain_keys_are_plain():
+def test_lists_of_differences_have_the_form_of_rclone():
     keys = [("+", "a b/海.jpg"), ("*", "two\nlines"), ("-", '"quoted"')]
     assert [line(*key) for key in keys] == ["+ a b/海.jpg\n", '* "two\\nlines"\n', '- "\\"quoted\\""\n']
 
@@ -162,7 +162,7 @@ def test_a_piece_ends_before_its_lists_exceed_the_limit():
     assert classes(answer) == {"missing": names}
 
 
-def test_an_unsettled_key_of_a_piece_is_only_in_the_next_pieces_list():
+def test_a_key_after_the_end_of_a_piece_is_only_in_the_next_list():
     # GIVEN an OMS that refuses keys, and a log bucket that refuses their failed records
     world = CompareWorld(LANES="1")
     world.upload("a link", kind="Symlink")

@@ -81,7 +81,7 @@ def test_an_existing_object_is_possible_under_any_name(world):
     assert classes(world.compare()) == {"equal_contents": ["a//b"]}
 
 
-def test_an_impossible_key_is_still_impossible_after_a_recheck(world):
+def test_an_impossible_key_stays_impossible_after_a_recheck(world):
     # GIVEN a file and a folder of the same name, neither of them in OBS
     make_file_system(world)
     world.lost("x/b", "x/b/c", data="12")
@@ -117,7 +117,7 @@ KEYS = ["a", "a!b", "a/", "a//b", "a/b", "a/b!", "a/b/c", "a0/b"]
 
 
 @pytest.mark.parametrize("cut", ["", *KEYS])
-def test_the_folder_of_a_file_is_refused_at_any_begin_of_a_range(cut):
+def test_a_folder_with_a_files_name_is_refused_in_any_range(cut):
     for there in map(set, chain.from_iterable(combinations(KEYS, number) for number in range(len(KEYS) + 1))):
         # GIVEN a walk that begins after that key
         walk = FileSystem(Files(there))  # type: ignore[arg-type]

@@ -24,11 +24,11 @@ def plan(source, there, storage_class="", *, may_replace=True):
         ({"content-type": "text/plain", "content-language": "de"}, True),
     ],
 )
-def test_all_headers_of_the_source_are_set_and_replace_only_to_remove(there, replaces):
+def test_replace_is_used_only_if_a_header_must_be_removed(there, replaces):
     assert plan(PLAIN, there) == Change(SET, replaces)
 
 
-def test_only_replace_removes_the_last_metadata_of_a_user():
+def test_the_users_last_metadata_is_removed_by_replace_only():
     source, there = {"content-type": "text/html"}, {"content-type": "text/html", "meta-old": "1"}
     assert plan(source, there) == Change(source, replaces=True)
     assert plan(source, there, may_replace=False) is Obstacle.REMOVAL
@@ -48,7 +48,7 @@ def test_headers_that_obs_cannot_store_are_named(source, storage_class, obstacle
     assert plan(source, {}, storage_class) == obstacle
 
 
-def test_an_encoded_value_of_a_user_counts_as_equal_and_stays():
+def test_a_percent_encoded_user_header_counts_as_equal():
     source, there = {"meta-team": "山", "meta-a": "new"}, {"meta-team": "%E5%B1%B1", "meta-a": "old"}
     assert list(differing_headers(source, there)) == ["meta-a"]
     assert plan(source, there) == Change({"x-obs-meta-team": "%E5%B1%B1", "x-obs-meta-a": "new"}, replaces=False)

@@ -45,7 +45,7 @@ def test_a_finished_object_that_is_not_in_obs_is_missing(world):
         assert class_of(world, "a") == class_name
 
 
-def test_an_acceptance_ten_minutes_ago_may_not_be_counted_yet():
+def test_an_acceptance_of_ten_minutes_ago_may_be_uncounted():
     finished = OmsProgress(HOUR, left=0, oldest=HOUR, finished=HOUR)
     assert [finished.may_have(HOUR - 10 * MINUTE - more) for more in (0, 1)] == [True, False]
 
@@ -61,7 +61,7 @@ def test_an_object_accepted_before_the_oldest_open_step_is_missing(world):
     assert class_of(world, "b") == "in_flight"
 
 
-def test_unfinished_objects_are_in_flight_while_oms_finishes_any_object(world):
+def test_unfinished_objects_count_while_oms_finishes_any_object(world):
     accept(world, "1", "2", "3", "a")
     for _ in range(3):
         world.advance(25 * MINUTE)
@@ -95,7 +95,7 @@ def test_late_copies_of_earlier_objects_do_not_mask_an_unfinished_object(world):
     assert in_hand(world.invocation()).left == 0
 
 
-def test_steps_of_an_hour_show_objects_in_flight_but_no_idle_oms(world):
+def test_hourly_counts_show_unfinished_objects_but_no_idle_oms(world):
     world.task.step = "ONE_HOUR"
     accept(world, "a")
     world.advance(20 * MINUTE)

@@ -39,7 +39,7 @@ def read(world: CompareWorld) -> int:
     return world.source.calls.pop("get", 0)
 
 
-def test_each_object_is_read_once_and_again_only_after_a_change(world):
+def test_an_object_is_read_again_only_after_a_change(world):
     # GIVEN objects in parts, one of them with a name too long for its record's
     keys = [LONG, *(f"{number:03}" for number in range(30))]
     in_parts(world, *keys)
@@ -69,7 +69,7 @@ def test_proofs_of_deleted_objects_are_ignored(world):
 
 
 @pytest.mark.parametrize("end", ["it dies", "OSS fails"])
-def test_a_pass_that_never_ends_loses_no_proof(world, end):
+def test_an_unfinished_pass_loses_no_proof(world, end):
     # GIVEN a deep comparison that fails after it has read two of four objects
     in_parts(world, *"abcd")
 
@@ -122,7 +122,7 @@ def test_unreadable_objects_stop_no_pass_and_are_counted_and_named(world, refusa
     ("status", "code"),
     [(403, "SecurityTokenExpired"), (403, "RequestTimeTooSkewed"), (403, "UserDisable"), (404, "NoSuchBucket")],
 )
-def test_a_refusal_of_all_objects_is_no_archived_object(world, status, code):
+def test_a_refusal_to_read_all_objects_does_not_mean_archived_objects(world, status, code):
     in_parts(world, "a")
     world.source.fail(oss_error(status, code), "get")
     with pytest.raises(StorageError, match=code):

@@ -228,7 +228,7 @@ def made(keys: list[str], happenings: list[tuple], lanes: int = 1, *, closed: bo
     overwrite=st.sampled_from([False, False, False, True]),
     closed=st.sampled_from([False, False, False, True]),
 )
-def test_law1_in_a_still_world_classes_and_sums_are_the_oracles(tale, last, lanes, overwrite, closed, count_schedule):
+def test_law1_without_changes_classes_and_sums_equal_the_oracles(tale, last, lanes, overwrite, closed, count_schedule):
     with pages_of(2):
         world = made(tale[0], [*tale[1], ("advance", last)], lanes, closed=closed)
         compared = world.compared({"overwrite": True} if overwrite else None)
@@ -242,7 +242,7 @@ def test_law1_in_a_still_world_classes_and_sums_are_the_oracles(tale, last, lane
 @pytest.mark.law
 @settings(max_examples=schedules(3))
 @given(tale=worlds, lanes=lanes_of)
-def test_in_each_interleaving_each_class_is_possible_and_settles(tale, lanes, count_schedule):
+def test_during_changes_each_class_is_possible_and_correct_afterwards(tale, lanes, count_schedule):
     with pages_of(2):
         world = made(*tale[:2], lanes)
         # WHEN the world moves while it is read

@@ -87,7 +87,7 @@ def test_reading_finds_differences_of_objects_of_equal_size(world, there):
     assert not world.sent()
 
 
-def test_a_read_older_object_stays_older_and_is_submitted(world):
+def test_an_older_object_stays_older_after_reading_and_is_submitted(world):
     world.write("a", "the old bytes!")
     world.advance(HOUR)
     world.lost("a", data="the new bytes!", kind="Appendable")
@@ -95,7 +95,7 @@ def test_a_read_older_object_stays_older_and_is_submitted(world):
     assert world.sent() == {"a"}
 
 
-def test_a_part_of_another_version_is_found_but_not_proven_to_differ(world):
+def test_a_torn_copy_is_noticed_but_not_proven_to_differ(world):
     put(world, "parts of six!", "parts OF six!", 6)
     assert deep(world) == ("suspicious", {"parts_differ": 1, "bytes": 13})
 
@@ -142,7 +142,7 @@ def test_an_object_that_obs_refuses_stays_unproven_and_stops_no_pass(world, stat
     assert deep(world) == ("equal_size", {"unreadable": 1})
 
 
-def test_an_obs_that_does_not_answer_is_no_encryption(world):
+def test_a_missing_answer_of_obs_does_not_mean_encryption(world):
     flipped(world)
     world.there.fail(Fault.status(500), "head")
     with pytest.raises(StorageError, match="server error"):
@@ -244,7 +244,7 @@ def test_parts_of_50_mb_and_of_50_mib_are_recognised(size):
     part=st.sampled_from([None, 3, 6, 8]),
     encrypted=st.booleans(),
 )
-def test_law1_nothing_that_differs_is_called_equal_by_contents(data, there, kind, part, encrypted, count_schedule):
+def test_law1_no_differing_object_counts_as_equal_by_contents(data, there, kind, part, encrypted, count_schedule):
     with patch("oss_oms_sync.comparison.proof._PART_SIZES", (6, 8)):
         CompareWorld.close_all()
         world = CompareWorld(["a"], LANES="1")
@@ -273,7 +273,7 @@ SIZE, CRC64 = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "CRC64_COMPARISON_OVERW
         ("FULL_OVERWRITE", True, "python3 ops.py compare --deep --overwrite."),
     ],
 )
-def test_a_difference_in_equal_size_is_sent_only_if_oms_would_copy_it(world, mode, is_sent, words):
+def test_a_differing_object_is_submitted_only_if_oms_would_copy_it(world, mode, is_sent, words):
     # GIVEN a version that OMS has skipped, and a user's object of another size
     world.task.overwrite_mode = mode
     put(world, "version 2", "version 1")
@@ -302,7 +302,7 @@ def test_only_suspicious_objects_have_a_remedy_not_objects_of_other_sizes(world)
     assert ": python3 ops.py compare --deep. If an object differs: OMS skips" in remedies["suspicious"]["en"]
 
 
-def test_the_task_group_gets_the_differing_folders_if_a_shell_takes_them():
+def test_the_command_for_migrate_names_the_differing_folders():
     def printed(*folders: str) -> str:
         counts = ClassCount(Side(1, 9), Side(1, 9), proven_different=1)
         other = {"equal_size": [7, 7, 7, 7]}

@@ -51,7 +51,7 @@ def test_sides_have_digests_of_64_hex_digits_and_the_source_a_state(world):
     assert digest != state
 
 
-def test_lags_are_in_seconds_from_writing_to_accepting_to_copying(world):
+def test_lags_are_the_seconds_from_write_to_acceptance_and_copy(world):
     # GIVEN an object that is accepted a minute after its write and copied three minutes later, and an unaccepted object
     world.put("b", "1")
     world.advance(60)
@@ -68,7 +68,7 @@ def test_lags_are_in_seconds_from_writing_to_accepting_to_copying(world):
     assert lag["copied"]["p99"] == pytest.approx(240, rel=0.05)
 
 
-def test_objects_older_or_of_another_size_in_obs_have_not_arrived(world):
+def test_an_older_object_or_another_size_in_obs_has_not_arrived(world):
     # GIVEN two objects that OMS has copied, both written again; a user overwrites the first in OBS
     for key in ("older", "overwritten"):
         world.put(key, "1", "md5", "copied")
@@ -84,7 +84,7 @@ def test_objects_older_or_of_another_size_in_obs_have_not_arrived(world):
     assert answer["lag"]["copied"]["not_yet"] == 1
 
 
-def test_resent_objects_are_counted_apart(world):
+def test_resent_objects_are_counted_separately(world):
     world.remove("a/1")
     world.compare({"prefix": "a/"})
     world.copy_all()
@@ -120,7 +120,7 @@ def test_a_young_object_holds_the_watermark_back_until_it_arrives(world, fate):
     assert answer["watermark"] == (written if fate == "lost" else answer["started"])
 
 
-def test_folders_are_those_of_the_first_level(world):
+def test_objects_are_counted_by_first_level_folder(world):
     world.upload("a/2/3", "1")
     world.lost("top", data="123")
     assert world.compare()["folders"] == {

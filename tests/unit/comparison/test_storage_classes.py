@@ -101,7 +101,7 @@ def expected(source: Objects, twin: Objects, suffix: str) -> list[tuple[object, 
 
 @pytest.mark.part
 @pytest.mark.law
-def test_pairs_of_storage_classes_are_those_of_an_oracle():
+def test_the_counts_of_storage_classes_equal_those_of_an_oracle():
     pairs = mixed = 0
     for seed in range(WORLDS):
         dice = random.Random(seed)

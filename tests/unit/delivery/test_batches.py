@@ -55,7 +55,7 @@ def test_raw_encoding_submits_unquoted_keys():
     assert [call.sent for call in world.oms.calls] == [["a/b c"]]
 
 
-def test_no_keys_cost_no_call(world):
+def test_without_keys_no_call_is_made(world):
     assert send(world, []).outcomes == {}
     assert not world.oms.requests
 
@@ -64,7 +64,7 @@ def test_no_keys_cost_no_call(world):
     "fault",
     [*map(oms_error, (500, 502, 503, 504, 429)), DROP_BEFORE, DROP_AFTER, HANG, DRIP, oms_error(400, "APIG.0308")],
 )
-def test_a_passing_fault_is_retried(world, fault):
+def test_a_temporary_fault_is_retried(world, fault):
     world.oms.faults.then(fault)
     assert send(world, TEN).outcomes == dict.fromkeys(TEN)
     assert len(world.oms.requests) == 2
@@ -84,7 +84,7 @@ def test_a_connection_that_was_idle_too_long_is_not_used_again(world):
         assert world.oms.connections == connections
 
 
-def test_retry_after_is_heeded(world):
+def test_a_retry_waits_as_long_as_retry_after_says(world):
     world.oms.faults.then(oms_error(429, "APIGW.0308", Retry_After="2"))
     assert reasons(send(world, TEN)) == {None}
     assert 2 <= world.clock.seconds < 2.5
@@ -131,7 +131,7 @@ def test_an_error_of_all_keys_is_not_bisected(world, answer, reason):
 
 
 @pytest.mark.parametrize(("bad", "most"), [(1, 9), (2, 15), (3, 17), (9, 19)])
-def test_refused_keys_at_any_place_hold_back_no_other_key(world, bad, most):
+def test_refused_keys_at_any_place_delay_no_other_key(world, bad, most):
     for refused in itertools.combinations(TEN, bad):
         world.oms.refuse(refused.__contains__)
         before = len(world.oms.calls)
@@ -224,7 +224,7 @@ def test_a_secret_inside_another_is_masked_with_it():
     assert printable_line("say abcdef and abc", ["abc", "abcdef", ""]) == "say *** and ***"
 
 
-def test_temporary_credentials_are_signed_in():
+def test_the_token_of_temporary_credentials_is_signed():
     world = World(HW_SECURITY_TOKEN="FAKETOKEN")
     world.oms.add_credentials(*world.huawei_credentials, "FAKETOKEN")
     assert reasons(send(world, ["a"])) == {None}
@@ -260,7 +260,7 @@ def test_a_redirect_is_not_followed_and_each_failure_names_it(world, redirect):
     assert len(world.oms.requests) == 2
 
 
-def test_no_more_is_read_of_an_answer_than_is_needed(world, mocker):
+def test_a_response_is_read_only_up_to_the_needed_length(world, mocker):
     read = mocker.spy(Body, "read")
     for status in (200, 404):
         world.oms.faults.then(Fault.status(status, b"x" * 10_000_000))

@@ -51,7 +51,7 @@ def world() -> Sends:
     return Sends()
 
 
-def test_keys_of_a_batch_that_the_time_did_not_reach_are_left():
+def test_keys_for_which_time_was_short_are_left():
     # GIVEN an OMS so slow that the time is up while a batch is bisected
     world = Sends(timeout=20, round_trip=3.0)
     world.oms.refuse("k9".__eq__)
@@ -68,7 +68,7 @@ def test_keys_of_a_batch_that_the_time_did_not_reach_are_left():
     assert world.sender.stopped.why == "the time is up"
 
 
-def test_time_up_before_any_acceptance_is_the_reason_of_the_stop():
+def test_running_out_of_time_before_an_acceptance_is_the_stop_reason():
     world = Sends(timeout=20, round_trip=3.0)
     world.oms.refuse(lambda key: True)
     assert world.send(*KEYS)
@@ -87,7 +87,7 @@ def test_the_sender_starts_no_call_after_its_share_of_the_time():
     assert world.clock.monotonic() < 90
 
 
-def test_a_batch_that_the_time_did_not_reach_leaves_each_key_once():
+def test_a_batch_for_which_time_was_short_leaves_each_key_once():
     """The batch also stops the run."""
     world = Sends(timeout=20)
     world.clock.sleep(9.95)
@@ -143,7 +143,7 @@ def test_only_keys_of_a_failed_batch_cost_another_call(world, reason, again, cal
     assert len(world.recorded("success")) == 30
 
 
-def test_calls_keep_to_the_rate():
+def test_calls_stay_within_the_rate():
     assert Sends(rate=4, round_trip=0.001).seconds(80) == pytest.approx(7 * 0.25, abs=0.02)
 
 
@@ -196,14 +196,14 @@ def test_abandoned_parallel_submissions_leave_failed_records(world, mocker):
     assert world.sender.failed == {"TIMEOUT": 2}
 
 
-def test_a_rate_below_a_call_a_second_is_kept():
+def test_calls_stay_within_a_rate_below_one_call_a_second():
     world = Sends(rate=0.5)
     world.oms.faults.then(BUSY)
     world.send(*KEYS, "another")
     assert world.clock.seconds >= 2 / 0.5
 
 
-def test_five_refused_batches_in_a_row_stop_a_run_and_others_reset_it(world):
+def test_five_refused_batches_in_a_row_stop_a_run(world):
     world.oms.faults.then(*[DOWN] * 20, OK, *[DOWN] * 20)
     for _ in range(9):
         assert world.send(*KEYS) == []
@@ -231,7 +231,7 @@ def test_a_refused_batch_is_bisected_after_any_earlier_batch(world):
     assert world.sender.failed == {"REFUSED": 10, "REJECTED": 1}
 
 
-def test_rejected_keys_are_not_bisected_from_a_refused_batch_to_a_success(world):
+def test_after_a_refused_batch_only_a_success_resumes_bisection(world):
     """After a wholly refused batch, no batch of rejected keys is bisected until OMS accepts a key."""
     world.oms.faults.then(*[BAD] * 20, OK, BAD)
     for calls in (19, 20):

@@ -46,12 +46,12 @@ def test_accepted_and_failed_keys_of_one_event_are_recorded_apart(world):
     assert [read_failed_record(world, key).get("reason") for key in ("good", "bad", "fine")] == [None, "REJECTED", None]
 
 
-def test_an_event_without_keys_is_true_and_costs_no_call(world):
+def test_an_event_without_keys_returns_true_without_a_call(world):
     assert world.forward(payload("a", name="ObjectRemoved:DeleteObject")) is True
     assert not [*world.oms.requests, *world.oss.requests]
 
 
-def test_a_partly_unreadable_payload_raises_after_sending_its_keys(world):
+def test_a_partly_unreadable_payload_raises_after_its_keys_are_submitted(world):
     broken = json.dumps({"events": [event("a"), {"eventName": "ObjectCreated:PutObject"}]}).encode()
     with pytest.raises(EventError, match=r"oss\.object\.key"):
         world.forward(broken)
@@ -85,7 +85,7 @@ def test_an_unwritten_failed_record_is_logged_with_its_key(world, lines, answer)
 
 
 @pytest.mark.parametrize("timeout", [3, 10, 60, 600])
-def test_time_is_kept_for_recording(world, timeout):
+def test_time_is_reserved_for_recording(world, timeout):
     world.oms.faults.add(HANG)
     assert world.forward(payload(*[f"k{number}" for number in range(100)]), timeout) is False
     assert world.bucket.calls["put"] == 100
@@ -131,7 +131,7 @@ def test_the_invocation_and_each_failed_key_have_a_log_line(world, lines):
     }
 
 
-def test_ten_keys_of_a_first_event_cost_one_look_one_call_and_ten_records(world):
+def test_the_first_event_of_ten_keys_costs_twelve_requests(world):
     world.forward(payload(*[f"k{number}" for number in range(10)]))
     took = pytest.approx(world.oms.round_trip + 2 * world.oss.round_trip)
     assert len(world.oms.calls) == 1
@@ -176,7 +176,7 @@ def submitted_keys(world: World) -> list[list[str]]:
     return [call.keys for call in world.oms.calls]
 
 
-def test_a_key_costs_a_call_and_a_record_and_a_look_once_a_minute(world):
+def test_a_key_costs_a_call_a_record_and_the_mark_once_a_minute(world):
     # GIVEN a new instance, an instance that read the mark less than a minute ago, and an instance that read it earlier
     for key, pause, due in [("a", 0, 1), ("b", 59, 0), ("c", 1, 1), ("d", 1, 0)]:
         world.clock.sleep(pause)
@@ -218,7 +218,7 @@ def test_the_minute_counts_from_the_request_for_the_mark(world):
 
 
 @pytest.mark.parametrize(("monotonic", "wall"), [(0, 60), (0, -61), (60, 0)])
-def test_a_thawed_instance_submits_no_key_for_any_state_of_its_clocks(world, monotonic, wall):
+def test_a_thawed_instance_submits_nothing_whatever_its_clocks_show(world, monotonic, wall):
     world.forward(payload("a"))
     closing(world).close()
     world.clock.sleep(monotonic)
@@ -236,7 +236,7 @@ def test_a_clock_set_back_does_not_reopen_the_project_for_an_instance(world):
     assert submitted_keys(world) == [["a"]]
 
 
-def test_large_event_to_a_closed_project_is_recorded_after_one_check(world):
+def test_a_large_event_of_a_closed_project_costs_one_read_of_the_mark(world):
     closing(world).close()
     looked = count_looks(world)
     assert world.forward(payload(*KEYS)) is False

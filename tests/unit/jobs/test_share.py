@@ -45,7 +45,7 @@ def throttle(world: World, events: int) -> int:
     return len(world.oms.requests) - before
 
 
-def test_without_throttling_every_event_is_tried(world):
+def test_without_throttling_forward_submits_every_event(world):
     assert count_calls(world, 100) == 100
 
 
@@ -55,7 +55,7 @@ def test_a_spike_that_throttles_an_event_leaves_no_failed_record(world):
     assert count_calls(world, 100) == 100
 
 
-def test_an_event_is_left_to_replay_as_throttled_without_a_call(world):
+def test_an_event_can_be_left_to_replay_without_a_call(world):
     throttle(world, 8)
     key = next(f"key {number}" for number in range(100) if not world.forward(payload(f"key {number}", etag="ABC")))
     record = json.loads(world.record_body("failed", key))
@@ -69,26 +69,26 @@ def test_an_event_is_left_to_replay_as_throttled_without_a_call(world):
     # Some are tried however much was throttled.
     [(2, 100, 30, 70), (4, 100, 5, 30), (20, 100, 0, 15), (30, 300, 1, 300)],
 )
-def test_each_throttled_event_halves_the_share(world, throttled, events, least, most):
+def test_each_throttled_event_halves_the_share_that_forward_submits(world, throttled, events, least, most):
     throttle(world, throttled)
     world.oms.round_trip = 0
     assert least <= count_calls(world, events) <= most
 
 
-def test_a_minute_after_the_last_throttled_event_all_events_are_tried(world):
+def test_a_minute_after_throttling_all_events_are_submitted(world):
     throttle(world, 10)
     world.clock.sleep(60)
     assert count_calls(world, 100) == 100
 
 
-def test_a_throttled_call_is_retried_only_while_every_event_is_tried(world):
+def test_throttled_calls_are_retried_only_while_all_events_are_submitted(world):
     throttle(world, 1)
     assert throttle(world, 1) > 1
     throttle(world, 6)
     assert throttle(world, 1) == 1
 
 
-def test_a_closed_project_records_closed_and_not_throttled(world):
+def test_a_closed_project_records_the_reason_closed_not_throttled(world):
     throttle(world, 10)
     Closing(world.invocation()).close()
     world.clock.ahead = timedelta(minutes=1)  # frozen, so it asks

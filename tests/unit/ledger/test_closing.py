@@ -36,7 +36,7 @@ def test_a_project_is_open_until_it_is_closed(world, closing):
     assert mark(world) == {"closed": True, **fields}
 
 
-def test_an_open_mark_names_its_author_and_the_next_mark_its_time(world, closing):
+def test_an_open_mark_names_its_author_and_its_time_is_kept(world, closing):
     closing.close("Li Lei")
     world.advance(60)
     assert closing.open("Han Meimei", "rolled back") is closing.state() is None
@@ -80,7 +80,7 @@ def test_a_run_opens_only_its_own_mark(closing):
     assert closing.open(run="run 1") is closing.state() is None
 
 
-def test_a_renewed_mark_has_the_time_of_the_first_until_the_opening(world, closing):
+def test_a_renewed_mark_keeps_the_time_of_the_close(world, closing):
     closing.close()
     first = closing.state().written
     for _ in range(2):

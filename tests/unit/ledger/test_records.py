@@ -26,13 +26,13 @@ EVERYTHING = FailedKey(ObjectChange("a/山", "ObjectCreated:PutObject", "2026-01
 PREFIX = f"oms_source_record/{TASK}/"
 
 
-def test_names_of_records_equal_the_users_guides():
+def test_record_names_equal_those_in_the_users_guide():
     assert record_name(TASK, "success", "a/山 b.txt") == f"{PREFIX}success_object/a/山 b.txt"
     assert record_name(TASK, "failed", "a") == f"{PREFIX}failed_object/a"
 
 
 @pytest.mark.parametrize("state", ["success", "failed"])
-def test_a_key_too_long_for_the_prefix_is_named_by_its_hash(state):
+def test_the_record_of_a_long_key_is_named_by_a_hash(state):
     room = 1023 - len(f"{PREFIX}{state}_object/")
     fits, too_long = "é" * (room // 2), "é" * (room // 2 + 1)
     assert record_name(TASK, state, fits).endswith(fits)
@@ -54,7 +54,7 @@ ROOM = 1023 - len(f"{PREFIX}success_object/")
         (LONG, "", LONG, {"Content-Type": "text/plain; charset=utf-8", "x-oss-meta-etag": "-"}),
     ],
 )
-def test_a_success_record_names_the_version_and_a_long_keys_holds_the_key(key, etag, body, headers):
+def test_a_success_record_names_the_version_and_a_long_key(key, etag, body, headers):
     record = success_record(TASK, FailedKey(ObjectChange(key, etag=etag)))
     assert record == StoredObject(record_name(TASK, "success", key), body.encode(), headers)
     assert success_etag(record) == (etag or "-")
@@ -122,7 +122,7 @@ def test_a_failed_record_holds_all_fields_and_is_read_as_written(key):
     }
 
 
-def test_a_failed_record_keeps_the_first_failure_of_an_earlier_one():
+def test_a_failed_record_keeps_the_first_failure_of_an_earlier_record():
     fields = json.loads(failed_record(TASK, EVERYTHING, Failure(Reason.TIMEOUT), NOW).body)
     assert fields["first_failure"] == "2025-12-31"
     assert fields["last_failure"] == "2026-01-02T03:04:05Z"
@@ -156,7 +156,7 @@ def test_missing_fields_of_an_entry_are_empty(fields):
 
 
 @pytest.mark.parametrize("body", [b"", b"?", b"[]", b'{"key": "another"}'])
-def test_the_name_of_a_failed_record_wins_over_its_body(body):
+def test_the_key_in_a_records_name_overrides_the_key_in_its_body(body):
     assert failed_key(TASK, StoredObject(f"{PREFIX}failed_object/a", body)) == FailedKey(ObjectChange("a"))
 
 

@@ -21,7 +21,7 @@ def leftovers(world: World) -> list[RunFile | str]:
     return list(runs(world).leftovers())
 
 
-def test_a_run_file_has_its_keys_and_those_in_doubt(world):
+def test_a_run_file_has_its_keys_and_the_keys_in_doubt(world):
     run = runs(world).new(KEYS, ["a", "b"], 60)
     assert leftovers(world) == [RunFile(run.name, KEYS, {"a", "b"}, lease_expired=False)]
     runs(world).finish(run, KEYS[1:], ["c"])
@@ -30,14 +30,14 @@ def test_a_run_file_has_its_keys_and_those_in_doubt(world):
 
 
 @pytest.mark.parametrize(("in_doubt", "seconds"), [([], 0), (["b"], 60)])
-def test_a_finished_run_files_lease_lasts_until_no_delete_can_land(world, in_doubt, seconds):
+def test_a_finished_run_keeps_its_lease_until_no_delete_can_arrive(world, in_doubt, seconds):
     runs(world).finish(runs(world).new(KEYS, ["a"], 3600), KEYS[1:], in_doubt)
     for wait, expired in ((max(0, seconds - 1), not in_doubt), (2, True)):
         world.advance(wait)
         assert [leftover.lease_expired for leftover in leftovers(world)] == [expired]
 
 
-def test_a_dead_runs_lease_expires_a_minute_after_its_deadline(world):
+def test_the_lease_of_a_dead_run_expires_a_minute_after_its_deadline(world):
     assert runs(world).new(KEYS, [], 240).lease_expired is False
     for wait, expired in ((240 + 59, False), (2, True)):
         world.advance(wait)
@@ -82,7 +82,7 @@ def test_a_run_file_finished_meanwhile_is_skipped_without_a_warning(world, lines
 
 
 @pytest.mark.parametrize("left", [[], KEYS[:1]])
-def test_a_run_file_that_cannot_be_shrunk_or_deleted_is_logged_and_stays(world, lines, left):
+def test_a_run_file_that_cannot_be_rewritten_or_deleted_is_logged(world, lines, left):
     run = runs(world).new(KEYS, [], 60)
     for kind in ("put", "delete"):
         world.bucket.fail(oss_error(403), kind)

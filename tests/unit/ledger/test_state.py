@@ -38,13 +38,13 @@ def test_every_state_is_json_and_its_names_sort_by_time(world):
         assert stored.headers == {"content-type": "application/json"}
 
 
-def test_unreadable_state_is_logged_and_starts_over(world, lines):
+def test_an_unreadable_state_is_logged_and_replaced(world, lines):
     world.bucket.add(StoredObject(f"{ROOT}state/replay.json", b"[]"))
     assert state(world).load("replay") == {}
     assert lines() == [{"state": "replay", "problem": "unreadable, so it starts over"}]
 
 
-def test_the_projects_own_note_counts_alone_and_costs_one_call(world):
+def test_the_projects_own_installation_time_costs_one_call(world):
     state(world).installed(note=True)
     older = {"at": "2020-01-01T00:00:00Z", "prefix": "a/", "suffix": ""}
     world.bucket.add(StoredObject(f"{ROOT}state/installed-0.json", json.dumps(older).encode()))
@@ -59,7 +59,7 @@ def test_the_installation_is_not_noted_without_permission(world):
     assert not world.bucket.objects
 
 
-def test_an_unreadable_note_is_an_error_with_a_valid_example(world):
+def test_an_unreadable_installation_time_is_an_error_with_an_example(world):
     world.bucket.add(StoredObject(f"{ROOT}state/installed.json", b"?"))
     with pytest.raises(StorageError) as raised:
         state(world).installed(note=True)

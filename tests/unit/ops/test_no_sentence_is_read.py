@@ -81,5 +81,5 @@ def test_sentences_contain_commands_only_as_values():
         're.search("[0-9]+", one["actual"])',
     ],
 )
-def test_line_that_reads_a_sentence_is_detected(line):
+def test_code_that_reads_a_sentence_is_detected(line):
     assert reads(ast.parse(line))

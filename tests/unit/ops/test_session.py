@@ -153,5 +153,5 @@ def test_interrupted_pass_has_the_command_that_shows_its_progress():
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (75.9, "1:15"), (3600, "1:00:00"), (36_605, "10:10:05")])
-def test_durations_are_as_on_a_stop_watch(seconds, shown):
+def test_durations_are_formatted_like_a_stopwatch(seconds, shown):
     assert duration(seconds) == shown

@@ -55,7 +55,7 @@ def in_powershell(line: str) -> list[str]:
 
 @pytest.mark.parametrize(("windows", "split"), [(False, in_posix), (True, in_powershell)], ids=["POSIX", "PowerShell"])
 @pytest.mark.parametrize("key", KEYS, ids=ascii)
-def test_key_passes_a_shell_and_the_command_line_unchanged(monkeypatch, windows, split, key):
+def test_a_key_passes_a_shell_and_the_command_line_unchanged(monkeypatch, windows, split, key):
     monkeypatch.setattr(shell, "IS_WINDOWS", windows)
     line = command(Step("replay", {"key": key}))
     interpreter, program, *words = split(line)
@@ -125,7 +125,7 @@ def test_the_printed_command_names_the_running_interpreter(monkeypatch, executab
     assert shell.interpreter() == name
 
 
-def test_an_unescaped_text_is_refused(capsys):
+def test_an_invalid_escape_in_a_key_is_refused(capsys):
     with pytest.raises(SystemExit):
         parser.parse(["replay", "--escaped-key", "a\\x"])
     assert "has invalid JSON escapes" in capsys.readouterr().err
@@ -135,14 +135,14 @@ def test_an_unescaped_text_is_refused(capsys):
     ("windows", "shown"),
     [(False, "s deploy -y && python3 ops.py doctor"), (True, "s deploy -y; if ($?) { py ops.py doctor }")],
 )
-def test_the_second_of_two_commands_runs_if_the_first_went_well(monkeypatch, windows, shown):
+def test_the_second_of_two_commands_runs_only_if_the_first_succeeds(monkeypatch, windows, shown):
     monkeypatch.setattr(shell, "IS_WINDOWS", windows)
     monkeypatch.setattr(shell, "interpreter", lambda: "py" if windows else "python3")
     assert shell.chain(Step("deploy"), Step("doctor")) == shown
 
 
 @pytest.mark.parametrize("mark", ["\ufdd0", "\ufdd1", "\ufdd0\ufdd0x", "x\ufdd1\ufdd1"])
-def test_only_whole_marks_are_taken_from_a_text(mark):
+def test_only_complete_marks_of_commands_are_removed(mark):
     assert shell.remove_marks(mark) == mark
 
 

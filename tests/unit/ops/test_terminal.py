@@ -136,12 +136,12 @@ def test_each_line_of_a_coloured_sentence_is_coloured(monkeypatch):
     assert all(line.startswith("\x1b[33m") and line.endswith("\x1b[0m") for line in lines)
 
 
-def test_off_a_terminal_no_line_is_broken(monkeypatch):
+def test_without_a_terminal_no_line_is_broken(monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     assert len(shown(LINES, typed=None).splitlines()) == len(LINES)
 
 
-def test_progress_elsewhere_is_a_line_a_minute():
+def test_without_a_terminal_progress_is_a_line_a_minute():
     console = Console()
     console.session.screen.begin()
     for second in range(200):
@@ -157,5 +157,5 @@ def test_characters_outside_the_encoding_are_escaped():
     assert out.buffer.getvalue() == b"\\u5c71\n"
 
 
-def test_tones_have_different_colours():
+def test_each_tone_has_its_own_colour():
     assert len({*COLOURS.values()}) == len(COLOURS)

@@ -100,7 +100,7 @@ def test_status_has_numbers_remedies_and_sums():
     assert missing_parts(out, *parts, "never said") == ["never said"]
 
 
-def test_bytes_are_printed_in_full():
+def test_exact_numbers_of_bytes_are_printed():
     out = text(status_lines(answer("status")))
     assert f"{answer('status')['oms']['month']['bytes']:,} bytes" in out
     assert " TB" not in out.partition("OBS:")[2].partition("Storage classes")[0]
@@ -285,7 +285,7 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
         "what could not be read, how much that leaves open, and no sixth key of it",
     ],
 )
-def test_main_facts_of_an_answer_are_in_the_language_requested(view, answer, lang, expected):
+def test_the_main_facts_of_an_answer_are_in_the_requested_language(view, answer, lang, expected):
     # At most five keys are shown; the sixth is 'f'.
     assert missing_parts(text(view(answer, lang)), *expected, "'f'") == ["'f'"]
 
@@ -389,7 +389,7 @@ NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None
         ),
     ],
 )
-def test_title_and_exit_code_of_a_pass_agree(answer, code, title):
+def test_the_title_and_the_exit_code_of_a_pass_agree(answer, code, title):
     assert text(pass_lines(answer)).splitlines()[0] == title
     view = ANSWER_VIEWS["compare" if "classes" in answer else "reconcile"]
     parsed = view.read(answer)
@@ -493,7 +493,7 @@ def test_exit_code_is_the_verdict_of_a_sound_document(document, code):
     ids=["status", "doctor", "story", "replay", "reconcile", "compare", "certificate"],
 )
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_hostile_text_does_not_act_on_a_terminal(view, answer, lang, monkeypatch):
+def test_hostile_text_does_not_control_the_terminal(view, answer, lang, monkeypatch):
     monkeypatch.setenv("COLUMNS", "9999")
     console = Console(typed="")
     drawn = list(view(hostile(answer, NASTY), lang))

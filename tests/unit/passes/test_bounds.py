@@ -40,7 +40,7 @@ def count_pieces_while_stuck(world: ReconcileWorld, event: object, times: int) -
     return pieces() - before
 
 
-def test_a_range_stuck_for_ten_pieces_rests_until_tomorrow_or_a_call(world):
+def test_a_range_without_progress_rests_until_the_next_day_or_a_call(world):
     world.upload("a")
     world.source.fail(NO_RIGHT, "list")
     assert count_pieces_while_stuck(world, TICK, 30) == 10
@@ -117,7 +117,7 @@ def test_a_first_pass_splits_by_the_marks_of_the_other_jobs(first, second):
 
 
 @pytest.mark.parametrize(("asked", "ranges"), [({"all": True}, 2), ({"all": True, "since": "2020-01-01"}, 8)])
-def test_a_pass_that_sends_all_has_only_the_lanes_that_use_up_the_rate(asked, ranges):
+def test_a_pass_that_submits_all_has_only_the_lanes_that_the_rate_needs(asked, ranges):
     # GIVEN marks, and a rate of ten calls a second
     with world_with_copies(40, LANES="8", OMS_RATE="10") as world:
         assert world.reconcile()["finished"]

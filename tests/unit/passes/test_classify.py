@@ -73,7 +73,7 @@ def test_only_missing_or_outdated_objects_are_submitted(world, case, key):
     assert world.reconcile()["submitted"] == 0
 
 
-def test_records_of_deleted_objects_are_counted_and_not_sent(world):
+def test_records_of_deleted_objects_are_counted_and_not_submitted(world):
     world.accept("deleted long ago")
     world.advance()
     world.accept("deleted just now")  # or uploaded just now, behind the page that was listed
@@ -121,7 +121,7 @@ def test_objects_of_any_age_written_while_closed_are_due_after_opening(world):
     assert world.reconcile()["pending"] == 1
 
 
-def test_a_long_record_without_a_time_covers_nothing(world):
+def test_a_long_record_without_a_time_covers_no_object(world):
     world.in_step(LONG)
     world.advance()
     undated = {**OSS_HEADERS, "x-oss-meta-etag": etag_of(b"A")}
@@ -130,7 +130,7 @@ def test_a_long_record_without_a_time_covers_nothing(world):
     assert world.sent() == {LONG}
 
 
-def test_records_in_the_source_bucket_are_never_sent(world):
+def test_records_in_the_source_bucket_are_never_submitted(world):
     world.lost("oms_source_record/x/success_object/a")
     assert counts(world.reconcile()) == {}
 
@@ -177,7 +177,7 @@ def test_no_object_outside_prefix_and_suffix_is_submitted_or_counted():
         ({"all": True, "since": "2026-01-01", "prefix": "a/"}, 1, ["a/new"]),
     ],
 )
-def test_the_options_prefix_since_and_all_choose_objects(world, asked, looked_at, sent):
+def test_the_options_prefix_since_and_all_select_objects(world, asked, looked_at, sent):
     world.upload("a/old", minutes_ago=30 * 24 * 60)
     world.in_step("a/new", "b/new")
     world.lost("b/missing")

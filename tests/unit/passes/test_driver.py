@@ -136,7 +136,7 @@ def test_a_tick_leaves_a_range_with_a_worker_alone(world, walks):
     assert walks.began
 
 
-def test_a_tick_tries_one_range_wakes_the_others_and_waits_for_the_end(world, walks):
+def test_a_tick_works_on_one_range_and_wakes_workers_for_others(world, walks):
     pass_ = split(world, walks)
     world.advance(LOST)
     state, stopped = driver(world, walks).by_timer(USUAL, DAY)
@@ -147,7 +147,7 @@ def test_a_tick_tries_one_range_wakes_the_others_and_waits_for_the_end(world, wa
     assert stopped is None
 
 
-def test_a_tick_without_progress_wakes_no_instance_and_says_why(world, walks):
+def test_a_tick_without_progress_wakes_no_worker_and_says_why(world, walks):
     split(world, walks)
     walks.kinds["m"] = rests()
     world.advance(LOST)
@@ -169,7 +169,7 @@ def test_a_stuck_range_blocks_neither_ticks_nor_manual_calls_for_others(world, w
     assert stopped == NO_SPACE
 
 
-def test_a_pass_at_its_limit_of_pieces_keeps_no_other_from_its_turn(world, walks, mocker):
+def test_a_pass_at_its_limit_of_pieces_blocks_no_other_pass(world, walks, mocker):
     split(world, walks)
     world.advance(LOST)
     other = split(world, walks, PART)
@@ -198,7 +198,7 @@ def listings(world: ReconcileWorld) -> Counter[str]:
     return counter
 
 
-def test_each_look_of_a_waiting_call_lists_the_pass_and_its_workers_once(world, walks):
+def test_each_poll_of_a_waiting_call_makes_two_listings(world, walks):
     at_work(world, walks)
     counter, looks, sleep = listings(world), [0], world.clock.sleep
 
@@ -224,7 +224,7 @@ def test_the_begin_of_a_pass_reads_the_other_passes_only_once(world, walks, how)
     assert counter["each pass"] == 2
 
 
-def test_a_call_by_hand_does_the_work_alone_without_other_workers(world, walks):
+def test_a_manual_call_does_all_work_without_other_workers(world, walks):
     split(world, walks)
     state, stopped = driver(world, walks).by_hand(USUAL, restart=False)
     assert bool(state.ended)
@@ -232,7 +232,7 @@ def test_a_call_by_hand_does_the_work_alone_without_other_workers(world, walks):
     assert walks.began == [("", "m"), ("m", "")]
 
 
-def test_a_call_by_hand_waits_for_other_workers(world, walks):
+def test_a_manual_call_waits_for_other_workers(world, walks):
     # GIVEN a pass, and another instance that does a half of it a minute later
     pass_ = at_work(world, walks, "r0")
     began, sleep = world.clock.seconds, world.clock.sleep
@@ -253,7 +253,7 @@ def test_a_call_by_hand_waits_for_other_workers(world, walks):
     assert 60 < world.clock.seconds - began < 70
 
 
-def test_a_call_by_hand_answers_before_its_time_is_up(world, walks):
+def test_a_manual_call_answers_before_its_timeout(world, walks):
     # GIVEN a pass with a worker at all times
     at_work(world, walks)
     began = world.clock.seconds
@@ -264,7 +264,7 @@ def test_a_call_by_hand_answers_before_its_time_is_up(world, walks):
     assert 100 < world.clock.seconds - began < 115
 
 
-def test_a_call_by_hand_takes_over_a_lost_workers_range(world, walks):
+def test_a_manual_call_takes_over_the_range_of_a_lost_worker(world, walks):
     at_work(world, walks)
     began = world.clock.seconds
     assert driver(world, walks).by_hand(USUAL, restart=False)[0].ended
@@ -274,7 +274,7 @@ def test_a_call_by_hand_takes_over_a_lost_workers_range(world, walks):
 # Events.
 
 
-def test_an_event_answers_with_the_last_piece_of_each_range_that_it_moved(world, walks):
+def test_an_event_returns_the_last_piece_of_each_range_it_advanced(world, walks):
     pass_ = split(world, walks)
     done = driver(world, walks).by_event([Wake(pass_.name, name, 0) for name in ("r0", "r1", "r")])
     assert done["pieces"] == {f"{pass_.name}/r0": "done", f"{pass_.name}/r1": "done"}

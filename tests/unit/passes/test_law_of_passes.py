@@ -100,7 +100,7 @@ def play(world: PassWorld, happenings: list[tuple]) -> None:
     events=st.booleans(),
     has_marks=st.booleans(),
 )
-def test_law1_and_the_count_hold_in_each_interleaving(
+def test_law1_each_interleaving_of_workers_counts_each_object_once(
     space, lanes, page, happenings, events, has_marks, count_schedule
 ):
     has_versions = VERSIONING in happenings
@@ -163,7 +163,7 @@ NO_PROOF = [
 
 @pytest.mark.long
 @pytest.mark.parametrize(("variant", "dies"), [(WRITTEN_AGAIN, False), (OWN_COPY, True)])
-def test_variants_count_wrongly_and_the_proof_stops_them(variant, dies):
+def test_wrong_variants_of_the_protocol_are_detected(variant, dies):
     with patch(**variant), patch(**NO_PROOF[0]), patch(**NO_PROOF[1]):
         assert two_ticks(dies=dies) == (True, False)
     # A stopped pass gives way to another, which counts correctly.

@@ -48,7 +48,7 @@ def test_no_unneeded_page_of_a_listing_is_requested(prefix, pages):
     assert world.source.calls["list"] == pages
 
 
-def test_a_key_that_is_long_for_one_record_kind_only_is_classified_by_both(world):
+def test_a_key_of_borderline_length_is_classified_by_both_records(world):
     covered, waiting, missing = (boundary_key("failed")[1:] + last for last in "abc")
     assert is_long(TASK, "success", covered)
     assert not is_long(TASK, "failed", covered)
@@ -66,7 +66,7 @@ def test_a_prefix_as_long_as_a_records_longest_name_finds_its_record(world):
     assert counts(world.reconcile({"prefix": key})) == {"scanned": 1, "covered": 1}
 
 
-def test_a_long_key_costs_one_get_if_covered_two_if_not_or_none(world):
+def test_a_long_key_costs_at_most_two_gets(world):
     # GIVEN long keys of every kind
     covered, missing, young, link = (f"{LONG}{number}" for number in range(4))
     world.in_step(covered)

@@ -51,7 +51,7 @@ def test_the_sum_of_ranges_is_independent_of_their_order_and_cuts(parts, random)
     assert reduce(Histogram.plus, shuffled, Histogram()) == whole
 
 
-def test_a_sum_shares_no_memory_with_its_parts():
+def test_changing_a_sum_does_not_change_its_parts():
     first, second = histogram([1]), histogram([1, 2])
     first.plus(second).add(1)
     assert first == histogram([1])
@@ -65,7 +65,7 @@ def test_objects_within_a_lag_are_counted_exactly(seconds):
     }
 
 
-def test_an_object_earlier_by_the_difference_of_clocks_is_not_late():
+def test_an_object_with_a_time_before_its_write_is_not_late():
     early, most = histogram([-3, 0]).summary(), histogram([0, 0, 9]).summary()
     assert early.objects == 2
     assert early.p99 == 0
@@ -102,7 +102,7 @@ def test_the_first_object_of_a_folder_of_any_size_is_drawn():
 
 
 @given(st.lists(st.integers(0, 1000), max_size=4), st.integers(1, 20))
-def test_ranges_and_pieces_draw_the_keys_of_a_single_walk(cuts, most):
+def test_ranges_and_pieces_draw_the_same_sample_as_a_single_walk(cuts, most):
     keys = sorted(f"{number % 5}/{key}" for number, key in enumerate(KEYS[:60]))
     places = sorted({0, 60, *(cut % 60 for cut in cuts)})
     parts = [keys[a:b] for a, b in itertools.pairwise(places)]
@@ -150,5 +150,5 @@ def a_pass(objects: int, *, minutes_ago: int = 10, ended: bool = False) -> PassS
         (a_pass(6_000, ended=True), None, 1, Progress(600, 1.0, 0)),
     ],
 )
-def test_a_pass_is_measured_by_the_last_pass_of_its_scope(state, last, later, progress):
+def test_progress_is_estimated_by_the_last_pass_of_the_scope(state, last, later, progress):
     assert progress_of(state, last, NOW + timedelta(days=later)) == progress

@@ -52,7 +52,7 @@ def test_pieces_are_counted_and_the_last_has_the_highest_number():
     assert tree.done == 1
 
 
-def test_halves_begin_and_end_where_the_split_says():
+def test_the_halves_of_a_range_meet_at_the_split():
     left, right = SPLIT.halves()
     assert left.begin == "c"
     assert left.after == "c"

@@ -68,7 +68,7 @@ def test_ticks_alone_end_a_pass_whose_worker_died(world, before):
     world.check()
 
 
-def test_a_call_by_hand_ends_a_pass_of_which_only_the_total_is_missing(world):
+def test_a_manual_call_ends_a_pass_that_lacks_only_its_total(world):
     stop_worker(world, "/total")
     world.advance()
     # A call by hand works on the pass of its scope, and that is the timer's.
@@ -147,7 +147,7 @@ def test_foreign_objects_among_passes_are_ignored(world, pass_name):
     assert world.store.state(pass_name).ended
 
 
-def test_a_piece_without_progress_rests(world):
+def test_a_range_whose_piece_had_no_progress_rests(world):
     stop_worker(world, "/r/0000")
     world.settings = replace(world.settings, piece_seconds=0.5)
     slow_down(world)

@@ -160,7 +160,7 @@ JOBS = [(comparison, "destination"), (reconciliation, "success"), (standstill, "
 @pytest.mark.part
 @pytest.mark.parametrize(("job", "twin"), JOBS)
 @pytest.mark.parametrize("fails", [False, True])
-def test_runs_of_keys_count_like_single_keys(job: Callable[[KeyFilter], Count], twin: str, fails: bool):
+def test_counting_runs_of_keys_equals_counting_single_keys(job: Callable[[KeyFilter], Count], twin: str, fails: bool):
     in_runs = by_itself = failed = 0
     for seed in range(WORLDS):
         dice = random.Random(seed)

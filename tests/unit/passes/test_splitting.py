@@ -58,7 +58,7 @@ def assert_splits(keys: list[str], cut: str) -> None:
 @example(["a", "ab"], [])
 @example(["a\x00", "a\x01"], [])
 @example(["퟿a", "\ue000"], [])
-def test_a_cut_leaves_the_first_key_to_the_left_and_the_last_to_the_right(keys, marks):
+def test_a_split_leaves_keys_in_both_halves(keys, marks):
     for until in ("", keys[-1], keys[-1] + "0"):
         cut, calls = cut_of(keys, until, marks)
         assert calls <= MAX_CALLS
@@ -82,7 +82,7 @@ plain = st.text(st.characters(categories=["L", "N", "P", "S"], exclude_character
 
 
 @given(st.sets(plain, min_size=1))
-def test_two_keys_without_odd_characters_always_split(drawn):
+def test_a_range_of_two_plain_keys_always_splits(drawn):
     cut, _ = cut_of(sorted(drawn))
     assert (cut is not None) == (len(drawn) > 1)
 
@@ -131,7 +131,7 @@ def test_keys_of_a_letter_behind_a_long_prefix_cost_few_calls(length):
     ],
     ids=["all counts", "the mark after the range as well", "none outside of it", "none that cannot be a cut"],
 )
-def test_the_middle_is_that_of_the_counts_of_the_marks(first, until, marks, cut):
+def test_a_range_splits_in_the_middle_of_the_counts_of_its_marks(first, until, marks, cut):
     keys = numbered("{:03}", int(until or 999) + 1)[first:]
     assert cut_of(keys, until, [KeyMark(*mark) for mark in marks.items()])[0] == cut
 
@@ -161,7 +161,7 @@ MARKS = [KeyMark("c", 10), KeyMark("f", 20), KeyMark("m", 40)]
         ("g", "l", 40),
     ],
 )
-def test_a_range_has_the_objects_from_its_marks_to_the_next_mark(after, until, objects):
+def test_the_size_of_a_range_is_estimated_by_its_marks(after, until, objects):
     assert expected_objects(after, until, MARKS) == objects
 
 
@@ -206,7 +206,7 @@ def test_stored_marks_continue_at_their_position(before, after):
 
 
 @given(st.lists(st.integers(1, 10**9), max_size=12), st.integers(1, MAX_MARKS // 4))
-def test_no_mark_grows_much_however_uneven_the_marks_are(some, times):
+def test_marks_stay_of_similar_size_for_any_distribution(some, times):
     counts = some * times
     marks = Marks(KeyMark(f"{n:06}", count) for n, count in enumerate(counts))
     assert_sound(marks, sum(counts))
@@ -269,7 +269,7 @@ def test_by_marks_a_range_splits_at_once_if_half_is_worth_an_invocation(mocker, 
     assert (result["covered"] == 0) == (ranges["open"] == 2)
 
 
-def test_the_lowest_rate_is_a_single_ranges():
+def test_the_lowest_rate_leaves_a_pass_a_single_range():
     settings = SimpleNamespace(lanes=16, oms_rate=0.01)
     assert [work.lane_count(settings, Scope(KeyFilter(), None, everything)) for everything in (False, True)] == [1, 1]
 

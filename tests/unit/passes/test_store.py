@@ -87,7 +87,7 @@ def test_a_pass_cleared_away_during_its_read_counts_as_missing(world):
     assert world.store.state(pass_.name) is None
 
 
-def test_a_pass_whose_ranges_end_between_two_listing_pages_is_not_lost(world, mocker):
+def test_a_pass_listed_across_two_pages_is_not_lost(world, mocker):
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
     pass_ = begin_pass(world)
     for _ in range(2):
@@ -113,7 +113,7 @@ def test_a_pass_whose_ranges_end_between_two_listing_pages_is_not_lost(world, mo
     [(DROP_AFTER, nullcontext()), (DROP_BEFORE, pytest.raises(StorageError, match="Connection aborted"))],
     ids=["it is there", "it is not"],
 )
-def test_after_a_write_without_an_answer_the_stored_piece_counts(world, fault, outcome):
+def test_after_an_unanswered_write_the_stored_piece_counts(world, fault, outcome):
     pass_, piece = begin_pass(world), Piece(Kind.DONE, after="z")
     world.bucket.fail(fault, "put")
     with outcome:
@@ -158,7 +158,7 @@ def test_a_pass_is_cleared_away_by_the_pass_after_next(world):
     assert list_passes(world) == {other.name, second.name, third.name}
 
 
-def test_the_last_pass_without_wishes_is_kept_after_passes_with_wishes(world):
+def test_the_last_pass_without_options_is_kept_after_passes_with_options(world):
     usual = end_pass(world)
     deep = [end_pass(world, replace(USUAL, deep=True)) for _ in range(4)]
     assert list_passes(world) == {usual.name, *(pass_.name for pass_ in deep[-2:])}

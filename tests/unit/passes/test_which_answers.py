@@ -42,12 +42,12 @@ def now(world: ReconcileWorld) -> str:
 
 
 @pytest.mark.parametrize("wish", [{"overwrite": True}, {"since": "2026-01-01"}, {"deep": True}])
-def test_a_recheck_uses_the_pass_that_certify_uses_with_any_wishes(world, wish):
+def test_a_recheck_uses_the_pass_that_certify_uses_with_any_options(world, wish):
     done = ask(world, "compare", **wish)
     assert ask(world, "compare", again=True)["pass"] == done["pass"] == compared(world)
 
 
-def test_a_pass_with_wishes_that_has_ended_is_a_reason_for_ticks_to_wait(world):
+def test_a_finished_pass_with_options_delays_the_timers_next_pass(world):
     done = ask(world, "compare", deep=True)
     world.advance(HOUR)
     assert world.ask("compare", TICK)["pass"] == compared(world) == done["pass"]
@@ -71,7 +71,7 @@ def test_a_standstill_pass_confirms_a_comparison_even_while_closed(world):
 
 
 @pytest.mark.parametrize("side", ["source", "there"])
-def test_a_pass_contradicted_by_a_standstill_pass_answers_no_more(world, side):
+def test_a_pass_contradicted_by_a_standstill_pass_is_not_used(world, side):
     frozen = now(world)
     done = ask(world, "compare", deep=True)
     getattr(world, side).add(StoredObject("b", b"B"))
@@ -85,7 +85,7 @@ def test_a_pass_contradicted_by_a_standstill_pass_answers_no_more(world, side):
     assert anew["pass"] != done["pass"]
 
 
-def test_rechecked_objects_in_flight_count_by_their_new_class(world):
+def test_rechecked_objects_count_by_their_new_class(world):
     # GIVEN an object that OMS has accepted, and not copied yet
     world.in_step("late")
     world.advance(60 * 20)
@@ -99,7 +99,7 @@ def test_rechecked_objects_in_flight_count_by_their_new_class(world):
     assert ask(world, "compare", look=True)["stood_still"] is True
 
 
-def test_since_a_freeze_only_the_last_begun_pass_answers(world):
+def test_after_a_freeze_only_the_last_begun_pass_is_used(world):
     ask(world, "compare")
     world.advance(1)
     frozen = now(world)

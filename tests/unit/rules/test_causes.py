@@ -35,6 +35,6 @@ def not_proven(name: str) -> Finding:
         ),
     ],
 )
-def test_the_headline_names_causes_only_the_longest_wait_first(left, named):
+def test_the_headline_names_only_causes_by_descending_wait(left, named):
     passed = Finding("CLOCK", NOTHING, Result.PASSED, NOTHING)
     assert [check.id for check in find_causes([passed, *left])] == named

@@ -93,7 +93,7 @@ def every(*classes: ObjectClass) -> Any:
         (SUSPICIOUS, "of another size", None, "not allowed to read", "compare", READ),
     ],
 )
-def test_step_of_each_class_by_mode_and_earlier_attempts(object_class, counts, mode, tried, job, options):
+def test_each_class_has_the_expected_step_in_each_overwrite_mode(object_class, counts, mode, tried, job, options):
     step = remedy(object_class, COUNTS[counts], mode, TRIED[tried], is_open=True).step
     assert step == Step(job, options)
 

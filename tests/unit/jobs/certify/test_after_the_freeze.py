@@ -18,7 +18,7 @@ from unit.jobs.certify.mending import RESTART, is_mended, step_options
 
 
 @pytest.mark.parametrize("fate", ["copied", "lost"])
-def test_write_after_the_freeze_is_named_until_the_freeze_is_later(world, fate):
+def test_a_write_after_the_freeze_is_named_until_the_freeze_is_later(world, fate):
     # GIVEN a freeze, and a later write of an application
     world.freeze()
     world.put("late", "x", fate=fate)
@@ -38,7 +38,7 @@ def test_write_after_the_freeze_is_named_until_the_freeze_is_later(world, fate):
     assert world.is_go()
 
 
-def test_write_within_a_minute_of_the_freeze_is_allowed(world):
+def test_a_write_within_a_minute_of_the_freeze_is_allowed(world):
     world.freeze(wait=MINUTE - 1)
     world.put("a/1", "xy")
     world.advance(HOUR)
@@ -172,7 +172,7 @@ def test_an_empty_scope_is_not_proven(keys):
     assert finding["step"] == {"job": "deploy", "options": {}}
 
 
-def test_go_claims_an_unchanged_source_only_until_the_last_listing():
+def test_a_go_claims_an_unchanged_source_only_until_the_last_listing():
     # GIVEN a write behind the place of the last pass, before it ends
     empty, written = CertifyWorld(), []
     empty.put("a", "x")
@@ -213,7 +213,7 @@ def write_with_early_time(world: CertifyWorld) -> None:
     ],
     ids=["written", "deleted", "overwritten", "of an old time", "written in OBS"],
 )
-def test_change_after_the_comparison_is_a_no_go(world, change, phrase):
+def test_a_change_after_the_comparison_is_a_no_go(world, change, phrase):
     world.freeze()
     world.compare()
     change(world)
@@ -263,7 +263,7 @@ def let_comparison_age(world: CertifyWorld) -> None:
         (let_comparison_age, "over 24 hours ago"),
     ],
 )
-def test_old_or_partial_comparison_does_not_count(world, compared, phrase):
+def test_an_old_or_partial_comparison_does_not_count(world, compared, phrase):
     compared(world)
     world.stand_still()
     document = world.certify()
@@ -274,7 +274,7 @@ def test_old_or_partial_comparison_does_not_count(world, compared, phrase):
     assert phrase in finding["actual"]
 
 
-def test_moving_object_is_a_no_go_until_its_recheck(world):
+def test_an_object_that_changes_is_a_no_go_until_its_recheck(world):
     world.put("b", "xy")
     finding = check(world.cut_over(wait=MINUTE), "MOVING")
     assert (finding["result"], step_options(finding), finding["next"]) == ("failed", {}, "Continue the cutover")
@@ -283,7 +283,7 @@ def test_moving_object_is_a_no_go_until_its_recheck(world):
     assert world.is_go()
 
 
-def test_accepted_object_without_its_copy_is_a_no_go(world):
+def test_an_accepted_object_that_was_not_copied_is_a_no_go(world):
     world.advance(HOUR)
     world.put("b", "xy", fate="accepted")
     world.get_ready(wait=20 * MINUTE)

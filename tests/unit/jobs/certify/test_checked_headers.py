@@ -117,14 +117,14 @@ def test_headers_lost_after_their_record_fail_until_they_change_again(world, clo
     assert world.is_go()
 
 
-def test_headers_are_not_judged_by_a_pass_before_the_close(world):
+def test_a_pass_of_headers_before_the_close_does_not_count(world):
     world.compare(standstill=True)
     document = world.certify()
     assert (checked(document), check(document, "METADATA")["result"]) == (None, "not run")
 
 
 @pytest.mark.parametrize("work", ["none", "undo"])
-def test_without_headers_in_hand_the_sample_decides(work):
+def test_without_a_useful_pass_of_headers_the_sample_decides(work):
     world = CheckedWorld()
     world.freeze()
     world.compare()

@@ -57,7 +57,7 @@ def test_oms_finishes_ten_idle_minutes_after_its_last_copy(world, late, closed_f
 
 
 @pytest.mark.parametrize("gigabytes", [0, 90])
-def test_work_that_oms_lost_can_be_accepted_after_its_time_by_size(closed, mocker, gigabytes):
+def test_objects_that_oms_lost_can_be_accepted_after_a_time_by_size(closed, mocker, gigabytes):
     # GIVEN the largest object in scope
     ask_oms = gathering.ask_oms
     mocker.patch.object(gathering, "ask_oms", lambda *arguments: ask_oms(*arguments[:3], gigabytes * 10**9))
@@ -85,7 +85,7 @@ def report_by_the_hour(world: CertifyWorld) -> None:
 
 
 @pytest.mark.parametrize("harm", [deny_statistics, report_by_the_hour])
-def test_unreported_work_of_oms_is_not_proven_unless_accepted_by_name(ready, harm):
+def test_oms_without_counts_is_not_proven_unless_accepted_by_name(ready, harm):
     harm(ready)
     assert not ready.stopped_by("OMS_FINISHED", "not run")["waits"]
     document = ready.certify(accept={"oms_unfinished": "the owner: seen in the console"})
@@ -94,21 +94,21 @@ def test_unreported_work_of_oms_is_not_proven_unless_accepted_by_name(ready, har
 
 
 @pytest.mark.parametrize("days", [9, 31])
-def test_work_left_from_before_the_window_is_counted_by_months(world, days):
+def test_unfinished_objects_of_earlier_months_are_counted_by_months(world, days):
     # GIVEN an object that OMS accepted more than a week ago, perhaps in the last month, and lost
     world.put("b", "b", fate="accepted")
     world.advance(days * 24 * HOUR)
     assert results(world.cut_over()) == {"OMS_FINISHED": "not proven"}
 
 
-def test_oms_idle_for_days_has_finished_without_a_time(world):
+def test_an_oms_that_is_idle_for_days_has_finished_at_an_unknown_time(world):
     world.advance(9 * 24 * HOUR)
     world.get_ready()
     finding = check(world.certify(), "OMS_FINISHED")
     assert (finding["result"], finding["actual"]) == ("passed", "OMS has no work left and has been idle for days")
 
 
-def test_oms_is_busy_by_records_despite_a_repeated_event(world):
+def test_a_repeated_event_does_not_hide_an_unfinished_object(world):
     # GIVEN counts that are twenty minutes late, an event that came twice, and another object five minutes later
     world.task.lag = 20 * MINUTE
     world.freeze()
@@ -140,7 +140,7 @@ def test_a_record_of_the_second_in_which_the_hour_begins_is_counted():
     )
 
 
-def test_closed_passes_only_for_the_run_that_closed_the_project(ready):
+def test_the_check_closed_passes_only_for_the_run_that_closed(ready):
     ready.stopped_by("CLOSED", "not run", run="another")
     ready.call(close=True, run="mine")
     # A mark that is younger than the standstill pass shows nothing either.
@@ -151,7 +151,7 @@ def test_closed_passes_only_for_the_run_that_closed_the_project(ready):
     assert ready.is_go(run="mine")
 
 
-def test_mark_of_a_cutover_names_the_cutover_and_no_certificate(ready):
+def test_the_mark_of_a_cutover_names_its_run_and_no_certificate(ready):
     earlier = ready.certify(run="another")["document"]
     ready.call(open=True)
     assert f"(close: {earlier}: NOT PROVEN)" in ready.call(close=True)["next"]
@@ -198,7 +198,7 @@ def test_a_mark_that_changes_while_the_certificate_is_made_is_no_go(ready):
 # A GO in effect.
 
 
-def test_go_stays_in_effect_until_open_despite_clocks_of_instances(ready):
+def test_a_go_stays_in_effect_until_the_opening_despite_wrong_clocks(ready):
     go = ready.certify()
     assert ready.call(look=True)["go"] == go
     # Another cutover that closes the project again opens nothing.
@@ -230,7 +230,7 @@ def test_after_a_go_the_project_opens_only_if_confirmed(ready):
 
 
 @pytest.mark.parametrize("mark", [None, b"unreadable", b'{"closed": false}'])
-def test_no_go_is_in_effect_without_a_mark_that_stayed_closed(ready, mark):
+def test_a_go_has_an_effect_only_while_the_mark_stays_closed(ready, mark):
     ready.certify()
     name = f"{ROOT}state/closed-oss-oms-sync.json"
     ready.bucket.objects.pop(name)
@@ -240,7 +240,7 @@ def test_no_go_is_in_effect_without_a_mark_that_stayed_closed(ready, mark):
     assert ready.call(look=True)["go"] is None
 
 
-def test_look_lists_the_awaited_checks_only_during_a_cutover(ready):
+def test_a_look_lists_the_awaited_checks_only_during_a_cutover(ready):
     look = partial(ready.call, look=True)
     assert [finding["id"] for finding in look(frozen_since=ready.frozen)["checks"]] == ["OMS_FINISHED", "NOTHING_WAITS"]
     assert look()["checks"] == []
@@ -248,7 +248,7 @@ def test_look_lists_the_awaited_checks_only_during_a_cutover(ready):
     assert look(frozen_since=ready.frozen)["checks"] == []
 
 
-def test_go_of_an_earlier_freeze_or_another_scope_has_no_effect(ready):
+def test_a_go_of_an_earlier_freeze_or_another_scope_has_no_effect(ready):
     go = ready.certify()
     later = timestamp(parse_time(ready.frozen) + timedelta(seconds=1))
     assert ready.call(look=True, frozen_since=ready.frozen)["go"] == go
@@ -278,7 +278,7 @@ def test_no_project_is_closed_during_a_migration(world, written):
     assert world.call(look=True)["closed"] is None
 
 
-def test_migration_that_starts_during_close_reopens_the_project(world, mocker):
+def test_a_migration_that_starts_during_the_close_reopens_the_project(world, mocker):
     # GIVEN a migration that is stored between the two reads of its state
     migrations = [None, Migration("2026-03-06T00:00:00Z", "")]
     mocker.patch(

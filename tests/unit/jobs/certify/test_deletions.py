@@ -53,7 +53,7 @@ def test_deleted_objects_are_listed_without_changes(due):
     assert contents(due) == before
 
 
-def test_pages_have_each_key_once(due, mocker):
+def test_the_pages_of_a_list_have_each_key_once(due, mocker):
     mocker.patch.object(deletions, "_KEYS_PER_PAGE", 1)
     mocker.patch.object(deletions, "_KEYS_PER_READ", 1)
     first = due.ask("certify", {"deletions_after": ""})
@@ -62,7 +62,7 @@ def test_pages_have_each_key_once(due, mocker):
     assert list(due.deletions()["deletions"]) == sorted(KEYS)
 
 
-def test_keys_that_no_list_can_name_are_named_apart():
+def test_keys_that_rclone_cannot_name_are_reported_separately():
     world = deleted(*HOSTILE)
     answer = world.deletions()
     assert {"tab\tline\nreturn\r", "\x01\x7f", "../..//./x"} == {*answer["unlisted"]}
@@ -78,7 +78,7 @@ def test_a_cloud_without_an_answer_leaves_its_keys_out(due):
     assert due.deletions()["left_out"] == {"obs_unknown": 1}
 
 
-def test_keys_of_run_files_wait(due):
+def test_a_key_in_a_run_file_counts_as_waiting_and_is_not_listed(due):
     due.run_file("a")
     assert due.deletions()["left_out"] == {"waits": 1}
 
@@ -114,7 +114,7 @@ def test_rules_of_another_bucket_are_unknown(due):
     assert facts_of(due)["back_to_source"] is None
 
 
-def test_a_listing_of_less_than_half_refuses_the_list(due):
+def test_a_listing_of_less_than_half_the_objects_refuses_the_list(due):
     for number in range(6):
         due.delete(f"kept/{number}")
     due.compare()
@@ -139,7 +139,7 @@ def test_a_deleted_source_bucket_is_an_error(due):
         due.deletions()
 
 
-def test_after_a_go_no_list_is_made(world: CertifyWorld):
+def test_after_a_go_the_list_is_refused(world: CertifyWorld):
     assert world.cut_over()["verdict"] == "GO"
     world.call(open=True, after_go=True)
     world.advance(DAY)
@@ -148,7 +148,7 @@ def test_after_a_go_no_list_is_made(world: CertifyWorld):
     assert answer["deletions"] == []
 
 
-def test_a_key_takes_five_requests_and_a_young_key_none(due):
+def test_a_key_costs_five_requests_and_a_young_key_none(due):
     def requests() -> int:
         buckets = (due.source, due.bucket, due.there)
         before = sum(bucket.calls.total() for bucket in buckets)

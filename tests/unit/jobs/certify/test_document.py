@@ -108,7 +108,7 @@ def digest(objects: dict) -> str:
     return f"{sum(int(line, 16) for line in lines) % 2**256:064x}"
 
 
-def test_certificate_has_all_parts_and_all_checks_in_order(document):
+def test_a_certificate_has_all_parts_and_all_checks_in_order(document):
     assert document.keys() == PARTS
     assert [finding["id"] for finding in document["checks"]] == IDS
 
@@ -118,7 +118,7 @@ def test_certificate_in_the_log_bucket_equals_the_answer(world, document):
     assert json.loads(world.bucket.objects[document["document"]].body) == document
 
 
-def test_hash_is_of_the_canonical_form(document):
+def test_the_hash_is_that_of_the_canonical_form(document):
     without = {name: value for name, value in document.items() if name != "sha256"}
     canonical = json.dumps(without, sort_keys=True, separators=(",", ":"))
     assert hashlib.sha256(canonical.encode()).hexdigest() == document["sha256"]
@@ -137,7 +137,7 @@ def test_certificate_has_no_floating_point_number(world, document):
     assert not list(numbers(world.rehearse(sample=1)))
 
 
-def test_digests_are_of_the_listings_without_oms_own_lists(world, document):
+def test_the_digests_leave_out_oms_own_lists(world, document):
     source = {key: len(stored.body) for key, stored in world.source.objects.items()}
     there = {key: len(stored.body) for key, stored in world.there.objects.items() if not key.startswith("oms/")}
     assert document["source"]["digest"] == digest(source) == digest(there) == document["destination"]["digest"]
@@ -173,7 +173,7 @@ def test_each_text_is_in_both_languages(world, document):
 # Rehearsals.
 
 
-def test_rehearsal_reports_the_length_of_the_freeze_and_failing_checks(world):
+def test_a_rehearsal_reports_the_freeze_and_the_failing_checks(world):
     world.advance(HOUR)
     world.put("b", "xy", fate="lost")
     world.advance(HOUR)
@@ -197,7 +197,7 @@ def compared_and_rehearsed(world: CertifyWorld) -> dict:
     return world.rehearse()
 
 
-def test_rehearsal_reports_the_judged_objects_and_proves_nothing_of_none(world):
+def test_a_rehearsal_without_classified_objects_proves_nothing(world):
     # GIVEN objects in progress beside objects that could be judged
     world.advance(HOUR)
     world.put("c", "x", fate="lost")
@@ -216,7 +216,7 @@ def test_rehearsal_reports_the_judged_objects_and_proves_nothing_of_none(world):
     assert (rehearsal["would_be"], rehearsal["failing"], doubts(document)) == ("NOT PROVEN", ["MOVING"], [])
 
 
-def test_rehearsal_without_passes_has_no_length_of_the_freeze(world):
+def test_a_rehearsal_without_passes_cannot_forecast_the_freeze(world):
     forecast = world.rehearse()["rehearsal"]
     assert (forecast["would_be"], forecast["minutes"]["compare"], forecast["minutes"]["total"]) == (
         "NOT PROVEN",
@@ -225,7 +225,7 @@ def test_rehearsal_without_passes_has_no_length_of_the_freeze(world):
     )
 
 
-def test_forecast_of_each_step_is_no_shorter_than_the_step():
+def test_the_forecast_of_a_step_is_no_shorter_than_the_step():
     # GIVEN a comparison of 121 seconds, 601 keys to send at a call of ten a second, and a sample of 100 of ten objects
     # of 20 MB each, read on both sides at 30 MB a second
     document = rehearsal()
@@ -255,7 +255,7 @@ def test_the_close_names_the_last_certificate_and_ends_submissions(world, docume
     assert {**mark, "go": ""}.items() >= answer["closed"].items()
 
 
-def test_no_rehearsal_is_a_reason_for_closing_and_opening_undoes_it(world):
+def test_a_close_after_a_rehearsal_names_no_certificate(world):
     world.rehearse()
     answer = world.call(close=True)
     assert (answer["certificate"], answer["closed"]["why"]) == (None, "without a certificate")
@@ -303,7 +303,7 @@ def test_a_certificate_overwrites_none_that_another_call_wrote_meanwhile(world, 
         ('{"forced": true}', "does not know"),
     ],
 )
-def test_impossible_request_is_refused_and_nothing_is_stored(world, payload, message):
+def test_an_impossible_request_is_refused_and_nothing_is_stored(world, payload, message):
     before = dict(world.bucket.objects)
     with pytest.raises(PayloadError, match=message):
         world.within(lambda: certify.run(payload, world.invocation()))
@@ -317,6 +317,6 @@ def test_a_freeze_by_a_slightly_fast_clock_is_not_in_the_future(world):
         world.call(frozen_since=timestamp(now + timedelta(seconds=99)))
 
 
-def test_without_a_source_bucket_there_is_nothing_to_certify():
+def test_without_a_source_bucket_certify_is_refused():
     with pytest.raises(SettingsError, match="SOURCE_BUCKET is empty"):
         CertifyWorld(SOURCE_BUCKET="").call()

@@ -58,7 +58,7 @@ def count_losses(document: dict[str, Any], kind: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("migrated", [True, False])
-def test_ten_kinds_of_headers_and_each_loss_is_named(world, migrated):
+def test_each_lost_header_among_ten_kinds_is_named(world, migrated):
     # GIVEN an object for each kind, in a folder of its own, and OMS that migrates metadata or not
     for number, (name, value) in enumerate(KINDS.items()):
         upload(world, f"{number}/x", {name: value}, migrated=migrated)
@@ -88,7 +88,7 @@ def test_ten_kinds_of_headers_and_each_loss_is_named(world, migrated):
     assert "not all are equal in OBS (accepted by name)" in document["text"]
 
 
-def test_task_without_metadata_needs_acceptance_despite_a_sample(ready):
+def test_a_task_without_metadata_needs_an_acceptance_despite_a_sample(ready):
     ready.task.metadata = False
     for sample in (0, 3):
         document = ready.certify(sample=sample)
@@ -125,7 +125,7 @@ def test_unreported_metadata_is_unknown_until_a_sample_or_acceptance(ready):
 
 
 @pytest.mark.parametrize("value", ["no-cache", "max-age=60"])
-def test_a_header_that_is_lost_where_metadata_is_unknown_is_not_proven(world, value):
+def test_a_lost_header_is_not_proven_if_the_metadata_option_is_unknown(world, value):
     upload(world, "x", {"Cache-Control": value}, migrated=False)
     hide_metadata_setting(world)
     world.get_ready()

@@ -104,7 +104,7 @@ def is_equal(world: CertifyWorld, key: str, document: dict[str, Any]) -> bool:
     accepted=st.sets(st.sampled_from(ACCEPTED)) | st.just(set(ACCEPTED)),
     sample=st.sampled_from([0, 0, 3]),
 )
-def test_law1_go_only_where_the_buckets_are_equal(before, during, day, late, accepted, sample, count_schedule):
+def test_law1_a_go_means_that_the_buckets_are_equal(before, during, day, late, accepted, sample, count_schedule):
     World.close_all()
     world = CertifyWorld()
     play(world, before)
@@ -145,7 +145,7 @@ def test_law1_go_only_where_the_buckets_are_equal(before, during, day, late, acc
 @given(st.lists(of_passes, max_size=8))
 @example([("freeze",), ("compare", {}), ("stops", {})])
 @example([("freeze",), ("compare", {}), ("compare", {"since": "2026-01-01"})])
-def test_rechecked_pass_is_the_certified_pass(count_schedule, happenings):
+def test_certify_uses_the_pass_that_was_rechecked(count_schedule, happenings):
     World.close_all()
     world = CertifyWorld(*KEYS)
     play(world, [("freeze",), *happenings])

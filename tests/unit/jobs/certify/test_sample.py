@@ -44,7 +44,7 @@ def test_without_a_requested_sample_nothing_is_read(ready, read_keys):
     assert document["text"].endswith("Headers were not compared.")
 
 
-def test_no_sample_is_read_where_obs_has_back_to_source_rules(ready, read_keys):
+def test_no_sample_is_read_if_obs_has_back_to_source_rules(ready, read_keys):
     noted = {"bucket": ready.destination_bucket, "at": "2026-01-01T00:00:00Z", "rules": 1}
     ready.keep("state/back_to_source.json", noted)
     finding = ready.stopped_by("SAMPLE", "not run", "METADATA", sample=3)
@@ -80,7 +80,7 @@ def test_sampled_objects_are_read_once_on_each_side(ready, read_keys):
     assert claim in check(document, "SAMPLE")["actual"]
 
 
-def test_seed_draws_the_sampled_keys_from_equal_objects(ready):
+def test_the_seed_draws_the_sampled_keys_from_the_equal_objects(ready):
     sample = ready.certify(sample=2)["sample"]
     drawing = SampleDraw(sample["seed"])
     for key, stored in ready.source.objects.items():
@@ -93,7 +93,7 @@ def test_seed_draws_the_sampled_keys_from_equal_objects(ready):
 
 
 @pytest.mark.parametrize("asked", [0, 1, 2])
-def test_different_object_is_a_no_go_in_each_later_sample(ready, asked):
+def test_a_differing_object_is_a_no_go_in_each_later_sample(ready, asked):
     tamper(ready)
     first = ready.certify(sample=3)
     finding = ready.stopped_by("SAMPLE", sample=asked)
@@ -103,7 +103,7 @@ def test_different_object_is_a_no_go_in_each_later_sample(ready, asked):
     assert (finding["step"]["job"], options["deep"], options["restart"]) == ("cutover", True, True)
 
 
-def test_another_comparison_does_not_hide_a_difference(ready):
+def test_a_new_comparison_does_not_hide_a_difference_of_the_sample(ready):
     tamper(ready)
     ready.advance(20 * MINUTE)
     ready.prove()
@@ -130,7 +130,7 @@ def test_an_object_that_has_changed_in_obs_since_is_a_no_go(ready, harm):
         *(("there", code, []) for code in ("InArrearOrInsufficientBalance", "NotSignedUp", "AccessForbidden")),
     ],
 )
-def test_sample_without_read_permission_proves_nothing(ready, bucket, code, grants):
+def test_a_sample_without_the_permission_to_read_proves_nothing(ready, bucket, code, grants):
     side = getattr(ready, bucket)
     side.fail(oss_error(403, code), "get")
     finding = ready.stopped_by("SAMPLE", "not run", "METADATA", sample=3)
@@ -145,7 +145,7 @@ def test_sample_without_read_permission_proves_nothing(ready, bucket, code, gran
     assert ready.is_go(sample=3)
 
 
-def test_objects_without_time_are_read_by_the_next_call(ready):
+def test_the_next_call_reads_objects_for_which_time_was_short(ready):
     ready.source.before = ready.there.before = lambda kind, _: ready.advance(90) if kind == "get" else None
     first = ready.certify(sample=3)
     finding = check(first, "SAMPLE")
@@ -156,7 +156,7 @@ def test_objects_without_time_are_read_by_the_next_call(ready):
     assert ready.is_go(sample=3)
 
 
-def test_requested_sample_without_equal_objects_proves_nothing(world):
+def test_a_requested_sample_without_equal_objects_proves_nothing(world):
     for key in list(world.source.objects):
         world.put(key, "12", "form", fate="lost")
     world.freeze()
@@ -171,7 +171,7 @@ def test_requested_sample_without_equal_objects_proves_nothing(world):
     assert "sample" not in finding["step"]["options"]
 
 
-def test_sample_detects_a_one_percent_share_as_often_as_claimed():
+def test_a_sample_detects_a_share_of_1_percent_as_often_as_claimed():
     # A hundred objects: the probability that none of twenty in two thousand is among them is the product of
     # (1980 - i) / (2000 - i), which is 0.357. With 300 it is 0.037: a bound of 3/n = 1 % at 95 %.
     keys = [f"photos/{number:04}.jpg" for number in range(2000)]
@@ -191,7 +191,7 @@ def test_sample_detects_a_one_percent_share_as_often_as_claimed():
 
 
 @pytest.mark.parametrize("bucket", ["source", "there"])
-def test_unreadable_object_is_named_and_replaced_by_others(ready, bucket):
+def test_an_unreadable_object_is_named_and_replaced_in_the_sample(ready, bucket):
     # GIVEN an archived object, the first of the drawing
     first = ready.certify(sample=1)["sample"]["keys"][0]
     ready.prove()
@@ -215,7 +215,7 @@ def test_unreadable_object_is_named_and_replaced_by_others(ready, bucket):
     assert side.calls["get"] == calls
 
 
-def test_sample_without_readable_objects_is_not_run(ready):
+def test_without_readable_objects_the_sample_is_not_run(ready):
     ready.source.fail(oss_error(403, "InvalidObjectState"), "get")
     finding = check(ready.certify(sample=3), "SAMPLE")
     assert (finding["result"], finding["actual"]) == (
@@ -248,7 +248,7 @@ def test_rehearsal_skips_sampled_objects_that_applications_changed(world):
     assert check(world.rehearse(sample=3), "SAMPLE")["result"] == "failed"
 
 
-def test_newly_equal_object_displaces_an_unreadable_object_of_the_sample():
+def test_a_newly_equal_object_replaces_an_unreadable_one_in_the_sample():
     # GIVEN the largest sample, with an unreadable last object
     drawn = SampleDraw("ab" * 16)
     for number in range(MAX_DRAWN):

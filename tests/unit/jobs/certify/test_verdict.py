@@ -17,12 +17,12 @@ OVERWRITING = {"job": "migrate", "options": {"overwrite": True, "prefix": ["a/1"
 NOT_YET = ("CLOSED", "OMS_FINISHED", "STOOD_STILL", "NOTHING_WAITS")
 
 
-def test_go_of_a_healthy_migration_has_no_exceptions(ready):
+def test_a_go_of_a_healthy_migration_has_no_exceptions(ready):
     assert ready.is_go()
     assert "accepted" not in ready.certify(accept={"equal_size": "the owner: a cache"})["text"]
 
 
-def test_go_claims_only_checked_times_and_objects(world):
+def test_a_go_claims_only_checked_times_and_objects(world):
     # GIVEN a late object, so that it is rechecked
     world.put("c", "x", fate="lost")
     world.freeze()
@@ -70,7 +70,7 @@ def leave_out_existing_object(world: CertifyWorld) -> None:
 
 
 @pytest.mark.parametrize(("harm", "name"), [(remove_copy, "MISSING"), (lose_copy_of_new_version, "OLDER")])
-def test_object_missing_in_obs_is_a_no_go_until_its_recheck(world, harm, name):
+def test_an_object_missing_in_obs_is_a_no_go_until_its_recheck(world, harm, name):
     # GIVEN an object that OBS lacks
     harm(world)
     world.freeze()
@@ -97,7 +97,7 @@ def test_object_missing_in_obs_is_a_no_go_until_its_recheck(world, harm, name):
         (overwrite_copy, {"deep": True}, "OVERWRITTEN", "resend the objects"),
     ],
 )
-def test_objects_not_submitted_by_compare_are_submitted_by_the_command(world, harm, wishes, name, words):
+def test_the_printed_command_submits_objects_that_compare_did_not(world, harm, wishes, name, words):
     harm(world)
     world.get_ready(**wishes)
     finding = world.stopped_by(name)
@@ -106,7 +106,7 @@ def test_objects_not_submitted_by_compare_are_submitted_by_the_command(world, ha
 
 
 @pytest.mark.parametrize(("harm", "name"), [(remove_copy, "MISSING"), (lose_copy_of_new_version, "OLDER")])
-def test_accepted_and_lost_object_is_resent_by_the_command(world, harm, name):
+def test_the_printed_command_resends_an_object_that_oms_lost(world, harm, name):
     # GIVEN a key that compare submitted and OMS lost, as a recheck shows
     harm(world)
     world.freeze()
@@ -131,7 +131,7 @@ def finish_older_version_late(world: CertifyWorld, key: str) -> None:
     world.write(key, "21")
 
 
-def test_object_that_oms_skips_is_overwritten_by_the_command(world):
+def test_the_printed_command_overwrites_an_object_that_oms_skips(world):
     finish_older_version_late(world, "a/1")
     world.get_ready(deep=True)
     finding = world.stopped_by("OVERWRITTEN")
@@ -143,7 +143,7 @@ def test_object_that_oms_skips_is_overwritten_by_the_command(world):
     assert world.is_go()
 
 
-def test_overwriting_comes_first_and_covers_older_objects(world):
+def test_the_step_that_overwrites_is_first_and_covers_older_objects(world):
     finish_older_version_late(world, "a/1")
     world.put("b/1", "1")
     world.advance(HOUR)
@@ -154,7 +154,7 @@ def test_overwriting_comes_first_and_covers_older_objects(world):
     assert check(document, "OVERWRITTEN")["step"]["options"] == {"overwrite": True, "prefix": ["a/1", "b/1"]}
 
 
-def test_skipped_object_with_a_suffix_is_deleted_and_compared_again():
+def test_a_skipped_object_with_a_suffix_is_deleted_and_compared_again():
     world = CertifyWorld("a.jpg", OBJECT_SUFFIX=".jpg")
     finish_older_version_late(world, "a.jpg")
     world.get_ready(deep=True)
@@ -176,7 +176,7 @@ def skipping_world(world: CertifyWorld) -> CertifyWorld:
     return world
 
 
-def test_skipped_archived_object_is_overwritten_by_the_command(skipping_world):
+def test_the_printed_command_overwrites_a_skipped_archived_object(skipping_world):
     # GIVEN that it is archived
     skipping_world.source.fail(oss_error(403, "InvalidObjectState"), "get")
     skipping_world.advance(HOUR)
@@ -184,7 +184,7 @@ def test_skipped_archived_object_is_overwritten_by_the_command(skipping_world):
     assert check(skipping_world.certify(), "OLDER")["step"] == OVERWRITING
 
 
-def test_skipped_object_without_read_permission_is_not_overwritten(skipping_world):
+def test_a_skipped_object_that_cannot_be_read_is_not_overwritten(skipping_world):
     # GIVEN a role without the permission to read it, as everyday roles
     skipping_world.source.fail(oss_error(403, "AccessDenied"), "get")
     # WHEN a cutover compares and reads, THEN the permission comes first, until the object was read
@@ -196,7 +196,7 @@ def test_skipped_object_without_read_permission_is_not_overwritten(skipping_worl
         assert "lacks oss:GetObject on the source bucket" in finding["next"]
 
 
-def test_newer_object_in_obs_is_resent_if_oms_overwrites_all_and_lost_it(world):
+def test_a_lost_newer_object_is_resent_if_oms_overwrites_always(world):
     world.task.overwrite_mode = "FULL_OVERWRITE"
     finish_older_version_late(world, "b")
     world.freeze()
@@ -208,7 +208,7 @@ def test_newer_object_in_obs_is_resent_if_oms_overwrites_all_and_lost_it(world):
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_newer_object_in_obs_is_a_no_go_until_a_decision(world, overwrite):
+def test_a_newer_object_in_obs_is_a_no_go_until_the_user_decides(world, overwrite):
     world.freeze()
     overwrite_copy(world)
     world.compare(overwrite=overwrite)

@@ -21,7 +21,7 @@ def frozen_account(world: CertifyWorld) -> CertifyWorld:
     return world
 
 
-def test_failed_object_of_equal_size_in_obs_is_to_be_read(frozen_account):
+def test_a_failed_object_of_equal_size_in_obs_has_to_be_read(frozen_account):
     # GIVEN an object that OMS refuses, copied by hand
     frozen_account.obs.put(frozen_account.destination_bucket, "b", b"xz")
     # THEN a resend would do nothing, and reading can prove it
@@ -67,7 +67,7 @@ def test_waiting_key_missing_in_obs_is_a_no_go_until_submitted(ready, waits, sen
     assert ready.is_go()
 
 
-def test_run_file_missing_by_a_foreign_404_is_not_replayed(world):
+def test_a_404_of_another_server_does_not_prove_a_run_file_missing(world):
     world.put("c", "12", "form")
     world.get_ready()
     world.run_file("c")
@@ -95,7 +95,7 @@ def write_impossible_key(world: CertifyWorld) -> None:
     ("happened", "key", "accepted"),
     [(copy_by_hand, "odd", False), (write_link, "odd", True), (write_impossible_key, "odd//", True)],
 )
-def test_record_of_an_equal_or_impossible_object_allows_a_go(world, happened, key, accepted, reason):
+def test_the_record_of_an_equal_or_impossible_object_allows_a_go(world, happened, key, accepted, reason):
     # GIVEN an object that OMS cannot copy, copied by hand or accepted by name
     happened(world)
     world.advance(1)
@@ -114,7 +114,7 @@ def write_and_copy_by_hand(world: CertifyWorld, fate: str) -> None:
     world.obs.put(world.there.name, "odd", b"1234", PART)
 
 
-def test_record_of_an_object_read_as_equal_does_not_prevent_a_go(world, mocker):
+def test_the_record_of_an_object_proven_equal_allows_a_go(world, mocker):
     mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
     write_and_copy_by_hand(world, "lost")
     world.fail("odd")
@@ -143,7 +143,7 @@ def test_many_failed_lines_about_equal_objects_do_not_prevent_a_go(world):
 
 
 @pytest.mark.parametrize("is_by_hand", [False, True])
-def test_more_failed_lines_than_are_checked_have_a_step(world, mocker, is_by_hand):
+def test_more_failed_lines_than_certify_checks_have_a_next_step(world, mocker, is_by_hand):
     # GIVEN a project closed by a cutover, or by hand
     mocker.patch("oss_oms_sync.jobs.certify.gathering.MAX_RECORDS", 3)
     keys = write_copied_objects(world, 4)
@@ -176,7 +176,7 @@ def unread_world(world: CertifyWorld) -> CertifyWorld:
 BY_NAME = {"equal_size": "ops: copied by hand"}
 
 
-def test_refused_and_unreadable_object_is_accepted_by_name_and_named(unread_world):
+def test_a_refused_unreadable_object_can_be_accepted_by_name(unread_world):
     # GIVEN a comparison that has tried to read it
     unread_world.prove(deep=True)
     # THEN only an acceptance of its class by name is left
@@ -211,7 +211,7 @@ def write_to_source(world: CertifyWorld) -> None:
 
 
 @pytest.mark.parametrize("change", [write_to_obs, write_to_source])
-def test_object_changed_since_the_comparison_waits_despite_acceptance(unread_world, change):
+def test_an_object_changed_since_the_comparison_waits_if_accepted(unread_world, change):
     unread_world.prove(deep=True)
     assert unread_world.is_go(accept=BY_NAME)
     # WHEN a side is written again, THEN both are to be compared again
@@ -245,7 +245,7 @@ def test_records_that_a_resend_may_solve_are_not_accepted(unread_world, reason, 
     assert results(unread_world.certify(accept=BY_NAME)) == result
 
 
-def test_failed_record_without_an_answer_of_obs_is_unknown(ready):
+def test_a_failed_record_is_unknown_if_obs_does_not_answer(ready):
     ready.fail("b")
     ready.obs.deny("obs:bucket:ListBucket", lambda key: key == "b")
     # The key and the reason are in the answer.
@@ -343,14 +343,14 @@ def harm_total(world: CertifyWorld, old: bytes, new: bytes) -> None:
     ],
     ids=["on one side", "by the marks", "than was listed", "by storage class"],
 )
-def test_a_comparison_that_does_not_add_up_is_a_no_go(ready, counted, instead, part):
+def test_a_comparison_whose_sums_do_not_add_up_is_a_no_go(ready, counted, instead, part):
     harm_total(ready, counted, instead)
     assert part in ready.stopped_by("SUMS")["actual"]
     ready.prove()
     assert ready.is_go()
 
 
-def test_total_of_an_unknown_form_proves_nothing(ready):
+def test_a_total_of_an_unknown_form_proves_nothing(ready):
     # As if another version had written it.
     harm_total(ready, b'"drawn"', b'"strange"')
     document = ready.certify()
@@ -361,7 +361,7 @@ def test_total_of_an_unknown_form_proves_nothing(ready):
 @pytest.mark.parametrize(
     "change", [lambda world: world.delete("tmp"), lambda world: world.put("new", "x", fate="lost")]
 )
-def test_source_changes_before_a_recheck_do_not_spoil_the_sums(world, change):
+def test_source_changes_before_a_recheck_keep_the_sums_valid(world, change):
     # GIVEN a rehearsal, with an object that only OBS has and an object that was just written
     world.write("new", "x")
     world.put("tmp", "x", fate="accepted")

@@ -59,7 +59,7 @@ def test_a_prefix_limits_the_comparison_in_both_buckets(world):
     assert world.sent() == {"b/1"}
 
 
-def test_compare_reports_a_scope_without_source_objects(world):
+def test_compare_reports_that_its_scope_has_no_source_objects(world):
     assert not world.compare()["has_no_objects"]
     world = CompareWorld(OBJECT_SUFFIX=".jpg", LANES="1")
     world.write("2.jpg", "1")
@@ -107,7 +107,7 @@ def test_an_incomplete_trial_is_reported(world):
     assert answer["next"] == "A dry run is not continued: the next run starts over."
 
 
-def test_a_look_begins_no_pass_and_shows_the_last_of_its_scope(world):
+def test_a_look_begins_no_pass_and_reports_the_last_pass_of_its_scope(world):
     assert world.compare({"look": True})["next"] == "No pass of this scope has begun."
     begun = world.compare()
     for wish in ({}, {"deep": True}):
@@ -117,7 +117,7 @@ def test_a_look_begins_no_pass_and_shows_the_last_of_its_scope(world):
     assert world.compare({"look": True, "prefix": "a/"})["pass"] is None
 
 
-def test_the_timer_begins_a_pass_when_its_period_is_over_and_not_before():
+def test_the_timer_begins_a_pass_only_after_the_period():
     world = CompareWorld(LANES="1", COMPARE_PERIOD="7d")
     world.put("a", "1", "md5", "copied")
     world.advance(HOUR)
@@ -158,7 +158,7 @@ def test_compare_without_a_source_bucket_names_the_setting():
         CompareWorld(SOURCE_BUCKET="").compare({})
 
 
-def test_a_closed_project_is_compared_and_sends_once_it_is_open(world):
+def test_a_closed_project_is_compared_and_submits_when_it_is_open(world):
     world.shut(True)
     answer = world.compare({"overwrite": True})
     assert answer["finished"] is True

@@ -37,7 +37,7 @@ def test_a_new_project_passes_and_lists_its_assumptions(run_doctor):
 
 
 @pytest.mark.parametrize("missing", [set(), {"encoding of keys", "keys in events", "written as a whole"}])
-def test_a_comparison_confirms_assumptions_except_of_missing_objects(box, tmp_path, run_doctor, missing):
+def test_a_comparison_confirms_assumptions_except_by_missing_objects(box, tmp_path, run_doctor, missing):
     deploy(box, tmp_path)
     box.bucket(box.source_bucket).put_object("a b+%41", b"contents")
     box.wait_idle(60)
@@ -66,7 +66,7 @@ def keep_report(box, report):
     box.oss.put(box.log_bucket, name, json.dumps({"at": "2026-02-02T00:00:00Z", "report": report}).encode())
 
 
-def test_a_canary_confirms_all_assumptions_but_the_form_of_lists(box, run_doctor):
+def test_a_canary_confirms_all_assumptions_except_the_form_of_lists(box, run_doctor):
     assert len(states(run_doctor(COMPARE_DEEP="on"), "not confirmed")) == 9
     keep_report(box, REPORT)
     report = run_doctor(COMPARE_DEEP="on")
@@ -110,7 +110,7 @@ def test_the_size_of_parts_matters_only_to_deep_comparisons(run_doctor, deep):
         (Fault.status(200, b'{"statistic_time_type": "FIVE_MINUTES", "statistic_datas": []}'), "warning"),
     ],
 )
-def test_unreported_counts_are_not_taken_for_hourly_counts(box, run_doctor, answer, state):
+def test_missing_counts_are_not_mistaken_for_hourly_counts(box, run_doctor, answer, state):
     # GIVEN an OMS that reports the last hour, but not the last day
     asked = count()
     box.oms.faults.add(answer, where=lambda request: "statistics" in request.raw_path and next(asked) > 0)

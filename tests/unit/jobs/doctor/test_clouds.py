@@ -40,7 +40,7 @@ def test_a_region_without_known_sync_tasks_is_a_warning(box, run_doctor, region,
         ("NEW_POLICY", "storage class in OBS: NEW_POLICY"),
     ],
 )
-def test_storage_class_of_the_task_is_shown(box, run_doctor, policy, text):
+def test_doctor_reports_the_storage_class_of_the_task(box, run_doctor, policy, text):
     box.task.metadata, box.task.storage_policy = True, policy
     verify_check(run_doctor(), "task options", "ok", text)
 
@@ -126,7 +126,7 @@ def test_an_imperfect_setup_is_a_warning_with_its_consequence(box, run_doctor, c
     verify_check(report, name, "warning", text, fix)
 
 
-def test_a_perfect_setup_has_no_such_warning(box, run_doctor):
+def test_a_perfect_setup_has_no_warning(box, run_doctor):
     box.task.overwrite_mode = NOT_SKIPPED
     report = run_doctor()
     verify_check(report, MODE, "ok", "no new version is skipped")
@@ -185,7 +185,7 @@ def test_objects_of_a_canary_older_than_a_day_are_a_fault(box, run_doctor, prefi
 EMPTY = b"<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>"
 
 
-def test_a_listing_without_the_object_just_written_leaves_etags_unknown(box, run_doctor):
+def test_etags_stay_unknown_if_a_listing_lacks_the_new_object(box, run_doctor):
     empty = Fault.status(200, EMPTY, {"x-oss-request-id": "5D12"})
     box.oss.faults.add(empty, where=lambda request: "/doctor/" in request.params.get("prefix", ""))
     report = run_doctor()
@@ -251,12 +251,12 @@ def test_a_destination_that_compare_cannot_read_is_only_a_warning(project_with_c
 
 
 @pytest.mark.parametrize(("kept", "text"), [(True, "keeps older versions"), (False, "keeps no older versions")])
-def test_versioning_of_the_destination_shows_in_oms_lists(project_with_copies, run_doctor, kept, text):
+def test_doctor_finds_versioning_of_obs_by_oms_lists(project_with_copies, run_doctor, kept, text):
     set_bucket(has_versions=kept)(project_with_copies)
     verify_check(run_doctor(), "destination versioning", "ok", text)
 
 
-def test_encryption_of_the_destination_shows_in_oms_newest_list(project_with_copies, run_doctor):
+def test_doctor_finds_encryption_of_obs_by_the_newest_list_of_oms(project_with_copies, run_doctor):
     set_bucket(encrypted=True)(project_with_copies)
     project_with_copies.bucket(project_with_copies.source_bucket).put_object("object 3", b"contents")
     project_with_copies.wait_idle(60)
@@ -298,7 +298,7 @@ def test_without_objects_in_obs_the_permission_to_read_is_skipped(box, run_docto
     verify_check(run_doctor(), READS, "skipped")
 
 
-def test_an_object_that_compare_could_not_read_is_a_warning_until_it_can(project_with_copies, run_doctor, run_job):
+def test_an_object_that_compare_cannot_read_is_a_warning_until_it_can(project_with_copies, run_doctor, run_job):
     # GIVEN a comparison without the permission to read an object whose ETag is no MD5
     objects, refused = project_with_copies.oss.buckets[project_with_copies.source_bucket].objects, ["object 0"]
     objects["object 0"] = replace(objects["object 0"], etag="0" * 16, type="Appendable")
@@ -327,7 +327,7 @@ CONFIRMED = Fault.status(200, headers={"x-obs-request-id": "1"})
     ],
     ids=["not used", "granted", "denied", "OBS down", "OBS confirms"],
 )
-def test_the_permission_to_change_headers_is_tried_without_a_change(
+def test_the_permission_to_change_headers_is_tested_without_a_change(
     project_with_copies, run_doctor, change, settings, state, text, fix
 ):
     if change:
@@ -342,7 +342,7 @@ def fail_changes(box: Sandbox, fault: Fault) -> None:
     box.obs.faults.add(fault, where=lambda request: request.method == "PUT")
 
 
-def test_in_a_closed_project_no_change_of_headers_is_tried(box, run_job, run_doctor):
+def test_in_a_closed_project_changing_headers_is_not_tested(box, run_job, run_doctor):
     run_job("certify", {"close": True})
     verify_check(run_doctor(**CHANGES_HEADERS), CHANGE_RIGHT, "skipped", "closed")
     assert CHANGE not in [name for name, *_ in box.obs.actions]
@@ -361,7 +361,7 @@ RULES = "back-to-source rules"
         ({"rules": 1}, "warning", "has 1 back-to-source rule, as of 2026-02-02"),
     ],
 )
-def test_back_to_source_rules_are_those_that_the_checklist_noted(box, run_doctor, noted, state, text):
+def test_doctor_reports_the_back_to_source_rules_that_checklist_stored(box, run_doctor, noted, state, text):
     if noted is not None:
         value = {"bucket": box.destination_bucket, "at": "2026-02-02T00:00:00Z", "rules": 1, **noted}
         keep(box, [("state/back_to_source.json", json.dumps(value).encode())])

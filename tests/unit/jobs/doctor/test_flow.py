@@ -99,7 +99,7 @@ RECORDS = {
 
 
 @pytest.mark.parametrize("case", RECORDS)
-def test_the_permission_to_submit_is_judged_by_the_last_failed_records(box, run_doctor, case):
+def test_the_last_failed_records_show_the_permission_to_submit(box, run_doctor, case):
     ages, state = RECORDS[case]
     for records in ages:
         box.advance(60)

@@ -58,7 +58,7 @@ STRIKES = {
 
 
 @pytest.mark.parametrize("case", STRIKES)
-def test_a_timer_is_dead_after_two_periods_by_osss_clock(box, run_doctor, case):
+def test_a_timer_counts_as_dead_after_two_periods_by_the_clock_of_oss(box, run_doctor, case):
     ago, ahead, periods, dead = STRIKES[case]
     box.oss.clock_offset = ahead
     keep_strikes(box)
@@ -69,7 +69,7 @@ def test_a_timer_is_dead_after_two_periods_by_osss_clock(box, run_doctor, case):
 
 
 @pytest.mark.parametrize("ahead", [0, 10 * MINUTE, -10 * MINUTE])
-def test_a_timer_that_never_struck_is_a_fault_after_two_periods(box, run_doctor, ahead):
+def test_a_timer_that_never_fired_is_a_fault_after_two_periods(box, run_doctor, ahead):
     # GIVEN a project that was just deployed, without a stored time
     box.oss.clock_offset = ahead
     ages = {0: (), 2 * MINUTE: (), 4 * MINUTE: ["replay"], 22 * MINUTE: ["replay", *PASSES], 32 * MINUTE: TIMED}
@@ -83,7 +83,7 @@ def test_a_timer_that_never_struck_is_a_fault_after_two_periods(box, run_doctor,
 
 
 @pytest.mark.parametrize("job", TIMED)
-def test_a_job_runs_although_its_strike_cannot_be_stored(box, run_job, job):
+def test_a_job_runs_even_if_the_time_of_its_timer_cannot_be_stored(box, run_job, job):
     box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/failed_object/a", b"")
     notes = Fault.status(500)
     box.oss.faults.add(notes, where=lambda request: request.method == "PUT" and "-timer-" in request.raw_path)
@@ -136,7 +136,7 @@ def test_a_missing_trigger_on_the_log_bucket_is_a_warning_with_its_job(box, tmp_
     assert not [name for name in box.oss.objects(box.log_bucket) if "/ping-" in name]
 
 
-def test_compare_wakes_although_oms_does_not_report_its_destination(box, tmp_path, run_doctor):
+def test_compare_is_invoked_even_if_oms_hides_its_destination(box, tmp_path, run_doctor):
     deploy(box, tmp_path)
     box.oms.faults.add(Fault.status(503))
     verify_check(run_doctor(), "pass triggers", "ok")

@@ -59,7 +59,7 @@ def test_undo_restores_the_headers_before_the_first_change(world):
     assert world.record("a/lost") is None
 
 
-def test_headers_changed_at_the_source_are_mended_without_a_submission(world):
+def test_headers_changed_at_the_source_are_set_without_a_submission(world):
     world.headers()
     # WHEN they change, and forward gets the event of a change of headers only
     world.source.add(StoredObject("a/lost", b"A", {**SOURCE, "Cache-Control": "no-store"}))
@@ -184,7 +184,7 @@ def test_each_object_takes_few_requests_and_a_recorded_one_none(world):
 
 @pytest.mark.long
 @pytest.mark.parametrize("moves", [False, True])
-def test_a_lane_is_as_fast_as_the_estimate_of_the_cost_says(moves):
+def test_a_lane_is_as_fast_as_the_cost_estimate_assumes(moves):
     world = HeadersWorld(moves=moves)
     for number in range(1000):
         world.both(f"{number:04}", SOURCE, LOST)
@@ -229,7 +229,7 @@ KINDS = [
 
 @pytest.mark.long
 @pytest.mark.parametrize("moves", [False, True])
-def test_two_thousand_objects_of_forty_kinds_among_faults_and_deaths(moves):
+def test_faults_and_kills_leave_all_headers_equal(moves):
     world, dice = HeadersWorld(moves=moves), random.Random(0)
     assert len(KINDS) == 40
     for number in range(2000):

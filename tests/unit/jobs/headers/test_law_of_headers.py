@@ -149,7 +149,7 @@ class LawWorld(HeadersWorld):
 @pytest.mark.law
 @pytest.mark.part
 @pytest.mark.parametrize("block", range(4))
-def test_headers_end_equal_and_meet_no_other_contents(block, mocker):
+def test_headers_become_equal_and_reach_no_other_contents(block, mocker):
     mocker.patch.object(headers, "BATCH", 2)
     for seed in seeds_of(block, schedules(10)):
         world = LawWorld(seed)

@@ -26,7 +26,7 @@ from support.world import FROZEN, HOUR, NO_RIGHT, ROOT, oms_error
         ({"since": "0001-01-01T00:00:00+14:00"}, "such as 2026-01-31"),
     ],
 )
-def test_an_unusable_payload_is_refused_with_the_usable_options(payload, says):
+def test_an_invalid_payload_is_refused_with_the_valid_options(payload, says):
     world = ReconcileWorld(OBJECT_PREFIX="photos/")
     with pytest.raises(PayloadError, match=says):
         world.reconcile(payload)
@@ -49,7 +49,7 @@ def test_an_empty_scope_is_reported_and_a_scope_of_old_objects_is_not():
     assert answer["has_no_objects"] is False
 
 
-def test_a_limit_bounds_a_call_and_the_next_call_starts_over(world):
+def test_a_limit_ends_a_call_and_the_next_call_starts_over(world):
     world.fill(25)
     results = [world.reconcile({"limit": 13}) for _ in range(2)]
     names = ("covered", "submitted", "finished", "stop", "next")
@@ -99,7 +99,7 @@ def test_an_empty_bucket_is_finished_at_once(world):
     }
 
 
-def test_a_trial_is_no_pass_and_has_no_pace(world):
+def test_a_trial_is_no_pass_and_reports_no_rate(world):
     result = world.reconcile({"limit": 1})
     nothing = ("pass", "ranges", "started", "objects", "objects_per_minute", "share", "minutes_left")
     assert [result[name] for name in nothing] == [None] * 7
@@ -130,7 +130,7 @@ def test_an_open_pass_reports_progress_rate_and_the_next_step(single_lane):
     assert {name: result[name] for name in expected} == expected
 
 
-def test_a_look_measures_an_open_pass_by_its_predecessor(single_lane):
+def test_a_look_estimates_an_open_pass_by_the_last_pass(single_lane):
     # GIVEN a pass over 1500 objects, and a second pass in progress after all were written again
     keys = [f"{number:04}" for number in range(1500)]
     single_lane.in_step(*keys)
@@ -150,7 +150,7 @@ def test_a_look_measures_an_open_pass_by_its_predecessor(single_lane):
 
 
 @pages_of(7)
-def test_ranges_that_are_open_and_done_are_counted(world):
+def test_open_and_finished_ranges_are_counted(world):
     world.fill(40)
     assert world.tick()["ranges"] == {"open": 2, "done": 0}
     done = world.reconcile()
@@ -184,7 +184,7 @@ def use_up_time(world: ReconcileWorld) -> None:
     ],
 )
 @pages_of(7)
-def test_reconcile_reports_why_it_stopped_and_lists_no_further(single_lane, cause, asked, reason):
+def test_reconcile_reports_why_it_stopped_and_lists_nothing_more(single_lane, cause, asked, reason):
     single_lane.fill(100)
     cause(single_lane)
     result = single_lane.reconcile(asked)
@@ -194,7 +194,7 @@ def test_reconcile_reports_why_it_stopped_and_lists_no_further(single_lane, caus
 
 
 @pytest.mark.parametrize("asked", [{}, {"limit": 5}, {"dry_run": True}])
-def test_every_call_logs_its_answer(world, lines, asked):
+def test_each_call_of_reconcile_logs_its_answer(world, lines, asked):
     world.fill(10)
     result = world.reconcile(asked)
     result.pop("missing", None)

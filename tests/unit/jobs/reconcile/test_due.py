@@ -39,7 +39,7 @@ def test_a_period_counts_from_the_beginning_of_the_last_pass(single_lane):
     assert "new" in single_lane.sent()
 
 
-def test_with_the_period_off_a_tick_only_resumes_passes_begun_by_hand():
+def test_without_a_period_a_tick_only_resumes_manual_passes():
     world = ReconcileWorld(RECONCILE_PERIOD="off")
     world.fill(25)
     idle = world.tick()
@@ -106,7 +106,7 @@ def test_the_timer_continues_the_pass_after_a_trial_but_no_trial(period, asked, 
         assert len(world.sent()) == sent
 
 
-def test_a_timer_with_a_limit_has_its_own_pass(world):
+def test_a_timer_with_a_limit_begins_its_own_pass(world):
     world.fill(60)
     for sent in (10, 20, 30):
         world.tick('{"limit": 10}')

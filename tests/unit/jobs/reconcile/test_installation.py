@@ -98,7 +98,7 @@ def test_a_project_whose_filter_was_changed_keeps_its_time_of_installation(filte
 
 
 @pytest.mark.parametrize("environment", [{}, {"OBJECT_PREFIX": "a/"}, {"OBJECT_SUFFIX": ".jpg"}])
-def test_after_an_upgrade_the_tasks_note_counts_for_each_project(environment):
+def test_after_an_upgrade_the_tasks_installation_counts_for_projects(environment):
     # GIVEN the note of an older version, and an object whose event was lost after it
     world = ReconcileWorld(**environment)
     world.lost("a/1.jpg")
@@ -114,7 +114,7 @@ def test_after_an_upgrade_the_tasks_note_counts_for_each_project(environment):
     assert world.reconcile()["submitted"] == 1
 
 
-def test_of_several_notes_of_a_project_the_earliest_counts():
+def test_the_earliest_installation_of_a_project_counts():
     world = ReconcileWorld()
     world.bucket.objects.clear()
     for day, prefix in ((9, "a/"), (3, "b/"), (6, "c/")):

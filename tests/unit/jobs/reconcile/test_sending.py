@@ -41,7 +41,7 @@ def test_while_oms_refuses_the_account_each_tick_tries_one_batch(world):
 
 
 @pytest.mark.parametrize("bad", [0, 3, 9, 10, 24])
-def test_a_key_that_is_neither_accepted_nor_recorded_holds_the_pass_back(world, bad):
+def test_a_key_that_is_neither_accepted_nor_recorded_stops_the_pass(world, bad):
     # GIVEN an OMS that refuses a key, whose failed record the log bucket refuses
     keys = [f"{number:02}" for number in range(25)]
     world.in_step(*(f"{key} covered" for key in keys))
@@ -94,7 +94,7 @@ def make_world(number: int, **environment: str) -> tuple[ReconcileWorld, Trigger
 
 @pytest.mark.parametrize("lanes", ["1", "4", "16"])
 @pages_of(20)
-def test_with_events_no_tick_is_needed_after_the_first(lanes):
+def test_after_the_first_tick_events_alone_finish_the_pass(lanes):
     world, trigger = make_world(300, LANES=lanes, PIECE_SECONDS="10")
     world.oms.round_trip = 1.0
     assert not world.tick()["finished"]
@@ -142,7 +142,7 @@ def test_an_event_of_another_object_is_ignored(world, name):
 
 
 @pages_of(20)
-def test_while_oms_refuses_all_keys_events_stop_and_a_tick_costs_a_batch():
+def test_while_oms_refuses_all_keys_a_tick_submits_one_batch():
     # GIVEN far more objects than a batch for each range, and an OMS that refuses all
     world, trigger = make_world(2000, LANES="16")
     world.oms.faults.add(FROZEN)

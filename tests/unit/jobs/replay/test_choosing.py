@@ -19,7 +19,7 @@ from support.world import NO_RIGHT, ROOT, record_name
 from unit.jobs.replay.replay_world import ReplayWorld, many
 
 
-def test_prefix_reason_and_limit_select_the_keys(world):
+def test_a_prefix_a_reason_and_a_limit_select_the_keys(world):
     world.fail("x/1", "x/2", "x/" + "k" * 1000, "y/1")
     world.fail("x/3", reason="NO_TASK")
     assert world.replay({"prefix": "x/", "reason": "NO_TASK"})["accepted"] == 1
@@ -86,7 +86,7 @@ def test_a_run_with_a_limit_is_finished_only_if_no_selected_key_is_left(world, t
 
 
 @pytest.mark.usefixtures("_small_pages")
-def test_a_limit_holds_across_pages_and_nothing_is_listed_beyond_it(world):
+def test_a_limit_counts_across_pages_and_ends_the_listing(world):
     world.fail(*many(450))
     assert world.replay({"limit": 150})["taken"] == 150
     assert world.bucket.calls["list"] <= 3
@@ -135,7 +135,7 @@ BOTH = r"^The payload asks for keys and for something else: keys are sent as the
         ({"limit": "5"}, "limit"),
     ],
 )
-def test_a_senseless_payload_is_refused_with_the_usable_options(world, payload, says):
+def test_an_invalid_payload_is_refused_with_the_valid_options(world, payload, says):
     world.fail("a")
     with pytest.raises(PayloadError, match=says):
         world.replay(payload)
@@ -184,7 +184,7 @@ def test_a_dry_run_reports_the_oldest_failure_of_its_keys(world, asked, taken, o
         ({}, "Nothing is left to resend.", True),
     ],
 )
-def test_a_run_reports_on_its_selection_and_a_dry_run_on_its_counts(world, asked, lead, is_well):
+def test_a_run_reports_its_selection_and_a_dry_run_its_counts(world, asked, lead, is_well):
     world.fail("a", "b")
     answer = from_json(ReplayAnswer, world.replay(asked))
     assert answer.is_successful == is_well
@@ -204,7 +204,7 @@ def test_an_unreadable_run_file_is_named_with_a_remedy(world):
 
 
 @pytest.mark.usefixtures("_small_pages")
-def test_the_next_run_resumes_after_the_last_run_and_wraps_around(world):
+def test_the_next_run_resumes_at_the_stored_position_and_wraps_around(world):
     # GIVEN a run whose time ends after its first page
     world.fail(*many(150), "z" * 1000)
     world.hold_up(95)
@@ -231,7 +231,7 @@ def test_the_next_run_resumes_after_the_last_run_and_wraps_around(world):
         ({"dry_run": True}, []),
     ],
 )
-def test_a_run_of_some_keys_begins_at_the_front_and_moves_no_position(world, asked, first):
+def test_a_run_of_selected_keys_begins_at_the_front_and_keeps_the_position(world, asked, first):
     # GIVEN a whole run that did not get further than its first page, and a failure before that place
     world.fail(*many(150))
     world.hold_up(95)
@@ -250,14 +250,14 @@ def test_a_run_of_some_keys_begins_at_the_front_and_moves_no_position(world, ask
     assert world.state() == state
 
 
-def test_a_run_keeps_how_it_ended_for_status_to_report(world):
+def test_a_run_stores_its_outcome_for_status(world):
     world.fail("a")
     result = world.replay()
     last = {"at": "2026-01-02T00:00:00Z", "result": result}
     assert world.state() == {"after": "", "resting": {}, "last": last}
 
 
-def test_state_that_cannot_be_stored_or_read_costs_no_key(world, problems):
+def test_no_key_is_lost_if_the_state_cannot_be_stored_or_read(world, problems):
     world.bucket.add(StoredObject(f"{ROOT}state/replay.json", b"?"))
     world.bucket.fail(NO_RIGHT, "put", where=lambda name: "/state/" in name)
     world.fail("a")
@@ -282,7 +282,7 @@ def busy(world: ReplayWorld) -> ReplayWorld:
     return world
 
 
-def test_after_a_killed_run_ticks_report_busy_until_its_planned_end(busy):
+def test_after_a_killed_run_ticks_wait_until_its_planned_end(busy):
     # WHEN the next ticks strike, THEN the first that may sends all
     for seconds in (0, 239):
         busy.advance(seconds)

@@ -14,7 +14,7 @@ from unit.jobs.replay.replay_world import CODE, ReplayWorld
 ETAG = etag_of(b"contents")
 
 
-def test_the_next_tick_after_a_list_resends_the_objects_in_it(world):
+def test_the_next_run_by_the_timer_resends_the_objects_of_a_list(world):
     keys = ["a", *(key for key in HOSTILE if len(key.encode()) <= 1023)]
     world.upload(*keys)
     assert world.copies() == {}
@@ -98,7 +98,7 @@ def test_failures_without_a_resend_are_reported_and_not_recorded(world, prepare,
     assert world.sent() == []
 
 
-def test_a_failure_in_the_very_seconds_of_the_acceptance_counts(world):
+def test_a_failure_in_the_same_second_as_the_acceptance_counts(world):
     # The record is written when OMS has answered; meanwhile it may have failed to copy the object.
     world.fail_to_copy("a")
     world.bucket.modified[f"{ROOT}success_object/a"] = int(world.clock.now().timestamp()) + 60
@@ -187,7 +187,7 @@ def test_a_refused_list_is_retried_each_hour_and_uncounted_once_read(world):
     assert world.sent() == ["a"]
 
 
-def test_lists_from_before_the_installation_are_left_alone(world):
+def test_lists_older_than_the_installation_are_ignored(world):
     world.upload("a")
     world.there.modified[world.list_failed("a")] -= 3 * HOUR
     for seconds in (0, 2 * HOUR):
@@ -195,7 +195,7 @@ def test_lists_from_before_the_installation_are_left_alone(world):
         assert world.copies() == {}
 
 
-def test_lists_written_during_a_long_first_look_are_read(world):
+def test_lists_written_during_the_first_search_are_read(world):
     del world.bucket.objects[f"{ROOT}state/installed.json"]
     world.there.fail(oss_error(403))
     world.tick()
@@ -284,7 +284,7 @@ def test_reading_lists_leaves_most_of_the_time_to_sending(world):
     assert sum(run["gone"] for run in runs) == 100
 
 
-def test_a_new_list_is_read_however_many_sub_tasks_come_before_its_own(world):
+def test_a_new_list_is_read_after_any_number_of_other_sub_tasks(world):
     # GIVEN many sub-tasks whose lists were read, and a destination that answers slowly
     for number in range(80):
         world.list_failed(f"gone {number}", sub=f"{number // 2:02}", name=str(number))

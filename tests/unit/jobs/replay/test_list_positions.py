@@ -66,7 +66,7 @@ def test_no_list_is_read_twice_and_its_position_is_dropped_after_a_day(world):
     assert stored_positions(world)["lists"] == {}
 
 
-def test_law1_the_next_run_continues_a_look_that_ran_out_of_time(world):
+def test_law1_the_next_run_continues_a_search_that_ran_out_of_time(world):
     # GIVEN more lists than a run has time to read, and a new list behind them
     names = [f"{FOLDER}{number:04}/1.failed_list.txt" for number in range(4500)]
     world.obs.fill(world.there.name, names, size=9, age=3 * HOUR)
@@ -80,7 +80,7 @@ def test_law1_the_next_run_continues_a_look_that_ran_out_of_time(world):
     assert world.sent() == ["key 001"]
 
 
-def test_after_a_look_at_thousands_of_lists_some_ticks_skip_it(world):
+def test_after_reading_thousands_of_lists_some_runs_skip_the_search(world):
     names = [f"{FOLDER}{number % 3}/{10_000 + number}.failed_list.txt" for number in range(2500)]
     world.obs.fill(world.there.name, names, size=9, age=3 * HOUR)
     world.tick()
@@ -111,7 +111,7 @@ def test_a_large_list_is_read_in_parts_over_several_runs(world, mocker):
     assert set(world.sent()) == set(many)
 
 
-def test_the_time_of_a_complete_look_at_the_lists_is_stored(world):
+def test_the_time_of_a_complete_search_for_lists_is_stored(world):
     for number in range(5):
         world.list_failed(f"key {number:03}", name=str(number))
     began, counts = world.clock.now(), {"stopped": "x"}
@@ -122,7 +122,7 @@ def test_the_time_of_a_complete_look_at_the_lists_is_stored(world):
     assert stored_positions(world)["looked"] == f"{began:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def test_unreadable_positions_start_over(world):
+def test_with_unreadable_positions_reading_starts_over(world):
     for harm in (b"?", b"{}", b'{"lists": 1}'):
         world.bucket.add(StoredObject(f"{ROOT}state/failed_copies.json", harm))
         assert world.tick()["copies"]["stopped"] is None
@@ -170,12 +170,12 @@ READ = ListPositions(looked="2026-01-02T00:01:00Z", group="g", folder=GROUP.list
         (READ, replace(GROUP, state=GroupState.DONE), False),
     ],
 )
-def test_a_groups_failures_are_complete_after_a_look_after_its_end(positions, group, has):
+def test_a_groups_failures_are_complete_after_a_search_after_its_end(positions, group, has):
     assert positions.has_all_of(group) is has
 
 
 @pytest.mark.parametrize(("pages", "minutes"), [(1, 0), (4, 3), (11, 10), (500, 10)])
-def test_each_page_beyond_the_first_adds_a_minute_until_the_next_look(pages, minutes):
+def test_each_further_page_of_lists_delays_the_next_search_by_a_minute(pages, minutes):
     ended = datetime(2026, 1, 2, tzinfo=timezone.utc)
     positions = ListPositions(looked=timestamp(ended), pages=pages)
     assert not minutes or not positions.begin_look(ended + timedelta(minutes=minutes, seconds=-1))

@@ -65,7 +65,7 @@ def test_a_run_killed_at_any_step_loses_no_key_and_is_finished_later(make, run, 
 @pytest.mark.part
 @pytest.mark.long
 @pytest.mark.parametrize("key", ["key 00004", "key 00011", "new"])
-def test_a_failure_at_any_step_survives_or_is_covered_by_a_later_send(key):
+def test_a_failure_at_any_step_survives_or_is_covered_by_a_resend(key):
     sent_before = []
 
     def record(world: ReplayWorld) -> None:
@@ -125,7 +125,7 @@ def toggle_lease(world: ReplayWorld) -> None:
     ids=["status", "certify"],
 )
 @pytest.mark.parametrize("begins", [ReplayWorld.fail, ReplayWorld.run_file])
-def test_a_key_that_a_run_moves_meanwhile_counts_once_as_waiting(look, begins):
+def test_a_key_that_a_run_moves_counts_once_as_waiting(look, begins):
     for step in range(8):
         World.close_all()
         world = ReplayWorld()

@@ -27,7 +27,7 @@ def test_folder_markers_are_neither_records_nor_run_files(world, problems):
     assert problems() == []
 
 
-def test_a_record_that_cannot_be_read_is_left_where_it_is(world, problems):
+def test_an_unreadable_record_stays_in_place(world, problems):
     world.fail("a", "b")
     world.bucket.fail(NO_RIGHT, "get", where=lambda name: name.endswith("/a"))
     result = world.replay()
@@ -40,7 +40,7 @@ def test_a_record_that_cannot_be_read_is_left_where_it_is(world, problems):
 
 
 @pytest.mark.parametrize("body", [b"?", b'{"key": "other"}'])
-def test_a_long_record_that_names_no_key_or_another_is_reported_and_left(world, problems, body):
+def test_a_long_record_without_its_own_key_is_reported_and_kept(world, problems, body):
     name = f"{ROOT}failed_object_long/{'0' * 64}"
     world.bucket.add(StoredObject(name, body))
     assert world.replay()["taken"] == 0
@@ -77,7 +77,7 @@ def test_records_are_deleted_only_after_the_run_file_is_written(world, asked):
     assert world.failed() == {"a"}
 
 
-def test_another_runs_file_is_sent_but_kept_until_its_lease_expires(world):
+def test_the_run_file_of_another_run_is_kept_until_its_lease_expires(world):
     # GIVEN a run that was killed just now
     world.fail("a")
     world.bucket.after = lambda kind, _: kind == "delete" and world.die()
@@ -96,7 +96,7 @@ def test_another_runs_file_is_sent_but_kept_until_its_lease_expires(world):
     assert world.in_run_files() == set()
 
 
-def test_a_key_is_in_doubt_until_a_delete_of_its_record_is_answered(world):
+def test_a_key_stays_in_the_run_file_until_its_delete_is_answered(world):
     # GIVEN a delete whose answer never comes, and a key that fails again
     world.fail("a", "b")
     world.bucket.fail(Fault.lands_late(30), "delete", where=lambda name: "failed_object" in name)
@@ -129,7 +129,7 @@ def test_a_failed_record_that_cannot_be_written_back_stays_in_the_run_file(world
     assert world.in_run_files() == {"a"}
 
 
-def test_a_stopped_run_touches_no_further_run_file_and_counts_them_as_left(world):
+def test_a_stopped_run_counts_the_untouched_run_files_as_left(world):
     # GIVEN many run files, of which no key was submitted
     for number in range(5):
         world.fail(*[f"{number} {key}" for key in range(20)])
@@ -219,7 +219,7 @@ def test_runs_without_submissions_work_in_a_closed_project(closed, failed, asked
     assert result == {**result, **expected}
 
 
-def test_the_keys_of_an_envelope_are_recorded(closed):
+def test_in_a_closed_project_keys_that_forward_gave_up_are_recorded(closed):
     result = closed.replay(ENVELOPE)
     assert result["failed"] == 2
     assert result["by_reason"] == {"CLOSED": 2}
@@ -228,7 +228,7 @@ def test_the_keys_of_an_envelope_are_recorded(closed):
     assert not closed.oms.calls
 
 
-def test_a_close_after_the_check_loses_no_key_of_an_envelope(world, mocker):
+def test_a_close_after_the_check_loses_no_key_that_forward_gave_up(world, mocker):
     # GIVEN a run that asks once while the project is open, and after that when it is closed
     mocker.patch.object(Closing, "refusal", side_effect=[None, *[Failure(Reason.CLOSED, message="closed")] * 9])
     world.replay(ENVELOPE)
@@ -260,7 +260,7 @@ def test_a_close_between_two_halves_of_a_batch_stops_it_and_keeps_keys(world):
     assert set(many(10)) == world.failed() | world.in_run_files() | world.succeeded()
 
 
-def test_function_compute_keeps_an_envelope_with_unrecorded_keys(closed):
+def test_function_compute_keeps_an_event_with_unrecorded_keys(closed):
     closed.bucket.fail(NO_RIGHT, "put")
     with pytest.raises(RecordError):
         closed.replay(ENVELOPE)

@@ -26,7 +26,7 @@ def reject(world: ReplayWorld) -> None:
     world.tick()
 
 
-def test_a_rejected_key_is_attempted_once_a_day(world):
+def test_a_rejected_key_is_submitted_once_a_day(world):
     reject(world)
     assert world.failed_record("bad")["reason"] == "REJECTED"
     for hours, attempted in ((0, False), (12, False), (11.99, False), (0.01, True)):
@@ -36,14 +36,14 @@ def test_a_rejected_key_is_attempted_once_a_day(world):
         assert (len(world.oms.calls) > calls) == attempted
 
 
-def test_a_new_failure_of_a_rejected_key_is_attempted_at_once(world):
+def test_a_new_failure_of_a_rejected_key_is_resent_at_once(world):
     reject(world)
     world.oms.refuse(None)
     world.fail("bad")
     assert world.tick()["accepted"] == 1
 
 
-def test_rejected_keys_without_a_good_key_among_them_rest_again(world):
+def test_rejected_keys_rest_again_without_a_good_key_among_them(world):
     # GIVEN sixty keys that OMS refuses alone, and no good keys left among them a day later
     bad = [f"bad {number:02}" for number in range(60)]
     world.fail(*[f"{key}{kind}" for key in bad for kind in ("", " good")])
@@ -76,7 +76,7 @@ def test_only_the_latest_rejected_keys_rest_beyond_the_limit(world, mocker):
     assert world.asked(before) == {"z1", "z2"}
 
 
-def test_the_state_of_a_rejected_key_is_short_for_a_long_key(world):
+def test_the_stored_state_of_a_long_rejected_key_is_short(world):
     # Ten thousand of them have to fit into the limit of bytes read of an object.
     long = "海" * 300
     world.fail(long, "good")
@@ -85,13 +85,13 @@ def test_the_state_of_a_rejected_key_is_short_for_a_long_key(world):
     assert [len(name) for name in world.state()["resting"]] == [32]
 
 
-def test_the_first_attempt_has_no_pause_and_pauses_double_up_to_a_day():
+def test_pauses_between_attempts_double_up_to_a_day():
     minutes = [pause_seconds(attempt) / 60 for attempt in range(1, 11)]
     assert minutes == [0, 10, 20, 40, 80, 160, 320, 640, 1280, 1440]
     assert pause_seconds(10**6) == 24 * 60 * 60
 
 
-def test_a_key_that_never_works_costs_a_handful_of_tries_a_day(world):
+def test_a_key_that_always_fails_is_resent_a_few_times_a_day(world):
     # GIVEN an object that OMS accepts, fails to copy, and lists a few minutes later, each time
     world.fail_to_copy("a")
     tries: Counter[int] = Counter()
@@ -144,7 +144,7 @@ def test_a_rejected_key_of_a_deleted_object_is_resolved_after_its_rest(world):
     assert world.failed() == set()
 
 
-def test_a_key_that_failed_once_is_resent_without_a_look(world):
+def test_a_key_that_failed_once_is_resent_without_reading_the_object(world):
     world.fail("a")
     world.replay()
     assert world.source.calls["find"] == 0
@@ -158,7 +158,7 @@ def test_a_key_with_an_unreadable_object_is_submitted(world, problem):
     assert world.replay()["accepted"] == 1
 
 
-def test_a_failure_recorded_while_replay_looks_survives(world):
+def test_a_failure_recorded_while_replay_reads_the_object_survives(world):
     # GIVEN an object that is deleted when replay looks, and written again right after with a failing event
     again(world, "a")
     del world.source.objects["a"]
@@ -227,7 +227,7 @@ def test_a_call_by_hand_resends_resting_keys(world):
 
 
 @pytest.mark.parametrize("way", ["gone", "a symbolic link"])
-def test_only_keys_deleted_at_the_source_are_done_without_a_resend(world, way):
+def test_only_keys_of_deleted_objects_are_resolved_without_a_resend(world, way):
     world.fail("a", "b", first="2026-01-01T00:00:00Z")
     del world.source.objects["a"]
     if way != "gone":

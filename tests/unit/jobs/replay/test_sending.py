@@ -114,12 +114,12 @@ def test_the_oldest_failure_is_of_failed_and_remaining_keys(world):
 
 
 @pytest.mark.parametrize("payload", [None, {"dry_run": True}, {"keys": ["a"]}, {"limit": 1}])
-def test_every_run_logs_its_answer(world, lines, payload):
+def test_each_run_of_replay_logs_its_answer(world, lines, payload):
     world.fail("a", "b")
     assert [world.replay(payload)] == lines()
 
 
-def test_an_envelopes_keys_are_sent_through_a_run_file(world):
+def test_keys_that_forward_gave_up_are_submitted_through_a_run_file(world):
     envelope = {"requestContext": {}, "requestPayload": json.dumps({"events": [event("a"), event("b")]})}
     world.oms.faults.then(UNAUTHORIZED)
     for what, failed in (("failed", {"a", "b"}), ("accepted", set())):
@@ -127,7 +127,7 @@ def test_an_envelopes_keys_are_sent_through_a_run_file(world):
         assert world.failed() == failed
 
 
-def test_a_partly_unreadable_envelope_raises_after_sending_its_keys(world):
+def test_a_partly_unreadable_event_raises_after_its_keys_are_submitted(world):
     envelope = {"requestContext": {}, "requestPayload": {"events": [event("a"), {}]}}
     with pytest.raises(EventError):
         world.replay(envelope)
@@ -154,7 +154,7 @@ def test_five_refused_batches_end_a_run_and_the_next_continues_after_them(world)
 
 
 @pytest.mark.parametrize("status", [403, 422, 500])
-def test_a_key_that_oms_keeps_refusing_holds_back_no_other(world, status):
+def test_a_key_that_oms_always_refuses_delays_no_other_key(world, status):
     # GIVEN a key for which OMS, or what stands before it, gives its whole batch an answer that is not bisected
     world.fail(*many(30))
     bad = quote("key 00004").encode()
@@ -181,7 +181,7 @@ def test_a_refused_account_ends_a_run_at_once(world):
 @pytest.mark.parametrize(
     ("timeout", "left", "begun"), [(60, 15.5, True), (60, 14.5, False), (240, 21, True), (240, 19, False)]
 )
-def test_no_page_begins_with_20_seconds_or_a_quarter_of_the_time_left(world, mocker, timeout, left, begun):
+def test_no_page_begins_in_the_last_20_seconds_or_quarter_of_the_time(world, mocker, timeout, left, begun):
     # GIVEN two pages, the first with this duration
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 10)
     world.fail(*many(15))
@@ -201,7 +201,7 @@ def test_at_the_end_of_its_time_a_run_leaves_keys_in_the_run_file(world):
     assert world.failed() | world.in_run_files() == set(many(500))
 
 
-def test_a_run_without_time_leaves_all_records(world):
+def test_a_run_without_time_leaves_all_records_in_place(world):
     world.fail("a")
     with pytest.raises(StorageError, match="time was up"):
         world.replay(timeout=0.05)

@@ -130,7 +130,7 @@ def test_acknowledged_failures_count_no_more_in_that_answer(world):
     ],
     ids=["unfinished", "refused", "lacking"],
 )
-def test_a_difference_of_long_ago_counts_until_it_is_acknowledged(world, early, words):
+def test_an_old_difference_counts_until_it_is_acknowledged(world, early, words):
     # GIVEN an old month that OMS did not finish, or does not report
     world.install(NOW)
     world.go_to(datetime(2026, 12, 20, tzinfo=timezone.utc))

@@ -27,7 +27,7 @@ def world() -> Watched:
     return watched
 
 
-def test_an_alarm_has_verdict_time_command_and_remedy(world):
+def test_an_alarm_has_a_verdict_a_time_a_command_and_a_remedy(world):
     world.go("broken", ticks=1)
     assert world.alarms[-1]["message"] == (
         "oss-oms-sync oss-oms-sync: BROKEN (was in step)\n"
@@ -80,7 +80,7 @@ def test_an_alarm_has_machine_readable_fields(world):
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_every_alarm_has_the_keyword_and_a_length_that_robots_take(language):
+def test_each_alarm_has_the_keyword_and_a_length_that_chats_accept(language):
     world = Watched(ALERT_LANGUAGE=language)
     for state in STATES:
         world.go(state, ticks=3 if state in ("in step", "behind") else 1)
@@ -99,7 +99,7 @@ def line(world: Watched, caplog: pytest.LogCaptureFixture) -> dict[str, object]:
     return numbers
 
 
-def test_a_log_line_has_the_same_in_numbers(world, caplog):
+def test_a_log_line_has_the_numbers_of_the_alarm(world, caplog):
     world.go("behind")
     world.series(REQUEST={60: 3}, SUCCESS={60: 1})
     world.counted(EARLY, REQUEST=2, FAILURE=2)

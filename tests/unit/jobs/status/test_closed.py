@@ -15,7 +15,7 @@ from support.status_world import IN_STEP
 from support.world import NO_RIGHT, ROOT
 
 
-def test_the_verdict_says_since_when_it_is_closed_and_how_to_open_it(world):
+def test_the_verdict_names_the_time_of_the_close_and_the_open_command(world):
     world.shut(on=True, by="Li Lei", why="cut over")
     report = world.status()
     assert report["verdict"] == {
@@ -61,7 +61,7 @@ def test_after_a_go_status_names_no_step_to_open_the_project(world, mocker):
     assert world.status()["verdict"]["step"] == {"job": "open", "options": {}}
 
 
-def test_closed_comes_before_broken_and_counts_waiting_keys(world):
+def test_the_verdict_closed_precedes_broken_and_counts_waiting_keys(world):
     world.shut(on=True)
     world.fail("a", "CLOSED")
     world.fail("b", "CREDENTIALS")
@@ -113,7 +113,7 @@ def test_after_reopening_waiting_keys_make_the_verdict_behind(world):
     assert world.status()["lasting"] == ["REJECTED"]
 
 
-def test_an_unreadable_mark_is_not_taken_for_an_open_project(world):
+def test_an_unreadable_mark_does_not_mean_an_open_project(world):
     world.bucket.add(StoredObject(f"{ROOT}state/closed-oss-oms-sync.json", b"?"))
     with pytest.raises(StorageError, match="unreadable"):
         world.status()
@@ -173,7 +173,7 @@ def test_unread_records_after_the_close_are_an_alarm_until_acknowledged(world, m
     assert "ALARM: 1 object changed" in world.verdict()[1]
 
 
-def test_the_named_command_counts_all_possible_changes(world, mocker):
+def test_the_printed_command_covers_all_possible_changes(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_LATE_RECORDS_READ", 3)
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 3)
     world.shut(on=True)

@@ -93,7 +93,7 @@ OUTCOMES = {
 
 
 @pytest.mark.parametrize("what", OUTCOMES)
-def test_the_outcome_of_failures_is_reported_and_open_is_never_green(world, what):
+def test_unresolved_failures_are_reported_and_never_green(world, what):
     happened, counts, state, words = OUTCOMES[what]
     for name, *details in happened:
         if name == "fails":
@@ -123,7 +123,7 @@ def test_each_code_is_shown_with_its_remedy_in_both_languages(world):
     assert "源端" in codes[MULTIPART]["fix_zh"]
 
 
-def test_a_stuck_object_makes_its_code_lasting_and_resending_the_step(world):
+def test_a_stuck_object_makes_resending_the_next_step(world):
     fail(world, 3)
     world.listed(3)
     world.upload("k1", 30)

@@ -90,7 +90,7 @@ def _installed_last_month(world) -> None:
 
 
 @pytest.mark.parametrize("what", COUNTED)
-def test_overdue_is_never_green_and_in_progress_never_red(world, what):
+def test_overdue_objects_are_never_green_and_those_in_progress_never_red(world, what):
     counted, *expected = COUNTED[what]
     world.series(**counted)
     check(world, *expected)
@@ -108,7 +108,7 @@ def test_hourly_counts_give_the_same_verdicts(world, what):
     ("name", "value"),
     [("success_object", None), ("skip_object", "many"), ("acceptance_request", -1), ("failure_object", None)],
 )
-def test_a_counter_that_is_missing_or_no_number_is_no_zero(world, name, value):
+def test_a_missing_or_malformed_counter_is_not_zero(world, name, value):
     world.describes(**{f"monthly_{name}": value})
     check(world, None, BEHIND, "lacks some")
     # Nothing waits, so there is nothing to resend.
@@ -132,7 +132,7 @@ def statistics(world, answer: dict[str, Any]) -> None:
         {"statistic_datas": [*NONE_OF_THEM, {"data_type": "SKIP", "data": [{"time_stamp": 0, "statistic_num": None}]}]},
     ],
 )
-def test_incomplete_statistics_are_no_zeros(world, answer):
+def test_incomplete_statistics_are_not_zero(world, answer):
     world.counted(EARLY, REQUEST=500, SUCCESS=500)
     statistics(world, answer)
     check(world, None, BEHIND, "lacks some")
@@ -171,7 +171,7 @@ def test_the_verdict_does_not_depend_on_the_hours_that_are_shown(world):
     assert hours == [24, 1]
 
 
-def test_last_months_unacknowledged_failures_still_count(world):
+def test_unacknowledged_failures_of_last_month_still_count(world):
     world.install(datetime(2026, 1, 31, 17, tzinfo=timezone.utc))  # already February in China
     world.counted(45 * 24 * 60, REQUEST=9, FAILURE=9)
     world.counted(BEFORE, REQUEST=4, SUCCESS=2, FAILURE=2)

@@ -41,7 +41,7 @@ def world() -> StatusWorld:
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["object", "no object"])
-def test_a_story_denies_no_key_of_an_unreadable_run_file(world, there):
+def test_a_history_does_not_rule_out_keys_in_an_unreadable_run_file(world, there):
     # GIVEN a key without a record, and a run file that cannot be read
     if there:
         world.upload("a", minutes_ago=60, accepted=False)
@@ -57,20 +57,20 @@ def test_a_story_denies_no_key_of_an_unreadable_run_file(world, there):
     assert story(world) == "The submission failed, and replay is working on it."
 
 
-def test_a_story_names_the_missing_permission_for_run_files(world):
+def test_a_history_names_the_missing_permission_for_run_files(world):
     world.upload("a", minutes_ago=60, accepted=False)
     world.keep("replay/oss-oms-sync/1.json", BROKEN_RUN_FILE)
     world.bucket.fail(NO_RIGHT, "get", lambda name: "/replay/" in name)
     assert UNKNOWN in story(world)
 
 
-def test_an_acceptance_is_reported_with_any_run_files(world):
+def test_an_acceptance_is_reported_even_with_unreadable_run_files(world):
     world.upload("a", minutes_ago=60)
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
     assert story(world) == "OMS accepted this version."
 
 
-def test_a_waiting_key_is_not_in_obs_because_of_equal_size(world):
+def test_an_equal_size_does_not_prove_that_a_waiting_key_is_in_obs(world):
     # GIVEN an accepted version in parts, which OMS failed to copy, and an older version of its size in OBS
     world.obs.faults.clear()
     world.upload("a", minutes_ago=60)
@@ -100,7 +100,7 @@ def test_a_failed_copy_is_reported_with_reason_and_remedy(world):
 
 
 @pytest.mark.parametrize("key", ["a/照片 +%.jpg", "最" * 341], ids=["plain", "long"])
-def test_the_story_of_a_key_goes_from_upload_to_copy(key):
+def test_the_history_of_a_key_goes_from_the_upload_to_the_copy(key):
     world = StatusWorld()
     assert story(world, key) == "The object does not exist, and has no record."
 
@@ -152,7 +152,7 @@ def test_a_failure_without_a_message_leaves_no_empty_place_in_a_sentence():
     assert unknown.startswith("OMS does not report the destination bucket: UNAVAILABLE. Nothing to do: ")
 
 
-def test_stories_of_deleted_and_unsubmitted_objects(world):
+def test_the_history_covers_deleted_and_unsubmitted_objects(world):
     world.accept("a")
     world.fail("b", "CREDENTIALS")
     assert "no longer in the source bucket" in story(world)
@@ -200,7 +200,7 @@ def upload_and_copy(world: StatusWorld) -> None:
     ],
     ids=["lost", "failed", "just written", "gone from obs", "in obs"],
 )
-def test_in_a_closed_project_a_story_names_the_step_to_open_it(happened, what_comes_of_it):
+def test_in_a_closed_project_a_history_names_the_step_that_opens_it(happened, what_comes_of_it):
     world = StatusWorld()
     happened(world)
     world.shut(on=True)
@@ -224,7 +224,7 @@ def test_no_event_is_expected_for_an_object_written_during_the_close(world):
     assert "just written" in story(world, "since")
 
 
-def test_a_story_says_if_the_closed_state_is_unknown(world):
+def test_a_history_says_if_the_closed_state_is_unknown(world):
     # GIVEN a lost object, and a mark that cannot be read
     upload_without_acceptance(world)
     world.bucket.add(StoredObject(f"{ROOT}state/closed-oss-oms-sync.json", b"?"))
@@ -236,7 +236,7 @@ def test_a_story_says_if_the_closed_state_is_unknown(world):
     assert find_promises(following) == []
 
 
-def test_an_accepted_version_is_well_only_in_obs_or_in_progress():
+def test_an_accepted_version_is_green_only_in_obs_or_in_progress():
     world, failed = StatusWorld(), "failed to copy it: UPLOAD_DST_OBJ_FAILURE, no message"
     for happens, story, well in (
         (methodcaller("upload", "a", 1), "OMS accepted this version, which is not in OBS yet.", True),
@@ -273,7 +273,7 @@ OVERWRITES = "overwrite all of them with a task group (python3 ops.py migrate --
         ("NO_OVERWRITE", "?!", "delete each object in OBS and compare again", ("compare", {"restart": True})),
     ],
 )
-def test_a_story_names_the_remedy_that_works_in_the_mode_of_the_task(mode, data, remedy, step):
+def test_a_history_names_the_remedy_for_the_overwrite_mode(mode, data, remedy, step):
     # GIVEN an accepted version, in whose place OBS has another object
     world = StatusWorld()
     world.task.overwrite_mode = mode

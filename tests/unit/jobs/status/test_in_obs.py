@@ -75,7 +75,7 @@ LACKED = {
 
 
 @pytest.mark.parametrize("what", LACKED)
-def test_lacking_objects_have_a_command_that_resolves_them(world, what):
+def test_objects_missing_in_obs_have_a_command_that_resolves_them(world, what):
     counts, sent_counts, ends = LACKED[what]
     oldest = NOW + timedelta(days=sent_counts.get("oldest", -1))
     classes = {name: ClassCount(Side(number, number)) for name, number in counts.items()}
@@ -115,14 +115,14 @@ def test_an_old_comparison_leaves_the_objects_in_obs_unknown(period, days):
     assert world.verdict()[0] == IN_STEP
 
 
-def test_without_a_comparison_objects_are_accepted_also_without_a_timer():
+def test_without_a_comparison_objects_count_as_accepted():
     world = StatusWorld(COMPARE_PERIOD="off")
     world.go_to(NOW + timedelta(days=20))
     world.passed(scanned=7)
     assert world.tells(IN_STEP, "no comparison has checked OBS yet")
 
 
-def test_an_open_comparison_is_shown(world):
+def test_status_reports_an_open_comparison(world):
     world.compared(ended=False, equal_contents=5)
     shown = world.status()["compare"]
     assert shown["last"] is None
@@ -171,7 +171,7 @@ def test_a_comparison_contradicted_by_a_standstill_pass_does_not_count(world, st
     assert world.tells(IN_STEP, "7 objects of 7")
 
 
-def test_failures_stay_where_a_standstill_pass_contradicts_the_comparison(world):
+def test_failures_stay_if_a_standstill_pass_contradicts_compare(world):
     world.counted(EARLY, REQUEST=9, SUCCESS=7, FAILURE=2)
     world.compared(equal_contents=7)
     world.stood(0, 1)
@@ -188,14 +188,14 @@ def test_failures_stay_where_a_standstill_pass_contradicts_the_comparison(world)
         pytest.param(-480, {"equal_contents": 6, "failed_before": 1}, id="one waited to be sent again"),
     ],
 )
-def test_failures_stay_unless_the_comparison_shows_that_they_are_resolved(world, minutes_later, counts):
+def test_failures_stay_until_a_comparison_shows_them_resolved(world, minutes_later, counts):
     world.compared(**counts)
     world.counted(-minutes_later, REQUEST=2, FAILURE=2)
     world.advance(2 * 3600)
     assert world.tells(BEHIND, "OMS failed to copy 2 objects")
 
 
-def test_each_class_has_a_name_that_answers_show():
+def test_each_class_of_objects_has_its_own_name():
     assert len({object_class.title for object_class in ObjectClass}) == len(ObjectClass)
 
 
@@ -279,7 +279,7 @@ def test_a_missing_permission_makes_the_migration_unknown_and_is_named(world):
     assert "oms:taskgroup:get" in world.status()["old_objects_failure"]["fix"]
 
 
-def test_a_finished_migration_asks_for_its_end(world):
+def test_status_asks_to_end_a_finished_migration(world):
     begin_group(world, {**GROUP, "status": 6})
     assert world.tells(IN_STEP, "The existing objects are copied. To end their migration")
 

@@ -78,7 +78,7 @@ def test_a_pass_over_a_prefix_does_not_end_the_count_of_new_objects(world_withou
     assert "Events are missing for 3 new objects (of 4)" in world_without_passes.verdict()[1]
 
 
-def test_a_lost_object_counts_once_however_often_a_pass_is_held_back_by_it(world_without_passes):
+def test_a_lost_object_counts_once_even_if_it_stops_many_passes(world_without_passes):
     # GIVEN a lost object that OMS refuses, and whose failed record the log bucket does not take
     upload_objects(world_without_passes, 1)
     world_without_passes.oms.refuse(lambda key: True)
@@ -111,7 +111,7 @@ def test_a_record_possibly_by_reconcile_does_not_prove_an_event(world_without_pa
     [(5, 60, 5), (0, 5 * 24 * 60, 10), (10, 60, 0), (0, 300 * 24 * 60, 0)],
     ids=["half of them had a record", "they were written before the installation", "all had one", "an idle bucket"],
 )
-def test_a_trigger_is_not_called_dead_for_writes_before_it(world_without_passes, accepted, minutes_ago, sent):
+def test_a_trigger_does_not_count_as_dead_for_earlier_writes(world_without_passes, accepted, minutes_ago, sent):
     upload_objects(world_without_passes, accepted, "told", minutes_ago, has_event=True)
     upload_objects(world_without_passes, 10 - accepted, "lost", minutes_ago)
     assert world_without_passes.reconcile()["submitted"] == sent
@@ -166,7 +166,7 @@ NOTHING_LOOKED = (
     ],
     ids=["the usual pass", "a backfill", "one from some day on", "one over a part"],
 )
-def test_in_step_names_the_time_before_which_objects_are_unchecked(world, scope, older, says):
+def test_the_verdict_in_step_names_the_time_of_unchecked_objects(world, scope, older, says):
     if scope:
         world.passed(scope, scanned=100)
     state, text = world.verdict()
@@ -186,7 +186,7 @@ def test_in_step_names_the_time_before_which_objects_are_unchecked(world, scope,
     ],
     ids=["backfill", "all", "usual", "part"],
 )
-def test_an_open_pass_is_reported_and_in_step_stays_limited(world, scope, words):
+def test_an_open_pass_is_reported_beside_the_verdict_in_step(world, scope, words):
     world.passed(scope, ended=False, scanned=40)
     assert world.tells(IN_STEP, THREE_DAYS_BEFORE, words)
     shown = world.status()["reconcile"]

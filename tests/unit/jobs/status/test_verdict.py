@@ -29,13 +29,13 @@ def test_a_refused_account_is_broken_with_a_remedy(world, status, reason):
     assert world.verdict() == broken
 
 
-def test_of_several_lasting_failures_that_of_the_task_comes_first(world):
+def test_a_failure_of_the_task_comes_before_other_lasting_failures(world):
     world.fail("a", "ACCOUNT")
     world.oms.faults.add(Fault.status(401))
     assert world.verdict() == ("broken", f"CREDENTIALS: {Reason.CREDENTIALS.fix.en}")
 
 
-def test_gaps_are_named_in_order_with_the_step_of_the_first():
+def test_problems_are_named_in_order_with_the_step_of_the_first():
     # GIVEN a project without a reconcile pass, whose last comparison is too old
     world = StatusWorld()
     world.compared(equal_contents=3)
@@ -56,7 +56,7 @@ def test_a_stopped_task_is_broken(world):
     ("fault", "problem"),
     [(Fault.status(503, headers={"Retry-After": "60"}), "UNAVAILABLE"), (DROP_BEFORE, "UNREACHABLE")],
 )
-def test_with_oms_unreachable_the_log_buckets_half_is_shown_not_green(world, fault, problem):
+def test_without_oms_status_reports_the_log_bucket_and_is_not_green(world, fault, problem):
     world.oms.faults.add(fault)
     assert world.tells(BEHIND, "does not report")
     world.fail("b", "UNAVAILABLE")
@@ -108,12 +108,12 @@ def test_numbers_that_do_not_add_up_are_explained():
 @pytest.mark.parametrize(
     "asked", [{"key": "a", "hours": 1}, {"acknowledge": 1}, {"keys": ["a"]}, {"hours": 0}, {"hours": 10**9}]
 )
-def test_a_payload_that_cannot_be_used_is_an_error(world, asked):
+def test_an_invalid_payload_is_an_error(world, asked):
     with pytest.raises(PayloadError):
         world.status(**asked)
 
 
-def test_omss_message_about_a_refused_key_is_quoted(world):
+def test_the_message_of_oms_about_a_refused_key_is_quoted(world):
     world.fail("a", "REFUSED", message="the key is invalid")
     (waiting,) = world.status()["backlog"]["keys"]
     assert waiting == {**waiting, "key": "a", "reason": "REFUSED", "message": "the key is invalid"}
@@ -126,7 +126,7 @@ def test_omss_message_about_a_refused_key_is_quoted(world):
         ({"something": "else"}, ("", "")),
     ],
 )
-def test_a_migration_is_named_also_with_an_unreadable_record(world, written, expected):
+def test_a_migration_is_named_even_if_its_record_is_unreadable(world, written, expected):
     world.keep(f"state/migrate-{world.settings.project}.json", written)
     migration = world.status()["migration"]
     assert (migration["begun"], migration["group"]) == expected
@@ -140,7 +140,7 @@ LONG = "最" * 330
 
 
 @pytest.mark.parametrize("prefix", ["", "a/"])
-def test_a_folder_marker_among_failed_records_counts_nowhere(prefix):
+def test_a_folder_marker_among_failed_records_does_not_count(prefix):
     # GIVEN the objects that consoles make for folders
     world = StatusWorld(OBJECT_PREFIX=prefix)
     world.passed({**USUAL, "prefix": prefix}, scanned=7)
@@ -154,7 +154,7 @@ def test_a_folder_marker_among_failed_records_counts_nowhere(prefix):
     assert report["verdict"]["state"] == IN_STEP
 
 
-def test_an_unknown_oldest_key_is_not_named(mocker):
+def test_no_oldest_key_is_named_if_it_is_unknown(mocker):
     mocker.patch("oss_oms_sync.ledger.waiting._MAX_LISTED", 1)
     world = StatusWorld(OBJECT_SUFFIX=".png")
     for name in "ab":
@@ -178,7 +178,7 @@ def test_a_sum_that_does_not_hold_is_reported_with_its_parts(world):
     assert total["holds"] is False
 
 
-def test_a_bounded_count_says_at_least(world, mocker):
+def test_an_incomplete_count_says_at_least(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_COUNTED", 5)
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 3)
     for number in range(7):
@@ -206,7 +206,7 @@ def test_failures_outside_the_filter_are_separate_and_hide_none_inside(mocker):
     assert {waiting_key["key"] for waiting_key in backlog["keys"]} == {"b/1", f"b/{LONG}"}
 
 
-def test_another_projects_pass_and_replay_are_kept_apart():
+def test_the_pass_and_replay_of_another_project_do_not_count():
     # GIVEN another project for the same task that has ended a pass and a replay
     world = StatusWorld(OBJECT_PREFIX="a/")
     for job in ("reconcile", "replay"):
@@ -221,7 +221,7 @@ def test_another_projects_pass_and_replay_are_kept_apart():
     assert report["replay"] is None
 
 
-def test_run_files_count_as_waiting(world):
+def test_keys_in_run_files_count_as_waiting(world):
     world.run_file("a", first_failure="2020-01-01T00:00:00Z")
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/x.json", b"unreadable"))
     backlog = world.status()["backlog"]

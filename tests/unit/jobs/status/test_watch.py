@@ -58,7 +58,7 @@ SCRIPTS = {
 
 
 @pytest.mark.parametrize("what", SCRIPTS)
-def test_alarms_of_a_series_of_verdicts(world, what):
+def test_each_series_of_verdicts_sends_the_expected_alarms(world, what):
     for state, ticks, period, expected in SCRIPTS[what]:
         if state:
             world.go(state)
@@ -67,7 +67,7 @@ def test_alarms_of_a_series_of_verdicts(world, what):
     assert [alarm["before"] for alarm in world.alarms] == ["in step", *world.states][: len(world.alarms)]
 
 
-def test_alternating_trouble_of_two_kinds_is_sent_once(world):
+def test_alternating_problems_of_two_kinds_are_sent_once(world):
     # GIVEN that the last comparison is too old, and keys that wait at every other tick
     world.compared(equal_contents=3)
     world.advance(9 * DAY.total_seconds())
@@ -110,7 +110,7 @@ def test_changes_after_the_close_alarm_at_once_and_daily(world):
     assert [alarm["alarm"] for alarm in world.alarms[3:]] == [False]
 
 
-def test_a_call_by_hand_sends_no_alarm_and_is_no_tick(world):
+def test_a_manual_call_sends_no_alarm_and_does_not_count_as_a_tick(world):
     for state in ("broken", "behind"):
         world.go(state)
         world.status()
@@ -137,7 +137,7 @@ def test_an_undelivered_alarm_is_sent_at_the_next_tick(world):
     assert world.status()["alarm_not_taken"] == ""
 
 
-def test_trouble_that_ends_before_delivery_is_not_sent(world):
+def test_a_problem_that_ends_before_delivery_is_not_sent(world):
     world.hook.faults.add(Fault.status(503), times=2)
     world.go("broken", ticks=2)
     world.go("in step", ticks=3)
@@ -145,7 +145,7 @@ def test_trouble_that_ends_before_delivery_is_not_sent(world):
     assert world.status()["alarm_not_taken"] == ""
 
 
-def test_a_webhook_that_fails_is_in_the_log_and_its_address_is_not(world, caplog):
+def test_a_failing_webhook_is_logged_without_its_address(world, caplog):
     world.hook.faults.add(Fault.status(503), times=1)
     world.go("broken")
     with caplog.at_level(logging.INFO):

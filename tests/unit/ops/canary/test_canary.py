@@ -105,7 +105,7 @@ def test_a_removal_keeps_foreign_objects(world):
     ],
     ids=["event lost", "refused", "copy lost", "copy failed", "lists held back", "counted late"],
 )
-def test_a_missing_hop_is_named_after_twice_its_time(world, fault, missing):
+def test_a_missing_hop_is_reported_after_twice_the_usual_time(world, fault, missing):
     fault(world)
     began = world.seconds
     answer = expect_exit(world.canary(), 3)
@@ -140,7 +140,7 @@ def test_only_headers_that_the_task_migrates_are_compared(world, carries):
     assert {**headers, **expected} == headers
 
 
-def test_a_header_that_the_task_should_carry_and_did_not_differs(world):
+def test_a_header_that_the_task_should_have_copied_is_a_difference(world):
     show = world.task.summary
     world.task.metadata = False
     world.task.summary = lambda: {**show(), "enable_metadata_migration": True}
@@ -180,7 +180,7 @@ def test_a_failed_record_of_new_headers_shows_their_event_as_well(world):
     assert (report["header_change"], report["counts"]["doubles"]) == ({"event": "yes"}, "each counted")
 
 
-def test_headers_of_an_object_that_comes_late_are_not_changed(world):
+def test_a_canary_does_not_change_headers_of_a_late_object(world):
     world.task.copies.add(CopyFault.late(400), where=is_key_of("new headers"))
     assert expect_exit(world.canary(), 0)["report"]["header_change"] == {"event": "not seen"}
 
@@ -244,7 +244,7 @@ def test_a_canary_killed_at_any_request_is_removed_completely():
             assert (world.canary("--remove").code, world.leftovers(after=1200)) == (0, []), number
 
 
-def test_leftovers_are_named_and_not_touched_by_another_canary(world):
+def test_another_canary_names_leftovers_and_does_not_touch_them(world):
     world.cut_short()
     before = world.leftovers()
     expect_exit(world.canary(), 2, "ops.py canary --remove")
@@ -404,7 +404,7 @@ def test_a_journal_with_foreign_names_removes_no_object(world, changes):
     assert [*world.oss.objects(world.source_bucket)] == [*world.task.destination] == keys
 
 
-def test_a_second_copy_that_ends_late_is_awaited_in_a_bucket_in_use(world):
+def test_a_canary_awaits_a_late_second_copy_in_a_bucket_in_use(world):
     # GIVEN a key that was submitted twice, whose second copy takes long, and a bucket in use
     world.task.overwrite_mode = "FULL_OVERWRITE"
     world.task.copies.then(None, CopyFault.late(1, 420), where=is_key_of("twice"))
@@ -420,7 +420,7 @@ def test_a_second_copy_that_ends_late_is_awaited_in_a_bucket_in_use(world):
     assert world.leftovers(after=3600) == []
 
 
-def test_with_too_many_lists_none_is_awaited(world, monkeypatch):
+def test_with_too_many_lists_a_canary_awaits_no_list(world, monkeypatch):
     world.write("theirs", b"hello")
     world.advance(60)
     monkeypatch.setattr(hops, "_MAX_LISTS", 1)
@@ -428,7 +428,7 @@ def test_with_too_many_lists_none_is_awaited(world, monkeypatch):
     assert (answer["missing"], answer["report"]["lists"]) == ({}, [])
 
 
-def test_an_upload_whose_last_answer_is_lost_exists(world):
+def test_an_upload_exists_even_if_its_last_answer_is_lost(world):
     world.oss.faults.add(
         Fault.drop_after(), 1, lambda request: request.method == "POST" and "uploadId" in request.params
     )
@@ -600,7 +600,7 @@ def usual_report():
     ],
     ids=["counts by the hour", "merged doubles", "parts", "order", "separator", "crc64", "event late"],
 )
-def test_the_report_has_the_behaviour_of_the_clouds(world, usual_report, variant, where, expected):
+def test_a_canarys_report_describes_the_behaviour_of_the_clouds(world, usual_report, variant, where, expected):
     def read_field(report):
         for part in where:
             report = report[part]

@@ -38,7 +38,7 @@ def class_counts(answer, name):
     return [answer["classes"][name][side]["objects"] for side in ("source", "destination")]
 
 
-def test_a_comparison_counts_a_canary_on_both_sides_and_adds_up(world):
+def test_a_comparison_with_a_canary_adds_up_on_both_sides(world):
     answer = compare(world)
     assert (answer["finished"], answer["adds_up"]) == (True, True)
     assert (class_counts(answer, "canary"), class_counts(answer, "equal_contents")) == ([8, 8], [len(CONTENTS)] * 2)
@@ -64,7 +64,7 @@ def test_a_canary_has_no_lag_and_no_submission(world):
     assert world.task.acceptance_request == accepted
 
 
-def test_a_go_beside_a_canary_is_sound(world, tmp_path):
+def test_a_go_during_a_canary_is_a_sound_document(world, tmp_path):
     file = tmp_path / "certificate.json"
     done = world.ops("cutover", "--frozen-since", "2026-01-02T00:10:00Z", "--close", "--out", str(file), "--deep")
     assert done.code == 0, [
@@ -90,7 +90,7 @@ def test_a_go_beside_a_canary_is_sound(world, tmp_path):
     assert (world.canary("--remove").code, world.leftovers()) == (0, [])
 
 
-def test_a_canary_beside_a_comparison_changes_no_sum(busy):
+def test_a_canary_during_a_comparison_changes_no_sum(busy):
     before, looks = compare(busy), []
     busy.meanwhile = dict.fromkeys((20, 60), lambda: looks.append(compare(busy)))
     expect_exit(busy.canary(), 0)
@@ -99,7 +99,7 @@ def test_a_canary_beside_a_comparison_changes_no_sum(busy):
     ] * 2
 
 
-def test_a_lost_event_of_a_canary_is_no_lost_event_of_reconcile(busy):
+def test_reconcile_does_not_count_lost_events_of_a_canary(busy):
     # GIVEN a canary that lost all its events, and was cut off
     busy.oss.lose_events(lambda key: "canary" in key)
     busy.cut_short()
@@ -152,7 +152,7 @@ def test_a_copy_that_always_fails_is_finished_for_the_canary(busy):
     assert expect_exit(busy.canary(), 3)["unfinished"] == 0
 
 
-def test_an_object_that_oms_lost_is_reported_by_the_canary_itself(busy):
+def test_the_canary_itself_reports_an_object_that_oms_lost(busy):
     busy.task.copies.add(CopyFault.lost(), where=is_key_of("between"))
     flown, status, cutover = fly_and_cut_over(busy)
     assert expect_exit(flown, 3)["unfinished"] == 1

@@ -83,7 +83,7 @@ def texts(document):
 @given(
     watch=watches(), shown=st.dictionaries(st.sampled_from(["object_overwrite_mode", "consistency_check", "x"]), words)
 )
-def test_a_report_identifies_no_account_for_any_answers(watch, shown):
+def test_a_report_never_identifies_an_account(watch, shown):
     in_place = InPlaceEffect(PRIVATE, PRIVATE, PRIVATE, PRIVATE, PRIVATE)
     report = field_report.report(
         watch, "20260131T080007Z-abcd", shown, in_place, policy=PRIVATE, versions=(True, False), progress=None
@@ -114,7 +114,7 @@ LAW = "a field report names nobody"
 
 @pytest.mark.law
 @pytest.mark.parametrize("block", range(4))
-def test_the_report_of_a_world_has_its_behaviour_and_no_names(block, count):
+def test_a_report_has_the_behaviour_of_the_clouds_and_no_names(block, count):
     for seed in seeds_of(block, WORLDS):
         with DrawnWorld(seed) as world:
             done = world.canary()
@@ -141,7 +141,7 @@ def test_the_report_of_a_world_has_its_behaviour_and_no_names(block, count):
         count(LAW, {0: "all came", 1: "something differs", 3: "something did not come"}[done.code])
 
 
-def test_the_words_that_doctor_takes_as_confirmed_are_in_reports():
+def test_reports_can_contain_the_words_that_doctor_counts_as_confirmed():
     for unconfirmed in UNCONFIRMED.values():
         assert {*unconfirmed.as_assumed, NOT_OBSERVED} <= {*allowed_texts(), "not seen"}
         assert not unconfirmed.as_assumed or len(unconfirmed.fields) == 1

@@ -110,12 +110,12 @@ NAMES = ("The document's name matches its content",)
         ({"folders": {**certificate()["folders"], "b/": {"missing": [1, 1, 0, 0]}}}, CHECKS),
     ],
 )
-def test_sealed_contradiction_is_detected(changes, claim):
+def test_a_contradiction_with_a_correct_hash_is_detected(changes, claim):
     assert claim in find_wrong_claims(sealed({**certificate(), **changes}))
 
 
 @pytest.mark.parametrize("result", ["failed", "not run", "not proven"])
-def test_another_result_of_any_check_is_detected(result):
+def test_a_changed_result_of_any_check_is_detected(result):
     for name in IDS:
         document = certificate(sample=a_sample())
         place = IDS.index(name)
@@ -327,7 +327,7 @@ def in_bytes(objects):
         ("", "", [frozenset([b"oms/sync_task/y.jpg"])], (1, 2, 4, 16)),
     ],
 )
-def test_only_objects_in_scope_count(prefix, suffix, of_destination, sizes):
+def test_only_objects_in_scope_count_in_the_sums(prefix, suffix, of_destination, sizes):
     objects = [("p/a.jpg", 1), ("p/a.png", 2), ("q/a.jpg", 4), ("oms_source_record/x", 8), ("oms/sync_task/y.jpg", 16)]
     assert count({"prefix": prefix, "suffix": suffix}, in_bytes(objects), *of_destination).bytes == sum(sizes)
 
@@ -479,7 +479,7 @@ def test_certificate_is_read_in_the_encodings_of_shells(tmp_path, encoding):
     assert cli.main(["check", str(tmp_path / "c.json")], HOUR_AFTER) == 0
 
 
-def test_unreadable_file_is_wrong_use(run, tmp_path):
+def test_an_unreadable_file_is_a_usage_error(run, tmp_path):
     assert cli.main(["check", str(tmp_path / "nowhere.json")]) == 2
     (tmp_path / "listing").write_text("x\n")
     assert run(certificate(), "--source", str(tmp_path / "listing"))[0] == 2
@@ -494,6 +494,6 @@ def test_json_output_has_each_claim(run):
     assert answer["findings"][0] == {**claim, "holds": False, "detail": document_hash(document)}
 
 
-def test_document_text_does_not_act_on_a_terminal(run):
+def test_text_of_a_document_does_not_control_the_terminal(run):
     _, out = run(sealed({**certificate(), "verdict": NASTY}))
     assert all(character.isprintable() or character == "\n" for character in out)

@@ -62,14 +62,14 @@ def is_refused(outcome: tuple[int, str]) -> bool:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_unchanged_example_is_sound(check, name):
+def test_an_unchanged_example_is_accepted(check, name):
     code, output = check(answer(name), "--lang", "en")
     assert code == CODES[name]
     assert "The certificate is sound." in output
 
 
 @pytest.mark.parametrize("title", ["equal_size", "deleted_at_source", "outside", "missing"])
-def test_renamed_class_is_detected(check, title):
+def test_a_renamed_class_is_detected(check, title):
     forged = answer("certificate-go")
     for named in (forged["classes"], *forged["folders"].values()):
         if title in named:
@@ -140,7 +140,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize("what", FORGED)
-def test_forgery_is_detected(check, what):
+def test_each_forgery_is_detected(check, what):
     name, part, instead = FORGED[what]
     forged = place = answer(f"certificate-{name}")
     for step in part.split():

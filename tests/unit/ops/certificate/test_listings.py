@@ -50,19 +50,19 @@ def read(tmp_path):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_each_form_is_read(read, form):
+def test_each_listing_format_is_read(read, form):
     assert read(FORMS[form].encode()) == EXPECTED
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_each_form_is_read_as_powershell_writes_it(read, form):
+def test_each_listing_format_is_read_as_powershell_writes_it(read, form):
     text = FORMS[form].replace("\r\n", "\n").removeprefix("\ufeff").replace("\n", "\r\n")
     assert read(text.encode("utf-16")) == EXPECTED
 
 
 @pytest.mark.parametrize("form", ["rclone", "JSON lines"])
 @pytest.mark.parametrize("chunk", [1, 7, 64])
-def test_values_across_chunks_are_joined(read, monkeypatch, chunk, form):
+def test_values_that_cross_chunks_are_joined(read, monkeypatch, chunk, form):
     monkeypatch.setattr(listings, "_CHUNK_CHARACTERS", chunk)
     assert read(FORMS[form].encode()) == EXPECTED
 
@@ -152,7 +152,7 @@ def test_memory_does_not_grow_with_the_listings(tmp_path, form):
     assert many - few < 3_000, (few, many)  # kB
 
 
-def test_missing_room_for_temporary_files_is_reported_with_a_remedy(monkeypatch):
+def test_a_full_disk_for_temporary_files_is_reported_with_a_remedy(monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", "/nowhere")
     with pytest.raises(UsageError, match="temporary files") as raised, listings.two_digests():
         pass

@@ -33,7 +33,7 @@ def source_documents(world):
     return world.oss.buckets["photos"].documents
 
 
-def test_buckets_without_settings_have_nothing_to_move(world):
+def test_a_checklist_of_buckets_without_settings_has_nothing_to_move(world):
     # AND the output names the settings that were not compared
     number, unchecked = len(SETTINGS), "Not checked here; move these by hand: image styles, retention (WORM)"
     output = expect_success(world.run("checklist"), f"The {number} compared settings are equal", unchecked)

@@ -244,7 +244,7 @@ def test_a_setting_is_absent_then_at_the_source_then_compared(world, name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_setting_in_obs_and_alike_on_both_sides(world, name):
+def test_a_setting_only_in_obs_or_equal_on_both_sides_is_reported(world, name):
     here, (same, expected), _ = CASES[name]
     same(world)
     assert world.state(name) is State.ONLY_DESTINATION
@@ -253,7 +253,7 @@ def test_a_setting_in_obs_and_alike_on_both_sides(world, name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_without_the_permission_a_setting_is_never_none(world, name):
+def test_a_setting_that_cannot_be_read_is_not_reported_missing(world, name):
     # GIVEN a missing permission on a side THEN the permission is named, for each state of the other side
     setting, (here, _, _) = BY_NAME[name], CASES[name]
     world.box.obs.deny(setting.destination.right)
@@ -474,12 +474,12 @@ def test_website_pages_of_a_single_cloud_are_compared_by_the_user(world, part, t
 
 @pytest.mark.parametrize("name", [name for name in BY_NAME if name != "versioning"])
 @pytest.mark.parametrize("answer", [b"?", b"{}", b"<ListBucketResult></ListBucketResult>"])
-def test_an_answer_about_another_subject_is_unread(world, name, answer):
+def test_an_answer_about_another_setting_counts_as_unread(world, name, answer):
     world.box.obs.bucket(THERE).documents[BY_NAME[name].destination.query] = answer
     assert world.state(name) is State.UNREAD
 
 
-def test_settings_of_a_missing_bucket_are_unread_not_none(world):
+def test_settings_of_a_missing_bucket_count_as_unread(world):
     world.box.obs.remove_bucket(THERE)
     row = world.row("cors")
     assert (row.state, row.destination.refusal.code) == (State.UNREAD, "NoSuchBucket")

@@ -224,7 +224,7 @@ def capture_requests(service, call):
 @pytest.mark.parametrize(
     ("cloud", "name"), [*(("oss", name) for name in OSS_CALLS), *(("obs", name) for name in OBS_CALLS)]
 )
-def test_a_request_equals_the_sdks(box, oss, obs, their_oss, their_obs, cloud, name):
+def test_each_request_equals_that_of_the_sdk(box, oss, obs, their_oss, their_obs, cloud, name):
     box.oss.put(SOURCE, "there", b"there")
     box.obs.put(DESTINATION, "there", b"there")
     service, calls, us, them = {
@@ -236,7 +236,7 @@ def test_a_request_equals_the_sdks(box, oss, obs, their_oss, their_obs, cloud, n
     assert mine == [*map(request_parts, capture_requests(service, lambda: theirs(them)))] != []
 
 
-def test_an_upload_in_parts_equals_the_sdks(box, oss, their_oss):
+def test_an_upload_in_parts_equals_that_of_the_sdk(box, oss, their_oss):
     body = bytes(range(256)) * 800
     mine = capture_requests(box.oss, lambda: oss.upload(KEY, body, 150 * 1024, HEADERS))
 
@@ -278,7 +278,7 @@ def test_an_upload_in_parts_equals_the_sdks(box, oss, their_oss):
     assert box.oss.objects(SOURCE)[KEY].data == body
 
 
-def test_requests_to_oms_equal_the_sdks(box):
+def test_requests_to_oms_equal_those_of_the_sdk(box):
     task = SyncTaskClient(box.task.sync_url, make_keys(box.huawei_credentials), WallClock(lambda: box.ahead))
     since = dt.datetime.fromtimestamp(box.now(), dt.timezone.utc)
     mine = capture_requests(box.oms, lambda: (task.show(), task.statistics(since)))

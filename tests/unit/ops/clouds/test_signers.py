@@ -55,7 +55,7 @@ def make_keys(token=""):
     token=st.sampled_from(["", TOKEN]),
     now=moments,
 )
-def test_the_signature_of_oss_equals_the_vendors(method, key, query, plain, token, now):
+def test_the_signature_for_oss_equals_that_of_the_sdk(method, key, query, plain, token, now):
     ours = signers.oss(method, "bkt", key, query, plain, keys=make_keys(token), region="cn-x", now=now)
     asked = "&".join(
         urlencode({name: value}, quote_via=quote, safe="") if value else name for name, value in query.items()
@@ -81,7 +81,7 @@ def test_the_signature_of_oss_equals_the_vendors(method, key, query, plain, toke
     token=st.sampled_from(["", TOKEN]),
     now=moments,
 )
-def test_the_signature_of_obs_equals_the_vendors(method, key, query, plain, token, now):
+def test_the_signature_for_obs_equals_that_of_the_sdk(method, key, query, plain, token, now):
     ours = signers.obs(method, "bkt", key, query, plain, keys=make_keys(token), now=now)
     sent = {name: value for name, value in ours.items() if name != "Authorization"}
     signer = Authentication(ID, SECRET, False, Adapter("obs"), "", False)
@@ -96,7 +96,7 @@ def test_the_signature_of_obs_equals_the_vendors(method, key, query, plain, toke
     token=st.sampled_from(["", TOKEN]),
     now=moments,
 )
-def test_the_signature_of_obs_in_a_url_equals_the_vendors(key, plain, token, now):
+def test_the_signature_for_obs_in_a_url_equals_that_of_the_sdk(key, plain, token, now):
     expires = int(now.timestamp())
     ours = signers.obs_url("PUT", "bkt", key, {"metadata": ""}, plain, keys=make_keys(token), expires=expires)
     signer = Authentication(ID, SECRET, False, Adapter("obs"), "", False)
@@ -119,7 +119,7 @@ def test_the_signature_of_obs_in_a_url_equals_the_vendors(key, plain, token, now
     token=st.sampled_from(["", TOKEN]),
     now=moments,
 )
-def test_the_signature_of_huaweis_services_equals_the_vendors(method, path, query, body, token, now):
+def test_the_signature_for_huaweis_services_equals_that_of_the_sdk(method, path, query, body, token, now):
     ours = signers.sdk(
         method,
         "oms.example.com",
@@ -208,7 +208,7 @@ def test_blanks_within_a_key_are_refused(administrators):
     method=st.sampled_from(["GET", "POST"]),
     path=st.sampled_from(["/", "/2023-03-30/functions/photos%24thumbnails/triggers"]),
 )
-def test_the_signature_of_alibabas_services_equals_the_vendors(action, query, token, now, nonce, method, path):
+def test_the_signature_for_alibabas_services_equals_that_of_the_sdk(action, query, token, now, nonce, method, path):
     about = (method, "fc.example.com", path, action, "2015-05-01", query)
     ours = signers.acs(*about, keys=make_keys(token), now=now, nonce=nonce)
     theirs = DaraRequest()

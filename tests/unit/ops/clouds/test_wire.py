@@ -122,7 +122,7 @@ def in_both_languages(error: OpsError) -> list[str]:
     return [text.of(language) for text in (error.happened, error.fix) for language in ("en", "zh")]
 
 
-def test_an_unreachable_host_has_the_proxy_of_the_request(monkeypatch):
+def test_the_error_of_an_unreachable_host_names_the_proxy(monkeypatch):
     def fails(url: str) -> wire.UnreachableError:
         with pytest.raises(wire.UnreachableError) as failed:
             wire.send_request(WallClock(), lambda: get(url), attempts=1)
@@ -171,7 +171,7 @@ def test_a_proxy_of_another_kind_is_refused_without_being_shown(monkeypatch, wro
         (409, b"", "Look up this response in the cloud's documentation"),
     ],
 )
-def test_a_refusals_step_names_only_missing_permissions(status, body, fix):
+def test_the_step_after_a_refusal_names_only_missing_permissions(status, body, fix):
     error = wire.RefusedError(get("https://cloud/"), wire.Response(status, {}, body))
     assert error.fix.en.startswith(fix)
 
@@ -197,7 +197,7 @@ def test_the_task_s_address_is_read_as_the_functions_read_it(form):
 
 
 @pytest.mark.parametrize("body", [b"", b"<html><p>Log in", b'{"a": 1', b"[]", b"7"])
-def test_an_undocumented_body_is_an_error_of_ours(body):
+def test_an_undocumented_response_body_is_reported_as_an_error(body):
     answer = wire.Response(200, {}, body)
     for read in (answer.xml, answer.json):
         with pytest.raises(OpsError, match="not in the cloud's documentation"):

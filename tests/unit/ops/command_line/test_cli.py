@@ -135,7 +135,7 @@ def test_page_is_written_in_addition_to_the_text(run, tmp_path):
     assert run(FakeCaller(status=report()), "status", "--html", str(tmp_path / "no" / "x"))[0] == 2
 
 
-def test_check_of_a_writable_file_keeps_a_dangling_link(run, tmp_path):
+def test_testing_an_output_file_keeps_a_dangling_link(run, tmp_path):
     link, page = tmp_path / "link.html", tmp_path / "status.html"
     link.symlink_to(page)
     for answer, is_written in ((ToolError(Text("It failed"), Text("Mend it")), False), (report(), True)):
@@ -210,7 +210,7 @@ def test_printed_commands_name_the_settings_file_in_use(run, monkeypatch, tmp_pa
     )
 
 
-def test_interrupted_short_call_has_no_advice(run):
+def test_an_interrupted_short_call_prints_no_advice(run):
     assert run(FakeCaller(doctor=KeyboardInterrupt()), "doctor") == (130, "", "Stopped.\n")
 
 
@@ -287,7 +287,7 @@ def test_help_is_a_command_and_no_command_prints_help(run_to_exit, capsys):
         (["--lang", "zh", "doctor", "--lang", "en"], "en"),
     ],
 )
-def test_the_language_is_given_before_or_after_the_command(words, language):
+def test_the_language_option_is_valid_before_and_after_the_command(words, language):
     assert parser.parse(words).lang == language
 
 
@@ -384,7 +384,7 @@ def test_piped_answer_is_shown_as_its_kind(show, form, answer, code, first):
 
 
 @pytest.mark.parametrize("nonsense", [10**400, float("inf")], ids=["digits", "infinity"])
-def test_impossible_numbers_are_no_answer(show, nonsense):
+def test_an_answer_with_impossible_numbers_is_refused(show, nonsense):
     status = report()
     status["compare"]["open"][0]["share"] = nonsense
     code, out, messages = show(json.dumps(status), "--lang", "en")
@@ -398,7 +398,7 @@ def test_answer_in_an_encoding_of_windows_is_shown(show, encoding):
     assert out.startswith("'山': OMS accepted an older version.")
 
 
-def test_ambiguous_verdict_is_not_shown(show):
+def test_an_ambiguous_verdict_is_not_printed(show):
     go, no_go = map(json.dumps, (certificate(), certificate({"MISSING": "failed"}, "NO-GO")))
     for text in (f"{go}\n{no_go}", f"{no_go[:-1]}, {go[1:]}"):
         assert show(text)[:2] == (2, "")
@@ -415,7 +415,7 @@ def test_input_without_an_answer_is_refused_with_its_usage(show, lang, problem):
     assert all(character.isprintable() or character == "\n" for character in err)
 
 
-def test_answer_without_a_page_writes_none(show, tmp_path):
+def test_an_answer_without_a_page_writes_no_file(show, tmp_path):
     page = tmp_path / "x.html"
     assert show(json.dumps(certificate()), "--html", str(page))[0] == 0
     assert page.exists()

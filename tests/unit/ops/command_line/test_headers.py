@@ -18,7 +18,7 @@ from support.ops import OPS, FakeCaller, headers_answer
         ("--undo --restart", {"headers": "undo", "restart": True}),
     ],
 )
-def test_compare_gets_the_work_and_its_options(run, words, payload):
+def test_headers_passes_the_work_and_the_options_to_compare(run, words, payload):
     caller = FakeCaller(compare=headers_answer({HeadersOutcome.MENDED: 1}))
     assert run(caller, "headers", *words.split())[0] == 0
     assert caller.asked == [("compare", payload)]
@@ -43,7 +43,7 @@ def test_differences_are_shown_by_outcome_header_and_folder_with_examples(run):
     ("outcomes", "code"),
     [({HeadersOutcome.RECORDED: 1}, 0), ({HeadersOutcome.RECORDED: 1, HeadersOutcome.NOT_ASCII: 1}, 3)],
 )
-def test_only_settled_headers_are_a_success(run, outcomes, code):
+def test_headers_exits_with_0_only_if_all_headers_are_settled(run, outcomes, code):
     assert run(FakeCaller(compare=headers_answer(outcomes)), "headers")[0] == code
 
 

@@ -110,7 +110,7 @@ def test_the_tool_is_run_in_the_projects_folder(environment, stand_in):
     assert (stand_in.folder / "where").read_text().strip() == str(TEMPLATE)
 
 
-def test_off_a_terminal_the_answer_is_on_standard_output_and_nothing_else(environment, stand_in):
+def test_without_a_terminal_standard_output_has_only_the_answer(environment, stand_in):
     stand_in.plan({"*": {"before": "warning\n", "err": "(node) Warning\n", "out": invoke_output(compare_answer())}})
     done = run(environment, "compare")
     line = done.stdout.partition("\n")[0]
@@ -148,7 +148,7 @@ def is_running(stand_in: StandInTool) -> bool:
     return False
 
 
-def test_ctrl_c_on_a_terminal_prints_the_look_and_leaves_no_tool(environment, slow_tool):
+def test_ctrl_c_prints_the_look_command_and_ends_the_tool(environment, slow_tool):
     with allow_interrupts():
         terminal = OnTerminal(environment, "compare", "--deep")
     terminal.read_until("compare 0:0")
@@ -203,7 +203,7 @@ def test_a_rehearsal_runs_on_a_terminal_in_chinese(environment, stand_in, tmp_pa
     ]
 
 
-def test_a_reader_that_stops_gets_no_traceback(environment, stand_in):
+def test_a_closed_pipe_causes_no_traceback(environment, stand_in):
     stand_in.answers(open_pass_answer(finished=True, missing=["k" * 200] * 100_000))
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with start_process([*PROGRAM, "reconcile"], env=environment, **pipes) as process:
@@ -212,7 +212,7 @@ def test_a_reader_that_stops_gets_no_traceback(environment, stand_in):
         assert "Traceback" not in process.stderr.read()
 
 
-def test_certificate_page_and_switch_survive_a_reader_that_stops(environment, stand_in, tmp_path):
+def test_a_closed_pipe_loses_neither_certificate_nor_page_nor_trigger(environment, stand_in, tmp_path):
     # GIVEN a standing GO, and a reader such as `head` that is gone before anything is printed
     mark = {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": "r", "go": ""}
     looked = {"closed": mark, "go": certificate(), "checks": [], "migration": None, "next": "", "next_zh": ""}
@@ -228,7 +228,7 @@ def test_certificate_page_and_switch_survive_a_reader_that_stops(environment, st
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_certificate_page_and_switch_survive_a_full_disk(environment, stand_in, tmp_path):
+def test_a_full_disk_loses_neither_certificate_nor_page_nor_trigger(environment, stand_in, tmp_path):
     mark = {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": "r", "go": ""}
     looked = {"closed": mark, "go": certificate(), "checks": [], "migration": None, "next": "", "next_zh": ""}
     stand_in.answers(looked)
@@ -281,7 +281,7 @@ def test_a_closed_stream_causes_no_traceback(environment, closed):
     assert done.returncode == 0
 
 
-def test_python_2_can_run_the_check_of_the_version():
+def test_the_version_check_of_ops_runs_on_python_2():
     source = (TEMPLATE / "ops.py").read_text(encoding="utf-8")
     before = source[: source.index("sys.version_info")]
     assert source.isascii()

@@ -41,7 +41,7 @@ def prices_by_name(expenses: list[estimate.Expense]) -> dict[str, float | None]:
 
 
 @pytest.mark.parametrize(("objects", "lanes"), [(10**7, 1), (10**7, 16), (10**8, 32)])
-def test_pass_takes_and_costs_as_much_as_in_the_simulation(objects, lanes):
+def test_the_estimate_of_a_pass_equals_the_simulation(objects, lanes):
     space = key_spaces(objects)[0]
     simulated = SimulatedPass(space, lanes, SimulatedPass(space, lanes).marks)
     reckoned = effort.pass_seconds(objects, effort.RECONCILE_SECONDS, lanes)
@@ -50,14 +50,14 @@ def test_pass_takes_and_costs_as_much_as_in_the_simulation(objects, lanes):
     assert effort.reconcile_pass(objects).dollars(Prices()) == pytest.approx(simulated.dollars(), rel=0.15)
 
 
-def test_the_seconds_of_an_object_equal_the_benchmarks():
+def test_the_estimated_seconds_per_object_equal_the_benchmark():
     assert pytest.approx(RECONCILE.page_seconds() / comparing.PAGE) == effort.RECONCILE_SECONDS
     assert pytest.approx(COMPARE.page_seconds() / comparing.PAGE) == effort.COMPARE_SECONDS
     assert effort.reconcile_pass(1).size == (RECONCILE.cpu, RECONCILE.megabytes)
     assert effort.compare_pass(1).size == effort.standstill_pass(1).size == (COMPARE.cpu, COMPARE.megabytes)
 
 
-def test_100_million_objects_take_8_minutes_at_the_cost_of_one_lane():
+def test_lanes_compare_100_million_objects_in_8_minutes_at_little_cost():
     """Compare 100 million objects in at most 8 minutes, at most 10 % dearer than with a single lane."""
     space = key_spaces(10**8)[0]
     marks = SimulatedPass(space, effort.MAX_LANES).marks
@@ -170,7 +170,7 @@ def test_effort_grows_in_proportion_to_the_objects():
     assert once.times(3).dollars(Prices()) == pytest.approx(3 * once.dollars(Prices()))
 
 
-def test_sending_and_copying_take_the_documented_requests():
+def test_submitting_and_copying_take_the_documented_requests():
     # A backfill lists what any pass lists, and records each object; OMS reads and writes a part for each 50 MB.
     assert effort.backfill(10_000, 1).oss == effort.reconcile_pass(10_000).oss + 10_000
     assert effort.oms_requests(10, 20 * 50_000_000) == Effort(oss=10 * (2 + 1) + 20, obs=10 * (2 + 2) + 20)
@@ -204,7 +204,7 @@ def test_text_that_is_no_quantity_is_refused(read, text):
         read(text)
 
 
-def test_a_bare_number_of_bytes_is_a_size():
+def test_a_number_without_a_unit_is_a_size_in_bytes():
     assert quantities.size("200000000000000") == 2 * 10**14
 
 

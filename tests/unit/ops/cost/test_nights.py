@@ -26,7 +26,7 @@ def in_days(copies: Sequence[nights.Copy]) -> list[int]:
     return [round(copy.seconds / 86400) for copy in copies]
 
 
-def test_200_tb_cost_a_sixth_less_than_by_day_and_half_by_night():
+def test_copying_200_tb_day_and_night_costs_a_sixth_less_than_by_day():
     """Two thirds of a copy that runs day and night cost 0.50 yuan a gigabyte, and a third costs half of that."""
     ways = nights.ways(1_000_000, 200 * TB, Prices())
     gigabytes = 200 * TB / 2**30
@@ -37,13 +37,13 @@ def test_200_tb_cost_a_sixth_less_than_by_day_and_half_by_night():
     assert in_days(ways.nights) == [107, 95]
 
 
-def test_if_oms_reads_the_hours_in_utc_the_night_falls_on_the_day():
+def test_limits_read_in_utc_apply_by_day():
     (in_utc,) = nights.ways(1, TB, Prices()).in_utc
     by_day = TB / 2**30 * 0.50 / 7
     assert 0.98 * by_day < in_utc.dollars < by_day
 
 
-def test_equal_traffic_prices_leave_a_single_plan():
+def test_with_equal_traffic_prices_there_is_a_single_plan():
     assert nights.ways(1, TB, Prices.of_region("ap-southeast-1")).nights == ()
     assert nights.ways(1, TB, Prices.of_region("cn-hongkong")).nights == ()
     assert nights.ways(1, TB, Prices.of_region("cn-hangzhou")).nights != ()
@@ -57,7 +57,7 @@ def test_equal_traffic_prices_leave_a_single_plan():
         ("08:00-23:59=1MB/s", *NIGHTS),
     ],
 )
-def test_a_limit_of_a_window_is_read(text, window):
+def test_the_limit_of_a_bandwidth_window_is_parsed(text, window):
     assert quantities.window(text) == window
 
 
@@ -68,7 +68,7 @@ def test_a_limit_of_a_window_is_read(text, window):
         *("08:00-19:59", "08:00-19:59=5MB", "08:00-19:59=0MB/s", "08:00-19:59=0.9MB/s", "08:00-19:59=201MB/s"),
     ],
 )
-def test_limit_that_oms_refuses_is_refused_before(text):
+def test_a_limit_that_oms_would_refuse_is_refused_before_the_call(text):
     with pytest.raises(ValueError, match="08:00"):
         quantities.window(text)
 
@@ -97,7 +97,7 @@ def test_a_day_of_progress_shows_how_late_the_limits_are(hours, begin):
     [progress(8, seconds=12 * 3600), progress(8, speed=1_000_000), CopySpeed("g", NIGHTS, ())],
     ids=["half a day", "slower than the limit", "nothing"],
 )
-def test_progress_that_cannot_show_the_hours_leaves_them_unknown(measured):
+def test_the_hours_stay_unknown_if_the_progress_cannot_show_them(measured):
     assert hours_late(measured) is None
 
 

@@ -72,7 +72,7 @@ def payloads_of(console: Console, job: str) -> list[dict]:
     return payloads if job != "compare" else [payload for payload in payloads if "standstill" not in payload]
 
 
-def test_durations_of_a_cutover_are_equal_in_function_and_command():
+def test_function_and_command_use_the_same_durations_of_a_cutover():
     assert [duration.total_seconds() for duration in (cutover.SETTLED, cutover.MAX_CLOCK_SKEW)] == [
         CUTOVER_SECONDS,
         CLOCKS_SECONDS,
@@ -121,7 +121,7 @@ def test_steps_run_in_order_and_report_their_results():
     assert console.clock.seconds == 120 + 60 + 1
 
 
-def test_fault_of_the_setup_ends_the_cutover_without_a_wait(command):
+def test_a_fault_of_doctor_ends_the_cutover_without_waiting(command):
     fault = {"state": "fault", "name": "key", "name_zh": "密钥", "actual": "revoked", "actual_zh": "已失效"}
     checks = [{**fault, "fix": "F", "fix_zh": "F"}]
     console = world(doctor={"ok": False, "checks": checks, "text": "Setup has faults", "text_zh": "有误"})
@@ -169,7 +169,7 @@ SOME = {**REPLAY_ANSWER, "taken": 9, "accepted": 5, "failed": 4, "left": 3, "fin
     ],
     ids=["until it takes none", "OMS has stopped it"],
 )
-def test_replay_is_called_while_oms_accepts_keys(answers, message):
+def test_replay_is_called_again_while_oms_accepts_keys(answers, message):
     console = after(replay=answers)
     assert len(payloads_of(console, "replay")) == len(answers)
     assert missing_parts(console.messages, message) == []
@@ -313,7 +313,7 @@ UNPROVEN = compare_answer({"equal_size": sides(1, 1)})
         *("it may yet come to OBS", "written just before", "written after the freeze", "nothing is in scope"),
     ],
 )
-def test_possible_differences_prevent_a_close(compare, accept, is_closed):
+def test_differences_that_can_be_repaired_prevent_the_close(compare, accept, is_closed):
     console = world(compare=compare)
     run(console, accept=accept)
     assert (console.caller.mark is not None) is is_closed
@@ -397,7 +397,7 @@ STAYS_CLOSED = f"it continues from there. To give up: {OPS} open\n"
         ("TASK", "failed", "NO-GO", False, STAYS_CLOSED),
     ],
 )
-def test_only_objects_to_submit_open_the_project_that_this_run_closed(command, name, result, verdict, is_open, message):
+def test_a_run_reopens_its_closed_project_only_to_submit_objects(command, name, result, verdict, is_open, message):
     document = certificate({name: result}, verdict)
     console = world(certify=document)
     assert command(console, "cutover", *WORDS) == exit_code(document)
@@ -427,7 +427,7 @@ def test_cutover_of_a_closed_project_submits_nothing_and_closes_again(command):
         ),
     ],
 )
-def test_objects_to_submit_open_an_earlier_close_unless_a_go_is_in_effect(command, run, has_go, is_open, message):
+def test_objects_to_submit_reopen_a_project_without_a_go(command, run, has_go, is_open, message):
     # GIVEN a closed project, and missing objects
     console = world(compare=answer_in_progress(missing=2), certify=certificate({"MISSING": "failed"}, "NO-GO"))
     console.caller.mark = mark_of(run)
@@ -480,7 +480,7 @@ def test_certify_is_called_until_the_sample_is_read(reading):
     assert missing_parts(console.messages, "reading the sample: 100 of 300", "reading the sample: 250 of 300") == []
 
 
-def test_sample_without_progress_is_left_to_the_certificate(reading):
+def test_a_sample_without_progress_is_left_to_the_certificate(reading):
     console = world(certify=[reading(50), reading(100), reading(100)])
     assert run(console, sample=300)["verdict"] == "NOT PROVEN"
     assert len([payload for payload in payloads_of(console, "certify") if "sample" in payload]) == 3
@@ -530,7 +530,7 @@ def test_rehearsal_waits_a_limited_time_for_oms_lists():
         (rehearsal("NO-GO"), ("--rehearse",), 1),
     ],
 )
-def test_verdict_is_printed_stored_and_the_exit_code(command, tmp_path, document, words, code):
+def test_the_verdict_is_printed_and_stored_and_sets_the_exit_code(command, tmp_path, document, words, code):
     console = world(certify=document)
     assert command(console, "cutover", *words) == code
     name = document["document"].rpartition("/")[2]
@@ -547,7 +547,7 @@ def test_certificate_and_page_are_written_to_the_named_files(command, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["../../x.json", "x/..", "/etc/passwd", NASTY, ""])
-def test_a_document_cannot_name_a_file_elsewhere(command, tmp_path, name):
+def test_a_document_cannot_choose_a_file_in_another_folder(command, tmp_path, name):
     console = world(certify=certificate(document=name))
     assert command(console, "cutover", "--frozen-since", FROZEN_TEXT) == 4
     assert [path.name for path in tmp_path.iterdir()] == ["x.json" if name == "../../x.json" else "certificate.json"]
@@ -717,7 +717,7 @@ def closes(console: Console) -> bool:
     return any("close" in payload for payload in console.caller.payloads("certify"))
 
 
-def test_headers_that_ran_before_change_again_before_the_close():
+def test_a_pass_of_headers_is_repeated_before_the_close():
     console = with_headers(headers_answer({HeadersOutcome.MENDED: 9, HeadersOutcome.REMOVAL: 2}))
     run(console)
     jobs = [(job, "headers" in payload, "close" in payload) for job, payload in console.caller.asked]
@@ -727,7 +727,7 @@ def test_headers_that_ran_before_change_again_before_the_close():
     assert "2 objects are unchanged" in console.messages
 
 
-def test_a_project_without_headers_makes_no_run_of_them():
+def test_a_project_without_passes_of_headers_runs_none():
     for prior in (headers_answer({}, pass_=None, finished=False), headers_answer({}, work="undo")):
         console = world()
         console.caller.passes["headers"] = prior
@@ -736,14 +736,14 @@ def test_a_project_without_headers_makes_no_run_of_them():
         assert closes(console)
 
 
-def test_unfinished_headers_end_the_cutover_unclosed():
+def test_an_unfinished_pass_of_headers_ends_the_cutover_before_the_close():
     console = with_headers(headers_answer({}, finished=False, stop=Stop.CLOSED, stopped="busy"))
     run(console)
     assert not closes(console)
     assert "headers in OBS are not finished. Run the same command again" in console.messages
 
 
-def test_headers_that_may_not_be_changed_do_not_hold_the_cutover_up():
+def test_headers_that_cannot_be_changed_do_not_delay_the_cutover():
     stopped = headers_answer({}, finished=False, stop=Stop.HEADERS, stopped="no canary")
     for answer in (stopped, FunctionError("StorageError", untranslated("denied"), untranslated("grant it"))):
         console = with_headers(answer)

@@ -35,7 +35,7 @@ def test_late_write_that_opens_the_project_is_undone_a_few_times(command, times,
     assert console.caller.payloads("certify") == [{"close": True}, {"look": True}] * rounds
 
 
-def test_two_minutes_start_again_with_the_mark_of_another_caller(command):
+def test_the_mark_of_another_caller_restarts_the_two_minutes(command):
     console = Console(FakeCaller())
 
     def another(job: str) -> None:
@@ -132,7 +132,7 @@ def test_close_after_a_go_does_not_announce_failed_records(command):
     assert console.out.getvalue() == "It is closed.\n  The mark was read back two minutes after it was written.\n"
 
 
-def test_stopped_close_has_no_step_that_opens(command):
+def test_an_interrupted_close_does_not_name_the_open_command(command):
     console = session_after_go()
     console.caller.meanwhile = lambda job: (_ for _ in ()).throw(KeyboardInterrupt) if console.clock.seconds else None
     assert command(console, "close") == 130

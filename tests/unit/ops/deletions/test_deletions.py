@@ -69,7 +69,7 @@ def test_the_list_its_details_and_its_recipe_are_written(run, tmp_path):
     assert "Written: gone\nWritten: gone.json\n" in messages
 
 
-def test_an_empty_list_is_no_file(run, tmp_path):
+def test_an_empty_list_writes_no_file(run, tmp_path):
     code, out, _ = run(FakeCaller(certify=page(young=3)), "deletions", "--list", "gone")
     assert code == 0
     assert out.startswith("No object can be deleted in OBS")
@@ -96,7 +96,7 @@ def test_a_refusal_shows_its_reason_and_leaves_no_file(run, tmp_path):
     assert not [*tmp_path.iterdir()]
 
 
-def test_a_long_list_needs_its_number_and_is_not_asked_for_again(run, tmp_path):
+def test_a_long_list_is_written_after_its_number_is_confirmed(run, tmp_path):
     keys = [f"{number:04}" for number in range(1001)]
     caller = FakeCaller(certify=page(*keys))
     code, _, messages = run(caller, "deletions", "--list", "gone")
@@ -111,12 +111,12 @@ def test_a_long_list_needs_its_number_and_is_not_asked_for_again(run, tmp_path):
     assert len(caller.asked) == 1
 
 
-def test_a_hundredth_of_few_objects_needs_a_number(run):
+def test_a_list_of_over_a_hundredth_of_the_objects_needs_confirmation(run):
     answers = of(page("a", "b"), source_objects=199, objects_before=199)
     assert "may have 1" in run(FakeCaller(certify=answers), "deletions", "--list", "gone")[2]
 
 
-def test_after_an_interrupt_the_list_continues(run, tmp_path):
+def test_an_interrupted_list_continues_at_the_next_page(run, tmp_path):
     # GIVEN a command that is interrupted after a page, and while it writes the next
     code, _, messages = run(
         FakeCaller(certify=[page("a", after="a"), KeyboardInterrupt()]), "deletions", "--list", "gone"
@@ -132,7 +132,7 @@ def test_after_an_interrupt_the_list_continues(run, tmp_path):
     assert (tmp_path / "gone").read_text() == "a\nb\n"
 
 
-def test_pages_of_an_hour_ago_are_asked_for_again(run, tmp_path):
+def test_stored_pages_older_than_an_hour_are_requested_again(run, tmp_path):
     run(FakeCaller(certify=[page("a", after="a"), KeyboardInterrupt()]), "deletions", "--list", "gone")
     part = tmp_path / "gone.part"
     part.write_text(part.read_text().replace("2026-01-31T09:00:00Z", "2026-01-31T08:00:00Z"))
@@ -141,7 +141,7 @@ def test_pages_of_an_hour_ago_are_asked_for_again(run, tmp_path):
     assert (tmp_path / "gone").read_text() == "b\n"
 
 
-def test_a_newer_comparison_begins_the_list_again(run, tmp_path):
+def test_a_newer_comparison_starts_the_list_over(run, tmp_path):
     newer = [
         of(page(*keys, after=after), comparison="pass 2")
         for keys, after in ((["x"], None), (["a"], "a"), (["b"], None))
@@ -154,7 +154,7 @@ def test_a_newer_comparison_begins_the_list_again(run, tmp_path):
     assert (tmp_path / "gone").read_text() == "a\nb\n"
 
 
-def test_json_has_the_summary(run):
+def test_the_json_answer_has_the_summary(run):
     _, out, _ = run(FakeCaller(certify=page("a/1", young=2)), "deletions", "--list", "gone", "--json")
     assert json.loads(out) == {
         "comparison": "pass 1",

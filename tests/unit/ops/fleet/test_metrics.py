@@ -56,7 +56,7 @@ def test_each_metric_has_help_a_type_and_a_name_by_the_conventions():
     assert odd == []
 
 
-def test_a_go_has_its_time():
+def test_the_metrics_of_a_go_have_its_time():
     closed = replace(STATUS, closed=ClosingOverview("0007-20260101T230000Z-go.json"))
     text = metrics.format_metrics([member(status=closed)])
     assert samples(text)["oss_oms_sync_certificate_timestamp_seconds", "photos"] == AT - 3600
@@ -106,7 +106,7 @@ TROUBLES = {
 
 
 @pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
-def test_each_alert_fires_in_its_trouble_and_clears(rule):
+def test_each_alert_fires_for_its_problem_and_clears(rule):
     trouble, now = TROUBLES[rule["alert"]]
     assert fires(rule["expr"], metrics.format_metrics([trouble]), now)
     assert not fires(rule["expr"], metrics.format_metrics([CALM]), AT)

@@ -185,7 +185,7 @@ def test_tool_removes_and_restores_a_trigger(stand_in, tmp_path):
         Tool(None, tmp_path).trigger("remove", "forward", "oss-content")
 
 
-def test_store_without_an_answer_is_an_error_and_not_empty(stand_in, tmp_path):
+def test_a_secret_store_that_does_not_answer_is_an_error(stand_in, tmp_path):
     """A store that does not answer is not empty, and a secret that stays in it is not reported as deleted."""
     tool = Tool(None, tmp_path)
     tool_without_a_store, kept = {"*": {"err": "unknown command", "code": 1}}, {"secret get": {"out": "a_key: ab**\n"}}
@@ -236,7 +236,7 @@ def test_on_windows_a_path_that_the_shell_would_change_is_refused(on_windows, tm
     assert on_windows.calls == []
 
 
-def test_environment_selects_the_sandbox(monkeypatch, tmp_path):
+def test_an_environment_variable_selects_the_sandbox(monkeypatch, tmp_path):
     monkeypatch.delenv(call.SANDBOX_VARIABLE, raising=False)
     assert isinstance(call.caller(None, tmp_path), Tool)
     monkeypatch.setenv(call.SANDBOX_VARIABLE, "http://127.0.0.1:1")

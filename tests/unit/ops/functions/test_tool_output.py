@@ -75,7 +75,7 @@ def test_json_is_parsed_once_in_output_of_any_length(mocker, size):
 
 
 @pytest.mark.parametrize("text", ['{"a":' * 100_000, "{" * 5000, "", "Error: no such function {}"])
-def test_other_text_is_no_answer(text):
+def test_text_without_an_answer_is_refused(text):
     assert tool_output.read(text) is None
     assert kind_of(text) == ""
 

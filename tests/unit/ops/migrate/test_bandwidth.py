@@ -26,7 +26,7 @@ def change(world: MigrateWorld, *words: str) -> None:
     expect_exit(world.migrate(*words), 130)
 
 
-def test_a_group_gets_the_limits_and_loses_them(world):
+def test_bandwidth_limits_of_a_group_are_set_and_removed(world):
     world.begin_migration(50, 3600, "--nights")
     assert world.group.bandwidth == NIGHTS_FIELD
     change(world, "--bandwidth", "08:00-19:59=5MB/s", "--bandwidth", "20:00-23:59=1MB/s")

@@ -78,7 +78,7 @@ GROUPS = {
 }
 
 
-def test_calls_about_task_groups_equal_the_sdks(box, sent_requests):
+def test_calls_for_task_groups_equal_those_of_the_sdk(box, sent_requests):
     key = BasicCredentials(*box.huawei_credentials, box.project_id)
     compare_with_sdk(sent_requests, box.oms, GROUPS, [huawei_client(v2, box.oms, key, v2.OmsClient)])
 
@@ -98,7 +98,7 @@ WANTED = NewGroup("photos", "cn-hangzhou", "photos-obs", "cn-north-4", [""], "no
         lambda groups: groups.delete("1"),
     ],
 )
-def test_a_change_of_a_group_is_sent_once_even_without_an_answer(mocker, change):
+def test_a_change_of_a_group_is_not_repeated_without_an_answer(mocker, change):
     exchange = mocker.patch.object(wire, "exchange", side_effect=ConnectionResetError)
     with pytest.raises(wire.UnreachableError):
         change(TaskGroups(Service("https://oms.cn-north-4.myhuaweicloud.com", KEYS, WallClock()), "project"))
@@ -128,7 +128,7 @@ def counted(objects, *words):
 
 
 @pytest.mark.parametrize("objects", [1_000, pytest.param(10_000, marks=pytest.mark.extras)])
-def test_the_estimated_numbers_of_requests_are_those_counted(objects):
+def test_the_estimated_numbers_of_requests_equal_the_counted_numbers(objects):
     group = counted(objects, "migrate", "--yes")
     requests = counted(objects, "reconcile", "--since", "1970-01-01")
     assert requests["oms"] == objects / 10

@@ -218,7 +218,7 @@ def test_no_project_is_closed_during_a_migration(world):
     expect_success(world.run("close"))
 
 
-def test_a_key_made_by_hand_meanwhile_is_not_the_migration_s(world):
+def test_a_key_created_by_hand_is_not_deleted_with_the_migration(world):
     # GIVEN a running migration, and a sync task that gets new keys by hand, instead of its first keys
     world.begin_migration()
     ram, user = world.ram.entities, f"{NAME}-oms"
@@ -231,7 +231,7 @@ def test_a_key_made_by_hand_meanwhile_is_not_the_migration_s(world):
     assert (world.reader_keys(), world.count_oms_keys()) == ({new}, (1, 1))
 
 
-def test_without_a_sync_task_the_migration_s_keys_are_no_orphans(world):
+def test_without_a_sync_task_the_keys_of_the_migration_are_kept(world):
     # GIVEN a running migration, and a deleted sync task, which OMS's list would show by now
     world.begin_migration()
     world.advance(300)
@@ -268,7 +268,7 @@ def test_setup_removes_nothing_during_a_migration(world):
     expect_success(world.setup("--remove", typed="yes\n"))
 
 
-def test_a_migration_continues_without_its_follower(world):
+def test_a_migration_continues_without_its_command(world):
     assert f"The migration continues at OMS. Its progress: {OPS} migrate --look" in world.begin_migration()
     expect_success(world.migrate("--look"), "The migration is running", " left (estimate)")
     world.advance(1200)
@@ -389,7 +389,7 @@ def test_setup_continues_if_it_cannot_delete_the_migrations_keys(world):
     assert not world.is_finished()
 
 
-def test_an_unfinished_migration_gates_and_a_finished_one_is_shown(world):
+def test_an_unfinished_migration_prevents_a_go_and_a_finished_one_does_not(world):
     def judge_oms():
         document = ASK(Caller(world), "certify", {})
         (oms_check,) = [check for check in document["checks"] if check["id"] == "OMS_FINISHED"]
@@ -699,7 +699,7 @@ def test_two_commands_that_continue_leave_no_key_unnamed(command):
             break
 
 
-def test_of_two_migrations_begun_at_once_one_begins(world):
+def test_two_simultaneous_commands_begin_one_migration(world):
     log = world.administrator_log()
     intentions, other = (Intentions(log, world.task.sync_url, NAME) for _ in range(2))
     migrations = [Intention(run, "2026-01-02T00:00:00Z", "photos", "photos-obs", [""], []) for run in ("a", "b")]
@@ -710,7 +710,7 @@ def test_of_two_migrations_begun_at_once_one_begins(world):
     assert other.begin(migrations[1])
 
 
-def test_a_copy_that_landed_late_is_overwritten_to_a_deep_comparison(world):
+def test_a_copy_that_arrived_late_is_found_by_reading_and_overwritten(world):
     """A version written during the migration is replaced by an older version of equal size."""
     world.fill(1, size=7)
     world.oms.groups.prepare = lambda group: group.copies.add(CopyFault.late(0, 120))

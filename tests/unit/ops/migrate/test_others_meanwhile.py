@@ -45,7 +45,7 @@ def is_untouched(world, run):
     )
 
 
-def test_a_follower_that_slept_does_not_end_the_next_migration(world):
+def test_a_sleeping_command_does_not_end_the_next_migration(world):
     world.fill(200)
     world.slow_groups(600)
     really, runs = world._sleep, []
@@ -73,7 +73,7 @@ def test_a_late_yes_does_not_end_the_next_migration(world):
     assert is_untouched(world, runs[-1])
 
 
-def test_a_key_made_during_the_prompt_stays(world):
+def test_a_key_created_during_the_prompt_is_not_deleted(world):
     world.fill(10)
     user, ram, really = f"{NAME}-oms", world.ram.entities, preparation.confirm
     new_keys = []
@@ -127,7 +127,7 @@ def test_two_continuing_commands_delete_no_key_in_use_at_oms(quarter):
     assert number > 20
 
 
-def test_a_claim_over_newer_keys_leaves_none_of_them(world):
+def test_an_older_record_of_keys_does_not_leave_newer_keys_behind(world):
     # GIVEN a paused migration, which another command continues between this command's read of the record and its write
     world.begin_migration(50)
     expect_success(world.migrate("--pause"))
@@ -155,7 +155,7 @@ def test_a_migration_with_other_options_does_not_join_the_running_one(world, wor
     expect_success(world.migrate("--yes", typed=""), "The migration is finished")
 
 
-def test_lists_of_before_a_retry_hide_no_failure_of_the_retry(world, mocker):
+def test_lists_from_before_a_retry_hide_no_failure_of_the_retry(world, mocker):
     # GIVEN more failures than replay takes, and fewer after a retry, whose list comes after the long list
     mocker.patch("oss_oms_sync.answers.task_group.MAX_RESENT", 150)
     world.fill(500)
@@ -186,7 +186,7 @@ def test_lists_of_before_a_retry_hide_no_failure_of_the_retry(world, mocker):
     assert world.count_copies() == 500
 
 
-def test_an_interrupted_end_keeps_the_counts(world):
+def test_an_interrupted_end_of_a_migration_keeps_its_counts(world):
     world.fail_two_and_wait()
     for number in draw_requests(range(30)):
         with world.cut_off("dies_after", number, away=60):

@@ -42,7 +42,7 @@ def document() -> dict[str, Any]:
         ("certificate-rehearsal", "REHEARSAL", "割接预演", "way"),
     ],
 )
-def test_verdict_is_one_big_word_and_its_sentence(name, english, chinese, tone):
+def test_the_verdict_is_a_heading_with_its_sentence(name, english, chinese, tone):
     document = answer(name)
     text = judge(from_json(CutoverFacts, document)).summary
     for language, word in (("en", english), ("zh", chinese)):
@@ -68,13 +68,13 @@ PASSED = answer(GO)["checks"]
         ("verdict", "go"),
     ],
 )
-def test_go_without_its_checks_is_not_green(path, instead, document):
+def test_a_go_without_its_checks_is_not_green(path, instead, document):
     forged = sealed(replaced(document, [int(part) if part.isdigit() else part for part in path.split()], instead))
     words = [page(forged, language).word() for language in ("en", "zh")]
     assert words == [("NOT VALID", "bad"), ("证书无效", "bad")]
 
 
-def test_sample_gates_nothing_if_none_was_requested(document):
+def test_without_a_requested_sample_its_check_does_not_gate(document):
     for check in document["checks"][18:20]:
         check |= {"result": "not run", "gates": False}
     document["sample"] = None
@@ -113,7 +113,7 @@ def test_document_with_any_missing_or_wrong_part_has_a_page(short):
             assert "<h1 class=" in certificate_page(sealed(replaced(short, path, new)), "en")
 
 
-def test_empty_document_is_unknown():
+def test_an_empty_document_has_an_unknown_verdict():
     shown = page({})
     assert shown.word() == ("UNKNOWN", "calm")
     assert [*shown.every(class_="mark good")] == []

@@ -19,7 +19,7 @@ BEGIN = datetime(2026, 1, 30, 9, 12, 44, tzinfo=timezone.utc)
     st.sampled_from([300, 3600]),
     st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 99))),
 )
-def test_chart_loses_no_count(hours, step, drawn_points):
+def test_the_bars_of_a_chart_keep_every_count(hours, step, drawn_points):
     line = Timeline(BEGIN, BEGIN + timedelta(hours=hours), step)
     points = [(BEGIN.timestamp() * 1000 + at, number) for at, number in drawn_points]
     sums = line.sums(points)
@@ -29,7 +29,7 @@ def test_chart_loses_no_count(hours, step, drawn_points):
 
 
 @pytest.mark.parametrize(("hours", "step"), [(1, 300), (24, 300), (25, 300), (72, 300), (24, 3600), (744, 3600)])
-def test_a_constant_rate_is_level(hours, step):
+def test_a_constant_rate_gives_bars_of_equal_height(hours, step):
     end = BEGIN + timedelta(hours=hours)
     line = Timeline(BEGIN, end, step)
     first = int(BEGIN.timestamp()) // step * step
@@ -39,7 +39,7 @@ def test_a_constant_rate_is_level(hours, step):
     assert 0 < sums[0] <= 7 * line.span // step
 
 
-def test_single_object_among_millions_is_visible():
+def test_a_single_object_among_millions_has_a_visible_bar():
     shown = parse(draw_columns([10**9, 1, 0], "copied"))
     heights = [float(element.attributes["height"]) for element in shown.every("rect")]
     assert len(heights) == 2

@@ -17,7 +17,7 @@ anything = st.text(st.characters() | st.sampled_from("<>&\"'\u202e\x00\n\ud800")
 
 
 @given(anything)
-def test_text_stays_text_in_elements_and_attributes(text):
+def test_outside_text_stays_text_in_elements_and_attributes(text):
     # WHEN an element has it as content and in an attribute
     shown = parse(element("p", text, title=text)).only("p")
     # THEN it is no markup, and only invisible characters are escaped
@@ -51,7 +51,7 @@ def test_markup_is_not_escaped_again():
         "python3 ops.py migrate --overwrite --prefix photos/ --prefix b -t 'my dir/o.yaml'",
     ],
 )
-def test_command_in_a_sentence_is_set_off(monkeypatch, command):
+def test_a_command_in_a_sentence_is_highlighted(monkeypatch, command):
     monkeypatch.setattr(shell, "command", lambda step: command)
     text = shell.sentence(t("Open it: {it}.", it=Step("open")), "en")
     paragraph = parse(element("p", text, title=text)).only("p")
@@ -89,5 +89,5 @@ def test_long_key_is_shortened_visibly_in_its_middle():
 
 
 @pytest.mark.parametrize("key", NASTY)
-def test_key_does_not_reorder_its_surroundings(key):
+def test_a_key_does_not_reorder_the_text_around_it(key):
     assert parse(html.key(key)).only("code").attributes["dir"] == "ltr"

@@ -30,7 +30,7 @@ def shown(request) -> Element:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_a_page_loads_nothing_and_runs_nothing(name, language):
+def test_a_page_loads_no_resource_and_runs_no_script(name, language):
     page = page_of(answer(name), language)
     assert not re.search(r"https?:|//|url\(|@import|javascript:", page)
     shown = parse(page)
@@ -42,16 +42,16 @@ def test_a_page_loads_nothing_and_runs_nothing(name, language):
     assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'")
 
 
-def test_a_narrow_page_hides_nothing():
+def test_a_page_on_a_narrow_screen_hides_nothing():
     assert "display: none" not in STYLE
 
 
-def test_a_page_says_its_language_and_title(shown):
+def test_a_page_declares_its_language_and_title(shown):
     assert shown.only("html").attributes["lang"] in ("en", "zh-CN")
     assert shown.only("title").text.startswith("oss-oms-sync · ")
 
 
-def test_headings_lead_through_the_page(shown):
+def test_headings_are_nested_without_gaps(shown):
     first, *levels = [int(element.name[1]) for element in shown.every() if re.fullmatch(r"h[1-6]", element.name)]
     assert 1 not in levels
     assert first == 1
@@ -83,7 +83,7 @@ def test_pictures_have_a_description_and_no_colour_is_alone(shown):
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_hostile_text_stays_text(name):
+def test_hostile_text_stays_text_on_a_page(name):
     # The languages differ in words only.
     for text, language in zip(NASTY, cycle(LANGUAGES)):
         shown = parse(page_of(hostile(answer(name), text), language))

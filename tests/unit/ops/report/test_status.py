@@ -41,13 +41,13 @@ def in_step() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("language", "word", "sentence"), [("en", "In step", "All of it."), ("zh", "已同步", "全部。")]
 )
-def test_the_verdict_is_one_word_and_its_sentence(in_step, language, word, sentence):
+def test_the_page_shows_the_verdict_as_a_word_with_its_sentence(in_step, language, word, sentence):
     shown = page(in_step, language)
     assert (shown.word(), shown.only("p", class_="lead").text) == ((word, "good"), sentence)
 
 
 @pytest.mark.parametrize("state", VerdictState)
-def test_only_in_step_is_green(in_step, state):
+def test_only_the_verdict_in_step_is_green(in_step, state):
     in_step["verdict"]["state"] = state.value
     shown, tone = page(in_step).word()
     assert (tone == "good") == (state is VerdictState.IN_STEP)
@@ -123,7 +123,7 @@ def test_minimum_counts_are_marked_and_one_record_is_singular(example):
     assert missing_parts(page(example).section("waiting").text, *expected) == []
 
 
-def test_figures_classes_and_folders_agree_on_the_scope(example):
+def test_figures_classes_and_folders_count_the_same_scope(example):
     last = example["compare"]["last"]
     last["classes"] = {"equal_contents": sides(5, 5), "outside": sides(7, 7), "oms_own": sides(0, 2)}
     last["folders"] = {"": {"equal_contents": [5, 50, 5, 50], "outside": [7, 70, 7, 70]}}
@@ -171,7 +171,7 @@ def captioned(section: Element) -> dict[str, Element]:
     }
 
 
-def test_lasting_reasons_are_apart_from_passing_reasons(example):
+def test_lasting_reasons_are_separate_from_temporary_reasons(example):
     # The most frequent reason comes first, in any order of the answer; equal numbers are in the order of names.
     example["backlog"]["by_reason"] = {"NO_TASK": 1, "FORBIDDEN": 2, "THROTTLED": 900, "MYSTERY": 3, "ENIGMA": 3}
     example["fixes"] = {name: to_json(Reason[name].fix) for name in ("THROTTLED", "FORBIDDEN", "NO_TASK")}
@@ -246,14 +246,14 @@ def test_failures_have_their_own_scale(example):
     assert "peak 2" in shown.text
 
 
-def test_chart_is_described_in_words():
+def test_a_chart_has_a_description_in_words():
     (picture,) = page(answer("status")).every("figure", role="group")
     series = answer("status")["statistics"]["series"]
     sums = [sum(number for _, number in series[name]) for name in ("REQUEST", "SUCCESS", "FAILURE", "SKIP")]
     assert missing_parts(picture.attributes["aria-label"], *(f"{number:,}" for number in sums)) == []
 
 
-def test_bar_of_copy_failures_adds_up_to_the_number_of_oms():
+def test_the_bar_of_copy_failures_adds_up_to_the_number_of_oms():
     failures = answer("status")["copying"]["failures"]
     section = page(answer("status")).section("failures")
     (bar,) = section.every(class_="bar")
@@ -308,7 +308,7 @@ def test_outcome_of_failures_is_shown_or_unknown(in_step, failures, expected):
     assert missing_parts(page(in_step).section("failures").text, expected, NOT_OF_OMS["fix"]) == [NOT_OF_OMS["fix"]]
 
 
-def test_commands_in_the_functions_text_are_set_off():
+def test_commands_in_the_functions_text_are_highlighted():
     shown = page(answer("status"))
     codes = [element.text for element in shown.section("in-obs").every("code")]
     assert "python3 ops.py compare --deep" in codes
@@ -317,7 +317,7 @@ def test_commands_in_the_functions_text_are_set_off():
     assert answer("status")["compare"]["last"]["remedies"]["suspicious"]["en"] in shown.text
 
 
-def test_times_have_their_age():
+def test_times_are_shown_with_their_age():
     for time in page(answer("status")).every("time"):
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", time.attributes["datetime"])
         assert re.search(r"\d+ (s|min|h|d) ago", time.parent.text)

@@ -42,7 +42,7 @@ def test_bytes_have_three_digits_and_a_unit(number, shown):
 
 
 @given(st.integers(1000, 10**20))
-def test_a_size_is_within_half_a_percent_of_the_bytes(number):
+def test_a_printed_size_is_within_half_a_percent_of_the_bytes(number):
     value, unit = plain(units.size(number, EN)).split(" ")
     power = ("", "kB", "MB", "GB", "TB", "PB", "EB").index(unit)
     assert float(value.replace(",", "")) * 1000**power == pytest.approx(number, rel=0.0051)
@@ -66,7 +66,7 @@ def test_duration_has_a_single_fitting_unit(seconds, english, chinese):
     assert (plain(units.duration(seconds, EN)), plain(units.duration(seconds, ZH))) == (english, chinese)
 
 
-def test_an_age_is_that_of_a_time_before_now():
+def test_an_age_is_printed_as_a_time_before_now():
     now = datetime(2026, 1, 31, tzinfo=timezone.utc)
     assert plain(units.age(now - timedelta(hours=3), now, EN)) == "3 h ago"
     assert plain(units.age(now - timedelta(hours=3), now, ZH)) == "3 小时前"
@@ -83,10 +83,10 @@ def test_100_percent_means_all_and_0_percent_means_none(number, more):
 @pytest.mark.parametrize(
     ("rate", "shown"), [(0, "0"), (0.01, "< 0.1"), (0.25, "0.2"), (3.0, "3"), (12_345.6, "12,346")]
 )
-def test_a_small_rate_has_a_decimal_and_is_not_none(rate, shown):
+def test_a_small_rate_has_a_decimal_and_is_not_zero(rate, shown):
     assert plain(units.rate(rate)) == shown
 
 
 @pytest.mark.parametrize(("number", "shown"), [(2**30, "1 GiB"), (10**9, "1.00 GB"), (None, "unknown")])
-def test_limit_is_written_in_the_unit_of_its_choice(number, shown):
+def test_a_bandwidth_limit_is_printed_in_the_unit_of_the_option(number, shown):
     assert plain(units.limit(number, EN)) == shown

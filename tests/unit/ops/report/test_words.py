@@ -90,7 +90,7 @@ def test_the_english_page_has_no_chinese(name):
     ],
     ids=["verdicts", "reasons to stop"],
 )
-def test_every_code_has_a_text(words, asked_for):
+def test_each_error_code_has_a_text(words, asked_for):
     assert words.keys() == asked_for
 
 
@@ -153,6 +153,6 @@ def test_text_equal_to_a_phrase_stays_unchanged():
         assert "{x}" in parse(status_page(document_of_status, language)).text
 
 
-def test_sentence_before_a_command_gets_a_colon_unless_it_ends():
+def test_a_sentence_before_a_command_gets_a_colon_or_keeps_its_full_stop():
     sentences = [Translator("en").before(*pair) for pair in (("It waits", "s"), ("It waits.", "s"), ("It waits", None))]
     assert sentences == ["It waits:", "It waits.", "It waits"]

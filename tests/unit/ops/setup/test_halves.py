@@ -50,7 +50,7 @@ def create_reader_key(world):
     return key["AccessKeyId"], key["AccessKeySecret"]
 
 
-def test_two_people_with_a_handed_key_create_the_same_as_one(world, whole):
+def test_two_administrators_create_the_same_resources_as_one(world, whole):
     # GIVEN an administrator who sets up Alibaba Cloud; setup names the key that the other administrator needs
     wanted = f"by hand: access key of {NAME}-oms, for the setup of Huawei Cloud: none"
     expect_success(set_up_alibaba(world), wanted, "python3 ops.py setup --only huawei")
@@ -68,7 +68,7 @@ def test_two_people_with_a_handed_key_create_the_same_as_one(world, whole):
         assert re.findall(r"^ *(create|change|remove|stop|not seen|wait)", expect_success(done), re.MULTILINE) == []
 
 
-def test_huaweis_half_first_misses_only_the_task_until_the_key_exists(world, whole):
+def test_without_the_source_key_huaweis_administrator_lacks_only_the_task(world, whole):
     assert waiting_resources(expect_exit(set_up_huawei(world), 3)) == ["sync task"]
     assert world.resources()["tasks"] == []
     assert count_iam_keys(world) == [1, 0]
@@ -83,7 +83,7 @@ def count_iam_keys(world):
 
 
 @pytest.mark.long
-def test_an_interrupted_second_half_run_again_creates_the_same_resources(whole):
+def test_an_interrupted_run_of_the_second_administrator_is_repeatable(whole):
     with SetupWorld() as counted:
         expect_success(set_up_alibaba(counted))
         first = counted.asked
@@ -111,13 +111,13 @@ def test_a_key_that_was_mistyped_is_not_waited_for(world, wrong):
     assert count_iam_keys(world) == [1, 0]
 
 
-def test_only_the_half_that_has_the_functions_key_renews_it(world, resources):
+def test_only_the_administrator_of_huawei_cloud_renews_the_functions_key(world, resources):
     expect_exit(world.setup("--new-key", "--only", "alibaba"), 2)
     expect_success(world.setup("--new-key", "--only", "huawei", typed="yes\n"))
     assert count_iam_keys(world) == [2, 1]
 
 
-def test_a_half_is_removed_alone(world, resources):
+def test_each_administrator_removes_the_resources_of_one_cloud(world, resources):
     expect_success(world.setup("--remove", "--only", "huawei", typed="yes\n"))
     assert world.resources() == {**resources, "tasks": [], "iam users": [], "iam policies": [], "secrets": []}
     expect_success(world.setup("--remove", "--only", "alibaba", typed="yes\n"))
@@ -221,7 +221,7 @@ def test_without_permissions_in_ram_the_printed_documents_are_enough(world):
     assert world.resources()["tasks"] == [("photos", "photos-obs", True)]
 
 
-def test_a_half_without_permissions_in_ram_continues_as_well(world):
+def test_without_permissions_in_ram_setup_creates_all_other_resources(world):
     for action in ("ram:GetRole", "ram:GetUser", "ram:ListAccessKeys"):
         world.ram.deny(action)
     assert waiting_resources(expect_exit(set_up_alibaba(world), 3)) == [
@@ -232,7 +232,7 @@ def test_a_half_without_permissions_in_ram_continues_as_well(world):
     assert world.log_bucket in world.oss.buckets
 
 
-def test_a_key_made_by_hand_goes_to_oms_and_is_no_orphan(world):
+def test_a_key_created_by_hand_is_given_to_oms_and_not_deleted(world):
     # GIVEN an administrator who may make no keys, but delete them, and a key that was made by hand
     world.ram.deny("ram:CreateAccessKey")
     assert waiting_resources(expect_exit(world.setup(typed=YES), 3)) == ["sync task"]
@@ -253,7 +253,7 @@ def test_a_policy_that_cannot_be_changed_is_left_to_do_beside_a_stored_key(world
     ]
 
 
-def test_a_key_that_may_not_be_deleted_is_named_as_left(world):
+def test_a_key_that_cannot_be_deleted_is_reported_as_left(world):
     expect_success(set_up_alibaba(world))
     world.ram.entities.create_access_key(f"{NAME}-oms")
     world.ram.deny("ram:DeleteAccessKey")

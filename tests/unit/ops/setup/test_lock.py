@@ -61,7 +61,7 @@ def test_the_same_caller_takes_the_lock_over_by_a_yes_to_the_plan(world, cut_off
     assert LOCK not in world.oss.objects(world.log_bucket)
 
 
-def test_without_a_terminal_the_hash_of_that_plan_is_the_yes(world, cut_off):
+def test_without_a_terminal_the_hash_of_the_plan_confirms_it(world, cut_off):
     shown = json.loads(expect_success(world.setup("--plan", "--json")).splitlines()[-1])
     expect_success(world.setup("--yes", shown["plan"], "--agree"))
 

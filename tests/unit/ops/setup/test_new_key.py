@@ -78,7 +78,7 @@ def test_an_unused_new_key_is_replaced_and_the_working_key_stays(world):
 
 @pytest.mark.parametrize("half", ["HW_AK", "HW_SK"])
 @pytest.mark.parametrize("command", ["setup --new-key", "secrets"])
-def test_half_a_stored_pair_counts_as_no_key_and_is_replaced(world, half, command):
+def test_a_stored_key_without_its_secret_is_replaced(world, half, command):
     # GIVEN a machine that dies before it stores half of a new pair, beside an old pair
     old, pair = use_stored_key(world), {f"{NAME}_HW_AK": "an-access-key", f"{NAME}_HW_SK": "its-secret"}
     world.advance(60)

@@ -80,7 +80,7 @@ def test_a_response_without_a_list_is_not_an_empty_list(world, body):
 
 
 @pytest.mark.parametrize("body", [b'{"count": 0}', b'{"tasks": null, "count": 0}', b'{"tasks": [], "count": 0}'])
-def test_a_list_that_counts_none_is_empty(world, body):
+def test_a_list_with_the_count_zero_is_empty(world, body):
     answer_task_list(world, body)
     assert read_plan(world, 0)["sync task"]["state"] == "create"
 
@@ -109,7 +109,7 @@ def test_a_bucket_in_another_region_is_named_with_both_and_the_way_out(world, na
     assert line["next"]["en"].startswith(way_out)
 
 
-def test_a_redirect_that_names_no_region_is_another_region_too(world):
+def test_a_redirect_without_a_region_means_another_region(world):
     world.obs.create_bucket(world.destination_bucket)
     world.obs.faults.add(
         Fault.status(301, headers={"x-obs-request-id": "1"}), where=lambda request: request.method == "HEAD"
@@ -146,7 +146,7 @@ def test_a_creation_that_lands_after_its_repetition_is_accepted(world):
     expect_success(world.setup(typed=YES))
 
 
-def test_a_bucket_name_taken_by_others_is_not_taken_for_setup_s(world):
+def test_a_bucket_of_others_is_not_mistaken_for_setup_s(world):
     taken = Fault.status(409, b"<Error><Code>BucketAlreadyExists</Code></Error>", {"x-oss-request-id": "1"})
     world.oss.faults.add(
         taken, where=lambda request: request.method == "PUT" and is_of_bucket(request, world.log_bucket)

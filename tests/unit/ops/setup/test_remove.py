@@ -64,7 +64,7 @@ def test_an_interrupted_removal_followed_by_another_leaves_nothing(quarter):
 
 
 @pytest.mark.parametrize("number", range(4, 81, 19))
-def test_a_removal_after_half_a_setup_leaves_no_resource(number):
+def test_a_removal_after_an_interrupted_setup_leaves_no_resource(number):
     with SetupWorld() as world:
         with world.cut_off("dies_after", number):
             world.setup(typed=YES)

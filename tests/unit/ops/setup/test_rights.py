@@ -89,7 +89,7 @@ def test_the_named_permissions_are_enough_for_setup(world):
 
 
 @pytest.mark.parametrize("name", ["SECURITY.md", "SECURITY.zh.md"])
-def test_the_document_names_the_permissions(world, name):
+def test_security_md_names_the_permissions(world, name):
     tables = Document.read(ROOT / name).tables
     (cell,) = [row[1].content for table in tables for row in table if "`python3 ops.py setup`" in row[0].content]
     first, _, removal = cell.partition("`--remove`")

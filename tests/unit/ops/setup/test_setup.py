@@ -53,7 +53,7 @@ def test_an_object_arrives_after_setup_and_deployment(world):
     assert world.fc.invoke("status", b"{}").value["copying"] is not None
 
 
-def test_a_plan_changes_nothing_and_is_made_by_its_hash(world):
+def test_a_plan_changes_nothing_and_its_hash_confirms_it(world):
     # GIVEN a plan in JSON
     before = world.resources(), (world.folder / "s.yaml").read_bytes()
     plan = json.loads(expect_success(world.setup("--plan", "--json")).splitlines()[-1])
@@ -96,7 +96,7 @@ def test_setup_fills_in_its_lines_of_s_yaml_and_answers_and_no_others(world):
 
 
 @pytest.mark.parametrize("written", [b"\xef\xbb\xbf{}", b"<<<<<<< HEAD\n{}\n", b"", "{}".encode("utf-16"), b"[]"])
-def test_unreadable_answers_stay_and_s_yaml_is_filled_in(world, written):
+def test_an_unreadable_answers_file_stays_and_s_yaml_is_filled_in(world, written):
     file = world.folder / "answers.json"
     file.write_bytes(written)
     output = expect_success(world.setup(typed=YES), "Setup is complete. ")
@@ -269,7 +269,7 @@ def set_website(world, pages):
     world.oss.buckets["photos"].documents["website"] = document
 
 
-def test_obstacles_to_settle_by_hand_are_named_and_all_else_is_created(world):
+def test_setup_names_obstacles_and_creates_everything_else(world):
     world.tool_account = ""
     set_website(world, f"{SUBFOLDERS}<RoutingRules>{MIRROR}</RoutingRules>")
     world.obs.create_bucket(world.destination_bucket).encrypted = True
@@ -289,7 +289,7 @@ def test_a_website_without_subfolder_pages_is_no_obstacle(world):
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_an_obstacle_to_settle_first_stops_setup_before_changes(world, name):
+def test_an_obstacle_that_must_be_resolved_stops_setup_before_changes(world, name):
     prepare, code, phrase = WRONG[name]
     prepare(world)
     before = world.resources()

@@ -54,7 +54,7 @@ def test_a_task_whose_answer_is_lost_is_awaited_and_keeps_its_keys(world, answer
     assert "create" not in expect_success(world.setup("--plan"), "All resources exist.")
 
 
-def test_a_run_that_ends_at_the_creation_is_followed_by_one_that_waits(world):
+def test_after_a_killed_creation_the_next_run_waits_for_the_task(world):
     # GIVEN an administrator whose machine dies before OMS's answer
     world.oms.visibility_delay = 30.0
     number = request_number(is_creation)
@@ -91,7 +91,7 @@ def never_listed(world):
     return keys(world)
 
 
-def test_after_five_minutes_the_plan_asks_before_the_keys_go(world, never_listed):
+def test_after_five_minutes_the_plan_asks_before_keys_are_deleted(world, never_listed):
     # GIVEN keys that stayed WHEN the answer is no THEN they still stay
     output = expect_exit(
         world.setup(typed="no\n"), 2, f"unused access keys of RAM user {NAME}-oms: {ASKED}", *never_listed

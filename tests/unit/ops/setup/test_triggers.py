@@ -71,7 +71,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_a_trigger_stops_the_plan_only_if_ours_would_be_refused(world, name):
+def test_a_trigger_stops_the_plan_only_if_it_overlaps_with_the_projects(world, name):
     world.functions.foreign_functions, state = OTHERS[name]
     assert trigger_line(world, {"there": 0, "stop": 1}[state])["state"] == state
 

@@ -62,7 +62,7 @@ def test_a_resource_of_others_with_the_project_s_name_stops_the_plan(world, kind
     assert world.snapshot() == before
 
 
-def test_a_user_and_a_policy_of_others_are_named_in_one_line(world):
+def test_one_line_names_a_user_and_a_policy_of_others(world):
     for create in (ram_user, ram_policy):
         create(world, f"{NAME}-oms")
     expect_exit(world.setup("--plan"), 1, f"for this source bucket: RAM user {NAME}-oms, policy {NAME}-oms")
