@@ -51,7 +51,9 @@ _MAX_UNCHANGED_RECHECKS = 3
 _WAITING_CLASSES = (ObjectClass.MOVING, ObjectClass.ARRIVING, ObjectClass.IN_FLIGHT)
 _PENDING_CLASSES = (*_WAITING_CLASSES, ObjectClass.FAILED_BEFORE, ObjectClass.MISSING, ObjectClass.OLDER)
 # A cutover does not close the project while objects are in one of these classes, unless it is accepted by name.
-_OPEN_CLASSES = {object_class for check in CHECKS.values() if check.keeps_open for object_class in check.classes}
+_OPEN_CLASSES = {
+    object_class for check in CHECKS.values() if check.keeps_project_open for object_class in check.classes
+}
 _RESTART_OPTIONS = {"restart": True}
 
 _CLOSED_HINT = t("The project is closed. To continue, run the same command again with {options}")

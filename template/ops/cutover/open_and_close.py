@@ -164,7 +164,9 @@ def act_on_certificate(session: Session, certificate: Certificate, mark: Mark | 
     closed.
     """
     # After any other failure the project stays closed, and the next call continues.
-    failed = [check.id for check in certificate.checks if check.result is Result.FAILED and CHECKS[check.id].opens]
+    failed = [
+        check.id for check in certificate.checks if check.result is Result.FAILED and CHECKS[check.id].opens_project
+    ]
     if certificate.verdict is CutoverVerdict.GO:
         session.caller.trigger("remove", FORWARD, FORWARD_TRIGGER)
         session.print_text(

@@ -20,7 +20,7 @@ from ops.session import Session, check_writable, unwritable
 from oss_oms_sync.answers.deletions import DeletionsAnswer
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
-from oss_oms_sync.rules.deletions import max_unasked, refusal
+from oss_oms_sync.rules.deletions import max_default_deletions, refusal
 
 
 def deletions(session: Session, options: Namespace) -> ExitCode:
@@ -43,7 +43,7 @@ def deletions(session: Session, options: Namespace) -> ExitCode:
         step=Step("deletions", {"list": str(file)}),
     )
     summary = _collect(session, pages)
-    limit = max_unasked(summary.facts.source_objects) if options.max is None else options.max
+    limit = max_default_deletions(summary.facts.source_objects) if options.max is None else options.max
     if summary.objects > limit:
         raise UsageError(
             t("The list has {n:key|keys}, and without --max it may have {limit}", n=summary.objects, limit=limit)

@@ -16,7 +16,7 @@ from ops.clock import timestamp
 from ops.session import unwritable
 from oss_oms_sync.answers.codec import UnreadableError, from_json, parse_timestamp, to_json
 from oss_oms_sync.answers.deletions import DeletionsAnswer
-from oss_oms_sync.rules.deletions import VALID
+from oss_oms_sync.rules.deletions import MAX_LIST_AGE
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Pages:
                         break  # the command was interrupted while it wrote
                     if not size:
                         head = from_json(_Head, json.loads(line))
-                        if parse_timestamp(head.begun) + VALID <= now:
+                        if parse_timestamp(head.begun) + MAX_LIST_AGE <= now:
                             return 0
                         self.comparison, self.begun = head.comparison, head.begun
                     else:

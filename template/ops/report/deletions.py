@@ -17,7 +17,7 @@ from oss_oms_sync.answers.deletions import DeletionFacts, DeletionsAnswer, Omiss
 from oss_oms_sync.answers.pass_answers import first_folder
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
-from oss_oms_sync.rules.deletions import VALID
+from oss_oms_sync.rules.deletions import MAX_LIST_AGE
 
 # Maximum number of keys, and of folders, in a report.
 _MAX_SHOWN = 10
@@ -43,7 +43,7 @@ class Summary:
     @property
     def valid_until(self) -> datetime:
         """The time after which nobody should delete by the list, because the source may have written its keys again."""
-        return parse_timestamp(self.begun) + VALID
+        return parse_timestamp(self.begun) + MAX_LIST_AGE
 
     def add(self, page: DeletionsAnswer) -> None:
         """Add the next page of the list to the totals."""

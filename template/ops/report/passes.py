@@ -13,7 +13,7 @@ from ops.shell import command
 from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.answers.object_class import ACCEPTABLE, IN_SCOPE, LACKING, PENDING
 from oss_oms_sync.answers.pass_answers import (
-    MISSING_RIGHTS,
+    MISSING_PERMISSION_TEXTS,
     CompareAnswer,
     ComparisonResult,
     PassAnswer,
@@ -31,7 +31,7 @@ _UNREAD_TEXTS = {
     "too_big": t("{number:is|are} too large for the time of a piece"),
     "encrypted": t("{number:is|are} encrypted in OBS"),
     "unknown_parts": t("{number} were written to OBS with a part size that OMS does not use"),
-    **MISSING_RIGHTS,
+    **MISSING_PERMISSION_TEXTS,
 }
 
 

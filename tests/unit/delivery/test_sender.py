@@ -190,7 +190,7 @@ def test_calls_run_in_parallel_if_a_sequence_would_not_reach_the_rate():
 
 
 def test_abandoned_parallel_submissions_leave_failed_records(world, mocker):
-    mocker.patch.object(Sender, "_begin").return_value.result.return_value = None
+    mocker.patch.object(Sender, "_begin_submission").return_value.result.return_value = None
     assert world.send("a", "b") == []
     assert world.recorded("failed") == {"a", "b"}
     assert world.sender.failed == {"TIMEOUT": 2}

@@ -8,7 +8,13 @@ import pytest
 
 from oss_oms_sync.answers.deletions import DeletionFacts, OmissionReason
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.rules.deletions import AbsentKey, is_exact, left_out, max_unasked, refusal
+from oss_oms_sync.rules.deletions import (
+    AbsentKey,
+    find_omission_reason,
+    is_named_exactly,
+    max_default_deletions,
+    refusal,
+)
 
 DAY, HOUR = 86400, 3600
 NOW = 1_770_000_000
@@ -31,7 +37,7 @@ DUE = AbsentKey(
 
 
 def reason(**changes: object) -> OmissionReason | None:
-    return left_out(replace(DUE, **changes), NOW - HOUR, NOW - 9 * DAY)
+    return find_omission_reason(replace(DUE, **changes), NOW - HOUR, NOW - 9 * DAY)
 
 
 def test_a_key_that_meets_all_conditions_is_listed():
@@ -80,7 +86,7 @@ def test_a_proof_or_a_migration_shows_the_origin_instead_of_an_md5():
     + [(key, False) for key in ("a／b", "．", "‛a", "a␀", "a\ufffd")],
 )
 def test_only_keys_that_rclone_names_exactly_are_listed(key, exact):
-    assert is_exact(key) is exact
+    assert is_named_exactly(key) is exact
 
 
 @pytest.mark.parametrize(
@@ -111,4 +117,4 @@ def test_a_listing_of_half_of_the_objects_is_accepted():
 
 @pytest.mark.parametrize(("objects", "limit"), [(99, 0), (100, 1), (50_000, 500), (100_000, 1000), (10**9, 1000)])
 def test_a_list_may_have_a_hundredth_of_the_objects_or_a_thousand_keys(objects, limit):
-    assert max_unasked(objects) == limit
+    assert max_default_deletions(objects) == limit

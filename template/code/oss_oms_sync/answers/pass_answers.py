@@ -167,7 +167,7 @@ _STORAGE_CLASSES = {
     "": t("an unnamed class"),
 }
 # Sentences about objects that could not be read without a permission, by the field of ReadResult that counts them.
-MISSING_RIGHTS = {
+MISSING_PERMISSION_TEXTS = {
     "no_right_in_oss": t(
         "{number:object|objects} could not be read, because the function's role lacks oss:GetObject on the"
         " source bucket (python3 policies/show.py prints the policy), or the use of their KMS key"

@@ -50,12 +50,12 @@ class Attempt(Generic[T]):
 class RetryBudget:
     """The attempts of a job, and the waits between them with full jitter: random, up to a limit that doubles."""
 
-    def __init__(self, deadline: Deadline, clock: Clock, *, patient: bool = True) -> None:
-        """Create the budget; a throttled call is attempted again only if `patient`."""
+    def __init__(self, deadline: Deadline, clock: Clock, *, repeat_throttled: bool = True) -> None:
+        """Create the budget; a throttled call is attempted again only if `repeat_throttled`."""
         self._deadline = deadline
         self._clock = clock
         self._enough = Deadline(_BUDGET_SECONDS, clock)
-        self._throttle_budget = _THROTTLE_BUDGET_SECONDS if patient else 0.0
+        self._throttle_budget = _THROTTLE_BUDGET_SECONDS if repeat_throttled else 0.0
 
     def run(
         self, call: Callable[[], Attempt[T]], reconnect: Callable[[], None], if_not_attempted: Callable[[], T]

@@ -27,7 +27,7 @@ from oss_oms_sync.clouds.objects import PERMISSION_CODES, ObjectSummary, SourceH
 from oss_oms_sync.clouds.obs import HeaderChange, ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead
 from oss_oms_sync.comparison.headers import Change, Obstacle, differing_headers, plan_change, plan_headers
-from oss_oms_sync.delivery.sender import refused
+from oss_oms_sync.delivery.sender import stop_for_refusal
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.mended import MendedRecord
@@ -239,7 +239,7 @@ class Mender:
             return []
         _raise_first(self._log.try_put_all([plan.record.stored(self._task_id, plan.key) for plan in plans]))
         if failure := self._closing.refusal():
-            raise ClosedError(refused(failure))
+            raise ClosedError(stop_for_refusal(failure))
         changes = [
             HeaderChange(plan.key, plan.change.headers, plan.expires, plan.change.replaces, plan.head.version)
             for plan in plans

@@ -7,7 +7,13 @@ from typing import Any
 
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.object_class import ObjectClass
-from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS, CompareAnswer, ComparisonResult, PassAnswer, ReadResult
+from oss_oms_sync.answers.pass_answers import (
+    MISSING_PERMISSION_TEXTS,
+    CompareAnswer,
+    ComparisonResult,
+    PassAnswer,
+    ReadResult,
+)
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
@@ -18,7 +24,7 @@ from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.rules.counts import counts_of as class_counts
-from oss_oms_sync.rules.counts import missing_rights as rights_of
+from oss_oms_sync.rules.counts import list_missing_permissions
 from oss_oms_sync.rules.remedy import Attempts, Counts, Remedy, narrowest_prefixes, remedy
 
 # Options of a pass outside its scope (passes/pieces.py).
@@ -114,12 +120,12 @@ class CompareResult:
 
 def missing_rights(tally: Tally) -> list[Text]:
     """List the permissions missing to read objects, each with the way to grant it."""
-    return rights_of(unread_counts(tally))
+    return list_missing_permissions(unread_counts(tally))
 
 
 def unread_counts(tally: Tally) -> dict[str, int]:
     """Return the number of objects unread because of a missing permission, by the names in ReadResult."""
-    return {name: tally.counts.get(f"deep_{name}", 0) for name in MISSING_RIGHTS}
+    return {name: tally.counts.get(f"deep_{name}", 0) for name in MISSING_PERMISSION_TEXTS}
 
 
 def remedies(tally: Tally, mode: OverwriteMode | None, suffix: str, tried: Attempts) -> dict[ObjectClass, Text]:

@@ -1,6 +1,6 @@
-"""Submission of keys to OMS in batches, with a record of each outcome.
+"""Submission of keys to OMS in batches, with a record of the outcome of each key.
 
-A refused batch is bisected down to the refused key, so that each key has an outcome of its own.
+If OMS refuses a batch, the batch is divided in halves down to the refused key, so that each key has its own outcome.
 """
 
 from __future__ import annotations
@@ -19,12 +19,18 @@ from oss_oms_sync.errors import STOPPING_REASONS, Failure, Reason, StorageError,
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 
-_too_late = partial(Failure, Reason.DEADLINE, message="not submitted: the time limit of the invocation was reached")
+_deadline_failure = partial(
+    Failure, Reason.DEADLINE, message="not submitted: the time limit of the invocation was reached"
+)
 
 
 @dataclass
 class Submission:
-    """The outcome of each key (its Failure, None if OMS accepted it), the number of calls, and of throttled calls."""
+    """The result of submitting keys.
+
+    `outcomes` has the Failure of each key, or None if OMS accepted the key. `calls` and `throttled` are the numbers of
+    calls and of throttled calls.
+    """
 
     outcomes: dict[str, Failure | None] = field(default_factory=dict)
     calls: int = 0
@@ -37,16 +43,19 @@ def submit(
     deadline: Deadline,
     *,
     bisect: bool = True,
-    patient: bool = True,
+    repeat_throttled: bool = True,
 ) -> Submission:
-    """Submit `keys` (plain text, each once) in batches, never later than `deadline`, and return the outcome of each.
+    """Submit `keys`, which are in plain text and without duplicates, to OMS in batches.
 
-    Each call, retries and halves included, needs the permission of `Closing.refusal`. A refused batch is bisected down
-    to the refused key if `bisect`. A throttled call is repeated for a few seconds if `patient`. Every key has an
-    outcome; after an exception, the state of every key is unknown.
+    No call begins or lasts longer than until `deadline`. Before each call, also before retries and calls for half a
+    batch, `Closing.refusal` has to permit it. If OMS refuses a batch, the batch is divided down to the refused key,
+    provided that `bisect` is True. A throttled call is repeated for a few seconds, provided that `repeat_throttled` is
+    True.
+
+    Every key has an outcome in the result; after an exception, the state of every key is unknown.
     """
     oms, refusal = invocation.oms, Closing(invocation).refusal
-    budget = RetryBudget(deadline, invocation.clock, patient=patient)
+    budget = RetryBudget(deadline, invocation.clock, repeat_throttled=repeat_throttled)
     submission = Submission()
     outcomes = submission.outcomes
     fatal: Failure | None = None
@@ -56,13 +65,13 @@ def submit(
         if refused := refusal():
             return Attempt(refused)
         submission.calls += 1
-        attempted = oms.attempt(batch, deadline)
-        submission.throttled += attempted.throttled
-        return attempted
+        oms_attempt = oms.attempt(batch, deadline)
+        submission.throttled += oms_attempt.throttled
+        return oms_attempt
 
     def send(batch: Sequence[str]) -> None:
         nonlocal fatal
-        failure = fatal or budget.run(partial(attempt, batch), oms.session.close, _too_late)
+        failure = fatal or budget.run(partial(attempt, batch), oms.session.close, _deadline_failure)
         if failure and failure.reason is Reason.REFUSED and len(batch) > 1 and bisect:
             middle = len(batch) // 2
             send(batch[:middle])
@@ -83,8 +92,12 @@ def submit(
     return submission
 
 
-class Recorded(NamedTuple):
-    """The outcome of a key (None: accepted), its record, and the error of an unconfirmed write."""
+class RecordResult(NamedTuple):
+    """The result of recording the outcome of a key.
+
+    `failure` is None if OMS accepted the key. `record` is the record that was to be written. `problem` is the error if
+    its write was not confirmed, otherwise None.
+    """
 
     key: FailedKey
     failure: Failure | None
@@ -92,11 +105,12 @@ class Recorded(NamedTuple):
     problem: StorageError | None
 
 
-def record(invocation: Invocation, outcomes: Sequence[tuple[FailedKey, Failure | None]]) -> list[Recorded]:
+def record(invocation: Invocation, outcomes: Sequence[tuple[FailedKey, Failure | None]]) -> list[RecordResult]:
     """Write a failed record for each key that has a Failure, and a success record for every other key.
 
-    Unwritten records are logged, and the caller has to keep their keys elsewhere: without a failed record, a key would
-    be lost. A missing success record is harmless: OMS accepted the key, and reconcile submits it once more.
+    Records that could not be written are logged. Without its failed record a key would be lost, so the caller has to
+    keep such a key elsewhere. A missing success record is harmless: OMS accepted the key, and reconcile submits it once
+    more.
     """
     task_id, now = invocation.task_id, invocation.clock.now()
     records = [
@@ -104,10 +118,10 @@ def record(invocation: Invocation, outcomes: Sequence[tuple[FailedKey, Failure |
         for key, failure in outcomes
     ]
     problems = invocation.log_bucket.try_put_all(records)
-    for (key, _), written, problem in zip(outcomes, records, problems, strict=True):
+    for (key, _), stored_record, problem in zip(outcomes, records, problems, strict=True):
         if problem:
-            log.error({"key": key.key, "record": written.name, "problem": str(problem)})
+            log.error({"key": key.key, "record": stored_record.name, "problem": str(problem)})
     return [
-        Recorded(*outcome, written, problem)
-        for outcome, written, problem in zip(outcomes, records, problems, strict=True)
+        RecordResult(*outcome, stored_record, problem)
+        for outcome, stored_record, problem in zip(outcomes, records, problems, strict=True)
     ]

@@ -102,7 +102,7 @@ def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline) -> 
     if random.random() >= share:
         return Submission(dict.fromkeys(keys, Closing(invocation).refusal() or _DEFERRED_FAILURE))
     # With the whole share, a throttled call is worth another attempt within seconds.
-    submission = submit(invocation, keys, deadline, patient=share >= 1)
+    submission = submit(invocation, keys, deadline, repeat_throttled=share >= 1)
     if submission.throttled:
         halved = max(_MIN_SHARE, _share(invocation) / 2)
         invocation.oss.remembered[_SHARE_NAME] = _ThrottledSubmission(invocation.clock.monotonic(), halved)

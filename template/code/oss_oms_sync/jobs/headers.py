@@ -43,7 +43,7 @@ from oss_oms_sync.passes.states import answer_of, newest_of
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import INSIDE, Tally
 from oss_oms_sync.passes.work import RangeResult
-from oss_oms_sync.rules.headers_in_place import MOVES_TIME, InPlace, effect_of
+from oss_oms_sync.rules.headers_in_place import MOVES_TIME, HeaderChangeEffect, effect_of
 
 _JOB = "headers"
 # Objects whose headers are read together: OBS accepts a change for seconds after its HEAD.
@@ -143,7 +143,7 @@ class _Headers:
             state, stopped = self.driver.by_hand(scope, restart=asked.restart)
         answer = answer_of(_JOB, state, stopped, self._invocation.clock.now(), before)
         if stopped and stopped.stop is Stop.HEADERS:
-            step = Step("cutover") if isinstance(self._effect, InPlace) else Step("canary")
+            step = Step("cutover") if isinstance(self._effect, HeaderChangeEffect) else Step("canary")
             answer = replace(answer, step=step)
         return _answer(vars(answer), state.scope.headers if state else asked.headers, state.tally if state else Tally())
 
@@ -151,7 +151,7 @@ class _Headers:
         """Return the reason why a pass may not do its work; comparing headers is always allowed."""
         if scope.headers == HeadersWork.LOOK.value:
             return None
-        if not isinstance(self._effect, InPlace):
+        if not isinstance(self._effect, HeaderChangeEffect):
             return self._effect
         return MOVES_TIME if self._effect.moves_time and not scope.cutover else None
 
@@ -162,7 +162,7 @@ class _Headers:
         return _Walk(self._invocation, self._destination, self._mender(), pass_, start, seconds).run()
 
     def _mender(self) -> Mender:
-        may_replace = isinstance(self._effect, InPlace) and self._effect.may_replace
+        may_replace = isinstance(self._effect, HeaderChangeEffect) and self._effect.may_replace
         return Mender(self._invocation, self._destination, may_replace=may_replace)
 
 

@@ -13,7 +13,7 @@ from oss_oms_sync.answers.task_group import max_submissions
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
-from oss_oms_sync.delivery.sender import refused
+from oss_oms_sync.delivery.sender import stop_for_refusal
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.state import JobState
@@ -36,7 +36,7 @@ _MIN_PIECE_SECONDS = 60.0
 def refusal(invocation: Invocation) -> Stopped | None:
     """Return the reason why nothing may be submitted: the project is closed, or its state is unknown."""
     failure = Closing(invocation).refusal()
-    return refused(failure) if failure else None
+    return stop_for_refusal(failure) if failure else None
 
 
 class Driver:

@@ -1,4 +1,4 @@
-"""A check of a cutover: its name, the required state, and the consequences of a failure."""
+"""A check of a cutover, with its name, the required state, and the consequences of a failure."""
 
 from __future__ import annotations
 
@@ -17,36 +17,39 @@ REHEARSED_TEXT = t("a rehearsal freezes nothing")
 
 @dataclass(frozen=True)
 class CutoverCheck:
-    """A check. `title` is the claim of a passed check, `wanted` the required state.
+    """A check of a cutover; `title` names the failure, and `wanted` describes the required state.
 
-    `classes`: the check passes if these classes are empty, or accepted by the name of the first class. `opens`: a
-    failure opens the project, because objects have to be submitted. `keeps_open`: a cutover does not close the project
-    while objects are in the classes, because only an open project fixes or proves them. `of_freeze`: not part of a
-    rehearsal.
+    The check passes if the classes in `classes` are empty, or accepted by the name of the first class. If the check
+    fails and `opens_project` is True, the cutover opens the project, because objects have to be submitted. If
+    `keeps_project_open` is True, the cutover does not close the project while objects are in the classes, because only
+    an open project repairs or proves them. If `needs_freeze` is True, the check is not part of a rehearsal.
     """
 
     id: str
     title: Text
     wanted: Text
     classes: Sequence[ObjectClass] = ()
-    opens: bool = False
-    keeps_open: bool = False
-    of_freeze: bool = False
+    opens_project: bool = False
+    keeps_project_open: bool = False
+    needs_freeze: bool = False
 
     def with_values(self, **values: object) -> CutoverCheck:
-        """Return the check with these values in the required state."""
+        """Return the check with these values for the placeholders of the required state."""
         return replace(self, wanted=self.wanted.filled(**values))
 
     def finding(
         self,
         result: Result,
         state: Text,
-        following: Text = NOTHING,
+        remedy_text: Text = NOTHING,
         step: Step | None = None,
         keys: Sequence[str] = (),
         *,
         gates: bool = True,
         waits: bool = False,
     ) -> Finding:
-        """Return a result of the check; `state` is the actual state, `following` the remedy, `step` its command."""
-        return Finding(self.id, self.wanted, result, state, following, step, keys, gates=gates, waits=waits)
+        """Return a result of this check.
+
+        `state` describes the actual state, `remedy_text` is the remedy, and `step` the command of the remedy.
+        """
+        return Finding(self.id, self.wanted, result, state, remedy_text, step, keys, gates=gates, waits=waits)

@@ -1,4 +1,4 @@
-"""Checks that all changes have ended: the project is closed, OMS has finished, both buckets stand still."""
+"""Checks that all changes have ended: the project is closed, OMS has finished, and both buckets stay unchanged."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import LOOK_STEP, GroupProgress
 from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.rules.check import CONTINUE_TEXT, REHEARSED_TEXT, CutoverCheck
-from oss_oms_sync.rules.comparison_checks import scope, without_comparison
-from oss_oms_sync.rules.next_steps import OMS_UNFINISHED, acceptance_step, cutover
+from oss_oms_sync.rules.comparison_checks import check_scope, report_missing_comparison
+from oss_oms_sync.rules.next_steps import OMS_UNFINISHED, acceptance_step, cutover_step
 from oss_oms_sync.rules.times import BYTES_PER_MINUTE, CLOSE_DELAY, OMS_QUIET_TIME
 
 CLOSED = CutoverCheck(
@@ -23,7 +23,7 @@ CLOSED = CutoverCheck(
         "This cutover closed the project at least two minutes before the standstill pass began;"
         " the project was not opened since, and every other project of the sync task is closed"
     ),
-    of_freeze=True,
+    needs_freeze=True,
 )
 OMS_FINISHED = CutoverCheck(
     "OMS_FINISHED",
@@ -32,7 +32,7 @@ OMS_FINISHED = CutoverCheck(
         "OMS's counts cover all success records, and OMS has finished every accepted object and"
         " accepted none for ten minutes"
     ),
-    of_freeze=True,
+    needs_freeze=True,
 )
 STOOD_STILL = CutoverCheck(
     "STOOD_STILL",
@@ -41,24 +41,26 @@ STOOD_STILL = CutoverCheck(
         "A standstill pass, begun after the comparison's last check and after OMS finished, lists"
         " the same versions in the source, and the judged objects in OBS"
     ),
-    of_freeze=True,
+    needs_freeze=True,
 )
 
 
-def closed(facts: CutoverFacts) -> Finding:
-    """Check that no project of the task has submitted keys since two minutes before the standstill pass."""
+def check_closed(facts: CutoverFacts) -> Finding:
+    """Check that no project of the sync task has submitted keys since two minutes before the standstill pass."""
     if facts.frozen_since is None:
         return CLOSED.finding(Result.NOT_RUN, REHEARSED_TEXT)
-    mark, not_run, go_on = facts.closed, partial(CLOSED.finding, Result.NOT_RUN), cutover(facts)
+    mark, not_run, continue_step = facts.closed, partial(CLOSED.finding, Result.NOT_RUN), cutover_step(facts)
     if mark is None:
         return not_run(
-            t("the project is open"), t("Continue the cutover, which closes the project"), cutover(facts, close=True)
+            t("the project is open"),
+            t("Continue the cutover, which closes the project"),
+            cutover_step(facts, close=True),
         )
     if mark.run != facts.run:
         return not_run(
             t("the project was closed by hand or by another run at {since}", since=mark.written),
             t("Continue the cutover, which closes the project again"),
-            go_on,
+            continue_step,
         )
     if facts.open_projects:
         return not_run(
@@ -74,49 +76,56 @@ def closed(facts: CutoverFacts) -> Finding:
             ),
             Step("close"),
         )
-    still = facts.passes.standstill
-    if still is None or not mark.written or parse_timestamp(still.began) < parse_timestamp(mark.written) + CLOSE_DELAY:
+    standstill = facts.passes.standstill
+    if (
+        standstill is None
+        or not mark.written
+        or parse_timestamp(standstill.began) < parse_timestamp(mark.written) + CLOSE_DELAY
+    ):
         return not_run(
             t(
                 "no standstill pass has begun since two minutes after the close at {written}",
                 written=mark.written,
             ),
             CONTINUE_TEXT,
-            go_on,
+            continue_step,
         )
     return CLOSED.finding(
         Result.PASSED,
-        t("closed at {written}; standstill pass begun at {began}", written=mark.written, began=still.began),
+        t("closed at {written}; standstill pass begun at {began}", written=mark.written, began=standstill.began),
     )
 
 
 def oms_idle_time(oms: RemainingOmsWork) -> datetime | None:
-    """Return the time after which OMS cannot change OBS, if OMS has no work left."""
+    """Return the time from which OMS cannot change OBS any more if it has no work left.
+
+    Return None if OMS never accepted or finished an object.
+    """
     return oms.busy and oms.busy + OMS_QUIET_TIME
 
 
-def oms_finished(facts: WaitingFacts) -> Finding:
-    """Check, without a comparison, that OMS has finished all work from before the close."""
+def check_oms_finished(facts: WaitingFacts) -> Finding:
+    """Check that OMS has finished all work that it had accepted before the close; this check needs no comparison."""
     oms = facts.oms
     if facts.migration:
-        return _migrates(facts.migration.group)
+        return _report_migration(facts.migration.group)
     if facts.frozen_since is None or facts.closed is None:
         text = t("the project is open (see CLOSED)") if facts.frozen_since else REHEARSED_TEXT
         return OMS_FINISHED.finding(Result.NOT_RUN, text)
-    if (reason := _oms_is_busy(facts)) is not None:
+    if (reason := _find_reason_to_wait(facts)) is not None:
         return OMS_FINISHED.finding(
-            Result.NOT_RUN, reason, t("Wait a minute, then check again"), cutover(facts), waits=True
+            Result.NOT_RUN, reason, t("Wait a minute, then check again"), cutover_step(facts), waits=True
         )
     if oms.left != 0:
-        return _unfinished(facts)
+        return _report_unfinished_work(facts)
     text = t("OMS has no work left and has been idle for days")
     if oms.busy:
         text = t("OMS has no work left and has accepted no object since {busy}", busy=timestamp(oms.busy))
     return OMS_FINISHED.finding(Result.PASSED, text)
 
 
-def _migrates(group: GroupProgress | None) -> Finding:
-    """Return the finding for an unfinished migration of the existing objects, which may still write."""
+def _report_migration(group: GroupProgress | None) -> Finding:
+    """Return the finding for an unfinished migration of the existing objects, which may still write to OBS."""
     text, step = t("The migration of the existing objects is not finished; its progress is unknown."), LOOK_STEP
     if group:
         step = group.look_step
@@ -136,27 +145,30 @@ def _migrates(group: GroupProgress | None) -> Finding:
     )
 
 
-def _oms_is_busy(facts: WaitingFacts) -> Text | None:
-    """Return the reason to wait for OMS; None if waiting does not help."""
-    oms, idle = facts.oms, oms_idle_time(facts.oms)
+def _find_reason_to_wait(facts: WaitingFacts) -> Text | None:
+    """Return the reason to wait for OMS, or None if waiting does not help."""
+    oms, idle_time = facts.oms, oms_idle_time(facts.oms)
     if oms.left is None:
         return None
     if oms.recorded is None:
         return t("the success records are not all counted yet")
     if oms.left > 0:
         return t("OMS has not finished {left:object|objects}", left=oms.left) if oms.may_finish else None
-    if oms.busy and idle and parse_timestamp(facts.made) < idle:
+    if oms.busy and idle_time and parse_timestamp(facts.made) < idle_time:
         return t("OMS was busy until {busy}", busy=timestamp(oms.busy))
     return None
 
 
-def _unfinished(facts: WaitingFacts) -> Finding:
-    """Return the finding for unreported or endless work of OMS; the finding can be accepted by name."""
+def _report_unfinished_work(facts: WaitingFacts) -> Finding:
+    """Return the finding if OMS does not report its remaining work, or does not finish it.
+
+    A person can accept this finding by name.
+    """
     oms, why = facts.oms, facts.accepted.get(OMS_UNFINISHED)
     if oms.left is None:
         result = Result.NOT_RUN
         text = t("OMS does not report its remaining work in steps of five minutes")
-        following = t(
+        remedy_text = t(
             "Check the OMS console, and run doctor to find a missing permission. OMS overwrites"
             " application writes with every object that it copies after the cutover; accept that by"
             " name if you can"
@@ -169,43 +181,45 @@ def _unfinished(facts: WaitingFacts) -> Finding:
             left=oms.left,
             minutes=oms.largest // BYTES_PER_MINUTE,
         )
-        following = t(
+        remedy_text = t(
             "OMS may have lost these objects, or counts an object submitted twice only once; otherwise OMS"
             " may still write them. Accept oms_unfinished by name"
         )
     if why is not None:
         return OMS_FINISHED.finding(Result.PASSED, t("{finding}. Accepted by name: {why}", finding=text, why=why))
-    return OMS_FINISHED.finding(result, text, following, acceptance_step(facts, OMS_UNFINISHED))
+    return OMS_FINISHED.finding(result, text, remedy_text, acceptance_step(facts, OMS_UNFINISHED))
 
 
-def stood_still(facts: CutoverFacts) -> Finding:
-    """Check that both buckets are unchanged since the comparison's last check and since OMS finished."""
+def check_standstill(facts: CutoverFacts) -> Finding:
+    """Check that both buckets are unchanged since the comparison's last check, and since OMS finished."""
     if facts.frozen_since is None:
         return STOOD_STILL.finding(Result.NOT_RUN, REHEARSED_TEXT)
-    scoped, compared, still = scope(facts), facts.passes.compare, facts.passes.standstill
-    if compared is None or scoped.result is Result.NOT_RUN:
-        return without_comparison(STOOD_STILL, scoped)
-    go_on = cutover(facts)
-    if still is None:
+    scope_finding, comparison, standstill = check_scope(facts), facts.passes.compare, facts.passes.standstill
+    if comparison is None or scope_finding.result is Result.NOT_RUN:
+        return report_missing_comparison(STOOD_STILL, scope_finding)
+    continue_step = cutover_step(facts)
+    if standstill is None:
         text = t("no standstill pass has begun after {as_of}", as_of=facts.as_of)
-        return STOOD_STILL.finding(Result.NOT_RUN, text, CONTINUE_TEXT, go_on)
-    sides = (t("the source"), compared.state, still.state), (t("OBS"), compared.twin, still.twin)
+        return STOOD_STILL.finding(Result.NOT_RUN, text, CONTINUE_TEXT, continue_step)
+    sides = (t("the source"), comparison.state, standstill.state), (t("OBS"), comparison.twin, standstill.twin)
     if changed := [name for name, judged, current in sides if judged != current]:
         return STOOD_STILL.finding(
             Result.FAILED,
             t(
                 "objects have changed in {sides:and} between the comparison and {began}",
-                began=still.began,
+                began=standstill.began,
                 sides=changed,
             ),
             t("Make sure that no application writes there. Then continue the cutover, which compares again"),
-            go_on,
+            continue_step,
         )
-    idle = oms_idle_time(facts.oms)
-    if idle and parse_timestamp(still.began) < idle:
-        text = t("the standstill pass began at {began}, before OMS had been idle for ten minutes", began=still.began)
-        return STOOD_STILL.finding(Result.NOT_RUN, text, CONTINUE_TEXT, go_on)
-    digests = f"{still.state:064x}, {still.twin:064x}"
+    idle_time = oms_idle_time(facts.oms)
+    if idle_time and parse_timestamp(standstill.began) < idle_time:
+        text = t(
+            "the standstill pass began at {began}, before OMS had been idle for ten minutes", began=standstill.began
+        )
+        return STOOD_STILL.finding(Result.NOT_RUN, text, CONTINUE_TEXT, continue_step)
+    digests = f"{standstill.state:064x}, {standstill.twin:064x}"
     return STOOD_STILL.finding(
-        Result.PASSED, t("equal digests at {began}: {digests}", began=still.began, digests=digests)
+        Result.PASSED, t("equal digests at {began}: {digests}", began=standstill.began, digests=digests)
     )

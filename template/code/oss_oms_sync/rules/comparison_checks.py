@@ -1,4 +1,4 @@
-"""Checks of the certified comparison: its scope and sums, and the freeze."""
+"""Checks of the comparison in a certificate: its scope and its sums, and the freeze of the source."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from oss_oms_sync.answers.pass_answers import MAX_KEYS, MAX_WRITTEN, ObjectCount
 from oss_oms_sync.answers.text import AtLeast, t
 from oss_oms_sync.rules.check import DEPLOY, DOCTOR, REHEARSED_TEXT, CutoverCheck
 from oss_oms_sync.rules.counts import storage_totals, wrong_sums
-from oss_oms_sync.rules.next_steps import comparison_step, cutover
+from oss_oms_sync.rules.next_steps import comparison_step, cutover_step
 from oss_oms_sync.rules.times import MAX_CLOCK_SKEW, MAX_PASS_AGE
 
 SCOPE = CutoverCheck(
     "SCOPE",
     t("no current comparison"),
     t("A comparison of the project's whole scope ({covered}), begun after the freeze and at most 24 hours old"),
-    keeps_open=True,
+    keeps_project_open=True,
 )
 FROZEN = CutoverCheck(
     "FROZEN",
     t("writes after the freeze"),
     t("No object was written more than a minute after the freeze"),
-    opens=True,
-    keeps_open=True,
-    of_freeze=True,
+    opens_project=True,
+    keeps_project_open=True,
+    needs_freeze=True,
 )
 SUMS = CutoverCheck(
     "SUMS",
@@ -36,12 +36,12 @@ SUMS = CutoverCheck(
 )
 
 
-def scope(facts: CutoverFacts) -> Finding:
-    """Check for a recent comparison of the project's whole scope, begun after the freeze."""
+def check_scope(facts: CutoverFacts) -> Finding:
+    """Check that a recent comparison covers the project's whole scope, and began after the freeze."""
     check = SCOPE.with_values(
         covered=t("prefix {prefix!r}, suffix {suffix!r}", prefix=facts.scope.prefix, suffix=facts.scope.suffix)
     )
-    compared, frozen, following = facts.passes.compare, facts.frozen_since, t("Compare both buckets")
+    comparison, frozen, remedy_text = facts.passes.compare, facts.frozen_since, t("Compare both buckets")
     begin = comparison_step(facts, restart=True)
     if facts.oms_failure:
         text = t(
@@ -49,14 +49,14 @@ def scope(facts: CutoverFacts) -> Finding:
             reason=facts.oms_failure.reason,
         )
         return check.finding(Result.NOT_RUN, text, t("Run doctor, which reports the reason and the remedy"), DOCTOR)
-    if compared is None:
-        return check.finding(Result.NOT_RUN, t("No comparison of the whole scope has finished"), following, begin)
-    text = t("The comparison of {began}, as of {as_of}", began=compared.started, as_of=facts.as_of)
-    if frozen and compared.started < frozen:
-        return check.finding(Result.NOT_RUN, t("{finding}, before the freeze", finding=text), following, begin)
-    # A recheck of some keys does not renew the results of all others.
-    if frozen and parse_timestamp(compared.ended) < parse_timestamp(facts.made) - MAX_PASS_AGE:
-        return check.finding(Result.NOT_RUN, t("{finding}, over 24 hours ago", finding=text), following, begin)
+    if comparison is None:
+        return check.finding(Result.NOT_RUN, t("No comparison of the whole scope has finished"), remedy_text, begin)
+    text = t("The comparison of {began}, as of {as_of}", began=comparison.started, as_of=facts.as_of)
+    if frozen and comparison.started < frozen:
+        return check.finding(Result.NOT_RUN, t("{finding}, before the freeze", finding=text), remedy_text, begin)
+    # A recheck of some keys does not renew the results for all other keys.
+    if frozen and parse_timestamp(comparison.ended) < parse_timestamp(facts.made) - MAX_PASS_AGE:
+        return check.finding(Result.NOT_RUN, t("{finding}, over 24 hours ago", finding=text), remedy_text, begin)
     if facts.last_written:
         return check.finding(Result.PASSED, text)
     return check.finding(
@@ -67,61 +67,66 @@ def scope(facts: CutoverFacts) -> Finding:
     )
 
 
-def without_comparison(check: CutoverCheck, scoped: Finding) -> Finding:
-    """Return the finding of a check without a valid comparison; the finding of SCOPE has the reason."""
-    return check.finding(Result.NOT_RUN, t("no valid comparison (see SCOPE)"), scoped.next, scoped.step)
+def report_missing_comparison(check: CutoverCheck, scope_finding: Finding) -> Finding:
+    """Return the finding of a check that lacks a valid comparison; the finding of SCOPE has the remedy."""
+    return check.finding(Result.NOT_RUN, t("no valid comparison (see SCOPE)"), scope_finding.next, scope_finding.step)
 
 
-def frozen(facts: CutoverFacts) -> Finding:
-    """Check that no object was written after the freeze."""
+def check_freeze(facts: CutoverFacts) -> Finding:
+    """Check that no object of the source was written after the freeze."""
     if facts.frozen_since is None:
         return FROZEN.finding(Result.NOT_RUN, REHEARSED_TEXT)
-    scoped = scope(facts)
-    if scoped.result is not Result.PASSED or not facts.last_written:
-        return without_comparison(FROZEN, scoped)
-    last, allowed = parse_timestamp(facts.last_written[0].at), parse_timestamp(facts.frozen_since) + MAX_CLOCK_SKEW
-    late = [written.key for written in facts.last_written if parse_timestamp(written.at) > allowed]
-    if not late:
-        return FROZEN.finding(Result.PASSED, t("last write at {last}", last=timestamp(last)))
-    later = timestamp(last + MAX_CLOCK_SKEW)
+    scope_finding = check_scope(facts)
+    if scope_finding.result is not Result.PASSED or not facts.last_written:
+        return report_missing_comparison(FROZEN, scope_finding)
+    last_write, latest_write = (
+        parse_timestamp(facts.last_written[0].at),
+        parse_timestamp(facts.frozen_since) + MAX_CLOCK_SKEW,
+    )
+    late_keys = [written.key for written in facts.last_written if parse_timestamp(written.at) > latest_write]
+    if not late_keys:
+        return FROZEN.finding(Result.PASSED, t("last write at {last}", last=timestamp(last_write)))
+    later_freeze = timestamp(last_write + MAX_CLOCK_SKEW)
     return FROZEN.finding(
         Result.FAILED,
         t(
             "{n:object|objects} written after the freeze at {frozen}, the last at {last}",
-            n=AtLeast(len(late)) if len(late) == MAX_WRITTEN else len(late),
+            n=AtLeast(len(late_keys)) if len(late_keys) == MAX_WRITTEN else len(late_keys),
             frozen=facts.frozen_since,
-            last=timestamp(last),
+            last=timestamp(last_write),
         ),
         t(
             "Make sure that no application writes to the source. The freeze began later than stated:"
             " continue with --frozen-since {later}",
-            later=later,
+            later=later_freeze,
         ),
-        cutover(facts, frozen_since=later),
-        late[:MAX_KEYS],
+        cutover_step(facts, frozen_since=later_freeze),
+        late_keys[:MAX_KEYS],
     )
 
 
-def sums(facts: CutoverFacts) -> Finding:
-    """Check that the classes add up to both listings, and that equal classes have equal digests."""
-    scoped, compared = scope(facts), facts.passes.compare
-    if scoped.result is Result.NOT_RUN or compared is None or facts.classes is None or facts.folders is None:
-        return without_comparison(SUMS, scoped)
-    wrong = list(wrong_sums(facts.classes, facts.folders, compared.source_listed, compared.destination_listed))
+def check_sums(facts: CutoverFacts) -> Finding:
+    """Check that the classes add up to both listings, and that classes of equal objects have equal digests."""
+    scope_finding, comparison = check_scope(facts), facts.passes.compare
+    if scope_finding.result is Result.NOT_RUN or comparison is None or facts.classes is None or facts.folders is None:
+        return report_missing_comparison(SUMS, scope_finding)
+    wrong_names = list(
+        wrong_sums(facts.classes, facts.folders, comparison.source_listed, comparison.destination_listed)
+    )
     sides = [side and ObjectCount(side.objects, side.bytes) for side in (facts.source, facts.destination)]
     if storage_totals(facts.storage or ()) != sides:
-        wrong.append("storage classes")
-    # The pass itself counts the source's objects separately, because some may be deleted before a recheck.
-    if compared.walked != compared.classified and "classes" not in wrong:
-        wrong = ["classes", *wrong]
-    if wrong:
+        wrong_names.append("storage classes")
+    # The number of classified objects is separate from the classes, because objects may be deleted before a recheck.
+    if comparison.walked != comparison.classified and "classes" not in wrong_names:
+        wrong_names = ["classes", *wrong_names]
+    if wrong_names:
         return SUMS.finding(
             Result.FAILED,
-            t("sums disagree: {wrong}", wrong=wrong),
+            t("sums disagree: {wrong}", wrong=wrong_names),
             t("Compare again. If the sums still disagree, open an issue"),
             comparison_step(facts, restart=True),
         )
-    listed = compared.source_listed
+    listed = comparison.source_listed
     return SUMS.finding(
         Result.PASSED,
         t("{objects:object|objects}, {bytes:byte|bytes} in the source", objects=listed.objects, bytes=listed.bytes),

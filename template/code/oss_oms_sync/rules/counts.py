@@ -1,11 +1,11 @@
-"""Counts of classes and folders: the values that decide a remedy, and sums."""
+"""Counts of classes and folders: their sums, and the values on which a remedy depends."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
-from oss_oms_sync.answers.pass_answers import MISSING_RIGHTS, OTHERS, ClassCounts, ObjectCount, StoragePair
+from oss_oms_sync.answers.pass_answers import MISSING_PERMISSION_TEXTS, OTHERS, ClassCounts, ObjectCount, StoragePair
 from oss_oms_sync.answers.text import Text
 from oss_oms_sync.rules.remedy import Counts, narrowest_prefixes
 
@@ -14,50 +14,52 @@ Folders = Mapping[str, Mapping[ObjectClass, Sequence[int]]]
 
 
 def is_empty(classes: Classes | None, object_class: ObjectClass) -> bool:
-    """Return True if no object of either side is in the class."""
+    """Return True if neither bucket has an object of this class."""
     counts = (classes or {}).get(object_class)
     return counts is None or not (counts.source.objects or counts.destination.objects)
 
 
-def missing_rights(numbers: Mapping[str, int]) -> list[Text]:
-    """List the permissions missing to read objects, each with the way to grant it.
+def list_missing_permissions(numbers: Mapping[str, int]) -> list[Text]:
+    """List a sentence for each permission that is missing to read objects, with the way to grant it.
 
-    `numbers`: unread objects, by the names in ReadResult.
+    `numbers` has the numbers of unread objects, by the field of ReadResult that counts them.
     """
-    return [text.filled(number=numbers[name]) for name, text in MISSING_RIGHTS.items() if numbers.get(name)]
+    return [text.filled(number=numbers[name]) for name, text in MISSING_PERMISSION_TEXTS.items() if numbers.get(name)]
 
 
 def counts_of(classes: Classes, folders: Folders, object_class: ObjectClass, suffix: str) -> Counts:
-    """Return the counts that decide the remedy of a class; `suffix` is the project's."""
+    """Return the counts on which the remedy of a class depends; `suffix` is the suffix of the project's keys."""
     counts = classes[object_class]
     return Counts(
         counts.source.objects,
         counts.proven_different,
         counts.in_vain,
         are_same_size=_are_equal(counts),
-        prefixes=None if suffix else _prefixes(classes, folders, object_class),
+        prefixes=None if suffix else _find_prefixes(classes, folders, object_class),
     )
 
 
-def _prefixes(classes: Classes, folders: Folders, object_class: ObjectClass) -> list[str]:
-    """Return the prefixes of a migration that overwrites a class.
+def _find_prefixes(classes: Classes, folders: Folders, object_class: ObjectClass) -> list[str]:
+    """Return the prefixes of a migration that overwrites the objects of a class.
 
-    The migration of overwritten objects fixes suspicious and older objects as well.
+    A migration of overwritten objects repairs suspicious and older objects as well.
     """
-    mended: tuple[ObjectClass, ...] = (object_class,)
+    repaired_classes: tuple[ObjectClass, ...] = (object_class,)
     if object_class is ObjectClass.OVERWRITTEN:
-        mended = (object_class, ObjectClass.SUSPICIOUS, ObjectClass.OLDER)
-    with_objects = sorted(
+        repaired_classes = (object_class, ObjectClass.SUSPICIOUS, ObjectClass.OLDER)
+    folders_with_objects = sorted(
         "" if folder == OTHERS else folder
         for folder, counts in folders.items()
-        if any(counts.get(each_class, [0])[0] for each_class in mended)
+        if any(counts.get(each_class, [0])[0] for each_class in repaired_classes)
     )
-    keys = [key for each_class in mended for key in classes[each_class].keys]
-    return narrowest_prefixes(keys, sum(classes[each_class].source.objects for each_class in mended), with_objects)
+    keys = [key for each_class in repaired_classes for key in classes[each_class].keys]
+    return narrowest_prefixes(
+        keys, sum(classes[each_class].source.objects for each_class in repaired_classes), folders_with_objects
+    )
 
 
 def storage_totals(pairs: Sequence[StoragePair]) -> list[ObjectCount]:
-    """Return the sums of pairs of storage classes, for the source and for the destination."""
+    """Return the totals of pairs of storage classes, first for the source, then for the destination."""
     return [
         ObjectCount(
             sum(pair.objects for pair in pairs if pair.source is not None), sum(pair.source_bytes for pair in pairs)
@@ -72,26 +74,26 @@ def storage_totals(pairs: Sequence[StoragePair]) -> list[ObjectCount]:
 def wrong_sums(
     classes: Classes, folders: Folders, source_listed: ObjectCount, destination_listed: ObjectCount
 ) -> Iterator[str]:
-    """Yield the names of contradictory sums: of all rows of the listings, and of the folders."""
+    """Yield the names of sums that disagree: "classes" with the listings, classes of equal objects, and folders."""
     sides = (
         ([counts.source for counts in classes.values()], source_listed),
         ([counts.destination for counts in classes.values()], destination_listed),
     )
-    if any(_sum(counts) != listed for counts, listed in sides):
+    if any(_add_counts(counts) != listed for counts, listed in sides):
         yield "classes"
     yield from (object_class.title for object_class in EQUAL if not _are_equal(classes[object_class]))
     for object_class in (each_class for each_class in ObjectClass if each_class in classes):
         counts = classes[object_class]
-        quads = [of_class[object_class] for of_class in folders.values() if object_class in of_class]
+        folder_counts = [by_class[object_class] for by_class in folders.values() if object_class in by_class]
         expected = [number for side in (counts.source, counts.destination) for number in (side.objects, side.bytes)]
-        if [sum(numbers) for numbers in zip([0, 0, 0, 0], *quads, strict=True)] != expected:
+        if [sum(numbers) for numbers in zip([0, 0, 0, 0], *folder_counts, strict=True)] != expected:
             yield f"folders of {object_class.title}"
 
 
 def _are_equal(counts: ClassCounts) -> bool:
-    """Return True if both sides have the same numbers and digests."""
+    """Return True if both buckets have the same number, bytes and digest of the objects of a class."""
     return (counts.source, counts.digests.source) == (counts.destination, counts.digests.destination)
 
 
-def _sum(counts: Sequence[ObjectCount]) -> ObjectCount:
+def _add_counts(counts: Sequence[ObjectCount]) -> ObjectCount:
     return ObjectCount(sum(count.objects for count in counts), sum(count.bytes for count in counts))

@@ -1,6 +1,7 @@
-"""The judgement of a cutover: the checks in the order of a certificate, the verdict, and a rehearsal's forecast.
+"""The judgement of a cutover: the findings in a certificate's order, the verdict, and a rehearsal's forecast.
 
-The function that makes a certificate, and each reader of it, derive the judgement from the facts with only this module.
+The function that makes a certificate and every program that reads it derive the judgement from the facts, with only
+this module.
 """
 
 from __future__ import annotations
@@ -17,42 +18,49 @@ from oss_oms_sync.answers.object_class import NOT_IN_SCOPE, TOO_NEW
 from oss_oms_sync.answers.text import Text, sentences, untranslated
 from oss_oms_sync.rules.check import CutoverCheck
 from oss_oms_sync.rules.class_checks import CLASS_CHECKS, judge_classes
-from oss_oms_sync.rules.closing_checks import CLOSED, OMS_FINISHED, STOOD_STILL, closed, oms_finished, stood_still
-from oss_oms_sync.rules.comparison_checks import FROZEN, SCOPE, SUMS, frozen, scope, sums
-from oss_oms_sync.rules.next_steps import asked_sample
-from oss_oms_sync.rules.sample_checks import HEADERS, SAMPLE, metadata, sample
-from oss_oms_sync.rules.setup_checks import CLOCK, TASK, clock, task
+from oss_oms_sync.rules.closing_checks import (
+    CLOSED,
+    OMS_FINISHED,
+    STOOD_STILL,
+    check_closed,
+    check_oms_finished,
+    check_standstill,
+)
+from oss_oms_sync.rules.comparison_checks import FROZEN, SCOPE, SUMS, check_freeze, check_scope, check_sums
+from oss_oms_sync.rules.next_steps import requested_sample_size
+from oss_oms_sync.rules.sample_checks import HEADERS, SAMPLE, check_headers, check_sample
+from oss_oms_sync.rules.setup_checks import CLOCK, TASK, check_clocks, check_task
 from oss_oms_sync.rules.summary import summarize
 from oss_oms_sync.rules.times import CLOSE_DELAY, OMS_QUIET_TIME, SETTLED
-from oss_oms_sync.rules.waiting_check import NOTHING_WAITS, nothing_waits
+from oss_oms_sync.rules.waiting_check import NOTHING_WAITS, check_waiting_keys
 
 Rule = Callable[[CutoverFacts], Finding]
 
-# Each check with its rule, in the order of a certificate.
+# Each check with the function that makes its finding, in the order of a certificate.
 _RULES: Sequence[tuple[CutoverCheck, Rule]] = (
-    (FROZEN, frozen),
-    (CLOSED, closed),
-    (OMS_FINISHED, oms_finished),
-    (STOOD_STILL, stood_still),
-    (SCOPE, scope),
-    (SUMS, sums),
+    (FROZEN, check_freeze),
+    (CLOSED, check_closed),
+    (OMS_FINISHED, check_oms_finished),
+    (STOOD_STILL, check_standstill),
+    (SCOPE, check_scope),
+    (SUMS, check_sums),
     *((check, partial(judge_classes, check)) for check in CLASS_CHECKS),
-    (SAMPLE, sample),
-    (HEADERS, metadata),
-    (NOTHING_WAITS, nothing_waits),
-    (TASK, task),
-    (CLOCK, clock),
+    (SAMPLE, check_sample),
+    (HEADERS, check_headers),
+    (NOTHING_WAITS, check_waiting_keys),
+    (TASK, check_task),
+    (CLOCK, check_clocks),
 )
 CHECKS = {check.id: check for check, _ in _RULES}
-# Bytes of both sides that an instance reads in a second, at half a core; see docs/performance.md.
+# Number of bytes that an instance with half a core reads per second, from both buckets together: docs/performance.md.
 _SAMPLE_BYTES_PER_SECOND = 30_000_000
-# A recheck of late keys takes a minute, and OMS a few minutes before it.
+# Minutes of a recheck of late objects: OMS needs a few minutes to copy them, and the recheck itself one minute.
 _RECHECK_MINUTES = 5
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Conclusions from the facts of a cutover."""
+    """The conclusions from the facts of a cutover; `rehearsal` is None after a freeze."""
 
     verdict: CutoverVerdict
     summary: Text
@@ -61,54 +69,60 @@ class Judgement:
 
     @property
     def text(self) -> Text:
-        """The verdict and its summary."""
+        """The verdict and its summary as a text."""
         return sentences(untranslated(self.verdict.value), self.summary)
 
 
 def judge(facts: CutoverFacts) -> Judgement:
     """Derive all conclusions from the facts.
 
-    Raises LookupError or ValueError for inconsistent facts.
+    Raises LookupError or ValueError if the facts contradict each other.
     """
     checks = [rule(facts) for _, rule in _RULES]
     verdict, rehearsal = verdict_of(checks), None
     if facts.frozen_since is None:
-        # The predictable results of the other checks after a freeze.
-        lasting = list(_deciding_checks(checks, facts))
-        failing = [check.id for check in lasting if check.gates and check.result is not Result.PASSED]
-        verdict, rehearsal = CutoverVerdict.REHEARSAL, Rehearsal(verdict_of(lasting), _minutes(facts), failing)
+        # These are the results that the checks would have after a freeze.
+        deciding_checks = list(_select_deciding_checks(checks, facts))
+        failing = [check.id for check in deciding_checks if check.gates and check.result is not Result.PASSED]
+        verdict, rehearsal = (
+            CutoverVerdict.REHEARSAL,
+            Rehearsal(verdict_of(deciding_checks), _estimate_minutes(facts), failing),
+        )
     return Judgement(verdict, summarize(facts, checks, verdict, rehearsal), checks, rehearsal)
 
 
 def verdict_of(checks: Sequence[Finding]) -> CutoverVerdict:
-    """Return the verdict of checks: NO-GO if a check failed, GO if all passed, else NOT PROVEN."""
+    """Return the verdict that follows from findings.
+
+    It is NO-GO if a gating check failed, GO if all of them passed, and otherwise NOT PROVEN.
+    """
     results = {check.result for check in checks if check.gates}
     if Result.FAILED in results:
         return CutoverVerdict.NO_GO
     return CutoverVerdict.GO if results == {Result.PASSED} else CutoverVerdict.NOT_PROVEN
 
 
-def _deciding_checks(checks: Sequence[Finding], facts: CutoverFacts) -> Iterator[Finding]:
-    """Yield the checks that decide a rehearsal.
+def _select_deciding_checks(checks: Sequence[Finding], facts: CutoverFacts) -> Iterator[Finding]:
+    """Yield the findings that decide the forecast of a rehearsal.
 
-    Objects in progress prevent a GO only if there are no other objects.
+    Without a freeze, objects are always in progress; they prevent a GO only if no other objects were judged.
     """
-    is_judged = any(
+    has_judged_objects = any(
         counts.source.objects
         for object_class, counts in (facts.classes or {}).items()
         if object_class not in (*NOT_IN_SCOPE, *TOO_NEW)
     )
     for check in checks:
-        if not CHECKS[check.id].of_freeze:
+        if not CHECKS[check.id].needs_freeze:
             yield check
-        elif check.result is Result.FAILED and not is_judged:
+        elif check.result is Result.FAILED and not has_judged_objects:
             yield replace(check, result=Result.NOT_PROVEN)
 
 
-def _minutes(facts: CutoverFacts) -> dict[str, int | None]:
+def _estimate_minutes(facts: CutoverFacts) -> dict[str, int | None]:
     compared = facts.passes.compare
     compare = (
-        _whole_minutes((parse_timestamp(compared.ended) - parse_timestamp(compared.started)).total_seconds())
+        _round_up_to_minutes((parse_timestamp(compared.ended) - parse_timestamp(compared.started)).total_seconds())
         if compared
         else None
     )
@@ -119,23 +133,23 @@ def _minutes(facts: CutoverFacts) -> dict[str, int | None]:
         "again": _RECHECK_MINUTES,
         "close": CLOSE_DELAY // timedelta(minutes=1),
         "oms": OMS_QUIET_TIME // timedelta(minutes=1),
-        # It lists the same objects as the comparison, but no records.
+        # The standstill pass lists the same objects as the comparison, but no records.
         "standstill": compare,
-        "sample": _sample_minutes(facts),
+        "sample": _estimate_sample_minutes(facts),
     }
     durations = [number for number in minutes.values() if number is not None]
     return {**minutes, "total": sum(durations) if len(durations) == len(minutes) else None}
 
 
-def _sample_minutes(facts: CutoverFacts) -> int:
-    """Return the minutes to read a sample of objects of average size."""
+def _estimate_sample_minutes(facts: CutoverFacts) -> int:
+    """Return the minutes that reading the requested sample takes if its objects are of average size."""
     listed = facts.passes.compare.source_listed if facts.passes.compare else None
     if facts.sample is None:
         return 0
-    size = 2 * asked_sample(facts) * listed.bytes / max(1, listed.objects) if listed else 0
-    return _whole_minutes(size / _SAMPLE_BYTES_PER_SECOND)
+    size = 2 * requested_sample_size(facts) * listed.bytes / max(1, listed.objects) if listed else 0
+    return _round_up_to_minutes(size / _SAMPLE_BYTES_PER_SECOND)
 
 
-def _whole_minutes(seconds: float) -> int:
-    """Return whole minutes, at least one."""
+def _round_up_to_minutes(seconds: float) -> int:
+    """Return the number of minutes, rounded up, at least 1."""
     return max(1, -int(-seconds // 60))

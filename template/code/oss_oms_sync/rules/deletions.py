@@ -1,4 +1,4 @@
-"""The rules of a list of deletions: when none can be made, and which keys are left out of it."""
+"""Rules for the list of deletions: the reasons against any list, and the reasons to omit a key from a list."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.rules.reading import GRANT_READING, policy_lines
 from oss_oms_sync.rules.times import MAX_CLOCK_SKEW
 
-# An event may be a day late, and so may its copy.
-LATE = timedelta(days=1)
-# After this time the looks at both clouds are too old to delete by them.
-VALID = timedelta(hours=1)
-# A list of more keys needs the user's number.
+# The maximum delay of an event, and of the copy that follows it.
+MAX_EVENT_DELAY = timedelta(days=1)
+# The maximum age of a list: later its information on both clouds is too old to delete objects.
+MAX_LIST_AGE = timedelta(hours=1)
+# A list with more keys, by number or by share of the source's objects, needs the user's `--max`.
 MAX_KEYS = 1000
 MAX_SHARE = 0.01
 _MD5 = re.compile(r"[0-9A-F]{32}")
-# Control characters, and characters by which rclone writes "/", "." and control characters in names
-# (https://rclone.org/overview/#encoding): it would address an object of another name.
-_NOT_EXACT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u2400-\u2421\uff0e\uff0f\u201b\ufffd]")
+# Control characters, and the characters with which rclone replaces "/", "." and control characters in names
+# (https://rclone.org/overview/#encoding). Given such a key, rclone would address an object with another name.
+_REPLACED_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u2400-\u2421\uff0e\uff0f\u201b\ufffd]")
 
 
-def max_unasked(objects: int) -> int:
-    """Return the largest list that needs no `--max`, for this number of objects at the source."""
+def max_default_deletions(objects: int) -> int:
+    """Return the maximum number of keys in a list without `--max`, for this number of objects at the source."""
     return min(MAX_KEYS, int(objects * MAX_SHARE))
 
 
 def has_shrunk(objects: int, before: int) -> bool:
-    """Return True if a comparison listed less than half of the source's objects that the one `before` listed.
+    """Return True if a comparison listed less than half of the source objects that the comparison before it listed.
 
-    Its listing may have been spoilt, for example by another server that answered in the place of OSS.
+    Its listing may be wrong, for example because another server answered in the place of OSS.
     """
     return 2 * objects < before
 
 
 def refusal(facts: DeletionFacts) -> Text | None:
-    """Return the reason why no list can be made, with the next step; None if one can be made."""
+    """Return the reason why no list can be made, with the next step, or None if a list can be made."""
     if facts.task_source is None:
         return t(
             "OMS does not report the source bucket of the sync task, so no list of deletions can be made."
@@ -101,21 +101,22 @@ def refusal(facts: DeletionFacts) -> Text | None:
     return None
 
 
-def is_exact(key: str) -> bool:
-    """Return True if a line of rclone's `--files-from-raw` names this key and no other."""
+def is_named_exactly(key: str) -> bool:
+    """Return True if a line with this key in rclone's `--files-from-raw` addresses this object and no other."""
     parts = key.split("/")
-    return key == key.strip() and not _NOT_EXACT.search(key) and not {"", ".", ".."} & {*parts}
+    return key == key.strip() and not _REPLACED_CHARACTERS.search(key) and not {"", ".", ".."} & {*parts}
 
 
 @dataclass(frozen=True)
 class AbsentKey:
-    """A key that the last comparison found absent, and what the clouds and the records have of it now.
+    """A key that the last comparison did not find at the source, with its present state in the clouds and the records.
 
-    Times are in seconds since 1970. `etag`, `modified`: OBS's object, as the comparison found it. `source_status`:
-    OSS's answer to HEAD, `obs_status` OBS's: "200", "404" or "" for any other. `obs`: ETag and time of OBS's object.
-    `accepted`: ETag and time of the success record. `waits`: a failed record or run file has the key. `is_proven`: a
-    kept proof says that OBS's object has the contents of the source's. `is_migrated`: a migration wrote it into a
-    destination that held nothing else.
+    Times are in seconds since 1970. `etag` and `modified` describe OBS's object in the last comparison, and `obs` is
+    the ETag and the time of OBS's object now. `since` is the time of the first comparison without the key.
+    `source_status` and `obs_status` are the answers to HEAD: "200", "404", or "" for any other answer. `accepted` is
+    the ETag and the time of the success record. `waits` is True if a failed record or a run file has the key.
+    `is_proven` is True if a stored proof says that OBS's object had the contents of the source's. `is_migrated` is True
+    if a migration wrote the object to a destination that contained no other objects.
     """
 
     key: str
@@ -132,22 +133,22 @@ class AbsentKey:
 
 
 def is_due(since: int, began: float) -> bool:
-    """Return True if a key was absent for a day before a comparison began that still found it absent."""
-    return since + LATE.total_seconds() <= began
+    """Return True if the key had been absent for a day when the last comparison began."""
+    return since + MAX_EVENT_DELAY.total_seconds() <= began
 
 
-def left_out(absent: AbsentKey, began: float, oldest: float) -> OmissionReason | None:
-    """Return the reason why a key is not to be deleted; None if it is on the list.
+def find_omission_reason(absent: AbsentKey, began: float, oldest: float) -> OmissionReason | None:
+    """Return the reason to omit a key from the list of deletions, or None if the key is to be deleted.
 
-    `began`: the time at which the last comparison began; `oldest`: that of the project's oldest copies.
+    `began` is the time at which the last comparison began, and `oldest` the time of the project's oldest copies.
     """
     accepted = absent.accepted
     conditions = (
         (OmissionReason.YOUNG, not is_due(absent.since, began)),
-        (OmissionReason.NAME, not is_exact(absent.key)),
+        (OmissionReason.NAME, not is_named_exactly(absent.key)),
         (OmissionReason.WAITS, absent.waits),
         (OmissionReason.RECORDED, accepted is not None and accepted[1] > began - MAX_CLOCK_SKEW.total_seconds()),
-        (OmissionReason.OTHERS, not was_brought(absent, oldest)),
+        (OmissionReason.OTHERS, not was_copied_by_project(absent, oldest)),
         (OmissionReason.OBS_UNKNOWN, not absent.obs_status),
         (OmissionReason.CHANGED, absent.obs != (absent.etag, absent.modified)),
         (OmissionReason.BACK, absent.source_status == "200"),
@@ -156,11 +157,12 @@ def left_out(absent: AbsentKey, began: float, oldest: float) -> OmissionReason |
     return next((reason for reason, holds in conditions if holds), None)
 
 
-def was_brought(absent: AbsentKey, oldest: float) -> bool:
-    """Return True if this project brought OBS's object.
+def was_copied_by_project(absent: AbsentKey, oldest: float) -> bool:
+    """Return True if this project copied the object that OBS has.
 
-    A success record alone does not show that: OMS skips an object of equal size that others wrote. The contents have to
-    be those that OMS accepted, and the object was written neither before the project nor later than a copy can be.
+    A success record alone does not prove this, because OMS skips an object if others wrote an object of the same size.
+    The contents have to be those that OMS accepted, and the object must have been written neither before the project
+    began nor later than a copy can be.
     """
     if absent.is_migrated:
         return True
@@ -168,4 +170,4 @@ def was_brought(absent: AbsentKey, oldest: float) -> bool:
         return False
     etag, at = absent.accepted
     is_equal = bool(_MD5.fullmatch(absent.etag)) and etag == absent.etag
-    return (is_equal or absent.is_proven) and oldest <= absent.modified <= at + LATE.total_seconds()
+    return (is_equal or absent.is_proven) and oldest <= absent.modified <= at + MAX_EVENT_DELAY.total_seconds()

@@ -1,4 +1,4 @@
-"""The effect of changing headers in OBS in place, as a canary measured it, and the permission that follows from it."""
+"""The effect of a change of headers in OBS, as a canary measured it, and the decision to permit such changes."""
 
 from __future__ import annotations
 
@@ -7,31 +7,32 @@ from dataclasses import dataclass
 
 from oss_oms_sync.answers.text import Text, t
 
-# Answers of a canary's field report.
+# Answers in a canary's field report.
 YES, NO = "yes", "no"
-_MEASURED = ("moves_time", "moves_etag", "url", "expired_url")
+_REQUIRED_ANSWERS = ("moves_time", "moves_etag", "url", "expired_url")
 
 
 @dataclass(frozen=True)
-class InPlace:
-    """The effect of a change of headers in OBS.
+class HeaderChangeEffect:
+    """The effect of a change of an object's headers in OBS.
 
-    `moves_time`: it moves LastModified. `may_replace`: OBS removes unnamed headers without another effect.
+    `moves_time` is True if the change updates LastModified. `may_replace` is True if OBS removes the headers that the
+    change does not name, without any other effect.
     """
 
     moves_time: bool
     may_replace: bool
 
 
-def effect_of(report: Mapping[str, object]) -> InPlace | Text:
-    """Return the effect by a canary's field report, or the reason why no header may be changed."""
+def effect_of(report: Mapping[str, object]) -> HeaderChangeEffect | Text:
+    """Return the effect that a canary's field report states, or the reason why headers must not be changed."""
     match report.get("in_place"):
-        case {**answers} if all(answers.get(name) in (YES, NO) for name in _MEASURED):
+        case {**answers} if all(answers.get(name) in (YES, NO) for name in _REQUIRED_ANSWERS):
             if answers["moves_etag"] == YES:
                 return t("a change of headers changes the ETag in OBS, so equal contents could no longer be proven")
             if answers["url"] == NO or answers["expired_url"] == YES:
                 return t("OBS does not enforce the expiry of a signed URL, so a late change could not be prevented")
-            return InPlace(answers["moves_time"] == YES, answers.get("replaces") == YES)
+            return HeaderChangeEffect(answers["moves_time"] == YES, answers.get("replaces") == YES)
     return t("no canary has measured the effect of a change of headers in this OBS bucket")
 
 

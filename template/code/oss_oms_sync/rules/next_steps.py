@@ -1,4 +1,4 @@
-"""Steps that continue a cutover or a rehearsal with the options of its facts."""
+"""Commands that continue a cutover or a rehearsal, with the options that its facts contain."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from oss_oms_sync.answers.object_class import UNPROVEN, ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.rules.counts import is_empty
 
-# Names that can be accepted in addition to classes: unfinished work of OMS, and lost headers.
+# Names of conditions that can be accepted like classes: unfinished work of OMS, and lost headers.
 OMS_UNFINISHED, METADATA = "oms_unfinished", "metadata"
-# Names that can be accepted without proof.
+# Names of all classes and conditions that can be accepted without proof.
 ACCEPTABLE_NAMES = (
     *(object_class.title for object_class in ObjectClass if object_class.can_be_accepted),
     OMS_UNFINISHED,
@@ -18,70 +18,82 @@ ACCEPTABLE_NAMES = (
 )
 
 
-def asked_sample(facts: WaitingFacts) -> int:
-    """Return the requested number of sampled objects."""
+def requested_sample_size(facts: WaitingFacts) -> int:
+    """Return the number of objects of the requested sample, or 0 without a sample."""
     return facts.sample.asked if facts.sample else 0
 
 
-def cutover(facts: WaitingFacts, frozen_since: str = "", sample: int | None = None, **more: object) -> Step:
-    """Return the step that continues the cutover or rehearsal, with these options or by default its own."""
+def cutover_step(
+    facts: WaitingFacts, frozen_since: str = "", sample: int | None = None, **more_options: object
+) -> Step:
+    """Return the command that continues this cutover or rehearsal.
+
+    An option that is not passed here keeps the value that it has in the facts.
+    """
     since = frozen_since or facts.frozen_since
-    when: dict[str, object] = {"frozen_since": since} if since else {"rehearse": True}
-    number = asked_sample(facts) if sample is None else sample
-    options = {"sample": number, "accept": {**facts.accepted}, **more}
-    return Step("cutover", {**when, **{name: value for name, value in options.items() if value}})
+    freeze_option: dict[str, object] = {"frozen_since": since} if since else {"rehearse": True}
+    number = requested_sample_size(facts) if sample is None else sample
+    options = {"sample": number, "accept": {**facts.accepted}, **more_options}
+    return Step("cutover", {**freeze_option, **{name: value for name, value in options.items() if value}})
 
 
 def acceptance_step(facts: WaitingFacts, *names: str) -> Step:
-    """Return the step to continue, with an acceptance of these names as well."""
-    return cutover(facts, accept={**dict.fromkeys(names, ACCEPTANCE_FORM), **facts.accepted})
+    """Return the command that continues with these names accepted in addition; the user fills in person and reason."""
+    return cutover_step(facts, accept={**dict.fromkeys(names, ACCEPTANCE_FORM), **facts.accepted})
 
 
 def can_be_accepted(group: WaitingGroup) -> bool:
-    """Return True if only an acceptance settles waiting keys: reading did not prove them, and OMS refuses them."""
+    """Return True if these waiting keys can only be accepted: reading did not prove them, and OMS refuses them."""
     return group.was_tried and group.object_class in UNPROVEN and group.is_refused
 
 
 def unproven_acceptance_step(facts: WaitingFacts) -> Step:
-    """Return the step that accepts all unproven objects of the comparison by their classes."""
-    compared = facts.passes.compare
-    waiting = [group.object_class for group in facts.waiting.groups if group.object_class and can_be_accepted(group)]
-    left = [
+    """Return the command that continues with the classes of all unproven objects accepted."""
+    comparison = facts.passes.compare
+    waiting_classes = [
+        group.object_class for group in facts.waiting.groups if group.object_class and can_be_accepted(group)
+    ]
+    unproven_classes = [
         object_class
         for object_class in ObjectClass
         if object_class.can_be_accepted and not is_empty(facts.classes, object_class)
     ]
-    is_deep = compared is not None and compared.deep
+    is_deep = comparison is not None and comparison.deep
     return acceptance_step(
         facts,
-        *(object_class.title for object_class in (*left, *waiting) if is_deep or object_class not in UNPROVEN),
+        *(
+            object_class.title
+            for object_class in (*unproven_classes, *waiting_classes)
+            if is_deep or object_class not in UNPROVEN
+        ),
     )
 
 
 def comparison_step(facts: WaitingFacts, **options: object) -> Step:
-    """Return the step that repeats the certified comparison, by default a comparison without options.
+    """Return the command that repeats the certificate's comparison with additional options.
 
-    During a cutover this is the cutover itself, unless the options need a separate comparison. Only a recheck (`again`)
-    keeps `overwrite`: otherwise compare overwrites newer objects in OBS only if `options` have it.
+    Without a comparison, the command compares with `options` alone. During a cutover the command is the cutover itself,
+    unless the options require a separate comparison. The option `overwrite` is repeated only for a recheck (`again`),
+    so that compare overwrites newer objects in OBS only on request.
     """
-    compared = facts.passes.compare
-    wishes: dict[str, object] = {}
-    if compared:
-        carried = {"deep": compared.deep, "overwrite": compared.overwrite and "again" in options}
-        wishes = {name: True for name, is_wished in carried.items() if is_wished}
-        if compared.since:
-            wishes["since"] = compared.since
-    wishes = {**wishes, **options}
-    if facts.frozen_since and not wishes.keys() & {"overwrite", "since"}:
-        return cutover(facts, deep="deep" in wishes, restart="restart" in wishes)
-    return Step("compare", wishes)
+    comparison = facts.passes.compare
+    all_options: dict[str, object] = {}
+    if comparison:
+        repeated_options = {"deep": comparison.deep, "overwrite": comparison.overwrite and "again" in options}
+        all_options = {name: True for name, is_set in repeated_options.items() if is_set}
+        if comparison.since:
+            all_options["since"] = comparison.since
+    all_options = {**all_options, **options}
+    if facts.frozen_since and not all_options.keys() & {"overwrite", "since"}:
+        return cutover_step(facts, deep="deep" in all_options, restart="restart" in all_options)
+    return Step("compare", all_options)
 
 
 def is_kept_closed(facts: WaitingFacts) -> bool:
     """Return True if the project is closed and no cutover opens it.
 
-    A rehearsal opens nothing. A cutover leaves the project closed after a manual close, unless the cutover closed it
-    again, and after a GO of any freeze.
+    A rehearsal opens nothing. A cutover leaves the project closed if a person closed it and the cutover did not close
+    it again, and after a GO of any freeze.
     """
     if facts.closed is None:
         return False

@@ -1,4 +1,4 @@
-"""Sentences about permissions to read objects, for a sample or `--deep`."""
+"""Texts about missing permissions to read objects, which `--sample` and `--deep` need."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ GRANT_READING = t(
 
 
 def policy_lines(permissions: Sequence[str], source_bucket: str, destination_bucket: str) -> list[Text]:
-    """Return permissions to read objects as lines of a policy."""
-    places = {
+    """Return the permissions to read objects as lines of a policy: an action, and the objects of its bucket."""
+    resources = {
         READ_SOURCE: f"acs:oss:*:*:{source_bucket}/*",
         READ_DESTINATION: f"obs:*:*:object:{destination_bucket}/*",
     }
     return [
-        t("{actions} on {places}", actions=untranslated(permission), places=untranslated(places[permission]))
+        t("{actions} on {places}", actions=untranslated(permission), places=untranslated(resources[permission]))
         for permission in permissions
     ]
 
 
 def unreadable(permissions: Sequence[str], source_bucket: str, destination_bucket: str) -> Text:
-    """Return the consequence of missing permissions for a cutover."""
+    """Return a sentence about the consequence of missing permissions for a cutover."""
     return t(
         "Objects cannot be read, so a cutover with --sample or --deep ends NOT PROVEN. Missing"
         " permissions: {missing:and}",

@@ -1,7 +1,8 @@
-"""The remedy of a class of objects: a sentence and the next step, for certify, compare, status and the story of a key.
+"""The remedy for the objects of a class: a sentence and the next step.
 
-A remedy changes the objects of its class and as few others as possible, and is never known to be without effect: OMS
-skips a resend in some overwrite modes, a second read proves nothing new, and a closed project submits nothing.
+Certificates, comparisons, status and the history of a key use the same remedies. A remedy changes the objects of its
+class and as few others as possible. It is never an action that is known to have no effect: OMS skips a resend in some
+overwrite modes, a second read proves nothing new, and a closed project submits nothing.
 
 Source: OMS, "Creating a sync task", the overwrite modes: by default OMS skips an object if the object in OBS has the
 same size and is not older. With CRC64_COMPARISON_OVERWRITE it does so if one of the two objects has no CRC64.
@@ -53,12 +54,13 @@ _OVERWRITE_STEP = Step("compare", {"overwrite": True, "restart": True})
 
 @dataclass(frozen=True)
 class Counts:
-    """Source objects of a class.
+    """Numbers of source objects of a class, on which the remedy depends.
 
-    `proven_different`: number of objects read and proven different, with an equal size in OBS. `in_vain`: number of
-    objects accepted again without effect. `are_same_size`: all have an equal size in OBS. `prefixes`: the prefixes of a
-    migration that overwrites the objects: empty for all keys, None if a task group cannot take the project's keys.
-    `key`: the key of a single object, or None.
+    `proven_different` is the number of objects that have the same size in OBS and were read and proven different.
+    `in_vain` is the number of objects for which OMS accepted another submission without copying them. `are_same_size`
+    is True if all objects have the same size in OBS. `prefixes` are the prefixes of a migration that overwrites the
+    objects; they are empty for all keys, and None if a task group cannot be limited to the project's keys. `key` is the
+    key if the remedy is for a single object, otherwise empty.
     """
 
     objects: int
@@ -71,12 +73,13 @@ class Counts:
 
 @dataclass(frozen=True)
 class Attempts:
-    """The attempts until now: options and effects of the comparison.
+    """The attempts until now: the options and the effects of the comparison.
 
-    `overwrite`: it submitted overwritten objects, which were not rechecked since. `since`: its option. `earlier`: the
-    time of the oldest object, if the pass submitted only objects written since `begins`. `migrate`: the option of
-    `migrate` that copies `unsent` objects sooner. `frozen`: a cutover has frozen the source; `go_stands`: it ended in a
-    GO, which keeps the project closed.
+    `overwrite` is True if the comparison submitted overwritten objects, which no recheck has checked since. `since` is
+    the value of its option `--since`. If it submitted only objects written since `begins`, `earlier` is the time of the
+    oldest object that it did not submit. `migrate` is the option of `ops.py migrate` that copies the `unsent` objects
+    sooner. `frozen` is True if a cutover has frozen the source, and `go_stands` if it ended in a GO, which keeps the
+    project closed.
     """
 
     deep: bool = False
@@ -94,14 +97,15 @@ class Attempts:
 
     @property
     def can_read(self) -> bool:
-        """True if reading may prove more, possibly after a permission is granted."""
+        """True if reading objects may prove more of them equal, possibly after a permission is granted."""
         return not self.deep or bool(self.missing_rights)
 
 
 class Remedy(NamedTuple):
-    """A remedy, and its first step; None if the user has to act outside of this tool.
+    """A remedy and its first step, which is None if the user has to act outside of this tool.
 
-    `is_special`: a plain submission is known or assumed to have no effect, so the sentence names another way.
+    `is_special` is True if a plain submission has no effect, or is assumed to have none, so that the text names another
+    way.
     """
 
     text: Text
@@ -110,12 +114,13 @@ class Remedy(NamedTuple):
 
 
 def remedy(
-    object_class: ObjectClass, counts: Counts, mode: OverwriteMode | None, tried: Attempts, *, is_open: bool
+    object_class: ObjectClass, counts: Counts, mode: OverwriteMode | None, attempts: Attempts, *, is_open: bool
 ) -> Remedy:
-    """Return the remedy of objects of a class; without text if only an acceptance remains, or nothing is wrong.
+    """Return the remedy for the objects of a class.
 
-    `mode` is the sync task's, None if OMS does not report it. `is_open`: the project submits objects, or the next step
-    of a cutover opens it.
+    Its text is empty if the objects need no remedy, or can only be accepted by name. `mode` is the overwrite mode of
+    the sync task, or None if OMS does not report it. `is_open` is True if the project submits objects, or if the next
+    step of a cutover opens it.
     """
     match object_class:
         case ObjectClass.MIGRATING:
@@ -123,23 +128,23 @@ def remedy(
         case ObjectClass.MOVING | ObjectClass.ARRIVING | ObjectClass.IN_FLIGHT:
             return Remedy(_RECHECK_REMEDY, _RECHECK_STEP)
         case ObjectClass.SUSPICIOUS:
-            return _suspicious(counts, mode, tried)
-        case ObjectClass.FAILED_BEFORE if tried.frozen and counts.are_same_size and not tried.deep:
-            return Remedy(EQUAL_SIZE_TEXT, _reading(counts))
-        case ObjectClass.OLDER if counts.in_vain and mode is OverwriteMode.CRC64 and (tried.can_read or is_open):
-            return _skipped_as_equal(counts, tried)
+            return _find_suspicious_remedy(counts, mode, attempts)
+        case ObjectClass.FAILED_BEFORE if attempts.frozen and counts.are_same_size and not attempts.deep:
+            return Remedy(EQUAL_SIZE_TEXT, _make_reading_step(counts))
+        case ObjectClass.OLDER if counts.in_vain and mode is OverwriteMode.CRC64 and (attempts.can_read or is_open):
+            return _find_skipped_remedy(counts, attempts)
         case ObjectClass.FAILED_BEFORE | ObjectClass.MISSING | ObjectClass.OLDER | ObjectClass.OVERWRITTEN:
             if not is_open:
-                return Remedy(closed_remedy(go_stands=tried.go_stands), None)
-            return _submitted(object_class, counts, mode, tried)
+                return Remedy(closed_remedy(go_stands=attempts.go_stands), None)
+            return _find_submission_remedy(object_class, counts, mode, attempts)
     return Remedy(NOTHING, None)
 
 
 def closed_remedy(*, go_stands: bool) -> Text:
-    """Return the remedy of objects that no job submits, because no cutover opens the project.
+    """Return the remedy for objects that no job submits, because the project is closed and no cutover opens it.
 
-    Source: the table in ops/cutover/open_and_close.py. No step opens it, because the user has to make sure that OBS is
-    not in use.
+    The remedy has no step that opens the project, because the user first has to make sure that no application uses OBS.
+    Source: the table in ops/cutover/open_and_close.py.
     """
     return _GO_TEXT if go_stands else _CLOSED_TEXT
 
@@ -147,145 +152,164 @@ def closed_remedy(*, go_stands: bool) -> Text:
 def narrowest_prefixes(keys: Sequence[str], objects: int, folders: Sequence[str]) -> list[str]:
     """Return the narrowest prefixes that cover the objects, at most ten.
 
-    With all `keys`, the prefixes are the keys or their folders; else the first-level `folders`. Empty if a prefix
-    cannot be typed.
+    If `keys` has all of the objects, the prefixes are the keys or their folders, otherwise the first-level `folders`.
+    The result is empty if ten prefixes do not suffice, or if a user cannot type a prefix.
     """
     prefixes = list(folders)
     if keys and len(keys) == objects:
-        prefixes = _without_nested(sorted(keys))
+        prefixes = _drop_nested_prefixes(sorted(keys))
         if len(prefixes) > _MAX_PREFIXES:
-            prefixes = _without_nested(sorted({key[: key.rfind("/") + 1] or key for key in keys}))
+            prefixes = _drop_nested_prefixes(sorted({key[: key.rfind("/") + 1] or key for key in keys}))
     return prefixes if len(prefixes) <= _MAX_PREFIXES and all(map(_can_be_typed, prefixes)) else []
 
 
 def _can_be_typed(prefix: str) -> bool:
-    # PowerShell loses quotation marks.
+    # PowerShell drops quotation marks from arguments.
     return bool(prefix) and prefix.isprintable() and '"' not in prefix
 
 
-def _without_nested(prefixes: Sequence[str]) -> list[str]:
+def _drop_nested_prefixes(prefixes: Sequence[str]) -> list[str]:
     return [
         prefix for prefix in prefixes if not any(prefix != other and prefix.startswith(other) for other in prefixes)
     ]
 
 
-def _submitted(object_class: ObjectClass, counts: Counts, mode: OverwriteMode | None, tried: Attempts) -> Remedy:
-    """Return the remedy of objects that a submission may fix, in an open project."""
+def _find_submission_remedy(
+    object_class: ObjectClass, counts: Counts, mode: OverwriteMode | None, attempts: Attempts
+) -> Remedy:
+    """Return the remedy for objects that a submission may repair, in an open project."""
     match object_class:
         case ObjectClass.FAILED_BEFORE:
             return Remedy(_FAILED_REMEDY, Step("replay"))
         case ObjectClass.OVERWRITTEN:
-            return _overwritten(counts, mode, tried)
+            return _find_overwritten_remedy(counts, mode, attempts)
         case ObjectClass.OLDER if mode is OverwriteMode.NEVER:
-            return Remedy(_overwrite_text(counts, mode), _RESTART, is_special=True)
+            return Remedy(_describe_resend(counts, mode), _RESTART, is_special=True)
     if counts.key:
         return Remedy(_RESEND_REMEDY, Step("replay", {"key": counts.key}))
-    if tried.unsent:
-        too_many = t(
+    if attempts.unsent:
+        migration_text = t(
             "Compare left {n:object|objects}: a migration copies that many faster. Run it, then compare again",
-            n=tried.unsent,
+            n=attempts.unsent,
         )
-        return Remedy(too_many, Step("migrate", {tried.migrate: True} if tried.migrate else {}))
-    if tried.earlier:
-        earlier = t(
+        return Remedy(migration_text, Step("migrate", {attempts.migrate: True} if attempts.migrate else {}))
+    if attempts.earlier:
+        earlier_text = t(
             "Compare submits objects written since {since}, and some are older. Compare again from an earlier time",
-            since=tried.begins,
+            since=attempts.begins,
         )
-        return Remedy(earlier, Step("compare", {"restart": True, "since": tried.earlier}))
-    # A recheck resubmits each key once for a run of a cutover, otherwise never.
-    if tried.amended or not tried.submitted:
-        since = {"since": tried.since} if tried.since else {}
+        return Remedy(earlier_text, Step("compare", {"restart": True, "since": attempts.earlier}))
+    # In a run of a cutover, a recheck resubmits each key once; any other recheck submits nothing.
+    if attempts.amended or not attempts.submitted:
+        since = {"since": attempts.since} if attempts.since else {}
         return Remedy(
-            _UNCHANGED_REMEDY if tried.amended else _UNSUBMITTED_REMEDY, Step("compare", {"restart": True, **since})
+            _UNCHANGED_REMEDY if attempts.amended else _UNSUBMITTED_REMEDY, Step("compare", {"restart": True, **since})
         )
-    sent = t("Compare has submitted {sent:object|objects}. Recheck in a few minutes", sent=tried.submitted)
-    return Remedy(sent, _RECHECK_STEP)
+    submitted_text = t("Compare has submitted {sent:object|objects}. Recheck in a few minutes", sent=attempts.submitted)
+    return Remedy(submitted_text, _RECHECK_STEP)
 
 
-def _overwritten(counts: Counts, mode: OverwriteMode | None, tried: Attempts) -> Remedy:
-    """Return the remedy of newer objects in OBS: OMS skips some of those with an equal size."""
-    proven, heal = counts.proven_different, _overwrite_text(counts, mode)
-    skipped = {OverwriteMode.ALWAYS: 0, OverwriteMode.CRC64: counts.in_vain, OverwriteMode.NEVER: counts.objects}.get(
-        mode or OverwriteMode.DEFAULT, proven
-    )
-    differing = t(
+def _find_overwritten_remedy(counts: Counts, mode: OverwriteMode | None, attempts: Attempts) -> Remedy:
+    """Return the remedy for newer objects in OBS; depending on its mode, OMS skips objects of equal size."""
+    different_objects, resend = counts.proven_different, _describe_resend(counts, mode)
+    skipped_objects = {
+        OverwriteMode.ALWAYS: 0,
+        OverwriteMode.CRC64: counts.in_vain,
+        OverwriteMode.NEVER: counts.objects,
+    }.get(mode or OverwriteMode.DEFAULT, different_objects)
+    difference = t(
         "{proven:object of the same size was read and differs|objects of the same size were read and"
         " differ}. If OBS should have the source's contents: {heal}.",
-        proven=proven,
-        heal=heal,
+        proven=different_objects,
+        heal=resend,
     )
-    if skipped == counts.objects:
-        return Remedy(differing if proven else heal, _migration(counts, mode) or _RESTART, is_special=True)
+    if skipped_objects == counts.objects:
+        return Remedy(
+            difference if different_objects else resend, _make_migration_step(counts, mode) or _RESTART, is_special=True
+        )
     if counts.key:
         return Remedy(
-            differing if proven else _RESEND_REMEDY, Step("replay", {"key": counts.key}), is_special=proven > 0
+            difference if different_objects else _RESEND_REMEDY,
+            Step("replay", {"key": counts.key}),
+            is_special=different_objects > 0,
         )
-    if tried.overwrite:
+    if attempts.overwrite:
         return Remedy(_SUBMITTED_REMEDY, _RECHECK_STEP)
-    if proven == counts.objects:
-        return Remedy(differing, _OVERWRITE_STEP, is_special=True)
-    if proven:
+    if different_objects == counts.objects:
+        return Remedy(difference, _OVERWRITE_STEP, is_special=True)
+    if different_objects:
         return Remedy(
-            t("{decide}. {otherwise}", decide=_DECISION_REMEDY, otherwise=differing), _OVERWRITE_STEP, is_special=True
+            t("{decide}. {otherwise}", decide=_DECISION_REMEDY, otherwise=difference), _OVERWRITE_STEP, is_special=True
         )
     return Remedy(_DECISION_REMEDY, _OVERWRITE_STEP)
 
 
-def _suspicious(counts: Counts, mode: OverwriteMode | None, tried: Attempts) -> Remedy:
-    """Return the remedy of objects with different checksums, although a checksum may not be of the contents."""
-    heal = _overwrite_text(counts, mode)
+def _find_suspicious_remedy(counts: Counts, mode: OverwriteMode | None, attempts: Attempts) -> Remedy:
+    """Return the remedy for objects with different ETags, which may be equal because not every ETag is a checksum."""
+    resend = _describe_resend(counts, mode)
     if mode is OverwriteMode.ALWAYS:
-        heal = t("{heal}. If the objects cannot be read, {otherwise}", heal=heal, otherwise=_overwriting(counts, mode))
-    differ = t(
+        resend = t(
+            "{heal}. If the objects cannot be read, {otherwise}",
+            heal=resend,
+            otherwise=_describe_replacement(counts, mode),
+        )
+    difference = t(
         "{suspicious:object|objects} of the same size with a different MD5, or with an ETag that is not an MD5.",
         suspicious=counts.objects,
     )
-    reading = _reading(counts)
-    read = t("To find different objects, read them: {deep}. If an object differs: {heal}.", deep=reading, heal=heal)
-    unread = t(
-        "Reading did not prove the objects equal: compare them by hand. If an object differs: {heal}.", heal=heal
+    reading_step = _make_reading_step(counts)
+    reading_text = t(
+        "To find different objects, read them: {deep}. If an object differs: {heal}.", deep=reading_step, heal=resend
     )
-    text = sentences(differ, *tried.missing_rights, read if tried.can_read else unread)
-    # A rehearsal names the classes that can only be accepted.
-    return Remedy(text, reading if tried.can_read else Step("cutover", {"rehearse": True}), is_special=True)
+    manual_text = t(
+        "Reading did not prove the objects equal: compare them by hand. If an object differs: {heal}.", heal=resend
+    )
+    text = sentences(difference, *attempts.missing_rights, reading_text if attempts.can_read else manual_text)
+    # A rehearsal lists the classes that can only be accepted by name.
+    return Remedy(text, reading_step if attempts.can_read else Step("cutover", {"rehearse": True}), is_special=True)
 
 
-def _skipped_as_equal(counts: Counts, tried: Attempts) -> Remedy:
-    """Return the remedy of older, possibly equal objects that OMS skipped by their CRC64 or for lack of a CRC64."""
-    mode, reading = OverwriteMode.CRC64, _reading(counts)
-    otherwise = _overwriting(counts, mode)
-    skipped = t(
+def _find_skipped_remedy(counts: Counts, attempts: Attempts) -> Remedy:
+    """Return the remedy for older, possibly equal objects that OMS skipped.
+
+    OMS skipped them because their CRC64 is equal, or because one of the two objects has no CRC64.
+    """
+    mode, reading_step = OverwriteMode.CRC64, _make_reading_step(counts)
+    replacement = _describe_replacement(counts, mode)
+    skipped_text = t(
         "OMS accepted {older:object|objects} of the same size again without copying: the contents may be equal.",
         older=counts.in_vain,
     )
-    read = t(
+    reading_text = t(
         "To find out, read the objects: {deep}. If an object cannot be read: {otherwise}.",
-        deep=reading,
-        otherwise=otherwise,
+        deep=reading_step,
+        otherwise=replacement,
     )
-    unread = t("Reading did not prove the objects equal: {otherwise}.", otherwise=otherwise)
-    text = sentences(skipped, *tried.missing_rights, read if tried.can_read else unread)
-    return Remedy(text, reading if tried.can_read else _migration(counts, mode) or _RESTART, is_special=True)
+    manual_text = t("Reading did not prove the objects equal: {otherwise}.", otherwise=replacement)
+    text = sentences(skipped_text, *attempts.missing_rights, reading_text if attempts.can_read else manual_text)
+    return Remedy(
+        text, reading_step if attempts.can_read else _make_migration_step(counts, mode) or _RESTART, is_special=True
+    )
 
 
-def _reading(counts: Counts) -> Step:
-    """Return the step of a comparison that reads all possibly different objects, or a single key's."""
+def _make_reading_step(counts: Counts) -> Step:
+    """Return the command of a comparison that reads all possibly different objects, or only `counts.key`."""
     return Step("compare", {"deep": True, **({"prefix": counts.key} if _can_be_typed(counts.key) else {})})
 
 
-def _migration(counts: Counts, mode: OverwriteMode | None) -> Step | None:
-    """Return the step of a migration that overwrites the objects, and as few others as prefixes allow.
+def _make_migration_step(counts: Counts, mode: OverwriteMode | None) -> Step | None:
+    """Return the command of a migration that overwrites the objects, and as few others as its prefixes allow.
 
-    None if no task group can do this: a task group has no suffix, and doctor refuses it beside a sync task that
-    overwrites nothing.
+    Return None if no task group can do this: a task group cannot filter by suffix, and doctor permits no overwriting
+    task group beside a sync task that overwrites nothing.
     """
     if counts.prefixes is None or mode is OverwriteMode.NEVER:
         return None
     return Step("migrate", {"overwrite": True, **({"prefix": [*counts.prefixes]} if counts.prefixes else {})})
 
 
-def _overwriting(counts: Counts, mode: OverwriteMode | None) -> Text:
-    migration = _migration(counts, mode)
+def _describe_replacement(counts: Counts, mode: OverwriteMode | None) -> Text:
+    migration = _make_migration_step(counts, mode)
     if migration is None:
         return _DELETION_REMEDY
     return t(
@@ -295,25 +319,27 @@ def _overwriting(counts: Counts, mode: OverwriteMode | None) -> Text:
     )
 
 
-def _overwrite_text(counts: Counts, mode: OverwriteMode | None) -> Text:
-    """Return the way to bring the source's contents to an object of the same size in OBS."""
-    send = Step("replay", {"key": counts.key}) if counts.key else Step("compare", {"deep": True, "overwrite": True})
-    otherwise = _overwriting(counts, mode)
+def _describe_resend(counts: Counts, mode: OverwriteMode | None) -> Text:
+    """Return the way to copy the source's contents over an object of the same size in OBS."""
+    resend_step = (
+        Step("replay", {"key": counts.key}) if counts.key else Step("compare", {"deep": True, "overwrite": True})
+    )
+    replacement = _describe_replacement(counts, mode)
     match mode:
         case OverwriteMode.ALWAYS:
-            return t("{step}", step=send)
+            return t("{step}", step=resend_step)
         case OverwriteMode.NEVER:
-            return t("OMS overwrites no objects (NO_OVERWRITE), so {delete}", delete=otherwise)
+            return t("OMS overwrites no objects (NO_OVERWRITE), so {delete}", delete=replacement)
         case OverwriteMode.CRC64 if counts.in_vain:
             return t(
                 "OMS skipped the resent objects, because either side has no CRC64, so {otherwise}",
-                otherwise=otherwise,
+                otherwise=replacement,
             )
         case OverwriteMode.CRC64:
             return t(
                 "{send}. OMS skips an object if either side has no CRC64; then {otherwise}",
-                send=send,
-                otherwise=otherwise,
+                send=resend_step,
+                otherwise=replacement,
             )
     name = (mode or OverwriteMode.DEFAULT).value
-    return t("OMS skips resent objects ({mode}), so {otherwise}", mode=name, otherwise=otherwise)
+    return t("OMS skips resent objects ({mode}), so {otherwise}", mode=name, otherwise=replacement)

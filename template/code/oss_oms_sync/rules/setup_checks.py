@@ -1,4 +1,4 @@
-"""The checks TASK and CLOCK: the sync task, and the clocks of the clouds."""
+"""The checks TASK and CLOCK, about the sync task and about the clocks of the clouds."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ CLOCK = CutoverCheck(
 )
 
 
-def task(facts: CutoverFacts) -> Finding:
-    """Check that the sync task is that of the source bucket, and accepts keys."""
+def check_task(facts: CutoverFacts) -> Finding:
+    """Check that the sync task copies from the source bucket, and accepts keys."""
     check, info = TASK.with_values(bucket=facts.source_bucket), facts.sync_task
     if info is None:
         reason = facts.oms_failure.reason if facts.oms_failure else ""
@@ -40,22 +40,22 @@ def task(facts: CutoverFacts) -> Finding:
         )
     text = t("Source bucket {src_bucket}: {status}", src_bucket=info.src_bucket, status=info.status)
     if info.src_bucket != facts.source_bucket:
-        correct = t("Correct SYNC_URL or the source bucket in s.yaml, then deploy")
-        return check.finding(Result.FAILED, text, correct, DEPLOY)
+        remedy_text = t("Correct SYNC_URL or the source bucket in s.yaml, then deploy")
+        return check.finding(Result.FAILED, text, remedy_text, DEPLOY)
     if info.is_running:
         return check.finding(Result.PASSED, text)
     return check.finding(Result.FAILED, text, t("Start the sync task in the OMS console"))
 
 
-def clock(facts: CutoverFacts) -> Finding:
-    """Check that the clocks agree as comparisons assume: these use the times of three clouds."""
+def check_clocks(facts: CutoverFacts) -> Finding:
+    """Check that the clocks of all clouds agree, as comparisons assume, because they use the times of three clouds."""
     clocks = {name.upper(): seconds for name, seconds in vars(facts.clocks).items()}
     seconds_by_cloud = {name: seconds for name, seconds in clocks.items() if seconds is not None}
     unknown = [f"{name} ?" for name in clocks if name not in seconds_by_cloud]
     text = t("{clocks}", clocks=[*(f"{name} {seconds} s" for name, seconds in seconds_by_cloud.items()), *unknown])
     if any(seconds > _CLOCKS_SECONDS for seconds in seconds_by_cloud.values()):
-        off = t("Run this again later. If the clocks still differ, run doctor")
-        return CLOCK.finding(Result.FAILED, text, off, DOCTOR)
+        remedy_text = t("Run this again later. If the clocks still differ, run doctor")
+        return CLOCK.finding(Result.FAILED, text, remedy_text, DOCTOR)
     if unknown:
         return CLOCK.finding(Result.NOT_RUN, text, t("Run doctor: it shows why the cloud is unreachable"), DOCTOR)
     return CLOCK.finding(Result.PASSED, text)

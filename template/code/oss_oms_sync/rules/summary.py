@@ -1,4 +1,4 @@
-"""The sentence below a certificate's verdict, from its numbers: a forgery has to change all of them."""
+"""The sentences below the verdict of a certificate; they repeat its numbers, which a forgery has to change as well."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from oss_oms_sync.rules.causes import find_causes
 def summarize(
     facts: CutoverFacts, checks: Sequence[Finding], verdict: CutoverVerdict, rehearsal: Rehearsal | None
 ) -> Text:
-    """Return the summary of a certificate."""
+    """Return the summary of a certificate with this verdict; `rehearsal` is None after a freeze."""
     if rehearsal:
-        return sentences(_rehearsed(rehearsal, checks, facts.judged_counts), *_not_sampled(checks))
+        return sentences(_summarize_rehearsal(rehearsal, checks, facts.judged_counts), *_explain_missing_sample(checks))
     if verdict is CutoverVerdict.NO_GO:
         failed = [check.id for check in checks if check.gates and check.result is Result.FAILED]
         return t("Failed checks: {failed}.", failed=failed)
-    compared, still = facts.passes.compare, facts.passes.standstill
-    if verdict is not CutoverVerdict.GO or not (compared and still and facts.closed and facts.source):
-        left = [check.id for check in find_causes(checks)]
-        return t("No check failed, but {left} did not pass.", left=left)
-    looked = t("between {began} and {ended}", began=compared.started, ended=facts.as_of)
+    comparison, standstill = facts.passes.compare, facts.passes.standstill
+    if verdict is not CutoverVerdict.GO or not (comparison and standstill and facts.closed and facts.source):
+        unmet_checks = [check.id for check in find_causes(checks)]
+        return t("No check failed, but {left} did not pass.", left=unmet_checks)
+    period = t("between {began} and {ended}", began=comparison.started, ended=facts.as_of)
     accepted = (counts for name, counts in (facts.classes or {}).items() if name.title in facts.accepted)
     if any(counts.source.objects or counts.destination.objects for counts in accepted):
-        looked = t("{when}, except objects accepted by name", when=looked)
+        period = t("{when}, except objects accepted by name", when=period)
     oms = t("and OMS had finished")
     if facts.oms.left != 0:
         number = t("an unknown number of objects")
@@ -40,56 +40,58 @@ def summarize(
         "Each source object ({n:object|objects}, {bytes:byte|bytes}) was in OBS with equal"
         " contents when checked, {when}. Both buckets were unchanged at {stood}; nothing has been"
         " submitted since two minutes after {closed}, {oms}. {headers}",
-        headers=_checked_headers(still.headers, facts.headers) if still.headers else _headers(facts.headers),
+        headers=_summarize_all_headers(standstill.headers, facts.headers)
+        if standstill.headers
+        else _summarize_sample_headers(facts.headers),
         n=facts.source.objects,
         bytes=facts.source.bytes,
-        when=looked,
-        stood=still.began,
+        when=period,
+        stood=standstill.began,
         closed=facts.closed.written,
         oms=oms,
     )
 
 
-def _checked_headers(checked: CheckedHeaders, sampled: Headers) -> Text:
-    """Return the summary of the headers for a GO, by the standstill pass."""
-    what = t("all are equal in OBS, as of each record or check")
-    if checked.unsettled or sampled.documented or sampled.unexpected:
-        what = t("not all are equal in OBS (accepted by name)")
-    number = sum(checked.outcomes.values())
-    return t("The headers of {n:object|objects} were compared: {what}.", n=number, what=what)
+def _summarize_all_headers(headers: CheckedHeaders, sampled: Headers) -> Text:
+    """Return a sentence about the headers that the standstill pass checked, for the summary of a GO."""
+    result = t("all are equal in OBS, as of each record or check")
+    if headers.unsettled or sampled.documented or sampled.unexpected:
+        result = t("not all are equal in OBS (accepted by name)")
+    number = sum(headers.outcomes.values())
+    return t("The headers of {n:object|objects} were compared: {what}.", n=number, what=result)
 
 
-def _headers(headers: Headers) -> Text:
-    """Return the summary of the headers for a GO."""
+def _summarize_sample_headers(headers: Headers) -> Text:
+    """Return a sentence about the headers of the sample, for the summary of a GO."""
     if not headers.compared:
         return t("Headers were not compared.")
-    what = t("all are equal in OBS")
+    result = t("all are equal in OBS")
     if headers.documented or headers.unexpected:
-        what = t("not all are equal in OBS (accepted by name)")
-    return t("The headers of {n:object|objects} were compared: {what}.", n=headers.compared, what=what)
+        result = t("not all are equal in OBS (accepted by name)")
+    return t("The headers of {n:object|objects} were compared: {what}.", n=headers.compared, what=result)
 
 
-def _not_sampled(checks: Sequence[Finding]) -> Iterator[Text]:
-    """Yield the reason and the next step for a rehearsal without a sample."""
+def _explain_missing_sample(checks: Sequence[Finding]) -> Iterator[Text]:
+    """Yield the reason why a rehearsal has no sample although one is possible, and the next step."""
     for check in checks:
         if check.id == "SAMPLE" and not check.gates and check.next.en:
             yield from (check.actual, check.next)
 
 
-def _rehearsed(rehearsal: Rehearsal, checks: Sequence[Finding], judged: tuple[int, int]) -> Text:
-    total, would = rehearsal.minutes.get("total"), untranslated(rehearsal.would_be.value)
-    lasts = t("The length of the freeze is unknown")
+def _summarize_rehearsal(rehearsal: Rehearsal, checks: Sequence[Finding], judged: tuple[int, int]) -> Text:
+    total, forecast = rehearsal.minutes.get("total"), untranslated(rehearsal.would_be.value)
+    duration = t("The length of the freeze is unknown")
     if total is not None:
-        lasts = t("The freeze would last about {n:minute|minutes}", n=total)
+        duration = t("The freeze would last about {n:minute|minutes}", n=total)
     if rehearsal.failing:
         failing = [check.id for check in find_causes([check for check in checks if check.id in rehearsal.failing])]
-        would = t("{verdict}, because of {failing}", verdict=would, failing=failing)
+        forecast = t("{verdict}, because of {failing}", verdict=forecast, failing=failing)
     if 0 < judged[0] < judged[1]:
         return t(
             "{lasts}, and the verdict would be {would}. {judged} of {total:object|objects} could be judged.",
-            lasts=lasts,
-            would=would,
+            lasts=duration,
+            would=forecast,
             judged=judged[0],
             total=judged[1],
         )
-    return t("{lasts}, and the verdict would be {would}.", lasts=lasts, would=would)
+    return t("{lasts}, and the verdict would be {would}.", lasts=duration, would=forecast)

@@ -1,4 +1,4 @@
-"""The check NOTHING_WAITS: failed records, run files, and OMS's lists of copy failures."""
+"""The check NOTHING_WAITS, about failed records, run files, and OMS's lists of failed copies."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from oss_oms_sync.answers.pass_answers import MAX_KEYS
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import AtLeast, Text, t
 from oss_oms_sync.rules.check import DOCTOR, CutoverCheck
-from oss_oms_sync.rules.class_checks import by_hand
+from oss_oms_sync.rules.class_checks import manual_remedy
 from oss_oms_sync.rules.closing_checks import oms_idle_time
 from oss_oms_sync.rules.next_steps import (
     can_be_accepted,
     comparison_step,
-    cutover,
+    cutover_step,
     is_kept_closed,
     unproven_acceptance_step,
 )
@@ -32,109 +32,116 @@ NOTHING_WAITS = CutoverCheck(
         "The object of each failed record and run file is equal in OBS, impossible to copy, or"
         " deleted at the source; OMS's lists of failed copies were read after OMS finished"
     ),
-    opens=True,
+    opens_project=True,
 )
 _OPENING_STEP = t("Continue the cutover, which opens the project and resends the objects")
 
 
-def nothing_waits(facts: WaitingFacts) -> Finding:
-    """Check that no failed key has to be submitted; only acceptance by name needs a comparison."""
+def check_waiting_keys(facts: WaitingFacts) -> Finding:
+    """Check that no waiting key has to be submitted; this check needs a comparison only to accept keys by name."""
     waiting = facts.waiting
-    unanswered = [group for group in waiting.groups if group.object_class is None]
-    accepted = [group for group in waiting.groups if can_be_accepted(group) and _title(group) in facts.accepted]
-    due = [group for group in waiting.groups if group not in accepted and group not in unanswered]
-    if due or waiting.unread:
-        finding = _waits(facts, due)
-    elif unanswered:
+    unknown_groups = [group for group in waiting.groups if group.object_class is None]
+    accepted_groups = [
+        group for group in waiting.groups if can_be_accepted(group) and _class_title(group) in facts.accepted
+    ]
+    due_groups = [group for group in waiting.groups if group not in accepted_groups and group not in unknown_groups]
+    if due_groups or waiting.unread:
+        finding = _report_waiting_keys(facts, due_groups)
+    elif unknown_groups:
         finding = NOTHING_WAITS.finding(
             Result.NOT_RUN,
             t(
                 "OBS did not answer for {n:object|objects} ({reasons})",
-                n=_number(unanswered),
-                reasons=_reasons(unanswered),
+                n=_count_keys(unknown_groups),
+                reasons=_list_reasons(unknown_groups),
             ),
             t("Check OBS_ENDPOINT, and run doctor. Then continue the cutover"),
-            cutover(facts),
-            _keys(unanswered),
+            cutover_step(facts),
+            _list_keys(unknown_groups),
         )
     elif waiting.are_more:
-        finding = _more_waits(facts)
+        finding = _report_unchecked_records(facts)
     else:
-        finding = _lists(facts)
-    if accepted:
+        finding = _check_lists(facts)
+    if accepted_groups:
         text = t(
             "{finding}. Accepted by name, because OMS does not accept them and reading did not prove"
             " them equal: {accepted:object|objects}",
             finding=finding.actual,
-            accepted=_number(accepted),
+            accepted=_count_keys(accepted_groups),
         )
-        finding = replace(finding, actual=text, keys=finding.keys or _keys(accepted))
-    needless = waiting.number - _number(waiting.groups)
+        finding = replace(finding, actual=text, keys=finding.keys or _list_keys(accepted_groups))
+    needless_keys = waiting.number - _count_keys(waiting.groups)
     text = t(
         "{finding} (and {needless:key that needs|keys that need} nothing: deleted at the source,"
         " equal in OBS, or impossible to copy)",
         finding=finding.actual,
-        needless=needless,
+        needless=needless_keys,
     )
-    return replace(finding, actual=text) if needless else finding
+    return replace(finding, actual=text) if needless_keys else finding
 
 
-def _title(group: WaitingGroup) -> str:
+def _class_title(group: WaitingGroup) -> str:
     return group.object_class.title if group.object_class else ""
 
 
-def _number(groups: Sequence[WaitingGroup]) -> int:
+def _count_keys(groups: Sequence[WaitingGroup]) -> int:
     return sum(group.number for group in groups)
 
 
-def _reasons(groups: Sequence[WaitingGroup]) -> list[str]:
+def _list_reasons(groups: Sequence[WaitingGroup]) -> list[str]:
     return sorted({group.reason for group in groups})
 
 
-def _keys(groups: Sequence[WaitingGroup]) -> list[str]:
+def _list_keys(groups: Sequence[WaitingGroup]) -> list[str]:
     return sorted(key for group in groups for key in group.keys)[:MAX_KEYS]
 
 
-def _waits(facts: WaitingFacts, due: Sequence[WaitingGroup]) -> Finding:
-    """Return the finding for `due` keys and unreadable records."""
-    waiting, compared, number = facts.waiting, facts.passes.compare, _number(due)
-    shown = AtLeast(number) if waiting.are_more else number
-    text = t("{n:object|objects}", n=shown)
-    if due:
-        text = t("{n:object|objects} ({reasons})", n=shown, reasons=_reasons(due))
+def _report_waiting_keys(facts: WaitingFacts, due_groups: Sequence[WaitingGroup]) -> Finding:
+    """Return the finding for keys that have to be submitted, and for records that cannot be read."""
+    waiting, comparison, number = facts.waiting, facts.passes.compare, _count_keys(due_groups)
+    number_text = AtLeast(number) if waiting.are_more else number
+    text = t("{n:object|objects}", n=number_text)
+    if due_groups:
+        text = t("{n:object|objects} ({reasons})", n=number_text, reasons=_list_reasons(due_groups))
     if waiting.unread:
         unread = t("{n:unreadable record or run file|unreadable records or run files}", n=waiting.unread)
         text = t("{parts}", parts=[text, unread])
     result = Result.FAILED
     remedy: tuple[Text, Step | None] = (
         t("Check the reasons in status. Then continue the cutover, which opens the project and resends the objects"),
-        cutover(facts),
+        cutover_step(facts),
     )
     if is_kept_closed(facts):
         remedy = closed_remedy(go_stands=facts.go_stands), None
-    if compared and not waiting.unread:
-        if all(map(can_be_accepted, due)):
-            result, remedy = Result.NOT_PROVEN, (by_hand(compared), unproven_acceptance_step(facts))
-        elif all(group.is_same_size for group in due) and not all(group.was_tried for group in due):
+    if comparison and not waiting.unread:
+        if all(map(can_be_accepted, due_groups)):
+            result, remedy = Result.NOT_PROVEN, (manual_remedy(comparison), unproven_acceptance_step(facts))
+        elif all(group.is_same_size for group in due_groups) and not all(group.was_tried for group in due_groups):
             remedy = EQUAL_SIZE_TEXT, comparison_step(facts, deep=True, restart=True)
-    return NOTHING_WAITS.finding(result, text, *remedy, _keys(due))
+    return NOTHING_WAITS.finding(result, text, *remedy, _list_keys(due_groups))
 
 
-def _more_waits(facts: WaitingFacts) -> Finding:
-    """Return the finding for more records than could be checked; a cutover then opens its project to submit them."""
+def _report_unchecked_records(facts: WaitingFacts) -> Finding:
+    """Return the finding if there are more failed records than could be checked.
+
+    A cutover opens its project to submit them.
+    """
     text = t("more failed records or run files than could be checked")
     if facts.closed is None:
-        send = t("Resend the objects in each project of this task")
-        return NOTHING_WAITS.finding(Result.NOT_RUN, text, send, Step("replay"))
+        remedy_text = t("Resend the objects in each project of this task")
+        return NOTHING_WAITS.finding(Result.NOT_RUN, text, remedy_text, Step("replay"))
     if facts.waiting.has_more_records and not is_kept_closed(facts):
-        return NOTHING_WAITS.finding(Result.FAILED, text, _OPENING_STEP, cutover(facts))
-    send = t("Open each project of this task ({step}), then resend the objects", step=Step("open"))
-    return NOTHING_WAITS.finding(Result.NOT_RUN, text, closed_remedy(go_stands=True) if facts.go_stands else send)
+        return NOTHING_WAITS.finding(Result.FAILED, text, _OPENING_STEP, cutover_step(facts))
+    remedy_text = t("Open each project of this task ({step}), then resend the objects", step=Step("open"))
+    return NOTHING_WAITS.finding(
+        Result.NOT_RUN, text, closed_remedy(go_stands=True) if facts.go_stands else remedy_text
+    )
 
 
-def _lists(facts: WaitingFacts) -> Finding:
-    """Return the finding without waiting records: OMS's lists must have no new failures."""
-    lists, looked = facts.lists, facts.lists.looked
+def _check_lists(facts: WaitingFacts) -> Finding:
+    """Return the finding if no record waits: replay has to have read OMS's lists after the last possible failure."""
+    lists, last_reading = facts.lists, facts.lists.looked
     if lists.is_refused:
         return NOTHING_WAITS.finding(
             Result.NOT_RUN,
@@ -142,17 +149,17 @@ def _lists(facts: WaitingFacts) -> Finding:
             t("Run doctor: it names the missing permission"),
             DOCTOR,
         )
-    if looked < max(_lists_count_from(facts)):
-        never = t("replay has not read OMS's lists yet")
-        last = t("replay last read OMS's lists at {looked}", looked=looked)
+    if last_reading < max(_find_reading_times(facts)):
+        never_text = t("replay has not read OMS's lists yet")
+        last_text = t("replay last read OMS's lists at {looked}", looked=last_reading)
         return NOTHING_WAITS.finding(
             Result.NOT_RUN,
-            last if looked else never,
+            last_text if last_reading else never_text,
             t("Replay's timer reads the lists every minute. If it does not, check the timer and replay's log"),
-            cutover(facts),
+            cutover_step(facts),
             waits=True,
         )
-    text = t("none, as of {looked}", looked=looked)
+    text = t("none, as of {looked}", looked=last_reading)
     if lists.unread:
         text = t(
             "{finding}; {unread:line|lines} could not be read, but compare has checked each object",
@@ -162,13 +169,17 @@ def _lists(facts: WaitingFacts) -> Finding:
     return NOTHING_WAITS.finding(Result.PASSED, text)
 
 
-def _lists_count_from(facts: WaitingFacts) -> list[str]:
-    """Return the times after which OMS's lists have to be read to include all failures up to the checks.
+def _find_reading_times(facts: WaitingFacts) -> list[str]:
+    """Return the times after which replay has to have read OMS's lists, so that they include all failures.
 
     OMS may write lists for ten minutes after its last activity.
     """
-    idle = oms_idle_time(facts.oms)
-    # A second later, because the activity may have been in this second.
-    after = timestamp(parse_timestamp(facts.as_of) + timedelta(seconds=1)) if facts.as_of else ""
+    idle_time = oms_idle_time(facts.oms)
+    # One second is added, because the comparison's last check may have been within the second of `as_of`.
+    check_time = timestamp(parse_timestamp(facts.as_of) + timedelta(seconds=1)) if facts.as_of else ""
     is_closed = facts.frozen_since is not None and facts.closed is not None
-    return [after, timestamp(parse_timestamp(facts.made) - MAX_PASS_AGE), timestamp(idle) if idle and is_closed else ""]
+    return [
+        check_time,
+        timestamp(parse_timestamp(facts.made) - MAX_PASS_AGE),
+        timestamp(idle_time) if idle_time and is_closed else "",
+    ]

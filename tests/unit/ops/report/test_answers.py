@@ -122,7 +122,7 @@ def test_tables_of_rules_equal_those_of_the_oracle(certified):
         name: (
             tuple(object_class.title for object_class in check.classes),
             bool(check.classes) and check.classes[0].can_be_accepted,
-            check.of_freeze,
+            check.needs_freeze,
         )
         for name, check in CHECKS.items()
     }

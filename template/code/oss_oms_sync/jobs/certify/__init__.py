@@ -25,8 +25,8 @@ from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.certificates import Certificates, describe, number_of, shown_mark
 from oss_oms_sync.ledger.closing import Closed, Closing
 from oss_oms_sync.ledger.state import write_once
-from oss_oms_sync.rules.closing_checks import oms_finished
-from oss_oms_sync.rules.waiting_check import nothing_waits
+from oss_oms_sync.rules.closing_checks import check_oms_finished
+from oss_oms_sync.rules.waiting_check import check_waiting_keys
 
 # A rehearsal closes nothing.
 _CUTOVER_VERDICTS = [verdict for verdict in CutoverVerdict if verdict is not CutoverVerdict.REHEARSAL]
@@ -120,7 +120,7 @@ def _look(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
     closed, checks = Closing(invocation).state(), []
     if closed and options.frozen:
         facts = gather_waiting(invocation, options)
-        checks = [oms_finished(facts), nothing_waits(facts)]
+        checks = [check_oms_finished(facts), check_waiting_keys(facts)]
     go = _valid_go(invocation, options, closed) if closed else None
     return to_json(LookAnswer(*_answer(invocation, closed), go, checks, migration.current_migration(invocation)))  # type: ignore[no-any-return]
 

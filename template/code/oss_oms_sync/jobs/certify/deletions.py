@@ -29,7 +29,7 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunKeys, records_and_runs
 from oss_oms_sync.passes.states import PassState, answering
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.rules.deletions import AbsentKey, is_due, is_exact, left_out, refusal
+from oss_oms_sync.rules.deletions import AbsentKey, find_omission_reason, is_due, is_named_exactly, refusal
 
 # Keys of a page that are looked up, and keys whose records and objects are read together.
 _KEYS_PER_PAGE = 2_000
@@ -125,7 +125,7 @@ class _Page:
         """Return True if a key has to be looked up; otherwise count it."""
         if not is_due(absence.since, self._began):
             self._left_out[OmissionReason.YOUNG] += 1
-        elif not is_exact(absence.key):
+        elif not is_named_exactly(absence.key):
             self._left_out[OmissionReason.NAME] += 1
             self._unlisted.append(absence.key)
         else:
@@ -136,7 +136,7 @@ class _Page:
         """Return the deletions among the candidates, and count the others."""
         deletions = []
         for absence, absent in zip(absences, self._look_up(absences), strict=True):
-            reason = left_out(absent, self._began, self._oldest)
+            reason = find_omission_reason(absent, self._began, self._oldest)
             if reason:
                 self._left_out[reason] += 1
             else:

@@ -18,7 +18,7 @@ from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.bucket import PAGE_SIZE
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, parts_of
-from oss_oms_sync.delivery.sender import Sender, earliest
+from oss_oms_sync.delivery.sender import Sender, earliest_time
 from oss_oms_sync.errors import UNKNOWN, PayloadError, Reason, StorageError, log
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.replay.resting import ReplayState, RestingRecords, nothing_to_send, version
@@ -156,7 +156,7 @@ class Replay:
             failed=sender.failed.total(),
             resolved=self._needless,
             left=len(self._left),
-            oldest_failure=earliest(self._oldest, sender.oldest_failure) or None,
+            oldest_failure=earliest_time(self._oldest, sender.oldest_failure) or None,
             by_reason=dict(sender.failed + self._by_reason),
             finished=self._all_read and not self._left and not sender.stopped,
             stop=sender.stopped and sender.stopped.stop,
@@ -341,8 +341,8 @@ class Replay:
     def _count_as_taken(self, keys: Sequence[FailedKey]) -> None:
         self._taken.update(key.key for key in keys)
         self._by_reason.update(key.reason_name for key in keys)
-        self._oldest = earliest(self._oldest, *(key.first_failure for key in keys))
+        self._oldest = earliest_time(self._oldest, *(key.first_failure for key in keys))
 
     def _leave(self, keys: Sequence[FailedKey]) -> None:
         self._left.update(key.key for key in keys)
-        self._oldest = earliest(self._oldest, *(key.first_failure for key in keys))
+        self._oldest = earliest_time(self._oldest, *(key.first_failure for key in keys))
