@@ -51,6 +51,8 @@ class OssObject:
     version_id: str = "null"
     has_crc64: bool = True
     storage_class: str = "Standard"
+    # The number of tags, which only tests set.
+    tags: int = 0
 
     @property
     def is_archived(self) -> bool:

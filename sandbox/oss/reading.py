@@ -68,4 +68,14 @@ def _headers(call: Call, obj: OssObject) -> dict[str, str]:
         "x-oss-object-type": obj.type,
         "x-oss-storage-class": obj.storage_class,
         **version_header(call.bucket, obj.version_id),
+        **_tagging_header(call, obj),
     }
+
+
+def _tagging_header(call: Call, obj: OssObject) -> dict[str, str]:
+    """Return the number of tags, which OSS shows only to callers that may read tags."""
+    action, bucket = "oss:GetObjectTagging", call.bucket.name
+    if not obj.tags or call.store.find_denial(call.caller, action, bucket, call.key):
+        return {}
+    call.store.record(action, bucket, call.key, 200)
+    return {"x-oss-tagging-count": str(obj.tags)}

@@ -23,6 +23,7 @@ OBJECT_ACTIONS = {
     "oss:DeleteObject",
     "oss:DeleteObjectVersion",
     "oss:GetObject",
+    "oss:GetObjectTagging",
     "oss:ListParts",
     "oss:PutObject",
     "oss:RestoreObject",

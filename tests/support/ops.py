@@ -307,6 +307,8 @@ def headers_answer(outcomes: Mapping[HeadersOutcome, int], **details: Any) -> di
         "headers": {"cache-control": 2} if outcomes else {},
         "folders": {"a/": outcomes},
         "examples": {outcome: ["a/1"] for outcome in outcomes if not outcome.is_settled},
+        "tagged": 0,
+        "tagged_examples": [],
         **details,
     }
     return dict(to_json(HeadersAnswer(**fields)))

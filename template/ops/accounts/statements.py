@@ -87,12 +87,14 @@ def statements(variables: Mapping[str, str]) -> dict[str, list[Statement]]:
     list_source = allow("oss:ListObjects", on=[source])
     reads_source = reads_objects(variables)
     read_source = [allow("oss:GetObject", on=[f"{source}/*"])]
+    # HEAD returns the number of tags only with this permission.
+    see_tags = [allow("oss:GetObjectTagging", on=[f"{source}/*"])] if changes_headers(variables) else []
     look = [allow("oss:PutObject", "oss:GetObject", on=records), list_records, list_source]
     allowed = {
         "forward": [allow("oss:PutObject", on=records), read_mark, _invoke(f"{forward}-replay")],
         "replay": [records_statement, list_records, list_source],
         "reconcile": [records_statement, list_records, list_source],
-        "compare": [records_statement, list_records, list_source],
+        "compare": [records_statement, list_records, list_source, *see_tags],
         "certify": look,
         "doctor": [records_statement, list_records, list_source],
         "status": look,

@@ -14,7 +14,10 @@ from oss_oms_sync.answers.text import Text, t
 
 # Maximum number of headers, and of folders, in a report.
 _MAX_ROWS = 20
-_NEVER_CARRIED = t("Not compared: ACLs and tags, which this project never changes.")
+_NEVER_CARRIED = t(
+    "ACLs and tags are never compared or changed. Tags are counted only if compare's role has oss:GetObjectTagging;"
+    " ACLs are not counted (docs/objects.md)."
+)
 
 
 def exit_code(answer: HeadersAnswer) -> ExitCode:
@@ -48,6 +51,11 @@ def report(answer: HeadersAnswer, language: str) -> Report:
     blocks += _list_headers_and_folders(answer, translate)
     for outcome, names in answer.examples.items():
         blocks += [Paragraph((translate(outcome.text), translate(": "))), keys(names)]
+    if answer.tagged:
+        blocks += [
+            Paragraph(translate(t("{n:object has|objects have} tags, which OMS does not copy:", n=answer.tagged))),
+            keys(answer.tagged_examples),
+        ]
     if answer.finished:
         blocks.append(Paragraph(translate(_NEVER_CARRIED), "note"))
     step = answer.step or (Step("headers") if HeadersOutcome.DIFFERS in answer.outcomes else None)

@@ -1,5 +1,7 @@
 """OSS's responses about an object: ranges, stored headers, storage classes."""
 
+from dataclasses import replace
+
 import pytest
 
 ETAG = "5D41402ABC4B2A76B9719D911017C592"
@@ -48,6 +50,16 @@ def test_if_match_compares_exactly_and_its_error_names_the_condition(box, oss_re
     assert oss_requests.send("GET", "a", headers={"If-Match": f'"{ETAG}"'}).content == b"hello"
     answer = oss_requests.send("GET", "a", headers={"If-Match": ETAG.lower()})
     assert (answer.status_code, "<Condition>If-Match</Condition>" in answer.text) == (412, True)
+
+
+def test_the_number_of_tags_is_shown_only_with_the_permission_to_read_tags(box, photos):
+    objects = box.oss.buckets["photos"].objects
+    box.oss.put("photos", "a", b"hello")
+    assert "x-oss-tagging-count" not in photos.head_object("a").headers
+    objects["a"] = replace(objects["a"], tags=2)
+    assert [ask("a").headers["x-oss-tagging-count"] for ask in (photos.head_object, photos.get_object)] == ["2", "2"]
+    box.oss.deny("oss:GetObjectTagging", "photos")
+    assert "x-oss-tagging-count" not in photos.head_object("a").headers
 
 
 def test_an_archived_object_is_listed_but_cannot_be_read(box, photos, refused):

@@ -75,7 +75,8 @@ class HeadersAnswer(PassAnswer):
 
     `work` is a value of HeadersWork. `outcomes` counts the objects by outcome, and `headers` the objects in which a
     header differed, by the header's name. `folders` counts the objects by first-level folder and outcome. `examples`
-    has the first keys of each outcome that is not settled.
+    has the first keys of each outcome that is not settled. `tagged` counts the objects with tags among those whose
+    headers were read; OSS shows tags only with the permission oss:GetObjectTagging.
     """
 
     work: str
@@ -83,6 +84,8 @@ class HeadersAnswer(PassAnswer):
     headers: Mapping[str, int]
     folders: Mapping[str, Mapping[HeadersOutcome, int]]
     examples: Mapping[HeadersOutcome, Sequence[str]]
+    tagged: int
+    tagged_examples: Sequence[str]
 
 
 @dataclass(frozen=True)

@@ -83,11 +83,15 @@ class ObjectSummary(NamedTuple):
 
 
 class SourceHead(NamedTuple):
-    """An object of OSS as HEAD reports it: ETag and time as in ObjectSummary, and `metadata` as by `metadata_of`."""
+    """An object of OSS as HEAD reports it: ETag and time as in ObjectSummary, and `metadata` as by `metadata_of`.
+
+    `has_tags`: False also without the permission oss:GetObjectTagging.
+    """
 
     etag: str
     modified: int
     metadata: Mapping[str, str]
+    has_tags: bool = False
 
 
 class Columns(NamedTuple):

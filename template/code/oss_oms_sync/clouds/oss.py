@@ -245,7 +245,8 @@ def _head(name: str, bucket: oss2.Bucket) -> SourceHead:
     modified = parse_http_date(headers.get("Last-Modified"))
     if not modified:
         raise not_oss(200)
-    return SourceHead(headers.get("ETag", "").strip('"').upper(), int(modified.timestamp()), metadata_of(headers))
+    etag, has_tags = headers.get("ETag", "").strip('"').upper(), headers.get("x-oss-tagging-count", "0") != "0"
+    return SourceHead(etag, int(modified.timestamp()), metadata_of(headers), has_tags)
 
 
 def _read(listed: ObjectSummary, start: int, end: int, bucket: oss2.Bucket) -> bytes:

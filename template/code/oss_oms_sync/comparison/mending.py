@@ -64,10 +64,11 @@ class HeadersRow(NamedTuple):
 
 
 class Mended(NamedTuple):
-    """The outcome for an object, and the names of its headers that differed."""
+    """The outcome for an object, and the names of its headers that differed; `has_tags`: it is known to have tags."""
 
     outcome: HeadersOutcome
     names: Sequence[str] = ()
+    has_tags: bool = False
 
 
 _Results = dict[str, Mended]
@@ -180,7 +181,12 @@ class Mender:
             plans = [plan for plan in plans if not plan.change]
         done = self._carry_out(self._with_old_headers(plans, results), HeadersOutcome.MENDED, results)
         _raise_first(self._log.try_put_all([plan.record.stored(self._task_id, plan.key) for plan in done]))
-        return [results[row.key] for row in rows]
+        tagged = {
+            row.key
+            for row, source in zip(rows, sources, strict=True)
+            if isinstance(source, SourceHead) and source.has_tags
+        }
+        return [results[row.key]._replace(has_tags=row.key in tagged) for row in rows]
 
     def _heads(self, keys: Sequence[str]) -> list[ObjectHead | StorageError]:
         self._asked = self._clock.monotonic()

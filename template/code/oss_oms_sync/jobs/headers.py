@@ -52,6 +52,8 @@ BATCH = 100
 _RESERVED_SECONDS = 60.0
 # Numbers of objects by header have names that begin so. Beyond the maximum, a header counts among the others.
 _HEADER, _OTHER_HEADERS, _MAX_HEADERS = "header ", "header *", 50
+# The name of the number of objects with tags, and of their first keys.
+_TAGGED = "tagged"
 
 
 @dataclass(frozen=True)
@@ -326,11 +328,17 @@ class HeadersCount(Count):
         counts[name] += 1
         for header in mended.names:
             counts[self._header(header)] += 1
+        if mended.has_tags:
+            counts[_TAGGED] += 1
+            self._note_example(_TAGGED, key)
         folder = folders.setdefault(reported_folder(first_folder(key), folders), {})
         folder.setdefault(name, [0, 0, 0, 0])[0] += 1
         if not mended.outcome.is_settled:
-            examples = self._tally.unread.setdefault(name, [])
-            examples += [key] * (len(examples) < MAX_EXAMPLES)
+            self._note_example(name, key)
+
+    def _note_example(self, name: str, key: str) -> None:
+        examples = self._tally.unread.setdefault(name, [])
+        examples += [key] * (len(examples) < MAX_EXAMPLES)
 
     def _header(self, header: str) -> str:
         name, counts = f"{_HEADER}{header}", self._tally.counts
@@ -349,6 +357,8 @@ def _answer(fields: dict[str, object], work: str, tally: Tally) -> HeadersAnswer
             for folder, outcomes in sorted(tally.folders.items())
         },
         examples=_examples(tally.unread),
+        tagged=tally.counts.get(_TAGGED, 0),
+        tagged_examples=tally.unread.get(_TAGGED, [])[:MAX_EXAMPLES],
     )
 
 
@@ -362,4 +372,4 @@ def _by_header(tally: Tally) -> dict[str, int]:
 
 
 def _examples(keys: dict[str, list[str]]) -> dict[HeadersOutcome, Sequence[str]]:
-    return {HeadersOutcome[name.upper()]: examples[:MAX_EXAMPLES] for name, examples in keys.items()}
+    return {HeadersOutcome[name.upper()]: keys[name][:MAX_EXAMPLES] for name in keys if name != _TAGGED}

@@ -48,6 +48,21 @@ def test_a_look_records_equal_objects_and_counts_the_others(world):
     assert (world.changes(), world.record("a/lost"), bool(world.record("b/equal"))) == (0, None, True)
 
 
+def test_objects_with_tags_are_counted_and_named_if_oss_shows_tags(world):
+    for key in ("c/changed", "c/equal"):
+        world.both(key, {**SOURCE, "x-oss-tagging-count": "2"}, LOST if key == "c/changed" else WANTED)
+    world.advance()
+    answer = world.headers("look")
+    assert (answer["tagged"], answer["tagged_examples"]) == (2, ["c/changed", "c/equal"])
+    assert answer["outcomes"] == {"equal": 2, "differs": 2}
+    # WHEN OSS shows no tags to the role
+    world.oss.deny("oss:GetObjectTagging", world.source_bucket)
+    world.source.add(StoredObject("c/equal", b"A", {**SOURCE, "x-oss-tagging-count": "2"}))
+    world.advance()
+    answer = world.headers("look", restart=True)
+    assert (answer["tagged"], answer["tagged_examples"], answer["outcomes"]["equal"]) == (0, [], 1)
+
+
 def test_undo_restores_the_headers_before_the_first_change(world):
     world.headers()
     world.source.add(StoredObject("a/lost", b"A", {**SOURCE, "Cache-Control": "no-store"}))

@@ -39,6 +39,14 @@ def test_differences_are_shown_by_outcome_header_and_folder_with_examples(run):
         assert shown in out
 
 
+def test_objects_with_tags_are_named_and_do_not_change_the_result(run):
+    answer = headers_answer({HeadersOutcome.EQUAL: 2}, tagged=1200, tagged_examples=["a/tagged"])
+    code, out, _ = run(FakeCaller(compare=answer), "headers")
+    assert code == 0
+    assert "1,200 objects have tags" in out
+    assert "a/tagged" in out
+
+
 @pytest.mark.parametrize(
     ("outcomes", "code"),
     [({HeadersOutcome.RECORDED: 1}, 0), ({HeadersOutcome.RECORDED: 1, HeadersOutcome.NOT_ASCII: 1}, 3)],

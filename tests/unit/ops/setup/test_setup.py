@@ -385,6 +385,7 @@ def test_the_permission_to_change_headers_is_offered_and_granted(world):
         set_variables(world, changeHeaders=setting)
         output = " ".join(expect_success(world.setup("--plan")).split())
         assert (offer in output, right in output) == expected
+        assert ("oss:GetObjectTagging, oss:GetObject on acs:oss:*:*:photos/*" in output) == (setting == "on")
 
 
 def test_permissions_that_are_left_out_later_are_named_in_the_plan(world, resources):
