@@ -173,10 +173,6 @@ class Service(ABC):
         """The number of connections that have carried a request."""
         return len(self._used)
 
-    @property
-    def open_connections(self) -> int:
-        return len(self._open)
-
     def silence_connections(self) -> None:
         """Keep all open connections open, but send nothing more over them."""
         self._platform.call(self._each_connection(lambda connection: setattr(connection, "silent", True)))

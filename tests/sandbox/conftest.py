@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import socket
 import time
@@ -81,10 +79,6 @@ class OssRequests:
         return self.http.request(
             method, request.url, params=request.params, headers=request.headers, data=body, timeout=PATIENCE
         )
-
-    @staticmethod
-    def md5_header(body: bytes) -> dict[str, str]:
-        return {"Content-MD5": base64.b64encode(hashlib.md5(body).digest()).decode()}
 
 
 @pytest.fixture

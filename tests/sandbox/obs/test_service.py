@@ -53,11 +53,6 @@ def test_an_unsupported_or_malformed_request_is_refused(box, obs_requests, refus
     assert refusal(obs_requests.send(**details)) == (status, code)
 
 
-def test_a_page_has_at_most_a_thousand_keys(box, obs_requests):
-    box.obs.fill(BUCKET, (f"{number:04}" for number in range(1001)))
-    assert len(keys(obs_requests.send(params={"max-keys": "5000"}))) == 1000
-
-
 def test_obs_lists_milliseconds_lower_case_etags_and_a_namespace(box, obs_requests):
     box.obs.put(BUCKET, "a b+c", b"hello")
     root = ElementTree.fromstring(obs_requests.send(params={"encoding-type": "url"}).content)
@@ -80,10 +75,3 @@ def test_a_name_of_over_1024_bytes_is_not_stored(box):
     box.obs.put(BUCKET, "k" * 1024, b"")
     with pytest.raises(ValueError, match="1024"):
         box.obs.put(BUCKET, "k" * 1025, b"")
-
-
-@pytest.mark.parametrize("data", [b"", b"hello"])
-def test_head_answers_the_length_without_the_contents(box, obs_requests, data):
-    box.obs.put(BUCKET, "a", data)
-    answer = obs_requests.send("HEAD", "a")
-    assert (answer.headers["Content-Length"], answer.content) == (str(len(data)), b"")

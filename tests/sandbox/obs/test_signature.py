@@ -71,10 +71,3 @@ def test_a_request_date_may_deviate_by_fifteen_minutes(box, obs_requests, refusa
     good, late = ({"Date": formatdate(box.obs.now() + sign * off, usegmt=True)} for off in (890, 901))
     assert obs_requests.send(headers=good).status_code == 200
     assert refusal(obs_requests.send(headers=late)) == (403, "RequestTimeTooSkewed")
-
-
-@pytest.mark.parametrize(("token", "status"), [("token", 200), ("another", 403), (None, 403)])
-def test_temporary_credentials_need_their_token(box, obs_requests, token, status):
-    box.obs.add_credentials("TEMPORARY", "secret", "token")
-    headers = {"x-obs-security-token": token} if token else {}
-    assert obs_requests.send(headers=headers, credentials=("TEMPORARY", "secret")).status_code == status

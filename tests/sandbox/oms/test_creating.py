@@ -140,36 +140,6 @@ def test_a_task_needs_the_agreement_if_oms_asks_for_it(box, client, create):
     assert create()
 
 
-def test_a_task_is_started_again_with_other_keys(box, client, create, is_copied_by, ram_key):
-    number = create(ram_key(*drop_action(SOURCE, "oss:GetObject")))
-    assert not is_copied_by(number, "a")
-    client.stop_sync_task(v2.StopSyncTaskRequest(number))
-    key, secret = box.user_credentials
-
-    def start(secret):
-        body = v2.StartSyncTaskReq(**dict(zip(KEYS, (key, secret, *box.huawei_credentials), strict=True)))
-        client.start_sync_task(v2.StartSyncTaskRequest(number, body))
-
-    assert catch_refusal(lambda: start("wrong")) == (400, "OMS.0068")
-    start(secret)
-    assert is_copied_by(number, "a")
-
-
-def test_oms_returns_the_region_of_a_bucket(box, client, ram_key):
-    def region(cloud, keys, bucket):
-        body = v2.ShowBucketRegionReq(cloud_type=cloud, ak=keys[0], sk=keys[1], bucket_name=bucket)
-        answer = client.show_bucket_region(v2.ShowBucketRegionRequest(body=body))
-        return answer.id, answer.support
-
-    ours, theirs = box.user_credentials, box.huawei_credentials
-    assert region("Aliyun", ours, "photos") == ("cn-hangzhou", True)
-    assert region("HEC", theirs, "photos-obs") == ("cn-north-4", True)
-    assert catch_refusal(lambda: region("Aliyun", ours, "never-was")) == (400, "OMS.0001")
-    assert catch_refusal(lambda: region("AWS", ours, "photos")) == (400, "OMS.0001")
-    blind = ram_key(*drop_action(SOURCE, "oss:GetBucketLocation"))
-    assert catch_refusal(lambda: region("Aliyun", blind, "photos")) == (400, "OMS.0072")
-
-
 def test_another_project_is_refused(box, huawei, assert_refused):
     task = json.dumps({**BUCKETS, **dict.fromkeys(KEYS, "a")}).encode()
     for tail, body in (("sync-tasks", task), ("privacy-agreements", b"")):

@@ -9,11 +9,10 @@ from datetime import datetime, timezone
 import pytest
 from huaweicloudsdkoms import v2
 
-from sandbox import Sandbox
 from sandbox.inprocess import InProcess
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.oms.group import Status
-from support.oms_sdk import DESTINATION, KEYS, SOURCE, catch_refusal, drop_action
+from support.oms_sdk import DESTINATION, KEYS, SOURCE, catch_refusal
 
 LISTS = "oms/task_group/"
 WINDOW = {"start": "08:00", "end": "20:00", "max_bandwidth": 1_048_576}
@@ -158,39 +157,6 @@ def test_a_group_needs_a_source_and_a_destination(box, huawei, assert_refused, n
     assert_refused(huawei.call("POST", url, json.dumps(body).encode()), 400, "OMS.0001")
 
 
-@pytest.mark.parametrize("action", ["oss:ListBuckets", "oss:GetBucketLocation", "oss:ListObjects"])
-def test_a_missing_permission_at_the_source_prevents_a_group(box, create, ram_key, action):
-    assert catch_refusal(lambda: create(ram_key(*drop_action(SOURCE, action)))) == (400, "OMS.0072")
-
-
-@pytest.mark.parametrize("action", [name for statement in DESTINATION[:2] for name in statement["Action"]])
-def test_a_missing_permission_at_the_destination_prevents_a_group(box, create, iam_key, action):
-    assert catch_refusal(lambda: create(there=iam_key(*drop_action(DESTINATION, action)))) == (400, "OMS.0072")
-
-
-def test_a_key_that_may_not_read_objects_fails_to_copy_them(box, migrate, show, ram_key):
-    put(box, a=b"hello")
-    answer = show(migrate(ram_key(*drop_action(SOURCE, "oss:GetObject")), **RECORDS))
-    assert (answer.status, answer.fail_num) == (5, 1)
-
-
-RESTORES = {"Effect": "Allow", "Action": ["oss:RestoreObject"], "Resource": ["acs:oss:*:*:photos/*"]}
-
-
-@pytest.mark.parametrize("storage_class", ["Archive", "ColdArchive"])
-@pytest.mark.parametrize(
-    ("rights", "restore", "number"),
-    [(SOURCE, False, 1), ([*SOURCE, RESTORES], False, 1), (SOURCE, True, 1), ([*SOURCE, RESTORES], True, 2)],
-)
-def test_archived_objects_are_copied_only_if_restoring_is_on_and_allowed(
-    box, migrate, show, ram_key, storage_class, rights, restore, number
-):
-    box.oss.fill("photos", ["a"], 5, storage_class=storage_class)
-    put(box, b=b"hello")
-    answer = show(migrate(ram_key(*rights), enable_restore=restore, **RECORDS))
-    assert (answer.enable_restore, answer.success_num, answer.fail_num) == (restore, number, 2 - number)
-
-
 @pytest.mark.parametrize(
     ("action", "call"),
     [
@@ -206,11 +172,6 @@ def test_each_call_needs_its_permission(box, client, create, action, call):
     assert catch_refusal(lambda: call(client, create)) == (403, "APIGW.0302")
 
 
-def test_a_missing_group_is_not_found(order, show):
-    for call in (show, lambda group: order("stop", group)):
-        assert catch_refusal(lambda call=call: call("x")) == (404, "OMS.0404")
-
-
 def test_groups_are_listed_page_by_page(client, create):
     first, second = create(), create()
 
@@ -221,13 +182,6 @@ def test_groups_are_listed_page_by_page(client, create):
     assert listed() == ([first, second], 2)
     assert listed(limit=1, offset=1) == ([second], 2)
     assert catch_refusal(lambda: listed(limit=101)) == (400, "OMS.0001")
-
-
-def test_a_group_needs_the_agreement_if_oms_asks_for_it(box, client, create):
-    box.oms.needs_agreement = True
-    assert catch_refusal(create) == (400, "OMS.0001")
-    client.update_privacy_agreement_record(v2.UpdatePrivacyAgreementRecordRequest())
-    assert create()
 
 
 def test_only_failed_objects_are_listed_and_retried(box, migrate, order, show):
@@ -307,19 +261,6 @@ def test_a_finished_group_cannot_be_stopped_started_or_retried(box, client, migr
         assert catch_refusal(call) == (400, "OMS.0001")
 
 
-def test_a_group_of_a_source_without_objects_fails(migrate, show):
-    answer = show(migrate(src={"object_key": ["nothing/"]}))
-    assert (answer.status, answer.error_reason.error_code) == (5, "TRF.0012")
-
-
-def test_creating_a_group_fails_if_its_key_is_deleted_before_the_listing(box, migrate, show, ram_key):
-    source = ram_key(*SOURCE)
-    box.oms.groups.prepare = lambda _: box.ram.entities.delete_access_key("user", source[0])
-    answer = show(migrate(source))
-    assert answer.status == 4
-    assert "InvalidAccessKeyId" in answer.error_reason.error_msg
-
-
 # In virtual time, where waiting costs nothing, and over sockets.
 
 
@@ -328,20 +269,6 @@ def call_groups(box, huawei, method, tail="", body=None):
     now = datetime.fromtimestamp(box.now(), timezone.utc)
     headers = {"Content-Type": "application/json", "X-Sdk-Date": f"{now:%Y%m%dT%H%M%SZ}"}
     return huawei.call(method, url, b"" if body is None else json.dumps(body).encode(), headers=headers)
-
-
-@pytest.mark.parametrize("world", [Sandbox, InProcess])
-def test_groups_copy_alike_in_virtual_time_and_over_sockets(world, huawei_of):
-    with world() as box:
-        huawei = huawei_of(box)
-        box.oss.fill("photos", [f"{n:03}" for n in range(250)], size=10)
-        box.oms.groups.prepare = lambda group: group.failures.add(CopyFailure("X"), where=lambda key: key == "007")
-        body = group_body(box.user_credentials, box.huawei_credentials, **RECORDS)
-        group = call_groups(box, huawei, "POST", body=body).json()["group_id"]
-        box.wait_idle(20)
-        answer = call_groups(box, huawei, "GET", f"/{group}").json()
-        assert [answer[name] for name in ("status", "total_num", "success_num", "fail_num")] == [5, 250, 249, 1]
-        assert len(list_copied_keys(box)) == 249
 
 
 @pytest.fixture
@@ -357,35 +284,6 @@ def virtual(huawei_of):
             return box.oms.groups.list_all()[-1]
 
         yield box, huawei, begin
-
-
-def test_an_earlier_copy_can_land_after_a_newer_version_in_any_mode(virtual):
-    box, _, begin = virtual
-    for mode in ("FULL_OVERWRITE", "CRC64_COMPARISON_OVERWRITE", "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"):
-        put(box, **{mode: b"version 1"})
-        box.oms.groups.prepare = lambda group: group.copies.add(CopyFault.late(0, 60))
-        group = begin(object_overwrite_mode=mode, src={"object_key": [mode]})
-        box.advance(10)
-        put(box, **{mode: b"version 2"})
-        box.task.accept([mode])
-        box.advance(10)
-        assert box.obs.objects("photos-obs")[mode].data == b"version 2"
-        box.advance(60)
-        assert group.status == Status.DONE
-        assert box.obs.objects("photos-obs")[mode].data == b"version 1"
-
-
-def test_a_group_copies_within_the_bandwidth_limit_of_the_hour(virtual):
-    box, huawei, begin = virtual
-    # It begins at 8 o'clock in China; 72 MiB take 72 seconds in the window.
-    box.oss.fill("photos", [str(n) for n in range(36)], size=2 * 1_048_576)
-    box.oms.groups.prepare = lambda group: setattr(group, "parallel_copies", 1)
-    group = begin(bandwidth_policy=[WINDOW])
-    box.advance(36)
-    assert 15 <= group.success <= 20
-    assert call_groups(box, huawei, "PUT", f"/{group.group_id}/update", {"bandwidth_policy": []}).status_code == 200
-    box.advance(5)
-    assert group.status is Status.DONE
 
 
 def test_a_group_that_loses_an_object_never_ends(virtual):

@@ -1,12 +1,11 @@
 """OMS's lists with the outcome of each object, and copy failures that a test orders."""
 
-import hashlib
 import re
 from urllib.parse import quote, unquote
 
 import pytest
 
-from sandbox.oms.copier import Copy, CopyFailure
+from sandbox.oms.copier import Copy
 
 ROOT = "oms/sync_task/"
 
@@ -60,39 +59,3 @@ def test_lists_of_the_same_millisecond_have_different_names(box, lists, monkeypa
         box.task.begin(copy)
         box.task.end(copy)
     assert len(lists()) == 3
-
-
-def test_withheld_lists_are_written_on_command(box, copy, lists):
-    box.task.lists.withheld = True
-    copy("missing")
-    assert lists() == {}
-    box.task.lists.withheld = False
-    copy("gone")
-    assert [len(lines) for lines in lists().values()] == [2]
-
-
-def test_an_ordered_failure_is_counted_and_listed_with_its_code(box, copy, lists):
-    for key in ("a", "b"):
-        box.oss.put("photos", key, b"hello")
-    box.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE", "timed out"), times=1, where="a".__eq__)
-
-    copy("a", "b")
-
-    assert box.task.destination.keys() == {"b"}
-    assert (box.task.failure_object, box.task.success_object) == (1, 1)
-    (line,) = next(lines for name, lines in lists().items() if name.startswith("failed"))
-    assert line.startswith("UPLOAD_DST_OBJ_FAILURE,") and line.endswith(",a,a,timed out")
-    copy("a")
-    assert box.task.destination.keys() == {"a", "b"}
-
-
-def test_large_objects_are_written_in_parts(box, copy):
-    box.task.part_size = 4
-    box.oss.put("photos", "small", b"aaaa")
-    box.oss.put("photos", "large", b"aaaab")
-
-    copy("small", "large")
-
-    objects = box.obs.objects("photos-obs")
-    assert objects["small"].etag == hashlib.md5(b"aaaa").hexdigest()
-    assert objects["large"].etag.endswith("-2")

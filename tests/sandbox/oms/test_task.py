@@ -88,28 +88,6 @@ def test_the_overwrite_mode_decides_if_a_key_is_copied_again(box, huawei, mode, 
     assert box.task.destination["a"].data == (second.data if overwritten else b"the first")
 
 
-@pytest.mark.parametrize(
-    ("policy", "storage_class", "copied"),
-    [
-        ("STANDARD", "IA", "STANDARD"),
-        ("SRC_STORAGE_MAPPING", "Standard", "STANDARD"),
-        ("SRC_STORAGE_MAPPING", "IA", "WARM"),
-        ("SRC_STORAGE_MAPPING", "Archive", "COLD"),
-        # No document names this class.
-        ("SRC_STORAGE_MAPPING", "ColdArchive", "a class of the test"),
-    ],
-)
-def test_the_storage_policy_decides_the_class_of_a_copy(box, huawei, policy, storage_class, copied):
-    source = {"a": SourceObject(b"data", "", 0, storage_class=storage_class)}
-    box.task = box.oms.create_task("project", "task", source.get, box.obs.create_bucket("copies"))
-    box.task.storage_policy, box.task.cold_class, box.task.restores = policy, "a class of the test", True
-
-    huawei.submit("a")
-    box.oms.wait_copied(10)
-
-    assert box.task.destination["a"].storage_class == copied
-
-
 def test_statistics_include_the_requested_types_and_empty_steps(box, huawei, task_url):
     huawei.submit("a")
     start = now_ms(box) - 7_200_000
@@ -121,13 +99,6 @@ def test_statistics_include_the_requested_types_and_empty_steps(box, huawei, tas
     first = start - start % 300_000
     steps = [{"time_stamp": first + step * 300_000, "statistic_num": 0} for step in range(13)]
     assert answer.json()["statistic_datas"] == [{"data_type": "REQUEST", "data": steps}]
-
-
-def test_monthly_counters_are_of_the_requested_month(box, huawei, task_url):
-    huawei.submit("a")
-    for ago, count in ((0, 1), (40 * 24 * 3_600_000, 0)):
-        task = huawei.call("GET", task_url(f"?query_time={now_ms(box) - ago}")).json()
-        assert task["monthly_acceptance_request"] == count
 
 
 @pytest.mark.parametrize(
@@ -143,13 +114,3 @@ def test_monthly_counters_are_of_the_requested_month(box, huawei, task_url):
 )
 def test_wrong_times_or_types_of_statistics_are_refused(huawei, tail, assert_refused, task_url):
     assert_refused(huawei.call("GET", task_url(tail)), 400, "OMS.0001")
-
-
-def test_the_content_type_is_always_copied_and_metadata_if_enabled(box, photos, huawei):
-    headers = {"Content-Type": "text/plain", "x-oss-meta-plain": "canary-1", "x-oss-meta-odd": 'a=b "c"'}
-    for key, metadata, kept in (("a", False, {}), ("b", True, {"x-obs-meta-plain": "canary-1"})):
-        box.task.metadata = metadata
-        photos.put_object(key, b"hello", headers=headers)
-        huawei.submit(key)
-        box.oms.wait_copied(10)
-        assert box.task.destination[key].headers == {"content-type": "text/plain", **kept}

@@ -9,26 +9,6 @@ def switch(bucket, status):
     bucket.put_bucket_versioning(BucketVersioningConfig(status))
 
 
-def test_bucket_info_names_the_class_the_hosts_the_owner_and_the_acl(photos):
-    info = photos.get_bucket_info()
-
-    hosts = "oss-cn-hangzhou.aliyuncs.com", "oss-cn-hangzhou-internal.aliyuncs.com"
-    assert (info.name, info.location, info.storage_class) == ("photos", "oss-cn-hangzhou", "Standard")
-    assert (info.extranet_endpoint, info.intranet_endpoint) == hosts
-    assert (info.owner.id, info.acl.grant, info.versioning_status) == ("1000000000000001", "private", None)
-    assert info.creation_date
-
-
-def test_a_bucket_in_another_region_answers_only_info_and_location(box):
-    box.oss.create_bucket("elsewhere", "cn-beijing")
-    bucket = box.bucket("elsewhere")
-
-    assert bucket.get_bucket_info().location == bucket.get_bucket_location().location == "oss-cn-beijing"
-    for call in (bucket.put_object, lambda *_: box.bucket("photos").copy_object("elsewhere", "a", "a")):
-        with pytest.raises(oss2.exceptions.AccessDenied, match="specified endpoint"):
-            call("a", b"")
-
-
 def versions(bucket):
     """Return the version id in the response to each kind of request."""
     upload = bucket.init_multipart_upload("big").upload_id
@@ -44,11 +24,8 @@ def versions(bucket):
     return [answer.headers.get("x-oss-version-id") for answer in answers]
 
 
-def test_without_versioning_no_answer_names_a_version(photos):
-    assert versions(photos) == [None] * 6
-
-
 def test_with_versioning_answers_name_the_version(photos):
+    assert set(versions(photos)) == {None}
     switch(photos, "Enabled")
 
     put, copied, completed, got, head, deleted = versions(photos)

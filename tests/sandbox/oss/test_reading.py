@@ -7,25 +7,6 @@ import pytest
 ETAG = "5D41402ABC4B2A76B9719D911017C592"
 
 
-@pytest.mark.parametrize("method", ["get_object", "head_object"])
-def test_an_object_is_returned_with_the_headers_of_its_upload(photos, method):
-    uploaded = {
-        "Content-Type": "text/plain",
-        "Content-Disposition": "attachment; filename=a.txt",
-        "Content-Encoding": "identity",
-        "Content-Language": "zh-CN",
-        "Cache-Control": "no-cache",
-        "Expires": "Wed, 08 Jul 2026 16:57:01 GMT",
-        "x-oss-meta-author": "a",
-    }
-    photos.put_object("a", b"hello", headers=uploaded)
-
-    headers = getattr(photos, method)("a").headers
-
-    assert headers.items() >= {**uploaded, "x-oss-storage-class": "Standard"}.items()
-    assert "x-oss-version-id" not in headers
-
-
 @pytest.mark.parametrize(
     ("byte_range", "status", "body", "content_range"),
     [
@@ -43,13 +24,6 @@ def test_oss_answers_a_range_beyond_the_end_with_the_whole_object(
     assert (answer.status_code, answer.content) == (status, body)
     assert answer.headers.get("Content-Range") == content_range
     assert answer.headers["ETag"] == f'"{ETAG}"'
-
-
-def test_if_match_compares_exactly_and_its_error_names_the_condition(box, oss_requests):
-    box.oss.put("photos", "a", b"hello")
-    assert oss_requests.send("GET", "a", headers={"If-Match": f'"{ETAG}"'}).content == b"hello"
-    answer = oss_requests.send("GET", "a", headers={"If-Match": ETAG.lower()})
-    assert (answer.status_code, "<Condition>If-Match</Condition>" in answer.text) == (412, True)
 
 
 def test_the_number_of_tags_is_shown_only_with_the_permission_to_read_tags(box, photos):

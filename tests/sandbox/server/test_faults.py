@@ -8,15 +8,6 @@ import pytest
 from sandbox.server.faults import Fault, Faults
 
 
-@pytest.fixture
-def idle(box, connect):
-    """Return an idle connection, over which a request was answered."""
-    connection = connect(box.oss.endpoint)
-    connection.ask()
-    assert connection.answer()
-    return connection
-
-
 def test_a_slow_service_works_after_the_client_gave_up(box, photos, eventually):
     photos.timeout = 0.1
     box.oss.faults.add(Fault.slow(0.3), times=1)
@@ -25,16 +16,6 @@ def test_a_slow_service_works_after_the_client_gave_up(box, photos, eventually):
         photos.put_object("a", b"")
 
     eventually(lambda: list(box.oss.objects("photos")) == ["a"])
-
-
-def test_a_dripping_response_never_ends_and_never_pauses(box, connect):
-    box.oss.faults.add(Fault.drip())
-    connection = connect(box.oss.endpoint)
-
-    connection.ask()
-
-    assert b"".join(connection.answer() for _ in range(5)) == b"HTTP/1.1 "[:5]
-    assert len(box.oss.actions) == 1, "the work was done"
 
 
 def test_a_connection_that_fell_silent_stays_open_and_silent(box, connect):
@@ -49,34 +30,6 @@ def test_a_connection_that_fell_silent_stays_open_and_silent(box, connect):
     other.ask()
     assert other.answer().startswith(b"HTTP/1.1 403 ")
     assert len(box.oss.actions) == 1, "on the silent connection no work was done"
-
-
-def test_all_open_connections_can_fall_silent(box, connect, idle):
-    box.oss.silence_connections()
-
-    idle.ask()
-    assert idle.is_silent()
-    fresh = connect(box.oss.endpoint)
-    fresh.ask()
-    assert fresh.answer()
-
-
-def test_all_open_connections_can_be_reset(box, idle):
-    box.oss.reset_connections()
-
-    with pytest.raises(ConnectionResetError):
-        idle.answer()
-
-
-def test_connections_count_if_they_carried_a_request(box, connect, idle, eventually):
-    unused = connect(box.oss.endpoint)
-    idle.ask()
-    assert idle.answer()
-    eventually(lambda: box.oss.open_connections == 2)
-
-    assert box.oss.connections == 1
-    unused.socket.close()
-    eventually(lambda: box.oss.open_connections == 1)
 
 
 def test_the_same_seed_gives_the_same_faults():
