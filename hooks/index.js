@@ -1,13 +1,11 @@
 "use strict";
 
 /**
- * Runs around `s init`. `preInit` says what one needs, and refuses a folder that the tool would empty and answers of the
- * command line that cannot be right, before anything is made;
- * `postInit` checks what was answered at the prompts, hands the Huawei keys to the tool's secret store, and says what
- * comes next.
+ * Programs that run around `s init`. `preInit` lists the requirements; it refuses a folder that the tool would empty, and
+ * wrong answers on the command line, before the tool writes a file. `postInit` checks the answers of the prompts, stores
+ * Huawei's keys in the tool's secret store, and prints the next steps.
  *
- * The tool swallows whatever a hook throws and ends with 0, so every way out of here that is not success prints what
- * to do and ends the process with 1.
+ * The tool ignores an exception of a hook and ends with 0, so a failure prints the remedy and ends the process with 1.
  */
 
 const { spawnSync } = require("child_process");
@@ -16,36 +14,36 @@ const fs = require("fs");
 const path = require("path");
 
 const SECRETS = ["HW_AK", "HW_SK"];
-// Where OMS has sync tasks, as the two consoles call it.
+// Regions in which OMS has sync tasks, with the names in both consoles.
 const OMS_REGIONS = {
   "cn-north-4": ["CN North-Beijing4", "华北-北京四"],
   "cn-east-3": ["CN East-Shanghai1", "华东-上海一"],
   "cn-southwest-2": ["CN Southwest-Guiyang1", "西南-贵阳一"],
 };
-// Where Function Compute has no python3.12 (its page "Python", of October 2026).
+// Regions in which Function Compute has no python3.12 (its page "Python", of October 2026).
 const WITHOUT_PYTHON_312 = ["cn-wulanchabu", "ap-southeast-1", "ap-southeast-3", "ap-southeast-5", "me-central-1"];
 const IGNORED = [".env", ".s/", "__pycache__/", "*.before-setup"];
 
 const { LC_ALL, LC_MESSAGES, LANG } = process.env;
 // Windows sets none of the three.
 const chinese = /^zh/i.test(LC_ALL || LC_MESSAGES || LANG || Intl.DateTimeFormat().resolvedOptions().locale);
-// Written at once: what is still on its way when the process ends is lost.
+// Synchronous, because `process.exit` drops output that is still buffered.
 const print = (line) => fs.writeSync(1, `${line}\n`);
 const choose = (english, inChinese) => (chinese ? inChinese : english);
 const say = (english, inChinese) => print(choose(english, inChinese));
-/** A word for the shell. */
+/** Return a word, quoted for the shell if necessary. */
 const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replace(/'/g, `'\\''`)}'`);
-/** Whether the tool keeps what the folder has; else it has emptied it before it made anything. */
+/** True if the tool keeps the contents of the folder; otherwise the tool empties it first. */
 const keepsFolder = () => process.argv.includes("--no-overwrite");
 const isInGit = (folder) => fs.existsSync(path.join(folder, ".git"));
 
 async function preInit(paths) {
   try {
-    // The tool drops what it does not know of --parameters, and fills in defaults for it.
-    const given = givenAnswers();
-    const isUnattended = process.argv.includes("-y") || Object.keys(given).length > 0;
+    // The tool ignores unknown names in --parameters, and takes the defaults of missing ones.
+    const passed = passedAnswers();
+    const isUnattended = process.argv.includes("-y") || Object.keys(passed).length > 0;
     const problems = checkFolder(paths.appPath);
-    if (isUnattended) problems.push(...checkGiven(readQuestions(), given));
+    if (isUnattended) problems.push(...checkPassed(readQuestions(), passed));
     if (problems.length > 0) fail(problems, paths);
     if (!isUnattended) {
       sayNeeds();
@@ -62,14 +60,14 @@ async function postInit({ artTemplate, ...paths }) {
   try {
     const questions = readQuestions();
     answers = readAnswers(questions, appPath, artTemplate);
-    // First of all: should the answers be refused, nothing secret can be committed.
+    // First, so that no secret can be committed even if the answers are refused.
     writeGitignore(path.join(appPath, ".gitignore"));
     writeEnv(path.join(appPath, ".env"));
-    if (!("runtime" in givenAnswers())) {
+    if (!("runtime" in passedAnswers())) {
       answers.runtime = WITHOUT_PYTHON_312.includes(answers.region) ? "python3.10" : "python3.12";
     }
-    // An upgrade gives the one that was taken.
-    if (!("alertLanguage" in givenAnswers())) answers.alertLanguage = choose("en", "zh");
+    // An upgrade passes the earlier answer.
+    if (!("alertLanguage" in passedAnswers())) answers.alertLanguage = choose("en", "zh");
     answers.logBucket = answers.logBucket || proposeLogBucket(answers.sourceBucket);
     const kept = takeSecrets(answers);
     const problems = check(questions, answers, kept);
@@ -89,7 +87,7 @@ async function postInit({ artTemplate, ...paths }) {
       accessKey,
       secretKey,
       alertLanguage: answers.alertLanguage,
-      // The tool appends the secrets it asked for to .env. They are in its store by now: let that be nothing.
+      // The tool appends the secrets that it asked for to .env. Its store has them already, so .env gets empty values.
       HW_AK: "",
       HW_SK: "",
     };
@@ -102,7 +100,7 @@ function readQuestions() {
   return JSON.parse(fs.readFileSync(path.join(__dirname, "questions.json"), "utf8"));
 }
 
-/** The answers of the newest project in a folder beside this one; undefined if there is none. */
+/** Return folder and answers of the newest project beside this folder; undefined without one. */
 function neighbour(appPath) {
   const parent = path.dirname(path.resolve(appPath));
   const projects = fs
@@ -115,7 +113,7 @@ function neighbour(appPath) {
   return { folder: path.dirname(projects[0].file), answers: JSON.parse(fs.readFileSync(projects[0].file, "utf8")) };
 }
 
-/** Make the regions of a project beside this one the defaults of the questions, which the tool reads after this hook. */
+/** Propose the regions of a project beside this folder: the tool reads the defaults of the questions after this hook. */
 function proposeAnswers({ appPath, tempAppPath }) {
   const beside = neighbour(appPath);
   if (beside === undefined) return;
@@ -138,7 +136,7 @@ function proposeAnswers({ appPath, tempAppPath }) {
   if (access) say(`Its keys of Alibaba Cloud: -a ${access}\n`, `其阿里云密钥别名：-a ${access}\n`);
 }
 
-/** The last value of an option of `s init`, which runs in this process; undefined where it is not given. */
+/** Return the last value of an option of `s init`, which runs in this process; undefined without the option. */
 function option(name) {
   const values = process.argv.map((word, at) => {
     if (word === name) return process.argv[at + 1];
@@ -147,14 +145,14 @@ function option(name) {
   return values.filter((value) => value !== undefined).pop();
 }
 
-/** The answers that the command line gives. */
-function givenAnswers() {
+/** Return the answers in --parameters. */
+function passedAnswers() {
   return JSON.parse(option("--parameters") || "{}") || {};
 }
 
-/** What is wrong with the answers that the command line gives: names that nobody asks for are refused, too. */
-function checkGiven(questions, given) {
-  if (Object.keys(given).length === 0) {
+/** Return the problems of the answers in --parameters, including unknown names. */
+function checkPassed(questions, passed) {
+  if (Object.keys(passed).length === 0) {
     const example = `s init oss-oms-sync -y -a default --parameters '{"region": "cn-hangzhou", ...}'`;
     return [
       choose(
@@ -164,20 +162,20 @@ function checkGiven(questions, given) {
     ];
   }
   const names = Object.keys(questions.properties);
-  const unknown = Object.keys(given).filter((name) => !names.includes(name));
-  const answers = Object.fromEntries(names.map((name) => [name, answerOf(questions.properties[name], given[name])]));
+  const unknown = Object.keys(passed).filter((name) => !names.includes(name));
+  const answers = Object.fromEntries(names.map((name) => [name, answerOf(questions.properties[name], passed[name])]));
   const kept = takeSecrets(answers);
   return [...unknown.map((name) => sayUnknown(name, names)), ...check(questions, answers, kept)];
 }
 
-/** What the tool will take as the answer; the random end of a default does not matter here. */
-function answerOf(question, given) {
-  if (given !== undefined) return given;
+/** Return the answer that the tool will use; the random suffix of a default does not matter here. */
+function answerOf(question, passed) {
+  if (passed !== undefined) return passed;
   return (question.default || "").replace("${default-suffix}", "xxxx");
 }
 
 function sayUnknown(name, names) {
-  const distances = names.map((known) => distance(name.toLowerCase(), known.toLowerCase()));
+  const distances = names.map((candidate) => distance(name.toLowerCase(), candidate.toLowerCase()));
   const least = Math.min(...distances);
   const nearest = names[distances.indexOf(least)];
   return least <= name.length / 2
@@ -185,13 +183,13 @@ function sayUnknown(name, names) {
     : choose(`${name} is not a parameter. The parameters are: ${names.join(", ")}`, `没有参数 ${name}。可用的有：${names.join("、")}`);
 }
 
-/** How many characters have to be added, dropped or replaced to make one text of the other (Levenshtein). */
-function distance(one, other) {
+/** Return the number of added, removed or replaced characters between two texts (Levenshtein distance). */
+function distance(text, other) {
   let above = Array.from({ length: other.length + 1 }, (_, column) => column);
-  for (let row = 0; row < one.length; row++) {
+  for (let row = 0; row < text.length; row++) {
     const current = [row + 1];
     for (let column = 0; column < other.length; column++) {
-      const replaced = above[column] + (one[row] === other[column] ? 0 : 1);
+      const replaced = above[column] + (text[row] === other[column] ? 0 : 1);
       current.push(Math.min(replaced, above[column + 1] + 1, current[column] + 1));
     }
     above = current;
@@ -199,7 +197,7 @@ function distance(one, other) {
   return above[other.length];
 }
 
-/** The answers, which the tool shows to templates only: so a template of them is rendered, read and removed. */
+/** Return the answers. The tool shows them to templates only, so this renders a template, reads it and deletes it. */
 function readAnswers(questions, appPath, artTemplate) {
   const file = path.join(appPath, ".answers.json");
   const names = [...Object.keys(questions.properties), "access"];
@@ -215,36 +213,36 @@ function readAnswers(questions, appPath, artTemplate) {
 }
 
 /**
- * Secrets that are left out of --parameters, where they would stand on the command line, come from the environment, or
- * stay in the tool's store as they are: returns whether they do.
+ * Take secrets that are not in --parameters (the command line would show them) from the environment. Return true if there
+ * are none and the tool's store has both already.
  */
 function takeSecrets(answers) {
   for (const name of SECRETS) {
-    // The tool renders a broken text that begins so.
+    // An upgrade passes the reference of s.yaml, which the tool renders incompletely.
     const isLeftOut = answers[name] === "" || String(answers[name]).startsWith("${secret(");
     if (isLeftOut) answers[name] = process.env[name] || "";
   }
-  // The two belong together: one that is given does not go with one that is stored.
+  // AK and SK are a pair: a new AK does not match a stored SK.
   if (SECRETS.some((name) => answers[name] !== "")) return false;
   const stored = runTool("secret", "get").stdout.split(/\r?\n/);
   return SECRETS.every((name) => stored.some((line) => line.startsWith(`${answers.functionName}_${name}:`)));
 }
 
-/** A name that nobody has yet, probably: buckets' names are unique among all accounts. */
+/** Return a name for the log bucket with a random suffix, because names of buckets are unique among all accounts. */
 function proposeLogBucket(sourceBucket) {
   const end = `-oms-log-${crypto.randomBytes(2).toString("hex")}`;
   return `${String(sourceBucket).slice(0, 63 - end.length)}${end}`;
 }
 
-/** What is wrong with the answers: --parameters checks none of what the prompts do. Secrets are not repeated. */
+/** Return the problems of all answers, without secrets: the tool checks --parameters less than its prompts. */
 function check({ properties, required }, answers, kept) {
   const problems = [];
-  // They may be filled in later, but not half of them; and an upgrade never takes those away that s.yaml has.
+  // Both secrets can follow later, but not one alone; and an upgrade never removes those of s.yaml.
   const needsSecrets = SECRETS.some((name) => answers[name] !== "") || (keepsFolder() && answers.SYNC_URL && !kept);
   for (const [name, { title, description, pattern, enum: choices }] of Object.entries(properties)) {
     const answer = answers[name];
     const shown = SECRETS.includes(name) ? "" : ` ${JSON.stringify(answer)}`;
-    // publish.yaml says both in Chinese first.
+    // Titles and descriptions in publish.yaml have the Chinese text first.
     const label = `${name}${choose(` (${title.split(" / ")[1]})`, `（${title.split(" / ")[0]}）`)}`;
     const end = description.lastIndexOf("。") + 1;
     const meaning = choose(` ${description.slice(end).trim()}`, description.slice(0, end));
@@ -259,8 +257,8 @@ function check({ properties, required }, answers, kept) {
     } else if (typeof answer !== "string") {
       problems.push(`${label}${choose(` is${shown}, not text: put it in quotes`, `的值${shown} 不是文本，请加引号`)}`);
     } else if (choices && !choices.includes(answer)) {
-      const known = choices.join(choose(", ", "、"));
-      problems.push(`${label}${choose(` cannot be${shown}. One of: ${known}`, `不能是${shown}。可选值：${known}`)}`);
+      const listed = choices.join(choose(", ", "、"));
+      problems.push(`${label}${choose(` cannot be${shown}. One of: ${listed}`, `不能是${shown}。可选值：${listed}`)}`);
     } else if (pattern && !new RegExp(pattern).test(answer)) {
       problems.push(`${label}${choose(` cannot be${shown}.`, `不能是${shown}。`)}${meaning}`);
     }
@@ -277,8 +275,8 @@ function check({ properties, required }, answers, kept) {
 }
 
 /**
- * The tool empties the folder in which it makes the project, `.git` and all, and asks nothing where it got -y. With
- * --no-overwrite it replaces every file that the package has, too.
+ * Return the problem of the project's folder, if it has one. The tool empties the folder, including `.git`, and with -y
+ * it does not ask. With --no-overwrite it replaces every file that the package has, too.
  */
 function checkFolder(appPath) {
   if (!fs.existsSync(appPath)) return [];
@@ -295,7 +293,7 @@ function checkFolder(appPath) {
       ),
     ];
   }
-  const name = filesIn(path.join(__dirname, "..", "src")).find((one) => fs.existsSync(path.join(appPath, one)));
+  const name = filesIn(path.join(__dirname, "..", "src")).find((file) => fs.existsSync(path.join(appPath, file)));
   if (name === undefined) return [];
   return [
     choose(
@@ -305,18 +303,20 @@ function checkFolder(appPath) {
   ];
 }
 
-/** The files below a folder, by their paths in it: Node.js 14 has no `recursive`. */
+/** Return the paths of all files below a folder, relative to it: Node.js 14 has no `recursive`. */
 function filesIn(folder) {
   return fs
     .readdirSync(folder, { withFileTypes: true })
-    .flatMap((one) =>
-      one.isDirectory() ? filesIn(path.join(folder, one.name)).map((name) => path.join(one.name, name)) : [one.name],
+    .flatMap((entry) =>
+      entry.isDirectory()
+        ? filesIn(path.join(folder, entry.name)).map((name) => path.join(entry.name, name))
+        : [entry.name],
     );
 }
 
 /**
- * Ends `s init` with 1, which an exception would not. Where the project has been `begun`, its answers would be lost, and
- * what was made of it goes.
+ * End `s init` with 1, which an exception would not do. For a project that was `begun`, delete its files, and print a
+ * command with its answers.
  */
 function fail(problems, { appPath, tempAppPath }, begun) {
   fs.rmSync(tempAppPath, { recursive: true, force: true });
@@ -357,10 +357,10 @@ function sayAgain(appPath, answers) {
   print(`  ${commandOf(appPath, answers)}`);
 }
 
-/** The command that gives the same answers, secrets aside. */
+/** Return the command that passes the same answers, without secrets. */
 function commandOf(appPath, answers) {
   const uri = option("--uri");
-  // The tool takes the last part of a relative folder, in the current one.
+  // The tool uses only the last part of a relative path, in the current folder.
   const name = path.relative(process.cwd(), appPath) || ".";
   const words = [
     "init",
@@ -377,14 +377,14 @@ function commandOf(appPath, answers) {
   return ["s", ...words.map(quoted)].join(" ");
 }
 
-/** What was answered to the questions, secrets aside: answers.json lets an upgrade ask nothing again. */
+/** Return the answers without secrets: with answers.json an upgrade asks no question again. */
 function withoutSecrets({ access, ...answers }) {
   return Object.fromEntries(Object.entries(answers).filter(([name]) => !SECRETS.includes(name)));
 }
 
 /**
- * Puts AK and SK into the tool's own store, under names of this project, where no output of the tool shows them; or leaves
- * those that are `kept` there.
+ * Store AK and SK in the tool's secret store, under names of this project, where no output of the tool shows them. Leave
+ * both unchanged if they are `kept`.
  */
 function keepSecrets(answers, kept) {
   for (const name of SECRETS) {
@@ -411,14 +411,14 @@ function keepSecrets(answers, kept) {
       );
     }
   }
-  // The store is encrypted with what everybody on the machine can find out, so nobody else may read it.
+  // Every user of the machine can derive the key of the encrypted store, so only its owner is allowed to read the file.
   const [, home] = /s-home: (.*?),/.exec(runTool("-v").stdout) || [];
   const secrets = path.join(home || "", "secrets.yaml");
   if (home && fs.existsSync(secrets)) fs.chmodSync(secrets, 0o600);
   else say(`Make sure that nobody else can read the tool's secrets.yaml.`, "请确认其他用户无法读取工具的 secrets.yaml。");
 }
 
-/** Runs the very tool that runs this hook. Its words go by the environment: everybody can read a command line. */
+/** Run the tool that runs this hook. The arguments are in the environment: every user can read a command line. */
 function runTool(...words) {
   const script = `process.umask(0o077);
     process.argv.splice(1, process.argv.length, ...JSON.parse(process.env.OSS_OMS_SYNC_ARGUMENTS));
@@ -435,22 +435,22 @@ function warnOfRegion(url) {
   if (!url) return;
   const [, region] = /^https:\/\/oms\.([a-z0-9-]+)\.myhuaweicloud\.com\//.exec(url) || [];
   if (region in OMS_REGIONS) return;
-  const known = Object.entries(OMS_REGIONS);
+  const regions = Object.entries(OMS_REGIONS);
   say(
     `Note: ${region || "the host of SYNC_URL"} is not among the regions known to offer sync tasks: ` +
-      known.map(([id, [name]]) => `${name} (${id})`).join(", "),
+      regions.map(([id, [name]]) => `${name} (${id})`).join(", "),
     `注意：${region || "SYNC_URL 的域名"} 不在已知提供同步任务的区域之列：` +
-      known.map(([id, [, name]]) => `${name}（${id}）`).join("、"),
+      regions.map(([id, [, name]]) => `${name}（${id}）`).join("、"),
   );
 }
 
 function writeGitignore(file) {
-  const known = fs.existsSync(file) ? fs.readFileSync(file, "utf8") : "";
-  const missing = IGNORED.filter((line) => !known.split(/\r?\n/).includes(line));
-  if (missing.length > 0) fs.appendFileSync(file, `${known && !known.endsWith("\n") ? "\n" : ""}${missing.join("\n")}\n`);
+  const text = fs.existsSync(file) ? fs.readFileSync(file, "utf8") : "";
+  const missing = IGNORED.filter((line) => !text.split(/\r?\n/).includes(line));
+  if (missing.length > 0) fs.appendFileSync(file, `${text && !text.endsWith("\n") ? "\n" : ""}${missing.join("\n")}\n`);
 }
 
-/** The tool will append to .env with rights for all to read, unless the file is there. */
+/** Create .env for its owner alone: the tool would create it readable for all users. */
 function writeEnv(file) {
   const comment = "# HW_AK and HW_SK are kept by the tool (see `s secret get`): leave them empty here.\n";
   if (!fs.existsSync(file)) fs.writeFileSync(file, comment, { mode: 0o600 });

@@ -1,21 +1,19 @@
 "use strict";
 
 /**
- * Stops a deployment (s.yaml, `actions`) of a project that is not set up yet, or whose settings would only be refused in
- * the cloud, when half of the functions are there. The first argument is SYNC_URL as the tool read it; what is secret is
- * never on a command line.
+ * Stops a deployment (s.yaml, `actions`) of a project that is not set up yet, or with settings that the cloud would refuse
+ * halfway. The first argument is SYNC_URL as the tool read it; no secret is on the command line.
  */
 
 const fs = require("fs");
 const path = require("path");
 
 const NEEDED = ["SYNC_URL", "HW_AK", "HW_SK", "logBucket"];
-// What the tool takes for something else than text where it stands without quotes: a number, a date, a truth value, nothing,
-// a list or a map.
+// Unquoted values that the tool does not read as text: a number, a date, a truth value, an empty value, a list or a map.
 const NO_TEXT =
   /^([-+]?(0x[0-9a-f_]+|0b[01_]+|0o?[0-7_]+|[0-9_]*\.?[0-9_]+\.?(e[-+]?[0-9]+)?|\.inf|\.nan)|[0-9]{4}-[0-9]+-[0-9]+.*|true|false|null|~|[[{].*|!!(?!str\b).*)?$/i;
 
-// What somebody means by a truth value.
+// The settings for which a truth value stands.
 const ON_OR_OFF = { true: "on", false: "off" };
 const MEANT = { compareDeep: ON_OR_OFF, readObjects: ON_OR_OFF, changeHeaders: ON_OR_OFF };
 
@@ -24,22 +22,22 @@ const { LC_ALL, LC_MESSAGES, LANG } = process.env;
 const chinese = /^zh/i.test(LC_ALL || LC_MESSAGES || LANG || Intl.DateTimeFormat().resolvedOptions().locale);
 const choose = (english, inChinese) => (chinese ? inChinese : english);
 
-/** What stands under `vars` in s.yaml, as it is written there. */
-function written() {
+/** Return the variables under `vars` in s.yaml, unparsed. */
+function readVariables() {
   const file = path.join(__dirname, "s.yaml");
   const text = fs.existsSync(file) ? fs.readFileSync(file, "utf8").replace(/\r\n/g, "\n") : "";
   const [, block] = /^vars:.*\n((?:[ #].*\n|\n)*)/m.exec(`${text}\n`) || ["", ""];
   const lines = [...block.matchAll(/^ {2}(\w+):(?: +(&\w+))? *("(?:[^"\\]|\\.)*"|'[^']*'|[^\n]*)/gm)];
   const values = lines.map(([, name, anchor, value]) => [name, value.replace(/(^| +)#.*$/, "").trim(), anchor]);
-  // A map stands below its name.
+  // The value of a map is in the lines below its name.
   return Object.fromEntries(values.filter(([, value, anchor]) => value || !anchor));
 }
 
 function problems(syncUrl) {
-  const given = written();
-  const isEmpty = (name) => ["", '""', "''", "null", "~"].includes(given[name]);
-  // Another file is deployed, with -t: only this is known of it.
-  const isOther = ![syncUrl, `"${syncUrl}"`, `'${syncUrl}'`].includes(given.SYNC_URL || "");
+  const variables = readVariables();
+  const isEmpty = (name) => ["", '""', "''", "null", "~"].includes(variables[name]);
+  // With -t the tool deploys another file, of which this program sees SYNC_URL only.
+  const isOther = ![syncUrl, `"${syncUrl}"`, `'${syncUrl}'`].includes(variables.SYNC_URL || "");
   const empty = isOther ? (syncUrl ? [] : ["SYNC_URL"]) : NEEDED.filter(isEmpty);
   if (empty.length > 0) {
     const names = empty.join(choose(", ", "、"));
@@ -54,7 +52,7 @@ function problems(syncUrl) {
       ),
     ];
   }
-  const wrong = isOther ? [] : Object.entries(given).filter(([, value]) => NO_TEXT.test(value));
+  const wrong = isOther ? [] : Object.entries(variables).filter(([, value]) => NO_TEXT.test(value));
   return wrong.map(([name, value]) => {
     const line = `${name}: "${(MEANT[name] || {})[value.toLowerCase()] || value}"`;
     return choose(
@@ -64,6 +62,6 @@ function problems(syncUrl) {
   });
 }
 
-const found = problems(process.argv[2] || "");
-for (const line of found) fs.writeSync(2, `${line}\n`);
-process.exitCode = found.length > 0 ? 1 : 0;
+const messages = problems(process.argv[2] || "");
+for (const line of messages) fs.writeSync(2, `${line}\n`);
+process.exitCode = messages.length > 0 ? 1 : 0;
