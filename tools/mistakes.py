@@ -339,6 +339,21 @@ MISTAKES = (
         "    if names and isinstance(task, Failure) and task.reason.name in permanent",
     ),
     Mistake(
+        "an unknown event that is dropped",
+        f"{_UNIT}/test_events.py::test_new_content_and_unknown_events_are_forwarded_by_any_name"
+        "[ObjectModified:AnyNewName-ObjectModified:AnyNewName]",
+        f"{_CODE}/events.py",
+        "if name in _SKIPPED_EVENTS or name.startswith(_SKIPPED_KINDS):",
+        'if name in _SKIPPED_EVENTS or not name.startswith("ObjectCreated:"):',
+    ),
+    Mistake(
+        "a change of headers that doctor tries in a closed project",
+        f"{_JOBS}/doctor/test_clouds.py::test_in_a_closed_project_changing_headers_is_not_tested",
+        f"{_CODE}/jobs/doctor/destination.py",
+        '    if context.closed:\n        return skipped(t("the project is closed, so nothing',
+        '    if False:\n        return skipped(t("the project is closed, so nothing',
+    ),
+    Mistake(
         "a trigger that is dead only if no event comes",
         f"{_JOBS}/status/test_lost_events.py::test_a_dead_trigger_is_not_green_until_it_works_again",
         f"{_CODE}/jobs/status/verdict.py",

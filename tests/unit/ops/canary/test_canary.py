@@ -507,6 +507,23 @@ def test_the_effects_of_a_change_of_headers_in_obs_are_measured(world, moves):
     assert world.leftovers() == []
 
 
+@pytest.mark.parametrize(
+    ("policy", "text"),
+    [
+        ("identity policy", "by the identity policy that setup makes"),
+        ("another policy", "by a policy that setup did not make"),
+        ("unknown policy", "by a policy that IAM did not show"),
+        ("", ""),
+    ],
+)
+def test_the_policy_of_the_functions_key_is_shown_and_reported(world, policy, text):
+    with patch("ops.canary.run.find_policy", lambda *_: policy):
+        lines = [line for line in world.screen() if line.startswith("the functions' key can change headers in OBS")]
+    assert [line.rpartition(", ")[2] for line in lines] == [text] * bool(text)
+    stored = json.loads(world.oss.objects(world.log_bucket)[world.canary_observation].data)["report"]
+    assert stored["in_place"]["permission"] == (policy or "not seen")
+
+
 def test_a_refused_change_of_headers_is_unobserved_and_no_fault(world):
     world.obs.deny("obs:object:ModifyObjectMetaData")
     assert set(expect_exit(world.canary(), 0)["report"]["in_place"].values()) == {"not seen"}
