@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
+from xml.etree import ElementTree
 
 import oss2
 import pytest
@@ -49,6 +50,12 @@ def refused() -> Callable[[Callable[[], object]], tuple[int, str]]:
         return caught.value.status, caught.value.code
 
     return refusal
+
+
+@pytest.fixture
+def refusal() -> Callable[[requests.Response], tuple[int, str | None]]:
+    """Return a function that returns the status and the code of a response of OSS or OBS."""
+    return lambda answer: (answer.status_code, ElementTree.fromstring(answer.content).findtext("Code"))
 
 
 @dataclass

@@ -50,7 +50,9 @@ def test_an_invalid_option_is_refused(capsys, arguments, message):
 def test_valid_options_are_accepted():
     options = make_parser().parse_args(["--oms-rate", "0.5", "--trouble", "1", "--runtime", "python3.10"])
 
-    assert (options.oms_rate, options.trouble, options.runtime) == (0.5, 1.0, "python3.10")
+    assert options.oms_rate == 0.5
+    assert options.trouble == 1.0
+    assert options.runtime == "python3.10"
 
 
 def run_python(code, *options):

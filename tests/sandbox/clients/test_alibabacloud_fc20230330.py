@@ -47,11 +47,9 @@ def test_functions_and_triggers_are_listed_page_by_page(box, client_of):
     ]
     assert not second.next_token
     [trigger] = triggers(client, "album$resize").triggers
-    assert (trigger.trigger_name, trigger.trigger_type, trigger.source_arn) == (
-        "on-upload",
-        "oss",
-        TRIGGER["sourceArn"],
-    )
+    assert trigger.trigger_name == "on-upload"
+    assert trigger.trigger_type == "oss"
+    assert trigger.source_arn == TRIGGER["sourceArn"]
     assert json.loads(trigger.trigger_config) == TRIGGER["triggerConfig"]
     assert triggers(client, "thumbnails", limit=1).next_token
 

@@ -68,7 +68,8 @@ def test_the_oldest_policy_version_is_deleted_at_the_limit(ask, dara_refused):
     named = {"policy_name": "sync", "policy_type": "Custom"}
     answer = ask("get_policy", **named)
     assert json.loads(answer.default_policy_version.policy_document) == DOCUMENT
-    assert (answer.policy.default_version, answer.policy.attachment_count) == ("v6", 0)
+    assert answer.policy.default_version == "v6"
+    assert answer.policy.attachment_count == 0
     assert dara_refused(lambda: ask("delete_policy", policy_name="sync")) == (409, "DeleteConflict.Policy.Version")
     ask("delete_policy", policy_name="sync", cascading_delete=True)
     assert dara_refused(lambda: ask("get_policy", **named)) == (404, "EntityNotExist.Policy")
@@ -142,5 +143,6 @@ def test_get_caller_identity_needs_no_permission(box, token, holder, kind, arn):
         body_type="json",
     )
     identity = client_of(box, "LTAIKEY", "secret", token).call_api(params, OpenApiRequest(), PATIENCE)["body"]
-    assert (identity["AccountId"], identity["IdentityType"]) == ("1000000000000001", kind)
+    assert identity["AccountId"] == "1000000000000001"
+    assert identity["IdentityType"] == kind
     assert identity["Arn"] == f"acs:ram::1000000000000001:{arn}"

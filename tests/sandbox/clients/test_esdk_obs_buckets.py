@@ -40,7 +40,9 @@ def test_a_wrong_bucket_is_refused(box, obs, name, location, header, code):
 
 def test_an_unknown_class_is_refused(box, obs):
     answer = obs.createBucket("new", location="cn-north-4", extensionHeaders={"x-obs-storage-class": "HOT"})
-    assert (answer.status, answer.errorCode, box.obs.has_bucket("new")) == (400, "InvalidArgument", False)
+    assert answer.status == 400
+    assert answer.errorCode == "InvalidArgument"
+    assert box.obs.has_bucket("new") is False
 
 
 def test_a_bucket_of_another_owner_is_denied(box, obs):

@@ -41,7 +41,9 @@ def make_key(client, user):
 
 def test_a_user_is_created_with_two_keys_and_deleted(box, client):
     user = make_user(client)
-    assert (user.user_name, user.description, user.is_root_user) == ("sync-functions", "oss-oms-sync:sync", False)
+    assert user.user_name == "sync-functions"
+    assert user.description == "oss-oms-sync:sync"
+    assert user.is_root_user is False
     assert catch_refusal(lambda: make_user(client))[0] == 409
     first, second = (make_key(client, user) for _ in range(2))
     assert catch_refusal(lambda: make_key(client, user)) == (409, "PAP5.0003")

@@ -67,8 +67,11 @@ def test_a_tasks_description_counts_its_objects(box, client):
 
     task = show(box, client)
 
-    assert (task.sync_task_id, task.status) == (box.task_id, "SYNCHRONIZING")
-    assert (task.src_cloud_type, task.src_region, task.src_bucket) == ("Aliyun", box.region, box.source_bucket)
+    assert task.sync_task_id == box.task_id
+    assert task.status == "SYNCHRONIZING"
+    assert task.src_cloud_type == "Aliyun"
+    assert task.src_region == box.region
+    assert task.src_bucket == box.source_bucket
     there = task.dst_region, task.dst_bucket, task.object_overwrite_mode
     assert there == ("cn-north-4", "photos-obs", "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE")
     counted = "acceptance_request", "success_object", "failure_object", "skip_object", "size"

@@ -16,7 +16,8 @@ def test_a_function_receives_the_payload_and_returns_a_value(box, create):
 
     invocation = box.fc.invoke("f", "照片".encode())
 
-    assert (invocation.outcome, invocation.value) == ("returned", {"got": "照片", "type": "bytes"})
+    assert invocation.outcome == "returned"
+    assert invocation.value == {"got": "照片", "type": "bytes"}
     assert invocation.payload == "照片".encode()
 
 
@@ -75,7 +76,9 @@ def test_a_direct_call_reports_an_exception_without_a_retry(box, create, outcome
 
     invocation = box.fc.invoke("f", b"")
 
-    assert (invocation.failed, invocation.error_type, invocation.error_message) == (True, "ValueError", "no good")
+    assert invocation.failed is True
+    assert invocation.error_type == "ValueError"
+    assert invocation.error_message == "no good"
     assert "Traceback" in invocation.logs[0]
     assert outcomes() == [("f", 1, "raised")]
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
 from urllib.parse import urlencode
-from xml.etree import ElementTree
 
 import pytest
 import requests
@@ -58,9 +57,3 @@ class ObsRequests:
 @pytest.fixture
 def obs_requests(box: Sandbox, http: requests.Session) -> ObsRequests:
     return ObsRequests(box, http)
-
-
-@pytest.fixture
-def refusal() -> Callable[[requests.Response], tuple[int, str | None]]:
-    """Return a function that returns the status and the code of a response."""
-    return lambda answer: (answer.status_code, ElementTree.fromstring(answer.content).findtext("Code"))

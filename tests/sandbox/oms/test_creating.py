@@ -53,7 +53,9 @@ def test_a_task_with_minimum_permissions_starts_and_copies(box, client, create, 
     assert is_copied_by(number, "a")
     shown = client.show_sync_task(v2.ShowSyncTaskRequest(number, query_time=int(box.oms.now() * 1000)))
     assert (shown.status, shown.description, shown.consistency_check) == ("SYNCHRONIZING", "oss-oms-sync:sync", "crc64")
-    assert (shown.enable_metadata_migration, shown.src_bucket, shown.dst_region) == (True, "photos", "cn-north-4")
+    assert shown.enable_metadata_migration is True
+    assert shown.src_bucket == "photos"
+    assert shown.dst_region == "cn-north-4"
     assert shown.object_overwrite_mode == "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
 
 

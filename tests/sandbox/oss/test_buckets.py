@@ -52,7 +52,9 @@ def test_with_versioning_a_deletion_leaves_a_marker(box, photos):
     single = photos.delete_object("a")
     [several] = photos.batch_delete_objects(["b"]).delete_versions
 
-    assert (single.delete_marker, several.key, several.delete_marker) == (True, "b", True)
+    assert single.delete_marker is True
+    assert several.key == "b"
+    assert several.delete_marker is True
     assert single.versionid and several.delete_marker_versionid
     assert not box.oss.objects("photos")
 

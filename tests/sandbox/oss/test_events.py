@@ -112,7 +112,7 @@ def test_a_trigger_can_be_replaced_and_removed(box):
     assert names_and_keys(payloads) == [("ObjectCreated:PutObject", "b/1")]
 
 
-PATIENCE = 20
+PATIENCE = 60
 
 
 @pytest.fixture

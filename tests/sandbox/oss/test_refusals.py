@@ -16,10 +16,6 @@ def stored(box):
     assert list(box.oss.objects("photos")) == ["a"]
 
 
-def is_refused(answer):
-    return (answer.status_code, "<Code>NotImplemented</Code>" in answer.text) == (400, True)
-
-
 @pytest.mark.parametrize("header", ["x-oss-storage-class", "x-oss-tagging", "x-oss-unknown", "If-None-Match", "Range"])
 def test_an_unsupported_header_is_refused_with_any_upload(photos, refused, header):
     for call in (
@@ -49,8 +45,8 @@ def test_an_unsupported_header_is_refused_with_any_upload(photos, refused, heade
     ],
     ids=str,
 )
-def test_an_undocumented_header_or_parameter_is_refused(oss_requests, method, key, params, headers):
-    assert is_refused(oss_requests.send(method, key, params=params, headers=headers))
+def test_an_undocumented_header_or_parameter_is_refused(oss_requests, refusal, method, key, params, headers):
+    assert refusal(oss_requests.send(method, key, params=params, headers=headers)) == (400, "NotImplemented")
 
 
 def test_a_deletion_of_many_keys_cannot_name_a_version(photos, refused):
@@ -90,6 +86,5 @@ def md5_of(body: bytes) -> dict[str, str]:
         ("GET", "", {"list-type": "2", "continuation-token": "made up"}, {}, b"", "InvalidArgument"),
     ],
 )
-def test_a_malformed_request_gets_the_error_of_oss(oss_requests, method, key, params, headers, body, code):
-    answer = oss_requests.send(method, key, body, params=params, headers=headers)
-    assert (answer.status_code, f"<Code>{code}</Code>" in answer.text) == (400, True), answer.text
+def test_a_malformed_request_gets_the_error_of_oss(oss_requests, refusal, method, key, params, headers, body, code):
+    assert refusal(oss_requests.send(method, key, body, params=params, headers=headers)) == (400, code)

@@ -40,19 +40,19 @@ def test_headers_are_signed_in_the_order_of_their_names(box, photos):
     assert box.oss.objects("photos")["a"].meta == {"x-oss-meta-a": "1", "x-oss-meta-a-b": "2"}
 
 
-def test_anonymous_access_is_refused(box, http):
+def test_anonymous_access_is_refused(box, http, refusal):
     answer = http.get(f"{box.oss.endpoint}/photos/a")
 
-    assert (answer.status_code, "<Code>AccessDenied</Code>" in answer.text) == (403, True)
+    assert refusal(answer) == (403, "AccessDenied")
     assert f"<RequestId>{answer.headers['x-oss-request-id']}</RequestId>" in answer.text
     assert "<HostId>" in answer.text
 
 
 @pytest.mark.parametrize("version", ["v1", "v4"])
-def test_a_presigned_url_is_not_supported(box, http, version):
-    answer = http.put(client(box, *USER, version=version).sign_url("PUT", "a", 60))
+def test_a_presigned_url_is_not_supported(box, http, refusal, version):
+    url = client(box, *USER, version=version).sign_url("PUT", "a", 60)
 
-    assert (answer.status_code, "<Code>NotImplemented</Code>" in answer.text) == (400, True)
+    assert refusal(http.put(url)) == (400, "NotImplemented")
     assert not box.oss.objects("photos")
 
 
@@ -65,10 +65,8 @@ def test_a_presigned_url_is_not_supported(box, http, version):
         (f"OSS4-HMAC-SHA256 Credential={SCOPE}, Signature=0, AdditionalHeaders=host", "NotImplemented"),
     ],
 )
-def test_a_malformed_authorization_is_refused(box, http, header, code):
-    answer = http.get(f"{box.oss.endpoint}/photos/a", headers={"Authorization": header})
-
-    assert (answer.status_code, f"<Code>{code}</Code>" in answer.text) == (400, True)
+def test_a_malformed_authorization_is_refused(box, http, refusal, header, code):
+    assert refusal(http.get(f"{box.oss.endpoint}/photos/a", headers={"Authorization": header})) == (400, code)
 
 
 @pytest.mark.parametrize(

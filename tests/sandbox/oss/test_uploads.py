@@ -22,15 +22,13 @@ def test_a_part_that_is_missing_or_has_another_etag_is_refused(photos, upload_id
     assert refused(lambda: photos.complete_multipart_upload("big", upload_id, parts)) == (400, "InvalidPart")
 
 
-def test_parts_out_of_order_are_refused(oss_requests, photos, upload_id):
+def test_parts_out_of_order_are_refused(oss_requests, refusal, photos, upload_id):
     etag = photos.upload_part("big", upload_id, 1, b"a").etag
     photos.upload_part("big", upload_id, 2, b"a")
     parts = "".join(f"<Part><PartNumber>{number}</PartNumber><ETag>{etag}</ETag></Part>" for number in (2, 1))
     body = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
 
-    answer = oss_requests.send("POST", "big", body, params={"uploadId": upload_id})
-
-    assert (answer.status_code, "<Code>InvalidPartOrder</Code>" in answer.text) == (400, True)
+    assert refusal(oss_requests.send("POST", "big", body, params={"uploadId": upload_id})) == (400, "InvalidPartOrder")
 
 
 def test_an_upload_of_another_key_or_an_aborted_upload_is_refused(photos, upload_id, refused):
@@ -47,7 +45,9 @@ def test_without_versioning_a_copy_onto_itself_takes_new_metadata(box, photos, d
 
     photos.copy_object("photos", "a", "a", headers=headers)
     copied = box.oss.objects("photos")["a"]
-    assert (copied.data, copied.meta, copied.content_type) == (b"hello", metadata, "application/octet-stream")
+    assert copied.data == b"hello"
+    assert copied.meta == metadata
+    assert copied.content_type == "application/octet-stream"
 
     photos.put_bucket_versioning(oss2.models.BucketVersioningConfig("Enabled"))
     photos.copy_object("photos", "a", "a", headers={**headers, "x-oss-meta-editor": "c"})
@@ -62,4 +62,6 @@ def test_a_copy_has_the_etag_of_its_source_and_no_crc64(photos, upload_id):
     for source, etag in (("a", put.etag), ("big", completed.etag)):
         copied = photos.copy_object("photos", source, "copy")
         head = photos.head_object("copy")
-        assert (copied.etag, head.etag, head.server_crc) == (etag, etag, None)
+        assert copied.etag == etag
+        assert head.etag == etag
+        assert head.server_crc is None

@@ -202,6 +202,14 @@ PAGES = {
     "OSS": (listing([STORED, STORED._replace(name="b")]), OSS),
     "OBS": (obs_listing([STORED], more=False), OBS_LISTING),
 }
+
+
+@pytest.mark.parametrize("cloud", PAGES)
+def test_a_page_whose_objects_are_in_no_known_form_is_not_cut(cloud):
+    text, dialect = PAGES[cloud]
+    assert cut(text.replace("<Size>5<", "<Size>-5<"), "", dialect.end) is None
+
+
 NOT_READ = {
     **{f"a size of {size!r}": ("<Size>5<", f"<Size>{size}<") for size in ("-5", "+5", "1_000", " 5", "٥", "５", "5.0")},
     **{

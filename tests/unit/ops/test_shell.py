@@ -63,7 +63,8 @@ def test_a_key_passes_a_shell_and_the_command_line_unchanged(monkeypatch, window
     assert interpreter[:2] == "py"
     assert program == "ops.py"
     options = parser.parse(words)
-    assert (options.command, options.keys) == ("replay", [key])
+    assert options.command == "replay"
+    assert options.keys == [key]
 
 
 @pytest.mark.parametrize(("encoding", "is_escaped"), [("utf-8", False), ("gbk", True), ("cp1252", True)])

@@ -283,7 +283,9 @@ class PassWorld(ReconcileWorld):
         """Check the totals of all finished passes."""
         for name, counts, low, high in self.totals:
             assert low <= counts["scanned"] <= high, f"{name}: {counts}, but there are {low} to {high}"
-            assert (adds_up(counts), counts["migrating"], counts["unsent"]) == (True, 0, 0)
+            assert adds_up(counts) is True
+            assert counts["migrating"] == 0
+            assert counts["unsent"] == 0
 
     def finish(self, events: bool, ticks: int = 80) -> bool:
         """Let timers fire and late writes take effect, with or without events; return True if all passes have ended.

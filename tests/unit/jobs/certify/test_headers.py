@@ -72,10 +72,8 @@ def test_each_lost_header_among_ten_kinds_is_named(world, migrated):
     assert len(compared_keys(document)) == len(KINDS) + 2
     assert f"headers of 1 object drawn at random, and of {len(KINDS) + 1} more" in finding["actual"]
     expected = NEVER if migrated else {name.lower().removeprefix("x-oss-") for name in KINDS} - {"content-type"}
-    assert (count_losses(document, "documented"), count_losses(document, "unexpected")) == (
-        dict.fromkeys(expected, 1),
-        {},
-    )
+    assert count_losses(document, "documented") == dict.fromkeys(expected, 1)
+    assert count_losses(document, "unexpected") == {}
     assert verdict(document) == ("NOT PROVEN", {"METADATA": "not proven"})
     assert doubts(document) == []
     assert not [name for name in expected if name not in finding["actual"]]
@@ -151,10 +149,8 @@ def test_unexpected_header_change_is_a_no_go_until_a_copy_with_metadata(world, h
     document = world.certify(sample=4)
     assert verdict(document) == ("NO-GO", {"METADATA": "failed"})
     finding = check(document, "METADATA")
-    assert (finding["keys"], finding["step"]) == (
-        ["web/index.html"],
-        {"job": "migrate", "options": {"overwrite": True}},
-    )
+    assert finding["keys"] == ["web/index.html"]
+    assert finding["step"] == {"job": "migrate", "options": {"overwrite": True}}
     assert count_losses(document, "documented") == {}
     assert doubts(document) == []
     # WHEN the loss is accepted, THEN it is a GO that names it
@@ -215,7 +211,9 @@ def test_headers_without_an_answer_are_unknown(ready, bucket):
 def test_deleted_objects_are_skipped_and_named(ready):
     ready.there.fail(oss_error(404, "NoSuchKey"), "head", lambda name: name == "b")
     document = ready.certify(sample=3)
-    assert (document["headers"]["gone"], document["headers"]["drawn"], doubts(document)) == (["b"], 2, [])
+    assert document["headers"]["gone"] == ["b"]
+    assert document["headers"]["drawn"] == 2
+    assert doubts(document) == []
 
 
 def test_no_headers_are_read_of_objects_that_obs_does_not_list(ready):

@@ -38,7 +38,9 @@ def tamper(world: CertifyWorld) -> None:
 
 def test_without_a_requested_sample_nothing_is_read(ready, read_keys):
     document = ready.certify()
-    assert (document["verdict"], document["sample"], read_keys) == ("GO", None, [])
+    assert document["verdict"] == "GO"
+    assert document["sample"] is None
+    assert read_keys == []
     findings = [check(document, name) for name in ("SAMPLE", "METADATA")]
     assert [(finding["result"], finding["gates"]) for finding in findings] == [("not run", False)] * 2
     assert document["text"].endswith("Headers were not compared.")
@@ -100,7 +102,9 @@ def test_a_differing_object_is_a_no_go_in_each_later_sample(ready, asked):
     assert finding["keys"] == ["b"] == first["sample"]["differing"]
     # Reading again can show the differences of the sample.
     options = finding["step"]["options"]
-    assert (finding["step"]["job"], options["deep"], options["restart"]) == ("cutover", True, True)
+    assert finding["step"]["job"] == "cutover"
+    assert options["deep"] is True
+    assert options["restart"] is True
 
 
 def test_a_new_comparison_does_not_hide_a_difference_of_the_sample(ready):
@@ -167,7 +171,9 @@ def test_a_requested_sample_without_equal_objects_proves_nothing(world):
     world.prove()
     document = world.certify(sample=3)
     finding = check(document, "SAMPLE")
-    assert (document["verdict"], finding["result"], document["sample"]["drawn"]) == ("NO-GO", "not run", 0)
+    assert document["verdict"] == "NO-GO"
+    assert finding["result"] == "not run"
+    assert document["sample"]["drawn"] == 0
     assert "sample" not in finding["step"]["options"]
 
 
@@ -200,7 +206,9 @@ def test_an_unreadable_object_is_named_and_replaced_in_the_sample(ready, bucket)
     # WHEN all are requested, THEN the others are read, and the unread object is named
     document = ready.certify(sample=3)
     sample, finding = document["sample"], check(document, "SAMPLE")
-    assert (sample["read"], sample["unread"], sample["unreadable"]) == (2, [], [first])
+    assert sample["read"] == 2
+    assert sample["unread"] == []
+    assert sample["unreadable"] == [first]
     assert finding["actual"].endswith("1 sampled object could not be read, or changed meanwhile")
     assert first not in sample["keys"]
     # AND the claim is about readable objects only, and fewer than requested, until the request has as many
@@ -294,5 +302,6 @@ def test_objects_archived_in_obs_leave_a_go_unproven_with_a_way_out(ready, archi
         objects[key] = replace(objects[key], storage_class="COLD")
     # WHEN they are to be read, THEN the certificate names the way out
     document = ready.certify(sample=3)
-    assert (document["verdict"], check(document, "SAMPLE")["next"]) == ("NOT PROVEN", following)
+    assert document["verdict"] == "NOT PROVEN"
+    assert check(document, "SAMPLE")["next"] == following
     assert sorted(document["sample"]["unreadable"]) == archived

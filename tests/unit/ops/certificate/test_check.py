@@ -349,7 +349,8 @@ def run(tmp_path, capsys):
 
 def test_listings_that_agree_are_accepted(run):
     code, out = run(certificate(), source=SOURCE, destination=DESTINATION)
-    assert (code, out.splitlines()[-1]) == (0, "The certificate is sound. Verdict: GO.")
+    assert code == 0
+    assert out.splitlines()[-1] == "The certificate is sound. Verdict: GO."
     assert "holds: The listing of OBS agrees with the certificate" in out
 
 
@@ -357,7 +358,8 @@ def test_listings_that_agree_are_accepted(run):
 @pytest.mark.parametrize("objects", [SOURCE[:-1], [*SOURCE, ("new", 1)], [("a/1", 6), ("a/2", 6), ("山/3", 0)]])
 def test_listings_that_differ_are_named(run, side, objects):
     code, out = run(certificate(), **{side: objects})
-    assert (code, out.splitlines()[-1]) == (4, "This certificate cannot be trusted.")
+    assert code == 4
+    assert out.splitlines()[-1] == "This certificate cannot be trusted."
     assert f"does not hold: The listing of {BUCKETS[side]} agrees with the certificate ({len(objects)} objects, " in out
 
 
@@ -424,7 +426,8 @@ def test_keys_like_oms_lists_count_if_the_source_has_them(run):
     # Without the source's listing it is unknown which of them count, unless all do: the command asks for it.
     assert run(document, destination=[*source, ("oms/sync_task/other", 1)])[0] == 2
     code, out = run(document, destination=source)
-    assert (code, out.splitlines()[-1]) == (2, "-> Pass --source, too")
+    assert code == 2
+    assert out.splitlines()[-1] == "-> Pass --source, too"
     assert run(certificate(), destination=DESTINATION)[0] == 0
 
 
@@ -489,7 +492,9 @@ def test_json_output_has_each_claim(run):
     document = {**certificate(), "task": "another"}
     code, out = run(document, "--json")
     answer = json.loads(out)
-    assert (code, answer["sound"], answer["verdict"]) == (4, False, "GO")
+    assert code == 4
+    assert answer["sound"] is False
+    assert answer["verdict"] == "GO"
     claim = {"claim": "The document is unchanged", "claim_zh": "文件未被改动"}
     assert answer["findings"][0] == {**claim, "holds": False, "detail": document_hash(document)}
 

@@ -88,7 +88,8 @@ def test_look_does_not_wait_for_the_pass(run, job):
     assert run(caller, job, "--look", "--prefix", "a/")[0] == 1
     assert caller.looked == [(job, {"prefix": "a/", "look": True})]
     code, out, _ = run(FakeCaller(), job, "--look")
-    assert (code, missing_parts(out, NO_PASS[job]["next"])) == (1, [])
+    assert code == 1
+    assert missing_parts(out, NO_PASS[job]["next"]) == []
 
 
 # The number of keys in an unreadable file is unknown.
@@ -123,14 +124,18 @@ def test_exit_code_of_a_bad_state_is_not_0(run, words, answer, code):
 def test_json_output_is_only_the_answer(run):
     answer = {**STORY, "well": True, "key": NASTY, "story": "\ud83d"}
     code, out, messages = run(FakeCaller(status=answer), "story", "a", "--json")
-    assert (code, json.loads(out), messages) == (0, answer, "")
+    assert code == 0
+    assert json.loads(out) == answer
+    assert messages == ""
     assert all(" " <= character <= "~" or character == "\n" for character in out)
 
 
 def test_page_is_written_in_addition_to_the_text(run, tmp_path):
     page = tmp_path / "status.html"
     code, out, messages = run(FakeCaller(status=report()), "status", "--html", str(page))
-    assert (code, out.splitlines()[0], messages) == (1, "Behind", f"Written: {page}\n")
+    assert code == 1
+    assert out.splitlines()[0] == "Behind"
+    assert messages == f"Written: {page}\n"
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert run(FakeCaller(status=report()), "status", "--html", str(tmp_path / "no" / "x"))[0] == 2
 
@@ -149,7 +154,10 @@ def test_error_has_its_cause_and_remedy(run, lang, expected):
     error = ToolError(Text("It failed", chinese="失败"), Text("Mend it", chinese="修复"), ["line", NASTY])
     code, out, messages = run(FakeCaller(doctor=error), "doctor", lang=lang)
     first, second, *others = messages.splitlines()
-    assert (code, out, first, others) == (1, "", "| line", expected)
+    assert code == 1
+    assert out == ""
+    assert first == "| line"
+    assert others == expected
     assert second.isprintable()
 
 
@@ -179,7 +187,9 @@ def test_answer_of_another_version_is_refused_with_a_remedy(run, words, answer):
     job, *_ = words.replace("story", "status").split()
     code, out, messages = run(FakeCaller(**{job: answer}), *words.split())
     expected = ("The answer has a form unknown to this ops.py", "s deploy -y")
-    assert (code, out, missing_parts(messages, *expected)) == (1, "", [])
+    assert code == 1
+    assert out == ""
+    assert missing_parts(messages, *expected) == []
 
 
 @pytest.mark.parametrize("value", [7, {"a": 1}, [None]])
@@ -389,7 +399,8 @@ def test_an_answer_with_impossible_numbers_is_refused(show, nonsense):
     status["compare"]["open"][0]["share"] = nonsense
     code, out, messages = show(json.dumps(status), "--lang", "en")
     assert "The answer has a form unknown" in messages
-    assert (code, out) == (1, "")
+    assert code == 1
+    assert out == ""
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
@@ -411,7 +422,9 @@ def test_input_without_an_answer_is_refused_with_its_usage(show, lang, problem):
     code, out, err = show(f"Error: no such function {{}} {NASTY}", "--lang", lang)
     # The tool's output is shown.
     expected = (problem, f"{OPS} status --json | {OPS} show", "no such function")
-    assert (code, out, missing_parts(err, *expected)) == (2, "", [])
+    assert code == 2
+    assert out == ""
+    assert missing_parts(err, *expected) == []
     assert all(character.isprintable() or character == "\n" for character in err)
 
 

@@ -92,7 +92,8 @@ class OnTerminal:
 def test_ops_runs_on_a_bare_python_from_any_folder(environment, tmp_path):
     done = run(environment, "--help", cwd=tmp_path)
     commands = {*re.findall(r"^    (\w+)\b", done.stdout, re.MULTILINE)}
-    assert (done.returncode, {*COMMANDS} - commands) == (0, set())
+    assert done.returncode == 0
+    assert {*COMMANDS} - commands == set()
 
 
 def test_ops_leaves_no_bytecode_in_the_project(environment, tmp_path):
@@ -114,7 +115,9 @@ def test_without_a_terminal_standard_output_has_only_the_answer(environment, sta
     stand_in.plan({"*": {"before": "warning\n", "err": "(node) Warning\n", "out": invoke_output(compare_answer())}})
     done = run(environment, "compare")
     line = done.stdout.partition("\n")[0]
-    assert (done.returncode, line, done.stderr) == (0, "All objects are in OBS with equal contents.", "")
+    assert done.returncode == 0
+    assert line == "All objects are in OBS with equal contents."
+    assert done.stderr == ""
     assert "\x1b" not in done.stdout
 
 
@@ -155,7 +158,8 @@ def test_ctrl_c_prints_the_look_command_and_ends_the_tool(environment, slow_tool
     terminal.read_until("begins")
     assert is_running(slow_tool)
     terminal.type("\x03")
-    assert (terminal.end(), terminal.shown.splitlines()[-2:]) == (130, ["Stopped.", HINT])
+    assert terminal.end() == 130
+    assert terminal.shown.splitlines()[-2:] == ["Stopped.", HINT]
     assert not is_running(slow_tool)
 
 
@@ -167,7 +171,8 @@ def test_a_signal_without_a_terminal_prints_the_look_command(environment, slow_t
             time.sleep(0.05)
         process.send_signal(number)
         _, output = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, output.splitlines()) == (130, ["Stopped.", HINT])
+    assert process.returncode == 130
+    assert output.splitlines() == ["Stopped.", HINT]
     assert not is_running(slow_tool)
 
 
@@ -257,7 +262,9 @@ def test_ctrl_c_during_the_start_prints_no_traceback(environment, tmp_path, modu
         file.read_text().replace(at, f"{at}{' ' * (len(at) - len(at.lstrip()))}raise KeyboardInterrupt\n", 1)
     )
     done = run(environment, "status", program=[*PROGRAM[:-1], str(tmp_path / "ops.py")])
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+    assert done.returncode == 130
+    assert done.stdout == ""
+    assert done.stderr == ""
 
 
 COST = ["cost", "--objects", "1M", "--size", "1TB", "--lang", "en"]

@@ -213,7 +213,8 @@ WORDS = ("cost", "--objects", "100M", "--size", "200TB", "--rate", "1M/day")
 
 def test_the_table_has_every_cost_its_total_and_the_freeze(run):
     code, out, messages = run(FakeCaller(), *WORDS)
-    assert (code, messages) == (0, "")
+    assert code == 0
+    assert messages == ""
     first, *lines = [" ".join(line.split()) for line in out.splitlines()]
     assert first.startswith("100,000,000 objects of 200 TB, 1,000,000 new objects a day, 32 lanes")
     traffic = "traffic out of OSS, read by OMS over the internet 200 TB 11,087.17"

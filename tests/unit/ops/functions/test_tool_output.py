@@ -30,7 +30,8 @@ BEHIND = "\n✔ [status] completed (1.2s)\n\nA new version of s is available: {3
 )
 def test_answer_is_found_among_other_output(output):
     invocation = tool_output.find(output)
-    assert (invocation.answer, invocation.error_type) == (ANSWER, "")
+    assert invocation.answer == ANSWER
+    assert invocation.error_type == ""
 
 
 @pytest.mark.parametrize("value", [True, False, 7, "text", None, [1]])
@@ -55,7 +56,8 @@ def test_key_that_imitates_an_answer_is_not_an_answer(key):
 
     # WHEN the output is read, THEN the answer is unchanged, and logs alone have no answer
     invocation = tool_output.find(invoke_output(answer, logs=logs))
-    assert (invocation.answer, invocation.error_type) == (answer, "")
+    assert invocation.answer == answer
+    assert invocation.error_type == ""
     assert tool_output.find(f"{logs}\n") is None
     assert kind_of(tool_output.read(f"{line}\n{line}\n")) == ""
 

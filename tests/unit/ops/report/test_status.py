@@ -43,7 +43,8 @@ def in_step() -> dict[str, Any]:
 )
 def test_the_page_shows_the_verdict_as_a_word_with_its_sentence(in_step, language, word, sentence):
     shown = page(in_step, language)
-    assert (shown.word(), shown.only("p", class_="lead").text) == ((word, "good"), sentence)
+    assert shown.word() == (word, "good")
+    assert shown.only("p", class_="lead").text == sentence
 
 
 @pytest.mark.parametrize("state", VerdictState)

@@ -140,7 +140,8 @@ def test_a_removal_keeps_a_foreign_policy_and_deletes_all_keys(world):
     ram.detach_policy_from_user("Custom", f"{NAME}-oms", "theirs")
     iam.users[user]["attached"].clear()
     remove(world)
-    assert (remaining_resources(world)["policies"], remaining_resources(world)["iam policies"]) == ({}, [])
+    assert remaining_resources(world)["policies"] == {}
+    assert remaining_resources(world)["iam policies"] == []
 
 
 def test_a_policy_of_others_with_setup_s_name_stays_attached(world):

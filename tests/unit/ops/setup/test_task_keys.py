@@ -140,7 +140,8 @@ def test_a_removal_right_after_an_unknown_outcome_removes_nothing(world):
     # THEN the task goes as well
     world.advance(300)
     expect_success(world.setup("--remove", typed="yes\n"))
-    assert (world.oms.tasks, world.ram.entities.users) == ([], {})
+    assert world.oms.tasks == []
+    assert world.ram.entities.users == {}
 
 
 def test_a_task_that_was_created_and_is_not_listed_yet_is_the_project_s(world):
