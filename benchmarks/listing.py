@@ -20,7 +20,7 @@ from rich.table import Table
 from sandbox import runtimes
 
 ROOT = Path(__file__).resolve().parent.parent
-RUNTIME = runtimes.installed("python3.12")
+RUNTIME = runtimes.load_runtime("python3.12")
 OBJECTS = 100_000
 ROUNDS = 5
 # The measured pass, its reference, and the largest allowed ratio.

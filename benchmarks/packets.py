@@ -159,7 +159,7 @@ def programs(
     code: Path, runtime: str, deadline: float, partitions: Sequence[float]
 ) -> Iterator[tuple[Program, dict[str, Program]]]:
     """Start the server and the clients; return them, the clients by their links."""
-    python = runtimes.installed(runtime)
+    python = runtimes.load_runtime(runtime)
     with TemporaryDirectory() as folder, ExitStack() as stack:
         certificate = make_certificate(Path(folder), OMS, f"photos-oms-log.{OSS}")
         server = Program(sys.executable, "-m", "benchmarks.packets_server", "0.0.0.0", str(certificate))

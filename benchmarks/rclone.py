@@ -85,7 +85,7 @@ def keys() -> list[str]:
 
 def compare(*, has_proofs: bool = False) -> Took:
     etag = etag_of(bytes(SIZE))
-    runtime = runtimes.installed("python3.12")
+    runtime = runtimes.load_runtime("python3.12")
     client = Path(__file__).with_name("comparing_client.py")
     words = [runtime.interpreter, "-S", "-s", str(client), str(ROOT / "template" / "code"), str(runtime.libraries)]
     with Sandbox() as box:

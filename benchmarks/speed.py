@@ -33,7 +33,7 @@ from sandbox.server.certificate import make_certificate
 
 ROOT = Path(__file__).resolve().parent.parent
 CLIENT = Path(__file__).with_name("client.py")
-RUNTIME = runtimes.installed("python3.12")
+RUNTIME = runtimes.load_runtime("python3.12")
 LIBRARIES = RUNTIME.libraries
 ROUNDS = 5
 WARM_EVENTS = 30

@@ -41,7 +41,7 @@ def find_denial(
     return "ExplicitDeny" if "Deny" in effects else "" if "Allow" in effects else "ImplicitDeny"
 
 
-def parse(text: str, version: str) -> dict[str, Any]:
+def parse_policy(text: str, version: str) -> dict[str, Any]:
     """Return a policy document; raise ValueError if it is malformed, or if the sandbox cannot evaluate it."""
     document = json.loads(text)
     if (
@@ -53,11 +53,11 @@ def parse(text: str, version: str) -> dict[str, Any]:
     if not isinstance(document["Statement"], list) or not document["Statement"]:
         raise ValueError("Statement is a list")
     for statement in document["Statement"]:
-        _check(statement, version)
+        _check_statement(statement, version)
     return document
 
 
-def parse_trust(text: str) -> dict[str, Any]:
+def parse_trust_policy(text: str) -> dict[str, Any]:
     """Return a trust policy, which names the services that may assume a role; raise ValueError if it is malformed."""
     document = json.loads(text)
     statements = document.get("Statement") if isinstance(document, dict) and document.get("Version") == "1" else None
@@ -70,7 +70,7 @@ def parse_trust(text: str) -> dict[str, Any]:
     return document
 
 
-def _check(statement: Any, version: str) -> None:
+def _check_statement(statement: Any, version: str) -> None:
     if not isinstance(statement, dict) or not {"Effect", "Action"} <= set(statement) <= _ELEMENTS:
         raise ValueError(f"a statement has some of {', '.join(sorted(_ELEMENTS))}")
     if statement["Effect"] not in ("Allow", "Deny"):
@@ -78,7 +78,7 @@ def _check(statement: Any, version: str) -> None:
     if "Resource" not in statement and version == "1":
         raise ValueError("a statement of RAM names its Resource")
     for name in ("Action", "Resource"):
-        if not all(isinstance(text, str) and text for text in _as_list(statement.get(name, "*"))):
+        if not all(isinstance(text, str) and text for text in _iterate(statement.get(name, "*"))):
             raise ValueError(f"{name} is a text, or a list of them")
     for operator, keys in statement.get("Condition", {}).items():
         if operator not in _OPERATORS or not set(keys) <= _CONDITION_KEYS:
@@ -89,15 +89,18 @@ def _matches_statement(
     statement: Mapping[str, Any], version: str, action: str, resource: str, context: Mapping[str, str]
 ) -> bool:
     # Huawei's two kinds of policies write an action with or without a capital: obs:bucket:ListBucket, listBucket.
-    fold = (lambda text: text) if version == "1" else str.lower
+    normalize_case = (lambda text: text) if version == "1" else str.lower
     return (
-        any(_matches_pattern(fold(pattern), fold(action)) for pattern in _as_list(statement["Action"]))
+        any(
+            _matches_pattern(normalize_case(pattern), normalize_case(action))
+            for pattern in _iterate(statement["Action"])
+        )
         and any(
             _matches_pattern(_normalize_resource(pattern, version), resource)
-            for pattern in _as_list(statement.get("Resource", "*"))
+            for pattern in _iterate(statement.get("Resource", "*"))
         )
         and all(
-            name in context and any(_OPERATORS[operator](pattern, context[name]) for pattern in _as_list(patterns))
+            name in context and any(_OPERATORS[operator](pattern, context[name]) for pattern in _iterate(patterns))
             for operator, keys in statement.get("Condition", {}).items()
             for name, patterns in keys.items()
         )
@@ -110,16 +113,16 @@ def _normalize_resource(pattern: str, version: str) -> str:
     return pattern if version == "1" else f"{service.lower()}{colon}{path}"
 
 
-def _as_list(value: Any) -> Iterator[Any]:
+def _iterate(value: Any) -> Iterator[Any]:
     yield from value if isinstance(value, list) else [value]
 
 
 def _matches_pattern(pattern: str, text: str) -> bool:
-    return _compiled(pattern).fullmatch(text) is not None
+    return _compile_pattern(pattern).fullmatch(text) is not None
 
 
 @cache
-def _compiled(pattern: str) -> re.Pattern[str]:
+def _compile_pattern(pattern: str) -> re.Pattern[str]:
     """Compile a pattern in which `*` is any text and `?` any character."""
     return re.compile(
         "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern), re.DOTALL

@@ -41,7 +41,7 @@ class Prompt(cmd.Cmd):
 
     def do_put(self, line: str) -> None:
         """put [oss|obs] KEY [TEXT]: write an object to OSS, or to OBS like an application there"""
-        cloud, key, *text = _cloud_and(line, 1, 2)
+        cloud, key, *text = _split_cloud(line, 1, 2)
         data = "".join(text or ["hello"]).encode()
         if cloud == "obs":
             self._box.obs.put(self._box.destination_bucket, key, data)
@@ -51,7 +51,7 @@ class Prompt(cmd.Cmd):
 
     def do_parts(self, line: str) -> None:
         """parts KEY: write an object of two parts to OSS, whose ETag is not an MD5"""
-        (key,) = _words(line, 1, 1)
+        (key,) = _split_words(line, 1, 1)
         bucket = self._box.bucket(self._box.source_bucket)
         upload = bucket.init_multipart_upload(key).upload_id
         parts = [
@@ -63,17 +63,17 @@ class Prompt(cmd.Cmd):
 
     def do_tamper(self, line: str) -> None:
         """tamper KEY: change an object's contents in OBS, but not its size"""
-        (key,) = _words(line, 1, 1)
-        there = self._box.obs.objects(self._box.destination_bucket)
-        if key not in there:
+        (key,) = _split_words(line, 1, 1)
+        objects = self._box.obs.objects(self._box.destination_bucket)
+        if key not in objects:
             raise _UsageError(f"OBS has no object {key}.")
-        changed = bytes(byte ^ 1 for byte in there[key].data)
-        self._box.obs.put(self._box.destination_bucket, key, changed)
+        contents = bytes(byte ^ 1 for byte in objects[key].data)
+        self._box.obs.put(self._box.destination_bucket, key, contents)
         self._print_line(f"{key} has other contents of the same size in OBS.")
 
     def do_delete(self, line: str) -> None:
         """delete [oss|obs] KEY: delete an object"""
-        cloud, key = _cloud_and(line, 1, 1)
+        cloud, key = _split_cloud(line, 1, 1)
         in_obs, in_oss = (
             self._box.obs.objects(self._box.destination_bucket),
             self._box.oss.objects(self._box.source_bucket),
@@ -88,15 +88,15 @@ class Prompt(cmd.Cmd):
 
     def do_oms(self, line: str) -> None:
         """oms down|up: let OMS answer 503 to every call, or work again"""
-        self._switch("OMS", line)
+        self._switch_service("OMS", line)
 
     def do_obs(self, line: str) -> None:
         """obs down|up: let OBS answer 503 to every request, or work again"""
-        self._switch("OBS", line)
+        self._switch_service("OBS", line)
 
     def do_throttle(self, line: str) -> None:
         """throttle N|off: let OMS accept N calls a second, and answer 429 to others"""
-        (rate,) = _words(line, 1, 1)
+        (rate,) = _split_words(line, 1, 1)
         try:
             calls = None if rate == "off" else float(rate)
         except ValueError:
@@ -108,35 +108,35 @@ class Prompt(cmd.Cmd):
 
     def do_events(self, line: str) -> None:
         """events lost|twice|well: lose, double or deliver later events of the source bucket"""
-        (how,) = _words(line, 1, 1)
-        if how not in _EVENTS:
+        (mode,) = _split_words(line, 1, 1)
+        if mode not in _EVENTS:
             raise _UsageError("Write lost, twice or well.")
         deliveries = self._box.oss.deliveries(self._box.source_bucket)
         deliveries.clear()
-        if fault := _EVENTS[how]:
+        if fault := _EVENTS[mode]:
             deliveries.add(fault)
         self._print_line(
             {"lost": "Events are lost.", "twice": "Events are delivered twice.", "well": "Events are delivered once."}[
-                how
+                mode
             ]
         )
 
     def do_key(self, line: str) -> None:
         """key revoked|well: revoke or restore the functions' access key at Huawei Cloud"""
-        (how,) = _words(line, 1, 1)
+        (state,) = _split_words(line, 1, 1)
         key, secret = self._box.huawei_credentials
         for cloud in (self._box.oms, self._box.obs):
-            if how == "revoked":
+            if state == "revoked":
                 cloud.remove_credentials(key)
-            elif how == "well":
+            elif state == "well":
                 cloud.add_credentials(key, secret)
             else:
                 raise _UsageError("Write revoked or well.")
-        self._print_line("The access key is deleted." if how == "revoked" else "The access key exists.")
+        self._print_line("The access key is deleted." if state == "revoked" else "The access key exists.")
 
     def do_later(self, line: str) -> None:
         """later 90s|15m|2h|1d: advance the clock, then fire the timers"""
-        (text,) = _words(line, 1, 1)
+        (text,) = _split_words(line, 1, 1)
         number, unit = text[:-1], text[-1:]
         if not (number.isascii() and number.isdigit() and unit in _UNITS):
             raise _UsageError(f"{text} is not a time: write a number and s, m, h or d, such as 15m.")
@@ -146,7 +146,7 @@ class Prompt(cmd.Cmd):
 
     def do_clock(self, line: str) -> None:
         """clock: show the sandbox's time"""
-        _words(line, 0, 0)
+        _split_words(line, 0, 0)
         now = datetime.fromtimestamp(self._box.now(), timezone.utc)
         ahead = round(self._box.ahead)
         difference = f"{abs(ahead)} seconds {'ahead of' if ahead > 0 else 'behind'}" if ahead else "the same as"
@@ -154,11 +154,11 @@ class Prompt(cmd.Cmd):
 
     def do_help(self, line: str) -> None:
         """help: list the commands"""
-        _words(line, 0, 0)
+        _split_words(line, 0, 0)
         for name in self.get_names():
             if name.startswith("do_") and name != "do_EOF":
-                usage, _, what = (getattr(self, name).__doc__ or "").partition(": ")
-                self._print_line(f"{usage:30} {what}")
+                usage, _, description = (getattr(self, name).__doc__ or "").partition(": ")
+                self._print_line(f"{usage:30} {description}")
 
     def do_quit(self, _line: str) -> bool:
         """quit: end the sandbox, and delete its contents"""
@@ -182,32 +182,32 @@ class Prompt(cmd.Cmd):
         """Do nothing; the base class would repeat the last command."""
         return False
 
-    def _switch(self, name: str, line: str) -> None:
-        (how,) = _words(line, 1, 1)
-        if how not in ("down", "up"):
+    def _switch_service(self, name: str, line: str) -> None:
+        (state,) = _split_words(line, 1, 1)
+        if state not in ("down", "up"):
             raise _UsageError("Write down or up.")
         faults = (self._box.oms if name == "OMS" else self._box.obs).faults
         faults.clear()
-        if how == "down":
+        if state == "down":
             faults.add(Fault.status(503))
-        self._print_line(f"{name} is {how}.")
+        self._print_line(f"{name} is {state}.")
 
     def _print_line(self, text: str) -> None:
         print(text, file=self.stdout)
 
 
-def _words(line: str, minimum: int, maximum: int) -> list[str]:
-    return _checked(shlex.split(line), minimum, maximum)
+def _split_words(line: str, minimum: int, maximum: int) -> list[str]:
+    return _check_count(shlex.split(line), minimum, maximum)
 
 
-def _checked(words: list[str], minimum: int, maximum: int) -> list[str]:
+def _check_count(words: list[str], minimum: int, maximum: int) -> list[str]:
     if not minimum <= len(words) <= maximum:
         raise _UsageError(f"{len(words)} words are too {'few' if len(words) < minimum else 'many'}.")
     return words
 
 
-def _cloud_and(line: str, minimum: int, maximum: int) -> Sequence[str]:
+def _split_cloud(line: str, minimum: int, maximum: int) -> Sequence[str]:
     """Return the cloud, which is the first word or OSS by default, and the other words."""
     words = shlex.split(line)
     cloud = words.pop(0) if words[:1] in (["oss"], ["obs"]) else "oss"
-    return [cloud, *_checked(words, minimum, maximum)]
+    return [cloud, *_check_count(words, minimum, maximum)]

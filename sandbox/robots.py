@@ -20,7 +20,7 @@ KEYWORD = "oss-oms-sync"
 _SUCCESS_RESPONSE = Response(
     200, b'{"errcode":0,"StatusCode":0,"StatusMessage":"success","code":0,"data":{},"msg":"success"}'
 )
-_OK, _NO_CONTENT = Response(200, b"ok"), Response(204)
+_OK_RESPONSE, _NO_CONTENT_RESPONSE = Response(200, b"ok"), Response(204)
 
 
 class Robots(Service):
@@ -36,19 +36,19 @@ class Robots(Service):
     def respond(self, request: Request) -> Response:
         if request.method != "POST" or not request.headers.get("content-type", "").startswith("application/json"):
             return Response(415)
-        kind = next((robot for robot in ROBOTS.values() if robot.host == request.headers["host"]), ROBOTS["JSON"])
-        response = kind.answer(request.body)
-        if response in (_SUCCESS_RESPONSE, _OK, _NO_CONTENT):
+        robot = next((robot for robot in ROBOTS.values() if robot.host == request.headers["host"]), ROBOTS["JSON"])
+        response = robot.answer(request.body)
+        if response in (_SUCCESS_RESPONSE, _OK_RESPONSE, _NO_CONTENT_RESPONSE):
             self.messages.append(request.body)
         return response
 
     @property
     def texts(self) -> list[str]:
         """The texts of the accepted messages."""
-        return list(map(text_of, self.messages))
+        return list(map(extract_text, self.messages))
 
 
-def _content(body: bytes, kind: str, part: str, name: str) -> str | None:
+def _extract_text(body: bytes, kind: str, part: str, name: str) -> str | None:
     """Return the text in {kind: "text", part: {name: text}}; None for a body of another form."""
     try:
         value = json.loads(body.decode("utf-8"))
@@ -58,8 +58,8 @@ def _content(body: bytes, kind: str, part: str, name: str) -> str | None:
     return text if value == {kind: "text", part: {name: text}} and text else None
 
 
-def _dingtalk(body: bytes) -> Response:
-    content = _content(body, "msgtype", "text", "content")
+def _answer_dingtalk(body: bytes) -> Response:
+    content = _extract_text(body, "msgtype", "text", "content")
     if content is None:
         return Response(200, '{"errcode":40035,"errmsg":"缺少参数 json"}'.encode())
     if KEYWORD not in content:
@@ -67,8 +67,8 @@ def _dingtalk(body: bytes) -> Response:
     return _SUCCESS_RESPONSE
 
 
-def _feishu(body: bytes) -> Response:
-    content = _content(body, "msg_type", "content", "text")
+def _answer_feishu(body: bytes) -> Response:
+    content = _extract_text(body, "msg_type", "content", "text")
     if content is None or len(body) > 20_000:
         return Response(200, b'{"code":9499,"msg":"Bad Request","data":{}}')
     if KEYWORD not in content:
@@ -76,8 +76,8 @@ def _feishu(body: bytes) -> Response:
     return _SUCCESS_RESPONSE
 
 
-def _wecom(body: bytes) -> Response:
-    content = _content(body, "msgtype", "text", "content")
+def _answer_wecom(body: bytes) -> Response:
+    content = _extract_text(body, "msgtype", "text", "content")
     if content is None:
         return Response(200, b'{"errcode":40008,"errmsg":"invalid message type, hint: [1769], from ip: 1.2.3.4"}')
     if len(content.encode("utf-8", "replace")) > 2048:
@@ -85,7 +85,7 @@ def _wecom(body: bytes) -> Response:
     return _SUCCESS_RESPONSE
 
 
-def _slack(body: bytes) -> Response:
+def _answer_slack(body: bytes) -> Response:
     value = json.loads(body)
     text = value.get("text")
     if value != {"text": text}:
@@ -93,12 +93,12 @@ def _slack(body: bytes) -> Response:
     # Unescaped characters would make a link, or a mention of all members.
     if not text or re.search(r"[<>]|&(?!amp;|lt;|gt;)", text):
         return Response(400, b"no_text")
-    return _OK
+    return _OK_RESPONSE
 
 
-def _any_other(body: bytes) -> Response:
+def _answer_webhook(body: bytes) -> Response:
     fields = {"project", "task", "source", "verdict", "before", "since", "at", "text", "next", "waiting", "oldest"}
-    return _NO_CONTENT if json.loads(body).keys() >= fields else Response(400)
+    return _NO_CONTENT_RESPONSE if json.loads(body).keys() >= fields else Response(400)
 
 
 class Robot(NamedTuple):
@@ -114,16 +114,16 @@ class Robot(NamedTuple):
 
 
 ROBOTS = {
-    "DingTalk": Robot("oapi.dingtalk.com", "robot/send?access_token=", _dingtalk),
-    "Feishu": Robot("open.feishu.cn", "open-apis/bot/v2/hook/", _feishu),
-    "Lark": Robot("open.larksuite.com", "open-apis/bot/v2/hook/", _feishu),
-    "WeCom": Robot("qyapi.weixin.qq.com", "cgi-bin/webhook/send?key=", _wecom),
-    "Slack": Robot("hooks.slack.com", "services/T00000000/B00000000/", _slack),
-    "JSON": Robot("alerts.example.com", "hook/", _any_other),
+    "DingTalk": Robot("oapi.dingtalk.com", "robot/send?access_token=", _answer_dingtalk),
+    "Feishu": Robot("open.feishu.cn", "open-apis/bot/v2/hook/", _answer_feishu),
+    "Lark": Robot("open.larksuite.com", "open-apis/bot/v2/hook/", _answer_feishu),
+    "WeCom": Robot("qyapi.weixin.qq.com", "cgi-bin/webhook/send?key=", _answer_wecom),
+    "Slack": Robot("hooks.slack.com", "services/T00000000/B00000000/", _answer_slack),
+    "JSON": Robot("alerts.example.com", "hook/", _answer_webhook),
 }
 
 
-def text_of(body: bytes) -> str:
+def extract_text(body: bytes) -> str:
     """Return the text of a message in the form of any chat."""
     value = json.loads(body)
     for part in ("text", "content"):

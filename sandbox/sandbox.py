@@ -95,11 +95,11 @@ class Sandbox:
         self.binds_roles = False
         self._roles: dict[str, Credential] = {}
         # The functions that a trigger or a function lacked the permission to call; one entry for each event.
-        self.not_invoked: list[str] = []
+        self.denied_invocations: list[str] = []
         self.fc = FunctionCompute(self.region, instances)
         self.fc.may_invoke = lambda caller, function_name: self._may_invoke(self._roles.get(caller), function_name)
         self._overwrite_mode: OverwriteMode = overwrite_mode
-        self._bare = bare
+        self._is_bare = bare
         # The secrets in the tool's store, by the names that s.yaml uses.
         self.secrets: dict[str, str] = {}
         # The account that the tool shows for its keys; empty without keys.
@@ -196,7 +196,7 @@ class Sandbox:
             "runtime": props["runtime"],
             "timeout": props["timeout"],
             "environment": {**props["environmentVariables"], **self.endpoints()},
-            "credentials": self._key_of(name, props["role"]) if self.binds_roles else self.function_credentials,
+            "credentials": self._assume_role(name, props["role"]) if self.binds_roles else self.function_credentials,
             "max_retries": config.get("maxAsyncRetryAttempts", 3),
             "on_failure": self._local_names[destination.rpartition("/")[2]] if destination else None,
             **overrides,
@@ -207,20 +207,20 @@ class Sandbox:
             self._deployed[name, trigger["triggerName"]] = trigger
             self._add_trigger(name, trigger)
 
-    def _key_of(self, function: str, role: str) -> tuple[str, str, str]:
+    def _assume_role(self, function: str, role: str) -> tuple[str, str, str]:
         """Return a temporary access key of a function; raise RamError if Function Compute may not assume the role."""
-        taken = self._roles[function] = self.ram.assume_role(role, "fc.aliyuncs.com")
-        key = (f"STS.{uuid.uuid4().hex[:20]}", taken.secret, taken.security_token or "")
-        self.oss.add_credentials(*key, taken.policies, taken.holder)
+        role_key = self._roles[function] = self.ram.assume_role(role, "fc.aliyuncs.com")
+        key = (f"STS.{uuid.uuid4().hex[:20]}", role_key.secret, role_key.security_token or "")
+        self.oss.add_credentials(*key, role_key.policies, role_key.holder)
         return key
 
     def _may_invoke(self, caller: Credential | None, function: str) -> bool:
         """Return True if a role may invoke a function; without a role, any function can be invoked."""
-        cloud_name = next((name for name, local in self._local_names.items() if local == function), function)
-        place = f"acs:fc:{self.region}:{ACCOUNT_ID}:functions/{cloud_name}"
-        if caller is None or not caller.find_denial("fc:InvokeFunction", place):
+        cloud_name = next((name for name, local_name in self._local_names.items() if local_name == function), function)
+        resource = f"acs:fc:{self.region}:{ACCOUNT_ID}:functions/{cloud_name}"
+        if caller is None or not caller.find_denial("fc:InvokeFunction", resource):
             return True
-        self.not_invoked.append(function)
+        self.denied_invocations.append(function)
         return False
 
     def restore_trigger(self, function: str, trigger: str) -> None:
@@ -258,10 +258,10 @@ class Sandbox:
             cloud_name: [
                 trigger
                 for (function, name), trigger in self._deployed.items()
-                if function == local and f"{function}/{name}" in self._triggers[function]
+                if function == local_name and f"{function}/{name}" in self._triggers[function]
             ]
-            for cloud_name, local in self._local_names.items()
-            if local in self.fc.names
+            for cloud_name, local_name in self._local_names.items()
+            if local_name in self.fc.names
         }
 
     def _add_trigger(self, function: str, trigger: Mapping[str, Any]) -> None:
@@ -290,11 +290,11 @@ class Sandbox:
         """
         name = f"{function}/{trigger}"
 
-        def wake(event: bytes) -> None:
+        def deliver(event: bytes) -> None:
             if self._may_invoke(role, function):
                 self.fc.submit(function, event)
 
-        self.oss.add_trigger(name, bucket, events, prefix, suffix, wake)
+        self.oss.add_trigger(name, bucket, events, prefix, suffix, deliver)
         self._triggers[function].add(name)
 
     def now(self) -> float:
@@ -330,8 +330,8 @@ class Sandbox:
     def start_timers(self, speed: float = 1) -> None:
         """Fire the timers of all functions periodically until the sandbox ends; `speed` divides the periods."""
         for function, timer in self._timers.items():
-            firing = self._fire_on_schedule(function, timer.period / speed)
-            asyncio.run_coroutine_threadsafe(firing, self._platform.loop)
+            timer_loop = self._fire_on_schedule(function, timer.period / speed)
+            asyncio.run_coroutine_threadsafe(timer_loop, self._platform.loop)
 
     async def _fire_on_schedule(self, function: str, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -342,7 +342,7 @@ class Sandbox:
     def answers(self) -> dict[str, str]:
         """Return the answers to the questions of `s init`; with `bare`, empty answers for missing resources."""
         sync_url, access_key, secret_key = (
-            ("", "", "") if self._bare else (self.task.sync_url, *self.huawei_credentials)
+            ("", "", "") if self._is_bare else (self.task.sync_url, *self.huawei_credentials)
         )
         return {
             "region": self.region,
@@ -382,15 +382,15 @@ class Sandbox:
 
         Late events and copies are included, withheld copies are not.
         """
-        self._platform.call(self._idle(), timeout)
+        self._platform.call(self._wait_until_idle(), timeout)
 
-    async def _idle(self) -> None:
+    async def _wait_until_idle(self) -> None:
         """Wait in turn for events and copies, because a function can write an object whose event is late."""
         await self.fc.wait_until_idle()
         clouds = (self.oss, self.oms, self.obs)
-        while not all(cloud.settled for cloud in clouds):
+        while not all(cloud.is_idle for cloud in clouds):
             for cloud in clouds:
-                await cloud.settle()
+                await cloud.wait_until_idle()
             await self.fc.wait_until_idle()
 
     def _set_up(self) -> None:
@@ -402,7 +402,7 @@ class Sandbox:
         self.oms.add_credentials(*self.huawei_credentials)
         self.obs.add_credentials(*self.huawei_credentials)
         self.iam.add_credentials(*self.huawei_credentials)
-        if not self._bare:
+        if not self._is_bare:
             self.oss.create_bucket(self.log_bucket)
             self.task = self.add_task(self.task_id, self.destination_bucket)
 

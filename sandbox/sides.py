@@ -19,10 +19,10 @@ from sandbox.oss.service import Oss
 
 _SOURCE_ACTIONS = ("oss:ListBuckets", "oss:GetBucketLocation", "oss:ListObjects")
 # OSS's page of RestoreObject names this action; no page of OMS does.
-_RESTORES = "oss:RestoreObject"
+_RESTORE_ACTION = "oss:RestoreObject"
 _DESTINATION_ACTIONS = ("obs:bucket:ListAllMyBuckets", "obs:bucket:GetBucketLocation", "obs:bucket:ListBucket")
-_WRITES_THERE = ("obs:object:GetObject", "obs:object:PutObject")
-_WRITES_PARTS = ("obs:object:ListMultipartUploadParts",)
+_WRITE_ACTIONS = ("obs:object:GetObject", "obs:object:PutObject")
+_PART_ACTIONS = ("obs:object:ListMultipartUploadParts",)
 
 
 class Sides:
@@ -50,7 +50,7 @@ class Sides:
         The function raises PermissionError if the key may not read the object.
         """
         self._check_source_access(_credential(self._oss, access_key), _SOURCE_ACTIONS, bucket)
-        _in_region(self._oss.buckets[bucket].region, region)
+        _check_region(self._oss.buckets[bucket].region, region)
 
         def read(key: str) -> SourceObject | None:
             holder = self._oss.credential(access_key.key)
@@ -61,8 +61,8 @@ class Sides:
                 raise PermissionError(f"com.aliyun.oss.OSSException: AccessDenied: {denial}")
             source = source_object(self._oss, bucket, key)
             if source and holder and source.is_archived:
-                denial = self._oss.find_denial(holder, _RESTORES, bucket, key)
-                return replace(source, restore_denial=f"{_RESTORES}: {denial}" if denial else "")
+                denial = self._oss.find_denial(holder, _RESTORE_ACTION, bucket, key)
+                return replace(source, restore_denial=f"{_RESTORE_ACTION}: {denial}" if denial else "")
             return source
 
         return read
@@ -88,7 +88,7 @@ class Sides:
     def destination(self, access_key: AccessKey, region: str, bucket: str) -> Destination:
         """Return a destination bucket; it refuses objects if the key lacks the permission to write."""
         self._check_access(_credential(self._obs, access_key), _DESTINATION_ACTIONS, bucket)
-        _in_region(self._obs.bucket(bucket).region, region)
+        _check_region(self._obs.bucket(bucket).region, region)
         return _WritableBucket(self._obs, bucket, lambda: self._obs.credential(access_key.key))
 
     def _check_source_access(self, holder: Credential, actions: tuple[str, ...], bucket: str) -> None:
@@ -129,14 +129,18 @@ class _WritableBucket:
         return None if self._denial_reason(key, ()) else self._bucket.put(key, data, part_size, headers, storage_class)
 
     def refusal(self, key: str, data: bytes) -> str:
-        more = _WRITES_PARTS if len(data) > PART_SIZE else ()
-        return self._denial_reason(key, more) or self._bucket.refusal(key, data)
+        extra_actions = _PART_ACTIONS if len(data) > PART_SIZE else ()
+        return self._denial_reason(key, extra_actions) or self._bucket.refusal(key, data)
 
-    def _denial_reason(self, key: str, more: tuple[str, ...]) -> str:
+    def _denial_reason(self, key: str, extra_actions: tuple[str, ...]) -> str:
         holder = self._holder()
         if holder is None:
             return "InvalidAccessKeyId"
-        missing = [action for action in (*_WRITES_THERE, *more) if not self._obs.allows(holder, action, self.name, key)]
+        missing = [
+            action
+            for action in (*_WRITE_ACTIONS, *extra_actions)
+            if not self._obs.allows(holder, action, self.name, key)
+        ]
         return f"AccessDenied: {missing[0]}" if missing else ""
 
 
@@ -159,6 +163,6 @@ def _credential(service: KeyedService, access_key: AccessKey) -> Credential:
     return credential
 
 
-def _in_region(actual: str, expected: str) -> None:
+def _check_region(actual: str, expected: str) -> None:
     if actual != expected:
         raise GatewayError(400, "OMS.0001", f"Invalid parameter: the bucket is not in {expected}")

@@ -121,6 +121,6 @@ def pytest_testnodedown(node: Any) -> None:
 
 def pytest_report_header() -> list[str]:
     try:
-        return [f"Function Compute's {runtimes.installed(name)}" for name in runtimes.NAMES]
+        return [f"Function Compute's {runtimes.load_runtime(name)}" for name in runtimes.NAMES]
     except RuntimeError as error:
         return [str(error)]

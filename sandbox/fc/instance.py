@@ -103,7 +103,7 @@ class ProcessInstances:
         self.ahead = ahead
 
     def runtime(self, name: str) -> runtimes.Runtime:
-        return runtimes.installed(name)
+        return runtimes.load_runtime(name)
 
     async def start(
         self, runtime: runtimes.Runtime, setup: Mapping[str, Any], environment: Mapping[str, str]

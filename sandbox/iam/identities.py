@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sandbox.account import DOMAIN_ID
 from sandbox.gateway import GatewayError, json_response
 from sandbox.keys import Credential, KeyedService
-from sandbox.policy import Document, parse
+from sandbox.policy import Document, parse_policy
 from sandbox.server.message import Response
 
 Record = dict[str, Any]
@@ -279,7 +279,7 @@ class Identities(KeyedService):
         A user has the permissions of roles and of identity policies.
         """
         with self.lock:
-            self.users[user]["roles"].append((self.now(), parse(document, "1.1")))
+            self.users[user]["roles"].append((self.now(), parse_policy(document, "1.1")))
 
     def _policies_in_force(self, user: str) -> list[Document]:
         """Return the policy documents that are in force for a user."""
@@ -289,7 +289,7 @@ class Identities(KeyedService):
         attachments = [identifier for identifier, at in self.users[user]["attached"].items() if at <= latest]
         changes = [[text for at, text in self.policies[policy]["changes"] if at <= latest] for policy in attachments]
         roles = [document for at, document in self.users[user]["roles"] if at <= latest]
-        return [*roles, *(parse(texts[-1], "5.0") for texts in changes)]
+        return [*roles, *(parse_policy(texts[-1], "5.0") for texts in changes)]
 
     def _make_page(self, call: Arguments, name: str, records: list[Record], key: str) -> object:
         """Return the page of `records` after the marker, which is the identifier of the previous page's last record."""
@@ -312,7 +312,7 @@ def _check_document(document: str) -> str:
     if len(document.encode()) > _MAX_DOCUMENT:
         raise IamError(409, "PAP5.0003", "size of a policy limit exceeded")
     try:
-        parse(document, "5.0")
+        parse_policy(document, "5.0")
     except (ValueError, TypeError, AttributeError) as error:
         raise IamError(400, "PAP5.0011", f"malformed policy document: {error}") from None
     return document

@@ -186,7 +186,7 @@ class Oms(KeyedService):
 
     def wait_copied(self, timeout: float) -> None:
         """Wait until every accepted key was copied, skipped or failed, except withheld and lost copies."""
-        self._platform.call(self.settle(), timeout)
+        self._platform.call(self.wait_until_idle(), timeout)
 
     def respond(self, request: Request) -> Response:
         try:

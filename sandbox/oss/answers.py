@@ -16,12 +16,12 @@ from sandbox.server.message import Response
 OWNER = f"<Owner><ID>{ACCOUNT_ID}</ID><DisplayName>{ACCOUNT_ID}</DisplayName></Owner>"
 
 
-def checksums(obj: OssObject) -> dict[str, str]:
+def checksum_headers(obj: OssObject) -> dict[str, str]:
     crc64 = {} if obj.crc64 is None else {"x-oss-hash-crc64ecma": str(obj.crc64)}
     return {"ETag": f'"{obj.etag}"', **crc64}
 
 
-def last_modified(obj: OssObject) -> dict[str, str]:
+def last_modified_header(obj: OssObject) -> dict[str, str]:
     return {"Last-Modified": formatdate(obj.last_modified, usegmt=True)}
 
 
@@ -30,10 +30,10 @@ def version_header(bucket: Bucket, version_id: str) -> dict[str, str]:
     return {"x-oss-version-id": version_id} if bucket.versioning else {}
 
 
-_PLAIN = re.compile(r"[\w./~-]*", re.ASCII)
+_PLAIN_KEY = re.compile(r"[\w./~-]*", re.ASCII)
 
 
-def encoder(params: Mapping[str, str]) -> Callable[[str], str]:
+def key_encoder(params: Mapping[str, str]) -> Callable[[str], str]:
     """Return the function that encodes keys in a response.
 
     Without encoding-type=url some keys make the response XML that no parser accepts.
@@ -44,7 +44,7 @@ def encoder(params: Mapping[str, str]) -> Callable[[str], str]:
     if encoding != "url":
         raise invalid_argument("Invalid Encoding Method specified in Request.", ArgumentName="encoding-type")
     # Most keys are plain, and `quote` would take as long as the rest of an object's XML.
-    return lambda text: text.replace("/", "%2F") if _PLAIN.fullmatch(text) else quote(text, safe="")
+    return lambda text: text.replace("/", "%2F") if _PLAIN_KEY.fullmatch(text) else quote(text, safe="")
 
 
 def encoding_tag(params: Mapping[str, str]) -> str:

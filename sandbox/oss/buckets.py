@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 from sandbox.account import ACCOUNT_ID
 from sandbox.oss.answers import OWNER, xml_response
 from sandbox.oss.call import Call
-from sandbox.oss.checks import number_between, parse_xml
+from sandbox.oss.checks import parse_number, parse_xml
 from sandbox.oss.errors import OssError, malformed_xml, not_implemented
 from sandbox.oss.objects import Bucket, iso_time
 from sandbox.server.message import Response
@@ -24,9 +24,9 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 def list_buckets(call: Call) -> Response:
     """List the account's buckets in all regions; only a truncated response has the fields of paging."""
     prefix, marker = call.params.get("prefix", ""), call.params.get("marker", "")
-    limit = number_between(call.params, "max-keys", 100, 1, 1000)
-    owned = (name for name, bucket in call.store.buckets.items() if bucket.owner == ACCOUNT_ID)
-    names = sorted(name for name in owned if name.startswith(prefix) and name > marker)
+    limit = parse_number(call.params, "max-keys", 100, 1, 1000)
+    owned_names = (name for name, bucket in call.store.buckets.items() if bucket.owner == ACCOUNT_ID)
+    names = sorted(name for name in owned_names if name.startswith(prefix) and name > marker)
     page = names[:limit]
     inner = ""
     if len(page) < len(names):
@@ -46,13 +46,17 @@ def put_bucket(call: Call) -> Response:
     name = call.bucket.name
     if not _NAME.fullmatch(name):
         raise OssError(400, "InvalidBucketName", "The specified bucket is not valid.", BucketName=name)
-    storage = _storage_class(call.request.body)
-    existing = call.store.buckets.get(name)
-    if existing is None:
+    storage_class = _storage_class(call.request.body)
+    existing_bucket = call.store.buckets.get(name)
+    if existing_bucket is None:
         if len(call.store.buckets) >= MAX_BUCKETS:
             raise OssError(400, "TooManyBuckets", "You have attempted to create more buckets than allowed.")
-        call.store.create_by_request(name, storage)
-    elif existing.owner != ACCOUNT_ID or call.caller.holder != "root" or existing.region != call.store.region:
+        call.store.create_by_request(name, storage_class)
+    elif (
+        existing_bucket.owner != ACCOUNT_ID
+        or call.caller.holder != "root"
+        or existing_bucket.region != call.store.region
+    ):
         message = (
             "The requested bucket name is not available. The bucket namespace is shared by all users of the system."
         )
@@ -63,10 +67,10 @@ def put_bucket(call: Call) -> Response:
 def _storage_class(body: bytes) -> str:
     if not body:
         return "Standard"
-    configured = parse_xml(body, "CreateBucketConfiguration")
-    if {element.tag for element in configured} - {"StorageClass"}:
+    configuration = parse_xml(body, "CreateBucketConfiguration")
+    if {element.tag for element in configuration} - {"StorageClass"}:
         raise not_implemented()
-    storage_class = configured.findtext("StorageClass") or "Standard"
+    storage_class = configuration.findtext("StorageClass") or "Standard"
     if storage_class not in ("Standard", "IA", "Archive", "ColdArchive"):
         raise malformed_xml()
     return storage_class
@@ -74,12 +78,12 @@ def _storage_class(body: bytes) -> str:
 
 def get_bucket_info(call: Call) -> Response:
     versioning = call.bucket.versioning
-    encrypted = call.bucket.encryption.get("x-oss-server-side-encryption", "None")
+    encryption = call.bucket.encryption.get("x-oss-server-side-encryption", "None")
     inner = (
         f"{_bucket_xml(call.bucket)}{OWNER}<AccessControlList><Grant>{call.bucket.acl}</Grant></AccessControlList>"
         "<DataRedundancyType>LRS</DataRedundancyType><Comment></Comment>"
         + (f"<Versioning>{versioning}</Versioning>" if versioning else "")
-        + f"<ServerSideEncryptionRule><SSEAlgorithm>{encrypted}</SSEAlgorithm></ServerSideEncryptionRule>"
+        + f"<ServerSideEncryptionRule><SSEAlgorithm>{encryption}</SSEAlgorithm></ServerSideEncryptionRule>"
     )
     return xml_response("BucketInfo", f"<Bucket>{inner}</Bucket>")
 

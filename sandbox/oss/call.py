@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from sandbox.keys import Credential
 from sandbox.oss.errors import not_implemented
-from sandbox.oss.objects import Bucket, OssObject, object_name
+from sandbox.oss.objects import Bucket, OssObject, parse_key
 from sandbox.oss.store import Store
 from sandbox.server.message import Request, Response
 
@@ -33,7 +33,7 @@ class Address(NamedTuple):
 
 
 @lru_cache
-def address_of(request: Request) -> Address:
+def parse_address(request: Request) -> Address:
     """Return the address of a request: the bucket is in the host name, as `ali-oss` sends it, or begins the path."""
     path = request.raw_path.removeprefix("/")
     host = _BUCKET_HOST.fullmatch(request.headers.get("host", "").partition(":")[0])
@@ -78,7 +78,7 @@ class Call(NamedTuple):
         if query:  # the query of the header names a version
             raise not_implemented()
         name, _, quoted_key = path.partition("/")
-        key = object_name(quoted_key)
+        key = parse_key(quoted_key)
         bucket = self.store.bucket_for(self.caller, "oss:GetObject", name, key)
         source = bucket.find(key)
         self.store.record("oss:GetObject", name, key, 200)

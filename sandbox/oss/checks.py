@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from xml.etree import ElementTree
 
-from sandbox.oss.answers import checksums, last_modified
+from sandbox.oss.answers import checksum_headers, last_modified_header
 from sandbox.oss.call import Call
 from sandbox.oss.errors import OssError, invalid_argument, malformed_xml
 from sandbox.oss.objects import OssObject
@@ -26,8 +26,8 @@ def check_overwrite(call: Call) -> None:
 
     The header has no effect if versioning is enabled or suspended.
     """
-    forbidden = call.headers.get("x-oss-forbid-overwrite") == "true" and not call.bucket.versioning
-    if forbidden and call.key in call.bucket.objects:
+    is_forbidden = call.headers.get("x-oss-forbid-overwrite") == "true" and not call.bucket.versioning
+    if is_forbidden and call.key in call.bucket.objects:
         message = "The object you specified already exists and can not be overwritten."
         raise OssError(409, "FileAlreadyExists", message, ec="0026-00000002")
 
@@ -39,7 +39,7 @@ def check_conditions(obj: OssObject, headers: Mapping[str, str]) -> None:
     if (date := headers.get("if-unmodified-since")) and parse_http_date(date) < obj.last_modified:
         raise _precondition_failed("If-Unmodified-Since")
     if headers.get("if-none-match", "").strip('"') == obj.etag:
-        raise OssError(304, "NotModified", "Not Modified", {**checksums(obj), **last_modified(obj)})
+        raise OssError(304, "NotModified", "Not Modified", {**checksum_headers(obj), **last_modified_header(obj)})
 
 
 def _precondition_failed(condition: str) -> OssError:
@@ -52,7 +52,7 @@ def _precondition_failed(condition: str) -> OssError:
     )
 
 
-def number_between(params: Mapping[str, str], name: str, default: int, minimum: int, maximum: int) -> int:
+def parse_number(params: Mapping[str, str], name: str, default: int, minimum: int, maximum: int) -> int:
     """Return the number in a query parameter; raise OssError (InvalidArgument) if it is out of range."""
     text = params.get(name) or str(default)  # oss2 sends parameters without a value
     if not text.isascii() or not text.isdigit() or not minimum <= int(text) <= maximum:
@@ -66,9 +66,9 @@ def number_between(params: Mapping[str, str], name: str, default: int, minimum: 
 
 def parse_xml(body: bytes, root: str) -> ElementTree.Element:
     try:
-        parsed = ElementTree.fromstring(body)
+        element = ElementTree.fromstring(body)
     except ElementTree.ParseError:  # XML 1.0 cannot hold some characters, such as control characters
         raise malformed_xml() from None
-    if parsed.tag != root:
+    if element.tag != root:
         raise malformed_xml()
-    return parsed
+    return element

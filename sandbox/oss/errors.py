@@ -49,9 +49,9 @@ class OssError(Exception):
     def _detail(self) -> str:
         """Return the element AccessDeniedDetail, or an empty text: help.aliyun.com/zh/oss/user-guide/0003-00000001."""
         action, kind = self.denial
-        denied = f"<AuthAction>{action}</AuthAction><NoPermissionType>{kind}</NoPermissionType>"
+        denial_xml = f"<AuthAction>{action}</AuthAction><NoPermissionType>{kind}</NoPermissionType>"
         policy = "<PolicyType>AccountLevelIdentityBasedPolicy</PolicyType>"
-        return f"  <AccessDeniedDetail>{denied}{policy}</AccessDeniedDetail>\n" if action else ""
+        return f"  <AccessDeniedDetail>{denial_xml}{policy}</AccessDeniedDetail>\n" if action else ""
 
 
 def access_denied(

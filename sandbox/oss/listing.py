@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from sortedcontainers import SortedDict
 
-from sandbox.oss.answers import OWNER, encoder, encoding_tag, xml_response
+from sandbox.oss.answers import OWNER, encoding_tag, key_encoder, xml_response
 from sandbox.oss.call import Call
-from sandbox.oss.checks import number_between
+from sandbox.oss.checks import parse_number
 from sandbox.oss.errors import invalid_argument
 from sandbox.oss.objects import OssObject, iso_time
 from sandbox.server.message import Response
@@ -28,8 +28,8 @@ _MAX_KEYS = 1000
 class _Page:
     contents: list[tuple[str, OssObject]] = field(default_factory=list)
     prefixes: list[str] = field(default_factory=list)
-    last: tuple[str, str] = ("key", "")
-    truncated: bool = False
+    last_entry: tuple[str, str] = ("key", "")
+    is_truncated: bool = False
 
     def __len__(self) -> int:
         return len(self.contents) + len(self.prefixes)
@@ -37,38 +37,42 @@ class _Page:
 
 def list_objects(call: Call) -> Response:
     """Answer GetBucket: the page begins after the marker, which need not be an existing key."""
-    params, encode = call.params, encoder(call.params)
+    params, encode = call.params, key_encoder(call.params)
     prefix, marker, delimiter = params.get("prefix", ""), params.get("marker", ""), params.get("delimiter", "")
     # The previous page can end with a common prefix, whose keys must not be listed again.
     is_group = bool(delimiter) and marker.startswith(prefix) and marker[len(prefix) :].endswith(delimiter)
     start = (_after_prefix(marker), True) if is_group else (marker, False)
-    page = _fill_page(call.bucket.objects, prefix, delimiter, start, _limit(params))
+    page = _fill_page(call.bucket.objects, prefix, delimiter, start, _page_limit(params))
     fields = {"Marker": encode(marker)}
-    if page.truncated:
-        fields["NextMarker"] = encode(page.last[1])
-    return _response(call, page, fields, with_owner=True)
+    if page.is_truncated:
+        fields["NextMarker"] = encode(page.last_entry[1])
+    return _make_response(call, page, fields, with_owner=True)
 
 
 def list_objects_v2(call: Call) -> Response:
     """Answer GetBucketV2: the page begins at the continuation token."""
-    params, encode = call.params, encoder(call.params)
+    params, encode = call.params, key_encoder(call.params)
     page = _fill_page(
-        call.bucket.objects, params.get("prefix", ""), params.get("delimiter", ""), _start(params), _limit(params)
+        call.bucket.objects,
+        params.get("prefix", ""),
+        params.get("delimiter", ""),
+        _page_start(params),
+        _page_limit(params),
     )
     fields = {
         "StartAfter": encode(params.get("start-after", "")),
         "ContinuationToken": encode(params.get("continuation-token", "")),
         "KeyCount": str(len(page)),
     }
-    if page.truncated:
-        fields["NextContinuationToken"] = encode(_token(*page.last))
-    return _response(call, page, fields, with_owner=params.get("fetch-owner") == "true")
+    if page.is_truncated:
+        fields["NextContinuationToken"] = encode(_make_token(*page.last_entry))
+    return _make_response(call, page, fields, with_owner=params.get("fetch-owner") == "true")
 
 
 def list_object_versions(call: Call) -> Response:
     """List all versions and delete markers, the latest version of each key first."""
-    params, encode = call.params, encoder(call.params)
-    limit = _limit(params)
+    params, encode = call.params, key_encoder(call.params)
+    limit = _page_limit(params)
     page, is_truncated = call.bucket.history.page(params, limit)
     fields = {
         "Name": call.bucket.name,
@@ -97,15 +101,15 @@ def list_object_versions(call: Call) -> Response:
     return xml_response("ListVersionsResult", "".join(inner))
 
 
-def _response(call: Call, page: _Page, fields: Mapping[str, str], with_owner: bool) -> Response:
+def _make_response(call: Call, page: _Page, fields: Mapping[str, str], with_owner: bool) -> Response:
     """Build the response of both API versions; `fields` are the fields of the requested version."""
-    params, encode = call.params, encoder(call.params)
+    params, encode = call.params, key_encoder(call.params)
     common = {
         "Name": call.bucket.name,
         "Prefix": encode(params.get("prefix", "")),
-        "MaxKeys": str(_limit(params)),
+        "MaxKeys": str(_page_limit(params)),
         "Delimiter": encode(params.get("delimiter", "")),
-        "IsTruncated": str(page.truncated).lower(),
+        "IsTruncated": str(page.is_truncated).lower(),
     }
     inner = [f"<{tag}>{text}</{tag}>" for tag, text in {**common, **fields}.items()]
     inner.append(encoding_tag(params))
@@ -114,28 +118,28 @@ def _response(call: Call, page: _Page, fields: Mapping[str, str], with_owner: bo
     return xml_response("ListBucketResult", "\n".join(inner))
 
 
-def _limit(params: Mapping[str, str]) -> int:
-    return number_between(params, "max-keys", _DEFAULT_KEYS, 1, _MAX_KEYS)
+def _page_limit(params: Mapping[str, str]) -> int:
+    return parse_number(params, "max-keys", _DEFAULT_KEYS, 1, _MAX_KEYS)
 
 
-def _start(params: Mapping[str, str]) -> tuple[str, bool]:
+def _page_start(params: Mapping[str, str]) -> tuple[str, bool]:
     """Return the key at which a page begins, and True if the page includes an object with this key."""
     token = params.get("continuation-token")
     if not token:  # oss2 sends an empty token for the first page
         return params.get("start-after", ""), False
     try:
-        kind, _, last = base64.b64decode(token, validate=True).decode().partition(":")
+        kind, _, last_entry = base64.b64decode(token, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
-        kind = last = ""
+        kind = last_entry = ""
     if kind == "key":
-        return last, False
+        return last_entry, False
     if kind == "prefix":
-        return _after_prefix(last), True
+        return _after_prefix(last_entry), True
     raise invalid_argument("The continuation token provided is incorrect.", ArgumentName="continuation-token")
 
 
-def _token(kind: str, last: str) -> str:
-    return base64.b64encode(f"{kind}:{last}".encode()).decode()
+def _make_token(kind: str, last_entry: str) -> str:
+    return base64.b64encode(f"{kind}:{last_entry}".encode()).decode()
 
 
 def _after_prefix(prefix: str) -> str:
@@ -145,20 +149,20 @@ def _after_prefix(prefix: str) -> str:
 
 def _fill_page(objects: SortedDict, prefix: str, delimiter: str, start: tuple[str, bool], limit: int) -> _Page:
     page = _Page()
-    for key, group in _entries(objects, prefix, delimiter, start):
+    for key, group in _list_entries(objects, prefix, delimiter, start):
         if len(page) == limit:
-            page.truncated = True
+            page.is_truncated = True
             break
         if group is None:
             page.contents.append((key, objects[key]))
-            page.last = ("key", key)
+            page.last_entry = ("key", key)
         else:
             page.prefixes.append(group)
-            page.last = ("prefix", group)
+            page.last_entry = ("prefix", group)
     return page
 
 
-def _entries(
+def _list_entries(
     objects: SortedDict, prefix: str, delimiter: str, start: tuple[str, bool]
 ) -> Iterator[tuple[str, str | None]]:
     """Yield each key from `start` on, with None; of keys with a common prefix, yield the first with that prefix.
@@ -167,9 +171,9 @@ def _entries(
     """
     position: tuple[str, bool] | None = start if start[0] >= prefix else (prefix, True)
     while position:
-        minimum, inclusive = position
+        minimum, is_inclusive = position
         position = None
-        for key in objects.irange(minimum=minimum, inclusive=(inclusive, True)):
+        for key in objects.irange(minimum=minimum, inclusive=(is_inclusive, True)):
             if not key.startswith(prefix):
                 return
             head, separator, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")

@@ -10,15 +10,15 @@ import hashlib
 import uuid
 from dataclasses import replace
 
-from sandbox.oss.answers import checksums, encoder, encoding_tag, version_header, xml_response
+from sandbox.oss.answers import checksum_headers, encoding_tag, key_encoder, version_header, xml_response
 from sandbox.oss.call import Call
-from sandbox.oss.checks import check_body, number_between, parse_xml
+from sandbox.oss.checks import check_body, parse_number, parse_xml
 from sandbox.oss.errors import OssError, invalid_argument, malformed_xml, no_such_upload, not_implemented
 from sandbox.oss.objects import OssObject, Upload, iso_time, stored_headers
 from sandbox.server.message import Response
 
 _MIN_PART_BYTES = 100 * 1024
-_MAX_LISTED = 1000
+_MAX_PAGE = 1000
 
 
 def initiate_multipart_upload(call: Call) -> Response:
@@ -29,11 +29,11 @@ def initiate_multipart_upload(call: Call) -> Response:
 
 
 def upload_part(call: Call) -> Response:
-    upload, number = _find_upload(call), _part_number(call.params["partNumber"])
+    upload, number = _find_upload(call), _parse_part_number(call.params["partNumber"])
     check_body(call.request)
     part = upload.parts[number] = call.store.new_object(call.request.body)
     call.emit("ObjectCreated:UploadPart", part)
-    return Response(200, headers=checksums(part))
+    return Response(200, headers=checksum_headers(part))
 
 
 def complete_multipart_upload(call: Call) -> Response:
@@ -43,23 +43,23 @@ def complete_multipart_upload(call: Call) -> Response:
     the MD5 of the contents.
     """
     upload = _find_upload(call)
-    encode = encoder(call.params)
-    parts = [upload.parts[number] for number in _chosen_parts(call, upload)]
+    encode = key_encoder(call.params)
+    parts = [upload.parts[number] for number in _requested_parts(call, upload)]
     for part in parts[:-1]:
         if part.size < _MIN_PART_BYTES:
             message = "Your proposed upload smaller than the minimum allowed size."
             raise OssError(400, "EntityTooSmall", message, ec="0042-00000213")
     digest = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in parts)).hexdigest().upper()
-    whole = call.store.new_object(b"".join(part.data for part in parts), upload.headers)
-    whole = replace(whole, etag=f"{digest}-{len(parts)}", type="Multipart")
-    whole = call.save(whole, "ObjectCreated:CompleteMultipartUpload")
+    joined_object = call.store.new_object(b"".join(part.data for part in parts), upload.headers)
+    joined_object = replace(joined_object, etag=f"{digest}-{len(parts)}", type="Multipart")
+    joined_object = call.save(joined_object, "ObjectCreated:CompleteMultipartUpload")
     del call.bucket.uploads[upload.id]
     location = f"{call.store.endpoint}/{call.bucket.name}/{encode(call.key)}"
     return xml_response(
         "CompleteMultipartUploadResult",
         f"{encoding_tag(call.params)}<Location>{location}</Location><Bucket>{call.bucket.name}</Bucket>"
-        f'<Key>{encode(call.key)}</Key><ETag>"{whole.etag}"</ETag>',
-        {**checksums(whole), **version_header(call.bucket, whole.version_id)},
+        f'<Key>{encode(call.key)}</Key><ETag>"{joined_object.etag}"</ETag>',
+        {**checksum_headers(joined_object), **version_header(call.bucket, joined_object.version_id)},
     )
 
 
@@ -70,15 +70,15 @@ def abort_multipart_upload(call: Call) -> Response:
 
 def list_parts(call: Call) -> Response:
     upload = _find_upload(call)
-    limit = number_between(call.params, "max-parts", _MAX_LISTED, 1, _MAX_LISTED)
-    marker = number_between(call.params, "part-number-marker", 0, 0, 10_000)
-    following = sorted(number for number in upload.parts if number > marker)
-    page = following[:limit]
+    limit = parse_number(call.params, "max-parts", _MAX_PAGE, 1, _MAX_PAGE)
+    marker = parse_number(call.params, "part-number-marker", 0, 0, 10_000)
+    later_numbers = sorted(number for number in upload.parts if number > marker)
+    page = later_numbers[:limit]
     inner = [
         _upload_xml(call, upload.id),
         f"<PartNumberMarker>{marker}</PartNumberMarker>",
         f"<NextPartNumberMarker>{page[-1] if page else 0}</NextPartNumberMarker>",
-        f"<MaxParts>{limit}</MaxParts><IsTruncated>{str(len(page) < len(following)).lower()}</IsTruncated>",
+        f"<MaxParts>{limit}</MaxParts><IsTruncated>{str(len(page) < len(later_numbers)).lower()}</IsTruncated>",
         "<StorageClass>Standard</StorageClass>",
     ]
     for number in page:
@@ -92,15 +92,15 @@ def list_parts(call: Call) -> Response:
 
 def list_multipart_uploads(call: Call) -> Response:
     """List the unfinished uploads whose keys begin with a prefix, by key and id; refuse more than a page."""
-    params, encode = call.params, encoder(call.params)
+    params, encode = call.params, key_encoder(call.params)
     prefix = params.get("prefix", "")
     uploads = [upload for upload in call.bucket.uploads.values() if upload.key.startswith(prefix)]
-    if len(uploads) > _MAX_LISTED:
+    if len(uploads) > _MAX_PAGE:
         raise not_implemented()
     fields = {
         "Bucket": call.bucket.name,
         "Prefix": encode(prefix),
-        "MaxUploads": str(_MAX_LISTED),
+        "MaxUploads": str(_MAX_PAGE),
         "IsTruncated": "false",
     }
     inner = [encoding_tag(params), *(f"<{tag}>{text}</{tag}>" for tag, text in fields.items())]
@@ -113,7 +113,7 @@ def list_multipart_uploads(call: Call) -> Response:
 
 
 def _upload_xml(call: Call, upload_id: str) -> str:
-    encode = encoder(call.params)
+    encode = key_encoder(call.params)
     return (
         f"{encoding_tag(call.params)}<Bucket>{call.bucket.name}</Bucket><Key>{encode(call.key)}</Key>"
         f"<UploadId>{upload_id}</UploadId>"
@@ -128,12 +128,12 @@ def _find_upload(call: Call) -> Upload:
     return upload
 
 
-def _chosen_parts(call: Call, upload: Upload) -> list[int]:
+def _requested_parts(call: Call, upload: Upload) -> list[int]:
     """Return the numbers of the parts that the request joins; raise OssError for missing or unordered parts."""
     nodes = parse_xml(call.request.body, "CompleteMultipartUpload").findall("Part")
     if not nodes:
         raise malformed_xml()
-    parts = [(_part_number(node.findtext("PartNumber", "")), node.findtext("ETag", "")) for node in nodes]
+    parts = [(_parse_part_number(node.findtext("PartNumber", "")), node.findtext("ETag", "")) for node in nodes]
     numbers = [number for number, _ in parts]
     if numbers != sorted(set(numbers)):
         message = "The list of parts was not in ascending order. Parts list must specified in order by part number."
@@ -153,7 +153,7 @@ def _check_part(part: OssObject | None, etag: str) -> None:
         )
 
 
-def _part_number(text: str) -> int:
+def _parse_part_number(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 10_000:
         raise invalid_argument(
             "Part number must be an integer between 1 and 10000, inclusive.", ArgumentName="partNumber"

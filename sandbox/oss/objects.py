@@ -23,7 +23,7 @@ from sandbox.versions import History, Marker
 
 _MAX_NAME_BYTES = 1023
 _MAX_META_BYTES = 8 * 1024
-_KEPT_HEADERS = {
+_STORED_HEADERS = {
     "cache-control",
     "content-disposition",
     "content-encoding",
@@ -64,7 +64,7 @@ class OssObject:
         return len(self.data)
 
     @property
-    def meta(self) -> dict[str, str]:
+    def user_headers(self) -> dict[str, str]:
         return {name: value for name, value in self.headers.items() if name.startswith("x-oss-meta-")}
 
     @property
@@ -83,10 +83,10 @@ def stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
     Raises OssError if names and values of the user's metadata exceed 8 KB. Its page,
     help.aliyun.com/en/oss/user-guide/0011-00000002, does not name the code of the error.
     """
-    meta = {name: value for name, value in headers.items() if name.startswith("x-oss-meta-")}
-    if len("".join([*meta, *meta.values()]).encode("utf-8", "surrogateescape")) > _MAX_META_BYTES:
+    user_headers = {name: value for name, value in headers.items() if name.startswith("x-oss-meta-")}
+    if len("".join([*user_headers, *user_headers.values()]).encode("utf-8", "surrogateescape")) > _MAX_META_BYTES:
         raise invalid_argument("The total size of user metadata exceeds 8 KB.", "0011-00000002")
-    return {**meta, **{name: value for name, value in headers.items() if name in _KEPT_HEADERS}}
+    return {**user_headers, **{name: value for name, value in headers.items() if name in _STORED_HEADERS}}
 
 
 @lru_cache(10_000)
@@ -111,8 +111,8 @@ class Trigger:
     def overlaps(self, other: Trigger) -> bool:
         """Return True if an event can match this trigger and `other`."""
         prefixes, suffixes = sorted((self.prefix, other.prefix), key=len), sorted((self.suffix, other.suffix), key=len)
-        fits = prefixes[1].startswith(prefixes[0]) and suffixes[1].endswith(suffixes[0])
-        return fits and not self.events.isdisjoint(other.events)
+        can_match = prefixes[1].startswith(prefixes[0]) and suffixes[1].endswith(suffixes[0])
+        return can_match and not self.events.isdisjoint(other.events)
 
     def matches(self, event_name: str, key: str) -> bool:
         return f"oss:{event_name}" in self.events and key.startswith(self.prefix) and key.endswith(self.suffix)
@@ -186,7 +186,7 @@ class Bucket:
         return uuid.uuid4().hex.upper() if self.versioning == "Enabled" else "null"
 
 
-def object_name(quoted: str) -> str:
+def parse_key(quoted: str) -> str:
     """Return the key in a percent-encoded URL path; raise OssError for an invalid key.
 
     A key has 1 to 1023 bytes of UTF-8, and does not begin with a slash or backslash.
@@ -209,7 +209,7 @@ def _invalid_name(name: str) -> OssError:
     return OssError(400, "InvalidObjectName", "The specified object is not valid.", ObjectName=name)
 
 
-def event_json(event_name: str, bucket: str, key: str, obj: OssObject, region: str, request_id: str) -> bytes:
+def make_event(event_name: str, bucket: str, key: str, obj: OssObject, region: str, request_id: str) -> bytes:
     """Return the event that a trigger passes to a function: help.aliyun.com/zh/functioncompute, "OSS trigger"."""
     event = {
         "eventName": event_name,
@@ -226,7 +226,7 @@ def event_json(event_name: str, bucket: str, key: str, obj: OssObject, region: s
                 "deltaSize": obj.size,
                 "eTag": obj.etag,
                 "key": key,
-                "objectMeta": {"mimeType": obj.content_type, "userMeta": dict(obj.meta)},
+                "objectMeta": {"mimeType": obj.content_type, "userMeta": dict(obj.user_headers)},
                 "size": obj.size,
             },
             "ossSchemaVersion": "1.0",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from sandbox.oss.answers import checksums, last_modified, version_header
+from sandbox.oss.answers import checksum_headers, last_modified_header, version_header
 from sandbox.oss.call import Call
 from sandbox.oss.checks import check_conditions
 from sandbox.oss.errors import OssError, not_implemented
@@ -24,11 +24,11 @@ def get_object(call: Call) -> Response:
     check_conditions(obj, call.headers)
     if obj.is_archived:
         raise OssError(403, "InvalidObjectState", "The operation is not valid for the object's state.")
-    headers = _headers(call, obj)
-    part = _range(call.headers, obj.size)
-    if part is None:
+    headers = _object_headers(call, obj)
+    byte_range = _parse_range(call.headers, obj.size)
+    if byte_range is None:
         return Response(200, obj.data, headers)
-    first, last = part
+    first, last = byte_range
     return Response(206, obj.data[first : last + 1], {**headers, "Content-Range": f"bytes {first}-{last}/{obj.size}"})
 
 
@@ -36,10 +36,10 @@ def head_object(call: Call) -> Response:
     """Answer HEAD with a body: the web library omits the body, and sends its length."""
     obj = call.find()
     check_conditions(obj, call.headers)
-    return Response(200, obj.data, _headers(call, obj))
+    return Response(200, obj.data, _object_headers(call, obj))
 
 
-def _range(headers: Mapping[str, str], size: int) -> tuple[int, int] | None:
+def _parse_range(headers: Mapping[str, str], size: int) -> tuple[int, int] | None:
     """Return the first and last byte of the requested range; None for the whole object.
 
     For a range that ends behind the object OSS returns the whole object. With the header x-oss-range-behavior:
@@ -58,10 +58,10 @@ def _range(headers: Mapping[str, str], size: int) -> tuple[int, int] | None:
     return (first, last) if first <= last < size else None
 
 
-def _headers(call: Call, obj: OssObject) -> dict[str, str]:
+def _object_headers(call: Call, obj: OssObject) -> dict[str, str]:
     return {
-        **checksums(obj),
-        **last_modified(obj),
+        **checksum_headers(obj),
+        **last_modified_header(obj),
         **obj.headers,
         "content-type": obj.content_type,
         "Accept-Ranges": "bytes",

@@ -22,7 +22,7 @@ from sandbox.oss.buckets import (
     put_bucket,
     put_bucket_versioning,
 )
-from sandbox.oss.call import Address, Call, Operation, address_of
+from sandbox.oss.call import Address, Call, Operation, parse_address
 from sandbox.oss.errors import OssError, not_implemented
 from sandbox.oss.listing import list_object_versions, list_objects, list_objects_v2
 from sandbox.oss.multipart import (
@@ -33,7 +33,7 @@ from sandbox.oss.multipart import (
     list_parts,
     upload_part,
 )
-from sandbox.oss.objects import Bucket, object_name
+from sandbox.oss.objects import Bucket, parse_key
 from sandbox.oss.reading import get_object, head_object
 from sandbox.oss.settings import SETTINGS, get_bucket_acl, get_setting, list_cname, put_bucket_acl, put_setting
 from sandbox.oss.signature import verify_signature
@@ -47,21 +47,21 @@ from sandbox.oss.writing import (
 )
 from sandbox.server.message import Request, Response
 
-_CONDITIONS = {"if-match", "if-none-match", "if-unmodified-since"}
+_CONDITION_HEADERS = {"if-match", "if-none-match", "if-unmodified-since"}
 # Headers that change the meaning of a request, beside OSS's own headers.
-_ASKING = {*_CONDITIONS, "if-modified-since", "range"}
-_COPY = "x-oss-copy-source"
-_FORBID, _META = "x-oss-forbid-overwrite", "x-oss-meta-"
+_REQUEST_HEADERS = {*_CONDITION_HEADERS, "if-modified-since", "range"}
+_COPY_SOURCE = "x-oss-copy-source"
+_FORBID_OVERWRITE, _METADATA = "x-oss-forbid-overwrite", "x-oss-meta-"
 _SIGNING_HEADERS = {"x-oss-content-sha256", "x-oss-date", "x-oss-security-token"}
-_LISTING = {"delimiter", "encoding-type", "max-keys", "prefix"}
-_VERSIONS = {"encoding-type", "key-marker", "max-keys", "prefix", "version-id-marker"}
+_LISTING_PARAMS = {"delimiter", "encoding-type", "max-keys", "prefix"}
+_VERSIONS_PARAMS = {"encoding-type", "key-marker", "max-keys", "prefix", "version-id-marker"}
 
 
-class _Row(NamedTuple):
+class _Operation(NamedTuple):
     """An operation of OSS's API: the action that a policy must allow, its function, and the accepted request.
 
     `params`: the query parameters beside those that select the operation. `headers`: the accepted headers, among those
-    that `_asking_headers` returns; `x-oss-meta-` stands for all metadata of the user.
+    that `_request_headers` returns; `x-oss-meta-` stands for all metadata of the user.
     """
 
     action: str
@@ -74,60 +74,66 @@ def _refuse(_call: Call) -> Response:
     raise not_implemented()
 
 
-_REFUSED = _Row("oss:Unknown", _refuse)
+_REFUSED = _Operation("oss:Unknown", _refuse)
 # Operations by method, target, and selectors: query parameters, or the header of a copy.
-_OPERATIONS: dict[tuple[str, str, frozenset[str]], _Row] = {
-    ("GET", "service", frozenset()): _Row("oss:ListBuckets", list_buckets, {"marker", "max-keys", "prefix"}),
-    ("GET", "bucket", frozenset()): _Row("oss:ListObjects", list_objects, {*_LISTING, "marker"}),
-    ("GET", "bucket", frozenset({"list-type"})): _Row(
-        "oss:ListObjects", list_objects_v2, {*_LISTING, "continuation-token", "fetch-owner", "start-after"}
+_OPERATIONS: dict[tuple[str, str, frozenset[str]], _Operation] = {
+    ("GET", "service", frozenset()): _Operation("oss:ListBuckets", list_buckets, {"marker", "max-keys", "prefix"}),
+    ("GET", "bucket", frozenset()): _Operation("oss:ListObjects", list_objects, {*_LISTING_PARAMS, "marker"}),
+    ("GET", "bucket", frozenset({"list-type"})): _Operation(
+        "oss:ListObjects", list_objects_v2, {*_LISTING_PARAMS, "continuation-token", "fetch-owner", "start-after"}
     ),
-    ("GET", "bucket", frozenset({"bucketInfo"})): _Row("oss:GetBucketInfo", get_bucket_info),
-    ("GET", "bucket", frozenset({"location"})): _Row("oss:GetBucketLocation", get_bucket_location),
-    ("GET", "bucket", frozenset({"versioning"})): _Row("oss:GetBucketVersioning", get_bucket_versioning),
-    ("PUT", "bucket", frozenset({"versioning"})): _Row("oss:PutBucketVersioning", put_bucket_versioning),
-    ("GET", "bucket", frozenset({"versions"})): _Row("oss:ListObjectVersions", list_object_versions, _VERSIONS),
-    ("PUT", "bucket", frozenset()): _Row("oss:PutBucket", put_bucket),
+    ("GET", "bucket", frozenset({"bucketInfo"})): _Operation("oss:GetBucketInfo", get_bucket_info),
+    ("GET", "bucket", frozenset({"location"})): _Operation("oss:GetBucketLocation", get_bucket_location),
+    ("GET", "bucket", frozenset({"versioning"})): _Operation("oss:GetBucketVersioning", get_bucket_versioning),
+    ("PUT", "bucket", frozenset({"versioning"})): _Operation("oss:PutBucketVersioning", put_bucket_versioning),
+    ("GET", "bucket", frozenset({"versions"})): _Operation(
+        "oss:ListObjectVersions", list_object_versions, _VERSIONS_PARAMS
+    ),
+    ("PUT", "bucket", frozenset()): _Operation("oss:PutBucket", put_bucket),
     **{
-        ("GET", "bucket", frozenset({name})): _Row(f"oss:Get{setting.action}", get_setting)
+        ("GET", "bucket", frozenset({name})): _Operation(f"oss:Get{setting.action}", get_setting)
         for name, setting in SETTINGS.items()
     },
     **{
-        ("PUT", "bucket", frozenset({name})): _Row(f"oss:Put{setting.action}", put_setting)
+        ("PUT", "bucket", frozenset({name})): _Operation(f"oss:Put{setting.action}", put_setting)
         for name, setting in SETTINGS.items()
     },
-    ("GET", "bucket", frozenset({"acl"})): _Row("oss:GetBucketAcl", get_bucket_acl),
-    ("PUT", "bucket", frozenset({"acl"})): _Row("oss:PutBucketAcl", put_bucket_acl, headers={"x-oss-acl"}),
-    ("GET", "bucket", frozenset({"cname"})): _Row("oss:ListCname", list_cname),
-    ("GET", "bucket", frozenset({"worm"})): _Row("oss:GetBucketWorm", get_bucket_worm),
-    ("GET", "bucket", frozenset({"uploads"})): _Row(
+    ("GET", "bucket", frozenset({"acl"})): _Operation("oss:GetBucketAcl", get_bucket_acl),
+    ("PUT", "bucket", frozenset({"acl"})): _Operation("oss:PutBucketAcl", put_bucket_acl, headers={"x-oss-acl"}),
+    ("GET", "bucket", frozenset({"cname"})): _Operation("oss:ListCname", list_cname),
+    ("GET", "bucket", frozenset({"worm"})): _Operation("oss:GetBucketWorm", get_bucket_worm),
+    ("GET", "bucket", frozenset({"uploads"})): _Operation(
         "oss:ListMultipartUploads", list_multipart_uploads, {"encoding-type", "prefix"}
     ),
-    ("POST", "bucket", frozenset({"delete"})): _Row("oss:DeleteObject", delete_multiple_objects, {"encoding-type"}),
-    ("PUT", "object", frozenset()): _Row("oss:PutObject", put_object, headers={_FORBID, _META}),
-    ("PUT", "object", frozenset({_COPY})): _Row(
-        "oss:PutObject", copy_object, headers={_COPY, _META, "x-oss-metadata-directive"}
+    ("POST", "bucket", frozenset({"delete"})): _Operation(
+        "oss:DeleteObject", delete_multiple_objects, {"encoding-type"}
     ),
-    ("GET", "object", frozenset()): _Row(
-        "oss:GetObject", get_object, headers={*_CONDITIONS, "range", "x-oss-range-behavior"}
+    ("PUT", "object", frozenset()): _Operation("oss:PutObject", put_object, headers={_FORBID_OVERWRITE, _METADATA}),
+    ("PUT", "object", frozenset({_COPY_SOURCE})): _Operation(
+        "oss:PutObject", copy_object, headers={_COPY_SOURCE, _METADATA, "x-oss-metadata-directive"}
     ),
-    ("HEAD", "object", frozenset()): _Row("oss:GetObject", head_object, headers=_CONDITIONS),
-    ("DELETE", "object", frozenset()): _Row("oss:DeleteObject", delete_object),
-    ("DELETE", "object", frozenset({"versionId"})): _Row("oss:DeleteObjectVersion", delete_object_version),
-    ("POST", "object", frozenset({"uploads"})): _Row(
-        "oss:PutObject", initiate_multipart_upload, {"encoding-type"}, {_META}
+    ("GET", "object", frozenset()): _Operation(
+        "oss:GetObject", get_object, headers={*_CONDITION_HEADERS, "range", "x-oss-range-behavior"}
+    ),
+    ("HEAD", "object", frozenset()): _Operation("oss:GetObject", head_object, headers=_CONDITION_HEADERS),
+    ("DELETE", "object", frozenset()): _Operation("oss:DeleteObject", delete_object),
+    ("DELETE", "object", frozenset({"versionId"})): _Operation("oss:DeleteObjectVersion", delete_object_version),
+    ("POST", "object", frozenset({"uploads"})): _Operation(
+        "oss:PutObject", initiate_multipart_upload, {"encoding-type"}, {_METADATA}
     ),
     # ali-oss sends the upload's metadata also with each part and with the completion, where OSS ignores it.
-    ("PUT", "object", frozenset({"partNumber", "uploadId"})): _Row("oss:PutObject", upload_part, headers={_META}),
-    ("POST", "object", frozenset({"uploadId"})): _Row(
-        "oss:PutObject", complete_multipart_upload, {"encoding-type"}, {_META}
+    ("PUT", "object", frozenset({"partNumber", "uploadId"})): _Operation(
+        "oss:PutObject", upload_part, headers={_METADATA}
     ),
-    ("GET", "object", frozenset({"uploadId"})): _Row(
+    ("POST", "object", frozenset({"uploadId"})): _Operation(
+        "oss:PutObject", complete_multipart_upload, {"encoding-type"}, {_METADATA}
+    ),
+    ("GET", "object", frozenset({"uploadId"})): _Operation(
         "oss:ListParts", list_parts, {"encoding-type", "max-parts", "part-number-marker"}
     ),
-    ("DELETE", "object", frozenset({"uploadId"})): _Row("oss:AbortMultipartUpload", abort_multipart_upload),
+    ("DELETE", "object", frozenset({"uploadId"})): _Operation("oss:AbortMultipartUpload", abort_multipart_upload),
 }
-_REFINEMENTS = frozenset().union(*(row.params for row in _OPERATIONS.values()))
+_REFINEMENTS = frozenset().union(*(operation.params for operation in _OPERATIONS.values()))
 
 
 class Oss(Store):
@@ -138,52 +144,54 @@ class Oss(Store):
 
     def __init__(self, region: str = "cn-hangzhou", port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         super().__init__(region, port, ssl_context)
-        self._expired = False
-        self._latency: dict[str, float] = {}
+        self._has_expired_tokens = False
+        self._latencies: dict[str, float] = {}
 
     def expire_tokens(self) -> None:
         """Refuse all temporary credentials from now on."""
-        self._expired = True
+        self._has_expired_tokens = True
 
     def latency(self, *, listing: float = 0, delete: float = 0) -> None:
         """Delay later listings and deletions by these seconds each."""
-        self._latency = {"oss:ListObjects": listing, "oss:DeleteObject": delete}
+        self._latencies = {"oss:ListObjects": listing, "oss:DeleteObject": delete}
 
     def latency_of(self, request: Request) -> float:
-        return self._latency.get(_operation(request).action, 0) if self._latency else 0
+        return self._latencies.get(_operation_of(request).action, 0) if self._latencies else 0
 
     def respond(self, request: Request) -> Response:
         request_id = new_request_id()
-        address = address_of(request)
-        row = _operation(request)
+        address = parse_address(request)
+        operation = _operation_of(request)
         # Policies can name the prefix of a listing.
         affected_keys = [unquote(address.quoted_key) or request.params.get("prefix", "")]
         try:
-            response = row.run(self._admit(request, request_id, address, row, affected_keys))
+            response = operation.run(self._admit(request, request_id, address, operation, affected_keys))
         except OssError as error:
-            response = self._refusal(error, request_id)
+            response = self._error_response(error, request_id)
         for key in affected_keys:
-            self.record(row.action, address.bucket, key, response.status)
+            self.record(operation.action, address.bucket, key, response.status)
         return Response(response.status, response.body, {**response.headers, "x-oss-request-id": request_id})
 
-    def _admit(self, request: Request, request_id: str, address: Address, row: _Row, affected_keys: list[str]) -> Call:
+    def _admit(
+        self, request: Request, request_id: str, address: Address, operation: _Operation, affected_keys: list[str]
+    ) -> Call:
         """Return the call for an admitted request; raise OssError if the signature or the permission is not valid."""
         caller = verify_signature(request, address.path, self.credential, self.region, self.skew)
-        if self._expired and "x-oss-security-token" in request.headers:
+        if self._has_expired_tokens and "x-oss-security-token" in request.headers:
             raise OssError(403, "SecurityTokenExpired", "The security token you provided has expired.")
-        if row is _REFUSED and (request.method, address.target) == ("PUT", "bucket"):  # the bucket may be missing
+        if operation is _REFUSED and (request.method, address.target) == ("PUT", "bucket"):  # the bucket may be missing
             raise not_implemented()
-        if address.target == "service" or row.run is put_bucket:
-            self.check_permission(caller, row.action, address.bucket, "")
+        if address.target == "service" or operation.run is put_bucket:
+            self.check_permission(caller, operation.action, address.bucket, "")
             bucket = Bucket(address.bucket, self.region, 0)
         else:
             # DeleteMultipleObjects checks the permission for each key itself.
-            key_to_check = None if row.run is delete_multiple_objects else affected_keys[0]
-            bucket = self.bucket_for(caller, row.action, address.bucket, key_to_check)
-        key = object_name(address.quoted_key) if address.quoted_key else ""
+            key_to_check = None if operation.run is delete_multiple_objects else affected_keys[0]
+            bucket = self.bucket_for(caller, operation.action, address.bucket, key_to_check)
+        key = parse_key(address.quoted_key) if address.quoted_key else ""
         return Call(request, request_id, self, bucket, key, affected_keys, caller)
 
-    def _refusal(self, error: OssError, request_id: str) -> Response:
+    def _error_response(self, error: OssError, request_id: str) -> Response:
         if error.status == 304:  # oss2 recognizes this response by its missing error code
             return Response(304, headers=dict(error.headers))
         body = error.xml(request_id, self.endpoint)
@@ -195,25 +203,27 @@ class Oss(Store):
 
 
 @lru_cache
-def _operation(request: Request) -> _Row:
+def _operation_of(request: Request) -> _Operation:
     """Return the operation that accepts all parts of the request, or `_REFUSED`."""
-    row = _row(request.method, address_of(request).target, frozenset(request.params), frozenset(request.headers))
-    return row if request.params.get("list-type", "2") == "2" else _REFUSED
+    operation = _find_operation(
+        request.method, parse_address(request).target, frozenset(request.params), frozenset(request.headers)
+    )
+    return operation if request.params.get("list-type", "2") == "2" else _REFUSED
 
 
 @lru_cache
-def _row(method: str, target: str, params: frozenset[str], headers: frozenset[str]) -> _Row:
-    asking = _asking_headers(headers)
-    selectors = frozenset({*(params - _REFINEMENTS), *(asking & {_COPY})})
-    row = _OPERATIONS.get((method, target, selectors), _REFUSED)
-    return row if params <= selectors | row.params and asking <= row.headers else _REFUSED
+def _find_operation(method: str, target: str, params: frozenset[str], headers: frozenset[str]) -> _Operation:
+    request_headers = _request_headers(headers)
+    selectors = frozenset({*(params - _REFINEMENTS), *(request_headers & {_COPY_SOURCE})})
+    operation = _OPERATIONS.get((method, target, selectors), _REFUSED)
+    return operation if params <= selectors | operation.params and request_headers <= operation.headers else _REFUSED
 
 
-def _asking_headers(names: Iterable[str]) -> set[str]:
+def _request_headers(names: Iterable[str]) -> set[str]:
     """Return the headers that change a request's meaning: conditions, a range, and OSS's own unsigned headers.
 
     All headers of the user's metadata are returned as `x-oss-meta-`.
     """
-    headers = {_META if name.startswith(_META) else name for name in names}
-    own = {name for name in headers if name.startswith("x-oss-")} - _SIGNING_HEADERS
-    return own | headers & _ASKING
+    headers = {_METADATA if name.startswith(_METADATA) else name for name in names}
+    own_headers = {name for name in headers if name.startswith("x-oss-")} - _SIGNING_HEADERS
+    return own_headers | headers & _REQUEST_HEADERS

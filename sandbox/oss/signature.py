@@ -22,11 +22,11 @@ from sandbox.oss.objects import iso_time
 from sandbox.server.message import Request
 
 _ALGORITHM = "OSS4-HMAC-SHA256"
-_PAYLOAD = "UNSIGNED-PAYLOAD"
+_UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 _MAX_SKEW_SECONDS = 15 * 60
 _ALWAYS_SIGNED = ("content-type", "content-md5")
 # The query parameters of a signed URL, by version 4 and by earlier versions.
-_PRESIGNED = {"x-oss-signature", "Signature"}
+_URL_SIGNATURE_PARAMS = {"x-oss-signature", "Signature"}
 
 
 class _Scope(NamedTuple):
@@ -61,7 +61,7 @@ def verify_signature(
     `path` is /bucket/key, percent-encoded or not. `find` returns the credential of an access key, `skew` the age of a
     time in seconds.
     """
-    authorization = _from_header(request)
+    authorization = _parse_authorization(request)
     credential = find(authorization.scope.access_key_id)
     if credential is None:
         raise OssError(
@@ -74,15 +74,15 @@ def verify_signature(
     _check_token(authorization.security_token, credential)
     _check_scope(authorization, region)
     _check_date(authorization, skew)
-    if request.headers.get("x-oss-content-sha256") != _PAYLOAD:
+    if request.headers.get("x-oss-content-sha256") != _UNSIGNED_PAYLOAD:
         raise invalid_argument("The x-oss-content-sha256 header must be UNSIGNED-PAYLOAD.")
     _check_signature(request, path, authorization, credential)
     return credential
 
 
-def _from_header(request: Request) -> _Authorization:
+def _parse_authorization(request: Request) -> _Authorization:
     header = request.headers.get("authorization")
-    if header is None and _PRESIGNED & request.params.keys():
+    if header is None and _URL_SIGNATURE_PARAMS & request.params.keys():
         raise not_implemented()
     if header is None:
         raise access_denied("Anonymous access is forbidden for this operation.")
@@ -105,10 +105,10 @@ def _from_header(request: Request) -> _Authorization:
     )
 
 
-def _check_token(sent: str | None, credential: Credential) -> None:
-    if sent is None and credential.security_token is not None:
+def _check_token(sent_token: str | None, credential: Credential) -> None:
+    if sent_token is None and credential.security_token is not None:
         raise access_denied("The temporary access key you provided needs its x-oss-security-token.")
-    if sent != credential.security_token:
+    if sent_token != credential.security_token:
         raise OssError(403, "InvalidSecurityToken", "The security token you provided is invalid.")
 
 
@@ -123,7 +123,7 @@ def _check_scope(authorization: _Authorization, region: str) -> None:
 
 def _check_date(authorization: _Authorization, skew: Callable[[float], float]) -> None:
     try:
-        signed_at = _seconds(authorization.timestamp)
+        signed_at = _parse_date(authorization.timestamp)
     except ValueError:
         raise access_denied("OSS authentication requires a valid Date.") from None
     if authorization.scope.date != authorization.timestamp[:8]:
@@ -142,15 +142,15 @@ def _check_date(authorization: _Authorization, skew: Callable[[float], float]) -
 
 
 @lru_cache
-def _seconds(timestamp: str) -> float:
+def _parse_date(timestamp: str) -> float:
     return datetime.strptime(timestamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=timezone.utc).timestamp()
 
 
 def _check_signature(request: Request, path: str, authorization: _Authorization, credential: Credential) -> None:
-    canonical = _canonical_request(request, path)
-    digest, scope = hashlib.sha256(canonical).hexdigest(), authorization.scope[1:]
-    to_sign = "\n".join([_ALGORITHM, authorization.timestamp, "/".join(scope), digest]).encode()
-    expected = hmac.digest(_signing_key(credential.secret, scope), to_sign, "sha256").hex()
+    canonical_request = _canonical_request(request, path)
+    digest, scope = hashlib.sha256(canonical_request).hexdigest(), authorization.scope[1:]
+    string_to_sign = "\n".join([_ALGORITHM, authorization.timestamp, "/".join(scope), digest]).encode()
+    expected = hmac.digest(_signing_key(credential.secret, scope), string_to_sign, "sha256").hex()
     if not hmac.compare_digest(expected.encode(), authorization.signature.encode()):
         raise OssError(
             403,
@@ -158,8 +158,8 @@ def _check_signature(request: Request, path: str, authorization: _Authorization,
             "The request signature we calculated does not match the signature you provided. "
             "Check your key and signing method.",
             ec="0002-00000201",
-            StringToSign=to_sign.decode(),
-            CanonicalRequest=canonical.decode("utf-8", "backslashreplace"),
+            StringToSign=string_to_sign.decode(),
+            CanonicalRequest=canonical_request.decode("utf-8", "backslashreplace"),
         )
 
 
@@ -180,7 +180,7 @@ def _canonical_request(request: Request, path: str) -> bytes:
             _canonical_query(request),
             _canonical_headers(request),
             b"",
-            _PAYLOAD.encode(),
+            _UNSIGNED_PAYLOAD.encode(),
         ]
     )
 
@@ -192,10 +192,10 @@ def _canonical_query(request: Request) -> bytes:
 
 def _canonical_headers(request: Request) -> bytes:
     """Return the signed headers, sorted by name: sorted lines would have `x-oss-meta-a-b:` before `x-oss-meta-a:`."""
-    signed = [
+    signed_headers = [
         (name, value) for name, value in request.raw_headers if name.startswith("x-oss-") or name in _ALWAYS_SIGNED
     ]
-    return b"".join(name.encode() + b":" + value.strip() + b"\n" for name, value in sorted(signed))
+    return b"".join(name.encode() + b":" + value.strip() + b"\n" for name, value in sorted(signed_headers))
 
 
 @lru_cache(10_000)

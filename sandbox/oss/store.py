@@ -14,7 +14,7 @@ from sandbox.account import ACCOUNT_ID
 from sandbox.keys import Credential, KeyedService
 from sandbox.oss.deliveries import Deliveries
 from sandbox.oss.errors import access_denied, no_such_bucket
-from sandbox.oss.objects import Bucket, OssObject, Trigger, check_name, etag_of, event_json
+from sandbox.oss.objects import Bucket, OssObject, Trigger, check_name, etag_of, make_event
 
 _MAX_TRIGGERS = 10
 # Actions whose resource is an object. The resource of oss:ListBuckets is `*`, that of all others the bucket.
@@ -33,7 +33,7 @@ _KMS = (
     b"</ApplyServerSideEncryptionByDefault></ServerSideEncryptionRule>"
 )
 # Actions that the endpoints of all regions answer.
-_ANYWHERE = {"oss:GetBucketInfo", "oss:GetBucketLocation"}
+_REGIONLESS_ACTIONS = {"oss:GetBucketInfo", "oss:GetBucketLocation"}
 
 
 class Action(NamedTuple):
@@ -55,15 +55,15 @@ class Store(KeyedService):
         self._buckets: dict[str, Bucket] = {}
         # The seconds until requests see a bucket that another request created.
         self.visibility_delay = 0.0
-        # True if endpoints of all regions answer the actions in `_ANYWHERE`.
+        # True if endpoints of all regions answer the actions in `_REGIONLESS_ACTIONS`.
         self.answers_anywhere = True
         # The event if an object is copied onto itself, which changes its headers; empty for no event. No page names it.
         self.header_event: Literal["ObjectCreated:CopyObject", "ObjectModified:UpdateObjectMeta", ""] = (
             "ObjectCreated:CopyObject"
         )
         self._hidden_until: dict[str, float] = {}
-        self._loses: Callable[[str], bool] = lambda _: False
-        self._denied: list[tuple[str, str, Callable[[str], bool] | None]] = []
+        self._loses_event: Callable[[str], bool] = lambda _: False
+        self._denials: list[tuple[str, str, Callable[[str], bool] | None]] = []
 
     @property
     def buckets(self) -> Mapping[str, Bucket]:
@@ -155,11 +155,11 @@ class Store(KeyedService):
         With `where`, only the keys (or prefixes of listings) that meet it are denied.
         """
         with self.lock:
-            self._denied.append((action, bucket, where))
+            self._denials.append((action, bucket, where))
 
-    def lose_events(self, lost: Callable[[str], bool]) -> None:
+    def lose_events(self, predicate: Callable[[str], bool]) -> None:
         """Lose later events of the keys that meet this condition, in all buckets."""
-        self._loses = lost
+        self._loses_event = predicate
 
     def deliveries(self, bucket: str) -> Deliveries:
         """Return the deliveries of a bucket's events, to which tests add faults."""
@@ -174,7 +174,7 @@ class Store(KeyedService):
             raise no_such_bucket(name)
         if self._buckets[name].owner != ACCOUNT_ID:
             raise access_denied("The bucket you access does not belong to you.", ec="0003-00000001")
-        if self._buckets[name].region != self.region and not (self.answers_anywhere and action in _ANYWHERE):
+        if self._buckets[name].region != self.region and not (self.answers_anywhere and action in _REGIONLESS_ACTIONS):
             raise access_denied(
                 "The bucket you are attempting to access must be addressed using the specified endpoint.",
                 ec="0003-00001403",
@@ -194,14 +194,16 @@ class Store(KeyedService):
         `key` is None while the request's keys are unread: then only a denial for all keys counts. Resources and the
         condition are those of help.aliyun.com/zh/oss/user-guide/ram-policy-overview; listings have an oss:Prefix.
         """
-        for denied, place, where in self._denied:
-            if (action, bucket) == (denied, place) and (where is None or (key is not None and where(key))):
+        for denied_action, denied_bucket, where in self._denials:
+            if (action, bucket) == (denied_action, denied_bucket) and (
+                where is None or (key is not None and where(key))
+            ):
                 return "ExplicitDeny"
         if key is None:
             return ""
         is_object = action in OBJECT_ACTIONS
-        place = f"acs:oss:{self.region}:{ACCOUNT_ID}:{bucket or '*'}{'/' + key if is_object else ''}"
-        return caller.find_denial(action, place, {} if is_object else {"oss:Prefix": key})
+        resource = f"acs:oss:{self.region}:{ACCOUNT_ID}:{bucket or '*'}{'/' + key if is_object else ''}"
+        return caller.find_denial(action, resource, {} if is_object else {"oss:Prefix": key})
 
     def new_object(self, data: bytes, headers: Mapping[str, str] | None = None) -> OssObject:
         return OssObject(data, etag_of(data), int(self.now()), headers or {})
@@ -218,8 +220,8 @@ class Store(KeyedService):
 
     def emit(self, event: str, bucket: Bucket, key: str, obj: OssObject, request_id: str) -> None:
         for trigger in bucket.triggers:
-            if trigger.matches(event, key) and not self._loses(key):
-                payload = event_json(event, bucket.name, key, obj, self.region, request_id)
+            if trigger.matches(event, key) and not self._loses_event(key):
+                payload = make_event(event, bucket.name, key, obj, self.region, request_id)
                 bucket.deliveries.send(key, partial(trigger.deliver, payload), self.schedule)
 
 

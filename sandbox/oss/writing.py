@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from sandbox.oss.answers import checksums, encoder, encoding_tag, version_header, xml_response
+from sandbox.oss.answers import checksum_headers, encoding_tag, key_encoder, version_header, xml_response
 from sandbox.oss.call import Call
 from sandbox.oss.checks import check_body, check_overwrite, parse_xml
 from sandbox.oss.errors import OssError, invalid_argument, malformed_xml, not_implemented
@@ -28,7 +28,7 @@ def put_object(call: Call) -> Response:
     if "KMS" in encryption.values():  # KMS encrypts the object, so its ETag is not an MD5
         obj = replace(obj, etag=hashlib.md5(b"encrypted" + obj.data).hexdigest().upper())
     obj = call.save(obj, "ObjectCreated:PutObject")
-    return Response(200, headers={**checksums(obj), **version_header(call.bucket, obj.version_id), **encryption})
+    return Response(200, headers={**checksum_headers(obj), **version_header(call.bucket, obj.version_id), **encryption})
 
 
 def copy_object(call: Call) -> Response:
@@ -50,7 +50,7 @@ def copy_object(call: Call) -> Response:
         has_crc64=False,
     )
     copy = call.save(copy, call.store.header_event if is_itself else "ObjectCreated:CopyObject")
-    headers = {**checksums(copy), **version_header(call.bucket, copy.version_id)}
+    headers = {**checksum_headers(copy), **version_header(call.bucket, copy.version_id)}
     if bucket.versioning:
         headers["x-oss-copy-source-version-id"] = source.version_id
     inner = f'<ETag>"{copy.etag}"</ETag><LastModified>{iso_time(copy.last_modified)}</LastModified>'
@@ -83,10 +83,10 @@ def delete_multiple_objects(call: Call) -> Response:
     if "content-md5" not in call.headers:
         raise OssError(400, "MissingArgument", "Missing Some Required Arguments: Content-MD5.", ec="0016-00000606")
     check_body(call.request)
-    encode = encoder({**call.headers, **call.params})
-    keys = _keys_to_delete(call.request.body)
+    encode = key_encoder({**call.headers, **call.params})
+    keys = _parse_keys_to_delete(call.request.body)
     call.affected_keys[:] = [key for key in keys if call.is_allowed("oss:DeleteObject", key)]
-    deleted = []
+    deleted_elements = []
     for key in call.affected_keys:
         version = call.bucket.delete(key, call.store.now()).get("x-oss-version-id")
         marker = (
@@ -94,11 +94,11 @@ def delete_multiple_objects(call: Call) -> Response:
             if version
             else ""
         )
-        deleted.append(f"<Deleted><Key>{encode(key)}</Key>{marker}</Deleted>")
-    return xml_response("DeleteResult", encoding_tag(call.params) + "".join(deleted))
+        deleted_elements.append(f"<Deleted><Key>{encode(key)}</Key>{marker}</Deleted>")
+    return xml_response("DeleteResult", encoding_tag(call.params) + "".join(deleted_elements))
 
 
-def _keys_to_delete(body: bytes) -> list[str]:
+def _parse_keys_to_delete(body: bytes) -> list[str]:
     root = parse_xml(body, "Delete")
     if not {node.tag for node in root.iterfind("*")} | {node.tag for node in root.iterfind("*/*")} <= _DELETE_TAGS:
         raise not_implemented()  # an element names a version

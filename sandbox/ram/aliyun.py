@@ -24,7 +24,7 @@ def main() -> int:
     ram = Entities(lambda: 0.0, {kind: state[kind] for kind in ("users", "roles", "policies")})
     ram.denied = dict.fromkeys(state["denied"], "ImplicitDeny")
     try:
-        answer = ram.do(action, parameters)
+        answer = ram.perform(action, parameters)
     except RamError as error:
         error_text = f"ErrorCode: {error.code}\nRequestId: 1\nMessage: {error.message}"
         print(f"ERROR: SDK.ServerError\n{error_text}", file=sys.stderr)

@@ -15,21 +15,21 @@ from datetime import datetime, timezone
 from typing import Any
 
 from sandbox.account import ACCOUNT_ID
-from sandbox.policy import Document, parse
+from sandbox.policy import Document, parse_policy
 from sandbox.ram.limits import (
     RamError,
     check_name,
-    checked_policy,
-    checked_trust,
-    is_true,
-    no_permission,
-    tags_of,
-    text_of,
+    check_policy,
+    check_text,
+    check_trust,
+    parse_bool,
+    parse_tags,
+    permission_error,
 )
 
 Record = dict[str, Any]
 
-ROTATE = "DeleteOldestNonDefaultVersionWhenLimitExceeded"
+ROTATE_OLDEST = "DeleteOldestNonDefaultVersionWhenLimitExceeded"
 _MAX_VERSIONS, _MAX_KEYS = 5, 2
 # The first limit differs between accounts.
 _MAX_ROLE_POLICIES, _MAX_USER_POLICIES = 5, 10
@@ -80,7 +80,7 @@ class Entities:
     def state(self) -> dict[str, dict[str, Record]]:
         return {"users": self.users, "roles": self.roles, "policies": self.policies}
 
-    def do(self, action: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+    def perform(self, action: str, parameters: Mapping[str, str]) -> dict[str, Any]:
         """Return the answer to an action; raise RamError.
 
         The parameters have the names of RAM's API.
@@ -88,10 +88,10 @@ class Entities:
         if action not in ACTIONS:
             raise RamError("InvalidAction.NotFound", "The specified api is not found.", 404)
         if action in self.denied:
-            raise no_permission(f"ram:{action}", self.denied[action])
-        method: Callable[..., dict[str, Any] | None] = getattr(self, snake(action))
+            raise permission_error(f"ram:{action}", self.denied[action])
+        method: Callable[..., dict[str, Any] | None] = getattr(self, to_snake_case(action))
         expected = inspect.signature(method).parameters
-        arguments = {snake(name): value for name, value in parameters.items()}
+        arguments = {to_snake_case(name): value for name, value in parameters.items()}
         for name in arguments.keys() - expected.keys():
             raise RamError("NotImplemented", f"The sandbox does not know {name} of {action}.")
         for name, parameter in expected.items():
@@ -100,15 +100,15 @@ class Entities:
                 raise RamError(f"Missing{camel}", f"{camel} is mandatory for this action.")
         return method(**arguments) or {}
 
-    def in_force(self, kind: str, name: str) -> list[Document]:
+    def policies_in_force(self, kind: str, name: str) -> list[Document]:
         """Return the policy documents that are in force; `kind` is "user" or "role"."""
         if self.grant_delay is None:
             return []
         latest = self._now() - self.grant_delay
-        attached: dict[str, float] = self._all(kind.title()).get(name, {}).get("attached", {})
-        return [self._document_at(policy, latest) for policy, at in attached.items() if at <= latest]
+        attached: dict[str, float] = self._records_of(kind.title()).get(name, {}).get("attached", {})
+        return [self._find_document(policy, latest) for policy, at in attached.items() if at <= latest]
 
-    def holder_of(self, access_key: str) -> tuple[str, str] | None:
+    def find_holder(self, access_key: str) -> tuple[str, str] | None:
         """Return the user name and the secret of an access key; None for an unknown key."""
         for name, user in self.users.items():
             key = user["keys"].get(access_key)
@@ -127,29 +127,29 @@ class Entities:
     ) -> dict[str, Any]:
         fields = {
             "RoleName": role_name,
-            "RoleId": _number(),
+            "RoleId": _make_id(),
             "Arn": f"acs:ram::{ACCOUNT_ID}:role/{role_name.lower()}",
-            "AssumeRolePolicyDocument": checked_trust(assume_role_policy_document),
-            "Description": text_of("Description", description),
+            "AssumeRolePolicyDocument": check_trust(assume_role_policy_document),
+            "Description": check_text("Description", description),
         }
-        return {"Role": self._add("Role", role_name, fields, {"attached": {}, "tags": tags_of(tag)})}
+        return {"Role": self._add_record("Role", role_name, fields, {"attached": {}, "tags": parse_tags(tag)})}
 
     def get_role(self, role_name: str) -> dict[str, Any]:
-        return {"Role": self._find("Role", role_name)["fields"]}
+        return {"Role": self._find_record("Role", role_name)["fields"]}
 
     def update_role(self, role_name: str, new_assume_role_policy_document: str) -> dict[str, Any]:
-        role = self._find("Role", role_name)["fields"]
-        role["AssumeRolePolicyDocument"] = checked_trust(new_assume_role_policy_document)
-        role["UpdateDate"] = self._date()
+        role = self._find_record("Role", role_name)["fields"]
+        role["AssumeRolePolicyDocument"] = check_trust(new_assume_role_policy_document)
+        role["UpdateDate"] = self._format_now()
         return {"Role": role}
 
     def delete_role(self, role_name: str) -> None:
-        if self._find("Role", role_name)["attached"]:
+        if self._find_record("Role", role_name)["attached"]:
             raise RamError("DeleteConflict.Role.Policy")
         del self.roles[role_name]
 
     def list_policies_for_role(self, role_name: str) -> dict[str, Any]:
-        return self._policies_of("Role", role_name)
+        return self._list_policies("Role", role_name)
 
     def attach_policy_to_role(self, policy_type: str, policy_name: str, role_name: str) -> None:
         self._attach("Role", role_name, policy_type, policy_name, _MAX_ROLE_POLICIES)
@@ -165,46 +165,48 @@ class Entities:
         fields = {
             "PolicyName": policy_name,
             "PolicyType": "Custom",
-            "Description": text_of("Description", description),
+            "Description": check_text("Description", description),
             "DefaultVersion": "v1",
         }
-        first = {"v1": {"document": checked_policy(policy_document), "date": self._date()}}
-        kept = {"versions": first, "changes": [[self._now(), policy_document]], "tags": tags_of(tag)}
-        return {"Policy": self._add("Policy", policy_name, fields, kept)}
+        versions = {"v1": {"document": check_policy(policy_document), "date": self._format_now()}}
+        details = {"versions": versions, "changes": [[self._now(), policy_document]], "tags": parse_tags(tag)}
+        return {"Policy": self._add_record("Policy", policy_name, fields, details)}
 
     def get_policy(self, policy_name: str, policy_type: str) -> dict[str, Any]:
-        policy = self._custom(policy_type, policy_name)
-        used = sum(policy_name in record["attached"] for record in (*self.roles.values(), *self.users.values()))
+        policy = self._find_custom_policy(policy_type, policy_name)
+        attachment_count = sum(
+            policy_name in record["attached"] for record in (*self.roles.values(), *self.users.values())
+        )
         default = policy["fields"]["DefaultVersion"]
         return {
-            "Policy": {**policy["fields"], "AttachmentCount": used},
-            "DefaultPolicyVersion": self._version(policy, default),
+            "Policy": {**policy["fields"], "AttachmentCount": attachment_count},
+            "DefaultPolicyVersion": self._describe_version(policy, default),
         }
 
     def create_policy_version(
         self, policy_name: str, policy_document: str, set_as_default: str = "false", rotate_strategy: str = "None"
     ) -> dict[str, Any]:
-        policy, document = self._find("Policy", policy_name), checked_policy(policy_document)
+        policy, document = self._find_record("Policy", policy_name), check_policy(policy_document)
         versions, default = policy["versions"], policy["fields"]["DefaultVersion"]
-        if rotate_strategy not in ("None", ROTATE):
+        if rotate_strategy not in ("None", ROTATE_OLDEST):
             raise RamError("InvalidParameter.RotateStrategy")
         if len(versions) >= _MAX_VERSIONS:
-            if rotate_strategy != ROTATE:
+            if rotate_strategy != ROTATE_OLDEST:
                 raise RamError("LimitExceeded.Policy.Version")
             del versions[next(version for version in versions if version != default)]
         number = f"v{max(int(version[1:]) for version in (*versions, default)) + 1}"
-        versions[number] = {"document": document, "date": self._date()}
-        if is_true("SetAsDefault", set_as_default):
-            policy["fields"] |= {"DefaultVersion": number, "UpdateDate": self._date()}
+        versions[number] = {"document": document, "date": self._format_now()}
+        if parse_bool("SetAsDefault", set_as_default):
+            policy["fields"] |= {"DefaultVersion": number, "UpdateDate": self._format_now()}
             policy["changes"].append([self._now(), document])
-        return {"PolicyVersion": self._version(policy, number)}
+        return {"PolicyVersion": self._describe_version(policy, number)}
 
     def delete_policy(self, policy_name: str, cascading_delete: str = "false") -> None:
-        policy = self._find("Policy", policy_name)
+        policy = self._find_record("Policy", policy_name)
         for kind in ("Role", "User"):
-            if any(policy_name in record["attached"] for record in self._all(kind).values()):
+            if any(policy_name in record["attached"] for record in self._records_of(kind).values()):
                 raise RamError(f"DeleteConflict.Policy.{kind}")
-        if len(policy["versions"]) > 1 and not is_true("CascadingDelete", cascading_delete):
+        if len(policy["versions"]) > 1 and not parse_bool("CascadingDelete", cascading_delete):
             raise RamError("DeleteConflict.Policy.Version")
         del self.policies[policy_name]
 
@@ -213,24 +215,24 @@ class Entities:
     def create_user(self, user_name: str, display_name: str = "", comments: str = "") -> dict[str, Any]:
         fields = {
             "UserName": user_name,
-            "UserId": _number(),
-            "DisplayName": text_of("DisplayName", display_name or user_name),
-            "Comments": text_of("Comments", comments),
+            "UserId": _make_id(),
+            "DisplayName": check_text("DisplayName", display_name or user_name),
+            "Comments": check_text("Comments", comments),
         }
-        return {"User": self._add("User", user_name, fields, {"attached": {}, "keys": {}})}
+        return {"User": self._add_record("User", user_name, fields, {"attached": {}, "keys": {}})}
 
     def get_user(self, user_name: str) -> dict[str, Any]:
-        return {"User": self._find("User", user_name)["fields"]}
+        return {"User": self._find_record("User", user_name)["fields"]}
 
     def delete_user(self, user_name: str) -> None:
-        user = self._find("User", user_name)
+        user = self._find_record("User", user_name)
         for part, name in (("keys", "AccessKey"), ("attached", "Policy")):
             if user[part]:
                 raise RamError(f"DeleteConflict.User.{name}")
         del self.users[user_name]
 
     def list_policies_for_user(self, user_name: str) -> dict[str, Any]:
-        return self._policies_of("User", user_name)
+        return self._list_policies("User", user_name)
 
     def attach_policy_to_user(self, policy_type: str, policy_name: str, user_name: str) -> None:
         self._attach("User", user_name, policy_type, policy_name, _MAX_USER_POLICIES)
@@ -239,38 +241,38 @@ class Entities:
         self._detach("User", user_name, policy_type, policy_name)
 
     def create_access_key(self, user_name: str) -> dict[str, Any]:
-        keys = self._find("User", user_name)["keys"]
+        keys = self._find_record("User", user_name)["keys"]
         if len(keys) >= _MAX_KEYS:
             raise RamError("LimitExceeded.User.AccessKey")
         identifier, secret = f"LTAI{uuid.uuid4().hex[:20]}", uuid.uuid4().hex[:30]
-        fields = {"AccessKeyId": identifier, "Status": "Active", "CreateDate": self._date()}
+        fields = {"AccessKeyId": identifier, "Status": "Active", "CreateDate": self._format_now()}
         keys[identifier] = {**fields, "secret": secret, "made": self._now()}
         return {"AccessKey": {**fields, "AccessKeySecret": secret}}
 
     def list_access_keys(self, user_name: str) -> dict[str, Any]:
-        keys = [key for key in self._find("User", user_name)["keys"].values() if not self._is_hidden(key)]
-        listed = [{name: key[name] for name in ("AccessKeyId", "Status", "CreateDate")} for key in keys]
-        return {"AccessKeys": {"AccessKey": listed}}
+        keys = [key for key in self._find_record("User", user_name)["keys"].values() if not self._is_hidden(key)]
+        descriptions = [{name: key[name] for name in ("AccessKeyId", "Status", "CreateDate")} for key in keys]
+        return {"AccessKeys": {"AccessKey": descriptions}}
 
     def delete_access_key(self, user_name: str, user_access_key_id: str) -> None:
-        self._key(user_name, user_access_key_id)
+        self._find_key(user_name, user_access_key_id)
         del self.users[user_name]["keys"][user_access_key_id]
 
     # Helpers of several actions.
 
-    def _all(self, kind: str) -> dict[str, Record]:
+    def _records_of(self, kind: str) -> dict[str, Record]:
         return {"Role": self.roles, "Policy": self.policies, "User": self.users}[kind]
 
-    def _add(self, kind: str, name: str, fields: Record, details: Record) -> Record:
+    def _add_record(self, kind: str, name: str, fields: Record, details: Record) -> Record:
         check_name(kind, name)
-        if name in self._all(kind):
+        if name in self._records_of(kind):
             raise RamError(f"EntityAlreadyExists.{kind}")
-        fields |= {"CreateDate": self._date(), "UpdateDate": self._date()}
-        self._all(kind)[name] = {"fields": fields, "made": self._now(), **details}
+        fields |= {"CreateDate": self._format_now(), "UpdateDate": self._format_now()}
+        self._records_of(kind)[name] = {"fields": fields, "made": self._now(), **details}
         return fields
 
-    def _find(self, kind: str, name: str) -> Record:
-        record = self._all(kind).get(name)
+    def _find_record(self, kind: str, name: str) -> Record:
+        record = self._records_of(kind).get(name)
         if record is None or self._is_hidden(record):
             raise RamError(f"EntityNotExist.{kind}", f"The {kind.lower()} does not exist: {name} .")
         return record
@@ -278,20 +280,20 @@ class Entities:
     def _is_hidden(self, record: Record) -> bool:
         return bool(self._now() < record["made"] + self.visibility_delay)
 
-    def _custom(self, policy_type: str, name: str) -> Record:
+    def _find_custom_policy(self, policy_type: str, name: str) -> Record:
         if policy_type != "Custom":
             raise RamError("NotImplemented", "The sandbox has none of the system's policies.")
-        return self._find("Policy", name)
+        return self._find_record("Policy", name)
 
-    def _key(self, user: str, identifier: str) -> Record:
-        key: Record | None = self._find("User", user)["keys"].get(identifier)
+    def _find_key(self, user: str, identifier: str) -> Record:
+        key: Record | None = self._find_record("User", user)["keys"].get(identifier)
         if key is None:
             raise RamError("EntityNotExist.User.AccessKey")
         return key
 
     def _attach(self, kind: str, name: str, policy_type: str, policy: str, maximum: int) -> None:
-        attached = self._find(kind, name)["attached"]
-        self._custom(policy_type, policy)
+        attached = self._find_record(kind, name)["attached"]
+        self._find_custom_policy(policy_type, policy)
         if policy in attached:
             raise RamError(f"EntityAlreadyExists.{kind}.Policy")
         if len(attached) >= maximum:
@@ -299,22 +301,22 @@ class Entities:
         attached[policy] = self._now()
 
     def _detach(self, kind: str, name: str, policy_type: str, policy: str) -> None:
-        attached = self._find(kind, name)["attached"]
-        self._custom(policy_type, policy)
+        attached = self._find_record(kind, name)["attached"]
+        self._find_custom_policy(policy_type, policy)
         if policy not in attached:
             raise RamError(f"EntityNotExist.{kind}.Policy")
         del attached[policy]
 
-    def _policies_of(self, kind: str, name: str) -> dict[str, Any]:
+    def _list_policies(self, kind: str, name: str) -> dict[str, Any]:
         names = ("PolicyName", "PolicyType", "Description", "DefaultVersion")
-        attached = self._find(kind, name)["attached"].items()
+        attached = self._find_record(kind, name)["attached"].items()
         policies = [
-            {name: self.policies[policy]["fields"][name] for name in names} | {"AttachDate": _iso(at)}
+            {name: self.policies[policy]["fields"][name] for name in names} | {"AttachDate": _format_time(at)}
             for policy, at in attached
         ]
         return {"Policies": {"Policy": policies}}
 
-    def _version(self, policy: Record, number: str) -> dict[str, Any]:
+    def _describe_version(self, policy: Record, number: str) -> dict[str, Any]:
         version, default = policy["versions"][number], policy["fields"]["DefaultVersion"]
         return {
             "VersionId": number,
@@ -323,22 +325,22 @@ class Entities:
             "CreateDate": version["date"],
         }
 
-    def _document_at(self, policy: str, when: float) -> Document:
+    def _find_document(self, policy: str, when: float) -> Document:
         texts = [text for at, text in self.policies[policy]["changes"] if at <= when]
-        return parse(texts[-1], "1")
+        return parse_policy(texts[-1], "1")
 
-    def _date(self) -> str:
-        return _iso(self._now())
+    def _format_now(self) -> str:
+        return _format_time(self._now())
 
 
-def snake(name: str) -> str:
+def to_snake_case(name: str) -> str:
     """Return the Python name for an action or parameter of RAM, such as create_role; leave other names unchanged."""
     return re.sub("(?<!^)([A-Z])", r"_\1", name).lower() if re.fullmatch("([A-Z][a-z]+)+", name) else name
 
 
-def _number() -> str:
+def _make_id() -> str:
     return str(uuid.uuid4().int)[:18]
 
 
-def _iso(seconds: float) -> str:
+def _format_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from sandbox.account import ACCOUNT_ID
-from sandbox.policy import parse, parse_trust
+from sandbox.policy import parse_policy, parse_trust_policy
 
 _MAX_DOCUMENT, _MAX_TAGS = 6144, 20
 _STATUS = {"EntityNotExist": 404, "EntityAlreadyExist": 409, "DeleteConflict": 409, "LimitExceeded": 409}
@@ -25,7 +25,7 @@ class RamError(Exception):
         self.status = status or next((number for start, number in _STATUS.items() if code.startswith(start)), 400)
 
 
-def no_permission(action: str, kind: str, holder: str = "") -> RamError:
+def permission_error(action: str, kind: str, holder: str = "") -> RamError:
     """Return the error of a missing permission: help.aliyun.com/zh/ram/user-guide, "AccessDeniedDetail"."""
     details = {
         "AuthAction": action,
@@ -40,52 +40,52 @@ def no_permission(action: str, kind: str, holder: str = "") -> RamError:
 
 def check_name(kind: str, name: str) -> None:
     """Raise RamError for an invalid name; `kind` is Role, Policy or User."""
-    characters, longest = _NAMES[kind]
+    characters, max_length = _NAMES[kind]
     if not re.fullmatch(characters, name):
         raise RamError(f"InvalidParameter.{kind}Name.InvalidChars")
-    if len(name) > longest:
+    if len(name) > max_length:
         raise RamError(f"InvalidParameter.{kind}Name.Length")
 
 
-def checked_policy(document: str) -> str:
+def check_policy(document: str) -> str:
     if len(document) > _MAX_DOCUMENT:
         raise RamError("InvalidParameter.PolicyDocument.Length")
     try:
-        parse(document, "1")
+        parse_policy(document, "1")
     except (ValueError, TypeError, AttributeError) as error:
         raise RamError("MalformedPolicyDocument", str(error)) from None
     return document
 
 
-def checked_trust(document: str) -> str:
+def check_trust(document: str) -> str:
     try:
-        parse_trust(document)
+        parse_trust_policy(document)
     except (ValueError, TypeError) as error:
         raise RamError("MalformedPolicyDocument", str(error)) from None
     return document
 
 
-def text_of(name: str, text: str) -> str:
+def check_text(name: str, text: str) -> str:
     if len(text) > _TEXTS[name]:
         raise RamError(f"InvalidParameter.{name}.Length")
     return text
 
 
-def is_true(name: str, text: str) -> bool:
+def parse_bool(name: str, text: str) -> bool:
     """Return the bool in a parameter, in upper or lower case: Python's SDK writes True."""
     if text.lower() not in ("true", "false"):
         raise RamError(f"InvalidParameter.{name}")
     return text.lower() == "true"
 
 
-def tags_of(text: str) -> list[dict[str, str]]:
+def parse_tags(text: str) -> list[dict[str, str]]:
     """Return the tags in a JSON text; raise RamError if they are malformed."""
     try:
         tags = json.loads(text)
-        fine = len(tags) <= _MAX_TAGS and all(set(tag) == {"Key", "Value"} and tag["Key"] for tag in tags)
+        is_valid = len(tags) <= _MAX_TAGS and all(set(tag) == {"Key", "Value"} and tag["Key"] for tag in tags)
     except (ValueError, TypeError):
-        fine = False
-    if not fine:
+        is_valid = False
+    if not is_valid:
         raise RamError("InvalidParameter.Tag")
-    checked: list[dict[str, str]] = tags
-    return checked
+    valid_tags: list[dict[str, str]] = tags
+    return valid_tags

@@ -14,13 +14,13 @@ from typing import Any
 
 from sandbox.account import ACCOUNT_ID
 from sandbox.keys import Credential, KeyedService
-from sandbox.ram.entities import ACTIONS, Entities, snake
-from sandbox.ram.limits import RamError, no_permission
+from sandbox.ram.entities import ACTIONS, Entities, to_snake_case
+from sandbox.ram.limits import RamError, permission_error
 from sandbox.ram.signature import verify_signature
 from sandbox.server.message import Request, Response
 
 ROOT = "root"
-_RAM, _STS = "2015-05-01", "2015-04-01"
+_RAM_VERSION, _STS_VERSION = "2015-05-01", "2015-04-01"
 _NONCE_SECONDS = 15 * 60
 # Without a UserName these actions manage the caller's own access keys.
 _KEY_ACTIONS = {"CreateAccessKey", "ListAccessKeys", "DeleteAccessKey"}
@@ -45,11 +45,11 @@ class Ram(KeyedService):
 
     def find_key(self, access_key: str) -> Credential | None:
         """Return the credential of a user's access key, for all services of the cloud; None for an unknown key."""
-        holder = self.entities.holder_of(access_key)
+        holder = self.entities.find_holder(access_key)
         if holder is None:
             return None
         name, secret = holder
-        return Credential(secret, None, lambda: self.entities.in_force("user", name), f"user/{name}")
+        return Credential(secret, None, lambda: self.entities.policies_in_force("user", name), f"user/{name}")
 
     def assume_role(self, role: str, service: str) -> Credential:
         """Return a temporary key of a role, named by its ARN, for a service.
@@ -60,33 +60,33 @@ class Ram(KeyedService):
         document = json.loads(self.entities.get_role(name)["Role"]["AssumeRolePolicyDocument"])
         allowed = (statement for statement in document["Statement"] if statement["Effect"] == "Allow")
         if not any(service in statement["Principal"].get("Service", []) for statement in allowed):
-            raise no_permission("sts:AssumeRole", "ImplicitDeny", service)
-        policies = partial(self.entities.in_force, "role", name)
+            raise permission_error("sts:AssumeRole", "ImplicitDeny", service)
+        policies = partial(self.entities.policies_in_force, "role", name)
         return Credential(uuid.uuid4().hex, uuid.uuid4().hex, policies, f"role/{name}")
 
     def respond(self, request: Request) -> Response:
-        number, action = str(uuid.uuid4()).upper(), request.headers.get("x-acs-action", "")
+        request_id, action = str(uuid.uuid4()).upper(), request.headers.get("x-acs-action", "")
         try:
             answer, status = self._respond(request, action), 200
         except RamError as error:
-            answer, status = self._refusal(error), error.status
-        body = json.dumps({"RequestId": number, **answer}).encode()
-        return Response(status, body, {"Content-Type": "application/json", "x-acs-request-id": number})
+            answer, status = self._describe_error(error), error.status
+        body = json.dumps({"RequestId": request_id, **answer}).encode()
+        return Response(status, body, {"Content-Type": "application/json", "x-acs-request-id": request_id})
 
     def _respond(self, request: Request, action: str) -> dict[str, Any]:
         caller = verify_signature(request, self.credential, self.skew)
         self._use_nonce(request.headers["x-acs-signature-nonce"])
         if request.method != "POST" or request.raw_path != "/" or request.body:
             raise RamError("NotImplemented", "The sandbox takes POST of / with all parameters in the query.")
-        if (action, request.headers["x-acs-version"]) == ("GetCallerIdentity", _STS):
-            return self._identity(request, caller)
-        if request.headers["x-acs-version"] != _RAM:
+        if (action, request.headers["x-acs-version"]) == ("GetCallerIdentity", _STS_VERSION):
+            return self._describe_identity(request, caller)
+        if request.headers["x-acs-version"] != _RAM_VERSION:
             raise RamError("InvalidVersion", "Specified parameter Version is not valid.", 404)
         parameters = dict(request.params)
         if action in _KEY_ACTIONS and "UserName" not in parameters:
-            parameters["UserName"] = self._own_name(caller)
+            parameters["UserName"] = self._caller_name(caller)
         self._check_permission(action, parameters, caller)
-        return self.entities.do(action, parameters)
+        return self.entities.perform(action, parameters)
 
     def _use_nonce(self, nonce: str) -> None:
         """Refuse a nonce that was used within the validity of a signature."""
@@ -96,30 +96,30 @@ class Ram(KeyedService):
             raise RamError("SignatureNonceUsed", "Specified signature nonce was used already.")
         self._nonces[nonce] = now
 
-    def _own_name(self, caller: Credential) -> str:
+    def _caller_name(self, caller: Credential) -> str:
         if not caller.holder.startswith("user/"):
             raise RamError("NotImplemented", "The sandbox keeps no keys of the account itself.")
         return caller.holder.removeprefix("user/")
 
     def _check_permission(self, action: str, parameters: dict[str, str], caller: Credential) -> None:
-        names = defaultdict(lambda: "*", {snake(name): value for name, value in parameters.items()})
-        place = f"acs:ram:*:{ACCOUNT_ID}:{ACTIONS.get(action, '*').format_map(names)}"
-        if kind := caller.find_denial(f"ram:{action}", place):
-            raise no_permission(f"ram:{action}", kind, caller.holder)
+        names = defaultdict(lambda: "*", {to_snake_case(name): value for name, value in parameters.items()})
+        resource = f"acs:ram:*:{ACCOUNT_ID}:{ACTIONS.get(action, '*').format_map(names)}"
+        if kind := caller.find_denial(f"ram:{action}", resource):
+            raise permission_error(f"ram:{action}", kind, caller.holder)
 
-    def _identity(self, request: Request, caller: Credential) -> dict[str, Any]:
+    def _describe_identity(self, request: Request, caller: Credential) -> dict[str, Any]:
         """Return the caller's identity, for which no permission is needed."""
         if request.params:
             raise RamError("NotImplemented", "GetCallerIdentity has no parameters.")
         if caller.holder == ROOT:
-            kind, arn, number = "Account", f"acs:ram::{ACCOUNT_ID}:root", ACCOUNT_ID
+            kind, arn, user_id = "Account", f"acs:ram::{ACCOUNT_ID}:root", ACCOUNT_ID
         else:
-            kind, arn, number = "RAMUser", f"acs:ram::{ACCOUNT_ID}:{caller.holder}", "2" + ACCOUNT_ID[1:]
+            kind, arn, user_id = "RAMUser", f"acs:ram::{ACCOUNT_ID}:{caller.holder}", "2" + ACCOUNT_ID[1:]
         if caller.holder.startswith("role/"):
             kind = "AssumedRoleUser"
-        return {"AccountId": ACCOUNT_ID, "IdentityType": kind, "Arn": arn, "UserId": number, "PrincipalId": number}
+        return {"AccountId": ACCOUNT_ID, "IdentityType": kind, "Arn": arn, "UserId": user_id, "PrincipalId": user_id}
 
-    def _refusal(self, error: RamError) -> dict[str, Any]:
+    def _describe_error(self, error: RamError) -> dict[str, Any]:
         answer = {
             "HostId": self.endpoint.partition("://")[2],
             "Code": error.code,

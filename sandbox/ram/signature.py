@@ -21,7 +21,7 @@ _ALGORITHM = "ACS3-HMAC-SHA256"
 _AUTHORIZATION = re.compile(
     _ALGORITHM + r" Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]{64})"
 )
-_REQUIRED = ("x-acs-action", "x-acs-version", "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256")
+_REQUIRED_HEADERS = ("x-acs-action", "x-acs-version", "x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256")
 _MAX_SKEW_SECONDS = 15 * 60
 
 
@@ -32,7 +32,7 @@ def verify_signature(
 
     `find` returns the credential of an access key, `skew` the age of a time in seconds.
     """
-    for name in _REQUIRED:
+    for name in _REQUIRED_HEADERS:
         if not request.headers.get(name):
             raise RamError(f"Missing{name}", f"{name} is mandatory for this action.")
     if len(request.params) < len(request.query):
@@ -46,11 +46,11 @@ def verify_signature(
         raise RamError("InvalidAccessKeyId.NotFound", "Specified access key is not found.", 404)
     _check_token(request, access_key, credential)
     _check_date(request.headers["x-acs-date"], skew)
-    _check_signed(request, names)
+    _check_signed_headers(request, names)
     if request.headers["x-acs-content-sha256"] != hashlib.sha256(request.body).hexdigest():
         raise RamError("SignatureDoesNotMatch", "x-acs-content-sha256 is not that of the body.")
-    canonical = _canonical(request, names)
-    text = f"{_ALGORITHM}\n{hashlib.sha256(canonical).hexdigest()}"
+    canonical_request = _canonical_request(request, names)
+    text = f"{_ALGORITHM}\n{hashlib.sha256(canonical_request).hexdigest()}"
     if not hmac.compare_digest(hmac.digest(credential.secret.encode(), text.encode(), "sha256").hex(), signature):
         raise RamError("SignatureDoesNotMatch", f"Specified signature is not matched. Server string to sign: {text}")
     return credential
@@ -58,10 +58,10 @@ def verify_signature(
 
 def _check_token(request: Request, access_key: str, credential: Credential) -> None:
     """Check the security token, and the header that names its access key."""
-    sent = request.headers.get("x-acs-security-token")
-    if sent is None and credential.security_token is not None:
+    sent_token = request.headers.get("x-acs-security-token")
+    if sent_token is None and credential.security_token is not None:
         raise RamError("MissingSecurityToken", "SecurityToken is mandatory for this action.")
-    if sent != credential.security_token:
+    if sent_token != credential.security_token:
         raise RamError("InvalidSecurityToken.Malformed", "The specified parameter SecurityToken is not valid.")
     if request.headers.get("x-acs-accesskey-id", access_key) != access_key:
         raise RamError("InvalidSecurityToken.MismatchWithAccessKey", "SecurityToken mismatch with the AccessKeyId.")
@@ -76,16 +76,18 @@ def _check_date(date: str, skew: Callable[[float], float]) -> None:
         raise RamError("InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
 
 
-def _check_signed(request: Request, names: str) -> None:
+def _check_signed_headers(request: Request, names: str) -> None:
     """Check that all headers of ACS, the host and the content type are signed."""
-    signed = names.split(";")
-    public = {name for name in request.headers if name.startswith("x-acs-") or name in ("host", "content-type")}
-    if signed != sorted(set(signed)) or not public <= set(signed) <= set(request.headers):
+    signed_headers = names.split(";")
+    public_headers = {name for name in request.headers if name.startswith("x-acs-") or name in ("host", "content-type")}
+    if signed_headers != sorted(set(signed_headers)) or not public_headers <= set(signed_headers) <= set(
+        request.headers
+    ):
         raise RamError("IncompleteSignature", "The signed headers are not all that are there, in order.")
 
 
-def _canonical(request: Request, names: str) -> bytes:
-    pairs = sorted((_quoted(name), _quoted(value)) for name, value in request.query)
+def _canonical_request(request: Request, names: str) -> bytes:
+    pairs = sorted((_quote(name), _quote(value)) for name, value in request.query)
     lines = [
         request.method,
         request.raw_path,
@@ -98,5 +100,5 @@ def _canonical(request: Request, names: str) -> bytes:
     return "\n".join(lines).encode()
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return quote(text, safe="~")

@@ -27,9 +27,9 @@ _FOLDERS = (
     ("RUNNER_TOOL_CACHE", "/opt/hostedtoolcache", "Python/{version}*/x64/bin"),
 )
 # A Python without one of these modules cannot run a function.
-_PROBE = "import ctypes, socket, ssl, sys, zlib; print('%d.%d.%d' % sys.version_info[:3])"
+_PROBE_CODE = "import ctypes, socket, ssl, sys, zlib; print('%d.%d.%d' % sys.version_info[:3])"
 _PROBE_TIMEOUT = 10
-_OWN = (sys.executable, ".".join(map(str, sys.version_info[:3])))
+_OWN_INTERPRETER = (sys.executable, ".".join(map(str, sys.version_info[:3])))
 
 
 class Runtime(NamedTuple):
@@ -50,7 +50,7 @@ class Runtime(NamedTuple):
         return f"{self.name}: runs on Python {self.version}{missing}"
 
 
-def installed(name: str) -> Runtime:
+def load_runtime(name: str) -> Runtime:
     """Return a runtime that `make` built; raise RuntimeError with the next step if it is missing."""
     libraries = ROOT / name
     if not libraries.is_dir():
@@ -58,7 +58,7 @@ def installed(name: str) -> Runtime:
     try:
         interpreter, version = (libraries / _INTERPRETER).read_text().splitlines()
     except FileNotFoundError:
-        interpreter, version = _OWN  # the file is missing in folders of older versions
+        interpreter, version = _OWN_INTERPRETER  # the file is missing in folders of older versions
     if not Path(interpreter).exists():
         raise RuntimeError(f"{interpreter} is gone: remove {libraries} and run `make setup`, which looks for another")
     return Runtime(name, libraries, interpreter, version)
@@ -66,23 +66,23 @@ def installed(name: str) -> Runtime:
 
 def find_interpreter(name: str) -> tuple[str, str]:
     """Return an interpreter with the runtime's Python version, otherwise the project's; and its version."""
-    for candidate in _candidates(name):
-        version = probe(candidate)
+    for candidate in _list_candidates(name):
+        version = probe_version(candidate)
         if version_fits(name, version):
             return candidate, version
-    return _OWN
+    return _OWN_INTERPRETER
 
 
 def write_interpreter(libraries: Path, interpreter: str, version: str) -> None:
-    """Write the interpreter of a folder of libraries, which `installed` reads."""
+    """Write the interpreter of a folder of libraries, which `load_runtime` reads."""
     (libraries / _INTERPRETER).write_text(f"{interpreter}\n{version}\n")
 
 
-def probe(interpreter: str) -> str:
+def probe_version(interpreter: str) -> str:
     """Return the version of an interpreter; empty if it fails, as shims of version managers can."""
     try:
-        done = subprocess.run(
-            [interpreter, "-S", "-s", "-c", _PROBE],
+        process = subprocess.run(
+            [interpreter, "-S", "-s", "-c", _PROBE_CODE],
             capture_output=True,
             text=True,
             check=True,
@@ -90,18 +90,18 @@ def probe(interpreter: str) -> str:
         )
     except (OSError, subprocess.SubprocessError):
         return ""
-    return done.stdout.strip()
+    return process.stdout.strip()
 
 
 def version_fits(name: str, version: str) -> bool:
     return version.startswith(name.removeprefix("python") + ".")
 
 
-def _candidates(name: str) -> Iterator[str]:
+def _list_candidates(name: str) -> Iterator[str]:
     yield sys.executable
     folders = [Path(entry) for entry in os.get_exec_path()]
-    for variable, usual, pattern in _FOLDERS:
-        root = Path(os.environ.get(variable) or usual).expanduser()
+    for variable, default_root, pattern in _FOLDERS:
+        root = Path(os.environ.get(variable) or default_root).expanduser()
         folders += sorted(root.glob(pattern.format(version=name.removeprefix("python") + ".")), reverse=True)
     for folder in folders:
         if (folder / name).is_file():

@@ -11,36 +11,38 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sandbox.runtimes import NAMES, ROOT, find_interpreter, installed, version_fits, write_interpreter
+from sandbox.runtimes import NAMES, ROOT, find_interpreter, load_runtime, version_fits, write_interpreter
 
-_HERE = Path(__file__).resolve().parent
+_FOLDER = Path(__file__).resolve().parent
 
 
-def main(name: str = "", what: str = "libraries") -> int:
+def main(name: str = "", packages: str = "libraries") -> int:
     """Build .runtimes/<name> with the runtime's libraries, or .runtimes/<name>-tests with packages of unit tests."""
     if not name:
-        return _name_missing()
+        return _print_missing()
     interpreter, version = find_interpreter(name)
     is_real = version_fits(name, version)
     target, requirements = (
-        (ROOT / name, _HERE / f"{name}.txt") if what == "libraries" else (ROOT / f"{name}-tests", _HERE / "tests.txt")
+        (ROOT / name, _FOLDER / f"{name}.txt")
+        if packages == "libraries"
+        else (ROOT / f"{name}-tests", _FOLDER / "tests.txt")
     )
-    print(f"Setting up the {what} of Function Compute's {name}, on Python {version} ...")
+    print(f"Setting up the {packages} of Function Compute's {name}, on Python {version} ...")
     if not is_real:
         print(f"  ({name} was not found on this machine)")
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     # Without the runtime's own version, the tests would only repeat those on the project's Python.
-    if (is_real or what == "libraries") and not _install(interpreter, target, requirements):
+    if (is_real or packages == "libraries") and not _install(interpreter, target, requirements):
         print(f"The packages of {requirements.name} could not be installed: is the Python package index reachable?")
         return 1
     write_interpreter(target, interpreter, version)
     return 0
 
 
-def _name_missing() -> int:
+def _print_missing() -> int:
     """Print each missing interpreter with the commands that install it; return the exit code."""
-    missing = [name for name in NAMES if not installed(name).is_real]
+    missing = [name for name in NAMES if not load_runtime(name).is_real]
     for version in (name.removeprefix("python") for name in missing):
         print(
             f"Python {version} is missing on this machine: without it nothing runs on Function Compute's"
@@ -55,18 +57,18 @@ def _install(interpreter: str, target: Path, requirements: Path) -> bool:
 
     The project's pip is used, because the interpreter may have none.
     """
-    quiet = ("--quiet", "--disable-pip-version-check")
-    command = [sys.executable, "-m", "pip", "--python", interpreter, *quiet, "install"]
-    done = subprocess.run(
+    quiet_options = ("--quiet", "--disable-pip-version-check")
+    command = [sys.executable, "-m", "pip", "--python", interpreter, *quiet_options, "install"]
+    process = subprocess.run(
         [*command, "--target", str(target), "-r", str(requirements)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
-    if done.returncode:
-        print(done.stdout)
-    return done.returncode == 0
+    if process.returncode:
+        print(process.stdout)
+    return process.returncode == 0
 
 
 if __name__ == "__main__":

@@ -12,14 +12,14 @@ from typing import Generic, Protocol, TypeVar
 from sandbox.server.message import Request
 
 
-class _Named(Protocol):
+class _HasKind(Protocol):
     @property
     def kind(self) -> str: ...
 
 
 # The type of a fault's subject, such as a request or the key of an event; and the type of the fault.
 SubjectT = TypeVar("SubjectT")
-FaultT = TypeVar("FaultT", bound=_Named)
+FaultT = TypeVar("FaultT", bound=_HasKind)
 
 
 @dataclass(frozen=True)
@@ -101,13 +101,13 @@ class _Rule(Generic[SubjectT, FaultT]):
 class _Chance(Generic[SubjectT, FaultT]):
     probability: float
     faults: Sequence[FaultT]
-    dice: random.Random
+    rng: random.Random
     where: Callable[[SubjectT], bool] | None
 
     def next(self, subject: SubjectT) -> FaultT | None:
         if self.where is not None and not self.where(subject):
             return None
-        return self.dice.choice(self.faults) if self.dice.random() < self.probability else None
+        return self.rng.choice(self.faults) if self.rng.random() < self.probability else None
 
 
 class Schedule(Generic[SubjectT, FaultT]):

@@ -32,9 +32,9 @@ class TcpConnection(Connection):
     transport: asyncio.Transport = field(kw_only=True)
 
     def reset(self) -> None:
-        raw = self.transport.get_extra_info("socket")
-        if raw is not None and not self.transport.is_closing():
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        raw_socket = self.transport.get_extra_info("socket")
+        if raw_socket is not None and not self.transport.is_closing():
+            raw_socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.transport.abort()
 
     async def drip(self) -> None:
@@ -52,7 +52,7 @@ class _TrackedServer(web.Server):
     def __init__(self, owner: Listener) -> None:
         super().__init__(
             owner._handle,
-            request_factory=self._keep_large_bodies,
+            request_factory=self._make_request,
             access_log=None,
             auto_decompress=False,
             max_line_size=_MAX_LINE_BYTES,
@@ -60,7 +60,7 @@ class _TrackedServer(web.Server):
         )
         self._owner = owner
 
-    def _keep_large_bodies(
+    def _make_request(
         self,
         message: RawRequestMessage,
         payload: StreamReader,
@@ -73,11 +73,11 @@ class _TrackedServer(web.Server):
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
-        self._owner._opened(handler, transport)
+        self._owner._add_connection(handler, transport)
 
     def connection_lost(self, handler: RequestHandler, exc: BaseException | None = None) -> None:
         super().connection_lost(handler, exc)
-        self._owner._lost(handler)
+        self._owner._remove_connection(handler)
 
 
 class Listener:
@@ -97,9 +97,9 @@ class Listener:
         self._platform.call(self._close())
 
     async def _listen(self) -> None:
-        self._web = _TrackedServer(self)
+        self._server = _TrackedServer(self)
         self._listener = await asyncio.get_running_loop().create_server(
-            self._web, "127.0.0.1", self._service.port, ssl=self._service.ssl_context, backlog=1024
+            self._server, "127.0.0.1", self._service.port, ssl=self._service.ssl_context, backlog=1024
         )
         self._port = self._listener.sockets[0].getsockname()[1]
 
@@ -108,14 +108,14 @@ class Listener:
         for connection in list(self._connections.values()):
             connection.reset()
         # With a timeout of 0 it would wait forever for a connection that was opened meanwhile.
-        await self._web.shutdown(timeout=0.1)
+        await self._server.shutdown(timeout=0.1)
 
-    def _opened(self, handler: object, transport: asyncio.Transport) -> None:
-        made = self._service.add_connection(lambda number: TcpConnection(number, transport=transport))
-        assert isinstance(made, TcpConnection)
-        self._connections[handler] = made
+    def _add_connection(self, handler: object, transport: asyncio.Transport) -> None:
+        connection = self._service.add_connection(lambda number: TcpConnection(number, transport=transport))
+        assert isinstance(connection, TcpConnection)
+        self._connections[handler] = connection
 
-    def _lost(self, handler: object) -> None:
+    def _remove_connection(self, handler: object) -> None:
         connection = self._connections.pop(handler, None)
         if connection:
             self._service.remove_connection(connection)

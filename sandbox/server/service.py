@@ -71,12 +71,12 @@ class Host(Protocol):
 class Connection(ABC):
     """The service's side of a connection.
 
-    `lost`: set when a side has closed the connection. `silent`: True if no more answers are sent.
+    `lost`: set when a side has closed the connection. `is_silent`: True if no more answers are sent.
     """
 
     id: int
     lost: asyncio.Event = field(default_factory=asyncio.Event)
-    silent: bool = False
+    is_silent: bool = False
 
     @abstractmethod
     def reset(self) -> None:
@@ -100,10 +100,10 @@ class Service(ABC):
         # The seconds that a request takes to the service and back, without the work.
         self.round_trip = 0.0
         self.lock = threading.RLock()
-        self._open: set[Connection] = set()
+        self._open_connections: set[Connection] = set()
         self._connection_count = 0
-        self._used: set[int] = set()
-        self._late: set[asyncio.Task[None]] = set()
+        self._used_connections: set[int] = set()
+        self._scheduled_calls: set[asyncio.Task[None]] = set()
 
     @abstractmethod
     def respond(self, request: Request) -> Response:
@@ -144,25 +144,25 @@ class Service(ABC):
 
     def schedule(self, seconds: float, call: Callable[[], object]) -> None:
         """Schedule `call` in the loop after `seconds`; any thread can call this."""
-        self._platform.call_soon(self._start_late, seconds, call)
+        self._platform.call_soon(self._start_call, seconds, call)
 
-    async def settle(self) -> None:
+    async def wait_until_idle(self) -> None:
         """Wait until all scheduled calls have ended."""
-        while self._late:
-            await asyncio.wait(self._late)
+        while self._scheduled_calls:
+            await asyncio.wait(self._scheduled_calls)
 
     @property
-    def settled(self) -> bool:
+    def is_idle(self) -> bool:
         """True if no scheduled call is left."""
-        return not self._late
+        return not self._scheduled_calls
 
-    def _start_late(self, seconds: float, call: Callable[[], object]) -> None:
-        late = asyncio.get_running_loop().create_task(self._happen(seconds, call))
-        self._late.add(late)
+    def _start_call(self, seconds: float, call: Callable[[], object]) -> None:
+        task = asyncio.get_running_loop().create_task(self._call_after(seconds, call))
+        self._scheduled_calls.add(task)
         # Callbacks run in order: a call leaves the set only after it has ended, or after its event is queued.
-        late.add_done_callback(self._late.discard)
+        task.add_done_callback(self._scheduled_calls.discard)
 
-    async def _happen(self, seconds: float, call: Callable[[], object]) -> None:
+    async def _call_after(self, seconds: float, call: Callable[[], object]) -> None:
         await asyncio.sleep(seconds)
         call()
 
@@ -171,30 +171,30 @@ class Service(ABC):
     @property
     def connections(self) -> int:
         """The number of connections that have carried a request."""
-        return len(self._used)
+        return len(self._used_connections)
 
     def silence_connections(self) -> None:
         """Keep all open connections open, but send nothing more over them."""
-        self._platform.call(self._each_connection(lambda connection: setattr(connection, "silent", True)))
+        self._platform.call(self._change_connections(lambda connection: setattr(connection, "is_silent", True)))
 
     def reset_connections(self) -> None:
         """Reset all open connections, including idle connections."""
-        self._platform.call(self._each_connection(lambda connection: connection.reset()))
+        self._platform.call(self._change_connections(lambda connection: connection.reset()))
 
-    def add_connection(self, made: Callable[[int], Connection]) -> Connection:
-        """Add a client's connection; `made` creates it from its number."""
+    def add_connection(self, make_connection: Callable[[int], Connection]) -> Connection:
+        """Add a client's connection; `make_connection` creates it from its number."""
         self._connection_count += 1
-        connection = made(self._connection_count)
-        self._open.add(connection)
+        connection = make_connection(self._connection_count)
+        self._open_connections.add(connection)
         return connection
 
     def remove_connection(self, connection: Connection) -> None:
         """Remove a connection, and set its event `lost`."""
-        self._open.discard(connection)
+        self._open_connections.discard(connection)
         connection.lost.set()
 
-    async def _each_connection(self, change: Callable[[Connection], None]) -> None:
-        for connection in sorted(self._open, key=lambda connection: connection.id):
+    async def _change_connections(self, change: Callable[[Connection], None]) -> None:
+        for connection in sorted(self._open_connections, key=lambda connection: connection.id):
             change(connection)
 
     # Requests.
@@ -202,52 +202,52 @@ class Service(ABC):
     async def handle(self, request: Request, connection: Connection) -> Response:
         """Handle a request, with its latency and its fault, and return the response."""
         self.requests.append(request)
-        self._used.add(connection.id)
+        self._used_connections.add(connection.id)
         half_trip = (self.round_trip + self.latency_of(request)) / 2
         await self._platform.pause(half_trip)
         response = await self._answer(request, connection)
         if not connection.lost.is_set():
             await self._platform.pause(half_trip)
-        if connection.silent:
+        if connection.is_silent:
             await connection.lost.wait()
-        return Response(response.status, response.body, {"Date": _date(int(self.now())), **response.headers})
+        return Response(response.status, response.body, {"Date": _http_date(int(self.now())), **response.headers})
 
     async def _answer(self, request: Request, connection: Connection) -> Response:
-        if connection.silent:
+        if connection.is_silent:
             await connection.lost.wait()
             return Response(503)
         fault = self.faults.next(request)
         if fault is None:
-            return self._work(request)
-        return await self._show_fault(fault, request, connection)
+            return self._do_work(request)
+        return await self._apply_fault(fault, request, connection)
 
-    def _work(self, request: Request) -> Response:
+    def _do_work(self, request: Request) -> Response:
         with self.lock:
             return self.respond(request)
 
-    async def _show_fault(self, fault: Fault, request: Request, connection: Connection) -> Response:
+    async def _apply_fault(self, fault: Fault, request: Request, connection: Connection) -> Response:
         if fault.kind == "status":
             return Response(fault.code, fault.body, dict(fault.headers))
         if fault.kind == "status_after":
-            self._work(request)
+            self._do_work(request)
             return Response(fault.code)
         if fault.kind == "slow":
             await self._platform.pause(fault.seconds)
-            return self._work(request)
+            return self._do_work(request)
         if fault.kind in ("drop_after", "drip"):
-            self._work(request)
+            self._do_work(request)
         elif fault.kind == "lands_late":
-            self.schedule(fault.seconds, partial(self._work, request))
+            self.schedule(fault.seconds, partial(self._do_work, request))
         if fault.kind in ("drop_before", "drop_after", "lands_late"):
             connection.reset()
         elif fault.kind == "drip":
             await connection.drip()
         elif fault.kind == "silence":
-            connection.silent = True
+            connection.is_silent = True
         await connection.lost.wait()
         return Response(503)
 
 
 @lru_cache
-def _date(seconds: int) -> str:
+def _http_date(seconds: int) -> str:
     return formatdate(seconds, usegmt=True)

@@ -16,13 +16,13 @@ class RateLimit:
         self._capacity = burst if burst is not None else max(rate, 1.0)
         self._tokens = self._capacity
         self._now = now
-        self._filled = now()
+        self._filled_at = now()
 
     def allows(self) -> bool:
         """Count a request and return True, if it is within the limit."""
         now = self._now()
-        self._tokens = min(self._capacity, self._tokens + (now - self._filled) * self._rate)
-        self._filled = now
+        self._tokens = min(self._capacity, self._tokens + (now - self._filled_at) * self._rate)
+        self._filled_at = now
         if self._tokens < 1:
             return False
         self._tokens -= 1

@@ -7,7 +7,7 @@ import json
 import oss2
 import pytest
 
-from sandbox.policy import find_denial, parse
+from sandbox.policy import find_denial, parse_policy
 
 A, B = "acs:oss:cn-hangzhou:1:a/x", "acs:oss:cn-hangzhou:1:b/x"
 
@@ -43,7 +43,7 @@ def allow(action, resource="*", **more):
     ],
 )
 def test_in_ram_deny_overrides_allow_and_no_allow_means_denied(statements, action, resource, about, expected):
-    documents = [parse(json.dumps({"Version": "1", "Statement": [statement]}), "1") for statement in statements]
+    documents = [parse_policy(json.dumps({"Version": "1", "Statement": [statement]}), "1") for statement in statements]
     assert find_denial(documents, action, resource, about) == expected
 
 
@@ -60,7 +60,7 @@ def test_in_ram_deny_overrides_allow_and_no_allow_means_denied(statements, actio
 )
 def test_huaweis_documents_ignore_the_case_of_actions_and_services(version, action, resource, expected):
     statement = allow(action, resource) if resource else {"Effect": "Allow", "Action": [action]}
-    document = parse(json.dumps({"Version": version, "Statement": [statement]}), version)
+    document = parse_policy(json.dumps({"Version": version, "Statement": [statement]}), version)
     assert find_denial([document], "obs:bucket:ListBucket", "obs:*:*:bucket:a") == expected
 
 

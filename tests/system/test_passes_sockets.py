@@ -10,7 +10,7 @@ import pytest
 
 from oss_oms_sync.answers.layout import record_name
 from sandbox import Sandbox
-from sandbox.oss.call import address_of
+from sandbox.oss.call import parse_address
 from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request
@@ -55,7 +55,7 @@ def slow_down_pages(box: Sandbox, seconds: float, times: int | None = None) -> N
     """Slow down the pages of the source's listing, and no other requests."""
 
     def is_page(request: Request) -> bool:
-        return address_of(request).bucket == box.source_bucket and request.params.get("max-keys") == "1000"
+        return parse_address(request).bucket == box.source_bucket and request.params.get("max-keys") == "1000"
 
     box.oss.faults.add(Fault.slow(seconds), times, is_page)
 

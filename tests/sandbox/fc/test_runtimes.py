@@ -48,7 +48,7 @@ NOT_HERE = (
 @pytest.fixture(params=runtimes.NAMES)
 def runtime(request):
     """Return a runtime whose own Python version is on this machine."""
-    runtime = runtimes.installed(request.param)
+    runtime = runtimes.load_runtime(request.param)
     if not runtime.is_real:
         lack(str(runtime))
     return runtime
@@ -86,7 +86,7 @@ def test_every_module_can_be_imported(runtime):
 
 @pytest.mark.extras
 def test_the_functions_unit_tests_pass(runtime):
-    tests = runtimes.installed(f"{runtime.name}-tests")
+    tests = runtimes.load_runtime(f"{runtime.name}-tests")
     # No runtime runs ops.py: its own tests on the oldest Python are enough.
     elsewhere = ELSEWHERE if runtime.name == min(runtimes.NAMES) else [*ELSEWHERE, "ops"]
 
@@ -193,7 +193,7 @@ def libraries(mocker, tmp_path):
 def test_a_missing_interpreter_is_reported(libraries):
     runtimes.write_interpreter(libraries, sys.executable, "3.11.7")
 
-    assert str(runtimes.installed("python3.10")) == (
+    assert str(runtimes.load_runtime("python3.10")) == (
         "python3.10: runs on Python 3.11.7, because no python3.10 was found"
     )
 
@@ -232,4 +232,4 @@ def test_a_deleted_interpreter_is_named_with_the_next_step(libraries):
     runtimes.write_interpreter(libraries, str(Path("/no/such/python3.10")), "3.10.1")
 
     with pytest.raises(RuntimeError, match=r"^/no/such/python3.10 is gone: .*make setup"):
-        runtimes.installed("python3.10")
+        runtimes.load_runtime("python3.10")

@@ -37,7 +37,7 @@ def test_headers_are_signed_in_the_order_of_their_names(box, photos):
     # In the order of lines `x-oss-meta-a-b:` would precede `x-oss-meta-a:`.
     photos.put_object("a", b"", headers={"x-oss-meta-a": "1", "x-oss-meta-a-b": "2"})
 
-    assert box.oss.objects("photos")["a"].meta == {"x-oss-meta-a": "1", "x-oss-meta-a-b": "2"}
+    assert box.oss.objects("photos")["a"].user_headers == {"x-oss-meta-a": "1", "x-oss-meta-a-b": "2"}
 
 
 def test_anonymous_access_is_refused(box, http, refusal):

@@ -46,12 +46,12 @@ def test_without_versioning_a_copy_onto_itself_takes_new_metadata(box, photos, d
     photos.copy_object("photos", "a", "a", headers=headers)
     copied = box.oss.objects("photos")["a"]
     assert copied.data == b"hello"
-    assert copied.meta == metadata
+    assert copied.user_headers == metadata
     assert copied.content_type == "application/octet-stream"
 
     photos.put_bucket_versioning(oss2.models.BucketVersioningConfig("Enabled"))
     photos.copy_object("photos", "a", "a", headers={**headers, "x-oss-meta-editor": "c"})
-    assert (box.oss.objects("photos")["a"].meta == metadata) == (directive != "REPLACE")
+    assert (box.oss.objects("photos")["a"].user_headers == metadata) == (directive != "REPLACE")
 
 
 def test_a_copy_has_the_etag_of_its_source_and_no_crc64(photos, upload_id):

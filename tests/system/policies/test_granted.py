@@ -83,7 +83,7 @@ def run_all_jobs(box: Sandbox) -> set[str]:
     checks = box.fc.invoke("doctor", b"{}").value["checks"]
     # Doctor's request for the time names no bucket, and is unsigned.
     refused = {action.name for action in (*box.oss.actions, *box.obs.actions) if action.bucket and action.status == 403}
-    refused |= {"fc:InvokeFunction"} if box.not_invoked else set()
+    refused |= {"fc:InvokeFunction"} if box.denied_invocations else set()
     refused |= {"oms:taskgroup:get"} if status["old_objects_failure"]["status"] == 403 else set()
     return refused | {check["name"] for check in checks if check["state"] == "fault"}
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 
 from oss_oms_sync.clouds.webhook import post
-from sandbox.robots import ROBOTS, Robots, text_of
+from sandbox.robots import ROBOTS, Robots, extract_text
 from sandbox.server.faults import Fault
 from support.world import DRIP, DROP_AFTER, DROP_BEFORE, HANG, World
 
@@ -42,7 +42,7 @@ def test_each_chat_accepts_its_form_of_a_message_at_its_address(kind):
     assert f"https://{request.headers['host']}{request.raw_path}?{request.raw_query}".startswith(
         chat.settings.alert_webhook
     )
-    assert text_of(*chat.robots.messages).startswith("oss-oms-sync photos: BROKEN\n已中断 &")
+    assert extract_text(*chat.robots.messages).startswith("oss-oms-sync photos: BROKEN\n已中断 &")
 
 
 @pytest.mark.parametrize("kind", ROBOTS)
@@ -55,7 +55,7 @@ def test_each_chat_accepts_any_length_and_any_characters(kind):
 def test_a_long_message_is_cut_in_the_middle_and_keeps_its_next_step(kind, letter):
     chat = Chat(kind)
     chat.tell(f"oss-oms-sync photos: BEHIND {letter * 2001} Deploy it again.")
-    text = text_of(*chat.robots.messages)
+    text = extract_text(*chat.robots.messages)
     assert text[:23] == "oss-oms-sync photos: BE"
     assert text[-19:] == f"{letter * 2} Deploy it again."
 

@@ -183,7 +183,7 @@ class PassWorld(ReconcileWorld):
 
     def land(self) -> None:
         """Let the late writes take effect."""
-        self.platform.call(self.oss.settle())
+        self.platform.call(self.oss.wait_until_idle())
 
     def oms_down(self, down: bool) -> None:
         self.oms.faults.clear()
