@@ -8,9 +8,9 @@ if sys.version_info < (3, 10):  # noqa: UP036 (older versions print the reason, 
 
 from pathlib import Path
 
-# A project in git gets no folders of bytecode.
+# Without bytecode, a project in git gets no __pycache__ folders.
 sys.dont_write_bytecode = True
-# The package `ops` is beside this file, whatever the current folder.
+# The package `ops` is in the folder of this file, whatever the current folder is.
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ def test_two_cutovers_at_the_same_time_do_not_undo_each_other():
                     CutoverPlan(world.moment(FREEZE), close=True),
                 )
                 document = cutover.run()
-                cutover.after(document)
+                cutover.act_on(document)
                 if document["verdict"] == "GO":
                     break
                 world.advance(MINUTE)

@@ -11,17 +11,17 @@ from oss_oms_sync.answers.codec import timestamp as timestamp
 
 
 class WallClock:
-    """This machine's clock, `ahead` seconds later to agree with the functions' clock (in the sandbox)."""
+    """This machine's clock, moved ahead by as many seconds as the sandbox has skipped (`ahead`)."""
 
     def __init__(self, ahead: Callable[[], float] = lambda: 0.0) -> None:
         self._ahead = ahead
 
     def now(self) -> datetime:
-        """Return the time in UTC, to the second."""
+        """Return the time in UTC, in whole seconds."""
         return (datetime.now(timezone.utc) + timedelta(seconds=self._ahead())).replace(microsecond=0)
 
     def monotonic(self) -> float:
-        """Return seconds from an arbitrary start."""
+        """Return seconds since an arbitrary start; they never go back."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
@@ -30,7 +30,7 @@ class WallClock:
 
 
 def parse_time(text: str) -> datetime | None:
-    """Parse a time with its zone: 2026-01-31T08:00:00Z or 2026-01-31 16:00+08:00; None for another form."""
+    """Parse a time with a zone, such as 2026-01-31T08:00:00Z or 2026-01-31 16:00+08:00; return None for other forms."""
     try:
         parsed = datetime.fromisoformat(text.strip().replace("Z", "+00:00").replace("z", "+00:00"))
     except ValueError:

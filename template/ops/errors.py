@@ -1,7 +1,7 @@
 """Errors of a command: each says in both languages what happened and what to do.
 
 OpsError
-├── UsageError       the command asks for something impossible
+├── UsageError       the command cannot be done as given
 ├── ToolError        the Serverless Devs tool or the sandbox gave no answer
 ├── CloudError       Function Compute did not run the function to its end
 ├── FunctionError    the function raised an error
@@ -17,7 +17,7 @@ from oss_oms_sync.answers.text import Text
 
 
 class OpsError(Exception):
-    """An error with its remedy, `fix`, and lines of another program's `output` about it."""
+    """An error with its remedy, `fix`; `output` is another program's output about the error."""
 
     exit_code = ExitCode.FAILED
 
@@ -29,13 +29,13 @@ class OpsError(Exception):
 
 
 class UsageError(OpsError):
-    """A command refused before any change."""
+    """A command that was refused before any change."""
 
     exit_code = ExitCode.REFUSED
 
 
 class ToolError(OpsError):
-    """A call without an answer; it is unknown if the function ran."""
+    """A call without an answer, after which it is unknown if the function ran."""
 
 
 class CloudError(OpsError):
@@ -43,7 +43,10 @@ class CloudError(OpsError):
 
 
 class FunctionError(OpsError):
-    """An error of type `kind` from the function; the refusal of its payload counts as wrong use."""
+    """An error that a function raised; `kind` is the name of its type.
+
+    A refused payload has the exit code of wrong use.
+    """
 
     REFUSAL = "PayloadError"
 

@@ -1,8 +1,10 @@
-"""The record of a migration of the existing objects, written before its begin, so that any command can continue it.
+"""The record of a migration of the existing objects, with which any command can continue the migration.
 
-oms_source_record/{task}/state/migrate-{project}.json        while it runs, or can be retried: until it ends, the
-                                                             project is not closed (certify looks for this object)
-oms_source_record/{task}/state/migrated-{project}-{run}.json afterwards
+The record is written before the migration begins, under these names:
+
+    oms_source_record/{task}/state/migrate-{project}.json         until the migration ends; meanwhile the project cannot
+                                                                  be closed, because certify looks for this object
+    oms_source_record/{task}/state/migrated-{project}-{run}.json  afterwards
 """
 
 from __future__ import annotations
@@ -34,7 +36,10 @@ from oss_oms_sync.answers.text import t
 
 
 class Holder(Protocol):
-    """A user whose access key OMS uses. Both methods raise RefusedError and UnreachableError."""
+    """A user whose access keys OMS uses during a migration.
+
+    Both methods raise RefusedError and UnreachableError.
+    """
 
     def key_ids(self) -> list[str]:
         """List the ids of the user's access keys."""
@@ -43,22 +48,22 @@ class Holder(Protocol):
         """Delete an access key of the user."""
 
 
-# Reads a migration's state and deletes its keys: called only if there is a migration.
+# A function that returns the access to OMS and to the users, called only if there is a migration.
 Access = Callable[[], tuple[TaskGroups, Sequence[Holder]]]
 
 
 @dataclass
 class Intention:
-    """The record of one migration.
+    """The record of a migration.
 
-    `run`: its identifier. `begun`: its time, in UTC. `keys`: the ids of its own access keys, of both users. While the
-    keys are being made, it is empty: all keys of these users that are not in `kept` are the migration's. `maker`: the
-    number of the command that makes the keys, and has OMS begin with them; empty if no command does. `group`: OMS's id
-    of the task group; empty until OMS has answered. `digest_without_extra`: the digest of the destination if the
-    comparison before the migration found no object only there; otherwise empty. `overwrite`: True if it copies existing
-    objects whatever their contents. `restore`: True if it restores archived objects, which costs money. `bandwidth`:
-    limits by the time of day; None if no command has set any, so that limits of the console stay. `keep_storage_class`:
-    True if objects keep the source's storage class.
+    `run` identifies the migration, and `begun` is its time in UTC. `keys` are the ids of its access keys, of both
+    users. While the keys are being made, `keys` is empty, and all keys of these users outside `kept` belong to the
+    migration. `maker` identifies the command that makes the keys and starts OMS with them; it is empty otherwise.
+    `group` is OMS's id of the task group, empty until OMS has answered. `digest_without_extra` is the digest of the
+    destination if the comparison before the migration found no object only there, otherwise empty. `overwrite`: OMS
+    also copies over equal objects. `restore`: OMS restores archived objects, which costs money. `bandwidth` are the
+    limits by the time of day; None keeps limits set in the console. `keep_storage_class`: objects keep the source's
+    storage class.
     """
 
     run: str
@@ -78,9 +83,9 @@ class Intention:
 
 
 class Intentions:
-    """The migration records of one project.
+    """The stored records of one project's migrations.
 
-    `address` is its SYNC_URL, `log` the log bucket. All methods raise RefusedError, UnreachableError and
+    `address` is the project's SYNC_URL, and `log` its log bucket. All methods raise RefusedError, UnreachableError and
     UnreadableResponseError.
     """
 
@@ -89,7 +94,7 @@ class Intentions:
         self._name = current_migration_name(self._task, project) if self._task else ""
 
     def read(self) -> Intention | None:
-        """Read the record of the current migration; None without a migration."""
+        """Read the record of the current migration; return None without a migration."""
         response = None
         with refused(lambda error: error.code == "NoSuchBucket"):
             response = self._log.get(self._name) if self._name else None
@@ -104,7 +109,7 @@ class Intentions:
             raise UnreadableResponseError from None
 
     def progress(self) -> CopySpeed | None:
-        """Return the progress that status has measured under bandwidth limits; None without a measurement."""
+        """Return the copying speed that status has measured under bandwidth limits; None without a measurement."""
         response = self._log.get(migration_speed_name(self._task, self._project))
         try:
             return codec.from_json(CopySpeed, json.loads(response.body)) if response else None
@@ -112,9 +117,9 @@ class Intentions:
             raise UnreadableResponseError from None
 
     def report_keys(self, session: Session, access: Access | None = None, *, yes: bool = False) -> None:
-        """Print the access keys of a migration and the command that deletes them.
+        """Print the access keys of the current migration and the command that deletes them.
 
-        If OMS has finished it, offer its end. `yes`: the user has agreed already.
+        If OMS has finished the migration, offer to end it; `yes` means that the user has agreed already.
         """
         try:
             intention = self.read()
@@ -148,20 +153,20 @@ class Intentions:
             session.print_text(t("The migration has ended, and its access keys are deleted"))
 
     def begin(self, intention: Intention) -> bool:
-        """Write the record unless another migration has one; return True if this record is stored."""
+        """Store the record unless another migration has one; return True if this record is stored."""
         self._put_first(self._name, asdict(intention))
         return self.latest(intention) is not None
 
     def latest(self, intention: Intention) -> Intention | None:
         """Return the stored record of this migration; None if the migration is no longer in progress.
 
-        While this command waited, another command may have ended the migration, or begun a new one.
+        While a command waits, another command can end the migration, or begin a new one.
         """
         current = self.read()
         return current if current and current.run == intention.run else None
 
     def claim(self, intention: Intention, maker: str) -> Intention | None:
-        """Set this command as the creator of the keys; return the previous record.
+        """Record that this command makes the access keys; return the record before.
 
         Return None if the migration is no longer in progress.
         """
@@ -176,19 +181,19 @@ class Intentions:
             self.write(replace(current, group=group))
 
     def note_bandwidth(self, intention: Intention, windows: Sequence[Window]) -> None:
-        """Store the bandwidth limits; the last stored limits are in force."""
+        """Store the bandwidth limits, which replace earlier limits."""
         intention.bandwidth = windows
         if current := self.latest(intention):
             self.write(replace(current, bandwidth=windows))
 
     def write(self, intention: Intention) -> None:
-        """Store the record unchanged. The caller has just checked that the migration is in progress."""
+        """Store the record; the caller has just checked that the migration is still in progress."""
         self._log.put(self._name, json.dumps(asdict(intention)).encode())
 
     def note_end(self, intention: Intention, ended: datetime, how: str, group: TaskGroup | None = None) -> None:
-        """Store the result of a finished migration under another name, for certificates.
+        """Store the result of a finished migration under its own name, which certificates read.
 
-        If OMS has no data of the group any more (`group` is None), an earlier result remains.
+        `how` is "done" or "removed". If OMS has deleted the task group (`group` is None), an earlier result remains.
         """
         numbers = {name: getattr(group, name, 0) for name in ("total", "copied", "skipped", "failed")}
         result = {**asdict(intention), "ended": timestamp(ended), "how": how, **numbers}
@@ -201,29 +206,29 @@ class Intentions:
     def end(
         self, intention: Intention, holders: Sequence[Holder], ended: datetime, how: str, group: TaskGroup | None = None
     ) -> None:
-        """End the migration, unless another command has ended it.
+        """End the migration, unless another command has ended it already.
 
-        Its keys are deleted first, because a command finds them by the record.
+        The access keys are deleted before the record, because commands find the keys by the record.
         """
         current = self.latest(intention)
         if current is None:
             return
-        delete_keys(keys_of(current, holders))
+        delete_keys(list_migration_keys(current, holders))
         self.note_end(current, ended, how, group)
         # Another command may have ended it meanwhile, and begun a new migration.
         if self.latest(current):
             self._log.delete(self._name)
 
     def _put_first(self, name: str, value: Mapping[str, object]) -> None:
-        """Write an object unless its name exists."""
+        """Store an object unless an object with this name exists."""
         with refused(lambda error: error.code == "FileAlreadyExists"):
             self._log.put(name, json.dumps(value).encode(), {"x-oss-forbid-overwrite": "true"})
 
 
 def find_task(log: OssBucketClient, project: str) -> str:
-    """Return the id of the sync task with a migration in progress, whatever SYNC_URL is; empty without a migration.
+    """Return the id of a sync task for which a migration is in progress, by the records; "" without a migration.
 
-    Raise the errors of `Intentions.read`.
+    SYNC_URL is not used, because it may name another task by now. Raises the errors of `Intentions.read`.
     """
     with refused(lambda error: error.code == "NoSuchBucket"):
         tasks = (folder.removeprefix(RECORDS).rstrip("/") for folder in log.folders(RECORDS))
@@ -231,22 +236,22 @@ def find_task(log: OssBucketClient, project: str) -> str:
     return ""
 
 
-def all_keys(holders: Sequence[Holder]) -> list[tuple[Holder, str]]:
-    """List all access keys of these users. Raise the errors of `Holder`."""
+def list_keys(holders: Sequence[Holder]) -> list[tuple[Holder, str]]:
+    """List the access keys of these users. Raises the errors of `Holder`."""
     return [(holder, key) for holder in holders for key in holder.key_ids()]
 
 
-def keys_of(intention: Intention, holders: Sequence[Holder]) -> list[tuple[Holder, str]]:
-    """List the access keys of a migration. Raise the errors of `Holder`."""
+def list_migration_keys(intention: Intention, holders: Sequence[Holder]) -> list[tuple[Holder, str]]:
+    """List the access keys of a migration. Raises the errors of `Holder`."""
     return [
         (holder, key)
-        for holder, key in all_keys(holders)
+        for holder, key in list_keys(holders)
         if (key in intention.keys if intention.keys else key not in intention.kept)
     ]
 
 
 def delete_keys(keys: Iterable[tuple[Holder, str]]) -> None:
-    """Delete access keys; a missing key is no error. Raise the errors of `Holder`."""
+    """Delete access keys; a missing key is no error. Raises the errors of `Holder`."""
     for holder, key in keys:
         with refused(lambda error: error.status == 404):
             holder.delete_key(key)

@@ -1,4 +1,4 @@
-"""Reader of s.yaml for programs on the user's machine."""
+"""A reader of s.yaml, the user's settings, for programs on the user's machine."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from pathlib import Path
 from ops.errors import UsageError
 from oss_oms_sync.answers.text import t, untranslated
 
-# Control characters, and YAML's other line ends: no name contains them, and they would end a comment.
+# Control characters and Unicode's line ends: no setting contains them, and some would end a comment.
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def read(file: Path, needed: Iterable[str]) -> dict[str, str]:
-    """Return the variables of s.yaml and of the file it extends; `access` is the tool's credential alias.
+    """Return the variables of s.yaml, and of the file that it extends.
 
-    Raises UsageError if a file cannot be read, or a `needed` variable is missing or empty.
+    `access` among them is the alias of the credentials in Serverless Devs. Raises UsageError if a file cannot be read,
+    or if a `needed` variable is missing or empty.
     """
     texts = [read_text(file)]
     try:
-        # The tool follows a single `extend`.
-        if base := _texts(texts[0], "", "extend").get("extend"):
+        # Serverless Devs follows a single `extend`.
+        if base := _parse_values(texts[0], "", "extend").get("extend"):
             texts.insert(0, read_text(file.parent / base))
         values = {**variables(*texts), "access": "default"}
         for text in texts:
-            values |= _texts(text, "", "access")
+            values |= _parse_values(text, "", "access")
     except ValueError as error:
         happened, fix = str(error).rsplit(": ", 1)
         raise UsageError(untranslated(happened), untranslated(fix)) from None
@@ -37,7 +38,7 @@ def read(file: Path, needed: Iterable[str]) -> dict[str, str]:
 
 
 def read_text(file: Path) -> str:
-    """Return the text of s.yaml. Raises UsageError for an unreadable file."""
+    """Return the text of s.yaml. Raises UsageError if the file cannot be read."""
     try:
         return file.read_text(encoding="utf-8-sig")
     except OSError:
@@ -49,15 +50,15 @@ def read_text(file: Path) -> str:
 
 
 def variables(*texts: str) -> dict[str, str]:
-    """Return the texts under `vars` in s.yaml, with resolved references; later files have precedence.
+    """Return the values under `vars` in the texts of settings files, with references resolved; later texts win.
 
-    Raises ValueError, with the remedy, for a form that this reader does not support.
+    Raises ValueError with the remedy for YAML that this reader does not support.
     """
     values: dict[str, str] = {}
     for text in texts:
         ((head, block),) = re.findall(r"^vars:(.*)\n((?:[ #].*\n|\n)*)", f"{text}\n", re.MULTILINE) or [("", "")]
         (indent,) = re.findall(r"\A(?: *(?:#.*)?\n)*( +)", block) or [""]
-        values |= _texts(block, indent, r"\w+")
+        values |= _parse_values(block, indent, r"\w+")
         if re.match(r"\s*[^\s#]", head) or re.search(rf"^{indent}(?!\w+:)[^ #\n]", block, re.MULTILINE):
             raise ValueError("vars in s.yaml holds a line that is not read here: write each as a name and its value")
     for _ in range(len(values)):  # no chain of references is longer
@@ -72,28 +73,28 @@ def variables(*texts: str) -> dict[str, str]:
     return values
 
 
-def _texts(block: str, indent: str, names: str) -> dict[str, str]:
-    """Return the one-line texts at this indentation under these names; maps and lists are left out.
+def _parse_values(block: str, indent: str, names: str) -> dict[str, str]:
+    """Return the one-line values of the keys that match `names` at this indentation; maps and lists are left out.
 
-    Raises ValueError for a text that YAML reads as another value.
+    Raises ValueError if YAML would read a value otherwise than this reader.
     """
     line = rf"""^{indent}({names}): *("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|.*).*((?:\n+{indent} .*)*)"""
     texts = {}
-    for name, written, more in re.findall(line, block, re.MULTILINE):
-        value = written if written[:1] in ('"', "'") else re.split(r"(?:^|[ \t])#", written)[0].strip(" \t")
-        below = re.sub(r"^ *#.*", "", more, flags=re.MULTILINE).strip()
+    for name, scalar, continuation in re.findall(line, block, re.MULTILINE):
+        value = scalar if scalar[:1] in ('"', "'") else re.split(r"(?:^|[ \t])#", scalar)[0].strip(" \t")
+        below = re.sub(r"^ *#.*", "", continuation, flags=re.MULTILINE).strip()
         if re.fullmatch(r"(&\S+)?", value) and re.match(r"- |[^\s:]+:(\s|$)", below):
             continue
         if below or re.match(r"[&*!|>[{]|(~|null)?$", value, re.IGNORECASE):
             raise ValueError(
                 f"vars.{name} in s.yaml is not read here as it is written: write it in quotes, on one line"
             )
-        texts[name] = _unquoted(name, value)
+        texts[name] = _unquote(name, value)
     return texts
 
 
-def _unquoted(name: str, value: str) -> str:
-    """Return the text of a YAML scalar. Errors do not show it, because it may be a secret."""
+def _unquote(name: str, value: str) -> str:
+    """Return the text of a YAML scalar. Errors do not contain the text, because it may be a secret."""
     plain = value[1:-1].replace("''", "'") if value[0] == "'" else value
     try:
         text: str = json.loads(value, strict=False) if value[0] == '"' else plain

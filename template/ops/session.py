@@ -1,4 +1,4 @@
-"""The session of a command, and waiting for passes, which run independently in the cloud."""
+"""The session of a command: it calls functions, prints, and waits for passes, which run in the cloud."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from oss_oms_sync.answers.text import Text, t, untranslated
 
 T = TypeVar("T")
 
-# First lines of a status: the verdict, the next step, the backlog and its first reasons.
+# Number of lines of a short status: the verdict, the next step, the backlog and its first reasons.
 _BRIEF_LINES = 20
 _MORE_TEXT = t("{n:more line|more lines}: {command}")
 
@@ -38,13 +38,16 @@ _REDRAW_SECONDS = 1.0
 # Number of calls of a stopped pass before the command gives up, and seconds before each.
 _MAX_STOPPED_CALLS = 3
 _RETRY_SECONDS = 30.0
-# Another call would stop for these reasons as well.
+# Reasons for which another call would stop again.
 _FINAL_STOP_REASONS = (Stop.CLOSED, Stop.TOO_LARGE, Stop.HEADERS)
 
 
 @dataclass
 class Session:
-    """Dependencies of a command. `hint`: advice to print after Ctrl-C; None if no work continues."""
+    """The dependencies of a command: calls of functions, the terminal and the clock.
+
+    `hint` is the advice to print after Ctrl-C; None if no work continues.
+    """
 
     caller: Caller
     screen: Screen
@@ -72,15 +75,15 @@ class Session:
         return self.screen.agrees(sentence(question, self.lang))
 
     def require_word(self, question: Text, word: str, refused: Text, otherwise: Text) -> None:
-        """Raise UsageError, `refused`, unless a user types exactly this word.
+        """Raise UsageError with the text `refused`, unless the user types `word` exactly.
 
-        `otherwise`: the remedy without a terminal.
+        `otherwise` is the remedy if there is no terminal to type at.
         """
         if self.screen.interactive and self.screen.ask(sentence(question, self.lang)) == word:
             return
         # The end of input means that there is no user.
-        again = t("To confirm, run this again and type {word} in full", word=word)
-        raise UsageError(refused, again if self.screen.interactive else otherwise)
+        remedy = t("To confirm, run this again and type {word} in full", word=word)
+        raise UsageError(refused, remedy if self.screen.interactive else otherwise)
 
     def show(self, options: Namespace, report: Report, value: object) -> None:
         """Write the report as a page, if requested; then print it, or its `value` as JSON.
@@ -106,7 +109,7 @@ class Session:
 
 
 def check_writable(file: Path) -> None:
-    """Raise UsageError if a file cannot be written there."""
+    """Raise UsageError if `file` cannot be written."""
     try:
         is_new = not file.exists()
         with file.open("ab"):
@@ -128,8 +131,8 @@ Answer = ReconcileAnswer | CompareAnswer | HeadersAnswer
 def run_pass(session: Session, job: str, payload: Payload) -> Answer:
     """Call a pass until it ends, and return its last answer.
 
-    It gives up if the pass stops repeatedly without progress, for a reason that a call cannot change, or because others
-    keep starting newer passes.
+    Give up if the pass stops several times without progress, if it stops for a reason that another call cannot change,
+    or if other commands keep starting newer passes.
     """
     scope = {name: value for name, value in payload.items() if name != "restart"}
     before = session.hint
@@ -173,37 +176,37 @@ def call_once(session: Session, job: str, payload: Payload) -> Answer:
 
 
 def pause(session: Session, seconds: float, countdown: Text) -> None:
-    """Wait and count down; the sandbox skips the time."""
+    """Wait for `seconds`, and print a countdown; the sandbox skips the wait."""
     if seconds <= 0 or session.caller.let_pass(seconds):
         return
     end = session.clock.monotonic() + seconds
     while (left := end - session.clock.monotonic()) > 0:
-        session.progress(countdown.filled(left=duration(left)))
+        session.progress(countdown.filled(left=format_duration(left)))
         session.clock.sleep(min(1.0, left))
 
 
 def _call(session: Session, job: str, payload: Payload, began: float) -> Answer:
-    """Call a pass and wait for its answer; meanwhile ask for its progress in other calls."""
+    """Call a pass and wait for its answer; meanwhile print its progress, which other calls read."""
     function = "compare" if job == "headers" else job
-    call = in_background(lambda: session.caller.ask(function, payload))
-    look = {**{name: value for name, value in payload.items() if name != "restart"}, "look": True}
+    call = start_call(lambda: session.caller.ask(function, payload))
+    query = {**{name: value for name, value in payload.items() if name != "restart"}, "look": True}
     state: PassAnswer | None = None
-    last_look = session.clock.monotonic()
+    last_query = session.clock.monotonic()
     while not wait([call], _REDRAW_SECONDS).done:
         now = session.clock.monotonic()
-        if now - last_look >= _LOOK_SECONDS:
-            state = _look(session, function, look) or state
-            last_look = session.clock.monotonic()
-        how_far = passes.progress_line(state, session.lang)
-        session.progress(t("{job} {time}: {how_far}", job=job, time=duration(now - began), how_far=how_far))
+        if now - last_query >= _LOOK_SECONDS:
+            state = _query_progress(session, function, query) or state
+            last_query = session.clock.monotonic()
+        progress = passes.progress_line(state, session.lang)
+        session.progress(t("{job} {time}: {how_far}", job=job, time=format_duration(now - began), how_far=progress))
     answer = call.result()
     if job == "compare":
         return tool_output.of_compare(answer)
     return tool_output.of(HeadersAnswer, answer) if job == "headers" else tool_output.of(ReconcileAnswer, answer)
 
 
-def in_background(ask: Callable[[], Any]) -> Future[Any]:
-    """Start a call and return; the caller polls the result."""
+def start_call(ask: Callable[[], Any]) -> Future[Any]:
+    """Start a call in a thread and return at once; the caller polls the future."""
     call = Future[Any]()
 
     def work() -> None:
@@ -217,16 +220,16 @@ def in_background(ask: Callable[[], Any]) -> Future[Any]:
     return call
 
 
-def _look(session: Session, job: str, payload: Payload) -> PassAnswer | None:
-    """Return the state of a pass; None if the query failed."""
+def _query_progress(session: Session, job: str, payload: Payload) -> PassAnswer | None:
+    """Return the progress of a pass; None if the query failed."""
     try:
         return session.ask(PassAnswer, job, payload)
     except OpsError:
         return None
 
 
-def duration(seconds: float) -> str:
-    """Format a duration as on a stop watch: 1:02:03 or 2:03."""
+def format_duration(seconds: float) -> str:
+    """Format a duration like a stopwatch: 1:02:03 or 2:03."""
     minutes, whole_seconds = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{whole_seconds:02}" if hours else f"{minutes}:{whole_seconds:02}"

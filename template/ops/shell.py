@@ -1,4 +1,4 @@
-"""Printed commands of ops.py, quoted for this machine's shell, with the interpreter of this program."""
+"""Shell commands to print for the user: quoted for this machine's shell, and run by this program's interpreter."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text
 
 IS_WINDOWS = os.name == "nt"
-# Words without quotes in PowerShell, and the characters that end its single-quoted strings unless doubled.
+# Words that PowerShell reads without quotes, and characters that must be doubled within its single quotes.
 _PLAIN_WORD = re.compile(r"(?!@)[\w./:=@+-]+", re.ASCII)
 _QUOTE_PATTERN = re.compile("['\u2018\u2019\u201a\u201b]")
-# Marks around a command in a sentence, for its style on pages and terminals: Unicode reserves these two characters for
+# Marks around a command in a sentence, by which pages and terminals style it. Unicode reserves these two characters for
 # programs' own use.
 _COMMAND_BEGIN, _COMMAND_END = "\ufdd0", "\ufdd1"
 COMMAND_IN_TEXT = re.compile(f"{_COMMAND_BEGIN}([^{_COMMAND_BEGIN}{_COMMAND_END}]*){_COMMAND_END}")
-# Commands that need no project.
+# Commands that read no s.yaml.
 _PROJECTLESS_COMMANDS = ("cost", "check", "show", "fleet")
-# The file in place of s.yaml, for every printed command; empty for s.yaml.
+# The file that printed commands use instead of s.yaml; empty for s.yaml.
 SETTINGS_FILE: ContextVar[str] = ContextVar("TEMPLATE", default="")
 
 
-# The command for a migration's cost, with places for the user's numbers.
+# The command that estimates a migration's cost, with placeholders for the user's numbers.
 COST_STEP = Step("cost", {"objects": "N", "size": "BYTES"})
 
 
 def interpreter() -> str:
-    """Return the command that starts this interpreter; a virtual environment's `python` has a `python3` beside it."""
+    """Return the name of this interpreter for printed commands: python3 if it exists, otherwise python."""
     if IS_WINDOWS:
         return "python" if shutil.which("python") else "py"
     name = Path(sys.executable).name
@@ -40,14 +40,14 @@ def interpreter() -> str:
 
 
 def command(step: Step | None) -> str:
-    """Return a next step as a shell command; empty without a step."""
+    """Return a next step as a shell command, or "" without a step."""
     if step is None:
         return ""
-    return " ".join(map(quote_word, [*step.words(interpreter(), _can_be_typed), *_file_words(step.job)]))
+    return " ".join(map(quote_word, [*step.words(interpreter(), _can_be_typed), *_template_option(step.job)]))
 
 
 def sentence(text: Text, language: str) -> str:
-    """Return a text with its commands for this machine's shell, between marks."""
+    """Return a text in `language`, in which its commands are quoted for this machine's shell and marked."""
     return text.of(language, lambda step: f"{_COMMAND_BEGIN}{command(step)}{_COMMAND_END}")
 
 
@@ -56,19 +56,19 @@ def remove_marks(text: str) -> str:
     return COMMAND_IN_TEXT.sub(r"\1", text)
 
 
-def _file_words(job: str) -> list[str]:
+def _template_option(job: str) -> list[str]:
     return ["-t", SETTINGS_FILE.get()] if SETTINGS_FILE.get() and job not in _PROJECTLESS_COMMANDS else []
 
 
 def chain(*steps: Step) -> str:
-    """Join commands so that each runs only after the success of the command before it.
+    """Join commands, so that each runs only if the previous command succeeded.
 
-    PowerShell has `&&` only from version 7.
+    PowerShell before version 7 has no `&&`.
     """
     if not IS_WINDOWS:
         return " && ".join(map(command, steps))
-    first, *others = map(command, steps)
-    return first + "".join(f"; if ($?) {{ {other} }}" for other in others)
+    first, *following = map(command, steps)
+    return first + "".join(f"; if ($?) {{ {following_command} }}" for following_command in following)
 
 
 def quote_word(word: str) -> str:
@@ -79,10 +79,10 @@ def quote_word(word: str) -> str:
 
 
 def _can_be_typed(key: str) -> bool:
-    """Return True if a key is visible and reaches a program unchanged.
+    """Return True if a key is visible, and reaches a program unchanged.
 
-    PowerShell loses quotation marks on the way to a program, and a key with characters outside the output's encoding is
-    printed as another key.
+    PowerShell loses quotation marks on the way to a program. A key with characters outside the encoding of the output
+    would be printed as another key.
     """
     try:
         key.encode(sys.stdout.encoding or "utf-8")

@@ -1,6 +1,6 @@
-"""Output: the answer on standard output, progress and messages on standard error.
+"""The terminal: answers go to standard output, progress and messages to standard error.
 
-Keys, and any text from outside, are printed only through `escape`.
+Keys, and all text from outside this project, are printed through `escape`.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from ops.errors import UsageError
 from ops.shell import COMMAND_IN_TEXT, remove_marks
 from oss_oms_sync.answers.text import t
 
-# Time between two lines of progress without a terminal.
+# Seconds between two lines of progress if standard error is not a terminal.
 _LINE_SECONDS = 60.0
 _YES_ANSWERS = ("y", "yes", "是")
-# The terminal's own output after Ctrl-C.
+# A terminal prints these characters itself after Ctrl-C.
 _CTRL_C = "^C"
 _DEFAULT_COLUMNS = 80
-# Lines for a program or a file are not wrapped.
+# Output into a program or a file is not wrapped.
 _UNLIMITED_COLUMNS = 1_000_000
-# Tones, shared with pages: proven; not proven, or behind; failed; in progress; not judged.
+# ANSI colours by tone: proven; not proven, or behind; failed; in progress; not judged.
 COLOURS = {"good": 32, "open": 33, "bad": 31, "way": 34, "calm": 2}
 
 
 class MarkedLine(NamedTuple):
-    """A line with a part in the colour of a tone."""
+    """A line in which a part, `marked`, has the colour of a tone."""
 
     before: str
     marked: str
@@ -50,15 +50,15 @@ class UnwrappedLine(str):
 
 
 class FittedLines(NamedTuple):
-    """Lines that depend on the number of columns, such as a table."""
+    """Lines that depend on the width of the terminal, such as a table; `lines` takes the number of columns."""
 
     lines: Callable[[int], Iterable[str | MarkedLine]]
 
 
 Line = str | MarkedLine | FittedLines
 
-# A line is not wrapped within a command, a sign of two columns, or a word. No line begins with a closing mark of
-# Chinese, and none ends with an opening mark.
+# Lines are wrapped between words, and between Chinese characters, but not within a command. No line begins with a
+# Chinese closing mark, and none ends with an opening mark.
 _WIDE_CHARACTER, _NARROW_CHARACTER = r"[\u2e80-\uffef]", r"[^\s\u2e80-\uffef]"
 _WORD_PATTERN = re.compile(
     rf"\s*[（「《“]*(?:{_NARROW_CHARACTER}*{COMMAND_IN_TEXT.pattern}{_NARROW_CHARACTER}*|{_WIDE_CHARACTER}|{_NARROW_CHARACTER}+)[）」》”，。、；：！？]*"
@@ -66,12 +66,12 @@ _WORD_PATTERN = re.compile(
 
 
 def escape(text: str) -> str:
-    r"""Return `text` in one line without characters that control a terminal.
+    r"""Return `text` in one line, with the characters escaped that control a terminal.
 
-    Escape sequences, control characters, characters without width, and those that change the direction of writing,
-    become \x1b or \u202e.
+    Control characters, invisible characters, and characters that change the direction of writing become escapes such as
+    \x1b or \u202e.
     """
-    # Pages use it to keep a number and its unit on one line.
+    # Reports use a no-break space to keep a number and its unit on one line of a page.
     text = remove_marks(text).replace("\u00a0", " ")
     if text.isprintable():
         return text
@@ -79,7 +79,7 @@ def escape(text: str) -> str:
 
 
 class Screen:
-    """Output streams and input. `interactive`: True if a user can be asked."""
+    """The streams of a command; `interactive` is True if a user can answer questions."""
 
     def __init__(
         self, clock: WallClock, out: TextIO | None = None, err: TextIO | None = None, text_io: TextIO | None = None
@@ -96,27 +96,27 @@ class Screen:
         self._last_line = -_LINE_SECONDS
 
     def answer(self, lines: Iterable[Line], limit: int | None = None, more: Callable[[int], str] = str) -> None:
-        """Print the answer. Beyond `limit` lines, print its beginning, then `more` with the number of omitted lines."""
-        pieces = [self._pieces(part, self._out) for line in lines for part in self._fitted(line, self._out)]
-        total = sum(map(len, pieces))
-        if limit and total > limit:
-            shown = 0
-            while shown + len(pieces[0]) < limit:
-                shown += len(pieces[0])
-                self._print(pieces.pop(0), self._out)
-            pieces = [[escape(more(total - shown))]]
-        for part in pieces:
-            self._print(part, self._out)
+        """Print the answer, at most `limit` lines; then the text of `more`, which takes the number of omitted lines."""
+        parts = [self._wrap(wrapped, self._out) for line in lines for wrapped in self._fit(line, self._out)]
+        line_count = sum(map(len, parts))
+        if limit and line_count > limit:
+            printed = 0
+            while printed + len(parts[0]) < limit:
+                printed += len(parts[0])
+                self._print(parts.pop(0), self._out)
+            parts = [[escape(more(line_count - printed))]]
+        for wrapped in parts:
+            self._print(wrapped, self._out)
 
     def print_line(self, line: Line) -> None:
         """Print a message about the running command."""
-        for part in self._fitted(line, self._err):
-            self._print(self._pieces(part, self._err), self._err)
+        for part in self._fit(line, self._err):
+            self._print(self._wrap(part, self._err), self._err)
 
     def progress(self, text: str) -> None:
-        """Print progress: on a terminal in a line that the next one overwrites, elsewhere once a minute at most."""
+        """Print progress: a terminal overwrites the previous line; other output gets a line at most once a minute."""
         if self._rewrites:
-            line = _cut(escape(text), _columns(self._err) - 1 - len(_CTRL_C))
+            line = _truncate(escape(text), _count_columns(self._err) - 1 - len(_CTRL_C))
             columns, before = width(line), self._shown
             # The flag is set first, because the user may press Ctrl-C during the write.
             self._shown = max(columns, before)
@@ -127,12 +127,12 @@ class Screen:
             self.print_line(text)
 
     def begin(self) -> None:
-        """Start the progress of another task, whose first line comes after a minute."""
+        """Start the progress of another task; its first line is printed after a minute."""
         self._clear()
         self._last_line = self._clock.monotonic()
 
     def ask(self, question: str) -> str:
-        """Return the user's input; empty at the end of input, when no user can answer."""
+        """Ask the user and return the input; return "" at the end of input, when no user can answer."""
         self._clear()
         self._write(self._err, f"{escape(question)} ")
         line = self._in.readline()
@@ -144,7 +144,7 @@ class Screen:
         return self.interactive and self.ask(question).lower() in _YES_ANSWERS
 
     def ask_secret(self, question: str) -> str:
-        """Return input that is not echoed; empty at the end of input."""
+        """Ask for a secret without echo, and return the input; return "" at the end of input."""
         self._clear()
         try:
             return getpass.getpass(f"{escape(question)} ", self._err).strip()
@@ -155,14 +155,14 @@ class Screen:
         self._clear()
         self._write(stream, "".join(f"{piece}\n" for piece in pieces))
 
-    def _fitted(self, line: Line, stream: TextIO) -> Iterable[str | MarkedLine]:
-        return line.lines(_columns(stream)) if isinstance(line, FittedLines) else [line]
+    def _fit(self, line: Line, stream: TextIO) -> Iterable[str | MarkedLine]:
+        return line.lines(_count_columns(stream)) if isinstance(line, FittedLines) else [line]
 
-    def _pieces(self, line: str | MarkedLine, stream: TextIO) -> list[str]:
-        """Wrap a line to the terminal's width, and colour the pieces."""
+    def _wrap(self, line: str | MarkedLine, stream: TextIO) -> list[str]:
+        """Wrap a line to the terminal's width, and colour its marked part."""
         before, marked, tone, after = MarkedLine(line, "", "") if isinstance(line, str) else line
         text = f"{before}{marked}{after}"
-        pieces = [escape(text)] if isinstance(line, UnwrappedLine) else wrap(text, _columns(stream))
+        pieces = [escape(text)] if isinstance(line, UnwrappedLine) else wrap(text, _count_columns(stream))
         before, marked, after = map(escape, (before, marked, after))
         colour = COLOURS.get(tone) if self._colours[stream] and marked else None
         if colour and not before and not after:
@@ -177,12 +177,12 @@ class Screen:
             self._shown = 0
 
     def _write(self, stream: TextIO, text: str) -> None:
-        """Write to a stream. Raises UsageError if that is impossible.
+        """Write to a stream. Raises UsageError if the stream cannot be written.
 
-        The output is dropped if its reader is gone (a closed terminal, `| head`): the command still writes its files
-        and cleans up.
+        If the reader of the output is gone (a closed terminal, or `| head`), drop the output, so that the command still
+        writes its files and cleans up.
         """
-        # Characters that the terminal's encoding lacks are shown as Python escapes.
+        # Python escapes replace characters that the terminal's encoding lacks.
         encoding = stream.encoding or "utf-8"
         try:
             stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
@@ -191,7 +191,7 @@ class Screen:
             if error.errno == errno.EPIPE or (error.errno == errno.EIO and stream in self._terminals):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
                 return
-            # Python would write the buffer at its exit.
+            # Without this, Python would write its buffer at exit, and fail again.
             with contextlib.suppress(OSError):
                 stream.close()
             raise UsageError(
@@ -205,13 +205,13 @@ def _takes_colours(stream: TextIO) -> bool:
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and not old_console
 
 
-def _columns(stream: TextIO) -> int:
+def _count_columns(stream: TextIO) -> int:
     # Some terminals report no columns.
     return (shutil.get_terminal_size().columns or _DEFAULT_COLUMNS) if stream.isatty() else _UNLIMITED_COLUMNS
 
 
 def wrap(text: str, columns: int, hanging: int = 2) -> list[str]:
-    """Escape a line, and wrap it to at most `columns`: between words, or between signs with a width of two columns.
+    """Escape a line, and wrap it to `columns` between words or Chinese characters.
 
     Lines after the first are indented by `hanging` more columns.
     """
@@ -219,7 +219,7 @@ def wrap(text: str, columns: int, hanging: int = 2) -> list[str]:
         return [escape(text)]
     indent = " " * min(len(text) - len(text.lstrip()) + hanging, columns // 2)
     lines, last = [], ""
-    for word in _words(text):
+    for word in _split_words(text):
         if last.strip() and width(last) + width(word) > columns:
             lines.append(last)
             last = indent + word.lstrip()
@@ -229,16 +229,16 @@ def wrap(text: str, columns: int, hanging: int = 2) -> list[str]:
 
 
 def longest_word(text: str) -> int:
-    """Return the width of the longest part that `wrap` does not break, in columns."""
-    return max((width(word.strip()) for word in _words(text)), default=0)
+    """Return the width in columns of the longest part that `wrap` does not break."""
+    return max((width(word.strip()) for word in _split_words(text)), default=0)
 
 
-def _words(text: str) -> list[str]:
+def _split_words(text: str) -> list[str]:
     return [escape(match[0]) for match in _WORD_PATTERN.finditer(text)]
 
 
 def width(text: str) -> int:
-    """Return the number of columns of `text`."""
+    """Return the number of terminal columns that `text` takes; a Chinese character takes two."""
     return (
         len(text)
         if text.isascii()
@@ -246,7 +246,7 @@ def width(text: str) -> int:
     )
 
 
-def _cut(text: str, columns: int) -> str:
+def _truncate(text: str, columns: int) -> str:
     while width(text) > max(1, columns):
         text = text[:-1]
     return text

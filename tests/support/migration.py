@@ -140,7 +140,7 @@ class Migration(InProcess):
         # With them, each of OMS's responses has thousands of steps without an object.
         self.task.has_early_steps = self._has_early_steps
         self._patches.enter_context(patch("ops.functions.call.caller", lambda *_: Caller(self)))
-        self._patches.enter_context(patch("ops.session.in_background", call_now))
+        self._patches.enter_context(patch("ops.session.start_call", call_now))
         self.deploy_project(self.project(), instances=4)
         self.start_timers(self._often)
 

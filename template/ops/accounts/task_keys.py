@@ -15,7 +15,7 @@ from datetime import timedelta
 from ops.clock import WallClock, parse_time, timestamp
 from ops.clouds.buckets import OssBucketClient
 from ops.clouds.wire import RefusedError, UnreadableResponseError, refused
-from ops.intention import Holder, all_keys
+from ops.intention import Holder, list_keys
 from oss_oms_sync.answers.layout import RECORDS
 from oss_oms_sync.answers.text import Text, t
 
@@ -122,7 +122,7 @@ class TaskKeys:
     def _existing(self) -> list[str] | None:
         """List the access keys of the users; return None if a user's keys cannot be read."""
         with refused(lambda error: error.is_denied):
-            return [key for _, key in all_keys(self._holders)]
+            return [key for _, key in list_keys(self._holders)]
         return None
 
     def _write(self, note: Note) -> None:

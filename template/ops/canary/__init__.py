@@ -1,4 +1,4 @@
-"""The command `ops.py canary`: tests the project in the user's own accounts with a few objects.
+"""The command `ops.py canary`, which tests the project in the user's own accounts with a few objects.
 
-It writes the objects, follows them through every hop, compares them, and deletes them.
+It writes the objects, follows each from OSS to OBS, compares them, and deletes them.
 """

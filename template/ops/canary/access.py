@@ -1,4 +1,7 @@
-"""Clients of a canary in both clouds, and checks before its run: it must be able to delete its objects."""
+"""The clients of a canary in both clouds, and the checks before its run.
+
+A canary starts only if it can delete its objects later.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from oss_oms_sync.answers.job_answers import LookAnswer
 from oss_oms_sync.answers.layout import CANARY, MAX_NAME_BYTES, RECORDS
 from oss_oms_sync.answers.text import t
 
-# Length of a run's name: a time and four digits.
+# Characters to reserve for a run's name, which is a time and four hexadecimal digits.
 _RUN_NAME_CHARACTERS = 24
 
 _FILTER_TEXT = t("No canary key passes the filter: {why}")
@@ -27,10 +30,10 @@ _FILTER_REMEDY = t("Check objectPrefix and objectSuffix in s.yaml")
 
 @dataclass(frozen=True)
 class Accounts:
-    """Both buckets, the log bucket, and OMS's fields of the sync task.
+    """The clients of both buckets, of the log bucket and of OMS, with administrators' keys.
 
-    `variables`: the variables of s.yaml; `task`: the task's id, empty for a removal without a task in s.yaml; `shown`:
-    the task's fields; `keys`: the keys of Alibaba Cloud and of Huawei Cloud.
+    `variables`: the variables of s.yaml. `task`: the id of the sync task; a removal may have none. `shown`: OMS's
+    description of the sync task. `keys`: the access keys of Alibaba Cloud and of Huawei Cloud.
     """
 
     variables: Mapping[str, str]
@@ -42,8 +45,8 @@ class Accounts:
     keys: tuple[Keys, Keys]
 
     @classmethod
-    def of(cls, session: Session, variables: Mapping[str, str], *, is_removal: bool) -> Accounts:
-        """Return the clients with an administrator's keys. Raises OpsError."""
+    def connect(cls, session: Session, variables: Mapping[str, str], *, is_removal: bool) -> Accounts:
+        """Ask for administrators' keys, and return the clients. A removal needs no sync task. Raises OpsError."""
         alibaba, huawei = administrators(session, ALIBABA_VARIABLES), administrators(session, HUAWEI_VARIABLES)
         clock, endpoints = session.clock, session.caller.endpoints()
         task = SyncTaskClient(variables["SYNC_URL"], huawei, clock) if variables.get("SYNC_URL") else None
@@ -51,7 +54,7 @@ class Accounts:
             "dst_bucket": variables.get("destinationBucket", ""),
             "dst_region": variables.get("destinationRegion", ""),
         }
-        # A canary's objects may outlive its task; the journal names their task and buckets.
+        # A canary's objects may outlive its sync task; the journal names the task and the buckets.
         if task:
             with refused(lambda error: is_removal and error.status == 404):
                 shown = task.show()
@@ -70,15 +73,15 @@ class Accounts:
         )
 
     def prefix(self, run: str) -> str:
-        """Return the prefix of the keys of a run."""
+        """Return the prefix of all keys of a run."""
         return f"{self.variables.get('objectPrefix', '')}{CANARY}{run}/"
 
     def key(self, run: str, ending: str) -> str:
-        """Return the key of an object of a run."""
+        """Return the key of an object of a run; `ending` is the last part of the key."""
         return f"{self.prefix(run)}{ending}{self.variables.get('objectSuffix', '')}"
 
     def check(self, session: Session) -> None:
-        """Raise UsageError if a canary could not arrive, or could not be deleted."""
+        """Raise UsageError if a canary's objects could not reach OBS, or could not be deleted."""
         source = self.shown.get("src_bucket")
         if source not in (None, "", self.source.name):
             raise UsageError(

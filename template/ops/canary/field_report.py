@@ -1,6 +1,6 @@
-"""The field report: an anonymous summary of the clouds' behaviour, to answer open questions about them.
+"""The field report: an anonymous summary of how the clouds behaved, to answer questions that no document answers.
 
-Only the words listed below are reported; any other text becomes "other".
+A report contains only the words listed below; any other text becomes "other".
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ def report(
     versions: tuple[bool, bool],
     progress: CopySpeed | None,
 ) -> dict[str, Any]:
-    """Return the report of a run.
+    """Return the field report on a run.
 
-    `shown`: the sync task; `in_place`: the effect of a change of headers in OBS; `policy`: the policy by which the
-    functions' key can change headers; `versions`: True if the source, or the
-    destination, keeps versions; `progress`: of the last migration with limits of its bandwidth.
+    `shown`: OMS's description of the sync task. `in_place`: the effect of a header change in OBS. `versions`: True for
+    the source, and for the destination, if the bucket keeps versions. `progress`: the progress of the last migration
+    that had bandwidth limits, if any.
     """
     counts = watch.counts
     return {
@@ -74,10 +74,10 @@ def report(
             "metadata": shown.get("enable_metadata_migration") is True,
         },
         "versions": dict(zip(("source", "destination"), versions, strict=True)),
-        "objects": {trace.original.title: _object(trace, run) for trace in watch.traces},
+        "objects": {trace.original.title: _describe_object(trace, run) for trace in watch.traces},
         "counts": {
             "step": _allowed_word(counts.step if counts else None, _STEPS),
-            "shown_after": _duration(watch.last_accepted, watch.counted if watch.is_alone else None),
+            "shown_after": _duration_word(watch.last_accepted, watch.counted if watch.is_alone else None),
             "doubles": _allowed_word(watch.doubles, _DOUBLE_COUNTS),
         },
         "listing": {"order": _allowed_word(watch.order, _KEY_ORDERS)},
@@ -88,12 +88,12 @@ def report(
                 "columns": [_allowed_word(column, _COLUMN_KINDS) for column in listing.columns],
                 "line_end": _allowed_word(listing.lines, ("LF", "CRLF")),
                 "header": listing.has_header,
-                "written_after": _duration(first_accepted(watch.traces), listing.written),
+                "written_after": _duration_word(first_accepted(watch.traces), listing.written),
             }
             for listing in watch.lists[:3]
         ],
         "part_size": part_size(watch.traces, run),
-        # An event of forward's trigger; a copy onto the object itself has CopyObject.
+        # Did the trigger of forward get an event? OSS documents CopyObject for a copy of an object onto itself.
         "header_change": {"event": _allowed_word(watch.change_event, _YES_NO)},
         "bandwidth": {"hours_late": _late_hours(progress)},
         "in_place": {
@@ -104,8 +104,8 @@ def report(
 
 
 def part_size(traces: list[Trace], run: str) -> str:
-    """Return the size of OMS's parts of a large object, by OBS's ETags; "whole" if OMS did not use parts."""
-    etags = {trace.original.title: _etag(trace) for trace in traces}
+    """Return OMS's part size for a large object, which the ETag in OBS shows; "whole" if OMS did not use parts."""
+    etags = {trace.original.title: _describe_etag(trace) for trace in traces}
     for trace in traces:
         if trace.original.title != "above" or not trace.destination:
             continue
@@ -113,22 +113,23 @@ def part_size(traces: list[Trace], run: str) -> str:
             return "whole"
         contents = trace.original.contents(run)
         return next(
-            (name for name, size in PART_SIZES.items() if _multipart_etag(contents, size) == etags["above"]), "other"
+            (name for name, size in PART_SIZES.items() if _compute_multipart_etag(contents, size) == etags["above"]),
+            "other",
         )
     return "not seen"
 
 
-def _object(trace: Trace, run: str) -> dict[str, Any]:
+def _describe_object(trace: Trace, run: str) -> dict[str, Any]:
     headers = trace.destination.headers if trace.destination else {}
     return {
-        "event": _duration(trace.written, trace.recorded),
-        "accepted": _duration(trace.written, trace.accepted),
-        "in_obs": _duration(trace.accepted, trace.in_obs),
-        # The report omits the code: no list has the codes of both clouds.
+        "event": _duration_word(trace.written, trace.recorded),
+        "accepted": _duration_word(trace.written, trace.accepted),
+        "in_obs": _duration_word(trace.accepted, trace.in_obs),
+        # The report omits the failure's code, because no document lists the codes of both clouds.
         "failed": bool(trace.reason),
         "differs": sorted({_allowed_word(part, ("bytes", "gone", *_HEADERS)) for part in trace.differs}),
         "source_etag": _etag_form(trace.etag, trace.original.contents(run)),
-        "etag": _etag_form(_etag(trace), trace.original.contents(run)),
+        "etag": _etag_form(_describe_etag(trace), trace.original.contents(run)),
         "crc64": next((name for name in _CHECKSUMS if name in headers), "none"),
         "headers": {
             name: _allowed_word(outcome, _HEADER_OUTCOMES)
@@ -138,12 +139,12 @@ def _object(trace: Trace, run: str) -> dict[str, Any]:
     }
 
 
-def _etag(trace: Trace) -> str:
+def _describe_etag(trace: Trace) -> str:
     return trace.destination.headers.get("etag", "").strip('"') if trace.destination else ""
 
 
 def _etag_form(etag: str, contents: bytes) -> str:
-    """Return the form of an ETag, without the ETag itself."""
+    """Return the form of an ETag, such as "MD5 of the contents", without the ETag itself."""
     digits = etag.lower()
     if digits == hashlib.md5(contents, usedforsecurity=False).hexdigest():
         return _ETAG_FORMS[0]
@@ -152,7 +153,7 @@ def _etag_form(etag: str, contents: bytes) -> str:
     return _ETAG_FORMS[2] if re.fullmatch(r"[0-9a-f]{32}-[0-9]+", digits) else "other" if etag else _ETAG_FORMS[3]
 
 
-def _multipart_etag(contents: bytes, size: int) -> str:
+def _compute_multipart_etag(contents: bytes, size: int) -> str:
     parts = [
         hashlib.md5(contents[start : start + size], usedforsecurity=False).digest()
         for start in range(0, len(contents), size)
@@ -160,7 +161,7 @@ def _multipart_etag(contents: bytes, size: int) -> str:
     return f"{hashlib.md5(b''.join(parts), usedforsecurity=False).hexdigest()}-{len(parts)}"
 
 
-def _duration(since: datetime | None, until: datetime | None) -> str:
+def _duration_word(since: datetime | None, until: datetime | None) -> str:
     if since is None or until is None:
         return "not seen"
     seconds = (until - since).total_seconds()
@@ -168,7 +169,7 @@ def _duration(since: datetime | None, until: datetime | None) -> str:
 
 
 def _late_hours(progress: CopySpeed | None) -> str:
-    """Return the delay in hours of OMS's bandwidth limits, if a migration has shown it."""
+    """Return by how many hours OMS applied bandwidth limits late, if a migration has shown it."""
     hours = hours_late(progress) if progress else None
     return _allowed_word(None if hours is None else str(hours), _HOUR_WORDS)
 

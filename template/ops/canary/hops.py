@@ -1,4 +1,7 @@
-"""The progress of a canary's objects: the source, event, acceptance, OMS's counts, OBS and OMS's lists."""
+"""The progress of a canary's objects over the hops from OSS to OBS.
+
+The hops are: written to the source, event, accepted by OMS, counted by OMS, in OBS, and in OMS's lists.
+"""
 
 from __future__ import annotations
 
@@ -21,14 +24,14 @@ from ops.clouds.wire import Response
 from oss_oms_sync.answers.layout import Kind, record_name, task_lists_folder
 from oss_oms_sync.rules.headers_in_place import NO, YES
 
-# The limit of each hop in seconds: twice the documented or allowed time, five minutes for an event and ten for OMS. OMS
-# documents no delay of its counts, in steps of five minutes, and of its lists.
+# Maximum seconds of each hop: twice the time that documents state, which is five minutes for an event and ten for OMS.
+# For its counts (in steps of five minutes) and its lists, OMS documents no time.
 HOP_LIMITS_SECONDS = {"event": 600.0, "accepted": 600.0, "in_obs": 1200.0, "counted": 1200.0, "listed": 1200.0}
-# Seconds after which a count of one key too few is final, if all objects are in OBS.
+# Time after which OMS's count is final although a key is lacking, if all objects are in OBS.
 _MERGE_DELAY = timedelta(minutes=10)
-# Kinds of records of a submission.
+# Kinds of records in the log bucket: OMS accepted the key, or refused it.
 _RECORD_KINDS: tuple[Kind, ...] = ("success", "failed")
-# Maximum number of list files to read, because OMS removes none.
+# Maximum number of OMS's list files in the bucket for which the canary looks for new ones; OMS removes none.
 _MAX_LISTS = 20_000
 _LIST_PATTERN = re.compile(r"/(success|skip|failed)_object_lists/")
 _SEPARATORS = (",", "\t", ";", "|", " ")
@@ -36,10 +39,11 @@ _SEPARATORS = (",", "\t", ";", "|", " ")
 
 @dataclass
 class Trace:
-    """The path of an object through the clouds, with times by the clouds' clocks.
+    """The times at which an object passed each hop, by the clouds' clocks.
 
-    `written`: the object in the source; `recorded`: the first record; `accepted`: the success record; `in_obs`: the
-    object in OBS. `differs`: the differing parts; `headers`: the outcome of each header, by OBS's names.
+    `written`: written to the source. `recorded`: the first record in the log bucket. `accepted`: the success record.
+    `in_obs`: stored in OBS. `differs`: the parts that differ in OBS. `headers`: the outcome of each header, by its name
+    in OBS.
     """
 
     original: CanaryObject
@@ -56,7 +60,7 @@ class Trace:
 
 
 class ListForm(NamedTuple):
-    """The form of an OMS list that has a line about an object of the canary."""
+    """The form of a file in which OMS lists objects, by its line about an object of the canary."""
 
     kind: str
     separator: str
@@ -67,7 +71,7 @@ class ListForm(NamedTuple):
 
 
 class OmsTotals(NamedTuple):
-    """The numbers that OMS counted in steps of `step`, since the canary began."""
+    """OMS's counts since the canary began, in steps of `step`: keys asked for, and keys finished."""
 
     step: str
     asked: int
@@ -75,21 +79,21 @@ class OmsTotals(NamedTuple):
 
 
 class Watch:
-    """The observation of a run: the traces of its objects, OMS's counts and OMS's lists."""
+    """The observation of a run: the traces of its objects, OMS's counts, and OMS's lists."""
 
     def __init__(self, accounts: Accounts, clock: WallClock, run: str) -> None:
         self._accounts, self._clock = accounts, clock
         self._task = SyncTaskClient(accounts.variables["SYNC_URL"], accounts.keys[1], clock)
         self._prefix = accounts.prefix(run)
         self._began = clock.now()
-        # One day, as for a certificate, from the full hour, because OMS may count in steps of an hour.
+        # The counts begin a day earlier, as for a certificate, and at a full hour, because OMS may count in hours.
         self._since = self._began.replace(minute=0, second=0) - timedelta(days=1)
         self._before = self._count()
         self._old_lists = {listing.key for listing in self._lists()}
-        # With more lists, a new list may follow the last read list.
+        # If the bucket has more lists, a new list may sort after the last list that is read.
         self._reads_lists = len(self._old_lists) < _MAX_LISTS
         self.traces: list[Trace] = []
-        # The change of headers in the source: its time is `written`, and later records are its own.
+        # The header change in the source; its `written` is the time of the change, and only later records belong to it.
         self.change: Trace | None = None
         self._changed_at = 0.0
         self.counts: OmsTotals | None = None
@@ -100,17 +104,17 @@ class Watch:
 
     @property
     def is_alone(self) -> bool:
-        """True if OMS's counts include only the canary's keys, as far as it can be determined."""
+        """True if OMS's counts seem to include no keys but the canary's."""
         return self.counts is not None and self.counts.asked in (self._submissions - 1, self._submissions)
 
     @property
     def is_done(self) -> bool:
-        """True if OMS has finished all submitted keys, including repeated ones, so that no copy arrives later."""
+        """True if OMS has finished all submitted keys, also those submitted twice, so that no copy arrives later."""
         return bool(self.counted) and self.counts is not None and self.counts[1:] == (self._submissions,) * 2
 
     @property
     def unfinished(self) -> int:
-        """Number of keys that OMS will always count as unfinished, because it has lost or merged them."""
+        """The number of keys that OMS will always count as unfinished, because it has lost or merged them."""
         lost = sum(trace.accepted is not None and trace.in_obs is None for trace in self.traces)
         pending = lost + (self.doubles == "merged")
         # OMS counts failed objects as finished.
@@ -118,9 +122,9 @@ class Watch:
 
     @property
     def doubles(self) -> str:
-        """OMS's count of a key that it received twice: "each counted", "merged" or "unknown".
+        """OMS's treatment of a key that it received twice: "each counted", "merged" or "unknown".
 
-        It is unknown, for example, if other keys are counted as well.
+        The treatment stays unknown if OMS's counts include other keys.
         """
         counts = self.counts
         if not counts or not self.counted or counts.asked != self._submissions:
@@ -129,7 +133,7 @@ class Watch:
 
     @property
     def _submissions(self) -> int:
-        """The number of keys that OMS has accepted, including a received second event of an object."""
+        """The number of keys that OMS has accepted; the key with two events counts twice."""
         return 1 + len(self._acceptances)
 
     @property
@@ -144,18 +148,21 @@ class Watch:
 
     @property
     def change_event(self) -> str:
-        """Observed event of the header change in the source: "yes" if forward received it; empty if unknown."""
+        """The answer "yes" if forward received an event of the header change, "no" if not, "" without a change."""
         return UNKNOWN if self.change is None else YES if self.change.recorded else NO
 
     @property
     def change_left(self) -> float:
-        """The remaining seconds of the wait for the header change's event; 0 after its acceptance."""
+        """The seconds left to wait for the event of the header change; 0 after OMS has accepted its key."""
         if self.change is None or self.change.accepted:
             return 0.0
         return max(0.0, self._changed_at + HOP_LIMITS_SECONDS["event"] - self._clock.monotonic())
 
     def find_changeable(self) -> Trace | None:
-        """Return an object whose headers can be changed now: OMS has finished it, so it merges no submissions."""
+        """Return the trace of an object whose headers can be changed now, if any.
+
+        OMS must have finished the object, or it could merge the two submissions.
+        """
         if self.change:
             return None
         return next(
@@ -163,11 +170,11 @@ class Watch:
         )
 
     def note_change(self, change: Trace) -> None:
-        """Store the time of the header change. Its counts are final after its event, or after the time limit."""
+        """Store the time of the header change. OMS's counts are final only after its event, or after the time limit."""
         self.change, self._changed_at, self.counted = change, self._clock.monotonic(), None
 
     def look(self) -> None:
-        """Read the progress since the last call. Raises OpsError."""
+        """Read the present progress of all objects. Raises OpsError."""
         for trace in self.traces:
             self._read_trace(trace)
             if self.change and self.change.key == trace.key and self.change.accepted is None:
@@ -176,19 +183,22 @@ class Watch:
             self._read_counts()
             self._read_new_lists()
         if all(trace.in_obs for trace in self.traces) and not self.order:
-            self.order = _order([stored.key for stored in self._accounts.destination.objects(self._prefix)])
+            self.order = _detect_order([stored.key for stored in self._accounts.destination.objects(self._prefix)])
 
     def missing(self) -> dict[str, list[CanaryObject]]:
-        """Return the objects that have not passed a hop, by hop; an empty list if the hop itself is missing."""
+        """Return the incomplete hops, each with the objects that have not passed it.
+
+        A hop of all objects together, such as OMS's counts, has an empty list.
+        """
         waiting = {
             "event": [trace.original for trace in self.traces if not trace.recorded],
             "accepted": [trace.original for trace in self.traces if trace.recorded and not trace.accepted],
             "in_obs": [trace.original for trace in self.traces if trace.accepted and not trace.in_obs],
         }
-        whole = {"counted": self.counted, "listed": self.lists or not self._reads_lists}
+        common_hops = {"counted": self.counted, "listed": self.lists or not self._reads_lists}
         return {
             **{hop: originals for hop, originals in waiting.items() if originals},
-            **{hop: [] for hop, has_come in whole.items() if not has_come},
+            **{hop: [] for hop, is_complete in common_hops.items() if not is_complete},
         }
 
     def _read_trace(self, trace: Trace) -> None:
@@ -200,7 +210,7 @@ class Watch:
                 trace.destination, trace.in_obs = response, modified(response)
 
     def _read_records(self, trace: Trace, after: datetime | None = None) -> None:
-        """Read the records of a key; with `after`, records that were not written later do not count."""
+        """Read the records of a key; with `after`, ignore records that were not written later."""
         accounts, records = self._accounts, []
         for kind in _RECORD_KINDS:
             response = accounts.log.get(record_name(accounts.task, kind, trace.key))
@@ -224,7 +234,7 @@ class Watch:
         self.counts = counts
         every = self._submissions
         is_whole = min(counts.asked, counts.finished) >= every
-        # The count is final: an event was lost, or OMS has merged the two.
+        # The count is final although a key is lacking: an event was lost, or OMS has merged two submissions.
         has_rested = self._stable_since is not None and now - self._stable_since >= _MERGE_DELAY
         is_there = all(trace.in_obs for trace in self.traces if trace.accepted)
         is_less = is_there and has_rested and min(counts.asked, counts.finished) == every - 1
@@ -245,7 +255,7 @@ class Watch:
             if listed.key in self._old_lists:
                 continue
             response = self._accounts.destination.get(listed.key)
-            lists = _list_form(listed.key, response, self.traces) if response else None
+            lists = _detect_list_form(listed.key, response, self.traces) if response else None
             if lists:
                 self.lists.append(lists)
             else:
@@ -258,10 +268,10 @@ def first_accepted(traces: Iterable[Trace]) -> datetime | None:
 
 
 def compare(trace: Trace, response: Response | None, contents: bytes, *, carries_metadata: bool) -> None:
-    """Add the differences between the object in OBS and its original, and the outcome of its headers, to the trace.
+    """Add to a trace the differences between the object in OBS and the original, and the outcome of each header.
 
-    OMS copies Content-Type; it copies other headers only with the task's metadata option, and then values of letters,
-    digits and hyphens (its FAQ on metadata).
+    OMS always copies Content-Type. It copies other headers only if the task transfers metadata, and only values of
+    letters, digits and hyphens (OMS's FAQ on metadata).
     """
     if response is None:
         trace.differs.append("gone")
@@ -275,8 +285,8 @@ def compare(trace: Trace, response: Response | None, contents: bytes, *, carries
     trace.differs += [name for name, outcome in trace.headers.items() if name in required and outcome != "kept"]
 
 
-def _order(keys: list[str]) -> str:
-    """Return the order of the keys of a listing."""
+def _detect_order(keys: list[str]) -> str:
+    """Return the order in which OBS lists keys: "bytes", "utf-16", "regardless of case" or "other"."""
     orders = {
         "bytes": sorted(keys, key=lambda key: key.encode()),
         "utf-16": sorted(keys, key=lambda key: key.encode("utf-16-be")),
@@ -285,8 +295,11 @@ def _order(keys: list[str]) -> str:
     return next((name for name, ordered in orders.items() if keys == ordered), "other")
 
 
-def _list_form(name: str, response: Response, traces: list[Trace]) -> ListForm | None:
-    """Return the form of a list by its line about an object of the canary whose key needs no quoting."""
+def _detect_list_form(name: str, response: Response, traces: list[Trace]) -> ListForm | None:
+    """Return the form of an OMS list by its line about the canary's small object, whose key needs no quotes.
+
+    None if the list has no such line.
+    """
     text = response.body.decode("utf-8", "replace")
     lines = text.splitlines()
     kind = _LIST_PATTERN.search(name)
@@ -298,8 +311,8 @@ def _list_form(name: str, response: Response, traces: list[Trace]) -> ListForm |
             separator = next(
                 (mark for mark in _SEPARATORS if before.endswith(mark) or f"{trace.key}{mark}" in line), ""
             )
-            columns = tuple(_column(part, trace) for part in (line.split(separator) if separator else [line]))
-            # A header has no key, and no digit.
+            columns = tuple(_column_kind(part, trace) for part in (line.split(separator) if separator else [line]))
+            # A line of column titles has no digits.
             has_header = not any(character.isdigit() for character in lines[0])
             return ListForm(
                 kind[1], separator, columns, "CRLF" if "\r\n" in text else "LF", has_header, modified(response)
@@ -307,7 +320,7 @@ def _list_form(name: str, response: Response, traces: list[Trace]) -> ListForm |
     return None
 
 
-def _column(text: str, trace: Trace) -> str:
+def _column_kind(text: str, trace: Trace) -> str:
     text = text.strip().strip('"')
     if text == trace.key:
         return "key"
@@ -326,7 +339,7 @@ def _accepted_etag(record: Response) -> str:
 
 
 def modified(response: Response) -> datetime | None:
-    """Return the time at which the object of a response was stored; None if the time is missing."""
+    """Return the time at which the object of a response was stored; None if the response lacks it."""
     try:
         return parsedate_to_datetime(response.headers["last-modified"]).astimezone(timezone.utc)
     except (KeyError, ValueError):

@@ -1,7 +1,7 @@
-"""Effect of an in-place header change in OBS, which Huawei's documents do not describe.
+"""The effect of changing headers in OBS by copying an object onto itself, which Huawei does not document.
 
-The test shows whether the change moves LastModified or the ETag, whether OBS accepts a signed URL for it until the URL
-expires, and no longer, and whether REPLACE removes unnamed headers without another effect.
+The test shows whether the change moves LastModified or the ETag; whether OBS accepts a signed URL for the change until
+the URL expires, and not later; and whether the directive REPLACE removes unnamed headers without another effect.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from ops.clouds.wire import RefusedError, Response
 from oss_oms_sync.rules.headers_in_place import NO, YES
 
 UNKNOWN = ""
-# Seconds of the URL's validity, and seconds after it until the second use: OBS's times are in whole seconds.
+# Seconds for which the signed URL is valid, and further seconds until it is used again: OBS's times are whole seconds.
 _VALID_SECONDS, _LATE_SECONDS = 10, 5.0
-# The changed header; no object of a canary has either value.
+# The changed header and its values, which no object of a canary has.
 _HEADER, _FIRST_VALUE, _SECOND_VALUE = "Cache-Control", "max-age=61", "max-age=62"
 
 
 class InPlaceEffect(NamedTuple):
-    """The answers: "yes", "no", or empty if unknown.
+    """The results of the test: each is "yes", "no", or empty if unknown.
 
-    `moves_time`, `moves_etag`: a change moves LastModified, or the ETag. `url`: OBS accepts a URL that expires;
-    `expired_url`: it still does afterwards. `replaces`: REPLACE removes an unnamed header, and leaves ETag, storage
-    class and encryption as they are.
+    `moves_time`, `moves_etag`: the change moves LastModified, or the ETag. `url`: OBS accepts a signed URL before it
+    expires. `expired_url`: OBS accepts it afterwards. `replaces`: REPLACE removes an unnamed header, and keeps the
+    ETag, the storage class and the encryption.
     """
 
     moves_time: str = UNKNOWN
@@ -38,38 +38,40 @@ class InPlaceEffect(NamedTuple):
 
 
 def change_in_place(bucket: ObsBucketClient, key: str, clock: WallClock) -> InPlaceEffect:
-    """Change a header of an object, then too late, then remove the header; read the object and return the effect.
+    """Change a header of an object, try again by an expired URL, then remove the header; return the effect.
 
-    Raises OpsError, but not if OBS refuses a change.
+    Raises OpsError; if OBS refuses a change, the effect says so instead.
     """
-    # A change in the same second would not affect the time.
+    # OBS's times are in whole seconds: a change in the second of the write would not move LastModified.
     clock.sleep(2.0)
     before = bucket.head(key)
     if before is None or "date" not in before.headers:
         return InPlaceEffect()
     expires = int(parsedate_to_datetime(before.headers["date"]).timestamp()) + _VALID_SECONDS
-    by_url = _is_done(lambda: bucket.change_headers(key, {_HEADER: _FIRST_VALUE}, expires))
-    if not by_url and not _is_done(lambda: bucket.change_headers(key, {_HEADER: _FIRST_VALUE})):
+    url_works = _try_change(lambda: bucket.change_headers(key, {_HEADER: _FIRST_VALUE}, expires))
+    if not url_works and not _try_change(lambda: bucket.change_headers(key, {_HEADER: _FIRST_VALUE})):
         return InPlaceEffect()
     after = bucket.head(key)
     if after is None or after.headers.get(_HEADER.lower()) != _FIRST_VALUE:
         return InPlaceEffect()
-    late = UNKNOWN
-    if by_url:
+    expired_url = UNKNOWN
+    if url_works:
         clock.sleep(_VALID_SECONDS + _LATE_SECONDS)
-        late = _answer(_is_done(lambda: bucket.change_headers(key, {_HEADER: _SECOND_VALUE}, expires)))
-        last = bucket.head(key)
-        # Another write, such as a second copy by OMS, affects the time as well.
-        if late == NO and (last is None or last.headers.get("last-modified") != after.headers.get("last-modified")):
-            return InPlaceEffect(url=YES, expired_url=late)
-    time, etag = (_answer(before.headers.get(name) != after.headers.get(name)) for name in ("last-modified", "etag"))
-    return InPlaceEffect(time, etag, _answer(by_url), late, _answer(_replaces(bucket, key, after)))
+        expired_url = _yes_or_no(_try_change(lambda: bucket.change_headers(key, {_HEADER: _SECOND_VALUE}, expires)))
+        final_head = bucket.head(key)
+        # If another write, such as a second copy by OMS, moved LastModified, the effect of the change is unknown.
+        if expired_url == NO and (
+            final_head is None or final_head.headers.get("last-modified") != after.headers.get("last-modified")
+        ):
+            return InPlaceEffect(url=YES, expired_url=expired_url)
+    time, etag = (_yes_or_no(before.headers.get(name) != after.headers.get(name)) for name in ("last-modified", "etag"))
+    return InPlaceEffect(time, etag, _yes_or_no(url_works), expired_url, _yes_or_no(_try_replace(bucket, key, after)))
 
 
-def _replaces(bucket: ObsBucketClient, key: str, before: Response) -> bool:
-    """Remove the changed header by REPLACE; return True if nothing else changed."""
-    kept = {"Content-Type": before.headers.get("content-type", "")}
-    if not _is_done(lambda: bucket.change_headers(key, kept, replaces=True)):
+def _try_replace(bucket: ObsBucketClient, key: str, before: Response) -> bool:
+    """Remove the changed header by the directive REPLACE; return True if nothing else changed."""
+    kept_headers = {"Content-Type": before.headers.get("content-type", "")}
+    if not _try_change(lambda: bucket.change_headers(key, kept_headers, replaces=True)):
         return False
     after = bucket.head(key)
     names = ("etag", "content-type", "content-length", "x-obs-storage-class", "x-obs-server-side-encryption")
@@ -80,8 +82,8 @@ def _replaces(bucket: ObsBucketClient, key: str, before: Response) -> bool:
     )
 
 
-def _is_done(change: Callable[[], None]) -> bool:
-    """Make a change; return False if OBS refuses the request."""
+def _try_change(change: Callable[[], None]) -> bool:
+    """Make a change and return True; return False if OBS refuses the request."""
     try:
         change()
     except RefusedError:
@@ -89,5 +91,5 @@ def _is_done(change: Callable[[], None]) -> bool:
     return True
 
 
-def _answer(is_so: bool) -> str:
+def _yes_or_no(is_so: bool) -> str:
     return YES if is_so else NO

@@ -1,8 +1,8 @@
-"""The journal of a canary: each object is recorded in the log bucket before it is written.
+"""The journal of a canary in the log bucket, which names each object before the object is written.
 
-With it, any user can remove the objects, from any machine.
+With the journal, any user can remove the objects from any machine. Its name is:
 
-oms_source_record/canary/{project}/{run}.json
+    oms_source_record/canary/{project}/{run}.json
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ops.clock import parse_time, timestamp
 from oss_oms_sync.answers.layout import CANARY, RECORDS
 
 _RUN_PATTERN = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{4}")
-# Maximum time until a written object arrives: OMS copies within ten minutes, by its guide.
+# Maximum time after a write in which OMS may still copy the object: ten minutes, by OMS's guide.
 _SETTLE_TIME = timedelta(minutes=10)
 
 
@@ -26,8 +26,9 @@ _SETTLE_TIME = timedelta(minutes=10)
 class Journal:
     """The journal of a run.
 
-    `source`, `destination`: the buckets; `task`: the sync task's id. `keys`: the written objects, and the next.
-    `written`: the time of the last write. `is_settled`: all copies have arrived, so deleted objects do not reappear.
+    `source` and `destination`: the buckets. `task`: the id of the sync task. `keys`: the keys written, and the key to
+    be written next. `written`: the time of the last write. `is_settled`: OMS has finished all copies, so that a deleted
+    object cannot reappear.
     """
 
     run: str
@@ -40,32 +41,32 @@ class Journal:
     is_settled: bool = False
 
     def settles_at(self) -> datetime | None:
-        """Return the time until which an object may reappear; None if no object can reappear."""
+        """Return the time until which a deleted object may reappear; None if none can."""
         written = parse_time(self.written)
         return None if self.is_settled or written is None else written + _SETTLE_TIME
 
 
 class Journals:
-    """The journals of one project. All methods raise OpsError."""
+    """The journals of one project. Its methods raise OpsError."""
 
     def __init__(self, accounts: Accounts) -> None:
         self._log = accounts.log
         self._root = f"{RECORDS}canary/{accounts.variables['functionName']}/"
 
     def write(self, journal: Journal, now: datetime) -> None:
-        """Store the journal with this time."""
+        """Store the journal, with `now` as the time of its last write."""
         journal.written = timestamp(now)
         self._log.put(self._name(journal), json.dumps(asdict(journal)).encode(), {"Content-Type": "application/json"})
 
     def forget(self, journal: Journal) -> None:
-        """Delete the journal."""
+        """Delete the journal of a run."""
         self._log.delete(self._name(journal))
 
     def all(self) -> Iterator[Journal]:
-        """Yield all journals, of any user and machine."""
+        """Yield the journals of all runs, by any user and from any machine."""
         for stored in list(self._log.objects(self._root)):
             response = self._log.get(stored.key)
-            journal = _read(response.body) if response else None
+            journal = _parse_journal(response.body) if response else None
             if journal:
                 yield journal
 
@@ -73,11 +74,11 @@ class Journals:
         return f"{self._root}{journal.run}.json"
 
 
-def _read(body: bytes) -> Journal | None:
-    """Parse a journal; return None for anything else.
+def _parse_journal(body: bytes) -> Journal | None:
+    """Parse a journal; return None if the text is not a valid journal.
 
-    All objects under a journal's prefix are deleted, so a user with write access to the log bucket must not be able to
-    set another prefix than a canary's.
+    The prefix must be a canary's: all objects below it are deleted, so that anyone who can write to the log bucket
+    could otherwise name other objects.
     """
     try:
         fields = json.loads(body)

@@ -1,4 +1,4 @@
-"""The objects that a canary writes."""
+"""The objects that a canary writes, and their contents."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _METADATA_HEADERS = {
 
 @dataclass(frozen=True)
 class CanaryObject:
-    """An object: its title in both languages, the end of its key, and its way of upload.
+    """An object to write: its title in both languages, the end of its key, and the way of upload (`how`).
 
-    A copy has the contents of the first object. `twice`: its event is sent a second time. `is_changed`: its headers are
-    changed in the source after its arrival in OBS.
+    "copy" copies the first object. `twice`: forward gets its event a second time. `is_changed`: its headers are changed
+    in the source after the object has arrived in OBS.
     """
 
     title: str
@@ -41,13 +41,13 @@ class CanaryObject:
     is_changed: bool = False
 
     def contents(self, run: str) -> bytes:
-        """Return the contents, which are equal at each call."""
+        """Return the object's contents, which depend only on the run, so that they can be computed again."""
         title = "small" if self.how == "copy" else self.title
         return hashlib.shake_256(f"{run}/{title}".encode()).digest(self.size)
 
 
 def canary_objects() -> list[CanaryObject]:
-    """Return all objects. Their keys have different orders in UTF-8, in UTF-16 and regardless of case."""
+    """Return all objects of a canary; UTF-8, UTF-16 and order regardless of case each sort their keys differently."""
     smaller, larger = sorted(PART_SIZES.values())
     return [
         CanaryObject("small", "小对象", "small", 1000),

@@ -1,4 +1,4 @@
-"""The lines of a canary's outcome: the path of each object, OMS's counts and lists, and the verdict."""
+"""The outcome of a canary as printed: the hops of each object, OMS's counts and lists, and the verdict."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ _NO_EVENT_TEXT = t("no. OSS sends UpdateObjectMeta, to which the trigger does no
 
 
 def exit_code(watch: Watch) -> ExitCode:
-    """Return the exit code of a run."""
+    """Return 1 if an object differs in OBS, 3 if an object has not arrived, otherwise 0."""
     if any(trace.differs for trace in watch.traces):
         return ExitCode.FAILED
     return ExitCode.NOT_PROVEN if watch.missing() else ExitCode.OK
 
 
-def outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: str) -> Iterator[Line]:
-    """Yield the lines of a run. `policy`: of ops/canary/permission.py."""
+def describe_outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: str) -> Iterator[Line]:
+    """Yield the printed lines on a run's outcome, the verdict last."""
     missing, code = watch.missing(), exit_code(watch)
     for trace in watch.traces:
-        yield _row(trace, lang)
+        yield _object_line(trace, lang)
     first, counts = hops.first_accepted(watch.traces), watch.counts
     if counts:
         yield t(
@@ -69,14 +69,14 @@ def outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: str) -> It
             "forward got an event of a change of headers in OSS: {answer}",
             answer=t("yes, {after}", after=after) if watch.change_event == YES else _NO_EVENT_TEXT,
         ).of(lang)
-    time, etag, url, late, replaces = (_ANSWER_TEXTS.get(answer, _UNKNOWN_TEXT) for answer in in_place)
+    time, etag, url, expired_url, replaces = (_ANSWER_TEXTS.get(answer, _UNKNOWN_TEXT) for answer in in_place)
     yield t(
         "header change in OBS changes LastModified: {time}, ETag: {etag}; OBS accepts a URL with an expiry:"
         " {url}, after its expiry: {late}; it removes headers without another effect: {replaces}",
         time=time,
         etag=etag,
         url=url,
-        late=late,
+        late=expired_url,
         replaces=replaces,
     ).of(lang)
     if policy:
@@ -94,15 +94,15 @@ def outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: str) -> It
         )
     if missing:
         yield MarkedLine("", _MISSING_TEXT.filled(what=hop_titles(missing, lang)).of(lang), "open")
-    lost = sorted({name for trace in watch.traces for name in _lost_headers(trace)})
-    works = t("The project works: all objects arrived with equal contents and headers.")
-    if lost:
-        works = t(
+    lost_headers = sorted({name for trace in watch.traces for name in _lost_headers(trace)})
+    success_text = t("The project works: all objects arrived with equal contents and headers.")
+    if lost_headers:
+        success_text = t(
             "The project works: all objects arrived with equal contents. OMS did not copy these headers: {names}.",
-            names=lost,
+            names=lost_headers,
         )
     text = {
-        ExitCode.OK: works,
+        ExitCode.OK: success_text,
         ExitCode.FAILED: t("The arrived objects differ from the written objects."),
         ExitCode.NOT_PROVEN: t(
             "Some objects have not arrived in twice the documented time. Check the hop above: {command}",
@@ -113,12 +113,12 @@ def outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: str) -> It
 
 
 def hop_titles(missing: Mapping[str, list[CanaryObject]], lang: str) -> list[Text]:
-    """Return the incomplete hops, each with its objects."""
+    """Return the titles of the incomplete hops, each with its objects."""
     return [
         t(
             "{hop} ({objects})",
             hop=_HOP_TITLES[hop],
-            objects=[title_of(canary_object, lang) for canary_object in originals],
+            objects=[object_title(canary_object, lang) for canary_object in originals],
         )
         if originals
         else _HOP_TITLES[hop]
@@ -126,13 +126,13 @@ def hop_titles(missing: Mapping[str, list[CanaryObject]], lang: str) -> list[Tex
     ]
 
 
-def title_of(canary_object: CanaryObject, lang: str) -> str:
-    """Return the title of an object for reports."""
+def object_title(canary_object: CanaryObject, lang: str) -> str:
+    """Return the title of an object in the reader's language."""
     return canary_object.title_zh if lang == "zh" else canary_object.title
 
 
-def _row(trace: Trace, lang: str) -> Line:
-    title = title_of(trace.original, lang)
+def _object_line(trace: Trace, lang: str) -> Line:
+    title = object_title(trace.original, lang)
     text = t(
         "{title} event {event}, accepted {accepted}, in OBS {in_obs}",
         title=title + " " * (_COLUMNS - width(title)),
@@ -152,11 +152,11 @@ def _row(trace: Trace, lang: str) -> Line:
 
 
 def _lost_headers(trace: Trace) -> list[str]:
-    """Return the headers that differ in OBS, or are missing there."""
-    return [name for name, outcome in trace.headers.items() if outcome != "kept"]
+    """Return the names of headers that differ in OBS, or are missing."""
+    return [name for name, describe_outcome in trace.headers.items() if describe_outcome != "kept"]
 
 
 def since(start: Any, end: Any) -> str:
-    """Return the time between two moments; `-` if either is unknown."""
-    # The moments are from two clouds, and one clock may be some seconds behind.
+    """Return the time between two moments in seconds, such as "+3.0 s"; "-" if either is unknown."""
+    # The times come from the clocks of two clouds, one of which may be a few seconds behind.
     return "-" if start is None or end is None else f"+{max(0.0, (end - start).total_seconds()):.0f} s"

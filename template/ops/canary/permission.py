@@ -1,6 +1,6 @@
-"""The policy by which the functions' key can change headers in OBS.
+"""The policy that permits the functions' key to change headers in OBS.
 
-Huawei's pages name this permission in several spellings, for identity policies ("v5") and for policies of roles ("v3").
+Huawei's pages spell this permission in several ways, for identity policies ("v5") and for policies of roles ("v3").
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ POLICIES = IDENTITY_POLICY, ANOTHER_POLICY, UNKNOWN_POLICY = ("identity policy",
 
 
 def find_policy(session: Session, variables: Mapping[str, str], keys: Keys) -> str:
-    """Return the policy with the permission, of the words above; empty if doctor does not confirm the permission.
+    """Return the kind of policy that has the permission, as a word above; empty if doctor does not confirm it.
 
-    `keys`: an administrator's, for IAM.
+    `keys` are an administrator's keys for IAM.
     """
     if not changes_headers(variables):
         return ""

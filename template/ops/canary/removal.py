@@ -1,4 +1,4 @@
-"""The removal of a canary's objects and their copies and records, on both sides."""
+"""The removal of a canary's objects, of their copies in OBS, and of their records in the log bucket."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import get_args
 from ops.canary.access import Accounts
 from ops.canary.journal import Journal, Journals
 from ops.clouds.bucket_client import BucketClient
-from ops.session import Session, duration
+from ops.session import Session, format_duration
 from oss_oms_sync.answers.layout import (
     Kind,
     is_long,
@@ -22,14 +22,14 @@ from oss_oms_sync.answers.layout import (
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 
-# Seconds between the checks for objects that have reappeared, and their limit, after which the next call continues.
+# Seconds between two checks for objects that have reappeared, and the limit after which the command gives up.
 _LOOK_SECONDS, _MAX_SECONDS = 15.0, 1800.0
 
 
 def remove(session: Session, accounts: Accounts, journals: Journals, journal: Journal) -> bool:
-    """Delete all objects of a run until no object reappears; return True if all are gone. Raises OpsError.
+    """Delete all objects of a run until none reappears; return True if all are gone. Raises OpsError.
 
-    The source comes first: a deleted key is neither submitted nor copied any more.
+    The objects in the source are deleted first, because a key without an object is neither submitted nor copied.
     """
     accounts = replace(accounts, task=journal.task)  # The task may differ from that of s.yaml.
     source, prefix, clock = accounts.source, journal.prefix, session.clock
@@ -51,8 +51,12 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
     began = clock.monotonic()
     settles, is_first = journal.settles_at(), True
     while True:
-        deleted = _clear(source, prefix) + _clear(accounts.destination, prefix) + _clear_records(accounts, journal)
-        is_waiting = _is_waiting(accounts, prefix)
+        deleted = (
+            _delete_objects(source, prefix)
+            + _delete_objects(accounts.destination, prefix)
+            + _delete_records(accounts, journal)
+        )
+        is_waiting = _has_keys_at_replay(accounts, prefix)
         left = (settles - clock.now()).total_seconds() if settles else 0.0
         if left <= 0 and not deleted and not is_waiting:
             break
@@ -68,7 +72,7 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
             session.progress(
                 t(
                     "deleted; OMS may still write objects that it read before, so rechecking for {left}",
-                    left=duration(left),
+                    left=format_duration(left),
                 )
             )
         elif is_waiting:
@@ -89,16 +93,16 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
     return True
 
 
-def _clear(bucket: BucketClient, prefix: str) -> int:
-    """Delete all objects of a bucket under a prefix, with all their versions; return their number."""
+def _delete_objects(bucket: BucketClient, prefix: str) -> int:
+    """Delete all objects of a bucket under a prefix, with all their versions; return the number of deleted versions."""
     listed_keys = list(bucket.versions(prefix) if bucket.versioning() else bucket.objects(prefix))
     for listed_key in listed_keys:
         bucket.delete(listed_key.key, listed_key.version)
     return len(listed_keys)
 
 
-def _clear_records(accounts: Accounts, journal: Journal) -> int:
-    """Delete the records in the run's folders, and records of keys too long for a name; return the number deleted."""
+def _delete_records(accounts: Accounts, journal: Journal) -> int:
+    """Delete the records of a run's keys, also of keys too long for a record's name; return the number deleted."""
     log, deleted = accounts.log, 0
     for kind in get_args(Kind):
         folder = record_prefix(accounts.task, kind)
@@ -111,10 +115,10 @@ def _clear_records(accounts: Accounts, journal: Journal) -> int:
     return deleted
 
 
-def _is_waiting(accounts: Accounts, prefix: str) -> bool:
-    """Return True if a run of replay has keys of the canary in its file.
+def _has_keys_at_replay(accounts: Accounts, prefix: str) -> bool:
+    """Return True if a run file of replay has keys of the canary, which the next replay removes.
 
-    Replay ignores keys that are missing in the source; the file belongs to replay.
+    Only replay may write its run file; it drops keys that are missing in the source.
     """
     for stored in accounts.log.objects(run_files_folder(accounts.task)):
         response = accounts.log.get(stored.key)

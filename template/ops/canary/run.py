@@ -1,4 +1,4 @@
-"""The run of a canary, and its removal."""
+"""The command `canary`: a run of a canary, or the removal of the objects of earlier runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ops.canary.hops import HOP_LIMITS_SECONDS, Trace, Watch
 from ops.canary.in_place import InPlaceEffect, change_in_place
 from ops.canary.journal import Journal, Journals
 from ops.canary.objects import UPLOAD_PART_BYTES, CanaryObject, canary_objects
-from ops.canary.outcome import exit_code, hop_titles, outcome, title_of
+from ops.canary.outcome import describe_outcome, exit_code, hop_titles, object_title
 from ops.canary.permission import find_policy
 from ops.canary.removal import remove
 from ops.clock import timestamp
@@ -25,7 +25,7 @@ from ops.errors import OpsError, UsageError
 from ops.exit_codes import ExitCode
 from ops.intention import Holder, Intentions
 from ops.project import read
-from ops.session import Session, duration
+from ops.session import Session, format_duration
 from ops.terminal import UnwrappedLine
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.job_answers import CanaryResult
@@ -36,7 +36,7 @@ from oss_oms_sync.answers.text import t
 _REMOVAL_VARIABLES = ("functionName", "region", "sourceBucket", "logBucket")
 _NEEDED_VARIABLES = (*_REMOVAL_VARIABLES, "SYNC_URL")
 _LOOK_SECONDS = 5.0
-# Maximum seconds until the change of headers in the source, so that OMS's counts have enough time.
+# Maximum seconds before the header change in the source, so that enough time remains for OMS's counts.
 _MAX_CHANGE_DELAY = 300.0
 
 _REMOVAL_STEP = Step("canary", {"remove": True})
@@ -47,7 +47,7 @@ def canary(session: Session, options: Namespace, folder: Path) -> int:
     """Run a canary, or remove the objects of earlier runs; return the exit code. Raises OpsError."""
     file = options.template or folder / "s.yaml"
     variables = read(file, _REMOVAL_VARIABLES if options.remove else _NEEDED_VARIABLES)
-    accounts = Accounts.of(session, variables, is_removal=options.remove)
+    accounts = Accounts.connect(session, variables, is_removal=options.remove)
     journals = Journals(accounts)
     session.hint = _OBJECTS_LEFT
     if options.remove:
@@ -81,7 +81,7 @@ def _remove_all(session: Session, options: Namespace, accounts: Accounts, journa
 
 
 class _Run:
-    """A run, which deletes everything except OMS's lists and, if requested, a report."""
+    """A run of a canary, which leaves nothing behind except OMS's lists and, if requested, a field report."""
 
     def __init__(self, session: Session, accounts: Accounts, journals: Journals, intentions: Intentions) -> None:
         self._session, self._accounts, self._journals, self._intentions = session, accounts, journals, intentions
@@ -98,7 +98,7 @@ class _Run:
         )
 
     def run_canary(self, options: Namespace) -> int:
-        """Write the objects, follow them, compare them, delete them, and print the outcome."""
+        """Write the objects, follow them to OBS, compare and delete them, and print the outcome; return the code."""
         session, accounts = self._session, self._accounts
         originals = canary_objects()
         session.print_text(
@@ -145,13 +145,13 @@ class _Run:
         )
         self._store(report)
         code, missing = exit_code(self._watch), self._watch.missing()
-        lines = list(outcome(self._watch, self._in_place, self._policy, session.lang))
+        lines = list(describe_outcome(self._watch, self._in_place, self._policy, session.lang))
         is_gone = self._remove()
         if is_gone:
             session.hint = None
         titles = {hop: [canary_object.title for canary_object in waiting] for hop, waiting in missing.items()}
         answer = {"code": code, "missing": titles, "unfinished": self._watch.unfinished, "report": report}
-        # The file is written first, because a reader of the output, such as head, may end this program.
+        # The file is written before the output, because a reader of the output, such as head, may end this program.
         if options.report:
             self._write_report(options.report, report)
         session.screen.answer([UnwrappedLine(json.dumps(answer))] if options.json else lines)
@@ -166,7 +166,7 @@ class _Run:
         return code
 
     def _remove(self) -> bool:
-        """Remove the objects; return True if all are gone. Errors are printed, so that the outcome is still printed."""
+        """Remove the objects; return True if all are gone. Print errors instead of raising them."""
         try:
             return remove(self._session, self._accounts, self._journals, self._journal)
         except KeyboardInterrupt:
@@ -177,10 +177,10 @@ class _Run:
             return False
 
     def _write(self, original: CanaryObject) -> None:
-        """Record the object in the journal, and then write the object."""
+        """Store the object's key in the journal, then write the object."""
         session, source = self._session, self._accounts.source
         key = self._accounts.key(self._run, original.ending)
-        session.progress(t("writing {title}", title=title_of(original, session.lang)))
+        session.progress(t("writing {title}", title=object_title(original, session.lang)))
         self._journal.keys.append(key)
         self._journals.write(self._journal, session.clock.now())
         if original.how == "copy":
@@ -189,20 +189,20 @@ class _Run:
             source.upload(key, original.contents(self._run), UPLOAD_PART_BYTES, original.headers)
         else:
             source.put(key, original.contents(self._run), original.headers)
-        trace = self._trace(original, key)
+        trace = self._begin_trace(original, key)
         self._watch.traces.append(trace)
         if original.twice:
-            session.caller.ask("forward", _event(self._accounts.variables, trace))
+            session.caller.ask("forward", _make_event(self._accounts.variables, trace))
 
-    def _trace(self, original: CanaryObject, key: str) -> Trace:
-        """Return a new trace of an object, with the object's version in the source."""
+    def _begin_trace(self, original: CanaryObject, key: str) -> Trace:
+        """Return a new trace of an object, with the time and the ETag that the source reports."""
         response = self._accounts.source.head(key)
         if response is None:
             return Trace(original, key)
         return Trace(original, key, response.headers.get("etag", "").strip('"'), hops.modified(response))
 
     def _follow(self) -> None:
-        """Follow the objects until all have arrived, or the others have exceeded their limits."""
+        """Follow the objects until all have arrived, or until the missing objects have exceeded their limits."""
         session, watch = self._session, self._watch
         session.screen.begin()
         began = session.clock.monotonic()
@@ -222,22 +222,22 @@ class _Run:
             session.progress(
                 t(
                     "waiting at most {left} more for: {what}",
-                    left=duration(left),
+                    left=format_duration(left),
                     what=hop_titles(waiting, session.lang),
                 )
             )
-            # Shorter intervals in the first minute give precise times.
+            # Short intervals in the first minute make the times of the hops precise.
             session.clock.sleep(_LOOK_SECONDS if elapsed < 60 else 3 * _LOOK_SECONDS)
 
     def _change_in_source(self, trace: Trace) -> None:
-        """Change the headers of an object in the source, and store the time: OSS may or may not send an event."""
+        """Change headers of an object in the source, and store the time: OSS may send an event of it, or not."""
         session, source = self._session, self._accounts.source
-        session.progress(t("changing headers of {title} in OSS", title=title_of(trace.original, session.lang)))
+        session.progress(t("changing headers of {title} in OSS", title=object_title(trace.original, session.lang)))
         # Records have whole seconds, so the change's records must be later than the first.
         session.clock.sleep(2.0)
         self._journals.write(self._journal, session.clock.now())
         source.replace_headers(trace.key, {**trace.original.headers, "Cache-Control": "max-age=61"})
-        self._watch.note_change(self._trace(trace.original, trace.key))
+        self._watch.note_change(self._begin_trace(trace.original, trace.key))
 
     def _compare(self) -> None:
         carries = self._accounts.shown.get("enable_metadata_migration") is True
@@ -247,16 +247,16 @@ class _Run:
                 hops.compare(trace, response, trace.original.contents(self._run), carries_metadata=carries)
 
     def _change_in_place(self) -> None:
-        """Change headers of a compared object in OBS."""
+        """Change headers of an object in OBS whose contents have been compared."""
         arrived = next((trace for trace in self._watch.traces if trace.in_obs), None)
         if arrived:
             self._session.progress(
-                t("changing headers of {title} in OBS", title=title_of(arrived.original, self._session.lang))
+                t("changing headers of {title} in OBS", title=object_title(arrived.original, self._session.lang))
             )
             self._in_place = change_in_place(self._accounts.destination, arrived.key, self._session.clock)
 
     def _store(self, report: dict[str, Any]) -> None:
-        """Store the report for doctor; if that fails, the run continues."""
+        """Store the field report for doctor; print errors, so that the run continues."""
         accounts, session = self._accounts, self._session
         name = canary_result_name(accounts.task, accounts.variables["functionName"])
         canary_result = CanaryResult(timestamp(session.clock.now()), report)
@@ -280,8 +280,8 @@ class _Run:
         )
 
 
-def _event(variables: Mapping[str, str], trace: Trace) -> dict[str, Any]:
-    """Return the event of an object, as Function Compute sends it to forward (help.aliyun.com, "OSS triggers")."""
+def _make_event(variables: Mapping[str, str], trace: Trace) -> dict[str, Any]:
+    """Return an object's event in the form that Function Compute sends to forward (Alibaba Cloud, "OSS triggers")."""
     return {
         "events": [
             {

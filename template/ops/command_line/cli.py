@@ -242,7 +242,7 @@ def _cutover(session: Session, options: Namespace) -> int:
     try:
         return _show(session, options, document, "certificate", file)
     finally:  # also if the output cannot be written
-        this.after(document)
+        this.act_on(document)
 
 
 def _close(session: Session, options: Namespace) -> int:

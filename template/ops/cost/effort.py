@@ -1,7 +1,7 @@
-"""Effort of each job: calls and seconds of its function, and requests to both clouds.
+"""The effort of each job: calls and seconds of its function, and requests to both clouds.
 
-The benchmarks count and simulate the same effort, and a test compares both. It was not measured in the clouds; a
-rehearsal of the cutover measures it.
+The benchmarks count and simulate the same effort, and a test compares the two. No effort was measured in the clouds; a
+rehearsal of the cutover measures it for your buckets.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _SENDING_LANES = 4
 _SMALL_SIZE, _LARGE_SIZE, _WHOLE_SIZE = (0.1, 256), (0.5, 512), (1.0, 1024)
 # Seconds of a round trip to OMS, of a round trip to OSS, and of computing at a tenth of a core.
 _EVENT_SECONDS = 0.05
-# A lane's seconds for an object: OSS lists 600,000 objects a minute, page after page. Compare reads 500,000, because
-# OBS's listings come over the internet.
+# Seconds of a lane (a parallel part of a pass) for an object: OSS lists 600,000 a minute. Compare reads 500,000,
+# because OBS's listings come over the internet.
 RECONCILE_SECONDS, COMPARE_SECONDS = 60 / 600_000, 60 / 500_000
 # Bytes per object of OBS's listings, which compare reads.
 _BYTES_PER_LISTED_OBJECT = 300
-# Bytes a second that `deep` reads over TLS and digests in a lane: half of a core's measured rate
+# Bytes a second that a lane of `compare --deep` reads over TLS and hashes: half of a core's measured rate
 # (benchmarks.comparing). An account may read 20 Gbit/s or more in most regions of mainland China, all its readers
 # together (OSS, "Limits and performance": https://help.aliyun.com/document_detail/283216.htm).
 _DEEP_BYTES_PER_SECOND, _OSS_BYTES_PER_SECOND = 140_000_000, 2_500_000_000
@@ -35,18 +35,18 @@ _DEEP_BYTES_PER_SECOND, _OSS_BYTES_PER_SECOND = 140_000_000, 2_500_000_000
 _SAMPLE_BYTES_PER_SECOND = 30_000_000
 # Maximum bytes of a sampled object.
 MAX_SAMPLED_BYTES = 2**30
-# Maximum number of first-level folders; the headers of an object of each are compared in addition to a sample.
+# Maximum number of first-level folders of which a sample reads the headers of one object each.
 _MAX_SAMPLED_FOLDERS = 200
 # OMS's part size.
 _OMS_PART_BYTES = 50_000_000
-# 500 Mbit/s.
+# OMS's usual rate for an account, 500 Mbit/s, in bytes a second.
 OMS_BYTES_PER_SECOND = 62_500_000
 # Requests of `ops.py migrate` to both clouds, and the interval of its requests for progress.
 _GROUP_REQUESTS, _GROUP_LOOK_SECONDS = 74, 10
 # A lane's seconds for an object in a pass of headers, with round trips of 10 ms to OSS and 40 ms to OBS, and 5 ms of
 # computing: its headers change, and LastModified stays or moves in OBS; or its record is of these versions.
 HEADERS_SECONDS = {"stays": 1 / 75, "moves": 1 / 40, "recorded": 1 / 5_000}
-# A lane takes no fewer objects.
+# Minimum number of objects of a lane.
 _MIN_PER_LANE = 12_500
 _PIECE_SECONDS = 120
 _IDLE_SECONDS = 0.3
@@ -58,7 +58,7 @@ _SPREADING_SECONDS = 10
 
 
 class Timer(NamedTuple):
-    """A timer: its interval in minutes, its requests to OSS while idle, and the size of its function."""
+    """A timer of a function: its interval in minutes, requests to OSS of a call without work, and vCPU and memory."""
 
     minutes: int
     oss: int
@@ -74,7 +74,10 @@ TIMERS = {
 
 
 class Effort(NamedTuple):
-    """`calls` of a function and their `seconds` at a `size` (vCPU, MB); requests to OSS and OBS; bytes out of OBS."""
+    """The work of a function and its requests to both clouds.
+
+    `seconds`: the duration of all calls. `size`: vCPU and MB of memory. `obs_bytes`: bytes read out of OBS.
+    """
 
     calls: float = 0
     seconds: float = 0
@@ -84,24 +87,24 @@ class Effort(NamedTuple):
     obs_bytes: float = 0
 
     def dollars(self, prices: Prices) -> float:
-        """Return the cost."""
+        """Return the cost at these prices."""
         requests = (self.oss + self.obs) * DOLLARS_PER_REQUEST
         traffic = self.obs_bytes / BYTES_PER_GIGABYTE * prices.obs_egress
         return dollars_for_function(self.calls, self.seconds, *self.size) + requests + traffic
 
     def times(self, number: float) -> Effort:
-        """Return `number` times this effort."""
+        """Return this effort multiplied by `number`."""
         more = (number * amount for amount in (self.oss, self.obs, self.obs_bytes))
         return Effort(number * self.calls, number * self.seconds, self.size, *more)
 
 
 def event() -> Effort:
-    """Return the effort for a written object: a call of `forward`, and a record."""
+    """Return the effort of submitting a written object: a call of `forward`, and a success record."""
     return Effort(1, _EVENT_SECONDS, _SMALL_SIZE, oss=1)
 
 
 def idle_month() -> list[Effort]:
-    """Return the effort of each timer in an idle month."""
+    """Return the effort of each timer in a month without writes."""
     minutes = DAYS_PER_MONTH * 24 * 60
     return [
         Effort(1, _IDLE_SECONDS, timer.size, oss=timer.oss).times(minutes / timer.minutes) for timer in TIMERS.values()
@@ -109,27 +112,27 @@ def idle_month() -> list[Effort]:
 
 
 def reconcile_pass(objects: int) -> Effort:
-    """Return the effort of listing the source and the records."""
-    return _pass(objects, RECONCILE_SECONDS)
+    """Return the effort of a reconcile pass, which lists the source bucket and the records."""
+    return _pass_over_source(objects, RECONCILE_SECONDS)
 
 
 def compare_pass(objects: int) -> Effort:
-    """Return the effort of listing the source, the records, the stored proofs, and OBS."""
-    return _beside_obs(objects)._replace(oss=3 * objects / _PAGE_OBJECTS)
+    """Return the effort of a comparison, which lists both buckets, the records and the stored proofs."""
+    return _pass_over_both_buckets(objects)._replace(oss=3 * objects / _PAGE_OBJECTS)
 
 
 def standstill_pass(objects: int) -> Effort:
-    """Return the effort of a standstill pass, which lists the source and the destination."""
-    return _beside_obs(objects)._replace(oss=objects / _PAGE_OBJECTS)
+    """Return the effort of a standstill pass, which lists both buckets without the records."""
+    return _pass_over_both_buckets(objects)._replace(oss=objects / _PAGE_OBJECTS)
 
 
-def _beside_obs(objects: int) -> Effort:
-    return _pass(objects, COMPARE_SECONDS)._replace(
+def _pass_over_both_buckets(objects: int) -> Effort:
+    return _pass_over_source(objects, COMPARE_SECONDS)._replace(
         size=_WHOLE_SIZE, obs=objects / _PAGE_OBJECTS, obs_bytes=objects * _BYTES_PER_LISTED_OBJECT
     )
 
 
-def _pass(objects: int, seconds_an_object: float) -> Effort:
+def _pass_over_source(objects: int, seconds_an_object: float) -> Effort:
     seconds = objects * seconds_an_object
     return Effort(seconds / _PIECE_SECONDS, seconds, oss=2 * objects / _PAGE_OBJECTS)
 
@@ -137,42 +140,42 @@ def _pass(objects: int, seconds_an_object: float) -> Effort:
 def backfill(objects: int, lanes: int) -> Effort:
     """Return the effort of a reconcile pass that submits all objects.
 
-    Its lanes share the rate of calls, and each waits for its turn.
+    OMS limits the rate of calls, which all lanes share; a lane's function runs while the lane waits for its turn.
     """
     seconds = backfill_seconds(objects) * min(lanes, _SENDING_LANES)
     return Effort(seconds / _PIECE_SECONDS, seconds, oss=2 * objects / _PAGE_OBJECTS + objects)
 
 
 def backfill_seconds(objects: int) -> float:
-    """Return the duration of `backfill`."""
+    """Return the duration of a pass that submits all objects, in seconds."""
     return objects / (_OMS_CALLS_PER_SECOND * _KEYS_PER_CALL)
 
 
 def group_seconds(objects: int, size: int) -> float:
-    """Return the minimum duration of a task group after its start.
+    """Return the minimum duration of a task group of OMS, in seconds.
 
-    OMS copies while it lists, no faster than an account's usual quota.
+    OMS copies while it lists the source, at most at the usual rate for an account.
     """
     return max(objects / LISTED_PER_SECOND, size / OMS_BYTES_PER_SECOND)
 
 
 def submission_seconds(objects: int, size: int) -> float:
-    """Return the minimum duration if the project submits the objects, ten keys a call, while OMS copies."""
+    """Return the minimum duration of a copy by the sync task, in seconds; the project submits ten keys a call."""
     return max(backfill_seconds(objects), size / OMS_BYTES_PER_SECOND)
 
 
 def group_requests(objects: int, size: int) -> int:
-    """Return the requests to both clouds for a task group watched to its end, without OMS's requests."""
+    """Return the number of this project's requests to both clouds while it follows a task group to its end."""
     return _GROUP_REQUESTS + round(group_seconds(objects, size) / _GROUP_LOOK_SECONDS)
 
 
 def submission_requests(objects: int) -> int:
-    """Return the requests if the project submits: a call for ten keys, a record for each key, listings."""
+    """Return the number of this project's requests for submitting all objects: calls to OMS, records and listings."""
     return math.ceil(objects / _KEYS_PER_CALL + backfill(objects, 1).oss)
 
 
 def oms_requests(objects: int, size: int) -> Effort:
-    """Return OMS's requests to both buckets for a copy, by Huawei's page of its billing.
+    """Return OMS's requests to both buckets for copying all objects, by Huawei's page on OMS's billing.
 
     An object up to 50 MB takes two HEADs and a GET at the source, two HEADs and two PUTs at the destination; OMS reads
     and writes a larger object in parts.
@@ -182,23 +185,23 @@ def oms_requests(objects: int, size: int) -> Effort:
 
 
 def sample(number: int, bytes_: float) -> Effort:
-    """Return the effort of finding and reading `number` objects of `bytes_` in total on both sides, with headers.
+    """Return the effort of drawing and reading a sample of `number` objects on both sides.
 
-    The headers of an object of each folder are additional.
+    `bytes_` is the size of all sampled objects. The sample also compares the headers of an object in each folder.
     """
     requests = 3 * number + (_MAX_SAMPLED_FOLDERS if number else 0)
     return Effort(1, 2 * bytes_ / _SAMPLE_BYTES_PER_SECOND, oss=requests, obs=requests, obs_bytes=bytes_)
 
 
 def deep(objects: int, size: int, lanes: int) -> Effort:
-    """Return the effort of reading the whole source in its region without earlier proofs; proofs are stored."""
+    """Return the effort of `compare --deep` without stored proofs, which reads the whole source in its region."""
     seconds = deep_hours(size, lanes) * 3600 * lanes
     return Effort(seconds / _PIECE_SECONDS, seconds, _WHOLE_SIZE, oss=2 * objects)
 
 
 def freeze_minutes(objects: int, lanes: int, sampled_bytes: float = 0) -> dict[str, int]:
-    """Return the duration of each step of a cutover, and of all steps, in whole minutes."""
-    compared = _minutes(pass_seconds(objects, COMPARE_SECONDS, lanes))
+    """Return the duration of each step of a cutover, and their sum as "total", in whole minutes."""
+    compared = _to_minutes(pass_seconds(objects, COMPARE_SECONDS, lanes))
     steps = {
         "replay": _REPLAY_MINUTES,
         "settle": _MIN_AGE_MINUTES,
@@ -207,29 +210,33 @@ def freeze_minutes(objects: int, lanes: int, sampled_bytes: float = 0) -> dict[s
         "close": _CLOSE_MINUTES,
         "oms": _OMS_MINUTES,
         "standstill": compared,
-        "sample": _minutes(2 * sampled_bytes / _SAMPLE_BYTES_PER_SECOND) if sampled_bytes else 0,
+        "sample": _to_minutes(2 * sampled_bytes / _SAMPLE_BYTES_PER_SECOND) if sampled_bytes else 0,
     }
     return {**steps, "total": sum(steps.values())}
 
 
 def headers_minutes(objects: int, lanes: int) -> dict[str, int]:
-    """Return the minutes of a pass of headers: all change and LastModified stays, or moves, or all are recorded."""
-    used = max(1, min(lanes, objects // _MIN_PER_LANE))
-    return {name: _minutes(pass_seconds(objects, seconds, used)) for name, seconds in HEADERS_SECONDS.items()}
+    """Return the duration of a pass of the job `headers`, in minutes, for three cases.
+
+    "stays" and "moves": the headers of all objects change, and OBS keeps or moves LastModified. "recorded": all headers
+    were changed before.
+    """
+    busy_lanes = max(1, min(lanes, objects // _MIN_PER_LANE))
+    return {name: _to_minutes(pass_seconds(objects, seconds, busy_lanes)) for name, seconds in HEADERS_SECONDS.items()}
 
 
 def deep_hours(size: int, lanes: int) -> float:
-    """Return the hours of `deep` for a whole source, limited by computing or by OSS's rate for an account."""
+    """Return the duration of `compare --deep` in hours: the lanes' hashing or OSS's rate for an account limits it."""
     return size / min(_DEEP_BYTES_PER_SECOND * lanes, _OSS_BYTES_PER_SECOND) / 3600
 
 
 def pass_seconds(objects: int, seconds_an_object: float, lanes: int) -> float:
-    """Return the seconds of a pass with known positions of the keys; a first pass takes up to half as long again.
+    """Return the duration of a pass in seconds, if the distribution of the keys is known from an earlier pass.
 
-    Many lanes are seldom all busy: 32 do the work of 30, 64 the work of 56.
+    A first pass takes up to half as long again. Many lanes are seldom all busy: 32 do the work of 30, 64 that of 56.
     """
     return objects * seconds_an_object * (1 + lanes / 500) / lanes + (_SPREADING_SECONDS if lanes > 1 else 0)
 
 
-def _minutes(seconds: float) -> int:
+def _to_minutes(seconds: float) -> int:
     return max(1, math.ceil(seconds / 60))

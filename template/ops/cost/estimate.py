@@ -1,4 +1,4 @@
-"""Estimate of a migration's costs (initial, monthly, on cutover day), and of the freeze's length."""
+"""Estimate of the costs of a migration (initial, monthly, on cutover day), and of the length of the freeze."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ _RECONCILES_PER_MONTH, _COMPARES_PER_MONTH = DAYS_PER_MONTH, DAYS_PER_MONTH / 7
 class Workload(NamedTuple):
     """The planned migration.
 
-    Existing objects and their bytes, objects written a day, lanes of a pass, objects of a sample, and prices.
+    `objects` and `size` (bytes) are the existing objects, and `a_day` the objects written a day. `lanes` is the number
+    of parallel lanes of a pass, and `sample` the number of sampled objects.
     """
 
     objects: int
@@ -27,12 +28,12 @@ class Workload(NamedTuple):
 
     @property
     def object_bytes(self) -> float:
-        """Average size of an object."""
+        """The average size of an existing object."""
         return self.size / self.objects if self.objects else 0.0
 
 
 class Expense(NamedTuple):
-    """A cost of `objects` and `size`; `name` is a key of the texts.
+    """A cost for `objects` and their `size` in bytes; `name` selects its label in the report.
 
     `dollars` is None if the price is unknown.
     """
@@ -44,11 +45,11 @@ class Expense(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """The costs in order of time; minimum seconds and requests for the existing objects; the freeze's minutes.
+    """The costs by occasion, and the durations.
 
-    `ways`: copying the existing objects day and night, and by night. `old_seconds` and `old_requests` are by the task
-    group and by the project, without OMS's own requests; `freeze_minutes` is by step; `deep_hours` is the duration of
-    `deep`; `headers_minutes` are those of a pass of headers, by case.
+    `ways`: copying the existing objects by day and night, or by night. `old_seconds` and `old_requests`: for the
+    existing objects, by the task group ("group") or submitted by this project ("sent"), without OMS's own requests.
+    `freeze_minutes`: by step. `deep_hours`: of `compare --deep`. `headers_minutes`: of the job `headers`, by case.
     """
 
     once: list[Expense]
@@ -62,7 +63,7 @@ class Estimate(NamedTuple):
     headers_minutes: dict[str, int]
 
     def to_json(self, plan: Workload) -> dict[str, Any]:
-        """Return the estimate for `--json`."""
+        """Return the estimate as the JSON output of the command."""
         costs = {name: [expense._asdict() for expense in getattr(self, name)] for name in ("once", "month", "cutover")}
         asked = {**plan._asdict(), "prices": plan.prices._asdict()}
         names = ("old_seconds", "old_requests", "freeze_minutes", "deep_hours", "headers_minutes")
@@ -72,7 +73,7 @@ class Estimate(NamedTuple):
 
 
 def estimate(plan: Workload) -> Estimate:
-    """Return the costs at the list prices of `plan`."""
+    """Return the costs of a planned migration at its list prices."""
     drawn = min(plan.sample, plan.objects)
     sampled = drawn * min(plan.object_bytes, effort.MAX_SAMPLED_BYTES)
 
@@ -81,14 +82,14 @@ def estimate(plan: Workload) -> Estimate:
 
     new = plan.a_day * DAYS_PER_MONTH
     new_size = round(new * plan.object_bytes)
-    ways = nights.ways(plan.objects, plan.size, plan.prices)
+    ways = nights.compare_ways(plan.objects, plan.size, plan.prices)
     return Estimate(
         once=[
             *copying(plan.prices, plan.objects, plan.size, ways.day_and_night[0].dollars),
             expense("backfill", effort.backfill(plan.objects, plan.lanes), plan.objects),
         ],
         month=[
-            # The sync task copies an object after its write, by day for most buckets.
+            # The sync task copies an object soon after its write, which is by day in most buckets.
             *copying(plan.prices, new, new_size, new_size / BYTES_PER_GIGABYTE * plan.prices.egress),
             expense("events", effort.event().times(new), new),
             expense("reconciles", effort.reconcile_pass(plan.objects).times(_RECONCILES_PER_MONTH), plan.objects),
@@ -117,7 +118,7 @@ def estimate(plan: Workload) -> Estimate:
 
 
 def copying(prices: Prices, objects: int, size: int, traffic: float) -> list[Expense]:
-    """Return the costs of OMS's reads and writes. `traffic`: the price of the traffic out of OSS, in dollars."""
+    """Return the costs of copying by OMS; `traffic` is the price of the traffic out of OSS, in dollars."""
     return [
         Expense("egress", traffic, size=size),
         Expense("oms", None if prices.oms is None else size / BYTES_PER_GIGABYTE * prices.oms, size=size),
@@ -126,5 +127,5 @@ def copying(prices: Prices, objects: int, size: int, traffic: float) -> list[Exp
 
 
 def total_dollars(items: list[Expense]) -> float:
-    """Return the sum of the expenses with a price."""
+    """Return the sum of the expenses; an expense with an unknown price is left out."""
     return sum(expense.dollars for expense in items if expense.dollars is not None)

@@ -1,4 +1,4 @@
-"""Duration and price of copying the existing objects day and night, or at full speed by night alone."""
+"""Duration and price of copying the existing objects by day and night, or by night alone."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Copy(NamedTuple):
 
 
 class CopyWays(NamedTuple):
-    """The ways to copy: day and night, by night, and by night if OMS applies the windows in UTC.
+    """The ways to copy: by day and night, by night, and by night if OMS applies its time windows in UTC.
 
     A way by night has a second copy if OMS splits the group into tasks, because each task may have its own limit. Both
-    ways are empty where traffic costs the same by night.
+    ways by night are empty where traffic costs the same all day.
     """
 
     day_and_night: Sequence[Copy]
@@ -36,26 +36,26 @@ class CopyWays(NamedTuple):
     in_utc: Sequence[Copy] = ()
 
 
-def ways(objects: int, size: int, prices: Prices) -> CopyWays:
-    """Return the duration and the price of each way, by the usual limits of OMS."""
-    day_and_night = [copy(objects, size, prices)]
+def compare_ways(objects: int, size: int, prices: Prices) -> CopyWays:
+    """Return the duration and the price of each way to copy, at OMS's usual limits."""
+    day_and_night = [estimate_copy(objects, size, prices)]
     if prices.night_egress >= prices.egress:
         return CopyWays(day_and_night)
     most = max(1, math.ceil(size / _TASK_BYTES), math.ceil(objects / _TASK_OBJECTS))
     tasks = sorted({1, min(_MAX_TASKS, most)})
     return CopyWays(
         day_and_night,
-        [copy(objects, size, prices, NIGHTS, number) for number in tasks],
-        [copy(objects, size, prices, NIGHTS, number, _UTC_DELAY_HOURS) for number in tasks],
+        [estimate_copy(objects, size, prices, NIGHTS, number) for number in tasks],
+        [estimate_copy(objects, size, prices, NIGHTS, number, _UTC_DELAY_HOURS) for number in tasks],
     )
 
 
-def copy(
+def estimate_copy(
     objects: int, size: int, prices: Prices, windows: Sequence[Window] = (), tasks: int = 1, hours_late: int = 0
 ) -> Copy:
-    """Return the duration and price of a copy under `windows`, each limit taken by each of the `tasks`.
+    """Return the duration and price of a copy under bandwidth windows, if each of `tasks` has the limit for itself.
 
-    The copy begins at an unknown hour, so each of its parts has the average price of a day.
+    The copy begins at an unknown hour, so the price is the average over a day. `hours_late` shifts the windows.
     """
     speeds = [min(effort.OMS_BYTES_PER_SECOND, tasks * limit) for limit in limits_by_minute(windows, hours_late)]
     night_share = sum(speeds[:_NIGHT_MINUTES]) / sum(speeds)

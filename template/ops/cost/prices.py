@@ -29,9 +29,9 @@ RESTORE_PRICE = 0.06 / YUAN_PER_DOLLAR
 
 
 class Prices(NamedTuple):
-    """Prices by region and contract, in dollars a gigabyte: traffic out of OSS, traffic out of OBS, and OMS's copies.
+    """Prices in dollars a gigabyte: of traffic out of OSS and out of OBS, and of OMS's copies.
 
-    OMS's price is None if it is unknown. `night_egress`: traffic out of OSS from 0 to 8 o'clock.
+    `oms` is None if OMS's price is unknown. `night_egress`: traffic out of OSS from 0 to 8 o'clock in China.
     """
 
     egress: float = OSS_EGRESS_PRICE
@@ -41,13 +41,16 @@ class Prices(NamedTuple):
 
     @classmethod
     def of_region(cls, region: str) -> Prices:
-        """Return the prices of a region of Alibaba Cloud; only mainland China has a night price."""
+        """Return the prices in a region of Alibaba Cloud; only regions in mainland China have a night price."""
         is_mainland = region.startswith("cn-") and region != "cn-hongkong"
         return cls() if is_mainland else cls(night_egress=cls().egress)
 
 
 def dollars_for_function(calls: float, seconds: float, cpu: float, megabytes: int) -> float:
-    """Return the cost of `calls` that last `seconds` in total, at `cpu` cores and `megabytes`."""
+    """Return the cost of `calls` of a function that last `seconds` in total.
+
+    `cpu`: its vCPUs. `megabytes`: its memory.
+    """
     units_a_second = (
         cpu * UNITS_PER_CPU_SECOND + megabytes / 1024 * UNITS_PER_GB_SECOND + DISK_GB * UNITS_PER_DISK_GB_SECOND
     )

@@ -1,6 +1,6 @@
-"""Values of the command line: 10M objects, 200TB, 50/s, a prefix, a time.
+"""Parsers of command-line values: numbers of objects, sizes, rates, prefixes and times.
 
-An unreadable value raises ValueError with a Text, a value beyond all limits OverflowError.
+Each raises ValueError with a Text for an unreadable value, and OverflowError for a value beyond all limits.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ _MIN_BYTES_PER_SECOND, _MAX_BYTES_PER_SECOND = 1_000_000, 200_000_000
 
 
 def count(text: str) -> int:
-    """Parse a number of objects: 250000, 250,000, 10M. Raises ValueError with a Text for another form."""
-    return round(_scaled(text, 1000, r"([kmbgt]?)", t("a number of objects, such as 10M")))
+    """Parse a number of objects, such as 250000, 250,000 or 10M."""
+    return round(_parse_scaled(text, 1000, r"([kmbgt]?)", t("a number of objects, such as 10M")))
 
 
 def size(text: str) -> int:
-    """Parse bytes: 500GB, 1.5 TB, 200000000000000, in powers of 1000; 200TiB in powers of 1024. Raises ValueError."""
+    """Parse a size and return bytes, such as 500GB or 1.5 TB (powers of 1000), or 200TiB (powers of 1024)."""
     form = t("a size, such as 200TB")
     if re.search("[kmgtp]i", text, re.IGNORECASE):
-        return round(_scaled(text, 1024, r"([kmgtp])ib?", form))
-    return round(_scaled(text, 1000, r"([kmgtp]?)b?", form))
+        return round(_parse_scaled(text, 1024, r"([kmgtp])ib?", form))
+    return round(_parse_scaled(text, 1000, r"([kmgtp]?)b?", form))
 
 
 def window(text: str) -> Window:
-    """Parse a limit by the time of day: 08:00-19:59=5MB/s, with 1,000,000 bytes a megabyte. Raises ValueError.
+    """Parse a bandwidth limit by the time of day, such as 08:00-19:59=5MB/s; a megabyte has 1,000,000 bytes.
 
     1 MB/s becomes OMS's smallest limit, which is a little more.
     """
@@ -49,24 +49,24 @@ def window(text: str) -> Window:
     if start >= end:
         problem = t("{text!r} runs over midnight: give two windows, and write 23:59 for the end of the day", text=text)
         raise ValueError(problem)
-    bandwidth = round(_scaled(speed, 1000, "([kmg])b", form))
+    bandwidth = round(_parse_scaled(speed, 1000, "([kmg])b", form))
     if not _MIN_BYTES_PER_SECOND <= bandwidth <= _MAX_BYTES_PER_SECOND:
         raise ValueError(t("{text!r}: OMS takes limits from 1 to 200 MB/s", text=text))
     return Window(start, end, max(bandwidth, MIN_BANDWIDTH))
 
 
 def per_day(text: str) -> int:
-    """Parse a number of objects a day: 1M, 1M/day, 40000/h, 50/s. Raises ValueError."""
+    """Parse a rate, such as 1M, 1M/day, 40000/h or 50/s, and return objects a day."""
     number, _, unit = text.partition("/")
     unit = unit.strip().lower() or "day"
     form = t("a number in a time, such as 1M/day or 50/s")
     if unit not in _UNIT_SECONDS:
         raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=form))
-    return round(_scaled(number, 1000, r"([kmbgt]?)", form) * _DAY_SECONDS / _UNIT_SECONDS[unit])
+    return round(_parse_scaled(number, 1000, r"([kmbgt]?)", form) * _DAY_SECONDS / _UNIT_SECONDS[unit])
 
 
 def prefix(text: str) -> str:
-    """Return a prefix that the functions accept (`prefix_problem`), before any call. Raises ValueError."""
+    """Return the prefix if the functions accept it; the check precedes the first call of a function."""
     if text.startswith("/"):
         raise ValueError(
             t('{text!r}: no object key begins with "/". Write {better!r}', text=text, better=text.lstrip("/"))
@@ -75,7 +75,7 @@ def prefix(text: str) -> str:
 
 
 def since(text: str) -> str:
-    """Return a time for the functions: a day, or a time, in UTC without a zone. Raises ValueError."""
+    """Parse a day or a time in UTC, and return it in the form of the functions' options."""
     try:
         datetime.fromisoformat(text.strip().upper().replace("Z", "+00:00"))
     except ValueError:
@@ -85,9 +85,9 @@ def since(text: str) -> str:
 
 
 def unescape(text: str) -> str:
-    r"""Decode a key in JSON's escapes, such as `a\u0000b`. Raises ValueError.
+    r"""Decode a key written with JSON's escapes, such as `a\u0000b`.
 
-    Printed commands use them for keys with invisible characters, or with characters that a shell loses.
+    Printed commands escape invisible characters and characters that a shell would lose.
     """
     try:
         return str(json.loads(f'"{text}"'))
@@ -96,7 +96,7 @@ def unescape(text: str) -> str:
 
 
 def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
-    """Return a parser of whole numbers within limits, which raises ValueError."""
+    """Return a parser of whole numbers from `least` to `most`."""
 
     def read(text: str) -> int:
         number = int(text) if text.strip().isascii() and text.strip().isdigit() else -1
@@ -112,7 +112,7 @@ def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
 
 
 def dollars(text: str) -> float:
-    """Parse a price. Raises ValueError."""
+    """Parse a price in dollars."""
     try:
         price = float(text)
     except ValueError:
@@ -122,7 +122,7 @@ def dollars(text: str) -> float:
     return price
 
 
-def _scaled(text: str, thousand: int, unit: str, form: Text) -> float:
+def _parse_scaled(text: str, thousand: int, unit: str, form: Text) -> float:
     match = re.fullmatch(rf"(\d[\d,_]*(?:\.\d+)?)\s*{unit}", text.strip(), re.IGNORECASE)
     if not match:
         raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=form))

@@ -1,1 +1,1 @@
-"""The command for a cutover: its options, its steps, and closing and opening the project."""
+"""The commands `cutover`, `close` and `open`: the options and steps of a cutover, and the state of the project."""

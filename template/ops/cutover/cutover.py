@@ -1,9 +1,11 @@
-"""A cutover or its rehearsal: from the freeze of the source to GO or NO-GO.
+"""A cutover, or its rehearsal, from the freeze of the source bucket to the verdict GO or NO-GO.
 
-Objects are submitted and judged while the project is open. It is closed only if a submission can solve no remaining
-problem. Two minutes later nothing is submitted any more; after OMS has finished, a standstill pass proves that both
-buckets are in the judged state. Each step can be repeated: after an interruption, or for another operator, the same
-command continues from the current state. Waiting never opens the project.
+Objects are submitted and judged while the project is open. The project is closed only when no remaining problem can be
+solved by submitting objects. Two minutes after the close, no function submits objects any more. When OMS has finished
+as well, a standstill pass lists both buckets again, and so proves that they are still as they were judged.
+
+Each step can be repeated: after an interruption, or by another operator, the same command continues from the current
+state. A cutover never opens the project merely because it has to wait.
 """
 
 from __future__ import annotations
@@ -38,19 +40,19 @@ from oss_oms_sync.answers.text import Text, t, untranslated
 from oss_oms_sync.rules.cutover import CHECKS
 from oss_oms_sync.rules.times import MAX_CLOCK_SKEW, SETTLED
 
-# Seconds between rechecks of keys in progress, at the beginning and later, and their time limit.
+# Seconds between rechecks of objects in progress: of the first rechecks, and of later ones; and the limit for all.
 _RECHECK_SECONDS, _LATER_RECHECK_SECONDS, _MAX_RECHECK_SECONDS = 20.0, 60.0, 9000.0
 _FIRST_RECHECKS = 3
-# OMS counts in steps of five minutes. After some hours certify reports the unfinished objects.
+# Seconds between two checks of OMS, which counts in steps of five minutes, and their limit.
 _OMS_SECONDS, _OMS_SECONDS_IN_SANDBOX, _MAX_OMS_SECONDS = 60.0, 300.0, 24_000.0
 # Replay's timer reads OMS's lists every minute.
 _LISTS_SECONDS, _MAX_LISTS_SECONDS = 30.0, 180.0
-# Number of rechecks without a change after which the wait ends, unless a remaining class changes without action.
+# Number of rechecks without a change after which the wait ends, unless all remaining objects only need time.
 _MAX_UNCHANGED_RECHECKS = 3
-# Classes that only need time, and classes that OMS, replay or the pass can still copy to OBS.
+# Classes whose objects only need time, and classes whose objects OMS, replay or a pass can still copy to OBS.
 _WAITING_CLASSES = (ObjectClass.MOVING, ObjectClass.ARRIVING, ObjectClass.IN_FLIGHT)
 _PENDING_CLASSES = (*_WAITING_CLASSES, ObjectClass.FAILED_BEFORE, ObjectClass.MISSING, ObjectClass.OLDER)
-# A cutover does not close the project while objects are in one of these classes, unless it is accepted by name.
+# Classes that keep a cutover from closing the project while they have objects, unless the class is accepted by name.
 _OPEN_CLASSES = {
     object_class for check in CHECKS.values() if check.keeps_project_open for object_class in check.classes
 }
@@ -74,7 +76,7 @@ _CLOSED_BEFORE_TEXT = t(
 
 
 def check_set_up(session: Session, otherwise: Text) -> None:
-    """Run doctor and show its findings; raise a CloudError with `otherwise` if the setup has a fault."""
+    """Run doctor and print its findings; raise CloudError with the remedy `otherwise` if the setup has a fault."""
     answer = session.ask(DoctorAnswer, "doctor", {})
     if not answer.ok:
         for line in draw(jobs.doctor(answer, session.lang)):
@@ -83,7 +85,7 @@ def check_set_up(session: Session, otherwise: Text) -> None:
 
 
 class Cutover:
-    """A run of a cutover. The run opens the project only if the mark has its id, so if it closed the project."""
+    """A run of a cutover. It opens the project only if the mark of the closed project has the run's own id."""
 
     def __init__(self, session: Session, plan: CutoverPlan) -> None:
         self._session = session
@@ -93,17 +95,17 @@ class Cutover:
         self._since = {"frozen_since": timestamp(plan.frozen)} if plan.frozen else {}
         self._accepted = {"accept": dict(plan.accept)} if plan.accept else {}
         self._number = 0
-        # The mark that this run may remove: an earlier mark or, after its close, its own. None if the project was open,
-        # or another run has closed it meanwhile.
+        # The mark of the closed project that this run may remove: an earlier mark or, after its close, its own. None if
+        # the project was open, or if another run has closed it meanwhile.
         self._mark: MarkWithGo | None = None
         self._is_closed = False
         # True if the run uses an existing comparison.
         self._is_taken = False
 
     def run(self) -> Any:
-        """Take all steps; return this run's certificate, or the valid GO.
+        """Take all steps, and return the certificate of this run, or an earlier GO that is still valid.
 
-        Raises CloudError if the setup has a fault, or during a migration of the existing objects, and the errors of
+        Raises CloudError if the setup has a fault, or during a migration of the existing objects. Raises the errors of
         calls.
         """
         session = self._session
@@ -115,31 +117,34 @@ class Cutover:
             if self._plan.frozen:
                 raise CloudError(_MIGRATION_TEXT, open_and_close.PROGRESS_STEP)
             session.print_text(_MIGRATION_TEXT, "open")
-        go = self._sufficient_go(answer) or self._take_steps()
+        go = self._find_sufficient_go(answer) or self._take_steps()
         if go:
             session.print_text(t("A GO is in effect: the project has stayed closed since, and no step is left."))
         document = go or self._certify()
         session.hint = None
         return document
 
-    def after(self, document: Any) -> None:
-        """Open the project or remove the trigger by the certificate, if the source is frozen."""
+    def act_on(self, document: Any) -> None:
+        """Act on the certificate: after a GO remove the trigger, or open the project if objects must be submitted.
+
+        After a rehearsal, do nothing.
+        """
         if self._plan.frozen:
-            open_and_close.act_on_certificate(self._session, _derive(document), self._mark)
+            open_and_close.act_on_certificate(self._session, _derive_certificate(document), self._mark)
 
-    def _sufficient_go(self, answer: LookAnswer) -> Any:
-        """Return the valid GO if it satisfies the options.
+    def _find_sufficient_go(self, answer: LookAnswer) -> Any:
+        """Return the GO in effect if it satisfies the options of this run, otherwise None.
 
-        None if the options request a new comparison or a larger sample.
+        It does not if the options request a new comparison or a larger sample.
         """
         plan = self._plan
         if answer.go is None or not plan.frozen or plan.restart or plan.deep:
             return None
-        sample = _derive(answer.go).sample
+        sample = _derive_certificate(answer.go).sample
         return answer.go if not plan.sample or (sample and sample.asked >= plan.sample) else None
 
     def _take_steps(self) -> Any:
-        """Take all steps before the certificate; return the GO of another run if it ends this run, otherwise None."""
+        """Take the steps before the certificate; return the GO of another run if it ends this run, otherwise None."""
         frozen = self._plan.frozen
         self._begin(t("Check the setup"))
         check_set_up(self._session, t("The cutover did not start: the setup has faults"))
@@ -152,7 +157,7 @@ class Cutover:
             return None
         if frozen is None:
             self._stand_still()
-        if frozen is None or not self._mend_headers() or not self._may_close(compared, frozen):
+        if frozen is None or not self._mend_headers() or not self._can_close(compared, frozen):
             return None
         go = self._close()
         if go is None and self._mark and self._wait_for_oms():
@@ -160,7 +165,7 @@ class Cutover:
         return go
 
     def _replay(self) -> None:
-        """Resend failed objects while OMS accepts some of them."""
+        """Run replay, which resends failed objects, as long as OMS accepts some of them."""
         self._begin(t("Resend failed objects"))
         if self._is_closed:
             self._end(True, t("the project is already closed"))
@@ -173,7 +178,7 @@ class Cutover:
                 return
 
     def _settle(self, frozen: datetime) -> None:
-        """Wait until every object has the minimum age to be judged."""
+        """Wait until every object has the minimum age at which it can be judged."""
         self._begin(t("Wait for the last writes to settle"))
         until = frozen + SETTLED
         left = (until - self._session.clock.now()).total_seconds()
@@ -181,9 +186,9 @@ class Cutover:
         self._end(True, t("source frozen since {frozen}", frozen=timestamp(frozen)))
 
     def _compare(self, *, restart: bool) -> CompareAnswer:
-        """Use the comparison since the freeze, or run a new comparison; then recheck the objects in progress."""
+        """Use the comparison since the freeze, or run a new comparison; then recheck objects in progress."""
         self._begin(t("Compare both buckets"))
-        prior = self._existing_comparison() if self._plan.frozen and not restart else None
+        prior = self._find_comparison() if self._plan.frozen and not restart else None
         self._is_taken = isinstance(prior, ComparisonResult)
         answer = (
             prior
@@ -202,11 +207,11 @@ class Cutover:
         self._end(True, t("comparison of {began}", began=answer.started) if self._is_taken else None, counts)
         return self._recheck(answer)
 
-    def _existing_comparison(self) -> CompareAnswer | None:
-        """Return the comparison since the freeze, finished or open; None if a new comparison has to start.
+    def _find_comparison(self) -> CompareAnswer | None:
+        """Return the comparison that began after the freeze, finished or open; None if a new comparison must begin.
 
-        A new comparison is needed without an existing one, after a contradicting standstill pass, if it did not read
-        the contents although `deep` is requested, or if the source was empty (its result would ignore later objects).
+        A new comparison must begin if there is none, if a standstill pass contradicted it, if it did not read contents
+        although `deep` is requested, or if the source was empty (its result would ignore later objects).
         """
         answer = self._ask_compare({**self._wishes, **self._since, "look": True})
         lacks = self._plan.deep and "deep" not in answer.wishes
@@ -220,10 +225,10 @@ class Cutover:
         return cast(CompareAnswer, run_pass(self._session, "compare", payload))
 
     def _recheck(self, compared: ComparisonResult) -> CompareAnswer:
-        """Recheck the differences until all are resolved, nothing changes any more, or time is up.
+        """Recheck the differences until all are resolved, nothing changes any more, or the time is up.
 
-        Return compare's last answer. If an existing comparison has too many keys for a recheck, or is too old by now,
-        both buckets are compared from the start.
+        Return compare's last answer. If the comparison has too many keys for a recheck, or has become too old, compare
+        both buckets from the start.
         """
         self._begin(t("Recheck objects in progress"))
         last: CompareAnswer = compared
@@ -239,7 +244,7 @@ class Cutover:
             return self._compare(restart=True) if not last.finished or (is_refused and self._is_taken) else last
         waiting = _count_pending(last)
         nothing = None if _count_pending(compared) else t("no objects in progress")
-        text = t("left: {waiting}", waiting=_in_words(waiting)) if waiting else nothing
+        text = t("left: {waiting}", waiting=_describe_classes(waiting)) if waiting else nothing
         judged = None
         if isinstance(last, ComparisonResult) and self._plan.frozen is None:
             number, total = last.judged_counts
@@ -248,9 +253,9 @@ class Cutover:
         return last
 
     def _repeat_recheck(self, last: CompareAnswer) -> CompareAnswer:
-        """Recheck until all differences are resolved or nothing changes.
+        """Recheck until all differences are resolved, or until nothing changes.
 
-        At least one recheck runs, for new repairs and for waiting keys.
+        Recheck at least once, because objects may have been repaired or copied meanwhile.
         """
         session, still, times = self._session, 0, 0
         session.screen.begin()
@@ -259,22 +264,22 @@ class Cutover:
             waiting = _count_pending(last)
             if waiting and not (self._is_taken and times == 0):
                 seconds = _RECHECK_SECONDS if times < _FIRST_RECHECKS else _LATER_RECHECK_SECONDS
-                text = t("in progress: {waiting}. Recheck in {left}").filled(waiting=_in_words(waiting))
+                text = t("in progress: {waiting}. Recheck in {left}").filled(waiting=_describe_classes(waiting))
                 pause(session, seconds, text)
             if ObjectClass.FAILED_BEFORE in waiting and not self._is_closed:
                 session.caller.ask("replay", {})
             last = self._ask_compare({**self._wishes, **self._since, "again": True, "run": self._run})
             times += 1
             still = still + 1 if _count_pending(last) == waiting and not waiting.keys() & {*_WAITING_CLASSES} else 0
-            # During a rehearsal, applications keep writing.
+            # In a rehearsal applications continue to write, so that new differences always appear.
             if not last.finished or still == _MAX_UNCHANGED_RECHECKS or self._plan.frozen is None:
                 break
         return last
 
     def _mend_headers(self) -> bool:
-        """Change headers in OBS if a pass of headers was run before; return False if that is not finished.
+        """Change headers in OBS if the job `headers` was run before; return False if headers are left.
 
-        After the freeze no source object changes, so this is safe even if OBS moves LastModified.
+        After the freeze no source object changes, so that this is safe even if a change moves LastModified in OBS.
         """
         session, payload = self._session, {"headers": HeadersWork.MEND.value}
         prior = session.ask(HeadersAnswer, "compare", {**payload, "look": True})
@@ -284,7 +289,7 @@ class Cutover:
         try:
             answer = run_pass(session, "headers", {**payload, "cutover": True, **_RESTART_OPTIONS})
         except FunctionError as error:
-            # The check METADATA decides, by a sample.
+            # The check METADATA decides about headers, by a sample.
             self._end(False, error.happened)
             return True
         if not isinstance(answer, HeadersAnswer) or not answer.finished:
@@ -297,11 +302,11 @@ class Cutover:
         self._end(not left, t("{left:object is|objects are} unchanged", left=left) if left else None)
         return True
 
-    def _may_close(self, compared: ComparisonResult, frozen: datetime) -> bool:
+    def _can_close(self, compared: ComparisonResult, frozen: datetime) -> bool:
         """Return True if the project can be closed, and the user agrees.
 
-        No problem remains that a submission can solve or that needs a proof before the close; the scope is not empty,
-        and no object in it was written after the freeze. Otherwise certify reports the remedy.
+        It cannot while a problem remains that a submission can solve or that needs a proof before the close, while the
+        scope is empty, or if an object was written after the freeze. The certificate then has the remedy.
         """
         left, written = counted_classes(compared).keys() & _OPEN_CLASSES, compared.last_written
         unproven = {object_class.title for object_class in left} - {*self._plan.accept}
@@ -315,11 +320,11 @@ class Cutover:
         return may_close
 
     def _close(self) -> Any:
-        """Close the project with this run's mark; return another run's GO, or None."""
+        """Close the project with the mark of this run; return another run's GO if that ended first, otherwise None."""
         self._begin(t("Close the project"))
         self._hint(_CLOSED_HINT if self._mark and self._mark.go else _GIVE_UP_HINT)
         answer = open_and_close.close(self._session, self._run, self._since)
-        self._is_closed, go = True, self._sufficient_go(answer)
+        self._is_closed, go = True, self._find_sufficient_go(answer)
         self._mark = answer.closed if answer.closed and answer.closed.run == self._run else None
         self._end(self._mark is not None, t("closed since {since}", since=self._mark.since) if self._mark else None)
         if not self._mark and not go:
@@ -327,7 +332,7 @@ class Cutover:
         return go
 
     def _wait_for_oms(self) -> bool:
-        """Wait until OMS is idle and replay has read its lists since then; return True on success or acceptance."""
+        """Wait until OMS is idle, and replay has read its lists since; return True if so, or if accepted by name."""
         self._begin(t("Wait until OMS has finished"))
         session, began = self._session, self._session.clock.monotonic()
         while True:
@@ -355,9 +360,9 @@ class Cutover:
         self._end(answer.finished, None if answer.finished else _STOPPED_TEXT.filled(why=answer.stopped))
 
     def _certify(self) -> Any:
-        """Return the certificate; call certify again while the calls read more of the sample.
+        """Return the certificate; call certify again as long as each call reads more of the sample.
 
-        A rehearsal, which has not waited for OMS, waits here until replay has read OMS's lists.
+        A rehearsal has not waited for OMS, so it waits here until replay has read OMS's lists.
         """
         session, plan = self._session, self._plan
         session.screen.print_line(f"{t('Make the certificate').of(session.lang)} …")
@@ -367,10 +372,10 @@ class Cutover:
         read, began = -1, session.clock.monotonic()
         while True:
             document = session.caller.ask("certify", payload)
-            certificate = _derive(document)
+            certificate = _derive_certificate(document)
             sample, waits = certificate.sample, {check.id for check in certificate.checks if check.waits}
             has_time = not plan.frozen and session.clock.monotonic() - began < _MAX_LISTS_SECONDS
-            # Another call helps only if the last call read more.
+            # Another call helps only if the last call read more objects than the call before.
             if sample and "SAMPLE" in waits and sample.read > read:
                 read = sample.read
                 session.progress(t("reading the sample: {read} of {drawn}", read=read, drawn=sample.drawn))
@@ -395,7 +400,7 @@ class Cutover:
 
 
 def _count_pending(answer: CompareAnswer) -> dict[ObjectClass, int]:
-    """Return the number of objects of each class that may still become equal."""
+    """Return the number of objects that may still become equal, by class."""
     classes = counted_classes(answer)
     return {
         object_class: max(classes[object_class].source.objects, classes[object_class].destination.objects)
@@ -404,14 +409,14 @@ def _count_pending(answer: CompareAnswer) -> dict[ObjectClass, int]:
     }
 
 
-def _in_words(waiting: Mapping[ObjectClass, int]) -> list[str]:
+def _describe_classes(waiting: Mapping[ObjectClass, int]) -> list[str]:
     return [f"{object_class.title} {number:,}" for object_class, number in waiting.items()]
 
 
-def _derive(document: Any) -> Certificate:
-    """Return certify's document with conclusions derived from its facts.
+def _derive_certificate(document: Any) -> Certificate:
+    """Return the certificate with its conclusions derived from its own facts, whatever its verdict says.
 
-    Raises ToolError for another form.
+    Raises ToolError if the document has another form.
     """
     certificate = read_certificate(document)
     if certificate is None:

@@ -1,4 +1,4 @@
-"""Options of a cutover; the freeze's time comes from the command line, or from the user's answer."""
+"""The plan of a cutover, by its options; without an option, the user types the time of the freeze."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from ops.session import Session
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.rules.times import MAX_CLOCK_SKEW
 
-# Tolerance for this machine's clock.
-
 _FREEZE_REMEDY = t(
     "Pass --rehearse, or the begin of the freeze: --frozen-since now, or --frozen-since 2026-01-31T08:00:00Z"
 )
@@ -22,34 +20,34 @@ _FREEZE_REMEDY = t(
 
 @dataclass(frozen=True)
 class CutoverPlan:
-    """The options of a cutover; `frozen` is None for a rehearsal. `close`: close without a question."""
+    """The options of a cutover; `frozen` is None for a rehearsal, and `close` closes without a question."""
 
     frozen: datetime | None
     sample: int | None = None
     accept: Mapping[str, str] = field(default_factory=dict)
     deep: bool = False
-    # True to compare again, even if a comparison has started since the freeze.
+    # True to compare again even if a comparison began after the freeze.
     restart: bool = False
     close: bool = False
 
     @property
     def again(self) -> str:
-        """Options to continue this cutover."""
+        """The options with which the same command continues this cutover."""
         return f"--frozen-since {timestamp(self.frozen)}" if self.frozen else "--rehearse"
 
 
 def plan(session: Session, options: Namespace) -> CutoverPlan:
-    """Return the options of the command line. Raises UsageError if the freeze's time is missing."""
-    wishes = (options.sample, options.accept, options.deep, options.restart, options.close)
-    return CutoverPlan(_moment(session, options), *wishes)
+    """Return the plan of a cutover by the command's options. Raises UsageError if the time of the freeze is missing."""
+    acceptances = (options.sample, options.accept, options.deep, options.restart, options.close)
+    return CutoverPlan(_freeze_time(session, options), *acceptances)
 
 
-def _moment(session: Session, options: Namespace) -> datetime | None:
+def _freeze_time(session: Session, options: Namespace) -> datetime | None:
     """Return the time of the freeze; None for a rehearsal."""
     if options.rehearse:
         return None
     if options.frozen_since:
-        return _read(options.frozen_since, session)
+        return _parse_freeze_time(options.frozen_since, session)
     while session.screen.interactive:
         time_text = session.screen.ask(
             t(
@@ -59,13 +57,13 @@ def _moment(session: Session, options: Namespace) -> datetime | None:
         if time_text.lower() in ("r", "rehearse"):
             return None
         try:
-            return _read(time_text, session)
+            return _parse_freeze_time(time_text, session)
         except UsageError as error:
             session.print_text(error.happened)
     raise UsageError(t("The begin of the freeze is missing"), _FREEZE_REMEDY)
 
 
-def _read(time_text: str, session: Session) -> datetime:
+def _parse_freeze_time(time_text: str, session: Session) -> datetime:
     now = session.clock.now()
     if time_text == "now":
         return now

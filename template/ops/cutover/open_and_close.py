@@ -1,4 +1,4 @@
-"""Close the project, so that it does not overwrite the applications' writes to OBS, and open it again."""
+"""The close of the project, so that it does not overwrite applications' writes to OBS, and its opening."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.rules.cutover import CHECKS
 
-# The function and its trigger for written objects (s.yaml).
+# The function that submits written objects, and its trigger (s.yaml).
 FORWARD, FORWARD_TRIGGER = "forward", "oss-content"
-# Time after which no function submits anything (oss_oms_sync/ledger/closing.py, `refusal`).
+# Seconds after the close until no function submits objects any more (oss_oms_sync/ledger/closing.py, `refusal`).
 CLOSE_SECONDS = 120.0
 _GO_WARNING = t(
     "A GO is in effect ({go}): applications write to OBS. If you open the project, OMS copies later writes"
@@ -31,7 +31,7 @@ _UNCOMPARED_TEXT = t(
     " (nothing is submitted while the project is closed): {command}",
     command=Step("compare"),
 )
-# Maximum number of attempts to set a mark that a late write may undo.
+# Maximum number of attempts to set the mark: a late write by another command may undo it.
 _MAX_MARK_ATTEMPTS = 3
 _ANY_FREEZE: Payload = {}
 
@@ -58,14 +58,14 @@ _YES = "yes"
 
 
 def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> LookAnswer:
-    """Set the mark, wait until nothing is submitted any more, and read the mark again.
+    """Set the mark of the closed project, wait until no function submits objects, and read the mark again.
 
-    The mark is for a `run` of a cutover, or set by hand. Return certify's later state, for the freeze in `since`; its
-    mark may be another run's. The trigger remains: later writes become failed records, which an opening submits and
-    status otherwise reports.
+    `run` is the id of the cutover that closes; it is empty if a user closes by hand. `since` names the freeze. Return
+    certify's state after the wait; its mark may be another run's. The trigger remains: later writes become failed
+    records, which are submitted if the project is opened again, and which status reports.
 
     Raises CloudError if the project does not stay closed, or cannot be closed during a migration of the existing
-    objects, and the errors of calls.
+    objects. Raises the errors of calls.
     """
     session.hint = session.hint or t(
         "The project is closed; earlier submissions end within two minutes. Next step: {command}",
@@ -78,7 +78,7 @@ def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> Look
             raise CloudError(answer.next, PROGRESS_STEP)
         pause(session, CLOSE_SECONDS, t("closing: waiting for earlier submissions, {left} left"))
         state = session.ask(LookAnswer, "certify", {**since, "look": True})
-        # Two minutes have not passed since another caller's mark.
+        # If another command has set a mark meanwhile, its two minutes are not over yet.
         if state.closed and (run or (state.closed.since, state.closed.run) == (mark.since, mark.run)):
             return state
         session.print_text(
@@ -91,10 +91,10 @@ def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> Look
 
 
 def open_again(session: Session, run: str = "", *, after_go: bool = False) -> MarkAnswer:
-    """Open the project, restore the trigger, and start a reconcile pass for writes without a trigger.
+    """Open the project, restore the trigger, and start a reconcile pass to submit writes that had no event.
 
-    A `run` of a cutover opens only its own mark; after a GO opening needs `after_go`. Return certify's answer. Raises
-    the errors of calls.
+    The `run` of a cutover opens the project only if the mark is its own; after a GO, the opening needs `after_go`.
+    Return certify's answer. Raises the errors of calls.
     """
     wishes = {**({"run": run} if run else {}), **({"after_go": True} if after_go else {})}
     answer = session.ask(MarkAnswer, "certify", {"open": True, **wishes})
@@ -106,15 +106,15 @@ def open_again(session: Session, run: str = "", *, after_go: bool = False) -> Ma
 
 
 def open_by_hand(session: Session, *, after_go: bool) -> MarkAnswer:
-    """Open the project; after a GO first show the objects at risk in OBS, and ask unless `after_go` is set.
+    """Open the project; after a GO, first list the objects at risk in OBS, and ask unless `after_go` is set.
 
-    Raises UsageError without consent, and the errors of calls.
+    Raises UsageError if the user does not agree. Raises the errors of calls.
     """
     answer = open_again(session)
     if answer.closed is None or not answer.closed.go:
         return answer
     session.print_text(_GO_WARNING.filled(go=answer.closed.go.rpartition("/")[2]), "bad")
-    for line in _written_by_applications(session, answer.closed.go):
+    for line in _list_application_writes(session, answer.closed.go):
         session.print_text(line)
     if not after_go:
         session.require_word(
@@ -126,12 +126,15 @@ def open_by_hand(session: Session, *, after_go: bool) -> MarkAnswer:
     return open_again(session, after_go=True)
 
 
-def _written_by_applications(session: Session, go: str) -> Iterator[Text]:
-    """Yield lines on the objects that are newer in OBS or only in OBS, by a comparison since the GO."""
+def _list_application_writes(session: Session, go: str) -> Iterator[Text]:
+    """Yield lines on the objects that applications have written to OBS, by a comparison since the GO.
+
+    These objects are newer in OBS, or only in OBS.
+    """
     compared = tool_output.of_compare(session.caller.ask("compare", {"look": True}))
-    # The time in a certificate's name has no punctuation.
-    made = go.rpartition("/")[2].split("-")[1]
-    if not isinstance(compared, ComparisonResult) or re.sub(r"[-:]", "", compared.started or "") <= made:
+    # The time in a certificate's name has no separators.
+    go_time = go.rpartition("/")[2].split("-")[1]
+    if not isinstance(compared, ComparisonResult) or re.sub(r"[-:]", "", compared.started or "") <= go_time:
         yield _UNCOMPARED_TEXT
         return
     yield t("The comparison of {began} found in OBS:", began=compared.started)
@@ -150,20 +153,20 @@ def _written_by_applications(session: Session, go: str) -> Iterator[Text]:
 
 
 def opening_step(closed: MarkWithGo) -> Text:
-    """Return the remedy for a command that needs an open project."""
+    """Return the step that opens the project, as the remedy of a command that needs an open project."""
     if closed.go:
         return t("Nothing to do: a GO is in effect, and applications write to OBS")
     return t("If you want that, open the project first: {command}", command=Step("open"))
 
 
 def act_on_certificate(session: Session, certificate: Certificate, mark: Mark | None) -> None:
-    """Act on a cutover's certificate.
+    """Act on the certificate of a cutover.
 
     After a GO, remove the trigger. If a failed check needs objects to be submitted, open the project again; a check
-    that still waits does not open it. `mark`: the mark set by this or an earlier cutover; with None the project stays
-    closed.
+    that only waits does not open it. `mark` is the mark that this or an earlier cutover set; with None the project
+    stays closed.
     """
-    # After any other failure the project stays closed, and the next call continues.
+    # After any other failure the project stays closed, and the next cutover continues.
     failed = [
         check.id for check in certificate.checks if check.result is Result.FAILED and CHECKS[check.id].opens_project
     ]
@@ -175,19 +178,19 @@ def act_on_certificate(session: Session, certificate: Certificate, mark: Mark | 
         )
         session.print_text(_STOP_TASK_TEXT.filled(task=certificate.task))
     elif failed and mark:
-        _open_to_send(session, mark, ", ".join(failed))
+        _open_to_submit(session, mark, ", ".join(failed))
     elif certificate.closed:
-        session.print_text(_staying_closed(session.ask(LookAnswer, "certify", {"look": True})), "way")
+        session.print_text(_describe_closed_state(session.ask(LookAnswer, "certify", {"look": True})), "way")
 
 
-def _staying_closed(state: MarkAnswer) -> Text:
+def _describe_closed_state(state: MarkAnswer) -> Text:
     return sentences(_CLOSED_TEXT, None if state.closed and state.closed.go else _GIVE_UP_TEXT)
 
 
-def _open_to_send(session: Session, mark: Mark, names: str) -> None:
-    """Open the project, unless a GO is valid (of any freeze), or the `mark` has changed or was set by hand.
+def _open_to_submit(session: Session, mark: Mark, names: str) -> None:
+    """Open the project, unless a GO is in effect, or the mark was changed, or a user set the mark by hand.
 
-    After a GO, applications write to OBS.
+    After a GO, applications write to OBS, and submissions could overwrite their objects.
     """
     answer = session.ask(LookAnswer, "certify", {"look": True})
     if answer.go:
@@ -198,10 +201,10 @@ def _open_to_send(session: Session, mark: Mark, names: str) -> None:
             checks=names,
             command=Step("compare"),
         )
-    elif not answer.closed:  # opened meanwhile
+    elif not answer.closed:  # another command opened it meanwhile
         return
     elif answer.closed != mark:
-        text = _staying_closed(answer)
+        text = _describe_closed_state(answer)
     elif not mark.run:
         text = t(
             "The project was closed by hand, and some objects must be submitted ({checks}): {command}. Then"
@@ -211,5 +214,5 @@ def _open_to_send(session: Session, mark: Mark, names: str) -> None:
         )
     else:
         opened = open_again(session, mark.run)
-        text = _staying_closed(opened) if opened.closed else _OPENED_TEXT.filled(checks=names)
+        text = _describe_closed_state(opened) if opened.closed else _OPENED_TEXT.filled(checks=names)
     session.print_text(text, "way")

@@ -1,7 +1,7 @@
-"""The command `ops.py deletions`: lists the objects that the source has deleted and OBS still has.
+"""The command `ops.py deletions`, which lists the objects that the source has deleted but OBS still has.
 
-It deletes nothing: the user deletes with a tool of the cloud, by the list. FILE has the keys, one a line, and FILE.json
-the objects that were judged.
+The command deletes nothing: the user deletes with a tool of the cloud, by the list. FILE has a key on each line, and
+FILE.json the details of each object.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from oss_oms_sync.rules.deletions import max_default_deletions, refusal
 def deletions(session: Session, options: Namespace) -> ExitCode:
     """Write the list, and show its summary with the steps that delete the objects; return the exit code.
 
-    Raises UsageError if the files exist, if no list can be made, or if it is longer than permitted.
+    Raises UsageError if the files exist, if no list can be made, or if the list is longer than permitted.
     """
     file: Path = options.list
     details = file.with_name(f"{file.name}.json")
@@ -62,7 +62,7 @@ def deletions(session: Session, options: Namespace) -> ExitCode:
 
 
 def _collect(session: Session, pages: Pages) -> Summary:
-    """Ask for the pages that are missing, and return the summary of all.
+    """Request the pages that are missing, and return the summary of all pages.
 
     Raises UsageError if no list can be made.
     """
@@ -87,7 +87,7 @@ def _collect(session: Session, pages: Pages) -> Summary:
 
 
 def _write(session: Session, pages: Pages, summary: Summary, file: Path, details: Path) -> None:
-    head = {
+    facts = {
         "comparison": summary.facts.comparison,
         "destination_bucket": summary.facts.destination_bucket,
         "listed": pages.begun,
@@ -95,7 +95,7 @@ def _write(session: Session, pages: Pages, summary: Summary, file: Path, details
     }
     try:
         with file.open("w", encoding="utf-8", newline="\n") as keys, details.open("w", encoding="utf-8") as objects:
-            objects.write(f'{json.dumps(head)[:-1]}, "objects": [')
+            objects.write(f'{json.dumps(facts)[:-1]}, "objects": [')
             separator = "\n"
             for page in pages:
                 for deletion in page.deletions:

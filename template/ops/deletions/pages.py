@@ -1,7 +1,7 @@
-"""The pages of a list of deletions in a file, so that a command that was interrupted continues.
+"""The pages of a list of deletions, stored in a file so that an interrupted command can continue.
 
-FILE.part has a line of JSON for each page: the first names the comparison and the time of the first page. Memory holds
-one page, however long the list is.
+FILE.part is JSON, a line for each page; the first line names the comparison and the time of the first page. Memory
+holds a single page, however long the list is.
 """
 
 from __future__ import annotations
@@ -21,32 +21,35 @@ from oss_oms_sync.rules.deletions import MAX_LIST_AGE
 
 @dataclass(frozen=True)
 class _Head:
-    """The first line: the comparison, and the time of the first look."""
+    """The first line of the file: the comparison, and the time when the first page was requested."""
 
     comparison: str
     begun: str
 
 
 class Pages:
-    """The pages in `file`. `after`: the key after which the next page begins; None at the end."""
+    """The stored pages; `after` is the key after which the next page begins, and None after the last page."""
 
     def __init__(self, file: Path, now: datetime) -> None:
-        """Read the pages of an interrupted command, unless they are too old or the file is unreadable."""
+        """Load the pages of an interrupted command, unless they are too old or the file is unreadable."""
         self.file = file
         self.comparison = ""
         self.begun = timestamp(now)
         self.after: str | None = ""
         size = self._load(now)
         if size:
-            with file.open("r+b") as opened:
-                opened.truncate(size)
+            with file.open("r+b") as stream:
+                stream.truncate(size)
 
     def _load(self, now: datetime) -> int:
-        """Read the whole pages; return their size in bytes."""
+        """Load the complete pages, and return their size in bytes.
+
+        A write that was interrupted leaves an incomplete last line, which is ignored.
+        """
         size = 0
         try:
-            with self.file.open("rb") as opened:
-                for line in opened:
+            with self.file.open("rb") as stream:
+                for line in stream:
                     if not line.endswith(b"\n"):
                         break  # the command was interrupted while it wrote
                     if not size:
@@ -62,7 +65,7 @@ class Pages:
         return size
 
     def add(self, page: DeletionsAnswer, now: datetime) -> bool:
-        """Store the next page; return False if it is of another comparison, and the list begins again.
+        """Store the next page; return False if it belongs to a newer comparison, so that the list begins again.
 
         Raises UsageError if the file cannot be written.
         """
@@ -72,19 +75,19 @@ class Pages:
             self.comparison, self.begun, self.after = page.facts.comparison, timestamp(now), ""
         if is_next or is_new:
             self.after = page.after
-        head = b"" if is_next else _line(_Head(self.comparison, self.begun))
+        head = b"" if is_next else _to_line(_Head(self.comparison, self.begun))
         try:
-            with self.file.open("ab" if is_next else "wb") as opened:
-                opened.write(head + (_line(page) if is_next or is_new else b""))
+            with self.file.open("ab" if is_next else "wb") as stream:
+                stream.write(head + (_to_line(page) if is_next or is_new else b""))
         except OSError as error:
             raise unwritable(error) from None
         return is_next or is_new
 
     def __iter__(self) -> Iterator[DeletionsAnswer]:
         """Yield the pages in order."""
-        with self.file.open("rb") as opened:
-            next(opened)
-            for line in opened:
+        with self.file.open("rb") as stream:
+            next(stream)
+            for line in stream:
                 yield from_json(DeletionsAnswer, json.loads(line))
 
     def remove(self) -> None:
@@ -92,5 +95,5 @@ class Pages:
         self.file.unlink(missing_ok=True)
 
 
-def _line(value: _Head | DeletionsAnswer) -> bytes:
+def _to_line(value: _Head | DeletionsAnswer) -> bytes:
     return json.dumps(to_json(value)).encode() + b"\n"

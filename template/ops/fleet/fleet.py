@@ -1,4 +1,4 @@
-"""The command `fleet`: the status of several projects, each by its folder's own ops.py."""
+"""The command `fleet`: it runs `status` of several projects, each by the ops.py in the project's own folder."""
 
 from __future__ import annotations
 
@@ -14,49 +14,49 @@ from pathlib import Path
 
 from ops.exit_codes import ExitCode
 from ops.fleet import metrics, table
-from ops.fleet.overview import Member, StatusOverview, worst_first
+from ops.fleet.overview import Member, StatusOverview, sort_worst_first
 from ops.functions.call import CALL_SECONDS
 from ops.session import Session
 from oss_oms_sync.answers import codec
 from oss_oms_sync.answers.codec import UnreadableError
 from oss_oms_sync.answers.text import Text, t, untranslated
 
-# Number of concurrent queries: each has a Python process, and the tool's Node.js with 200 MB.
+# Maximum number of concurrent queries: each runs Python, and Serverless Devs in Node.js with 200 MB of memory.
 _MAX_QUERIES = 8
-# Beginnings of messages without a reason: a remedy, and lines of the tool.
+# Beginnings of lines on standard error that are not the reason of a failure: remedies, and lines of Serverless Devs.
 _IGNORED_PREFIXES = ("-> ", "| ")
 
 
 def fleet(session: Session, options: Namespace) -> int:
-    """Print the verdicts of projects, worst first; return 1 if a project needs an action, otherwise 0.
+    """Print the verdicts on several projects, the worst first; return 1 if a project needs an action, otherwise 0.
 
     Raises OpsError.
     """
     folders = list(dict.fromkeys(folder.resolve() for folder in options.folders))
-    names = _names(folders)
-    pages = {folder: _page(options.html, names[folder]) for folder in folders} if options.html else {}
+    names = _name_projects(folders)
+    pages = {folder: _page_file(options.html, names[folder]) for folder in folders} if options.html else {}
     session.screen.begin()
-    members = worst_first(_StatusPrograms(session, pages).ask(names))
+    members = sort_worst_first(_StatusPrograms(session, pages).ask(names))
     if options.prometheus:
         metrics.write(options.prometheus, members)
     session.show(options, table.report(members, pages, session.lang), [table.to_json(member) for member in members])
     return 0 if all(member.is_well for member in members) else 1
 
 
-def _names(folders: Sequence[Path]) -> dict[Path, str]:
-    """Return the folders' names, or their paths if several folders have equal names."""
+def _name_projects(folders: Sequence[Path]) -> dict[Path, str]:
+    """Return the name of each project: its folder's name, or its path if several folders have this name."""
     count = Counter(folder.name for folder in folders)
     return {folder: folder.name if count[folder.name] == 1 else str(folder) for folder in folders}
 
 
-def _page(html: Path, name: str) -> Path:
-    """Return the file of a project's page, beside the page of the fleet."""
-    plain = "".join(character if character.isalnum() or character in "-_" else "-" for character in name)
-    return html.with_name(f"{html.stem}-{plain}.html")
+def _page_file(html: Path, name: str) -> Path:
+    """Return the file of a project's page, in the folder of the fleet's page."""
+    plain_name = "".join(character if character.isalnum() or character in "-_" else "-" for character in name)
+    return html.with_name(f"{html.stem}-{plain_name}.html")
 
 
 class _StatusPrograms:
-    """The programs that query the projects. `pages`: the files of their pages, or none."""
+    """The child processes that run `status` of each project; `pages` are the files of their web pages, if requested."""
 
     def __init__(self, session: Session, pages: dict[Path, Path]) -> None:
         self._session, self._pages = session, pages
@@ -67,7 +67,7 @@ class _StatusPrograms:
         members = []
         executor = ThreadPoolExecutor(_MAX_QUERIES)
         try:
-            for call in as_completed([executor.submit(self._member, folder, name) for folder, name in names.items()]):
+            for call in as_completed([executor.submit(self._query, folder, name) for folder, name in names.items()]):
                 member = call.result()
                 members.append(member)
                 word = table.verdict_word(member)
@@ -78,7 +78,7 @@ class _StatusPrograms:
                 child.terminate()
         return members
 
-    def _member(self, folder: Path, name: str) -> Member:
+    def _query(self, folder: Path, name: str) -> Member:
         if not (folder / "ops.py").is_file():
             return Member(name, folder, None, t("there is no ops.py in this folder"))
         try:
@@ -87,7 +87,7 @@ class _StatusPrograms:
             return Member(name, folder, None, untranslated(str(error)))
         answers = [line for line in output.splitlines() if line.startswith("{")]
         if not answers:
-            return Member(name, folder, None, _reason(errors))
+            return Member(name, folder, None, _failure_reason(errors))
         try:
             overview = codec.from_json(StatusOverview, json.loads(answers[-1]))
         except (UnreadableError, ValueError):
@@ -95,7 +95,7 @@ class _StatusPrograms:
         return Member(name, folder, overview, is_well=code == ExitCode.OK)
 
     def _run(self, folder: Path) -> tuple[str, str, int]:
-        """Run the folder's own `status`; return its output, its messages and its exit code."""
+        """Run `status` by the folder's own ops.py; return its output, its messages and its exit code."""
         page = self._pages.get(folder)
         words = [sys.executable, "ops.py", "status", "--json", "--lang", self._session.lang]
         child = subprocess.Popen(  # noqa: S603 (the user named the folder)
@@ -117,7 +117,7 @@ class _StatusPrograms:
             self._running.discard(child)
 
 
-def _reason(errors: str) -> Text:
-    """Return the reason why a project gave no answer: the last message before the remedy."""
+def _failure_reason(errors: str) -> Text:
+    """Return the reason why a project gave no answer: the last message on standard error before the remedy."""
     lines = [line for line in errors.splitlines() if line.strip() and not line.startswith(_IGNORED_PREFIXES)]
     return untranslated(lines[-1].strip()) if lines else t("its status gave no answer")

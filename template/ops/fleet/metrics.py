@@ -18,7 +18,7 @@ from ops.session import unwritable
 from oss_oms_sync.answers.status_answer import VerdictState
 
 _NAME_PREFIX = "oss_oms_sync_"
-# Names and meanings, in the order of the file.
+# Names and help texts of the metrics, in the order of the file.
 _METRICS = {
     "verdict": "1 for the verdict of the project, 0 for the others.",
     "alarm": "1 if the verdict needs an action now.",
@@ -36,27 +36,27 @@ _GO_PATTERN = re.compile(r"-(\d{8}T\d{6}Z)-go\.json")
 
 
 def write(file: Path, members: Sequence[Member]) -> None:
-    """Replace the file atomically by the metrics of these projects, so that no reader gets a part of them.
+    """Replace the file of metrics atomically, so that a reader never gets a part of it.
 
-    A project without an answer keeps the time of its last success from the file. Raises UsageError.
+    A project without an answer keeps its time of the last success from the previous file. Raises UsageError.
     """
     try:
-        earlier = file.read_text(encoding="utf-8") if file.exists() else ""
+        previous = file.read_text(encoding="utf-8") if file.exists() else ""
         # node_exporter may run as another user.
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", dir=file.absolute().parent, prefix=f".{file.name}.", delete=False
-        ) as written:
-            written.write(format_metrics(members, earlier))
-        complete = Path(written.name)
-        complete.chmod(0o644)
-        complete.replace(file)
+        ) as temporary_file:
+            temporary_file.write(format_metrics(members, previous))
+        temporary = Path(temporary_file.name)
+        temporary.chmod(0o644)
+        temporary.replace(file)
     except OSError as error:
         raise unwritable(error) from None
 
 
 def format_metrics(members: Sequence[Member], earlier: str = "") -> str:
-    """Return the metrics; `earlier`: the text of the file that they replace."""
-    samples = [(name, labels, value) for member in members for name, labels, value in _samples(member, earlier)]
+    """Return the text of the metrics; `earlier` is the text of the previous file."""
+    samples = [(name, labels, value) for member in members for name, labels, value in _list_samples(member, earlier)]
     lines = []
     for metric, meaning in _METRICS.items():
         lines += [f"# HELP {_NAME_PREFIX}{metric} {meaning}", f"# TYPE {_NAME_PREFIX}{metric} gauge"]
@@ -64,27 +64,30 @@ def format_metrics(members: Sequence[Member], earlier: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _samples(member: Member, earlier: str) -> Iterator[tuple[str, str, float]]:
-    """Yield names without the prefix, labels, and values; unknown values are left out."""
+def _list_samples(member: Member, earlier: str) -> Iterator[tuple[str, str, float]]:
+    """Yield samples of a project: a metric's name without its prefix, the labels, and the value.
+
+    Unknown values are left out.
+    """
     for state in VerdictState:
-        yield "verdict", _labels(member.name, state=state.value), member.verdict is state
+        yield "verdict", _format_labels(member.name, state=state.value), member.verdict is state
     overview = member.overview
     success = parse_timestamp(overview.at).timestamp() if overview else _last_success(member.name, earlier)
-    yield "last_success_timestamp_seconds", _labels(member.name), success
+    yield "last_success_timestamp_seconds", _format_labels(member.name), success
     if overview is None:
         return
-    yield "alarm", _labels(member.name), overview.verdict.alarm
-    for name, value in _numbers(overview):
+    yield "alarm", _format_labels(member.name), overview.verdict.alarm
+    for name, value in _list_numbers(overview):
         if value is not None:
-            yield name, _labels(member.name), value
+            yield name, _format_labels(member.name), value
     last = overview.compare.last
     for percentile in (50, 90, 99):
         seconds = getattr(last.lag.copied, f"p{percentile}") if last else None
         if seconds is not None:
-            yield "lag_seconds", _labels(member.name, percentile=str(percentile)), seconds
+            yield "lag_seconds", _format_labels(member.name, percentile=str(percentile)), seconds
 
 
-def _numbers(overview: StatusOverview) -> Iterator[tuple[str, float | None]]:
+def _list_numbers(overview: StatusOverview) -> Iterator[tuple[str, float | None]]:
     backlog, unfinished, last = overview.backlog, overview.copying.unfinished, overview.compare.last
     yield "backlog_objects", backlog.objects
     age = parse_timestamp(overview.at) - parse_timestamp(backlog.oldest) if backlog.oldest else None
@@ -97,16 +100,16 @@ def _numbers(overview: StatusOverview) -> Iterator[tuple[str, float | None]]:
     yield "certificate_timestamp_seconds", datetime.strptime(go[1], "%Y%m%dT%H%M%S%z").timestamp() if go else None
 
 
-def _labels(project: str, **labels: str) -> str:
+def _format_labels(project: str, **labels: str) -> str:
     pairs = {"project": project, **labels}
-    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in pairs.items()) + "}"
+    return "{" + ",".join(f'{name}="{_escape(value)}"' for name, value in pairs.items()) + "}"
 
 
-def _escaped(value: str) -> str:
+def _escape(value: str) -> str:
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
 def _last_success(project: str, earlier: str) -> float:
-    name = re.escape(f"{_NAME_PREFIX}last_success_timestamp_seconds{_labels(project)}")
+    name = re.escape(f"{_NAME_PREFIX}last_success_timestamp_seconds{_format_labels(project)}")
     line = re.search(rf"^{name} ([\d.e+]+)$", earlier, re.MULTILINE)
     return float(line[1]) if line else 0

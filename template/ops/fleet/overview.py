@@ -1,4 +1,4 @@
-"""The fields of a status for a fleet: few, because a fleet's projects may have different versions."""
+"""The fields of a `status` answer that a fleet reads: few, because its projects may have different versions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from oss_oms_sync.answers.status_answer import UnfinishedCounts, Verdict, Verdic
 from oss_oms_sync.answers.task_group import GroupProgress
 from oss_oms_sync.answers.text import Text
 
-# Verdicts from the worst to the best; True: with an alarm.
+# Verdicts from the worst to the best, each with True if it raises an alarm.
 _VERDICT_ORDER = (
     (VerdictState.BROKEN, True),
     (VerdictState.BROKEN, False),
@@ -28,7 +28,7 @@ _VERDICT_ORDER = (
 
 @dataclass(frozen=True)
 class BacklogOverview:
-    """Keys waiting to be resent; `oldest`: the time of the first failure."""
+    """Keys waiting to be resent; `oldest` is the time of the oldest failure."""
 
     failed: int
     at_least: bool
@@ -37,13 +37,13 @@ class BacklogOverview:
 
     @property
     def objects(self) -> int:
-        """Number of waiting objects; a minimum with `at_least`."""
+        """The number of waiting objects; a minimum if `at_least` is True."""
         return self.failed + self.in_run_files
 
 
 @dataclass(frozen=True)
 class CopyingOverview:
-    """Objects that OMS has accepted and not finished; None if OMS does not report them."""
+    """Objects that OMS has accepted but not finished; None if OMS did not report them."""
 
     unfinished: UnfinishedCounts | None
 
@@ -59,14 +59,14 @@ class ComparisonOverview:
 
 @dataclass(frozen=True)
 class ComparisonsOverview:
-    """The last comparison; None before the first comparison has ended."""
+    """The comparisons of a project; `last` is None until a comparison has finished."""
 
     last: ComparisonOverview | None
 
 
 @dataclass(frozen=True)
 class ClosingOverview:
-    """The mark of a closed project; `go`: the name of the current GO, or empty."""
+    """The mark of a closed project; `go` is the name of the GO certificate in effect, or empty."""
 
     go: str
 
@@ -86,10 +86,10 @@ class StatusOverview:
 
 @dataclass(frozen=True)
 class Member:
-    """A project of a fleet: its status overview, or the problem of its query.
+    """A project of a fleet: its status overview, or the problem that prevented it.
 
-    `name`: the folder's name, or the folder as typed if several have this name. `is_well`: its `status` ended with exit
-    code 0, so it needs no action.
+    `name` is the folder's name, or the folder as typed if several have this name. `is_well` is True if `status` ended
+    with exit code 0, so that the project needs no action.
     """
 
     name: str
@@ -100,15 +100,18 @@ class Member:
 
     @property
     def verdict(self) -> VerdictState:
-        """The verdict; UNKNOWN without an overview."""
+        """The project's verdict; UNKNOWN if its status is unknown."""
         return self.overview.verdict.state if self.overview else VerdictState.UNKNOWN
 
     @property
     def rank(self) -> int:
-        """Place in the order of the fleet: 0 is the worst verdict. A project without an answer may need action."""
+        """The place in the order of the fleet, from 0 for the worst verdict.
+
+        A project without an answer comes before projects that need no action.
+        """
         return _VERDICT_ORDER.index((self.verdict, self.overview.verdict.alarm if self.overview else True))
 
 
-def worst_first(members: Sequence[Member]) -> list[Member]:
-    """Sort projects by their verdicts, those with equal verdicts by their names."""
+def sort_worst_first(members: Sequence[Member]) -> list[Member]:
+    """Sort projects by verdict, the worst first, and equal verdicts by name."""
     return sorted(members, key=lambda member: (member.rank, member.name))

@@ -107,9 +107,9 @@ def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Pric
     objects, size = (
         sum(count[index] for folder in (*whole, *partial) for count in folders[folder]) for index in (0, 1)
     )
-    size_text, ways = _MAX_SIZE_TEXT if partial else _SIZE_TEXT, nights.ways(objects, size, prices)
+    size_text, ways = _MAX_SIZE_TEXT if partial else _SIZE_TEXT, nights.compare_ways(objects, size, prices)
     # The user's own limits count unchanged, in China's time.
-    wanted = nights.copy(objects, size, prices, intention.bandwidth or ())
+    wanted = nights.estimate_copy(objects, size, prices, intention.bandwidth or ())
     yield from lines.draw(
         cost_table.copying(
             estimate.copying(prices, objects, size, wanted.dollars),

@@ -20,7 +20,7 @@ from ops.clouds.oms import NewGroup
 from ops.clouds.wire import UnreachableError, UnreadableResponseError
 from ops.errors import OpsError, UsageError
 from ops.exit_codes import ExitCode
-from ops.intention import Intention, Intentions, delete_keys, keys_of
+from ops.intention import Intention, Intentions, delete_keys, list_migration_keys
 from ops.migrate import messages
 from ops.migrate.own_group import OwnGroup
 from ops.migrate.own_keys import OwnKeys
@@ -212,7 +212,7 @@ class ProjectMigration:
         if not self._intentions.latest(intention):
             # The record has no place for this group: the next migration is in progress already.
             self._delete_groups(intention, self._group.all(intention), "removed")
-            delete_keys(keys_of(intention, self._holders))
+            delete_keys(list_migration_keys(intention, self._holders))
             raise UsageError(messages.ENDED_TEXT, messages.PROGRESS_TEXT)
         self._own.release(intention)
         self._session.hint = None
@@ -334,7 +334,7 @@ class ProjectMigration:
 
     def _keys(self, intention: Intention) -> list[str]:
         """Return the access keys of the migration."""
-        return [key for _, key in keys_of(intention, self._holders)]
+        return [key for _, key in list_migration_keys(intention, self._holders)]
 
     def _end(self, intention: Intention, how: str, group: TaskGroup | None = None) -> None:
         self._intentions.end(intention, self._holders, self._session.clock.now(), how, group)

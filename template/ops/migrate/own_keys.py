@@ -13,7 +13,7 @@ from collections.abc import Callable
 from ops.accounts.both_clouds import Holder
 from ops.clouds.keys import Keys
 from ops.errors import UsageError
-from ops.intention import Intention, Intentions, all_keys, delete_keys, keys_of
+from ops.intention import Intention, Intentions, delete_keys, list_keys, list_migration_keys
 from ops.migrate import messages
 from ops.session import Session, T, pause
 from oss_oms_sync.answers.text import t
@@ -81,11 +81,11 @@ class OwnKeys:
         Raises TakenOverError, and then deletes the keys that it made.
         """
         # The list is read now, so that a later deletion, after a sleep of the machine, excludes newer keys.
-        old = keys_of(intention, self._holders)
+        old = list_migration_keys(intention, self._holders)
         self.check(intention)
         delete_keys(old)
         # While the record has no key, all new keys are the migration's; keys for other purposes are kept.
-        intention.kept, intention.keys = [key for _, key in all_keys(self._holders)], []
+        intention.kept, intention.keys = [key for _, key in list_keys(self._holders)], []
         new_keys: list[tuple[Holder, Keys]] = []
         try:
             self._write(intention)
@@ -102,7 +102,7 @@ class OwnKeys:
 
     def name_others(self, intention: Intention) -> None:
         """Record all keys outside `kept` as the migration's keys: another command has created them."""
-        intention.keys = [key for _, key in all_keys(self._holders) if key not in intention.kept]
+        intention.keys = [key for _, key in list_keys(self._holders) if key not in intention.kept]
 
     def _write(self, intention: Intention) -> None:
         self.check(intention)

@@ -14,7 +14,7 @@ from ops.cutover.cutover import check_set_up
 from ops.cutover.open_and_close import opening_step
 from ops.errors import UsageError
 from ops.functions import tool_output
-from ops.intention import Intention, all_keys
+from ops.intention import Intention, list_keys
 from ops.migrate import messages, windows
 from ops.session import Session
 from oss_oms_sync.answers.job_answers import LookAnswer
@@ -54,7 +54,7 @@ def prepare(session: Session, variables: Mapping[str, str], options: Namespace, 
     confirm(session, options, t("Type {word} to begin:", word=YES))
     intention.restore = _agrees_to_restore(session, options, holders[0].name)
     # The keys are listed after the user's answer, which may take an hour.
-    intention.kept = [key for _, key in all_keys(holders)]
+    intention.kept = [key for _, key in list_keys(holders)]
     return intention
 
 

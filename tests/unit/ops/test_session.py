@@ -8,7 +8,7 @@ import pytest
 
 from ops import session
 from ops.errors import OpsError, ToolError
-from ops.session import duration, run_pass
+from ops.session import format_duration, run_pass
 from oss_oms_sync.answers.codec import to_json
 from oss_oms_sync.answers.text import Text
 from support.ops import (
@@ -154,4 +154,4 @@ def test_interrupted_pass_has_the_command_that_shows_its_progress():
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (75.9, "1:15"), (3600, "1:00:00"), (36_605, "10:10:05")])
 def test_durations_are_formatted_like_a_stopwatch(seconds, shown):
-    assert duration(seconds) == shown
+    assert format_duration(seconds) == shown

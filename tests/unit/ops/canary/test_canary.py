@@ -198,11 +198,11 @@ def test_no_version_is_left_in_a_bucket_with_versions(world):
     ("fault", "phrase"),
     [
         (
-            lambda world: setattr(world.oss.buckets[world.source_bucket], "retains", True),
+            lambda world: setattr(world.oss.buckets[world.source_bucket], "has_retention", True),
             "a retention rule keeps written objects",
         ),
         (
-            lambda world: setattr(destination(world), "retains", True),
+            lambda world: setattr(destination(world), "has_retention", True),
             "a retention rule keeps written objects",
         ),
         (lambda world: world.ops("close"), "The project is closed"),

@@ -28,7 +28,7 @@ def in_days(copies: Sequence[nights.Copy]) -> list[int]:
 
 def test_copying_200_tb_day_and_night_costs_a_sixth_less_than_by_day():
     """Two thirds of a copy that runs day and night cost 0.50 yuan a gigabyte, and a third costs half of that."""
-    ways = nights.ways(1_000_000, 200 * TB, Prices())
+    ways = nights.compare_ways(1_000_000, 200 * TB, Prices())
     gigabytes = 200 * TB / 2**30
     assert in_yuan(ways.day_and_night) == [round(gigabytes * (0.50 * 16 + 0.25 * 8) / 24)]
     assert in_days(ways.day_and_night) == [37]
@@ -38,15 +38,15 @@ def test_copying_200_tb_day_and_night_costs_a_sixth_less_than_by_day():
 
 
 def test_limits_read_in_utc_apply_by_day():
-    (in_utc,) = nights.ways(1, TB, Prices()).in_utc
+    (in_utc,) = nights.compare_ways(1, TB, Prices()).in_utc
     by_day = TB / 2**30 * 0.50 / 7
     assert 0.98 * by_day < in_utc.dollars < by_day
 
 
 def test_with_equal_traffic_prices_there_is_a_single_plan():
-    assert nights.ways(1, TB, Prices.of_region("ap-southeast-1")).nights == ()
-    assert nights.ways(1, TB, Prices.of_region("cn-hongkong")).nights == ()
-    assert nights.ways(1, TB, Prices.of_region("cn-hangzhou")).nights != ()
+    assert nights.compare_ways(1, TB, Prices.of_region("ap-southeast-1")).nights == ()
+    assert nights.compare_ways(1, TB, Prices.of_region("cn-hongkong")).nights == ()
+    assert nights.compare_ways(1, TB, Prices.of_region("cn-hangzhou")).nights != ()
 
 
 @pytest.mark.parametrize(

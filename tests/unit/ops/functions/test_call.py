@@ -10,7 +10,7 @@ import pytest
 from ops.errors import CloudError, FunctionError, ToolError, UsageError
 from ops.functions import call
 from ops.functions.call import Sandbox, Tool
-from ops.session import in_background
+from ops.session import start_call
 from support.ops import NASTY, StandInTool, failure_output, invoke_output, missing_parts
 
 
@@ -168,7 +168,7 @@ def test_time_limit_exceeds_that_of_a_function():
 def test_stop_ends_a_running_call(stand_in, tmp_path):
     stand_in.plan({"*": {"seconds": 60}})
     tool = Tool(None, tmp_path)
-    waiting = in_background(lambda: tool.ask("compare", {}))
+    waiting = start_call(lambda: tool.ask("compare", {}))
     while not stand_in.calls:
         time.sleep(0.01)
     tool.stop()

@@ -24,7 +24,7 @@ class MigrateWorld(SetupWorld):
 
     def _set_up(self) -> None:
         super()._set_up()
-        self._patches.enter_context(patch("ops.session.in_background", call_now))
+        self._patches.enter_context(patch("ops.session.start_call", call_now))
         self._patches.enter_context(patch.object(MachineClock, "sleep", self._sleep))
         expect_success(self.setup(typed=YES))
         self.task = self.oms.tasks[0]
