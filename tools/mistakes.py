@@ -349,7 +349,7 @@ MISTAKES = (
     Mistake(
         "a change of headers that doctor tries in a closed project",
         f"{_JOBS}/doctor/test_clouds.py::test_in_a_closed_project_changing_headers_is_not_tested",
-        f"{_CODE}/jobs/doctor/destination.py",
+        f"{_CODE}/jobs/doctor/flow.py",
         '    if context.closed:\n        return skipped(t("the project is closed, so nothing',
         '    if False:\n        return skipped(t("the project is closed, so nothing',
     ),

@@ -13,6 +13,7 @@ from ops.clouds.keys import Keys
 from ops.errors import OpsError
 from ops.session import Session
 from oss_oms_sync.answers.job_answers import DoctorAnswer
+from oss_oms_sync.answers.text import t
 from oss_oms_sync.rules.headers_in_place import PERMISSION_CHECK
 
 # Words of the field report.
@@ -26,6 +27,7 @@ def find_policy(session: Session, variables: Mapping[str, str], keys: Keys) -> s
     """
     if not changes_headers(variables):
         return ""
+    session.progress(t("checking the permission of the functions' key to change headers in OBS"))
     try:
         checks = session.ask(DoctorAnswer, "doctor", {}).checks
         if not any(check.name.en == PERMISSION_CHECK.en and check.state == "ok" for check in checks):

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Sequence
 
 from oss_oms_sync.answers.finding import Finding, Result
-from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t, untranslated
 from oss_oms_sync.clock import from_epoch, timestamp
-from oss_oms_sync.clouds.objects import PERMISSION_CODES
-from oss_oms_sync.clouds.obs import HeaderChange
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
-from oss_oms_sync.errors import StorageError, printable_line
 from oss_oms_sync.jobs.doctor.function import connect_in_time, judge_clocks
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
-from oss_oms_sync.rules.headers_in_place import PERMISSION_CHECK
 
-# Only comparisons and `headers` need the destination, so its problems are warnings.
-
-# Validity of a signed URL in seconds: OBS refuses all other requests of a clock that is this far off.
-_VALID_SECONDS = 15 * 60
+# Only comparisons and passes of headers need the destination, so its problems are warnings.
 
 
 def obs_connection(context: CheckContext) -> Finding:
@@ -54,35 +45,6 @@ def right_to_read_lists(context: CheckContext) -> Finding:
             error.fix,
         )
     return ok(t("OMS's lists of copied and failed objects can be read"))
-
-
-def right_to_change_headers(context: CheckContext) -> Finding:
-    """Check the permission by a change of a missing object, which OBS refuses with another code than AccessDenied."""
-    if not context.settings.change_headers:
-        return skipped(t("changeHeaders is off in s.yaml, so `headers` changes nothing in OBS"))
-    if context.closed:
-        return skipped(t("the project is closed, so nothing is changed in OBS"))
-    name = f"{context.settings.key_filter.canary_prefix}doctor-{uuid.uuid4().hex}"
-    expires = round(context.invocation.clock.now().timestamp()) + _VALID_SECONDS
-    (answer,) = context.destination.try_change_all([HeaderChange(name, {"Cache-Control": "no-cache"}, expires)])
-    if not isinstance(answer, StorageError):
-        return warning(
-            t("OBS confirmed a change of {name}, an object that does not exist", name=printable_line(name)),
-            t("Open a ticket with Huawei Cloud, and do not run {step} until it is answered", step=Step("headers")),
-        )
-    if answer.code == "NoSuchKey":
-        return ok(t("the IAM user of HW_AK can change headers in OBS"))
-    text = t("{error}: `headers` cannot change headers in OBS", error=str(answer))
-    if answer.code in PERMISSION_CODES:
-        return warning(
-            text,
-            t(
-                'Run {step}, with changeHeaders "on" in s.yaml: it grants the missing permission. By hand: python3'
-                " policies/show.py --headers prints the policy. In OBS a grant takes 15 to 30 minutes to apply",
-                step=Step("setup"),
-            ),
-        )
-    return warning(text, t("Check the message, and run doctor again in a minute"))
 
 
 def kind(context: CheckContext) -> Finding:
@@ -148,7 +110,6 @@ CHECKS: Sequence[Check[CheckContext]] = (
     ),
     Check(t("permission to list OBS"), ("OBS clock",), right_to_list),
     Check(t("destination kind"), ("OBS clock",), kind),
-    Check(PERMISSION_CHECK, _LISTING_CHECKS, right_to_change_headers),
     Check(t("permission to read OMS's lists"), _LISTING_CHECKS, right_to_read_lists),
     Check(t("destination encryption"), _LISTS_CHECKS, _of_oms_list(encryption)),
     Check(t("destination versioning"), _LISTS_CHECKS, _of_oms_list(versioning)),

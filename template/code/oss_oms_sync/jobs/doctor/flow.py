@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
@@ -11,7 +12,9 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import WORKING_STATES, TaskGroup
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.clock import Deadline, timestamp
-from oss_oms_sync.clouds.objects import require_success
+from oss_oms_sync.clouds.objects import PERMISSION_CODES, require_success
+from oss_oms_sync.clouds.obs import HeaderChange
+from oss_oms_sync.errors import StorageError, printable_line
 from oss_oms_sync.jobs.doctor.records import records_flow, right_to_submit
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
 from oss_oms_sync.ledger import migration
@@ -19,6 +22,7 @@ from oss_oms_sync.ledger.certificates import describe, shown_mark
 from oss_oms_sync.ledger.closing import open_projects
 from oss_oms_sync.passes.states import last_timer_pass, open_passes
 from oss_oms_sync.passes.store import PassStore
+from oss_oms_sync.rules.headers_in_place import PERMISSION_CHECK
 
 # An event of OSS usually arrives within two seconds; its instance may have to start first.
 _PING_SECONDS = 20.0
@@ -29,6 +33,8 @@ _TICK_PERIOD = timedelta(minutes=10)
 # the time.
 _START_TIME = timedelta(minutes=1)
 _MAX_TICK_AGE = 2 * _TICK_PERIOD + _START_TIME
+# Validity of a signed URL in seconds: OBS refuses all other requests of a clock that is this far off.
+_VALID_SECONDS = 15 * 60
 
 
 def whole_pass(job: str, context: CheckContext) -> Finding:
@@ -130,6 +136,35 @@ def is_open(context: CheckContext) -> Finding:
     return ok(t("the project is open: object keys are submitted"))
 
 
+def right_to_change_headers(context: CheckContext) -> Finding:
+    """Check the permission by a change of a missing object, which OBS refuses with another code than AccessDenied."""
+    if not context.settings.change_headers:
+        return skipped(t("changeHeaders is off in s.yaml, so `headers` changes nothing in OBS"))
+    if context.closed:
+        return skipped(t("the project is closed, so nothing is changed in OBS"))
+    name = f"{context.settings.key_filter.canary_prefix}doctor-{uuid.uuid4().hex}"
+    expires = round(context.invocation.clock.now().timestamp()) + _VALID_SECONDS
+    (answer,) = context.destination.try_change_all([HeaderChange(name, {"Cache-Control": "no-cache"}, expires)])
+    if not isinstance(answer, StorageError):
+        return warning(
+            t("OBS confirmed a change of {name}, an object that does not exist", name=printable_line(name)),
+            t("Open a ticket with Huawei Cloud, and do not run {step} until it is answered", step=Step("headers")),
+        )
+    if answer.code == "NoSuchKey":
+        return ok(t("the IAM user of HW_AK can change headers in OBS"))
+    text = t("{error}: `headers` cannot change headers in OBS", error=str(answer))
+    if answer.code in PERMISSION_CODES:
+        return warning(
+            text,
+            t(
+                'Run {step}, with changeHeaders "on" in s.yaml: it grants the missing permission. By hand: python3'
+                " policies/show.py --headers prints the policy. In OBS a grant takes 15 to 30 minutes to apply",
+                step=Step("setup"),
+            ),
+        )
+    return warning(text, t("Check the message, and run doctor again in a minute"))
+
+
 def others_open(context: CheckContext) -> Finding:
     """List other projects to close for a cutover, before the freeze."""
     names = open_projects(context.invocation)
@@ -197,6 +232,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("permission oms:synctask:createEvent"), _READ_CHECKS, right_to_submit),
     Check(t("project open"), _READ_CHECKS, is_open),
     Check(t("other projects"), _READ_CHECKS, others_open),
+    Check(PERMISSION_CHECK, ("project open", "permission to list OBS"), right_to_change_headers),
     Check(t("existing objects"), (*_READ_CHECKS, "permission oms:taskgroup:get"), old_objects),
     *(
         Check(t("{job} timer", job=job), _WRITE_CHECKS, partial(timer, job))
