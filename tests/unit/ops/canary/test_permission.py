@@ -93,8 +93,9 @@ def test_without_doctors_confirmation_no_policy_is_named(world, state):
     assert find(world, state) == ""
 
 
-def test_without_the_permission_in_the_settings_nothing_is_asked(world):
-    set_variables(world, changeHeaders="off")
+@pytest.mark.parametrize("setting", ["off", "maybe"])
+def test_without_the_permission_in_the_settings_nothing_is_asked(world, setting):
+    set_variables(world, changeHeaders=setting)
     asked = world.asked
     assert find(world) == ""
     assert world.asked == asked
