@@ -179,6 +179,11 @@ UNCONFIRMED = {
         t("`headers`: doctor tries the permission"),
         ("in_place.permission",),
     ),
+    "headers of a missing object": Assumption(
+        t("OBS's response to a change of headers of an object that does not exist"),
+        t("404, `NoSuchKey`"),
+        t("doctor's check of the permission to change headers"),
+    ),
     "URL that expires": Assumption(
         t("whether OBS accepts a URL with `Expires` for such a change, and refuses it after the expiry"),
         t("both, if a canary observed them"),
