@@ -56,7 +56,7 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
     ),
     "headers": {
         **_codes(
-            t("all headers are settled"),
+            t("no header is left to set"),
             t("the pass is not finished, or an error"),
             t("objects are left, or no object is in scope"),
         ),
@@ -74,7 +74,7 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
     "setup": _codes(
         t("done, or the plan can be executed"),
         t("a problem to resolve first, or an error"),
-        t("a step waits or is unknown"),
+        t("a step is waiting, or its result is unknown"),
     ),
     "migrate": _codes(t("running, finished or ended"), t("failed, or an error"), t("paused, or not begun yet")),
     "deletions": _codes(t("the list is written"), t("the list is refused, or an error")),

@@ -53,8 +53,8 @@ SETTINGS = {
     "OBJECT_PREFIX": Setting(
         "",
         t(
-            "forward only object keys with this prefix, such as `photos/`: never with a leading `/`, as no object key"
-            " has one, nor with control characters"
+            "forward only object keys with this prefix, such as `photos/`; without control characters and "
+            "without a leading `/`, which no object key has"
         ),
     ),
     "OBJECT_SUFFIX": Setting(

@@ -116,7 +116,7 @@ UNCONFIRMED = {
         as_assumed=_HOUR_WORDS,
     ),
     "keys in events": Assumption(
-        t("whether keys in OSS's events are plain text"),
+        t("whether keys in OSS's events are unencoded"),
         _YES,
         t("as above"),
         ("objects.hostile name.event",),

@@ -300,7 +300,7 @@ def _unused_keys(holder: Holder, is_used: Callable[[], bool], task_keys: TaskKey
 
 
 def _role_title(purposes: Sequence[str]) -> Text:
-    return t("RAM role of {names}", names=purposes)
+    return t("RAM role for {names}", names=purposes)
 
 
 def _handover_step(names: tuple[str, str]) -> Text:

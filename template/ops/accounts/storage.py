@@ -111,7 +111,9 @@ def log(bucket: OssBucketClient, region: str, account: str) -> Need:
             *([t("encrypted with a KMS key")] if info.get("SSEAlgorithm") == "KMS" else ()),
         ]
         if wrong:
-            return Line(ResourceState.STOP, t("{wrong}", wrong=wrong), t("Set another bucket in s.yaml: logBucket"))
+            return Line(
+                ResourceState.STOP, t("{wrong}", wrong=wrong), t("Set another log bucket in s.yaml (logBucket)")
+            )
         return Line(ResourceState.THERE)
 
     # The last three are for the lock in it.

@@ -74,12 +74,12 @@ _PASS_OPTIONS = (
     _PREFIX_OPTION,
     option(
         "--since",
-        t("include objects written before the installation, from this time on"),
+        t("include objects written since this time, also before the installation"),
         metavar="TIME",
         type=quantities.since,
     ),
     flag("--restart", t("abandon the open pass and start over")),
-    flag("--dry-run", t("dry run: a single call that submits nothing")),
+    flag("--dry-run", t("only count, in a single call; submit nothing")),
     flag("--look", t("show only the progress of the newest pass")),
 )
 COMMANDS = {
@@ -113,7 +113,7 @@ COMMANDS = {
         (option("key", t("the object key, unencoded"), metavar="KEY"),),
     ),
     "replay": Command(
-        t("resend failed objects now, not within a minute"),
+        t("resend failed objects now instead of within a minute"),
         (
             option(
                 "--key",
@@ -125,7 +125,7 @@ COMMANDS = {
             _PREFIX_OPTION,
             option(
                 "--escaped-key",
-                t("the object key with JSON escapes, for characters that cannot be typed"),
+                t("like --key, with JSON escapes, for characters that cannot be typed"),
                 action="append",
                 type=quantities.unescape,
                 dest="keys",
@@ -136,7 +136,7 @@ COMMANDS = {
             flag("--dry-run", t("only count, resend nothing")),
         ),
     ),
-    "close": Command(t("close the project: nothing is submitted after two minutes")),
+    "close": Command(t("close the project: after two minutes nothing is submitted any more")),
     "open": Command(
         t("open the project again and submit the writes made meanwhile"),
         (flag("--after-go", t("open the project even after a GO, without asking")),),
@@ -170,7 +170,7 @@ COMMANDS = {
         ),
     ),
     "headers": Command(
-        t("give objects in OBS the headers of the source that OMS does not copy"),
+        t("set headers of the source that OMS does not copy on objects in OBS"),
         (
             [
                 flag("--dry-run", t("only compare headers and record equal objects")),
@@ -185,7 +185,7 @@ COMMANDS = {
         t("perform or rehearse a cutover, which ends GO, NO-GO or NOT PROVEN"),
         (
             [
-                flag("--rehearse", t("forecast the duration and the failing checks")),
+                flag("--rehearse", t("forecast the duration and the checks that would fail")),
                 option(
                     "--frozen-since",
                     t("begin of the freeze: now, or 2026-01-31T08:00:00Z"),
@@ -281,7 +281,7 @@ COMMANDS = {
     "canary": Command(
         t("test the project in your accounts: write a few objects, follow them into OBS, compare and delete them"),
         (
-            flag("--remove", t("delete the objects left by canaries, from any machine")),
+            flag("--remove", t("delete objects left by earlier canaries, from any machine")),
             option("--report", t("write the field report, without identifying data"), metavar="FILE", type=Path),
         ),
     ),
@@ -295,7 +295,10 @@ COMMANDS = {
             ),
             flag(
                 "--new-key",
-                t("create a new key of the functions for this machine; when it is in use, delete the older key"),
+                t(
+                    "create a new key for the functions on this machine; when it is in use, run again to delete "
+                    "the older key"
+                ),
             ),
             option(
                 "--only",
@@ -310,7 +313,7 @@ COMMANDS = {
         page=True,
     ),
     "migrate": Command(
-        t("copy the existing objects once, by a task group of OMS"),
+        t("copy the existing objects once, with a task group of OMS"),
         (
             [
                 flag("--look", t("show only the progress")),
@@ -322,7 +325,7 @@ COMMANDS = {
                 flag("--day-and-night", t("remove the bandwidth limits")),
                 option(
                     "--bandwidth",
-                    t("limit the bandwidth in these hours, such as 08:00-19:59=5MB/s (repeat it for up to five)"),
+                    t("limit the bandwidth in these hours, such as 08:00-19:59=5MB/s (repeatable, at most five)"),
                     metavar="HOURS=SPEED",
                     action="append",
                     default=[],
@@ -344,7 +347,7 @@ COMMANDS = {
         ),
     ),
     "deletions": Command(
-        t("list the objects that the source has deleted and OBS still has; delete nothing"),
+        t("list the objects that were deleted at the source and are still in OBS; delete nothing"),
         (
             option("--list", t("file of the object keys, one a line"), metavar="FILE", type=Path, required=True),
             option(

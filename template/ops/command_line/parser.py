@@ -16,6 +16,7 @@ from typing import Any
 
 from ops.command_line.arguments import COMMANDS, Command, flag, option
 from ops.exit_codes import meanings_of
+from ops.terminal import wrap
 from oss_oms_sync.answers.finding import has_name_and_reason
 from oss_oms_sync.answers.text import Text, t, untranslated
 from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES
@@ -155,14 +156,17 @@ def _translate_option_errors(translate: _Translate) -> None:
 
 
 class _HelpFormatter(argparse.HelpFormatter):
-    """A formatter that keeps the lines of a text, and ends Chinese headings with a full-width colon."""
+    """A formatter that keeps the lines of a text, and ends Chinese headings with a full-width colon.
+
+    It wraps by columns, because argparse counts a Chinese character as one column and breaks words beside it.
+    """
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
-        blanks = (line[: len(line) - len(line.lstrip())] for line in text.splitlines())
-        return "\n".join(
-            super(_HelpFormatter, self)._fill_text(line, width, indent + blank)
-            for line, blank in zip(text.splitlines(), blanks, strict=True)
-        )
+        room = width - len(indent)
+        return "\n".join(f"{indent}{part}" for line in text.splitlines() for part in wrap(line, room, hanging=0))
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return wrap(text, width, hanging=0)
 
     def format_help(self) -> str:
         """Return the help."""

@@ -61,7 +61,7 @@ def report(members: Sequence[Member], pages: Mapping[Path, Path], language: str)
         language,
         [Table(columns, rows), *steps],
         title=word,
-        about=translate("Lag: within it, 99 % of the objects were in OBS, by the last comparison."),
+        about=translate("Lag: the time within which 99 % of the objects reached OBS, by the last comparison."),
     )
 
 

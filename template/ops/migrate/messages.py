@@ -185,8 +185,8 @@ def zone(windows: Sequence[Window], hours: int | None) -> Text:
         f"{window.start}-{window.end}={window.max_bandwidth // 1000}KB/s" for window in shift_windows(windows, -hours)
     ]
     return t(
-        "The limits seem to take effect {hours:hour|hours} {later}, by the bytes copied in the last day. Move them:"
-        " {command}",
+        "By the bytes copied in the last day, the limits seem to take effect {hours:hour|hours} {later}. Shift "
+        "them: {command}",
         hours=abs(hours),
         later=t("late") if hours > 0 else t("early"),
         command=Step("migrate", {"bandwidth": limits}),

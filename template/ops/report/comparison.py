@@ -157,8 +157,8 @@ def lag(lags: Lags, amended: str | None, translate: Translator) -> Blocks:
     """
     late = "open" if amended else "bad"
     return [
-        *_describe_lag(lags.accepted, translate("Written until accepted by OMS"), late, translate),
-        *_describe_lag(lags.copied, translate("Written until in OBS"), late, translate),
+        *_describe_lag(lags.accepted, translate("Time from write to acceptance by OMS"), late, translate),
+        *_describe_lag(lags.copied, translate("Time from write to OBS"), late, translate),
         Paragraph(translate(_RESENT_TEXT, number=lags.again), "note") if lags.again else None,
         Paragraph(translate("As of the comparison, before the recheck."), "note") if amended else None,
     ]

@@ -70,12 +70,12 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
             [(translate("total"), total[1])],
             translate("Freeze"),
         ),
-        Paragraph(translate("With --deep up to {hours} hours more.", hours=f"{estimate.deep_hours:,.1f}")),
+        Paragraph(translate("With --deep, add up to {hours} hours.", hours=f"{estimate.deep_hours:,.1f}")),
         Paragraph(
             translate(
-                "Only with headers: before the freeze up to {stays} minutes, if all headers differ, and {recorded}"
-                " minutes more in it. If OBS moves LastModified ({command} measures that), up to {moves} minutes more"
-                " in the freeze instead.",
+                "With the command headers, if all headers differ: up to {stays} minutes before the freeze, and"
+                " {recorded} minutes more during the freeze. If OBS changes LastModified ({command} measures this):"
+                " up to {moves} minutes more during the freeze instead.",
                 stays=f"{estimate.headers_minutes['stays']:,}",
                 recorded=f"{estimate.headers_minutes['recorded']:,}",
                 moves=f"{estimate.headers_minutes['moves']:,}",

@@ -23,7 +23,7 @@ _STATE_TONES = {
     **dict.fromkeys((GroupState.NOT_CREATED, GroupState.FAILED), "bad"),
 }
 
-RESENT_TEXT = t("Replay has all failed keys and resends them.")
+RESENT_TEXT = t("Replay has read all failed keys and is resending them.")
 _RESEND_TEXT = t(
     "Replay reads in OMS's lists which failed, and resends them; so does {command}.",
     command=Step("migrate", {"retry": True}),

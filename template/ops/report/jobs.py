@@ -149,7 +149,7 @@ def story(answer: StoryAnswer, language: str) -> Report:
         (translate("accepted by OMS"), accepted_text),
         (translate("destination bucket"), answer.in_obs_unknown or _describe_object(answer.in_obs, translate)),
         (
-            translate("Written until in OBS"),
+            translate("Time from write to OBS"),
             units.duration(answer.seconds.copied, translate) if answer.seconds.copied is not None else None,
         ),
     ]

@@ -174,7 +174,7 @@ def _list_figures(answer: StatusAnswer, now: datetime, translate: Translator) ->
     copy_lag = last.lag.copied if last else None
     p99, longest = (copy_lag.p99, copy_lag.max) if copy_lag else (None, None)
     note = translate("99th percentile; longest {longest:time}", longest=longest) if p99 is not None else None
-    lag = Figure(translate("Written until in OBS"), units.duration(p99, translate), note, None if note else "open")
+    lag = Figure(translate("Time from write to OBS"), units.duration(p99, translate), note, None if note else "open")
     return [waiting, throughput(answer, translate), drain_estimate(answer, translate), watermark, lag]
 
 

@@ -57,7 +57,7 @@ def pass_lines(answer, lang="en"):
 
 
 LAG = (
-    "  Written until in OBS\n  median: 4 s\n  90th percentile: 61 s\n  99th percentile: 5 min\n",
+    "  Time from write to OBS\n  median: 4 s\n  90th percentile: 61 s\n  99th percentile: 5 min\n",
     "  longest: 2 h\n  not yet: 3\n",
 )
 
@@ -134,7 +134,7 @@ def test_story_of_a_key_is_shown():
         "  source bucket: 1,234 bytes, written 2026-01-31T08:00:00Z\n"
         "  accepted by OMS: another version, 2026-01-31T08:00:04Z (4 s later)\n"
         "  destination bucket: 1,234 bytes, written 2026-01-31T08:05:00Z\n"
-        "  Written until in OBS: 5 min\n"
+        "  Time from write to OBS: 5 min\n"
     )
     unnamed = {**STORY, "success": {**STORY["success"], "etag": "-"}}
     assert "  accepted by OMS: version unknown, 2026-01-31T08:00:04Z (4 s later)\n" in text(story_lines(unnamed, "en"))

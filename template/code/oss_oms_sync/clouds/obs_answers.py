@@ -52,9 +52,7 @@ _FIXES = {
         "Set OBS_ENDPOINT to https://obs.<region>.myhuaweicloud.com, or remove it: OBS expects the bucket"
         " in the host name"
     ),
-    NO_DESTINATION: t(
-        "Check the destination of the sync task in the OMS console: OMS names no bucket and region of OBS"
-    ),
+    NO_DESTINATION: t("Check the destination of the sync task in the OMS console: OMS reports no OBS bucket or region"),
     PERIOD: t(
         "Have OMS copy to a bucket without a period in its name: OBS's TLS certificate does not cover"
         " {bucket}, so the bucket cannot be compared"
@@ -63,7 +61,7 @@ _FIXES = {
         "Correct or remove OBS_ENDPOINT: its host answers with a redirect, which is never followed. The"
         " bucket {bucket} may be in another region"
     ),
-    NOT_OBS: t("Check OBS_ENDPOINT, and that no proxy stands in between: something other than OBS answered"),
+    NOT_OBS: t("Check OBS_ENDPOINT and proxies: another service answered instead of OBS"),
     OUT_OF_ORDER: t(
         "Open a ticket with Huawei Cloud: the listing of {bucket} repeats itself or is not sorted, so its objects"
         " cannot be compared (is it a parallel file system?)"

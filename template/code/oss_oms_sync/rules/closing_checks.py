@@ -27,7 +27,7 @@ CLOSED = CutoverCheck(
 )
 OMS_FINISHED = CutoverCheck(
     "OMS_FINISHED",
-    t("OMS still at work"),
+    t("OMS has not finished"),
     t(
         "OMS's counts cover all success records, and OMS has finished every accepted object and"
         " accepted none for ten minutes"

@@ -115,8 +115,8 @@ def _report_incomplete_sample(check: CutoverCheck, sample: SampleResult, facts: 
 def _describe_reading_remedy(problem: Text) -> Text:
     """Return the remedy if the clouds refuse to read objects for the reason `problem`."""
     return t(
-        "First remove what prevents reading: {problem}. If a permission is missing: {grant}. Then"
-        " continue the cutover, which reads the objects",
+        "First remove the obstacle: {problem}. If a permission is missing: {grant}. Then continue the cutover, "
+        "which reads the objects",
         problem=problem,
         grant=GRANT_READING,
     )

@@ -430,7 +430,7 @@ def test_failures_are_resent_by_replay_and_the_next_step_is_the_end(world):
     keys = {key for call in world.oms.calls for key in call.keys}
     assert len(keys) == 2, "the group's failures, and nothing else"
     step = f"-> End the migration:\n   {OPS} migrate --remove\n"
-    expect_exit(world.migrate("--look"), 1, "Replay has all failed keys and resends them.", step)
+    expect_exit(world.migrate("--look"), 1, "Replay has read all failed keys and is resending them.", step)
     # The sync task failed nothing.
     assert status["copying"]["failures"]["counted"] == 0
     expect_success(world.migrate("--remove"))

@@ -217,7 +217,7 @@ def test_without_permissions_in_ram_the_printed_documents_are_enough(world):
     plan = json.loads(world.setup("--plan", "--json", keys=keys)[1].splitlines()[-1])["plan"]
     # The roles are invisible, so setup cannot report that everything exists.
     output = expect_exit(world.setup("--yes", plan, "--agree", keys=keys), 3)
-    assert waiting_resources(output) == [f"RAM role of {FUNCTIONS}", "RAM role of trigger"]
+    assert waiting_resources(output) == [f"RAM role for {FUNCTIONS}", "RAM role for trigger"]
     assert world.resources()["tasks"] == [("photos", "photos-obs", True)]
 
 
@@ -225,8 +225,8 @@ def test_without_permissions_in_ram_setup_creates_all_other_resources(world):
     for action in ("ram:GetRole", "ram:GetUser", "ram:ListAccessKeys"):
         world.ram.deny(action)
     assert waiting_resources(expect_exit(set_up_alibaba(world), 3)) == [
-        f"RAM role of {FUNCTIONS}",
-        "RAM role of trigger",
+        f"RAM role for {FUNCTIONS}",
+        "RAM role for trigger",
         READER,
     ]
     assert world.log_bucket in world.oss.buckets

@@ -81,9 +81,9 @@ def test_resources_and_attachments_of_others_stay_and_are_named(world):
     world.oms.create_task(world.project_id, "t", lambda key: None, world.obs.bucket(world.destination_bucket))
 
     # WHEN setup removes its resources THEN the role that stays is not reported as done
-    reason = f"RAM role of trigger: RAM role {NAME}-trigger is kept, because setup did not attach other"
+    reason = f"RAM role for trigger: RAM role {NAME}-trigger is kept, because setup did not attach other"
     output = remove(world, f"wait: {reason}", code=3)
-    assert "Done: RAM role of trigger" not in output
+    assert "Done: RAM role for trigger" not in output
 
     # THEN theirs is there
     theirs = {"roles": {f"{NAME}-trigger": ["other"]}, "users": {"theirs": ([], 0)}, "policies": {"other": 1}}

@@ -349,13 +349,13 @@ def test_the_permission_to_read_objects_has_its_reason_and_way_out(world):
     reason, way_out = "`cutover --sample`, `--deep` and `deletions` read objects", 'set readObjects to "off" in s.yaml'
     output = " ".join(expect_success(world.setup("--plan")).split())
     assert [output.count(sentence) for sentence in (reason, way_out)] == [2, 2]
-    function_lines = output[output.index("RAM role of forward") : output.index("RAM role of trigger")]
+    function_lines = output[output.index("RAM role for forward") : output.index("RAM role for trigger")]
     assert READING[0] in function_lines
     assert READING[1] in output
     # WHEN s.yaml leaves it out THEN neither is there
     set_variables(world, readObjects="off")
     output = " ".join(expect_success(world.setup("--plan")).split())
-    function_lines = output[output.index("RAM role of forward") : output.index("RAM role of trigger")]
+    function_lines = output[output.index("RAM role for forward") : output.index("RAM role for trigger")]
     assert READING[0] not in function_lines
     assert reason not in output
     assert "obs:object:photos-obs/oms/sync_task/*" in output.replace("obs:*:*:", "obs:")

@@ -102,9 +102,8 @@ def records_flow(context: CheckContext) -> Finding:
         return (warning if accepted + failed else fault)(
             text,
             t(
-                "Check in the Function Compute console that forward's trigger exists (it is refused if it"
-                " overlaps with another trigger of this bucket in events, prefix and suffix); reconcile"
-                " submits the objects"
+                "Check forward's trigger in the Function Compute console: an overlap with another trigger of "
+                "this bucket in events, prefix and suffix prevents it. Reconcile submits the objects"
             ),
         )
     if failed:
@@ -116,8 +115,7 @@ def records_flow(context: CheckContext) -> Finding:
         key_filter = context.settings.key_filter
         return unknown(
             t(
-                "{finding}; all records are so late that reconcile may have written them, so the arrival of"
-                " events is unknown",
+                "{finding}; the arrival of events is unknown, because all records are late enough to be reconcile's",
                 finding=text,
             ),
             t(

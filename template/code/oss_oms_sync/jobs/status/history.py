@@ -169,7 +169,10 @@ class KeyHistory:
             (
                 key_filter.is_canary(self._key),
                 t("A canary's object whose event was lost: no job submits it."),
-                t("Nothing: the canary says so, and deletes it ({step}).", step=Step("canary", {"remove": True})),
+                t(
+                    "Nothing to do: the canary reports the object and deletes it ({step}).",
+                    step=Step("canary", {"remove": True}),
+                ),
                 CLOSED_TEXT,
             ),
         )

@@ -68,7 +68,7 @@ def closed(facts: Facts) -> Iterator[Verdict]:
             command=ACKNOWLEDGE,
             step=Step("replay", {"dry_run": True}),
         )
-        too_many = t("If this alarm stays, there are too many records: open the project, so that they are submitted.")
+        too_many = t("If this alarm persists, there are too many records: open the project to submit them.")
         after = sentences(after, None if facts.go else too_many)
     if backlog.waiting or backlog.at_least:
         waiting = t("Recorded, not submitted: {n:object key|object keys}.", n=backlog.how_many)

@@ -260,8 +260,8 @@ def comparison_text(in_obs: ObsState) -> Text:
         )
     if in_obs.last.is_contradicted:
         return t(
-            "These objects were accepted by OMS; the current objects in OBS are unknown, because a standstill"
-            " pass found other objects than the comparison of {began} ({step}).",
+            "These objects were accepted by OMS. Their state in OBS is unknown, because a standstill pass found "
+            "changes since the comparison of {began} ({step}).",
             began=in_obs.began,
             step=Step("compare"),
         )
