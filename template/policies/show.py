@@ -109,7 +109,7 @@ def headers_permission(settings: Mapping[str, str]) -> Iterator[str]:
     """Yield the permission of the functions' key to change headers in OBS, in both forms of IAM."""
     document = statements.headers(settings)
     yield '# Setup grants it with changeHeaders: "on" in s.yaml. In Alibaba Cloud,'
-    yield "# compare's role then also gets oss:GetObjectTagging, to see if an object has tags."
+    yield "# compare's role then also gets oss:GetObjectTagging, to check objects for tags."
     yield "# Huawei Cloud, an identity policy of the functions' user"
     yield json.dumps(document, indent=2)
     for where, policy in policies_by_role(document, settings):

@@ -154,7 +154,7 @@ def test_without_statistics_an_acknowledgement_covers_the_months_counts(world):
     world.counted(EARLY, REQUEST=5, SUCCESS=2, FAILURE=1)
     world.oms.deny("oms:synctask:statistics")
     assert world.status(acknowledge=True)["copying"]["failed"] == 0
-    world.oms._denied.clear()
+    world.oms._denied_actions.clear()
     assert world.verdict()[0] == IN_STEP
 
 

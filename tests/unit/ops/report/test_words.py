@@ -23,6 +23,7 @@ from unit.ops.web_page import certificate_page, page_of, parse, status_page
 
 # Names, which no language translates.
 NAMES = {
+    "ACL",
     "LastModified",
     "headers",
     "rclone",
@@ -63,7 +64,7 @@ def test_phrases_of_reports_follow_the_rules_of_their_language():
         chinese = CATALOGUE.get(english, english)
         assert not CHINESE.search(english), english
         # Commands, options and files are not translated.
-        plain = re.sub(r"\{.*?\}|python3 [\w/.]+\.py( [a-z]+)?|--[a-z-]+|docs/\w+\.md", "", chinese)
+        plain = re.sub(r"\{.*?\}|python3 [\w/.]+\.py( [a-z]+)?|--[a-z-]+|docs/[\w.]+\.md|oss:\w+", "", chinese)
         assert set(re.findall(r"[A-Za-z][A-Za-z0-9-]+", plain)) <= NAMES | RCLONE, english
         assert not re.search(r"[\u4e00-\u9fff}][,:;?!(]|[,:;?!)][\u4e00-\u9fff{]", chinese), english
 

@@ -160,7 +160,7 @@ def test_a_key_of_a_deleted_user_is_replaced(world):
     # WHEN setup has no permission to make a key THEN the output ends with this step
     world.iam.deny("iam:credentials:createCredentialV5")
     expect_exit(world.setup(typed=YES), 3, "wait: access key of the functions: ")
-    world.iam._denied.clear()
+    world.iam._denied_actions.clear()
     # WHEN setup has the permission THEN the store has a key that works
     expect_success(world.setup(typed=YES), "create: access key of the functions")
     assert keys(world) == [world.secrets[STORED]] != [dead[STORED]]
