@@ -163,9 +163,9 @@ def describe_invocation(invocation: Invocation, totals: PassTotals) -> Iterator[
             verdict = "[green]accepted[/]" if line["accepted"] == line["keys"] else "[yellow]recorded as failed[/]"
             yield f"{verdict} in {line['ms']} ms: {escape(keys)}"
         elif line.get("job") in ("replay", "reconcile", "compare") and "accepted" in line:
-            accepted, failed = totals.add(line)
-            if accepted or failed:
-                yield f"[cyan]{line['job']}[/] submitted keys: {accepted} accepted, {failed} failed"
+            accepted_count, failed_count = totals.add(line)
+            if accepted_count or failed_count:
+                yield f"[cyan]{line['job']}[/] submitted keys: {accepted_count} accepted, {failed_count} failed"
     if invocation.failed:
         yield f"[red]{invocation.outcome}[/]  {escape(invocation.error_message)}"
 
@@ -178,13 +178,13 @@ class PassTotals:
 
     def add(self, line: Mapping[str, Any]) -> tuple[int, int]:
         """Add the log line of a call; return the numbers of keys accepted and failed since the pass's previous line."""
-        accepted, failed = line["accepted"], line["failed"]
+        accepted_count, failed_count = line["accepted"], line["failed"]
         if "pass" not in line:
-            return accepted, failed
-        previous = self._by_pass.get(line["pass"], (0, 0))
-        total = max(accepted, previous[0]), max(failed, previous[1])
+            return accepted_count, failed_count
+        previous_total = self._by_pass.get(line["pass"], (0, 0))
+        total = max(accepted_count, previous_total[0]), max(failed_count, previous_total[1])
         self._by_pass[line["pass"]] = total
-        return total[0] - previous[0], total[1] - previous[1]
+        return total[0] - previous_total[0], total[1] - previous_total[1]
 
 
 if __name__ == "__main__":

@@ -53,8 +53,13 @@ class Functions(KeyedService):
         caller = verify_signature(request, self.credential, self.skew)
         match = re.fullmatch(rf"/{_VERSION}/functions(?:/([^/]+)/triggers)?", request.raw_path)
         action = "ListTriggers" if match and match[1] else "ListFunctions"
-        received = [request.method, request.headers["x-acs-action"], request.headers["x-acs-version"], request.body]
-        if match is None or received != ["GET", action, _VERSION, b""]:
+        received_call = [
+            request.method,
+            request.headers["x-acs-action"],
+            request.headers["x-acs-version"],
+            request.body,
+        ]
+        if match is None or received_call != ["GET", action, _VERSION, b""]:
             raise RamError("InvalidAction.NotFound", "The sandbox only lists functions and their triggers.", 404)
         self._check_parameters(request, action)
         self.actions.add(f"fc:{action}")

@@ -75,15 +75,15 @@ def _unauthorized_error(reason: str) -> GatewayError:
 
 
 def _check_signed_headers(request: Request, signed_headers: list[str], credential: Credential) -> None:
-    required = {"host", "x-sdk-date"}
+    required_headers = {"host", "x-sdk-date"}
     if request.method == "POST" or "content-type" in request.headers:
-        required.add("content-type")
+        required_headers.add("content-type")
     if credential.security_token is not None:
-        required.add("x-security-token")
+        required_headers.add("x-security-token")
     # These headers name the account and the project.
-    required |= {"x-domain-id", "x-project-id"} & request.headers.keys()
-    if not required <= set(signed_headers):
-        raise _unauthorized_error(f"not signed: {', '.join(sorted(required - set(signed_headers)))}")
+    required_headers |= {"x-domain-id", "x-project-id"} & request.headers.keys()
+    if not required_headers <= set(signed_headers):
+        raise _unauthorized_error(f"not signed: {', '.join(sorted(required_headers - set(signed_headers)))}")
     if not set(signed_headers) <= request.headers.keys():
         raise _unauthorized_error("a signed header was not sent")
 

@@ -33,7 +33,7 @@ from sandbox.oss.service import Oss
 from sandbox.ram.service import Ram
 from sandbox.server.loop import LoopThread
 from sandbox.server.service import Platform
-from sandbox.sides import Sides, source_object
+from sandbox.sides import Sides, find_source_object
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -87,7 +87,7 @@ class Sandbox:
             {self.obs.region: self.project_id, "MOS": f"{self.project_id[:-4]}0b05"}, ssl_context=ssl_context
         )
         self.functions = Functions(self.region, ssl_context)
-        self.functions.list_triggers = self._triggers_by_cloud_name
+        self.functions.list_triggers = self._list_deployed_triggers
         self.oss.account = self.functions.account = self.ram.find_key
         self.obs.account = self.oms.account = self.iam.find_key
         self.oms.sides, self.oms.projects = Sides(self.oss, self.obs), {self.project_id}
@@ -252,7 +252,7 @@ class Sandbox:
         if timer and timer.name == trigger:
             del self._timers[function]
 
-    def _triggers_by_cloud_name(self) -> dict[str, list[Mapping[str, Any]]]:
+    def _list_deployed_triggers(self) -> dict[str, list[Mapping[str, Any]]]:
         """Return the existing triggers of each deployed function, by the function's name in the cloud."""
         return {
             cloud_name: [
@@ -412,7 +412,7 @@ class Sandbox:
         return self.oms.create_task(
             self.project_id,
             task_id,
-            partial(source_object, self.oss, self.source_bucket),
+            partial(find_source_object, self.oss, self.source_bucket),
             bucket,
             overwrite_mode=self._overwrite_mode,
             src_bucket=self.source_bucket,

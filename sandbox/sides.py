@@ -34,14 +34,14 @@ class Sides:
     def __init__(self, oss: Oss, obs: Obs) -> None:
         self._oss, self._obs = oss, obs
 
-    def region_of(self, cloud: str, access_key: AccessKey, bucket: str) -> str:
+    def find_region(self, cloud: str, access_key: AccessKey, bucket: str) -> str:
         """Return the region of a bucket; `cloud` is "Aliyun" or "HEC", which is Huawei's own cloud."""
         if cloud == "HEC":
-            self._check_access(_credential(self._obs, access_key), _DESTINATION_ACTIONS[1:2], bucket)
+            self._check_access(_find_credential(self._obs, access_key), _DESTINATION_ACTIONS[1:2], bucket)
             return self._obs.bucket(bucket).region
         if cloud != "Aliyun":
             raise GatewayError(400, "OMS.0001", "Invalid parameter: the sandbox has no other cloud than Aliyun and HEC")
-        self._check_source_access(_credential(self._oss, access_key), _SOURCE_ACTIONS[1:2], bucket)
+        self._check_source_access(_find_credential(self._oss, access_key), _SOURCE_ACTIONS[1:2], bucket)
         return self._oss.buckets[bucket].region
 
     def source(self, access_key: AccessKey, region: str, bucket: str) -> ReadSource:
@@ -49,7 +49,7 @@ class Sides:
 
         The function raises PermissionError if the key may not read the object.
         """
-        self._check_source_access(_credential(self._oss, access_key), _SOURCE_ACTIONS, bucket)
+        self._check_source_access(_find_credential(self._oss, access_key), _SOURCE_ACTIONS, bucket)
         _check_region(self._oss.buckets[bucket].region, region)
 
         def read(key: str) -> SourceObject | None:
@@ -59,7 +59,7 @@ class Sides:
             )
             if denial:
                 raise PermissionError(f"com.aliyun.oss.OSSException: AccessDenied: {denial}")
-            source = source_object(self._oss, bucket, key)
+            source = find_source_object(self._oss, bucket, key)
             if source and holder and source.is_archived:
                 denial = self._oss.find_denial(holder, _RESTORE_ACTION, bucket, key)
                 return replace(source, restore_denial=f"{_RESTORE_ACTION}: {denial}" if denial else "")
@@ -87,7 +87,7 @@ class Sides:
 
     def destination(self, access_key: AccessKey, region: str, bucket: str) -> Destination:
         """Return a destination bucket; it refuses objects if the key lacks the permission to write."""
-        self._check_access(_credential(self._obs, access_key), _DESTINATION_ACTIONS, bucket)
+        self._check_access(_find_credential(self._obs, access_key), _DESTINATION_ACTIONS, bucket)
         _check_region(self._obs.bucket(bucket).region, region)
         return _WritableBucket(self._obs, bucket, lambda: self._obs.credential(access_key.key))
 
@@ -126,25 +126,29 @@ class _WritableBucket:
         storage_class: str = "STANDARD",
     ) -> object:
         """Store an object and return it; return None if the key lacks the permission."""
-        return None if self._denial_reason(key, ()) else self._bucket.put(key, data, part_size, headers, storage_class)
+        return (
+            None
+            if self._find_denial_reason(key, ())
+            else self._bucket.put(key, data, part_size, headers, storage_class)
+        )
 
-    def refusal(self, key: str, data: bytes) -> str:
+    def find_refusal(self, key: str, data: bytes) -> str:
         extra_actions = _PART_ACTIONS if len(data) > PART_SIZE else ()
-        return self._denial_reason(key, extra_actions) or self._bucket.refusal(key, data)
+        return self._find_denial_reason(key, extra_actions) or self._bucket.find_refusal(key, data)
 
-    def _denial_reason(self, key: str, extra_actions: tuple[str, ...]) -> str:
+    def _find_denial_reason(self, key: str, extra_actions: tuple[str, ...]) -> str:
         holder = self._holder()
         if holder is None:
             return "InvalidAccessKeyId"
-        missing = [
+        missing_actions = [
             action
             for action in (*_WRITE_ACTIONS, *extra_actions)
             if not self._obs.allows(holder, action, self.name, key)
         ]
-        return f"AccessDenied: {missing[0]}" if missing else ""
+        return f"AccessDenied: {missing_actions[0]}" if missing_actions else ""
 
 
-def source_object(oss: Oss, bucket: str, key: str) -> SourceObject | None:
+def find_source_object(oss: Oss, bucket: str, key: str) -> SourceObject | None:
     """Return an object of OSS as OMS reads it; None if it is missing or a symbolic link, which OMS cannot copy."""
     oss_object = oss.objects(bucket).get(key)
     if oss_object is None or oss_object.type == "Symlink":
@@ -155,7 +159,7 @@ def source_object(oss: Oss, bucket: str, key: str) -> SourceObject | None:
     )
 
 
-def _credential(service: KeyedService, access_key: AccessKey) -> Credential:
+def _find_credential(service: KeyedService, access_key: AccessKey) -> Credential:
     """Return the credential of an access key; OMS accepts permanent keys only."""
     credential = service.credential(access_key.key)
     if credential is None or credential.secret != access_key.secret or credential.security_token:

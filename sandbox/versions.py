@@ -41,41 +41,41 @@ class History(Generic[T]):
 
     def add(self, key: str, version: T | Marker) -> None:
         """Make `version` the current version of the key; it replaces a version with the same id, such as `null`."""
-        other_versions = [other for other in self._versions_of(key) if other.version_id != version.version_id]
+        other_versions = [other for other in self._list_versions(key) if other.version_id != version.version_id]
         self._set_versions(key, [*other_versions, version])
 
     def find(self, key: str, version_id: str) -> T | Marker | None:
         """Return a version of a key; None if it is missing."""
-        return next((version for version in self._versions_of(key) if version.version_id == version_id), None)
+        return next((version for version in self._list_versions(key) if version.version_id == version_id), None)
 
     def replace(self, key: str, version: T | Marker) -> None:
         """Replace the version with the same id."""
         self._set_versions(
-            key, [version if other.version_id == version.version_id else other for other in self._versions_of(key)]
+            key, [version if other.version_id == version.version_id else other for other in self._list_versions(key)]
         )
 
     def remove(self, key: str, version_id: str) -> None:
         """Remove a version permanently; ignore a missing version."""
-        self._set_versions(key, [other for other in self._versions_of(key) if other.version_id != version_id])
+        self._set_versions(key, [other for other in self._list_versions(key) if other.version_id != version_id])
 
-    def page(self, params: Mapping[str, str], limit: int) -> tuple[list[tuple[str, T | Marker, bool]], bool]:
+    def list_page(self, params: Mapping[str, str], limit: int) -> tuple[list[tuple[str, T | Marker, bool]], bool]:
         """Return the versions after the request's markers, at most `limit`, and True if there are more."""
         marker = params.get("key-marker", ""), params.get("version-id-marker", "")
-        remaining, is_past_marker = [], not marker[1]
-        for key, version, is_latest in self.versions(params.get("prefix", "")):
+        remaining_versions, is_past_marker = [], not marker[1]
+        for key, version, is_latest in self.list_versions(params.get("prefix", "")):
             if key > marker[0] or (key == marker[0] and marker[1] and is_past_marker):
-                remaining.append((key, version, is_latest))
+                remaining_versions.append((key, version, is_latest))
             is_past_marker = is_past_marker or (key, version.version_id) == marker
-        return remaining[:limit], len(remaining) > limit
+        return remaining_versions[:limit], len(remaining_versions) > limit
 
-    def versions(self, prefix: str) -> Iterator[tuple[str, T | Marker, bool]]:
+    def list_versions(self, prefix: str) -> Iterator[tuple[str, T | Marker, bool]]:
         """Yield the key, the version, and True for the current version: sorted by key, the latest version first."""
         for key in sorted({*self._objects, *self._versions}):
             if key.startswith(prefix):
-                entries = self._versions_of(key)
+                entries = self._list_versions(key)
                 yield from ((key, entry, entry is entries[-1]) for entry in reversed(entries))
 
-    def _versions_of(self, key: str) -> list[T | Marker]:
+    def _list_versions(self, key: str) -> list[T | Marker]:
         return self._versions.get(key) or ([self._objects[key]] if key in self._objects else [])
 
     def _set_versions(self, key: str, entries: list[T | Marker]) -> None:

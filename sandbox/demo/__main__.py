@@ -22,7 +22,7 @@ from rich.markup import escape
 from sandbox import Sandbox
 from sandbox.demo.acts import HOUR, play_outage, play_recovery, play_trouble
 from sandbox.demo.cutover import play_copy_failures, play_cutover
-from sandbox.demo.inventory import EXISTING_KEYS, contents_of
+from sandbox.demo.inventory import EXISTING_KEYS, make_contents
 from sandbox.demo.language import choose, print_line, print_result
 from sandbox.demo.picture import WIDTH, write_picture
 from sandbox.demo.project import make_project, migrate, set_up
@@ -51,7 +51,7 @@ def main() -> int:
         # The demo advances the clock later, and a certificate must not be dated in the future.
         box.advance(-3 * HOUR)
         for key in EXISTING_KEYS:
-            box.oss.put(box.source_bucket, key, contents_of(key))
+            box.oss.put(box.source_bucket, key, make_contents(key))
         project = make_project(box, Path(folder), console)
         set_up(box, project, console)
         box.deploy_project(project, instances=8, retry_delay=0.01)
@@ -62,8 +62,8 @@ def main() -> int:
             console.export_text()  # clears the recorded output of the earlier acts
         inventory, document = play_cutover(box, console)
     problems = [problem for stage in (*stages, inventory) for problem in stage.problems()]
-    if inventory.missing:
-        problems.append(f"{len(inventory.missing)} objects are missing in the end")
+    if inventory.missing_keys:
+        problems.append(f"{len(inventory.missing_keys)} objects are missing in the end")
     if document["verdict"] != "GO":
         problems.append(f"the last certificate is a {document['verdict']}")
     arguments.certificate.parent.mkdir(exist_ok=True)

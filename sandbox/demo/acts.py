@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from sandbox import Sandbox
-from sandbox.demo.inventory import Inventory, contents_of, print_inventory, take_inventory
+from sandbox.demo.inventory import Inventory, make_contents, print_inventory, take_inventory
 from sandbox.demo.language import choose, print_line, print_result
 from sandbox.server.faults import Fault
 
@@ -69,8 +69,9 @@ def play_trouble(box: Sandbox, console: Console) -> Inventory:
     print_faults(box, inventory, console)
     print_result(
         console,
-        f"No object is lost: each of the {len(inventory.missing)} objects missing in OBS has a record with its reason.",
-        f"没有丢失任何对象：OBS 中缺失的 {len(inventory.missing)} 个对象都有记录，并注明原因。",
+        f"No object is lost: each of the {len(inventory.missing_keys)} objects missing in OBS has a record with its"
+        " reason.",
+        f"没有丢失任何对象：OBS 中缺失的 {len(inventory.missing_keys)} 个对象都有记录，并注明原因。",
     )
     return inventory
 
@@ -111,7 +112,10 @@ def play_outage(box: Sandbox, console: Console) -> Inventory:
             "由 replay 写入记录。",
         ),
     )
-    failed_count, lost_count = len(inventory.missing & inventory.failed.keys()), len(inventory.missing & inventory.lost)
+    failed_count, lost_count = (
+        len(inventory.missing_keys & inventory.failure_reasons.keys()),
+        len(inventory.missing_keys & inventory.lost_keys),
+    )
     print_result(
         console,
         f"{failed_count} missing objects wait for replay; reconcile can find the {lost_count} objects whose events"
@@ -140,11 +144,11 @@ def play_recovery(box: Sandbox, console: Console) -> Inventory:
     box.wait_idle(timeout=PATIENCE_SECONDS)
     inventory = take_inventory(box, set(LOST_EVENT_KEYS))
     print_inventory(inventory, console)
-    equal_count = len(inventory.uploaded) - len(inventory.missing)
+    equal_count = len(inventory.uploaded_objects) - len(inventory.missing_keys)
     print_result(
         console,
-        f"{equal_count} of {len(inventory.uploaded)} objects are in OBS, without manual work.",
-        f"{len(inventory.uploaded)} 个对象中有 {equal_count} 个已在 OBS 中，无需人工处理。",
+        f"{equal_count} of {len(inventory.uploaded_objects)} objects are in OBS, without manual work.",
+        f"{len(inventory.uploaded_objects)} 个对象中有 {equal_count} 个已在 OBS 中，无需人工处理。",
     )
     return inventory
 
@@ -168,18 +172,18 @@ def upload_and_wait(box: Sandbox, console: Console, keys: Sequence[str], events:
     finished_before = count_finished_events(box)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        uploads = progress.add_task(choose("uploaded ", "已上传"), total=len(keys))
-        forwarded = progress.add_task(choose("processed", "已处理"), total=events)
+        upload_progress = progress.add_task(choose("uploaded ", "已上传"), total=len(keys))
+        forward_progress = progress.add_task(choose("processed", "已处理"), total=events)
         for key in keys:
-            bucket.put_object(key, contents_of(key))
-            progress.update(uploads, advance=1)
-            progress.update(forwarded, completed=count_finished_events(box) - finished_before)
+            bucket.put_object(key, make_contents(key))
+            progress.update(upload_progress, advance=1)
+            progress.update(forward_progress, completed=count_finished_events(box) - finished_before)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while count_finished_events(box) - finished_before < events and time.monotonic() < deadline:
             time.sleep(0.1)
-            progress.update(forwarded, completed=count_finished_events(box) - finished_before)
+            progress.update(forward_progress, completed=count_finished_events(box) - finished_before)
         box.wait_idle(timeout=PATIENCE_SECONDS)
-        progress.update(forwarded, completed=count_finished_events(box) - finished_before)
+        progress.update(forward_progress, completed=count_finished_events(box) - finished_before)
 
 
 def count_finished_events(box: Sandbox) -> int:
@@ -203,8 +207,8 @@ def print_faults(box: Sandbox, inventory: Inventory, console: Console) -> None:
             f"并断开 {dropped_count} 个连接，其中 {dropped_after_count} 个在 OMS 接受对象之后断开。",
         ),
     )
-    if inventory.failed:
-        key, reason = next(iter(sorted(inventory.failed.items())))
+    if inventory.failure_reasons:
+        key, reason = next(iter(sorted(inventory.failure_reasons.items())))
         print_line(
             console,
             choose(

@@ -211,25 +211,25 @@ def compare(box: Sandbox, console: Console, **options: bool) -> None:
     )
     for column in table.columns[1:3]:
         column.justify = "right"
-    classes = [(name, row) for name, row in comparison["classes"].items() if sum(object_counts(row))]
+    classes = [(name, row) for name, row in comparison["classes"].items() if sum(count_objects(row))]
     for name, row in classes:
         table.add_row(
-            choose(*_CLASSES.get(name, (name, name))), *map(str, object_counts(row)), escape(f"{row['keys'][0]!a:.40}")
+            choose(*_CLASSES.get(name, (name, name))), *map(str, count_objects(row)), escape(f"{row['keys'][0]!a:.40}")
         )
     table.add_section()
     totals = [comparison[side]["objects"] for side in ("source", "destination")]
     table.add_row(f"[bold]{choose('total', '合计')}", *(f"[bold]{number}" for number in totals))
     if not EQUAL_CLASSES.issuperset(name for name, _ in classes):
         console.print(table)
-    sums = [sum(object_counts(row)[side] for _, row in classes) for side in (0, 1)]
+    sums = [sum(count_objects(row)[side] for _, row in classes) for side in (0, 1)]
     if sums == totals:
         sentence = choose("The classes add up to the totals of both buckets.", "各类别之和等于两侧的总数。")
     else:
         sentence = choose("[red]The classes do not add up.", "[red]各类别之和与总数不符。")
-    submitted = comparison["submitted"]
-    print_line(console, choose(f"{sentence} Submitted: {submitted}.", f"{sentence}补交：{submitted}。"))
+    submitted_count = comparison["submitted"]
+    print_line(console, choose(f"{sentence} Submitted: {submitted_count}.", f"{sentence}补交：{submitted_count}。"))
 
 
-def object_counts(row: dict[str, Any]) -> tuple[int, int]:
+def count_objects(row: dict[str, Any]) -> tuple[int, int]:
     """Return the numbers of objects of a class in OSS and in OBS."""
     return row["source"]["objects"], row["destination"]["objects"]

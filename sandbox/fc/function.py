@@ -40,14 +40,14 @@ class Function:
     retry_delay: float
     on_failure: str | None
     slots: asyncio.Semaphore
-    idle: list[Instance] = field(default_factory=list)
+    idle_instances: list[Instance] = field(default_factory=list)
 
     @property
     def _has_context_credentials(self) -> bool:
         """True if the context holds the credentials, as in python3.10; later runtimes have them in the environment."""
         return self.runtime.name == "python3.10"
 
-    def setup(self, region: str) -> dict[str, Any]:
+    def make_setup(self, region: str) -> dict[str, Any]:
         """Return the first message to an instance of this function: its code, its credentials, its context."""
         credentials = self.credentials._asdict() if self._has_context_credentials else None
         return {
@@ -65,7 +65,7 @@ class Function:
             },
         }
 
-    def process_environment(self, region: str) -> dict[str, str]:
+    def make_environment(self, region: str) -> dict[str, str]:
         environment = {
             "PATH": _PATH,
             "PYTHONDONTWRITEBYTECODE": "1",  # the code folder is read-only in FC

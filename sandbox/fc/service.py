@@ -194,7 +194,7 @@ class FunctionCompute:
         await asyncio.gather(*self._deliveries, return_exceptions=True)
 
     async def _change_idle_instances(self, name: str, change: Callable[[Instance], None]) -> None:
-        for instance in self._functions[name].idle:
+        for instance in self._functions[name].idle_instances:
             change(instance)
 
     def _enqueue(self, function: Function, payload: bytes) -> None:
@@ -217,9 +217,9 @@ class FunctionCompute:
         if destination is None or not self.may_invoke(function.name, destination.name):
             self.dropped_events.append(invocation)
         else:
-            self._enqueue(destination, self._destination_event(invocation))
+            self._enqueue(destination, self._make_destination_event(invocation))
 
-    def _destination_event(self, invocation: Invocation) -> bytes:
+    def _make_destination_event(self, invocation: Invocation) -> bytes:
         """Return the event that a destination receives: help.aliyun.com/zh/functioncompute, "result callback"."""
         error = {
             "errorMessage": invocation.error_message,
@@ -242,7 +242,7 @@ class FunctionCompute:
 
     async def _attempt(self, function: Function, payload: bytes, request_id: str, attempt: int) -> Invocation:
         async with function.slots:
-            instance = await self._idle_instance(function) or await self._start_instance(function)
+            instance = await self._find_idle_instance(function) or await self._start_instance(function)
             result = await self._pass_event(function, instance, request_id, payload)
         invocation = Invocation(
             function.name,
@@ -261,18 +261,18 @@ class FunctionCompute:
         self.invocations.append(invocation)
         return invocation
 
-    async def _idle_instance(self, function: Function) -> Instance | None:
+    async def _find_idle_instance(self, function: Function) -> Instance | None:
         """Return the idle instance that was used last, without counting dead instances as attempts."""
-        while function.idle:
-            instance = function.idle.pop()
+        while function.idle_instances:
+            instance = function.idle_instances.pop()
             if instance.is_alive:
                 return instance
             await self._discard(instance)
         return None
 
     async def _start_instance(self, function: Function) -> Instance:
-        environment = function.process_environment(self.region)
-        instance = await self._instance_source.start(function.runtime, function.setup(self.region), environment)
+        environment = function.make_environment(self.region)
+        instance = await self._instance_source.start(function.runtime, function.make_setup(self.region), environment)
         self._instances[instance] = function.name
         return instance
 
@@ -280,17 +280,17 @@ class FunctionCompute:
         """Pass an event to an instance; keep the instance for the next event unless it died or was abandoned."""
         result = None
         try:
-            with self._random_kill(function, instance):
+            with self._kill_at_random(function, instance):
                 result = await instance.invoke(function.handler, request_id, payload, function.timeout)
             return result
         finally:
             if result is not None and instance.is_alive:
-                function.idle.append(instance)
+                function.idle_instances.append(instance)
             else:
                 await self._discard(instance)
 
     @contextlib.contextmanager
-    def _random_kill(self, function: Function, instance: Instance) -> Iterator[None]:
+    def _kill_at_random(self, function: Function, instance: Instance) -> Iterator[None]:
         seconds = self._killer.next(function.name) if self._killer else None
         if seconds is None:
             yield

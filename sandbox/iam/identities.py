@@ -285,10 +285,12 @@ class Identities(KeyedService):
         """Return the policy documents that are in force for a user."""
         if self.grant_delay is None:
             return []
-        latest = self.now() - self.grant_delay
-        attachments = [identifier for identifier, at in self.users[user]["attached"].items() if at <= latest]
-        changes = [[text for at, text in self.policies[policy]["changes"] if at <= latest] for policy in attachments]
-        roles = [document for at, document in self.users[user]["roles"] if at <= latest]
+        latest_time = self.now() - self.grant_delay
+        attachments = [identifier for identifier, at in self.users[user]["attached"].items() if at <= latest_time]
+        changes = [
+            [text for at, text in self.policies[policy]["changes"] if at <= latest_time] for policy in attachments
+        ]
+        roles = [document for at, document in self.users[user]["roles"] if at <= latest_time]
         return [*roles, *(parse_policy(texts[-1], "5.0") for texts in changes)]
 
     def _make_page(self, call: Arguments, name: str, records: list[Record], key: str) -> object:
@@ -299,9 +301,9 @@ class Identities(KeyedService):
         identifiers = [record[key] for record in records]
         if marker is not None and marker not in identifiers:
             raise IamError(400, "PAP5.0010", "invalid marker")
-        remaining = records[identifiers.index(marker) + 1 :] if marker else records
-        page = remaining[: int(limit)]
-        next_page = {"next_marker": page[-1][key]} if len(page) < len(remaining) else {}
+        remaining_records = records[identifiers.index(marker) + 1 :] if marker else records
+        page = remaining_records[: int(limit)]
+        next_page = {"next_marker": page[-1][key]} if len(page) < len(remaining_records) else {}
         return {name: page, "page_info": {"current_count": len(page), **next_page}}
 
     def _format_now(self) -> str:

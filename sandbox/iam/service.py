@@ -23,14 +23,14 @@ from sandbox.server.message import Request, Response
 class _Operation(NamedTuple):
     """An operation: the action that a policy must allow, its method, and the accepted parts of a request.
 
-    `required` and `optional`: the fields of the body, with their types.
+    `required_fields` and `optional_fields`: the fields of the body, with their types.
     """
 
     action: str
     run: Callable[[Iam, Arguments], object]
     status: int = 200
-    required: Mapping[str, type] = {}
-    optional: Mapping[str, type] = {}
+    required_fields: Mapping[str, type] = {}
+    optional_fields: Mapping[str, type] = {}
     params: AbstractSet[str] = frozenset()
 
 
@@ -113,10 +113,10 @@ _OPERATIONS = {
     ("GET", "/v5/policies/*/versions/*"): _Operation("iam:policies:getVersionV5", Iam.show_version),
     ("DELETE", "/v5/policies/*/versions/*"): _Operation("iam:policies:deleteVersionV5", Iam.delete_version, 204),
     ("POST", "/v5/policies/*/attach-user"): _Operation(
-        "iam:users:attachPolicyV5", Iam.attach, required={"user_id": str}
+        "iam:users:attachPolicyV5", Iam.attach, required_fields={"user_id": str}
     ),
     ("POST", "/v5/policies/*/detach-user"): _Operation(
-        "iam:users:detachPolicyV5", Iam.detach, required={"user_id": str}
+        "iam:users:detachPolicyV5", Iam.detach, required_fields={"user_id": str}
     ),
 }
 
@@ -131,7 +131,7 @@ def _find_operation(request: Request) -> tuple[_Operation, tuple[str, ...]]:
 
 def _parse_body(request: Request, operation: _Operation) -> Mapping[str, Any]:
     """Return the fields of the body; raise IamError for other fields than the operation's."""
-    if not operation.required:
+    if not operation.required_fields:
         if request.body:
             raise invalid_parameter("there is no body")
         return {}
@@ -139,8 +139,8 @@ def _parse_body(request: Request, operation: _Operation) -> Mapping[str, Any]:
         body = json.loads(request.body)
     except ValueError:
         raise invalid_parameter("the body is not JSON") from None
-    fields = {**operation.optional, **operation.required}
-    if not isinstance(body, dict) or not operation.required.keys() <= body.keys() <= fields.keys():
+    fields = {**operation.optional_fields, **operation.required_fields}
+    if not isinstance(body, dict) or not operation.required_fields.keys() <= body.keys() <= fields.keys():
         raise invalid_parameter(f"the body has {', '.join(fields)}")
     for name, value in body.items():
         if not isinstance(value, fields[name]):

@@ -64,7 +64,7 @@ class CallInstance:
 
     async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
         self.thaw()
-        started, self.is_busy = self._platform.loop.time(), True
+        start_time, self.is_busy = self._platform.loop.time(), True
         work = self._platform.run(partial(self._call, handler, payload, request_id), self)
         try:
             result: dict[str, Any] = await asyncio.wait_for(work, timeout)
@@ -83,7 +83,7 @@ class CallInstance:
             result.get("body", ""),
             result.get("errorType", ""),
             result.get("errorMessage", ""),
-            duration=self._platform.loop.time() - started,
+            duration=self._platform.loop.time() - start_time,
         )
 
     @property
@@ -117,7 +117,7 @@ class CallInstance:
         await self._can_run.wait()
         self.check()
 
-    def module(self, name: str = "index") -> ModuleType:
+    def load_module(self, name: str = "index") -> ModuleType:
         """Return a module of the function's code folder, imported at its first use and for this instance alone.
 
         The modules that it imports are shared with other instances.
@@ -144,7 +144,7 @@ class CallInstance:
     def _call(self, handler: str, payload: bytes, request_id: str) -> dict[str, Any]:
         module, _, name = handler.rpartition(".")
         try:
-            function: Callable[..., Any] = getattr(self.module(module), name)
+            function: Callable[..., Any] = getattr(self.load_module(module), name)
             return make_reply(function(payload, self.context(request_id)))
         except Exception as error:
             self.check()

@@ -39,13 +39,13 @@ class _Connection(Connection):
     waiter: asyncio.Future[None] | None = None
 
     def reset(self) -> None:
-        self.lost.set()
+        self.closed_event.set()
         self.is_gone = True
         self.end_wait()
 
     async def drip(self) -> None:
         self.is_dripping = True
-        await self.lost.wait()
+        await self.closed_event.wait()
 
     def end_wait(self) -> None:
         if self.waiter:
@@ -64,7 +64,7 @@ class _Exchange:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, connection: _Connection, work: Coroutine[Any, Any, Response]):
         self._loop = loop
-        self._connection = connection
+        self._find_connection = connection
         self._work = work
         self.is_done = False
         self._error: BaseException | None = None
@@ -91,7 +91,7 @@ class _Exchange:
 
     def _end(self, answer: Response) -> None:
         self.answer, self.is_done = answer, True
-        self._connection.end_wait()
+        self._find_connection.end_wait()
 
 
 class _Host:
@@ -144,7 +144,7 @@ class Network:
                 return self._services[kind]
         raise requests.ConnectionError(f"Failed to resolve {host!r}")
 
-    def adapter(self) -> Adapter:
+    def make_adapter(self) -> Adapter:
         """Return an adapter for a new session of the running code."""
         return Adapter(self._platform, self)
 
@@ -157,8 +157,8 @@ class Adapter(BaseAdapter):
         self._platform = platform
         self._network = network
         self._owner: Owner | None = platform.owner()
-        self._idle: list[tuple[Service, _Connection]] = []
-        self._busy: list[tuple[Service, _Connection]] = []
+        self._idle_connections: list[tuple[Service, _Connection]] = []
+        self._busy_connections: list[tuple[Service, _Connection]] = []
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
         self._check_owner()
@@ -173,13 +173,13 @@ class Adapter(BaseAdapter):
         return _make_response(request, answer)
 
     def close(self) -> None:
-        idle, self._idle = self._idle, []
-        for service, connection in idle:
+        connections, self._idle_connections = self._idle_connections, []
+        for service, connection in connections:
             service.remove_connection(connection)
 
     def abort(self) -> None:
         """Reset the connections in use, and close all others."""
-        for _, connection in self._busy:
+        for _, connection in self._busy_connections:
             connection.reset()
         self.close()
 
@@ -189,8 +189,8 @@ class Adapter(BaseAdapter):
 
     def _exchange(self, request: requests.PreparedRequest, read_timeout: float) -> Response:
         url = urlsplit(request.url or "")
-        service, connection = self._connection(self._network.service_at(url.hostname or ""))
-        self._busy.append((service, connection))
+        service, connection = self._find_connection(self._network.service_at(url.hostname or ""))
+        self._busy_connections.append((service, connection))
         service_request = Request(
             request.method or "",
             url.path or "/",
@@ -204,14 +204,14 @@ class Adapter(BaseAdapter):
         try:
             self._wait_for(exchange, connection, self._platform.loop.time() + read_timeout)
         finally:
-            self._busy.remove((service, connection))
-            if not exchange.is_done or connection.lost.is_set():
+            self._busy_connections.remove((service, connection))
+            if not exchange.is_done or connection.closed_event.is_set():
                 service.remove_connection(connection)
-        if connection.lost.is_set():
+        if connection.closed_event.is_set():
             if exchange.is_done or connection.is_gone:
                 raise requests.ConnectionError("Connection aborted.")
             raise requests.ReadTimeout("Read timed out.")
-        self._idle.append((service, connection))
+        self._idle_connections.append((service, connection))
         return exchange.result()
 
     def _wait_for(self, exchange: _Exchange, connection: _Connection, end: float) -> None:
@@ -232,11 +232,11 @@ class Adapter(BaseAdapter):
         finally:
             timer.cancel()
 
-    def _connection(self, service: Service) -> tuple[Service, _Connection]:
-        for idle in reversed(self._idle):
-            if idle[0] is service:
-                self._idle.remove(idle)
-                return idle
+    def _find_connection(self, service: Service) -> tuple[Service, _Connection]:
+        for idle_connection in reversed(self._idle_connections):
+            if idle_connection[0] is service:
+                self._idle_connections.remove(idle_connection)
+                return idle_connection
         connection = service.add_connection(_Connection)
         assert isinstance(connection, _Connection)
         return service, connection

@@ -85,11 +85,11 @@ class VirtualLoop(asyncio.BaseEventLoop):
         while not ready:
             if not timers:
                 raise RuntimeError("everything waits, and nothing will ever happen")
-            due = timers[0][0]
-            while timers and timers[0][0] <= due:
+            due_time = timers[0][0]
+            while timers and timers[0][0] <= due_time:
                 timer = heapq.heappop(timers)[2]
                 if not timer.cancelled():
-                    self._time = due
+                    self._time = due_time
                     ready.append(timer)
         for _ in range(len(ready)):
             if not ready:  # the running code took the last callback
@@ -182,11 +182,11 @@ class VirtualPlatform:
 
     def wait(self, future: asyncio.Future[T]) -> T:
         """Return the result of a future: code within the loop switches to the loop, other code runs the loop."""
-        running = getcurrent()
-        if isinstance(running, Thread):
-            assert running.parent
+        running_greenlet = getcurrent()
+        if isinstance(running_greenlet, Thread):
+            assert running_greenlet.parent
             self.loop.limit = math.inf  # all waits from here on have timers
-            result: T = running.parent.switch(future)
+            result: T = running_greenlet.parent.switch(future)
             return result
         return self.loop.run_until_complete(future)
 
@@ -200,13 +200,15 @@ class VirtualPlatform:
 
     def can_wait(self) -> bool:
         """Return True if the running code is a thread that is not frozen, so that it can wait."""
-        running = getcurrent()
-        return isinstance(running, Thread) and not (running.owner and running.owner.is_frozen)
+        running_greenlet = getcurrent()
+        return isinstance(running_greenlet, Thread) and not (
+            running_greenlet.owner and running_greenlet.owner.is_frozen
+        )
 
     def owner(self) -> Owner | None:
         """Return the owner of the running code; None if the code runs outside the loop."""
-        running = getcurrent()
-        return running.owner if isinstance(running, Thread) else None
+        running_greenlet = getcurrent()
+        return running_greenlet.owner if isinstance(running_greenlet, Thread) else None
 
     def utc(self) -> datetime:
         """Return the time by the clock of the running code's owner."""

@@ -51,7 +51,7 @@ class InProcess(Sandbox):
         super().__init__(**options)
         self._dice = random.Random(seed)
         self._patches = ExitStack()
-        self._http.session.mount("https://", self.platform.network.adapter())
+        self._http.session.mount("https://", self.platform.network.make_adapter())
 
     def _make_platform(self, _: object) -> tuple[Platform, Instances]:
         self.platform = VirtualPlatform()
@@ -72,7 +72,7 @@ class InProcess(Sandbox):
         self._patches.enter_context(patch("uuid.uuid4", make_uuid))
         code = "oss_oms_sync.clouds"
         for name, replacement in (
-            (f"{code}.connection._SocketAdapter", self.platform.network.adapter),
+            (f"{code}.connection._SocketAdapter", self.platform.network.make_adapter),
             # Opening a connection takes no time.
             (f"{code}.connection.Thread", partial(SimpleNamespace, start=lambda: None)),
             (f"{code}.calls.ThreadPoolExecutor", partial(Executor, self.platform)),

@@ -24,16 +24,16 @@ class ObsError(Exception):
             "HostId": f"host-{request_id}",
             "Resource": resource,
         }
-        inner = "".join(f"<{tag}>{escape(text)}</{tag}>" for tag, text in fields.items())
-        return f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<Error>{inner}</Error>'.encode()
+        inner_xml = "".join(f"<{tag}>{escape(text)}</{tag}>" for tag, text in fields.items())
+        return f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<Error>{inner_xml}</Error>'.encode()
 
 
 def access_denied() -> ObsError:
     return ObsError(403, "AccessDenied", "Access Denied")
 
 
-def invalid_argument(what: str) -> ObsError:
-    return ObsError(400, "InvalidArgument", f"Invalid Argument: {what}")
+def invalid_argument(name: str) -> ObsError:
+    return ObsError(400, "InvalidArgument", f"Invalid Argument: {name}")
 
 
 def not_implemented() -> ObsError:

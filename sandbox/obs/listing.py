@@ -29,7 +29,7 @@ def list_objects(bucket: Bucket, params: Mapping[str, str], namespace: str) -> R
 
     `namespace` is the XML namespace, which differs between regions.
     """
-    encode, limit = _key_encoder(params), _page_limit(params)
+    encode, limit = _choose_key_encoder(params), _parse_page_limit(params)
     prefix, marker, delimiter = (params.get(name, "") for name in ("prefix", "marker", "delimiter"))
     keys = _list_entries(bucket.objects, prefix, delimiter, marker)
     if bucket.order == "utf-16":
@@ -49,16 +49,16 @@ def list_objects(bucket: Bucket, params: Mapping[str, str], namespace: str) -> R
         fields["NextMarker"] = encode(page[-1])
     if "encoding-type" in params:
         fields["EncodingType"] = "url"
-    inner = [f"<{tag}>{text}</{tag}>" for tag, text in fields.items()]
+    inner_xml = [f"<{tag}>{text}</{tag}>" for tag, text in fields.items()]
     groups = [entry for entry in page if _is_group(entry, prefix, delimiter)]
-    inner += [_object_xml(encode(key), bucket.objects[key]) for key in page if key not in groups]
-    inner += [f"<CommonPrefixes><Prefix>{encode(group)}</Prefix></CommonPrefixes>" for group in groups]
-    root = f'<ListBucketResult xmlns="{namespace}">{"".join(inner)}</ListBucketResult>'
+    inner_xml += [_format_object(encode(key), bucket.objects[key]) for key in page if key not in groups]
+    inner_xml += [f"<CommonPrefixes><Prefix>{encode(group)}</Prefix></CommonPrefixes>" for group in groups]
+    root = f'<ListBucketResult xmlns="{namespace}">{"".join(inner_xml)}</ListBucketResult>'
     body = f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n{root}'.encode()
     return Response(200, body, {"Content-Type": "application/xml", "x-obs-bucket-location": bucket.region})
 
 
-def _key_encoder(params: Mapping[str, str]) -> Callable[[str], str]:
+def _choose_key_encoder(params: Mapping[str, str]) -> Callable[[str], str]:
     encoding = params.get("encoding-type")
     if encoding is None:
         return escape
@@ -72,7 +72,7 @@ def _quote_key(text: str) -> str:
     return quote_plus(text, safe="/")
 
 
-def _page_limit(params: Mapping[str, str]) -> int:
+def _parse_page_limit(params: Mapping[str, str]) -> int:
     """Return the maximum number of keys in a page: 1000 if `max-keys` is missing or out of range."""
     text = params.get("max-keys", str(_MAX_KEYS))
     if not text.isascii() or not text.isdigit():
@@ -104,8 +104,8 @@ def _list_in_utf16(objects: SortedDict, prefix: str, marker: str) -> Iterator[st
 
 def list_versions(bucket: Bucket, params: Mapping[str, str], namespace: str) -> Response:
     """List all versions and delete markers, the latest version of each key first: obs_04_0022, "versions"."""
-    encode, limit = _key_encoder(params), _page_limit(params)
-    page, is_truncated = bucket.history.page(params, limit)
+    encode, limit = _choose_key_encoder(params), _parse_page_limit(params)
+    page, is_truncated = bucket.history.list_page(params, limit)
     fields = {
         "Name": bucket.name,
         "Prefix": encode(params.get("prefix", "")),
@@ -115,18 +115,18 @@ def list_versions(bucket: Bucket, params: Mapping[str, str], namespace: str) -> 
     }
     if is_truncated:
         fields |= {"NextKeyMarker": encode(page[-1][0]), "NextVersionIdMarker": page[-1][1].version_id}
-    inner = [f"<{tag}>{text}</{tag}>" for tag, text in fields.items()]
+    inner_xml = [f"<{tag}>{text}</{tag}>" for tag, text in fields.items()]
     for key, obs_object, is_latest in page:
         tag = "DeleteMarker" if isinstance(obs_object, Marker) else "Version"
         properties = (
             "" if isinstance(obs_object, Marker) else f'<ETag>"{obs_object.etag}"</ETag><Size>{obs_object.size}</Size>'
         )
-        inner.append(
+        inner_xml.append(
             f"<{tag}><Key>{encode(key)}</Key><VersionId>{obs_object.version_id}</VersionId>"
             f"<IsLatest>{str(is_latest).lower()}</IsLatest><LastModified>{iso_time(obs_object.last_modified)}</LastModified>"
             f"{properties}<Owner><ID>{ACCOUNT_ID}</ID></Owner></{tag}>"
         )
-    root = f'<ListVersionsResult xmlns="{namespace}">{"".join(inner)}</ListVersionsResult>'
+    root = f'<ListVersionsResult xmlns="{namespace}">{"".join(inner_xml)}</ListVersionsResult>'
     body = f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n{root}'.encode()
     return Response(200, body, {"Content-Type": "application/xml"})
 
@@ -135,7 +135,7 @@ def _is_group(entry: str, prefix: str, delimiter: str) -> bool:
     return bool(delimiter) and entry[len(prefix) :].endswith(delimiter)
 
 
-def _object_xml(key: str, obj: ObsObject) -> str:
+def _format_object(key: str, obj: ObsObject) -> str:
     return (
         f"<Contents><Key>{key}</Key><LastModified>{iso_time(obj.last_modified)}</LastModified>"
         f'<ETag>"{obj.etag}"</ETag><Size>{obj.size}</Size><Owner><ID>{ACCOUNT_ID}</ID></Owner>'

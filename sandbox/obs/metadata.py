@@ -29,10 +29,10 @@ def set_metadata(bucket: Bucket, key: str, request: Request) -> Response:
     REPLACE removes all headers that the request does not name; REPLACE_NEW keeps them. Both replace the user's metadata
     as a whole.
     """
-    stored = bucket.version(key, request.params.get("versionId", ""))
-    if stored is None:
+    stored_object = bucket.version(key, request.params.get("versionId", ""))
+    if stored_object is None:
         raise no_such_key()
-    if stored.is_archived:
+    if stored_object.is_archived:
         raise archived_object()
     directive = request.headers.get(DIRECTIVE, "")
     if directive not in ("REPLACE", "REPLACE_NEW"):
@@ -47,9 +47,9 @@ def set_metadata(bucket: Bucket, key: str, request: Request) -> Response:
         raise invalid_argument("the user's metadata is larger than 8 KB")
     kept_headers = {
         name: value
-        for name, value in stored.headers.items()
+        for name, value in stored_object.headers.items()
         if not (name in _STANDARD_HEADERS and directive == "REPLACE")
         and not (name.startswith(META) and (user_headers or directive == "REPLACE"))
     }
-    bucket.change_headers(key, stored, {**kept_headers, **named_headers})
+    bucket.change_headers(key, stored_object, {**kept_headers, **named_headers})
     return Response(200)

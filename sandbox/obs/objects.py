@@ -38,7 +38,7 @@ class ObsObject:
     data: bytes
     etag: str
     last_modified: float
-    encrypted: bool = False
+    is_encrypted: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     version_id: str = "null"
     storage_class: str = "STANDARD"
@@ -93,11 +93,11 @@ class Bucket:
         self.history: History[ObsObject] = History(self.objects)
 
     @property
-    def encrypted(self) -> bool:
+    def is_encrypted(self) -> bool:
         return b"kms" in self.documents.get("encryption", b"")
 
-    @encrypted.setter
-    def encrypted(self, is_on: bool) -> None:
+    @is_encrypted.setter
+    def is_encrypted(self, is_on: bool) -> None:
         self.documents.pop("encryption", None)
         if is_on:
             self.documents["encryption"] = _KMS
@@ -115,32 +115,32 @@ class Bucket:
         If it is larger than `part_size` bytes, its ETag is that of an upload in parts.
         """
         check_name(key)
-        if refusal := self.refusal(key, data):
+        if refusal := self.find_refusal(key, data):
             raise ValueError(refusal)
-        etag = uuid.uuid4().hex if self.encrypted else etag_of(data, part_size)
+        etag = uuid.uuid4().hex if self.is_encrypted else etag_of(data, part_size)
         version = self._new_version_id()
-        stored = ObsObject(
-            data, etag, to_milliseconds(self._now()), self.encrypted, headers or {}, version, storage_class
+        stored_object = ObsObject(
+            data, etag, to_milliseconds(self._now()), self.is_encrypted, headers or {}, version, storage_class
         )
         with self._lock:
             if self.has_versions:
-                self.history.add(key, stored)
+                self.history.add(key, stored_object)
             else:
-                self.objects[key] = stored
-        return stored
+                self.objects[key] = stored_object
+        return stored_object
 
     def version(self, key: str, version_id: str) -> ObsObject | None:
         """Return a version of an object, or the current version if `version_id` is empty; None if it is missing."""
-        current: ObsObject | None = self.objects.get(key)
-        if not version_id or (current and current.version_id == version_id):
-            return current
+        current_object: ObsObject | None = self.objects.get(key)
+        if not version_id or (current_object and current_object.version_id == version_id):
+            return current_object
         version = self.history.find(key, version_id)
         return version if isinstance(version, ObsObject) else None
 
-    def change_headers(self, key: str, stored: ObsObject, headers: Mapping[str, str]) -> None:
+    def change_headers(self, key: str, stored_object: ObsObject, headers: Mapping[str, str]) -> None:
         """Replace the headers of a version of an object."""
-        last_modified = to_milliseconds(self._now()) if self.headers_move_time else stored.last_modified
-        replacement = replace(stored, headers=headers, last_modified=last_modified)
+        last_modified = to_milliseconds(self._now()) if self.headers_move_time else stored_object.last_modified
+        replacement = replace(stored_object, headers=headers, last_modified=last_modified)
         with self._lock:
             if self.has_versions:
                 self.history.replace(key, replacement)
@@ -162,7 +162,7 @@ class Bucket:
     def _new_version_id(self) -> str:
         return f"G00101{uuid.uuid4().hex[:26]}" if self.has_versions else "null"
 
-    def refusal(self, key: str, data: bytes) -> str:
+    def find_refusal(self, key: str, data: bytes) -> str:
         """Return the reason why a parallel file system refuses an object; empty if the bucket accepts it.
 
         Source: OBS, "Parallel File System".

@@ -18,7 +18,7 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 def head_object(bucket: Bucket, key: str, _request: Request) -> Response:
     """Answer HEAD, with an explicit Content-Length: the web library omits it for an empty body."""
     obj = _find_object(bucket, key)
-    return Response(200, obj.data, {**_object_headers(bucket, obj), "Content-Length": str(obj.size)})
+    return Response(200, obj.data, {**_make_headers(bucket, obj), "Content-Length": str(obj.size)})
 
 
 def get_object(bucket: Bucket, key: str, request: Request) -> Response:
@@ -27,10 +27,10 @@ def get_object(bucket: Bucket, key: str, request: Request) -> Response:
         raise archived_object()
     byte_range = _parse_range(request.headers.get("range", ""), obj.size)
     if byte_range is None:
-        return Response(200, obj.data, _object_headers(bucket, obj))
-    first, last = byte_range
-    content_range = {"Content-Range": f"bytes {first}-{last}/{obj.size}"}
-    return Response(206, obj.data[first : last + 1], {**_object_headers(bucket, obj), **content_range})
+        return Response(200, obj.data, _make_headers(bucket, obj))
+    first_byte, last_byte = byte_range
+    content_range = {"Content-Range": f"bytes {first_byte}-{last_byte}/{obj.size}"}
+    return Response(206, obj.data[first_byte : last_byte + 1], {**_make_headers(bucket, obj), **content_range})
 
 
 def _find_object(bucket: Bucket, key: str) -> ObsObject:
@@ -46,14 +46,14 @@ def _parse_range(text: str, size: int) -> tuple[int, int] | None:
     match = _RANGE.fullmatch(text)
     if match is None or match[1] == match[2] == "":
         return None
-    first = int(match[1]) if match[1] else max(0, size - int(match[2]))
-    last = min(int(match[2]), size - 1) if match[1] and match[2] else size - 1
-    if first > last:
+    first_byte = int(match[1]) if match[1] else max(0, size - int(match[2]))
+    last_byte = min(int(match[2]), size - 1) if match[1] and match[2] else size - 1
+    if first_byte > last_byte:
         raise ObsError(416, "InvalidRange", "The requested range cannot be satisfied.")
-    return first, last
+    return first_byte, last_byte
 
 
-def _object_headers(bucket: Bucket, obj: ObsObject) -> dict[str, str]:
+def _make_headers(bucket: Bucket, obj: ObsObject) -> dict[str, str]:
     headers = {
         "ETag": f'"{obj.etag}"',
         "Last-Modified": formatdate(obj.last_modified, usegmt=True),
@@ -64,7 +64,7 @@ def _object_headers(bucket: Bucket, obj: ObsObject) -> dict[str, str]:
     }
     if obj.storage_class != "STANDARD":
         headers["x-obs-storage-class"] = obj.storage_class
-    if obj.encrypted:
+    if obj.is_encrypted:
         headers["x-obs-server-side-encryption"] = "kms"
     if bucket.has_versions:
         headers["x-obs-version-id"] = obj.version_id

@@ -169,8 +169,8 @@ class Obs(KeyedService):
         Their contents are zeros; the default ETag is the MD5 of the contents.
         """
         data = bytes(size)
-        stored = ObsObject(data, etag or etag_of(data), to_milliseconds(self.now() - age))
-        new_objects = dict.fromkeys(keys, stored)
+        new_object = ObsObject(data, etag or etag_of(data), to_milliseconds(self.now() - age))
+        new_objects = dict.fromkeys(keys, new_object)
         for key in new_objects:
             check_name(key)
         with self.lock:
@@ -220,7 +220,7 @@ class Obs(KeyedService):
         affected_key = key or request.params.get("prefix", "")
         try:
             response = operation.run(
-                self._bucket_for(operation.action, address, affected_key, request, caller), key, request
+                self._find_bucket(operation.action, address, affected_key, request, caller), key, request
             )
         except ObsError as error:
             self.actions.append(Action(operation.action, address.bucket, affected_key, error.status))
@@ -228,7 +228,7 @@ class Obs(KeyedService):
         self.actions.append(Action(operation.action, address.bucket, affected_key, response.status))
         return response
 
-    def _bucket_for(
+    def _find_bucket(
         self, action: str, address: _Address, affected_key: str, request: Request, caller: Credential
     ) -> Bucket:
         if action == _CREATE_BUCKET:
@@ -281,8 +281,8 @@ class Obs(KeyedService):
         bucket.history.remove(key, version)
         return Response(204, headers={"x-obs-version-id": version})
 
-    def _xml_response(self, root: str, inner: str) -> Response:
-        body = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{self.namespace}">{inner}</{root}>'
+    def _xml_response(self, root: str, inner_xml: str) -> Response:
+        body = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{self.namespace}">{inner_xml}</{root}>'
         return Response(200, body.encode(), {"Content-Type": "application/xml"})
 
     def _head_bucket(self, bucket: Bucket, _key: str, _request: Request) -> Response:

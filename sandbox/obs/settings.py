@@ -20,13 +20,14 @@ class Setting(NamedTuple):
     """A setting of a bucket.
 
     `action`: its name in the actions of policies, after Get or Put. `root`: the root element of its XML document, empty
-    for JSON. Before the setting is stored, a GET returns a 404 with `code`, or a document with the contents `empty`.
+    for JSON. Before the setting is stored, a GET returns a 404 with `code`, or a document with the contents
+    `empty_contents`.
     """
 
     action: str
     root: str
     code: str = ""
-    empty: str = ""
+    empty_contents: str = ""
 
 
 _OWNER = f"<Owner><ID>{DOMAIN_ID}</ID></Owner>"
@@ -34,7 +35,9 @@ _OWNER_GRANT = f"<Grant><Grantee><ID>{DOMAIN_ID}</ID></Grantee><Permission>FULL_
 # Settings by the query parameter that selects each. No page names the error code of back-to-source rules.
 SETTINGS = {
     "acl": Setting(
-        "BucketAcl", "AccessControlPolicy", empty=f"{_OWNER}<AccessControlList>{_OWNER_GRANT}</AccessControlList>"
+        "BucketAcl",
+        "AccessControlPolicy",
+        empty_contents=f"{_OWNER}<AccessControlList>{_OWNER_GRANT}</AccessControlList>",
     ),
     "cors": Setting("BucketCORS", "CORSConfiguration", "NoSuchCORSConfiguration"),
     "customdomain": Setting("BucketCustomDomainConfiguration", "ListBucketCustomDomainsResult"),
@@ -58,7 +61,7 @@ def get_setting(bucket: Bucket, _key: str, request: Request) -> Response:
     if document is None:
         if setting.code:
             raise ObsError(404, setting.code, f"The bucket has no {name} configuration.")
-        document = f"<{setting.root}>{setting.empty}</{setting.root}>".encode()
+        document = f"<{setting.root}>{setting.empty_contents}</{setting.root}>".encode()
     return Response(200, document, {"Content-Type": "application/xml" if setting.root else "application/json"})
 
 

@@ -67,7 +67,7 @@ def verify_signature(
         _check_expiry(moment, skew)
     else:
         _check_date(request, skew)
-    expected = _sign(_string_to_sign(request, resource, moment), credential.secret)
+    expected = _sign(_build_string_to_sign(request, resource, moment), credential.secret)
     if not hmac.compare_digest(expected, signature):
         raise ObsError(
             403,
@@ -109,7 +109,7 @@ def _check_date(request: Request, skew: Callable[[float], float]) -> None:
         )
 
 
-def _string_to_sign(request: Request, resource: str, moment: str) -> str:
+def _build_string_to_sign(request: Request, resource: str, moment: str) -> str:
     """Return the text to sign; `moment` is the request's date, or the expiry of a URL."""
     headers = request.headers
     lines = [request.method, headers.get("content-md5", ""), headers.get("content-type", "")]

@@ -95,7 +95,7 @@ class Destination(Protocol):
     ) -> object:
         """Store an object at the bucket's present time, in parts if it is larger than `part_size` bytes."""
 
-    def refusal(self, key: str, data: bytes) -> str:
+    def find_refusal(self, key: str, data: bytes) -> str:
         """Return the reason why the bucket refuses an object; empty if it accepts the object."""
 
 
@@ -220,10 +220,10 @@ class Copier(ABC):
                 except PermissionError as error:
                     failure = CopyFailure("GET_SRC_OBJ_META_FAILURE", str(error))
                 copy.failure = self.failures.next(copy.key) or (
-                    self._reading_failure(copy.source) if copy.source else failure
+                    self._find_reading_failure(copy.source) if copy.source else failure
                 )
-                stored = self.bucket.objects.get(copy.key)
-                copy.overwrites = copy.source is not None and self._should_overwrite(copy.source, stored)
+                stored_object = self.bucket.objects.get(copy.key)
+                copy.overwrites = copy.source is not None and self._should_overwrite(copy.source, stored_object)
 
     def end(self, *copies: Copy) -> None:
         """End the copies: write or skip the objects, or fail; then report the outcomes."""
@@ -242,7 +242,7 @@ class Copier(ABC):
 
     def _end_copy(self, copy: Copy) -> None:
         key, source = copy.key, copy.source
-        failure = copy.failure or (self._writing_failure(key, source.data) if source else None)
+        failure = copy.failure or (self._find_writing_failure(key, source.data) if source else None)
         if failure:
             self.report(copy, failure)
         elif source is None:
@@ -252,10 +252,10 @@ class Copier(ABC):
         else:
             kept_class = _CLASSES.get(source.storage_class, self.cold_class)
             storage_class = kept_class if self.storage_policy == "SRC_STORAGE_MAPPING" else "STANDARD"
-            self.bucket.put(key, source.data, self.part_size, self._copied_headers(source), storage_class)
+            self.bucket.put(key, source.data, self.part_size, self._select_headers(source), storage_class)
             self.report(copy, "success")
 
-    def _reading_failure(self, source: SourceObject) -> CopyFailure | None:
+    def _find_reading_failure(self, source: SourceObject) -> CopyFailure | None:
         """Return the failure of reading an existing source object; None if OMS can read it."""
         if not source.is_archived or (self.restores and not source.restore_denial):
             return None
@@ -264,16 +264,16 @@ class Copier(ABC):
             _UNRESTORED_MESSAGE.format(source.restore_denial) if self.restores else _ARCHIVED_MESSAGE,
         )
 
-    def _should_overwrite(self, source: SourceObject, stored: StoredObject | None) -> bool:
-        if stored is None or self.overwrite_mode == "FULL_OVERWRITE":
+    def _should_overwrite(self, source: SourceObject, stored_object: StoredObject | None) -> bool:
+        if stored_object is None or self.overwrite_mode == "FULL_OVERWRITE":
             return True
         if self.overwrite_mode == "NO_OVERWRITE":
             return False
         if self.overwrite_mode == "CRC64_COMPARISON_OVERWRITE" and source.has_crc64:
-            return hashlib.sha256(source.data).digest() != hashlib.sha256(stored.data).digest()
-        return source.size != stored.size or source.last_modified > stored.last_modified
+            return hashlib.sha256(source.data).digest() != hashlib.sha256(stored_object.data).digest()
+        return source.size != stored_object.size or source.last_modified > stored_object.last_modified
 
-    def _copied_headers(self, source: SourceObject) -> dict[str, str]:
+    def _select_headers(self, source: SourceObject) -> dict[str, str]:
         """Return the headers of the copy, by OMS's FAQ on metadata.
 
         The content type is always copied. Other headers are copied only with `metadata`, and only if the value consists
@@ -285,6 +285,6 @@ class Copier(ABC):
                 headers[name.replace("x-oss-", "x-obs-", 1)] = value
         return headers
 
-    def _writing_failure(self, key: str, data: bytes) -> CopyFailure | None:
-        message = self.bucket.refusal(key, data)
+    def _find_writing_failure(self, key: str, data: bytes) -> CopyFailure | None:
+        message = self.bucket.find_refusal(key, data)
         return CopyFailure("UPLOAD_DST_OBJ_FAILURE", message) if message else None

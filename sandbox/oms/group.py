@@ -138,7 +138,7 @@ class Group(Copier):
     def finish_batch(self) -> None:
         self._update_status()
 
-    def description(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
         """Return the answer of ShowTaskGroup, which is also an element of the answer of ListTaskGroup."""
         sizes = self._source_sizes or {}
         now = self._end_time or self.service.now()
@@ -232,7 +232,7 @@ class Group(Copier):
         if not batch:
             self._update_status()
             return
-        seconds = self._transfer_seconds(sum(size for _, size in batch)) + _SOON_SECONDS
+        seconds = self._estimate_seconds(sum(size for _, size in batch)) + _SOON_SECONDS
         self._unfinished_copies += self.copy([key for key, _ in batch], CopyFault.late(0, seconds))
         self._schedule(seconds, self._step)
 
@@ -245,8 +245,10 @@ class Group(Copier):
             self.status = Status.PAUSED
             self.lists.write(self.service.now())
         elif self.status is Status.MONITORING and self._count_ended_copies() == len(self._source_sizes or {}):
-            failed = len(self.failed_sizes)
-            self._end_with(Status.FAILED if failed else Status.DONE, f"{failed} objects failed" if failed else "")
+            failed_count = len(self.failed_sizes)
+            self._end_with(
+                Status.FAILED if failed_count else Status.DONE, f"{failed_count} objects failed" if failed_count else ""
+            )
 
     def _count_ended_copies(self) -> int:
         return self.success + self.skip + len(self.failed_sizes)
@@ -257,18 +259,18 @@ class Group(Copier):
         self.reason = {"error_code": code if colon else "", "error_msg": message} if message else None
         self.lists.write(self.service.now())
 
-    def _transfer_seconds(self, size: int) -> float:
+    def _estimate_seconds(self, size: int) -> float:
         """Return the seconds to transfer `size` bytes from now on, at the speeds of all windows in that time."""
         begin = now = self.service.now()
         remaining_bytes = float(size)
         while True:
-            speed, seconds_to_change = self._current_speed(now)
+            speed, seconds_to_change = self._find_speed(now)
             if remaining_bytes <= speed * seconds_to_change:
                 return now + remaining_bytes / speed - begin
             remaining_bytes -= speed * seconds_to_change
             now += seconds_to_change
 
-    def _current_speed(self, now: float) -> tuple[float, float]:
+    def _find_speed(self, now: float) -> tuple[float, float]:
         """Return the speed in bytes a second, and the seconds to the next full minute, when a window can end."""
         clock_time = datetime.fromtimestamp(now, self.zone).strftime("%H:%M")
         limits = [

@@ -81,7 +81,7 @@ class Groups:
     def list(self, request: Request, project: str) -> Response:
         limit = parse_number(request, "limit", 10, 1, MAX_PAGE)
         offset = parse_number(request, "offset", 0, 0, _MAX_OFFSET)
-        groups = [group.description() for (owner, _), (group, _) in self._groups.items() if owner == project]
+        groups = [group.describe() for (owner, _), (group, _) in self._groups.items() if owner == project]
         return json_response(200, {"taskgroups": groups[offset : offset + limit], "count": len(groups)})
 
     def manage(self, request: Request, project: str, group_id: str, call: str) -> Response:
@@ -94,7 +94,7 @@ class Groups:
         except KeyError:
             raise GatewayError(404, "OMS.0404", "The task group does not exist.") from None
         if call == "GET":
-            return json_response(200, group.description())
+            return json_response(200, group.describe())
         if call == "DELETE":
             if not group.is_deletable:
                 raise bad_parameters("a group that is created, monitored or paused just now cannot be deleted")

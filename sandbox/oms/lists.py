@@ -38,11 +38,11 @@ class ResultLists:
 
     def add(self, kind: Literal["success", "skip"], key: str, size: int, now: float) -> None:
         """Add a line about a copied or skipped object; `size` is in bytes."""
-        self._add(kind, _local_time(now), key, str(size))
+        self._add(kind, _format_local_time(now), key, str(size))
 
     def add_failed(self, key: str, code: str, message: str, now: float) -> None:
         """Add a line about an object that OMS failed to copy."""
-        self._add("failed", code, _local_time(now), quote(key, safe=""), key, message)
+        self._add("failed", code, _format_local_time(now), quote(key, safe=""), key, message)
 
     def write(self, now: float) -> None:
         """Write the lines that were added since the last call into new files."""
@@ -62,6 +62,6 @@ class ResultLists:
             self._lines[kind].append(self.separator.join(columns))
 
 
-def _local_time(now: float) -> str:
+def _format_local_time(now: float) -> str:
     """Return the time in China's time zone, in the format of the lists."""
     return datetime.fromtimestamp(now, _CHINA).strftime("%Y-%m-%d %H:%M:%S")

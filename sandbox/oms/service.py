@@ -105,7 +105,7 @@ class Sides(Protocol):
     All methods raise GatewayError if OMS refuses the request.
     """
 
-    def region_of(self, cloud: str, access_key: AccessKey, bucket: str) -> str: ...
+    def find_region(self, cloud: str, access_key: AccessKey, bucket: str) -> str: ...
 
     def source(self, access_key: AccessKey, region: str, bucket: str) -> ReadSource: ...
 
@@ -264,7 +264,7 @@ class Oms(KeyedService):
             body = parse_fields(request, *names)
             if len(body) < len(names):
                 raise bad_parameters("cloud_type, ak, sk and bucket_name are what is asked for")
-            region = self._require_sides().region_of(
+            region = self._require_sides().find_region(
                 body["cloud_type"], AccessKey(body["ak"], body["sk"]), body["bucket_name"]
             )
             return json_response(200, {"id": region, "name": region, "support": True})
@@ -322,7 +322,7 @@ class Oms(KeyedService):
         limit = parse_number(request, "limit", 10, 1, MAX_PAGE)
         offset = parse_number(request, "offset", 0, 0, _MAX_OFFSET)
         summaries = [
-            task.summary()
+            task.summarize()
             for (owner, _), task in self._tasks.items()
             if owner == project and status in (None, task.status) and task.age() >= self.visibility_delay
         ]
@@ -371,7 +371,7 @@ def _no_such_api() -> GatewayError:
 
 
 def _show_sync_task(task: Task, request: Request) -> Response:
-    return json_response(200, task.description(parse_milliseconds(request, "query_time") / 1000))
+    return json_response(200, task.describe(parse_milliseconds(request, "query_time") / 1000))
 
 
 def _list_sync_task_statistic(task: Task, request: Request) -> Response:

@@ -62,23 +62,23 @@ class Task(Copier):
 
     @property
     def acceptance_request(self) -> int:
-        return self._total_count("REQUEST")
+        return self._sum_counts("REQUEST")
 
     @property
     def success_object(self) -> int:
-        return self._total_count("SUCCESS")
+        return self._sum_counts("SUCCESS")
 
     @property
     def failure_object(self) -> int:
-        return self._total_count("FAILURE")
+        return self._sum_counts("FAILURE")
 
     @property
     def skip_object(self) -> int:
-        return self._total_count("SKIP")
+        return self._sum_counts("SKIP")
 
     @property
     def size(self) -> int:
-        return self._total_count("SIZE")
+        return self._sum_counts("SIZE")
 
     def start(self) -> None:
         self.status = "SYNCHRONIZING"
@@ -95,7 +95,7 @@ class Task(Copier):
         REQUEST counts objects, not calls ("number of objects requested").
         """
         accepted = list(keys)
-        self._count("REQUEST", len(accepted))
+        self._add_count("REQUEST", len(accepted))
         if self.merges:
             accepted = [key for key in dict.fromkeys(accepted) if not self._unbegun_copies[key]]
         self.copy(accepted, _SHORT_DELAY)
@@ -107,18 +107,18 @@ class Task(Copier):
     def report(self, copy: Copy, outcome: Outcome) -> None:
         now = self.service.now()
         if isinstance(outcome, CopyFailure):
-            self._count("FAILURE", 1)
+            self._add_count("FAILURE", 1)
             self.lists.add_failed(copy.key, outcome.code, outcome.message, now)
             return
-        self._count(outcome.upper(), 1)
+        self._add_count(outcome.upper(), 1)
         if outcome == "success":
-            self._count("SIZE", copy.size)
+            self._add_count("SIZE", copy.size)
         self.lists.add(outcome, copy.key, copy.size, now)
 
     def finish_batch(self) -> None:
         self.lists.write(self.service.now())
 
-    def summary(self) -> dict[str, object]:
+    def summarize(self) -> dict[str, object]:
         """Return an element of ListSyncTasks' answer (model SyncTaskInfo of huaweicloudsdkoms)."""
         return {
             "sync_task_id": self.task_id,
@@ -138,17 +138,17 @@ class Task(Copier):
             "enable_metadata_migration": self.metadata,
         }
 
-    def description(self, query_time: float) -> dict[str, object]:
+    def describe(self, query_time: float) -> dict[str, object]:
         """Return the answer of ShowSyncTask: support.huaweicloud.com/api-oms, "Querying details of a sync task".
 
         The counters cover the month of `query_time`, in seconds since 1970.
         """
-        month = _china_month(query_time)
+        month = _get_month(query_time)
         totals: Counter[str] = Counter()
-        for kind, stamp, number in self._visible_counts():
-            totals[kind] += number if _china_month(stamp / 1000) == month else 0
+        for kind, stamp, number in self._list_visible_counts():
+            totals[kind] += number if _get_month(stamp / 1000) == month else 0
         return {
-            **self.summary(),
+            **self.summarize(),
             "monthly_acceptance_request": totals["REQUEST"],
             "monthly_success_object": totals["SUCCESS"],
             "monthly_failure_object": totals["FAILURE"],
@@ -165,7 +165,7 @@ class Task(Copier):
         if not self.has_early_steps:
             start = max(start, min((stamp for _, stamp in self._counts), default=end))
         sums: dict[str, Counter[int]] = defaultdict(Counter)
-        for kind, stamp, number in self._visible_counts():
+        for kind, stamp, number in self._list_visible_counts():
             sums[kind][stamp - stamp % step] += number
         stamps = range(start - start % step, end + 1, step)
         series = []
@@ -175,15 +175,15 @@ class Task(Copier):
             series.append(f'{{"data_type": "{data_type}", "data": [{points}]}}')
         return f'{{"statistic_time_type": "{self.step}", "statistic_datas": [{", ".join(series)}]}}'
 
-    def _count(self, kind: str, number: int) -> None:
+    def _add_count(self, kind: str, number: int) -> None:
         self.add_count(kind, number, self.service.now())
 
-    def _visible_counts(self) -> list[tuple[str, int, int]]:
+    def _list_visible_counts(self) -> list[tuple[str, int, int]]:
         """Return the counts older than `lag`: the kind, the time in milliseconds, and the number."""
-        latest = (self.service.now() - self.lag) * 1000
-        return [(kind, stamp, number) for (kind, stamp), number in self._counts.items() if stamp <= latest]
+        latest_time = (self.service.now() - self.lag) * 1000
+        return [(kind, stamp, number) for (kind, stamp), number in self._counts.items() if stamp <= latest_time]
 
-    def _total_count(self, kind: str) -> int:
+    def _sum_counts(self, kind: str) -> int:
         return sum(number for (counted_kind, _), number in list(self._counts.items()) if counted_kind == kind)
 
 
@@ -192,7 +192,7 @@ def _format_point(stamp: int, number: int) -> str:
     return f'{{"time_stamp": {stamp}, "statistic_num": {number}}}'
 
 
-def _china_month(seconds: float) -> tuple[int, int]:
+def _get_month(seconds: float) -> tuple[int, int]:
     """Return the year and the month in China's time zone, which the service uses."""
     time = datetime.fromtimestamp(seconds, timezone(timedelta(hours=8)))
     return time.year, time.month

@@ -16,16 +16,16 @@ from sandbox.server.message import Response
 OWNER = f"<Owner><ID>{ACCOUNT_ID}</ID><DisplayName>{ACCOUNT_ID}</DisplayName></Owner>"
 
 
-def checksum_headers(obj: OssObject) -> dict[str, str]:
+def make_checksum_headers(obj: OssObject) -> dict[str, str]:
     crc64 = {} if obj.crc64 is None else {"x-oss-hash-crc64ecma": str(obj.crc64)}
     return {"ETag": f'"{obj.etag}"', **crc64}
 
 
-def last_modified_header(obj: OssObject) -> dict[str, str]:
+def make_last_modified_header(obj: OssObject) -> dict[str, str]:
     return {"Last-Modified": formatdate(obj.last_modified, usegmt=True)}
 
 
-def version_header(bucket: Bucket, version_id: str) -> dict[str, str]:
+def make_version_header(bucket: Bucket, version_id: str) -> dict[str, str]:
     """Return the header with a version's id; empty for a bucket without versioning."""
     return {"x-oss-version-id": version_id} if bucket.versioning else {}
 
@@ -33,7 +33,7 @@ def version_header(bucket: Bucket, version_id: str) -> dict[str, str]:
 _PLAIN_KEY = re.compile(r"[\w./~-]*", re.ASCII)
 
 
-def key_encoder(params: Mapping[str, str]) -> Callable[[str], str]:
+def choose_key_encoder(params: Mapping[str, str]) -> Callable[[str], str]:
     """Return the function that encodes keys in a response.
 
     Without encoding-type=url some keys make the response XML that no parser accepts.
@@ -47,10 +47,10 @@ def key_encoder(params: Mapping[str, str]) -> Callable[[str], str]:
     return lambda text: text.replace("/", "%2F") if _PLAIN_KEY.fullmatch(text) else quote(text, safe="")
 
 
-def encoding_tag(params: Mapping[str, str]) -> str:
+def make_encoding_tag(params: Mapping[str, str]) -> str:
     return "<EncodingType>url</EncodingType>" if "encoding-type" in params else ""
 
 
-def xml_response(root: str, inner: str, headers: Mapping[str, str] | None = None) -> Response:
-    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}>{inner}</{root}>'.encode()
+def xml_response(root: str, inner_xml: str, headers: Mapping[str, str] | None = None) -> Response:
+    body = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root}>{inner_xml}</{root}>'.encode()
     return Response(200, body, {"Content-Type": "application/xml", **(headers or {})})

@@ -28,14 +28,14 @@ def list_buckets(call: Call) -> Response:
     owned_names = (name for name, bucket in call.store.buckets.items() if bucket.owner == ACCOUNT_ID)
     names = sorted(name for name in owned_names if name.startswith(prefix) and name > marker)
     page = names[:limit]
-    inner = ""
+    inner_xml = ""
     if len(page) < len(names):
-        inner = (
+        inner_xml = (
             f"<Prefix>{escape(prefix)}</Prefix><Marker>{escape(marker)}</Marker><MaxKeys>{limit}</MaxKeys>"
             f"<IsTruncated>true</IsTruncated><NextMarker>{page[-1]}</NextMarker>"
         )
-    buckets = "".join(f"<Bucket>{_bucket_xml(call.store.buckets[name])}</Bucket>" for name in page)
-    return xml_response("ListAllMyBucketsResult", f"{inner}{OWNER}<Buckets>{buckets}</Buckets>")
+    buckets = "".join(f"<Bucket>{_format_bucket(call.store.buckets[name])}</Bucket>" for name in page)
+    return xml_response("ListAllMyBucketsResult", f"{inner_xml}{OWNER}<Buckets>{buckets}</Buckets>")
 
 
 def put_bucket(call: Call) -> Response:
@@ -46,7 +46,7 @@ def put_bucket(call: Call) -> Response:
     name = call.bucket.name
     if not _NAME.fullmatch(name):
         raise OssError(400, "InvalidBucketName", "The specified bucket is not valid.", BucketName=name)
-    storage_class = _storage_class(call.request.body)
+    storage_class = _parse_storage_class(call.request.body)
     existing_bucket = call.store.buckets.get(name)
     if existing_bucket is None:
         if len(call.store.buckets) >= MAX_BUCKETS:
@@ -64,7 +64,7 @@ def put_bucket(call: Call) -> Response:
     return Response(200, headers={"Location": f"/{name}"})
 
 
-def _storage_class(body: bytes) -> str:
+def _parse_storage_class(body: bytes) -> str:
     if not body:
         return "Standard"
     configuration = parse_xml(body, "CreateBucketConfiguration")
@@ -79,13 +79,13 @@ def _storage_class(body: bytes) -> str:
 def get_bucket_info(call: Call) -> Response:
     versioning = call.bucket.versioning
     encryption = call.bucket.encryption.get("x-oss-server-side-encryption", "None")
-    inner = (
-        f"{_bucket_xml(call.bucket)}{OWNER}<AccessControlList><Grant>{call.bucket.acl}</Grant></AccessControlList>"
+    inner_xml = (
+        f"{_format_bucket(call.bucket)}{OWNER}<AccessControlList><Grant>{call.bucket.acl}</Grant></AccessControlList>"
         "<DataRedundancyType>LRS</DataRedundancyType><Comment></Comment>"
         + (f"<Versioning>{versioning}</Versioning>" if versioning else "")
         + f"<ServerSideEncryptionRule><SSEAlgorithm>{encryption}</SSEAlgorithm></ServerSideEncryptionRule>"
     )
-    return xml_response("BucketInfo", f"<Bucket>{inner}</Bucket>")
+    return xml_response("BucketInfo", f"<Bucket>{inner_xml}</Bucket>")
 
 
 def get_bucket_location(call: Call) -> Response:
@@ -113,17 +113,17 @@ def get_bucket_worm(call: Call) -> Response:
     """Return the bucket's retention rule."""
     if not call.bucket.has_retention:
         raise OssError(404, "NoSuchWORMConfiguration", "The WORM Configuration does not exist.")
-    inner = (
+    inner_xml = (
         "<WormId>1666E2CFB2B3418****</WormId><State>Locked</State>"
         "<RetentionPeriodInDays>1</RetentionPeriodInDays>"
-        f"<CreationDate>{iso_time(call.bucket.created)}</CreationDate>"
+        f"<CreationDate>{iso_time(call.bucket.created_at)}</CreationDate>"
     )
-    return xml_response("WormConfiguration", inner)
+    return xml_response("WormConfiguration", inner_xml)
 
 
-def _bucket_xml(bucket: Bucket) -> str:
+def _format_bucket(bucket: Bucket) -> str:
     return (
-        f"<Name>{bucket.name}</Name><CreationDate>{iso_time(bucket.created)}</CreationDate>"
+        f"<Name>{bucket.name}</Name><CreationDate>{iso_time(bucket.created_at)}</CreationDate>"
         f"<Location>oss-{bucket.region}</Location><Region>{bucket.region}</Region>"
         f"<ExtranetEndpoint>oss-{bucket.region}.aliyuncs.com</ExtranetEndpoint>"
         f"<IntranetEndpoint>oss-{bucket.region}-internal.aliyuncs.com</IntranetEndpoint>"

@@ -79,7 +79,7 @@ class Call(NamedTuple):
             raise not_implemented()
         name, _, quoted_key = path.partition("/")
         key = parse_key(quoted_key)
-        bucket = self.store.bucket_for(self.caller, "oss:GetObject", name, key)
+        bucket = self.store.find_bucket(self.caller, "oss:GetObject", name, key)
         source = bucket.find(key)
         self.store.record("oss:GetObject", name, key, 200)
         return bucket, key, source

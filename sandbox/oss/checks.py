@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from xml.etree import ElementTree
 
-from sandbox.oss.answers import checksum_headers, last_modified_header
+from sandbox.oss.answers import make_checksum_headers, make_last_modified_header
 from sandbox.oss.call import Call
 from sandbox.oss.errors import OssError, invalid_argument, malformed_xml
 from sandbox.oss.objects import OssObject
@@ -39,7 +39,9 @@ def check_conditions(obj: OssObject, headers: Mapping[str, str]) -> None:
     if (date := headers.get("if-unmodified-since")) and parse_http_date(date) < obj.last_modified:
         raise _precondition_failed("If-Unmodified-Since")
     if headers.get("if-none-match", "").strip('"') == obj.etag:
-        raise OssError(304, "NotModified", "Not Modified", {**checksum_headers(obj), **last_modified_header(obj)})
+        raise OssError(
+            304, "NotModified", "Not Modified", {**make_checksum_headers(obj), **make_last_modified_header(obj)}
+        )
 
 
 def _precondition_failed(condition: str) -> OssError:

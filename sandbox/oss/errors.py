@@ -43,10 +43,12 @@ class OssError(Exception):
         }
         if self.ec:
             fields |= {"EC": self.ec, "RecommendDoc": f"https://api.aliyun.com/troubleshoot?q={self.ec}"}
-        inner = self._detail() + "".join(f"  <{tag}>{escape(text)}</{tag}>\n" for tag, text in fields.items())
-        return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>\n{inner}</Error>\n'.encode()
+        inner_xml = self._make_denial_xml() + "".join(
+            f"  <{tag}>{escape(text)}</{tag}>\n" for tag, text in fields.items()
+        )
+        return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>\n{inner_xml}</Error>\n'.encode()
 
-    def _detail(self) -> str:
+    def _make_denial_xml(self) -> str:
         """Return the element AccessDeniedDetail, or an empty text: help.aliyun.com/zh/oss/user-guide/0003-00000001."""
         action, kind = self.denial
         denial_xml = f"<AuthAction>{action}</AuthAction><NoPermissionType>{kind}</NoPermissionType>"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sortedcontainers import SortedDict
 
-from sandbox.oss.answers import OWNER, encoding_tag, key_encoder, xml_response
+from sandbox.oss.answers import OWNER, choose_key_encoder, make_encoding_tag, xml_response
 from sandbox.oss.call import Call
 from sandbox.oss.checks import parse_number
 from sandbox.oss.errors import invalid_argument
@@ -37,27 +37,27 @@ class _Page:
 
 def list_objects(call: Call) -> Response:
     """Answer GetBucket: the page begins after the marker, which need not be an existing key."""
-    params, encode = call.params, key_encoder(call.params)
+    params, encode = call.params, choose_key_encoder(call.params)
     prefix, marker, delimiter = params.get("prefix", ""), params.get("marker", ""), params.get("delimiter", "")
     # The previous page can end with a common prefix, whose keys must not be listed again.
     is_group = bool(delimiter) and marker.startswith(prefix) and marker[len(prefix) :].endswith(delimiter)
     start = (_after_prefix(marker), True) if is_group else (marker, False)
-    page = _fill_page(call.bucket.objects, prefix, delimiter, start, _page_limit(params))
+    page = _fill_page(call.bucket.objects, prefix, delimiter, start, _parse_page_limit(params))
     fields = {"Marker": encode(marker)}
     if page.is_truncated:
         fields["NextMarker"] = encode(page.last_entry[1])
-    return _make_response(call, page, fields, with_owner=True)
+    return _make_response(call, page, fields, include_owner=True)
 
 
 def list_objects_v2(call: Call) -> Response:
     """Answer GetBucketV2: the page begins at the continuation token."""
-    params, encode = call.params, key_encoder(call.params)
+    params, encode = call.params, choose_key_encoder(call.params)
     page = _fill_page(
         call.bucket.objects,
         params.get("prefix", ""),
         params.get("delimiter", ""),
-        _page_start(params),
-        _page_limit(params),
+        _find_page_start(params),
+        _parse_page_limit(params),
     )
     fields = {
         "StartAfter": encode(params.get("start-after", "")),
@@ -66,14 +66,14 @@ def list_objects_v2(call: Call) -> Response:
     }
     if page.is_truncated:
         fields["NextContinuationToken"] = encode(_make_token(*page.last_entry))
-    return _make_response(call, page, fields, with_owner=params.get("fetch-owner") == "true")
+    return _make_response(call, page, fields, include_owner=params.get("fetch-owner") == "true")
 
 
 def list_object_versions(call: Call) -> Response:
     """List all versions and delete markers, the latest version of each key first."""
-    params, encode = call.params, key_encoder(call.params)
-    limit = _page_limit(params)
-    page, is_truncated = call.bucket.history.page(params, limit)
+    params, encode = call.params, choose_key_encoder(call.params)
+    limit = _parse_page_limit(params)
+    page, is_truncated = call.bucket.history.list_page(params, limit)
     fields = {
         "Name": call.bucket.name,
         "Prefix": encode(params.get("prefix", "")),
@@ -84,8 +84,8 @@ def list_object_versions(call: Call) -> Response:
     }
     if is_truncated:
         fields |= {"NextKeyMarker": encode(page[-1][0]), "NextVersionIdMarker": page[-1][1].version_id}
-    inner = [f"<{tag}>{text}</{tag}>" for tag, text in fields.items()]
-    inner.append(encoding_tag(params))
+    inner_xml = [f"<{tag}>{text}</{tag}>" for tag, text in fields.items()]
+    inner_xml.append(make_encoding_tag(params))
     for key, oss_object, is_latest in page:
         tag = "DeleteMarker" if isinstance(oss_object, Marker) else "Version"
         properties = (
@@ -93,36 +93,36 @@ def list_object_versions(call: Call) -> Response:
             if isinstance(oss_object, Marker)
             else f'<ETag>"{oss_object.etag}"</ETag><Size>{oss_object.size}</Size><Type>{oss_object.type}</Type>'
         )
-        inner.append(
+        inner_xml.append(
             f"<{tag}><Key>{encode(key)}</Key><VersionId>{oss_object.version_id}</VersionId>"
             f"<IsLatest>{str(is_latest).lower()}</IsLatest><LastModified>{iso_time(oss_object.last_modified)}</LastModified>"
             f"{properties}{OWNER}</{tag}>"
         )
-    return xml_response("ListVersionsResult", "".join(inner))
+    return xml_response("ListVersionsResult", "".join(inner_xml))
 
 
-def _make_response(call: Call, page: _Page, fields: Mapping[str, str], with_owner: bool) -> Response:
+def _make_response(call: Call, page: _Page, fields: Mapping[str, str], include_owner: bool) -> Response:
     """Build the response of both API versions; `fields` are the fields of the requested version."""
-    params, encode = call.params, key_encoder(call.params)
-    common = {
+    params, encode = call.params, choose_key_encoder(call.params)
+    common_fields = {
         "Name": call.bucket.name,
         "Prefix": encode(params.get("prefix", "")),
-        "MaxKeys": str(_page_limit(params)),
+        "MaxKeys": str(_parse_page_limit(params)),
         "Delimiter": encode(params.get("delimiter", "")),
         "IsTruncated": str(page.is_truncated).lower(),
     }
-    inner = [f"<{tag}>{text}</{tag}>" for tag, text in {**common, **fields}.items()]
-    inner.append(encoding_tag(params))
-    inner += [_object_xml(encode(key), obj, OWNER if with_owner else "") for key, obj in page.contents]
-    inner += [f"<CommonPrefixes><Prefix>{encode(prefix)}</Prefix></CommonPrefixes>" for prefix in page.prefixes]
-    return xml_response("ListBucketResult", "\n".join(inner))
+    inner_xml = [f"<{tag}>{text}</{tag}>" for tag, text in {**common_fields, **fields}.items()]
+    inner_xml.append(make_encoding_tag(params))
+    inner_xml += [_format_object(encode(key), obj, OWNER if include_owner else "") for key, obj in page.contents]
+    inner_xml += [f"<CommonPrefixes><Prefix>{encode(prefix)}</Prefix></CommonPrefixes>" for prefix in page.prefixes]
+    return xml_response("ListBucketResult", "\n".join(inner_xml))
 
 
-def _page_limit(params: Mapping[str, str]) -> int:
+def _parse_page_limit(params: Mapping[str, str]) -> int:
     return parse_number(params, "max-keys", _DEFAULT_KEYS, 1, _MAX_KEYS)
 
 
-def _page_start(params: Mapping[str, str]) -> tuple[str, bool]:
+def _find_page_start(params: Mapping[str, str]) -> tuple[str, bool]:
     """Return the key at which a page begins, and True if the page includes an object with this key."""
     token = params.get("continuation-token")
     if not token:  # oss2 sends an empty token for the first page
@@ -185,7 +185,7 @@ def _list_entries(
             yield key, None
 
 
-def _object_xml(key: str, obj: OssObject, owner: str) -> str:
+def _format_object(key: str, obj: OssObject, owner: str) -> str:
     return (
         f"<Contents><Key>{key}</Key><LastModified>{iso_time(obj.last_modified)}</LastModified>"
         f'<ETag>"{obj.etag}"</ETag><Type>{obj.type}</Type><Size>{obj.size}</Size>'

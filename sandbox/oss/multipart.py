@@ -10,11 +10,17 @@ import hashlib
 import uuid
 from dataclasses import replace
 
-from sandbox.oss.answers import checksum_headers, encoding_tag, key_encoder, version_header, xml_response
+from sandbox.oss.answers import (
+    choose_key_encoder,
+    make_checksum_headers,
+    make_encoding_tag,
+    make_version_header,
+    xml_response,
+)
 from sandbox.oss.call import Call
 from sandbox.oss.checks import check_body, parse_number, parse_xml
 from sandbox.oss.errors import OssError, invalid_argument, malformed_xml, no_such_upload, not_implemented
-from sandbox.oss.objects import OssObject, Upload, iso_time, stored_headers
+from sandbox.oss.objects import OssObject, Upload, iso_time, select_stored_headers
 from sandbox.server.message import Response
 
 _MIN_PART_BYTES = 100 * 1024
@@ -22,10 +28,10 @@ _MAX_PAGE = 1000
 
 
 def initiate_multipart_upload(call: Call) -> Response:
-    upload = Upload(uuid.uuid4().hex.upper(), call.key, stored_headers(call.headers), int(call.store.now()))
+    upload = Upload(uuid.uuid4().hex.upper(), call.key, select_stored_headers(call.headers), int(call.store.now()))
     call.bucket.uploads[upload.id] = upload
     call.emit("ObjectCreated:InitiateMultipartUpload", call.store.new_object(b""))
-    return xml_response("InitiateMultipartUploadResult", _upload_xml(call, upload.id))
+    return xml_response("InitiateMultipartUploadResult", _format_upload(call, upload.id))
 
 
 def upload_part(call: Call) -> Response:
@@ -33,7 +39,7 @@ def upload_part(call: Call) -> Response:
     check_body(call.request)
     part = upload.parts[number] = call.store.new_object(call.request.body)
     call.emit("ObjectCreated:UploadPart", part)
-    return Response(200, headers=checksum_headers(part))
+    return Response(200, headers=make_checksum_headers(part))
 
 
 def complete_multipart_upload(call: Call) -> Response:
@@ -43,8 +49,8 @@ def complete_multipart_upload(call: Call) -> Response:
     the MD5 of the contents.
     """
     upload = _find_upload(call)
-    encode = key_encoder(call.params)
-    parts = [upload.parts[number] for number in _requested_parts(call, upload)]
+    encode = choose_key_encoder(call.params)
+    parts = [upload.parts[number] for number in _check_requested_parts(call, upload)]
     for part in parts[:-1]:
         if part.size < _MIN_PART_BYTES:
             message = "Your proposed upload smaller than the minimum allowed size."
@@ -57,9 +63,9 @@ def complete_multipart_upload(call: Call) -> Response:
     location = f"{call.store.endpoint}/{call.bucket.name}/{encode(call.key)}"
     return xml_response(
         "CompleteMultipartUploadResult",
-        f"{encoding_tag(call.params)}<Location>{location}</Location><Bucket>{call.bucket.name}</Bucket>"
+        f"{make_encoding_tag(call.params)}<Location>{location}</Location><Bucket>{call.bucket.name}</Bucket>"
         f'<Key>{encode(call.key)}</Key><ETag>"{joined_object.etag}"</ETag>',
-        {**checksum_headers(joined_object), **version_header(call.bucket, joined_object.version_id)},
+        {**make_checksum_headers(joined_object), **make_version_header(call.bucket, joined_object.version_id)},
     )
 
 
@@ -74,8 +80,8 @@ def list_parts(call: Call) -> Response:
     marker = parse_number(call.params, "part-number-marker", 0, 0, 10_000)
     later_numbers = sorted(number for number in upload.parts if number > marker)
     page = later_numbers[:limit]
-    inner = [
-        _upload_xml(call, upload.id),
+    inner_xml = [
+        _format_upload(call, upload.id),
         f"<PartNumberMarker>{marker}</PartNumberMarker>",
         f"<NextPartNumberMarker>{page[-1] if page else 0}</NextPartNumberMarker>",
         f"<MaxParts>{limit}</MaxParts><IsTruncated>{str(len(page) < len(later_numbers)).lower()}</IsTruncated>",
@@ -83,16 +89,16 @@ def list_parts(call: Call) -> Response:
     ]
     for number in page:
         part = upload.parts[number]
-        inner.append(
+        inner_xml.append(
             f"<Part><PartNumber>{number}</PartNumber><LastModified>{iso_time(part.last_modified)}</LastModified>"
             f'<ETag>"{part.etag}"</ETag><HashCrc64ecma>{part.crc64}</HashCrc64ecma><Size>{part.size}</Size></Part>'
         )
-    return xml_response("ListPartsResult", "".join(inner))
+    return xml_response("ListPartsResult", "".join(inner_xml))
 
 
 def list_multipart_uploads(call: Call) -> Response:
     """List the unfinished uploads whose keys begin with a prefix, by key and id; refuse more than a page."""
-    params, encode = call.params, key_encoder(call.params)
+    params, encode = call.params, choose_key_encoder(call.params)
     prefix = params.get("prefix", "")
     uploads = [upload for upload in call.bucket.uploads.values() if upload.key.startswith(prefix)]
     if len(uploads) > _MAX_PAGE:
@@ -103,19 +109,19 @@ def list_multipart_uploads(call: Call) -> Response:
         "MaxUploads": str(_MAX_PAGE),
         "IsTruncated": "false",
     }
-    inner = [encoding_tag(params), *(f"<{tag}>{text}</{tag}>" for tag, text in fields.items())]
-    inner += [
+    inner_xml = [make_encoding_tag(params), *(f"<{tag}>{text}</{tag}>" for tag, text in fields.items())]
+    inner_xml += [
         f"<Upload><Key>{encode(upload.key)}</Key><UploadId>{upload.id}</UploadId><StorageClass>Standard</StorageClass>"
-        f"<Initiated>{iso_time(upload.initiated)}</Initiated></Upload>"
+        f"<Initiated>{iso_time(upload.initiated_at)}</Initiated></Upload>"
         for upload in sorted(uploads, key=lambda upload: (upload.key, upload.id))
     ]
-    return xml_response("ListMultipartUploadsResult", "".join(inner))
+    return xml_response("ListMultipartUploadsResult", "".join(inner_xml))
 
 
-def _upload_xml(call: Call, upload_id: str) -> str:
-    encode = key_encoder(call.params)
+def _format_upload(call: Call, upload_id: str) -> str:
+    encode = choose_key_encoder(call.params)
     return (
-        f"{encoding_tag(call.params)}<Bucket>{call.bucket.name}</Bucket><Key>{encode(call.key)}</Key>"
+        f"{make_encoding_tag(call.params)}<Bucket>{call.bucket.name}</Bucket><Key>{encode(call.key)}</Key>"
         f"<UploadId>{upload_id}</UploadId>"
     )
 
@@ -128,7 +134,7 @@ def _find_upload(call: Call) -> Upload:
     return upload
 
 
-def _requested_parts(call: Call, upload: Upload) -> list[int]:
+def _check_requested_parts(call: Call, upload: Upload) -> list[int]:
     """Return the numbers of the parts that the request joins; raise OssError for missing or unordered parts."""
     nodes = parse_xml(call.request.body, "CompleteMultipartUpload").findall("Part")
     if not nodes:

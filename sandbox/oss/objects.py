@@ -77,7 +77,7 @@ class OssObject:
         return _crc64(self.data) if self.has_crc64 else None
 
 
-def stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
+def select_stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers of an upload that OSS stores: help.aliyun.com/zh/oss/developer-reference/putobject.
 
     Raises OssError if names and values of the user's metadata exceed 8 KB. Its page,
@@ -125,7 +125,7 @@ class Upload:
     id: str
     key: str
     headers: Mapping[str, str]
-    initiated: int
+    initiated_at: int
     parts: dict[int, OssObject] = field(default_factory=dict)
 
 
@@ -135,10 +135,10 @@ class Bucket:
     `versioning`: the status of versioning; empty if it was never enabled.
     """
 
-    def __init__(self, name: str, region: str, created: float, owner: str = ACCOUNT_ID) -> None:
+    def __init__(self, name: str, region: str, created_at: float, owner: str = ACCOUNT_ID) -> None:
         self.name = name
         self.region = region
-        self.created = created
+        self.created_at = created_at
         self.owner = owner
         self.storage_class = "Standard"
         self.acl = "private"
@@ -186,16 +186,16 @@ class Bucket:
         return uuid.uuid4().hex.upper() if self.versioning == "Enabled" else "null"
 
 
-def parse_key(quoted: str) -> str:
+def parse_key(quoted_key: str) -> str:
     """Return the key in a percent-encoded URL path; raise OssError for an invalid key.
 
     A key has 1 to 1023 bytes of UTF-8, and does not begin with a slash or backslash.
     """
-    raw = unquote_to_bytes(quoted)
+    raw_key = unquote_to_bytes(quoted_key)
     try:
-        name = raw.decode()
+        name = raw_key.decode()
     except UnicodeDecodeError:
-        raise _invalid_name(raw.decode("utf-8", "backslashreplace")) from None
+        raise _invalid_name(raw_key.decode("utf-8", "backslashreplace")) from None
     check_name(name)
     return name
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from sandbox.oss.answers import checksum_headers, last_modified_header, version_header
+from sandbox.oss.answers import make_checksum_headers, make_last_modified_header, make_version_header
 from sandbox.oss.call import Call
 from sandbox.oss.checks import check_conditions
 from sandbox.oss.errors import OssError, not_implemented
@@ -24,19 +24,23 @@ def get_object(call: Call) -> Response:
     check_conditions(obj, call.headers)
     if obj.is_archived:
         raise OssError(403, "InvalidObjectState", "The operation is not valid for the object's state.")
-    headers = _object_headers(call, obj)
+    headers = _make_headers(call, obj)
     byte_range = _parse_range(call.headers, obj.size)
     if byte_range is None:
         return Response(200, obj.data, headers)
-    first, last = byte_range
-    return Response(206, obj.data[first : last + 1], {**headers, "Content-Range": f"bytes {first}-{last}/{obj.size}"})
+    first_byte, last_byte = byte_range
+    return Response(
+        206,
+        obj.data[first_byte : last_byte + 1],
+        {**headers, "Content-Range": f"bytes {first_byte}-{last_byte}/{obj.size}"},
+    )
 
 
 def head_object(call: Call) -> Response:
     """Answer HEAD with a body: the web library omits the body, and sends its length."""
     obj = call.find()
     check_conditions(obj, call.headers)
-    return Response(200, obj.data, _object_headers(call, obj))
+    return Response(200, obj.data, _make_headers(call, obj))
 
 
 def _parse_range(headers: Mapping[str, str], size: int) -> tuple[int, int] | None:
@@ -50,24 +54,24 @@ def _parse_range(headers: Mapping[str, str], size: int) -> tuple[int, int] | Non
     match = _RANGE.fullmatch(headers["range"])
     if match is None:
         raise not_implemented()
-    first, last = int(match[1]), int(match[2] or size - 1)
+    first_byte, last_byte = int(match[1]), int(match[2] or size - 1)
     if headers.get("x-oss-range-behavior") == "standard":
-        if first >= size:
+        if first_byte >= size:
             raise OssError(416, "InvalidRange", "The requested range cannot be satisfied.")
-        last = min(last, size - 1)
-    return (first, last) if first <= last < size else None
+        last_byte = min(last_byte, size - 1)
+    return (first_byte, last_byte) if first_byte <= last_byte < size else None
 
 
-def _object_headers(call: Call, obj: OssObject) -> dict[str, str]:
+def _make_headers(call: Call, obj: OssObject) -> dict[str, str]:
     return {
-        **checksum_headers(obj),
-        **last_modified_header(obj),
+        **make_checksum_headers(obj),
+        **make_last_modified_header(obj),
         **obj.headers,
         "content-type": obj.content_type,
         "Accept-Ranges": "bytes",
         "x-oss-object-type": obj.type,
         "x-oss-storage-class": obj.storage_class,
-        **version_header(call.bucket, obj.version_id),
+        **make_version_header(call.bucket, obj.version_id),
         **_tagging_header(call, obj),
     }
 

@@ -61,7 +61,7 @@ class _Operation(NamedTuple):
     """An operation of OSS's API: the action that a policy must allow, its function, and the accepted request.
 
     `params`: the query parameters beside those that select the operation. `headers`: the accepted headers, among those
-    that `_request_headers` returns; `x-oss-meta-` stands for all metadata of the user.
+    that `_select_request_headers` returns; `x-oss-meta-` stands for all metadata of the user.
     """
 
     action: str
@@ -156,12 +156,12 @@ class Oss(Store):
         self._latencies = {"oss:ListObjects": listing, "oss:DeleteObject": delete}
 
     def latency_of(self, request: Request) -> float:
-        return self._latencies.get(_operation_of(request).action, 0) if self._latencies else 0
+        return self._latencies.get(_choose_operation(request).action, 0) if self._latencies else 0
 
     def respond(self, request: Request) -> Response:
         request_id = new_request_id()
         address = parse_address(request)
-        operation = _operation_of(request)
+        operation = _choose_operation(request)
         # Policies can name the prefix of a listing.
         affected_keys = [unquote(address.quoted_key) or request.params.get("prefix", "")]
         try:
@@ -187,7 +187,7 @@ class Oss(Store):
         else:
             # DeleteMultipleObjects checks the permission for each key itself.
             key_to_check = None if operation.run is delete_multiple_objects else affected_keys[0]
-            bucket = self.bucket_for(caller, operation.action, address.bucket, key_to_check)
+            bucket = self.find_bucket(caller, operation.action, address.bucket, key_to_check)
         key = parse_key(address.quoted_key) if address.quoted_key else ""
         return Call(request, request_id, self, bucket, key, affected_keys, caller)
 
@@ -203,7 +203,7 @@ class Oss(Store):
 
 
 @lru_cache
-def _operation_of(request: Request) -> _Operation:
+def _choose_operation(request: Request) -> _Operation:
     """Return the operation that accepts all parts of the request, or `_REFUSED`."""
     operation = _find_operation(
         request.method, parse_address(request).target, frozenset(request.params), frozenset(request.headers)
@@ -213,13 +213,13 @@ def _operation_of(request: Request) -> _Operation:
 
 @lru_cache
 def _find_operation(method: str, target: str, params: frozenset[str], headers: frozenset[str]) -> _Operation:
-    request_headers = _request_headers(headers)
+    request_headers = _select_request_headers(headers)
     selectors = frozenset({*(params - _REFINEMENTS), *(request_headers & {_COPY_SOURCE})})
     operation = _OPERATIONS.get((method, target, selectors), _REFUSED)
     return operation if params <= selectors | operation.params and request_headers <= operation.headers else _REFUSED
 
 
-def _request_headers(names: Iterable[str]) -> set[str]:
+def _select_request_headers(names: Iterable[str]) -> set[str]:
     """Return the headers that change a request's meaning: conditions, a range, and OSS's own unsigned headers.
 
     All headers of the user's metadata are returned as `x-oss-meta-`.

@@ -22,13 +22,14 @@ class Setting(NamedTuple):
     """A setting of a bucket.
 
     `action`: its name in the actions of policies, after Get or Put. `root`: the root element of its XML document, empty
-    for JSON. Before the setting is stored, a GET returns a 404 with `code`, or a document with the contents `empty`.
+    for JSON. Before the setting is stored, a GET returns a 404 with `code`, or a document with the contents
+    `empty_contents`.
     """
 
     action: str
     root: str
     code: str = ""
-    empty: str = ""
+    empty_contents: str = ""
 
 
 # Settings by the query parameter that selects each.
@@ -41,9 +42,9 @@ SETTINGS = {
     "referer": Setting(
         "BucketReferer",
         "RefererConfiguration",
-        empty="<AllowEmptyReferer>true</AllowEmptyReferer><RefererList></RefererList>",
+        empty_contents="<AllowEmptyReferer>true</AllowEmptyReferer><RefererList></RefererList>",
     ),
-    "tagging": Setting("BucketTagging", "Tagging", empty="<TagSet></TagSet>"),
+    "tagging": Setting("BucketTagging", "Tagging", empty_contents="<TagSet></TagSet>"),
     "website": Setting("BucketWebsite", "WebsiteConfiguration", "NoSuchWebsiteConfiguration"),
 }
 
@@ -56,7 +57,7 @@ def get_setting(call: Call) -> Response:
     if setting.code:
         message = f"The bucket has no {name} configuration."
         raise OssError(404, setting.code, message, BucketName=call.bucket.name)
-    return xml_response(setting.root, setting.empty)
+    return xml_response(setting.root, setting.empty_contents)
 
 
 def put_setting(call: Call) -> Response:

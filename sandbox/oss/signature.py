@@ -147,10 +147,10 @@ def _parse_date(timestamp: str) -> float:
 
 
 def _check_signature(request: Request, path: str, authorization: _Authorization, credential: Credential) -> None:
-    canonical_request = _canonical_request(request, path)
-    digest, scope = hashlib.sha256(canonical_request).hexdigest(), authorization.scope[1:]
+    canonical = _build_canonical_request(request, path)
+    digest, scope = hashlib.sha256(canonical).hexdigest(), authorization.scope[1:]
     string_to_sign = "\n".join([_ALGORITHM, authorization.timestamp, "/".join(scope), digest]).encode()
-    expected = hmac.digest(_signing_key(credential.secret, scope), string_to_sign, "sha256").hex()
+    expected = hmac.digest(_derive_signing_key(credential.secret, scope), string_to_sign, "sha256").hex()
     if not hmac.compare_digest(expected.encode(), authorization.signature.encode()):
         raise OssError(
             403,
@@ -159,38 +159,38 @@ def _check_signature(request: Request, path: str, authorization: _Authorization,
             "Check your key and signing method.",
             ec="0002-00000201",
             StringToSign=string_to_sign.decode(),
-            CanonicalRequest=canonical_request.decode("utf-8", "backslashreplace"),
+            CanonicalRequest=canonical.decode("utf-8", "backslashreplace"),
         )
 
 
 @lru_cache
-def _signing_key(secret: str, scope: tuple[str, ...]) -> bytes:
+def _derive_signing_key(secret: str, scope: tuple[str, ...]) -> bytes:
     key = f"aliyun_v4{secret}".encode()
     for part in scope:
         key = hmac.digest(key, part.encode(), "sha256")
     return key
 
 
-def _canonical_request(request: Request, path: str) -> bytes:
+def _build_canonical_request(request: Request, path: str) -> bytes:
     """Return the canonical request: method, URI, query, headers, additional headers (none), and payload hash."""
     return b"\n".join(
         [
             request.method.encode(),
             _encode(unquote_to_bytes(path), "/"),
-            _canonical_query(request),
-            _canonical_headers(request),
+            _build_canonical_query(request),
+            _build_canonical_headers(request),
             b"",
             _UNSIGNED_PAYLOAD.encode(),
         ]
     )
 
 
-def _canonical_query(request: Request) -> bytes:
+def _build_canonical_query(request: Request) -> bytes:
     pairs = sorted((_encode(name.encode()), _encode(value.encode())) for name, value in request.query)
     return b"&".join(name + b"=" + value if value else name for name, value in pairs)
 
 
-def _canonical_headers(request: Request) -> bytes:
+def _build_canonical_headers(request: Request) -> bytes:
     """Return the signed headers, sorted by name: sorted lines would have `x-oss-meta-a-b:` before `x-oss-meta-a:`."""
     signed_headers = [
         (name, value) for name, value in request.raw_headers if name.startswith("x-oss-") or name in _ALWAYS_SIGNED

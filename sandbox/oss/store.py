@@ -117,8 +117,8 @@ class Store(KeyedService):
         Their contents are zeros; the default ETag is the MD5 of the contents.
         """
         data = bytes(size)
-        stored = OssObject(data, etag or etag_of(data), int(self.now() - age), storage_class=storage_class)
-        new_objects = dict.fromkeys(keys, stored)
+        new_object = OssObject(data, etag or etag_of(data), int(self.now() - age), storage_class=storage_class)
+        new_objects = dict.fromkeys(keys, new_object)
         for key in new_objects:
             check_name(key)
         with self.lock:
@@ -168,7 +168,7 @@ class Store(KeyedService):
     def record(self, action: str, bucket: str, key: str, status: int) -> None:
         self.actions.append(Action(action, bucket, key, status))
 
-    def bucket_for(self, caller: Credential, action: str, name: str, key: str | None) -> Bucket:
+    def find_bucket(self, caller: Credential, action: str, name: str, key: str | None) -> Bucket:
         """Return a bucket, if this endpoint and the caller's permissions allow the action (see `find_denial`)."""
         if name not in self._buckets or self.now() < self._hidden_until.get(name, 0):
             raise no_such_bucket(name)
@@ -210,13 +210,13 @@ class Store(KeyedService):
 
     def save(self, bucket: Bucket, key: str, obj: OssObject, event: str, request_id: str) -> OssObject:
         """Store `obj` as the current version of the key, and emit the event."""
-        stored = replace(obj, version_id=bucket.new_version_id())
+        stored_object = replace(obj, version_id=bucket.new_version_id())
         if bucket.versioning:
-            bucket.history.add(key, stored)
+            bucket.history.add(key, stored_object)
         else:
-            bucket.objects[key] = stored
-        self.emit(event, bucket, key, stored, request_id)
-        return stored
+            bucket.objects[key] = stored_object
+        self.emit(event, bucket, key, stored_object, request_id)
+        return stored_object
 
     def emit(self, event: str, bucket: Bucket, key: str, obj: OssObject, request_id: str) -> None:
         for trigger in bucket.triggers:

@@ -9,11 +9,17 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from sandbox.oss.answers import checksum_headers, encoding_tag, key_encoder, version_header, xml_response
+from sandbox.oss.answers import (
+    choose_key_encoder,
+    make_checksum_headers,
+    make_encoding_tag,
+    make_version_header,
+    xml_response,
+)
 from sandbox.oss.call import Call
 from sandbox.oss.checks import check_body, check_overwrite, parse_xml
 from sandbox.oss.errors import OssError, invalid_argument, malformed_xml, not_implemented
-from sandbox.oss.objects import check_name, iso_time, stored_headers
+from sandbox.oss.objects import check_name, iso_time, select_stored_headers
 from sandbox.server.message import Response
 
 _MAX_DELETES = 1000
@@ -24,11 +30,13 @@ def put_object(call: Call) -> Response:
     check_body(call.request)
     check_overwrite(call)
     encryption = call.bucket.encryption
-    obj = call.store.new_object(call.request.body, {**stored_headers(call.headers), **encryption})
+    obj = call.store.new_object(call.request.body, {**select_stored_headers(call.headers), **encryption})
     if "KMS" in encryption.values():  # KMS encrypts the object, so its ETag is not an MD5
         obj = replace(obj, etag=hashlib.md5(b"encrypted" + obj.data).hexdigest().upper())
     obj = call.save(obj, "ObjectCreated:PutObject")
-    return Response(200, headers={**checksum_headers(obj), **version_header(call.bucket, obj.version_id), **encryption})
+    return Response(
+        200, headers={**make_checksum_headers(obj), **make_version_header(call.bucket, obj.version_id), **encryption}
+    )
 
 
 def copy_object(call: Call) -> Response:
@@ -44,17 +52,17 @@ def copy_object(call: Call) -> Response:
     is_replaced = directive == "REPLACE" or (is_itself and not bucket.versioning)
     copy = replace(
         source,
-        headers=stored_headers(call.headers) if is_replaced else source.headers,
+        headers=select_stored_headers(call.headers) if is_replaced else source.headers,
         last_modified=int(call.store.now()),
         type="Normal" if source.type == "Appendable" else source.type,
         has_crc64=False,
     )
     copy = call.save(copy, call.store.header_event if is_itself else "ObjectCreated:CopyObject")
-    headers = {**checksum_headers(copy), **version_header(call.bucket, copy.version_id)}
+    headers = {**make_checksum_headers(copy), **make_version_header(call.bucket, copy.version_id)}
     if bucket.versioning:
         headers["x-oss-copy-source-version-id"] = source.version_id
-    inner = f'<ETag>"{copy.etag}"</ETag><LastModified>{iso_time(copy.last_modified)}</LastModified>'
-    return xml_response("CopyObjectResult", inner, headers)
+    inner_xml = f'<ETag>"{copy.etag}"</ETag><LastModified>{iso_time(copy.last_modified)}</LastModified>'
+    return xml_response("CopyObjectResult", inner_xml, headers)
 
 
 def delete_object(call: Call) -> Response:
@@ -83,7 +91,7 @@ def delete_multiple_objects(call: Call) -> Response:
     if "content-md5" not in call.headers:
         raise OssError(400, "MissingArgument", "Missing Some Required Arguments: Content-MD5.", ec="0016-00000606")
     check_body(call.request)
-    encode = key_encoder({**call.headers, **call.params})
+    encode = choose_key_encoder({**call.headers, **call.params})
     keys = _parse_keys_to_delete(call.request.body)
     call.affected_keys[:] = [key for key in keys if call.is_allowed("oss:DeleteObject", key)]
     deleted_elements = []
@@ -95,7 +103,7 @@ def delete_multiple_objects(call: Call) -> Response:
             else ""
         )
         deleted_elements.append(f"<Deleted><Key>{encode(key)}</Key>{marker}</Deleted>")
-    return xml_response("DeleteResult", encoding_tag(call.params) + "".join(deleted_elements))
+    return xml_response("DeleteResult", make_encoding_tag(call.params) + "".join(deleted_elements))
 
 
 def _parse_keys_to_delete(body: bytes) -> list[str]:

@@ -104,9 +104,9 @@ class Entities:
         """Return the policy documents that are in force; `kind` is "user" or "role"."""
         if self.grant_delay is None:
             return []
-        latest = self._now() - self.grant_delay
+        latest_time = self._now() - self.grant_delay
         attached: dict[str, float] = self._records_of(kind.title()).get(name, {}).get("attached", {})
-        return [self._find_document(policy, latest) for policy, at in attached.items() if at <= latest]
+        return [self._find_document(policy, latest_time) for policy, at in attached.items() if at <= latest_time]
 
     def find_holder(self, access_key: str) -> tuple[str, str] | None:
         """Return the user name and the secret of an access key; None for an unknown key."""
@@ -177,24 +177,24 @@ class Entities:
         attachment_count = sum(
             policy_name in record["attached"] for record in (*self.roles.values(), *self.users.values())
         )
-        default = policy["fields"]["DefaultVersion"]
+        default_version = policy["fields"]["DefaultVersion"]
         return {
             "Policy": {**policy["fields"], "AttachmentCount": attachment_count},
-            "DefaultPolicyVersion": self._describe_version(policy, default),
+            "DefaultPolicyVersion": self._describe_version(policy, default_version),
         }
 
     def create_policy_version(
         self, policy_name: str, policy_document: str, set_as_default: str = "false", rotate_strategy: str = "None"
     ) -> dict[str, Any]:
         policy, document = self._find_record("Policy", policy_name), check_policy(policy_document)
-        versions, default = policy["versions"], policy["fields"]["DefaultVersion"]
+        versions, default_version = policy["versions"], policy["fields"]["DefaultVersion"]
         if rotate_strategy not in ("None", ROTATE_OLDEST):
             raise RamError("InvalidParameter.RotateStrategy")
         if len(versions) >= _MAX_VERSIONS:
             if rotate_strategy != ROTATE_OLDEST:
                 raise RamError("LimitExceeded.Policy.Version")
-            del versions[next(version for version in versions if version != default)]
-        number = f"v{max(int(version[1:]) for version in (*versions, default)) + 1}"
+            del versions[next(version for version in versions if version != default_version)]
+        number = f"v{max(int(version[1:]) for version in (*versions, default_version)) + 1}"
         versions[number] = {"document": document, "date": self._format_now()}
         if parse_bool("SetAsDefault", set_as_default):
             policy["fields"] |= {"DefaultVersion": number, "UpdateDate": self._format_now()}
@@ -317,16 +317,16 @@ class Entities:
         return {"Policies": {"Policy": policies}}
 
     def _describe_version(self, policy: Record, number: str) -> dict[str, Any]:
-        version, default = policy["versions"][number], policy["fields"]["DefaultVersion"]
+        version, default_version = policy["versions"][number], policy["fields"]["DefaultVersion"]
         return {
             "VersionId": number,
-            "IsDefaultVersion": number == default,
+            "IsDefaultVersion": number == default_version,
             "PolicyDocument": version["document"],
             "CreateDate": version["date"],
         }
 
-    def _find_document(self, policy: str, when: float) -> Document:
-        texts = [text for at, text in self.policies[policy]["changes"] if at <= when]
+    def _find_document(self, policy: str, time: float) -> Document:
+        texts = [text for at, text in self.policies[policy]["changes"] if at <= time]
         return parse_policy(texts[-1], "1")
 
     def _format_now(self) -> str:

@@ -49,7 +49,7 @@ def verify_signature(
     _check_signed_headers(request, names)
     if request.headers["x-acs-content-sha256"] != hashlib.sha256(request.body).hexdigest():
         raise RamError("SignatureDoesNotMatch", "x-acs-content-sha256 is not that of the body.")
-    canonical_request = _canonical_request(request, names)
+    canonical_request = _build_canonical_request(request, names)
     text = f"{_ALGORITHM}\n{hashlib.sha256(canonical_request).hexdigest()}"
     if not hmac.compare_digest(hmac.digest(credential.secret.encode(), text.encode(), "sha256").hex(), signature):
         raise RamError("SignatureDoesNotMatch", f"Specified signature is not matched. Server string to sign: {text}")
@@ -86,7 +86,7 @@ def _check_signed_headers(request: Request, names: str) -> None:
         raise RamError("IncompleteSignature", "The signed headers are not all that are there, in order.")
 
 
-def _canonical_request(request: Request, names: str) -> bytes:
+def _build_canonical_request(request: Request, names: str) -> bytes:
     pairs = sorted((_quote(name), _quote(value)) for name, value in request.query)
     lines = [
         request.method,

@@ -46,8 +46,8 @@ class Runtime(NamedTuple):
         return version_fits(self.name, self.version)
 
     def __str__(self) -> str:
-        missing = "" if self.is_real else f", because no {self.name} was found"
-        return f"{self.name}: runs on Python {self.version}{missing}"
+        missing_text = "" if self.is_real else f", because no {self.name} was found"
+        return f"{self.name}: runs on Python {self.version}{missing_text}"
 
 
 def load_runtime(name: str) -> Runtime:

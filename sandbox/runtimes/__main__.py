@@ -42,14 +42,14 @@ def main(name: str = "", packages: str = "libraries") -> int:
 
 def _print_missing() -> int:
     """Print each missing interpreter with the commands that install it; return the exit code."""
-    missing = [name for name in NAMES if not load_runtime(name).is_real]
-    for version in (name.removeprefix("python") for name in missing):
+    missing_names = [name for name in NAMES if not load_runtime(name).is_real]
+    for version in (name.removeprefix("python") for name in missing_names):
         print(
             f"Python {version} is missing on this machine: without it nothing runs on Function Compute's"
             f" python{version}. Debian 13, PyPI and npm have no package of it. Install it with"
             f" `pyenv install {version}` or `uv python install {version}`, remove .runtimes, and run this again."
         )
-    return 1 if missing else 0
+    return 1 if missing_names else 0
 
 
 def _install(interpreter: str, target: Path, requirements: Path) -> bool:

@@ -85,15 +85,15 @@ class Fault:
 @dataclass
 class _Rule(Generic[SubjectT, FaultT]):
     fault: FaultT | None
-    remaining: int | None
+    remaining_uses: int | None
     where: Callable[[SubjectT], bool] | None
 
     def applies(self, subject: SubjectT) -> bool:
-        return self.remaining != 0 and (self.where is None or self.where(subject))
+        return self.remaining_uses != 0 and (self.where is None or self.where(subject))
 
     def use(self) -> FaultT | None:
-        if self.remaining is not None:
-            self.remaining -= 1
+        if self.remaining_uses is not None:
+            self.remaining_uses -= 1
         return self.fault
 
 

@@ -40,7 +40,7 @@ class TcpConnection(Connection):
     async def drip(self) -> None:
         endless = itertools.chain(b"HTTP/1.1 200 OK\r\nX-Drip: ", itertools.repeat(ord(".")))
         for byte in endless:
-            if self.lost.is_set():
+            if self.closed_event.is_set():
                 return
             self.transport.write(bytes([byte]))
             await asyncio.sleep(_DRIP_SECONDS)

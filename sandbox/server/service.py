@@ -71,11 +71,11 @@ class Host(Protocol):
 class Connection(ABC):
     """The service's side of a connection.
 
-    `lost`: set when a side has closed the connection. `is_silent`: True if no more answers are sent.
+    `closed_event`: set when a side has closed the connection. `is_silent`: True if no more answers are sent.
     """
 
     id: int
-    lost: asyncio.Event = field(default_factory=asyncio.Event)
+    closed_event: asyncio.Event = field(default_factory=asyncio.Event)
     is_silent: bool = False
 
     @abstractmethod
@@ -189,9 +189,9 @@ class Service(ABC):
         return connection
 
     def remove_connection(self, connection: Connection) -> None:
-        """Remove a connection, and set its event `lost`."""
+        """Remove a connection, and set its event `closed_event`."""
         self._open_connections.discard(connection)
-        connection.lost.set()
+        connection.closed_event.set()
 
     async def _change_connections(self, change: Callable[[Connection], None]) -> None:
         for connection in sorted(self._open_connections, key=lambda connection: connection.id):
@@ -206,15 +206,15 @@ class Service(ABC):
         half_trip = (self.round_trip + self.latency_of(request)) / 2
         await self._platform.pause(half_trip)
         response = await self._answer(request, connection)
-        if not connection.lost.is_set():
+        if not connection.closed_event.is_set():
             await self._platform.pause(half_trip)
         if connection.is_silent:
-            await connection.lost.wait()
+            await connection.closed_event.wait()
         return Response(response.status, response.body, {"Date": _http_date(int(self.now())), **response.headers})
 
     async def _answer(self, request: Request, connection: Connection) -> Response:
         if connection.is_silent:
-            await connection.lost.wait()
+            await connection.closed_event.wait()
             return Response(503)
         fault = self.faults.next(request)
         if fault is None:
@@ -244,7 +244,7 @@ class Service(ABC):
             await connection.drip()
         elif fault.kind == "silence":
             connection.is_silent = True
-        await connection.lost.wait()
+        await connection.closed_event.wait()
         return Response(503)
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from sandbox import Sandbox
 from sandbox.demo import language
 from sandbox.demo.acts import print_replay
-from sandbox.demo.inventory import EXISTING_KEYS, contents_of, take_inventory
+from sandbox.demo.inventory import EXISTING_KEYS, make_contents, take_inventory
 from sandbox.demo.project import migrate, set_up
 from tools.render import render
 
@@ -29,14 +29,14 @@ def test_the_demo_runs_setup_and_migrate_and_prints_their_steps(tmp_path):
 
         # WHEN there are existing objects, THEN a task group copies them, as the inventory says
         for key in EXISTING_KEYS:
-            box.oss.put(box.source_bucket, key, contents_of(key))
+            box.oss.put(box.source_bucket, key, make_contents(key))
         box.deploy_project(tmp_path)
         migrate(box, tmp_path, console)
         assert f"{len(EXISTING_KEYS)} copied, 0 skipped, 0 failed" in console.export_text()
         inventory = take_inventory(box, set())
         assert inventory.problems() == []
-        assert inventory.missing == set()
-        assert inventory.old == set(EXISTING_KEYS)
+        assert inventory.missing_keys == set()
+        assert inventory.old_keys == set(EXISTING_KEYS)
 
 
 @pytest.mark.parametrize(

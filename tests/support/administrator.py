@@ -55,7 +55,7 @@ class Administrator(InProcess):
     def _set_up(self) -> None:
         super()._set_up()
         self._patches.callback(shutil.rmtree, self.folder)
-        self._adapter = self.platform.network.adapter()
+        self._adapter = self.platform.network.make_adapter()
         self._patches.enter_context(patch.object(wire, "exchange", self._exchange))
 
     def put_project(self, folder: Path, answers: dict[str, str]) -> None:

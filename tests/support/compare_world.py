@@ -159,7 +159,7 @@ class CompareWorld(ReconcileWorld):
         return [copy for copy in self.task.withheld if copy not in self._begun]
 
     def encrypt(self, on: bool) -> None:
-        self.obs.bucket(self.destination_bucket).encrypted = on
+        self.obs.bucket(self.destination_bucket).is_encrypted = on
 
     def oms_refuses(self, on: bool) -> None:
         self.refuses = on

@@ -76,7 +76,7 @@ class StatusWorld(World):
     def describes(self, **parts: object) -> None:
         """Change fields of OMS's description of the task in this month; None removes a field."""
         now = self.clock.now()
-        task = {**self.task.description(now.timestamp()), **parts}
+        task = {**self.task.describe(now.timestamp()), **parts}
         text = json.dumps({name: value for name, value in task.items() if value is not None})
         month = now.astimezone(CHINA).strftime("%Y-%m")
         self.oms.faults.add(Fault.status(200, text.encode()), where=is_month(month))

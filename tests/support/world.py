@@ -143,7 +143,7 @@ class World(InProcess):
     def start(self) -> None:
         """Replace the instance by a new one."""
         self.call_instance = self.instance(**self.variables)
-        self._clients = self.within(self.call_instance.module()._instance)
+        self._clients = self.within(self.call_instance.load_module()._instance)
         self.settings = self._clients.settings
         # So that pytest hears what the function logs.
         logging.getLogger("oss_oms_sync").propagate = True

@@ -33,7 +33,7 @@ def test_the_numbers_of_status_equal_the_clouds_counts(deployed):
 
     # THEN its numbers are the clouds', of the current month alone, which can begin during the test
     task = deployed.task
-    month = task.description(deployed.now())
+    month = task.describe(deployed.now())
     assert report["oms"]["month"] == {
         "requests": month["monthly_acceptance_request"],
         "copied": month["monthly_success_object"],

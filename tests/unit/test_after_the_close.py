@@ -11,7 +11,9 @@ TIMER = b'{"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "replay", "payl
 
 
 def call(world: World, handler: str, event: bytes) -> dict:
-    return world.within(lambda: getattr(world.call_instance.module(), handler)(event, world.call_instance.context()))
+    return world.within(
+        lambda: getattr(world.call_instance.load_module(), handler)(event, world.call_instance.context())
+    )
 
 
 def is_closed(world: World) -> bool:

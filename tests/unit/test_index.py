@@ -27,7 +27,7 @@ CONTEXT = SimpleNamespace(request_id="1-abc", function=SimpleNamespace(timeout=6
 @pytest.fixture
 def index(world):
     """Yield the instance's module; a test may change its environment."""
-    index = world.call_instance.module()
+    index = world.call_instance.load_module()
     yield index
     logging.getLogger("oss_oms_sync").setLevel(logging.NOTSET)
 

@@ -98,7 +98,7 @@ class ClosingWorld(World):
         closed_at, began, sent = self.closed_at, self.clock.seconds, len(self.sent)
         try:
             outcome = self.within(
-                lambda: self.call_instance.module().handler(payload(*keys), self.call_instance.context())
+                lambda: self.call_instance.load_module().handler(payload(*keys), self.call_instance.context())
             )
         except OmsSyncError:
             outcome = None

@@ -214,7 +214,7 @@ def test_esdk_puts_and_gets_a_setting(obs, name):
 
 def test_an_encrypted_bucket_of_obs_encrypts(box, obs):
     ESDK["encryption"][0](obs)
-    assert box.obs.put(THERE, "a", b"a").encrypted
+    assert box.obs.put(THERE, "a", b"a").is_encrypted
 
 
 @pytest.mark.parametrize("body", ["<Tagging>", "<CORSConfiguration/>"])

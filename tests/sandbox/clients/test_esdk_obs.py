@@ -271,7 +271,7 @@ def test_temporary_credentials_work_with_their_token_only(box, make_client):
 
 
 def test_an_encrypted_object_has_the_header(box, client):
-    box.obs.bucket(BUCKET).encrypted = True
+    box.obs.bucket(BUCKET).is_encrypted = True
     box.obs.put(BUCKET, "a", b"hello")
 
     body = client.getObjectMetadata(BUCKET, "a").body

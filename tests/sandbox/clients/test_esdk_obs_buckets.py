@@ -16,7 +16,7 @@ def test_a_bucket_is_created_in_its_class_and_location(box, obs):
     assert (metadata.storageClass, metadata.location, metadata.obsVersion) == ("WARM", "cn-north-4", "3.0")
     assert obs.getBucketLocation("new").body.location == "cn-north-4"
     assert obs.getBucketEncryption("new").errorCode == "NoSuchEncryptionConfiguration"
-    box.obs.bucket("new").encrypted = True
+    box.obs.bucket("new").is_encrypted = True
     assert obs.getBucketEncryption("new").body.encryption == "kms"
 
 

@@ -205,7 +205,7 @@ def test_a_missing_interpreter_is_reported(libraries):
 @pytest.mark.usefixtures("bare_machine")
 def test_a_runtimes_interpreter_fails_a_test_where_tools_are_required(monkeypatch, required, version, outcome):
     monkeypatch.setenv("REQUIRE_TOOLS", required)
-    monkeypatch.setattr(runtimes, "_OWN", (sys.executable, "3.13.5"))
+    monkeypatch.setattr(runtimes, "_OWN_INTERPRETER", (sys.executable, "3.13.5"))
     monkeypatch.setattr(sys, "executable", "/no/such/python3")
 
     with pytest.raises(outcome, match=f"no Python {version}"):

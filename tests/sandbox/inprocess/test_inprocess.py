@@ -67,10 +67,10 @@ def test_instances_share_no_module_state():
     with InProcess() as box:
         call_instance, other = box.instance(LOG_BUCKET="one"), box.instance(LOG_BUCKET="other")
         names = [
-            instance.module()._instance().settings.log_bucket for instance in (call_instance, other, call_instance)
+            instance.load_module()._instance().settings.log_bucket for instance in (call_instance, other, call_instance)
         ]
     assert names == ["one", "other", "one"]
-    assert call_instance.module()._instance() is call_instance.module()._instance()
+    assert call_instance.load_module()._instance() is call_instance.load_module()._instance()
 
 
 def at_request(world, number, action):
@@ -110,12 +110,12 @@ def test_a_thawed_instance_continues_where_it_was_frozen(world):
 def test_an_idle_instance_is_frozen_with_its_monotonic_clock(world):
     upload(world)
     world.fc.freeze("forward")
-    (instance,) = world.fc._functions["forward"].idle
+    (instance,) = world.fc._functions["forward"].idle_instances
     before = instance._clock.monotonic()
     world.advance(500)
     upload(world, "b")
     assert instance._clock.monotonic() - before < 10
-    assert len(world.fc._functions["forward"].idle) == 1
+    assert len(world.fc._functions["forward"].idle_instances) == 1
 
 
 def test_a_function_past_its_timeout_is_ended(world):

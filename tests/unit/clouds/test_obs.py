@@ -373,7 +373,7 @@ def test_a_parallel_file_system_is_distinguished_from_a_bucket(world, is_file_sy
 
 def test_head_reads_an_objects_properties(world):
     there = world.obs.bucket("photos-obs")
-    there.encrypted = there.has_versions = True
+    there.is_encrypted = there.has_versions = True
     world.there.add(StoredObject("kept", b"hello"))
     object_head = bucket(world).head("kept")
     assert object_head == ObjectHead(5, there.objects["kept"].etag.upper(), BEGAN, "kms", object_head.version)

@@ -98,8 +98,8 @@ def test_a_task_without_metadata_needs_an_acceptance_despite_a_sample(ready):
 
 def hide_metadata_setting(world: CertifyWorld) -> None:
     """Let OMS not report whether the task migrates metadata."""
-    summary = world.task.summary
-    world.task.summary = lambda: {
+    summary = world.task.summarize
+    world.task.summarize = lambda: {
         name: setting for name, setting in summary().items() if name != "enable_metadata_migration"
     }
 

@@ -67,7 +67,7 @@ def play(world: CertifyWorld, happenings: Sequence[tuple[Any, ...]]) -> None:
                     world.compare(**wishes)
                 world.source.heal()
             case "encrypt", _:
-                world.obs.bucket(world.there.name).encrypted = True
+                world.obs.bucket(world.there.name).is_encrypted = True
             case "fail_copy", _:
                 world.task.failures.then(CopyFailure("UPLOAD_DST_OBJ_FAILURE"))
             case _:

@@ -271,7 +271,7 @@ def test_equal_size_is_not_proven_until_it_is_read_or_accepted(world, mocker, ki
 def test_unprovable_classes_are_accepted_by_a_single_command(world):
     world.put("link", "x", "Symlink")
     world.put("b", "1234", "Multipart")
-    world.obs.bucket(world.there.name).encrypted = True
+    world.obs.bucket(world.there.name).is_encrypted = True
     world.write("b", "1234")
     # Before reading, a command accepts only the class without another remedy.
     step = check(world.cut_over(), "PROOF_IMPOSSIBLE")["step"]

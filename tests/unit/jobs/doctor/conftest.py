@@ -30,7 +30,7 @@ def run_job(box: InProcess) -> Callable[..., Any]:
 
     def run(job: str, payload: object = None, **settings: str) -> Any:
         instance = box.instance(**settings)
-        handler = getattr(instance.module(), f"{job}_handler")
+        handler = getattr(instance.load_module(), f"{job}_handler")
         event = b"" if payload is None else json.dumps(payload).encode()
         return box.platform.call(box.platform.run(partial(handler, event, instance.context()), instance))
 

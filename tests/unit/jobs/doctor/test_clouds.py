@@ -94,7 +94,7 @@ IMPERFECT = {
         "accept metadata by name",
     ),
     "metadata and archived objects are not reported": (
-        lambda box: setattr(box.task, "summary", partial(hide_options, box.task.summary)),
+        lambda box: setattr(box.task, "summarize", partial(hide_options, box.task.summarize)),
         "task options",
         "whether archived objects are restored; OMS does not report whether objects' headers are copied",
         "--sample",
@@ -257,7 +257,7 @@ def test_doctor_finds_versioning_of_obs_by_oms_lists(project_with_copies, run_do
 
 
 def test_doctor_finds_encryption_of_obs_by_the_newest_list_of_oms(project_with_copies, run_doctor):
-    set_bucket(encrypted=True)(project_with_copies)
+    set_bucket(is_encrypted=True)(project_with_copies)
     project_with_copies.bucket(project_with_copies.source_bucket).put_object("object 3", b"contents")
     project_with_copies.wait_idle(60)
     verify_check(run_doctor(), "destination encryption", "warning", "may not be MD5s")

@@ -100,9 +100,9 @@ class CanaryWorld(Administrator, Migration):
         return [
             *(key for key in self.oss.objects(self.source_bucket) if "canary" in key),
             *(f"upload of {upload.key}" for upload in source.uploads.values() if "canary" in upload.key),
-            *(f"version of {key}" for key, *_ in source.history.versions("") if "canary" in key),
+            *(f"version of {key}" for key, *_ in source.history.list_versions("") if "canary" in key),
             *(f"OBS: {key}" for key in self.task.destination if "canary" in key),
-            *(f"OBS: version of {key}" for key, *_ in bucket.history.versions("") if "canary" in key),
+            *(f"OBS: version of {key}" for key, *_ in bucket.history.list_versions("") if "canary" in key),
             *(f"log: {name}" for name in records if "canary" in name),
             *(
                 f"log: {name}"

@@ -141,9 +141,9 @@ def test_only_headers_that_the_task_migrates_are_compared(world, carries):
 
 
 def test_a_header_that_the_task_should_have_copied_is_a_difference(world):
-    show = world.task.summary
+    show = world.task.summarize
     world.task.metadata = False
-    world.task.summary = lambda: {**show(), "enable_metadata_migration": True}
+    world.task.summarize = lambda: {**show(), "enable_metadata_migration": True}
     assert expect_exit(world.canary(), 1)["report"]["objects"]["metadata"]["differs"] == ["x-oss-meta-plain"]
 
 
@@ -304,18 +304,18 @@ def test_leftovers_in_other_buckets_are_not_reported_as_removed(world, is_source
     # GIVEN leftovers, and settings that name another source, or a task with another destination
     world.cut_short(60)
     world.advance(1200)
-    before, summary = world.leftovers(), world.task.summary
+    before, summarize = world.leftovers(), world.task.summarize
     if is_source:
         world.change_settings = lambda text: text.replace('sourceBucket: "photos"', 'sourceBucket: "another"')
     else:
-        world.task.summary = lambda: {**summary(), "dst_bucket": "another"}
+        world.task.summarize = lambda: {**summarize(), "dst_bucket": "another"}
     # WHEN they are to be removed THEN the answer names their buckets, and nothing is touched
     answer = expect_exit(world.canary("--remove"), 3, f"is in photos and {world.destination_bucket}, but s.yaml")
     assert answer["removed"] == []
     assert len(answer["left"]) == 1
     assert world.leftovers() == before
     # AND with the first settings they are removed
-    world.change_settings, world.task.summary = str, summary
+    world.change_settings, world.task.summarize = str, summarize
     assert world.canary("--remove").code == 0
     assert world.leftovers() == []
 

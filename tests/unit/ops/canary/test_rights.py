@@ -26,7 +26,7 @@ def permission_of(world, request):
     bucket, _, host = url.netloc.partition(".")
     key = unquote(url.path[1:])
     if host.startswith("oss-"):
-        action = service._operation_of(sandbox_request).action
+        action = service._choose_operation(sandbox_request).action
         return action, f"acs:oss:*:*:{bucket}/{key}" if key else f"acs:oss:*:*:{bucket}"
     if host.startswith("obs."):
         selector = next(

@@ -272,7 +272,7 @@ def set_website(world, pages):
 def test_setup_names_obstacles_and_creates_everything_else(world):
     world.tool_account = ""
     set_website(world, f"{SUBFOLDERS}<RoutingRules>{MIRROR}</RoutingRules>")
-    world.obs.create_bucket(world.destination_bucket).encrypted = True
+    world.obs.create_bucket(world.destination_bucket).is_encrypted = True
     expect_success(
         world.setup(typed=YES),
         "by hand: alias default of the Serverless Devs tool, for deployment: none",

@@ -26,7 +26,7 @@ def keys(world):
 
 def keys_at_oms(world):
     """Return the access keys that OMS has for each task."""
-    return [[task_keys["src_ak"], task_keys["dst_ak"]] for task_keys in world.oms._bodies.values()]
+    return [[task_keys["src_ak"], task_keys["dst_ak"]] for task_keys in world.oms._request_bodies.values()]
 
 
 def key_deletions(world, first=0):
@@ -167,7 +167,7 @@ def test_a_task_whose_key_was_deleted_is_a_fault_of_the_plan(world, resources, c
 
     # WHEN that is done THEN there is a task that copies
     world.oms._tasks.clear()
-    world.oms._bodies.clear()
+    world.oms._request_bodies.clear()
     world.forget()
     world.advance(300)
     expect_success(world.setup(typed=YES))
