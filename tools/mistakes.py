@@ -19,6 +19,7 @@ _DELETIONS = f"{_JOBS}/certify/test_law_of_deletions.py::test_only_deleted_objec
 _BESIDE = f"{_UNIT}/comparison/test_beside_a_group.py"
 _SETUP = f"{_UNIT}/ops/setup"
 _HEADERS = f"{_JOBS}/headers/test_law_of_headers.py"
+_CHECKED = "tests/test_law_of_checked_headers.py::test_metadata_that_passed_has_equal_headers[0]"
 _WHOSE, _TASK_KEYS = f"{_SETUP}/test_whose.py", f"{_SETUP}/test_task_keys.py"
 _VERSIONS = f"{_JOBS}/replay/test_law_of_versions.py"
 
@@ -1294,6 +1295,49 @@ MISTAKES = (
         "VALID_SECONDS = 5",
         "VALID_SECONDS = 900",
         seeds="15",
+    ),
+    Mistake(
+        "METADATA by the headers pass before the close",
+        _CHECKED,
+        f"{_CODE}/jobs/certify/gathering.py",
+        "headers=checked_headers(answer.standstill.tally)",
+        "headers=_checked_before(invocation, destination)",
+        more=(
+            (
+                f"{_CODE}/jobs/certify/gathering.py",
+                "def _pass_fields(",
+                """def _checked_before(invocation, destination):
+    tally = PassStore(invocation, "headers", destination.name).states()[-1].tally
+    for name in ("mended", "equal"):
+        tally.counts["recorded"] += tally.counts.pop(name, 0)
+    return replace(checked_headers(tally), differing={})
+
+
+def _pass_fields(""",
+            ),
+        ),
+        seeds="16",
+    ),
+    Mistake(
+        "a standstill pass takes the record of any versions",
+        _CHECKED,
+        f"{_CODE}/jobs/headers.py",
+        """        if row.is_recorded:
+            return HeadersOutcome.RECORDED
+        if self._count""",
+        """        if row.record:
+            return HeadersOutcome.RECORDED
+        if self._count""",
+        seeds="16",
+    ),
+    Mistake(
+        "an intention to change headers counts as a record",
+        _CHECKED,
+        f"{_CODE}/comparison/mending.py",
+        "return self.record is not None and self.record.etag == versions.etag_in_listing",
+        "return self.record is not None and self.record.etag"
+        " in (versions.etag_in_listing, versions._replace(is_intended=True).etag_in_listing)",
+        seeds="29",
     ),
     Mistake(
         "an absence of less than a day that is listed",

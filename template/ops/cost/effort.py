@@ -216,13 +216,22 @@ def freeze_minutes(objects: int, lanes: int, sampled_bytes: float = 0) -> dict[s
 
 
 def headers_minutes(objects: int, lanes: int) -> dict[str, int]:
-    """Return the duration of a pass of the job `headers`, in minutes, for three cases.
+    """Return the duration of a pass of the job `headers`, in minutes, for three cases, and of its effect on a cutover.
 
     "stays" and "moves": the headers of all objects change, and OBS keeps or moves LastModified. "recorded": all headers
-    were changed before.
+    were changed before. "standstill": the additional time of a standstill pass that checks recorded headers.
     """
     busy_lanes = max(1, min(lanes, objects // _MIN_PER_LANE))
-    return {name: _to_minutes(pass_seconds(objects, seconds, busy_lanes)) for name, seconds in HEADERS_SECONDS.items()}
+    minutes = {
+        name: _to_minutes(pass_seconds(objects, seconds, busy_lanes)) for name, seconds in HEADERS_SECONDS.items()
+    }
+    standstill = _to_minutes(pass_seconds(objects, COMPARE_SECONDS, lanes))
+    return {**minutes, "standstill": max(0, minutes["recorded"] - standstill)}
+
+
+def headers_requests(objects: int) -> int:
+    """Return the additional requests of a standstill pass that checks headers: it lists records and proofs."""
+    return math.ceil(2 * objects / _PAGE_OBJECTS)
 
 
 def deep_hours(size: int, lanes: int) -> float:

@@ -50,6 +50,7 @@ class Estimate(NamedTuple):
     `ways`: copying the existing objects by day and night, or by night. `old_seconds` and `old_requests`: for the
     existing objects, by the task group ("group") or submitted by this project ("sent"), without OMS's own requests.
     `freeze_minutes`: by step. `deep_hours`: of `compare --deep`. `headers_minutes`: of the job `headers`, by case.
+    `headers_requests`: the additional requests of a standstill pass that checks headers.
     """
 
     once: list[Expense]
@@ -61,12 +62,13 @@ class Estimate(NamedTuple):
     freeze_minutes: dict[str, int]
     deep_hours: float
     headers_minutes: dict[str, int]
+    headers_requests: int
 
     def to_json(self, plan: Workload) -> dict[str, Any]:
         """Return the estimate as the JSON output of the command."""
         costs = {name: [expense._asdict() for expense in getattr(self, name)] for name in ("once", "month", "cutover")}
         asked = {**plan._asdict(), "prices": plan.prices._asdict()}
-        names = ("old_seconds", "old_requests", "freeze_minutes", "deep_hours", "headers_minutes")
+        names = ("old_seconds", "old_requests", "freeze_minutes", "deep_hours", "headers_minutes", "headers_requests")
         times = {name: getattr(self, name) for name in names}
         ways = {name: [copy._asdict() for copy in copies] for name, copies in self.ways._asdict().items()}
         return {"plan": asked, **costs, **times, "ways": ways}
@@ -114,6 +116,7 @@ def estimate(plan: Workload) -> Estimate:
         freeze_minutes=effort.freeze_minutes(plan.objects, plan.lanes, sampled),
         deep_hours=effort.deep_hours(plan.size, plan.lanes),
         headers_minutes=effort.headers_minutes(plan.objects, plan.lanes),
+        headers_requests=effort.headers_requests(plan.objects),
     )
 
 

@@ -84,6 +84,13 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
         ),
         Paragraph(
             translate(
+                "The standstill pass then checks headers as well: {standstill} minutes and {requests} requests more.",
+                standstill=f"{estimate.headers_minutes['standstill']:,}",
+                requests=estimate.headers_requests,
+            )
+        ),
+        Paragraph(
+            translate(
                 "An estimate; its sources are in docs/costs.md. By Huawei's statement OMS is free at"
                 " present; otherwise pass --oms-price. Not included: logs, storage in OBS, a NAT gateway. To"
                 " measure the length of your freeze, rehearse it: {command}",

@@ -80,6 +80,7 @@ def test_without_a_requested_sample_its_check_does_not_gate(document):
         check |= {"result": "not run", "gates": False}
     document["sample"] = None
     document["headers"] |= {"drawn": 0, "more": []}
+    document["passes"]["standstill"]["headers"] = None
     shown = page(sealed(document))
     assert shown.word() == ("GO", "good")
     assert missing_parts(shown.text, "not part of the verdict", "21 of 21", "Nothing was sampled") == []
