@@ -26,9 +26,9 @@ from ops.clouds.keys import (
     OMS_DESTINATION_VARIABLES,
     OMS_SOURCE_VARIABLES,
     Keys,
-    administrators,
+    read_administrator_keys,
 )
-from ops.clouds.services import Functions, OssTrigger, Ram, Service, listed
+from ops.clouds.services import Functions, OssTrigger, Ram, Service, read_list
 from ops.clouds.wire import refused
 from ops.errors import UsageError
 from ops.functions.call import Caller
@@ -60,7 +60,7 @@ class Alibaba:
 
     def __init__(self, session: Session, variables: Mapping[str, str], keys: Keys | None = None) -> None:
         keys, clock, endpoints = (
-            keys or administrators(session, ALIBABA_VARIABLES),
+            keys or read_administrator_keys(session, ALIBABA_VARIABLES),
             session.clock,
             session.caller.endpoints(),
         )
@@ -148,7 +148,7 @@ class Huawei:
         *,
         keep_storage_class: bool = False,
     ) -> None:
-        self._keys, self._clock = keys or administrators(session, HUAWEI_VARIABLES), session.clock
+        self._keys, self._clock = keys or read_administrator_keys(session, HUAWEI_VARIABLES), session.clock
         endpoints = session.caller.endpoints()
         self._region, target = variables["destinationRegion"], variables["destinationBucket"]
         self._endpoints, self._target, self._log = endpoints, target, variables["logBucket"]
@@ -255,7 +255,7 @@ class Huawei:
         return self.account.need(t("account of Huawei Cloud"))
 
     def _project(self) -> str:
-        projects = listed(self._iam.call("GET", "/v3/projects", {"name": self._region}), "projects")
+        projects = read_list(self._iam.call("GET", "/v3/projects", {"name": self._region}), "projects")
         if not projects:
             raise UsageError(
                 t("The account of Huawei Cloud has no project in {region}", region=self._region),
@@ -341,10 +341,10 @@ def _huawei_account(iam: Service, keys: Keys) -> Account:
 
     If IAM does not report the key's user, the user is `-`, and the key may be the account's own.
     """
-    domain = listed(iam.call("GET", "/v3/auth/domains"), "domains")[0]
+    domain = read_list(iam.call("GET", "/v3/auth/domains"), "domains")[0]
     users = []
     with refused(lambda error: error.is_denied):
-        users = listed(iam.call("GET", "/v5/users", {"access_key_id": keys.access.reveal()}), "users")
+        users = read_list(iam.call("GET", "/v5/users", {"access_key_id": keys.access.reveal()}), "users")
     holder, is_root = (users[0]["user_name"], users[0]["is_root_user"]) if users else ("-", not keys.token)
     return Account(f"{domain['name']} ({domain['id']})", holder, is_root)
 

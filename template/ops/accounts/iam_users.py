@@ -27,7 +27,7 @@ from ops.accounts.needs import (
 )
 from ops.accounts.policy_documents import Document, by_roles, rights
 from ops.clouds.keys import Keys, Secret
-from ops.clouds.services import Service, listed
+from ops.clouds.services import Service, read_list
 from oss_oms_sync.answers.text import Text, t, untranslated
 
 _MAX_VERSIONS = 5
@@ -289,7 +289,7 @@ class IamUser:
         """Yield the elements of a list of IAM, page by page."""
         while True:
             page = self._iam.call("GET", path, {**query, "limit": "200"}, was_made=self._made is not None)
-            yield from listed(page, name)
+            yield from read_list(page, name)
             marker = page.get("page_info", {}).get("next_marker")
             if not marker:
                 return

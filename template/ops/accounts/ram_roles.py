@@ -23,7 +23,7 @@ from ops.accounts.needs import (
 )
 from ops.accounts.policy_documents import Document, rights
 from ops.clouds.keys import Keys, Secret
-from ops.clouds.services import Ram, is_absent, listed
+from ops.clouds.services import Ram, is_absent, read_list
 from ops.clouds.wire import refused
 from ops.shell import interpreter
 from oss_oms_sync.answers.text import Text, t, untranslated
@@ -71,7 +71,7 @@ class RamHolder:
     def key_ids(self) -> list[str]:
         """List the access keys of the user; empty for a user that setup did not create."""
         keys = self._ram.find("ListAccessKeys", UserName=self.name) if self.is_ours() else None
-        return [] if keys is None else [key["AccessKeyId"] for key in listed(keys, "AccessKeys", "AccessKey")]
+        return [] if keys is None else [key["AccessKeyId"] for key in read_list(keys, "AccessKeys", "AccessKey")]
 
     def make_key(self) -> Keys:
         """Create an access key. RAM shows the secret only in this response.
@@ -252,7 +252,7 @@ class RamHolder:
 
     def _attached(self) -> Sequence[str]:
         response = self._ram.do(f"ListPoliciesFor{self._kind}", **{self._name_field: self.name})
-        return [policy["PolicyName"] for policy in listed(response, "Policies", "Policy")]
+        return [policy["PolicyName"] for policy in read_list(response, "Policies", "Policy")]
 
     @property
     def _name_field(self) -> str:

@@ -12,7 +12,7 @@ from ops.accounts.needs import NOTHING_CREATED, Line, Need, ResourceState
 from ops.accounts.task_keys import TaskKeys, requested_text
 from ops.clouds.keys import Keys
 from ops.clouds.oms import TaskGroups, group_note, key_fields
-from ops.clouds.services import Service, listed
+from ops.clouds.services import Service, read_list
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import KEEPS_CLASS, GroupState, storage_class_plan, storage_policy
 from oss_oms_sync.answers.text import Text, t, untranslated
@@ -275,7 +275,7 @@ class Tasks:
         return [task for task in tasks if (task["src_bucket"], task["dst_bucket"]) == wanted]
 
     def _all(self) -> list[dict[str, Any]]:
-        return listed(self._oms.call("GET", self._path, {"limit": "100", "offset": "0"}), "tasks")
+        return read_list(self._oms.call("GET", self._path, {"limit": "100", "offset": "0"}), "tasks")
 
 
 def _other_buckets_line(task: dict[str, Any], text: Text) -> Line:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ops.canary.objects import canary_objects
 from ops.clouds.buckets import ObsBucketClient, OssBucketClient
-from ops.clouds.keys import ALIBABA_VARIABLES, HUAWEI_VARIABLES, Keys, administrators
+from ops.clouds.keys import ALIBABA_VARIABLES, HUAWEI_VARIABLES, Keys, read_administrator_keys
 from ops.clouds.oms import SyncTaskClient
 from ops.clouds.wire import refused
 from ops.cutover.open_and_close import opening_step
@@ -47,7 +47,10 @@ class Accounts:
     @classmethod
     def connect(cls, session: Session, variables: Mapping[str, str], *, is_removal: bool) -> Accounts:
         """Ask for administrators' keys, and return the clients. A removal needs no sync task. Raises OpsError."""
-        alibaba, huawei = administrators(session, ALIBABA_VARIABLES), administrators(session, HUAWEI_VARIABLES)
+        alibaba, huawei = (
+            read_administrator_keys(session, ALIBABA_VARIABLES),
+            read_administrator_keys(session, HUAWEI_VARIABLES),
+        )
         clock, endpoints = session.clock, session.caller.endpoints()
         task = SyncTaskClient(variables["SYNC_URL"], huawei, clock) if variables.get("SYNC_URL") else None
         shown = {

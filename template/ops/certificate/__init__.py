@@ -1,1 +1,1 @@
-"""Certificates of a cutover: their format, totals and rules, and the comparison with listings."""
+"""Certificates of a cutover: their format, totals and rules, and their comparison with listings of the buckets."""

@@ -1,7 +1,7 @@
-"""Claims of a certificate: its conclusions follow from its facts, and its facts agree with each other.
+"""The check of a certificate: do its conclusions follow from its facts, and do its facts agree with each other?
 
-The rules of the certificate derive the conclusions again, so the check does not rely on the stated ones. The tests
-verify the rules against an independent second set of rules, with random facts.
+The rules that made the certificate derive the conclusions again, so that the check does not rely on the stated ones.
+Tests compare these rules with a second, independent set of rules, on random facts.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ from oss_oms_sync.rules.cutover import judge
 from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES
 from oss_oms_sync.rules.times import BYTES_PER_MINUTE, CLOSE_DELAY, MAX_CLOCK_SKEW, OMS_PATIENCE
 
-# Tolerance for the clock of the checking machine.
+# A certificate may be this much newer than the clock of the checking machine.
 _MACHINE_TOLERANCE = timedelta(minutes=10)
 # Exit code of each verdict.
 EXIT_CODES = {"GO": ExitCode.OK, "NO-GO": ExitCode.FAILED, "NOT PROVEN": ExitCode.NOT_PROVEN}
-# Errors of a document without the form of a certificate; UnreadableError is a ValueError.
+# Errors that reading a document raises if it is not a certificate; UnreadableError is a ValueError.
 FORM_ERRORS = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
 FORM_DOUBT = Doubt(t("The document has the form of a certificate"), holds=False)
 
 
 def doubts(document: Document) -> list[Doubt]:
-    """Return the claims of a document that do not hold; empty for a sound document."""
+    """Return the claims of a document that do not hold; an empty list means that the document is sound."""
     try:
         return [finding for finding in findings(document) if not finding.holds]
     except FORM_ERRORS:
@@ -54,9 +54,9 @@ def doubts(document: Document) -> list[Doubt]:
 
 
 def derive(document: Document) -> Certificate:
-    """Return the certificate with the conclusions that follow from its facts, independent of its stated conclusions.
+    """Return the certificate with the conclusions that follow from its facts, whatever it states itself.
 
-    Raises an error of FORMLESS if the document does not have a certificate's form.
+    Raises one of FORM_ERRORS if the document is not a certificate.
     """
     if require_count(document["schema"]) != SCHEMA or document["kind"] != KIND:
         raise ValueError("not a certificate of this form")
@@ -86,16 +86,16 @@ _FACTS = [field.name for field in fields(CutoverFacts)]
 
 
 def _as_text(value: object) -> str:
-    """Return JSON as text, which distinguishes 1, 1.0 and true."""
+    """Return JSON as text, so that a comparison distinguishes 1, 1.0 and true."""
     return json.dumps(value, sort_keys=True)
 
 
 def findings(document: Document) -> Iterator[Doubt]:
-    """Yield every claim that a document alone can prove or disprove.
+    """Yield every claim that the document alone can prove or disprove.
 
-    Raises an error of FORMLESS if the document does not have a certificate's form.
+    Raises one of FORM_ERRORS if the document is not a certificate.
     """
-    # In the stored form, before any rule runs.
+    # Taken before any rule runs, in the form in which the document was stored.
     stated = {
         "checks": _as_text([[check[name] for name in ("id", "result", "gates")] for check in document["checks"]]),
         "verdict": _as_text(document["verdict"]),
@@ -105,7 +105,7 @@ def findings(document: Document) -> Iterator[Doubt]:
     conclusions = to_json(certificate)
     made = document_hash(document)
     yield Doubt(t("The document is unchanged"), made == document["sha256"], made)
-    yield _checks(document, conclusions, stated["checks"])
+    yield _compare_checks(document, conclusions, stated["checks"])
     yield Doubt(
         t("The verdict follows from the facts"),
         stated["verdict"] == _as_text(conclusions["verdict"]),
@@ -116,7 +116,15 @@ def findings(document: Document) -> Iterator[Doubt]:
         stated["rehearsal"] == _as_text(conclusions["rehearsal"]),
         stated["rehearsal"],
     )
-    for rule in (_in_order, _accepted, _name, _oms, waiting_fits, headers_fit, checked_headers_fit):
+    for rule in (
+        _check_order,
+        _check_acceptances,
+        _check_name,
+        _check_oms,
+        waiting_fits,
+        headers_fit,
+        checked_headers_fit,
+    ):
         yield rule(document)
     if document["sample"] is not None:
         yield sample_fits(document)
@@ -126,15 +134,15 @@ def findings(document: Document) -> Iterator[Doubt]:
 
 
 def check_made_before(document: Document, now: datetime) -> Doubt:
-    """Compare the document's time with `now`, the time of this machine."""
+    """Return the claim that the document was not made after `now`, the time of this machine."""
     claim = t("The certificate was made before now")
     return Doubt(
         claim, parse_timestamp(document["made"]) <= now + _MACHINE_TOLERANCE, f"{document['made']}, {timestamp(now)}"
     )
 
 
-def _checks(document: Document, conclusions: Document, stated: str) -> Doubt:
-    """Compare id, result and gates of each stored check with those that follow from the facts."""
+def _compare_checks(document: Document, conclusions: Document, stated: str) -> Doubt:
+    """Return the claim that each stored check has the id, the result and the gates that follow from the facts."""
     derived = [[check[name] for name in ("id", "result", "gates")] for check in conclusions["checks"]]
     by_id = {name: _as_text([name, *values]) for name, *values in derived}
     wrong = [
@@ -146,10 +154,10 @@ def _checks(document: Document, conclusions: Document, stated: str) -> Doubt:
     return Doubt(claim, stated == _as_text(derived), ", ".join(dict.fromkeys(wrong)))
 
 
-def _oms(document: Document) -> Doubt:
-    """Require possible numbers of OMS.
+def _check_oms(document: Document) -> Doubt:
+    """Return the claim that OMS's numbers are possible.
 
-    Every recorded object is counted or left, and OMS may finish the objects left only while it was active recently.
+    Every recorded object is counted by OMS or left, and OMS may finish the objects left only if it was active recently.
     """
     oms = document["oms"]
     left, accepted, recorded, largest = (oms[name] for name in ("left", "accepted", "recorded", "largest"))
@@ -166,10 +174,10 @@ def _oms(document: Document) -> Doubt:
     return Doubt.claim_unless(t("The statements about OMS are plausible"), wrong)
 
 
-def _in_order(document: Document) -> Doubt:
-    """Require times in order: start, end, document.
+def _check_order(document: Document) -> Doubt:
+    """Return the claim that all times are in order: each pass starts before it ends, and the document is made last.
 
-    OSS's clock and the instance's agree about the start of the standstill pass.
+    OSS's clock and the function's clock agree about the start of the standstill pass.
     """
     compared, still = document["passes"]["compare"], document["passes"]["standstill"]
     made, frozen, closed = (
@@ -199,16 +207,16 @@ def _in_order(document: Document) -> Doubt:
     return Doubt.claim_unless(t("The times are in order"), wrong)
 
 
-def _accepted(document: Document) -> Doubt:
-    """Require that only acceptable names were accepted, each with an author."""
+def _check_acceptances(document: Document) -> Doubt:
+    """Return the claim that only acceptable names were accepted, and that each names a person."""
     wrong = [name for name, who in document["accepted"].items() if name not in ACCEPTABLE_NAMES or not who.strip()]
     return Doubt.claim_unless(t("Only acceptable classes were accepted by name"), wrong)
 
 
-def _name(document: Document) -> Doubt:
-    """Derive the document's name from its project, task, number, time and verdict.
+def _check_name(document: Document) -> Doubt:
+    """Return the claim that the document's name follows from its project, task, number, time and verdict.
 
-    No other field has the number.
+    The number stands nowhere else, so it is taken from the name.
     """
     folder = certificate_folder(document["task"], document["project"])
     number = document["document"].removeprefix(folder).partition("-")[0]
@@ -221,7 +229,7 @@ def _name(document: Document) -> Doubt:
 
 
 def read_certificate(document: Document) -> Certificate | None:
-    """Return certify's document with the conclusions that follow from its facts; None if it has another form."""
+    """Return the certificate with the conclusions that follow from its facts; None if it is not a certificate."""
     try:
         certificate = derive(document)
         compared, closed = certificate.passes.compare, certificate.closed
@@ -234,7 +242,10 @@ def read_certificate(document: Document) -> Certificate | None:
 
 
 def exit_code(document: Document) -> ExitCode:
-    """Return 0 for GO, 1 for NO-GO, 3 for NOT PROVEN (a rehearsal: its expected verdict), 4 if invalid."""
+    """Return 0 for GO, 1 for NO-GO, 3 for NOT PROVEN, 4 if the document is invalid.
+
+    A rehearsal has the code of its expected verdict.
+    """
     certificate = read_certificate(document)
     if certificate is None or doubts(document):
         return UntrustedError.exit_code

@@ -1,4 +1,4 @@
-"""Counts of a certificate: sums, the possible sides of each class, and the totals of listings."""
+"""The counts of a certificate: sums, the sides on which each class can have objects, and totals of listings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from oss_oms_sync.answers.pass_answers import MAX_WRITTEN, first_folder
 from oss_oms_sync.answers.text import t
 
 _MODULUS = 2**256
-# If only the destination has them, copies of records are out of scope, and OMS's own lists stay there permanently.
+# Keys that the destination may have alone: copies of records, which are out of scope, and OMS's own lists, which stay.
 _RESERVED_PREFIXES = tuple(prefix.encode() for prefix in (RECORDS, *OMS_LISTS))
 _IN_SCOPE = {object_class.title for object_class in IN_SCOPE}
 _ZERO_SIDES = {side: {"objects": 0, "bytes": 0} for side in SIDE_NAMES}
@@ -34,7 +34,7 @@ Keep = Callable[[bytes], object]
 
 
 class Totals(NamedTuple):
-    """The totals of a listing, or of a part of a document; `digest` is hexadecimal."""
+    """The totals of a listing, or of a part of a document; `digest` is a sum of SHA-256 in hexadecimal."""
 
     objects: int
     bytes: int
@@ -44,24 +44,24 @@ class Totals(NamedTuple):
 def compare_listing(
     document: Document, side: str, objects: Objects, own: Collection[bytes], keep: Keep | None = None
 ) -> Doubt:
-    """Compare the listing of a bucket with the document's totals.
+    """Return the claim that the listing of a bucket has the document's totals.
 
-    `own`: the source's keys with the form of records and OMS's lists, because their copies count in the destination.
+    `own`: the source's keys that look like records or OMS's lists; only copies of these count in the destination.
     `keep` receives the digest of each object.
     """
     counted = count(document["scope"], objects, None if side == "source" else own, keep)
-    stated = _stated(document[side]) if document[side] else None
+    stated = _stated_totals(document[side]) if document[side] else None
     return Doubt(
         t("The listing of {side} agrees with the certificate", side=SIDE_NAMES[side]),
         counted == stated,
-        _in_words(counted),
+        _describe_totals(counted),
     )
 
 
 def count(scope: Document, objects: Objects, own: Collection[bytes] | None = None, keep: Keep | None = None) -> Totals:
     """Return the totals of a listing's objects in scope.
 
-    With `own`, keys with the form of records and OMS's lists count only if `own` has them. `keep` receives the digest
+    With `own`, keys that look like records or OMS's lists count only if `own` contains them. `keep` receives the digest
     of each object.
     """
     prefix, suffix = scope["prefix"].encode(), scope["suffix"].encode()
@@ -80,14 +80,15 @@ def count(scope: Document, objects: Objects, own: Collection[bytes] | None = Non
 
 
 def compare_shared(document: Document, shared: Iterable[bytes]) -> Doubt:
-    """Compare the objects in both listings, by their `shared` digests, with the classes of equal objects.
+    """Return the claim that the objects in both listings match the classes of equal objects.
 
-    Objects of other classes with both sides may have equal sizes as well; the document does not have their number.
+    `shared` are the digests that both listings have. Objects of other classes may have equal keys and sizes as well;
+    the document does not state their number.
     """
     number = summed = 0
     for digest in shared:
         number, summed = number + 1, summed + int.from_bytes(digest, "big")
-    equal, others = (_in_classes(document, kinds) for kinds in ((Sides.EQUAL,), (Sides.BOTH, Sides.AT_MOST)))
+    equal, others = (_sum_kinds(document, kinds) for kinds in ((Sides.EQUAL,), (Sides.BOTH, Sides.AT_MOST)))
     more = number - equal.objects
     # The digest is known if the number of other objects is zero or maximal.
     digests = {0: int(equal.digest, 16), others.objects: int(equal.digest, 16) + int(others.digest, 16)}
@@ -99,14 +100,14 @@ def compare_shared(document: Document, shared: Iterable[bytes]) -> Doubt:
     )
 
 
-def _in_classes(document: Document, kinds: Collection[Sides]) -> Totals:
+def _sum_kinds(document: Document, kinds: Collection[Sides]) -> Totals:
     """Return the destination's totals of the classes of these kinds."""
     classes = {title: sides for title, sides in document["classes"].items() if CLASS_SIDES.get(title) in kinds}
     return _sum_classes(classes, "destination")
 
 
 def note_reserved_keys(objects: Objects, noted: set[bytes]) -> Iterator[tuple[bytes, int]]:
-    """Yield objects unchanged, and collect keys with the form of records or of OMS's lists."""
+    """Yield objects unchanged, and add keys that look like records or OMS's lists to `noted`."""
     for key, size in objects:
         if key.startswith(_RESERVED_PREFIXES):
             noted.add(key)
@@ -114,9 +115,9 @@ def note_reserved_keys(objects: Objects, noted: set[bytes]) -> Iterator[tuple[by
 
 
 def counts(document: Document, *, adds_up: bool, is_go: bool) -> Iterator[Doubt]:
-    """Yield the claims that the classes are complete, with objects only on possible sides, and the sum of every total.
+    """Yield the claims on classes and sums: no class is missing, and every total is the sum of its parts.
 
-    `adds_up`: False if SUMS failed, so there is no GO. `is_go`: the verdict is GO.
+    `adds_up` is False if the check SUMS failed, which excludes a GO. `is_go`: the verdict is GO.
     """
     classes, accepted = document["classes"], document["accepted"]
     wrong = [title for title in classes if title not in CLASS_SIDES] + [
@@ -126,15 +127,15 @@ def counts(document: Document, *, adds_up: bool, is_go: bool) -> Iterator[Doubt]
         wrong = [title for title, object_class in classes.items() if not _is_possible(title, object_class, document)]
     yield Doubt.claim_unless(t("All classes are present, each on its possible sides"), wrong)
     for side, name in SIDE_NAMES.items():
-        stated, summed = _stated(document[side]), _sum_classes(classes, side)
+        stated, summed = _stated_totals(document[side]), _sum_classes(classes, side)
         claim = t("The classes add up to the total of {side}", side=name)
-        yield Doubt(claim, stated == summed, _in_words(summed))
-    yield _written_last(document)
+        yield Doubt(claim, stated == summed, _describe_totals(summed))
+    yield _check_last_written(document)
     if not is_hexadecimal(document["source"]["state_digest"], 64):
         raise ValueError("no state digest")
     if adds_up:
-        yield _folders(document)
-        yield _storage_classes(document)
+        yield _check_folders(document)
+        yield _check_storage_classes(document)
     if is_go:
         good = [
             numbers(object_class)
@@ -150,8 +151,11 @@ def counts(document: Document, *, adds_up: bool, is_go: bool) -> Iterator[Doubt]
         )
 
 
-def _written_last(document: Document) -> Doubt:
-    """Require last-written objects in scope, latest first, in the necessary number; rechecks keep deleted objects."""
+def _check_last_written(document: Document) -> Doubt:
+    """Return the claim on the last-written objects: they are in scope, and the latest comes first.
+
+    Their number has to fit; deleted objects remain among them after a recheck.
+    """
     last = [(parse_timestamp(last_object["at"]), last_object["key"]) for last_object in document["last_written"]]
     keys = [key for _, key in last]
     # A key with the form of a record's is impossible, and not listed.
@@ -163,9 +167,9 @@ def _written_last(document: Document) -> Doubt:
 
 
 def _is_possible(title: str, object_class: Document, document: Document) -> bool:
-    """Return True if a class has objects only on its possible sides, and lists no more keys than objects."""
+    """Return True if a class has objects only on sides where it can have them, and lists no more keys than objects."""
     totals, keys = numbers(object_class), require_distinct(object_class["keys"])
-    source, destination = (_side(object_class, side) for side in SIDE_NAMES)
+    source, destination = (_totals_of_side(object_class, side) for side in SIDE_NAMES)
     are_zero = all(bool(side.objects) == bool(int(side.digest, 16)) for side in (source, destination))
     is_equal = source == destination or CLASS_SIDES[title] is not Sides.EQUAL
     different = require_count(object_class["proven_different"])
@@ -173,7 +177,7 @@ def _is_possible(title: str, object_class: Document, document: Document) -> bool
         title == "outside" or all(is_in_scope(document, key) for key in keys)
     )
     is_lists = title != "oms_own" or all(key.startswith(OMS_LISTS) for key in keys)
-    # Exactly the canary's keys in scope are in its class.
+    # The class of canaries has exactly the keys with the prefix of canaries.
     canaries = [key for key in keys if key.startswith(document["scope"]["prefix"] + CANARY)]
     is_lists &= title == "outside" or len(canaries) == (len(keys) if title == "canary" else 0)
     is_read = different <= (totals[0] if title == "overwritten" else 0)
@@ -182,9 +186,9 @@ def _is_possible(title: str, object_class: Document, document: Document) -> bool
 
 
 def _is_possible_total(title: str, totals: Sequence[int]) -> bool:
-    """Return True if these numbers of objects and bytes on the two sides are possible for a class.
+    """Return True if a class can have these totals in a folder, or in the whole bucket.
 
-    They are of a folder, or of the whole bucket.
+    `totals`: objects and bytes in the source, then in the destination.
     """
     source, of_source, destination, of_destination = totals
     fits = {
@@ -198,7 +202,7 @@ def _is_possible_total(title: str, totals: Sequence[int]) -> bool:
     return fits[CLASS_SIDES[title]] and (source > 0 or of_source == 0) and (destination > 0 or of_destination == 0)
 
 
-def _folders(document: Document) -> Doubt:
+def _check_folders(document: Document) -> Doubt:
     summed = {title: [0] * 4 for title in document["classes"]}
     wrong = []
     for folder, classes in document["folders"].items():
@@ -207,7 +211,7 @@ def _folders(document: Document) -> Doubt:
             if (
                 title not in CLASS_SIDES
                 or not _is_possible_total(title, four)
-                or not _may_be_in(document, folder, title)
+                or not _is_possible_folder(document, folder, title)
             ):
                 wrong.append(f"{title} in {folder!r}")
             summed[title] = [number + another for number, another in zip(summed.get(title, [0] * 4), four, strict=True)]
@@ -215,8 +219,8 @@ def _folders(document: Document) -> Doubt:
     return Doubt.claim_unless(t("The folders add up to the classes"), wrong)
 
 
-def _storage_classes(document: Document) -> Doubt:
-    """Require pairs of storage classes that are distinct and have objects, on the sides that they name."""
+def _check_storage_classes(document: Document) -> Doubt:
+    """Return the claim that pairs of storage classes are distinct, and have objects on the sides that they name."""
     pairs = [(pair["source"], pair["destination"]) for pair in document["storage"]]
     wrong = [
         f"{source}, {destination}"
@@ -230,7 +234,7 @@ def _storage_classes(document: Document) -> Doubt:
     return Doubt.claim_unless(t("The objects by storage class are plausible"), wrong)
 
 
-def _may_be_in(document: Document, folder: str, title: str) -> bool:
+def _is_possible_folder(document: Document, folder: str, title: str) -> bool:
     """Return True if a folder can have keys of a class: all keys in scope begin with the project's prefix."""
     prefix = document["scope"]["prefix"]
     if title == "canary":
@@ -244,20 +248,20 @@ def _may_be_in(document: Document, folder: str, title: str) -> bool:
 
 def _sum_classes(classes: Document, side: str) -> Totals:
     """Return the totals of the classes in scope on a side."""
-    counted = [_side(object_class, side) for title, object_class in classes.items() if title in _IN_SCOPE]
+    counted = [_totals_of_side(object_class, side) for title, object_class in classes.items() if title in _IN_SCOPE]
     digest = sum(int(totals.digest, 16) for totals in counted) % _MODULUS
     return Totals(sum(totals.objects for totals in counted), sum(totals.bytes for totals in counted), f"{digest:064x}")
 
 
-def _side(object_class: Document, side: str) -> Totals:
-    return _stated({**object_class[side], "digest": object_class["digests"][side]})
+def _totals_of_side(object_class: Document, side: str) -> Totals:
+    return _stated_totals({**object_class[side], "digest": object_class["digests"][side]})
 
 
-def _stated(side: Document) -> Totals:
+def _stated_totals(side: Document) -> Totals:
     if not is_hexadecimal(side["digest"], 64):
         raise ValueError("no digest")
     return Totals(require_count(side["objects"]), require_count(side["bytes"]), side["digest"])
 
 
-def _in_words(counted: Totals) -> str:
+def _describe_totals(counted: Totals) -> str:
     return f"{counted.objects:,} objects, {counted.bytes:,} bytes, {counted.digest}"

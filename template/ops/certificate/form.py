@@ -1,4 +1,4 @@
-"""The form of a certificate: its counts and lists of keys, the possible sides of each class, and claims about it."""
+"""The form of a certificate: its counts, its lists of keys, and the sides on which each class can have objects."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 from oss_oms_sync.answers.text import Text, t
 
 Document = Mapping[str, Any]
-# The two sides, with their names.
+# Names of the two sides for readers.
 SIDE_NAMES = {"source": t("the source"), "destination": t("OBS")}
 
 
 class Sides(Enum):
-    """Number of a class's objects in the destination, compared with the source."""
+    """The number of a class's objects in the destination, compared with the number in the source."""
 
     EQUAL = "as many, of the same keys and sizes"
     BOTH = "as many"
@@ -24,7 +24,7 @@ class Sides(Enum):
     ANY = "any number"
 
 
-# Possible sides of each class.
+# The sides on which each class can have objects.
 CLASS_SIDES = {
     "canary": Sides.ANY,
     "impossible": Sides.AT_MOST,
@@ -48,7 +48,7 @@ CLASS_SIDES = {
 
 
 class Doubt(NamedTuple):
-    """A checked claim; `detail`: the actual value, or the wrong names."""
+    """A checked claim; `detail` is the actual value, or the names that do not fit."""
 
     claim: Text
     holds: bool
@@ -56,7 +56,7 @@ class Doubt(NamedTuple):
 
     @classmethod
     def claim_unless(cls, claim: Text, wrong: Sequence[str]) -> Doubt:
-        """Return the claim, which holds if `wrong` is empty."""
+        """Return the claim, which holds if no name is `wrong`."""
         return cls(claim, not wrong, ", ".join(dict.fromkeys(wrong)))
 
 
@@ -67,24 +67,24 @@ def is_in_scope(document: Document, key: str) -> bool:
 
 
 def numbers(object_class: Document) -> list[int]:
-    """Return objects and bytes of a class in the source, and in the destination."""
+    """Return the objects and bytes of a class in the source, then in the destination."""
     return [require_count(object_class[side][unit]) for side in SIDE_NAMES for unit in ("objects", "bytes")]
 
 
 def require_count(value: object) -> int:
-    """Return a count; refuse a bool, an int in Python."""
+    """Return a count; raise UnreadableError for another value, also for True, which is an int in Python."""
     if type(value) is not int or value < 0:
         raise ValueError(f"{value!r} is not a count")
     return value
 
 
 def require_distinct(keys: object) -> frozenset[str]:
-    """Return a list of keys as a set; refuse a repeated key."""
+    """Return a list of keys as a set; raise UnreadableError if a key is repeated."""
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys) or len(set(keys)) != len(keys):
         raise ValueError("not a list of keys")
     return frozenset(keys)
 
 
 def is_hexadecimal(value: str, digits: int) -> bool:
-    """Return True for a number of exactly these lowercase hexadecimal digits."""
+    """Return True if `value` has exactly `digits` lowercase hexadecimal digits."""
     return len(value) == digits and set(value) <= set("0123456789abcdef")

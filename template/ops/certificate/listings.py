@@ -1,11 +1,11 @@
-"""Listings of a bucket in common formats, read item by item, because they may exceed any memory.
+"""Readers of bucket listings in common formats, object by object, because a listing may exceed any memory.
 
     rclone lsjson -R --files-only REMOTE:BUCKET     [{"Path": "a/b.txt", "Size": 5, ...}, ...]
     one JSON object a line                          {"key": "a/b.txt", "size": 5}
     tab-separated                                   5<TAB>a/b.txt
 
-Keys are those of the whole bucket, in UTF-8, or in UTF-16 with its mark. rclone sorts keys by folders, other programs
-by bytes, so the comparison of two listings depends on no order.
+Keys are complete object keys, in UTF-8, or in UTF-16 with a byte order mark. rclone sorts keys by folders, and other
+programs by bytes, so the comparison of two listings depends on no order.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from oss_oms_sync.answers.text import Text, t, untranslated
 _CHUNK_CHARACTERS = 1 << 20
 # Maximum characters of a value in a listing.
 _MAX_VALUE_CHARACTERS = 1 << 24
-# Number of files for a listing's digests; a single file is in memory at a time. macOS permits 256 per process.
+# Number of files for a listing's digests, of which one is in memory at a time. macOS permits 256 open files.
 _DIGEST_FILES = 64
 _DIGEST_BYTES = 32
 _KEY_FIELDS, _SIZE_FIELDS = ("Path", "Key", "key"), ("Size", "size")
@@ -36,43 +36,43 @@ _FORMAT_REMEDY = t(
 
 
 def read(file: Path) -> Iterator[tuple[bytes, int]]:
-    """Yield the key, in UTF-8, and the size of each object in a listing.
+    """Yield the key (in UTF-8) and the size of each object in a listing.
 
-    Raises UsageError for an unreadable listing.
+    Raises UsageError if the listing cannot be read.
     """
     try:
         with file.open("rb") as listing:
-            # A pipe permits peeking, but no seeking.
+            # The listing may come from a pipe, in which the first bytes can be peeked at, but not read twice.
             head = listing.peek(8)[:8]
-            # PowerShell writes UTF-16, with its own line ends.
+            # PowerShell writes UTF-16 with Windows line ends.
             is_wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
             encoding = "utf-16" if is_wide else "utf-8-sig"
             text = io.TextIOWrapper(listing, encoding=encoding, newline=None if is_wide else "\n")
             first = head.decode(encoding, "ignore").lstrip()[:1]
-            yield from _of_json(text) if first in ("[", "{") else _of_lines(text)
+            yield from _parse_json(text) if first in ("[", "{") else _parse_lines(text)
     except UnicodeDecodeError:
-        raise _unreadable(file, t("it is not UTF-8")) from None
+        raise _unreadable_listing(file, t("it is not UTF-8")) from None
     except (ValueError, RecursionError) as error:
-        raise _unreadable(file, untranslated(str(error))) from None
+        raise _unreadable_listing(file, untranslated(str(error))) from None
     except OSError as error:
         raise UsageError(untranslated(str(error)), _FORMAT_REMEDY) from None
 
 
 class PairDigests:
-    """SHA-256 digests of a listing's objects, in temporary files."""
+    """SHA-256 digests of the keys and sizes in a listing, in temporary files."""
 
     def __init__(self, files: Sequence[IO[bytes]]) -> None:
         self._files = files
 
     def add(self, digest: bytes) -> None:
-        """Store a digest."""
+        """Store the digest of an object."""
         self._files[digest[0] % _DIGEST_FILES].write(digest)
 
     def shared_with(self, other: PairDigests) -> Iterator[bytes]:
-        """Yield the digests that are also in `other`, without duplicates."""
+        """Yield the digests that `other` has as well, each once."""
         for mine, others in zip(self._files, other._files, strict=True):
-            left = set(_digests(mine))
-            for digest in _digests(others):
+            left = set(_read_digests(mine))
+            for digest in _read_digests(others):
                 if digest in left:
                     left.remove(digest)
                     yield digest
@@ -80,7 +80,7 @@ class PairDigests:
 
 @contextmanager
 def two_digests() -> Iterator[tuple[PairDigests, PairDigests]]:
-    """Provide temporary files for the digests of two listings. Raises UsageError if they cannot be written."""
+    """Return temporary files for the digests of two listings. Raises UsageError if they cannot be written."""
     try:
         with ExitStack() as files:
             source, destination = (
@@ -94,44 +94,44 @@ def two_digests() -> Iterator[tuple[PairDigests, PairDigests]]:
         ) from None
 
 
-def _digests(file: IO[bytes]) -> Iterator[bytes]:
+def _read_digests(file: IO[bytes]) -> Iterator[bytes]:
     file.seek(0)
     while digest := file.read(_DIGEST_BYTES):
         yield digest
 
 
-def _of_lines(lines: TextIO) -> Iterator[tuple[bytes, int]]:
+def _parse_lines(lines: TextIO) -> Iterator[tuple[bytes, int]]:
     for number, line in enumerate(lines, 1):
         size, tab, key = line.removesuffix("\n").partition("\t")
-        # int() also accepts digits outside ASCII.
+        # int() also accepts digits other than 0 to 9.
         if not (tab and key and size.isascii() and size.isdigit()):
             raise ValueError(f"line {number}: {line[:80]!r}")
         yield key.encode(), int(size)
 
 
-def _of_json(text: TextIO) -> Iterator[tuple[bytes, int]]:
-    for number, value in enumerate(_values(text), 1):
+def _parse_json(text: TextIO) -> Iterator[tuple[bytes, int]]:
+    for number, value in enumerate(_parse_values(text), 1):
         if isinstance(value, dict) and value.get("IsDir") is True:
             continue
-        key, size = _first(value, _KEY_FIELDS), _first(value, _SIZE_FIELDS)
+        key, size = _first_value(value, _KEY_FIELDS), _first_value(value, _SIZE_FIELDS)
         if not isinstance(key, str) or type(size) is not int or size < 0:
             raise ValueError(f"object {number}: {str(value)[:80]!r}")
         yield key.encode(), size
 
 
-def _first(value: Any, names: tuple[str, ...]) -> Any:
+def _first_value(value: Any, names: tuple[str, ...]) -> Any:
     return next((value[name] for name in names if name in value), None) if isinstance(value, dict) else None
 
 
-def _values(text: TextIO) -> Iterator[Any]:
-    """Yield the values of an array, or of consecutive JSON texts."""
+def _parse_values(text: TextIO) -> Iterator[Any]:
+    """Yield the values of a JSON array, or of consecutive JSON texts."""
     decode, buffer, at_end = json.JSONDecoder().raw_decode, "", False
     while not at_end or buffer:
         chunk = text.read(_CHUNK_CHARACTERS)
         at_end = not chunk
         buffer += chunk
         start = 0
-        while (begin := _value_at(buffer, start)) < len(buffer):
+        while (begin := _find_value(buffer, start)) < len(buffer):
             try:
                 value, start = decode(buffer, begin)
             except ValueError:
@@ -139,15 +139,15 @@ def _values(text: TextIO) -> Iterator[Any]:
                     raise
                 break
             yield value
-        buffer = buffer[_value_at(buffer, start) :]
+        buffer = buffer[_find_value(buffer, start) :]
 
 
-def _value_at(text: str, start: int) -> int:
-    """Return the position of the next value, after separators."""
+def _find_value(text: str, start: int) -> int:
+    """Return the position of the next JSON value after `start`, skipping separators."""
     while start < len(text) and text[start] in " \t\r\n,[]":
         start += 1
     return start
 
 
-def _unreadable(file: Path, why: Text) -> UsageError:
+def _unreadable_listing(file: Path, why: Text) -> UsageError:
     return UsageError(t("{file} is not a readable listing: {why}", file=file, why=why), _FORMAT_REMEDY)

@@ -1,4 +1,4 @@
-"""Numbers of a certificate that have to agree: its sample, headers, and waiting keys."""
+"""Claims on numbers of a certificate that must agree: of its sample, of headers, and of waiting keys."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from oss_oms_sync.answers.text import t
 
 # Classes from which a sample is drawn.
 _SAMPLED = [object_class.title for object_class in EQUAL]
-# Outcomes of a standstill pass with settled headers, with known differing headers, and with unknown headers.
+# Outcomes of the standstill pass for headers: headers are settled, differ, or are unknown.
 _SETTLED = [HeadersOutcome.RECORDED.title, HeadersOutcome.EQUAL.title]
 _DIFFERENT = ["differs", "other_class", "archived", "not_ascii", "too_large", "removal"]
 _UNKNOWN = ["changed", "unreadable", "unconfirmed", HeadersOutcome.UNREAD.title]
-# Headers beyond the maximum number of names: an object counts once for each of them.
+# The name that stands for all headers beyond the maximum number of names; an object counts once for each of them.
 _OTHER_HEADERS = "*"
 # Maximum objects of a sample, and maximum bytes of each.
 _MAX_SAMPLE, _MAX_SAMPLED_BYTES = 300, 2**30
 
 
 def sample_fits(document: Document) -> Doubt:
-    """Return the claim that a sample's numbers agree with each other and with the classes of equal objects."""
+    """Return the claim that the numbers of the sample agree with each other, and with the classes of equal objects."""
     sample, classes = document["sample"], document["classes"] or {}
     asked, population, drawn, read, size = (
         require_count(sample[name]) for name in ("asked", "population", "drawn", "read", "bytes")
@@ -42,7 +42,7 @@ def sample_fits(document: Document) -> Doubt:
     keys, differing, unread = (require_distinct(sample[name]) for name in ("keys", "differing", "unread"))
     unreadable = require_distinct(sample["unreadable"])
     equal = [numbers(classes[title]) for title in _SAMPLED] if classes else []
-    # The sample draws from all objects that count as equal, except larger objects than the largest.
+    # The sample is drawn from all objects that count as equal, except objects above the maximum size.
     larger = sum(four[0] for four in equal) - population
     holds = {
         "asked": asked <= _MAX_SAMPLE and (asked > 0 or bool(differing)),
@@ -60,7 +60,7 @@ def sample_fits(document: Document) -> Doubt:
 
 
 def waiting_fits(document: Document) -> Doubt:
-    """Return the claim that the groups of waiting keys agree with their number, and with the digest of all keys."""
+    """Return the claim that the groups of waiting keys agree with their total, and with the digest of all keys."""
     waiting = document["waiting"]
     groups = waiting["groups"]
     numbers = [require_count(group["number"]) for group in groups]
@@ -91,8 +91,8 @@ def _group_values(group: Document) -> str:
 def headers_fit(document: Document) -> Doubt:
     """Return the claim that the numbers of headers are possible.
 
-    Headers are compared for sampled objects and for one object of each first-level folder; losses do not exceed the
-    compared objects, and OMS's documents explain each loss.
+    Headers are compared for each sampled object, and for an object of each first-level folder. No header is lost in
+    more objects than were compared, and OMS's documents explain each expected loss.
     """
     headers, sample = document["headers"], document["sample"] or {"keys": [], "asked": 0, "unread": []}
     drawn, more, gone = (
@@ -105,7 +105,7 @@ def headers_fit(document: Document) -> Doubt:
     counts = [(require_count(loss["objects"]), len(require_distinct(loss["keys"]))) for _, loss in lost]
     folders = document["folders"] or {}
     equal = {name for name, of in folders.items() if of.keys() & {*_SAMPLED}}
-    # Folders by their name in the document, which combines those that it does not list individually.
+    # First-level folders. The document counts folders that it does not list under the name "*".
     firsts = {first_folder(key) for key in (*keys, *more, *gone)}
     holds = {
         "drawn": drawn == (len(keys - gone) if is_compared else 0),
@@ -124,7 +124,7 @@ def headers_fit(document: Document) -> Doubt:
 
 
 def checked_headers_fit(document: Document) -> Doubt:
-    """Return the claim that the headers of the standstill pass agree with the classes, and with each other."""
+    """Return the claim that the standstill pass's numbers of headers agree with the classes, and with each other."""
     compared, still = document["passes"]["compare"], document["passes"]["standstill"]
     claim = t("The numbers of checked headers agree")
     checked = still and still["headers"]
@@ -150,7 +150,10 @@ def checked_headers_fit(document: Document) -> Doubt:
 
 
 def _objects_on_both_sides(document: Document) -> range:
-    """Return the possible numbers of objects on both sides; records among the impossible objects do not count."""
+    """Return the possible numbers of objects on both sides.
+
+    It is a range, because records among the impossible objects do not count.
+    """
     sides = {title: CLASS_SIDES[title] for title in document["classes"]}
     kinds = (Sides.EQUAL, Sides.BOTH, Sides.AT_MOST)
     objects = {title: numbers(document["classes"][title])[2] for title, side in sides.items() if side in kinds}

@@ -21,7 +21,7 @@ from ops.checklist.dialects import SettingShape
 from ops.clock import timestamp
 from ops.clouds.bucket_client import BucketClient
 from ops.clouds.buckets import ObsBucketClient, OssBucketClient
-from ops.clouds.keys import ALIBABA_VARIABLES, HUAWEI_VARIABLES, administrators
+from ops.clouds.keys import ALIBABA_VARIABLES, HUAWEI_VARIABLES, read_administrator_keys
 from ops.clouds.wire import RefusedError, Response, UnreadableResponseError
 from ops.errors import OpsError
 from ops.exit_codes import ExitCode
@@ -212,7 +212,10 @@ def _note_rules(session: Session, log: OssBucketClient, name: str, bucket: str, 
 def _buckets(
     session: Session, variables: Mapping[str, str]
 ) -> tuple[OssBucketClient, ObsBucketClient, OssBucketClient]:
-    alibaba, huawei = administrators(session, ALIBABA_VARIABLES), administrators(session, HUAWEI_VARIABLES)
+    alibaba, huawei = (
+        read_administrator_keys(session, ALIBABA_VARIABLES),
+        read_administrator_keys(session, HUAWEI_VARIABLES),
+    )
     clock, endpoints = session.clock, session.caller.endpoints()
     return (
         OssBucketClient.at(endpoints, variables["region"], variables["sourceBucket"], alibaba, clock),

@@ -1,4 +1,4 @@
-"""Calls that the buckets of both clouds answer alike. `buckets` has the clients of each, and the sources."""
+"""The part of a bucket's client that is equal for both clouds; `buckets` has the clients and names the sources."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from ops.clouds.wire import (
 )
 
 NOTHING: Mapping[str, str] = {}
-# Codes for a missing object; HEAD has no code.
+# Error codes for a missing object; the answer to a HEAD has no code.
 _MISSING = ("", "NoSuchKey", "NoSuchVersion", "NoSuchUpload")
-# Status of "BucketAlreadyExists" and "BucketAlreadyOwnedByYou".
+# HTTP status of "BucketAlreadyExists" and "BucketAlreadyOwnedByYou".
 _EXISTS = 409
 
 
 class ListedKey(NamedTuple):
-    """An object of a listing; with `version` it is one version of the object, or a delete marker."""
+    """An object in a listing, or with `version` a version of the object or a delete marker."""
 
     key: str
     version: str = ""
 
 
 class Place(NamedTuple):
-    """The address of a bucket. `origin`: scheme and host; `root`: the part of the path before the key."""
+    """The address of a bucket: `origin` is scheme and host, and `root` the part of the path before the key."""
 
     name: str
     origin: str
@@ -47,9 +47,9 @@ class Place(NamedTuple):
 
     @classmethod
     def of(cls, endpoint: str, bucket: str) -> Place:
-        """Return the address under the bucket's own host name, or in the path of an IP address.
+        """Return a bucket's address at an endpoint: the bucket's name precedes the host, or stands in the path.
 
-        An IP address cannot have a name in front of it.
+        It stands in the path if the endpoint is an IP address, which cannot have a name in front.
         """
         url = urlsplit(endpoint)
         try:
@@ -60,10 +60,10 @@ class Place(NamedTuple):
 
 
 class BucketClient(ABC):
-    """A bucket, as the owner of these keys sees it.
+    """A bucket that is accessed with an administrator's keys.
 
-    `retention_query`: the parameter that reads its retention rule; `place_query`: the parameter that reads its
-    location; `number`: the header with the cloud's request id.
+    `retention_query`: the parameter that reads the retention rule. `place_query`: the parameter that reads the region.
+    `number`: the response header with the cloud's request id.
     """
 
     retention_query: str
@@ -79,32 +79,32 @@ class BucketClient(ABC):
 
     def head(self, key: str) -> Response | None:
         """Read an object's headers; return None if the object is missing."""
-        return self._call_object("HEAD", key)
+        return self._call_for_object("HEAD", key)
 
     def get(self, key: str) -> Response | None:
         """Read an object with its contents; return None if the object is missing."""
-        return self._call_object("GET", key)
+        return self._call_for_object("GET", key)
 
     def delete(self, key: str, version: str = "") -> None:
-        """Delete an object, or one version of it; a missing object is no error."""
-        self._call_object("DELETE", key, {"versionId": version} if version else NOTHING)
+        """Delete an object, or a single version of it; a missing object is no error."""
+        self._call_for_object("DELETE", key, {"versionId": version} if version else NOTHING)
 
     def objects(self, prefix: str) -> Iterator[ListedKey]:
-        """Yield all objects whose keys begin with `prefix`, in the order of the cloud's list."""
+        """Yield all objects whose keys begin with `prefix`, in the order in which the cloud lists them."""
         query = {"encoding-type": "url", "max-keys": "1000", "prefix": prefix}
         while True:
             page = self.call("GET", query=query).xml()
-            listed_keys = [_listed(element) for element in page.iter("Contents")]
+            listed_keys = [_parse_row(element) for element in page.iter("Contents")]
             yield from listed_keys
             if page.findtext("IsTruncated") != "true":
                 return
-            # OBS can repeat a page for ever, and the order of its list is not guaranteed.
+            # OBS can return the same page for ever, and does not guarantee the order of a listing.
             if not listed_keys or listed_keys[-1].key == query.get("marker"):
                 raise UnreadableResponseError
             query["marker"] = listed_keys[-1].key
 
     def folders(self, prefix: str) -> list[str]:
-        """List the folders directly below `prefix`. They are few: the list has one page."""
+        """List the folders directly below `prefix`; this project's are few, so that a single page suffices."""
         query = {"delimiter": "/", "encoding-type": "url", "max-keys": "1000", "prefix": prefix}
         page = self.call("GET", query=query).xml()
         if page.findtext("IsTruncated") == "true":
@@ -112,12 +112,12 @@ class BucketClient(ABC):
         return [unquote_plus(element.text or "") for element in page.iterfind("CommonPrefixes/Prefix")]
 
     def versions(self, prefix: str) -> Iterator[ListedKey]:
-        """Yield all versions of objects whose keys begin with `prefix`, and the delete markers."""
+        """Yield all versions, and all delete markers, of objects whose keys begin with `prefix`."""
         query = {"encoding-type": "url", "max-keys": "1000", "prefix": prefix, "versions": ""}
         while True:
             page = self.call("GET", query=query).xml()
             for tag in ("Version", "DeleteMarker"):
-                yield from (_listed(element) for element in page.iter(tag))
+                yield from (_parse_row(element) for element in page.iter(tag))
             if page.findtext("IsTruncated") != "true":
                 return
             key, version = (
@@ -129,18 +129,18 @@ class BucketClient(ABC):
             query.update({"key-marker": key, "version-id-marker": version})
 
     def versioning(self) -> str:
-        """Return "Enabled" or "Suspended"; empty if versioning was never switched on."""
+        """Return "Enabled" or "Suspended", or "" if versioning was never switched on."""
         return self.call("GET", query={"versioning": ""}).xml().findtext("Status") or ""
 
     def configured(self, setting: str) -> ElementTree.Element | None:
-        """Read a setting of the bucket, such as `website`; return None for a missing setting."""
+        """Read a setting of the bucket, such as `website`; return None if it is not set."""
         response = self.document(setting)
         return None if response is None else response.xml()
 
     def document(self, setting: str) -> Response | None:
-        """Read a setting as the cloud returns it: XML, or JSON for a policy; None for a missing setting.
+        """Read a setting as the cloud returns it: XML, or JSON for a policy; None if it is not set.
 
-        A setting that is not set has its own error code.
+        Each setting has its own error code for this case.
         """
         with refused(lambda error: error.status == 404 and error.code not in ("NoSuchBucket", *_MISSING)):
             return self.call("GET", query={setting: ""})
@@ -155,11 +155,11 @@ class BucketClient(ABC):
         body: bytes = b"",
         attempts: int = MAX_ATTEMPTS,
     ) -> Response:
-        """Send a signed request for an object, or for the bucket itself ("")."""
+        """Send a signed request for an object, or for the bucket if `key` is empty."""
         url = self._url(key, query)
 
         def make_request() -> Request:
-            return Request(method, url, self._signed(method, key, query, headers), body)
+            return Request(method, url, self._sign(method, key, query, headers), body)
 
         return send_request(self._clock, make_request, attempts, number=self.number)
 
@@ -169,10 +169,10 @@ class BucketClient(ABC):
         )
         return f"{self.place.origin}{self.place.root}{signers.quote_key(key)}{'?' if parameters else ''}{parameters}"
 
-    def _call_object(
+    def _call_for_object(
         self, method: str, key: str, query: Mapping[str, str] = NOTHING, body: bytes = b""
     ) -> Response | None:
-        # A missing bucket and a redirect stay errors.
+        # A missing bucket, or a redirect to another region, still raises an error.
         with refused(lambda error: error.status == 404 and error.code in _MISSING):
             return self.call(method, key, query, body=body)
         return None
@@ -184,16 +184,16 @@ class BucketClient(ABC):
         return None
 
     def _create(self, body: bytes = b"") -> None:
-        """Create the bucket, private.
+        """Create the bucket as private.
 
-        After a lost response the bucket may exist, and a second request would be refused for that: each further request
-        follows a check.
+        If a response was lost, the bucket may exist already, and the cloud would refuse another request. So each
+        further request is preceded by a check.
         """
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 self.call("PUT", body=body, attempts=1)
             except (RefusedError, UnreachableError) as error:
-                # Also "exists already", because an earlier request may have arrived late.
+                # "Exists already" is checked as well, because an earlier request may have arrived late.
                 is_open = (
                     not isinstance(error, RefusedError)
                     or error.status in RETRIED_STATUSES
@@ -210,14 +210,14 @@ class BucketClient(ABC):
                 return
 
     @abstractmethod
-    def _signed(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
-        """Return the headers with those of the signature."""
+    def _sign(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
+        """Return the request's headers together with those of its signature."""
 
 
-def _listed(element: ElementTree.Element) -> ListedKey:
+def _parse_row(element: ElementTree.Element) -> ListedKey:
     return ListedKey(key_of(element), element.findtext("VersionId") or "")
 
 
 def key_of(element: ElementTree.Element) -> str:
-    """Return the key in a row of a listing."""
+    """Return the object key in a row of a listing."""
     return unquote_plus(element.findtext("Key") or "")

@@ -1,7 +1,7 @@
-"""Secrets, read from the environment or typed, and never shown.
+"""Access keys and other secrets, which come from the environment or are typed, and are never printed.
 
-They are an administrator's keys, which are never stored, and the secrets of s.yaml, which are put into the store of the
-Serverless Devs tool without appearing on a command line.
+An administrator's access keys are not stored. The secrets of s.yaml go into the store of Serverless Devs, without
+appearing on a command line.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from ops.session import Session
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
-# The variables of each cloud's access key, secret, and temporary token, named as in the vendors' SDKs.
+# The variables for each cloud's access key, secret and temporary token have the names that the vendors' SDKs use.
 ALIBABA_VARIABLES = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
 HUAWEI_VARIABLES = ("HUAWEICLOUD_SDK_AK", "HUAWEICLOUD_SDK_SK", "HUAWEICLOUD_SDK_SECURITY_TOKEN")
-# The variables of OMS's keys, if another person makes them.
+# The variables for OMS's access keys, if another person creates them.
 OMS_SOURCE_VARIABLES, OMS_DESTINATION_VARIABLES = (
     ("OMS_SOURCE_AK", "OMS_SOURCE_SK"),
     ("OMS_DESTINATION_AK", "OMS_DESTINATION_SK"),
 )
 
-# The owner and the purpose of the requested keys.
+# Owner and purpose of each key, as the prompt states them.
 _KEY_PURPOSES = {
     ALIBABA_VARIABLES: t(
         "Access key of an Alibaba Cloud administrator: this command uses it in that account and does not store it"
@@ -45,7 +45,7 @@ _STORED_SECRETS = {
     ("ALERT_WEBHOOK",): t("ALERT_WEBHOOK: webhook address of the chat robot for status's alarms"),
 }
 _SECRET_LINE_PATTERN = re.compile(r"""^ +(\w+): *["']?\$\{secret\(["']([^"']+)["']\)\}""", re.MULTILINE)
-# The form accepted by the functions (settings.py).
+# Addresses that the functions accept (settings.py).
 _ADDRESS_PATTERN = re.compile(r"https://|http://(localhost|127\.[\d.]+|\[::1\])[:/]", re.IGNORECASE)
 
 
@@ -78,23 +78,23 @@ class Secret:
 
 @dataclass(frozen=True)
 class Keys:
-    """An access key; a key with a token is temporary."""
+    """An access key with its secret; a temporary key has a token as well."""
 
     access: Secret
     secret: Secret
     token: Secret = field(default_factory=Secret)
 
 
-def administrators(session: Session, names: tuple[str, str, str]) -> Keys:
-    """Return the keys in these variables, or keys that the user types.
+def read_administrator_keys(session: Session, names: tuple[str, str, str]) -> Keys:
+    """Return an administrator's keys from these variables, or as the user types them.
 
-    The variables are removed from the environment, so that later programs do not inherit them. Raises UsageError for a
-    missing or malformed key.
+    The variables are then removed from the environment, so that programs started later do not inherit them. Raises
+    UsageError for a missing or malformed key.
     """
     values = dict(zip(names, take_variables(names), strict=True))
     *needed, token = names
     if not all(values[name] for name in needed):
-        # A typed key must not be combined with the token of another key.
+        # The token in the environment belongs to another key than the typed key.
         values[token] = ""
         values.update(ask_secrets(session, needed, _KEY_PURPOSES[names]))
     for name in needed:
@@ -112,11 +112,11 @@ def administrators(session: Session, names: tuple[str, str, str]) -> Keys:
     return Keys(*(Secret(values[name]) for name in names))
 
 
-def read_handed_over(session: Session, names: tuple[str, str], pair: Sequence[str], owner: Text) -> Keys | None:
-    """Return a permanent key that another person created; None if the user has no key yet.
+def read_created_key(session: Session, names: tuple[str, str], pair: Sequence[str], owner: Text) -> Keys | None:
+    """Return a permanent key that another person created; None if the user does not have it yet.
 
-    `pair`: the key and its secret from the environment; if either is empty, the user types them. `owner`: the sentence
-    with the key's owner and purpose.
+    `pair`: the key and its secret from the environment; the user types them if either is empty. `owner`: the sentence
+    that names the key's owner and purpose.
     """
     if not all(pair):
         pair = [*ask_secrets(session, names, owner).values()]
@@ -127,12 +127,12 @@ def read_handed_over(session: Session, names: tuple[str, str], pair: Sequence[st
 
 
 def take_variables(names: Sequence[str]) -> list[str]:
-    """Remove these variables from the environment, and return their values."""
+    """Return the values of these environment variables, and remove the variables from the environment."""
     return [os.environ.pop(name, "").strip() for name in names]
 
 
 def ask_secrets(session: Session, names: Sequence[str], why: Text) -> dict[str, str]:
-    """Return the secrets that the user types, after printing `why`; empty texts without a terminal."""
+    """Print `why`, and return the secrets that the user types; "" for each if there is no terminal."""
     if not session.screen.interactive:
         return dict.fromkeys(names, "")
     session.print_text(why)
@@ -141,13 +141,13 @@ def ask_secrets(session: Session, names: Sequence[str], why: Text) -> dict[str, 
 
 
 def check_present(name: str, value: str, how: Text) -> None:
-    """Raise UsageError for a missing secret; `how`: the way to supply it."""
+    """Raise UsageError for a missing secret; `how` states how to supply it."""
     if not value:
         raise UsageError(t("{name} is empty", name=name), how)
 
 
 def check_form(name: str, value: str) -> None:
-    """Raise UsageError for a malformed secret. An empty secret passes."""
+    """Raise UsageError for a malformed secret; an empty secret passes."""
     if value and not re.fullmatch(r"[!-~]+", value):
         raise UsageError(
             t("{name} has blanks or characters that are invalid in a key", name=name), t("Copy the key again")
@@ -155,32 +155,34 @@ def check_form(name: str, value: str) -> None:
 
 
 def keep(session: Session, options: Namespace, folder: Path) -> int:
-    """Store the secrets of `options.name`, or all, from the environment or the user's input.
+    """Store the secrets named in `options.name`, or all secrets, in the store of Serverless Devs; return the exit code.
 
-    Return the exit code. Raises UsageError for a missing or malformed secret.
+    The secrets come from the environment, or are typed. Raises UsageError for a missing or malformed secret.
     """
-    # The variables of s.yaml that are secrets, and their names in the tool's store.
-    named = dict(_SECRET_LINE_PATTERN.findall(read_text(options.template or folder / "s.yaml")))
+    # The secrets in s.yaml, by variable, with their names in the store of Serverless Devs.
+    secret_names = dict(_SECRET_LINE_PATTERN.findall(read_text(options.template or folder / "s.yaml")))
     for name in options.name or _REQUIRED_SECRETS:
-        if name not in named:
+        if name not in secret_names:
             raise UsageError(
                 t("s.yaml has no {name}: ${{secret('...')}} under vars", name=name),
                 t("Add the name used in the tool's secret store"),
             )
-    # All are read before any is stored, so that a key and its secret are from the same pair.
-    values = _values(session, options.name or [*named])
-    store(session.caller, {named[name]: value for name, value in values.items()})
+    # All secrets are read before the first is stored, so that a key and its secret belong together.
+    values = _read_secrets(session, options.name or [*secret_names])
+    store(session.caller, {secret_names[name]: value for name, value in values.items()})
     for name in values:
-        session.print_text(t("{name} is now in the tool's secret store, as {named}.", name=name, named=named[name]))
+        session.print_text(
+            t("{name} is now in the tool's secret store, as {named}.", name=name, named=secret_names[name])
+        )
     session.print_text(t("Deploy the secrets to the functions: {command}", command=Step("deploy")))
     return 0
 
 
 def store(caller: Caller, secrets: Mapping[str, str]) -> None:
-    """Put a pair of secrets into the tool's store.
+    """Put a pair of secrets into the store of Serverless Devs.
 
-    The old second part is deleted first, so that an interrupted run leaves a single part, and never a new part beside
-    an old part.
+    The old second secret is deleted first. So an interrupted run leaves a single secret, and never a new secret with an
+    old secret.
     """
     _, *later_names = secrets
     for name in {*later_names} & {*caller.secrets()} if later_names else ():
@@ -189,7 +191,7 @@ def store(caller: Caller, secrets: Mapping[str, str]) -> None:
         caller.keep_secret(name, value)
 
 
-def _values(session: Session, names: Sequence[str]) -> dict[str, str]:
+def _read_secrets(session: Session, names: Sequence[str]) -> dict[str, str]:
     values = {name: os.environ.get(name, "").strip() for name in names}
     missing = [name for name in names if not values[name]]
     others = tuple(name for name in missing if not any(name in group for group in _STORED_SECRETS))
@@ -197,12 +199,12 @@ def _values(session: Session, names: Sequence[str]) -> dict[str, str]:
         if group_names := [name for name in missing if name in group]:
             values |= ask_secrets(session, group_names, why)
     for name, value in values.items():
-        _check(name, value)
+        _check_secret(name, value)
     return values
 
 
-def _check(name: str, value: str) -> None:
-    """Raise UsageError for a missing or malformed secret."""
+def _check_secret(name: str, value: str) -> None:
+    """Raise UsageError for a secret that is missing or malformed."""
     check_present(
         name,
         value,
@@ -212,6 +214,6 @@ def _check(name: str, value: str) -> None:
         ),
     )
     check_form(name, value)
-    # The functions would refuse it in every run, and doctor cannot check it.
+    # The functions would refuse this address in every run, and doctor cannot check it.
     if name == "ALERT_WEBHOOK" and not _ADDRESS_PATTERN.match(value):
         raise UsageError(t("{name} does not start with https://", name=name), t("Copy the robot's address again"))

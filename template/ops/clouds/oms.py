@@ -1,4 +1,4 @@
-"""Huawei's OMS: the state of a sync task, and migration task groups, which copy existing objects once.
+"""Clients of Huawei's OMS: the sync task, and migration task groups, which copy existing objects once.
 
 Source: support.huaweicloud.com/api-oms (ShowSyncTask, ListSyncTaskStatistic; CreateTaskGroup, ListTaskGroup,
 ShowTaskGroup, StopTaskGroup, StartTaskGroup, RetryTaskGroup, UpdateTaskGroup, DeleteTaskGroup).
@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from ops.clock import WallClock
 from ops.clouds.keys import Keys
-from ops.clouds.services import Service, listed
+from ops.clouds.services import Service, read_list
 from ops.clouds.wire import UnreadableResponseError, refused
 from ops.errors import UsageError
 from oss_oms_sync.answers.bandwidth import Window
@@ -29,12 +29,12 @@ _PAGE_SIZE = 100
 
 
 class NewGroup(NamedTuple):
-    """The objects and buckets of a new group.
+    """The parameters of a new task group.
 
-    `note`: the group's description. `overwrite`: also copy objects that exist in the destination, with their headers,
-    whatever their contents. `restore`: also copy archived objects, after OMS has restored them in the source.
-    `bandwidth`: limits by the time of day; none if empty. `keep_storage_class`: OMS writes each object in the class of
-    the source object, not as Standard.
+    `note`: the group's description. `overwrite`: OMS also copies objects that the destination has, with their headers,
+    whatever their contents. `restore`: OMS also copies archived objects, after it has restored them in the source.
+    `bandwidth`: limits by the time of day; no limits if empty. `keep_storage_class`: OMS writes each object in the
+    storage class of the source object instead of Standard.
     """
 
     source: str
@@ -50,21 +50,21 @@ class NewGroup(NamedTuple):
 
 
 def group_note(mark: str, run: str) -> str:
-    """Return the description of a migration's task group. `mark`: the mark of all resources of the project."""
+    """Return the description of a migration's task group; `mark` is the text that marks the project's resources."""
     return f"{mark}:{run}"
 
 
 class TaskGroups:
-    """The task groups of a project of Huawei Cloud (`project`: its id)."""
+    """The task groups of a Huawei Cloud project, whose id is `project`."""
 
     def __init__(self, oms: Service, project: str) -> None:
         self._oms, self._path = oms, f"/v2/{project}/taskgroups"
 
     def create(self, group: NewGroup, source: Keys, destination: Keys) -> str:
-        """Create a group and return its id; OMS starts the group immediately.
+        """Create a task group, which OMS starts at once; return its id.
 
-        Unless `overwrite` is set, OMS overwrites an object in the destination if its CRC64 differs, or, without a
-        CRC64, by size and time.
+        Unless `overwrite` is set, OMS overwrites an object in the destination only if its CRC64 differs, or, without a
+        CRC64, if its size differs or the source is newer.
         """
         request = {
             "src_node": {
@@ -95,41 +95,41 @@ class TaskGroups:
         return str(self._oms.call("POST", self._path, body=request, attempts=1)["group_id"])
 
     def all(self) -> Iterator[TaskGroup]:
-        """Yield all groups of the project, including those of other users."""
+        """Yield all task groups of the project, also those of other users."""
         offset = 0
         while True:
             page = self._oms.call("GET", self._path, {"limit": str(_PAGE_SIZE), "offset": str(offset)})
-            groups = listed(page, "taskgroups")
+            groups = read_list(page, "taskgroups")
             yield from map(_parse_group, groups)
             offset += len(groups)
             if not groups or offset >= int(page.get("count") or 0):
                 return
 
     def show(self, group: str) -> TaskGroup | None:
-        """Return a group; None if no group has this id."""
+        """Return the task group with this id; None if there is no such group."""
         with refused(lambda error: error.status == 404):
             return _parse_group(self._oms.call("GET", f"{self._path}/{group}"))
         return None
 
     def pause(self, group: str) -> None:
-        """Stop a group that is creating or copying from starting further work."""
+        """Stop a group that OMS is creating or copying; copies under way still finish."""
         self._oms.call("PUT", f"{self._path}/{group}/stop", attempts=1)
 
     def go_on(self, group: str, source: Keys, destination: Keys) -> None:
-        """Continue a paused group with these keys."""
+        """Continue a paused group with these access keys."""
         self._oms.call("PUT", f"{self._path}/{group}/start", body=key_fields(source, destination), attempts=1)
 
     def retry(self, group: str, source: Keys, destination: Keys, *, only_failed: bool) -> None:
-        """Retry the failed objects of a failed group, or all of its objects, with these keys."""
+        """Retry the failed objects of a failed group, or all its objects, with these access keys."""
         request = {**key_fields(source, destination), "migrate_failed_object": only_failed}
         self._oms.call("PUT", f"{self._path}/{group}/retry", body=request, attempts=1)
 
     def limit(self, group: str, windows: Sequence[Window]) -> None:
-        """Replace the limits of a group's bandwidth; without windows OMS copies at full speed."""
+        """Replace the bandwidth limits of a group; without windows OMS copies at full speed."""
         self._oms.call("PUT", f"{self._path}/{group}/update", body=_bandwidth_field(windows), attempts=1)
 
     def delete(self, group: str) -> None:
-        """Delete a group that neither lists nor copies."""
+        """Delete a group that OMS is neither listing nor copying."""
         self._oms.call("DELETE", f"{self._path}/{group}", attempts=1)
 
 
@@ -145,7 +145,7 @@ def _bandwidth_field(windows: Sequence[Window]) -> dict[str, Any]:
 
 
 def key_fields(source: Keys, destination: Keys) -> dict[str, Any]:
-    """Return the access keys of source and destination as fields of a task."""
+    """Return the access keys of source and destination as the fields of a request to OMS."""
     return {
         "src_ak": source.access.reveal(),
         "src_sk": source.secret.reveal(),
@@ -159,9 +159,10 @@ COUNT_KINDS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
 
 
 class SyncTaskClient:
-    """The sync task with the event address `url`.
+    """The client of the sync task whose events are sent to `url`.
 
-    Raises UsageError for another address; all methods raise RefusedError, UnreachableError and UnreadableResponseError.
+    Raises UsageError if `url` is not such an address. All methods raise RefusedError, UnreachableError and
+    UnreadableResponseError.
     """
 
     def __init__(self, url: str, keys: Keys, clock: WallClock) -> None:
@@ -179,19 +180,23 @@ class SyncTaskClient:
         self._clock = clock
 
     def show(self) -> dict[str, Any]:
-        """Return the task's fields, including a destination."""
-        task = self._service.call("GET", self._path, {"query_time": _milliseconds(self._clock.now())})
+        """Return OMS's description of the task, which always names a destination."""
+        task = self._service.call("GET", self._path, {"query_time": _to_milliseconds(self._clock.now())})
         if not (task.get("dst_bucket") and task.get("dst_region")):
             raise UnreadableResponseError
         return task
 
     def statistics(self, since: datetime) -> tuple[str, dict[str, int]]:
-        """Return the step of OMS's counts, and the number of objects since then, by KINDS."""
+        """Return the step of OMS's counts, and the numbers of objects since then, by COUNT_KINDS."""
         until = self._clock.now() + timedelta(minutes=5)
         response = self._service.call(
             "GET",
             f"{self._path}/statistics",
-            {"data_type": ",".join(COUNT_KINDS), "end_time": _milliseconds(until), "start_time": _milliseconds(since)},
+            {
+                "data_type": ",".join(COUNT_KINDS),
+                "end_time": _to_milliseconds(until),
+                "start_time": _to_milliseconds(since),
+            },
         )
         try:
             steps = {entry["data_type"]: entry["data"] or [] for entry in response["statistic_datas"]}
@@ -201,5 +206,5 @@ class SyncTaskClient:
             raise UnreadableResponseError from None
 
 
-def _milliseconds(moment: datetime) -> str:
+def _to_milliseconds(moment: datetime) -> str:
     return str(int(moment.timestamp() * 1000))

@@ -1,4 +1,4 @@
-"""Clients for JSON APIs of Huawei Cloud (IAM, OMS) and for ACS3-signed APIs of Alibaba Cloud (RAM, STS, FC).
+"""Clients of Huawei Cloud's JSON APIs (IAM, OMS) and of Alibaba Cloud's ACS3-signed APIs (RAM, STS, FC).
 
 STS identifies the caller; Function Compute (FC) lists the functions of a region and their OSS triggers.
 
@@ -36,7 +36,7 @@ _FC_VERSION, _FC_PAGE = "2023-03-30", "100"
 
 
 class Service:
-    """A service at `origin` (scheme and host), with these keys.
+    """A service of Huawei Cloud at `origin` (scheme and host).
 
     `about`: headers that name the project or domain, such as X-Project-Id.
     """
@@ -54,10 +54,10 @@ class Service:
         attempts: int = MAX_ATTEMPTS,
         was_made: bool = False,
     ) -> dict[str, Any]:
-        """Return the response's fields; empty for a response without a body.
+        """Send a request, and return the fields of the response; empty for a response without a body.
 
-        `was_made`: the resource was made just now, and may not be visible yet. Raises RefusedError, UnreachableError
-        and UnreadableResponseError.
+        `was_made`: the resource was created just now, and the service may not see it yet. Raises RefusedError,
+        UnreachableError and UnreadableResponseError.
         """
         host, payload = urlsplit(self.origin).netloc, b"" if body is None else json.dumps(body).encode()
         parameters = f"?{urlencode(sorted(query.items()), quote_via=quote)}" if query else ""
@@ -72,11 +72,11 @@ class Service:
         return response.json() if response.body else {}
 
 
-def listed(page: Mapping[str, Any], *path: str) -> list[dict[str, Any]]:
-    """Return the elements of a page of a list, at this path in the response.
+def read_list(page: Mapping[str, Any], *path: str) -> list[dict[str, Any]]:
+    """Return the elements of a list in a response, at the path of field names.
 
-    A missing list is empty only if the response has a count of 0. Raises UnreadableResponseError for any value except a
-    list of objects.
+    A missing list counts as empty only if the response states a count of 0. Raises UnreadableResponseError for anything
+    else than a list of objects.
     """
     elements: Any = page
     for name in path:
@@ -89,7 +89,7 @@ def listed(page: Mapping[str, Any], *path: str) -> list[dict[str, Any]]:
 
 
 class AlibabaService:
-    """A service of Alibaba Cloud at `origin` (scheme and host), with these keys."""
+    """A service of Alibaba Cloud at `origin` (scheme and host)."""
 
     def __init__(self, origin: str, version: str, keys: Keys, clock: WallClock) -> None:
         self._origin, self._version, self._keys, self._clock = origin, version, keys, clock
@@ -102,11 +102,14 @@ class AlibabaService:
         query: Mapping[str, str] = _NO_PARAMETERS,
         attempts: int = MAX_ATTEMPTS,
     ) -> dict[str, Any]:
-        """Return the response's fields. Raises RefusedError, UnreachableError and UnreadableResponseError."""
+        """Send a request, and return the fields of the response.
+
+        Raises RefusedError, UnreachableError and UnreadableResponseError.
+        """
         host, parameters = urlsplit(self._origin).netloc, urlencode(sorted(query.items()), quote_via=quote)
 
         def make_request() -> Request:
-            # Each request has its own nonce, a repeated request too.
+            # Each request has a new nonce, also a repeated request.
             now, nonce = self._clock.now(), uuid.uuid4().hex
             signed = signers.acs(
                 method, host, path, action, self._version, query, keys=self._keys, now=now, nonce=nonce
@@ -117,7 +120,7 @@ class AlibabaService:
 
 
 class Ram:
-    """RAM and STS, with these keys. `endpoint` replaces the address of both in the sandbox.
+    """The services RAM and STS; in the sandbox, `endpoint` is the address of both.
 
     All methods raise RefusedError, UnreachableError and UnreadableResponseError.
     """
@@ -132,15 +135,15 @@ class Ram:
         return self._sts.call("POST", "/", "GetCallerIdentity")
 
     def do(self, action: str, **parameters: str) -> dict[str, Any]:
-        """Send an action with RAM's parameters; return the response. The resource may be new."""
-        # A key without its secret is useless, and a user has at most two keys.
+        """Send an action with its parameters, and return the response; the resource may be new."""
+        # A repeated request could create a second key; the first would be useless without its secret.
         attempts = 1 if action == "CreateAccessKey" else MAX_ATTEMPTS
         return retry_while_absent(
             self._clock, partial(self._ram.call, "POST", "/", action, parameters, attempts), is_absent
         )
 
     def find(self, action: str, **parameters: str) -> dict[str, Any] | None:
-        """Send an action; return the response, or None if the resource is missing."""
+        """Send an action, and return the response; None if the resource is missing."""
         with refused(is_absent):
             return self._ram.call("POST", "/", action, parameters)
         return None
@@ -152,7 +155,7 @@ def is_absent(error: RefusedError) -> bool:
 
 
 class OssTrigger(NamedTuple):
-    """The events and keys for which OSS calls a function. An event may end with `*`."""
+    """A trigger by which OSS calls a function: its events, which may end with `*`, and its keys."""
 
     function: str
     name: str
@@ -161,7 +164,7 @@ class OssTrigger(NamedTuple):
     suffix: str
 
     def overlaps(self, other: OssTrigger) -> bool:
-        """Return True if an event of a key can match this trigger and `other`."""
+        """Return True if an event of a key can match both this trigger and `other`."""
         return (
             any(
                 fnmatchcase(event, pattern) or fnmatchcase(pattern, event)
@@ -174,26 +177,23 @@ class OssTrigger(NamedTuple):
 
 
 class Functions:
-    """The functions of an account in a region, with these keys.
-
-    `endpoint`: their address in the sandbox.
-    """
+    """The functions of an account in a region; `endpoint` is their address in the sandbox."""
 
     def __init__(self, region: str, account: str, keys: Keys, clock: WallClock, endpoint: str = "") -> None:
         self._acs = AlibabaService(endpoint or f"https://{account}.{region}.fc.aliyuncs.com", _FC_VERSION, keys, clock)
 
     def oss_triggers(self, bucket: str) -> Iterator[OssTrigger]:
-        """Yield all native triggers of a bucket, including those of Function Compute 2.0's functions.
+        """Yield all native triggers of a bucket, also those of functions of Function Compute 2.0.
 
         Raises RefusedError, UnreachableError and UnreadableResponseError.
         """
-        for function in self._pages("", "ListFunctions", "functions"):
+        for function in self._list_pages("", "ListFunctions", "functions"):
             name = str(function["functionName"])
-            for trigger in self._pages(f"/{quote(name, safe='~')}/triggers", "ListTriggers", "triggers"):
+            for trigger in self._list_pages(f"/{quote(name, safe='~')}/triggers", "ListTriggers", "triggers"):
                 if trigger["triggerType"] == "oss" and trigger["sourceArn"].rpartition(":")[2] == bucket:
                     yield _parse_trigger(name, trigger)
 
-    def _pages(self, path: str, action: str, field: str) -> Iterator[dict[str, Any]]:
+    def _list_pages(self, path: str, action: str, field: str) -> Iterator[dict[str, Any]]:
         query = {"limit": _FC_PAGE}
         while True:
             response = self._acs.call("GET", f"/{_FC_VERSION}/functions{path}", action, query)

@@ -1,12 +1,12 @@
-"""The signatures of requests, as pure functions. The tests compare each with the vendor's own signer.
+"""Signatures of requests, as pure functions, which tests compare with the vendors' own signers.
 
 Sources: OSS4-HMAC-SHA256, help.aliyun.com/zh/oss/developer-reference/recommend-to-use-signature-version-4; OBS,
 support.huaweicloud.com/intl/en-us/api-obs/obs_04_0010.html; SDK-HMAC-SHA256, Huawei Cloud, "API Gateway: signing
 algorithm of API requests"; ACS3-HMAC-SHA256,
 help.aliyun.com/zh/sdk/product-overview/v3-request-structure-and-signature.
 
-Keys and parameters are plain text; a parameter without a value is an empty text; `now` is in UTC. Each function returns
-the headers to send: the caller's, and those of the signature.
+Keys and parameters are plain text, and a parameter without a value is an empty text. `now` is in UTC. Each function
+returns the headers to send: the caller's headers and those of the signature.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Query = Mapping[str, str]
 _OSS_SCHEME, _SDK_SCHEME, _ACS_SCHEME = "OSS4-HMAC-SHA256", "SDK-HMAC-SHA256", "ACS3-HMAC-SHA256"
 _UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 _OBS_TOKEN = "x-obs-security-token"  # noqa: S105 (a name)
-# The parameters in this project's requests that OBS signs.
+# Query parameters in this project's requests that belong to OBS's signature.
 _OBS_SIGNED_PARAMETERS = (
     "acl",
     "cors",
@@ -53,7 +53,7 @@ _OBS_SIGNED_PARAMETERS = (
 def oss(
     method: str, bucket: str, key: str, query: Query, headers: Headers, *, keys: Keys, region: str, now: datetime
 ) -> dict[str, str]:
-    """Sign a request to OSS; the URL may have the bucket in its host or its path."""
+    """Sign a request to OSS; the URL may have the bucket in its host name or in its path."""
     moment = now.strftime("%Y%m%dT%H%M%SZ")
     sent = {
         **headers,
@@ -64,7 +64,7 @@ def oss(
     }
     values = {name.lower(): value.strip() for name, value in sent.items()}
     signed = sorted(name for name in values if name.startswith("x-oss-") or name in ("content-type", "content-md5"))
-    pairs = sorted((_encoded(name), _encoded(value)) for name, value in query.items())
+    pairs = sorted((_quote(name), _quote(value)) for name, value in query.items())
     canonical = "\n".join(
         (
             method,
@@ -92,30 +92,32 @@ def obs(
     sent = {
         **headers,
         "Date": format_datetime(now, usegmt=True),
-        **_obs_token(keys),
+        **_obs_token_header(keys),
     }
-    signature = _obs_signature(method, bucket, key, query, sent, keys, sent["Date"])
+    signature = _compute_obs_signature(method, bucket, key, query, sent, keys, sent["Date"])
     return {**sent, "Authorization": f"OBS {keys.access.reveal()}:{signature}"}
 
 
 def obs_url(
     method: str, bucket: str, key: str, query: Query, headers: Headers, *, keys: Keys, expires: int
 ) -> dict[str, str]:
-    """Sign a request to OBS in its URL, which is valid until `expires`, in seconds since 1970; return its query.
+    """Sign a request to OBS by its URL, which is valid until `expires` (seconds since 1970); return the URL's query.
 
     The headers must be sent unchanged (support.huaweicloud.com/intl/en-us/api-obs/obs_04_0011.html).
     """
-    parameters = {**query, **_obs_token(keys)}
-    signature = _obs_signature(method, bucket, key, parameters, headers, keys, str(expires))
+    parameters = {**query, **_obs_token_header(keys)}
+    signature = _compute_obs_signature(method, bucket, key, parameters, headers, keys, str(expires))
     return {**parameters, "AccessKeyId": keys.access.reveal(), "Expires": str(expires), "Signature": signature}
 
 
-def _obs_token(keys: Keys) -> dict[str, str]:
+def _obs_token_header(keys: Keys) -> dict[str, str]:
     return {_OBS_TOKEN: keys.token.reveal()} if keys.token else {}
 
 
-def _obs_signature(method: str, bucket: str, key: str, query: Query, headers: Headers, keys: Keys, moment: str) -> str:
-    """Return the signature of a request; `moment`: its date, or the expiry of its URL."""
+def _compute_obs_signature(
+    method: str, bucket: str, key: str, query: Query, headers: Headers, keys: Keys, moment: str
+) -> str:
+    """Return the signature of a request; `moment` is its date, or the time when its URL expires."""
     values = {name.lower(): value.strip() for name, value in headers.items()}
     parameters = "&".join(
         f"{name}={query[name]}" if query[name] else name for name in sorted(query) if name in _OBS_SIGNED_PARAMETERS
@@ -135,16 +137,16 @@ def _obs_signature(method: str, bucket: str, key: str, query: Query, headers: He
 def sdk(
     method: str, host: str, path: str, query: Query, headers: Headers, body: bytes, *, keys: Keys, now: datetime
 ) -> dict[str, str]:
-    """Sign a request to Huawei's other services, with every header. `path` is quoted as in the request."""
+    """Sign a request to another service of Huawei Cloud, with all headers; `path` is quoted as in the request."""
     sent = {
         **headers,
         "Host": host,
         "X-Sdk-Date": now.strftime("%Y%m%dT%H%M%SZ"),
         **({"X-Security-Token": keys.token.reveal()} if keys.token else {}),
     }
-    segments = "/".join(_encoded(part) for part in unquote(path).split("/"))
+    segments = "/".join(_quote(part) for part in unquote(path).split("/"))
     whole = segments if segments.endswith("/") else f"{segments}/"
-    names, digest = _names_and_digest(method, whole, query, sent, hashlib.sha256(body).hexdigest())
+    names, digest = _digest_request(method, whole, query, sent, hashlib.sha256(body).hexdigest())
     to_sign = "\n".join((_SDK_SCHEME, sent["X-Sdk-Date"], digest))
     signature = hmac.digest(keys.secret.reveal().encode(), to_sign.encode(), "sha256").hex()
     return {
@@ -165,9 +167,9 @@ def acs(
     now: datetime,
     nonce: str,
 ) -> dict[str, str]:
-    """Sign a request to Alibaba Cloud's other services, with all parameters in the query and no body.
+    """Sign a request to another service of Alibaba Cloud, with all parameters in the query and no body.
 
-    `path` is quoted as in the request; `nonce` is new.
+    `path` is quoted as in the request; `nonce` must be new for each request.
     """
     sent = {
         "Host": host,
@@ -179,7 +181,7 @@ def acs(
     }
     if keys.token:
         sent |= {"x-acs-accesskey-id": keys.access.reveal(), "x-acs-security-token": keys.token.reveal()}
-    names, digest = _names_and_digest(method, path, query, sent, sent["x-acs-content-sha256"])
+    names, digest = _digest_request(method, path, query, sent, sent["x-acs-content-sha256"])
     signature = hmac.digest(keys.secret.reveal().encode(), f"{_ACS_SCHEME}\n{digest}".encode(), "sha256").hex()
     return {
         **sent,
@@ -192,10 +194,11 @@ def quote_key(key: str) -> str:
     return quote(key, safe="/~")
 
 
-def _names_and_digest(method: str, path: str, query: Query, sent: Headers, body_digest: str) -> tuple[str, str]:
+def _digest_request(method: str, path: str, query: Query, sent: Headers, body_digest: str) -> tuple[str, str]:
     """Return the names of the signed headers, and the SHA-256 of the canonical request.
 
-    Both vendors' other services sign this. `sent`: all headers; `body_digest`: the SHA-256 of the body.
+    The services of both vendors other than OSS and OBS sign this digest. `sent`: all headers. `body_digest`: the
+    SHA-256 of the body.
     """
     lines = sorted((name.lower(), value.strip()) for name, value in sent.items())
     names = ";".join(name for name, _ in lines)
@@ -203,7 +206,7 @@ def _names_and_digest(method: str, path: str, query: Query, sent: Headers, body_
         (
             method,
             path,
-            "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in sorted(query.items())),
+            "&".join(f"{_quote(name)}={_quote(value)}" for name, value in sorted(query.items())),
             "".join(f"{name}:{value}\n" for name, value in lines),
             names,
             body_digest,
@@ -212,5 +215,5 @@ def _names_and_digest(method: str, path: str, query: Query, sent: Headers, body_
     return names, hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _encoded(text: str) -> str:
+def _quote(text: str) -> str:
     return quote(text, safe="~")

@@ -1,7 +1,7 @@
-"""A request to a cloud and its response: redirects are not followed, and failed transfers are repeated.
+"""Requests to the clouds: redirects are not followed, and failed requests are repeated.
 
-If HTTPS_PROXY names a proxy, requests use it as a tunnel, except for the hosts of NO_PROXY: TLS continues to the cloud,
-so a proxy reads no key. The system's own proxy settings are ignored.
+If HTTPS_PROXY names a proxy, requests pass through it, except to the hosts of NO_PROXY. The TLS connection ends at the
+cloud, so that a proxy cannot read access keys. The proxy settings of the operating system are ignored.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ops.clock import WallClock
 from ops.errors import OpsError, UsageError
 from oss_oms_sync.answers.text import Text, t
 
-# Maximum bytes of a requested object: a canary's largest has about 60 MB.
+# Maximum bytes of a response; the largest object of a canary has about 60 MB.
 _MAX_BODY_BYTES = 128 * 1024 * 1024
 _TIMEOUT_SECONDS = 60.0
 # Maximum number of attempts of a request.
@@ -30,18 +30,18 @@ MAX_ATTEMPTS = 4
 _STALE_ATTEMPTS, _STALE_SECONDS = 5, 2.0
 _T = TypeVar("_T")
 _SUCCESS_STATUSES = (200, 201, 204)
-# Statuses after which the same request may succeed; the effect of a change is unknown.
+# HTTP statuses after which the same request may succeed; it is unknown if the request took effect.
 RETRIED_STATUSES = (429, 500, 502, 503, 504)
 _REDIRECT_STATUSES = (301, 302, 307)
-# Parts of the clouds' codes for a wrong clock, key or secret.
+# Parts of the clouds' error codes for a wrong clock, or for a wrong clock, key or secret.
 _CLOCK_CODES, _KEY_CODES = "Skew|TimeStamp", "Skew|TimeStamp|AccessKeyId|Signature|SecurityToken"
-# OMS's own code for a missing permission, with status 400 like all its codes; its gateway answers 403.
+# OMS's error code for a missing permission, which has status 400 like all its codes; OMS's gateway answers 403.
 _PERMISSION_CODE = "OMS.0072"
 _CODE_PATTERN = re.compile(
     rb'<Code>([A-Za-z0-9.]{1,80})</Code>|"(?:error_code|Code|code)" *: *"?([A-Za-z0-9.()]{1,80})"?'
 )
 
-# Pattern of the right endpoint in another region's refusal.
+# The right endpoint, in the refusal of an endpoint of another region.
 _ENDPOINT_PATTERN = re.compile(rb"<Endpoint>(?:https?://)?([a-z0-9.-]{1,200})</Endpoint>")
 _DENIAL_PATTERN = re.compile(rb'[<"](AuthAction|NoPermissionType|PolicyType)(?:>|" *: *")([A-Za-z0-9:*]{1,80})')
 
@@ -67,7 +67,7 @@ _CODE_STEP = t("Look up this response in the cloud's documentation, or give the 
 
 
 class Request(NamedTuple):
-    """A request to a cloud. `headers`, or the query of `url`, have the signature, so neither is shown."""
+    """A request to a cloud; its headers, or the query of its URL, contain the signature, so neither is printed."""
 
     method: str
     url: str
@@ -76,7 +76,7 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """A response; the names of `headers` are in lower case."""
+    """A response of a cloud; the names of `headers` are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -84,24 +84,24 @@ class Response(NamedTuple):
 
     @property
     def code(self) -> str:
-        """The cloud's error code of a refusal; empty without a code, such as for HEAD."""
+        """The cloud's error code; "" without a code, such as in the answer to a HEAD."""
         match = _CODE_PATTERN.search(self.body[:4096])
         return (match[1] or match[2]).decode() if match else ""
 
     @property
     def denial(self) -> Denial:
-        """The details of a missing permission."""
+        """The details of a missing permission; their fields are empty if the response has none."""
         parts = dict(_DENIAL_PATTERN.findall(self.body[:4096]))
         return Denial(*(parts.get(body, b"").decode() for body in (b"AuthAction", b"NoPermissionType", b"PolicyType")))
 
     @property
     def endpoint(self) -> str:
-        """The host named in a refusal because the bucket is in another region; empty without such a host."""
+        """The host that a refusal names because the bucket is in another region; "" if the refusal names none."""
         match = _ENDPOINT_PATTERN.search(self.body[:4096])
         return match[1].decode() if match else urlsplit(self.headers.get("location", "")).netloc
 
     def xml(self) -> ElementTree.Element:
-        """Parse the body as XML, without namespaces, which differ between regions.
+        """Parse the body as XML, and drop namespaces, which differ between regions.
 
         Raises UnreadableResponseError.
         """
@@ -127,8 +127,8 @@ class Response(NamedTuple):
 class Denial(NamedTuple):
     """A cloud's details of a missing permission, in its own words (help.aliyun.com/zh/ram/user-guide).
 
-    They are those of "AccessDeniedDetail": the action; whether a policy forbids it or no policy allows it; and the type
-    of that policy. Each is empty if the response lacks it.
+    RAM's "AccessDeniedDetail" has the action, whether a policy denies it or no policy allows it, and the type of that
+    policy. Each field is empty if the response lacks it.
     """
 
     action: str
@@ -137,14 +137,14 @@ class Denial(NamedTuple):
 
     @property
     def ask(self) -> Text | None:
-        """The person to ask for the permission."""
+        """The advice whom to ask for the permission; None without details."""
         if self.kind == "ExplicitDeny":
             return t("A policy denies {action} and overrides all others: ask its author", action=self.action)
         return t("Ask an administrator of this account for {action}", action=self.action) if self.action else None
 
 
 class UnreadableResponseError(OpsError):
-    """The error of a response in an unknown form."""
+    """The error of a response whose form is unknown."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -154,13 +154,13 @@ class UnreadableResponseError(OpsError):
 
 
 class UnreachableError(OpsError):
-    """The error of a request without a response; the request's effect is unknown."""
+    """The error of a request without a response, after which it is unknown if the request took effect."""
 
 
 class RefusedError(OpsError):
-    """The error of a request that a cloud refuses. `status` and `code` are the cloud's own.
+    """The error of a request that a cloud refused; `status` and `code` are the cloud's.
 
-    `is_denied`: a permission is missing; `is_elsewhere`: the bucket is in another region, at `endpoint` if the cloud
+    `is_denied`: a permission is missing. `is_elsewhere`: the bucket is in another region, at `endpoint` if the cloud
     names it.
     """
 
@@ -175,7 +175,7 @@ class RefusedError(OpsError):
             else t("{host} refused {method}: {status} {code} (request {number})")
         )
         super().__init__(
-            # Only these parts of a call with keys may be shown.
+            # A request contains access keys, so that only these parts of it are printed.
             happened.filled(
                 host=urlsplit(request.url).netloc,
                 method=request.method,
@@ -186,17 +186,17 @@ class RefusedError(OpsError):
                 ),
                 **response.denial._asdict(),
             ),
-            _fix(response),
+            _find_remedy(response),
         )
 
 
 def send_request(
     clock: WallClock, make_request: Callable[[], Request], attempts: int = MAX_ATTEMPTS, number: str = ""
 ) -> Response:
-    """Send a request, and repeat it after failures; return the response.
+    """Send a request, repeat it after failures, and return the response.
 
-    `make_request` makes the request again for each attempt, because its signature includes the time. A request that
-    must not be repeated has one attempt. `number`: the header with the cloud's request id.
+    `make_request` makes a new request for each attempt, because the signature contains the time. A request that must
+    not be repeated has `attempts` of 1. `number`: the response header with the cloud's request id.
 
     Raises RefusedError and UnreachableError, and UnreadableResponseError if another service answered.
     """
@@ -207,7 +207,7 @@ def send_request(
             response = exchange(request)
         except (OSError, http.client.HTTPException) as error:
             if is_last or isinstance(error, ssl.SSLCertVerificationError):
-                raise _unreachable(request, error) from None
+                raise _unreachable_error(request, error) from None
         else:
             if number and number not in response.headers and response.status not in RETRIED_STATUSES:
                 raise UnreadableResponseError
@@ -221,7 +221,7 @@ def send_request(
 
 @contextlib.contextmanager
 def refused(is_fine: Callable[[RefusedError], bool]) -> Iterator[None]:
-    """Suppress a refusal if `is_fine` returns True for it: the resource is missing, or in the requested state."""
+    """Suppress a refusal for which `is_fine` returns True, such as that the resource is missing."""
     try:
         yield
     except RefusedError as error:
@@ -230,9 +230,9 @@ def refused(is_fine: Callable[[RefusedError], bool]) -> Iterator[None]:
 
 
 def retry_while_absent(clock: WallClock, call: Callable[[], _T], absent: Callable[[RefusedError], bool]) -> _T:
-    """Return the result of `call` about a new resource.
+    """Return the result of `call`, which concerns a new resource; repeat the call while the cloud does not see it yet.
 
-    A cloud may not see the resource for some seconds; `absent` returns True for its refusals.
+    `absent` returns True for a refusal of this kind.
     """
     for _ in range(_STALE_ATTEMPTS):
         with refused(absent):
@@ -244,13 +244,13 @@ def retry_while_absent(clock: WallClock, call: Callable[[], _T], absent: Callabl
 def exchange(request: Request) -> Response:
     """Send a request, and read the whole response. Raises OSError and http.client.HTTPException."""
     url = urlsplit(request.url)
-    connection = _connection(url)
+    connection = _open_connection(url)
     target = f"{url.path or '/'}{'?' if url.query else ''}{url.query}"
     try:
         connection.request(request.method, target, request.body or None, dict(request.headers))
         response = connection.getresponse()
         body = response.read(_MAX_BODY_BYTES)
-        # The library does not report a short body.
+        # http.client does not report a body that is shorter than announced.
         if response.length:
             raise http.client.IncompleteRead(body, response.length)
     finally:
@@ -259,13 +259,13 @@ def exchange(request: Request) -> Response:
 
 
 def _is_denied(response: Response) -> bool:
-    """Return True for a missing permission, in either cloud and any service; False for a wrong key or clock."""
+    """Return True if a permission is missing, in either cloud; False for a wrong key or clock."""
     code = response.code
     return code == _PERMISSION_CODE or (response.status == 403 and not re.search(_KEY_CODES, code))
 
 
-def _fix(response: Response) -> Text:
-    """Return the next step after a refusal, by its code."""
+def _find_remedy(response: Response) -> Text:
+    """Return the remedy for a refusal, by its code."""
     code = response.code
     if response.status in _REDIRECT_STATUSES or response.endpoint:
         return _REGION_STEP
@@ -280,11 +280,11 @@ def _fix(response: Response) -> Text:
     return _LATER_STEP if response.status in RETRIED_STATUSES else _CODE_STEP
 
 
-def _connection(url: SplitResult) -> http.client.HTTPConnection:
+def _open_connection(url: SplitResult) -> http.client.HTTPConnection:
     host, port = url.hostname or "", url.port
     if url.scheme != "https":
         return http.client.HTTPConnection(host, port, timeout=_TIMEOUT_SECONDS)
-    context, proxy = ssl.create_default_context(), _proxy(url)
+    context, proxy = ssl.create_default_context(), _find_proxy(url)
     if proxy is None:
         return http.client.HTTPSConnection(host, port, timeout=_TIMEOUT_SECONDS, context=context)
     connection = http.client.HTTPSConnection(
@@ -298,13 +298,13 @@ def _connection(url: SplitResult) -> http.client.HTTPConnection:
     return connection
 
 
-def _proxy(url: SplitResult) -> SplitResult | None:
-    """Return the proxy for this address; None without a proxy. Only addresses of the sandbox are not https.
+def _find_proxy(url: SplitResult) -> SplitResult | None:
+    """Return the proxy for this address; None without a proxy, and for the sandbox's addresses without TLS.
 
-    Raises UsageError without the value of the variable, which may have a password.
+    Raises UsageError; its text omits the value of the variable, which may contain a password.
     """
     address = getproxies_environment().get("https", "") if url.scheme == "https" else ""
-    # proxy_bypass uses the environment only if it names a proxy.
+    # proxy_bypass reads NO_PROXY only if the environment names a proxy.
     if not address or proxy_bypass(url.hostname or ""):
         return None
     try:
@@ -317,9 +317,9 @@ def _proxy(url: SplitResult) -> SplitResult | None:
     return proxy
 
 
-def _unreachable(request: Request, error: Exception) -> UnreachableError:
+def _unreachable_error(request: Request, error: Exception) -> UnreachableError:
     url = urlsplit(request.url)
-    proxy = _proxy(url)
+    proxy = _find_proxy(url)
     why = str(error) if isinstance(error, OSError) else ""
     happened = t("{host} does not respond: {error}", host=url.netloc, error=why or type(error).__name__)
     step = _PROXY_STEP.filled(value=f"{proxy.hostname}:{proxy.port or 80}") if proxy else _DIRECT_STEP

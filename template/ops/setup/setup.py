@@ -18,7 +18,7 @@ from ops.clouds.keys import (
     OMS_DESTINATION_VARIABLES,
     OMS_SOURCE_VARIABLES,
     Keys,
-    read_handed_over,
+    read_created_key,
     take_variables,
 )
 from ops.clouds.wire import RefusedError
@@ -260,7 +260,7 @@ class SetupRun:
                     raise
             else:
                 return new_keys[-1][1]
-        keys = read_handed_over(self._session, names, handed, self._key_request(names))
+        keys = read_created_key(self._session, names, handed, self._key_request(names))
         if keys is None:
             raise NotYetError(
                 t("the key from the other cloud's administrator is missing ({names})", names=names), LATER_TEXT

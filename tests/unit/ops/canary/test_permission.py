@@ -11,7 +11,7 @@ import pytest
 from ops.accounts.both_clouds import NEEDED_VARIABLES
 from ops.accounts.statements import canary
 from ops.canary.permission import find_policy
-from ops.clouds.keys import HUAWEI_VARIABLES, administrators
+from ops.clouds.keys import HUAWEI_VARIABLES, read_administrator_keys
 from ops.errors import OpsError
 from ops.project import read
 from ops.session import Session
@@ -43,7 +43,7 @@ def find(world: SetupWorld, state: str = "ok") -> str:
     with patch.dict("os.environ", world.administrators()):
         session = Session(_Functions(world, state), Screen(MachineClock(world)), MachineClock(world), "en")
         return find_policy(
-            session, read(world.folder / "s.yaml", NEEDED_VARIABLES), administrators(session, HUAWEI_VARIABLES)
+            session, read(world.folder / "s.yaml", NEEDED_VARIABLES), read_administrator_keys(session, HUAWEI_VARIABLES)
         )
 
 

@@ -169,7 +169,7 @@ def administrators(monkeypatch):
                 monkeypatch.setenv(name, value)
         monkeypatch.setattr("getpass.getpass", lambda *_: next(typing))
         typing, console = iter(typed or ()), Console(typed=None if typed is None else "")
-        pair = keys.administrators(console.session, names)
+        pair = keys.read_administrator_keys(console.session, names)
         return [secret.reveal() for secret in (pair.access, pair.secret, pair.token)], console.messages
 
     return administrators
