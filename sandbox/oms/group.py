@@ -58,7 +58,7 @@ class Group(Copier):
 
     After listing the source it copies the objects in the order of the listing, `parallel_copies` at a time, as fast as
     `speed` (bytes a second) and the bandwidth policy allow. `list_source` yields keys and sizes; it raises
-    PermissionError.
+    PermissionError if the group's access key may not list the source.
     """
 
     group_id: str

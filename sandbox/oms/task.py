@@ -94,11 +94,11 @@ class Task(Copier):
 
         REQUEST counts objects, not calls ("number of objects requested").
         """
-        accepted = list(keys)
-        self._add_count("REQUEST", len(accepted))
+        accepted_keys = list(keys)
+        self._add_count("REQUEST", len(accepted_keys))
         if self.merges:
-            accepted = [key for key in dict.fromkeys(accepted) if not self._unbegun_copies[key]]
-        self.copy(accepted, _SHORT_DELAY)
+            accepted_keys = [key for key in dict.fromkeys(accepted_keys) if not self._unbegun_copies[key]]
+        self.copy(accepted_keys, _SHORT_DELAY)
 
     def add_count(self, kind: str, number: int, at: float) -> None:
         """Add `number` to a count at the time `at`, in seconds since 1970; it may be before the sandbox began."""

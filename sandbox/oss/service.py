@@ -167,7 +167,7 @@ class Oss(Store):
         try:
             response = operation.run(self._admit(request, request_id, address, operation, affected_keys))
         except OssError as error:
-            response = self._error_response(error, request_id)
+            response = self._make_error_response(error, request_id)
         for key in affected_keys:
             self.record(operation.action, address.bucket, key, response.status)
         return Response(response.status, response.body, {**response.headers, "x-oss-request-id": request_id})
@@ -191,7 +191,7 @@ class Oss(Store):
         key = parse_key(address.quoted_key) if address.quoted_key else ""
         return Call(request, request_id, self, bucket, key, affected_keys, caller)
 
-    def _error_response(self, error: OssError, request_id: str) -> Response:
+    def _make_error_response(self, error: OssError, request_id: str) -> Response:
         if error.status == 304:  # oss2 recognizes this response by its missing error code
             return Response(304, headers=dict(error.headers))
         body = error.xml(request_id, self.endpoint)

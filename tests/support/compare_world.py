@@ -65,7 +65,10 @@ class ComparisonResult:
         return next((name for name, count in self.result["classes"].items() if key in count["keys"]), None)
 
     def combinations(self, key: str) -> list[KeyState]:
-        """Return all rows that four listings can show for a key if each is read at a different moment."""
+        """Return all rows that a comparison can see for a key.
+
+        It lists the source, OBS, the success and the failed records, each at a different moment.
+        """
         return list(map(KeyState._make, product(*map(dict.fromkeys, zip(*self.states[key], strict=True)))))
 
 
@@ -112,7 +115,7 @@ class CompareWorld(ReconcileWorld):
             self.copy_all()
 
     def lie_in_both(self, *keys: str, data: str, there: str, kind: str = "md5", part: int | None = None) -> None:
-        """Write objects without events, their objects in OBS an hour later, and advance another hour."""
+        """Write `data` at the source without events, `there` in OBS an hour later, and advance another hour."""
         self.lost(*keys, data=data, kind=kind)
         for key in keys:
             self.write(key, there, part)

@@ -139,7 +139,7 @@ class Advice:
 DEEP, KEY = Step("compare", {"deep": True}), Step("replay", {"key": "{0} it's"})
 
 
-def test_text_keeps_its_steps_and_is_readable_without_them():
+def test_a_text_in_json_keeps_its_steps_and_is_read_even_without_them():
     advice = Advice(t("{a}, {b}, {c}, {odd}", a=Step("compare"), b=DEEP, c=KEY, odd="{0} {"))
     written = json.loads(json.dumps(to_json(advice)))
     commands = ["compare", "compare --deep", """replay --key '{0} it'"'"'s'"""]
@@ -152,7 +152,7 @@ def test_text_keeps_its_steps_and_is_readable_without_them():
     assert to_json(Advice(text)) == written
 
 
-def test_text_without_a_step_has_no_field_for_steps():
+def test_a_text_in_json_without_a_step_has_no_field_for_steps():
     assert to_json(t("{a}", a=1)) == {"en": "1", "zh": "1"}
     assert from_json(Text, {"en": "{a}", "zh": "{b}"}).zh == "{b}"
 

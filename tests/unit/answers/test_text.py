@@ -74,7 +74,7 @@ def test_quantities_have_their_unit(spec, value, english, chinese):
         (["a", "b", "c"], "a, b, c", "a, b and c", "a, b or c", "a、b、c"),
     ],
 )
-def test_lists_are_joined_in_both_languages(names, listed, both, either, chinese):
+def test_the_members_of_a_list_are_joined_in_both_languages(names, listed, both, either, chinese):
     texts = [t(phrase, names=names) for phrase in ("{names}", "{names:and}", "{names:or}")]
     assert [text.en for text in texts] == [listed, both, either]
     assert {text.zh for text in texts} == {chinese}

@@ -123,7 +123,7 @@ def test_without_encoded_keys_the_next_page_is_requested_after_parsing(world):
 
 
 @pytest.mark.parametrize("fault", [HANG, DRIP])
-def test_reading_ends_by_the_deadline(world, fault):
+def test_reading_a_listing_ends_by_the_deadline(world, fault):
     world.oss.faults.then(answer("a", token="t"))
     world.oss.faults.add(fault)
     with pytest.raises(StorageError), world.invocation(7).log_bucket.pages("") as pages:

@@ -163,7 +163,7 @@ def test_absences_survive_ranges_that_split_differently(world, mocker):
         assert absences(world) == before
 
 
-def test_without_absences_a_comparison_makes_no_more_requests(world):
+def test_without_absences_a_comparison_makes_no_additional_request(world):
     def requests() -> list[int]:
         world.advance(DAY)
         world.bucket.calls.clear()

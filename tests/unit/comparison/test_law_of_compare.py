@@ -120,7 +120,8 @@ def possible(key: str, states: list[KeyState], compared: ComparisonResult, *, ha
     """Return the classes that these states allow for a key.
 
     A class that depends on the time of reading is computed for the earliest and the latest time, and one that depends
-    on OMS's unfinished work for each moment of a change. `has_read`: objects were read earlier, perhaps these.
+    on OMS's unfinished work for each moment of a change. `has_read`: an earlier comparison has read objects, perhaps
+    also this one.
     """
     times = [(listed, in_hand) for listed in (compared.began, compared.ended) for in_hand in compared.in_hand]
     classes = {class_at(key, state, *time) for state in states for time in times}

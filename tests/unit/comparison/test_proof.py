@@ -62,7 +62,7 @@ def deep(world: CompareWorld, **asked: bool) -> tuple[str | None, dict[str, int]
         ("twelve bytes", "twelve bytes", 6),
     ],
 )
-def test_equal_contents_are_proven(world, data, there, part):
+def test_a_deep_comparison_proves_equal_contents(world, data, there, part):
     put(world, data, there, part)
     class_name, shown = deep(world)
     assert class_name == "equal_contents"
@@ -115,7 +115,7 @@ def test_parts_of_another_size_stay_unproven_and_are_not_read(world):
         ("parts OF six!", None, "failed_before"),
     ],
 )
-def test_a_failed_object_without_proof_has_its_class_without_the_record(world, there, part, read):
+def test_without_a_proof_a_failed_record_changes_no_objects_class(world, there, part, read):
     put(world, "parts of six!", there, part)
     world.fail("a")
     assert world.compared({"restart": True}).class_of("a") == "failed_before"

@@ -84,7 +84,7 @@ def test_an_older_object_or_another_size_in_obs_has_not_arrived(world):
     assert answer["lag"]["copied"]["not_yet"] == 1
 
 
-def test_resent_objects_are_counted_separately(world):
+def test_a_comparison_counts_resent_objects_separately(world):
     world.remove("a/1")
     world.compare({"prefix": "a/"})
     world.copy_all()

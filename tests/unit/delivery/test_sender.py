@@ -298,7 +298,7 @@ def test_a_run_reads_the_mark_first_and_again_after_a_minute(world):
     assert world.sender.stopped.why.startswith("The project has been closed since")
 
 
-def test_a_run_without_keys_or_time_does_not_read_the_mark():
+def test_a_run_without_keys_or_time_does_not_read_the_projects_mark():
     world = Sends(timeout=20)
     assert world.send() == []
     world.clock.sleep(10)

@@ -26,7 +26,7 @@ EVERYTHING = FailedKey(ObjectChange("a/山", "ObjectCreated:PutObject", "2026-01
 PREFIX = f"oms_source_record/{TASK}/"
 
 
-def test_record_names_equal_those_in_the_users_guide():
+def test_the_record_names_equal_those_in_the_users_guide():
     assert record_name(TASK, "success", "a/山 b.txt") == f"{PREFIX}success_object/a/山 b.txt"
     assert record_name(TASK, "failed", "a") == f"{PREFIX}failed_object/a"
 

@@ -53,7 +53,7 @@ def test_values_of_the_environment_are_stored_under_names_of_s_yaml(keep, monkey
     assert missing_parts(shown, *VALUES.values()) == [*VALUES.values()]
 
 
-def test_terminal_asks_for_missing_secrets_without_echo(keep, monkeypatch):
+def test_a_terminal_asks_for_missing_secrets_without_echo(keep, monkeypatch):
     monkeypatch.setenv("HW_AK", VALUES["HW_AK"])
     asked = []
     monkeypatch.setattr("getpass.getpass", lambda prompt, stream: asked.append(prompt) or " SK0002\n")
@@ -81,7 +81,7 @@ def test_no_secret_is_stored_if_another_is_missing(keep, monkeypatch, mocker, ty
         ("ALERT_WEBHOOK", "oapi.dingtalk.com/robot/send?access_token=x", "ALERT_WEBHOOK does not start with https://"),
     ],
 )
-def test_invalid_secret_is_refused_and_not_repeated(keep, monkeypatch, name, value, problem):
+def test_an_invalid_secret_is_refused_and_not_repeated(keep, monkeypatch, name, value, problem):
     monkeypatch.setattr("os.environ", {name: value})
     with pytest.raises(UsageError, match=problem) as raised:
         keep(name)
@@ -96,13 +96,13 @@ def test_invalid_secret_is_refused_and_not_repeated(keep, monkeypatch, name, val
         (f"# 照片\n{S_YAML}".encode("gb18030"), "s.yaml", r"s\.yaml is not UTF-8"),
     ],
 )
-def test_file_without_the_secrets_names_is_refused(keep, tmp_path, data, file, problem):
+def test_a_file_without_the_secrets_names_is_refused(keep, tmp_path, data, file, problem):
     (tmp_path / "s.yaml").write_bytes(data)
     with pytest.raises(UsageError, match=problem):
         keep(template=tmp_path / file)
 
 
-def test_tool_receives_a_secret_in_its_environment_only(stand_in, tmp_path):
+def test_the_tool_receives_a_secret_in_its_environment_only(stand_in, tmp_path):
     store = tmp_path / "secrets.yaml"
     store.write_text("{}")
     store.chmod(0o644)
@@ -112,7 +112,7 @@ def test_tool_receives_a_secret_in_its_environment_only(stand_in, tmp_path):
     assert stat.S_IMODE(store.stat().st_mode) == 0o600
 
 
-def test_error_of_a_refused_secret_does_not_repeat_it(stand_in, tmp_path):
+def test_an_error_of_a_refused_secret_does_not_repeat_it(stand_in, tmp_path):
     stand_in.plan({"*": {"out": "unknown option SK0002", "err": "SK0002", "code": 1}})
     with pytest.raises(ToolError) as raised:
         Tool(None, tmp_path).keep_secret("sync_HW_SK", "SK0002")

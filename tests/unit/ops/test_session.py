@@ -74,7 +74,7 @@ SUPERSEDED = open_compare_answer(stop="superseded", stopped="a newer pass of the
         *("it says no reason", "somebody has begun it anew", "two who wish different things", "closed", "too large"),
     ],
 )
-def test_pass_is_called_to_its_end_and_a_few_times_after_a_stop(job, answers, pauses, message):
+def test_a_pass_is_called_to_its_end_and_a_few_times_after_a_stop(job, answers, pauses, message):
     # GIVEN these answers; a further call would end the pass as well
     """Call a pass until it ends; after a stop pause, and give up after a few attempts."""
     console = Console(FakeCaller(**{job: [*answers, pass_answer() if job == "reconcile" else compare_answer()]}))
@@ -117,7 +117,7 @@ def passing(console: Console) -> None:
     console.clock.monotonic = monotonic
 
 
-def test_progress_of_the_pass_is_shown_meanwhile():
+def test_the_progress_of_a_pass_is_shown_during_the_call():
     # GIVEN a terminal, and a pass whose first progress is an older pass, and whose second is an error
     caller = Working(pass_answer(), BROKEN, open_pass_answer(), open_pass_answer(share=0.5))
     console = Console(caller, typed="")
@@ -143,7 +143,7 @@ def test_progress_without_a_terminal_is_a_line_a_minute():
     assert lines[-1].endswith("：34%、1,000 个对象、每分钟 100 个对象、预计还需 12 分钟")
 
 
-def test_interrupted_pass_has_the_command_that_shows_its_progress():
+def test_an_interrupted_pass_has_the_command_that_shows_its_progress():
     console = Console(FakeCaller(compare=KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         run_pass(console.session, "compare", {"restart": True, "deep": True, "prefix": f"a {NASTY}"})

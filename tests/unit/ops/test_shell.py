@@ -68,7 +68,7 @@ def test_a_key_passes_a_shell_and_the_command_line_unchanged(monkeypatch, window
 
 
 @pytest.mark.parametrize(("encoding", "is_escaped"), [("utf-8", False), ("gbk", True), ("cp1252", True)])
-def test_key_outside_the_output_encoding_is_printed_escaped(monkeypatch, encoding, is_escaped):
+def test_a_key_outside_the_output_encoding_is_printed_escaped(monkeypatch, encoding, is_escaped):
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding))
     line = command(Step("replay", {"key": "a/😀"}))
     assert ("--escaped-key" in line) == is_escaped
@@ -98,7 +98,7 @@ def test_a_step_is_the_command_of_its_job_and_options(step, line):
 
 
 @pytest.mark.parametrize("job", COMMANDS)
-def test_command_of_a_project_names_the_settings_file_in_use(monkeypatch, job):
+def test_the_command_of_a_project_names_the_settings_file_in_use(monkeypatch, job):
     monkeypatch.setattr(shell, "SETTINGS_FILE", ContextVar("template", default="my s.yaml"))
     named = " -t 'my s.yaml'" * COMMANDS[job].asks
     assert command(Step(job)).endswith(f"ops.py {job}{named}")
@@ -147,7 +147,7 @@ def test_only_complete_marks_of_commands_are_removed(mark):
     assert shell.remove_marks(mark) == mark
 
 
-def test_command_in_a_sentence_has_the_interpreter_of_this_machine(monkeypatch):
+def test_a_command_in_a_sentence_has_the_interpreter_of_this_machine(monkeypatch):
     monkeypatch.setattr(shell, "interpreter", lambda: "py")
     text = t("Do: {it}", it=t("Do: {it}", it=Step("compare", {"prefix": "it's"})))
     monkeypatch.setattr(shell, "IS_WINDOWS", True)

@@ -86,7 +86,7 @@ def test_progress_fits_the_terminal_in_chinese_too(monkeypatch):
     assert console.messages == "\r每分钟两千"
 
 
-def test_terminal_without_columns_has_the_default_number(monkeypatch):
+def test_a_terminal_without_columns_has_the_default_number(monkeypatch):
     monkeypatch.setattr("shutil.get_terminal_size", lambda **_: os.terminal_size((0, 0)))
     console = Console(typed="")
     console.session.screen.progress("x" * 100)

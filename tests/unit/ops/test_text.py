@@ -126,7 +126,7 @@ def test_counters_keep_their_order_in_a_sorted_answer():
     assert places == sorted(places)
 
 
-def test_story_of_a_key_is_shown():
+def test_the_history_of_a_key_is_shown_as_text():
     assert text(story_lines(STORY, "en")) == (
         "'a b': OMS accepted an older version.\n"
         "      -> Reconcile submits it. To resend it now:\n"
@@ -176,7 +176,7 @@ Setup has faults: ok 1, skipped 1, warning 1, unknown 3, fault 1
 """
 
 
-def test_faults_come_first_and_sound_checks_are_counted():
+def test_doctor_prints_faults_first_and_counts_sound_checks():
     answer = {"ok": False, "text": "Setup has faults", "text_zh": "配置有误", "checks": CHECKS}
     assert text(doctor_lines(answer, "en")) == FAULTS_FIRST
     assert text(doctor_lines({**answer, "checks": CHECKS[:1]}, "zh")) == "配置有误：正常 1\n"
@@ -185,7 +185,7 @@ def test_faults_come_first_and_sound_checks_are_counted():
 @pytest.mark.parametrize(
     ("state", "tone"), [("fault", "bad"), ("unknown", "bad"), ("warning", "open"), ("skipped", "calm")]
 )
-def test_state_of_a_check_is_marked(state, tone):
+def test_the_state_of_a_check_is_marked_by_its_colour(state, tone):
     answer = {"ok": False, "text": "x", "text_zh": "x", "checks": [doctor_check("a", state, "b", "c")]}
     assert list(doctor_lines(answer, "en"))[1] == MarkedLine("  ", state, tone, ": a: b")
 
@@ -297,7 +297,7 @@ def test_compare_and_status_print_the_same_number_of_unproven_objects():
     assert "7 of 1,007 objects are not proven equal" in status
 
 
-def test_long_key_does_not_widen_other_rows():
+def test_a_long_key_does_not_widen_other_rows():
     waiting = {"key": "x" * 900, "reason": "THROTTLED", "since": "2026-01-01T10:00:00Z", "message": ""}
     out = text(status_lines(report(backlog={**report()["backlog"], "keys": [waiting, {**waiting, "key": "y"}]})))
     assert all(len(line) < 160 for line in out.splitlines() if "'y'" in line)
@@ -404,7 +404,7 @@ def test_objects_in_transit_are_reported_but_not_in_red():
 
 
 @pytest.mark.parametrize("trial", [compare_answer(LACKING, **TRIAL), pass_answer(missing=["a"], **TRIAL)])
-def test_trial_reports_objects_to_send_and_none_sent(trial):
+def test_a_trial_reports_objects_to_send_and_none_sent(trial):
     not_sent = ["resubmitted", "submitted by this pass"]
     assert missing_parts(text(pass_lines(trial)), "  would be submitted: 5\n", *not_sent) == not_sent
 
@@ -431,7 +431,7 @@ def test_progress_of_a_pass_is_a_single_line(answer, en, zh):
     assert [passes.progress_line(state, lang).replace("\u00a0", " ") for lang in ("en", "zh")] == [en, zh]
 
 
-def test_certificate_names_failed_checks_with_remedies():
+def test_a_certificate_names_failed_checks_with_remedies():
     document = a_certificate({"MISSING": "failed"}, "NO-GO", accepted={"equal_size": "Li, checked"})
     document["classes"]["missing"]["keys"] = [NASTY]
     document = sealed(document)
@@ -452,7 +452,7 @@ def test_certificate_names_failed_checks_with_remedies():
     assert missing_parts(out, in_chinese) == []
 
 
-def test_rehearsal_has_the_length_of_the_freeze():
+def test_a_rehearsal_has_the_length_of_the_freeze():
     document = rehearsal("NO-GO", {"MISSING": "failed"})
     out = text(certificate_lines(document))
     stopped = "  writes stopped: not stopped: a rehearsal\n"
@@ -475,7 +475,7 @@ def test_rehearsal_has_the_length_of_the_freeze():
         (a_certificate({"MISSING": "failed"}), 4),
     ],
 )
-def test_exit_code_is_the_verdict_of_a_sound_document(document, code):
+def test_the_exit_code_is_the_verdict_of_a_sound_document(document, code):
     assert exit_code(document) == code
 
 

@@ -27,7 +27,7 @@ def merged(world: ReconcileWorld, after: str) -> MergedListing:
     return MergedListing(invocation, classifier.needs_records, "", after)
 
 
-def test_hostile_keys_are_distinguished(world):
+def test_reconcile_distinguishes_hostile_keys(world):
     world.in_step(*HOSTILE[::2])
     world.lost(*HOSTILE[1::2])
     world.reconcile()

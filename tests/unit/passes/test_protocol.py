@@ -76,7 +76,7 @@ def test_a_manual_call_ends_a_pass_that_lacks_only_its_total(world):
 
 
 @pytest.mark.parametrize("name", ["r/end", "total", "r/x", "foreign"])
-def test_event_for_an_object_that_is_not_a_piece_is_ignored(world, pass_name, name):
+def test_an_event_for_an_object_that_is_not_a_piece_is_ignored(world, pass_name, name):
     calls, event = world.bucket.calls["put"], payload(f"{PREFIX}{pass_name}/{name}")
     reconcile.run(event, world.invocation())
     assert world.bucket.calls["put"] == calls

@@ -113,7 +113,7 @@ def test_a_certificate_has_all_parts_and_all_checks_in_order(document):
     assert [finding["id"] for finding in document["checks"]] == IDS
 
 
-def test_certificate_in_the_log_bucket_equals_the_answer(world, document):
+def test_the_certificate_in_the_log_bucket_equals_the_answer(world, document):
     assert re.fullmatch("oms_source_record/certificates/oss-oms-sync/.*-go.json", document["document"])
     assert json.loads(world.bucket.objects[document["document"]].body) == document
 
@@ -125,7 +125,7 @@ def test_the_hash_is_that_of_the_canonical_form(document):
     assert hashlib.sha256(canonical.replace('"GO"', '"GO "').encode()).hexdigest() != document["sha256"]
 
 
-def test_certificate_has_no_floating_point_number(world, document):
+def test_a_certificate_has_no_floating_point_number(world, document):
     def numbers(value):
         parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
         yield from ((value,) if isinstance(value, float) else ())
@@ -152,7 +152,7 @@ def test_objects_outside_the_scope_are_not_in_the_digests():
     assert document["source"]["digest"] == digest({"a.jpg": 2})
 
 
-def test_certificate_names_the_code_that_made_it(document):
+def test_a_certificate_names_the_code_that_made_it(document):
     # As a release reports it, of the folder that has only the package.
     assert document["made_by"]["code_sha256"] == code_sha256(TEMPLATE / "code")
     assert document["made_by"]["version"]

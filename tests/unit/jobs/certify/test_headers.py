@@ -141,7 +141,7 @@ def test_a_lost_header_is_not_proven_if_the_metadata_option_is_unknown(world, va
         {"content-type": "text/html", "cache-control": "no-cache", "x-obs-meta-more": "1"},
     ],
 )
-def test_unexpected_header_change_is_a_no_go_until_a_copy_with_metadata(world, headers):
+def test_an_unexpected_header_change_is_a_no_go_until_a_metadata_copy(world, headers):
     # GIVEN an object whose headers were changed in OBS, or lost by a task without metadata
     upload(world, "web/index.html", {"Content-Type": "text/html", "Cache-Control": "no-cache"})
     change(world, "web/index.html", headers)
@@ -194,7 +194,7 @@ def test_combined_folders_count_as_a_single_folder(world, monkeypatch):
 
 
 @pytest.mark.parametrize("bucket", ["source", "there"])
-def test_headers_without_an_answer_are_unknown(ready, bucket):
+def test_headers_of_an_object_without_an_answer_are_unknown(ready, bucket):
     side = getattr(ready, bucket)
     side.fail(oss_error(403), "head")
     document = ready.certify(sample=3)

@@ -233,7 +233,7 @@ def test_without_readable_objects_the_sample_is_not_run(ready):
     assert "sample" not in finding["step"]["options"]
 
 
-def test_rehearsal_skips_sampled_objects_that_applications_changed(world):
+def test_a_rehearsal_skips_sampled_objects_that_applications_changed(world):
     # GIVEN a comparison of a bucket in use; later an object is deleted, and another is written
     world.put("c", "c")
     world.advance(HOUR)
@@ -278,7 +278,7 @@ def test_a_newly_equal_object_replaces_an_unreadable_one_in_the_sample():
         ("there", "obs:object:GetObject on obs:*:*:object:photos-obs/*"),
     ],
 )
-def test_rehearsal_without_a_sample_names_its_missing_permission(ready, side, policy_line):
+def test_a_rehearsal_without_a_sample_names_its_missing_permission(ready, side, policy_line):
     # GIVEN a rehearsal that would be GO
     assert "the verdict would be GO." in ready.rehearse()["text"]
     # WHEN objects cannot be read on a side THEN it names the permission, its line of the policy, and the next step

@@ -313,7 +313,7 @@ def test_a_symbolic_link_is_accepted_by_name(world):
     assert says == "Copy the needed objects by hand, then accept the class by name"
 
 
-def test_object_only_in_obs_and_never_submitted_is_unknown(world):
+def test_an_object_only_in_obs_and_never_submitted_is_unknown(world):
     world.write("stranger", "x")
     assert results(world.cut_over()) == {"UNKNOWN": "not proven"}
     assert world.is_go(accept={"unknown": "ops: a test file"})

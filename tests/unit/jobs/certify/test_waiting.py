@@ -221,7 +221,7 @@ def test_an_object_changed_since_the_comparison_waits_if_accepted(unread_world, 
     assert step_options(finding) == DEEP
 
 
-def test_older_object_in_obs_is_never_accepted(unread_world):
+def test_an_older_object_in_obs_is_never_accepted(unread_world):
     # GIVEN a version that came after it was copied by hand
     unread_world.put("odd", "4321", "Multipart")
     unread_world.get_ready(deep=True)
@@ -254,7 +254,7 @@ def test_a_failed_record_is_unknown_if_obs_does_not_answer(ready):
     assert finding["keys"] == ["b"]
 
 
-def test_unreadable_failed_record_is_a_no_go(ready):
+def test_an_unreadable_failed_record_is_a_no_go(ready):
     ready.bucket.add(StoredObject(f"{ROOT}failed_object_long/{'0' * 64}", b"unreadable"))
     assert "1 unreadable record or run file" in ready.stopped_by("NOTHING_WAITS")["actual"]
 
@@ -299,7 +299,7 @@ def test_the_task_must_run_and_have_the_source_bucket(ready, change, result):
     assert ready.is_go()
 
 
-def test_unreported_task_is_not_proven(ready):
+def test_an_unreported_task_is_not_proven(ready):
     ready.oms.deny("oms:synctask:get")
     document = ready.certify()
     assert document["verdict"] == "NOT PROVEN"

@@ -272,7 +272,7 @@ def test_objects_written_while_closed_do_not_make_the_trigger_look_dead(box, run
     verify_check(run_doctor(), "records flow", "fault")
 
 
-def test_keys_in_a_run_file_are_not_lost(box, run_doctor):
+def test_doctor_takes_no_key_in_a_run_file_for_a_lost_event(box, run_doctor):
     install_long_ago(box)
     entry = dict.fromkeys(("event_name", "event_time", "etag", "first_failure", "reason"), "")
     run = {"busy_until": "", "keys": [{"key": "a", **entry, "held": False}]}

@@ -102,7 +102,7 @@ def test_headers_changed_at_the_source_are_set_without_a_submission(world):
         ({"url": "yes", "expired_url": "no", "moves_etag": "no", "moves_time": "yes"}, "cutover"),
     ],
 )
-def test_nothing_is_changed_while_the_effect_is_unknown_or_forbids_it(measured, step):
+def test_headers_change_only_if_the_known_effect_allows_it(measured, step):
     world = HeadersWorld()
     world.measured(**measured)
     world.both("a", SOURCE, LOST, later=True)
@@ -124,7 +124,7 @@ def test_a_closed_project_changes_nothing_and_continues_when_open(world):
     assert world.headers()["outcomes"] == {"recorded": 1, "mended": 1}
 
 
-def test_without_the_permission_the_pass_stops_and_names_it(world):
+def test_without_the_permission_a_pass_of_headers_stops_and_names_it(world):
     world.obs.deny("obs:object:ModifyObjectMetaData")
     with pytest.raises(StorageError, match="ModifyObjectMetaData"):
         world.headers()

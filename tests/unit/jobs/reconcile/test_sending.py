@@ -11,7 +11,7 @@ from support.reconcile_world import ReconcileWorld, adds_up
 from support.world import FROZEN, HANG, NO_RIGHT, ROOT, payload
 
 
-def test_batches_fill_across_pages(small_pages):
+def test_a_batch_of_reconcile_takes_keys_from_several_pages(small_pages):
     world = ReconcileWorld(LANES="1")
     world.in_step(*(f"{number:02}/there" for number in range(40)))
     world.lost(*(f"{number:02}/missing" for number in range(40)))

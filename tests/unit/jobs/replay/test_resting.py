@@ -134,7 +134,7 @@ def again(world: ReplayWorld, *keys: str) -> None:
     world.fail(*keys, first="2026-01-01T00:00:00Z")
 
 
-def test_a_rejected_key_of_a_deleted_object_is_resolved_after_its_rest(world):
+def test_after_its_pause_a_rejected_key_of_a_deleted_object_is_resolved(world):
     reject(world)
     del world.source.objects["bad"]
     world.advance(24 * HOUR + MINUTE)

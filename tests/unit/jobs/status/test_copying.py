@@ -138,7 +138,7 @@ def test_incomplete_statistics_are_not_zero(world, answer):
     check(world, None, BEHIND, "lacks some")
 
 
-def test_an_unrequested_count_is_ignored(world):
+def test_a_count_that_status_did_not_request_is_ignored(world):
     statistics(world, {"statistic_datas": [*NONE_OF_THEM, {"data_type": "NEW", "data": 7}]})
     check(world, (0, 0), IN_STEP, "")
 
@@ -210,6 +210,6 @@ def test_a_missing_task_is_accepted_only_before_the_installation(world, answer):
     ("day", "named"),
     [(datetime(2025, 3, 2, tzinfo=timezone.utc), False), (datetime(2025, 2, 20, tzinfo=timezone.utc), True)],
 )
-def test_complete_months_are_not_named(world, day, named):
+def test_the_verdict_names_only_months_with_incomplete_counts(world, day, named):
     world.install(day)
     assert ("counts before" in world.verdict()[1]) == named

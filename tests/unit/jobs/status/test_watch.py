@@ -197,7 +197,7 @@ def test_two_projects_of_a_log_bucket_keep_separate_verdicts():
     assert sorted(world.states) == ["in step", "unknown"]
 
 
-def test_damaged_state_starts_over(world):
+def test_alarms_start_over_if_their_stored_state_is_damaged(world):
     world.go("behind", ticks=1)
     for damaged in ("?", [], {"verdict": "behind", "since": "x", "reported": 1}, {"verdict": 1}):
         world.hook.messages.clear()

@@ -69,7 +69,7 @@ def test_large_objects_show_the_size_of_oms_s_parts():
     assert sizes["above"] > objects.UPLOAD_PART_BYTES
 
 
-def test_a_removal_keeps_foreign_objects(world):
+def test_the_removal_of_a_canary_keeps_foreign_objects(world):
     world.write("theirs", b"hello")
     world.write(".oss-oms-sync-canary.txt", b"hello")
     expect_exit(world.canary(), 0)

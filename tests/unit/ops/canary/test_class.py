@@ -53,7 +53,7 @@ def test_no_digest_changes_with_a_canary(world):
     assert (before["state"], before["twin"]) == (after["state"], after["twin"])
 
 
-def test_a_canary_has_no_lag_and_no_submission(world):
+def test_compare_counts_no_lag_of_a_canary_and_does_not_submit_it(world):
     for key in list(world.task.destination):
         if "canary" in key:
             world.obs.delete(world.destination_bucket, key)

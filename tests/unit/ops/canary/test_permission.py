@@ -94,7 +94,7 @@ def test_without_doctors_confirmation_no_policy_is_named(world, state):
 
 
 @pytest.mark.parametrize("setting", ["off", "maybe"])
-def test_without_the_permission_in_the_settings_nothing_is_asked(world, setting):
+def test_without_the_permission_in_the_settings_iam_is_not_asked(world, setting):
     set_variables(world, changeHeaders=setting)
     asked = world.asked
     assert find(world) == ""

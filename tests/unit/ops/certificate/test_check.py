@@ -83,12 +83,12 @@ UNSOUND = {
 
 
 @pytest.mark.parametrize("document", SOUND.values(), ids=SOUND)
-def test_sound_certificate_has_no_wrong_claim(document):
+def test_a_sound_certificate_has_no_wrong_claim(document):
     assert find_wrong_claims(document) == []
 
 
 @pytest.mark.parametrize(("document", "claims"), UNSOUND.values(), ids=UNSOUND)
-def test_unsound_certificate_has_exactly_its_wrong_claims(document, claims):
+def test_an_unsound_certificate_has_exactly_its_wrong_claims(document, claims):
     assert [claim for claim in find_wrong_claims(document) if claim not in NAMES] == claims
 
 
@@ -134,7 +134,7 @@ def details_of_wrong_claims(document: dict) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("name", "title"), [*CLASS_OF_CHECK.items(), ("MOVING", "arriving")])
-def test_passed_check_of_a_class_with_objects_is_detected(name, title):
+def test_a_passed_check_of_a_class_with_objects_is_detected(name, title):
     assert details_of_wrong_claims(with_class(title))[CHECKS] == name
     # The document is sound if the check did not pass.
     is_proof = name.startswith("PROOF") or name == "UNKNOWN"
@@ -143,17 +143,17 @@ def test_passed_check_of_a_class_with_objects_is_detected(name, title):
 
 
 @pytest.mark.parametrize("title", ["suspicious", "equal_version", "equal_size", "impossible", "unknown"])
-def test_accepted_class_may_have_objects(title):
+def test_an_accepted_class_may_have_objects(title):
     assert find_wrong_claims(with_class(title, accepted={title: "the owner: a cache"})) == []
 
 
 @pytest.mark.parametrize("title", ["missing", "moving", "failed_before"])
-def test_acceptance_of_an_unacceptable_class_is_detected(title):
+def test_an_acceptance_of_an_unacceptable_class_is_detected(title):
     claims = find_wrong_claims(with_class(title, accepted={title: "me: never mind"}))
     assert {CHECKS, "Only acceptable classes were accepted by name"} <= {*claims}
 
 
-def test_check_marked_as_not_gating_is_detected():
+def test_a_check_marked_as_not_gating_is_detected():
     for name in IDS:
         document = replaced(certificate(sample=a_sample()), ["checks", IDS.index(name), "gates"], False)
         assert find_wrong_claims(sealed(document)) == [CHECKS], name
@@ -260,7 +260,7 @@ def test_passes_and_states_out_of_order_are_detected(changes):
 
 
 @pytest.mark.parametrize(("second", "claims"), [("20:00", []), ("19:59", [CHECKS, VERDICT])])
-def test_comparison_older_than_a_day_does_not_count(second, claims):
+def test_a_comparison_older_than_a_day_does_not_count(second, claims):
     day = {"started": "2026-01-30T08:30:00Z", "ended": f"2026-01-30T09:{second}Z"}
     written = [
         {**last_object, "at": last_object["at"].replace("31T", "30T")} for last_object in certificate()["last_written"]
@@ -306,7 +306,7 @@ def test_class_with_objects_on_an_impossible_side_is_detected(title, source, des
     assert title == impossible or "SUMS" in details[CHECKS].split(", ")
 
 
-def test_certificate_without_a_comparison_has_no_sums():
+def test_a_certificate_without_a_comparison_has_no_sums():
     not_run = dict.fromkeys(("FROZEN", "CLOSED", "STOOD_STILL", "SCOPE", "SUMS", *CLASS_OF_CHECK), "not run")
     passes = {"compare": None, "standstill": None}
     without = dict.fromkeys(("as_of", "classes", "folders", "source", "destination", "last_written"))
@@ -412,7 +412,7 @@ def test_unequal_objects_may_have_equal_sizes(run, title, source, there, code):
     assert run(document, source=[*SOURCE, *source], destination=[*there, *SOURCE])[0] == code
 
 
-def test_order_of_listings_does_not_matter(run):
+def test_the_order_of_listings_does_not_matter(run):
     assert run(certificate(), source=SOURCE[::-1], destination=[*DESTINATION[2:], *DESTINATION[:2]])[0] == 0
 
 
@@ -442,7 +442,7 @@ def test_keys_like_oms_lists_count_if_the_source_has_them(run):
     ],
     ids=["GO", "NO-GO", "NOT PROVEN", "a rehearsal", "damaged"],
 )
-def test_exit_code_is_the_verdict_or_4_for_a_damaged_document(run, document, code):
+def test_the_exit_code_is_the_verdict_or_4_for_a_damaged_document(run, document, code):
     assert run(document)[0] == code
 
 
@@ -460,13 +460,13 @@ LACKING = {name: json.dumps({part: value for part, value in certificate().items(
         *(pytest.param(text, id=f"it lacks {name}") for name, text in LACKING.items()),
     ],
 )
-def test_text_without_the_form_of_a_certificate_is_refused(tmp_path, capsys, text):
+def test_a_text_without_the_form_of_a_certificate_is_refused(tmp_path, capsys, text):
     (tmp_path / "c.json").write_text(text)
     assert cli.main(["check", str(tmp_path / "c.json"), "--lang", "en"], HOUR_AFTER) == 4
     assert "is not a certificate, or is damaged" in capsys.readouterr().err
 
 
-def test_document_nested_too_deep_for_its_hash_has_no_form(mocker, capsys):
+def test_a_document_nested_too_deep_for_its_hash_has_no_form(mocker, capsys):
     # Some depths are just readable.
     document = {**certificate(), "x": reduce(lambda inner, _: [inner], range(100_000), [])}
     assert doubts(document) == [FORM_DOUBT]
@@ -477,7 +477,7 @@ def test_document_nested_too_deep_for_its_hash_has_no_form(mocker, capsys):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_certificate_is_read_in_the_encodings_of_shells(tmp_path, encoding):
+def test_a_certificate_is_read_in_the_encodings_of_shells(tmp_path, encoding):
     (tmp_path / "c.json").write_text(json.dumps(certificate()), encoding=encoding)
     assert cli.main(["check", str(tmp_path / "c.json")], HOUR_AFTER) == 0
 
@@ -499,6 +499,6 @@ def test_json_output_has_each_claim(run):
     assert answer["findings"][0] == {**claim, "holds": False, "detail": document_hash(document)}
 
 
-def test_text_of_a_document_does_not_control_the_terminal(run):
+def test_the_text_of_a_document_does_not_control_the_terminal(run):
     _, out = run(sealed({**certificate(), "verdict": NASTY}))
     assert all(character.isprintable() or character == "\n" for character in out)

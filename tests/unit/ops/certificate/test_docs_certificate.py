@@ -39,7 +39,7 @@ def canonical(text: bytes) -> str:
         return ""
 
 
-def test_certificate_in_docs_is_an_accepted_go(capsys):
+def test_the_certificate_in_docs_is_an_accepted_go(capsys):
     assert check(FILE) == 0
     assert "The certificate is sound. Verdict: GO." in capsys.readouterr().out
     assert DOCUMENT["source"]["digest"] == DOCUMENT["destination"]["digest"]
@@ -55,7 +55,7 @@ def spoiled_path(tmp_path_factory) -> Path:
 @example(place=TEXT.index(b"GO"), byte=ord("g"))
 @example(place=TEXT.index(b'"sha256": "') + 11, byte=ord("A"))
 @example(place=TEXT.index(b"\n"), byte=ord("\t"))
-def test_changed_byte_is_refused_unless_the_content_is_equal(spoiled_path, place, byte):
+def test_a_changed_byte_is_refused_unless_the_content_is_equal(spoiled_path, place, byte):
     text = TEXT[:place] + bytes([byte]) + TEXT[place + 1 :]
     spoiled_path.write_bytes(text)
     assert (check(spoiled_path) == 0) == (canonical(text) == canonical(TEXT))

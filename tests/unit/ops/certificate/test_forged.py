@@ -149,7 +149,7 @@ def test_each_forgery_is_detected(check, what):
     assert is_refused(check(sealed(forged), "--lang", "en"))
 
 
-def test_certificate_from_the_future_is_refused(check):
+def test_a_certificate_from_the_future_is_refused(check):
     forged = json.loads(json.dumps(answer("certificate-go")).replace("2026-01-31T", "2028-01-31T"))
     forged["document"] = forged["document"].replace("20260131T", "20280131T")
     assert is_refused(check(sealed(forged), "--lang", "en"))
@@ -180,7 +180,7 @@ def test_forged_text_is_not_shown(check, tmp_path, name, lang):
 
 @pytest.mark.parametrize("into", [*answer("certificate-go")["classes"], "new"])
 @pytest.mark.parametrize("title", ["equal_contents", "equal_size", "oms_own", "deleted_at_source"])
-def test_object_moved_to_another_class_is_detected(check, title, into):
+def test_an_object_moved_to_another_class_is_detected(check, title, into):
     # GIVEN a GO, and an object in a folder, on each side where its class is
     forged = answer("certificate-go")
     classes = forged["classes"]

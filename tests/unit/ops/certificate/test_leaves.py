@@ -140,7 +140,7 @@ def accepted_changes(name: str, step: int = 1) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("name", CERTIFICATES)
-def test_changed_value_is_refused_or_listed_with_a_reason(name):
+def test_a_changed_value_is_refused_or_listed_with_a_reason(name):
     assert doubts(CERTIFICATES[name]) == []
     assert [path for path in accepted_changes(name, 20) if not is_free(path)] == []
 
@@ -163,7 +163,7 @@ def test_renamed_facts_are_refused():
                     assert doubts(sealed(replaced(document, path, forged) if path else forged)), (path, part)
 
 
-def test_forged_sentence_of_a_sound_no_go_is_not_shown(tmp_path, capsys):
+def test_the_forged_sentence_of_a_sound_no_go_is_not_shown(tmp_path, capsys):
     # GIVEN a valid NO-GO whose stored sentences read like a GO
     document = json.loads(json.dumps(CERTIFICATES["no-go"]))
     claim = "GO. Each object of the source was in OBS with equal contents"

@@ -72,7 +72,7 @@ def test_an_empty_bucket_has_an_empty_listing(read, data):
     assert read(data) == []
 
 
-def test_key_of_a_line_may_contain_any_byte_but_a_line_end(read):
+def test_a_key_in_a_listing_may_contain_any_byte_except_a_line_end(read):
     key = b"\x1b[31m\r\xc2\x85\xe2\x80\xa8\x00'\"\\u0041"
     assert read(b"3\t%b\n" % key) == [(key, 3)]
 
@@ -96,7 +96,7 @@ def test_key_of_a_line_may_contain_any_byte_but_a_line_end(read):
         (b'{"a":' * 100_000, "recursion"),
     ],
 )
-def test_malformed_listing_is_refused_with_the_place(read, data, problem):
+def test_a_malformed_listing_is_refused_with_the_place(read, data, problem):
     with pytest.raises(UsageError, match=problem) as raised:
         read(data)
     assert "rclone lsjson" in raised.value.fix.en

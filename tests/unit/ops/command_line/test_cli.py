@@ -82,7 +82,7 @@ def test_each_option_reaches_the_function(run, words, job, payload, answer):
 
 
 @pytest.mark.parametrize("job", ["reconcile", "compare"])
-def test_look_does_not_wait_for_the_pass(run, job):
+def test_the_option_look_does_not_wait_for_the_pass(run, job):
     caller = FakeCaller()
     caller.passes[job] = open_pass_answer() if job == "reconcile" else compare_answer(finished=False, stopped=None)
     assert run(caller, job, "--look", "--prefix", "a/")[0] == 1
@@ -116,7 +116,7 @@ NOT_COUNTED = {**ALL_COUNTED, "unreadable_run_files": ["a/1.json"]}
         (["compare", "--again"], compare_answer({"equal_size": sides(1, 1)}), 3),
     ],
 )
-def test_exit_code_of_a_bad_state_is_not_0(run, words, answer, code):
+def test_the_exit_code_of_a_bad_state_is_not_0(run, words, answer, code):
     job = "status" if words[0] == "story" else words[0]
     assert run(FakeCaller(**{job: answer}), *words)[0] == code
 
@@ -130,7 +130,7 @@ def test_json_output_is_only_the_answer(run):
     assert all(" " <= character <= "~" or character == "\n" for character in out)
 
 
-def test_page_is_written_in_addition_to_the_text(run, tmp_path):
+def test_a_page_is_written_in_addition_to_the_text(run, tmp_path):
     page = tmp_path / "status.html"
     code, out, messages = run(FakeCaller(status=report()), "status", "--html", str(page))
     assert code == 1
@@ -150,7 +150,7 @@ def test_testing_an_output_file_keeps_a_dangling_link(run, tmp_path):
 
 
 @pytest.mark.parametrize(("lang", "expected"), [("en", ["It failed", "-> Mend it"]), ("zh", ["失败", "-> 修复"])])
-def test_error_has_its_cause_and_remedy(run, lang, expected):
+def test_an_error_has_its_cause_and_remedy(run, lang, expected):
     error = ToolError(Text("It failed", chinese="失败"), Text("Mend it", chinese="修复"), ["line", NASTY])
     code, out, messages = run(FakeCaller(doctor=error), "doctor", lang=lang)
     first, second, *others = messages.splitlines()
@@ -183,7 +183,7 @@ def without(name: str, answer: dict) -> dict:
         ),
     ],
 )
-def test_answer_of_another_version_is_refused_with_a_remedy(run, words, answer):
+def test_an_answer_of_another_version_is_refused_with_a_remedy(run, words, answer):
     job, *_ = words.replace("story", "status").split()
     code, out, messages = run(FakeCaller(**{job: answer}), *words.split())
     expected = ("The answer has a form unknown to this ops.py", "s deploy -y")
@@ -194,7 +194,7 @@ def test_answer_of_another_version_is_refused_with_a_remedy(run, words, answer):
 
 @pytest.mark.parametrize("value", [7, {"a": 1}, [None]])
 @pytest.mark.parametrize("name", ["amended", "watermark", "lag", "remedies", "submitted", "classes"])
-def test_answer_with_any_wrong_field_is_shown_or_refused(show, name, value):
+def test_an_answer_with_any_wrong_field_is_shown_or_refused(show, name, value):
     code, out, messages = show(json.dumps({**compare_answer(), name: value}), "--lang", "en")
     assert out or "The answer has a form unknown" in messages
     assert code in (0, 1)
@@ -276,7 +276,7 @@ def test_wrong_use_exits_with_2_and_suggests_the_similar_name(run_to_exit, words
     assert missing_parts(run_to_exit(*words), "usage: ops.py", message) == []
 
 
-def test_option_accepts_each_reason_of_a_failed_record():
+def test_the_option_accepts_each_reason_of_a_failed_record():
     assert (*Reason.__members__, UNKNOWN) == arguments.REASONS
 
 
@@ -346,7 +346,7 @@ def test_phrases_of_argparse_are_in_chinese_too(run_to_exit, words):
         assert [word for word in words_of_argparse() if re.search(rf"\b{re.escape(word)}\b", output)] == [], asked
 
 
-def test_version_is_printed(run_to_exit):
+def test_the_version_is_printed(run_to_exit):
     assert run_to_exit("--version", code=0) == f"oss-oms-sync {VERSION}\n"
 
 
@@ -388,7 +388,7 @@ def show(monkeypatch, capsys):
     ],
 )
 @pytest.mark.parametrize("form", [json.dumps, invoke_output], ids=["bare", "as the tool prints it"])
-def test_piped_answer_is_shown_as_its_kind(show, form, answer, code, first):
+def test_a_piped_answer_is_shown_as_its_kind(show, form, answer, code, first):
     exit_code, out, _ = show(form(answer), "--lang", "en")
     assert (exit_code, out.splitlines()[0]) == (code, first)
 
@@ -404,7 +404,7 @@ def test_an_answer_with_impossible_numbers_is_refused(show, nonsense):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_answer_in_an_encoding_of_windows_is_shown(show, encoding):
+def test_an_answer_in_an_encoding_of_windows_is_shown(show, encoding):
     _, out, _ = show(json.dumps({**STORY, "key": "山"}), "--lang", "en", encoding=encoding)
     assert out.startswith("'山': OMS accepted an older version.")
 
@@ -418,7 +418,7 @@ def test_an_ambiguous_verdict_is_not_printed(show):
 @pytest.mark.parametrize(
     ("lang", "problem"), [("en", "The input contains no known answer"), ("zh", "输入中没有可识别的返回结果")]
 )
-def test_input_without_an_answer_is_refused_with_its_usage(show, lang, problem):
+def test_an_input_without_an_answer_is_refused_with_its_usage(show, lang, problem):
     code, out, err = show(f"Error: no such function {{}} {NASTY}", "--lang", lang)
     # The tool's output is shown.
     expected = (problem, f"{OPS} status --json | {OPS} show", "no such function")

@@ -24,7 +24,7 @@ def test_headers_passes_the_work_and_the_options_to_compare(run, words, payload)
     assert caller.asked == [("compare", payload)]
 
 
-def test_look_asks_for_the_progress_only(run):
+def test_the_option_look_asks_only_for_the_progress(run):
     caller = FakeCaller()
     caller.passes["headers"] = headers_answer({HeadersOutcome.EQUAL: 1}, finished=False, ended=None)
     assert run(caller, "headers", "--look")[0] == 1

@@ -75,7 +75,7 @@ def test_listing_of_obs_costs_as_much_as_in_the_benchmark():
     assert dollars == pytest.approx(comparing.DOLLARS_PER_MILLION_LISTED_IN_OBS, rel=0.1)
 
 
-def test_estimate_uses_the_projects_defaults():
+def test_an_estimate_uses_the_projects_defaults():
     reckoned = {
         "OMS_RATE": effort._OMS_CALLS_PER_SECOND,
         "PIECE_SECONDS": effort._PIECE_SECONDS,
@@ -113,7 +113,7 @@ def test_both_pages_have_the_cost_of_the_timers(page, rate, places):
     assert row.endswith(f"| {sum(timer.dollars(Prices()) for timer in timers) * rate:.{places}f} |")
 
 
-def test_sample_reads_no_more_than_certify_draws():
+def test_the_estimated_sample_reads_no_more_than_certify_draws():
     assert effort.MAX_SAMPLED_BYTES == MAX_DRAWN_BYTES
     # GIVEN half as many objects as requested, each of a terabyte THEN at most a GB of each is read
     costs = estimate.estimate(Workload(50, 50 * TB, 0, 32, 100, Prices()))
@@ -143,19 +143,19 @@ def test_prices_can_be_set_by_options():
     assert once["backfill"] == usual["backfill"]
 
 
-def test_function_is_billed_by_calls_and_resources():
+def test_a_function_is_billed_by_calls_and_resources():
     # 75 units of calls, and an hour of half a vCPU, half a GB of memory and half a GB of disk
     assert dollars_for_function(10_000, 3600, 0.5, 512) == pytest.approx(0.00002 * (75 + 3600 * (0.5 + 0.075 + 0.025)))
 
 
-def test_empty_migration_costs_only_the_timers():
+def test_an_empty_migration_costs_only_the_timers():
     costs = estimate.estimate(Workload(0, 0, 0, 1, 0, Prices(oms=1.0)))
     assert estimate.total_dollars(costs.once) == 0
     assert {name for name, dollars in prices_by_name(costs.month).items() if dollars} == {"timers"}
     assert not any(expense.objects or expense.size for expense in costs.month)
 
 
-def test_freeze_is_shorter_with_more_lanes_down_to_its_fixed_steps():
+def test_a_freeze_is_shorter_with_more_lanes_down_to_its_fixed_steps():
     totals = [effort.freeze_minutes(10**8, lanes)["total"] for lanes in (1, 4, 16, 64)]
     assert totals == sorted(totals, reverse=True)
     assert effort.freeze_minutes(0, 64)["total"] > 5 + 2 + 10
@@ -199,7 +199,7 @@ def test_quantities_are_read_in_their_usual_forms(read, text, number):
 
 @pytest.mark.parametrize("read", [quantities.count, quantities.size, quantities.per_day])
 @pytest.mark.parametrize("text", ["", "x", "-1", "1e5", "nan", "5 apples", "1/fortnight", "1..2M"])
-def test_text_that_is_no_quantity_is_refused(read, text):
+def test_a_text_that_is_no_quantity_is_refused(read, text):
     with pytest.raises(ValueError, match=r".*"):
         read(text)
 
@@ -235,14 +235,14 @@ def test_headers_lengthen_the_standstill_pass_and_list_records_and_proofs(run):
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_amounts_are_aligned(run, lang):
+def test_the_amounts_in_the_table_of_costs_are_aligned(run, lang):
     _, out, _ = run(FakeCaller(), *WORDS, lang=lang)
     grouped = groupby(out.splitlines(), lambda line: line.startswith("    "))
     # The costs once, the ways to copy, the costs in a month and on cutover day, and the freeze.
     assert [len({*map(width, lines)}) for is_row, lines in grouped if is_row] == [1, 1, 1, 1, 1]
 
 
-def test_task_group_copies_many_small_objects_faster_than_the_project():
+def test_a_task_group_copies_many_small_objects_faster_than_the_project():
     """A task group takes hours for many small objects, and ten keys a call take days."""
     objects, size = 100_000_000, 200 * 10**9
     group, sent = effort.group_seconds(objects, size), effort.submission_seconds(objects, size)
@@ -279,7 +279,7 @@ def test_json_output_has_the_plan_and_the_prices(run):
         [*WORDS, "--egress-price", "inf"],
     ],
 )
-def test_unusable_number_is_a_usage_error(run, capsys, words):
+def test_an_unusable_number_is_a_usage_error(run, capsys, words):
     with pytest.raises(SystemExit, match=r"^2$"):
         run(FakeCaller(), *words)
     assert "usage: ops.py cost" in capsys.readouterr().err

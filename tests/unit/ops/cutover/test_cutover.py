@@ -72,7 +72,7 @@ def payloads_of(console: Console, job: str) -> list[dict]:
     return payloads if job != "compare" else [payload for payload in payloads if "standstill" not in payload]
 
 
-def test_function_and_command_use_the_same_durations_of_a_cutover():
+def test_the_function_and_command_use_the_same_durations_of_a_cutover():
     assert [duration.total_seconds() for duration in (cutover.SETTLED, cutover.MAX_CLOCK_SKEW)] == [
         CUTOVER_SECONDS,
         CLOCKS_SECONDS,
@@ -131,7 +131,7 @@ def test_a_fault_of_doctor_ends_the_cutover_without_waiting(command):
     assert payloads_of(console, "replay") == []
 
 
-def test_wait_after_a_recent_freeze_has_a_countdown():
+def test_the_wait_after_a_recent_freeze_has_a_countdown():
     console = world(typed="")
     asked_at: list = []
     console.caller.meanwhile = lambda job: asked_at.append((job, console.clock.seconds))
@@ -145,7 +145,7 @@ def test_wait_after_a_recent_freeze_has_a_countdown():
     )
 
 
-def test_sandbox_skips_the_waiting_times():
+def test_the_sandbox_skips_the_waiting_times():
     console = world()
     passed: list = []
     console.caller.let_pass = lambda seconds: passed.append(seconds) or True
@@ -179,7 +179,7 @@ def answer_in_progress(**classes) -> dict:
     return compare_answer({name: sides(number, 0) for name, number in classes.items()})
 
 
-def test_comparison_that_became_too_old_starts_over():
+def test_a_comparison_that_became_too_old_starts_over():
     console = after(compare=[answer_in_progress(in_flight=1), NO_PASS["compare"], compare_answer()])
     assert payloads_of(console, "compare") == [{"cutover": True, "restart": True}, {**SINCE, "again": True}] * 2
     assert "look: stopped: No pass of this scope has begun." in console.messages
@@ -209,7 +209,7 @@ def test_failed_objects_are_replayed_before_their_recheck():
     assert [job for job in jobs if job in ("replay", "compare")][:4] == ["replay", "compare"] * 2
 
 
-def test_wait_for_moving_objects_ends_after_150_minutes():
+def test_the_wait_for_moving_objects_ends_after_150_minutes():
     console = after(compare=answer_in_progress(moving=2))
     assert 9000 <= console.clock.seconds < 9100
     assert missing_parts(console.messages, "in progress: moving 2. Recheck in ", "   look: left: moving 2\n") == []
@@ -244,7 +244,7 @@ def test_differences_after_submission_are_left_to_the_certificate(compare, calls
 BEGAN_FROZEN = {"started": "2026-01-31T08:15:00Z", "ended": "2026-01-31T08:40:00Z"}
 
 
-def test_finished_comparison_is_used_and_its_differences_rechecked():
+def test_a_finished_comparison_is_used_and_its_differences_rechecked():
     # GIVEN an object that was overwritten, and repaired since
     console = world()
     console.caller.passes["compare"] = compare_answer({"overwritten": sides(1, 1)}, **BEGAN_FROZEN)
@@ -273,7 +273,7 @@ def test_only_an_open_comparison_is_continued(plan, comparison, first):
     assert payloads_of(console, "compare")[0] == {"cutover": True, **first}
 
 
-def test_comparison_with_too_many_keys_to_recheck_starts_over():
+def test_a_comparison_with_too_many_keys_to_recheck_starts_over():
     # GIVEN a comparison with more differing keys than a recheck accepts
     console = world(compare=[TOO_MANY, compare_answer()])
     console.caller.passes["compare"] = compare_answer({"missing": sides(12_000, 0)}, **BEGAN_FROZEN)
@@ -327,7 +327,7 @@ def test_differences_that_can_be_repaired_prevent_the_close(compare, accept, is_
 @pytest.mark.parametrize(
     ("typed", "is_closed"), [("y\n", True), ("YES\n", True), ("n\n", False), ("", False), (None, False)]
 )
-def test_project_is_closed_only_after_yes_on_a_terminal(command, typed, is_closed):
+def test_a_project_is_closed_only_after_yes_on_a_terminal(command, typed, is_closed):
     console = world(typed=typed, certify=certificate({"SAMPLE": "not run"}, "NOT PROVEN"))
     assert command(console, "cutover", "--frozen-since", FROZEN_TEXT) == 3
     assert (console.caller.mark is not None) is is_closed
@@ -335,7 +335,7 @@ def test_project_is_closed_only_after_yes_on_a_terminal(command, typed, is_close
     assert (message in console.messages) is not is_closed
 
 
-def test_go_in_effect_is_returned_again_without_other_calls(command, tmp_path):
+def test_a_go_in_effect_is_returned_again_without_other_calls(command, tmp_path):
     console = world()
     console.caller.go = certificate()
     assert command(console, "cutover", *WORDS, "--out", "go.json") == 0
@@ -345,7 +345,7 @@ def test_go_in_effect_is_returned_again_without_other_calls(command, tmp_path):
 
 
 @pytest.mark.parametrize("has_go", [True, False])
-def test_mark_of_another_run_after_two_minutes_ends_the_cutover(command, has_go):
+def test_the_mark_of_another_run_after_two_minutes_ends_the_cutover(command, has_go):
     console = world(certify=certificate({"MISSING": "failed"}, "NO-GO"))
 
     def another(job: str) -> None:
@@ -368,7 +368,7 @@ def test_mark_of_another_run_after_two_minutes_ends_the_cutover(command, has_go)
         (waiting_check("", waits=False, result="passed"), True),
     ],
 )
-def test_standstill_pass_starts_only_after_oms_finished_or_acceptance(check, goes_on):
+def test_the_standstill_pass_starts_only_after_oms_finished_or_acceptance(check, goes_on):
     console = world()
     console.caller.checks[0].append(check)
     run(console, accept={"oms_unfinished": "Li"})
@@ -407,7 +407,7 @@ def test_a_run_reopens_its_closed_project_only_to_submit_objects(command, name, 
     assert ("run the cutover again: it continues" in console.messages) is not is_open
 
 
-def test_cutover_of_a_closed_project_submits_nothing_and_closes_again(command):
+def test_a_cutover_of_a_closed_project_submits_nothing_and_closes_again(command):
     console = world()
     console.caller.mark = mark_of("of a killed run")
     assert command(console, "cutover", "--frozen-since", FROZEN_TEXT) == 0
@@ -441,7 +441,7 @@ def test_objects_to_submit_reopen_a_project_without_a_go(command, run, has_go, i
     assert missing_parts(console.messages, not_anew, message) == []
 
 
-def test_restarted_cutover_does_not_return_an_older_go(command):
+def test_a_restarted_cutover_does_not_return_an_older_go(command):
     console = world(compare=compare_answer(), certify=certificate({"SAMPLE": "not run"}, "NOT PROVEN"))
     console.caller.mark = mark_of("of yesterday")
     console.caller.go = certificate()
@@ -503,7 +503,7 @@ OUT_OF_SCOPE = {name: sides(90, 90) for name in ("outside", "canary")}
     ],
     ids=["something moves", "nothing moves", "nothing can be judged"],
 )
-def test_rehearsal_closes_nothing_and_reports_the_judged_objects(command, classes, message):
+def test_a_rehearsal_closes_nothing_and_reports_the_judged_objects(command, classes, message):
     console = world(compare=compare_answer(classes), certify=rehearsal("NO-GO"))
     assert command(console, "cutover", "--rehearse", "--sample", "10") == 1
     assert payloads_of(console, "compare") == [{"cutover": True, "restart": True}, {"cutover": True, "again": True}]
@@ -513,7 +513,7 @@ def test_rehearsal_closes_nothing_and_reports_the_judged_objects(command, classe
     assert "settle" not in console.messages
 
 
-def test_rehearsal_waits_a_limited_time_for_oms_lists():
+def test_a_rehearsal_waits_a_limited_time_for_oms_lists():
     unread = rehearsal("NOT PROVEN", {"NOTHING_WAITS": {"result": "not run", "waits": True}})
     assert run(world(certify=[unread, unread, rehearsal()]), frozen=None) == rehearsal()
     console = world(certify=unread)
@@ -555,7 +555,7 @@ def test_a_document_cannot_choose_a_file_in_another_folder(command, tmp_path, na
 
 
 @pytest.mark.parametrize("words", [["--out", "nowhere/file"], ["--html", "nowhere/file"], []])
-def test_unwritable_file_is_reported_before_any_call(command, tmp_path, words):
+def test_an_unwritable_file_is_reported_before_any_call(command, tmp_path, words):
     console = world()
     if not words:
         (tmp_path / "certificate.json").mkdir()
@@ -589,7 +589,7 @@ def test_acceptances_are_passed_by_name_in_the_first_call(command):
         ("equal_size", "write the name, a comma"),
     ],
 )
-def test_malformed_acceptance_is_refused_with_the_form(command, capsys, acceptance, message):
+def test_a_malformed_acceptance_is_refused_with_the_form(command, capsys, acceptance, message):
     console = world()
     with pytest.raises(SystemExit, match=r"^2$"):
         command(console, "cutover", "--rehearse", "--accept", acceptance)
@@ -632,7 +632,7 @@ GIVE = "-> Pass --rehearse, or the begin of the freeze: --frozen-since now"
         ([], "en", "", ["When did all writes to the source stop?", GIVE]),
     ],
 )
-def test_cutover_without_a_possible_freeze_names_the_option(command, words, lang, typed, parts):
+def test_a_cutover_without_a_possible_freeze_names_the_option(command, words, lang, typed, parts):
     console = world(lang, typed)
     assert command(console, "cutover", *words) == 2
     assert missing_parts(console.messages, *parts) == []
@@ -647,7 +647,7 @@ def test_cutover_without_a_possible_freeze_names_the_option(command, words, lang
         ("r\n", {}),
     ],
 )
-def test_cutover_on_a_terminal_asks_when_writes_stopped(command, typed, payload):
+def test_a_cutover_on_a_terminal_asks_when_writes_stopped(command, typed, payload):
     console = world(typed=typed, certify=certificate() if payload else rehearsal())
     assert command(console, "cutover") == 0
     assert payloads_of(console, "certify")[-1] == payload
@@ -655,7 +655,7 @@ def test_cutover_on_a_terminal_asks_when_writes_stopped(command, typed, payload)
     assert ("Close the project now" in console.messages) is bool(payload)
 
 
-def test_error_of_a_step_ends_the_cutover_with_its_remedy(command):
+def test_an_error_of_a_step_ends_the_cutover_with_its_remedy(command):
     console = world(
         compare=ToolError(Text("no network", chinese="无网络"), Text("check it", chinese="检查"), ["| said"])
     )
@@ -673,7 +673,7 @@ def test_error_of_a_step_ends_the_cutover_with_its_remedy(command):
         ),
     ],
 )
-def test_interrupted_cutover_prints_the_command_that_continues(command, second, message):
+def test_an_interrupted_cutover_prints_the_command_that_continues(command, second, message):
     console = world()
 
     def interrupt(job):
@@ -685,7 +685,7 @@ def test_interrupted_cutover_prints_the_command_that_continues(command, second, 
     assert [line[: len(message)] for line in console.messages.splitlines()[-2:]] == ["Stopped.", message]
 
 
-def test_cutover_has_chinese_messages(command):
+def test_a_cutover_has_chinese_messages(command):
     console = world("zh")
     assert command(console, "cutover", *WORDS) == 0
     assert "4. 比对两侧的桶 …\n   完成: 源端 1,000 个对象，OBS 中 1,000 个\n" in console.messages

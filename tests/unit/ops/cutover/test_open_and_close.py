@@ -10,7 +10,7 @@ MADE = "2026-01-31T09:00:00Z"
 GO = "oms_source_record/certificates/p/t/0007-20260131T090000Z-go.json"
 
 
-def test_close_sets_the_mark_waits_two_minutes_and_reads_it_again(command):
+def test_a_close_sets_the_mark_waits_two_minutes_and_reads_it_again(command):
     console = Console(FakeCaller())
     looked_at: list[float] = []
     console.caller.meanwhile = lambda job: looked_at.append(console.clock.seconds)
@@ -48,7 +48,7 @@ def test_the_mark_of_another_caller_restarts_the_two_minutes(command):
     assert console.caller.payloads("certify") == [{"close": True}, {"look": True}] * 2
 
 
-def test_interrupted_close_reports_that_the_project_is_closed(command):
+def test_an_interrupted_close_reports_that_the_project_is_closed(command):
     console = Console(FakeCaller())
 
     def interrupt(job: str) -> None:
@@ -126,7 +126,7 @@ def test_open_after_a_go_needs_its_option_without_a_terminal(command):
     assert console.caller.asked == OPENED
 
 
-def test_close_after_a_go_does_not_announce_failed_records(command):
+def test_a_close_after_a_go_does_not_announce_failed_records(command):
     console = session_after_go()
     assert command(console, "close") == 0
     assert console.out.getvalue() == "It is closed.\n  The mark was read back two minutes after it was written.\n"

@@ -95,13 +95,13 @@ def test_twenty_projects_are_shown_worst_first_in_80_columns(run, tool, project,
     )
 
 
-def test_projects_in_step_or_quietly_closed_need_no_action(run, tool, project):
+def test_projects_in_step_and_closed_projects_need_no_action(run, tool, project):
     code, text, _ = ask(run, project("a", answer("in step")), project("b", answer("closed")))
     assert code == 0
     assert "No project needs an action." in text
 
 
-def test_closed_project_with_uncounted_keys_needs_an_action(run, tool, project):
+def test_a_closed_project_with_uncounted_keys_needs_an_action(run, tool, project):
     """The project's own status decides: a run file that cannot be read hides its keys."""
     backlog = {**ANSWER["backlog"], "at_least": False, "unreadable_run_files": ["a.json"]}
     closed = {**ANSWER, "verdict": {**ANSWER["verdict"], "state": "closed", "alarm": False}, "backlog": backlog}
@@ -110,7 +110,7 @@ def test_closed_project_with_uncounted_keys_needs_an_action(run, tool, project):
     assert "1 of 1 project need" in text
 
 
-def test_page_links_to_the_pages_of_the_projects(run, tool, project, tmp_path):
+def test_a_page_links_to_the_pages_of_the_projects(run, tool, project, tmp_path):
     page = tmp_path / "fleet.html"
     ask(run, project("photos", answer("behind")), "--html", page)
     assert '<a href="fleet-photos.html">photos</a>' in page.read_text()

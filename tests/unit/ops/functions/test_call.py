@@ -14,7 +14,7 @@ from ops.session import start_call
 from support.ops import NASTY, StandInTool, failure_output, invoke_output, missing_parts
 
 
-def test_payload_reaches_the_tool_unchanged(stand_in, tmp_path):
+def test_a_payload_reaches_the_tool_unchanged(stand_in, tmp_path):
     stand_in.answers({"ok": True})
     payload = {"key": f"$(touch x) `y` {NASTY} 山"}
     assert Tool(None, tmp_path).ask("status", payload) == {"ok": True}
@@ -23,7 +23,7 @@ def test_payload_reaches_the_tool_unchanged(stand_in, tmp_path):
     assert call.json.loads(event) == payload
 
 
-def test_long_payload_reaches_the_tool_by_a_file(stand_in, tmp_path):
+def test_a_long_payload_reaches_the_tool_by_a_file(stand_in, tmp_path):
     stand_in.answers(True)
     assert Tool(None, tmp_path).ask("replay", {"keys": ["山" * 300] * 100}) is True
     ((*_, option, file),) = stand_in.calls
@@ -96,7 +96,7 @@ def test_missing_answer_is_explained_with_a_remedy(stand_in, tmp_path, output, e
     assert [*raised.value.output] == output.splitlines()
 
 
-def test_function_log_does_not_explain_a_missing_answer(stand_in, tmp_path):
+def test_the_function_log_does_not_explain_a_missing_answer(stand_in, tmp_path):
     logged = invoke_output("", logs="OBS said AccessDenied").partition("Invoke instanceId")[0]
     for output in (logged, logged.partition("\n====")[0]):
         stand_in.plan({"*": {"out": output, "code": 1}})
@@ -104,7 +104,7 @@ def test_function_log_does_not_explain_a_missing_answer(stand_in, tmp_path):
             Tool(None, tmp_path).ask("doctor", {})
 
 
-def test_error_for_a_truncated_answer_shows_its_end(stand_in, tmp_path):
+def test_the_error_for_a_truncated_answer_shows_its_end(stand_in, tmp_path):
     stand_in.answers(call.json.dumps({"keys": [*range(1000)]}, indent=1)[:-1])
     with pytest.raises(ToolError, match="is not JSON") as raised:
         Tool(None, tmp_path).ask("status", {})
@@ -112,13 +112,13 @@ def test_error_for_a_truncated_answer_shows_its_end(stand_in, tmp_path):
     assert raised.value.output[-1] == " ]"
 
 
-def test_tool_that_cannot_run_is_reported(stand_in, tmp_path):
+def test_a_tool_that_cannot_run_is_reported(stand_in, tmp_path):
     (stand_in.folder / "s").write_bytes(b"\x7fELF, of another kind of machine")
     with pytest.raises(ToolError, match="does not run: Exec format error"):
         Tool(None, tmp_path).ask("doctor", {})
 
 
-def test_function_error_is_reported_if_the_tool_exits_with_0(stand_in, tmp_path):
+def test_a_function_error_is_reported_if_the_tool_exits_with_0(stand_in, tmp_path):
     stand_in.plan({"*": {"out": failure_output("PayloadError", "The payload asks for 'x'"), "code": 0}})
     with pytest.raises(FunctionError, match="refused the command: The payload asks for 'x'"):
         Tool(None, tmp_path).ask("doctor", {})
@@ -161,11 +161,11 @@ def is_gone(process: int) -> bool:
     return False
 
 
-def test_time_limit_exceeds_that_of_a_function():
+def test_the_time_limit_exceeds_that_of_a_function():
     assert call.CALL_SECONDS > 570 + 5
 
 
-def test_stop_ends_a_running_call(stand_in, tmp_path):
+def test_stopping_a_tool_ends_its_running_call(stand_in, tmp_path):
     stand_in.plan({"*": {"seconds": 60}})
     tool = Tool(None, tmp_path)
     waiting = start_call(lambda: tool.ask("compare", {}))
@@ -175,7 +175,7 @@ def test_stop_ends_a_running_call(stand_in, tmp_path):
     assert isinstance(waiting.exception(30), ToolError)
 
 
-def test_tool_removes_and_restores_a_trigger(stand_in, tmp_path):
+def test_the_tool_removes_and_restores_a_trigger(stand_in, tmp_path):
     stand_in.plan({"*": {}})
     Tool(None, tmp_path).trigger("remove", "forward", "oss-content")
     Tool(None, tmp_path).trigger("deploy", "forward", "oss-content")
@@ -203,7 +203,7 @@ SHOWN = "  \x1b[1mAccessKeyID: \x1b[22m  LTA****ake\n  \x1b[1mAccountID: \x1b[22
 
 
 @pytest.mark.parametrize(("output", "account"), [(SHOWN, "123**********456"), ("You have not yet been found", "")])
-def test_account_of_the_tools_keys_is_read_from_its_output(stand_in, tmp_path, output, account):
+def test_the_account_of_the_tools_keys_is_read_from_its_output(stand_in, tmp_path, output, account):
     stand_in.plan({"config get": {"out": output}})
     masked = Tool(None, tmp_path).account("mine")
     assert masked == account

@@ -28,7 +28,7 @@ BEHIND = "\n✔ [status] completed (1.2s)\n\nA new version of s is available: {3
     ],
     ids=["bare", "with warnings", "on Windows", "in one line", "bold", "in colour", "without a line's end"],
 )
-def test_answer_is_found_among_other_output(output):
+def test_an_answer_is_found_among_other_output(output):
     invocation = tool_output.find(output)
     assert invocation.answer == ANSWER
     assert invocation.error_type == ""
@@ -48,7 +48,7 @@ FORGERIES = [
 
 
 @pytest.mark.parametrize("key", FORGERIES, ids=["doctor's", "status", "with the tool's words", "an error"])
-def test_key_that_imitates_an_answer_is_not_an_answer(key):
+def test_a_key_that_imitates_an_answer_is_not_an_answer(key):
     # GIVEN logs that name such a key, also cut off at their beginning, and an answer that does
     line = json.dumps({"level": "INFO", "job": "forward", "failed": [key], "message": key})
     logs = "\n".join(["FC Invoke Start", line[len(line) // 3 :], line])
@@ -77,7 +77,7 @@ def test_json_is_parsed_once_in_output_of_any_length(mocker, size):
 
 
 @pytest.mark.parametrize("text", ['{"a":' * 100_000, "{" * 5000, "", "Error: no such function {}"])
-def test_text_without_an_answer_is_refused(text):
+def test_a_text_without_an_answer_is_refused(text):
     assert tool_output.read(text) is None
     assert kind_of(text) == ""
 
@@ -104,14 +104,14 @@ def test_errors_of_function_and_platform_are_distinguished(kind, error, says):
     assert raised.value.exit_code == (2 if kind == "PayloadError" else 1)
 
 
-def test_error_without_json_is_an_error():
+def test_an_error_without_json_is_an_error():
     with pytest.raises(CloudError, match="timed out after 570 seconds"):
         checked_answer(
             "compare", tool_output.find(invoke_output("Function timed out after 570 seconds", "FunctionTimeout"))
         )
 
 
-def test_truncated_answer_is_an_error():
+def test_a_truncated_answer_is_an_error():
     with pytest.raises(ToolError, match="not JSON") as raised:
         checked_answer("compare", tool_output.find(invoke_output('{"finished": tr')))
     assert raised.value.output == ['{"finished": tr']

@@ -131,7 +131,7 @@ def measure(world: MigrateWorld, gigabytes: int, zone: timezone | None = None) -
     return copied
 
 
-def test_price_of_a_migration_by_night_is_that_of_the_estimate(world):
+def test_the_price_of_a_migration_by_night_is_that_of_the_estimate(world):
     """Two days at the usual speed of 500 Mbit/s: the floor of 1 MB/s by day costs the price of the day."""
     copied = measure(world, GIGABYTES)
     world.stop_following_after(60)

@@ -99,7 +99,7 @@ def test_copies_have_the_storage_class_that_the_plan_names(world, words, policy,
     assert ("dst_storage_policy" in request) == bool(words)
 
 
-def test_plan_counts_the_objects_by_storage_class(world):
+def test_the_plan_counts_the_objects_by_storage_class(world):
     world.fill(2, size=500)
     world.fill(1, prefix="ia/", size=3_000, storage_class="IA")
     world.advance(3600)
@@ -116,7 +116,7 @@ def test_other_storage_class_than_that_of_the_running_migration_is_refused(world
     expect_success(world.migrate())
 
 
-def test_continued_migration_keeps_its_storage_class(world):
+def test_a_continued_migration_keeps_its_storage_class(world):
     world.fill(2, storage_class="IA")
     with patch("ops.clouds.oms.TaskGroups.create", side_effect=KeyboardInterrupt):
         assert world.migrate("--keep-storage-class")[0] == 130
@@ -140,7 +140,7 @@ def test_a_cut_off_migration_keeps_the_answer_about_archived_objects(world):
     ],
     ids=["the project's prefix", "a shorter one", "two below it", "another"],
 )
-def test_objects_below_the_prefixes_and_of_the_project_are_copied(world, words, code, phrase, copied):
+def test_a_migration_copies_only_the_projects_objects_with_its_prefixes(world, words, code, phrase, copied):
     set_variables(world, objectPrefix="old/")
     world.deploy_project(world.folder)
     for prefix in ("old/a/", "old/b/", "old/c/", "other/"):
@@ -619,7 +619,7 @@ def test_the_plan_counts_objects_below_the_prefix_as_far_as_known(prefix, own, o
 
 
 @pytest.mark.parametrize(("copied", "share"), [(99_999, "99.9 %"), (100_000, "100.0 %"), (25_000, "25.0 %")])
-def test_only_all_existing_objects_are_100_percent(copied, share):
+def test_a_migration_reaches_100_percent_only_with_all_existing_objects(copied, share):
     group = TaskGroup.from_response({"group_id": "g", "status": 2, "total_num": 100_000, "success_num": copied})
     assert str(how_far(group)).startswith(f"{share} of 100,000 objects")
 

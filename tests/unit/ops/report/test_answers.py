@@ -68,7 +68,7 @@ def compared() -> dict[str, object]:
     return CompareResult(tally, brief_answer("", None, finished=True)).to_json()
 
 
-def test_example_of_a_status_has_the_fields_of_a_real_status(world):
+def test_the_example_of_a_status_has_the_fields_of_a_real_status(world):
     real, example = world.status(), answer("status")
     # Events that the world has not had, and a list of any length.
     real["compare"]["last"], real["replay"] = compared(), example["replay"]
@@ -78,7 +78,7 @@ def test_example_of_a_status_has_the_fields_of_a_real_status(world):
     assert names(example) == names(real)
 
 
-def test_example_of_a_status_has_the_functions_failures():
+def test_the_example_of_a_status_has_the_functions_failures():
     example = answer("status")
     failures_shown = dict(example["copying"]["failures"])
     codes = {code: failure["objects"] for code, failure in failures_shown.pop("codes").items()}
@@ -96,7 +96,7 @@ def test_example_of_a_status_has_the_functions_failures():
     assert example["verdict"] == to_json(verdict)
 
 
-def test_example_of_a_comparison_has_the_functions_remedies():
+def test_the_example_of_a_comparison_has_the_functions_remedies():
     last, mode = answer("status")["compare"]["last"], OverwriteMode(answer("status")["oms"]["object_overwrite_mode"])
     suspicious = last["classes"]["suspicious"]["source"]
     tally = Tally(classes={"suspicious": ClassCount(Side(**suspicious), Side(**suspicious))})
@@ -131,7 +131,7 @@ def test_tables_of_rules_equal_those_of_the_oracle(certified):
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_sentence_under_a_verdict_has_the_documents_numbers(certified, lang):
+def test_the_sentence_under_a_verdict_has_the_documents_numbers(certified, lang):
     made = [certified.certify(), certified.rehearse()]
     certified.write("nobody knows", "x")
     certified.advance(HOUR)
@@ -162,14 +162,14 @@ def test_examples_of_certificates_have_the_fields_of_real_ones(certified, name):
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_real_go_is_green_and_has_no_unknown_fact(certified, language):
+def test_a_real_go_is_green_and_has_no_unknown_fact(certified, language):
     shown = parse(certificate_page(certified.certify(sample=1), language))
     assert shown.word() == ({"en": "GO", "zh": "可以割接"}[language], "good")
     assert shown.only(class_="lead").text.startswith({"en": "Each source object", "zh": "在 "}[language])
     assert Translator(language)("unknown") not in [element.text for element in shown.every()]
 
 
-def test_real_status_in_step_is_green_and_has_no_unknown_figure(world):
+def test_a_real_status_in_step_is_green_and_has_no_unknown_figure(world):
     real = world.status()
     real["compare"]["last"] = compared() | {"watermark": real["at"]}
     shown = parse(status_page(real))
@@ -179,7 +179,7 @@ def test_real_status_in_step_is_green_and_has_no_unknown_figure(world):
     assert "unknown" not in shown.only(class_="figures").text
 
 
-def test_real_status_without_oms_is_not_green(world):
+def test_a_real_status_without_oms_is_not_green(world):
     for right in ("get", "statistics"):
         world.oms.deny(f"oms:synctask:{right}")
     shown = parse(status_page(world.status()))
@@ -188,7 +188,7 @@ def test_real_status_without_oms_is_not_green(world):
     assert missing_parts(shown.text, *expected) == []
 
 
-def test_certificate_contains_a_comparisons_answer_unchanged():
+def test_a_certificate_contains_a_comparisons_answer_unchanged():
     comparison = compared()
     sides = {"source": {**comparison["source"], "state_digest": "0" * 64}, "destination": comparison["destination"]}
     # A certificate's totals are in scope: without objects outside it, and without OMS's own lists.

@@ -97,7 +97,7 @@ def short() -> dict[str, Any]:
     return sealed(document)
 
 
-def test_document_changed_anywhere_is_not_valid(short):
+def test_a_document_changed_anywhere_is_not_valid(short):
     assert "agrees with the document" in page(short).section("document").text
     for path in (path for path, value in places(short) if not isinstance(value, dict | list)):
         hero = cutover_result.report(replaced(short, path, "x"), "en").hero
@@ -107,7 +107,7 @@ def test_document_changed_anywhere_is_not_valid(short):
         )
 
 
-def test_document_with_any_missing_or_wrong_part_has_a_page(short):
+def test_a_document_with_any_missing_or_wrong_part_has_a_page(short):
     # Each container is replaced by each of these; neighbouring values alternate among them.
     parts = (None, "x", [None, [1, 2]])
     for at, (path, value) in enumerate(places(short)):
@@ -138,7 +138,7 @@ def test_examples_follow_the_rules_of_the_documents(name):
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("name", [name for name in EXAMPLES if name != "status"])
-def test_page_has_every_check_with_its_facts(name, language):
+def test_a_page_has_every_check_with_its_facts(name, language):
     document = answer(name)
     shown = page(document, language).section("checks").text
     ending = "_zh" if language == "zh" else ""
@@ -168,11 +168,11 @@ def test_failed_checks_come_first_worst_at_the_top():
         ("certificate-rehearsal", "python3 ops.py compare --restart"),
     ],
 )
-def test_page_has_one_next_command(name, command):
+def test_a_page_has_one_next_command(name, command):
     assert page(answer(name)).only(class_="next").only("pre").text == command
 
 
-def test_next_command_of_a_good_rehearsal_and_of_a_forgery_runs():
+def test_the_next_command_of_a_good_rehearsal_and_of_a_forgery_runs():
     """Name a command with all required options, also for a sound rehearsal and for an invalid document."""
     certificate = read_certificate(rehearsal())
     assert findings.next_step(certificate, Translator("en")).command == "python3 ops.py cutover --frozen-since now"
@@ -181,7 +181,7 @@ def test_next_command_of_a_good_rehearsal_and_of_a_forgery_runs():
         assert forged.only(class_="next").only("pre").text == f"python3 ops.py cutover {when}"
 
 
-def test_next_step_after_a_go_says_that_the_project_is_closed(document):
+def test_the_next_step_after_a_go_says_that_the_project_is_closed(document):
     assert "closed already" in page(document).only(class_="next").text
 
 
@@ -216,11 +216,11 @@ BOUND = "fewer than 3.0 % of the 4,598,210 objects of up to 1 GiB that count as 
         *("the whole bucket", "a scope, and a part of a bucket is not called the whole"),
     ],
 )
-def test_section_states_its_facts_and_no_others(document, section, expected, changes, absent):
+def test_each_section_of_a_page_states_its_facts_and_no_others(document, section, expected, changes, absent):
     assert missing_parts(page({**document, **changes}).section(section).text, *expected, *absent) == absent
 
 
-def test_rehearsal_shows_the_length_of_the_freeze_and_failing_checks():
+def test_a_rehearsal_shows_the_length_of_the_freeze_and_failing_checks():
     document = answer("certificate-rehearsal")
     part = page(document).section("rehearsal")
     shares = [
@@ -234,7 +234,7 @@ def test_rehearsal_shows_the_length_of_the_freeze_and_failing_checks():
 
 
 @pytest.mark.parametrize(("left", "number"), [(3, "3"), (None, "unknown")])
-def test_accepted_name_that_is_no_class_shows_only_its_known_number(document, left, number):
+def test_an_accepted_name_that_is_no_class_shows_only_its_known_number(document, left, number):
     """Show unfinished objects and lost headers in words; only the objects of OMS have a number."""
     document["accepted"] |= {"oms_unfinished": "Li, seen", "metadata": "Li, none wanted"}
     document["oms"]["left"] = left
@@ -252,7 +252,7 @@ def test_a_single_object_of_a_single_byte_is_singular(document):
     assert "(1 object, 1 byte)" in read_certificate(document).text.en
 
 
-def test_page_has_digests_and_exact_numbers():
+def test_a_page_has_digests_and_exact_numbers():
     document = answer("certificate-no-go")
     sides = [document[side] for side in ("source", "destination")]
     whole = [
@@ -266,7 +266,7 @@ def test_page_has_digests_and_exact_numbers():
     )
 
 
-def test_sample_names_differing_and_unread_keys(document):
+def test_a_sample_names_differing_and_unread_keys(document):
     document["sample"] |= {"differing": ["a/b"], "unread": ["c"]}
     part = page(document).section("sample")
     assert [element.text for element in part.every("code", class_="key")] == ["a/b", "c"]
@@ -277,7 +277,7 @@ def test_sample_names_differing_and_unread_keys(document):
     ("stored", "file"),
     [(answer(GO)["document"], "0001-20260131T092014Z-go.json"), ("x/a.json; touch here", "certificate.json")],
 )
-def test_page_has_the_command_that_checks_the_document(document, stored, file):
+def test_a_page_has_the_command_that_checks_the_document(document, stored, file):
     part = page({**document, "document": stored}).section("document")
     assert document["sha256"] in part.text
     assert part.only("pre").text == f"python3 ops.py check {file}"
@@ -295,7 +295,7 @@ def test_objects_outside_the_comparison_are_in_no_total(document):
     assert [cell[: len(number)] for cell, number in zip(total[1:3], objects, strict=True)] == objects
 
 
-def test_folder_shows_both_sides_and_missing_objects_in_red(document):
+def test_a_folder_shows_both_sides_and_missing_objects_in_red(document):
     document["folders"] = {
         "a/": {"equal_contents": [7, 7000, 7, 7000], "missing": [3, 1500, 0, 0], "equal_size": [2, 20, 2, 20]},
         "b/": {"equal_contents": [1, 10, 1, 10]},

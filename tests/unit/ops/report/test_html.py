@@ -26,7 +26,7 @@ def test_outside_text_stays_text_in_elements_and_attributes(text):
 
 
 @given(anything)
-def test_page_of_any_text_can_be_written_to_a_file(text):
+def test_a_page_of_any_text_can_be_written_to_a_file(text):
     html.document(text, "en", "", element("p", text), html.key(text)).encode()
 
 
@@ -36,7 +36,7 @@ def test_a_page_names_its_language(language, tag):
     assert parse(page.partition("\n")[2]).only("html").attributes["lang"] == tag
 
 
-def test_markup_is_not_escaped_again():
+def test_an_element_inside_an_element_is_not_escaped_again():
     assert element("p", element("b", "1 < 2")) == "<p><b>1 &lt; 2</b></p>"
     assert element("p", "a", Markup("<i></i>"), None) == "<p>a<i></i></p>"
 
@@ -80,7 +80,7 @@ def test_ambiguous_key_is_quoted(key, shown):
     assert parse(html.key(key)).text == shown
 
 
-def test_long_key_is_shortened_visibly_in_its_middle():
+def test_a_long_key_is_shortened_visibly_in_its_middle():
     key = "a" * 500 + "b" * 500 + "\n"
     shown = parse(html.key(key)).only("code")
     assert re.fullmatch(r'"aaaa+ \[…\] b+bbb\\n"', shown.text)

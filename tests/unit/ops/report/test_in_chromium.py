@@ -73,7 +73,7 @@ def look(folder: Path, *, dark: bool) -> dict[str, Any]:
 
 @pytest.mark.long
 @pytest.mark.parametrize("theme", COLOURS)
-def test_page_fits_a_phone_follows_the_theme_and_has_no_errors(tmp_path, theme):
+def test_a_page_fits_a_phone_follows_the_theme_and_has_no_errors(tmp_path, theme):
     if not chromium.program_path():
         lack(chromium.MISSING)
     looks = look(tmp_path, dark=theme == "dark")

@@ -100,6 +100,6 @@ def test_hostile_text_stays_text_on_a_page(name):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_billion_objects_200_folders_and_20_reasons_fit_a_page(language):
+def test_a_billion_objects_200_folders_and_20_reasons_fit_a_page(language):
     expected = ("4,402,118,000,000", "folder-199/", *(f"REASON_{number}" for number in range(20)))
     assert missing_parts(parse(page_of(huge(), language)).text, *expected) == []

@@ -78,7 +78,7 @@ def numbers(value: object) -> Iterator[int]:
         yield value
 
 
-def test_page_has_every_number_of_objects(example):
+def test_the_page_of_a_status_has_every_number_of_objects(example):
     # GIVEN all counts of objects, without bytes and numbers in another form
     last, month, ended = example["compare"]["last"], example["oms"]["month"], example["reconcile"]["last"]
     month.pop("bytes")
@@ -155,12 +155,12 @@ def test_late_objects_are_not_red_after_a_recheck(example, amended):
     ],
     ids=["as it is", "an object more", "bytes", "by its own word"],
 )
-def test_page_reports_classes_that_do_not_add_up(change, sentence, example):
+def test_a_page_reports_classes_that_do_not_add_up(change, sentence, example):
     change(example["compare"]["last"])
     assert sentence in page(example).section("in-obs").text
 
 
-def test_refused_alarm_comes_first_and_is_red(example):
+def test_a_refused_alarm_comes_first_and_is_red(example):
     example["alarm_not_taken"] = "it answered 400"
     assert page(example).only("p", class_="bad").text.startswith("The webhook refused the last alarm: it answered 400.")
 
@@ -196,7 +196,7 @@ def test_unread_lines_of_oms_lists_are_shown_with_an_example(example, unread):
     assert shown == [sentence] * unread
 
 
-def test_row_of_a_key_has_its_message(example):
+def test_the_row_of_a_failed_key_has_its_message(example):
     waiting = {"key": "a", "reason": "REFUSED", "since": example["at"], "message": "the <b>key</b> is invalid"}
     example["backlog"]["keys"] = [waiting, {**waiting, "key": "b", "message": ""}]
     (table,) = (
@@ -233,14 +233,14 @@ BOTH_UNKNOWN = ["Waiting to be resentunknown", "Time to drainunknown"]
         *("some keys and a file that cannot be read", "some keys and those of another project"),
     ],
 )
-def test_time_to_drain_is_known_only_with_the_whole_backlog(example, copied, backlog, unfinished, expected):
+def test_the_time_to_drain_is_known_only_with_the_whole_backlog(example, copied, backlog, unfinished, expected):
     example["statistics"]["series"] |= {"SUCCESS": copied, "SIZE": [[AT, 360_000_000]]}
     example["backlog"] |= backlog
     example["copying"]["unfinished"] = None if unfinished is None else {"objects": unfinished, "overdue": 0}
     assert missing_parts(page(example).only(class_="figures").text, *expected) == []
 
 
-def test_failures_have_their_own_scale(example):
+def test_the_bars_of_failures_have_their_own_scale(example):
     example["statistics"]["series"] |= {"REQUEST": [[AT, 10**6]], "SUCCESS": [[AT, 10**6]], "FAILURE": [[AT, 2]]}
     shown = page(example)
     assert float(shown.only("rect", class_="failures").attributes["height"]) == 98
@@ -303,7 +303,7 @@ NOT_OF_OMS = {"objects": 1, "passes": True, "fix": "Look at the code.", "fix_zh"
         "sent again and not taken, so without a code of OMS",
     ],
 )
-def test_outcome_of_failures_is_shown_or_unknown(in_step, failures, expected):
+def test_a_page_shows_the_outcome_of_failures_or_that_it_is_unknown(in_step, failures, expected):
     in_step["copying"].update(failures=failures)
     # Only a code has the remedy of a code.
     assert missing_parts(page(in_step).section("failures").text, expected, NOT_OF_OMS["fix"]) == [NOT_OF_OMS["fix"]]
@@ -340,12 +340,12 @@ def test_open_passes_show_their_progress(example):
         ({"job": "deploy", "options": {}}, "s deploy -y"),
     ],
 )
-def test_next_command_is_the_verdicts_step(in_step, step, command):
+def test_the_next_command_of_a_page_is_the_step_of_its_verdict(in_step, step, command):
     in_step["verdict"]["step"] = step
     assert [page(in_step, language).only(class_="next").only("pre").text for language in ("en", "zh")] == [command] * 2
 
 
-def test_sum_that_does_not_hold_is_explained():
+def test_a_page_explains_a_sum_that_does_not_hold():
     table = next(element for element in page(answer("status")).every("table") if "condition" in element.text)
     rows = table.cells()
     assert rows[1][1:] == ["4,604,852 = 4,604,611 + 68 + 112 + 61", "adds up"]
@@ -354,11 +354,11 @@ def test_sum_that_does_not_hold_is_explained():
     assert "Two invocations" not in table.text
 
 
-def test_task_has_the_state_that_oms_reports(example):
+def test_a_page_shows_the_task_in_the_state_that_oms_reports(example):
     assert example["oms"]["status"] in [element.text for element in page(example).every("code")]
 
 
-def test_error_of_oms_is_shown_with_its_remedy(example):
+def test_an_error_of_oms_is_shown_with_its_remedy(example):
     silence = {"problem": "UNREACHABLE", "status": None, "message": "no route", "fix": "Check it.", "fix_zh": "检查。"}
     example |= {"oms": None, "oms_failure": silence, "statistics": None, "statistics_failure": silence}
     text = page(example).text

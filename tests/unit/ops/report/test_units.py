@@ -62,7 +62,7 @@ def test_a_printed_size_is_within_half_a_percent_of_the_bytes(number):
         (None, "unknown", "未知"),
     ],
 )
-def test_duration_has_a_single_fitting_unit(seconds, english, chinese):
+def test_a_duration_has_a_single_fitting_unit(seconds, english, chinese):
     assert (plain(units.duration(seconds, EN)), plain(units.duration(seconds, ZH))) == (english, chinese)
 
 

@@ -70,7 +70,7 @@ def test_phrases_of_reports_follow_the_rules_of_their_language():
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_chinese_page_has_no_english(name):
+def test_a_chinese_page_has_no_english(name):
     shown = re.sub(r"\d{4}-\d\d-\d\dT[\d:]*Z|[0-9a-f]{64}", "", " ".join(parse(page_of(answer(name), "zh")).words()))
     # The text of an acceptance is not translated.
     for same in (*answer(name).get("accepted", {}).values(), *COPY_CODES, "photos", "status"):
@@ -142,7 +142,7 @@ def test_every_step_has_its_purpose_and_every_purpose_a_step():
     assert named | remedy_steps() | others == PURPOSES.keys()
 
 
-def test_text_equal_to_a_phrase_stays_unchanged():
+def test_a_text_equal_to_a_phrase_stays_unchanged():
     document = {"checks": [{"id": "unknown", "result": "{x}"}]}
     document_of_status = answer("status")
     document_of_status["sums"][0].update(

@@ -83,7 +83,7 @@ def test_suffixes_are_compared_from_their_ends(world, suffix, state):
     assert trigger_line(world, {"there": 0, "stop": 1}[state])["state"] == state
 
 
-def test_the_project_s_own_trigger_does_not_count(world):
+def test_the_projects_own_trigger_does_not_stop_the_plan(world):
     expect_success(world.setup(typed=YES))
     world.deploy_project(world.folder)
     (own,) = world.functions.list_triggers()[NAME]
