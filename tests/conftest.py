@@ -67,7 +67,7 @@ def project_copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectCo
 
 @pytest.fixture(scope="session")
 def count():
-    """Return a function that counts the random cases of a law (a property test), by the state of the keys at the end."""
+    """Return a function that counts the random cases of a law (a property test), by the last state of the keys."""
 
     def count(law: str, state: str) -> None:
         _counted[law, state] += 1
@@ -87,7 +87,7 @@ def measure():
 
 @pytest.fixture(scope="session")
 def count_schedule(count):
-    """Return a function that counts the cases of law 1 (no key is dropped), by the kind of faults and the state of keys."""
+    """Return a function that counts the cases of law 1 (no key is dropped), by kind of fault and state of keys."""
     return lambda kind, state: count(_LAW1, f"fault schedules, {kind}: {state}")
 
 
