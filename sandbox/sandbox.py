@@ -129,10 +129,10 @@ class Sandbox:
                 steps.callback(service.stop)
             self._http.session.close()
 
-    def _make_platform(self, processes: type[ProcessInstances]) -> tuple[Platform, Instances]:
+    def _make_platform(self, instances: type[ProcessInstances]) -> tuple[Platform, Instances]:
         """Return the platform of this sandbox: sockets, a clock that tests advance, and processes."""
         platform = LoopThread()
-        return platform, processes(lambda: platform.ahead)
+        return platform, instances(lambda: platform.ahead)
 
     def environment(self) -> dict[str, str]:
         """Return the function's environment variables, as a user of the template sets them."""
@@ -325,7 +325,7 @@ class Sandbox:
 
     def tick(self, function: str) -> Invocation:
         """Fire the timer of a function, and wait for the result."""
-        return self.fc.invoke(function, self._timers[function].event(self._platform.now()))
+        return self.fc.invoke(function, self._timers[function].make_event(self._platform.now()))
 
     def start_timers(self, speed: float = 1) -> None:
         """Fire the timers of all functions periodically until the sandbox ends; `speed` divides the periods."""
@@ -336,7 +336,7 @@ class Sandbox:
     async def _fire_on_schedule(self, function: str, seconds: float) -> None:
         await asyncio.sleep(seconds)
         while function in self._timers:
-            self.fc.submit(function, self._timers[function].event(self._platform.now()))
+            self.fc.submit(function, self._timers[function].make_event(self._platform.now()))
             await asyncio.sleep(seconds)
 
     def answers(self) -> dict[str, str]:

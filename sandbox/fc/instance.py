@@ -126,7 +126,7 @@ class ProcessInstances:
 async def connect_instance(
     setup: Mapping[str, Any], runtime: runtimes.Runtime
 ) -> AsyncIterator[tuple[socket.socket, asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Yield an instance's end of a new connection, and the streams of this end; send `make_setup` after the context."""
+    """Yield an instance's end of a new connection, and the streams of this end; send `setup` after the context."""
     service_socket, instance_socket = socket.socketpair()
     with instance_socket:
         reader, writer = await asyncio.open_connection(sock=service_socket, limit=MAX_MESSAGE_BYTES)

@@ -158,7 +158,7 @@ class FunctionCompute:
     def thaw(self, name: str) -> None:
         self._platform.call(self._change_idle_instances(name, lambda instance: instance.thaw()))
 
-    def pids(self, name: str = "", *, busy: bool = False) -> list[int]:
+    def pids(self, name: str = "", *, is_busy: bool = False) -> list[int]:
         """Return the process ids of instances, in the order in which the instances started.
 
         `name`: the function, or empty for all functions. `is_busy`: only instances that handle an event now.
@@ -169,7 +169,7 @@ class FunctionCompute:
             if isinstance(instance, ProcessInstance)
             and instance.is_alive
             and name in ("", function)
-            and (instance.is_busy or not busy)
+            and (instance.is_busy or not is_busy)
         ]
 
     def kill_at_random(self, probability: float, max_seconds: float, seed: int, name: str = "") -> None:

@@ -39,7 +39,7 @@ class Timer:
         number, unit = match.groups()
         return float(int(number) * _SECONDS[unit])
 
-    def event(self, now: float) -> bytes:
+    def make_event(self, now: float) -> bytes:
         """Return the event that the function receives if the timer fires at `now`."""
         fired_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
         return json.dumps({"triggerTime": fired_at, "triggerName": self.name, "payload": self.payload}).encode()

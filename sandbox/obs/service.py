@@ -177,7 +177,7 @@ class Obs(KeyedService):
             self._buckets[bucket].objects.update(new_objects)
 
     def deny(self, action: str, where: Callable[[str], bool] = lambda _: True) -> None:
-        """Deny a permission, such as obs:object:GetObject, for the keys (or prefixes of listings) that meet `where`."""
+        """Deny a permission, such as obs:object:GetObject, for keys (or prefixes of listings) where `where` is true."""
         with self.lock:
             self._denials.append((action, where))
 

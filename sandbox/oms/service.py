@@ -180,7 +180,7 @@ class Oms(KeyedService):
             )
 
     def refuse(self, predicate: Callable[[str], bool] | None) -> None:
-        """Answer 400 to each call with a key that meets this condition; None removes the condition."""
+        """Answer 400 to each call with a key for which this is true; None removes the condition."""
         with self.lock:
             self._is_refused = predicate
 

@@ -152,13 +152,13 @@ class Store(KeyedService):
     def deny(self, action: str, bucket: str, where: Callable[[str], bool] | None = None) -> None:
         """Deny an action in a bucket, like a RAM policy.
 
-        With `where`, only the keys (or prefixes of listings) that meet it are denied.
+        With `where`, only the keys (or prefixes of listings) for which it is true are denied.
         """
         with self.lock:
             self._denials.append((action, bucket, where))
 
     def lose_events(self, predicate: Callable[[str], bool]) -> None:
-        """Lose later events of the keys that meet this condition, in all buckets."""
+        """Lose later events of the keys for which this condition is true, in all buckets."""
         self._loses_event = predicate
 
     def deliveries(self, bucket: str) -> Deliveries:

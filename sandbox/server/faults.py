@@ -120,19 +120,19 @@ class Schedule(Generic[SubjectT, FaultT]):
         self._lock = threading.Lock()
 
     def add(self, fault: FaultT, times: int | None = None, where: Callable[[SubjectT], bool] | None = None) -> None:
-        """Order a fault for the next `times` subjects that meet `where`; None for all later subjects."""
+        """Set a fault for the next `times` subjects for which `where` is true; None for all later subjects."""
         with self._lock:
             self._rules.append(_Rule(fault, times, where))
 
     def then(self, *faults: FaultT | None, where: Callable[[SubjectT], bool] | None = None) -> None:
-        """Order a fault for each of the next subjects that meet `where`; None leaves a subject without a fault."""
+        """Set a fault for each of the next subjects where `where` is true; None leaves a subject without a fault."""
         with self._lock:
             self._rules += [_Rule(fault, 1, where) for fault in faults]
 
     def random(
         self, probability: float, faults: Sequence[FaultT], seed: int, where: Callable[[SubjectT], bool] | None = None
     ) -> None:
-        """Draw a fault with this probability for each subject that meets `where`; a seed always gives the same draw."""
+        """Draw a fault with this probability for each subject where `where` is true; a seed always draws the same."""
         with self._lock:
             self._chance = _Chance(probability, tuple(faults), random.Random(seed), where)
 

@@ -186,7 +186,7 @@ class Watched(StatusWorld):
             self.tick()
 
     def go(self, state: str, ticks: int = 0) -> None:
-        """Set the verdict, and fire the timer this number of times."""
+        """Change the world until status has the verdict `state`, and fire the timer `ticks` times."""
         for reason in ("CREDENTIALS", "THROTTLED"):
             self.bucket.objects.pop(record_name("failed", reason), None)
         self.shut(state == "closed")

@@ -56,14 +56,14 @@ def test_processes_are_listed_by_function_in_the_order_of_their_starts(box, crea
         box.fc.submit("f", name.encode())
         running += wait_begun(name)
 
-    assert box.fc.pids("f") == box.fc.pids("f", busy=True) == box.fc.pids(busy=True) == running
+    assert box.fc.pids("f") == box.fc.pids("f", is_busy=True) == box.fc.pids(busy=True) == running
     assert box.fc.pids() == [*box.fc.pids("idle"), *running]
-    assert box.fc.pids("idle", busy=True) == []
+    assert box.fc.pids("idle", is_busy=True) == []
 
     (tmp_path / "go").touch()
     box.fc.wait_idle(PATIENCE)
     assert box.fc.pids("f") == running
-    assert box.fc.pids(busy=True) == []
+    assert box.fc.pids(is_busy=True) == []
 
 
 def test_a_killed_idle_instance_does_not_cost_an_attempt(box, create, eventually, outcomes):

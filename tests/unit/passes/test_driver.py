@@ -125,7 +125,7 @@ def test_a_pass_stores_the_last_ended_pass_of_its_scope(world, walks):
 # Wakes.
 
 
-def test_a_tick_leaves_a_range_with_a_worker_alone(world, walks):
+def test_a_tick_does_not_work_on_a_range_that_has_a_worker(world, walks):
     at_work(world, walks, later=LOST - 10)
     world.advance(LOST - 10)
     driver(world, walks).by_timer(USUAL, DAY)

@@ -24,7 +24,7 @@ def add_other_administrator(world):
 
 
 def is_about_lock(request, method):
-    """Return True if a request with this method concerns the lock, and not an object beside it."""
+    """Return True if a request has this method and the address of the lock's object."""
     path = urlsplit(request.url).path if isinstance(request, wire.Request) else request.raw_path
     return request.method == method and path.endswith(f"/{LOCK}")
 
