@@ -197,7 +197,7 @@ def main() -> None:
         with (
             patch.object(listings, "_VALUE_PATTERNS", unread),
             patch.object(listings, "_shared_class", return_value=""),
-            patch.object(count, "_storage_of", return_value=()),
+            patch.object(count, "_sum_by_storage_classes", return_value=()),
             patch.object(ClassCount, "add_storage"),
         ):
             assert compared(invocation) == 0
@@ -207,7 +207,7 @@ def main() -> None:
         call = invocation()
         scope = Scope(call.settings.key_filter, None, everything=False, standstill=True)
         asked = compare._Comparison(call)
-        pass_ = asked.driver.about_now(scope, note=False)
+        pass_ = asked.driver.describe_pass(scope, note=False)
         walked = asked._range_walk(pass_, Piece()).run()
         assert sum(mark.objects for mark in walked.piece.tally.marks) == OBJECTS, walked
 

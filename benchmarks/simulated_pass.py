@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from benchmarks.keyspaces import KeySpace
 from ops.cost.prices import DOLLARS_PER_REQUEST, dollars_for_function
-from oss_oms_sync.passes.marks import MAX_MARKS, KeyMark, Marks, expected_objects, find_cut, middle_of
+from oss_oms_sync.passes.marks import MAX_MARKS, KeyMark, Marks, estimate_objects, find_cut, find_middle
 from oss_oms_sync.passes.work import FIRST_SECONDS, MIN_SPLIT_OBJECTS
 
 # The template's: how long a piece works.
@@ -205,7 +205,7 @@ class SimulatedPass:
         """
         if 1 << half.depth >= self._lanes or not list(self._before) or not self._is_large(half):
             return None
-        return middle_of(self._space.key(half.place - 1) if half.place else "", half.until, self._before)
+        return find_middle(self._space.key(half.place - 1) if half.place else "", half.until, self._before)
 
     def _may_split(self, key_range: KeyRange) -> bool:
         """Return True if a lane is free, and half of the range is worth an invocation."""
@@ -214,7 +214,7 @@ class SimulatedPass:
     def _is_large(self, key_range: KeyRange) -> bool:
         marks = list(self._before)
         after = self._space.key(key_range.place - 1) if key_range.place else ""
-        return not marks or expected_objects(after, key_range.until, marks) >= MIN_SPLIT_OBJECTS
+        return not marks or estimate_objects(after, key_range.until, marks) >= MIN_SPLIT_OBJECTS
 
     def _walk(self, key_range: KeyRange, pages: int) -> float:
         """Walk through at most `pages` pages; return the seconds. A page loads while the previous is processed."""

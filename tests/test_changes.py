@@ -51,9 +51,9 @@ CHANGES = {
             ),
             (
                 f"{CODE}/comparison/judge.py",
-                "    if source.modified > moments.settled:\n",
+                "    if source.modified > moments.max_modified:\n",
                 '    if source.type == "Tape":\n        return ObjectClass.TAPED\n'
-                "    if source.modified > moments.settled:\n",
+                "    if source.modified > moments.max_modified:\n",
             ),
             (JUDGE, '    "moving": Sides.AT_MOST,\n', '    "taped": Sides.AT_MOST,\n    "moving": Sides.AT_MOST,\n'),
         ),
@@ -143,8 +143,8 @@ CHANGES = {
         (
             (
                 f"{CODE}/jobs/status/verdict.py",
-                "    unreadable,\n    left_behind,\n",
-                "    left_behind,\n    unreadable,\n",
+                "    check_unreadable,\n    check_abandoned,\n",
+                "    check_abandoned,\n    check_unreadable,\n",
             ),
         ),
         ("tests/unit/jobs/status/test_verdict.py",),
@@ -251,11 +251,11 @@ CHANGES = {
         (
             (
                 f"{CODE}/ledger/migration.py",
-                "def current_migration(",
+                "def read_current_migration(",
                 "def noted(invocation: Invocation) -> Migration | None:\n"
                 '    """What somebody has noted of the last one."""\n'
-                '    return JobState(invocation).recall(Migration, "noted")\n\n\n'
-                "def current_migration(",
+                '    return JobState(invocation).load_as(Migration, "noted")\n\n\n'
+                "def read_current_migration(",
             ),
         ),
         ("tests/unit/test_stored.py", "tests/unit/jobs/status/test_in_obs.py"),

@@ -72,7 +72,7 @@ MISTAKES = (
         "a project that opens after a GO without being asked to",
         f"{_JOBS}/certify/test_closing.py::test_after_a_go_the_project_opens_only_if_confirmed",
         f"{_CODE}/jobs/certify/__init__.py",
-        "mark = None if options.after_go else closing.state()",
+        "mark = None if options.after_go else closing.read_state()",
         "mark = None",
     ),
     Mistake(
@@ -283,7 +283,7 @@ MISTAKES = (
         more=(
             (
                 f"{_CODE}/jobs/compare.py",
-                "deep, cutover = scope.deep or asked.deep, ",
+                "deep, cutover = scope.deep or payload.deep, ",
                 "deep, cutover = False, ",
             ),
         ),
@@ -293,15 +293,18 @@ MISTAKES = (
         "what looks newer in OBS closes a failure",
         _VERSIONS,
         f"{_CODE}/jobs/replay/resending.py",
-        "        return {key for key, source in looked_at if nothing_to_send(source)}",
-        """        there = {one.name: one.modified for one in self._invocation.destination().find_all(asked) if one}
-        return {key for key, one in looked_at if nothing_to_send(one) or there.get(key, 0) >= one.modified}""",
+        "        return {key for key, source in checked if reason_not_to_send(source)}",
+        """        copies = self._invocation.destination().find_all(repeated_keys)
+        times = {copy.name: copy.modified for copy in copies if copy}
+        return {
+            key for key, source in checked if reason_not_to_send(source) or times.get(key, 0) >= source.modified
+        }""",
     ),
     Mistake(
         "an acceptance answers what OMS failed to copy",
         _VERSIONS,
         f"{_CODE}/jobs/replay/failed_copies.py",
-        "if accepted and modified_at(accepted) > _failed_at(copy_failure, listed) + _MAX_RECORD_DELAY_SECONDS:",
+        "if accepted and write_time(accepted) > _failed_at(copy_failure, listed) + _MAX_RECORD_DELAY_SECONDS:",
         "if accepted:",
     ),
     Mistake(
@@ -315,15 +318,15 @@ MISTAKES = (
         "judging one pass again, and certifying another",
         _CERTIFY,
         f"{_CODE}/jobs/compare.py",
-        "return answer.of if answer else newest if is_since else None",
+        "return answer.of if answer else newest if is_after_freeze else None",
         "return newest",
     ),
     Mistake(
         "a list of OMS's that grows is read once",
         _VERSIONS,
         f"{_CODE}/jobs/replay/failed_copies.py",
-        "list_read.ended and list_read.etag == stored.etag if list_read",
-        "True if list_read",
+        "position.ended and position.etag == listed_object.etag if position",
+        "True if position",
     ),
     Mistake(
         "an interrupted look at OMS's lists that begins anew",
@@ -365,8 +368,8 @@ MISTAKES = (
         "a closed project that is called broken",
         f"{_JOBS}/status/test_closed.py::test_the_verdict_closed_precedes_broken_and_counts_waiting_keys",
         f"{_CODE}/jobs/status/verdict.py",
-        "    closed,\n    broken,\n    stuck_at_oms",
-        "    broken,\n    closed,\n    stuck_at_oms",
+        "    check_closed,\n    check_permanent_failure,\n    check_stuck_copies",
+        "    check_permanent_failure,\n    check_closed,\n    check_stuck_copies",
     ),
     Mistake(
         "a rehearsal's minutes rounded down",
@@ -526,8 +529,8 @@ MISTAKES = (
         "nothing kept back of a piece with little time",
         f"{_JOBS}/reconcile/test_resuming.py::test_a_pass_stops_before_its_time_is_up_and_the_next_tick_continues",
         f"{_CODE}/passes/range_walk.py",
-        "left - min(_RESERVED_SECONDS, left / 4)",
-        "left",
+        "remaining - min(_RESERVED_SECONDS, remaining / 4)",
+        "remaining",
     ),
     Mistake(
         "a batch that is counted before it is recorded",
@@ -540,7 +543,7 @@ MISTAKES = (
         "a total of pieces that are too many",
         f"{_UNIT}/passes/test_pieces.py::test_ranges_that_do_not_fit_together_prove_no_total",
         f"{_CODE}/passes/pieces.py",
-        "return proven == len(pieces)",
+        "return number == len(pieces)",
         "return True",
     ),
     Mistake(
@@ -568,7 +571,7 @@ MISTAKES = (
         "failures closed by a comparison that a standstill pass contradicts",
         f"{_UNIT}/jobs/status/test_in_obs.py::test_failures_stay_if_a_standstill_pass_contradicts_compare",
         f"{_CODE}/jobs/status/facts.py",
-        "return is_believed and not differing",
+        "return is_valid and not differing",
         "return self.last is not None and not differing",
     ),
     Mistake(
@@ -624,8 +627,8 @@ MISTAKES = (
         "headers asked of what OBS does not list",
         f"{_JOBS}/certify/test_headers.py::test_no_headers_are_read_of_objects_that_obs_does_not_list",
         f"{_CODE}/jobs/certify/sample.py",
-        "keys_there = [key for key in keys if key not in gone]",
-        "keys_there = list(keys)",
+        "existing_keys = [key for key in keys if key not in missing_keys]",
+        "existing_keys = list(keys)",
     ),
     Mistake(
         "rules that could not be read noted as none",
@@ -681,7 +684,7 @@ MISTAKES = (
         "the usual pass cleared away by deep ones",
         f"{_UNIT}/passes/test_store.py::test_the_last_pass_without_options_is_kept_after_passes_with_options",
         f"{_CODE}/passes/store.py",
-        " - {*usual[-1:]}",
+        " - {*without_options[-1:]}",
         "",
     ),
     Mistake(
@@ -737,14 +740,14 @@ MISTAKES = (
         "a failed record deleted before its run file is written",
         f"{_JOBS}/replay/test_races.py::test_two_runs_of_a_run_file_lose_no_key_even_if_one_is_killed",
         f"{_CODE}/jobs/replay/resending.py",
-        "self._settle(self._runs.new(",
-        "self._delete(recorded)\n        self._settle(self._runs.new(",
+        "self._delete_and_send(self._runs.create(",
+        "self._delete(recorded)\n        self._delete_and_send(self._runs.create(",
     ),
     Mistake(
         "a refused list that keeps all others unread",
         f"{_JOBS}/replay/test_failed_copies.py::test_a_refused_list_is_counted_once_and_does_not_stop_the_others",
         f"{_CODE}/jobs/replay/failed_copies.py",
-        "            if not is_alone and error.code != _ARCHIVED:\n                raise\n",
+        "            if not is_only_this and error.code != _ARCHIVED:\n                raise\n",
         "            raise\n",
     ),
     Mistake(
@@ -1195,8 +1198,8 @@ MISTAKES = (
         "a bucket with versions in which some count as written once",
         f"{_UNIT}/ledger/test_state.py::test_in_a_bucket_with_versioning_no_object_is_written_only_once",
         f"{_CODE}/ledger/state.py",
-        'if any(stored and "x-oss-version-id"',
-        'if all(stored and "x-oss-version-id"',
+        'if any(stored_object and "x-oss-version-id"',
+        'if all(stored_object and "x-oss-version-id"',
     ),
     Mistake(
         "a command that is cut where another one ends",
@@ -1223,23 +1226,23 @@ MISTAKES = (
         "an absence that began before a record of the key",
         f"{_UNIT}/comparison/test_absences.py::test_a_record_or_copy_of_the_key_restarts_its_absence[a success record]",
         f"{_CODE}/comparison/absences.py",
-        "return now if success and success.modified > earlier.since - _MARGIN_SECONDS else earlier",
-        "return earlier",
+        "return now if success and success.modified > earlier_absence.since - _MARGIN_SECONDS else earlier_absence",
+        "return earlier_absence",
     ),
     Mistake(
         "an absence that survives another object in OBS",
         f"{_UNIT}/comparison/test_absences.py::test_a_record_or_copy_of_the_key_restarts_its_absence[another object"
         " in OBS]",
         f"{_CODE}/comparison/absences.py",
-        " or earlier[:4] != now[:4]",
+        " or earlier_absence[:4] != now[:4]",
         "",
     ),
     Mistake(
         "an absence that survives a failed record",
         f"{_UNIT}/comparison/test_absences.py::test_a_record_or_copy_of_the_key_restarts_its_absence[a failed record]",
         f"{_CODE}/comparison/absences.py",
-        "earlier is None or failed or",
-        "earlier is None or",
+        "earlier_absence is None or failed or",
+        "earlier_absence is None or",
     ),
     Mistake(
         "absences that are listed before their keys count",
@@ -1425,7 +1428,7 @@ def _pass_fields(""",
         "absences that a spoilt listing began",
         _DELETIONS,
         f"{_CODE}/passes/driver.py",
-        " and not last.has_shrunk",
+        " and not previous.has_shrunk",
         "",
         seeds="10",
     ),

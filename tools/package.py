@@ -107,11 +107,11 @@ def write_checksums(package: Path) -> Path:
     A comment in it has the hash of the code, as certificates name it.
     """
     # Only here, because others import this module without the function's code.
-    from oss_oms_sync.jobs.certify.document import code_sha256
+    from oss_oms_sync.jobs.certify.document import hash_code
 
     target = package.with_name("SHA256SUMS")
     digest = hashlib.sha256(package.read_bytes()).hexdigest()
-    code = code_sha256(ROOT / "template" / "code")
+    code = hash_code(ROOT / "template" / "code")
     target.write_text(f"{digest}  {package.name}\n# code_sha256 {code}\n", encoding="utf-8")
     return target
 

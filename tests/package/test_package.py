@@ -19,7 +19,7 @@ import yaml
 
 import oss_oms_sync
 from ops.accounts.statements import functions_in_huawei
-from oss_oms_sync.jobs.certify.document import code_sha256
+from oss_oms_sync.jobs.certify.document import hash_code
 from support.answers import ANSWERS
 from support.documents import Document
 from tools import package, registry
@@ -248,7 +248,7 @@ def test_the_checksums_are_of_the_package_and_of_the_certificates_code(built, tm
     assert subprocess.run(check, cwd=tmp_path, check=False, capture_output=True).returncode == 1
 
     # AND the code has the printed hash
-    assert f"# code_sha256 {code_sha256(tmp_path / 'package' / 'src' / 'code')}" in sums.read_text().splitlines()
+    assert f"# code_sha256 {hash_code(tmp_path / 'package' / 'src' / 'code')}" in sums.read_text().splitlines()
 
 
 def test_no_role_has_full_access():

@@ -101,7 +101,7 @@ class CertifyWorld(World):
         self.get_ready(wait, **asked)
         return self.certify()
 
-    def judge_again(self, **asked: object) -> None:
+    def recheck(self, **asked: object) -> None:
         """Recheck the objects that differed, an hour later, and run a standstill pass."""
         self.advance(HOUR)
         self.compare(again=True, **asked)

@@ -109,7 +109,7 @@ class ReconcileWorld(World):
         return PassStore(self.invocation(), "reconcile")
 
     def passes(self) -> list[PassState]:
-        return self.store.states()
+        return self.store.read_states()
 
     def position(self) -> str:
         """Return the position that the only open pass has reached in its first range."""

@@ -27,7 +27,7 @@ from oss_oms_sync.answers.layout import CANARY
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
 from oss_oms_sync.clouds.task import MonthCounts
-from oss_oms_sync.comparison.proof import Proof, kept
+from oss_oms_sync.comparison.proof import Proof, stored_proof
 from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
@@ -38,10 +38,10 @@ from oss_oms_sync.jobs.replay.resting import Pause, ReplayState
 from oss_oms_sync.jobs.status.alarm import _AlarmState
 from oss_oms_sync.jobs.status.copying import Acknowledgement
 from oss_oms_sync.ledger.closing import Closed, Closing, read_mark
-from oss_oms_sync.ledger.list_positions import LineCount, ListPositions, ListRead
+from oss_oms_sync.ledger.list_positions import LineCount, ListPosition, ListPositions
 from oss_oms_sync.ledger.mended import MendedRecord
 from oss_oms_sync.ledger.migration import MigrationReach, Migrations
-from oss_oms_sync.ledger.records import FailedKey, failed_key, failed_record
+from oss_oms_sync.ledger.records import FailedKey, failed_record, parse_failed_record
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles
 from oss_oms_sync.passes.digests import SampleDraw
@@ -99,7 +99,7 @@ FORMS = {
     "failed_copies": ListPositions(
         looked="2026-02-02T00:00:00Z",
         pages=1,
-        lists={"oms/1.failed_list.txt": ListRead("ABC", 1_700_000_000, 64, "ff00", ended=True, lines=2, outside=1)},
+        lists={"oms/1.failed_list.txt": ListPosition("ABC", 1_700_000_000, 64, "ff00", ended=True, lines=2, outside=1)},
         listed={"2026-02": LineCount(2, 1)},
         group="0f0f",
         folder="oms/task_group/0f0f/",
@@ -171,16 +171,16 @@ def test_a_failed_record_has_the_documented_form() -> None:
     failure = Failure(Reason.COPY_FAILED, error_code=KEY.error_code, message=KEY.message)
     record = failed_record(TASK, KEY, failure, datetime(2026, 1, 2, tzinfo=timezone.utc), KEY.not_before)
     assert json.loads(record.body) == json.loads(stored("failed_object"))
-    assert failed_key(TASK, StoredObject(record.name, stored("failed_object"))) == KEY
+    assert parse_failed_record(TASK, StoredObject(record.name, stored("failed_object"))) == KEY
 
 
 def test_a_run_file_has_the_documented_form() -> None:
     world = World()
     runs, key = RunFiles(world.invocation()), replace(KEY, message="")
-    run = runs.new([key], [key.key], 60)
+    run = runs.create([key], [key.key], 60)
     assert json.loads(world.bucket.objects[run.name].body) == json.loads(stored("run_file"))
     world.bucket.add(StoredObject(run.name, stored("run_file")))
-    assert list(runs.leftovers()) == [RunFile(run.name, [key], {key.key}, lease_expired=False)]
+    assert list(runs.read_other_runs()) == [RunFile(run.name, [key], {key.key}, lease_expired=False)]
 
 
 AT = "2026-01-02T00:00:00Z"
@@ -204,12 +204,12 @@ def test_a_mark_of_a_closed_project_has_the_documented_form(name: str) -> None:
 
 def test_the_stored_installation_time_has_the_documented_form() -> None:
     world = World(OBJECT_PREFIX="a/", OBJECT_SUFFIX=".jpg")
-    JobState(world.invocation()).installed(note=True)
+    JobState(world.invocation()).read_installed(note=True)
     (name,) = world.bucket.objects
     assert json.loads(world.bucket.objects[name].body) == json.loads(stored("installed"))
     world.bucket.add(StoredObject(name, stored("installed")))
     world.advance(3600)
-    assert JobState(world.invocation()).installed(note=True) == datetime(2026, 1, 2, tzinfo=timezone.utc)
+    assert JobState(world.invocation()).read_installed(note=True) == datetime(2026, 1, 2, tzinfo=timezone.utc)
 
 
 SOURCE = ObjectSummary("a", "AB12", 30, 1_700_000_000, "Normal")
@@ -219,19 +219,19 @@ THERE = SOURCE._replace(etag="AB12-2")
 @pytest.mark.parametrize("proof", [Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER], ids=lambda case: case.value)
 def test_a_stored_proof_has_the_documented_form(proof: Proof) -> None:
     record = ObjectSummary("a", etag_of(stored(f"proven_{proof.value}")), 9, 0, "Normal")
-    assert kept(Entry("a", SOURCE, destination=THERE, proof=record)) is proof
+    assert stored_proof(Entry("a", SOURCE, destination=THERE, proof=record)) is proof
 
 
 def test_a_record_of_headers_has_the_documented_form() -> None:
     etag = "0CC175B9C0F1B6A831C399E269772661"
     record = MendedRecord(etag, 1_767_225_600, etag, 1_767_225_700, {"content-type": "é"})
-    written = record.stored("task", "a")
+    written = record.to_object("task", "a")
     assert written.body == stored("mended")
     assert written.headers["x-oss-meta-old"] == '{"content-type":"\\u00e9"}'
     assert MendedRecord.parse(written) == record
     intended = record._replace(is_intended=True)
-    assert MendedRecord.parse(intended.stored("task", "a")) == intended
-    assert intended.stored("task", "a").body.startswith(written.body)
+    assert MendedRecord.parse(intended.to_object("task", "a")) == intended
+    assert intended.to_object("task", "a").body.startswith(written.body)
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)

@@ -44,7 +44,7 @@ def compare(world: CompareWorld, **asked: object) -> int:
 def absences(world: CompareWorld) -> dict[str, int]:
     """Return the absent keys of the last comparison, each with the time since which it is absent."""
     invocation = world.invocation()
-    states = PassStore(invocation, "compare", world.destination_bucket).states()
+    states = PassStore(invocation, "compare", world.destination_bucket).read_states()
     last = max((state for state in states if state.ended), key=lambda state: state.of.name)
     kept = list(read_absences(invocation.log_bucket, last.passed.absences, ""))
     assert [absence.key for absence in kept] == sorted({absence.key for absence in kept})

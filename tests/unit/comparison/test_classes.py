@@ -190,7 +190,7 @@ def _first(entry: Entry, table: list[Row]) -> ObjectClass:
 
 def test_a_group_copies_objects_a_quarter_of_an_hour_older_than_it():
     versions = (ObjectSummary("k", MD5, 5, GROUP.begun - 15 * MINUTE + later) for later in (-1, 0))
-    assert [*map(GROUP.has, versions)] == [True, False]
+    assert [*map(GROUP.includes, versions)] == [True, False]
 
 
 @pytest.mark.parametrize(("moments", "table"), [(MOMENTS, TABLE), (BESIDE, IS_COPYING)])

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from oss_oms_sync.answers.codec import from_json, to_json
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
 from oss_oms_sync.comparison import count as counts
-from oss_oms_sync.comparison.count import CompareCount, key_of, line
+from oss_oms_sync.comparison.count import CompareCount, format_line, parse_line
 from oss_oms_sync.comparison.in_hand import OmsProgress
 from oss_oms_sync.comparison.judge import Judge, JudgementTimes
 from oss_oms_sync.filters import KeyFilter
@@ -31,7 +31,7 @@ from support.reconcile_world import refusing
 from support.world import HOUR
 
 NOW = 1_000_000
-JUDGE = Judge(KeyFilter("", ""), JudgementTimes(NOW, OmsProgress.assumed(NOW)), sent_since=0)
+JUDGE = Judge(KeyFilter("", ""), JudgementTimes(NOW, OmsProgress.without_counts(NOW)), sent_since=0)
 keys = st.builds("".join, st.lists(st.sampled_from(["a", "b/", "c", "/", "é", "oms/sync_task/", "z\n"]), min_size=1))
 summaries = st.builds(
     lambda etag, size, age: ObjectSummary("", etag * 32, size, NOW - age, "Normal"),
@@ -112,13 +112,13 @@ any_keys = st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=[
 
 @given(st.lists(any_keys))
 def test_each_key_with_any_characters_is_read_as_it_was_written(some):
-    text = "".join(line("+", key) for key in some)
-    assert list(map(key_of, text.encode().decode().splitlines())) == some
+    text = "".join(format_line("+", key) for key in some)
+    assert list(map(parse_line, text.encode().decode().splitlines())) == some
 
 
 def test_lists_of_differences_have_the_form_of_rclone():
     keys = [("+", "a b/海.jpg"), ("*", "two\nlines"), ("-", '"quoted"')]
-    assert [line(*key) for key in keys] == ["+ a b/海.jpg\n", '* "two\\nlines"\n', '- "\\"quoted\\""\n']
+    assert [format_line(*key) for key in keys] == ["+ a b/海.jpg\n", '* "two\\nlines"\n', '- "\\"quoted\\""\n']
 
 
 def lists(world: CompareWorld, answer: dict) -> list[str]:

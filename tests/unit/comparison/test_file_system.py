@@ -122,7 +122,7 @@ def test_a_folder_with_a_files_name_is_refused_in_any_range(cut):
         # GIVEN a walk that begins after that key
         walk = FileSystem(Files(there))  # type: ignore[arg-type]
         if cut:
-            walk.begin_after(cut)
+            walk.start_after(cut)
         for key in KEYS[KEYS.index(cut) + 1 if cut else 0 :]:
             copy = ObjectSummary(key, "E", 1, 1) if key in there else None
             # THEN it refuses what a plain look at all files says

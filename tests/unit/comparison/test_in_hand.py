@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oss_oms_sync.comparison.in_hand import OmsProgress, in_hand
+from oss_oms_sync.comparison.in_hand import OmsProgress, query_progress
 from sandbox.oms.copier import CopyFailure, CopyFault
 from support.certify_world import CertifyWorld
 from support.world import DAY, HOUR, MINUTE
@@ -47,7 +47,7 @@ def test_a_finished_object_that_is_not_in_obs_is_missing(world):
 
 def test_an_acceptance_of_ten_minutes_ago_may_be_uncounted():
     finished = OmsProgress(HOUR, left=0, oldest=HOUR, finished=HOUR)
-    assert [finished.may_have(HOUR - 10 * MINUTE - more) for more in (0, 1)] == [True, False]
+    assert [finished.may_still_copy(HOUR - 10 * MINUTE - more) for more in (0, 1)] == [True, False]
 
 
 def test_an_object_accepted_before_the_oldest_open_step_is_missing(world):
@@ -76,7 +76,7 @@ def test_unfinished_objects_count_while_oms_finishes_any_object(world):
 def test_a_large_object_has_a_minute_more_for_each_gb(gigabytes, minutes):
     counts = OmsProgress(now=1e9, left=1, oldest=0, finished=0)
     accepted = 1e9 - minutes * MINUTE
-    assert [counts.may_have(accepted + more, gigabytes * 10**9) for more in (1, -1)] == [True, False]
+    assert [counts.may_still_copy(accepted + more, gigabytes * 10**9) for more in (1, -1)] == [True, False]
 
 
 def test_late_copies_of_earlier_objects_do_not_mask_an_unfinished_object(world):
@@ -89,17 +89,17 @@ def test_late_copies_of_earlier_objects_do_not_mask_an_unfinished_object(world):
     # WHEN an object is accepted after that, THEN it is unfinished, in spite of the sum
     accept(world, "d")
     world.advance(20 * MINUTE)
-    assert in_hand(world.invocation()).left == 1
+    assert query_progress(world.invocation()).left == 1
     assert class_of(world, "d") == "in_flight"
     world.copy_all()
-    assert in_hand(world.invocation()).left == 0
+    assert query_progress(world.invocation()).left == 0
 
 
 def test_hourly_counts_show_unfinished_objects_but_no_idle_oms(world):
     world.task.step = "ONE_HOUR"
     accept(world, "a")
     world.advance(20 * MINUTE)
-    assert in_hand(world.invocation()).left is None
+    assert query_progress(world.invocation()).left is None
     assert class_of(world, "a") == "in_flight"
 
 
@@ -132,4 +132,4 @@ def test_oms_is_busy_to_the_end_of_the_step_only_if_objects_are_left(world, fail
         world.task.failures.then(CopyFailure("UPLOAD_DST_OBJ_FAILURE"))
     copy_first(world)
     world.advance(20 * MINUTE)
-    assert in_hand(world.invocation()).busy == began + minutes * MINUTE
+    assert query_progress(world.invocation()).busy == began + minutes * MINUTE

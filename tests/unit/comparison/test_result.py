@@ -9,7 +9,7 @@ import pytest
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.clock import timestamp
-from oss_oms_sync.comparison.result import counts_of, missing_rights, remedies
+from oss_oms_sync.comparison.result import counts_of, describe_missing_permissions, remedies
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from oss_oms_sync.rules.remedy import Attempts
@@ -193,7 +193,7 @@ def test_a_deep_comparison_advises_the_missing_permission_and_not_itself(title):
     assert f"{deep}." not in remedy
     # WHEN a permission was missing, THEN it comes first
     unread = replace(tally, counts={"deep_no_right_in_oss": 1})
-    remedy = remedies(unread, mode, "", Attempts(deep=True, missing_rights=missing_rights(unread)))[
+    remedy = remedies(unread, mode, "", Attempts(deep=True, missing_rights=describe_missing_permissions(unread)))[
         ObjectClass(title)
     ].en
     assert 0 < remedy.index("lacks oss:GetObject") < remedy.rindex(deep)

@@ -69,11 +69,14 @@ def pages(objects: Objects, of_oss: bool, size: int) -> list[ListPage]:
 def counted(source: Objects, twin: Objects, key_filter: KeyFilter, size: int) -> Tally:
     """Return the counts of a comparison of these listings."""
     count = CompareCount(
-        Judge(key_filter, JudgementTimes(NOW, OmsProgress.assumed(NOW)), sent_since=0), Tally(), NOW - 9.0, "5eed"
+        Judge(key_filter, JudgementTimes(NOW, OmsProgress.without_counts(NOW)), sent_since=0),
+        Tally(),
+        NOW - 9.0,
+        "5eed",
     )
     feeds = [Feed(), Feed(), Feed(), Feed(), Feed()]
     feeds[0], feeds[3] = Feed(iter(pages(source, True, size))), Feed(iter(pages(twin, False, size)))
-    for step in merge_feeds(feeds, feeds[3], count.equal):
+    for step in merge_feeds(feeds, feeds[3], count.count_equal):
         if isinstance(step, KeyRun):
             count.add_run(step)
         else:

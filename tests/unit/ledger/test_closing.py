@@ -27,11 +27,11 @@ def mark(world: World) -> dict:
 
 
 def test_a_project_is_open_until_it_is_closed(world, closing):
-    assert closing.state() is None
+    assert closing.read_state() is None
     at = "2026-01-02T00:00:00Z"  # until when it was open, too
     closed = Closed(at, "Li Lei", "cut over", "run 1", at)
     assert closing.close("Li Lei", "cut over", "run 1") == closed
-    assert closing.state() == replace(closed, written=at, first=at)
+    assert closing.read_state() == replace(closed, written=at, first=at)
     fields = {"at": at, "by": "Li Lei", "why": "cut over", "run": "run 1", "opened": at, "first": ""}
     assert mark(world) == {"closed": True, **fields}
 
@@ -39,7 +39,7 @@ def test_a_project_is_open_until_it_is_closed(world, closing):
 def test_an_open_mark_names_its_author_and_its_time_is_kept(world, closing):
     closing.close("Li Lei")
     world.advance(60)
-    assert closing.open("Han Meimei", "rolled back") is closing.state() is None
+    assert closing.open("Han Meimei", "rolled back") is closing.read_state() is None
     at = mark(world)["opened"]
     fields = {"at": at, "by": "Han Meimei", "why": "rolled back", "run": "", "opened": at, "first": ""}
     assert mark(world) == {"closed": False, **fields}
@@ -76,38 +76,38 @@ def test_a_close_by_hand_keeps_its_time_and_reason_and_no_run_opens_it(world, cl
 
 def test_a_run_opens_only_its_own_mark(closing):
     closing.close(run="run 1")
-    assert closing.open(run="run 2").run == closing.state().run == "run 1"
-    assert closing.open(run="run 1") is closing.state() is None
+    assert closing.open(run="run 2").run == closing.read_state().run == "run 1"
+    assert closing.open(run="run 1") is closing.read_state() is None
 
 
 def test_a_renewed_mark_keeps_the_time_of_the_close(world, closing):
     closing.close()
-    first = closing.state().written
+    first = closing.read_state().written
     for _ in range(2):
         world.advance(60)
         closing.close()
-    assert closing.state().first == first < closing.state().written
+    assert closing.read_state().first == first < closing.read_state().written
     closing.open()
     closing.close()
-    assert closing.state().first == closing.state().written
+    assert closing.read_state().first == closing.read_state().written
 
 
 @pytest.mark.parametrize("body", UNREADABLE)
 def test_an_unreadable_mark_is_unknown_and_can_be_written_again(world, closing, body):
     world.bucket.add(StoredObject(MARK, body))
     with pytest.raises(StorageError, match=r"closed-oss-oms-sync\.json in .* is unreadable.*ops\.py close"):
-        closing.state()
+        closing.read_state()
     closing.open()
-    assert closing.state() is None
+    assert closing.read_state() is None
     world.bucket.add(StoredObject(MARK, body))
-    assert closing.close().since == closing.state().since
+    assert closing.close().since == closing.read_state().since
 
 
 def test_a_refusal_of_the_log_bucket_is_raised(world, closing):
     world.bucket.fail(oss_error(403), "get")
     assert closing.close().since  # the write decides
     world.bucket.fail(oss_error(403), "put")
-    for refused in (closing.state, closing.close, closing.open):
+    for refused in (closing.read_state, closing.close, closing.open):
         with pytest.raises(StorageError):
             refused()
 
@@ -118,7 +118,7 @@ def test_a_refusal_of_the_log_bucket_is_raised(world, closing):
 def test_each_project_of_a_task_has_its_own_mark_for_any_filter(world, closing, change, is_closed):
     closing.close()
     other = replace(world.invocation(), settings=replace(world.settings, **change))
-    assert (Closing(other).state() is not None) == is_closed
+    assert (Closing(other).read_state() is not None) == is_closed
 
 
 def test_the_description_of_a_mark_has_time_author_and_reason():
@@ -132,5 +132,5 @@ def test_the_description_of_a_mark_has_time_author_and_reason():
 
 def test_a_name_given_by_a_user_becomes_a_single_line(closing):
     closing.close("Li\nLei\x1b[31m", "a" * 1000)
-    assert closing.state().by == "Li Lei [31m"
-    assert len(closing.state().why) == 300
+    assert closing.read_state().by == "Li Lei [31m"
+    assert len(closing.read_state().why) == 300

@@ -12,12 +12,12 @@ from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.ledger.records import (
     FailedKey,
-    failed_key,
     failed_record,
-    first_recorded_at,
-    modified_at,
+    first_outcome_time,
+    parse_failed_record,
     success_etag,
     success_record,
+    write_time,
 )
 from support.world import TASK
 
@@ -65,10 +65,10 @@ def test_a_resent_keys_success_record_has_the_time_of_its_first_failure(key):
     written = {"last-modified": "Fri, 02 Jan 2026 09:00:00 GMT"}
     record = success_record(TASK, FailedKey(ObjectChange(key, etag="ABC"), first_failure="2026-01-02T03:04:05Z"))
     as_read = StoredObject(record.name, record.body, {**record.headers, **written})
-    assert first_recorded_at(as_read) == NOW.timestamp()
+    assert first_outcome_time(as_read) == NOW.timestamp()
     record = success_record(TASK, FailedKey(ObjectChange(key, etag="ABC")))
     as_read = StoredObject(record.name, record.body, {**record.headers, **written})
-    assert first_recorded_at(as_read) == modified_at(as_read)
+    assert first_outcome_time(as_read) == write_time(as_read)
 
 
 @pytest.mark.parametrize(("body", "etag"), [(b"", ""), (b"\xff", "\ufffd")])
@@ -85,7 +85,7 @@ def test_a_foreign_success_record_has_no_version_or_attempts(body, etag):
     ],
 )
 def test_a_read_record_has_the_time_of_its_write(headers, time):
-    assert modified_at(StoredObject("x", b"", headers)) == time
+    assert write_time(StoredObject("x", b"", headers)) == time
 
 
 @pytest.mark.parametrize("body", [b"\xe5\xb1\xb1", "山"])
@@ -107,7 +107,7 @@ def test_a_failed_record_holds_all_fields_and_is_read_as_written(key):
         error_code="APIGW.0308",
         message="too fast",
     )
-    assert failed_key(TASK, record) == read
+    assert parse_failed_record(TASK, record) == read
     assert json.loads(record.body) == {
         "key": key,
         "reason": "THROTTLED",
@@ -157,9 +157,9 @@ def test_missing_fields_of_an_entry_are_empty(fields):
 
 @pytest.mark.parametrize("body", [b"", b"?", b"[]", b'{"key": "another"}'])
 def test_the_key_in_a_records_name_overrides_the_key_in_its_body(body):
-    assert failed_key(TASK, StoredObject(f"{PREFIX}failed_object/a", body)) == FailedKey(ObjectChange("a"))
+    assert parse_failed_record(TASK, StoredObject(f"{PREFIX}failed_object/a", body)) == FailedKey(ObjectChange("a"))
 
 
 @pytest.mark.parametrize("body", [b"", b"?", b"{}", b'{"key": "another"}', json.dumps({"key": "k" * 1000}).encode()])
 def test_a_long_keys_record_without_its_key_is_ignored(body):
-    assert failed_key(TASK, StoredObject(f"{PREFIX}failed_object_long/{'0' * 64}", body)) is None
+    assert parse_failed_record(TASK, StoredObject(f"{PREFIX}failed_object_long/{'0' * 64}", body)) is None

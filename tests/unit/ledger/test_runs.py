@@ -18,11 +18,11 @@ def runs(world: World) -> RunFiles:
 
 
 def leftovers(world: World) -> list[RunFile | str]:
-    return list(runs(world).leftovers())
+    return list(runs(world).read_other_runs())
 
 
 def test_a_run_file_has_its_keys_and_the_keys_in_doubt(world):
-    run = runs(world).new(KEYS, ["a", "b"], 60)
+    run = runs(world).create(KEYS, ["a", "b"], 60)
     assert leftovers(world) == [RunFile(run.name, KEYS, {"a", "b"}, lease_expired=False)]
     runs(world).finish(run, KEYS[1:], ["c"])
     assert leftovers(world) == [RunFile(run.name, KEYS[1:], {"c"}, lease_expired=False)]
@@ -31,14 +31,14 @@ def test_a_run_file_has_its_keys_and_the_keys_in_doubt(world):
 
 @pytest.mark.parametrize(("in_doubt", "seconds"), [([], 0), (["b"], 60)])
 def test_a_finished_run_keeps_its_lease_until_no_delete_can_arrive(world, in_doubt, seconds):
-    runs(world).finish(runs(world).new(KEYS, ["a"], 3600), KEYS[1:], in_doubt)
+    runs(world).finish(runs(world).create(KEYS, ["a"], 3600), KEYS[1:], in_doubt)
     for wait, expired in ((max(0, seconds - 1), not in_doubt), (2, True)):
         world.advance(wait)
         assert [leftover.lease_expired for leftover in leftovers(world)] == [expired]
 
 
 def test_the_lease_of_a_dead_run_expires_a_minute_after_its_deadline(world):
-    assert runs(world).new(KEYS, [], 240).lease_expired is False
+    assert runs(world).create(KEYS, [], 240).lease_expired is False
     for wait, expired in ((240 + 59, False), (2, True)):
         world.advance(wait)
         assert [leftover.lease_expired for leftover in leftovers(world)] == [expired]
@@ -46,13 +46,13 @@ def test_the_lease_of_a_dead_run_expires_a_minute_after_its_deadline(world):
 
 def test_the_oldest_run_file_comes_first(world):
     for key in KEYS:
-        runs(world).new([key], [], 60)
+        runs(world).create([key], [], 60)
         world.advance(40 * 24 * 3600)
     assert [leftover.keys for leftover in leftovers(world)] == [[key] for key in KEYS]
 
 
 def test_an_empty_run_file_is_deleted(world):
-    runs(world).finish(runs(world).new(KEYS, [], 60), [], [])
+    runs(world).finish(runs(world).create(KEYS, [], 60), [], [])
     assert leftovers(world) == []
     assert not world.bucket.objects
 
@@ -61,13 +61,13 @@ def test_an_empty_run_file_is_deleted(world):
 def test_a_run_file_that_is_unreadable_is_logged_and_the_next_are_read(world, lines, body):
     name = f"{ROOT}replay/oss-oms-sync/1.json"
     world.bucket.add(StoredObject(name, body))
-    run = runs(world).new(KEYS, [], 60)
+    run = runs(world).create(KEYS, [], 60)
     assert leftovers(world) == [name, RunFile(run.name, KEYS, set(), lease_expired=False)]
     assert lines() == [{"run_file": name, "problem": "unreadable: check the file, then delete it"}]
 
 
 def test_a_run_file_that_cannot_be_read_now_is_logged(world, lines):
-    run = runs(world).new(KEYS, [], 60)
+    run = runs(world).create(KEYS, [], 60)
     world.bucket.fail(oss_error(403), "get")
     assert leftovers(world) == [run.name]
     (line,) = lines()
@@ -76,14 +76,14 @@ def test_a_run_file_that_cannot_be_read_now_is_logged(world, lines):
 
 
 def test_a_run_file_finished_meanwhile_is_skipped_without_a_warning(world, lines):
-    runs(world).new(KEYS, [], 60)
+    runs(world).create(KEYS, [], 60)
     world.bucket.fail(oss_error(404, "NoSuchKey"), "get")
     assert leftovers(world) == lines() == []
 
 
 @pytest.mark.parametrize("left", [[], KEYS[:1]])
 def test_a_run_file_that_cannot_be_rewritten_or_deleted_is_logged(world, lines, left):
-    run = runs(world).new(KEYS, [], 60)
+    run = runs(world).create(KEYS, [], 60)
     for kind in ("put", "delete"):
         world.bucket.fail(oss_error(403), kind)
     runs(world).finish(run, left, [])

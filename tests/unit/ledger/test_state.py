@@ -26,8 +26,8 @@ def state(world: World, **key_filter: str) -> JobState:
 
 def test_every_state_is_json_and_its_names_sort_by_time(world):
     state(world).store("replay", {"after": "a"})
-    state(world).installed(note=True)
-    RunFiles(world.invocation()).new([FailedKey(ObjectChange("a"))], [], 60)
+    state(world).read_installed(note=True)
+    RunFiles(world.invocation()).create([FailedKey(ObjectChange("a"))], [], 60)
     patterns = [
         r"replay/oss-oms-sync/20260102T000000Z-[0-9a-f]{8}\.json",
         r"state/installed\.json",
@@ -45,24 +45,24 @@ def test_an_unreadable_state_is_logged_and_replaced(world, lines):
 
 
 def test_the_projects_own_installation_time_costs_one_call(world):
-    state(world).installed(note=True)
+    state(world).read_installed(note=True)
     older = {"at": "2020-01-01T00:00:00Z", "prefix": "a/", "suffix": ""}
     world.bucket.add(StoredObject(f"{ROOT}state/installed-0.json", json.dumps(older).encode()))
     world.advance(3600)
     world.bucket.calls.clear()
-    assert state(world).installed(note=True).isoformat() == "2026-01-02T00:00:00+00:00"
+    assert state(world).read_installed(note=True).isoformat() == "2026-01-02T00:00:00+00:00"
     assert world.bucket.calls == {"get": 1}
 
 
 def test_the_installation_is_not_noted_without_permission(world):
-    assert state(world).installed(note=False) == world.clock.now()
+    assert state(world).read_installed(note=False) == world.clock.now()
     assert not world.bucket.objects
 
 
 def test_an_unreadable_installation_time_is_an_error_with_an_example(world):
     world.bucket.add(StoredObject(f"{ROOT}state/installed.json", b"?"))
     with pytest.raises(StorageError) as raised:
-        state(world).installed(note=True)
+        state(world).read_installed(note=True)
     assert str(raised.value) == (
         f"{ROOT}state/installed.json in the log bucket is unreadable. Correct it to"
         ' {"at": "2026-01-31T00:00:00Z"} with the day of the installation'

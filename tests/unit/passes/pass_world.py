@@ -308,7 +308,7 @@ class PassWorld(ReconcileWorld):
 
     def _all_ended(self) -> bool:
         with patch.object(store, "CLASSES_VERSION", self.classes):
-            states = PassStore(self.invocation(), "reconcile").states()
+            states = PassStore(self.invocation(), "reconcile").read_states()
         newest = {state.scope.identity: state for state in sorted(states, key=lambda state: state.of.name)}
         return any(state.scope.key_filter == self.settings.key_filter and state.ended for state in states) and all(
             state.ended for state in newest.values()

@@ -59,7 +59,7 @@ def driver(world: ReconcileWorld, walk: Walk, seconds: float = 570) -> Driver:
 
 
 def work(driver: Driver, how: str) -> tuple[PassState | None, Stopped | None]:
-    return driver.by_timer(USUAL, DAY) if how == "timer" else driver.by_hand(USUAL, restart=how == "restart")
+    return driver.handle_timer(USUAL, DAY) if how == "timer" else driver.handle_request(USUAL, restart=how == "restart")
 
 
 def rests() -> Piece:
@@ -100,14 +100,14 @@ def test_two_ticks_of_a_period_begin_the_same_pass(world, walks):
     def overtake() -> None:
         walks.meanwhile = lambda: None
         world.clock.ahead = timedelta(hours=5)
-        second.by_timer(USUAL, DAY)
+        second.handle_timer(USUAL, DAY)
 
     walks.meanwhile = overtake
-    first.by_timer(USUAL, DAY)
+    first.handle_timer(USUAL, DAY)
 
     # THEN there is a single pass, named after the day
     assert len(walks.began) == 2
-    (name,) = world.store.names()
+    (name,) = world.store.iter_names()
     assert name.endswith("-20260102T000000000000Z")
 
 
@@ -116,7 +116,7 @@ def test_a_pass_stores_the_last_ended_pass_of_its_scope(world, walks):
     walks.kinds[""] = rests()
     driver(world, walks).begin(USUAL)
     driver(world, walks).begin(PART)
-    of, of_part = map(driver(world, walks).about_now, (USUAL, PART))
+    of, of_part = map(driver(world, walks).describe_pass, (USUAL, PART))
     assert of.before == ended.of.name
     assert of.before_started == ended.of.started
     assert of_part.before == ""
@@ -128,18 +128,18 @@ def test_a_pass_stores_the_last_ended_pass_of_its_scope(world, walks):
 def test_a_tick_does_not_work_on_a_range_that_has_a_worker(world, walks):
     at_work(world, walks, later=LOST - 10)
     world.advance(LOST - 10)
-    driver(world, walks).by_timer(USUAL, DAY)
+    driver(world, walks).handle_timer(USUAL, DAY)
     assert walks.began == []
     assert woken(world) == []
     world.advance(20)
-    driver(world, walks).by_timer(USUAL, DAY)
+    driver(world, walks).handle_timer(USUAL, DAY)
     assert walks.began
 
 
 def test_a_tick_works_on_one_range_and_wakes_workers_for_others(world, walks):
     pass_ = split(world, walks)
     world.advance(LOST)
-    state, stopped = driver(world, walks).by_timer(USUAL, DAY)
+    state, stopped = driver(world, walks).handle_timer(USUAL, DAY)
     assert walks.began == [("", "m"), ("m", "")]
     assert woken(world) == ["r1"]
     assert state.of == pass_
@@ -151,7 +151,7 @@ def test_a_tick_without_progress_wakes_no_worker_and_says_why(world, walks):
     split(world, walks)
     walks.kinds["m"] = rests()
     world.advance(LOST)
-    state, stopped = driver(world, walks).by_timer(USUAL, DAY)
+    state, stopped = driver(world, walks).handle_timer(USUAL, DAY)
     assert stopped == NO_SPACE
     assert not bool(state.ended)
     assert woken(world) == []
@@ -176,7 +176,7 @@ def test_a_pass_at_its_limit_of_pieces_blocks_no_other_pass(world, walks, mocker
     world.advance(LOST)
     goes_on = PassState.is_continuing.fget
     mocker.patch.object(PassState, "is_continuing", property(lambda state: state.of == other and goes_on(state)))
-    driver(world, walks).by_timer(USUAL, None)
+    driver(world, walks).handle_timer(USUAL, None)
     assert {pass_.of == other: bool(pass_.ended) for pass_ in world.passes()} == {True: True, False: False}
 
 
@@ -207,7 +207,7 @@ def test_each_poll_of_a_waiting_call_makes_two_listings(world, walks):
         sleep(seconds)
 
     world.clock.sleep = look  # type: ignore[method-assign]
-    driver(world, walks, seconds=170).by_hand(USUAL, restart=False)
+    driver(world, walks, seconds=170).handle_request(USUAL, restart=False)
     # The state of the pass is also read at the beginning and at the end.
     assert 50 < looks[0] == counter["working"] < counter["passes"] < looks[0] + 10
 
@@ -226,7 +226,7 @@ def test_the_begin_of_a_pass_reads_the_other_passes_only_once(world, walks, how)
 
 def test_a_manual_call_does_all_work_without_other_workers(world, walks):
     split(world, walks)
-    state, stopped = driver(world, walks).by_hand(USUAL, restart=False)
+    state, stopped = driver(world, walks).handle_request(USUAL, restart=False)
     assert bool(state.ended)
     assert stopped is None
     assert walks.began == [("", "m"), ("m", "")]
@@ -241,10 +241,10 @@ def test_a_manual_call_waits_for_other_workers(world, walks):
         sleep(seconds)
         if world.clock.seconds - began > 60:
             world.clock.sleep = sleep
-            driver(world, Walks()).by_event([Wake(pass_.name, "r0", 0)])
+            driver(world, Walks()).handle_event([Wake(pass_.name, "r0", 0)])
 
     world.clock.sleep = meanwhile  # type: ignore[method-assign]
-    state, stopped = driver(world, walks).by_hand(USUAL, restart=False)
+    state, stopped = driver(world, walks).handle_request(USUAL, restart=False)
 
     # THEN the call did only the other half, and answers when the pass is done
     assert bool(state.ended)
@@ -257,7 +257,7 @@ def test_a_manual_call_answers_before_its_timeout(world, walks):
     # GIVEN a pass with a worker at all times
     at_work(world, walks)
     began = world.clock.seconds
-    state, stopped = driver(world, walks, seconds=170).by_hand(USUAL, restart=False)
+    state, stopped = driver(world, walks, seconds=170).handle_request(USUAL, restart=False)
     assert not bool(state.ended)
     assert stopped == TIME_IS_UP
     assert walks.began == []
@@ -267,7 +267,7 @@ def test_a_manual_call_answers_before_its_timeout(world, walks):
 def test_a_manual_call_takes_over_the_range_of_a_lost_worker(world, walks):
     at_work(world, walks)
     began = world.clock.seconds
-    assert driver(world, walks).by_hand(USUAL, restart=False)[0].ended
+    assert driver(world, walks).handle_request(USUAL, restart=False)[0].ended
     assert LOST - 2 < world.clock.seconds - began < LOST + 20
 
 
@@ -276,7 +276,7 @@ def test_a_manual_call_takes_over_the_range_of_a_lost_worker(world, walks):
 
 def test_an_event_returns_the_last_piece_of_each_range_it_advanced(world, walks):
     pass_ = split(world, walks)
-    done = driver(world, walks).by_event([Wake(pass_.name, name, 0) for name in ("r0", "r1", "r")])
+    done = driver(world, walks).handle_event([Wake(pass_.name, name, 0) for name in ("r0", "r1", "r")])
     assert done["pieces"] == {f"{pass_.name}/r0": "done", f"{pass_.name}/r1": "done"}
 
 
@@ -284,9 +284,9 @@ def test_an_event_returns_the_last_piece_of_each_range_it_advanced(world, walks)
 def test_an_event_of_a_split_moved_or_missing_range_is_ignored(world, walks, range_name, number):
     pass_ = split(world, walks)
     walks.kinds["m"] = Piece(after="a")
-    driver(world, walks).by_event([Wake(pass_.name, "r0", 0)])
+    driver(world, walks).handle_event([Wake(pass_.name, "r0", 0)])
     walks.began.clear()
-    assert driver(world, walks).by_event([Wake(pass_.name, range_name, number)])["pieces"] == {}
+    assert driver(world, walks).handle_event([Wake(pass_.name, range_name, number)])["pieces"] == {}
     assert walks.began == []
 
 

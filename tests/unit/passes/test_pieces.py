@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from oss_oms_sync.passes.pieces import Kind, Piece, Tree, are_gapless, sum_pieces
+from oss_oms_sync.passes.pieces import Kind, Piece, Tree, have_all_keys, sum_pieces
 from oss_oms_sync.passes.tally import Tally
 
 
@@ -81,8 +81,8 @@ def test_the_total_is_the_sum_of_the_last_pieces_in_the_order_of_keys(mocker):
 
 
 def test_ranges_that_are_done_and_fit_together_prove_the_total():
-    assert are_gapless(TILED)
-    assert are_gapless({"r": Piece(Kind.DONE, after="z")})
+    assert have_all_keys(TILED)
+    assert have_all_keys({"r": Piece(Kind.DONE, after="z")})
     assert sum_pieces(TILED).counts == {"scanned": 113}
 
 
@@ -104,9 +104,9 @@ def test_ranges_that_are_done_and_fit_together_prove_the_total():
     ],
 )
 def test_ranges_that_do_not_fit_together_prove_no_total(different):
-    assert not are_gapless({**TILED, **different})
+    assert not have_all_keys({**TILED, **different})
 
 
 @pytest.mark.parametrize("missing", ["r", "r0", "r1"])
 def test_a_missing_or_unreadable_range_proves_no_total(missing):
-    assert not are_gapless({name: piece for name, piece in TILED.items() if name != missing})
+    assert not have_all_keys({name: piece for name, piece in TILED.items() if name != missing})

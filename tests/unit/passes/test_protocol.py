@@ -41,7 +41,7 @@ def pass_name(world) -> str:
 
 def only_pass(world: PassWorld) -> str:
     """Return the name of the only pass."""
-    (name,) = world.store.names()
+    (name,) = world.store.iter_names()
     return name
 
 
@@ -104,7 +104,7 @@ def test_an_unreadable_piece_stops_workers_and_another_pass_begins(world):
     # WHEN it continues, THEN its own copy has no effect
     world.run(0)
     assert list_written(world) == ["r/0000"]
-    assert world.store.state(pass_name) is None
+    assert world.store.read_state(pass_name) is None
 
     # AND the next pass is not kept from beginning
     world.advance(timedelta(days=1).total_seconds())
@@ -141,10 +141,10 @@ def test_foreign_objects_among_passes_are_ignored(world, pass_name):
     like = identity_prefix(pass_name)
     for name in ("", "foreign", like, like.removesuffix("-"), f"{pass_name}/é", f"{pass_name}/r/é", "z/z", "/"):
         world.bucket.add(StoredObject(f"{PREFIX}{name}", b""))
-    assert [*world.store.names()] == [pass_name]
-    assert world.store.newest(pass_name) == pass_name
+    assert [*world.store.iter_names()] == [pass_name]
+    assert world.store.newest_name(pass_name) == pass_name
     assert PASS_NAME_PATTERN.fullmatch(pass_name)
-    assert world.store.state(pass_name).ended
+    assert world.store.read_state(pass_name).ended
 
 
 def test_a_range_whose_piece_had_no_progress_rests(world):
@@ -196,7 +196,7 @@ def test_a_worker_whose_pass_was_cleared_away_stops_and_leaves_no_piece(world):
     slow_down(world, 0)
     for _ in range(2):
         call_by_hand(world, restart=True)
-    assert old not in world.store.names()
+    assert old not in world.store.iter_names()
 
     # WHEN it continues, THEN its piece wakes no worker
     world.run(0)

@@ -127,7 +127,7 @@ def walked(
 
     try:
         feeds = [Feed(listed(pages)) for pages in listings]
-        for step in merge_feeds(feeds, feeds[FEEDS.index(twin)], count.equal if by_runs else None):
+        for step in merge_feeds(feeds, feeds[FEEDS.index(twin)], count.count_equal if by_runs else None):
             if isinstance(step, KeyRun):
                 runs += len(step.keys)
                 count.add_run(step)
@@ -139,7 +139,7 @@ def walked(
 
 
 def comparison(key_filter: KeyFilter) -> Count:
-    judge = Judge(key_filter, JudgementTimes(NOW, OmsProgress.assumed(NOW)), sent_since=0)
+    judge = Judge(key_filter, JudgementTimes(NOW, OmsProgress.without_counts(NOW)), sent_since=0)
     return CompareCount(judge, Tally(), NOW - 2.01 * DAY, "5eed")
 
 

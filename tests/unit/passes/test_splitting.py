@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes import work
-from oss_oms_sync.passes.marks import MAX_MARKS, KeyMark, Marks, expected_objects, find_cut
+from oss_oms_sync.passes.marks import MAX_MARKS, KeyMark, Marks, estimate_objects, find_cut
 from oss_oms_sync.passes.pieces import Scope
 from support.compare_world import pages_of
 from support.reconcile_world import ReconcileWorld
@@ -162,7 +162,7 @@ MARKS = [KeyMark("c", 10), KeyMark("f", 20), KeyMark("m", 40)]
     ],
 )
 def test_the_size_of_a_range_is_estimated_by_its_marks(after, until, objects):
-    assert expected_objects(after, until, MARKS) == objects
+    assert estimate_objects(after, until, MARKS) == objects
 
 
 NUMBERS_OF_KEYS = st.integers(0, 2000)
@@ -279,7 +279,7 @@ def test_a_pass_without_permission_for_cuts_still_begins(mocker, ranges):
     # GIVEN marks for all cuts, or for none, so that a cut is sought first, and a source that does not answer
     mocker.patch.object(work, "MIN_SPLIT_OBJECTS", 1)
     if ranges == 1:
-        mocker.patch.object(work, "middle_of", return_value=None)
+        mocker.patch.object(work, "find_middle", return_value=None)
     world = make_world(30, seconds_a_page=0.1)
     world.tick()
     world.advance(86_400)

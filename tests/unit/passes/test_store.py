@@ -84,7 +84,7 @@ def test_a_pass_cleared_away_during_its_read_counts_as_missing(world):
             world.bucket.objects.clear()
 
     world.bucket.after = clear
-    assert world.store.state(pass_.name) is None
+    assert world.store.read_state(pass_.name) is None
 
 
 def test_a_pass_listed_across_two_pages_is_not_lost(world, mocker):
@@ -103,7 +103,7 @@ def test_a_pass_listed_across_two_pages_is_not_lost(world, mocker):
                 world.store.write_end(pass_.name, half)
 
     world.bucket.after = split
-    state = world.store.state(pass_.name)
+    state = world.store.read_state(pass_.name)
     assert state.ranges_done == 2
     assert state.ended == ""
 
@@ -126,16 +126,16 @@ def test_an_unreadable_piece_is_logged_and_counts_as_missing(world, lines):
     world.bucket.add(StoredObject(name, b"{}"))
     assert world.store.read(pass_.name, "r", 1) is None
     assert world.store.write(pass_.name, "r", 1, Piece(Kind.DONE)) is None
-    assert world.store.state(pass_.name) is None
+    assert world.store.read_state(pass_.name) is None
     (logged,) = {f"{line['object']}: {line['problem']}" for line in lines()}
     assert re.fullmatch(f"{name}: unreadable, .*: if no other pass begins, begin one with restart", logged)
 
 
 def test_the_scope_of_a_pass_is_read_as_it_was_written(world):
     pass_ = begin_pass(world, ELSEWHERE)
-    assert world.store.about(pass_.name) == pass_
+    assert world.store.read_description(pass_.name) == pass_
     pass_ = end_pass(world, ELSEWHERE, scanned=7)
-    state = world.store.state(pass_.name)
+    state = world.store.read_state(pass_.name)
     assert state.of == pass_
     assert state.counts == {"scanned": 7}
     assert state.ranges_done == 1
@@ -227,8 +227,8 @@ def test_passes_beyond_the_first_page_are_read(world, mocker):
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
     scopes = [Scope(KeyFilter(prefix), None, everything=False) for prefix in "abcdef"]
     passes = [begin_pass(world, scope) for scope in scopes for _ in range(3)]
-    assert list(world.store.names()) == sorted(pass_.name for pass_ in passes)
-    assert world.store.newest(passes[0].name) == passes[2].name
+    assert list(world.store.iter_names()) == sorted(pass_.name for pass_ in passes)
+    assert world.store.newest_name(passes[0].name) == passes[2].name
 
 
 def test_workers_and_written_pieces_are_listed_by_range(world):

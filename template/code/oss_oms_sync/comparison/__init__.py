@@ -1,1 +1,1 @@
-"""Comparison of the source with the destination bucket, object by object, and proofs of equality."""
+"""The comparison of the source bucket with the destination, object by object, and proofs that objects are equal."""

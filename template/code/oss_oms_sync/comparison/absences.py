@@ -1,11 +1,11 @@
-"""The keys that only OBS has, because the source deleted their objects: since when comparisons find them absent.
+"""Absences: keys that only OBS has, because the source deleted their objects, and since when they are absent.
 
-oms_source_record/differences/{project}-compare/{task}/{pass}/absent-{hex}.jsonl
+    oms_source_record/differences/{project}-compare/{task}/{pass}/absent-{hex}.jsonl
 
-A list has a line for each absent key of a piece, in the order of keys: a JSON array of the key, the size, ETag and time
-of OBS's object, and the time from which on the key was absent; times are in seconds since 1970. A comparison takes that
-time from the lists of the last comparison of its scope, and reads them in the order of keys during its walk. Without a
-readable list, the absence begins now.
+Each piece of a comparison writes a list, with a line for each absent key in the order of keys. A line is a JSON array
+of the key, the size, ETag and time of OBS's object, and the time from which the key was absent. Times are in seconds
+since 1970. A comparison takes these times from the lists of the last comparison of its scope, which it reads while it
+lists the buckets. If a list cannot be read, the absence of its keys starts now.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ from oss_oms_sync.errors import log
 from oss_oms_sync.passes.entries import MIN_EVENT_AGE, Entry
 from oss_oms_sync.passes.tally import AbsencePart
 
-# Longer than any piece, and than the difference of clocks: a piece reads the records of a key before its end.
+# Longer than a piece, because a piece may read the records of a key until it ends, and longer than the difference of
+# two clocks.
 _MARGIN_SECONDS = round(MIN_EVENT_AGE.total_seconds())
 
 
 class Absence(NamedTuple):
-    """A key without an object at the source, and OBS's object of this key.
+    """A key without an object at the source, and OBS's object of this key. Times are in seconds since 1970.
 
-    `modified`: the time of OBS's object; `since`: the time since which every comparison missed the key; 0 for the end
-    of this piece.
+    `modified` is the time of OBS's object. Since the time `since`, every comparison found the key absent; 0 stands for
+    the end of the current piece.
     """
 
     key: str
@@ -41,17 +42,18 @@ class Absence(NamedTuple):
 
 
 class EarlierAbsences:
-    """The absences of an earlier comparison after the key `after`, for a walk in the order of keys."""
+    """The absences that an earlier comparison listed after the key `after`, read in the order of keys."""
 
     def __init__(self, bucket: OssBucket, parts: Sequence[AbsencePart], after: str = "") -> None:
         self._absences = read_absences(bucket, parts, after)
         self._next: Absence | None = None
         self._is_begun = False
 
-    def renew(self, entry: Entry) -> Absence | None:
-        """Return the absence of a key that only OBS has; None if OBS does not have it either.
+    def continue_absence(self, entry: Entry) -> Absence | None:
+        """Return the absence of a key that the source lacks; return None if OBS lacks the key as well.
 
-        It restarts if OBS's object changed, or a record shows that the key may have existed meanwhile.
+        The absence keeps its start from the earlier comparison. It starts again if OBS's object has changed, or if a
+        record shows that the source may have had the key meanwhile.
 
         Raises StorageError.
         """
@@ -59,10 +61,10 @@ class EarlierAbsences:
         if destination is None:
             return None
         now = Absence(key, destination.size, destination.etag, destination.modified, 0)
-        earlier = self._find(key)
-        if earlier is None or failed or earlier[:4] != now[:4]:
+        earlier_absence = self._find(key)
+        if earlier_absence is None or failed or earlier_absence[:4] != now[:4]:
             return now
-        return now if success and success.modified > earlier.since - _MARGIN_SECONDS else earlier
+        return now if success and success.modified > earlier_absence.since - _MARGIN_SECONDS else earlier_absence
 
     def _find(self, key: str) -> Absence | None:
         while not self._is_begun or (self._next and self._next.key < key):
@@ -71,9 +73,9 @@ class EarlierAbsences:
 
 
 def read_absences(bucket: OssBucket, parts: Sequence[AbsencePart], after: str) -> Iterator[Absence]:
-    """Yield the absences after a key from the lists of a comparison, one list at a time.
+    """Yield the absences after a key from the lists of a comparison, reading a single list at a time.
 
-    Unreadable lists and lines are logged and skipped.
+    Unreadable lists are logged and skipped.
 
     Raises StorageError.
     """
@@ -85,14 +87,14 @@ def read_absences(bucket: OssBucket, parts: Sequence[AbsencePart], after: str) -
 
 
 def absence_list(folder: str, absences: Sequence[Absence], now: int) -> StoredObject:
-    """Return the list of a piece that ended at `now`, under a unique name: several workers may do the same piece."""
+    """Return the list of a piece that ended at `now`, under a name that no other worker on the same piece uses."""
     lines = (jsontext.dump(absence._replace(since=absence.since or now)) for absence in absences)
     headers = {"Content-Type": "application/x-ndjson"}
     return StoredObject(f"{folder}absent-{uuid.uuid4().hex}.jsonl", b"".join(line + b"\n" for line in lines), headers)
 
 
 def _parse(body: bytes | None) -> list[Absence] | None:
-    """Return the absences of a list; None if the list is missing or unreadable."""
+    """Return the absences of a list, or None if the list is missing or unreadable."""
     absences = []
     for line in (body or b"?").splitlines():
         match jsontext.load(line):

@@ -1,9 +1,10 @@
-"""A recheck of the keys in a pass's lists of differences, so that a late object does not cost another pass.
+"""A recheck of the differences that a pass has listed, so that an object copied late does not require another pass.
 
-The lists name all keys that are not equal, except OMS's own and those outside the project's filter. The recheck judges
-the keys whose class may change without action. Keys that are only in OBS or impossible keep their class, and so do
-unlisted keys, in the total and in each folder. All others are counted again. The counts are correct only if the lists
-name every key of these classes, so this is checked.
+The lists of differences name all keys whose objects are not equal, except OMS's own objects and keys outside the
+project's filter. The recheck judges the keys whose class may change without action. Other keys keep their class: keys
+only in OBS, objects that cannot be copied, and keys that are not listed. The counts of the rechecked keys are replaced,
+in total and in each folder. The new counts are correct only if the lists name every key of these classes, so this is
+checked.
 """
 
 from __future__ import annotations
@@ -19,22 +20,22 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import parts_of
 from oss_oms_sync.clouds.obs import ObsBucket
-from oss_oms_sync.comparison.count import CompareCount, key_of
+from oss_oms_sync.comparison.count import CompareCount, parse_line
 from oss_oms_sync.comparison.judge import Judge
-from oss_oms_sync.comparison.proof import kept
+from oss_oms_sync.comparison.proof import stored_proof
 from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.digests import MODULUS
 from oss_oms_sync.passes.entries import Entry, listed_record
-from oss_oms_sync.passes.tally import Side, Tally, written_last
+from oss_oms_sync.passes.tally import Side, Tally, select_last_written
 
 MAX_KEYS = 10_000
-# Number of keys whose records and objects are read together.
+# Number of keys whose records and objects are read at the same time.
 _KEYS_PER_READ = 100
 _RESTART = Step("compare", {"restart": True})
 
 
-def judge_again(
+def recheck(
     invocation: Invocation,
     destination: ObsBucket,
     total: Tally,
@@ -42,15 +43,16 @@ def judge_again(
     send: Callable[[Sequence[FailedKey]], None],
     waiting: Iterable[str] = (),
 ) -> Tally:
-    """Return the total, with the keys in its lists judged again; call `send` with the keys that are now due.
+    """Return the total of a pass after a recheck of the keys in its lists, and submit the keys that are due now.
 
-    `waiting`: keys of failed records and run files. Unlisted keys among them are read as well if `judge` reads objects,
-    because a proof may show that a key no longer waits; their counts do not change.
+    The function `send` submits keys. `waiting` are the keys of failed records and run files. If `judge` reads objects,
+    those of them that are not listed are read as well, because a proof may show that a key no longer needs to wait;
+    their counts do not change.
 
     Raises PayloadError for too many keys, and StorageError, also if the lists are incomplete.
     """
-    lasting = _unlisted(total)
-    number = _count_keys(total) - _count_keys(lasting)
+    unlisted = _count_unlisted(total)
+    number = _count_keys(total) - _count_keys(unlisted)
     if number > MAX_KEYS:
         raise PayloadError(
             f"The lists of differences name {number:,} keys; at most {MAX_KEYS:,} are rechecked. Begin another"
@@ -62,21 +64,24 @@ def judge_again(
             f"The lists of differences name {len(keys):,} keys, and the comparison found {number:,} that differ: the"
             f" lists are incomplete. Begin another pass: {_RESTART}"
         )
-    count = CompareCount(judge, lasting, math.inf, total.drawn.seed)
+    count = CompareCount(judge, unlisted, math.inf, total.drawn.seed)
     for part in parts_of(keys, _KEYS_PER_READ):
-        judgements = [judge.judge_alone(entry) for entry in entries(invocation, destination, part)]
+        judgements = [judge.judge_alone(entry) for entry in read_entries(invocation, destination, part)]
         for judgement in judgements:
             # An object with a stored proof is not read again, but counts as read.
-            count.add_judged(
-                judgement._replace(proof=judgement.proof or (kept(judgement.entry) if judge.prover else None))
+            count.add_judgement(
+                judgement._replace(proof=judgement.proof or (stored_proof(judgement.entry) if judge.prover else None))
             )
         send([judgement.due for judgement in judgements if judgement.due])
     current = count.tally()
     if judge.prover:
         for part in parts_of(sorted(set(waiting) - set(keys))[:MAX_KEYS], _KEYS_PER_READ):
-            for entry in entries(invocation, destination, part):
+            for entry in read_entries(invocation, destination, part):
                 judge.judge(entry)
-    deep, rechecked = Counter({name: n for name, n in current.counts.items() if name.startswith("deep_")}), set(keys)
+    read_counts, rechecked = (
+        Counter({name: n for name, n in current.counts.items() if name.startswith("deep_")}),
+        set(keys),
+    )
     unread = {
         name: unread_keys
         for name, part in total.unread.items()
@@ -84,26 +89,26 @@ def judge_again(
     }
     return replace(
         total,
-        counts=total.counts - total.deep_listed + deep,
+        counts=total.counts - total.deep_listed + read_counts,
         unread=Tally(unread=unread).merged(Tally(unread=current.unread)).unread,
         classes=current.classes,
         folders={name: counts for name, counts in current.folders.items() if counts},
         oldest_not_there=current.oldest_not_there,
-        # Drawn objects were equal, and equal objects are not judged again.
+        # Drawn objects were equal, and equal objects are not rechecked.
         drawn=total.drawn.plus(current.drawn),
-        # An object deleted or overwritten since then was still the largest or last at its time.
+        # An object that was deleted or overwritten since was the largest or the last when the pass listed it.
         largest=max(total.largest, current.largest),
-        last_written=written_last([*total.last_written, *current.last_written]),
+        last_written=select_last_written([*total.last_written, *current.last_written]),
         twin=current.twin,
         source_listed=current.source_listed,
         destination_listed=current.destination_listed,
     )
 
 
-def _unlisted(total: Tally) -> Tally:
-    """Return the counts of the unlisted keys.
+def _count_unlisted(total: Tally) -> Tally:
+    """Return the counts of the keys that are not in the lists.
 
-    A folder without such keys stays among the folders with their own counts.
+    A folder without such keys is still included, so that it has counts of its own.
     """
     unlisted = Tally(
         classes={name: count for name, count in total.classes.items() if name in UNCHANGED_BY_RECHECK},
@@ -115,22 +120,29 @@ def _unlisted(total: Tally) -> Tally:
     )
     return replace(
         unlisted,
-        source_listed=_without_listed(total.source_listed, total.side("source"), unlisted.side("source")),
-        destination_listed=_without_listed(
+        source_listed=_subtract_listed(total.source_listed, total.side("source"), unlisted.side("source")),
+        destination_listed=_subtract_listed(
             total.destination_listed, total.side("destination"), unlisted.side("destination")
         ),
     )
 
 
-def _without_listed(listed: Side, all_classes: Side, kept: Side) -> Side:
-    """Return the counts of `listed` without the listed keys."""
-    return Side(listed.objects - all_classes.objects + kept.objects, listed.bytes - all_classes.bytes + kept.bytes)
+def _subtract_listed(listed: Side, all_classes: Side, unlisted: Side) -> Side:
+    """Return the totals of a bucket's listing without the keys in the lists of differences.
+
+    `listed` has the totals of the listing, `all_classes` those of all classes, and `unlisted` those of the keys that
+    are in no list of differences.
+    """
+    return Side(
+        listed.objects - all_classes.objects + unlisted.objects, listed.bytes - all_classes.bytes + unlisted.bytes
+    )
 
 
 def _count_keys(tally: Tally) -> int:
-    """Return the number of keys of a tally.
+    """Return the number of keys in a tally.
 
-    Source objects count on the source's side; objects only in OBS count on the destination's.
+    A key of a class counts in the bucket that has more objects of the class, because classes are of keys only in OBS,
+    or in the source.
     """
     return sum(max(count.source.objects, count.destination.objects) for count in tally.classes.values())
 
@@ -142,10 +154,10 @@ def _listed_keys(invocation: Invocation, parts: Sequence[str]) -> Iterator[str]:
             raise StorageError(
                 f"{name} is missing in the log bucket, so the differences are unknown. Begin another pass: {_RESTART}"
             )
-        yield from (key_of(line) for line in body.decode().splitlines() if line[0] in RECHECKED_SIGNS)
+        yield from (parse_line(line) for line in body.decode().splitlines() if line[0] in RECHECKED_SIGNS)
 
 
-def entries(invocation: Invocation, destination: ObsBucket, keys: Sequence[str]) -> Iterator[Entry]:
+def read_entries(invocation: Invocation, destination: ObsBucket, keys: Sequence[str]) -> Iterator[Entry]:
     """Yield an entry for each of `keys`, as merged listings would.
 
     Raises StorageError.
@@ -154,6 +166,6 @@ def entries(invocation: Invocation, destination: ObsBucket, keys: Sequence[str])
     sources, destinations = invocation.source_bucket.find_all(keys), destination.find_all(keys)
     kinds: tuple[Kind, ...] = ("success", "failed", "proven")
     records = [log_bucket.get_all([record_name(task_id, kind, key) for key in keys]) for kind in kinds]
-    for key, source, twin, *stored in zip(keys, sources, destinations, *records, strict=True):
-        success, failed, proof = (listed_record(record, key) if record else None for record in stored)
+    for key, source, twin, *stored_records in zip(keys, sources, destinations, *records, strict=True):
+        success, failed, proof = (listed_record(record, key) if record else None for record in stored_records)
         yield Entry(key, source, success, failed, twin, proof)

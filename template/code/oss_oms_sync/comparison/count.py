@@ -1,9 +1,9 @@
-"""The counts of a comparison for each key, and its lists of differences.
+"""The counts of a comparison, key by key, and its lists of differences.
 
-A list is written as the `--combined` report of `rclone check`: a sign, a space, the key. `+`: only in the source; `-`:
-only in the destination; `*`: in both, and differs; `!`: cannot be copied; `~`: too new to be judged, a sign that rclone
-lacks. Equal objects (`=`) are not listed. A key that begins with `"` or has control characters is written as a JSON
-string.
+A list has the format of `rclone check --combined`: each line is a sign, a space and the key. The signs are `+` for only
+in the source, `-` for only in the destination, `*` for different objects, `!` for objects that cannot be copied, and
+`~`, which rclone lacks, for objects too new to be compared. Equal objects (`=`) are not listed. A key that starts with
+`"` or has control characters is written as a JSON string.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import first_folder
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of, first
 from oss_oms_sync.comparison.absences import Absence, EarlierAbsences
-from oss_oms_sync.comparison.judge import Judge, KeyJudgement, are_same_size, is_in_vain
-from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, kept
+from oss_oms_sync.comparison.judge import Judge, KeyJudgement, are_same_size, was_accepted_in_vain
+from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, stored_proof
 from oss_oms_sync.ledger.records import repeated_etag
 from oss_oms_sync.passes.digests import digest, reported_folder
 from oss_oms_sync.passes.entries import Entry, is_covered
@@ -29,26 +29,26 @@ from oss_oms_sync.passes.listing import KeyRun
 from oss_oms_sync.passes.range_walk import Count, NoRoomError, Take
 from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, UNSENT, ClassCount, Tally, WrittenObject
 
-# Maximum bytes of the lines of differences; beyond it the piece ends.
+# Maximum bytes of a piece's list of differences. At this size the piece ends.
 _MAX_LINES_BYTES = 16_000_000
-# Bytes of an absence without its key.
+# Bytes of a listed absence, without those of its key.
 _ABSENCE_BYTES = 100
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class CompareCount(Count):
-    """The counts of a range: those of `start`, and of the keys after it.
+    """The counts of a range in a comparison: those of `start`, and of the keys counted since.
 
-    Lags are measured for objects written since `lag_since`, in seconds since 1970. `seed` determines the objects drawn
-    for a sample. The absences of this walk continue those of `earlier`.
+    Lags are measured for objects written since `lag_since`, in seconds since 1970. `seed` selects the objects of the
+    sample. `earlier` has the absences of the last comparison, which this comparison continues.
     """
 
     def __init__(
-        self, judge: Judge, start: Tally, lag_since: float, seed: str, earlier: EarlierAbsences | None = None
+        self, judge: Judge, start: Tally, lag_since: float, seed: str, earlier_absences: EarlierAbsences | None = None
     ) -> None:
         super().__init__(judge.key_filter, start)
         self._judge = judge
-        self._earlier = earlier
+        self._earlier = earlier_absences
         self._absences: list[Absence] = []
         self._lag_since = lag_since
         tally = self._tally
@@ -60,31 +60,33 @@ class CompareCount(Count):
         self._has_begun = False
 
     def add(self, entry: Entry, take: Take) -> None:
-        """Judge and count a key, as in Count.
+        """Judge and count a key, as described at Count.
 
-        Raises NoRoomError if there is no time to read the object.
+        Raises NoRoomError if there is too little time to read the object.
         """
         judge = self._judge
-        judged = judge.judge(entry)
-        is_deleted = judged.object_class is ObjectClass.DELETED_AT_SOURCE
-        absence = self._earlier.renew(entry) if self._earlier and is_deleted else None
-        # Only a read with a whole piece's time proves that the object is too big for a piece.
-        if judged.proof is Proof.TOO_BIG and (self._has_begun or (judge.prover and not judge.prover.has_whole_piece)):
+        judgement = judge.judge(entry)
+        is_deleted = judgement.object_class is ObjectClass.DELETED_AT_SOURCE
+        absence = self._earlier.continue_absence(entry) if self._earlier and is_deleted else None
+        # Only a read that has the time of a whole piece proves that the object is too big for a piece.
+        if judgement.proof is Proof.TOO_BIG and (
+            self._has_begun or (judge.prover and not judge.prover.has_whole_piece)
+        ):
             raise NoRoomError
-        if judged.due and not take(judged.due):
+        if judgement.due and not take(judgement.due):
             self._tally.counts[UNSENT] += 1
         if absence:
             self._absences.append(absence)
             self._lines_bytes += len(entry.key) + _ABSENCE_BYTES
-        self.add_judged(judged)
+        self.add_judgement(judgement)
 
-    def absences_until(self, last: str) -> list[Absence]:
-        """Return the absences of this walk up to the key `last`: a piece may end before the last counted key."""
+    def list_absences_until(self, last: str) -> list[Absence]:
+        """Return the absences up to the key `last`, because a piece may end before the last counted key."""
         return [absence for absence in self._absences if absence.key <= last]
 
-    def add_judged(self, judged: KeyJudgement) -> None:
-        """Count a judged key."""
-        entry, object_class, proof, is_inside, _ = judged
+    def add_judgement(self, judgement: KeyJudgement) -> None:
+        """Count a key by its judgement."""
+        entry, object_class, proof, is_inside, _ = judgement
         tally, source = self._tally, entry.source
         self._has_begun = True
         if proof:
@@ -103,23 +105,23 @@ class CompareCount(Count):
         if source and is_inside:
             twin = self._add_version(source, entry.destination)
             tally.twin_listed += twin if object_class.can_be_rechecked else 0
-            self._note_written(entry.key, source.modified)
+            self._keep_if_last_written(entry.key, source.modified)
             tally.largest = max(tally.largest, source.size)
             self._count_time(source, entry, object_class)
         if object_class.is_listed:
-            list_line = line(object_class.sign, entry.key)
+            list_line = format_line(object_class.sign, entry.key)
             self.lines.append(list_line)
             tally.lines += 1
             self._lines_bytes += len(list_line.encode())
             self.is_full = self._lines_bytes > _MAX_LINES_BYTES
 
-    def equal(self, run: KeyRun) -> int:
-        """Return the number of leading keys that are equal, as in Count, and without measured lags."""
-        number = self._judge.equal(run)
+    def count_equal(self, run: KeyRun) -> int:
+        """Return the number of leading keys with equal objects, for whose objects no lag is measured."""
+        number = self._judge.count_equal(run)
         return first((time >= self._lag_since for time in run.source.modified[:number]), number)
 
     def add_run(self, run: KeyRun) -> None:
-        """Count the keys of a run, as in Count."""
+        """Count the keys of a run, all of whose objects are equal."""
         super().add_run(run)
         self._has_begun = True
         tally, object_class, (keys, _, sizes, modified, *_) = self._tally, ObjectClass.EQUAL_CONTENTS, run.source
@@ -131,10 +133,10 @@ class CompareCount(Count):
             side.add(*totals)
         for listing in (tally.source_listed, tally.destination_listed):
             listing.add(*totals[:2])
-        for pair, number, size in _storage_of(run):
+        for pair, number, size in _sum_by_storage_classes(run):
             class_count.add_storage(*pair, number, size, size)
-        for name, begin, end in _folders(keys):
-            folder = self._folder(name, object_class.title)
+        for name, begin, end in _split_by_folder(keys):
+            folder = self._folder_counts(name, object_class.title)
             number, size = end - begin, sum(sizes[begin:end])
             folder[:] = map(add, folder, (number, size, number, size))
             for place in range(begin, end):
@@ -142,11 +144,11 @@ class CompareCount(Count):
         tally.largest = max(tally.largest, *sizes)
         if len(tally.last_written) < MAX_WRITTEN or max(modified) >= tally.last_written[0].modified:
             for time, key in sorted(zip(modified, keys, strict=True))[-MAX_WRITTEN:]:
-                self._note_written(key, time)
+                self._keep_if_last_written(key, time)
 
-    def sent(self, accepted: int, failed: int) -> None:
+    def add_outcomes(self, accepted: int, failed: int) -> None:
         """Count the outcomes of submitted keys."""
-        super().sent(accepted, failed)
+        super().add_outcomes(accepted, failed)
         self._tally.counts["submitted"] += accepted + failed
 
     def _count_proof(self, entry: Entry, object_class: ObjectClass, proof: Proof) -> None:
@@ -163,7 +165,7 @@ class CompareCount(Count):
         if class_count is None:
             class_count = tally.classes[object_class.title] = ClassCount()
         name = first_folder(entry.key)
-        folder = self._folder(name, object_class.title)
+        folder = self._folder_counts(name, object_class.title)
         source_digest = 0
         if source:
             size = source.size
@@ -192,13 +194,16 @@ class CompareCount(Count):
         if len(class_count.keys) < MAX_KEYS:
             class_count.keys.append(entry.key)
 
-    def _folder(self, name: str, title: str) -> list[int]:
-        """Return the count of a class in a first-level folder (`first_folder`)."""
+    def _folder_counts(self, name: str, title: str) -> list[int]:
+        """Return the counts of a class in a first-level folder, which grow in place.
+
+        They are the numbers and bytes of the source's objects, then of OBS's objects.
+        """
         folders = self._tally.folders
         return folders.setdefault(reported_folder(name, folders), {}).setdefault(title, [0, 0, 0, 0])
 
-    def _note_written(self, key: str, modified: int) -> None:
-        """Keep an object if it is among the last written objects."""
+    def _keep_if_last_written(self, key: str, modified: int) -> None:
+        """Keep an object if it is among the last written objects so far."""
         last = self._tally.last_written
         if len(last) < MAX_WRITTEN:
             heappush(last, WrittenObject(modified, key))
@@ -206,7 +211,7 @@ class CompareCount(Count):
             heapreplace(last, written_object)
 
     def _count_time(self, source: ObjectSummary, entry: Entry, object_class: ObjectClass) -> None:
-        """Count the lags of an object, or its absence from the destination."""
+        """Count the lags of an object, or note that the destination lacks it."""
         tally, success, destination, written = self._tally, entry.success, entry.destination, source.modified
         is_old = written < self._lag_since
         if is_old and object_class is ObjectClass.EQUAL_CONTENTS:
@@ -230,8 +235,8 @@ class CompareCount(Count):
             tally.copied_lag.not_yet += 1
 
 
-def _storage_of(run: KeyRun) -> Iterator[tuple[tuple[str, str], int, int]]:
-    """Yield each pair of storage classes of a run's objects, with the number and bytes of the objects."""
+def _sum_by_storage_classes(run: KeyRun) -> Iterator[tuple[tuple[str, str], int, int]]:
+    """Yield each pair of storage classes in a run, with the number and total bytes of its objects."""
     sizes, source, twin = run.source.sizes, run.source.storage_classes, run.twin.storage_classes
     if source.count(source[0]) == twin.count(twin[0]) == len(sizes):  # nearly always, and much faster
         yield (source[0], twin[0]), len(sizes), sum(sizes)
@@ -242,8 +247,8 @@ def _storage_of(run: KeyRun) -> Iterator[tuple[tuple[str, str], int, int]]:
     yield from ((pair, len(of_pair), sum(of_pair)) for pair, of_pair in sizes_of.items())
 
 
-def _folders(keys: Sequence[str]) -> Iterator[tuple[str, int, int]]:
-    """Yield each first-level folder of ascending keys ("" for none), and the start and end of its keys."""
+def _split_by_folder(keys: Sequence[str]) -> Iterator[tuple[str, int, int]]:
+    """Yield each first-level folder of ascending keys ("" for none), and the start and end of its slice of `keys`."""
     begin = 0
     while begin < len(keys):
         name = first_folder(keys[begin])
@@ -255,23 +260,26 @@ def _folders(keys: Sequence[str]) -> Iterator[tuple[str, int, int]]:
         begin = end
 
 
-def line(sign: str, key: str) -> str:
-    """Return a line of a list, with its line feed."""
+def format_line(sign: str, key: str) -> str:
+    """Return a line of a list of differences, with its line feed."""
     is_plain = key[:1] != '"' and not _CONTROL_CHARACTERS.search(key)
     return f"{sign} {key if is_plain else json.dumps(key)}\n"
 
 
-def key_of(text: str) -> str:
-    """Return the key of a line without its line feed."""
+def parse_line(text: str) -> str:
+    """Return the key in a line of a list of differences; the line must be without its line feed."""
     key = text[2:]
     return str(json.loads(key)) if key[:1] == '"' else key
 
 
 def same_size_counts(entry: Entry, object_class: ObjectClass, proof: Proof | None) -> tuple[int, int]:
-    """Return two counts, each 0 or 1: objects of equal size proven to differ; objects accepted again in vain."""
+    """Return two numbers, 0 or 1: objects of equal size that are proven to differ, and objects accepted again in vain.
+
+    In vain means that OMS accepted the object again, and did not copy it.
+    """
     if object_class not in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER) or not are_same_size(entry):
         return 0, 0
-    # Only a proof shows that objects of equal size differ. An older object that may be equal has no proof.
+    # Only a proof shows that objects of equal size differ. An older object may be equal while it has no proof.
     is_proven = object_class is ObjectClass.OVERWRITTEN
-    may_be_equal = not is_proven and proof is not Proof.DIFFERENT and not kept(entry)
-    return int(is_proven), int((is_proven or may_be_equal) and is_in_vain(entry))
+    may_be_equal = not is_proven and proof is not Proof.DIFFERENT and not stored_proof(entry)
+    return int(is_proven), int((is_proven or may_be_equal) and was_accepted_in_vain(entry))

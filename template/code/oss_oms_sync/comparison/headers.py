@@ -1,8 +1,9 @@
-"""The headers that an object must have on both sides: their equality, and the change that makes them equal in OBS.
+"""The headers that an object must have in both buckets: their comparison, and the change that makes them equal in OBS.
 
-The headers are those of `metadata_of` (clouds/objects.py): six standard headers, and the user's metadata. A change in
-place uses "REPLACE_NEW", which keeps unnamed standard headers and replaces all of the user's metadata, or "REPLACE",
-which also removes unnamed headers. OBS accepts only US-ASCII, and changes no archived object.
+These headers are six standard headers and the user's metadata (see `metadata_of` in clouds/objects.py). OBS changes
+headers in place by one of two directives: "REPLACE_NEW" keeps standard headers that the request does not name, and
+replaces all of the user's metadata. "REPLACE" removes all headers that the request does not name. OBS accepts only
+US-ASCII, and changes no archived object.
 
 Source: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0091.html.
 """
@@ -23,7 +24,7 @@ _ARCHIVE_CLASSES = ("COLD", "DEEP_ARCHIVE", "GLACIER")
 
 
 class Obstacle(Enum):
-    """The reason why headers are not changed."""
+    """A reason why headers cannot be changed."""
 
     ARCHIVED = "archived"
     NOT_ASCII = "not_ascii"
@@ -33,14 +34,14 @@ class Obstacle(Enum):
 
 
 class Change(NamedTuple):
-    """The headers to set in OBS, by their HTTP names; `replaces`: all other headers are removed."""
+    """The headers to set in OBS, by their HTTP names. If `replaces` is True, all other headers are removed."""
 
     headers: Mapping[str, str]
     replaces: bool
 
 
 def differing_headers(source: Mapping[str, str], there: Mapping[str, str]) -> Iterator[str]:
-    """Yield the names of the headers that differ between OSS and OBS, in order."""
+    """Yield the names of the headers that differ between OSS and OBS, in alphabetical order."""
     return (name for name in sorted({*source, *there}) if not _is_equal(name, source.get(name), there.get(name)))
 
 
@@ -50,9 +51,9 @@ def _is_equal(name: str, source: str | None, there: str | None) -> bool:
 
 
 def plan_change(source: Mapping[str, str], there: ObjectHead, *, may_replace: bool) -> Change | Obstacle:
-    """Return the change that gives an object in OBS the headers of the `source`, or the obstacle.
+    """Return the change that gives an object in OBS the headers of the `source`, or the obstacle to it.
 
-    `may_replace`: OBS is known to remove headers without another effect.
+    With `may_replace`, OBS is known to remove headers without any other effect.
     """
     if there.storage_class in _ARCHIVE_CLASSES:
         return Obstacle.ARCHIVED
@@ -65,7 +66,7 @@ def plan_change(source: Mapping[str, str], there: ObjectHead, *, may_replace: bo
 
 
 def plan_headers(values: Mapping[str, str], there: Mapping[str, str], *, may_replace: bool) -> Change | Obstacle:
-    """Return the change of the headers `there` to exactly these `values`, or the obstacle."""
+    """Return the change from the headers `there` to exactly these `values`, or the obstacle to it."""
     if not all(name.isascii() and value.isascii() for name, value in values.items()):
         return Obstacle.NOT_ASCII
     if _users_bytes(values) > MAX_USERS_BYTES:
@@ -77,7 +78,7 @@ def plan_headers(values: Mapping[str, str], there: Mapping[str, str], *, may_rep
 
 
 def _is_left(name: str, values: Mapping[str, str]) -> bool:
-    """Return True if a header in OBS would remain although `values` lacks it."""
+    """Return True if OBS would keep a header that is not in `values`."""
     # New user's metadata replaces all of the old.
     are_replaced = name.startswith(_USER_PREFIX) and any(value.startswith(_USER_PREFIX) for value in values)
     return name not in values and not are_replaced

@@ -1,16 +1,17 @@
-"""The headers of objects with equal contents, compared and changed in OBS, or restored there.
+"""The comparison of headers of equal objects, and their change in OBS, or their restoration.
 
-An application, or a late copy of OMS, may write an object at any moment; a change must neither replace headers of other
-contents nor arrive after the close. So for each object:
+An application, or a late copy by OMS, may write an object at any moment. A change must not replace headers of other
+contents, nor arrive after the close. So these steps protect each object:
 
-1. HEAD of both sides shows the listed versions; the one of OBS names OBS's time.
-2. A record of the intention keeps the headers that OBS has.
-3. The project is open, as it was seen a minute ago at most.
-4. OBS accepts the change for five whole seconds after its HEAD, that is for four at least, and no longer.
-5. After the answer, or without an answer after the expiry, and in a later second than the object's time, HEAD of OBS
-   shows the same ETag and the wanted headers. Only then the record is of these versions.
+1. A HEAD request in both buckets shows the listed versions; OBS's answer also has OBS's time.
+2. A record of the intended change stores the headers that the object has in OBS.
+3. The project's mark shows that the project is open. It was read at most a minute ago.
+4. OBS accepts the change until five seconds after the time of its HEAD answer, in whole seconds, so for at least four.
+5. After the answer to the change (or, without an answer, after these five seconds) a HEAD request to OBS shows the same
+   ETag and the new headers. Its time is in a later second than the object's time. Only then a record of these versions
+   is written.
 
-An object that an application writes between 1 and 4 keeps its bytes and may get the headers of the source.
+An object that an application writes between steps 1 and 4 keeps its bytes, but may get the headers of the source.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.mended import MendedRecord
 
-# The validity of a change, in seconds of OBS's clock; at least one less is left, because its times are whole seconds.
+# Validity of a change, in seconds of OBS's clock. At least a second less remains, because OBS reports whole seconds.
 VALID_SECONDS = 5
 
 
 class ClosedError(Exception):
-    """Nothing may be changed: the project is closed, or its state is unknown."""
+    """An error that ends all changes: the project is closed, or its state is unknown."""
 
     def __init__(self, stopped: Stopped) -> None:
         super().__init__(stopped.why)
@@ -45,7 +46,7 @@ class ClosedError(Exception):
 
 
 class HeadersRow(NamedTuple):
-    """A key with its objects in both buckets and its record, as the listings show them."""
+    """A key with its objects in both buckets and the record of its headers, as the listings show them."""
 
     source: ObjectSummary
     there: ObjectSummary
@@ -58,13 +59,16 @@ class HeadersRow(NamedTuple):
 
     @property
     def is_recorded(self) -> bool:
-        """True if the record is of these versions."""
+        """True if the record is of the listed versions."""
         versions = MendedRecord.of(self.source, self.there)
         return self.record is not None and self.record.etag == versions.etag_in_listing
 
 
 class Mended(NamedTuple):
-    """The outcome for an object, and the names of its headers that differed; `has_tags`: it is known to have tags."""
+    """The outcome for an object, and the names of the headers that differed.
+
+    `has_tags` is True if the object is known to have tags.
+    """
 
     outcome: HeadersOutcome
     names: Sequence[str] = ()
@@ -76,10 +80,12 @@ _Results = dict[str, Mended]
 
 @dataclass(frozen=True)
 class _Plan:
-    """Work on an object: the headers `wanted` and the change. Without a change, a HEAD has to confirm equal headers.
+    """The work on an object: the headers `wanted` in OBS, and the `change` to them if they differ.
 
-    `head` is of OBS. `old`: the headers of OBS before the first change. `confirmed`: the HEAD that confirms the wanted
-    headers.
+    - `head`: the answer to the HEAD request to OBS.
+    - `names`: the headers that differ.
+    - `old`: the headers in OBS before the first change.
+    - `confirmed`: the answer to a HEAD request that shows the wanted headers.
     """
 
     row: HeadersRow
@@ -96,7 +102,7 @@ class _Plan:
 
     @property
     def expires(self) -> int:
-        """The time in seconds since 1970, by OBS's clock, until which OBS accepts the change."""
+        """The time until which OBS accepts the change, in seconds since 1970, by OBS's clock."""
         return self.head.at + VALID_SECONDS
 
     @property
@@ -107,9 +113,9 @@ class _Plan:
         )
 
     def confirmed_by(self, head: ObjectHead | StorageError, after: int = 0) -> _Plan:
-        """Return the plan with `head`, if `head` shows the object with the wanted headers.
+        """Return the plan, confirmed by `head` if this shows the object with the wanted headers.
 
-        It must be of a later second than the object's time, and than `after`.
+        The answer must be of a later second than the object's time, and than `after`.
         """
         is_confirmed = (
             isinstance(head, ObjectHead)
@@ -121,9 +127,9 @@ class _Plan:
 
 
 class Mender:
-    """Work on batches of objects with different keys; each method returns the outcomes in order.
+    """The work on batches of objects with different keys. Each method returns the outcomes in the order of the objects.
 
-    The methods raise StorageError, and ClosedError if the project may not change objects.
+    The methods raise StorageError, and ClosedError if nothing may be changed.
     """
 
     def __init__(self, invocation: Invocation, destination: ObsBucket, *, may_replace: bool) -> None:
@@ -134,31 +140,31 @@ class Mender:
         self._closing = Closing(invocation)
         self._destination = destination
         self._may_replace = may_replace
-        # The time before the last HEAD of OBS, by the monotonic clock.
-        self._asked = 0.0
+        # Time before the last HEAD requests to OBS, by the monotonic clock.
+        self._heads_asked_at = 0.0
 
-    def look(self, rows: Sequence[HeadersRow]) -> list[Mended]:
-        """Compare headers, and record objects whose headers are equal."""
+    def compare(self, rows: Sequence[HeadersRow]) -> list[Mended]:
+        """Compare headers, and write records for objects whose headers are equal."""
         return self._compare(rows, changes=False)
 
     def mend(self, rows: Sequence[HeadersRow]) -> list[Mended]:
-        """Give objects in OBS the headers of the source, and record both versions."""
+        """Give objects in OBS the headers of the source, and write records for both versions."""
         return self._compare(rows, changes=True)
 
     def undo(self, rows: Sequence[HeadersRow]) -> list[Mended]:
         """Give objects in OBS the headers that they had before the first change, and delete their records."""
-        records = self._records(rows)
+        records = self._read_records(rows)
         rows_of_changes = [row for row in rows if (record := records.get(row.key)) and record.old is not None]
-        heads = self._heads([row.key for row in rows_of_changes])
+        heads = self._query_heads([row.key for row in rows_of_changes])
         results, plans = _Results(), list[_Plan]()
         for row, head in zip(rows_of_changes, heads, strict=True):
             record = records[row.key]
             if not isinstance(head, ObjectHead) or not _shows(head, row.there) or not record.is_about(row.there):
-                results[row.key] = Mended(_unread(head, heads))
+                results[row.key] = Mended(_outcome_of_unread(head, heads))
                 continue
             old = record.old or {}
             change = plan_headers(old, head.metadata, may_replace=self._may_replace)
-            plans += self._planned(_Plan(row, old, head, old=old), change, results)
+            plans += self._with_change(_Plan(row, old, head, old=old), change, results)
         done = self._carry_out(plans, HeadersOutcome.RESTORED, results)
         names = [record_name(self._task_id, "mended", plan.key) for plan in done]
         _raise_first(self._log.try_delete_all(names).values())
@@ -166,21 +172,21 @@ class Mender:
 
     def _compare(self, rows: Sequence[HeadersRow], *, changes: bool) -> list[Mended]:
         keys = [row.key for row in rows]
-        sources, heads = self._source.try_head_all(keys), self._heads(keys)
+        sources, heads = self._source.try_head_all(keys), self._query_heads(keys)
         results, plans = _Results(), list[_Plan]()
         for row, source, head in zip(rows, sources, heads, strict=True):
             if not isinstance(source, SourceHead) or not _is_listed(source, row.source):
-                results[row.key] = Mended(_unread(source, sources))
+                results[row.key] = Mended(_outcome_of_unread(source, sources))
             elif not isinstance(head, ObjectHead) or not _shows(head, row.there):
-                results[row.key] = Mended(_unread(head, heads))
+                results[row.key] = Mended(_outcome_of_unread(head, heads))
             else:
                 change = plan_change(source.metadata, head, may_replace=self._may_replace)
-                plans += self._planned(_Plan(row, source.metadata, head), change, results)
+                plans += self._with_change(_Plan(row, source.metadata, head), change, results)
         if not changes:
             results |= {plan.key: Mended(HeadersOutcome.DIFFERS, plan.names) for plan in plans if plan.change}
             plans = [plan for plan in plans if not plan.change]
         done = self._carry_out(self._with_old_headers(plans, results), HeadersOutcome.MENDED, results)
-        _raise_first(self._log.try_put_all([plan.record.stored(self._task_id, plan.key) for plan in done]))
+        _raise_first(self._log.try_put_all([plan.record.to_object(self._task_id, plan.key) for plan in done]))
         tagged = {
             row.key
             for row, source in zip(rows, sources, strict=True)
@@ -188,12 +194,12 @@ class Mender:
         }
         return [results[row.key]._replace(has_tags=row.key in tagged) for row in rows]
 
-    def _heads(self, keys: Sequence[str]) -> list[ObjectHead | StorageError]:
-        self._asked = self._clock.monotonic()
+    def _query_heads(self, keys: Sequence[str]) -> list[ObjectHead | StorageError]:
+        self._heads_asked_at = self._clock.monotonic()
         return self._destination.try_head_all(keys)
 
-    def _planned(self, plan: _Plan, change: Change | Obstacle, results: _Results) -> Iterable[_Plan]:
-        """Return the plan with the change if headers differ, or nothing if an obstacle is the result."""
+    def _with_change(self, plan: _Plan, change: Change | Obstacle, results: _Results) -> Iterable[_Plan]:
+        """Return the plan with the change if headers differ, or nothing if an obstacle is the outcome."""
         names = list(differing_headers(plan.wanted, plan.head.metadata))
         if not names:
             return [plan.confirmed_by(plan.head)]
@@ -203,33 +209,40 @@ class Mender:
         return [replace(plan, names=names, change=change)]
 
     def _with_old_headers(self, plans: Sequence[_Plan], results: _Results) -> list[_Plan]:
-        """Return the plans with the headers before the first change, which an earlier record may have."""
-        records, kept = self._records([plan.row for plan in plans]), list[_Plan]()
+        """Return the plans with the headers before the first change, which an earlier record may have stored.
+
+        Objects whose headers are too large to be stored are left out.
+        """
+        records, complete = self._read_records([plan.row for plan in plans]), list[_Plan]()
         for plan in plans:
             record = records.get(plan.key)
-            earlier = record.old if record and record.is_about(plan.row.there) else None
-            old = plan.head.metadata if earlier is None and plan.change else earlier
-            kept.append(replace(plan, old=old))
-            if not kept[-1].record.fits:
+            earlier_headers = record.old if record and record.is_about(plan.row.there) else None
+            old = plan.head.metadata if earlier_headers is None and plan.change else earlier_headers
+            complete.append(replace(plan, old=old))
+            if not complete[-1].record.fits:
                 results[plan.key] = Mended(HeadersOutcome.TOO_LARGE, plan.names)
-                kept.pop()
-        return kept
+                complete.pop()
+        return complete
 
-    def _records(self, rows: Sequence[HeadersRow]) -> dict[str, MendedRecord]:
+    def _read_records(self, rows: Sequence[HeadersRow]) -> dict[str, MendedRecord]:
         keys = [row.key for row in rows if row.record]
         stored_records = self._log.get_all([record_name(self._task_id, "mended", key) for key in keys])
-        parsed = ((key, MendedRecord.parse(stored)) for key, stored in zip(keys, stored_records, strict=True) if stored)
+        parsed = (
+            (key, MendedRecord.parse(stored_record))
+            for key, stored_record in zip(keys, stored_records, strict=True)
+            if stored_record
+        )
         return {key: record for key, record in parsed if record}
 
     def _carry_out(self, plans: Sequence[_Plan], changed: HeadersOutcome, results: _Results) -> list[_Plan]:
-        """Make the changes, read the headers back, and put the outcomes into `results`; return the confirmed plans."""
-        lost = self._change([plan for plan in plans if plan.change], results)
-        left = [plan for plan in plans if plan.key not in results]
-        if lost:
-            # A change without an answer may land until it expires.
-            self._clock.sleep(max(0.0, self._asked + VALID_SECONDS + 2 - self._clock.monotonic()))
-        after = {plan.key: plan.expires for plan in lost}
-        done = self._read_back(left, after)
+        """Make the changes, query the headers, and put the outcomes into `results`; return the confirmed plans."""
+        unanswered = self._change([plan for plan in plans if plan.change], results)
+        remaining = [plan for plan in plans if plan.key not in results]
+        if unanswered:
+            # A change without an answer may be made until it expires.
+            self._clock.sleep(max(0.0, self._heads_asked_at + VALID_SECONDS + 2 - self._clock.monotonic()))
+        after = {plan.key: plan.expires for plan in unanswered}
+        done = self._read_back(remaining, after)
         if any(not plan.confirmed for plan in done):
             # The object's time may be that of this second.
             self._clock.sleep(1.0)
@@ -240,10 +253,10 @@ class Mender:
         return [plan for plan in done if plan.confirmed]
 
     def _change(self, plans: Sequence[_Plan], results: _Results) -> list[_Plan]:
-        """Make the changes; put refusals into `results`, and return the plans whose changes have no answer."""
+        """Make the changes and put refusals into `results`; return the plans whose changes were not answered."""
         if not plans:
             return []
-        _raise_first(self._log.try_put_all([plan.record.stored(self._task_id, plan.key) for plan in plans]))
+        _raise_first(self._log.try_put_all([plan.record.to_object(self._task_id, plan.key) for plan in plans]))
         if failure := self._closing.refusal():
             raise ClosedError(stop_for_refusal(failure))
         changes = [
@@ -253,7 +266,7 @@ class Mender:
         ]
         answers = self._destination.try_change_all(changes)
         # OBS also denies a change that has expired.
-        was_late = self._clock.monotonic() - self._asked >= VALID_SECONDS - 1
+        was_late = self._clock.monotonic() - self._heads_asked_at >= VALID_SECONDS - 1
         problems = [answer for answer in answers if isinstance(answer, StorageError)]
         denials = [problem for problem in problems if problem.code in PERMISSION_CODES]
         if len(denials) == len(plans) and not was_late:
@@ -268,9 +281,12 @@ class Mender:
         ]
 
     def _read_back(self, plans: Sequence[_Plan], after: Mapping[str, int]) -> list[_Plan]:
-        """Return the plans, confirmed by HEAD if they were not; a HEAD counts only `after` that time by OBS's clock."""
-        waiting = [plan.key for plan in plans if not plan.confirmed]
-        heads = dict(zip(waiting, self._destination.try_head_all(waiting), strict=True))
+        """Return the plans, of which those are confirmed whose headers a HEAD request shows.
+
+        A HEAD answer counts only if it is later than the time in `after`, by OBS's clock.
+        """
+        unconfirmed_keys = [plan.key for plan in plans if not plan.confirmed]
+        heads = dict(zip(unconfirmed_keys, self._destination.try_head_all(unconfirmed_keys), strict=True))
         return [
             plan.confirmed_by(heads[plan.key], after.get(plan.key, 0)) if plan.key in heads else plan for plan in plans
         ]
@@ -285,8 +301,8 @@ def _shows(head: ObjectHead, listed: ObjectSummary) -> bool:
     return _is_listed(head, listed) and head.at > 0
 
 
-def _unread(answer: object, answers: Sequence[object]) -> HeadersOutcome:
-    """Return the outcome of an object whose HEAD failed, or shows another version than the listing.
+def _outcome_of_unread(answer: object, answers: Sequence[object]) -> HeadersOutcome:
+    """Return the outcome of an object whose HEAD request failed, or shows another version than the listing.
 
     Raises StorageError, also for a permission that is missing for all objects.
     """

@@ -1,17 +1,16 @@
-"""Proof that two objects of equal size are equal or not, by reading the source's object.
+"""Proofs that two objects of equal size are equal or not, by reading the source's object.
 
 OBS, "Obtaining object metadata": the ETag of an object that was written in one call is the MD5 of its contents, unless
-it is encrypted; the ETag of an object written in N parts is the MD5 of the parts' MD5s, and "-N". OMS's parts are 50
-MB. The destination's object is not read.
+it is encrypted. The ETag of an object written in N parts is the MD5 of the parts' MD5s, followed by "-N". OMS writes
+parts of 50 MB. So the contents of OBS's object need not be read.
 
-The proof is stored, so each pair of versions is read once:
+A proof is stored, so that each pair of versions is read only once:
 
-oms_source_record/{task}/proven_object/{key}    "{ETag} {time} {ETag in OBS} equal", or "different", or "parts_differ"
+    oms_source_record/{task}/proven_object/{key}    "{ETag} {time} {ETag in OBS} equal" (or different, parts_differ)
 
 (`proven_object_long/{sha256}` for a key too long to follow the prefix.) The time is the source's, in seconds since
-1970. The body follows from the listings of both sides, and a listing of the proofs shows the MD5 of each body as its
-ETag, so a listing shows if a proof is valid. OBS's time is not part of the body: the source's bytes hash to that ETag,
-whenever OBS's object was written.
+1970. A listing shows if a proof is valid: its ETag is the MD5 of its body, which follows from the listings of both
+buckets. OBS's time is not part of the body, because the result does not depend on it.
 """
 
 from __future__ import annotations
@@ -37,42 +36,45 @@ _ETAG_PATTERN = re.compile(r"(?P<md5>[0-9A-F]{32})(-(?P<parts>[1-9][0-9]*))?")
 
 
 class Proof(Enum):
-    """The result of reading the source's object."""
+    """The result of reading the source's object, or the reason why it was not read."""
 
     EQUAL = "equal"
     DIFFERENT = "different"
-    # The destination has OMS's number of parts, and other contents.
+    # The object in OBS has as many parts as OMS would write, and other contents.
     PARTS_DIFFER = "parts_differ"
-    # The destination's ETag is of parts of another size.
+    # The ETag in OBS is of parts of an unknown size.
     UNKNOWN_PARTS = "unknown_parts"
     ENCRYPTED = "encrypted"
     # An object changed during the read.
     CHANGED = "changed"
-    # There is not enough time to read the object.
+    # There was too little time to read the object.
     TOO_BIG = "too_big"
-    # OSS (or OBS, if it was read) refuses because the object is archived, or the use of its encryption key is
-    # forbidden.
+    # OSS, or OBS if it was queried, refuses the request, because the object is archived or the use of its encryption
+    # key is forbidden.
     UNREADABLE = "unreadable"
-    # OSS refuses because the function's role has no permission to read the object.
+    # OSS refuses the request, because the function's role has no permission to read the object.
     NO_RIGHT_IN_OSS = "no_right_in_oss"
-    # The objects differ, unless OBS's object is encrypted, and the permission to query this is missing.
+    # The ETag is not that of the source's contents. OBS's object may be encrypted, but the permission to query this is
+    # missing.
     NO_RIGHT_IN_OBS = "no_right_in_obs"
 
 
 # Proofs from a complete read of the source's object.
 READ = frozenset({Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER, Proof.ENCRYPTED, Proof.NO_RIGHT_IN_OBS})
-# Proofs that are valid while both sides are unchanged.
+# Proofs that are stored, because they are valid as long as both objects are unchanged.
 _STORED_PROOFS = (Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER)
-# Reasons why an object stays unproven.
+# Results that leave an object without a proof.
 UNREAD = frozenset(Proof) - {*_STORED_PROOFS, Proof.CHANGED}
-# Results without a statement on the contents.
+# Results that do not show if the contents are equal.
 VAIN_PROOFS = UNREAD | {Proof.PARTS_DIFFER}
 
 
-def missing_permissions(invocation: Invocation, destination: ObsBucket, source_key: str, obs_key: str) -> list[str]:
-    """List the missing permissions to read an object on either side.
+def list_missing_permissions(
+    invocation: Invocation, destination: ObsBucket, source_key: str, obs_key: str
+) -> list[str]:
+    """List the missing permissions to read an object in either bucket.
 
-    A side without a key is not checked. HEAD needs the same permission as GET in both clouds.
+    A bucket without a key is not checked. In both clouds, HEAD needs the same permission as GET.
 
     Raises StorageError if a cloud refuses for another reason.
     """
@@ -81,8 +83,8 @@ def missing_permissions(invocation: Invocation, destination: ObsBucket, source_k
         (READ_DESTINATION, destination.try_head_all, obs_key),
     ]
     missing = []
-    for permission, ask, key in checked:
-        for answer in ask([key]) if key else ():
+    for permission, head_all, key in checked:
+        for answer in head_all([key]) if key else ():
             if isinstance(answer, StorageError) and answer.code in PERMISSION_CODES:
                 missing.append(permission)
             elif isinstance(answer, StorageError) and answer.code != "NoSuchKey":
@@ -90,8 +92,8 @@ def missing_permissions(invocation: Invocation, destination: ObsBucket, source_k
     return missing
 
 
-def kept(entry: Entry) -> Proof | None:
-    """Return the stored proof of a key's current versions in both buckets; None without such a proof."""
+def stored_proof(entry: Entry) -> Proof | None:
+    """Return the stored proof for the current versions of a key in both buckets, or None."""
     _, source, _, _, destination, record = entry
     if not record or not source or not destination or source.size != destination.size:
         return None
@@ -103,28 +105,35 @@ def _body(source: ObjectSummary, destination: ObjectSummary, proof: Proof) -> st
 
 
 def proves_equal(record: bytes, etag: str) -> bool:
-    """Return True if a kept proof says that OBS's object with this ETag was equal to a version of the source."""
+    """Return True if a stored proof states that OBS's object with this ETag was equal to a version of the source."""
     return record.decode("utf-8", "replace").split(" ")[2:] == [etag, Proof.EQUAL.value]
 
 
 class Prover:
-    """Proofs by reads of the source bucket's objects."""
+    """A reader of the source's objects, which proves if they are equal to OBS's objects."""
 
     def __init__(
-        self, invocation: Invocation, destination: ObsBucket, enough: Deadline, *, has_whole_piece: bool, keeps: bool
+        self,
+        invocation: Invocation,
+        destination: ObsBucket,
+        deadline: Deadline,
+        *,
+        has_whole_piece: bool,
+        stores_proofs: bool,
     ) -> None:
-        """Create the prover; it reads nothing after `enough`.
+        """Create a prover that reads nothing after the deadline.
 
-        `has_whole_piece`: it has as much time as a piece. `keeps`: it stores proofs.
+        With `has_whole_piece`, it has as much time as a piece, so an object that takes longer never fits. With
+        `stores_proofs`, it writes its proofs to the log bucket.
         """
         self._invocation = invocation
         self._destination = destination
-        self._enough = enough
-        self._keeps = keeps
+        self._enough = deadline
+        self._keeps = stores_proofs
         self.has_whole_piece = has_whole_piece
 
     def prove(self, source: ObjectSummary, destination: ObjectSummary) -> Proof:
-        """Compare two objects of equal size, and store the proof immediately, so that a crash loses no proof.
+        """Compare two objects of equal size, and store the proof immediately, so that a crash does not lose it.
 
         Raises StorageError.
         """
@@ -155,10 +164,10 @@ class Prover:
             raise
         if destination.etag in [digest.etag() for digest in digests]:
             return Proof.EQUAL
-        return Proof.PARTS_DIFFER if parts else self._difference(destination)
+        return Proof.PARTS_DIFFER if parts else self._explain_difference(destination)
 
     def _read(self, source: ObjectSummary, digests: list[_Digest]) -> bool:
-        """Read an object into `digests`; return True if it was read completely."""
+        """Read an object into `digests`; return False if the time did not suffice."""
         if self._enough.expired():
             return False
         for body in self._invocation.source_bucket.iter_contents(source):
@@ -168,8 +177,8 @@ class Prover:
                 return False
         return True
 
-    def _difference(self, destination: ObjectSummary) -> Proof:
-        """Return the reason why the destination's ETag is not the MD5 of the source's contents.
+    def _explain_difference(self, destination: ObjectSummary) -> Proof:
+        """Return the result if the ETag in OBS is not the MD5 of the source's contents.
 
         Raises StorageError.
         """
@@ -188,7 +197,7 @@ class Prover:
 
 
 class _Digest:
-    """The ETag of an object written in parts of `size` bytes, or in one call if `size` is 0."""
+    """A growing ETag: of an object written in parts of `size` bytes, or in one call if `size` is 0."""
 
     def __init__(self, size: int) -> None:
         self._size = size

@@ -1,4 +1,4 @@
-"""Classes of objects in a pass of reconcile, by their records."""
+"""The classes of objects in a pass of reconcile, which compares the source with the records."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ _LINK_TYPE = "Symlink"
 
 
 class ReconcileClass(Enum):
-    """The class of an object in a pass of reconcile; the value is the name of its count."""
+    """The class of an object in a pass of reconcile. Its value is the name of the class's count."""
 
     PENDING = "pending"
     COVERED = "covered"
     FAILED_BEFORE = "failed_before"
-    # No record of this version: a migration of existing objects copies the object, or has copied it.
+    # No record has this version. A migration of existing objects will copy the object, or has copied it.
     MIGRATING = "migrating"
-    # No record of this version: the object is submitted, or left because there are too many.
+    # No record has this version, so the object is submitted. It is left out if there are too many.
     UNRECORDED = "submitted"
     UNSENT = "unsent"
     # A record without an object.
     ORPHAN = "orphans"
 
     def __init__(self, count: str) -> None:
-        # A copy of `value` that is ten times faster to read: a pass reads it for millions of objects.
+        # A copy of `value` that is read ten times faster: a pass reads it for millions of objects.
         self.count = count
 
 
-# Classes whose records may show the arrival of an object's event.
+# Classes whose records may show if an object's event has arrived.
 _UNRECORDED_CLASSES = (ReconcileClass.MIGRATING, ReconcileClass.UNRECORDED, ReconcileClass.UNSENT)
 _EVENT_CLASSES = (ReconcileClass.COVERED, ReconcileClass.FAILED_BEFORE, *_UNRECORDED_CLASSES)
 
 
 class Classifier:
-    """The classification of objects for a pass.
+    """The rules that classify objects in a pass of reconcile.
 
-    `before`: the start of the last pass of its scope, or None. `opened`: the last time when the closed project was
-    opened. Objects written before it, or before the trigger was restored, have no event.
+    `before` is the start of the last pass of the same scope, or None. `opened` is the time when a closed project was
+    last opened. Objects written before it, or before the trigger was restored, have no event.
     """
 
     def __init__(
@@ -52,33 +52,35 @@ class Classifier:
         scope: Scope,
         installed: datetime,
         now: datetime,
-        before: datetime | None = None,
+        previous_start: datetime | None = None,
         migrations: Migrations = NONE,
         opened: datetime | None = None,
     ) -> None:
         self._migrations = migrations
         self._key_filter = settings.key_filter
         self._everything = scope.everything
-        self._since = scope.begin(installed).timestamp()
+        self._since = scope.min_time(installed).timestamp()
         without_event = (opened + MIN_EVENT_AGE).timestamp() if opened else 0.0
         self._recorded = (now - MIN_EVENT_AGE).timestamp()
         self._settled = max(self._recorded, without_event)
         self._new = max(
-            (before - MIN_EVENT_AGE if before else installed).timestamp(), installed.timestamp(), without_event
+            (previous_start - MIN_EVENT_AGE if previous_start else installed).timestamp(),
+            installed.timestamp(),
+            without_event,
         )
 
     def needs_records(self, source: ObjectSummary) -> bool:
-        """Return True if the class of `source` depends on its records."""
+        """Return True if the class of a source object depends on its records."""
         return not self._everything and self._matches(source) and source.modified <= self._settled
 
     def classify(self, entry: Entry) -> ReconcileClass | None:
-        """Return the class of `entry`; None if the pass does not cover the entry.
+        """Return the class of an entry, or None if the pass does not cover it.
 
-        A canary's key has no class, so its losses are reported.
+        The key of a canary has no class, so that canaries report their own losses.
         """
         key, source, success, failed, *_ = entry
         if source is None:
-            # The object of a younger record may be newer than the page of its listing.
+            # A younger record may be of an object that was written after its page of the source was listed.
             is_orphan = success and success.modified <= self._recorded and self._key_filter.is_reported(key)
             return ReconcileClass.ORPHAN if is_orphan else None
         if not self._matches(source):
@@ -89,13 +91,15 @@ class Classifier:
             return ReconcileClass.COVERED
         if not self._everything and failed and failed.modified >= source.modified:
             return ReconcileClass.FAILED_BEFORE
-        is_copied = not self._everything and (self._migrations.will_copy(source) or self._migrations.copied(source))
+        is_copied = not self._everything and (
+            self._migrations.will_copy(source) or self._migrations.has_processed(source)
+        )
         return ReconcileClass.MIGRATING if is_copied else ReconcileClass.UNRECORDED
 
-    def covered(self, source: Columns, success: Columns) -> int:
-        """Return the number of leading objects that these records cover, and whose events need no check.
+    def count_covered(self, source: Columns, success: Columns) -> int:
+        """Return the number of leading objects that these records cover, and whose events need not be checked.
 
-        Their keys pass the project's filter. Objects written since the last pass are checked for lost events.
+        Their keys must pass the project's filter. The events of objects written since the last pass are checked.
         """
         if self._everything:
             return 0
@@ -106,23 +110,23 @@ class Classifier:
         return first_difference(etags_of(source.etags[:number]), success.etags[:number])
 
     def has_event_arrived(self, object_class: ReconcileClass | None, entry: Entry) -> bool | None:
-        """Return True if the event of an object of this class arrived; None if this is unknown.
+        """Return True if the event of an object of this class has arrived, False if it is missing, and None if unknown.
 
-        It is unknown for an object older than the trigger or the last pass, and for a record so late that reconcile may
-        have written it.
+        It is unknown for an object written before the trigger existed or before the last pass. It is also unknown for a
+        record written so late that reconcile may have written it.
         """
         _, source, success, failed, *_ = entry
-        # A pass over all objects reads no records.
+        # A pass over all objects does not read their records.
         if self._everything or source is None or source.modified < self._new or object_class not in _EVENT_CLASSES:
             return None
         if object_class in _UNRECORDED_CLASSES:
             return False
-        written = source.modified
+        modified = source.modified
         if success and not failed:
-            recorded = success.modified  # nearly all objects, and faster
+            recorded_at = success.modified  # nearly all objects, and faster
         else:
-            recorded = min(listed.modified for listed in (success, failed) if listed and listed.modified >= written)
-        return True if recorded < written + MIN_EVENT_AGE.total_seconds() else None
+            recorded_at = min(listed.modified for listed in (success, failed) if listed and listed.modified >= modified)
+        return True if recorded_at < modified + MIN_EVENT_AGE.total_seconds() else None
 
     def _matches(self, source: ObjectSummary) -> bool:
         # OMS cannot copy a symbolic link.

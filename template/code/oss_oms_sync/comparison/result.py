@@ -1,4 +1,4 @@
-"""The answer of compare, with the facts that decide the remedies of the differences."""
+"""The answer of compare, and the facts that decide the remedies of the differences."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.comparison.count import same_size_counts
 from oss_oms_sync.comparison.judge import are_same_size
-from oss_oms_sync.comparison.proof import Proof, kept
+from oss_oms_sync.comparison.proof import Proof, stored_proof
 from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import Tally
@@ -33,10 +33,12 @@ _PASS_OPTIONS = ("since", "deep", "overwrite", "cutover")
 
 @dataclass(frozen=True)
 class CompareResult:
-    """A pass's counts, and the answer fields of all passes.
+    """The counts of a pass, and the fields that the answers of all passes have.
 
-    `state`: None without a pass. `overwrite_mode`: the sync task's. `stood_still`: True if a later standstill pass
-    agrees, False if it contradicts, None without a standstill pass.
+    - `state`: the state of the pass, or None if no pass exists.
+    - `overwrite_mode`: the overwrite mode of the sync task.
+    - `stood_still`: True if a later standstill pass shows that nothing has changed, False if it shows a change, None
+      without such a pass.
     """
 
     tally: Tally
@@ -47,34 +49,34 @@ class CompareResult:
 
     @property
     def is_contradicted(self) -> bool:
-        """True if a standstill pass contradicts this pass, so that it proves nothing."""
+        """True if a standstill pass shows a change since the pass, so that the pass proves nothing."""
         return self.stood_still is False
 
     def to_json(self) -> dict[str, object]:
-        """Return the answer; classes and folders only for a finished pass."""
+        """Return the answer as JSON; only a finished pass has classes and folders."""
         is_compared = self.answer.finished and not (self.state and self.state.scope.standstill)
-        return to_json(self.compared() if is_compared else CompareAnswer(**self._answer()))  # type: ignore[no-any-return]
+        return to_json(self.to_result() if is_compared else CompareAnswer(**self._common_fields()))  # type: ignore[no-any-return]
 
-    def compared(self) -> ComparisonResult:
+    def to_result(self) -> ComparisonResult:
         """Return the answer of a finished pass."""
         return ComparisonResult(
-            **self._answer(),
-            **self.tally.shown(),
+            **self._common_fields(),
+            **self.tally.results(),
             adds_up=self.tally.adds_up(),
             remedies=self.remedies,
             watermark=self.watermark,
             differences=self.tally.parts,
         )
 
-    def _answer(self) -> dict[str, Any]:
-        """Return the fields of every pass, by the names of CompareAnswer."""
+    def _common_fields(self) -> dict[str, Any]:
+        """Return the fields that the answers of all passes have, by the names in CompareAnswer."""
         state, tally, finished = self.state, self.tally, self.answer.finished
         is_standstill = state is not None and state.scope.standstill
         return {
             **vars(self.answer),
             "has_no_objects": finished and not is_standstill and tally.has_no_objects,
             **{name: tally.counts.get(name, 0) for name in ("submitted", "accepted", "failed", "orphan_records")},
-            "deep": self._deep(),
+            "deep": self._read_result(),
             "lag": tally.lags(),
             "standstill": is_standstill,
             "wishes": [name for name in _PASS_OPTIONS if state and getattr(state.scope, name)],
@@ -84,54 +86,54 @@ class CompareResult:
             "amended": (state.amended or None) if state else None,
         }
 
-    def _deep(self) -> ReadResult | None:
-        """Return the results of reading; None if there was no object to read."""
+    def _read_result(self) -> ReadResult | None:
+        """Return the results of reading objects, or None if no object was to be read."""
         counts = self.tally.counts
-        shown = {name: counts.get(f"deep_{name}", 0) for name in (*(proof.value for proof in Proof), "bytes")}
-        return ReadResult(**shown, keys=self.tally.unread) if any(shown.values()) else None
+        results = {name: counts.get(f"deep_{name}", 0) for name in (*(proof.value for proof in Proof), "bytes")}
+        return ReadResult(**results, keys=self.tally.unread) if any(results.values()) else None
 
     @property
     def remedies(self) -> dict[ObjectClass, Text]:
-        """The remedies of classes that a plain submission does not fix."""
-        return remedies(self.tally, self.overwrite_mode, self._suffix, self._tried)
+        """The remedies of the classes whose objects need more than a submission."""
+        return remedies(self.tally, self.overwrite_mode, self._suffix, self._attempts)
 
     def remedy(self, object_class: ObjectClass) -> Remedy:
-        """Return the remedy of a class in an open project."""
+        """Return the remedy of a class while the project is open."""
         counts = counts_of(self.tally, object_class, self._suffix)
-        return remedy(object_class, counts, self.overwrite_mode, self._tried, is_open=True)
+        return remedy(object_class, counts, self.overwrite_mode, self._attempts, is_open=True)
 
     @property
     def _suffix(self) -> str:
         return self.state.scope.key_filter.suffix if self.state else ""
 
     @property
-    def _tried(self) -> Attempts:
+    def _attempts(self) -> Attempts:
         return attempts_of(self.state) if self.state else Attempts()
 
     @property
     def watermark(self) -> str | None:
-        """The time before which all written objects were in the destination; None before the first pass."""
-        began = parse_time(self.state.started) if self.state else None
-        if began is None:
+        """The time before which all source objects have a copy in the destination; None without a pass."""
+        start_time = parse_time(self.state.started) if self.state else None
+        if start_time is None:
             return None
         oldest = self.tally.oldest_not_there
-        return timestamp(began if oldest is None else min(began, from_epoch(oldest)))
+        return timestamp(start_time if oldest is None else min(start_time, from_epoch(oldest)))
 
 
-def missing_rights(tally: Tally) -> list[Text]:
-    """List the permissions missing to read objects, each with the way to grant it."""
-    return list_missing_permissions(unread_counts(tally))
+def describe_missing_permissions(tally: Tally) -> list[Text]:
+    """List the missing permissions to read objects, each with the way to grant it."""
+    return list_missing_permissions(count_unread(tally))
 
 
-def unread_counts(tally: Tally) -> dict[str, int]:
-    """Return the number of objects unread because of a missing permission, by the names in ReadResult."""
+def count_unread(tally: Tally) -> dict[str, int]:
+    """Return the number of objects unread because a permission is missing, by the names in ReadResult."""
     return {name: tally.counts.get(f"deep_{name}", 0) for name in MISSING_PERMISSION_TEXTS}
 
 
-def remedies(tally: Tally, mode: OverwriteMode | None, suffix: str, tried: Attempts) -> dict[ObjectClass, Text]:
-    """Return the remedies of objects that a plain submission does not fix, or may not fix, by class."""
+def remedies(tally: Tally, mode: OverwriteMode | None, suffix: str, attempts: Attempts) -> dict[ObjectClass, Text]:
+    """Return the remedies of the classes whose objects need more than a submission, or may need more."""
     class_remedies = {
-        object_class: remedy(object_class, counts_of(tally, object_class, suffix), mode, tried, is_open=True)
+        object_class: remedy(object_class, counts_of(tally, object_class, suffix), mode, attempts, is_open=True)
         for object_class in (ObjectClass.OLDER, ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS)
         if tally.objects(object_class)
     }
@@ -143,27 +145,27 @@ def remedies(tally: Tally, mode: OverwriteMode | None, suffix: str, tried: Attem
 
 
 def counts_of(tally: Tally, object_class: ObjectClass, suffix: str) -> Counts:
-    """Return the counts that decide the remedy of a class; `suffix` is the project's."""
-    shown = tally.shown()
-    return class_counts(shown["classes"], shown["folders"], object_class, suffix)
+    """Return the counts that decide the remedy of a class. `suffix` is the suffix of the project's filter."""
+    results = tally.results()
+    return class_counts(results["classes"], results["folders"], object_class, suffix)
 
 
 def attempts_of(state: PassState) -> Attempts:
-    """Return the attempts of a finished comparison."""
+    """Return the attempts of a finished comparison to resolve its differences: its options and submissions."""
     scope, oldest, installed = state.scope, state.tally.oldest_not_there, parse_time(state.of.installed)
-    submitted, begin = state.passed.counts.get("submitted", 0), scope.begin(installed) if installed else None
-    # The oldest object may be of a class that is not submitted.
+    submitted, min_time = state.passed.counts.get("submitted", 0), scope.min_time(installed) if installed else None
+    # The oldest object may be of a class that is never submitted.
     is_left = submitted < state.passed.objects(ObjectClass.MISSING, ObjectClass.OLDER)
     earlier = ""
-    if begin and oldest is not None and oldest < begin.timestamp() and is_left:
+    if min_time and oldest is not None and oldest < min_time.timestamp() and is_left:
         earlier = timestamp(from_epoch(oldest))
     return Attempts(
         deep=scope.deep,
-        missing_rights=missing_rights(state.tally),
+        missing_rights=describe_missing_permissions(state.tally),
         overwrite=scope.overwrite and not state.amended,
         submitted=submitted,
         since=timestamp(scope.since) if scope.since else "",
-        begins=timestamp(begin) if begin else "",
+        begins=timestamp(min_time) if min_time else "",
         earlier=earlier,
         amended=bool(state.amended),
         unsent=state.unsent,
@@ -172,7 +174,7 @@ def attempts_of(state: PassState) -> Attempts:
 
 
 def remedy_of_key(entry: Entry, object_class: ObjectClass, mode: OverwriteMode | None, suffix: str) -> Remedy:
-    """Return the remedy of a single key in an open project."""
+    """Return the remedy of a single key while the project is open."""
     proven_different, in_vain = same_size_counts(entry, object_class, None)
     counts = Counts(
         1,
@@ -183,4 +185,4 @@ def remedy_of_key(entry: Entry, object_class: ObjectClass, mode: OverwriteMode |
         key=entry.key,
     )
     # A stored proof has the result of a read.
-    return remedy(object_class, counts, mode, Attempts(deep=kept(entry) is not None), is_open=True)
+    return remedy(object_class, counts, mode, Attempts(deep=stored_proof(entry) is not None), is_open=True)

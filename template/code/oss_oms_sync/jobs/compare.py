@@ -1,4 +1,4 @@
-"""Compare source bucket, destination and records: every object gets one class, and due objects are submitted."""
+"""The job that compares the source bucket, the destination and the records, gives each object a class, and submits."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from oss_oms_sync.clock import Deadline, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.comparison.absences import EarlierAbsences, absence_list
-from oss_oms_sync.comparison.again import MAX_KEYS, judge_again
+from oss_oms_sync.comparison.again import MAX_KEYS, recheck
 from oss_oms_sync.comparison.count import CompareCount
-from oss_oms_sync.comparison.in_hand import OmsProgress, in_hand
+from oss_oms_sync.comparison.in_hand import OmsProgress, query_progress
 from oss_oms_sync.comparison.judge import (
     CUTOVER_SECONDS,
     POSSIBLY_EQUAL_CLASSES,
@@ -48,7 +48,7 @@ from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import AbsencePart, Tally
 from oss_oms_sync.passes.work import RangeResult
 
-# Seconds after the last read, and the last call to OBS, for submitting a batch and writing the piece.
+# Seconds after the last read and the last call to OBS, in which the last batch is submitted and the piece written.
 _WRITING_SECONDS = 30.0
 # Fields of the answer that are too long for a line in the logs.
 _UNLOGGED_FIELDS = ("classes", "folders", "last_written", "differences")
@@ -65,10 +65,10 @@ _EXCLUSIVE_OPTIONS = {
 
 @dataclass(frozen=True)
 class CompareOptions:
-    """Options of a payload.
+    """The options of compare's payload.
 
-    `frozen_since`: the call is about the valid pass since this time. `run`: the run that rechecks keys with `again`;
-    each due key is submitted once per run, and none if `run` is empty.
+    `frozen_since`: the call is about the pass that is valid for a freeze at this time. `run`: the run of a cutover that
+    rechecks differences with `again`. Each due object is submitted once per run; without a run, none is submitted.
     """
 
     prefix: str = ""
@@ -89,144 +89,148 @@ class CompareOptions:
             raise PayloadError(
                 f"The payload's frozen_since is {self.frozen_since!r}. Give a time in UTC such as 2026-01-31T08:00:00Z"
             )
-        for asked, (others, does) in _EXCLUSIVE_OPTIONS.items():
-            if getattr(self, asked) and (contrary := [name for name in others if getattr(self, name)]):
-                raise PayloadError(f"The payload asks for {asked} and for {contrary[0]}. {does}")
+        for option, (excluded, reason) in _EXCLUSIVE_OPTIONS.items():
+            if getattr(self, option) and (contrary := [name for name in excluded if getattr(self, name)]):
+                raise PayloadError(f"The payload asks for {option} and for {contrary[0]}. {reason}")
 
     @property
     def frozen_from(self) -> datetime | None:
-        """The time in `frozen_since`."""
+        """The time in `frozen_since`, or None."""
         return parse_time(self.frozen_since) if self.frozen_since is not None else None
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """Work on passes for `event`, and return a CompareAnswer as JSON; for a pass of headers see `headers.run`.
+    """Work on passes as `event` requests, and return a CompareAnswer as JSON; `headers.run` handles passes of headers.
 
-    An event of the log bucket names a piece: the call continues the piece's range, and returns the answer for the log.
-    A timer event begins a pass if the last pass began at least COMPARE_PERIOD ago; otherwise it wakes stalled ranges. A
-    manual call has CompareOptions: it works on the pass of its scope, begins it if none is open, and waits for its end.
-    `look` only reports; `dry_run` makes a single call without pieces and submissions.
+    - An event of the log bucket names a piece. The call continues the piece's range, and returns the fields to log.
+    - A timer event starts a pass if the last pass started at least COMPARE_PERIOD ago. Otherwise it wakes stalled
+      ranges.
+    - A manual call has CompareOptions. It continues the open pass of its scope, or starts a pass, and waits for its
+      end. With `look` it only reports; with `dry_run` it makes a single call without pieces and submissions.
 
     Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError, also if OMS does not report the
-    destination bucket: completed work is kept.
+    destination bucket. Completed work is kept.
     """
-    JobState(invocation).note_timer("compare", event)
+    JobState(invocation).record_timer("compare", event)
     if not invocation.settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that compare is to compare with the destination"])
-    if (of_headers := headers.run(event, invocation, invocation.destination)) is not None:
-        return of_headers
-    woken = PassStore(invocation, "compare").receive(event)
-    if woken == []:  # an event without a piece does not need OMS's answer about the destination
+    if (headers_answer := headers.run(event, invocation, invocation.destination)) is not None:
+        return headers_answer
+    wakes = PassStore(invocation, "compare").receive(event)
+    if wakes == []:  # an event without a piece does not need OMS's answer about the destination
         return {}
     comparison = _Comparison(invocation)
-    answer = comparison.driver.by_event(woken) if woken else comparison.asked(event).to_json()
+    answer = comparison.driver.handle_event(wakes) if wakes else comparison.handle_options(event).to_json()
     log.info({name: value for name, value in answer.items() if name not in _UNLOGGED_FIELDS})
     return answer
 
 
 class _Comparison:
-    """The comparison in an invocation."""
+    """The work of one invocation on comparisons."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
         self._task = invocation.sync_task()
         self._destination = invocation.destination(self._task)
         self.store = PassStore(invocation, "compare", self._destination.name)
-        self.driver = Driver(invocation, self.store, self._walk)
+        self.driver = Driver(invocation, self.store, self._process_range)
 
-    def asked(self, event: bytes | str) -> CompareResult:
-        """Return the result of a timer's call or a manual call."""
+    def handle_options(self, event: bytes | str) -> CompareResult:
+        """Do the work of a timer event or a manual call, and return its result."""
         invocation, settings = self._invocation, self._invocation.settings
-        asked = options.parse(event, CompareOptions)
-        scope = Scope.asked(vars(asked), settings.key_filter)
+        payload = options.parse(event, CompareOptions)
+        scope = Scope.from_options(vars(payload), settings.key_filter)
         mode = self._task.object_overwrite_mode
-        if asked.dry_run:
-            pass_ = self.driver.about_now(scope, note=False)
-            tally, answer = self._range_walk(pass_, Piece(), dry_run=True).trial()
+        if payload.dry_run:
+            pass_ = self.driver.describe_pass(scope, note=False)
+            tally, answer = self._range_walk(pass_, Piece(), dry_run=True).run_alone()
             return CompareResult(tally, answer, overwrite_mode=mode)
         before, stood_still = None, None
-        if asked.look or asked.again:
-            states = self.store.states()
-            state, stopped = _named(asked, scope, states, invocation.clock.now()), None
-            if state and state.ended and asked.again:
-                state = self.store.amend(state, self._judged_again(asked, state.of, state.passed))
+        if payload.look or payload.again:
+            states = self.store.read_states()
+            state, stopped = _select_pass(payload, scope, states, invocation.clock.now()), None
+            if state and state.ended and payload.again:
+                state = self.store.amend(state, self._recheck(payload, state.of, state.passed))
             stood_still = with_standstill(state, states).stood_still if state and state.ended else None
-            before = self.driver.before(state)
+            before = self.driver.find_previous(state)
         elif is_timer_event(event):
-            # While no key may be submitted, a tick begins no pass, but continues an open pass.
+            # While no key may be submitted, a timer event starts no pass, but continues an open pass.
             refused = refusal(invocation)
             scope = replace(scope, deep=scope.deep or settings.compare_deep)
-            state, stopped = self.driver.by_timer(scope, None if refused else settings.compare_period)
+            state, stopped = self.driver.handle_timer(scope, None if refused else settings.compare_period)
             stopped = stopped if state else refused or stopped
         else:
-            if asked.standstill:
-                scope = headers.with_check(scope, invocation, self._destination)
-            state, stopped = self.driver.by_hand(scope, restart=asked.restart)
+            if payload.standstill:
+                scope = headers.add_headers_check(scope, invocation, self._destination)
+            state, stopped = self.driver.handle_request(scope, restart=payload.restart)
         answer = answer_of("compare", state, stopped, invocation.clock.now(), before)
         return CompareResult(state.tally if state else Tally(), answer, state, mode, stood_still)
 
-    def _judged_again(self, asked: CompareOptions, pass_: Pass, total: Tally) -> Tally:
+    def _recheck(self, payload: CompareOptions, pass_: Pass, total: Tally) -> Tally:
         """Return the total of a pass after a recheck of the keys in its lists.
 
-        The recheck is deep, or for a cutover, by the options of the pass or the call.
+        Options of the pass or of the call select if objects are read, and if the shorter waiting times of a cutover
+        apply.
         """
         invocation, scope = self._invocation, pass_.scope
-        deep, cutover = scope.deep or asked.deep, scope.cutover or asked.cutover
+        deep, cutover = scope.deep or payload.deep, scope.cutover or payload.cutover
         scope = replace(scope, deep=deep, cutover=cutover)
         judge = self._judge(replace(pass_, scope=scope, migrations=migration.load_migrations(invocation)))
-        send = _sends_once(invocation, f"{self.store.differences}{pass_.name}/sent.json", asked.run)
+        send = _make_sender(invocation, f"{self.store.differences}{pass_.name}/sent.json", payload.run)
         waiting = list_waiting_keys(invocation, MAX_KEYS, MAX_KEYS, reasons=False).keys if deep else ()
-        return judge_again(
-            invocation, self._destination, total, judge, send, [failed_key.key for failed_key in waiting]
-        )
+        return recheck(invocation, self._destination, total, judge, send, [failed_key.key for failed_key in waiting])
 
-    def _walk(self, pass_: Pass, start: Piece, open_ranges: int, seconds: float) -> RangeResult:
+    def _process_range(self, pass_: Pass, start: Piece, open_ranges: int, seconds: float) -> RangeResult:
         if pass_.scope.headers:
             return headers.check_range(self._invocation, self._destination, pass_, start, seconds)
         walk = self._range_walk(pass_, start, open_ranges, seconds)
-        walked = walk.run()
-        tally, count = walked.piece.tally, walk.count
+        result = walk.run()
+        tally, count = result.piece.tally, walk.count
         lines = count.lines[: tally.lines - start.tally.lines]
-        # If a later pass has begun, this pass may be deleted already, and its list would remain.
-        if lines and self.store.newest(pass_.name) == pass_.name:
+        # If a later pass has started, this pass may be deleted already, and its list would remain.
+        if lines and self.store.newest_name(pass_.name) == pass_.name:
             bucket, folder = self._invocation.log_bucket, f"{self.store.differences}{pass_.name}/"
             # A unique name, so that two workers of a range do not overwrite each other's list.
             name = f"{folder}{uuid.uuid4().hex}.txt"
             written = StoredObject(name, "".join(lines).encode(), {"Content-Type": "text/plain; charset=utf-8"})
             bucket.put(written)
             tally = replace(tally, parts=[*tally.parts, name])
-            absences = count.absences_until(walked.piece.after) if isinstance(count, CompareCount) else []
+            absences = count.list_absences_until(result.piece.after) if isinstance(count, CompareCount) else []
             if absences:
                 # The list of differences has all absent keys as well.
-                absent = absence_list(folder, absences, math.ceil(self._invocation.clock.now().timestamp()))
-                bucket.put(absent)
-                tally = replace(tally, absences=[*tally.absences, AbsencePart(absent.name, absences[-1].key)])
-        return replace(walked, piece=replace(walked.piece, tally=tally))
+                list_object = absence_list(folder, absences, math.ceil(self._invocation.clock.now().timestamp()))
+                bucket.put(list_object)
+                tally = replace(tally, absences=[*tally.absences, AbsencePart(list_object.name, absences[-1].key)])
+        return replace(result, piece=replace(result.piece, tally=tally))
 
     def _range_walk(
         self, pass_: Pass, start: Piece, share: int = 1, seconds: float = math.inf, *, dry_run: bool = False
     ) -> RangeWalk:
         if pass_.scope.standstill:
-            still = Count(self._invocation.settings.key_filter, start.tally)
+            standstill_count = Count(self._invocation.settings.key_filter, start.tally)
             listing = self._listing(pass_, start, kinds=())
-            return RangeWalk(self._invocation, listing.steps(still.equal), start, still, share, seconds)
-        judge = self._judge(pass_, keeps=not dry_run)
+            return RangeWalk(
+                self._invocation, listing.steps(standstill_count.count_equal), start, standstill_count, share, seconds
+            )
+        judge = self._judge(pass_, stores_proofs=not dry_run)
         # A listing with a prefix lacks a file whose name is a part of the prefix.
         if judge.file_system and (first := start.after or pass_.scope.key_filter.prefix):
-            judge.file_system.begin_after(first)
+            judge.file_system.start_after(first)
         lag_since = parse_time(pass_.before_started) or parse_time(pass_.installed) or self._invocation.clock.now()
-        before = self.store.ended(pass_.before) if pass_.has_absences else None
-        earlier = EarlierAbsences(self._invocation.log_bucket, before.passed.absences if before else (), start.after)
-        count = CompareCount(judge, start.tally, lag_since.timestamp(), pass_.seed, earlier)
-        steps, may_send = self._listing(pass_, start).steps(count.equal), partial(self.store.may_send, pass_)
+        previous = self.store.read_total(pass_.before) if pass_.has_absences else None
+        earlier_absences = EarlierAbsences(
+            self._invocation.log_bucket, previous.passed.absences if previous else (), start.after
+        )
+        count = CompareCount(judge, start.tally, lag_since.timestamp(), pass_.seed, earlier_absences)
+        steps, may_send = self._listing(pass_, start).steps(count.count_equal), partial(self.store.may_send, pass_)
         return RangeWalk(self._invocation, steps, start, count, share, seconds, dry_run=dry_run, may_send=may_send)
 
-    def _judge(self, pass_: Pass, *, keeps: bool = True) -> Judge:
-        """Return the judge of a pass at the current time; with `keeps`, it stores its proofs."""
+    def _judge(self, pass_: Pass, *, stores_proofs: bool = True) -> Judge:
+        """Return the judge of a pass for the current time. With `stores_proofs`, it stores its proofs."""
         now = self._invocation.clock.now()
         installed = parse_time(pass_.installed) or now
         # A closed project is compared completely, too, because the cutover depends on the result.
-        is_closed = Closing(self._invocation).state() is not None
+        is_closed = Closing(self._invocation).read_state() is not None
         # A caller of `overwrite` has checked the differences, usually on cutover day, and wants immediate submissions.
         settling = CUTOVER_SECONDS if pass_.scope.cutover or pass_.scope.overwrite else SETTLED_SECONDS
         # A cutover does not wait for a copy that OMS correctly skips, and does not resend such an object.
@@ -236,34 +240,36 @@ class _Comparison:
         return Judge(
             self._invocation.settings.key_filter,
             JudgementTimes(now.timestamp(), self._in_hand, settling, pass_.migrations),
-            sent_since=None if is_closed else pass_.scope.begin(installed).timestamp(),
+            sent_since=None if is_closed else pass_.scope.min_time(installed).timestamp(),
             overwrite=pass_.scope.overwrite,
-            prover=self._prover(keeps=keeps) if reads else None,
+            prover=self._prover(stores_proofs=stores_proofs) if reads else None,
             reads=reads,
             file_system=FileSystem(self._destination) if self._is_file_system else None,
             copies_same_size=mode.copies_same_size,
             always_copies=mode is OverwriteMode.ALWAYS,
         )
 
-    def _prover(self, *, keeps: bool) -> Prover:
-        invocation, left = self._invocation, self._invocation.deadline.remaining()
+    def _prover(self, *, stores_proofs: bool) -> Prover:
+        invocation, remaining = self._invocation, self._invocation.deadline.remaining()
         # A worker that reads for longer than a piece counts as lost, and another worker would read the same objects.
-        piece, room = invocation.settings.piece_seconds, left - min(_WRITING_SECONDS, left / 4)
-        enough = Deadline(min(piece, room), invocation.clock)
-        return Prover(invocation, self._destination, enough, has_whole_piece=room >= piece, keeps=keeps)
+        piece, room = invocation.settings.piece_seconds, remaining - min(_WRITING_SECONDS, remaining / 4)
+        deadline = Deadline(min(piece, room), invocation.clock)
+        return Prover(
+            invocation, self._destination, deadline, has_whole_piece=room >= piece, stores_proofs=stores_proofs
+        )
 
     @cached_property
     def _is_file_system(self) -> bool:
-        return FileSystem.of(self._destination) is not None
+        return FileSystem.from_bucket(self._destination) is not None
 
     @cached_property
     def _in_hand(self) -> OmsProgress:
-        return in_hand(self._invocation)
+        return query_progress(self._invocation)
 
     def _listing(
         self, pass_: Pass, start: Piece, kinds: Sequence[Kind] = ("success", "failed", "proven")
     ) -> MergedListing:
-        """List both buckets after the piece `start`, and records of these kinds."""
+        """Return the merged listings of both buckets and of these kinds of records, after the piece `start`."""
         return MergedListing(
             self._invocation,
             lambda source: self._invocation.settings.key_filter.matches(source.name),
@@ -274,33 +280,33 @@ class _Comparison:
         )
 
 
-def _sends_once(invocation: Invocation, name: str, run: str) -> Callable[[Sequence[FailedKey]], None]:
-    """Return the function that submits due keys of a recheck, each once for each `run`.
+def _make_sender(invocation: Invocation, name: str, run: str) -> Callable[[Sequence[FailedKey]], None]:
+    """Return a function that submits the due keys of a recheck, but each key only once per `run`.
 
-    The object `name` stores the submitted keys. The function raises StorageError: then some keys may be submitted once
-    more.
+    The object `name` stores the submitted keys. The function raises StorageError; some keys may then be submitted
+    twice.
     """
     bucket, sender, sent = invocation.log_bucket, Sender(invocation), set[str]()
     match jsontext.load(bucket.get(name) or b"{}") if run else None:
-        case {"run": before, "keys": list(keys)} if before == run:
+        case {"run": stored_run, "keys": list(keys)} if stored_run == run:
             sent.update(map(str, keys))
 
     def send(due: Sequence[FailedKey]) -> None:
         keys = [key for key in due if key.key not in sent] if run else []
         if keys:
-            # An unsubmitted key keeps its class, so the next recheck returns it again.
-            left = {key.key for key in sender.send(keys)}
-            sent.update({key.key for key in keys} - left)
+            # A key that was not submitted keeps its class, so the next recheck returns it again.
+            remaining = {key.key for key in sender.send(keys)}
+            sent.update({key.key for key in keys} - remaining)
             bucket.put(StoredObject.of_json(name, {"run": run, "keys": sorted(sent)}))
 
     return send
 
 
-def _named(asked: CompareOptions, scope: Scope, states: Sequence[PassState], now: datetime) -> PassState | None:
-    """Return the pass of a call's options."""
-    newest, frozen_from = newest_of(states, scope), asked.frozen_from
+def _select_pass(payload: CompareOptions, scope: Scope, states: Sequence[PassState], now: datetime) -> PassState | None:
+    """Return the pass that the options of a call are about."""
+    newest, frozen_from = newest_of(states, scope), payload.frozen_from
     if frozen_from is None or scope.standstill:
         return newest
     answer = answering(states, scope.key_filter.prefix, frozen_from, now)
-    is_since = newest and not newest.ended and newest.started >= timestamp(frozen_from)
-    return answer.of if answer else newest if is_since else None
+    is_after_freeze = newest and not newest.ended and newest.started >= timestamp(frozen_from)
+    return answer.of if answer else newest if is_after_freeze else None

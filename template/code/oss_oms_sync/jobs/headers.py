@@ -1,7 +1,7 @@
-"""Compare the headers of objects in OBS with the source's, and change or restore them in place, by passes of their own.
+"""The passes of headers: they compare the headers of objects in OBS with the source's, and change or restore them.
 
-Compare's function does this work: a prefix and a trigger of its own wake it, and a manual call names the work. After
-the close, a standstill pass checks headers as well.
+Compare's function runs these passes. A trigger for their own prefix in the log bucket calls it for each piece, and a
+manual call selects the work. After the close, a standstill pass checks headers as well.
 """
 
 from __future__ import annotations
@@ -46,11 +46,12 @@ from oss_oms_sync.passes.work import RangeResult
 from oss_oms_sync.rules.headers_in_place import MOVES_TIME, HeaderChangeEffect, effect_of
 
 _JOB = "headers"
-# Objects whose headers are read together: OBS accepts a change for seconds after its HEAD.
+# Number of objects whose headers are read at the same time, because OBS accepts a change for only a few seconds after
+# its HEAD.
 BATCH = 100
-# The walk ends when less time is left, in seconds: a batch and the piece itself must still be finished.
+# Seconds that are left at the end of an invocation for a batch and the piece itself.
 _RESERVED_SECONDS = 60.0
-# Numbers of objects by header have names that begin so. Beyond the maximum, a header counts among the others.
+# Counts by header have names with this prefix. Beyond the maximum number of headers, further headers count together.
 _HEADER, _OTHER_HEADERS, _MAX_HEADERS = "header ", "header *", 50
 # The name of the number of objects with tags, and of their first keys.
 _TAGGED = "tagged"
@@ -58,9 +59,9 @@ _TAGGED = "tagged"
 
 @dataclass(frozen=True)
 class HeadersOptions:
-    """Options of a payload.
+    """The options of a payload.
 
-    `headers`: the work, a value of HeadersWork. `cutover`: the source is frozen and the project not closed yet.
+    `headers`: the work, a value of HeadersWork. `cutover`: the source is frozen, and the project is not closed yet.
     """
 
     headers: str = ""
@@ -76,100 +77,104 @@ class HeadersOptions:
 
 
 def run(event: bytes | str, invocation: Invocation, destination: Callable[[], ObsBucket]) -> dict[str, object] | None:
-    """Work on a pass of headers if `event` asks for that; return a HeadersAnswer as JSON, or None.
+    """Work on a pass of headers if `event` requests it, and return a HeadersAnswer as JSON; otherwise return None.
 
-    The event is an event of the log bucket, or HeadersOptions in a manual call. For an event of the log bucket, the
-    return value is the logged answer. A manual call works on the pass of its scope, begins it if none is open, and
-    waits for its end; `look` only reports.
+    - An event of the log bucket names a piece. The call continues the piece's range, and returns the fields to log.
+    - A manual call has HeadersOptions. It continues the open pass of its scope, or starts a pass, and waits for its
+      end. With `look` it only reports.
 
-    Raises PayloadError and StorageError: completed work is kept.
+    Raises PayloadError and StorageError. Completed work is kept.
     """
-    woken = PassStore(invocation, _JOB).receive(event)
-    if woken:
-        answer = _Headers(invocation, destination()).driver.by_event(woken)
-    elif woken is None and isinstance(payload := jsontext.load(event), dict) and _JOB in payload:
-        answer = to_json(_Headers(invocation, destination()).asked(options.parse(event, HeadersOptions)))
+    wakes = PassStore(invocation, _JOB).receive(event)
+    if wakes:
+        answer = _Headers(invocation, destination()).driver.handle_event(wakes)
+    elif wakes is None and isinstance(payload := jsontext.load(event), dict) and _JOB in payload:
+        answer = to_json(_Headers(invocation, destination()).handle_options(options.parse(event, HeadersOptions)))
     else:
         return None
     log.info({name: value for name, value in answer.items() if name not in ("folders", "examples")})
     return answer
 
 
-def with_check(scope: Scope, invocation: Invocation, destination: ObsBucket) -> Scope:
-    """Return the scope of a standstill pass, which checks headers if they were compared or changed before.
+def add_headers_check(scope: Scope, invocation: Invocation, destination: ObsBucket) -> Scope:
+    """Return the scope of a standstill pass, which also checks headers if an earlier pass compared or changed them.
 
-    In an open project, headers may still be lost, so that a check proves nothing.
+    Headers are not checked in an open project, because they may be lost afterwards.
 
     Raises StorageError.
     """
-    if Closing(invocation).state() is None:
+    if Closing(invocation).read_state() is None:
         return scope
-    last = newest_of(PassStore(invocation, _JOB, destination.name).states(), replace(scope, standstill=False))
-    is_kept = last is not None and HeadersWork(last.scope.headers).is_kept
+    last_pass = newest_of(PassStore(invocation, _JOB, destination.name).read_states(), replace(scope, standstill=False))
+    is_kept = last_pass is not None and HeadersWork(last_pass.scope.headers).is_kept
     return replace(scope, headers=HeadersWork.LOOK.value) if is_kept else scope
 
 
 def check_range(
     invocation: Invocation, destination: ObsBucket, pass_: Pass, start: Piece, seconds: float
 ) -> RangeResult:
-    """Walk through a range of a standstill pass that checks headers."""
-    return _Headers(invocation, destination).walk(pass_, start, 1, seconds)
+    """Process a range of a standstill pass that checks headers."""
+    return _Headers(invocation, destination).process_range(pass_, start, 1, seconds)
 
 
 def checked_headers(tally: Tally) -> CheckedHeaders:
-    """Return the results of a standstill pass that checked headers."""
+    """Return the results of a standstill pass that has checked headers."""
     return CheckedHeaders(_outcomes(tally), _by_header(tally), _examples(tally.unread))
 
 
 class _Headers:
-    """The passes of headers in one invocation."""
+    """The work of one invocation on passes of headers."""
 
     def __init__(self, invocation: Invocation, destination: ObsBucket) -> None:
         self._invocation = invocation
         self._destination = destination
-        canary = JobState(invocation).canary()
+        canary = JobState(invocation).read_canary_result()
         self._effect = effect_of(canary.report if canary else {})
         self._store = PassStore(invocation, _JOB, destination.name)
-        self.driver = Driver(invocation, self._store, self.walk)
+        self.driver = Driver(invocation, self._store, self.process_range)
 
-    def asked(self, asked: HeadersOptions) -> HeadersAnswer:
-        """Return the result of a manual call."""
-        scope = replace(Scope.asked(vars(asked), self._invocation.settings.key_filter), headers=asked.headers)
-        before = None
-        if asked.look:
-            state, stopped = self.driver.look(scope), None
-            before = self.driver.before(state)
+    def handle_options(self, payload: HeadersOptions) -> HeadersAnswer:
+        """Do the work of a manual call, and return its answer."""
+        scope = replace(
+            Scope.from_options(vars(payload), self._invocation.settings.key_filter), headers=payload.headers
+        )
+        previous = None
+        if payload.look:
+            state, stopped = self.driver.find_newest(scope), None
+            previous = self.driver.find_previous(state)
         elif refusal := self._refusal(scope):
             state, stopped = None, Stopped(Stop.HEADERS, refusal.en)
         else:
-            state, stopped = self.driver.by_hand(scope, restart=asked.restart)
-        answer = answer_of(_JOB, state, stopped, self._invocation.clock.now(), before)
+            state, stopped = self.driver.handle_request(scope, restart=payload.restart)
+        answer = answer_of(_JOB, state, stopped, self._invocation.clock.now(), previous)
         if stopped and stopped.stop is Stop.HEADERS:
             step = Step("cutover") if isinstance(self._effect, HeaderChangeEffect) else Step("canary")
             answer = replace(answer, step=step)
-        return _answer(vars(answer), state.scope.headers if state else asked.headers, state.tally if state else Tally())
+        return _answer(
+            vars(answer), state.scope.headers if state else payload.headers, state.tally if state else Tally()
+        )
 
     def _refusal(self, scope: Scope) -> Text | None:
-        """Return the reason why a pass may not do its work; comparing headers is always allowed."""
+        """Return the reason why a pass may not do its work, or None. Headers may always be compared."""
         if scope.headers == HeadersWork.LOOK.value:
             return None
         if not isinstance(self._effect, HeaderChangeEffect):
             return self._effect
         return MOVES_TIME if self._effect.moves_time and not scope.cutover else None
 
-    def walk(self, pass_: Pass, start: Piece, _open_ranges: int, seconds: float) -> RangeResult:
-        """Walk through a range of keys after the piece `start`."""
+    def process_range(self, pass_: Pass, start: Piece, _open_ranges: int, seconds: float) -> RangeResult:
+        """Process the keys of a range after the piece `start`."""
         if refusal := self._refusal(pass_.scope):
             return RangeResult(replace(start, kind=Kind.RESTING, stopped=Stopped(Stop.HEADERS, refusal.en)))
-        return _Walk(self._invocation, self._destination, self._mender(), pass_, start, seconds).run()
+        return _RangeWork(self._invocation, self._destination, self._mender(), pass_, start, seconds).run()
 
     def _mender(self) -> Mender:
         may_replace = isinstance(self._effect, HeaderChangeEffect) and self._effect.may_replace
         return Mender(self._invocation, self._destination, may_replace=may_replace)
 
 
-class _Walk:
-    """The walk of one invocation through a range of keys, in batches."""
+class _RangeWork:
+    """The work of one invocation on a range of keys, in batches."""
 
     def __init__(
         self,
@@ -183,7 +188,7 @@ class _Walk:
         self._invocation = invocation
         self._start = start
         self._work = {
-            HeadersWork.LOOK.value: mender.look,
+            HeadersWork.LOOK.value: mender.compare,
             HeadersWork.MEND.value: mender.mend,
             HeadersWork.UNDO.value: mender.undo,
         }[pass_.scope.headers]
@@ -203,37 +208,37 @@ class _Walk:
         self._count = HeadersCount(invocation.settings.key_filter, start.tally)
         left = invocation.deadline.remaining()
         self._end = invocation.clock.monotonic() + min(seconds, left - min(_RESERVED_SECONDS, left / 2))
-        # The range up to the last key before the open batch.
-        self._settled = start
+        # State of the range before the open batch.
+        self._state_before_batch = start
         self._batch: list[HeadersRow] = []
         # Keys of the batch whose contents are not proven equal.
         self._unproven: set[str] = set()
 
     def run(self) -> RangeResult:
-        """Walk until the range ends, time is up, or a cloud refuses."""
+        """Process the keys until the range ends, the time is up, or a cloud refuses."""
         try:
-            stopped = self._go()
+            stopped = self._process_batches()
         except ClosedError as error:
-            return RangeResult(replace(self._settled, kind=Kind.RESTING, stopped=error.stopped))
+            return RangeResult(replace(self._state_before_batch, kind=Kind.RESTING, stopped=error.stopped))
         except StorageError as error:
             stopped = Stopped(Stop.STORAGE, str(error))
-            return RangeResult(replace(self._settled, kind=Kind.RESTING, stopped=stopped), error)
-        return RangeResult(self._settled if stopped else replace(self._settled, kind=Kind.DONE))
+            return RangeResult(replace(self._state_before_batch, kind=Kind.RESTING, stopped=stopped), error)
+        return RangeResult(self._state_before_batch if stopped else replace(self._state_before_batch, kind=Kind.DONE))
 
-    def _go(self) -> Stopped | None:
-        """Work on batch after batch; return the reason for an early end."""
+    def _process_batches(self) -> Stopped | None:
+        """Process the keys in batches; return the reason for an early end, or None."""
         after, until = self._start.after, self._start.until
         for entry, record in self._rows():
             if until and entry.key > until:
                 break
             if len(self._batch) >= BATCH:
-                self._flush(after)
+                self._process_batch(after)
             if self._invocation.clock.monotonic() > self._end:
-                self._flush(after)
+                self._process_batch(after)
                 return TIME_IS_UP
             self._add(entry, record)
             after = entry.key
-        self._flush(after)
+        self._process_batch(after)
         return None
 
     def _rows(self) -> Iterator[tuple[Entry, ObjectSummary | None]]:
@@ -244,34 +249,37 @@ class _Walk:
                 yield entry, records.row() if records.key == entry.key else None
 
     def _add(self, entry: Entry, record: ObjectSummary | None) -> None:
-        """Put an object into the batch, unless its record or its class decides."""
-        source, there = entry.source, entry.destination
+        """Add an object to the batch, unless its record or its class decides the outcome."""
+        source, destination = entry.source, entry.destination
         if source:
-            self._count.add(entry, _takes_nothing)
+            self._count.add(entry, _refuse)
         if source is None or not self._invocation.settings.key_filter.is_reported(entry.key):
             return
-        if there is None:
+        if destination is None:
             # A standstill pass checks the objects on both sides.
             if not self._is_standstill:
-                self._count.note(entry.key, Mended(HeadersOutcome.OTHER_CLASS))
+                self._count.add_outcome(entry.key, Mended(HeadersOutcome.OTHER_CLASS))
             return
-        row = HeadersRow(source, there, record or self._long_record(entry.key))
-        outcome = self._standstill_outcome(entry, row) if self._is_standstill else self._outcome_in_pass(entry, row)
+        row = HeadersRow(source, destination, record or self._find_long_record(entry.key))
+        outcome = self._find_standstill_outcome(entry, row) if self._is_standstill else self._find_outcome(entry, row)
         if outcome:
-            self._count.note(entry.key, Mended(outcome))
+            self._count.add_outcome(entry.key, Mended(outcome))
         else:
             self._batch.append(row)
 
-    def _outcome_in_pass(self, entry: Entry, row: HeadersRow) -> HeadersOutcome | None:
-        """Return the outcome of an object by its class or its record; None if its headers have to be read."""
+    def _find_outcome(self, entry: Entry, row: HeadersRow) -> HeadersOutcome | None:
+        """Return the outcome of an object by its class or its record, or None if its headers have to be read."""
         if not self._is_equal(entry):
             return HeadersOutcome.OTHER_CLASS
         if self._is_undo:
             return None if row.record else HeadersOutcome.UNTOUCHED
         return HeadersOutcome.RECORDED if row.is_recorded else None
 
-    def _standstill_outcome(self, entry: Entry, row: HeadersRow) -> HeadersOutcome | None:
-        """Return the outcome of an object in a standstill pass, where only the number of reads is limited."""
+    def _find_standstill_outcome(self, entry: Entry, row: HeadersRow) -> HeadersOutcome | None:
+        """Return the outcome of an object in a standstill pass, or None if its headers have to be read.
+
+        The class does not matter there, but the number of reads is limited.
+        """
         if row.is_recorded:
             return HeadersOutcome.RECORDED
         if self._count.unrecorded + len(self._batch) >= MAX_READ_OBJECTS:
@@ -283,51 +291,56 @@ class _Walk:
     def _is_equal(self, entry: Entry) -> bool:
         return self._judge.judge(entry).object_class is ObjectClass.EQUAL_CONTENTS
 
-    def _long_record(self, key: str) -> ObjectSummary | None:
-        """Return the record of a key that no listing has by key."""
+    def _find_long_record(self, key: str) -> ObjectSummary | None:
+        """Return the record of a key that is too long to be listed by its name."""
         if not is_long(self._invocation.task_id, "mended", key):
             return None
         (record,) = self._invocation.log_bucket.find_all([record_name(self._invocation.task_id, "mended", key)])
         return record
 
-    def _flush(self, after: str) -> None:
-        """Work on the batch, whose keys and those counted before it are then settled."""
-        for row, mended in zip(self._batch, self._results() if self._batch else [], strict=True):
+    def _process_batch(self, after: str) -> None:
+        """Process the batch, and save the state after it."""
+        for row, mended in zip(self._batch, self._compare_or_change() if self._batch else [], strict=True):
             is_unproven = mended.outcome is HeadersOutcome.DIFFERS and row.key in self._unproven
-            self._count.note(row.key, mended._replace(outcome=HeadersOutcome.OTHER_CLASS) if is_unproven else mended)
+            self._count.add_outcome(
+                row.key, mended._replace(outcome=HeadersOutcome.OTHER_CLASS) if is_unproven else mended
+            )
         self._batch, self._unproven = [], set()
-        self._settled = replace(self._start, after=after, tally=self._count.tally())
+        self._state_before_batch = replace(self._start, after=after, tally=self._count.tally())
 
-    def _results(self) -> Sequence[Mended]:
-        """Work on the batch; raise StorageError, unless a standstill pass lacks the permission to read headers."""
+    def _compare_or_change(self) -> Sequence[Mended]:
+        """Do the work of the pass for the batch, and return the outcomes.
+
+        Raises StorageError. In a standstill pass, a missing permission to read headers is an outcome instead.
+        """
         try:
             return self._work(self._batch)
         except StorageError as error:
             if not self._is_standstill or error.code not in PERMISSION_CODES:
                 raise
-            # The digests of both buckets do not need it.
+            # The standstill pass goes on, because the digests of both buckets do not need this permission.
             return [Mended(HeadersOutcome.UNREADABLE)] * len(self._batch)
 
 
-def _takes_nothing(_: object) -> bool:
+def _refuse(_: object) -> bool:
     return False
 
 
 class HeadersCount(Count):
-    """Counts of a pass of headers: outcomes, by header and by first-level folder, and the first keys of each."""
+    """The counts of a pass of headers: outcomes, also by header and by folder, and the first keys of each outcome."""
 
     @property
     def unrecorded(self) -> int:
-        """Number of counted objects without a record of their versions."""
+        """The number of counted objects that have no record of their versions."""
         return self._tally.counts[INSIDE] - self._tally.counts[HeadersOutcome.RECORDED.title]
 
-    def note(self, key: str, mended: Mended) -> None:
+    def add_outcome(self, key: str, mended: Mended) -> None:
         """Count the outcome of an object."""
         counts, folders, name = self._tally.counts, self._tally.folders, mended.outcome.title
         counts[INSIDE] += 1
         counts[name] += 1
         for header in mended.names:
-            counts[self._header(header)] += 1
+            counts[self._counted_name(header)] += 1
         if mended.has_tags:
             counts[_TAGGED] += 1
             self._note_example(_TAGGED, key)
@@ -340,7 +353,7 @@ class HeadersCount(Count):
         examples = self._tally.unread.setdefault(name, [])
         examples += [key] * (len(examples) < MAX_EXAMPLES)
 
-    def _header(self, header: str) -> str:
+    def _counted_name(self, header: str) -> str:
         name, counts = f"{_HEADER}{header}", self._tally.counts
         is_full = sum(other.startswith(_HEADER) for other in counts) >= _MAX_HEADERS
         return _OTHER_HEADERS if is_full and name not in counts else name

@@ -1,4 +1,4 @@
-"""Search for lost events: compare the source bucket with the records, and submit objects without a record."""
+"""The search for lost events: a job that compares the source bucket with the records, and submits what they lack."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from oss_oms_sync.passes.work import RangeResult
 
 @dataclass(frozen=True)
 class ReconcileOptions:
-    """Options of a payload. `dry_run` and `limit` make a single call without a stored pass."""
+    """The options of reconcile's payload. With `dry_run` or `limit`, a single call works without a stored pass."""
 
     prefix: str = ""
     since: str | None = None
@@ -45,28 +45,29 @@ class ReconcileOptions:
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """Work on passes for `event`, and return a ReconcileAnswer as JSON.
+    """Work on passes as `event` requests, and return a ReconcileAnswer as JSON.
 
-    An event of the log bucket names a piece: the call continues the piece's range, and returns the answer for the log.
-    A timer event begins a pass if the last pass began at least RECONCILE_PERIOD ago; otherwise it wakes stalled ranges.
-    A manual call has ReconcileOptions: it works on the pass of its scope, begins it if none is open, and waits for its
-    end. `look` only reports; `dry_run` and `limit` make a single call without pieces.
+    - An event of the log bucket names a piece. The call continues the piece's range, and returns the fields to log.
+    - A timer event starts a pass if the last pass started at least RECONCILE_PERIOD ago. Otherwise it wakes stalled
+      ranges.
+    - A manual call has ReconcileOptions. It continues the open pass of its scope, or starts a pass, and waits for its
+      end. With `look` it only reports; with `dry_run` or `limit` it makes a single call without pieces.
 
-    Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError: completed work is kept.
+    Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError. Completed work is kept.
     """
-    JobState(invocation).note_timer("reconcile", event)
+    JobState(invocation).record_timer("reconcile", event)
     if not invocation.settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that reconcile is to compare with the records"])
     store = PassStore(invocation, "reconcile")
 
-    def walk(pass_: Pass, start: Piece, open_ranges: int, seconds: float) -> RangeResult:
+    def process_range(pass_: Pass, start: Piece, open_ranges: int, seconds: float) -> RangeResult:
         return _range_walk(
             invocation, pass_, start, open_ranges, seconds, may_send=partial(store.may_send, pass_)
         ).run()
 
-    driver = Driver(invocation, store, walk)
-    woken = store.receive(event)
-    answer = to_json(_asked(event, invocation, driver)) if woken is None else driver.by_event(woken)
+    driver = Driver(invocation, store, process_range)
+    wakes = store.receive(event)
+    answer = to_json(_handle_options(event, invocation, driver)) if wakes is None else driver.handle_event(wakes)
     log.info({name: value for name, value in answer.items() if name != "missing"})
     return answer
 
@@ -82,66 +83,70 @@ def _range_walk(
     dry_run: bool = False,
     may_send: Callable[[], bool] = lambda: True,
 ) -> RangeWalk:
-    installed, before, now = parse_time(pass_.installed), parse_time(pass_.before_started), invocation.clock.now()
-    opened, scope = Closing(invocation).opened(), pass_.scope
-    classifier = Classifier(invocation.settings, scope, installed or now, now, before, pass_.migrations, opened)
+    installed, previous_start, now = (
+        parse_time(pass_.installed),
+        parse_time(pass_.before_started),
+        invocation.clock.now(),
+    )
+    opened, scope = Closing(invocation).read_opened(), pass_.scope
+    classifier = Classifier(invocation.settings, scope, installed or now, now, previous_start, pass_.migrations, opened)
     listing = MergedListing(invocation, classifier.needs_records, scope.key_filter.prefix, start.after)
     count = ReconcileCount(classifier, invocation.settings.key_filter, start.tally)
-    steps = listing.steps(count.equal)
+    steps = listing.steps(count.count_equal)
     return RangeWalk(invocation, steps, start, count, share, seconds, limit, dry_run=dry_run, may_send=may_send)
 
 
-def _asked(event: bytes | str, invocation: Invocation, driver: Driver) -> ReconcileAnswer:
-    settings, before = invocation.settings, None
-    asked = options.parse(event, ReconcileOptions)
-    scope = Scope.asked(vars(asked), settings.key_filter)
-    if asked.dry_run or asked.limit is not None:
-        pass_ = driver.about_now(scope, note=not asked.dry_run)
-        walk = _range_walk(invocation, pass_, Piece(), limit=asked.limit, dry_run=asked.dry_run)
-        tally, answer = walk.trial()
-        return _answer(answer, tally, walk.missing if asked.dry_run else None)
-    if asked.look:
-        state, stopped = driver.look(scope), None
-        before = driver.before(state)
+def _handle_options(event: bytes | str, invocation: Invocation, driver: Driver) -> ReconcileAnswer:
+    settings, previous = invocation.settings, None
+    payload = options.parse(event, ReconcileOptions)
+    scope = Scope.from_options(vars(payload), settings.key_filter)
+    if payload.dry_run or payload.limit is not None:
+        pass_ = driver.describe_pass(scope, note=not payload.dry_run)
+        walk = _range_walk(invocation, pass_, Piece(), limit=payload.limit, dry_run=payload.dry_run)
+        tally, answer = walk.run_alone()
+        return _answer(answer, tally, walk.missing if payload.dry_run else None)
+    if payload.look:
+        state, stopped = driver.find_newest(scope), None
+        previous = driver.find_previous(state)
     elif refused := refusal(invocation):
-        state, stopped = driver.look(scope), refused
+        state, stopped = driver.find_newest(scope), refused
     elif is_timer_event(event):
-        state, stopped = driver.by_timer(scope, settings.reconcile_period)
+        state, stopped = driver.handle_timer(scope, settings.reconcile_period)
     else:
-        state, stopped = driver.by_hand(scope, restart=asked.restart)
-    answer = answer_of("reconcile", state, stopped, invocation.clock.now(), before)
+        state, stopped = driver.handle_request(scope, restart=payload.restart)
+    answer = answer_of("reconcile", state, stopped, invocation.clock.now(), previous)
     return _answer(answer, state.tally if state else Tally())
 
 
 def _answer(answer: PassAnswer, tally: Tally, missing: Sequence[str] | None = None) -> ReconcileAnswer:
-    """Return the answer with the counts of `tally`, which covers the pass until now."""
+    """Return the answer about a pass, extended by the counts in `tally`."""
     fields: dict[str, Any] = {**vars(answer), **{name: tally.counts.get(name, 0) for name in COUNTS}}
     fields["has_no_objects"] = answer.finished and tally.has_no_objects
     return ReconcileAnswer(**fields, missing=missing)
 
 
 class ReconcileCount(Count):
-    """Counts of reconcile; it submits objects without a record of their version.
+    """The counts of a range in a pass of reconcile. Objects without a record of their version are submitted.
 
-    The classes of `classifier` decide, without any query of OBS.
+    `classifier` gives each object its class, without any query of OBS.
     """
 
     def __init__(self, classifier: Classifier, key_filter: KeyFilter, start: Tally) -> None:
         super().__init__(key_filter, start)
         self._classifier = classifier
 
-    def equal(self, run: KeyRun) -> int:
-        """Return the number of leading keys, as in Count, whose version is covered and whose event is not checked."""
-        return min(self._classifier.covered(run.source, run.twin), self._key_filter.count_reported(run.keys))
+    def count_equal(self, run: KeyRun) -> int:
+        """Return the number of leading keys that are covered by their records, and whose events need not be checked."""
+        return min(self._classifier.count_covered(run.source, run.twin), self._key_filter.count_reported(run.keys))
 
     def add_run(self, run: KeyRun) -> None:
-        """Count the keys of a run, as in Count."""
+        """Count the keys of a run, all of which are covered by their records."""
         self._marks.extend(run.keys)
         for name in (INSIDE, "scanned", ReconcileClass.COVERED.count):
             self._tally.counts[name] += len(run.keys)
 
     def add(self, entry: Entry, take: Take) -> None:
-        """Judge and count a key, as in Count."""
+        """Judge and count a key, as described at Count."""
         object_class, counts = self._classifier.classify(entry), self._tally.counts
         if entry.source:
             if object_class is ReconcileClass.UNRECORDED:
@@ -156,7 +161,7 @@ class ReconcileCount(Count):
         if object_class is ReconcileClass.ORPHAN:
             return
         counts["scanned"] += 1
-        came = self._classifier.has_event_arrived(object_class, entry)
-        if came is not None:
+        has_arrived = self._classifier.has_event_arrived(object_class, entry)
+        if has_arrived is not None:
             counts[NEW] += 1
-            counts[NEW_MISSING] += not came
+            counts[NEW_MISSING] += not has_arrived

@@ -1,1 +1,4 @@
-"""The recorded state of each key: its records, replay's run files, and the jobs' state. May import `clouds`."""
+"""The stored state of a project: records of each key, replay's run files, and the state of jobs.
+
+This package may import `clouds`.
+"""

@@ -1,8 +1,9 @@
-"""The project's certificates in the log bucket: their names, and the valid GO.
+"""The certificates of a project in the log bucket, and the valid GO.
 
-oms_source_record/certificates/{project}/{task}/{number}-{time}-{verdict}.json
+    oms_source_record/certificates/{project}/{task}/{number}-{time}-{verdict}.json
 
-A GO is valid until the project opens. Until then applications write to OBS, so no report has `open` as the next step.
+A GO is a certificate that allows the cutover. It is valid until the project is opened. While it is valid, applications
+write to OBS, so no report recommends to open the project.
 """
 
 from __future__ import annotations
@@ -27,70 +28,67 @@ _AFTER_GO = t(
 
 
 def certificates_folder(invocation: Invocation) -> str:
-    """Return the prefix of the names of the project's certificates."""
+    """Return the prefix that the names of all certificates of the project have."""
     return certificate_folder(invocation.task_id, invocation.settings.project)
 
 
 def certificate_name(number: int, made: str, verdict: CutoverVerdict) -> str:
-    """Return the name of a certificate in that folder."""
+    """Return the name of a certificate in that folder. `made` is its time, as ISO 8601 in UTC."""
     moment = made.replace("-", "").replace(":", "")
-    return f"{number:04}-{moment}-{_ending(verdict)}"
+    return f"{number:04}-{moment}-{_name_ending(verdict)}"
 
 
-def number_of(name: str) -> int:
-    """Return the number of the certificate of this name; 0 for another object."""
+def parse_number(name: str) -> int:
+    """Return the number of the certificate with this name, or 0 for another object."""
     number = name.rpartition("/")[2].partition("-")[0]
     return int(number) if number.isdecimal() else 0
 
 
 class Certificates:
-    """The certificates of a project, listed once.
-
-    Raises StorageError.
-    """
+    """The certificates of a project, listed when this object is created, which may raise StorageError."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._bucket = invocation.log_bucket
-        self._names = [listed.name for listed in self._bucket.iter_objects(certificates_folder(invocation))]
+        self._names = [row.name for row in self._bucket.iter_objects(certificates_folder(invocation))]
 
     def last_name(self, verdicts: Sequence[CutoverVerdict] = tuple(CutoverVerdict)) -> str:
-        """Return the name of the last certificate with one of these verdicts; empty without such a certificate."""
-        endings = {_ending(verdict) for verdict in verdicts}
+        """Return the name of the last certificate with one of these verdicts, or "" without such a certificate."""
+        endings = {_name_ending(verdict) for verdict in verdicts}
         names = (name for name in self._names if "-".join(name.rpartition("/")[2].split("-")[2:]) in endings)
         # Two concurrent calls may have chosen the same number, in different seconds or with different verdicts.
-        return max(names, key=lambda name: (number_of(name), name), default="")
+        return max(names, key=lambda name: (parse_number(name), name), default="")
 
     def read(self, name: str) -> dict[str, Any] | None:
-        """Return the document of this name; None if the object is not a certificate."""
+        """Return the document with this name, or None if the object is not a certificate."""
         document = jsontext.load(self._bucket.get(name) or b"{}") if name else {}
         is_certificate = isinstance(document, dict) and {"document", "verdict", "made"} <= document.keys()
         return document if is_certificate else None  # type: ignore[return-value]
 
     def read_since(self, closed: Closed, name: str) -> dict[str, Any] | None:
-        """Return the document of this name; None if the project was opened between the document and this mark."""
+        """Return the document with this name, or None if the project was opened between the document and this mark."""
         document = self.read(name)
         mark = document and document.get("closed")
-        # Not by times, because the clocks of two instances may differ.
+        # The marks are compared instead of times, because the clocks of two instances may differ.
         return document if isinstance(mark, dict) and mark.get("opened") == closed.opened else None
 
-    def valid_go(self, closed: Closed) -> dict[str, Any] | None:
-        """Return the last GO, of any freeze, if the project was not opened since."""
+    def read_valid_go(self, closed: Closed) -> dict[str, Any] | None:
+        """Return the last GO, of any freeze, or None if the project was opened since."""
         return self.read_since(closed, self.last_name([CutoverVerdict.GO]))
 
 
-def shown_mark(invocation: Invocation, closed: Closed) -> MarkWithGo:
-    """Return the mark as an answer's type.
+def read_mark_with_go(invocation: Invocation, closed: Closed) -> MarkWithGo:
+    """Return the mark of a closed project in the form of answers, with the name of its valid GO.
 
     Raises StorageError.
     """
-    go = Certificates(invocation).valid_go(closed)
+    go = Certificates(invocation).read_valid_go(closed)
     return MarkWithGo(closed.since, closed.by, closed.why, closed.run, str(go["document"]) if go else "")
 
 
-def describe(closed: Closed, go: str) -> Text:
-    """Describe a closed project with its next step; `go`: the name of the valid GO, or empty."""
+def describe_closed(closed: Closed, go: str) -> Text:
+    """Describe a closed project and its next step; `go` is the name of the valid GO, or ""."""
     return sentences(closed.text, _AFTER_GO if go else t("To open it: {command}", command=Step("open")))
 
 
-def _ending(verdict: CutoverVerdict) -> str:
+def _name_ending(verdict: CutoverVerdict) -> str:
     return f"{verdict.value.lower().replace(' ', '-')}.json"

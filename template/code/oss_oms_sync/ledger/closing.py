@@ -1,18 +1,15 @@
-"""The mark of a closed project: after the cutover no job submits anything.
+"""The mark of a closed project: after the cutover, no job submits anything, because applications write to OBS.
 
-By then the users' applications write to the destination themselves.
+    oms_source_record/{task}/state/closed-{project}.json   {"closed": true, "at", "by", "why", "run", "opened", "first"}
 
-oms_source_record/{task}/state/closed-{project}.json    {"closed": true, "at", "by", "why", "run",
-                                                         "opened", "first"}
+`run` is the run of a cutover that set the mark. It is empty if a person set or renewed the mark, because a run opens
+only its own mark. `opened` is the last time at which the project is known to have been open; it decides if a GO is
+valid. `first` is the time when OSS stored the first mark since then. It is empty in the first mark itself.
 
-`run` is the run of a cutover that set the mark, empty if a person set or renewed it; a run opens only its own mark.
-`opened` is the last time at which the project is known to have been open; it decides if a GO is valid. `first` is empty
-in the first mark since then; in a later mark, `first` is the time when OSS stored the first mark.
-
-Without this object the project is open. Opening it writes the object as well, because a delete whose response is lost
-could undo a later closing. The first run of replay also writes it, so that an absent mark is never confused with a
-missing permission. If the mark cannot be read, nothing is submitted: every key stays where it is, or is recorded as
-failed, and is submitted as soon as the mark can be read.
+A project without this object is open. To open a project, the object is written as well, because a delete whose response
+is lost could undo a later close. The first run of replay also writes it, so that a missing mark is never confused with
+a missing permission. If the mark cannot be read, nothing is submitted: every key stays where it is, or is recorded as
+failed, and is submitted once the mark can be read.
 """
 
 from __future__ import annotations
@@ -31,22 +28,22 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import Failure, Reason, StorageError, log, printable_line
 
-# The time for which an instance trusts a mark of an open project, from its request on.
+# Time for which an instance trusts the mark of an open project, from the start of its request.
 _MAX_MARK_AGE_SECONDS = 60.0
 _READ_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Closed:
-    """The mark of a closed project.
+    """The mark of a closed project. Times are in UTC, in the format of records; texts are empty if unknown.
 
-    `since`: the time of the close (UTC, as in records). `by` and `why`: the person and the reason; both may be empty.
-    `run`: the run that set it, empty if none did. `opened`: the time of the last opening before it, or of the first
-    close.
-
-    `written`: the time when OSS stored it, by OSS's clock, in the format of records; empty for a mark that was not
-    read. `first`: the time when OSS stored the first mark since the project was last opened; it equals `written` unless
-    the mark was renewed.
+    - `since`: the time of the close.
+    - `by`, `why`: the person and the reason.
+    - `run`: the run of a cutover that set the mark.
+    - `opened`: the time of the last opening before it, or else of the first close.
+    - `written`: the time when OSS stored it, by OSS's clock; empty for a mark that was not read.
+    - `first`: the time when OSS stored the first mark since the project was last opened. It differs from `written` if
+      the mark was renewed.
     """
 
     since: str
@@ -59,7 +56,7 @@ class Closed:
 
     @property
     def text(self) -> Text:
-        """The mark in words, without a next step, which depends on the certificates (ledger/certificates.py)."""
+        """The mark as a sentence, without the next step, which depends on the certificates (ledger/certificates.py)."""
         detail = ": ".join(filter(None, (self.by, self.why)))
         if not detail:
             return t("The project has been closed since {since}: nothing is submitted", since=self.since)
@@ -71,7 +68,7 @@ class Closed:
 
 
 class Closing:
-    """The mark of this project, for any prefix and suffix."""
+    """The mark by which this project is closed and opened, for any prefix and suffix."""
 
     def __init__(self, invocation: Invocation) -> None:
         self.name = closed_mark_name(invocation.task_id, invocation.settings.project)
@@ -83,42 +80,44 @@ class Closing:
     def close(self, by: str = "", why: str = "", run: str = "") -> Closed:
         """Close the project, or renew its mark if it is closed, and return the mark.
 
-        Raises StorageError: then the close is not confirmed.
+        Raises StorageError if the close is not confirmed.
         """
         try:
             before = self._read()
         except StorageError:  # unreadable, or not readable now: the write decides
             before = ""
         now = timestamp(self._clock.now())
-        # Without a continuous mark, the project may have been open until now.
+        # If the last mark is not of a closed project, the project may have been open until now.
         opened, first = (before.opened, before.first) if isinstance(before, Closed) else (before or now, "")
         mark = Closed(now, printable_line(by), printable_line(why), run, opened, first=first)
         if isinstance(before, Closed) and not run:
-            # A renewal by hand keeps time and reason, but a run can open the project only after its own close.
+            # A renewal by a person keeps the time and the reason. It removes the run, because a run may open the
+            # project only after its own close.
             mark = replace(before, run="", written="")
         self._bucket.put(self._object(mark, closed=True))
         return mark
 
     def open(self, by: str = "", why: str = "", run: str = "") -> Closed | None:
-        """Open the project again; return the mark that remains, or None.
+        """Open the project; return None, or the mark if the project remains closed.
 
-        A `run` opens it only if the mark is its own.
+        A `run` of a cutover opens the project only if the mark is its own.
 
-        Raises StorageError: then the opening is not confirmed.
+        Raises StorageError if the opening is not confirmed.
         """
-        if run and (closed := self.state()) and closed.run != run:
+        if run and (closed := self.read_state()) and closed.run != run:
             return closed
         now = timestamp(self._clock.now())
         self._bucket.put(self._object(Closed(now, printable_line(by), printable_line(why), run, now), closed=False))
         return None
 
     def ensure_mark(self) -> None:
-        """Write an open mark if the project has no mark; once per instance.
+        """Write the mark of an open project if the project has no mark; do so once per instance.
 
-        OSS refuses the write if a mark exists, so a late write has no effect. A failure is only a warning in the log.
+        OSS refuses the write if a mark exists, so a late write has no effect. A failed write is only a warning in the
+        log.
         """
-        remembered_as = f"{self.name} is there"
-        if remembered_as in self._remembered:
+        memory_name = f"{self.name} is there"
+        if memory_name in self._remembered:
             return
         (error,) = self._bucket.try_get_all([self.name])
         problem = error if isinstance(error, StorageError) else None
@@ -129,43 +128,44 @@ class Closing:
         if problem and problem.code != "FileAlreadyExists":
             log.warning({"mark": "not written", "problem": str(problem)})
         else:
-            self._remembered[remembered_as] = True
+            self._remembered[memory_name] = True
 
-    def state(self) -> Closed | None:
-        """Return the mark of the project if it is closed; None if it is open.
+    def read_state(self) -> Closed | None:
+        """Return the mark of the project, or None if the project is open.
 
-        Raises StorageError, also if the mark is unreadable: then the state is unknown.
+        Raises StorageError, also if the mark is unreadable, because the state is unknown then.
         """
         mark = self._read()
         return mark if isinstance(mark, Closed) else None
 
-    def opened(self) -> datetime | None:
-        """Return the time at which a closed project was opened; None if it is closed, or was never closed.
+    def read_opened(self) -> datetime | None:
+        """Return the time at which a closed project was opened, or None if it is closed or was never closed.
 
         Raises StorageError.
         """
         mark = self._read()
         return None if isinstance(mark, Closed) else parse_time(mark)
 
-    def may_be_open(self) -> bool:
-        """Return True if the project is known to be open; while this is unknown, nothing is submitted."""
+    def is_surely_open(self) -> bool:
+        """Return True if the project is known to be open. If this is unknown, nothing may be submitted."""
         try:
-            return self.state() is None
+            return self.read_state() is None
         except StorageError:
             return False
 
     def refusal(self) -> Failure | None:
-        """Return the reason to submit nothing: CLOSED, or MARK_UNREAD if the mark cannot be read; else None.
+        """Return the reason to submit nothing: CLOSED, MARK_UNREAD if the mark cannot be read, or None.
 
-        Called before each call to OMS, including retries.
+        Call this before each call to OMS, including retries.
 
-        An instance reads the mark and waits for it, unless it read an open mark within the last minute. A new instance,
-        or an instance that was frozen, reads it as well. So the last call begins within a minute of the close. Within
-        two minutes it has ended, or it arrived although its response was lost.
+        An instance trusts an open mark for a minute from the start of its request; otherwise it reads the mark again
+        and waits for the answer. A new instance, or an instance that was frozen, reads it as well. So the last call
+        starts within a minute of the close. Within two minutes it has ended, or it has arrived although its response
+        was lost.
         """
-        asked_at = _Moment(self._clock.monotonic(), self._clock.now())
+        request_time = _Moment(self._clock.monotonic(), self._clock.now())
         read_open_at = self._remembered.get(self.name)
-        if isinstance(read_open_at, _Moment) and asked_at.seconds_since(read_open_at) < _MAX_MARK_AGE_SECONDS:
+        if isinstance(read_open_at, _Moment) and request_time.seconds_since(read_open_at) < _MAX_MARK_AGE_SECONDS:
             return None
         self._remembered.pop(self.name, None)
         try:
@@ -175,11 +175,11 @@ class Closing:
             return Failure(Reason.MARK_UNREAD, message=message)
         if isinstance(mark, Closed):
             return Failure(Reason.CLOSED, message=f"{mark.text}. For the next step: {Step('status')}")
-        self._remembered[self.name] = asked_at
+        self._remembered[self.name] = request_time
         return None
 
     def _read(self, seconds: float | None = None) -> Closed | str:
-        """Return the result of `read_mark`; an empty text without a mark. Raises StorageError."""
+        """Return the result of `read_mark`, or "" without a mark. Raises StorageError."""
         bucket = self._bucket if seconds is None else self._bucket.within(seconds)
         (stored,) = bucket.get_all([self.name])
         return read_mark(stored) if stored else ""
@@ -196,12 +196,12 @@ class Closing:
         return StoredObject.of_json(self.name, {"closed": closed, **fields})
 
 
-def read_mark(read: StoredObject) -> Closed | str:
-    """Return the mark of a closed project; else the time of the last opening, empty without an opening.
+def read_mark(stored: StoredObject) -> Closed | str:
+    """Return the mark of a closed project; for an open project, return the time of its last opening, or "".
 
     Raises StorageError if the mark is unreadable.
     """
-    match jsontext.load(read.body):
+    match jsontext.load(stored.body):
         case {"closed": False, **fields}:
             return str(fields.get("opened") or "")
         case {
@@ -213,45 +213,45 @@ def read_mark(read: StoredObject) -> Closed | str:
             "opened": str(opened),
             "first": str(first),
         }:
-            modified = parse_http_date(read.headers.get("last-modified"))
+            modified = parse_http_date(stored.headers.get("last-modified"))
             written = timestamp(modified) if modified else ""
             return Closed(at, by, why, run, opened, written, first or written)
     raise StorageError(
-        f"{read.name} in the log bucket is unreadable. Write it again, which closes the project: {Step('close')}"
+        f"{stored.name} in the log bucket is unreadable. Write it again, which closes the project: {Step('close')}"
     )
 
 
 class _Moment(NamedTuple):
     """A point in time on the monotonic clock and on the wall clock.
 
-    The former may pause while an instance is frozen; the latter may be adjusted.
+    The monotonic clock may pause while an instance is frozen, and the wall clock may be adjusted.
     """
 
     monotonic: float
     now: datetime
 
     def seconds_since(self, other: _Moment) -> float:
-        """Return the seconds since `other`, by the clock with the larger difference."""
+        """Return the seconds since `other`, by the clock that shows more of them."""
         return max(self.monotonic - other.monotonic, abs((self.now - other.now).total_seconds()))
 
 
-def open_projects(invocation: Invocation, before: float = math.inf) -> list[str]:
-    """Return the other projects of the sync task that are not closed, or whose mark cannot be read.
+def list_open_projects(invocation: Invocation, before: float = math.inf) -> list[str]:
+    """List the other projects of the sync task that are open, or whose mark cannot be read.
 
-    With `before` (in seconds since 1970, by OSS's clock), projects closed later count as well.
+    With `before` (in seconds since 1970, by OSS's clock), projects that were closed later are listed as well.
 
     Raises StorageError.
     """
     prefix, bucket = f"{state_folder(invocation.task_id)}closed-", invocation.log_bucket
     own = closed_mark_name(invocation.task_id, invocation.settings.project)
-    marks = [stored for stored in bucket.iter_objects(prefix) if stored.name != own]
+    marks = [row_of_mark for row_of_mark in bucket.iter_objects(prefix) if row_of_mark.name != own]
     read = zip(marks, bucket.get_all([mark.name for mark in marks]), strict=True)
-    still_open = (listed for listed, mark in read if not (mark and _is_closed(mark) and listed.modified <= before))
-    return [listed.name.removeprefix(prefix).removesuffix(".json") for listed in still_open]
+    still_open = (row for row, mark in read if not (mark and _is_closed(mark) and row.modified <= before))
+    return [row.name.removeprefix(prefix).removesuffix(".json") for row in still_open]
 
 
 def _is_closed(mark: StoredObject) -> bool:
-    """Return True if a mark can be read and closes its project."""
+    """Return True if a mark is readable and closes its project."""
     try:
         return isinstance(read_mark(mark), Closed)
     except StorageError:

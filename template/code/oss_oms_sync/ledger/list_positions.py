@@ -1,7 +1,7 @@
-"""The positions up to which OMS's lists of copy failures were read.
+"""The positions up to which OMS's lists of copy failures have been read.
 
-One cursor visits the names of all lists in order. At the last name, a look is complete, and the next look begins. A
-list older than the last complete look is not read again; a younger list has its position in a map.
+A cursor visits the names of all lists in order; a round is complete at the last name, and the next round starts later.
+A list that is much older than the last complete round is not read again. The position in each younger list is stored.
 """
 
 from __future__ import annotations
@@ -15,32 +15,36 @@ from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.task import month_name
 
-# Maximum number of lists, so that a single call reads or writes the state. A removed list is read once more.
+# Maximum number of stored positions, so that the state can be read and written by a single call. A list without a
+# stored position is read once more.
 MAX_LISTS = 5000
-# Longer than the difference of the clouds' clocks, and than the delay of a new list.
+# A limit for the difference of the clouds' clocks and for the delay until a new list appears.
 LIST_DELAY = timedelta(hours=1)
-# The time for which a list may grow. If it grows later, it is read again from its beginning.
+# Time for which OMS may append to a list. A list that grows later is read again from its start.
 _MAX_GROWTH_AGE = timedelta(days=1)
-# Listings cost traffic: after a look at n pages, the next look waits n - 1 minutes, up to this limit.
+# Listings cost traffic, so after a round of n pages the next round waits n - 1 minutes, up to this limit.
 _MAX_PAUSE_MINUTES = 10
-# The number of months in the sum of a report.
+# Number of months for which lines are counted.
 _MAX_MONTHS = 14
 _TAIL_BYTES = 64
 
 
 class LineCount(NamedTuple):
-    """Number of lines that name an object, and of lines outside the project's filter."""
+    """The number of lines that name an object, and how many of these objects are outside the project's filter."""
 
     lines: int = 0
     outside: int = 0
 
 
-class ListRead(NamedTuple):
-    """The position in a list that was `modified` at this time.
+class ListPosition(NamedTuple):
+    """The position in a list of copy failures.
 
-    The list was read up to `offset`; `tail` is the hash of the bytes before it. `ended`: it was read to its end.
-    `lines` named an object, `outside` of them an object outside the project's filter. `refused_until`: the time, in
-    seconds since 1970, of the next request for a list that OBS refuses to read.
+    - `etag`, `modified`: the version of the list that was read. Times are in seconds since 1970.
+    - `offset`, `tail`: the list was read up to this byte; `tail` is a hash of the last bytes before it.
+    - `ended`: the list was read to its end.
+    - `lines`, `outside`: the number of lines that name an object, and of those whose object is outside the project's
+      filter.
+    - `refused_until`: OBS refused to read the list, and the next attempt is at this time.
     """
 
     etag: str = ""
@@ -54,44 +58,45 @@ class ListRead(NamedTuple):
 
     @property
     def is_half_read(self) -> bool:
-        """True if the next run continues to read this list."""
+        """True if the next run has to continue with this list."""
         return not self.ended and not self.refused_until
 
     @property
     def begin(self) -> int:
-        """The offset from which to read the list, so that earlier bytes are compared."""
+        """The offset from which to read, so that the last bytes before the position can be compared."""
         return max(0, self.offset - _TAIL_BYTES)
 
     def can_resume(self, before: bytes) -> bool:
-        """Return True if `before` equals the bytes from `begin` to the offset, so that reading can continue there."""
+        """Return True if `before`, the bytes from `begin` to the position, is unchanged: reading can continue."""
         return self.tail == _hash(before)
 
-    def after(self, body: bytes, offset: int, listed: LineCount, *, ended: bool) -> ListRead:
-        """Return the position after `body` was read up to `offset`, with the counts of `listed`."""
-        lines, outside = self.lines + listed.lines, self.outside + listed.outside
-        return ListRead(self.etag, self.modified, offset, _hash(body[-_TAIL_BYTES:]), ended, lines, outside)
+    def advanced_by(self, body: bytes, offset: int, line_count: LineCount, *, ended: bool) -> ListPosition:
+        """Return the position after `body` was read up to `offset`; `line_count` has the counts of its lines."""
+        lines, outside = self.lines + line_count.lines, self.outside + line_count.outside
+        return ListPosition(self.etag, self.modified, offset, _hash(body[-_TAIL_BYTES:]), ended, lines, outside)
 
 
 @dataclass
 class ListPositions:
-    """The positions in a task's lists.
+    """The positions in all lists of copy failures of a sync task.
 
-    - `looked`: the beginning of the last complete look, in the format of records; empty before the first.
-    - `began`: the beginning of the current look, which has read all names up to `after`, on `pages` pages.
-    - `lists`: the lists by their names.
-    - `unread`: the number of unreadable lines; a refused list counts as one line until it can be read. `example` is one
-      of the lines.
-    - `problem`: the reason why lists were not read last time.
-    - `listed`: the lines of each month in which a list was modified ("2026-01", in China), each line once.
-    - `group`: OMS's id of the task group whose lists below `folder` are read beside those of the sync task.
-    - `of_group`: the number of their lines that named an object.
+    - `looked`: the start of the last complete round, in the format of records; empty before the first.
+    - `began`: the start of the current round, which has visited all names up to `after`, on `pages` pages.
+    - `lists`: the positions by the names of the lists.
+    - `unread`: the number of unreadable lines, of which `example` is one. A list that OBS refuses to read counts as one
+      line until it can be read.
+    - `problem`: the reason why no lists were read last time; empty without one.
+    - `listed`: the number of lines by month ("2026-01", in China's time zone) of the list's last change. Each line
+      counts once.
+    - `group`: OMS's id of the task group whose lists are read as well; they are below `folder`.
+    - `of_group`: the number of lines in these lists that name an object.
     """
 
     looked: str = ""
     began: str = ""
     after: str = ""
     pages: int = 0
-    lists: dict[str, ListRead] = field(default_factory=dict)
+    lists: dict[str, ListPosition] = field(default_factory=dict)
     unread: int = 0
     example: str = ""
     problem: str = ""
@@ -101,60 +106,61 @@ class ListPositions:
     of_group: int = 0
 
     def follow_group(self, group: TaskGroup) -> None:
-        """Set the task group whose lists are read."""
+        """Set the task group whose lists are read as well."""
         if group.id != self.group:
             self.group, self.of_group = group.id, 0
         self.folder = group.lists
 
     def is_of_group(self, name: str) -> bool:
-        """Return True if a list is of the task group."""
+        """Return True if a list is the task group's."""
         return bool(self.folder) and name.startswith(self.folder)
 
-    def has_all_of(self, group: TaskGroup) -> bool:
-        """Return True if all copy failures of the task group were read from its lists.
+    def has_all_failures(self, group: TaskGroup) -> bool:
+        """Return True if all copy failures of a task group were read from its lists.
 
-        A look that began after the group's end read all lists; they have as many lines as the group has failed objects;
-        and the group reports every object. A retried object's earlier failure is in the lists.
+        Three conditions must hold: a round that started after the group's end is complete, the lists have as many lines
+        as the group has failed objects, and the group reports the outcome of every object. The lists also contain the
+        earlier failure of an object that OMS retried.
         """
-        looked = parse_time(self.looked)
-        is_read = self.group == group.id and looked is not None and looked.timestamp() >= group.ended
+        last_round = parse_time(self.looked)
+        is_read = self.group == group.id and last_round is not None and last_round.timestamp() >= group.ended
         return group.can_be_resent and is_read and self.of_group >= group.failed and group.finished >= group.total
 
-    def begin_look(self, now: datetime) -> bool:
-        """Continue the current look, or begin a look; return False if it is too early to begin."""
+    def start_round(self, now: datetime) -> bool:
+        """Continue the current round, or start the next; return False if it is too early to start."""
         if self.after:
             return True
-        last, pause = parse_time(self.looked), timedelta(minutes=min(self.pages - 1, _MAX_PAUSE_MINUTES))
-        if last and now < last + pause:
+        last_round, pause = parse_time(self.looked), timedelta(minutes=min(self.pages - 1, _MAX_PAUSE_MINUTES))
+        if last_round and now < last_round + pause:
             return False
         self.began, self.pages = timestamp(now), 0
         return True
 
-    def move(self, name: str, at: ListRead) -> None:
-        """Store the new position in a list."""
-        before, month = self.lists.get(name, ListRead()), month_name(from_epoch(at.modified))
-        # Each line counts once, even if its list changed and is read again.
-        lines, outside = at.lines - before.lines, at.outside - before.outside
+    def move(self, name: str, position: ListPosition) -> None:
+        """Store the new position in a list, and add its new lines to the counts."""
+        old_position, month = self.lists.get(name, ListPosition()), month_name(from_epoch(position.modified))
+        # A line counts once, even if its list has changed and is read again.
+        lines, outside = position.lines - old_position.lines, position.outside - old_position.outside
         if self.is_of_group(name):
             self.of_group += lines
         else:
             line_count = self.listed.get(month, LineCount())
             self.listed[month] = LineCount(line_count.lines + lines, line_count.outside + outside)
-        if before.refused_until and not at.refused_until:
+        if old_position.refused_until and not position.refused_until:
             self.unread -= 1
             self.example = self.example if self.unread else ""
-        self.lists[name] = at
+        self.lists[name] = position
 
-    def kept(self) -> ListPositions:
-        """Return the positions to store."""
-        looked = parse_time(self.looked)
-        forgotten = (looked - LIST_DELAY - _MAX_GROWTH_AGE).timestamp() if looked else 0
-        kept = {
-            name: listing
-            for name, listing in self.lists.items()
-            if not listing.ended or listing.modified >= forgotten or self.is_of_group(name)
+    def without_old_lists(self) -> ListPositions:
+        """Return the positions to store, without those of lists that are too old to grow."""
+        last_round = parse_time(self.looked)
+        min_modified = (last_round - LIST_DELAY - _MAX_GROWTH_AGE).timestamp() if last_round else 0
+        positions = {
+            name: position
+            for name, position in self.lists.items()
+            if not position.ended or position.modified >= min_modified or self.is_of_group(name)
         }
-        newest = sorted(kept.items(), key=lambda entry: (entry[1].is_half_read, entry[1].modified))[-MAX_LISTS:]
+        newest = sorted(positions.items(), key=lambda entry: (entry[1].is_half_read, entry[1].modified))[-MAX_LISTS:]
         return replace(self, lists=dict(newest), listed=dict(sorted(self.listed.items())[-_MAX_MONTHS:]))
 
 

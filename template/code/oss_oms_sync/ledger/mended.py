@@ -1,13 +1,14 @@
-"""The records of compared or changed headers.
+"""Records of objects whose headers were compared or changed.
 
-oms_source_record/{task}/mended_object/{key}    "{ETag} {time} {ETag in OBS} {time in OBS}"
+    oms_source_record/{task}/mended_object/{key}    "{ETag} {time} {ETag in OBS} {time in OBS}"
 
-(`mended_object_long/{sha256}` for a key too long to follow the prefix.) Times are in seconds since 1970. When the
-record was written, both versions had the same headers. The body follows from the listings of both sides, so a listing
-of the records shows by the MD5 of each body if a record is still of these versions.
+(`mended_object_long/{sha256}` for a key too long to follow the prefix.) Times are in seconds since 1970. The record
+states that both versions had the same headers when it was written. A listing of the records shows if a record is of the
+current versions: its ETag is the MD5 of its body, which follows from the listings of both buckets.
 
-The metadata `old` holds the headers that OBS had before the first change, as JSON, for `--undo`; it is missing if no
-header was changed. Before a change, the record is an intention: " intended" follows its body, which no listing matches.
+The metadata `old` of the record has the headers that OBS had before the first change, as JSON, for `--undo`. It is
+missing if no header was changed. Before a change, a record of the intention is written: its body ends with " intended",
+so it is never of the current versions.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _MAX_OLD_BYTES = 8 * 1024 - 64
 
 
 class MendedRecord(NamedTuple):
-    """A record of the headers of two versions; ETags and times are as in ObjectSummary."""
+    """A record that two versions had the same headers; ETags and times have the form of ObjectSummary."""
 
     source_etag: str
     source_modified: int
@@ -37,40 +38,40 @@ class MendedRecord(NamedTuple):
     is_intended: bool = False
 
     @classmethod
-    def of(cls, source: ObjectSummary, there: ObjectSummary) -> MendedRecord:
-        """Return the record of two versions, as their listings show them."""
-        return cls(source.etag, source.modified, there.etag, there.modified)
+    def of(cls, source: ObjectSummary, destination: ObjectSummary) -> MendedRecord:
+        """Return the record for the versions of an object in both buckets, from their rows in the listings."""
+        return cls(source.etag, source.modified, destination.etag, destination.modified)
 
     @classmethod
     def parse(cls, stored: StoredObject) -> MendedRecord | None:
-        """Return a record as read; None if it has another form."""
+        """Parse a stored record; return None for another form."""
         words = stored.body.decode("utf-8", "replace").removesuffix(_INTENDED).split(" ")
         if len(words) != 4 or not (words[1].isdecimal() and words[3].isdecimal()):
             return None
         match jsontext.load(stored.headers.get(_OLD, "null")):
             case {**old}:
-                kept: Mapping[str, str] | None = {str(name): str(value) for name, value in old.items()}
+                old_headers: Mapping[str, str] | None = {str(name): str(value) for name, value in old.items()}
             case _:
-                kept = None
+                old_headers = None
         is_intended = stored.body.endswith(_INTENDED.encode())
-        return cls(words[0], int(words[1]), words[2], int(words[3]), kept, is_intended)
+        return cls(words[0], int(words[1]), words[2], int(words[3]), old_headers, is_intended)
 
     @property
     def etag_in_listing(self) -> str:
-        """The record's own ETag, by which a listing shows that it is of these versions."""
+        """The ETag that the record itself has in a listing of the log bucket."""
         return etag_of(self._body)
 
     @property
     def fits(self) -> bool:
-        """True if the log bucket can hold the old headers."""
+        """True if OSS can store the old headers in the record's metadata."""
         return len(self._old_text) <= _MAX_OLD_BYTES
 
-    def is_about(self, there: ObjectSummary) -> bool:
-        """Return True if the object in OBS is the one whose headers were changed, as far as a listing shows."""
-        return there.etag == self.etag and (self.is_intended or there.modified == self.modified)
+    def is_about(self, destination: ObjectSummary) -> bool:
+        """Return True if OBS still has the object whose headers were changed, as far as a listing shows."""
+        return destination.etag == self.etag and (self.is_intended or destination.modified == self.modified)
 
-    def stored(self, task_id: str, key: str) -> StoredObject:
-        """Return the object to write for a key."""
+    def to_object(self, task_id: str, key: str) -> StoredObject:
+        """Return the record of a key as an object to write."""
         headers = {"Content-Type": "text/plain"}
         if self.old is not None:
             headers[_OLD] = self._old_text
@@ -83,5 +84,5 @@ class MendedRecord(NamedTuple):
 
     @property
     def _old_text(self) -> str:
-        # Only ASCII, which a header can hold.
+        # JSON in ASCII, because a header cannot hold other characters.
         return json.dumps(self.old, separators=(",", ":"))

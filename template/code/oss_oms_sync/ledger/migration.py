@@ -1,10 +1,10 @@
-"""The migrations of existing objects by OMS: running and finished.
+"""The migrations of a project's existing objects by OMS's task groups: the running migration, and finished migrations.
 
-`ops.py migrate` writes a record of a migration before the begin, and moves it after the end:
+`ops.py migrate` writes a record before a migration starts, and moves the record when the migration has finished:
 
-oms_source_record/{task}/state/migrate-{project}.json           {"begun", "group", "keys", "prefixes", ...}
-oms_source_record/{task}/state/migrated-{project}-{run}.json    also {"ended", "how", "copied", ...}
-oms_source_record/{task}/state/migration-speed-{project}.json   the bytes copied under limits of the bandwidth, by time
+    oms_source_record/{task}/state/migrate-{project}.json           {"begun", "group", "keys", "prefixes", ...}
+    oms_source_record/{task}/state/migrated-{project}-{run}.json    also {"ended", "how", "copied", ...}
+    oms_source_record/{task}/state/migration-speed-{project}.json   bytes copied under limits of the bandwidth, by time
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from oss_oms_sync.ledger.state import JobState
 
 _RUN = re.compile(r"[0-9a-f]+\.json")
 
-# A day of samples, and one sample more.
+# Age up to which samples are kept: a day, and an hour for the sample before it.
 _PROGRESS_AGE = timedelta(hours=25)
-# The maximum error of the clock that stamped the beginning: above it both clouds refuse requests.
+# Maximum error of the clock by which the start of a migration was recorded. Both clouds refuse requests above it.
 _CLOCK_SECONDS = 15 * 60
 
 
 @dataclass(frozen=True)
 class MigrationReach:
-    """The objects that a task group copies: those written before it had `begun`, under one of the `prefixes`.
+    """The objects that a task group copies: those under one of the `prefixes` that were written before it started.
 
-    Times are in seconds since 1970. `until`: the time of its end; for a running group, the time of this query.
+    `begun` is its start, and `until` its end or, while it runs, the time of this query; both are in seconds since 1970.
     `had_no_extra`: the comparison before it found no object that was only in the destination.
     """
 
@@ -51,25 +51,25 @@ class MigrationReach:
     has_copied: bool
     had_no_extra: bool
 
-    def has(self, source: ObjectSummary) -> bool:
-        """Return True if this version of an object is in reach.
+    def includes(self, source: ObjectSummary) -> bool:
+        """Return True if the group copies this version of an object.
 
-        OMS may copy a later version after it listed the object.
+        If the object is overwritten after OMS has listed it, OMS may copy the later version instead.
         """
         return source.modified < self.begun - _CLOCK_SECONDS and source.name.startswith(self.prefixes)
 
     def has_written(self, destination: ObjectSummary) -> bool:
-        """Return True if only the project can have written this object of the destination, by the known facts."""
+        """Return True if the group must have written this object in the destination, by the facts of the migration."""
         is_inside = self.begun <= destination.modified <= self.until and destination.name.startswith(self.prefixes)
         return self.had_no_extra and is_inside
 
 
 @dataclass(frozen=True)
 class Migrations:
-    """The migrations of a project at a moment.
+    """The migrations of a project at a point in time.
 
-    `step`: the step by which OMS copies missing objects. `is_unknown`: a migration has begun, and its progress is
-    unknown. Then no object is left to it: a repeated submission is harmless.
+    `step`: the command by which OMS copies missing objects. `is_unknown`: a migration has started, and its progress is
+    unknown. Objects are submitted then as if it copied none, because a second copy is harmless.
     """
 
     reaches: tuple[MigrationReach, ...] = ()
@@ -77,31 +77,31 @@ class Migrations:
     is_unknown: bool = False
 
     def will_copy(self, source: ObjectSummary) -> bool:
-        """Return True if a running task group will copy this version, or report its failure.
+        """Return True if a running task group will copy this version, or will report that the copy failed.
 
-        A paused, failed, finished or deleted group copies nothing more.
+        A group that is paused, failed, finished or deleted copies nothing more.
         """
-        return any(reach.will_copy and reach.has(source) for reach in self.reaches)
+        return any(reach.will_copy and reach.includes(source) for reach in self.reaches)
 
-    def copied(self, source: ObjectSummary) -> bool:
+    def has_processed(self, source: ObjectSummary) -> bool:
         """Return True if a finished group has processed this version.
 
-        Its copy failures are unknown, or recorded by replay.
+        Either the group had no copy failures, or replay has recorded them.
         """
-        return any(reach.has_copied and reach.has(source) for reach in self.reaches)
+        return any(reach.has_copied and reach.includes(source) for reach in self.reaches)
 
     def has_written(self, destination: ObjectSummary) -> bool:
-        """Return True if a group copied an object that is now only in the destination: the source deleted it since."""
+        """Return True if a group must have written this object, which the source has deleted since."""
         return any(reach.has_written(destination) for reach in self.reaches)
 
 
 NONE = Migrations()
 
 
-def current_migration(invocation: Invocation) -> Migration | None:
-    """Return the migration that has begun and is not finished; None without such a migration.
+def read_current_migration(invocation: Invocation) -> Migration | None:
+    """Return the migration that has started and not finished, or None.
 
-    An unreadable migration counts as well.
+    A migration with an unreadable record is returned without details.
 
     Raises StorageError.
     """
@@ -109,8 +109,8 @@ def current_migration(invocation: Invocation) -> Migration | None:
     return None if body is None else _parse_migration(body)
 
 
-def finished_migrations(invocation: Invocation) -> list[FinishedMigration]:
-    """Return the readable records of finished migrations, in the order of their begins.
+def list_finished_migrations(invocation: Invocation) -> list[FinishedMigration]:
+    """List the readable records of finished migrations, by the time of their start.
 
     Raises StorageError.
     """
@@ -118,11 +118,11 @@ def finished_migrations(invocation: Invocation) -> list[FinishedMigration]:
     for body in _read_finished(invocation):
         with suppress(UnreadableError):
             finished.append(from_json(FinishedMigration, jsontext.load(body)))
-    return sorted(finished, key=lambda migrated: migrated.begun)
+    return sorted(finished, key=lambda migration: migration.begun)
 
 
 def load_migrations(invocation: Invocation) -> Migrations:
-    """Return all known migrations.
+    """Return the finished migrations and the running migration of this project.
 
     Raises StorageError.
     """
@@ -139,7 +139,7 @@ def load_migrations(invocation: Invocation) -> Migrations:
 
 
 def query_task_group(invocation: Invocation, migration: Migration | None) -> TaskGroup | Failure | None:
-    """Return the migration's task group from OMS, or OMS's failure; None without a task group.
+    """Query OMS for a migration's task group; return OMS's failure if the query fails, or None without a group.
 
     Raises StorageError.
     """
@@ -148,15 +148,15 @@ def query_task_group(invocation: Invocation, migration: Migration | None) -> Tas
     group = invocation.oms.group(migration.group, invocation.deadline)
     if isinstance(group, Failure) or not group.can_be_resent:
         return group
-    positions = JobState(invocation).recall(ListPositions, "failed_copies") or ListPositions()
-    return replace(group, resent=positions.has_all_of(group))
+    positions = JobState(invocation).load_as(ListPositions, "failed_copies") or ListPositions()
+    return replace(group, resent=positions.has_all_failures(group))
 
 
-def note_progress(invocation: Invocation, group: TaskGroup | Failure | None) -> None:
-    """Store the bytes that a copying group with bandwidth limits has copied until now, for a day.
+def record_progress(invocation: Invocation, group: TaskGroup | Failure | None) -> None:
+    """Store how many bytes a task group with limits of the bandwidth has copied until now.
 
-    `ops.py migrate --look` derives from them the time zone in which OMS applies the limits. A failed write is only a
-    warning in the log.
+    The samples of a day are kept. `ops.py migrate --look` derives from them the time zone in which OMS applies the
+    limits. A failed write is only a warning in the log.
 
     Raises StorageError if the last samples cannot be read.
     """
@@ -169,7 +169,10 @@ def note_progress(invocation: Invocation, group: TaskGroup | Failure | None) -> 
         if (stored.group, stored.windows) == (group.id, tuple(group.bandwidth)):
             progress = stored
     since, sample = (now - _PROGRESS_AGE).timestamp(), (int(now.timestamp()), group.copied_size)
-    samples = [*(earlier for earlier in progress.samples if since <= earlier[0] < sample[0]), sample]
+    samples = [
+        *(earlier_sample for earlier_sample in progress.samples if since <= earlier_sample[0] < sample[0]),
+        sample,
+    ]
     (problem,) = invocation.log_bucket.try_put_all(
         [StoredObject.of_json(name, to_json(replace(progress, samples=samples)))]
     )
@@ -185,9 +188,11 @@ def _read_finished(invocation: Invocation) -> list[bytes]:
     begin = finished_migrations_prefix(invocation.task_id, invocation.settings.project)
     # Another project's name may begin with this project's name.
     names = [
-        stored.name for stored in invocation.log_bucket.iter_objects(begin) if _RUN.fullmatch(stored.name[len(begin) :])
+        stored_object.name
+        for stored_object in invocation.log_bucket.iter_objects(begin)
+        if _RUN.fullmatch(stored_object.name[len(begin) :])
     ]
-    return [stored.body for stored in invocation.log_bucket.get_all(names) if stored]
+    return [stored_object.body for stored_object in invocation.log_bucket.get_all(names) if stored_object]
 
 
 def _parse_migration(body: bytes) -> Migration:
@@ -199,9 +204,9 @@ def _parse_migration(body: bytes) -> Migration:
 
 
 def _parse_reach(body: bytes, now: datetime, group: TaskGroup | None = None) -> MigrationReach | None:
-    """Return the reach of a migration; None if its object cannot be read.
+    """Return the objects that a migration copies, or None if its record is unreadable.
 
-    `group` is OMS's answer for a migration that is not finished.
+    `group` is OMS's answer for a migration that has not finished.
     """
     match jsontext.load(body):
         case {"begun": str(begun), "prefixes": list(prefixes), "digest_without_extra": str(digest), **fields} if (
@@ -212,7 +217,7 @@ def _parse_reach(body: bytes, now: datetime, group: TaskGroup | None = None) -> 
             has_failed = group.failed if group else fields.get("failed")
             until = parse_time(str(fields.get("ended"))) or (now if will_copy else time)
             seconds = int(time.timestamp()), int(until.timestamp())
-            # Replay's copy failures have failed records, which are read first.
+            # Copy failures that replay has read have failed records, which are checked first.
             has_copied = (is_done and not has_failed) or fields.get("how") == "resent"
             return MigrationReach(tuple(map(str, prefixes)), *seconds, will_copy, has_copied, bool(digest))
     return None

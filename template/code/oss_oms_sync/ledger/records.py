@@ -1,10 +1,10 @@
-"""The records of the log bucket: the outcome of each key, as answers/layout.py names them.
+"""Records: one object in the log bucket for each outcome of a key, named as in answers/layout.py.
 
-success    body: the accepted version's eTag, or "-"; "{eTag} again" if that version was resent after an acceptance
-failed     body: JSON, the reason of the failure
-proven     body: the result of reading the object, see comparison/proof.py
+    success    body: the accepted version's eTag, or "-"; or "{eTag} again" if OMS accepted that version twice
+    failed     body: the reason of the failure, as JSON
+    proven     body: the result of reading the object; see comparison/proof.py
 
-The record of a long key has the key in its body, except for proofs.
+If a key is too long for the name of a record, the body has the key, except in proofs.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import CLOSED_REASONS, UNKNOWN, Failure
 from oss_oms_sync.events import ObjectChange
 
-# Metadata with the eTag in the record of a long key, whose body is the key.
+# Metadata of a long key's record: the eTag, because the body is the key.
 ETAG_HEADER = "x-oss-meta-etag"
-# Metadata of a success record: the number of resubmissions after copy failures of OMS.
+# Metadata of a success record: the number of submissions after a failed copy by OMS.
 COPY_ATTEMPTS_HEADER = "x-oss-meta-copy-attempts"
-# Metadata of a resent key's success record: the time of its first failure, as in failed records.
+# Metadata of a resent key's success record: the time of the key's first failure, as in failed records.
 _FIRST_FAILURE_HEADER = "x-oss-meta-first-failure"
 _REPEATED_MARK = " again"
 # The body of a success record without an ETag.
@@ -31,14 +31,17 @@ NO_VERSION = "-"
 
 
 def repeated_etag(etag: str) -> str:
-    """Return the body of a version's second success record, so that a listing distinguishes it from the first."""
+    """Return the body of a success record for a version that OMS accepted again.
+
+    It differs from the body of the first record, so that a listing shows the difference.
+    """
     return f"{etag}{_REPEATED_MARK}"
 
 
 def success_record(task_id: str, key: FailedKey) -> StoredObject:
     """Return the record of an accepted key.
 
-    It is never empty, so that a listing distinguishes it from a record of the vendor's handler.
+    The record is never empty, so that a listing distinguishes it from a record of the vendor's handler.
     """
     change = key.change
     details: dict[str, str] = {}
@@ -54,37 +57,37 @@ def success_record(task_id: str, key: FailedKey) -> StoredObject:
 
 
 def success_etag(record: StoredObject) -> str:
-    """Return the version's eTag in a success record (as read); empty without an eTag."""
+    """Return the version's eTag in a stored success record, or "" if it has none."""
     return record.headers.get(ETAG_HEADER, record.body.decode("utf-8", "replace"))
 
 
-def copy_attempts(record: StoredObject) -> int:
-    """Return the number of resubmissions of a version after copy failures, from its success record (as read)."""
-    counted = record.headers.get(COPY_ATTEMPTS_HEADER, "")
-    return int(counted) if counted.isdecimal() else 0
+def count_copy_attempts(record: StoredObject) -> int:
+    """Return how often a version was submitted after a failed copy, from its stored success record."""
+    text = record.headers.get(COPY_ATTEMPTS_HEADER, "")
+    return int(text) if text.isdecimal() else 0
 
 
-def modified_at(record: StoredObject) -> int:
-    """Return the write time of a record (as read), in seconds since 1970; 0 if OSS does not report it."""
+def write_time(record: StoredObject) -> int:
+    """Return the time when a stored record was written, in seconds since 1970, or 0 if OSS does not report it."""
     modified = parse_http_date(record.headers.get("last-modified"))
     return int(modified.timestamp()) if modified else 0
 
 
-def first_recorded_at(record: StoredObject) -> float:
-    """Return the time of the key's first recorded outcome, from its success record (as read).
+def first_outcome_time(record: StoredObject) -> float:
+    """Return the time of the key's first recorded outcome, from its stored success record.
 
-    It is the first failure, or this success.
+    It is the time of its first failure, or of its success if it never failed. The unit is seconds since 1970.
     """
     first = parse_time(record.headers.get(_FIRST_FAILURE_HEADER, ""))
-    return first.timestamp() if first else modified_at(record)
+    return first.timestamp() if first else write_time(record)
 
 
 def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime, not_before: str = "") -> StoredObject:
-    """Return the record of a key to resend, with the first failure of its earlier record.
+    """Return the record of a key to resend; it keeps the time of the first failure from an earlier record.
 
-    The key is not resent before `not_before`.
+    Replay does not resend the key before `not_before`.
     """
-    change, at = key.change, timestamp(now)
+    change, failed_at = key.change, timestamp(now)
     body: dict[str, object] = {
         "key": change.key,
         "reason": failure.reason.name,
@@ -94,8 +97,8 @@ def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime,
         "event_name": change.event_name,
         "event_time": change.event_time,
         "etag": change.etag,
-        "first_failure": key.first_failure or at,
-        "last_failure": at,
+        "first_failure": key.first_failure or failed_at,
+        "last_failure": failed_at,
     }
     if key.copy_attempts:
         body["copy_attempts"] = key.copy_attempts
@@ -106,10 +109,10 @@ def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime,
 
 @dataclass(frozen=True)
 class FailedKey:
-    """A key to resend, with the fields of its failed record (all may be empty).
+    """A key to resend, with the fields of its failed record, which may be empty.
 
-    `copy_attempts`: the number of this attempt after copy failures, from 1; 0 for other reasons. `error_code` and
-    `message`: OMS's, of the last failure; only records keep the message.
+    `copy_attempts` is the number of this attempt after failed copies, from 1, or 0 for another reason. `error_code` and
+    `message` are those of OMS's last failure; only records keep the message.
     """
 
     change: ObjectChange
@@ -123,19 +126,18 @@ class FailedKey:
 
     @property
     def key(self) -> str:
-        """The object's name in plain text."""
+        """The object's name as plain text."""
         return self.change.key
 
     @property
     def reason_name(self) -> str:
-        """The reason's name in reports and queries, also for a record without a reason."""
+        """The reason in reports and queries; a record without a reason has one, too."""
         return self.reason or UNKNOWN
 
-    def of(self, change: ObjectChange) -> FailedKey:
-        """Return the key with its change to submit now.
+    def with_change(self, change: ObjectChange) -> FailedKey:
+        """Return the key with another change, to be submitted now.
 
-        A change without a version keeps the failed version. The copy attempts of a version do not count for another
-        version.
+        If `change` names no version, the failed version remains. Copy attempts count only for the same version.
         """
         if not change.etag:
             return self
@@ -143,13 +145,13 @@ class FailedKey:
         return replace(self, change=change, copy_attempts=self.copy_attempts if is_same else 0)
 
     @property
-    def may_not_be_sent(self) -> bool:
-        """True if the project was closed, or its mark unreadable, at the arrival of the key."""
+    def was_refused_as_closed(self) -> bool:
+        """True if the key was not submitted, because the project was closed or its mark was unreadable."""
         return self.reason in _MAY_NOT_SEND
 
     @property
     def failed_again(self) -> bool:
-        """True if the key failed before, so that another failure is not logged."""
+        """True if the key failed before, so another failure need not be logged."""
         return self.copy_attempts > 0 or self.last_failure not in ("", self.first_failure)
 
     def to_json(self) -> dict[str, object]:
@@ -158,9 +160,9 @@ class FailedKey:
 
     @classmethod
     def from_json(cls, fields: object, key: str = "") -> FailedKey | None:
-        """Parse a run file's entry or a failed record's body; None if neither it nor `key` has a key.
+        """Parse an entry of a run file or the body of a failed record; return None if no key is known.
 
-        A body without the project's JSON (the vendor's handler leaves it empty) still gives a FailedKey for `key`.
+        The body may lack JSON, because the vendor's handler leaves it empty. In this case `key` has to name the key.
         """
         entry = fields if isinstance(fields, dict) else {}
         texts = {name: value for name, value in entry.items() if isinstance(value, str)}
@@ -169,17 +171,17 @@ class FailedKey:
             return None
         change = ObjectChange(key, *(texts.get(name, "") for name in ("event_name", "event_time", "etag")))
         attempts = entry.get("copy_attempts")
-        counted = attempts if isinstance(attempts, int) and attempts > 0 else 0
+        number = attempts if isinstance(attempts, int) and attempts > 0 else 0
         details = {name: texts.get(name, "") for name in (*_TEXT_FIELDS, "message")}
-        return cls(change, copy_attempts=counted, **details)
+        return cls(change, copy_attempts=number, **details)
 
 
 _MAY_NOT_SEND = {reason.name for reason in CLOSED_REASONS}
 _TEXT_FIELDS = ("first_failure", "reason", "last_failure", "not_before", "error_code")
 
 
-def failed_key(task_id: str, record: StoredObject) -> FailedKey | None:
-    """Return the key of a failed record; None for a long key's record that does not name its key."""
+def parse_failed_record(task_id: str, record: StoredObject) -> FailedKey | None:
+    """Return the key of a failed record, or None if the record of a long key does not name its key."""
     name = record.name.removeprefix(record_prefix(task_id, "failed"))
     fields = jsontext.load(record.body)
     if name != record.name:

@@ -1,18 +1,17 @@
-"""The state of the jobs between runs, in the log bucket next to the records.
+"""The state of a project's jobs between runs, in the log bucket next to the records.
 
-oms_source_record/{task}/state/{job}.json        where the next run continues, and the result of the last run
-oms_source_record/{task}/state/installed.json    when the project began to run for this task
-oms_source_record/{task}/state/canary-{project}.json        the result of the last canary, which ops.py writes
-oms_source_record/{task}/state/{job}-timer-{project}.json    written, empty, whenever a timer wakes the job: its age is
-                                                             what counts
-oms_source_record/{task}/state/back_to_source.json           rules of the destination that `ops.py checklist` has read
+    oms_source_record/{task}/state/{job}.json                    the position and the result of the last run
+    oms_source_record/{task}/state/installed.json                when the project first ran for this task
+    oms_source_record/{task}/state/canary-{project}.json         the result of the last canary, written by ops.py
+    oms_source_record/{task}/state/{job}-timer-{project}.json    an empty object, written whenever a timer calls the job
+    oms_source_record/{task}/state/back_to_source.json           rules of OBS that `ops.py checklist` has read
 
-The mark of a closed project is beside them: see `closing`. If the project has a prefix or suffix, names without the
-project's name end with a hash of both.
+The mark of a closed project is in the same folder (see `closing`). If the project has a prefix or suffix, names without
+the project's name end with a hash of both.
 
 The objects of passes and certificates are written once, so that only the first of several instances writes them. OSS,
-"PutObject": with `x-oss-forbid-overwrite` a write is refused with FileAlreadyExists if there is an object of that name.
-In a bucket with versioning it is not refused, and this protection is lost.
+"PutObject": with `x-oss-forbid-overwrite`, OSS refuses a write with FileAlreadyExists if an object of that name exists.
+In a bucket with versioning, OSS does not refuse it, and this protection is lost.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ _FORBID_OVERWRITE = {"x-oss-forbid-overwrite": "true"}
 
 
 class WriteTime(NamedTuple):
-    """The time at which an object was written, and its age, both by OSS's clock."""
+    """The time at which an object was written, and the age of the object, both by OSS's clock."""
 
     at: datetime
     ago: timedelta
@@ -59,16 +58,16 @@ class WriteTime(NamedTuple):
 
 
 class JobState:
-    """The state of the jobs of a project."""
+    """The stored state of the jobs of a project."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
         self._bucket = invocation.log_bucket
-        # The folder of the states of all jobs.
+        # Folder of the states of all jobs.
         self._folder = state_folder(invocation.task_id)
 
     def load(self, job: str) -> dict[str, object]:
-        """Load the state that the last run of `job` stored; empty without readable state.
+        """Return the state that the last run of `job` stored; it is empty if it was unreadable or never stored.
 
         Raises StorageError.
         """
@@ -78,8 +77,8 @@ class JobState:
             return {}
         return value
 
-    def recall(self, kind: type[T], job: str) -> T | None:
-        """Load the state of `job` as a value of this type; None without a value of this form.
+    def load_as(self, kind: type[T], job: str) -> T | None:
+        """Return the state of `job` as a value of this type, or None if the state has another form.
 
         Raises StorageError.
         """
@@ -88,15 +87,15 @@ class JobState:
         except UnreadableError:
             return None
 
-    def canary(self) -> CanaryResult | None:
-        """Return the result of the project's last canary; None if the object is missing or has another form.
+    def read_canary_result(self) -> CanaryResult | None:
+        """Return the result of the project's last canary, or None if it is missing or has another form.
 
         Raises StorageError.
         """
         return self._read(CanaryResult, canary_result_name(self._invocation.task_id, self._invocation.settings.project))
 
-    def back_to_source(self, bucket: str) -> BackToSource | None:
-        """Return the back-to-source rules of a bucket in OBS; None if they could not be read.
+    def read_back_to_source(self, bucket: str) -> BackToSource | None:
+        """Return the back-to-source rules of a bucket in OBS, or None if `ops.py checklist` could not read them.
 
         Raises StorageError.
         """
@@ -104,7 +103,7 @@ class JobState:
         return noted if noted and noted.bucket == bucket and noted.rules is not None else None
 
     def _read(self, kind: type[T], name: str) -> T | None:
-        """Read an object that ops.py writes beside the state; None if it is missing or has another form.
+        """Read an object that ops.py has written, or return None if it is missing or has another form.
 
         Raises StorageError.
         """
@@ -114,77 +113,77 @@ class JobState:
             return None
 
     def store(self, job: str, value: dict[str, object]) -> None:
-        """Store `value` for the next run of `job`.
+        """Store `value` as the state of `job` for its next run.
 
         Raises StorageError.
         """
         self._bucket.put(StoredObject.of_json(self._name(job), value))
 
     def try_store(self, job: str, value: dict[str, object]) -> None:
-        """Store `value` for the next run of `job`; a failure is only an error in the log."""
+        """Store `value` as the state of `job` for its next run; a failed write is only an error in the log."""
         try:
             self.store(job, value)
         except StorageError as error:
             log.error({"state": "not stored", "problem": str(error)})
 
-    def note_timer(self, job: str, event: bytes | str) -> None:
-        """Store the time at which a timer called `job`; do nothing if `event` is of a manual call.
+    def record_timer(self, job: str, event: bytes | str) -> None:
+        """Record the time at which a timer called `job`, or do nothing if `event` is of a manual call.
 
-        The job calls it first. A failed write is only a warning in the log.
+        A job does this first. A failed write is only a warning in the log.
         """
         if is_timer_event(event):
             (problem,) = self._bucket.try_put_all([StoredObject.of_json(self._timer_name(job), {})])
             if problem:
                 log.warning({"timer": "not noted", "problem": str(problem)})
 
-    def timers(self, jobs: Sequence[str]) -> tuple[dict[str, WriteTime | None], WriteTime | None]:
-        """Return the last timer call of each of the `jobs`, and the time of the installation's note.
+    def read_timers(self, jobs: Sequence[str]) -> tuple[dict[str, WriteTime | None], WriteTime | None]:
+        """Return the last timer call of each of the `jobs`, and the time when the installation was recorded.
 
-        None for a missing note.
+        A time without a record is None.
 
         Raises StorageError.
         """
-        *notes, installed = self._bucket.get_all([*(self._timer_name(job) for job in jobs), self._name("installed")])
-        woken = {job: WriteTime.of(note) if note else None for job, note in zip(jobs, notes, strict=True)}
-        return woken, WriteTime.of(installed) if installed else None
+        *records, installed = self._bucket.get_all([*(self._timer_name(job) for job in jobs), self._name("installed")])
+        times = {job: WriteTime.of(note) if note else None for job, note in zip(jobs, records, strict=True)}
+        return times, WriteTime.of(installed) if installed else None
 
-    def last_runs(self) -> dict[str, int]:
-        """Return the last timer call of any job of each project of the task, in seconds since 1970.
+    def read_last_runs(self) -> dict[str, int]:
+        """Return the time of the last timer call of any job, for each project of the task, in seconds since 1970.
 
         Raises StorageError.
         """
         last = dict[str, int]()
-        for stored in self._bucket.iter_objects(self._folder):
-            _, is_timer, project = stored.name.removeprefix(self._folder).removesuffix(".json").partition("-timer-")
+        for row in self._bucket.iter_objects(self._folder):
+            _, is_timer, project = row.name.removeprefix(self._folder).removesuffix(".json").partition("-timer-")
             if is_timer:
-                last[project] = max(stored.modified, last.get(project, 0))
+                last[project] = max(row.modified, last.get(project, 0))
         return last
 
     def _timer_name(self, job: str) -> str:
         return f"{self._folder}{job}-timer-{self._invocation.settings.project}.json"
 
     def _name(self, base: str) -> str:
-        """Return the name of a state object; projects on the same task differ by their filters."""
+        """Return the name of a state object; the filter's hash distinguishes projects on the same task."""
         affixes = list(asdict(self._invocation.settings.key_filter).values())
         if any(affixes):
             base += f"-{hashlib.sha256(jsontext.dump(affixes)).hexdigest()[:16]}"
         return f"{self._folder}{base}.json"
 
-    def installed(self, *, note: bool) -> datetime:
-        """Return the installation time of the project; now if it is not recorded. With `note`, record it.
+    def read_installed(self, *, note: bool) -> datetime:
+        """Return the time when the project was installed, or now if it is not recorded. With `note`, record it.
 
-        OSS does not let the triggers of two projects overlap, so a note with an overlapping filter is this project's,
-        from before a change of the filter. A note without a filter, written by hand, may be this project's as well.
+        OSS does not let the triggers of two projects overlap. So a record with an overlapping filter is this project's,
+        from before its filter was changed. A record without a filter, written by hand, may be this project's as well.
 
-        Raises StorageError, also if a note is unreadable: a wrong time would leave objects out for good.
+        Raises StorageError, also if a record is unreadable: a wrong time would exclude objects for ever.
         """
         name = self._name("installed")
         body = self._bucket.get(name)
         if body is not None:
-            return _installation(StoredObject(name, body))[0]
+            return _parse_installation(StoredObject(name, body))[0]
         key_filter = self._invocation.settings.key_filter
-        names = [stored.name for stored in self._bucket.iter_objects(f"{self._folder}installed")]
-        notes = [_installation(stored) for stored in self._bucket.get_all(names) if stored]
+        names = [stored_object.name for stored_object in self._bucket.iter_objects(f"{self._folder}installed")]
+        notes = [_parse_installation(stored_object) for stored_object in self._bucket.get_all(names) if stored_object]
         at = min(
             (began for began, noted_filter in notes if noted_filter.overlaps(key_filter)),
             default=self._invocation.clock.now(),
@@ -194,8 +193,8 @@ class JobState:
         return at
 
 
-def _installation(note: StoredObject) -> tuple[datetime, KeyFilter]:
-    """Return the recorded start of a project and its filter; the filter is empty if the record lacks it.
+def _parse_installation(note: StoredObject) -> tuple[datetime, KeyFilter]:
+    """Return the recorded start of a project and its filter, which matches everything if the record lacks it.
 
     Raises StorageError.
     """
@@ -209,9 +208,9 @@ def _installation(note: StoredObject) -> tuple[datetime, KeyFilter]:
 
 
 def write_once(bucket: OssBucket, candidate: StoredObject) -> StoredObject | None:
-    """Write an object unless it exists; return the stored object, because another instance may be faster.
+    """Write an object unless it exists, and return the stored object, which another instance may have written.
 
-    None if it was deleted meanwhile.
+    Return None if the object was deleted meanwhile.
 
     Raises StorageError, also if the bucket has versioning.
     """
@@ -223,14 +222,14 @@ def write_once(bucket: OssBucket, candidate: StoredObject) -> StoredObject | Non
 
 
 def read_all(bucket: OssBucket, names: Sequence[str]) -> list[StoredObject | None]:
-    """Read objects that are written once; None for a missing object.
+    """Read objects that are written once; a missing object is None.
 
     Raises StorageError, also if the bucket has versioning.
     """
-    storeds = bucket.get_all(names)
-    if any(stored and "x-oss-version-id" in stored.headers for stored in storeds):
+    stored_objects = bucket.get_all(names)
+    if any(stored_object and "x-oss-version-id" in stored_object.headers for stored_object in stored_objects):
         raise StorageError(
             "The log bucket has versioning, so nothing can be written once, as passes and certificates need it. Use a"
             " log bucket without versioning"
         )
-    return storeds
+    return stored_objects

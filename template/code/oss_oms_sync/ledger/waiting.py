@@ -1,12 +1,11 @@
-"""The records of a project, and the keys waiting to be resent.
+"""The keys that wait to be resent: those of failed records, and those of replay's run files.
 
-Waiting keys are those of failed records, and those of replay's run files: while a run works on a key, the key is in no
-failed record.
+    oms_source_record/{task}/replay/{project}/{run}.json
 
-oms_source_record/{task}/replay/{project}/{run}.json
+While a run of replay works on keys, they are in its run file and in no failed record.
 
-Each project has its own run files, because another project on the same task may be closed, and not submit keys that
-this project may submit. Waiting keys include those of every project of the sync task, because a renamed or removed
+Each project has its own run files, because another project on the same task may be closed, and must not submit keys
+that this project may submit. Waiting keys include those of every project of the sync task, because a renamed or removed
 project no longer takes over its run files.
 """
 
@@ -26,20 +25,21 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.errors import log
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.ledger.records import FailedKey, failed_key
+from oss_oms_sync.ledger.records import FailedKey, parse_failed_record
 
-# Time after a run's deadline during which its last call may arrive.
+# Time after a run's deadline during which its last call may still arrive.
 _GRACE_TIME = timedelta(minutes=1)
-# Maximum records to list for a project's own among those of others: fifty pages, in a few seconds.
+# Maximum number of records to list to select a project's own: fifty pages, in a few seconds.
 _MAX_LISTED = 50_000
 
 
 @dataclass(frozen=True)
 class RunFile:
-    """The keys of a run. `in_doubt`: keys whose failed record may still be deleted by a late call.
+    """The keys of a run of replay.
 
-    `lease_expired`: the run of the file has ended. Another run may then take it over, but only by a copy under its own
-    name, never by a rewrite: a late delete of the file then loses no key.
+    `in_doubt`: keys whose failed record a late call may still delete. `lease_expired`: the run has ended. Another run
+    may take over the keys then, but only by a copy under its own name, never by rewriting the file: so a late delete of
+    the file loses no key.
     """
 
     name: str
@@ -50,9 +50,10 @@ class RunFile:
 
 @dataclass(frozen=True)
 class RunKeys:
-    """The distinct keys of `files` run files, except the files in `unreadable`, by name.
+    """The distinct keys of run files.
 
-    `are_more`: not all files were read.
+    `files` is the number of files that were read, including those in `unreadable`. `are_more`: further files were not
+    read.
     """
 
     files: int
@@ -62,16 +63,16 @@ class RunKeys:
 
 
 class RunFiles:
-    """The run files of a project, by default this project."""
+    """The run files of a project, by default of this project."""
 
     def __init__(self, invocation: Invocation, project: str = "") -> None:
-        # The prefix of their names.
+        # Prefix of their names.
         self.folder = run_files_folder(invocation.task_id, project or invocation.settings.project)
         self._bucket = invocation.log_bucket
         self._clock = invocation.clock
 
-    def new(self, keys: Sequence[FailedKey], in_doubt: Collection[str], seconds: float) -> RunFile:
-        """Write the run file of a run that lasts at most `seconds`.
+    def create(self, keys: Sequence[FailedKey], in_doubt: Collection[str], seconds: float) -> RunFile:
+        """Write the file of a new run that lasts at most `seconds`, and return it.
 
         Raises StorageError.
         """
@@ -81,32 +82,32 @@ class RunFiles:
         self._bucket.put(self._object(run, timestamp(now + timedelta(seconds=seconds) + _GRACE_TIME)))
         return run
 
-    def leftovers(self, listed_names: set[str] | None = None) -> Iterator[RunFile | str]:
-        """Iterate over the run files left by other runs, oldest first.
+    def read_other_runs(self, listed_names: set[str] | None = None) -> Iterator[RunFile | str]:
+        """Yield the run files of other runs, the oldest first.
 
-        They are read one at a time because they are large. For an unreadable file, its name is yielded, and the failure
-        is logged. `listed_names`: names to leave out; each name read is added.
+        They are read singly because they are large. An unreadable file is logged, and its name is yielded instead.
+        `listed_names` has the names to skip; each name that is read is added to it.
 
         Raises StorageError.
         """
         listed_names = set() if listed_names is None else listed_names
-        for listed in [listed for listed in self._bucket.iter_folder(self.folder) if listed.name not in listed_names]:
-            listed_names.add(listed.name)
-            (result,) = self._bucket.try_get_all([listed.name])
+        for row in [row for row in self._bucket.iter_folder(self.folder) if row.name not in listed_names]:
+            listed_names.add(row.name)
+            (result,) = self._bucket.try_get_all([row.name])
             if isinstance(result, StoredObject):
                 run = self._read(result)
                 if run is None:
                     log.error({"run_file": result.name, "problem": "unreadable: check the file, then delete it"})
                 yield run or result.name
             elif result.code != "NoSuchKey":  # its run has finished
-                log.error({"run_file": listed.name, "problem": str(result)})
-                yield listed.name
+                log.error({"run_file": row.name, "problem": str(result)})
+                yield row.name
 
     def finish(self, run: RunFile, left: Sequence[FailedKey], in_doubt: Collection[str]) -> None:
-        """Shrink the caller's own run file to the keys `left`, for any run to take; delete the file if none is left.
+        """Reduce the caller's own run file to the keys `left`, which any run may take over, or delete the file.
 
-        Keys `in_doubt` extend the caller's lease by a minute, because a delete may arrive until then. If the write
-        fails, the file stays unchanged, and its keys are submitted once more.
+        The file is deleted if no key is left. Keys `in_doubt` extend the caller's lease by a minute, because a delete
+        may arrive until then. If the write fails, the file stays unchanged, and its keys are submitted once more.
         """
         if not left:
             self.remove(run)
@@ -117,7 +118,7 @@ class RunFiles:
             log.error({"run_file": run.name, "problem": str(problem)})
 
     def remove(self, run: RunFile) -> None:
-        """Delete a run file whose keys are all recorded elsewhere. If this fails, they are submitted once more."""
+        """Delete a run file whose keys are all recorded elsewhere. If this fails, its keys are submitted once more."""
         (problem,) = self._bucket.try_delete_all([run.name]).values()
         if problem:
             log.error({"run_file": run.name, "problem": str(problem)})
@@ -138,25 +139,25 @@ class RunFiles:
         return None
 
 
-def run_files_by_project(invocation: Invocation) -> dict[str, list[ObjectSummary]]:
-    """Return the run files of all projects of the sync task.
+def list_run_files_by_project(invocation: Invocation) -> dict[str, list[ObjectSummary]]:
+    """Return the run files of all projects of the sync task, by project.
 
     Raises StorageError.
     """
     root = run_files_folder(invocation.task_id)
     run_files = defaultdict[str, list[ObjectSummary]](list)
-    for stored in invocation.log_bucket.iter_objects(root):
-        project, _, file = stored.name.removeprefix(root).partition("/")
+    for row in invocation.log_bucket.iter_objects(root):
+        project, _, file = row.name.removeprefix(root).partition("/")
         if file:
-            run_files[project].append(stored)
+            run_files[project].append(row)
     return run_files
 
 
 @dataclass(frozen=True)
 class FailedRecords:
-    """The failed records of keys that this project forwards, and of all long keys.
+    """The failed records of keys that pass the project's filter, and of all long keys.
 
-    `outside`: number of other records listed with them. `are_more`: not all records were counted.
+    `outside`: the number of other records that were listed with them. `are_more`: further records were not counted.
     """
 
     listed: Sequence[ObjectSummary]
@@ -164,8 +165,8 @@ class FailedRecords:
     are_more: bool
 
 
-def list_failed(invocation: Invocation, max_records: int) -> FailedRecords:
-    """List `max_records` records, skipping records of other projects between them, up to a limit.
+def list_failed_records(invocation: Invocation, max_records: int) -> FailedRecords:
+    """List up to `max_records` failed records of this project; records of other projects are skipped.
 
     Raises StorageError.
     """
@@ -179,8 +180,8 @@ def list_failed(invocation: Invocation, max_records: int) -> FailedRecords:
     # Records of another project on the same task, or from before the prefix or suffix was changed.
     outside = 0
     if settings.key_filter.prefix:
-        every = islice(bucket.iter_objects(by_key), max_records)
-        outside = sum(record.name != by_key and not record.name.startswith(own_prefix) for record in every)
+        all_records = islice(bucket.iter_objects(by_key), max_records)
+        outside = sum(record.name != by_key and not record.name.startswith(own_prefix) for record in all_records)
     for record in islice(records, _MAX_LISTED):
         if record.name.startswith(by_hash) or settings.key_filter.matches(record.name.removeprefix(by_key)):
             failed.append(record)
@@ -192,13 +193,15 @@ def list_failed(invocation: Invocation, max_records: int) -> FailedRecords:
     return FailedRecords(failed[:max_records], outside, are_more)
 
 
-def records_and_runs(
+def read_records_and_runs(
     invocation: Invocation, max_records: int, max_run_files: int, *, of_all: bool = False
 ) -> tuple[FailedRecords, RunKeys]:
-    """Return up to `max_records` failed records, and up to `max_run_files` run files, of this project or `of_all`.
+    """Return up to `max_records` failed records and the keys of up to `max_run_files` run files.
 
-    A run moves keys from their records into a file, and back if they fail again. So files are read before the records
-    are listed, and new files after it: each waiting key is listed, unless a complete run moved it back and forth in
+    With `of_all`, the run files of all projects of the task count; otherwise those of this project.
+
+    A run of replay moves keys from their records into a file, and back if they fail again. So files are read before the
+    records are listed, and new files afterwards. A key is missed only if a whole run moved it there and back in
     between.
 
     Raises StorageError.
@@ -206,28 +209,31 @@ def records_and_runs(
     listed_names = set[str]()
 
     def run_files() -> Iterator[RunFile | str]:
-        for project in run_files_by_project(invocation) if of_all else [""]:
-            yield from RunFiles(invocation, project).leftovers(listed_names)
+        for project in list_run_files_by_project(invocation) if of_all else [""]:
+            yield from RunFiles(invocation, project).read_other_runs(listed_names)
 
     files = list(islice(run_files(), max_run_files + 1))
-    records = list_failed(invocation, max_records)
+    records = list_failed_records(invocation, max_records)
     files += islice(run_files(), max_run_files + 1 - len(files))
-    first = files[:max_run_files]
-    keys = {key.key: key for run in first if isinstance(run, RunFile) for key in run.keys}
-    unreadable = [name for name in first if isinstance(name, str)]
-    return records, RunKeys(len(first), unreadable, [*keys.values()], are_more=len(files) > max_run_files)
+    read_files = files[:max_run_files]
+    keys = {key.key: key for run in read_files if isinstance(run, RunFile) for key in run.keys}
+    unreadable = [name for name in read_files if isinstance(name, str)]
+    return records, RunKeys(len(read_files), unreadable, [*keys.values()], are_more=len(files) > max_run_files)
 
 
-def read_failed(invocation: Invocation, listed: Sequence[ObjectSummary]) -> list[FailedKey | None]:
-    """Return the key of each of these records; None for a record that is unreadable or lacks its key."""
+def read_failed_keys(invocation: Invocation, listed: Sequence[ObjectSummary]) -> list[FailedKey | None]:
+    """Return the keys of these failed records; a key is None if its record is unreadable or does not name it."""
     results = invocation.log_bucket.try_get_all([record.name for record in listed])
-    return [failed_key(invocation.task_id, stored) if isinstance(stored, StoredObject) else None for stored in results]
+    return [
+        parse_failed_record(invocation.task_id, result) if isinstance(result, StoredObject) else None
+        for result in results
+    ]
 
 
 def iter_records(invocation: Invocation, kind: Kind) -> Iterator[ObjectSummary]:
-    """Iterate over the records of this project's keys, then those of all long keys.
+    """Yield the records of a kind for this project's keys, and then those of all long keys.
 
-    Only the bodies of the latter name their keys.
+    The name of a long key's record does not show the key, so these are not selected by project.
 
     Raises StorageError.
     """
@@ -242,10 +248,10 @@ def iter_records(invocation: Invocation, kind: Kind) -> Iterator[ObjectSummary]:
 
 @dataclass(frozen=True)
 class WaitingKeys:
-    """The waiting `keys` within the project's filter, each once, without canaries' keys.
+    """The waiting keys that pass the project's filter, each once, without canaries' keys.
 
-    `unread`: number of records and run files with unknown keys. `are_more`: not all of them were read.
-    `has_more_records`: this project has more failed records.
+    `unread`: the number of records and run files whose keys are unknown. `are_more`: further records or files were not
+    read. `has_more_records`: this project has more failed records than were read.
     """
 
     keys: Sequence[FailedKey]
@@ -255,22 +261,24 @@ class WaitingKeys:
 
 
 def list_waiting_keys(invocation: Invocation, max_records: int, max_run_files: int, *, reasons: bool) -> WaitingKeys:
-    """List the waiting keys of up to `max_records` records and `max_run_files` run files.
+    """List the keys of up to `max_records` failed records and `max_run_files` run files.
 
-    With `reasons`, each record is read for the reason of its failure.
+    With `reasons`, each record is read to learn the reason of its failure.
 
     Raises StorageError.
     """
-    records, runs = records_and_runs(invocation, max_records, max_run_files, of_all=True)
+    records, runs = read_records_and_runs(invocation, max_records, max_run_files, of_all=True)
     by_key = record_prefix(invocation.task_id, "failed")
     # Only the record's body has the name of a long key.
     names = {
-        listed.name: listed.name.removeprefix(by_key) for listed in records.listed if listed.name.startswith(by_key)
+        record.name: record.name.removeprefix(by_key) for record in records.listed if record.name.startswith(by_key)
     }
-    asked = [listed for listed in records.listed if reasons or listed.name not in names]
-    read = dict(zip((listed.name for listed in asked), read_failed(invocation, asked), strict=True))
-    named = {name: FailedKey(ObjectChange(key)) for name, key in names.items()}
-    failed_keys = [read.get(listed.name) or named.get(listed.name) for listed in records.listed]
+    records_to_read = [record for record in records.listed if reasons or record.name not in names]
+    keys_by_record = dict(
+        zip((record.name for record in records_to_read), read_failed_keys(invocation, records_to_read), strict=True)
+    )
+    keys_by_name = {name: FailedKey(ObjectChange(key)) for name, key in names.items()}
+    failed_keys = [keys_by_record.get(record.name) or keys_by_name.get(record.name) for record in records.listed]
     is_reported = invocation.settings.key_filter.is_reported
     keys = {waiting.key: waiting for waiting in (*runs.keys, *filter(None, failed_keys)) if is_reported(waiting.key)}
     unread, are_more = failed_keys.count(None) + len(runs.unreadable), records.are_more or runs.are_more

@@ -1,4 +1,4 @@
-"""Comparison of the source bucket with the records: scopes, merged listings, classes, stored passes.
+"""Passes: runs over all keys of the source bucket that compare its objects with their records, or with OBS.
 
-May import `delivery`, `ledger` and `clouds`.
+This package may import `delivery`, `ledger` and `clouds`.
 """

@@ -1,12 +1,13 @@
-"""Digests of buckets that a listing reproduces, and draws of objects for a sample.
+"""Digests of buckets that a listing reproduces, and random samples of objects.
 
 The digest of a set of objects is the sum modulo 2^256 of SHA-256(key, a zero byte, the size in decimal), so it does not
-depend on their order, and the digests of parts add up. It shows that two buckets have the same keys and sizes, against
-accidents, not against an adversary. digests.py in the project computes it in 20 lines.
+depend on their order, and the digests of parts add up. Equal digests show that two buckets have the same keys and
+sizes; they exclude accidents, but not an adversary. digests.py in the project computes the digest in 20 lines.
 
-An object's rank in a draw is its digest times an odd number, modulo 2^256: each rank is equally likely, and a sample
-takes the smallest. The number is drawn at the begin of a pass, so the sampled objects cannot be predicted; it is
-stored, so a listing reproduces the draw. Objects are drawn while a comparison counts.
+For a sample, the rank of an object is its digest times an odd number, modulo 2^256. Every rank is equally likely, and
+the objects with the lowest ranks are sampled. The odd number is drawn when a pass starts, so the sample cannot be
+predicted, and it is stored, so a listing reproduces the sample. A comparison draws its sample while it counts the
+objects.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _MASK = MODULUS - 1
 
 
 def digest(key: bytes, size: int) -> int:
-    """Return the digest of an object of either bucket; `key` in UTF-8."""
+    """Return the digest of an object in either bucket, from its key in UTF-8 and its size in bytes."""
     return int.from_bytes(hashlib.sha256(b"%b\0%d" % (key, size)).digest(), "big")
 
 
@@ -41,17 +42,18 @@ def version_digest(name: str, etag: str, size: int) -> int:
 
 
 def state_digest(version: int, modified: int) -> int:
-    """Return the digest of a source object with its ETag and time, by which two passes compare versions.
+    """Return the digest of a source object from its `version` digest and its time, in seconds since 1970.
 
-    It is a product, because its twin has `version`, its digest, as well, and a hash takes longer.
+    Two passes listed the same versions if the sums of these digests are equal. The digest is a product, because a
+    multiplication is faster than another hash.
     """
     return version * (2 * modified + 1)
 
 
 def twin_digest(version: int, source: ObjectSummary, destination: ObjectSummary) -> int:
-    """Return the digest of the destination's object for a source key with the digest `version`.
+    """Return the version digest of the object in OBS; `version` is the version digest of the source's object.
 
-    The time is left out, because a copy of the same contents changes it.
+    The time is left out, because OMS changes it by copying the same contents again.
     """
     is_same = source.etag == destination.etag and source.size == destination.size
     return version if is_same else version_digest(*destination[:3])
@@ -59,10 +61,12 @@ def twin_digest(version: int, source: ObjectSummary, destination: ObjectSummary)
 
 @dataclass
 class SampleDraw:
-    """Objects drawn from a `population` of this size, as ranks and keys in the order of sampling.
+    """A random sample of all objects that were added, which number `population`.
 
-    It grows. `seed` has the hex digits of half of the ranking number, rounded down. `firsts`: the first-ranked object,
-    of any size, of each first-level folder, up to MAX_FOLDERS of them and of all others together.
+    - `seed`: the hex digits of half of the ranking number, rounded down.
+    - `ranked`: the ranks and keys of the drawn objects, the lowest rank first.
+    - `firsts`: the object with the lowest rank in each first-level folder, of any size. The folders beyond MAX_FOLDERS
+      share one such object.
     """
 
     seed: str = ""
@@ -72,16 +76,16 @@ class SampleDraw:
 
     @cached_property
     def _factor(self) -> int:
-        """The odd number that ranks objects."""
+        """The odd number by which digests are multiplied."""
         return 2 * int(self.seed or "0", 16) + 1
 
     @property
     def keys(self) -> list[str]:
-        """The keys of the drawn objects."""
+        """The keys of the drawn objects, the lowest rank first."""
         return [key for _, key in self.ranked]
 
     def add(self, key: str, digest: int, folder: str, size: int) -> None:
-        """Add an object that follows all earlier objects."""
+        """Add an object, whose key must follow the keys of all earlier objects."""
         rank, ranked, firsts = digest * self._factor & _MASK, self.ranked, self.firsts
         folder = reported_folder(folder, firsts)
         if folder not in firsts or rank < firsts[folder][0]:
@@ -93,16 +97,16 @@ class SampleDraw:
             insort(ranked, (rank, key))
             del ranked[MAX_DRAWN:]
 
-    def firsts_beside(self, keys: Iterable[str]) -> list[str]:
-        """Return the first object of each folder without any of `keys`, by the folders' names."""
+    def draw_from_other_folders(self, keys: Iterable[str]) -> list[str]:
+        """Return one drawn key of each folder that contains none of `keys`, in the order of the folders' names."""
         covered = {folder if folder in self.firsts else OTHERS for folder in map(first_folder, keys)}
         return [key for folder, (_, key) in sorted(self.firsts.items()) if folder not in covered]
 
     def plus(self, other: SampleDraw) -> SampleDraw:
-        """Return a new draw from this draw and `other`, both of a single pass; they share no data."""
+        """Return the sample of the objects of two parts of a pass, without shared data."""
         ranked = sorted([*self.ranked, *other.ranked])[:MAX_DRAWN]
         firsts: dict[str, tuple[Digest, str]] = {}
-        names = kept_folders((*self.firsts, *other.firsts))
+        names = counted_folders((*self.firsts, *other.firsts))
         for folder, first in (*self.firsts.items(), *other.firsts.items()):
             name = folder if folder in names else OTHERS
             firsts[name] = min(first, firsts.get(name, first))
@@ -110,9 +114,10 @@ class SampleDraw:
 
 
 def reported_folder(folder: str, folders: Collection[str]) -> str:
-    """Return the folder under which the next object of `folder` counts: itself, or OTHERS.
+    """Return the folder under which an object of `folder` counts: `folder` itself, or OTHERS.
 
-    `folders` have counts already. From MAX_FOLDERS on, further folders count under OTHERS.
+    `folders` are the names that have counts so far. If MAX_FOLDERS of them have counts, further folders count under
+    OTHERS.
     """
     has_own_count = (
         not folder or folder in folders or len(folders) - ("" in folders) - (OTHERS in folders) < MAX_FOLDERS
@@ -120,6 +125,6 @@ def reported_folder(folder: str, folders: Collection[str]) -> str:
     return folder if has_own_count else OTHERS
 
 
-def kept_folders(names: Iterable[str]) -> set[str]:
-    """Return the folders that have their own counts: the first MAX_FOLDERS of `names`, and "" for no folder."""
+def counted_folders(names: Iterable[str]) -> set[str]:
+    """Return the folders with counts of their own: "" for no folder, and the first MAX_FOLDERS of `names`."""
     return {"", *sorted({*names} - {"", OTHERS})[:MAX_FOLDERS]}

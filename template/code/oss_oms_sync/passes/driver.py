@@ -1,4 +1,4 @@
-"""Control of a job's passes: begin them, continue pieces that an event names, wake idle ranges, and wait."""
+"""Control of a job's passes: start passes, continue the ranges named in an event, wake idle ranges, and wait."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from oss_oms_sync.passes.states import PassState, last_ended, newest_of, open_pa
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.work import Walk, Worker, lane_count
 
-# Maximum seconds for an event to wake a worker; after them, a waiting invocation does the work.
+# Maximum seconds until an event wakes a worker. A waiting invocation does the work of a range that is idle for longer.
 _EVENT_SECONDS = 10.0
-# Seconds beyond PIECE_SECONDS after which a piece's worker counts as lost.
+# A worker counts as lost if it has written nothing for PIECE_SECONDS and these seconds.
 _GRACE_SECONDS = 60.0
 _POLL_SECONDS = 2.0
-# Seconds for which a tick leaves a stuck range alone.
+# Seconds until the timer retries a range that makes no progress.
 _DAY_SECONDS = 86400.0
 # Minimum remaining seconds for a waiting invocation to begin a piece.
 _MIN_PIECE_SECONDS = 60.0
 
 
 def refusal(invocation: Invocation) -> Stopped | None:
-    """Return the reason why nothing may be submitted: the project is closed, or its state is unknown."""
+    """Return the reason to submit nothing: the project is closed, or its state is unknown. None if it is open."""
     failure = Closing(invocation).refusal()
     return stop_for_refusal(failure) if failure else None
 
 
 class Driver:
-    """An invocation of a job that works on passes. `walk` does the job's part of a range.
+    """The work of one invocation on a job's passes. `walk` is the job's function for the keys of a range.
 
-    Methods raise StorageError: earlier work is kept. Most return the pass, or None, and the reason that stopped this
-    invocation's work on it.
+    Methods raise StorageError, and work that was stored before the error is kept. Most methods return the state of the
+    pass, or None, and the reason why this invocation stopped its work on the pass.
     """
 
     def __init__(self, invocation: Invocation, store: PassStore, walk: Walk) -> None:
@@ -54,76 +54,85 @@ class Driver:
         self._store = store
         self._worker = Worker(invocation, store, walk)
 
-    def by_event(self, woken: Sequence[Wake]) -> dict[str, object]:
-        """Do the work that follows the pieces in an event.
+    def handle_event(self, wakes: Sequence[Wake]) -> dict[str, object]:
+        """Continue the ranges that an event names.
 
-        Return, for the log, the kind of each range's last piece, and the first reason that stopped a range.
+        Return the fields to log: the last step of each range, and the first reason that stopped a range.
         """
-        done = {f"{wake.pass_name}/{wake.range_name}": self._worker.go_on(wake) for wake in woken}
+        pieces = {f"{wake.pass_name}/{wake.range_name}": self._worker.continue_range(wake) for wake in wakes}
         return {
-            "pieces": {name: piece.kind.value for name, piece in done.items() if piece},
-            **stop_json(next((piece.stopped for piece in done.values() if piece and piece.stopped), None)),
+            "pieces": {name: piece.kind.value for name, piece in pieces.items() if piece},
+            **stop_json(next((piece.stopped for piece in pieces.values() if piece and piece.stopped), None)),
         }
 
-    def by_timer(self, scope: Scope, period: timedelta | None) -> tuple[PassState | None, Stopped | None]:
-        """Begin a pass of `scope` if it is due by `period`; otherwise wake the idle ranges of all passes.
+    def handle_timer(self, scope: Scope, period: timedelta | None) -> tuple[PassState | None, Stopped | None]:
+        """Start a pass of `scope` if `period` has passed since the last; otherwise wake the idle ranges of all passes.
 
-        A pass is not due while another of its identity is open.
+        No pass starts while another pass of its identity (the same buckets and keys) is open.
         """
-        states = self._store.states()
-        mine = newest_of(states, scope)
+        states = self._store.read_states()
+        newest = newest_of(states, scope)
         # A pass with its own `since` may have covered fewer objects.
-        last = newest_of([state for state in states if state.scope.since in (None, scope.since)], scope)
-        is_due = period and (last is None or last.of.started <= timestamp(self._clock.now() - period))
-        if period and is_due and not (mine and mine.is_continuing):
-            # The name has the period's slot, so two ticks begin the same pass.
+        previous = newest_of([state for state in states if state.scope.since in (None, scope.since)], scope)
+        is_due = period and (previous is None or previous.of.started <= timestamp(self._clock.now() - period))
+        if period and is_due and not (newest and newest.is_continuing):
+            # The name contains the period's slot, so two timer calls start the same pass.
             seconds = period.total_seconds()
             slot = from_epoch(self._now() // seconds * seconds)
             name = self._store.name_of(scope, slot)
-            # A stored pass without a readable state will not end.
-            is_slot_used = (mine is not None and mine.of.name >= name) or self._store.tree(name).pieces > 0
+            # A stored pass whose state is unreadable will never end.
+            is_slot_used = (newest is not None and newest.of.name >= name) or self._store.tree(name).pieces > 0
             return self.begin(scope, None if is_slot_used else slot, states)
         idle_ranges = [
-            idle for state in open_passes(states) if state.is_continuing for idle in self._lost_ranges(state.of.name)
+            idle
+            for state in open_passes(states)
+            if state.is_continuing
+            for idle in self._list_lost_ranges(state.of.name)
         ]
         if not idle_ranges:
-            period_off = f"{self._store.job.upper()}_PERIOD is off, and no pass was begun by hand"
-            return mine, None if mine else Stopped(Stop.PERIOD_OFF, period_off)
-        # Only the longest idle range is tried: this limits the cost while OMS is down, and each range has its turn,
-        # even if another is blocked.
+            message = f"{self._store.job.upper()}_PERIOD is off, and no pass was begun by hand"
+            return newest, None if newest else Stopped(Stop.PERIOD_OFF, message)
+        # Only the longest idle range is continued here. This limits the cost while OMS is down, and each range has its
+        # turn, even if another range is blocked.
         first, *others = (wake for _, wake in sorted(idle_ranges))
-        piece = self._worker.go_on(first, rested=True)
+        piece = self._worker.continue_range(first, rested=True)
         if piece and piece.kind is Kind.RESTING:
-            return self._store.state(first.pass_name), piece.stopped
+            return self._store.read_state(first.pass_name), piece.stopped
         for other in others:
             self._store.wake(other.pass_name, other.range_name)
         stopped = self._wait(first.pass_name)
-        return self._store.state(first.pass_name), stopped
+        return self._store.read_state(first.pass_name), stopped
 
-    def by_hand(self, scope: Scope, *, restart: bool) -> tuple[PassState | None, Stopped | None]:
-        """Work on the open pass of `scope` with equal options, or on a new pass; wait for its end while time remains.
+    def handle_request(self, scope: Scope, *, restart: bool) -> tuple[PassState | None, Stopped | None]:
+        """Continue the open pass of `scope` if its options are equal, or start a pass; then wait for its end.
 
-        Only `restart` replaces a pass that is too large.
+        The wait ends with the invocation's time. Only `restart` replaces a pass that is too large.
         """
-        states = self._store.states()
-        mine = None if restart else newest_of(states, scope)
+        states = self._store.read_states()
+        newest = None if restart else newest_of(states, scope)
         state: PassState | None
-        if mine and not mine.ended and mine.scope == scope:
-            state, stopped = mine, None if mine.is_continuing else mine.stopped
-        elif not restart and (stopped := self._too_large(scope, states)):
+        if newest and not newest.ended and newest.scope == scope:
+            state, stopped = newest, None if newest.is_continuing else newest.stopped
+        elif not restart and (stopped := self._refuse_large_backfill(scope, states)):
             return None, stopped
         else:
             state, stopped = self.begin(scope, states=states)
         if state is None or stopped:
             return state, stopped
         stopped = self._wait(state.of.name)
-        return self._store.state(state.of.name), stopped
+        return self._store.read_state(state.of.name), stopped
 
-    def _too_large(self, scope: Scope, states: Sequence[PassState]) -> Stopped | None:
-        """Return the reason not to begin a backfill of more objects than a pass can submit, by the last pass."""
+    def _refuse_large_backfill(self, scope: Scope, states: Sequence[PassState]) -> Stopped | None:
+        """Return the reason not to start a backfill of more objects than a pass can submit; None to start it.
+
+        The number of objects is that of the last pass.
+        """
         if not scope.everything or scope.since:
             return None
-        marks, settings = self._store.earlier_marks(self.about_now(scope, note=False, states=states)), self._settings
+        marks, settings = (
+            self._store.earlier_marks(self.describe_pass(scope, note=False, states=states)),
+            self._settings,
+        )
         objects, lanes = sum(mark.objects for mark in marks), lane_count(settings, scope)
         max_objects = round(MAX_PIECES * settings.piece_seconds / lanes * settings.oms_rate * KEYS_PER_CALL)
         if objects <= max_objects:
@@ -134,45 +143,48 @@ class Driver:
             f" ({Step('migrate')}), or begin it all the same: {Step('reconcile', {'all': True, 'restart': True})}",
         )
 
-    def look(self, scope: Scope) -> PassState | None:
-        """Return the newest pass with the identity of `scope`, finished or not."""
-        return newest_of(self._store.states(), scope)
+    def find_newest(self, scope: Scope) -> PassState | None:
+        """Return the newest pass with the identity of `scope`, open or finished."""
+        return newest_of(self._store.read_states(), scope)
 
-    def before(self, state: PassState | None) -> PassState | None:
-        """Return the pass that measures an open pass: the last finished pass of its identity at its begin."""
+    def find_previous(self, state: PassState | None) -> PassState | None:
+        """Return the finished pass by which the progress of an open pass is estimated, or None.
+
+        It is the last finished pass of the same identity when the open pass started.
+        """
         is_open = state is not None and not state.ended
-        return self._store.state(state.of.before) if state and is_open and state.of.before else None
+        return self._store.read_state(state.of.before) if state and is_open and state.of.before else None
 
-    def about_now(
+    def describe_pass(
         self, scope: Scope, name: str = "", *, note: bool = True, states: Sequence[PassState] | None = None
     ) -> Pass:
-        """Return the description of a pass of `scope` that begins now.
+        """Return the description of a pass of `scope` that starts now.
 
-        `note`: record the time of installation, unless it is recorded. `states`: the existing passes, if the caller has
-        just read them.
+        With `note`, record the time of installation if no record of it exists. `states` are the existing passes;
+        without them, the passes are read.
         """
-        last = last_ended(self._store.states() if states is None else states, scope)
+        previous = last_ended(self._store.read_states() if states is None else states, scope)
         return Pass(
             name,
             self._settings.source_bucket,
             scope,
             started=timestamp(self._clock.now()),
-            installed=timestamp(JobState(self._invocation).installed(note=note)),
-            before=last.of.name if last else "",
-            before_started=last.of.started if last else "",
+            installed=timestamp(JobState(self._invocation).read_installed(note=note)),
+            before=previous.of.name if previous else "",
+            before_started=previous.of.started if previous else "",
             destination_bucket=self._store.destination_bucket,
             seed=secrets.token_hex(16),
             migrations=migration.NONE if scope.standstill else migration.load_migrations(self._invocation),
             most=self._max_objects(scope),
-            before_objects=last.passed.source_listed.objects if last else 0,
-            has_absences=last is not None and bool(last.passed.absences) and not last.has_shrunk,
+            before_objects=previous.passed.source_listed.objects if previous else 0,
+            has_absences=previous is not None and bool(previous.passed.absences) and not previous.has_shrunk,
         )
 
     def _max_objects(self, scope: Scope) -> int | None:
-        """Return the maximum number of missing objects that a pass submits.
+        """Return the maximum number of missing objects that a pass submits, or None for no limit.
 
-        There is no limit if the user requested all of them, or if no task group can copy them, because task groups
-        accept only prefixes.
+        A pass has no limit if the user requested all objects, or if no task group can copy the objects. A task group
+        (OMS's migration of existing objects) selects objects only by prefix, so it cannot apply the project's suffix.
         """
         max_objects = max_submissions(self._settings.oms_rate * KEYS_PER_CALL)
         is_unlimited = (
@@ -183,52 +195,53 @@ class Driver:
     def begin(
         self, scope: Scope, began: datetime | None = None, states: Sequence[PassState] | None = None
     ) -> tuple[PassState | None, Stopped | None]:
-        """Begin a pass of `scope`, and do its first piece.
+        """Start a pass of `scope`, and do its first piece.
 
-        `began`: the time in the name of the pass, by default now. `states`: as in about_now.
+        `began` is the time in the pass's name, by default now. `states` are the existing passes; without them, the
+        passes are read.
         """
-        pass_ = self.about_now(scope, self._store.name_of(scope, began or self._clock.now()), states=states)
+        pass_ = self.describe_pass(scope, self._store.name_of(scope, began or self._clock.now()), states=states)
         piece = self._worker.begin(pass_)
-        return self._store.state(pass_.name), piece.stopped
+        return self._store.read_state(pass_.name), piece.stopped
 
     def _wait(self, name: str) -> Stopped | None:
-        """Wait for the end of a pass, and do pieces without a worker; return the reason for an early return."""
+        """Wait for the end of a pass, and do the work of ranges without a worker; return the reason to return early."""
         while self._deadline.remaining() > min(_MIN_PIECE_SECONDS, self._settings.piece_seconds):
             tree, written = self._store.tree_and_times(name)
             if tree.has_total:
                 return None
-            idle = next(self._idle_ranges(name, tree, written), None)
-            piece = self._worker.go_on(Wake(name, idle, None), rested=True) if idle else None
+            idle = next(self._list_idle_ranges(name, tree, written), None)
+            piece = self._worker.continue_range(Wake(name, idle, None), rested=True) if idle else None
             if piece and piece.kind is Kind.RESTING:
                 return piece.stopped
-            if idle and piece is None and self._store.newest(name) != name:
+            if idle and piece is None and self._store.newest_name(name) != name:
                 return Stopped(Stop.SUPERSEDED, "a newer pass of these keys has begun")
             if piece is None:
                 self._clock.sleep(_POLL_SECONDS)
         return TIME_IS_UP
 
-    def _idle_ranges(self, name: str, tree: Tree, written: Mapping[str, int]) -> Iterator[str]:
-        """Yield the ranges without a visible worker, longest idle first."""
-        worked_on = self._store.last_sign_times(name)
+    def _list_idle_ranges(self, name: str, tree: Tree, written: Mapping[str, int]) -> Iterator[str]:
+        """Yield the ranges of a pass that no worker has taken, the longest idle first."""
+        sign_times = self._store.last_sign_times(name)
         for range_name in sorted(tree.open, key=lambda range_name: written.get(range_name, 0)):
-            last, taken = written.get(range_name, 0), worked_on.get(range_name, 0)
-            is_taken = taken >= last and self._now() - taken < self._lost_after_seconds
-            if not is_taken and self._now() - last >= _EVENT_SECONDS:
+            written_at, taken_at = written.get(range_name, 0), sign_times.get(range_name, 0)
+            is_taken = taken_at >= written_at and self._now() - taken_at < self._lost_after_seconds
+            if not is_taken and self._now() - written_at >= _EVENT_SECONDS:
                 yield range_name
 
-    def _lost_ranges(self, name: str) -> Iterator[tuple[int, Wake]]:
-        """Yield the ranges of a pass that are idle for longer than a piece can last, with their idle time.
+    def _list_lost_ranges(self, name: str) -> Iterator[tuple[int, Wake]]:
+        """Yield the ranges of a pass whose workers are lost, each with the time of its last sign of work.
 
-        Stuck ranges wait for a day.
+        A range that makes no progress is left out until a day has passed.
         """
-        (tree, written), worked_on = self._store.tree_and_times(name), self._store.last_sign_times(name)
+        (tree, written), sign_times = self._store.tree_and_times(name), self._store.last_sign_times(name)
         for range_name in tree.open:
-            latest = max(written.get(range_name, 0), worked_on.get(range_name, 0))
-            if self._now() - latest < self._lost_after_seconds:
+            last_sign = max(written.get(range_name, 0), sign_times.get(range_name, 0))
+            if self._now() - last_sign < self._lost_after_seconds:
                 continue
-            last = self._store.read(name, range_name, tree.last[range_name])
-            if not (last and last.is_stuck and self._now() - latest < _DAY_SECONDS):
-                yield latest, Wake(name, range_name, None)
+            piece = self._store.read(name, range_name, tree.last[range_name])
+            if not (piece and piece.is_stuck and self._now() - last_sign < _DAY_SECONDS):
+                yield last_sign, Wake(name, range_name, None)
 
     @property
     def _lost_after_seconds(self) -> float:

@@ -1,4 +1,4 @@
-"""The rows of the listings for one key, and the version of a record."""
+"""Entries: all rows of the merged listings for a key, and the version that a success record confirms."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
-from oss_oms_sync.ledger.records import modified_at, repeated_etag, success_etag
+from oss_oms_sync.ledger.records import repeated_etag, success_etag, write_time
 
-# Minimum age of an object whose event should have arrived.
+# Age of an object from which on its event should have arrived.
 MIN_EVENT_AGE = timedelta(minutes=15)
 
 
 class Entry(NamedTuple):
-    """The rows of the listings for a key.
+    """The rows of the merged listings for one key; a row is None if that listing lacks the key.
 
-    A record's row may have the name of the key or of the record; so may the row of the stored `proof`, which may be of
-    other versions.
+    `success` and `failed` are the records of the key. `proof` is the stored result of reading both objects, possibly of
+    older versions. The name in a record's row may be the key or the record's name.
     """
 
     key: str
@@ -27,14 +27,14 @@ class Entry(NamedTuple):
     proof: ObjectSummary | None = None
 
     def without_records(self) -> Entry:
-        """Return the entry without OMS's outcomes for the key."""
+        """Return the entry without its records, as if OMS had never received the key."""
         return self._replace(success=None, failed=None)
 
 
 def is_covered(source: ObjectSummary, success: ObjectSummary | None) -> bool:
-    """Return True if a success record is of this version.
+    """Return True if a success record confirms that OMS accepted this version of a source object.
 
-    Contents may change from A to B and back to A, so the time counts as well.
+    The record's time counts as well, because contents may change from A to B and back to A.
     """
     if success is None or success.modified < source.modified:
         return False
@@ -42,5 +42,5 @@ def is_covered(source: ObjectSummary, success: ObjectSummary | None) -> bool:
 
 
 def listed_record(record: StoredObject, key: str) -> ObjectSummary:
-    """Return a record as read in the form of a row in a listing of records by key."""
-    return ObjectSummary(key, etag_of(success_etag(record)), len(record.body), modified_at(record))
+    """Return the row that a listing of records by key would have for a record."""
+    return ObjectSummary(key, etag_of(success_etag(record)), len(record.body), write_time(record))

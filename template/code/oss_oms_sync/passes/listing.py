@@ -1,12 +1,12 @@
-"""The listings of the source bucket, the records and the destination bucket, merged by key.
+"""Listings of the source bucket, the records and the destination bucket, merged by key.
 
-Both clouds list in byte order, so the listings (the source bucket, the destination bucket, and `success_object/` and
-the other records with these prefixes removed) are merged like sorted files, with one page of each in memory, whatever
-their size. An object is covered if its success record names its eTag and is not older than the object. A listing shows
-both, because a record's ETag is the MD5 of the eTag in its body.
+Both clouds list in byte order, so the listings are merged like sorted files. Records are named `success_object/{key}`,
+for example; these prefixes are removed. Only one page of each listing is in memory, whatever the size of the bucket. An
+object is covered if its success record names its eTag and is not older than the object. The listings show both, because
+a record's ETag is the MD5 of the eTag in its body.
 
-Keys that the source and another listing have in the same order, which are nearly all, form runs. A run ends at the
-first key whose judgement may differ from that of its first key.
+Nearly all keys are in the same order in the source and in another listing. Such keys form runs, which are processed
+together. A run ends at the first key whose result may differ from that of its first key.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import Columns, ListPage, ObjectSummary, first_difference
 from oss_oms_sync.passes.entries import Entry, is_covered, listed_record
 
-# A name after every key: no key is so long.
+# A name that sorts after every key, because no key is so long.
 LAST_NAME = "\U0010ffff" * (MAX_NAME_BYTES // 4 + 1)
-# Minimum length of a run; after a shorter run, as many keys are yielded singly before the next search.
+# Minimum number of keys in a run. After a shorter run, this number of keys is yielded singly before the next search.
 MIN_RUN_KEYS = 16
 
 _Records = dict[str, ObjectSummary]
 
 
 class KeyRun(NamedTuple):
-    """Keys in order, each with a source object and a row of the other listing, as columns.
+    """Consecutive keys that are in the source and in another listing, with the rows of both as columns.
 
-    The keys may have records, but no other key is in between.
+    The keys may have records, but no listing has another key in between.
     """
 
     keys: list[str]
@@ -49,16 +49,22 @@ class KeyRun(NamedTuple):
         )
 
 
-# Returns the number of a run's leading keys that are counted together.
+# Returns the number of leading keys of a run that can be counted together.
 Equal = Callable[[KeyRun], int]
 
 
 class Feed:
-    """A listing by its keys: its names without `root`, from the first name after `after`."""
+    """A reader of a listing's pages, which provides the next key and its row.
+
+    `root` is removed from each name. The feed starts with the first key after `after`.
+    """
 
     def __init__(self, pages: Iterator[ListPage] = iter(()), root: str = "", after: str = "") -> None:  # noqa: B008
-        """Read the first page. All methods that advance raise StorageError."""
-        self._pages = pages
+        """Read the first page.
+
+        This and all methods that advance raise StorageError.
+        """
+        self._open_pages = pages
         self._root = root
         self._after = f"{root}{after}"
         self._next_page()
@@ -66,15 +72,17 @@ class Feed:
     def row(self) -> ObjectSummary:
         """Return the row of the next key."""
         names, etags, sizes, modified, types, storage_classes = self._page.columns
-        at = self.place
-        return ObjectSummary(names[at], etags[at], sizes[at], modified[at], types[at], storage_classes[at])
+        place = self.place
+        return ObjectSummary(
+            names[place], etags[place], sizes[place], modified[place], types[place], storage_classes[place]
+        )
 
     def columns(self, number: int) -> Columns:
-        """Return the rows of the next keys, as columns."""
+        """Return the rows of the next `number` keys, as columns."""
         return self._page.columns.part(self.place, self.place + number)
 
     def advance(self, number: int = 1) -> None:
-        """Advance past this number of keys of the page."""
+        """Advance past this number of keys, all on the current page."""
         self.place += number
         if self.place < len(self.keys):
             self.key = self.keys[self.place]
@@ -82,25 +90,25 @@ class Feed:
             self._next_page()
 
     def advance_past(self, key: str) -> None:
-        """Advance past all keys up to this key."""
+        """Advance past all keys up to and including this key."""
         while self.key <= key:
             self.advance(bisect_right(self.keys, key, self.place) - self.place)
 
     def count_matching(self, keys: Sequence[str]) -> int:
-        """Return the number of leading `keys` that the feed can advance past without another key in between.
+        """Return the number of leading `keys` that the feed can pass without passing any other key.
 
-        Only its current page counts.
+        Only the current page of the feed is considered.
         """
         if self.key > keys[-1]:
             return len(keys)
         page_keys = self.keys[self.place : bisect_right(self.keys, keys[-1], self.place)]
         if page_keys == keys:
             return len(keys)
-        others = set(page_keys).difference(keys)
-        return min(bisect_right(keys, self.keys[-1]), bisect_left(keys, min(others)) if others else len(keys))
+        other_keys = set(page_keys).difference(keys)
+        return min(bisect_right(keys, self.keys[-1]), bisect_left(keys, min(other_keys)) if other_keys else len(keys))
 
     def _next_page(self) -> None:
-        for page in self._pages:
+        for page in self._open_pages:
             names = page.columns.names
             self.place = bisect_right(names, self._after)
             if self.place < len(names):
@@ -113,10 +121,11 @@ class Feed:
 
 
 def merge_feeds(feeds: Sequence[Feed], twin: Feed, equal: Equal | None) -> Iterator[Entry | KeyRun]:
-    """Yield all keys of these listings in order, without proofs of keys that are in no other listing.
+    """Yield an entry for each key of the source, the records and the destination, in the order of keys.
 
-    `feeds` become the fields of an entry, in their order. With `equal`, the keys of both the source and `twin` are
-    yielded as runs.
+    `feeds` are in the order of an entry's fields: source, success, failed, destination, proof. Keys that have only a
+    proof are skipped. With `equal`, runs of keys that are both in the source and in the feed `twin` are yielded instead
+    of their entries.
 
     Raises StorageError.
     """
@@ -126,7 +135,7 @@ def merge_feeds(feeds: Sequence[Feed], twin: Feed, equal: Equal | None) -> Itera
         if singles:
             singles -= 1
         elif equal and key == source.key == twin.key:
-            run = _run(source, twin, [feed for feed in feeds[:4] if feed not in (source, twin)])
+            run = _find_run(source, twin, [feed for feed in feeds[:4] if feed not in (source, twin)])
             number = equal(run) if len(run.keys) >= MIN_RUN_KEYS else 0
             if number >= MIN_RUN_KEYS:
                 yield run.first(number)
@@ -142,17 +151,17 @@ def merge_feeds(feeds: Sequence[Feed], twin: Feed, equal: Equal | None) -> Itera
                 feed.advance()
 
 
-def _run(source: Feed, twin: Feed, others: Iterable[Feed]) -> KeyRun:
-    """Return the longest next run within the current pages."""
+def _find_run(source: Feed, twin: Feed, other_feeds: Iterable[Feed]) -> KeyRun:
+    """Return the longest run at the current position that lies within the current pages."""
     keys = source.keys[source.place :]
     length = first_difference(keys, twin.keys[twin.place :])
-    for feed in others:
+    for feed in other_feeds:
         length = length and feed.count_matching(keys[:length])
     return KeyRun(keys[:length], source.columns(length), twin.columns(length))
 
 
 class MergedListing:
-    """The listings after `after`, merged by key."""
+    """The merged listings of the keys after `after`."""
 
     def __init__(
         self,
@@ -164,10 +173,11 @@ class MergedListing:
         kinds: Sequence[Kind] = ("success", "failed"),
         destination: Bucket | None = None,
     ) -> None:
-        """Merge the listings of these `kinds` of records, the source, and the `destination` or none.
+        """Merge the listings of the source, of these `kinds` of records, and of the `destination`, if it is set.
 
-        `needs_records` selects the objects whose unlisted records are read. Without a `destination`, the failed record
-        of such an object is not read if its success record covers the object.
+        No listing has the records of long keys by key, so these are read singly. `needs_records` selects the objects
+        whose records are read. Without a `destination`, the failed record of an object is not read if its success
+        record covers the object.
         """
         self._task_id = invocation.task_id
         seconds = invocation.listing_seconds()
@@ -177,10 +187,11 @@ class MergedListing:
         self._kinds = kinds
         self._needs_records = needs_records
         self._prefix = prefix
-        # Shorter keys have short records: a character takes at most four bytes.
+        # Number of characters from which a key may be too long for a record named by it: a character takes at most four
+        # bytes.
         self._shortest_long = (MAX_NAME_BYTES - len(record_prefix(invocation.task_id, "success"))) // 4
         self._after = after
-        # The records of this page's long keys.
+        # Records of the long keys on the current page of the source.
         self._success: _Records = {}
         self._failed: _Records = {}
 
@@ -192,66 +203,67 @@ class MergedListing:
         return (step for step in self.steps() if isinstance(step, Entry))
 
     def steps(self, equal: Equal | None = None) -> Iterator[Entry | KeyRun]:
-        """Yield entries, and runs instead of the entries of their keys, where `equal` allows.
+        """Yield entries and, if `equal` is set, runs of keys that it counts together.
 
-        A run has keys of both the source and the destination, or without a destination of the success records.
+        The keys of a run are both in the source and in the destination or, without a destination, in the success
+        records.
 
         Raises StorageError.
         """
         with ExitStack() as stack:
             # All first pages are requested before the first is awaited.
-            sources = self._pages(self._source_bucket, "", stack)
+            sources = self._open_pages(self._source_bucket, "", stack)
             roots = {kind: record_prefix(self._task_id, kind) for kind in self._kinds}
-            records = {kind: self._pages(self._log_bucket, root, stack) for kind, root in roots.items()}
-            destination_pages = self._pages(self._destination, "", stack) if self._destination else iter(())
+            records = {kind: self._open_pages(self._log_bucket, root, stack) for kind, root in roots.items()}
+            destination_pages = self._open_pages(self._destination, "", stack) if self._destination else iter(())
             success, failed, proof = (
                 Feed(records[kind], roots[kind], self._after) if kind in records else Feed()
                 for kind in ("success", "failed", "proven")
             )
-            source, destination = Feed(self._with_long_records(sources)), Feed(destination_pages)
+            source, destination = Feed(self._read_long_records(sources)), Feed(destination_pages)
             twin = destination if self._destination else success
             for step in merge_feeds((source, success, failed, destination, proof), twin, equal):
                 yield self._complete(step) if isinstance(step, Entry) and self._is_long(step.key) else step
 
     @contextmanager
     def feed(self, kind: Kind) -> Iterator[Feed]:
-        """Yield the records of a kind by their keys, apart from the entries; without those of long keys.
+        """Yield a separate feed of the records of a kind by their keys; it lacks those of long keys.
 
         Raises StorageError.
         """
         with ExitStack() as stack:
             root = record_prefix(self._task_id, kind)
-            yield Feed(self._pages(self._log_bucket, root, stack), root, self._after)
+            yield Feed(self._open_pages(self._log_bucket, root, stack), root, self._after)
 
-    def _pages(self, bucket: Bucket, root: str, stack: ExitStack) -> Iterator[ListPage]:
-        """Return pages of the objects under `root`."""
-        prefix, behind = f"{root}{self._prefix}", f"{root}{self._after}"
+    def _open_pages(self, bucket: Bucket, root: str, stack: ExitStack) -> Iterator[ListPage]:
+        """Return the pages of the listing of `root`, limited to this walk's keys."""
+        prefix, after = f"{root}{self._prefix}", f"{root}{self._after}"
         if len(prefix.encode()) > MAX_NAME_BYTES:
             return iter(())
-        # A truncated name sorts before the full name, so nothing is skipped.
-        return stack.enter_context(bucket.pages(prefix, behind.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore")))
+        # A truncated name sorts before the full name, so no key is skipped.
+        return stack.enter_context(bucket.pages(prefix, after.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore")))
 
-    def _with_long_records(self, pages: Iterator[ListPage]) -> Iterator[ListPage]:
-        """Yield the source's pages, and read the records of their long keys, which no listing has by key.
+    def _read_long_records(self, pages: Iterator[ListPage]) -> Iterator[ListPage]:
+        """Yield the source's pages, and read the records of their long keys before each page.
 
-        Each takes one GET, or two if the first record does not cover the object.
+        Each object takes one GET, or two if its failed record is read as well.
         """
         for page in pages:
             if max(map(len, page.columns.names), default=0) > self._shortest_long:
-                self._read_long(
-                    [stored for stored in page.objects if self._is_long(stored.name) and self._needs_records(stored)]
+                self._read_records_of(
+                    [source for source in page.objects if self._is_long(source.name) and self._needs_records(source)]
                 )
             yield page
 
-    def _read_long(self, judged: Sequence[ObjectSummary]) -> None:
-        self._success = success = self._read("success", [listed.name for listed in judged])
-        is_enough = {
-            listed.name for listed in judged if not self._destination and is_covered(listed, success.get(listed.name))
+    def _read_records_of(self, objects: Sequence[ObjectSummary]) -> None:
+        self._success = success = self._read("success", [source.name for source in objects])
+        covered_keys = {
+            source.name for source in objects if not self._destination and is_covered(source, success.get(source.name))
         }
-        self._failed = self._read("failed", [listed.name for listed in judged if listed.name not in is_enough])
+        self._failed = self._read("failed", [source.name for source in objects if source.name not in covered_keys])
 
     def _complete(self, entry: Entry) -> Entry:
-        """Return an entry with the records of a long key."""
+        """Return the entry of a long key with its records."""
         key, source, success, failed, destination, proof = entry
         if source:
             success, failed = success or self._success.get(key), failed or self._failed.get(key)
@@ -261,14 +273,14 @@ class MergedListing:
         return Entry(key, source, success, failed, destination, proof)
 
     def _is_long(self, key: str) -> bool:
-        """Return True if the listings by key may lack the records of a key."""
+        """Return True if the listings by key may lack the records of a key, because it is too long."""
         return len(key) > self._shortest_long
 
     def _record_of(self, kind: Kind, key: str) -> ObjectSummary | None:
         return self._read(kind, [key]).get(key)
 
     def _read(self, kind: Kind, keys: Sequence[str]) -> _Records:
-        """Read the records of `keys`, which are too long for a listing by key; return the records by key.
+        """Read the records of long keys, and return those that exist, by key.
 
         Raises StorageError.
         """
@@ -277,4 +289,4 @@ class MergedListing:
             record_name(self._task_id, kind, key): key for key in keys_to_read if is_long(self._task_id, kind, key)
         }
         records = zip(key_of.values(), self._log_bucket.get_all(list(key_of)), strict=True)
-        return {key: listed_record(stored, key) for key, stored in records if stored}
+        return {key: listed_record(record, key) for key, record in records if record}

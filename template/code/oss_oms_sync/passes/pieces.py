@@ -1,20 +1,24 @@
-"""The scope of a pass, its options, and its pieces: their names in the log bucket, and the work that follows from them.
+"""Passes as stored in the log bucket: their scope and options, and the pieces of their ranges.
 
-oms_source_record/passes/{project}-{job}/{task}/{pass}/{range}/{number}    a piece of a range, written once
-oms_source_record/passes/{project}-{job}/{task}/{pass}/{range}/end         the range is done
-oms_source_record/passes/{project}-{job}/{task}/{pass}/{range}/wake-{hex}  a request to look at the range again
-oms_source_record/passes/{project}-{job}/{task}/{pass}/total               the pass has ended
-oms_source_record/passes/{project}-{job}/{task}/ping-{hex}                 deleted by the function that it calls
-oms_source_record/working/{project}-{job}/{task}/{pass}/{range}/{number}   a worker began that piece at this time
+A pass divides its keys into ranges, which several invocations work through in parallel. A piece is the work of one
+invocation on a range, of PIECE_SECONDS at most. Its object has the range's result so far and the next step, and is
+written once. These are the objects of a pass:
 
-An OSS trigger calls the job with each name under `passes/`. The name of a pass has its identity (buckets, version of
-the classes, keys, standstill or not) and its begin, so the passes of an identity sort by time. The first range is `r`;
-its halves have the names `r0` and `r1`, and so on.
+    oms_source_record/passes/{project}-{job}/{task}/{pass}/{range}/{number}    a piece of a range
+    oms_source_record/passes/{project}-{job}/{task}/{pass}/{range}/end         the range is finished
+    oms_source_record/passes/{project}-{job}/{task}/{pass}/{range}/wake-{hex}  a request to continue the range
+    oms_source_record/passes/{project}-{job}/{task}/{pass}/total               the pass is finished
+    oms_source_record/passes/{project}-{job}/{task}/ping-{hex}                 a test of the trigger
+    oms_source_record/working/{project}-{job}/{task}/{pass}/{range}/{number}   a worker has started that piece
 
-A piece has a range's result up to this piece, and the next step. It is written once, and every worker acts on the
-stored piece. A pass is complete when no range is open; its total is the sum of all ranges' last pieces.
+An OSS trigger calls the job with each name under `passes/`. The name of a pass consists of a hash of its identity
+(buckets, version of the classes, keys, standstill or not) and its start, so the passes of an identity sort by time. The
+first range is `r`; its halves are `r0` and `r1`, and so on.
 
-All functions are pure, so that tests can try them in thousands of schedules.
+Every worker acts on the stored piece, so it does not matter which worker wrote it. A pass is complete when no range is
+open; its total is the sum of all ranges' last pieces.
+
+The functions here have no side effects, so that tests can try them in thousands of schedules.
 """
 
 from __future__ import annotations
@@ -37,16 +41,16 @@ from oss_oms_sync.ledger.migration import NONE, Migrations
 from oss_oms_sync.passes.tally import Tally
 
 # Maximum age of lost events at the installation, which is the first use of the log bucket by reconcile. Function
-# Compute keeps an event for a day in forward's queue and for a day in replay's. Older objects are left to the
+# Compute keeps an event for a day in forward's queue and for a day in replay's. Older objects are copied by the
 # migration.
 _BEFORE_INSTALLATION = timedelta(days=3)
-# Version of the classes and their conditions: a pass applies one version from start to end.
+# Version of the classes and their conditions. A pass applies a single version from start to end.
 CLASSES_VERSION = 1
-# The minimum time of an object in OSS.
+# The earliest time that an object in OSS can have.
 _MIN_TIME = datetime(1970, 1, 1, tzinfo=timezone.utc)
 ROOT_RANGE = "r"
-# "0" follows "/", so the name of a pass with this suffix follows all objects of the pass: a listing can continue after
-# it.
+# "0" follows "/", so the name of a pass with this suffix sorts after all objects of the pass, where a listing can
+# continue.
 LAST_SUFFIX = "0"
 TOTAL = "total"
 PASS_NAME_PATTERN = re.compile(r"[0-9a-f]{16}-[0-9]{8}T[0-9]{12}Z")
@@ -61,12 +65,15 @@ _MAX_STUCK_PIECES = 10
 
 @dataclass(frozen=True)
 class Scope:
-    """Scope and options of a pass.
+    """The keys and options of a pass.
 
-    `key_filter` selects the keys. `since`: None starts at the installation. `everything`: include objects with any
-    records, of any age unless `since` is set. `deep`, `overwrite`, `cutover` and `standstill` apply only to compare;
-    with `cutover`, the minimum age of judged objects is five minutes. `headers`: the work of a pass of headers, a value
-    of HeadersWork; empty for other jobs, except for a standstill pass that checks headers as well.
+    - `key_filter`: selects the keys.
+    - `since`: the minimum time of objects; None for objects since the installation.
+    - `everything`: include objects that have records, and without `since` objects of any age.
+    - `deep`, `overwrite`, `cutover`, `standstill`: options of compare. With `cutover`, objects are judged from an age
+      of five minutes on.
+    - `headers`: the work of a pass of headers, a value of HeadersWork; empty for other jobs, except for a
+      standstill pass that checks headers as well.
     """
 
     key_filter: KeyFilter
@@ -79,14 +86,14 @@ class Scope:
     headers: str = field(default="", kw_only=True)
 
     @classmethod
-    def asked(cls, options: Mapping[str, object], key_filter: KeyFilter) -> Scope:
-        """Return the scope of a payload's `options`, whose types are checked; `key_filter` is the project's.
+    def from_options(cls, options: Mapping[str, object], key_filter: KeyFilter) -> Scope:
+        """Return the scope of a payload's `options`, whose types are checked already.
 
-        Raises PayloadError.
+        `key_filter` is the project's. Raises PayloadError.
         """
         prefix, since = str(options.get("prefix", "")), options.get("since")
-        shorter, longer = sorted((prefix, key_filter.prefix), key=len)
-        if not longer.startswith(shorter):
+        shorter_prefix, longer_prefix = sorted((prefix, key_filter.prefix), key=len)
+        if not longer_prefix.startswith(shorter_prefix):
             raise PayloadError(
                 f"The payload's prefix {prefix!r} is outside OBJECT_PREFIX {key_filter.prefix!r}: nothing there is ever"
                 " sent"
@@ -95,15 +102,18 @@ class Scope:
         if since is not None and time is None:
             raise PayloadError(f"The payload's since is {since!r}. Give a day or a time in UTC such as 2026-01-31")
         flags = (options.get(name) is True for name in ("all", "deep", "overwrite", "standstill", "cutover"))
-        return cls(KeyFilter(longer, key_filter.suffix), time, *flags)
+        return cls(KeyFilter(longer_prefix, key_filter.suffix), time, *flags)
 
     @property
     def identity(self) -> Scope:
-        """The scope without options: only the newest pass of an identity continues."""
+        """The scope without its options. Only the newest pass of an identity continues."""
         return Scope(self.key_filter, None, everything=False, standstill=self.standstill)
 
-    def begin(self, installed: datetime) -> datetime:
-        """Return the minimum time of an object in the scope."""
+    def min_time(self, installed: datetime) -> datetime:
+        """Return the minimum time of an object in the scope.
+
+        By default, it is a few days before the installation.
+        """
         if self.since or self.everything:
             return self.since or _MIN_TIME
         return max(installed, _MIN_TIME + _BEFORE_INSTALLATION) - _BEFORE_INSTALLATION
@@ -111,12 +121,14 @@ class Scope:
 
 @dataclass(frozen=True)
 class Pass:
-    """The description of a pass in its first piece. Times are ISO 8601 in UTC.
+    """The description of a pass, as stored in its first piece. Times are ISO 8601 in UTC.
 
-    `before` is the last finished pass of its identity, `before_started` its begin, and `before_objects` the number of
-    the source's objects in its listing; they may be empty. `seed`: drawn at the begin of the pass, so that its sample
-    cannot be predicted. `migrations`: their state at that time. `most`: the maximum number of objects that it submits.
-    `has_absences`: the absences of `before` continue.
+    - `before`, `before_started`, `before_objects`: the last finished pass of its identity, the start of that pass, and
+      the number of source objects that it listed. Without such a pass they are empty or 0.
+    - `seed`: the random number that selects the sample, drawn when the pass starts.
+    - `migrations`: the state of the migrations when the pass starts.
+    - `most`: the maximum number of objects that it submits.
+    - `has_absences`: the pass `before` listed keys that only OBS has, and this pass continues their lists.
     """
 
     name: str
@@ -136,7 +148,7 @@ class Pass:
 
 
 class Wake(NamedTuple):
-    """An event's request for the next piece of a range, after the piece `number` if it names one."""
+    """A request to do the next piece of a range, but only if its last piece is `number`, unless this is None."""
 
     pass_name: str
     range_name: str
@@ -154,35 +166,36 @@ def piece_name(range_name: str, number: int) -> str:
 
 
 def parse_wakes(payload: bytes | str, prefix: str) -> tuple[list[Wake], list[str]] | None:
-    """Return the wakes and the names of the pings in an OSS trigger's payload; None for any other payload.
+    """Return the requests and the pings (objects that test the trigger) in an OSS trigger's payload.
 
-    Only objects under `prefix` count; an end, a total and other objects need no action.
+    Only objects under `prefix` count; an end, a total and other objects need no action. Return None for any other
+    payload.
     """
     match jsontext.load(payload):
         case {"events": list(events)}:
             keys = [key for event in events if (key := text_at(event, "oss", "object", "key")).startswith(prefix)]
-            wakes = (_wake(key.removeprefix(prefix)) for key in keys)
+            wakes = (_parse_wake(key.removeprefix(prefix)) for key in keys)
             return list(filter(None, wakes)), [key for key in keys if _PING_PATTERN.fullmatch(key.removeprefix(prefix))]
     return None
 
 
-def _wake(path: str) -> Wake | None:
-    name, _, in_pass = path.partition("/")
-    match = OBJECT_NAME_PATTERN.fullmatch(in_pass)
+def _parse_wake(path: str) -> Wake | None:
+    name, _, object_name = path.partition("/")
+    match = OBJECT_NAME_PATTERN.fullmatch(object_name)
     if not match or not PASS_NAME_PATTERN.fullmatch(name) or match["end"]:
         return None
     return Wake(name, match["range"], int(match["number"]) if match["number"] else None)
 
 
 class Kind(Enum):
-    """The step that follows a piece."""
+    """The step that has to follow a piece."""
 
     # The next piece begins after `after`.
     MORE = "more"
-    # The remainder is split in two: up to `cut`, and after it.
+    # The remaining keys are split into two ranges: those up to `cut`, and those after it.
     SPLIT = "split"
     DONE = "done"
-    # The piece ended early, for the reason `stopped`: only a tick or a manual call continues.
+    # The piece ended early, for the reason `stopped`: only the timer or a manual call continues the range.
     RESTING = "rest"
 
 
@@ -190,9 +203,13 @@ class Kind(Enum):
 class Piece:
     """The state of a range after a piece: all keys up to `after` are classified, submitted and counted.
 
-    The range is the keys after `begin`, up to and including `until`; `until` is "" for no limit. `about` is the
-    description of the pass, in its first piece. `stuck`: the number of successive pieces without progress, including
-    this piece. A piece with only defaults covers all keys, before any work.
+    - `begin`, `until`: the range has the keys after `begin` up to and including `until`; an empty `until` is no limit.
+    - `cut`: the key at which the remaining keys are split.
+    - `stopped`: the reason why the range does not continue by itself.
+    - `about`: the description of the pass, only in its first piece.
+    - `stuck`: the number of successive pieces without progress, including this piece.
+
+    A piece with only default values stands for a range of all keys, before any work.
     """
 
     kind: Kind = Kind.MORE
@@ -207,17 +224,17 @@ class Piece:
 
     @property
     def is_stuck(self) -> bool:
-        """True if no tick continues the range before the next day."""
+        """True if the timer leaves the range alone until the next day."""
         return self.kind is Kind.RESTING and self.stuck >= _MAX_STUCK_PIECES
 
     def halves(self) -> tuple[Piece, Piece]:
-        """Return the first pieces of the two halves of a range that was split."""
-        left = Piece(begin=self.after, until=self.cut, after=self.after)
-        return left, Piece(begin=self.cut, until=self.until, after=self.cut)
+        """Return the initial states of the two halves of a range that was split."""
+        first_half = Piece(begin=self.after, until=self.cut, after=self.after)
+        return first_half, Piece(begin=self.cut, until=self.until, after=self.cut)
 
 
 class Tree:
-    """The ranges of a pass, by the names of its objects."""
+    """The ranges of a pass and their states, derived from the names of the pass's objects."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.has_total = False
@@ -238,9 +255,9 @@ class Tree:
 
     @property
     def open(self) -> list[str]:
-        """The ranges with remaining work: without an end and without both halves.
+        """The ranges with remaining work: they have no end, and not both halves.
 
-        If only the total is missing, the root is open, because its worker must be woken.
+        If only the total is missing, the first range counts as open, so that a worker is woken to write it.
         """
         if self.is_complete:
             return [] if self.has_total else [ROOT_RANGE]
@@ -248,7 +265,7 @@ class Tree:
 
     @property
     def done(self) -> int:
-        """Number of finished ranges."""
+        """The number of finished ranges."""
         return len(self._ended)
 
     @property
@@ -263,28 +280,31 @@ class Tree:
 
 
 def sum_pieces(pieces: Mapping[str, Piece]) -> Tally:
-    """Return the sum of each range's last piece, in the order of keys: a range precedes its halves by its name."""
+    """Return the sum of the ranges' last pieces.
+
+    They are added in the order of keys: a range precedes its halves by its name.
+    """
     return reduce(lambda total, tally: total.merged(tally), (pieces[name].tally for name in sorted(pieces)))
 
 
-def are_gapless(pieces: Mapping[str, Piece]) -> bool:
-    """Return True if these last pieces prove that every key is in exactly one of their ranges.
+def have_all_keys(pieces: Mapping[str, Piece]) -> bool:
+    """Return True if these last pieces prove that every key is in exactly one range, and that this range is finished.
 
-    From the root downwards, each range must be finished, or split into two halves with its boundaries.
+    Starting with the first range, each range must be finished, or split into two halves with its boundaries.
     """
     root = pieces.get(ROOT_RANGE)
     if root is None or (root.begin, root.until) != ("", ""):
         return False
-    proven, left = 0, [(ROOT_RANGE, root)]
-    while left:
-        name, piece = left.pop()
-        proven += 1
+    number, remaining = 0, [(ROOT_RANGE, root)]
+    while remaining:
+        name, piece = remaining.pop()
+        number += 1
         if piece.kind is Kind.SPLIT:
             for half, first in zip("01", piece.halves(), strict=True):
-                last = pieces.get(f"{name}{half}")
-                if last is None or (last.begin, last.until) != (first.begin, first.until):
+                last_piece = pieces.get(f"{name}{half}")
+                if last_piece is None or (last_piece.begin, last_piece.until) != (first.begin, first.until):
                     return False
-                left.append((f"{name}{half}", last))
+                remaining.append((f"{name}{half}", last_piece))
         elif piece.kind is not Kind.DONE:
             return False
-    return proven == len(pieces)
+    return number == len(pieces)

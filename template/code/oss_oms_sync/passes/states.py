@@ -1,4 +1,4 @@
-"""The states of passes: their progress and rate, and the pass with the valid answer for both buckets."""
+"""States of passes: their progress and rate, and the finished pass whose result is valid for both buckets."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from oss_oms_sync.passes.pieces import MAX_PIECES, Pass, Scope
 from oss_oms_sync.passes.tally import UNSENT, Tally
 from oss_oms_sync.rules.times import MAX_PASS_AGE
 
-# A pass takes time, so the next pass may begin this much later than its period.
+# Extra time for the start of the next pass, because a pass takes time.
 _PERIOD_TOLERANCE = timedelta(days=1)
-# Without a timer, an older pass is out of date.
+# Age from which a pass is out of date in a project without a timer.
 _MAX_MANUAL_AGE = timedelta(days=3)
 _TOO_MANY_TEXT = "{:,} missing objects were not submitted: a migration copies them faster"
 
 
 @dataclass(frozen=True)
 class Amendment:
-    """The total of a pass after a recheck, with the recheck's time."""
+    """The total of a pass after a recheck of its differences, with the time of the recheck."""
 
     number: int
     at: str
@@ -33,11 +33,14 @@ class Amendment:
 
 @dataclass(frozen=True)
 class PassState:
-    """The state of a pass; for a finished pass, its stored total.
+    """The state of a pass. For a finished pass it is stored as the pass's total.
 
-    `passed`: its counts. `amendment`: the last amendment of its total, which is stored separately. `ended` is empty
-    while it is open; `ranges_open` and `ranges_done` are numbers of ranges. `stuck`: the reason why a range makes no
-    progress.
+    - `of`: the description of the pass.
+    - `passed`: its counts when it finished, or so far.
+    - `ended`: the time of its end; empty while it is open.
+    - `ranges_open`, `ranges_done`, `pieces`: numbers of ranges and pieces.
+    - `amendment`: the last recheck of its differences, which is stored separately.
+    - `stuck`: the reason why a range makes no progress.
     """
 
     of: Pass
@@ -51,41 +54,41 @@ class PassState:
 
     @property
     def stopped(self) -> Stopped | None:
-        """The reason why the pass does not continue today without action, or left objects unsubmitted."""
+        """The reason why the pass does not continue today without action, or why it left objects unsubmitted."""
         if self.ended:
             return Stopped(Stop.TOO_MANY, _TOO_MANY_TEXT.format(self.unsent)) if self.unsent else None
         return too_large(self.pieces) if self.pieces >= MAX_PIECES else self.stuck
 
     @property
     def tally(self) -> Tally:
-        """The counts, including rechecks."""
+        """The counts, including those of the last recheck."""
         return self.amendment.tally if self.amendment else self.passed
 
     @property
     def amended(self) -> str:
-        """The time of the last recheck; empty without a recheck."""
+        """The time of the last recheck, or "" without a recheck."""
         return self.amendment.at if self.amendment else ""
 
     @property
     def as_of(self) -> str:
-        """The time of the last check of any object; empty while the pass is open."""
+        """The time at which an object was last checked; empty while the pass is open."""
         return max(self.ended, self.amended)
 
     @property
     def has_shrunk(self) -> bool:
-        """True if the pass listed too few of the source's objects, compared with the pass before it."""
-        # Imported here because few passes follow one with absent keys.
+        """True if the pass listed suspiciously few of the source's objects, compared with the pass before it."""
+        # Imported here to start faster, because only passes after a pass with absent keys need it.
         from oss_oms_sync.rules.deletions import has_shrunk
 
         return has_shrunk(self.passed.source_listed.objects, self.of.before_objects)
 
     @property
     def is_continuing(self) -> bool:
-        """True if the pass continues."""
+        """True if the pass is open, and can continue."""
         return not self.ended and self.pieces < MAX_PIECES
 
-    def following(self, job: str) -> str:
-        """Return the next step as a sentence."""
+    def describe_next_step(self, job: str) -> str:
+        """Return the next step for the user, as a sentence."""
         if self.ended:
             return "The pass is finished."
         if not self.is_continuing:
@@ -103,66 +106,69 @@ class PassState:
 
     @property
     def started(self) -> str:
-        """The begin of the pass."""
+        """The start of the pass, as ISO 8601 in UTC."""
         return self.of.started
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """The counts of the pass, by the names of COUNTS and NEW."""
+        """The counts of the pass by name, including those of the last recheck."""
         return self.tally.counts
 
     @property
     def unsent(self) -> int:
-        """Number of due objects that the pass left unsubmitted."""
+        """The number of objects that the pass selected for submission but did not submit."""
         return self.counts.get(UNSENT, 0)
 
     @property
     def all_the_same(self) -> Step:
-        """The step that submits the unsubmitted objects, however many there are."""
+        """The command that submits the unsubmitted objects, even if a migration would copy them faster."""
         installed = parse_time(self.of.installed)
-        since = self.scope.begin(installed) if installed else None
+        since = self.scope.min_time(installed) if installed else None
         return Step("reconcile", {"all": True, **({"since": timestamp(since)} if since else {})})
 
     @property
     def objects(self) -> int:
-        """Number of source objects that the pass has listed."""
+        """The number of source objects that the pass has listed."""
         return sum(mark.objects for mark in self.tally.marks)
 
     def is_late(self, period: timedelta | None, now: datetime) -> bool:
-        """Return True if the next pass is long overdue. `period`: the timer's; None without a timer."""
+        """Return True if the next pass is long overdue.
+
+        `period` is the timer's; None without a timer.
+        """
         return self.of.started < timestamp(now - (period + _PERIOD_TOLERANCE if period else _MAX_MANUAL_AGE))
 
 
 def too_large(pieces: int) -> Stopped:
-    """Return the stop of a pass with too many pieces to continue."""
+    """Return the reason why a pass with this number of pieces does not continue."""
     return Stopped(Stop.TOO_LARGE, f"the pass has {pieces:,} pieces, the most there may be: it is too large")
 
 
 def progress_of(state: PassState, last: PassState | None, now: datetime) -> Progress:
-    """Return the progress of a pass; `last` is the last finished pass of its scope."""
+    """Return the progress of a pass, by the number of objects in `last`, the last finished pass of its scope."""
     began, until = parse_time(state.started) or now, parse_time(state.ended) or now
     pace = 60 * state.objects / max(1.0, (until - began).total_seconds())
     if state.ended or last is None or not pace:
         return Progress(round(pace), 1.0 if state.ended else None, 0 if state.ended else None)
-    left = max(0, last.objects - state.objects)
+    remaining = max(0, last.objects - state.objects)
     # There may be more objects than in the last pass, so an open pass has less than 100 %.
-    share = min(0.99, state.objects / max(1, state.objects + left))
-    return Progress(round(pace), round(share, 3), -(-left // max(1, round(pace))))
+    share = min(0.99, state.objects / max(1, state.objects + remaining))
+    return Progress(round(pace), round(share, 3), -(-remaining // max(1, round(pace))))
 
 
 def answer_of(
     job: str, state: PassState | None, stopped: Stopped | None, now: datetime, before: PassState | None = None
 ) -> PassAnswer:
-    """Return a job's answer about its pass; None for `state` without a pass.
+    """Return a job's answer about its pass; `state` is None if no pass exists.
 
-    `stopped`: the reason that ended this call's work. The pass `before` measures an open pass.
+    `stopped` is the reason that ended this call's work. The progress of an open pass is measured by the pass `before`.
     """
     if state is None:
         return brief_answer("No pass of this scope has begun.", stopped, finished=False)
     stopped = stopped or state.stopped
     return PassAnswer(
         finished=bool(state.ended),
-        next=state.following(job),
+        next=state.describe_next_step(job),
         stop=stopped and stopped.stop,
         stopped=stopped and stopped.why,
         pass_=state.of.name,
@@ -184,10 +190,11 @@ def brief_answer(following: str, stopped: Stopped | None, *, finished: bool) -> 
 
 
 class AnsweringPass(NamedTuple):
-    """The pass with the valid answer for both buckets, `of`, and the standstill pass that confirms or contradicts it.
+    """A finished pass, `of`, and the standstill pass that confirms or contradicts it.
 
-    `standstill`: a standstill pass begun after the pass's last check that contradicts the pass, otherwise the last of
-    them; None without a standstill pass.
+    A standstill pass lists both buckets again, to check that nothing changed since. `standstill` is such a pass that
+    started after the last check of the pass and contradicts it. Otherwise it is the last standstill pass, or None if
+    there is none.
     """
 
     of: PassState
@@ -195,35 +202,38 @@ class AnsweringPass(NamedTuple):
 
     @property
     def stood_still(self) -> bool | None:
-        """True if both buckets are unchanged since the pass judged them; None without a standstill pass.
+        """True if both buckets are unchanged since the pass; None without a standstill pass.
 
-        After a change, the pass is invalid: the next step is a new pass.
+        After a change the pass is invalid, and a new pass is needed.
         """
         if self.standstill is None:
             return None
-        judged, tally = self.of.tally, self.standstill.tally
-        return (judged.state, judged.twin) == (tally.state, tally.twin)
+        compared, tally = self.of.tally, self.standstill.tally
+        return (compared.state, compared.twin) == (tally.state, tally.twin)
 
     @property
     def has_obs_changed(self) -> bool:
-        """True if OBS changed after the pass had judged it, but the source did not.
+        """True if OBS changed after the pass, but the source did not.
 
-        If applications write to the source, both differ, and the difference says nothing about the judged objects.
+        If applications still write to the source, both buckets change, so a change of both says nothing about the
+        objects that the pass compared.
         """
-        still = self.standstill
-        return self.stood_still is False and still is not None and still.tally.state == self.of.tally.state
+        standstill = self.standstill
+        return self.stood_still is False and standstill is not None and standstill.tally.state == self.of.tally.state
 
 
 def answering(
     passes: Sequence[PassState], prefix: str, since: datetime | None = None, now: datetime | None = None
 ) -> AnsweringPass | None:
-    """Return the valid pass of a job over all keys with `prefix`, for certify, status and doctor alike.
+    """Return the finished pass of a job whose result is valid for all keys with `prefix`, or None.
 
-    Without `since` it is the last finished pass. Otherwise it is the last begun of the passes that began since then and
-    ended within MAX_PASS_AGE of `now`, if possible without a contradicting standstill pass.
+    Without `since`, it is the last finished pass. Otherwise it is the last of the passes that started after `since` and
+    ended at most MAX_PASS_AGE before `now`; a pass that no standstill pass contradicts has priority.
+
+    Certify, status and doctor all use this function.
     """
     first, latest = (timestamp(since), timestamp(now - MAX_PASS_AGE)) if since and now else ("", "")
-    recent = [state for state in _whole(passes, prefix) if state.started >= first and state.ended >= latest]
+    recent = [state for state in _list_finished(passes, prefix) if state.started >= first and state.ended >= latest]
     answering_passes = [with_standstill(state, passes) for state in recent]
     if since:
         answering_passes.sort(key=lambda answering_pass: answering_pass.stood_still is not False)
@@ -231,29 +241,32 @@ def answering(
 
 
 def last_timer_pass(passes: Sequence[PassState], prefix: str) -> PassState | None:
-    """Return the last pass of a timer's kind; such a pass shows if events arrive.
+    """Return the last finished pass as a timer starts them, which shows if events arrive.
 
-    A backfill covers older objects, which are unchanged since then.
+    A backfill is left out, because it covers older objects, whose events are of earlier.
     """
-    usual = (state for state in _whole(passes, prefix) if state.scope.since is None and not state.scope.everything)
-    return max(usual, key=lambda state: state.started, default=None)
+    timer_passes = (
+        state for state in _list_finished(passes, prefix) if state.scope.since is None and not state.scope.everything
+    )
+    return max(timer_passes, key=lambda state: state.started, default=None)
 
 
-def _whole(passes: Sequence[PassState], prefix: str) -> list[PassState]:
-    whole = [
+def _list_finished(passes: Sequence[PassState], prefix: str) -> list[PassState]:
+    """Return the finished passes over all keys with `prefix`, in the order of their starts."""
+    finished = [
         state
         for state in passes
         if state.ended and not state.scope.standstill and state.scope.key_filter.prefix == prefix
     ]
     # Two passes may have begun in the same second; their names order them.
-    return sorted(whole, key=lambda state: (state.started, state.of.name.partition("-")[2]))
+    return sorted(finished, key=lambda state: (state.started, state.of.name.partition("-")[2]))
 
 
 def with_standstill(state: PassState, passes: Sequence[PassState]) -> AnsweringPass:
-    """Return a finished pass with the most significant standstill pass among `passes`."""
-    later = (other for other in passes if other.ended and other.started > state.ended)
+    """Return a finished pass with the standstill pass that contradicts it, or else with the last standstill pass."""
+    later_passes = (other for other in passes if other.ended and other.started > state.ended)
     standstills = [
-        other for other in later if other.scope.standstill and other.scope.key_filter == state.scope.key_filter
+        other for other in later_passes if other.scope.standstill and other.scope.key_filter == state.scope.key_filter
     ]
     # A recheck shows the current state of OBS, but not of the source.
     standstills = [
@@ -266,17 +279,17 @@ def with_standstill(state: PassState, passes: Sequence[PassState]) -> AnsweringP
 
 
 def newest_of(passes: Sequence[PassState], scope: Scope) -> PassState | None:
-    """Return the last begun pass with the identity of `scope`."""
-    mine = (pass_ for pass_ in passes if pass_.scope.identity == scope.identity)
-    return max(mine, key=lambda state: state.of.name, default=None)
+    """Return the last started pass with the identity of `scope`, or None."""
+    same_identity = (pass_ for pass_ in passes if pass_.scope.identity == scope.identity)
+    return max(same_identity, key=lambda state: state.of.name, default=None)
 
 
 def last_ended(passes: Sequence[PassState], scope: Scope) -> PassState | None:
-    """Return the last begun of the finished passes with the identity of `scope`."""
+    """Return the last started pass among the finished passes with the identity of `scope`, or None."""
     return newest_of([pass_ for pass_ in passes if pass_.ended], scope)
 
 
 def open_passes(passes: Sequence[PassState]) -> list[PassState]:
-    """Return the open passes that are the newest of their identity: no worker continues older passes."""
+    """Return the open passes that workers continue: the newest pass of each identity, if it is open."""
     newest = {pass_.scope.identity: pass_ for pass_ in sorted(passes, key=lambda pass_: pass_.of.name)}
     return [state for state in newest.values() if not state.ended]

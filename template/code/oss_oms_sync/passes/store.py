@@ -1,4 +1,4 @@
-"""The passes of a job in the log bucket: their pieces, signs of workers, and totals."""
+"""The stored passes of a job in the log bucket: their pieces, signs of workers, totals and rechecks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from oss_oms_sync.passes.pieces import (
     Scope,
     Tree,
     Wake,
-    are_gapless,
+    have_all_keys,
     identity_prefix,
     parse_wakes,
     piece_name,
@@ -44,9 +44,9 @@ T = TypeVar("T")
 
 
 class PassStore:
-    """The passes of a job of a project.
+    """The stored passes of a job of a project.
 
-    Methods raise StorageError, also if the log bucket has versioning, because it then overwrites objects.
+    All methods raise StorageError, also if the log bucket has versioning, because OSS then lets objects be overwritten.
     """
 
     def __init__(self, invocation: Invocation, job: str, destination_bucket: str = "") -> None:
@@ -56,25 +56,25 @@ class PassStore:
         self._settings = invocation.settings
         self._bucket = invocation.log_bucket
         self._clock = invocation.clock
-        # Prefixes of the names of its passes, of the signs of workers, and of the lists of differences; the name of the
-        # pass follows. A trigger covers only the first prefix.
+        # Prefixes of the names of the job's passes, of the signs of its workers, and of its lists of differences; the
+        # name of the pass follows. A trigger covers only the first prefix.
         self.prefix, self._working, self.differences = (
-            f"{RECORDS}{what}/{invocation.settings.project}-{job}/{invocation.task_id}/"
-            for what in ("passes", "working", "differences")
+            f"{RECORDS}{folder}/{invocation.settings.project}-{job}/{invocation.task_id}/"
+            for folder in ("passes", "working", "differences")
         )
 
     def name_of(self, scope: Scope, began: datetime) -> str:
-        """Return the name of the pass of `scope` that began at `began`, or whose slot began then.
+        """Return the name of the pass of `scope` that started at `began`, or in the timer's period that starts then.
 
-        The name has the whole identity of a pass, so passes with other settings have other names, even in the same
-        slot. It lacks the options.
+        The name contains a hash of the pass's identity, without its options, so passes with other settings have other
+        names, even in the same period.
         """
         identity = [self._settings.source_bucket, self.destination_bucket, CLASSES_VERSION, to_json(scope.identity)]
         digest = hashlib.sha256(jsontext.dump(identity)).hexdigest()[:16]
         return f"{digest}-{began.strftime('%Y%m%dT%H%M%S%fZ')}"
 
-    def is_about(self, pass_: Pass) -> bool:
-        """Return True if the settings match a pass: otherwise its positions and classes have another meaning."""
+    def fits_settings(self, pass_: Pass) -> bool:
+        """Return True if a pass fits the settings. Otherwise its ranges and classes mean other things."""
         buckets = (self._settings.source_bucket, self.destination_bucket)
         is_within = pass_.scope.key_filter.is_within(self._settings.key_filter)
         return (
@@ -83,12 +83,12 @@ class PassStore:
             and pass_.classes == CLASSES_VERSION
         )
 
-    def names(self) -> Iterator[str]:
-        """Yield the names of the stored passes by identity, then by time. Other objects are left out."""
+    def iter_names(self) -> Iterator[str]:
+        """Yield the names of the stored passes by identity, then by time; other objects are left out."""
         return self._names(self.prefix, self.prefix)
 
-    def newest(self, name: str) -> str:
-        """Return the last begun pass with the identity of the stored pass `name`; usually one call."""
+    def newest_name(self, name: str) -> str:
+        """Return the name of the last started pass with the identity of the stored pass `name`; usually in one call."""
         return max(
             self._names(f"{self.prefix}{identity_prefix(name)}", f"{self.prefix}{name}{LAST_SUFFIX}"), default=name
         )
@@ -98,9 +98,9 @@ class PassStore:
         return self.tree_and_times(pass_name)[0]
 
     def tree_and_times(self, pass_name: str) -> tuple[Tree, dict[str, int]]:
-        """Return the ranges of a pass, and the time of the last write to each, in seconds since 1970.
+        """Return the ranges of a pass, and the time of the last write to each range, in seconds since 1970.
 
-        Both are of the same listing.
+        Both are derived from the same listing.
         """
         prefix, written = f"{self.prefix}{pass_name}/", dict[str, int]()
         listed = [(listed.name.removeprefix(prefix), listed.modified) for listed in self._bucket.iter_folder(prefix)]
@@ -110,37 +110,37 @@ class PassStore:
         return Tree(name for name, _ in listed), written
 
     def read(self, pass_name: str, range_name: str, number: int) -> Piece | None:
-        """Return the stored piece; None if it is missing."""
+        """Return the stored piece, or None if it is missing or unreadable."""
         return _parse(Piece, self._read(f"{pass_name}/{piece_name(range_name, number)}"))
 
-    def about(self, pass_name: str) -> Pass | None:
-        """Return the description of a pass; None if it was deleted or is unreadable."""
+    def read_description(self, pass_name: str) -> Pass | None:
+        """Return the description of a pass, or None if it was deleted or is unreadable."""
         first = self.read(pass_name, ROOT_RANGE, 0)
         return first.about if first else None
 
     def write(self, pass_name: str, range_name: str, number: int, piece: Piece) -> Piece | None:
-        """Write a piece, unless it exists; return the stored piece.
+        """Write a piece unless it exists, and return the stored piece.
 
-        None if the stored piece is unreadable or was deleted meanwhile: no worker may act on it then.
+        Return None if the stored piece is unreadable or was deleted meanwhile; then no worker may act on it.
         """
         name = f"{pass_name}/{piece_name(range_name, number)}"
         return _parse(Piece, self._write_once(name, to_json(piece)))
 
     def last_pieces(self, pass_name: str, tree: Tree) -> dict[str, Piece]:
-        """Return the last readable piece of each range."""
+        """Return the last piece of each range, without unreadable pieces."""
         names = [f"{pass_name}/{piece_name(*last)}" for last in tree.last.items()]
         stored_pieces = zip(tree.last, self._read_all(names), strict=True)
         pieces = {name: _parse(Piece, stored) for name, stored in stored_pieces}
         return {name: piece for name, piece in pieces.items() if piece}
 
     def may_send(self, pass_: Pass) -> bool:
-        """Return True while the ranges of a pass have submitted fewer than `most` keys in total.
+        """Return True while all ranges of a pass together have submitted fewer than `most` keys.
 
-        Pieces are read only after the time that OMS's rate needs to reach `most`.
+        The pieces are read only if enough time has passed to submit this number at OMS's rate.
         """
         now = self._clock.now()
-        passed = (now - (parse_time(pass_.started) or now)).total_seconds()
-        if pass_.most is None or passed * self._settings.oms_rate * KEYS_PER_CALL < pass_.most:
+        seconds = (now - (parse_time(pass_.started) or now)).total_seconds()
+        if pass_.most is None or seconds * self._settings.oms_rate * KEYS_PER_CALL < pass_.most:
             return True
         pieces = self.last_pieces(pass_.name, self.tree(pass_.name))
         return sum(piece.tally.counts["submitted"] for piece in pieces.values()) < pass_.most
@@ -156,140 +156,153 @@ class PassStore:
         self._write_once(f"{pass_.name}/{TOTAL}", to_json(total))
 
     def amend(self, state: PassState, tally: Tally) -> PassState:
-        """Store a new total of a pass after its last amendment; return the amended state.
+        """Store a new total of a pass after a recheck of its differences, and return the amended state.
 
-        No trigger covers it.
+        No trigger covers the object, so no worker is called.
         """
         amendment = Amendment(state.amendment.number if state.amendment else 0, timestamp(self._clock.now()), tally)
         while True:
             amendment = replace(amendment, number=amendment.number + 1)
-            name = f"{self._amendments(state.of.name)}{amendment.number:06}.json"
+            name = f"{self._amendments_prefix(state.of.name)}{amendment.number:06}.json"
             written = StoredObject.of_json(name, to_json(amendment))
             stored = write_once(self._bucket, written)
             # Another invocation may use the same number.
             if stored is None or stored.body == written.body:
                 return replace(state, amendment=amendment)
 
-    def _amendments(self, pass_name: str) -> str:
+    def _amendments_prefix(self, pass_name: str) -> str:
         return f"{self.differences}{pass_name}/again-"
 
     def wake(self, pass_name: str, range_name: str) -> None:
-        """Ask the trigger to wake a worker for a range."""
+        """Write an object by which the trigger calls a worker for a range."""
         name = f"{self.prefix}{pass_name}/{range_name}/wake-{uuid.uuid4().hex[:8]}"
         self._bucket.put(StoredObject.of_json(name, {}))
 
     def ping(self) -> StoredObject:
-        """Return an object that tests the trigger: writing it calls the function, which deletes the object."""
+        """Return an object to test the trigger: writing it calls the function, which deletes the object."""
         return StoredObject.of_json(f"{self.prefix}ping-{uuid.uuid4().hex}", {})
 
     def receive(self, event: bytes | str) -> list[Wake] | None:
-        """Delete the pings in an event and return its wakes; None for an event of another bucket."""
-        woken, pings = parse_wakes(event, self.prefix) or (None, [])
+        """Return the requests in an event, and delete its pings; return None for an event of another bucket."""
+        wakes, pings = parse_wakes(event, self.prefix) or (None, [])
         self._bucket.try_delete_all(pings)
-        return woken
+        return wakes
 
     def write_sign(self, pass_name: str, range_name: str, number: int) -> None:
-        """Show other workers that this worker works on a piece; no decision depends on it for correctness."""
+        """Show other workers that this worker does a piece.
+
+        The result of the pass does not depend on the sign, so a failed write is only a warning in the log.
+        """
         name = f"{self._working}{pass_name}/{piece_name(range_name, number)}"
         (problem,) = self._bucket.try_put_all([StoredObject.of_json(name, {})])
         if problem:
             log.warning({"piece": name, "problem": str(problem)})
 
-    def began(self, pass_name: str) -> datetime | None:
-        """Return the begin of a standstill pass by OSS's clock, from its first sign.
+    def find_start(self, pass_name: str) -> datetime | None:
+        """Return the start of a standstill pass by OSS's clock, from its first sign, or None without a sign.
 
-        No listing was read earlier. None without a sign.
+        The pass listed nothing before this time.
         """
         (sign,) = self._bucket.find_all([f"{self._working}{pass_name}/{piece_name(ROOT_RANGE, 0)}"])
         return from_epoch(sign.modified) if sign else None
 
     def last_sign_times(self, pass_name: str) -> dict[str, int]:
-        """Return the begin of work on the latest piece of each range, in seconds since 1970."""
+        """Return the time at which the latest piece of each range was started, in seconds since 1970."""
         prefix = f"{self._working}{pass_name}/"
-        signs = {listed.name.removeprefix(prefix): listed.modified for listed in self._bucket.iter_folder(prefix)}
+        signs = {row.name.removeprefix(prefix): row.modified for row in self._bucket.iter_folder(prefix)}
         return {name.partition("/")[0]: signs[name] for name in sorted(signs)}
 
-    def state(self, pass_name: str) -> PassState | None:
-        """Return the state of a pass; None if it was deleted or is unreadable.
+    def read_state(self, pass_name: str) -> PassState | None:
+        """Return the state of a pass, or None if it was deleted or is unreadable.
 
-        Such a pass cannot end, so another pass may begin.
+        A pass without a state cannot end, so another pass may start.
         """
         if total := self._read(f"{pass_name}/{TOTAL}"):
-            return self._amended(total)
-        pass_ = self.about(pass_name)
+            return self._with_amendment(total)
+        pass_ = self.read_description(pass_name)
         for _ in range(2):
             tree = self.tree(pass_name)
             pieces = self.last_pieces(pass_name, tree)
             # The pass may be deleted between any two reads. A complete pass without a last piece never gets a total; a
             # piece written between two pages of the listing appears the next time.
-            if not (is_lost := tree.is_complete and not are_gapless(pieces)):
+            if not (is_lost := tree.is_complete and not have_all_keys(pieces)):
                 break
         if pass_ is None or not pieces or pieces.keys() != tree.last.keys() or is_lost:
             return None
         stuck = next((pieces[name].stopped for name in tree.open if pieces[name].is_stuck), None)
         return PassState(pass_, sum_pieces(pieces), "", len(tree.open), tree.done, tree.pieces, stuck=stuck)
 
-    def ended(self, pass_name: str) -> PassState | None:
-        """Return a finished pass without its amendments; None if it is open or its total unreadable."""
+    def read_total(self, pass_name: str) -> PassState | None:
+        """Return the total of a finished pass, without later rechecks.
+
+        Return None if the pass is open, or its total is unreadable.
+        """
         return _parse(PassState, self._read(f"{pass_name}/{TOTAL}"))
 
-    def _amended(self, total: StoredObject | None) -> PassState | None:
-        """Return the pass of a total, with its last amendment."""
+    def _with_amendment(self, total: StoredObject | None) -> PassState | None:
+        """Return the state in the object of a total, with its last amendment."""
         state = _parse(PassState, total)
         if state is None:
             return None
-        last = max((stored.name for stored in self._bucket.iter_objects(self._amendments(state.of.name))), default="")
+        last = max((row.name for row in self._bucket.iter_objects(self._amendments_prefix(state.of.name))), default="")
         (amendment,) = self._bucket.get_all([last]) if last else (None,)
         return replace(state, amendment=_parse(Amendment, amendment))
 
-    def states(self) -> list[PassState]:
-        """Return the states of the passes that match the settings, by scope and then by begin.
+    def read_states(self) -> list[PassState]:
+        """Return the states of the passes that fit the settings, by scope and then by start.
 
-        Abandoned open passes are left out.
+        Open passes that no worker has continued for longer than a period are left out.
         """
-        states = filter(None, map(self.state, list(self.names())))
-        mine = (state for state in states if self.is_about(state.of))
-        return [state for state in mine if state.ended or not self._is_abandoned(state.of.name)]
+        states = filter(None, map(self.read_state, list(self.iter_names())))
+        fitting = (state for state in states if self.fits_settings(state.of))
+        return [state for state in fitting if state.ended or not self._is_abandoned(state.of.name)]
 
     def earlier_marks(self, pass_: Pass) -> Sequence[KeyMark]:
-        """Return the marks of the last pass with this pass's identity, or of the last over the same keys.
+        """Return the marks of an earlier finished pass, by which to split this pass into ranges of equal work.
 
-        Both jobs walk through the same objects, and a standstill pass through those of comparisons. Empty without such
-        a pass.
+        It is the last pass of the same identity, or else the last pass over the same keys: reconcile and compare list
+        the same objects. Return no marks without such a pass.
         """
-        if pass_.before and (before := self.ended(pass_.before)):
+        if pass_.before and (before := self.read_total(pass_.before)):
             return before.passed.marks
-        others = {"reconcile", "compare"} - (set() if pass_.scope.standstill else {self.job})
-        stores = [PassStore(self._invocation, job) for job in sorted(others)]
-        ended = filter(None, (store.ended(name) for store in stores for name in list(store.names())))
-        walked = pass_.source_bucket, pass_.scope.key_filter.prefix
-        states = [state for state in ended if (state.of.source_bucket, state.scope.key_filter.prefix) == walked]
+        other_jobs = {"reconcile", "compare"} - (set() if pass_.scope.standstill else {self.job})
+        stores = [PassStore(self._invocation, job) for job in sorted(other_jobs)]
+        ended = filter(None, (store.read_total(name) for store in stores for name in list(store.iter_names())))
+        covered = pass_.source_bucket, pass_.scope.key_filter.prefix
+        states = [state for state in ended if (state.of.source_bucket, state.scope.key_filter.prefix) == covered]
         return max(states, key=lambda state: state.started).passed.marks if states else ()
 
     def delete_old(self, ended: str) -> None:
-        """Delete the objects of passes that are no longer needed.
+        """Delete the objects of passes that are no longer needed, after the pass `ended` has finished.
 
-        These are the passes with the identity of the pass `ended`, except the last two and the last without options,
-        and abandoned passes. Failures are logged, and the objects are deleted after the next pass; no error is raised.
+        The last two passes with the same identity remain, and the last without options. Abandoned passes are deleted as
+        well. A failure is logged, and the next pass deletes these objects; no error is raised.
         """
         try:
-            names = list(self.names())
-            mine = [name for name in names if name.startswith(identity_prefix(ended))]
-            usual = [name for name in mine if (state := self.ended(name)) and state.scope == state.scope.identity]
-            for name in sorted({*mine[:-2], *filter(self._is_abandoned, set(names) - set(mine))} - {*usual[-1:]}):
+            names = list(self.iter_names())
+            same_identity = [name for name in names if name.startswith(identity_prefix(ended))]
+            without_options = [
+                name
+                for name in same_identity
+                if (state := self.read_total(name)) and state.scope == state.scope.identity
+            ]
+            for name in sorted(
+                {*same_identity[:-2], *filter(self._is_abandoned, set(names) - set(same_identity))}
+                - {*without_options[-1:]}
+            ):
                 self._delete(name)
         except StorageError as error:
             log.error({"passes": "not cleared away", "problem": str(error)})
 
     def _delete(self, pass_name: str) -> None:
-        # The first piece goes first: no worker continues a pass without it.
+        # The first piece is deleted first, because no worker continues a pass without it.
         for prefix in (f"{root}{pass_name}/" for root in (self.prefix, self._working, self.differences)):
-            problems = self._bucket.try_delete_all([listed.name for listed in self._bucket.iter_folder(prefix)])
+            problems = self._bucket.try_delete_all([row.name for row in self._bucket.iter_folder(prefix)])
             for problem in {str(problem) for problem in problems.values() if problem}:
                 log.error({"pass": pass_name, "problem": problem})
 
     def _is_abandoned(self, pass_name: str) -> bool:
-        """Return True if a pass was idle for longer than the longest period, so that the next is due."""
+        """Return True if a pass was idle for longer than the longest period, so that the next pass is due."""
         _, written = self.tree_and_times(pass_name)
         return max(written.values(), default=0) < (self._clock.now() - MAX_PERIOD).timestamp()
 
@@ -308,12 +321,12 @@ class PassStore:
         return read_all(self._bucket, [f"{self.prefix}{name}" for name in names])
 
     def _write_once(self, name: str, value: Mapping[str, object]) -> StoredObject | None:
-        """Write an object unless it exists; return the stored object, possibly another worker's."""
+        """Write an object unless it exists; return the stored object, which another worker may have written."""
         return write_once(self._bucket, StoredObject.of_json(f"{self.prefix}{name}", value))
 
 
 def _parse(kind: type[T], stored: StoredObject | None) -> T | None:
-    """Return the value in an object; None if the object is missing or unreadable."""
+    """Return the value in an object, or None if the object is missing or unreadable."""
     if stored is None:
         return None
     try:

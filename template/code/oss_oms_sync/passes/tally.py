@@ -1,7 +1,7 @@
-"""The counts of a pass, for a range or in total: submitted objects, and for a comparison classes, folders and lags.
+"""The tally of a pass: counts of objects, and for a comparison also their classes, folders and lags.
 
-A comparison counts each class on both sides. Counts grow in place; a stored tally is a sum with an empty tally (`plus`,
-`merged`), so they share no data.
+A comparison counts each class on both sides. Counts grow in place. To store a tally, take its sum with an empty tally
+(`merged`), which shares no data with it.
 """
 
 from __future__ import annotations
@@ -31,32 +31,34 @@ from oss_oms_sync.answers.pass_answers import (
     StoragePair,
 )
 from oss_oms_sync.clock import from_epoch, timestamp
-from oss_oms_sync.passes.digests import MODULUS, SampleDraw, kept_folders
+from oss_oms_sync.passes.digests import MODULUS, SampleDraw, counted_folders
 from oss_oms_sync.passes.marks import KeyMark, Marks
 from oss_oms_sync.rules.counts import storage_totals
 
-# Count of the due objects left unsubmitted, because there are too many.
+# Count of the objects that were due but not submitted, because there are too many.
 UNSENT = "unsent"
 # Counts of reconcile. scanned is the sum of PARTS, and submitted = accepted + failed.
 PARTS = ("covered", "failed_before", "submitted", "pending", "migrating", UNSENT)
 COUNTS = ("scanned", *PARTS, "accepted", "failed", "orphans")
-# Counts of the objects written since the last pass: objects whose event is known to have arrived, or to be missing, and
-# objects without an event. If most have none, the trigger does not work. A pass without such objects has both counts of
-# the last pass.
+# Counts of the objects written since the last pass: those whose event is known to have arrived or to be missing, and
+# those whose event is missing. If most events are missing, the trigger does not work. A pass without new objects has
+# both counts of the last pass.
 NEW, NEW_MISSING = "new", "new_missing"
 # Count of all source objects within the project's filter, of any age.
 INSIDE = "inside"
-# Place of a storage class in the name of a pair if that bucket does not have the object: no class has this name.
+# Placeholder for the storage class in the name of a pair if that bucket lacks the object. No storage class has this
+# name.
 _NO_OBJECT = "-"
-# Each bucket ends at 2^(1/8) times the end of the previous: its middle is within 4.5 % of each of its lags.
+# Each bucket of the histogram ends at 2^(1/8) times the end of the previous: its middle is within 4.5 % of each of its
+# lags.
 _STEPS_PER_DOUBLING = 8
-# Limits with exact counts of lags, in seconds: a minute, 5 and 15 minutes, an hour, a day.
+# Limits for which lags are counted exactly, in seconds: a minute, 5 and 15 minutes, an hour, a day.
 WITHIN = (60, 300, 900, 3600, 86400)
 
 
 @dataclass(slots=True)
 class Side:
-    """Number, total size and digest of the objects in one bucket.
+    """Number, total size in bytes, and digest of the objects in one bucket.
 
     `digest` is the sum of the objects' digests modulo 2^256 (see docs/certificate.md).
     """
@@ -66,7 +68,7 @@ class Side:
     digest: Digest = 0
 
     def add(self, objects: int, size: int, digest: int = 0) -> None:
-        """Count this number of objects with a `size` in total."""
+        """Count objects with a total `size` in bytes and a total `digest`."""
         self.objects += objects
         self.bytes += size
         self.digest += digest
@@ -76,7 +78,8 @@ class Side:
         return Side(self.objects + other.objects, self.bytes + other.bytes, (self.digest + other.digest) % MODULUS)
 
 
-# Objects, bytes of the source, bytes of the destination, for each pair of storage classes: "IA STANDARD", "IA -".
+# Number of objects, their bytes in the source and their bytes in OBS, for each pair of storage classes, such as "IA
+# STANDARD", or "IA -" for objects only in the source.
 StorageCounts = dict[str, list[int]]
 
 
@@ -84,8 +87,8 @@ StorageCounts = dict[str, list[int]]
 class ClassCount:
     """The counts of a class on both sides, also by storage class, and its first keys.
 
-    `proven_different`: number of objects of equal sizes that were proven to differ. `in_vain`: number of objects that
-    OMS accepted again without copying them.
+    - `proven_different`: the number of objects of equal sizes that were proven to differ.
+    - `in_vain`: the number of objects that OMS accepted again without copying them.
     """
 
     source: Side = field(default_factory=Side)
@@ -97,30 +100,30 @@ class ClassCount:
 
     @property
     def is_empty(self) -> bool:
-        """True if no object of either side is in the class."""
+        """True if neither bucket has an object of the class."""
         return not self.source.objects and not self.destination.objects
 
     def add_storage(
         self, source: str | None, destination: str | None, objects: int, source_bytes: int, destination_bytes: int
     ) -> None:
-        """Count objects by their storage classes, as in StoragePair."""
+        """Count objects of a pair of storage classes; a class is None if that bucket has no such object."""
         pair = f"{_NO_OBJECT if source is None else source} {_NO_OBJECT if destination is None else destination}"
         counts = self.storage.setdefault(pair, [0, 0, 0])
         counts[:] = counts[0] + objects, counts[1] + source_bytes, counts[2] + destination_bytes
 
     def plus(self, other: ClassCount) -> ClassCount:
-        """Return the sum of these counts and `other`, for later keys."""
+        """Return the sum of these counts and the counts `other` of later keys."""
         return ClassCount(
             self.source.plus(other.source),
             self.destination.plus(other.destination),
             [*self.keys, *other.keys][:MAX_KEYS],
             self.proven_different + other.proven_different,
             self.in_vain + other.in_vain,
-            joined_storage((self.storage, other.storage)),
+            sum_storage((self.storage, other.storage)),
         )
 
     def summary(self) -> ClassCounts:
-        """Return the form in answers and certificates."""
+        """Return the counts as they appear in answers and certificates."""
         return ClassCounts(
             ObjectCount(self.source.objects, self.source.bytes),
             ObjectCount(self.destination.objects, self.destination.bytes),
@@ -131,8 +134,8 @@ class ClassCount:
         )
 
 
-def joined_storage(parts: Iterable[StorageCounts]) -> StorageCounts:
-    """Return the sum of these counts, without shared parts."""
+def sum_storage(parts: Iterable[StorageCounts]) -> StorageCounts:
+    """Return the sum of these counts, without shared data."""
     joined: StorageCounts = {}
     for part in parts:
         for pair, counts in part.items():
@@ -140,36 +143,36 @@ def joined_storage(parts: Iterable[StorageCounts]) -> StorageCounts:
     return joined
 
 
-# For each folder, by the names of classes: objects and bytes of the source, and of the destination.
+# For each folder and each name of a class: objects and bytes of the source, objects and bytes of OBS.
 Folders = dict[str, dict[str, list[int]]]
 
 
 class WrittenObject(NamedTuple):
-    """An object of the source with its time of writing, in seconds since 1970."""
+    """A source object's time in seconds since 1970, and its key."""
 
     modified: int
     key: str
 
 
 class AbsencePart(NamedTuple):
-    """A list of absent keys from a piece (comparison/absences.py): its name, and its last key."""
+    """The list of absent keys that a piece wrote (see comparison/absences.py): its name, and its last key."""
 
     name: str
     last: str
 
 
-def written_last(objects: Iterable[WrittenObject]) -> list[WrittenObject]:
+def select_last_written(objects: Iterable[WrittenObject]) -> list[WrittenObject]:
     """Return the last written of `objects`, the latest first; a repeated key counts once."""
-    newest = {stored.key: stored for stored in sorted(objects)}
+    newest = {written.key: written for written in sorted(objects)}
     return sorted(newest.values(), reverse=True)[:MAX_WRITTEN]
 
 
 @dataclass
 class Histogram:
-    """A growing histogram of lags in whole seconds.
+    """A histogram of lags, in whole seconds.
 
-    `buckets` has counts by the bucket's number (0: no lag), `within` the counts for WITHIN; `not_yet` counts objects
-    that have not arrived.
+    `buckets` has the counts by the number of the bucket; number 0 is for no lag. `within` has the counts of lags up to
+    each of the limits in WITHIN. `not_yet` counts the objects that have not arrived.
     """
 
     buckets: Counter[int] = field(default_factory=Counter)
@@ -195,17 +198,20 @@ class Histogram:
         )
 
     def percentile(self, percent: float) -> int | None:
-        """Return the lag, in seconds, within which this percentage arrived, within 5 %; None without arrivals."""
-        rank, arrived = math.ceil(self.buckets.total() * percent / 100), 0
+        """Return the lag within which this percentage of the objects arrived, in seconds and within 5 %.
+
+        Return None if none has arrived.
+        """
+        rank, number = math.ceil(self.buckets.total() * percent / 100), 0
         for bucket in sorted(self.buckets):
-            arrived += self.buckets[bucket]
-            if arrived >= max(1, rank):
-                # A certificate has no floats, because languages write them differently.
+            number += self.buckets[bucket]
+            if number >= max(1, rank):
+                # A certificate contains no floats, because languages write them differently.
                 return min(round(2 ** ((bucket - 0.5) / _STEPS_PER_DOUBLING)) if bucket else 0, self.longest)
         return None
 
     def summary(self) -> Lag:
-        """Return the form in answers."""
+        """Return the histogram as it appears in answers."""
         return Lag(
             self.buckets.total(),
             self.not_yet,
@@ -219,23 +225,24 @@ class Histogram:
 
 @dataclass
 class Tally:
-    """Counts, marks and digests of a pass, or of a part of it. Fields after `marks` belong to a comparison.
+    """Counts, marks and digests of a pass or of one of its ranges. All fields after `marks` belong to a comparison.
 
-    - `counts`: by name. A reconcile pass has COUNTS, NEW, NEW_MISSING and INSIDE; a comparison has the submitted,
-      accepted and failed objects, orphan_records, and results of reading.
-    - `marks`: of existing keys.
-    - `state`: the sum of the state digests of all objects of the source that pass the project's filter. Two passes with
-      equal states listed exactly the same versions.
-    - `twin`: the sum of the twin digests of OBS's objects with the keys of these objects.
-    - `classes`, `folders`: by the names of classes and folders.
+    - `counts`: counts by name. Reconcile has COUNTS, NEW, NEW_MISSING and INSIDE; compare has the submitted, accepted
+      and failed objects, orphan_records, and results of reading.
+    - `marks`: sampled keys (see passes/marks.py).
+    - `state`: the sum of the state digests of all source objects that pass the project's filter. Two passes with equal
+      sums listed exactly the same versions.
+    - `twin`: the sum of the version digests of the objects in OBS that have the keys of these source objects.
+    - `classes`, `folders`: counts by the names of classes and folders.
+    - `again`: the number of objects that were accepted again.
     - `oldest_not_there`: the time of the oldest object that OBS lacks, in seconds since 1970.
-    - `source_listed`, `destination_listed`: rows of the listings, of any class.
-    - `twin_listed`, `deep_listed`: the parts of `twin` and of the results of reading, of keys that can be rechecked.
-    - `largest`: the size of the largest object of the source in scope.
-    - `drawn`: objects for a sample, drawn from the equal objects.
-    - `last_written`: the last written objects of the source in scope, the latest first.
-    - `unread`: the first keys without a proof from reading, by reason.
-    - `parts`: the lists of differences, which have `lines` lines in total.
+    - `source_listed`, `destination_listed`: counts of the listings' rows, of any class.
+    - `twin_listed`, `deep_listed`: the parts of `twin` and of the results of reading that belong to keys to recheck.
+    - `largest`: the size of the largest source object in scope, in bytes.
+    - `drawn`: a sample of the equal objects.
+    - `last_written`: the last written source objects in scope, the latest first.
+    - `unread`: by reason, the first keys that were to be proven equal by reading, but were not.
+    - `parts`: the names of the lists of differences, which have `lines` lines in total.
     - `absences`: the lists of keys only in OBS, in the order of the keys.
     """
 
@@ -262,8 +269,8 @@ class Tally:
     absences: Sequence[AbsencePart] = ()
 
     def merged(self, other: Tally) -> Tally:
-        """Return the sum of this tally and `other`, the tally of later keys."""
-        oldest = [time for time in (self.oldest_not_there, other.oldest_not_there) if time is not None]
+        """Return the sum of this tally and the tally `other` of later keys."""
+        times = [time for time in (self.oldest_not_there, other.oldest_not_there) if time is not None]
         return Tally(
             counts=self.counts + other.counts,
             marks=tuple(Marks([*self.marks, *other.marks])),
@@ -273,18 +280,18 @@ class Tally:
                 name: self.classes.get(name, ClassCount()).plus(other.classes.get(name, ClassCount()))
                 for name in dict.fromkeys((*self.classes, *other.classes))
             },
-            folders=_joined(self.folders, other.folders),
+            folders=_sum_folders(self.folders, other.folders),
             accepted_lag=self.accepted_lag.plus(other.accepted_lag),
             copied_lag=self.copied_lag.plus(other.copied_lag),
             again=self.again + other.again,
-            oldest_not_there=min(oldest, default=None),
+            oldest_not_there=min(times, default=None),
             source_listed=self.source_listed.plus(other.source_listed),
             destination_listed=self.destination_listed.plus(other.destination_listed),
             twin_listed=(self.twin_listed + other.twin_listed) % MODULUS,
             deep_listed=self.deep_listed + other.deep_listed,
             largest=max(self.largest, other.largest),
             drawn=self.drawn.plus(other.drawn),
-            last_written=written_last([*self.last_written, *other.last_written]),
+            last_written=select_last_written([*self.last_written, *other.last_written]),
             unread={
                 name: [*self.unread.get(name, ()), *other.unread.get(name, ())][:MAX_KEYS]
                 for name in sorted({*self.unread, *other.unread})
@@ -294,10 +301,10 @@ class Tally:
             absences=(*self.absences, *other.absences),
         )
 
-    def completed(self, before: Tally | None) -> Tally:
-        """Return the total of a pass, from the sum of all ranges; `before` is the total of the last pass.
+    def complete_with(self, before: Tally | None) -> Tally:
+        """Return the total of a pass, whose ranges sum up to this tally; `before` is the total of the last pass.
 
-        A pass without new objects keeps the event counts of the last pass.
+        A pass without new objects keeps the counts of events of the last pass.
         """
         if before is None or self.counts.get(NEW):
             return self
@@ -313,25 +320,25 @@ class Tally:
         return sum(self.of(object_class).source.objects for object_class in classes)
 
     def side(self, name: str, *without: ObjectClass) -> Side:
-        """Return the sum of the classes of one side, "source" or "destination", except those in `without`."""
-        left_out = [object_class.title for object_class in without]
-        counts = [count for title, count in self.classes.items() if title not in left_out]
+        """Return the sum of all classes except those in `without`, for one side: "source" or "destination"."""
+        excluded_titles = [object_class.title for object_class in without]
+        counts = [count for title, count in self.classes.items() if title not in excluded_titles]
         return reduce(Side.plus, (count.source if name == "source" else count.destination for count in counts), Side())
 
     def storage(self, *without: ObjectClass) -> list[StoragePair]:
-        """Return the counts by pairs of storage classes, except those of the classes in `without`."""
-        left_out = [object_class.title for object_class in without]
-        counts = joined_storage(count.storage for title, count in self.classes.items() if title not in left_out)
+        """Return the counts by pairs of storage classes, without those of the classes in `without`."""
+        excluded_titles = [object_class.title for object_class in without]
+        counts = sum_storage(count.storage for title, count in self.classes.items() if title not in excluded_titles)
         pairs = []
         for names, numbers in sorted(counts.items()):
             source, destination = (None if name == _NO_OBJECT else name for name in names.split(" "))
             pairs.append(StoragePair(source, destination, *numbers))
         return pairs
 
-    def shown(self, *without: ObjectClass) -> dict[str, Any]:
-        """Return the results for both buckets, by their names in answers and certificates.
+    def results(self, *without: ObjectClass) -> dict[str, Any]:
+        """Return the results for both buckets as the fields of answers and certificates.
 
-        Each side has all classes except those in `without`.
+        Each side includes all classes except those in `without`.
         """
         source, destination = self.side("source", *without), self.side("destination", *without)
         return {
@@ -343,7 +350,7 @@ class Tally:
                 if object_class is not ObjectClass.ORPHAN_RECORDS
             },
             "folders": {
-                name: {ObjectClass[title.upper()]: four for title, four in folder.items()}
+                name: {ObjectClass[title.upper()]: numbers for title, numbers in folder.items()}
                 for name, folder in sorted(self.folders.items())
             },
             "storage": self.storage(*without),
@@ -357,28 +364,32 @@ class Tally:
     def has_no_objects(self) -> bool:
         """True if no source object is in scope.
 
-        Reconcile counts these objects, and a comparison has the last written objects; a standstill pass has neither.
+        This is unknown for a standstill pass, which counts no objects by class: it is always True.
         """
         return not (self.counts.get(INSIDE) or self.last_written)
 
     def lags(self) -> Lags:
-        """Return the summaries of the lags to acceptance and to copying, and the number of objects accepted again."""
+        """Return the lags until acceptance and until the copy, and the number of objects that were accepted again."""
         return Lags(self.accepted_lag.summary(), self.copied_lag.summary(), self.again)
 
     def adds_up(self) -> bool:
-        """Return True if the sums of the classes, and of the storage classes, equal the rows of the listings."""
-        listed = [ObjectCount(side.objects, side.bytes) for side in (self.source_listed, self.destination_listed)]
+        """Return True if the classes, and the storage classes, add up to the rows of the listings."""
+        listed_counts = [
+            ObjectCount(side.objects, side.bytes) for side in (self.source_listed, self.destination_listed)
+        ]
         sides = [self.side(name) for name in ("source", "destination")]
-        return listed == [ObjectCount(side.objects, side.bytes) for side in sides] == storage_totals(self.storage())
+        return (
+            listed_counts == [ObjectCount(side.objects, side.bytes) for side in sides] == storage_totals(self.storage())
+        )
 
 
-def _joined(first: Folders, second: Folders) -> Folders:
-    """Return the sum by folder: objects in no folder, the first MAX_FOLDERS folders by name, and all others."""
-    names, kept = sorted({*first, *second} - {"", OTHERS}), kept_folders((*first, *second))
+def _sum_folders(first: Folders, second: Folders) -> Folders:
+    """Return the sums by folder, for the first MAX_FOLDERS names, for keys without a folder, and for all others."""
+    names, counted = sorted({*first, *second} - {"", OTHERS}), counted_folders((*first, *second))
     joined: Folders = {}
     for name in ("", *names, OTHERS):
         for counts in (first.get(name), second.get(name)):
-            into = joined.setdefault(name if name in kept else OTHERS, {}) if counts else {}
+            sums = joined.setdefault(name if name in counted else OTHERS, {}) if counts else {}
             for title, count in (counts or {}).items():
-                into[title] = list(map(add, into.get(title, (0, 0, 0, 0)), count))
+                sums[title] = list(map(add, sums.get(title, (0, 0, 0, 0)), count))
     return joined

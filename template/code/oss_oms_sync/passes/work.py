@@ -1,7 +1,8 @@
-"""Work on passes: one piece of one range at a time, by as many instances as there are ranges.
+"""The protocol of a pass: each worker does a piece of a range at a time, and there are as many workers as ranges.
 
-The worker that writes a piece and every worker woken by it act on the stored piece in the same way, so a lost worker or
-a repeated event has no effect. Source: the protocol was tried in thousands of schedules; see tests/unit/passes.
+The worker that writes a piece and every worker that is called for it act on the stored piece in the same way, so a lost
+worker or a repeated event has no effect. Source: the protocol was tried in thousands of schedules; see
+tests/unit/passes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 from oss_oms_sync.answers.finding import Stop, Stopped
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import StorageError, log
-from oss_oms_sync.passes.marks import KeyMark, expected_objects, find_cut, middle_of
+from oss_oms_sync.passes.marks import KeyMark, estimate_objects, find_cut, find_middle
 from oss_oms_sync.passes.pieces import (
     MAX_PIECES,
     ROOT_RANGE,
@@ -23,18 +24,18 @@ from oss_oms_sync.passes.pieces import (
     Scope,
     Tree,
     Wake,
-    are_gapless,
+    have_all_keys,
     sum_pieces,
 )
 from oss_oms_sync.passes.states import too_large
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.settings import Settings
 
-# Minimum number of objects worth two more instances: waking them takes the time of the walk.
+# Minimum number of objects for which a range is split: starting two more instances takes as long as processing these.
 MIN_SPLIT_OBJECTS = 20_000
-# Seconds of a walk before the range is split, if no earlier pass shows its number of objects.
+# Seconds of work before a range is split, if no earlier pass shows its number of objects.
 FIRST_SECONDS = 3.0
-# Calls per second of a lane that only submits, with half a vCPU, half of it unused.
+# Calls to OMS per second of a lane (a range that is worked on) that only submits, with half a vCPU, half of it unused.
 _CALLS_PER_SENDING_LANE = 5.0
 _SUPERSEDED_STOP = Stopped(
     Stop.SUPERSEDED, "a newer pass of these keys has begun meanwhile, or the first piece of this one is unreadable"
@@ -44,13 +45,13 @@ _PAUSED_TEXT = ". {} pieces in a row made no progress, so the next attempt is to
 
 @dataclass(frozen=True)
 class RangeResult:
-    """A worker's result for a range, and the error that ended its work, or None."""
+    """The state of a range after a worker's work, and the error that ended the work, or None."""
 
     piece: Piece
     error: StorageError | None = None
 
 
-# Classifies and submits the objects of a range after a piece, for a number of seconds; the given number of open ranges
+# Classifies and submits the objects of a range after a piece, for this number of seconds. This number of open ranges
 # share the rate.
 Walk = Callable[[Pass, Piece, int, float], RangeResult]
 
@@ -58,15 +59,15 @@ Walk = Callable[[Pass, Piece, int, float], RangeResult]
 def lane_count(settings: Settings, scope: Scope) -> int:
     """Return the number of ranges to work on at the same time.
 
-    The rate limits the lanes that submit. If every object is submitted, a few lanes use up the rate, and more would be
-    billed for waiting.
+    OMS's rate limits the number of ranges that submit. If every object is submitted, a few ranges use up the rate, and
+    more ranges would only add to the bill by waiting.
     """
     calls = _CALLS_PER_SENDING_LANE if scope.everything and not scope.since else 0.5
     return min(settings.lanes, max(1, int(settings.oms_rate / calls)))
 
 
 class Worker:
-    """A worker for the passes of a job."""
+    """A worker on the passes of a job. `walk` is the job's function for the keys of a range."""
 
     def __init__(self, invocation: Invocation, store: PassStore, walk: Walk) -> None:
         self._settings = invocation.settings
@@ -78,110 +79,111 @@ class Worker:
     def begin(self, pass_: Pass) -> Piece:
         """Do the first piece of a pass, which creates the pass, and return the stored piece.
 
-        If this is impossible, return an unstored piece with the reason.
+        If a newer pass has started meanwhile, return a piece that was not stored, with the reason.
 
-        Raises StorageError: earlier work is kept.
+        Raises StorageError; work that was stored before is kept.
         """
         start = Piece(about=pass_)
         if pass_.scope.standstill:
             self._store.write_sign(pass_.name, ROOT_RANGE, 0)
-        return self._do(pass_, ROOT_RANGE, -1, start, Tree(())) or replace(
+        return self._do_piece(pass_, ROOT_RANGE, -1, start, Tree(())) or replace(
             start, kind=Kind.RESTING, stopped=_SUPERSEDED_STOP
         )
 
-    def go_on(self, wake: Wake, *, rested: bool = False) -> Piece | None:
-        """Do the next piece of a range, or the step after its last piece; `rested`: also during a pause.
+    def continue_range(self, wake: Wake, *, rested: bool = False) -> Piece | None:
+        """Do the next piece of a range, or the step after its last piece; with `rested`, also during a pause.
 
-        Return the last stored piece; None if there is nothing to do: another worker was faster, or the pass was
-        deleted, does not match the settings, or is not the newest of its scope.
+        Return the last stored piece. Return None if there is nothing to do: another worker was faster, or the pass was
+        deleted, does not fit the settings, or is not the newest of its identity.
 
-        Raises StorageError: earlier work is kept.
+        Raises StorageError; work that was stored before is kept.
         """
-        pass_, tree = self._current(wake.pass_name), self._store.tree(wake.pass_name)
+        pass_, tree = self._read_current(wake.pass_name), self._store.tree(wake.pass_name)
         if pass_ is None:
             return None
         if tree.is_complete:
             if not tree.has_total:
-                self._end(pass_, tree)  # the worker that wrote the last end stopped before this
+                self._write_total(pass_, tree)  # the worker that wrote the last end stopped before this
             return None
         number = tree.last.get(wake.range_name)
         if number is None or wake.range_name not in tree.open or wake.number not in (None, number):
             return None
-        last = self._store.read(wake.pass_name, wake.range_name, number)
-        if last is None or (last.kind is Kind.RESTING and not rested):
+        last_piece = self._store.read(wake.pass_name, wake.range_name, number)
+        if last_piece is None or (last_piece.kind is Kind.RESTING and not rested):
             return None
-        if last.kind in (Kind.SPLIT, Kind.DONE):
-            return self._act(pass_, wake.range_name, last)
+        if last_piece.kind in (Kind.SPLIT, Kind.DONE):
+            return self._do_step_after(pass_, wake.range_name, last_piece)
         if tree.pieces >= MAX_PIECES:
             log.error({"pass": pass_.name, "problem": too_large(tree.pieces).why})
-            return replace(last, kind=Kind.RESTING, stopped=too_large(tree.pieces))
+            return replace(last_piece, kind=Kind.RESTING, stopped=too_large(tree.pieces))
         self._store.write_sign(wake.pass_name, wake.range_name, number + 1)
-        return self._do(pass_, wake.range_name, number, last, tree)
+        return self._do_piece(pass_, wake.range_name, number, last_piece, tree)
 
-    def _current(self, pass_name: str) -> Pass | None:
-        """Return the pass if it is readable, matches the settings and is the newest; otherwise None."""
-        pass_ = self._store.about(pass_name)
-        if pass_ is None or not self._store.is_about(pass_) or self._store.newest(pass_name) != pass_name:
+    def _read_current(self, pass_name: str) -> Pass | None:
+        """Return the description of a pass; None if it is unreadable, does not fit the settings or is superseded."""
+        pass_ = self._store.read_description(pass_name)
+        if pass_ is None or not self._store.fits_settings(pass_) or self._store.newest_name(pass_name) != pass_name:
             return None
         return pass_
 
-    def _do(self, pass_: Pass, range_name: str, number: int, last: Piece, tree: Tree) -> Piece | None:
-        """Do the piece after `last` and write it, unless a newer pass has begun meanwhile."""
-        start = replace(last, kind=Kind.MORE, stopped=None)
-        walked = self._split_or_walk(pass_, range_name, start, max(1, len(tree.open)))
+    def _do_piece(self, pass_: Pass, range_name: str, number: int, last_piece: Piece, tree: Tree) -> Piece | None:
+        """Do the piece after `last_piece` and write it, unless a newer pass has started meanwhile."""
+        start = replace(last_piece, kind=Kind.MORE, stopped=None)
+        result = self._split_or_walk(pass_, range_name, start, max(1, len(tree.open)))
         is_first = number < 0
-        if self._store.newest(pass_.name) > pass_.name if is_first else self._current(pass_.name) is None:
+        if self._store.newest_name(pass_.name) > pass_.name if is_first else self._read_current(pass_.name) is None:
             return None
-        piece = replace(_pause_without_progress(walked.piece, start), about=start.about if is_first else None)
+        piece = replace(_pause_without_progress(result.piece, start), about=start.about if is_first else None)
         stored = self._store.write(pass_.name, range_name, number + 1, piece)
-        # Another worker may have begun the same pass earlier: its description is valid.
+        # Another worker may have started the same pass earlier; its description is valid.
         current = stored.about if stored and is_first else pass_
         if stored and current:
-            self._act(current, range_name, stored)
-        if walked.error:
-            raise walked.error
+            self._do_step_after(current, range_name, stored)
+        if result.error:
+            raise result.error
         return stored
 
     def _split_or_walk(self, pass_: Pass, range_name: str, start: Piece, open_ranges: int) -> RangeResult:
-        """Split a range if a lane is free and half of the range is worth an invocation; otherwise walk through it."""
+        """Split a range if a lane is free and half of the range is worth an invocation; otherwise process its keys."""
         seconds, lanes = self._settings.piece_seconds, lane_count(self._settings, pass_.scope)
         if open_ranges >= lanes:
             return self._walk(pass_, start, open_ranges, seconds)
         marks = self._store.earlier_marks(pass_)
-        begins = start.after == start.begin
-        # While the first ranges begin, lanes without a range are not free.
-        is_share = begins and not _is_shared(range_name, lanes)
-        if marks and (is_share or expected_objects(start.after, start.until, marks) < MIN_SPLIT_OBJECTS):
+        is_new = start.after == start.begin
+        # While the first ranges start, lanes without a range are not free.
+        is_share = is_new and not _is_shared(range_name, lanes)
+        if marks and (is_share or estimate_objects(start.after, start.until, marks) < MIN_SPLIT_OBJECTS):
             return self._walk(pass_, start, open_ranges, seconds)
-        walked = RangeResult(start)
+        result = RangeResult(start)
         if not marks:
             # The length of the range is unknown; this time may suffice.
-            walked = self._walk(pass_, start, open_ranges, min(seconds, FIRST_SECONDS))
-            if walked.error or walked.piece.kind is not Kind.MORE:
-                return walked
+            result = self._walk(pass_, start, open_ranges, min(seconds, FIRST_SECONDS))
+            if result.error or result.piece.kind is not Kind.MORE:
+                return result
         # A new range is split like its halves: by the marks alone, if they suffice.
-        cut = middle_of(start.after, start.until, marks) if marks and begins else None
+        cut = find_middle(start.after, start.until, marks) if marks and is_new else None
         with suppress(StorageError):  # the walk meets the same error and records it
-            cut = cut or self._cut(pass_, walked.piece, marks)
+            cut = cut or self._find_cut(pass_, result.piece, marks)
         if cut:
-            return RangeResult(replace(walked.piece, kind=Kind.SPLIT, cut=cut))
-        return self._walk(pass_, walked.piece, open_ranges, seconds)
+            return RangeResult(replace(result.piece, kind=Kind.SPLIT, cut=cut))
+        return self._walk(pass_, result.piece, open_ranges, seconds)
 
-    def _act(self, pass_: Pass, range_name: str, stored: Piece) -> Piece:
-        """Do the step after a piece; every worker that knows the piece may do it."""
+    def _do_step_after(self, pass_: Pass, range_name: str, stored: Piece) -> Piece:
+        """Do the step after a stored piece, which every worker that has read the piece may do."""
         if stored.kind is Kind.SPLIT:
-            self._begin_halves(pass_, range_name, stored)
+            self._write_halves(pass_, range_name, stored)
         elif stored.kind is Kind.DONE:
             self._store.write_end(pass_.name, range_name)
             tree = self._store.tree(pass_.name)
             if tree.is_complete and not tree.has_total:
-                self._end(pass_, tree)
+                self._write_total(pass_, tree)
         return stored
 
-    def _begin_halves(self, pass_: Pass, range_name: str, stored: Piece) -> None:
-        """Write the first pieces of both halves, and of their halves if the marks show where these split.
+    def _write_halves(self, pass_: Pass, range_name: str, stored: Piece) -> None:
+        """Write the first pieces of both halves of a range, and of their halves if the marks show where these split.
 
-        It stops at as many ranges as lanes. Without it, each range would wait for an invocation to find its cut.
+        There are at most as many ranges as lanes. Without this method, each range would wait for an invocation to find
+        its cut.
         """
         lanes = lane_count(self._settings, pass_.scope)
         marks = self._store.earlier_marks(pass_) if _is_shared(f"{range_name}0", lanes) else ()
@@ -189,36 +191,36 @@ class Worker:
         for name, piece in split:
             for half, start in zip("01", piece.halves(), strict=True):
                 may_split = _is_shared(f"{name}{half}", lanes) and len(split) + 1 < lanes
-                planned = _first_piece(start, marks) if may_split else start
+                planned = _plan_first_piece(start, marks) if may_split else start
                 first = self._store.write(pass_.name, f"{name}{half}", 0, planned)
                 if first and first.kind is Kind.SPLIT:
                     split.append((f"{name}{half}", first))
 
-    def _end(self, pass_: Pass, tree: Tree) -> None:
-        """Write the total. Every worker writes the same total, because pieces do not change."""
+    def _write_total(self, pass_: Pass, tree: Tree) -> None:
+        """Write the total of a pass. Every worker writes the same total, because pieces do not change."""
         pieces = self._store.last_pieces(pass_.name, tree)
-        if not are_gapless(pieces):
+        if not have_all_keys(pieces):
             # A piece is unreadable, or was written between two pages of the listing; the next worker reads it.
             log.error({"pass": pass_.name, "problem": "its pieces do not fit together, so there is no total yet"})
             return
-        before = self._store.state(pass_.before) if pass_.before else None
-        self._store.write_total(pass_, sum_pieces(pieces).completed(before.tally if before else None), tree)
+        before = self._store.read_state(pass_.before) if pass_.before else None
+        self._store.write_total(pass_, sum_pieces(pieces).complete_with(before.tally if before else None), tree)
         self._store.delete_old(pass_.name)
 
-    def _cut(self, pass_: Pass, start: Piece, marks: Sequence[KeyMark]) -> str | None:
-        """Return the key at which to split the remainder of a range.
+    def _find_cut(self, pass_: Pass, start: Piece, marks: Sequence[KeyMark]) -> str | None:
+        """Return the key at which to split the remaining keys of a range.
 
-        None if the remainder is one page or has no such key.
+        Return None if they fit into one page, or have no such key.
         """
         prefix, source = pass_.scope.key_filter.prefix, self._source.within(self._listing_seconds())
         page = source.list_page(prefix, start.after)
-        last = page.objects[-1].name if page.objects else ""
-        if not page.more or (start.until and last >= start.until):
+        last_key = page.objects[-1].name if page.objects else ""
+        if not page.more or (start.until and last_key >= start.until):
             return None
 
         def next_key(after: str) -> str | None:
-            following = source.first_name(prefix, after)
-            return following if following and not (start.until and following > start.until) else None
+            name = source.first_name(prefix, after)
+            return name if name and not (start.until and name > start.until) else None
 
         cut = find_cut(page.objects[0].name, start.until, marks, next_key)
         is_inside = cut is not None and start.after < cut and (not start.until or cut < start.until)
@@ -226,21 +228,24 @@ class Worker:
 
 
 def _is_shared(range_name: str, lanes: int) -> bool:
-    """Return True if there are more lanes than ranges of this range's level of halving."""
+    """Return True if there are more lanes than ranges on this range's level, so that the range is split.
+
+    The first range is level 0 with one range, its halves are level 1 with two, and so on.
+    """
     return 1 << (len(range_name) - len(ROOT_RANGE)) < lanes
 
 
-def _first_piece(start: Piece, marks: Sequence[KeyMark]) -> Piece:
-    """Return the first piece of a range to be shared: it splits immediately if half of it is worth an invocation."""
-    is_large = expected_objects(start.after, start.until, marks) >= MIN_SPLIT_OBJECTS
-    cut = middle_of(start.after, start.until, marks) if is_large else None
+def _plan_first_piece(start: Piece, marks: Sequence[KeyMark]) -> Piece:
+    """Return the first piece of a new range: a split if half of it is worth an invocation, otherwise `start`."""
+    is_large = estimate_objects(start.after, start.until, marks) >= MIN_SPLIT_OBJECTS
+    cut = find_middle(start.after, start.until, marks) if is_large else None
     return replace(start, kind=Kind.SPLIT, cut=cut) if cut else start
 
 
 def _pause_without_progress(piece: Piece, start: Piece) -> Piece:
-    """Pause after a piece without progress; until the next day after many such pieces in a row.
+    """Return `piece` with a pause if it made no progress; after many such pieces in a row, the pause lasts a day.
 
-    Otherwise the event of each such piece would wake the next.
+    Otherwise each such piece would immediately call for the next.
     """
     if piece.kind in (Kind.SPLIT, Kind.DONE) or piece.after != start.after:
         return replace(piece, stuck=0)

@@ -20,5 +20,5 @@ def is_mended(world: CertifyWorld, finding: dict[str, Any]) -> bool:
     wishes = {name: value for name, value in step_options(finding).items() if name not in ("again", "restart")}
     if "restart" in step_options(finding):
         world.compare(**wishes)
-    world.judge_again(**wishes)
+    world.recheck(**wishes)
     return world.is_go()

@@ -26,7 +26,7 @@ def test_a_write_after_the_freeze_is_named_until_the_freeze_is_later(world, fate
 
     # WHEN all was compared, and a recheck shows the missing object in OBS
     world.prove()
-    world.judge_again()
+    world.recheck()
 
     # THEN it is a NO-GO, which names the object and the earliest possible freeze
     finding = world.stopped_by("FROZEN")
@@ -282,7 +282,7 @@ def test_an_object_that_changes_is_a_no_go_until_its_recheck(world):
     assert step_options(finding) == {}
     assert finding["next"] == "Continue the cutover"
     assert check(world.rehearse(), "MOVING")["step"]["job"] == "compare"
-    world.judge_again()
+    world.recheck()
     assert world.is_go()
 
 
@@ -292,7 +292,7 @@ def test_an_accepted_object_that_was_not_copied_is_a_no_go(world):
     world.get_ready(wait=20 * MINUTE)
     world.stopped_by("IN_FLIGHT", "failed", "OMS_FINISHED")
     world.copy_all()
-    world.judge_again()
+    world.recheck()
     assert world.is_go()
 
 

@@ -59,8 +59,10 @@ def test_oms_finishes_ten_idle_minutes_after_its_last_copy(world, late, closed_f
 @pytest.mark.parametrize("gigabytes", [0, 90])
 def test_objects_that_oms_lost_can_be_accepted_after_a_time_by_size(closed, mocker, gigabytes):
     # GIVEN the largest object in scope
-    ask_oms = gathering.ask_oms
-    mocker.patch.object(gathering, "ask_oms", lambda *arguments: ask_oms(*arguments[:3], gigabytes * 10**9))
+    query_remaining_work = gathering.query_remaining_work
+    mocker.patch.object(
+        gathering, "query_remaining_work", lambda *arguments: query_remaining_work(*arguments[:3], gigabytes * 10**9)
+    )
     # WHEN OMS stays idle
     closed.advance((50 + gigabytes) * MINUTE)
     assert state_of(closed) == ("not run", True)
@@ -137,7 +139,8 @@ def test_records_that_do_not_fit_into_one_call_are_counted_by_the_next(world, mo
 
 def test_a_record_of_the_second_in_which_the_hour_begins_is_counted():
     assert (
-        _RecordCounts("mark").plus([ObjectSummary("key", "", 0, time) for time in (59, 60, 61)], since=60).number == 2
+        _RecordCounts("mark").with_page([ObjectSummary("key", "", 0, time) for time in (59, 60, 61)], since=60).number
+        == 2
     )
 
 
@@ -283,7 +286,8 @@ def test_a_migration_that_starts_during_the_close_reopens_the_project(world, moc
     # GIVEN a migration that is stored between the two reads of its state
     migrations = [None, Migration("2026-03-06T00:00:00Z", "")]
     mocker.patch(
-        "oss_oms_sync.jobs.certify.migration.current_migration", lambda _: migrations.pop(0) if migrations else None
+        "oss_oms_sync.jobs.certify.migration.read_current_migration",
+        lambda _: migrations.pop(0) if migrations else None,
     )
     assert world.call(close=True)["closed"] is None
     assert world.call(look=True)["closed"] is None

@@ -15,7 +15,7 @@ from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.errors import PayloadError, SettingsError
 from oss_oms_sync.jobs import certify
-from oss_oms_sync.jobs.certify.document import code_sha256
+from oss_oms_sync.jobs.certify.document import hash_code
 from oss_oms_sync.rules.cutover import judge
 from support.certify_world import CertifyWorld, check
 from support.ops import TEMPLATE
@@ -154,7 +154,7 @@ def test_objects_outside_the_scope_are_not_in_the_digests():
 
 def test_a_certificate_names_the_code_that_made_it(document):
     # As a release reports it, of the folder that has only the package.
-    assert document["made_by"]["code_sha256"] == code_sha256(TEMPLATE / "code")
+    assert document["made_by"]["code_sha256"] == hash_code(TEMPLATE / "code")
     assert document["made_by"]["version"]
 
 

@@ -40,7 +40,7 @@ lived = st.one_of(
     st.sampled_from([("encrypt",), ("fail_copy",), ("copy_all",), ("replay",), ("compare",)]),
 )
 # Steps of the day of a cutover; each can be forgotten, or run in another order.
-steps = st.sampled_from(["compare", "judge_again", "deep", "stand_still", "tick_replay", "copy_all"])
+steps = st.sampled_from(["compare", "recheck", "deep", "stand_still", "tick_replay", "copy_all"])
 
 
 # Passes that end, a pass that fails, changes that contradict them, and the freeze.

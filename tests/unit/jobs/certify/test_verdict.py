@@ -28,7 +28,7 @@ def test_a_go_claims_only_checked_times_and_objects(world):
     world.freeze()
     began = timestamp(world.clock.now())
     world.compare()
-    world.judge_again()
+    world.recheck()
 
     # THEN the document has the time of each check, and the last time without a change
     document = world.certify()
@@ -121,7 +121,7 @@ def test_the_printed_command_resends_an_object_that_oms_lost(world, harm, name):
 
     # WHEN the command is run, THEN it is a GO except for the copy that OMS never finishes
     world.compare()
-    world.judge_again()
+    world.recheck()
     assert results(world.certify()) == {"OMS_FINISHED": "not proven"}
     assert world.is_go(accept={"oms_unfinished": "the owner: it was lost"})
 
@@ -141,7 +141,7 @@ def test_the_printed_command_overwrites_an_object_that_oms_skips(world):
     assert command(Step(**OVERWRITING)).partition("ops.py ")[2] in finding["next"]
     # WHEN a task group has overwritten it, THEN it is a go
     world.write("a/1", "12")
-    world.judge_again(deep=True)
+    world.recheck(deep=True)
     assert world.is_go()
 
 

@@ -39,7 +39,7 @@ def test_a_failed_record_is_a_no_go_until_its_resend(frozen_account):
 
     frozen_account.oms.faults.clear()
     frozen_account.replay()
-    frozen_account.judge_again()
+    frozen_account.recheck()
     assert frozen_account.is_go()
 
 

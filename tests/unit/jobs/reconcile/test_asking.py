@@ -103,7 +103,7 @@ def test_a_trial_is_no_pass_and_reports_no_rate(world):
     result = world.reconcile({"limit": 1})
     nothing = ("pass", "ranges", "started", "objects", "objects_per_minute", "share", "minutes_left")
     assert [result[name] for name in nothing] == [None] * 7
-    assert [*world.store.names()] == []
+    assert [*world.store.iter_names()] == []
 
 
 def test_an_open_pass_reports_progress_rate_and_the_next_step(single_lane):
@@ -218,7 +218,7 @@ def test_while_the_project_is_closed_no_pass_begins_and_calls_report_it():
         assert world.clock.seconds - began < 5
         world.advance(600)
     assert world.oms.calls == []
-    assert [*world.store.names()] == []
+    assert [*world.store.iter_names()] == []
     # A trial is as ever.
     assert world.reconcile({"dry_run": True})["submitted"] == len(missing())
 

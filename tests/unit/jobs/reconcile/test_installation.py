@@ -157,4 +157,4 @@ def test_an_unreadable_log_bucket_does_not_mean_an_open_project(world):
     world.bucket.fail(NO_RIGHT, "get")
     assert world.tick()["stop"] == "mark_unread"
     assert world.sent() == set()
-    assert [*world.store.names()] == []
+    assert [*world.store.iter_names()] == []

@@ -138,7 +138,7 @@ def test_an_event_of_another_object_is_ignored(world, name):
     world.lost("a")
     assert world.ask("reconcile", payload(name)) == {"pieces": {}, "stop": None, "stopped": None}
     assert world.oms.calls == []
-    assert [*world.store.names()] == []
+    assert [*world.store.iter_names()] == []
 
 
 @pages_of(20)

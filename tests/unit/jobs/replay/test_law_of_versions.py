@@ -189,7 +189,7 @@ class Tale:
         waiting = self.world.failed() | self.world.in_run_files()
         assert not waiting
         assert not self.open & self.there()
-        positions = JobState(self.world.invocation()).recall(ListPositions, "failed_copies") or ListPositions()
+        positions = JobState(self.world.invocation()).load_as(ListPositions, "failed_copies") or ListPositions()
         assert sum(line_count.lines for line_count in positions.listed.values()) == self.listed
 
 

@@ -11,7 +11,7 @@ import pytest
 from oss_oms_sync.answers.task_group import GroupState, TaskGroup
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.ledger.list_positions import MAX_LISTS, ListPositions, ListRead
+from oss_oms_sync.ledger.list_positions import MAX_LISTS, ListPosition, ListPositions
 from support.world import HOUR, MINUTE, ROOT
 from unit.jobs.replay.replay_world import FOLDER, ReplayWorld
 
@@ -133,11 +133,11 @@ def test_the_state_stays_small_and_keeps_the_position_in_a_half_read_list():
     positions = ListPositions()
     for number in range(MAX_LISTS + 10):
         positions.move(
-            f"{FOLDER}{number}/1.failed_list.txt", ListRead("E", number, ended=number > 0, lines=2, outside=1)
+            f"{FOLDER}{number}/1.failed_list.txt", ListPosition("E", number, ended=number > 0, lines=2, outside=1)
         )
-    again = positions.kept()
+    again = positions.without_old_lists()
     assert len(again.lists) == MAX_LISTS
-    assert again.kept() == again
+    assert again.without_old_lists() == again
     assert f"{FOLDER}0/1.failed_list.txt" in again.lists
     assert [*again.listed.values()] == [(2 * (MAX_LISTS + 10), MAX_LISTS + 10)]
 
@@ -171,15 +171,15 @@ READ = ListPositions(looked="2026-01-02T00:01:00Z", group="g", folder=GROUP.list
     ],
 )
 def test_a_groups_failures_are_complete_after_a_search_after_its_end(positions, group, has):
-    assert positions.has_all_of(group) is has
+    assert positions.has_all_failures(group) is has
 
 
 @pytest.mark.parametrize(("pages", "minutes"), [(1, 0), (4, 3), (11, 10), (500, 10)])
 def test_each_further_page_of_lists_delays_the_next_search_by_a_minute(pages, minutes):
     ended = datetime(2026, 1, 2, tzinfo=timezone.utc)
     positions = ListPositions(looked=timestamp(ended), pages=pages)
-    assert not minutes or not positions.begin_look(ended + timedelta(minutes=minutes, seconds=-1))
-    assert positions.begin_look(ended + timedelta(minutes=minutes))
+    assert not minutes or not positions.start_round(ended + timedelta(minutes=minutes, seconds=-1))
+    assert positions.start_round(ended + timedelta(minutes=minutes))
 
 
 # Number of failures in the lists: each line counts once, however often its list is read.

@@ -228,7 +228,7 @@ keys = st.lists(
 
 @given(numbers, numbers, numbers, keys, st.one_of(numbers, st.just(math.inf)))
 def test_parts_always_add_up_and_only_listed_failures_are_done(counted, lines, outside, waiting, unread):
-    copy_failures = CopyFailures.of(counted, LineCount(lines, min(lines, outside)), waiting, unread)
+    copy_failures = CopyFailures.classify(counted, LineCount(lines, min(lines, outside)), waiting, unread)
     assert min(copy_failures.parts) >= 0
     assert copy_failures.waiting + copy_failures.stuck == len(waiting)
     assert copy_failures.done + copy_failures.outside <= lines

@@ -19,9 +19,9 @@ from oss_oms_sync.comparison import judge
 from oss_oms_sync.comparison.result import CompareResult, remedies
 from oss_oms_sync.copy_codes import find_copy_code
 from oss_oms_sync.jobs import reconcile
-from oss_oms_sync.jobs.status import sums
+from oss_oms_sync.jobs.status import check_sums
 from oss_oms_sync.jobs.status.copying import CopyFailures
-from oss_oms_sync.jobs.status.verdict_at_oms import stuck_at_oms
+from oss_oms_sync.jobs.status.verdict_at_oms import check_stuck_copies
 from oss_oms_sync.passes.states import brief_answer
 from oss_oms_sync.passes.tally import ClassCount, Histogram, Side, Tally
 from oss_oms_sync.rules.cutover import CHECKS
@@ -90,9 +90,9 @@ def test_the_example_of_a_status_has_the_functions_failures():
     failures = CopyFailures(**failures_shown, codes=failed_codes, stuck_codes=stuck)
     assert example["copying"]["failures"] == to_json(failures, CopyFailureCounts)
     assert [sum_shown for sum_shown in example["sums"] if "failed to copy" in sum_shown["claim"]] == [
-        to_json(sum_) for sum_ in sums(None, None, failures)
+        to_json(sum_) for sum_ in check_sums(None, None, failures)
     ]
-    (verdict,) = stuck_at_oms(SimpleNamespace(failures=failures))
+    (verdict,) = check_stuck_copies(SimpleNamespace(failures=failures))
     assert example["verdict"] == to_json(verdict)
 
 

@@ -1,6 +1,6 @@
-"""Certificates of cutovers: a document with the verdict GO, NO-GO or NOT PROVEN, that every reader can verify.
+"""Certificates of cutovers: documents with the verdict GO, NO-GO or NOT PROVEN, which every reader can verify.
 
-The job also closes and opens the project, reports its state and the current GO, and lists deletions.
+This job also closes and opens the project, reports its state and the valid GO, and lists deletions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from oss_oms_sync.jobs.certify.deletions import list_deletions
 from oss_oms_sync.jobs.certify.document import build
 from oss_oms_sync.jobs.certify.gathering import gather, gather_waiting
 from oss_oms_sync.ledger import migration
-from oss_oms_sync.ledger.certificates import Certificates, describe, number_of, shown_mark
+from oss_oms_sync.ledger.certificates import Certificates, describe_closed, parse_number, read_mark_with_go
 from oss_oms_sync.ledger.closing import Closed, Closing
 from oss_oms_sync.ledger.state import write_once
 from oss_oms_sync.rules.closing_checks import check_oms_finished
@@ -34,13 +34,14 @@ _MIGRATES = t("The project stays open: the migration of the existing objects is 
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """Certify, close or open the project, report its state or list deletions, by CutoverOptions in a call.
+    """Do the work that CutoverOptions in the payload select: certify, close, open, report the state, or list deletions.
 
-    Certify begins no pass: if a pass is missing or too old, its check reports this with the command. Only a sample is
-    read here, and its results are stored. The document is stored in the log bucket, and returned.
+    A certificate starts no pass: if a pass is missing or too old, the check of this pass names the command. Only the
+    objects of a sample are read here. The document is stored in the log bucket, and returned.
 
     Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError if the log bucket or the listing of
-    the source cannot be read, or the document cannot be stored: then the state of the project is unknown.
+    the source cannot be read, or if the document cannot be stored. After a StorageError, the state of the project is
+    unknown.
     """
     if not invocation.settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that is to be compared with the destination"])
@@ -50,7 +51,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
         log.info({name: answer[name] for name in ("facts", "left_out", "after")})
         return answer  # type: ignore[no-any-return]
     if options.look:
-        return _look(invocation, options)
+        return _report_state(invocation, options)
     if options.close or options.open:
         answer = _open(invocation, options) if options.open else _close(invocation, options.run)
         log.info(answer)
@@ -64,9 +65,9 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
 def _store_document(invocation: Invocation, build_document: Callable[[int], dict[str, object]]) -> dict[str, object]:
     """Store the document under the next number, and return it.
 
-    It overwrites no document: if two simultaneous calls choose the same name, the second takes the next number.
+    No document is overwritten: if two calls choose the same name at the same time, the second takes the next number.
     """
-    number = number_of(Certificates(invocation).last_name()) + 1
+    number = parse_number(Certificates(invocation).last_name()) + 1
     while True:
         document = build_document(number)
         certificate = StoredObject.of_json(str(document["document"]), document)
@@ -77,79 +78,85 @@ def _store_document(invocation: Invocation, build_document: Callable[[int], dict
 
 
 def _close(invocation: Invocation, run: str) -> dict[str, object]:
-    """Close the project or renew its mark: no job submits any more. `run`: the cutover's run.
+    """Close the project or renew its mark, so that no job submits any more. `run` is the run of a cutover.
 
-    A running migration of the existing objects prevents the close. A migration is recorded before its check of the
-    mark; here the order is reversed, so at least one of the two commands notices the other's object.
+    A running migration of the existing objects prevents the close. The migration writes its record before it checks the
+    mark, and here the order is reversed, so at least one of the two commands notices the other's object.
     """
     certificates = Certificates(invocation)
-    last = certificates.read(certificates.last_name(_CUTOVER_VERDICTS))
-    reason = {name: last[name] for name in ("document", "verdict", "made")} if last else None
+    last_certificate = certificates.read(certificates.last_name(_CUTOVER_VERDICTS))
+    reason = {name: last_certificate[name] for name in ("document", "verdict", "made")} if last_certificate else None
     # A cutover closes the project before its verdict is known, so an earlier verdict is not the reason.
     description = f"{reason['document']}: {reason['verdict']}" if reason else "without a certificate"
     by, why = ("cutover", run) if run else ("close", description)
     closing, mark = Closing(invocation), None
-    if not migration.current_migration(invocation):
-        may_be_open, mark = closing.may_be_open(), closing.close(by, why, run)
-        # If the project was closed before, the migration notices that, and does not begin.
-        if may_be_open and migration.current_migration(invocation):
+    if not migration.read_current_migration(invocation):
+        was_open, mark = closing.is_surely_open(), closing.close(by, why, run)
+        # If the mark existed before the migration, the migration notices it and does not start.
+        if was_open and migration.read_current_migration(invocation):
             mark = closing.open(by)
-    answer = MarkAnswer(*_answer(invocation, mark)) if mark else MarkAnswer(None, _MIGRATES)
+    answer = MarkAnswer(*_describe_state(invocation, mark)) if mark else MarkAnswer(None, _MIGRATES)
     return {**to_json(answer), "certificate": reason}
 
 
 def _open(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
     """Open the project.
 
-    After a GO this needs `after_go`, because applications write to OBS; for a cutover's run, the mark has to be its
-    own.
+    After a GO, this requires `after_go`, because applications write to OBS. For the run of a cutover, the mark must be
+    its own.
     """
     closing = Closing(invocation)
-    mark = None if options.after_go else closing.state()
-    if mark is None or not shown_mark(invocation, mark).go:
+    mark = None if options.after_go else closing.read_state()
+    if mark is None or not read_mark_with_go(invocation, mark).go:
         mark = closing.open("open", run=options.run)
-    return to_json(MarkAnswer(*_answer(invocation, mark)))  # type: ignore[no-any-return]
+    return to_json(MarkAnswer(*_describe_state(invocation, mark)))  # type: ignore[no-any-return]
 
 
-def _look(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
-    """Report the state of the project, and the current GO or None.
+def _report_state(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
+    """Report the state of the project, and the valid GO or None.
 
-    With the time of a freeze, the GO belongs to this or a later freeze, and the answer has the checks that a cutover
-    waits for before its standstill pass.
+    With the time of a freeze, the GO must belong to this freeze or a later one. The answer then has the checks that a
+    cutover waits for before its standstill pass.
     """
-    closed, checks = Closing(invocation).state(), []
+    closed, checks = Closing(invocation).read_state(), []
     if closed and options.frozen:
         facts = gather_waiting(invocation, options)
         checks = [check_oms_finished(facts), check_waiting_keys(facts)]
-    go = _valid_go(invocation, options, closed) if closed else None
-    return to_json(LookAnswer(*_answer(invocation, closed), go, checks, migration.current_migration(invocation)))  # type: ignore[no-any-return]
+    go = _read_matching_go(invocation, options, closed) if closed else None
+    return to_json(  # type: ignore[no-any-return]
+        LookAnswer(*_describe_state(invocation, closed), go, checks, migration.read_current_migration(invocation))
+    )
 
 
-def _valid_go(invocation: Invocation, options: CutoverOptions, closed: Closed) -> dict[str, object] | None:
-    """Return the last GO, if the project was not opened since then.
+def _read_matching_go(invocation: Invocation, options: CutoverOptions, closed: Closed) -> dict[str, object] | None:
+    """Return the last GO if the project was not opened since, otherwise None.
 
-    With the time of a freeze, the GO has to belong to this or a later freeze, to the current settings, and be later
-    than the last NO-GO; None also if OMS does not report the task.
+    With the time of a freeze, the GO must belong to this freeze or a later one, have the current settings, and be later
+    than the last NO-GO. If OMS does not report the task, the current settings are unknown, and the result is None.
     """
     certificates = Certificates(invocation)
-    go = certificates.valid_go(closed)
+    go = certificates.read_valid_go(closed)
     if go is None or options.frozen is None:  # any GO counts against opening the project
         return go
     no_go = certificates.last_name([CutoverVerdict.NO_GO])
-    if number_of(no_go) > number_of(str(go["document"])) and certificates.read_since(closed, no_go):
+    if parse_number(no_go) > parse_number(str(go["document"])) and certificates.read_since(closed, no_go):
         return None
     settings, task = invocation.settings, invocation.oms.task(invocation.deadline)
-    today = {
+    current_settings = {
         "source_bucket": settings.source_bucket,
         "destination_bucket": task.dst_bucket if isinstance(task, TaskInfo) else None,
         "scope": asdict(settings.key_filter),
     }
-    return go if today.items() <= go.items() and str(go.get("frozen_since")) >= timestamp(options.frozen) else None
+    return (
+        go
+        if current_settings.items() <= go.items() and str(go.get("frozen_since")) >= timestamp(options.frozen)
+        else None
+    )
 
 
-def _answer(invocation: Invocation, closed: Closed | None) -> tuple[MarkWithGo | None, Text]:
-    """Return the fields of a MarkAnswer."""
+def _describe_state(invocation: Invocation, closed: Closed | None) -> tuple[MarkWithGo | None, Text]:
+    """Return the fields of a MarkAnswer: the mark or None, and the state of the project in words."""
     if closed is None:
         return None, t("The project is open. The changes recorded while it was closed are submitted within minutes.")
-    mark = shown_mark(invocation, closed)
-    return mark, describe(closed, mark.go)
+    mark = read_mark_with_go(invocation, closed)
+    return mark, describe_closed(closed, mark.go)

@@ -1,4 +1,4 @@
-"""Options of certify's payload."""
+"""The options in the payload of certify."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ from oss_oms_sync.rules.times import MAX_CLOCK_SKEW
 
 @dataclass(frozen=True)
 class CutoverOptions:
-    """Options of a payload, for a certificate unless `close`, `open`, `look` or `deletions_after` selects another.
+    """The options in a payload. The call is for a certificate unless another option selects other work.
 
-    `open` needs `after_go` after a GO; `look` reports the state of the project. `frozen_since` is None for a rehearsal;
-    `accept` has the person and the reason of each acceptance; `run` is the run of a cutover. `deletions_after`: the key
-    after which a page of deletions begins.
+    - `frozen_since`: the time of the freeze; None for a rehearsal.
+    - `sample`: the number of objects to read completely.
+    - `accept`: for each accepted check, the person and the reason.
+    - `run`: the run of a cutover.
+    - `close`, `open`, `look`: close or open the project, or report its state. After a GO, `open` needs `after_go`.
+    - `deletions_after`: list the deletions after this key.
     """
 
     frozen_since: str | None = None
@@ -36,47 +39,47 @@ class CutoverOptions:
 
     @classmethod
     def parse(cls, event: bytes | str, now: datetime) -> CutoverOptions:
-        """Read a manual payload.
+        """Parse the payload of a manual call.
 
         Raises PayloadError.
         """
-        asked = options.parse(event, cls)
-        since, frozen = asked.frozen_since, asked.frozen
-        wrong = (
+        payload = options.parse(event, cls)
+        since, frozen = payload.frozen_since, payload.frozen
+        conditions = (
             (
-                sum((asked.close, asked.open, asked.look, bool(asked.sample))) > 1
-                or bool(asked.accept and (asked.close or asked.open)),
+                sum((payload.close, payload.open, payload.look, bool(payload.sample))) > 1
+                or bool(payload.accept and (payload.close or payload.open)),
                 "The payload asks to close or open the project, or whether it is closed, and for something else: do one"
                 " at a time",
             ),
             (
-                asked.sample > MAX_DRAWN,
-                f"The payload's sample is {asked.sample!r}. Give at most {MAX_DRAWN}",
+                payload.sample > MAX_DRAWN,
+                f"The payload's sample is {payload.sample!r}. Give at most {MAX_DRAWN}",
             ),
             (
                 since is not None and frozen is None,
                 f"The payload's frozen_since is {since!r}. Give a time in UTC such as 2026-01-31T08:00:00Z",
             ),
             (
-                # By the clock of the caller.
+                # The time is by the caller's clock.
                 frozen is not None and frozen > now + MAX_CLOCK_SKEW,
                 f"The payload's frozen_since is {since!r}, which is yet to come. It is in UTC",
             ),
-            *(problem for accepted in asked.accept.items() for problem in _wrong_to_accept(*accepted)),
+            *(problem for accepted in payload.accept.items() for problem in _conditions_of_acceptance(*accepted)),
         )
-        for is_so, problem in wrong:
-            if is_so:
+        for is_wrong, problem in conditions:
+            if is_wrong:
                 raise PayloadError(problem)
-        return asked
+        return payload
 
     @property
     def frozen(self) -> datetime | None:
-        """The time of the freeze; None for a rehearsal."""
+        """The time of the freeze, or None for a rehearsal."""
         return parse_time(self.frozen_since or "")
 
 
-def _wrong_to_accept(name: str, why: object) -> Sequence[tuple[bool, str]]:
-    """Return the conditions of an invalid acceptance, each with its problem."""
+def _conditions_of_acceptance(name: str, why: object) -> Sequence[tuple[bool, str]]:
+    """Return the conditions in which an acceptance is invalid, each with its problem."""
     return (
         (
             name not in ACCEPTABLE_NAMES,

@@ -1,6 +1,7 @@
 """A page of the objects that the source has deleted and OBS still has, for `ops.py deletions`.
 
-Certify answers because it has the permissions to read both sides and knows of a GO. It deletes and writes nothing.
+This is a part of certify, because certify has the permissions to read both buckets and the certificates. It deletes and
+writes nothing.
 """
 
 from __future__ import annotations
@@ -20,59 +21,59 @@ from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.comparison.absences import Absence, read_absences
-from oss_oms_sync.comparison.proof import missing_permissions, proves_equal
+from oss_oms_sync.comparison.proof import list_missing_permissions, proves_equal
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.certificates import Certificates
 from oss_oms_sync.ledger.migration import Migrations, load_migrations
-from oss_oms_sync.ledger.records import modified_at, repeated_etag, success_etag
+from oss_oms_sync.ledger.records import repeated_etag, success_etag, write_time
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.ledger.waiting import RunKeys, records_and_runs
+from oss_oms_sync.ledger.waiting import RunKeys, read_records_and_runs
 from oss_oms_sync.passes.states import PassState, answering
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.rules.deletions import AbsentKey, find_omission_reason, is_due, is_named_exactly, refusal
 
-# Keys of a page that are looked up, and keys whose records and objects are read together.
+# Maximum number of keys to look up for a page, and number of keys whose records and objects are read at the same time.
 _KEYS_PER_PAGE = 2_000
 _KEYS_PER_READ = 100
 _MAX_RUN_FILES = 50
-# A page ends when less time is left: the lookups of one batch take a few seconds.
+# A page ends when less time remains: the lookups of a batch take a few seconds.
 _RESERVED_SECONDS = 30.0
 _AGAIN = repeated_etag("")
 
 
 def list_deletions(invocation: Invocation, after: str) -> DeletionsAnswer:
-    """Return the page of deletions after the key `after`, by the last whole comparison.
+    """Return the page of deletions after the key `after`, by the last finished comparison of all keys.
 
     Raises StorageError if the log bucket cannot be read, or a bucket cannot be listed.
     """
     task = invocation.oms.task(invocation.deadline)
     info = task if isinstance(task, TaskInfo) else None
     destination = invocation.obs().bucket(info, invocation.deadline) if info else None
-    states = PassStore(invocation, "compare", destination.name).states() if destination else []
+    states = PassStore(invocation, "compare", destination.name).read_states() if destination else []
     answer = answering(states, invocation.settings.key_filter.prefix)
     compared = answer.of if answer else None
-    _, runs = records_and_runs(invocation, 1, _MAX_RUN_FILES, of_all=True)
-    facts = _facts(invocation, info, compared, runs, destination)
+    _, runs = read_records_and_runs(invocation, 1, _MAX_RUN_FILES, of_all=True)
+    facts = _gather_facts(invocation, info, compared, runs, destination)
     if not destination or not compared or refusal(facts):
         return DeletionsAnswer(facts, (), {}, (), None)
     page = _Page(invocation, destination, compared, {failed_key.key for failed_key in runs.keys})
-    return page.answer(facts, after)
+    return page.build(facts, after)
 
 
-def _facts(
+def _gather_facts(
     invocation: Invocation,
     task: TaskInfo | None,
     compared: PassState | None,
     runs: RunKeys,
     destination: ObsBucket | None,
 ) -> DeletionFacts:
-    rules = JobState(invocation).back_to_source(destination.name) if destination else None
+    rules = JobState(invocation).read_back_to_source(destination.name) if destination else None
     missing: list[str] = []
     if destination and compared:
         # Any two objects show if the permissions to read exist.
         prefix = compared.scope.key_filter.prefix
         keys = (bucket.first_name(prefix, "") for bucket in (invocation.source_bucket, destination))
-        missing = missing_permissions(invocation, destination, *keys)
+        missing = list_missing_permissions(invocation, destination, *keys)
     return DeletionFacts(
         source_bucket=invocation.settings.source_bucket,
         task_source=task.src_bucket if task else None,
@@ -90,7 +91,7 @@ def _facts(
 
 
 class _Page:
-    """A page of the absences of a comparison. `waiting`: the keys of replay's run files."""
+    """A page of the keys that a comparison found to be absent. `waiting` are the keys of replay's run files."""
 
     def __init__(self, invocation: Invocation, destination: ObsBucket, compared: PassState, waiting: set[str]) -> None:
         self._invocation = invocation
@@ -100,29 +101,29 @@ class _Page:
         self._migrations: Migrations = load_migrations(invocation)
         self._began = (parse_time(compared.started) or invocation.clock.now()).timestamp()
         installed = parse_time(compared.of.installed) or invocation.clock.now()
-        # The installation is recorded by the first pass, and the project may have submitted objects before it.
-        self._oldest = compared.scope.identity.begin(installed).timestamp()
+        # The first pass records the installation, and the project may have submitted objects before it.
+        self._oldest = compared.scope.identity.min_time(installed).timestamp()
         self._left_out = Counter[OmissionReason]()
         self._unlisted: list[str] = []
 
-    def answer(self, facts: DeletionFacts, after: str) -> DeletionsAnswer:
-        """Look up the keys after `after`.
+    def build(self, facts: DeletionFacts, after: str) -> DeletionsAnswer:
+        """Look up the keys after `after`, and return the page.
 
         Raises StorageError.
         """
         absences = read_absences(self._invocation.log_bucket, self._compared.passed.absences, after)
-        deletions, looked_up, last = list[Deletion](), 0, None
+        deletions, looked_up, last_key = list[Deletion](), 0, None
         for batch in iter(lambda: list(islice(absences, _KEYS_PER_READ)), []):
             candidates = [absence for absence in batch if self._is_candidate(absence)]
-            deletions += self._deletions(candidates)
+            deletions += self._select_deletions(candidates)
             looked_up += len(candidates)
             if looked_up >= _KEYS_PER_PAGE or self._invocation.deadline.remaining() < _RESERVED_SECONDS:
-                last = batch[-1].key
+                last_key = batch[-1].key
                 break
-        return DeletionsAnswer(facts, deletions, self._left_out, self._unlisted, last)
+        return DeletionsAnswer(facts, deletions, self._left_out, self._unlisted, last_key)
 
     def _is_candidate(self, absence: Absence) -> bool:
-        """Return True if a key has to be looked up; otherwise count it."""
+        """Return True if a key has to be looked up; otherwise count the reason why it is left out."""
         if not is_due(absence.since, self._began):
             self._left_out[OmissionReason.YOUNG] += 1
         elif not is_named_exactly(absence.key):
@@ -132,11 +133,11 @@ class _Page:
             return True
         return False
 
-    def _deletions(self, absences: Sequence[Absence]) -> list[Deletion]:
-        """Return the deletions among the candidates, and count the others."""
+    def _select_deletions(self, absences: Sequence[Absence]) -> list[Deletion]:
+        """Return the deletions among the candidates, and count the reasons to leave out the others."""
         deletions = []
-        for absence, absent in zip(absences, self._look_up(absences), strict=True):
-            reason = find_omission_reason(absent, self._began, self._oldest)
+        for absence, absent_key in zip(absences, self._look_up(absences), strict=True):
+            reason = find_omission_reason(absent_key, self._began, self._oldest)
             if reason:
                 self._left_out[reason] += 1
             else:
@@ -145,13 +146,13 @@ class _Page:
         return deletions
 
     def _look_up(self, absences: Sequence[Absence]) -> list[AbsentKey]:
-        """Return what the records and both clouds have of these keys.
+        """Return the state of these keys in the records and in both clouds.
 
-        A key in no failed record may be in a newer run file, and then has a success record later: so the failed records
-        are read before the success records. Both clouds answer last.
+        The order of the requests matters. A key without a failed record may be in a newer run file, and then gets a
+        success record later: so failed records are read before success records, and both clouds are queried last.
         """
         keys = [absence.key for absence in absences]
-        failed, success, proofs = (self._records(kind, keys) for kind in ("failed", "success", "proven"))
+        failed, success, proofs = (self._read_records(kind, keys) for kind in ("failed", "success", "proven"))
         heads = self._destination.try_head_all(keys)
         sources = self._invocation.source_bucket.try_head_all(keys)
         return [
@@ -163,7 +164,7 @@ class _Page:
                 _status(source),
                 _status(head),
                 (head.etag, head.modified) if isinstance(head, ObjectHead) else None,
-                (success_etag(record).removesuffix(_AGAIN).upper(), modified_at(record)) if record else None,
+                (success_etag(record).removesuffix(_AGAIN).upper(), write_time(record)) if record else None,
                 waits=failure is not None or key in self._waiting,
                 is_proven=proof is not None and proves_equal(proof.body, etag),
                 is_migrated=self._migrations.has_written(ObjectSummary(key, etag, size, modified)),
@@ -173,13 +174,13 @@ class _Page:
             )
         ]
 
-    def _records(self, kind: Kind, keys: Sequence[str]) -> list[StoredObject | None]:
+    def _read_records(self, kind: Kind, keys: Sequence[str]) -> list[StoredObject | None]:
         names = [record_name(self._invocation.task_id, kind, key) for key in keys]
         return self._invocation.log_bucket.get_all(names)
 
 
 def _status(answer: object) -> str:
-    """Return the status of a HEAD: "200", "404", or "" for any other."""
+    """Return the status of a HEAD request: "200", "404", or "" for any other."""
     if isinstance(answer, StorageError):
         return "404" if answer.code == "NoSuchKey" else ""
     return "200"

@@ -1,4 +1,4 @@
-"""The certificate as a document: JSON with all facts and conclusions, and a hash of itself."""
+"""The certificate as a JSON document: all facts and conclusions, and a hash of the document."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from oss_oms_sync.rules.cutover import judge
 
 
 def build(invocation: Invocation, facts: CutoverFacts, number: int) -> dict[str, object]:
-    """Return the document with the number `number` in the project and task.
+    """Return the document with this `number` in the project and task.
 
-    Numbers give the order of documents, because times are ambiguous: two documents may have the same second, or come
-    from instances with different clocks.
+    The numbers define the order of documents, because times are ambiguous: two documents may have the same second, or
+    be written by instances with different clocks.
     """
     judgement = judge(facts)
     name = certificate_name(number, facts.made, judgement.verdict)
@@ -27,7 +27,7 @@ def build(invocation: Invocation, facts: CutoverFacts, number: int) -> dict[str,
             **vars(facts),
             schema=SCHEMA,
             kind=KIND,
-            made_by=CodeVersion(oss_oms_sync.VERSION, code_sha256(Path(oss_oms_sync.__file__).parents[1])),
+            made_by=CodeVersion(oss_oms_sync.VERSION, hash_code(Path(oss_oms_sync.__file__).parents[1])),
             verdict=judgement.verdict,
             text=judgement.text,
             checks=judgement.checks,
@@ -39,11 +39,11 @@ def build(invocation: Invocation, facts: CutoverFacts, number: int) -> dict[str,
 
 
 @cache  # the code does not change while it runs
-def code_sha256(folder: Path) -> str:
-    """Return the hash of the code that made the certificate.
+def hash_code(folder: Path) -> str:
+    """Return the hash of the code that wrote the certificate.
 
-    It is SHA-256 over the Python and JSON files in `folder`, sorted by path, with a line for each: its path in the
-    folder, a zero byte, the SHA-256 of its contents as hex digits, and a newline.
+    It is the SHA-256 of a text with a line for each Python and JSON file in `folder`, sorted by path. A line has the
+    file's path in the folder, a zero byte, the SHA-256 of its contents as hex digits, and a newline.
     """
     lines = (
         f"{path.relative_to(folder).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n"

@@ -1,13 +1,14 @@
-"""A sample: objects that count as equal are read completely on both sides, and their headers are compared.
+"""The sample: objects that count as equal are read completely in both buckets, and their headers are compared.
 
-The comparison drew the keys (passes/digests.py). Results are stored beside its lists, so the next call continues a long
-sample. Each call writes its own object, so that two simultaneous calls do not lose each other's results:
+The comparison has drawn the keys (passes/digests.py). The results are stored beside the lists of the comparison, so
+that the next call continues a sample that takes long. Each call writes its own object, so that two calls at the same
+time do not lose each other's results:
 
-oms_source_record/differences/{project}-compare/{task}/{pass}/sample/{hex}.json
+    oms_source_record/differences/{project}-compare/{task}/{pass}/sample/{hex}.json
 
-Headers are compared for the drawn objects, and for an object of each first-level folder. OMS's FAQ on metadata:
-Content-Type is copied always; other headers only if the task migrates metadata, and then values of Chinese and English
-letters, digits and hyphens.
+Headers are compared for the drawn objects, and for an object of each further first-level folder. Source: OMS's FAQ on
+metadata. OMS always copies Content-Type. It copies other headers only if the task migrates metadata, and their values
+only if they consist of Chinese and English letters, digits and hyphens.
 """
 
 from __future__ import annotations
@@ -37,46 +38,48 @@ from oss_oms_sync.passes.digests import MAX_DRAWN_BYTES, SampleDraw
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
 
-# Seconds after the last byte, for storing the results and for the certificate.
+# Seconds that are left after the last byte to store the results and the certificate.
 _WRITING_SECONDS = 30.0
 _COPIED_VALUE = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
 
 
-def empty_sample(asked: int) -> SampleResult:
-    """Return the result without drawn objects."""
-    return _result(asked, SampleDraw(), _ReadResults(), "")
+def empty_sample(size: int) -> SampleResult:
+    """Return the result of a sample of `size` objects before any object is drawn."""
+    return _build_result(size, SampleDraw(), _ReadResults(), "")
 
 
 def take_sample(
     invocation: Invocation, destination: ObsBucket, comparison: PassState, asked: int, *, is_frozen: bool
 ) -> SampleResult:
-    """Read the first `asked` keys drawn by a comparison, within the available time.
+    """Read the first `asked` keys that a comparison has drawn, within the available time.
 
-    With `asked` 0, the result only has the reads of earlier calls.
+    If `asked` is 0, the result only has the objects that earlier calls have read.
 
     Raises StorageError if the log bucket cannot be read, or does not store the results.
     """
     folder = f"{PassStore(invocation, 'compare').differences}{comparison.of.name}/sample/"
     drawn, began = comparison.tally.drawn, None if is_frozen else parse_time(comparison.started)
     read, reading = _ReadResults.load(invocation, folder), _SampleReader(invocation, destination, began)
-    back_to_source = JobState(invocation).back_to_source(destination.name)
+    back_to_source = JobState(invocation).read_back_to_source(destination.name)
     problem = BACK_TO_SOURCE if back_to_source and back_to_source.rules else ""
-    # Other keys replace unreadable keys.
-    while not problem and (left := [key for key in read.taken(drawn, asked) if key not in read.outcomes]):
-        now, problem = reading.go_on(left, may_read=bool(set(read.outcomes.values()) - {None}))
+    # Further drawn keys replace keys that cannot be read.
+    while not problem and (
+        remaining_keys := [key for key in read.select_keys(drawn, asked) if key not in read.outcomes]
+    ):
+        now, problem = reading.read(remaining_keys, may_read=bool(set(read.outcomes.values()) - {None}))
         if now.outcomes:
             now.store(invocation, folder)
         read = read.merged(now)
-    return _result(asked, drawn, read, problem)
+    return _build_result(asked, drawn, read, problem)
 
 
-def _result(asked: int, drawn: SampleDraw, read: _ReadResults, problem: str) -> SampleResult:
+def _build_result(asked: int, drawn: SampleDraw, read: _ReadResults, problem: str) -> SampleResult:
     """Return the result of `read` for the first `asked` keys of `drawn`.
 
-    `differing` has the keys of all calls for this comparison, including keys beyond the `asked`: a smaller sample, or
-    none, does not make differing objects equal.
+    `differing` has the keys of all calls for this comparison, even those beyond `asked`: objects remain different if
+    the next sample is smaller.
     """
-    keys = read.taken(drawn, asked)
+    keys = read.select_keys(drawn, asked)
     differing = [key for key, is_equal in read.outcomes.items() if is_equal is False]
     read_keys = [*(key for key in keys if read.outcomes.get(key)), *differing]
     return SampleResult(
@@ -95,70 +98,75 @@ def _result(asked: int, drawn: SampleDraw, read: _ReadResults, problem: str) -> 
     )
 
 
-def _problem(error: StorageError) -> str:
-    """Return the code of a cloud's error, without the cloud's text, because a certificate has none."""
+def _error_code(error: StorageError) -> str:
+    """Return the code of a cloud's error without its text, because a certificate contains no text of a cloud."""
     return error.code or "NoAnswer"
 
 
 @dataclass
 class _ReadResults:
-    """Results of reading: equality of each key, None if it cannot be read; and bytes read of each side."""
+    """The results of reading objects in both buckets.
+
+    `outcomes` has True for each equal key, False for a different key, and None for a key that cannot be read. `sizes`
+    has the number of bytes that were read from each bucket, by key.
+    """
 
     outcomes: dict[str, bool | None] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def load(cls, invocation: Invocation, folder: str) -> _ReadResults:
-        """Load all results in a folder.
+        """Return the results of all calls, which are in `folder`.
 
         Raises StorageError.
         """
         read, bucket = cls(), invocation.log_bucket
-        for stored in bucket.get_all([listed.name for listed in bucket.iter_folder(folder)]):
-            match jsontext.load(stored.body) if stored else None:
+        for stored_object in bucket.get_all([row.name for row in bucket.iter_folder(folder)]):
+            match jsontext.load(stored_object.body) if stored_object else None:
                 case {"outcomes": dict(outcomes), "sizes": dict(sizes)}:
                     read = read.merged(cls(outcomes, sizes))
         return read
 
     def store(self, invocation: Invocation, folder: str) -> None:
-        """Store the results in a folder, under a unique name.
+        """Store the results in `folder`, under a unique name.
 
         Raises StorageError.
         """
         invocation.log_bucket.put(StoredObject.of_json(f"{folder}{uuid.uuid4().hex}.json", asdict(self)))
 
     def merged(self, other: _ReadResults) -> _ReadResults:
-        """Return the union of both results; a key that differs in either differs."""
+        """Return the union of both results; a key that differs in one of them differs."""
         outcomes = [outcome for read in (self, other) for outcome in read.outcomes.items()]
         differing = {key: False for key, is_equal in outcomes if is_equal is False}
         return _ReadResults({**self.outcomes, **other.outcomes, **differing}, {**self.sizes, **other.sizes})
 
-    def taken(self, drawn: SampleDraw, asked: int) -> list[str]:
-        """Return the first drawn keys that are not marked unreadable."""
+    def select_keys(self, drawn: SampleDraw, asked: int) -> list[str]:
+        """Return the first `asked` drawn keys, without keys that cannot be read."""
         return list(islice((key for key in drawn.keys if self.outcomes.get(key, True) is not None), asked))
 
 
 class _SampleReader:
-    """Reader of objects on both sides."""
+    """A reader of the sample's objects in both buckets."""
 
     def __init__(self, invocation: Invocation, destination: ObsBucket, live_since: datetime | None) -> None:
         self._source = invocation.source_bucket
         self._destination = destination
-        # None if objects must not change.
+        # Time since which applications may have written, or None during a freeze.
         self._live_since = live_since
         self._enough = invocation.deadline.earlier_by(min(_WRITING_SECONDS, invocation.deadline.remaining() / 4))
 
-    def go_on(self, keys: Sequence[str], *, may_read: bool) -> tuple[_ReadResults, str]:
-        """Read objects; return the results, and the reason for an early end, or an empty text.
+    def read(self, keys: Sequence[str], *, may_read: bool) -> tuple[_ReadResults, str]:
+        """Read objects; return the results, and the reason for an early end, or "".
 
-        Without `may_read`, a permission missing for one object counts as missing for all.
+        With `may_read`, an object was read before, so a refusal concerns a single object. Without it, a missing
+        permission ends the sample, because it probably concerns all objects.
         """
         read = _ReadResults()
         try:
             sides = zip(self._source.find_all(keys), self._destination.find_all(keys), strict=True)
-            for key, (source, there) in zip(keys, sides, strict=True):
+            for key, (source, destination) in zip(keys, sides, strict=True):
                 try:
-                    is_equal = self._compare(source, there)
+                    is_equal = self._compare(source, destination)
                 except StorageError as error:
                     if not error.is_refusal or (error.code in PERMISSION_CODES and not may_read):
                         raise
@@ -172,20 +180,20 @@ class _SampleReader:
                 may_read, read.outcomes[key] = True, is_equal
                 read.sizes[key] = source.size if source else 0
         except StorageError as error:
-            return read, _problem(error)
+            return read, _error_code(error)
         return read, ""
 
-    def _compare(self, source: ObjectSummary | None, there: ObjectSummary | None) -> bool | None:
-        """Return True if both sides have the same contents; None if the time is up.
+    def _compare(self, source: ObjectSummary | None, destination: ObjectSummary | None) -> bool | None:
+        """Return True if both buckets have the same contents, or None if the time is up.
 
         Raises StorageError.
         """
-        # A too large object was written after the draw.
-        if source is None or there is None or source.size != there.size or source.size > MAX_DRAWN_BYTES:
+        # An object above the maximum size was written after the draw.
+        if source is None or destination is None or source.size != destination.size or source.size > MAX_DRAWN_BYTES:
             return False
         digests = set[bytes]()
         try:
-            for contents in (self._source.iter_contents(source), self._destination.iter_contents(there)):
+            for contents in (self._source.iter_contents(source), self._destination.iter_contents(destination)):
                 digest = hashlib.sha256()
                 for part in contents:
                     digest.update(part)
@@ -199,53 +207,59 @@ class _SampleReader:
         return len(digests) == 1
 
     def _has_changed(self, key: str) -> bool:
-        """Return True if the source's object was deleted or written since the draw.
+        """Return True if the source's object was written or deleted since the draw, because applications still write.
 
-        Without a freeze, applications still write.
+        It is always False during a freeze, when no object must change.
 
         Raises StorageError.
         """
         if self._live_since is None:
             return False
-        (now,) = self._source.find_all([key])
-        return now is None or now.modified >= self._live_since.timestamp() - CLOCKS_SECONDS
+        (current,) = self._source.find_all([key])
+        return current is None or current.modified >= self._live_since.timestamp() - CLOCKS_SECONDS
 
 
 def compare_headers(
     invocation: Invocation, destination: ObsBucket, migrated: bool | None, sample: SampleResult, drawn: SampleDraw
 ) -> Headers:
-    """Compare the headers of the sample. Each certificate queries them again: storing them would cost as much.
+    """Compare the headers of the sample's objects.
 
-    A task with unknown settings may not migrate headers.
+    Each certificate queries the headers again, because storing them would cost as much. `migrated` is the task's
+    setting to migrate metadata; if it is None, headers may be missing in OBS as if it were off.
     """
     if not sample.asked or sample.unread:
         return Headers(migrated)
-    firsts = drawn.firsts_beside(sample.keys)
-    gone: list[str] = []
-    # Keys of lost headers, by the explanation of the loss in OMS's documents (True), and by the header's name.
-    lost: dict[bool, dict[str, list[str]]] = {True: {}, False: {}}
+    firsts = drawn.draw_from_other_folders(sample.keys)
+    missing_keys: list[str] = []
+    # Keys of the objects that lost a header, by the header's name: under True if OMS's documents explain the loss,
+    # otherwise under False.
+    lost_headers: dict[bool, dict[str, list[str]]] = {True: {}, False: {}}
     keys = [*sample.keys, *firsts]
     try:
-        # With a back-to-source rule, a HEAD request for a missing object creates it.
-        listed = invocation.source_bucket.find_all(keys), destination.find_all(keys)
+        # With a back-to-source rule, a HEAD request for a missing object would create the object.
+        rows = invocation.source_bucket.find_all(keys), destination.find_all(keys)
     except StorageError as error:
-        return Headers(migrated, problem=_problem(error))
-    gone += [key for key, *sides in zip(keys, *listed, strict=True) if None in sides]
-    keys_there = [key for key in keys if key not in gone]
-    answers = invocation.source_bucket.try_head_all(keys_there), destination.try_head_all(keys_there)
-    for key, source, there in zip(keys_there, *answers, strict=True):
-        for answer in (source, there):
+        return Headers(migrated, problem=_error_code(error))
+    missing_keys += [key for key, *sides in zip(keys, *rows, strict=True) if None in sides]
+    existing_keys = [key for key in keys if key not in missing_keys]
+    answers = invocation.source_bucket.try_head_all(existing_keys), destination.try_head_all(existing_keys)
+    for key, source, destination_head in zip(existing_keys, *answers, strict=True):
+        for answer in (source, destination_head):
             if isinstance(answer, StorageError) and answer.code != "NoSuchKey":
-                return Headers(migrated, problem=_problem(answer))
-        if isinstance(source, StorageError) or not isinstance(there, ObjectHead):
-            gone.append(key)
+                return Headers(migrated, problem=_error_code(answer))
+        if isinstance(source, StorageError) or not isinstance(destination_head, ObjectHead):
+            missing_keys.append(key)
             continue
-        for name in differing_headers(source.metadata, there.metadata):
+        for name in differing_headers(source.metadata, destination_head.metadata):
             is_carried = name == "content-type" or (migrated and _COPIED_VALUE.fullmatch(source.metadata.get(name, "")))
-            is_documented = name not in there.metadata and not is_carried
-            lost[is_documented].setdefault(name, []).append(key)
-    more = [key for key in firsts if key not in gone]
+            is_documented = name not in destination_head.metadata and not is_carried
+            lost_headers[is_documented].setdefault(name, []).append(key)
+    more = [key for key in firsts if key not in missing_keys]
     documented, unexpected = (
-        {name: LostHeader(len(of), of[:MAX_KEYS]) for name, of in lost[kind].items()} for kind in (True, False)
+        {
+            name: LostHeader(len(keys_of_header), keys_of_header[:MAX_KEYS])
+            for name, keys_of_header in lost_headers[kind].items()
+        }
+        for kind in (True, False)
     )
-    return Headers(migrated, len(keys) - len(gone) - len(more), more, gone, documented, unexpected)
+    return Headers(migrated, len(keys) - len(missing_keys) - len(more), more, missing_keys, documented, unexpected)

@@ -1,6 +1,6 @@
-"""Check of the setup: a small check for each rule, with the state and the remedy of a fault.
+"""The job that checks the setup: a small check for each rule, with its state and the remedy of a fault.
 
-It also reports the unconfirmed assumptions of the project, until facts confirm them; these are not part of the verdict.
+It also reports the project's unconfirmed assumptions until facts confirm them. These are not part of the verdict.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ C = TypeVar("C")
 _OPERATION_PROOF = t("proven by this project's operation")
 
 
-def _objects(context: CheckContext, *classes: ObjectClass) -> int:
+def _count_objects(context: CheckContext, *classes: ObjectClass) -> int:
     """Return the number of source objects of these classes in the last comparison of all objects."""
     return context.compared.tally.objects(*classes) if context.compared else 0
 
 
 def _has_arrived(context: CheckContext) -> bool:
-    return _objects(context, *ObjectClass) > 0 and not _objects(context, ObjectClass.MISSING)
+    return _count_objects(context, *ObjectClass) > 0 and not _count_objects(context, ObjectClass.MISSING)
 
 
 def _lists_were_read(context: CheckContext) -> bool:
-    list_positions = JobState(context.invocation).recall(ListPositions, "failed_copies") or ListPositions()
+    list_positions = JobState(context.invocation).load_as(ListPositions, "failed_copies") or ListPositions()
     return any(line_count.lines for line_count in list_positions.listed.values()) and not list_positions.unread
 
 
-# For each assumption of the table: the facts that confirm it, and their description. Other assumptions do not affect a
-# GO, or have their own check.
+# The assumptions of `unconfirmed.py`. A function returns a true value if facts confirm the assumption, and the last
+# text describes these facts. Assumptions without a function do not affect a GO, or have a check of their own.
 _CONFIRMATIONS: Sequence[tuple[Text, Callable[[CheckContext], object] | None, Text]] = (
     (t("doubles"), None, NOTHING),
     (t("lag of counts"), None, NOTHING),
@@ -54,7 +54,7 @@ _CONFIRMATIONS: Sequence[tuple[Text, Callable[[CheckContext], object] | None, Te
         lambda context: not context.settings.compare_deep,
         t("COMPARE_DEEP is off: nothing depends on it"),
     ),
-    (t("written as a whole"), lambda context: _objects(context, ObjectClass.EQUAL_CONTENTS), _OPERATION_PROOF),
+    (t("written as a whole"), lambda context: _count_objects(context, ObjectClass.EQUAL_CONTENTS), _OPERATION_PROOF),
     (t("order of OBS"), lambda context: context.compared, _OPERATION_PROOF),
     (t("form of lists"), _lists_were_read, _OPERATION_PROOF),
     (t("lag of lists"), None, NOTHING),
@@ -63,11 +63,14 @@ _CONFIRMATIONS: Sequence[tuple[Text, Callable[[CheckContext], object] | None, Te
 )
 
 
-def _assumption(
-    unconfirmed: Assumption, settled: Callable[[CheckContext], object] | None, why: Text, context: CheckContext
+def _check_assumption(
+    unconfirmed: Assumption,
+    confirms: Callable[[CheckContext], object] | None,
+    confirmation: Text,
+    context: CheckContext,
 ) -> Finding:
-    if settled and settled(context):
-        return ok(why)
+    if confirms and confirms(context):
+        return ok(confirmation)
     canary = context.canary
     if canary and (value := unconfirmed.canary_observation(canary.report)):
         text = t(
@@ -84,19 +87,19 @@ def _assumption(
         if unconfirmed.setting
         else unconfirmed.assumed
     )
-    shows = t("{step} shows it in your accounts", step=Step("canary"))
+    remedy = t("{step} shows it in your accounts", step=Step("canary"))
     if not unconfirmed.as_assumed:
-        shows = t("OMS's first failed copy confirms it: run doctor again after that")
-    return not_confirmed(t("{question}; assumed: {assumed}", question=unconfirmed.question, assumed=assumed), shows)
+        remedy = t("OMS's first failed copy confirms it: run doctor again after that")
+    return not_confirmed(t("{question}; assumed: {assumed}", question=unconfirmed.question, assumed=assumed), remedy)
 
 
 _NEEDS = ("task", "permission to list records", "permission to read records", "log bucket versioning")
 _ASSUMPTIONS: Sequence[Check[CheckContext]] = [
-    Check(title, _NEEDS, partial(_assumption, UNCONFIRMED[title.en], settled, why))
-    for title, settled, why in _CONFIRMATIONS
+    Check(title, _NEEDS, partial(_check_assumption, UNCONFIRMED[title.en], confirms, confirmation))
+    for title, confirms, confirmation in _CONFIRMATIONS
 ]
 
-# In the order of running and reporting: no check needs a later check.
+# Checks in the order in which they run and are reported. No check needs a later check.
 _CHECKS: Sequence[Check[CheckContext]] = (
     *function.CHECKS,
     *huawei.CHECKS,
@@ -107,7 +110,7 @@ _CHECKS: Sequence[Check[CheckContext]] = (
 )
 _ALL: Sequence[Check[Any]] = (*function.FIRST_CHECKS, *_CHECKS)
 _TITLES = {check.name: check.title for check in _ALL}
-# Doctor's words for results.
+# Names of the results in doctor's answers.
 _STATES = {
     Result.PASSED: "ok",
     Result.WARNING: "warning",
@@ -116,7 +119,7 @@ _STATES = {
     Result.SKIPPED: "skipped",
     Result.NOT_PROVEN: "not confirmed",
 }
-# The first of these results in the findings decides the summary.
+# Texts of the summary: the first of these results that a check has decides.
 _TEXTS = {
     Result.FAILED: t("Setup has faults"),
     Result.NOT_RUN: t("Some checks could not run"),
@@ -125,12 +128,10 @@ _SUCCESS_TEXT = t("Setup OK")
 
 
 def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str, object]:
-    """Run every check; checks that depend on a failed check only report that check.
+    """Run every check and return a DoctorAnswer, as JSON. A check that depends on a failed check only names that check.
 
-    OMS receives no sync request. If the role can delete in the log bucket, only the note of the installation remains,
-    if it was missing.
-
-    Return a DoctorAnswer, as JSON.
+    OMS receives no sync request. If the installation is not recorded, its record is written. Other objects are deleted
+    from the log bucket again, if the role is allowed to delete.
 
     Raises PayloadError.
     """
@@ -153,7 +154,7 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str,
 def _run_checks(checks: Sequence[Check[C]], context: C | None, findings: dict[str, Finding]) -> None:
     """Add the finding of each check to `findings`.
 
-    `context` is None if the settings are invalid: then each of these checks depends on a failed check.
+    If the settings are invalid, `context` is None, and each of these checks depends on a failed check.
     """
     for check in checks:
         blocking = [need for need in check.needs if findings[need].result not in (Result.PASSED, Result.WARNING)]

@@ -1,4 +1,4 @@
-"""Checks of Alibaba Cloud's side: the function's role, OSS itself, both buckets, and the role's permissions on them."""
+"""Checks of Alibaba Cloud: the function's role, OSS itself, both buckets, and the role's permissions on them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import AtLeast, Text, sentences, t, untranslated
 from oss_oms_sync.clouds.objects import CREDENTIAL_CODES, StoredObject, etag_of
 from oss_oms_sync.clouds.obs_answers import ObsError
-from oss_oms_sync.comparison.proof import missing_permissions
-from oss_oms_sync.comparison.result import missing_rights
+from oss_oms_sync.comparison.proof import list_missing_permissions
+from oss_oms_sync.comparison.result import describe_missing_permissions
 from oss_oms_sync.errors import CredentialsError, StorageError, printable_line
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 from oss_oms_sync.ledger.state import JobState
@@ -21,7 +21,7 @@ from oss_oms_sync.passes.states import answering
 from oss_oms_sync.rules.reading import GRANT_READING, unreadable
 
 _LOG_BUCKET = t("log bucket")
-# Maximum number of source pages in the search for an object in scope: a rare suffix may have none in thousands.
+# Maximum number of pages to search for an object in scope, because thousands of objects may lack a rare suffix.
 _MAX_PAGES = 10
 # Time after which a canary's objects should be deleted.
 _CANARY_AGE = timedelta(days=1)
@@ -64,18 +64,18 @@ def source_names(context: CheckContext) -> Finding:
     if not (RECORDS.startswith(prefix) or prefix.startswith(RECORDS)):
         return ok(none)
     page = context.invocation.source_bucket.list_page(max(RECORDS, prefix, key=len), "")
-    mine = [stored.name for stored in page.objects if stored.name.endswith(suffix)]
-    if not mine and not page.more:
+    own_names = [stored.name for stored in page.objects if stored.name.endswith(suffix)]
+    if not own_names and not page.more:
         return ok(none)
     number = len(page.objects)
-    return (fault if mine else unknown)(
+    return (fault if own_names else unknown)(
         t(
             "{objects} under {folder} in the source bucket, such as {example}: {mine} in the project's"
             " scope, but no object under {folder} is ever forwarded",
             objects=t("the first {n:object|objects}", n=number) if page.more else t("{n:object|objects}", n=number),
             folder=RECORDS,
-            example=printable_line((mine or [page.objects[0].name])[0]),
-            mine=len(mine),
+            example=printable_line((own_names or [page.objects[0].name])[0]),
+            mine=len(own_names),
         ),
         t(
             "Move these objects elsewhere in the source bucket, or exclude them by vars.objectPrefix in"
@@ -85,7 +85,7 @@ def source_names(context: CheckContext) -> Finding:
 
 
 def canaries(context: CheckContext) -> Finding:
-    """Check for objects of an interrupted canary in the source: a finished canary deletes its objects."""
+    """Check for objects that an interrupted canary left in the source; a finished canary deletes its objects."""
     folder = context.settings.key_filter.canary_prefix
     page = context.invocation.source_bucket.list_page(folder, "")
     latest = (context.invocation.clock.now() - _CANARY_AGE).timestamp()
@@ -106,11 +106,14 @@ def right_to_write(context: CheckContext) -> Finding:
     # Set even if OSS does not confirm the write.
     context.probe_may_be_there = True
     (problem,) = context.invocation.log_bucket.try_put_all([context.probe])
-    return _role_right(t("write records"), "oss:PutObject", _LOG_BUCKET, problem)
+    return _judge_role_permission(t("write records"), "oss:PutObject", _LOG_BUCKET, problem)
 
 
 def versioning(context: CheckContext) -> Finding:
-    """Check for versioning by the version of an object, "null" if suspended: the role cannot read the setting."""
+    """Check for versioning by the version of an object, because the role cannot read the bucket's setting.
+
+    The version is "null" if versioning is suspended.
+    """
     stored = context.probe_read
     if isinstance(stored, StoredObject) and "x-oss-version-id" in stored.headers:
         return fault(
@@ -144,7 +147,7 @@ def record_etag(context: CheckContext) -> Finding:
 def right_to_delete(context: CheckContext) -> Finding:
     (problem,) = context.invocation.log_bucket.try_delete_all([context.probe.name]).values()
     context.probe_may_be_there = problem is not None
-    return _role_right(t("delete records"), "oss:DeleteObject", _LOG_BUCKET, problem)
+    return _judge_role_permission(t("delete records"), "oss:DeleteObject", _LOG_BUCKET, problem)
 
 
 def _bucket_exists(context: CheckContext, setting: str, name: str, error: StorageError | None) -> Finding:
@@ -156,10 +159,10 @@ def _bucket_exists(context: CheckContext, setting: str, name: str, error: Storag
     return ok(t("{name} exists", name=name))
 
 
-def _role_right(what: Text, action: str, where: Text, answer: object) -> Finding:
-    """Judge by an attempt's `answer` if doctor's role has the permission for `what`.
+def _judge_role_permission(what: Text, action: str, where: Text, answer: object) -> Finding:
+    """Return the finding on the permission of doctor's role for `what`, by the `answer` to an attempt.
 
-    A function with another role may still lack it.
+    A function with another role may still lack the permission.
     """
     if not isinstance(answer, StorageError):
         return ok(t("doctor's role can {what}", what=what))
@@ -177,10 +180,10 @@ def _role_right(what: Text, action: str, where: Text, answer: object) -> Finding
 
 
 def in_scope(context: CheckContext) -> Finding:
-    """Check for an object in scope: if a typo excludes every object, all other checks pass."""
+    """Check that an object is in scope, because all other checks pass even if a typo excludes every object."""
     key_filter = context.settings.key_filter
-    names, is_whole, has_object = _look_for_objects(context)
-    # The last pass over all objects has covered the unchecked names.
+    names, is_whole, has_object = _search_object_in_scope(context)
+    # The last pass over all objects has covered the names that are not checked here.
     answer = None if has_object or is_whole else answering(context.reconciles, key_filter.prefix)
     last = answer.of if answer else None
     if last and not last.tally.has_no_objects:
@@ -214,8 +217,11 @@ def in_scope(context: CheckContext) -> Finding:
     )
 
 
-def _look_for_objects(context: CheckContext) -> tuple[int, bool, bool]:
-    """Return the number of checked keys, True if the bucket has no others, and True if an object is in scope."""
+def _search_object_in_scope(context: CheckContext) -> tuple[int, bool, bool]:
+    """Search for an object in scope.
+
+    Return the number of keys that were checked, True if these are all keys, and True if an object is in scope.
+    """
     key_filter, names, is_whole = context.settings.key_filter, 0, False
     with context.invocation.source_bucket.pages(key_filter.prefix) as pages:
         for page in islice(pages, _MAX_PAGES):
@@ -226,9 +232,9 @@ def _look_for_objects(context: CheckContext) -> tuple[int, bool, bool]:
 
 
 def back_to_source(context: CheckContext) -> Finding:
-    """Judge by the rules from an administrator's checklist: the functions' key cannot read them."""
+    """Check the back-to-source rules, which only an administrator's checklist can read."""
     name = context.destination.name
-    rules = JobState(context.invocation).back_to_source(name)
+    rules = JobState(context.invocation).read_back_to_source(name)
     if rules is None:
         return warning(
             t(
@@ -252,12 +258,13 @@ def back_to_source(context: CheckContext) -> Finding:
 
 
 def right_to_read(context: CheckContext) -> Finding:
-    """Check the permission to read objects on both sides, as required by a sample and `--deep`.
+    """Check the permissions to read objects in both buckets, which a sample and `--deep` require.
 
-    Compare and certify may have other roles than doctor, so the last comparison's unread objects come first.
+    Compare and certify may have other roles than doctor, so objects that the last comparison could not read are
+    reported first.
     """
     last = context.compared
-    if last and (missing := missing_rights(last.tally)):
+    if last and (missing := describe_missing_permissions(last.tally)):
         return warning(
             sentences(t("Objects that the comparison of {started} had to read:", started=last.started), *missing),
             t(
@@ -272,7 +279,7 @@ def right_to_read(context: CheckContext) -> Finding:
             next((listed.name for listed in page.objects if not listed.name.startswith(OMS_LISTS)), "")
             for page in pages
         )
-        permissions = missing_permissions(context.invocation, context.destination, source, there)
+        permissions = list_missing_permissions(context.invocation, context.destination, source, there)
     except ObsError as error:
         return warning(untranslated(str(error)), error.fix)
     if permissions:
@@ -295,13 +302,15 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check(
         t("permission to read records"),
         ("permission to write records",),
-        lambda context: _role_right(t("read records"), "oss:GetObject", _LOG_BUCKET, context.probe_read),
+        lambda context: _judge_role_permission(t("read records"), "oss:GetObject", _LOG_BUCKET, context.probe_read),
     ),
     Check(t("log bucket versioning"), ("permission to read records",), versioning),
     Check(
         t("permission to list records"),
         ("log bucket",),
-        lambda context: _role_right(t("list the records"), "oss:ListObjects", _LOG_BUCKET, context.log_bucket_error),
+        lambda context: _judge_role_permission(
+            t("list the records"), "oss:ListObjects", _LOG_BUCKET, context.log_bucket_error
+        ),
     ),
     Check(t("record ETag"), ("permission to write records", "permission to list records"), record_etag),
     Check(t("permission to delete records"), ("permission to write records",), right_to_delete),
@@ -309,7 +318,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check(
         t("permission to list source bucket"),
         ("source bucket",),
-        lambda context: _role_right(
+        lambda context: _judge_role_permission(
             t("list the source bucket"), "oss:ListObjects", t("source bucket"), context.source_bucket_error
         ),
     ),

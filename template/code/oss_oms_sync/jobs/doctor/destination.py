@@ -1,4 +1,4 @@
-"""Checks of the destination in OBS: connection, permissions, and properties of the bucket."""
+"""Checks of the destination in OBS: the connection, permissions, and properties of the bucket."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from oss_oms_sync.answers.finding import Finding, Result
 from oss_oms_sync.answers.text import Text, t, untranslated
 from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
-from oss_oms_sync.jobs.doctor.function import connect_in_time, judge_clocks
+from oss_oms_sync.jobs.doctor.function import check_connection, compare_clocks
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
 
 # Only comparisons and passes of headers need the destination, so its problems are warnings.
@@ -19,7 +19,7 @@ def obs_connection(context: CheckContext) -> Finding:
         url = context.destination.url
     except ObsError as error:
         return fault(untranslated(str(error)), error.fix)
-    finding = connect_in_time(context, url, "OBS_ENDPOINT")
+    finding = check_connection(context, url, "OBS_ENDPOINT")
     return finding if finding.result is Result.PASSED else warning(_not_compared(finding.actual), finding.next)
 
 
@@ -85,8 +85,8 @@ def versioning(object_head: ObjectHead) -> Finding:
     return ok(t("the destination keeps no older versions"))
 
 
-def _of_oms_list(check: Callable[[ObjectHead], Finding]) -> Callable[[CheckContext], Finding]:
-    """Return a check of an object that OMS wrote to the destination."""
+def _check_of_oms_list(check: Callable[[ObjectHead], Finding]) -> Callable[[CheckContext], Finding]:
+    """Return a check that applies `check` to an object that OMS has written to the destination."""
 
     def run(context: CheckContext) -> Finding:
         object_head, nothing = context.oms_list, t("no object could be checked")
@@ -101,7 +101,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check(
         t("OBS clock"),
         ("OBS connection",),
-        lambda context: judge_clocks(
+        lambda context: compare_clocks(
             context,
             {"OBS": context.destination.url},
             t("OBS did not report its time"),
@@ -111,6 +111,6 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("permission to list OBS"), ("OBS clock",), right_to_list),
     Check(t("destination kind"), ("OBS clock",), kind),
     Check(t("permission to read OMS's lists"), _LISTING_CHECKS, right_to_read_lists),
-    Check(t("destination encryption"), _LISTS_CHECKS, _of_oms_list(encryption)),
-    Check(t("destination versioning"), _LISTS_CHECKS, _of_oms_list(versioning)),
+    Check(t("destination encryption"), _LISTS_CHECKS, _check_of_oms_list(encryption)),
+    Check(t("destination versioning"), _LISTS_CHECKS, _check_of_oms_list(versioning)),
 )

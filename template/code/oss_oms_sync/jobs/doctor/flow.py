@@ -1,4 +1,4 @@
-"""Checks of both clouds together: timers, triggers, and the state of the project; with the checks of its records."""
+"""Checks of both clouds together: timers, triggers, and the state of the project."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from oss_oms_sync.errors import StorageError, printable_line
 from oss_oms_sync.jobs.doctor.records import records_flow, right_to_submit
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
 from oss_oms_sync.ledger import migration
-from oss_oms_sync.ledger.certificates import describe, shown_mark
-from oss_oms_sync.ledger.closing import open_projects
+from oss_oms_sync.ledger.certificates import describe_closed, read_mark_with_go
+from oss_oms_sync.ledger.closing import list_open_projects
 from oss_oms_sync.passes.states import last_timer_pass, open_passes
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.rules.headers_in_place import PERMISSION_CHECK
@@ -29,8 +29,8 @@ _PING_SECONDS = 20.0
 _PING_POLL_SECONDS = 0.25
 # Minutes between the timer events of reconcile and compare in s.yaml, at which stalled passes continue.
 _TICK_PERIOD = timedelta(minutes=10)
-# Time beyond two periods without a call after which a timer has missed two ticks: an instance has to start and record
-# the time.
+# Time after two periods in which an instance has to start and record the call. Without a record by then, the timer has
+# missed two calls.
 _START_TIME = timedelta(minutes=1)
 _MAX_TICK_AGE = 2 * _TICK_PERIOD + _START_TIME
 # Validity of a signed URL in seconds: OBS refuses all other requests of a clock that is this far off.
@@ -38,7 +38,7 @@ _VALID_SECONDS = 15 * 60
 
 
 def whole_pass(job: str, context: CheckContext) -> Finding:
-    """Check that the last pass over all objects is as recent as status requires, and that the first pass proceeds."""
+    """Check that the last pass over all objects is as recent as status requires; a first pass may be running."""
     settings, now, prefix = context.settings, context.invocation.clock.now(), context.settings.key_filter.prefix
     name, period = f"{job.upper()}_PERIOD", getattr(settings, f"{job}_period")
     if period is None:
@@ -83,10 +83,10 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
 
 
 def timer(job: str, context: CheckContext) -> Finding:
-    """Check that a job's timer called it within two periods, because one tick may fail; manual calls do not count.
+    """Check that a job's timer has called it within two periods, because a single call may fail.
 
-    The time of a deployment is unknown. For a job without a call, the time therefore counts from the note of the
-    installation, by a pass or by the first run of doctor.
+    Manual calls do not count. The time of the deployment is unknown, so for a job that was never called, the two
+    periods start when a pass or doctor first recorded the installation.
     """
     settings = context.settings
     name, period = {
@@ -97,8 +97,8 @@ def timer(job: str, context: CheckContext) -> Finding:
     }[job]
     if period is None:
         return ok(t("{job} runs only by hand, because {name} is off", job=job, name=name))
-    woken, installed = context.timers
-    last, late = woken[job], 2 * period + _START_TIME
+    last_calls, installed = context.timers
+    last, late = last_calls[job], 2 * period + _START_TIME
     every, again = (span // timedelta(minutes=1) for span in (period, late))
     if last is None:
         text = t("no timer has triggered {job} yet", job=job)
@@ -129,10 +129,10 @@ def timer(job: str, context: CheckContext) -> Finding:
 
 def is_open(context: CheckContext) -> Finding:
     if context.closed:
-        go = shown_mark(context.invocation, context.closed).go
+        go = read_mark_with_go(context.invocation, context.closed).go
         open_it = t("Open it only if new writes to OSS should reach OBS again")
         keep_it = t("Nothing to do: the project stays closed after a GO")
-        return warning(describe(context.closed, go), keep_it if go else open_it)
+        return warning(describe_closed(context.closed, go), keep_it if go else open_it)
     return ok(t("the project is open: object keys are submitted"))
 
 
@@ -166,8 +166,8 @@ def right_to_change_headers(context: CheckContext) -> Finding:
 
 
 def others_open(context: CheckContext) -> Finding:
-    """List other projects to close for a cutover, before the freeze."""
-    names = open_projects(context.invocation)
+    """List the other projects of the task that are open, which have to be closed for a cutover, before the freeze."""
+    names = list_open_projects(context.invocation)
     if not names:
         return ok(t("no other project of the sync task is open"))
     return warning(
@@ -177,11 +177,11 @@ def others_open(context: CheckContext) -> Finding:
 
 
 def old_objects(context: CheckContext) -> Finding:
-    """Check for a migration that needs action to continue, and for its remaining access keys."""
-    under_way = migration.current_migration(context.invocation)
-    if under_way is None:
+    """Check for a migration that needs action to continue, and for access keys that a migration has left."""
+    current = migration.read_current_migration(context.invocation)
+    if current is None:
         return ok(t("no migration of existing objects is running"))
-    group = migration.query_task_group(context.invocation, under_way)
+    group = migration.query_task_group(context.invocation, current)
     if isinstance(group, TaskGroup) and group.state in WORKING_STATES:
         return ok(group.title)
     how = (
@@ -190,37 +190,37 @@ def old_objects(context: CheckContext) -> Finding:
         else t("The progress of the migration of existing objects is unknown")
     )
     return warning(
-        t("{how}; its access keys still exist: {keys}", how=how, keys=under_way.keys) if under_way.keys else how,
+        t("{how}; its access keys still exist: {keys}", how=how, keys=current.keys) if current.keys else how,
         t("To end the migration: {step}", step=Step("migrate", {"look": True})),
     )
 
 
 def pass_triggers(context: CheckContext) -> Finding:
-    """Check that objects under passes/ in the log bucket trigger their passes: each deletes its ping."""
+    """Check that objects under passes/ in the log bucket call their jobs: each job has to delete a test object."""
     bucket, clock = context.invocation.log_bucket, context.invocation.clock
     pings = {job: PassStore(context.invocation, job).ping() for job in ("reconcile", "compare", "headers")}
     names = [ping.name for ping in pings.values()]
-    enough = Deadline(min(_PING_SECONDS, context.invocation.deadline.remaining() / 2), clock)
+    deadline = Deadline(min(_PING_SECONDS, context.invocation.deadline.remaining() / 2), clock)
     try:
         require_success(bucket.try_put_all([*pings.values()]))
-        while asleep := [job for job, ping in zip(pings, bucket.get_all(names), strict=True) if ping]:
-            if enough.expired():
+        while silent_jobs := [job for job, ping in zip(pings, bucket.get_all(names), strict=True) if ping]:
+            if deadline.expired():
                 break
             clock.sleep(_PING_POLL_SECONDS)
     finally:
         bucket.try_delete_all(names)
-    if asleep:
+    if silent_jobs:
         return warning(
             t(
                 "a write under passes/ in the log bucket did not trigger {jobs:and} within {seconds:.0f}"
                 " seconds: passes advance only by timer, one range at a time",
-                jobs=asleep,
+                jobs=silent_jobs,
                 seconds=_PING_SECONDS,
             ),
             t(
                 "Check in the Function Compute console that the trigger of {jobs:and} on the log bucket exists, and"
                 " that the trigger's role can invoke the function; then run doctor again",
-                jobs=asleep,
+                jobs=silent_jobs,
             ),
         )
     return ok(t("objects written under passes/ in the log bucket trigger reconcile, compare and headers"))

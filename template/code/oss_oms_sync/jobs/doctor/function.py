@@ -62,8 +62,9 @@ def region(context: CheckContext) -> Finding:
 
 
 def clock(context: CheckContext) -> Finding:
-    # Not UNKNOWN: an accepted signature proves that the clock is right, and later checks test this.
-    return judge_clocks(
+    # The finding is a warning and not unknown, because later checks test signatures, which prove that the clock is
+    # right.
+    return compare_clocks(
         context,
         {"OMS": context.settings.task.url, "OSS": context.settings.oss_endpoint},
         t("neither OMS nor OSS reported its time"),
@@ -71,11 +72,11 @@ def clock(context: CheckContext) -> Finding:
     )
 
 
-def judge_clocks(context: CheckContext, urls: Mapping[str, str], silent: Text, look: Text) -> Finding:
-    """Compare the clock with those of the clouds at `urls`.
+def compare_clocks(context: CheckContext, urls: Mapping[str, str], silent: Text, look: Text) -> Finding:
+    """Compare the function's clock with those of the clouds at `urls`.
 
-    Their time is in the Date headers of their refusals of an unsigned request. If no cloud reports its time, the result
-    is a warning with the texts `silent` and `look`.
+    The clouds report their time in the Date headers in which they refuse an unsigned request. If no cloud reports its
+    time, the finding is a warning with the texts `silent` and `look`.
     """
     skews = clock_skews(urls, context.invocation.clock, context.pool)
     skew_by_cloud = {name: skew for name, skew in skews.items() if skew is not None}
@@ -91,23 +92,23 @@ def judge_clocks(context: CheckContext, urls: Mapping[str, str], silent: Text, l
     return (fault if worst > _FAULT_SKEW else warning)(text, Reason.CLOCK.fix)
 
 
-def fix_unreachable(setting: str) -> Text:
-    """Return the remedy if no server answers at the address in `setting`."""
+def remedy_if_unreachable(setting: str) -> Text:
+    """Return the remedy for an address that does not answer; `setting` is the name of its setting."""
     return t("Check the host in {setting}, and that the function has internetAccess: true", setting=setting)
 
 
-def connect_in_time(context: CheckContext, url: str, setting: str) -> Finding:
-    """Check that the address `url`, from the setting `setting`, accepts connections."""
+def check_connection(context: CheckContext, url: str, setting: str) -> Finding:
+    """Check that the address `url`, which is set by `setting`, accepts connections."""
     (finding,) = context.pool.run([lambda: _connect(url, setting)], _ATTEMPT_SECONDS)
     host = urlsplit(url).hostname
     return finding or fault(
         t("{host} was not reached within {attempt_seconds:g} s", host=host, attempt_seconds=_ATTEMPT_SECONDS),
-        fix_unreachable(setting),
+        remedy_if_unreachable(setting),
     )
 
 
 def _connect(url: str, setting: str) -> Finding:
-    """Try the name, TCP and TLS separately, because each has a different remedy."""
+    """Check the name, TCP and TLS of an address separately, because each has another remedy."""
     proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
     if proxy:
         url, setting = proxy if "://" in proxy else f"http://{proxy}", "HTTP_PROXY or HTTPS_PROXY"
@@ -145,7 +146,7 @@ def _connect(url: str, setting: str) -> Finding:
                 port=port,
                 error=printable_line(str(error)),
             ),
-            fix_unreachable(setting),
+            remedy_if_unreachable(setting),
         )
     if parts.scheme == "https":
         return ok(t("{host} resolves and accepts TLS connections", host=shown))
@@ -162,12 +163,12 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check(
         t("OMS connection"),
         ("settings",),
-        lambda context: connect_in_time(context, context.settings.task.url, "SYNC_URL"),
+        lambda context: check_connection(context, context.settings.task.url, "SYNC_URL"),
     ),
     Check(
         t("OSS connection"),
         ("region",),
-        lambda context: connect_in_time(context, context.settings.oss_endpoint, "OSS_ENDPOINT"),
+        lambda context: check_connection(context, context.settings.oss_endpoint, "OSS_ENDPOINT"),
     ),
     Check(t("clock"), ("settings",), clock),
 )

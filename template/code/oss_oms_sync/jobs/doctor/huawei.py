@@ -1,4 +1,4 @@
-"""Checks of OMS: itself, the access key and its permissions, and the sync task."""
+"""Checks of OMS: the service, the access key and its permissions, and the sync task."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from oss_oms_sync.answers.task_group import OverwriteMode, storage_policy
 from oss_oms_sync.answers.text import Text, sentences, t, untranslated
 from oss_oms_sync.clouds.task import OBJECT_TYPES, TaskInfo
 from oss_oms_sync.errors import PERMANENT_REASONS, Failure, Reason, permission_remedy
-from oss_oms_sync.jobs.doctor.function import fix_unreachable
+from oss_oms_sync.jobs.doctor.function import remedy_if_unreachable
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 
 # Regions that offer synchronization tasks (OMS, "Constraints"), with their names in the console.
@@ -22,9 +22,9 @@ _OMS_REGIONS = {
     "cn-southwest-2": t("CN Southwest-Guiyang1"),
 }
 _OMS_HOST_PATTERN = re.compile(r"oms\.([a-z0-9-]+)\.myhuaweicloud\.com")
-# Parts of a task's source, for its differences.
+# Texts for the parts of a task's source.
 _SOURCE_PARTS = {"cloud": t("cloud"), "region": t("region"), "bucket": t("bucket")}
-# Texts by a task's options; None for an unreported option.
+# Texts for a task's options; None stands for an option that OMS does not report.
 _ARCHIVED = {
     True: t("archived objects are restored and copied"),
     False: t("archived objects fail"),
@@ -42,7 +42,7 @@ def oms_answers(context: CheckContext) -> Finding:
     answer = context.task_answer
     if isinstance(answer, Failure) and answer.reason not in PERMANENT_REASONS:
         is_silent = answer.reason is Reason.TIMEOUT
-        return fault(_describe(answer), fix_unreachable("SYNC_URL") if is_silent else answer.reason.fix)
+        return fault(_describe(answer), remedy_if_unreachable("SYNC_URL") if is_silent else answer.reason.fix)
     return ok(t("OMS answers signed requests"))
 
 
@@ -56,11 +56,11 @@ def access_key(context: CheckContext) -> Finding:
 def right_to_statistics(context: CheckContext) -> Finding:
     now = context.invocation.clock.now()
     answer = context.invocation.oms.statistics(OBJECT_TYPES, now - timedelta(hours=1), now, context.invocation.deadline)
-    return _user_right("statistics", answer, t("Without this permission, status shows no history."))
+    return _judge_user_permission("statistics", answer, t("Without this permission, status shows no history."))
 
 
 def right_to_groups(context: CheckContext) -> Finding:
-    """Check the permission with a query for a missing group, which OMS answers with "not found"."""
+    """Check the permission to query task groups by a query for a missing group, which OMS answers with "not found"."""
     answer = context.invocation.oms.group("none", context.invocation.deadline)
     if isinstance(answer, Failure) and answer.reason not in (Reason.NO_TASK, Reason.REFUSED):
         return warning(
@@ -229,8 +229,11 @@ def oms_region(context: CheckContext) -> Finding:
     return ok(t("{name} ({match}) offers synchronization tasks", name=name, match=match[1]))
 
 
-def _user_right(action: str, answer: object, without: Text) -> Finding:
-    """Judge by `answer` if HW_AK's user has the permission `action`; `without`: the effect of a missing permission."""
+def _judge_user_permission(action: str, answer: object, without: Text) -> Finding:
+    """Return the finding on the permission `action` of HW_AK's user, by OMS's `answer` to a call.
+
+    `without` describes the effect of a missing permission.
+    """
     if isinstance(answer, Failure) and answer.reason is Reason.FORBIDDEN:
         return fault(_describe(answer), sentences(permission_remedy(action), without))
     if isinstance(answer, Failure) and answer.reason is not Reason.NO_TASK:
@@ -255,7 +258,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check(
         t("permission oms:synctask:get"),
         ("access key",),
-        lambda context: _user_right(
+        lambda context: _judge_user_permission(
             "get", context.task_answer, t("Without this permission, doctor and status cannot check the task.")
         ),
     ),

@@ -20,7 +20,7 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.comparison.reconciling import Classifier, ReconcileClass
 from oss_oms_sync.errors import Reason, StorageError
 from oss_oms_sync.jobs.doctor.rules import CheckContext, fault, ok, skipped, unknown, warning
-from oss_oms_sync.ledger.records import first_recorded_at
+from oss_oms_sync.ledger.records import first_outcome_time
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles, iter_records
 from oss_oms_sync.passes.entries import MIN_EVENT_AGE
@@ -29,41 +29,55 @@ from oss_oms_sync.passes.pieces import Scope
 
 # The maximum age of objects whose records are checked.
 _MAX_OBJECT_AGE = timedelta(days=1)
-# Limits of a check of records, because there may be millions: its seconds, and its records to read.
+# Limits of a search through the records, of which there may be millions: its seconds, and the number of records to
+# read.
 _SCAN_SECONDS = 20.0
 _MAX_RECORDS_READ = 200
-# Maximum lag of the function's clock behind OSS's, in seconds.
+# Maximum delay of the function's clock, compared with OSS's, in seconds.
 _CLOCKS_SECONDS = 60
 _CLOSED_TEXT = t("the project is closed: until it is opened no object key is submitted")
 
 
 def right_to_submit(context: CheckContext) -> Finding:
-    """Judge the permission by the records, because a test would be a sync request.
+    """Check the permission to submit keys by the records, because a test would be a sync request.
 
-    An acceptance after the last failure for lack of the permission proves it. A failure with an unread reason may be
-    such a failure.
+    An acceptance after the last failure for lack of the permission proves the permission. A failure whose reason was
+    not read may be such a failure.
     """
-    enough = _scan_deadline(context)
-    # Keys in work by replay may have no record.
+    deadline = _scan_deadline(context)
+    # Keys that replay works on may have no record.
     folder = RunFiles(context.invocation).folder
     objects = chain(context.invocation.log_bucket.iter_folder(folder), iter_records(context.invocation, "failed"))
-    failures = nlargest(_MAX_RECORDS_READ + 1, takewhile(_is_time(enough), objects), key=lambda listed: listed.modified)
-    all_failed = not enough.expired()
+    failures = nlargest(
+        _MAX_RECORDS_READ + 1, takewhile(_has_time(deadline), objects), key=lambda listed: listed.modified
+    )
+    all_failed = not deadline.expired()
     read = context.invocation.log_bucket.try_get_all([failure.name for failure in failures[:_MAX_RECORDS_READ]])
-    reasons = [*map(_reasons_in, read), *[{""}] * (len(failures) - len(read))]
-    explained = list(zip(failures, reasons, strict=True))
-    doubtful = [listed.modified for listed, why in explained if why & {Reason.FORBIDDEN.name, ""}]
+    reasons = [*map(_read_reasons, read), *[{""}] * (len(failures) - len(read))]
+    failures_with_reasons = list(zip(failures, reasons, strict=True))
+    doubtful = [
+        listed.modified
+        for listed, listed_reasons in failures_with_reasons
+        if listed_reasons & {Reason.FORBIDDEN.name, ""}
+    ]
     doubt = max(doubtful, default=0) if all_failed else inf
 
-    accepted, all_accepted = _last_accepted(context, doubt)
+    accepted, all_accepted = _find_last_acceptance(context, doubt)
     if accepted > doubt:
         return ok(t("an object key was accepted at {time} UTC", time=f"{from_epoch(accepted):%Y-%m-%d %H:%M}"))
     is_complete = all_failed and all_accepted
     if not failures and is_complete:
         return skipped(t("no object key has been accepted yet: upload an object, and check again"))
-    # The keys in a run file have only the time of the run.
-    last, why = next(((listed, why) for listed, why in explained if not listed.name.startswith(folder)), (None, set()))
-    if last and why == {Reason.FORBIDDEN.name} and last.modified > accepted and is_complete:
+    # All keys in a run file have the time of the run.
+    last, listed_reasons = next(
+        (
+            (listed, listed_reasons)
+            for listed, listed_reasons in failures_with_reasons
+            if not listed.name.startswith(folder)
+        ),
+        (None, set()),
+    )
+    if last and listed_reasons == {Reason.FORBIDDEN.name} and last.modified > accepted and is_complete:
         return fault(t("the last key failed with FORBIDDEN"), Reason.FORBIDDEN.fix)
     if context.closed:
         return skipped(_CLOSED_TEXT)
@@ -82,7 +96,7 @@ def right_to_submit(context: CheckContext) -> Finding:
 
 
 def records_flow(context: CheckContext) -> Finding:
-    """Check that objects written in the last day, and since the installation, have records."""
+    """Check that the objects written in the last day, and since the installation, have records."""
     if context.closed:
         return skipped(_CLOSED_TEXT)
     recent = _count_recent(context)
@@ -110,7 +124,7 @@ def records_flow(context: CheckContext) -> Finding:
         return warning(text, t("For the reasons: {step}", step=Step("status")))
     if not accepted:
         return skipped(t("{finding}: upload an object, and check again in 15 minutes", finding=text))
-    if not recent.events_came and not _events_came(context, recent.late):
+    if not recent.events_came and not _have_events_arrived(context, recent.late):
         # Records that reconcile wrote do not prove that the trigger works.
         key_filter = context.settings.key_filter
         return unknown(
@@ -128,10 +142,12 @@ def records_flow(context: CheckContext) -> Finding:
 
 
 class _RecentObjects(NamedTuple):
-    """Result of a check of the last day's objects.
+    """The result of checking the objects of the last day.
 
-    `classes`: number of objects by class. `events_came`: an event has certainly arrived. `late`: accepted objects with
-    late records. `is_complete`: the time sufficed for all names.
+    - `classes`: the number of objects by class.
+    - `events_came`: an event has certainly arrived.
+    - `late`: accepted objects whose records are late, so that reconcile may have written them.
+    - `is_complete`: the time sufficed to check all objects.
     """
 
     classes: Counter[ReconcileClass | None]
@@ -142,34 +158,38 @@ class _RecentObjects(NamedTuple):
 
 def _count_recent(context: CheckContext) -> _RecentObjects:
     settings, now = context.settings, context.invocation.clock.now()
-    installed = JobState(context.invocation).installed(note=False)
+    installed = JobState(context.invocation).read_installed(note=False)
     # Objects written while the project was closed may have had no event.
     since = max(now - _MAX_OBJECT_AGE, installed, context.opened + MIN_EVENT_AGE if context.opened else installed)
     scope = Scope(settings.key_filter, since, everything=False)
     classifier = Classifier(settings, scope, installed, now)
-    in_hand = {
-        key.key for run in RunFiles(context.invocation).leftovers() if isinstance(run, RunFile) for key in run.keys
+    run_keys = {
+        key.key
+        for run in RunFiles(context.invocation).read_other_runs()
+        if isinstance(run, RunFile)
+        for key in run.keys
     }
     classes: Counter[ReconcileClass | None] = Counter()
     late: list[ObjectSummary] = []
     events_came = False
-    enough = _scan_deadline(context)
+    deadline = _scan_deadline(context)
     listing = MergedListing(context.invocation, classifier.needs_records, scope.key_filter.prefix, "")
-    for entry in takewhile(_is_time(enough), listing):
+    for entry in takewhile(_has_time(deadline), listing):
         object_class = classifier.classify(entry)
-        came = classifier.has_event_arrived(object_class, entry)
-        events_came |= came is True
-        if came is None and object_class is ReconcileClass.COVERED and entry.source:
+        has_arrived = classifier.has_event_arrived(object_class, entry)
+        events_came |= has_arrived is True
+        if has_arrived is None and object_class is ReconcileClass.COVERED and entry.source:
             late.append(entry.source)
-        is_replays = object_class is ReconcileClass.UNRECORDED and entry.key in in_hand
-        classes[ReconcileClass.FAILED_BEFORE if is_replays else object_class] += 1
-    return _RecentObjects(classes, events_came, late, not enough.expired())
+        is_in_run_file = object_class is ReconcileClass.UNRECORDED and entry.key in run_keys
+        classes[ReconcileClass.FAILED_BEFORE if is_in_run_file else object_class] += 1
+    return _RecentObjects(classes, events_came, late, not deadline.expired())
 
 
-def _events_came(context: CheckContext, late: Sequence[ObjectSummary]) -> bool:
-    """Return True if an object has its first record early enough to be forward's.
+def _have_events_arrived(context: CheckContext, late: Sequence[ObjectSummary]) -> bool:
+    """Return True if an object got its first record so early that forward must have written it.
 
-    The objects are those with late records of acceptance (replay resent them), and those in the folder of canaries.
+    The checked objects are those with late success records, because replay may have resent them after forward's failed
+    record, and the objects of canaries.
     """
     begin = (context.invocation.clock.now() - _MAX_OBJECT_AGE).timestamp()
     canaries = context.invocation.source_bucket.list_page(context.settings.key_filter.canary_prefix, "").objects
@@ -178,24 +198,27 @@ def _events_came(context: CheckContext, late: Sequence[ObjectSummary]) -> bool:
     names = [record_name(context.invocation.task_id, "success", source.name) for source in newest]
     records = context.invocation.log_bucket.try_get_all(names)
     return any(
-        -_CLOCKS_SECONDS <= first_recorded_at(record) - source.modified < MIN_EVENT_AGE.total_seconds()
+        -_CLOCKS_SECONDS <= first_outcome_time(record) - source.modified < MIN_EVENT_AGE.total_seconds()
         for source, record in zip(newest, records, strict=True)
         if isinstance(record, StoredObject)
     )
 
 
-def _last_accepted(context: CheckContext, after: float) -> tuple[int, bool]:
-    """Return the time of the last acceptance, or of any after `after`; and True if the search had enough time."""
-    enough, accepted = _scan_deadline(context), 0
-    for listed in takewhile(_is_time(enough), iter_records(context.invocation, "success")):
-        accepted = max(accepted, listed.modified)
+def _find_last_acceptance(context: CheckContext, after: float) -> tuple[int, bool]:
+    """Return the time of the last acceptance, or of an acceptance after `after`, and True if the search was complete.
+
+    Times are in seconds since 1970.
+    """
+    deadline, accepted = _scan_deadline(context), 0
+    for record in takewhile(_has_time(deadline), iter_records(context.invocation, "success")):
+        accepted = max(accepted, record.modified)
         if accepted > after:
             break
-    return accepted, not enough.expired()
+    return accepted, not deadline.expired()
 
 
-def _reasons_in(failure: StoredObject | StorageError) -> set[str]:
-    """Return the reasons in a failed record or a run file; "" for a missing or unreadable object."""
+def _read_reasons(failure: StoredObject | StorageError) -> set[str]:
+    """Return the reasons in a failed record or a run file; they include "" if the object is missing or unreadable."""
     match jsontext.load(failure.body) if isinstance(failure, StoredObject) else None:
         case {"keys": list(keys)}:
             return {str(key.get("reason", "")) if isinstance(key, dict) else "" for key in keys}
@@ -205,9 +228,9 @@ def _reasons_in(failure: StoredObject | StorageError) -> set[str]:
 
 
 def _scan_deadline(context: CheckContext) -> Deadline:
-    """Return the deadline for a check's search of records."""
+    """Return the deadline of a search through the records."""
     return Deadline(min(_SCAN_SECONDS, context.invocation.deadline.remaining() / 2), context.invocation.clock)
 
 
-def _is_time(enough: Deadline) -> Callable[[object], bool]:
-    return lambda _: not enough.expired()
+def _has_time(deadline: Deadline) -> Callable[[object], bool]:
+    return lambda _: not deadline.expired()

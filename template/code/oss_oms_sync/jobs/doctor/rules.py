@@ -1,4 +1,4 @@
-"""Rules of doctor: their checks, findings and context."""
+"""The form of doctor's checks and findings, and the facts that several checks need."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from oss_oms_sync.passes.store import PassStore
 C = TypeVar("C")
 
 
-# Functions that create findings; the caller adds the name of the check.
+# Functions that create findings. The caller adds the name of the check.
 ok, warning, fault, unknown, skipped, not_confirmed = (
     partial(Finding, "", NOTHING, result)
     for result in (
@@ -45,7 +45,7 @@ ok, warning, fault, unknown, skipped, not_confirmed = (
 
 @dataclass(frozen=True)
 class Check(Generic[C]):
-    """A rule: its title, the names of the checks that have to pass first, and its function."""
+    """A check: its title, the names of the checks that have to pass before it, and its function."""
 
     title: Text
     needs: Sequence[str]
@@ -53,52 +53,53 @@ class Check(Generic[C]):
 
     @property
     def name(self) -> str:
-        """The name in answers, and in `needs` of other checks."""
+        """The name of the check in answers and in `needs`."""
         return self.title.en
 
 
 class CheckContext:
-    """Context of the checks after "settings"; facts for several checks are queried once."""
+    """The facts for all checks that run after the check of the settings; each fact is queried once."""
 
     def __init__(self, invocation: Invocation) -> None:
         self.invocation = invocation
         self.settings = invocation.settings
-        # A name that does not resolve, or a slow response, must not use up all the time.
+        # Calls are made by threads, because a name that does not resolve, or a slow response, must not use up all the
+        # time.
         self.pool = CallPool(2)
-        # The object that tests the write permission in the log bucket, deleted after the test.
+        # The object that tests the permission to write to the log bucket. It is deleted after the test.
         self.probe = StoredObject(
             f"{record_root(invocation.task_id)}doctor/{uuid.uuid4().hex}",
             b"written by doctor, to be deleted at once",
         )
         self.probe_may_be_there = False
 
-    # Evaluated on demand, because without credentials there is no bucket.
+    # These facts are queried on demand, because without credentials there is no bucket.
     @cached_property
     def timers(self) -> tuple[Mapping[str, WriteTime | None], WriteTime | None]:
-        """The last timer call of each job, and the recorded time of the installation; None without a record.
+        """The times of each job's last timer call and of the recorded installation; a time without a record is None.
 
-        A missing note of the installation is written now: the age of a job without a call counts from it, and only
-        timers begin the passes that also write it.
+        If the installation is not recorded, it is recorded now: a timer that has never called its job counts as overdue
+        after a while since the installation, and only passes started by timers record it otherwise.
         """
         state = JobState(self.invocation)
-        woken, installed = state.timers(["replay", "reconcile", "compare", "status"])
+        last_calls, installed = state.read_timers(["replay", "reconcile", "compare", "status"])
         if installed is None:
-            state.installed(note=True)
-        return woken, installed
+            state.read_installed(note=True)
+        return last_calls, installed
 
     @cached_property
     def task_answer(self) -> TaskInfo | Failure:
-        """OMS's response to a query for the task."""
+        """OMS's answer to the query for the sync task."""
         return self.invocation.oms.task(self.invocation.deadline)
 
     @property
     def task(self) -> TaskInfo:
-        """The task, for checks that need OMS's description of it."""
+        """The sync task, for checks that need OMS's description of it. It is empty if OMS did not answer."""
         return self.task_answer if isinstance(self.task_answer, TaskInfo) else TaskInfo.parse({})
 
     @cached_property
     def destination(self) -> ObsBucket:
-        """The bucket in OBS.
+        """The destination bucket in OBS.
 
         Raises ObsError if OMS does not report the task, or the task has no destination.
         """
@@ -106,27 +107,27 @@ class CheckContext:
 
     @cached_property
     def closed(self) -> Closed | None:
-        """The mark of the project if it is closed.
+        """The mark of a closed project, or None if the project is open.
 
         Raises StorageError.
         """
-        return Closing(self.invocation).state()
+        return Closing(self.invocation).read_state()
 
     @cached_property
     def opened(self) -> datetime | None:
-        """The last opening of a closed project; None without an opening.
+        """The time when a closed project was last opened, or None if it never was.
 
         Raises StorageError.
         """
-        return Closing(self.invocation).opened()
+        return Closing(self.invocation).read_opened()
 
     @cached_property
     def canary(self) -> CanaryResult | None:
-        """Result of the last canary; None before the first canary.
+        """The result of the last canary, or None before the first canary.
 
         Raises StorageError.
         """
-        return JobState(self.invocation).canary()
+        return JobState(self.invocation).read_canary_result()
 
     @cached_property
     def reconciles(self) -> Sequence[PassState]:
@@ -134,7 +135,7 @@ class CheckContext:
 
         Raises StorageError.
         """
-        return PassStore(self.invocation, "reconcile").states()
+        return PassStore(self.invocation, "reconcile").read_states()
 
     @cached_property
     def comparisons(self) -> Sequence[PassState]:
@@ -142,19 +143,19 @@ class CheckContext:
 
         Raises StorageError.
         """
-        return PassStore(self.invocation, "compare", self.task.dst_bucket or "").states()
+        return PassStore(self.invocation, "compare", self.task.dst_bucket or "").read_states()
 
     @property
     def answer(self) -> AnsweringPass | None:
-        """The valid comparison of the task's destination, with its standstill pass.
+        """The valid comparison with the task's destination and its standstill pass; None before the first one.
 
-        None before the first comparison. Raises StorageError.
+        Raises StorageError.
         """
         return answering(self.comparisons, self.settings.key_filter.prefix)
 
     @property
     def compared(self) -> PassState | None:
-        """The valid comparison without its standstill pass.
+        """The valid comparison without its standstill pass, or None before the first comparison.
 
         Raises StorageError.
         """
@@ -162,7 +163,7 @@ class CheckContext:
 
     @cached_property
     def oms_list(self) -> ObjectHead | ObsError | None:
-        """The latest of the first lists that OMS wrote to the destination; None without a list."""
+        """The last of the first lists that OMS wrote to the destination, OBS's error, or None if there is no list."""
         try:
             listed = self.destination.list_page(task_lists_folder(self.invocation.task_id), "").objects
             return (
@@ -175,22 +176,22 @@ class CheckContext:
 
     @cached_property
     def probe_read(self) -> StoredObject | StorageError:
-        """The probe as read from the log bucket after its write."""
+        """The result of reading the probe from the log bucket after it was written."""
         (answer,) = self.invocation.log_bucket.try_get_all([self.probe.name])
         return answer
 
     @cached_property
     def log_bucket_error(self) -> StorageError | None:
-        """The error of listing the records; None if they can be listed."""
-        return _listing_error(self.invocation.log_bucket, record_root(self.invocation.task_id))
+        """The error of listing the records, or None if they can be listed."""
+        return _find_listing_error(self.invocation.log_bucket, record_root(self.invocation.task_id))
 
     @cached_property
     def source_bucket_error(self) -> StorageError | None:
-        """The error of listing the source bucket; None if it can be listed."""
-        return _listing_error(self.invocation.source_bucket, self.settings.key_filter.prefix)
+        """The error of listing the source bucket, or None if it can be listed."""
+        return _find_listing_error(self.invocation.source_bucket, self.settings.key_filter.prefix)
 
 
-def _listing_error(bucket: OssBucket, prefix: str) -> StorageError | None:
+def _find_listing_error(bucket: OssBucket, prefix: str) -> StorageError | None:
     try:
         bucket.list_page(prefix, "")
     except StorageError as error:

@@ -1,6 +1,6 @@
-"""Resend every key in `failed_object/` without losing a newer failure.
+"""The job that resends every key in `failed_object/` without losing a newer failure.
 
-The timer's runs first read OMS's lists of failed copies, and write failed records for their objects.
+The timer's runs first read OMS's lists of failed copies, and write failed records for the objects in them.
 """
 
 from __future__ import annotations
@@ -27,49 +27,50 @@ _LEASE_NAME = "turn"
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     """Make a run for `event`, and return a ReplayAnswer as JSON.
 
-    The event is a timer event, ReplayOptions in a manual call, or an `onFailure` envelope of `forward`.
+    The event is a timer event, ReplayOptions in a manual call, or an `onFailure` envelope, in which Function Compute
+    returns an event that `forward` could not process.
 
     Raises PayloadError, EventError if an envelope is partly unreadable (its other keys are submitted first), and
-    StorageError if the log bucket cannot be used: every key then keeps its record, or is in a run file.
+    StorageError if the log bucket cannot be used. Every key then keeps its record, or is in a run file.
     """
-    JobState(invocation).note_timer("replay", event)
+    JobState(invocation).record_timer("replay", event)
     by_timer = events.is_timer_event(event)
     if by_timer:
         Closing(invocation).ensure_mark()
     # Manual calls, and a cutover's, submit all keys.
-    this = Replay(invocation, skips_resting=by_timer)
-    problems = _dispatch(event, this, invocation)
-    answer: dict[str, object] = to_json(this.answer())
+    replay_run = Replay(invocation, skips_resting=by_timer)
+    problems = _submit_selected(event, replay_run, invocation)
+    answer: dict[str, object] = to_json(replay_run.answer())
     log.info(answer)
     if problems:
         raise EventError(problems)
     return answer
 
 
-def _dispatch(event: bytes | str, replay: Replay, invocation: Invocation) -> Sequence[str]:
-    """Submit the keys of `event`; return the problems of unreadable parts."""
+def _submit_selected(event: bytes | str, replay: Replay, invocation: Invocation) -> Sequence[str]:
+    """Submit the keys that `event` selects; return the problems of its unreadable parts."""
     if events.is_failure_envelope(event):
         parsed = events.parse(event, invocation.settings)
         replay.send_named(parsed.changes, only_copies=True)
         return parsed.problems
-    asked = options.parse(event, ReplayOptions)
-    if asked.keys is not None:
-        if asked != ReplayOptions(keys=asked.keys):
+    payload = options.parse(event, ReplayOptions)
+    if payload.keys is not None:
+        if payload != ReplayOptions(keys=payload.keys):
             raise PayloadError("The payload asks for keys and for something else: keys are sent as they are")
-        replay.send_named(_changes_of(asked.keys, invocation.settings), only_copies=False)
-    elif events.is_timer_event(event) and asked == ReplayOptions():
-        _work_for_the_timer(replay, invocation)
+        replay.send_named(_parse_keys(payload.keys, invocation.settings), only_copies=False)
+    elif events.is_timer_event(event) and payload == ReplayOptions():
+        _do_timer_work(replay, invocation)
     else:
-        replay.send_records(asked)
+        replay.send_records(payload)
     return ()
 
 
-def _work_for_the_timer(replay: Replay, invocation: Invocation) -> None:
-    """Record failed copies and resend all records, unless an earlier run still does.
+def _do_timer_work(replay: Replay, invocation: Invocation) -> None:
+    """Record failed copies and resend all records, unless an earlier run still does so.
 
-    Raises StorageError before a key is lost.
+    Raises StorageError before any key is lost.
     """
-    # Imported here, because no other call needs the module or the client of OBS.
+    # Imported here, because no other call needs this module or the client of OBS.
     from oss_oms_sync.jobs.replay.failed_copies import FailedCopies
 
     if not take_lease(invocation):
@@ -82,7 +83,7 @@ def _work_for_the_timer(replay: Replay, invocation: Invocation) -> None:
         release_lease(invocation)
 
 
-def _changes_of(keys: Sequence[object], settings: Settings) -> list[ObjectChange]:
+def _parse_keys(keys: Sequence[object], settings: Settings) -> list[ObjectChange]:
     """Return the keys of a manual call as changes, without repetitions.
 
     Raises PayloadError.
@@ -98,7 +99,7 @@ def _changes_of(keys: Sequence[object], settings: Settings) -> list[ObjectChange
 
 @dataclass(frozen=True)
 class _ReplayLease:
-    """The lease of a running replay; `until` is empty without a run."""
+    """The lease of a running replay: it ends at the time `until`, which is empty if no run is active."""
 
     until: str = ""
 
@@ -106,20 +107,20 @@ class _ReplayLease:
 def take_lease(invocation: Invocation) -> bool:
     """Take the lease for the timer's work until the end of this run; return False if an earlier run has it.
 
-    A run may exceed the timer's period, and two runs would submit at twice the rate. Two runs that begin simultaneously
-    may both take the lease, which is harmless.
+    A run may last longer than the timer's period, and two runs would submit at twice the rate. Two runs that start at
+    the same time may both take the lease, which is harmless.
 
     Raises StorageError.
     """
     state, now = JobState(invocation), invocation.clock.now()
-    mine = _ReplayLease(timestamp(now + timedelta(seconds=invocation.deadline.remaining())))
-    if (state.recall(_ReplayLease, _LEASE_NAME) or _ReplayLease()).until > timestamp(now):
+    new_lease = _ReplayLease(timestamp(now + timedelta(seconds=invocation.deadline.remaining())))
+    if (state.load_as(_ReplayLease, _LEASE_NAME) or _ReplayLease()).until > timestamp(now):
         return False
-    state.store(_LEASE_NAME, to_json(mine))
+    state.store(_LEASE_NAME, to_json(new_lease))
     return True
 
 
 def release_lease(invocation: Invocation) -> None:
-    """End the lease, so that the next tick resends."""
-    # Otherwise the tick would wait until the planned end of this run.
+    """End the lease, so that the next timer event resends."""
+    # Otherwise the next timer event would do nothing until the planned end of this run.
     JobState(invocation).try_store(_LEASE_NAME, to_json(_ReplayLease()))

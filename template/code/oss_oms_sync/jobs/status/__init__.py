@@ -1,4 +1,4 @@
-"""Report on the synchronization: progress, waiting keys and their reasons, by OMS's data and the log bucket."""
+"""The report on the synchronization: progress, waiting keys and reasons, by OMS's answers and the log bucket."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.task import DATA_TYPES, MonthCounts, Statistics, TaskInfo, month_name, month_of, query_failure
 from oss_oms_sync.errors import Failure, PayloadError, Reason, log
 from oss_oms_sync.events import is_timer_event
-from oss_oms_sync.jobs.status.alarm import report_change, webhook_problem
+from oss_oms_sync.jobs.status.alarm import read_webhook_problem, report_change
 from oss_oms_sync.jobs.status.backlog import Backlog, read_backlog
 from oss_oms_sync.jobs.status.copying import Acknowledgement, CopyFailures, CopyProgress, Month, first_month
 from oss_oms_sync.jobs.status.facts import Coverage, Facts, ObsState
 from oss_oms_sync.jobs.status.history import KeyHistory
 from oss_oms_sync.jobs.status.verdict import reach_verdict
 from oss_oms_sync.ledger import migration
-from oss_oms_sync.ledger.certificates import shown_mark
+from oss_oms_sync.ledger.certificates import read_mark_with_go
 from oss_oms_sync.ledger.closing import Closed, Closing
 from oss_oms_sync.ledger.list_positions import LineCount, ListPositions
 from oss_oms_sync.ledger.state import JobState
@@ -43,7 +43,7 @@ from oss_oms_sync.passes.tally import COUNTS, PARTS
 
 _HOUR = timedelta(hours=1)
 _MAX_HOURS = 24 * 31
-# The time window of the verdict, and the default window of displayed statistics.
+# Time window of the verdict, and default window of the displayed statistics.
 DAY = timedelta(days=1)
 
 _MAX_MONTHS = 13
@@ -53,7 +53,11 @@ _INEXACT_COUNTS = t("two calls continued the same pass at once: its counts are i
 
 @dataclass(frozen=True)
 class StatusOptions:
-    """Options of status: the history of one `key`, a report on the last `hours`, or `acknowledge` for failures."""
+    """The options in status's payload.
+
+    `key`: report only the history of this key. `hours`: the time window of the displayed statistics. `acknowledge`:
+    count failures from now on.
+    """
 
     key: str | None = None
     hours: int = DAY // _HOUR
@@ -61,39 +65,40 @@ class StatusOptions:
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """Report on the synchronization, or with {"key": ...} on the history of one key.
+    """Report on the synchronization or, with {"key": ...} in the payload, on the history of a key.
 
-    The timer's calls also notify the webhook (ALERT_WEBHOOK) when the verdict changes.
+    Return a StatusAnswer or a StoryAnswer, as JSON. If the timer calls, also notify the webhook (ALERT_WEBHOOK) of a
+    new verdict.
 
-    Return a StatusAnswer or a StoryAnswer, as JSON.
-
-    Raises PayloadError, and StorageError if the log bucket cannot be read, or does not accept the acknowledgement.
+    Raises PayloadError, and StorageError if the log bucket cannot be read, or does not store the acknowledgement.
     """
-    JobState(invocation).note_timer("status", event)
-    asked, now = options.parse(event, StatusOptions), invocation.clock.now()
-    if asked.key is not None:
-        if asked != StatusOptions(key=asked.key):
+    JobState(invocation).record_timer("status", event)
+    payload, now = options.parse(event, StatusOptions), invocation.clock.now()
+    if payload.key is not None:
+        if payload != StatusOptions(key=payload.key):
             raise PayloadError("The payload asks for a key and for something else: a key's story takes nothing more")
-        return to_json(KeyHistory(invocation, asked.key).build())  # type: ignore[no-any-return]
-    if not 1 <= asked.hours <= _MAX_HOURS:
-        raise PayloadError(f"The payload's hours is {asked.hours}. Give 1 to {_MAX_HOURS}")
-    verdict, facts, report = _StatusReport(invocation).build(asked.hours * _HOUR, acknowledge=asked.acknowledge)
-    log.info({"verdict": verdict.state.value, "alarm": verdict.alarm, "text": verdict.text.en, **facts.numbers(now)})
+        return to_json(KeyHistory(invocation, payload.key).build())  # type: ignore[no-any-return]
+    if not 1 <= payload.hours <= _MAX_HOURS:
+        raise PayloadError(f"The payload's hours is {payload.hours}. Give 1 to {_MAX_HOURS}")
+    verdict, facts, report = _StatusReport(invocation).build(payload.hours * _HOUR, acknowledge=payload.acknowledge)
+    log.info(
+        {"verdict": verdict.state.value, "alarm": verdict.alarm, "text": verdict.text.en, **facts.main_numbers(now)}
+    )
     if is_timer_event(event):
-        migration.note_progress(invocation, facts.old_objects)
+        migration.record_progress(invocation, facts.old_objects)
         report_change(invocation, verdict, facts)
     return to_json(report)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
 class _LastReplay:
-    """Result of the last run of replay over all records."""
+    """The result of the last run of replay over all records, as it is stored."""
 
     last: ReplayRun
 
 
 class _StatusReport:
-    """The report on the whole synchronization, as of now."""
+    """A builder of the report on the whole synchronization."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
@@ -102,32 +107,34 @@ class _StatusReport:
         self._state = JobState(invocation)
 
     def build(self, window: timedelta, *, acknowledge: bool) -> tuple[Verdict, Facts, StatusAnswer]:
-        """Build the report with the statistics of the last `window`; return it with its verdict and facts.
+        """Return the verdict, its facts, and the report with the statistics of the last `window`.
 
         Raises StorageError.
         """
         task = self._invocation.oms.task(self._invocation.deadline)
-        installed = self._state.installed(note=False)
+        installed = self._state.read_installed(note=False)
         # The verdict does not depend on the displayed window.
-        last_day = task if isinstance(task, Failure) else self._statistics(DAY)
-        shown = last_day if window == DAY or isinstance(last_day, Failure) else self._statistics(window)
-        lists = self._state.recall(ListPositions, "failed_copies") or ListPositions()
-        closed = Closing(self._invocation).state()
-        mark = shown_mark(self._invocation, closed) if closed else None
-        backlog = self._backlog(closed, acknowledge=acknowledge)
-        acknowledged, in_obs = self._state.recall(Acknowledgement, "status"), ObsState.read(self._invocation, task)
+        last_day = task if isinstance(task, Failure) else self._query_statistics(DAY)
+        statistics = last_day if window == DAY or isinstance(last_day, Failure) else self._query_statistics(window)
+        lists = self._state.load_as(ListPositions, "failed_copies") or ListPositions()
+        closed = Closing(self._invocation).read_state()
+        mark = read_mark_with_go(self._invocation, closed) if closed else None
+        backlog = self._read_backlog(closed, acknowledge=acknowledge)
+        acknowledged, in_obs = self._state.load_as(Acknowledgement, "status"), ObsState.read(self._invocation, task)
         # A closed project reports only changes after the close, so an acknowledgement covers only them.
-        if (acknowledge and closed is None) or _closes_failures(in_obs, acknowledged, last_day):
+        if (acknowledge and closed is None) or _are_failures_resolved(in_obs, acknowledged, last_day):
             self._acknowledge(task, last_day, lists)
-            acknowledged = self._state.recall(Acknowledgement, "status")
-        months = self._months(task, installed, acknowledged)
+            acknowledged = self._state.load_as(Acknowledgement, "status")
+        months = self._query_months(task, installed, acknowledged)
         copying = CopyProgress.compute(
             task, months, last_day, acknowledged, installed=installed, now=self._now, listed=lists.listed
         )
-        coverage = Coverage.of(PassStore(self._invocation, "reconcile").states(), self._settings, installed, self._now)
-        under_way = migration.current_migration(self._invocation)
-        group = migration.query_task_group(self._invocation, under_way)
-        rests = group.ended if isinstance(group, TaskGroup) and group.state is GroupState.DONE else inf
+        coverage = Coverage.from_passes(
+            PassStore(self._invocation, "reconcile").read_states(), self._settings, installed, self._now
+        )
+        current = migration.read_current_migration(self._invocation)
+        group = migration.query_task_group(self._invocation, current)
+        done_at = group.ended if isinstance(group, TaskGroup) and group.state is GroupState.DONE else inf
         facts = Facts(
             copying=copying,
             backlog=backlog,
@@ -135,13 +142,13 @@ class _StatusReport:
             in_obs=in_obs,
             closed=closed,
             go=mark.go if mark else "",
-            migration=under_way,
+            migration=current,
             old_objects=group,
-            # The migration is done, but its access keys were not deleted for a day.
-            keys_left=under_way.keys if under_way and rests < (self._now - DAY).timestamp() else (),
+            # The migration ended more than a day ago, and its access keys still exist.
+            keys_left=current.keys if current and done_at < (self._now - DAY).timestamp() else (),
         )
         verdict, failures = reach_verdict(facts), facts.failures
-        replayed = self._state.recall(_LastReplay, "replay")
+        last_replay = self._state.load_as(_LastReplay, "replay")
         # A record may have an unknown reason.
         reasons = [Reason[name] for name in backlog.by_reason if name in Reason.__members__]
         report = StatusAnswer(
@@ -157,25 +164,28 @@ class _StatusReport:
             copying=CopyingSummary(
                 copying.failed, copying.unfinished, timestamp(acknowledged.at) if acknowledged else None, failures
             ),
-            statistics=None if isinstance(shown, Failure) else shown,
-            statistics_failure=query_failure(shown, "statistics"),
+            statistics=None if isinstance(statistics, Failure) else statistics,
+            statistics_failure=query_failure(statistics, "statistics"),
             backlog=backlog,
-            replay=replayed.last if replayed else None,
-            reconcile=coverage.shown(),
-            compare=in_obs.shown(),
+            replay=last_replay.last if last_replay else None,
+            reconcile=coverage.summary(),
+            compare=in_obs.summary(),
             oms_lists=UnreadLines(lists.unread, lists.example, lists.problem),
             overdue=[
                 job for job, late in (("reconcile", coverage.recent is None), ("compare", in_obs.overdue)) if late
             ],
-            sums=[*sums(None if isinstance(months, Failure) else months[-1].counts, coverage.last, failures)],
+            sums=[*check_sums(None if isinstance(months, Failure) else months[-1].counts, coverage.last, failures)],
             fixes={reason.name: reason.fix for reason in reasons},
-            lasting=[reason.name for reason in reasons if facts.lasts(reason)],
-            alarm_not_taken=webhook_problem(self._invocation),
+            lasting=[reason.name for reason in reasons if facts.needs_action(reason)],
+            alarm_not_taken=read_webhook_problem(self._invocation),
         )
         return verdict, facts, report
 
-    def _backlog(self, closed: Closed | None, *, acknowledge: bool) -> Backlog:
-        """Return the waiting keys, without acknowledged changes after the close."""
+    def _read_backlog(self, closed: Closed | None, *, acknowledge: bool) -> Backlog:
+        """Return the waiting keys, without changes after the close that were acknowledged.
+
+        With `acknowledge`, store first that the present changes are acknowledged.
+        """
         if closed is None:
             return read_backlog(self._invocation)
         acknowledged_until = self._state.load("after_close").get("acknowledged")
@@ -184,59 +194,63 @@ class _StatusReport:
         )
         if acknowledge and (backlog.after_close or backlog.may_be_more):
             # Changes that arrive during this read, or in this second, are not in the report.
-            shown_until = min(backlog.newest, int(self._now.timestamp()) - 1)
-            self._state.store("after_close", {"acknowledged": shown_until})
-            return self._backlog(closed, acknowledge=False)
+            until = min(backlog.newest, int(self._now.timestamp()) - 1)
+            self._state.store("after_close", {"acknowledged": until})
+            return self._read_backlog(closed, acknowledge=False)
         return backlog
 
-    def _statistics(self, window: timedelta) -> Statistics | Failure:
+    def _query_statistics(self, window: timedelta) -> Statistics | Failure:
         return self._invocation.oms.statistics(DATA_TYPES, self._now - window, self._now, self._invocation.deadline)
 
     def _acknowledge(self, task: TaskInfo | Failure, last_day: Statistics | Failure, lists: ListPositions) -> None:
-        """Store OMS's current counters in the log bucket, unless OMS does not report them."""
+        """Store OMS's current counters as acknowledged, unless OMS does not report them."""
         if isinstance(task, Failure):
             return
         statistics = None if isinstance(last_day, Failure) else last_day
-        listed = lists.listed.get(month_name(self._now), LineCount())
-        if acknowledged := Acknowledgement.up_to(self._now, task.month, statistics, listed):
+        line_count = lists.listed.get(month_name(self._now), LineCount())
+        if acknowledged := Acknowledgement.of_all_failures(self._now, task.month, statistics, line_count):
             self._state.store("status", to_json(acknowledged))
 
-    def _months(
+    def _query_months(
         self, task: TaskInfo | Failure, installed: datetime, acknowledged: Acknowledgement | None
     ) -> list[Month] | Failure:
-        """Query the counters of the relevant months, the current month last."""
+        """Return OMS's counters of the relevant months, the current month last."""
         if isinstance(task, Failure):
             return task
         first = first_month(installed, acknowledged)
         months = [Month(month_of(self._now), task.month)]
         while first < months[0].begin and len(months) < _MAX_MONTHS:
             last_day = months[0].begin - timedelta(days=1)
-            earlier = self._invocation.oms.task(self._invocation.deadline, last_day)
-            if isinstance(earlier, Failure):
+            earlier_task = self._invocation.oms.task(self._invocation.deadline, last_day)
+            if isinstance(earlier_task, Failure):
                 # Before the installation, the task may not have existed.
-                if last_day < month_of(installed) and earlier.reason in (Reason.REFUSED, Reason.NO_TASK):
+                if last_day < month_of(installed) and earlier_task.reason in (Reason.REFUSED, Reason.NO_TASK):
                     break
-                return earlier
-            months.insert(0, Month(month_of(last_day), earlier.month))
+                return earlier_task
+            months.insert(0, Month(month_of(last_day), earlier_task.month))
         return months
 
 
-def _closes_failures(in_obs: ObsState, acknowledged: Acknowledgement | None, last_day: Statistics | Failure) -> bool:
+def _are_failures_resolved(
+    in_obs: ObsState, acknowledged: Acknowledgement | None, last_day: Statistics | Failure
+) -> bool:
     """Return True if a comparison has checked all objects in OBS since OMS's last copy failure."""
     began = parse_time(in_obs.began)
     if not in_obs.is_clean or began is None or isinstance(last_day, Failure) or last_day.unread:
         return False
     is_new = acknowledged is None or acknowledged.at < began
-    # A later failure may have counted as in flight.
+    # An object may have been in flight in that comparison, and have failed since.
     since = began - _IN_FLIGHT - last_day.step_length
     return is_new and since >= last_day.from_ and not last_day.count_after(since, "FAILURE")
 
 
-def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailures | None) -> Iterator[CountCheck]:
-    """Yield checks of the reported counts: of a pass, of OMS's failures, and of a month."""
-    if last:
-        count = {name: last.counts.get(name, 0) for name in COUNTS}
-        yield _sum(
+def check_sums(
+    month: MonthCounts | None, last_pass: PassState | None, failures: CopyFailures | None
+) -> Iterator[CountCheck]:
+    """Yield checks of the sums of reported counts: of a pass, of OMS's failures, and of a month."""
+    if last_pass:
+        count = {name: last_pass.counts.get(name, 0) for name in COUNTS}
+        yield _check_sum(
             t(
                 "scanned = accepted by OMS + failed before + submitted by this pass + younger than 15"
                 " minutes + migrating + left: too many"
@@ -247,9 +261,11 @@ def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailur
             _INEXACT_COUNTS,
         )
         outcomes = [count[name] for name in ("accepted", "failed")]
-        yield _sum(t("submitted by this pass = accepted + failed"), count["submitted"], eq, outcomes, _INEXACT_COUNTS)
+        yield _check_sum(
+            t("submitted by this pass = accepted + failed"), count["submitted"], eq, outcomes, _INEXACT_COUNTS
+        )
     if failures:
-        yield _sum(
+        yield _check_sum(
             t("objects that OMS failed to copy = resolved + waiting + stuck + other projects' + unknown"),
             failures.counted,
             eq,
@@ -257,7 +273,7 @@ def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailur
             t("OMS's counter does not include all objects of its lists yet: check again in a few minutes"),
         )
     if month and month.requests is not None and month.processed is not None:
-        yield _sum(
+        yield _check_sum(
             t("objects that OMS accepted this month <= copied + failed + skipped"),
             month.requests,
             le,
@@ -266,6 +282,8 @@ def sums(month: MonthCounts | None, last: PassState | None, failures: CopyFailur
         )
 
 
-def _sum(claim: Text, left: int, holds: Callable[[int, int], bool], right: Sequence[int], meaning: Text) -> CountCheck:
-    """Return the check that `left` and the sum of `right` agree; `meaning` is the explanation of a difference."""
+def _check_sum(
+    claim: Text, left: int, holds: Callable[[int, int], bool], right: Sequence[int], meaning: Text
+) -> CountCheck:
+    """Return the check that `left` agrees with the sum of `right`; `meaning` explains a difference."""
     return CountCheck(claim, left, "=" if holds is eq else "≤", right, holds(left, sum(right)), meaning)

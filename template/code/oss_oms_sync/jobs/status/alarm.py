@@ -1,12 +1,13 @@
-"""Alarms: messages to the webhook, in the project's language, when the verdict changes or an alarm lasts for a day.
+"""Alarms: messages to the webhook in the project's language, sent when the verdict changes or an alarm lasts for a day.
 
-Verdicts `broken` and `closed`, and keys that arrive after the close, are sent immediately. Other verdicts are sent
-after 10 minutes, at the second tick of the timer: neither a backlog that replay clears nor an unstable state causes a
-message. `behind` and `unknown` count together, so a project that is never `in step` is reported. A closed project is
-reported once; then only changes after the close are.
+The verdicts `broken` and `closed`, and keys that arrive after the close, are reported immediately. Other verdicts are
+reported when they have lasted for 10 minutes, at the second call by the timer. So neither a backlog that replay clears
+nor an unstable state causes a message. `behind` and `unknown` count together, so a project that is never `in step` is
+reported. A closed project is reported once; afterwards, only changes after the close are reported.
 
-A verdict counts as sent only when the webhook accepted it; otherwise the next tick sends its current verdict. Two
-simultaneous instances, or an instance that stops early, may send an alarm twice, which is better than a lost alarm.
+A verdict counts as reported only when the webhook has accepted it; otherwise the next call by the timer sends its
+current verdict. Two instances at the same time, or an instance that stops early, may send an alarm twice, which is
+better than a lost alarm.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from oss_oms_sync.jobs.status.facts import Facts
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.settings import Settings
 
-# "Closed" with an alarm is a separate state.
+# Name of the verdict "closed" with an alarm, which is reported separately.
 CLOSED_ALARM = "closed, alarm"
 _LASTING_AGE = timedelta(minutes=10)
 _REPEAT_AGE = timedelta(days=1)
 
-# Label of each verdict, and the next step.
+# Labels of the verdicts, and the next step after each.
 _LABELS = {
     VerdictState.IN_STEP.value: (t("in step"), t("Nothing to do.")),
     VerdictState.BEHIND.value: (
@@ -75,11 +76,12 @@ _LABELS = {
 
 @dataclass(frozen=True)
 class _AlarmState:
-    """State of the messages; times are in the format of records, and all fields are empty at the beginning.
+    """The stored state of the alarms. Times are in the format of records, and fields are empty before the first call.
 
-    `verdict`: the timer's last verdict; `since`: its begin. `reported`, `reported_at`: the verdict of the last message,
-    and its time. `lasting`: the begin of being in step, or out of step, in contrast to the last message. `problem`: why
-    the webhook did not accept the last message; empty if it did.
+    - `verdict`, `since`: the last verdict, and when it began.
+    - `reported`, `reported_at`: the verdict of the last message, and its time.
+    - `lasting`: the time since which the project is in step although the last message says otherwise, or vice versa.
+    - `problem`: the reason why the webhook did not accept the last message; empty if it did.
     """
 
     verdict: str = ""
@@ -90,53 +92,56 @@ class _AlarmState:
     problem: str = ""
 
     def is_due(self, verdict: Verdict, now: datetime) -> bool:
-        """Return True if a message on the current verdict is due."""
-        if self.reported == name_of(verdict):
-            return verdict.alarm and _ago(self.reported_at, now) >= _REPEAT_AGE
-        at_once = verdict.alarm or verdict.state is VerdictState.CLOSED
-        return at_once or _ago(self.lasting, now) >= _LASTING_AGE
+        """Return True if a message on this verdict has to be sent."""
+        if self.reported == alarm_name(verdict):
+            return verdict.alarm and _age(self.reported_at, now) >= _REPEAT_AGE
+        is_urgent = verdict.alarm or verdict.state is VerdictState.CLOSED
+        return is_urgent or _age(self.lasting, now) >= _LASTING_AGE
 
 
-def name_of(verdict: Verdict) -> str:
-    """Return the name of the verdict in messages."""
+def alarm_name(verdict: Verdict) -> str:
+    """Return the name of a verdict in messages."""
     return CLOSED_ALARM if verdict.state is VerdictState.CLOSED and verdict.alarm else verdict.state.value
 
 
 def report_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> None:
-    """Send a message on the verdict if it is due, and log the result; without a webhook do nothing.
+    """Send a message on the verdict if it is due, and log the result. Without a webhook, do nothing.
 
     Raises StorageError.
     """
     if not invocation.settings.alert_webhook:
         return
-    memory, now = JobState(invocation), invocation.clock.now()
-    before = watch = memory.recall(_AlarmState, "watch") or _AlarmState()
-    if watch.verdict != name_of(verdict):
-        begins = watch.verdict == watch.reported or VerdictState.IN_STEP.value in (watch.verdict, name_of(verdict))
-        lasting = timestamp(now) if begins else watch.lasting
-        watch = replace(watch, verdict=name_of(verdict), since=timestamp(now), lasting=lasting)
-    message = _alert(invocation.settings, verdict, facts, watch, now)
-    if watch.is_due(verdict, now):
-        watch = replace(watch, problem=_send_message(invocation, name_of(verdict), *message))
-        if not watch.problem:
-            watch = replace(watch, reported=name_of(verdict), reported_at=timestamp(now))
-    elif watch.reported == name_of(verdict):  # the verdict is the same as in the last message
-        watch = replace(watch, problem="")
-    if watch != before:
-        memory.store("watch", asdict(watch))
+    job_state, now = JobState(invocation), invocation.clock.now()
+    old_state = state = job_state.load_as(_AlarmState, "watch") or _AlarmState()
+    if state.verdict != alarm_name(verdict):
+        has_changed = state.verdict == state.reported or VerdictState.IN_STEP.value in (
+            state.verdict,
+            alarm_name(verdict),
+        )
+        lasting = timestamp(now) if has_changed else state.lasting
+        state = replace(state, verdict=alarm_name(verdict), since=timestamp(now), lasting=lasting)
+    message = _compose_message(invocation.settings, verdict, facts, state, now)
+    if state.is_due(verdict, now):
+        state = replace(state, problem=_send_message(invocation, alarm_name(verdict), *message))
+        if not state.problem:
+            state = replace(state, reported=alarm_name(verdict), reported_at=timestamp(now))
+    elif state.reported == alarm_name(verdict):  # the verdict is the same as in the last message
+        state = replace(state, problem="")
+    if state != old_state:
+        job_state.store("watch", asdict(state))
 
 
-def webhook_problem(invocation: Invocation) -> str:
-    """Return the reason why the webhook did not accept the last alarm; empty if it did, or before the first alarm.
+def read_webhook_problem(invocation: Invocation) -> str:
+    """Return the reason why the webhook did not accept the last alarm, or "" if it did or no alarm was sent.
 
     Raises StorageError.
     """
-    watch = JobState(invocation).recall(_AlarmState, "watch") if invocation.settings.alert_webhook else None
-    return watch.problem if watch else ""
+    state = JobState(invocation).load_as(_AlarmState, "watch") if invocation.settings.alert_webhook else None
+    return state.problem if state else ""
 
 
 def _send_message(invocation: Invocation, name: str, text: str, fields: Mapping[str, object]) -> str:
-    """Send the message; return the reason why the webhook did not accept it, or an empty text."""
+    """Send a message; return the reason why the webhook did not accept it, or ""."""
     kind, problem = post(invocation, text, fields)
     entry = {"alert": name, "webhook": kind}
     if problem:
@@ -146,25 +151,25 @@ def _send_message(invocation: Invocation, name: str, text: str, fields: Mapping[
     return problem
 
 
-def _ago(time: str, now: datetime) -> timedelta:
-    """Return the age of `time`; an unreadable time counts as very old, so that a message is sent."""
-    at = parse_time(time)
-    return now - at if at else timedelta.max
+def _age(time: str, now: datetime) -> timedelta:
+    """Return the age of `time`. An unreadable time counts as very old, so that a message is sent."""
+    moment = parse_time(time)
+    return now - moment if moment else timedelta.max
 
 
-def _alert(
-    settings: Settings, verdict: Verdict, facts: Facts, watch: _AlarmState, now: datetime
+def _compose_message(
+    settings: Settings, verdict: Verdict, facts: Facts, state: _AlarmState, now: datetime
 ) -> tuple[str, Mapping[str, object]]:
-    """Return the message that the verdict changed since the last message, or lasts."""
-    (name, following), since, language = _LABELS[name_of(verdict)], watch.since, settings.alert_language
-    last, _ = _LABELS.get(watch.reported, (None, None))
-    headline = t("{name} (was {last})", name=name, last=last) if last else name
-    if watch.reported == name_of(verdict):
+    """Return the text and the fields of a message that the verdict has changed since the last message, or lasts."""
+    (name, following), since, language = _LABELS[alarm_name(verdict)], state.since, settings.alert_language
+    last_label, _ = _LABELS.get(state.reported, (None, None))
+    headline = t("{name} (was {last})", name=name, last=last_label) if last_label else name
+    if state.reported == alarm_name(verdict):
         headline = t("still {name}", name=name)
     lines = (
         t("oss-oms-sync {project}: {headline}", project=settings.project, headline=headline),
         verdict.text,
-        sentences(_numbers(facts), t("First reported at {since}.", since=since)),
+        sentences(_describe_numbers(facts), t("First reported at {since}.", since=since)),
         following,
     )
     return (
@@ -175,7 +180,7 @@ def _alert(
             "source": settings.source_bucket,
             "verdict": verdict.state.value,
             "alarm": verdict.alarm,
-            "before": watch.reported or None,
+            "before": state.reported or None,
             "since": since,
             "at": timestamp(now),
             "text": verdict.text.of(language),
@@ -189,7 +194,7 @@ def _alert(
     )
 
 
-def _numbers(facts: Facts) -> Text:
+def _describe_numbers(facts: Facts) -> Text:
     backlog, failed = facts.backlog, facts.failures
     waiting = t("unknown") if backlog.more_may_wait and not backlog.waiting else t("{n}", n=backlog.how_many)
     if backlog.oldest:

@@ -1,6 +1,6 @@
-"""Facts for a verdict: the backlog, OMS's copies, and the coverage of passes.
+"""The facts for a verdict: the backlog, OMS's copies, and the coverage of passes.
 
-Only objects covered by reconcile can be "in step". Without a comparison, only their acceptance is known.
+An object can only be "in step" if reconcile has covered it. Without a comparison, only its acceptance by OMS is known.
 """
 
 from __future__ import annotations
@@ -48,11 +48,12 @@ OpenPasses = Sequence[tuple[PassState, Progress]]
 
 @dataclass(frozen=True)
 class Coverage:
-    """Coverage of reconcile.
+    """The coverage of reconcile.
 
-    `last`: the last finished pass of its usual scope. `recent`: this pass, or None if the next pass is long overdue, so
-    that lost events may be undetected. `since`: the minimum time of checked objects. `open`: progress of each
-    unfinished pass.
+    - `last`: the last finished pass as the timer starts them.
+    - `recent`: the same pass; None if the next pass is long overdue, because lost events may be undetected then.
+    - `since`: the minimum time of checked objects.
+    - `open`: the unfinished passes with their progress.
     """
 
     last: PassState | None
@@ -61,31 +62,33 @@ class Coverage:
     open: OpenPasses
 
     @classmethod
-    def of(cls, passes: Sequence[PassState], settings: Settings, installed: datetime, now: datetime) -> Coverage:
-        """Return the coverage of all stored `passes`."""
-        whole = [
+    def from_passes(
+        cls, passes: Sequence[PassState], settings: Settings, installed: datetime, now: datetime
+    ) -> Coverage:
+        """Return the coverage by all stored `passes`."""
+        finished = [
             state for state in passes if state.ended and state.scope.key_filter.prefix == settings.key_filter.prefix
         ]
         last = last_timer_pass(passes, settings.key_filter.prefix)
         return cls(
             last=last,
             recent=None if last is None or last.is_late(settings.reconcile_period, now) else last,
-            since=min((state.scope.begin(installed) for state in whole), default=installed),
-            open=_open(passes, now),
+            since=min((state.scope.min_time(installed) for state in finished), default=installed),
+            open=_list_open(passes, now),
         )
 
-    def shown(self) -> ReconcileSummary:
-        """Return the form for the answer."""
-        under_way = [UnfinishedPass(**_shown(state), **vars(progress)) for state, progress in self.open]
-        return ReconcileSummary(PassSummary(**_shown(self.last)) if self.last else None, under_way)
+    def summary(self) -> ReconcileSummary:
+        """Return the coverage in the form of the answer."""
+        unfinished = [UnfinishedPass(**_summary_fields(state), **vars(progress)) for state, progress in self.open]
+        return ReconcileSummary(PassSummary(**_summary_fields(self.last)) if self.last else None, unfinished)
 
 
-def _open(passes: Sequence[PassState], now: datetime) -> OpenPasses:
+def _list_open(passes: Sequence[PassState], now: datetime) -> OpenPasses:
     return [(state, progress_of(state, last_ended(passes, state.scope), now)) for state in open_passes(passes)]
 
 
-def _shown(state: PassState) -> dict[str, Any]:
-    """Return the fields of a PassSummary."""
+def _summary_fields(state: PassState) -> dict[str, Any]:
+    """Return the fields of a PassSummary by name."""
     return {
         "prefix": state.scope.key_filter.prefix,
         "since": timestamp(state.scope.since) if state.scope.since else None,
@@ -100,13 +103,14 @@ def _shown(state: PassState) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ObsState:
-    """State of OBS by comparisons.
+    """The state of OBS, as far as comparisons show it.
 
-    `last`: result of the last comparison of all objects, with rechecks; `open`: unfinished comparisons.
-
-    `overdue`: the comparison is too old to cover recent objects. Without a comparison, the state is not reported, and
-    `overdue` is False. `is_unknown`: OMS does not report its destination bucket, so the valid comparisons are unknown.
-    `has_changed`: a standstill pass detected a later change of OBS, although the source was unchanged.
+    - `last`: the result of the last comparison of all objects, including rechecks.
+    - `open`: the unfinished comparisons with their progress.
+    - `overdue`: the comparison is too old to cover recent objects. It is False without a comparison, because the state
+      of OBS is not reported then.
+    - `is_unknown`: OMS does not report its destination bucket, so it is unknown which comparisons are valid.
+    - `has_changed`: a standstill pass detected that OBS changed since, although the source did not.
     """
 
     last: CompareResult | None = None
@@ -124,61 +128,61 @@ class ObsState:
         if isinstance(task, Failure):
             return cls()
         if not task.dst_bucket:
-            return cls(is_unknown=next(PassStore(invocation, "compare").names(), None) is not None)
+            return cls(is_unknown=next(PassStore(invocation, "compare").iter_names(), None) is not None)
         settings, now = invocation.settings, invocation.clock.now()
-        states = PassStore(invocation, "compare", task.dst_bucket).states()
+        states = PassStore(invocation, "compare", task.dst_bucket).read_states()
         answer = answering(states, settings.key_filter.prefix)
         if answer is None:
-            return cls(open=_open(states, now))
+            return cls(open=_list_open(states, now))
         last, mode = answer.of, task.object_overwrite_mode
         result = CompareResult(last.tally, answer_of("compare", last, None, now), last, mode, answer.stood_still)
         is_late = last.is_late(settings.compare_period, now)
-        return cls(result, _open(states, now), is_late, has_changed=answer.has_obs_changed)
+        return cls(result, _list_open(states, now), is_late, has_changed=answer.has_obs_changed)
 
     @property
     def began(self) -> str:
-        """Begin of the last comparison of all objects; empty before the first."""
+        """The start of the last comparison of all objects; empty before the first."""
         return self.last.state.started if self.last and self.last.state else ""
 
     @property
     def lacking(self) -> int:
-        """Number of objects that are missing or outdated in the destination, without those waiting at replay or OMS."""
+        """The number of objects that are missing or outdated in OBS, without those that wait at replay or OMS."""
         return self.count(*LACKING - {ObjectClass.FAILED_BEFORE})
 
     @property
     def is_clean(self) -> bool:
-        """True if OBS had every judged object, and all of them are proven equal.
+        """True if OBS had every object of the comparison, and all of them are proven equal.
 
-        An object of equal size may be an earlier version than the one that OMS failed to copy, and a key waiting at
-        replay may never arrive.
+        Objects of equal size do not count as equal without a proof, because OBS may have an earlier version than the
+        one that OMS failed to copy. A key that waits at replay may never arrive.
         """
         waiting = (ObjectClass.FAILED_BEFORE, ObjectClass.MIGRATING)
-        differing = self.lacking or self.count(ObjectClass.SUSPICIOUS, *waiting)
-        is_believed = self.last is not None and not self.last.is_contradicted
-        return is_believed and not differing and self.equal == self.proven
+        differing_number = self.lacking or self.count(ObjectClass.SUSPICIOUS, *waiting)
+        is_valid = self.last is not None and not self.last.is_contradicted
+        return is_valid and not differing_number and self.equal == self.proven
 
     @property
     def equal(self) -> int:
-        """Number of equal objects, proven or not."""
+        """The number of equal objects, proven or not."""
         return self.count(*EQUAL)
 
     @property
     def proven(self) -> int:
-        """Number of objects that are proven equal."""
+        """The number of objects that are proven equal."""
         return self.count(ObjectClass.EQUAL_CONTENTS)
 
     @property
     def total(self) -> int:
-        """Number of objects of the source bucket within the project's filter."""
+        """The number of source objects that pass the project's filter."""
         return self.count(*IN_SCOPE)
 
-    def shown(self) -> ObsSummary:
-        """Return the form for the answer."""
-        under_way = [UnfinishedComparison(started=state.started, **vars(progress)) for state, progress in self.open]
-        return ObsSummary(self.last.compared() if self.last else None, under_way)
+    def summary(self) -> ObsSummary:
+        """Return the state in the form of the answer."""
+        unfinished = [UnfinishedComparison(started=state.started, **vars(progress)) for state, progress in self.open]
+        return ObsSummary(self.last.to_result() if self.last else None, unfinished)
 
     def count(self, *classes: ObjectClass) -> int:
-        """Return the number of source objects of these classes."""
+        """Return the number of source objects of these classes in the last comparison, or 0 without a comparison."""
         return self.last.tally.objects(*classes) if self.last else 0
 
 
@@ -186,9 +190,11 @@ class ObsState:
 class Facts:
     """All facts for a verdict.
 
-    `closed`: the mark of a closed project, where only changes after the close count. `go`: the name of the current GO,
-    or empty. `migration`: the unfinished migration of the existing objects. `old_objects`: its progress, None without a
-    query to OMS. `keys_left`: its access keys, if it ended more than a day ago.
+    - `closed`: the mark of a closed project, in which only changes after the close count.
+    - `go`: the name of the valid GO, or "".
+    - `migration`: the unfinished migration of the existing objects.
+    - `old_objects`: OMS's answer about this migration; None if OMS was not queried.
+    - `keys_left`: the access keys of a migration that ended more than a day ago.
     """
 
     copying: CopyProgress
@@ -203,30 +209,32 @@ class Facts:
 
     @cached_property
     def failures(self) -> CopyFailures | None:
-        """Outcomes of the objects that OMS failed to copy; None if OMS does not report their number."""
+        """The outcomes of the objects that OMS failed to copy, or None if OMS does not report their number."""
         copying, backlog = self.copying, self.backlog
         if copying.failed is None:
             return None
         since = timestamp(copying.acknowledged.at) if copying.acknowledged else ""
         waiting = [key for key in backlog.copies if key.first_failure > since]
-        return CopyFailures.of(copying.failed, copying.listed, waiting, backlog.unread)
+        return CopyFailures.classify(copying.failed, copying.listed, waiting, backlog.unread)
 
-    def lasts(self, reason: Reason) -> bool:
-        """Return True if keys that failed for this reason need action."""
+    def needs_action(self, reason: Reason) -> bool:
+        """Return True if keys that failed for this reason need action by a person."""
         if reason in CLOSED_REASONS:
             return bool(self.backlog.after_close)
         if reason is Reason.COPY_FAILED:
             return bool(self.failures and self.failures.stuck)
         return reason in PERMANENT_REASONS or reason is Reason.REJECTED
 
-    def numbers(self, now: datetime) -> dict[str, object]:
-        """Return the main numbers of the facts; ages and lags are in seconds, and None is unknown.
+    def main_numbers(self, now: datetime) -> dict[str, object]:
+        """Return the main numbers of the facts by name. Ages and lags are in seconds, and None means unknown.
 
-        `waiting`: number of keys waiting to be resent (a minimum, with `at_least`), `oldest` the time of the first
-        failure, and `backlog_age` its age. `copy_failures`: possibly unresolved copy failures. `overdue`: accepted
-        objects that OMS should have finished by now. `lag_p50`, `lag_p99`: delay from the write of an object until it
-        was in OBS, by the last comparison. `reconcile_age`, `compare_age`: age of the begin of the last pass over all
-        objects; `open_passes`: number of unfinished passes.
+        - `waiting`: the number of keys that wait to be resent; with `at_least`, it is a minimum.
+        - `oldest`, `backlog_age`: the time of their first failure, and its age.
+        - `copy_failures`: the number of failed copies that may be unresolved.
+        - `overdue`: the number of accepted objects that OMS should have finished by now.
+        - `lag_p50`, `lag_p99`: the time from the write of an object until it was in OBS, by the last comparison.
+        - `reconcile_age`, `compare_age`: the time since the start of the last pass over all objects.
+        - `open_passes`: the number of unfinished passes.
         """
         last, in_obs, unfinished = self.coverage.last, self.in_obs, self.copying.unfinished
         lag = in_obs.last.tally.copied_lag if in_obs.last else None

@@ -1,4 +1,4 @@
-"""The history of an object key: the current object, its records, and the next event."""
+"""The history of an object key: the current object, its records, and what happens next."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from oss_oms_sync.jobs.status.stories import (
     story_in_obs,
     story_of_failed_copy,
 )
-from oss_oms_sync.ledger.certificates import describe, shown_mark
+from oss_oms_sync.ledger.certificates import describe_closed, read_mark_with_go
 from oss_oms_sync.ledger.closing import Closing
-from oss_oms_sync.ledger.records import COPY_ATTEMPTS_HEADER, NO_VERSION, modified_at, success_etag
+from oss_oms_sync.ledger.records import COPY_ATTEMPTS_HEADER, NO_VERSION, success_etag, write_time
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles
 from oss_oms_sync.passes.entries import Entry, is_covered, listed_record
@@ -42,7 +42,7 @@ _SEE_REPLAYS_LOG = t("Check replay's log.")
 
 
 class KeyHistory:
-    """A key: the current object, its records, and the next event.
+    """The history of a key: its current object, its records, and what happens next.
 
     Raises StorageError.
     """
@@ -51,56 +51,60 @@ class KeyHistory:
         self._invocation = invocation
         self._settings = invocation.settings
         self._key = key
-        # By a listing, because it needs no permission on objects.
-        listed = invocation.source_bucket.find_all([key]) if self._settings.source_bucket else [None]
-        self._source: ObjectSummary | None = listed[0]
-        self._success, self._failed, self._proof = (self._record(kind) for kind in ("success", "failed", "proven"))
+        # The object is listed, because this needs no permission on objects.
+        rows = invocation.source_bucket.find_all([key]) if self._settings.source_bucket else [None]
+        self._source: ObjectSummary | None = rows[0]
+        self._success, self._failed, self._proof = (self._read_record(kind) for kind in ("success", "failed", "proven"))
         body = jsontext.load(self._failed.body) if self._failed else None
         # Contents of the failed record.
         self._details = body if isinstance(body, dict) else {}
         self._in_run_file = self._is_in_run_file()
 
     def build(self) -> StoryAnswer:
-        """Build the history.
+        """Return the history as an answer.
 
         Raises StorageError.
         """
-        source, success, failed, there = self._source, self._success, self._failed, self._in_obs()
+        source, success, failed, obs_object = self._source, self._success, self._failed, self._find_in_obs()
         accepted = bool(source and success and is_covered(source, listed_record(success, source.name)))
         story = self._conclude(accepted=accepted)
         if accepted and source and success:
-            waiting = story if self._in_run_file else self._copy_failed(success)
-            in_obs = waiting if isinstance(there, str) else self._conclude_in_obs(source, success, there, waiting)
+            failed_copy = story if self._in_run_file else self._conclude_failed_copy(success)
+            in_obs = (
+                failed_copy
+                if isinstance(obs_object, str)
+                else self._conclude_in_obs(source, success, obs_object, failed_copy)
+            )
             story = in_obs or story
-        text, (following, step) = story.text, self._next(story)
+        text, (following, step) = story.text, self._next_step(story)
         log.info({"key": self._key, "story": text.en, "next": following.en})
         return StoryAnswer(
             key=self._key,
             accepted=accepted,
             well=story.well,
             object=_object_info(source) if source else None,
-            success=AcceptedVersion(success_etag(success), _time(modified_at(success))) if success else None,
-            in_obs=None if isinstance(there, str) else there and _object_info(there),
-            in_obs_unknown=there if isinstance(there, str) else None,
-            seconds=_seconds(source, success if accepted else None, there if story.well else None),
-            failed={**self._details, "modified": _time(modified_at(failed))} if failed else None,
+            success=AcceptedVersion(success_etag(success), _format_time(write_time(success))) if success else None,
+            in_obs=None if isinstance(obs_object, str) else obs_object and _object_info(obs_object),
+            in_obs_unknown=obs_object if isinstance(obs_object, str) else None,
+            seconds=_step_seconds(source, success if accepted else None, obs_object if story.well else None),
+            failed={**self._details, "modified": _format_time(write_time(failed))} if failed else None,
             story=text,
             next=following,
             step=step,
         )
 
-    def _in_obs(self) -> ObjectSummary | str | None:
+    def _find_in_obs(self) -> ObjectSummary | str | None:
         """Return the object as a listing of OBS shows it, or the reason why it is unknown."""
         try:
             return self._invocation.destination().find_all([self._key])[0]
         except StorageError as error:
             return str(error)
 
-    def _record(self, kind: Kind) -> StoredObject | None:
+    def _read_record(self, kind: Kind) -> StoredObject | None:
         return self._invocation.log_bucket.get_all([record_name(self._invocation.task_id, kind, self._key)])[0]
 
     def _conclude(self, *, accepted: bool) -> Story:
-        """Return the story of the first matching condition."""
+        """Return the story of the first condition that is true: the version's outcome, and what happens next."""
         source, success, failed, details = self._source, self._success, self._failed, self._details
         key_filter, is_gone = self._settings.key_filter, self._source is None
         reason = Reason.__members__.get(str(details.get("reason")))
@@ -155,7 +159,7 @@ class KeyHistory:
                 COPYING_TEXT,
             ),
             (
-                source and failed and modified_at(failed) >= source.modified,
+                source and failed and write_time(failed) >= source.modified,
                 sentences(t("The submission failed: {reason}.", reason=details.get("reason", UNKNOWN)), message),
                 reason.fix if reason else t("The record has no further details."),
                 WAITING_TEXT,
@@ -176,19 +180,19 @@ class KeyHistory:
                 CLOSED_TEXT,
             ),
         )
-        first = next((Story(*first) for is_so, *first in stories if is_so), None)
+        first = next((Story(*first) for is_true, *first in stories if is_true), None)
         return first or self._conclude_unrecorded()
 
     def _conclude_unrecorded(self) -> Story:
-        """Return the story of a version without a record, which depends on reconcile's scope."""
-        installed, opened = JobState(self._invocation).installed(note=False), None
-        usual = Scope(self._settings.key_filter, None, everything=False)
+        """Return the story of a version without a record, which depends on the scope of reconcile."""
+        installed, opened = JobState(self._invocation).read_installed(note=False), None
+        scope = Scope(self._settings.key_filter, None, everything=False)
         with suppress(StorageError):  # the next step reports the failure to read it
-            opened = Closing(self._invocation).opened()
+            opened = Closing(self._invocation).read_opened()
         # The event of a newer object may still arrive, although reconcile does not wait for it.
         if opened and self._source and self._source.modified >= opened.timestamp():
             opened = None
-        classifier = Classifier(self._settings, usual, installed, self._invocation.clock.now(), opened=opened)
+        classifier = Classifier(self._settings, scope, installed, self._invocation.clock.now(), opened=opened)
         match classifier.classify(Entry(self._key, self._source)):
             case None:
                 return Story(
@@ -215,48 +219,52 @@ class KeyHistory:
         )
 
     def _describe_record(self) -> Text:
-        """Return the sentence on a version without a success record."""
+        """Return the sentence about a version that has no success record."""
         source, success = self._source, self._success
         if success is None:
             return t("The object has no record: its event was lost.")
-        if success_etag(success) == NO_VERSION and source and modified_at(success) >= source.modified:
+        if success_etag(success) == NO_VERSION and source and write_time(success) >= source.modified:
             return t(
-                "OMS accepted the object key at {time}; the record names no version.", time=_time(modified_at(success))
+                "OMS accepted the object key at {time}; the record names no version.",
+                time=_format_time(write_time(success)),
             )
         return t("OMS accepted an older version.")
 
-    def _copy_failed(self, success: StoredObject) -> Story | None:
-        """Return the story of an accepted version with a later failure in OMS's lists; None without such a failure."""
+    def _conclude_failed_copy(self, success: StoredObject) -> Story | None:
+        """Return the story of an accepted version that OMS then failed to copy, by its failed record, or None."""
         failed = self._failed
         is_failed = self._details.get("reason") == Reason.COPY_FAILED.name
-        if not failed or not is_failed or modified_at(failed) < modified_at(success):
+        if not failed or not is_failed or write_time(failed) < write_time(success):
             return None
         return story_of_failed_copy(self._details)
 
     def _conclude_in_obs(
-        self, source: ObjectSummary, success: StoredObject, there: ObjectSummary | None, waiting: Story | None
+        self, source: ObjectSummary, success: StoredObject, obs_object: ObjectSummary | None, failed_copy: Story | None
     ) -> Story:
         """Return the story of an accepted version, by the object in OBS.
 
-        `waiting` is the story of a failed copy that waits to be resent: then only equal contents prove that OBS has the
-        version, because an object of its size may be an earlier version.
+        `failed_copy` is the story of a failed copy that waits to be resent. Then only equal contents prove that OBS has
+        this version, because an object of its size may be an earlier version.
         """
         proven = listed_record(self._proof, self._key) if self._proof else None
-        entry = Entry(self._key, source, listed_record(success, self._key), None, there, proven)
-        # The age of the object does not matter, because the call is for one key; but OMS may still copy a version
-        # accepted within the last hour.
+        entry = Entry(self._key, source, listed_record(success, self._key), None, obs_object, proven)
+        # The object is judged at any age, because the call is for a single key. But OMS may still copy a version that
+        # it accepted within the last hour.
         object_class = classify(
-            entry, JudgementTimes(math.inf, OmsProgress.assumed(self._invocation.clock.now().timestamp()))
+            entry, JudgementTimes(math.inf, OmsProgress.without_counts(self._invocation.clock.now().timestamp()))
         )
-        if waiting and object_class is not ObjectClassInObs.EQUAL_CONTENTS:
-            return waiting
+        if failed_copy and object_class is not ObjectClassInObs.EQUAL_CONTENTS:
+            return failed_copy
         task, suffix = self._invocation.oms.task(self._invocation.deadline), self._settings.key_filter.suffix
         mode = task.object_overwrite_mode if isinstance(task, TaskInfo) else None
         resent = COPY_ATTEMPTS_HEADER in success.headers
         return story_in_obs(entry, object_class, remedy_of_key(entry, object_class, mode, suffix), was_resent=resent)
 
-    def _next(self, story: Story) -> tuple[Text, Step | None]:
-        """Return the next event, and the step that resends the key now, or the reason why no key may be submitted."""
+    def _next_step(self, story: Story) -> tuple[Text, Step | None]:
+        """Return what happens next, and the command that resends the key now.
+
+        If nothing may be submitted, there is no command, and the reason follows the text.
+        """
         if refusal := self._refusal():
             following = story.closed or story.following
             return sentences(following, refusal), None
@@ -266,9 +274,9 @@ class KeyHistory:
         return following, Step("replay", {"key": self._key})
 
     def _refusal(self) -> Text | None:
-        """Return the reason why no key may be submitted; None if the project is open."""
+        """Return the reason why nothing may be submitted, or None if the project is open."""
         try:
-            closed = Closing(self._invocation).state()
+            closed = Closing(self._invocation).read_state()
         except StorageError as error:
             return t(
                 "Unknown whether the project is closed; until this is known, nothing is submitted: {error}. Check"
@@ -276,31 +284,31 @@ class KeyHistory:
                 error=error,
                 step=Step("doctor"),
             )
-        return describe(closed, shown_mark(self._invocation, closed).go) if closed else None
+        return describe_closed(closed, read_mark_with_go(self._invocation, closed).go) if closed else None
 
     def _is_in_run_file(self) -> bool | None:
-        """Return True if a run file has the key; None if an unreadable run file may have it."""
-        runs = list(RunFiles(self._invocation).leftovers())
+        """Return True if a run file has the key, and None if an unreadable run file may have it."""
+        runs = list(RunFiles(self._invocation).read_other_runs())
         if any(key.key == self._key for run in runs if isinstance(run, RunFile) for key in run.keys):
             return True
         return False if all(isinstance(run, RunFile) for run in runs) else None
 
 
 def _object_info(listed: ObjectSummary) -> ObjectInfo:
-    return ObjectInfo(listed.etag, listed.size, _time(listed.modified))
+    return ObjectInfo(listed.etag, listed.size, _format_time(listed.modified))
 
 
-def _seconds(
-    source: ObjectSummary | None, success: StoredObject | None, there: ObjectSummary | str | None
+def _step_seconds(
+    source: ObjectSummary | None, success: StoredObject | None, obs_object: ObjectSummary | str | None
 ) -> StepSeconds:
     if source is None:
         return StepSeconds(None, None)
     # A key in progress may not have arrived yet, so OBS may have an earlier version.
-    is_there = isinstance(there, ObjectSummary) and there.size == source.size
-    copied = there.modified - source.modified if isinstance(there, ObjectSummary) and is_there else -1
-    accepted = max(0, modified_at(success) - source.modified) if success else None
+    is_there = isinstance(obs_object, ObjectSummary) and obs_object.size == source.size
+    copied = obs_object.modified - source.modified if isinstance(obs_object, ObjectSummary) and is_there else -1
+    accepted = max(0, write_time(success) - source.modified) if success else None
     return StepSeconds(accepted, copied if copied >= 0 else None)
 
 
-def _time(seconds: int) -> str:
+def _format_time(seconds: int) -> str:
     return timestamp(from_epoch(seconds))

@@ -1,4 +1,4 @@
-"""Stories of an object key: the outcome of its current version, and the next event."""
+"""Stories of an object key: the outcome of its current version, and what happens next."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ CLOSED_TEXT = t("The object is not submitted until the project is open.")
 
 
 class Story(NamedTuple):
-    """The story of a key: its outcome, and the next event in an open project.
+    """The outcome of a key's current version, and what happens next in an open project (`following`).
 
-    `closed`: the next event in a closed project, None without an object to submit; `well`: this version is in OBS, or
-    in progress; `step`: the remedy, if a resend does not help.
+    `closed`: what happens next in a closed project; None if no object is to be submitted. `well`: this version is in
+    OBS, or in progress. `step`: the remedy, if it is not a resend.
     """
 
     text: Text
@@ -37,7 +37,7 @@ class Story(NamedTuple):
 
 
 def story_of_failed_copy(details: Mapping[str, object]) -> Story:
-    """Return the story of a version that OMS accepted and failed to copy, as its failed record says."""
+    """Return the story of a version that OMS accepted and failed to copy, by the `details` of its failed record."""
     code, message, due = details.get("error_code"), details.get("message"), details.get("not_before")
     return Story(
         t(
@@ -56,7 +56,7 @@ def story_of_failed_copy(details: Mapping[str, object]) -> Story:
 def story_in_obs(entry: Entry, object_class: ObjectClass, remedy: Remedy, *, was_resent: bool) -> Story:
     """Return the story of an accepted version by its class in OBS.
 
-    `remedy` replaces another version in OBS; `was_resent`: the version was resent after a failed copy.
+    `remedy` is the remedy if OBS has another version. `was_resent`: this version was resent after a failed copy.
     """
     if object_class is ObjectClass.EQUAL_CONTENTS:
         return Story(t("The object is in OBS, with equal contents."), NOTHING_TO_DO, None, well=True)
@@ -69,13 +69,13 @@ def story_in_obs(entry: Entry, object_class: ObjectClass, remedy: Remedy, *, was
             t("To find out: {step}.", step=Step("compare", {"deep": True})),
         )
     if object_class.is_equal:
-        is_there = t("The object is in OBS, with the same size and not older.")
-        return Story(is_there, t("Nothing to do. Compare with deep proves more."), None, well=True)
+        text = t("The object is in OBS, with the same size and not older.")
+        return Story(text, t("Nothing to do. Compare with deep proves more."), None, well=True)
     if object_class is ObjectClass.IN_FLIGHT:
-        is_not_yet = t("OMS accepted this version, which is not in OBS yet.")
-        return Story(is_not_yet, t("Check again in a minute."), COPYING_TEXT, well=True)
+        text = t("OMS accepted this version, which is not in OBS yet.")
+        return Story(text, t("Check again in a minute."), COPYING_TEXT, well=True)
     if entry.destination is None:
-        is_missing = t("OMS accepted this version, but it is not in OBS.")
-        return Story(is_missing, t("Compare resends it."), COPYING_TEXT)
-    is_another = t("OMS accepted this version, but OBS has another: {title}.", title=object_class.title)
-    return Story(is_another, remedy.text, CLOSED_TEXT, step=remedy.step)
+        text = t("OMS accepted this version, but it is not in OBS.")
+        return Story(text, t("Compare resends it."), COPYING_TEXT)
+    text = t("OMS accepted this version, but OBS has another: {title}.", title=object_class.title)
+    return Story(text, remedy.text, CLOSED_TEXT, step=remedy.step)

@@ -1,4 +1,4 @@
-"""The verdict: in step, or else the most important deviation."""
+"""The verdict: "in step", or else the most important deviation."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from oss_oms_sync.jobs.status.facts import Facts, OpenPasses
 from oss_oms_sync.jobs.status.verdict_at_oms import (
     ACKNOWLEDGE,
     behind,
+    check_differing,
+    check_failed_copies,
+    check_missing,
+    check_stopped_migration,
+    check_stuck_copies,
+    check_unfinished_copies,
+    check_unknown_migration,
+    check_unsubmitted,
     comparison_text,
-    differing_in_obs,
-    failed_to_copy,
     migration_text,
-    missing_in_obs,
-    old_objects_stopped,
-    old_objects_unknown,
-    stuck_at_oms,
-    too_many,
     unknown,
-    yet_to_copy,
 )
-from oss_oms_sync.ledger.certificates import describe
+from oss_oms_sync.ledger.certificates import describe_closed
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 
 _LATE_CHANGES_STEP = t("To submit the changes, open the project; if OBS does not need them: {command}.")
@@ -38,30 +38,36 @@ _broken = partial(Verdict, VerdictState.BROKEN, alarm=True)
 
 
 def reach_verdict(facts: Facts) -> Verdict:
-    """Return the verdict of the first matching rule, with a note on a running migration of existing objects."""
+    """Return the verdict of the first matching rule, with a note on a running migration of the existing objects."""
     verdict = next(verdict for rule in _RULES for verdict in rule(facts))
-    also = migration_text(facts)
-    return replace(verdict, text=sentences(verdict.text, also)) if also else verdict
+    note = migration_text(facts)
+    return replace(verdict, text=sentences(verdict.text, note)) if note else verdict
 
 
-def closed(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict of a closed project: only changes after the close count."""
+def check_closed(facts: Facts) -> Iterator[Verdict]:
+    """Yield the verdict if the project is closed: only changes after the close count."""
     if facts.closed is None:
         return
-    backlog, late, after, waiting, hidden = facts.backlog, facts.backlog.after_close, None, None, None
-    if late:
-        number = AtLeast(len(late)) if backlog.may_be_more else len(late)
-        after = t(
+    backlog, late_changes, alarm, recorded_text, unreadable_files = (
+        facts.backlog,
+        facts.backlog.after_close,
+        None,
+        None,
+        None,
+    )
+    if late_changes:
+        number = AtLeast(len(late_changes)) if backlog.may_be_more else len(late_changes)
+        alarm = t(
             "ALARM: {n:object|objects} changed after the close, the last at {last}: recorded, not submitted."
             " Find out which application still writes to the source",
             n=number,
-            last=timestamp(from_epoch(max(late))),
+            last=timestamp(from_epoch(max(late_changes))),
         )
-        after = sentences(
-            after, (_LATE_CHANGES_AFTER_GO if facts.go else _LATE_CHANGES_STEP).filled(command=ACKNOWLEDGE)
+        alarm = sentences(
+            alarm, (_LATE_CHANGES_AFTER_GO if facts.go else _LATE_CHANGES_STEP).filled(command=ACKNOWLEDGE)
         )
     elif backlog.may_be_more:
-        after = t(
+        alarm = t(
             "ALARM: unknown whether anything changed after the close, because some failed records could not"
             " be read. For the number of possible changes (CLOSED, MARK_UNREAD): {step}. If there are none:"
             " {command}",
@@ -69,26 +75,28 @@ def closed(facts: Facts) -> Iterator[Verdict]:
             step=Step("replay", {"dry_run": True}),
         )
         too_many = t("If this alarm persists, there are too many records: open the project to submit them.")
-        after = sentences(after, None if facts.go else too_many)
+        alarm = sentences(alarm, None if facts.go else too_many)
     if backlog.waiting or backlog.at_least:
-        waiting = t("Recorded, not submitted: {n:object key|object keys}.", n=backlog.how_many)
+        recorded_text = t("Recorded, not submitted: {n:object key|object keys}.", n=backlog.how_many)
     if files := [*backlog.unreadable_run_files, *(project.folder for project in backlog.left_behind)]:
         # Compare submits nothing now, so its result permits no deletion of a file, in contrast to other rules.
-        hidden = t(
+        unreadable_files = t(
             "Run files of replay cannot be read, or their project no longer runs, so objects may still wait"
             " in them: {files}. To list the objects missing in OBS: {step}.",
             files=files,
             step=Step("compare"),
         )
-    text = sentences(t("{closed}.", closed=describe(facts.closed, facts.go)), after, waiting, hidden)
+    text = sentences(
+        t("{closed}.", closed=describe_closed(facts.closed, facts.go)), alarm, recorded_text, unreadable_files
+    )
     step: Step | None = Step("open")
     if facts.go:
-        step = ACKNOWLEDGE if after else None
-    yield Verdict(VerdictState.CLOSED, text, step, alarm=after is not None)
+        step = ACKNOWLEDGE if alarm else None
+    yield Verdict(VerdictState.CLOSED, text, step, alarm=alarm is not None)
 
 
-def broken(facts: Facts) -> Iterator[Verdict]:
-    """Yield a lasting failure that affects every key."""
+def check_permanent_failure(facts: Facts) -> Iterator[Verdict]:
+    """Yield a verdict if a permanent failure affects every key."""
     task, permanent = facts.copying.task, {reason.name for reason in PERMANENT_REASONS}
     names = [name for name in facts.backlog.by_reason if name in permanent]
     # OMS accepts keys even without the permission to query the task.
@@ -103,8 +111,8 @@ def broken(facts: Facts) -> Iterator[Verdict]:
         )
 
 
-def waiting(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict on keys waiting to be resent."""
+def check_waiting(facts: Facts) -> Iterator[Verdict]:
+    """Yield a verdict if keys wait to be resent."""
     backlog, number = facts.backlog, facts.backlog.how_many
     text = t("{n:object|objects} waiting; replay resends automatically.", n=number)
     if backlog.oldest:
@@ -116,14 +124,14 @@ def waiting(facts: Facts) -> Iterator[Verdict]:
         yield behind(text, Step("replay"))
 
 
-def unreadable(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict on unreadable run files, whose keys are unknown."""
+def check_unreadable(facts: Facts) -> Iterator[Verdict]:
+    """Yield a verdict if run files are unreadable, because their keys are unknown."""
     if facts.backlog.unreadable_run_files:
         yield behind(UNREADABLE.filled(names=facts.backlog.unreadable_run_files), Step("compare"))
 
 
-def left_behind(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict on run files of inactive projects."""
+def check_abandoned(facts: Facts) -> Iterator[Verdict]:
+    """Yield a verdict if projects that no longer run have left run files."""
     names = [
         t("{project} ({folder}: {n})", project=run_files.project, folder=run_files.folder, n=run_files.run_files)
         for run_files in facts.backlog.left_behind
@@ -141,8 +149,8 @@ def left_behind(facts: Facts) -> Iterator[Verdict]:
         )
 
 
-def events_lost(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict on lost events, if most new objects had no event."""
+def check_events(facts: Facts) -> Iterator[Verdict]:
+    """Yield a verdict if most new objects had no event, so that events are lost."""
     last = facts.coverage.recent
     new, missing = (last.counts.get(name, 0) for name in (NEW, NEW_MISSING)) if last else (0, 0)
     if missing * 2 > new:
@@ -159,9 +167,9 @@ def events_lost(facts: Facts) -> Iterator[Verdict]:
         )
 
 
-def not_looked(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict on gaps of the recent passes, with a sentence and a command for each."""
-    coverage, in_obs, left = facts.coverage, facts.in_obs, facts.in_obs.count(ObjectClass.MIGRATING)
+def check_gaps(facts: Facts) -> Iterator[Verdict]:
+    """Yield a verdict if recent passes have gaps, with a sentence and a command for each gap."""
+    coverage, in_obs, left_number = facts.coverage, facts.in_obs, facts.in_obs.count(ObjectClass.MIGRATING)
     kinds = (
         (
             coverage.recent is None,
@@ -191,12 +199,12 @@ def not_looked(facts: Facts) -> Iterator[Verdict]:
             ),
         ),
         (
-            left > 0 and facts.migration is None,
+            left_number > 0 and facts.migration is None,
             Step("compare"),
             t(
                 "the last comparison left {n:object|objects} to a migration that has ended. To check that they"
                 " are in OBS: {step}.",
-                n=left,
+                n=left_number,
                 step=Step("compare"),
             ),
         ),
@@ -210,15 +218,15 @@ def not_looked(facts: Facts) -> Iterator[Verdict]:
             ),
         ),
     )
-    reasons = [(step, text) for is_so, step, text in kinds if is_so]
+    reasons = [(step, text) for is_true, step, text in kinds if is_true]
     if reasons:
         step, reason = reasons[0]
         for _, text in reasons[1:]:
             reason = t("{first} Also: {second}", first=reason, second=text)
-        yield unknown(sentences(t("Nothing waits, but {why}", why=reason), _under_way(coverage.open)), step)
+        yield unknown(sentences(t("Nothing waits, but {why}", why=reason), _describe_open_passes(coverage.open)), step)
 
 
-def nothing_in_scope(facts: Facts) -> Iterator[Verdict]:
+def check_scope(facts: Facts) -> Iterator[Verdict]:
     """Yield a verdict if no object is in scope, so that none can be in step."""
     last = facts.coverage.recent
     if last and last.tally.has_no_objects:
@@ -235,8 +243,8 @@ def nothing_in_scope(facts: Facts) -> Iterator[Verdict]:
         )
 
 
-def in_step(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict "in step", with the checked and the unchecked parts."""
+def conclude_in_step(facts: Facts) -> Iterator[Verdict]:
+    """Yield the verdict "in step", with the parts that were checked and those that were not."""
     coverage, copying = facts.coverage, facts.copying
     began, counts = (coverage.recent.started, coverage.recent.counts) if coverage.recent else ("", {})
     is_limited = coverage.since.timestamp() > 0  # true for any real time, because OSS is younger
@@ -255,37 +263,37 @@ def in_step(facts: Facts) -> Iterator[Verdict]:
         else None,
         t("OMS's counts before {month} were not checked.", month=month) if month else None,
         t("Objects written before {since} were not checked.", since=since) if is_limited else None,
-        _under_way(coverage.open),
+        _describe_open_passes(coverage.open),
     )
     is_compared = facts.in_obs.last and not facts.in_obs.last.is_contradicted
     step = Step("cutover", {"rehearse": True}) if is_compared else Step("compare")
     yield Verdict(VerdictState.IN_STEP, text, step)
 
 
-# In order of importance.
+# The rules in the order of importance; the first verdict counts.
 _RULES: Sequence[Callable[[Facts], Iterable[Verdict]]] = (
-    closed,
-    broken,
-    stuck_at_oms,
-    waiting,
-    unreadable,
-    left_behind,
-    events_lost,
-    failed_to_copy,
-    yet_to_copy,
-    old_objects_stopped,
-    too_many,
-    missing_in_obs,
-    differing_in_obs,
-    not_looked,
-    nothing_in_scope,
-    old_objects_unknown,
-    in_step,
+    check_closed,
+    check_permanent_failure,
+    check_stuck_copies,
+    check_waiting,
+    check_unreadable,
+    check_abandoned,
+    check_events,
+    check_failed_copies,
+    check_unfinished_copies,
+    check_stopped_migration,
+    check_unsubmitted,
+    check_missing,
+    check_differing,
+    check_gaps,
+    check_scope,
+    check_unknown_migration,
+    conclude_in_step,
 )
 
 
-def _under_way(passes: OpenPasses) -> Text | None:
-    """Return a sentence on the newest open pass, with the number of other open passes; None without an open pass."""
+def _describe_open_passes(passes: OpenPasses) -> Text | None:
+    """Return a sentence about the newest open pass and the number of other open passes, or None if there is none."""
     if not passes:
         return None
     newest, progress = max(passes, key=lambda each: each[0].started)
@@ -293,8 +301,10 @@ def _under_way(passes: OpenPasses) -> Text | None:
     name = t("A backfill is running") if is_backfill else t("A pass is running")
     parts = [t("{n:object|objects} so far", n=newest.counts.get("scanned", 0))]
     if progress.share is not None:
-        left = progress.minutes_left
-        parts = [t("{so_far} ({share:.0%}, {n:minute|minutes} left)", so_far=parts[0], share=progress.share, n=left)]
+        minutes_left = progress.minutes_left
+        parts = [
+            t("{so_far} ({share:.0%}, {n:minute|minutes} left)", so_far=parts[0], share=progress.share, n=minutes_left)
+        ]
     if len(passes) > 1:
         parts.append(t("and {n} more", n=len(passes) - 1))
     return t("{name}: begun {started}, {parts}.", name=name, started=newest.started, parts=parts)

@@ -1,7 +1,4 @@
-"""The verdict on OMS's part: failed copies, copies in progress, and the objects in OBS.
-
-Each rule yields its verdict, if it applies.
-"""
+"""The rules of the verdict about OMS: failed copies, copies in progress, and the objects in OBS."""
 
 from __future__ import annotations
 
@@ -43,8 +40,8 @@ _RESENT = t(
 )
 
 
-def stuck_at_oms(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict of objects that OMS fails to copy after every resend."""
+def check_stuck_copies(facts: Facts) -> Iterator[Verdict]:
+    """Yield a verdict if OMS fails to copy objects after every resend."""
     failures = facts.failures
     if failures and failures.stuck:
         yield behind(
@@ -60,9 +57,9 @@ def stuck_at_oms(facts: Facts) -> Iterator[Verdict]:
         )
 
 
-def failed_to_copy(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict of failures that OMS reports and whose outcome is unknown."""
-    copying, failures, earlier = facts.copying, facts.failures, None
+def check_failed_copies(facts: Facts) -> Iterator[Verdict]:
+    """Yield a verdict if OMS reports failed copies whose outcome is unknown."""
+    copying, failures, earlier_text = facts.copying, facts.failures, None
     if isinstance(copying.months, Failure):
         text = t(
             "Nothing waits to be resent, but OMS does not report its copies, {reason}: {fix}",
@@ -70,10 +67,10 @@ def failed_to_copy(facts: Facts) -> Iterator[Verdict]:
             fix=copying.months.remedy("get"),
         )
         if not isinstance(copying.task, Failure):
-            earlier = t(
+            earlier_text = t(
                 "The failures are from an earlier month. To count only from now on: {command}", command=ACKNOWLEDGE
             )
-        yield behind(sentences(text, earlier), Step("doctor"))
+        yield behind(sentences(text, earlier_text), Step("doctor"))
     elif failures is None:
         yield behind(_COUNTERS_MISSING, Step("status"))
     elif failures.unknown:
@@ -91,8 +88,8 @@ def failed_to_copy(facts: Facts) -> Iterator[Verdict]:
         )
 
 
-def yet_to_copy(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict of overdue work of OMS, or of work with an unknown age."""
+def check_unfinished_copies(facts: Facts) -> Iterator[Verdict]:
+    """Yield a verdict if OMS has overdue objects, or objects whose age is unknown."""
     unfinished, last_day = facts.copying.unfinished, facts.copying.last_day
     if isinstance(last_day, Failure):
         yield behind(
@@ -129,8 +126,8 @@ def yet_to_copy(facts: Facts) -> Iterator[Verdict]:
         )
 
 
-def too_many(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict if a pass left objects unsubmitted, because a migration copies so many objects faster."""
+def check_unsubmitted(facts: Facts) -> Iterator[Verdict]:
+    """Yield a verdict if a pass left objects unsubmitted, because a migration copies so many objects faster."""
     compared = facts.in_obs.last.state if facts.in_obs.last else None
     for last in filter(None, (compared, facts.coverage.recent)):
         if last.unsent:
@@ -148,8 +145,8 @@ def too_many(facts: Facts) -> Iterator[Verdict]:
             )
 
 
-def missing_in_obs(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict of objects missing or outdated in OBS, by the last comparison."""
+def check_missing(facts: Facts) -> Iterator[Verdict]:
+    """Yield a verdict if objects are missing or outdated in OBS, by the last comparison."""
     in_obs = facts.in_obs
     if not in_obs.last or not in_obs.lacking:
         return
@@ -168,8 +165,8 @@ def missing_in_obs(facts: Facts) -> Iterator[Verdict]:
         yield behind(sentences(lacking, following), remedy.step)
 
 
-def differing_in_obs(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict of objects that OBS has and that may differ."""
+def check_differing(facts: Facts) -> Iterator[Verdict]:
+    """Yield a verdict if OBS has objects that may differ from the source's."""
     in_obs = facts.in_obs
     if in_obs.last and in_obs.count(ObjectClass.SUSPICIOUS):
         remedy = in_obs.last.remedy(ObjectClass.SUSPICIOUS)
@@ -183,8 +180,8 @@ def differing_in_obs(facts: Facts) -> Iterator[Verdict]:
             yield behind(text, remedy.step)
 
 
-def old_objects_stopped(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict of a migration of existing objects that needs action to continue."""
+def check_stopped_migration(facts: Facts) -> Iterator[Verdict]:
+    """Yield a verdict if the migration of existing objects needs action to continue."""
     group = facts.old_objects
     if isinstance(group, Failure) and group.status == 404:
         yield behind(
@@ -210,8 +207,8 @@ def old_objects_stopped(facts: Facts) -> Iterator[Verdict]:
         yield behind(text.filled(failed=group.failed, total=group.total, step=group.step), group.step)
 
 
-def old_objects_unknown(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict of a migration of existing objects whose progress OMS does not report."""
+def check_unknown_migration(facts: Facts) -> Iterator[Verdict]:
+    """Yield a verdict if OMS does not report the progress of the migration of existing objects."""
     group = facts.old_objects
     if isinstance(group, Failure):
         yield unknown(
@@ -234,7 +231,7 @@ def old_objects_unknown(facts: Facts) -> Iterator[Verdict]:
 
 
 def migration_text(facts: Facts) -> Text | None:
-    """Return the progress of the migration of existing objects; None if OMS does not report it."""
+    """Return the progress of the migration of existing objects as a text, or None if OMS does not report it."""
     group = facts.old_objects
     if not isinstance(group, TaskGroup):
         return None
@@ -253,7 +250,7 @@ def migration_text(facts: Facts) -> Text | None:
 
 
 def comparison_text(in_obs: ObsState) -> Text:
-    """Return the result of the last comparison, for the verdict "in step"."""
+    """Return the result of the last comparison as a text, for the verdict "in step"."""
     if not in_obs.last:
         return t(
             "These objects were accepted by OMS; no comparison has checked OBS yet ({step}).", step=Step("compare")
