@@ -56,7 +56,7 @@ def test_processes_are_listed_by_function_in_the_order_of_their_starts(box, crea
         box.fc.submit("f", name.encode())
         running += wait_begun(name)
 
-    assert box.fc.pids("f") == box.fc.pids("f", is_busy=True) == box.fc.pids(busy=True) == running
+    assert box.fc.pids("f") == box.fc.pids("f", is_busy=True) == box.fc.pids(is_busy=True) == running
     assert box.fc.pids() == [*box.fc.pids("idle"), *running]
     assert box.fc.pids("idle", is_busy=True) == []
 
