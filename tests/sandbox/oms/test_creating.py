@@ -142,6 +142,17 @@ def test_a_task_needs_the_agreement_if_oms_asks_for_it(box, client, create):
     assert create()
 
 
+def test_the_region_of_a_bucket_needs_the_permission_at_the_source(box, client, ram_key):
+    def region(cloud, keys, bucket):
+        body = v2.ShowBucketRegionReq(cloud_type=cloud, ak=keys[0], sk=keys[1], bucket_name=bucket)
+        return client.show_bucket_region(v2.ShowBucketRegionRequest(body=body)).id
+
+    assert region("Aliyun", box.user_credentials, "photos") == "cn-hangzhou"
+    assert region("HEC", box.huawei_credentials, "photos-obs") == "cn-north-4"
+    key = ram_key(*drop_action(SOURCE, "oss:GetBucketLocation"))
+    assert catch_refusal(lambda: region("Aliyun", key, "photos")) == (400, "OMS.0072")
+
+
 def test_another_project_is_refused(box, huawei, assert_refused):
     task = json.dumps({**BUCKETS, **dict.fromkeys(KEYS, "a")}).encode()
     for tail, body in (("sync-tasks", task), ("privacy-agreements", b"")):

@@ -9,6 +9,15 @@ def switch(bucket, status):
     bucket.put_bucket_versioning(BucketVersioningConfig(status))
 
 
+def test_a_bucket_in_another_region_returns_only_its_info_and_location(box):
+    box.oss.create_bucket("elsewhere", "cn-beijing")
+    bucket = box.bucket("elsewhere")
+
+    assert bucket.get_bucket_info().location == bucket.get_bucket_location().location == "oss-cn-beijing"
+    with pytest.raises(oss2.exceptions.AccessDenied, match="specified endpoint"):
+        bucket.put_object("a", b"")
+
+
 def versions(bucket):
     """Return the version id in the response to each kind of request."""
     upload = bucket.init_multipart_upload("big").upload_id
