@@ -83,17 +83,21 @@ CHANGES = {
         (
             (
                 f"{CODE}/rules/setup_checks.py",
-                "def task(facts",
+                "def check_task(facts",
                 'NAMED = CutoverCheck("NAMED", t("It has a name"), t("It has a name"))\n\n\n'
-                'def named(facts: CutoverFacts) -> Finding:\n    """Check that the project has a name."""\n'
+                'def check_name(facts: CutoverFacts) -> Finding:\n    """Check that the project has a name."""\n'
                 "    result = Result.PASSED if facts.project else Result.FAILED\n"
-                '    return NAMED.finding(result, t("{project}", project=facts.project))\n\n\ndef task(facts',
+                '    return NAMED.finding(result, t("{project}", project=facts.project))\n\n\ndef check_task(facts',
             ),
-            (f"{CODE}/rules/cutover.py", "    (CLOCK, clock),\n", "    (NAMED, named),\n    (CLOCK, clock),\n"),
             (
                 f"{CODE}/rules/cutover.py",
-                "import CLOCK, TASK, clock, task",
-                "import CLOCK, NAMED, TASK, clock, named, task",
+                "    (CLOCK, check_clocks),\n",
+                "    (NAMED, check_name),\n    (CLOCK, check_clocks),\n",
+            ),
+            (
+                f"{CODE}/rules/cutover.py",
+                "import CLOCK, TASK, check_clocks, check_task",
+                "import CLOCK, NAMED, TASK, check_clocks, check_name, check_task",
             ),
             (
                 ORACLE,
@@ -184,8 +188,8 @@ CHANGES = {
             # OMS skips in this mode the objects that it skips by default.
             (
                 f"{CODE}/rules/remedy.py",
-                "{OverwriteMode.ALWAYS: 0, ",
-                "{OverwriteMode.NEWER: proven, OverwriteMode.ALWAYS: 0, ",
+                "        OverwriteMode.ALWAYS: 0,\n",
+                "        OverwriteMode.NEWER: different_objects,\n        OverwriteMode.ALWAYS: 0,\n",
             ),
             (
                 f"{CODE}/jobs/doctor/huawei.py",
