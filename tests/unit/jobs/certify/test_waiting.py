@@ -254,6 +254,13 @@ def test_a_failed_record_is_unknown_if_obs_does_not_answer(ready):
     assert finding["keys"] == ["b"]
 
 
+def test_the_reasons_of_waiting_keys_are_in_alphabetical_order(ready):
+    for key, reason in (("x", "TIMEOUT"), ("y", "FORBIDDEN"), ("z", "REFUSED")):
+        ready.upload(key, "data")
+        ready.fail(key, reason=reason)
+    assert "3 objects (FORBIDDEN, REFUSED, TIMEOUT)" in check(ready.certify(), "NOTHING_WAITS")["actual"]
+
+
 def test_an_unreadable_failed_record_is_a_no_go(ready):
     ready.bucket.add(StoredObject(f"{ROOT}failed_object_long/{'0' * 64}", b"unreadable"))
     assert "1 unreadable record or run file" in ready.stopped_by("NOTHING_WAITS")["actual"]

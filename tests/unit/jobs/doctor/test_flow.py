@@ -110,6 +110,11 @@ def test_the_last_failed_records_show_the_permission_to_submit(box, run_doctor, 
     assert report["ok"] == is_well
 
 
+def test_the_reasons_of_the_last_failures_are_in_alphabetical_order(box, run_doctor):
+    keep(box, [*failed_records("TIMEOUT", "a"), *failed_records("FORBIDDEN", "b"), *failed_records("REFUSED", "c")])
+    verify_check(run_doctor(), RIGHT, "unknown", "(FORBIDDEN, REFUSED, TIMEOUT)", "createEvent")
+
+
 def test_records_of_another_project_leave_the_permission_unknown(box, run_doctor):
     keep(box, success_records("mine/a"))
     box.advance(60)
