@@ -193,15 +193,15 @@ def main() -> None:
 
     def without_classes() -> None:
         unread = {name: value for name, value in listings._VALUE_PATTERNS.items() if name != "StorageClass"}
-        listings._expression.cache_clear()
+        listings._make_expression.cache_clear()
         with (
             patch.object(listings, "_VALUE_PATTERNS", unread),
-            patch.object(listings, "_shared_class", return_value=""),
+            patch.object(listings, "_find_shared_class", return_value=""),
             patch.object(count, "_sum_by_storage_classes", return_value=()),
             patch.object(ClassCount, "add_storage"),
         ):
             assert compared(invocation) == 0
-        listings._expression.cache_clear()
+        listings._make_expression.cache_clear()
 
     def standstill() -> None:
         call = invocation()

@@ -126,7 +126,7 @@ CHANGES = {
                 f"{CODE}/clouds/webhook.py",
                 '    "oapi.dingtalk.com": _DINGTALK,\n',
                 '    "oapi.dingtalk.com": _DINGTALK,\n'
-                '    "chat.example.com": _Robot("Chat", lambda text, _: {"said": text}, _code_check("error")),\n',
+                '    "chat.example.com": _Robot("Chat", lambda text, _: {"said": text}, _make_code_check("error")),\n',
             ),
         ),
         ("tests/unit/clouds/test_webhook.py", "tests/unit/jobs/status/test_alert.py"),

@@ -108,7 +108,7 @@ MISTAKES = (
         "an abandoned call is shut down, and its request delivered while its thread is frozen",
         f"{_ABANDONED}::test_an_abandoned_call_is_reset_at_once_though_its_thread_is_frozen",
         f"{_CODE}/clouds/connection.py",
-        "    CDLL(None).connect(opened.fileno(), bytes(16), 16)\n",
+        "    CDLL(None).connect(opened_socket.fileno(), bytes(16), 16)\n",
         "",
     ),
     Mistake(

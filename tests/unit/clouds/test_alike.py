@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import pytest
 
-from oss_oms_sync.clouds.listings import OSS, Dialect, NotAListing, UnreadPage, cut
+from oss_oms_sync.clouds.listings import OSS, Dialect, NotAListing, UnreadPage, extract_objects
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary
 from oss_oms_sync.clouds.obs import OBS_LISTING
 from support.law import EXTRAS, HOSTILE
@@ -136,11 +136,11 @@ def read_both_ways(body: bytes, dialect: Dialect, full_page: int = 1000) -> tupl
     `full_page`: the number of objects from which on a storage class that they share is not captured.
     """
     with (
-        patch("oss_oms_sync.clouds.listings._read", return_value=None),
+        patch("oss_oms_sync.clouds.listings._read_any_page", return_value=None),
         patch("oss_oms_sync.clouds.listings._FULL_PAGE", full_page),
     ):
         fast = read(body, dialect)
-    with patch("oss_oms_sync.clouds.listings.cut", return_value=None):
+    with patch("oss_oms_sync.clouds.listings.extract_objects", return_value=None):
         slow = read(body, dialect)
     assert fast in (None, slow), body
     return slow, fast is not None
@@ -194,7 +194,7 @@ def test_a_full_page_of_similar_objects_needs_no_xml_parser(number, space, class
 
 def test_an_object_with_many_elements_is_refused_as_fast():
     body = f"<ListBucketResult><Contents>{'<a></a> ' * 10_000}<b x=''></b></Contents></ListBucketResult>"
-    assert cut(body, "", "Z") is None
+    assert extract_objects(body, "", "Z") is None
 
 
 STORED = ObjectSummary("a", "AB", 5, NEW_YEAR)
@@ -207,7 +207,7 @@ PAGES = {
 @pytest.mark.parametrize("cloud", PAGES)
 def test_a_page_whose_objects_are_in_no_known_form_is_not_cut(cloud):
     text, dialect = PAGES[cloud]
-    assert cut(text.replace("<Size>5<", "<Size>-5<"), "", dialect.end) is None
+    assert extract_objects(text.replace("<Size>5<", "<Size>-5<"), "", dialect.end) is None
 
 
 NOT_READ = {

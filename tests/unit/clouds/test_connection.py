@@ -240,14 +240,14 @@ def test_a_call_runs_while_its_caller_does_something_else():
     begun = CallPool().begin(lambda: may_end.wait() and "done", 60)
     may_end.set()
     assert begun.result() == "done"
-    assert not begun.leave()
+    assert not begun.abandon()
 
 
 def test_an_abandoned_waiting_call_never_runs():
     pool, may_end, ran = CallPool(width=1), threading.Event(), []
     running = pool.begin(may_end.wait, 60)
-    assert not pool.begin(lambda: ran.append(1), 60).leave()
-    assert running.leave()
+    assert not pool.begin(lambda: ran.append(1), 60).abandon()
+    assert running.abandon()
     may_end.set()
     assert pool.run([lambda: "next"], 60) == ["next"]
     assert not ran

@@ -1,4 +1,4 @@
-"""Read access to a bucket of either cloud, reading listings a page ahead; `oss` and `obs` make the calls."""
+"""Read access to a bucket of either cloud, with listings that are read a page ahead; `oss` and `obs` make the calls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Both clouds: "at most 1000" objects per page of a listing; OSS also per multi-delete.
+# Both clouds return at most 1000 objects per page of a listing; OSS also deletes at most 1000 objects per call.
 PAGE_SIZE = 1000
 _PART_BYTES = 8 * 1024 * 1024
 # Error codes of an object that was replaced or deleted while its contents were read.
@@ -24,45 +24,46 @@ CHANGED_CODES = ("PreconditionFailed", "NoSuchKey")
 
 
 class Bucket(ABC):
-    """A bucket, with the deadline of an invocation.
+    """A bucket of either cloud, whose calls end by the deadline of an invocation.
 
-    A method whose name begins with `try_` returns its failures; all others raise the first one as StorageError.
+    A method whose name begins with `try_` returns the errors of its calls; every other method raises the first error, a
+    StorageError.
     """
 
     def __init__(self, name: str, calls: Calls, longest_name: int) -> None:
-        """Create the bucket; no object can have a name of more than `longest_name` bytes."""
+        """Create the bucket `name`; an object's name has at most `longest_name` bytes in it."""
         self.name = name
         self._calls = calls
         self._longest_name = longest_name
 
     def list_page(self, prefix: str, after: str) -> ListPage:
-        """List objects with names that begin with `prefix` and follow `after`. The last page is empty.
+        """List the objects whose names begin with `prefix` and follow `after`; the last page is empty.
 
-        Raises StorageError, also if the names are out of order.
+        Raises StorageError, also if the names are not in ascending order.
         """
-        return self._list(prefix, after, PAGE_SIZE)
+        return self._list_objects(prefix, after, PAGE_SIZE)
 
     def first_name(self, prefix: str, after: str) -> str:
-        """Return the first name that begins with `prefix` and follows `after`; empty without such a name.
+        """Return the first name that begins with `prefix` and follows `after`, or "" if there is no such name.
 
-        It is much faster than a page.
+        This call is much faster than that for a page.
 
         Raises StorageError.
         """
-        return next(iter(self._list(prefix, after, 1).columns.names), "")
+        return next(iter(self._list_objects(prefix, after, 1).columns.names), "")
 
     def try_find_all(self, names: Sequence[str]) -> list[ObjectSummary | StorageError | None]:
-        """Return the listing's entry of each of these objects; None for a missing object.
+        """Return the entry of each of these objects in the listing, or None if the bucket lacks the object.
 
-        An object whose name is too long is missing: OSS refuses to list it.
+        An object whose name is too long counts as missing, because OSS refuses to list it.
         """
-        possible = [name for name in names if len(name.encode()) <= self._longest_name]
-        pages = self._calls.run([self._list_call(name, "", 1) for name in possible])
-        summaries = dict(zip(possible, map(self._find_in_page, possible, pages), strict=True))
+        valid_names = [name for name in names if len(name.encode()) <= self._longest_name]
+        pages = self._calls.run([self._list_call(name, "", 1) for name in valid_names])
+        summaries = dict(zip(valid_names, map(self._find_in_page, valid_names, pages), strict=True))
         return [summaries.get(name) for name in names]
 
     def find_all(self, names: Sequence[str]) -> list[ObjectSummary | None]:
-        """Return the listing's entry of each of these objects; None for a missing object.
+        """Return the entry of each of these objects in the listing, or None if the bucket lacks the object.
 
         Raises StorageError.
         """
@@ -70,59 +71,65 @@ class Bucket(ABC):
 
     @contextmanager
     def pages(self, prefix: str, after: str = "") -> Iterator[Iterator[ListPage]]:
-        """Iterate over all pages of the listing after `after`, read one page ahead.
+        """Iterate over all pages of the listing after the name `after`, which are read a page ahead.
 
-        The first page is requested at once; a page still pending at the end is abandoned. Iterating raises
-        StorageError, also if the names are not in ascending order.
+        The first page is requested at once. A page that is still pending at the end of the context is abandoned. The
+        iteration raises StorageError, also if the names are not in ascending order.
         """
         ahead = [self._begin_page(prefix, after)]
         try:
-            yield self._pages(prefix, after, ahead)
+            yield self._iter_pages(prefix, after, ahead)
         finally:
             for page in ahead:
-                page.leave()
+                page.abandon()
 
-    def _pages(self, prefix: str, after: str, ahead: list[PendingCall[UnreadPage]]) -> Iterator[ListPage]:
-        """Request the next page before this page is parsed; at most one page is pending, in `ahead`."""
+    def _iter_pages(self, prefix: str, after: str, ahead: list[PendingCall[UnreadPage]]) -> Iterator[ListPage]:
+        """Yield all pages, and request each next page before this page is parsed.
+
+        `ahead` contains the pending page, if any, so that the caller can abandon it.
+        """
         while ahead:
-            unread = ahead.pop().result()
-            if guess := unread.guess_next():
+            unread_page = ahead.pop().result()
+            if guess := unread_page.guess_next():
                 ahead.append(self._begin_page(prefix, guess))
-            page = self._read_page(unread, prefix, after)
+            page = self._read_page(unread_page, prefix, after)
             after = page.columns.names[-1] if page.more else ""
             if after != guess:
-                for wrong in ahead:
-                    wrong.leave()
+                for pending_page in ahead:
+                    pending_page.abandon()
                 ahead[:] = [self._begin_page(prefix, after)] if after else []
             yield page
 
     def _begin_page(self, prefix: str, after: str) -> PendingCall[UnreadPage]:
-        return self._calls.begin(self._ask_call(prefix, after, PAGE_SIZE))
+        return self._calls.begin(self._unread_page_call(prefix, after, PAGE_SIZE))
 
-    def _read_page(self, unread: UnreadPage, prefix: str, after: str) -> ListPage:
-        """Parse a pending page; request it again if it is no listing, or is empty although more names follow."""
+    def _read_page(self, unread_page: UnreadPage, prefix: str, after: str) -> ListPage:
+        """Parse a page that has arrived.
+
+        If it is not a listing, or has no names although more names follow, request it again.
+        """
         from oss_oms_sync.clouds.listings import NotAListing
 
         with suppress(NotAListing):
-            page = unread.read()
+            page = unread_page.read()
             if page.columns.names or not page.more:
-                return self.checked(page, after)
+                return self.check_page(page, after)
         return self.list_page(prefix, after)
 
-    def checked(self, page: ListPage, after: str) -> ListPage:
-        """Return the page if it is a valid continuation after the name `after`.
+    def check_page(self, page: ListPage, after: str) -> ListPage:
+        """Return the page if it can follow the name `after`.
 
-        Raises StorageError otherwise.
+        Raises StorageError if it cannot.
         """
-        # Imported here, because forward lists nothing.
+        # This import is local because forward lists nothing, and a cold start compiles every imported module.
         from oss_oms_sync.clouds.listings import can_follow
 
         if not can_follow(page, after):
-            raise self._disorder(after)
+            raise self._make_order_error(after)
         return page
 
     def iter_objects(self, prefix: str) -> Iterator[ObjectSummary]:
-        """Iterate over all objects whose names begin with `prefix`, in order.
+        """Iterate over all objects whose names begin with `prefix`, in the order of their names.
 
         Raises StorageError.
         """
@@ -131,18 +138,18 @@ class Bucket(ABC):
                 yield from page.objects
 
     def iter_folder(self, folder: str) -> Iterator[ObjectSummary]:
-        """Iterate over all objects whose names begin with `folder`, a prefix that ends with "/".
+        """Iterate over all objects in `folder`, a prefix that ends with "/".
 
-        The folder marker, an empty object that consoles create, is left out.
+        The folder's marker, an empty object with the folder's name that consoles create, is left out.
 
         Raises StorageError.
         """
         return (stored for stored in self.iter_objects(folder) if stored.name != folder)
 
     def iter_contents(self, listed: ObjectSummary) -> Iterator[bytes]:
-        """Read the contents of an object in this version, part by part.
+        """Read the contents of this version of an object in parts of 8 MiB.
 
-        Each part is requested while its reader works on the part before.
+        Each part is requested while the caller works on the part before.
 
         Raises StorageError, with a code in CHANGED_CODES if the version was replaced or deleted.
         """
@@ -160,41 +167,44 @@ class Bucket(ABC):
                 yield part.result()
         finally:
             for part in ahead:
-                part.leave()
+                part.abandon()
 
     @abstractmethod
     def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageError]]:
-        """Return the call for the first `size` objects."""
+        """Return a function that requests and parses the first `size` objects after `after`."""
 
     @abstractmethod
-    def _ask_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageError]]:
-        """Return the call for the first `size` objects, as a page that the caller parses."""
+    def _unread_page_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageError]]:
+        """Return a function that requests the first `size` objects after `after`; the caller parses the page."""
 
     @abstractmethod
     def _part_call(self, listed: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageError]]:
-        """Return the call for the bytes from `start` up to `end` of an object in this version."""
+        """Return a function that reads the bytes from `start` up to `end` of this version of an object."""
 
     @abstractmethod
-    def _disorder(self, after: str) -> StorageError:
-        """Return the error for a page that cannot follow `after`."""
+    def _make_order_error(self, after: str) -> StorageError:
+        """Return the error for a page that cannot follow the name `after`."""
 
     def _find_in_page(self, name: str, page: ListPage | StorageError) -> ObjectSummary | StorageError | None:
         if isinstance(page, StorageError):
             return page
         # An object precedes all other objects whose names begin with its name.
-        return next((stored for stored in self.checked(page, "").objects if stored.name == name), None)
+        return next((stored for stored in self.check_page(page, "").objects if stored.name == name), None)
 
-    def _list(self, prefix: str, after: str, size: int) -> ListPage:
-        return self.checked(self._run(self._list_call(prefix, after, size)), after)
+    def _list_objects(self, prefix: str, after: str, size: int) -> ListPage:
+        return self.check_page(self._run_call(self._list_call(prefix, after, size)), after)
 
-    def _run(self, attempt: Callable[[], Attempt[T | StorageError]]) -> T:
-        """Make one call. Raises StorageError."""
+    def _run_call(self, attempt: Callable[[], Attempt[T | StorageError]]) -> T:
+        """Make a single call and return its result.
+
+        Raises StorageError.
+        """
         (result,) = require_success(self._calls.run([attempt]))
         return result
 
 
 def none_if_missing(result: T | StorageError) -> T | None:
-    """Return the result of a call; None if the call failed because the object does not exist.
+    """Return the result of a call, or None if the call failed because the object does not exist.
 
     Raises StorageError for any other failure.
     """

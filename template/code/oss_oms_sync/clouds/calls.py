@@ -1,4 +1,4 @@
-"""Concurrent calls to one cloud, each retried while a retry may help, within an invocation's deadline.
+"""Concurrent calls to a cloud, which are retried as long as a retry may help and the invocation's deadline permits.
 
 The calls run on threads of their own.
 """
@@ -24,7 +24,8 @@ T = TypeVar("T")
 _MAX_ATTEMPTS = 5
 _FIRST_BACKOFF_SECONDS = 0.4
 _MAX_BACKOFF_SECONDS = 5.0
-# Maximum wait: waiting costs money, and the log bucket is the queue, so a job gives up and replay takes over.
+# Maximum total wait of a job for retries. Waiting costs money, so the job then gives up: the log bucket keeps the keys,
+# and replay resends them.
 _BUDGET_SECONDS = 20.0
 _THROTTLE_BUDGET_SECONDS = 3.0
 
@@ -35,9 +36,10 @@ _too_late = partial(StorageError, "the invocation's time was up")
 
 @dataclass(frozen=True)
 class Attempt(Generic[T]):
-    """The result of an attempt; whether and when another attempt may help.
+    """The result of an attempt to make a call.
 
-    `connection_lost`: the connection broke or went silent. `retry_after`: seconds requested by the server.
+    `again` is True if another attempt may help. `connection_lost` is True if the connection broke, or no response came.
+    `retry_after` is the number of seconds for which the server asked the caller to wait.
     """
 
     result: T
@@ -48,24 +50,27 @@ class Attempt(Generic[T]):
 
 
 class RetryBudget:
-    """The attempts of a job, and the waits between them with full jitter: random, up to a limit that doubles."""
+    """The budget of a job for attempts, and for the waits between them.
+
+    A wait has full jitter: it is random, up to a limit that doubles after each attempt.
+    """
 
     def __init__(self, deadline: Deadline, clock: Clock, *, repeat_throttled: bool = True) -> None:
-        """Create the budget; a throttled call is attempted again only if `repeat_throttled`."""
+        """Create the budget; a throttled call is attempted again only if `repeat_throttled` is True."""
         self._deadline = deadline
         self._clock = clock
-        self._enough = Deadline(_BUDGET_SECONDS, clock)
+        self._budget_deadline = Deadline(_BUDGET_SECONDS, clock)
         self._throttle_budget = _THROTTLE_BUDGET_SECONDS if repeat_throttled else 0.0
 
     def run(
         self, call: Callable[[], Attempt[T]], reconnect: Callable[[], None], if_not_attempted: Callable[[], T]
     ) -> T:
-        """Attempt `call` until another attempt would not help; return the last result.
+        """Attempt `call` until it succeeds or another attempt would not help, and return the last result.
 
-        Return the result of `if_not_attempted` if the deadline passed before the first attempt.
+        If the deadline passed before the first attempt, return the result of `if_not_attempted`.
 
-        After a lost connection, `reconnect` is called. The first time, the next attempt follows immediately, because
-        the connection may have died while the instance was frozen.
+        After a lost connection, `reconnect` is called. After the first lost connection the next attempt follows
+        immediately, because the connection may have died while the instance was frozen.
         """
         attempt: Attempt[T] | None = None
         attempts = 0
@@ -79,13 +84,13 @@ class RetryBudget:
         return attempt.result if attempt else if_not_attempted()
 
     def give_up(self) -> None:
-        """Make no further attempt."""
+        """End the budget, so that no further attempt is made."""
         self._deadline = Deadline(0, self._clock)
 
     def _pause(self, attempts: int, attempt: Attempt[T]) -> bool:
-        """Wait before the next attempt; return False at once if the wait would be too long."""
+        """Wait before the next attempt, or return False at once if the wait would be too long."""
         if attempt.retry_after is not None:
-            # Not earlier than requested, and at different times in different instances.
+            # Instances wait for different times, but none waits for less than the server requested.
             wait = attempt.retry_after + random.uniform(0, _FIRST_BACKOFF_SECONDS)
         elif attempt.connection_lost and attempts == 1:
             wait = 0.0
@@ -96,20 +101,20 @@ class RetryBudget:
                 return False
             wait = min(wait, self._throttle_budget)
             self._throttle_budget -= wait
-        if wait + MIN_CALL_SECONDS > min(self._deadline.remaining(), self._enough.remaining()):
+        if wait + MIN_CALL_SECONDS > min(self._deadline.remaining(), self._budget_deadline.remaining()):
             return False
         self._clock.sleep(wait)
         return True
 
 
 class CallPool:
-    """Threads that run calls in parallel, and abandon a call that does not return in time.
+    """A pool of threads that runs calls in parallel, and abandons a call that does not return in time.
 
-    The caller of an abandoned call has to close the connection (`Connections.abort`), or the thread stays for the life
-    of the instance.
+    The caller of an abandoned call has to reset the connection (`Connections.abort`); otherwise its thread stays for
+    the life of the instance.
 
-    A single call needs the pool as well: a timeout of requests applies to each read, so a response that arrives byte by
-    byte, or a name that does not resolve, outlives every timeout.
+    Even a single call needs the pool: the timeout of requests applies to each read, so it does not end a call whose
+    response arrives byte by byte, or whose host name does not resolve.
     """
 
     def __init__(self, width: int = POOL_WIDTH) -> None:
@@ -118,23 +123,24 @@ class CallPool:
         self._pool = ThreadPoolExecutor(width)
 
     def run(self, calls: Sequence[Callable[[], T]], seconds: float) -> list[T | None]:
-        """Run `calls`, and return their results in order; None for a call that did not return within `seconds`.
+        """Run `calls` in parallel, and return their results in the order of `calls`.
 
-        A call must not return None. An error of a call is raised here.
+        The result is None for a call that did not return within `seconds`; a call itself must not return None. An
+        exception of a call is raised here.
         """
         running = [self.begin(call, seconds) for call in calls]
         return [call.result() for call in running]
 
     def begin(self, call: Callable[[], T], seconds: float) -> RunningCall[T]:
-        """Start `call` and return; the call is abandoned after `seconds`."""
-        # A pool abandoned by another thread takes no more calls.
+        """Start `call` and return immediately; the call is abandoned after `seconds`."""
+        # The lock prevents that another thread shuts the pool down before it takes this call.
         with self._lock:
             pool = self._pool
             future = pool.submit(call)
         return RunningCall(future, seconds, lambda: self._abandon(pool))
 
     def _abandon(self, pool: ThreadPoolExecutor) -> None:
-        # A stuck thread would occupy the pool for the life of the instance, so the pool is abandoned with it.
+        # A stuck thread would occupy the pool for the life of the instance, so a new pool replaces it.
         with self._lock:
             if pool is not self._pool:
                 return
@@ -143,7 +149,7 @@ class CallPool:
 
 
 class RunningCall(Generic[T]):
-    """A call that is running, or waits for its turn."""
+    """A call that is running, or waits for a free thread."""
 
     def __init__(self, future: Future[T], seconds: float, abandon: Callable[[], None]) -> None:
         self._future = future
@@ -151,13 +157,13 @@ class RunningCall(Generic[T]):
         self._abandon = abandon
 
     def result(self) -> T | None:
-        """Wait for the call and return its result; None if the call did not return in time.
+        """Wait for the call and return its result, or None if the call did not return in time.
 
-        An error of the call is raised here.
+        An exception of the call is raised here.
         """
         try:
             return self._future.result(max(0.0, self._end - time.monotonic()))
-        except CancelledError:  # the pool was abandoned before its turn came
+        except CancelledError:  # the pool was replaced before this call began
             return None
         except FutureTimeoutError:
             # No result came in time, or the call itself raised a TimeoutError, which is raised again here.
@@ -166,16 +172,16 @@ class RunningCall(Generic[T]):
             self._abandon()
             return None
 
-    def leave(self) -> bool:
-        """Abandon the call; return True if it is still running, so that the caller closes its connection."""
+    def abandon(self) -> bool:
+        """Abandon the call, and return True if it is running, so that the caller has to reset its connection."""
         return not self._future.cancel() and not self._future.done()
 
 
 class Calls:
     """The calls of an invocation on one session.
 
-    An attempt is a single call on that session; it returns its failure and raises no expected error. `no_answer` and
-    `too_late` make the failures of abandoned calls, and of calls without an attempt.
+    An attempt, the argument of the methods, makes a single call on this session; it returns an expected error instead
+    of raising it. `no_answer` makes the error of an abandoned call, and `too_late` that of a call that could not begin.
     """
 
     def __init__(
@@ -195,17 +201,17 @@ class Calls:
         self._too_late = too_late
 
     def run(self, attempts: Sequence[Callable[[], Attempt[T | StorageError]]]) -> list[T | StorageError]:
-        """Make the calls in parallel, and return their results in order."""
+        """Make the calls in parallel, and return their results in the order of `attempts`."""
         self._session.use()
         budget = RetryBudget(self._deadline, self._clock)
-        retried = [partial(self._retry, attempt, budget) for attempt in attempts]
-        results = self._pool.run(retried, self._deadline.remaining())
+        retried_calls = [partial(self._retry, attempt, budget) for attempt in attempts]
+        results = self._pool.run(retried_calls, self._deadline.remaining())
         if None in results:
             self._session.abort()
         return [self._no_answer() if result is None else result for result in results]
 
     def begin(self, attempt: Callable[[], Attempt[T | StorageError]]) -> PendingCall[T]:
-        """Start a call and return."""
+        """Start a call and return immediately."""
         self._session.use()
         budget = RetryBudget(self._deadline, self._clock)
         running = self._pool.begin(partial(self._retry, attempt, budget), self._deadline.remaining())
@@ -216,7 +222,7 @@ class Calls:
 
 
 class PendingCall(Generic[T]):
-    """A call whose caller has not requested the result yet."""
+    """A call that was started, and whose result the caller has not requested yet."""
 
     def __init__(
         self,
@@ -233,7 +239,7 @@ class PendingCall(Generic[T]):
     def result(self) -> T:
         """Wait for the call and return its result.
 
-        Raises StorageError if the call failed.
+        Raises StorageError if the call failed, or did not return in time.
         """
         result = self._running.result()
         if result is None:
@@ -243,8 +249,8 @@ class PendingCall(Generic[T]):
             raise result
         return result
 
-    def leave(self) -> None:
-        """Abandon the call."""
+    def abandon(self) -> None:
+        """Abandon the call, and reset its connection if the call is running."""
         self._budget.give_up()
-        if self._running.leave():
+        if self._running.abandon():
             self._session.abort()

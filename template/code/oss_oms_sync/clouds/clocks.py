@@ -1,4 +1,4 @@
-"""The clouds' clocks, read from the Date header of their refusal of an unsigned request."""
+"""The clocks of the clouds, read from the Date header with which each cloud refuses an unsigned request."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from oss_oms_sync.clock import Clock, parse_http_date
 from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Connections
 
-# The limit of a connect, and of each read.
+# The time limit of connecting, and of each read.
 _TIMEOUT_SECONDS = 5.0
-# The limit of an attempt, including phases outside the connection's timeouts.
+# The time limit of an attempt, including the phases to which the connection's timeouts do not apply.
 _ATTEMPT_SECONDS = 15.0
 
 
 def clock_skews(urls: Mapping[str, str], clock: Clock, pool: CallPool) -> dict[str, timedelta | None]:
-    """Return the difference between `clock` and the clock of the cloud at each of `urls`, by name.
+    """Return the difference between `clock` and the clock of the cloud at each of `urls`, by the names in `urls`.
 
-    None for a cloud without an address, or without a time in its response.
+    The difference is None for a cloud without an address, or without a time in its response.
     """
-    dates = {name: _date_at(url, clock, pool) if url else None for name, url in urls.items()}
+    dates = {name: _ask_date(url, clock, pool) if url else None for name, url in urls.items()}
     return {name: abs(date - clock.now()) if date else None for name, date in dates.items()}
 
 
-def _date_at(url: str, clock: Clock, pool: CallPool) -> datetime | None:
-    """Return the time at `url`; None if the response has no time."""
+def _ask_date(url: str, clock: Clock, pool: CallPool) -> datetime | None:
+    """Return the time that the host at `url` reports, or None if it reports none."""
     with Connections(url, clock) as session:
 
         def ask() -> datetime | str:

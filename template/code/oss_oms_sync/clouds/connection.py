@@ -1,4 +1,4 @@
-"""Keep-alive connections to both clouds, and functions that read responses from them."""
+"""Kept-alive connections to the clouds, and functions that read responses from them."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from oss_oms_sync.clock import Clock
 _KEEPALIVE_SECONDS = 30.0
 _CONNECT_SECONDS = 3.0
 
-# The longest call, to OMS, from the connect to the end of a response in pieces.
+# The time limit of a call to OMS, the longest of all calls, from connecting to the end of the response.
 MAX_CALL_SECONDS = 15.0
-# While packets are lost, a kernel sends a request again for about 100 s, although its connection was closed: a key
-# would reach OMS, and a DELETE a record, long after the call was abandoned. So closing a connection resets it, which
-# drops the unsent bytes. If nothing closes it, Linux gives up after the longest call's time; other systems have no such
-# option.
+# While packets are lost, a kernel repeats a request for about 100 s even after the connection was closed. A key would
+# then reach OMS, or a DELETE would remove a record, long after the call was abandoned. SO_LINGER makes closing a
+# connection reset it, which drops the unsent bytes. If nothing closes the connection, TCP_USER_TIMEOUT ends it after
+# the time of the longest call; systems other than Linux have no such option.
 _SOCKET_OPTIONS = [
     *urllib3.connection.HTTPConnection.default_socket_options,
     (socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)),
@@ -38,70 +38,74 @@ _SOCKET_OPTIONS = [
 if hasattr(socket, "TCP_USER_TIMEOUT"):
     _SOCKET_OPTIONS.append((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(MAX_CALL_SECONDS * 1000)))
 
-# Maximum bytes to read of a response other than a listing or an object of the project: any host may have sent it.
+# Maximum bytes to read of a response that is neither a listing nor an object of the project. Any host may have sent it.
 MAX_SHORT_BODY_BYTES = 64 * 1024
-# A page of a listing with the longest names has about 4 MB, a month of OMS statistics 3 MB, a run file at most 7 MB.
+# Maximum bytes to read of other responses. A page of a listing has up to 4 MB, a month of OMS statistics 3 MB, and a
+# run file 7 MB.
 MAX_LONG_BODY_BYTES = 16 * 1024 * 1024
 
-# The errors of a call without a complete response.
+# Exceptions of a call that has no complete response.
 NETWORK_ERRORS = (requests.RequestException, urllib3.exceptions.HTTPError)
 
-# The number of parallel calls of an instance. A thread starts with its first call. As many connections are kept,
-# because additional connections would be opened for every call.
+# The maximum number of parallel calls of an instance. As many connections are kept, because each connection above the
+# number of kept connections would be opened again for every call.
 POOL_WIDTH = 20
 
 
 class Connections(contextlib.AbstractContextManager["Connections"]):
     """Kept-alive connections to the cloud at `url`, for the life of an instance.
 
-    They can be closed while a call is using them. A session of requests would follow redirects and keep cookies, but a
-    request has the token in its headers, and is for this cloud alone.
+    They can be closed while a call is using them. A session of requests would follow redirects and keep cookies; but
+    the headers of a request contain the token, so it must not be sent to another host.
     """
 
     def __init__(self, url: str, clock: Clock) -> None:
-        # Proxies and trusted certificates come from the environment, as in requests, but are read only once: reading
-        # them takes longer than signing. A .netrc is not read, because only the signature authorizes.
+        # Proxies and trusted certificates come from the environment, as in requests, but are read only once, because
+        # reading them takes longer than signing. A .netrc is ignored, because only the signature authorizes a call.
         self._proxies = requests.utils.get_environ_proxies(url)
         self.verify = trusted_certificates() or True
         self._adapter = _SocketAdapter()
         self._clock = clock
-        self._used: datetime | None = None
+        self._last_use: datetime | None = None
 
     def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Close the connections that no call is using; the next call opens a connection."""
+        """Close the connections that no call is using; the next call opens a new connection."""
         self._adapter.close()
 
     def connect_ahead(self, url: str) -> None:
-        """Open a connection to `url` in the background, for the first call.
+        """Open a connection to `url` in the background, so that the first call does not have to wait for it.
 
-        It sends nothing. After a failure here, that call opens a connection and reports its failure.
+        Nothing is sent. If connecting fails, the first call opens a connection itself, and reports its own failure.
         """
 
         def connect() -> None:
             with contextlib.suppress(*NETWORK_ERRORS, OSError):
                 self._adapter.connect(url, self.verify)
 
-        self._used = self._clock.now()
+        self._last_use = self._clock.now()
         if not self._proxies:
             Thread(target=connect, daemon=True).start()
 
     def use(self) -> Connections:
-        """Return the session for calls now, with new connections if the open connections were idle for too long."""
+        """Return these connections for a call now.
+
+        Connections that have been idle for too long are closed first, because the network may have dropped them.
+        """
         now = self._clock.now()
-        if self._used and abs((now - self._used).total_seconds()) > _KEEPALIVE_SECONDS:
+        if self._last_use and abs((now - self._last_use).total_seconds()) > _KEEPALIVE_SECONDS:
             self.close()
-        self._used = now
+        self._last_use = now
         return self
 
     def send_signed(
         self, method: str, url: str, headers: Mapping[str, str], timeout: tuple[float, float], body: bytes = b""
     ) -> requests.Response:
-        """Send a request unchanged, because every byte may be signed: the caller has checked and encoded it.
+        """Send a signed request exactly as it is; the caller has checked and encoded all parts.
 
-        `timeout` is for connecting and for each read, in seconds. The response is streamed: see `read_body`.
+        `timeout` has the seconds for connecting and for each read. The response is streamed: see `read_body`.
 
         Raises NETWORK_ERRORS.
         """
@@ -113,29 +117,29 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
         return self._adapter.send(request, timeout=timeout, stream=True, proxies=self._proxies, verify=self.verify)
 
     def abort(self) -> None:
-        """Reset every connection, including those in use: an abandoned call ends with its thread.
+        """Reset every connection, also the connections in use, so that an abandoned call and its thread end.
 
-        When this returns, the kernel has dropped all unsent bytes.
+        When this method returns, the kernel has dropped all unsent bytes.
         """
         self._adapter.abort()
         self.close()
 
 
 class _SocketAdapter(requests.adapters.HTTPAdapter):
-    """An adapter that also knows the sockets in use: urllib3's pools know only idle connections."""
+    """An adapter that knows all sockets in use, unlike the pools of urllib3, which know only idle connections."""
 
     def __init__(self) -> None:
         self._sockets: WeakSet[socket.socket] = WeakSet()
-        self._aborted = 0
+        self._abort_count = 0
         self._lock = Lock()
         self._pools = {
-            "http": self._registering(urllib3.HTTPConnectionPool),
-            "https": self._registering(urllib3.HTTPSConnectionPool),
+            "http": self._make_registering_pool(urllib3.HTTPConnectionPool),
+            "https": self._make_registering_pool(urllib3.HTTPSConnectionPool),
         }
         super().__init__(pool_maxsize=POOL_WIDTH)
 
     def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
-        """Return the URL as in requests, but keep all leading slashes of the path, because the path is signed.
+        """Return the URL as requests does, but keep all leading slashes of the path, because the path is signed.
 
         requests 2.32.3, in the runtime python3.12, would keep only the first slash.
         """
@@ -144,7 +148,7 @@ class _SocketAdapter(requests.adapters.HTTPAdapter):
         return path if path.startswith("//") and url == f"/{path.lstrip('/')}" else url
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        """Use pools that register their sockets, and sockets that reset on close."""
+        """Use pools that register their sockets, and sockets that are reset when they are closed."""
         super().init_poolmanager(*args, **options, socket_options=_SOCKET_OPTIONS)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
@@ -154,38 +158,38 @@ class _SocketAdapter(requests.adapters.HTTPAdapter):
         manager.pool_classes_by_scheme = self._pools
         return manager
 
-    def _registering(self, pool: Any) -> Any:
+    def _make_registering_pool(self, pool: Any) -> Any:
         # The reference is weak, because urllib3 keeps connections until their pool is deleted, and the adapter keeps
         # the pool.
-        base, this = pool.ConnectionCls, proxy(self)
+        base, adapter = pool.ConnectionCls, proxy(self)
 
         def connect(connection: Any) -> None:
-            connection.begun = this._aborted
+            connection.begun = adapter._abort_count
             base.connect(connection)
-            this._register(connection, connection.sock)
+            adapter._register(connection, connection.sock)
 
         # The socket is registered before the proxy's tunnel and TLS, which use it.
         def new_conn(connection: Any) -> Any:
-            return this._register(connection, base._new_conn(connection))
+            return adapter._register(connection, base._new_conn(connection))
 
         # urllib3 considers a connection dropped when it has unread bytes, such as the server's TLS tickets.
-        def get_conn(of: Any, timeout: float | None = None) -> Any:
-            was_opened_ahead, of.opened_ahead = of.opened_ahead, False
+        def get_conn(pool_instance: Any, timeout: float | None = None) -> Any:
+            was_opened_ahead, pool_instance.opened_ahead = pool_instance.opened_ahead, False
             if was_opened_ahead:
                 with contextlib.suppress(AttributeError, Empty):  # the pool was closed meanwhile
-                    return of.pool.get_nowait() or of._new_conn()
-            return pool._get_conn(of, timeout)
+                    return pool_instance.pool.get_nowait() or pool_instance._new_conn()
+            return pool._get_conn(pool_instance, timeout)
 
-        registering = type("Connection", (base,), {"connect": connect, "_new_conn": new_conn})
-        return type("Pool", (pool,), {"ConnectionCls": registering, "_get_conn": get_conn, "opened_ahead": False})
+        connection_class = type("Connection", (base,), {"connect": connect, "_new_conn": new_conn})
+        return type("Pool", (pool,), {"ConnectionCls": connection_class, "_get_conn": get_conn, "opened_ahead": False})
 
-    def _register(self, connection: Any, opened: socket.socket) -> socket.socket:
+    def _register(self, connection: Any, opened_socket: socket.socket) -> socket.socket:
         with self._lock:
-            if connection.begun != self._aborted:
-                opened.close()
+            if connection.begun != self._abort_count:
+                opened_socket.close()
                 raise OSError("the call was left behind while it connected")
-            self._sockets.add(opened)
-        return opened
+            self._sockets.add(opened_socket)
+        return opened_socket
 
     def connect(self, url: str, verify: bool | str | None) -> None:
         """Open a connection, and keep it for the next call to `url`.
@@ -195,8 +199,8 @@ class _SocketAdapter(requests.adapters.HTTPAdapter):
         request = requests.PreparedRequest()
         request.prepare_url(url, {})
         # requests 2.32 chooses pools by TLS settings as well; 2.28.1, in the runtime python3.10, lacks that method.
-        by_tls = getattr(self, "get_connection_with_tls_context", None)
-        pool: Any = by_tls(request, verify) if by_tls else self.get_connection(url)
+        get_pool_by_tls = getattr(self, "get_connection_with_tls_context", None)
+        pool: Any = get_pool_by_tls(request, verify) if get_pool_by_tls else self.get_connection(url)
         self.cert_verify(pool, url, verify, None)  # type: ignore[no-untyped-call]
         connection = pool._get_conn()
         connection.timeout = _CONNECT_SECONDS
@@ -209,39 +213,39 @@ class _SocketAdapter(requests.adapters.HTTPAdapter):
         pool.opened_ahead = True
 
     def abort(self) -> None:
-        """Reset every socket; threads waiting for a socket return immediately."""
+        """Reset every socket; a thread that waits for a socket returns immediately."""
         with self._lock:
-            self._aborted += 1
+            self._abort_count += 1
             sockets = list(self._sockets)
-        for opened in sockets:
-            _reset(opened)
+        for opened_socket in sockets:
+            _reset(opened_socket)
 
 
-def _reset(opened: socket.socket) -> None:
-    """Reset a connection immediately, even if another thread is reading from it, and leave the socket to that thread.
+def _reset(opened_socket: socket.socket) -> None:
+    """Reset a connection immediately, even if another thread is reading from it.
 
-    Closing it here would free its number for the next connection, and that thread would read from it. A shutdown leaves
-    the unsent bytes in the kernel until that thread closes the socket: in a frozen instance it does not run.
+    The socket is left to that thread. Closing it here would free its file number for the next connection, from which
+    that thread would then read. A shutdown alone would leave the unsent bytes in the kernel until that thread closes
+    the socket, and in a frozen instance the thread does not run.
     """
-    # Imported here because few calls are abandoned.
+    # This import is local because few calls are abandoned.
     from ctypes import CDLL
 
-    # connect(2), of Linux: an address of the family AF_UNSPEC (0) dissolves a connection. Python has no such address.
-    # If another connection has the number now, its call fails like after a reset by the network.
-    CDLL(None).connect(opened.fileno(), bytes(16), 16)
+    # On Linux, connect(2) with an address of the family AF_UNSPEC (0) dissolves a connection. Python cannot make such
+    # an address. If another connection has the file number by now, its call fails as after a reset by the network.
+    CDLL(None).connect(opened_socket.fileno(), bytes(16), 16)
     with contextlib.suppress(OSError):  # closed or reset already
-        # For other systems. The TLS shutdown is not used, because another thread is reading from the connection.
-        socket.socket.shutdown(opened, socket.SHUT_RDWR)
+        # Other systems need this shutdown. A TLS shutdown would read, while another thread reads from the connection.
+        socket.socket.shutdown(opened_socket, socket.SHUT_RDWR)
 
 
 def read_body(response: requests.Response, max_bytes: int) -> bytes:
     """Read the body of a streamed response, or only its first `max_bytes` bytes.
 
-    The response to a HEAD has no body, for any Content-Length; reading it frees the connection.
+    The response to a HEAD has no body, whatever its Content-Length; reading it frees the connection. The body is not
+    decompressed, because no call asks for compression.
 
-    The body is not decompressed, because no call asks for compression.
-
-    Raises requests.ReadTimeout, and requests.ConnectionError if the body ends before its Content-Length.
+    Raises requests.ReadTimeout, and requests.ConnectionError if the body is shorter than its Content-Length.
     """
     try:
         body: bytes = response.raw.read(max_bytes + 1, decode_content=False)
@@ -260,12 +264,12 @@ def read_body(response: requests.Response, max_bytes: int) -> bytes:
 
 
 def trusted_certificates() -> str | None:
-    """Return the file or folder of certificates in the environment variables; None if they are unset."""
+    """Return the file or folder of certificates that an environment variable names, or None if none is set."""
     return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
 
 
 def tls_context() -> ssl.SSLContext:
-    """Return the TLS settings, with the same certificates, for connections made without requests."""
+    """Return TLS settings with the same trusted certificates, for connections that are made without requests."""
     certificates = trusted_certificates() or DEFAULT_CA_BUNDLE_PATH
     is_folder = Path(certificates).is_dir()
     return ssl.create_default_context(

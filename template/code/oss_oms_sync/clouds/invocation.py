@@ -1,4 +1,4 @@
-"""The resources of one invocation of a function: settings, clients, buckets, deadline."""
+"""The resources that a function uses in an invocation: settings, clients, buckets and deadline."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from oss_oms_sync.clouds.obs import ObsBucket, ObsClient
     from oss_oms_sync.clouds.task import TaskInfo
 
-# Seconds for the work after the last read: submitting a batch, and writing the job's position.
+# Seconds that are reserved for the work after the last read: to submit a batch, and to store the job's progress.
 _WRITING_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """One invocation of a function.
+    """An invocation of a function, with the resources of its job.
 
-    `credentials`: those of the function's role, or the reason why they are missing. `obs`: creates the client of the
-    destination, which few jobs need. `deadline`: early enough to return or raise before Function Compute ends the
-    invocation.
+    `credentials` are the credentials of the function's role, or the error if they are missing. `obs` creates the client
+    of the destination bucket, which few jobs need. The `deadline` is early enough to return or raise before Function
+    Compute ends the invocation.
     """
 
     settings: Settings
@@ -40,12 +40,12 @@ class Invocation:
 
     @property
     def task_id(self) -> str:
-        """The sync task's id, a part of every name in the log bucket."""
+        """The id of the sync task, which is part of every name in the log bucket."""
         return self.settings.task.task_id
 
     @cached_property
     def log_bucket(self) -> OssBucket:
-        """The bucket of the records.
+        """The OSS bucket of the records.
 
         Raises CredentialsError if the function has no role.
         """
@@ -53,41 +53,41 @@ class Invocation:
 
     @cached_property
     def source_bucket(self) -> OssBucket:
-        """The bucket with the objects to forward.
+        """The OSS bucket whose objects the project submits.
 
         Raises CredentialsError if the function has no role.
         """
         return self._bucket(self.settings.source_bucket, "SOURCE_BUCKET")
 
     def sync_task(self) -> TaskInfo:
-        """Return the sync task, which names the destination bucket.
+        """Return the sync task as OMS describes it, with the name of the destination bucket.
 
         Raises StorageError if OMS does not report the task.
         """
         task = self.oms.task(self.deadline)
         if isinstance(task, Failure):
-            why = ": ".join(filter(None, (task.reason.name, task.message)))
+            explanation = ": ".join(filter(None, (task.reason.name, task.message)))
             remedy = task.remedy("get").en
-            raise StorageError(f"OMS does not report the destination bucket: {why}. {remedy}")
+            raise StorageError(f"OMS does not report the destination bucket: {explanation}. {remedy}")
         return task
 
     def destination(self, task: TaskInfo | None = None) -> ObsBucket:
-        """Return the destination bucket of `task`, by default of the sync task.
+        """Return the destination bucket in OBS of `task`, by default of the project's sync task.
 
         Raises StorageError if OMS does not report the task.
         """
         task = task or self.sync_task()
-        # A slow call is abandoned in time to write the job's position.
-        writing = min(_WRITING_SECONDS, self.deadline.remaining() / 4)
-        return self.obs().bucket(task, self.deadline.earlier_by(writing))
+        # A slow call is abandoned early enough to store the job's progress.
+        reserved_seconds = min(_WRITING_SECONDS, self.deadline.remaining() / 4)
+        return self.obs().bucket(task, self.deadline.earlier_by(reserved_seconds))
 
     def listing_seconds(self) -> float:
-        """Return the seconds that a pass may wait for listings of OSS.
+        """Return the number of seconds for which a pass may wait for listings of OSS.
 
-        They exceed the time of a pass's walk, and leave time to write the pass's position.
+        It exceeds the time that a pass spends on a range, and leaves time to store the pass's progress.
         """
-        left = self.deadline.remaining()
-        return left - min(_WRITING_SECONDS, left / 4) / 2
+        remaining_seconds = self.deadline.remaining()
+        return remaining_seconds - min(_WRITING_SECONDS, remaining_seconds / 4) / 2
 
     def _bucket(self, name: str, setting: str) -> OssBucket:
         if isinstance(self.credentials, CredentialsError):

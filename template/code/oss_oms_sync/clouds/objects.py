@@ -1,4 +1,4 @@
-"""Objects of a bucket, and results of calls on them: the arguments and results of the clouds' clients."""
+"""Objects of a bucket, as the clouds' clients receive and return them, and helpers for the results of calls."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.errors import StorageError
 
 T = TypeVar("T")
-# The standard headers of a user's metadata. All others begin with "x-oss-" in OSS and with "x-obs-" in OBS.
+# The standard headers that count as a user's metadata. Custom headers begin with "x-oss-meta-" or "x-obs-meta-".
 _STANDARD_HEADERS = (
     "cache-control",
     "content-disposition",
@@ -24,9 +24,9 @@ _STANDARD_HEADERS = (
     "expires",
 )
 
-# The error codes of responses to HEAD, by their status, in either cloud: they have no body.
+# The error codes of both clouds for responses to HEAD, by the status, because such a response has no body with a code.
 HEAD_ERROR_CODES = {403: "AccessDenied", 404: "NoSuchKey"}
-# Faults of the access key itself, from both clouds' pages on error codes; missing permissions are below.
+# Codes for a fault of the access key itself, from both clouds' pages on error codes.
 CREDENTIAL_CODES = {
     "InvalidAccessKeyId",
     "InvalidSecurity",
@@ -35,9 +35,9 @@ CREDENTIAL_CODES = {
     "SecurityTokenNotSupported",
     "SignatureDoesNotMatch",
 }
-# A missing permission, for an object or for all objects, from both clouds' pages on error codes.
+# Codes for a missing permission, for an object or for all objects, from both clouds' pages on error codes.
 PERMISSION_CODES = {"AccessDenied", "AccessForbidden"}
-# Other refusals that concern every object: because of a clock, an account or a bucket.
+# Codes for other refusals that apply to every object, because of a clock, an account or a bucket.
 _ANY_OBJECT_CODES = {
     "AccountProblem",
     "AllAccessDisabled",
@@ -53,7 +53,7 @@ _ANY_OBJECT_CODES = {
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object to write, or an object that was read, with header names in lower case."""
+    """An object to write, or an object that was read; the names of its headers are in lower case after reading."""
 
     name: str
     body: bytes
@@ -61,17 +61,18 @@ class StoredObject:
 
     @classmethod
     def of_json(cls, name: str, value: object) -> StoredObject:
-        """Return an object with `value` as JSON."""
+        """Return an object whose body is `value` as JSON."""
         return cls(name, jsontext.dump(value), {"Content-Type": "application/json"})
 
 
 class ObjectSummary(NamedTuple):
     """An object in a listing.
 
-    `modified` is in seconds since 1970; `etag` is upper-case, without quotes; `type` is "Normal", "Multipart",
-    "Appendable" or "Symlink". `storage_class` is the cloud's own word, empty if the listing does not name it.
+    `modified` is in seconds since 1970. `etag` is upper-case and without quotes. `type` is "Normal", "Multipart",
+    "Appendable" or "Symlink". `storage_class` is the cloud's name of the class, or empty if the listing does not state
+    it.
 
-    A tuple, because a pass makes millions of them and a dataclass takes three times as long to make.
+    The type is a tuple because a pass makes millions of objects, and making a dataclass takes three times as long.
     """
 
     name: str
@@ -83,9 +84,9 @@ class ObjectSummary(NamedTuple):
 
 
 class SourceHead(NamedTuple):
-    """An object of OSS as HEAD reports it: ETag and time as in ObjectSummary, and `metadata` as by `metadata_of`.
+    """An object of OSS as HEAD reports it.
 
-    `has_tags`: False also without the permission oss:GetObjectTagging.
+    `etag` and `modified` have the form of ObjectSummary, and `metadata` that of `metadata_of`.
     """
 
     etag: str
@@ -95,7 +96,7 @@ class SourceHead(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """Objects of a listing, column by column: the fields of ObjectSummary, in the same order."""
+    """The objects of a listing as columns, which are the fields of ObjectSummary in the same order."""
 
     names: list[str]
     etags: list[str]
@@ -105,7 +106,7 @@ class Columns(NamedTuple):
     storage_classes: list[str]
 
     def part(self, begin: int, end: int) -> Columns:
-        """Return the objects from index `begin` up to `end`."""
+        """Return the columns of the objects from index `begin` up to `end`."""
         return Columns(
             self.names[begin:end],
             self.etags[begin:end],
@@ -117,20 +118,20 @@ class Columns(NamedTuple):
 
 
 def first_difference(left: Sequence[T], right: Sequence[T]) -> int:
-    """Return the number of leading elements that are equal in both sequences."""
+    """Return the number of elements at the beginning that are equal in both sequences."""
     return len(left) if left == right else first(map(ne, left, right), min(len(left), len(right)))
 
 
 def first(conditions: Iterable[bool], otherwise: int) -> int:
-    """Return the index of the first true element; `otherwise` without a true element."""
+    """Return the index of the first true element, or `otherwise` if no element is true."""
     return next(compress(count(), conditions), otherwise)
 
 
 @dataclass(frozen=True)
 class ListPage:
-    """Up to 1000 objects in byte order. `more`: others follow them.
+    """A page of a listing, with up to 1000 objects in the order of their names' bytes.
 
-    `token`: OSS's token for the continuation of the listing; empty on the last page.
+    `more` is True if other objects follow. `token` is OSS's token for the continuation; it is empty on the last page.
     """
 
     columns: Columns
@@ -139,52 +140,52 @@ class ListPage:
 
     @cached_property
     def objects(self) -> list[ObjectSummary]:
-        """The objects as tuples; most of a pass works on columns."""
+        """The objects of the page as tuples; most of a pass works on columns instead."""
         return list(map(ObjectSummary._make, zip(*self.columns, strict=True)))
 
 
 def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the users' metadata from the headers of either cloud's HEAD.
+    """Return the metadata of users from the headers of a HEAD in either cloud.
 
-    Names are in lower case without the cloud's prefix. Values are texts in UTF-8, although HTTP libraries decode them
-    as Latin-1.
+    The names are in lower case and without the cloud's prefix. The values are UTF-8 texts, although HTTP libraries
+    decode them as Latin-1.
     """
     metadata = {}
     for name, value in ((name.lower(), value) for name, value in headers.items()):
-        is_own = name.startswith(("x-oss-meta-", "x-obs-meta-"))
-        # A standard header without a value says nothing.
-        if is_own or (name in _STANDARD_HEADERS and value):
-            raw = value.encode("latin-1", "replace").decode("utf-8", "replace")
-            metadata[name[len("x-oss-") :] if is_own else name] = raw
+        is_custom = name.startswith(("x-oss-meta-", "x-obs-meta-"))
+        # A standard header with an empty value counts as missing.
+        if is_custom or (name in _STANDARD_HEADERS and value):
+            text = value.encode("latin-1", "replace").decode("utf-8", "replace")
+            metadata[name[len("x-oss-") :] if is_custom else name] = text
     return metadata
 
 
 def refuses_object(status: int, code: str) -> bool:
-    """Return True if the error is a permanent refusal because of the call's object."""
-    is_of_object = 400 <= status < 500 and status not in (408, 409, 429)
-    return is_of_object and code not in CREDENTIAL_CODES and code not in _ANY_OBJECT_CODES
+    """Return True if the error is a permanent refusal whose cause is the object of the call."""
+    is_client_error = 400 <= status < 500 and status not in (408, 409, 429)
+    return is_client_error and code not in CREDENTIAL_CODES and code not in _ANY_OBJECT_CODES
 
 
 def etag_of(body: bytes | str) -> str:
-    """Return the ETag of a small object with this body in OSS: the MD5 in upper-case hex ("PutObject")."""
+    """Return the ETag that OSS gives a small object with this body: the MD5 in upper-case hex ("PutObject")."""
     text = body.encode() if isinstance(body, str) else body
     return hashlib.md5(text, usedforsecurity=False).hexdigest().upper()
 
 
 def etags_of(bodies: Iterable[str]) -> list[str]:
-    """Return the ETags of many bodies, faster than many calls of `etag_of`."""
+    """Return the ETags of many bodies, in less time than calls of `etag_of` for each of them."""
     md5 = hashlib.md5
     digests = [md5(body.encode(), usedforsecurity=False).hexdigest() for body in bodies]
     return "\n".join(digests).upper().split("\n") if digests else []
 
 
 def parts_of(elements: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Iterate over parts of at most `size` elements, in order."""
+    """Iterate over parts of `elements` with at most `size` elements each, in order."""
     return (elements[start : start + size] for start in range(0, len(elements), size))
 
 
 def require_success(results: Sequence[T | StorageError]) -> list[T]:
-    """Return the results, all of them successes.
+    """Return the results, none of which is an error.
 
     Raises the first StorageError among them.
     """

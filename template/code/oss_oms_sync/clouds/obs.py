@@ -1,9 +1,9 @@
-"""Huawei OBS, the destination: lists its bucket, reads objects by HEAD and GET, and changes headers of objects.
+"""Huawei OBS, the destination: its listing, reading objects by HEAD and GET, and changing the headers of objects.
 
 Sources: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html, obs_04_0083.html, obs_04_0084.html and
 obs_04_0091.html. No request changes the contents of an object.
 
-Every failure that it raises is an ObsError.
+Every error that this module raises is an ObsError.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from oss_oms_sync.clouds.connection import (
     Connections,
     read_body,
 )
-from oss_oms_sync.clouds.listings import Dialect, NotAListing, UnreadPage, minutes
+from oss_oms_sync.clouds.listings import Dialect, NotAListing, UnreadPage, parse_minutes
 from oss_oms_sync.clouds.objects import HEAD_ERROR_CODES, ListPage, ObjectSummary, refuses_object
 from oss_oms_sync.clouds.obs_answers import (
     DEADLINE,
@@ -55,10 +55,11 @@ T = TypeVar("T")
 
 
 class HeaderChange(NamedTuple):
-    """A change of an object's headers in place, which OBS accepts until `expires`, in seconds since 1970 by its clock.
+    """A change of the headers of an object in place.
 
-    `headers`: those to set, by the names of HTTP. `replaces`: headers without a new value are removed. `version`: the
-    version in a bucket with versions, else empty.
+    OBS accepts the change until `expires`, in seconds since 1970 by OBS's clock. `headers` are the headers to set, by
+    their names in HTTP. If `replaces` is True, OBS removes the headers that have no new value. `version` is the
+    object's version in a bucket with versioning, otherwise empty.
     """
 
     name: str
@@ -73,12 +74,12 @@ _MAX_NAME_BYTES = 1024
 LIST, GET, HEAD_BUCKET = "obs:bucket:ListBucket", "obs:object:GetObject", "obs:bucket:HeadBucket"
 CHANGE = "obs:object:ModifyObjectMetaData"
 
-# The possible ends of a time in a listing. Milliseconds are ignored, because OSS has none.
+# The possible ends of a time in a listing. Milliseconds are ignored, because times in OSS have none.
 _SECONDS = {f":{second:02}": second for second in range(60)}
 _SECOND_FRACTIONS = {"Z", *(f".{millisecond:03}Z" for millisecond in range(1000))}
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0
-# Statuses after which a call is repeated, whatever the error code.
+# Statuses after which a call is repeated for any error code, and the code of the error that is reported.
 _RETRIED_STATUSES = {
     **dict.fromkeys((408, 409, 500, 502, 504), UNAVAILABLE),
     **dict.fromkeys((429, 503), THROTTLED),
@@ -89,23 +90,23 @@ _BUCKET_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 
 
 def _unquote(text: str) -> str:
-    # In most keys only slashes are encoded, and `unquote_plus` is ten times slower.
+    # In most keys only slashes are encoded, and `unquote_plus` takes ten times as long as `replace`.
     text = text.replace("%2F", "/")
     return unquote_plus(text) if "%" in text or "+" in text else text
 
 
-def _seconds(modified: str) -> int:
-    """Return a time such as 2026-01-31T12:00:00.123Z in whole seconds since 1970."""
+def _parse_time(modified: str) -> int:
+    """Return the whole seconds since 1970 of a time such as "2026-01-31T12:00:00.123Z"."""
     if modified[19:] not in _SECOND_FRACTIONS:
         raise ValueError("a time of the listing is not one")
-    return minutes(modified) + _SECONDS[modified[16:19]]
+    return parse_minutes(modified) + _SECONDS[modified[16:19]]
 
 
-OBS_LISTING = Dialect(_unquote, _seconds, r"(?:\.[0-9]{3})?Z", has_types=False, has_token=False)
+OBS_LISTING = Dialect(_unquote, _parse_time, r"(?:\.[0-9]{3})?Z", has_types=False, has_token=False)
 
 
 class ObsClient:
-    """The sessions of all invocations' calls, for the life of an instance."""
+    """The sessions to buckets of OBS, which all invocations of an instance share."""
 
     def __init__(self, settings: Settings, pool: CallPool, clock: Clock) -> None:
         self.settings = settings
@@ -114,37 +115,37 @@ class ObsClient:
         self._sessions: dict[str, Connections] = {}
 
     def bucket(self, task: TaskInfo, deadline: Deadline) -> ObsBucket:
-        """Return the bucket that `task` copies to, at OBS_ENDPOINT or else at the endpoint of the task's region.
+        """Return the bucket to which `task` copies, at OBS_ENDPOINT or by default at the endpoint of the task's region.
 
-        Raises ObsError if the task names no region or bucket.
+        Raises ObsError if the task names no region or bucket, or if the bucket's name has a period.
         """
         region, name = task.dst_region or "", task.dst_bucket or ""
         endpoint = self.settings.obs_endpoint or f"https://obs.{region}.myhuaweicloud.com"
         if not _BUCKET_PATTERN.fullmatch(name) or not (self.settings.obs_endpoint or _REGION_PATTERN.fullmatch(region)):
             problem = printable_line(f"OMS names the bucket {name!r} in the region {region!r}")
             raise ObsError(NO_DESTINATION, problem, LIST, name)
-        # OBS's certificates are valid for one label before its own name, the only form at which it answers
-        # (obs_06_0019).
+        # OBS's certificates are valid for host names with one label before OBS's own name, and OBS answers only at such
+        # host names (obs_06_0019).
         if "." in name:
             raise ObsError(PERIOD, printable_line(f"OMS copies to {name}"), LIST, name)
         return ObsBucket(self, name, endpoint, deadline)
 
     def session(self, url: str) -> Connections:
-        """Return the session to the bucket at `url`, kept for the next invocation."""
+        """Return the connections to the bucket at `url`, which are kept for the next invocation."""
         if url not in self._sessions:
             self._sessions[url] = Connections(url, self.clock)
         return self._sessions[url]
 
 
 class ObsBucket(Bucket):
-    """The bucket of the destination."""
+    """The destination bucket in OBS."""
 
     def __init__(self, client: ObsClient, name: str, endpoint: str, deadline: Deadline) -> None:
         self._client = client
         address = urlsplit(endpoint)
-        # The bucket is in the host name, or, with an IP address, in the path.
+        # The bucket's name is part of the host name, or of the path if the host is an IP address.
         self._is_in_path = _is_ip(address.hostname or "")
-        # Scheme and host of its URLs.
+        # Scheme and host of the URLs of the bucket and its objects.
         self.url = f"{address.scheme}://{'' if self._is_in_path else f'{name}.'}{address.netloc}"
         self._deadline = deadline
         self._session = client.session(self.url)
@@ -159,17 +160,20 @@ class ObsBucket(Bucket):
         super().__init__(name, calls, _MAX_NAME_BYTES)
 
     def is_file_system(self) -> bool:
-        """Return True if the bucket is a parallel file system (API page "Obtaining Bucket Metadata").
+        """Return True if the bucket is a parallel file system (OBS, "Obtaining Bucket Metadata").
 
         Raises ObsError.
         """
-        headers = self._run(
+        headers = self._run_call(
             partial(self._attempt, HEAD_BUCKET, "HEAD", "", {}, {}, 0, lambda response, _: response.headers)
         )
         return headers.get("x-obs-fs-file-interface") == "Enabled"
 
     def try_head_all(self, names: Sequence[str]) -> list[ObjectHead | StorageError]:
-        """HEAD objects in parallel; the failure of a missing object has the code NoSuchKey."""
+        """Return the result of HEAD for each object.
+
+        The calls run in parallel. The error of a missing object has the code NoSuchKey.
+        """
 
         def head(response: requests.Response, _: bytes) -> ObjectHead:
             return ObjectHead.parse(response.headers, response.headers.get("Content-Length", ""))
@@ -177,7 +181,7 @@ class ObsBucket(Bucket):
         return self._calls.run([partial(self._attempt, GET, "HEAD", name, {}, {}, 0, head) for name in names])
 
     def head(self, name: str) -> ObjectHead | None:
-        """HEAD an object; return None if the object does not exist.
+        """Return the result of HEAD for an object, or None if the object does not exist.
 
         Raises ObsError.
         """
@@ -185,27 +189,28 @@ class ObsBucket(Bucket):
         return none_if_missing(result)
 
     def try_change_all(self, changes: Sequence[HeaderChange]) -> list[bool | StorageError]:
-        """Change headers of objects in parallel, each by a single request; True for a change that OBS confirms.
+        """Change the headers of objects in parallel, with a single request for each object.
 
-        A change without an answer may still arrive, until it expires.
+        The result is True for a change that OBS confirmed. A change without an answer may still arrive until it
+        expires.
         """
 
         def call(change: HeaderChange) -> Callable[[], Attempt[bool | StorageError]]:
             directive = "REPLACE" if change.replaces else "REPLACE_NEW"
             headers = {"x-obs-metadata-directive": directive, **change.headers}
             query = {"metadata": "", **({"versionId": change.version} if change.version else {})}
-            return partial(self._change, change.name, query, headers, change.expires)
+            return partial(self._change_headers, change.name, query, headers, change.expires)
 
         return self._calls.run([call(change) for change in changes])
 
-    def _change(
+    def _change_headers(
         self, name: str, query: Mapping[str, str], headers: Mapping[str, str], expires: int
     ) -> Attempt[bool | StorageError]:
-        """Make one call by a URL that expires; the URL is in no failure."""
-        settings, path = self._client.settings, self._path(name)
-        signed = sign_url(
+        """Make the call for a change, with a signed URL that expires and is in no error's message."""
+        settings, path = self._client.settings, self._build_path(name)
+        signed_query = sign_url(
             "PUT",
-            self._resource(path),
+            self._build_resource(path),
             query,
             headers,
             ak=settings.hw_ak,
@@ -214,28 +219,28 @@ class ObsBucket(Bucket):
             security_token=settings.hw_security_token,
         )
         try:
-            response = self._send("PUT", f"{self.url}{path}{_query(signed)}", headers)
+            response = self._send_request("PUT", f"{self.url}{path}{_encode_query(signed_query)}", headers)
             body = read_body(response, MAX_SHORT_BODY_BYTES)
         except NETWORK_ERRORS as error:
-            # The message of an error may have the URL.
-            return Attempt(self._failure(NETWORK, type(error).__name__, CHANGE), connection_lost=True)
+            # The message of an exception may contain the URL, so only the exception's type is reported.
+            return Attempt(self._make_error(NETWORK, type(error).__name__, CHANGE), connection_lost=True)
         if response.status_code == 200 and "x-obs-request-id" in response.headers:
             return Attempt(True)
         if response.status_code == 200:
-            return Attempt(self._failure(NOT_OBS, "it answered 200", CHANGE), connection_lost=True)
-        refusal: Attempt[bool | StorageError] = self._refusal(response, body, "PUT", CHANGE)
+            return Attempt(self._make_error(NOT_OBS, "it answered 200", CHANGE), connection_lost=True)
+        refusal: Attempt[bool | StorageError] = self._read_refusal(response, body, "PUT", CHANGE)
         return replace(refusal, again=False)
 
     def read(self, name: str, start: int = 0, length: int = MAX_LONG_BODY_BYTES) -> ObjectPart | None:
-        """Read `length` bytes (at most MAX_LONG_BODY) of an object from `start` on, or the remainder of the object.
+        """Read `length` bytes of an object from `start` on, or the remainder of the object.
 
-        Return None if the object does not exist.
+        `length` is at most MAX_LONG_BODY_BYTES. Return None if the object does not exist.
 
         Raises ObsError; its code is InvalidRange if the object ends before `start`.
         """
         (result,) = self._calls.run([self._read_call(name, start, length, lambda part: part)])
         if start == 0 and isinstance(result, StorageError) and result.code == "InvalidRange":
-            # An empty object has no readable range.
+            # OBS refuses every range of an empty object, so HEAD confirms that the object exists.
             head = self.head(name)
             return ObjectPart(head, 0, b"") if head else None
         return none_if_missing(result)
@@ -243,7 +248,7 @@ class ObsBucket(Bucket):
     def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageError]]:
         return self._page_call(prefix, after, size, UnreadPage.read)
 
-    def _ask_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageError]]:
+    def _unread_page_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageError]]:
         return self._page_call(prefix, after, size, lambda page: page)
 
     def _page_call(
@@ -262,12 +267,12 @@ class ObsBucket(Bucket):
         )
 
     def _part_call(self, listed: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageError]]:
-        def of_this_version(part: ObjectPart) -> bytes | StorageError:
+        def require_version(part: ObjectPart) -> bytes | StorageError:
             if part.head.etag == listed.etag:
                 return part.body
-            return self._failure("PreconditionFailed", "the object has changed meanwhile", GET)
+            return self._make_error("PreconditionFailed", "the object has changed meanwhile", GET)
 
-        return self._read_call(listed.name, start, end - start, of_this_version)
+        return self._read_call(listed.name, start, end - start, require_version)
 
     def _read_call(
         self, name: str, start: int, length: int, read: Callable[[ObjectPart], T | StorageError]
@@ -275,11 +280,11 @@ class ObsBucket(Bucket):
         def part(response: requests.Response, body: bytes) -> T | StorageError:
             return read(ObjectPart.parse(response.status_code, response.headers, body, start, length))
 
-        ranged = {"Range": f"bytes={start}-{start + length - 1}"}
-        return partial(self._attempt, GET, "GET", name, {}, ranged, length, part)
+        range_header = {"Range": f"bytes={start}-{start + length - 1}"}
+        return partial(self._attempt, GET, "GET", name, {}, range_header, length, part)
 
-    def _disorder(self, after: str) -> ObsError:
-        return self._failure(OUT_OF_ORDER, f"the page after {after!r} is not in order", LIST)
+    def _make_order_error(self, after: str) -> ObsError:
+        return self._make_error(OUT_OF_ORDER, f"the page after {after!r} is not in order", LIST)
 
     def _attempt(
         self,
@@ -291,11 +296,15 @@ class ObsBucket(Bucket):
         max_bytes: int,
         read: Callable[[requests.Response, bytes], T | StorageError],
     ) -> Attempt[T | StorageError]:
-        """Make one signed call; return the result of `read` for a success whose body has at most `max_bytes` bytes."""
-        settings, path = self._client.settings, self._path(key)
-        signed = sign(
+        """Make a signed call, and return the result of `read` if the call succeeds.
+
+        `read` receives the response and its body, of which at most `max_bytes` bytes are read. `key` is empty for a
+        call on the bucket.
+        """
+        settings, path = self._client.settings, self._build_path(key)
+        signed_headers = sign(
             method,
-            self._resource(path),
+            self._build_resource(path),
             headers,
             ak=settings.hw_ak,
             sk=settings.hw_sk,
@@ -303,60 +312,62 @@ class ObsBucket(Bucket):
             security_token=settings.hw_security_token,
         )
         try:
-            response = self._send(method, f"{self.url}{path}{_query(query)}", signed)
+            response = self._send_request(method, f"{self.url}{path}{_encode_query(query)}", signed_headers)
             is_success = response.status_code in (200, 206)
             body = read_body(response, max_bytes if is_success else MAX_SHORT_BODY_BYTES)
         except NETWORK_ERRORS as error:
-            failure = self._failure(NETWORK, root_cause(error), action)
+            failure = self._make_error(NETWORK, root_cause(error), action)
             return Attempt(failure, again=True, connection_lost=True)
         if not is_success:
-            return self._refusal(response, body, method, action)
+            return self._read_refusal(response, body, method, action)
         try:
             return Attempt(read(response, body))
         except (NotAListing, NotFromObsError) as error:
-            failure = self._failure(NOT_OBS, f"it answered {response.status_code}; {error}", action)
+            failure = self._make_error(NOT_OBS, f"it answered {response.status_code}; {error}", action)
             return Attempt(failure, again=True, connection_lost=True)
 
-    def _path(self, key: str) -> str:
-        """Return the path of an object in its URL; of the bucket if `key` is empty."""
+    def _build_path(self, key: str) -> str:
+        """Return the path of an object's URL, or of the bucket's URL if `key` is empty."""
         root = f"/{self.name}" if self._is_in_path else ""
         return f"{root}/{quote_key(key)}" if key or not root else root
 
-    def _resource(self, path: str) -> str:
-        """Return the form of a path that is signed."""
+    def _build_resource(self, path: str) -> str:
+        """Return the form in which a path is signed, which always contains the bucket."""
         return path if self._is_in_path else f"/{self.name}{path}"
 
-    def _send(self, method: str, url: str, headers: Mapping[str, str]) -> requests.Response:
+    def _send_request(self, method: str, url: str, headers: Mapping[str, str]) -> requests.Response:
         timeout = (self._deadline.cap(_CONNECT_SECONDS), self._deadline.cap(_READ_SECONDS))
         return self._session.send_signed(method, url, headers, timeout)
 
-    def _refusal(self, response: requests.Response, body: bytes, method: str, action: str) -> Attempt[T | StorageError]:
+    def _read_refusal(
+        self, response: requests.Response, body: bytes, method: str, action: str
+    ) -> Attempt[T | StorageError]:
         status = response.status_code
         code, message = code_and_message(body)
-        # The response to HEAD has no body with a code, so only this header proves that OBS sent it.
+        # The response to HEAD has no body with a code, so only its request id proves that OBS sent it.
         is_obs = "x-obs-request-id" in response.headers if method == "HEAD" else bool(code)
         if method == "HEAD" and is_obs:
             code = HEAD_ERROR_CODES.get(status, "")
         problem = f"OBS answered {status} {code}: {message}"
         code = _RETRIED_STATUSES.get(status) or (code if is_obs else NOT_OBS)
         if response.is_redirect or 300 <= status < 400:
-            # The query is left out, because it may repeat parts of the request.
-            to = response.headers.get("Location", "").partition("?")[0]
-            code, problem = REDIRECT, f"OBS answered {status}, a redirect to {to}"
-        again = status in _RETRIED_STATUSES or code == NOT_OBS
+            # The query of the location is left out, because it may repeat secret parts of the request.
+            location = response.headers.get("Location", "").partition("?")[0]
+            code, problem = REDIRECT, f"OBS answered {status}, a redirect to {location}"
+        is_retryable = status in _RETRIED_STATUSES or code == NOT_OBS
         return Attempt(
-            self._failure(code, problem, action, is_refusal=not again and refuses_object(status, code)),
-            again=again,
+            self._make_error(code, problem, action, is_refusal=not is_retryable and refuses_object(status, code)),
+            again=is_retryable,
             throttled=_RETRIED_STATUSES.get(status) == THROTTLED,
             retry_after=parse_retry_after(response.headers.get("Retry-After"), self._client.clock.now()),
         )
 
-    def _failure(self, code: str, problem: str, action: str, *, is_refusal: bool = False) -> ObsError:
+    def _make_error(self, code: str, problem: str, action: str, *, is_refusal: bool = False) -> ObsError:
         problem = printable_line(problem, self._client.settings.secrets)
         return ObsError(code, problem, action, self.name, is_refusal=is_refusal)
 
 
-def _query(parameters: Mapping[str, str]) -> str:
+def _encode_query(parameters: Mapping[str, str]) -> str:
     return f"{'?' if parameters else ''}{urlencode(parameters, quote_via=quote, safe='')}"
 
 

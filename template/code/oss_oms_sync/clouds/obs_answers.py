@@ -1,6 +1,6 @@
-"""The responses of OBS: an object as values, and a refusal with its remedy.
+"""The responses of OBS as values: an object, a part of an object, and an error with its remedy.
 
-Sources: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0083.html and obs_04_0084.html; of the codes
+Sources: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0083.html and obs_04_0084.html; for the error codes
 obs_04_0115.html.
 """
 
@@ -19,7 +19,7 @@ from oss_oms_sync.errors import Reason, StorageError
 
 _CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-\d+/(?P<size>\d+)", re.ASCII)
 
-# Codes of this project, in addition to OBS's.
+# Error codes of this project, in addition to those of OBS.
 DEADLINE = "Deadline"
 NETWORK = "Network"
 NO_DESTINATION = "NoDestination"
@@ -87,16 +87,16 @@ _OTHER_REMEDY = t("Check OBS's error code and message: this job does not expect 
 
 
 class NotFromObsError(ValueError):
-    """A response that OBS does not send."""
+    """The error of a response that OBS would not send, so that another host must have sent it."""
 
 
 @dataclass(frozen=True)
 class ObjectHead:
-    """An object in the form of ObjectSummary, with the fields that only HEAD and GET report.
+    """An object with the fields that only HEAD and GET report; the other fields have the form of ObjectSummary.
 
-    `encryption` is "kms", "AES256" or empty; with it, `etag` may be anything. `version` is empty without
-    versioning. `metadata`: see `metadata_of`. `storage_class`: empty for the standard class. `at`: the time of the
-    response by OBS's clock, in seconds since 1970; 0 if OBS did not name it.
+    `encryption` is "kms", "AES256" or empty; if it is not empty, `etag` can be any text. `version` is empty if the
+    bucket has no versioning. `metadata` has the form of `metadata_of`. `storage_class` is empty for the standard class.
+    `at` is the time of the response by OBS's clock, in seconds since 1970, or 0 if OBS did not state it.
     """
 
     size: int
@@ -110,9 +110,9 @@ class ObjectHead:
 
     @classmethod
     def parse(cls, headers: Mapping[str, str], size: str) -> ObjectHead:
-        """Parse the headers of a HEAD or GET.
+        """Return the object that the headers of a response to HEAD or GET describe.
 
-        Raises NotFromObsError.
+        `size` is the text of the object's size. Raises NotFromObsError if the ETag, the size or the time is missing.
         """
         modified = parse_http_date(headers.get("Last-Modified"))
         at = parse_http_date(headers.get("Date"))
@@ -133,7 +133,7 @@ class ObjectHead:
 
 @dataclass(frozen=True)
 class ObjectPart:
-    """Bytes of an object from `start` on; `head.size` is the size of the whole object."""
+    """The bytes of an object from the position `start` on; `head.size` is the size of the whole object."""
 
     head: ObjectHead
     start: int
@@ -141,12 +141,12 @@ class ObjectPart:
 
     @classmethod
     def parse(cls, status: int, headers: Mapping[str, str], body: bytes, start: int, length: int) -> ObjectPart:
-        """Parse the response to a request for `length` bytes from `start` on.
+        """Return the part in a response to a request for `length` bytes from `start` on.
 
-        Raises NotFromObsError, also if it is another part.
+        Raises NotFromObsError, also if the response contains another part.
         """
         if status == 200 and start == 0:
-            # If OBS ignores the range, `body` is the beginning of the whole object.
+            # OBS ignored the range and returned the whole object, of which `body` is the beginning.
             size = headers.get("Content-Length", "")
         else:
             match = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
@@ -158,16 +158,22 @@ class ObjectPart:
 
 
 class ObsError(StorageError):
-    """A failed call to OBS; its message begins with `fix`, the remedy, in English."""
+    """The error of a failed call to OBS; its message begins with the English text of `fix`, the remedy."""
 
     def __init__(self, code: str, problem: str, action: str, bucket: str, *, is_refusal: bool = False) -> None:
-        """Create the failure of `action`, with OBS's code or a code above; `problem` is the observation."""
+        """Create the error of a call that needs the permission `action`.
+
+        `code` is an error code of OBS or of this project, and `problem` describes what was observed.
+        """
         self.fix = _FIXES.get(code, _OTHER_REMEDY).filled(action=action, bucket=bucket)
         super().__init__(f"{self.fix.en} ({problem})", code, had_no_effect=code != NETWORK, is_refusal=is_refusal)
 
 
 def code_and_message(body: bytes) -> tuple[str, str]:
-    """Return OBS's error code and message; an empty code and the text if the body has another form."""
+    """Return the error code and the message in a response of OBS.
+
+    If the body has another form, return an empty code and the body's text.
+    """
     try:
         root = parse_xml(body)
     except (ElementTree.ParseError, ValueError):

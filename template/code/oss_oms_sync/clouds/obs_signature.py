@@ -1,4 +1,4 @@
-"""The signature "OBS" (HMAC-SHA1), in a header or in a URL. Tested byte for byte against the vendor's SDK.
+"""The signature "OBS" (HMAC-SHA1) in a header or in a URL, which tests compare byte for byte with the vendor's SDK.
 
 Sources: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0010.html and obs_04_0011.html.
 """
@@ -17,7 +17,7 @@ _TOKEN_HEADER = "x-obs-security-token"  # noqa: S105 (a name)
 
 
 def quote_key(key: str) -> str:
-    """Return an object's key in the form of the URL and of the signed text."""
+    """Return the key of an object as it is quoted in the URL and in the signed text."""
     return quote(key, safe="/~")
 
 
@@ -33,13 +33,14 @@ def sign(
 ) -> dict[str, str]:
     """Return the headers to send: `headers`, Date, x-obs-security-token (if there is a token) and Authorization.
 
-    `resource` is "/bucket/" and the quoted key. Parameters of listings and ranges are not signed. `now` is in UTC.
+    `resource` is "/bucket/" followed by the quoted key. The query parameters of listings and the Range header are not
+    signed. `now` is in UTC.
     """
-    sent = {**headers, "Date": format_datetime(now, usegmt=True)}
+    sent_headers = {**headers, "Date": format_datetime(now, usegmt=True)}
     if security_token:
-        sent[_TOKEN_HEADER] = security_token
-    date = "" if "x-obs-date" in {name.lower() for name in sent} else sent["Date"]
-    return {**sent, "Authorization": f"OBS {ak}:{_signature(method, resource, sent, date, sk)}"}
+        sent_headers[_TOKEN_HEADER] = security_token
+    date = "" if "x-obs-date" in {name.lower() for name in sent_headers} else sent_headers["Date"]
+    return {**sent_headers, "Authorization": f"OBS {ak}:{_compute_signature(method, resource, sent_headers, date, sk)}"}
 
 
 def sign_url(
@@ -55,24 +56,25 @@ def sign_url(
 ) -> dict[str, str]:
     """Return the query of a URL that OBS accepts until `expires`, in seconds since 1970 by OBS's clock.
 
-    `resource` is as in `sign`. All parameters of `query` are signed; a parameter without a value is an empty text. The
-    request must have these `headers`. The URL grants the request to any holder, so it is neither logged nor stored.
+    `resource` has the same form as in `sign`. All parameters of `query` are signed; a parameter without a value has an
+    empty text. The request must have exactly these `headers`. The URL permits every holder to make the request, so it
+    is neither logged nor stored.
     """
     parameters = {**query, **({_TOKEN_HEADER: security_token} if security_token else {})}
-    selected = "&".join(f"{name}={parameters[name]}" if parameters[name] else name for name in sorted(parameters))
-    signed = f"{resource}?{selected}" if selected else resource
-    signature = _signature(method, signed, headers, str(expires), sk)
+    query_text = "&".join(f"{name}={parameters[name]}" if parameters[name] else name for name in sorted(parameters))
+    signed_resource = f"{resource}?{query_text}" if query_text else resource
+    signature = _compute_signature(method, signed_resource, headers, str(expires), sk)
     return {**parameters, "AccessKeyId": ak, "Expires": str(expires), "Signature": signature}
 
 
-def _signature(method: str, resource: str, headers: Mapping[str, str], moment: str, sk: str) -> str:
-    """Return the signature of a request; `moment` is its date, or the expiry of its URL."""
+def _compute_signature(method: str, resource: str, headers: Mapping[str, str], date: str, sk: str) -> str:
+    """Return the signature of a request; `date` is the date of the request, or the expiry of its URL."""
     values = {name.lower(): value.strip() for name, value in headers.items()}
     lines = [
         method,
         values.get("content-md5", ""),
         values.get("content-type", ""),
-        moment,
+        date,
         *(f"{name}:{values[name]}" for name in sorted(values) if name.startswith("x-obs-")),
         resource,
     ]

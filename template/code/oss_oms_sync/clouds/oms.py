@@ -1,4 +1,4 @@
-"""Huawei's Object Storage Migration Service: submits object keys to the sync task, and queries the task.
+"""The client of Huawei's Object Storage Migration Service, which submits object keys and queries the sync task.
 
 Sources: OMS's API pages CreateSyncEvents, ShowSyncTask and ListSyncTaskStatistic, and its error codes; the error codes
 of Huawei's API Gateway.
@@ -38,19 +38,19 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# The page's text says "a maximum of 10"; its schema says 100, but OMS may not accept so many.
+# The text of CreateSyncEvents says "a maximum of 10". Its schema says 100, but OMS may not accept so many keys.
 KEYS_PER_CALL = 10
 
 _ALGORITHM = "SDK-HMAC-SHA256"
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0
-# Huawei Cloud refuses signatures older or newer than 15 minutes.
+# Huawei Cloud refuses a signature whose time differs from its own by more than 15 minutes.
 _MAX_CLOCK_SKEW_SECONDS = 14 * 60
 
 _REASONS_BY_CODE = {
     "APIG.0308": Reason.THROTTLED,
     "APIGW.0308": Reason.THROTTLED,
-    # Account problems come as HTTP 400, like a bad object key.
+    # Problems of the account have the HTTP status 400, like an invalid object key.
     "OMS.0068": Reason.CREDENTIALS,
     "OMS.0072": Reason.FORBIDDEN,
     "OMS.0201": Reason.ACCOUNT,
@@ -71,7 +71,7 @@ _REASONS_BY_STATUS = {
 
 
 class OmsClient:
-    """A client of one sync task, on kept-alive connections, for the life of an instance."""
+    """The client of a sync task, which keeps its connections for the life of an instance."""
 
     def __init__(self, settings: Settings, session: Connections, pool: CallPool, clock: Clock) -> None:
         self._settings = settings
@@ -83,11 +83,14 @@ class OmsClient:
         self._task_path = url.path.removesuffix("/events")
 
     def task(self, deadline: Deadline, at: datetime | None = None) -> TaskInfo | Failure:
-        """Return the task (ShowSyncTask) with its counters of the month of `at` (default: now), or the failure."""
-        # Imported here because `forward` never needs it, and its cold start would compile it.
+        """Return the sync task (ShowSyncTask) with its counters of the month of `at`, or the failure.
+
+        By default, `at` is the current time.
+        """
+        # This import is local because `forward` does not need it, and a cold start compiles every imported module.
         from oss_oms_sync.clouds.task import TaskInfo
 
-        query = (("query_time", _milliseconds(at or self._clock.now())),)
+        query = (("query_time", _to_milliseconds(at or self._clock.now())),)
         return self._query(self._task_path, query, deadline, TaskInfo.parse)
 
     def statistics(
@@ -95,23 +98,23 @@ class OmsClient:
     ) -> Statistics | Failure:
         """Return OMS's counts of these `types` from `start` to `end` (ListSyncTaskStatistic), or the failure.
 
-        OMS chooses the length of the steps.
+        OMS chooses the length of the steps in which it counts.
         """
         from oss_oms_sync.clouds.task import Statistics
 
-        window = (("start_time", _milliseconds(start)), ("end_time", _milliseconds(end)))
+        window = (("start_time", _to_milliseconds(start)), ("end_time", _to_milliseconds(end)))
         query = (("data_type", ",".join(types)), *window)
         return self._query(f"{self._task_path}/statistics", query, deadline, partial(Statistics.parse, types, start))
 
     def group(self, group: str, deadline: Deadline) -> TaskGroup | Failure:
-        """Return the task group of this id (ShowTaskGroup) in the task's project, or the failure."""
+        """Return the task group with this id in the project of the sync task (ShowTaskGroup), or the failure."""
         from oss_oms_sync.answers.task_group import TaskGroup
 
         def read(answer: Mapping[str, object]) -> TaskGroup | Failure:
             try:
                 task_group = TaskGroup.from_response(answer)
             except ValueError as error:
-                return Failure(Reason.UNEXPECTED, 200, message=self._clean(str(error)))
+                return Failure(Reason.UNEXPECTED, 200, message=self._clean_message(str(error)))
             return (
                 task_group if task_group.id == group else Failure(Reason.UNEXPECTED, 200, message="another task group")
             )
@@ -120,11 +123,13 @@ class OmsClient:
         return self._query(f"{groups}/{quote(group, safe='')}", (), deadline, read)
 
     def attempt(self, keys: Sequence[str], deadline: Deadline) -> Attempt[Failure | None]:
-        """Submit `keys` in one signed call."""
+        """Submit `keys` in a single signed call; the result is None if OMS accepted them."""
         are_encoded = self._settings.key_encoding == "url"
         body = json.dumps({"object_keys": [quote(key, safe="") if are_encoded else key for key in keys]}).encode()
         path = f"{self._task_path}/events"
-        return self._run_in_time(lambda: self._send("POST", path, (), body, self._acceptance, deadline), deadline)
+        return self._run_in_time(
+            lambda: self._send_request("POST", path, (), body, self._read_acceptance, deadline), deadline
+        )
 
     def _query(
         self,
@@ -133,24 +138,29 @@ class OmsClient:
         deadline: Deadline,
         read: Callable[[dict[str, object]], T | Failure],
     ) -> T | Failure:
-        """Query OMS; return the result of `read` for its response, or the failure."""
+        """Query OMS, and return the result of `read` for the response, or the failure."""
 
-        def value_in(body: bytes) -> T | Failure:
+        def parse_body(body: bytes) -> T | Failure:
             value = _parse_object(body)
-            return self._failure(200, body) if value is None else read(value)
+            return self._read_failure(200, body) if value is None else read(value)
 
         def call() -> Attempt[T | Failure]:
-            return self._run_in_time(lambda: self._send("GET", path, query, b"", value_in, deadline), deadline)
+            return self._run_in_time(
+                lambda: self._send_request("GET", path, query, b"", parse_body, deadline), deadline
+            )
 
         too_late = partial(Failure, Reason.DEADLINE, message="not asked: the time was up")
         return RetryBudget(deadline, self._clock).run(call, self.session.close, too_late)
 
-    def _acceptance(self, body: bytes) -> Failure | None:
-        """Return None for an acceptance: an empty body, or a JSON object without an error, unlike a proxy's page."""
-        return None if not body.strip() or _parse_object(body) is not None else self._failure(200, body)
+    def _read_acceptance(self, body: bytes) -> Failure | None:
+        """Return None if the response is an acceptance, otherwise the failure.
+
+        An acceptance has an empty body, or a JSON object without an error; the page of a proxy has neither.
+        """
+        return None if not body.strip() or _parse_object(body) is not None else self._read_failure(200, body)
 
     def _run_in_time(self, send: Callable[[], Attempt[T | Failure]], deadline: Deadline) -> Attempt[T | Failure]:
-        """Return the result of `send`, or a TIMEOUT failure if the call takes too long."""
+        """Return the result of `send`, or a failure with the reason TIMEOUT if the call takes too long."""
         seconds = deadline.cap(MAX_CALL_SECONDS)
         (outcome,) = self._pool.run([send], seconds)
         if outcome is None:
@@ -158,7 +168,7 @@ class OmsClient:
             return self._lost_attempt(Reason.TIMEOUT, f"no whole answer within {seconds:.1f} s")
         return outcome
 
-    def _send(
+    def _send_request(
         self,
         method: str,
         path: str,
@@ -167,7 +177,10 @@ class OmsClient:
         read: Callable[[bytes], T],
         deadline: Deadline,
     ) -> Attempt[T | Failure]:
-        """Make one signed call; return the result of `read` for a body with status 200, or the failure."""
+        """Make a signed call, and return its result or the failure.
+
+        The result is that of `read` for the body of a response with the status 200.
+        """
         settings = self._settings
         headers = sign(
             method,
@@ -185,33 +198,38 @@ class OmsClient:
         timeout = (deadline.cap(_CONNECT_SECONDS), deadline.cap(_READ_SECONDS))
         try:
             response = self.session.use().send_signed(method, url, headers, timeout, body)
-            # A response to a query may hold a month of statistics.
+            # The response to a query may contain the statistics of a month.
             is_long = method == "GET" and response.status_code == 200
             answer = read_body(response, MAX_LONG_BODY_BYTES if is_long else MAX_SHORT_BODY_BYTES)
         except requests.Timeout as error:  # OMS may have accepted the keys; submitting them again is harmless
             return self._lost_attempt(Reason.TIMEOUT, root_cause(error))
         except NETWORK_ERRORS as error:  # as above
             return self._lost_attempt(Reason.UNREACHABLE, root_cause(error))
-        return Attempt(read(answer)) if response.status_code == 200 else self._refusal(response, answer)
+        return Attempt(read(answer)) if response.status_code == 200 else self._read_refusal(response, answer)
 
     def _lost_attempt(self, reason: Reason, message: str) -> Attempt[T | Failure]:
-        return Attempt(Failure(reason, message=self._clean(message)), again=True, connection_lost=True)
+        return Attempt(Failure(reason, message=self._clean_message(message)), again=True, connection_lost=True)
 
-    def _failure(self, status: int, body: bytes) -> Failure:
-        """Return the failure in a response: also in a 200 that has an error, or does not come from OMS."""
+    def _read_failure(self, status: int, body: bytes) -> Failure:
+        """Return the failure that a response reports.
+
+        A response with status 200 is a failure as well if it contains an error, or does not come from OMS.
+        """
         code, message = None, body.decode("utf-8", "replace")
         match jsontext.load(body):
             case {"error_code": error_code, **fields}:
                 code, message = str(error_code), str(fields.get("error_msg", ""))
         reason = _REASONS_BY_CODE.get(code or "") or _REASONS_BY_STATUS.get(status, Reason.UNEXPECTED)
-        return Failure(reason, status, self._clean(code) if code else None, self._clean(message))
+        return Failure(reason, status, self._clean_message(code) if code else None, self._clean_message(message))
 
-    def _refusal(self, response: requests.Response, body: bytes) -> Attempt[T | Failure]:
-        failure, now = self._failure(response.status_code, body), self._clock.now()
+    def _read_refusal(self, response: requests.Response, body: bytes) -> Attempt[T | Failure]:
+        failure, now = self._read_failure(response.status_code, body), self._clock.now()
         if response.is_redirect:
-            # The query is left out, because it may repeat parts of the request.
-            to = response.headers["Location"].partition("?")[0]
-            failure = replace(failure, message=self._clean(f"a redirect to {to}, which is never followed"))
+            # The query of the location is left out, because it may repeat secret parts of the request.
+            location = response.headers["Location"].partition("?")[0]
+            failure = replace(
+                failure, message=self._clean_message(f"a redirect to {location}, which is never followed")
+            )
         skew = (parse_http_date(response.headers.get("Date")) or now) - now
         if failure.reason is Reason.CREDENTIALS and abs(skew.total_seconds()) > _MAX_CLOCK_SKEW_SECONDS:
             failure = replace(failure, reason=Reason.CLOCK)
@@ -222,17 +240,17 @@ class OmsClient:
             retry_after=parse_retry_after(response.headers.get("Retry-After"), now),
         )
 
-    def _clean(self, message: str) -> str:
+    def _clean_message(self, message: str) -> str:
         return printable_line(message, self._settings.secrets)
 
 
 def _parse_object(body: bytes) -> dict[str, object] | None:
-    """Return the JSON object in a body; None if the body is not a JSON object, or reports an error."""
+    """Return the JSON object in a body, or None if the body is not a JSON object or reports an error."""
     value = jsontext.load(body)
     return value if isinstance(value, dict) and "error_code" not in value else None
 
 
-def _milliseconds(time: datetime) -> str:
+def _to_milliseconds(time: datetime) -> str:
     return str(int(time.timestamp() * 1000))
 
 
@@ -249,24 +267,24 @@ def sign(
     now: datetime,
     security_token: str = "",
 ) -> dict[str, str]:
-    """Return the headers to send, by the scheme SDK-HMAC-SHA256.
+    """Return the headers to send, signed by the scheme SDK-HMAC-SHA256.
 
     They are `headers`, Host, X-Sdk-Date, X-Security-Token (if there is a token) and Authorization.
 
-    `path` is URL-encoded as in the request; `query` and `headers` are not. Every header is signed, so no proxy may
-    change a header. Send application/json as Content-Type, because the vendor's servers do not hash other bodies. `now`
-    is in UTC.
+    `path` is URL-encoded as in the request; `query` and `headers` are not. Every header is signed, so no proxy can
+    change a header. The Content-Type has to be application/json, because the vendor's servers do not hash other bodies.
+    `now` is in UTC.
 
-    Source: Huawei Cloud, "API Gateway: signing algorithm of API requests". Tested byte for byte against the vendor's
-    own signer.
+    Source: Huawei Cloud, "API Gateway: signing algorithm of API requests". Tests compare the result byte for byte with
+    the vendor's own signer.
     """
-    signed = {**headers, "Host": host, "X-Sdk-Date": now.strftime("%Y%m%dT%H%M%SZ")}
+    signed_headers = {**headers, "Host": host, "X-Sdk-Date": now.strftime("%Y%m%dT%H%M%SZ")}
     if security_token:
-        signed["X-Security-Token"] = security_token
-    lines = sorted((name.lower(), value.strip()) for name, value in signed.items())
+        signed_headers["X-Security-Token"] = security_token
+    lines = sorted((name.lower(), value.strip()) for name, value in signed_headers.items())
     names = ";".join(name for name, _ in lines)
     segments = "/".join(quote(segment, safe="~") for segment in unquote(path).split("/"))
-    canonical = "\n".join(
+    canonical_request = "\n".join(
         (
             method.upper(),
             segments if segments.endswith("/") else f"{segments}/",
@@ -276,9 +294,9 @@ def sign(
             hashlib.sha256(body).hexdigest(),
         )
     )
-    to_sign = f"{_ALGORITHM}\n{signed['X-Sdk-Date']}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    to_sign = f"{_ALGORITHM}\n{signed_headers['X-Sdk-Date']}\n{hashlib.sha256(canonical_request.encode()).hexdigest()}"
     signature = hmac.new(sk.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
     return {
-        **signed,
+        **signed_headers,
         "Authorization": f"{_ALGORITHM} Access={ak}, SignedHeaders={names}, Signature={signature}",
     }

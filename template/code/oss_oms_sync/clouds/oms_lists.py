@@ -1,9 +1,9 @@
-"""Parser of OMS's lists of failed copies, which OMS writes to the destination bucket.
+"""The parser of OMS's lists of failed copies, which OMS writes to the destination bucket.
 
 Source: Huawei's guide to sync tasks, "Viewing migration results". It names the columns of a line: reason code, time (in
 the region's zone), key URL-encoded, key in plain text, and the message of the source's SDK. It specifies neither the
-separator of these columns nor the end of a line, so nothing here depends on them: a line names an object if two
-neighbouring columns have the same key, in both forms.
+separator of the columns nor the end of a line, so nothing here depends on them: a line names an object if two
+neighbouring columns contain the same key, URL-encoded and in plain text.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from oss_oms_sync.clock import parse_time
 _SEPARATORS = (b",", b"\t", b";", b"|")
 _CODE_PATTERN = re.compile(rb"[A-Z][A-Z0-9_]*")
 _DIGIT_PATTERN = re.compile(rb"[0-9]")
-# All regions that have sync tasks are in China.
+# The time zone of the times in the lists: all regions that offer sync tasks are in China.
 _ZONE = "+08:00"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# Maximum bytes of a line: a key of up to 1023 bytes in plain text, and URL-encoded in up to three times as many bytes.
+# Maximum number of bytes in a line. A key has up to 1023 bytes in plain text, and three times as many URL-encoded.
 MAX_LINE_BYTES = 16 * 1024
 
 
 @dataclass(frozen=True)
 class CopyFailure:
-    """A failed copy in a list. Fields that the line lacks are empty; `at` is then None."""
+    """A failed copy in a list; a text that the line lacks is empty, and a missing time `at` is None."""
 
     key: str
     code: str
@@ -39,10 +39,10 @@ class CopyFailure:
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines of a list.
+    """The result of reading lines of a list.
 
-    `end`: the place at which to continue. `unread`: number of lines without a key; `example` is the first of them.
-    `open_line`: the last line has no end, so it may still grow: `end` is before it.
+    `end` is the position at which to continue. `unread` is the number of lines without a key, and `example` the first
+    of them. `open_line` is True if the last line has no end, so that it may still grow; `end` is then before this line.
     """
 
     failures: list[CopyFailure]
@@ -53,24 +53,25 @@ class Lines:
 
 
 def lists_folder(task_id: str) -> str:
-    """Return the prefix of the names of the lists for this module."""
+    """Return the prefix of the names of a sync task's lists of failed copies."""
     return f"{task_lists_folder(task_id)}failed_object_lists/"
 
 
 def read_lines(body: bytes, start: int, *, begins: bool, ends: bool, most: int) -> Lines:
-    """Read lines from `start` on, until `most` of them named an object.
+    """Read lines from the position `start` on, until `most` of the lines named an object.
 
-    If no line begins there, the remainder of a line that was read before it had an end is passed over.
+    If `start` is in the middle of a line, the remainder of this line is skipped: the line was read before it had an
+    end.
 
-    `begins`: `body` begins with the list's first line. `ends`: it ends with the last line; otherwise the last
-    LONGEST_LINE bytes are not read, because a line in them may be incomplete.
+    `begins` is True if `body` begins with the first line of the list, and `ends` if it ends with the last line. If it
+    does not, the last MAX_LINE_BYTES bytes are not read, because a line in them may be incomplete.
     """
     newline = b"\n" if b"\n" in body else b"\r"
     failures: list[CopyFailure] = []
-    unread: list[bytes] = []
+    unread_lines: list[bytes] = []
     is_first, open_line = begins and start == 0, False
     if start and body[start - 1 : start] != newline:
-        start = _next_line(body, start, newline)
+        start = _find_next_line(body, start, newline)
     while start < len(body) and len(failures) < most:
         if not ends and len(body) - start < MAX_LINE_BYTES:
             break
@@ -79,74 +80,76 @@ def read_lines(body: bytes, start: int, *, begins: bool, ends: bool, most: int) 
         if copy_failure:
             failures.append(copy_failure)
         elif line and not (is_first and not _DIGIT_PATTERN.search(line)):
-            # A first line without any digit, so without a time, has the columns' titles.
-            unread.append(line)
+            # A first line without any digit contains no time, so it has the titles of the columns.
+            unread_lines.append(line)
         is_first = False
         open_line = not copy_failure and ends and body[stop - 1 : stop] != newline
         if open_line:
             break
         start = stop
-    example = unread[0][:200].decode("utf-8", "replace") if unread else ""
-    return Lines(failures, start, len(unread), example, open_line)
+    example = unread_lines[0][:200].decode("utf-8", "replace") if unread_lines else ""
+    return Lines(failures, start, len(unread_lines), example, open_line)
 
 
 def _read_line(body: bytes, start: int, newline: bytes) -> tuple[CopyFailure | None, int]:
-    """Return the failure in the line at `start`, and the place where the next line begins.
+    """Return the failed copy in the line at `start` (None if there is none), and the position of the next line.
 
     A key may contain line ends.
     """
-    stop = _next_line(body, start, newline)
-    # The key may contain other separators, and even text that looks like two equal keys, but only after its begin.
-    pair = min(
-        (pair for separator in _SEPARATORS for pair in _pairs(body, start, stop, separator, newline)), default=None
+    stop = _find_next_line(body, start, newline)
+    # A key may contain other separators, and even a text that looks like two equal keys. The pair that begins first is
+    # the right one, because such a text can only follow the beginning of the key.
+    key_pair = min(
+        (key_pair for separator in _SEPARATORS for key_pair in _find_pair(body, start, stop, separator, newline)),
+        default=None,
     )
-    if pair is None:
+    if key_pair is None:
         return None, stop
-    first, end, raw, separator = pair
-    stop = _next_line(body, end, newline)
+    first, end, key_bytes, separator = key_pair
+    stop = _find_next_line(body, end, newline)
     try:
-        key = raw.decode()
+        key = key_bytes.decode()
     except UnicodeDecodeError:  # no object has such a key
         return None, stop
-    before = [_plain(column) for column in body[start:first].split(separator)[:-1]]
-    code = next((column.decode() for column in before if _CODE_PATTERN.fullmatch(column)), "")
-    texts = [column.decode("utf-8", "replace") for column in before]
+    columns_before_key = [_unquote_column(column) for column in body[start:first].split(separator)[:-1]]
+    code = next((column.decode() for column in columns_before_key if _CODE_PATTERN.fullmatch(column)), "")
+    texts = [column.decode("utf-8", "replace") for column in columns_before_key]
     times = (parse_time(f"{text}{_ZONE}") or parse_time(text) for text in texts)
-    message = _plain(body[end + 1 : stop].strip()).decode("utf-8", "replace")
+    message = _unquote_column(body[end + 1 : stop].strip()).decode("utf-8", "replace")
     return CopyFailure(key, code, message, next((time for time in times if time), None)), stop
 
 
-def _pairs(
+def _find_pair(
     body: bytes, start: int, stop: int, separator: bytes, newline: bytes
 ) -> Iterator[tuple[int, int, bytes, bytes]]:
-    """Yield each place in a line where two neighbouring columns name the same key.
+    """Yield the first place in a line where two neighbouring columns name the same key.
 
-    Each is given by its begin and end, the key, and the separator.
+    The place has the begin of the first column, the end of the second column, the key, and the separator.
     """
     begin = start
     for column in body[start:stop].split(separator)[:-1]:
-        second = begin + len(column) + 1
-        encoded = _plain(column)
-        # Otherwise a list in UTF-16 would seem to name keys.
+        second_begin = begin + len(column) + 1
+        encoded = _unquote_column(column)
+        # Without this check, a list in UTF-16 would seem to contain keys.
         is_encoded = b"\0" not in encoded
-        # A space is "%20" or, in forms, "+". The neighbouring column decides.
+        # A space is encoded as "%20", or as "+" in forms. The plain key in the next column decides between the two.
         for key in dict.fromkeys((unquote_to_bytes(encoded), unquote_to_bytes(encoded.replace(b"+", b" ")))):
             for form in (key, b'"' + key.replace(b'"', b'""') + b'"'):
-                end = second + len(form)
+                end = second_begin + len(form)
                 is_end = end == len(body) or body.startswith((separator, newline, b"\r\n"), end)
-                if key and is_encoded and is_end and body.startswith(form, second):
+                if key and is_encoded and is_end and body.startswith(form, second_begin):
                     yield begin, end, key, separator
                     return
-        begin = second
+        begin = second_begin
 
 
-def _next_line(body: bytes, at: int, newline: bytes) -> int:
+def _find_next_line(body: bytes, at: int, newline: bytes) -> int:
     end = body.find(newline, at)
     return len(body) if end < 0 else end + 1
 
 
-def _plain(column: bytes) -> bytes:
-    """Return a column without its quotation marks, and without a byte order mark."""
+def _unquote_column(column: bytes) -> bytes:
+    """Return a column without its quotation marks and without a byte order mark."""
     column = column.removeprefix(_BYTE_ORDER_MARK)
     is_quoted = len(column) > 1 and column[:1] == column[-1:] == b'"'
     return column[1:-1].replace(b'""', b'"') if is_quoted else column

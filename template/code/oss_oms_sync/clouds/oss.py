@@ -1,7 +1,7 @@
-"""Alibaba Cloud OSS: calls in parallel on kept-alive connections, retried within the invocation's deadline.
+"""Alibaba Cloud OSS: parallel calls on kept-alive connections, which are retried within the invocation's deadline.
 
-The import of `oss2` takes longer than all others together, so it is imported at first use, in parallel with the first
-call to OMS, and only in part (see `import_oss2`).
+The import of `oss2` takes longer than all others together. So `oss2` is imported at first use, at the same time as the
+first call to OMS, and only in part (see `import_oss2`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from xml.etree import ElementTree
 from oss_oms_sync.answers.layout import MAX_NAME_BYTES
 from oss_oms_sync.clock import Clock, Deadline, parse_http_date
 from oss_oms_sync.clouds.bucket import PAGE_SIZE, Bucket, none_if_missing
-from oss_oms_sync.clouds.by_oss2 import Transport, import_oss2, not_oss
+from oss_oms_sync.clouds.by_oss2 import Transport, import_oss2, make_foreign_answer_error
 from oss_oms_sync.clouds.calls import Attempt, CallPool, Calls
 from oss_oms_sync.clouds.connection import NETWORK_ERRORS, Connections
 from oss_oms_sync.clouds.objects import (
@@ -45,11 +45,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CALL_SECONDS = 5.0
-# The errors of oss2 for a body from another host.
+# Exceptions that oss2 raises if it cannot read a body, which then comes from another host.
 _UNREADABLE_ERRORS = (ElementTree.ParseError, RuntimeError, ValueError, LookupError, TypeError)
 _RETRIED_STATUSES = {429, 500, 502, 503, 504}
-# Characters that XML 1.0 does not preserve (section 2.2, "Char"; a parser also turns "\r" into "\n"). Compiled at first
-# use, which takes longer than the rest of this module.
+# Characters that XML 1.0 does not preserve (section 2.2, "Char"; a parser also turns "\r" into "\n"). The expression is
+# compiled at first use, because compiling takes longer than importing the rest of this module.
 _NON_XML_CHARACTER = r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _FIXES = {
     "NoSuchBucket": "{setting} names a bucket that does not exist: create it, or correct {setting}",
@@ -69,7 +69,7 @@ _DELETE = "oss:DeleteObject"
 
 @dataclass(frozen=True)
 class Credentials:
-    """The temporary credentials of the function's role. The repr omits the secrets."""
+    """The temporary credentials of the function's role; `repr` omits the secrets."""
 
     access_key_id: str
     access_key_secret: str = field(repr=False)
@@ -78,7 +78,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class OssClient:
-    """The session, threads and memory of all buckets, for the life of an instance."""
+    """The connections, threads and memory that the buckets of all invocations share, for the life of an instance."""
 
     settings: Settings
     session: Connections
@@ -88,15 +88,18 @@ class OssClient:
     remembered: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
     def connect_ahead(self) -> None:
-        """Open a connection to the log bucket while `oss2` is imported."""
+        """Open a connection to the log bucket in the background while `oss2` is imported."""
         endpoint = urlsplit(self.settings.oss_endpoint)
-        # The host name as in oss2.
+        # The host name is the same as in oss2, which adds the bucket unless the endpoint is this machine.
         bucket = "" if is_loopback(endpoint.hostname or "") else f"{self.settings.log_bucket}."
         self.session.connect_ahead(f"{endpoint.scheme}://{bucket}{endpoint.netloc}")
 
 
 class OssBucket(Bucket):
-    """A bucket of OSS, with the credentials of one invocation. `setting`: the name of the setting with the bucket."""
+    """A bucket of OSS, with the credentials of an invocation.
+
+    `setting` is the name of the setting that contains the bucket's name, for the texts of errors.
+    """
 
     def __init__(
         self, client: OssClient, name: str, setting: str, credentials: Credentials, deadline: Deadline
@@ -108,39 +111,42 @@ class OssBucket(Bucket):
         self._deadline = deadline
 
     def within(self, seconds: float) -> OssBucket:
-        """Return the bucket with calls limited to `seconds`."""
+        """Return the same bucket with a deadline for its calls that is at most `seconds` from now."""
         deadline = Deadline(self._deadline.cap(seconds), self._client.clock)
         return OssBucket(self._client, self.name, self._setting, self._credentials, deadline)
 
     def try_put_all(self, objects: Sequence[StoredObject]) -> list[StorageError | None]:
-        """Write objects in parallel; return for each None, or the error if the write is not confirmed."""
-        results = self._call_all("oss:PutObject", [partial(_put, stored) for stored in objects])
+        """Write objects in parallel; the result is None for each object, or the error if its write is not confirmed."""
+        results = self._call_all("oss:PutObject", [partial(_put_object, stored) for stored in objects])
         return [result if isinstance(result, StorageError) else None for result in results]
 
     def put(self, stored: StoredObject) -> None:
-        """Write one object.
+        """Write a single object.
 
         Raises StorageError if the write is not confirmed.
         """
-        require_success(self._call_all("oss:PutObject", [partial(_put, stored)]))
+        require_success(self._call_all("oss:PutObject", [partial(_put_object, stored)]))
 
     def try_get_all(self, names: Sequence[str]) -> list[StoredObject | StorageError]:
-        """Read objects in parallel; the StorageError of a missing object has the code NoSuchKey."""
-        return self._call_all("oss:GetObject", [partial(_get, name) for name in names])
+        """Read objects in parallel; the error of a missing object has the code NoSuchKey."""
+        return self._call_all("oss:GetObject", [partial(_get_object, name) for name in names])
 
     def try_head_all(self, names: Sequence[str]) -> list[SourceHead | StorageError]:
-        """HEAD objects in parallel; an object that does not exist is a StorageError with the code NoSuchKey."""
-        return self._call_all("oss:GetObject", [partial(_head, name) for name in names])
+        """Return the result of HEAD for each object.
+
+        The calls run in parallel. The error of a missing object has the code NoSuchKey.
+        """
+        return self._call_all("oss:GetObject", [partial(_head_object, name) for name in names])
 
     def get_all(self, names: Sequence[str]) -> list[StoredObject | None]:
-        """Read objects in parallel; None for a missing object.
+        """Read objects in parallel; the result is None for an object that does not exist.
 
         Raises StorageError for any other failure.
         """
         return [none_if_missing(result) for result in self.try_get_all(names)]
 
     def get(self, name: str) -> bytes | None:
-        """Read an object's body; None if the object does not exist.
+        """Return the body of an object, or None if the object does not exist.
 
         Raises StorageError for any other failure.
         """
@@ -148,59 +154,72 @@ class OssBucket(Bucket):
         return stored.body if stored else None
 
     def try_delete_all(self, names: Sequence[str]) -> dict[str, StorageError | None]:
-        """Delete objects, a thousand per call; names that XML cannot represent have a call each, in parallel."""
-        odd = dict.fromkeys(name for name in names if re.search(_NON_XML_CHARACTER, name))
-        plain = [name for name in names if name not in odd]
-        groups = list(parts_of(plain, PAGE_SIZE))
-        calls = [*(partial(_delete_many, group) for group in groups), *(partial(_delete, name) for name in odd)]
+        """Delete objects, and return None or the error for each name.
+
+        A call deletes a thousand objects. A name that XML cannot represent needs a call of its own; the calls run in
+        parallel.
+        """
+        non_xml_names = dict.fromkeys(name for name in names if re.search(_NON_XML_CHARACTER, name))
+        xml_names = [name for name in names if name not in non_xml_names]
+        groups = list(parts_of(xml_names, PAGE_SIZE))
+        calls = [
+            *(partial(_delete_objects, group) for group in groups),
+            *(partial(_delete_object, name) for name in non_xml_names),
+        ]
         results: dict[str, StorageError | None] = {}
-        unconfirmed = StorageError("OSS did not confirm it", had_no_effect=False)
-        for group, result in zip([*groups, *([name] for name in odd)], self._call_all(_DELETE, calls), strict=True):
-            deleted, problem = (set[str](), result) if isinstance(result, StorageError) else (result, unconfirmed)
-            results.update({name: None if name in deleted else problem for name in group})
+        unconfirmed_error = StorageError("OSS did not confirm it", had_no_effect=False)
+        for group, result in zip(
+            [*groups, *([name] for name in non_xml_names)], self._call_all(_DELETE, calls), strict=True
+        ):
+            deleted_names, problem = (
+                (set[str](), result) if isinstance(result, StorageError) else (result, unconfirmed_error)
+            )
+            results.update({name: None if name in deleted_names else problem for name in group})
         return results
 
     def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageError]]:
-        return partial(self._attempt, "oss:ListObjects", partial(_list, prefix, after, size, self._client.clock))
+        return partial(
+            self._attempt, "oss:ListObjects", partial(_list_objects, prefix, after, size, self._client.clock)
+        )
 
-    def _ask_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageError]]:
+    def _unread_page_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageError]]:
         call = partial(_request_page, prefix, after, "", size, self._client.clock)
         return partial(self._attempt, "oss:ListObjects", call)
 
     def _part_call(self, listed: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageError]]:
-        return partial(self._attempt, "oss:GetObject", partial(_read, listed, start, end))
+        return partial(self._attempt, "oss:GetObject", partial(_read_part, listed, start, end))
 
-    def _disorder(self, after: str) -> StorageError:
+    def _make_order_error(self, after: str) -> StorageError:
         return StorageError(f"the listing of {self.name} is not in order after {after!r}, or has no page after it")
 
     def _call_all(self, action: str, calls: Sequence[Callable[[oss2.Bucket], T]]) -> list[T | StorageError]:
-        """Make the calls in parallel, each retried while a retry may help; return their results."""
+        """Make the calls in parallel, retry each as long as a retry may help, and return their results in order."""
         return self._calls.run([partial(self._attempt, action, call) for call in calls])
 
     def _attempt(self, action: str, call: Callable[[oss2.Bucket], T]) -> Attempt[T | StorageError]:
         exceptions = import_oss2().exceptions
-        # Every failure becomes a StorageError for the caller, so no key is lost. A delete without a response is not
-        # repeated: it may still be executed, even after a second delete succeeded.
-        repeat = action != _DELETE
+        # Every failure becomes a StorageError for the caller, so that no key is lost. A delete without a response is
+        # not repeated: OSS may still execute the first delete after it has confirmed a second delete.
+        is_repeatable = action != _DELETE
         try:
             return Attempt(call(self._oss2_bucket()))
         except exceptions.OssError as error:
-            # After a gateway's 5xx, OSS may still execute the call; after a 429 it does not. A response of another host
-            # does not show the result in OSS.
-            again, turned_away = error.status in _RETRIED_STATUSES, error.status == 429
-            had_no_effect = turned_away or (not again and bool(error.request_id))
-            code = _code_of(error)
-            explanation = self._explain(error, code, action)
+            # After a 5xx of a gateway, OSS may still execute the call; after a 429 it does not. A response without a
+            # request id comes from another host, and does not show the result in OSS.
+            has_retried_status, was_throttled = error.status in _RETRIED_STATUSES, error.status == 429
+            had_no_effect = was_throttled or (not has_retried_status and bool(error.request_id))
+            code = _find_code(error)
+            explanation = self._explain_error(error, code, action)
             problem = StorageError(
                 explanation, code, had_no_effect=had_no_effect, is_refusal=refuses_object(error.status, code)
             )
-            return Attempt(problem, again=again and (repeat or turned_away))
+            return Attempt(problem, again=has_retried_status and (is_repeatable or was_throttled))
         except (*NETWORK_ERRORS, *_UNREADABLE_ERRORS) as error:
-            problem = StorageError(self._clean(root_cause(error)), had_no_effect=False)
-            return Attempt(problem, again=repeat, connection_lost=True)
+            problem = StorageError(self._clean_message(root_cause(error)), had_no_effect=False)
+            return Attempt(problem, again=is_repeatable, connection_lost=True)
 
     def _oss2_bucket(self) -> oss2.Bucket:
-        # A copy for each call, because oss2 keeps the timeouts in it.
+        # Each call has a copy of the bucket, because oss2 stores the timeouts of a call in the bucket.
         bucket, seconds = copy(self._template), self._deadline.cap(_CALL_SECONDS)
         bucket.timeout = (seconds, seconds)
         return bucket
@@ -217,47 +236,47 @@ class OssBucket(Bucket):
             region=settings.oss_region,
         )
 
-    def _explain(self, error: oss2.exceptions.OssError, code: str, action: str) -> str:
+    def _explain_error(self, error: oss2.exceptions.OssError, code: str, action: str) -> str:
         response = f"OSS answered {error.status} {error.code}: {error.message}"
         fix = _FIXES.get(code, "").format(setting=self._setting, action=action, bucket=self.name)
-        return self._clean(f"{fix} ({response})" if fix else response)
+        return self._clean_message(f"{fix} ({response})" if fix else response)
 
-    def _clean(self, text: str) -> str:
+    def _clean_message(self, text: str) -> str:
         return printable_line(text, (self._credentials.access_key_secret, self._credentials.security_token))
 
 
-def _put(stored: StoredObject, bucket: oss2.Bucket) -> bool:
+def _put_object(stored: StoredObject, bucket: oss2.Bucket) -> bool:
     answer = bucket.put_object(stored.name, stored.body, dict(stored.headers))
-    # In a bucket encrypted with KMS, the ETag is not an MD5, so the response suffices.
+    # In a bucket that is encrypted with KMS, an ETag is not an MD5, so the response alone confirms the write.
     is_encrypted = answer.etag and "x-oss-server-side-encryption" in answer.headers
     if answer.etag != etag_of(stored.body) and not is_encrypted:
-        raise not_oss(answer.status)
+        raise make_foreign_answer_error(answer.status)
     return True
 
 
-def _get(name: str, bucket: oss2.Bucket) -> StoredObject:
+def _get_object(name: str, bucket: oss2.Bucket) -> StoredObject:
     answer = bucket.get_object(name)
     return StoredObject(name, answer.read(), {key.lower(): value for key, value in answer.headers.items()})
 
 
-def _head(name: str, bucket: oss2.Bucket) -> SourceHead:
+def _head_object(name: str, bucket: oss2.Bucket) -> SourceHead:
     headers = bucket.head_object(name).headers
     modified = parse_http_date(headers.get("Last-Modified"))
     if not modified:
-        raise not_oss(200)
+        raise make_foreign_answer_error(200)
     etag, has_tags = headers.get("ETag", "").strip('"').upper(), headers.get("x-oss-tagging-count", "0") != "0"
     return SourceHead(etag, int(modified.timestamp()), metadata_of(headers), has_tags)
 
 
-def _read(listed: ObjectSummary, start: int, end: int, bucket: oss2.Bucket) -> bytes:
+def _read_part(listed: ObjectSummary, start: int, end: int, bucket: oss2.Bucket) -> bytes:
     answer = bucket.get_object(listed.name, byte_range=(start, end - 1), headers={"If-Match": f'"{listed.etag}"'})
     body: bytes = answer.read()
     if len(body) != end - start:
-        raise not_oss(answer.status)
+        raise make_foreign_answer_error(answer.status)
     return body
 
 
-def _list(prefix: str, after: str, size: int, clock: Clock, bucket: oss2.Bucket) -> ListPage:
+def _list_objects(prefix: str, after: str, size: int, clock: Clock, bucket: oss2.Bucket) -> ListPage:
     token, last_token = "", None
     while token != last_token:
         page = _request_page(prefix, after, token, size, clock, bucket).read()
@@ -268,7 +287,7 @@ def _list(prefix: str, after: str, size: int, clock: Clock, bucket: oss2.Bucket)
 
 
 def _request_page(prefix: str, after: str, token: str, size: int, clock: Clock, bucket: oss2.Bucket) -> UnreadPage:
-    # Imported here, because forward lists nothing.
+    # This import is local because forward lists nothing, and a cold start compiles every imported module.
     from oss_oms_sync.clouds.listings import OSS, UnreadPage
 
     params = {
@@ -279,30 +298,30 @@ def _request_page(prefix: str, after: str, token: str, size: int, clock: Clock, 
         "max-keys": str(size),
         "encoding-type": "url",
     }
-    # The request of list_objects_v2, because that method would also read the response.
+    # This is the request of list_objects_v2; that method itself would also parse the response.
     answer = bucket._do("GET", bucket.bucket_name, "", params=params)
-    # OSS, "Limits": the milliseconds by which it delayed the response because of too many requests. A job that lists
-    # pages then pauses for this time, so that other callers have their turn.
+    # The header has the milliseconds by which OSS delayed the response because of too many requests (OSS, "Limits"). A
+    # job that lists pages pauses for the same time, so that the calls of others succeed.
     delay = answer.headers.get("x-oss-qos-delay-time", "")
     if delay.isdecimal():
         clock.sleep(min(int(delay) / 1000, _MAX_PAUSE_SECONDS))
     return UnreadPage(answer.read(), OSS)
 
 
-def _delete_many(names: Sequence[str], bucket: oss2.Bucket) -> set[str]:
+def _delete_objects(names: Sequence[str], bucket: oss2.Bucket) -> set[str]:
     return set(bucket.batch_delete_objects(list(names)).deleted_keys)
 
 
-def _delete(name: str, bucket: oss2.Bucket) -> set[str]:
+def _delete_object(name: str, bucket: oss2.Bucket) -> set[str]:
     return {name} if bucket.delete_object(name) else set()
 
 
-def _code_of(error: oss2.exceptions.OssError) -> str:
+def _find_code(error: oss2.exceptions.OssError) -> str:
     code, message = error.code or "", error.message or ""
-    by_endpoint = code == "AccessDenied" and "endpoint" in message
-    # OSS answers InvalidArgument to a signature for another region.
-    by_signature = code == "InvalidArgument" and "region" in message
-    if by_endpoint or by_signature or code == "PermanentRedirect":
+    is_wrong_endpoint = code == "AccessDenied" and "endpoint" in message
+    # OSS answers InvalidArgument if a signature is for another region.
+    is_wrong_signature = code == "InvalidArgument" and "region" in message
+    if is_wrong_endpoint or is_wrong_signature or code == "PermanentRedirect":
         return "OtherRegion"
     if not code and error.status in HEAD_ERROR_CODES:
         return HEAD_ERROR_CODES[error.status]

@@ -1,6 +1,7 @@
-"""A sync task as OMS describes it, with counters per calendar month and per step of the statistics.
+"""A sync task as OMS describes it, with its counters per calendar month and per step of the statistics.
 
-`QueryFailure` replaces a missing description. All counters count objects, except the counters of bytes.
+If OMS does not describe the task, a `QueryFailure` replaces the description. All counters count objects, except those
+of bytes.
 
 Sources: the API pages ShowSyncTask (the task, counters of a month) and ListSyncTaskStatistic (counts per five minutes
 or hour).
@@ -15,16 +16,16 @@ from datetime import datetime, timedelta, timezone
 from oss_oms_sync.answers.task_group import Counters, OverwriteMode, QueryFailure, StatisticsSummary, TaskSummary
 from oss_oms_sync.errors import Failure
 
-# The counts of ListSyncTaskStatistic: objects, and bytes.
+# The kinds of counts of ListSyncTaskStatistic: those that count objects, and all, SIZE counting bytes.
 OBJECT_TYPES = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
 DATA_TYPES = (*OBJECT_TYPES, "SIZE")
 
-# All regions that offer sync tasks are in China, so a month of OMS presumably begins by China's time.
+# The time zone of OMS's months, presumably, because all regions that offer sync tasks are in China.
 _CHINA_ZONE = timezone(timedelta(hours=8))
-# Times above this are in milliseconds, times below in seconds; this holds for thousands of years.
+# A time is in milliseconds if it is at least this number, otherwise in seconds; this holds for thousands of years.
 _MIN_MILLISECONDS = 10**11
 _FIVE_MINUTES, _HOUR = timedelta(minutes=5), timedelta(hours=1)
-# ShowSyncTask's names of a month's counters.
+# The names of a month's counters in the response of ShowSyncTask.
 _COUNTER_FIELDS = {
     "requests": "monthly_acceptance_request",
     "copied": "monthly_success_object",
@@ -35,100 +36,105 @@ _COUNTER_FIELDS = {
 
 
 class MonthCounts(Counters):
-    """The counters of a month. None: a counter is missing or not a number, in contrast to 0."""
+    """The counters of a month; a counter that is missing or not a number is None, in contrast to 0."""
 
     @classmethod
     def parse(cls, answer: Mapping[str, object]) -> MonthCounts:
-        """Parse the counters in a response of ShowSyncTask."""
-        return cls(**{name: _number(answer.get(field)) for name, field in _COUNTER_FIELDS.items()})
+        """Return the counters in a response of ShowSyncTask."""
+        return cls(**{name: _parse_number(answer.get(field)) for name, field in _COUNTER_FIELDS.items()})
 
     @property
     def processed(self) -> Sequence[int] | None:
-        """Number of objects copied, failed and skipped; None if a number is missing."""
+        """The numbers of objects copied, failed and skipped, or None if one of the three is unknown."""
         numbers = [number for number in (self.copied, self.failed, self.skipped) if number is not None]
         return numbers if len(numbers) == 3 else None
 
     @property
     def difference(self) -> int | None:
-        """Number of accepted objects less the processed objects; negative if some were accepted in the month before."""
+        """The number of accepted objects less that of processed objects, or None if it is unknown.
+
+        It is negative if OMS accepted some of the processed objects in the month before.
+        """
         return None if self.requests is None or self.processed is None else self.requests - sum(self.processed)
 
 
 class Statistics(StatisticsSummary):
-    """The counts of OMS; `unread` counts missing series and undocumented parts of the response."""
+    """OMS's counts; `unread` is the number of missing series and of undocumented parts of the response."""
 
     @classmethod
     def parse(cls, types: Sequence[str], start: datetime, answer: Mapping[str, object]) -> Statistics:
-        """Parse a response of ListSyncTaskStatistic to a request for these `types` from `start` on."""
+        """Return the counts in a response of ListSyncTaskStatistic to a request for these `types` from `start` on."""
         series: dict[str, list[tuple[int, int]]] = {name: [] for name in types}
-        datas, unread, missing = answer.get("statistic_datas"), 0, set(types)
-        for data in datas if isinstance(datas, list) else []:
+        series_list, unread_parts, missing_types = answer.get("statistic_datas"), 0, set(types)
+        for data in series_list if isinstance(series_list, list) else []:
             match data:
                 case {"data_type": str(name), "data": list(points)} if name in series:
-                    missing.discard(name)
-                    read = [point for point in map(_parse_point, points) if point]
-                    series[name] += read
-                    unread += len(points) - len(read)
+                    missing_types.discard(name)
+                    parsed_points = [point for point in map(_parse_point, points) if point]
+                    series[name] += parsed_points
+                    unread_parts += len(points) - len(parsed_points)
                 case {"data_type": str(name)} if name not in series:
                     pass  # a count that was not requested
                 case _:
-                    unread += 1
-        # A series without counts is empty or zero; the counts of a missing series are unknown.
-        return cls(start, str(answer.get("statistic_time_type")), series, unread + len(missing))
+                    unread_parts += 1
+        # If a series is empty, its counts are zero; if a series is missing, its counts are unknown.
+        return cls(start, str(answer.get("statistic_time_type")), series, unread_parts + len(missing_types))
 
     @property
     def is_exact(self) -> bool:
-        """True if a step has five minutes."""
+        """True if a step has a length of five minutes and not of an hour."""
         return self.step == "FIVE_MINUTES"
 
     @property
     def step_length(self) -> timedelta:
-        """The maximum length of a step."""
+        """The length of a step; an unknown length counts as an hour."""
         return _FIVE_MINUTES if self.is_exact else _HOUR
 
     @property
     def steps(self) -> list[tuple[float, int, int]]:
         """The steps in which OMS accepted or finished objects.
 
-        Each step has its beginning in seconds since 1970, and the numbers of objects accepted and finished in it.
+        Each step has the time of its beginning in seconds since 1970, and the numbers of objects accepted and finished
+        in it.
         """
         steps: dict[float, tuple[int, int]] = {}
         for name in OBJECT_TYPES:
             for begin, number in self.series[name]:
                 if number:  # nearly all steps are empty
                     accepted, finished = steps.get(begin / 1000, (0, 0))
-                    both = (accepted + number, finished) if name == "REQUEST" else (accepted, finished + number)
-                    steps[begin / 1000] = both
+                    counts = (accepted + number, finished) if name == "REQUEST" else (accepted, finished + number)
+                    steps[begin / 1000] = counts
         return [(begin, *numbers) for begin, numbers in sorted(steps.items())]
 
     def count_after(self, time: datetime, data_type: str) -> int:
-        """Return the count of all steps that began after `time`."""
+        """Return the total count of the steps that began after `time`."""
         return sum(number for begin, number in self.series[data_type] if begin > time.timestamp() * 1000)
 
 
 def remaining(differences: Iterable[int]) -> int:
-    """Return the minimum number of remaining objects, by accepted less finished objects of each step.
+    """Return the minimum number of objects that OMS has not finished.
 
-    It is the largest sum from any step to the last. Objects that OMS finished may have been accepted before the first
+    `differences` has the number of accepted less that of finished objects for each step, in the order of time. The
+    result is the largest sum from any step to the last, because OMS may have accepted finished objects before the first
     step.
     """
-    left = 0
+    remaining_objects = 0
     for difference in differences:
-        left = max(0, left + difference)
-    return left
+        remaining_objects = max(0, remaining_objects + difference)
+    return remaining_objects
 
 
 def month_of(time: datetime) -> datetime:
-    """Return the begin of the OMS month that contains `time`."""
+    """Return the beginning of the OMS month that contains `time`."""
     return time.astimezone(_CHINA_ZONE).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def month_name(time: datetime) -> str:
-    """Return the OMS month that contains `time`, such as "2026-01"."""
+    """Return the name of the OMS month that contains `time`, such as "2026-01"."""
     return month_of(time).strftime("%Y-%m")
 
 
-def _number(value: object) -> int | None:
+def _parse_number(value: object) -> int | None:
     # The type is compared because True is an int.
     if type(value) is int:
         return value if value >= 0 else None
@@ -136,25 +142,25 @@ def _number(value: object) -> int | None:
 
 
 def _parse_switch(value: object) -> bool | None:
-    """Return True or False; None for a missing option."""
+    """Return an option that is true or false, or None if it is missing."""
     return value if isinstance(value, bool) else None
 
 
 def _parse_point(point: object) -> tuple[int, int] | None:
     if not isinstance(point, dict):
         return None
-    begin, number = _number(point.get("time_stamp")), _number(point.get("statistic_num"))
+    begin, number = _parse_number(point.get("time_stamp")), _parse_number(point.get("statistic_num"))
     if begin is None or number is None:
         return None
-    # OMS does not document the unit of its times.
+    # OMS does not document whether its times are in seconds or milliseconds.
     return begin if begin >= _MIN_MILLISECONDS else begin * 1000, number
 
 
 @dataclass(frozen=True)
 class TaskInfo(TaskSummary):
-    """A task, with its counters of the requested month.
+    """A sync task with its counters of the requested month.
 
-    Texts and options that the response lacks are None. Without `status`, the response has no documented form.
+    Texts and options that the response lacks are None. If `status` is None, the response has not the documented form.
     """
 
     month: MonthCounts
@@ -165,7 +171,7 @@ class TaskInfo(TaskSummary):
 
     @classmethod
     def parse(cls, answer: Mapping[str, object]) -> TaskInfo:
-        """Parse the task in any JSON object of OMS."""
+        """Return the task that a JSON object of OMS describes."""
         mode = answer.get("object_overwrite_mode")
         buckets = ("src_cloud_type", "src_region", "src_bucket", "dst_region", "dst_bucket")
         return cls(
@@ -178,11 +184,12 @@ class TaskInfo(TaskSummary):
         )
 
 
-def query_failure(answer: object, action: str, of: str = "synctask") -> QueryFailure | None:
-    """Return the failure instead of an answer; None if OMS answered.
+def query_failure(answer: object, action: str, resource: str = "synctask") -> QueryFailure | None:
+    """Return the failure of a query, or None if OMS answered it.
 
-    `action` is the API's name of the call's permission, `of` its resource.
+    `action` is OMS's name of the permission that the query needs, such as "get", and `resource` the permission's
+    resource.
     """
     if not isinstance(answer, Failure):
         return None
-    return QueryFailure(answer.reason.name, answer.status, answer.message, answer.remedy(action, of))
+    return QueryFailure(answer.reason.name, answer.status, answer.message, answer.remedy(action, resource))

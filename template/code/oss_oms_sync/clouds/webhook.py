@@ -1,8 +1,8 @@
-"""The webhook of a chat: posts a text in the format of the chat's robots.
+"""The webhook of a chat, to which a text is posted in the format of the chat's robots.
 
 Sources: DingTalk, "Custom robot access"; Feishu and Lark, "Use bots in groups"; WeCom, "Group robot configuration";
-Slack, "Sending messages using incoming webhooks". The project's name begins each text, and serves robots that require a
-keyword; signatures of DingTalk and Feishu are not supported.
+Slack, "Sending messages using incoming webhooks". Each text begins with the project's name, which serves robots that
+require a keyword. The signatures of DingTalk and Feishu are not supported.
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from oss_oms_sync.clouds.connection import MAX_SHORT_BODY_BYTES, NETWORK_ERRORS,
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import printable_line, root_cause
 
-# The limits of a message, of its connect, and of a read of the response.
+# The time limits in seconds of a whole message, of connecting, and of each read of the response.
 _MESSAGE_SECONDS, _CONNECT_SECONDS, _READ_SECONDS = 10.0, 3.0, 8.0
-# WeCom accepts 2048 bytes of UTF-8, the others more.
+# WeCom accepts 2048 bytes of UTF-8; the other robots accept more.
 _MAX_TEXT_BYTES = 2000
 
 
 @dataclass(frozen=True)
 class _Robot:
-    """A kind of webhook.
+    """A kind of webhook, with the format of its messages.
 
-    `body` builds the message; `is_accepted` returns True if a response's status and body confirm it.
+    `body` makes the message from a text and fields. `is_accepted` returns True if the status and the body of a response
+    confirm the message.
     """
 
     title: str
@@ -35,9 +36,11 @@ class _Robot:
 
 
 def post(invocation: Invocation, text: str, fields: Mapping[str, object]) -> tuple[str, str]:
-    """Post a message to the webhook of ALERT_WEBHOOK, once: a text, or `fields` to a webhook for machines.
+    """Post a message to the webhook in ALERT_WEBHOOK, without a retry.
 
-    Return the kind of webhook, and the reason why the message may not have arrived; empty if the webhook accepted it.
+    A chat's robot receives the text, and any other webhook a JSON object with `fields` and the text. Return the kind of
+    the webhook, and the reason why the message may not have arrived, which is empty if the webhook accepted the
+    message.
     """
     settings, seconds = invocation.settings, invocation.deadline.cap(_MESSAGE_SECONDS)
     robot = _ROBOTS.get(urlsplit(settings.alert_webhook).hostname or "", _JSON_ROBOT)
@@ -64,8 +67,8 @@ def post(invocation: Invocation, text: str, fields: Mapping[str, object]) -> tup
     return robot.title, printable_line(f"it answered {status}{detail}", settings.secrets)
 
 
-def _code_check(name: str) -> Callable[[int, bytes], bool]:
-    """Return the check for a robot that always answers 200, with a code in JSON."""
+def _make_code_check(name: str) -> Callable[[int, bytes], bool]:
+    """Return the check of a response for a robot that always answers 200, with the field `name` as its error code."""
 
     def is_accepted(status: int, body: bytes) -> bool:
         value = jsontext.load(body)
@@ -75,19 +78,19 @@ def _code_check(name: str) -> Callable[[int, bytes], bool]:
 
 
 def _shorten(text: str) -> str:
-    """Shorten the text to a length that every robot accepts."""
+    """Shorten a text to a length that every robot accepts, by omitting its middle."""
     body, half = text.encode("utf-8", "replace"), _MAX_TEXT_BYTES // 2
     if len(body) <= _MAX_TEXT_BYTES:
         return text
-    # The middle of a long text is a list; its end has the next step.
+    # The middle of a long text is a list, and its end is the next step.
     return "…".join(part.decode("utf-8", "ignore") for part in (body[:half], body[-half:]))
 
 
 _DINGTALK = _Robot(
-    "DingTalk", lambda text, _: {"msgtype": "text", "text": {"content": _shorten(text)}}, _code_check("errcode")
+    "DingTalk", lambda text, _: {"msgtype": "text", "text": {"content": _shorten(text)}}, _make_code_check("errcode")
 )
 _FEISHU = _Robot(
-    "Feishu", lambda text, _: {"msg_type": "text", "content": {"text": _shorten(text)}}, _code_check("code")
+    "Feishu", lambda text, _: {"msg_type": "text", "content": {"text": _shorten(text)}}, _make_code_check("code")
 )
 _JSON_ROBOT = _Robot("JSON", lambda text, fields: {**fields, "message": text}, lambda status, _: 200 <= status < 300)
 
@@ -99,7 +102,7 @@ _ROBOTS = {
     "qyapi.weixin.qq.com": _Robot("WeCom", _DINGTALK.body, _DINGTALK.is_accepted),
     "hooks.slack.com": _Robot(
         "Slack",
-        # Slack, "Formatting text": these three characters begin links and mentions.
+        # These three characters begin links and mentions (Slack, "Formatting text").
         lambda text, _: {"text": _shorten(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")},
         lambda status, body: status == 200 and body.strip() == b"ok",
     ),
