@@ -90,11 +90,11 @@ class HeadersAnswer(PassAnswer):
 
 @dataclass(frozen=True)
 class CheckedHeaders:
-    """Headers by a standstill pass, of the objects that it listed on both sides.
+    """The headers of the objects that a standstill pass listed in both buckets.
 
-    `outcomes`: numbers of objects. A RECORDED object had the same headers on both sides when its record was written;
-    the pass read the headers of all others, except UNREAD. `differing`: number of objects for each differing header.
-    `examples`: the first keys of outcomes that are not settled.
+    `outcomes` counts the objects by outcome. A RECORDED object had equal headers in both buckets when its record was
+    written; the pass read the headers of all other objects, except those with the outcome UNREAD. `differing` counts
+    the objects for each header that differs. `examples` has the first keys of each outcome that is not settled.
     """
 
     outcomes: Mapping[HeadersOutcome, int]
@@ -103,5 +103,5 @@ class CheckedHeaders:
 
     @property
     def unsettled(self) -> Mapping[HeadersOutcome, int]:
-        """Numbers of objects whose headers differ or are unknown."""
+        """The numbers of objects whose headers differ or are unknown, by outcome."""
         return {outcome: number for outcome, number in self.outcomes.items() if not outcome.is_settled}

@@ -84,7 +84,7 @@ class RetryBudget:
         return attempt.result if attempt else if_not_attempted()
 
     def give_up(self) -> None:
-        """End the budget, so that no further attempt is made."""
+        """Prevent all further attempts."""
         self._deadline = Deadline(0, self._clock)
 
     def _pause(self, attempts: int, attempt: Attempt[T]) -> bool:

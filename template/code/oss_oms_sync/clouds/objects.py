@@ -72,7 +72,8 @@ class ObjectSummary(NamedTuple):
     "Appendable" or "Symlink". `storage_class` is the cloud's name of the class, or empty if the listing does not state
     it.
 
-    The type is a tuple because a pass makes millions of objects, and making a dataclass takes three times as long.
+    This class is a NamedTuple because a pass makes millions of objects, and making a dataclass takes three times as
+    long.
     """
 
     name: str

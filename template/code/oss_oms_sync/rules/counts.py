@@ -74,7 +74,11 @@ def storage_totals(pairs: Sequence[StoragePair]) -> list[ObjectCount]:
 def wrong_sums(
     classes: Classes, folders: Folders, source_listed: ObjectCount, destination_listed: ObjectCount
 ) -> Iterator[str]:
-    """Yield the names of sums that disagree: "classes" with the listings, classes of equal objects, and folders."""
+    """Yield the name of each sum that disagrees.
+
+    The name "classes" means that the classes do not add up to the listings. The name of a class means that its objects
+    count as equal, but their digests differ. Any other name says which folders do not add up to their class.
+    """
     sides = (
         ([counts.source for counts in classes.values()], source_listed),
         ([counts.destination for counts in classes.values()], destination_listed),
