@@ -136,6 +136,19 @@ FORGED = {
     "OMS skips more than there is": ("no-go", "classes older", {"in_vain": 3}),
     "OMS skips less than nothing": ("no-go", "classes older", {"in_vain": -1}),
     "OMS skips what it never skips": ("no-go", "classes missing", {"in_vain": 1}),
+    **{
+        f"headers that contradict each other or the classes: {lie}": ("go", "passes standstill headers", lie)
+        for lie in (
+            {"outcomes": {"recorded": 4_604_637, "equal": 214}},
+            {"outcomes": {"recorded": 4_604_638, "mended": 214}},
+            {"outcomes": {"recorded": 4_604_852, "equal": 0}},
+            {"outcomes": {"recorded": 4_604_638, "unread": 214}, "examples": {"unread": ["a"]}},
+            {"outcomes": {"recorded": 4_604_851, "differs": 1}, "examples": {"differs": ["a"]}},
+            {"outcomes": {"recorded": 4_604_851, "differs": 1}, "differing": {"expires": 1}},
+            {"differing": {"expires": 1}},
+            {"examples": {"equal": ["a"]}},
+        )
+    },
 }
 
 
