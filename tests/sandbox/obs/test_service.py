@@ -75,3 +75,10 @@ def test_a_name_of_over_1024_bytes_is_not_stored(box):
     box.obs.put(BUCKET, "k" * 1024, b"")
     with pytest.raises(ValueError, match="1024"):
         box.obs.put(BUCKET, "k" * 1025, b"")
+
+
+@pytest.mark.parametrize("data", [b"", b"hello"])
+def test_head_answers_the_length_without_the_contents(box, obs_requests, data):
+    box.obs.put(BUCKET, "a", data)
+    answer = obs_requests.send("HEAD", "a")
+    assert (answer.headers["Content-Length"], answer.content) == (str(len(data)), b"")

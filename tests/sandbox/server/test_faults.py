@@ -8,6 +8,15 @@ import pytest
 from sandbox.server.faults import Fault, Faults
 
 
+@pytest.fixture
+def idle(box, connect):
+    """Return an idle connection, over which a request was answered."""
+    connection = connect(box.oss.endpoint)
+    connection.ask()
+    assert connection.answer()
+    return connection
+
+
 def test_a_slow_service_works_after_the_client_gave_up(box, photos, eventually):
     photos.timeout = 0.1
     box.oss.faults.add(Fault.slow(0.3), times=1)
@@ -16,6 +25,16 @@ def test_a_slow_service_works_after_the_client_gave_up(box, photos, eventually):
         photos.put_object("a", b"")
 
     eventually(lambda: list(box.oss.objects("photos")) == ["a"])
+
+
+def test_a_dripping_response_never_ends_and_never_pauses(box, connect):
+    box.oss.faults.add(Fault.drip())
+    connection = connect(box.oss.endpoint)
+
+    connection.ask()
+
+    assert b"".join(connection.answer() for _ in range(5)) == b"HTTP/1.1 "[:5]
+    assert len(box.oss.actions) == 1, "the work was done"
 
 
 def test_a_connection_that_fell_silent_stays_open_and_silent(box, connect):
@@ -30,6 +49,16 @@ def test_a_connection_that_fell_silent_stays_open_and_silent(box, connect):
     other.ask()
     assert other.answer().startswith(b"HTTP/1.1 403 ")
     assert len(box.oss.actions) == 1, "on the silent connection no work was done"
+
+
+def test_all_open_connections_can_fall_silent(box, connect, idle):
+    box.oss.silence_connections()
+
+    idle.ask()
+    assert idle.is_silent()
+    fresh = connect(box.oss.endpoint)
+    fresh.ask()
+    assert fresh.answer()
 
 
 def test_the_same_seed_gives_the_same_faults():
