@@ -1,10 +1,11 @@
-"""The digests of compare, computed from a bucket's listing with only the vendor's SDK.
+"""The digests that compare states, computed here from a bucket's listing with only the vendor's SDK.
 
 The output is the number of objects, their bytes and their digest: the sum, modulo 2^256, of the SHA-256 of each
 object's key, a zero byte, and its size in decimal. In OBS, OMS's own lists (class oms_own) are also counted separately,
-as in a certificate. Objects of canaries (`ops.py canary`) and copies of this project's records in OBS are omitted, as
-in compare.
-First: pip install oss2 esdk-obs-python
+as in a certificate. Objects of canaries (`ops.py canary`) and copies of this project's records in OBS are left out, as
+compare does.
+
+First run: pip install oss2 esdk-obs-python
 """
 
 import argparse
@@ -45,7 +46,7 @@ def in_obs(endpoint: str, bucket: str, prefix: str) -> Iterator[tuple[str, int]]
 
 
 def totals(objects: list[tuple[str, int]]) -> str:
-    """Return the number, the bytes and the digest of objects."""
+    """Return the number, the bytes and the digest of objects, as a line to print."""
     digests = (hashlib.sha256(key.encode() + b"\0" + str(size).encode()).digest() for key, size in objects)
     digest = sum(int.from_bytes(digest, "big") for digest in digests) % 2**256
     return f"{len(objects)} objects, {sum(size for _, size in objects)} bytes, {digest:064x}"

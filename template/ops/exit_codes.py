@@ -19,66 +19,66 @@ class ExitCode(IntEnum):
     STOPPED = 130
 
 
-def _codes(ok: Text, failed: Text, not_proven: Text | None = None) -> dict[ExitCode, Text]:
+def _meanings(ok: Text, failed: Text, not_proven: Text | None = None) -> dict[ExitCode, Text]:
     codes = {ExitCode.OK: ok, ExitCode.FAILED: failed}
     return codes if not_proven is None else {**codes, ExitCode.NOT_PROVEN: not_proven}
 
 
-_DONE = _codes(t("done"), t("an error"))
+_DONE = _meanings(t("done"), t("an error"))
 _SHARED = {ExitCode.REFUSED: t("wrong use, or declined"), ExitCode.STOPPED: t("interrupted")}
 _UNTRUSTED = {ExitCode.UNTRUSTED: t("the certificate cannot be trusted")}
 # By command: the meanings of its exit codes, except those that all commands share.
 _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
-    "doctor": _codes(t("no fault"), t("a fault, a check without a result, or an error")),
-    "status": _codes(t("in step, or closed without an alarm"), t("any other state, or an error")),
-    "fleet": _codes(t("no project needs an action"), t("a project needs an action, or an error")),
-    "story": _codes(t("in OBS, or in progress"), t("neither in OBS nor in progress, or an error")),
-    "replay": _codes(t("no requested object is left to resend"), t("objects are left, or an error")),
+    "doctor": _meanings(t("no fault"), t("a fault, a check without a result, or an error")),
+    "status": _meanings(t("in step, or closed without an alarm"), t("any other state, or an error")),
+    "fleet": _meanings(t("no project needs an action"), t("a project needs an action, or an error")),
+    "story": _meanings(t("in OBS, or in progress"), t("neither in OBS nor in progress, or an error")),
+    "replay": _meanings(t("no requested object is left to resend"), t("objects are left, or an error")),
     "close": _DONE,
     "open": _DONE,
     "show": {
-        **_codes(
+        **_meanings(
             t("GO, or nothing to do"),
             t("NO-GO, an action is needed, or an error"),
             t("not proven, or not finished"),
         ),
         **_UNTRUSTED,
     },
-    "reconcile": _codes(
+    "reconcile": _meanings(
         t("no object is left to submit"),
         t("objects are left, the pass is not finished, or an error"),
         t("no object is in scope"),
     ),
-    "compare": _codes(
+    "compare": _meanings(
         t("all objects are proven equal"),
         t("objects are missing or differ, the pass is not finished, or an error"),
         t("objects are in progress or not proven, or no object is in scope"),
     ),
     "headers": {
-        **_codes(
+        **_meanings(
             t("no header is left to set"),
             t("the pass is not finished, or an error"),
             t("objects are left, or no object is in scope"),
         ),
         ExitCode.REFUSED: t("changing headers is not permitted, wrong use, or declined"),
     },
-    "cutover": {**_codes(t("GO"), t("NO-GO, or an error"), t("NOT PROVEN")), **_UNTRUSTED},
-    "check": {**_codes(t("a sound GO"), t("a sound NO-GO, or an error"), t("another sound document")), **_UNTRUSTED},
+    "cutover": {**_meanings(t("GO"), t("NO-GO, or an error"), t("NOT PROVEN")), **_UNTRUSTED},
+    "check": {**_meanings(t("a sound GO"), t("a sound NO-GO, or an error"), t("another sound document")), **_UNTRUSTED},
     "cost": _DONE,
     "secrets": _DONE,
-    "canary": _codes(
+    "canary": _meanings(
         t("all objects arrived and are equal"),
         t("an arrived object differs, or an error"),
         t("an object did not arrive in time, or is not deleted"),
     ),
-    "setup": _codes(
+    "setup": _meanings(
         t("done, or the plan can be executed"),
         t("a problem to resolve first, or an error"),
         t("a step is waiting, or its result is unknown"),
     ),
-    "migrate": _codes(t("running, finished or ended"), t("failed, or an error"), t("paused, or not begun yet")),
-    "deletions": _codes(t("the list is written"), t("the list is refused, or an error")),
-    "checklist": _codes(
+    "migrate": _meanings(t("running, finished or ended"), t("failed, or an error"), t("paused, or not begun yet")),
+    "deletions": _meanings(t("the list is written"), t("the list is refused, or an error")),
+    "checklist": _meanings(
         t("no setting is left to move"),
         t("a setting is left to move, or an error"),
         t("a setting could not be read"),

@@ -60,7 +60,7 @@ class Session:
 
         Raises the errors of the call, and ToolError if the answer does not have the fields of `kind`.
         """
-        return tool_output.of(kind, self.caller.ask(job, payload))
+        return tool_output.convert_answer(kind, self.caller.ask(job, payload))
 
     def print_text(self, text: Text, tone: str = "") -> None:
         """Print a sentence in the user's language."""
@@ -201,8 +201,12 @@ def _call(session: Session, job: str, payload: Payload, began: float) -> Answer:
         session.progress(t("{job} {time}: {how_far}", job=job, time=format_duration(now - began), how_far=progress))
     answer = call.result()
     if job == "compare":
-        return tool_output.of_compare(answer)
-    return tool_output.of(HeadersAnswer, answer) if job == "headers" else tool_output.of(ReconcileAnswer, answer)
+        return tool_output.convert_compare_answer(answer)
+    return (
+        tool_output.convert_answer(HeadersAnswer, answer)
+        if job == "headers"
+        else tool_output.convert_answer(ReconcileAnswer, answer)
+    )
 
 
 def start_call(ask: Callable[[], Any]) -> Future[Any]:

@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-# The package `ops` is beside this folder, whatever the current folder; it gets no folders of bytecode.
+# The package `ops` is next to this folder, whatever the current folder is. No bytecode is written beside it.
 sys.path.insert(0, str(FOLDER.parent))
 sys.dont_write_bytecode = True
 
@@ -34,7 +34,7 @@ from ops.accounts.statements import Role, by_name, trust_of  # noqa: E402
 from ops.errors import UsageError  # noqa: E402
 from ops.project import read  # noqa: E402
 
-# Shell code that lets the commands run as a script, and run again.
+# Shell code at the start, with which the commands can run as a script, and can be run again.
 SHELL_CODE = r"""
 # A failure ends the script, but not a terminal into which it is pasted.
 case $- in *i*) ;; *) set -e ;; esac
@@ -70,7 +70,7 @@ def main() -> int:
         print("\n".join(requested_lines(read(settings, ()), options)), flush=True)
     except UsageError as error:
         sys.exit(f"{error.happened.en}: {error.fix.en}")
-    except BrokenPipeError:  # the reader closed the pipe
+    except BrokenPipeError:  # the program that reads the output has ended
         sys.stderr.close()
         return 1
     except OSError as error:
@@ -79,7 +79,7 @@ def main() -> int:
 
 
 def requested_lines(settings: Mapping[str, str], options: argparse.Namespace) -> Iterator[str]:
-    """Return the requested lines. Raises UsageError if s.yaml lacks a name."""
+    """Yield the lines that the options request. Raises UsageError if s.yaml lacks a name."""
     if options.canary:
         return canary_permissions(settings)
     if options.migrate:
@@ -95,7 +95,7 @@ def requested_lines(settings: Mapping[str, str], options: argparse.Namespace) ->
 
 
 def canary_permissions(settings: Mapping[str, str]) -> Iterator[str]:
-    """Yield the permissions of a canary in both clouds; no everyday policy has them."""
+    """Yield the permissions that a canary needs in both clouds; everyday policies do not have them."""
     alibaba, huawei = statements.canary(settings)
     yield "# Alibaba Cloud, a RAM user or role"
     yield json.dumps(alibaba, indent=2)
@@ -118,7 +118,7 @@ def headers_permission(settings: Mapping[str, str]) -> Iterator[str]:
 
 
 def permissions_in_both_clouds(documents: tuple[Document, Document]) -> Iterator[str]:
-    """Yield an administrator's permissions in either cloud."""
+    """Yield the permissions that an administrator needs in each cloud."""
     places = "Alibaba Cloud, a RAM user or role", "Huawei Cloud, an identity policy"
     for where, document in zip(places, documents, strict=True):
         yield f"# {where}"
@@ -126,16 +126,16 @@ def permissions_in_both_clouds(documents: tuple[Document, Document]) -> Iterator
 
 
 def policies_by_role(document: Document, settings: Mapping[str, str]) -> Iterator[tuple[str, Document]]:
-    """Yield the permissions as custom policies of IAM's roles, each after the place to grant it.
+    """Yield the permissions as custom role policies of IAM, each with the place where to grant it.
 
-    All accounts have roles; not all have identity policies.
+    Every account has roles, but not every account has identity policies.
     """
     for where, policy in by_roles(document, settings.get("destinationRegion", "")):
         yield f"a custom policy of a user group, {where.en}", policy
 
 
 def creation_commands(roles: list[Role], settings: Mapping[str, str]) -> Iterator[str]:
-    """Yield commands that create missing roles and policies, and update existing ones."""
+    """Yield commands that create missing roles and policies, and update existing roles and policies."""
     yield "# Huawei Cloud: permissions of the IAM user whose AK/SK the functions use. Without the permissions for OBS,"
     yield "# compare cannot read OBS, and replay cannot read OMS's lists of failed copies."
     in_huawei = statements.functions_in_huawei(settings)
@@ -161,7 +161,7 @@ def creation_commands(roles: list[Role], settings: Mapping[str, str]) -> Iterato
 
 
 def removal_commands(roles: list[Role]) -> Iterator[str]:
-    """Yield commands that remove roles and policies; a role with other policies stays."""
+    """Yield commands that remove roles and policies; a role that has other policies remains."""
     yield "# After `s remove`: pipe this script to bash. It can run again."
     yield SHELL_CODE
     for name, members in by_name(roles):
@@ -177,7 +177,7 @@ def purposes(roles: list[Role]) -> str:
 
 
 def ram_command(tolerated: str, action: str, **parameters: str) -> str:
-    """Return a command of Alibaba's `aliyun`; parameters and errors are those of RAM's API, version 2015-05-01."""
+    """Return a command of `aliyun`, Alibaba Cloud's command line; parameters and errors are RAM's (API 2015-05-01)."""
     words = [word for name, value in parameters.items() for word in (f"--{name}", value)]
     return shlex.join(["tolerate", tolerated, "aliyun", "ram", action, *words])
 
@@ -187,7 +187,7 @@ def attachment(role: Role) -> dict[str, str]:
 
 
 def write_policies(roles: list[Role], folder: Path) -> Iterator[str]:
-    """Write a file for each policy, named after it, and yield its path and role."""
+    """Write each policy into a file with the policy's name; yield the path, and the role that needs it."""
     folder.mkdir(parents=True, exist_ok=True)
     for role in roles:
         path = folder / f"{role.policy}.json"

@@ -1,4 +1,4 @@
-"""The accounts of both clouds for an administrator: the caller's identity, and the project's resources.
+"""The accounts of both clouds: the administrator's identity, and the project's resources in each.
 
 Sources: help.aliyun.com/zh/sts/developer-reference, "GetCallerIdentity"; support.huaweicloud.com/api-iam
 (KeystoneListAuthDomains) and /api-iam5 (ListUsersV5).
@@ -38,7 +38,7 @@ from oss_oms_sync.answers.text import Text, sentences, t, untranslated
 
 Holder = IamUser | RamHolder
 
-# The variables of s.yaml that both accounts need.
+# The variables of s.yaml without which setup cannot plan.
 NEEDED_VARIABLES = ("functionName", "region", "sourceBucket", "logBucket", "destinationRegion", "destinationBucket")
 
 # The events of forward's trigger in s.yaml.
@@ -52,10 +52,10 @@ _CALLER_TITLE = t("IAM user for the functions to call OMS and OBS")
 
 
 class Alibaba:
-    """The account of Alibaba Cloud.
+    """The account of Alibaba Cloud, and the project's resources in it.
 
-    `variables`: the variables of s.yaml; `keys`: an administrator's, or None to request them. `reader`: the user with
-    OMS's access key for the source, if setup makes it.
+    `variables`: the variables of s.yaml. `keys`: an administrator's keys; with None the user is asked for them.
+    `reader`: the RAM user whose access key OMS uses to read the source, if setup creates it.
     """
 
     def __init__(self, session: Session, variables: Mapping[str, str], keys: Keys | None = None) -> None:
@@ -77,7 +77,10 @@ class Alibaba:
         self.reader = RamHolder(self._ram, "User", name, {name: statements.source_reader(self.source.name)}, self._mark)
 
     def needs(self, has_task: Callable[[], bool]) -> Iterator[Need]:
-        """Yield the requirements in this account, except keys. `has_task`: OMS has a key of the reader."""
+        """Yield the resources that the project needs in this account, except access keys.
+
+        `has_task` returns True if OMS has a key of the reader.
+        """
         yield self._account_need()
         needed = list(rights(statements.deployer(self._variables)))
         yield _alias_need(self._caller, self._variables["access"], self.account.number, needed)
@@ -95,16 +98,16 @@ class Alibaba:
         yield self.reader.need(_READER_TITLE, [_handover_step(OMS_SOURCE_VARIABLES)], has_task)
 
     def removals(self) -> Iterator[Need]:
-        """Yield the removals of all resources that setup made in this account, except the log bucket."""
+        """Yield the removal of each resource that setup created in this account, except the log bucket."""
         yield self._account_need()
         yield self.reader.removal(_READER_TITLE)
         for purposes, holder in self._roles():
             yield holder.removal(_role_title(purposes))
 
     def key_to_hand_over(self) -> Need:
-        """Return the requirement for OMS's access key of the source, if another person creates the task.
+        """Return the need for OMS's access key of the source, if another person creates the sync task.
 
-        Setup does not make this key, because it would have to show the secret.
+        Setup does not create this key, because it would have to print the secret.
         """
         half = Step("setup", {"only": "huawei"})
         title = t("access key of {name}, for the setup of Huawei Cloud", name=self.reader.name)
@@ -133,10 +136,10 @@ class Alibaba:
 
 
 class Huawei:
-    """The account of Huawei Cloud.
+    """The account of Huawei Cloud, and the project's resources in it.
 
-    `writer`: the user with OMS's access key for the destination, if setup makes it; `functions`: the functions' key.
-    `alibaba`: the other account, if setup has its keys as well.
+    `writer`: the IAM user whose access key OMS uses to write to the destination, if setup creates it. `functions`: the
+    functions' access key. `alibaba`: the other account, if setup has its keys as well.
     """
 
     def __init__(
@@ -180,11 +183,11 @@ class Huawei:
         )
 
     def with_keys(self, keys: Keys) -> ObsBucketClient:
-        """Return the client of the destination with these keys."""
+        """Return a client of the destination bucket that uses these keys."""
         return ObsBucketClient.at(self._endpoints, self._region, self._target, keys, self._clock)
 
     def needs(self) -> Iterator[Need]:
-        """Yield the requirements in this account, except keys and the task."""
+        """Yield the resources that the project needs in this account, except access keys and the sync task."""
         yield self._account_need()
         yield storage.destination(self.with_keys(self._keys), self._region)
         yield self.writer.need(_WRITER_TITLE, [_handover_step(OMS_DESTINATION_VARIABLES)], self.has_task)
@@ -199,11 +202,11 @@ class Huawei:
         return {"SYNC_URL": self.tasks.address(), **self.key.settings, "logBucket": self._log}
 
     def own_settings(self) -> list[str]:
-        """List the variables of s.yaml with removable or missing resources."""
+        """List the variables of s.yaml whose resources setup can remove, or whose resources are missing."""
         return [*(["SYNC_URL"] if self.tasks.owns_address() else ()), *self.key.own_settings()]
 
     def key_needs(self, holders: Sequence[Holder]) -> Iterator[Need]:
-        """Yield the deletion of keys whose secrets are lost, then the functions' key.
+        """Yield the deletion of keys whose secrets are lost, then the need for the functions' key.
 
         `holders`: the users for whom OMS gets new keys.
         """
@@ -213,7 +216,7 @@ class Huawei:
         yield self.key.need()
 
     def key_of_others(self) -> Need:
-        """Return the requirement for OMS's access key of the source, if another person owns that account."""
+        """Return the need for OMS's access key of the source, if another person administers that account."""
         text = t(
             "Have the access key ready: setup asks for it, or reads it from the environment ({names})",
             names=OMS_SOURCE_VARIABLES,
@@ -225,15 +228,15 @@ class Huawei:
         return Need(t("access key with which OMS reads the source"), (), look)
 
     def renewals(self) -> Iterator[Need]:
-        """Yield the requirements for a new key of the functions."""
+        """Yield the steps that give the functions a new access key."""
         yield self._account_need()
         yield self._functions_need()
         yield self.key.renewal()
 
     def removals(self) -> Iterator[Need]:
-        """Yield the removals of all resources that setup made in this account, except the destination.
+        """Yield the removal of each resource that setup created in this account, except the destination bucket.
 
-        The order keeps each resource until no later removal needs it.
+        Each resource is removed only after the removals that need it.
         """
         yield self._account_need()
         yield self.tasks.removal()
@@ -242,7 +245,7 @@ class Huawei:
         yield self.key.removal()
 
     def has_functions_policy(self) -> bool | None:
-        """Return True if setup's user has the policy of s.yaml, False if setup made no user; None if unknown."""
+        """Return True if setup's user has the policy for s.yaml, False if setup made no user, None if unknown."""
         state = self._functions_need().inspect().state
         return {ResourceState.THERE: True, ResourceState.CREATE: False, ResourceState.STOP: False}.get(state)
 
@@ -265,17 +268,18 @@ class Huawei:
 
 
 def project_mark(variables: Mapping[str, str]) -> str:
-    """Return the mark of setup's own resources; it has the source, because project names may recur.
+    """Return the text that marks resources as setup's own.
 
-    A user's comment in RAM has at most 128 characters.
+    It contains the source bucket, because several projects may have the same name. A comment of a RAM user has at most
+    128 characters.
     """
     return f"oss-oms-sync:{variables['functionName']}:{variables['sourceBucket']}"[:128]
 
 
 def _unused_keys(holder: Holder, is_used: Callable[[], bool], task_keys: TaskKeys | None = None) -> Need:
-    """Return the deletion of a user's unused keys: their secrets were shown once, and are lost.
+    """Return the need to delete a user's unused keys, whose secrets are lost, because a cloud shows them once.
 
-    Keys that OMS may have are kept while its list may lack their task. A key is deleted only if the plan names it.
+    Keys that OMS may have are kept while OMS's list may lack their task. A key is deleted only if the plan names it.
     """
     named: list[str] | None = None
 
@@ -315,7 +319,7 @@ _ROOT_KEY_WARNING = t("This key is, or may be, the account's own and has every p
 
 
 class Account(NamedTuple):
-    """The account of a key, and the user with the key.
+    """The account to which a key belongs, and the user with the key.
 
     `is_root`: the key is the account's own, with all permissions, or this is unknown.
     """
@@ -325,21 +329,21 @@ class Account(NamedTuple):
     is_root: bool
 
     def need(self, title: Text) -> Need:
-        """Return the line of the plan for the account."""
+        """Return the plan's line about the account."""
         text = t("{account}, as {holder}", account=self.number, holder=self.holder)
         return Need(title, (), lambda: Line(ResourceState.THERE, text, _ROOT_KEY_WARNING if self.is_root else None))
 
 
 def _alibaba_account(ram: Ram) -> Account:
-    """Return the caller's account. Raises RefusedError, UnreachableError and UnreadableError."""
+    """Return the account of the administrator's key. Raises RefusedError, UnreachableError and UnreadableError."""
     identity = ram.identity()
     return Account(str(identity["AccountId"]), str(identity["Arn"]), identity["IdentityType"] == "Account")
 
 
 def _huawei_account(iam: Service, keys: Keys) -> Account:
-    """Return the caller's account. Raises RefusedError, UnreachableError and UnreadableError.
+    """Return the account of the administrator's key. Raises RefusedError, UnreachableError and UnreadableError.
 
-    If IAM does not report the key's user, the user is `-`, and the key may be the account's own.
+    If IAM does not report the user of the key, the user is `-`, and the key may be the account's own.
     """
     domain = read_list(iam.call("GET", "/v3/auth/domains"), "domains")[0]
     users = []
@@ -350,10 +354,10 @@ def _huawei_account(iam: Service, keys: Keys) -> Account:
 
 
 def _alias_need(caller: Caller, name: str, account: str, rights: Sequence[Text]) -> Need:
-    """Return the check that the deploying tool's keys, named by their alias, belong to the same account.
+    """Return the check that the keys of Serverless Devs belong to the same account; `name` is their alias.
 
-    The tool shows only some digits of the account. No call shows the permissions of these keys; `rights` lists the
-    necessary ones.
+    Serverless Devs shows only some digits of the account. No call shows what these keys may do; `rights` lists the
+    permissions that they need.
     """
 
     def look() -> Line:

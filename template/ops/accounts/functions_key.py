@@ -1,6 +1,6 @@
-"""The access key of the functions; its secret is in the Serverless Devs tool's store on the deploying machine.
+"""The access key of the functions, whose secret is in the store of Serverless Devs on the deploying machine.
 
-An IAM user has at most two keys: for two machines, or temporarily an old key and a new key.
+An IAM user has at most two keys: one for each of two machines, or for a while an old key and a new key.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ _PERMISSIONS = (
     "iam:credentials:showAccessKeyLastUsedV5",
 )
 _MAX_KEYS = 2
-# Minimum idle time of the older key beside a used key, because IAM may record uses late.
+# Minimum idle time of the older key before it is deleted, because IAM may record uses late.
 _MIN_IDLE = timedelta(days=1)
 _NEVER_USED, _UNKNOWN_USE = datetime.min.replace(tzinfo=timezone.utc), datetime.max.replace(tzinfo=timezone.utc)
 _NEXT_STEP = t("Deploy, and check with doctor. Run this again after more than a day: it then deletes the old key")
 
 
 class _RenewalStep(NamedTuple):
-    """The next step of a renewal. `deleted`: the key to delete; `is_made`: True to create a new key."""
+    """The next step of a renewal: the key to delete, if any, and True if a new key is to be created."""
 
     deleted: Key | None
     is_made: bool
 
 
 class FunctionsKey:
-    """The functions' access key on this machine. `variables`: the variables of s.yaml."""
+    """The functions' access key on this machine; `variables` are the variables of s.yaml."""
 
     def __init__(
         self,
@@ -66,8 +66,7 @@ class FunctionsKey:
     def is_used(self) -> bool:
         """Return True if an existing key of the user may be in use.
 
-        The key of a project that was set up before may be in another machine's store, also if s.yaml here is from
-        before that setup.
+        Another machine may have the key in its store, also if the s.yaml on this machine does not name it yet.
         """
         if self.is_kept() or self._variables.get("HW_AK") or self._has_task():
             return True
@@ -75,7 +74,7 @@ class FunctionsKey:
         return any(key.used for key in keys)
 
     def need(self) -> Need:
-        """Return the requirement for an access key on this machine."""
+        """Return the need for an access key on this machine."""
         by_hand = t(
             "Create an access key of {name}. After this run, store it in the tool's secret store: {command}"
             " HW_AK HW_SK",
@@ -87,11 +86,11 @@ class FunctionsKey:
         )
 
     def renewal(self) -> Need:
-        """Return the requirement for a new key; a later run deletes the old key after a use of the new key."""
+        """Return the need for a new key; a later run deletes the old key, once the new key was used."""
         return Need(_TITLE, _PERMISSIONS, self._look_to_renew, self._renew)
 
     def removal(self) -> Need:
-        """Return the removal of the key from the tool's store."""
+        """Return the removal of the key from the store of Serverless Devs."""
         return Need(_TITLE, ("iam:users:listUsersV5",), self._look_to_forget, self._forget)
 
     def _look(self) -> Line:
@@ -112,7 +111,7 @@ class FunctionsKey:
         return Line(ResourceState.CREATE, _PLACE_TEXT)
 
     def _make_key(self) -> None:
-        """Create a key, and store it before anything else: IAM shows the secret once."""
+        """Create a key and store it at once, because IAM shows the secret only once."""
         keys = self._user.make_key()
         pair = (keys.access.reveal(), keys.secret.reveal())
         store(self._caller, dict(zip(self._names, pair, strict=True)))
@@ -152,7 +151,7 @@ class FunctionsKey:
 
     def _next_step(self) -> tuple[list[Key], _RenewalStep]:
         """List the keys of the user, and decide the next step of a renewal."""
-        # A store without an answer gets no secret. Half of a pair in it shows an interrupted run.
+        # If the store cannot be read, this fails before a key is made. Half a pair in it shows an interrupted run.
         is_cut = len(self._stored_names()) == 1
         keys = self._user.keys()
         return keys, _next_step(keys, self._clock.now(), is_cut=is_cut)
@@ -173,7 +172,7 @@ class FunctionsKey:
         )
 
     def _is_foreign(self) -> bool:
-        """Return True if another project has the user with this name: the store may have that project's key."""
+        """Return True if the user of this name belongs to another project, whose key the store may have."""
         return self._user.user() is not None and not self._user.is_ours()
 
     def _forget(self) -> None:
@@ -204,8 +203,8 @@ def _next_step(keys: list[Key], now: datetime, *, is_cut: bool) -> _RenewalStep:
 
 
 def _last_use(key: Key) -> datetime:
-    """Return the time of the key's last use, or `_NEVER_USED`.
+    """Return the time when the key was last used, or `_NEVER_USED`.
 
-    If the time is unreadable, return the latest possible time, so that the key is not removed.
+    If the time cannot be read, return the latest possible time, so that the key is not deleted.
     """
     return parse_time(key.used) or (_UNKNOWN_USE if key.used else _NEVER_USED)

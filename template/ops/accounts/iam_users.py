@@ -1,4 +1,4 @@
-"""Users in Huawei Cloud's IAM (identity policies, "v5"), each with its own policy.
+"""Users in Huawei Cloud's IAM, each with its own identity policy ("v5").
 
 Source: support.huaweicloud.com/api-iam5 (CreateUserV5, CreatePolicyV5, AttachUserPolicyV5, CreateAccessKeyV5 and
 similar pages).
@@ -46,9 +46,9 @@ _REMOVE_PERMISSIONS = (
 
 
 class Key(NamedTuple):
-    """An access key, with the times of its creation and of its last use in IAM's format.
+    """An access key, with the times of its creation and its last use as IAM writes them.
 
-    `used` is empty for an unused key.
+    `used` is empty for a key that was never used.
     """
 
     number: str
@@ -57,10 +57,10 @@ class Key(NamedTuple):
 
 
 class IamUser:
-    """A user, and its policy with the same name.
+    """An IAM user with a policy of the same name.
 
-    Users and policies of setup have `mark` as their description. `region`: the region of roles with regional
-    permissions.
+    The description of users and policies that setup creates is `mark`. `region` is the region of permissions for a
+    single region.
     """
 
     key_rights = ("iam:credentials:listCredentialsV5", "iam:credentials:deleteCredentialV5")
@@ -68,13 +68,13 @@ class IamUser:
     def __init__(self, iam: Service, name: str, document: Document, mark: str, region: str) -> None:
         self._iam, self.name, self._document, self._mark, self._region = iam, name, document, mark, region
         self.title = t("IAM user {name}", name=name)
-        # The user that this run made, because lists show it only after a second.
+        # The user that this run created, which lists show only after a second.
         self._made: dict[str, Any] | None = None
 
     def need(self, title: Text, key: Sequence[Text], is_settled: Callable[[], bool]) -> Need:
-        """Return the user's line of the plan.
+        """Return the need for the user.
 
-        `key`: the steps to hand over a key, if IAM does not let setup make it.
+        `key`: the steps to hand over a key, if IAM does not let setup create the user.
         """
         return Need(
             title,
@@ -86,7 +86,7 @@ class IamUser:
         )
 
     def removal(self, title: Text) -> Need:
-        """Return the user's line of the removal plan."""
+        """Return the removal of the user."""
         return Need(
             title,
             (*_READ_PERMISSIONS, *_REMOVE_PERMISSIONS),
@@ -138,7 +138,7 @@ class IamUser:
         return [*self._all(_keys_path(user), "access_keys")] if user and self._is_ours(user) else []
 
     def _by_hand(self) -> Iterator[Text]:
-        """Yield the steps without identity policies; support.huaweicloud.com/api-iam has a call for each."""
+        """Yield the steps by hand in an account without identity policies (support.huaweicloud.com/api-iam)."""
         yield t(
             "Create the IAM user {name} for programmatic access only, with the description {mark}, in its"
             " own user group",
@@ -161,7 +161,7 @@ class IamUser:
 
     def _look(self) -> Line:
         facts = [self.title, *rights(self._document)]
-        # Both are read in any case, to detect a missing permission now.
+        # Both are read in any case, so that a missing permission is reported now.
         user, policy = self.user(), self._policy()
         names = ((user, self.title), (policy, policy_title(self.name)))
         if others := [name for resource, name in names if resource and not self._is_ours(resource)]:
@@ -243,7 +243,7 @@ class IamUser:
             raise leftover_error(reasons)
 
     def _own(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-        """Return the user and the policy of this name; None for a user or policy that setup did not create."""
+        """Return the user and the policy of this name; None in place of each that setup did not create."""
         user, policy = self.user(), self._policy()
         return user if self._is_ours(user) else None, policy if self._is_ours(policy) else None
 
@@ -259,7 +259,7 @@ class IamUser:
     def _replace(self, policy: dict[str, Any], text: str) -> None:
         """Store a new version of a policy.
 
-        IAM keeps five versions: the oldest version out of use is deleted first.
+        IAM keeps five versions, so the oldest version that is not in use is deleted first.
         """
         path = f"/v5/policies/{policy['policy_id']}/versions"
         versions = list(self._all(path, "versions"))
@@ -280,13 +280,13 @@ class IamUser:
         return json.loads(self._iam.call("GET", path)["policy_version"]["document"])
 
     def _attached(self, user: Mapping[str, Any] | None) -> dict[str, str]:
-        """Return the names of the user's policies by their ids."""
+        """Return the user's policies: their names by their ids."""
         path = f"/v5/users/{user['user_id']}/attached-policies" if user else ""
         policies = self._all(path, "attached_policies") if user else ()
         return {policy["policy_id"]: policy["policy_name"] for policy in policies}
 
     def _all(self, path: str, name: str, **query: str) -> Iterator[dict[str, Any]]:
-        """Yield the elements of a list of IAM, page by page."""
+        """Yield the elements of a list in IAM, page by page."""
         while True:
             page = self._iam.call("GET", path, {**query, "limit": "200"}, was_made=self._made is not None)
             yield from read_list(page, name)
@@ -301,5 +301,5 @@ def _keys_path(user: Mapping[str, Any]) -> str:
 
 
 def _other_policies(attached: Mapping[str, str], policy: Mapping[str, Any] | None) -> list[str]:
-    """List the names of the policies that setup did not attach to its user; they prevent the user's removal."""
+    """List the names of policies that others attached to setup's user; they prevent the user's removal."""
     return [name for number, name in attached.items() if not policy or number != policy["policy_id"]]

@@ -1,7 +1,7 @@
-"""Requirements of a project (resource, state, step that creates it), and the wait for the permissions of new keys.
+"""The needs of a project: each is a resource, its state, and the step that creates it.
 
-No file records past steps: each run reads the state of both clouds and continues. New permissions take effect after
-some time.
+No file records past steps: each run reads the state of both clouds, and continues from there. New permissions take
+effect after some time, for which this module waits.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 
 T = TypeVar("T")
 
-# Seconds between attempts with a new key, and maximum seconds until grants take effect, by both vendors' pages.
+# Seconds between attempts with a new key, and the maximum time until permissions take effect, by both vendors' pages.
 _RETRY_SECONDS = 20.0
 _MAX_GRANT_TIME = timedelta(minutes=35)
 # Seconds for which OMS may still refuse keys that both clouds have just accepted.
@@ -35,13 +35,13 @@ LATER_TEXT = t("Run this again later: setup continues from here")
 
 
 class ResourceState(Enum):
-    """The state of a resource, and the actor of the next step."""
+    """The state of a resource, which determines who takes the next step."""
 
     THERE = "there"
     CREATE = "create"
     CHANGE = "change"
     REMOVE = "remove"
-    # A person has to act; the other steps continue.
+    # A person has to create the resource; the other steps continue.
     BY_HAND = "by hand"
     # A person has to act, and the setup is incomplete until then, for example after a cloud refused the step.
     WAIT = "wait"
@@ -56,16 +56,16 @@ SETUP_STATES = (ResourceState.CREATE, ResourceState.CHANGE, ResourceState.REMOVE
 
 
 class NotYetError(UsageError):
-    """The error for a person's pending step, or for a permission that has not taken effect yet."""
+    """The error of a step that waits for a person, or for a permission that has not taken effect yet."""
 
     exit_code = ExitCode.NOT_PROVEN
 
 
 class Line(NamedTuple):
-    """A resource's line of the plan.
+    """A line of the plan about a resource.
 
-    `detail`: the difference, or the reason; `facts`: names, and each permission in full; `steps`: the manual steps of a
-    person.
+    `detail`: the difference, or the reason. `facts`: names, and each permission in full. `steps`: steps that a person
+    takes by hand.
     """
 
     state: ResourceState
@@ -75,7 +75,7 @@ class Line(NamedTuple):
     steps: Sequence[Text] = ()
 
     def error(self) -> UsageError:
-        """Return the error for a resource whose state has changed since the plan."""
+        """Return the error of a run in which the resource's state is no longer that of the plan."""
         return UsageError(self.detail or NOTHING, self.next or NOTHING)
 
 
@@ -83,12 +83,13 @@ class Line(NamedTuple):
 class Need:
     """A resource that the project needs.
 
-    `rights`: the permissions with which an administrator reads and creates it. `look` and `do` raise RefusedError and
-    UnreachableError. `do` is only called immediately after `look` returned a state in which setup acts; by default it
-    does nothing.
+    `rights`: the permissions with which an administrator reads and creates it. `look` reads its state, and `do` creates
+    or changes it, by default nothing; both raise RefusedError and UnreachableError. `do` is only called immediately
+    after `look` has returned one of SETUP_STATES.
 
-    `by_hand`: the steps of a person with the permission, if setup is refused; the other steps continue meanwhile.
-    `is_settled`: True if no step waits for the resource then. `or_else`: another possible cause of a failed read.
+    `by_hand`: the steps for a person with the permission, if a cloud refuses setup's; the other steps continue
+    meanwhile. `is_settled` returns True if no step waits for the resource then. `or_else`: another possible cause of a
+    failed read.
     """
 
     what: Text
@@ -100,7 +101,7 @@ class Need:
     or_else: Text | None = None
 
     def inspect(self) -> Line:
-        """Return the line of `look`; a refusal or an unreadable answer also becomes a line."""
+        """Return the line of `look`, or the line about its refusal or unreadable answer."""
         try:
             return self.look()
         except RefusedError as error:
@@ -109,7 +110,7 @@ class Need:
             return self._unread_line(error, error.fix)
 
     def ask(self, error: RefusedError) -> Text:
-        """Return the person and the permission to request, if these keys cannot read or create the resource."""
+        """Return the advice whom to ask for which permission, if these keys cannot read or create the resource."""
         return error.denial.ask or t("Request the permissions {rights:and}", rights=self.rights)
 
     def refusal_line(self, error: RefusedError) -> Line:
@@ -125,7 +126,7 @@ class Need:
 
 
 def with_reason(need: Need, reason: Text | None) -> Need:
-    """Return `need` with the reason for a granted permission, or without one, in its line."""
+    """Return `need` with a reason for its permission in its line; with None return it unchanged."""
     if reason is None:
         return need
 
@@ -141,22 +142,22 @@ def with_reason(need: Need, reason: Text | None) -> Need:
 
 
 def missing_user(name: str) -> NotYetError:
-    """Return the error of a request for a missing user's key."""
+    """Return the error of a request for the key of a user that is missing."""
     return NotYetError(t("the user {name} does not exist yet", name=name), t("Run this again when the user exists"))
 
 
 def leftover_error(reasons: Sequence[Text]) -> NotYetError:
-    """Return the error of a removal with remaining resources, for these reasons."""
+    """Return the error of a removal that left resources, for these reasons."""
     return NotYetError(t("{reasons}", reasons=reasons), _DETACH_TEXT)
 
 
 def other_policies_reason(holder: Text, policies: Sequence[str]) -> Text:
-    """Return the reason why setup keeps a user or a role."""
+    """Return the reason why setup does not remove a user or a role: others attached policies to it."""
     return t("{holder} is kept, because setup did not attach {policies}", holder=holder, policies=policies)
 
 
 def attachment_reason(policy: str) -> Text:
-    """Return the reason why setup keeps its own policy."""
+    """Return the reason why setup does not remove its own policy: others use it."""
     return t("the policy {name} is kept, because it is attached to an identity that setup did not create", name=policy)
 
 

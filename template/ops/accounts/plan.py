@@ -1,4 +1,4 @@
-"""The plan: a line for each resource, its requirements, and a hash that confirms exactly this plan."""
+"""The plan of setup: a line for each resource, and a hash with which the user confirms exactly this plan."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from oss_oms_sync.answers.text import Text, t
 
 
 class ResultTexts(NamedTuple):
-    """The texts after a run: for created and for existing resources, the next steps, and the state in a word."""
+    """The texts after a run: on created resources, on existing resources, the next steps, and the state in a word."""
 
     made: Text
     there: Text
@@ -37,7 +37,7 @@ _DEPLOY_TEXTS = ResultTexts(
     t("All resources exist. Deploy the project, then check it:"),
     [Step("deploy"), Step("doctor")],
 )
-# By the cloud of a setup of only this cloud.
+# The texts after a setup of a single cloud, by the cloud; "" for both clouds.
 TEXTS_AFTER_SETUP = {
     "": _DEPLOY_TEXTS,
     "huawei": _DEPLOY_TEXTS,
@@ -65,7 +65,7 @@ _STATE_LABELS = {
 }
 
 
-# Lines to settle before any step come first.
+# States that prevent every step; their lines come first.
 _URGENT_STATES = (ResourceState.STOP, ResourceState.UNSEEN)
 _STATE_COUNTS = (
     (ResourceState.STOP, t("{n} to resolve first")),
@@ -95,13 +95,13 @@ class SetupPlan:
 
     @property
     def hash(self) -> str:
-        """The hash of all lines."""
-        # Each refusal has another request number.
+        """A hash of all lines, which changes with any of them."""
+        # The details of a refusal contain a request id, which differs each time.
         lines = [_to_json(need, line._replace(detail=None) if line.steps else line) for need, line in self._lines]
         return hashlib.sha256(json.dumps(lines).encode()).hexdigest()[:8]
 
     def report(self, language: str) -> Report:
-        """Return the plan for people."""
+        """Return the report on the plan."""
         word, tone, text = self._verdict()
         is_done = self.can_be_done and not self.is_to_do and not self.waits
         step = BlockStep("", self._after.command) if is_done and self._after.steps else None
@@ -112,11 +112,11 @@ class SetupPlan:
         return Report(hero, language, blocks, title=t("Plan for both clouds").of(language))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plan for programs."""
+        """Return the plan as the JSON output of the command."""
         return {"plan": self.hash, "can_be_done": self.can_be_done, "steps": [_to_json(*line) for line in self._lines]}
 
     def creates(self, wanted: Need) -> bool:
-        """Return True if the plan creates this resource."""
+        """Return True if the plan creates the resource `wanted`."""
         return any(need is wanted and line.state is ResourceState.CREATE for need, line in self._lines)
 
     def _counts(self) -> Text:
@@ -130,7 +130,7 @@ class SetupPlan:
         return t("Total: {counts}", counts=counts)
 
     def _verdict(self) -> tuple[Text, str, Text]:
-        """Return the verdict in a word, its tone, and its sentence."""
+        """Return the verdict on the plan: a word, its tone and a sentence."""
         if not self.can_be_done:
             text = t("Setup changes nothing before this is resolved. Remaining plan: {hash}", hash=self.hash)
             return t("stop"), "bad", text

@@ -1,4 +1,4 @@
-"""Documents of policies: their statements, merged, printed as permissions, or in the format of another account type."""
+"""Policy documents: statements are merged, printed as permissions, or converted for another type of account."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ _FIELDS = ("Action", "Resource")
 
 
 def by_roles(document: Document, region: str) -> Iterator[tuple[Text, Document]]:
-    """Yield the custom role policies of an account without identity policies, and the place to grant each.
+    """Yield the policies in the form of custom role policies, each with the place where to grant it.
 
-    Sources: support.huaweicloud.com/usermanual-iam, "Policy syntax"; /api-obs/obs_04_0112.html, with actions in
-    capitals, and resources with the prefix OBS. A policy is for a region's projects, or for services without regions.
+    Accounts without identity policies use them. Sources: support.huaweicloud.com/usermanual-iam, "Policy syntax";
+    /api-obs/obs_04_0112.html, with actions in capitals, and resources with the prefix OBS. A policy is either for the
+    projects of a region, or for services without regions.
     """
     places = {
         "oms": t("granted on the project {region}", region=region),
@@ -42,7 +43,7 @@ def _role_statement(statement: Statement) -> Statement:
     parts = [action.split(":") for action in statement["Action"]]
     is_obs = parts[0][0] == "obs"
     actions = [":".join([*prefix, f"{last[0].upper()}{last[1:]}" if is_obs else last]) for *prefix, last in parts]
-    # Case does not matter in these policies.
+    # These policies ignore case.
     actions = [
         action for number, action in enumerate(actions) if action.lower() not in map(str.lower, actions[:number])
     ]
@@ -62,7 +63,7 @@ def identity_policy(*allowed: Statement) -> Document:
 
 
 def rights(document: Document) -> Iterator[Text]:
-    """Yield the permissions of a policy with their resources, one line each."""
+    """Yield the permissions of a policy with their resources, a line each."""
     statements = document.get("Statement", [])
     for statement in [statements] if isinstance(statements, dict) else statements:
         actions, places = (untranslated(", ".join(statement[name])) for name in _FIELDS)
@@ -72,7 +73,7 @@ def rights(document: Document) -> Iterator[Text]:
 
 
 def lost_rights(document: Document, wanted: Document) -> Iterator[Text]:
-    """Yield the permissions of a policy that `wanted` lacks, in the form of `rights`."""
+    """Yield the permissions that a policy has, but `wanted` lacks, in the form of `rights`."""
     kept = list(_pairs(wanted))
     for action, place, condition in _pairs(document):
         if not any(
@@ -83,9 +84,9 @@ def lost_rights(document: Document, wanted: Document) -> Iterator[Text]:
 
 
 def _pairs(document: Document) -> Iterator[tuple[str, str, Any]]:
-    """Yield each action with each resource and the condition.
+    """Yield each action of a policy with each of its resources, and the condition.
 
-    Another author's policy may have a string instead of a list.
+    A policy that somebody else wrote may have a string in place of a list.
     """
     for statement in document["Statement"]:
         actions, places = ([entry] if isinstance(entry := statement.get(name, []), str) else entry for name in _FIELDS)
@@ -94,9 +95,9 @@ def _pairs(document: Document) -> Iterator[tuple[str, str, Any]]:
 
 
 def merge(allowed: Iterable[Statement]) -> Document:
-    """Return a RAM policy with these statements.
+    """Return a RAM policy with these statements: statements on the same resources are merged.
 
-    Statements on the same resources are merged; covered statements are left out.
+    A statement that another statement covers is left out.
     """
     merged: dict[str, Statement] = {}
     for statement in allowed:

@@ -1,4 +1,4 @@
-"""Roles and a user in Alibaba Cloud's RAM, each with its own policy."""
+"""Roles and users in Alibaba Cloud's RAM, each with its own policies."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from oss_oms_sync.answers.text import Text, t, untranslated
 
 
 class _Policy(NamedTuple):
-    """A policy's document, True if setup made it, and the number of its users, roles and groups."""
+    """A RAM policy: its document, True if setup created it, and the number of users, roles and groups that have it."""
 
     document: Document
     is_ours: bool
@@ -38,10 +38,10 @@ class _Policy(NamedTuple):
 
 
 class RamHolder:
-    """A role or a user (`kind`: Role or User), and its policies.
+    """A RAM role or RAM user (`kind` is Role or User), and its policies.
 
-    `mark` identifies setup's own: it is the description of a role, and the comment of a user. `trust`: the policy with
-    the services that assume the role.
+    `mark` identifies resources of setup: it is the description of a role, and the comment of a user. `trust` names the
+    services that may assume the role.
     """
 
     key_rights = ("ram:ListAccessKeys", "ram:DeleteAccessKey")
@@ -54,16 +54,16 @@ class RamHolder:
         self.title = t("RAM role {name}", name=name) if kind == "Role" else t("RAM user {name}", name=name)
 
     def need(self, title: Text, key: Sequence[Text] = (), is_settled: Callable[[], bool] = lambda: False) -> Need:
-        """Return the requirement, with its line of the plan.
+        """Return the need for the role or user.
 
-        `key`: the steps to hand over a key, if RAM does not let setup make it.
+        `key`: the steps to hand over a key, if RAM does not let setup create the user.
         """
         kind_right = "CreateAccessKey" if self._kind == "User" else "UpdateRole"
         create_rights = self._rights("Create{}", kind_right, "CreatePolicy", "CreatePolicyVersion", "AttachPolicyTo{}")
         return Need(title, create_rights, self._look, self._do, [*self._by_hand(), *key], is_settled)
 
     def removal(self, title: Text) -> Need:
-        """Return the removal, with its line of the removal plan."""
+        """Return the removal of the role or user."""
         remove_rights = self._rights("DetachPolicyFrom{}", "DeletePolicy", "Delete{}")
         keys, steps = self.key_rights if self._kind == "User" else (), [delete_by_hand(self.name)]
         return Need(title, (*remove_rights, *keys), self._look_to_remove, self._remove, steps)
@@ -187,9 +187,9 @@ class RamHolder:
         return removal_line(removed, reasons)
 
     def _remove(self) -> None:
-        """Remove the keys first, then the otherwise unused resources; a missing resource is no error.
+        """Remove the access keys first, then resources that nothing else uses; a missing resource is no error.
 
-        Raises NotYetError for remaining resources.
+        Raises NotYetError if resources remain.
         """
         for key in self._keys():
             self.delete_key(key)
@@ -211,7 +211,7 @@ class RamHolder:
             raise leftover_error(reasons)
 
     def _keys(self) -> list[str]:
-        """List the keys deleted with a user; empty for a role."""
+        """List the access keys that are deleted with a user; a role has none."""
         return self.key_ids() if self._kind == "User" else []
 
     def _is_trusted(self, holder: dict[str, str]) -> bool:
@@ -227,9 +227,9 @@ class RamHolder:
             raise foreign_line([self.title]).error()
 
     def _is_duplicate(self, action: str, **parameters: str) -> bool:
-        """Execute the action; return True if RAM refused it, because the resource exists already.
+        """Execute an action that creates a resource; return True if RAM refused it because the resource exists.
 
-        Another user made it, or an earlier request without an answer.
+        Another user created the resource, or an earlier request of which the answer was lost.
         """
         with refused(lambda error: error.code.startswith("EntityAlreadyExist")):
             self._ram.do(action, **parameters)

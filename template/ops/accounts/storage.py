@@ -1,6 +1,6 @@
-"""The three buckets, and the triggers of other functions on the source.
+"""The needs of the three buckets, and of triggers on the source bucket.
 
-An existing bucket is never changed: the plan names its faults, and the user chooses.
+An existing bucket is never changed: the plan names what is wrong with it, and the user decides.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ops.clouds.services import Functions, OssTrigger
 from ops.clouds.wire import RefusedError
 from oss_oms_sync.answers.text import Text, t
 
-# The storage classes that OMS writes (its "Constraints").
+# Default storage classes of a destination to which OMS can write (OMS, "Constraints").
 _STORAGE_CLASSES = ("STANDARD", "WARM")
 _OWNER_REMEDY = t("If the bucket belongs to another account, set another bucket in s.yaml: {name}")
 _MAX_TRIGGERS = 10
@@ -28,10 +28,10 @@ _DESTINATION_REMEDY = t(
 
 
 def source(bucket: OssBucketClient, region: str) -> Need:
-    """Return the requirement for the source bucket: it must exist in this region.
+    """Return the need for the source bucket, which must exist in this region.
 
-    Static website hosting is reported too, because it can disturb reads (OMS's tutorial for Alibaba Cloud turns it off
-    first).
+    Its static website hosting is reported as well, because it can disturb reads (OMS's tutorial for Alibaba Cloud turns
+    it off first).
     """
 
     def look() -> Line:
@@ -93,10 +93,10 @@ def _trigger_text(oss_trigger: OssTrigger) -> Text:
 
 
 def log(bucket: OssBucketClient, region: str, account: str) -> Need:
-    """Return the requirement for the project's own log bucket.
+    """Return the need for the project's own log bucket.
 
-    It has no versioning, which would permit a second write of a write-once object, and no KMS key, with which ETags
-    would not identify contents.
+    The bucket must not have versioning, which would permit a second write of a write-once object, or a KMS key, with
+    which ETags would not identify contents.
     """
 
     def look() -> Line:
@@ -116,14 +116,14 @@ def log(bucket: OssBucketClient, region: str, account: str) -> Need:
             )
         return Line(ResourceState.THERE)
 
-    # The last three are for the lock in it.
+    # The last three permissions are for setup's lock in the bucket.
     rights = ("oss:GetBucketInfo", "oss:PutBucket", "oss:PutObject", "oss:GetObject", "oss:DeleteObject")
     title, or_else = t("log bucket {name}", name=bucket.name), _OWNER_REMEDY.filled(name="logBucket")
     return Need(title, rights, partial(_in_region, region, _LOG_REMEDY, look), bucket.create, or_else=or_else)
 
 
 def destination(bucket: ObsBucketClient, region: str) -> Need:
-    """Return the requirement for the destination bucket."""
+    """Return the need for the destination bucket, which must exist."""
 
     def look() -> Line:
         if "." in bucket.name:
@@ -135,7 +135,7 @@ def destination(bucket: ObsBucketClient, region: str) -> Need:
         location = bucket.location()
         if location is None:
             return Line(ResourceState.CREATE, t("private, in {region}", region=region))
-        # This check comes first, because another region's endpoint does not answer the next calls.
+        # The region is checked first, because the endpoint of a wrong region does not answer the other calls.
         if elsewhere := _elsewhere(location, region, _DESTINATION_REMEDY):
             return elsewhere
         if (storage_class := bucket.storage_class()) not in _STORAGE_CLASSES:
@@ -159,7 +159,7 @@ def destination(bucket: ObsBucketClient, region: str) -> Need:
 
 
 def _in_region(region: str, way_out: Text, look: Callable[[], Line]) -> Line:
-    """Return the line of `look`, or a stop if the bucket is in another region than its endpoint."""
+    """Return the line of `look`, or a line that stops setup if the bucket is in another region than its endpoint."""
     try:
         return look()
     except RefusedError as error:
@@ -172,7 +172,7 @@ def _in_region(region: str, way_out: Text, look: Callable[[], Line]) -> Line:
 
 
 def _elsewhere(location: str, region: str, way_out: Text) -> Line | None:
-    """Return a stop for a bucket at a `location` outside the region; OSS writes oss- before the region's name."""
+    """Return a line that stops setup if `location` is not in the region; OSS writes oss- before a region's name."""
     actual = location.removeprefix("oss-")
     return None if actual == region else _stop_elsewhere(actual, region, way_out)
 

@@ -1,4 +1,4 @@
-"""OMS's sync task from the source to the destination bucket.
+"""OMS's sync task, which copies objects from the source bucket to the destination bucket.
 
 Source: support.huaweicloud.com/api-oms, CreateSyncTask, ListSyncTasks and ShowBucketRegion ("buckets/regions").
 """
@@ -22,7 +22,7 @@ _KEEPING = Step("setup", {"keep_storage_class": True})
 
 
 class Pair(NamedTuple):
-    """The buckets of a task, and their regions."""
+    """The two buckets of a sync task, and their regions."""
 
     source: str
     source_region: str
@@ -31,10 +31,10 @@ class Pair(NamedTuple):
 
 
 class Tasks:
-    """The sync tasks of a project of Huawei Cloud.
+    """The sync tasks in a Huawei Cloud project.
 
-    `project`: the project's id; `keys`: the access keys that OMS gets; `address`: SYNC_URL of s.yaml.
-    `keep_storage_class`: a new task writes each object in the class of the source object, not as Standard.
+    `project`: the project's id. `keys`: the access keys that OMS gets. `address`: SYNC_URL in s.yaml.
+    `keep_storage_class`: a new task writes each object in the storage class of the source object instead of Standard.
     """
 
     def __init__(
@@ -54,30 +54,30 @@ class Tasks:
         self._account = f"/v2/{project}"
 
     def need(self, create: Callable[[], None]) -> Need:
-        """Return the task's line of the plan. The caller's `create` makes the keys, and calls `Tasks.create`."""
+        """Return the need for the sync task; the caller's `create` makes access keys, and then calls `Tasks.create`."""
         return Need(
             t("sync task"), ("oms:synctask:list", "oms:synctask:create", "oms:taskgroup:list"), self._look, create
         )
 
     def removal(self) -> Need:
-        """Return the task's line of the removal plan.
+        """Return the removal of the sync task.
 
-        The removal does not wait for accepted keys, which OMS may then not copy.
+        It does not wait for keys that OMS has accepted; OMS may then never copy them.
         """
         rights = ("oms:synctask:list", "oms:synctask:update", "oms:synctask:delete")
         return Need(t("sync task"), rights, self._look_to_remove, self._remove)
 
     def address(self) -> str:
-        """Return SYNC_URL of s.yaml, or the address of the task that setup created; empty without a task."""
+        """Return SYNC_URL of s.yaml, or the address of the task that setup created, or "" without a task."""
         if self._address:
             return self._address
         task = self.made()
         return self.url(task) if task else ""
 
     def made(self) -> str:
-        """Return the id of the task that setup created; empty without such a task.
+        """Return the id of the task that setup created, or "" without such a task.
 
-        The id is from OMS's list, or from the response to the creation if the list may lack the task.
+        OMS's list has the id; while the list may lack a new task, the response to the creation has it.
         """
         mine = self._own_tasks(self._all())
         note = None if mine else self._keys.recent()
@@ -90,7 +90,7 @@ class Tasks:
         return self._address.startswith(f"{self._oms.origin}{self._path}/") and self._address not in others
 
     def url(self, task: str) -> str:
-        """Return the address of a task, by its id."""
+        """Return the address to which events of a task are sent."""
         return f"{self._oms.origin}{self._path}/{task}/events"
 
     def groups(self) -> TaskGroups:
@@ -98,7 +98,7 @@ class Tasks:
         return TaskGroups(self._oms, self._project)
 
     def is_migrating(self) -> bool:
-        """Return True if a migration's task group may need the task's keys."""
+        """Return True if the task group of a migration may need the task's access keys."""
         mine = (
             task_group for task_group in self.groups().all() if task_group.note.startswith(group_note(self._mark, ""))
         )
@@ -114,9 +114,9 @@ class Tasks:
         return str(self._oms.call("POST", f"{self._account}/objectstorage/buckets/regions", body=request)["id"])
 
     def create(self, region: str, source: Keys, destination: Keys) -> str:
-        """Create the task and return its id; OMS starts it immediately. `region`: OMS's name for the source's region.
+        """Create the task, which OMS starts at once; return its id. `region` is OMS's name for the source's region.
 
-        The request is sent once, because a second request would create another task.
+        The request is sent once, because a repeated request would create another task.
         """
         pair = self._pair
         request = {
@@ -186,7 +186,7 @@ class Tasks:
         )
 
     def _existing_line(self, ours: list[dict[str, Any]]) -> Line:
-        """Return the line of an existing task with its real options, which only the console can change."""
+        """Return the line about an existing task, with its actual options, which only the console can change."""
         for task in ours:
             if not self._with_pair([task]):
                 text = t(
@@ -229,16 +229,15 @@ class Tasks:
         return Line(ResourceState.THERE, untranslated(f"{mode}, {check}"), None, [storage_policy(policy)])
 
     def _current_tasks(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the task in s.yaml; without a task there, setup's own tasks."""
+        """Return the task that s.yaml names; without one there, return setup's own tasks."""
         if self._address:
             return [task for task in tasks if self.url(task["sync_task_id"]) == self._address]
         return self._own_tasks(tasks)
 
     def _own_tasks(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the tasks that setup made for this source bucket.
+        """Return the tasks that setup created for this source bucket, the task with noted keys first.
 
-        Among several tasks, the task with noted keys comes first: OMS may create a task after setup stopped waiting for
-        it.
+        There may be several: OMS may create a task after setup has stopped waiting for it.
         """
         marked = (self._mark, self._pair.source)
         mine = [task for task in tasks if (task.get("description"), task["src_bucket"]) == marked]

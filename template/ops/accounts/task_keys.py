@@ -1,8 +1,9 @@
-"""The access keys of the sync task, noted in the log bucket before the request to OMS.
+"""The access keys of the sync task, which are noted in the log bucket before OMS gets them.
 
-OMS's answer may be lost, and its list may show a new task late. Until the list shows the task, its keys are kept.
+OMS's answer may be lost, and its list may show a new task late. The keys are kept until the list shows the task. The
+note's name is:
 
-oms_source_record/setup/{project}-task.json
+    oms_source_record/setup/{project}-task.json
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ _MAX_LIST_DELAY = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Note:
-    """A request for a sync task: its time, and its access keys that setup made.
+    """A note on a request to create a sync task: its time, and the access keys that setup made for it.
 
-    `task`: the task's id, empty until OMS has answered, or has listed the task.
+    `task` is the task's id; it is empty until OMS has answered, or has listed the task.
     """
 
     since: str
@@ -36,11 +37,10 @@ class Note:
 
 
 class TaskKeys:
-    """The stored note of a project's last request to create a task with keys.
+    """The stored note on a project's last request to create a sync task.
 
-    Without a client of the log bucket (`log` is None), the note is only in memory, until the end of the command.
-    `holders`: the users whose keys the task has. All methods raise RefusedError, UnreachableError and
-    UnreadableResponseError.
+    If `log`, the client of the log bucket, is None, the note is only in memory. `holders`: the users whose keys the
+    task has. All methods raise RefusedError, UnreachableError and UnreadableResponseError.
     """
 
     def __init__(self, log: OssBucketClient | None, project: str, clock: WallClock, holders: Sequence[Holder]) -> None:
@@ -51,7 +51,7 @@ class TaskKeys:
         self._written: Note | None = None
 
     def read(self) -> Note | None:
-        """Return the note of the last request; None without a note."""
+        """Return the note on the last request; None without a note."""
         if self._log is None:
             return self._written
         response = None
@@ -63,14 +63,14 @@ class TaskKeys:
             raise UnreadableResponseError from None
 
     def recent(self) -> Note | None:
-        """Return the note of a request with a task that OMS may not list yet; None without such a request."""
+        """Return the note if OMS's list may still lack the requested task; otherwise None."""
         note = self.read()
         return note if note and not self.is_late(note) else None
 
     def unanswered(self) -> Note | None:
-        """Return the note of a request whose outcome is unknown.
+        """Return the note if the outcome of its request is unknown.
 
-        None without a note, or if the note is late and none of its keys is known to exist.
+        Return None without a note, or if the note is old and none of its keys exists, as far as can be read.
         """
         note = self.read()
         if note is None or note.task:
@@ -78,7 +78,7 @@ class TaskKeys:
         return note if not self.is_late(note) or set(note.keys) & set(self._existing() or ()) else None
 
     def lost_keys(self, task: str) -> list[str]:
-        """List the deleted keys of a task."""
+        """List the keys of a task that have been deleted since."""
         note = self.read()
         if note is None or note.task not in ("", task):
             return []
@@ -86,14 +86,14 @@ class TaskKeys:
         return [] if existing is None else [key for key in note.keys if key not in existing]
 
     def is_late(self, note: Note) -> bool:
-        """Return True if OMS's list has to show the task by now."""
+        """Return True if OMS's list must show the requested task by now."""
         since = parse_time(note.since)
         return since is None or self._clock.now() - since >= _MAX_LIST_DELAY
 
     def request(self, keys: Sequence[str], create: Callable[[], str]) -> None:
-        """Request the task by `create`, and note its id.
+        """Request a task by `create`, and note its id.
 
-        Only a refusal proves that OMS has not created the task.
+        If OMS refuses, the note is deleted; after any other error the task may exist, so the note remains.
         """
         note = Note(timestamp(self._clock.now()), keys)
         self._write(note)
@@ -114,7 +114,7 @@ class TaskKeys:
         self.pending = None
 
     def forget(self) -> None:
-        """Delete the note: no task has the keys."""
+        """Delete the note, because no task has the keys."""
         if self._log:
             self._log.delete(self._name)
         self.pending = self._written = None
@@ -132,5 +132,5 @@ class TaskKeys:
 
 
 def requested_text(note: Note) -> Text:
-    """Return the state of a task that OMS's list may still lack."""
+    """Return a sentence on a task that was requested, but that OMS does not list yet."""
     return t("sync task requested at {since}, not listed by OMS yet", since=note.since)

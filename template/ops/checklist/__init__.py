@@ -1,1 +1,1 @@
-"""The settings of the two buckets in adjacent columns, for manual transfer."""
+"""The command `ops.py checklist`, which compares the settings of both buckets for a transfer by hand."""

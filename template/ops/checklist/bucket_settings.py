@@ -1,6 +1,6 @@
-"""The table of settings: the query, the permission, the meaning and the vendors' page of each, in both clouds.
+"""The table of bucket settings: for each, the request that reads it, the permission, and the vendors' pages.
 
-For settings of both clouds, it has OBS's documents, which a user sets by hand.
+For settings that both clouds have, the table has the document with which a user sets them in OBS.
 
 Sources: support.huaweicloud.com/intl/en-us/api-obs/obs_04_0034.html (lifecycle), obs_04_0074.html (CORS),
 obs_04_0027.html and support.huaweicloud.com/en-us/devg-obs/obs_06_0050.html (referers in a bucket's policy).
@@ -22,9 +22,9 @@ Read = Callable[[Response], SettingShape | None]
 
 
 class SettingQuery(NamedTuple):
-    """The query of a setting in one cloud.
+    """The request for a setting in one cloud: `query` is its parameter, and `right` its permission.
 
-    `query`: the parameter that reads it; `read` returns None if it is not set.
+    `read` parses the response, and returns None if the setting is not set.
     """
 
     query: str
@@ -34,10 +34,10 @@ class SettingQuery(NamedTuple):
 
 
 class BucketSetting(NamedTuple):
-    """A setting in both clouds.
+    """A setting that either cloud may have.
 
-    `document`: creates the destination's document from the common parts, the bucket's name and its current response;
-    `note`: a fact to consider before setting it.
+    `document` returns the destination's document, from the parts that both clouds can express, the bucket's name and
+    its present response. `note` is a fact to consider before setting it.
     """
 
     name: str
@@ -55,7 +55,7 @@ def _oss(query: str, action: str, read: Read) -> SettingQuery:
 
 
 def _obs(query: str, action: str, page: str, read: Read) -> SettingQuery:
-    """Return the query with the page on changing the setting."""
+    """Return the request for a setting in OBS, with the vendor's page about changing it."""
     site, file = "https://support.huaweicloud.com", f"api-obs/obs_04_{page}.html"
     where = Text(f"{site}/intl/en-us/{file}", chinese=f"{site}/{file}")
     return SettingQuery(query, f"obs:bucket:{action}", where, read)
@@ -90,9 +90,9 @@ def _cors(rules: Iterable[Cors], _bucket: str, _response: Response | None) -> st
 
 
 def _referer(rules: Iterable[Referers], bucket: str, response: Response | None) -> str:
-    """Return the bucket's whole policy, because a new policy replaces the old one.
+    """Return the whole policy of the bucket, because a new policy replaces the old policy.
 
-    It has a statement for each of these referers, and the current statements that do not concern referers.
+    It has a statement for each of these referers, and the present statements that do not concern referers.
     """
     kept = [statement for statement in dialects.statements(response) if not dialects.referers_of(statement)]
     new_statements = [
@@ -117,7 +117,7 @@ def _add_element(parent: ElementTree.Element, name: str, **texts: str) -> Elemen
 def _to_xml(root: ElementTree.Element) -> str:
     ElementTree.indent(root)
     text = ElementTree.tostring(root, "unicode")
-    # Invisible characters are escaped, because users copy the visible text.
+    # Invisible characters are escaped, because users copy what they see.
     return "".join(
         character if character.isprintable() or character == "\n" else f"&#{ord(character)};" for character in text
     )

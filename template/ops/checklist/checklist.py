@@ -54,7 +54,7 @@ class State(Enum):
     EQUAL = "equal"
     NONE = "none"
     DIFFERS = "differs"
-    # Both are set, and no program can compare their meanings.
+    # The setting is set on both sides, but a program cannot compare the meanings.
     BY_EYE = "compare by hand"
     ONLY_SOURCE = "only at the source"
     ONLY_DESTINATION = "only at the destination"
@@ -74,9 +74,9 @@ _DONE_STATES = (State.EQUAL, State.NONE)
 
 
 class SideReading(NamedTuple):
-    """One side of a setting, with the cloud's response or refusal.
+    """A setting as read on one side: the cloud's response or refusal.
 
-    `shape`: the setting; `unread`: the reason if it is unknown.
+    `shape` is the parsed setting, and `unread` the reason if it is unknown.
     """
 
     shape: SettingShape | None = None
@@ -86,10 +86,7 @@ class SideReading(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A setting on both sides.
-
-    `document`: the destination's document, to be set by hand, or empty.
-    """
+    """A setting on both sides; `document` is the text to set by hand in the destination, or empty."""
 
     setting: BucketSetting
     source: SideReading
@@ -98,7 +95,7 @@ class Row(NamedTuple):
 
     @property
     def state(self) -> State:
-        """The result of the comparison. An unknown setting is never equal, or absent."""
+        """The result of the comparison; an unknown setting never counts as equal or absent."""
         if self.source.unread or self.destination.unread:
             return State.UNREAD
         here, there = self.source.shape, self.destination.shape
@@ -112,7 +109,7 @@ class Row(NamedTuple):
 
     @property
     def left_out(self) -> Sequence[Text]:
-        """The parts without a document, because OBS cannot express them."""
+        """The parts of the setting that OBS cannot express, and that the document therefore lacks."""
         return self.source.shape.own if self.setting.document and self.source.shape else ()
 
 
@@ -133,7 +130,7 @@ def checklist(session: Session, options: Namespace, folder: Path) -> int:
 
 
 def exit_code(rows: Sequence[Row]) -> ExitCode:
-    """Return 0 if nothing is left to do, 1 if something is, 3 if a setting could not be read."""
+    """Return 0 if nothing is left to do, 1 if a setting differs, 3 if a setting could not be read."""
     states = [row.state for row in rows]
     if State.UNREAD in states:
         return ExitCode.NOT_PROVEN
@@ -141,7 +138,7 @@ def exit_code(rows: Sequence[Row]) -> ExitCode:
 
 
 def report(rows: Sequence[Row], source: str, destination: str, language: str) -> Report:
-    """Return the checklist for people."""
+    """Return the report on the settings of both buckets."""
     left = [row for row in rows if row.state not in _DONE_STATES]
     unread = sum(row.state is State.UNREAD for row in rows)
     word, tone = (
@@ -179,7 +176,7 @@ def report(rows: Sequence[Row], source: str, destination: str, language: str) ->
 
 
 def to_json(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return the checklist for programs."""
+    """Return the checklist as the JSON output of the command."""
     return {
         "exit_code": exit_code(rows),
         "settings": [
@@ -197,7 +194,7 @@ def to_json(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _note_rules(session: Session, log: OssBucketClient, name: str, bucket: str, rows: Sequence[Row]) -> None:
-    """Store the number of OBS's back-to-source rules, or that they could not be read."""
+    """Store the number of OBS's back-to-source rules, or the fact that they could not be read."""
     rules = next(row.destination for row in rows if row.setting.name == "back-to-source")
     number = None if rules.unread else len(rules.answer.json()["rules"]) if rules.answer else 0
     back_to_source = BackToSource(bucket, timestamp(session.clock.now()), number)
@@ -228,7 +225,7 @@ def read_setting(setting: BucketSetting, source: BucketClient, destination: Buck
     """Read a setting on both sides."""
     here, there = _look(source, setting.source), _look(destination, setting.destination)
     row = Row(setting, here, there, "")
-    # If the destination has all parts of the document already, the document could only remove other parts.
+    # If the destination has all parts of the document, the document could only remove further parts.
     is_to_write = row.state in (State.ONLY_SOURCE, State.DIFFERS)
     if not (is_to_write and setting.document and here.shape and here.shape.common):
         return row
@@ -236,9 +233,9 @@ def read_setting(setting: BucketSetting, source: BucketClient, destination: Buck
 
 
 def _check_sides(rows: Sequence[Row]) -> None:
-    """Raise the RefusedError of a side that refuses every setting for other reasons than permissions.
+    """Raise the RefusedError of a side that refuses every setting, unless a permission is the reason.
 
-    Such a refusal concerns its keys, its bucket or its region, and a table would not show this.
+    Such a refusal concerns the side's keys, bucket or region, which a table of settings would not show.
     """
     for side in ([row.source for row in rows], [row.destination for row in rows]):
         refusals = [reading.refusal for reading in side if reading.refusal]

@@ -1,4 +1,6 @@
-"""The settings of a bucket of either cloud, in a common form: equal parts are comparable, other parts are named.
+"""Parsers of the settings of a bucket, which both clouds write in their own dialects, into a common form.
+
+Parts that both clouds can express are comparable, and other parts are named.
 
 Sources: help.aliyun.com/zh/oss/developer-reference/ (getbucketlifecycle, getbucketcors, getbucketreferer and so on),
 help.aliyun.com/zh/oss/user-guide/hotlink-protection and support.huaweicloud.com/intl/en-us/api-obs/ (obs_04_0027 to
@@ -15,7 +17,7 @@ from ops.clouds.buckets import has_subfolder_pages, is_mirror
 from ops.clouds.wire import Response, UnreadableResponseError
 from oss_oms_sync.answers.text import Text, t, untranslated
 
-# Storage classes of OSS by OBS's names; the other classes of OSS have no equivalent.
+# OBS's names for storage classes of OSS; OBS has no equivalent of the other classes.
 _STORAGE_CLASSES = {"IA": "WARM", "Archive": "COLD"}
 _OBS_CLASSES = ("WARM", "COLD")
 _ACTION_NAMES = {"AbortMultipartUpload": "AbortIncompleteMultipartUpload"}
@@ -34,7 +36,7 @@ DENY_ALL: Mapping[str, Any] = {"Effect": "Deny", "Principal": {"ID": ["*"]}, "Ac
 
 
 class SettingShape(NamedTuple):
-    """A setting: a short summary; the parts that both clouds can express; and the parts of only its own cloud."""
+    """A setting: a short summary, the parts that both clouds can express, and the parts that only its cloud has."""
 
     summary: Text
     common: Sequence[Any] = ()
@@ -42,7 +44,7 @@ class SettingShape(NamedTuple):
 
 
 class Action(NamedTuple):
-    """An action of a lifecycle rule, in OBS's names: `Expiration`, `Days`, `30`."""
+    """An action of a lifecycle rule, in OBS's names, such as `Expiration`, `Days` and `30`."""
 
     name: str
     unit: str
@@ -51,7 +53,7 @@ class Action(NamedTuple):
 
 
 class LifecycleRule(NamedTuple):
-    """A lifecycle rule, without its name, which has no effect."""
+    """A lifecycle rule without its name, which has no effect."""
 
     prefix: str
     status: str
@@ -60,7 +62,7 @@ class LifecycleRule(NamedTuple):
 
 
 class Cors(NamedTuple):
-    """A CORS rule."""
+    """A rule of a bucket on cross-origin requests (CORS)."""
 
     origins: tuple[str, ...]
     methods: tuple[str, ...]
@@ -70,7 +72,7 @@ class Cors(NamedTuple):
 
 
 class Referers(NamedTuple):
-    """The referers denied by an OBS policy statement, and the operator of its condition."""
+    """The referers that a statement of an OBS policy denies, and the operator of its condition."""
 
     operator: str
     referers: tuple[str, ...]
@@ -82,7 +84,7 @@ def versioning(answer: Response) -> SettingShape | None:
 
 
 def lifecycle(answer: Response) -> SettingShape | None:
-    """Read the lifecycle rules, sorted: they act together, so their order has no meaning."""
+    """Read the lifecycle rules, and sort them: they apply together, so that their order has no meaning."""
     rules, common, own = _root(answer, "LifecycleConfiguration").findall("Rule"), [], []
     for number, element in enumerate(rules, 1):
         if (rule := _rule(element)) is None:
@@ -93,7 +95,7 @@ def lifecycle(answer: Response) -> SettingShape | None:
 
 
 def cors(answer: Response) -> SettingShape | None:
-    """Read the CORS rules in their order: the first matching rule applies."""
+    """Read the CORS rules in their order, because the first matching rule applies."""
     root = _root(answer, "CORSConfiguration")
     rules = [_cors(element) for element in root.findall("CORSRule")]
     own = [untranslated("ResponseVary")] if root.findtext("ResponseVary") == "true" else []
@@ -109,7 +111,7 @@ def tags(answer: Response) -> SettingShape | None:
 
 
 def encryption(answer: Response) -> SettingShape | None:
-    """Read the encryption: each cloud's KMS keys are unknown to the other cloud."""
+    """Read the encryption; a KMS key exists only in its own cloud."""
     root = _root(answer, "ServerSideEncryptionRule", "ServerSideEncryptionConfiguration")
     algorithm, key = (
         next((element.text or "" for element in root.iter(name)), "") for name in ("SSEAlgorithm", "KMSMasterKeyID")
@@ -130,11 +132,11 @@ def logging(answer: Response) -> SettingShape | None:
 
 
 def website(answer: Response) -> SettingShape | None:
-    """Read pages and redirections; back-to-source rules are a separate setting."""
+    """Read the pages and redirects of a website; back-to-source rules are a separate setting."""
     root = _root(answer, "WebsiteConfiguration")
     pages = [root.findtext(path) or "" for path in ("IndexDocument/Suffix", "ErrorDocument/Key")]
     own = [t("subfolder pages")] if has_subfolder_pages(root) else []
-    # OBS answers with the status of the error.
+    # OBS answers with the status of the error, which is 404 for a missing object.
     status = root.findtext("ErrorDocument/HttpStatus") or "404"
     own += [untranslated(f"HttpStatus={status}")] if status != "404" else []
     own += [t("redirection of all requests")] if root.find("RedirectAllRequestsTo") is not None else []
@@ -156,7 +158,7 @@ def back_to_source_of_obs(answer: Response) -> SettingShape | None:
 
 
 def acl_of_oss(answer: Response) -> SettingShape | None:
-    """Read the ACL: a private bucket grants nothing to others."""
+    """Read the ACL; a private bucket grants nothing to others."""
     grant = next((element.text or "" for element in _root(answer, "AccessControlPolicy").iter("Grant")), "")
     if not grant:
         raise UnreadableResponseError
@@ -179,15 +181,16 @@ def policy_of_oss(answer: Response) -> SettingShape | None:
 
 
 def policy_of_obs(answer: Response) -> SettingShape | None:
-    """Read the bucket policy without the statements that have a condition on the referer."""
+    """Read the bucket policy, without statements that have a condition on the referer."""
     return _policy([statement for statement in statements(answer) if not _asks_for_referer(statement)])
 
 
 def referer_of_oss(answer: Response) -> SettingShape | None:
-    """Read the allowed and denied referers.
+    """Read the allowed and the denied referers.
 
-    OSS denies only requests without a signature, or with a signature in the URL; OBS denies any request. OSS's option
-    for blank referers only matters beside allowed referers: without these, blank referers pass.
+    OSS checks the referer only of requests without a signature, or with a signature in the URL; OBS checks all
+    requests. OSS's option for empty referers matters only if referers are allowed by name: otherwise empty referers
+    pass.
     """
     root = _root(answer, "RefererConfiguration")
     allowed = [element.text or "" for element in root.findall("RefererList/Referer")]
@@ -210,7 +213,7 @@ def referer_of_oss(answer: Response) -> SettingShape | None:
 
 
 def referer_of_obs(answer: Response) -> SettingShape | None:
-    """Read the referers from the bucket's policy."""
+    """Read the referers from the statements of the bucket's policy."""
     common, own = [], []
     for number, statement in enumerate(statements(answer), 1):
         if referers := referers_of(statement):
@@ -226,13 +229,13 @@ def domains_of_oss(answer: Response) -> SettingShape | None:
 
 
 def domains_of_obs(answer: Response) -> SettingShape | None:
-    """Read the domains: a region names a certificate by its id or by its name."""
+    """Read the domains; some regions name a certificate by its id, and others by its name."""
     elements = _root(answer, "ListBucketCustomDomainsResult").iter("Domains")
     return _domains(elements, "DomainName", "CertificateId", "CertName")
 
 
 def referers_of(statement: Mapping[str, Any]) -> Referers | None:
-    """Return the referers that a statement of OBS denies for all objects, in the form of this command's documents.
+    """Return the referers that a statement denies for all objects, if the statement is like those of this command.
 
     Return None for any other statement.
     """
@@ -250,7 +253,7 @@ def referers_of(statement: Mapping[str, Any]) -> Referers | None:
 
 
 def statements(answer: Response | None) -> list[dict[str, Any]]:
-    """Return the statements of a bucket's policy; an empty list without a policy. Raises UnreadableResponseError."""
+    """Return the statements of a bucket's policy, or an empty list without a policy. Raises UnreadableResponseError."""
     entries = answer.json().get("Statement") if answer else []
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise UnreadableResponseError
@@ -262,9 +265,9 @@ def _asks_for_referer(statement: Mapping[str, Any]) -> bool:
 
 
 def _root(answer: Response, *names: str) -> ElementTree.Element:
-    """Return the root of a response; a cloud without this setting may list objects instead.
+    """Return the root element of a response. Raises UnreadableResponseError if it has another name.
 
-    Raises UnreadableResponseError.
+    A cloud that lacks the setting may list objects instead.
     """
     root = answer.xml()
     if root.tag not in names:
@@ -273,7 +276,7 @@ def _root(answer: Response, *names: str) -> ElementTree.Element:
 
 
 def _rule(element: ElementTree.Element) -> LifecycleRule | None:
-    """Return the rule; None if the other cloud lacks an equivalent of a part."""
+    """Return a lifecycle rule; None if the other cloud cannot express a part of it."""
     prefix, status, tagged, actions = "", "", [], []
     for part in _rule_parts(element):
         name = _ACTION_NAMES.get(part.tag, part.tag)
@@ -291,7 +294,7 @@ def _rule(element: ElementTree.Element) -> LifecycleRule | None:
 
 
 def _rule_parts(rule: ElementTree.Element) -> Iterable[ElementTree.Element]:
-    """Yield the parts of a rule. OBS has prefix and tags in a filter, which OSS uses for other options."""
+    """Yield the parts of a rule; OBS nests prefix and tags in a filter, which OSS uses for other options."""
     for part in rule:
         inner = part.find("And") if part.tag == "Filter" else None
         if part.tag == "Filter" and {element.tag for element in part} <= {"And", "Prefix", "Tag"}:
@@ -317,7 +320,7 @@ def _cors(rule: ElementTree.Element) -> Cors:
     def texts(name: str) -> tuple[str, ...]:
         return tuple(sorted(element.text or "" for element in rule.findall(name)))
 
-    # HTTP ignores the case of headers.
+    # HTTP ignores the case of header names.
     headers, exposed = (tuple(sorted(map(str.lower, texts(name)))) for name in ("AllowedHeader", "ExposeHeader"))
     return Cors(texts("AllowedOrigin"), texts("AllowedMethod"), headers, exposed, rule.findtext("MaxAgeSeconds") or "")
 
@@ -331,7 +334,7 @@ def _policy(policy_statements: Sequence[Mapping[str, Any]]) -> SettingShape | No
 
 
 def _referers(negation: str, prefixes: Iterable[str], *blanks: str) -> Referers:
-    """Return OSS's referers as patterns of OBS: OSS matches the beginning, OBS the whole referer."""
+    """Return OSS's referers as patterns of OBS: OSS compares the beginning of a referer, and OBS the whole."""
     patterns = [prefix if prefix.endswith("*") else f"{prefix}*" for prefix in prefixes]
     return Referers(f"String{negation}Like", tuple(sorted([*patterns, *blanks])))
 
@@ -341,9 +344,9 @@ def _listed(value: Any) -> list[str]:
 
 
 def _domains(elements: Iterable[ElementTree.Element], name: str, *certificates: str) -> SettingShape | None:
-    """Return the domains; the existence of a certificate is a comparable part.
+    """Return the domains of a bucket; only the existence of a certificate is compared.
 
-    The certificate itself is not, nor OSS's service of the domain.
+    The certificate itself, and the service that OSS offers for a domain, cannot be compared.
     """
     names, common, own = [], [], []
     for element in sorted(elements, key=lambda element: element.findtext(name) or ""):

@@ -1,1 +1,1 @@
-"""The command line: commands, options, help, and the program that runs them."""
+"""The command line: commands, options, help, and the program that runs the commands."""

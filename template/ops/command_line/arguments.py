@@ -1,4 +1,4 @@
-"""The commands and their options."""
+"""The commands of ops.py and their options."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES
 
 
 class Option(NamedTuple):
-    """An option or a positional argument: argparse's settings, and its help as a Text."""
+    """An option or a positional argument: its names, its help, and further arguments for argparse."""
 
     names: Sequence[str]
     help: Text
@@ -22,7 +22,7 @@ class Option(NamedTuple):
 
 
 def option(names: str, text: Text, **settings: Any) -> Option:
-    """Return an option with a value; `names` may have several names."""
+    """Return an option with a value; `names` are separated by spaces."""
     return Option(names.split(), text, settings)
 
 
@@ -34,7 +34,7 @@ def flag(name: str, text: Text) -> Option:
 class Command(NamedTuple):
     """A command and its options; options in an inner list exclude each other.
 
-    `page`: it can write a web page. `asks`: it calls a function.
+    `page`: the command can write a web page. `asks`: the command calls a function.
     """
 
     about: Text

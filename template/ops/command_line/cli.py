@@ -1,4 +1,4 @@
-"""The program: it runs a command of the command line."""
+"""The program ops.py, which runs a command and prints its answer."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 
 FOLDER = Path(__file__).resolve().parents[2]
-# Maximum number of printed lines of input without an answer.
+# Maximum number of lines to print of an input that has no answer in it.
 _MAX_TAIL_LINES = 15
 
 
 class AnswerView(NamedTuple):
-    """A kind of answer: its identifying names, its parser, its report, and its exit code.
+    """The presentation of a kind of answer: how to recognize, parse and report it, and its exit code.
 
-    `page`: True if it has a web page.
+    `names`: fields that only this kind has. `page`: True if the answer has a web page.
     """
 
     names: set[str]
@@ -63,52 +63,64 @@ class AnswerView(NamedTuple):
 ANSWER_VIEWS = {
     "certificate": AnswerView(
         {"kind", "verdict", "checks", "sha256"},
-        dict,  # certificates are judged from the unchanged document
+        dict,  # a certificate is checked as the unchanged document
         cutover_result.report,
         exit_code,
         page=True,
     ),
     "closing": AnswerView(
-        {"closed", "next", "next_zh"}, partial(tool_output.of, MarkAnswer), jobs.mark, lambda _: ExitCode.OK
+        {"closed", "next", "next_zh"}, partial(tool_output.convert_answer, MarkAnswer), jobs.mark, lambda _: ExitCode.OK
     ),
     "status": AnswerView(
-        {"verdict", "backlog"}, partial(tool_output.of, StatusAnswer), status.report, status.exit_code, page=True
+        {"verdict", "backlog"},
+        partial(tool_output.convert_answer, StatusAnswer),
+        status.report,
+        status.exit_code,
+        page=True,
     ),
     "story": AnswerView(
         {"key", "story", "next"},
-        partial(tool_output.of, StoryAnswer),
+        partial(tool_output.convert_answer, StoryAnswer),
         jobs.story,
         lambda answer: ExitCode.OK if answer.well else ExitCode.FAILED,
     ),
     "doctor": AnswerView(
         {"ok", "checks"},
-        partial(tool_output.of, DoctorAnswer),
+        partial(tool_output.convert_answer, DoctorAnswer),
         jobs.doctor,
         lambda answer: ExitCode.OK if answer.ok else ExitCode.FAILED,
     ),
-    "compare": AnswerView({"finished", "pass", "lag"}, tool_output.of_compare, passes.report, passes.exit_code),
+    "compare": AnswerView(
+        {"finished", "pass", "lag"}, tool_output.convert_compare_answer, passes.report, passes.exit_code
+    ),
     "reconcile": AnswerView(
-        {"finished", "pass", "scanned"}, partial(tool_output.of, ReconcileAnswer), passes.report, passes.exit_code
+        {"finished", "pass", "scanned"},
+        partial(tool_output.convert_answer, ReconcileAnswer),
+        passes.report,
+        passes.exit_code,
     ),
     "headers": AnswerView(
-        {"finished", "outcomes", "work"}, partial(tool_output.of, HeadersAnswer), headers.report, headers.exit_code
+        {"finished", "outcomes", "work"},
+        partial(tool_output.convert_answer, HeadersAnswer),
+        headers.report,
+        headers.exit_code,
     ),
     "replay": AnswerView(
         {"taken", "accepted", "left"},
-        partial(tool_output.of, ReplayAnswer),
+        partial(tool_output.convert_answer, ReplayAnswer),
         jobs.replay,
         lambda answer: ExitCode.OK if answer.is_successful else ExitCode.FAILED,
     ),
 }
-# Options outside of payloads, and options that make a pass a single call.
+# Options that are not sent to functions, and options with which a pass is a single call.
 _SHARED_OPTIONS = {"command", "json", "lang", "html", "template", "in_full", "prometheus"}
 _SINGLE_CALL_OPTIONS = {"look", "dry_run", "limit", "again"}
 
 
 def program() -> int:
-    """Run `main` as a process: a closed terminal or SIGTERM stops it as Ctrl-C does.
+    """Run `main` as a process, in which SIGTERM or a closed terminal acts like Ctrl-C.
 
-    Temporary resources of a run are removed.
+    So the command removes its temporary resources before it ends.
     """
     for name in ("SIGHUP", "SIGTERM"):  # Windows has no SIGHUP, and nohup ignores it
         number = getattr(signal, name, None)
@@ -131,7 +143,7 @@ def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> 
     clock = clock or WallClock(caller.ahead)
     session = Session(caller, Screen(clock), clock, options.lang)
     try:
-        # Checked at the start, because a command may take an hour.
+        # Files are checked at the start, because a command may take an hour before it writes them.
         for file in filter(None, map(vars(options).get, ("html", "out", "report", "prometheus"))):
             check_writable(file)
         return _COMMANDS[options.command](session, options)
@@ -148,7 +160,7 @@ def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> 
 
 
 def _settings_file_name(file: Path | None) -> str:
-    """Return the settings file's path, relative if it is in the project's folder; empty for the default s.yaml."""
+    """Return the path of the settings file, relative within the project's folder; "" for s.yaml itself."""
     if file is None or file.resolve() == (FOLDER / "s.yaml").resolve():
         return ""
     whole = file.parent.resolve() / file.name
@@ -164,7 +176,7 @@ def _report_error(session: Session, error: OpsError) -> int:
 
 
 def _show(session: Session, options: Namespace, answer: Any, kind: str, *details: object) -> int:
-    """Show an answer as text, JSON or page, and return the exit code; `details` are further arguments of its report."""
+    """Show an answer as text, JSON or web page, and return the exit code; `details` go to its report."""
     view = ANSWER_VIEWS[kind]
     if options.html and not view.page:
         raise UsageError(t("This answer has no web page"), t("Omit --html"))
@@ -181,7 +193,7 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str, *details
 
 
 def kind_of(answer: Any) -> str:
-    """Return the kind of an answer; empty for an answer of no job."""
+    """Return the kind of an answer; "" if it is the answer of no job."""
     if not isinstance(answer, Mapping):
         return ""
     return next((kind for kind, view in ANSWER_VIEWS.items() if view.names <= answer.keys()), "")
@@ -193,11 +205,11 @@ def _ask(session: Session, options: Namespace, job: str, kind: str) -> int:
 
 
 def _status(session: Session, options: Namespace) -> int:
-    """Call status, and write the project's metrics if requested, also without an answer."""
+    """Call status, and write the project's metrics if requested, even if there is no answer."""
     overview = None
     try:
         answer = session.caller.ask("status", _payload(options))
-        overview = tool_output.of(StatusOverview, answer)
+        overview = tool_output.convert_answer(StatusOverview, answer)
     finally:
         if options.prometheus:
             metrics.write(options.prometheus, [Member(FOLDER.name, FOLDER, overview)])
@@ -212,7 +224,7 @@ def _pass(session: Session, options: Namespace, job: str) -> int:
 
 
 def _headers(session: Session, options: Namespace) -> int:
-    """Compare, change or restore headers: the function of compare does that."""
+    """Compare, change or restore headers in OBS, by the function of compare."""
     asked = _payload(options)
     work = "look" if asked.pop("dry_run", False) else "undo" if asked.pop("undo", False) else "mend"
     payload = {"headers": work, **asked}
@@ -227,7 +239,7 @@ def _headers(session: Session, options: Namespace) -> int:
 
 
 def _payload(options: Namespace) -> dict[str, Any]:
-    """Return a command's options with a value, under the names of the function's payload."""
+    """Return the options of a command that have a value, by the names of the function's payload."""
     own = {name: value for name, value in vars(options).items() if name not in _SHARED_OPTIONS}
     return {name: value for name, value in own.items() if value is not None and value is not False}
 
@@ -254,7 +266,7 @@ def _open(session: Session, options: Namespace) -> int:
 
 
 def _cost(session: Session, options: Namespace) -> int:
-    # The user's price applies by night as well, unless there is a night price.
+    # A price that the user gives applies by night as well, unless the user also gives a price by night.
     usual_night = Prices().night_egress if options.egress_price == Prices().egress else options.egress_price
     night = usual_night if options.night_price is None else options.night_price
     prices = Prices(options.egress_price, options.obs_egress_price, options.oms_price, night)
@@ -271,7 +283,7 @@ def _show_input(session: Session, options: Namespace) -> int:
     answer = tool_output.read(text)
     kind = kind_of(answer)
     if not kind:
-        # The error shows the input, which may have an error of the tool or the function.
+        # The error includes the end of the input, where the failure of a tool or of a function may be.
         raise UsageError(
             t("The input contains no known answer"),
             t(

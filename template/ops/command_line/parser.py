@@ -24,7 +24,7 @@ from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES
 _Translate = Callable[[Text], str]
 _LANGUAGES = ("en", "zh")
 _LANGUAGE_HELP = t("language of the output (default: that of your locale)")
-# Minimum similarity of a mistyped name to the suggested name, from 0 to 1.
+# Minimum similarity, from 0 to 1, at which a name is suggested for a mistyped name.
 _MIN_SIMILARITY = 0.75
 
 _DESCRIPTION = t(
@@ -53,7 +53,7 @@ _ARGPARSE_TEXTS = {
 
 
 def parse(words: Sequence[str] | None) -> argparse.Namespace:
-    """Return the command and its options; end the program if they are invalid."""
+    """Return the command and its options; print the error and exit if they are invalid."""
     words = sys.argv[1:] if words is None else words
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
@@ -77,8 +77,10 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
         parser.error(translate(_with_correction(t("there is no command {name!r}", name=words[0]), words[0], COMMANDS)))
     options, unknown = parser.parse_known_args(words)
     if unknown:
-        asked = commands.choices[options.command]
-        asked.error(translate(_unknown_option(options.command, unknown[0], asked._option_string_actions)))
+        command_parser = commands.choices[options.command]
+        command_parser.error(
+            translate(_unknown_option(options.command, unknown[0], command_parser._option_string_actions))
+        )
     if options.command == "cutover":
         _check_cutover(parser, options, translate)
     return options
@@ -132,7 +134,7 @@ def _add(
 
 
 def _converter(read: Callable[[str], Any], translate: _Translate) -> Callable[[str], Any]:
-    """Return a parser of values in argparse's form."""
+    """Return a function that parses a value of an option, with errors as argparse expects them."""
 
     def convert(text: str) -> Any:
         try:
@@ -156,10 +158,7 @@ def _translate_option_errors(translate: _Translate) -> None:
 
 
 class _HelpFormatter(argparse.HelpFormatter):
-    """A formatter that keeps the lines of a text, and ends Chinese headings with a full-width colon.
-
-    It wraps by columns, because argparse counts a Chinese character as one column and breaks words beside it.
-    """
+    """A formatter of help that keeps line breaks, and ends Chinese headings with a full-width colon."""
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         room = width - len(indent)
@@ -175,14 +174,14 @@ class _HelpFormatter(argparse.HelpFormatter):
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        """Print the version of the code in this folder, the version to deploy."""
+        """Print the version of the code in this folder, which is the version to be deployed, and exit."""
         code = Path(__file__).parents[2] / "code" / "oss_oms_sync" / "__init__.py"
         sys.stdout.write(f"oss-oms-sync {runpy.run_path(str(code))['VERSION']}\n")
         parser.exit()
 
 
 def _unknown_option(command: str, word: str, names: Iterable[str]) -> Text:
-    """Return the error for an unknown option: mistyped, or of other commands."""
+    """Return the error for an unknown option, which may be mistyped or belong to other commands."""
     option = word.partition("=")[0]
     wrong = t("{command} takes no {name!r}", command=command, name=option)
     others = [name for name, other in COMMANDS.items() if option in _option_names(other)]
@@ -199,7 +198,7 @@ def _option_names(command: Command) -> set[str]:
 
 
 def _with_correction(wrong: Text, word: str, names: Iterable[str]) -> Text:
-    """Return the error with the probable name: a similar name with the same first letter."""
+    """Return the error with the name that the user probably meant: a similar name with the same first letter."""
     initial = word.lstrip("-")[:1]
     near = get_close_matches(word, [name for name in names if name.lstrip("-")[:1] == initial], 1, _MIN_SIMILARITY)
     if near:
@@ -208,14 +207,14 @@ def _with_correction(wrong: Text, word: str, names: Iterable[str]) -> Text:
 
 
 def default_language() -> str:
-    """Return the language of this machine, "zh" or "en", by the environment, otherwise by the system."""
+    """Return the user's language, "zh" or "en": from the environment, otherwise from the operating system."""
     variable = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), None)
     locale_name = variable or locale.getlocale()[0] or ""
     return "zh" if locale_name.lower().startswith(("zh", "chinese")) else "en"
 
 
 def _translator_for(words: Sequence[str]) -> _Translate:
-    """Return the translator for `words`, before the command line is parsed."""
+    """Return the translator that `words` request, before the command line is parsed."""
     asked = [word.removeprefix("--lang=") for word in words if word.startswith("--lang=")]
     asked += [word for option, word in pairwise(words) if option == "--lang"]
     language = asked[-1] if asked and asked[-1] in _LANGUAGES else default_language()

@@ -1,4 +1,4 @@
-"""The command `check`: true and false claims of a certificate."""
+"""The command `check`, which verifies a certificate, also against listings of both buckets."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _TRUE_TEXT, _FALSE_TEXT = t("holds"), t("does not hold")
 
 
 def check(session: Session, options: Namespace) -> int:
-    """Print the claims of a certificate, and of listings against it; return the exit code. Raises OpsError."""
+    """Print the claims of a certificate and which of them hold; return the exit code. Raises OpsError."""
     document, doubts = findings(options.certificate, options.source, options.destination, session.clock.now())
     lines = (
         [UnwrappedLine(json.dumps(_to_json(document, doubts)))]
         if options.json
-        else _lines(document, doubts, session.lang)
+        else _claim_lines(document, doubts, session.lang)
     )
     session.screen.answer(lines)
     return exit_code(document, doubts)
@@ -47,8 +47,8 @@ def check(session: Session, options: Namespace) -> int:
 def findings(file: Path, source: Path | None, destination: Path | None, now: datetime) -> tuple[Any, list[Doubt]]:
     """Return a certificate, and its claims at the time `now`.
 
-    Raises UntrustedError if the file is not a certificate, and UsageError if a file is unreadable, or if the
-    destination's listing proves nothing without the source's.
+    Raises UntrustedError if the file is not a certificate. Raises UsageError if a file cannot be read, or if the
+    destination's listing is given without the source's, because it proves nothing alone.
     """
     document = _read(file)
     try:
@@ -56,16 +56,16 @@ def findings(file: Path, source: Path | None, destination: Path | None, now: dat
         with listings.two_digests() if source and destination else nullcontext() as digests:
             doubts += _compare_listings(document, source, destination, digests)
     except judge.FORM_ERRORS:
-        raise _no_certificate(file) from None
+        raise _no_certificate_error(file) from None
     return document, doubts
 
 
 def _compare_listings(
     document: Any, source: Path | None, destination: Path | None, digests: tuple[PairDigests, PairDigests] | None
 ) -> Iterator[Doubt]:
-    """Compare listings of buckets with a document's counts and digests.
+    """Yield the claims that listings of the buckets have the certificate's counts and digests.
 
-    Raises UsageError if a file is unreadable, or if the destination's listing proves nothing without the source's.
+    Raises UsageError if a file cannot be read, or if the destination's listing is given without the source's.
     """
     own: set[bytes] = set()
     keep = [digest.add for digest in digests] if digests else [None, None]
@@ -92,7 +92,7 @@ def _compare_listings(
 
 def check_time(document: Any, now: datetime) -> None:
     """Raise UntrustedError if a certificate was made after `now`, the time of this machine."""
-    with suppress(*judge.FORM_ERRORS):  # its report says that it is not valid
+    with suppress(*judge.FORM_ERRORS):  # the report on it says that it is not valid
         if not judge.check_made_before(document, now).holds:
             text = t("The certificate was made at {made}, but this machine's clock shows {now}")
             raise UntrustedError(
@@ -102,14 +102,14 @@ def check_time(document: Any, now: datetime) -> None:
 
 
 def exit_code(document: Any, doubts: list[Doubt]) -> ExitCode:
-    """Return 4 for a false claim, otherwise the verdict's code; a rehearsal proves nothing (3)."""
+    """Return 4 if a claim does not hold, otherwise the code of the verdict; a rehearsal proves nothing (3)."""
     if not all(doubt.holds for doubt in doubts):
         return ExitCode.UNTRUSTED
     return judge.EXIT_CODES.get(document["verdict"], ExitCode.NOT_PROVEN)
 
 
-def _lines(document: Any, doubts: list[Doubt], lang: str) -> Iterator[Line]:
-    """Yield the claims, and the conclusion."""
+def _claim_lines(document: Any, doubts: list[Doubt], lang: str) -> Iterator[Line]:
+    """Yield a line for each claim, and the conclusion."""
     for doubt in doubts:
         word, state = (_TRUE_TEXT, "good") if doubt.holds else (_FALSE_TEXT, "bad")
         detail = "" if doubt.holds or not doubt.detail else f" ({doubt.detail})"
@@ -143,13 +143,13 @@ def _read(file: Path) -> Any:
         # json detects the encoding of bytes: PowerShell writes UTF-16.
         document = json.loads(text, object_pairs_hook=object_without_duplicates)
     except (ValueError, RecursionError):
-        raise _no_certificate(file) from None
+        raise _no_certificate_error(file) from None
     if isinstance(document, dict) and (document.get("kind"), document.get("schema")) == (KIND, SCHEMA):
         return document
-    raise _no_certificate(file)
+    raise _no_certificate_error(file)
 
 
-def _no_certificate(file: Path) -> UntrustedError:
+def _no_certificate_error(file: Path) -> UntrustedError:
     return UntrustedError(
         t("{file} is not a certificate, or is damaged", file=file),
         t(

@@ -219,7 +219,7 @@ class Cutover:
         return answer if answer.pass_ and answer.stood_still is not False and not lacks and not is_empty else None
 
     def _ask_compare(self, payload: Payload) -> CompareAnswer:
-        return tool_output.of_compare(self._session.caller.ask("compare", payload))
+        return tool_output.convert_compare_answer(self._session.caller.ask("compare", payload))
 
     def _run_pass(self, payload: Payload) -> CompareAnswer:
         return cast(CompareAnswer, run_pass(self._session, "compare", payload))

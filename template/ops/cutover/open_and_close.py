@@ -131,7 +131,7 @@ def _list_application_writes(session: Session, go: str) -> Iterator[Text]:
 
     These objects are newer in OBS, or only in OBS.
     """
-    compared = tool_output.of_compare(session.caller.ask("compare", {"look": True}))
+    compared = tool_output.convert_compare_answer(session.caller.ask("compare", {"look": True}))
     # The time in a certificate's name has no separators.
     go_time = go.rpartition("/")[2].split("-")[1]
     if not isinstance(compared, ComparisonResult) or re.sub(r"[-:]", "", compared.started or "") <= go_time:

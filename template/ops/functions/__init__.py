@@ -1,1 +1,1 @@
-"""Calls of the deployed functions, their answers and failures."""
+"""Calls of the deployed functions, their answers, and their failures."""

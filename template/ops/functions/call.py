@@ -1,6 +1,6 @@
-"""Calls of the functions: by the Serverless Devs tool, or in the sandbox of this project's repository.
+"""Calls of the deployed functions, by Serverless Devs, or by HTTP in the sandbox of this project's repository.
 
-Both raise ToolError, CloudError and FunctionError.
+Both ways raise ToolError, CloudError and FunctionError.
 """
 
 from __future__ import annotations
@@ -27,16 +27,19 @@ from ops.functions import failures, tool_output
 from oss_oms_sync.answers.text import t
 
 SANDBOX_VARIABLE = "OSS_OMS_SYNC_SANDBOX"
-# A function runs up to 570 seconds, and the tool waits 5 more.
+# A function runs up to 570 seconds, and Serverless Devs waits 5 seconds more.
 CALL_SECONDS = 660.0
-# In characters. A command line of Windows takes 32,767 characters, an argument of Linux 131,071 bytes.
+# A command line of Windows takes 32,767 characters, and an argument of Linux 131,071 bytes.
 _MAX_ARGUMENT_CHARACTERS = 30_000
 _ARGUMENTS_PROGRAM = Path(__file__).with_name("arguments.js")
 Payload = Mapping[str, Any]
 
 
 class Caller(Protocol):
-    """Access to the functions of a deployed project. The defaults are those of the clouds."""
+    """Access to the functions of a deployed project, and to the store of secrets.
+
+    The default methods are those for the real clouds.
+    """
 
     def ask(self, job: str, payload: Payload) -> Any:
         """Call the function of a job and return its answer."""
@@ -57,21 +60,21 @@ class Caller(Protocol):
         """Delete a secret from the tool's store; not an error if it is absent."""
 
     def account(self, alias: str) -> str:
-        """Return the Alibaba Cloud account of the keys under this alias, most digits masked with `*`.
+        """Return the Alibaba Cloud account of the keys with this alias, most digits masked with `*`.
 
-        It is empty if the tool does not know the alias.
+        The result is "" if Serverless Devs does not know the alias.
         """
 
     def endpoints(self) -> Mapping[str, str]:
-        """Return the buckets' endpoints that differ from the clouds', by the names of the functions' settings."""
+        """Return endpoints of buckets that replace the clouds' own in the sandbox, by the functions' variables."""
         return {}
 
     def let_pass(self, seconds: float) -> bool:  # noqa: ARG002 (real time cannot be skipped)
-        """Skip `seconds` and return True in the sandbox; otherwise return False."""
+        """Skip `seconds` of waiting in the sandbox and return True; in the clouds return False."""
         return False
 
     def ahead(self) -> float:
-        """Return the seconds that the functions' clock is ahead of this machine's."""
+        """Return by how many seconds the functions' clock is ahead of this machine's: the sandbox skips time."""
         return 0.0
 
     def stop(self) -> None:
@@ -80,13 +83,16 @@ class Caller(Protocol):
 
 
 def caller(template: Path | None, folder: Path) -> Caller:
-    """Return the caller for the project in `folder`, by the environment (`template`: another s.yaml)."""
+    """Return the caller for the project in `folder`: the sandbox if the environment names it, otherwise `s`.
+
+    `template` is a settings file to use instead of s.yaml.
+    """
     address = os.environ.get(SANDBOX_VARIABLE)
     return Sandbox(address) if address else Tool(template, folder)
 
 
 class Tool(Caller):
-    """The Serverless Devs tool `s`, run in the project's folder with a list of arguments, without a shell."""
+    """The program `s` of Serverless Devs, run in the project's folder without a shell."""
 
     def __init__(self, template: Path | None, folder: Path, seconds: float = CALL_SECONDS) -> None:
         self._template = ["-t", str(template.absolute())] if template else []
@@ -108,7 +114,7 @@ class Tool(Caller):
             raise failures.tool_error(job, output, errors, code)
 
     def keep_secret(self, key: str, value: str) -> None:
-        # The environment has the value, because every user of a machine can read a command line.
+        # The value is passed in the environment, because every user of a machine can read command lines.
         words = ["secret", "add", "--key", key, "--value", value, "--force"]
         options = f'{os.environ.get("NODE_OPTIONS", "")} --require "{_ARGUMENTS_PROGRAM.as_posix()}"'.strip()
         output, errors, code = self._run([], {"NODE_OPTIONS": options, "OSS_OMS_SYNC_ARGUMENTS": json.dumps(words)})
@@ -153,7 +159,7 @@ class Tool(Caller):
         return program
 
     def _run(self, words: Sequence[str], variables: Mapping[str, str] | None = None) -> tuple[str, str, int]:
-        """Run the tool with `variables` added to the environment; return output, errors and exit code."""
+        """Run the program with `variables` added to its environment; return output, errors and exit code."""
         command = [self._program, *words]
         if _is_batch(self._program):
             _check_words_for_batch(command)
@@ -194,7 +200,7 @@ class Tool(Caller):
 
 @contextlib.contextmanager
 def _event_arguments(program: str, payload: str) -> Iterator[list[str]]:
-    """Yield the arguments that pass an event to the tool."""
+    """Provide the arguments that pass an event to Serverless Devs: in the command line, or in a temporary file."""
     if len(payload) <= _MAX_ARGUMENT_CHARACTERS and not _is_batch(program):
         yield ["-e", payload]
         return
@@ -205,7 +211,7 @@ def _event_arguments(program: str, payload: str) -> Iterator[list[str]]:
 
 
 def _is_batch(program: str) -> bool:
-    """Return True if Windows runs `program` through its shell; the shell interprets quotes in arguments."""
+    """Return True if Windows runs `program` through its shell, which interprets quotation marks in arguments."""
     return program.lower().endswith((".cmd", ".bat"))
 
 
@@ -219,7 +225,7 @@ def _check_words_for_batch(words: Sequence[str]) -> None:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End a process and its children; not an error if it has ended."""
+    """End a process and its children; a process that has ended is no error."""
     if process.poll() is not None:
         return
     if sys.platform == "win32":
@@ -232,7 +238,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 class Sandbox(Caller):
-    """The functions in `make sandbox`, called by HTTP on this machine."""
+    """The functions in `make sandbox` on this machine, called by HTTP."""
 
     def __init__(self, address: str) -> None:
         self._address = address.rstrip("/")
@@ -270,7 +276,7 @@ class Sandbox(Caller):
         return True
 
     def ahead(self) -> float:
-        # Without an answer the clocks count as equal; the next call reports the problem.
+        # Without an answer, the clocks are taken as equal; the next call reports the problem.
         with contextlib.suppress(ToolError):
             return float(self._post("ahead")["ahead"])
         return 0.0

@@ -1,4 +1,4 @@
-"""Errors of calls without an answer: messages of the tool, Function Compute or the function, and their remedies."""
+"""The errors of failed calls: messages of Serverless Devs, Function Compute or the function, with their remedies."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from oss_oms_sync.answers.text import Text, t
 # Maximum number of printed lines of the tool's output.
 _MAX_TAIL_LINES = 15
 
-# Names of Function Compute's error types for a function that it ended.
+# Error types by which Function Compute reports that it ended a function.
 _PLATFORM_ERRORS = re.compile(r"^Function|Invocation|OOM|OutOfMemory")
-# Errors of the functions (code/oss_oms_sync/errors.py), with specific messages.
+# Remedies for errors that the functions raise themselves (code/oss_oms_sync/errors.py).
 _REMEDIES = {
     "PayloadError": t("Change the options of the command"),
     "SettingsError": t("Change s.yaml, then: {command}", command=Step("deploy")),
@@ -25,7 +25,7 @@ _REMEDIES = {
     "RecordError": t("Check the setup: {command}", command=Step("doctor")),
     "EventError": t("Change the options of the command"),
 }
-# Patterns in the tool's output without an answer, with their errors; the first match counts.
+# Patterns in the output of Serverless Devs without an answer, and the errors they mean; the first match counts.
 _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
     (
         r"\$\{secret\([\s\S]{0,200}undefined not found",
@@ -94,7 +94,7 @@ _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
 
 
 def tool_error(job: str, output: str, errors: str, code: int) -> OpsError:
-    """Return the error for a tool that printed no answer, or failed."""
+    """Return the error of a call for which Serverless Devs printed no answer, or failed."""
     plain = [tool_output.plain(text).strip() for text in (output, errors)]
     tail = [line for text in plain for line in text.splitlines()[-_MAX_TAIL_LINES:]]
     by_tool = "\n".join(map(tool_output.without_logs, plain))
@@ -109,7 +109,10 @@ def tool_error(job: str, output: str, errors: str, code: int) -> OpsError:
 
 
 def checked_answer(job: str, invocation: tool_output.ToolInvocation) -> Any:
-    """Return the function's answer. Raises CloudError or FunctionError for a failure, ToolError without JSON."""
+    """Return the function's answer, if the call succeeded.
+
+    Raises CloudError or FunctionError if the call failed, and ToolError if the answer is not JSON.
+    """
     error = invocation.answer if isinstance(invocation.answer, dict) and "errorMessage" in invocation.answer else None
     if error is None and not invocation.error_type:
         if invocation.answer is None:
@@ -123,7 +126,7 @@ def checked_answer(job: str, invocation: tool_output.ToolInvocation) -> Any:
 
 
 def _kind_and_message(error: dict[str, Any] | None, invocation: tool_output.ToolInvocation) -> tuple[str, str]:
-    if error is None:  # the answer is only the message
+    if error is None:  # the answer is the message alone
         return invocation.error_type, invocation.body
     message = error["errorMessage"]
     return str(error.get("errorType") or ""), message if isinstance(message, str) else json.dumps(message)

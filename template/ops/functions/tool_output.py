@@ -1,4 +1,4 @@
-"""Reader of a function's answer in the output of the Serverless Devs tool."""
+"""Parsers of functions' answers, which Serverless Devs prints among other output."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ DEPLOY = t("Deploy this project, so that the versions agree: {command}", command
 
 
 class ToolInvocation(NamedTuple):
-    """The result of a call, as the tool prints it.
+    """The result of a call, as Serverless Devs prints it.
 
-    `error_type`: Function Compute's type of a failure, empty if the function returned. `body`: the answer as text;
-    `answer`: the body as JSON, or None.
+    `error_type` is Function Compute's type of a failure, and empty if the function returned. `body` is the answer as
+    text, and `answer` the body as JSON, or None if it is not JSON.
     """
 
     error_type: str
@@ -38,20 +38,20 @@ class ToolInvocation(NamedTuple):
 
 
 def plain(output: str) -> str:
-    """Return the tool's output without colours."""
+    """Return the output of Serverless Devs without colours."""
     return _COLOUR_CODES.sub("", output)
 
 
 def without_logs(output: str) -> str:
-    """Return the output without the function's log."""
+    """Return the output of Serverless Devs without the function's log."""
     return _LOGS_PATTERN.sub("", output)
 
 
 def find(output: str) -> ToolInvocation | None:
-    """Return the result of a call in the tool's output; None without an answer.
+    """Return the result of a call from the output of Serverless Devs; None if the output has no answer.
 
-    An object key cannot imitate the mark before the answer: logs and answers contain keys in JSON strings, never as a
-    whole line, and logs precede the answer.
+    An object key cannot imitate the line before the answer: logs and answers have keys within JSON strings, never as a
+    whole line, and the logs come before the answer.
     """
     head, mark, body = ("\n" + plain(output).replace("\r\n", "\n")).rpartition(_RESULT_MARK)
     if not mark:
@@ -61,12 +61,12 @@ def find(output: str) -> ToolInvocation | None:
 
 
 def read(text: str) -> Any:
-    """Parse piped text: output of the tool, or the answer alone; None for other text."""
+    """Parse text from a pipe, which is output of Serverless Devs or an answer alone; return None for other text."""
     invocation = find(text)
     return invocation.answer if invocation else _load(text, is_all=True)
 
 
-def of(kind: type[T], answer: object) -> T:
+def convert_answer(kind: type[T], answer: object) -> T:
     """Convert an answer to `kind`.
 
     Raises ToolError if the fields do not fit, for example because another version wrote the answer.
@@ -77,17 +77,17 @@ def of(kind: type[T], answer: object) -> T:
         raise ToolError(UNKNOWN_FORM, DEPLOY) from None
 
 
-def of_compare(answer: object) -> CompareAnswer:
-    """Convert an answer of compare; that of a finished comparison is ComparisonResult.
+def convert_compare_answer(answer: object) -> CompareAnswer:
+    """Convert an answer of compare; the answer of a finished comparison becomes a ComparisonResult.
 
-    Raises ToolError for another form.
+    Raises ToolError if the answer has another form.
     """
-    converted = of(CompareAnswer, answer)
-    return converted if converted.standstill or not converted.finished else of(ComparisonResult, answer)
+    converted = convert_answer(CompareAnswer, answer)
+    return converted if converted.standstill or not converted.finished else convert_answer(ComparisonResult, answer)
 
 
 def object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a JSON object's fields; refuse repeated names, because parsers disagree about them."""
+    """Return the fields of a JSON object; raise ValueError for repeated names, which parsers treat differently."""
     value = dict(pairs)
     if len(value) != len(pairs):
         raise ValueError("a name is there twice")
@@ -95,7 +95,10 @@ def object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _load(text: str, *, is_all: bool = False) -> Any:
-    """Return the JSON value at the start of a text (`is_all`: the whole text); None if the text is not JSON."""
+    """Return the JSON value at the start of a text; None if there is none.
+
+    With `is_all`, the value must be the whole text.
+    """
     text = text.strip()
     try:
         value, end = json.JSONDecoder(object_pairs_hook=object_without_duplicates).raw_decode(text)

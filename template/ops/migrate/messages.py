@@ -41,7 +41,10 @@ _MAX_SIZE_TEXT = t(
 
 
 def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Prices, language: str) -> Iterator[Line]:
-    """Yield the plan with its cost and duration, from a comparison. `own`: the project's prefix."""
+    """Yield the plan of a migration, with its cost and duration by the last comparison.
+
+    `own` is the project's prefix.
+    """
     yield t(
         "A task group of OMS copies the current objects of {source} to {destination} once; the sync task"
         " continues meanwhile. With metadata; {there}.",
@@ -108,7 +111,7 @@ def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Pric
         sum(count[index] for folder in (*whole, *partial) for count in folders[folder]) for index in (0, 1)
     )
     size_text, ways = _MAX_SIZE_TEXT if partial else _SIZE_TEXT, nights.compare_ways(objects, size, prices)
-    # The user's own limits count unchanged, in China's time.
+    # The limits that the user has set count unchanged, as times in China.
     wanted = nights.estimate_copy(objects, size, prices, intention.bandwidth or ())
     yield from lines.draw(
         cost_table.copying(
@@ -121,9 +124,9 @@ def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Pric
 
 
 def _split_folders(prefixes: Sequence[str], folders: Collection[str], own: str) -> tuple[list[str], list[str]]:
-    """Return the first-level folders that a migration copies whole, and those that it may copy in part.
+    """Return the first-level folders that a migration copies whole, and the folders that it may copy in part.
 
-    The folder "" has objects outside folders; "*" is the total of all folders without separate counts.
+    The folder "" stands for objects outside folders, and "*" for all folders that were not counted separately.
     """
     if own in prefixes:
         return [*folders], []
@@ -138,7 +141,7 @@ def _split_folders(prefixes: Sequence[str], folders: Collection[str], own: str) 
 
 
 def digest_if_nothing_extra(comparison: CompareAnswer) -> str:
-    """Return the destination's digest if a comparison found no object only there; otherwise an empty text."""
+    """Return the destination's digest if a comparison found no object only there, otherwise ""."""
     if not isinstance(comparison, ComparisonResult) or counted_classes(comparison).keys() & {
         ObjectClass.UNKNOWN,
         ObjectClass.ARRIVING,
@@ -147,8 +150,8 @@ def digest_if_nothing_extra(comparison: CompareAnswer) -> str:
     return f"{comparison.destination.digest:064x}"
 
 
-def how_far(group: TaskGroup, left: float | None = None) -> Text:
-    """Return a line of progress. `left`: the remaining seconds, if they can be estimated."""
+def progress_line(group: TaskGroup, left: float | None = None) -> Text:
+    """Return a line on the progress of a group; `left` is the estimate of the remaining seconds, if known."""
     text = existing_objects.progress_text(group)
     return text if left is None else t("{how_far}; about {left:time} left (estimate)", how_far=text, left=left)
 
@@ -156,13 +159,13 @@ def how_far(group: TaskGroup, left: float | None = None) -> Text:
 def state_lines(
     group: TaskGroup, keys: Sequence[str], language: str, left: float | None = None, zone: Text | None = None
 ) -> Iterator[Line]:
-    """Yield the state of a group.
+    """Yield lines on the state of a group.
 
-    `keys`: its remaining access keys; `zone`: the time zone of its limits, or unknown.
+    `keys`: the access keys that the migration still has. `zone`: the sentence on the time zone of its bandwidth limits.
     """
     yield MarkedLine("", group.title.of(language), existing_objects.tone(group))
     if group.total:
-        yield f"  {how_far(group, left).of(language)}"
+        yield f"  {progress_line(group, left).of(language)}"
     if group.bandwidth:
         yield f"  {existing_objects.bandwidth(group.bandwidth).of(language)}"
     if zone:
@@ -176,7 +179,7 @@ def state_lines(
 
 
 def zone(windows: Sequence[Window], hours: int | None) -> Text:
-    """Describe the time zone of the limits. `hours`: their delay; None if it is unknown."""
+    """Describe the time zone of the bandwidth limits; `hours` is their measured delay, None if it is unknown."""
     if hours is None:
         return t("The time zone of the limits is unknown until OMS has copied under them for a day.")
     if not hours:
@@ -196,7 +199,7 @@ def zone(windows: Sequence[Window], hours: int | None) -> Text:
 def end_lines(group: TaskGroup, language: str) -> Iterator[Line]:
     """Yield the result of a finished migration, and the steps to check and to repeat it."""
     yield MarkedLine("", group.title.of(language), existing_objects.tone(group))
-    yield f"  {how_far(group).of(language)}"
+    yield f"  {progress_line(group).of(language)}"
     yield f"-> {t('Now find missing objects, and objects written during the migration:').of(language)}"
     yield UnwrappedLine(f"   {command(Step('compare', {'deep': True, 'since': '1970-01-01'}))}")
     overwriting = t("Another migration overwrites objects that still differ and have a CRC64 on both sides:")
@@ -205,5 +208,5 @@ def end_lines(group: TaskGroup, language: str) -> Iterator[Line]:
 
 
 def to_json(group: TaskGroup | None) -> dict[str, Any]:
-    """Return the state as JSON data; `group` is None before the task group exists."""
+    """Return the state of a group as JSON data, also before the group exists (None)."""
     return codec.to_json(group) if group else {"state": "none"}

@@ -1,7 +1,7 @@
-"""The commands of a migration of the existing objects.
+"""The command that migrates the existing objects, and its options.
 
-First, the record of the migration is written to the log bucket; then its keys are made, and the task group. So any
-later command, on any machine, can continue after an interruption: it recognizes the group by the run in its
+The record of the migration is written to the log bucket first; then access keys are made, and the task group. So any
+later command, on any machine, can continue after an interruption: it finds the group by the run in the group's
 description, and the keys by the record's list of earlier keys.
 """
 
@@ -25,7 +25,7 @@ from ops.migrate import messages
 from ops.migrate.own_group import OwnGroup
 from ops.migrate.own_keys import OwnKeys
 from ops.migrate.preparation import GROUP_TITLE, YES, check_open, check_same, confirm, prepare
-from ops.migrate.windows import requested
+from ops.migrate.windows import read_windows
 from ops.report import existing_objects
 from ops.session import Session, T
 from ops.shell import sentence
@@ -35,10 +35,10 @@ from oss_oms_sync.answers.task_group import WORKING_STATES, GroupState, TaskGrou
 from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.rules.bandwidth import hours_late
 
-# The wait for a few objects, which are copied immediately.
+# Seconds before the first check, because a few objects are copied at once.
 _FIRST_LOOK_SECONDS = 1.0
 _LOOK_SECONDS = 10.0
-# Seconds between checks, and maximum seconds of the wait, for replay, which reads a group's failures each minute.
+# Replay reads a group's failures every minute: seconds between checks if it has done so, and their limit.
 _REPLAY_LOOK_SECONDS, _REPLAY_SECONDS = 30.0, 150.0
 # Maximum number of objects in OMS's list of failed objects.
 _MAX_LISTED_FAILURES = 100_000
@@ -63,7 +63,7 @@ def migrate(session: Session, options: Namespace, folder: Path) -> int:
 
 
 class ProjectMigration:
-    """The migration of a project. `variables`: the variables of s.yaml."""
+    """The migration of a project's existing objects; `variables` are the variables of s.yaml."""
 
     def __init__(self, session: Session, variables: Mapping[str, str], options: Namespace) -> None:
         self._session, self._variables, self._options = session, variables, options
@@ -76,7 +76,7 @@ class ProjectMigration:
 
     def begin(self) -> int:
         """Begin a migration, or continue an interrupted migration; follow it to its end."""
-        intention, windows = self._intentions.read(), requested(self._options)
+        intention, windows = self._intentions.read(), read_windows(self._options)
         if intention is None:
             intention = prepare(self._session, self._variables, self._options, self._holders)
             if not self._intentions.begin(intention):
@@ -132,7 +132,7 @@ class ProjectMigration:
         intention, group = self._read_current(GroupState.FAILED)
         if group.resent:
             raise UsageError(existing_objects.RESENT_TEXT, messages.END_TEXT)
-        # A full list lacks further objects.
+        # A list of maximum length may lack failed objects.
         only_failed = group.can_retry_failed and group.failed < _MAX_LISTED_FAILURES
         return self._restart(
             intention,
@@ -163,7 +163,7 @@ class ProjectMigration:
         return 0
 
     def _delete_groups(self, intention: Intention, groups: Sequence[TaskGroup], how: str) -> None:
-        """Pause the groups, store their results, which OMS then no longer reports, and delete them."""
+        """Pause the groups, store their results, which OMS does not report after a deletion, and delete them."""
         for group in groups:
             resting = self._await_other_state(intention, group, GroupState.WAITING)
             if resting.state in (GroupState.CREATING, GroupState.COPYING):
@@ -186,7 +186,7 @@ class ProjectMigration:
             return task_group
         try:
             source, destination, region = self._new_keys(intention)
-            # The close looks for the intention after its mark, so one of the two commands notices the other.
+            # A close reads this record after it has set its mark, so that one of the two commands notices the other.
             check_open(self._session)
             buckets = (intention.source, region, intention.destination, self._variables["destinationRegion"])
             request = NewGroup(
@@ -210,7 +210,7 @@ class ProjectMigration:
                 self._end(intention, "refused")
             raise
         if not self._intentions.latest(intention):
-            # The record has no place for this group: the next migration is in progress already.
+            # The record belongs to the next migration already, so that it cannot name this group.
             self._delete_groups(intention, self._group.all(intention), "removed")
             delete_keys(list_migration_keys(intention, self._holders))
             raise UsageError(messages.ENDED_TEXT, messages.PROGRESS_TEXT)
@@ -219,16 +219,16 @@ class ProjectMigration:
         return self._group.read(intention)
 
     def _adopt(self, intention: Intention) -> str:
-        """Return OMS's id of a group that this or another command has started; empty without a group."""
+        """Return the id of a group that this or another command has created; "" if there is none."""
         task_group = self._group.find(intention)
         if task_group:
             self._own.name_others(intention)
         return task_group.id if task_group else ""
 
     def _new_keys(self, intention: Intention) -> tuple[Keys, Keys, str]:
-        """Replace the migration's keys by two new keys, and wait until their permissions take effect.
+        """Replace the migration's access keys by two new keys, and wait until their permissions take effect.
 
-        Return the keys, and OMS's name of the source's region.
+        Return the two keys, and OMS's name for the source's region.
         """
         huawei, grants = self._huawei, PendingGrants(self._session)
         source, destination = self._own.make(intention)
@@ -243,7 +243,7 @@ class ProjectMigration:
         return source, destination, region
 
     def _hand_over(self, intention: Intention, call: Callable[[], T]) -> T:
-        """Start OMS with the new keys by `call`; return its result. Raise its errors, and TakenOverError."""
+        """Start OMS with the new keys by `call`, and return its result. Raises its errors, and TakenOverError."""
         return PendingGrants(self._session).wait(GROUP_TITLE, self._own.checked(intention, call), is_settled=True)
 
     def _restart(self, intention: Intention, group: TaskGroup, call: Callable[[Keys, Keys], None]) -> int:
@@ -264,7 +264,7 @@ class ProjectMigration:
         return self._follow(intention, self._group.limit(intention, self._group.read(intention), is_restarted=True))
 
     def _follow(self, intention: Intention, group: TaskGroup) -> int:
-        """Show progress until the group stops, then the next step; return the exit code."""
+        """Print the progress until the group stops, then the next step; return the exit code."""
         group = self._await_replay(intention, self._await_other_state(intention, group, *WORKING_STATES))
         if group.state is GroupState.DONE:
             self._end(intention, "done", group)
@@ -286,16 +286,16 @@ class ProjectMigration:
         while group.state in states:
             passed, ended = session.clock.monotonic() - began, group.finished - first.finished
             left = (group.total - group.finished) * passed / ended if ended > 0 else None
-            session.progress(messages.how_far(group, left))
+            session.progress(messages.progress_line(group, left))
             session.clock.sleep(seconds)
             seconds = min(2 * seconds, _LOOK_SECONDS)
             group = self._group.read(intention, group.id)
         return group
 
     def _await_replay(self, intention: Intention, group: TaskGroup) -> TaskGroup:
-        """Wait until replay has the failed objects, so that the user does not retry them; return the group.
+        """Wait until replay has taken over the failed objects, so that the user does not retry them; return the group.
 
-        If replay does not take them soon, the group is returned unchanged.
+        If replay does not take them in time, return the group unchanged.
         """
         session, clock = self._session, self._session.clock
         session.hint, until = messages.PROGRESS_TEXT, clock.monotonic() + _REPLAY_SECONDS
@@ -306,18 +306,18 @@ class ProjectMigration:
         return group
 
     def _remaining_seconds(self, group: TaskGroup) -> float | None:
-        """Return the estimated seconds left, from the average speed since the start (pauses included).
+        """Return an estimate of the seconds left, by the average speed since the start, pauses included.
 
-        None unless it is copying and has finished an object.
+        Return None unless the group is copying and has finished an object.
         """
         passed = self._session.clock.now().timestamp() - group.started
         is_copying = group.state is GroupState.COPYING and group.finished and group.started
         return (group.total - group.finished) * passed / group.finished if is_copying else None
 
     def _read_current(self, *states: GroupState) -> tuple[Intention, TaskGroup]:
-        """Return the migration and its group.
+        """Return the current migration and its group.
 
-        Raises UsageError without a migration, or if the group has another state than `states` (if any).
+        Raises UsageError without a migration, or if the group has none of `states` (any state is fine without them).
         """
         intention = self._intentions.read()
         if intention is None:

@@ -1,4 +1,4 @@
-"""The task group of a migration: found by the run in its description, read with the work of replay, and limited."""
+"""The task group of a migration, which is recognized by the run in its description."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from oss_oms_sync.answers.text import t
 
 
 class OwnGroup:
-    """The task group of a project's migration. `mark`: the mark of the project's resources."""
+    """The task group of a project's migration; `mark` is the text that marks the project's resources."""
 
     def __init__(self, session: Session, intentions: Intentions, groups: TaskGroups, mark: str) -> None:
         self._session, self._intentions, self._groups, self._mark = session, intentions, groups, mark
 
     def find(self, intention: Intention) -> TaskGroup | None:
-        """Return the group; None before it is created. Raises UsageError for a deleted group, or for several groups."""
+        """Return the group; None before it is created. Raises UsageError if it was deleted, or if there are several."""
         if not intention.group:
             mine = self.all(intention)
             if len(mine) > 1:
@@ -44,7 +44,7 @@ class OwnGroup:
         raise UsageError(t("The task group {group} was deleted in OMS", group=intention.group), messages.END_TEXT)
 
     def with_replay(self, group: TaskGroup) -> TaskGroup:
-        """Return the group as in status, if replay may have its failed objects; otherwise unchanged."""
+        """Return the group with replay's work on its failed objects, as status reports it."""
         if not group.can_be_resent:
             return group
         try:
@@ -60,10 +60,10 @@ class OwnGroup:
         return group_note(self._mark, intention.run)
 
     def limit(self, intention: Intention, group: TaskGroup, *, is_restarted: bool = False) -> TaskGroup:
-        """Apply the record's bandwidth limits to the group if they differ; return the group.
+        """Apply the recorded bandwidth limits if the group has other limits; return the group.
 
-        If another command stores new limits meanwhile, those are applied. After a restart (`is_restarted`) the limits
-        are always set again: OMS does not document that a group keeps them.
+        If another command records new limits meanwhile, these are applied. After a restart (`is_restarted`) the limits
+        are always set, because OMS does not document that a restarted group keeps them.
         """
         if intention.bandwidth is None or group.state not in (*WORKING_STATES, GroupState.PAUSED):
             return group

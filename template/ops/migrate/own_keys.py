@@ -1,8 +1,8 @@
-"""Access keys of a migration: creation by a single command, and deletion.
+"""The access keys of a migration: a single command creates them, and any command deletes them.
 
-One command at a time makes keys and starts OMS with them. It first writes its number into the intention, and checks the
-number before each change. Another command can take over, because the first command's machine may be lost: it waits
-until the first command's requests must have arrived, and reads the group again before it deletes any key.
+A single command at a time makes keys and starts OMS with them. It first writes its number into the record of the
+migration, and checks the number before each change. Another command can take over, because the machine of the first may
+be lost: it waits until requests of the first must have arrived, and reads the group again before it deletes a key.
 """
 
 from __future__ import annotations
@@ -28,14 +28,17 @@ class TakenOverError(UsageError):
 
 
 class OwnKeys:
-    """The access keys of a migration. `holders`: the users with the source's key and with the destination's key."""
+    """The access keys of a migration; `holders` are the users of the source's and of the destination's key."""
 
     def __init__(self, session: Session, intentions: Intentions, holders: tuple[Holder, Holder]) -> None:
         self._session, self._intentions, self._holders = session, intentions, holders
         self._command = secrets.token_hex(8)
 
     def take_over(self, intention: Intention) -> None:
-        """Become the command that makes keys. Raises TakenOverError."""
+        """Become the command that makes keys.
+
+        Raises TakenOverError if the migration has ended, or if another command has taken over meanwhile.
+        """
         before = self._intentions.claim(intention, self._command)
         if before is None:
             raise TakenOverError(messages.ENDED_TEXT, messages.PROGRESS_TEXT)

@@ -43,10 +43,10 @@ def prepare(session: Session, variables: Mapping[str, str], options: Namespace, 
         _prefixes(options.prefix, variables.get("objectPrefix", "")),
         kept=[],
         overwrite=options.overwrite,
-        bandwidth=windows.requested(options),
+        bandwidth=windows.read_windows(options),
         keep_storage_class=options.keep_storage_class,
     )
-    comparison = tool_output.of_compare(session.caller.ask("compare", {"look": True}))
+    comparison = tool_output.convert_compare_answer(session.caller.ask("compare", {"look": True}))
     intention.digest_without_extra = messages.digest_if_nothing_extra(comparison)
     prices = Prices.of_region(variables["region"])
     for line in messages.plan(intention, comparison, variables.get("objectPrefix", ""), prices, session.lang):

@@ -1,4 +1,4 @@
-"""Limits of a migration's bandwidth by the time of day, from the user's options."""
+"""Limits of a migration's bandwidth by the time of day, from the command's options."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from oss_oms_sync.answers.bandwidth import MAX_WINDOWS, NIGHTS, Window
 from oss_oms_sync.answers.text import t
 
 
-def requested(options: Namespace) -> list[Window] | None:
-    """Return the windows in the options; empty for no limit, None without an option.
+def read_windows(options: Namespace) -> list[Window] | None:
+    """Return the windows in the options: empty for no limit, and None without an option.
 
-    Raises UsageError.
+    Raises UsageError if windows overlap.
     """
     if options.nights:
         return [*NIGHTS]

@@ -1,1 +1,1 @@
-"""The commands that create and remove the project's resources in both clouds."""
+"""The command `ops.py setup`, which creates and removes the project's resources in both clouds."""

@@ -1,7 +1,7 @@
-"""The lock of setup: an object in the log bucket, written once, with the callers of the run.
+"""The lock of setup: an object in the log bucket that is written once, and names the callers of the run.
 
-An interrupted run leaves its lock. Other callers can take the lock only after the maximum wait for grants. Its own
-caller can take it over earlier, by confirming a plan with this step.
+An interrupted run leaves its lock behind. Its own callers can take over the lock by confirming a plan with this step;
+other callers have to wait until permissions can no longer be pending.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from oss_oms_sync.answers.layout import RECORDS
 from oss_oms_sync.answers.text import Text, t
 
 _MAX_AGE = timedelta(minutes=40)
-# Seconds after which a run reads its lock back: if two runs take over the same lock, the later write has it.
+# Seconds after which a run reads its lock back: if two runs take over a lock, the later write wins.
 _READ_BACK_SECONDS = 5.0
 
 
 class _Holder(NamedTuple):
-    """The run that has the lock: its start, its number, and its callers (ARN, IAM user)."""
+    """The run that has the lock: its start, its number, and its callers (the ARN, and the IAM user)."""
 
     since: datetime
     run: str
@@ -34,7 +34,7 @@ class _Holder(NamedTuple):
 
     @property
     def work(self) -> Text:
-        """The fact to print about the run."""
+        """The sentence about the run."""
         return t(
             "a setup by {callers} has been running since {since}, or was interrupted",
             callers=self.callers,
@@ -43,23 +43,23 @@ class _Holder(NamedTuple):
 
 
 class Lock:
-    """The lock of a project.
+    """The lock of a project, which a single run of setup has at a time.
 
-    `callers`: the callers of this run: the ARN in Alibaba Cloud, the user in Huawei Cloud. Without keys for the log
-    bucket (None) there is no lock.
+    `callers` are the callers of this run: the ARN in Alibaba Cloud, the user in Huawei Cloud. Without keys for the log
+    bucket (`bucket` is None) there is no lock.
     """
 
     def __init__(self, session: Session, project: str, bucket: OssBucketClient | None, callers: Sequence[str]) -> None:
         self._clock, self._bucket, self._callers = session.clock, bucket, callers
         self._name = f"{RECORDS}setup/{project}.json"
         self._run, self._may_be_mine = uuid.uuid4().hex, False
-        # The run in the plan; only its lock is taken over.
+        # The interrupted run that the plan names; only its lock can be taken over.
         self._cut_off = ""
 
     def needs(self) -> list[Need]:
-        """Return the line of the plan if another run has the lock.
+        """Return a line of the plan if another run has the lock, otherwise no line.
 
-        If the lock cannot be read, the log bucket's line has the reason.
+        If the lock cannot be read, the line about the log bucket has the reason.
         """
         try:
             holder = self._holder()
@@ -99,7 +99,7 @@ class Lock:
         if holder.run == self._cut_off and holder.callers[:1] == self._callers[:1]:
             next_step = t("Confirm this plan only if that run has ended: it takes over the lock and continues")
             return Line(ResourceState.CHANGE, holder.work, next_step)
-        return Line(ResourceState.STOP, holder.work, _wait())
+        return Line(ResourceState.STOP, holder.work, _wait_text())
 
     def _take_over(self) -> None:
         self._put({})
@@ -107,14 +107,14 @@ class Lock:
         self._check()
 
     def _check(self) -> None:
-        """Read the lock back: a response may have been lost, or two runs may have taken it over.
+        """Read the lock back, because a response may have been lost, or two runs may have taken it over.
 
-        If the lock cannot be read, this run may have it.
+        If the lock cannot be read, assume that this run has it.
         """
         self._may_be_mine = True
         holder = self._holder()
         if holder and holder.run != self._run:
-            raise UsageError(t("This run stops here: {work}", work=holder.work), _wait())
+            raise UsageError(t("This run stops here: {work}", work=holder.work), _wait_text())
 
     def _put(self, headers: dict[str, str]) -> None:
         if self._bucket:
@@ -138,5 +138,5 @@ class Lock:
         return self._clock.now() - holder.since >= _MAX_AGE
 
 
-def _wait() -> Text:
+def _wait_text() -> Text:
     return t("Wait for it to end; you can continue {n} minutes after it began", n=_MAX_AGE.seconds // 60)

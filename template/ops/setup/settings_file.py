@@ -1,6 +1,6 @@
-"""The lines of s.yaml that setup fills in and empties, marked with `# setup`.
+"""The lines of s.yaml that setup fills in and empties; each ends with `# setup`.
 
-answers.json follows, so that an upgrade has nothing to merge.
+answers.json, from which Serverless Devs makes s.yaml, gets the same values, so that an upgrade has nothing to merge.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _ANSWER_NAMES = ("SYNC_URL", "logBucket")
 
 
 def write(file: Path, values: Mapping[str, str], print_text: Callable[[Text], None]) -> None:
-    """Write these values into their lines of s.yaml, and keep a copy of the previous file in its folder.
+    """Write values into their lines of s.yaml; a copy of the previous file remains in its folder.
 
-    Raises UsageError with the text to write if such a line is missing. If answers.json cannot be read, `print_text`
-    prints a note.
+    Raises UsageError with the text to write if a line is missing. If answers.json cannot be read, `print_text` prints a
+    note.
     """
     text = changed = file.read_text(encoding="utf-8")
     for name, value in values.items():
@@ -35,7 +35,7 @@ def write(file: Path, values: Mapping[str, str], print_text: Callable[[Text], No
         changed = changed.replace(before[0], line)
     if changed == text:
         return
-    # answers.json comes first: the next run only checks s.yaml, and so repairs a run that ends here.
+    # answers.json is written first: the next run checks s.yaml alone, and so repeats both writes if this run ends here.
     answers = file.with_name("answers.json")
     # answers.json has the answers of s.yaml only.
     if file.name == "s.yaml" and answers.exists():
@@ -52,10 +52,10 @@ def write(file: Path, values: Mapping[str, str], print_text: Callable[[Text], No
 def need(
     file: Path, variables: Mapping[str, str], values: Callable[[], dict[str, str]], print_text: Callable[[Text], None]
 ) -> Need:
-    """Return the requirement for these values in s.yaml. `variables`: the current variables."""
+    """Return the need for these values in s.yaml; `variables` are its present values."""
 
     def look() -> Line:
-        # The address is unknown until the task is made.
+        # The sync task's address is unknown until the task is created.
         wrong = [name for name, value in values().items() if not value or variables.get(name) != value]
         return Line(ResourceState.CHANGE, t("fill in {names}", names=wrong)) if wrong else Line(ResourceState.THERE)
 
@@ -63,7 +63,7 @@ def need(
 
 
 def removal(file: Path, names: Callable[[], list[str]], print_text: Callable[[Text], None]) -> Need:
-    """Return the removal of these values, if their lines are setup's.
+    """Return the removal of these values from their lines in s.yaml.
 
     The SYNC_URL of a deleted task would stop the next setup.
     """

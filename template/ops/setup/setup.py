@@ -1,4 +1,4 @@
-"""The command `ops.py setup`: plans and creates the project's resources in both clouds."""
+"""The command `ops.py setup`, which plans the project's resources in both clouds, and creates them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
         run.report_migration(options)
     current = plan.SetupPlan(_read_states(session, needs), after)
     session.show(options, current.report(session.lang), current.to_json())
-    # A hash confirms only its own plan.
+    # The hash that the user passes confirms only the plan that was shown.
     if current.can_be_done and options.yes == current.hash:
         run.report_migration(options)
     if options.plan or not current.is_to_do or not current.can_be_done:
@@ -68,12 +68,12 @@ def setup(session: Session, options: Namespace, folder: Path) -> int:
 
 
 class SetupRun:
-    """One run of setup with the options of the command."""
+    """A run of setup with the options of the command."""
 
     def __init__(self, session: Session, file: Path, options: Namespace) -> None:
         only: str = options.only
         self._session, self._file, self._variables = session, file, project.read(file, NEEDED_VARIABLES)
-        # Programs that are started later must not have these keys in their environment.
+        # Programs that this run starts must not inherit these keys.
         take_variables(ALIBABA_VARIABLES if only == "huawei" else HUAWEI_VARIABLES if only == "alibaba" else ())
         self._handed = {names: take_variables(names) for names in (OMS_SOURCE_VARIABLES, OMS_DESTINATION_VARIABLES)}
         self._alibaba = None if only == "huawei" else Alibaba(session, self._variables)
@@ -86,11 +86,11 @@ class SetupRun:
             session, self._variables["functionName"], self._alibaba.log if self._alibaba else None, callers
         )
         self._agreed = False
-        # The need of the sync task, if this run creates it.
+        # The need for the sync task, if this run can create it.
         self.task: Need | None = None
 
     def needs(self) -> list[Need]:
-        """Return all requirements in the order of their creation: each needs only earlier resources."""
+        """Return all needs in the order of creation: each needs only resources before it."""
         alibaba, huawei = self._alibaba, self._huawei
         if huawei is None:
             return [*alibaba.needs(lambda: False), alibaba.key_to_hand_over()] if alibaba else []
@@ -106,7 +106,7 @@ class SetupRun:
         ]
 
     def removals(self) -> list[Need]:
-        """Return the removals in order: each resource after the resources that depend on it."""
+        """Return the removals in order: a resource comes after the resources that depend on it."""
         print_text = self._session.print_text
         first = Line(
             ResourceState.BY_HAND, None, t("First remove the functions and triggers: {command}", command=Step("remove"))
@@ -119,13 +119,13 @@ class SetupRun:
         ]
 
     def renewals(self) -> list[Need]:
-        """Return the requirements for a new key of the functions."""
+        """Return the steps that give the functions a new access key."""
         if self._huawei is None:
             raise UsageError(t("The functions' key belongs to Huawei Cloud"), t("Omit --only alibaba"))
         return list(self._huawei.renewals())
 
     def report_migration(self, options: Namespace) -> None:
-        """Report the access keys of a migration on setup's users."""
+        """Print the access keys that a migration of the existing objects has on setup's users."""
         alibaba, huawei = self._alibaba, self._huawei
         if alibaba is None:
             return
@@ -138,7 +138,7 @@ class SetupRun:
 
     @property
     def is_root(self) -> bool:
-        """True if the user has to confirm twice."""
+        """True if a key is an account's own, so that the user has to confirm twice."""
         return any(cloud.account.is_root for cloud in (self._alibaba, self._huawei) if cloud)
 
     def agree(self, *, is_agreed: bool) -> None:
@@ -156,9 +156,9 @@ class SetupRun:
         self._agreed = True
 
     def carry_out(self, needs: Sequence[Need]) -> list[tuple[Need, Line]]:
-        """Create the missing resources; return those that a person has to create first.
+        """Create the missing resources; return the resources that a person has to create first.
 
-        If another run has the lock, its callers are printed.
+        If another run has the lock, print its callers.
         """
         waiting: list[tuple[Need, Line]] = []
         try:
@@ -170,7 +170,7 @@ class SetupRun:
                         sentences(line.next, t("Then run this again")),
                     )
                 if line.state in SETUP_STATES:
-                    # A handed-over key does not replace the change or the removal of a resource.
+                    # A person's key can replace the creation of a resource, but not its change or removal.
                     need = need if line.state is ResourceState.CREATE else replace(need, is_settled=lambda: False)
                     line = self._do(need)
                 if line.state is ResourceState.WAIT:
@@ -232,7 +232,7 @@ class SetupRun:
             raise
 
     def _await_task(self, huawei: Huawei, note: Note) -> None:
-        """Wait until OMS lists the requested task. Raises NotYetError if its list has to show the task by now."""
+        """Wait until OMS lists the requested task. Raises NotYetError if its list must show the task by now."""
         while not (task := huawei.tasks.made()):
             if huawei.task_keys.is_late(note):
                 again = t(
@@ -246,8 +246,7 @@ class SetupRun:
     def _key(self, holder: Holder | None, names: tuple[str, str], new_keys: list[tuple[Holder, Keys]]) -> Keys:
         """Return an access key of the user whose key OMS uses.
 
-        It is the key in the environment, otherwise a new key, otherwise, if setup must not make a key, the key that the
-        user types.
+        It is the key in the environment, otherwise a new key; if setup must not create a key, the user types it.
         """
         handed = self._handed[names]
         if holder and not all(handed):
@@ -286,10 +285,10 @@ class SetupRun:
         )
 
     def _migration_need(self) -> Need:
-        """Return the check that no migration is in progress: a migration uses setup's users and their keys.
+        """Return the check that no migration is in progress, because a migration uses keys of setup's users.
 
-        A migration has a record in the log bucket, and a task group at OMS. A caller with the keys of a single cloud
-        sees one of the two.
+        A migration has a record in the log bucket, and a task group at OMS. A caller with keys of a single cloud sees
+        only one of the two.
         """
         alibaba, huawei, address = self._alibaba, self._huawei, self._variables.get("SYNC_URL", "")
         remove = Step("migrate", {"remove": True})
@@ -302,7 +301,7 @@ class SetupRun:
                 return Line(
                     ResourceState.STOP, t("not finished"), t("End the migration first: {command}", command=remove)
                 )
-            # Migrate finds the record by SYNC_URL.
+            # The command migrate finds the record by SYNC_URL.
             end = t("Restore the previous SYNC_URL in s.yaml, and end the migration: {command}", command=remove)
             facts = [untranslated(huawei.tasks.url(task) if huawei else task)] if task else []
             return Line(ResourceState.STOP, t("not finished"), end, facts)

@@ -12,7 +12,7 @@ import pytest
 from ops.cost.prices import Prices
 from ops.functions import tool_output
 from ops.intention import Intention, Intentions
-from ops.migrate.messages import how_far, plan
+from ops.migrate.messages import plan, progress_line
 from oss_oms_sync.answers.task_group import TaskGroup
 from sandbox.oms.copier import CopyFault
 from sandbox.oms.group import Status
@@ -613,7 +613,7 @@ def test_the_plan_counts_objects_below_the_prefix_as_far_as_known(prefix, own, o
     folders = {"": missing(2), "a/": missing(1), "b/": missing(4), "d/": missing(0)}
     if others:
         folders["*"] = missing(8)
-    answer = tool_output.of_compare(compare_answer({"missing": sides(7 + others, 0)}, folders=folders))
+    answer = tool_output.convert_compare_answer(compare_answer({"missing": sides(7 + others, 0)}, folders=folders))
     intention = Intention("", "", "source", "destination", [prefix], [])
     assert phrase in "\n".join(map(str, plan(intention, answer, own, Prices(), "en")))
 
@@ -621,7 +621,7 @@ def test_the_plan_counts_objects_below_the_prefix_as_far_as_known(prefix, own, o
 @pytest.mark.parametrize(("copied", "share"), [(99_999, "99.9 %"), (100_000, "100.0 %"), (25_000, "25.0 %")])
 def test_a_migration_reaches_100_percent_only_with_all_existing_objects(copied, share):
     group = TaskGroup.from_response({"group_id": "g", "status": 2, "total_num": 100_000, "success_num": copied})
-    assert str(how_far(group)).startswith(f"{share} of 100,000 objects")
+    assert str(progress_line(group)).startswith(f"{share} of 100,000 objects")
 
 
 @pytest.mark.part
