@@ -88,7 +88,7 @@ def migrate(box: Sandbox, project: Path, console: Console) -> None:
         console,
         choose(
             f"{len(EXISTING_KEYS)} objects existed before the project. `python3 ops.py migrate` has OMS copy them:",
-            f"项目部署之前已有 {len(EXISTING_KEYS)} 个对象。`python3 ops.py migrate` 让 OMS 复制它们：",
+            f"项目部署之前已有 {len(EXISTING_KEYS)} 个对象。`python3 ops.py migrate` 让 OMS 复制这些对象：",
         ),
     )
     lines = _run_ops(box, project, "migrate", "--yes").partition("-> ")[0].splitlines()
