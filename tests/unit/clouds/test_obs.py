@@ -179,7 +179,7 @@ def test_a_malformed_response_is_retried_and_then_an_error(world, nonsense):
         world.obs.faults.then(nonsense)
         assert [stored.name for stored in listed()] == ["a"]
     world.obs.faults.add(nonsense)
-    assert "something other than OBS answered" in str(error_of(lambda: names(world)))
+    assert "another service answered instead of OBS" in str(error_of(lambda: names(world)))
 
 
 def test_a_huge_response_is_read_up_to_the_longest_pages_length(world, mocker):
