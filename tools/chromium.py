@@ -1,4 +1,4 @@
-"""Headless Chromium: what a page looks like, and what it complains of."""
+"""A headless Chromium, which draws a web page and reports the errors in its console."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _DARK = ("--force-dark-mode", "--blink-settings=preferredColorScheme=0")
 
 
 def program_path() -> str | None:
-    """Return the path of the program; None if it is not installed."""
+    """Return the path of Chromium; None if it is not installed."""
     return shutil.which("chromium")
 
 
 def run(page: Path, *options: str, dark: bool = False) -> subprocess.CompletedProcess[str]:
-    """Open `page` with more options; the outcome has on its standard error what the page's console has.
+    """Open `page` in Chromium with further options; the page's console is in the result's standard error.
 
-    Raises RuntimeError if there is no Chromium or it fails.
+    Raises RuntimeError if Chromium is missing or fails.
     """
     program = program_path()
     if program is None:
@@ -46,9 +46,9 @@ def run(page: Path, *options: str, dark: bool = False) -> subprocess.CompletedPr
 
 
 def screenshot(page: Path, picture: Path, width: int, height: int) -> None:
-    """Write a screenshot of `page` in a window of this size, as PNG.
+    """Write a screenshot of `page` as PNG, in a window of this size in pixels.
 
-    Raises RuntimeError as `run`, or if there is no picture afterwards.
+    Raises RuntimeError if Chromium is missing or fails, or if it wrote no picture.
     """
     picture.unlink(missing_ok=True)
     run(page, f"--window-size={width},{height}", f"--screenshot={picture}")

@@ -1,6 +1,7 @@
-"""Builds the package that `s init` and the registry take, dist/oss-oms-sync-<version>.zip, and dist/SHA256SUMS.
+"""A program that builds the package for `s init` and the registry: dist/oss-oms-sync-<version>.zip, and its SHA256SUMS.
 
-The names inside (publish.yaml, src/, hook/) are those of the Serverless Devs tool. Equal sources give equal bytes.
+The names in the package (publish.yaml, src/, hook/) are those that Serverless Devs expects. Equal sources give equal
+bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import yaml
 from tools import registry
 
 ROOT = Path(__file__).parents[1]
-# The documents that a user of the project needs at hand; those about building it stay here.
+# The documents for users of the project; documents about developing it are not in the package.
 DOCUMENTS = (
     "migration",
     "deploy",
@@ -36,7 +37,7 @@ DOCUMENTS = (
     "objects",
     "unconfirmed",
 )
-# Documents with a Chinese twin: all but two, which hold both languages.
+# Documents with a Chinese version; the other two are in both languages.
 IN_CHINESE = tuple(name for name in DOCUMENTS if name not in ("reasons", "settings"))
 _MONITORING = ("alerts.yaml", "dashboard.json", "status_is_silent.sql", "webhook_fails.sql", "current_state.sql")
 _NAMES = {
@@ -46,37 +47,37 @@ _NAMES = {
     **{f"docs/{name}.md": f"src/docs/{name}.md" for name in DOCUMENTS},
     **{f"docs/{name}.zh.md": f"src/docs/{name}.zh.md" for name in IN_CHINESE},
     **{f"docs/monitoring/{name}": f"src/docs/monitoring/{name}" for name in _MONITORING},
-    # The example of the document on certificates.
+    # The example in the document on certificates.
     **{f"docs/certificate.{kind}": f"src/docs/certificate.{kind}" for kind in ("json", "png")},
 }
-# The registry is Chinese unless a name says otherwise.
+# The registry shows readme.md as Chinese.
 _READMES = {"README.zh.md": "readme.md", "README.md": "readme_en.md"}
 _FOLDERS = {"template": "src", "hooks": "hook"}
-# The first moment that a zip can name.
+# The earliest time that a zip file can contain.
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
 
 def manifest() -> dict[str, Any]:
-    """Return publish.yaml: the version, and the questions of `s init`."""
+    """Return publish.yaml, which has the version and the questions of `s init`."""
     contents: dict[str, Any] = json.loads(_as_json((ROOT / "publish.yaml").read_text(encoding="utf-8")))
     return contents
 
 
 @lru_cache
 def _as_json(text: str) -> str:
-    """Return YAML as JSON; kept, because reading YAML takes most of the time of rendering."""
+    """Return YAML as JSON text; cached, because parsing YAML takes most of the time of rendering."""
     return json.dumps(yaml.safe_load(text))
 
 
 def contents() -> dict[str, bytes]:
-    """Return the files of the package: names inside it, and contents."""
+    """Return the files of the package: their contents by their names."""
     files = {name: (ROOT / source).read_bytes() for source, name in _NAMES.items()}
     for source, name in _READMES.items():
         readme = registry.for_the_console((ROOT / source).read_text(encoding="utf-8"))
         files[name] = registry.page(readme, manifest(), chinese=name == "readme.md").encode()
     for folder, name in _FOLDERS.items():
         files |= {f"{name}/{path.relative_to(ROOT / folder).as_posix()}": path.read_bytes() for path in _files(folder)}
-    # The hook checks by the patterns of the questions, and cannot read YAML.
+    # The hook checks answers by the patterns of the questions, and cannot read YAML.
     files["hook/questions.json"] = json.dumps(manifest()["Parameters"], ensure_ascii=False, indent=1).encode()
     return dict(sorted(files.items()))
 
@@ -89,7 +90,7 @@ def _files(folder: str) -> Iterator[Path]:
 
 
 def build(folder: Path) -> Path:
-    """Write the zip into `folder` and return its path."""
+    """Write the package into `folder`, and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"oss-oms-sync-{manifest()['Version']}.zip"
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as package:
@@ -102,11 +103,11 @@ def build(folder: Path) -> Path:
 
 
 def write_checksums(package: Path) -> Path:
-    """Write SHA256SUMS beside the package, in the form of `sha256sum --check`, and return its path.
+    """Write SHA256SUMS next to the package, in the format of `sha256sum --check`; return its path.
 
-    A comment in it has the hash of the code, as certificates name it.
+    A comment in the file has the hash of the code, which certificates state.
     """
-    # Only here, because others import this module without the function's code.
+    # Imported here, because programs without the function's code import this module.
     from oss_oms_sync.jobs.certify.document import hash_code
 
     target = package.with_name("SHA256SUMS")

@@ -1,9 +1,9 @@
-"""Makes the pictures in docs/: `make pictures`.
+"""A program that makes the pictures in docs/, run by `make pictures`.
 
-A run of the demo draws its last act and makes docs/certificate.json, which the page of the certificate shows. The page
-of the status shows an answer in tests/answers.
+A run of the demo draws its last act, and makes docs/certificate.json, which the picture of a certificate shows. The
+picture of a status shows an answer in tests/answers.
 
-The pictures look best with the font Inter (Debian: apt install fonts-inter fonts-noto-cjk).
+The pictures need the font Inter to look right (Debian: apt install fonts-inter fonts-noto-cjk).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def _run_demo(folder: Path) -> None:
-    """Run the demo, and keep its certificate and the picture of its last act in docs/ if it ends well."""
+    """Run the demo; if it succeeds, store its certificate and the picture of its last act in docs/."""
     made = {"certificate": folder / "certificate.json", "picture": folder / "demo.svg"}
     options = [word for name, file in made.items() for word in (f"--{name}", str(file))]
     command, english = [sys.executable, "-m", "sandbox.demo", *options], {**os.environ, "LC_ALL": "C.UTF-8"}
@@ -48,12 +48,12 @@ def _run_demo(folder: Path) -> None:
 
 
 def _draw(name: str, view: AnswerView, answer: Path, height: int, folder: Path) -> None:
-    """Write docs/<name>.png: the page of an answer, cut at the height of the window in pixels."""
+    """Write docs/<name>.png, a picture of an answer's web page; `height` is the picture's height in pixels."""
     file, picture = folder / f"{name}.html", ROOT / "docs" / f"{name}.png"
     shown = page.draw(view.report(view.read(json.loads(answer.read_text(encoding="utf-8"))), "en"))
     file.write_text(shown, encoding="utf-8")
     chromium.screenshot(file, picture, _WIDTH, height)
-    # A page has few colours: with a palette it takes a third of the bytes.
+    # A page has few colours, so that a palette reduces the file to a third.
     with Image.open(picture) as image:
         few = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
     few.save(picture, optimize=True)

@@ -1,6 +1,6 @@
-"""The page of the registry and of Alibaba Cloud's console: a readme between the blocks that these look for.
+"""The page of this project in the registry of Serverless Devs and in Alibaba Cloud's console.
 
-They take blocks out of the page by their tags, as in the registry's own templates: `<description>`, `<service>`
+Both take blocks out of the page by their tags, as in the registry's own templates: `<description>`, `<service>`
 (services and permissions), `<remark>` and `<disclaimers>` (what to know first), `<appcenter>` (the button), `<deploy>`
 (the commands), `<appdetail>` (the readme), `<usedetail>` (how to use it) and `<development>`.
 """
@@ -84,9 +84,9 @@ _ENGLISH = _Words(
 
 
 def for_the_console(readme: str) -> str:
-    """Return a readme for the registry's page, where no file of the repository is.
+    """Return a readme for the registry's page, from which no file of the repository can be reached.
 
-    Pictures and diagrams go; a relative link becomes its text.
+    Pictures and diagrams are removed, and a relative link becomes its text.
     """
     readme = re.sub(r"^```mermaid\n.*?^```\n\n", "", readme, flags=re.MULTILINE | re.DOTALL)
     readme = re.sub(r"^!?\[[^\]]*\]\((?!https:)[^)]*\)\n\n", "", readme, flags=re.MULTILINE)
@@ -94,11 +94,11 @@ def for_the_console(readme: str) -> str:
 
 
 def page(readme: str, manifest: Mapping[str, Any], *, chinese: bool) -> str:
-    """Return the page that shows `readme`, whose first line is its title, with the blocks from publish.yaml."""
+    """Return the page with this readme, whose first line is its title, and with blocks from publish.yaml."""
     words = _CHINESE if chinese else _ENGLISH
     title, _, detail = readme.partition("\n")
     name = manifest["Name"]
-    # publish.yaml says both, in Chinese first.
+    # The description in publish.yaml is in both languages, in Chinese first.
     in_chinese, stop, english = manifest["Description"].partition("。")
     services = [f"| {name} | {'；'.join(service['Authorities'])} |" for name, service in manifest["Service"].items()]
     return "\n".join(
@@ -128,10 +128,7 @@ def _block(tag: str, text: str, attributes: str = "") -> str:
 
 
 def readme_in(page: str) -> str:
-    """Return the readme that a page shows.
-
-    Raises ValueError if the page shows no readme.
-    """
+    """Return the readme in a page of the registry. Raises ValueError if the page has none."""
     title, begins, below = page.partition("\n")
     _, opens, detail = below.partition(_DETAIL)
     detail, ends, _ = detail.rpartition(_DETAIL_ENDS)

@@ -1,4 +1,4 @@
-"""Renders a project as `s init` does, with Jinja2: for machines without Node.js, and to compare the two."""
+"""A renderer of a project, by Jinja2 as `s init` does it: for machines without Node.js, and for comparison."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .package import contents, manifest
 
 @cache
 def environment() -> jinja2.Environment:
-    """Return Jinja2 with the only filter of s.yaml, as hooks/filter.js defines it."""
+    """Return the Jinja2 environment with the only filter of s.yaml, which is equal to that of hooks/filter.js."""
     jinja = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
     jinja.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
     return jinja
 
 
 def defaults() -> dict[str, str]:
-    """Return the default answers; the function's name is without the random end that the tool adds."""
+    """Return the default answers, in which the function's name lacks the random end that Serverless Devs adds."""
     properties = manifest()["Parameters"]["properties"]
     return {
         name: question["default"].replace("-${default-suffix}", "")
@@ -33,9 +33,8 @@ def defaults() -> dict[str, str]:
 def render(answers: dict[str, str], folder: Path) -> None:
     """Write the project into `folder`.
 
-    `answers` are those to the questions of publish.yaml, and `access`, which the hook adds.
-
-    Raises ValueError for an answer that does not match the pattern of its question.
+    `answers` are the answers to the questions in publish.yaml, and `access`, which the hook adds. Raises ValueError for
+    an answer that does not match its question's pattern.
     """
     variables = _variables(answers)
     files = {name.removeprefix("src/"): data for name, data in _contents().items() if name.startswith("src/")}
@@ -48,7 +47,7 @@ def render(answers: dict[str, str], folder: Path) -> None:
 
 
 def settings(answers: dict[str, str]) -> str:
-    """Return the project's s.yaml."""
+    """Return the text of the project's s.yaml."""
     return _template(_contents()["src/s.yaml"]).render(_variables(answers))
 
 
@@ -57,7 +56,7 @@ def _variables(answers: dict[str, str]) -> dict[str, str]:
     for name, question in manifest()["Parameters"]["properties"].items():
         if "pattern" in question and not re.fullmatch(question["pattern"], variables[name]):
             raise ValueError(f"{name} is not as its question asks for: {question['description']}")
-    # As the hook writes them.
+    # The hook writes secrets in this form.
     for name, secret in (("accessKey", "HW_AK"), ("secretKey", "HW_SK")):
         variables[name] = f"${{secret('{variables['functionName']}_{secret}')}}" if variables[secret] else ""
     return variables
@@ -65,7 +64,7 @@ def _variables(answers: dict[str, str]) -> dict[str, str]:
 
 @cache
 def _contents() -> dict[str, bytes]:
-    """Return the package's files; kept, because reading them takes longer than writing a project."""
+    """Return the files of the package; cached, because reading them takes longer than writing a project."""
     return contents()
 
 

@@ -1,4 +1,4 @@
-"""The real Serverless Devs tool, offline and without the user's configuration."""
+"""The program `s` of Serverless Devs, run offline and without the user's configuration."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _COMMAND = ROOT / "node_modules" / ".bin" / "s"
 
 
 def available() -> bool:
-    """Return True if `make setup` could install the tool, which needs Node.js and npm."""
+    """Return True if `s` is installed: `make setup` installs it if Node.js and npm exist."""
     return _COMMAND.exists() and shutil.which("node") is not None
 
 
 class Tool:
-    """`s` with a home of its own. `home` is a folder that need not exist yet, or a copy of the home of another tool.
+    """The program `s` with a home folder of its own, which is created if it is missing.
 
-    `also` is in the environment of each tool. `stumbles` counts the repeated runs of `s init`.
+    `also` is added to the environment of all instances. `stumbles` counts the repeated runs of `s init`.
     """
 
     also: ClassVar[dict[str, str]] = {}
@@ -39,7 +39,7 @@ class Tool:
         self.home = home
         is_new = not (home / ".s").exists()
         home.mkdir(parents=True, exist_ok=True)
-        # Names that begin with GITHUB, GITLAB, JENKINS or PIPELINE would make it ask nothing, so all is left out.
+        # Variables such as GITHUB_... or JENKINS_... would suppress its questions, so the environment is not inherited.
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(home),
@@ -48,7 +48,7 @@ class Tool:
             **self.also,
         }
         if is_new:
-            # Without this, each command starts a process that looks for a newer version of the tool.
+            # Without this variable, each command starts a process that looks for a newer version of `s`.
             notifier = home / ".s" / "config" / "update-notifier.json"
             notifier.parent.mkdir(parents=True)
             notifier.write_text(json.dumps({"lastUpdateCheck": int(time.time() * 1e3)}))
@@ -79,7 +79,7 @@ class Tool:
     def init(
         self, package: Path, folder: Path, answers: Mapping[str, str], env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run `s init` from a package, as from the registry, into `folder`, with `answers` instead of questions."""
+        """Run `s init` with a package, as with the registry, into `folder`; `answers` replace its questions."""
         with served(package) as url:
             words = ["--uri", url, "-d", folder.name, "-y", "-a", "default", "--parameters", json.dumps(dict(answers))]
             done = self.run("init", *words, cwd=folder.parent, env=env)
@@ -91,7 +91,7 @@ class Tool:
     def stumbled(cls, output: str, folder: Path) -> bool:
         """Return True if `s init` listed `folder` before it existed, which happens on a loaded machine.
 
-        The folder is removed then, so that the command can be tried once more; not with --no-overwrite.
+        The folder is then removed, so that the command can run once more, except with --no-overwrite.
         """
         if not re.search(rf"ENOENT: no such file or directory, scandir '[^'\n]*/{re.escape(folder.name)}'", output):
             return False
@@ -102,9 +102,9 @@ class Tool:
 
 @contextmanager
 def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
-    """Serve `handler` on loopback; yield the address."""
+    """Serve HTTP on loopback by `handler`; yield the address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    # `shutdown` waits for the next poll.
+    # A short poll interval, for which `shutdown` has to wait.
     threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -115,7 +115,7 @@ def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
 
 @contextmanager
 def served(package: Path) -> Iterator[str]:
-    """Serve `package`; yield its address. The tool would delete a file if it got its path."""
+    """Serve `package` on loopback; yield its address, because Serverless Devs would delete a file at a path."""
 
     class Handler(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
