@@ -304,7 +304,7 @@ MISTAKES = (
         "an acceptance answers what OMS failed to copy",
         _VERSIONS,
         f"{_CODE}/jobs/replay/failed_copies.py",
-        "if accepted and write_time(accepted) > _failed_at(copy_failure, listed) + _MAX_RECORD_DELAY_SECONDS:",
+        "if accepted and write_time(accepted) > _failed_at(copy_failure, list_time) + _MAX_RECORD_DELAY_SECONDS:",
         "if accepted:",
     ),
     Mistake(
@@ -1263,7 +1263,7 @@ MISTAKES = (
         "headers of another object in OBS than the listed one",
         _HEADERS,
         f"{_CODE}/comparison/mending.py",
-        "return _is_listed(head, listed) and head.at > 0",
+        "return _is_listed(head, row) and head.at > 0",
         "return head.at > 0",
         seeds="0",
     ),

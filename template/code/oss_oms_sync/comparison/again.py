@@ -106,7 +106,7 @@ def recheck(
 
 
 def _count_unlisted(total: Tally) -> Tally:
-    """Return the counts of the keys that are not in the lists.
+    """Return the counts of the keys that are in no list of differences.
 
     A folder without such keys is still included, so that it has counts of its own.
     """

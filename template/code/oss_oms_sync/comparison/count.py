@@ -273,9 +273,9 @@ def parse_line(text: str) -> str:
 
 
 def same_size_counts(entry: Entry, object_class: ObjectClass, proof: Proof | None) -> tuple[int, int]:
-    """Return two numbers, 0 or 1: objects of equal size that are proven to differ, and objects accepted again in vain.
+    """Return 1 or 0 for each of two counts: objects of equal size proven to differ, and objects accepted in vain.
 
-    In vain means that OMS accepted the object again, and did not copy it.
+    An object is accepted in vain if OMS accepts it again and does not copy it.
     """
     if object_class not in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER) or not are_same_size(entry):
         return 0, 0

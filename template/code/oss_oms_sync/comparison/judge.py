@@ -99,8 +99,8 @@ def count_equal_contents(source: Columns, destination: Columns, moments: Judgeme
 
 
 def is_unreliable(entry: Entry, moments: JudgementTimes) -> bool:
-    """Return True if a row is so young that the other listings may lack its change: differences mean nothing."""
-    return max(listed.modified for listed in entry[1:5] if listed) > moments.listed - CLOCKS_SECONDS
+    """Return True if a listing may show another state than the others, because a row is younger than their start."""
+    return max(row.modified for row in entry[1:5] if row) > moments.listed - CLOCKS_SECONDS
 
 
 def _classify_without_source(
@@ -181,7 +181,7 @@ class FileSystem:
         """
         # All keys between a file and a later key in a folder of the same name start with the file's name.
         names = [key[:end] for end in range(1, len(key)) if key[end] <= "/"]
-        self._files = [listed.name for listed in self._destination.find_all([*names, key]) if listed]
+        self._files = [row.name for row in self._destination.find_all([*names, key]) if row]
 
     def refuses(self, entry: Entry) -> bool:
         """Return True if the destination cannot store the object of this key; call it for every key in order."""

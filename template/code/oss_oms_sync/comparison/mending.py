@@ -292,13 +292,13 @@ class Mender:
         ]
 
 
-def _is_listed(head: SourceHead | ObjectHead, listed: ObjectSummary) -> bool:
-    return (head.etag, head.modified) == (listed.etag, listed.modified)
+def _is_listed(head: SourceHead | ObjectHead, row: ObjectSummary) -> bool:
+    return (head.etag, head.modified) == (row.etag, row.modified)
 
 
-def _shows(head: ObjectHead, listed: ObjectSummary) -> bool:
+def _shows(head: ObjectHead, row: ObjectSummary) -> bool:
     """Return True if a HEAD shows the listed version, with OBS's time."""
-    return _is_listed(head, listed) and head.at > 0
+    return _is_listed(head, row) and head.at > 0
 
 
 def _outcome_of_unread(answer: object, answers: Sequence[object]) -> HeadersOutcome:

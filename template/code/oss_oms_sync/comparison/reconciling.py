@@ -125,7 +125,7 @@ class Classifier:
         if success and not failed:
             recorded_at = success.modified  # nearly all objects, and faster
         else:
-            recorded_at = min(listed.modified for listed in (success, failed) if listed and listed.modified >= modified)
+            recorded_at = min(row.modified for row in (success, failed) if row and row.modified >= modified)
         return True if recorded_at < modified + MIN_EVENT_AGE.total_seconds() else None
 
     def _matches(self, source: ObjectSummary) -> bool:

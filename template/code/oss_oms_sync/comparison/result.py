@@ -58,7 +58,7 @@ class CompareResult:
         return to_json(self.to_result() if is_compared else CompareAnswer(**self._common_fields()))  # type: ignore[no-any-return]
 
     def to_result(self) -> ComparisonResult:
-        """Return the answer of a finished pass."""
+        """Return the answer of a finished pass, with its classes, folders, remedies and lists of differences."""
         return ComparisonResult(
             **self._common_fields(),
             **self.tally.results(),

@@ -33,7 +33,7 @@ def certificates_folder(invocation: Invocation) -> str:
 
 
 def certificate_name(number: int, made: str, verdict: CutoverVerdict) -> str:
-    """Return the name of a certificate in that folder. `made` is its time, as ISO 8601 in UTC."""
+    """Return the name of a certificate below `certificates_folder`. `made` is its time, as ISO 8601 in UTC."""
     moment = made.replace("-", "").replace(":", "")
     return f"{number:04}-{moment}-{_name_ending(verdict)}"
 

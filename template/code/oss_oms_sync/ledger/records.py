@@ -78,8 +78,8 @@ def first_outcome_time(record: StoredObject) -> float:
 
     It is the time of its first failure, or of its success if it never failed. The unit is seconds since 1970.
     """
-    first = parse_time(record.headers.get(_FIRST_FAILURE_HEADER, ""))
-    return first.timestamp() if first else write_time(record)
+    first_failure = parse_time(record.headers.get(_FIRST_FAILURE_HEADER, ""))
+    return first_failure.timestamp() if first_failure else write_time(record)
 
 
 def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime, not_before: str = "") -> StoredObject:

@@ -221,9 +221,9 @@ def read_records_and_runs(
     return records, RunKeys(len(read_files), unreadable, [*keys.values()], are_more=len(files) > max_run_files)
 
 
-def read_failed_keys(invocation: Invocation, listed: Sequence[ObjectSummary]) -> list[FailedKey | None]:
+def read_failed_keys(invocation: Invocation, records: Sequence[ObjectSummary]) -> list[FailedKey | None]:
     """Return the keys of these failed records; a key is None if its record is unreadable or does not name it."""
-    results = invocation.log_bucket.try_get_all([record.name for record in listed])
+    results = invocation.log_bucket.try_get_all([record.name for record in records])
     return [
         parse_failed_record(invocation.task_id, result) if isinstance(result, StoredObject) else None
         for result in results
@@ -280,7 +280,11 @@ def list_waiting_keys(invocation: Invocation, max_records: int, max_run_files: i
     keys_by_name = {name: FailedKey(ObjectChange(key)) for name, key in names.items()}
     failed_keys = [keys_by_record.get(record.name) or keys_by_name.get(record.name) for record in records.listed]
     is_reported = invocation.settings.key_filter.is_reported
-    keys = {waiting.key: waiting for waiting in (*runs.keys, *filter(None, failed_keys)) if is_reported(waiting.key)}
+    keys = {
+        failed_key.key: failed_key
+        for failed_key in (*runs.keys, *filter(None, failed_keys))
+        if is_reported(failed_key.key)
+    }
     unread, are_more = failed_keys.count(None) + len(runs.unreadable), records.are_more or runs.are_more
     has_more_records = records.are_more and len(records.listed) == max_records
     return WaitingKeys([*keys.values()], unread, are_more, has_more_records)

@@ -148,7 +148,10 @@ class Pass:
 
 
 class Wake(NamedTuple):
-    """A request to do the next piece of a range, but only if its last piece is `number`, unless this is None."""
+    """A request to do the next piece of a range.
+
+    With a `number`, it applies only while this is the number of the range's last piece.
+    """
 
     pass_name: str
     range_name: str

@@ -221,13 +221,13 @@ class RangeWalk:
         if self._dry_run:
             if len(self.missing) < _MAX_LISTED_KEYS:
                 self.missing.append(key.key)
-        elif self._sends:
+        elif self._may_submit:
             self._before_batch = self._last_safe_state()
             self._batch.append(key)
-        return self._dry_run or self._sends
+        return self._dry_run or self._may_submit
 
     @cached_property
-    def _sends(self) -> bool:
+    def _may_submit(self) -> bool:
         return self._may_send()
 
     def _send(self) -> None:

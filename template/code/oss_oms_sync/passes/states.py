@@ -134,7 +134,7 @@ class PassState:
     def is_late(self, period: timedelta | None, now: datetime) -> bool:
         """Return True if the next pass is long overdue.
 
-        `period` is the timer's; None without a timer.
+        `period` is the time between two passes of the timer, or None if the timer starts no passes.
         """
         return self.of.started < timestamp(now - (period + _PERIOD_TOLERANCE if period else _MAX_MANUAL_AGE))
 

@@ -103,11 +103,11 @@ class PassStore:
         Both are derived from the same listing.
         """
         prefix, written = f"{self.prefix}{pass_name}/", dict[str, int]()
-        listed = [(listed.name.removeprefix(prefix), listed.modified) for listed in self._bucket.iter_folder(prefix)]
-        for name, modified in listed:
+        rows = [(row.name.removeprefix(prefix), row.modified) for row in self._bucket.iter_folder(prefix)]
+        for name, modified in rows:
             range_name = name.partition("/")[0]
             written[range_name] = max(modified, written.get(range_name, 0))
-        return Tree(name for name, _ in listed), written
+        return Tree(name for name, _ in rows), written
 
     def read(self, pass_name: str, range_name: str, number: int) -> Piece | None:
         """Return the stored piece, or None if it is missing or unreadable."""
@@ -303,8 +303,8 @@ class PassStore:
 
     def _is_abandoned(self, pass_name: str) -> bool:
         """Return True if a pass was idle for longer than the longest period, so that the next pass is due."""
-        _, written = self.tree_and_times(pass_name)
-        return max(written.values(), default=0) < (self._clock.now() - MAX_PERIOD).timestamp()
+        _, write_times = self.tree_and_times(pass_name)
+        return max(write_times.values(), default=0) < (self._clock.now() - MAX_PERIOD).timestamp()
 
     def _names(self, prefix: str, after: str) -> Iterator[str]:
         while listed_name := self._bucket.first_name(prefix, after):

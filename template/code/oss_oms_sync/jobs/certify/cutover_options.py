@@ -78,15 +78,15 @@ class CutoverOptions:
         return parse_time(self.frozen_since or "")
 
 
-def _conditions_of_acceptance(name: str, why: object) -> Sequence[tuple[bool, str]]:
-    """Return the conditions in which an acceptance is invalid, each with its problem."""
+def _conditions_of_acceptance(name: str, reason: object) -> Sequence[tuple[bool, str]]:
+    """Return the conditions that make an acceptance invalid, each with the problem to report."""
     return (
         (
             name not in ACCEPTABLE_NAMES,
             f"The payload accepts {name!r}. What can be accepted: {', '.join(ACCEPTABLE_NAMES)}",
         ),
         (
-            not (isinstance(why, str) and has_name_and_reason(why)),
+            not (isinstance(reason, str) and has_name_and_reason(reason)),
             f"The payload accepts {name!r} without saying who does, and why. Give"
             f' {{"accept": {{"{name}": "who, why"}}}}',
         ),

@@ -86,7 +86,7 @@ def gather(invocation: Invocation, options: CutoverOptions) -> CutoverFacts:
     Raises StorageError if the log bucket, or the listing of the source bucket, cannot be read.
     """
     settings = invocation.settings
-    facts, (task, destination, compared) = _gather_common_facts(invocation, options)
+    facts, (task, destination, comparison) = _gather_common_facts(invocation, options)
     info = task if isinstance(task, TaskInfo) else None
     reconciled = answering(PassStore(invocation, "reconcile").read_states(), settings.key_filter.prefix)
     standstill = facts["passes"].standstill
@@ -103,16 +103,16 @@ def gather(invocation: Invocation, options: CutoverOptions) -> CutoverFacts:
         ),
         "sync_task": info,
         "oms_failure": OmsQueryFailure(task.reason.name, task.status) if isinstance(task, Failure) else None,
-        **(compared.tally.results(*NOT_IN_SCOPE) if compared else dict.fromkeys(COMPARISON_FIELDS)),
+        **(comparison.tally.results(*NOT_IN_SCOPE) if comparison else dict.fromkeys(COMPARISON_FIELDS)),
         "headers": Headers(info.enable_metadata_migration if info else None),
         "missing_permissions": (),
         "clocks": _compare_clocks(invocation, destination),
         "keys_a_minute": max(1, round(60 * settings.oms_rate * KEYS_PER_CALL)),
-        "shown": _gather_extra_facts(invocation, reconciled.of if reconciled else None, compared),
+        "shown": _gather_extra_facts(invocation, reconciled.of if reconciled else None, comparison),
     }
-    if destination and compared:
+    if destination and comparison:
         further_facts |= _gather_sample_facts(
-            invocation, destination, compared, options, further_facts["headers"].migrated
+            invocation, destination, comparison, options, further_facts["headers"].migrated
         )
     return CutoverFacts(**{**facts, **further_facts, "closed": _unchanged_mark(invocation, facts["closed"])})
 
@@ -132,9 +132,9 @@ def _gather_common_facts(invocation: Invocation, options: CutoverOptions) -> tup
     if isinstance(task, TaskInfo):
         with suppress(StorageError):  # OMS reports none
             destination = invocation.obs().bucket(task, invocation.deadline)
-    passes, compared = CertifiedPasses(None, None), None
+    passes, comparison = CertifiedPasses(None, None), None
     if destination:
-        passes, compared = _select_passes(invocation, destination, options)
+        passes, comparison = _select_passes(invocation, destination, options)
     # Replay writes the records of listed failures before its position in the lists, so the position is read before the
     # records.
     lists = JobState(invocation).load_as(ListPositions, "failed_copies") or ListPositions()
@@ -148,17 +148,17 @@ def _gather_common_facts(invocation: Invocation, options: CutoverOptions) -> tup
         "run": options.run,
         "accepted": options.accept,
         "sample": empty_sample(options.sample) if options.sample else None,
-        "as_of": compared.as_of if compared else None,
+        "as_of": comparison.as_of if comparison else None,
         "passes": passes,
-        "classes": compared.tally.results()["classes"] if compared else None,
+        "classes": comparison.tally.results()["classes"] if comparison else None,
         "closed": _mark(closed) if closed else None,
         "go_stands": closed is not None and Certificates(invocation).read_valid_go(closed) is not None,
         "migration": CertifiedMigration(current.begun, _progress(group)) if current else None,
-        "oms": query_remaining_work(invocation, task, closed, compared.tally.largest if compared else 0),
-        "waiting": _group_waiting_keys(invocation, destination, compared, waiting),
+        "oms": query_remaining_work(invocation, task, closed, comparison.tally.largest if comparison else 0),
+        "waiting": _group_waiting_keys(invocation, destination, comparison, waiting),
         "lists": FailureLists(lists.looked, lists.unread, is_refused=bool(lists.problem)),
     }
-    return facts, _Buckets(task, destination, compared)
+    return facts, _Buckets(task, destination, comparison)
 
 
 def _mark(closed: Closed) -> ClosedMark:
@@ -191,7 +191,7 @@ def _select_passes(
     state, standstill = answer.of, None
     attempts, unread = attempts_of(state), count_unread(state.tally)
     sides = state.tally.source_listed, state.tally.destination_listed
-    compared = CertifiedComparison(
+    comparison = CertifiedComparison(
         **_pass_fields(state),
         amended=state.amended or None,
         source_listed=ObjectCount(sides[0].objects, sides[0].bytes),
@@ -215,7 +215,7 @@ def _select_passes(
             began=timestamp(start_time),
             headers=checked_headers(answer.standstill.tally) if answer.standstill.scope.headers else None,
         )
-    return CertifiedPasses(compared, standstill), state
+    return CertifiedPasses(comparison, standstill), state
 
 
 def _pass_fields(state: PassState) -> dict[str, Any]:
@@ -232,10 +232,10 @@ def _pass_fields(state: PassState) -> dict[str, Any]:
 
 
 def _group_waiting_keys(
-    invocation: Invocation, destination: ObsBucket | None, compared: PassState | None, waiting: WaitingKeys
+    invocation: Invocation, destination: ObsBucket | None, comparison: PassState | None, waiting: WaitingKeys
 ) -> CertifiedWaitingKeys:
     """Return the waiting keys, grouped by the values on which the rules depend."""
-    due = _select_due(invocation, destination, compared, waiting.keys) if waiting.keys else []
+    due = _select_due(invocation, destination, comparison, waiting.keys) if waiting.keys else []
     if due is None:
         due = [_single_group(key, None) for key in waiting.keys]
     groups = []
@@ -268,7 +268,7 @@ def _grouping_values(group: WaitingGroup) -> tuple[str, str, bool, bool, bool]:
 
 
 def _select_due(
-    invocation: Invocation, destination: ObsBucket | None, compared: PassState | None, waiting: Sequence[FailedKey]
+    invocation: Invocation, destination: ObsBucket | None, comparison: PassState | None, waiting: Sequence[FailedKey]
 ) -> list[WaitingGroup] | None:
     """Return the waiting keys whose objects could be copied and are not equal in OBS, or None if OBS did not answer.
 
@@ -277,7 +277,7 @@ def _select_due(
     due = list[WaitingGroup]()
     # Equal contents are equal at any age of the object.
     times = JudgementTimes(invocation.clock.now().timestamp(), settling=0)
-    start_time = parse_time(compared.started) if compared and compared.scope.deep else None
+    start_time = parse_time(comparison.started) if comparison and comparison.scope.deep else None
     tried_until = start_time.timestamp() - CLOCKS_SECONDS if start_time else -math.inf
     with suppress(StorageError):
         if destination:
@@ -315,13 +315,13 @@ def _compare_clocks(invocation: Invocation, destination: ObsBucket | None) -> Cl
 def _gather_sample_facts(
     invocation: Invocation,
     destination: ObsBucket,
-    compared: PassState,
+    comparison: PassState,
     options: CutoverOptions,
     migrated: bool | None,
 ) -> dict[str, Any]:
     """Return the facts that depend on the sample, by name."""
-    drawn, is_frozen = compared.tally.drawn, options.frozen is not None
-    sample = take_sample(invocation, destination, compared, options.sample, is_frozen=is_frozen)
+    drawn, is_frozen = comparison.tally.drawn, options.frozen is not None
+    sample = take_sample(invocation, destination, comparison, options.sample, is_frozen=is_frozen)
     missing, drawn_key = list[str](), next(iter(drawn.keys), "")
     if not (is_frozen or options.sample):
         # If a bucket refuses for another reason, its checks report the problem.
@@ -334,10 +334,12 @@ def _gather_sample_facts(
     }
 
 
-def _gather_extra_facts(invocation: Invocation, reconciled: PassState | None, compared: PassState | None) -> ExtraFacts:
+def _gather_extra_facts(
+    invocation: Invocation, reconciled: PassState | None, comparison: PassState | None
+) -> ExtraFacts:
     counts: Mapping[str, int] = reconciled.counts if reconciled else {}
     return ExtraFacts(
         trigger=LostEvents(counts.get(NEW, 0), counts.get(NEW_MISSING, 0)) if reconciled else None,
         migrations=migration.list_finished_migrations(invocation),
-        lag=compared.tally.lags() if compared else None,
+        lag=comparison.tally.lags() if comparison else None,
     )

@@ -23,8 +23,8 @@ def obs_connection(context: CheckContext) -> Finding:
     return finding if finding.result is Result.PASSED else warning(_not_compared(finding.actual), finding.next)
 
 
-def _not_compared(why: Text) -> Text:
-    return t("{why}: compare cannot read OBS, and status shows only objects accepted by OMS", why=why)
+def _not_compared(reason: Text) -> Text:
+    return t("{why}: compare cannot read OBS, and status shows only objects accepted by OMS", why=reason)
 
 
 def right_to_list(context: CheckContext) -> Finding:

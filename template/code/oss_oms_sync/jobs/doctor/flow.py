@@ -98,31 +98,31 @@ def timer(job: str, context: CheckContext) -> Finding:
     if period is None:
         return ok(t("{job} runs only by hand, because {name} is off", job=job, name=name))
     last_calls, installed = context.timers
-    last, late = last_calls[job], 2 * period + _START_TIME
-    every, again = (span // timedelta(minutes=1) for span in (period, late))
+    last, late_age = last_calls[job], 2 * period + _START_TIME
+    period_minutes, late_minutes = (span // timedelta(minutes=1) for span in (period, late_age))
     if last is None:
         text = t("no timer has triggered {job} yet", job=job)
-        if installed is None or installed.ago <= late:
+        if installed is None or installed.ago <= late_age:
             return skipped(
                 t(
                     "{finding}; expected every {every} min: check again in {again} min",
                     finding=text,
-                    every=every,
-                    again=again,
+                    every=period_minutes,
+                    again=late_minutes,
                 )
             )
     else:
         text = t("the timer last triggered {job} at {at}", job=job, at=timestamp(last.at))
-        if last.ago <= late:
+        if last.ago <= late_age:
             return ok(text)
     return fault(
-        t("{finding}; expected every {every} min", finding=text, every=every),
+        t("{finding}; expected every {every} min", finding=text, every=period_minutes),
         t(
             "Check in the Function Compute console that {job}'s timer exists and is enabled (`s deploy`"
             " restores it), and check `s {job} logs` for refused settings. If {job} was just deployed or"
             " changed, check again in {again} min",
             job=job,
-            again=again,
+            again=late_minutes,
         ),
     )
 
@@ -184,13 +184,13 @@ def old_objects(context: CheckContext) -> Finding:
     group = migration.query_task_group(context.invocation, current)
     if isinstance(group, TaskGroup) and group.state in WORKING_STATES:
         return ok(group.title)
-    how = (
+    progress = (
         group.title
         if isinstance(group, TaskGroup)
         else t("The progress of the migration of existing objects is unknown")
     )
     return warning(
-        t("{how}; its access keys still exist: {keys}", how=how, keys=current.keys) if current.keys else how,
+        t("{how}; its access keys still exist: {keys}", how=progress, keys=current.keys) if current.keys else progress,
         t("To end the migration: {step}", step=Step("migrate", {"look": True})),
     )
 

@@ -144,21 +144,23 @@ def task_source(context: CheckContext) -> Finding:
     bucket, region = task.src_bucket or "unknown", (task.src_region or "unknown").removeprefix("oss-")
     cloud = task.src_cloud_type or "unknown"
     text = t("the task reads from {bucket} in {region} ({cloud})", bucket=bucket, region=region, cloud=cloud)
-    wrong = {
+    is_wrong_by_part = {
         "cloud": not cloud.lower().startswith("ali"),
         "region": region != settings.oss_region,
         "bucket": settings.source_bucket not in ("", bucket),
     }
-    if any(wrong.values()):
+    if any(is_wrong_by_part.values()):
         # OMS does not document its names of Alibaba Cloud's regions: another form is not another region.
-        only_its_form = wrong == {"cloud": False, "region": True, "bucket": False} and not _REGION_PATTERN.fullmatch(
-            region
-        )
+        only_its_form = is_wrong_by_part == {
+            "cloud": False,
+            "region": True,
+            "bucket": False,
+        } and not _REGION_PATTERN.fullmatch(region)
         return (warning if only_its_form else fault)(
             text,
             t(
                 "Copy the SYNC_URL of the right task: the {parts:and} should be that of {bucket} in {region} (Aliyun)",
-                parts=[_SOURCE_PARTS[what] for what, is_wrong in wrong.items() if is_wrong],
+                parts=[_SOURCE_PARTS[part] for part, is_wrong in is_wrong_by_part.items() if is_wrong],
                 bucket=settings.source_bucket or t("the source bucket"),
                 region=settings.oss_region,
             ),

@@ -39,7 +39,7 @@ _CLOSED_TEXT = t("the project is closed: until it is opened no object key is sub
 
 
 def right_to_submit(context: CheckContext) -> Finding:
-    """Check the permission to submit keys by the records, because a test would be a sync request.
+    """Check by the records if the IAM user may submit keys, because a test would be a sync request.
 
     An acceptance after the last failure for lack of the permission proves the permission. A failure whose reason was
     not read may be such a failure.
@@ -49,15 +49,17 @@ def right_to_submit(context: CheckContext) -> Finding:
     folder = RunFiles(context.invocation).folder
     objects = chain(context.invocation.log_bucket.iter_folder(folder), iter_records(context.invocation, "failed"))
     failures = nlargest(
-        _MAX_RECORDS_READ + 1, takewhile(_has_time(deadline), objects), key=lambda listed: listed.modified
+        _MAX_RECORDS_READ + 1,
+        takewhile(_has_time(deadline), objects),
+        key=lambda failure_record: failure_record.modified,
     )
     all_failed = not deadline.expired()
     read = context.invocation.log_bucket.try_get_all([failure.name for failure in failures[:_MAX_RECORDS_READ]])
     reasons = [*map(_read_reasons, read), *[{""}] * (len(failures) - len(read))]
     failures_with_reasons = list(zip(failures, reasons, strict=True))
     doubtful = [
-        listed.modified
-        for listed, listed_reasons in failures_with_reasons
+        failure_record.modified
+        for failure_record, listed_reasons in failures_with_reasons
         if listed_reasons & {Reason.FORBIDDEN.name, ""}
     ]
     doubt = max(doubtful, default=0) if all_failed else inf
@@ -71,9 +73,9 @@ def right_to_submit(context: CheckContext) -> Finding:
     # All keys in a run file have the time of the run.
     last, listed_reasons = next(
         (
-            (listed, listed_reasons)
-            for listed, listed_reasons in failures_with_reasons
-            if not listed.name.startswith(folder)
+            (failure_record, listed_reasons)
+            for failure_record, listed_reasons in failures_with_reasons
+            if not failure_record.name.startswith(folder)
         ),
         (None, set()),
     )
@@ -205,9 +207,9 @@ def _have_events_arrived(context: CheckContext, late: Sequence[ObjectSummary]) -
 
 
 def _find_last_acceptance(context: CheckContext, after: float) -> tuple[int, bool]:
-    """Return the time of the last acceptance, or of an acceptance after `after`, and True if the search was complete.
+    """Return the time of the last acceptance, and True if the time sufficed for the search.
 
-    Times are in seconds since 1970.
+    The search ends early at an acceptance after `after`. Times are in seconds since 1970.
     """
     deadline, accepted = _scan_deadline(context), 0
     for record in takewhile(_has_time(deadline), iter_records(context.invocation, "success")):

@@ -78,8 +78,8 @@ class CheckContext:
     def timers(self) -> tuple[Mapping[str, WriteTime | None], WriteTime | None]:
         """The times of each job's last timer call and of the recorded installation; a time without a record is None.
 
-        If the installation is not recorded, it is recorded now: a timer that has never called its job counts as overdue
-        after a while since the installation, and only passes started by timers record it otherwise.
+        If the installation is not recorded, it is recorded now. The age of a timer that has never called its job counts
+        from this time.
         """
         state = JobState(self.invocation)
         last_calls, installed = state.read_timers(["replay", "reconcile", "compare", "status"])

@@ -154,50 +154,50 @@ class FailedCopies:
             folders.append(group.lists)
         return sorted(folders)
 
-    def _read_unless_refused(self, bucket: ObsBucket, listed: ObjectSummary, page: Sequence[ObjectSummary]) -> None:
+    def _read_unless_refused(self, bucket: ObsBucket, list_row: ObjectSummary, page: Sequence[ObjectSummary]) -> None:
         """Read a list; continue with other lists if OBS refuses only this one.
 
         OBS refuses only this list if the list is archived, or if OBS allows another list of the page. The list then
         counts as an unread line, and compare covers its objects. It is tried again every hour.
         """
         position, now = (
-            self._positions.lists.get(listed.name, ListPosition()),
+            self._positions.lists.get(list_row.name, ListPosition()),
             self._invocation.clock.now().timestamp(),
         )
         if now < position.refused_until:
             return
         try:
-            self._read_list(bucket, listed)
+            self._read_list(bucket, list_row)
         except ObsError as error:
-            other_lists = (other for other in page if other.name != listed.name)
+            other_lists = (other for other in page if other.name != list_row.name)
             can_read_others = (_can_read(bucket, other) for other in islice(other_lists, _MAX_PROBED_LISTS))
             is_only_this = error.code in PERMISSION_CODES and (position.refused_until > 0 or any(can_read_others))
             if not is_only_this and error.code != _ARCHIVED:
                 raise
-            position = self._positions.lists.get(listed.name, ListPosition())
+            position = self._positions.lists.get(list_row.name, ListPosition())
             if not position.refused_until:
-                self._count_unread(listed.name, 1, str(error))
+                self._count_unread(list_row.name, 1, str(error))
             until = round(now) + _REFUSED_SECONDS
             self._positions.move(
-                listed.name, position._replace(modified=listed.modified, ended=False, refused_until=until)
+                list_row.name, position._replace(modified=list_row.modified, ended=False, refused_until=until)
             )
 
-    def _read_list(self, bucket: ObsBucket, listed: ObjectSummary) -> None:
+    def _read_list(self, bucket: ObsBucket, list_row: ObjectSummary) -> None:
         """Read a list to its end. Reading continues at the last position if the text before it is unchanged."""
         self._lists += 1
-        position = self._positions.lists.get(listed.name, ListPosition())._replace(ended=False)
+        position = self._positions.lists.get(list_row.name, ListPosition())._replace(ended=False)
         while not position.ended:
             self._check_time()
-            position = position if position.offset <= listed.size else ListPosition()
-            part = bucket.read(listed.name, position.begin, _PART_BYTES)
+            position = position if position.offset <= list_row.size else ListPosition()
+            part = bucket.read(list_row.name, position.begin, _PART_BYTES)
             if part is None:
                 return
             head = part.head
-            listed = listed._replace(size=head.size)
+            list_row = list_row._replace(size=head.size)
             if not position.can_resume(part.body[: position.offset - position.begin]):
                 position = ListPosition()
                 continue
-            position = self._read_part(listed.name, position._replace(etag=head.etag, modified=head.modified), part)
+            position = self._read_part(list_row.name, position._replace(etag=head.etag, modified=head.modified), part)
 
     def _read_part(self, name: str, position: ListPosition, part: ObjectPart) -> ListPosition:
         """Process the lines after `position`, in groups; return the new position."""
@@ -228,9 +228,9 @@ class FailedCopies:
             raise _TimeIsUpError
 
 
-def _can_read(bucket: ObsBucket, listed: ObjectSummary) -> bool:
+def _can_read(bucket: ObsBucket, list_row: ObjectSummary) -> bool:
     try:
-        return bucket.read(listed.name, 0, 1) is not None
+        return bucket.read(list_row.name, 0, 1) is not None
     except ObsError:
         return False
 
@@ -245,11 +245,11 @@ class CopyRecords:
         self._invocation = invocation
         self.lines: Counter[str] = Counter()
 
-    def record(self, failures: Sequence[CopyFailure], listed: int, *, of_group: bool) -> int:
+    def record(self, failures: Sequence[CopyFailure], list_time: int, *, of_group: bool) -> int:
         """Process the failures in a list; return the number of those outside the project's filter.
 
-        `listed` is the time of the list, in seconds since 1970. With `of_group`, the list is a task group's, otherwise
-        the sync task's.
+        `list_time` is the time of the list, in seconds since 1970. With `of_group`, the list is a task group's,
+        otherwise the sync task's.
 
         Raises StorageError if a record may be missing, or an object cannot be checked.
         """
@@ -269,10 +269,12 @@ class CopyRecords:
                 self.lines[reason] += 1
             else:
                 objects_to_resend.append((copy_failure, source))
-        self._write_records(objects_to_resend, listed, of_group=of_group)
+        self._write_records(objects_to_resend, list_time, of_group=of_group)
         return outside
 
-    def _write_records(self, due: Sequence[tuple[CopyFailure, ObjectSummary]], listed: int, *, of_group: bool) -> None:
+    def _write_records(
+        self, due: Sequence[tuple[CopyFailure, ObjectSummary]], list_time: int, *, of_group: bool
+    ) -> None:
         task_id, bucket = self._invocation.task_id, self._invocation.log_bucket
         success = bucket.get_all([record_name(task_id, "success", copy_failure.key) for copy_failure, _ in due])
         failed = bucket.get_all([record_name(task_id, "failed", copy_failure.key) for copy_failure, _ in due])
@@ -281,7 +283,7 @@ class CopyRecords:
             # A success record of another version shows neither the acceptance nor the attempts of this version.
             if accepted and not is_covered(source, listed_record(accepted, copy_failure.key)):
                 accepted = None
-            if accepted and write_time(accepted) > _failed_at(copy_failure, listed) + _MAX_RECORD_DELAY_SECONDS:
+            if accepted and write_time(accepted) > _failed_at(copy_failure, list_time) + _MAX_RECORD_DELAY_SECONDS:
                 self.lines["accepted_again"] += 1
             else:
                 self.lines["recorded"] += 1
@@ -315,11 +317,11 @@ class CopyRecords:
         return failed_record(invocation.task_id, key, failure, invocation.clock.now(), not_before)
 
 
-def _failed_at(copy_failure: CopyFailure, listed: int) -> float:
+def _failed_at(copy_failure: CopyFailure, list_time: int) -> float:
     """Return the time of a copy failure, in seconds since 1970, or a later time if it is unreliable.
 
-    `listed` is the time of its list. A time that is too early would put the last acceptance after the failure, and the
-    failure would be ignored.
+    `list_time` is the time of its list. A time that is too early would put the last acceptance after the failure, and
+    the failure would be ignored.
     """
-    at = copy_failure.at.timestamp() if copy_failure.at else listed
-    return at if listed - _MAX_LIST_DELAY_SECONDS <= at <= listed else listed
+    at = copy_failure.at.timestamp() if copy_failure.at else list_time
+    return at if list_time - _MAX_LIST_DELAY_SECONDS <= at <= list_time else list_time

@@ -225,14 +225,14 @@ class Replay:
             for root, part in parts:
                 # The listing starts after the folder marker, an object of consoles that is not a record.
                 after = begin if begin.startswith(part) else root
-                more = begin.startswith(part) or begin < part
-                while more:
+                has_more = begin.startswith(part) or begin < part
+                while has_more:
                     if self._invocation.deadline.remaining() < min(_PAGE_SECONDS, self._lifetime / 4):
                         self._all_read = False
                         return
                     page = self._bucket.list_page(part, after)
                     records = [record for record in page.objects if not end or record.name <= end]
-                    more = page.more and len(records) == len(page.objects)
+                    has_more = page.more and len(records) == len(page.objects)
                     if records:
                         after = records[-1].name
                         yield records, after

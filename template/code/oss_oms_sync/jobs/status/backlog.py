@@ -48,7 +48,7 @@ class Backlog(BacklogSummary):
 
     @property
     def how_many(self) -> int:
-        """The number of keys in texts; "at least" precedes a minimum."""
+        """The number of waiting keys, as printed: "at least" precedes a minimum."""
         return AtLeast(self.waiting) if self.more_may_wait else self.waiting
 
     @property
@@ -72,24 +72,24 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
     records, runs = read_records_and_runs(invocation, _MAX_RECORDS_COUNTED, _MAX_RUN_FILES_READ)
     # The newest records are read, because they show the current state.
     canaries = f"{record_prefix(invocation.task_id, 'failed')}{settings.key_filter.canary_prefix}"
-    listed = [listed for listed in records.listed if not listed.name.startswith(canaries)]
-    newest = sorted(listed, key=lambda listed_record: listed_record.modified, reverse=True)
-    late_number = sum(listed.modified > after for listed in newest)
+    records_of_keys = [record for record in records.listed if not record.name.startswith(canaries)]
+    newest = sorted(records_of_keys, key=lambda listed_record: listed_record.modified, reverse=True)
+    late_number = sum(record.modified > after for record in newest)
     newest = newest[: max(_MAX_RECORDS_READ, min(late_number, _MAX_LATE_RECORDS_READ))]
     times = {
-        key: listed.modified for key, listed in zip(read_failed_keys(invocation, newest), newest, strict=True) if key
+        key: record.modified for key, record in zip(read_failed_keys(invocation, newest), newest, strict=True) if key
     }
     keys = [key for key in times if settings.key_filter.is_reported(key.key)]
     # Only the record of a long key shows that the key is another project's.
     foreign = len(times) - len(keys)
-    failed = len(listed) - foreign
+    failed = len(records_of_keys) - foreign
     # A key that moved from a record to a run file meanwhile counts once.
-    record_names = {listed_record.name for listed_record in listed}
+    record_names = {listed_record.name for listed_record in records_of_keys}
     run_keys = (key for key in runs.keys if record_name(invocation.task_id, "failed", key.key) not in record_names)
     failed_keys = [key for key in run_keys if not settings.key_filter.is_canary(key.key)]
     first_failures = [key.first_failure for key in (*failed_keys, *keys)]
     if failed:
-        earliest = min(record.modified for record in listed)
+        earliest = min(record.modified for record in records_of_keys)
         first_failures.append(timestamp(from_epoch(earliest)))
     return Backlog(
         failed=failed,

@@ -294,8 +294,8 @@ class KeyHistory:
         return False if all(isinstance(run, RunFile) for run in runs) else None
 
 
-def _object_info(listed: ObjectSummary) -> ObjectInfo:
-    return ObjectInfo(listed.etag, listed.size, _format_time(listed.modified))
+def _object_info(row: ObjectSummary) -> ObjectInfo:
+    return ObjectInfo(row.etag, row.size, _format_time(row.modified))
 
 
 def _step_seconds(

@@ -38,7 +38,7 @@ class Story(NamedTuple):
 
 def story_of_failed_copy(details: Mapping[str, object]) -> Story:
     """Return the story of a version that OMS accepted and failed to copy, by the `details` of its failed record."""
-    code, message, due = details.get("error_code"), details.get("message"), details.get("not_before")
+    code, message, resend_time = details.get("error_code"), details.get("message"), details.get("not_before")
     return Story(
         t(
             "OMS accepted this version, but failed to copy it: {code}, {message}.",
@@ -47,7 +47,9 @@ def story_of_failed_copy(details: Mapping[str, object]) -> Story:
         ),
         sentences(
             find_copy_code(str(code or "")).fix,
-            t("Replay resends it at {time}.", time=due) if due else t("Replay resends it in its next run."),
+            t("Replay resends it at {time}.", time=resend_time)
+            if resend_time
+            else t("Replay resends it in its next run."),
         ),
         WAITING_TEXT,
     )
