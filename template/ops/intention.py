@@ -166,7 +166,7 @@ class Intentions:
         return current if current and current.run == intention.run else None
 
     def claim(self, intention: Intention, maker: str) -> Intention | None:
-        """Record that this command makes the access keys; return the record before.
+        """Record that this command makes the access keys; return the record as it was before.
 
         Return None if the migration is no longer in progress.
         """

@@ -21,7 +21,7 @@ POLICIES = IDENTITY_POLICY, ANOTHER_POLICY, UNKNOWN_POLICY = ("identity policy",
 
 
 def find_policy(session: Session, variables: Mapping[str, str], keys: Keys) -> str:
-    """Return the kind of policy that has the permission, as a word above; empty if doctor does not confirm it.
+    """Return one of POLICIES, the kind of policy that has the permission; "" if doctor does not confirm it.
 
     `keys` are an administrator's keys for IAM.
     """

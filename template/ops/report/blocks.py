@@ -180,7 +180,7 @@ class StepBlock(NamedTuple):
 
 
 class CommandBlock(NamedTuple):
-    """A command to copy."""
+    """A shell command that readers copy and run."""
 
     line: str
 
