@@ -320,7 +320,7 @@ class Cutover:
         return may_close
 
     def _close(self) -> Any:
-        """Close the project with the mark of this run; return another run's GO if that ended first, otherwise None."""
+        """Close the project with the mark of this run; return another run's GO if one is in effect, else None."""
         self._begin(t("Close the project"))
         self._hint(_CLOSED_HINT if self._mark and self._mark.go else _GIVE_UP_HINT)
         answer = open_and_close.close(self._session, self._run, self._since)
