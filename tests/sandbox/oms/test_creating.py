@@ -142,6 +142,21 @@ def test_a_task_needs_the_agreement_if_oms_asks_for_it(box, client, create):
     assert create()
 
 
+def test_a_task_is_started_again_with_other_keys(box, client, create, is_copied_by, ram_key):
+    number = create(ram_key(*drop_action(SOURCE, "oss:GetObject")))
+    assert not is_copied_by(number, "a")
+    client.stop_sync_task(v2.StopSyncTaskRequest(number))
+    key, secret = box.user_credentials
+
+    def start(secret):
+        body = v2.StartSyncTaskReq(**dict(zip(KEYS, (key, secret, *box.huawei_credentials), strict=True)))
+        client.start_sync_task(v2.StartSyncTaskRequest(number, body))
+
+    assert catch_refusal(lambda: start("wrong")) == (400, "OMS.0068")
+    start(secret)
+    assert is_copied_by(number, "a")
+
+
 def test_the_region_of_a_bucket_needs_the_permission_at_the_source(box, client, ram_key):
     def region(cloud, keys, bucket):
         body = v2.ShowBucketRegionReq(cloud_type=cloud, ak=keys[0], sk=keys[1], bucket_name=bucket)
