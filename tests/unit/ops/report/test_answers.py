@@ -143,7 +143,7 @@ def test_the_sentence_under_a_verdict_has_the_documents_numbers(certified, lang)
     assert [document["verdict"] for document in made] == ["GO", "REHEARSAL", "NOT PROVEN", "NO-GO"]
     words = {
         "en": ["2 objects, 3 bytes", "the verdict would be GO.", "but UNKNOWN did not pass", "MISSING."],
-        "zh": ["2 个，3 字节", "结论将为 GO。", "但 UNKNOWN 未通过", "MISSING。"],
+        "zh": ["2 个，3 字节", "结论将为 GO。", "但 UNKNOWN 未执行或未能证明", "MISSING。"],
     }
     for document, expected in zip(made, words[lang], strict=True):
         sentence = judge_facts(from_json(CutoverFacts, document)).summary.of(lang)
