@@ -25,7 +25,7 @@ def _meanings(ok: Text, failed: Text, not_proven: Text | None = None) -> dict[Ex
 
 
 _DONE = _meanings(t("done"), t("an error"))
-_SHARED = {ExitCode.REFUSED: t("wrong use, or declined"), ExitCode.STOPPED: t("interrupted")}
+_SHARED = {ExitCode.REFUSED: t("usage error, or declined"), ExitCode.STOPPED: t("interrupted")}
 _UNTRUSTED = {ExitCode.UNTRUSTED: t("the certificate cannot be trusted")}
 # By command: the meanings of its exit codes, except those that all commands share.
 _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
@@ -60,10 +60,10 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
             t("the pass is not finished, or an error"),
             t("objects are left, or no object is in scope"),
         ),
-        ExitCode.REFUSED: t("changing headers is not permitted, wrong use, or declined"),
+        ExitCode.REFUSED: t("changing headers is not permitted, usage error, or declined"),
     },
     "cutover": {**_meanings(t("GO"), t("NO-GO, or an error"), t("NOT PROVEN")), **_UNTRUSTED},
-    "check": {**_meanings(t("a sound GO"), t("a sound NO-GO, or an error"), t("another sound document")), **_UNTRUSTED},
+    "check": {**_meanings(t("a valid GO"), t("a valid NO-GO, or an error"), t("another valid document")), **_UNTRUSTED},
     "cost": _DONE,
     "secrets": _DONE,
     "canary": _meanings(
@@ -76,7 +76,7 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
         t("a problem to resolve first, or an error"),
         t("a step is waiting, or its result is unknown"),
     ),
-    "migrate": _meanings(t("running, finished or ended"), t("failed, or an error"), t("paused, or not begun yet")),
+    "migrate": _meanings(t("running, finished or ended"), t("failed, or an error"), t("paused, or not started yet")),
     "deletions": _meanings(t("the list is written"), t("the list is refused, or an error")),
     "checklist": _meanings(
         t("no setting is left to move"),

@@ -314,7 +314,13 @@ def headers_answer(outcomes: Mapping[HeadersOutcome, int], **details: Any) -> di
     return dict(to_json(HeadersAnswer(**fields)))
 
 
-_NONE = {"pass": None, "finished": False, "started": None, "ended": None, "next": "No pass of this scope has begun."}
+_NONE = {
+    "pass": None,
+    "finished": False,
+    "started": None,
+    "ended": None,
+    "next": "No pass over this scope has started yet.",
+}
 # Answers of jobs before their first pass.
 NO_PASS = {"reconcile": pass_answer(**_NONE), "compare": compare_answer(**_NONE)}
 STORY = {

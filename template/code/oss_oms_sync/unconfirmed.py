@@ -65,9 +65,9 @@ UNCONFIRMED = {
         as_assumed=_MINUTE_WORDS,
     ),
     "step of counts": Assumption(
-        t("step of OMS's counts"),
+        t("interval of OMS's counts"),
         t("five minutes; doctor checks"),
-        t("if the step is an hour, `OMS_FINISHED` cannot pass and has to be accepted by name"),
+        t("if the interval is an hour, `OMS_FINISHED` cannot pass and has to be accepted by name"),
         ("counts.step",),
     ),
     "part size": Assumption(

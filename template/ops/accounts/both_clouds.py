@@ -291,7 +291,7 @@ def _unused_keys(holder: Holder, is_used: Callable[[], bool], task_keys: TaskKey
         is_awaited = task_keys and note and text and not task_keys.is_late(note)
         named = [key for key in keys if named is None or key in named] if not is_awaited else []
         if named:
-            consequence = t("Without these keys, a task that OMS creates later cannot copy") if text else None
+            consequence = t("Without these keys, tasks that OMS creates later cannot copy objects") if text else None
             return Line(ResourceState.REMOVE, text, consequence, [*map(untranslated, named)])
         return Line(ResourceState.THERE, text or t("none"), facts=[*map(untranslated, keys)] if text else ())
 

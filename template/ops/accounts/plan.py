@@ -132,7 +132,7 @@ class SetupPlan:
     def _verdict(self) -> tuple[Text, str, Text]:
         """Return the verdict on the plan: a word, its tone and a sentence."""
         if not self.can_be_done:
-            text = t("Setup changes nothing before this is resolved. Remaining plan: {hash}", hash=self.hash)
+            text = t("Setup changes nothing until this is resolved. Remaining plan: {hash}", hash=self.hash)
             return t("stop"), "bad", text
         if self.is_to_do:
             text = t(

@@ -141,7 +141,7 @@ def destination(bucket: ObsBucketClient, region: str) -> Need:
         if (storage_class := bucket.storage_class()) not in _STORAGE_CLASSES:
             return Line(
                 ResourceState.STOP,
-                t("storage class {kept}, to which OMS does not write", kept=storage_class),
+                t("storage class {kept}, which OMS cannot write", kept=storage_class),
                 t("Choose a bucket of the storage class Standard or Infrequent Access"),
             )
         text = t("encrypted, so ETags prove less") if bucket.configured("encryption") is not None else None

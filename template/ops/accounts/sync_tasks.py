@@ -155,7 +155,7 @@ class Tasks:
                 ResourceState.STOP,
                 t("a task for these buckets exists that setup did not create"),
                 t(
-                    "To use the task, write its address into s.yaml, SYNC_URL: {url}. Or delete it in the"
+                    "To use the task, set SYNC_URL in s.yaml to {url}. Otherwise delete the task in the"
                     " OMS console: setup then creates a task that migrates metadata",
                     url=self.url(others[0]["sync_task_id"]),
                 ),
@@ -205,7 +205,7 @@ class Tasks:
         if others := [other for other in self._own_tasks(self._all()) if other["sync_task_id"] != task["sync_task_id"]]:
             return Line(
                 ResourceState.BY_HAND,
-                t("OMS has other tasks created by setup, to which the functions submit nothing"),
+                t("OMS has other tasks created by setup, which the functions do not use"),
                 t("Delete these tasks in the OMS console"),
                 [untranslated(self.url(other["sync_task_id"])) for other in others],
             )

@@ -29,7 +29,7 @@ _COLUMNS = 21
 _MISSING_TEXT = t("not arrived: {what}")
 _STEP_TEXTS = {
     "FIVE_MINUTES": t("steps of five minutes"),
-    "ONE_HOUR": t("steps of an hour"),
+    "ONE_HOUR": t("hourly intervals"),
 }
 _DOUBLE_TEXTS = {"each counted": t("counted twice"), "merged": t("counted once")}
 _UNKNOWN_TEXT = t("unknown")

@@ -178,7 +178,7 @@ SETTINGS = (
         _obs("policy", "GetBucketPolicy", "0027", dialects.referer_of_obs),
         _referer,
         t(
-            "OBS implements hotlink protection in the bucket policy, also for signed requests: without"
+            "OBS implements hotlink protection in the bucket policy, even for signed requests: without"
             " {blank} it refuses OMS and SDKs. Set it after the GO",
             blank="${null}",
         ),

@@ -187,7 +187,7 @@ class SyncTaskClient:
         return task
 
     def statistics(self, since: datetime) -> tuple[str, dict[str, int]]:
-        """Return the step of OMS's counts, and the numbers of objects since then, by COUNT_KINDS."""
+        """Return the interval of OMS's counts, and the numbers of objects since then, by COUNT_KINDS."""
         until = self._clock.now() + timedelta(minutes=5)
         response = self._service.call(
             "GET",

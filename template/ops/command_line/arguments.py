@@ -74,7 +74,7 @@ _PASS_OPTIONS = (
     _PREFIX_OPTION,
     option(
         "--since",
-        t("include objects written since this time, also before the installation"),
+        t("include objects written since this time, even before the installation"),
         metavar="TIME",
         type=quantities.since,
     ),
@@ -103,7 +103,7 @@ COMMANDS = {
         page=True,
     ),
     "fleet": Command(
-        t("show the status of several projects, the worst first"),
+        t("show the status of several projects, worst first"),
         (option("folders", t("folders of projects"), metavar="FOLDER", nargs="+", type=Path), _PROMETHEUS_OPTION),
         page=True,
         asks=False,
@@ -160,7 +160,7 @@ COMMANDS = {
         ),
     ),
     "compare": Command(
-        t("compare both buckets and submit objects missing or older in OBS"),
+        t("compare both buckets and submit objects that are missing or older in OBS"),
         (
             _DEEP_OPTION,
             flag("--overwrite", t("also submit objects overwritten in OBS")),
@@ -170,7 +170,7 @@ COMMANDS = {
         ),
     ),
     "headers": Command(
-        t("set headers of the source that OMS does not copy on objects in OBS"),
+        t("copy to OBS the source headers that OMS does not copy"),
         (
             [
                 flag("--dry-run", t("only compare headers and record equal objects")),
@@ -182,13 +182,13 @@ COMMANDS = {
         ),
     ),
     "cutover": Command(
-        t("perform or rehearse a cutover, which ends GO, NO-GO or NOT PROVEN"),
+        t("perform or rehearse a cutover; the result is GO, NO-GO or NOT PROVEN"),
         (
             [
                 flag("--rehearse", t("forecast the duration and the checks that would fail")),
                 option(
                     "--frozen-since",
-                    t("begin of the freeze: now, or 2026-01-31T08:00:00Z"),
+                    t("start of the freeze: now, or 2026-01-31T08:00:00Z"),
                     metavar="TIME",
                 ),
             ],
@@ -208,7 +208,7 @@ COMMANDS = {
             _DEEP_OPTION,
             flag("--restart", t("compare again, even if a comparison since the freeze exists")),
             flag("--close", t("close the project without asking when nothing is left to submit")),
-            option("--out", t("file of the certificate (default: named by its time)"), metavar="FILE", type=Path),
+            option("--out", t("certificate file (default: named by its time)"), metavar="FILE", type=Path),
         ),
         page=True,
     ),
@@ -262,7 +262,7 @@ COMMANDS = {
             _price("--egress-price", Prices().egress, t("traffic out of OSS")),
             option(
                 "--night-price",
-                t("dollars per gigabyte of traffic out of OSS from 0 to 8 o'clock (half in mainland China)"),
+                t("dollars per gigabyte of traffic out of OSS from 00:00 to 08:00 (half in mainland China)"),
                 metavar="DOLLARS",
                 type=quantities.dollars,
             ),
@@ -273,8 +273,8 @@ COMMANDS = {
     ),
     "secrets": Command(
         t(
-            "store the secrets of s.yaml in the tool's secret store, from environment variables of the same"
-            " names or as typed"
+            "store the secrets of s.yaml in the tool's secret store; values come from environment"
+            " variables of the same names, or are typed"
         ),
         (option("name", t("names of secrets, such as ALERT_WEBHOOK (default: all)"), metavar="NAME", nargs="*"),),
     ),
@@ -306,7 +306,7 @@ COMMANDS = {
                 choices=("alibaba", "huawei"),
                 default="",
             ),
-            flag("--keep-storage-class", t("a new sync task writes objects in the source's storage class")),
+            flag("--keep-storage-class", t("have a new sync task write objects in the source's storage class")),
             option("--yes", t("execute the plan with this hash without asking"), metavar="HASH"),
             flag("--agree", t("agree to OMS's privacy statement")),
         ),
@@ -317,11 +317,11 @@ COMMANDS = {
         (
             [
                 flag("--look", t("show only the progress")),
-                flag("--pause", t("pause: finish the objects in progress, and begin no others")),
+                flag("--pause", t("pause: finish the objects in progress, and start no others")),
                 flag("--go-on", t("continue after a pause, with new access keys")),
                 flag("--retry", t("retry failed objects, with new access keys")),
                 flag("--remove", t("end the migration and keep copied objects")),
-                flag("--nights", t("copy at full speed from 0 to 8 o'clock in China, and at 1 MB/s by day")),
+                flag("--nights", t("copy at full speed from 00:00 to 08:00 China time, and at 1 MB/s otherwise")),
                 flag("--day-and-night", t("remove the bandwidth limits")),
                 option(
                     "--bandwidth",
@@ -334,10 +334,10 @@ COMMANDS = {
             ],
             flag("--overwrite", t("also copy objects that OBS already has, for example for their headers")),
             flag("--restore", t("also restore archived objects (charged), without asking")),
-            flag("--keep-storage-class", t("write objects in the source's storage class, not as Standard")),
+            flag("--keep-storage-class", t("write objects in the source's storage class, instead of Standard")),
             option(
                 "--prefix",
-                t("only keys with this prefix, not the project's whole scope (repeatable)"),
+                t("only keys with this prefix, instead of the project's whole scope (repeatable)"),
                 metavar="PREFIX",
                 action="append",
                 default=[],
@@ -349,7 +349,9 @@ COMMANDS = {
     "deletions": Command(
         t("list the objects that were deleted at the source and are still in OBS; delete nothing"),
         (
-            option("--list", t("file of the object keys, one a line"), metavar="FILE", type=Path, required=True),
+            option(
+                "--list", t("output file for the object keys, one per line"), metavar="FILE", type=Path, required=True
+            ),
             option(
                 "--max",
                 t("permit a list of N keys (default: 1,000 keys, or a hundredth of the objects if that is less)"),

@@ -179,7 +179,7 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str, *details
     """Show an answer as text, JSON or web page, and return the exit code; `details` go to its report."""
     view = ANSWER_VIEWS[kind]
     if options.html and not view.page:
-        raise UsageError(t("This answer has no web page"), t("Omit --html"))
+        raise UsageError(t("This result has no web page"), t("Omit --html"))
     if kind_of(answer) != kind:
         raise ToolError(tool_output.UNKNOWN_FORM, tool_output.DEPLOY)
     parsed = view.read(answer)
@@ -285,7 +285,7 @@ def _show_input(session: Session, options: Namespace) -> int:
     if not kind:
         # The error includes the end of the input, where the failure of a tool or of a function may be.
         raise UsageError(
-            t("The input contains no known answer"),
+            t("The input contains no known result"),
             t(
                 "Pass an answer: {status} | {show}, or {show} < certificate.json",
                 status=Step("status", {"json": True}),

@@ -23,7 +23,7 @@ from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES
 
 _Translate = Callable[[Text], str]
 _LANGUAGES = ("en", "zh")
-_LANGUAGE_HELP = t("language of the output (default: that of your locale)")
+_LANGUAGE_HELP = t("output language (default: from your locale)")
 # Minimum similarity, from 0 to 1, at which a name is suggested for a mistyped name.
 _MIN_SIMILARITY = 0.75
 

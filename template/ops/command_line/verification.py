@@ -153,7 +153,7 @@ def _no_certificate_error(file: Path) -> UntrustedError:
     return UntrustedError(
         t("{file} is not a certificate, or is damaged", file=file),
         t(
-            "Get the certificate again: `{command}` writes it, and the log bucket has it under"
+            "Get the certificate again: `{command}` writes it, and the log bucket keeps a copy under"
             " oms_source_record/certificates/",
             command=Step("cutover", {"frozen_since": "now"}),
         ),

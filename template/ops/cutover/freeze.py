@@ -14,7 +14,7 @@ from oss_oms_sync.answers.text import t
 from oss_oms_sync.rules.times import MAX_CLOCK_SKEW
 
 _FREEZE_REMEDY = t(
-    "Pass --rehearse, or the begin of the freeze: --frozen-since now, or --frozen-since 2026-01-31T08:00:00Z"
+    "Pass --rehearse, or the start of the freeze: --frozen-since now, or --frozen-since 2026-01-31T08:00:00Z"
 )
 
 
@@ -60,7 +60,7 @@ def _freeze_time(session: Session, options: Namespace) -> datetime | None:
             return _parse_freeze_time(time_text, session)
         except UsageError as error:
             session.print_text(error.happened)
-    raise UsageError(t("The begin of the freeze is missing"), _FREEZE_REMEDY)
+    raise UsageError(t("The start of the freeze is missing"), _FREEZE_REMEDY)
 
 
 def _parse_freeze_time(time_text: str, session: Session) -> datetime:

@@ -73,7 +73,7 @@ def _collect(session: Session, pages: Pages) -> Summary:
             pages.remove()
             raise UsageError(t("No list of deletions was made"), reason)
         if not pages.add(page, session.clock.now()):
-            session.print_text(t("A newer comparison has finished: the list begins again"))
+            session.print_text(t("A newer comparison has finished: the list starts over"))
             objects = 0
         else:
             objects += len(page.deletions)

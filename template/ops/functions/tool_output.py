@@ -22,7 +22,7 @@ _COLOUR_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 T = TypeVar("T")
 
 UNKNOWN_FORM = t("The answer has a form unknown to this ops.py")
-DEPLOY = t("Deploy this project, so that the versions agree: {command}", command=Step("deploy"))
+DEPLOY = t("Deploy this project so that the versions match: {command}", command=Step("deploy"))
 
 
 class ToolInvocation(NamedTuple):

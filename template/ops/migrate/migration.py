@@ -80,7 +80,7 @@ class ProjectMigration:
         if intention is None:
             intention = prepare(self._session, self._variables, self._options, self._holders)
             if not self._intentions.begin(intention):
-                raise UsageError(t("Another command has just begun a migration"), messages.PROGRESS_TEXT)
+                raise UsageError(t("Another command has just started a migration"), messages.PROGRESS_TEXT)
         else:
             check_same(intention, self._variables, self._options)
             if windows is not None:
@@ -175,7 +175,7 @@ class ProjectMigration:
     def _create(self, intention: Intention) -> TaskGroup:
         """Make the keys and the group. If the outcome is unknown, the record remains."""
         self._session.hint = t(
-            "The migration has not begun yet. Continue: {go_on}. Or end it: {remove}",
+            "The migration has not started yet. Continue: {go_on}. Or end it: {remove}",
             go_on=Step("migrate"),
             remove=messages.REMOVAL_STEP,
         )

@@ -67,7 +67,7 @@ def check_same(intention: Intention, variables: Mapping[str, str], options: Name
         raise UsageError(
             t("A migration with other options is running"),
             t(
-                "Follow that migration without these options, or end it: {command}. Then begin this migration",
+                "Follow that migration without these options, or end it: {command}. Then start this migration",
                 command=Step("migrate", {"remove": True}),
             ),
         )
@@ -112,7 +112,7 @@ def _check(session: Session, variables: Mapping[str, str], holders: Sequence[Hol
             )
     check_set_up(
         session,
-        t("The migration did not begin: the setup has faults, so objects written meanwhile would be missed"),
+        t("The migration did not start: the setup has faults, so objects written meanwhile would be missed"),
     )
 
 

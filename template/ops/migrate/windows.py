@@ -24,7 +24,7 @@ def read_windows(options: Namespace) -> list[Window] | None:
     windows = sorted(options.bandwidth)
     if len(windows) > MAX_WINDOWS:
         raise UsageError(
-            t("--bandwidth: OMS takes at most {n} windows", n=MAX_WINDOWS), t("Join some of them, and begin again")
+            t("--bandwidth: OMS takes at most {n} windows", n=MAX_WINDOWS), t("Join some of them, and start again")
         )
     for window, following in pairwise(windows):
         if window.end > following.start:
@@ -34,6 +34,6 @@ def read_windows(options: Namespace) -> list[Window] | None:
                     first=f"{window.start}-{window.end}",
                     second=f"{following.start}-{following.end}",
                 ),
-                t("Give windows that end before the next begins"),
+                t("Give windows that end before the next starts"),
             )
     return windows

@@ -45,7 +45,7 @@ def throughput(answer: StatusAnswer, translate: Translator) -> Figure:
     volume = translate("{size:size} per second", size=round(size / seconds))
     return Figure(
         translate("Throughput"),
-        (units.rate(objects * 60 / seconds), " ", Span("small", translate("objects a minute"))),
+        (units.rate(objects * 60 / seconds), " ", Span("small", translate("objects per minute"))),
         f"{period_text} · {volume}",
     )
 
@@ -139,9 +139,9 @@ def _chart_counts(answer: StatusAnswer, translate: Translator) -> Blocks:
             sums["REQUEST"],
             sums["FAILURE"],
             (
-                translate("Copied, objects a minute"),
-                translate("Requested, objects a minute"),
-                translate("Failed, objects on a scale of their own"),
+                translate("Copied, objects per minute"),
+                translate("Requested, objects per minute"),
+                translate("Failed objects (separate scale)"),
             ),
             (units.objects_a_minute(peak, translate), f"{max(sums['FAILURE']):,}"),
             Paragraph(translate(_UNREAD_TEXT, number=statistics.unread), "open") if statistics.unread else None,

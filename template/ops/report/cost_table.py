@@ -34,7 +34,7 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
     """Return tables of the costs by occasion, and the length of the freeze step by step."""
     translate = Translator(language)
     lead = translate(
-        "{objects:object|objects} of {size:size}, {a_day} new objects a day, {lanes:lane|lanes}; list prices in US"
+        "{objects:object|objects} of {size:size}, {a_day} new objects per day, {lanes:lane|lanes}; list prices in US"
         " dollars",
         objects=plan.objects,
         size=plan.size,
@@ -132,9 +132,9 @@ def _compare_ways(ways: CopyWays, translate: Translator) -> Blocks:
         ),
         Paragraph(
             translate(
-                "Traffic out of OSS costs half from 0 to 8 o'clock in China. OMS documents neither the time zone of its"
-                " limits nor whether each task of a large group has the limit for itself: {command} measures the time"
-                " zone within a day. The sync task has no limit.",
+                "Traffic out of OSS costs half from 00:00 to 08:00 China time. OMS documents neither the time zone of"
+                " its limits nor whether each task of a large group has the limit for itself: {command} measures the"
+                " time zone within a day. The sync task has no limit.",
                 command=Step("migrate", {"look": True}),
             )
         ),

@@ -366,9 +366,9 @@ def _describe_document(
     document: Mapping[str, Any], certificate: Certificate, file: Path | None, translate: Translator
 ) -> Blocks:
     computed, stated = document_hash(document), str(document.get("sha256"))
-    result = Span("mark", translate("agrees with the document"), "good")
+    result = Span("mark", translate("matches the document"), "good")
     if stated != computed:
-        result = Span("mark", translate("does not agree with the document"), "bad")
+        result = Span("mark", translate("does not match the document"), "bad")
     return [
         FactList(
             [

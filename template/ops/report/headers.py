@@ -89,7 +89,9 @@ def _verdict(answer: HeadersAnswer) -> tuple[Text, str]:
     if code is ExitCode.REFUSED:
         return t("No header was changed."), "bad"
     if not answer.finished:
-        return (t("The pass is not finished.") if answer.pass_ else t("No pass of this scope has begun.")), "open"
+        return (
+            t("The pass is not finished.") if answer.pass_ else t("No pass over this scope has started yet.")
+        ), "open"
     if answer.has_no_objects:
         return t("No object is in scope: check the source bucket, the prefix and the suffix for typos."), "open"
     if answer.work == HeadersWork.UNDO.value:

@@ -125,7 +125,7 @@ def _verdict(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
     if _is_single_call(answer) and not isinstance(answer, ComparisonResult):
         return t("A single call without a pass; nothing continues."), tone
     if not answer.finished:
-        return t("The pass is not finished.") if answer.pass_ else t("No pass of this scope has begun."), "open"
+        return t("The pass is not finished.") if answer.pass_ else t("No pass over this scope has started yet."), "open"
     if isinstance(answer, ReconcileAnswer):
         return t("The pass is finished."), tone
     if answer.standstill:
@@ -168,7 +168,7 @@ def progress_line(answer: PassAnswer | None, language: str) -> str:
     parts = (
         None if answer.share is None else f"{answer.share:.0%}",
         None if answer.objects is None else translate("{number:object|objects}", number=answer.objects),
-        translate("{number} objects a minute", number=answer.objects_per_minute or 0),
+        translate("{number} objects per minute", number=answer.objects_per_minute or 0),
         None if answer.minutes_left is None else translate("{left:time} left", left=60 * answer.minutes_left),
     )
     return translate(", ").join(filter(None, parts))

@@ -29,8 +29,8 @@ def limit(number: int | None, translate: Translator) -> str:
 
 
 def objects_a_minute(number: float | None, translate: Translator) -> str:
-    """Format a rate as objects a minute."""
-    return translate("unknown") if number is None else translate("{number} objects a minute", number=rate(number))
+    """Format a rate as objects per minute."""
+    return translate("unknown") if number is None else translate("{number} objects per minute", number=rate(number))
 
 
 def rate(number: float) -> str:
@@ -95,7 +95,7 @@ def time(written: str | None, now: datetime | None, translate: Translator) -> Ph
 def pass_times(
     started: str | None, ended: str | None, now: datetime | None, translate: Translator, pace: int | None = None
 ) -> Phrase:
-    """Return the start, the end, the duration and the speed of a pass; `pace` is the speed in objects a minute."""
+    """Return the start, the end, the duration and the speed of a pass; `pace` is the speed in objects per minute."""
     duration_text, speed = None, None if pace is None else objects_a_minute(pace, translate)
     with contextlib.suppress(ValueError):  # an open pass, or a document that certify did not write
         duration_text = translate(

@@ -81,7 +81,7 @@ PURPOSES = {
 # Reasons why a call ended early.
 STOP_TEXTS = {
     Stop.TIME: t("time limit of the call reached"),
-    Stop.SUPERSEDED: t("a newer pass has begun"),
+    Stop.SUPERSEDED: t("a newer pass has started"),
     Stop.LIMIT: t("limit reached"),
     Stop.CLOSED: t("the project is closed"),
     Stop.MARK_UNREAD: t("closed state unknown"),

@@ -135,7 +135,7 @@ def test_an_unfinished_pass_is_not_rechecked(world):
 
 
 def test_without_a_pass_no_recheck_runs(world):
-    assert again(world)["next"] == "No pass of this scope has begun."
+    assert again(world)["next"] == "No pass over this scope has started yet."
 
 
 def test_a_recheck_of_too_many_keys_asks_for_another_pass(world):

@@ -129,7 +129,7 @@ def test_the_progress_of_a_pass_is_shown_during_the_call():
     # THEN the requests have the same scope, and the line has share, rate, time left and elapsed time
     assert len(caller.payloads) >= 3
     assert all(payload == {"prefix": "a/", "look": True} for payload in caller.payloads)
-    expected = ("begins", "34%, 1,000 objects, 100 objects a minute, 12 min left")
+    expected = ("begins", "34%, 1,000 objects, 100 objects per minute, 12 min left")
     assert missing_parts(console.messages, *expected, "\n") == ["\n"]
 
 

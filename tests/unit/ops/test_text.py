@@ -86,14 +86,14 @@ def test_status_has_numbers_remedies_and_sums():
         "another project's": "0",
     }
     assert rows.items() >= expected.items()
-    progress = "25.0 %, 4,321 so far, 2,000 objects a minute, 7 min left"
+    progress = "25.0 %, 4,321 so far, 2,000 objects per minute, 7 min left"
     parts = (
         f"        {report()['copying']['failures']['codes']['INIT_DST_OBJ_MULTIPART_FAILURE']['fix']}\n",
         *("Resent since, but not accepted by OMS", "  missing missing", "1,190", "at least 8", "it means this"),
         f"  A pass has been running since 2026-01-01T23:50:00Z: {progress}\n",
         "2026-01-01T04:20:00Z (20 h ago)",
         *LAG,
-        "  A comparison has been running since 2026-01-01T23:40:00Z: 25.0 %, 2,000 objects a minute, 7 min left",
+        "  A comparison has been running since 2026-01-01T23:40:00Z: 25.0 %, 2,000 objects per minute, 7 min left",
         report()["fixes"]["THROTTLED"]["en"],
     )
     assert out.startswith("Behind\n  Now behind.\n")
@@ -306,7 +306,7 @@ def test_a_long_key_does_not_widen_other_rows():
 def test_reconcile_reports_its_result_or_progress():
     out = text(pass_lines(pass_answer(), "en"))
     assert out.startswith("The pass is finished.\n  scanned: 1,000\n  accepted by OMS: 1,000\n")
-    assert "  pass: 2026-01-31T09:00:00Z – 2026-01-31T09:10:00Z, took 10 min, 100 objects a minute\n" in out
+    assert "  pass: 2026-01-31T09:00:00Z – 2026-01-31T09:10:00Z, took 10 min, 100 objects per minute\n" in out
     trial = pass_answer(**NONE, missing=[*"abcdefg", NASTY])
     first = text(pass_lines(trial, "en")).partition("First objects to submit:\n")[2].splitlines()
     assert first[:7] == [f"      {key!r}" for key in "abcdefg"]
@@ -370,7 +370,7 @@ NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None
         (pass_answer(failed=1), 1, "The pass is finished."),
         (pass_answer(unsent=1), 1, "The pass is finished."),
         (open_pass_answer(), 1, "The pass is not finished."),
-        (pass_answer(**NONE), 1, "No pass of this scope has begun."),
+        (pass_answer(**NONE), 1, "No pass over this scope has started yet."),
         (pass_answer(**{**NONE, "finished": True}), 0, "A single call without a pass; nothing continues."),
         (
             pass_answer(**{**NONE, "finished": True}, missing=["a"]),
@@ -414,12 +414,12 @@ def test_a_trial_reports_objects_to_send_and_none_sent(trial):
     [
         (
             open_pass_answer(),
-            "34%, 1,000 objects, 100 objects a minute, 12 min left",
+            "34%, 1,000 objects, 100 objects per minute, 12 min left",
             "34%、1,000 个对象、每分钟 100 个对象、预计还需 12 分钟",
         ),
         (
             open_pass_answer(share=None, minutes_left=None),
-            "1,000 objects, 100 objects a minute",
+            "1,000 objects, 100 objects per minute",
             "1,000 个对象、每分钟 100 个对象",
         ),
         (None, "begins", "正在开始"),

@@ -26,7 +26,7 @@ class ObjectClass(Enum):
         t("The object is a symbolic link, has a key like a record's, or has a key that OBS cannot store."),
     )
     MOVING = ("moving", "~", t("moving"), t("Written just before or during the comparison."))
-    EQUAL_CONTENTS = ("equal_contents", "=", t("equal contents"), t("Sizes and checksums agree."))
+    EQUAL_CONTENTS = ("equal_contents", "=", t("equal contents"), t("The sizes and checksums match."))
     FAILED_BEFORE = ("failed_before", "~", t("failed before"), t("A failed record exists: replay resends the object."))
     IN_FLIGHT = ("in_flight", "~", t("in flight"), t("Accepted by OMS, and not in OBS yet."))
     MIGRATING = (
@@ -38,9 +38,9 @@ class ObjectClass(Enum):
     MISSING = ("missing", "+", t("missing"), t("Not in OBS."))
     OLDER = ("older", "*", t("older"), t("OBS has an older version."))
     OVERWRITTEN = ("overwritten", "*", t("overwritten"), t("OBS has a newer version of another size."))
-    SUSPICIOUS = ("suspicious", "*", t("suspicious"), t("Sizes agree, checksums do not."))
-    EQUAL_VERSION = ("equal_version", "=", t("equal version"), t("Sizes agree, and OMS accepted this version."))
-    EQUAL_SIZE = ("equal_size", "=", t("equal size"), t("Sizes agree, and the object in OBS is not older."))
+    SUSPICIOUS = ("suspicious", "*", t("suspicious"), t("The sizes match, but the checksums differ."))
+    EQUAL_VERSION = ("equal_version", "=", t("equal version"), t("The sizes match, and OMS accepted this version."))
+    EQUAL_SIZE = ("equal_size", "=", t("equal size"), t("The sizes match, and the object in OBS is not older."))
     # Objects that are only in the destination bucket.
     OMS_OWN = ("oms_own", "-", t("OMS's own lists"), t("Written to OBS by OMS itself."))
     ARRIVING = ("arriving", "~", t("arriving"), t("Only in OBS, for less than 15 minutes."))

@@ -106,10 +106,10 @@ class GroupState(Enum):
 
 _TITLES = {
     GroupState.WAITING: t("The migration is starting"),
-    GroupState.CREATING: t("The migration has begun"),
+    GroupState.CREATING: t("The migration has started"),
     GroupState.COPYING: t("The migration is running"),
     GroupState.PAUSED: t("The migration is paused"),
-    GroupState.NOT_CREATED: t("OMS could not begin the migration"),
+    GroupState.NOT_CREATED: t("OMS could not start the migration"),
     GroupState.FAILED: t("The migration has ended with failures"),
     GroupState.DONE: t("The migration is finished"),
     GroupState.PAUSING: t("The migration is pausing"),

@@ -19,8 +19,8 @@ from oss_oms_sync.rules.times import BYTES_PER_MINUTE
 _ASSUMED_SECONDS = 3600.0
 # Maximum delay of OMS's counts, in seconds.
 _MAX_COUNT_DELAY_SECONDS = 600.0
-# Maximum time from an acceptance to its record, in seconds: a step of OMS's counts (five minutes), and the difference
-# of the clocks.
+# Maximum time from an acceptance to its record, in seconds: an interval of OMS's counts (five minutes), and the
+# difference of the clocks.
 _MAX_RECORD_DELAY_SECONDS = 360.0
 
 

@@ -164,7 +164,7 @@ def answer_of(
     `stopped` is the reason that ended this call's work. The progress of an open pass is measured by the pass `before`.
     """
     if state is None:
-        return brief_answer("No pass of this scope has begun.", stopped, finished=False)
+        return brief_answer("No pass over this scope has started yet.", stopped, finished=False)
     stopped = stopped or state.stopped
     return PassAnswer(
         finished=bool(state.ended),

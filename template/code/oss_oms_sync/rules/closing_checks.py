@@ -167,7 +167,7 @@ def _report_unfinished_work(facts: WaitingFacts) -> Finding:
     oms, why = facts.oms, facts.accepted.get(OMS_UNFINISHED)
     if oms.left is None:
         result = Result.NOT_RUN
-        text = t("OMS does not report its remaining work in steps of five minutes")
+        text = t("OMS does not report its remaining work at five-minute intervals")
         remedy_text = t(
             "Check the OMS console, and run doctor to find a missing permission. OMS overwrites"
             " application writes with every object that it copies after the cutover; accept that by"

@@ -108,7 +108,7 @@ def test_an_incomplete_trial_is_reported(world):
 
 
 def test_a_look_begins_no_pass_and_reports_the_last_pass_of_its_scope(world):
-    assert world.compare({"look": True})["next"] == "No pass of this scope has begun."
+    assert world.compare({"look": True})["next"] == "No pass over this scope has started yet."
     begun = world.compare()
     for wish in ({}, {"deep": True}):
         look = world.compare({"look": True, **wish})

@@ -46,7 +46,7 @@ def test_without_a_period_a_tick_only_resumes_manual_passes():
     assert counts(idle) == {}
     assert idle["finished"] is False
     assert idle["stop"] == "period_off"
-    assert idle["next"] == "No pass of this scope has begun."
+    assert idle["next"] == "No pass over this scope has started yet."
     world.begin()
     world.advance()
     assert world.tick()["accepted"] == 25

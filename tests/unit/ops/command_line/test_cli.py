@@ -416,7 +416,7 @@ def test_an_ambiguous_verdict_is_not_printed(show):
 
 
 @pytest.mark.parametrize(
-    ("lang", "problem"), [("en", "The input contains no known answer"), ("zh", "输入中没有可识别的返回结果")]
+    ("lang", "problem"), [("en", "The input contains no known result"), ("zh", "输入中没有可识别的返回结果")]
 )
 def test_an_input_without_an_answer_is_refused_with_its_usage(show, lang, problem):
     code, out, err = show(f"Error: no such function {{}} {NASTY}", "--lang", lang)

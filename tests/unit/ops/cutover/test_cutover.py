@@ -182,7 +182,7 @@ def answer_in_progress(**classes) -> dict:
 def test_a_comparison_that_became_too_old_starts_over():
     console = after(compare=[answer_in_progress(in_flight=1), NO_PASS["compare"], compare_answer()])
     assert payloads_of(console, "compare") == [{"cutover": True, "restart": True}, {**SINCE, "again": True}] * 2
-    assert "look: stopped: No pass of this scope has begun." in console.messages
+    assert "look: stopped: No pass over this scope has started yet." in console.messages
     assert console.messages.endswith("Make the certificate …\n")
 
 

@@ -555,7 +555,7 @@ def test_a_group_that_could_not_be_created_is_ended(world):
 
     world.oms.groups.prepare = prepare
     expect_exit(
-        world.migrate(), 1, "OMS could not begin the migration", "InvalidAccessKeyId", f"{OPS} migrate --remove"
+        world.migrate(), 1, "OMS could not start the migration", "InvalidAccessKeyId", f"{OPS} migrate --remove"
     )
     expect_success(world.migrate("--remove"))
     assert world.is_finished()

@@ -98,7 +98,7 @@ def short() -> dict[str, Any]:
 
 
 def test_a_document_changed_anywhere_is_not_valid(short):
-    assert "agrees with the document" in page(short).section("document").text
+    assert "matches the document" in page(short).section("document").text
     for path in (path for path, value in places(short) if not isinstance(value, dict | list)):
         hero = cutover_result.report(replaced(short, path, "x"), "en").hero
         assert (hero.word, hero.tone) == ("NOT VALID", "bad"), path

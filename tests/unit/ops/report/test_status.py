@@ -218,7 +218,12 @@ BOTH_UNKNOWN = ["Waiting to be resentunknown", "Time to drainunknown"]
 @pytest.mark.parametrize(
     ("copied", "backlog", "unfinished", "expected"),
     [
-        (COPIED, {"failed": 290, "in_run_files": 4}, 6, ["Throughput2 objects a minute", "100 kB per second", DRAINS]),
+        (
+            COPIED,
+            {"failed": 290, "in_run_files": 4},
+            6,
+            ["Throughput2 objects per minute", "100 kB per second", DRAINS],
+        ),
         ([], {"failed": 290, "in_run_files": 4}, 6, ["Time to drainunknown"]),
         ([], NOTHING_WAITS, 0, ["nothing to drain"]),
         ([], NOTHING_WAITS, None, ["Time to drainunknown"]),
@@ -328,8 +333,8 @@ def test_open_passes_show_their_progress(example):
     progress = {"started": "2026-01-31T09:02:44Z", "objects_per_minute": 2000, "share": 0.25, "minutes_left": 7}
     open_pass = {**example["reconcile"]["last"], **progress, "scanned": 10}
     example["reconcile"]["open"] = [open_pass, {**open_pass, "share": None, "minutes_left": None, "scanned": 4321}]
-    progress_line = "A pass has been running since 10 min ago25.0 %, 10 so far, 2,000 objects a minute, 7 min left"
-    assert missing_parts(page(example).text, progress_line, "4,321 so far, 2,000 objects a minute, end unknown") == []
+    progress_line = "A pass has been running since 10 min ago25.0 %, 10 so far, 2,000 objects per minute, 7 min left"
+    assert missing_parts(page(example).text, progress_line, "4,321 so far, 2,000 objects per minute, end unknown") == []
 
 
 @pytest.mark.parametrize(

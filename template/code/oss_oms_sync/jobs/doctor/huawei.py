@@ -90,9 +90,12 @@ def step_of_counts(context: CheckContext) -> Finding:
             t("Run doctor again in a minute"),
         )
     if answer.is_exact:
-        return ok(t("OMS counts a day in steps of five minutes"))
+        return ok(t("OMS reports its counts of a day at five-minute intervals"))
     return warning(
-        t("OMS does not count a day in steps of five minutes: OMS_FINISHED cannot pass, so no cutover can end in GO"),
+        t(
+            "OMS does not report its counts at five-minute intervals: OMS_FINISHED cannot pass, so no cutover can"
+            " end in GO"
+        ),
         t("Nothing to do until a cutover: then accept oms_unfinished by name, if acceptable"),
     )
 

@@ -172,7 +172,7 @@ class KeyHistory:
             ),
             (
                 key_filter.is_canary(self._key),
-                t("A canary's object whose event was lost: no job submits it."),
+                t("A canary object whose event was lost: no job submits it."),
                 t(
                     "Nothing to do: the canary reports the object and deletes it ({step}).",
                     step=Step("canary", {"remove": True}),
