@@ -617,7 +617,7 @@ def test_contradictory_options_are_refused_before_any_call(command, words):
     assert console.caller.asked == []
 
 
-GIVE = "-> Pass --rehearse, or the begin of the freeze: --frozen-since now"
+GIVE = "-> Pass --rehearse, or the start of the freeze: --frozen-since now"
 
 
 @pytest.mark.parametrize(
