@@ -287,7 +287,7 @@ def _show_input(session: Session, options: Namespace) -> int:
         raise UsageError(
             t("The input contains no known result"),
             t(
-                "Pass an answer: {status} | {show}, or {show} < certificate.json",
+                "Pass a result: {status} | {show}, or {show} < certificate.json",
                 status=Step("status", {"json": True}),
                 show=Step("show"),
             ),

@@ -44,7 +44,7 @@ def write(file: Path, values: Mapping[str, str], print_text: Callable[[Text], No
             merged = json.loads(answers.read_text(encoding="utf-8-sig")) | new
             answers.write_text(f"{json.dumps(merged, indent=2, ensure_ascii=False)}\n", encoding="utf-8")
         except (ValueError, TypeError):
-            print_text(t("answers.json is not JSON and was not changed. Write into it: {new}", new=json.dumps(new)))
+            print_text(t("answers.json is not JSON and was not changed. Add to it: {new}", new=json.dumps(new)))
     file.with_name(f"{file.name}.before-setup").write_text(text, encoding="utf-8")
     file.write_text(changed, encoding="utf-8")
 

@@ -22,7 +22,7 @@ class OmissionReason(Enum):
     NAME = ("name", t("rclone's list cannot name the key exactly"))
     WAITS = ("waits", t("a failed record or a run file has the key"))
     RECORDED = ("recorded", t("OMS accepted the key after the last comparison had begun"))
-    OTHERS = ("others", t("not proven that this project brought OBS's object"))
+    OTHERS = ("others", t("not proven that this project copied the object to OBS"))
     OBS_UNKNOWN = ("obs_unknown", t("OBS did not answer for the object"))
     CHANGED = ("changed", t("OBS's object changed, or is gone"))
     SOURCE_UNKNOWN = ("source_unknown", t("OSS did not answer 404 for the object"))

@@ -114,7 +114,7 @@ def test_reconcile_does_not_count_lost_events_of_a_canary(busy):
     assert busy.task.acceptance_request == accepted
     assert busy.ops("status").answer["verdict"]["state"] in ("in step", "unknown")
     key = next(key for key in busy.oss.objects(busy.source_bucket) if key.endswith("/between"))
-    assert busy.ops("story", key).answer["story"].startswith("A canary's object")
+    assert busy.ops("story", key).answer["story"].startswith("A canary object")
 
 
 def fly_and_cut_over(world):

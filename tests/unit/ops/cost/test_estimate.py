@@ -216,7 +216,7 @@ def test_the_table_has_every_cost_its_total_and_the_freeze(run):
     assert code == 0
     assert messages == ""
     first, *lines = [" ".join(line.split()) for line in out.splitlines()]
-    assert first.startswith("100,000,000 objects of 200 TB, 1,000,000 new objects a day, 32 lanes")
+    assert first.startswith("100,000,000 objects of 200 TB, 1,000,000 new objects per day, 32 lanes")
     traffic = "traffic out of OSS, read by OMS over the internet 200 TB 11,087.17"
     total = effort.freeze_minutes(100_000_000, effort.MAX_LANES, 100 * 200 * TB / 10**8)["total"]
     assert {"OMS fee 200 TB unknown", traffic, f"total {total}"} <= {*lines}

@@ -190,7 +190,7 @@ def test_a_migration_that_is_refused_changes_nothing(world, name):
 def test_no_migration_begins_before_doctor_is_green(world):
     wrong = {**DOCTOR_OK, "ok": False}
     with patch.object(Caller, "ask", lambda self, job, payload: wrong if job == "doctor" else ASK(self, job, payload)):
-        expect_exit(world.migrate(), 1, "The migration did not begin")
+        expect_exit(world.migrate(), 1, "The migration did not start")
     assert world.oms.groups.list_all() == []
 
 

@@ -105,7 +105,7 @@ def test_an_unreadable_answers_file_stays_and_s_yaml_is_filled_in(world, written
     if written.endswith(b"{}"):  # an editor's mark before it is no fault
         assert json.loads(file.read_text())["SYNC_URL"] == address
     else:
-        message = f'answers.json is not JSON and was not changed. Write into it: {{"SYNC_URL": "{address}"'
+        message = f'answers.json is not JSON and was not changed. Add to it: {{"SYNC_URL": "{address}"'
         assert message in output
         assert file.read_bytes() == written
 
@@ -227,7 +227,7 @@ WRONG = {
     "a destination of the archive": (
         lambda world: setattr(world.obs.create_bucket(world.destination_bucket), "storage_class", "COLD"),
         1,
-        "storage class COLD, to which OMS does not write",
+        "storage class COLD, which OMS cannot write",
     ),
     "an alias of another account": (
         lambda world: setattr(world, "tool_account", "200**********002"),
