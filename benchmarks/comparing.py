@@ -1,8 +1,9 @@
-"""Memory, time and costs of comparisons, beside those of `rclone check`.
+"""The memory, time and costs of comparisons, next to those of `rclone check`.
 
-Memory and bytes of `deep` are measured; time and costs are computed from list prices.
+The memory, and the speed at which `deep` reads contents, are measured. The time of a comparison is estimated, and its
+costs are computed from list prices.
 
-Exit code 0 only when the memory does not grow with the number of objects.
+The exit code is 0 only if the memory does not grow with the number of objects.
 """
 
 from __future__ import annotations

@@ -83,7 +83,10 @@ def replay() -> Job:
 
 
 def throttled(console: Console) -> list[str]:
-    """Return the keys per call admitted by OMS at 200 calls a second, for replay and for the vendor's function."""
+    """Print how replay and the vendor's function work while OMS throttles calls; return the missed targets as texts.
+
+    For replay, the target is a number of keys for each call that OMS does not refuse.
+    """
     with Sandbox() as box, TemporaryDirectory() as folder:
         for number in range(DRAINED):
             body = json.dumps({"key": f"photos/{number:05}.jpg", "reason": "THROTTLED"}).encode()

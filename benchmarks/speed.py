@@ -94,7 +94,12 @@ class Field:
         return counts
 
     def run(self, module: str, keys: int, times: int, compiled: bool = False, mark: str = "known") -> dict[str, Any]:
-        """Return the measurements of a process, and `wall`, the seconds from its start to its last answer."""
+        """Handle events in a new process (benchmarks/client.py), and return its measurements.
+
+        The handler of `module` handles `times` events of `keys` keys each. `mark` is "due" if each event must read the
+        mark of a closed project, and "known" if the process remembers the mark. `wall` in the result is the seconds
+        from the process's start to its end.
+        """
         code = self._folder / ("compiled" if compiled else "plain")
         environment = {
             "SYNC_URL": f"{self._scheme}://127.0.0.1:{self.oms}/v2/0123456789abcdef/sync-tasks/0f7c9b1e-5a3d/events",
@@ -285,7 +290,7 @@ def judge(results: dict[str, Any]) -> list[Target]:
 
 
 def more_round_trips(warm: dict[str, Any], round_trip: float) -> float:
-    """Return the additional round trips of an event for which the mark must be read."""
+    """Return the additional round trips of an event that must read the mark of a closed project."""
     pairs: Iterable[tuple[float, float]] = zip(warm["due"], warm["seconds"]["ours"], strict=True)
     return median(due - usual for due, usual in pairs) / round_trip
 

@@ -177,7 +177,10 @@ class PassTotals:
         self._by_pass: dict[str, tuple[int, int]] = {}
 
     def add(self, line: Mapping[str, Any]) -> tuple[int, int]:
-        """Add the log line of a call; return the numbers of keys accepted and failed since the pass's previous line."""
+        """Add the log line of a call; return its numbers of accepted and failed keys.
+
+        If the line has the totals of a pass, return the increase since the previous line of the same pass.
+        """
         accepted_count, failed_count = line["accepted"], line["failed"]
         if "pass" not in line:
             return accepted_count, failed_count

@@ -385,7 +385,10 @@ class Sandbox:
         self._platform.call(self._wait_until_idle(), timeout)
 
     async def _wait_until_idle(self) -> None:
-        """Wait in turn for events and copies, because a function can write an object whose event is late."""
+        """Wait alternately for the functions and the clouds, until all are idle.
+
+        A function can write an object whose event arrives later, so waiting once for each is not enough.
+        """
         await self.fc.wait_until_idle()
         clouds = (self.oss, self.oms, self.obs)
         while not all(cloud.is_idle for cloud in clouds):

@@ -662,8 +662,8 @@ MISTAKES = (
         "a command for what OMS skips that changes nothing",
         "tests/test_law_of_liveness.py::test_the_printed_steps_lead_to_a_go_without_needless_acceptances[0]",
         f"{_CODE}/rules/remedy.py",
-        "difference if different_objects else resend, _make_migration_step(counts, mode) or _RESTART",
-        "difference if different_objects else resend, _RESTART",
+        "resend,\n            _make_migration_step(counts, mode) or _RESTART_STEP,",
+        "resend,\n            _RESTART_STEP,",
         seeds="21",
     ),
     Mistake(
@@ -838,8 +838,8 @@ MISTAKES = (
         "a folder's counts without their tones",
         f"{_UNIT}/ops/report/test_cutover_result.py::test_a_folder_shows_both_sides_and_missing_objects_in_red",
         f"{_OPS}/report/comparison.py",
-        '*(units.number(folder.tones[tone], translate, tone) for tone in ("bad", "way", "open"))',
-        '*(units.number(folder.tones[tone], translate) for tone in ("bad", "way", "open"))',
+        '*(units.number(folder.tone_counts[tone], translate, tone) for tone in ("bad", "way", "open"))',
+        '*(units.number(folder.tone_counts[tone], translate) for tone in ("bad", "way", "open"))',
     ),
     Mistake(
         "a count of what lacks that is pale",
@@ -896,8 +896,8 @@ MISTAKES = (
         "ending whatever migration is written down",
         f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_a_sleeping_command_does_not_end_the_next_migration",
         f"{_OPS}/intention.py",
-        "return current if current and current.run == intention.run else None",
-        "return current",
+        "return stored_record if stored_record and stored_record.run == intention.run else None",
+        "return stored_record",
     ),
     Mistake(
         "trying again without end what replay has",

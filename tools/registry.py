@@ -84,9 +84,9 @@ _ENGLISH = _Words(
 
 
 def for_the_console(readme: str) -> str:
-    """Return a readme for the registry's page, from which no file of the repository can be reached.
+    """Return a readme for the registry's page, without pictures, diagrams and relative links.
 
-    Pictures and diagrams are removed, and a relative link becomes its text.
+    The page cannot reach files of the repository, so a relative link is replaced by its text.
     """
     readme = re.sub(r"^```mermaid\n.*?^```\n\n", "", readme, flags=re.MULTILINE | re.DOTALL)
     readme = re.sub(r"^!?\[[^\]]*\]\((?!https:)[^)]*\)\n\n", "", readme, flags=re.MULTILINE)

@@ -89,9 +89,9 @@ class Tool:
 
     @classmethod
     def stumbled(cls, output: str, folder: Path) -> bool:
-        """Return True if `s init` listed `folder` before it existed, which happens on a loaded machine.
+        """Return True if `s init` failed because it listed `folder` before creating it, as on a loaded machine.
 
-        The folder is then removed, so that the command can run once more, except with --no-overwrite.
+        In this case, remove the folder, so that the caller can run `s init` again.
         """
         if not re.search(rf"ENOENT: no such file or directory, scandir '[^'\n]*/{re.escape(folder.name)}'", output):
             return False

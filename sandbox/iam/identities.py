@@ -72,19 +72,19 @@ class Identities(KeyedService):
 
     # Users.
 
-    def create_user(self, call: Arguments) -> object:
-        name = call.body["name"]
-        if not re.fullmatch(_USER_NAME, name) or len(call.body.get("description", "")) > 255:
+    def create_user(self, arguments: Arguments) -> object:
+        name = arguments.body["name"]
+        if not re.fullmatch(_USER_NAME, name) or len(arguments.body.get("description", "")) > 255:
             raise invalid_parameter("name or description")
         if any(user["fields"]["user_name"] == name for user in self.users.values()):
-            raise _taken_error("user")
+            raise _already_exists_error("user")
         _check_limit(len(self.users), _MAX_USERS, "users per account")
         user_id = uuid.uuid4().hex
         fields = {
             "user_id": user_id,
             "user_name": name,
-            "description": call.body.get("description", ""),
-            "enabled": call.body.get("enabled", True),
+            "description": arguments.body.get("description", ""),
+            "enabled": arguments.body.get("enabled", True),
             "is_root_user": False,
             "urn": f"iam::{DOMAIN_ID}:user:{name}",
             "created_at": self._format_now(),
@@ -92,71 +92,76 @@ class Identities(KeyedService):
         self.users[user_id] = {"fields": fields, "made": self.now(), "keys": {}, "attached": {}, "roles": []}
         return {"user": fields}
 
-    def list_users(self, call: Arguments) -> object:
+    def list_users(self, arguments: Arguments) -> object:
         """List all users, or only the user of the access key in the parameters."""
-        key = call.params.get("access_key_id")
+        key = arguments.params.get("access_key_id")
         if key is None:
             return self._make_page(
-                call, "users", [user["fields"] for user in self._list_visible(self.users)], "user_id"
+                arguments, "users", [user["fields"] for user in self._list_visible(self.users)], "user_id"
             )
         owner = self.credential(key)
         users = [user["fields"] for user in self._list_visible(self.users) if key in user["keys"]]
         if owner and not users:
             name = {"user_id": uuid.UUID(int=0).hex, "user_name": owner.holder.rpartition("/")[2]}
             users = [{**name, "is_root_user": owner.holder == "root", "enabled": True}]
-        return self._make_page(call, "users", users, "user_id")
+        return self._make_page(arguments, "users", users, "user_id")
 
-    def delete_user(self, call: Arguments) -> None:
-        user = self._find_user(call)
+    def delete_user(self, arguments: Arguments) -> None:
+        user = self._find_user(arguments)
         if user["keys"] or user["attached"]:
             raise IamError(409, "PAP5.0005", "delete conflict: the user has access keys or policies")
-        del self.users[call.ids[0]]
+        del self.users[arguments.ids[0]]
 
-    def create_key(self, call: Arguments) -> object:
-        user = self._find_user(call)
+    def create_key(self, arguments: Arguments) -> object:
+        user = self._find_user(arguments)
         _check_limit(len(user["keys"]), _MAX_KEYS, "access keys per user")
         key_id, secret = uuid.uuid4().hex[:20].upper(), uuid.uuid4().hex + uuid.uuid4().hex[:8]
-        fields = {"access_key_id": key_id, "user_id": call.ids[0], "status": "active", "created_at": self._format_now()}
+        fields = {
+            "access_key_id": key_id,
+            "user_id": arguments.ids[0],
+            "status": "active",
+            "created_at": self._format_now(),
+        }
         user["keys"][key_id] = {**fields, "secret": secret, "made": self.now()}
         return {"access_key": {**fields, "secret_access_key": secret}}
 
-    def list_keys(self, call: Arguments) -> object:
+    def list_keys(self, arguments: Arguments) -> object:
         names = ("access_key_id", "user_id", "status", "created_at")
-        keys = [{name: key[name] for name in names} for key in self._list_visible(self._find_user(call)["keys"])]
-        return self._make_page(call, "access_keys", keys, "access_key_id")
+        keys = [{name: key[name] for name in names} for key in self._list_visible(self._find_user(arguments)["keys"])]
+        return self._make_page(arguments, "access_keys", keys, "access_key_id")
 
-    def show_last_used(self, call: Arguments) -> object:
+    def show_last_used(self, arguments: Arguments) -> object:
         """Return the time of the key's last use; without the time if the key was never used."""
-        last_use = self._find_key(call).get("used")
+        last_use = self._find_key(arguments).get("used")
         return {"access_key_last_used": {"last_used_at": _format_time(last_use)} if last_use else {}}
 
-    def delete_key(self, call: Arguments) -> None:
-        del self._find_user(call)["keys"][self._find_key(call)["access_key_id"]]
+    def delete_key(self, arguments: Arguments) -> None:
+        del self._find_user(arguments)["keys"][self._find_key(arguments)["access_key_id"]]
 
-    def list_attached(self, call: Arguments) -> object:
-        attachments = self._find_user(call)["attached"].items()
+    def list_attached(self, arguments: Arguments) -> object:
+        attachments = self._find_user(arguments)["attached"].items()
         policies = [
             {name: self.policies[policy]["fields"][name] for name in ("policy_id", "policy_name", "urn")}
             | {"attached_at": _format_time(at)}
             for policy, at in attachments
         ]
-        return self._make_page(call, "attached_policies", policies, "policy_id")
+        return self._make_page(arguments, "attached_policies", policies, "policy_id")
 
     # Policies.
 
-    def create_policy(self, call: Arguments) -> object:
-        name, document = call.body["policy_name"], _check_document(call.body["policy_document"])
-        if not re.fullmatch(_POLICY_NAME, name) or len(call.body.get("description", "")) > 1000:
+    def create_policy(self, arguments: Arguments) -> object:
+        name, document = arguments.body["policy_name"], _check_document(arguments.body["policy_document"])
+        if not re.fullmatch(_POLICY_NAME, name) or len(arguments.body.get("description", "")) > 1000:
             raise invalid_parameter("policy_name or description")
         if any(policy["fields"]["policy_name"] == name for policy in self.policies.values()):
-            raise _taken_error("policy")
+            raise _already_exists_error("policy")
         policy_id, date = str(uuid.uuid4()), self._format_now()
         fields = {
             "policy_id": policy_id,
             "policy_name": name,
             "policy_type": "custom",
             "path": "",
-            "description": call.body.get("description", ""),
+            "description": arguments.body.get("description", ""),
             "default_version_id": "v1",
             "attachment_count": 0,
             "urn": f"iam::{DOMAIN_ID}:policy:{name}",
@@ -171,61 +176,64 @@ class Identities(KeyedService):
         }
         return {"policy": fields}
 
-    def list_policies(self, call: Arguments) -> object:
-        if call.params.get("policy_type", "custom") != "custom":
+    def list_policies(self, arguments: Arguments) -> object:
+        if arguments.params.get("policy_type", "custom") != "custom":
             raise invalid_parameter("policy_type: the sandbox has none of the system's policies")
         return self._make_page(
-            call,
+            arguments,
             "policies",
             [self._describe_policy(policy) for policy in self._list_visible(self.policies)],
             "policy_id",
         )
 
-    def delete_policy(self, call: Arguments) -> None:
-        policy = self._find_policy(call)
+    def delete_policy(self, arguments: Arguments) -> None:
+        policy = self._find_policy(arguments)
         if self._describe_policy(policy)["attachment_count"] or len(policy["versions"]) > 1:
             raise IamError(409, "PAP5.0005", "delete conflict: the policy is attached or has other versions")
-        del self.policies[call.ids[0]]
+        del self.policies[arguments.ids[0]]
 
-    def create_version(self, call: Arguments) -> object:
-        policy, document = self._find_policy(call), _check_document(call.body["policy_document"])
+    def create_version(self, arguments: Arguments) -> object:
+        policy, document = self._find_policy(arguments), _check_document(arguments.body["policy_document"])
         _check_limit(len(policy["versions"]), _MAX_VERSIONS, "versions per policy")
         version_id = f"v{max(int(version[1:]) for version in policy['versions']) + 1}"
         policy["versions"][version_id] = {"document": document, "created_at": self._format_now()}
-        if call.body.get("set_as_default"):
+        if arguments.body.get("set_as_default"):
             policy["fields"] |= {"default_version_id": version_id, "updated_at": self._format_now()}
             policy["changes"].append((self.now(), document))
         return {"policy_version": _describe_version(policy, version_id)}
 
-    def list_versions(self, call: Arguments) -> object:
-        policy = self._find_policy(call)
+    def list_versions(self, arguments: Arguments) -> object:
+        policy = self._find_policy(arguments)
         return self._make_page(
-            call, "versions", [_describe_version(policy, version_id) for version_id in policy["versions"]], "version_id"
+            arguments,
+            "versions",
+            [_describe_version(policy, version_id) for version_id in policy["versions"]],
+            "version_id",
         )
 
-    def show_version(self, call: Arguments) -> object:
-        return {"policy_version": _describe_version(self._find_policy(call), call.ids[1])}
+    def show_version(self, arguments: Arguments) -> object:
+        return {"policy_version": _describe_version(self._find_policy(arguments), arguments.ids[1])}
 
-    def delete_version(self, call: Arguments) -> None:
-        policy = self._find_policy(call)
-        if _describe_version(policy, call.ids[1])["is_default"]:
+    def delete_version(self, arguments: Arguments) -> None:
+        policy = self._find_policy(arguments)
+        if _describe_version(policy, arguments.ids[1])["is_default"]:
             raise IamError(409, "PAP5.0005", "delete conflict: this is the default version")
-        del policy["versions"][call.ids[1]]
+        del policy["versions"][arguments.ids[1]]
 
-    def attach(self, call: Arguments) -> None:
-        self._find_policy(call)
-        attachments = self._find_record(self.users, call.body["user_id"], "user")["attached"]
-        if call.ids[0] in attachments:
-            raise _taken_error("attachment")
+    def attach(self, arguments: Arguments) -> None:
+        self._find_policy(arguments)
+        attachments = self._find_record(self.users, arguments.body["user_id"], "user")["attached"]
+        if arguments.ids[0] in attachments:
+            raise _already_exists_error("attachment")
         _check_limit(len(attachments), _MAX_POLICIES, "attached policies per user")
-        attachments[call.ids[0]] = self.now()
+        attachments[arguments.ids[0]] = self.now()
 
-    def detach(self, call: Arguments) -> None:
-        self._find_policy(call)
-        attachments = self._find_record(self.users, call.body["user_id"], "user")["attached"]
-        if call.ids[0] not in attachments:
+    def detach(self, arguments: Arguments) -> None:
+        self._find_policy(arguments)
+        attachments = self._find_record(self.users, arguments.body["user_id"], "user")["attached"]
+        if arguments.ids[0] not in attachments:
             raise _missing_error("attachment")
-        del attachments[call.ids[0]]
+        del attachments[arguments.ids[0]]
 
     # Domains and projects of v3.
 
@@ -233,8 +241,8 @@ class Identities(KeyedService):
         domain = {"id": DOMAIN_ID, "name": "sandbox", "enabled": True, "description": "", "links": {}}
         return {"domains": [domain], "links": {}}
 
-    def list_projects(self, call: Arguments) -> object:
-        wanted_name = call.params.get("name")
+    def list_projects(self, arguments: Arguments) -> object:
+        wanted_name = arguments.params.get("name")
         projects = [
             {"id": project_id, "name": name, "domain_id": DOMAIN_ID, "parent_id": DOMAIN_ID, "enabled": True}
             | {"is_domain": False, "description": "", "links": {}}
@@ -245,14 +253,14 @@ class Identities(KeyedService):
 
     # Helpers of several operations.
 
-    def _find_user(self, call: Arguments) -> Record:
-        return self._find_record(self.users, call.ids[0], "user")
+    def _find_user(self, arguments: Arguments) -> Record:
+        return self._find_record(self.users, arguments.ids[0], "user")
 
-    def _find_policy(self, call: Arguments) -> Record:
-        return self._find_record(self.policies, call.ids[0], "policy")
+    def _find_policy(self, arguments: Arguments) -> Record:
+        return self._find_record(self.policies, arguments.ids[0], "policy")
 
-    def _find_key(self, call: Arguments) -> Record:
-        return self._find_record(self._find_user(call)["keys"], call.ids[1], "access key")
+    def _find_key(self, arguments: Arguments) -> Record:
+        return self._find_record(self._find_user(arguments)["keys"], arguments.ids[1], "access key")
 
     def _find_record(self, records: dict[str, Record], identifier: str, kind: str) -> Record:
         record = records.get(identifier)
@@ -293,9 +301,9 @@ class Identities(KeyedService):
         roles = [document for at, document in self.users[user]["roles"] if at <= latest_time]
         return [*roles, *(parse_policy(texts[-1], "5.0") for texts in changes)]
 
-    def _make_page(self, call: Arguments, name: str, records: list[Record], key: str) -> object:
+    def _make_page(self, arguments: Arguments, name: str, records: list[Record], key: str) -> object:
         """Return the page of `records` after the marker, which is the identifier of the previous page's last record."""
-        limit, marker = call.params.get("limit", "100"), call.params.get("marker")
+        limit, marker = arguments.params.get("limit", "100"), arguments.params.get("marker")
         if not limit.isdigit() or not 1 <= int(limit) <= _MAX_PAGE:
             raise invalid_parameter("limit")
         identifiers = [record[key] for record in records]
@@ -339,7 +347,7 @@ def _missing_error(kind: str) -> IamError:
     return IamError(404, "PAP5.0002", f"{kind} does not exist")
 
 
-def _taken_error(kind: str) -> IamError:
+def _already_exists_error(kind: str) -> IamError:
     return IamError(409, "PAP5.0004", f"{kind} already exists")
 
 

@@ -266,7 +266,7 @@ class Obs(KeyedService):
         return Response(200)
 
     def _get_object_lock(self, bucket: Bucket, _key: str, _request: Request) -> Response:
-        """Answer a request for the retention rule; 404 without a rule: .../intl/en-us/api-obs/obs_04_0167.html."""
+        """Return the bucket's retention rule; error 404 without a rule (.../intl/en-us/api-obs/obs_04_0167.html)."""
         if not bucket.has_retention:
             raise ObsError(404, "ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist.")
         return self._xml_response("ObjectLockConfiguration", "<ObjectLockEnabled>Enabled</ObjectLockEnabled>")

@@ -21,13 +21,13 @@ class Setting(NamedTuple):
 
     `action`: its name in the actions of policies, after Get or Put. `root`: the root element of its XML document, empty
     for JSON. Before the setting is stored, a GET returns a 404 with `code`, or a document with the contents
-    `empty_contents`.
+    `default_contents`.
     """
 
     action: str
     root: str
     code: str = ""
-    empty_contents: str = ""
+    default_contents: str = ""
 
 
 _OWNER = f"<Owner><ID>{DOMAIN_ID}</ID></Owner>"
@@ -37,7 +37,7 @@ SETTINGS = {
     "acl": Setting(
         "BucketAcl",
         "AccessControlPolicy",
-        empty_contents=f"{_OWNER}<AccessControlList>{_OWNER_GRANT}</AccessControlList>",
+        default_contents=f"{_OWNER}<AccessControlList>{_OWNER_GRANT}</AccessControlList>",
     ),
     "cors": Setting("BucketCORS", "CORSConfiguration", "NoSuchCORSConfiguration"),
     "customdomain": Setting("BucketCustomDomainConfiguration", "ListBucketCustomDomainsResult"),
@@ -61,7 +61,7 @@ def get_setting(bucket: Bucket, _key: str, request: Request) -> Response:
     if document is None:
         if setting.code:
             raise ObsError(404, setting.code, f"The bucket has no {name} configuration.")
-        document = f"<{setting.root}>{setting.empty_contents}</{setting.root}>".encode()
+        document = f"<{setting.root}>{setting.default_contents}</{setting.root}>".encode()
     return Response(200, document, {"Content-Type": "application/xml" if setting.root else "application/json"})
 
 

@@ -67,8 +67,8 @@ def verify_signature(
         _check_expiry(moment, skew)
     else:
         _check_date(request, skew)
-    expected = _sign(_build_string_to_sign(request, resource, moment), credential.secret)
-    if not hmac.compare_digest(expected, signature):
+    expected_signature = _sign(_build_string_to_sign(request, resource, moment), credential.secret)
+    if not hmac.compare_digest(expected_signature, signature):
         raise ObsError(
             403,
             "SignatureDoesNotMatch",

@@ -191,7 +191,7 @@ class Copier(ABC):
 
     @abstractmethod
     def finish_batch(self) -> None:
-        """Finish a batch of copies after all of their outcomes were reported."""
+        """Write OMS's lists or update the status, after all outcomes of a batch of copies were reported."""
 
     def copy(self, keys: Iterable[str], default_fault: CopyFault) -> int:
         """Schedule the copies of these keys, with the faults of `copies`, otherwise with `default_fault`.

@@ -203,41 +203,41 @@ class Oms(KeyedService):
         project, collection, task_id, tail, group_id, group_tail = match.groups("")
         if collection.startswith("taskgroups"):
             return self._handle_group_call(request, project, group_id, group_tail)
-        call = request.method, tail or ("task" if task_id else "list")
-        if call not in _CALLS:
+        route = request.method, tail or ("task" if task_id else "list")
+        if route not in _CALLS:
             raise _no_such_api()
-        if call == ("POST", "events"):
+        if route == ("POST", "events"):
             return self._create_sync_events(request, project, task_id)
-        self._check_gateway(request, "synctask", _CALLS[call])
-        if call == ("GET", "list"):
+        self._check_gateway(request, "synctask", _CALLS[route])
+        if route == ("GET", "list"):
             return self._list_sync_tasks(request, project)
-        if call == ("POST", "list"):
+        if route == ("POST", "list"):
             return self._create_sync_task(request, project)
-        return self._manage_task(request, call, self._find_task(project, task_id))
+        return self._manage_task(request, route, self._find_task(project, task_id))
 
     def _handle_group_call(self, request: Request, project: str, group_id: str, tail: str) -> Response:
-        call = request.method, tail or ("group" if group_id else "list")
-        if call not in _GROUP_CALLS:
+        route = request.method, tail or ("group" if group_id else "list")
+        if route not in _GROUP_CALLS:
             raise _no_such_api()
-        self._check_gateway(request, "taskgroup", _GROUP_CALLS[call])
-        if call == ("POST", "list"):
+        self._check_gateway(request, "taskgroup", _GROUP_CALLS[route])
+        if route == ("POST", "list"):
             self._check_may_create(project)
             return self.groups.create(request, project)
-        if call == ("GET", "list"):
+        if route == ("GET", "list"):
             return self.groups.list(request, project)
         return self.groups.manage(request, project, group_id, tail or request.method)
 
-    def _manage_task(self, request: Request, call: tuple[str, str], task: Task) -> Response:
-        if call == ("GET", "task"):
+    def _manage_task(self, request: Request, route: tuple[str, str], task: Task) -> Response:
+        if route == ("GET", "task"):
             return _show_sync_task(task, request)
-        if call == ("GET", "statistics"):
+        if route == ("GET", "statistics"):
             return _list_sync_task_statistic(task, request)
-        if call == ("DELETE", "task"):
+        if route == ("DELETE", "task"):
             if task.status != "STOPPED":
                 raise bad_parameters("a task that is synchronizing cannot be deleted: stop it first")
             del self._tasks[task.project_id, task.task_id]
             self._request_bodies.pop(task.task_id, None)
-        elif call == ("POST", "stop"):
+        elif route == ("POST", "stop"):
             if task.status != "SYNCHRONIZING":
                 raise bad_parameters("the synchronization task is not running")
             task.status = "STOPPED"

@@ -36,7 +36,7 @@ _PLAIN_KEY = re.compile(r"[\w./~-]*", re.ASCII)
 def choose_key_encoder(params: Mapping[str, str]) -> Callable[[str], str]:
     """Return the function that encodes keys in a response.
 
-    Without encoding-type=url some keys make the response XML that no parser accepts.
+    Without encoding-type=url, a key with a control character makes the response invalid XML, which parsers refuse.
     """
     encoding = params.get("encoding-type")
     if encoding is None:

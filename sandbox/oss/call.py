@@ -36,9 +36,9 @@ class Address(NamedTuple):
 def parse_address(request: Request) -> Address:
     """Return the address of a request: the bucket is in the host name, as `ali-oss` sends it, or begins the path."""
     path = request.raw_path.removeprefix("/")
-    host = _BUCKET_HOST.fullmatch(request.headers.get("host", "").partition(":")[0])
-    if host:
-        return Address(host[1], path)
+    host_match = _BUCKET_HOST.fullmatch(request.headers.get("host", "").partition(":")[0])
+    if host_match:
+        return Address(host_match[1], path)
     bucket, _, key = path.partition("/")
     return Address(bucket, key)
 

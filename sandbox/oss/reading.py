@@ -46,8 +46,9 @@ def head_object(call: Call) -> Response:
 def _parse_range(headers: Mapping[str, str], size: int) -> tuple[int, int] | None:
     """Return the first and last byte of the requested range; None for the whole object.
 
-    For a range that ends behind the object OSS returns the whole object. With the header x-oss-range-behavior:
-    standard, it returns the range up to the end of the object, and refuses a range that begins there.
+    For a range that ends after the object's last byte, OSS returns the whole object. With the header
+    `x-oss-range-behavior: standard`, OSS returns the range up to the last byte; a range that begins after the last byte
+    is refused.
     """
     if "range" not in headers:
         return None

@@ -23,13 +23,13 @@ class Setting(NamedTuple):
 
     `action`: its name in the actions of policies, after Get or Put. `root`: the root element of its XML document, empty
     for JSON. Before the setting is stored, a GET returns a 404 with `code`, or a document with the contents
-    `empty_contents`.
+    `default_contents`.
     """
 
     action: str
     root: str
     code: str = ""
-    empty_contents: str = ""
+    default_contents: str = ""
 
 
 # Settings by the query parameter that selects each.
@@ -42,9 +42,9 @@ SETTINGS = {
     "referer": Setting(
         "BucketReferer",
         "RefererConfiguration",
-        empty_contents="<AllowEmptyReferer>true</AllowEmptyReferer><RefererList></RefererList>",
+        default_contents="<AllowEmptyReferer>true</AllowEmptyReferer><RefererList></RefererList>",
     ),
-    "tagging": Setting("BucketTagging", "Tagging", empty_contents="<TagSet></TagSet>"),
+    "tagging": Setting("BucketTagging", "Tagging", default_contents="<TagSet></TagSet>"),
     "website": Setting("BucketWebsite", "WebsiteConfiguration", "NoSuchWebsiteConfiguration"),
 }
 
@@ -57,7 +57,7 @@ def get_setting(call: Call) -> Response:
     if setting.code:
         message = f"The bucket has no {name} configuration."
         raise OssError(404, setting.code, message, BucketName=call.bucket.name)
-    return xml_response(setting.root, setting.empty_contents)
+    return xml_response(setting.root, setting.default_contents)
 
 
 def put_setting(call: Call) -> Response:

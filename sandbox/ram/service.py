@@ -120,10 +120,10 @@ class Ram(KeyedService):
         return {"AccountId": ACCOUNT_ID, "IdentityType": kind, "Arn": arn, "UserId": user_id, "PrincipalId": user_id}
 
     def _describe_error(self, error: RamError) -> dict[str, Any]:
-        answer = {
+        response = {
             "HostId": self.endpoint.partition("://")[2],
             "Code": error.code,
             "Message": error.message,
             "Recommend": f"https://api.aliyun.com/troubleshoot?q={error.code}&product=Ram",
         }
-        return {**answer, **({"AccessDeniedDetail": error.details} if error.details else {})}
+        return {**response, **({"AccessDeniedDetail": error.details} if error.details else {})}

@@ -41,12 +41,12 @@ class Runtime(NamedTuple):
     version: str
 
     @property
-    def is_real(self) -> bool:
+    def has_own_version(self) -> bool:
         """True if the interpreter has the runtime's Python version."""
         return version_fits(self.name, self.version)
 
     def __str__(self) -> str:
-        missing_text = "" if self.is_real else f", because no {self.name} was found"
+        missing_text = "" if self.has_own_version else f", because no {self.name} was found"
         return f"{self.name}: runs on Python {self.version}{missing_text}"
 
 

@@ -1,7 +1,8 @@
 """Build a runtime: `python -m sandbox.runtimes python3.10 [tests]`. `make` calls it.
 
-The interpreter that will use the packages installs them, so that compiled packages fit. Without arguments the command
-fails if a runtime has no interpreter of its own version; CI calls it that way.
+pip installs the packages for the interpreter that will import them, because a compiled package fits only one Python
+version. `python -m sandbox.runtimes` without a runtime's name builds nothing, and fails if this machine lacks the
+Python version of a runtime; CI calls it that way.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ def main(name: str = "", packages: str = "libraries") -> int:
     if not name:
         return _print_missing()
     interpreter, version = find_interpreter(name)
-    is_real = version_fits(name, version)
+    has_own_version = version_fits(name, version)
     target, requirements = (
         (ROOT / name, _FOLDER / f"{name}.txt")
         if packages == "libraries"
         else (ROOT / f"{name}-tests", _FOLDER / "tests.txt")
     )
     print(f"Setting up the {packages} of Function Compute's {name}, on Python {version} ...")
-    if not is_real:
+    if not has_own_version:
         print(f"  ({name} was not found on this machine)")
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     # Without the runtime's own version, the tests would only repeat those on the project's Python.
-    if (is_real or packages == "libraries") and not _install(interpreter, target, requirements):
+    if (has_own_version or packages == "libraries") and not _install(interpreter, target, requirements):
         print(f"The packages of {requirements.name} could not be installed: is the Python package index reachable?")
         return 1
     write_interpreter(target, interpreter, version)
@@ -42,7 +43,7 @@ def main(name: str = "", packages: str = "libraries") -> int:
 
 def _print_missing() -> int:
     """Print each missing interpreter with the commands that install it; return the exit code."""
-    missing_names = [name for name in NAMES if not load_runtime(name).is_real]
+    missing_names = [name for name in NAMES if not load_runtime(name).has_own_version]
     for version in (name.removeprefix("python") for name in missing_names):
         print(
             f"Python {version} is missing on this machine: without it nothing runs on Function Compute's"

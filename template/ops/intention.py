@@ -162,8 +162,8 @@ class Intentions:
 
         While a command waits, another command can end the migration, or begin a new one.
         """
-        current = self.read()
-        return current if current and current.run == intention.run else None
+        stored_record = self.read()
+        return stored_record if stored_record and stored_record.run == intention.run else None
 
     def claim(self, intention: Intention, maker: str) -> Intention | None:
         """Record that this command makes the access keys; return the record as it was before.
@@ -177,14 +177,14 @@ class Intentions:
 
     def note_group(self, intention: Intention, group: str) -> None:
         """Add OMS's id of the task group to the stored record."""
-        if current := self.latest(intention):
-            self.write(replace(current, group=group))
+        if stored_record := self.latest(intention):
+            self.write(replace(stored_record, group=group))
 
     def note_bandwidth(self, intention: Intention, windows: Sequence[Window]) -> None:
         """Store the bandwidth limits, which replace earlier limits."""
         intention.bandwidth = windows
-        if current := self.latest(intention):
-            self.write(replace(current, bandwidth=windows))
+        if stored_record := self.latest(intention):
+            self.write(replace(stored_record, bandwidth=windows))
 
     def write(self, intention: Intention) -> None:
         """Store the record; the caller has just checked that the migration is still in progress."""
@@ -210,13 +210,13 @@ class Intentions:
 
         The access keys are deleted before the record, because commands find the keys by the record.
         """
-        current = self.latest(intention)
-        if current is None:
+        stored_record = self.latest(intention)
+        if stored_record is None:
             return
-        delete_keys(list_migration_keys(current, holders))
-        self.note_end(current, ended, how, group)
+        delete_keys(list_migration_keys(stored_record, holders))
+        self.note_end(stored_record, ended, how, group)
         # Another command may have ended it meanwhile, and begun a new migration.
-        if self.latest(current):
+        if self.latest(stored_record):
             self._log.delete(self._name)
 
     def _put_first(self, name: str, value: Mapping[str, object]) -> None:

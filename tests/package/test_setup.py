@@ -65,7 +65,7 @@ def commands() -> str:
 
 
 @pytest.mark.parametrize("lang", ["en", pytest.param("zh", marks=pytest.mark.extras)])
-def test_two_confirmations_lead_to_the_first_object_in_obs(
+def test_setup_with_two_confirmations_copies_the_first_object_to_obs(
     shell: Shell, fc3: Fc3, box: OnTheInternet, tool: Tool, built: Path, tmp_path: Path, lang: str
 ) -> None:
     # GIVEN a project of a user who knows only the buckets' names, and has configured the tool's keys

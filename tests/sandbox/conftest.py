@@ -60,7 +60,7 @@ def refusal() -> Callable[[requests.Response], tuple[int, str | None]]:
 
 @dataclass
 class OssRequests:
-    """A sender of requests with oss2's signature, also with parameters that no method of oss2 sends."""
+    """A client that signs requests as oss2 does, and can send parameters that no method of oss2 sends."""
 
     box: Sandbox
     http: requests.Session
@@ -177,13 +177,13 @@ def assert_refused() -> Callable[[requests.Response, int, str], None]:
 
 @pytest.fixture
 def huawei_of() -> Callable[[Sandbox], HuaweiClient]:
-    """Return a function that creates a client of OMS for another sandbox than `box`."""
+    """Return a function that creates a client of OMS for its argument, a sandbox other than the fixture `box`."""
     return lambda box: HuaweiClient(box, box._http.session)
 
 
 @pytest.fixture
 def ram_key(box: Sandbox) -> Callable[..., Key]:
-    """Return a function that creates the key of a RAM user with the permissions of these statements."""
+    """Return a function that takes policy statements, and creates the key of a RAM user with these permissions."""
     return lambda *statements: ram_user(box, {"Version": "1", "Statement": statements})
 
 

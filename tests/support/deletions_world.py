@@ -99,7 +99,10 @@ class DeletionsWorld(CompareWorld):
         self.hidden, self.is_proxy = set(), False
 
     def look(self, *, scope: str = "", fails: bool = False, deep: bool = False) -> None:
-        """Run a comparison, and store the results of a complete comparison for the oracle."""
+        """Run a comparison; if it is complete, add the results that it must have to `looks`.
+
+        With `fails`, the listing of the source fails, so the comparison is not complete.
+        """
         began = float(int(self._now() + 0.001))
         asked = {"restart": True, **({"prefix": scope} if scope else {}), **({"deep": True} if deep else {})}
         if fails:

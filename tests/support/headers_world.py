@@ -20,7 +20,7 @@ def measured(world: World, *, moves: bool = False, replaces: bool = True) -> Non
 
 
 def add_result(world: World, **answers: str) -> None:
-    """Store a canary's answers."""
+    """Store the result of a canary run; `answers` are its answers about changing headers in place."""
     result = {"at": "2026-01-01T00:00:00Z", "report": {"in_place": answers}}
     world.bucket.add(StoredObject.of_json(canary_result_name(TASK, world.settings.project), result))
 

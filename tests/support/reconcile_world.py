@@ -120,7 +120,11 @@ class ReconcileWorld(World):
 
 @contextmanager
 def refusing(bucket: Stored, kind: str = "", where: Callable[[str], bool] = lambda _: True) -> Iterator[None]:
-    """Let a bucket refuse requests of a kind that name such an object; an empty kind stands for all requests."""
+    """Make a bucket refuse requests until the context ends.
+
+    `kind` is the kind of the refused requests, or empty for all kinds. `where` returns True for the name of an object
+    whose requests are refused.
+    """
     is_over = False
     bucket.fail(NO_RIGHT, kind, lambda name: not is_over and where(name))
     yield

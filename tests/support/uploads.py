@@ -22,7 +22,7 @@ def record_migration(box: Sandbox) -> None:
 
 
 def records(box: Sandbox, folder: str = "") -> dict[str, bytes]:
-    """Return the objects in a folder of the task's part of the log bucket, by their names in the folder."""
+    """Return the contents of the objects in a folder of the task's records; the keys are their names in the folder."""
     root = f"oms_source_record/{box.task_id}/{folder}"
     objects = dict(box.oss.objects(box.log_bucket))
     return {name.removeprefix(root): oss_object.data for name, oss_object in objects.items() if name.startswith(root)}

@@ -183,7 +183,7 @@ A, B = json.dumps(event("a")), json.dumps(event("b"))
         f'{{"events": [{A[:-1]}, "oss": {{"object": {{"key": "b"}}}}}}]}}',
     ],
 )
-def test_an_event_with_a_repeated_name_is_a_problem_and_drops_no_key(payload):
+def test_an_event_with_a_repeated_json_name_is_reported_as_unreadable(payload):
     assert summary(events.parse(payload.encode(), SETTINGS)) == ([], {}, 1)
 
 
@@ -213,7 +213,7 @@ def test_an_event_is_read_in_any_wrapping_and_with_unknown_fields(text):
     assert summary(events.parse(text.encode(), SETTINGS)) == (["a"], {}, 0)
 
 
-def test_an_event_with_a_repeated_name_does_not_hide_other_events():
+def test_an_event_with_a_repeated_json_name_does_not_hide_other_events():
     text = f'{{"events": [{A}, {{"eventName": "x", "eventName": "y"}}, {B}]}}'
     assert summary(events.parse(text.encode(), SETTINGS)) == (["a", "b"], {}, 1)
 

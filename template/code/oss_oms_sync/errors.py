@@ -208,11 +208,11 @@ def printable_line(text: str, secrets: Iterable[str] = ()) -> str:
     # form inside a longer form were masked first, the remainder of the longer form would stay visible.
     forms = ((secret, quote(secret, safe=""), secret.replace("/", r"\/")) for secret in secrets if secret)
     ordered_forms = sorted(set(chain.from_iterable(forms)), key=len, reverse=True)
-    margin = len(ordered_forms[0]) if ordered_forms else 0
-    start = text[: _MAX_READ_CHARACTERS + margin]
+    longest_form_length = len(ordered_forms[0]) if ordered_forms else 0
+    start = text[: _MAX_READ_CHARACTERS + longest_form_length]
     for form in ordered_forms:
         start = start.replace(form, "***")
-    if len(text) > _MAX_READ_CHARACTERS + margin:
-        start = start[: len(start) - margin]  # its end may contain a part of a secret
+    if len(text) > _MAX_READ_CHARACTERS + longest_form_length:
+        start = start[: len(start) - longest_form_length]  # its end may contain a part of a secret
     line = " ".join("".join(c if c.isprintable() else " " for c in start).split())
     return line if len(line) <= _MAX_MESSAGE_CHARACTERS else line[: _MAX_MESSAGE_CHARACTERS - 1] + "…"

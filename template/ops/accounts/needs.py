@@ -31,7 +31,7 @@ _MAX_OMS_DELAY = timedelta(minutes=2)
 _NEW_KEY_CODES = ("OMS.0068", "OMS.0072", "AccessDenied", "InvalidAccessKeyId")
 # Codes for a missing key, or for a wrong secret.
 _WRONG_KEY_CODES = ("OMS.0068", "InvalidAccessKeyId", "SignatureDoesNotMatch")
-LATER_TEXT = t("Run this again later: setup continues from here")
+RUN_AGAIN_TEXT = t("Run this again later: setup continues from here")
 
 
 class ResourceState(Enum):
@@ -250,6 +250,6 @@ class PendingGrants:
                             what=what,
                             happened=error.happened,
                         ),
-                        LATER_TEXT,
+                        RUN_AGAIN_TEXT,
                     ) from None
             pause(self._session, _RETRY_SECONDS, t("Waiting for the new key's permissions: {what}", what=what))

@@ -63,7 +63,7 @@ class RamHolder:
         return Need(title, create_rights, self._look, self._do, [*self._by_hand(), *key], is_settled)
 
     def removal(self, title: Text) -> Need:
-        """Return the removal of the role or user."""
+        """Return the plan's entry that removes the role or user."""
         remove_rights = self._rights("DetachPolicyFrom{}", "DeletePolicy", "Delete{}")
         keys, steps = self.key_rights if self._kind == "User" else (), [delete_by_hand(self.name)]
         return Need(title, (*remove_rights, *keys), self._look_to_remove, self._remove, steps)

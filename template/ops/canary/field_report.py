@@ -104,7 +104,10 @@ def report(
 
 
 def part_size(traces: list[Trace], run: str) -> str:
-    """Return OMS's part size for a large object, which the ETag in OBS shows; "whole" if OMS did not use parts."""
+    """Return the size of the parts in which OMS copied a large object, computed from the ETag in OBS.
+
+    Return "whole" if OMS did not use parts, "other" for an unknown size, and "not seen" without a copy.
+    """
     etags = {trace.original.title: _describe_etag(trace) for trace in traces}
     for trace in traces:
         if trace.original.title != "above" or not trace.destination:

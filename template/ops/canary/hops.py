@@ -334,7 +334,7 @@ def _column_kind(text: str, trace: Trace) -> str:
 
 
 def _accepted_etag(record: Response) -> str:
-    """Return the version in a success record; "-" if the event had no version."""
+    """Return the ETag of the accepted version, from its success record; "-" if the event had no ETag."""
     return record.headers.get("x-oss-meta-etag", record.body.decode("utf-8", "replace")).removesuffix(" again")
 
 

@@ -139,7 +139,7 @@ def checked_headers_fit(document: Document) -> Doubt:
     is_still = all(compared[digest] == still[digest] for digest in ("state", "twin"))
     holds = {
         "outcomes": outcomes.keys() <= {*_SETTLED, *_DIFFERENT, *_UNKNOWN} and 0 not in outcomes.values(),
-        "objects": not is_still or sum(outcomes.values()) in _objects_on_both_sides(document),
+        "objects": not is_still or sum(outcomes.values()) in _possible_counts_on_both_sides(document),
         "unread": not outcomes.get("unread") or read >= MAX_READ_OBJECTS,
         "differing": sum(differing.values()) >= different
         and all(0 < number <= different for name, number in differing.items() if name != _OTHER_HEADERS),
@@ -149,7 +149,7 @@ def checked_headers_fit(document: Document) -> Doubt:
     return Doubt.claim_unless(claim, [name for name, fits in holds.items() if not fits])
 
 
-def _objects_on_both_sides(document: Document) -> range:
+def _possible_counts_on_both_sides(document: Document) -> range:
     """Return the possible numbers of objects on both sides.
 
     It is a range, because records among the impossible objects do not count.

@@ -235,9 +235,9 @@ def domains_of_obs(answer: Response) -> SettingShape | None:
 
 
 def referers_of(statement: Mapping[str, Any]) -> Referers | None:
-    """Return the referers that a statement denies for all objects, if the statement is like those of this command.
+    """Return the condition on referers of a policy statement that denies requests for all objects.
 
-    Return None for any other statement.
+    Return None for a statement of another form than those that `ops.py checklist` prints.
     """
     (operator, condition), *others = (statement.get("Condition") or {"": {}}).items()
     fields = {**statement, "Action": _listed(statement.get("Action"))}
@@ -278,15 +278,15 @@ def _root(answer: Response, *names: str) -> ElementTree.Element:
 def _rule(element: ElementTree.Element) -> LifecycleRule | None:
     """Return a lifecycle rule; None if the other cloud cannot express a part of it."""
     prefix, status, tagged, actions = "", "", [], []
-    for part in _rule_parts(element):
-        name = _ACTION_NAMES.get(part.tag, part.tag)
+    for rule_element in _rule_parts(element):
+        name = _ACTION_NAMES.get(rule_element.tag, rule_element.tag)
         if name == "Prefix":
-            prefix = part.text or ""
+            prefix = rule_element.text or ""
         elif name == "Status":
-            status = part.text or ""
+            status = rule_element.text or ""
         elif name == "Tag":
-            tagged.append((part.findtext("Key") or "", part.findtext("Value") or ""))
-        elif name in _ACTIONS and (action := _action(name, part)):
+            tagged.append((rule_element.findtext("Key") or "", rule_element.findtext("Value") or ""))
+        elif name in _ACTIONS and (action := _action(name, rule_element)):
             actions.append(action)
         elif name != "ID":
             return None
@@ -295,16 +295,16 @@ def _rule(element: ElementTree.Element) -> LifecycleRule | None:
 
 def _rule_parts(rule: ElementTree.Element) -> Iterable[ElementTree.Element]:
     """Yield the parts of a rule; OBS nests prefix and tags in a filter, which OSS uses for other options."""
-    for part in rule:
-        inner = part.find("And") if part.tag == "Filter" else None
-        if part.tag == "Filter" and {element.tag for element in part} <= {"And", "Prefix", "Tag"}:
-            yield from part if inner is None else inner
+    for rule_element in rule:
+        inner = rule_element.find("And") if rule_element.tag == "Filter" else None
+        if rule_element.tag == "Filter" and {element.tag for element in rule_element} <= {"And", "Prefix", "Tag"}:
+            yield from rule_element if inner is None else inner
         else:
-            yield part
+            yield rule_element
 
 
-def _action(name: str, part: ElementTree.Element) -> Action | None:
-    fields = {element.tag: (element.text or "").strip() for element in part}
+def _action(name: str, action_element: ElementTree.Element) -> Action | None:
+    fields = {element.tag: (element.text or "").strip() for element in action_element}
     storage = fields.pop("StorageClass", "")
     storage = _STORAGE_CLASSES.get(storage, storage)
     if fields.get("IsAccessTime") == "false":

@@ -64,7 +64,9 @@ class Service:
 
         def make_request() -> Request:
             headers = {"Content-Type": "application/json", **self._about}
-            signed = signers.sdk(method, host, path, query, headers, payload, keys=self._keys, now=self._clock.now())
+            signed = signers.sign_huawei_service(
+                method, host, path, query, headers, payload, keys=self._keys, now=self._clock.now()
+            )
             return Request(method, f"{self.origin}{path}{parameters}", signed, payload)
 
         send = partial(send_request, self._clock, make_request, attempts)
@@ -111,7 +113,7 @@ class AlibabaService:
         def make_request() -> Request:
             # Each request has a new nonce, also a repeated request.
             now, nonce = self._clock.now(), uuid.uuid4().hex
-            signed = signers.acs(
+            signed = signers.sign_alibaba_service(
                 method, host, path, action, self._version, query, keys=self._keys, now=now, nonce=nonce
             )
             return Request(method, f"{self._origin}{path}?{parameters}", signed)

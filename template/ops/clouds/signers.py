@@ -134,7 +134,7 @@ def _compute_obs_signature(
     return base64.b64encode(digest).decode()
 
 
-def sdk(
+def sign_huawei_service(
     method: str, host: str, path: str, query: Query, headers: Headers, body: bytes, *, keys: Keys, now: datetime
 ) -> dict[str, str]:
     """Sign a request to another service of Huawei Cloud, with all headers; `path` is quoted as in the request."""
@@ -155,7 +155,7 @@ def sdk(
     }
 
 
-def acs(
+def sign_alibaba_service(
     method: str,
     host: str,
     path: str,

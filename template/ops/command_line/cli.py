@@ -176,7 +176,10 @@ def _report_error(session: Session, error: OpsError) -> int:
 
 
 def _show(session: Session, options: Namespace, answer: Any, kind: str, *details: object) -> int:
-    """Show an answer as text, JSON or web page, and return the exit code; `details` go to its report."""
+    """Show an answer as text, JSON or web page, and return the exit code.
+
+    `details` are further arguments of the function that makes the report of this kind of answer.
+    """
     view = ANSWER_VIEWS[kind]
     if options.html and not view.page:
         raise UsageError(t("This result has no web page"), t("Omit --html"))

@@ -43,7 +43,7 @@ class BacklogOverview:
 
 @dataclass(frozen=True)
 class CopyingOverview:
-    """Objects that OMS has accepted but not finished; None if OMS did not report them."""
+    """The counts of objects that OMS has accepted but not finished; None if OMS did not report the counts."""
 
     unfinished: UnfinishedCounts | None
 

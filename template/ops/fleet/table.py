@@ -61,7 +61,7 @@ def report(members: Sequence[Member], pages: Mapping[Path, Path], language: str)
         language,
         [Table(columns, rows), *steps],
         title=word,
-        about=translate("Lag: the time within which 99 % of the objects reached OBS, by the last comparison."),
+        subtitle=translate("Lag: the time within which 99 % of the objects reached OBS, by the last comparison."),
     )
 
 
@@ -85,7 +85,7 @@ def _row(member: Member, page: Path | None, translate: Translator) -> list[Phras
 
 
 def _describe_step(member: Member, translate: Translator) -> Blocks:
-    """Return the reason and the next step of a project that needs an action; its command changes to its folder."""
+    """Return the reason why a project needs an action, and the command to run, which includes `cd` to the folder."""
     folder = f"cd {quote_word(str(member.folder))} && "
     if member.overview is None:
         reason: Phrase = (

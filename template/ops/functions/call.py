@@ -66,7 +66,10 @@ class Caller(Protocol):
         """
 
     def endpoints(self) -> Mapping[str, str]:
-        """Return endpoints of buckets that replace the clouds' own in the sandbox, by the functions' variables."""
+        """Return the endpoints of the sandbox's buckets by function variable, such as OSS_ENDPOINT.
+
+        The result is empty outside the sandbox, where buckets have the endpoints of their clouds.
+        """
         return {}
 
     def let_pass(self, seconds: float) -> bool:  # noqa: ARG002 (real time cannot be skipped)

@@ -244,14 +244,14 @@ class Hero(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A report in one language; only a web page needs `title` and `about`, a line on the report's date."""
+    """A report in one language; `title` is for a web page, and `subtitle` is a line below it, such as the date."""
 
     hero: Hero
     language: str
     blocks: Blocks
     sections: Sequence[Section | None] = ()
     title: str = ""
-    about: Phrase = None
+    subtitle: Phrase = None
 
 
 def keys(names: Sequence[object]) -> Items:

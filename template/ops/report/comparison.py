@@ -73,7 +73,7 @@ def counted_classes(both_buckets: BothBuckets | PassAnswer) -> dict[ObjectClass,
 
 
 def classes(both_buckets: BothBuckets, translate: Translator, accepted: Mapping[str, str] = _NO_ACCEPTANCES) -> Blocks:
-    """Return a bar for each side and a table of the classes with objects, and the objects by storage class.
+    """Return a bar for each side, a table of the classes with objects, and the objects by storage class.
 
     `accepted` maps the title of a class that somebody accepted to the person and the reason.
     """
@@ -136,7 +136,9 @@ def folders(both_buckets: BothBuckets, translate: Translator) -> Block:
     """Return a table of the folders with their objects on both sides, folders with differences first."""
     all_folders = {name: _Folder.of(folder) for name, folder in both_buckets.folders.items()}
     counts = {name: folder for name, folder in all_folders.items() if any(folder.counts)}
-    order = sorted(counts, key=lambda name: (*(-counts[name].tones[tone] for tone in ("bad", "open", "way")), name))
+    order = sorted(
+        counts, key=lambda name: (*(-counts[name].tone_counts[tone] for tone in ("bad", "open", "way")), name)
+    )
     columns = [
         Column(translate("folder")),
         *(Column(title, "n") for title in (translate("source"), translate("OBS"))),
@@ -144,7 +146,7 @@ def folders(both_buckets: BothBuckets, translate: Translator) -> Block:
     ]
     total = _Folder(
         _sum_columns(count.counts for count in counts.values()),
-        sum((count.tones for count in counts.values()), Counter()),
+        sum((count.tone_counts for count in counts.values()), Counter()),
     )
     body = [(_folder_name(name, counts[name], translate), *_folder_cells(counts[name], translate)) for name in order]
     return Table(columns, body, [(translate("total"), *_folder_cells(total, translate))])
@@ -187,15 +189,15 @@ class _Folder(NamedTuple):
     """
 
     counts: Sequence[int]
-    tones: Counter[str]
+    tone_counts: Counter[str]
 
     @classmethod
     def of(cls, class_counts: Mapping[ObjectClass, Sequence[int]]) -> _Folder:
-        quads, tones = {name: counts for name, counts in class_counts.items() if name in IN_SCOPE}, Counter[str]()
+        quads, tone_counts = {name: counts for name, counts in class_counts.items() if name in IN_SCOPE}, Counter[str]()
         for name, quad in quads.items():
             # An object is on one side or on both.
-            tones[name.tone] += max(quad[::2])
-        return cls(_sum_columns(quads.values()), tones)
+            tone_counts[name.tone] += max(quad[::2])
+        return cls(_sum_columns(quads.values()), tone_counts)
 
 
 def _sum_columns(quads: Iterable[Sequence[int]]) -> list[int]:
@@ -204,7 +206,7 @@ def _sum_columns(quads: Iterable[Sequence[int]]) -> list[int]:
 
 def _folder_name(name: str, folder: _Folder, translate: Translator) -> Phrase:
     special = {"": translate("(in no folder)"), "*": translate("(all other folders)")}.get(name)
-    parts = [Part(folder.tones[tone], tone) for tone in _TONE_ORDER if folder.tones[tone]]
+    parts = [Part(folder.tone_counts[tone], tone) for tone in _TONE_ORDER if folder.tone_counts[tone]]
     label = translate(", ").join(
         translate("{name} {number}", name=translate(_TONE_LABELS[part.tone]), number=part.number) for part in parts
     )
@@ -216,7 +218,7 @@ def _folder_cells(folder: _Folder, translate: Translator) -> list[Phrase | Cell]
         (f"{folder.counts[at]:,}", Span("note", units.size(folder.counts[at + 1], translate)))
         for at in _FOLDER_INDEXES.values()
     ]
-    return [*sides, *(units.number(folder.tones[tone], translate, tone) for tone in ("bad", "way", "open"))]
+    return [*sides, *(units.number(folder.tone_counts[tone], translate, tone) for tone in ("bad", "way", "open"))]
 
 
 def _count_of_side(counts: ClassCounts, side: str) -> ObjectCount:

@@ -98,5 +98,5 @@ STOP_TEXTS = {
 
 
 def purpose(step: Step) -> Text:
-    """Return the purpose of a next step; a test finds steps without one."""
+    """Return the text that explains the purpose of a next step, or NOTHING for a step without a text."""
     return PURPOSES.get(" ".join([step.job, *step.options]), NOTHING)

@@ -10,7 +10,7 @@ from pathlib import Path
 from ops import project
 from ops.accounts import plan
 from ops.accounts.both_clouds import NEEDED_VARIABLES, Alibaba, Holder, Huawei
-from ops.accounts.needs import LATER_TEXT, SETUP_STATES, Line, Need, NotYetError, PendingGrants, ResourceState
+from ops.accounts.needs import RUN_AGAIN_TEXT, SETUP_STATES, Line, Need, NotYetError, PendingGrants, ResourceState
 from ops.accounts.task_keys import Note, requested_text
 from ops.clouds.keys import (
     ALIBABA_VARIABLES,
@@ -262,7 +262,7 @@ class SetupRun:
         keys = read_created_key(self._session, names, handed, self._key_request(names))
         if keys is None:
             raise NotYetError(
-                t("the key from the other cloud's administrator is missing ({names})", names=names), LATER_TEXT
+                t("the key from the other cloud's administrator is missing ({names})", names=names), RUN_AGAIN_TEXT
             )
         return keys
 
@@ -303,8 +303,8 @@ class SetupRun:
                 )
             # The command migrate finds the record by SYNC_URL.
             end = t("Restore the previous SYNC_URL in s.yaml, and end the migration: {command}", command=remove)
-            facts = [untranslated(huawei.tasks.url(task) if huawei else task)] if task else []
-            return Line(ResourceState.STOP, t("not finished"), end, facts)
+            task_lines = [untranslated(huawei.tasks.url(task) if huawei else task)] if task else []
+            return Line(ResourceState.STOP, t("not finished"), end, task_lines)
 
         return Need(
             t("migration of the existing objects"), ("oss:ListObjects", "oss:GetObject", "oms:taskgroup:list"), look

@@ -1,1 +1,1 @@
-"""Reports as lines on a terminal, or as a web page in a single file, without scripts or other requests."""
+"""Reports as lines on a terminal, or as a web page: a single file that has no scripts and loads no other files."""

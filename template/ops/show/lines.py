@@ -54,8 +54,8 @@ def draw(report: Report) -> Iterator[Line]:
         yield from _draw_block(hero.doubts, translate)
     if hero.step:
         yield from _draw_step(hero.step)
-    if about := _flatten(translate, report.about):
-        yield f"{_INDENT}{about}"
+    if subtitle := _flatten(translate, report.subtitle):
+        yield f"{_INDENT}{subtitle}"
     yield from _draw_blocks(report.blocks, translate)
     for section in filter(None, report.sections):
         if body := [*_draw_blocks(section.blocks, translate)]:

@@ -55,7 +55,7 @@ def draw(report: Report) -> str:
     name = element("p", element("b", "oss-oms-sync"), " · ", report.title)
     content = element(
         "div",
-        element("div", name, element("p", _draw_phrase(report.about)), class_="top"),
+        element("div", name, element("p", _draw_phrase(report.subtitle)), class_="top"),
         _draw_hero(report.hero, translate),
         *_draw_blocks(report.blocks, translate),
         *(_draw_section(section, translate) for section in report.sections if section),
@@ -192,14 +192,14 @@ def _draw_figure(figure: Figure) -> Markup:
 
 
 def _draw_finding(finding_block: FindingBlock, translate: Translator) -> Markup:
-    head = element("h3", element("span", _draw_phrase(finding_block.title)), _draw_phrase(finding_block.result))
+    heading = element("h3", element("span", _draw_phrase(finding_block.title)), _draw_phrase(finding_block.result))
     evidence = element("p", _draw_phrase(finding_block.evidence)) if finding_block.evidence else None
     pairs = [*((name, _draw_phrase(value)) for name, value in finding_block.facts if value is not None)]
     if finding_block.keys.rows:
         pairs.append((finding_block.keys_title, _draw_block(finding_block.keys, translate)))
     return element(
         "div",
-        head,
+        heading,
         evidence,
         _draw_pairs(pairs),
         *_draw_step(finding_block.next, translate, translate(": ")),

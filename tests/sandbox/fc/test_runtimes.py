@@ -49,7 +49,7 @@ NOT_HERE = (
 def runtime(request):
     """Return a runtime whose own Python version is on this machine."""
     runtime = runtimes.load_runtime(request.param)
-    if not runtime.is_real:
+    if not runtime.has_own_version:
         lack(str(runtime))
     return runtime
 

@@ -106,7 +106,7 @@ def test_a_recheck_submits_each_object_once_in_an_open_project(world):
     assert sent == dict.fromkeys(missing, 2)
 
 
-def test_a_recheck_keeps_the_class_of_any_number_of_objects_only_in_obs(world):
+def test_a_recheck_keeps_the_class_of_10001_other_objects_only_in_obs(world):
     # GIVEN a late object among more deleted objects than a recheck reads
     world.obs.fill(world.destination_bucket, (f"deleted/{number:05}" for number in range(10_001)), 1, age=HOUR)
     assert world.compare()["classes"]["unknown"]["destination"]["objects"] == 10_002

@@ -59,7 +59,7 @@ def destinations(source: ObjectSummary | None) -> list[ObjectSummary | None]:
 
 
 def proof_of(source: ObjectSummary, there: ObjectSummary, shown: str) -> ObjectSummary:
-    """Return the proof that reading these two objects gives, stored just now."""
+    """Return the listed record of a proof for these two objects, written at LATE; `shown` is the proof's result."""
     body = f"{source.etag} {source.modified} {there.etag} {shown}"
     return ObjectSummary("k", etag_of(body), len(body), int(LATE), "Normal")
 

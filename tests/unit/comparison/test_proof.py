@@ -87,7 +87,7 @@ def test_reading_finds_differences_of_objects_of_equal_size(world, there):
     assert not world.sent()
 
 
-def test_an_older_object_stays_older_after_reading_and_is_submitted(world):
+def test_an_outdated_object_in_obs_stays_older_when_read_and_is_submitted(world):
     world.write("a", "the old bytes!")
     world.advance(HOUR)
     world.lost("a", data="the new bytes!", kind="Appendable")

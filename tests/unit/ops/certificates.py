@@ -254,7 +254,7 @@ def replaced(document: Mapping[str, Any], path: Sequence[str | int], value: obje
 
 
 def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the document with its hash, computed as the documents define it."""
+    """Return the certificate with its hash, computed as the project's documentation defines it."""
     hashed = {name: value for name, value in document.items() if name != "sha256"}
     text = json.dumps(hashed, sort_keys=True, separators=(",", ":"))
     return {**hashed, "sha256": hashlib.sha256(text.encode("ascii")).hexdigest()}

@@ -81,7 +81,7 @@ def test_no_secret_is_stored_if_another_is_missing(keep, monkeypatch, mocker, ty
         ("ALERT_WEBHOOK", "oapi.dingtalk.com/robot/send?access_token=x", "ALERT_WEBHOOK does not start with https://"),
     ],
 )
-def test_an_invalid_secret_is_refused_and_not_repeated(keep, monkeypatch, name, value, problem):
+def test_an_invalid_secret_is_refused_and_not_printed_in_the_error(keep, monkeypatch, name, value, problem):
     monkeypatch.setattr("os.environ", {name: value})
     with pytest.raises(UsageError, match=problem) as raised:
         keep(name)

@@ -280,7 +280,7 @@ class PassWorld(ReconcileWorld):
         return {key for key in keys if key.startswith(about["scope"]["key_filter"]["prefix"])}
 
     def check(self) -> None:
-        """Check the totals of all finished passes."""
+        """Assert that the totals of each finished pass add up and fit the number of objects."""
         for name, counts, low, high in self.totals:
             assert low <= counts["scanned"] <= high, f"{name}: {counts}, but there are {low} to {high}"
             assert adds_up(counts) is True

@@ -206,7 +206,7 @@ def test_stored_marks_continue_at_their_position(before, after):
 
 
 @given(st.lists(st.integers(1, 10**9), max_size=12), st.integers(1, MAX_MARKS // 4))
-def test_marks_stay_of_similar_size_for_any_distribution(some, times):
+def test_numbers_of_objects_between_possible_split_points_stay_similar(some, times):
     counts = some * times
     marks = Marks(KeyMark(f"{n:06}", count) for n, count in enumerate(counts))
     assert_sound(marks, sum(counts))

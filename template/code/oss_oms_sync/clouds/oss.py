@@ -177,13 +177,15 @@ class OssBucket(Bucket):
             results.update({name: None if name in deleted_names else problem for name in group})
         return results
 
-    def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageError]]:
+    def _list_call(self, prefix: str, after: str, page_size: int) -> Callable[[], Attempt[ListPage | StorageError]]:
         return partial(
-            self._attempt, "oss:ListObjects", partial(_list_objects, prefix, after, size, self._client.clock)
+            self._attempt, "oss:ListObjects", partial(_list_objects, prefix, after, page_size, self._client.clock)
         )
 
-    def _unread_page_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageError]]:
-        call = partial(_request_page, prefix, after, "", size, self._client.clock)
+    def _unread_page_call(
+        self, prefix: str, after: str, page_size: int
+    ) -> Callable[[], Attempt[UnreadPage | StorageError]]:
+        call = partial(_request_page, prefix, after, "", page_size, self._client.clock)
         return partial(self._attempt, "oss:ListObjects", call)
 
     def _part_call(self, listed: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageError]]:
@@ -276,17 +278,17 @@ def _read_part(listed: ObjectSummary, start: int, end: int, bucket: oss2.Bucket)
     return body
 
 
-def _list_objects(prefix: str, after: str, size: int, clock: Clock, bucket: oss2.Bucket) -> ListPage:
+def _list_objects(prefix: str, after: str, page_size: int, clock: Clock, bucket: oss2.Bucket) -> ListPage:
     token, last_token = "", None
     while token != last_token:
-        page = _request_page(prefix, after, token, size, clock, bucket).read()
+        page = _request_page(prefix, after, token, page_size, clock, bucket).read()
         if page.columns.names or not page.more:
             break
         token, last_token = page.token, token
     return page
 
 
-def _request_page(prefix: str, after: str, token: str, size: int, clock: Clock, bucket: oss2.Bucket) -> UnreadPage:
+def _request_page(prefix: str, after: str, token: str, page_size: int, clock: Clock, bucket: oss2.Bucket) -> UnreadPage:
     # This import is local because forward lists nothing, and a cold start compiles every imported module.
     from oss_oms_sync.clouds.listings import OSS, UnreadPage
 
@@ -295,7 +297,7 @@ def _request_page(prefix: str, after: str, token: str, size: int, clock: Clock, 
         "prefix": prefix,
         "start-after": after,
         "continuation-token": token,
-        "max-keys": str(size),
+        "max-keys": str(page_size),
         "encoding-type": "url",
     }
     # This is the request of list_objects_v2; that method itself would also parse the response.

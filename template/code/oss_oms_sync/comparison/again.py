@@ -32,7 +32,7 @@ from oss_oms_sync.passes.tally import Side, Tally, select_last_written
 MAX_KEYS = 10_000
 # Number of keys whose records and objects are read at the same time.
 _KEYS_PER_READ = 100
-_RESTART = Step("compare", {"restart": True})
+_RESTART_STEP = Step("compare", {"restart": True})
 
 
 def recheck(
@@ -56,13 +56,13 @@ def recheck(
     if number > MAX_KEYS:
         raise PayloadError(
             f"The lists of differences name {number:,} keys; at most {MAX_KEYS:,} are rechecked. Begin another"
-            f" pass: {_RESTART}"
+            f" pass: {_RESTART_STEP}"
         )
     keys = sorted(set(_listed_keys(invocation, total.parts)))
     if len(keys) != number:
         raise StorageError(
             f"The lists of differences name {len(keys):,} keys, and the comparison found {number:,} that differ: the"
-            f" lists are incomplete. Begin another pass: {_RESTART}"
+            f" lists are incomplete. Begin another pass: {_RESTART_STEP}"
         )
     count = CompareCount(judge, unlisted, math.inf, total.drawn.seed)
     for part in parts_of(keys, _KEYS_PER_READ):
@@ -152,7 +152,8 @@ def _listed_keys(invocation: Invocation, parts: Sequence[str]) -> Iterator[str]:
         body = invocation.log_bucket.get(name)
         if body is None:
             raise StorageError(
-                f"{name} is missing in the log bucket, so the differences are unknown. Begin another pass: {_RESTART}"
+                f"{name} is missing in the log bucket, so the differences are unknown. Begin another pass:"
+                f" {_RESTART_STEP}"
             )
         yield from (parse_line(line) for line in body.decode().splitlines() if line[0] in RECHECKED_SIGNS)
 

@@ -94,7 +94,7 @@ class CompareResult:
 
     @property
     def remedies(self) -> dict[ObjectClass, Text]:
-        """The remedies of the classes whose objects need more than a submission."""
+        """The remedies of the classes whose objects need, or may need, another action than a submission."""
         return remedies(self.tally, self.overwrite_mode, self._suffix, self._attempts)
 
     def remedy(self, object_class: ObjectClass) -> Remedy:
@@ -131,7 +131,7 @@ def count_unread(tally: Tally) -> dict[str, int]:
 
 
 def remedies(tally: Tally, mode: OverwriteMode | None, suffix: str, attempts: Attempts) -> dict[ObjectClass, Text]:
-    """Return the remedies of the classes whose objects need more than a submission, or may need more."""
+    """Return the remedies of the classes whose objects need, or may need, another action than a submission."""
     class_remedies = {
         object_class: remedy(object_class, counts_of(tally, object_class, suffix), mode, attempts, is_open=True)
         for object_class in (ObjectClass.OLDER, ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS)

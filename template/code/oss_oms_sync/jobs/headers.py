@@ -97,9 +97,9 @@ def run(event: bytes | str, invocation: Invocation, destination: Callable[[], Ob
 
 
 def add_headers_check(scope: Scope, invocation: Invocation, destination: ObsBucket) -> Scope:
-    """Return the scope of a standstill pass, which also checks headers if an earlier pass compared or changed them.
+    """Return the scope of a standstill pass, with a check of headers if an earlier pass compared or changed headers.
 
-    Headers are not checked in an open project, because they may be lost afterwards.
+    In an open project the scope stays unchanged, because later copies may lose headers.
 
     Raises StorageError.
     """
@@ -260,7 +260,7 @@ class _RangeWork:
             if not self._is_standstill:
                 self._count.add_outcome(entry.key, Mended(HeadersOutcome.OTHER_CLASS))
             return
-        row = HeadersRow(source, destination, record or self._find_long_record(entry.key))
+        row = HeadersRow(source, destination, record or self._find_record_of_long_key(entry.key))
         outcome = self._find_standstill_outcome(entry, row) if self._is_standstill else self._find_outcome(entry, row)
         if outcome:
             self._count.add_outcome(entry.key, Mended(outcome))
@@ -291,7 +291,7 @@ class _RangeWork:
     def _is_equal(self, entry: Entry) -> bool:
         return self._judge.judge(entry).object_class is ObjectClass.EQUAL_CONTENTS
 
-    def _find_long_record(self, key: str) -> ObjectSummary | None:
+    def _find_record_of_long_key(self, key: str) -> ObjectSummary | None:
         """Return the record of a key that is too long to be listed by its name."""
         if not is_long(self._invocation.task_id, "mended", key):
             return None

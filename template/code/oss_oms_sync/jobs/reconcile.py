@@ -118,11 +118,11 @@ def _handle_options(event: bytes | str, invocation: Invocation, driver: Driver) 
     return _answer(answer, state.tally if state else Tally())
 
 
-def _answer(answer: PassAnswer, tally: Tally, missing: Sequence[str] | None = None) -> ReconcileAnswer:
+def _answer(answer: PassAnswer, tally: Tally, missing_keys: Sequence[str] | None = None) -> ReconcileAnswer:
     """Return the answer about a pass, extended by the counts in `tally`."""
     fields: dict[str, Any] = {**vars(answer), **{name: tally.counts.get(name, 0) for name in COUNTS}}
     fields["has_no_objects"] = answer.finished and tally.has_no_objects
-    return ReconcileAnswer(**fields, missing=missing)
+    return ReconcileAnswer(**fields, missing=missing_keys)
 
 
 class ReconcileCount(Count):

@@ -31,9 +31,9 @@ _Records = dict[str, ObjectSummary]
 
 
 class KeyRun(NamedTuple):
-    """Consecutive keys that are in the source and in another listing, with the rows of both as columns.
+    """Consecutive keys that the source and one other listing, `twin`, have in common, with the rows of both as columns.
 
-    The keys may have records, but no listing has another key in between.
+    The listings have no other key between the first and the last. The log bucket may have records of the keys.
     """
 
     keys: list[str]

@@ -211,7 +211,7 @@ class Histogram:
         return None
 
     def summary(self) -> Lag:
-        """Return the histogram as it appears in answers."""
+        """Return the totals, percentiles and counts of the synchronization lag as they appear in answers."""
         return Lag(
             self.buckets.total(),
             self.not_yet,
@@ -330,9 +330,9 @@ class Tally:
         excluded_titles = [object_class.title for object_class in without]
         counts = sum_storage(count.storage for title, count in self.classes.items() if title not in excluded_titles)
         pairs = []
-        for names, numbers in sorted(counts.items()):
+        for names, objects_and_bytes in sorted(counts.items()):
             source, destination = (None if name == _NO_OBJECT else name for name in names.split(" "))
-            pairs.append(StoragePair(source, destination, *numbers))
+            pairs.append(StoragePair(source, destination, *objects_and_bytes))
         return pairs
 
     def results(self, *without: ObjectClass) -> dict[str, Any]:

@@ -127,7 +127,10 @@ class Worker:
         return pass_
 
     def _do_piece(self, pass_: Pass, range_name: str, number: int, last_piece: Piece, tree: Tree) -> Piece | None:
-        """Do the piece after `last_piece` and write it, unless a newer pass has started meanwhile."""
+        """Process the range from the end of `last_piece`, and write and return the next piece.
+
+        Return None without writing if a newer pass has started meanwhile.
+        """
         start = replace(last_piece, kind=Kind.MORE, stopped=None)
         result = self._split_or_walk(pass_, range_name, start, max(1, len(tree.open)))
         is_first = number < 0

@@ -48,7 +48,7 @@ _DECISION_REMEDY = t(
     " recheck them"
 )
 _DELETION_REMEDY = t("delete each object in OBS and compare again: missing objects are submitted")
-_RECHECK_STEP, _RESTART = Step("compare", {"again": True}), Step("compare", {"restart": True})
+_RECHECK_STEP, _RESTART_STEP = Step("compare", {"again": True}), Step("compare", {"restart": True})
 _OVERWRITE_STEP = Step("compare", {"overwrite": True, "restart": True})
 
 
@@ -124,7 +124,7 @@ def remedy(
     """
     match object_class:
         case ObjectClass.MIGRATING:
-            return Remedy(_MIGRATING_TEXT, _RESTART)
+            return Remedy(_MIGRATING_TEXT, _RESTART_STEP)
         case ObjectClass.MOVING | ObjectClass.ARRIVING | ObjectClass.IN_FLIGHT:
             return Remedy(_RECHECK_REMEDY, _RECHECK_STEP)
         case ObjectClass.SUSPICIOUS:
@@ -184,7 +184,7 @@ def _find_submission_remedy(
         case ObjectClass.OVERWRITTEN:
             return _find_overwritten_remedy(counts, mode, attempts)
         case ObjectClass.OLDER if mode is OverwriteMode.NEVER:
-            return Remedy(_describe_resend(counts, mode), _RESTART, is_special=True)
+            return Remedy(_describe_resend(counts, mode), _RESTART_STEP, is_special=True)
     if counts.key:
         return Remedy(_RESEND_REMEDY, Step("replay", {"key": counts.key}))
     if attempts.unsent:
@@ -225,7 +225,9 @@ def _find_overwritten_remedy(counts: Counts, mode: OverwriteMode | None, attempt
     )
     if skipped_objects == counts.objects:
         return Remedy(
-            difference if different_objects else resend, _make_migration_step(counts, mode) or _RESTART, is_special=True
+            difference if different_objects else resend,
+            _make_migration_step(counts, mode) or _RESTART_STEP,
+            is_special=True,
         )
     if counts.key:
         return Remedy(
@@ -288,7 +290,9 @@ def _find_skipped_remedy(counts: Counts, attempts: Attempts) -> Remedy:
     manual_text = t("Reading did not prove the objects equal: {otherwise}.", otherwise=replacement)
     text = sentences(skipped_text, *attempts.missing_rights, reading_text if attempts.can_read else manual_text)
     return Remedy(
-        text, reading_step if attempts.can_read else _make_migration_step(counts, mode) or _RESTART, is_special=True
+        text,
+        reading_step if attempts.can_read else _make_migration_step(counts, mode) or _RESTART_STEP,
+        is_special=True,
     )
 
 

@@ -149,7 +149,7 @@ def _check_lists(facts: WaitingFacts) -> Finding:
             t("Run doctor: it names the missing permission"),
             DOCTOR,
         )
-    if last_reading < max(_find_reading_times(facts)):
+    if last_reading < max(_list_min_reading_times(facts)):
         never_text = t("replay has not read OMS's lists yet")
         last_text = t("replay last read OMS's lists at {looked}", looked=last_reading)
         return NOTHING_WAITS.finding(
@@ -169,7 +169,7 @@ def _check_lists(facts: WaitingFacts) -> Finding:
     return NOTHING_WAITS.finding(Result.PASSED, text)
 
 
-def _find_reading_times(facts: WaitingFacts) -> list[str]:
+def _list_min_reading_times(facts: WaitingFacts) -> list[str]:
     """Return the times after which replay has to have read OMS's lists, so that they include all failures.
 
     OMS may write lists for ten minutes after its last activity.

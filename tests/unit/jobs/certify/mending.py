@@ -10,7 +10,7 @@ RESTART, DEEP = {"restart": True}, {"deep": True, "restart": True}
 
 
 def step_options(finding: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of a check's next step, without the freeze and the acceptances."""
+    """Return the options of a check's next step, without `frozen_since` and `accept`."""
     assert finding["step"]["job"] in ("compare", "cutover")
     return {name: value for name, value in finding["step"]["options"].items() if name not in ("frozen_since", "accept")}
 

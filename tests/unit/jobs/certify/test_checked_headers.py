@@ -37,7 +37,7 @@ class CheckedWorld(CertifyWorld):
         self.send(key, fate)
 
     def mend(self, work: str = "mend", **options: object) -> dict[str, Any]:
-        """Change headers, as a cutover does before the close."""
+        """Change headers, as a cutover does before the close; with `work` "undo", undo the changes."""
         self.advance(1)
         return self.ask("compare", {"headers": work, "cutover": True, "restart": True, **options})
 

@@ -293,7 +293,7 @@ def test_a_missing_permission_to_read_objects_is_a_warning(project_with_copies, 
     )
 
 
-def test_without_objects_in_obs_the_permission_to_read_is_skipped(box, run_doctor):
+def test_without_objects_in_obs_the_check_of_read_permission_is_skipped(box, run_doctor):
     box.oss.put(box.source_bucket, "a", b"x")
     verify_check(run_doctor(), READS, "skipped")
 

@@ -125,7 +125,7 @@ def test_an_event_is_answered_and_logged_with_its_counts(lines):
     ],
 )
 @pages_of(20)
-def test_an_event_of_a_range_that_stops_early_is_answered_with_the_reason(fault, reason):
+def test_a_worker_whose_range_stops_early_answers_with_the_reason(fault, reason):
     world, trigger = make_world(60, LANES="2", PIECE_SECONDS="30")
     world.tick()
     world.oms.faults.add(fault)

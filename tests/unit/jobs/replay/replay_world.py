@@ -23,7 +23,7 @@ _CHINA = timezone(timedelta(hours=8))
 
 
 class ReplayWorld(World):
-    """A world in which keys have failed, an hour after the installation; OMS copies nothing into `there`."""
+    """A world with failed keys, an hour after the installation; OMS copies nothing to `there`, the bucket in OBS."""
 
     def __init__(self, **environment: str) -> None:
         super().__init__(**{"OMS_RATE": "20", **environment})

@@ -111,7 +111,10 @@ class Tale:
     # Runs, and what happens to them.
 
     def tick(self, step: int = 10**9, what: str = "die", *details: str | bool) -> None:
-        """Run replay by its timer or by hand, with an event at a step."""
+        """Run replay by its timer, and inject a fault at the call with the number `step`.
+
+        `what` is "die", which stops the instance, or the name of a method of this class, called with `details`.
+        """
         calls, began = len(self.world.oms.requests), self.world.clock.seconds
         happens = self.world.die if what == "die" else lambda: getattr(self, what)(*details)
         with at_step(self.world, step, happens), contextlib.suppress(Killed, OmsSyncError):

@@ -86,7 +86,7 @@ def test_objects_missing_in_obs_have_a_command_that_resolves_them(world, what):
     assert command(from_json(Step, verdict["step"])) == f"{OPS} {ends}"
 
 
-def test_comparisons_do_not_count_while_oms_hides_its_destination(world):
+def test_status_ignores_comparisons_if_oms_reports_no_destination_bucket(world):
     world.compared(equal_contents=2, missing=3)
     assert world.verdict()[0] == BEHIND
     world.describes(dst_bucket=None)
@@ -129,7 +129,7 @@ def test_status_reports_an_open_comparison(world):
     assert [comparison["started"] for comparison in shown["open"]] == ["2026-03-10T12:00:00Z"]
 
 
-def test_a_clean_comparison_closes_earlier_failed_copies(world):
+def test_a_comparison_without_differences_resolves_earlier_copy_failures(world):
     # GIVEN failures early in the month, of which OMS reports only the number
     world.counted(EARLY, REQUEST=9, SUCCESS=7, FAILURE=2)
     assert world.verdict()[0] == BEHIND

@@ -35,7 +35,7 @@ def is_key_of(title: str) -> Callable[[str], bool]:
 
 
 def expect_exit(done: CommandResult, code: int, *phrases: str) -> Any:
-    """Compare a canary's exit code with `code`, and look for each phrase in the output; return the answer."""
+    """Assert a canary's exit code, and that its output contains each phrase; return its answer."""
     assert (done.code, [phrase for phrase in phrases if phrase not in done.text]) == (code, []), done.text
     return done.answer
 
@@ -113,7 +113,7 @@ class CanaryWorld(Administrator, Migration):
 
 
 class DrawnWorld(CanaryWorld):
-    """A world with random names, keys and clouds."""
+    """A world with random names, access keys and filters, and with clouds of random behaviour."""
 
     def __init__(self, seed: int) -> None:
         dice = random.Random(seed)

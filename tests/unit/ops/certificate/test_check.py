@@ -123,7 +123,10 @@ def test_a_changed_result_of_any_check_is_detected(result):
 
 
 def with_class(title: str, document: dict | None = None, **changes: object) -> dict:
-    """Return a document with an object of this class and matching sums."""
+    """Return a certificate with equal objects and an object of the class `title`; its counts and its hash are correct.
+
+    `document` is the certificate to start from, and `changes` are fields to replace.
+    """
     numbers = counted({"equal_contents": (SOURCE, SOURCE), title: single_object(title)})
     return sealed(with_listings({**(document or certificate()), **numbers, **changes}))
 

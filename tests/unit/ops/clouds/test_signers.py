@@ -120,7 +120,7 @@ def test_the_signature_for_obs_in_a_url_equals_that_of_the_sdk(key, plain, token
     now=moments,
 )
 def test_the_signature_for_huaweis_services_equals_that_of_the_sdk(method, path, query, body, token, now):
-    ours = signers.sdk(
+    ours = signers.sign_huawei_service(
         method,
         "oms.example.com",
         path,
@@ -210,7 +210,7 @@ def test_blanks_within_a_key_are_refused(administrators):
 )
 def test_the_signature_for_alibabas_services_equals_that_of_the_sdk(action, query, token, now, nonce, method, path):
     about = (method, "fc.example.com", path, action, "2015-05-01", query)
-    ours = signers.acs(*about, keys=make_keys(token), now=now, nonce=nonce)
+    ours = signers.sign_alibaba_service(*about, keys=make_keys(token), now=now, nonce=nonce)
     theirs = DaraRequest()
     theirs.method, theirs.pathname, theirs.query = method, path, query
     theirs.headers = {name.lower(): value for name, value in ours.items() if name != "Authorization"}

@@ -171,7 +171,7 @@ def test_a_proxy_of_another_kind_is_refused_without_being_shown(monkeypatch, wro
         (409, b"", "Look up this response in the cloud's documentation"),
     ],
 )
-def test_the_step_after_a_refusal_names_only_missing_permissions(status, body, fix):
+def test_the_remedy_names_permissions_only_if_the_cloud_denied_access(status, body, fix):
     error = wire.RefusedError(get("https://cloud/"), wire.Response(status, {}, body))
     assert error.fix.en.startswith(fix)
 

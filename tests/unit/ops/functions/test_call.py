@@ -96,7 +96,7 @@ def test_missing_answer_is_explained_with_a_remedy(stand_in, tmp_path, output, e
     assert [*raised.value.output] == output.splitlines()
 
 
-def test_the_function_log_does_not_explain_a_missing_answer(stand_in, tmp_path):
+def test_the_reason_for_a_missing_answer_never_comes_from_the_function_log(stand_in, tmp_path):
     logged = invoke_output("", logs="OBS said AccessDenied").partition("Invoke instanceId")[0]
     for output in (logged, logged.partition("\n====")[0]):
         stand_in.plan({"*": {"out": output, "code": 1}})

@@ -124,7 +124,7 @@ class SetupWorld(Administrator):
         return next(user for user in self.iam.users.values() if user["fields"]["user_name"] == f"{NAME}-{name}")
 
     def forget(self) -> None:
-        """Delete this machine's secrets, and the lines of setup in s.yaml."""
+        """Delete this machine's secrets, and the variables that setup wrote to s.yaml."""
         self.secrets.clear()
         set_variables(self, SYNC_URL="", HW_AK="", HW_SK="")
 

@@ -76,7 +76,7 @@ def query_remaining_work(
 def _sum_unfinished_by_month(invocation: Invocation, task: TaskInfo | Failure) -> int | None:
     """Return the number of objects that OMS has accepted and not finished, or None if OMS does not report the counts.
 
-    It is the sum of OMS's monthly counts, back to the first month without activity before the current month.
+    The function adds OMS's monthly counts, from the current month backwards until an earlier month has no activity.
     """
     current_month = month = month_of(invocation.clock.now())
     unfinished = 0

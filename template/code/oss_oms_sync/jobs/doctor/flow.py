@@ -77,8 +77,10 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
             t("Check in the Function Compute console that {job}'s timer exists, and check `s {job} logs`", job=job),
         )
     if job == "compare" and context.answer and context.answer.has_obs_changed:
-        changed = t("{finding}; a standstill pass found later changes in OBS, but none at the source", finding=text)
-        return warning(changed, t("Compare again: {step}", step=Step("compare")))
+        changed_text = t(
+            "{finding}; a standstill pass found later changes in OBS, but none at the source", finding=text
+        )
+        return warning(changed_text, t("Compare again: {step}", step=Step("compare")))
     return ok(text)
 
 

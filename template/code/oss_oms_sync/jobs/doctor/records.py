@@ -147,9 +147,9 @@ class _RecentObjects(NamedTuple):
     """The result of checking the objects of the last day.
 
     - `classes`: the number of objects by class.
-    - `events_came`: an event has certainly arrived.
-    - `late`: accepted objects whose records are late, so that reconcile may have written them.
-    - `is_complete`: the time sufficed to check all objects.
+    - `events_came`: True if an event has certainly arrived.
+    - `late`: accepted objects whose success records are so late that reconcile may have written the records.
+    - `is_complete`: True if the time was enough to check all objects.
     """
 
     classes: Counter[ReconcileClass | None]

@@ -182,7 +182,7 @@ class CheckContext:
 
     @cached_property
     def log_bucket_error(self) -> StorageError | None:
-        """The error of listing the records, or None if they can be listed."""
+        """The error that a listing of the records raises, or None if the records can be listed."""
         return _find_listing_error(self.invocation.log_bucket, record_root(self.invocation.task_id))
 
     @cached_property

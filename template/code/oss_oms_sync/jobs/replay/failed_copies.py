@@ -155,10 +155,10 @@ class FailedCopies:
         return sorted(folders)
 
     def _read_unless_refused(self, bucket: ObsBucket, list_row: ObjectSummary, page: Sequence[ObjectSummary]) -> None:
-        """Read a list; continue with other lists if OBS refuses only this one.
+        """Read a list; raise no error if OBS refuses only this list, so that the other lists are read.
 
-        OBS refuses only this list if the list is archived, or if OBS allows another list of the page. The list then
-        counts as an unread line, and compare covers its objects. It is tried again every hour.
+        OBS refuses only this list if the list is archived, or if OBS permits reading another list of the page. The
+        refused list counts as an unread line and is tried again every hour. Compare checks its objects.
         """
         position, now = (
             self._positions.lists.get(list_row.name, ListPosition()),
@@ -236,9 +236,10 @@ def _can_read(bucket: ObsBucket, list_row: ObjectSummary) -> bool:
 
 
 class CopyRecords:
-    """A writer of failed records for objects that OMS failed to copy, after a check of the source and the records.
+    """A writer of failed records for objects that OMS failed to copy.
 
-    `lines` has the number of lines by the outcome of the object, as named in answers.
+    An object gets a failed record only after a check of the source and of its existing records. `lines` counts the
+    lines of OMS's lists by the outcome of their objects, as named in answers.
     """
 
     def __init__(self, invocation: Invocation) -> None:

@@ -121,7 +121,7 @@ class Replay:
         ]
 
     def _read_failed_keys(self, changes: Sequence[ObjectChange]) -> list[tuple[FailedKey, bool]]:
-        """Return these keys with the facts of their failed records; each pair has True if the key has such a record."""
+        """Return a pair for each change: its key with the data of its failed record, and True if this record exists."""
         names = [record_name(self._task_id, "failed", change.key) for change in changes]
         records = {
             stored.name: stored for stored in self._bucket.try_get_all(names) if isinstance(stored, StoredObject)

@@ -151,9 +151,9 @@ def _send_message(invocation: Invocation, name: str, text: str, fields: Mapping[
     return problem
 
 
-def _age(time: str, now: datetime) -> timedelta:
-    """Return the age of `time`. An unreadable time counts as very old, so that a message is sent."""
-    moment = parse_time(time)
+def _age(time_text: str, now: datetime) -> timedelta:
+    """Return the age of the time in `time_text`. An unreadable time counts as very old, so that a message is sent."""
+    moment = parse_time(time_text)
     return now - moment if moment else timedelta.max
 
 

@@ -150,7 +150,7 @@ def check_abandoned(facts: Facts) -> Iterator[Verdict]:
 
 
 def check_events(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict if most new objects had no event, so that events are lost."""
+    """Yield the verdict that events are lost, if most of the new objects had no event."""
     last = facts.coverage.recent
     new, missing = (last.counts.get(name, 0) for name in (NEW, NEW_MISSING)) if last else (0, 0)
     if missing * 2 > new:
