@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from support.law import schedules
@@ -126,11 +126,17 @@ written = st.sampled_from(_OBJECTS).map(lambda place: lambda others: others.writ
 acts = st.tuples(meddled, st.lists(written, max_size=4)).map(lambda lists: lists[0] + lists[1])
 ended = st.none() | st.tuples(st.sampled_from(["dies_after", "loses"]), st.integers(1, 130))
 commands = st.sampled_from([("canary",), ("canary",), ("canary", "--remove")])
+# A canary that dies, then an object of others whose name begins as its objects' names do.
+BESIDE_A_DEAD_CANARY = [
+    ([], ("canary",), ("dies_after", 60), None),
+    ([lambda others: others.write("source", f"{CANARIES}{{run}}-theirs")], ("canary", "--remove"), None, None),
+]
 
 
 @pytest.mark.part
 @pytest.mark.law
 @given(steps=st.lists(st.tuples(acts, commands, ended, st.none() | st.integers(1, 130)), min_size=1, max_size=3))
+@example(steps=BESIDE_A_DEAD_CANARY)
 # A search for a smaller example would take minutes.
 @settings(max_examples=max(8, schedules(10) // 6), phases=[Phase.explicit, Phase.reuse, Phase.generate])
 def test_a_canary_changes_no_foreign_object_and_is_removed_completely(
