@@ -62,7 +62,7 @@ class _Child:
     async def read(self, output: int) -> None:
         self.stdout = asyncio.StreamReader(MAX_MESSAGE_BYTES)
         protocol = asyncio.StreamReaderProtocol(self.stdout)
-        await self._loop.connect_read_pipe(lambda: protocol, os.fdopen(output, "rb", 0))
+        self._transport, _ = await self._loop.connect_read_pipe(lambda: protocol, os.fdopen(output, "rb", 0))
 
     def send_signal(self, number: int) -> None:
         if self.returncode is None:
@@ -70,6 +70,9 @@ class _Child:
 
     async def wait(self) -> None:
         await self._has_ended.wait()
+        # The pipe closes in the next step of the event loop, which may be its last.
+        self._transport.close()
+        await asyncio.sleep(0)
 
     def _end(self) -> None:
         self._loop.remove_reader(self._fd)
