@@ -153,7 +153,7 @@ def _object_line(trace: Trace, lang: str) -> Line:
 
 def _lost_headers(trace: Trace) -> list[str]:
     """Return the names of headers that differ in OBS, or are missing."""
-    return [name for name, describe_outcome in trace.headers.items() if describe_outcome != "kept"]
+    return [name for name, outcome in trace.headers.items() if outcome != "kept"]
 
 
 def since(start: Any, end: Any) -> str:

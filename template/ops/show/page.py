@@ -209,26 +209,24 @@ def _draw_finding(finding_block: FindingBlock, translate: Translator) -> Markup:
 
 def _draw_table(table: Table) -> Markup:
     """Draw a table whose rows become cards on a narrow screen; screen readers always read it as a table."""
-    draw_columns = table.columns
-    head = [
-        element("th", column.title, class_=column.kind, scope="col", role="columnheader") for column in draw_columns
-    ]
-    foot = [_draw_row(draw_columns, row) for row in table.foot]
+    columns = table.columns
+    head = [element("th", column.title, class_=column.kind, scope="col", role="columnheader") for column in columns]
+    foot = [_draw_row(columns, row) for row in table.foot]
     return element(
         "table",
         element("caption", _draw_phrase(table.caption)) if table.caption else None,
         element("thead", element("tr", *head, role="row"), role="rowgroup"),
-        element("tbody", *(_draw_row(draw_columns, row) for row in table.rows), role="rowgroup"),
+        element("tbody", *(_draw_row(columns, row) for row in table.rows), role="rowgroup"),
         element("tfoot", *foot, role="rowgroup") if foot else None,
         # A table of two columns fits on a phone.
-        class_="cards" if len(draw_columns) > 2 else None,
+        class_="cards" if len(columns) > 2 else None,
         role="table",
     )
 
 
-def _draw_row(draw_columns: Sequence[Column], cells: Sequence[Phrase | Cell]) -> Markup:
+def _draw_row(columns: Sequence[Column], cells: Sequence[Phrase | Cell]) -> Markup:
     table_cells = []
-    for number, (column, cell) in enumerate(zip(draw_columns, cells, strict=True)):
+    for number, (column, cell) in enumerate(zip(columns, cells, strict=True)):
         content, tone = cell if isinstance(cell, Cell) else (cell, None)
         kind = " ".join(filter(None, (column.kind, tone))) or None
         if number:
