@@ -30,7 +30,7 @@ from oss_oms_sync.clouds.connection import MAX_LONG_BODY_BYTES, read_body
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.comparison.count import CompareCount
 from oss_oms_sync.comparison.judge import Judge, JudgementTimes
-from oss_oms_sync.comparison.proof import _PART_SIZES, _Digest
+from oss_oms_sync.comparison.proof import _PART_SIZES, _EtagDigest
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.tally import Tally
@@ -95,7 +95,7 @@ def bytes_a_second() -> float:
         if not process:
             server.handle_request()
             os._exit(0)
-        digests = [_Digest(size) for size in _PART_SIZES]
+        digests = [_EtagDigest(size) for size in _PART_SIZES]
         with requests.Session() as session:
             session.trust_env, session.verify = False, str(certificate)
             began = time.process_time()

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from benchmarks.keyspaces import KeySpace
 from ops.cost.prices import DOLLARS_PER_REQUEST, dollars_for_function
 from oss_oms_sync.passes.marks import MAX_MARKS, KeyMark, Marks, estimate_objects, find_cut, find_middle
-from oss_oms_sync.passes.work import FIRST_SECONDS, MIN_SPLIT_OBJECTS
+from oss_oms_sync.passes.work import MIN_SPLIT_OBJECTS, UNKNOWN_RANGE_SECONDS
 
 # The template's: how long a piece works.
 PIECE_SECONDS = 120.0
@@ -138,7 +138,9 @@ class SimulatedPass:
         self.pieces += 1
         is_planned = bool(list(self._before)) and 1 << key_range.depth >= self._lanes
         if begins and not is_planned and self._may_split(key_range):
-            yield self._walk(key_range, 1 if list(self._before) else int(FIRST_SECONDS / self.job.page_seconds()))
+            yield self._walk(
+                key_range, 1 if list(self._before) else int(UNKNOWN_RANGE_SECONDS / self.job.page_seconds())
+            )
             if key_range.place < key_range.end and (yield from self._split(key_range)):
                 return
         if key_range.place < key_range.end:

@@ -51,9 +51,9 @@ CHANGES = {
             ),
             (
                 f"{CODE}/comparison/judge.py",
-                "    if source.modified > moments.max_modified:\n",
+                "    if source.modified > times.max_modified:\n",
                 '    if source.type == "Tape":\n        return ObjectClass.TAPED\n'
-                "    if source.modified > moments.max_modified:\n",
+                "    if source.modified > times.max_modified:\n",
             ),
             (JUDGE, '    "moving": Sides.AT_MOST,\n', '    "taped": Sides.AT_MOST,\n    "moving": Sides.AT_MOST,\n'),
         ),

@@ -77,7 +77,7 @@ def _make_handler(job: str) -> Callable[[bytes, Context], Any]:
     return handle
 
 
-# The first entry point is `forward`'s, with the name in the seed.
+# The entry point of `forward` has the usual name of a handler.
 handler, replay_handler, reconcile_handler, compare_handler, certify_handler, status_handler = map(
     _make_handler, ("forward", "replay", "reconcile", "compare", "certify", "status")
 )
@@ -165,7 +165,7 @@ def _make_deadline(context: Context, clock: Clock) -> Deadline:
 
 
 def _measure_import() -> Iterator[float]:
-    """Yield the number of seconds that the import of this module took, once.
+    """Yield once the number of seconds that the import of this module took.
 
     Function Compute imports the module within the first invocation, and counts this time against the invocation's
     timeout.
@@ -185,7 +185,7 @@ class _JsonLines(logging.Formatter):
         self._invocation_fields: dict[str, str] = {}
 
     def bind(self, job: str, context: Context) -> None:
-        """Add the name of the job and the id of the request to every line from now on."""
+        """Add the name of the job and the id of the request to every later line."""
         self._invocation_fields = {"request_id": getattr(context, "request_id", ""), "job": job}
 
     def format(self, record: logging.LogRecord) -> str:

@@ -26,7 +26,7 @@ LONG = "最" * 330
 @pytest.fixture(autouse=True)
 def split_early(mocker):
     """Split ranges as soon as a lane is free, so that a few dozen objects behave like millions."""
-    mocker.patch.object(work, "FIRST_SECONDS", 0)
+    mocker.patch.object(work, "UNKNOWN_RANGE_SECONDS", 0)
     mocker.patch.object(work, "MIN_SPLIT_OBJECTS", 0)
 
 

@@ -27,7 +27,7 @@ def test_timers_and_an_event_make_as_many_requests_as_the_sandbox_counts(box, tm
     requests: Counter[str] = Counter()
 
     def counting(request) -> bool:
-        requests[costs.name_of(request)] += 1
+        requests[costs.build_name(request)] += 1
         return False
 
     for cloud in (box.oss, box.oms):

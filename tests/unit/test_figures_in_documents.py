@@ -7,7 +7,7 @@ import pytest
 from ops.canary.objects import canary_objects
 from oss_oms_sync.clouds import calls
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
-from oss_oms_sync.comparison import again
+from oss_oms_sync.comparison import recheck
 from oss_oms_sync.comparison.judge import CUTOVER_SECONDS
 from oss_oms_sync.delivery import sender
 from oss_oms_sync.jobs.certify import gathering
@@ -33,7 +33,7 @@ FIGURES = [
     ("operations", f"({A_PASS} million at that rate)", f"（按该速率为 {A_PASS * 100:,} 万）"),
     ("operations", f"younger than {MINUTES} minutes", f"不足 {MINUTES} 分钟"),
     ("operations", f"({CUTOVER_SECONDS // 60} in a cutover", f"（割接中为 {CUTOVER_SECONDS // 60} 分钟）"),
-    ("operations", f"({again.MAX_KEYS:,} at most)", f"（最多 {again.MAX_KEYS:,} 个）"),
+    ("operations", f"({recheck.MAX_KEYS:,} at most)", f"（最多 {recheck.MAX_KEYS:,} 个）"),
     ("operations", f"status adds up {_MAX_MONTHS} at most", f"最多相加 {_MAX_MONTHS} 个月"),
     ("operations", f"the {backlog._MAX_RECORDS_READ} that status reads", f"所读的 {backlog._MAX_RECORDS_READ} 条记录"),
     ("reasons", f"at once, after {RESTS} minutes, then", f"首次立即重发，之后间隔 {RESTS} 分钟"),

@@ -23,7 +23,6 @@ class Clock:
         return datetime.now(timezone.utc)
 
     def sleep(self, seconds: float) -> None:
-        """Wait for `seconds`."""
         time.sleep(seconds)
 
 

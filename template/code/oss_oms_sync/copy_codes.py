@@ -12,10 +12,7 @@ from oss_oms_sync.answers.text import Text, t
 
 @dataclass(frozen=True)
 class CopyCode:
-    """An error code of OMS, with `fix`, its remedy.
-
-    `passes` is True if a later attempt may succeed without any action.
-    """
+    """An error code of OMS: `fix` is the remedy, and `passes` is True if a later attempt may succeed without it."""
 
     passes: bool
     fix: Text

@@ -100,7 +100,7 @@ def permission_remedy(action: str, resource: str = "synctask") -> Text:
 
 
 class Reason(Enum):
-    """Reasons for which a key failed; failed records and logs contain their names, and `fix` is the remedy."""
+    """A reason for which a key failed, with its remedy `fix`; failed records and logs contain the reason's name."""
 
     THROTTLED = t(
         "Nothing to do: OMS received too many requests. The object key is resent automatically. If this"
@@ -196,9 +196,9 @@ STOPPING_REASONS = {*PERMANENT_REASONS, *CLOSED_REASONS, Reason.DEADLINE}
 
 
 def root_cause(error: BaseException) -> str:
-    """Return the message of the first error in a chain of exceptions, such as "Connection reset by peer"."""
-    while below := error.__cause__ or error.__context__:
-        error = below
+    """Return the message of the original error in a chain of exceptions, such as "Connection reset by peer"."""
+    while cause := error.__cause__ or error.__context__:
+        error = cause
     return str(error) or type(error).__name__
 
 
@@ -209,10 +209,10 @@ def printable_line(text: str, secrets: Iterable[str] = ()) -> str:
     forms = ((secret, quote(secret, safe=""), secret.replace("/", r"\/")) for secret in secrets if secret)
     ordered_forms = sorted(set(chain.from_iterable(forms)), key=len, reverse=True)
     longest_form_length = len(ordered_forms[0]) if ordered_forms else 0
-    start = text[: _MAX_READ_CHARACTERS + longest_form_length]
+    text_start = text[: _MAX_READ_CHARACTERS + longest_form_length]
     for form in ordered_forms:
-        start = start.replace(form, "***")
+        text_start = text_start.replace(form, "***")
     if len(text) > _MAX_READ_CHARACTERS + longest_form_length:
-        start = start[: len(start) - longest_form_length]  # its end may contain a part of a secret
-    line = " ".join("".join(c if c.isprintable() else " " for c in start).split())
+        text_start = text_start[: len(text_start) - longest_form_length]  # its end may contain a part of a secret
+    line = " ".join("".join(character if character.isprintable() else " " for character in text_start).split())
     return line if len(line) <= _MAX_MESSAGE_CHARACTERS else line[: _MAX_MESSAGE_CHARACTERS - 1] + "…"

@@ -56,7 +56,7 @@ class ParsedEvents:
 
 
 def parse(payload: bytes | str, settings: Settings) -> ParsedEvents:
-    """Parse a payload of any function; this function raises no errors, but returns them as `problems`.
+    """Parse a payload of any function; errors are not raised, but returned as `problems`.
 
     The payload comes from the OSS trigger, from EventBridge (one CloudEvent or an array) or from an MNS topic (JSON or
     bare, base64 or plain), or is an `onFailure` envelope around any of these.
@@ -100,29 +100,29 @@ class _Parser:
         except (ValueError, RecursionError):
             self._parse_base64(text, depth)
         else:
-            self._unwrap(value, depth)
+            self._unwrap_payload(value, depth)
 
     def _parse_base64(self, text: bytes | str, depth: int) -> None:
         """Parse a payload that is JSON in base64, the form of an MNS message's body."""
         try:
-            plain = base64.b64decode(
+            decoded_text = base64.b64decode(
                 b"".join((text.encode() if isinstance(text, str) else text).split()), validate=True
             )
         except ValueError:
-            plain = b""
-        if plain:  # it is shorter than `text`, so the recursion ends
-            self.parse_payload(plain, depth + 1)
+            decoded_text = b""
+        if decoded_text:  # it is shorter than `text`, so the recursion ends
+            self.parse_payload(decoded_text, depth + 1)
         else:
             # Function Compute has to keep the event, because its keys are unknown.
             self.problems.append("the payload is neither JSON nor base64 of JSON")
 
-    def _unwrap(self, value: object, depth: int) -> None:
+    def _unwrap_payload(self, value: object, depth: int) -> None:
         match value:
             case _ if depth > _MAX_NESTING:
                 self.problems.append("the payload is nested too deep")
             case list():
                 for element in value:
-                    self._unwrap(element, depth + 1)
+                    self._unwrap_payload(element, depth + 1)
             case {"events": list(events)}:
                 for event in events:
                     self._parse_event(event)
@@ -133,7 +133,7 @@ class _Parser:
             ):
                 self.parse_payload(text, depth + 1)
             case {"requestContext": _, "requestPayload": inner} | {"type": str(), "data": {"events": _} as inner}:
-                self._unwrap(inner, depth + 1)
+                self._unwrap_payload(inner, depth + 1)
             case {"type": str(name), "data": dict(data)}:
                 self._parse_event({"eventName": name, **data})
             case {"eventName": _}:
@@ -193,9 +193,9 @@ class _Parser:
         return "" if self._settings.key_filter.matches(key) else "outside OBJECT_PREFIX and OBJECT_SUFFIX"
 
 
-def _normalize_etag(quoted: str) -> str:
+def _normalize_etag(quoted_etag: str) -> str:
     """Return an ETag in the format of listings, or "" for any other text, because a record could not store it."""
-    etag = quoted.strip('"').upper()
+    etag = quoted_etag.strip('"').upper()
     return etag if re.fullmatch(r"[0-9A-F-]{1,64}", etag) else ""
 
 

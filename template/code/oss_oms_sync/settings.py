@@ -102,41 +102,41 @@ class Settings:
         Raises SettingsError with all problems at once.
         """
         reader = _Reader(env)
-        oss_endpoint, oss_region = reader.oss()
-        log_bucket, source_bucket = reader.bucket("LOG_BUCKET"), reader.bucket("SOURCE_BUCKET")
-        reader.check(
+        oss_endpoint, oss_region = reader.read_oss_endpoint()
+        log_bucket, source_bucket = reader.read_bucket_name("LOG_BUCKET"), reader.read_bucket_name("SOURCE_BUCKET")
+        reader.require(
             not log_bucket or log_bucket != source_bucket,
             "LOG_BUCKET is the source bucket: records written there would trigger the function for ever."
             " Choose another bucket of the same region",
         )
         settings = cls(
-            task=reader.sync_task(),
-            hw_ak=reader.key("HW_AK"),
-            hw_sk=reader.key("HW_SK"),
-            hw_security_token=reader.key("HW_SECURITY_TOKEN"),
+            task=reader.read_sync_task(),
+            hw_ak=reader.read_access_key("HW_AK"),
+            hw_sk=reader.read_access_key("HW_SK"),
+            hw_security_token=reader.read_access_key("HW_SECURITY_TOKEN"),
             log_bucket=log_bucket,
             oss_endpoint=oss_endpoint,
             oss_region=oss_region,
-            obs_endpoint=reader.obs_endpoint(),
+            obs_endpoint=reader.read_obs_endpoint(),
             fc_region=env.get("FC_REGION", ""),
             source_bucket=source_bucket,
-            key_filter=reader.key_filter(),
-            key_encoding=reader.choice("OMS_KEY_ENCODING", "url", "raw"),
-            oms_rate=reader.number("OMS_RATE", float, 0.01, 1000, "calls a second"),
-            reconcile_period=reader.period("RECONCILE_PERIOD"),
-            compare_period=reader.period("COMPARE_PERIOD"),
-            compare_deep=reader.choice("COMPARE_DEEP", "off", "on") == "on",
-            change_headers=reader.choice("CHANGE_HEADERS", "off", "on") == "on",
-            replay_period=reader.period("REPLAY_PERIOD"),
-            status_period=reader.period("STATUS_PERIOD"),
+            key_filter=reader.read_key_filter(),
+            key_encoding=reader.read_choice("OMS_KEY_ENCODING", "url", "raw"),
+            oms_rate=reader.read_number("OMS_RATE", float, 0.01, 1000, "calls a second"),
+            reconcile_period=reader.read_period("RECONCILE_PERIOD"),
+            compare_period=reader.read_period("COMPARE_PERIOD"),
+            compare_deep=reader.read_choice("COMPARE_DEEP", "off", "on") == "on",
+            change_headers=reader.read_choice("CHANGE_HEADERS", "off", "on") == "on",
+            replay_period=reader.read_period("REPLAY_PERIOD"),
+            status_period=reader.read_period("STATUS_PERIOD"),
             destination_region=env.get("DESTINATION_REGION", "").strip(),
             destination_bucket=env.get("DESTINATION_BUCKET", "").strip(),
-            project=reader.project(),
-            lanes=reader.number("LANES", int, 1, 64, "a whole number of ranges"),
-            piece_seconds=reader.number("PIECE_SECONDS", float, 10, 300, "seconds"),
-            log_level=reader.choice("LOG_LEVEL", "DEBUG", "INFO", "WARNING", "ERROR"),
-            alert_webhook=reader.webhook(),
-            alert_language=reader.choice("ALERT_LANGUAGE", "en", "zh"),
+            project=reader.read_project(),
+            lanes=reader.read_number("LANES", int, 1, 64, "a whole number of ranges"),
+            piece_seconds=reader.read_number("PIECE_SECONDS", float, 10, 300, "seconds"),
+            log_level=reader.read_choice("LOG_LEVEL", "DEBUG", "INFO", "WARNING", "ERROR"),
+            alert_webhook=reader.read_webhook(),
+            alert_language=reader.read_choice("ALERT_LANGUAGE", "en", "zh"),
         )
         if reader.problems:
             raise SettingsError(reader.problems)
@@ -150,16 +150,16 @@ class _Reader:
         self._env = env
         self.problems: list[str] = []
 
-    def check(self, is_usable: object, problem: str) -> None:
+    def require(self, is_usable: object, problem: str) -> None:
         if not is_usable:
             self.problems.append(problem)
 
     def _read_variable(self, name: str) -> str:
         return self._env.get(name, "").strip() or SETTINGS[name].default or ""
 
-    def sync_task(self) -> SyncTask:
+    def read_sync_task(self) -> SyncTask:
         url = self._read_variable("SYNC_URL")
-        problem, parts = _split_url(url)
+        problem, parts = _parse_url(url)
         match = _SYNC_PATH_PATTERN.fullmatch(parts.path)
         defect = _first_problem(
             (not url, "is empty"),
@@ -168,70 +168,70 @@ class _Reader:
             (not match, f"has another path than {SYNC_PATH_EXAMPLE}"),
             (match and not {".", ".."}.isdisjoint(match.groups()), "names a project or a task that is none"),
         )
-        self.check(
+        self.require(
             not defect,
             f"SYNC_URL {defect}. Copy the Synchronization Request Receiving Address from the sync task's details in the"
             f" OMS console; it looks like {SYNC_URL_EXAMPLE}",
         )
         return SyncTask(url, match["task"] if match else "")
 
-    def key(self, name: str) -> str:
+    def read_access_key(self, name: str) -> str:
         value, is_optional = self._read_variable(name), SETTINGS[name].default is not None
-        self.check(
+        self.require(
             value or is_optional,
             f"{name} is empty. Set HW_AK and HW_SK to the access key of a Huawei Cloud IAM user with the permission"
             " oms:synctask:createEvent (console: My Credentials > Access Keys)",
         )
         # The value is not shown, because it may contain a secret.
-        self.check(
+        self.require(
             _is_plain(value),
             f"{name} holds a space or a character outside ASCII. Copy it again without anything around it",
         )
         return value
 
-    def bucket(self, name: str) -> str:
+    def read_bucket_name(self, name: str) -> str:
         value, is_optional = self._read_variable(name), SETTINGS[name].default is not None
-        self.check(
+        self.require(
             value or is_optional,
             f"{name} is empty. Name the OSS bucket for the records: one in the function's region, not the source"
             " bucket",
         )
-        self.check(
+        self.require(
             not value or _BUCKET_PATTERN.fullmatch(value),
             f"{name} is no bucket name. Give the bare name, 3 to 63 lower-case letters, digits and hyphens,"
             " without oss:// or an endpoint",
         )
         return value
 
-    def key_filter(self) -> KeyFilter:
+    def read_key_filter(self) -> KeyFilter:
         # White space may be intended here, so both values stay unchanged.
         prefix, suffix = self._env.get("OBJECT_PREFIX", ""), self._env.get("OBJECT_SUFFIX", "")
         for name, value, example in (("OBJECT_PREFIX", prefix, "photos/"), ("OBJECT_SUFFIX", suffix, ".jpg")):
-            self.check(
+            self.require(
                 not _CONTROL_CHARACTERS.search(value),
                 f"{name} is {value!r}, with a control character such as a line break or a tab. Set it to text such"
                 f" as {example}, or remove it",
             )
         problem = prefix_problem(prefix)
-        self.check(not problem, f"OBJECT_PREFIX {problem}")
+        self.require(not problem, f"OBJECT_PREFIX {problem}")
         return KeyFilter(prefix, suffix)
 
-    def oss(self) -> tuple[str, str]:
+    def read_oss_endpoint(self) -> tuple[str, str]:
         """Return the endpoint of OSS with its scheme, and the region for which requests are signed."""
         endpoint, fc_region = self._read_variable("OSS_ENDPOINT"), self._env.get("FC_REGION", "")
         if not endpoint:
-            self.check(fc_region, f"OSS_ENDPOINT is empty. Set it to {_OSS_EXAMPLE}")
+            self.require(fc_region, f"OSS_ENDPOINT is empty. Set it to {_OSS_EXAMPLE}")
             return f"https://oss-{fc_region}-internal.aliyuncs.com", fc_region
         parts = self._parse_endpoint(
             endpoint, "OSS_ENDPOINT", _OSS_EXAMPLE, lambda host: host.count(".") > 2, ".aliyuncs.com"
         )
         region_match = _ENDPOINT_PATTERN.fullmatch(parts.hostname or "")
         region = region_match["region"] if region_match else fc_region
-        self.check(region or not parts.hostname, f"OSS_ENDPOINT names no region. Set it to {_OSS_EXAMPLE}")
+        self.require(region or not parts.hostname, f"OSS_ENDPOINT names no region. Set it to {_OSS_EXAMPLE}")
         # Rebuilt from its parts, because oss2 needs schemes in lower case.
         return f"{parts.scheme}://{parts.netloc}", region
 
-    def obs_endpoint(self) -> str:
+    def read_obs_endpoint(self) -> str:
         endpoint = self._read_variable("OBS_ENDPOINT")
         if not endpoint:
             return ""
@@ -249,37 +249,37 @@ class _Reader:
         `names_bucket` returns True if a host of this cloud contains the name of a bucket; `cloud` is the end of such
         hosts.
         """
-        problem, parts = _split_url(address if "://" in address else f"https://{address}")
+        problem, parts = _parse_url(address if "://" in address else f"https://{address}")
         host = parts.hostname or ""
         defect = _first_problem(
             (problem, problem),
             (parts.path.strip("/"), "holds a path"),
             (host.endswith(cloud) and names_bucket(host), "names a bucket"),
         )
-        self.check(not defect, f"{name} {defect}. Set it to {example}, or remove it")
+        self.require(not defect, f"{name} {defect}. Set it to {example}, or remove it")
         return parts
 
-    def webhook(self) -> str:
+    def read_webhook(self) -> str:
         url = self._read_variable("ALERT_WEBHOOK")
-        problem, _ = _split_url(url, may_have_query=True)
+        problem, _ = _parse_url(url, may_have_query=True)
         # The value is not shown, because it is a secret.
-        self.check(
+        self.require(
             not url or not problem,
             f"ALERT_WEBHOOK {problem}. Copy the robot's address again; it looks like"
             " https://oapi.dingtalk.com/robot/send?access_token=<token>. Or remove it",
         )
         return url
 
-    def project(self) -> str:
+    def read_project(self) -> str:
         value = self._read_variable("PROJECT")
-        self.check(
+        self.require(
             _PROJECT_PATTERN.fullmatch(value),
             f"PROJECT is {value!r}. Set it to the name of the function forward, up to 64 letters, digits, - and _"
             f" such as {SETTINGS['PROJECT'].default}",
         )
         return value
 
-    def number(self, name: str, kind: type[N], minimum: N, maximum: N, form: str) -> N:
+    def read_number(self, name: str, kind: type[N], minimum: N, maximum: N, form: str) -> N:
         value = self._read_variable(name)
         with suppress(ValueError):
             number = kind(value)
@@ -291,38 +291,38 @@ class _Reader:
         )
         return minimum
 
-    def period(self, name: str) -> timedelta | None:
+    def read_period(self, name: str) -> timedelta | None:
         """Return the period of a job's timer, or None if it is "off"."""
         value = self._read_variable(name).lower()
         match = _PERIOD_PATTERN.fullmatch(value)
         period = timedelta(**{_PERIOD_UNITS[match["unit"]]: int(match["number"])}) if match else None
-        self.check(
+        self.require(
             value == "off" or (period and period <= MAX_PERIOD),
             f"{name} is {value!r}. Set it to a time of up to 30d such as 12h, to off, or remove it"
             f" ({SETTINGS[name].default})",
         )
         return period
 
-    def choice(self, name: str, *choices: str) -> str:
+    def read_choice(self, name: str, *choices: str) -> str:
         value = self._read_variable(name)
         match = next((choice for choice in choices if choice.lower() == value.lower()), "")
-        self.check(
+        self.require(
             match,
             f"{name} is {value!r}. Set it to one of {', '.join(choices)}, or remove it ({SETTINGS[name].default})",
         )
         return match
 
 
-def _split_url(url: str, *, may_have_query: bool = False) -> tuple[str, SplitResult]:
+def _parse_url(url: str, *, may_have_query: bool = False) -> tuple[str, SplitResult]:
     """Return the problem of a service's `url` ("" if it is valid), and the parts of the URL."""
-    no_parts = parts = SplitResult("", "", "", "", "")
+    empty_parts = parts = SplitResult("", "", "", "", "")
     is_url = False
     with suppress(ValueError):
         parts = urlsplit(url)
         _, is_url = parts.port, True  # an invalid port raises when it is read
     host = parts.hostname or ""
-    unexpected = "#" if may_have_query else "?#"
-    marks = " or ".join(f'"{mark}"' for mark in unexpected)
+    forbidden_marks = "#" if may_have_query else "?#"
+    marks = " or ".join(f'"{mark}"' for mark in forbidden_marks)
     defect = _first_problem(
         (not _is_plain(url), "holds a space or a character outside ASCII"),
         (not is_url, "is no URL"),
@@ -333,9 +333,9 @@ def _split_url(url: str, *, may_have_query: bool = False) -> tuple[str, SplitRes
             "does not start with https://",
         ),
         (parts.username is not None, "holds a user name, which has to be removed"),
-        (any(mark in url for mark in unexpected), f"holds a {marks}: remove it and everything after it"),
+        (any(mark in url for mark in forbidden_marks), f"holds a {marks}: remove it and everything after it"),
     )
-    return defect, no_parts if defect else parts
+    return defect, empty_parts if defect else parts
 
 
 def _first_problem(*problems: tuple[object, str]) -> str:

@@ -16,9 +16,10 @@ from oss_oms_sync.answers.text import Text, t
 class Assumption:
     """An open question, the assumed answer, and the parts of the project that depend on it, in Markdown.
 
-    `fields` are the fields of a canary's field report that answer the question, with dots between nested names.
-    `setting` is the setting that replaces the assumption, or "". `as_assumed` contains the values of the only field
-    that agree with the assumption; it is empty if the report cannot answer the question.
+    A canary, a test in the project's accounts, writes a field report. `fields` names the fields of the report that
+    answer the question, with dots between nested names. `as_assumed` lists the values of such a field that agree with
+    the assumption; it is empty if the report cannot answer the question. `setting` is the setting that replaces the
+    assumption, or "".
     """
 
     question: Text

@@ -13,17 +13,17 @@ from unittest.mock import patch
 
 import pytest
 
-from oss_oms_sync.clouds.listings import OSS, Dialect, NotAListing, UnreadPage, extract_objects
+from oss_oms_sync.clouds.listings import OSS_LISTING, Dialect, NotAListing, UnreadPage, extract_objects
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary
 from oss_oms_sync.clouds.obs import OBS_LISTING
 from support.law import EXTRAS, HOSTILE
 from support.listing import NEW_YEAR, listing, obs_listing
 
-SPOILT = 2000 if EXTRAS else 500
+CHANGED_PAGES = 2000 if EXTRAS else 500
 OWNER = "<Owner><ID>7</ID><DisplayName>me</DisplayName></Owner>"
 
 
-def a_page(dice: random.Random) -> tuple[str, Dialect]:
+def make_page(dice: random.Random) -> tuple[str, Dialect]:
     names = sorted({dice.choice([*HOSTILE, "a", "b c", "d+e", "f/g", "é"]) + str(dice.randrange(99)) for _ in range(4)})
     objects = [
         ObjectSummary(
@@ -37,11 +37,11 @@ def a_page(dice: random.Random) -> tuple[str, Dialect]:
         for name in names
     ]
     if dice.random() < 0.5:
-        return listing(objects, dice.choice(["", "to/ken"])), OSS
+        return listing(objects, dice.choice(["", "to/ken"])), OSS_LISTING
     return obs_listing(objects, dice.choice([True, False])), OBS_LISTING
 
 
-def alter(dice: random.Random, text: str, pattern: str, change: Callable[[str], str]) -> str:
+def mutate(dice: random.Random, text: str, pattern: str, change: Callable[[str], str]) -> str:
     """Change one place in `text` that the pattern matches."""
     matches = list(re.finditer(pattern, text, re.DOTALL))
     if not matches:
@@ -50,58 +50,58 @@ def alter(dice: random.Random, text: str, pattern: str, change: Callable[[str], 
     return text[: at.start()] + change(at[0]) + text[at.end() :]
 
 
-def swapped(text: str) -> str:
-    """Return the XML of an object with two elements in another order."""
+def reverse_elements(text: str) -> str:
+    """Return the XML of an object with its elements in reverse order."""
     leaves = re.findall(r"<(?!Contents|Owner|ID)(\w+)>([^<]*)</\1>", text)
     return "<Contents>" + "".join(f"<{tag}>{value}</{tag}>" for tag, value in reversed(leaves)) + "</Contents>"
 
 
 OBJECT, LEAF, TAG = "<Contents>.*?</Contents>", r"<(\w+)>[^<]*</\1>", r"</?\w+>"
-SPOILERS: dict[str, Callable[[random.Random, str], str]] = {
+CHANGES: dict[str, Callable[[random.Random, str], str]] = {
     "cut": lambda dice, text: text[: dice.randrange(len(text))],
     "goes on": lambda dice, text: text + dice.choice(["<", " ", "<!-- -->", text, "x"]),
-    "a byte": lambda dice, text: alter(dice, text, ".", lambda _: dice.choice("<>&\"'/ a0\x00\x01\n\x7fé%+;")),
-    "a byte less": lambda dice, text: alter(dice, text, ".", lambda _: ""),
-    "an element less": lambda dice, text: alter(dice, text, LEAF, lambda _: ""),
-    "an element twice": lambda dice, text: alter(dice, text, LEAF, lambda leaf: leaf + dice.choice([leaf, "<Key/>"])),
-    "an empty element": lambda dice, text: alter(dice, text, LEAF, lambda leaf: f"{leaf.partition('>')[0]}/>"),
-    "an object twice": lambda dice, text: alter(dice, text, OBJECT, lambda element: element * 2),
-    "reordered": lambda dice, text: alter(dice, text, OBJECT, swapped),
-    "all reordered": lambda _, text: re.sub(OBJECT, lambda match: swapped(match[0]), text),
-    "elsewhere": lambda dice, text: alter(dice, text, OBJECT, lambda element: f"<Versions>{element}</Versions>"),
-    "hidden": lambda dice, text: alter(
+    "a byte": lambda dice, text: mutate(dice, text, ".", lambda _: dice.choice("<>&\"'/ a0\x00\x01\n\x7fé%+;")),
+    "a byte less": lambda dice, text: mutate(dice, text, ".", lambda _: ""),
+    "an element less": lambda dice, text: mutate(dice, text, LEAF, lambda _: ""),
+    "an element twice": lambda dice, text: mutate(dice, text, LEAF, lambda leaf: leaf + dice.choice([leaf, "<Key/>"])),
+    "an empty element": lambda dice, text: mutate(dice, text, LEAF, lambda leaf: f"{leaf.partition('>')[0]}/>"),
+    "an object twice": lambda dice, text: mutate(dice, text, OBJECT, lambda element: element * 2),
+    "reordered": lambda dice, text: mutate(dice, text, OBJECT, reverse_elements),
+    "all reordered": lambda _, text: re.sub(OBJECT, lambda match: reverse_elements(match[0]), text),
+    "elsewhere": lambda dice, text: mutate(dice, text, OBJECT, lambda element: f"<Versions>{element}</Versions>"),
+    "hidden": lambda dice, text: mutate(
         dice,
         text,
         f"(?:{OBJECT})+",
         lambda some: dice.choice(["<!--{}-->", "<![CDATA[{}]]>", "<?x {}?>", "<a>{}</a>"]).format(some),
     ),
-    "a folder": lambda dice, text: alter(
+    "a folder": lambda dice, text: mutate(
         dice,
         text,
         "<Contents>|</ListBucketResult>",
         lambda at: f"<CommonPrefixes><Prefix>a</Prefix></CommonPrefixes>{at}",
     ),
-    "namespace": lambda dice, text: alter(
+    "namespace": lambda dice, text: mutate(
         dice, text, "<ListBucketResult", lambda tag: f'{tag} {dice.choice(["xmlns", "xmlns:x"])}="u"'
     ),
-    "prefixed": lambda dice, text: alter(dice, text, OBJECT, lambda tags: tags.replace("Contents>", "x:Contents>")),
-    "entity": lambda dice, text: alter(
+    "prefixed": lambda dice, text: mutate(dice, text, OBJECT, lambda tags: tags.replace("Contents>", "x:Contents>")),
+    "entity": lambda dice, text: mutate(
         dice, text, r">[^<]*</", lambda at: f">{dice.choice(['&amp;', '&#65;', '&a;', '&'])}{at[1:]}"
     ),
     "document type": lambda _, text: text.replace("\n", '\n<!DOCTYPE x [<!ENTITY a "b">]>', 1),
-    "CDATA": lambda dice, text: alter(dice, text, r">[^<]+</", lambda at: f"><![CDATA[{at[1:-2]}]]></"),
-    "attribute": lambda dice, text: alter(dice, text, r"<\w+>", lambda tag: f'{tag[:-1]} x="1">'),
-    "comment": lambda dice, text: alter(dice, text, TAG, lambda tag: f"{tag}<!-- x -->"),
-    "white space": lambda dice, text: alter(
+    "CDATA": lambda dice, text: mutate(dice, text, r">[^<]+</", lambda at: f"><![CDATA[{at[1:-2]}]]></"),
+    "attribute": lambda dice, text: mutate(dice, text, r"<\w+>", lambda tag: f'{tag[:-1]} x="1">'),
+    "comment": lambda dice, text: mutate(dice, text, TAG, lambda tag: f"{tag}<!-- x -->"),
+    "white space": lambda dice, text: mutate(
         dice, text, TAG, lambda tag: tag + dice.choice([" ", "\n", "\t", "\r\n", "\u00a0"])
     ),
-    "white space in tags": lambda dice, text: alter(dice, text, TAG, lambda tag: f"{tag[:-1]} >"),
+    "white space in tags": lambda dice, text: mutate(dice, text, TAG, lambda tag: f"{tag[:-1]} >"),
     "white space everywhere": lambda _, text: text.replace("><", ">\n  <"),
     "not encoded": lambda _, text: text.replace("<EncodingType>url</EncodingType>", ""),
-    "size": lambda dice, text: alter(
+    "size": lambda dice, text: mutate(
         dice, text, r"(?<=<Size>)\d+", lambda size: dice.choice(["+", "-", " ", "0", "1_", "٣", "1.", "9" * 20]) + size
     ),
-    "time": lambda dice, text: alter(
+    "time": lambda dice, text: mutate(
         dice, text, r"(?<=<LastModified>)[^<]*",
         lambda time: dice.choice(
             [time.replace("Z", "+08:00"), time[:19] + "Z", time[:10], time.replace("T", " "), f"2026-02-30{time[10:]}",
@@ -109,13 +109,13 @@ SPOILERS: dict[str, Callable[[random.Random, str], str]] = {
              time + " ", time.replace("-0", "-"), time[:17] + "1.000Z"]
         ),
     ),
-    "etag": lambda dice, text: alter(
+    "etag": lambda dice, text: mutate(
         dice,
         text,
         r"&quot;[^&]*&quot;",
         lambda etag: dice.choice([etag[6:], etag[6:-6], f'"{etag[6:-6]}"', f"'{etag}", "&quot;é&quot;"]),
     ),
-    "owner": lambda dice, text: alter(dice, text, OBJECT, lambda element: element.replace("</C", f"{OWNER}</C")),
+    "owner": lambda dice, text: mutate(dice, text, OBJECT, lambda element: element.replace("</C", f"{OWNER}</C")),
     "owners": lambda dice, text: text.replace(
         "</Contents>", f"{dice.choice([OWNER, '<Owner><Key>k</Key></Owner>'])}</Contents>"
     ),
@@ -131,42 +131,45 @@ def read(body: bytes, dialect: Dialect) -> ListPage | None:
 
 
 def read_both_ways(body: bytes, dialect: Dialect, full_page: int = 1000) -> tuple[ListPage | None, bool]:
-    """Return the XML parser's page, and True if the fast reader read it as well; assert that the two agree.
+    """Return the XML parser's page, and True if the fast reader read the page as well; assert that the two agree.
 
-    `full_page`: the number of objects from which on a storage class that they share is not captured.
+    `full_page` is the number of objects in a full page, in which the fast reader does not read a shared storage class
+    singly.
     """
     with (
         patch("oss_oms_sync.clouds.listings._read_any_page", return_value=None),
-        patch("oss_oms_sync.clouds.listings._FULL_PAGE", full_page),
+        patch("oss_oms_sync.clouds.listings._FULL_PAGE_OBJECTS", full_page),
     ):
-        fast = read(body, dialect)
+        fast_page = read(body, dialect)
     with patch("oss_oms_sync.clouds.listings.extract_objects", return_value=None):
-        slow = read(body, dialect)
-    assert fast in (None, slow), body
-    return slow, fast is not None
+        slow_page = read(body, dialect)
+    assert fast_page in (None, slow_page), body
+    return slow_page, fast_page is not None
 
 
 @pytest.mark.part
 def test_both_readers_of_listings_agree_on_any_changed_page():
     outcomes: Counter[tuple[str, bool, bool]] = Counter()
-    for seed in range(SPOILT):
+    for seed in range(CHANGED_PAGES):
         dice = random.Random(seed)
-        text, dialect = a_page(dice)
-        name = list(SPOILERS)[seed % len(SPOILERS)]
+        text, dialect = make_page(dice)
+        name = list(CHANGES)[seed % len(CHANGES)]
         for _ in range(dice.choice([1, 1, 2])):
-            text = SPOILERS[name](dice, text)
-            name = dice.choice(list(SPOILERS))
+            text = CHANGES[name](dice, text)
+            name = dice.choice(list(CHANGES))
         full_page = dice.choice([text.count("<Contents>"), text.count("<StorageClass>"), 1000])
         page, is_fast = read_both_ways(text.encode("utf-8", "surrogatepass"), dialect, full_page)
         outcomes[name, page is not None, is_fast] += 1
-    # Some changed texts are still pages, and in some of these the objects still look alike.
+    # Some changed texts are still pages, and some of these pages still have objects of the same form.
     by_outcome = Counter((is_page, is_fast) for _, is_page, is_fast in outcomes.elements())
-    assert min(by_outcome[False, False], by_outcome[True, False], by_outcome[True, True]) > SPOILT / 20, by_outcome
+    assert min(by_outcome[False, False], by_outcome[True, False], by_outcome[True, True]) > CHANGED_PAGES / 20, (
+        by_outcome
+    )
 
 
 def test_a_page_of_similar_objects_is_read_without_the_xml_parser():
     for seed in range(40):
-        text, dialect = a_page(random.Random(seed))
+        text, dialect = make_page(random.Random(seed))
         page, is_fast = read_both_ways(text.encode(), dialect)
         assert page is not None
         # OBS reports the type of an object only if it is not a normal object.
@@ -184,7 +187,7 @@ def test_a_full_page_of_similar_objects_needs_no_xml_parser(number, space, class
         )
         for place in range(number)
     ]
-    for page, dialect in ((listing(objects, "t"), OSS), (obs_listing(objects, True), OBS_LISTING)):
+    for page, dialect in ((listing(objects, "t"), OSS_LISTING), (obs_listing(objects, True), OBS_LISTING)):
         list_page, is_fast = read_both_ways(page.replace("><", f">{space}<").encode(), dialect)
         assert list_page
         assert is_fast is True
@@ -192,25 +195,25 @@ def test_a_full_page_of_similar_objects_needs_no_xml_parser(number, space, class
         assert list_page.more is True
 
 
-def test_an_object_with_many_elements_is_refused_as_fast():
+def test_the_fast_reader_refuses_an_object_with_many_elements():
     body = f"<ListBucketResult><Contents>{'<a></a> ' * 10_000}<b x=''></b></Contents></ListBucketResult>"
     assert extract_objects(body, "", "Z") is None
 
 
-STORED = ObjectSummary("a", "AB", 5, NEW_YEAR)
+OBJECT_A = ObjectSummary("a", "AB", 5, NEW_YEAR)
 PAGES = {
-    "OSS": (listing([STORED, STORED._replace(name="b")]), OSS),
-    "OBS": (obs_listing([STORED], more=False), OBS_LISTING),
+    "OSS": (listing([OBJECT_A, OBJECT_A._replace(name="b")]), OSS_LISTING),
+    "OBS": (obs_listing([OBJECT_A], more=False), OBS_LISTING),
 }
 
 
 @pytest.mark.parametrize("cloud", PAGES)
-def test_a_page_whose_objects_are_in_no_known_form_is_not_cut(cloud):
+def test_the_fast_reader_refuses_objects_of_an_unknown_form(cloud):
     text, dialect = PAGES[cloud]
-    assert extract_objects(text.replace("<Size>5<", "<Size>-5<"), "", dialect.end) is None
+    assert extract_objects(text.replace("<Size>5<", "<Size>-5<"), "", dialect.time_end) is None
 
 
-NOT_READ = {
+REFUSED_CHANGES = {
     **{f"a size of {size!r}": ("<Size>5<", f"<Size>{size}<") for size in ("-5", "+5", "1_000", " 5", "٥", "５", "5.0")},
     **{
         f"a time of {time!r}": ("2026-01-01T00:00:00", time)
@@ -225,11 +228,11 @@ NOT_READ = {
 }
 
 
-@pytest.mark.parametrize("change", NOT_READ)
+@pytest.mark.parametrize("change", REFUSED_CHANGES)
 @pytest.mark.parametrize("cloud", PAGES)
-def test_a_page_with_an_ambiguous_value_is_no_listing(cloud, change):
+def test_a_page_with_an_ambiguous_or_invalid_value_is_refused(cloud, change):
     text, dialect = PAGES[cloud]
-    old, new = NOT_READ[change]
+    old, new = REFUSED_CHANGES[change]
     assert read(text.encode(), dialect) is not None
     assert old in text
     assert read(text.replace(old, new, 1).encode(), dialect) is None

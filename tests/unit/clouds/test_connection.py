@@ -1,4 +1,4 @@
-"""Responses and connections that never end, and threads that abandon a call at its timeout."""
+"""Calls that hang or have endless responses: their connections are reset, and their threads end."""
 
 from __future__ import annotations
 
@@ -28,51 +28,51 @@ def listener() -> Iterator[tuple[socket.socket, str]]:
 
 
 @pytest.fixture
-def stuck() -> Iterator[tuple[CallPool, Callable[[], object]]]:
+def stuck_pool() -> Iterator[tuple[CallPool, Callable[[], object]]]:
     """Yield a pool with a single thread, and a call that ends only after the test."""
-    over = threading.Event()
-    yield CallPool(width=1), over.wait
-    over.set()
+    end_event = threading.Event()
+    yield CallPool(width=1), end_event.wait
+    end_event.set()
 
 
 @contextlib.contextmanager
-def dripping(head: bytes) -> Iterator[tuple[str, threading.Thread]]:
+def dripping_server(head: bytes) -> Iterator[tuple[str, threading.Thread]]:
     """Yield the address of a server that sends its response byte by byte without end, and the server's thread."""
-    over = threading.Event()
+    end_event = threading.Event()
 
     def drip() -> None:
         connection, _ = peer.accept()
         with connection, contextlib.suppress(OSError):
             connection.recv(10_000)
             connection.sendall(b"HTTP/1.1 200 OK\r\n" + head)
-            while not over.wait(0.01):
+            while not end_event.wait(0.01):
                 connection.sendall(b"x")
 
     with socket.create_server(("127.0.0.1", 0)) as peer:
         thread = threading.Thread(target=drip, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{peer.getsockname()[1]}", thread
-        over.set()
+        end_event.set()
     gc.collect()
 
 
-def opened_ahead(session: Connections, url: str) -> None:
+def wait_for_early_connection(session: Connections, url: str) -> None:
     before = set(threading.enumerate())
     session.connect_ahead(url)
     for thread in set(threading.enumerate()) - before:
         thread.join(60)
 
 
-def test_an_unreferenced_sessions_connections_are_closed(listener):
+def test_the_connections_of_an_unreferenced_session_are_closed(listener):
     peer, address = listener
-    opened_ahead(Connections(address, Clock()), address)
+    wait_for_early_connection(Connections(address, Clock()), address)
     connection, _ = peer.accept()
     gc.collect()
     with connection, pytest.raises(ConnectionResetError):
         connection.recv(1)
 
 
-# urllib3 does not know the socket at the other end, on which TLS was about to begin.
+# urllib3 does not close the socket on which a TLS handshake was about to begin.
 @pytest.mark.filterwarnings("ignore:unclosed <ssl:ResourceWarning")
 @pytest.mark.parametrize(
     ("head", "proxy"),
@@ -84,33 +84,33 @@ def test_an_unreferenced_sessions_connections_are_closed(listener):
     ],
 )
 def test_closing_the_connection_ends_an_abandoned_call(monkeypatch, head, proxy):
-    called: list[threading.Thread] = []
+    call_threads: list[threading.Thread] = []
 
     def call() -> str:
-        called.append(threading.current_thread())
+        call_threads.append(threading.current_thread())
         with contextlib.suppress(requests.RequestException):
             read_body(session.send_signed("GET", url, {}, (60, 60)), MAX_SHORT_BODY_BYTES * 100)
         return "ended"
 
-    with dripping(head) as (address, peer):
+    with dripping_server(head) as (address, peer):
         url = f"{proxy}://oms.example/" if proxy else f"{address}/"
         for name in ("no_proxy", "NO_PROXY"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv(f"{proxy or 'unused'}_proxy", address)
-        # WHEN a call is left behind, and its connection closed
+        # WHEN a call is abandoned, and its connection is reset
         with Connections(url, Clock()) as session:
             assert CallPool().run([call], 0.2) == [None]
             session.abort()
-            # THEN the call's thread ends, and so does the peer's
-            called[0].join(60)
-            assert not called[0].is_alive()
+            # THEN the threads of the call and of the server end
+            call_threads[0].join(60)
+            assert not call_threads[0].is_alive()
             if not proxy:
                 peer.join(60)
                 assert not peer.is_alive()
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
-def test_either_variable_alone_sets_the_trusted_certificates(monkeypatch, name):
+def test_either_environment_variable_sets_the_trusted_certificates(monkeypatch, name):
     for other in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(other, raising=False)
     assert trusted_certificates() is None
@@ -119,7 +119,7 @@ def test_either_variable_alone_sets_the_trusted_certificates(monkeypatch, name):
     assert Connections("https://oms.example", Clock()).verify == "some.pem"
 
 
-def answer_of_four(**headers: str) -> requests.Response:
+def make_response(**headers: str) -> requests.Response:
     """Return a response whose body has four bytes, with these headers."""
     answer = requests.Response()
     answer.request = requests.Request("GET", "https://oss.example").prepare()
@@ -129,47 +129,54 @@ def answer_of_four(**headers: str) -> requests.Response:
 
 
 @pytest.mark.parametrize("length", ["9", "1"])
-def test_a_body_of_another_length_than_announced_is_an_error(length):
+def test_a_body_that_differs_from_its_content_length_is_an_error(length):
     with pytest.raises(requests.ConnectionError, match="cut off"):
-        read_body(answer_of_four(Content_Length=length), 100)
+        read_body(make_response(Content_Length=length), 100)
 
 
 def test_a_call_abandoned_during_its_connect_sends_no_request(monkeypatch, listener):
-    # GIVEN a name that takes long to be found
-    (peer, url), event, got, real = listener, threading.Event(), threading.Event(), socket.getaddrinfo
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *words, **named: event.wait() and real(*words, **named))
+    # GIVEN a host name that takes long to resolve
+    (peer, url), resolve_event, request_event, resolve = (
+        listener,
+        threading.Event(),
+        threading.Event(),
+        socket.getaddrinfo,
+    )
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda *words, **named: resolve_event.wait() and resolve(*words, **named)
+    )
 
     def serve() -> None:
         connection, _ = peer.accept()
         with connection, contextlib.suppress(ConnectionResetError):
             if connection.recv(1000):
-                got.set()
+                request_event.set()
 
-    serving = threading.Thread(target=serve, daemon=True)
-    serving.start()
+    server_thread = threading.Thread(target=serve, daemon=True)
+    server_thread.start()
 
     def call() -> bool:
         with contextlib.suppress(requests.RequestException):
             session.send_signed("DELETE", url, {}, (5, 5))
         return True
 
-    # WHEN a call is left behind meanwhile, and the name is found
+    # WHEN a call is abandoned meanwhile, and the name is then resolved
     with Connections(url, Clock()) as session:
         assert CallPool().run([call], 0.1) == [None]
         session.abort()
-        event.set()
-        serving.join(60)
+        resolve_event.set()
+        server_thread.join(60)
 
     # THEN nothing is sent
-    assert not got.is_set()
+    assert not request_event.is_set()
 
 
-def test_a_length_with_a_transfer_encoding_is_ignored():
-    assert read_body(answer_of_four(Content_Length="9", Transfer_Encoding="chunked"), 100) == b"four"
+def test_the_content_length_is_ignored_with_a_transfer_encoding():
+    assert read_body(make_response(Content_Length="9", Transfer_Encoding="chunked"), 100) == b"four"
 
 
 def test_a_path_keeps_its_leading_slashes_in_any_version_of_requests(mocker):
-    # The behaviour of requests 2.32.3.
+    # This replacement behaves like requests 2.32.3.
     mocker.patch("requests.adapters.HTTPAdapter.request_url", lambda _, request, __: f"/{request.path_url.lstrip('/')}")
     with Connections("http://127.0.0.1", Clock()) as session:
         for path in ("/", "/a?b=%2F", "//a", "///a//b?c"):
@@ -178,10 +185,10 @@ def test_a_path_keeps_its_leading_slashes_in_any_version_of_requests(mocker):
             assert session._adapter.request_url(request, {}) == path
 
 
-def test_a_connection_that_was_opened_long_before_is_not_used(mocker, listener):
+def test_a_connection_that_has_been_idle_for_31_seconds_is_not_used(mocker, listener):
     (peer, url), clock = listener, Clock()
     with Connections(url, clock) as session:
-        opened_ahead(session, url)
+        wait_for_early_connection(session, url)
         connection, _ = peer.accept()
         mocker.patch.object(clock, "now", return_value=clock.now() + timedelta(seconds=31))
         session.use()
@@ -193,7 +200,7 @@ def test_the_first_call_reports_a_failed_early_connection(listener):
     peer, url = listener
     peer.close()
     with Connections(url, Clock()) as session:
-        opened_ahead(session, url)
+        wait_for_early_connection(session, url)
         with pytest.raises(requests.ConnectionError):
             session.send_signed("GET", url, {}, (5, 5))
 
@@ -208,22 +215,22 @@ def test_results_are_in_the_order_of_the_calls():
     assert CallPool().run([lambda: first_may_end.wait() and "first", second], 60) == ["first", "second"]
 
 
-def test_a_hanging_call_is_abandoned_and_frees_its_place(stuck):
-    pool, never = stuck
-    assert pool.run([never], 0.01) == [None]
+def test_a_hanging_call_is_abandoned_and_frees_its_thread(stuck_pool):
+    pool, hanging_call = stuck_pool
+    assert pool.run([hanging_call], 0.01) == [None]
     assert pool.run([lambda: "next"], 60) == ["next"]
 
 
-def test_a_call_during_the_replacement_of_the_pool_runs_on_the_new_pool(monkeypatch, stuck):
-    (pool, never), begun, shutdown = stuck, [], ThreadPoolExecutor.shutdown
+def test_a_call_during_the_replacement_of_the_pool_runs_on_the_new_pool(monkeypatch, stuck_pool):
+    (pool, hanging_call), started_calls, shutdown = stuck_pool, [], ThreadPoolExecutor.shutdown
 
-    def meanwhile(executor: ThreadPoolExecutor, **options: bool) -> None:
+    def shut_down_and_begin(executor: ThreadPoolExecutor, **options: bool) -> None:
         shutdown(executor, **options)
-        begun.append(pool.begin(lambda: "next", 60))
+        started_calls.append(pool.begin(lambda: "next", 60))
 
-    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", meanwhile)
-    assert pool.run([never], 0.01) == [None]
-    assert [call.result() for call in begun] == ["next"]
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", shut_down_and_begin)
+    assert pool.run([hanging_call], 0.01) == [None]
+    assert [call.result() for call in started_calls] == ["next"]
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, TimeoutError])
@@ -237,24 +244,24 @@ def test_an_exception_of_a_call_is_raised_even_if_it_is_a_timeout(error):
 
 def test_a_call_runs_while_its_caller_does_something_else():
     may_end = threading.Event()
-    begun = CallPool().begin(lambda: may_end.wait() and "done", 60)
+    running_call = CallPool().begin(lambda: may_end.wait() and "done", 60)
     may_end.set()
-    assert begun.result() == "done"
-    assert not begun.abandon()
+    assert running_call.result() == "done"
+    assert not running_call.abandon()
 
 
 def test_an_abandoned_waiting_call_never_runs():
-    pool, may_end, ran = CallPool(width=1), threading.Event(), []
-    running = pool.begin(may_end.wait, 60)
-    assert not pool.begin(lambda: ran.append(1), 60).abandon()
-    assert running.abandon()
+    pool, may_end, finished_calls = CallPool(width=1), threading.Event(), []
+    running_call = pool.begin(may_end.wait, 60)
+    assert not pool.begin(lambda: finished_calls.append(1), 60).abandon()
+    assert running_call.abandon()
     may_end.set()
     assert pool.run([lambda: "next"], 60) == ["next"]
-    assert not ran
+    assert not finished_calls
 
 
-def test_a_call_still_queued_when_the_pool_is_abandoned_has_no_result(stuck):
-    pool, never = stuck
-    both = pool.begin(never, 0.01), pool.begin(lambda: "never", 60)
-    assert [call.result() for call in both] == [None, None]
+def test_a_call_still_queued_when_the_pool_is_abandoned_has_no_result(stuck_pool):
+    pool, hanging_call = stuck_pool
+    calls = pool.begin(hanging_call, 0.01), pool.begin(lambda: "never", 60)
+    assert [call.result() for call in calls] == [None, None]
     assert pool.run([lambda: "next"], 60) == ["next"]

@@ -22,9 +22,9 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
 
 
 class Peer:
-    """A server for a single connection.
+    """A server for a single connection, which answers each request with `answer`.
 
-    It answers each request with `answer`. `end`: how the connection ended.
+    `end` returns how the connection ended: "closed" or "reset".
     """
 
     def __init__(self, answer: bytes, certificate: Path | None) -> None:
@@ -53,7 +53,7 @@ class Peer:
             connection = context.wrap_socket(connection, server_side=True)
         with connection:
             try:
-                # The packets beneath TLS say how it ends.
+                # The packets beneath TLS show how the connection ends.
                 while socket.socket.recv(connection, 1, socket.MSG_PEEK):
                     if connection.recv(10_000).endswith(BODY):
                         connection.sendall(self._answer)
@@ -64,9 +64,9 @@ class Peer:
 
 @pytest.fixture(params=["plain", "TLS", "proxy"])
 def connect(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
-    """Return a function that starts a server with an answer.
+    """Yield a function that starts a server with the answer that the server sends.
 
-    It returns the server, a session, and a URL of the server, also through a proxy.
+    The function returns the server, a session, and a URL of the server, which may lead through a proxy.
     """
     certificate = make_certificate(tmp_path) if request.param == "TLS" else None
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate or ""))
@@ -103,28 +103,28 @@ def test_an_answer_that_is_not_read_to_its_end_resets_its_connection(connect):
 
 def test_an_abandoned_call_resets_its_connection_and_ends(connect):
     peer, session, url = connect(b"")
-    ended = threading.Event()
+    end_event = threading.Event()
 
     def wait() -> None:
         with contextlib.suppress(requests.RequestException):
             call(session, url)
-        ended.set()
+        end_event.set()
 
     assert CallPool().run([wait], 0.2) == [None]
     session.abort()
     assert peer.end() == "reset"
-    assert ended.wait(60)
+    assert end_event.wait(60)
 
 
 def test_an_abandoned_call_is_reset_at_once_though_its_thread_is_frozen(connect):
-    # GIVEN a call that waits for its answer, in an instance that is frozen at once: this thread is the call's
+    # GIVEN a call that waits for its answer; this thread is the call's thread, as in a frozen instance
     peer, session, url = connect(HEAD)
     response = session.send_signed("POST", url, {}, (60, 60), BODY)
 
-    # WHEN it is abandoned
+    # WHEN the call is abandoned
     session.abort()
 
-    # THEN the kernel sends nothing more, and a thread that thaws and reads on has no response
+    # THEN the kernel sends nothing more, and the thread receives no response when it continues to read
     assert peer.end() == "reset"
     with pytest.raises(requests.ConnectionError):
         read_body(response, 100)
@@ -138,17 +138,19 @@ def test_an_idle_connection_is_reset(connect):
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system's kernel gives no call up by itself")
-def test_the_kernel_gives_up_after_the_time_of_the_longest_call(connect):
+def test_the_kernel_ends_a_call_after_the_time_of_the_longest_call(connect):
     _, session, url = connect(HEAD + b"123456789")
     call(session, url)
-    (opened,) = session._adapter._sockets
-    assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == MAX_CALL_SECONDS * 1000
+    (opened_socket,) = session._adapter._sockets
+    assert opened_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == MAX_CALL_SECONDS * 1000
 
 
 def test_a_call_on_an_open_connection_sets_no_socket_option(connect, monkeypatch):
-    options, really_set = [], socket.socket.setsockopt
+    options, set_option = [], socket.socket.setsockopt
     monkeypatch.setattr(
-        socket.socket, "setsockopt", lambda opened, *option: options.append(option) or really_set(opened, *option)
+        socket.socket,
+        "setsockopt",
+        lambda opened_socket, *option: options.append(option) or set_option(opened_socket, *option),
     )
     _, session, url = connect(HEAD + b"123456789")
     call(session, url)

@@ -26,7 +26,7 @@ HEAD = {"ETag": f'"{HELLO.etag.lower()}"', "Last-Modified": "Fri, 02 Jan 2026 00
 
 @pytest.fixture
 def world() -> World:
-    """Return a world with one object in the destination."""
+    """Return simulated clouds with one object in the destination bucket."""
     world = World()
     world.there.add(StoredObject("a", b"hello"))
     return world
@@ -45,7 +45,7 @@ def error_of(call) -> ObsError:
 
 
 def names(world: World) -> list[str]:
-    return [stored.name for stored in bucket(world).iter_objects("")]
+    return [listed_object.name for listed_object in bucket(world).iter_objects("")]
 
 
 def refusal(status: int, code: str, message: str = "no") -> Fault:
@@ -53,7 +53,7 @@ def refusal(status: int, code: str, message: str = "no") -> Fault:
     return Fault.status(status, f"<Error><Code>{code}</Code><Message>{message}</Message></Error>".encode())
 
 
-# Where the bucket is
+# The address of the bucket
 
 
 @pytest.mark.parametrize(
@@ -67,9 +67,12 @@ def refusal(status: int, code: str, message: str = "no") -> Fault:
     ],
 )
 def test_the_bucket_is_in_the_host_name_or_at_an_ip_address_in_the_path(mocker, endpoint, region, url):
-    world, sent = World(OBS_ENDPOINT=endpoint), mocker.patch.object(Adapter, "send", side_effect=requests.Timeout)
+    world, sent_requests = (
+        World(OBS_ENDPOINT=endpoint),
+        mocker.patch.object(Adapter, "send", side_effect=requests.Timeout),
+    )
     error_of(lambda: bucket(world, region=region).list_page("", ""))
-    assert sent.call_args.args[0].url.partition("?")[0] == url
+    assert sent_requests.call_args.args[0].url.partition("?")[0] == url
 
 
 @pytest.mark.parametrize(
@@ -83,7 +86,7 @@ def test_the_bucket_is_in_the_host_name_or_at_an_ip_address_in_the_path(mocker, 
     ],
     ids=str,
 )
-def test_an_invalid_region_or_bucket_name_is_no_host(world, destination):
+def test_an_invalid_region_or_bucket_name_is_an_error_with_a_remedy(world, destination):
     error = error_of(lambda: bucket(world, **destination))
     assert str(error).startswith("Check the destination of the sync task")
     assert error.fix.zh.startswith("请在 OMS 控制台检查同步任务的目的端")
@@ -101,7 +104,7 @@ def test_a_hostile_key_stays_unchanged_in_the_url(world, key):
     assert re.fullmatch(r"[A-Za-z0-9/~._%-]+", world.obs.requests[0].raw_path)
 
 
-def test_a_page_requests_url_encoded_keys_after_a_name(world):
+def test_a_listing_requests_url_encoded_keys_after_a_name(world):
     bucket(world).list_page("p/", "p/a b")
     (request,) = world.obs.requests
     assert request.params == {"prefix": "p/", "marker": "p/a b", "max-keys": "1000", "encoding-type": "url"}
@@ -117,7 +120,7 @@ def test_temporary_keys_are_sent_with_their_token():
 # Listing
 
 
-def test_pages_are_listed_by_the_last_decoded_key(world):
+def test_each_page_begins_after_the_last_decoded_key(world):
     keys = [f"b +%é {number:04}" for number in range(2500)]
     world.obs.fill(world.destination_bucket, keys)
     assert names(world) == ["a", *keys]
@@ -175,14 +178,14 @@ def test_a_listing_out_of_order_is_an_error(world, pages):
     "nonsense", [PAGE, Fault.status(200), Fault.status(200, b"<ListBucketResult/>"), refusal(200, "a")]
 )
 def test_a_malformed_response_is_retried_and_then_an_error(world, nonsense):
-    for listed in (lambda: bucket(world).iter_objects(""), lambda: bucket(world).list_page("", "").objects):
+    for list_objects in (lambda: bucket(world).iter_objects(""), lambda: bucket(world).list_page("", "").objects):
         world.obs.faults.then(nonsense)
-        assert [stored.name for stored in listed()] == ["a"]
+        assert [listed_object.name for listed_object in list_objects()] == ["a"]
     world.obs.faults.add(nonsense)
     assert "another service answered instead of OBS" in str(error_of(lambda: names(world)))
 
 
-def test_a_huge_response_is_read_up_to_the_longest_pages_length(world, mocker):
+def test_a_huge_response_is_read_only_up_to_a_limit(world, mocker):
     read = mocker.spy(Body, "read")
     for status, most in ((200, 16 * 1024 * 1024), (403, 64 * 1024)):
         world.obs.faults.add(Fault.status(status, b"x" * 20_000_000))
@@ -223,10 +226,10 @@ def test_a_lasting_failure_ends_by_the_deadline_with_a_remedy(world, fault, code
 
 
 def test_a_call_has_3_s_to_connect_and_10_s_to_read_within_the_time_left(world, mocker):
-    sent = mocker.spy(Adapter, "send")
+    sent_requests = mocker.spy(Adapter, "send")
     for seconds in (30, 2):
         bucket(world, seconds=seconds).head("a")
-    assert [call.kwargs["timeout"] for call in sent.call_args_list] == [(3.0, 10.0), (2.0, 2.0)]
+    assert [call.kwargs["timeout"] for call in sent_requests.call_args_list] == [(3.0, 10.0), (2.0, 2.0)]
 
 
 def test_no_request_is_sent_after_the_deadline(world):
@@ -320,7 +323,7 @@ def test_a_refusal_is_not_retried_and_has_a_remedy_in_both_languages(world, stat
         ("obs:bucket:HeadBucket", lambda bucket: bucket.is_file_system()),
     ],
 )
-def test_reading_an_object_and_querying_the_bucket_need_own_permissions(world, right, call):
+def test_a_denied_call_names_the_permission_that_it_needs(world, right, call):
     world.obs.deny(right)
     assert f"{right} on the bucket photos-obs" in error_of(lambda: call(bucket(world))).fix.en
 
@@ -334,7 +337,7 @@ def test_a_redirect_to_another_region_is_an_error_that_names_it(world):
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-def test_a_refusal_in_another_form_is_not_attributed_to_obs(world, status):
+def test_a_refusal_that_obs_would_not_send_is_not_attributed_to_obs(world, status):
     world.obs.faults.add(Fault.status(status, PAGE.body))
     for call in (lambda: bucket(world).list_page("", ""), lambda: bucket(world).head("a")):
         assert error_of(call).code == "NotObs"
@@ -372,15 +375,15 @@ def test_a_parallel_file_system_is_distinguished_from_a_bucket(world, is_file_sy
 
 
 def test_head_reads_an_objects_properties(world):
-    there = world.obs.bucket("photos-obs")
-    there.is_encrypted = there.has_versions = True
+    obs_bucket = world.obs.bucket("photos-obs")
+    obs_bucket.is_encrypted = obs_bucket.has_versions = True
     world.there.add(StoredObject("kept", b"hello"))
     object_head = bucket(world).head("kept")
-    assert object_head == ObjectHead(5, there.objects["kept"].etag.upper(), BEGAN, "kms", object_head.version)
+    assert object_head == ObjectHead(5, obs_bucket.objects["kept"].etag.upper(), BEGAN, "kms", object_head.version)
     assert object_head.version
 
 
-def test_parallel_heads_of_objects_have_their_own_answers(world):
+def test_parallel_head_requests_return_the_answer_for_each_object(world):
     world.obs.round_trip = 1.0
     world.obs.deny("obs:object:GetObject", "c".__eq__)
     head, *failures = bucket(world).try_head_all(["a", "b", "c"])
@@ -430,7 +433,7 @@ def test_only_the_requested_beginning_is_read_if_the_range_is_ignored(world, moc
     ],
     ids=range(6),
 )
-def test_another_range_than_the_requested_is_an_error(world, answer):
+def test_an_answer_with_another_range_is_an_error(world, answer):
     world.obs.faults.add(answer)
     assert error_of(lambda: bucket(world).read("a", 1, 3)).code == "NotObs"
 
@@ -445,7 +448,7 @@ def test_an_empty_object_is_read_though_it_has_no_range(world):
     assert bucket(world).read("empty") == ObjectPart(bucket(world).head("empty"), 0, b"")
 
 
-def test_a_range_behind_the_end_is_an_error(world):
+def test_a_range_beyond_the_end_of_an_object_is_an_error(world):
     assert error_of(lambda: bucket(world).read("a", 9, 1)).code == "InvalidRange"
 
 
@@ -474,8 +477,10 @@ def test_the_connection_is_kept_between_invocations(world):
 def change(world: World, seconds: int = 5, **details) -> bool | ObsError:
     """Change a header of the object by a URL that expires after `seconds`; return True, or the error."""
     expires = int(world.obs.now()) + seconds
-    asked = HeaderChange(**{"name": "a", "headers": {"Cache-Control": "no-cache"}, "expires": expires, **details})
-    (outcome,) = bucket(world).try_change_all([asked])
+    header_change = HeaderChange(
+        **{"name": "a", "headers": {"Cache-Control": "no-cache"}, "expires": expires, **details}
+    )
+    (outcome,) = bucket(world).try_change_all([header_change])
     return outcome
 
 
@@ -485,18 +490,18 @@ def test_headers_change_in_place_by_a_url_that_expires(world):
     assert head == HELLO
     assert head.metadata["cache-control"] == "no-cache"
     assert head.at == int(world.obs.now())
-    expired = change(world, -1, headers={"Cache-Control": "no-store"})
-    assert (expired.code, bucket(world).head("a").metadata["cache-control"]) == ("AccessDenied", "no-cache")
+    expired_change = change(world, -1, headers={"Cache-Control": "no-store"})
+    assert (expired_change.code, bucket(world).head("a").metadata["cache-control"]) == ("AccessDenied", "no-cache")
 
 
-def test_a_change_of_headers_names_the_version(world):
-    place = world.obs.bucket(world.destination_bucket)
-    place.has_versions = True
-    first, _ = (place.put("a", body, headers={"x-obs-meta-old": "1"}) for body in (b"hello", b"later"))
-    assert change(world, version=first.version_id, replaces=True) is True
-    assert place.version("a", first.version_id).headers == {"cache-control": "no-cache"}
-    assert place.objects["a"].data == b"later"
-    assert place.objects["a"].headers == {"x-obs-meta-old": "1"}
+def test_a_change_of_headers_applies_to_the_named_version(world):
+    obs_bucket = world.obs.bucket(world.destination_bucket)
+    obs_bucket.has_versions = True
+    first_version, _ = (obs_bucket.put("a", body, headers={"x-obs-meta-old": "1"}) for body in (b"hello", b"later"))
+    assert change(world, version=first_version.version_id, replaces=True) is True
+    assert obs_bucket.version("a", first_version.version_id).headers == {"cache-control": "no-cache"}
+    assert obs_bucket.objects["a"].data == b"later"
+    assert obs_bucket.objects["a"].headers == {"x-obs-meta-old": "1"}
 
 
 @pytest.mark.parametrize(
@@ -507,9 +512,9 @@ def test_a_change_of_headers_names_the_version(world):
 def test_a_url_that_changes_headers_is_sent_once_and_shown_nowhere(world, caplog, fault):
     caplog.set_level(0)
     world.obs.faults.add(fault)
-    failed = world.within(lambda: change(world))
+    error = world.within(lambda: change(world))
     (request,) = world.obs.requests
-    assert isinstance(failed, ObsError)
-    shown = f"{failed!r} {failed} {failed.fix.en} {caplog.text}"
+    assert isinstance(error, ObsError)
+    shown_text = f"{error!r} {error} {error.fix.en} {caplog.text}"
     for name in ("Signature", "AccessKeyId", "Expires"):
-        assert request.params[name] not in shown
+        assert request.params[name] not in shown_text

@@ -23,7 +23,7 @@ PAGE = obs_listing([A, ObjectSummary("b/c", "CD-2", 2, NEW_YEAR + 61, "Appendabl
 
 
 @pytest.fixture(autouse=True, scope="module")
-def utc() -> Iterator[None]:
+def use_utc() -> Iterator[None]:
     """Set the machine's time zone to UTC, because the SDK converts times to it, and another zone may repeat an hour."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", "UTC")
@@ -56,7 +56,7 @@ def read_by_sdk(text: str) -> ListPage:
 objects = st.lists(
     st.builds(
         ObjectSummary,
-        # Among them keys encoded twice, or in unusual ways.
+        # Some of these keys are encoded twice, or in unusual ways.
         st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(HOSTILE) | st.text("%2Ff/5eE+ \x00é"),
         st.text("0123456789ABCDEF-", max_size=40),
         st.integers(0, 10**15),
@@ -104,12 +104,12 @@ def test_the_next_marker_is_guessed_without_parsing(objects, more):
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"<html/>", obs_listing([A], more=True, head="").encode()])
-def test_no_marker_is_guessed_of_another_document(body):
+def test_no_marker_is_guessed_for_another_document(body):
     assert UnreadPage(body, OBS_LISTING).guess_next() == ""
 
 
 @pytest.mark.parametrize("tag", ["Key", "ETag", "Size", "LastModified", "IsTruncated"])
-def test_a_page_without_a_required_element_is_no_listing(tag):
+def test_a_page_without_a_required_element_is_refused(tag):
     with pytest.raises(NotAListing):
         read(re.sub(f"<{tag}>.*?</{tag}>", "", PAGE, count=1))
 
@@ -119,7 +119,7 @@ def test_a_page_without_a_required_element_is_no_listing(tag):
     ["", "yesterday", "2026-02-30T00:01:01.000Z", "2026-01-01T24:00:00.000Z", "2026-01-01T00:00:61.000Z",
      "2026-01-01T00:00:00.5Z", "2026-01-01T00:00:00.000+08:00", "2026-01-01 00:00:00.000Z", "2026-1-01T00:00:00.000Z"],
 )  # fmt: skip
-def test_an_invalid_time_makes_no_listing(modified):
+def test_a_page_with_an_invalid_time_is_refused(modified):
     with pytest.raises(NotAListing):
         read(PAGE.replace("2026-01-01T00:01:01.987Z", modified))
 
@@ -132,6 +132,6 @@ def test_an_invalid_time_makes_no_listing(modified):
      PAGE.replace("\n", '\n<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">]>').encode()],
     ids=range(10),
 )  # fmt: skip
-def test_another_document_is_reported_as_no_listing(body):
+def test_a_document_that_is_not_a_listing_is_refused(body):
     with pytest.raises(NotAListing):
         UnreadPage(body, OBS_LISTING).read()

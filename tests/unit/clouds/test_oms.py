@@ -24,7 +24,7 @@ def send(world: World, *keys: str, seconds: float = 60) -> Submission:
     return submit(world.invocation(), keys, Deadline(seconds, world.clock))
 
 
-def failure_of(world: World) -> Failure | None:
+def submit_key(world: World) -> Failure | None:
     """Submit a key; return its failure, or None if OMS accepted it."""
     return send(world, "a").outcomes["a"]
 
@@ -36,8 +36,8 @@ def request_task(world: World, seconds: float = 60) -> TaskInfo | Failure:
 def test_keys_are_posted_as_json_and_signed(world):
     assert send(world, "a b").outcomes == {"a b": None}
     (request,) = world.oms.requests
-    sent = request.method, request.raw_path, request.body
-    assert sent == ("POST", f"{TASK_PATH}/events", b'{"object_keys": ["a%20b"]}')
+    request_parts = request.method, request.raw_path, request.body
+    assert request_parts == ("POST", f"{TASK_PATH}/events", b'{"object_keys": ["a%20b"]}')
     headers = dict(request.headers)
     assert headers.pop("authorization").startswith(f"SDK-HMAC-SHA256 Access={world.huawei_credentials[0]}, ")
     assert headers == {
@@ -88,9 +88,9 @@ def test_proxies_and_certificates_of_the_environment_are_used(monkeypatch, mocke
     monkeypatch.setenv("https_proxy", "http://proxy.example.com:3128")
     monkeypatch.setenv("no_proxy", "")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path))
-    world, sent = World(), mocker.spy(Adapter, "send")
+    world, sent_requests = World(), mocker.spy(Adapter, "send")
     send(world, "a")
-    options = sent.call_args.kwargs
+    options = sent_requests.call_args.kwargs
     assert options["proxies"]["https"] == "http://proxy.example.com:3128"
     assert options["verify"] == str(tmp_path)
 
@@ -113,18 +113,18 @@ def test_a_query_to_oms_is_repeated_on_a_new_connection(world):
         ('{"error_code": "OMS.1"}', Failure(Reason.UNEXPECTED, 200, "OMS.1", "")),
     ],
 )
-def test_missing_fields_of_a_task_are_none_and_a_200_not_of_oms_fails(world, answer, expected):
+def test_missing_fields_are_none_and_a_200_of_another_server_fails(world, answer, expected):
     world.oms.faults.then(Fault.status(200, answer.encode()))
     assert request_task(world) == expected
 
 
-@pytest.mark.parametrize("ask", [request_task, failure_of])
-def test_a_response_that_is_no_text_is_still_quoted(world, ask):
+@pytest.mark.parametrize("ask", [request_task, submit_key])
+def test_a_response_that_is_not_text_is_still_quoted(world, ask):
     world.oms.faults.then(Fault.status(404, b"\xff no"))
     assert ask(world).message == "\ufffd no"
 
 
-def test_after_the_deadline_no_request_is_sent_and_each_key_is_timeout(world):
+def test_after_the_deadline_no_request_is_sent_and_each_key_fails(world):
     assert request_task(world, seconds=0.05) == Failure(Reason.DEADLINE, message="not asked: the time was up")
     if_not_attempted = Failure(Reason.DEADLINE, message="not submitted: the time limit of the invocation was reached")
     assert send(world, "a", "b", seconds=0.05).outcomes == {"a": if_not_attempted, "b": if_not_attempted}
@@ -143,12 +143,12 @@ def test_after_the_deadline_no_request_is_sent_and_each_key_is_timeout(world):
 )
 def test_a_failure_names_its_cause(world, fault, failure):
     world.oms.faults.add(fault)
-    assert failure_of(world) == failure
+    assert submit_key(world) == failure
 
 
-def test_a_redirect_is_named_without_its_query(world):
+def test_a_redirect_is_reported_without_its_query(world):
     world.oms.faults.then(Fault.status(302, headers={"Location": "https://elsewhere.example.com/a?what=was&sent"}))
-    assert failure_of(world).message == "a redirect to https://elsewhere.example.com/a, which is never followed"
+    assert submit_key(world).message == "a redirect to https://elsewhere.example.com/a, which is never followed"
 
 
 def test_retry_after_may_be_a_date(world):
@@ -158,12 +158,12 @@ def test_retry_after_may_be_a_date(world):
 
 
 @pytest.mark.parametrize(("minutes", "reason"), [(13, Reason.CREDENTIALS), (15, Reason.CLOCK), (-15, Reason.CLOCK)])
-def test_a_clock_that_is_too_far_off_is_named_as_the_reason(world, minutes, reason):
-    # The instance has read an open mark: OSS, which stores it, would refuse such a clock too.
+def test_a_clock_that_is_15_minutes_off_is_reported_as_the_reason(world, minutes, reason):
+    # The instance has read the mark of an open project before: OSS would also refuse such a clock.
     assert Closing(world.invocation()).refusal() is None
     world.call_instance.skew = 60 * minutes
     world.oms.faults.then(oms_error(401))
-    assert failure_of(world).reason is reason
+    assert submit_key(world).reason is reason
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from support.law import HOSTILE, object_keys
 CODE, TIME = "UPLOAD_DST_OBJ_FAILURE", "2026-01-02 08:00:05"
 AT = datetime(2026, 1, 2, 0, 0, 5, tzinfo=timezone.utc)
 SEPARATORS = [",", "\t", ";", "|"]
-MANY = 10**6
+NO_LIMIT = 10**6
 
 
 def line(key: str, separator: str = ",", message: str = "timed out", encode=lambda key: quote(key, safe="")) -> str:
@@ -24,7 +24,13 @@ def line(key: str, separator: str = ",", message: str = "timed out", encode=lamb
 
 
 def read(text: str | bytes) -> Lines:
-    return read_lines(text.encode() if isinstance(text, str) else text, 0, begins=True, ends=True, most=MANY)
+    return read_lines(
+        text.encode() if isinstance(text, str) else text,
+        0,
+        has_list_start=True,
+        has_list_end=True,
+        max_failures=NO_LIMIT,
+    )
 
 
 def keys(lines: Lines) -> list[str]:
@@ -51,8 +57,8 @@ def test_any_separator_and_line_end_is_read(separator, end):
 
 @pytest.mark.parametrize("separator", SEPARATORS)
 def test_keys_with_any_characters_are_read(separator):
-    odd = [*HOSTILE, "a,a", ",", "x\tx", "q\ta\ta\tq", "a,a,a", '"', '"a"', "+", "%", "a\nb", "\n"]
-    names = [key for odd_key in odd for key in ("before", odd_key, "after")]
+    odd_keys = [*HOSTILE, "a,a", ",", "x\tx", "q\ta\ta\tq", "a,a,a", '"', '"a"', "+", "%", "a\nb", "\n"]
+    names = [key for odd_key in odd_keys for key in ("before", odd_key, "after")]
     lines = read("".join(f"{line(key, separator)}\n" for key in names))
     assert keys(lines) == names
     assert lines.unread == 0
@@ -60,8 +66,8 @@ def test_keys_with_any_characters_are_read(separator):
 
 @pytest.mark.parametrize("encode", [quote, quote_plus, lambda key: quote(key, safe="/~")])
 def test_any_url_encoding_is_read(encode):
-    odd = ["a b/c+d%20e", "山 海+", "~a b"]
-    assert keys(read("\n".join(line(key, encode=encode) for key in odd))) == odd
+    odd_keys = ["a b/c+d%20e", "山 海+", "~a b"]
+    assert keys(read("\n".join(line(key, encode=encode) for key in odd_keys))) == odd_keys
 
 
 def test_columns_in_quotation_marks_are_read():
@@ -70,7 +76,7 @@ def test_columns_in_quotation_marks_are_read():
 
 
 @pytest.mark.parametrize("title", ["reason,time,encoded key,key,message", "\ufeff错误码,时间,编码,对象,信息"])
-def test_titles_and_empty_lines_are_no_unread_lines(title):
+def test_titles_and_empty_lines_are_not_counted_as_unread(title):
     lines = read(f"{title}\n\n{line('a')}\n\n")
     assert keys(lines) == ["a"]
     assert lines.unread == 0
@@ -102,69 +108,69 @@ def test_a_line_without_code_and_time_still_names_its_key():
 
 
 def test_a_last_line_without_a_newline_is_read_once():
-    whole = f"{line('a')}\n{line('b', message='')}"
-    lines = read(whole)
+    whole_list = f"{line('a')}\n{line('b', message='')}"
+    lines = read(whole_list)
     assert keys(lines) == ["a", "b"]
     assert lines.open_line is False
-    assert lines.end == len(whole)
-    grown = f"{whole}timed out\n{line('c')}\n".encode()
-    lines = read_lines(grown, lines.end, begins=True, ends=True, most=MANY)
+    assert lines.end == len(whole_list)
+    grown_list = f"{whole_list}timed out\n{line('c')}\n".encode()
+    lines = read_lines(grown_list, lines.end, has_list_start=True, has_list_end=True, max_failures=NO_LIMIT)
     assert keys(lines) == ["c"]
     assert lines.unread == 0
-    assert lines.end == len(grown)
+    assert lines.end == len(grown_list)
 
 
 def test_an_incomplete_last_line_is_read_later():
-    whole = f"{line('a')}\n"
-    lines = read(f"{whole}{CODE},{TIME},b%20")
+    whole_list = f"{line('a')}\n"
+    lines = read(f"{whole_list}{CODE},{TIME},b%20")
     assert keys(lines) == ["a"]
     assert lines.open_line is True
-    assert lines.end == len(whole)
+    assert lines.end == len(whole_list)
 
 
-def test_lines_are_read_in_groups():
+def test_reading_ends_after_the_maximum_number_of_failures():
     body = "".join(f"{line(str(number))}\n" for number in range(5)).encode()
     start, groups = 0, []
     while start < len(body):
-        lines = read_lines(body, start, begins=True, ends=True, most=2)
+        lines = read_lines(body, start, has_list_start=True, has_list_end=True, max_failures=2)
         groups.append(keys(lines))
         start = lines.end
     assert groups == [["0", "1"], ["2", "3"], ["4"]]
 
 
 @settings(max_examples=150)
-@given(object_keys, st.sampled_from(SEPARATORS), st.integers(1, 400), st.sampled_from([3, MANY]), st.data())
-def test_no_line_is_lost_wherever_a_part_ends(names, separator, size, most, data):
+@given(object_keys, st.sampled_from(SEPARATORS), st.integers(1, 400), st.sampled_from([3, NO_LIMIT]), st.data())
+def test_no_line_is_lost_wherever_a_part_ends(names, separator, size, max_failures, data):
     """A list is read in parts, which may end within a line or a character."""
     message = data.draw(st.text(st.characters(exclude_characters="\r\n", exclude_categories=["Cs"]), max_size=20))
-    # Long enough for several parts.
+    # The list is long enough for several parts.
     names = [*HOSTILE, *names] * 8
     body = "".join(f"{line(key, separator, message)}\n" for key in names).encode()
-    read, offset = [], 0
+    read_keys, offset = [], 0
     while offset < len(body):
         part = body[offset : offset + MAX_LINE_BYTES + size]
-        ends = offset + len(part) == len(body)
-        lines = read_lines(part, 0, begins=offset == 0, ends=ends, most=most)
+        has_list_end = offset + len(part) == len(body)
+        lines = read_lines(part, 0, has_list_start=offset == 0, has_list_end=has_list_end, max_failures=max_failures)
         assert lines.end > 0
-        read += keys(lines)
+        read_keys += keys(lines)
         offset += lines.end
-    assert read == names
+    assert read_keys == names
 
 
 @settings(max_examples=300)
 @given(st.binary(max_size=300), st.booleans())
-def test_no_contents_of_a_list_stop_its_reading(body, ends):
-    lines = read_lines(body, 0, begins=True, ends=ends, most=MANY)
-    assert lines.end == len(body) or lines.open_line or not ends
+def test_a_list_with_any_contents_is_read_to_its_end(body, has_list_end):
+    lines = read_lines(body, 0, has_list_start=True, has_list_end=has_list_end, max_failures=NO_LIMIT)
+    assert lines.end == len(body) or lines.open_line or not has_list_end
 
 
 @pytest.mark.parametrize("separator", [",", "\t"])
 def test_the_sandboxs_lists_are_read_and_found_in_their_folder(separator):
-    written = {}
-    lists = ResultLists("oms/sync_task/task", lambda key, data, now: written.update({key: data}))
+    written_lists = {}
+    lists = ResultLists("oms/sync_task/task", lambda key, data, now: written_lists.update({key: data}))
     lists.separator = separator
     lists.add_failed("山 a", CODE, "no", 1_767_312_005)
     lists.write(1_767_312_005)
-    ((name, body),) = written.items()
+    ((name, body),) = written_lists.items()
     assert name.startswith(lists_folder("task"))
     assert read(body).failures == [CopyFailure("山 a", CODE, "no", datetime.fromtimestamp(1_767_312_005, timezone.utc))]

@@ -21,7 +21,7 @@ A = StoredObject("a", b"x")
 
 
 def write(world: World, *objects: StoredObject, seconds: float = 30) -> list[str]:
-    """Write objects; return for each the reason of a failed write, empty after success."""
+    """Write objects; return the reason of each failed write, and "" for each written object."""
     problems = world.invocation(seconds).log_bucket.try_put_all(objects)
     return [str(problem) if problem else "" for problem in problems]
 
@@ -98,19 +98,21 @@ def test_the_users_headers_are_read_even_if_other_requests_fail(world):
     headers = {"Content-Type": "text/html", "Cache-Control": "max-age=60", "x-oss-meta-Team": "山 %E6%B5%B7 100%"}
     world.bucket.add(StoredObject("a", b"12345", headers))
     world.bucket.fail(Fault.status(403, b"", OSS_HEADERS), "head", lambda name: name == "c")
-    head, gone, refused = world.within(lambda: world.invocation().log_bucket.try_head_all(["a", "b", "c"]))
+    head, missing_error, refused_error = world.within(
+        lambda: world.invocation().log_bucket.try_head_all(["a", "b", "c"])
+    )
     values = {"content-type": "text/html", "cache-control": "max-age=60", "meta-team": "山 %E6%B5%B7 100%"}
     assert head.metadata == values
     # A response to HEAD has no body with the reason.
-    assert gone.code == "NoSuchKey"
-    assert refused.code == "AccessDenied"
-    assert "oss:GetObject" in str(refused)
+    assert missing_error.code == "NoSuchKey"
+    assert refused_error.code == "AccessDenied"
+    assert "oss:GetObject" in str(refused_error)
 
 
-def test_a_protected_object_is_not_overwritten(world):
+def test_an_object_is_not_overwritten_if_the_header_forbids_it(world):
     world.bucket.add(StoredObject("a", b"before"))
-    forbidding = StoredObject("a", b"x", {"x-oss-forbid-overwrite": "true"})
-    (problem,) = world.invocation(30).log_bucket.try_put_all([forbidding])
+    protected_object = StoredObject("a", b"x", {"x-oss-forbid-overwrite": "true"})
+    (problem,) = world.invocation(30).log_bucket.try_put_all([protected_object])
     assert problem.code == "FileAlreadyExists"
     assert problem.had_no_effect is True
     assert world.bucket.objects["a"].body == b"before"
@@ -129,11 +131,11 @@ def test_no_write_is_begun_after_the_deadline(world):
     assert not world.oss.requests
 
 
-def test_every_write_gets_five_seconds_or_the_time_left(world, mocker):
-    sent = mocker.spy(Adapter, "send")
+def test_every_write_has_a_timeout_of_five_seconds_or_the_time_left(world, mocker):
+    sent_requests = mocker.spy(Adapter, "send")
     write(world, A, seconds=30)
     write(world, A, seconds=2)
-    assert [call.kwargs["timeout"] for call in sent.call_args_list] == [(5.0, 5.0), (2.0, 2.0)]
+    assert [call.kwargs["timeout"] for call in sent_requests.call_args_list] == [(5.0, 5.0), (2.0, 2.0)]
 
 
 def test_an_unwrapped_error_of_oss2_becomes_a_storage_error(world, mocker):
@@ -141,12 +143,12 @@ def test_an_unwrapped_error_of_oss2_becomes_a_storage_error(world, mocker):
     assert write(world, A) == ["cut short"]
 
 
-def test_a_cut_off_response_is_retried_and_never_taken_for_the_whole(world):
-    cut = Fault.status(200, b'{"at": "2026', {**OSS_HEADERS, "Content-Length": "100"})
+def test_a_cut_off_response_is_retried_and_never_used(world):
+    cut_response = Fault.status(200, b'{"at": "2026', {**OSS_HEADERS, "Content-Length": "100"})
     world.bucket.add(A)
-    world.oss.faults.then(cut)
+    world.oss.faults.then(cut_response)
     assert world.invocation(30).log_bucket.get("a") == b"x"
-    world.oss.faults.add(cut)
+    world.oss.faults.add(cut_response)
     with pytest.raises(StorageError, match="the answer was cut off"):
         world.invocation(30).log_bucket.get("a")
 
@@ -166,7 +168,7 @@ def test_a_refusal_by_another_server_is_retried(world, status, body):
         assert str(problem).startswith(f"something else than OSS answered {status}")
 
 
-NO_LISTINGS = [
+INVALID_LISTINGS = [
     "<ListBucketResult><Contents>",
     "Please log in",
     "",
@@ -179,7 +181,7 @@ NO_LISTINGS = [
 
 
 @pytest.mark.parametrize("headers", [{}, OSS_HEADERS], ids=["", "with a request id"])
-@pytest.mark.parametrize("body", NO_LISTINGS)
+@pytest.mark.parametrize("body", INVALID_LISTINGS)
 def test_an_invalid_listing_is_retried_and_then_an_error(world, body, headers):
     world.oss.faults.add(Fault.status(200, body.encode(), headers))
     with pytest.raises(StorageError):
@@ -191,7 +193,7 @@ def test_an_invalid_listing_is_retried_and_then_an_error(world, body, headers):
     ("fault", "answered"),
     [
         *(
-            # After a refusal by OSS itself, no delete can land.
+            # After a refusal by OSS itself, no delete can take effect.
             (Fault.status(status, body, headers), status != 200 and headers == OSS_HEADERS)
             for status in (200, 302, 403)
             for headers in ({}, OSS_HEADERS)
@@ -236,7 +238,7 @@ ENCRYPTED = {**OSS_HEADERS, "x-oss-server-side-encryption": "KMS", "ETag": '"ABC
         ({name: value for name, value in ENCRYPTED.items() if name != "ETag"}, False),
     ],
 )
-def test_a_record_is_written_only_if_the_response_has_the_md5_of_its_body(world, headers, written):
+def test_a_record_counts_as_written_only_if_the_response_has_its_md5(world, headers, written):
     world.oss.faults.add(Fault.status(200, headers=headers))
     (problem,) = write(world, A)
     assert problem == "" if written else problem.startswith("something else than OSS answered 200")
@@ -274,7 +276,7 @@ def test_a_listing_that_makes_no_progress_is_an_error(world, pages, problem):
 
 
 @pytest.mark.parametrize(("delay", "pause"), [("1500", 1.5), ("999999", 5), ("soon", 0)])
-def test_a_delay_of_a_page_delays_the_next_request_as_much(world, delay, pause):
+def test_a_listing_pauses_for_the_delay_that_oss_reports(world, delay, pause):
     world.oss.faults.then(Fault.status(200, answer("a").body, {**OSS_HEADERS, "x-oss-qos-delay-time": delay}))
     world.invocation(30).log_bucket.list_page("", "")
     assert world.clock.seconds == pytest.approx(world.oss.round_trip + pause)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oss_oms_sync.clouds.by_oss2 import import_oss2
-from oss_oms_sync.clouds.listings import OSS, NotAListing, UnreadPage
+from oss_oms_sync.clouds.listings import OSS_LISTING, NotAListing, UnreadPage
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary
 from support.law import HOSTILE
 from support.listing import listing, page_of
@@ -20,7 +20,7 @@ PAGE = listing([A, ObjectSummary("b/c", "CD-2", 2, 1_767_225_661, "Multipart")],
 
 
 def read(text: str) -> ListPage:
-    return UnreadPage(text.encode(), OSS).read()
+    return UnreadPage(text.encode(), OSS_LISTING).read()
 
 
 def read_by_oss2(text: str) -> ListPage:
@@ -38,7 +38,7 @@ def read_by_oss2(text: str) -> ListPage:
 objects = st.lists(
     st.builds(
         ObjectSummary,
-        # Among them keys encoded twice, or in unusual ways.
+        # Some of these keys are encoded twice, or in unusual ways.
         st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(HOSTILE) | st.text("%2Ff/5eE+ \x00é"),
         st.text("0123456789ABCDEFabcdef-", max_size=40),
         st.integers(0, 10**15),
@@ -72,16 +72,16 @@ def test_unusually_encoded_names_are_decoded_like_oss2(encoded):
 @given(objects=objects, token=st.sampled_from(["", "t"]))
 def test_the_next_marker_is_guessed_without_parsing(objects, token):
     expected = objects[-1].name if objects and token else ""
-    assert UnreadPage(listing(objects, token).encode(), OSS).guess_next() == expected
+    assert UnreadPage(listing(objects, token).encode(), OSS_LISTING).guess_next() == expected
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe", b"<html/>", listing([A], "t", head="").encode()])
-def test_no_marker_is_guessed_of_another_document(body):
-    assert UnreadPage(body, OSS).guess_next() == ""
+def test_no_marker_is_guessed_for_another_document(body):
+    assert UnreadPage(body, OSS_LISTING).guess_next() == ""
 
 
 @pytest.mark.parametrize("tag", ["Key", "ETag", "Size", "LastModified", "Type", "IsTruncated", "NextContinuationToken"])
-def test_a_page_without_a_required_element_is_no_listing(tag):
+def test_a_page_without_a_required_element_is_refused(tag):
     with pytest.raises(NotAListing):
         read(re.sub(f"<{tag}>.*?</{tag}>", "", PAGE, count=1))
 
@@ -104,7 +104,7 @@ TIME = "2026-01-01T00:01:01.000Z"
      "2026-01-01T00:00:61.000Z", "2026-01-01T00:00:00.5Z", "2026-01-01T00:00:00.000+08:00", "2026-01-01 00:00:00.000Z",
      "2026-01-01T00:00:00.000Z\n", "2026-1-01T00:00:00.000Z"],
 )  # fmt: skip
-def test_an_invalid_time_makes_no_listing(time):
+def test_a_page_with_an_invalid_time_is_refused(time):
     assert TIME in PAGE
     with pytest.raises(NotAListing):
         read(PAGE.replace(TIME, time))
@@ -118,7 +118,7 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a
 def test_no_document_type_is_read_in_any_encoding(doctype, encoding):
     declaration, body = PAGE.replace("UTF-8", encoding).split("\n", 1)
     with pytest.raises(NotAListing):
-        UnreadPage(f"{declaration}\n{doctype}{body}".encode(encoding), OSS).read()
+        UnreadPage(f"{declaration}\n{doctype}{body}".encode(encoding), OSS_LISTING).read()
 
 
 @pytest.mark.parametrize(
@@ -128,6 +128,6 @@ def test_no_document_type_is_read_in_any_encoding(doctype, encoding):
      PAGE.replace("<Size>2<", "<Size>two<").encode(), PAGE.replace(">true<", ">perhaps<").encode(),
      PAGE.replace("ListBucketResult", "ListVersionsResult").encode()],
 )  # fmt: skip
-def test_another_document_is_reported_as_no_listing(body):
+def test_a_document_that_is_not_a_listing_is_refused(body):
     with pytest.raises(NotAListing):
-        UnreadPage(body, OSS).read()
+        UnreadPage(body, OSS_LISTING).read()

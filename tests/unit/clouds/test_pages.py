@@ -1,4 +1,4 @@
-"""Reading a listing one page ahead: the order of requests, errors, and a reader that stops early."""
+"""Listings that are read one page ahead: the order of requests, errors, and a reader that stops early."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def requested_markers(world: World) -> list[str]:
     return [request.params["start-after"] for request in world.oss.requests]
 
 
-def names(world: World, after: str = "") -> list[list[str]]:
-    with world.invocation(30).log_bucket.pages("", after) as pages:
-        return [[stored.name for stored in page.objects] for page in pages]
+def list_names(world: World, after_name: str = "") -> list[list[str]]:
+    with world.invocation(30).log_bucket.pages("", after_name) as pages:
+        return [[listed_object.name for listed_object in page.objects] for page in pages]
 
 
 def test_pages_are_in_order_and_requested_once(world):
     world.oss.faults.then(answer("b", "c", token="t"), answer("d/é", token="t"), answer("e"), answer())
-    assert names(world, "a") == [["b", "c"], ["d/é"], ["e"]]
-    assert names(world, "e") == [[]]
+    assert list_names(world, "a") == [["b", "c"], ["d/é"], ["e"]]
+    assert list_names(world, "e") == [[]]
     assert requested_markers(world) == ["a", "c", "d/é", "e"]
 
 
@@ -33,12 +33,12 @@ def test_only_the_next_page_is_requested_before_a_page_is_parsed(world, mocker):
     world.oss.faults.then(answer("a", token="t"), answer("b", token="t"), answer("c", token="t"), answer("d"))
     read, when_read = UnreadPage.read, []
 
-    def slowly(page):
+    def read_slowly(page):
         world.advance(1)
         when_read.append(requested_markers(world))
         return read(page)
 
-    mocker.patch.object(UnreadPage, "read", slowly)
+    mocker.patch.object(UnreadPage, "read", read_slowly)
     with world.invocation(30).log_bucket.pages("") as pages:
         world.advance(1)
         assert requested_markers(world) == [""]
@@ -68,13 +68,13 @@ def test_pages_are_requested_while_earlier_pages_are_processed(world):
         [answer("a", "b", token="t"), answer(token="t"), answer("b")],
     ],
 )
-def test_keys_out_of_order_are_an_error_and_never_an_end(world, pages):
+def test_keys_out_of_order_are_an_error_and_never_end_a_listing(world, pages):
     world.oss.faults.then(*pages * 2)
     with pytest.raises(StorageError, match="is not in order"):
-        names(world, "0")
+        list_names(world, "0")
 
 
-def test_an_error_of_the_next_page_is_raised_at_its_turn(world):
+def test_an_error_of_the_next_page_is_raised_when_it_is_read(world):
     world.oss.faults.then(answer("a", token="t"), oss_error(403))
     with world.invocation(30).log_bucket.pages("") as pages:
         assert next(pages).objects[0].name == "a"
@@ -96,7 +96,7 @@ def test_an_error_of_the_next_page_is_raised_at_its_turn(world):
 )
 def test_a_temporary_fault_of_any_page_is_retried(world, fault):
     world.oss.faults.then(fault, answer("a", token="t"), fault, answer("b"))
-    assert names(world) == [["a"], ["b"]]
+    assert list_names(world) == [["a"], ["b"]]
     assert len(world.oss.requests) == 4
 
 
@@ -104,7 +104,7 @@ def test_a_repeatedly_invalid_listing_is_an_error(world):
     world.oss.faults.then(answer("a", token="t"))
     world.oss.faults.add(Fault.status(200, answer("b", token="t").body[:-1], OSS_HEADERS))
     with pytest.raises(StorageError):
-        names(world)
+        list_names(world)
     assert len(world.oss.requests) < 20
 
 
@@ -112,13 +112,13 @@ def test_an_empty_truncated_page_continues_by_its_token(world):
     world.oss.faults.then(
         answer("a", token="t"), answer(token="u"), answer(token="u"), answer("b", token="v"), answer("c")
     )
-    assert names(world) == [["a"], ["b"], ["c"]]
+    assert list_names(world) == [["a"], ["b"], ["c"]]
 
 
 def test_without_encoded_keys_the_next_page_is_requested_after_parsing(world):
     plain = answer("a", token="t").body.replace(b"<EncodingType>url</EncodingType>", b"")
     world.oss.faults.then(Fault.status(200, plain, OSS_HEADERS), answer("b"))
-    assert names(world) == [["a"], ["b"]]
+    assert list_names(world) == [["a"], ["b"]]
     assert requested_markers(world) == ["", "a"]
 
 
@@ -132,14 +132,14 @@ def test_reading_a_listing_ends_by_the_deadline(world, fault):
 
 
 def test_an_abandoned_pending_page_is_not_retried(world):
-    # GIVEN a listing whose second page does not come
+    # GIVEN a listing whose second page does not arrive
     world.oss.faults.then(answer("a", token="t"), HANG)
-    for stored in world.invocation(30).log_bucket.iter_objects(""):
-        assert stored.name == "a"
+    for listed_object in world.invocation(30).log_bucket.iter_objects(""):
+        assert listed_object.name == "a"
         world.advance(1)
         assert requested_markers(world) == ["", "a"]
-        break  # WHEN its reader has enough
-    # THEN its call ends at once
+        break  # WHEN the reader of the listing stops
+    # THEN the call for the second page ends at once
     world.advance(0)
     assert not world.oss._open_connections
     world.advance(60)
@@ -147,5 +147,5 @@ def test_an_abandoned_pending_page_is_not_retried(world):
 
 
 @pytest.mark.parametrize("bodies", [[], [""], ["A" * 32, "é", "", "A\nB"]], ids=["none", "empty", "some"])
-def test_etags_normalized_together_equal_those_normalized_singly(bodies):
+def test_etags_of_several_bodies_equal_the_etag_of_each_body(bodies):
     assert etags_of(bodies) == [etag_of(body) for body in bodies]

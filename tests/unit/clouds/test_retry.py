@@ -1,4 +1,4 @@
-"""Waits between attempts: random, as the server asks, limited while it throttles, never past the deadline."""
+"""The waits between attempts: random, or as long as the server requests, and within budget and deadline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from oss_oms_sync.clouds.calls import Attempt, RetryBudget
 from support.world import World
 
 
-def untried() -> str:
+def get_untried() -> str:
     return "untried"
 
 
@@ -17,7 +17,7 @@ class Server:
     """A server that always gives the same outcome."""
 
     def __init__(self, **outcome) -> None:
-        self.outcome = Attempt("failed", again=True, **outcome)
+        self.outcome = Attempt("failed", is_retryable=True, **outcome)
         self.calls = self.reconnects = 0
 
     def call(self) -> Attempt[str]:
@@ -28,13 +28,13 @@ class Server:
         self.reconnects += 1
 
 
-def try_on(server: Server, seconds: float = 60):
+def run_calls(server: Server, seconds: float = 60):
     clock = World().clock
-    return RetryBudget(Deadline(seconds, clock), clock).run(server.call, server.reconnect, untried), clock.seconds
+    return RetryBudget(Deadline(seconds, clock), clock).run(server.call, server.reconnect, get_untried), clock.seconds
 
 
 @pytest.fixture
-def longest_waits(mocker):
+def use_longest_waits(mocker):
     mocker.patch("random.uniform", side_effect=lambda low, high: high)
 
 
@@ -42,13 +42,13 @@ def longest_waits(mocker):
 WAITS = {
     "they double": ({}, max, 0.4 + 0.8 + 1.6 + 3.2, 5),
     "full jitter may not wait at all": ({}, min, 0, 5),
-    "throttling is waited out for three seconds": ({"throttled": True}, max, 3.0, 5),
+    "throttling is waited out for three seconds": ({"was_throttled": True}, max, 3.0, 5),
     "retry-after wins": ({"retry_after": 1.5}, min, 4 * 1.5, 5),
     "not all come back at the very moment that it names": ({"retry_after": 1.5}, max, 4 * 1.9, 5),
-    "zero is neither hammered nor waited for": ({"throttled": True, "retry_after": 0.0}, max, 4 * 0.4, 5),
-    "beyond throttling's budget": ({"throttled": True, "retry_after": 3.5}, max, 0, 1),
+    "zero is neither hammered nor waited for": ({"was_throttled": True, "retry_after": 0.0}, max, 4 * 0.4, 5),
+    "beyond throttling's budget": ({"was_throttled": True, "retry_after": 3.5}, max, 0, 1),
     "beyond the other budget": ({"retry_after": 21.0}, max, 0, 1),
-    "just throttling's budget": ({"throttled": True, "retry_after": 3.0}, min, 3.0, 2),
+    "just throttling's budget": ({"was_throttled": True, "retry_after": 3.0}, min, 3.0, 2),
     "a lost connection, at once and only once so": ({"connection_lost": True}, max, 0.8 + 1.6 + 3.2, 5),
 }
 
@@ -58,20 +58,20 @@ def test_waits_between_attempts_have_jitter_and_limits(mocker, what):
     outcome, jitter, seconds, calls = WAITS[what]
     mocker.patch("random.uniform", side_effect=jitter)
     server = Server(**outcome)
-    assert try_on(server) == ("failed", pytest.approx(seconds))
+    assert run_calls(server) == ("failed", pytest.approx(seconds))
     assert server.calls == calls
     assert server.reconnects == (calls if "connection_lost" in outcome else 0)
 
 
-@pytest.mark.usefixtures("longest_waits")
+@pytest.mark.usefixtures("use_longest_waits")
 @pytest.mark.parametrize("seconds", [0.3, 1.0, 2.9, 6.0])
 def test_no_wait_ends_past_the_deadline(seconds):
-    assert try_on(Server(), seconds)[1] < seconds
+    assert run_calls(Server(), seconds)[1] < seconds
 
 
 def test_no_attempt_starts_after_the_deadline():
     server = Server()
-    assert try_on(server, 0.05)[0] == "untried"
+    assert run_calls(server, 0.05)[0] == "untried"
     assert server.calls == 0
 
 
@@ -81,17 +81,17 @@ def test_retries_end_after_twenty_seconds_of_hanging_calls():
     def hang() -> Attempt[str]:
         calls.append(clock.seconds)
         clock.sleep(10)
-        return Attempt("late", again=True, connection_lost=True)
+        return Attempt("late", is_retryable=True, connection_lost=True)
 
-    RetryBudget(Deadline(100, clock), clock).run(hang, lambda: None, untried)
+    RetryBudget(Deadline(100, clock), clock).run(hang, lambda: None, get_untried)
     assert calls == [0, 10]
 
 
-@pytest.mark.usefixtures("longest_waits")
-def test_after_the_throttling_budget_calls_are_made_once():
-    clock, server = World().clock, Server(throttled=True)
+@pytest.mark.usefixtures("use_longest_waits")
+def test_a_throttled_call_is_not_retried_after_the_budget_is_used():
+    clock, server = World().clock, Server(was_throttled=True)
     budget = RetryBudget(Deadline(60, clock), clock)
     for calls in (5, 6, 7, 8):
-        budget.run(server.call, lambda: None, untried)
+        budget.run(server.call, lambda: None, get_untried)
         assert server.calls == calls
         assert clock.seconds == pytest.approx(3.0)

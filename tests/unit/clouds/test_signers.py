@@ -18,7 +18,7 @@ from oss_oms_sync.clouds.oms import sign
 AK, SK = "FAKEACCESSKEY0000001", "fakeSecretKey0001"
 segments = st.lists(st.text(st.characters(exclude_characters="/", exclude_categories=["Cs"]), max_size=8), max_size=5)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-# The vendor's signer leaves out names with "_", signs what it is given as content hash, and hashes JSON bodies only.
+# The vendor's signer omits names with "_", uses any passed content hash, and hashes only JSON bodies.
 header_names = st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,12}", fullmatch=True).filter(
     lambda name: name.lower() not in {"host", "x-sdk-date", "x-sdk-content-sha256", "content-type", "authorization"}
 )
@@ -41,7 +41,7 @@ def test_the_signature_equals_that_of_the_sdk(method, path, query, plain, body, 
     encoded = "/" + "/".join(quote(segment, safe="") for segment in path)
     plain = {**plain, "Content-Type": "application/json"}
 
-    # WHEN both sign it
+    # WHEN both signers sign it
     ours = sign(
         method,
         "oms.example.com",
@@ -65,7 +65,7 @@ def test_the_signature_equals_that_of_the_sdk(method, path, query, plain, body, 
     )
     theirs = Signer(SimpleNamespace(ak=AK, sk=SK)).sign(request).header_params
 
-    # THEN they agree, and nothing but the vendor's headers is added
+    # THEN both signatures are equal, and only the vendor's headers are added
     assert ours["Authorization"] == theirs["Authorization"]
     assert {name.lower() for name in ours} == {name.lower() for name in theirs}
 
@@ -79,7 +79,7 @@ def test_signing_does_not_change_the_passed_headers():
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=timezone.utc)
 obs_texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 keys = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("/~+% .é"), max_size=20)
-# In a header, white space around a value does not count, and the SDK leaves it in what it signs.
+# White space around a header's value has no meaning, but the SDK signs it.
 values = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12).map(str.strip)
 names = st.sampled_from(["Content-MD5", "Content-Type", "Range", "User-Agent", "If-Match"]) | st.from_regex(
     r"[xX]-[oO]bs-(meta-)?[a-z]{1,8}", fullmatch=True
@@ -98,12 +98,12 @@ obs_headers = st.dictionaries(names, values, max_size=5).filter(
     now=st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2099, 1, 1), timezones=st.just(timezone.utc)),
 )
 def test_the_signature_for_obs_equals_that_of_the_sdk(method, key, query, plain, token, now):
-    # WHEN both sign the same request
+    # WHEN both signers sign the same request
     ours = sign_for_obs(method, f"/bkt/{quote_key(key)}", plain, ak=AK, sk=SK, now=now, security_token=token)
     sent = {name: value for name, value in ours.items() if name != "Authorization"}
     theirs = Authentication(AK, SK, False, Adapter("obs"), "", False).doAuth(method, "bkt", key, query, sent)
 
-    # THEN they agree, and nothing is added but what the vendor sends
+    # THEN both signatures are equal, and only the vendor's headers are added
     assert ours["Authorization"] == theirs["Authorization"]
     assert sent == {
         **plain,

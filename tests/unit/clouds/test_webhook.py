@@ -20,7 +20,7 @@ TEXT = "oss-oms-sync photos: BROKEN\n已中断 & <!channel>"
 
 
 class Chat(World):
-    """A chat, with the messages that its robot accepted."""
+    """Simulated clouds with the robot of a chat, which keeps the messages that it accepted."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(ALERT_WEBHOOK=ROBOTS[kind].address + TOKEN)

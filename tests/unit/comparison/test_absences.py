@@ -1,4 +1,4 @@
-"""Absences: the time since which comparisons find a key absent at the source.
+"""Absences: keys that the source lacks, each with the time from which comparisons found the key absent.
 
 The time is never earlier than the first comparison without the key.
 """
@@ -12,7 +12,7 @@ from math import ceil
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.comparison.absences import Absence, absence_list, read_absences
+from oss_oms_sync.comparison.absences import Absence, make_absence_list, read_absences
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import AbsencePart
@@ -27,7 +27,7 @@ KEYS = ["a", "b", "b/c", "海", "🎉"]
 
 @pytest.fixture
 def world() -> CompareWorld:
-    """Return a world with objects that OMS has copied."""
+    """Return simulated clouds with objects that OMS has copied."""
     world = CompareWorld(KEYS, LANES="1")
     for key in KEYS:
         world.put(key, "A", fate="copied")
@@ -41,29 +41,29 @@ def compare(world: CompareWorld, **asked: object) -> int:
     return ceil(world.clock.now().timestamp())
 
 
-def absences(world: CompareWorld) -> dict[str, int]:
-    """Return the absent keys of the last comparison, each with the time since which it is absent."""
+def read_last_absences(world: CompareWorld) -> dict[str, int]:
+    """Return the absent keys of the last comparison, each with the start of the absence."""
     invocation = world.invocation()
     states = PassStore(invocation, "compare", world.destination_bucket).read_states()
-    last = max((state for state in states if state.ended), key=lambda state: state.of.name)
-    kept = list(read_absences(invocation.log_bucket, last.passed.absences, ""))
-    assert [absence.key for absence in kept] == sorted({absence.key for absence in kept})
-    return {absence.key: absence.since for absence in kept}
+    last_state = max((state for state in states if state.ended), key=lambda state: state.of.name)
+    absence_list = list(read_absences(invocation.log_bucket, last_state.passed.absences, ""))
+    assert [absence.key for absence in absence_list] == sorted({absence.key for absence in absence_list})
+    return {absence.key: absence.since for absence in absence_list}
 
 
 def test_an_absence_begins_at_the_first_comparison_that_finds_it(world):
     compare(world)
-    assert absences(world) == {}
+    assert read_last_absences(world) == {}
     world.delete("a")
-    first = compare(world, restart=True)
-    assert absences(world) == {"a": first}
+    first_time = compare(world, restart=True)
+    assert read_last_absences(world) == {"a": first_time}
     world.advance(DAY)
     world.delete("海")
-    second = compare(world)
-    assert absences(world) == {"a": first, "海": second}
+    second_time = compare(world)
+    assert read_last_absences(world) == {"a": first_time, "海": second_time}
 
 
-def test_a_key_that_is_back_or_gone_from_obs_is_no_longer_absent(world):
+def test_a_key_with_a_new_object_or_gone_from_obs_is_no_longer_absent(world):
     for key in "ab":
         world.delete(key)
     compare(world)
@@ -71,10 +71,10 @@ def test_a_key_that_is_back_or_gone_from_obs_is_no_longer_absent(world):
     world.remove("b")
     world.advance(DAY)
     compare(world)
-    assert absences(world) == {}
+    assert read_last_absences(world) == {}
     world.delete("a")
-    third = compare(world, restart=True)
-    assert absences(world) == {"a": third}
+    third_time = compare(world, restart=True)
+    assert read_last_absences(world) == {"a": third_time}
 
 
 @pytest.mark.parametrize("trace", ["another object in OBS", "a success record", "a failed record"])
@@ -89,19 +89,19 @@ def test_a_record_or_copy_of_the_key_restarts_its_absence(world, trace):
     else:
         world.fail("a")
     world.advance(DAY)
-    assert absences_after(world) == {"a": ceil(world.clock.now().timestamp())}
+    assert compare_again(world) == {"a": ceil(world.clock.now().timestamp())}
 
 
-def absences_after(world: CompareWorld) -> dict[str, int]:
-    """Run another comparison; return the absences."""
+def compare_again(world: CompareWorld) -> dict[str, int]:
+    """Run another comparison, and return its absences."""
     compare(world)
-    return absences(world)
+    return read_last_absences(world)
 
 
 @pytest.mark.parametrize("fate", ["lost", "cut", "without a line", "refused"])
 def test_an_unreadable_list_starts_each_absence_over(world, fate):
     world.delete("a")
-    first = compare(world)
+    first_time = compare(world)
     (name,) = (name for name in world.bucket.names("oms_source_record/differences/") if "absent-" in name)
     body = world.bucket.objects[name].body
     if fate == "lost":
@@ -110,13 +110,13 @@ def test_an_unreadable_list_starts_each_absence_over(world, fate):
         world.bucket.add(StoredObject(name, {"cut": body[:-9], "without a line": b"", "refused": body}[fate]))
     world.advance(DAY)
     if fate == "refused":
-        # A list that cannot be read now may be read later: the comparison waits, and dates nothing.
+        # A list that cannot be read now may be readable later, so the comparison ends with an error.
         with refusing(world.bucket, "get", lambda asked: asked == name), pytest.raises(StorageError):
             world.compare()
         compare(world)
-        assert absences(world) == {"a": first}
+        assert read_last_absences(world) == {"a": first_time}
     else:
-        assert absences_after(world) == {"a": ceil(world.clock.now().timestamp())}
+        assert compare_again(world) == {"a": ceil(world.clock.now().timestamp())}
 
 
 @pytest.mark.parametrize("fate", ["fails", "is killed"])
@@ -133,15 +133,15 @@ def test_a_failed_listing_records_no_absence(world, fate):
         with suppress(Killed):
             world.compare()
         world.source.before = lambda *_: None
-        # WHEN it continues, THEN it finds each key
+        # WHEN the comparison continues, THEN it finds each key
         world.source.heal()
         world.advance(HOUR)
         compare(world)
-    assert absences(world) == {}
+    assert read_last_absences(world) == {}
 
 
-def test_absences_survive_ranges_that_split_differently(world, mocker):
-    # GIVEN hundreds of absent keys, found by one range
+def test_absences_keep_their_start_if_ranges_split_at_other_keys(world, mocker):
+    # GIVEN a hundred absent keys, found in a single range
     mocker.patch("oss_oms_sync.passes.work.MIN_SPLIT_OBJECTS", 5)
     rng = random.Random(7)
     for number in range(200):
@@ -150,59 +150,59 @@ def test_absences_survive_ranges_that_split_differently(world, mocker):
         if number % 2:
             world.delete(key)
     world.advance(HOUR)
-    first = compare(world)
-    before = absences(world)
-    assert len(before) == 100
-    assert set(before.values()) == {first}
-    # WHEN the next comparisons split at other keys, and in several lanes
+    first_time = compare(world)
+    absences_before = read_last_absences(world)
+    assert len(absences_before) == 100
+    assert set(absences_before.values()) == {first_time}
+    # WHEN the next comparisons split at other keys, and into several ranges
     for lanes in (7, 3):
         world.advance(DAY)
         with pages_of(7):
             compare(world.beside(LANES=str(lanes)))
-        # THEN each absence keeps its time
-        assert absences(world) == before
+        # THEN each absence keeps its start
+        assert read_last_absences(world) == absences_before
 
 
 def test_without_absences_a_comparison_makes_no_additional_request(world):
-    def requests() -> list[int]:
+    def count_requests() -> list[int]:
         world.advance(DAY)
         world.bucket.calls.clear()
         compare(world)
         return [world.bucket.calls[kind] for kind in ("get", "put")]
 
     # GIVEN the requests of a comparison without absences
-    *_, (reads, writes) = (requests() for _ in range(4))
+    *_, (reads, writes) = (count_requests() for _ in range(4))
     world.delete("a")
-    # WHEN the first is found, THEN there is a list of differences, and a list of absences
-    assert requests() == [reads, writes + 2]
-    # AND the next comparison reads the total of the last, and the list that it names
-    assert requests() == [reads + 2, writes + 2]
+    # WHEN the first absence is found, THEN a list of differences and a list of absences are written
+    assert count_requests() == [reads, writes + 2]
+    # AND the next comparison also reads the last total and the list that the total names
+    assert count_requests() == [reads + 2, writes + 2]
 
 
-def test_only_lists_that_can_have_later_keys_are_read():
+def test_only_lists_that_may_contain_later_keys_are_read():
     world = World()
     bucket = world.invocation().log_bucket
     parts = []
     for number, keys in enumerate(["ab", "cd", "ef"]):
-        stored = absence_list(FOLDER, [Absence(key, 1, "E", 5, 0) for key in keys], 10 + number)
-        bucket.put(stored)
-        parts.append(AbsencePart(stored.name, keys[-1]))
+        stored_list = make_absence_list(FOLDER, [Absence(key, 1, "E", 5, 0) for key in keys], 10 + number)
+        bucket.put(stored_list)
+        parts.append(AbsencePart(stored_list.name, keys[-1]))
     world.bucket.calls.clear()
     assert [absence[::4] for absence in read_absences(bucket, parts, "c")] == [("d", 11), ("e", 12), ("f", 12)]
     assert world.bucket.calls["get"] == 2
 
 
-def test_a_key_after_the_end_of_a_piece_is_not_absent_yet(world):
-    # GIVEN a missing object that OMS does not accept and whose failure cannot be recorded, between absent keys
+def test_a_key_after_the_end_of_a_piece_is_not_listed_as_absent(world):
+    # GIVEN two absent keys, and between them a missing object that OMS refuses and whose failure cannot be recorded
     world.delete("a")
     world.delete("海")
     world.lost("b/a")
     world.oms_refuses(True)
     with refusing(world.bucket, "put", lambda name: "failed_object" in name):
         world.compare()
-    first = ceil(world.clock.now().timestamp())
-    # THEN the piece ends before it, and the next has the absent key after it
+    first_time = ceil(world.clock.now().timestamp())
+    # THEN the piece ends before this object, and the next piece lists the absent key after it
     world.oms_refuses(False)
     world.advance(HOUR)
-    second = compare(world)
-    assert absences(world) == {"a": first, "海": second}
+    second_time = compare(world)
+    assert read_last_absences(world) == {"a": first_time, "海": second_time}

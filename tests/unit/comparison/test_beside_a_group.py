@@ -1,6 +1,7 @@
-"""Comparisons and reconcile during a task group, and with many missing objects but no group.
+"""Compare and reconcile during an OMS task group, and with more missing objects than a pass submits.
 
-A group copies existing objects. Without a group, there can be too many missing objects to submit them ten keys a call.
+A task group copies existing objects. Without a group, there can be too many missing objects to submit them ten keys a
+call.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from support.world import HOUR, MINUTE
 
 @pytest.fixture
 def world() -> CompareWorld:
-    """Return a world with two objects written a day before the group began, and an object written after it.
+    """Return simulated clouds with two objects written a day before the task group began, and an object written after.
 
     No object has an event.
     """
@@ -42,7 +43,7 @@ def compare(world: CompareWorld) -> dict[str, object]:
     return ask(world, "compare")
 
 
-def test_objects_older_than_a_group_are_left_to_it(world):
+def test_compare_leaves_objects_older_than_a_task_group_to_the_group(world):
     begin_migration(world)
     result = compare(world)
     assert classes(result) == {"migrating": ["old/1", "old/2"], "missing": ["new"]}
@@ -51,14 +52,14 @@ def test_objects_older_than_a_group_are_left_to_it(world):
     assert result["stop"] is None
     assert result["is_migration_unknown"] is False
 
-    # WHEN the group has copied an object and is finished, THEN the other is sent
+    # WHEN the group has copied an object and is finished, THEN the other object is submitted
     world.write("old/1", "A")
     end_migration(world, "done")
     assert "old/2" in classes(compare(world))["missing"]
     assert world.sent() == {"new", "old/2"}
 
 
-def test_reconcile_leaves_objects_to_a_group_and_counts_copies_as_covered(world):
+def test_reconcile_leaves_objects_to_a_task_group_and_counts_its_copies(world):
     begin_migration(world)
     result = ask(world, "reconcile")
     assert result["migrating"] == 2
@@ -70,16 +71,16 @@ def test_reconcile_leaves_objects_to_a_group_and_counts_copies_as_covered(world)
     assert result["covered"] == 1
     assert result["submitted"] == 0
 
-    # AND equally if replay has the failed copies, as their failed records show
+    # AND the result is the same if replay has failed records of the failed copies
     end_migration(world, "resent", failed=1)
     assert ask(world, "reconcile")["submitted"] == 0
 
-    # AND the option to send all objects sends them
+    # AND the option `all` submits all of them
     assert world.reconcile({"all": True})["accepted"] == 3
 
 
 @pytest.mark.parametrize(("how", "failed"), [("removed", 0), ("refused", 0), ("done", 1)])
-def test_objects_that_an_ended_group_may_have_left_are_submitted(world, how, failed):
+def test_objects_that_an_ended_task_group_may_lack_are_submitted(world, how, failed):
     end_migration(world, how, failed=failed)
     assert ask(world, "reconcile")["submitted"] == 3
     world.oms.accepted.clear()
@@ -89,14 +90,14 @@ def test_objects_that_an_ended_group_may_have_left_are_submitted(world, how, fai
 
 
 @pytest.mark.parametrize("status", [PAUSED, FAILED, DONE, 4, 7, 8, 9])
-def test_no_object_is_left_to_a_group_that_does_not_copy_now(world, status):
+def test_no_object_is_left_to_a_task_group_that_is_not_copying(world, status):
     begin_migration(world, status)
     assert classes(compare(world)) == ALL
     assert len(world.sent()) == 3
 
 
 @pytest.mark.parametrize("unknown", ["no right", "no group", "no answer", "no id", "no text"])
-def test_all_objects_are_submitted_if_the_groups_state_is_unknown(world, unknown):
+def test_all_objects_are_submitted_if_the_task_groups_state_is_unknown(world, unknown):
     begin_migration(world, **({"group": ""} if unknown == "no id" else {}))
     match unknown:
         case "no group":
@@ -114,7 +115,7 @@ def test_all_objects_are_submitted_if_the_groups_state_is_unknown(world, unknown
     assert len(world.sent()) == 3
 
 
-def test_a_pass_keeps_the_groups_state_and_a_recheck_reads_it_again(world):
+def test_a_recheck_reads_the_state_of_the_task_group_again(world):
     begin_migration(world)
     assert "migrating" in classes(compare(world))
     end_migration(world, "done")
@@ -122,7 +123,7 @@ def test_a_pass_keeps_the_groups_state_and_a_recheck_reads_it_again(world):
     assert classes(world.compare({"again": True}))["missing"] == ["old/1", "old/2"]
 
 
-def test_an_object_only_in_obs_was_deleted_if_a_group_had_copied_it(world):
+def test_a_copy_of_a_task_group_without_a_source_counts_as_deleted(world):
     for key, ago in (("gone", 30 * MINUTE), ("theirs", 2 * HOUR)):
         world.write(key, "A")
         world.there.modified[key] -= int(ago)
@@ -130,7 +131,7 @@ def test_an_object_only_in_obs_was_deleted_if_a_group_had_copied_it(world):
     for digest, expected in (("", both), (nothing, deleted)):
         begin_migration(world, digest_without_extra=digest)
         assert expected.items() <= classes(compare(world)).items()
-    # The object arrived while a group ran that is finished now, or after that.
+    # The objects arrived during a group that is finished now, or after its end.
     for minutes, expected in ((0, deleted), (45, both)):
         end_migration(
             world, "done", digest_without_extra=nothing, ended=timestamp(world.clock.now() - timedelta(minutes=minutes))
@@ -139,8 +140,8 @@ def test_an_object_only_in_obs_was_deleted_if_a_group_had_copied_it(world):
 
 
 @pytest.mark.parametrize("job", ["compare", "reconcile"])
-def test_a_pass_with_too_many_submissions_names_migrate(job, mocker):
-    # GIVEN 20 objects are sent in the time of a migration, and a piece sends more
+def test_a_pass_with_too_many_missing_objects_advises_a_migration(job, mocker):
+    # GIVEN a limit of 20 objects, which a single piece exceeds
     mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=20)
     world = CompareWorld(OMS_RATE="0.5", PIECE_SECONDS="10", LANES="1")
     world.fill(90, minutes_ago=1500)
@@ -151,12 +152,12 @@ def test_a_pass_with_too_many_submissions_names_migrate(job, mocker):
     assert 20 <= result["accepted"] <= 60
     assert result["step"] == {"job": "migrate", "options": {}}
 
-    # THEN the next piece continues with as many
-    again = ask(world, job)
+    # THEN the next pass submits as many
+    next_result = ask(world, job)
     assert len(world.sent()) > result["accepted"]
-    assert again["unsent"] < result["unsent"]
+    assert next_result["unsent"] < result["unsent"]
 
-    # AND its other step sends all of them
+    # AND the other step in the answer submits all of them
     step = result["all_the_same"]
     result = world.ask(step["job"], step["options"])
     assert result["finished"] is True
@@ -164,7 +165,7 @@ def test_a_pass_with_too_many_submissions_names_migrate(job, mocker):
     assert len(world.sent()) == 90
 
 
-def test_a_paused_group_is_named_for_too_many_submissions(mocker):
+def test_with_too_many_missing_objects_a_paused_group_should_continue(mocker):
     mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=0)
     world = CompareWorld()
     world.upload("old", minutes_ago=1500)
@@ -173,7 +174,7 @@ def test_a_paused_group_is_named_for_too_many_submissions(mocker):
     assert world.sent() == set()
 
 
-def test_objects_that_no_group_can_copy_are_submitted_in_any_number(mocker):
+def test_any_number_of_objects_is_submitted_if_no_group_can_copy_them(mocker):
     mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=0)
     world = CompareWorld(OBJECT_SUFFIX=".jpg")
     world.upload("old.jpg", minutes_ago=1500)
@@ -181,7 +182,7 @@ def test_objects_that_no_group_can_copy_are_submitted_in_any_number(mocker):
     assert world.sent() == {"old.jpg"}
 
 
-def test_migrate_is_named_only_if_a_group_is_faster_than_submissions():
+def test_a_migration_is_advised_only_if_it_is_faster_than_submissions():
     objects = max_submissions(200)
     assert objects / 200 == pytest.approx(1800 + objects / LISTED_PER_SECOND)
     assert math.isinf(max_submissions(LISTED_PER_SECOND))

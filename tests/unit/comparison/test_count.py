@@ -1,4 +1,4 @@
-"""Counts of ranges, which add up to the counts of a single walk for any cuts; and lists of differences.
+"""The counts of key ranges, which add up to those of a single range; and the lists of differences.
 
 Each key that differs is in exactly one list, in rclone's form, with any characters.
 """
@@ -18,8 +18,8 @@ from oss_oms_sync.answers.codec import from_json, to_json
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of
 from oss_oms_sync.comparison import count as counts
 from oss_oms_sync.comparison.count import CompareCount, format_line, parse_line
-from oss_oms_sync.comparison.in_hand import OmsProgress
 from oss_oms_sync.comparison.judge import Judge, JudgementTimes
+from oss_oms_sync.comparison.oms_progress import OmsProgress
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes import digests
 from oss_oms_sync.passes import tally as tallies
@@ -55,7 +55,7 @@ def count(entries: list[Entry], start: Tally | None = None) -> Tally:
     return counting.tally()
 
 
-def comparable(tally: Tally) -> dict[str, object]:
+def strip_range_fields(tally: Tally) -> dict[str, object]:
     """Return a tally's JSON without the parts that depend on the ranges: its marks and its lines."""
     fields = json.loads(json.dumps({**to_json(tally), "marks": [], "lines": 0}, sort_keys=True))
     return {**fields, "objects": sum(mark.objects for mark in tally.marks)}
@@ -63,7 +63,7 @@ def comparable(tally: Tally) -> dict[str, object]:
 
 @settings(max_examples=100)
 @given(worlds, st.lists(st.integers(0, 25), max_size=4), st.sampled_from([2, 200]))
-def test_the_counts_of_ranges_add_up_to_those_of_one_walk(world, cuts, folders):
+def test_the_counts_of_ranges_add_up_to_those_of_a_single_range(world, cuts, folders):
     entries = [Entry(key, *world[key]) for key in sorted(world)]
     places = sorted({0, len(entries), *(cut for cut in cuts if cut < len(entries))})
     parts = [entries[a:b] for a, b in pairwise(places)]
@@ -76,18 +76,18 @@ def test_the_counts_of_ranges_add_up_to_those_of_one_walk(world, cuts, folders):
         piece = Tally()
         for part in parts:
             piece = count(part, from_json(Tally, json.loads(json.dumps(to_json(piece)))))
-    assert comparable(summed) == comparable(whole) == comparable(piece)
+    assert strip_range_fields(summed) == strip_range_fields(whole) == strip_range_fields(piece)
     written = sorted(((rows[0].modified, key) for key, rows in world.items() if rows[0]), reverse=True)
     assert [*whole.last_written] == written[:3]
 
 
 @given(worlds, st.integers(0, 25))
-def test_counting_on_does_not_change_a_stored_piece(world, cut):
+def test_counting_more_keys_does_not_change_a_stored_piece(world, cut):
     entries = [Entry(key, *world[key]) for key in sorted(world)]
     piece = count(entries[:cut])
-    before = comparable(piece)
+    before = strip_range_fields(piece)
     count(entries[cut:], piece)
-    assert comparable(piece) == before
+    assert strip_range_fields(piece) == before
 
 
 @given(worlds)
@@ -111,9 +111,9 @@ any_keys = st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=[
 
 
 @given(st.lists(any_keys))
-def test_each_key_with_any_characters_is_read_as_it_was_written(some):
-    text = "".join(format_line("+", key) for key in some)
-    assert list(map(parse_line, text.encode().decode().splitlines())) == some
+def test_a_key_with_any_characters_is_read_as_it_was_written(listed_keys):
+    text = "".join(format_line("+", key) for key in listed_keys)
+    assert list(map(parse_line, text.encode().decode().splitlines())) == listed_keys
 
 
 def test_lists_of_differences_have_the_form_of_rclone():
@@ -121,13 +121,13 @@ def test_lists_of_differences_have_the_form_of_rclone():
     assert [format_line(*key) for key in keys] == ["+ a b/海.jpg\n", '* "two\\nlines"\n', '- "\\"quoted\\""\n']
 
 
-def lists(world: CompareWorld, answer: dict) -> list[str]:
+def read_lists(world: CompareWorld, answer: dict) -> list[str]:
     """Return the lists of a comparison's differences, in the order of the pieces of the pass."""
     return [world.bucket.objects[name].body.decode() for name in answer["differences"]]
 
 
-def lines(world: CompareWorld, answer: dict) -> list[str]:
-    return "".join(lists(world, answer)).splitlines()
+def read_lines(world: CompareWorld, answer: dict) -> list[str]:
+    return "".join(read_lists(world, answer)).splitlines()
 
 
 def test_each_class_has_its_sign_and_equal_objects_are_not_listed():
@@ -140,13 +140,13 @@ def test_each_class_has_its_sign_and_equal_objects_are_not_listed():
     world.write("only there", "1")
     world.lost("older", data="2")
     world.upload("young")
-    assert lines(world, world.compare()) == [
+    assert read_lines(world, world.compare()) == [
         "! link", "+ missing", "* older", "- only there", "* overwritten", "~ young",
     ]  # fmt: skip
 
 
 def test_a_piece_ends_before_its_lists_exceed_the_limit():
-    # GIVEN lists of at most a dozen bytes in a piece; the characters of these keys have three each
+    # GIVEN lists of at most a dozen bytes in a piece; a key has four bytes
     world = CompareWorld(LANES="1")
     names = [f"海{number}" for number in range(9)]
     world.lost(*names)
@@ -157,8 +157,8 @@ def test_a_piece_ends_before_its_lists_exceed_the_limit():
                 break
             world.advance(HOUR)
     # THEN each key is in one list, and no list exceeds the limit by more than one key
-    assert lines(world, answer) == [f"+ {key}" for key in names]
-    assert max(len(listing.encode()) for listing in lists(world, answer)) <= 24
+    assert read_lines(world, answer) == [f"+ {key}" for key in names]
+    assert max(len(listing.encode()) for listing in read_lists(world, answer)) <= 24
     assert classes(answer) == {"missing": names}
 
 
@@ -170,24 +170,24 @@ def test_a_key_after_the_end_of_a_piece_is_only_in_the_next_list():
     world.refuses = True
     with refusing(world.bucket, "put", lambda name: "failed_object" in name):
         assert not world.compare()["finished"]
-    # WHEN both can be reached again, and the comparison continues
+    # WHEN both accept writes again, and the comparison continues
     world.refuses = False
     world.advance(HOUR)
-    assert lines(world, world.compare()) == ["! a link", "+ b", "+ c", "+ d"]
+    assert read_lines(world, world.compare()) == ["! a link", "+ b", "+ c", "+ d"]
 
 
-def test_a_worker_of_a_pass_that_was_cleared_away_leaves_no_list():
-    # GIVEN a worker that continues only after later passes have ended and cleared its own pass away
+def test_a_worker_whose_pass_was_deleted_leaves_no_list():
+    # GIVEN a worker that continues only after later passes have ended and deleted its own pass
     world = CompareWorld(LANES="1")
     world.lost("missing")
 
-    def others() -> None:
+    def run_other_passes() -> None:
         for _ in range(3):
             world.advance(1)
             world.compare({"restart": True})
 
-    world.there.before = once("list", others)
+    world.there.before = once("list", run_other_passes)
     world.compare()
-    # THEN each list is that of a pass that is there
+    # THEN each list belongs to an existing pass
     passes = {name.split("/")[4] for name in world.bucket.names("oms_source_record/passes/")}
     assert {name.split("/")[4] for name in world.bucket.names("oms_source_record/differences/")} == passes

@@ -1,4 +1,4 @@
-"""Keys that a parallel file system cannot hold: their class is impossible, and they are not resent."""
+"""Keys that a parallel file system cannot store: their class is impossible, and they are not submitted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sandbox.server.faults import Fault
 from support.compare_world import CompareWorld, classes
 from support.world import HOUR
 
-# Objects in both buckets, objects missing in OBS, and True if a parallel file system can hold these.
+# Objects in both buckets, a key and data missing in OBS, and True if a parallel file system can store them.
 LACKING = {
     "an empty part of its path": ([], "a//b", "12", False),
     "a folder with contents": ([], "a/", "12", False),
@@ -40,20 +40,20 @@ def make_file_system(world: CompareWorld, is_file_system: bool = True) -> None:
     world.obs.bucket(world.destination_bucket).is_file_system = is_file_system
 
 
-def furnish(world: CompareWorld, there: Iterable[str], key: str, data: str) -> None:
-    """Write the objects of both buckets (folders only in OBS), and the missing object."""
+def write_objects(world: CompareWorld, there: Iterable[str], key: str, data: str) -> None:
+    """Write the objects `there` to both buckets (folders only to OBS), and an object `key` that OBS lacks."""
     for name in there:
         world.write(name, "" if name.endswith("/") else "1")
     world.lost(*(name for name in there if not name.endswith("/")), data="1")
     world.lost(key, data=data)
 
 
-@pytest.mark.parametrize("what", LACKING)
+@pytest.mark.parametrize("case", LACKING)
 @pytest.mark.parametrize("is_file_system", [True, False])
-def test_keys_that_a_file_system_refuses_are_impossible_and_unsubmitted(world, what, is_file_system):
-    there, key, data, is_possible = LACKING[what]
+def test_keys_that_a_file_system_refuses_are_not_submitted(world, case, is_file_system):
+    there, key, data, is_possible = LACKING[case]
     make_file_system(world, is_file_system)
-    furnish(world, there, key, data)
+    write_objects(world, there, key, data)
     answer = world.compare()
     listed = world.bucket.objects[answer["differences"][0]].body.decode()
     is_refused = is_file_system and not is_possible
@@ -65,7 +65,7 @@ def test_keys_that_a_file_system_refuses_are_impossible_and_unsubmitted(world, w
 
 def test_a_destination_of_unknown_kind_counts_as_a_bucket(world):
     make_file_system(world)
-    furnish(world, [], "a//b", "12")
+    write_objects(world, [], "a//b", "12")
     world.obs.faults.add(Fault.status(405), where=lambda request: request.method == "HEAD")
     with pytest.raises(StorageError, match="405"):
         world.compare()
@@ -74,14 +74,14 @@ def test_a_destination_of_unknown_kind_counts_as_a_bucket(world):
     assert classes(world.compare()) == {"missing": ["a//b"]}
 
 
-def test_an_existing_object_is_possible_under_any_name(world):
+def test_an_object_that_obs_has_is_not_impossible_whatever_its_name(world):
     world.put("a//b", "12", "md5", "copied")
     make_file_system(world)
     world.advance(HOUR)
     assert classes(world.compare()) == {"equal_contents": ["a//b"]}
 
 
-def test_an_impossible_key_stays_impossible_after_a_recheck(world):
+def test_a_key_blocked_by_a_copied_file_is_impossible_after_a_recheck(world):
     # GIVEN a file and a folder of the same name, neither of them in OBS
     make_file_system(world)
     world.lost("x/b", "x/b/c", data="12")
@@ -94,16 +94,16 @@ def test_an_impossible_key_stays_impossible_after_a_recheck(world):
 
 
 @pytest.mark.parametrize(("own", "asked"), [("a/", {}), ("", {"prefix": "a/"})])
-def test_a_file_outside_the_listed_prefix_blocks_its_folder(own, asked):
+def test_a_file_outside_the_prefix_blocks_keys_in_its_folder(own, asked):
     world = CompareWorld(LANES="1", OBJECT_PREFIX=own)
     make_file_system(world)
-    furnish(world, ["a"], "a/b", "12")
+    write_objects(world, ["a"], "a/b", "12")
     assert classes(world.compare(asked)) == {"impossible": ["a/b"]}
     assert world.sent() == set()
 
 
-class Files:
-    """A destination with these files."""
+class FakeDestination:
+    """A destination bucket that has the files `names`."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = set(names)
@@ -112,20 +112,20 @@ class Files:
         return [ObjectSummary(name, "E", 1, 1) if name in self._names else None for name in names]
 
 
-# Around "/" in order: "!" comes before it, and "0" after it.
+# Keys in order, with characters around "/": "!" precedes it, and "0" follows it.
 KEYS = ["a", "a!b", "a/", "a//b", "a/b", "a/b!", "a/b/c", "a0/b"]
 
 
 @pytest.mark.parametrize("cut", ["", *KEYS])
-def test_a_folder_with_a_files_name_is_refused_in_any_range(cut):
+def test_keys_in_a_folder_with_a_files_name_are_refused_in_any_range(cut):
     for there in map(set, chain.from_iterable(combinations(KEYS, number) for number in range(len(KEYS) + 1))):
-        # GIVEN a walk that begins after that key
-        walk = FileSystem(Files(there))  # type: ignore[arg-type]
+        # GIVEN a check that begins after the key `cut`
+        walk = FileSystem(FakeDestination(there))  # type: ignore[arg-type]
         if cut:
             walk.start_after(cut)
         for key in KEYS[KEYS.index(cut) + 1 if cut else 0 :]:
             copy = ObjectSummary(key, "E", 1, 1) if key in there else None
-            # THEN it refuses what a plain look at all files says
+            # THEN it refuses the same keys as a check of all files
             folders = [key[:end] for end in range(len(key)) if key[end] == "/"]
             expected = "//" in key or key.endswith("/") or not there.isdisjoint(folders)
             assert walk.refuses(Entry(key, ObjectSummary(key, "E", 2, 1), destination=copy)) == expected, (there, key)

@@ -11,7 +11,7 @@ PLAIN = {"content-type": "text/html", "cache-control": "max-age=60", "meta-team"
 SET = {"content-type": "text/html", "cache-control": "max-age=60", "x-obs-meta-team": "a b"}
 
 
-def plan(source, there, storage_class="", *, may_replace=True):
+def plan_for(source, there, storage_class="", *, may_replace=True):
     head = ObjectHead(1, "E", 0, "", metadata=there, storage_class=storage_class)
     return plan_change(source, head, may_replace=may_replace)
 
@@ -24,14 +24,14 @@ def plan(source, there, storage_class="", *, may_replace=True):
         ({"content-type": "text/plain", "content-language": "de"}, True),
     ],
 )
-def test_replace_is_used_only_if_a_header_must_be_removed(there, replaces):
-    assert plan(PLAIN, there) == Change(SET, replaces)
+def test_the_directive_replace_is_used_only_to_remove_a_header(there, replaces):
+    assert plan_for(PLAIN, there) == Change(SET, replaces)
 
 
-def test_the_users_last_metadata_is_removed_by_replace_only():
+def test_the_last_user_metadata_is_removed_only_by_replace():
     source, there = {"content-type": "text/html"}, {"content-type": "text/html", "meta-old": "1"}
-    assert plan(source, there) == Change(source, replaces=True)
-    assert plan(source, there, may_replace=False) is Obstacle.REMOVAL
+    assert plan_for(source, there) == Change(source, replaces=True)
+    assert plan_for(source, there, may_replace=False) is Obstacle.REMOVAL
 
 
 @pytest.mark.parametrize(
@@ -44,12 +44,12 @@ def test_the_users_last_metadata_is_removed_by_replace_only():
         ({"meta-a": "x" * 8192}, "", Obstacle.TOO_LARGE),
     ],
 )
-def test_headers_that_obs_cannot_store_are_named(source, storage_class, obstacle):
-    assert plan(source, {}, storage_class) == obstacle
+def test_headers_that_obs_cannot_store_are_an_obstacle(source, storage_class, obstacle):
+    assert plan_for(source, {}, storage_class) == obstacle
 
 
 def test_a_percent_encoded_user_header_counts_as_equal():
     source, there = {"meta-team": "山", "meta-a": "new"}, {"meta-team": "%E5%B1%B1", "meta-a": "old"}
     assert list(differing_headers(source, there)) == ["meta-a"]
-    assert plan(source, there) == Change({"x-obs-meta-team": "%E5%B1%B1", "x-obs-meta-a": "new"}, replaces=False)
+    assert plan_for(source, there) == Change({"x-obs-meta-team": "%E5%B1%B1", "x-obs-meta-a": "new"}, replaces=False)
     assert list(differing_headers({"expires": "山"}, {"expires": "%E5%B1%B1"})) == ["expires"]

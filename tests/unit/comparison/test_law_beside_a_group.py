@@ -1,4 +1,4 @@
-"""Laws for any state of a task group: no key is dropped for good, and each printed step leads on.
+"""A law for any states of an OMS task group: no key is dropped, and the printed steps resolve every difference.
 
 The oracle reads both buckets and the group's copies, and calls no code of the function.
 """
@@ -21,8 +21,8 @@ SINCE = {"since": "1970-01-01", "restart": True}
 DIFFERS = {"overwritten", "suspicious", "equal_version", "equal_size"}
 
 
-class Beside(CompareWorld):
-    """A world with a task group, which copies its objects in turn or fails to copy them."""
+class GroupWorld(CompareWorld):
+    """Simulated clouds with an OMS task group, which copies its objects in turn or fails to copy them."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(KEYS)
@@ -39,7 +39,7 @@ class Beside(CompareWorld):
 
     def begin_group(self) -> None:
         if self.left is None:
-            self.left, self.has_failed = [key for key in KEYS if self.there_is(key)], False
+            self.left, self.has_failed = [key for key in KEYS if self.has_source(key)], False
             self.began = timestamp(self.clock.now())
             begin_migration(self, COPYING, begun=self.began)
 
@@ -49,10 +49,10 @@ class Beside(CompareWorld):
             key = self.left.pop(0)
             if self.dice.random() < 0.2:
                 self.has_failed = True
-            elif self.there_is(key):
-                self.write(key, self.in_source(key))
+            elif self.has_source(key):
+                self.write(key, self.read_source(key))
 
-    def stand(self) -> None:
+    def change_state(self) -> None:
         """Change the group's state at random: copying, paused, failed, done, or ended by the user."""
         if self.left is None:
             return
@@ -75,10 +75,10 @@ class Beside(CompareWorld):
         assert answer["finished"]
         assert answer["stop"] != "too_many" or answer["step"]["job"] == "migrate"
 
-    def there_is(self, key: str) -> bool:
+    def has_source(self, key: str) -> bool:
         return key in self.source.objects
 
-    def in_source(self, key: str) -> str:
+    def read_source(self, key: str) -> str:
         return self.source.objects[key].body.decode()
 
     def settle(self) -> None:
@@ -94,15 +94,22 @@ class Beside(CompareWorld):
 @pytest.mark.part
 @pytest.mark.law
 @pytest.mark.parametrize("seed", seeds_of(0, 240 if EXTRAS else 12))
-def test_no_key_is_dropped_during_or_after_a_group(seed):
-    world = Beside(seed)
+def test_no_key_is_dropped_during_or_after_a_task_group(seed):
+    world = GroupWorld(seed)
     dice, most = world.dice, [0, float("inf")][seed // 4 % 2]
-    happenings = [world.put_object, world.begin_group, world.copy_object, world.copy_object, world.stand, world.ask_job]
+    happenings = [
+        world.put_object,
+        world.begin_group,
+        world.copy_object,
+        world.copy_object,
+        world.change_state,
+        world.ask_job,
+    ]
     with patch("oss_oms_sync.passes.driver.max_submissions", return_value=most):
         for _ in range(30):
             dice.choice(happenings)()
             world.advance(dice.choice([1, MINUTE, 20 * MINUTE]))
-        # WHEN no object is written any more, the group is finished, and the user follows what either job prints
+        # WHEN the group is finished, no object is written any more, and the user follows the printed steps
         job = dice.choice(["compare", "reconcile"])
         world.end()
         for _ in range(4):
@@ -117,8 +124,8 @@ def test_no_key_is_dropped_during_or_after_a_group(seed):
 
     # THEN each object is in OBS, or is reported as not proven, and none waits for the group
     class_by_key = {key: name for name, keys in object_classes.items() for key in keys}
-    for key in filter(world.there_is, KEYS):
+    for key in filter(world.has_source, KEYS):
         there = world.there.objects.get(key)
-        is_there = there is not None and there.body.decode() == world.in_source(key)
+        is_there = there is not None and there.body.decode() == world.read_source(key)
         possible = {*DIFFERS, "equal_contents"} if is_there else DIFFERS
         assert class_by_key[key] in possible, (key, class_by_key[key])

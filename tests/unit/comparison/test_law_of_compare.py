@@ -1,6 +1,6 @@
-"""Laws of compare in any world, also in a changing one.
+"""Laws of compare for any objects and events, also for events during a comparison.
 
-Its classes are those of an oracle that knows all versions, and no object that is newer in OBS is submitted.
+The classes are those of an oracle that knows all versions, and no object that is newer in OBS is submitted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from support.law import schedules
 from support.world import DAY, HOUR, MINUTE, PART
 
 LONG = "海" * 330
-# Keys that the order of UTF-16 would reverse, no file's name, OMS's own folder, and a key too long for its record.
+# Keys in another order in UTF-16, invalid file names, keys in OMS's folder, and a key too long for a record's name.
 KEYS = ["a b", "a/x", "oms/sync_task/x", "oms/x", "\uffff", "🎉", LONG, "z\n+%2F"]
 
 numbers = st.integers(0, 3)
@@ -33,9 +33,9 @@ jobs = st.one_of(
 )
 
 
-def moves(some: list[str]) -> st.SearchStrategy[tuple]:
+def make_events(used_keys: list[str]) -> st.SearchStrategy[tuple]:
     """Return a strategy for events of users, triggers and OMS that concern these keys."""
-    keys = st.sampled_from(some)
+    keys = st.sampled_from(used_keys)
     return st.one_of(
         st.tuples(st.just("put"), keys, data, kinds, fates),
         st.tuples(st.just("put"), keys, data, kinds, fates),
@@ -48,26 +48,30 @@ def moves(some: list[str]) -> st.SearchStrategy[tuple]:
     )
 
 
-def tales(some: list[str]) -> st.SearchStrategy[tuple[list[str], list[tuple], list[tuple]]]:
+def make_histories(used_keys: list[str]) -> st.SearchStrategy[tuple[list[str], list[tuple], list[tuple]]]:
     """Return a strategy for keys, their history, and the events during the comparison."""
-    written = st.tuples(*(st.tuples(st.just("put"), st.just(key), data, kinds, fates) for key in some))
-    # Without time in between, most changes are too young to be judged.
-    later = st.lists(st.tuples(pauses, st.one_of(moves(some), moves(some), moves(some), jobs)), min_size=3, max_size=12)
-    during = st.lists(st.one_of(moves(some), moves(some), short_pauses), max_size=12)
+    written = st.tuples(*(st.tuples(st.just("put"), st.just(key), data, kinds, fates) for key in used_keys))
+    # Without pauses, most changes are too young to be judged.
+    later = st.lists(
+        st.tuples(pauses, st.one_of(make_events(used_keys), make_events(used_keys), make_events(used_keys), jobs)),
+        min_size=3,
+        max_size=12,
+    )
+    during = st.lists(st.one_of(make_events(used_keys), make_events(used_keys), short_pauses), max_size=12)
     happened = st.tuples(written, later).map(lambda parts: [*parts[0], *chain.from_iterable(parts[1])])
-    return st.tuples(st.just(some), happened, during)
+    return st.tuples(st.just(used_keys), happened, during)
 
 
-worlds = st.lists(st.sampled_from(KEYS), min_size=1, max_size=3, unique=True).flatmap(tales)
+worlds = st.lists(st.sampled_from(KEYS), min_size=1, max_size=3, unique=True).flatmap(make_histories)
 
 
 EQUAL = {"equal_contents", "equal_version", "equal_size"}
 ONLY_THERE = {"arriving", "oms_own", "deleted_at_source", "unknown"}
 
-# The table of the documents, for a moment, by the real versions.
+# The classes of the documents at a point in time, by the real versions.
 
 
-def class_at(key: str, state: KeyState, listed: float, in_hand: float) -> str | None:
+def find_class(key: str, state: KeyState, listed: float, oldest_unfinished: float) -> str | None:
     source, there = state.source, state.there
     if source is None and there is None:
         return None
@@ -81,7 +85,7 @@ def class_at(key: str, state: KeyState, listed: float, in_hand: float) -> str | 
         return "impossible"
     if source.written > listed - 15 * MINUTE:
         return "moving"
-    class_name = _class_of_both(state, in_hand)
+    class_name = _find_class_of_both(state, oldest_unfinished)
     # A failed record may be written again each minute.
     return "moving" if _is_late(state, listed) and class_name not in {*EQUAL, "failed_before"} else class_name
 
@@ -92,22 +96,22 @@ def _is_late(state: KeyState, listed: float) -> bool:
     return max(time for time in times if time is not None) > listed - MINUTE
 
 
-def _class_of_both(state: KeyState, in_hand: float) -> str:
+def _find_class_of_both(state: KeyState, oldest_unfinished: float) -> str:
     source, there = state.source, state.there
     both_tell = there is not None and len(source.etag) == len(there.etag) == 32
     if both_tell and source.etag == there.etag:
         return "equal_contents"
     if state.failed is not None and state.failed >= source.written:
         return "failed_before"
-    # OMS was asked for this version after it had been written.
+    # OMS accepted this version after it was written.
     was_asked = state.accepted is not None and state.accepted[0] == source.etag and state.accepted[1] >= source.written
-    lacks = there is None or there.written < source.written
-    # OMS was asked to overwrite an earlier object of another size.
-    differs = there is not None and len(there.data) != len(source.data)
-    is_asked_for = lacks or (differs and was_asked and there.written < state.accepted[1])
-    if was_asked and state.accepted[1] >= in_hand and is_asked_for:
+    is_lacking = there is None or there.written < source.written
+    # OMS accepted the overwriting of an earlier object of another size.
+    is_different = there is not None and len(there.data) != len(source.data)
+    is_asked_for = is_lacking or (is_different and was_asked and there.written < state.accepted[1])
+    if was_asked and state.accepted[1] >= oldest_unfinished and is_asked_for:
         return "in_flight"
-    if lacks:
+    if is_lacking:
         return "missing" if there is None else "older"
     if len(there.data) != len(source.data):
         return "overwritten"
@@ -116,15 +120,21 @@ def _class_of_both(state: KeyState, in_hand: float) -> str:
     return "equal_version" if was_asked else "equal_size"
 
 
-def possible(key: str, states: list[KeyState], compared: ComparisonResult, *, has_read: bool) -> set[str | None]:
-    """Return the classes that these states allow for a key.
+def list_possible_classes(
+    key: str, states: list[KeyState], compared: ComparisonResult, *, has_read: bool
+) -> set[str | None]:
+    """Return the classes that a key may have, by its states during the comparison.
 
-    A class that depends on the time of reading is computed for the earliest and the latest time, and one that depends
-    on OMS's unfinished work for each moment of a change. `has_read`: an earlier comparison has read objects, perhaps
-    also this one.
+    A class that depends on the time of reading is computed for the earliest and the latest time. A class that depends
+    on OMS's unfinished work is computed for each change of this work. If `has_read` is True, an earlier comparison has
+    read objects, and this comparison may have read objects as well.
     """
-    times = [(listed, in_hand) for listed in (compared.began, compared.ended) for in_hand in compared.in_hand]
-    classes = {class_at(key, state, *time) for state in states for time in times}
+    times = [
+        (listed, oldest_unfinished)
+        for listed in (compared.began, compared.ended)
+        for oldest_unfinished in compared.in_hand
+    ]
+    classes = {find_class(key, state, *time) for state in states for time in times}
     for state in states if has_read else ():
         if not (state.source and state.there and len(state.source.data) == len(state.there.data)):
             continue
@@ -141,13 +151,19 @@ def possible(key: str, states: list[KeyState], compared: ComparisonResult, *, ha
     return classes
 
 
-def check(world: CompareWorld, compared: ComparisonResult, *, overwrite: bool = False, closed: bool = False) -> None:
+def check_classes(
+    world: CompareWorld, compared: ComparisonResult, *, overwrite: bool = False, closed: bool = False
+) -> None:
     result = compared.result
     assert result["finished"] is True
     assert result["adds_up"] is True
     for key in world.keys:
         class_name, states = compared.class_of(key), compared.combinations(key)
-        assert class_name in possible(key, states, compared, has_read=world.has_read), (key, class_name, states)
+        assert class_name in list_possible_classes(key, states, compared, has_read=world.has_read), (
+            key,
+            class_name,
+            states,
+        )
         if class_name == "equal_contents":
             assert any(state.source and state.there and state.source.data == state.there.data for state in states)
         if key in compared.sent:
@@ -157,7 +173,7 @@ def check(world: CompareWorld, compared: ComparisonResult, *, overwrite: bool = 
         return
     wanted = {key for name in ("missing", "older") for key in result["classes"][name]["keys"]}
     if overwrite:
-        # OMS would skip objects that differ in equal size.
+        # OMS would skip different objects of equal size.
         wanted.update(key for key in result["classes"]["overwritten"]["keys"] if _differs_in_size(compared, key))
     assert compared.sent == wanted
     assert result["submitted"] == len(wanted)
@@ -177,7 +193,7 @@ def _differs_in_size(compared: ComparisonResult, key: str) -> bool:
 
 
 def check_sums(world: CompareWorld, result: dict) -> None:
-    """Compare the counts of both sides with a plain loop over the buckets."""
+    """Compare the counts of both buckets with those of a plain loop over their objects."""
     for side, bucket in (("source", world.source), ("destination", world.there)):
         sizes = [len(stored.body) for stored in bucket.objects.values()]
         assert result[side]["objects"] == len(sizes)
@@ -200,16 +216,16 @@ def check_watermark(world: CompareWorld, compared: ComparisonResult) -> None:
 
 
 @pytest.fixture(autouse=True)
-def tiny_parts_and_runs(mocker):
-    """Use parts of two bytes instead of 50 MB, as this world's OMS does, and runs of one key instead of 16."""
+def use_tiny_parts_and_runs(mocker):
+    """Use parts of two bytes instead of 50 MB, as the simulated OMS does, and runs of one key instead of 16."""
     mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
     mocker.patch("oss_oms_sync.passes.listing.MIN_RUN_KEYS", 1)
 
 
-lanes_of = st.sampled_from([1, 3])
+lane_numbers = st.sampled_from([1, 3])
 
 
-def made(keys: list[str], happenings: list[tuple], lanes: int = 1, *, closed: bool = False) -> CompareWorld:
+def make_world(keys: list[str], happenings: list[tuple], lanes: int = 1, *, closed: bool = False) -> CompareWorld:
     CompareWorld.close_all()
     world = CompareWorld(keys, LANES=str(lanes))
     world.advance(HOUR)
@@ -225,15 +241,15 @@ def made(keys: list[str], happenings: list[tuple], lanes: int = 1, *, closed: bo
 @given(
     tale=worlds,
     last=st.sampled_from([1, 70, 1000, 4000]),
-    lanes=lanes_of,
+    lanes=lane_numbers,
     overwrite=st.sampled_from([False, False, False, True]),
     closed=st.sampled_from([False, False, False, True]),
 )
 def test_law1_without_changes_classes_and_sums_equal_the_oracles(tale, last, lanes, overwrite, closed, count_schedule):
     with pages_of(2):
-        world = made(tale[0], [*tale[1], ("advance", last)], lanes, closed=closed)
+        world = make_world(tale[0], [*tale[1], ("advance", last)], lanes, closed=closed)
         compared = world.compared({"overwrite": True} if overwrite else None)
-        check(world, compared, overwrite=overwrite, closed=closed)
+        check_classes(world, compared, overwrite=overwrite, closed=closed)
         check_sums(world, compared.result)
         check_watermark(world, compared)
     count_schedule("of compare", "each object is in its class")
@@ -242,17 +258,17 @@ def test_law1_without_changes_classes_and_sums_equal_the_oracles(tale, last, lan
 @pytest.mark.part
 @pytest.mark.law
 @settings(max_examples=schedules(3))
-@given(tale=worlds, lanes=lanes_of)
+@given(tale=worlds, lanes=lane_numbers)
 def test_during_changes_each_class_is_possible_and_correct_afterwards(tale, lanes, count_schedule):
     with pages_of(2):
-        world = made(*tale[:2], lanes)
-        # WHEN the world moves while it is read
+        world = make_world(*tale[:2], lanes)
+        # WHEN objects change during the comparison
         world.oss.latency(listing=0.5)
         world.obs.round_trip = 0.5
         compared = world.compared(during=tale[2])
-        check(world, compared)
+        check_classes(world, compared)
         check_watermark(world, compared)
-        # AND then stands still
+        # AND then no object changes any more
         world.oss.latency()
         world.obs.round_trip = 0
         for _ in range(4):
@@ -267,18 +283,18 @@ def test_during_changes_each_class_is_possible_and_correct_afterwards(tale, lane
         assert not compared.sent
         for key in world.keys:
             (state,) = compared.combinations(key)
-            assert compared.class_of(key) in _settled(state, has_read=world.has_read), (key, state)
+            assert compared.class_of(key) in _list_final_classes(state, has_read=world.has_read), (key, state)
     count_schedule("of compare", "each class is one that an object had meanwhile, and at last nothing is sent")
 
 
-def _settled(state: KeyState, *, has_read: bool) -> set[str | None]:
+def _list_final_classes(state: KeyState, *, has_read: bool) -> set[str | None]:
     """Return the classes that a key may have at the end, when nothing changes any more."""
     source, there = state.source, state.there
     if source is None:
         return {None} if there is None else ONLY_THERE - {"arriving"}
     if source.is_link:
         return {"impossible"}
-    # A user wrote in OBS, or OMS copied another version late: no job may overwrite that unasked.
+    # A user wrote in OBS, or OMS copied another version late: no job may overwrite such an object unasked.
     if there and len(there.data) != len(source.data):
         return {"overwritten"}
     is_md5 = source.is_md5 and there is not None and there.is_md5

@@ -1,4 +1,4 @@
-"""Proofs by reading objects with `deep`: torn copies, skipped versions, flipped bytes, and objects in parts.
+"""Proofs by reading objects with the option `deep`: torn copies, skipped versions, flipped bytes, and objects in parts.
 
 Objects that stay unproven are reported.
 """
@@ -15,7 +15,7 @@ from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import OTHERS
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.clouds.oss import OssBucket
-from oss_oms_sync.comparison.proof import _PART_SIZES, _Digest
+from oss_oms_sync.comparison.proof import _PART_SIZES, _EtagDigest
 from oss_oms_sync.comparison.result import remedies
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.tally import ClassCount, Side, Tally
@@ -29,22 +29,22 @@ from support.world import HOUR, OBS_HEADERS, oss_error
 
 @pytest.fixture
 def world():
-    """Return a world with parts of six and eight bytes instead of 50 MB and 50 MiB."""
+    """Yield simulated clouds in which OMS writes parts of six or eight bytes instead of 50 MB or 50 MiB."""
     with patch("oss_oms_sync.comparison.proof._PART_SIZES", (6, 8)):
         yield CompareWorld(["a", "b"], LANES="1")
 
 
 def put(world: CompareWorld, data: str, there: str, part: int | None = None, kind: str = "Appendable") -> None:
-    """Write an object whose ETag is no MD5, and its object in OBS."""
+    """Write an object whose ETag is no MD5 to the source, and an object of this key to OBS."""
     world.lie_in_both("a", data=data, there=there, kind=kind, part=part)
 
 
-def flipped(world: CompareWorld, key: str = "a") -> None:
-    """Write an object whose copy in OBS differs by a byte."""
+def write_flipped(world: CompareWorld, key: str = "a") -> None:
+    """Write an object to the source, and a copy to OBS that differs by a byte."""
     world.lie_in_both(key, data="a flipped byte", there="a flipped bjte", kind="Appendable")
 
 
-def deep(world: CompareWorld, **asked: bool) -> tuple[str | None, dict[str, int]]:
+def compare_deeply(world: CompareWorld, **asked: bool) -> tuple[str | None, dict[str, int]]:
     """Run a deep comparison; return the class of the only object, and the non-zero counts of reading."""
     compared = world.compared({"deep": True, **asked})
     shown = compared.result["deep"] or {}
@@ -64,7 +64,7 @@ def deep(world: CompareWorld, **asked: bool) -> tuple[str | None, dict[str, int]
 )
 def test_a_deep_comparison_proves_equal_contents(world, data, there, part):
     put(world, data, there, part)
-    class_name, shown = deep(world)
+    class_name, shown = compare_deeply(world)
     assert class_name == "equal_contents"
     assert shown == {name: number for name, number in {"equal": 1, "bytes": len(data)}.items() if number}
 
@@ -72,7 +72,7 @@ def test_a_deep_comparison_proves_equal_contents(world, data, there, part):
 @pytest.mark.parametrize("length", [1, 238, 239, 300, 960, 1000])
 def test_a_proof_of_a_key_of_any_length_is_reused(world, length):
     key = "k" * length
-    flipped(world, key)
+    write_flipped(world, key)
     world.compare({"deep": True})
     assert classes(world.compare({"restart": True})) == {"overwritten": [key]}
 
@@ -82,27 +82,27 @@ def test_reading_finds_differences_of_objects_of_equal_size(world, there):
     """A flipped byte, a torn copy and a skipped version are found."""
     put(world, "a flipped byte", there)
     assert classes(world.compare()) == {"equal_size": ["a"]}
-    assert deep(world) == ("overwritten", {"different": 1, "bytes": 14})
-    # No remedy sends the object: OMS would skip it, or overwrite a user's object.
+    assert compare_deeply(world) == ("overwritten", {"different": 1, "bytes": 14})
+    # The object is not submitted: OMS would skip it, or overwrite a user's object.
     assert not world.sent()
 
 
-def test_an_outdated_object_in_obs_stays_older_when_read_and_is_submitted(world):
+def test_an_older_object_stays_older_after_a_read_and_is_submitted(world):
     world.write("a", "the old bytes!")
     world.advance(HOUR)
     world.lost("a", data="the new bytes!", kind="Appendable")
-    assert deep(world) == ("older", {"different": 1, "bytes": 14})
+    assert compare_deeply(world) == ("older", {"different": 1, "bytes": 14})
     assert world.sent() == {"a"}
 
 
 def test_a_torn_copy_is_noticed_but_not_proven_to_differ(world):
     put(world, "parts of six!", "parts OF six!", 6)
-    assert deep(world) == ("suspicious", {"parts_differ": 1, "bytes": 13})
+    assert compare_deeply(world) == ("suspicious", {"parts_differ": 1, "bytes": 13})
 
 
 def test_parts_of_another_size_stay_unproven_and_are_not_read(world):
     put(world, "parts of three", "parts of three", 3)
-    assert deep(world) == ("equal_size", {"unknown_parts": 1})
+    assert compare_deeply(world) == ("equal_size", {"unknown_parts": 1})
     assert "get" not in world.source.calls
 
 
@@ -111,45 +111,45 @@ def test_parts_of_another_size_stay_unproven_and_are_not_read(world):
     [
         ("parts OF six!", 6, "suspicious"),
         ("parts of six!", 3, "equal_size"),
-        # Replay sends what differs for certain.
+        # Replay resends objects that are proven to differ.
         ("parts OF six!", None, "failed_before"),
     ],
 )
-def test_without_a_proof_a_failed_record_changes_no_objects_class(world, there, part, read):
+def test_a_failed_record_gives_way_to_a_read_that_proves_nothing(world, there, part, read):
     put(world, "parts of six!", there, part)
     world.fail("a")
     assert world.compared({"restart": True}).class_of("a") == "failed_before"
-    # Once when it is read, and once with the kept proof.
-    assert [deep(world, restart=True)[0] for _ in range(2)] == [read, read]
+    # The first comparison reads the object, and the second uses the stored proof.
+    assert [compare_deeply(world, restart=True)[0] for _ in range(2)] == [read, read]
 
 
 def test_an_encrypted_object_stays_unproven_and_is_reported(world):
     world.encrypt(True)
     put(world, "secret", "secret")
-    assert deep(world) == ("equal_size", {"encrypted": 1, "bytes": 6})
+    assert compare_deeply(world) == ("equal_size", {"encrypted": 1, "bytes": 6})
 
 
 def test_without_permission_to_check_encryption_a_difference_is_unproven(world):
-    flipped(world)
+    write_flipped(world)
     world.obs.deny("obs:object:GetObject")
-    assert deep(world) == ("equal_size", {"no_right_in_obs": 1, "bytes": 14})
+    assert compare_deeply(world) == ("equal_size", {"no_right_in_obs": 1, "bytes": 14})
 
 
 @pytest.mark.parametrize("status", [400, 405, 416])
 def test_an_object_that_obs_refuses_stays_unproven_and_stops_no_pass(world, status):
-    flipped(world)
+    write_flipped(world)
     world.there.fail(Fault.status(status, b"", OBS_HEADERS), "head", "a".__eq__)
-    assert deep(world) == ("equal_size", {"unreadable": 1})
+    assert compare_deeply(world) == ("equal_size", {"unreadable": 1})
 
 
-def test_a_missing_answer_of_obs_does_not_mean_encryption(world):
-    flipped(world)
+def test_an_error_of_obs_ends_the_comparison_without_a_proof(world):
+    write_flipped(world)
     world.there.fail(Fault.status(500), "head")
     with pytest.raises(StorageError, match="server error"):
         world.compare({"deep": True})
     world.there.heal()
     world.advance(HOUR)
-    assert deep(world) == ("overwritten", {"different": 1, "bytes": 14})
+    assert compare_deeply(world) == ("overwritten", {"different": 1, "bytes": 14})
 
 
 @pytest.mark.parametrize(
@@ -162,35 +162,35 @@ def test_a_missing_answer_of_obs_does_not_mean_encryption(world):
     ],
 )
 def test_an_object_that_changes_before_its_read_is_moving(world, before, meanwhile):
-    flipped(world)
+    write_flipped(world)
     world.source.after = once(before, lambda: world.play([meanwhile]))
-    assert deep(world) == ("moving", {"changed": 1})
+    assert compare_deeply(world) == ("moving", {"changed": 1})
 
 
 def test_an_object_just_written_in_obs_is_moving_even_if_read(world):
     # The listing of OBS may be older than that of the source, so nothing is proven yet.
     world.lost("a", data="five!", kind="Appendable")
     world.write("a", "FIVE!")
-    assert deep(world, overwrite=True)[0] == "moving"
+    assert compare_deeply(world, overwrite=True)[0] == "moving"
     assert world.sent() == set()
 
 
-def slow_reading(world: CompareWorld, seconds: float):
-    """Let the reading of each object take `seconds`, in small parts."""
+def slow_down_reading(world: CompareWorld, seconds: float):
+    """Make each read of an object take `seconds`, in small parts."""
     read = OssBucket.iter_contents
 
-    def slowly(bucket, summary):
+    def read_slowly(bucket, summary):
         for _ in range(100):
             world.clock.sleep(seconds / 100)
             yield b""
         yield from read(bucket, summary)
 
-    return patch.object(OssBucket, "iter_contents", slowly)
+    return patch.object(OssBucket, "iter_contents", read_slowly)
 
 
 def test_an_object_too_big_for_a_piece_stays_unproven_and_is_reported(world):
     world.lie_in_both("a", "b", data="five!", there="five!", kind="Appendable")
-    with slow_reading(world, 1000):
+    with slow_down_reading(world, 1000):
         for _ in range(6):
             answer = world.compare({"deep": True})
             if answer["finished"]:
@@ -200,22 +200,22 @@ def test_an_object_too_big_for_a_piece_stays_unproven_and_is_reported(world):
     assert classes(answer) == {"equal_size": ["a", "b"]}
 
 
-def test_the_next_piece_reads_objects_for_which_time_was_short(world):
+def test_an_object_is_read_by_the_next_piece_if_time_is_short(world):
     # GIVEN two objects that take most of a piece each
     world.lie_in_both("a", "b", data="five!", there="five!", kind="Appendable")
-    # WHEN they are compared, in the time left by each call
-    with slow_reading(world, 100):
+    # WHEN each call has time to read one of them
+    with slow_down_reading(world, 100):
         assert not world.compare({"deep": True}, timeout=200)["finished"]
         world.advance(HOUR)
         shown = world.compare({"deep": True}, timeout=200)["deep"]
-    # THEN neither is reported as too big
+    # THEN neither object is reported as too big
     assert shown["equal"] == 2
     assert shown["too_big"] == 0
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(1, 50), max_size=20), st.integers(1, 40))
-def test_the_etag_of_parts_is_that_of_obs_however_the_bytes_arrive(data, cuts, size):
-    digest, start = _Digest(size), 0
+def test_the_etag_of_parts_equals_that_of_obs_for_any_division(data, cuts, size):
+    digest, start = _EtagDigest(size), 0
     for cut in cuts:
         digest.update(data[start : start + cut])
         start += cut
@@ -225,9 +225,9 @@ def test_the_etag_of_parts_is_that_of_obs_however_the_bytes_arrive(data, cuts, s
 
 
 @pytest.mark.parametrize("size", [50_000_000, 50 * 1024 * 1024])
-def test_parts_of_50_mb_and_of_50_mib_are_recognised(size):
-    # 106 MB, in two parts and a bit, which come in pieces that end elsewhere.
-    chunk, digest = bytes(range(256)) * 4096, _Digest(size)
+def test_the_etag_is_correct_for_parts_of_50_mb_and_of_50_mib(size):
+    # 106 MB in two whole parts and a smaller part; the chunks end at other positions than the parts.
+    chunk, digest = bytes(range(256)) * 4096, _EtagDigest(size)
     for _ in range(101):
         digest.update(chunk)
     assert size in _PART_SIZES
@@ -250,7 +250,7 @@ def test_law1_no_differing_object_counts_as_equal_by_contents(data, there, kind,
         world = CompareWorld(["a"], LANES="1")
         world.encrypt(encrypted)
         put(world, data, there, part, kind)
-        class_name, _ = deep(world)
+        class_name, _ = compare_deeply(world)
     if data != there:
         assert class_name != "equal_contents"
     elif not encrypted and (part != 3 or len(data) <= 3):
@@ -274,12 +274,12 @@ SIZE, CRC64 = "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", "CRC64_COMPARISON_OVERW
     ],
 )
 def test_a_differing_object_is_submitted_only_if_oms_would_copy_it(world, mode, is_sent, words):
-    # GIVEN a version that OMS has skipped, and a user's object of another size
+    # GIVEN a version that OMS has skipped, and another object of another size in OBS
     world.task.overwrite_mode = mode
     put(world, "version 2", "version 1")
     world.lie_in_both("b", data="12", there="123")
 
-    # WHEN it is read, THEN the answer has the number of proven differences, and the remedy
+    # WHEN the objects are read, THEN the answer has the number of proven differences, and the remedy
     answer = world.compare({"deep": True})
     overwritten, remedy = answer["classes"]["overwritten"], answer["remedies"]["overwritten"]
     assert overwritten["keys"] == ["a", "b"]
@@ -289,7 +289,7 @@ def test_a_differing_object_is_submitted_only_if_oms_would_copy_it(world, mode, 
         assert words_of_remedy in remedy["en"]
     assert "有 1 个对象大小相同" in remedy["zh"]
 
-    # AND on demand it is sent where that helps
+    # AND with the option `overwrite` the object is submitted, if OMS would copy it
     world.compare({"deep": True, "overwrite": True})
     assert world.sent() == ({"a", "b"} if is_sent else {"b"})
 
@@ -302,8 +302,8 @@ def test_only_suspicious_objects_have_a_remedy_not_objects_of_other_sizes(world)
     assert ": python3 ops.py compare --deep. If an object differs: OMS skips" in remedies["suspicious"]["en"]
 
 
-def test_the_command_for_migrate_names_the_differing_folders():
-    def printed(*folders: str) -> str:
+def test_the_command_for_a_migration_names_the_differing_folders():
+    def format_remedy(*folders: str) -> str:
         counts = ClassCount(Side(1, 9), Side(1, 9), proven_different=1)
         other = {"equal_size": [7, 7, 7, 7]}
         tally = Tally(
@@ -312,9 +312,9 @@ def test_the_command_for_migrate_names_the_differing_folders():
         )
         return str(remedies(tally, OverwriteMode(SIZE), "", Attempts(deep=True))[ObjectClass.OVERWRITTEN])
 
-    assert "(python3 ops.py migrate --overwrite --prefix a/ --prefix b/)" in printed("a/", "b/")
+    assert "(python3 ops.py migrate --overwrite --prefix a/ --prefix b/)" in format_remedy("a/", "b/")
     for folders in (("a/", ""), ("a/", "*"), ('say "a"/',), (OTHERS,), [f"{n}/" for n in range(11)]):
-        assert "(python3 ops.py migrate --overwrite)" in printed(*folders)
+        assert "(python3 ops.py migrate --overwrite)" in format_remedy(*folders)
 
 
 def test_a_repaired_object_is_no_longer_proven_different(world):
@@ -334,16 +334,16 @@ def test_a_recheck_uses_the_results_of_a_new_read(world):
     put(world, "AABB", "AABB")
     world.source.fail(oss_error(403, "InvalidObjectState"), "get")
 
-    def shown(**asked: bool) -> dict:
+    def count_reads(**asked: bool) -> dict:
         """Run a comparison; return the non-zero counts of reading."""
         return {name: number for name, number in world.compare(asked)["deep"].items() if number}
 
     unread = {"unreadable": 2, "keys": {"unreadable": ["a", "s"]}}
-    assert shown(deep=True) == unread
-    # WHEN the first is rechecked, also once it is readable, THEN each counts once, by its current state
-    assert shown(deep=True, again=True) == unread
+    assert count_reads(deep=True) == unread
+    # WHEN they are rechecked, before and after they are readable, THEN each counts once, by its current state
+    assert count_reads(deep=True, again=True) == unread
     world.source.heal()
     amended = {"unreadable": 1, "different": 1, "bytes": 2, "keys": {"unreadable": ["a"]}}
-    assert shown(deep=True, again=True) == shown(look=True) == amended
-    # AND equally if no object must be read any more
-    assert shown(deep=True, again=True) == amended
+    assert count_reads(deep=True, again=True) == count_reads(look=True) == amended
+    # AND the result stays if no object needs a read any more
+    assert count_reads(deep=True, again=True) == amended

@@ -41,7 +41,7 @@ def test_the_result_names_every_class_even_if_empty(world):
     }
 
 
-def test_sides_have_digests_of_64_hex_digits_and_the_source_a_state(world):
+def test_both_buckets_have_a_digest_and_the_source_a_state_digest(world):
     answer = world.compare()
     digest, state = (answer["source"][name] for name in ("digest", "state_digest"))
     assert answer["source"] == {"objects": 1, "bytes": 2, "digest": digest, "state_digest": state}
@@ -68,7 +68,7 @@ def test_lags_are_the_seconds_from_write_to_acceptance_and_copy(world):
     assert lag["copied"]["p99"] == pytest.approx(240, rel=0.05)
 
 
-def test_an_older_object_or_another_size_in_obs_has_not_arrived(world):
+def test_an_older_object_or_another_size_in_obs_is_not_yet_copied(world):
     # GIVEN two objects that OMS has copied, both written again; a user overwrites the first in OBS
     for key in ("older", "overwritten"):
         world.put(key, "1", "md5", "copied")
@@ -95,14 +95,14 @@ def test_a_comparison_counts_resent_objects_separately(world):
     assert lag["copied"]["objects"] == 0
 
 
-def test_equal_contents_are_not_late_even_if_copied_before_a_rewrite(world):
+def test_equal_contents_count_as_copied_even_if_rewritten_later(world):
     world.lost("a/1", data="12")
     answer = world.compare()
     assert classes(answer) == {"equal_contents": ["a/1"]}
     assert answer["lag"]["copied"]["not_yet"] == 0
 
 
-def test_the_watermark_is_the_oldest_missing_object_or_the_beginning(world):
+def test_the_watermark_is_the_oldest_missing_objects_or_passs_time(world):
     answer = world.compare()
     assert answer["watermark"] == answer["started"]
     world.lost("b")
@@ -111,13 +111,13 @@ def test_the_watermark_is_the_oldest_missing_object_or_the_beginning(world):
 
 
 @pytest.mark.parametrize("fate", ["lost", "copied"])
-def test_a_young_object_holds_the_watermark_back_until_it_arrives(world, fate):
-    written = timestamp(world.clock.now())
+def test_a_young_object_holds_back_the_watermark_until_it_is_copied(world, fate):
+    write_time = timestamp(world.clock.now())
     world.put("b", "1", "md5", fate)
     world.advance(60)
     answer = world.compare()
     assert classes(answer)["moving"] == ["b"]
-    assert answer["watermark"] == (written if fate == "lost" else answer["started"])
+    assert answer["watermark"] == (write_time if fate == "lost" else answer["started"])
 
 
 def test_objects_are_counted_by_first_level_folder(world):
@@ -140,14 +140,14 @@ def test_an_unfinished_pass_reports_no_classes(world):
 
 
 @pytest.mark.parametrize(("number", "named"), [(1, True), (10, True), (11, False)])
-def test_a_migration_that_overwrites_names_ten_folders_at_most(number, named):
+def test_an_overwriting_migration_names_at_most_ten_folders(number, named):
     titles = ("overwritten", "suspicious", "older")
     folders = {f"{folder}/": {titles[folder % 3]: [1, 1, 1, 1]} for folder in range(number)}
     counts = counts_of(Tally(folders=folders), ObjectClass.OVERWRITTEN, "")
     assert counts.prefixes == ([*folders] if named else [])
 
 
-def a_tally(*keys: str, more: int = 0, title: str = "overwritten") -> Tally:
+def make_tally(*keys: str, more: int = 0, title: str = "overwritten") -> Tally:
     """Return a tally of these keys and of `more` unnamed keys, all in the folder x/."""
     folders = {key[: key.find("/") + 1]: {title: [1, 1, 1, 1]} for key in (*keys, *["x/"][:more])}
     return Tally(classes={title: ClassCount(Side(len(keys) + more), keys=list(keys))}, folders=folders)
@@ -164,14 +164,14 @@ def a_tally(*keys: str, more: int = 0, title: str = "overwritten") -> Tally:
         (["a/1"], 1, ["a/", "x/"]),
         (["it's"], 0, ["it's"]),
         (["-rf"], 0, ["-rf"]),
-        # PowerShell loses quotation marks.
+        # PowerShell drops quotation marks.
         (['"a"'], 0, []),
         (["a\n"], 0, []),
         ([f"{number:02}" for number in range(11)], 0, []),
     ],
 )
-def test_a_migration_that_overwrites_has_the_narrowest_prefixes(keys, more, prefixes):
-    counts = counts_of(a_tally(*keys, more=more), ObjectClass.OVERWRITTEN, "")
+def test_an_overwriting_migration_has_the_narrowest_prefixes(keys, more, prefixes):
+    counts = counts_of(make_tally(*keys, more=more), ObjectClass.OVERWRITTEN, "")
     assert counts.prefixes == (prefixes if prefixes else [])
 
 
@@ -182,18 +182,18 @@ def test_a_remedy_in_a_sentence_quotes_the_prefix_for_any_shell():
 
 
 @pytest.mark.parametrize("title", ["suspicious", "older"])
-def test_a_deep_comparison_advises_the_missing_permission_and_not_itself(title):
+def test_a_deep_comparison_advises_to_grant_the_missing_permission(title):
     tally = Tally(classes={title: ClassCount(Side(1), keys=["a"], in_vain=1)})
     mode = OverwriteMode.CRC64
-    deep = "python3 ops.py compare --deep"
-    assert deep in remedies(tally, mode, "", Attempts())[ObjectClass(title)].en
-    # Reading was in vain, and would be again.
+    deep_command = "python3 ops.py compare --deep"
+    assert deep_command in remedies(tally, mode, "", Attempts())[ObjectClass(title)].en
+    # Reading proved nothing, and would prove nothing again.
     remedy = remedies(tally, mode, "", Attempts(deep=True))[ObjectClass(title)].en
     assert "Reading did not prove" in remedy
-    assert f"{deep}." not in remedy
-    # WHEN a permission was missing, THEN it comes first
-    unread = replace(tally, counts={"deep_no_right_in_oss": 1})
-    remedy = remedies(unread, mode, "", Attempts(deep=True, missing_rights=describe_missing_permissions(unread)))[
-        ObjectClass(title)
-    ].en
-    assert 0 < remedy.index("lacks oss:GetObject") < remedy.rindex(deep)
+    assert f"{deep_command}." not in remedy
+    # WHEN a permission was missing, THEN the remedy begins with it
+    unread_tally = replace(tally, counts={"deep_no_right_in_oss": 1})
+    remedy = remedies(
+        unread_tally, mode, "", Attempts(deep=True, missing_rights=describe_missing_permissions(unread_tally))
+    )[ObjectClass(title)].en
+    assert 0 < remedy.index("lacks oss:GetObject") < remedy.rindex(deep_command)

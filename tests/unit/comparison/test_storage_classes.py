@@ -11,12 +11,12 @@ import pytest
 
 from oss_oms_sync.answers.object_class import NOT_IN_SCOPE
 from oss_oms_sync.answers.pass_answers import StoragePair
-from oss_oms_sync.clouds.listings import OSS, UnreadPage
+from oss_oms_sync.clouds.listings import OSS_LISTING, UnreadPage
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary
 from oss_oms_sync.clouds.obs import OBS_LISTING
 from oss_oms_sync.comparison.count import CompareCount
-from oss_oms_sync.comparison.in_hand import OmsProgress
 from oss_oms_sync.comparison.judge import Judge, JudgementTimes
+from oss_oms_sync.comparison.oms_progress import OmsProgress
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.listing import Feed, KeyRun, merge_feeds
 from oss_oms_sync.passes.tally import Tally
@@ -25,14 +25,14 @@ from support.listing import listing, obs_listing
 
 WORLDS = 300 if EXTRAS else 60
 NOW = 1_800_000_000
-# The mixture of the classes of a world, from one class to all of them.
+# Possible sets of storage classes of a bucket, from one class to all of them.
 OF_OSS = (["Standard"], ["IA", "Standard"], ["Standard", "IA", "Archive", "ColdArchive", "New_1", ""])
 OF_OBS = (["STANDARD"], ["STANDARD", "WARM"], ["STANDARD", "WARM", "COLD", "DEEP_ARCHIVE", ""])
 Objects = dict[str, ObjectSummary]
 
 
-def objects_of(dice: random.Random, keys: list[str], classes: list[str], share: float) -> Objects:
-    """Return objects for this share of the keys; objects of equal age have equal contents."""
+def make_objects(dice: random.Random, keys: list[str], classes: list[str], share: float) -> Objects:
+    """Return objects for a random share of the keys; most of them have the same size and contents."""
     few = dice.choice([0.0, 0.02, 0.5])
     return {
         key: ObjectSummary(
@@ -48,25 +48,25 @@ def objects_of(dice: random.Random, keys: list[str], classes: list[str], share: 
     }
 
 
-def a_world(dice: random.Random) -> tuple[Objects, Objects]:
+def make_world(dice: random.Random) -> tuple[Objects, Objects]:
     """Return the objects of the source and of OBS, some of them outside the scope."""
     keys = sorted(
         {f"{dice.choice(['a/', 'a/b/', 'c', ''])}{dice.randrange(400):03}.{dice.choice('jjjp')}" for _ in range(150)}
     )
     share = dice.choice([1.0, 0.95, 0.5])
-    return objects_of(dice, keys, dice.choice(OF_OSS), share), objects_of(dice, keys, dice.choice(OF_OBS), share)
+    return make_objects(dice, keys, dice.choice(OF_OSS), share), make_objects(dice, keys, dice.choice(OF_OBS), share)
 
 
-def pages(objects: Objects, of_oss: bool, size: int) -> list[ListPage]:
+def make_pages(objects: Objects, of_oss: bool, size: int) -> list[ListPage]:
     """Return the pages of a listing, parsed from XML."""
     rows = list(objects.values())
     parts = [rows[at : at + size] for at in range(0, len(rows), size)]
     if of_oss:
-        return [UnreadPage(listing(part).encode(), OSS).read() for part in parts]
+        return [UnreadPage(listing(part).encode(), OSS_LISTING).read() for part in parts]
     return [UnreadPage(obs_listing(part).encode(), OBS_LISTING).read() for part in parts]
 
 
-def counted(source: Objects, twin: Objects, key_filter: KeyFilter, size: int) -> Tally:
+def count_objects(source: Objects, destination: Objects, key_filter: KeyFilter, size: int) -> Tally:
     """Return the counts of a comparison of these listings."""
     count = CompareCount(
         Judge(key_filter, JudgementTimes(NOW, OmsProgress.without_counts(NOW)), sent_since=0),
@@ -75,7 +75,7 @@ def counted(source: Objects, twin: Objects, key_filter: KeyFilter, size: int) ->
         "5eed",
     )
     feeds = [Feed(), Feed(), Feed(), Feed(), Feed()]
-    feeds[0], feeds[3] = Feed(iter(pages(source, True, size))), Feed(iter(pages(twin, False, size)))
+    feeds[0], feeds[3] = Feed(iter(make_pages(source, True, size))), Feed(iter(make_pages(destination, False, size)))
     for step in merge_feeds(feeds, feeds[3], count.count_equal):
         if isinstance(step, KeyRun):
             count.add_run(step)
@@ -84,22 +84,25 @@ def counted(source: Objects, twin: Objects, key_filter: KeyFilter, size: int) ->
     return count.tally()
 
 
-def part(objects: Objects, middle: str, early: bool) -> Objects:
+def select_part(objects: Objects, middle: str, early: bool) -> Objects:
     """Return the objects up to the key `middle` if `early`, otherwise those after it."""
     return {key: row for key, row in objects.items() if (key <= middle) is early}
 
 
-def expected(source: Objects, twin: Objects, suffix: str) -> list[tuple[object, ...]]:
-    """Return the counts of an oracle, which looks up each key."""
-    objects, of_source, of_twin = (Counter[tuple[str | None, str | None]]() for _ in range(3))
-    for key in {*source, *twin}:
+def count_by_oracle(source: Objects, destination: Objects, suffix: str) -> list[tuple[object, ...]]:
+    """Return the counts of an oracle, which looks up each key in both buckets."""
+    objects, source_bytes, obs_bytes = (Counter[tuple[str | None, str | None]]() for _ in range(3))
+    for key in {*source, *destination}:
         if not key.endswith(suffix):
             continue
-        pair = source[key].storage_class if key in source else None, twin[key].storage_class if key in twin else None
+        pair = (
+            source[key].storage_class if key in source else None,
+            destination[key].storage_class if key in destination else None,
+        )
         objects[pair] += 1
-        of_source[pair] += source[key].size if key in source else 0
-        of_twin[pair] += twin[key].size if key in twin else 0
-    return sorted(((*pair, number, of_source[pair], of_twin[pair]) for pair, number in objects.items()), key=str)
+        source_bytes[pair] += source[key].size if key in source else 0
+        obs_bytes[pair] += destination[key].size if key in destination else 0
+    return sorted(((*pair, number, source_bytes[pair], obs_bytes[pair]) for pair, number in objects.items()), key=str)
 
 
 @pytest.mark.part
@@ -108,21 +111,26 @@ def test_the_counts_of_storage_classes_equal_those_of_an_oracle():
     pairs = mixed = 0
     for seed in range(WORLDS):
         dice = random.Random(seed)
-        source, twin = a_world(dice)
+        source, destination = make_world(dice)
         suffix, size = dice.choice(["", "", ".j"]), dice.choice([7, 40, 1000])
         middle = f"a/{dice.randrange(400):03}"
         with (
-            patch("oss_oms_sync.clouds.listings._FULL_PAGE", dice.choice([size, 1000])),
+            patch("oss_oms_sync.clouds.listings._FULL_PAGE_OBJECTS", dice.choice([size, 1000])),
             patch("oss_oms_sync.passes.listing.MIN_RUN_KEYS", dice.choice([1, 3, 16])),
         ):
-            # Two pieces of a pass, added up.
+            # The counts of two pieces of a pass, which are then added up.
             halves = [
-                counted(part(source, middle, early), part(twin, middle, early), KeyFilter("", suffix), size)
+                count_objects(
+                    select_part(source, middle, early),
+                    select_part(destination, middle, early),
+                    KeyFilter("", suffix),
+                    size,
+                )
                 for early in (True, False)
             ]
         tally = halves[0].merged(halves[1])
         counts = tally.storage(*NOT_IN_SCOPE)
-        assert sorted(map(astuple, counts), key=str) == expected(source, twin, suffix), seed
+        assert sorted(map(astuple, counts), key=str) == count_by_oracle(source, destination, suffix), seed
         assert tally.adds_up(), seed
         pairs += len(counts)
         mixed += len(counts) > 4
@@ -130,9 +138,9 @@ def test_the_counts_of_storage_classes_equal_those_of_an_oracle():
     assert mixed > WORLDS / 10
 
 
-def test_a_tally_whose_pairs_lack_an_object_does_not_add_up():
+def test_pairs_of_storage_classes_that_lack_an_object_do_not_add_up():
     row = ObjectSummary("a", "AB" * 16, 7, NOW - 400_000, storage_class="IA")
-    tally = counted({"a": row}, {"a": row._replace(storage_class="WARM")}, KeyFilter(), 7)
+    tally = count_objects({"a": row}, {"a": row._replace(storage_class="WARM")}, KeyFilter(), 7)
     assert tally.storage() == [StoragePair("IA", "WARM", 1, 7, 7)]
     assert tally.adds_up()
     tally.classes["equal_contents"].storage["IA WARM"] = [1, 7, 6]

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of passes, which reconcile runs."""
+"""Fixtures of the tests of passes, in which the job reconcile runs."""
 
 from __future__ import annotations
 

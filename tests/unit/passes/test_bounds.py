@@ -1,6 +1,6 @@
-"""Limits of a pass's cost: without progress, too large, or without permission to submit; and its ranges.
+"""Limits of a pass: pauses without progress, the maximum size, and the number of its ranges of keys.
 
-The marks of the other job's pass count as well, because both jobs walk through the same keys.
+The marks (sampled keys) of the other job's pass count as well, because both jobs list the same keys.
 """
 
 from __future__ import annotations
@@ -29,31 +29,31 @@ def reconcile(world: ReconcileWorld, event: object = None) -> dict[str, Any]:
 def count_pieces_while_stuck(world: ReconcileWorld, event: object, times: int) -> int:
     """Return the number of pieces that calls write, ten minutes apart, while the source cannot be listed."""
 
-    def pieces() -> int:
+    def count_pieces() -> int:
         return sum(name.rpartition("/")[2].isdecimal() for name in world.bucket.names(world.store.prefix))
 
-    before = pieces()
+    before = count_pieces()
     for _ in range(times):
         world.advance(600)
         with contextlib.suppress(Exception):
             reconcile(world, event)
-    return pieces() - before
+    return count_pieces() - before
 
 
-def test_a_range_without_progress_rests_until_the_next_day_or_a_call(world):
+def test_a_range_without_progress_pauses_until_the_next_day_or_call(world):
     world.upload("a")
     world.source.fail(NO_RIGHT, "list")
     assert count_pieces_while_stuck(world, TICK, 30) == 10
-    looked = reconcile(world, {"look": True})
-    assert looked["finished"] is False
-    assert "the next attempt is tomorrow" in looked["stopped"]
+    answer = reconcile(world, {"look": True})
+    assert answer["finished"] is False
+    assert "the next attempt is tomorrow" in answer["stopped"]
     assert count_pieces_while_stuck(world, {}, 1) == 1
     world.source.heal()
     world.advance(26 * HOUR)
     assert reconcile(world, TICK)["finished"]
 
 
-def test_a_backfill_too_large_for_a_pass_is_not_begun_by_the_timer(world):
+def test_a_backfill_that_is_too_large_for_a_pass_needs_a_restart(world):
     # GIVEN a bucket with the marks of an earlier pass
     world.fill(30)
     assert reconcile(world)["finished"]
@@ -62,7 +62,7 @@ def test_a_backfill_too_large_for_a_pass_is_not_begun_by_the_timer(world):
     stored_total["passed"]["marks"] = [["29", 10**12]]
     world.bucket.add(StoredObject.of_json(total, stored_total))
 
-    # WHEN all objects are to be sent, THEN the answer names another way, until the user insists
+    # WHEN all objects are requested, THEN the answer advises a migration, until the user restarts the pass
     world.oms.accepted.clear()
     assert reconcile(world, {"all": True})["stop"] == "too_large"
     assert world.sent() == set()
@@ -72,33 +72,33 @@ def test_a_backfill_too_large_for_a_pass_is_not_begun_by_the_timer(world):
 
 @contextlib.contextmanager
 def world_with_copies(number: int, **environment: str) -> Iterator[CompareWorld]:
-    """Yield a world with this number of objects, copied an hour ago.
+    """Yield simulated clouds with this number of objects, which OMS copied an hour ago.
 
-    Its pages have ten objects, and each page is worth a range of its own.
+    A page has ten objects, and each page is worth a range of its own.
     """
     world = CompareWorld(**environment)
     for place in range(number):
         world.put(f"{place:03}", "1", fate="copied")
     world.advance(HOUR)
-    with patch.object(work, "MIN_SPLIT_OBJECTS", 2), patch.object(work, "FIRST_SECONDS", 3.0), pages_of(10):
+    with patch.object(work, "MIN_SPLIT_OBJECTS", 2), patch.object(work, "UNKNOWN_RANGE_SECONDS", 3.0), pages_of(10):
         yield world
 
 
-def show_first_look(world: CompareWorld, job: str, **asked: object) -> dict:
-    """Return the state that a job's next pass reports if each page takes a second."""
+def show_first_state(world: CompareWorld, job: str, **asked: object) -> dict:
+    """Begin a job's next pass while each page takes a second, and return the answer after its first piece."""
     world.advance(DAY)
     slow_down_listings(world.source, 1.0)
     return world.ask(job, asked, timeout=20)
 
 
 @pytest.mark.parametrize("lanes", [3, 4, 6])
-def test_a_worker_begins_as_many_ranges_as_there_are_lanes(lanes):
+def test_the_first_worker_begins_as_many_ranges_as_there_are_lanes(lanes):
     # GIVEN the marks of a pass over forty objects
     with world_with_copies(40, LANES=str(lanes)) as world:
         assert world.reconcile()["finished"]
         # WHEN the next pass begins, with time only for its first piece
-        result = show_first_look(world, "reconcile")
-        # THEN all lanes have their range, and each object still counts once
+        result = show_first_state(world, "reconcile")
+        # THEN each lane has a range, and each object still counts once
         assert result["ranges"] == {"open": lanes, "done": 0}
         slow_down_listings(world.source, 0.0)
         world.advance(HOUR)
@@ -106,20 +106,20 @@ def test_a_worker_begins_as_many_ranges_as_there_are_lanes(lanes):
 
 
 @pytest.mark.parametrize(("first", "second"), [("reconcile", "compare"), ("compare", "reconcile")])
-def test_a_first_pass_splits_by_the_marks_of_the_other_jobs(first, second):
+def test_a_jobs_first_pass_splits_by_the_marks_of_the_other_job(first, second):
     # GIVEN a finished pass of a job
     with world_with_copies(100, LANES="2") as world:
         assert world.ask(first)["finished"]
-        # WHEN the other job's first pass begins, THEN it splits before it walks anywhere
-        result = show_first_look(world, second)
+        # WHEN the other job's first pass begins, THEN it splits before it counts any key
+        result = show_first_state(world, second)
     assert result["ranges"]["open"] >= 2, result
     assert result["objects_per_minute"] == 0, result
 
 
 @pytest.mark.parametrize(("asked", "ranges"), [({"all": True}, 2), ({"all": True, "since": "2020-01-01"}, 8)])
-def test_a_pass_that_submits_all_has_only_the_lanes_that_the_rate_needs(asked, ranges):
+def test_a_pass_over_all_objects_has_only_as_many_ranges_as_oms_allows(asked, ranges):
     # GIVEN marks, and a rate of ten calls a second
     with world_with_copies(40, LANES="8", OMS_RATE="10") as world:
         assert world.reconcile()["finished"]
-        # WHEN a pass over all objects begins THEN
-        assert show_first_look(world, "reconcile", **asked)["ranges"]["open"] == ranges
+        # WHEN a pass over all objects begins, THEN it has as many ranges as the rate needs
+        assert show_first_state(world, "reconcile", **asked)["ranges"]["open"] == ranges

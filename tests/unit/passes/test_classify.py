@@ -1,4 +1,4 @@
-"""The objects that a pass covers, their classes, and therefore the objects that it submits."""
+"""The classes of objects in a reconcile pass, which decide the objects that the pass submits."""
 
 from __future__ import annotations
 
@@ -46,43 +46,43 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_only_missing_or_outdated_objects_are_submitted(world, case, key):
     # GIVEN an object among copied objects whose names have the same prefix
-    others = ["a", "a/", "a/b/c", "ab", "最"]
-    world.in_step(*others)
+    other_keys = ["a", "a/", "a/b/c", "ab", "最"]
+    world.in_step(*other_keys)
     world.advance()
-    happened, verdict = CASES[case]
-    for what in happened:
-        if callable(what):
-            what(world, key)
-        elif what == "an hour":
+    events, expected_counts = CASES[case]
+    for event in events:
+        if callable(event):
+            event(world, key)
+        elif event == "an hour":
             world.advance()
         else:
-            name, *details = what.split()
+            name, *details = event.split()
             getattr(world, name)(key, *details)
     world.advance(60 if case == "just uploaded" else HOUR)
 
     # WHEN a pass is done
     result = world.reconcile()
 
-    # THEN the object is counted in its class, and sent only if necessary
-    assert counts(result) == Counter(["scanned", "covered"] * len(others) + verdict)
+    # THEN the object is counted in its class, and submitted only if necessary
+    assert counts(result) == Counter(["scanned", "covered"] * len(other_keys) + expected_counts)
     assert adds_up(result)
     assert result["finished"] is True
-    assert world.sent() == ({key} if "submitted" in verdict else set())
+    assert world.sent() == ({key} if "submitted" in expected_counts else set())
 
-    # AND the next pass has nothing to send
+    # AND the next pass submits nothing
     assert world.reconcile()["submitted"] == 0
 
 
 def test_records_of_deleted_objects_are_counted_and_not_submitted(world):
     world.accept("deleted long ago")
     world.advance()
-    world.accept("deleted just now")  # or uploaded just now, behind the page that was listed
+    world.accept("deleted just now")  # or uploaded just now, after its page was listed
     assert counts(world.reconcile()) == {"orphans": 1}
     assert world.oms.calls == []
 
 
 @pytest.mark.parametrize(("minutes", "pending"), [(14, 1), (16, 0)])
-def test_objects_younger_than_15_minutes_are_left_for_the_next_pass(world, minutes, pending):
+def test_objects_younger_than_15_minutes_are_left_to_the_next_pass(world, minutes, pending):
     world.advance()
     world.upload("a", minutes_ago=minutes)
     assert world.reconcile()["pending"] == pending
@@ -103,7 +103,7 @@ def test_objects_of_any_age_written_while_closed_are_due_after_opening(world):
     for minutes in (20, 1):
         world.upload(f"{minutes} minutes old", minutes_ago=minutes)
 
-    # WHEN it is opened, and a pass begins, THEN it waits for no event
+    # WHEN the project is opened, and a pass begins, THEN the pass waits for no event
     world.ask("certify", {"open": True})
     world.advance(60)
     world.upload("before the trigger was there", minutes_ago=0.5)
@@ -124,8 +124,10 @@ def test_objects_of_any_age_written_while_closed_are_due_after_opening(world):
 def test_a_long_record_without_a_time_covers_no_object(world):
     world.in_step(LONG)
     world.advance()
-    undated = {**OSS_HEADERS, "x-oss-meta-etag": etag_of(b"A")}
-    world.bucket.fail(Fault.status(200, LONG.encode(), undated), "get", lambda name: "success_object_long" in name)
+    undated_headers = {**OSS_HEADERS, "x-oss-meta-etag": etag_of(b"A")}
+    world.bucket.fail(
+        Fault.status(200, LONG.encode(), undated_headers), "get", lambda name: "success_object_long" in name
+    )
     world.reconcile()
     assert world.sent() == {LONG}
 
@@ -135,7 +137,7 @@ def test_records_in_the_source_bucket_are_never_submitted(world):
     assert counts(world.reconcile()) == {}
 
 
-def test_objects_written_since_the_last_pass_count_as_new_and_new_missing(world):
+def test_objects_written_since_the_last_pass_count_as_new(world):
     # GIVEN lost objects before and after the time limits of the last pass and of this pass
     world.advance(72 * HOUR)
     world.reconcile()
@@ -149,7 +151,7 @@ def test_objects_written_since_the_last_pass_count_as_new_and_new_missing(world)
     assert count_new_objects(world) == (2, 2)
 
 
-def test_objects_before_the_installation_are_not_counted_as_new(world):
+def test_objects_written_before_the_installation_do_not_count_as_new(world):
     world.upload("before", minutes_ago=61)
     world.upload("since", minutes_ago=59)
     assert world.reconcile()["submitted"] == 2
@@ -187,7 +189,7 @@ def test_the_options_prefix_since_and_all_select_objects(world, asked, looked_at
     assert sorted(world.sent()) == sent
 
 
-def test_an_object_of_the_exact_second_of_since_is_included(world):
+def test_an_object_written_in_the_second_of_since_is_included(world):
     world.upload("a")
     world.advance(1)
     world.lost("b")
@@ -200,13 +202,13 @@ def test_the_option_all_includes_objects_of_any_age(world):
     assert world.reconcile({"all": True})["accepted"] == 1
 
 
-def test_an_installation_in_the_first_year_is_not_an_error(world):
+def test_an_installation_time_in_the_year_1_is_not_an_error(world):
     world.keep("state/installed.json", {"at": "0001-01-01"})
     world.lost("a")
     assert world.tick()["accepted"] == 1
 
 
-def test_objects_written_before_the_log_bucket_worked_are_found(world):
+def test_objects_written_before_the_first_use_of_the_log_bucket_are_found(world):
     # GIVEN a log bucket that cannot be used until Function Compute has given the first events up, after two days
     del world.bucket.objects[f"{ROOT}state/installed.json"]
     world.upload("first")
@@ -216,5 +218,5 @@ def test_objects_written_before_the_log_bucket_worked_are_found(world):
     # WHEN reconcile runs for the first time
     world.tick()
 
-    # THEN it finds them
+    # THEN it finds these objects
     assert world.sent() == {"first"}

@@ -1,4 +1,4 @@
-"""The driver of passes: it begins, continues, wakes and waits."""
+"""The driver of passes, which begins passes, continues their ranges of keys, calls workers, and waits."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ LOST = 181
 NO_SPACE = Stopped(Stop.STORAGE, "there is no room")
 
 
-class Walks:
-    """Walks of ranges with prepared results: each range has a result by its end, by default `DONE`."""
+class PreparedWalk:
+    """A replacement for a job's work on ranges, with a prepared result for each range end, by default `DONE`."""
 
     def __init__(self) -> None:
         self.kinds: dict[str, Piece] = {}
@@ -48,143 +48,148 @@ class Walks:
 
 
 @pytest.fixture
-def walks() -> Walks:
-    return Walks()
+def walk() -> PreparedWalk:
+    return PreparedWalk()
 
 
-def driver(world: ReconcileWorld, walk: Walk, seconds: float = 570) -> Driver:
+def make_driver(world: ReconcileWorld, walk: Walk, seconds: float = 570) -> Driver:
     world.advance(0.001)
     invocation = world.invocation(seconds)
     return Driver(invocation, PassStore(invocation, "reconcile"), walk)
 
 
-def work(driver: Driver, how: str) -> tuple[PassState | None, Stopped | None]:
+def call_driver(driver: Driver, how: str) -> tuple[PassState | None, Stopped | None]:
     return driver.handle_timer(USUAL, DAY) if how == "timer" else driver.handle_request(USUAL, restart=how == "restart")
 
 
-def rests() -> Piece:
+def make_resting_piece() -> Piece:
     return Piece(Kind.RESTING, stopped=NO_SPACE)
 
 
-def split(world: ReconcileWorld, walks: Walks, scope: Scope = USUAL) -> Pass:
-    """Return a pass with two halves that no worker has begun: (..., m] and (m, ...]."""
-    walks.kinds[""] = Piece(Kind.SPLIT, cut="m")
-    state, _ = driver(world, walks).begin(scope)
-    del walks.kinds[""]
-    walks.began.clear()
+def split_pass(world: ReconcileWorld, walk: PreparedWalk, scope: Scope = USUAL) -> Pass:
+    """Begin a pass, and return it with two halves that no worker has begun: (..., m] and (m, ...]."""
+    walk.kinds[""] = Piece(Kind.SPLIT, cut="m")
+    state, _ = make_driver(world, walk).begin(scope)
+    del walk.kinds[""]
+    walk.began.clear()
     return state.of
 
 
-def at_work(world: ReconcileWorld, walks: Walks, *halves: str, later: float = 0) -> Pass:
-    """Return a pass with workers on both halves, or on `halves`, `later` seconds after the last write."""
-    pass_ = split(world, walks)
+def begin_work(world: ReconcileWorld, walk: PreparedWalk, *halves: str, later: float = 0) -> Pass:
+    """Begin a pass, and return it with signs of workers on `halves`, by default on both.
+
+    The signs are written `later` seconds after the pieces.
+    """
+    pass_ = split_pass(world, walk)
     world.advance(later)
     for name in halves or ("r0", "r1"):
         world.store.write_sign(pass_.name, name, 1)
     return pass_
 
 
-def woken(world: ReconcileWorld) -> list[str]:
-    """Return the ranges for which an object was written that wakes a worker."""
+def list_called_ranges(world: ReconcileWorld) -> list[str]:
+    """Return the ranges for which an object was written that calls a worker."""
     return [name.split("/")[-2] for name in world.bucket.objects if "/wake-" in name]
 
 
-# Begins.
+# Starts of passes.
 
 
-def test_two_ticks_of_a_period_begin_the_same_pass(world, walks):
-    # GIVEN a tick, which another overtakes
-    first, second = driver(world, walks), driver(world, walks)
+def test_two_timer_calls_in_a_period_begin_the_same_pass(world, walk):
+    # GIVEN a timer call that another timer call overtakes
+    first, second = make_driver(world, walk), make_driver(world, walk)
     world.clock.ahead = timedelta(hours=3)
 
     def overtake() -> None:
-        walks.meanwhile = lambda: None
+        walk.meanwhile = lambda: None
         world.clock.ahead = timedelta(hours=5)
         second.handle_timer(USUAL, DAY)
 
-    walks.meanwhile = overtake
+    walk.meanwhile = overtake
     first.handle_timer(USUAL, DAY)
 
-    # THEN there is a single pass, named after the day
-    assert len(walks.began) == 2
+    # THEN there is a single pass, whose name contains the day
+    assert len(walk.began) == 2
     (name,) = world.store.iter_names()
     assert name.endswith("-20260102T000000000000Z")
 
 
-def test_a_pass_stores_the_last_ended_pass_of_its_scope(world, walks):
-    ended, _ = driver(world, walks).begin(USUAL)
-    walks.kinds[""] = rests()
-    driver(world, walks).begin(USUAL)
-    driver(world, walks).begin(PART)
-    of, of_part = map(driver(world, walks).describe_pass, (USUAL, PART))
-    assert of.before == ended.of.name
-    assert of.before_started == ended.of.started
-    assert of_part.before == ""
+def test_a_pass_stores_the_last_ended_pass_of_its_scope(world, walk):
+    ended_state, _ = make_driver(world, walk).begin(USUAL)
+    walk.kinds[""] = make_resting_piece()
+    make_driver(world, walk).begin(USUAL)
+    make_driver(world, walk).begin(PART)
+    usual_pass, part_pass = map(make_driver(world, walk).describe_pass, (USUAL, PART))
+    assert usual_pass.before == ended_state.of.name
+    assert usual_pass.before_started == ended_state.of.started
+    assert part_pass.before == ""
 
 
-# Wakes.
+# Calls of workers.
 
 
-def test_a_tick_does_not_work_on_a_range_that_has_a_worker(world, walks):
-    at_work(world, walks, later=LOST - 10)
+def test_a_timer_call_leaves_a_range_to_its_worker(world, walk):
+    begin_work(world, walk, later=LOST - 10)
     world.advance(LOST - 10)
-    driver(world, walks).handle_timer(USUAL, DAY)
-    assert walks.began == []
-    assert woken(world) == []
+    make_driver(world, walk).handle_timer(USUAL, DAY)
+    assert walk.began == []
+    assert list_called_ranges(world) == []
     world.advance(20)
-    driver(world, walks).handle_timer(USUAL, DAY)
-    assert walks.began
+    make_driver(world, walk).handle_timer(USUAL, DAY)
+    assert walk.began
 
 
-def test_a_tick_works_on_one_range_and_wakes_workers_for_others(world, walks):
-    pass_ = split(world, walks)
+def test_a_timer_call_continues_a_range_and_calls_workers_for_others(world, walk):
+    pass_ = split_pass(world, walk)
     world.advance(LOST)
-    state, stopped = driver(world, walks).handle_timer(USUAL, DAY)
-    assert walks.began == [("", "m"), ("m", "")]
-    assert woken(world) == ["r1"]
+    state, stopped = make_driver(world, walk).handle_timer(USUAL, DAY)
+    assert walk.began == [("", "m"), ("m", "")]
+    assert list_called_ranges(world) == ["r1"]
     assert state.of == pass_
     assert bool(state.ended)
     assert stopped is None
 
 
-def test_a_tick_without_progress_wakes_no_worker_and_says_why(world, walks):
-    split(world, walks)
-    walks.kinds["m"] = rests()
+def test_a_timer_call_without_progress_calls_no_worker_and_says_why(world, walk):
+    split_pass(world, walk)
+    walk.kinds["m"] = make_resting_piece()
     world.advance(LOST)
-    state, stopped = driver(world, walks).handle_timer(USUAL, DAY)
+    state, stopped = make_driver(world, walk).handle_timer(USUAL, DAY)
     assert stopped == NO_SPACE
     assert not bool(state.ended)
-    assert woken(world) == []
-    assert len(walks.began) == 1
+    assert list_called_ranges(world) == []
+    assert len(walk.began) == 1
 
 
 @pytest.mark.parametrize("how", ["timer", "by hand"])
-def test_a_stuck_range_blocks_neither_ticks_nor_manual_calls_for_others(world, walks, how):
-    split(world, walks)
-    walks.kinds["m"] = rests()
+def test_a_stuck_range_does_not_block_the_other_ranges(world, walk, how):
+    split_pass(world, walk)
+    walk.kinds["m"] = make_resting_piece()
     for _ in range(2):
         world.advance(LOST)
-        _, stopped = work(driver(world, walks), how)
+        _, stopped = call_driver(make_driver(world, walk), how)
     assert world.passes()[0].ranges_done == 1
     assert stopped == NO_SPACE
 
 
-def test_a_pass_at_its_limit_of_pieces_blocks_no_other_pass(world, walks, mocker):
-    split(world, walks)
+def test_a_pass_at_its_limit_of_pieces_blocks_no_other_pass(world, walk, mocker):
+    split_pass(world, walk)
     world.advance(LOST)
-    other = split(world, walks, PART)
+    other_pass = split_pass(world, walk, PART)
     world.advance(LOST)
-    goes_on = PassState.is_continuing.fget
-    mocker.patch.object(PassState, "is_continuing", property(lambda state: state.of == other and goes_on(state)))
-    driver(world, walks).handle_timer(USUAL, None)
-    assert {pass_.of == other: bool(pass_.ended) for pass_ in world.passes()} == {True: True, False: False}
+    is_continuing = PassState.is_continuing.fget
+    mocker.patch.object(
+        PassState, "is_continuing", property(lambda state: state.of == other_pass and is_continuing(state))
+    )
+    make_driver(world, walk).handle_timer(USUAL, None)
+    assert {pass_.of == other_pass: bool(pass_.ended) for pass_ in world.passes()} == {True: True, False: False}
 
 
-# Waits.
+# Calls that wait.
 
 
-def listings(world: ReconcileWorld) -> Counter[str]:
-    """Return a live count of the later listings: by the part of the log bucket, and by name for passes."""
+def count_listings(world: ReconcileWorld) -> Counter[str]:
+    """Return a counter of all later listings, by folder of the log bucket; "each pass" counts searches for passes."""
     counter: Counter[str] = Counter()
     prefix = world.store.prefix
 
@@ -198,114 +203,114 @@ def listings(world: ReconcileWorld) -> Counter[str]:
     return counter
 
 
-def test_each_poll_of_a_waiting_call_makes_two_listings(world, walks):
-    at_work(world, walks)
-    counter, looks, sleep = listings(world), [0], world.clock.sleep
+def test_a_waiting_call_makes_two_listings_for_each_check(world, walk):
+    begin_work(world, walk)
+    counter, looks, sleep = count_listings(world), [0], world.clock.sleep
 
-    def look(seconds: float) -> None:
+    def sleep_and_count(seconds: float) -> None:
         looks[0] += seconds > 0
         sleep(seconds)
 
-    world.clock.sleep = look  # type: ignore[method-assign]
-    driver(world, walks, seconds=170).handle_request(USUAL, restart=False)
+    world.clock.sleep = sleep_and_count  # type: ignore[method-assign]
+    make_driver(world, walk, seconds=170).handle_request(USUAL, restart=False)
     # The state of the pass is also read at the beginning and at the end.
     assert 50 < looks[0] == counter["working"] < counter["passes"] < looks[0] + 10
 
 
 @pytest.mark.parametrize("how", ["by hand", "restart", "timer"])
-def test_the_begin_of_a_pass_reads_the_other_passes_only_once(world, walks, how):
-    driver(world, walks).begin(PART)
+def test_the_start_of_a_pass_reads_the_other_passes_only_once(world, walk, how):
+    make_driver(world, walk).begin(PART)
     world.advance(2 * HOUR)
-    walks.kinds[""] = rests()
-    counter = listings(world)
-    state, _ = work(driver(world, walks), how)
-    # The search for names begins at the front, and continues after the only pass.
+    walk.kinds[""] = make_resting_piece()
+    counter = count_listings(world)
+    state, _ = call_driver(make_driver(world, walk), how)
+    # The search for names begins at the first name, and continues after the only pass.
     assert state.ended == ""
     assert counter["each pass"] == 2
 
 
-def test_a_manual_call_does_all_work_without_other_workers(world, walks):
-    split(world, walks)
-    state, stopped = driver(world, walks).handle_request(USUAL, restart=False)
+def test_a_manual_call_does_the_work_of_all_ranges_without_workers(world, walk):
+    split_pass(world, walk)
+    state, stopped = make_driver(world, walk).handle_request(USUAL, restart=False)
     assert bool(state.ended)
     assert stopped is None
-    assert walks.began == [("", "m"), ("m", "")]
+    assert walk.began == [("", "m"), ("m", "")]
 
 
-def test_a_manual_call_waits_for_other_workers(world, walks):
-    # GIVEN a pass, and another instance that does a half of it a minute later
-    pass_ = at_work(world, walks, "r0")
+def test_a_manual_call_waits_for_other_workers(world, walk):
+    # GIVEN a pass, and another instance that does the work of a half a minute later
+    pass_ = begin_work(world, walk, "r0")
     began, sleep = world.clock.seconds, world.clock.sleep
 
     def meanwhile(seconds: float) -> None:
         sleep(seconds)
         if world.clock.seconds - began > 60:
             world.clock.sleep = sleep
-            driver(world, Walks()).handle_event([Wake(pass_.name, "r0", 0)])
+            make_driver(world, PreparedWalk()).handle_event([Wake(pass_.name, "r0", 0)])
 
     world.clock.sleep = meanwhile  # type: ignore[method-assign]
-    state, stopped = driver(world, walks).handle_request(USUAL, restart=False)
+    state, stopped = make_driver(world, walk).handle_request(USUAL, restart=False)
 
     # THEN the call did only the other half, and answers when the pass is done
     assert bool(state.ended)
     assert stopped is None
-    assert walks.began == [("m", "")]
+    assert walk.began == [("m", "")]
     assert 60 < world.clock.seconds - began < 70
 
 
-def test_a_manual_call_answers_before_its_timeout(world, walks):
+def test_a_manual_call_answers_before_its_timeout(world, walk):
     # GIVEN a pass with a worker at all times
-    at_work(world, walks)
+    begin_work(world, walk)
     began = world.clock.seconds
-    state, stopped = driver(world, walks, seconds=170).handle_request(USUAL, restart=False)
+    state, stopped = make_driver(world, walk, seconds=170).handle_request(USUAL, restart=False)
     assert not bool(state.ended)
     assert stopped == TIME_IS_UP
-    assert walks.began == []
+    assert walk.began == []
     assert 100 < world.clock.seconds - began < 115
 
 
-def test_a_manual_call_takes_over_the_range_of_a_lost_worker(world, walks):
-    at_work(world, walks)
+def test_a_manual_call_takes_over_the_range_of_a_lost_worker(world, walk):
+    begin_work(world, walk)
     began = world.clock.seconds
-    assert driver(world, walks).handle_request(USUAL, restart=False)[0].ended
+    assert make_driver(world, walk).handle_request(USUAL, restart=False)[0].ended
     assert LOST - 2 < world.clock.seconds - began < LOST + 20
 
 
 # Events.
 
 
-def test_an_event_returns_the_last_piece_of_each_range_it_advanced(world, walks):
-    pass_ = split(world, walks)
-    done = driver(world, walks).handle_event([Wake(pass_.name, name, 0) for name in ("r0", "r1", "r")])
-    assert done["pieces"] == {f"{pass_.name}/r0": "done", f"{pass_.name}/r1": "done"}
+def test_an_event_returns_the_last_piece_of_each_range_it_continued(world, walk):
+    pass_ = split_pass(world, walk)
+    answer = make_driver(world, walk).handle_event([Wake(pass_.name, name, 0) for name in ("r0", "r1", "r")])
+    assert answer["pieces"] == {f"{pass_.name}/r0": "done", f"{pass_.name}/r1": "done"}
 
 
 @pytest.mark.parametrize(("range_name", "number"), [("r", 0), ("r0", 0), ("r00", 0)])
-def test_an_event_of_a_split_moved_or_missing_range_is_ignored(world, walks, range_name, number):
-    pass_ = split(world, walks)
-    walks.kinds["m"] = Piece(after="a")
-    driver(world, walks).handle_event([Wake(pass_.name, "r0", 0)])
-    walks.began.clear()
-    assert driver(world, walks).handle_event([Wake(pass_.name, range_name, number)])["pieces"] == {}
-    assert walks.began == []
+def test_an_event_for_an_outdated_or_missing_piece_is_ignored(world, walk, range_name, number):
+    pass_ = split_pass(world, walk)
+    walk.kinds["m"] = Piece(after="a")
+    make_driver(world, walk).handle_event([Wake(pass_.name, "r0", 0)])
+    walk.began.clear()
+    assert make_driver(world, walk).handle_event([Wake(pass_.name, range_name, number)])["pieces"] == {}
+    assert walk.began == []
 
 
 # The total.
 
 
-def counted(**counts: int) -> Piece:
+def make_counted_piece(**counts: int) -> Piece:
     return Piece(Kind.DONE, after="z", tally=Tally(counts))
 
 
-def test_a_total_without_new_objects_keeps_the_last_passs_count(world, walks):
+def test_a_pass_without_new_objects_keeps_the_counts_of_the_last_pass(world, walk):
     for counts, event_counts in (
         ({"scanned": 9, "new": 4, "new_missing": 3}, (4, 3)),
         ({"scanned": 9}, (4, 3)),
         ({"scanned": 9}, (4, 3)),
         ({"scanned": 9, "new": 1}, (1, 0)),
     ):
-        walks.kinds[""] = counted(**counts)
-        state, _ = driver(world, walks).begin(USUAL)
+        walk.kinds[""] = make_counted_piece(**counts)
+        state, _ = make_driver(world, walk).begin(USUAL)
         assert [state.counts.get(name, 0) for name in ("scanned", "new", "new_missing")] == [9, *event_counts]
-    walks.kinds[""] = counted(scanned=1)
-    assert "new" not in driver(world, walks).begin(PART)[0].counts
+    walk.kinds[""] = make_counted_piece(scanned=1)
+    assert "new" not in make_driver(world, walk).begin(PART)[0].counts

@@ -16,20 +16,20 @@ from support.law import schedules
 from support.world import DAY
 from unit.passes.pass_world import PassWorld, pass_world
 
-NextKey = Callable[[str], str | None]
+FindNextKey = Callable[[str], str | None]
 KEYS = [f"{letter}{number}" for number in range(4) for letter in "abc"]
 
 
-def middle(first: str, until: str, marks: object, next_key: NextKey) -> str | None:
+def find_middle_key(first: str, until: str, marks: object, find_next_key: FindNextKey) -> str | None:
     """Return the key in the middle of a range, so that it splits as often as possible."""
     keys = [first]
-    while (key := next_key(keys[-1])) is not None:
+    while (key := find_next_key(keys[-1])) is not None:
         keys.append(key)
     return keys[(len(keys) - 1) // 2] if len(keys) > 1 else None
 
 
-def beyond(first: str, until: str, marks: object, next_key: NextKey) -> str | None:
-    """Return cuts as marks of other keys would give them, most of them outside the range."""
+def find_foreign_cut(first: str, until: str, marks: object, find_next_key: FindNextKey) -> str | None:
+    """Return a cut that is outside most ranges, as outdated marks may give it."""
     return "b2"
 
 
@@ -60,14 +60,14 @@ def key_sets(at_least: int) -> st.SearchStrategy[list[str]]:
     return st.lists(some_keys, min_size=at_least, max_size=20, unique=True).map(sorted)
 
 
-# Keys, and how their ranges split: half of the time as they do, where there are enough of them.
+# Keys, and a function that replaces the search for a cut, or None for the real search, which needs more keys.
 spaces = st.one_of(
     st.tuples(key_sets(15), st.none()),
-    st.tuples(key_sets(5), st.sampled_from([middle, middle, beyond])),
+    st.tuples(key_sets(5), st.sampled_from([find_middle_key, find_middle_key, find_foreign_cut])),
 )
 
 
-# In a third of them settings and objects change as well, and in another the log bucket gets versions.
+# In a third of the tales, settings and objects change as well; in another third, the log bucket gets versioning.
 VERSIONING = ("versioning",)
 tales = st.one_of(
     st.lists(workers, max_size=25),
@@ -78,7 +78,7 @@ tales = st.one_of(
 )
 
 
-def buckets_of(keys: list[str]) -> dict[str, list[str]]:
+def make_buckets(keys: list[str]) -> dict[str, list[str]]:
     """Return the keys of two source buckets; the second has half of the keys."""
     return {"photos": keys, "other": keys[: len(keys) // 2]}
 
@@ -104,12 +104,12 @@ def test_law1_each_interleaving_of_workers_counts_each_object_once(
     space, lanes, page, happenings, events, has_marks, count_schedule
 ):
     has_versions = VERSIONING in happenings
-    with pass_world(buckets_of(space[0]), lanes, page, space[1]) as world:
+    with pass_world(make_buckets(space[0]), lanes, page, space[1]) as world:
         if has_marks:
             assert world.finish(events)
             world.advance(DAY)
         play(world, happenings)
-        # With versions, a pass need not end: it must not count wrongly.
+        # With versioning, a pass need not end, but it must not count wrongly.
         ends = world.finish(events, ticks=8 if has_versions else 80)
         world.check()
         assert has_versions or ends, "it does not come to its end"
@@ -117,22 +117,22 @@ def test_law1_each_interleaving_of_workers_counts_each_object_once(
     count_schedule("of passes", "every total is right, and every object covered, accepted or recorded")
 
 
-# Two variants of the protocol, and two ticks at once that would split the root at different keys.
+# Two wrong variants of the protocol, and two timer calls that would split the first range at different keys.
 
 
-def differing() -> Callable[..., str | None]:
-    """Return a function whose cuts differ: a key for the first worker, the next for another, then none."""
+def make_differing_cuts() -> Callable[..., str | None]:
+    """Return a function that returns another cut to the second worker than to the first, and then none."""
     cut_at = itertools.chain(["a2", "c0"], itertools.repeat(None))
-    return lambda first, until, marks, next_key: next(cut_at)
+    return lambda first, until, marks, find_next_key: next(cut_at)
 
 
-def two_ticks(*, dies: bool) -> tuple[bool, bool]:
-    """Let two ticks write the root's first piece; return True if the pass ended, and True if all totals were right.
+def play_two_timer_calls(*, dies: bool) -> tuple[bool, bool]:
+    """Let two timer calls begin the same pass; return True if the pass ended, and True if all totals were right.
 
-    The first tick stops before it writes the piece. The second writes it, and dies between the halves, or has them
-    worked on. Then the first continues.
+    The first call stops before it writes the first piece. The second call writes this piece; if `dies` is True, it dies
+    between the pieces of the two halves. Then the first call continues.
     """
-    with pass_world({"photos": KEYS}, 2, 3, differing()) as world:
+    with pass_world({"photos": KEYS}, 2, 3, make_differing_cuts()) as world:
         world.tick(stops_before="/r/0000")
         world.tick(stops_before="/r1/0000" if dies else "")
         if dies:
@@ -148,14 +148,14 @@ def two_ticks(*, dies: bool) -> tuple[bool, bool]:
         return ended, True
 
 
-def own_copy(store: PassStore, pass_name: str, range_name: str, number: int, piece: object) -> object:
+def write_own_copy(store: PassStore, pass_name: str, range_name: str, number: int, piece: object) -> object:
     """Write the worker's piece and return it, without reading a piece that another worker has stored."""
     store._write_once(f"{pass_name}/{range_name}/{number:04}", to_json(piece))
     return piece
 
 
 WRITTEN_AGAIN = {"target": "oss_oms_sync.ledger.state._FORBID_OVERWRITE", "new": {}}
-OWN_COPY = {"target": "oss_oms_sync.passes.store.PassStore.write", "new": own_copy}
+OWN_COPY = {"target": "oss_oms_sync.passes.store.PassStore.write", "new": write_own_copy}
 NO_PROOF = [
     {"target": f"oss_oms_sync.passes.{module}.have_all_keys", "new": lambda pieces: True}
     for module in ("work", "store")
@@ -164,10 +164,10 @@ NO_PROOF = [
 
 @pytest.mark.long
 @pytest.mark.parametrize(("variant", "dies"), [(WRITTEN_AGAIN, False), (OWN_COPY, True)])
-def test_wrong_variants_of_the_protocol_are_detected(variant, dies):
+def test_the_law_detects_wrong_variants_of_the_protocol(variant, dies):
     with patch(**variant), patch(**NO_PROOF[0]), patch(**NO_PROOF[1]):
-        assert two_ticks(dies=dies) == (True, False)
-    # A stopped pass gives way to another, which counts correctly.
+        assert play_two_timer_calls(dies=dies) == (True, False)
+    # A pass that stopped is followed by another, which counts correctly.
     with patch(**variant):
-        assert two_ticks(dies=dies) == (True, True)
-    assert two_ticks(dies=dies) == (True, True)
+        assert play_two_timer_calls(dies=dies) == (True, True)
+    assert play_two_timer_calls(dies=dies) == (True, True)

@@ -1,4 +1,4 @@
-"""The source bucket and the records, read side by side: by any key, of long keys, page by page."""
+"""The merged listing of the source and its records, for any keys and for keys too long for a record's name."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from support.reconcile_world import LONG, ReconcileWorld, counts
 from support.world import NO_RIGHT, TASK
 
 
-def boundary_key(room_for: str) -> str:
-    """Return a key whose record of this kind has exactly the maximum length."""
+def make_boundary_key(room_for: str) -> str:
+    """Return a key whose record of the kind `room_for` has a name of exactly the maximum length."""
     return "k" * (MAX_NAME_BYTES - len(record_prefix(TASK, room_for)))
 
 
-def merged(world: ReconcileWorld, after: str) -> MergedListing:
+def make_merged_listing(world: ReconcileWorld, after: str) -> MergedListing:
     invocation, now = world.invocation(), world.clock.now()
     classifier = Classifier(world.settings, Scope(KeyFilter(), None, everything=False), now, now)
     return MergedListing(invocation, classifier.needs_records, "", after)
 
 
-def test_reconcile_distinguishes_hostile_keys(world):
+def test_reconcile_distinguishes_keys_with_unusual_characters(world):
     world.in_step(*HOSTILE[::2])
     world.lost(*HOSTILE[1::2])
     world.reconcile()
@@ -40,7 +40,7 @@ def test_reconcile_distinguishes_hostile_keys(world):
 @pages_of(7)
 def test_no_unneeded_page_of_a_listing_is_requested(prefix, pages):
     world = ReconcileWorld(LANES="1")
-    # Three full pages: no page is requested after the last.
+    # The bucket has three full pages; no page is requested after the last.
     world.in_step(*(f"a/{number:02}" for number in range(20)), "b/1")
     world.advance()
     world.source.calls.clear()
@@ -48,8 +48,8 @@ def test_no_unneeded_page_of_a_listing_is_requested(prefix, pages):
     assert world.source.calls["list"] == pages
 
 
-def test_a_key_of_borderline_length_is_classified_by_both_records(world):
-    covered, waiting, missing = (boundary_key("failed")[1:] + last for last in "abc")
+def test_a_key_too_long_for_one_kind_of_record_is_still_classified(world):
+    covered, waiting, missing = (make_boundary_key("failed")[1:] + last for last in "abc")
     assert is_long(TASK, "success", covered)
     assert not is_long(TASK, "failed", covered)
     world.in_step(covered)
@@ -59,14 +59,14 @@ def test_a_key_of_borderline_length_is_classified_by_both_records(world):
     assert counts(world.reconcile()) == {"scanned": 3, **single_counts}
 
 
-def test_a_prefix_as_long_as_a_records_longest_name_finds_its_record(world):
-    key = boundary_key("success")
+def test_a_prefix_of_the_maximum_length_finds_the_record_of_its_key(world):
+    key = make_boundary_key("success")
     world.in_step(key)
     world.advance()
     assert counts(world.reconcile({"prefix": key})) == {"scanned": 1, "covered": 1}
 
 
-def test_a_long_key_costs_at_most_two_gets(world):
+def test_the_records_of_a_long_key_cost_at_most_two_requests(world):
     # GIVEN long keys of every kind
     covered, missing, young, link = (f"{LONG}{number}" for number in range(4))
     world.in_step(covered)
@@ -74,10 +74,10 @@ def test_a_long_key_costs_at_most_two_gets(world):
     world.lost(missing)
     world.upload(young)
 
-    # WHEN their records are read, THEN with exactly this number of reads
+    # WHEN a pass needs their records, THEN it makes exactly this number of reads
     world.bucket.calls.clear()
     world.reconcile({"dry_run": True})
-    # When the project was installed, and opened, and whether a migration is on its way.
+    # The first three reads: the time of installation, the time of opening, and the migrations.
     first, per_key = 3, {covered: 1, missing: 2, young: 0, link: 0}
     assert world.bucket.calls["get"] == first + sum(per_key.values())
     world.bucket.calls.clear()
@@ -86,14 +86,14 @@ def test_a_long_key_costs_at_most_two_gets(world):
 
 
 def test_the_listing_continues_after_a_long_key(world):
-    keys = [f"{LONG}{number:02}" for number in range(12)] + [boundary_key("success")[2:] + "最", "z"]
-    # An orphan before the key within whose last character the record's name is cut off.
-    orphan = boundary_key("success")[2:] + "a"
+    keys = [f"{LONG}{number:02}" for number in range(12)] + [make_boundary_key("success")[2:] + "最", "z"]
+    # A record without an object, before the key in whose last character the record's name is cut off.
+    orphan = make_boundary_key("success")[2:] + "a"
     world.accept(orphan)
     world.lost(*keys)
-    for begin in ("", *keys, orphan):
-        listed = [entry.key for entry in merged(world, after=begin)]
-        assert listed == sorted(key for key in (*keys, orphan) if key > begin)
+    for start_key in ("", *keys, orphan):
+        listed_keys = [entry.key for entry in make_merged_listing(world, after=start_key)]
+        assert listed_keys == sorted(key for key in (*keys, orphan) if key > start_key)
     result = world.reconcile()
     assert result["orphans"] == 1
     assert result["accepted"] == len(keys)

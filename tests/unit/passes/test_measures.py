@@ -29,7 +29,7 @@ from oss_oms_sync.passes.tally import WITHIN, Histogram, Tally
 lags = st.lists(st.integers(0, 10**7), max_size=60)
 
 
-def histogram(seconds: list[int], not_yet: int = 0, start: Histogram | None = None) -> Histogram:
+def make_histogram(seconds: list[int], not_yet: int = 0, start: Histogram | None = None) -> Histogram:
     collected = (start or Histogram()).plus(Histogram(not_yet=not_yet))
     for second in seconds:
         collected.add(second)
@@ -39,44 +39,46 @@ def histogram(seconds: list[int], not_yet: int = 0, start: Histogram | None = No
 @given(lags.filter(bool), st.sampled_from([50, 90, 99]))
 def test_percentiles_are_within_five_percent_of_exact_values(seconds, percent):
     exact = sorted(seconds)[math.ceil(len(seconds) * percent / 100) - 1]
-    # And rounded to a second.
-    assert abs(histogram(seconds).percentile(percent) - exact) <= 0.05 * exact + 0.5
+    # The percentile is also rounded to a second.
+    assert abs(make_histogram(seconds).percentile(percent) - exact) <= 0.05 * exact + 0.5
 
 
 @given(st.lists(st.tuples(lags, st.integers(0, 5)), min_size=1, max_size=5), st.randoms())
-def test_the_sum_of_ranges_is_independent_of_their_order_and_cuts(parts, random):
-    whole = histogram([second for seconds, _ in parts for second in seconds], sum(number for _, number in parts))
-    shuffled = [histogram(seconds, number) for seconds, number in parts]
+def test_the_sum_of_histograms_is_independent_of_their_order(parts, random):
+    whole_histogram = make_histogram(
+        [second for seconds, _ in parts for second in seconds], sum(number for _, number in parts)
+    )
+    shuffled = [make_histogram(seconds, number) for seconds, number in parts]
     random.shuffle(shuffled)
-    assert reduce(Histogram.plus, shuffled, Histogram()) == whole
+    assert reduce(Histogram.plus, shuffled, Histogram()) == whole_histogram
 
 
-def test_changing_a_sum_does_not_change_its_parts():
-    first, second = histogram([1]), histogram([1, 2])
+def test_a_change_of_a_sum_of_histograms_does_not_change_its_parts():
+    first, second = make_histogram([1]), make_histogram([1, 2])
     first.plus(second).add(1)
-    assert first == histogram([1])
-    assert second == histogram([1, 2])
+    assert first == make_histogram([1])
+    assert second == make_histogram([1, 2])
 
 
 @given(lags)
 def test_objects_within_a_lag_are_counted_exactly(seconds):
-    assert histogram(seconds).summary().within == {
+    assert make_histogram(seconds).summary().within == {
         limit: sum(second <= limit for second in seconds) for limit in WITHIN
     }
 
 
-def test_an_object_with_a_time_before_its_write_is_not_late():
-    early, most = histogram([-3, 0]).summary(), histogram([0, 0, 9]).summary()
-    assert early.objects == 2
-    assert early.p99 == 0
-    assert early.max == 0
-    assert most.p50 == 0
+def test_an_object_that_arrives_before_its_write_has_no_lag():
+    early_lag, usual_lag = make_histogram([-3, 0]).summary(), make_histogram([0, 0, 9]).summary()
+    assert early_lag.objects == 2
+    assert early_lag.p99 == 0
+    assert early_lag.max == 0
+    assert usual_lag.p50 == 0
 
 
 KEYS = [f"photos/山 {number:04}.jpg" for number in range(1000)]
 
 
-def drawn(keys: list[str], seed: str = "5eed", start: SampleDraw | None = None) -> SampleDraw:
+def draw_sample(keys: list[str], seed: str = "5eed", start: SampleDraw | None = None) -> SampleDraw:
     draw = start or SampleDraw()
     draw.seed = seed
     for key in keys:
@@ -88,13 +90,13 @@ def test_an_independent_program_draws_the_same_keys():
     def rank(key: str) -> int:
         return int(hashlib.sha256(key.encode() + b"\x001").hexdigest(), 16) * (2 * 0x5EED + 1) % 2**256
 
-    assert drawn(KEYS).ranked == sorted((rank(key), key) for key in KEYS)[:300]
-    assert drawn(KEYS).population == 1000
+    assert draw_sample(KEYS).ranked == sorted((rank(key), key) for key in KEYS)[:300]
+    assert draw_sample(KEYS).population == 1000
 
 
 def test_the_first_object_of_a_folder_of_any_size_is_drawn():
-    draw, large = drawn(KEYS[:50]), drawing.MAX_DRAWN_BYTES + 1
-    draw.add("films/long.mp4", digest(b"films/long.mp4", large), "films/", large)
+    draw, large_size = draw_sample(KEYS[:50]), drawing.MAX_SAMPLE_OBJECT_BYTES + 1
+    draw.add("films/long.mp4", digest(b"films/long.mp4", large_size), "films/", large_size)
     firsts = {folder: key for folder, (_, key) in draw.firsts.items()}
     assert draw.population == 50
     assert len(draw.keys) == 50
@@ -102,24 +104,24 @@ def test_the_first_object_of_a_folder_of_any_size_is_drawn():
 
 
 @given(st.lists(st.integers(0, 1000), max_size=4), st.integers(1, 20))
-def test_ranges_and_pieces_draw_the_same_sample_as_a_single_walk(cuts, most):
+def test_ranges_and_pieces_draw_the_same_sample_as_a_single_range(cuts, most):
     keys = sorted(f"{number % 5}/{key}" for number, key in enumerate(KEYS[:60]))
     places = sorted({0, 60, *(cut % 60 for cut in cuts)})
     parts = [keys[a:b] for a, b in itertools.pairwise(places)]
-    with patch.object(drawing, "MAX_DRAWN", most):
-        summed = reduce(SampleDraw.plus, map(drawn, parts), SampleDraw())
+    with patch.object(drawing, "MAX_SAMPLE_OBJECTS", most):
+        summed = reduce(SampleDraw.plus, map(draw_sample, parts), SampleDraw())
         piece = SampleDraw()
         for part in parts:
-            piece = drawn(part, start=from_json(SampleDraw, json.loads(json.dumps(to_json(piece)))))
-        assert drawn(keys) == summed == piece
+            piece = draw_sample(part, start=from_json(SampleDraw, json.loads(json.dumps(to_json(piece)))))
+        assert draw_sample(keys) == summed == piece
 
 
-def test_another_seed_draws_other_keys_and_all_keys_are_equally_likely():
+def test_each_seed_draws_other_keys_and_all_keys_are_equally_likely():
     # With each of 400 seeds, 10 of 100 keys are drawn: 40 times each, if all are equally likely.
     keys, times = KEYS[:100], Counter[str]()
     for number in range(400):
         seed = hashlib.md5(str(number).encode()).hexdigest()
-        times.update(drawn(keys, seed).keys[:10])
+        times.update(draw_sample(keys, seed).keys[:10])
     assert sum(times.values()) == 4000
     # Chi-squared of 99 degrees of freedom is below 160 with a probability of 0.9999.
     assert sum((times[key] - 40) ** 2 / 40 for key in keys) < 160
@@ -128,7 +130,7 @@ def test_another_seed_draws_other_keys_and_all_keys_are_equally_likely():
 NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 
 
-def a_pass(objects: int, *, minutes_ago: int = 10, ended: bool = False) -> PassState:
+def make_state(objects: int, *, minutes_ago: int = 10, ended: bool = False) -> PassState:
     began = timestamp(NOW - timedelta(minutes=minutes_ago))
     pass_ = Pass("", "photos", Scope(KeyFilter(), None, everything=False), began, began)
     return PassState(
@@ -139,15 +141,15 @@ def a_pass(objects: int, *, minutes_ago: int = 10, ended: bool = False) -> PassS
 @pytest.mark.parametrize(
     ("state", "last", "later", "progress"),
     [
-        (a_pass(250_000), a_pass(1_000_000, minutes_ago=60, ended=True), 0, Progress(25_000, 0.25, 30)),
-        # A bucket that has grown.
-        (a_pass(2_000), a_pass(1_000, ended=True), 0, Progress(200, 0.99, 0)),
-        (a_pass(9_996), a_pass(10_000, ended=True), 0, Progress(1_000, 0.99, 1)),
-        # Without a measure, or a pace, no more is known.
-        (a_pass(500), None, 0, Progress(50, None, None)),
-        (a_pass(0), a_pass(1_000, ended=True), 0, Progress(0, None, None)),
-        # It has ended, a day ago.
-        (a_pass(6_000, ended=True), None, 1, Progress(600, 1.0, 0)),
+        (make_state(250_000), make_state(1_000_000, minutes_ago=60, ended=True), 0, Progress(25_000, 0.25, 30)),
+        # The bucket has grown.
+        (make_state(2_000), make_state(1_000, ended=True), 0, Progress(200, 0.99, 0)),
+        (make_state(9_996), make_state(10_000, ended=True), 0, Progress(1_000, 0.99, 1)),
+        # Without an earlier pass, or without progress, the share is unknown.
+        (make_state(500), None, 0, Progress(50, None, None)),
+        (make_state(0), make_state(1_000, ended=True), 0, Progress(0, None, None)),
+        # The pass ended a day ago.
+        (make_state(6_000, ended=True), None, 1, Progress(600, 1.0, 0)),
     ],
 )
 def test_progress_is_estimated_by_the_last_pass_of_the_scope(state, last, later, progress):

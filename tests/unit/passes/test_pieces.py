@@ -1,4 +1,4 @@
-"""Conclusions from the names and the pieces of a pass."""
+"""Conclusions from the pieces of a pass and from the names of its objects: open ranges, and a proven total."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from oss_oms_sync.passes.pieces import Kind, Piece, Tree, have_all_keys, sum_pie
 from oss_oms_sync.passes.tally import Tally
 
 
-def counted(number: int) -> Tally:
+def make_tally(number: int) -> Tally:
     return Tally(Counter(scanned=number))
 
 
-SPLIT = Piece(Kind.SPLIT, after="c", cut="m", tally=counted(3))
-LEFT = Piece(Kind.DONE, begin="c", until="m", after="l", tally=counted(10))
-RIGHT = Piece(Kind.DONE, begin="m", until="", after="z", tally=counted(100))
+SPLIT = Piece(Kind.SPLIT, after="c", cut="m", tally=make_tally(3))
+LEFT = Piece(Kind.DONE, begin="c", until="m", after="l", tally=make_tally(10))
+RIGHT = Piece(Kind.DONE, begin="m", until="", after="z", tally=make_tally(100))
 TILED = {"r": SPLIT, "r0": LEFT, "r1": RIGHT}
 
 
 @pytest.mark.parametrize(
-    ("names", "opened", "is_complete"),
+    ("names", "open_ranges", "is_complete"),
     [
         pytest.param("", [], False, id="nothing"),
         pytest.param("r/0000", ["r"], False, id="begun"),
@@ -39,17 +39,17 @@ TILED = {"r": SPLIT, "r0": LEFT, "r1": RIGHT}
         pytest.param("r/0000 r/end r/x x/0000 r/1 r2/0000 total/0 r/٣٣٣٣ r/0000/x", ["r"], True, id="foreign objects"),
     ],
 )
-def test_names_of_pieces_show_the_open_ranges_and_the_end(names, opened, is_complete):
+def test_the_names_of_pieces_show_open_ranges_and_a_complete_pass(names, open_ranges, is_complete):
     tree = Tree(names.split())
-    assert (tree.open if "r/0000" in names else []) == opened
+    assert (tree.open_ranges if "r/0000" in names else []) == open_ranges
     assert tree.is_complete == is_complete
 
 
-def test_pieces_are_counted_and_the_last_has_the_highest_number():
+def test_a_tree_counts_pieces_and_finds_the_last_piece_of_each_range():
     tree = Tree(["r/10000", "r/9999", "r0/0000", "r0/end", "r/wake-0a"])
-    assert tree.last == {"r": 10000, "r0": 0}
+    assert tree.last_numbers == {"r": 10000, "r0": 0}
     assert tree.pieces == 3
-    assert tree.done == 1
+    assert tree.done_ranges == 1
 
 
 def test_the_halves_of_a_range_meet_at_the_split():
@@ -75,19 +75,21 @@ def test_the_total_is_the_sum_of_the_last_pieces_in_the_order_of_keys(mocker):
         )[1],
     )
     names = ["r1", "r01", "r", "r00", "r0"]
-    tally = sum_pieces({name: replace(LEFT, tally=counted(2 ** len(name) + int(name[1:] or "0", 2))) for name in names})
+    tally = sum_pieces(
+        {name: replace(LEFT, tally=make_tally(2 ** len(name) + int(name[1:] or "0", 2))) for name in names}
+    )
     assert order == [2, 4, 8, 9, 5]
     assert tally.counts == {"scanned": 28}
 
 
-def test_ranges_that_are_done_and_fit_together_prove_the_total():
+def test_finished_ranges_that_fit_together_prove_the_total():
     assert have_all_keys(TILED)
     assert have_all_keys({"r": Piece(Kind.DONE, after="z")})
     assert sum_pieces(TILED).counts == {"scanned": 113}
 
 
 @pytest.mark.parametrize(
-    "different",
+    "changed_pieces",
     [
         pytest.param({"r0": replace(LEFT, until="k")}, id="a gap"),
         pytest.param({"r1": replace(RIGHT, begin="k")}, id="an overlap"),
@@ -103,8 +105,8 @@ def test_ranges_that_are_done_and_fit_together_prove_the_total():
         pytest.param({"r00": LEFT}, id="halves of a range that did not split"),
     ],
 )
-def test_ranges_that_do_not_fit_together_prove_no_total(different):
-    assert not have_all_keys({**TILED, **different})
+def test_ranges_that_do_not_fit_together_prove_no_total(changed_pieces):
+    assert not have_all_keys({**TILED, **changed_pieces})
 
 
 @pytest.mark.parametrize("missing", ["r", "r0", "r1"])

@@ -1,4 +1,4 @@
-"""Errors that occurred or nearly occurred in the protocol between workers of passes."""
+"""Cases in which workers of a pass die, overtake each other, or meet unreadable and deleted objects."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEYS = [f"{letter}{number}" for number in range(4) for letter in "abc"]
 
 @pytest.fixture
 def world():
-    """Return a world of twelve objects in pages of five, in a range that a single piece covers."""
+    """Yield simulated clouds with twelve objects in pages of five, all in a range that a single piece covers."""
     with pass_world({"other": KEYS[:5], "photos": KEYS}, lanes=1, page=5) as made:
         slow_down(made, 0)
         yield made
@@ -36,10 +36,10 @@ def slow_down(world: PassWorld, seconds_a_page: float = 1.2) -> None:
 def pass_name(world) -> str:
     """Fire the timer, and return the name of the finished pass."""
     world.tick()
-    return only_pass(world)
+    return find_only_pass(world)
 
 
-def only_pass(world: PassWorld) -> str:
+def find_only_pass(world: PassWorld) -> str:
     """Return the name of the only pass."""
     (name,) = world.store.iter_names()
     return name
@@ -51,7 +51,7 @@ def call_by_hand(world: PassWorld, **asked: object) -> dict:
 
 
 def list_written(world: PassWorld) -> list[str]:
-    """Return the names below the passes, without the passes' own names."""
+    """Return the names of all objects of passes, without the prefix that names the pass."""
     return [name.removeprefix(PREFIX).partition("/")[2] for name in world.bucket.names(PREFIX)]
 
 
@@ -62,7 +62,7 @@ def stop_worker(world: PassWorld, before: str) -> None:
 
 
 @pytest.mark.parametrize("before", ["/r/0000", "/r/end", "/total"])
-def test_ticks_alone_end_a_pass_whose_worker_died(world, before):
+def test_timer_calls_alone_end_a_pass_whose_worker_died(world, before):
     stop_worker(world, before)
     assert world.finish(events=False)
     world.check()
@@ -71,7 +71,7 @@ def test_ticks_alone_end_a_pass_whose_worker_died(world, before):
 def test_a_manual_call_ends_a_pass_that_lacks_only_its_total(world):
     stop_worker(world, "/total")
     world.advance()
-    # A call by hand works on the pass of its scope, and that is the timer's.
+    # A manual call continues the open pass of its scope, which is the timer's pass.
     assert call_by_hand(world)["finished"]
 
 
@@ -84,53 +84,53 @@ def test_an_event_for_an_object_that_is_not_a_piece_is_ignored(world, pass_name,
     assert parse_wakes(b"{}", PREFIX) is None
 
 
-def test_with_versioning_no_piece_is_read_for_a_total(world, pass_name):
+def test_reading_pieces_of_a_bucket_with_versioning_is_an_error(world, pass_name):
     world.versioning()
     with pytest.raises(StorageError, match="versioning"):
-        world.store.last_pieces(pass_name, Tree(["r/0000"]))
+        world.store.read_last_pieces(pass_name, Tree(["r/0000"]))
 
 
 def test_an_unreadable_piece_stops_workers_and_another_pass_begins(world):
-    # GIVEN a tick that is about to write a piece where an unreadable piece exists
+    # GIVEN a timer call that is about to write a piece where an unreadable piece exists
     world.tick(stops_before="/r/0000")
     world.tick(stops_before="/r/0000")
     world.run(1)
-    pass_name = only_pass(world)
+    pass_name = find_only_pass(world)
     for name in list(world.bucket.names(PREFIX)):
         if not name.endswith("/r/0000"):
             del world.bucket.objects[name]
     world.bucket.add(StoredObject(f"{PREFIX}{pass_name}/r/0000", b"?"))
 
-    # WHEN it continues, THEN its own copy has no effect
+    # WHEN the call continues, THEN its own piece has no effect
     world.run(0)
     assert list_written(world) == ["r/0000"]
     assert world.store.read_state(pass_name) is None
 
-    # AND the next pass is not kept from beginning
+    # AND the next pass can begin
     world.advance(timedelta(days=1).total_seconds())
     world.tick()
     assert world.totals[-1][0] != f"{PREFIX}{pass_name}/total"
     world.check()
 
 
-def test_a_pass_without_its_last_piece_blocks_no_new_pass_in_its_slot(world):
+def test_a_pass_without_its_last_piece_blocks_no_new_pass_that_day(world):
     """The timer's next tick on the same day begins another pass."""
     # GIVEN a timer's pass that lacks only the total, and then also its last piece
     slow_down(world)
     world.tick()
     world.event(0, stops_before="/total")
     world.die(0)
-    lost = only_pass(world)
-    del world.bucket.objects[[*world.bucket.names(f"{PREFIX}{lost}/r/0")][-1]]
+    lost_name = find_only_pass(world)
+    del world.bucket.objects[[*world.bucket.names(f"{PREFIX}{lost_name}/r/0")][-1]]
 
-    # WHEN the next tick comes, on the same day, THEN it begins another, which ends
+    # WHEN the timer calls again on the same day, THEN this call begins another pass, which ends
     world.advance()
     assert world.finish(events=True, ticks=1)
-    assert [name.split("/")[-2] == lost for name, *_ in world.totals] == [False]
+    assert [name.split("/")[-2] == lost_name for name, *_ in world.totals] == [False]
     world.check()
 
 
-def test_a_pass_with_an_unreadable_total_keeps_no_other_from_beginning(world, pass_name):
+def test_a_pass_with_an_unreadable_total_does_not_block_the_next_pass(world, pass_name):
     world.oss.fill(world.log_bucket, [f"{PREFIX}{pass_name}/total"], size=1)
     world.advance(timedelta(days=1).total_seconds())
     world.tick()
@@ -138,34 +138,34 @@ def test_a_pass_with_an_unreadable_total_keeps_no_other_from_beginning(world, pa
 
 
 def test_foreign_objects_among_passes_are_ignored(world, pass_name):
-    like = identity_prefix(pass_name)
-    for name in ("", "foreign", like, like.removesuffix("-"), f"{pass_name}/é", f"{pass_name}/r/é", "z/z", "/"):
+    prefix = identity_prefix(pass_name)
+    for name in ("", "foreign", prefix, prefix.removesuffix("-"), f"{pass_name}/é", f"{pass_name}/r/é", "z/z", "/"):
         world.bucket.add(StoredObject(f"{PREFIX}{name}", b""))
     assert [*world.store.iter_names()] == [pass_name]
-    assert world.store.newest_name(pass_name) == pass_name
+    assert world.store.find_newest_name(pass_name) == pass_name
     assert PASS_NAME_PATTERN.fullmatch(pass_name)
     assert world.store.read_state(pass_name).ended
 
 
-def test_a_range_whose_piece_had_no_progress_rests(world):
+def test_a_range_pauses_after_a_piece_without_progress(world):
     stop_worker(world, "/r/0000")
     world.settings = replace(world.settings, piece_seconds=0.5)
     slow_down(world)
     call_by_hand(world)
-    piece = world.store.read(only_pass(world), "r", 0)
+    piece = world.store.read(find_only_pass(world), "r", 0)
     assert piece.kind == Kind.RESTING
     assert piece.after == ""
     assert piece.stopped.stop == Stop.NO_PROGRESS
 
 
 def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
-    # GIVEN a pass that has as many pieces as there may be
+    # GIVEN a pass that has the maximum number of pieces
     for module in ("work", "states"):
         mocker.patch(f"oss_oms_sync.passes.{module}.MAX_PIECES", 1)
     slow_down(world)
     world.tick()
 
-    # WHEN its events come, and ticks, THEN nothing more is written
+    # WHEN its events and timer calls arrive, THEN nothing more is written
     for _ in [*world.events]:
         world.event(0)
     world.advance(600)
@@ -180,35 +180,35 @@ def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
     assert call_by_hand(world, restart=True)["stop"] == "too_large"
     assert list_written(world) == ["r/0000"] * 2
 
-    # AND the timer's next begins when it is due
+    # AND the timer's next pass begins when it is due
     world.advance(25 * HOUR)
     world.tick()
     assert list_written(world) == ["r/0000"] * 3
 
 
-def test_a_worker_whose_pass_was_cleared_away_stops_and_leaves_no_piece(world):
+def test_a_worker_whose_pass_was_deleted_stops_and_leaves_no_piece(world):
     # GIVEN a worker in the middle of a pass, after two newer passes have ended
     world.lost(*(f"d{number}" for number in range(7)))
     slow_down(world, 2.0)
     world.tick()
-    old = only_pass(world)
+    old_name = find_only_pass(world)
     world.event(0, stops_before="/r/0001")
     slow_down(world, 0)
     for _ in range(2):
         call_by_hand(world, restart=True)
-    assert old not in world.store.iter_names()
+    assert old_name not in world.store.iter_names()
 
-    # WHEN it continues, THEN its piece wakes no worker
+    # WHEN the worker continues, THEN its piece calls no other worker
     world.run(0)
-    assert world.bucket.names(f"{PREFIX}{old}") == [f"{PREFIX}{old}/r/0001"]
+    assert world.bucket.names(f"{PREFIX}{old_name}") == [f"{PREFIX}{old_name}/r/0001"]
     totals = [*world.totals]
     for _ in [*world.events]:
         world.event(0)
     assert world.totals == totals
 
-    # AND the next pass takes it away
+    # AND the next pass deletes the piece
     call_by_hand(world, restart=True)
-    assert not world.bucket.names(f"{PREFIX}{old}")
+    assert not world.bucket.names(f"{PREFIX}{old_name}")
 
 
 def test_a_pass_older_than_an_existing_pass_does_not_begin(world):
@@ -217,10 +217,10 @@ def test_a_pass_older_than_an_existing_pass_does_not_begin(world):
     call_by_hand(world)
     world.clock.ahead = timedelta()
     assert call_by_hand(world, restart=True)["stop"] == "superseded"
-    assert only_pass(world)
+    assert find_only_pass(world)
 
 
-def test_a_call_that_waits_for_a_pass_ends_when_a_newer_one_has_begun(world):
+def test_a_call_that_waits_for_a_pass_ends_when_a_newer_pass_begins(world):
     slow_down(world)
     world.by_hand(0, 60)
     world.by_hand(1)

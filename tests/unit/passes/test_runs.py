@@ -1,4 +1,4 @@
-"""Counting runs of keys at once, which finds, counts and submits the same as counting key by key."""
+"""Runs of keys that are counted together, with the same results as keys that are counted singly."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from oss_oms_sync.answers.layout import CANARY, RECORDS
 from oss_oms_sync.clock import from_epoch
 from oss_oms_sync.clouds.objects import ListPage, ObjectSummary, etag_of
 from oss_oms_sync.comparison.count import CompareCount
-from oss_oms_sync.comparison.in_hand import OmsProgress
 from oss_oms_sync.comparison.judge import Judge, JudgementTimes
-from oss_oms_sync.comparison.proof import Proof, _body
+from oss_oms_sync.comparison.oms_progress import OmsProgress
+from oss_oms_sync.comparison.proof import Proof, _format_proof
 from oss_oms_sync.comparison.reconciling import Classifier
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
@@ -41,61 +41,61 @@ WORLDS = 300 if EXTRAS else 60
 MD5S = ["A" * 32, "0F" * 16]
 ODD_FOLDERS = [f"{CANARY}x/", f"{RECORDS}t/", "oms/sync_task/"]
 FOLDERS = [*["", "a/", "a/b/", "a-", "b/"] * 6, *ODD_FOLDERS]
-# The feeds of `merge_feeds`, in their order, with their rows of each key.
+# The feeds of `merge_feeds`, in their order; `Objects` has the rows of each key in this order.
 FEEDS = ("source", "success", "failed", "destination", "proof")
 Objects = dict[str, list[ObjectSummary | None]]
 
 
-def a_world(dice: random.Random) -> Objects:
-    """Return listings in which most keys are in order."""
+def make_rows(dice: random.Random) -> Objects:
+    """Return the rows of random keys in all listings; in most rows, the listings agree."""
     oddness = dice.choice([0.0, 0.005, 0.05])
     keys = {
         f"{dice.choice(FOLDERS)}{dice.randrange(300):03}{dice.choice(['', '', '.jpg'])}"
         for _ in range(dice.randrange(90))
     }
-    return {key: an_object(dice, key, oddness) for key in sorted(keys)}
+    return {key: make_rows_of_key(dice, key, oddness) for key in sorted(keys)}
 
 
-def an_object(dice: random.Random, key: str, oddness: float) -> list[ObjectSummary | None]:
-    def odd() -> bool:
+def make_rows_of_key(dice: random.Random, key: str, oddness: float) -> list[ObjectSummary | None]:
+    def is_odd() -> bool:
         return dice.random() < oddness
 
-    written = NOW - 2 * DAY - dice.randrange(DAY)
-    if odd():
-        written = dice.choice(EDGES) + dice.randrange(-1, 2)
-    # Classes end no run, and have dice of their own.
+    write_time = NOW - 2 * DAY - dice.randrange(DAY)
+    if is_odd():
+        write_time = dice.choice(EDGES) + dice.randrange(-1, 2)
+    # Storage classes do not end a run, so they have their own random numbers.
     odd_class = random.Random(key).random() < oddness
     source = ObjectSummary(
         key,
-        dice.choice(["CD-2", "C" * 32, "c" * 32, "é" * 32]) if odd() else dice.choice(MD5S),
-        2**31 if odd() else dice.randrange(3),
-        NOW - dice.choice([60, 400, DAY, 3 * DAY]) if odd() else written,
-        "Symlink" if odd() else "Normal",
+        dice.choice(["CD-2", "C" * 32, "c" * 32, "é" * 32]) if is_odd() else dice.choice(MD5S),
+        2**31 if is_odd() else dice.randrange(3),
+        NOW - dice.choice([60, 400, DAY, 3 * DAY]) if is_odd() else write_time,
+        "Symlink" if is_odd() else "Normal",
         "IA" if odd_class else "Standard",
     )
-    there = ObjectSummary(
+    obs_object = ObjectSummary(
         key,
-        dice.choice(["CD-3", *MD5S]) if odd() else source.etag,
-        1 if odd() else source.size,
-        source.modified + (dice.randrange(-DAY, DAY) if odd() else 5),
+        dice.choice(["CD-3", *MD5S]) if is_odd() else source.etag,
+        1 if is_odd() else source.size,
+        source.modified + (dice.randrange(-DAY, DAY) if is_odd() else 5),
         storage_class="WARM" if odd_class else "STANDARD",
     )
-    again = " again" if odd() else ""
-    success = ObjectSummary(
-        key, etag_of(f"{source.etag}{again}"), 32, source.modified + (-1 if odd() else dice.randrange(9))
+    again_suffix = " again" if is_odd() else ""
+    success_record = ObjectSummary(
+        key, etag_of(f"{source.etag}{again_suffix}"), 32, source.modified + (-1 if is_odd() else dice.randrange(9))
     )
-    failed = ObjectSummary(key, "F" * 32, 32, source.modified + dice.randrange(-9, 9))
-    proof = ObjectSummary(key, etag_of(_body(source, there, dice.choice(list(Proof)))), 32, NOW)
+    failed_record = ObjectSummary(key, "F" * 32, 32, source.modified + dice.randrange(-9, 9))
+    proof = ObjectSummary(key, etag_of(_format_proof(source, obs_object, dice.choice(list(Proof)))), 32, NOW)
     return [
-        None if odd() else source,
-        None if odd() else success,
-        failed if odd() else None,
-        None if odd() else there,
-        proof if odd() else None,
+        None if is_odd() else source,
+        None if is_odd() else success_record,
+        failed_record if is_odd() else None,
+        None if is_odd() else obs_object,
+        proof if is_odd() else None,
     ]
 
 
-def pages_of(dice: random.Random, objects: list[ObjectSummary], *, fails: bool) -> list[ListPage | StorageError]:
+def make_pages(dice: random.Random, objects: list[ObjectSummary], *, fails: bool) -> list[ListPage | StorageError]:
     """Return pages of the objects, some of them empty, and perhaps a failure in place of a page."""
     pages: list[ListPage | StorageError] = []
     while objects:
@@ -107,76 +107,80 @@ def pages_of(dice: random.Random, objects: list[ObjectSummary], *, fails: bool) 
     return pages
 
 
-def listed(pages: list[ListPage | StorageError]) -> Iterator[ListPage]:
+def iter_pages(pages: list[ListPage | StorageError]) -> Iterator[ListPage]:
     for page in pages:
         if isinstance(page, StorageError):
             raise page
         yield page
 
 
-def walked(
-    listings: list[list[ListPage | StorageError]], count: Count, twin: str, *, by_runs: bool
+def count_keys(
+    listings: list[list[ListPage | StorageError]], count: Count, counterpart: str, *, by_runs: bool
 ) -> dict[str, object]:
-    """Return the counts of a walk through the listings, its submissions, and its error."""
-    due: list[tuple[str, str]] = []
+    """Count the keys of the listings; return the counts, the submissions and the error."""
+    due_keys: list[tuple[str, str]] = []
     runs, error = 0, ""
 
-    def take(key: FailedKey) -> bool:
-        due.append((key.key, key.change.etag))
+    def select_key(key: FailedKey) -> bool:
+        due_keys.append((key.key, key.change.etag))
         return True
 
     try:
-        feeds = [Feed(listed(pages)) for pages in listings]
-        for step in merge_feeds(feeds, feeds[FEEDS.index(twin)], count.count_equal if by_runs else None):
+        feeds = [Feed(iter_pages(pages)) for pages in listings]
+        for step in merge_feeds(feeds, feeds[FEEDS.index(counterpart)], count.count_equal if by_runs else None):
             if isinstance(step, KeyRun):
                 runs += len(step.keys)
                 count.add_run(step)
                 continue
-            count.add(step, take)
+            count.add(step, select_key)
     except StorageError as raised:
         error = str(raised)
-    return {"tally": to_json(count.tally()), "lines": count.lines, "due": due, "error": error, "runs": runs}
+    return {"tally": to_json(count.tally()), "lines": count.lines, "due": due_keys, "error": error, "runs": runs}
 
 
-def comparison(key_filter: KeyFilter) -> Count:
+def make_compare_count(key_filter: KeyFilter) -> Count:
     judge = Judge(key_filter, JudgementTimes(NOW, OmsProgress.without_counts(NOW)), sent_since=0)
     return CompareCount(judge, Tally(), NOW - 2.01 * DAY, "5eed")
 
 
-def reconciliation(key_filter: KeyFilter) -> Count:
+def make_reconcile_count(key_filter: KeyFilter) -> Count:
     settings = replace(SETTINGS, key_filter=key_filter)
     scope = Scope(key_filter, from_epoch(NOW - 2.99 * DAY), everything=False)
     classifier = Classifier(settings, scope, from_epoch(0), from_epoch(NOW), from_epoch(NOW - 2 * DAY))
     return ReconcileCount(classifier, key_filter, Tally())
 
 
-def standstill(key_filter: KeyFilter) -> Count:
+def make_standstill_count(key_filter: KeyFilter) -> Count:
     return Count(key_filter, Tally())
 
 
-JOBS = [(comparison, "destination"), (reconciliation, "success"), (standstill, "destination")]
+JOBS = [(make_compare_count, "destination"), (make_reconcile_count, "success"), (make_standstill_count, "destination")]
 
 
 @pytest.mark.part
-@pytest.mark.parametrize(("job", "twin"), JOBS)
+@pytest.mark.parametrize(("job", "counterpart"), JOBS)
 @pytest.mark.parametrize("fails", [False, True])
-def test_counting_runs_of_keys_equals_counting_single_keys(job: Callable[[KeyFilter], Count], twin: str, fails: bool):
-    in_runs = by_itself = failed = 0
+def test_counting_runs_of_keys_equals_counting_single_keys(
+    job: Callable[[KeyFilter], Count], counterpart: str, fails: bool
+):
+    run_count = single_count = failed_count = 0
     for seed in range(WORLDS):
         dice = random.Random(seed)
-        world, key_filter = a_world(dice), KeyFilter("", dice.choice(["", "", "", ".jpg"]))
-        columns = ([each[place] for each in world.values() if each[place]] for place in range(5))
-        listings = [pages_of(dice, column, fails=fails) for column in columns]
+        world, key_filter = make_rows(dice), KeyFilter("", dice.choice(["", "", "", ".jpg"]))
+        columns = ([rows[index] for rows in world.values() if rows[index]] for index in range(5))
+        listings = [make_pages(dice, column, fails=fails) for column in columns]
         with (
             patch("oss_oms_sync.passes.listing.MIN_RUN_KEYS", dice.choice([1, 3, 16])),
             patch("oss_oms_sync.comparison.count.MAX_WRITTEN", dice.choice([1, 3, 100])),
         ):
-            fast, slow = (walked(listings, job(key_filter), twin, by_runs=by_runs) for by_runs in (True, False))
-        in_runs += fast.pop("runs")
-        assert slow.pop("runs") == 0
-        by_itself += len(world)
-        failed += bool(slow["error"])
-        # A listing that a run has no use for may be missed later.
-        assert fast == slow or (slow["error"] and fast["error"]), seed
-    assert by_itself / 10 < in_runs < by_itself
-    assert bool(failed) == fails
+            run_result, single_result = (
+                count_keys(listings, job(key_filter), counterpart, by_runs=by_runs) for by_runs in (True, False)
+            )
+        run_count += run_result.pop("runs")
+        assert single_result.pop("runs") == 0
+        single_count += len(world)
+        failed_count += bool(single_result["error"])
+        # A run may need a failing listing later than single keys do.
+        assert run_result == single_result or (single_result["error"] and run_result["error"]), seed
+    assert single_count / 10 < run_count < single_count
+    assert bool(failed_count) == fails

@@ -1,4 +1,4 @@
-"""Positions of keys in a range, and the key at which it splits, if that is worth a new worker."""
+"""The key at which a range of keys splits, found by requests or by an earlier pass's marks (sampled keys)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from support.reconcile_world import ReconcileWorld
 
 MAX_CALLS = 45
 
-# Few characters, so that keys have much in common, and all that is at an edge of something.
+# Few characters, so that keys have common prefixes, and all characters at the limits of encodings.
 CHARACTERS = "a/0%~ \x00\x1f\x7f\x80\x9f\xa0é߿ࠀ最퟿\ue000\uffff😀\U0010ffff"
 KEY = st.text(st.sampled_from(CHARACTERS) | st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 FOLDERS = st.sampled_from(["", "2019/01/31/", "p" * 249, "最" * 260, "100%/", "\x00"])
@@ -33,22 +33,22 @@ MARKS = st.lists(st.tuples(KEY, st.integers(1, 1000)), max_size=20, unique_by=la
 )
 
 
-def cut_of(keys: list[str], until: str = "", marks=()) -> tuple[str | None, int]:
-    """Return the cut of ordered keys that are requested singly, and the number of requests."""
-    asked: list[bytes] = []
+def find_cut_of_keys(keys: list[str], until: str = "", marks=()) -> tuple[str | None, int]:
+    """Return the cut of ordered keys, which are requested singly, and the number of requests."""
+    requested_keys: list[bytes] = []
 
-    def next_key(after: str) -> str | None:
-        asked.append(after.encode())
+    def find_next_key(after: str) -> str | None:
+        requested_keys.append(after.encode())
         return next(iter(keys[bisect_right(keys, after) :]), None)
 
-    return find_cut(keys[0], until, marks, next_key), len(asked)
+    return find_cut(keys[0], until, marks, find_next_key), len(requested_keys)
 
 
-def numbered(template: str, number: int) -> list[str]:
+def make_numbered_keys(template: str, number: int) -> list[str]:
     return [template.format(n) for n in range(number)]
 
 
-def assert_splits(keys: list[str], cut: str) -> None:
+def check_cut(keys: list[str], cut: str) -> None:
     assert keys[0] <= cut < keys[-1]
     assert not re.search(r"[\x00-\x1f\x7f-\x9f%\ud800-\udfff]", cut)
 
@@ -58,33 +58,33 @@ def assert_splits(keys: list[str], cut: str) -> None:
 @example(["a", "ab"], [])
 @example(["a\x00", "a\x01"], [])
 @example(["퟿a", "\ue000"], [])
-def test_a_split_leaves_keys_in_both_halves(keys, marks):
+def test_a_split_leaves_keys_in_both_halves_of_a_range(keys, marks):
     for until in ("", keys[-1], keys[-1] + "0"):
-        cut, calls = cut_of(keys, until, marks)
+        cut, calls = find_cut_of_keys(keys, until, marks)
         assert calls <= MAX_CALLS
         if cut is not None:
-            assert_splits(keys, cut)
+            check_cut(keys, cut)
 
 
 @given(KEYS, MARKS)
-def test_repeated_splits_end_and_have_each_key_once(keys, marks):
-    def parts(part: list[str], until: str) -> list[str]:
-        cut, _ = cut_of(part, until, marks)
+def test_repeated_splits_end_with_each_key_in_a_single_range(keys, marks):
+    def split_repeatedly(part: list[str], until: str) -> list[str]:
+        cut, _ = find_cut_of_keys(part, until, marks)
         if cut is None:
             return part
         middle = bisect_right(part, cut)
-        return [*parts(part[:middle], cut), *parts(part[middle:], until)]
+        return [*split_repeatedly(part[:middle], cut), *split_repeatedly(part[middle:], until)]
 
-    assert parts(keys, "") == keys
+    assert split_repeatedly(keys, "") == keys
 
 
 plain = st.text(st.characters(categories=["L", "N", "P", "S"], exclude_characters="%"), min_size=1, max_size=8)
 
 
 @given(st.sets(plain, min_size=1))
-def test_a_range_of_two_plain_keys_always_splits(drawn):
-    cut, _ = cut_of(sorted(drawn))
-    assert (cut is not None) == (len(drawn) > 1)
+def test_a_range_of_several_plain_keys_always_splits(drawn_keys):
+    cut, _ = find_cut_of_keys(sorted(drawn_keys))
+    assert (cut is not None) == (len(drawn_keys) > 1)
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ def test_a_range_of_two_plain_keys_always_splits(drawn):
         (["a", "b"], "a\U0010ffff"),
         (["a/1", "b/1"], "b"),
         (["a", "a/1", "a/2"], "a "),
-        (numbered("photos/{:04}", 10_000), "photos/5"),
+        (make_numbered_keys("photos/{:04}", 10_000), "photos/5"),
         (["2015/01/31", "2019/12/31", "2024/01/01"], "202"),
         (["a", "最终"], chr((ord("a") + ord("最") + 1) // 2)),
-        # Half way is "%", or between the surrogates.
+        # The middle is "%", or a surrogate, so another character is chosen.
         (["!", ")x"], "&"),
         (["\ud000", "\ue800"], "\ue000"),
         (["100%/a", "100%/b"], None),
@@ -105,19 +105,19 @@ def test_a_range_of_two_plain_keys_always_splits(drawn):
     ],
 )
 def test_without_marks_a_range_splits_half_way_to_its_last_key(keys, cut):
-    assert cut_of(keys)[0] == cut
+    assert find_cut_of_keys(keys)[0] == cut
 
 
 def test_a_cut_is_never_longer_than_an_object_name():
     keys = ["😀" * 249 + "a", "😀" * 249 + "b"]
-    cut, _ = cut_of(keys)
-    assert_splits(keys, cut)
+    cut, _ = find_cut_of_keys(keys)
+    check_cut(keys, cut)
     assert len(cut.encode()) <= 1023
 
 
 @pytest.mark.parametrize("length", [50, 900])
-def test_keys_of_a_letter_behind_a_long_prefix_cost_few_calls(length):
-    _, calls = cut_of(numbered("p" * length + "{:03}", 1000))
+def test_keys_with_a_long_common_prefix_cost_few_calls(length):
+    _, calls = find_cut_of_keys(make_numbered_keys("p" * length + "{:03}", 1000))
     assert calls <= 20
 
 
@@ -131,16 +131,16 @@ def test_keys_of_a_letter_behind_a_long_prefix_cost_few_calls(length):
     ],
     ids=["all counts", "the mark after the range as well", "none outside of it", "none that cannot be a cut"],
 )
-def test_a_range_splits_in_the_middle_of_the_counts_of_its_marks(first, until, marks, cut):
-    keys = numbered("{:03}", int(until or 999) + 1)[first:]
-    assert cut_of(keys, until, [KeyMark(*mark) for mark in marks.items()])[0] == cut
+def test_a_range_splits_where_its_marks_halve_the_number_of_objects(first, until, marks, cut):
+    keys = make_numbered_keys("{:03}", int(until or 999) + 1)[first:]
+    assert find_cut_of_keys(keys, until, [KeyMark(*mark) for mark in marks.items()])[0] == cut
 
 
-def test_marks_of_keys_that_were_deleted_since_do_not_stop_the_splitting():
+def test_a_range_splits_by_marks_although_most_keys_were_deleted():
     # GIVEN marks of a thousand keys, and a tenth of these keys
     # WHEN their range is split
-    cut, calls = cut_of(numbered("{:06}", 100), marks=marks_of(0, 1000))
-    # THEN the cut is near the middle, and costs a call for each halving
+    cut, calls = find_cut_of_keys(make_numbered_keys("{:06}", 100), marks=make_marks(0, 1000))
+    # THEN the cut is near the middle, and costs few calls
     assert "000040" < cut < "000070"
     assert calls <= 5
 
@@ -168,14 +168,14 @@ def test_the_size_of_a_range_is_estimated_by_its_marks(after, until, objects):
 NUMBERS_OF_KEYS = st.integers(0, 2000)
 
 
-def marks_of(first: int, number: int, start: Iterable[KeyMark] = ()) -> Marks:
+def make_marks(first: int, number: int, start: Iterable[KeyMark] = ()) -> Marks:
     marks = Marks(start)
     for n in range(first, first + number):
         marks.add(f"{n:06}")
     return marks
 
 
-def assert_sound(marks: Marks, number: int) -> None:
+def check_marks(marks: Marks, number: int) -> None:
     keys = [mark.key for mark in marks]
     assert keys == sorted(set(keys))
     assert len(keys) <= MAX_MARKS
@@ -185,56 +185,56 @@ def assert_sound(marks: Marks, number: int) -> None:
 
 @given(NUMBERS_OF_KEYS)
 def test_marks_count_every_key_and_end_with_the_last(number):
-    marks = marks_of(0, number)
-    assert_sound(marks, number)
-    # Each says how many keys there are up to it.
+    marks = make_marks(0, number)
+    check_marks(marks, number)
+    # The counts of the marks up to each mark add up to the position of its key.
     assert [mark.key for mark in marks] == [f"{place - 1:06}" for place in accumulate(mark.objects for mark in marks)]
 
 
 @given(st.lists(NUMBERS_OF_KEYS, max_size=12))
 def test_merged_marks_are_in_order_and_count_all(sizes):
-    merged, place = Marks(), 0
+    merged_marks, place = Marks(), 0
     for size in sizes:
-        merged = Marks([*merged, *marks_of(place, size)])
+        merged_marks = Marks([*merged_marks, *make_marks(place, size)])
         place += size
-    assert_sound(merged, place)
+    check_marks(merged_marks, place)
 
 
 @given(NUMBERS_OF_KEYS, NUMBERS_OF_KEYS)
-def test_stored_marks_continue_at_their_position(before, after):
-    assert_sound(marks_of(before, after, tuple(marks_of(0, before))), before + after)
+def test_counting_continues_after_stored_marks(before, after):
+    check_marks(make_marks(before, after, tuple(make_marks(0, before))), before + after)
 
 
 @given(st.lists(st.integers(1, 10**9), max_size=12), st.integers(1, MAX_MARKS // 4))
-def test_numbers_of_objects_between_possible_split_points_stay_similar(some, times):
+def test_neighbouring_marks_count_similar_numbers_of_objects(some, times):
     counts = some * times
     marks = Marks(KeyMark(f"{n:06}", count) for n, count in enumerate(counts))
-    assert_sound(marks, sum(counts))
-    fair = sum(counts) / (MAX_MARKS - 2) + 1
-    assert max((mark.objects for mark in marks), default=0) <= fair + max(counts, default=0)
+    check_marks(marks, sum(counts))
+    fair_share = sum(counts) / (MAX_MARKS - 2) + 1
+    assert max((mark.objects for mark in marks), default=0) <= fair_share + max(counts, default=0)
 
 
 def test_many_keys_are_marked_at_nearly_equal_distances():
-    marks = list(marks_of(0, 100_000))
+    marks = list(make_marks(0, 100_000))
     assert len(marks) > MAX_MARKS / 2 - 2
     assert max(mark.objects for mark in marks) <= 2.1 * 100_000 / MAX_MARKS
 
 
 @pytest.fixture
 def split_early():
-    """Lower the limits, so that few objects split into as many ranges as do many in production."""
+    """Keep the limits of production, by replacing the fixture of this name that lowers them."""
 
 
 def make_world(objects: int, seconds_a_page: float) -> ReconcileWorld:
     world = ReconcileWorld(LANES="4", PIECE_SECONDS="30")
     world.oss.latency(listing=seconds_a_page)
-    world.in_step(*numbered("{:04}", objects))
+    world.in_step(*make_numbered_keys("{:04}", objects))
     world.advance()
     return world
 
 
 @pages_of(10)
-def test_without_marks_a_range_is_walked_first_and_a_short_range_ends():
+def test_without_marks_a_short_range_ends_without_a_split():
     result = make_world(100, seconds_a_page=0.1).tick()
     assert result["ranges"] == {"open": 0, "done": 1}
     assert result["covered"] == 100
@@ -242,7 +242,7 @@ def test_without_marks_a_range_is_walked_first_and_a_short_range_ends():
 
 
 @pages_of(10)
-def test_a_longer_range_splits_behind_its_walked_part():
+def test_without_marks_a_long_range_splits_after_its_first_keys():
     world = make_world(100, seconds_a_page=1.0)
     result = world.tick()
     assert result["ranges"] == {"open": 2, "done": 0}
@@ -253,7 +253,7 @@ def test_a_longer_range_splits_behind_its_walked_part():
 
 @pytest.mark.parametrize(("worth", "ranges"), [(101, {"open": 1, "done": 0}), (100, {"open": 2, "done": 0})])
 @pages_of(10)
-def test_by_marks_a_range_splits_at_once_if_half_is_worth_an_invocation(mocker, worth, ranges):
+def test_a_range_splits_at_once_if_marks_show_enough_objects(mocker, worth, ranges):
     # GIVEN the marks of a pass over a hundred objects
     mocker.patch.object(work, "MIN_SPLIT_OBJECTS", worth)
     world = make_world(100, seconds_a_page=0.1)
@@ -263,20 +263,20 @@ def test_by_marks_a_range_splits_at_once_if_half_is_worth_an_invocation(mocker, 
     world.oss.latency(listing=4)
     world.advance(86_400)
 
-    # THEN the number of walked objects shows if it split first
+    # THEN the number of counted objects shows if the range split first
     result = world.tick()
     assert result["ranges"] == ranges
     assert (result["covered"] == 0) == (ranges["open"] == 2)
 
 
-def test_the_lowest_rate_leaves_a_pass_a_single_range():
+def test_a_pass_has_a_single_range_at_the_lowest_rate():
     settings = SimpleNamespace(lanes=16, oms_rate=0.01)
-    assert [work.lane_count(settings, Scope(KeyFilter(), None, everything)) for everything in (False, True)] == [1, 1]
+    assert [work.count_lanes(settings, Scope(KeyFilter(), None, everything)) for everything in (False, True)] == [1, 1]
 
 
 @pytest.mark.parametrize("ranges", [1, 4])
-def test_a_pass_without_permission_for_cuts_still_begins(mocker, ranges):
-    # GIVEN marks for all cuts, or for none, so that a cut is sought first, and a source that does not answer
+def test_a_pass_begins_even_if_the_source_cannot_be_listed(mocker, ranges):
+    # GIVEN marks for all cuts, or for none, so that a cut is searched first
     mocker.patch.object(work, "MIN_SPLIT_OBJECTS", 1)
     if ranges == 1:
         mocker.patch.object(work, "find_middle", return_value=None)
@@ -284,7 +284,7 @@ def test_a_pass_without_permission_for_cuts_still_begins(mocker, ranges):
     world.tick()
     world.advance(86_400)
 
-    # WHEN a pass is begun by hand, THEN it is there, and the timer goes on with it
+    # WHEN a manual call begins a pass, THEN the pass exists, and the timer continues it
     world.begin()
     assert [(bool(pass_.ended), pass_.ranges_open) for pass_ in world.passes()] == [(True, 0), (False, ranges)]
     world.advance(600)

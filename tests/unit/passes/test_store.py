@@ -14,7 +14,7 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope, Tree
-from oss_oms_sync.passes.states import open_passes
+from oss_oms_sync.passes.states import list_open_passes
 from oss_oms_sync.passes.tally import Tally
 from support.reconcile_world import ReconcileWorld
 from support.world import DROP_AFTER, DROP_BEFORE, FROZEN, HOUR, NO_RIGHT, OK, TASK
@@ -24,10 +24,10 @@ ELSEWHERE = Scope(KeyFilter("a"), None, everything=True)
 
 
 def begin_pass(world: ReconcileWorld, scope: Scope = USUAL) -> Pass:
-    """Return a pass whose first piece is written, with a worker on the second."""
+    """Write the first piece of a pass, and the sign of a worker on the second piece; return the pass."""
     world.clock.sleep(1)
     now = "2026-01-02T00:00:00Z"
-    pass_ = Pass(world.store.name_of(scope, world.clock.now()), "photos", scope, started=now, installed=now)
+    pass_ = Pass(world.store.build_name(scope, world.clock.now()), "photos", scope, started=now, installed=now)
     world.store.write(pass_.name, "r", 0, Piece(after="k", about=pass_))
     world.store.write_sign(pass_.name, "r", 1)
     return pass_
@@ -43,7 +43,7 @@ def end_pass(world: ReconcileWorld, scope: Scope = USUAL, **counts: int) -> Pass
 
 
 def list_passes(world: ReconcileWorld) -> set[str]:
-    """Return the names of the passes that have any object left."""
+    """Return the names of all passes that still have an object."""
     return {name for each in world.bucket.objects for name in re.findall("[0-9a-f]{16}-2026[0-9T]+Z", each)}
 
 
@@ -70,30 +70,33 @@ def test_all_objects_are_json_and_named_by_project_and_job():
 
 def test_a_piece_is_written_once_and_a_late_worker_reads_it(world):
     pass_ = begin_pass(world)
-    first = Piece(Kind.SPLIT, after="k", cut="m", tally=Tally(Counter(scanned=3)))
-    late = replace(first, cut="x", kind=Kind.DONE)
-    assert [world.store.write(pass_.name, "r", 1, piece) for piece in (first, late)] == [first, first]
-    assert world.store.read(pass_.name, "r", 1) == first
+    first_piece = Piece(Kind.SPLIT, after="k", cut="m", tally=Tally(Counter(scanned=3)))
+    late_piece = replace(first_piece, cut="x", kind=Kind.DONE)
+    assert [world.store.write(pass_.name, "r", 1, piece) for piece in (first_piece, late_piece)] == [
+        first_piece,
+        first_piece,
+    ]
+    assert world.store.read(pass_.name, "r", 1) == first_piece
 
 
-def test_a_pass_cleared_away_during_its_read_counts_as_missing(world):
+def test_a_pass_deleted_while_it_is_read_counts_as_missing(world):
     pass_ = begin_pass(world)
 
-    def clear(kind: str, names: list[str]) -> None:
+    def clear_bucket(kind: str, names: list[str]) -> None:
         if kind == "get" and names[0].endswith("/r/0000"):
             world.bucket.objects.clear()
 
-    world.bucket.after = clear
+    world.bucket.after = clear_bucket
     assert world.store.read_state(pass_.name) is None
 
 
-def test_a_pass_listed_across_two_pages_is_not_lost(world, mocker):
+def test_a_pass_that_changes_between_two_listing_pages_is_not_lost(world, mocker):
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
     pass_ = begin_pass(world)
     for _ in range(2):
         world.store.wake(pass_.name, "r")
 
-    def split(kind: str, _: object) -> None:
+    def split_pass(kind: str, _: object) -> None:
         if kind == "list":
             world.bucket.after = lambda *_: None
             cut = Piece(Kind.SPLIT, after="k", cut="m")
@@ -102,7 +105,7 @@ def test_a_pass_listed_across_two_pages_is_not_lost(world, mocker):
                 world.store.write(pass_.name, half, 0, replace(first, kind=Kind.DONE))
                 world.store.write_end(pass_.name, half)
 
-    world.bucket.after = split
+    world.bucket.after = split_pass
     state = world.store.read_state(pass_.name)
     assert state.ranges_done == 2
     assert state.ended == ""
@@ -113,7 +116,7 @@ def test_a_pass_listed_across_two_pages_is_not_lost(world, mocker):
     [(DROP_AFTER, nullcontext()), (DROP_BEFORE, pytest.raises(StorageError, match="Connection aborted"))],
     ids=["it is there", "it is not"],
 )
-def test_after_an_unanswered_write_the_stored_piece_counts(world, fault, outcome):
+def test_after_an_unanswered_write_the_stored_piece_is_used(world, fault, outcome):
     pass_, piece = begin_pass(world), Piece(Kind.DONE, after="z")
     world.bucket.fail(fault, "put")
     with outcome:
@@ -145,26 +148,26 @@ def test_the_scope_of_a_pass_is_read_as_it_was_written(world):
 
 def test_only_the_newest_pass_of_a_scope_is_open(world):
     begin_pass(world)
-    newer, other = begin_pass(world), begin_pass(world, ELSEWHERE)
+    newer_pass, other_pass = begin_pass(world), begin_pass(world, ELSEWHERE)
     end_pass(world, Scope(KeyFilter("b"), None, everything=False))
-    assert {open_pass.of.name for open_pass in open_passes(world.passes())} == {newer.name, other.name}
+    assert {open_pass.of.name for open_pass in list_open_passes(world.passes())} == {newer_pass.name, other_pass.name}
 
 
-def test_a_pass_is_cleared_away_by_the_pass_after_next(world):
-    other = begin_pass(world, ELSEWHERE)
+def test_a_pass_is_deleted_by_the_pass_after_the_next(world):
+    other_pass = begin_pass(world, ELSEWHERE)
     first, second = end_pass(world), end_pass(world)
-    assert list_passes(world) == {other.name, first.name, second.name}
+    assert list_passes(world) == {other_pass.name, first.name, second.name}
     third = end_pass(world)
-    assert list_passes(world) == {other.name, second.name, third.name}
+    assert list_passes(world) == {other_pass.name, second.name, third.name}
 
 
 def test_the_last_pass_without_options_is_kept_after_passes_with_options(world):
-    usual = end_pass(world)
-    deep = [end_pass(world, replace(USUAL, deep=True)) for _ in range(4)]
-    assert list_passes(world) == {usual.name, *(pass_.name for pass_ in deep[-2:])}
+    usual_pass = end_pass(world)
+    deep_passes = [end_pass(world, replace(USUAL, deep=True)) for _ in range(4)]
+    assert list_passes(world) == {usual_pass.name, *(pass_.name for pass_ in deep_passes[-2:])}
 
 
-def test_passes_that_cannot_be_cleared_away_are_logged_and_tried_again(world, lines):
+def test_a_failed_deletion_of_a_pass_is_logged_and_tried_again(world, lines):
     first, second = end_pass(world), end_pass(world)
     world.bucket.fail(NO_RIGHT, "delete")
     third = end_pass(world)
@@ -175,7 +178,7 @@ def test_passes_that_cannot_be_cleared_away_are_logged_and_tried_again(world, li
     assert list_passes(world) == {third.name, last.name}
 
 
-def test_passes_that_cannot_be_listed_for_clearing_stop_no_pass(world, lines):
+def test_a_refused_listing_of_old_passes_is_logged_and_not_raised(world, lines):
     pass_ = begin_pass(world)
     world.oss.deny("oss:ListObjects", world.log_bucket)
     world.store.delete_old(pass_.name)
@@ -185,20 +188,20 @@ def test_passes_that_cannot_be_listed_for_clearing_stop_no_pass(world, lines):
 
 
 def test_the_first_piece_is_deleted_first_so_that_no_worker_continues(world):
-    deleted = []
-    world.bucket.before = lambda kind, names: deleted.extend(names) if kind == "delete" else None
+    deleted_names = []
+    world.bucket.before = lambda kind, names: deleted_names.extend(names) if kind == "delete" else None
     for _ in range(3):
         end_pass(world)
-    assert deleted[0].endswith("/r/0000")
+    assert deleted_names[0].endswith("/r/0000")
 
 
-def test_a_pass_idle_for_a_month_is_cleared_away_with_the_next_pass(world):
-    forgotten = begin_pass(world, ELSEWHERE)
+def test_a_pass_idle_for_a_month_is_deleted_by_the_next_pass(world):
+    idle_pass = begin_pass(world, ELSEWHERE)
     world.advance(31 * 24 * HOUR)
-    recent = begin_pass(world, Scope(KeyFilter("b"), None, everything=False))
-    assert list_passes(world) == {forgotten.name, recent.name}
-    last = end_pass(world)
-    assert list_passes(world) == {recent.name, last.name}
+    recent_pass = begin_pass(world, Scope(KeyFilter("b"), None, everything=False))
+    assert list_passes(world) == {idle_pass.name, recent_pass.name}
+    last_pass = end_pass(world)
+    assert list_passes(world) == {recent_pass.name, last_pass.name}
 
 
 @pytest.mark.parametrize(("days", "is_new_pass"), [(29, False), (31, True)])
@@ -214,7 +217,7 @@ def test_an_abandoned_open_pass_is_not_continued(days, is_new_pass):
 
 
 @pytest.mark.parametrize(("period", "days"), [("1d", 2), ("12h", 1.5), ("30d", 31), ("off", 3)])
-def test_a_pass_is_late_a_day_after_the_period_or_three_without_a_timer(period, days):
+def test_a_pass_is_late_a_day_after_the_period_or_after_three_days(period, days):
     world = ReconcileWorld(RECONCILE_PERIOD=period)
     world.reconcile()
     (state,) = world.passes()
@@ -228,7 +231,7 @@ def test_passes_beyond_the_first_page_are_read(world, mocker):
     scopes = [Scope(KeyFilter(prefix), None, everything=False) for prefix in "abcdef"]
     passes = [begin_pass(world, scope) for scope in scopes for _ in range(3)]
     assert list(world.store.iter_names()) == sorted(pass_.name for pass_ in passes)
-    assert world.store.newest_name(passes[0].name) == passes[2].name
+    assert world.store.find_newest_name(passes[0].name) == passes[2].name
 
 
 def test_workers_and_written_pieces_are_listed_by_range(world):
@@ -239,18 +242,18 @@ def test_workers_and_written_pieces_are_listed_by_range(world):
     world.store.write(pass_.name, "r0", 0, Piece())
     world.advance(60)
     world.store.write_sign(pass_.name, "r", 2)
-    assert world.store.tree_and_times(pass_.name)[1] == {"r": first + 60, "r0": first + 60}
-    assert world.store.last_sign_times(pass_.name) == {"r": first + 120}
+    assert world.store.read_tree_and_times(pass_.name)[1] == {"r": first + 60, "r0": first + 60}
+    assert world.store.read_sign_times(pass_.name) == {"r": first + 120}
 
 
-def test_a_refused_working_mark_stops_no_worker(world, lines):
+def test_a_worker_continues_if_its_sign_cannot_be_written(world, lines):
     pass_ = begin_pass(world)
     world.bucket.fail(NO_RIGHT, where=lambda name: "/working/" in name)
     world.store.write_sign(pass_.name, "r", 2)
     assert ["lacks oss:PutObject" in line["problem"] for line in lines()] == [True]
 
 
-def test_a_refused_piece_is_an_error_and_not_missing(world):
+def test_a_piece_that_cannot_be_read_is_an_error_and_not_missing(world):
     world.begin()
     world.bucket.fail(NO_RIGHT, "get", lambda name: "/passes/" in name)
     with pytest.raises(StorageError):
@@ -258,18 +261,18 @@ def test_a_refused_piece_is_an_error_and_not_missing(world):
 
 
 @pytest.mark.parametrize("asked", [{}, {"since": "1970-01-01"}])
-def test_after_a_change_of_the_source_bucket_a_pass_starts_at_the_front(asked):
-    # GIVEN an open pass through another bucket
+def test_after_a_change_of_the_source_bucket_a_new_pass_begins(asked):
+    # GIVEN an open pass over another bucket
     world = ReconcileWorld(LANES="1")
-    mistaken = world.beside(SOURCE_BUCKET="another", LANES="1")
+    mistaken_world = world.beside(SOURCE_BUCKET="another", LANES="1")
     for number in range(30):
         world.upload(f"{number:02}")
-        mistaken.upload(f"{number:02} mistaken")
+        mistaken_world.upload(f"{number:02} mistaken")
     world.advance()
-    mistaken.oms.faults.then(OK, FROZEN)
-    assert not mistaken.reconcile(asked)["finished"]
+    mistaken_world.oms.faults.then(OK, FROZEN)
+    assert not mistaken_world.reconcile(asked)["finished"]
     world.oms.accepted.clear()
 
-    # WHEN the bucket's name is corrected, THEN a pass through this bucket begins at the front
+    # WHEN the bucket's name is corrected, THEN a pass over this bucket begins with its first key
     assert world.reconcile(asked)["scanned"] == 30
     assert world.sent() == {f"{number:02}" for number in range(30)}

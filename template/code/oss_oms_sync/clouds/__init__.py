@@ -1,1 +1,1 @@
-"""All network access: OSS, OMS, and what their calls share. May import the top-level modules, but no other package."""
+"""All network access: the clients of OSS, OBS and OMS, and the connections that they share."""

@@ -30,35 +30,36 @@ class Bucket(ABC):
     StorageError.
     """
 
-    def __init__(self, name: str, calls: Calls, longest_name: int) -> None:
-        """Create the bucket `name`; an object's name has at most `longest_name` bytes in it."""
+    def __init__(self, name: str, calls: Calls, max_name_bytes: int) -> None:
+        """Create the bucket `name`; an object's name has at most `max_name_bytes` bytes in it."""
         self.name = name
         self._calls = calls
-        self._longest_name = longest_name
+        self._max_name_bytes = max_name_bytes
 
-    def list_page(self, prefix: str, after: str) -> ListPage:
-        """List the objects whose names begin with `prefix` and follow `after`; the last page is empty.
+    def list_page(self, prefix: str, after_name: str) -> ListPage:
+        """Return the first page of the objects whose names begin with `prefix` and follow `after_name`.
 
-        Raises StorageError, also if the names are not in ascending order.
+        The page is empty if there are no such objects. Raises StorageError, also if the names are not in ascending
+        order.
         """
-        return self._list_objects(prefix, after, PAGE_SIZE)
+        return self._list_objects(prefix, after_name, PAGE_SIZE)
 
-    def first_name(self, prefix: str, after: str) -> str:
-        """Return the first name that begins with `prefix` and follows `after`, or "" if there is no such name.
+    def first_name(self, prefix: str, after_name: str) -> str:
+        """Return the first name that begins with `prefix` and follows `after_name`, or "" if there is no such name.
 
-        This call is much faster than that for a page.
+        This call is much faster than the request for a whole page.
 
         Raises StorageError.
         """
-        return next(iter(self._list_objects(prefix, after, 1).columns.names), "")
+        return next(iter(self._list_objects(prefix, after_name, 1).columns.names), "")
 
     def try_find_all(self, names: Sequence[str]) -> list[ObjectSummary | StorageError | None]:
         """Return the entry of each of these objects in the listing, or None if the bucket lacks the object.
 
         An object whose name is too long counts as missing, because OSS refuses to list it.
         """
-        valid_names = [name for name in names if len(name.encode()) <= self._longest_name]
-        pages = self._calls.run([self._list_call(name, "", 1) for name in valid_names])
+        valid_names = [name for name in names if len(name.encode()) <= self._max_name_bytes]
+        pages = self._calls.run([self._make_list_call(name, "", 1) for name in valid_names])
         summaries = dict(zip(valid_names, map(self._find_in_page, valid_names, pages), strict=True))
         return [summaries.get(name) for name in names]
 
@@ -70,40 +71,42 @@ class Bucket(ABC):
         return require_success(self.try_find_all(names))
 
     @contextmanager
-    def pages(self, prefix: str, after: str = "") -> Iterator[Iterator[ListPage]]:
-        """Iterate over all pages of the listing after the name `after`, which are read a page ahead.
+    def pages(self, prefix: str, after_name: str = "") -> Iterator[Iterator[ListPage]]:
+        """Iterate over all pages of the listing after the name `after_name`, which are read a page ahead.
 
         The first page is requested at once. A page that is still pending at the end of the context is abandoned. The
         iteration raises StorageError, also if the names are not in ascending order.
         """
-        ahead = [self._begin_page(prefix, after)]
+        pending_pages = [self._begin_page(prefix, after_name)]
         try:
-            yield self._iter_pages(prefix, after, ahead)
+            yield self._iter_pages(prefix, after_name, pending_pages)
         finally:
-            for page in ahead:
+            for page in pending_pages:
                 page.abandon()
 
-    def _iter_pages(self, prefix: str, after: str, ahead: list[PendingCall[UnreadPage]]) -> Iterator[ListPage]:
-        """Yield all pages, and request each next page before this page is parsed.
+    def _iter_pages(
+        self, prefix: str, after_name: str, pending_pages: list[PendingCall[UnreadPage]]
+    ) -> Iterator[ListPage]:
+        """Yield all pages; the next page is requested before the current page is parsed.
 
-        `ahead` contains the pending page, if any, so that the caller can abandon it.
+        `pending_pages` contains the requested page, if any, so that the caller can abandon it.
         """
-        while ahead:
-            unread_page = ahead.pop().result()
-            if guess := unread_page.guess_next():
-                ahead.append(self._begin_page(prefix, guess))
-            page = self._read_page(unread_page, prefix, after)
-            after = page.columns.names[-1] if page.more else ""
-            if after != guess:
-                for pending_page in ahead:
+        while pending_pages:
+            unread_page = pending_pages.pop().result()
+            if guessed_name := unread_page.guess_next():
+                pending_pages.append(self._begin_page(prefix, guessed_name))
+            page = self._read_page(unread_page, prefix, after_name)
+            after_name = page.columns.names[-1] if page.more else ""
+            if after_name != guessed_name:
+                for pending_page in pending_pages:
                     pending_page.abandon()
-                ahead[:] = [self._begin_page(prefix, after)] if after else []
+                pending_pages[:] = [self._begin_page(prefix, after_name)] if after_name else []
             yield page
 
-    def _begin_page(self, prefix: str, after: str) -> PendingCall[UnreadPage]:
-        return self._calls.begin(self._unread_page_call(prefix, after, PAGE_SIZE))
+    def _begin_page(self, prefix: str, after_name: str) -> PendingCall[UnreadPage]:
+        return self._calls.begin(self._make_unread_page_call(prefix, after_name, PAGE_SIZE))
 
-    def _read_page(self, unread_page: UnreadPage, prefix: str, after: str) -> ListPage:
+    def _read_page(self, unread_page: UnreadPage, prefix: str, after_name: str) -> ListPage:
         """Parse a page that has arrived.
 
         If it is not a listing, or has no names although more names follow, request it again.
@@ -113,19 +116,19 @@ class Bucket(ABC):
         with suppress(NotAListing):
             page = unread_page.read()
             if page.columns.names or not page.more:
-                return self.check_page(page, after)
-        return self.list_page(prefix, after)
+                return self.check_page(page, after_name)
+        return self.list_page(prefix, after_name)
 
-    def check_page(self, page: ListPage, after: str) -> ListPage:
-        """Return the page if it can follow the name `after`.
+    def check_page(self, page: ListPage, after_name: str) -> ListPage:
+        """Return the page if it can follow the name `after_name`.
 
         Raises StorageError if it cannot.
         """
         # This import is local because forward lists nothing, and a cold start compiles every imported module.
         from oss_oms_sync.clouds.listings import can_follow
 
-        if not can_follow(page, after):
-            raise self._make_order_error(after)
+        if not can_follow(page, after_name):
+            raise self._make_order_error(after_name)
         return page
 
     def iter_objects(self, prefix: str) -> Iterator[ObjectSummary]:
@@ -144,9 +147,9 @@ class Bucket(ABC):
 
         Raises StorageError.
         """
-        return (stored for stored in self.iter_objects(folder) if stored.name != folder)
+        return (listed_object for listed_object in self.iter_objects(folder) if listed_object.name != folder)
 
-    def iter_contents(self, listed: ObjectSummary) -> Iterator[bytes]:
+    def iter_contents(self, listed_object: ObjectSummary) -> Iterator[bytes]:
         """Read the contents of this version of an object in parts of 8 MiB.
 
         Each part is requested while the caller works on the part before.
@@ -154,45 +157,55 @@ class Bucket(ABC):
         Raises StorageError, with a code in CHANGED_CODES if the version was replaced or deleted.
         """
 
-        def begin(start: int) -> PendingCall[bytes]:
-            return self._calls.begin(self._part_call(listed, start, min(start + _PART_BYTES, listed.size)))
+        def begin_part(start: int) -> PendingCall[bytes]:
+            return self._calls.begin(
+                self._make_part_call(listed_object, start, min(start + _PART_BYTES, listed_object.size))
+            )
 
-        starts = range(0, listed.size, _PART_BYTES)
-        ahead = [begin(start) for start in starts[:1]]
+        starts = range(0, listed_object.size, _PART_BYTES)
+        pending_parts = [begin_part(start) for start in starts[:1]]
         try:
             for start in starts:
-                part = ahead.pop()
-                if start + _PART_BYTES < listed.size:
-                    ahead.append(begin(start + _PART_BYTES))
+                part = pending_parts.pop()
+                if start + _PART_BYTES < listed_object.size:
+                    pending_parts.append(begin_part(start + _PART_BYTES))
                 yield part.result()
         finally:
-            for part in ahead:
+            for part in pending_parts:
                 part.abandon()
 
     @abstractmethod
-    def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageError]]:
-        """Return a function that requests and parses the first `size` objects after `after`."""
+    def _make_list_call(
+        self, prefix: str, after_name: str, size: int
+    ) -> Callable[[], Attempt[ListPage | StorageError]]:
+        """Return a function that requests and parses the first `size` objects after `after_name`."""
 
     @abstractmethod
-    def _unread_page_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageError]]:
-        """Return a function that requests the first `size` objects after `after`; the caller parses the page."""
+    def _make_unread_page_call(
+        self, prefix: str, after_name: str, size: int
+    ) -> Callable[[], Attempt[UnreadPage | StorageError]]:
+        """Return a function that requests the first `size` objects after `after_name`; the caller parses the page."""
 
     @abstractmethod
-    def _part_call(self, listed: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageError]]:
+    def _make_part_call(
+        self, listed_object: ObjectSummary, start: int, end: int
+    ) -> Callable[[], Attempt[bytes | StorageError]]:
         """Return a function that reads the bytes from `start` up to `end` of this version of an object."""
 
     @abstractmethod
-    def _make_order_error(self, after: str) -> StorageError:
-        """Return the error for a page that cannot follow the name `after`."""
+    def _make_order_error(self, after_name: str) -> StorageError:
+        """Return the error for a page that cannot follow the name `after_name`."""
 
     def _find_in_page(self, name: str, page: ListPage | StorageError) -> ObjectSummary | StorageError | None:
         if isinstance(page, StorageError):
             return page
         # An object precedes all other objects whose names begin with its name.
-        return next((stored for stored in self.check_page(page, "").objects if stored.name == name), None)
+        return next(
+            (listed_object for listed_object in self.check_page(page, "").objects if listed_object.name == name), None
+        )
 
-    def _list_objects(self, prefix: str, after: str, size: int) -> ListPage:
-        return self.check_page(self._run_call(self._list_call(prefix, after, size)), after)
+    def _list_objects(self, prefix: str, after_name: str, size: int) -> ListPage:
+        return self.check_page(self._run_call(self._make_list_call(prefix, after_name, size)), after_name)
 
     def _run_call(self, attempt: Callable[[], Attempt[T | StorageError]]) -> T:
         """Make a single call and return its result.

@@ -30,22 +30,22 @@ _BUDGET_SECONDS = 20.0
 _THROTTLE_BUDGET_SECONDS = 3.0
 
 
-_no_answer = partial(StorageError, "no answer in time", had_no_effect=False)
-_too_late = partial(StorageError, "the invocation's time was up")
+_make_no_answer_error = partial(StorageError, "no answer in time", had_no_effect=False)
+_make_too_late_error = partial(StorageError, "the invocation's time was up")
 
 
 @dataclass(frozen=True)
 class Attempt(Generic[T]):
     """The result of an attempt to make a call.
 
-    `again` is True if another attempt may help. `connection_lost` is True if the connection broke, or no response came.
-    `retry_after` is the number of seconds for which the server asked the caller to wait.
+    `is_retryable` is True if another attempt may help. `connection_lost` is True if the connection broke, or no
+    response came. `retry_after` is the number of seconds for which the server asked the caller to wait.
     """
 
     result: T
-    again: bool = False
+    is_retryable: bool = False
     connection_lost: bool = False
-    throttled: bool = False
+    was_throttled: bool = False
     retry_after: float | None = None
 
 
@@ -63,11 +63,11 @@ class RetryBudget:
         self._throttle_budget = _THROTTLE_BUDGET_SECONDS if repeat_throttled else 0.0
 
     def run(
-        self, call: Callable[[], Attempt[T]], reconnect: Callable[[], None], if_not_attempted: Callable[[], T]
+        self, call: Callable[[], Attempt[T]], reconnect: Callable[[], None], get_unattempted_result: Callable[[], T]
     ) -> T:
         """Attempt `call` until it succeeds or another attempt would not help, and return the last result.
 
-        If the deadline passed before the first attempt, return the result of `if_not_attempted`.
+        If the deadline passed before the first attempt, return the result of `get_unattempted_result`.
 
         After a lost connection, `reconnect` is called. After the first lost connection the next attempt follows
         immediately, because the connection may have died while the instance was frozen.
@@ -79,9 +79,9 @@ class RetryBudget:
             attempts += 1
             if attempt.connection_lost:
                 reconnect()
-            if not attempt.again or attempts == _MAX_ATTEMPTS or not self._pause(attempts, attempt):
+            if not attempt.is_retryable or attempts == _MAX_ATTEMPTS or not self._pause(attempts, attempt):
                 break
-        return attempt.result if attempt else if_not_attempted()
+        return attempt.result if attempt else get_unattempted_result()
 
     def give_up(self) -> None:
         """Prevent all further attempts."""
@@ -91,19 +91,19 @@ class RetryBudget:
         """Wait before the next attempt, or return False at once if the wait would be too long."""
         if attempt.retry_after is not None:
             # Instances wait for different times, but none waits for less than the server requested.
-            wait = attempt.retry_after + random.uniform(0, _FIRST_BACKOFF_SECONDS)
+            wait_seconds = attempt.retry_after + random.uniform(0, _FIRST_BACKOFF_SECONDS)
         elif attempt.connection_lost and attempts == 1:
-            wait = 0.0
+            wait_seconds = 0.0
         else:
-            wait = random.uniform(0, min(_MAX_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2 ** (attempts - 1)))
-        if attempt.throttled:
+            wait_seconds = random.uniform(0, min(_MAX_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2 ** (attempts - 1)))
+        if attempt.was_throttled:
             if (attempt.retry_after or 0) > self._throttle_budget or self._throttle_budget <= 0:
                 return False
-            wait = min(wait, self._throttle_budget)
-            self._throttle_budget -= wait
-        if wait + MIN_CALL_SECONDS > min(self._deadline.remaining(), self._budget_deadline.remaining()):
+            wait_seconds = min(wait_seconds, self._throttle_budget)
+            self._throttle_budget -= wait_seconds
+        if wait_seconds + MIN_CALL_SECONDS > min(self._deadline.remaining(), self._budget_deadline.remaining()):
             return False
-        self._clock.sleep(wait)
+        self._clock.sleep(wait_seconds)
         return True
 
 
@@ -128,11 +128,11 @@ class CallPool:
         The result is None for a call that did not return within `seconds`; a call itself must not return None. An
         exception of a call is raised here.
         """
-        running = [self.begin(call, seconds) for call in calls]
-        return [call.result() for call in running]
+        running_calls = [self.begin(call, seconds) for call in calls]
+        return [call.result() for call in running_calls]
 
     def begin(self, call: Callable[[], T], seconds: float) -> RunningCall[T]:
-        """Start `call` and return immediately; the call is abandoned after `seconds`."""
+        """Start `call` and return immediately; a call that takes longer than `seconds` is abandoned."""
         # The lock prevents that another thread shuts the pool down before it takes this call.
         with self._lock:
             pool = self._pool
@@ -181,7 +181,8 @@ class Calls:
     """The calls of an invocation on one session.
 
     An attempt, the argument of the methods, makes a single call on this session; it returns an expected error instead
-    of raising it. `no_answer` makes the error of an abandoned call, and `too_late` that of a call that could not begin.
+    of raising it. The error of an abandoned call comes from `make_no_answer_error`, and that of a call that could not
+    begin in time from `make_too_late_error`.
     """
 
     def __init__(
@@ -190,15 +191,15 @@ class Calls:
         pool: CallPool,
         deadline: Deadline,
         clock: Clock,
-        no_answer: Callable[[], StorageError] = _no_answer,
-        too_late: Callable[[], StorageError] = _too_late,
+        make_no_answer_error: Callable[[], StorageError] = _make_no_answer_error,
+        make_too_late_error: Callable[[], StorageError] = _make_too_late_error,
     ) -> None:
         self._session = session
         self._pool = pool
         self._deadline = deadline
         self._clock = clock
-        self._no_answer = no_answer
-        self._too_late = too_late
+        self._make_no_answer_error = make_no_answer_error
+        self._make_too_late_error = make_too_late_error
 
     def run(self, attempts: Sequence[Callable[[], Attempt[T | StorageError]]]) -> list[T | StorageError]:
         """Make the calls in parallel, and return their results in the order of `attempts`."""
@@ -208,17 +209,17 @@ class Calls:
         results = self._pool.run(retried_calls, self._deadline.remaining())
         if None in results:
             self._session.abort()
-        return [self._no_answer() if result is None else result for result in results]
+        return [self._make_no_answer_error() if result is None else result for result in results]
 
     def begin(self, attempt: Callable[[], Attempt[T | StorageError]]) -> PendingCall[T]:
         """Start a call and return immediately."""
         self._session.use()
         budget = RetryBudget(self._deadline, self._clock)
-        running = self._pool.begin(partial(self._retry, attempt, budget), self._deadline.remaining())
-        return PendingCall(running, self._session, budget, self._no_answer)
+        running_call = self._pool.begin(partial(self._retry, attempt, budget), self._deadline.remaining())
+        return PendingCall(running_call, self._session, budget, self._make_no_answer_error)
 
     def _retry(self, attempt: Callable[[], Attempt[T | StorageError]], budget: RetryBudget) -> T | StorageError:
-        return budget.run(attempt, self._session.close, self._too_late)
+        return budget.run(attempt, self._session.close, self._make_too_late_error)
 
 
 class PendingCall(Generic[T]):
@@ -226,25 +227,25 @@ class PendingCall(Generic[T]):
 
     def __init__(
         self,
-        running: RunningCall[T | StorageError],
+        running_call: RunningCall[T | StorageError],
         session: Connections,
         budget: RetryBudget,
-        no_answer: Callable[[], StorageError],
+        make_no_answer_error: Callable[[], StorageError],
     ) -> None:
-        self._running = running
+        self._running_call = running_call
         self._session = session
         self._budget = budget
-        self._no_answer = no_answer
+        self._make_no_answer_error = make_no_answer_error
 
     def result(self) -> T:
         """Wait for the call and return its result.
 
         Raises StorageError if the call failed, or did not return in time.
         """
-        result = self._running.result()
+        result = self._running_call.result()
         if result is None:
             self._session.abort()
-            result = self._no_answer()
+            result = self._make_no_answer_error()
         if isinstance(result, StorageError):
             raise result
         return result
@@ -252,5 +253,5 @@ class PendingCall(Generic[T]):
     def abandon(self) -> None:
         """Abandon the call, and reset its connection if the call is running."""
         self._budget.give_up()
-        if self._running.abandon():
+        if self._running_call.abandon():
             self._session.abort()

@@ -112,8 +112,8 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
         request = requests.PreparedRequest()
         # An empty body of unknown length would be sent in chunks.
         request.method, request.url, request.body = method, url, body or None
-        length = {"Content-Length": str(len(body))} if body else {}
-        request.headers = requests.structures.CaseInsensitiveDict({**headers, **length})
+        length_header = {"Content-Length": str(len(body))} if body else {}
+        request.headers = requests.structures.CaseInsensitiveDict({**headers, **length_header})
         return self._adapter.send(request, timeout=timeout, stream=True, proxies=self._proxies, verify=self.verify)
 
     def abort(self) -> None:
@@ -148,44 +148,46 @@ class _SocketAdapter(requests.adapters.HTTPAdapter):
         return path if path.startswith("//") and url == f"/{path.lstrip('/')}" else url
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        """Use pools that register their sockets, and sockets that are reset when they are closed."""
+        """Create pools that register their sockets, and that reset a connection when they close it."""
         super().init_poolmanager(*args, **options, socket_options=_SOCKET_OPTIONS)
         self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
-        """Use the same pools and sockets for connections through a proxy."""
+        """Return the manager of connections through a proxy, with the same pools and socket options."""
         manager = super().proxy_manager_for(*args, **options, socket_options=_SOCKET_OPTIONS)
         manager.pool_classes_by_scheme = self._pools
         return manager
 
-    def _make_registering_pool(self, pool: Any) -> Any:
+    def _make_registering_pool(self, pool_class: Any) -> Any:
         # The reference is weak, because urllib3 keeps connections until their pool is deleted, and the adapter keeps
         # the pool.
-        base, adapter = pool.ConnectionCls, proxy(self)
+        base_class, adapter = pool_class.ConnectionCls, proxy(self)
 
         def connect(connection: Any) -> None:
-            connection.begun = adapter._abort_count
-            base.connect(connection)
+            connection.initial_abort_count = adapter._abort_count
+            base_class.connect(connection)
             adapter._register(connection, connection.sock)
 
         # The socket is registered before the proxy's tunnel and TLS, which use it.
         def new_conn(connection: Any) -> Any:
-            return adapter._register(connection, base._new_conn(connection))
+            return adapter._register(connection, base_class._new_conn(connection))
 
         # urllib3 considers a connection dropped when it has unread bytes, such as the server's TLS tickets.
-        def get_conn(pool_instance: Any, timeout: float | None = None) -> Any:
-            was_opened_ahead, pool_instance.opened_ahead = pool_instance.opened_ahead, False
+        def get_conn(pool: Any, timeout: float | None = None) -> Any:
+            was_opened_ahead, pool.is_opened_ahead = pool.is_opened_ahead, False
             if was_opened_ahead:
                 with contextlib.suppress(AttributeError, Empty):  # the pool was closed meanwhile
-                    return pool_instance.pool.get_nowait() or pool_instance._new_conn()
-            return pool._get_conn(pool_instance, timeout)
+                    return pool.pool.get_nowait() or pool._new_conn()
+            return pool_class._get_conn(pool, timeout)
 
-        connection_class = type("Connection", (base,), {"connect": connect, "_new_conn": new_conn})
-        return type("Pool", (pool,), {"ConnectionCls": connection_class, "_get_conn": get_conn, "opened_ahead": False})
+        connection_class = type("Connection", (base_class,), {"connect": connect, "_new_conn": new_conn})
+        return type(
+            "Pool", (pool_class,), {"ConnectionCls": connection_class, "_get_conn": get_conn, "is_opened_ahead": False}
+        )
 
     def _register(self, connection: Any, opened_socket: socket.socket) -> socket.socket:
         with self._lock:
-            if connection.begun != self._abort_count:
+            if connection.initial_abort_count != self._abort_count:
                 opened_socket.close()
                 raise OSError("the call was left behind while it connected")
             self._sockets.add(opened_socket)
@@ -210,7 +212,7 @@ class _SocketAdapter(requests.adapters.HTTPAdapter):
             connection.close()
             raise
         pool._put_conn(connection)
-        pool.opened_ahead = True
+        pool.is_opened_ahead = True
 
     def abort(self) -> None:
         """Reset every socket; a thread that waits for a socket returns immediately."""
@@ -256,9 +258,13 @@ def read_body(response: requests.Response, max_bytes: int) -> bytes:
     if len(body) > max_bytes:
         response.close()
         return body[:max_bytes]
-    length = response.headers.get("Content-Length", "") if response.request.method != "HEAD" else ""
+    expected_length = response.headers.get("Content-Length", "") if response.request.method != "HEAD" else ""
     # RFC 9112, 6.3: a Transfer-Encoding overrides the Content-Length.
-    if length.isdecimal() and int(length) != len(body) and "Transfer-Encoding" not in response.headers:
+    if (
+        expected_length.isdecimal()
+        and int(expected_length) != len(body)
+        and "Transfer-Encoding" not in response.headers
+    ):
         raise requests.ConnectionError("the answer was cut off")
     return body
 

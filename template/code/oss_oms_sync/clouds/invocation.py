@@ -49,7 +49,7 @@ class Invocation:
 
         Raises CredentialsError if the function has no role.
         """
-        return self._bucket(self.settings.log_bucket, "LOG_BUCKET")
+        return self._make_bucket(self.settings.log_bucket, "LOG_BUCKET")
 
     @cached_property
     def source_bucket(self) -> OssBucket:
@@ -57,7 +57,7 @@ class Invocation:
 
         Raises CredentialsError if the function has no role.
         """
-        return self._bucket(self.settings.source_bucket, "SOURCE_BUCKET")
+        return self._make_bucket(self.settings.source_bucket, "SOURCE_BUCKET")
 
     def sync_task(self) -> TaskInfo:
         """Return the sync task as OMS describes it, with the name of the destination bucket.
@@ -89,7 +89,7 @@ class Invocation:
         remaining_seconds = self.deadline.remaining()
         return remaining_seconds - min(_WRITING_SECONDS, remaining_seconds / 4) / 2
 
-    def _bucket(self, name: str, setting: str) -> OssBucket:
+    def _make_bucket(self, name: str, setting: str) -> OssBucket:
         if isinstance(self.credentials, CredentialsError):
             raise self.credentials
         return OssBucket(self.oss, name, setting, self.credentials, self.deadline)

@@ -22,31 +22,31 @@ from xml.etree import ElementTree
 
 from oss_oms_sync.clouds.objects import Columns, ListPage
 
-_TRUNCATED = b"<IsTruncated>true</IsTruncated>"
-_URL_ENCODED = b"<EncodingType>url</EncodingType>"
+_TRUNCATED_ELEMENT = b"<IsTruncated>true</IsTruncated>"
+_URL_ENCODING_ELEMENT = b"<EncodingType>url</EncodingType>"
 _BOOLEAN_TEXTS = {"true": True, "false": False}
 # The attribute of the element that replaces a page's objects. It is random, so that no page contains it.
-_MARK = f"here-{os.urandom(8).hex()}"
+_MARK_ATTRIBUTE = f"here-{os.urandom(8).hex()}"
 # The possible ends of a time in OSS, with their seconds.
-_SECONDS = {f":{second:02}.000Z": second for second in range(60)}
+_SECONDS_BY_TIME_END = {f":{second:02}.000Z": second for second in range(60)}
 # Parts of the expression that extracts the objects of a page.
 _SPACE_PATTERN = "[ \t\r\n]*"
 # Printable ASCII characters except "&", "<" and ">".
 _TEXT_PATTERN = r"[ -%'-;=?-~]*"
-_FIRST_OBJECT = re.compile(r"<Contents>.*?</Contents>", re.DOTALL)
+_FIRST_OBJECT_PATTERN = re.compile(r"<Contents>.*?</Contents>", re.DOTALL)
 _LEAF_PATTERN = re.compile(r"<([A-Za-z]+)>[^<]*</\1>")
 _LEAVES_PATTERN = "(?:[ \t\r\n]|<[A-Za-z]+/>)*"
 _OWNER_PATTERN = "<Owner>(?:[ \t\r\n]|<(?:ID|DisplayName)/>)*</Owner>"
 _OBJECT_PATTERN = re.compile(f"<Contents>{_LEAVES_PATTERN}(?:{_OWNER_PATTERN}{_LEAVES_PATTERN})?</Contents>")
-_EMPTY_ELEMENT = re.compile(r"<([A-Za-z]+)/>")
+_EMPTY_ELEMENT_PATTERN = re.compile(r"<([A-Za-z]+)/>")
 _DAY_PATTERN, _MINUTE_PATTERN = (
     re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T"),
     re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"),
 )
-_SIZE = re.compile("[0-9]+")
-_STORAGE_CLASS = re.compile("<StorageClass>([A-Za-z_][0-9A-Za-z_]*)</StorageClass>")
+_SIZE_PATTERN = re.compile("[0-9]+")
+_STORAGE_CLASS_PATTERN = re.compile("<StorageClass>([A-Za-z_][0-9A-Za-z_]*)</StorageClass>")
 # Number of objects in a page that other pages follow, in both clouds.
-_FULL_PAGE = 1000
+_FULL_PAGE_OBJECTS = 1000
 # The elements of an object that are always read, in addition to its type and storage class.
 _ELEMENT_NAMES = ("Key", "ETag", "Size", "LastModified")
 _VALUE_PATTERNS = {
@@ -67,20 +67,20 @@ class NotAListing(ValueError):  # noqa: N818  a noun, as in "not a number"
 class Dialect:
     """The differences between the listings of the two clouds.
 
-    `unquote` decodes a name, `seconds` parses a time, and `end` is a regular expression for the end of a time.
-    `has_types` is True if a page states the types of its objects, and `has_token` if it has a token for its
-    continuation.
+    `unquote_name` decodes a name. `parse_seconds` returns the seconds since 1970 of a time, and the regular expression
+    `time_end` matches the end of a time. `has_types` is True if a page states the types of its objects, and `has_token`
+    if it has a token for its continuation.
     """
 
-    unquote: Callable[[str], str]
-    seconds: Callable[[str], int]
-    end: str
+    unquote_name: Callable[[str], str]
+    parse_seconds: Callable[[str], int]
+    time_end: str
     has_types: bool
     has_token: bool
 
 
 class UnreadPage:
-    """The body of a page of a listing, which was received and not yet parsed."""
+    """The body of a page of a listing, which was received but not parsed yet."""
 
     def __init__(self, body: bytes, dialect: Dialect) -> None:
         self._body = body
@@ -89,13 +89,13 @@ class UnreadPage:
     def guess_next(self) -> str:
         """Return the last name in this page's text, after which the next page probably begins.
 
-        Return "" if there seems to be no next page, or if the text lacks the name. The caller parses the page later and
-        verifies the guess.
+        Return "" if the text shows no next page, or lacks the name. The caller parses the page later and verifies the
+        guess.
         """
         _, key, end = self._body.rpartition(b"<Key>")
-        if not key or _TRUNCATED not in self._body or _URL_ENCODED not in self._body:
+        if not key or _TRUNCATED_ELEMENT not in self._body or _URL_ENCODING_ELEMENT not in self._body:
             return ""
-        return self._dialect.unquote(end.partition(b"</Key>")[0].decode("utf-8", "replace"))
+        return self._dialect.unquote_name(end.partition(b"</Key>")[0].decode("utf-8", "replace"))
 
     def read(self) -> ListPage:
         """Parse the page.
@@ -109,11 +109,13 @@ class UnreadPage:
 
 
 def _parse_page(
-    body: bytes, dialect: Dialect, columns_of: Callable[[list[ElementTree.Element], str, Callable[[str], str]], Columns]
+    body: bytes,
+    dialect: Dialect,
+    read_columns: Callable[[list[ElementTree.Element], str, Callable[[str], str]], Columns],
 ) -> ListPage:
-    """Return a page with the objects that `columns_of` reads.
+    """Return the page in `body`, whose objects `read_columns` reads.
 
-    The arguments of `columns_of` are the elements of the objects, the namespace before their tags, and the function
+    The arguments of `read_columns` are the elements of the objects, the namespace before their tags, and the function
     that decodes their names.
     """
     root = parse_xml(body)
@@ -122,47 +124,47 @@ def _parse_page(
     if name != "ListBucketResult":
         raise ValueError(f"{name} is not a listing")
     tag = f"{namespace}}}" if namespace else ""
-    decode = dialect.unquote if _read_single_text(root, f"{tag}EncodingType") == "url" else str
+    decode = dialect.unquote_name if _read_single_text(root, f"{tag}EncodingType") == "url" else str
     has_more = _BOOLEAN_TEXTS[_read_single_text(root, f"{tag}IsTruncated")]
     token = _read_single_text(root, f"{tag}NextContinuationToken") if has_more and dialect.has_token else ""
     if has_more and dialect.has_token and not token:
         raise ValueError("a listing has another page, but no token for it")
-    return ListPage(columns_of(root.findall(f"{tag}Contents"), tag, decode), has_more, decode(token))
+    return ListPage(read_columns(root.findall(f"{tag}Contents"), tag, decode), has_more, decode(token))
 
 
 def _read_any_page(body: bytes, dialect: Dialect) -> ListPage:
     """Parse a page with the XML parser; this function reads every valid page."""
 
-    def columns(contents: list[ElementTree.Element], tag: str, decode: Callable[[str], str]) -> Columns:
+    def read_columns(contents: list[ElementTree.Element], tag: str, decode: Callable[[str], str]) -> Columns:
         values = [{element.tag: element.text or "" for element in content} for content in contents]
         if sum(map(len, values)) < sum(map(len, contents)) and any(_is_ambiguous(content, tag) for content in contents):
             raise ValueError("an object has a value twice")
         keys, etags, sizes, times = ([texts[f"{tag}{name}"] for texts in values] for name in _ELEMENT_NAMES)
         # Without this check, int() would accept signs, underscores, and digits of any script.
-        if not all(map(_SIZE.fullmatch, sizes)):
+        if not all(map(_SIZE_PATTERN.fullmatch, sizes)):
             raise ValueError("a size is not a number")
         return Columns(
             list(map(decode, keys)),
             [etag.strip('"').upper() for etag in etags],
             list(map(int, sizes)),
-            list(map(dialect.seconds, times)),
+            list(map(dialect.parse_seconds, times)),
             # OBS reports the type of only some objects; the source's types show the objects that cannot be copied.
             [texts[f"{tag}Type"] for texts in values] if dialect.has_types else ["Normal"] * len(contents),
             [_clean_class_name(texts.get(f"{tag}StorageClass", "")) for texts in values],
         )
 
-    return _parse_page(body, dialect, columns)
+    return _parse_page(body, dialect, read_columns)
 
 
 def _read_uniform_page(body: bytes, dialect: Dialect) -> ListPage | None:
     """Read a page whose objects have the same form without parsing them, or return None for other pages."""
 
-    def columns(contents: list[ElementTree.Element], _: str, decode: Callable[[str], str]) -> Columns:
+    def read_columns(contents: list[ElementTree.Element], _: str, decode: Callable[[str], str]) -> Columns:
         # The only remaining object has to be the mark, at the place of the page's objects.
-        if [content.attrib for content in contents] != [{_MARK: ""}]:
+        if [content.attrib for content in contents] != [{_MARK_ATTRIBUTE: ""}]:
             raise ValueError("there are other objects")
         return Columns(
-            values["name"] if decode is str else _unquote_all(values["name"], dialect),
+            values["name"] if decode is str else _unquote_names(values["name"], dialect),
             "\n".join(values["etag"]).upper().split("\n"),
             list(map(int, values["size"])),
             list(
@@ -178,17 +180,17 @@ def _read_uniform_page(body: bytes, dialect: Dialect) -> ListPage | None:
 
     try:
         page_without_objects, values = extract_objects(
-            body.decode("ascii"), f'<Contents {_MARK}=""/>', dialect.end
+            body.decode("ascii"), f'<Contents {_MARK_ATTRIBUTE}=""/>', dialect.time_end
         ) or ("", {})
-        return _parse_page(page_without_objects.encode(), dialect, columns)
+        return _parse_page(page_without_objects.encode(), dialect, read_columns)
     except (ElementTree.ParseError, ValueError, LookupError):
         return None
 
 
-def extract_objects(text: str, mark: str, end: str) -> tuple[str, dict[str, list[str]]] | None:
+def extract_objects(text: str, mark: str, time_end: str) -> tuple[str, dict[str, list[str]]] | None:
     """Extract the objects of a page by a single regular expression, if all of them have the same form, as is usual.
 
-    This takes a quarter of the time of parsing. `end` is a regular expression for the end of a time.
+    This takes a quarter of the time of parsing. `time_end` is a regular expression for the end of a time.
 
     Return the page without its objects, with `mark` in their place, and the texts of all their values by name: `name`,
     `day`, `minute`, `second`, `etag`, `size`, `type` and `storage_class`, as far as the objects have these. Return None
@@ -199,38 +201,42 @@ def extract_objects(text: str, mark: str, end: str) -> tuple[str, dict[str, list
     reads in the same way: no entities except the quotes of an ETag, no attributes, no sizes with a sign, and only white
     space between two objects. A page that differs in a single byte is left to the XML parser.
     """
-    first = _FIRST_OBJECT.search(text)
-    shared_class = _find_shared_class(first.group(), text) if first else ""
-    expression = _make_expression(_LEAF_PATTERN.sub(r"<\1/>", first.group()), end, shared_class) if first else None
+    first_object = _FIRST_OBJECT_PATTERN.search(text)
+    shared_class = _find_shared_class(first_object.group(), text) if first_object else ""
+    expression = (
+        _make_expression(_LEAF_PATTERN.sub(r"<\1/>", first_object.group()), time_end, shared_class)
+        if first_object
+        else None
+    )
     if expression is None:
         return None
-    head, *cells = expression.split(text)
+    text_before, *cells = expression.split(text)
     width = expression.groups + 1
     # The last cell is the text after all objects.
     if not cells or any(cells[width - 1 : -1 : width]):
         return None
-    tail = cells.pop()
-    texts = {name: cells[at - 1 :: width] for name, at in expression.groupindex.items()}
+    text_after = cells.pop()
+    texts = {name: cells[group_number - 1 :: width] for name, group_number in expression.groupindex.items()}
     texts.setdefault("storage_class", [shared_class] * (len(cells) // width + 1))
-    return f"{head}{mark}{tail}", texts
+    return f"{text_before}{mark}{text_after}", texts
 
 
-def _find_shared_class(first: str, text: str) -> str:
+def _find_shared_class(first_object: str, text: str) -> str:
     """Return the storage class of the first object if all objects of a full page have it, otherwise "".
 
     Counting its occurrences takes less time than capturing the class of each object.
     """
-    element = _STORAGE_CLASS.search(first)
-    return element[1] if element and text.count(element.group()) == _FULL_PAGE else ""
+    element = _STORAGE_CLASS_PATTERN.search(first_object)
+    return element[1] if element and text.count(element.group()) == _FULL_PAGE_OBJECTS else ""
 
 
 @lru_cache(maxsize=64)
-def _make_expression(form: str, end: str, storage_class: str) -> re.Pattern[str] | None:
+def _make_expression(form: str, time_end: str, storage_class: str) -> re.Pattern[str] | None:
     """Return the regular expression for objects of the form `form`, including the white space after an object.
 
-    The form is an object without its texts. `end` is the expression for the end of a time. `storage_class` is the class
-    of all objects; if it is empty, the expression captures the classes. Return None if `form` is not the form of an
-    object.
+    The form is an object without its texts. `time_end` is the expression for the end of a time. `storage_class` is the
+    class of all objects; if it is empty, the expression captures the classes. Return None if `form` is not the form of
+    an object.
     """
     if not _OBJECT_PATTERN.fullmatch(form) or any(form.count(f"<{tag}/>") > 1 for tag in _VALUE_PATTERNS):
         return None
@@ -238,9 +244,9 @@ def _make_expression(form: str, end: str, storage_class: str) -> re.Pattern[str]
     def element(match: re.Match[str]) -> str:
         tag = match[1]
         value = storage_class if storage_class and tag == "StorageClass" else _VALUE_PATTERNS.get(tag, _TEXT_PATTERN)
-        return f"<{tag}>{value}{end if tag == 'LastModified' else ''}</{tag}>"
+        return f"<{tag}>{value}{time_end if tag == 'LastModified' else ''}</{tag}>"
 
-    return re.compile(f"{_EMPTY_ELEMENT.sub(element, form)}{_SPACE_PATTERN}")
+    return re.compile(f"{_EMPTY_ELEMENT_PATTERN.sub(element, form)}{_SPACE_PATTERN}")
 
 
 def _clean_class_name(text: str) -> str:
@@ -248,10 +254,10 @@ def _clean_class_name(text: str) -> str:
     return text if text.isidentifier() else ""
 
 
-def _unquote_all(names: list[str], dialect: Dialect) -> list[str]:
+def _unquote_names(names: list[str], dialect: Dialect) -> list[str]:
     # If only slashes are encoded, all names are decoded at once, as the lines of a text.
     text = "\n".join(names).replace("%2F", "/")
-    return list(map(dialect.unquote, names)) if "%" in text or "+" in text else text.split("\n")
+    return list(map(dialect.unquote_name, names)) if "%" in text or "+" in text else text.split("\n")
 
 
 def parse_xml(body: bytes) -> ElementTree.Element:
@@ -278,25 +284,25 @@ def _read_single_text(parent: ElementTree.Element, tag: str) -> str:
 
 
 def _is_ambiguous(element: ElementTree.Element, tag: str) -> bool:
-    """Return True if an object has several texts for a value that is read."""
+    """Return True if the element of an object contains several texts for the same value."""
     return any(len(element.findall(f"{tag}{name}")) > 1 for name in _VALUE_PATTERNS)
 
 
-def _unquote(text: str) -> str:
+def _unquote_name(text: str) -> str:
     # In most keys only slashes are encoded, and `unquote` takes ten times as long as `replace`.
     text = text.replace("%2F", "/")
     return unquote(text) if "%" in text else text
 
 
-def _parse_time(modified: str) -> int:
+def _parse_time(time: str) -> int:
     """Return the seconds since 1970 of a time such as "2026-01-31T12:00:00.000Z"."""
-    return parse_minutes(modified) + _SECONDS[modified[16:]]
+    return parse_to_minute(time) + _SECONDS_BY_TIME_END[time[16:]]
 
 
-def parse_minutes(modified: str) -> int:
-    """Return the seconds since 1970 of the beginning of a time, to the minute, such as "2026-01-31T12:00"."""
+def parse_to_minute(time: str) -> int:
+    """Return the seconds from 1970 to the minute of a time such as "2026-01-31T12:00:30Z"."""
     # The parts of a time recur and are cached, which takes half the time of parsing the whole text.
-    return _parse_day(modified[:11]) + _parse_minute(modified[11:16])
+    return _parse_day(time[:11]) + _parse_minute(time[11:16])
 
 
 @lru_cache(maxsize=4096)
@@ -317,14 +323,14 @@ def _parse_minute(text: str) -> int:
     return 3600 * time.hour + 60 * time.minute
 
 
-OSS = Dialect(_unquote, _parse_time, r"\.000Z", has_types=True, has_token=True)
+OSS_LISTING = Dialect(_unquote_name, _parse_time, r"\.000Z", has_types=True, has_token=True)
 
 
-def can_follow(page: ListPage, after: str) -> bool:
-    """Return True if a page can follow the name `after`.
+def can_follow(page: ListPage, after_name: str) -> bool:
+    """Return True if a page can follow the name `after_name`.
 
-    Its names have to follow `after` in the ascending order of their UTF-8 bytes, and it must have names if more pages
-    follow. Otherwise a merge of listings would skip objects, or paging would never end.
+    The names of the page have to follow `after_name` in the ascending order of their UTF-8 bytes, and the page must
+    have names if more pages follow. Otherwise a merge of listings would skip objects, or paging would never end.
     """
-    names = [after, *page.columns.names]
+    names = [after_name, *page.columns.names]
     return all(map(lt, names, names[1:])) and not (page.more and not page.columns.names)

@@ -53,7 +53,7 @@ _ANY_OBJECT_CODES = {
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object to write, or an object that was read; the names of its headers are in lower case after reading."""
+    """An object to write, or an object that was read; after reading, the names of its headers are in lower case."""
 
     name: str
     body: bytes
@@ -118,12 +118,12 @@ class Columns(NamedTuple):
         )
 
 
-def first_difference(left: Sequence[T], right: Sequence[T]) -> int:
-    """Return the number of elements at the beginning that are equal in both sequences."""
-    return len(left) if left == right else first(map(ne, left, right), min(len(left), len(right)))
+def equal_prefix_length(left: Sequence[T], right: Sequence[T]) -> int:
+    """Return the number of leading elements that two sequences have in common."""
+    return len(left) if left == right else index_of_first(map(ne, left, right), min(len(left), len(right)))
 
 
-def first(conditions: Iterable[bool], otherwise: int) -> int:
+def index_of_first(conditions: Iterable[bool], otherwise: int) -> int:
     """Return the index of the first true element, or `otherwise` if no element is true."""
     return next(compress(count(), conditions), otherwise)
 
@@ -141,7 +141,7 @@ class ListPage:
 
     @cached_property
     def objects(self) -> list[ObjectSummary]:
-        """The objects of the page as tuples; most of a pass works on columns instead."""
+        """The objects of the page as tuples; a pass mostly works on the columns, which takes less time."""
         return list(map(ObjectSummary._make, zip(*self.columns, strict=True)))
 
 
@@ -174,13 +174,13 @@ def etag_of(body: bytes | str) -> str:
 
 
 def etags_of(bodies: Iterable[str]) -> list[str]:
-    """Return the ETags of many bodies, in less time than calls of `etag_of` for each of them."""
+    """Return the ETag of each body; this takes less time than a call of `etag_of` for each."""
     md5 = hashlib.md5
     digests = [md5(body.encode(), usedforsecurity=False).hexdigest() for body in bodies]
     return "\n".join(digests).upper().split("\n") if digests else []
 
 
-def parts_of(elements: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+def split_into_parts(elements: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """Iterate over parts of `elements` with at most `size` elements each, in order."""
     return (elements[start : start + size] for start in range(0, len(elements), size))
 

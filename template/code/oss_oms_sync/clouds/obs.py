@@ -28,7 +28,7 @@ from oss_oms_sync.clouds.connection import (
     Connections,
     read_body,
 )
-from oss_oms_sync.clouds.listings import Dialect, NotAListing, UnreadPage, parse_minutes
+from oss_oms_sync.clouds.listings import Dialect, NotAListing, UnreadPage, parse_to_minute
 from oss_oms_sync.clouds.objects import HEAD_ERROR_CODES, ListPage, ObjectSummary, refuses_object
 from oss_oms_sync.clouds.obs_answers import (
     DEADLINE,
@@ -71,11 +71,11 @@ class HeaderChange(NamedTuple):
 
 # OBS, "Uploading an object": at most 1024 bytes of UTF-8 in a name.
 _MAX_NAME_BYTES = 1024
-LIST, GET, HEAD_BUCKET = "obs:bucket:ListBucket", "obs:object:GetObject", "obs:bucket:HeadBucket"
+LIST_PERMISSION, GET, HEAD_BUCKET_PERMISSION = "obs:bucket:ListBucket", "obs:object:GetObject", "obs:bucket:HeadBucket"
 CHANGE = "obs:object:ModifyObjectMetaData"
 
 # The possible ends of a time in a listing. Milliseconds are ignored, because times in OSS have none.
-_SECONDS = {f":{second:02}": second for second in range(60)}
+_SECONDS_BY_TIME_END = {f":{second:02}": second for second in range(60)}
 _SECOND_FRACTIONS = {"Z", *(f".{millisecond:03}Z" for millisecond in range(1000))}
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0
@@ -89,20 +89,20 @@ _REGION_PATTERN = re.compile(r"[a-z]+(-[a-z0-9]+)+", re.ASCII)
 _BUCKET_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", re.ASCII)
 
 
-def _unquote(text: str) -> str:
+def _unquote_name(text: str) -> str:
     # In most keys only slashes are encoded, and `unquote_plus` takes ten times as long as `replace`.
     text = text.replace("%2F", "/")
     return unquote_plus(text) if "%" in text or "+" in text else text
 
 
-def _parse_time(modified: str) -> int:
+def _parse_time(time: str) -> int:
     """Return the whole seconds since 1970 of a time such as "2026-01-31T12:00:00.123Z"."""
-    if modified[19:] not in _SECOND_FRACTIONS:
+    if time[19:] not in _SECOND_FRACTIONS:
         raise ValueError("a time of the listing is not one")
-    return parse_minutes(modified) + _SECONDS[modified[16:19]]
+    return parse_to_minute(time) + _SECONDS_BY_TIME_END[time[16:19]]
 
 
-OBS_LISTING = Dialect(_unquote, _parse_time, r"(?:\.[0-9]{3})?Z", has_types=False, has_token=False)
+OBS_LISTING = Dialect(_unquote_name, _parse_time, r"(?:\.[0-9]{3})?Z", has_types=False, has_token=False)
 
 
 class ObsClient:
@@ -123,11 +123,11 @@ class ObsClient:
         endpoint = self.settings.obs_endpoint or f"https://obs.{region}.myhuaweicloud.com"
         if not _BUCKET_PATTERN.fullmatch(name) or not (self.settings.obs_endpoint or _REGION_PATTERN.fullmatch(region)):
             problem = printable_line(f"OMS names the bucket {name!r} in the region {region!r}")
-            raise ObsError(NO_DESTINATION, problem, LIST, name)
+            raise ObsError(NO_DESTINATION, problem, LIST_PERMISSION, name)
         # OBS's certificates are valid for host names with one label before OBS's own name, and OBS answers only at such
         # host names (obs_06_0019).
         if "." in name:
-            raise ObsError(PERIOD, printable_line(f"OMS copies to {name}"), LIST, name)
+            raise ObsError(PERIOD, printable_line(f"OMS copies to {name}"), LIST_PERMISSION, name)
         return ObsBucket(self, name, endpoint, deadline)
 
     def session(self, url: str) -> Connections:
@@ -154,8 +154,8 @@ class ObsBucket(Bucket):
             client.pool,
             deadline,
             client.clock,
-            no_answer=partial(ObsError, NETWORK, "no answer in time", "", name),
-            too_late=partial(ObsError, DEADLINE, "the invocation's time was up", "", name),
+            make_no_answer_error=partial(ObsError, NETWORK, "no answer in time", "", name),
+            make_too_late_error=partial(ObsError, DEADLINE, "the invocation's time was up", "", name),
         )
         super().__init__(name, calls, _MAX_NAME_BYTES)
 
@@ -165,7 +165,7 @@ class ObsBucket(Bucket):
         Raises ObsError.
         """
         headers = self._run_call(
-            partial(self._attempt, HEAD_BUCKET, "HEAD", "", {}, {}, 0, lambda response, _: response.headers)
+            partial(self._attempt, HEAD_BUCKET_PERMISSION, "HEAD", "", {}, {}, 0, lambda response, _: response.headers)
         )
         return headers.get("x-obs-fs-file-interface") == "Enabled"
 
@@ -175,10 +175,10 @@ class ObsBucket(Bucket):
         The calls run in parallel. The error of a missing object has the code NoSuchKey.
         """
 
-        def head(response: requests.Response, _: bytes) -> ObjectHead:
+        def parse_head(response: requests.Response, _: bytes) -> ObjectHead:
             return ObjectHead.parse(response.headers, response.headers.get("Content-Length", ""))
 
-        return self._calls.run([partial(self._attempt, GET, "HEAD", name, {}, {}, 0, head) for name in names])
+        return self._calls.run([partial(self._attempt, GET, "HEAD", name, {}, {}, 0, parse_head) for name in names])
 
     def head(self, name: str) -> ObjectHead | None:
         """Return the result of HEAD for an object, or None if the object does not exist.
@@ -195,18 +195,18 @@ class ObsBucket(Bucket):
         expires.
         """
 
-        def call(change: HeaderChange) -> Callable[[], Attempt[bool | StorageError]]:
+        def make_call(change: HeaderChange) -> Callable[[], Attempt[bool | StorageError]]:
             directive = "REPLACE" if change.replaces else "REPLACE_NEW"
             headers = {"x-obs-metadata-directive": directive, **change.headers}
             query = {"metadata": "", **({"versionId": change.version} if change.version else {})}
             return partial(self._change_headers, change.name, query, headers, change.expires)
 
-        return self._calls.run([call(change) for change in changes])
+        return self._calls.run([make_call(change) for change in changes])
 
     def _change_headers(
         self, name: str, query: Mapping[str, str], headers: Mapping[str, str], expires: int
     ) -> Attempt[bool | StorageError]:
-        """Make the call for a change, with a signed URL that expires and is in no error's message."""
+        """Request a change of headers by a signed URL that expires; no error message contains the URL."""
         settings, path = self._client.settings, self._build_path(name)
         signed_query = sign_url(
             "PUT",
@@ -229,7 +229,7 @@ class ObsBucket(Bucket):
         if response.status_code == 200:
             return Attempt(self._make_error(NOT_OBS, "it answered 200", CHANGE), connection_lost=True)
         refusal: Attempt[bool | StorageError] = self._read_refusal(response, body, "PUT", CHANGE)
-        return replace(refusal, again=False)
+        return replace(refusal, is_retryable=False)
 
     def read(self, name: str, start: int = 0, length: int = MAX_LONG_BODY_BYTES) -> ObjectPart | None:
         """Read `length` bytes of an object from `start` on, or the remainder of the object.
@@ -238,26 +238,30 @@ class ObsBucket(Bucket):
 
         Raises ObsError; its code is InvalidRange if the object ends before `start`.
         """
-        (result,) = self._calls.run([self._read_call(name, start, length, lambda part: part)])
+        (result,) = self._calls.run([self._make_read_call(name, start, length, lambda part: part)])
         if start == 0 and isinstance(result, StorageError) and result.code == "InvalidRange":
             # OBS refuses every range of an empty object, so HEAD confirms that the object exists.
             head = self.head(name)
             return ObjectPart(head, 0, b"") if head else None
         return none_if_missing(result)
 
-    def _list_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[ListPage | StorageError]]:
-        return self._page_call(prefix, after, size, UnreadPage.read)
+    def _make_list_call(
+        self, prefix: str, after_name: str, size: int
+    ) -> Callable[[], Attempt[ListPage | StorageError]]:
+        return self._make_page_call(prefix, after_name, size, UnreadPage.read)
 
-    def _unread_page_call(self, prefix: str, after: str, size: int) -> Callable[[], Attempt[UnreadPage | StorageError]]:
-        return self._page_call(prefix, after, size, lambda page: page)
+    def _make_unread_page_call(
+        self, prefix: str, after_name: str, size: int
+    ) -> Callable[[], Attempt[UnreadPage | StorageError]]:
+        return self._make_page_call(prefix, after_name, size, lambda page: page)
 
-    def _page_call(
-        self, prefix: str, after: str, size: int, read: Callable[[UnreadPage], T]
+    def _make_page_call(
+        self, prefix: str, after_name: str, size: int, read: Callable[[UnreadPage], T]
     ) -> Callable[[], Attempt[T | StorageError]]:
-        query = {"prefix": prefix, "marker": after, "max-keys": str(size), "encoding-type": "url"}
+        query = {"prefix": prefix, "marker": after_name, "max-keys": str(size), "encoding-type": "url"}
         return partial(
             self._attempt,
-            LIST,
+            LIST_PERMISSION,
             "GET",
             "",
             query,
@@ -266,25 +270,27 @@ class ObsBucket(Bucket):
             lambda _, body: read(UnreadPage(body, OBS_LISTING)),
         )
 
-    def _part_call(self, listed: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageError]]:
+    def _make_part_call(
+        self, listed_object: ObjectSummary, start: int, end: int
+    ) -> Callable[[], Attempt[bytes | StorageError]]:
         def require_version(part: ObjectPart) -> bytes | StorageError:
-            if part.head.etag == listed.etag:
+            if part.head.etag == listed_object.etag:
                 return part.body
             return self._make_error("PreconditionFailed", "the object has changed meanwhile", GET)
 
-        return self._read_call(listed.name, start, end - start, require_version)
+        return self._make_read_call(listed_object.name, start, end - start, require_version)
 
-    def _read_call(
+    def _make_read_call(
         self, name: str, start: int, length: int, read: Callable[[ObjectPart], T | StorageError]
     ) -> Callable[[], Attempt[T | StorageError]]:
-        def part(response: requests.Response, body: bytes) -> T | StorageError:
+        def parse_part(response: requests.Response, body: bytes) -> T | StorageError:
             return read(ObjectPart.parse(response.status_code, response.headers, body, start, length))
 
         range_header = {"Range": f"bytes={start}-{start + length - 1}"}
-        return partial(self._attempt, GET, "GET", name, {}, range_header, length, part)
+        return partial(self._attempt, GET, "GET", name, {}, range_header, length, parse_part)
 
-    def _make_order_error(self, after: str) -> ObsError:
-        return self._make_error(OUT_OF_ORDER, f"the page after {after!r} is not in order", LIST)
+    def _make_order_error(self, after_name: str) -> ObsError:
+        return self._make_error(OUT_OF_ORDER, f"the page after {after_name!r} is not in order", LIST_PERMISSION)
 
     def _attempt(
         self,
@@ -316,23 +322,23 @@ class ObsBucket(Bucket):
             is_success = response.status_code in (200, 206)
             body = read_body(response, max_bytes if is_success else MAX_SHORT_BODY_BYTES)
         except NETWORK_ERRORS as error:
-            failure = self._make_error(NETWORK, root_cause(error), action)
-            return Attempt(failure, again=True, connection_lost=True)
+            obs_error = self._make_error(NETWORK, root_cause(error), action)
+            return Attempt(obs_error, is_retryable=True, connection_lost=True)
         if not is_success:
             return self._read_refusal(response, body, method, action)
         try:
             return Attempt(read(response, body))
         except (NotAListing, NotFromObsError) as error:
-            failure = self._make_error(NOT_OBS, f"it answered {response.status_code}; {error}", action)
-            return Attempt(failure, again=True, connection_lost=True)
+            obs_error = self._make_error(NOT_OBS, f"it answered {response.status_code}; {error}", action)
+            return Attempt(obs_error, is_retryable=True, connection_lost=True)
 
     def _build_path(self, key: str) -> str:
         """Return the path of an object's URL, or of the bucket's URL if `key` is empty."""
-        root = f"/{self.name}" if self._is_in_path else ""
-        return f"{root}/{quote_key(key)}" if key or not root else root
+        bucket_path = f"/{self.name}" if self._is_in_path else ""
+        return f"{bucket_path}/{quote_key(key)}" if key or not bucket_path else bucket_path
 
     def _build_resource(self, path: str) -> str:
-        """Return the form in which a path is signed, which always contains the bucket."""
+        """Return a path in the form in which it is signed, which always contains the bucket."""
         return path if self._is_in_path else f"/{self.name}{path}"
 
     def _send_request(self, method: str, url: str, headers: Mapping[str, str]) -> requests.Response:
@@ -357,8 +363,8 @@ class ObsBucket(Bucket):
         is_retryable = status in _RETRIED_STATUSES or code == NOT_OBS
         return Attempt(
             self._make_error(code, problem, action, is_refusal=not is_retryable and refuses_object(status, code)),
-            again=is_retryable,
-            throttled=_RETRIED_STATUSES.get(status) == THROTTLED,
+            is_retryable=is_retryable,
+            was_throttled=_RETRIED_STATUSES.get(status) == THROTTLED,
             retry_after=parse_retry_after(response.headers.get("Retry-After"), self._client.clock.now()),
         )
 

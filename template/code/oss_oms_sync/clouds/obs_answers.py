@@ -114,26 +114,26 @@ class ObjectHead:
 
         `size` is the text of the object's size. Raises NotFromObsError if the ETag, the size or the time is missing.
         """
-        modified = parse_http_date(headers.get("Last-Modified"))
-        at = parse_http_date(headers.get("Date"))
+        modified_time = parse_http_date(headers.get("Last-Modified"))
+        response_time = parse_http_date(headers.get("Date"))
         etag = headers.get("ETag", "").strip('"').upper()
-        if not modified or not etag or not size.isdecimal():
+        if not modified_time or not etag or not size.isdecimal():
             raise NotFromObsError("it names no ETag, size or time")
         return cls(
             int(size),
             etag,
-            int(modified.timestamp()),
+            int(modified_time.timestamp()),
             headers.get("x-obs-server-side-encryption", ""),
             headers.get("x-obs-version-id", ""),
             metadata_of(headers),
             headers.get("x-obs-storage-class", ""),
-            int(at.timestamp()) if at else 0,
+            int(response_time.timestamp()) if response_time else 0,
         )
 
 
 @dataclass(frozen=True)
 class ObjectPart:
-    """The bytes of an object from the position `start` on; `head.size` is the size of the whole object."""
+    """A part of an object: the bytes from the position `start` on; `head.size` is the size of the whole object."""
 
     head: ObjectHead
     start: int

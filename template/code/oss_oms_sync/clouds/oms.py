@@ -82,15 +82,15 @@ class OmsClient:
         self._host, self._origin = url.netloc, f"{url.scheme}://{url.netloc}"
         self._task_path = url.path.removesuffix("/events")
 
-    def task(self, deadline: Deadline, at: datetime | None = None) -> TaskInfo | Failure:
-        """Return the sync task (ShowSyncTask) with its counters of the month of `at`, or the failure.
+    def task(self, deadline: Deadline, time: datetime | None = None) -> TaskInfo | Failure:
+        """Return the sync task (ShowSyncTask) with its counters of the month of `time`, or the failure.
 
-        By default, `at` is the current time.
+        By default, `time` is the current time.
         """
         # This import is local because `forward` does not need it, and a cold start compiles every imported module.
         from oss_oms_sync.clouds.task import TaskInfo
 
-        query = (("query_time", _to_milliseconds(at or self._clock.now())),)
+        query = (("query_time", _to_milliseconds(time or self._clock.now())),)
         return self._query(self._task_path, query, deadline, TaskInfo.parse)
 
     def statistics(
@@ -98,34 +98,36 @@ class OmsClient:
     ) -> Statistics | Failure:
         """Return OMS's counts of these `types` from `start` to `end` (ListSyncTaskStatistic), or the failure.
 
-        OMS chooses the length of the steps in which it counts.
+        OMS counts in steps of time, and chooses their length.
         """
         from oss_oms_sync.clouds.task import Statistics
 
-        window = (("start_time", _to_milliseconds(start)), ("end_time", _to_milliseconds(end)))
-        query = (("data_type", ",".join(types)), *window)
+        time_range = (("start_time", _to_milliseconds(start)), ("end_time", _to_milliseconds(end)))
+        query = (("data_type", ",".join(types)), *time_range)
         return self._query(f"{self._task_path}/statistics", query, deadline, partial(Statistics.parse, types, start))
 
-    def group(self, group: str, deadline: Deadline) -> TaskGroup | Failure:
+    def group(self, group_id: str, deadline: Deadline) -> TaskGroup | Failure:
         """Return the task group with this id in the project of the sync task (ShowTaskGroup), or the failure."""
         from oss_oms_sync.answers.task_group import TaskGroup
 
-        def read(answer: Mapping[str, object]) -> TaskGroup | Failure:
+        def parse_group(answer: Mapping[str, object]) -> TaskGroup | Failure:
             try:
                 task_group = TaskGroup.from_response(answer)
             except ValueError as error:
                 return Failure(Reason.UNEXPECTED, 200, message=self._clean_message(str(error)))
             return (
-                task_group if task_group.id == group else Failure(Reason.UNEXPECTED, 200, message="another task group")
+                task_group
+                if task_group.id == group_id
+                else Failure(Reason.UNEXPECTED, 200, message="another task group")
             )
 
-        groups = f"{self._task_path.rpartition('/sync-tasks/')[0]}/taskgroups"
-        return self._query(f"{groups}/{quote(group, safe='')}", (), deadline, read)
+        groups_path = f"{self._task_path.rpartition('/sync-tasks/')[0]}/taskgroups"
+        return self._query(f"{groups_path}/{quote(group_id, safe='')}", (), deadline, parse_group)
 
     def attempt(self, keys: Sequence[str], deadline: Deadline) -> Attempt[Failure | None]:
         """Submit `keys` in a single signed call; the result is None if OMS accepted them."""
-        are_encoded = self._settings.key_encoding == "url"
-        body = json.dumps({"object_keys": [quote(key, safe="") if are_encoded else key for key in keys]}).encode()
+        encodes_keys = self._settings.key_encoding == "url"
+        body = json.dumps({"object_keys": [quote(key, safe="") if encodes_keys else key for key in keys]}).encode()
         path = f"{self._task_path}/events"
         return self._run_in_time(
             lambda: self._send_request("POST", path, (), body, self._read_acceptance, deadline), deadline
@@ -149,8 +151,8 @@ class OmsClient:
                 lambda: self._send_request("GET", path, query, b"", parse_body, deadline), deadline
             )
 
-        too_late = partial(Failure, Reason.DEADLINE, message="not asked: the time was up")
-        return RetryBudget(deadline, self._clock).run(call, self.session.close, too_late)
+        make_too_late_failure = partial(Failure, Reason.DEADLINE, message="not asked: the time was up")
+        return RetryBudget(deadline, self._clock).run(call, self.session.close, make_too_late_failure)
 
     def _read_acceptance(self, body: bytes) -> Failure | None:
         """Return None if the response is an acceptance, otherwise the failure.
@@ -208,7 +210,7 @@ class OmsClient:
         return Attempt(read(answer)) if response.status_code == 200 else self._read_refusal(response, answer)
 
     def _lost_attempt(self, reason: Reason, message: str) -> Attempt[T | Failure]:
-        return Attempt(Failure(reason, message=self._clean_message(message)), again=True, connection_lost=True)
+        return Attempt(Failure(reason, message=self._clean_message(message)), is_retryable=True, connection_lost=True)
 
     def _read_failure(self, status: int, body: bytes) -> Failure:
         """Return the failure that a response reports.
@@ -235,8 +237,8 @@ class OmsClient:
             failure = replace(failure, reason=Reason.CLOCK)
         return Attempt(
             failure,
-            again=failure.reason in (Reason.THROTTLED, Reason.UNAVAILABLE),
-            throttled=failure.reason is Reason.THROTTLED,
+            is_retryable=failure.reason in (Reason.THROTTLED, Reason.UNAVAILABLE),
+            was_throttled=failure.reason is Reason.THROTTLED,
             retry_after=parse_retry_after(response.headers.get("Retry-After"), now),
         )
 
@@ -294,8 +296,10 @@ def sign(
             hashlib.sha256(body).hexdigest(),
         )
     )
-    to_sign = f"{_ALGORITHM}\n{signed_headers['X-Sdk-Date']}\n{hashlib.sha256(canonical_request.encode()).hexdigest()}"
-    signature = hmac.new(sk.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
+    signed_text = (
+        f"{_ALGORITHM}\n{signed_headers['X-Sdk-Date']}\n{hashlib.sha256(canonical_request.encode()).hexdigest()}"
+    )
+    signature = hmac.new(sk.encode(), signed_text.encode(), hashlib.sha256).hexdigest()
     return {
         **signed_headers,
         "Authorization": f"{_ALGORITHM} Access={ak}, SignedHeaders={names}, Signature={signature}",

@@ -29,7 +29,7 @@ MAX_LINE_BYTES = 16 * 1024
 
 @dataclass(frozen=True)
 class CopyFailure:
-    """A failed copy in a list; a text that the line lacks is empty, and a missing time `at` is None."""
+    """A failed copy in a list of OMS; a text that the line lacks is empty, and a missing time `at` is None."""
 
     key: str
     code: str
@@ -39,7 +39,7 @@ class CopyFailure:
 
 @dataclass(frozen=True)
 class Lines:
-    """The result of reading lines of a list.
+    """The result of reading lines of a list of failed copies.
 
     `end` is the position at which to continue. `unread` is the number of lines without a key, and `example` the first
     of them. `open_line` is True if the last line has no end, so that it may still grow; `end` is then before this line.
@@ -57,36 +57,37 @@ def lists_folder(task_id: str) -> str:
     return f"{task_lists_folder(task_id)}failed_object_lists/"
 
 
-def read_lines(body: bytes, start: int, *, begins: bool, ends: bool, most: int) -> Lines:
-    """Read lines from the position `start` on, until `most` of the lines named an object.
+def read_lines(body: bytes, start: int, *, has_list_start: bool, has_list_end: bool, max_failures: int) -> Lines:
+    """Read lines from the position `start` on, until `max_failures` of the lines named an object.
 
     If `start` is in the middle of a line, the remainder of this line is skipped: the line was read before it had an
     end.
 
-    `begins` is True if `body` begins with the first line of the list, and `ends` if it ends with the last line. If it
-    does not, the last MAX_LINE_BYTES bytes are not read, because a line in them may be incomplete.
+    `has_list_start` is True if `body` begins with the first line of the list, and `has_list_end` if it ends with the
+    last line. Without the end of the list, the last MAX_LINE_BYTES bytes are not read, because a line in them may be
+    incomplete.
     """
     newline = b"\n" if b"\n" in body else b"\r"
     failures: list[CopyFailure] = []
     unread_lines: list[bytes] = []
-    is_first, open_line = begins and start == 0, False
+    is_first, open_line = has_list_start and start == 0, False
     if start and body[start - 1 : start] != newline:
         start = _find_next_line(body, start, newline)
-    while start < len(body) and len(failures) < most:
-        if not ends and len(body) - start < MAX_LINE_BYTES:
+    while start < len(body) and len(failures) < max_failures:
+        if not has_list_end and len(body) - start < MAX_LINE_BYTES:
             break
-        copy_failure, stop = _read_line(body, start, newline)
-        line = body[start:stop].removeprefix(_BYTE_ORDER_MARK).strip()
+        copy_failure, line_end = _read_line(body, start, newline)
+        line = body[start:line_end].removeprefix(_BYTE_ORDER_MARK).strip()
         if copy_failure:
             failures.append(copy_failure)
         elif line and not (is_first and not _DIGIT_PATTERN.search(line)):
             # A first line without any digit contains no time, so it has the titles of the columns.
             unread_lines.append(line)
         is_first = False
-        open_line = not copy_failure and ends and body[stop - 1 : stop] != newline
+        open_line = not copy_failure and has_list_end and body[line_end - 1 : line_end] != newline
         if open_line:
             break
-        start = stop
+        start = line_end
     example = unread_lines[0][:200].decode("utf-8", "replace") if unread_lines else ""
     return Lines(failures, start, len(unread_lines), example, open_line)
 
@@ -96,44 +97,48 @@ def _read_line(body: bytes, start: int, newline: bytes) -> tuple[CopyFailure | N
 
     A key may contain line ends.
     """
-    stop = _find_next_line(body, start, newline)
+    line_end = _find_next_line(body, start, newline)
     # A key may contain other separators, and even a text that looks like two equal keys. The pair that begins first is
     # the right one, because such a text can only follow the beginning of the key.
     key_pair = min(
-        (key_pair for separator in _SEPARATORS for key_pair in _find_pair(body, start, stop, separator, newline)),
+        (
+            key_pair
+            for separator in _SEPARATORS
+            for key_pair in _find_key_pair(body, start, line_end, separator, newline)
+        ),
         default=None,
     )
     if key_pair is None:
-        return None, stop
-    first, end, key_bytes, separator = key_pair
-    stop = _find_next_line(body, end, newline)
+        return None, line_end
+    pair_start, pair_end, key_bytes, separator = key_pair
+    line_end = _find_next_line(body, pair_end, newline)
     try:
         key = key_bytes.decode()
     except UnicodeDecodeError:  # no object has such a key
-        return None, stop
-    columns_before_key = [_unquote_column(column) for column in body[start:first].split(separator)[:-1]]
+        return None, line_end
+    columns_before_key = [_unquote_column(column) for column in body[start:pair_start].split(separator)[:-1]]
     code = next((column.decode() for column in columns_before_key if _CODE_PATTERN.fullmatch(column)), "")
     texts = [column.decode("utf-8", "replace") for column in columns_before_key]
     times = (parse_time(f"{text}{_ZONE}") or parse_time(text) for text in texts)
-    message = _unquote_column(body[end + 1 : stop].strip()).decode("utf-8", "replace")
-    return CopyFailure(key, code, message, next((time for time in times if time), None)), stop
+    message = _unquote_column(body[pair_end + 1 : line_end].strip()).decode("utf-8", "replace")
+    return CopyFailure(key, code, message, next((time for time in times if time), None)), line_end
 
 
-def _find_pair(
-    body: bytes, start: int, stop: int, separator: bytes, newline: bytes
+def _find_key_pair(
+    body: bytes, start: int, line_end: int, separator: bytes, newline: bytes
 ) -> Iterator[tuple[int, int, bytes, bytes]]:
     """Yield the first place in a line where two neighbouring columns name the same key.
 
-    The place has the begin of the first column, the end of the second column, the key, and the separator.
+    A place consists of the start of the first column, the end of the second column, the key, and the separator.
     """
     begin = start
-    for column in body[start:stop].split(separator)[:-1]:
+    for column in body[start:line_end].split(separator)[:-1]:
         second_begin = begin + len(column) + 1
-        encoded = _unquote_column(column)
+        encoded_key = _unquote_column(column)
         # Without this check, a list in UTF-16 would seem to contain keys.
-        is_encoded = b"\0" not in encoded
+        is_encoded = b"\0" not in encoded_key
         # A space is encoded as "%20", or as "+" in forms. The plain key in the next column decides between the two.
-        for key in dict.fromkeys((unquote_to_bytes(encoded), unquote_to_bytes(encoded.replace(b"+", b" ")))):
+        for key in dict.fromkeys((unquote_to_bytes(encoded_key), unquote_to_bytes(encoded_key.replace(b"+", b" ")))):
             for form in (key, b'"' + key.replace(b'"', b'""') + b'"'):
                 end = second_begin + len(form)
                 is_end = end == len(body) or body.startswith((separator, newline, b"\r\n"), end)
@@ -143,8 +148,8 @@ def _find_pair(
         begin = second_begin
 
 
-def _find_next_line(body: bytes, at: int, newline: bytes) -> int:
-    end = body.find(newline, at)
+def _find_next_line(body: bytes, position: int, newline: bytes) -> int:
+    end = body.find(newline, position)
     return len(body) if end < 0 else end + 1
 
 

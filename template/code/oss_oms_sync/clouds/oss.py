@@ -30,9 +30,9 @@ from oss_oms_sync.clouds.objects import (
     StoredObject,
     etag_of,
     metadata_of,
-    parts_of,
     refuses_object,
     require_success,
+    split_into_parts,
 )
 from oss_oms_sync.errors import StorageError, printable_line, root_cause
 from oss_oms_sync.settings import Settings, is_loopback
@@ -50,7 +50,7 @@ _UNREADABLE_ERRORS = (ElementTree.ParseError, RuntimeError, ValueError, LookupEr
 _RETRIED_STATUSES = {429, 500, 502, 503, 504}
 # Characters that XML 1.0 does not preserve (section 2.2, "Char"; a parser also turns "\r" into "\n"). The expression is
 # compiled at first use, because compiling takes longer than importing the rest of this module.
-_NON_XML_CHARACTER = r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
+_NON_XML_PATTERN = r"[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _FIXES = {
     "NoSuchBucket": "{setting} names a bucket that does not exist: create it, or correct {setting}",
     "AccessDenied": "the function's role lacks {action} on {bucket}: grant it",
@@ -64,7 +64,7 @@ _FIXES = {
     ),
 }
 _MAX_PAUSE_SECONDS = 5.0
-_DELETE = "oss:DeleteObject"
+_DELETE_PERMISSION = "oss:DeleteObject"
 
 
 @dataclass(frozen=True)
@@ -111,21 +111,23 @@ class OssBucket(Bucket):
         self._deadline = deadline
 
     def within(self, seconds: float) -> OssBucket:
-        """Return the same bucket with a deadline for its calls that is at most `seconds` from now."""
+        """Return the same bucket with an earlier deadline for its calls: at most `seconds` from now."""
         deadline = Deadline(self._deadline.cap(seconds), self._client.clock)
         return OssBucket(self._client, self.name, self._setting, self._credentials, deadline)
 
-    def try_put_all(self, objects: Sequence[StoredObject]) -> list[StorageError | None]:
+    def try_put_all(self, stored_objects: Sequence[StoredObject]) -> list[StorageError | None]:
         """Write objects in parallel; the result is None for each object, or the error if its write is not confirmed."""
-        results = self._call_all("oss:PutObject", [partial(_put_object, stored) for stored in objects])
+        results = self._call_all(
+            "oss:PutObject", [partial(_put_object, stored_object) for stored_object in stored_objects]
+        )
         return [result if isinstance(result, StorageError) else None for result in results]
 
-    def put(self, stored: StoredObject) -> None:
+    def put(self, stored_object: StoredObject) -> None:
         """Write a single object.
 
         Raises StorageError if the write is not confirmed.
         """
-        require_success(self._call_all("oss:PutObject", [partial(_put_object, stored)]))
+        require_success(self._call_all("oss:PutObject", [partial(_put_object, stored_object)]))
 
     def try_get_all(self, names: Sequence[str]) -> list[StoredObject | StorageError]:
         """Read objects in parallel; the error of a missing object has the code NoSuchKey."""
@@ -150,8 +152,8 @@ class OssBucket(Bucket):
 
         Raises StorageError for any other failure.
         """
-        (stored,) = self.get_all([name])
-        return stored.body if stored else None
+        (stored_object,) = self.get_all([name])
+        return stored_object.body if stored_object else None
 
     def try_delete_all(self, names: Sequence[str]) -> dict[str, StorageError | None]:
         """Delete objects, and return None or the error for each name.
@@ -159,9 +161,9 @@ class OssBucket(Bucket):
         A call deletes a thousand objects. A name that XML cannot represent needs a call of its own; the calls run in
         parallel.
         """
-        non_xml_names = dict.fromkeys(name for name in names if re.search(_NON_XML_CHARACTER, name))
+        non_xml_names = dict.fromkeys(name for name in names if re.search(_NON_XML_PATTERN, name))
         xml_names = [name for name in names if name not in non_xml_names]
-        groups = list(parts_of(xml_names, PAGE_SIZE))
+        groups = list(split_into_parts(xml_names, PAGE_SIZE))
         calls = [
             *(partial(_delete_objects, group) for group in groups),
             *(partial(_delete_object, name) for name in non_xml_names),
@@ -169,7 +171,7 @@ class OssBucket(Bucket):
         results: dict[str, StorageError | None] = {}
         unconfirmed_error = StorageError("OSS did not confirm it", had_no_effect=False)
         for group, result in zip(
-            [*groups, *([name] for name in non_xml_names)], self._call_all(_DELETE, calls), strict=True
+            [*groups, *([name] for name in non_xml_names)], self._call_all(_DELETE_PERMISSION, calls), strict=True
         ):
             deleted_names, problem = (
                 (set[str](), result) if isinstance(result, StorageError) else (result, unconfirmed_error)
@@ -177,22 +179,26 @@ class OssBucket(Bucket):
             results.update({name: None if name in deleted_names else problem for name in group})
         return results
 
-    def _list_call(self, prefix: str, after: str, page_size: int) -> Callable[[], Attempt[ListPage | StorageError]]:
+    def _make_list_call(
+        self, prefix: str, after_name: str, page_size: int
+    ) -> Callable[[], Attempt[ListPage | StorageError]]:
         return partial(
-            self._attempt, "oss:ListObjects", partial(_list_objects, prefix, after, page_size, self._client.clock)
+            self._attempt, "oss:ListObjects", partial(_list_objects, prefix, after_name, page_size, self._client.clock)
         )
 
-    def _unread_page_call(
-        self, prefix: str, after: str, page_size: int
+    def _make_unread_page_call(
+        self, prefix: str, after_name: str, page_size: int
     ) -> Callable[[], Attempt[UnreadPage | StorageError]]:
-        call = partial(_request_page, prefix, after, "", page_size, self._client.clock)
+        call = partial(_request_page, prefix, after_name, "", page_size, self._client.clock)
         return partial(self._attempt, "oss:ListObjects", call)
 
-    def _part_call(self, listed: ObjectSummary, start: int, end: int) -> Callable[[], Attempt[bytes | StorageError]]:
-        return partial(self._attempt, "oss:GetObject", partial(_read_part, listed, start, end))
+    def _make_part_call(
+        self, listed_object: ObjectSummary, start: int, end: int
+    ) -> Callable[[], Attempt[bytes | StorageError]]:
+        return partial(self._attempt, "oss:GetObject", partial(_read_part, listed_object, start, end))
 
-    def _make_order_error(self, after: str) -> StorageError:
-        return StorageError(f"the listing of {self.name} is not in order after {after!r}, or has no page after it")
+    def _make_order_error(self, after_name: str) -> StorageError:
+        return StorageError(f"the listing of {self.name} is not in order after {after_name!r}, or has no page after it")
 
     def _call_all(self, action: str, calls: Sequence[Callable[[oss2.Bucket], T]]) -> list[T | StorageError]:
         """Make the calls in parallel, retry each as long as a retry may help, and return their results in order."""
@@ -202,9 +208,9 @@ class OssBucket(Bucket):
         exceptions = import_oss2().exceptions
         # Every failure becomes a StorageError for the caller, so that no key is lost. A delete without a response is
         # not repeated: OSS may still execute the first delete after it has confirmed a second delete.
-        is_repeatable = action != _DELETE
+        is_repeatable = action != _DELETE_PERMISSION
         try:
-            return Attempt(call(self._oss2_bucket()))
+            return Attempt(call(self._make_oss2_bucket()))
         except exceptions.OssError as error:
             # After a 5xx of a gateway, OSS may still execute the call; after a 429 it does not. A response without a
             # request id comes from another host, and does not show the result in OSS.
@@ -212,22 +218,22 @@ class OssBucket(Bucket):
             had_no_effect = was_throttled or (not has_retried_status and bool(error.request_id))
             code = _find_code(error)
             explanation = self._explain_error(error, code, action)
-            problem = StorageError(
+            storage_error = StorageError(
                 explanation, code, had_no_effect=had_no_effect, is_refusal=refuses_object(error.status, code)
             )
-            return Attempt(problem, again=has_retried_status and (is_repeatable or was_throttled))
+            return Attempt(storage_error, is_retryable=has_retried_status and (is_repeatable or was_throttled))
         except (*NETWORK_ERRORS, *_UNREADABLE_ERRORS) as error:
-            problem = StorageError(self._clean_message(root_cause(error)), had_no_effect=False)
-            return Attempt(problem, again=is_repeatable, connection_lost=True)
+            storage_error = StorageError(self._clean_message(root_cause(error)), had_no_effect=False)
+            return Attempt(storage_error, is_retryable=is_repeatable, connection_lost=True)
 
-    def _oss2_bucket(self) -> oss2.Bucket:
+    def _make_oss2_bucket(self) -> oss2.Bucket:
         # Each call has a copy of the bucket, because oss2 stores the timeouts of a call in the bucket.
-        bucket, seconds = copy(self._template), self._deadline.cap(_CALL_SECONDS)
+        bucket, seconds = copy(self._bucket_template), self._deadline.cap(_CALL_SECONDS)
         bucket.timeout = (seconds, seconds)
         return bucket
 
     @cached_property
-    def _template(self) -> oss2.Bucket:
+    def _bucket_template(self) -> oss2.Bucket:
         oss2, key, settings = import_oss2(), self._credentials, self._client.settings
         return oss2.Bucket(
             oss2.StsAuth(key.access_key_id, key.access_key_secret, key.security_token, auth_version="v4"),
@@ -247,11 +253,11 @@ class OssBucket(Bucket):
         return printable_line(text, (self._credentials.access_key_secret, self._credentials.security_token))
 
 
-def _put_object(stored: StoredObject, bucket: oss2.Bucket) -> bool:
-    answer = bucket.put_object(stored.name, stored.body, dict(stored.headers))
+def _put_object(stored_object: StoredObject, bucket: oss2.Bucket) -> bool:
+    answer = bucket.put_object(stored_object.name, stored_object.body, dict(stored_object.headers))
     # In a bucket that is encrypted with KMS, an ETag is not an MD5, so the response alone confirms the write.
     is_encrypted = answer.etag and "x-oss-server-side-encryption" in answer.headers
-    if answer.etag != etag_of(stored.body) and not is_encrypted:
+    if answer.etag != etag_of(stored_object.body) and not is_encrypted:
         raise make_foreign_answer_error(answer.status)
     return True
 
@@ -263,39 +269,43 @@ def _get_object(name: str, bucket: oss2.Bucket) -> StoredObject:
 
 def _head_object(name: str, bucket: oss2.Bucket) -> SourceHead:
     headers = bucket.head_object(name).headers
-    modified = parse_http_date(headers.get("Last-Modified"))
-    if not modified:
+    modified_time = parse_http_date(headers.get("Last-Modified"))
+    if not modified_time:
         raise make_foreign_answer_error(200)
     etag, has_tags = headers.get("ETag", "").strip('"').upper(), headers.get("x-oss-tagging-count", "0") != "0"
-    return SourceHead(etag, int(modified.timestamp()), metadata_of(headers), has_tags)
+    return SourceHead(etag, int(modified_time.timestamp()), metadata_of(headers), has_tags)
 
 
-def _read_part(listed: ObjectSummary, start: int, end: int, bucket: oss2.Bucket) -> bytes:
-    answer = bucket.get_object(listed.name, byte_range=(start, end - 1), headers={"If-Match": f'"{listed.etag}"'})
+def _read_part(listed_object: ObjectSummary, start: int, end: int, bucket: oss2.Bucket) -> bytes:
+    answer = bucket.get_object(
+        listed_object.name, byte_range=(start, end - 1), headers={"If-Match": f'"{listed_object.etag}"'}
+    )
     body: bytes = answer.read()
     if len(body) != end - start:
         raise make_foreign_answer_error(answer.status)
     return body
 
 
-def _list_objects(prefix: str, after: str, page_size: int, clock: Clock, bucket: oss2.Bucket) -> ListPage:
+def _list_objects(prefix: str, after_name: str, page_size: int, clock: Clock, bucket: oss2.Bucket) -> ListPage:
     token, last_token = "", None
     while token != last_token:
-        page = _request_page(prefix, after, token, page_size, clock, bucket).read()
+        page = _request_page(prefix, after_name, token, page_size, clock, bucket).read()
         if page.columns.names or not page.more:
             break
         token, last_token = page.token, token
     return page
 
 
-def _request_page(prefix: str, after: str, token: str, page_size: int, clock: Clock, bucket: oss2.Bucket) -> UnreadPage:
+def _request_page(
+    prefix: str, after_name: str, token: str, page_size: int, clock: Clock, bucket: oss2.Bucket
+) -> UnreadPage:
     # This import is local because forward lists nothing, and a cold start compiles every imported module.
-    from oss_oms_sync.clouds.listings import OSS, UnreadPage
+    from oss_oms_sync.clouds.listings import OSS_LISTING, UnreadPage
 
     params = {
         "list-type": "2",
         "prefix": prefix,
-        "start-after": after,
+        "start-after": after_name,
         "continuation-token": token,
         "max-keys": str(page_size),
         "encoding-type": "url",
@@ -307,7 +317,7 @@ def _request_page(prefix: str, after: str, token: str, page_size: int, clock: Cl
     delay = answer.headers.get("x-oss-qos-delay-time", "")
     if delay.isdecimal():
         clock.sleep(min(int(delay) / 1000, _MAX_PAUSE_SECONDS))
-    return UnreadPage(answer.read(), OSS)
+    return UnreadPage(answer.read(), OSS_LISTING)
 
 
 def _delete_objects(names: Sequence[str], bucket: oss2.Bucket) -> set[str]:

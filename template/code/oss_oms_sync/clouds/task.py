@@ -36,7 +36,7 @@ _COUNTER_FIELDS = {
 
 
 class MonthCounts(Counters):
-    """The counters of a month; a counter that is missing or not a number is None, in contrast to 0."""
+    """The counters of a month; a counter is None, not 0, if the response lacks it or has no number."""
 
     @classmethod
     def parse(cls, answer: Mapping[str, object]) -> MonthCounts:
@@ -59,7 +59,7 @@ class MonthCounts(Counters):
 
 
 class Statistics(StatisticsSummary):
-    """OMS's counts; `unread` is the number of missing series and of undocumented parts of the response."""
+    """OMS's counts over time; `unread` is the number of missing series and of undocumented parts of the response."""
 
     @classmethod
     def parse(cls, types: Sequence[str], start: datetime, answer: Mapping[str, object]) -> Statistics:
@@ -101,8 +101,12 @@ class Statistics(StatisticsSummary):
         for name in OBJECT_TYPES:
             for begin, number in self.series[name]:
                 if number:  # nearly all steps are empty
-                    accepted, finished = steps.get(begin / 1000, (0, 0))
-                    counts = (accepted + number, finished) if name == "REQUEST" else (accepted, finished + number)
+                    accepted_objects, finished_objects = steps.get(begin / 1000, (0, 0))
+                    counts = (
+                        (accepted_objects + number, finished_objects)
+                        if name == "REQUEST"
+                        else (accepted_objects, finished_objects + number)
+                    )
                     steps[begin / 1000] = counts
         return [(begin, *numbers) for begin, numbers in sorted(steps.items())]
 
@@ -111,8 +115,8 @@ class Statistics(StatisticsSummary):
         return sum(number for begin, number in self.series[data_type] if begin > time.timestamp() * 1000)
 
 
-def remaining(differences: Iterable[int]) -> int:
-    """Return the minimum number of objects that OMS has not finished.
+def count_min_unfinished(differences: Iterable[int]) -> int:
+    """Return the minimum number of objects that OMS has accepted and not finished.
 
     `differences` has the number of accepted less that of finished objects for each step, in the order of time. The
     result is the largest sum from any step to the last, because OMS may have accepted finished objects before the first
@@ -141,7 +145,7 @@ def _parse_number(value: object) -> int | None:
     return int(value) if isinstance(value, str) and value.isdecimal() else None
 
 
-def _parse_switch(value: object) -> bool | None:
+def _parse_flag(value: object) -> bool | None:
     """Return an option that is true or false, or None if it is missing."""
     return value if isinstance(value, bool) else None
 
@@ -160,7 +164,8 @@ def _parse_point(point: object) -> tuple[int, int] | None:
 class TaskInfo(TaskSummary):
     """A sync task with its counters of the requested month.
 
-    Texts and options that the response lacks are None. If `status` is None, the response has not the documented form.
+    Texts and options that the response lacks are None. If `status` is None, the response does not have the documented
+    form.
     """
 
     month: MonthCounts
@@ -177,8 +182,8 @@ class TaskInfo(TaskSummary):
         return cls(
             **{name: None if answer.get(name) is None else str(answer[name]) for name in ("status", *buckets)},
             object_overwrite_mode=None if mode is None else OverwriteMode(str(mode)),
-            enable_restore=_parse_switch(answer.get("enable_restore")),
-            enable_metadata_migration=_parse_switch(answer.get("enable_metadata_migration")),
+            enable_restore=_parse_flag(answer.get("enable_restore")),
+            enable_metadata_migration=_parse_flag(answer.get("enable_metadata_migration")),
             dst_storage_policy=None if answer.get("dst_storage_policy") is None else str(answer["dst_storage_policy"]),
             month=MonthCounts.parse(answer),
         )

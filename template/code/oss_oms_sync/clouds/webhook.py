@@ -26,12 +26,12 @@ _MAX_TEXT_BYTES = 2000
 class _Robot:
     """A kind of webhook, with the format of its messages.
 
-    `body` makes the message from a text and fields. `is_accepted` returns True if the status and the body of a response
-    confirm the message.
+    `make_body` makes the message from a text and fields. `is_accepted` returns True if the status and the body of a
+    response confirm the message.
     """
 
     title: str
-    body: Callable[[str, Mapping[str, object]], object]
+    make_body: Callable[[str, Mapping[str, object]], object]
     is_accepted: Callable[[int, bytes], bool]
 
 
@@ -44,7 +44,7 @@ def post(invocation: Invocation, text: str, fields: Mapping[str, object]) -> tup
     """
     settings, seconds = invocation.settings, invocation.deadline.cap(_MESSAGE_SECONDS)
     robot = _ROBOTS.get(urlsplit(settings.alert_webhook).hostname or "", _JSON_ROBOT)
-    body, session = jsontext.dump(robot.body(text, fields)), Connections(settings.alert_webhook, invocation.clock)
+    body, session = jsontext.dump(robot.make_body(text, fields)), Connections(settings.alert_webhook, invocation.clock)
 
     def send() -> tuple[int, bytes]:
         headers, timeout = {"Content-Type": "application/json; charset=utf-8"}, (_CONNECT_SECONDS, _READ_SECONDS)
@@ -99,7 +99,7 @@ _ROBOTS = {
     "oapi.dingtalk.com": _DINGTALK,
     "open.feishu.cn": _FEISHU,
     "open.larksuite.com": _FEISHU,
-    "qyapi.weixin.qq.com": _Robot("WeCom", _DINGTALK.body, _DINGTALK.is_accepted),
+    "qyapi.weixin.qq.com": _Robot("WeCom", _DINGTALK.make_body, _DINGTALK.is_accepted),
     "hooks.slack.com": _Robot(
         "Slack",
         # These three characters begin links and mentions (Slack, "Formatting text").

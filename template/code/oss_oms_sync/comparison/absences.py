@@ -1,11 +1,11 @@
-"""Absences: keys that only OBS has, because the source deleted their objects, and since when they are absent.
+"""Absences: keys that only OBS has, because the source deleted their objects, and when each absence started.
 
     oms_source_record/differences/{project}-compare/{task}/{pass}/absent-{hex}.jsonl
 
-Each piece of a comparison writes a list, with a line for each absent key in the order of keys. A line is a JSON array
-of the key, the size, ETag and time of OBS's object, and the time from which the key was absent. Times are in seconds
-since 1970. A comparison takes these times from the lists of the last comparison of its scope, which it reads while it
-lists the buckets. If a list cannot be read, the absence of its keys starts now.
+Each piece of a comparison (one invocation's work) writes a list, with a line for each absent key in the order of keys.
+A line is a JSON array of the key, the size, ETag and time of OBS's object, and the time from which the key was absent.
+Times are in seconds since 1970. A comparison takes these times from the lists of the last comparison of its scope,
+which it reads while it lists the buckets. If a list cannot be read, the absence of its keys starts now.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _MARGIN_SECONDS = round(MIN_EVENT_AGE.total_seconds())
 class Absence(NamedTuple):
     """A key without an object at the source, and OBS's object of this key. Times are in seconds since 1970.
 
-    `modified` is the time of OBS's object. Since the time `since`, every comparison found the key absent; 0 stands for
-    the end of the current piece.
+    `modified` is the time of OBS's object. `since` is the start of the absence: every later comparison found the key
+    absent. 0 stands for the end of the current invocation's work.
     """
 
     key: str
@@ -42,58 +42,65 @@ class Absence(NamedTuple):
 
 
 class EarlierAbsences:
-    """The absences that an earlier comparison listed after the key `after`, read in the order of keys."""
+    """The absences that an earlier comparison listed after the key `after_key`, read in the order of keys."""
 
-    def __init__(self, bucket: OssBucket, parts: Sequence[AbsencePart], after: str = "") -> None:
-        self._absences = read_absences(bucket, parts, after)
-        self._next: Absence | None = None
-        self._is_begun = False
+    def __init__(self, bucket: OssBucket, parts: Sequence[AbsencePart], after_key: str = "") -> None:
+        self._absences = read_absences(bucket, parts, after_key)
+        self._next_absence: Absence | None = None
+        self._has_started = False
 
     def continue_absence(self, entry: Entry) -> Absence | None:
         """Return the absence of a key that the source lacks; return None if OBS lacks the key as well.
 
         The absence keeps its start from the earlier comparison. It starts again if OBS's object has changed, or if a
-        record shows that the source may have had the key meanwhile.
+        record shows that the source may have had the key meanwhile. The entries must be in the order of their keys.
 
         Raises StorageError.
         """
-        key, _, success, failed, destination, _ = entry
+        key, _, success_record, failed_record, destination, _ = entry
         if destination is None:
             return None
-        now = Absence(key, destination.size, destination.etag, destination.modified, 0)
-        earlier_absence = self._find(key)
-        if earlier_absence is None or failed or earlier_absence[:4] != now[:4]:
-            return now
-        return now if success and success.modified > earlier_absence.since - _MARGIN_SECONDS else earlier_absence
+        new_absence = Absence(key, destination.size, destination.etag, destination.modified, 0)
+        earlier_absence = self._find_absence(key)
+        if earlier_absence is None or failed_record or earlier_absence[:4] != new_absence[:4]:
+            return new_absence
+        return (
+            new_absence
+            if success_record and success_record.modified > earlier_absence.since - _MARGIN_SECONDS
+            else earlier_absence
+        )
 
-    def _find(self, key: str) -> Absence | None:
-        while not self._is_begun or (self._next and self._next.key < key):
-            self._is_begun, self._next = True, next(self._absences, None)
-        return self._next if self._next and self._next.key == key else None
+    def _find_absence(self, key: str) -> Absence | None:
+        while not self._has_started or (self._next_absence and self._next_absence.key < key):
+            self._has_started, self._next_absence = True, next(self._absences, None)
+        return self._next_absence if self._next_absence and self._next_absence.key == key else None
 
 
-def read_absences(bucket: OssBucket, parts: Sequence[AbsencePart], after: str) -> Iterator[Absence]:
+def read_absences(bucket: OssBucket, parts: Sequence[AbsencePart], after_key: str) -> Iterator[Absence]:
     """Yield the absences after a key from the lists of a comparison, reading a single list at a time.
 
     Unreadable lists are logged and skipped.
 
     Raises StorageError.
     """
-    for part in parts[bisect_right([part.last for part in parts], after) :]:
-        absences = _parse(bucket.get(part.name))
+    for part in parts[bisect_right([part.last for part in parts], after_key) :]:
+        absences = _parse_list(bucket.get(part.name))
         if absences is None:
             log.error({"absences": part.name, "problem": "unreadable, so the absence of its keys starts over"})
-        yield from (absence for absence in absences or () if absence.key > after)
+        yield from (absence for absence in absences or () if absence.key > after_key)
 
 
-def absence_list(folder: str, absences: Sequence[Absence], now: int) -> StoredObject:
-    """Return the list of a piece that ended at `now`, under a name that no other worker on the same piece uses."""
-    lines = (jsontext.dump(absence._replace(since=absence.since or now)) for absence in absences)
+def make_absence_list(folder: str, absences: Sequence[Absence], end_time: int) -> StoredObject:
+    """Return a list of absences as an object in `folder`, with a name that no other worker uses.
+
+    An absence that starts now gets the time `end_time`, at which the work on its keys ended.
+    """
+    lines = (jsontext.dump(absence._replace(since=absence.since or end_time)) for absence in absences)
     headers = {"Content-Type": "application/x-ndjson"}
     return StoredObject(f"{folder}absent-{uuid.uuid4().hex}.jsonl", b"".join(line + b"\n" for line in lines), headers)
 
 
-def _parse(body: bytes | None) -> list[Absence] | None:
+def _parse_list(body: bytes | None) -> list[Absence] | None:
     """Return the absences of a list, or None if the list is missing or unreadable."""
     absences = []
     for line in (body or b"?").splitlines():

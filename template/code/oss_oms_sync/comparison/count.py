@@ -18,7 +18,7 @@ from operator import add
 
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import first_folder
-from oss_oms_sync.clouds.objects import ObjectSummary, etag_of, first
+from oss_oms_sync.clouds.objects import ObjectSummary, etag_of, index_of_first
 from oss_oms_sync.comparison.absences import Absence, EarlierAbsences
 from oss_oms_sync.comparison.judge import Judge, KeyJudgement, are_same_size, was_accepted_in_vain
 from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, stored_proof
@@ -26,21 +26,21 @@ from oss_oms_sync.ledger.records import repeated_etag
 from oss_oms_sync.passes.digests import digest, reported_folder
 from oss_oms_sync.passes.entries import Entry, is_covered
 from oss_oms_sync.passes.listing import KeyRun
-from oss_oms_sync.passes.range_walk import Count, NoRoomError, Take
+from oss_oms_sync.passes.range_walk import Count, NoRoomError, SelectKey
 from oss_oms_sync.passes.tally import MAX_KEYS, MAX_WRITTEN, UNSENT, ClassCount, Tally, WrittenObject
 
 # Maximum bytes of a piece's list of differences. At this size the piece ends.
 _MAX_LINES_BYTES = 16_000_000
 # Bytes of a listed absence, without those of its key.
-_ABSENCE_BYTES = 100
+_ABSENCE_OVERHEAD_BYTES = 100
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class CompareCount(Count):
-    """The counts of a range in a comparison: those of `start`, and of the keys counted since.
+    """The counts of a comparison for a range of keys: the earlier counts `start`, and those of the keys added since.
 
     Lags are measured for objects written since `lag_since`, in seconds since 1970. `seed` selects the objects of the
-    sample. `earlier` has the absences of the last comparison, which this comparison continues.
+    sample. `earlier_absences` are the absences of the last comparison, which this comparison continues.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class CompareCount(Count):
     ) -> None:
         super().__init__(judge.key_filter, start)
         self._judge = judge
-        self._earlier = earlier_absences
+        self._earlier_absences = earlier_absences
         self._absences: list[Absence] = []
         self._lag_since = lag_since
         tally = self._tally
@@ -57,38 +57,39 @@ class CompareCount(Count):
         heapify(tally.last_written)
         self._lines_bytes = 0
         # True if this piece has counted a key.
-        self._has_begun = False
+        self._has_counted = False
 
-    def add(self, entry: Entry, take: Take) -> None:
-        """Judge and count a key, as described at Count.
+    def add(self, entry: Entry, select_key: SelectKey) -> None:
+        """Judge a key, submit its object by `select_key` if it is due, and count the key.
 
-        Raises NoRoomError if there is too little time to read the object.
+        Raises StorageError, and NoRoomError if there is too little time to read the object; the key is not counted
+        then.
         """
         judge = self._judge
         judgement = judge.judge(entry)
         is_deleted = judgement.object_class is ObjectClass.DELETED_AT_SOURCE
-        absence = self._earlier.continue_absence(entry) if self._earlier and is_deleted else None
+        absence = self._earlier_absences.continue_absence(entry) if self._earlier_absences and is_deleted else None
         # Only a read that has the time of a whole piece proves that the object is too big for a piece.
         if judgement.proof is Proof.TOO_BIG and (
-            self._has_begun or (judge.prover and not judge.prover.has_whole_piece)
+            self._has_counted or (judge.prover and not judge.prover.has_whole_piece)
         ):
             raise NoRoomError
-        if judgement.due and not take(judgement.due):
+        if judgement.due and not select_key(judgement.due):
             self._tally.counts[UNSENT] += 1
         if absence:
             self._absences.append(absence)
-            self._lines_bytes += len(entry.key) + _ABSENCE_BYTES
+            self._lines_bytes += len(entry.key) + _ABSENCE_OVERHEAD_BYTES
         self.add_judgement(judgement)
 
-    def list_absences_until(self, last: str) -> list[Absence]:
-        """Return the absences up to the key `last`, because a piece may end before the last counted key."""
-        return [absence for absence in self._absences if absence.key <= last]
+    def list_absences_until(self, last_key: str) -> list[Absence]:
+        """Return the absences up to `last_key`, because a piece may end before the last counted key."""
+        return [absence for absence in self._absences if absence.key <= last_key]
 
     def add_judgement(self, judgement: KeyJudgement) -> None:
         """Count a key by its judgement."""
         entry, object_class, proof, is_inside, _ = judgement
         tally, source = self._tally, entry.source
-        self._has_begun = True
+        self._has_counted = True
         if proof:
             self._count_proof(entry, object_class, proof)
         if source is None and entry.destination is None:
@@ -97,17 +98,17 @@ class CompareCount(Count):
         self._count_sides(entry, object_class)
         if object_class in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER):
             class_count = tally.classes[object_class.title]
-            proven_different, in_vain = same_size_counts(entry, object_class, proof)
-            class_count.proven_different += proven_different
-            class_count.in_vain += in_vain
+            different_count, in_vain_count = count_same_size(entry, object_class, proof)
+            class_count.proven_different += different_count
+            class_count.in_vain += in_vain_count
         if object_class in (ObjectClass.OUTSIDE, ObjectClass.CANARY):
             return
         if source and is_inside:
-            twin = self._add_version(source, entry.destination)
-            tally.twin_listed += twin if object_class.can_be_rechecked else 0
+            obs_digest = self._add_version(source, entry.destination)
+            tally.twin_listed += obs_digest if object_class.can_be_rechecked else 0
             self._keep_if_last_written(entry.key, source.modified)
             tally.largest = max(tally.largest, source.size)
-            self._count_time(source, entry, object_class)
+            self._count_lags(source, entry, object_class)
         if object_class.is_listed:
             list_line = format_line(object_class.sign, entry.key)
             self.lines.append(list_line)
@@ -116,15 +117,15 @@ class CompareCount(Count):
             self.is_full = self._lines_bytes > _MAX_LINES_BYTES
 
     def count_equal(self, run: KeyRun) -> int:
-        """Return the number of leading keys with equal objects, for whose objects no lag is measured."""
+        """Return the number of leading keys of a run whose objects are equal and need no measurement of lags."""
         number = self._judge.count_equal(run)
-        return first((time >= self._lag_since for time in run.source.modified[:number]), number)
+        return index_of_first((time >= self._lag_since for time in run.source.modified[:number]), number)
 
     def add_run(self, run: KeyRun) -> None:
         """Count the keys of a run, all of whose objects are equal."""
         super().add_run(run)
-        self._has_begun = True
-        tally, object_class, (keys, _, sizes, modified, *_) = self._tally, ObjectClass.EQUAL_CONTENTS, run.source
+        self._has_counted = True
+        tally, object_class, (keys, _, sizes, modified_times, *_) = self._tally, ObjectClass.EQUAL_CONTENTS, run.source
         digests = list(map(digest, map(str.encode, keys), sizes))
         totals = len(keys), sum(sizes), sum(digests)
         class_count = tally.classes.setdefault(object_class.title, ClassCount())
@@ -135,28 +136,27 @@ class CompareCount(Count):
             listing.add(*totals[:2])
         for pair, number, size in _sum_by_storage_classes(run):
             class_count.add_storage(*pair, number, size, size)
-        for name, begin, end in _split_by_folder(keys):
-            folder = self._folder_counts(name, object_class.title)
-            number, size = end - begin, sum(sizes[begin:end])
+        for name, start, end in _split_by_folder(keys):
+            folder = self._get_folder_counts(name, object_class.title)
+            number, size = end - start, sum(sizes[start:end])
             folder[:] = map(add, folder, (number, size, number, size))
-            for place in range(begin, end):
-                tally.drawn.add(keys[place], digests[place], name, sizes[place])
+            for index in range(start, end):
+                tally.drawn.add(keys[index], digests[index], name, sizes[index])
         tally.largest = max(tally.largest, *sizes)
-        if len(tally.last_written) < MAX_WRITTEN or max(modified) >= tally.last_written[0].modified:
-            for time, key in sorted(zip(modified, keys, strict=True))[-MAX_WRITTEN:]:
+        if len(tally.last_written) < MAX_WRITTEN or max(modified_times) >= tally.last_written[0].modified:
+            for time, key in sorted(zip(modified_times, keys, strict=True))[-MAX_WRITTEN:]:
                 self._keep_if_last_written(key, time)
 
     def add_outcomes(self, accepted: int, failed: int) -> None:
-        """Count the outcomes of submitted keys."""
         super().add_outcomes(accepted, failed)
         self._tally.counts["submitted"] += accepted + failed
 
     def _count_proof(self, entry: Entry, object_class: ObjectClass, proof: Proof) -> None:
-        tally, unread = self._tally, self._tally.unread
+        tally, unread_keys = self._tally, self._tally.unread
         for counts in (tally.counts, tally.deep_listed) if object_class.can_be_rechecked else (tally.counts,):
             counts[f"deep_{proof.value}"] += 1
             counts["deep_bytes"] += entry.source.size if entry.source and proof in READ else 0
-        if proof in UNREAD and len(keys := unread.setdefault(proof.value, [])) < MAX_KEYS:
+        if proof in UNREAD and len(keys := unread_keys.setdefault(proof.value, [])) < MAX_KEYS:
             keys.append(entry.key)
 
     def _count_sides(self, entry: Entry, object_class: ObjectClass) -> None:
@@ -165,7 +165,7 @@ class CompareCount(Count):
         if class_count is None:
             class_count = tally.classes[object_class.title] = ClassCount()
         name = first_folder(entry.key)
-        folder = self._folder_counts(name, object_class.title)
+        folder = self._get_folder_counts(name, object_class.title)
         source_digest = 0
         if source:
             size = source.size
@@ -194,70 +194,79 @@ class CompareCount(Count):
         if len(class_count.keys) < MAX_KEYS:
             class_count.keys.append(entry.key)
 
-    def _folder_counts(self, name: str, title: str) -> list[int]:
-        """Return the counts of a class in a first-level folder, which grow in place.
+    def _get_folder_counts(self, name: str, title: str) -> list[int]:
+        """Return the counts of a class in a first-level folder; the caller increases them in place.
 
-        They are the numbers and bytes of the source's objects, then of OBS's objects.
+        They are the number and bytes of the source's objects, then of OBS's objects.
         """
         folders = self._tally.folders
         return folders.setdefault(reported_folder(name, folders), {}).setdefault(title, [0, 0, 0, 0])
 
-    def _keep_if_last_written(self, key: str, modified: int) -> None:
+    def _keep_if_last_written(self, key: str, modified_time: int) -> None:
         """Keep an object if it is among the last written objects so far."""
-        last = self._tally.last_written
-        if len(last) < MAX_WRITTEN:
-            heappush(last, WrittenObject(modified, key))
-        elif modified >= last[0].modified and (written_object := WrittenObject(modified, key)) > last[0]:
-            heapreplace(last, written_object)
+        last_written = self._tally.last_written
+        if len(last_written) < MAX_WRITTEN:
+            heappush(last_written, WrittenObject(modified_time, key))
+        elif (
+            modified_time >= last_written[0].modified
+            and (written_object := WrittenObject(modified_time, key)) > last_written[0]
+        ):
+            heapreplace(last_written, written_object)
 
-    def _count_time(self, source: ObjectSummary, entry: Entry, object_class: ObjectClass) -> None:
+    def _count_lags(self, source: ObjectSummary, entry: Entry, object_class: ObjectClass) -> None:
         """Count the lags of an object, or note that the destination lacks it."""
-        tally, success, destination, written = self._tally, entry.success, entry.destination, source.modified
-        is_old = written < self._lag_since
+        tally, success_record, destination, write_time = (
+            self._tally,
+            entry.success_record,
+            entry.destination,
+            source.modified,
+        )
+        is_old = write_time < self._lag_since
         if is_old and object_class is ObjectClass.EQUAL_CONTENTS:
             return  # nearly all objects
-        arrived = destination is not None and destination.size == source.size and destination.modified >= written
-        if object_class.holds_watermark or (object_class is ObjectClass.MOVING and not arrived):
-            oldest = tally.oldest_not_there
-            tally.oldest_not_there = written if oldest is None else min(oldest, written)
+        has_arrived = destination is not None and destination.size == source.size and destination.modified >= write_time
+        if object_class.holds_watermark or (object_class is ObjectClass.MOVING and not has_arrived):
+            oldest_time = tally.oldest_not_there
+            tally.oldest_not_there = write_time if oldest_time is None else min(oldest_time, write_time)
         if is_old or object_class is ObjectClass.IMPOSSIBLE:
             return
-        if success and success.etag == etag_of(repeated_etag(source.etag)):
+        if success_record and success_record.etag == etag_of(repeated_etag(source.etag)):
             tally.again += 1
             return
-        if success and is_covered(source, success):
-            tally.accepted_lag.add(success.modified - written)
+        if success_record and is_covered(source, success_record):
+            tally.accepted_lag.add(success_record.modified - write_time)
         else:
             tally.accepted_lag.not_yet += 1
-        if destination and arrived:
-            tally.copied_lag.add(destination.modified - written)
+        if destination and has_arrived:
+            tally.copied_lag.add(destination.modified - write_time)
         elif object_class not in (ObjectClass.OVERWRITTEN, ObjectClass.EQUAL_CONTENTS):
             tally.copied_lag.not_yet += 1
 
 
 def _sum_by_storage_classes(run: KeyRun) -> Iterator[tuple[tuple[str, str], int, int]]:
     """Yield each pair of storage classes in a run, with the number and total bytes of its objects."""
-    sizes, source, twin = run.source.sizes, run.source.storage_classes, run.twin.storage_classes
-    if source.count(source[0]) == twin.count(twin[0]) == len(sizes):  # nearly always, and much faster
-        yield (source[0], twin[0]), len(sizes), sum(sizes)
+    sizes, source_classes, obs_classes = run.source.sizes, run.source.storage_classes, run.counterpart.storage_classes
+    # This condition is nearly always true, and then this takes much less time.
+    if source_classes.count(source_classes[0]) == obs_classes.count(obs_classes[0]) == len(sizes):
+        yield (source_classes[0], obs_classes[0]), len(sizes), sum(sizes)
         return
-    sizes_of: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-    for pair, size in zip(zip(source, twin, strict=True), sizes, strict=True):
-        sizes_of[pair].append(size)
-    yield from ((pair, len(of_pair), sum(of_pair)) for pair, of_pair in sizes_of.items())
+    sizes_by_pair: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for pair, size in zip(zip(source_classes, obs_classes, strict=True), sizes, strict=True):
+        sizes_by_pair[pair].append(size)
+    yield from ((pair, len(pair_sizes), sum(pair_sizes)) for pair, pair_sizes in sizes_by_pair.items())
 
 
 def _split_by_folder(keys: Sequence[str]) -> Iterator[tuple[str, int, int]]:
     """Yield each first-level folder of ascending keys ("" for none), and the start and end of its slice of `keys`."""
-    begin = 0
-    while begin < len(keys):
-        name = first_folder(keys[begin])
+    start = 0
+    while start < len(keys):
+        name = first_folder(keys[start])
         if name:
-            end = bisect_left(keys, f"{name[:-1]}0", begin)  # "0" follows "/"
+            end = bisect_left(keys, f"{name[:-1]}0", start)  # "0" follows "/"
         else:
-            end = begin + first(("/" in key for key in keys[begin:]), len(keys) - begin)
-        yield name, begin, end
-        begin = end
+            end = start + index_of_first(("/" in key for key in keys[start:]), len(keys) - start)
+        yield name, start, end
+        start = end
 
 
 def format_line(sign: str, key: str) -> str:
@@ -272,7 +281,7 @@ def parse_line(text: str) -> str:
     return str(json.loads(key)) if key[:1] == '"' else key
 
 
-def same_size_counts(entry: Entry, object_class: ObjectClass, proof: Proof | None) -> tuple[int, int]:
+def count_same_size(entry: Entry, object_class: ObjectClass, proof: Proof | None) -> tuple[int, int]:
     """Return 1 or 0 for each of two counts: objects of equal size proven to differ, and objects accepted in vain.
 
     An object is accepted in vain if OMS accepts it again and does not copy it.

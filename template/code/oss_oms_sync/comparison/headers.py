@@ -19,7 +19,7 @@ from oss_oms_sync.clouds.obs_answers import ObjectHead
 
 _USER_PREFIX = "meta-"
 # OBS, "Configuring object metadata": at most 8 KB of user's metadata.
-MAX_USERS_BYTES = 8 * 1024
+MAX_USER_METADATA_BYTES = 8 * 1024
 _ARCHIVE_CLASSES = ("COLD", "DEEP_ARCHIVE", "GLACIER")
 
 
@@ -40,51 +40,57 @@ class Change(NamedTuple):
     replaces: bool
 
 
-def differing_headers(source: Mapping[str, str], there: Mapping[str, str]) -> Iterator[str]:
+def differing_headers(source_headers: Mapping[str, str], obs_headers: Mapping[str, str]) -> Iterator[str]:
     """Yield the names of the headers that differ between OSS and OBS, in alphabetical order."""
-    return (name for name in sorted({*source, *there}) if not _is_equal(name, source.get(name), there.get(name)))
+    return (
+        name
+        for name in sorted({*source_headers, *obs_headers})
+        if not _is_equal(name, source_headers.get(name), obs_headers.get(name))
+    )
 
 
-def _is_equal(name: str, source: str | None, there: str | None) -> bool:
+def _is_equal(name: str, source_value: str | None, obs_value: str | None) -> bool:
     # The vendor's SDK of OBS percent-encodes letters beyond ASCII, except in standard headers.
-    return source == there or (there is not None and name.startswith(_USER_PREFIX) and unquote(there) == source)
+    return source_value == obs_value or (
+        obs_value is not None and name.startswith(_USER_PREFIX) and unquote(obs_value) == source_value
+    )
 
 
-def plan_change(source: Mapping[str, str], there: ObjectHead, *, may_replace: bool) -> Change | Obstacle:
-    """Return the change that gives an object in OBS the headers of the `source`, or the obstacle to it.
+def plan_change(source_headers: Mapping[str, str], obs_object: ObjectHead, *, may_replace: bool) -> Change | Obstacle:
+    """Return the change that gives an object in OBS the headers `source_headers`, or the obstacle to it.
 
     With `may_replace`, OBS is known to remove headers without any other effect.
     """
-    if there.storage_class in _ARCHIVE_CLASSES:
+    if obs_object.storage_class in _ARCHIVE_CLASSES:
         return Obstacle.ARCHIVED
     # A percent-encoded value in OBS counts as equal, so it stays.
     values = {
-        name: there.metadata[name] if _is_equal(name, value, there.metadata.get(name)) else value
-        for name, value in source.items()
+        name: obs_object.metadata[name] if _is_equal(name, value, obs_object.metadata.get(name)) else value
+        for name, value in source_headers.items()
     }
-    return plan_headers(values, there.metadata, may_replace=may_replace)
+    return plan_headers(values, obs_object.metadata, may_replace=may_replace)
 
 
-def plan_headers(values: Mapping[str, str], there: Mapping[str, str], *, may_replace: bool) -> Change | Obstacle:
-    """Return the change from the headers `there` to exactly these `values`, or the obstacle to it."""
+def plan_headers(values: Mapping[str, str], obs_headers: Mapping[str, str], *, may_replace: bool) -> Change | Obstacle:
+    """Return the change from the headers `obs_headers` to exactly these `values`, or the obstacle to it."""
     if not all(name.isascii() and value.isascii() for name, value in values.items()):
         return Obstacle.NOT_ASCII
-    if _users_bytes(values) > MAX_USERS_BYTES:
+    if _count_user_bytes(values) > MAX_USER_METADATA_BYTES:
         return Obstacle.TOO_LARGE
-    replaces = any(_is_left(name, values) for name in there)
+    replaces = any(_is_kept_by_obs(name, values) for name in obs_headers)
     if replaces and not may_replace:
         return Obstacle.REMOVAL
     return Change({_http_name(name): value for name, value in values.items()}, replaces)
 
 
-def _is_left(name: str, values: Mapping[str, str]) -> bool:
-    """Return True if OBS would keep a header that is not in `values`."""
+def _is_kept_by_obs(name: str, values: Mapping[str, str]) -> bool:
+    """Return True if OBS would keep a header that is not in `values`, the headers to set."""
     # New user's metadata replaces all of the old.
     are_replaced = name.startswith(_USER_PREFIX) and any(value.startswith(_USER_PREFIX) for value in values)
     return name not in values and not are_replaced
 
 
-def _users_bytes(values: Mapping[str, str]) -> int:
+def _count_user_bytes(values: Mapping[str, str]) -> int:
     return sum(
         len(name) - len(_USER_PREFIX) + len(value) for name, value in values.items() if name.startswith(_USER_PREFIX)
     )

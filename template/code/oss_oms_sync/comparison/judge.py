@@ -12,9 +12,16 @@ from typing import NamedTuple
 
 from oss_oms_sync.answers.layout import OMS_LISTS
 from oss_oms_sync.answers.object_class import EQUAL, UNPROVEN, ObjectClass
-from oss_oms_sync.clouds.objects import PERMISSION_CODES, Columns, ObjectSummary, etag_of, first, first_difference
+from oss_oms_sync.clouds.objects import (
+    PERMISSION_CODES,
+    Columns,
+    ObjectSummary,
+    equal_prefix_length,
+    etag_of,
+    index_of_first,
+)
 from oss_oms_sync.clouds.obs import ObsBucket
-from oss_oms_sync.comparison.in_hand import OmsProgress
+from oss_oms_sync.comparison.oms_progress import OmsProgress
 from oss_oms_sync.comparison.proof import VAIN_PROOFS, Proof, Prover, stored_proof
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.events import ObjectChange
@@ -52,92 +59,102 @@ class JudgementTimes:
     """The times by which objects are judged, in seconds since 1970, and the state of OMS at these times.
 
     - `listed`: the time of the first listing.
-    - `in_hand`: OMS's progress with accepted objects.
-    - `settling`: the age from which objects are judged, in seconds.
+    - `oms_progress`: OMS's progress with accepted objects.
+    - `min_age_seconds`: the age in seconds from which objects are judged.
     - `migrations`: the migrations of existing objects.
     """
 
     listed: float
-    in_hand: OmsProgress | None = None
-    settling: float = SETTLED_SECONDS
+    oms_progress: OmsProgress | None = None
+    min_age_seconds: float = SETTLED_SECONDS
     migrations: Migrations = NONE
 
     @property
     def max_modified(self) -> float:
         """The latest time of an object that is judged; younger objects are not."""
-        return self.listed - self.settling
+        return self.listed - self.min_age_seconds
 
 
-def classify(entry: Entry, moments: JudgementTimes) -> ObjectClass:
+def classify(entry: Entry, times: JudgementTimes) -> ObjectClass:
     """Return the class of an entry whose key passes the project's filter."""
     source = entry.source
     if source is None:
-        return _classify_without_source(entry.key, entry.success, entry.destination, moments)
+        return _classify_without_source(entry.key, entry.success_record, entry.destination, times)
     if source.type == "Symlink":
         return ObjectClass.IMPOSSIBLE
-    if source.modified > moments.max_modified:
+    if source.modified > times.max_modified:
         return ObjectClass.MOVING
-    object_class = _classify_settled(source, entry, moments)
+    object_class = _classify_settled(source, entry, times)
     # FAILED_BEFORE applies to young records as well, because replay may rewrite a failed record each minute.
     is_certain = object_class in EQUAL or object_class is ObjectClass.FAILED_BEFORE
-    return object_class if is_certain or not is_unreliable(entry, moments) else ObjectClass.MOVING
+    return object_class if is_certain or not is_unreliable(entry, times) else ObjectClass.MOVING
 
 
-def count_equal_contents(source: Columns, destination: Columns, moments: JudgementTimes) -> int:
+def count_equal_contents(source: Columns, destination: Columns, times: JudgementTimes) -> int:
     """Return the number of leading objects that have the class EQUAL_CONTENTS, whatever their records.
 
     `classify` returns the same class for each of them. Their keys must pass the project's filter.
     """
-    number = min(first_difference(source.sizes, destination.sizes), first_difference(source.etags, destination.etags))
-    _, etags, _, modified, types, _ = source.part(0, number)
-    number = first((time > moments.max_modified for time in modified), number)
-    number = min(number, first(map("Symlink".__eq__, types), number))
+    number = min(
+        equal_prefix_length(source.sizes, destination.sizes), equal_prefix_length(source.etags, destination.etags)
+    )
+    _, etags, _, modified_times, types, _ = source.part(0, number)
+    number = index_of_first((time > times.max_modified for time in modified_times), number)
+    number = min(number, index_of_first(map("Symlink".__eq__, types), number))
     # A single match of all ETags nearly always succeeds, and is ten times faster than a match of each.
     if _MD5_LINES.fullmatch("\n".join(etags)):
         return number
-    return min(number, first((not _MD5_PATTERN.fullmatch(etag) for etag in etags), number))
+    return min(number, index_of_first((not _MD5_PATTERN.fullmatch(etag) for etag in etags), number))
 
 
-def is_unreliable(entry: Entry, moments: JudgementTimes) -> bool:
-    """Return True if a listing may show another state than the others, because a row is younger than their start."""
-    return max(row.modified for row in entry[1:5] if row) > moments.listed - CLOCKS_SECONDS
+def is_unreliable(entry: Entry, times: JudgementTimes) -> bool:
+    """Return True if the listings may show different states of a key.
+
+    This is possible if its object or record in any listing is younger than the start of the listings.
+    """
+    return max(row.modified for row in entry[1:5] if row) > times.listed - CLOCKS_SECONDS
 
 
 def _classify_without_source(
-    key: str, success: ObjectSummary | None, destination: ObjectSummary | None, moments: JudgementTimes
+    key: str, success_record: ObjectSummary | None, destination: ObjectSummary | None, times: JudgementTimes
 ) -> ObjectClass:
     if destination is None:
         return ObjectClass.ORPHAN_RECORDS
     if key.startswith(OMS_LISTS):
         # OMS writes lists until long after the last copy, so young lists count as its own as well.
         return ObjectClass.OMS_OWN
-    if destination.modified > moments.max_modified:
+    if destination.modified > times.max_modified:
         return ObjectClass.ARRIVING
-    is_copy = success or moments.migrations.has_written(destination)
+    is_copy = success_record or times.migrations.has_written(destination)
     return ObjectClass.DELETED_AT_SOURCE if is_copy else ObjectClass.UNKNOWN
 
 
-def _classify_settled(source: ObjectSummary, entry: Entry, moments: JudgementTimes) -> ObjectClass:
-    _, _, success, failed, destination, _ = entry
-    same_size = destination is not None and destination.size == source.size
-    if destination and same_size and source.etag == destination.etag and _MD5_PATTERN.fullmatch(source.etag):
+def _classify_settled(source: ObjectSummary, entry: Entry, times: JudgementTimes) -> ObjectClass:
+    _, _, success_record, failed_record, destination, _ = entry
+    is_same_size = destination is not None and destination.size == source.size
+    if destination and is_same_size and source.etag == destination.etag and _MD5_PATTERN.fullmatch(source.etag):
         return ObjectClass.EQUAL_CONTENTS
     proof = stored_proof(entry) if entry.proof else None
     if proof is Proof.EQUAL:
         return ObjectClass.EQUAL_CONTENTS
-    if failed and failed.modified >= source.modified:
+    if failed_record and failed_record.modified >= source.modified:
         return ObjectClass.FAILED_BEFORE
-    is_accepted = is_covered(source, success)
+    is_accepted = is_covered(source, success_record)
     is_lacking = destination is None or destination.modified < source.modified
-    if success and is_accepted and moments.in_hand and moments.in_hand.may_still_copy(success.modified, source.size):
-        differs = destination is not None and (not same_size or proof is Proof.DIFFERENT)
-        if is_lacking or (differs and destination and destination.modified < success.modified):
+    if (
+        success_record
+        and is_accepted
+        and times.oms_progress
+        and times.oms_progress.may_still_copy(success_record.modified, source.size)
+    ):
+        is_different = destination is not None and (not is_same_size or proof is Proof.DIFFERENT)
+        if is_lacking or (is_different and destination and destination.modified < success_record.modified):
             return ObjectClass.IN_FLIGHT
-    if is_lacking and moments.migrations.will_copy(source):
+    if is_lacking and times.migrations.will_copy(source):
         return ObjectClass.MIGRATING
     if destination is None or is_lacking:
         return ObjectClass.OLDER if destination else ObjectClass.MISSING
-    if not same_size:
+    if not is_same_size:
         return ObjectClass.OVERWRITTEN
     if proof:
         return PROVEN_CLASSES[proof]
@@ -185,13 +202,13 @@ class FileSystem:
 
     def refuses(self, entry: Entry) -> bool:
         """Return True if the destination cannot store the object of this key; call it for every key in order."""
-        key, source, twin, files = entry.key, entry.source, entry.destination, self._files
+        key, source, obs_object, files = entry.key, entry.source, entry.destination, self._files
         while files and not key.startswith(files[-1]):
             files.pop()
         is_in_file = any(key[len(file) :][:1] == "/" for file in files)
-        if twin:
+        if obs_object:
             files.append(key)
-        if source is None or (twin and twin.size == source.size):
+        if source is None or (obs_object and obs_object.size == source.size):
             return False
         return is_in_file or "//" in key or (key.endswith("/") and source.size > 0)
 
@@ -216,18 +233,19 @@ class Judge:
     - `sent_since`: objects that are missing or older in the destination are submitted if they were written since this
       time, in seconds since 1970; with None, no object is submitted.
     - `overwrite`: objects that are newer in the destination are submitted as well.
-    - `prover`: it reads the objects of the classes `reads`, unless a stored proof exists.
+    - `prover`: the reader of objects of the classes in `read_classes` that have no stored proof; without it, no object
+      is read.
     - `file_system`: the destination, if it is a parallel file system.
     - `copies_same_size`: OMS may copy an object over an object of equal size that is not older.
     - `always_copies`: OMS always copies such an object.
     """
 
     key_filter: KeyFilter
-    moments: JudgementTimes
+    times: JudgementTimes
     sent_since: float | None = None
     overwrite: bool = False
     prover: Prover | None = None
-    reads: Collection[ObjectClass] = POSSIBLY_EQUAL_CLASSES
+    read_classes: Collection[ObjectClass] = POSSIBLY_EQUAL_CLASSES
     file_system: FileSystem | None = None
     copies_same_size: bool = False
     always_copies: bool = False
@@ -238,25 +256,29 @@ class Judge:
         Raises StorageError.
         """
         is_inside = self.key_filter.matches(entry.key)
-        object_class = classify(entry, self.moments) if is_inside else ObjectClass.OUTSIDE
+        object_class = classify(entry, self.times) if is_inside else ObjectClass.OUTSIDE
         is_refused = self.file_system is not None and self.file_system.refuses(entry)
         if is_inside and self.key_filter.is_canary(entry.key):
             object_class = ObjectClass.CANARY if entry.source or entry.destination else ObjectClass.ORPHAN_RECORDS
         elif (is_refused and is_inside) or (entry.source and not is_inside and self.key_filter.withholds(entry.key)):
             object_class = ObjectClass.IMPOSSIBLE
-        proof = self._prove(self.prover, entry, object_class) if self.prover else None
+        proof = self._read_proof(self.prover, entry, object_class) if self.prover else None
         if proof and (proof is Proof.EQUAL or proof is Proof.CHANGED or object_class in UNPROVEN):
             object_class = PROVEN_CLASSES.get(proof, object_class)
-            if object_class not in EQUAL and is_unreliable(entry, self.moments):
+            if object_class not in EQUAL and is_unreliable(entry, self.times):
                 object_class = ObjectClass.MOVING
         elif (
             object_class is ObjectClass.FAILED_BEFORE
-            and (reading := proof or stored_proof(entry))
-            and reading in VAIN_PROOFS
+            and (proof_result := proof or stored_proof(entry))
+            and proof_result in VAIN_PROOFS
         ):
             # OMS may refuse a manually copied object for ever: only an acceptance by name ends the failure.
-            unrecorded = classify(entry.without_records(), self.moments)
-            object_class = PROVEN_CLASSES.get(reading, unrecorded) if unrecorded in UNPROVEN else object_class
+            class_without_records = classify(entry.without_records(), self.times)
+            object_class = (
+                PROVEN_CLASSES.get(proof_result, class_without_records)
+                if class_without_records in UNPROVEN
+                else object_class
+            )
         # Nearly all objects are equal, and none of these is due.
         return KeyJudgement(
             entry,
@@ -267,14 +289,16 @@ class Judge:
         )
 
     def count_equal(self, run: KeyRun) -> int:
-        """Return the number of leading keys to which `judge` gives the class EQUAL_CONTENTS without reading objects."""
+        """Return the number of leading keys that `judge` puts into the class EQUAL_CONTENTS without reading objects."""
         # A file system has to check each key.
         if self.file_system:
             return 0
-        return min(count_equal_contents(run.source, run.twin, self.moments), self.key_filter.count_reported(run.keys))
+        return min(
+            count_equal_contents(run.source, run.counterpart, self.times), self.key_filter.count_reported(run.keys)
+        )
 
     def judge_alone(self, entry: Entry) -> KeyJudgement:
-        """Judge a key on its own; a file system is first searched for files that may block the key.
+        """Judge a key outside the order of keys; in a file system, first look for files that may block the key.
 
         Raises StorageError.
         """
@@ -282,10 +306,10 @@ class Judge:
             self.file_system.start_after(entry.key)
         return self.judge(entry)
 
-    def _prove(self, prover: Prover, entry: Entry, object_class: ObjectClass) -> Proof | None:
+    def _read_proof(self, prover: Prover, entry: Entry, object_class: ObjectClass) -> Proof | None:
         """Read an object that may be equal and has no stored proof; return the proof, or None without a read."""
         source, destination = entry.source, entry.destination
-        if not source or not destination or object_class not in self.reads:
+        if not source or not destination or object_class not in self.read_classes:
             return None
         if source.size != destination.size or stored_proof(entry):
             return None
@@ -300,7 +324,7 @@ class Judge:
         if not is_lacking and not (self.overwrite and is_overwritten and not self._is_skipped(entry)):
             return None
         # A submission to overwrite is never the first submission of its object.
-        is_again = is_overwritten or is_covered(source, entry.success)
+        is_again = is_overwritten or is_covered(source, entry.success_record)
         return FailedKey(ObjectChange(entry.key, etag=repeated_etag(source.etag) if is_again else source.etag))
 
     def _is_skipped(self, entry: Entry) -> bool:
@@ -317,7 +341,12 @@ def are_same_size(entry: Entry) -> bool:
 
 def was_accepted_in_vain(entry: Entry) -> bool:
     """Return True if OMS accepted this version again after OBS's object was written, and did not copy it."""
-    source, success, destination = entry.source, entry.success, entry.destination
-    if not source or not success or not destination or success.etag != etag_of(repeated_etag(source.etag)):
+    source, success_record, destination = entry.source, entry.success_record, entry.destination
+    if (
+        not source
+        or not success_record
+        or not destination
+        or success_record.etag != etag_of(repeated_etag(source.etag))
+    ):
         return False
-    return success.modified > max(source.modified, destination.modified)
+    return success_record.modified > max(source.modified, destination.modified)

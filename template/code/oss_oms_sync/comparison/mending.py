@@ -1,4 +1,4 @@
-"""The comparison of headers of equal objects, and their change in OBS, or their restoration.
+"""The comparison of headers of equal objects in both buckets, and their change or restoration in OBS.
 
 An application, or a late copy by OMS, may write an object at any moment. A change must not replace headers of other
 contents, nor arrive after the close. So these steps protect each object:
@@ -49,25 +49,24 @@ class HeadersRow(NamedTuple):
     """A key with its objects in both buckets and the record of its headers, as the listings show them."""
 
     source: ObjectSummary
-    there: ObjectSummary
+    obs_object: ObjectSummary
     record: ObjectSummary | None
 
     @property
     def key(self) -> str:
-        """The key of both objects."""
         return self.source.name
 
     @property
     def is_recorded(self) -> bool:
         """True if the record is of the listed versions."""
-        versions = MendedRecord.of(self.source, self.there)
+        versions = MendedRecord.of(self.source, self.obs_object)
         return self.record is not None and self.record.etag == versions.etag_in_listing
 
 
 class Mended(NamedTuple):
     """The outcome for an object, and the names of the headers that differed.
 
-    `has_tags` is True if the object is known to have tags.
+    `has_tags` is True if the HEAD request to OSS shows that the object has tags.
     """
 
     outcome: HeadersOutcome
@@ -80,21 +79,22 @@ _Results = dict[str, Mended]
 
 @dataclass(frozen=True)
 class _Plan:
-    """The work on an object: the headers `wanted` in OBS, and the `change` to them if they differ.
+    """The work on an object: the headers to have in OBS, and the `change` to them if they differ.
 
+    - `wanted_headers`: the headers that the object is to have in OBS.
     - `head`: the answer to the HEAD request to OBS.
     - `names`: the headers that differ.
     - `old`: the headers in OBS before the first change.
-    - `confirmed`: the answer to a HEAD request that shows the wanted headers.
+    - `confirming_head`: the answer to a HEAD request that shows the wanted headers.
     """
 
     row: HeadersRow
-    wanted: Mapping[str, str]
+    wanted_headers: Mapping[str, str]
     head: ObjectHead
     names: Sequence[str] = ()
     change: Change | None = None
     old: Mapping[str, str] | None = None
-    confirmed: ObjectHead | None = None
+    confirming_head: ObjectHead | None = None
 
     @property
     def key(self) -> str:
@@ -107,29 +107,30 @@ class _Plan:
 
     @property
     def record(self) -> MendedRecord:
-        there = self.confirmed or self.head
-        return MendedRecord.of(self.row.source, self.row.there)._replace(
-            etag=there.etag, modified=there.modified, old=self.old, is_intended=self.confirmed is None
+        head = self.confirming_head or self.head
+        return MendedRecord.of(self.row.source, self.row.obs_object)._replace(
+            etag=head.etag, modified=head.modified, old=self.old, is_intended=self.confirming_head is None
         )
 
-    def confirmed_by(self, head: ObjectHead | StorageError, after: int = 0) -> _Plan:
-        """Return the plan, confirmed by `head` if this shows the object with the wanted headers.
+    def confirm(self, head: ObjectHead | StorageError, min_time: int = 0) -> _Plan:
+        """Return the plan, confirmed by `head` if this shows the same version with the wanted headers.
 
-        The answer must be of a later second than the object's time, and than `after`.
+        OBS's answer must be of a later second than the object's time, and than `min_time`.
         """
         is_confirmed = (
             isinstance(head, ObjectHead)
-            and head.etag == self.row.there.etag
-            and head.at > max(head.modified, after)
-            and not any(differing_headers(self.wanted, head.metadata))
+            and head.etag == self.row.obs_object.etag
+            and head.at > max(head.modified, min_time)
+            and not any(differing_headers(self.wanted_headers, head.metadata))
         )
-        return replace(self, confirmed=head) if is_confirmed and isinstance(head, ObjectHead) else self
+        return replace(self, confirming_head=head) if is_confirmed and isinstance(head, ObjectHead) else self
 
 
 class Mender:
-    """The work on batches of objects with different keys. Each method returns the outcomes in the order of the objects.
+    """Comparisons and changes of the headers of objects, a batch at a time.
 
-    The methods raise StorageError, and ClosedError if nothing may be changed.
+    The objects of a batch must have different keys. Each method returns the outcomes in the order of the objects. The
+    methods raise StorageError, and ClosedError if nothing may be changed.
     """
 
     def __init__(self, invocation: Invocation, destination: ObsBucket, *, may_replace: bool) -> None:
@@ -141,7 +142,7 @@ class Mender:
         self._destination = destination
         self._may_replace = may_replace
         # Time before the last HEAD requests to OBS, by the monotonic clock.
-        self._heads_asked_at = 0.0
+        self._heads_requested_at = 0.0
 
     def compare(self, rows: Sequence[HeadersRow]) -> list[Mended]:
         """Compare headers, and write records for objects whose headers are equal."""
@@ -159,15 +160,19 @@ class Mender:
         results, plans = _Results(), list[_Plan]()
         for row, head in zip(rows_of_changes, heads, strict=True):
             record = records[row.key]
-            if not isinstance(head, ObjectHead) or not _shows(head, row.there) or not record.is_about(row.there):
-                results[row.key] = Mended(_outcome_of_unread(head, heads))
+            if (
+                not isinstance(head, ObjectHead)
+                or not _shows_version(head, row.obs_object)
+                or not record.is_about(row.obs_object)
+            ):
+                results[row.key] = Mended(_find_unread_outcome(head, heads))
                 continue
-            old = record.old or {}
-            change = plan_headers(old, head.metadata, may_replace=self._may_replace)
-            plans += self._with_change(_Plan(row, old, head, old=old), change, results)
-        done = self._carry_out(plans, HeadersOutcome.RESTORED, results)
-        names = [record_name(self._task_id, "mended", plan.key) for plan in done]
-        _raise_first(self._log.try_delete_all(names).values())
+            old_headers = record.old or {}
+            change = plan_headers(old_headers, head.metadata, may_replace=self._may_replace)
+            plans += self._complete_plan(_Plan(row, old_headers, head, old=old_headers), change, results)
+        confirmed_plans = self._carry_out_plans(plans, HeadersOutcome.RESTORED, results)
+        names = [record_name(self._task_id, "mended", plan.key) for plan in confirmed_plans]
+        _raise_first_error(self._log.try_delete_all(names).values())
         return [results.get(row.key, Mended(HeadersOutcome.UNTOUCHED)) for row in rows]
 
     def _compare(self, rows: Sequence[HeadersRow], *, changes: bool) -> list[Mended]:
@@ -176,87 +181,94 @@ class Mender:
         results, plans = _Results(), list[_Plan]()
         for row, source, head in zip(rows, sources, heads, strict=True):
             if not isinstance(source, SourceHead) or not _is_listed(source, row.source):
-                results[row.key] = Mended(_outcome_of_unread(source, sources))
-            elif not isinstance(head, ObjectHead) or not _shows(head, row.there):
-                results[row.key] = Mended(_outcome_of_unread(head, heads))
+                results[row.key] = Mended(_find_unread_outcome(source, sources))
+            elif not isinstance(head, ObjectHead) or not _shows_version(head, row.obs_object):
+                results[row.key] = Mended(_find_unread_outcome(head, heads))
             else:
                 change = plan_change(source.metadata, head, may_replace=self._may_replace)
-                plans += self._with_change(_Plan(row, source.metadata, head), change, results)
+                plans += self._complete_plan(_Plan(row, source.metadata, head), change, results)
         if not changes:
             results |= {plan.key: Mended(HeadersOutcome.DIFFERS, plan.names) for plan in plans if plan.change}
             plans = [plan for plan in plans if not plan.change]
-        done = self._carry_out(self._with_old_headers(plans, results), HeadersOutcome.MENDED, results)
-        _raise_first(self._log.try_put_all([plan.record.to_object(self._task_id, plan.key) for plan in done]))
-        tagged = {
+        confirmed_plans = self._carry_out_plans(self._add_old_headers(plans, results), HeadersOutcome.MENDED, results)
+        _raise_first_error(
+            self._log.try_put_all([plan.record.to_object(self._task_id, plan.key) for plan in confirmed_plans])
+        )
+        tagged_keys = {
             row.key
             for row, source in zip(rows, sources, strict=True)
             if isinstance(source, SourceHead) and source.has_tags
         }
-        return [results[row.key]._replace(has_tags=row.key in tagged) for row in rows]
+        return [results[row.key]._replace(has_tags=row.key in tagged_keys) for row in rows]
 
     def _query_heads(self, keys: Sequence[str]) -> list[ObjectHead | StorageError]:
-        self._heads_asked_at = self._clock.monotonic()
+        self._heads_requested_at = self._clock.monotonic()
         return self._destination.try_head_all(keys)
 
-    def _with_change(self, plan: _Plan, change: Change | Obstacle, results: _Results) -> Iterable[_Plan]:
-        """Return the plan with the change if headers differ, or nothing if an obstacle is the outcome."""
-        names = list(differing_headers(plan.wanted, plan.head.metadata))
+    def _complete_plan(self, plan: _Plan, change: Change | Obstacle, results: _Results) -> Iterable[_Plan]:
+        """Return the plan with the change if headers differ, or nothing if an obstacle is the outcome.
+
+        If no header differs, the answer to the HEAD request may already confirm the plan.
+        """
+        names = list(differing_headers(plan.wanted_headers, plan.head.metadata))
         if not names:
-            return [plan.confirmed_by(plan.head)]
+            return [plan.confirm(plan.head)]
         if isinstance(change, Obstacle):
             results[plan.key] = Mended(HeadersOutcome[change.name], names)
             return []
         return [replace(plan, names=names, change=change)]
 
-    def _with_old_headers(self, plans: Sequence[_Plan], results: _Results) -> list[_Plan]:
+    def _add_old_headers(self, plans: Sequence[_Plan], results: _Results) -> list[_Plan]:
         """Return the plans with the headers before the first change, which an earlier record may have stored.
 
         Objects whose headers are too large to be stored are left out.
         """
-        records, complete = self._read_records([plan.row for plan in plans]), list[_Plan]()
+        records, complete_plans = self._read_records([plan.row for plan in plans]), list[_Plan]()
         for plan in plans:
             record = records.get(plan.key)
-            earlier_headers = record.old if record and record.is_about(plan.row.there) else None
-            old = plan.head.metadata if earlier_headers is None and plan.change else earlier_headers
-            complete.append(replace(plan, old=old))
-            if not complete[-1].record.fits:
+            earlier_headers = record.old if record and record.is_about(plan.row.obs_object) else None
+            old_headers = plan.head.metadata if earlier_headers is None and plan.change else earlier_headers
+            complete_plans.append(replace(plan, old=old_headers))
+            if not complete_plans[-1].record.fits:
                 results[plan.key] = Mended(HeadersOutcome.TOO_LARGE, plan.names)
-                complete.pop()
-        return complete
+                complete_plans.pop()
+        return complete_plans
 
     def _read_records(self, rows: Sequence[HeadersRow]) -> dict[str, MendedRecord]:
         keys = [row.key for row in rows if row.record]
         stored_records = self._log.get_all([record_name(self._task_id, "mended", key) for key in keys])
-        parsed = (
+        parsed_records = (
             (key, MendedRecord.parse(stored_record))
             for key, stored_record in zip(keys, stored_records, strict=True)
             if stored_record
         )
-        return {key: record for key, record in parsed if record}
+        return {key: record for key, record in parsed_records if record}
 
-    def _carry_out(self, plans: Sequence[_Plan], changed: HeadersOutcome, results: _Results) -> list[_Plan]:
+    def _carry_out_plans(
+        self, plans: Sequence[_Plan], change_outcome: HeadersOutcome, results: _Results
+    ) -> list[_Plan]:
         """Make the changes, query the headers, and put the outcomes into `results`; return the confirmed plans."""
-        unanswered = self._change([plan for plan in plans if plan.change], results)
-        remaining = [plan for plan in plans if plan.key not in results]
-        if unanswered:
+        unanswered_plans = self._send_changes([plan for plan in plans if plan.change], results)
+        remaining_plans = [plan for plan in plans if plan.key not in results]
+        if unanswered_plans:
             # A change without an answer may be made until it expires.
-            self._clock.sleep(max(0.0, self._heads_asked_at + VALID_SECONDS + 2 - self._clock.monotonic()))
-        after = {plan.key: plan.expires for plan in unanswered}
-        done = self._read_back(remaining, after)
-        if any(not plan.confirmed for plan in done):
+            self._clock.sleep(max(0.0, self._heads_requested_at + VALID_SECONDS + 2 - self._clock.monotonic()))
+        min_times = {plan.key: plan.expires for plan in unanswered_plans}
+        current_plans = self._confirm_plans(remaining_plans, min_times)
+        if any(not plan.confirming_head for plan in current_plans):
             # The object's time may be that of this second.
             self._clock.sleep(1.0)
-            done = self._read_back(done, after)
-        for plan in done:
-            outcome = changed if plan.change else HeadersOutcome.EQUAL
-            results[plan.key] = Mended(outcome if plan.confirmed else HeadersOutcome.UNCONFIRMED, plan.names)
-        return [plan for plan in done if plan.confirmed]
+            current_plans = self._confirm_plans(current_plans, min_times)
+        for plan in current_plans:
+            outcome = change_outcome if plan.change else HeadersOutcome.EQUAL
+            results[plan.key] = Mended(outcome if plan.confirming_head else HeadersOutcome.UNCONFIRMED, plan.names)
+        return [plan for plan in current_plans if plan.confirming_head]
 
-    def _change(self, plans: Sequence[_Plan], results: _Results) -> list[_Plan]:
+    def _send_changes(self, plans: Sequence[_Plan], results: _Results) -> list[_Plan]:
         """Make the changes and put refusals into `results`; return the plans whose changes were not answered."""
         if not plans:
             return []
-        _raise_first(self._log.try_put_all([plan.record.to_object(self._task_id, plan.key) for plan in plans]))
+        _raise_first_error(self._log.try_put_all([plan.record.to_object(self._task_id, plan.key) for plan in plans]))
         if failure := self._closing.refusal():
             raise ClosedError(stop_for_refusal(failure))
         changes = [
@@ -266,7 +278,7 @@ class Mender:
         ]
         answers = self._destination.try_change_all(changes)
         # OBS also denies a change that has expired.
-        was_late = self._clock.monotonic() - self._heads_asked_at >= VALID_SECONDS - 1
+        was_late = self._clock.monotonic() - self._heads_requested_at >= VALID_SECONDS - 1
         problems = [answer for answer in answers if isinstance(answer, StorageError)]
         denials = [problem for problem in problems if problem.code in PERMISSION_CODES]
         if len(denials) == len(plans) and not was_late:
@@ -280,15 +292,15 @@ class Mender:
             if isinstance(answer, StorageError) and not answer.had_no_effect
         ]
 
-    def _read_back(self, plans: Sequence[_Plan], after: Mapping[str, int]) -> list[_Plan]:
-        """Return the plans, of which those are confirmed whose headers a HEAD request shows.
+    def _confirm_plans(self, plans: Sequence[_Plan], min_times: Mapping[str, int]) -> list[_Plan]:
+        """Return the plans, and confirm each plan whose wanted headers a new HEAD request shows.
 
-        A HEAD answer counts only if it is later than the time in `after`, by OBS's clock.
+        The answer to the request counts only if it is later than the plan's time in `min_times`, by OBS's clock.
         """
-        unconfirmed_keys = [plan.key for plan in plans if not plan.confirmed]
+        unconfirmed_keys = [plan.key for plan in plans if not plan.confirming_head]
         heads = dict(zip(unconfirmed_keys, self._destination.try_head_all(unconfirmed_keys), strict=True))
         return [
-            plan.confirmed_by(heads[plan.key], after.get(plan.key, 0)) if plan.key in heads else plan for plan in plans
+            plan.confirm(heads[plan.key], min_times.get(plan.key, 0)) if plan.key in heads else plan for plan in plans
         ]
 
 
@@ -296,12 +308,12 @@ def _is_listed(head: SourceHead | ObjectHead, row: ObjectSummary) -> bool:
     return (head.etag, head.modified) == (row.etag, row.modified)
 
 
-def _shows(head: ObjectHead, row: ObjectSummary) -> bool:
-    """Return True if a HEAD shows the listed version, with OBS's time."""
+def _shows_version(head: ObjectHead, row: ObjectSummary) -> bool:
+    """Return True if the answer to a HEAD request shows the listed version, and states OBS's time."""
     return _is_listed(head, row) and head.at > 0
 
 
-def _outcome_of_unread(answer: object, answers: Sequence[object]) -> HeadersOutcome:
+def _find_unread_outcome(answer: object, answers: Sequence[object]) -> HeadersOutcome:
     """Return the outcome of an object whose HEAD request failed, or shows another version than the listing.
 
     Raises StorageError, also for a permission that is missing for all objects.
@@ -314,7 +326,7 @@ def _outcome_of_unread(answer: object, answers: Sequence[object]) -> HeadersOutc
     return HeadersOutcome.UNREADABLE
 
 
-def _raise_first(problems: Iterable[StorageError | None]) -> None:
+def _raise_first_error(problems: Iterable[StorageError | None]) -> None:
     for problem in problems:
         if problem:
             raise problem

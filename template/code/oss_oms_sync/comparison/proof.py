@@ -1,4 +1,4 @@
-"""Proofs that two objects of equal size are equal or not, by reading the source's object.
+"""Proofs that two objects of equal size have equal contents or not, found by reading the source's object.
 
 OBS, "Obtaining object metadata": the ETag of an object that was written in one call is the MD5 of its contents, unless
 it is encrypted. The ETag of an object written in N parts is the MD5 of the parts' MD5s, followed by "-N". OMS writes
@@ -78,18 +78,18 @@ def list_missing_permissions(
 
     Raises StorageError if a cloud refuses for another reason.
     """
-    checked: list[tuple[str, Callable[[Sequence[str]], Sequence[object]], str]] = [
+    checks: list[tuple[str, Callable[[Sequence[str]], Sequence[object]], str]] = [
         (READ_SOURCE, invocation.source_bucket.try_head_all, source_key),
         (READ_DESTINATION, destination.try_head_all, obs_key),
     ]
-    missing = []
-    for permission, head_all, key in checked:
+    missing_permissions = []
+    for permission, head_all, key in checks:
         for answer in head_all([key]) if key else ():
             if isinstance(answer, StorageError) and answer.code in PERMISSION_CODES:
-                missing.append(permission)
+                missing_permissions.append(permission)
             elif isinstance(answer, StorageError) and answer.code != "NoSuchKey":
                 raise answer
-    return missing
+    return missing_permissions
 
 
 def stored_proof(entry: Entry) -> Proof | None:
@@ -97,10 +97,12 @@ def stored_proof(entry: Entry) -> Proof | None:
     _, source, _, _, destination, record = entry
     if not record or not source or not destination or source.size != destination.size:
         return None
-    return next((proof for proof in _STORED_PROOFS if record.etag == etag_of(_body(source, destination, proof))), None)
+    return next(
+        (proof for proof in _STORED_PROOFS if record.etag == etag_of(_format_proof(source, destination, proof))), None
+    )
 
 
-def _body(source: ObjectSummary, destination: ObjectSummary, proof: Proof) -> str:
+def _format_proof(source: ObjectSummary, destination: ObjectSummary, proof: Proof) -> str:
     return f"{source.etag} {source.modified} {destination.etag} {proof.value}"
 
 
@@ -110,7 +112,7 @@ def proves_equal(record: bytes, etag: str) -> bool:
 
 
 class Prover:
-    """A reader of the source's objects, which proves if they are equal to OBS's objects."""
+    """A reader of the source's objects, which proves that they are equal to OBS's objects, or differ."""
 
     def __init__(
         self,
@@ -123,13 +125,14 @@ class Prover:
     ) -> None:
         """Create a prover that reads nothing after the deadline.
 
-        With `has_whole_piece`, it has as much time as a piece, so an object that takes longer never fits. With
-        `stores_proofs`, it writes its proofs to the log bucket.
+        `has_whole_piece` is True if the deadline allows as much time as one invocation's work can have, so that an
+        object which takes longer can never be read. With `stores_proofs`, the prover writes its proofs to the log
+        bucket.
         """
         self._invocation = invocation
         self._destination = destination
-        self._enough = deadline
-        self._keeps = stores_proofs
+        self._deadline = deadline
+        self._stores_proofs = stores_proofs
         self.has_whole_piece = has_whole_piece
 
     def prove(self, source: ObjectSummary, destination: ObjectSummary) -> Proof:
@@ -137,14 +140,14 @@ class Prover:
 
         Raises StorageError.
         """
-        proof = self._prove(source, destination)
-        if proof in _STORED_PROOFS and self._keeps:
+        proof = self._compare_contents(source, destination)
+        if proof in _STORED_PROOFS and self._stores_proofs:
             name = record_name(self._invocation.task_id, "proven", source.name)
-            body = _body(source, destination, proof).encode()
+            body = _format_proof(source, destination, proof).encode()
             self._invocation.log_bucket.put(StoredObject(name, body, {"Content-Type": "text/plain"}))
         return proof
 
-    def _prove(self, source: ObjectSummary, destination: ObjectSummary) -> Proof:
+    def _compare_contents(self, source: ObjectSummary, destination: ObjectSummary) -> Proof:
         etag = _ETAG_PATTERN.fullmatch(destination.etag)
         if not etag:
             return Proof.UNKNOWN_PARTS
@@ -152,9 +155,9 @@ class Prover:
         sizes = [size for size in _PART_SIZES if -(-source.size // size) == parts] if parts else [0]
         if not sizes:
             return Proof.UNKNOWN_PARTS
-        digests = list(map(_Digest, sizes))
+        digests = list(map(_EtagDigest, sizes))
         try:
-            if not self._read(source, digests):
+            if not self._read_source(source, digests):
                 return Proof.TOO_BIG
         except StorageError as error:
             if error.code in CHANGED_CODES:
@@ -166,19 +169,19 @@ class Prover:
             return Proof.EQUAL
         return Proof.PARTS_DIFFER if parts else self._explain_difference(destination)
 
-    def _read(self, source: ObjectSummary, digests: list[_Digest]) -> bool:
+    def _read_source(self, source: ObjectSummary, digests: list[_EtagDigest]) -> bool:
         """Read an object into `digests`; return False if the time did not suffice."""
-        if self._enough.expired():
+        if self._deadline.expired():
             return False
         for body in self._invocation.source_bucket.iter_contents(source):
             for digest in digests:
                 digest.update(body)
-            if self._enough.expired():
+            if self._deadline.expired():
                 return False
         return True
 
     def _explain_difference(self, destination: ObjectSummary) -> Proof:
-        """Return the result if the ETag in OBS is not the MD5 of the source's contents.
+        """Return the result for an object whose ETag in OBS is not the MD5 of the source's contents.
 
         Raises StorageError.
         """
@@ -196,32 +199,32 @@ class Prover:
         return Proof.ENCRYPTED if head.encryption else Proof.DIFFERENT
 
 
-class _Digest:
-    """A growing ETag: of an object written in parts of `size` bytes, or in one call if `size` is 0."""
+class _EtagDigest:
+    """A growing ETag of an object written in parts of `part_size` bytes, or in one call if `part_size` is 0."""
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._digests = b""
-        self._part = hashlib.md5(usedforsecurity=False)
-        self._room = size or sys.maxsize
+    def __init__(self, part_size: int) -> None:
+        self._part_size = part_size
+        self._part_digests = b""
+        self._part_md5 = hashlib.md5(usedforsecurity=False)
+        self._remaining_bytes = part_size or sys.maxsize
 
     def update(self, body: bytes) -> None:
         view = memoryview(body)
         while view:
-            if not self._room:
-                self._close()
-            taken, view = view[: self._room], view[self._room :]
-            self._part.update(taken)
-            self._room -= len(taken)
+            if not self._remaining_bytes:
+                self._end_part()
+            part_bytes, view = view[: self._remaining_bytes], view[self._remaining_bytes :]
+            self._part_md5.update(part_bytes)
+            self._remaining_bytes -= len(part_bytes)
 
     def etag(self) -> str:
-        if not self._size:
-            return self._part.hexdigest().upper()
-        self._close()
-        number = len(self._digests) // 16
-        return f"{hashlib.md5(self._digests, usedforsecurity=False).hexdigest().upper()}-{number}"
+        if not self._part_size:
+            return self._part_md5.hexdigest().upper()
+        self._end_part()
+        number = len(self._part_digests) // 16
+        return f"{hashlib.md5(self._part_digests, usedforsecurity=False).hexdigest().upper()}-{number}"
 
-    def _close(self) -> None:
-        self._digests += self._part.digest()
-        self._part = hashlib.md5(usedforsecurity=False)
-        self._room = self._size
+    def _end_part(self) -> None:
+        self._part_digests += self._part_md5.digest()
+        self._part_md5 = hashlib.md5(usedforsecurity=False)
+        self._remaining_bytes = self._part_size

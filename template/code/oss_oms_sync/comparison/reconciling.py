@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum
 from operator import lt
 
-from oss_oms_sync.clouds.objects import Columns, ObjectSummary, etags_of, first, first_difference
+from oss_oms_sync.clouds.objects import Columns, ObjectSummary, equal_prefix_length, etags_of, index_of_first
 from oss_oms_sync.ledger.migration import NONE, Migrations
 from oss_oms_sync.passes.entries import MIN_EVENT_AGE, Entry, is_covered
 from oss_oms_sync.passes.pieces import Scope
@@ -42,93 +42,104 @@ _EVENT_CLASSES = (ReconcileClass.COVERED, ReconcileClass.FAILED_BEFORE, *_UNRECO
 class Classifier:
     """The rules that classify objects in a pass of reconcile.
 
-    `before` is the start of the last pass of the same scope, or None. `opened` is the time when a closed project was
-    last opened. Objects written before it, or before the trigger was restored, have no event.
+    `previous_start` is the start of the last pass of the same scope, or None. `opened_at` is the time when a closed
+    project was last opened. Objects written before this time, or before the trigger was restored, have no event.
     """
 
     def __init__(
         self,
         settings: Settings,
         scope: Scope,
-        installed: datetime,
+        installed_at: datetime,
         now: datetime,
         previous_start: datetime | None = None,
         migrations: Migrations = NONE,
-        opened: datetime | None = None,
+        opened_at: datetime | None = None,
     ) -> None:
         self._migrations = migrations
         self._key_filter = settings.key_filter
-        self._everything = scope.everything
-        self._since = scope.min_time(installed).timestamp()
-        without_event = (opened + MIN_EVENT_AGE).timestamp() if opened else 0.0
-        self._recorded = (now - MIN_EVENT_AGE).timestamp()
-        self._settled = max(self._recorded, without_event)
-        self._new = max(
-            (previous_start - MIN_EVENT_AGE if previous_start else installed).timestamp(),
-            installed.timestamp(),
-            without_event,
+        self._covers_everything = scope.everything
+        self._min_time = scope.min_time(installed_at).timestamp()
+        min_event_time = (opened_at + MIN_EVENT_AGE).timestamp() if opened_at else 0.0
+        self._max_record_time = (now - MIN_EVENT_AGE).timestamp()
+        self._max_settled_time = max(self._max_record_time, min_event_time)
+        self._min_new_time = max(
+            (previous_start - MIN_EVENT_AGE if previous_start else installed_at).timestamp(),
+            installed_at.timestamp(),
+            min_event_time,
         )
 
     def needs_records(self, source: ObjectSummary) -> bool:
         """Return True if the class of a source object depends on its records."""
-        return not self._everything and self._matches(source) and source.modified <= self._settled
+        return not self._covers_everything and self._matches(source) and source.modified <= self._max_settled_time
 
     def classify(self, entry: Entry) -> ReconcileClass | None:
         """Return the class of an entry, or None if the pass does not cover it.
 
-        The key of a canary has no class, so that canaries report their own losses.
+        The test objects of canaries have no class, because canaries report their own losses.
         """
-        key, source, success, failed, *_ = entry
+        key, source, success_record, failed_record, *_ = entry
         if source is None:
             # A younger record may be of an object that was written after its page of the source was listed.
-            is_orphan = success and success.modified <= self._recorded and self._key_filter.is_reported(key)
+            is_orphan = (
+                success_record
+                and success_record.modified <= self._max_record_time
+                and self._key_filter.is_reported(key)
+            )
             return ReconcileClass.ORPHAN if is_orphan else None
         if not self._matches(source):
             return None
-        if source.modified > self._settled:
+        if source.modified > self._max_settled_time:
             return ReconcileClass.PENDING
-        if not self._everything and is_covered(source, success):
+        if not self._covers_everything and is_covered(source, success_record):
             return ReconcileClass.COVERED
-        if not self._everything and failed and failed.modified >= source.modified:
+        if not self._covers_everything and failed_record and failed_record.modified >= source.modified:
             return ReconcileClass.FAILED_BEFORE
-        is_copied = not self._everything and (
+        is_copied = not self._covers_everything and (
             self._migrations.will_copy(source) or self._migrations.has_processed(source)
         )
         return ReconcileClass.MIGRATING if is_copied else ReconcileClass.UNRECORDED
 
-    def count_covered(self, source: Columns, success: Columns) -> int:
-        """Return the number of leading objects that these records cover, and whose events need not be checked.
+    def count_covered(self, source: Columns, success_records: Columns) -> int:
+        """Return the number of leading objects that their success records cover, and whose events need no check.
 
-        Their keys must pass the project's filter. The events of objects written since the last pass are checked.
+        The keys must pass the project's filter. An event needs a check if its object was written since the last pass.
         """
-        if self._everything:
+        if self._covers_everything:
             return 0
-        latest = min(self._settled, self._new - 1)
-        number = first(map(lt, success.modified, source.modified), len(source.names))
-        number = first((not self._since <= time <= latest for time in source.modified[:number]), number)
-        number = first(map(_LINK_TYPE.__eq__, source.types[:number]), number)
-        return first_difference(etags_of(source.etags[:number]), success.etags[:number])
+        max_time = min(self._max_settled_time, self._min_new_time - 1)
+        number = index_of_first(map(lt, success_records.modified, source.modified), len(source.names))
+        number = index_of_first((not self._min_time <= time <= max_time for time in source.modified[:number]), number)
+        number = index_of_first(map(_LINK_TYPE.__eq__, source.types[:number]), number)
+        return equal_prefix_length(etags_of(source.etags[:number]), success_records.etags[:number])
 
     def has_event_arrived(self, object_class: ReconcileClass | None, entry: Entry) -> bool | None:
-        """Return True if the event of an object of this class has arrived, False if it is missing, and None if unknown.
+        """Return True if the event of an object of this class has arrived, False if it is missing, None if unknown.
 
-        It is unknown for an object written before the trigger existed or before the last pass. It is also unknown for a
-        record written so late that reconcile may have written it.
+        It is unknown for an object written before the trigger existed or before the last pass. It is also unknown if
+        the record was written so late that reconcile may have written it.
         """
-        _, source, success, failed, *_ = entry
+        _, source, success_record, failed_record, *_ = entry
         # A pass over all objects does not read their records.
-        if self._everything or source is None or source.modified < self._new or object_class not in _EVENT_CLASSES:
+        if (
+            self._covers_everything
+            or source is None
+            or source.modified < self._min_new_time
+            or object_class not in _EVENT_CLASSES
+        ):
             return None
         if object_class in _UNRECORDED_CLASSES:
             return False
-        modified = source.modified
-        if success and not failed:
-            recorded_at = success.modified  # nearly all objects, and faster
+        modified_time = source.modified
+        if success_record and not failed_record:
+            recorded_at = success_record.modified  # nearly all objects, and faster
         else:
-            recorded_at = min(row.modified for row in (success, failed) if row and row.modified >= modified)
-        return True if recorded_at < modified + MIN_EVENT_AGE.total_seconds() else None
+            recorded_at = min(
+                row.modified for row in (success_record, failed_record) if row and row.modified >= modified_time
+            )
+        return True if recorded_at < modified_time + MIN_EVENT_AGE.total_seconds() else None
 
     def _matches(self, source: ObjectSummary) -> bool:
         # OMS cannot copy a symbolic link.
         is_object = source.type != _LINK_TYPE
-        return is_object and source.modified >= self._since and self._key_filter.is_reported(source.name)
+        return is_object and source.modified >= self._min_time and self._key_filter.is_reported(source.name)

@@ -17,7 +17,7 @@ from oss_oms_sync.answers.pass_answers import (
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
-from oss_oms_sync.comparison.count import same_size_counts
+from oss_oms_sync.comparison.count import count_same_size
 from oss_oms_sync.comparison.judge import are_same_size
 from oss_oms_sync.comparison.proof import Proof, stored_proof
 from oss_oms_sync.passes.entries import Entry
@@ -33,7 +33,7 @@ _PASS_OPTIONS = ("since", "deep", "overwrite", "cutover")
 
 @dataclass(frozen=True)
 class CompareResult:
-    """The counts of a pass, and the fields that the answers of all passes have.
+    """The counts of a comparison, and the fields that the answers of all passes have.
 
     - `state`: the state of the pass, or None if no pass exists.
     - `overwrite_mode`: the overwrite mode of the sync task.
@@ -49,18 +49,18 @@ class CompareResult:
 
     @property
     def is_contradicted(self) -> bool:
-        """True if a standstill pass shows a change since the pass, so that the pass proves nothing."""
+        """True if a later standstill pass shows a change, so that this comparison proves nothing."""
         return self.stood_still is False
 
     def to_json(self) -> dict[str, object]:
         """Return the answer as JSON; only a finished pass has classes and folders."""
         is_compared = self.answer.finished and not (self.state and self.state.scope.standstill)
-        return to_json(self.to_result() if is_compared else CompareAnswer(**self._common_fields()))  # type: ignore[no-any-return]
+        return to_json(self.to_result() if is_compared else CompareAnswer(**self._list_common_fields()))  # type: ignore[no-any-return]
 
     def to_result(self) -> ComparisonResult:
         """Return the answer of a finished pass, with its classes, folders, remedies and lists of differences."""
         return ComparisonResult(
-            **self._common_fields(),
+            **self._list_common_fields(),
             **self.tally.results(),
             adds_up=self.tally.adds_up(),
             remedies=self.remedies,
@@ -68,29 +68,31 @@ class CompareResult:
             differences=self.tally.parts,
         )
 
-    def _common_fields(self) -> dict[str, Any]:
+    def _list_common_fields(self) -> dict[str, Any]:
         """Return the fields that the answers of all passes have, by the names in CompareAnswer."""
-        state, tally, finished = self.state, self.tally, self.answer.finished
+        state, tally, is_finished = self.state, self.tally, self.answer.finished
         is_standstill = state is not None and state.scope.standstill
         return {
             **vars(self.answer),
-            "has_no_objects": finished and not is_standstill and tally.has_no_objects,
+            "has_no_objects": is_finished and not is_standstill and tally.has_no_objects,
             **{name: tally.counts.get(name, 0) for name in ("submitted", "accepted", "failed", "orphan_records")},
-            "deep": self._read_result(),
+            "deep": self._make_read_result(),
             "lag": tally.lags(),
             "standstill": is_standstill,
             "wishes": [name for name in _PASS_OPTIONS if state and getattr(state.scope, name)],
-            "state": f"{tally.state:064x}" if finished else None,
-            "twin": f"{tally.twin:064x}" if finished else None,
+            "state": f"{tally.state:064x}" if is_finished else None,
+            "twin": f"{tally.twin:064x}" if is_finished else None,
             "stood_still": self.stood_still,
             "amended": (state.amended or None) if state else None,
         }
 
-    def _read_result(self) -> ReadResult | None:
+    def _make_read_result(self) -> ReadResult | None:
         """Return the results of reading objects, or None if no object was to be read."""
         counts = self.tally.counts
-        results = {name: counts.get(f"deep_{name}", 0) for name in (*(proof.value for proof in Proof), "bytes")}
-        return ReadResult(**results, keys=self.tally.unread) if any(results.values()) else None
+        counts_by_result = {
+            name: counts.get(f"deep_{name}", 0) for name in (*(proof.value for proof in Proof), "bytes")
+        }
+        return ReadResult(**counts_by_result, keys=self.tally.unread) if any(counts_by_result.values()) else None
 
     @property
     def remedies(self) -> dict[ObjectClass, Text]:
@@ -116,8 +118,8 @@ class CompareResult:
         start_time = parse_time(self.state.started) if self.state else None
         if start_time is None:
             return None
-        oldest = self.tally.oldest_not_there
-        return timestamp(start_time if oldest is None else min(start_time, from_epoch(oldest)))
+        oldest_time = self.tally.oldest_not_there
+        return timestamp(start_time if oldest_time is None else min(start_time, from_epoch(oldest_time)))
 
 
 def describe_missing_permissions(tally: Tally) -> list[Text]:
@@ -126,7 +128,7 @@ def describe_missing_permissions(tally: Tally) -> list[Text]:
 
 
 def count_unread(tally: Tally) -> dict[str, int]:
-    """Return the number of objects unread because a permission is missing, by the names in ReadResult."""
+    """Return the number of objects that could not be read for each missing permission, by the names in ReadResult."""
     return {name: tally.counts.get(f"deep_{name}", 0) for name in MISSING_PERMISSION_TEXTS}
 
 
@@ -152,21 +154,24 @@ def counts_of(tally: Tally, object_class: ObjectClass, suffix: str) -> Counts:
 
 def attempts_of(state: PassState) -> Attempts:
     """Return the attempts of a finished comparison to resolve its differences: its options and submissions."""
-    scope, oldest, installed = state.scope, state.tally.oldest_not_there, parse_time(state.of.installed)
-    submitted, min_time = state.passed.counts.get("submitted", 0), scope.min_time(installed) if installed else None
+    scope, oldest_time, installed_at = state.scope, state.tally.oldest_not_there, parse_time(state.of.installed)
+    submitted_count, min_time = (
+        state.passed.counts.get("submitted", 0),
+        scope.min_time(installed_at) if installed_at else None,
+    )
     # The oldest object may be of a class that is never submitted.
-    is_left = submitted < state.passed.objects(ObjectClass.MISSING, ObjectClass.OLDER)
-    earlier = ""
-    if min_time and oldest is not None and oldest < min_time.timestamp() and is_left:
-        earlier = timestamp(from_epoch(oldest))
+    has_unsubmitted = submitted_count < state.passed.objects(ObjectClass.MISSING, ObjectClass.OLDER)
+    earlier_time = ""
+    if min_time and oldest_time is not None and oldest_time < min_time.timestamp() and has_unsubmitted:
+        earlier_time = timestamp(from_epoch(oldest_time))
     return Attempts(
         deep=scope.deep,
         missing_rights=describe_missing_permissions(state.tally),
         overwrite=scope.overwrite and not state.amended,
-        submitted=submitted,
+        submitted=submitted_count,
         since=timestamp(scope.since) if scope.since else "",
         begins=timestamp(min_time) if min_time else "",
-        earlier=earlier,
+        earlier=earlier_time,
         amended=bool(state.amended),
         unsent=state.unsent,
         migrate=next(iter(state.of.migrations.step.options), ""),
@@ -175,11 +180,11 @@ def attempts_of(state: PassState) -> Attempts:
 
 def remedy_of_key(entry: Entry, object_class: ObjectClass, mode: OverwriteMode | None, suffix: str) -> Remedy:
     """Return the remedy of a single key while the project is open."""
-    proven_different, in_vain = same_size_counts(entry, object_class, None)
+    different_count, in_vain_count = count_same_size(entry, object_class, None)
     counts = Counts(
         1,
-        proven_different,
-        in_vain,
+        different_count,
+        in_vain_count,
         are_same_size=are_same_size(entry),
         prefixes=None if suffix else narrowest_prefixes([entry.key], 1, ()),
         key=entry.key,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.calls import Attempt, RetryBudget
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import StoredObject, parts_of
+from oss_oms_sync.clouds.objects import StoredObject, split_into_parts
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.errors import STOPPING_REASONS, Failure, Reason, StorageError, log
 from oss_oms_sync.ledger.closing import Closing
@@ -66,7 +66,7 @@ def submit(
             return Attempt(refused)
         submission.calls += 1
         oms_attempt = oms.attempt(batch, deadline)
-        submission.throttled += oms_attempt.throttled
+        submission.throttled += oms_attempt.was_throttled
         return oms_attempt
 
     def send(batch: Sequence[str]) -> None:
@@ -81,7 +81,7 @@ def submit(
             fatal = failure
         outcomes.update(dict.fromkeys(batch, failure))
 
-    for batch in parts_of(keys, KEYS_PER_CALL):
+    for batch in split_into_parts(keys, KEYS_PER_CALL):
         send(batch)
         if any(outcomes[key] is None for key in batch):
             # OMS accepted another key of the batch, so the refusal concerns this key, not the task.

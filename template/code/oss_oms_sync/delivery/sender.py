@@ -14,7 +14,7 @@ from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.calls import RunningCall
 from oss_oms_sync.clouds.connection import POOL_WIDTH
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import StoredObject, parts_of
+from oss_oms_sync.clouds.objects import StoredObject, split_into_parts
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.batches import Submission, record, submit
 from oss_oms_sync.errors import CLOSED_REASONS, KEY_REASONS, STOPPING_REASONS, Failure, Reason, RecordError, log
@@ -125,14 +125,14 @@ class Sender:
         otherwise a key that OMS never accepts would block the same nine keys for ever.
         """
         if not any(key.failed_again and Reason.__members__.get(key.reason) not in KEY_REASONS for key in keys):
-            return parts_of(keys, KEYS_PER_CALL)
+            return split_into_parts(keys, KEYS_PER_CALL)
         generator = random.Random(self._clock.now().timestamp())
         start, first_size = (
             generator.randrange(len(keys)),
             generator.randint(1, max(1, min(len(keys), KEYS_PER_CALL) // 2)),
         )
         rotated_keys = [*keys[start:], *keys[:start]]
-        return [rotated_keys[:first_size], *parts_of(rotated_keys[first_size:], KEYS_PER_CALL)]
+        return [rotated_keys[:first_size], *split_into_parts(rotated_keys[first_size:], KEYS_PER_CALL)]
 
     def _stop_for_refusal(self, refusal: Failure) -> None:
         self._refusal, self.stopped = refusal, stop_for_refusal(refusal)

@@ -15,10 +15,8 @@ from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.clock import Deadline, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.comparison.absences import EarlierAbsences, absence_list
-from oss_oms_sync.comparison.again import MAX_KEYS, recheck
+from oss_oms_sync.comparison.absences import EarlierAbsences, make_absence_list
 from oss_oms_sync.comparison.count import CompareCount
-from oss_oms_sync.comparison.in_hand import OmsProgress, query_progress
 from oss_oms_sync.comparison.judge import (
     CUTOVER_SECONDS,
     POSSIBLY_EQUAL_CLASSES,
@@ -28,7 +26,9 @@ from oss_oms_sync.comparison.judge import (
     Judge,
     JudgementTimes,
 )
+from oss_oms_sync.comparison.oms_progress import OmsProgress, query_progress
 from oss_oms_sync.comparison.proof import Prover
+from oss_oms_sync.comparison.recheck import MAX_KEYS, recheck
 from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import PayloadError, SettingsError, log
@@ -39,11 +39,11 @@ from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import list_waiting_keys
-from oss_oms_sync.passes.driver import Driver, refusal
+from oss_oms_sync.passes.driver import Driver, find_refusal
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Pass, Piece, Scope
 from oss_oms_sync.passes.range_walk import Count, RangeWalk
-from oss_oms_sync.passes.states import PassState, answer_of, answering, newest_of, with_standstill
+from oss_oms_sync.passes.states import PassState, answer_of, find_answering_pass, find_newest_pass, pair_with_standstill
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import AbsencePart, Tally
 from oss_oms_sync.passes.work import RangeResult
@@ -151,11 +151,11 @@ class _Comparison:
             state, stopped = _select_pass(payload, scope, states, invocation.clock.now()), None
             if state and state.ended and payload.again:
                 state = self.store.amend(state, self._recheck(payload, state.of, state.passed))
-            stood_still = with_standstill(state, states).stood_still if state and state.ended else None
+            stood_still = pair_with_standstill(state, states).stood_still if state and state.ended else None
             before = self.driver.find_previous(state)
         elif is_timer_event(event):
             # While no key may be submitted, a timer event starts no pass, but continues an open pass.
-            refused = refusal(invocation)
+            refused = find_refusal(invocation)
             scope = replace(scope, deep=scope.deep or settings.compare_deep)
             state, stopped = self.driver.handle_timer(scope, None if refused else settings.compare_period)
             stopped = stopped if state else refused or stopped
@@ -188,7 +188,7 @@ class _Comparison:
         tally, count = result.piece.tally, walk.count
         lines = count.lines[: tally.lines - start.tally.lines]
         # If a later pass has started, this pass may be deleted already, and its list would remain.
-        if lines and self.store.newest_name(pass_.name) == pass_.name:
+        if lines and self.store.find_newest_name(pass_.name) == pass_.name:
             bucket, folder = self._invocation.log_bucket, f"{self.store.differences}{pass_.name}/"
             # A unique name, so that two workers of a range do not overwrite each other's list.
             name = f"{folder}{uuid.uuid4().hex}.txt"
@@ -198,7 +198,7 @@ class _Comparison:
             absences = count.list_absences_until(result.piece.after) if isinstance(count, CompareCount) else []
             if absences:
                 # The list of differences has all absent keys as well.
-                list_object = absence_list(folder, absences, math.ceil(self._invocation.clock.now().timestamp()))
+                list_object = make_absence_list(folder, absences, math.ceil(self._invocation.clock.now().timestamp()))
                 bucket.put(list_object)
                 tally = replace(tally, absences=[*tally.absences, AbsencePart(list_object.name, absences[-1].key)])
         return replace(result, piece=replace(result.piece, tally=tally))
@@ -243,7 +243,7 @@ class _Comparison:
             sent_since=None if is_closed else pass_.scope.min_time(installed).timestamp(),
             overwrite=pass_.scope.overwrite,
             prover=self._prover(stores_proofs=stores_proofs) if reads else None,
-            reads=reads,
+            read_classes=reads,
             file_system=FileSystem(self._destination) if self._is_file_system else None,
             copies_same_size=mode.copies_same_size,
             always_copies=mode is OverwriteMode.ALWAYS,
@@ -304,9 +304,9 @@ def _make_sender(invocation: Invocation, name: str, run: str) -> Callable[[Seque
 
 def _select_pass(payload: CompareOptions, scope: Scope, states: Sequence[PassState], now: datetime) -> PassState | None:
     """Return the pass that the options of a call are about."""
-    newest, frozen_from = newest_of(states, scope), payload.frozen_from
+    newest, frozen_from = find_newest_pass(states, scope), payload.frozen_from
     if frozen_from is None or scope.standstill:
         return newest
-    answer = answering(states, scope.key_filter.prefix, frozen_from, now)
+    answer = find_answering_pass(states, scope.key_filter.prefix, frozen_from, now)
     is_after_freeze = newest and not newest.ended and newest.started >= timestamp(frozen_from)
-    return answer.of if answer else newest if is_after_freeze else None
+    return answer.state if answer else newest if is_after_freeze else None

@@ -39,7 +39,7 @@ from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope
 from oss_oms_sync.passes.range_walk import Count
-from oss_oms_sync.passes.states import answer_of, newest_of
+from oss_oms_sync.passes.states import answer_of, find_newest_pass
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import INSIDE, Tally
 from oss_oms_sync.passes.work import RangeResult
@@ -105,7 +105,9 @@ def add_headers_check(scope: Scope, invocation: Invocation, destination: ObsBuck
     """
     if Closing(invocation).read_state() is None:
         return scope
-    last_pass = newest_of(PassStore(invocation, _JOB, destination.name).read_states(), replace(scope, standstill=False))
+    last_pass = find_newest_pass(
+        PassStore(invocation, _JOB, destination.name).read_states(), replace(scope, standstill=False)
+    )
     is_kept = last_pass is not None and HeadersWork(last_pass.scope.headers).is_kept
     return replace(scope, headers=HeadersWork.LOOK.value) if is_kept else scope
 
@@ -196,7 +198,7 @@ class _RangeWork:
         self._is_standstill = pass_.scope.standstill
         now = invocation.clock.now().timestamp()
         settling = CUTOVER_SECONDS if pass_.scope.cutover or self._is_standstill else SETTLED_SECONDS
-        self._judge = Judge(invocation.settings.key_filter, JudgementTimes(now, settling=settling))
+        self._judge = Judge(invocation.settings.key_filter, JudgementTimes(now, min_age_seconds=settling))
         self._listing = MergedListing(
             invocation,
             lambda _: False,  # no other record decides if contents are equal

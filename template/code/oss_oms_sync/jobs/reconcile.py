@@ -20,11 +20,11 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.driver import Driver, refusal
+from oss_oms_sync.passes.driver import Driver, find_refusal
 from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.listing import KeyRun, MergedListing
 from oss_oms_sync.passes.pieces import Pass, Piece, Scope
-from oss_oms_sync.passes.range_walk import Count, RangeWalk, Take
+from oss_oms_sync.passes.range_walk import Count, RangeWalk, SelectKey
 from oss_oms_sync.passes.states import answer_of
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import COUNTS, INSIDE, NEW, NEW_MISSING, Tally
@@ -104,11 +104,11 @@ def _handle_options(event: bytes | str, invocation: Invocation, driver: Driver) 
         pass_ = driver.describe_pass(scope, note=not payload.dry_run)
         walk = _range_walk(invocation, pass_, Piece(), limit=payload.limit, dry_run=payload.dry_run)
         tally, answer = walk.run_alone()
-        return _answer(answer, tally, walk.missing if payload.dry_run else None)
+        return _answer(answer, tally, walk.missing_keys if payload.dry_run else None)
     if payload.look:
         state, stopped = driver.find_newest(scope), None
         previous = driver.find_previous(state)
-    elif refused := refusal(invocation):
+    elif refused := find_refusal(invocation):
         state, stopped = driver.find_newest(scope), refused
     elif is_timer_event(event):
         state, stopped = driver.handle_timer(scope, settings.reconcile_period)
@@ -137,7 +137,9 @@ class ReconcileCount(Count):
 
     def count_equal(self, run: KeyRun) -> int:
         """Return the number of leading keys that are covered by their records, and whose events need not be checked."""
-        return min(self._classifier.count_covered(run.source, run.twin), self._key_filter.count_reported(run.keys))
+        return min(
+            self._classifier.count_covered(run.source, run.counterpart), self._key_filter.count_reported(run.keys)
+        )
 
     def add_run(self, run: KeyRun) -> None:
         """Count the keys of a run, all of which are covered by their records."""
@@ -145,13 +147,13 @@ class ReconcileCount(Count):
         for name in (INSIDE, "scanned", ReconcileClass.COVERED.count):
             self._tally.counts[name] += len(run.keys)
 
-    def add(self, entry: Entry, take: Take) -> None:
+    def add(self, entry: Entry, select_key: SelectKey) -> None:
         """Judge and count a key, as described at Count."""
         object_class, counts = self._classifier.classify(entry), self._tally.counts
         if entry.source:
             if object_class is ReconcileClass.UNRECORDED:
                 due = FailedKey(ObjectChange(entry.key, etag=entry.source.etag))
-                object_class = object_class if take(due) else ReconcileClass.UNSENT
+                object_class = object_class if select_key(due) else ReconcileClass.UNSENT
             self._marks.add(entry.key)
             # An object with a class is in scope, and nearly all objects have a class.
             counts[INSIDE] += object_class is not None or self._key_filter.is_reported(entry.key)

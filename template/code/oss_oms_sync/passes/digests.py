@@ -24,9 +24,9 @@ from oss_oms_sync.clouds.objects import ObjectSummary
 
 MODULUS = 2**256
 # Maximum number of objects in a sample.
-MAX_DRAWN = 300
+MAX_SAMPLE_OBJECTS = 300
 # Maximum bytes of a drawn object: a sample has to be read in a few minutes.
-MAX_DRAWN_BYTES = 2**30
+MAX_SAMPLE_OBJECT_BYTES = 2**30
 _MASK = MODULUS - 1
 
 
@@ -61,7 +61,7 @@ def twin_digest(version: int, source: ObjectSummary, destination: ObjectSummary)
 
 @dataclass
 class SampleDraw:
-    """A random sample of all objects that were added, which number `population`.
+    """A random sample of the objects that were added; `population` is their number.
 
     - `seed`: the hex digits of half of the ranking number, rounded down.
     - `ranked`: the ranks and keys of the drawn objects, the lowest rank first.
@@ -90,34 +90,34 @@ class SampleDraw:
         folder = reported_folder(folder, firsts)
         if folder not in firsts or rank < firsts[folder][0]:
             firsts[folder] = (rank, key)
-        if size > MAX_DRAWN_BYTES:
+        if size > MAX_SAMPLE_OBJECT_BYTES:
             return
         self.population += 1
-        if len(ranked) < MAX_DRAWN or rank < ranked[-1][0]:
+        if len(ranked) < MAX_SAMPLE_OBJECTS or rank < ranked[-1][0]:
             insort(ranked, (rank, key))
-            del ranked[MAX_DRAWN:]
+            del ranked[MAX_SAMPLE_OBJECTS:]
 
     def draw_from_other_folders(self, keys: Iterable[str]) -> list[str]:
         """Return one drawn key of each folder that contains none of `keys`, in the order of the folders' names."""
-        covered = {folder if folder in self.firsts else OTHERS for folder in map(first_folder, keys)}
-        return [key for folder, (_, key) in sorted(self.firsts.items()) if folder not in covered]
+        covered_folders = {folder if folder in self.firsts else OTHERS for folder in map(first_folder, keys)}
+        return [key for folder, (_, key) in sorted(self.firsts.items()) if folder not in covered_folders]
 
     def plus(self, other: SampleDraw) -> SampleDraw:
-        """Return the sample of the objects of two parts of a pass, without shared data."""
-        ranked = sorted([*self.ranked, *other.ranked])[:MAX_DRAWN]
+        """Return the sample of all objects of two parts of a pass; it shares no data with either part."""
+        ranked = sorted([*self.ranked, *other.ranked])[:MAX_SAMPLE_OBJECTS]
         firsts: dict[str, tuple[Digest, str]] = {}
         names = counted_folders((*self.firsts, *other.firsts))
-        for folder, first in (*self.firsts.items(), *other.firsts.items()):
+        for folder, first_object in (*self.firsts.items(), *other.firsts.items()):
             name = folder if folder in names else OTHERS
-            firsts[name] = min(first, firsts.get(name, first))
+            firsts[name] = min(first_object, firsts.get(name, first_object))
         return SampleDraw(self.seed or other.seed, self.population + other.population, ranked, firsts)
 
 
 def reported_folder(folder: str, folders: Collection[str]) -> str:
     """Return the folder under which an object of `folder` counts: `folder` itself, or OTHERS.
 
-    `folders` are the names that have counts so far. If MAX_FOLDERS of them have counts, further folders count under
-    OTHERS.
+    `folders` are the folders that have counts so far. If MAX_FOLDERS folders have counts, the objects of all other
+    folders count under OTHERS.
     """
     has_own_count = (
         not folder or folder in folders or len(folders) - ("" in folders) - (OTHERS in folders) < MAX_FOLDERS

@@ -1,4 +1,4 @@
-"""Control of a job's passes: start passes, continue the ranges named in an event, wake idle ranges, and wait."""
+"""The control of passes (a job's runs over all keys): start them, continue their ranges of keys, wait for their end."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.closing import Closing
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Pass, Scope, Tree, Wake
-from oss_oms_sync.passes.states import PassState, last_ended, newest_of, open_passes
+from oss_oms_sync.passes.states import PassState, find_last_ended_pass, find_newest_pass, list_open_passes
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.passes.work import Walk, Worker, lane_count
+from oss_oms_sync.passes.work import Walk, Worker, count_lanes
 
 # Maximum seconds until an event wakes a worker. A waiting invocation does the work of a range that is idle for longer.
-_EVENT_SECONDS = 10.0
+_MAX_EVENT_DELAY_SECONDS = 10.0
 # A worker counts as lost if it has written nothing for PIECE_SECONDS and these seconds.
 _GRACE_SECONDS = 60.0
 _POLL_SECONDS = 2.0
 # Seconds until the timer retries a range that makes no progress.
-_DAY_SECONDS = 86400.0
+_STUCK_RETRY_SECONDS = 86400.0
 # Minimum remaining seconds for a waiting invocation to begin a piece.
 _MIN_PIECE_SECONDS = 60.0
 
 
-def refusal(invocation: Invocation) -> Stopped | None:
+def find_refusal(invocation: Invocation) -> Stopped | None:
     """Return the reason to submit nothing: the project is closed, or its state is unknown. None if it is open."""
     failure = Closing(invocation).refusal()
     return stop_for_refusal(failure) if failure else None
 
 
 class Driver:
-    """The work of one invocation on a job's passes. `walk` is the job's function for the keys of a range.
+    """The work of one invocation on a job's passes; `walk` is the job's function for the keys of a range.
 
     Methods raise StorageError, and work that was stored before the error is kept. Most methods return the state of the
     pass, or None, and the reason why this invocation stopped its work on the pass.
@@ -57,7 +57,7 @@ class Driver:
     def handle_event(self, wakes: Sequence[Wake]) -> dict[str, object]:
         """Continue the ranges that an event names.
 
-        Return the fields to log: the last step of each range, and the first reason that stopped a range.
+        Return the fields to log: the new state of each range, and the first reason that stopped a range.
         """
         pieces = {f"{wake.pass_name}/{wake.range_name}": self._worker.continue_range(wake) for wake in wakes}
         return {
@@ -66,42 +66,49 @@ class Driver:
         }
 
     def handle_timer(self, scope: Scope, period: timedelta | None) -> tuple[PassState | None, Stopped | None]:
-        """Start a pass of `scope` if `period` has passed since the last; otherwise wake the idle ranges of all passes.
+        """Start a pass of `scope` if `period` has passed since the last; otherwise resume all idle ranges.
 
-        No pass starts while another pass of its identity (the same buckets and keys) is open.
+        No pass starts while another pass of its identity (the same buckets and keys) is open. The idle ranges may
+        belong to any open pass.
         """
         states = self._store.read_states()
-        newest = newest_of(states, scope)
+        newest_state = find_newest_pass(states, scope)
         # A pass with its own `since` may have covered fewer objects.
-        previous = newest_of([state for state in states if state.scope.since in (None, scope.since)], scope)
-        is_due = period and (previous is None or previous.of.started <= timestamp(self._clock.now() - period))
-        if period and is_due and not (newest and newest.is_continuing):
+        previous_state = find_newest_pass(
+            [state for state in states if state.scope.since in (None, scope.since)], scope
+        )
+        is_due = period and (
+            previous_state is None or previous_state.of.started <= timestamp(self._clock.now() - period)
+        )
+        if period and is_due and not (newest_state and newest_state.is_continuing):
             # The name contains the period's slot, so two timer calls start the same pass.
             seconds = period.total_seconds()
-            slot = from_epoch(self._now() // seconds * seconds)
-            name = self._store.name_of(scope, slot)
+            period_start = from_epoch(self._get_now() // seconds * seconds)
+            name = self._store.build_name(scope, period_start)
             # A stored pass whose state is unreadable will never end.
-            is_slot_used = (newest is not None and newest.of.name >= name) or self._store.tree(name).pieces > 0
-            return self.begin(scope, None if is_slot_used else slot, states)
+            has_period_pass = (newest_state is not None and newest_state.of.name >= name) or self._store.tree(
+                name
+            ).pieces > 0
+            return self.begin(scope, None if has_period_pass else period_start, states)
         idle_ranges = [
-            idle
-            for state in open_passes(states)
+            idle_range
+            for state in list_open_passes(states)
             if state.is_continuing
-            for idle in self._list_lost_ranges(state.of.name)
+            for idle_range in self._list_lost_ranges(state.of.name)
         ]
         if not idle_ranges:
             message = f"{self._store.job.upper()}_PERIOD is off, and no pass was begun by hand"
-            return newest, None if newest else Stopped(Stop.PERIOD_OFF, message)
+            return newest_state, None if newest_state else Stopped(Stop.PERIOD_OFF, message)
         # Only the longest idle range is continued here. This limits the cost while OMS is down, and each range has its
         # turn, even if another range is blocked.
-        first, *others = (wake for _, wake in sorted(idle_ranges))
-        piece = self._worker.continue_range(first, rested=True)
+        first_wake, *other_wakes = (wake for _, wake in sorted(idle_ranges))
+        piece = self._worker.continue_range(first_wake, even_if_resting=True)
         if piece and piece.kind is Kind.RESTING:
-            return self._store.read_state(first.pass_name), piece.stopped
-        for other in others:
-            self._store.wake(other.pass_name, other.range_name)
-        stopped = self._wait(first.pass_name)
-        return self._store.read_state(first.pass_name), stopped
+            return self._store.read_state(first_wake.pass_name), piece.stopped
+        for other_wake in other_wakes:
+            self._store.wake(other_wake.pass_name, other_wake.range_name)
+        stop_reason = self._wait(first_wake.pass_name)
+        return self._store.read_state(first_wake.pass_name), stop_reason
 
     def handle_request(self, scope: Scope, *, restart: bool) -> tuple[PassState | None, Stopped | None]:
         """Continue the open pass of `scope` if its options are equal, or start a pass; then wait for its end.
@@ -109,18 +116,18 @@ class Driver:
         The wait ends with the invocation's time. Only `restart` replaces a pass that is too large.
         """
         states = self._store.read_states()
-        newest = None if restart else newest_of(states, scope)
+        newest_state = None if restart else find_newest_pass(states, scope)
         state: PassState | None
-        if newest and not newest.ended and newest.scope == scope:
-            state, stopped = newest, None if newest.is_continuing else newest.stopped
-        elif not restart and (stopped := self._refuse_large_backfill(scope, states)):
-            return None, stopped
+        if newest_state and not newest_state.ended and newest_state.scope == scope:
+            state, stop_reason = newest_state, None if newest_state.is_continuing else newest_state.stopped
+        elif not restart and (stop_reason := self._refuse_large_backfill(scope, states)):
+            return None, stop_reason
         else:
-            state, stopped = self.begin(scope, states=states)
-        if state is None or stopped:
-            return state, stopped
-        stopped = self._wait(state.of.name)
-        return self._store.read_state(state.of.name), stopped
+            state, stop_reason = self.begin(scope, states=states)
+        if state is None or stop_reason:
+            return state, stop_reason
+        stop_reason = self._wait(state.of.name)
+        return self._store.read_state(state.of.name), stop_reason
 
     def _refuse_large_backfill(self, scope: Scope, states: Sequence[PassState]) -> Stopped | None:
         """Return the reason not to start a backfill of more objects than a pass can submit; None to start it.
@@ -130,22 +137,22 @@ class Driver:
         if not scope.everything or scope.since:
             return None
         marks, settings = (
-            self._store.earlier_marks(self.describe_pass(scope, note=False, states=states)),
+            self._store.read_earlier_marks(self.describe_pass(scope, note=False, states=states)),
             self._settings,
         )
-        objects, lanes = sum(mark.objects for mark in marks), lane_count(settings, scope)
+        object_count, lanes = sum(mark.objects for mark in marks), count_lanes(settings, scope)
         max_objects = round(MAX_PIECES * settings.piece_seconds / lanes * settings.oms_rate * KEYS_PER_CALL)
-        if objects <= max_objects:
+        if object_count <= max_objects:
             return None
         return Stopped(
             Stop.TOO_LARGE,
-            f"about {objects:,} objects would be sent, and a pass sends at most {max_objects:,}. Let OMS copy them"
+            f"about {object_count:,} objects would be sent, and a pass sends at most {max_objects:,}. Let OMS copy them"
             f" ({Step('migrate')}), or begin it all the same: {Step('reconcile', {'all': True, 'restart': True})}",
         )
 
     def find_newest(self, scope: Scope) -> PassState | None:
         """Return the newest pass with the identity of `scope`, open or finished."""
-        return newest_of(self._store.read_states(), scope)
+        return find_newest_pass(self._store.read_states(), scope)
 
     def find_previous(self, state: PassState | None) -> PassState | None:
         """Return the finished pass by which the progress of an open pass is estimated, or None.
@@ -163,21 +170,23 @@ class Driver:
         With `note`, record the time of installation if no record of it exists. `states` are the existing passes;
         without them, the passes are read.
         """
-        previous = last_ended(self._store.read_states() if states is None else states, scope)
+        previous_state = find_last_ended_pass(self._store.read_states() if states is None else states, scope)
         return Pass(
             name,
             self._settings.source_bucket,
             scope,
             started=timestamp(self._clock.now()),
             installed=timestamp(JobState(self._invocation).read_installed(note=note)),
-            before=previous.of.name if previous else "",
-            before_started=previous.of.started if previous else "",
+            before=previous_state.of.name if previous_state else "",
+            before_started=previous_state.of.started if previous_state else "",
             destination_bucket=self._store.destination_bucket,
             seed=secrets.token_hex(16),
             migrations=migration.NONE if scope.standstill else migration.load_migrations(self._invocation),
             most=self._max_objects(scope),
-            before_objects=previous.passed.source_listed.objects if previous else 0,
-            has_absences=previous is not None and bool(previous.passed.absences) and not previous.has_shrunk,
+            before_objects=previous_state.passed.source_listed.objects if previous_state else 0,
+            has_absences=previous_state is not None
+            and bool(previous_state.passed.absences)
+            and not previous_state.has_shrunk,
         )
 
     def _max_objects(self, scope: Scope) -> int | None:
@@ -193,59 +202,64 @@ class Driver:
         return None if is_unlimited else round(max_objects)
 
     def begin(
-        self, scope: Scope, began: datetime | None = None, states: Sequence[PassState] | None = None
+        self, scope: Scope, start_time: datetime | None = None, states: Sequence[PassState] | None = None
     ) -> tuple[PassState | None, Stopped | None]:
-        """Start a pass of `scope`, and do its first piece.
+        """Start a pass of `scope`, and do its first piece of work.
 
-        `began` is the time in the pass's name, by default now. `states` are the existing passes; without them, the
+        `start_time` is the time in the pass's name, by default now. `states` are the existing passes; without them, the
         passes are read.
         """
-        pass_ = self.describe_pass(scope, self._store.name_of(scope, began or self._clock.now()), states=states)
+        pass_ = self.describe_pass(scope, self._store.build_name(scope, start_time or self._clock.now()), states=states)
         piece = self._worker.begin(pass_)
         return self._store.read_state(pass_.name), piece.stopped
 
     def _wait(self, name: str) -> Stopped | None:
-        """Wait for the end of a pass, and do the work of ranges without a worker; return the reason to return early."""
+        """Wait for the end of a pass, and do the work of ranges without a worker.
+
+        Return the reason to return early, or None at the end of the pass.
+        """
         while self._deadline.remaining() > min(_MIN_PIECE_SECONDS, self._settings.piece_seconds):
-            tree, written = self._store.tree_and_times(name)
+            tree, write_times = self._store.read_tree_and_times(name)
             if tree.has_total:
                 return None
-            idle = next(self._list_idle_ranges(name, tree, written), None)
-            piece = self._worker.continue_range(Wake(name, idle, None), rested=True) if idle else None
+            idle_range = next(self._list_idle_ranges(name, tree, write_times), None)
+            piece = (
+                self._worker.continue_range(Wake(name, idle_range, None), even_if_resting=True) if idle_range else None
+            )
             if piece and piece.kind is Kind.RESTING:
                 return piece.stopped
-            if idle and piece is None and self._store.newest_name(name) != name:
+            if idle_range and piece is None and self._store.find_newest_name(name) != name:
                 return Stopped(Stop.SUPERSEDED, "a newer pass of these keys has begun")
             if piece is None:
                 self._clock.sleep(_POLL_SECONDS)
         return TIME_IS_UP
 
-    def _list_idle_ranges(self, name: str, tree: Tree, written: Mapping[str, int]) -> Iterator[str]:
-        """Yield the ranges of a pass that no worker has taken, the longest idle first."""
-        sign_times = self._store.last_sign_times(name)
-        for range_name in sorted(tree.open, key=lambda range_name: written.get(range_name, 0)):
-            written_at, taken_at = written.get(range_name, 0), sign_times.get(range_name, 0)
-            is_taken = taken_at >= written_at and self._now() - taken_at < self._lost_after_seconds
-            if not is_taken and self._now() - written_at >= _EVENT_SECONDS:
+    def _list_idle_ranges(self, name: str, tree: Tree, write_times: Mapping[str, int]) -> Iterator[str]:
+        """Yield the ranges of a pass that have remaining work and no worker, the longest idle first."""
+        sign_times = self._store.read_sign_times(name)
+        for range_name in sorted(tree.open_ranges, key=lambda range_name: write_times.get(range_name, 0)):
+            written_at, taken_at = write_times.get(range_name, 0), sign_times.get(range_name, 0)
+            is_taken = taken_at >= written_at and self._get_now() - taken_at < self._lost_after_seconds
+            if not is_taken and self._get_now() - written_at >= _MAX_EVENT_DELAY_SECONDS:
                 yield range_name
 
     def _list_lost_ranges(self, name: str) -> Iterator[tuple[int, Wake]]:
-        """Yield the ranges of a pass whose workers are lost, each with the time of its last sign of work.
+        """Yield the ranges of a pass whose workers are lost, each with the time of the last sign of work.
 
         A range that makes no progress is left out until a day has passed.
         """
-        (tree, written), sign_times = self._store.tree_and_times(name), self._store.last_sign_times(name)
-        for range_name in tree.open:
-            last_sign = max(written.get(range_name, 0), sign_times.get(range_name, 0))
-            if self._now() - last_sign < self._lost_after_seconds:
+        (tree, write_times), sign_times = self._store.read_tree_and_times(name), self._store.read_sign_times(name)
+        for range_name in tree.open_ranges:
+            last_sign = max(write_times.get(range_name, 0), sign_times.get(range_name, 0))
+            if self._get_now() - last_sign < self._lost_after_seconds:
                 continue
-            piece = self._store.read(name, range_name, tree.last[range_name])
-            if not (piece and piece.is_stuck and self._now() - last_sign < _DAY_SECONDS):
+            piece = self._store.read(name, range_name, tree.last_numbers[range_name])
+            if not (piece and piece.is_stuck and self._get_now() - last_sign < _STUCK_RETRY_SECONDS):
                 yield last_sign, Wake(name, range_name, None)
 
     @property
     def _lost_after_seconds(self) -> float:
         return self._settings.piece_seconds + _GRACE_SECONDS
 
-    def _now(self) -> float:
+    def _get_now(self) -> float:
         return self._clock.now().timestamp()

@@ -15,30 +15,30 @@ MIN_EVENT_AGE = timedelta(minutes=15)
 class Entry(NamedTuple):
     """The rows of the merged listings for one key; a row is None if that listing lacks the key.
 
-    `success` and `failed` are the records of the key. `proof` is the stored result of reading both objects, possibly of
-    older versions. The name in a record's row may be the key or the record's name.
+    `success_record` and `failed_record` are the records of the key. `proof` is the stored result of reading both
+    objects, possibly of older versions. A record's row has either the key or the record's name as its name.
     """
 
     key: str
     source: ObjectSummary | None
-    success: ObjectSummary | None = None
-    failed: ObjectSummary | None = None
+    success_record: ObjectSummary | None = None
+    failed_record: ObjectSummary | None = None
     destination: ObjectSummary | None = None
     proof: ObjectSummary | None = None
 
     def without_records(self) -> Entry:
         """Return the entry without its records, as if OMS had never received the key."""
-        return self._replace(success=None, failed=None)
+        return self._replace(success_record=None, failed_record=None)
 
 
-def is_covered(source: ObjectSummary, success: ObjectSummary | None) -> bool:
+def is_covered(source: ObjectSummary, success_record: ObjectSummary | None) -> bool:
     """Return True if a success record confirms that OMS accepted this version of a source object.
 
     The record's time counts as well, because contents may change from A to B and back to A.
     """
-    if success is None or success.modified < source.modified:
+    if success_record is None or success_record.modified < source.modified:
         return False
-    return success.etag == etag_of(source.etag) or success.etag == etag_of(repeated_etag(source.etag))
+    return success_record.etag == etag_of(source.etag) or success_record.etag == etag_of(repeated_etag(source.etag))
 
 
 def listed_record(record: StoredObject, key: str) -> ObjectSummary:

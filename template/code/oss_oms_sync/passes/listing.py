@@ -19,7 +19,7 @@ from typing import NamedTuple
 from oss_oms_sync.answers.layout import MAX_NAME_BYTES, Kind, is_long, record_name, record_prefix
 from oss_oms_sync.clouds.bucket import Bucket
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import Columns, ListPage, ObjectSummary, first_difference
+from oss_oms_sync.clouds.objects import Columns, ListPage, ObjectSummary, equal_prefix_length
 from oss_oms_sync.passes.entries import Entry, is_covered, listed_record
 
 # A name that sorts after every key, because no key is so long.
@@ -31,68 +31,74 @@ _Records = dict[str, ObjectSummary]
 
 
 class KeyRun(NamedTuple):
-    """Consecutive keys that the source and one other listing, `twin`, have in common, with the rows of both as columns.
+    """Consecutive keys that the source and one other listing have in common, with the rows of both as columns.
 
-    The listings have no other key between the first and the last. The log bucket may have records of the keys.
+    `counterpart` are the rows of the other listing. Neither listing has another key between the first and the last key.
+    The log bucket may have records of the keys.
     """
 
     keys: list[str]
     source: Columns
-    twin: Columns
+    counterpart: Columns
 
     def first(self, number: int) -> KeyRun:
         """Return the run of the first `number` keys."""
         return (
             self
             if number == len(self.keys)
-            else KeyRun(self.keys[:number], self.source.part(0, number), self.twin.part(0, number))
+            else KeyRun(self.keys[:number], self.source.part(0, number), self.counterpart.part(0, number))
         )
 
 
 # Returns the number of leading keys of a run that can be counted together.
-Equal = Callable[[KeyRun], int]
+CountEqual = Callable[[KeyRun], int]
 
 
 class Feed:
-    """A reader of a listing's pages, which provides the next key and its row.
+    """A reader of a listing's pages, which provides the next key and the row of this key.
 
-    `root` is removed from each name. The feed starts with the first key after `after`.
+    `name_prefix` is removed from each name. The feed starts with the first key after `after_key`.
     """
 
-    def __init__(self, pages: Iterator[ListPage] = iter(()), root: str = "", after: str = "") -> None:  # noqa: B008
+    def __init__(self, pages: Iterator[ListPage] = iter(()), name_prefix: str = "", after_key: str = "") -> None:  # noqa: B008
         """Read the first page.
 
         This and all methods that advance raise StorageError.
         """
         self._open_pages = pages
-        self._root = root
-        self._after = f"{root}{after}"
+        self._name_prefix = name_prefix
+        self._after_key = f"{name_prefix}{after_key}"
         self._next_page()
 
     def row(self) -> ObjectSummary:
         """Return the row of the next key."""
-        names, etags, sizes, modified, types, storage_classes = self._page.columns
-        place = self.place
+        names, etags, sizes, modified_times, types, storage_classes = self._page.columns
+        position = self.position
         return ObjectSummary(
-            names[place], etags[place], sizes[place], modified[place], types[place], storage_classes[place]
+            names[position],
+            etags[position],
+            sizes[position],
+            modified_times[position],
+            types[position],
+            storage_classes[position],
         )
 
     def columns(self, number: int) -> Columns:
         """Return the rows of the next `number` keys, as columns."""
-        return self._page.columns.part(self.place, self.place + number)
+        return self._page.columns.part(self.position, self.position + number)
 
     def advance(self, number: int = 1) -> None:
         """Advance past this number of keys, all on the current page."""
-        self.place += number
-        if self.place < len(self.keys):
-            self.key = self.keys[self.place]
+        self.position += number
+        if self.position < len(self.keys):
+            self.key = self.keys[self.position]
         else:
             self._next_page()
 
     def advance_past(self, key: str) -> None:
         """Advance past all keys up to and including this key."""
         while self.key <= key:
-            self.advance(bisect_right(self.keys, key, self.place) - self.place)
+            self.advance(bisect_right(self.keys, key, self.position) - self.position)
 
     def count_matching(self, keys: Sequence[str]) -> int:
         """Return the number of leading `keys` that the feed can pass without passing any other key.
@@ -101,7 +107,7 @@ class Feed:
         """
         if self.key > keys[-1]:
             return len(keys)
-        page_keys = self.keys[self.place : bisect_right(self.keys, keys[-1], self.place)]
+        page_keys = self.keys[self.position : bisect_right(self.keys, keys[-1], self.position)]
         if page_keys == keys:
             return len(keys)
         other_keys = set(page_keys).difference(keys)
@@ -110,39 +116,39 @@ class Feed:
     def _next_page(self) -> None:
         for page in self._open_pages:
             names = page.columns.names
-            self.place = bisect_right(names, self._after)
-            if self.place < len(names):
+            self.position = bisect_right(names, self._after_key)
+            if self.position < len(names):
                 self._page = page
-                self.keys = [name[len(self._root) :] for name in names] if self._root else names
+                self.keys = [name[len(self._name_prefix) :] for name in names] if self._name_prefix else names
                 break
         else:
-            self.place, self.keys = 0, [LAST_NAME]
-        self.key = self.keys[self.place]
+            self.position, self.keys = 0, [LAST_NAME]
+        self.key = self.keys[self.position]
 
 
-def merge_feeds(feeds: Sequence[Feed], twin: Feed, equal: Equal | None) -> Iterator[Entry | KeyRun]:
+def merge_feeds(feeds: Sequence[Feed], counterpart: Feed, count_equal: CountEqual | None) -> Iterator[Entry | KeyRun]:
     """Yield an entry for each key of the source, the records and the destination, in the order of keys.
 
     `feeds` are in the order of an entry's fields: source, success, failed, destination, proof. Keys that have only a
-    proof are skipped. With `equal`, runs of keys that are both in the source and in the feed `twin` are yielded instead
-    of their entries.
+    proof are skipped. With `count_equal`, runs of keys that are both in the source and in the feed `counterpart` are
+    yielded instead of their entries.
 
     Raises StorageError.
     """
     source, success, failed, destination, proof = feeds
-    singles = 0
+    remaining_singles = 0
     while (key := min(source.key, success.key, failed.key, destination.key)) != LAST_NAME:
-        if singles:
-            singles -= 1
-        elif equal and key == source.key == twin.key:
-            run = _find_run(source, twin, [feed for feed in feeds[:4] if feed not in (source, twin)])
-            number = equal(run) if len(run.keys) >= MIN_RUN_KEYS else 0
+        if remaining_singles:
+            remaining_singles -= 1
+        elif count_equal and key == source.key == counterpart.key:
+            run = _find_run(source, counterpart, [feed for feed in feeds[:4] if feed not in (source, counterpart)])
+            number = count_equal(run) if len(run.keys) >= MIN_RUN_KEYS else 0
             if number >= MIN_RUN_KEYS:
                 yield run.first(number)
                 for feed in feeds:
                     feed.advance_past(run.keys[number - 1])
                 continue
-            singles = MIN_RUN_KEYS
+            remaining_singles = MIN_RUN_KEYS
         while proof.key < key:
             proof.advance()
         yield Entry(key, *[feed.row() if feed.key == key else None for feed in feeds])
@@ -151,24 +157,24 @@ def merge_feeds(feeds: Sequence[Feed], twin: Feed, equal: Equal | None) -> Itera
                 feed.advance()
 
 
-def _find_run(source: Feed, twin: Feed, other_feeds: Iterable[Feed]) -> KeyRun:
+def _find_run(source: Feed, counterpart: Feed, other_feeds: Iterable[Feed]) -> KeyRun:
     """Return the longest run at the current position that lies within the current pages."""
-    keys = source.keys[source.place :]
-    length = first_difference(keys, twin.keys[twin.place :])
+    keys = source.keys[source.position :]
+    length = equal_prefix_length(keys, counterpart.keys[counterpart.position :])
     for feed in other_feeds:
         length = length and feed.count_matching(keys[:length])
-    return KeyRun(keys[:length], source.columns(length), twin.columns(length))
+    return KeyRun(keys[:length], source.columns(length), counterpart.columns(length))
 
 
 class MergedListing:
-    """The merged listings of the keys after `after`."""
+    """The merged listings of the source, the records and the destination, for the keys after `after_key`."""
 
     def __init__(
         self,
         invocation: Invocation,
         needs_records: Callable[[ObjectSummary], bool],
         prefix: str,
-        after: str,
+        after_key: str,
         *,
         kinds: Sequence[Kind] = ("success", "failed"),
         destination: Bucket | None = None,
@@ -189,11 +195,11 @@ class MergedListing:
         self._prefix = prefix
         # Number of characters from which a key may be too long for a record named by it: a character takes at most four
         # bytes.
-        self._shortest_long = (MAX_NAME_BYTES - len(record_prefix(invocation.task_id, "success"))) // 4
-        self._after = after
+        self._min_long_characters = (MAX_NAME_BYTES - len(record_prefix(invocation.task_id, "success"))) // 4
+        self._after_key = after_key
         # Records of the long keys on the current page of the source.
-        self._success: _Records = {}
-        self._failed: _Records = {}
+        self._success_records: _Records = {}
+        self._failed_records: _Records = {}
 
     def __iter__(self) -> Iterator[Entry]:
         """Yield the entry of each key.
@@ -202,8 +208,8 @@ class MergedListing:
         """
         return (step for step in self.steps() if isinstance(step, Entry))
 
-    def steps(self, equal: Equal | None = None) -> Iterator[Entry | KeyRun]:
-        """Yield entries and, if `equal` is set, runs of keys that it counts together.
+    def steps(self, count_equal: CountEqual | None = None) -> Iterator[Entry | KeyRun]:
+        """Yield entries and, if `count_equal` is set, runs of keys that can be counted together.
 
         The keys of a run are both in the source and in the destination or, without a destination, in the success
         records.
@@ -213,35 +219,38 @@ class MergedListing:
         with ExitStack() as stack:
             # All first pages are requested before the first is awaited.
             sources = self._open_pages(self._source_bucket, "", stack)
-            roots = {kind: record_prefix(self._task_id, kind) for kind in self._kinds}
-            records = {kind: self._open_pages(self._log_bucket, root, stack) for kind, root in roots.items()}
+            name_prefixes = {kind: record_prefix(self._task_id, kind) for kind in self._kinds}
+            records = {
+                kind: self._open_pages(self._log_bucket, name_prefix, stack)
+                for kind, name_prefix in name_prefixes.items()
+            }
             destination_pages = self._open_pages(self._destination, "", stack) if self._destination else iter(())
             success, failed, proof = (
-                Feed(records[kind], roots[kind], self._after) if kind in records else Feed()
+                Feed(records[kind], name_prefixes[kind], self._after_key) if kind in records else Feed()
                 for kind in ("success", "failed", "proven")
             )
             source, destination = Feed(self._read_long_records(sources)), Feed(destination_pages)
-            twin = destination if self._destination else success
-            for step in merge_feeds((source, success, failed, destination, proof), twin, equal):
-                yield self._complete(step) if isinstance(step, Entry) and self._is_long(step.key) else step
+            counterpart = destination if self._destination else success
+            for step in merge_feeds((source, success, failed, destination, proof), counterpart, count_equal):
+                yield self._add_long_records(step) if isinstance(step, Entry) and self._is_long(step.key) else step
 
     @contextmanager
     def feed(self, kind: Kind) -> Iterator[Feed]:
-        """Yield a separate feed of the records of a kind by their keys; it lacks those of long keys.
+        """Yield a separate feed of the records of a kind by their keys; it lacks the records of long keys.
 
         Raises StorageError.
         """
         with ExitStack() as stack:
-            root = record_prefix(self._task_id, kind)
-            yield Feed(self._open_pages(self._log_bucket, root, stack), root, self._after)
+            name_prefix = record_prefix(self._task_id, kind)
+            yield Feed(self._open_pages(self._log_bucket, name_prefix, stack), name_prefix, self._after_key)
 
-    def _open_pages(self, bucket: Bucket, root: str, stack: ExitStack) -> Iterator[ListPage]:
-        """Return the pages of the listing of `root`, limited to this walk's keys."""
-        prefix, after = f"{root}{self._prefix}", f"{root}{self._after}"
+    def _open_pages(self, bucket: Bucket, name_prefix: str, stack: ExitStack) -> Iterator[ListPage]:
+        """Return the pages of the names that begin with `name_prefix`, limited to the keys of this merged listing."""
+        prefix, after_name = f"{name_prefix}{self._prefix}", f"{name_prefix}{self._after_key}"
         if len(prefix.encode()) > MAX_NAME_BYTES:
             return iter(())
         # A truncated name sorts before the full name, so no key is skipped.
-        return stack.enter_context(bucket.pages(prefix, after.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore")))
+        return stack.enter_context(bucket.pages(prefix, after_name.encode()[:MAX_NAME_BYTES].decode("utf-8", "ignore")))
 
     def _read_long_records(self, pages: Iterator[ListPage]) -> Iterator[ListPage]:
         """Yield the source's pages, and read the records of their long keys before each page.
@@ -249,44 +258,51 @@ class MergedListing:
         Each object takes one GET, or two if its failed record is read as well.
         """
         for page in pages:
-            if max(map(len, page.columns.names), default=0) > self._shortest_long:
+            if max(map(len, page.columns.names), default=0) > self._min_long_characters:
                 self._read_records_of(
                     [source for source in page.objects if self._is_long(source.name) and self._needs_records(source)]
                 )
             yield page
 
     def _read_records_of(self, objects: Sequence[ObjectSummary]) -> None:
-        self._success = success = self._read("success", [source.name for source in objects])
+        self._success_records = success_records = self._read_records("success", [source.name for source in objects])
         covered_keys = {
-            source.name for source in objects if not self._destination and is_covered(source, success.get(source.name))
+            source.name
+            for source in objects
+            if not self._destination and is_covered(source, success_records.get(source.name))
         }
-        self._failed = self._read("failed", [source.name for source in objects if source.name not in covered_keys])
+        self._failed_records = self._read_records(
+            "failed", [source.name for source in objects if source.name not in covered_keys]
+        )
 
-    def _complete(self, entry: Entry) -> Entry:
-        """Return the entry of a long key with its records."""
-        key, source, success, failed, destination, proof = entry
+    def _add_long_records(self, entry: Entry) -> Entry:
+        """Return the entry of a long key, completed with the records of the key."""
+        key, source, success_record, failed_record, destination, proof = entry
         if source:
-            success, failed = success or self._success.get(key), failed or self._failed.get(key)
-            proof = proof or (self._record_of("proven", key) if destination else None)
+            success_record, failed_record = (
+                success_record or self._success_records.get(key),
+                failed_record or self._failed_records.get(key),
+            )
+            proof = proof or (self._read_record("proven", key) if destination else None)
         elif destination:
-            success = success or self._record_of("success", key)
-        return Entry(key, source, success, failed, destination, proof)
+            success_record = success_record or self._read_record("success", key)
+        return Entry(key, source, success_record, failed_record, destination, proof)
 
     def _is_long(self, key: str) -> bool:
         """Return True if the listings by key may lack the records of a key, because it is too long."""
-        return len(key) > self._shortest_long
+        return len(key) > self._min_long_characters
 
-    def _record_of(self, kind: Kind, key: str) -> ObjectSummary | None:
-        return self._read(kind, [key]).get(key)
+    def _read_record(self, kind: Kind, key: str) -> ObjectSummary | None:
+        return self._read_records(kind, [key]).get(key)
 
-    def _read(self, kind: Kind, keys: Sequence[str]) -> _Records:
+    def _read_records(self, kind: Kind, keys: Sequence[str]) -> _Records:
         """Read the records of long keys, and return those that exist, by key.
 
         Raises StorageError.
         """
         keys_to_read = keys if kind in self._kinds else ()
-        key_of = {
+        keys_by_name = {
             record_name(self._task_id, kind, key): key for key in keys_to_read if is_long(self._task_id, kind, key)
         }
-        records = zip(key_of.values(), self._log_bucket.get_all(list(key_of)), strict=True)
+        records = zip(keys_by_name.values(), self._log_bucket.get_all(list(keys_by_name)), strict=True)
         return {key: listed_record(record, key) for key, record in records if record}

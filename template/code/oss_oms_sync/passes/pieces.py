@@ -1,8 +1,7 @@
-"""Passes as stored in the log bucket: their scope and options, and the pieces of their ranges.
+"""Stored passes: a pass divides its keys into ranges, and a piece is one invocation's work on a range.
 
-A pass divides its keys into ranges, which several invocations work through in parallel. A piece is the work of one
-invocation on a range, of PIECE_SECONDS at most. Its object has the range's result so far and the next step, and is
-written once. These are the objects of a pass:
+Several invocations work through the ranges in parallel, each for PIECE_SECONDS at most. The object of a piece has the
+range's result so far and the next step, and is written once. These are the objects of a pass:
 
     oms_source_record/passes/{project}-{job}/{task}/{pass}/{range}/{number}    a piece of a range
     oms_source_record/passes/{project}-{job}/{task}/{pass}/{range}/end         the range is finished
@@ -87,9 +86,9 @@ class Scope:
 
     @classmethod
     def from_options(cls, options: Mapping[str, object], key_filter: KeyFilter) -> Scope:
-        """Return the scope of a payload's `options`, whose types are checked already.
+        """Return the scope of a payload's `options`, whose types were checked before.
 
-        `key_filter` is the project's. Raises PayloadError.
+        `key_filter` is the project's filter. Raises PayloadError.
         """
         prefix, since = str(options.get("prefix", "")), options.get("since")
         shorter_prefix, longer_prefix = sorted((prefix, key_filter.prefix), key=len)
@@ -98,25 +97,22 @@ class Scope:
                 f"The payload's prefix {prefix!r} is outside OBJECT_PREFIX {key_filter.prefix!r}: nothing there is ever"
                 " sent"
             )
-        time = parse_time(str(since)) if since is not None else None
-        if since is not None and time is None:
+        min_time = parse_time(str(since)) if since is not None else None
+        if since is not None and min_time is None:
             raise PayloadError(f"The payload's since is {since!r}. Give a day or a time in UTC such as 2026-01-31")
         flags = (options.get(name) is True for name in ("all", "deep", "overwrite", "standstill", "cutover"))
-        return cls(KeyFilter(longer_prefix, key_filter.suffix), time, *flags)
+        return cls(KeyFilter(longer_prefix, key_filter.suffix), min_time, *flags)
 
     @property
     def identity(self) -> Scope:
-        """The scope without its options. Only the newest pass of an identity continues."""
+        """The scope without its options; of all passes with equal identities, only the newest continues."""
         return Scope(self.key_filter, None, everything=False, standstill=self.standstill)
 
-    def min_time(self, installed: datetime) -> datetime:
-        """Return the minimum time of an object in the scope.
-
-        By default, it is a few days before the installation.
-        """
+    def min_time(self, installed_at: datetime) -> datetime:
+        """Return the minimum time of an object in the scope: by default, a few days before the installation."""
         if self.since or self.everything:
             return self.since or _MIN_TIME
-        return max(installed, _MIN_TIME + _BEFORE_INSTALLATION) - _BEFORE_INSTALLATION
+        return max(installed_at, _MIN_TIME + _BEFORE_INSTALLATION) - _BEFORE_INSTALLATION
 
 
 @dataclass(frozen=True)
@@ -150,7 +146,7 @@ class Pass:
 class Wake(NamedTuple):
     """A request to do the next piece of a range.
 
-    With a `number`, it applies only while this is the number of the range's last piece.
+    With a `number`, the request applies only while the range's last piece has this number.
     """
 
     pass_name: str
@@ -159,7 +155,7 @@ class Wake(NamedTuple):
 
 
 def identity_prefix(name: str) -> str:
-    """Return the prefix of the names of all passes with this pass's identity."""
+    """Return the prefix of the names of all passes that have the same identity as the pass `name`."""
     return name.partition("-")[0] + "-"
 
 
@@ -169,7 +165,7 @@ def piece_name(range_name: str, number: int) -> str:
 
 
 def parse_wakes(payload: bytes | str, prefix: str) -> tuple[list[Wake], list[str]] | None:
-    """Return the requests and the pings (objects that test the trigger) in an OSS trigger's payload.
+    """Return the requests and the pings (objects that test the trigger) in the payload of an OSS trigger.
 
     Only objects under `prefix` count; an end, a total and other objects need no action. Return None for any other
     payload.
@@ -183,11 +179,11 @@ def parse_wakes(payload: bytes | str, prefix: str) -> tuple[list[Wake], list[str
 
 
 def _parse_wake(path: str) -> Wake | None:
-    name, _, object_name = path.partition("/")
+    pass_name, _, object_name = path.partition("/")
     match = OBJECT_NAME_PATTERN.fullmatch(object_name)
-    if not match or not PASS_NAME_PATTERN.fullmatch(name) or match["end"]:
+    if not match or not PASS_NAME_PATTERN.fullmatch(pass_name) or match["end"]:
         return None
-    return Wake(name, match["range"], int(match["number"]) if match["number"] else None)
+    return Wake(pass_name, match["range"], int(match["number"]) if match["number"] else None)
 
 
 class Kind(Enum):
@@ -227,87 +223,89 @@ class Piece:
 
     @property
     def is_stuck(self) -> bool:
-        """True if the timer leaves the range alone until the next day."""
+        """True if the range made no progress for so long that the timer retries it only the next day."""
         return self.kind is Kind.RESTING and self.stuck >= _MAX_STUCK_PIECES
 
     def halves(self) -> tuple[Piece, Piece]:
-        """Return the initial states of the two halves of a range that was split."""
+        """Return the initial states of the two halves of a range, which this piece splits."""
         first_half = Piece(begin=self.after, until=self.cut, after=self.after)
         return first_half, Piece(begin=self.cut, until=self.until, after=self.cut)
 
 
 class Tree:
-    """The ranges of a pass and their states, derived from the names of the pass's objects."""
+    """The ranges of a pass, which are derived from the names of the pass's objects."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.has_total = False
         # The number of each range's last piece.
-        self.last: dict[str, int] = {}
+        self.last_numbers: dict[str, int] = {}
         self.pieces = 0
-        self._ended: set[str] = set()
+        self._ended_ranges: set[str] = set()
         for name in names:
             if name == TOTAL:
                 self.has_total = True
             elif match := OBJECT_NAME_PATTERN.fullmatch(name):
                 range_name, number = match["range"], match["number"]
                 if match["end"]:
-                    self._ended.add(range_name)
+                    self._ended_ranges.add(range_name)
                 elif number:
                     self.pieces += 1
-                    self.last[range_name] = max(int(number), self.last.get(range_name, 0))
+                    self.last_numbers[range_name] = max(int(number), self.last_numbers.get(range_name, 0))
 
     @property
-    def open(self) -> list[str]:
+    def open_ranges(self) -> list[str]:
         """The ranges with remaining work: they have no end, and not both halves.
 
         If only the total is missing, the first range counts as open, so that a worker is woken to write it.
         """
         if self.is_complete:
             return [] if self.has_total else [ROOT_RANGE]
-        return self._unfinished
+        return self._unfinished_ranges
 
     @property
-    def done(self) -> int:
+    def done_ranges(self) -> int:
         """The number of finished ranges."""
-        return len(self._ended)
+        return len(self._ended_ranges)
 
     @property
     def is_complete(self) -> bool:
         """True if every key of the scope is in a finished range."""
-        return ROOT_RANGE in self.last and not self._unfinished
+        return ROOT_RANGE in self.last_numbers and not self._unfinished_ranges
 
     @property
-    def _unfinished(self) -> list[str]:
-        halved = {name for name in self.last if f"{name}0" in self.last and f"{name}1" in self.last}
-        return sorted(self.last.keys() - self._ended - halved)
+    def _unfinished_ranges(self) -> list[str]:
+        split_ranges = {
+            name for name in self.last_numbers if f"{name}0" in self.last_numbers and f"{name}1" in self.last_numbers
+        }
+        return sorted(self.last_numbers.keys() - self._ended_ranges - split_ranges)
 
 
 def sum_pieces(pieces: Mapping[str, Piece]) -> Tally:
-    """Return the sum of the ranges' last pieces.
+    """Return the sum of the tallies in the ranges' last pieces.
 
-    They are added in the order of keys: a range precedes its halves by its name.
+    The tallies are added in the order of keys: a range precedes its halves by its name.
     """
     return reduce(lambda total, tally: total.merged(tally), (pieces[name].tally for name in sorted(pieces)))
 
 
 def have_all_keys(pieces: Mapping[str, Piece]) -> bool:
-    """Return True if these last pieces prove that every key is in exactly one range, and that this range is finished.
+    """Return True if these last pieces prove that every key is in exactly one range, and that all ranges are finished.
 
     Starting with the first range, each range must be finished, or split into two halves with its boundaries.
     """
     root = pieces.get(ROOT_RANGE)
     if root is None or (root.begin, root.until) != ("", ""):
         return False
-    number, remaining = 0, [(ROOT_RANGE, root)]
-    while remaining:
-        name, piece = remaining.pop()
+    number, remaining_ranges = 0, [(ROOT_RANGE, root)]
+    while remaining_ranges:
+        name, piece = remaining_ranges.pop()
         number += 1
         if piece.kind is Kind.SPLIT:
-            for half, first in zip("01", piece.halves(), strict=True):
+            for half, first_piece in zip("01", piece.halves(), strict=True):
                 last_piece = pieces.get(f"{name}{half}")
-                if last_piece is None or (last_piece.begin, last_piece.until) != (first.begin, first.until):
+                if last_piece is None or (last_piece.begin, last_piece.until) != (first_piece.begin, first_piece.until):
                     return False
-                remaining.append((f"{name}{half}", last_piece))
+                remaining_ranges.append((f"{name}{half}", last_piece))
         elif piece.kind is not Kind.DONE:
             return False
     return number == len(pieces)

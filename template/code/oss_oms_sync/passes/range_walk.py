@@ -1,4 +1,4 @@
-"""The work of an invocation on a range of keys: count each key, and submit the objects that the job selects."""
+"""One invocation's work on a range of keys: count each key, and submit the objects that the job selects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import cached_property
 from oss_oms_sync.answers.finding import LIMIT_REACHED, TIME_IS_UP, Stop, Stopped
 from oss_oms_sync.answers.pass_answers import PassAnswer
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, first_difference
+from oss_oms_sync.clouds.objects import ObjectSummary, equal_prefix_length
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import StorageError
@@ -31,7 +31,7 @@ _MAX_LISTED_KEYS = 100
 _RESERVED_SECONDS = 30.0
 
 
-_RECORD_REFUSED = Stopped(Stop.STORAGE, "the log bucket takes no record of some keys")
+_RECORD_REFUSED_STOP = Stopped(Stop.STORAGE, "the log bucket takes no record of some keys")
 
 
 class NoRoomError(Exception):
@@ -39,15 +39,15 @@ class NoRoomError(Exception):
 
 
 # Accepts a key to submit. Returns False if the pass has submitted its maximum already.
-Take = Callable[[FailedKey], bool]
+SelectKey = Callable[[FailedKey], bool]
 
 
 class Count:
-    """A job's counts of a range: those of `start`, and of the keys counted since.
+    """A job's counts of a range: the earlier counts `start`, and those of the keys added since.
 
     Each job extends this class. The class itself counts for a standstill pass, which checks if both buckets are
-    unchanged: it only adds up the digests of both buckets' objects with keys of the project's `key_filter`, except
-    canaries.
+    unchanged: it only adds up the digests of both buckets' objects with keys of the project's `key_filter`, except the
+    test objects of canaries.
     """
 
     def __init__(self, key_filter: KeyFilter, start: Tally) -> None:
@@ -59,8 +59,8 @@ class Count:
         self.lines: list[str] = []
         self.is_full = False
 
-    def add(self, entry: Entry, take: Take) -> None:  # noqa: ARG002  nothing is to be sent
-        """Judge a key, pass it to `take` if its object is to be submitted, and then count it.
+    def add(self, entry: Entry, select_key: SelectKey) -> None:  # noqa: ARG002  nothing is to be sent
+        """Judge a key, submit it by `select_key` if its object is due, and then count it.
 
         Raises StorageError and NoRoomError; the key is not counted then.
         """
@@ -74,20 +74,21 @@ class Count:
 
         In a standstill pass, these keys have equal objects in both buckets.
         """
-        source, twin = run.source, run.twin
-        number = min(first_difference(source.sizes, twin.sizes), first_difference(source.etags, twin.etags))
+        source, counterpart = run.source, run.counterpart
+        number = min(
+            equal_prefix_length(source.sizes, counterpart.sizes), equal_prefix_length(source.etags, counterpart.etags)
+        )
         return min(number, self._key_filter.count_reported(run.keys))
 
     def add_run(self, run: KeyRun) -> None:
         """Count the keys of a run, which `count_equal` has limited."""
         self._marks.extend(run.keys)
-        names, etags, sizes, modified, *_ = run.source
+        names, etags, sizes, modified_times, *_ = run.source
         versions = list(map(version_digest, names, etags, sizes))
-        self._tally.state += sum(map(state_digest, versions, modified))
+        self._tally.state += sum(map(state_digest, versions, modified_times))
         self._tally.twin += sum(versions)
 
     def add_outcomes(self, accepted: int, failed: int) -> None:
-        """Count the outcomes of submitted keys."""
         self._tally.counts.update(accepted=accepted, failed=failed)
 
     def tally(self) -> Tally:
@@ -95,20 +96,20 @@ class Count:
         return replace(self._tally, marks=tuple(self._marks)).merged(Tally())
 
     def _add_version(self, source: ObjectSummary, destination: ObjectSummary | None) -> int:
-        """Add the objects of a source key to the digests; return the amount by which `twin` grew."""
+        """Add the objects of a source key to the digests; return the digest of OBS's object, or 0 without an object."""
         version = version_digest(*source[:3])
         self._tally.state += state_digest(version, source.modified)
         if destination is None:
             return 0
-        twin = twin_digest(version, source, destination)
-        self._tally.twin += twin
-        return twin
+        obs_digest = twin_digest(version, source, destination)
+        self._tally.twin += obs_digest
+        return obs_digest
 
 
 class RangeWalk:
-    """The work on `steps` (entries and runs of keys) that follow the piece `start`.
+    """The work on the entries and runs of keys (`steps`) that follow the piece `start`.
 
-    - `share`: the number of ranges that submit at the same time, and share the rate.
+    - `share`: the number of ranges that submit at the same time, and share OMS's rate.
     - `limit`: the maximum number of objects to submit.
     - `dry_run`: count as usual, and submit nothing.
     - `may_send`: a function called once before the first submission. If it returns False, nothing is submitted.
@@ -130,22 +131,22 @@ class RangeWalk:
         self._may_send = may_send
         self._steps = steps
         self.count = count
-        self._clock, remaining = invocation.clock, invocation.deadline.remaining()
+        self._clock, remaining_seconds = invocation.clock, invocation.deadline.remaining()
         # The seconds of this work.
-        walk_seconds = min(remaining - min(_RESERVED_SECONDS, remaining / 4), seconds)
-        self._end = self._clock.monotonic() + walk_seconds
+        walk_seconds = min(remaining_seconds - min(_RESERVED_SECONDS, remaining_seconds / 4), seconds)
+        self._end_time = self._clock.monotonic() + walk_seconds
         self._sender = Sender(invocation, share, walk_seconds)
         self._start = start
         self._limit = limit
         self._dry_run = dry_run
-        self._after = start.after
+        self._last_key = start.after
         # The open batch, and the state before it. That state is the result until all keys of the batch are accepted or
         # recorded as failed.
         self._batch: list[FailedKey] = []
         self._before_batch = start
-        self._taken = 0
+        self._selected_count = 0
         # The first keys that a run without `dry_run` would submit.
-        self.missing: list[str] = []
+        self.missing_keys: list[str] = []
         self.stopped = LIMIT_REACHED if limit == 0 else None
 
     def run(self) -> RangeResult:
@@ -158,18 +159,18 @@ class RangeWalk:
         except StorageError as storage_error:
             is_at_end, error = False, storage_error
         self._send()
-        done = self._last_safe_state()
+        safe_state = self._last_safe_state()
         if is_at_end and not self._batch:
-            return RangeResult(replace(done, kind=Kind.DONE))
-        stopped = Stopped(Stop.STORAGE, str(error)) if error else self.stopped or self._sender.stopped
-        if stopped == TIME_IS_UP and self._sender.failed and not self._sender.accepted:
+            return RangeResult(replace(safe_state, kind=Kind.DONE))
+        stop_reason = Stopped(Stop.STORAGE, str(error)) if error else self.stopped or self._sender.stopped
+        if stop_reason == TIME_IS_UP and self._sender.failed and not self._sender.accepted:
             # Otherwise the next pieces would follow immediately while OMS is busy.
             message = f"OMS took nothing until the time was up: {', '.join(self._sender.failed)}"
-            stopped = Stopped(Stop.NOTHING_TAKEN, message)
-        self.stopped = stopped
-        if stopped in (None, TIME_IS_UP):
-            return RangeResult(done, error)
-        return RangeResult(replace(done, kind=Kind.RESTING, stopped=stopped), error)
+            stop_reason = Stopped(Stop.NOTHING_TAKEN, message)
+        self.stopped = stop_reason
+        if stop_reason in (None, TIME_IS_UP):
+            return RangeResult(safe_state, error)
+        return RangeResult(replace(safe_state, kind=Kind.RESTING, stopped=stop_reason), error)
 
     def run_alone(self) -> tuple[Tally, PassAnswer]:
         """Process the keys in a single call, which no other call continues, and return the counts and the answer.
@@ -181,46 +182,49 @@ class RangeWalk:
             raise result.error
         tally, is_whole = result.piece.tally, result.piece.kind is Kind.DONE
         if self._dry_run:  # a comparison counts only submitted objects
-            tally.counts["submitted"] = self._taken
-        following = "All objects were checked." if is_whole else "A dry run is not continued: the next run starts over."
-        return tally, brief_answer(following, self.stopped, finished=is_whole)
+            tally.counts["submitted"] = self._selected_count
+        next_step = "All objects were checked." if is_whole else "A dry run is not continued: the next run starts over."
+        return tally, brief_answer(next_step, self.stopped, finished=is_whole)
 
     def _process_steps(self) -> bool:
-        """Count entries and runs; return True at the end of the range."""
-        until, count, monotonic = self._start.until, self.count, self._clock.monotonic
+        """Count the entries and runs of keys in order; return True at the end of the range."""
+        until_key, count, monotonic = self._start.until, self.count, self._clock.monotonic
         for step in self._steps:
-            if until and (step.keys[0] if isinstance(step, KeyRun) else step.key) > until:
+            if until_key and (step.keys[0] if isinstance(step, KeyRun) else step.key) > until_key:
                 return True
-            if monotonic() > self._end or count.is_full:
+            if monotonic() > self._end_time or count.is_full:
                 self.stopped = self.stopped or TIME_IS_UP
             if self.stopped:
                 return False
             if isinstance(step, KeyRun):
-                run = step.first(bisect_right(step.keys, until)) if until else step
+                run = step.first(bisect_right(step.keys, until_key)) if until_key else step
                 count.add_run(run)
-                self._after = run.keys[-1]
+                self._last_key = run.keys[-1]
                 continue
-            taken_before = self._taken
-            count.add(step, self._take)
-            self._after = step.key
-            if self._taken > taken_before:
+            earlier_count = self._selected_count
+            count.add(step, self._select_key)
+            self._last_key = step.key
+            if self._selected_count > earlier_count:
                 self._send_full_batch()
         return True
 
     def _send_full_batch(self) -> None:
-        """Submit the batch if it is full; stop if the limit is reached, or if the sender has stopped."""
+        """Submit the batch if it is full; end the work if the limit is reached, or if the sender has stopped."""
         if len(self._batch) == KEYS_PER_CALL:
             self._send()
         self.stopped = self.stopped or self._sender.stopped
-        if not self.stopped and self._limit is not None and self._taken >= self._limit:
+        if not self.stopped and self._limit is not None and self._selected_count >= self._limit:
             self.stopped = LIMIT_REACHED
 
-    def _take(self, key: FailedKey) -> bool:
-        """Accept a key to submit, as described at Take."""
-        self._taken += 1
+    def _select_key(self, key: FailedKey) -> bool:
+        """Add a key to the batch to submit; return False if the pass has submitted its maximum already.
+
+        A dry run only counts the key, and keeps the first keys.
+        """
+        self._selected_count += 1
         if self._dry_run:
-            if len(self.missing) < _MAX_LISTED_KEYS:
-                self.missing.append(key.key)
+            if len(self.missing_keys) < _MAX_LISTED_KEYS:
+                self.missing_keys.append(key.key)
         elif self._may_submit:
             self._before_batch = self._last_safe_state()
             self._batch.append(key)
@@ -237,7 +241,7 @@ class RangeWalk:
         """
         accepted, failed = self._sender.accepted, self._sender.failed.total()
         if self._sender.send(self._batch):
-            self.stopped = self._sender.stopped or _RECORD_REFUSED
+            self.stopped = self._sender.stopped or _RECORD_REFUSED_STOP
             return
         self.count.add_outcomes(self._sender.accepted - accepted, self._sender.failed.total() - failed)
         self._batch = []
@@ -246,4 +250,4 @@ class RangeWalk:
         """Return the state of the range up to the last key that is accepted, recorded or not to be submitted."""
         if self._batch:
             return self._before_batch
-        return replace(self._start, after=self._after, tally=self.count.tally())
+        return replace(self._start, after=self._last_key, tally=self.count.tally())

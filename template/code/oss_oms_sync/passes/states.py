@@ -1,4 +1,4 @@
-"""States of passes: their progress and rate, and the finished pass whose result is valid for both buckets."""
+"""States of passes (a job's runs over all keys): progress, rate, and the pass whose result holds for both buckets."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class PassState:
         """The reason why the pass does not continue today without action, or why it left objects unsubmitted."""
         if self.ended:
             return Stopped(Stop.TOO_MANY, _TOO_MANY_TEXT.format(self.unsent)) if self.unsent else None
-        return too_large(self.pieces) if self.pieces >= MAX_PIECES else self.stuck
+        return make_too_large_stop(self.pieces) if self.pieces >= MAX_PIECES else self.stuck
 
     @property
     def tally(self) -> Tally:
@@ -71,7 +71,7 @@ class PassState:
 
     @property
     def as_of(self) -> str:
-        """The time at which an object was last checked; empty while the pass is open."""
+        """The time at which the pass or its recheck last checked an object; empty while the pass is open."""
         return max(self.ended, self.amended)
 
     @property
@@ -101,7 +101,6 @@ class PassState:
 
     @property
     def scope(self) -> Scope:
-        """The scope of the pass."""
         return self.of.scope
 
     @property
@@ -121,10 +120,10 @@ class PassState:
 
     @property
     def all_the_same(self) -> Step:
-        """The command that submits the unsubmitted objects, even if a migration would copy them faster."""
-        installed = parse_time(self.of.installed)
-        since = self.scope.min_time(installed) if installed else None
-        return Step("reconcile", {"all": True, **({"since": timestamp(since)} if since else {})})
+        """The command that submits the objects left out by the pass, even if a migration would copy them faster."""
+        installed_at = parse_time(self.of.installed)
+        min_time = self.scope.min_time(installed_at) if installed_at else None
+        return Step("reconcile", {"all": True, **({"since": timestamp(min_time)} if min_time else {})})
 
     @property
     def objects(self) -> int:
@@ -132,51 +131,59 @@ class PassState:
         return sum(mark.objects for mark in self.tally.marks)
 
     def is_late(self, period: timedelta | None, now: datetime) -> bool:
-        """Return True if the next pass is long overdue.
+        """Return True if the next pass should have started more than a day ago.
 
-        `period` is the time between two passes of the timer, or None if the timer starts no passes.
+        `period` is the time between two passes of the timer. If it is None, the timer starts no passes, and the next
+        pass should start within three days.
         """
         return self.of.started < timestamp(now - (period + _PERIOD_TOLERANCE if period else _MAX_MANUAL_AGE))
 
 
-def too_large(pieces: int) -> Stopped:
-    """Return the reason why a pass with this number of pieces does not continue."""
+def make_too_large_stop(pieces: int) -> Stopped:
+    """Return the reason why a pass with the maximum number of pieces does not continue."""
     return Stopped(Stop.TOO_LARGE, f"the pass has {pieces:,} pieces, the most there may be: it is too large")
 
 
-def progress_of(state: PassState, last: PassState | None, now: datetime) -> Progress:
-    """Return the progress of a pass, by the number of objects in `last`, the last finished pass of its scope."""
-    began, until = parse_time(state.started) or now, parse_time(state.ended) or now
-    pace = 60 * state.objects / max(1.0, (until - began).total_seconds())
-    if state.ended or last is None or not pace:
-        return Progress(round(pace), 1.0 if state.ended else None, 0 if state.ended else None)
-    remaining = max(0, last.objects - state.objects)
+def progress_of(state: PassState, last_state: PassState | None, now: datetime) -> Progress:
+    """Return the progress of a pass; the number of all objects is that of `last_state`, the last finished pass."""
+    start_time, end_time = parse_time(state.started) or now, parse_time(state.ended) or now
+    objects_per_minute = 60 * state.objects / max(1.0, (end_time - start_time).total_seconds())
+    if state.ended or last_state is None or not objects_per_minute:
+        return Progress(round(objects_per_minute), 1.0 if state.ended else None, 0 if state.ended else None)
+    remaining_objects = max(0, last_state.objects - state.objects)
     # There may be more objects than in the last pass, so an open pass has less than 100 %.
-    share = min(0.99, state.objects / max(1, state.objects + remaining))
-    return Progress(round(pace), round(share, 3), -(-remaining // max(1, round(pace))))
+    share = min(0.99, state.objects / max(1, state.objects + remaining_objects))
+    return Progress(
+        round(objects_per_minute), round(share, 3), -(-remaining_objects // max(1, round(objects_per_minute)))
+    )
 
 
 def answer_of(
-    job: str, state: PassState | None, stopped: Stopped | None, now: datetime, before: PassState | None = None
+    job: str,
+    state: PassState | None,
+    stop_reason: Stopped | None,
+    now: datetime,
+    previous_state: PassState | None = None,
 ) -> PassAnswer:
     """Return a job's answer about its pass; `state` is None if no pass exists.
 
-    `stopped` is the reason that ended this call's work. The progress of an open pass is measured by the pass `before`.
+    `stop_reason` is the reason that ended this call's work. The progress of an open pass is measured by the pass
+    `previous_state`.
     """
     if state is None:
-        return brief_answer("No pass over this scope has started yet.", stopped, finished=False)
-    stopped = stopped or state.stopped
+        return brief_answer("No pass over this scope has started yet.", stop_reason, finished=False)
+    stop_reason = stop_reason or state.stopped
     return PassAnswer(
         finished=bool(state.ended),
         next=state.describe_next_step(job),
-        stop=stopped and stopped.stop,
-        stopped=stopped and stopped.why,
+        stop=stop_reason and stop_reason.stop,
+        stopped=stop_reason and stop_reason.why,
         pass_=state.of.name,
         ranges=Ranges(state.ranges_open, state.ranges_done),
         started=state.started,
         ended=state.ended or None,
         objects=state.objects,
-        **vars(progress_of(state, before, now)),
+        **vars(progress_of(state, previous_state, now)),
         unsent=state.unsent,
         step=state.of.migrations.step if state.unsent else None,
         all_the_same=state.all_the_same if state.unsent else None,
@@ -184,20 +191,25 @@ def answer_of(
     )
 
 
-def brief_answer(following: str, stopped: Stopped | None, *, finished: bool) -> PassAnswer:
+def brief_answer(next_step: str, stop_reason: Stopped | None, *, finished: bool) -> PassAnswer:
     """Return the answer of a call without a stored pass: the next step, and the reason for an early stop."""
-    return PassAnswer(finished=finished, next=following, stop=stopped and stopped.stop, stopped=stopped and stopped.why)
+    return PassAnswer(
+        finished=finished,
+        next=next_step,
+        stop=stop_reason and stop_reason.stop,
+        stopped=stop_reason and stop_reason.why,
+    )
 
 
 class AnsweringPass(NamedTuple):
-    """A finished pass, `of`, and the standstill pass that confirms or contradicts it.
+    """A finished pass, as its `state`, and the standstill pass that confirms or contradicts it.
 
     A standstill pass lists both buckets again, to check that nothing changed since. `standstill` is such a pass that
-    started after the last check of the pass and contradicts it. Otherwise it is the last standstill pass, or None if
-    there is none.
+    started after the last check of the finished pass and contradicts it. Otherwise `standstill` is the last standstill
+    pass, or None without such a pass.
     """
 
-    of: PassState
+    state: PassState
     standstill: PassState | None
 
     @property
@@ -208,8 +220,8 @@ class AnsweringPass(NamedTuple):
         """
         if self.standstill is None:
             return None
-        compared, tally = self.of.tally, self.standstill.tally
-        return (compared.state, compared.twin) == (tally.state, tally.twin)
+        compared_tally, tally = self.state.tally, self.standstill.tally
+        return (compared_tally.state, compared_tally.twin) == (tally.state, tally.twin)
 
     @property
     def has_obs_changed(self) -> bool:
@@ -219,10 +231,10 @@ class AnsweringPass(NamedTuple):
         objects that the pass compared.
         """
         standstill = self.standstill
-        return self.stood_still is False and standstill is not None and standstill.tally.state == self.of.tally.state
+        return self.stood_still is False and standstill is not None and standstill.tally.state == self.state.tally.state
 
 
-def answering(
+def find_answering_pass(
     passes: Sequence[PassState], prefix: str, since: datetime | None = None, now: datetime | None = None
 ) -> AnsweringPass | None:
     """Return the finished pass of a job whose result is valid for all keys with `prefix`, or None.
@@ -232,18 +244,20 @@ def answering(
 
     Certify, status and doctor all use this function.
     """
-    first, latest = (timestamp(since), timestamp(now - MAX_PASS_AGE)) if since and now else ("", "")
-    recent = [state for state in _list_finished(passes, prefix) if state.started >= first and state.ended >= latest]
-    answering_passes = [with_standstill(state, passes) for state in recent]
+    min_start, min_end = (timestamp(since), timestamp(now - MAX_PASS_AGE)) if since and now else ("", "")
+    recent_states = [
+        state for state in _list_finished(passes, prefix) if state.started >= min_start and state.ended >= min_end
+    ]
+    answering_passes = [pair_with_standstill(state, passes) for state in recent_states]
     if since:
         answering_passes.sort(key=lambda answering_pass: answering_pass.stood_still is not False)
     return answering_passes[-1] if answering_passes else None
 
 
-def last_timer_pass(passes: Sequence[PassState], prefix: str) -> PassState | None:
-    """Return the last finished pass as a timer starts them, which shows if events arrive.
+def find_last_timer_pass(passes: Sequence[PassState], prefix: str) -> PassState | None:
+    """Return the last finished pass of the kind that the timer starts, which shows if events arrive.
 
-    A backfill is left out, because it covers older objects, whose events are of earlier.
+    A backfill is left out, because it covers older objects, whose events came earlier.
     """
     timer_passes = (
         state for state in _list_finished(passes, prefix) if state.scope.since is None and not state.scope.everything
@@ -253,43 +267,48 @@ def last_timer_pass(passes: Sequence[PassState], prefix: str) -> PassState | Non
 
 def _list_finished(passes: Sequence[PassState], prefix: str) -> list[PassState]:
     """Return the finished passes over all keys with `prefix`, in the order of their starts."""
-    finished = [
+    finished_states = [
         state
         for state in passes
         if state.ended and not state.scope.standstill and state.scope.key_filter.prefix == prefix
     ]
     # Two passes may have begun in the same second; their names order them.
-    return sorted(finished, key=lambda state: (state.started, state.of.name.partition("-")[2]))
+    return sorted(finished_states, key=lambda state: (state.started, state.of.name.partition("-")[2]))
 
 
-def with_standstill(state: PassState, passes: Sequence[PassState]) -> AnsweringPass:
+def pair_with_standstill(state: PassState, passes: Sequence[PassState]) -> AnsweringPass:
     """Return a finished pass with the standstill pass that contradicts it, or else with the last standstill pass."""
-    later_passes = (other for other in passes if other.ended and other.started > state.ended)
+    later_states = (other_state for other_state in passes if other_state.ended and other_state.started > state.ended)
     standstills = [
-        other for other in later_passes if other.scope.standstill and other.scope.key_filter == state.scope.key_filter
+        other_state
+        for other_state in later_states
+        if other_state.scope.standstill and other_state.scope.key_filter == state.scope.key_filter
     ]
     # A recheck shows the current state of OBS, but not of the source.
     standstills = [
-        other for other in standstills if other.started > state.as_of or other.tally.state != state.tally.state
+        other_state
+        for other_state in standstills
+        if other_state.started > state.as_of or other_state.tally.state != state.tally.state
     ]
-    answers = [AnsweringPass(state, other) for other in sorted(standstills, key=lambda other: other.started)] or [
-        AnsweringPass(state, None)
-    ]
+    answers = [
+        AnsweringPass(state, other_state)
+        for other_state in sorted(standstills, key=lambda other_state: other_state.started)
+    ] or [AnsweringPass(state, None)]
     return next((answer for answer in answers if answer.stood_still is False), answers[-1])
 
 
-def newest_of(passes: Sequence[PassState], scope: Scope) -> PassState | None:
-    """Return the last started pass with the identity of `scope`, or None."""
-    same_identity = (pass_ for pass_ in passes if pass_.scope.identity == scope.identity)
-    return max(same_identity, key=lambda state: state.of.name, default=None)
+def find_newest_pass(passes: Sequence[PassState], scope: Scope) -> PassState | None:
+    """Return the pass with the identity of `scope` that started last, or None."""
+    matching_states = (state for state in passes if state.scope.identity == scope.identity)
+    return max(matching_states, key=lambda state: state.of.name, default=None)
 
 
-def last_ended(passes: Sequence[PassState], scope: Scope) -> PassState | None:
-    """Return the last started pass among the finished passes with the identity of `scope`, or None."""
-    return newest_of([pass_ for pass_ in passes if pass_.ended], scope)
+def find_last_ended_pass(passes: Sequence[PassState], scope: Scope) -> PassState | None:
+    """Return the finished pass with the identity of `scope` that started last, or None."""
+    return find_newest_pass([state for state in passes if state.ended], scope)
 
 
-def open_passes(passes: Sequence[PassState]) -> list[PassState]:
+def list_open_passes(passes: Sequence[PassState]) -> list[PassState]:
     """Return the open passes that workers continue: the newest pass of each identity, if it is open."""
-    newest = {pass_.scope.identity: pass_ for pass_ in sorted(passes, key=lambda pass_: pass_.of.name)}
-    return [state for state in newest.values() if not state.ended]
+    newest_states = {state.scope.identity: state for state in sorted(passes, key=lambda state: state.of.name)}
+    return [state for state in newest_states.values() if not state.ended]

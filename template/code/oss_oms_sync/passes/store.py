@@ -1,4 +1,7 @@
-"""The stored passes of a job in the log bucket: their pieces, signs of workers, totals and rechecks."""
+"""The objects in the log bucket that store a job's passes: pieces of work on key ranges, totals, and rechecks.
+
+A worker also writes a sign, an object that shows other workers which piece it does.
+"""
 
 from __future__ import annotations
 
@@ -58,23 +61,23 @@ class PassStore:
         self._clock = invocation.clock
         # Prefixes of the names of the job's passes, of the signs of its workers, and of its lists of differences; the
         # name of the pass follows. A trigger covers only the first prefix.
-        self.prefix, self._working, self.differences = (
+        self.prefix, self._working_prefix, self.differences = (
             f"{RECORDS}{folder}/{invocation.settings.project}-{job}/{invocation.task_id}/"
             for folder in ("passes", "working", "differences")
         )
 
-    def name_of(self, scope: Scope, began: datetime) -> str:
-        """Return the name of the pass of `scope` that started at `began`, or in the timer's period that starts then.
+    def build_name(self, scope: Scope, start_time: datetime) -> str:
+        """Return the name of the pass of `scope` that starts at `start_time`, or in the timer's period from then on.
 
         The name contains a hash of the pass's identity, without its options, so passes with other settings have other
         names, even in the same period.
         """
         identity = [self._settings.source_bucket, self.destination_bucket, CLASSES_VERSION, to_json(scope.identity)]
         digest = hashlib.sha256(jsontext.dump(identity)).hexdigest()[:16]
-        return f"{digest}-{began.strftime('%Y%m%dT%H%M%S%fZ')}"
+        return f"{digest}-{start_time.strftime('%Y%m%dT%H%M%S%fZ')}"
 
     def fits_settings(self, pass_: Pass) -> bool:
-        """Return True if a pass fits the settings. Otherwise its ranges and classes mean other things."""
+        """Return True if a pass has the buckets, keys and classes of the settings; otherwise it must not continue."""
         buckets = (self._settings.source_bucket, self.destination_bucket)
         is_within = pass_.scope.key_filter.is_within(self._settings.key_filter)
         return (
@@ -85,38 +88,39 @@ class PassStore:
 
     def iter_names(self) -> Iterator[str]:
         """Yield the names of the stored passes by identity, then by time; other objects are left out."""
-        return self._names(self.prefix, self.prefix)
+        return self._iter_pass_names(self.prefix, self.prefix)
 
-    def newest_name(self, name: str) -> str:
-        """Return the name of the last started pass with the identity of the stored pass `name`; usually in one call."""
+    def find_newest_name(self, name: str) -> str:
+        """Return the name of the last started pass with the identity of the pass `name`, usually by a single call."""
         return max(
-            self._names(f"{self.prefix}{identity_prefix(name)}", f"{self.prefix}{name}{LAST_SUFFIX}"), default=name
+            self._iter_pass_names(f"{self.prefix}{identity_prefix(name)}", f"{self.prefix}{name}{LAST_SUFFIX}"),
+            default=name,
         )
 
     def tree(self, pass_name: str) -> Tree:
-        """Return the ranges of a pass."""
-        return self.tree_and_times(pass_name)[0]
+        """Return the ranges of a pass, from the names of its objects."""
+        return self.read_tree_and_times(pass_name)[0]
 
-    def tree_and_times(self, pass_name: str) -> tuple[Tree, dict[str, int]]:
+    def read_tree_and_times(self, pass_name: str) -> tuple[Tree, dict[str, int]]:
         """Return the ranges of a pass, and the time of the last write to each range, in seconds since 1970.
 
         Both are derived from the same listing.
         """
-        prefix, written = f"{self.prefix}{pass_name}/", dict[str, int]()
+        prefix, write_times = f"{self.prefix}{pass_name}/", dict[str, int]()
         rows = [(row.name.removeprefix(prefix), row.modified) for row in self._bucket.iter_folder(prefix)]
         for name, modified in rows:
             range_name = name.partition("/")[0]
-            written[range_name] = max(modified, written.get(range_name, 0))
-        return Tree(name for name, _ in rows), written
+            write_times[range_name] = max(modified, write_times.get(range_name, 0))
+        return Tree(name for name, _ in rows), write_times
 
     def read(self, pass_name: str, range_name: str, number: int) -> Piece | None:
         """Return the stored piece, or None if it is missing or unreadable."""
-        return _parse(Piece, self._read(f"{pass_name}/{piece_name(range_name, number)}"))
+        return _parse_object(Piece, self._read_object(f"{pass_name}/{piece_name(range_name, number)}"))
 
     def read_description(self, pass_name: str) -> Pass | None:
         """Return the description of a pass, or None if it was deleted or is unreadable."""
-        first = self.read(pass_name, ROOT_RANGE, 0)
-        return first.about if first else None
+        first_piece = self.read(pass_name, ROOT_RANGE, 0)
+        return first_piece.about if first_piece else None
 
     def write(self, pass_name: str, range_name: str, number: int, piece: Piece) -> Piece | None:
         """Write a piece unless it exists, and return the stored piece.
@@ -124,17 +128,17 @@ class PassStore:
         Return None if the stored piece is unreadable or was deleted meanwhile; then no worker may act on it.
         """
         name = f"{pass_name}/{piece_name(range_name, number)}"
-        return _parse(Piece, self._write_once(name, to_json(piece)))
+        return _parse_object(Piece, self._write_once(name, to_json(piece)))
 
-    def last_pieces(self, pass_name: str, tree: Tree) -> dict[str, Piece]:
+    def read_last_pieces(self, pass_name: str, tree: Tree) -> dict[str, Piece]:
         """Return the last piece of each range, without unreadable pieces."""
-        names = [f"{pass_name}/{piece_name(*last)}" for last in tree.last.items()]
-        stored_pieces = zip(tree.last, self._read_all(names), strict=True)
-        pieces = {name: _parse(Piece, stored) for name, stored in stored_pieces}
+        names = [f"{pass_name}/{piece_name(*range_and_number)}" for range_and_number in tree.last_numbers.items()]
+        stored_objects = zip(tree.last_numbers, self._read_objects(names), strict=True)
+        pieces = {name: _parse_object(Piece, stored_object) for name, stored_object in stored_objects}
         return {name: piece for name, piece in pieces.items() if piece}
 
     def may_send(self, pass_: Pass) -> bool:
-        """Return True while all ranges of a pass together have submitted fewer than `most` keys.
+        """Return True while all ranges of a pass together have submitted fewer than `pass_.most` keys.
 
         The pieces are read only if enough time has passed to submit this number at OMS's rate.
         """
@@ -142,7 +146,7 @@ class PassStore:
         seconds = (now - (parse_time(pass_.started) or now)).total_seconds()
         if pass_.most is None or seconds * self._settings.oms_rate * KEYS_PER_CALL < pass_.most:
             return True
-        pieces = self.last_pieces(pass_.name, self.tree(pass_.name))
+        pieces = self.read_last_pieces(pass_.name, self.tree(pass_.name))
         return sum(piece.tally.counts["submitted"] for piece in pieces.values()) < pass_.most
 
     def write_end(self, pass_name: str, range_name: str) -> None:
@@ -151,35 +155,35 @@ class PassStore:
 
     def write_total(self, pass_: Pass, tally: Tally, tree: Tree) -> None:
         """Record that a pass is finished, with its total."""
-        ended = timestamp(self._clock.now())
-        total = PassState(pass_, tally, ended, ranges_open=0, ranges_done=tree.done, pieces=tree.pieces)
+        end_time = timestamp(self._clock.now())
+        total = PassState(pass_, tally, end_time, ranges_open=0, ranges_done=tree.done_ranges, pieces=tree.pieces)
         self._write_once(f"{pass_.name}/{TOTAL}", to_json(total))
 
     def amend(self, state: PassState, tally: Tally) -> PassState:
         """Store a new total of a pass after a recheck of its differences, and return the amended state.
 
-        No trigger covers the object, so no worker is called.
+        No trigger covers the object with the total, so no worker is called.
         """
         amendment = Amendment(state.amendment.number if state.amendment else 0, timestamp(self._clock.now()), tally)
         while True:
             amendment = replace(amendment, number=amendment.number + 1)
-            name = f"{self._amendments_prefix(state.of.name)}{amendment.number:06}.json"
-            written = StoredObject.of_json(name, to_json(amendment))
-            stored = write_once(self._bucket, written)
+            name = f"{self._build_amendments_prefix(state.of.name)}{amendment.number:06}.json"
+            written_object = StoredObject.of_json(name, to_json(amendment))
+            stored_object = write_once(self._bucket, written_object)
             # Another invocation may use the same number.
-            if stored is None or stored.body == written.body:
+            if stored_object is None or stored_object.body == written_object.body:
                 return replace(state, amendment=amendment)
 
-    def _amendments_prefix(self, pass_name: str) -> str:
+    def _build_amendments_prefix(self, pass_name: str) -> str:
         return f"{self.differences}{pass_name}/again-"
 
     def wake(self, pass_name: str, range_name: str) -> None:
-        """Write an object by which the trigger calls a worker for a range."""
+        """Write an object whose event calls a worker for a range."""
         name = f"{self.prefix}{pass_name}/{range_name}/wake-{uuid.uuid4().hex[:8]}"
         self._bucket.put(StoredObject.of_json(name, {}))
 
-    def ping(self) -> StoredObject:
-        """Return an object to test the trigger: writing it calls the function, which deletes the object."""
+    def make_ping(self) -> StoredObject:
+        """Return an object to test the trigger: writing it makes the trigger call the function, which deletes it."""
         return StoredObject.of_json(f"{self.prefix}ping-{uuid.uuid4().hex}", {})
 
     def receive(self, event: bytes | str) -> list[Wake] | None:
@@ -193,22 +197,22 @@ class PassStore:
 
         The result of the pass does not depend on the sign, so a failed write is only a warning in the log.
         """
-        name = f"{self._working}{pass_name}/{piece_name(range_name, number)}"
+        name = f"{self._working_prefix}{pass_name}/{piece_name(range_name, number)}"
         (problem,) = self._bucket.try_put_all([StoredObject.of_json(name, {})])
         if problem:
             log.warning({"piece": name, "problem": str(problem)})
 
     def find_start(self, pass_name: str) -> datetime | None:
-        """Return the start of a standstill pass by OSS's clock, from its first sign, or None without a sign.
+        """Return the start of a standstill pass by OSS's clock, or None if its first worker wrote no sign.
 
         The pass listed nothing before this time.
         """
-        (sign,) = self._bucket.find_all([f"{self._working}{pass_name}/{piece_name(ROOT_RANGE, 0)}"])
+        (sign,) = self._bucket.find_all([f"{self._working_prefix}{pass_name}/{piece_name(ROOT_RANGE, 0)}"])
         return from_epoch(sign.modified) if sign else None
 
-    def last_sign_times(self, pass_name: str) -> dict[str, int]:
-        """Return the time at which the latest piece of each range was started, in seconds since 1970."""
-        prefix = f"{self._working}{pass_name}/"
+    def read_sign_times(self, pass_name: str) -> dict[str, int]:
+        """Return the time at which a worker started the latest piece of each range, in seconds since 1970."""
+        prefix = f"{self._working_prefix}{pass_name}/"
         signs = {row.name.removeprefix(prefix): row.modified for row in self._bucket.iter_folder(prefix)}
         return {name.partition("/")[0]: signs[name] for name in sorted(signs)}
 
@@ -217,36 +221,40 @@ class PassStore:
 
         A pass without a state cannot end, so another pass may start.
         """
-        if total := self._read(f"{pass_name}/{TOTAL}"):
-            return self._with_amendment(total)
+        if total := self._read_object(f"{pass_name}/{TOTAL}"):
+            return self._parse_total(total)
         pass_ = self.read_description(pass_name)
         for _ in range(2):
             tree = self.tree(pass_name)
-            pieces = self.last_pieces(pass_name, tree)
+            pieces = self.read_last_pieces(pass_name, tree)
             # The pass may be deleted between any two reads. A complete pass without a last piece never gets a total; a
             # piece written between two pages of the listing appears the next time.
             if not (is_lost := tree.is_complete and not have_all_keys(pieces)):
                 break
-        if pass_ is None or not pieces or pieces.keys() != tree.last.keys() or is_lost:
+        if pass_ is None or not pieces or pieces.keys() != tree.last_numbers.keys() or is_lost:
             return None
-        stuck = next((pieces[name].stopped for name in tree.open if pieces[name].is_stuck), None)
-        return PassState(pass_, sum_pieces(pieces), "", len(tree.open), tree.done, tree.pieces, stuck=stuck)
+        stuck = next((pieces[name].stopped for name in tree.open_ranges if pieces[name].is_stuck), None)
+        return PassState(
+            pass_, sum_pieces(pieces), "", len(tree.open_ranges), tree.done_ranges, tree.pieces, stuck=stuck
+        )
 
     def read_total(self, pass_name: str) -> PassState | None:
         """Return the total of a finished pass, without later rechecks.
 
         Return None if the pass is open, or its total is unreadable.
         """
-        return _parse(PassState, self._read(f"{pass_name}/{TOTAL}"))
+        return _parse_object(PassState, self._read_object(f"{pass_name}/{TOTAL}"))
 
-    def _with_amendment(self, total: StoredObject | None) -> PassState | None:
-        """Return the state in the object of a total, with its last amendment."""
-        state = _parse(PassState, total)
+    def _parse_total(self, total: StoredObject | None) -> PassState | None:
+        """Return the state in the object `total` of a finished pass, completed with the pass's last recheck."""
+        state = _parse_object(PassState, total)
         if state is None:
             return None
-        last = max((row.name for row in self._bucket.iter_objects(self._amendments_prefix(state.of.name))), default="")
-        (amendment,) = self._bucket.get_all([last]) if last else (None,)
-        return replace(state, amendment=_parse(Amendment, amendment))
+        last_name = max(
+            (row.name for row in self._bucket.iter_objects(self._build_amendments_prefix(state.of.name))), default=""
+        )
+        (amendment,) = self._bucket.get_all([last_name]) if last_name else (None,)
+        return replace(state, amendment=_parse_object(Amendment, amendment))
 
     def read_states(self) -> list[PassState]:
         """Return the states of the passes that fit the settings, by scope and then by start.
@@ -254,70 +262,74 @@ class PassStore:
         Open passes that no worker has continued for longer than a period are left out.
         """
         states = filter(None, map(self.read_state, list(self.iter_names())))
-        fitting = (state for state in states if self.fits_settings(state.of))
-        return [state for state in fitting if state.ended or not self._is_abandoned(state.of.name)]
+        fitting_states = (state for state in states if self.fits_settings(state.of))
+        return [state for state in fitting_states if state.ended or not self._is_abandoned(state.of.name)]
 
-    def earlier_marks(self, pass_: Pass) -> Sequence[KeyMark]:
+    def read_earlier_marks(self, pass_: Pass) -> Sequence[KeyMark]:
         """Return the marks of an earlier finished pass, by which to split this pass into ranges of equal work.
 
         It is the last pass of the same identity, or else the last pass over the same keys: reconcile and compare list
         the same objects. Return no marks without such a pass.
         """
-        if pass_.before and (before := self.read_total(pass_.before)):
-            return before.passed.marks
+        if pass_.before and (previous_state := self.read_total(pass_.before)):
+            return previous_state.passed.marks
         other_jobs = {"reconcile", "compare"} - (set() if pass_.scope.standstill else {self.job})
         stores = [PassStore(self._invocation, job) for job in sorted(other_jobs)]
-        ended = filter(None, (store.read_total(name) for store in stores for name in list(store.iter_names())))
-        covered = pass_.source_bucket, pass_.scope.key_filter.prefix
-        states = [state for state in ended if (state.of.source_bucket, state.scope.key_filter.prefix) == covered]
+        ended_states = filter(None, (store.read_total(name) for store in stores for name in list(store.iter_names())))
+        bucket_and_prefix = pass_.source_bucket, pass_.scope.key_filter.prefix
+        states = [
+            state
+            for state in ended_states
+            if (state.of.source_bucket, state.scope.key_filter.prefix) == bucket_and_prefix
+        ]
         return max(states, key=lambda state: state.started).passed.marks if states else ()
 
-    def delete_old(self, ended: str) -> None:
-        """Delete the objects of passes that are no longer needed, after the pass `ended` has finished.
+    def delete_old(self, ended_name: str) -> None:
+        """Delete the objects of passes that are no longer needed, after the pass `ended_name` has finished.
 
         The last two passes with the same identity remain, and the last without options. Abandoned passes are deleted as
         well. A failure is logged, and the next pass deletes these objects; no error is raised.
         """
         try:
             names = list(self.iter_names())
-            same_identity = [name for name in names if name.startswith(identity_prefix(ended))]
-            without_options = [
+            identity_names = [name for name in names if name.startswith(identity_prefix(ended_name))]
+            optionless_names = [
                 name
-                for name in same_identity
+                for name in identity_names
                 if (state := self.read_total(name)) and state.scope == state.scope.identity
             ]
             for name in sorted(
-                {*same_identity[:-2], *filter(self._is_abandoned, set(names) - set(same_identity))}
-                - {*without_options[-1:]}
+                {*identity_names[:-2], *filter(self._is_abandoned, set(names) - set(identity_names))}
+                - {*optionless_names[-1:]}
             ):
-                self._delete(name)
+                self._delete_pass(name)
         except StorageError as error:
             log.error({"passes": "not cleared away", "problem": str(error)})
 
-    def _delete(self, pass_name: str) -> None:
+    def _delete_pass(self, pass_name: str) -> None:
         # The first piece is deleted first, because no worker continues a pass without it.
-        for prefix in (f"{root}{pass_name}/" for root in (self.prefix, self._working, self.differences)):
+        for prefix in (f"{root}{pass_name}/" for root in (self.prefix, self._working_prefix, self.differences)):
             problems = self._bucket.try_delete_all([row.name for row in self._bucket.iter_folder(prefix)])
             for problem in {str(problem) for problem in problems.values() if problem}:
                 log.error({"pass": pass_name, "problem": problem})
 
     def _is_abandoned(self, pass_name: str) -> bool:
         """Return True if a pass was idle for longer than the longest period, so that the next pass is due."""
-        _, write_times = self.tree_and_times(pass_name)
+        _, write_times = self.read_tree_and_times(pass_name)
         return max(write_times.values(), default=0) < (self._clock.now() - MAX_PERIOD).timestamp()
 
-    def _names(self, prefix: str, after: str) -> Iterator[str]:
-        while listed_name := self._bucket.first_name(prefix, after):
+    def _iter_pass_names(self, prefix: str, after_name: str) -> Iterator[str]:
+        while listed_name := self._bucket.first_name(prefix, after_name):
             name, is_folder, _ = listed_name.removeprefix(self.prefix).partition("/")
             if is_folder and PASS_NAME_PATTERN.fullmatch(name):
                 yield name
-            after = f"{self.prefix}{name}{LAST_SUFFIX}" if is_folder and name else listed_name
+            after_name = f"{self.prefix}{name}{LAST_SUFFIX}" if is_folder and name else listed_name
 
-    def _read(self, name: str) -> StoredObject | None:
-        (stored,) = self._read_all([name])
-        return stored
+    def _read_object(self, name: str) -> StoredObject | None:
+        (stored_object,) = self._read_objects([name])
+        return stored_object
 
-    def _read_all(self, names: Sequence[str]) -> list[StoredObject | None]:
+    def _read_objects(self, names: Sequence[str]) -> list[StoredObject | None]:
         return read_all(self._bucket, [f"{self.prefix}{name}" for name in names])
 
     def _write_once(self, name: str, value: Mapping[str, object]) -> StoredObject | None:
@@ -325,13 +337,13 @@ class PassStore:
         return write_once(self._bucket, StoredObject.of_json(f"{self.prefix}{name}", value))
 
 
-def _parse(kind: type[T], stored: StoredObject | None) -> T | None:
+def _parse_object(kind: type[T], stored_object: StoredObject | None) -> T | None:
     """Return the value in an object, or None if the object is missing or unreadable."""
-    if stored is None:
+    if stored_object is None:
         return None
     try:
-        return from_json(kind, jsontext.load(stored.body))
+        return from_json(kind, jsontext.load(stored_object.body))
     except UnreadableError as error:
         problem = f"unreadable, {error}: if no other pass begins, begin one with restart"
-        log.error({"object": stored.name, "problem": problem})
+        log.error({"object": stored_object.name, "problem": problem})
         return None

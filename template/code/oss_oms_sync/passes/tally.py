@@ -1,7 +1,7 @@
 """The tally of a pass: counts of objects, and for a comparison also their classes, folders and lags.
 
-A comparison counts each class on both sides. Counts grow in place. To store a tally, take its sum with an empty tally
-(`merged`), which shares no data with it.
+A comparison counts each class on both sides, the source and OBS. Counts grow in place. To store a tally, take its sum
+with an empty tally (`merged`), which shares no data with it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ WITHIN = (60, 300, 900, 3600, 86400)
 
 @dataclass(slots=True)
 class Side:
-    """Number, total size in bytes, and digest of the objects in one bucket.
+    """The number, total size in bytes, and digest of the objects in one of the two buckets.
 
     `digest` is the sum of the objects' digests modulo 2^256 (see docs/certificate.md).
     """
@@ -68,13 +68,12 @@ class Side:
     digest: Digest = 0
 
     def add(self, objects: int, size: int, digest: int = 0) -> None:
-        """Count objects with a total `size` in bytes and a total `digest`."""
+        """Count objects; `size` is their total size in bytes, and `digest` the sum of their digests."""
         self.objects += objects
         self.bytes += size
         self.digest += digest
 
     def plus(self, other: Side) -> Side:
-        """Return the sum of this side and `other`."""
         return Side(self.objects + other.objects, self.bytes + other.bytes, (self.digest + other.digest) % MODULUS)
 
 
@@ -112,7 +111,7 @@ class ClassCount:
         counts[:] = counts[0] + objects, counts[1] + source_bytes, counts[2] + destination_bytes
 
     def plus(self, other: ClassCount) -> ClassCount:
-        """Return the sum of these counts and the counts `other` of later keys."""
+        """Return the sum of these counts and those of `other`, which counts later keys."""
         return ClassCount(
             self.source.plus(other.source),
             self.destination.plus(other.destination),
@@ -135,12 +134,12 @@ class ClassCount:
 
 
 def sum_storage(parts: Iterable[StorageCounts]) -> StorageCounts:
-    """Return the sum of these counts, without shared data."""
-    joined: StorageCounts = {}
+    """Return the sum of counts by storage classes; it shares no data with them."""
+    total: StorageCounts = {}
     for part in parts:
         for pair, counts in part.items():
-            joined[pair] = list(map(add, joined.get(pair, (0, 0, 0)), counts))
-    return joined
+            total[pair] = list(map(add, total.get(pair, (0, 0, 0)), counts))
+    return total
 
 
 # For each folder and each name of a class: objects and bytes of the source, objects and bytes of OBS.
@@ -155,7 +154,7 @@ class WrittenObject(NamedTuple):
 
 
 class AbsencePart(NamedTuple):
-    """The list of absent keys that a piece wrote (see comparison/absences.py): its name, and its last key."""
+    """A list of absent keys that one invocation wrote (see comparison/absences.py): its name, and its last key."""
 
     name: str
     last: str
@@ -163,16 +162,16 @@ class AbsencePart(NamedTuple):
 
 def select_last_written(objects: Iterable[WrittenObject]) -> list[WrittenObject]:
     """Return the last written of `objects`, the latest first; a repeated key counts once."""
-    newest = {written.key: written for written in sorted(objects)}
-    return sorted(newest.values(), reverse=True)[:MAX_WRITTEN]
+    objects_by_key = {written.key: written for written in sorted(objects)}
+    return sorted(objects_by_key.values(), reverse=True)[:MAX_WRITTEN]
 
 
 @dataclass
 class Histogram:
     """A histogram of lags, in whole seconds.
 
-    `buckets` has the counts by the number of the bucket; number 0 is for no lag. `within` has the counts of lags up to
-    each of the limits in WITHIN. `not_yet` counts the objects that have not arrived.
+    `buckets` has the number of lags in each bucket of the histogram; bucket 0 is for no lag. `within` has the number of
+    lags up to each of the limits in WITHIN. `not_yet` counts the objects that have not arrived.
     """
 
     buckets: Counter[int] = field(default_factory=Counter)
@@ -189,7 +188,7 @@ class Histogram:
             self.within[limit] += lag <= limit
 
     def plus(self, other: Histogram) -> Histogram:
-        """Return the sum of this histogram and `other`, without shared data."""
+        """Return the sum of two histograms; it shares no data with them."""
         return Histogram(
             self.buckets + other.buckets,
             self.within + other.within,
@@ -198,14 +197,14 @@ class Histogram:
         )
 
     def percentile(self, percent: float) -> int | None:
-        """Return the lag within which this percentage of the objects arrived, in seconds and within 5 %.
+        """Return the lag within which `percent` percent of the objects arrived, in seconds and within 5 %.
 
-        Return None if none has arrived.
+        Return None if no object has arrived.
         """
-        rank, number = math.ceil(self.buckets.total() * percent / 100), 0
+        min_count, count = math.ceil(self.buckets.total() * percent / 100), 0
         for bucket in sorted(self.buckets):
-            number += self.buckets[bucket]
-            if number >= max(1, rank):
+            count += self.buckets[bucket]
+            if count >= max(1, min_count):
                 # A certificate contains no floats, because languages write them differently.
                 return min(round(2 ** ((bucket - 0.5) / _STEPS_PER_DOUBLING)) if bucket else 0, self.longest)
         return None
@@ -269,8 +268,8 @@ class Tally:
     absences: Sequence[AbsencePart] = ()
 
     def merged(self, other: Tally) -> Tally:
-        """Return the sum of this tally and the tally `other` of later keys."""
-        times = [time for time in (self.oldest_not_there, other.oldest_not_there) if time is not None]
+        """Return the sum of this tally and `other`, the tally of later keys."""
+        oldest_times = [time for time in (self.oldest_not_there, other.oldest_not_there) if time is not None]
         return Tally(
             counts=self.counts + other.counts,
             marks=tuple(Marks([*self.marks, *other.marks])),
@@ -284,7 +283,7 @@ class Tally:
             accepted_lag=self.accepted_lag.plus(other.accepted_lag),
             copied_lag=self.copied_lag.plus(other.copied_lag),
             again=self.again + other.again,
-            oldest_not_there=min(times, default=None),
+            oldest_not_there=min(oldest_times, default=None),
             source_listed=self.source_listed.plus(other.source_listed),
             destination_listed=self.destination_listed.plus(other.destination_listed),
             twin_listed=(self.twin_listed + other.twin_listed) % MODULUS,
@@ -301,14 +300,16 @@ class Tally:
             absences=(*self.absences, *other.absences),
         )
 
-    def complete_with(self, before: Tally | None) -> Tally:
-        """Return the total of a pass, whose ranges sum up to this tally; `before` is the total of the last pass.
+    def complete_with(self, previous_tally: Tally | None) -> Tally:
+        """Return the total of a pass from this tally, the sum of its ranges; `previous_tally` is the last pass's total.
 
         A pass without new objects keeps the counts of events of the last pass.
         """
-        if before is None or self.counts.get(NEW):
+        if previous_tally is None or self.counts.get(NEW):
             return self
-        event_counts = {name: before.counts[name] for name in (NEW, NEW_MISSING) if name in before.counts}
+        event_counts = {
+            name: previous_tally.counts[name] for name in (NEW, NEW_MISSING) if name in previous_tally.counts
+        }
         return replace(self, counts=Counter({**self.counts, **event_counts}))
 
     def of(self, object_class: ObjectClass) -> ClassCount:
@@ -319,15 +320,15 @@ class Tally:
         """Return the number of source objects in these classes."""
         return sum(self.of(object_class).source.objects for object_class in classes)
 
-    def side(self, name: str, *without: ObjectClass) -> Side:
-        """Return the sum of all classes except those in `without`, for one side: "source" or "destination"."""
-        excluded_titles = [object_class.title for object_class in without]
+    def side(self, name: str, *excluded_classes: ObjectClass) -> Side:
+        """Return the sum of all classes except `excluded_classes`, for one side: "source" or "destination"."""
+        excluded_titles = [object_class.title for object_class in excluded_classes]
         counts = [count for title, count in self.classes.items() if title not in excluded_titles]
         return reduce(Side.plus, (count.source if name == "source" else count.destination for count in counts), Side())
 
-    def storage(self, *without: ObjectClass) -> list[StoragePair]:
-        """Return the counts by pairs of storage classes, without those of the classes in `without`."""
-        excluded_titles = [object_class.title for object_class in without]
+    def storage(self, *excluded_classes: ObjectClass) -> list[StoragePair]:
+        """Return the counts by pairs of storage classes, of all classes except `excluded_classes`."""
+        excluded_titles = [object_class.title for object_class in excluded_classes]
         counts = sum_storage(count.storage for title, count in self.classes.items() if title not in excluded_titles)
         pairs = []
         for names, objects_and_bytes in sorted(counts.items()):
@@ -335,12 +336,12 @@ class Tally:
             pairs.append(StoragePair(source, destination, *objects_and_bytes))
         return pairs
 
-    def results(self, *without: ObjectClass) -> dict[str, Any]:
+    def results(self, *excluded_classes: ObjectClass) -> dict[str, Any]:
         """Return the results for both buckets as the fields of answers and certificates.
 
-        Each side includes all classes except those in `without`.
+        The totals of each bucket include all classes except `excluded_classes`.
         """
-        source, destination = self.side("source", *without), self.side("destination", *without)
+        source, destination = self.side("source", *excluded_classes), self.side("destination", *excluded_classes)
         return {
             "source": ListedSource(source.objects, source.bytes, source.digest, self.state),
             "destination": ListingTotals(destination.objects, destination.bytes, destination.digest),
@@ -353,7 +354,7 @@ class Tally:
                 name: {ObjectClass[title.upper()]: numbers for title, numbers in folder.items()}
                 for name, folder in sorted(self.folders.items())
             },
-            "storage": self.storage(*without),
+            "storage": self.storage(*excluded_classes),
             "last_written": [
                 LastWritten(written_object.key, timestamp(from_epoch(written_object.modified)))
                 for written_object in self.last_written
@@ -373,7 +374,7 @@ class Tally:
         return Lags(self.accepted_lag.summary(), self.copied_lag.summary(), self.again)
 
     def adds_up(self) -> bool:
-        """Return True if the classes, and the storage classes, add up to the rows of the listings."""
+        """Return True if the counts by class, and those by storage class, add up to the rows of the listings."""
         listed_counts = [
             ObjectCount(side.objects, side.bytes) for side in (self.source_listed, self.destination_listed)
         ]
@@ -385,11 +386,11 @@ class Tally:
 
 def _sum_folders(first: Folders, second: Folders) -> Folders:
     """Return the sums by folder, for the first MAX_FOLDERS names, for keys without a folder, and for all others."""
-    names, counted = sorted({*first, *second} - {"", OTHERS}), counted_folders((*first, *second))
-    joined: Folders = {}
+    names, counted_names = sorted({*first, *second} - {"", OTHERS}), counted_folders((*first, *second))
+    sums_by_folder: Folders = {}
     for name in ("", *names, OTHERS):
         for counts in (first.get(name), second.get(name)):
-            sums = joined.setdefault(name if name in counted else OTHERS, {}) if counts else {}
+            sums_by_class = sums_by_folder.setdefault(name if name in counted_names else OTHERS, {}) if counts else {}
             for title, count in (counts or {}).items():
-                sums[title] = list(map(add, sums.get(title, (0, 0, 0, 0)), count))
-    return joined
+                sums_by_class[title] = list(map(add, sums_by_class.get(title, (0, 0, 0, 0)), count))
+    return sums_by_folder

@@ -1,8 +1,8 @@
-"""The protocol of a pass: each worker does a piece of a range at a time, and there are as many workers as ranges.
+"""The protocol of a pass: workers, one for each range of keys, work on their ranges piece by piece.
 
-The worker that writes a piece and every worker that is called for it act on the stored piece in the same way, so a lost
-worker or a repeated event has no effect. Source: the protocol was tried in thousands of schedules; see
-tests/unit/passes.
+A piece is the work of one invocation. The worker that writes a piece and every worker that is called for it act on the
+stored piece in the same way, so a lost worker or a repeated event has no effect. Source: the protocol was tried in
+thousands of schedules; see tests/unit/passes.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from oss_oms_sync.passes.pieces import (
     have_all_keys,
     sum_pieces,
 )
-from oss_oms_sync.passes.states import too_large
+from oss_oms_sync.passes.states import make_too_large_stop
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.settings import Settings
 
 # Minimum number of objects for which a range is split: starting two more instances takes as long as processing these.
 MIN_SPLIT_OBJECTS = 20_000
 # Seconds of work before a range is split, if no earlier pass shows its number of objects.
-FIRST_SECONDS = 3.0
+UNKNOWN_RANGE_SECONDS = 3.0
 # Calls to OMS per second of a lane (a range that is worked on) that only submits, with half a vCPU, half of it unused.
 _CALLS_PER_SENDING_LANE = 5.0
 _SUPERSEDED_STOP = Stopped(
@@ -56,18 +56,18 @@ class RangeResult:
 Walk = Callable[[Pass, Piece, int, float], RangeResult]
 
 
-def lane_count(settings: Settings, scope: Scope) -> int:
+def count_lanes(settings: Settings, scope: Scope) -> int:
     """Return the number of ranges to work on at the same time.
 
     OMS's rate limits the number of ranges that submit. If every object is submitted, a few ranges use up the rate, and
     more ranges would only add to the bill by waiting.
     """
-    calls = _CALLS_PER_SENDING_LANE if scope.everything and not scope.since else 0.5
-    return min(settings.lanes, max(1, int(settings.oms_rate / calls)))
+    calls_per_lane = _CALLS_PER_SENDING_LANE if scope.everything and not scope.since else 0.5
+    return min(settings.lanes, max(1, int(settings.oms_rate / calls_per_lane)))
 
 
 class Worker:
-    """A worker on the passes of a job. `walk` is the job's function for the keys of a range."""
+    """A worker on the passes of a job; `walk` is the job's function for the keys of a range."""
 
     def __init__(self, invocation: Invocation, store: PassStore, walk: Walk) -> None:
         self._settings = invocation.settings
@@ -90,11 +90,12 @@ class Worker:
             start, kind=Kind.RESTING, stopped=_SUPERSEDED_STOP
         )
 
-    def continue_range(self, wake: Wake, *, rested: bool = False) -> Piece | None:
-        """Do the next piece of a range, or the step after its last piece; with `rested`, also during a pause.
+    def continue_range(self, wake: Wake, *, even_if_resting: bool = False) -> Piece | None:
+        """Do the next piece of a range, or the step after its last piece.
 
-        Return the last stored piece. Return None if there is nothing to do: another worker was faster, or the pass was
-        deleted, does not fit the settings, or is not the newest of its identity.
+        A range that makes no progress pauses; it is continued then only with `even_if_resting`. Return the last stored
+        piece. Return None if there is nothing to do: another worker was faster, or the pass was deleted, does not fit
+        the settings, or is not the newest of its identity.
 
         Raises StorageError; work that was stored before is kept.
         """
@@ -105,24 +106,28 @@ class Worker:
             if not tree.has_total:
                 self._write_total(pass_, tree)  # the worker that wrote the last end stopped before this
             return None
-        number = tree.last.get(wake.range_name)
-        if number is None or wake.range_name not in tree.open or wake.number not in (None, number):
+        number = tree.last_numbers.get(wake.range_name)
+        if number is None or wake.range_name not in tree.open_ranges or wake.number not in (None, number):
             return None
         last_piece = self._store.read(wake.pass_name, wake.range_name, number)
-        if last_piece is None or (last_piece.kind is Kind.RESTING and not rested):
+        if last_piece is None or (last_piece.kind is Kind.RESTING and not even_if_resting):
             return None
         if last_piece.kind in (Kind.SPLIT, Kind.DONE):
             return self._do_step_after(pass_, wake.range_name, last_piece)
         if tree.pieces >= MAX_PIECES:
-            log.error({"pass": pass_.name, "problem": too_large(tree.pieces).why})
-            return replace(last_piece, kind=Kind.RESTING, stopped=too_large(tree.pieces))
+            log.error({"pass": pass_.name, "problem": make_too_large_stop(tree.pieces).why})
+            return replace(last_piece, kind=Kind.RESTING, stopped=make_too_large_stop(tree.pieces))
         self._store.write_sign(wake.pass_name, wake.range_name, number + 1)
         return self._do_piece(pass_, wake.range_name, number, last_piece, tree)
 
     def _read_current(self, pass_name: str) -> Pass | None:
         """Return the description of a pass; None if it is unreadable, does not fit the settings or is superseded."""
         pass_ = self._store.read_description(pass_name)
-        if pass_ is None or not self._store.fits_settings(pass_) or self._store.newest_name(pass_name) != pass_name:
+        if (
+            pass_ is None
+            or not self._store.fits_settings(pass_)
+            or self._store.find_newest_name(pass_name) != pass_name
+        ):
             return None
         return pass_
 
@@ -132,82 +137,91 @@ class Worker:
         Return None without writing if a newer pass has started meanwhile.
         """
         start = replace(last_piece, kind=Kind.MORE, stopped=None)
-        result = self._split_or_walk(pass_, range_name, start, max(1, len(tree.open)))
+        result = self._split_or_walk(pass_, range_name, start, max(1, len(tree.open_ranges)))
         is_first = number < 0
-        if self._store.newest_name(pass_.name) > pass_.name if is_first else self._read_current(pass_.name) is None:
+        if (
+            self._store.find_newest_name(pass_.name) > pass_.name
+            if is_first
+            else self._read_current(pass_.name) is None
+        ):
             return None
         piece = replace(_pause_without_progress(result.piece, start), about=start.about if is_first else None)
-        stored = self._store.write(pass_.name, range_name, number + 1, piece)
+        stored_piece = self._store.write(pass_.name, range_name, number + 1, piece)
         # Another worker may have started the same pass earlier; its description is valid.
-        current = stored.about if stored and is_first else pass_
-        if stored and current:
-            self._do_step_after(current, range_name, stored)
+        current_pass = stored_piece.about if stored_piece and is_first else pass_
+        if stored_piece and current_pass:
+            self._do_step_after(current_pass, range_name, stored_piece)
         if result.error:
             raise result.error
-        return stored
+        return stored_piece
 
     def _split_or_walk(self, pass_: Pass, range_name: str, start: Piece, open_ranges: int) -> RangeResult:
-        """Split a range if a lane is free and half of the range is worth an invocation; otherwise process its keys."""
-        seconds, lanes = self._settings.piece_seconds, lane_count(self._settings, pass_.scope)
+        """Split a range if a lane is free and half of the range is worth an invocation; otherwise process its keys.
+
+        A lane is the capacity for one range at a time.
+        """
+        seconds, lanes = self._settings.piece_seconds, count_lanes(self._settings, pass_.scope)
         if open_ranges >= lanes:
             return self._walk(pass_, start, open_ranges, seconds)
-        marks = self._store.earlier_marks(pass_)
+        marks = self._store.read_earlier_marks(pass_)
         is_new = start.after == start.begin
         # While the first ranges start, lanes without a range are not free.
-        is_share = is_new and not _is_shared(range_name, lanes)
-        if marks and (is_share or estimate_objects(start.after, start.until, marks) < MIN_SPLIT_OBJECTS):
+        is_lane_share = is_new and not _should_split(range_name, lanes)
+        if marks and (is_lane_share or estimate_objects(start.after, start.until, marks) < MIN_SPLIT_OBJECTS):
             return self._walk(pass_, start, open_ranges, seconds)
         result = RangeResult(start)
         if not marks:
             # The length of the range is unknown; this time may suffice.
-            result = self._walk(pass_, start, open_ranges, min(seconds, FIRST_SECONDS))
+            result = self._walk(pass_, start, open_ranges, min(seconds, UNKNOWN_RANGE_SECONDS))
             if result.error or result.piece.kind is not Kind.MORE:
                 return result
         # A new range is split like its halves: by the marks alone, if they suffice.
         cut = find_middle(start.after, start.until, marks) if marks and is_new else None
-        with suppress(StorageError):  # the walk meets the same error and records it
+        with suppress(StorageError):  # processing the keys meets the same error, and records it
             cut = cut or self._find_cut(pass_, result.piece, marks)
         if cut:
             return RangeResult(replace(result.piece, kind=Kind.SPLIT, cut=cut))
         return self._walk(pass_, result.piece, open_ranges, seconds)
 
-    def _do_step_after(self, pass_: Pass, range_name: str, stored: Piece) -> Piece:
-        """Do the step after a stored piece, which every worker that has read the piece may do."""
-        if stored.kind is Kind.SPLIT:
-            self._write_halves(pass_, range_name, stored)
-        elif stored.kind is Kind.DONE:
+    def _do_step_after(self, pass_: Pass, range_name: str, stored_piece: Piece) -> Piece:
+        """Do the step that follows a stored piece; every worker that has read the piece may do it."""
+        if stored_piece.kind is Kind.SPLIT:
+            self._write_halves(pass_, range_name, stored_piece)
+        elif stored_piece.kind is Kind.DONE:
             self._store.write_end(pass_.name, range_name)
             tree = self._store.tree(pass_.name)
             if tree.is_complete and not tree.has_total:
                 self._write_total(pass_, tree)
-        return stored
+        return stored_piece
 
-    def _write_halves(self, pass_: Pass, range_name: str, stored: Piece) -> None:
-        """Write the first pieces of both halves of a range, and of their halves if the marks show where these split.
+    def _write_halves(self, pass_: Pass, range_name: str, split_piece: Piece) -> None:
+        """Write the first pieces of both halves of a range, and of their halves if the marks show where to split them.
 
         There are at most as many ranges as lanes. Without this method, each range would wait for an invocation to find
         its cut.
         """
-        lanes = lane_count(self._settings, pass_.scope)
-        marks = self._store.earlier_marks(pass_) if _is_shared(f"{range_name}0", lanes) else ()
-        split = [(range_name, stored)]
-        for name, piece in split:
+        lanes = count_lanes(self._settings, pass_.scope)
+        marks = self._store.read_earlier_marks(pass_) if _should_split(f"{range_name}0", lanes) else ()
+        split_ranges = [(range_name, split_piece)]
+        for name, piece in split_ranges:
             for half, start in zip("01", piece.halves(), strict=True):
-                may_split = _is_shared(f"{name}{half}", lanes) and len(split) + 1 < lanes
-                planned = _plan_first_piece(start, marks) if may_split else start
-                first = self._store.write(pass_.name, f"{name}{half}", 0, planned)
-                if first and first.kind is Kind.SPLIT:
-                    split.append((f"{name}{half}", first))
+                may_split = _should_split(f"{name}{half}", lanes) and len(split_ranges) + 1 < lanes
+                planned_piece = _plan_first_piece(start, marks) if may_split else start
+                stored_half = self._store.write(pass_.name, f"{name}{half}", 0, planned_piece)
+                if stored_half and stored_half.kind is Kind.SPLIT:
+                    split_ranges.append((f"{name}{half}", stored_half))
 
     def _write_total(self, pass_: Pass, tree: Tree) -> None:
         """Write the total of a pass. Every worker writes the same total, because pieces do not change."""
-        pieces = self._store.last_pieces(pass_.name, tree)
+        pieces = self._store.read_last_pieces(pass_.name, tree)
         if not have_all_keys(pieces):
             # A piece is unreadable, or was written between two pages of the listing; the next worker reads it.
             log.error({"pass": pass_.name, "problem": "its pieces do not fit together, so there is no total yet"})
             return
-        before = self._store.read_state(pass_.before) if pass_.before else None
-        self._store.write_total(pass_, sum_pieces(pieces).complete_with(before.tally if before else None), tree)
+        previous_state = self._store.read_state(pass_.before) if pass_.before else None
+        self._store.write_total(
+            pass_, sum_pieces(pieces).complete_with(previous_state.tally if previous_state else None), tree
+        )
         self._store.delete_old(pass_.name)
 
     def _find_cut(self, pass_: Pass, start: Piece, marks: Sequence[KeyMark]) -> str | None:
@@ -221,19 +235,19 @@ class Worker:
         if not page.more or (start.until and last_key >= start.until):
             return None
 
-        def next_key(after: str) -> str | None:
-            name = source.first_name(prefix, after)
+        def find_next_key(after_key: str) -> str | None:
+            name = source.first_name(prefix, after_key)
             return name if name and not (start.until and name > start.until) else None
 
-        cut = find_cut(page.objects[0].name, start.until, marks, next_key)
+        cut = find_cut(page.objects[0].name, start.until, marks, find_next_key)
         is_inside = cut is not None and start.after < cut and (not start.until or cut < start.until)
         return cut if is_inside else None
 
 
-def _is_shared(range_name: str, lanes: int) -> bool:
-    """Return True if there are more lanes than ranges on this range's level, so that the range is split.
+def _should_split(range_name: str, lanes: int) -> bool:
+    """Return True if a range should be split, because there are more lanes than ranges on its level.
 
-    The first range is level 0 with one range, its halves are level 1 with two, and so on.
+    The first range is level 0 with one range, its halves are level 1 with two, and so on. A lane works on one range.
     """
     return 1 << (len(range_name) - len(ROOT_RANGE)) < lanes
 
@@ -246,14 +260,16 @@ def _plan_first_piece(start: Piece, marks: Sequence[KeyMark]) -> Piece:
 
 
 def _pause_without_progress(piece: Piece, start: Piece) -> Piece:
-    """Return `piece` with a pause if it made no progress; after many such pieces in a row, the pause lasts a day.
+    """Return `piece`, with a pause if it made no progress; after many such pieces in a row, the pause lasts a day.
 
-    Otherwise each such piece would immediately call for the next.
+    Without the pause, each such piece would immediately call for the next.
     """
     if piece.kind in (Kind.SPLIT, Kind.DONE) or piece.after != start.after:
         return replace(piece, stuck=0)
-    stopped = piece.stopped or Stopped(Stop.NO_PROGRESS, "there was no time for a single batch")
-    resting = replace(piece, kind=Kind.RESTING, stopped=stopped, stuck=start.stuck + 1)
-    if not resting.is_stuck:
-        return resting
-    return replace(resting, stopped=stopped._replace(why=stopped.why + _PAUSED_TEXT.format(resting.stuck)))
+    stop_reason = piece.stopped or Stopped(Stop.NO_PROGRESS, "there was no time for a single batch")
+    resting_piece = replace(piece, kind=Kind.RESTING, stopped=stop_reason, stuck=start.stuck + 1)
+    if not resting_piece.is_stuck:
+        return resting_piece
+    return replace(
+        resting_piece, stopped=stop_reason._replace(why=stop_reason.why + _PAUSED_TEXT.format(resting_piece.stuck))
+    )

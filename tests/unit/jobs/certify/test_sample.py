@@ -11,7 +11,7 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.jobs.certify.sample import _build_result, _ReadResults
-from oss_oms_sync.passes.digests import MAX_DRAWN, SampleDraw, digest
+from oss_oms_sync.passes.digests import MAX_SAMPLE_OBJECTS, SampleDraw, digest
 from support.certify_world import CertifyWorld, check, results
 from support.world import HOUR, MINUTE, oss_error
 
@@ -259,15 +259,17 @@ def test_a_rehearsal_skips_sampled_objects_that_applications_changed(world):
 def test_a_newly_equal_object_replaces_an_unreadable_one_in_the_sample():
     # GIVEN the largest sample, with an unreadable last object
     drawn = SampleDraw("ab" * 16)
-    for number in range(MAX_DRAWN):
+    for number in range(MAX_SAMPLE_OBJECTS):
         drawn.add(f"k{number}", digest(b"%d" % number, 1), "", 1)
     last = drawn.keys[-1]
     read = _ReadResults({key: key != last or None for key in drawn.keys}, dict.fromkeys(drawn.keys, 1))
-    assert _build_result(MAX_DRAWN, drawn, read, "").unreadable == [last]
+    assert _build_result(MAX_SAMPLE_OBJECTS, drawn, read, "").unreadable == [last]
     # WHEN a newly equal object is drawn before it, THEN the sample has it no more
     more = SampleDraw(drawn.seed, 1, [(0, "now")])
     assert (
-        _build_result(MAX_DRAWN, drawn.plus(more), read.merged(_ReadResults({"now": True}, {"now": 1})), "").unreadable
+        _build_result(
+            MAX_SAMPLE_OBJECTS, drawn.plus(more), read.merged(_ReadResults({"now": True}, {"now": 1})), ""
+        ).unreadable
         == []
     )
 

@@ -21,9 +21,9 @@ from ops.cost.prices import DOLLARS_PER_REQUEST, YUAN_PER_DOLLAR, Prices, dollar
 from ops.terminal import width
 from oss_oms_sync.comparison.judge import CUTOVER_SECONDS
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.passes.digests import MAX_DRAWN_BYTES
+from oss_oms_sync.passes.digests import MAX_SAMPLE_OBJECT_BYTES
 from oss_oms_sync.passes.pieces import Scope
-from oss_oms_sync.passes.work import lane_count
+from oss_oms_sync.passes.work import count_lanes
 from oss_oms_sync.settings_table import SETTINGS
 from support.answers import ANSWERS
 from support.ops import FakeCaller, missing_parts
@@ -84,7 +84,7 @@ def test_an_estimate_uses_the_projects_defaults():
     assert {name: int(SETTINGS[name].default) for name in reckoned} == reckoned
     usual, sending = (Scope(KeyFilter(), None, everything) for everything in (False, True))
     settings = SimpleNamespace(lanes=effort.MAX_LANES, oms_rate=float(effort._OMS_CALLS_PER_SECOND))
-    assert (lane_count(settings, usual), lane_count(settings, sending)) == (effort.MAX_LANES, effort._SENDING_LANES)
+    assert (count_lanes(settings, usual), count_lanes(settings, sending)) == (effort.MAX_LANES, effort._SENDING_LANES)
     assert effort._MIN_AGE_MINUTES * 60 == CUTOVER_SECONDS
     asked, months = render.defaults(), (estimate._RECONCILES_PER_MONTH, estimate._COMPARES_PER_MONTH)
     assert (asked["reconcilePeriod"], asked["comparePeriod"], *months) == ("1d", "7d", 30, 30 / 7)
@@ -114,12 +114,12 @@ def test_both_pages_have_the_cost_of_the_timers(page, rate, places):
 
 
 def test_the_estimated_sample_reads_no_more_than_certify_draws():
-    assert effort.MAX_SAMPLED_BYTES == MAX_DRAWN_BYTES
+    assert effort.MAX_SAMPLED_BYTES == MAX_SAMPLE_OBJECT_BYTES
     # GIVEN half as many objects as requested, each of a terabyte THEN at most a GB of each is read
     costs = estimate.estimate(Workload(50, 50 * TB, 0, 32, 100, Prices()))
     sample = next(expense for expense in costs.cutover if expense.name == "sample")
-    assert (sample.objects, sample.size) == (50, 50 * MAX_DRAWN_BYTES)
-    assert costs.freeze_minutes["sample"] == math.ceil(2 * 50 * MAX_DRAWN_BYTES / 30e6 / 60)
+    assert (sample.objects, sample.size) == (50, 50 * MAX_SAMPLE_OBJECT_BYTES)
+    assert costs.freeze_minutes["sample"] == math.ceil(2 * 50 * MAX_SAMPLE_OBJECT_BYTES / 30e6 / 60)
 
 
 def test_traffic_out_of_oss_costs_most_and_unknown_price_is_no_number():

@@ -10,7 +10,7 @@ from oss_oms_sync import options
 from oss_oms_sync.answers.finding import has_name_and_reason
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.errors import PayloadError
-from oss_oms_sync.passes.digests import MAX_DRAWN
+from oss_oms_sync.passes.digests import MAX_SAMPLE_OBJECTS
 from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES
 from oss_oms_sync.rules.times import MAX_CLOCK_SKEW
 
@@ -53,8 +53,8 @@ class CutoverOptions:
                 " at a time",
             ),
             (
-                payload.sample > MAX_DRAWN,
-                f"The payload's sample is {payload.sample!r}. Give at most {MAX_DRAWN}",
+                payload.sample > MAX_SAMPLE_OBJECTS,
+                f"The payload's sample is {payload.sample!r}. Give at most {MAX_SAMPLE_OBJECTS}",
             ),
             (
                 since is not None and frozen is None,

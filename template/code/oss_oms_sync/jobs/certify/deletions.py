@@ -28,7 +28,7 @@ from oss_oms_sync.ledger.migration import Migrations, load_migrations
 from oss_oms_sync.ledger.records import repeated_etag, success_etag, write_time
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunKeys, read_records_and_runs
-from oss_oms_sync.passes.states import PassState, answering
+from oss_oms_sync.passes.states import PassState, find_answering_pass
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.rules.deletions import AbsentKey, find_omission_reason, is_due, is_named_exactly, refusal
 
@@ -50,8 +50,8 @@ def list_deletions(invocation: Invocation, after: str) -> DeletionsAnswer:
     info = task if isinstance(task, TaskInfo) else None
     destination = invocation.obs().bucket(info, invocation.deadline) if info else None
     states = PassStore(invocation, "compare", destination.name).read_states() if destination else []
-    answer = answering(states, invocation.settings.key_filter.prefix)
-    compared = answer.of if answer else None
+    answer = find_answering_pass(states, invocation.settings.key_filter.prefix)
+    compared = answer.state if answer else None
     _, runs = read_records_and_runs(invocation, 1, _MAX_RUN_FILES, of_all=True)
     facts = _gather_facts(invocation, info, compared, runs, destination)
     if not destination or not compared or refusal(facts):

@@ -40,14 +40,14 @@ from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.calls import CallPool
 from oss_oms_sync.clouds.clocks import clock_skews
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import parts_of
+from oss_oms_sync.clouds.objects import split_into_parts
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.again import MAX_KEYS as MAX_RECORDS
-from oss_oms_sync.comparison.again import read_entries
 from oss_oms_sync.comparison.judge import CLOCKS_SECONDS, FileSystem, Judge, JudgementTimes, are_same_size
 from oss_oms_sync.comparison.proof import list_missing_permissions
+from oss_oms_sync.comparison.recheck import MAX_KEYS as MAX_RECORDS
+from oss_oms_sync.comparison.recheck import read_entries
 from oss_oms_sync.comparison.result import attempts_of, count_unread
 from oss_oms_sync.errors import KEY_REASONS, Failure, StorageError
 from oss_oms_sync.jobs.certify.cutover_options import CutoverOptions
@@ -61,7 +61,7 @@ from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import WaitingKeys, list_waiting_keys
-from oss_oms_sync.passes.states import PassState, answering, progress_of
+from oss_oms_sync.passes.states import PassState, find_answering_pass, progress_of
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 from oss_oms_sync.rules.times import CLOSE_DELAY
@@ -88,7 +88,7 @@ def gather(invocation: Invocation, options: CutoverOptions) -> CutoverFacts:
     settings = invocation.settings
     facts, (task, destination, comparison) = _gather_common_facts(invocation, options)
     info = task if isinstance(task, TaskInfo) else None
-    reconciled = answering(PassStore(invocation, "reconcile").read_states(), settings.key_filter.prefix)
+    reconciled = find_answering_pass(PassStore(invocation, "reconcile").read_states(), settings.key_filter.prefix)
     standstill = facts["passes"].standstill
     further_facts = {
         "task": invocation.task_id,
@@ -108,7 +108,7 @@ def gather(invocation: Invocation, options: CutoverOptions) -> CutoverFacts:
         "missing_permissions": (),
         "clocks": _compare_clocks(invocation, destination),
         "keys_a_minute": max(1, round(60 * settings.oms_rate * KEYS_PER_CALL)),
-        "shown": _gather_extra_facts(invocation, reconciled.of if reconciled else None, comparison),
+        "shown": _gather_extra_facts(invocation, reconciled.state if reconciled else None, comparison),
     }
     if destination and comparison:
         further_facts |= _gather_sample_facts(
@@ -185,10 +185,10 @@ def _select_passes(
     store = PassStore(invocation, "compare", destination.name)
     states, prefix, now = store.read_states(), invocation.settings.key_filter.prefix, invocation.clock.now()
     # Without a valid comparison since the freeze, the last comparison shows the reason.
-    answer = answering(states, prefix, options.frozen, now) or answering(states, prefix)
+    answer = find_answering_pass(states, prefix, options.frozen, now) or find_answering_pass(states, prefix)
     if answer is None:
         return CertifiedPasses(None, None), None
-    state, standstill = answer.of, None
+    state, standstill = answer.state, None
     attempts, unread = attempts_of(state), count_unread(state.tally)
     sides = state.tally.source_listed, state.tally.destination_listed
     comparison = CertifiedComparison(
@@ -276,14 +276,14 @@ def _select_due(
     """
     due = list[WaitingGroup]()
     # Equal contents are equal at any age of the object.
-    times = JudgementTimes(invocation.clock.now().timestamp(), settling=0)
+    times = JudgementTimes(invocation.clock.now().timestamp(), min_age_seconds=0)
     start_time = parse_time(comparison.started) if comparison and comparison.scope.deep else None
     tried_until = start_time.timestamp() - CLOCKS_SECONDS if start_time else -math.inf
     with suppress(StorageError):
         if destination:
             file_system = FileSystem.from_bucket(destination)
             judge = Judge(invocation.settings.key_filter, times, file_system=file_system)
-            for part in parts_of(waiting, _PARALLEL_LOOKUPS):
+            for part in split_into_parts(waiting, _PARALLEL_LOOKUPS):
                 key_entries = read_entries(invocation, destination, [failed_key.key for failed_key in part])
                 for key, entry in zip(part, key_entries, strict=True):
                     object_class = judge.judge_alone(entry.without_records()).object_class

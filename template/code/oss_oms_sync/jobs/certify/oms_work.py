@@ -20,7 +20,7 @@ from oss_oms_sync.clock import from_epoch, parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.clouds.task import TaskInfo, month_of
-from oss_oms_sync.comparison.in_hand import OmsProgress, query_progress
+from oss_oms_sync.comparison.oms_progress import OmsProgress, query_progress
 from oss_oms_sync.errors import Failure
 from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.ledger.state import JobState
@@ -55,16 +55,16 @@ def query_remaining_work(
     if mark:
         recorded = _count_records(invocation, mark)
     accepted = counts.count_accepted_since(_first_counted_step(mark)) if mark else 0
-    if counts.left is None or months is None:
+    if counts.max_unfinished is None or months is None:
         number = recorded.number if recorded else None
         return RemainingOmsWork(None, may_finish=True, busy=None, accepted=accepted, recorded=number, largest=largest)
     uncounted = recorded.count_missing_in(counts) if recorded and recorded.is_all else 0
-    if (unfinished := max(months, uncounted)) > counts.left:
-        counts = replace(counts, left=unfinished, oldest=-math.inf)
+    if (unfinished := max(months, uncounted)) > counts.max_unfinished:
+        counts = replace(counts, max_unfinished=unfinished, oldest_unfinished=-math.inf)
     # OMS's counts of the last minutes may be incomplete.
-    busy = max(counts.busy, recorded.newest if recorded else 0)
+    busy = max(counts.last_busy, recorded.newest if recorded else 0)
     return RemainingOmsWork(
-        counts.left,
+        counts.max_unfinished,
         may_finish=counts.may_still_copy(busy, largest, OMS_PATIENCE.total_seconds()),
         busy=from_epoch(int(busy)) if busy > 0 else None,
         accepted=accepted,

@@ -34,7 +34,7 @@ from oss_oms_sync.comparison.headers import differing_headers
 from oss_oms_sync.comparison.judge import CLOCKS_SECONDS
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.digests import MAX_DRAWN_BYTES, SampleDraw
+from oss_oms_sync.passes.digests import MAX_SAMPLE_OBJECT_BYTES, SampleDraw
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
 
@@ -90,7 +90,7 @@ def _build_result(asked: int, drawn: SampleDraw, read: _ReadResults, problem: st
         bytes=sum(read.sizes.get(key, 0) for key in read_keys),
         seed=drawn.seed,
         keys=keys,
-        largest=MAX_DRAWN_BYTES,
+        largest=MAX_SAMPLE_OBJECT_BYTES,
         differing=differing,
         unread=[key for key in keys if key not in read.outcomes],
         unreadable=[key for key in drawn.keys if read.outcomes.get(key, True) is None],
@@ -189,7 +189,12 @@ class _SampleReader:
         Raises StorageError.
         """
         # An object above the maximum size was written after the draw.
-        if source is None or destination is None or source.size != destination.size or source.size > MAX_DRAWN_BYTES:
+        if (
+            source is None
+            or destination is None
+            or source.size != destination.size
+            or source.size > MAX_SAMPLE_OBJECT_BYTES
+        ):
             return False
         digests = set[bytes]()
         try:

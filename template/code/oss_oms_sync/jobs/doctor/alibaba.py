@@ -17,7 +17,7 @@ from oss_oms_sync.comparison.result import describe_missing_permissions
 from oss_oms_sync.errors import CredentialsError, StorageError, printable_line
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.passes.states import answering
+from oss_oms_sync.passes.states import find_answering_pass
 from oss_oms_sync.rules.reading import GRANT_READING, unreadable
 
 _LOG_BUCKET = t("log bucket")
@@ -184,8 +184,8 @@ def in_scope(context: CheckContext) -> Finding:
     key_filter = context.settings.key_filter
     names, is_whole, has_object = _search_object_in_scope(context)
     # The last pass over all objects has covered the names that are not checked here.
-    answer = None if has_object or is_whole else answering(context.reconciles, key_filter.prefix)
-    last = answer.of if answer else None
+    answer = None if has_object or is_whole else find_answering_pass(context.reconciles, key_filter.prefix)
+    last = answer.state if answer else None
     if last and not last.tally.has_no_objects:
         return ok(t("the scope has objects, by the pass of {started}", started=last.started))
     if has_object:

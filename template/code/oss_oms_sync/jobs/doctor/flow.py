@@ -20,7 +20,7 @@ from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipp
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.certificates import describe_closed, read_mark_with_go
 from oss_oms_sync.ledger.closing import list_open_projects
-from oss_oms_sync.passes.states import last_timer_pass, open_passes
+from oss_oms_sync.passes.states import find_last_timer_pass, list_open_passes
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.rules.headers_in_place import PERMISSION_CHECK
 
@@ -46,7 +46,7 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
     if context.closed:
         return skipped(t("the project is closed: until it is opened no timer begins a pass"))
     passes = context.comparisons if job == "compare" else context.reconciles
-    last = context.compared if job == "compare" else last_timer_pass(passes, prefix)
+    last = context.compared if job == "compare" else find_last_timer_pass(passes, prefix)
     if last is None:
         woken, installed = context.timers
         is_new = not woken[job] or not installed or installed.ago <= _MAX_TICK_AGE
@@ -67,7 +67,8 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
     text = t("the last full pass of {job} began at {started}", job=job, started=last.started)
     if last.is_late(period, now):
         if any(
-            open_pass.is_continuing and open_pass.scope.key_filter.prefix == prefix for open_pass in open_passes(passes)
+            open_pass.is_continuing and open_pass.scope.key_filter.prefix == prefix
+            for open_pass in list_open_passes(passes)
         ):
             return skipped(t("{finding}; another pass is running", finding=text))
         if context.opened and now - context.opened <= _MAX_TICK_AGE:
@@ -200,7 +201,7 @@ def old_objects(context: CheckContext) -> Finding:
 def pass_triggers(context: CheckContext) -> Finding:
     """Check that objects under passes/ in the log bucket call their jobs: each job has to delete a test object."""
     bucket, clock = context.invocation.log_bucket, context.invocation.clock
-    pings = {job: PassStore(context.invocation, job).ping() for job in ("reconcile", "compare", "headers")}
+    pings = {job: PassStore(context.invocation, job).make_ping() for job in ("reconcile", "compare", "headers")}
     names = [ping.name for ping in pings.values()]
     deadline = Deadline(min(_PING_SECONDS, context.invocation.deadline.remaining() / 2), clock)
     try:

@@ -23,7 +23,7 @@ from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import Failure, StorageError
 from oss_oms_sync.ledger.closing import Closed, Closing
 from oss_oms_sync.ledger.state import JobState, WriteTime
-from oss_oms_sync.passes.states import AnsweringPass, PassState, answering
+from oss_oms_sync.passes.states import AnsweringPass, PassState, find_answering_pass
 from oss_oms_sync.passes.store import PassStore
 
 C = TypeVar("C")
@@ -151,7 +151,7 @@ class CheckContext:
 
         Raises StorageError.
         """
-        return answering(self.comparisons, self.settings.key_filter.prefix)
+        return find_answering_pass(self.comparisons, self.settings.key_filter.prefix)
 
     @property
     def compared(self) -> PassState | None:
@@ -159,7 +159,7 @@ class CheckContext:
 
         Raises StorageError.
         """
-        return self.answer.of if self.answer else None
+        return self.answer.state if self.answer else None
 
     @cached_property
     def oms_list(self) -> ObjectHead | ObsError | None:

@@ -204,7 +204,9 @@ class FailedCopies:
         body, start, of_group = part.body, position.offset - part.start, self._positions.is_of_group(name)
         ends = part.start + len(body) == part.head.size
         while True:
-            lines = read_lines(body, start, begins=part.start == 0, ends=ends, most=_RECORD_GROUP)
+            lines = read_lines(
+                body, start, has_list_start=part.start == 0, has_list_end=ends, max_failures=_RECORD_GROUP
+            )
             outside = self._records.record(lines.failures, position.modified, of_group=of_group)
             if lines.unread:
                 self._count_unread(name, lines.unread, lines.example)

@@ -17,7 +17,7 @@ from oss_oms_sync.answers.layout import is_long, record_name, record_prefix
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.bucket import PAGE_SIZE
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, parts_of
+from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, split_into_parts
 from oss_oms_sync.delivery.sender import Sender, earliest_time
 from oss_oms_sync.errors import UNKNOWN, PayloadError, Reason, StorageError, log
 from oss_oms_sync.events import ObjectChange
@@ -100,7 +100,7 @@ class Replay:
             if only_copies:
                 self.sender.record_unsent([key for key, _ in self._read_failed_keys(changes)])
             return
-        for part in parts_of(
+        for part in split_into_parts(
             self._read_failed_keys(changes if only_copies else self._with_current_versions(changes)), PAGE_SIZE
         ):
             self._take([key for key, _ in part], [key.key for key, is_recorded in part if is_recorded])

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from oss_oms_sync.answers.status_answer import CodeFailures, CopyFailureCounts, UnfinishedCounts
-from oss_oms_sync.clouds.task import MonthCounts, Statistics, TaskInfo, month_name, month_of, remaining
+from oss_oms_sync.clouds.task import MonthCounts, Statistics, TaskInfo, count_min_unfinished, month_name, month_of
 from oss_oms_sync.copy_codes import find_copy_code
 from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.ledger.list_positions import LineCount
@@ -238,7 +238,7 @@ def _count_unfinished(
     # The months cover objects older than the statistics.
     on_its_way = acknowledged.on_its_way if acknowledged else 0
     objects = max(
-        remaining([on_its_way, *filter(None, by_month)]),
+        count_min_unfinished([on_its_way, *filter(None, by_month)]),
         _remaining_after(_not_acknowledged_since(acknowledged, last_day), last_day),
     )
     overdue = max(0, objects - last_day.count_after(_on_its_way_since(last_day, now), "REQUEST"))
@@ -264,7 +264,7 @@ def _on_its_way_since(statistics: Statistics, now: datetime) -> datetime:
 def _remaining_after(time: datetime, statistics: Statistics) -> int:
     """Return the minimum number of unfinished objects that were accepted in steps that start after `time`."""
     since = time.timestamp()
-    return remaining(accepted - finished for begin, accepted, finished in statistics.steps if begin > since)
+    return count_min_unfinished(accepted - finished for begin, accepted, finished in statistics.steps if begin > since)
 
 
 def _is_stuck(key: FailedKey) -> bool:

@@ -33,10 +33,10 @@ from oss_oms_sync.ledger.closing import Closed
 from oss_oms_sync.passes.states import (
     PassState,
     answer_of,
-    answering,
-    last_ended,
-    last_timer_pass,
-    open_passes,
+    find_answering_pass,
+    find_last_ended_pass,
+    find_last_timer_pass,
+    list_open_passes,
     progress_of,
 )
 from oss_oms_sync.passes.store import PassStore
@@ -69,7 +69,7 @@ class Coverage:
         finished = [
             state for state in passes if state.ended and state.scope.key_filter.prefix == settings.key_filter.prefix
         ]
-        last = last_timer_pass(passes, settings.key_filter.prefix)
+        last = find_last_timer_pass(passes, settings.key_filter.prefix)
         return cls(
             last=last,
             recent=None if last is None or last.is_late(settings.reconcile_period, now) else last,
@@ -84,7 +84,10 @@ class Coverage:
 
 
 def _list_open(passes: Sequence[PassState], now: datetime) -> OpenPasses:
-    return [(state, progress_of(state, last_ended(passes, state.scope), now)) for state in open_passes(passes)]
+    return [
+        (state, progress_of(state, find_last_ended_pass(passes, state.scope), now))
+        for state in list_open_passes(passes)
+    ]
 
 
 def _summary_fields(state: PassState) -> dict[str, Any]:
@@ -131,10 +134,10 @@ class ObsState:
             return cls(is_unknown=next(PassStore(invocation, "compare").iter_names(), None) is not None)
         settings, now = invocation.settings, invocation.clock.now()
         states = PassStore(invocation, "compare", task.dst_bucket).read_states()
-        answer = answering(states, settings.key_filter.prefix)
+        answer = find_answering_pass(states, settings.key_filter.prefix)
         if answer is None:
             return cls(open=_list_open(states, now))
-        last, mode = answer.of, task.object_overwrite_mode
+        last, mode = answer.state, task.object_overwrite_mode
         result = CompareResult(last.tally, answer_of("compare", last, None, now), last, mode, answer.stood_still)
         is_late = last.is_late(settings.compare_period, now)
         return cls(result, _list_open(states, now), is_late, has_changed=answer.has_obs_changed)

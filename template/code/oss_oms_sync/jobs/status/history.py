@@ -15,8 +15,8 @@ from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.in_hand import OmsProgress
 from oss_oms_sync.comparison.judge import JudgementTimes, classify
+from oss_oms_sync.comparison.oms_progress import OmsProgress
 from oss_oms_sync.comparison.reconciling import Classifier, ReconcileClass
 from oss_oms_sync.comparison.result import remedy_of_key
 from oss_oms_sync.errors import UNKNOWN, Reason, StorageError, log
@@ -192,7 +192,7 @@ class KeyHistory:
         # The event of a newer object may still arrive, although reconcile does not wait for it.
         if opened and self._source and self._source.modified >= opened.timestamp():
             opened = None
-        classifier = Classifier(self._settings, scope, installed, self._invocation.clock.now(), opened=opened)
+        classifier = Classifier(self._settings, scope, installed, self._invocation.clock.now(), opened_at=opened)
         match classifier.classify(Entry(self._key, self._source)):
             case None:
                 return Story(

@@ -24,7 +24,7 @@ KEYS = ["equal", "late", LONG, "line\nbreak\u2028", '"quoted', "gone", "other", 
 
 @pytest.fixture
 def world() -> CompareWorld:
-    """Return a world with an object of each kind: equal, overwritten in OBS, missing, and only in OBS."""
+    """Return simulated clouds with an object of each kind: equal, overwritten in OBS, missing, and only in OBS."""
     world = CompareWorld(KEYS, LANES="1")
     world.put("equal", "1", "md5", "copied")
     world.lost(*KEYS[1:-1], data="12")
@@ -34,54 +34,54 @@ def world() -> CompareWorld:
     return world
 
 
-def again(world: CompareWorld, **asked: object) -> dict:
+def recheck_last(world: CompareWorld, **asked: object) -> dict:
     """Recheck the keys that differed in the last comparison."""
     return world.compare({"again": True, **asked})
 
 
-def look(world: CompareWorld) -> dict:
+def show_last_pass(world: CompareWorld) -> dict:
     return world.compare({"look": True})
 
 
-def arrive(world: CompareWorld) -> None:
+def copy_all_objects(world: CompareWorld) -> None:
     """Let OMS copy all accepted objects, then advance an hour."""
     world.copy_all()
     world.advance(HOUR)
 
 
 def test_a_recheck_finds_arrived_objects_equal_without_another_pass(world):
-    # GIVEN a comparison that found objects missing, and that sent them
-    before = world.compare()
-    assert classes(before) == {
+    # GIVEN a comparison that found missing objects and submitted them
+    earlier_answer = world.compare()
+    assert classes(earlier_answer) == {
         "equal_contents": ["equal"],
         "missing": sorted(KEYS[1:6]),
         "overwritten": ["other"],
         "unknown": [KEYS[-1]],
     }
-    # WHEN OMS has copied all but a deleted object, and they are rechecked
+    # WHEN OMS has copied all except a deleted object, and a recheck runs
     world.delete("gone")
-    arrive(world)
-    after = again(world)
-    # THEN each has its current class, and equal objects are still equal
-    assert classes(after) == {
+    copy_all_objects(world)
+    rechecked_answer = recheck_last(world)
+    # THEN each object has its current class, and equal objects are still equal
+    assert classes(rechecked_answer) == {
         "equal_contents": ["equal", *sorted(set(KEYS[1:6]) - {"gone"})],
         "overwritten": ["other"],
         "unknown": [KEYS[-1]],
     }
-    assert [[after[side][what] for what in WHAT] for side in SIDES] == [[6, 11], [7, 16]]
-    assert after["pass"] == before["pass"]
-    assert before["amended"] is None
+    assert [[rechecked_answer[side][measure] for measure in MEASURES] for side in SIDES] == [[6, 11], [7, 16]]
+    assert rechecked_answer["pass"] == earlier_answer["pass"]
+    assert earlier_answer["amended"] is None
     # AND a listing of both buckets confirms the recheck
-    assert before["twin"] != after["twin"] == world.compare({"dry_run": True})["twin"]
+    assert earlier_answer["twin"] != rechecked_answer["twin"] == world.compare({"dry_run": True})["twin"]
     # AND later answers show the recheck
-    answer = look(world)
-    assert classes(answer) == classes(after)
-    assert answer["amended"] == after["amended"]
+    answer = show_last_pass(world)
+    assert classes(answer) == classes(rechecked_answer)
+    assert answer["amended"] == rechecked_answer["amended"]
     assert answer["amended"]
 
 
 def test_a_recheck_submits_each_object_once_in_an_open_project(world):
-    # GIVEN a comparison of a closed project, and an OMS that loses what it accepts
+    # GIVEN a comparison of a closed project, and an OMS that loses accepted objects
     world.shut(True)
     world.compare()
     missing, sent = set(KEYS[1:6]), world.oms.accepted
@@ -89,103 +89,103 @@ def test_a_recheck_submits_each_object_once_in_an_open_project(world):
     world.advance(HOUR)
 
     def recheck_missing(**asked: str) -> set[str]:
-        """Return the keys that a recheck finds missing, long after the last recheck."""
-        missing_count = classes(again(world, **asked))["missing"]
+        """Recheck, and return the missing keys; OMS then loses the submitted objects, and two hours pass."""
+        missing_count = classes(recheck_last(world, **asked))["missing"]
         while world.task.withheld:
             world.fail_copy()
         world.advance(2 * HOUR)
         return {*missing_count}
 
-    # THEN a recheck sends nothing while the project is closed, or without a run
+    # THEN a recheck submits nothing while the project is closed, or without a run
     recheck_missing(run="one")
     world.shut(False)
     recheck_missing()
     assert not sent
-    # AND each run sends each key once
+    # AND each run submits each key once
     assert [recheck_missing(run=run) for run in ("one", "one", "two", "two")] == [missing] * 4
     assert sent == dict.fromkeys(missing, 2)
 
 
-def test_a_recheck_keeps_the_class_of_10001_other_objects_only_in_obs(world):
-    # GIVEN a late object among more deleted objects than a recheck reads
+def test_a_recheck_keeps_the_class_of_many_objects_only_in_obs(world):
+    # GIVEN a late object, and more objects only in OBS than a recheck reads
     world.obs.fill(world.destination_bucket, (f"deleted/{number:05}" for number in range(10_001)), 1, age=HOUR)
     assert world.compare()["classes"]["unknown"]["destination"]["objects"] == 10_002
-    arrive(world)
-    # WHEN the keys are judged again
-    after = again(world)
-    # THEN the late object is equal, and the others are what they were
-    assert after["classes"]["missing"]["keys"] == []
-    assert after["adds_up"] is True
-    assert after["classes"]["unknown"]["destination"]["objects"] == 10_002
+    copy_all_objects(world)
+    # WHEN a recheck runs
+    rechecked_answer = recheck_last(world)
+    # THEN the late object is equal, and the others keep their class
+    assert rechecked_answer["classes"]["missing"]["keys"] == []
+    assert rechecked_answer["adds_up"] is True
+    assert rechecked_answer["classes"]["unknown"]["destination"]["objects"] == 10_002
 
 
-def test_the_watermark_moves_to_the_oldest_object_still_missing(world):
+def test_a_recheck_moves_the_watermark_to_the_oldest_missing_object(world):
     assert world.compare()["watermark"] == "2026-01-02T00:00:00Z"
     world.remove("other")
     world.write("other", "12")
-    arrive(world)
-    after = again(world)
-    assert after["watermark"] == after["started"]
+    copy_all_objects(world)
+    rechecked_answer = recheck_last(world)
+    assert rechecked_answer["watermark"] == rechecked_answer["started"]
 
 
 def test_an_unfinished_pass_is_not_rechecked(world):
     with refusing(world.source), pytest.raises(StorageError):
         world.compare()
-    assert not again(world)["finished"]
+    assert not recheck_last(world)["finished"]
 
 
 def test_without_a_pass_no_recheck_runs(world):
-    assert again(world)["next"] == "No pass over this scope has started yet."
+    assert recheck_last(world)["next"] == "No pass over this scope has started yet."
 
 
 def test_a_recheck_of_too_many_keys_asks_for_another_pass(world):
     world.compare()
     with (
-        patch("oss_oms_sync.comparison.again.MAX_KEYS", 5),
+        patch("oss_oms_sync.comparison.recheck.MAX_KEYS", 5),
         pytest.raises(PayloadError, match="name 6 keys; at most 5"),
     ):
-        again(world)
-    with patch("oss_oms_sync.comparison.again.MAX_KEYS", 6):
-        assert again(world)["finished"]
+        recheck_last(world)
+    with patch("oss_oms_sync.comparison.recheck.MAX_KEYS", 6):
+        assert recheck_last(world)["finished"]
 
 
 @pytest.mark.parametrize("change", ["less", "more", "twice"])
 def test_a_recheck_with_incomplete_lists_is_an_error(world, change):
-    before = world.compare()
-    (name,) = before["differences"]
+    earlier_answer = world.compare()
+    (name,) = earlier_answer["differences"]
     lines = world.bucket.objects[name].body.decode().splitlines(keepends=True)
-    changed = {"less": lines[1:], "more": [*lines, "+ never counted\n"], "twice": [*lines[1:], lines[1]]}[change]
-    world.bucket.add(StoredObject(name, "".join(changed).encode()))
+    changed_lines = {"less": lines[1:], "more": [*lines, "+ never counted\n"], "twice": [*lines[1:], lines[1]]}[change]
+    world.bucket.add(StoredObject(name, "".join(changed_lines).encode()))
     with pytest.raises(StorageError, match="found 6 that differ: the lists are incomplete"):
-        again(world)
-    assert classes(look(world)) == classes(before)
+        recheck_last(world)
+    assert classes(show_last_pass(world)) == classes(earlier_answer)
 
 
-def test_a_recheck_does_not_make_wrong_sums_add_up(world):
+def test_a_recheck_still_reports_sums_that_do_not_add_up(world):
     world.compare()
     (name,) = (name for name in world.bucket.objects if name.endswith("/total"))
     total = json.loads(world.bucket.objects[name].body)
     total["passed"]["source_listed"]["objects"] += 1
     world.bucket.add(StoredObject.of_json(name, total))
-    assert not again(world)["adds_up"]
+    assert not recheck_last(world)["adds_up"]
 
 
 def test_a_recheck_with_deleted_lists_is_an_error(world):
     (name,) = world.compare()["differences"]
     del world.bucket.objects[name]
     with pytest.raises(StorageError, match="so the differences are unknown"):
-        again(world)
+        recheck_last(world)
 
 
 def test_a_refusal_of_obs_during_a_recheck_changes_no_total(world):
-    before = world.compare()
+    earlier_answer = world.compare()
     with refusing(world.there), pytest.raises(StorageError):
-        again(world)
-    assert classes(look(world)) == classes(before)
+        recheck_last(world)
+    assert classes(show_last_pass(world)) == classes(earlier_answer)
 
 
-# In folders of the first level, and in none.
-SOME = ["a/1", "a/2", "b/1", "b/c/2", "oms/sync_task/1", "x", "z/1", "z/2"]
+# Keys in first-level folders, and without a folder.
+SOME_KEYS = ["a/1", "a/2", "b/1", "b/c/2", "oms/sync_task/1", "x", "z/1", "z/2"]
 data = st.sampled_from(["", "A", "AB", "BA"])
 happenings = st.lists(
     st.one_of(
@@ -208,25 +208,28 @@ def play(world: CompareWorld, keys: Sequence[str], happenings: list[tuple]) -> N
         world.play([("advance", 60), (what, keys[number % len(keys)], *details)])
 
 
-def added_up(folders: dict[str, dict[str, list[int]]]) -> dict[str, list[int]]:
+def sum_folders(folders: dict[str, dict[str, list[int]]]) -> dict[str, list[int]]:
     """Return the counts of each class as the sums over all folders."""
     sums: dict[str, list[int]] = {}
-    for name, four in (count for counts in folders.values() for count in counts.items()):
-        sums[name] = [total + count for total, count in zip(sums.get(name, [0] * 4), four, strict=True)]
+    for name, numbers in (count for counts in folders.values() for count in counts.items()):
+        sums[name] = [total + count for total, count in zip(sums.get(name, [0] * 4), numbers, strict=True)]
     return sums
 
 
-def by_class(answer: dict) -> dict[str, list[int]]:
-    sides = {name: [count[side][what] for side in SIDES for what in WHAT] for name, count in answer["classes"].items()}
-    return {name: four for name, four in sides.items() if any(four)}
+def list_counts_by_class(answer: dict) -> dict[str, list[int]]:
+    sides = {
+        name: [count[side][measure] for side in SIDES for measure in MEASURES]
+        for name, count in answer["classes"].items()
+    }
+    return {name: numbers for name, numbers in sides.items() if any(numbers)}
 
 
-def digests(answer: dict) -> list[object]:
+def list_digests(answer: dict) -> list[object]:
     """Return the digests of both sides, and of each class."""
     return [answer[side]["digest"] for side in SIDES] + [count["digests"] for count in answer["classes"].values()]
 
 
-SIDES, WHAT = ("source", "destination"), ("objects", "bytes")
+SIDES, MEASURES = ("source", "destination"), ("objects", "bytes")
 
 
 @pytest.mark.part
@@ -237,25 +240,29 @@ def test_law1_a_recheck_equals_a_new_comparison_in_total_and_by_folder(before, a
     with patch("oss_oms_sync.passes.digests.MAX_FOLDERS", folders):
         # GIVEN a comparison, and later changes of unequal objects
         CompareWorld.close_all()
-        world = CompareWorld(SOME, LANES="1")
+        world = CompareWorld(SOME_KEYS, LANES="1")
         world.storage_classes, world.task.storage_policy = ["Standard", "IA"], "SRC_STORAGE_MAPPING"
-        play(world, SOME, before)
+        play(world, SOME_KEYS, before)
         world.advance(HOUR)
-        listed = [
+        unequal_keys = [
             key for name, keys in classes(world.compare()).items() if name not in UNCHANGED_BY_RECHECK for key in keys
         ]
-        play(world, listed, after)
+        play(world, unequal_keys, after)
         if copied:
             world.copy_all()
         world.advance(2 * HOUR)
-        # WHEN its keys are rechecked, and compared again
-        amended, fresh = again(world), world.compare({"dry_run": True})
-    # THEN both say the same, and the folders are the classes
-    assert amended["storage"] == fresh["storage"]
-    assert by_class(amended) == by_class(fresh) == added_up(amended["folders"])
-    assert digests(amended) == digests(fresh)
-    assert amended["adds_up"]
-    assert all(amended["folders"].values())
-    if folders > len(SOME):
-        assert amended["folders"] == fresh["folders"]
+        # WHEN its keys are rechecked, and another comparison runs
+        rechecked_answer, new_answer = recheck_last(world), world.compare({"dry_run": True})
+    # THEN both results are equal, and the counts of the folders add up to those of the classes
+    assert rechecked_answer["storage"] == new_answer["storage"]
+    assert (
+        list_counts_by_class(rechecked_answer)
+        == list_counts_by_class(new_answer)
+        == sum_folders(rechecked_answer["folders"])
+    )
+    assert list_digests(rechecked_answer) == list_digests(new_answer)
+    assert rechecked_answer["adds_up"]
+    assert all(rechecked_answer["folders"].values())
+    if folders > len(SOME_KEYS):
+        assert rechecked_answer["folders"] == new_answer["folders"]
     count_schedule("of compare", "what is judged again is what a new comparison finds")

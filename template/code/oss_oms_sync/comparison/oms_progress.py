@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.task import OBJECT_TYPES, Statistics, remaining
+from oss_oms_sync.clouds.task import OBJECT_TYPES, Statistics, count_min_unfinished
 from oss_oms_sync.errors import Failure
 from oss_oms_sync.rules.times import BYTES_PER_MINUTE
 
@@ -28,40 +28,41 @@ _MAX_RECORD_DELAY_SECONDS = 360.0
 class OmsProgress:
     """OMS's counts at the time `now`. All times are in seconds since 1970.
 
-    - `left`: the maximum number of objects that OMS has accepted and not finished; None if OMS does not report it, or
-      only by the hour.
-    - `oldest`: OMS has finished all objects accepted before this time, if it processes them in order.
-    - `finished`: OMS finished its last finished object before this time.
-    - `busy`: the time of OMS's last acceptance or failure. If OMS has objects left, the start of the step in which it
-      finished its last object counts as well.
-    - `accepted`: the start of each step of the counts, and the number of objects accepted in it.
+    - `max_unfinished`: the maximum number of objects that OMS has accepted and not finished; None if OMS does not
+      report it, or only by the hour.
+    - `oldest_unfinished`: OMS has finished all objects accepted before this time, if it processes them in order.
+    - `last_finished`: OMS finished its last finished object before this time.
+    - `last_busy`: the time of OMS's last acceptance or failure. If OMS has objects left, the start of the step in which
+      it finished its last object counts as well.
+    - `accepted_steps`: the start of each step of the counts, and the number of objects accepted in it.
     """
 
     now: float
-    left: int | None
-    oldest: float
-    finished: float
-    busy: float = -math.inf
-    accepted: Sequence[tuple[float, int]] = ()
+    max_unfinished: int | None
+    oldest_unfinished: float
+    last_finished: float
+    last_busy: float = -math.inf
+    accepted_steps: Sequence[tuple[float, int]] = ()
 
     @classmethod
     def without_counts(cls, now: float) -> OmsProgress:
         """Return the state to assume at the time `now` if OMS reports no counts."""
         return cls(now, None, now - _ASSUMED_SECONDS, now)
 
-    def may_still_copy(self, accepted: float, size: int = 0, patience: float = 1800.0) -> bool:
-        """Return True if OMS may still copy an object of `size` bytes that it accepted at this time.
+    def may_still_copy(self, accepted_at: float, size: int = 0, patience_seconds: float = 1800.0) -> bool:
+        """Return True if OMS may still copy an object of `size` bytes that it accepted at `accepted_at`.
 
-        An object counts as lost if OMS has finished no object for `patience` seconds and a minute for each GB.
+        An object counts as lost if OMS has finished no object for `patience_seconds` and a minute for each GB of the
+        object.
         """
-        if accepted >= self.now - _MAX_COUNT_DELAY_SECONDS:
+        if accepted_at >= self.now - _MAX_COUNT_DELAY_SECONDS:
             return True
-        quiet = self.now - max(accepted, self.finished)
-        return accepted >= self.oldest and quiet < patience + 60 * size / BYTES_PER_MINUTE
+        idle_seconds = self.now - max(accepted_at, self.last_finished)
+        return accepted_at >= self.oldest_unfinished and idle_seconds < patience_seconds + 60 * size / BYTES_PER_MINUTE
 
     def count_accepted_since(self, time: float) -> int:
-        """Return the number of objects accepted since `time`, perhaps with some that were accepted shortly before."""
-        return sum(number for begin, number in self.accepted if begin >= time - _MAX_RECORD_DELAY_SECONDS)
+        """Return the number of objects that OMS accepted since `time`, perhaps with objects of the minutes before."""
+        return sum(number for begin, number in self.accepted_steps if begin >= time - _MAX_RECORD_DELAY_SECONDS)
 
 
 def query_progress(invocation: Invocation, *days: int) -> OmsProgress:
@@ -81,15 +82,17 @@ def query_progress(invocation: Invocation, *days: int) -> OmsProgress:
     if statistics is None:
         return OmsProgress.without_counts(now.timestamp())
     steps, step_seconds = statistics.steps, statistics.step_length.total_seconds()
-    unfinished = remaining(accepted - finished for _, accepted, finished in steps)
-    finish_seconds = step_seconds if unfinished > 0 else 0.0
+    unfinished_objects = count_min_unfinished(accepted - finished for _, accepted, finished in steps)
+    finish_seconds = step_seconds if unfinished_objects > 0 else 0.0
     return OmsProgress(
         now.timestamp(),
-        unfinished if statistics.is_exact else None,
-        _time_of_oldest_unfinished(steps, unfinished, statistics.from_.timestamp()),
-        _time_of_last_counted(statistics, dict.fromkeys(("SUCCESS", "FAILURE", "SKIP"), step_seconds), now.timestamp()),
+        unfinished_objects if statistics.is_exact else None,
+        _find_oldest_unfinished_time(steps, unfinished_objects, statistics.from_.timestamp()),
+        _find_last_counted_time(
+            statistics, dict.fromkeys(("SUCCESS", "FAILURE", "SKIP"), step_seconds), now.timestamp()
+        ),
         # OMS may count acceptances with a delay, and it writes its lists of failures late.
-        _time_of_last_counted(
+        _find_last_counted_time(
             statistics,
             {"REQUEST": step_seconds, "FAILURE": step_seconds, "SUCCESS": finish_seconds, "SKIP": finish_seconds},
             now.timestamp(),
@@ -98,21 +101,23 @@ def query_progress(invocation: Invocation, *days: int) -> OmsProgress:
     )
 
 
-def _time_of_oldest_unfinished(steps: Sequence[tuple[float, int, int]], left: int, start: float) -> float:
+def _find_oldest_unfinished_time(
+    steps: Sequence[tuple[float, int, int]], unfinished_objects: int, start: float
+) -> float:
     """Return the start of the step that accepted the oldest unfinished object, or infinity if no object is left."""
-    if left <= 0:
+    if unfinished_objects <= 0:
         return math.inf
     for begin, accepted, _ in reversed(steps):
-        left -= accepted
-        if left <= 0:
+        unfinished_objects -= accepted
+        if unfinished_objects <= 0:
             return begin
     return start
 
 
-def _time_of_last_counted(statistics: Statistics, seconds_by_kind: Mapping[str, float], now: float) -> float:
+def _find_last_counted_time(statistics: Statistics, seconds_by_kind: Mapping[str, float], now: float) -> float:
     """Return the time of the last counted object of any kind in `seconds_by_kind`, at most `now`.
 
-    `seconds_by_kind` has the seconds to add to the start of a step, by kind of count.
+    OMS counts in steps of time; `seconds_by_kind` has the seconds to add to the start of a step, by the kind of count.
     """
-    counted = ((name, begin) for name in seconds_by_kind for begin, number in statistics.series[name] if number)
-    return min(now, max((begin / 1000 + seconds_by_kind[name] for name, begin in counted), default=-math.inf))
+    counted_steps = ((name, begin) for name in seconds_by_kind for begin, number in statistics.series[name] if number)
+    return min(now, max((begin / 1000 + seconds_by_kind[name] for name, begin in counted_steps), default=-math.inf))

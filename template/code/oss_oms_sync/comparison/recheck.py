@@ -18,7 +18,7 @@ from oss_oms_sync.answers.layout import Kind, record_name
 from oss_oms_sync.answers.object_class import RECHECKED_SIGNS, UNCHANGED_BY_RECHECK
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import parts_of
+from oss_oms_sync.clouds.objects import split_into_parts
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.count import CompareCount, parse_line
 from oss_oms_sync.comparison.judge import Judge
@@ -41,31 +41,31 @@ def recheck(
     total: Tally,
     judge: Judge,
     send: Callable[[Sequence[FailedKey]], None],
-    waiting: Iterable[str] = (),
+    waiting_keys: Iterable[str] = (),
 ) -> Tally:
     """Return the total of a pass after a recheck of the keys in its lists, and submit the keys that are due now.
 
-    The function `send` submits keys. `waiting` are the keys of failed records and run files. If `judge` reads objects,
-    those of them that are not listed are read as well, because a proof may show that a key no longer needs to wait;
-    their counts do not change.
+    The function `send` submits keys. `waiting_keys` are the keys of failed records and run files. If `judge` reads
+    objects, it also reads the objects of the waiting keys that are not listed, because a proof may show that a key no
+    longer needs to wait; the counts of these keys do not change.
 
     Raises PayloadError for too many keys, and StorageError, also if the lists are incomplete.
     """
-    unlisted = _count_unlisted(total)
-    number = _count_keys(total) - _count_keys(unlisted)
-    if number > MAX_KEYS:
+    unlisted_tally = _count_unlisted(total)
+    listed_count = _count_keys(total) - _count_keys(unlisted_tally)
+    if listed_count > MAX_KEYS:
         raise PayloadError(
-            f"The lists of differences name {number:,} keys; at most {MAX_KEYS:,} are rechecked. Begin another"
+            f"The lists of differences name {listed_count:,} keys; at most {MAX_KEYS:,} are rechecked. Begin another"
             f" pass: {_RESTART_STEP}"
         )
-    keys = sorted(set(_listed_keys(invocation, total.parts)))
-    if len(keys) != number:
+    keys = sorted(set(_read_listed_keys(invocation, total.parts)))
+    if len(keys) != listed_count:
         raise StorageError(
-            f"The lists of differences name {len(keys):,} keys, and the comparison found {number:,} that differ: the"
-            f" lists are incomplete. Begin another pass: {_RESTART_STEP}"
+            f"The lists of differences name {len(keys):,} keys, and the comparison found {listed_count:,} that differ:"
+            f" the lists are incomplete. Begin another pass: {_RESTART_STEP}"
         )
-    count = CompareCount(judge, unlisted, math.inf, total.drawn.seed)
-    for part in parts_of(keys, _KEYS_PER_READ):
+    count = CompareCount(judge, unlisted_tally, math.inf, total.drawn.seed)
+    for part in split_into_parts(keys, _KEYS_PER_READ):
         judgements = [judge.judge_alone(entry) for entry in read_entries(invocation, destination, part)]
         for judgement in judgements:
             # An object with a stored proof is not read again, but counts as read.
@@ -73,35 +73,35 @@ def recheck(
                 judgement._replace(proof=judgement.proof or (stored_proof(judgement.entry) if judge.prover else None))
             )
         send([judgement.due for judgement in judgements if judgement.due])
-    current = count.tally()
+    new_tally = count.tally()
     if judge.prover:
-        for part in parts_of(sorted(set(waiting) - set(keys))[:MAX_KEYS], _KEYS_PER_READ):
+        for part in split_into_parts(sorted(set(waiting_keys) - set(keys))[:MAX_KEYS], _KEYS_PER_READ):
             for entry in read_entries(invocation, destination, part):
                 judge.judge(entry)
-    read_counts, rechecked = (
-        Counter({name: n for name, n in current.counts.items() if name.startswith("deep_")}),
+    read_counts, rechecked_keys = (
+        Counter({name: n for name, n in new_tally.counts.items() if name.startswith("deep_")}),
         set(keys),
     )
     unread = {
         name: unread_keys
         for name, part in total.unread.items()
-        if (unread_keys := [key for key in part if key not in rechecked])
+        if (unread_keys := [key for key in part if key not in rechecked_keys])
     }
     return replace(
         total,
         counts=total.counts - total.deep_listed + read_counts,
-        unread=Tally(unread=unread).merged(Tally(unread=current.unread)).unread,
-        classes=current.classes,
-        folders={name: counts for name, counts in current.folders.items() if counts},
-        oldest_not_there=current.oldest_not_there,
+        unread=Tally(unread=unread).merged(Tally(unread=new_tally.unread)).unread,
+        classes=new_tally.classes,
+        folders={name: counts for name, counts in new_tally.folders.items() if counts},
+        oldest_not_there=new_tally.oldest_not_there,
         # Drawn objects were equal, and equal objects are not rechecked.
-        drawn=total.drawn.plus(current.drawn),
+        drawn=total.drawn.plus(new_tally.drawn),
         # An object that was deleted or overwritten since was the largest or the last when the pass listed it.
-        largest=max(total.largest, current.largest),
-        last_written=select_last_written([*total.last_written, *current.last_written]),
-        twin=current.twin,
-        source_listed=current.source_listed,
-        destination_listed=current.destination_listed,
+        largest=max(total.largest, new_tally.largest),
+        last_written=select_last_written([*total.last_written, *new_tally.last_written]),
+        twin=new_tally.twin,
+        source_listed=new_tally.source_listed,
+        destination_listed=new_tally.destination_listed,
     )
 
 
@@ -110,7 +110,7 @@ def _count_unlisted(total: Tally) -> Tally:
 
     A folder without such keys is still included, so that it has counts of its own.
     """
-    unlisted = Tally(
+    unlisted_tally = Tally(
         classes={name: count for name, count in total.classes.items() if name in UNCHANGED_BY_RECHECK},
         folders={
             folder: {name: count for name, count in counts.items() if name in UNCHANGED_BY_RECHECK}
@@ -119,35 +119,36 @@ def _count_unlisted(total: Tally) -> Tally:
         twin=(total.twin - total.twin_listed) % MODULUS,
     )
     return replace(
-        unlisted,
-        source_listed=_subtract_listed(total.source_listed, total.side("source"), unlisted.side("source")),
+        unlisted_tally,
+        source_listed=_subtract_listed(total.source_listed, total.side("source"), unlisted_tally.side("source")),
         destination_listed=_subtract_listed(
-            total.destination_listed, total.side("destination"), unlisted.side("destination")
+            total.destination_listed, total.side("destination"), unlisted_tally.side("destination")
         ),
     )
 
 
-def _subtract_listed(listed: Side, all_classes: Side, unlisted: Side) -> Side:
+def _subtract_listed(listing_totals: Side, class_totals: Side, unlisted_totals: Side) -> Side:
     """Return the totals of a bucket's listing without the keys in the lists of differences.
 
-    `listed` has the totals of the listing, `all_classes` those of all classes, and `unlisted` those of the keys that
-    are in no list of differences.
+    `listing_totals` are the totals of the whole listing, `class_totals` those of all classes, and `unlisted_totals`
+    those of the keys that are in no list of differences.
     """
     return Side(
-        listed.objects - all_classes.objects + unlisted.objects, listed.bytes - all_classes.bytes + unlisted.bytes
+        listing_totals.objects - class_totals.objects + unlisted_totals.objects,
+        listing_totals.bytes - class_totals.bytes + unlisted_totals.bytes,
     )
 
 
 def _count_keys(tally: Tally) -> int:
     """Return the number of keys in a tally.
 
-    A key of a class counts in the bucket that has more objects of the class, because classes are of keys only in OBS,
-    or in the source.
+    The number of keys of a class is its number of objects in the bucket that has more of them, because the keys of a
+    class are all in the source, or all only in OBS.
     """
     return sum(max(count.source.objects, count.destination.objects) for count in tally.classes.values())
 
 
-def _listed_keys(invocation: Invocation, parts: Sequence[str]) -> Iterator[str]:
+def _read_listed_keys(invocation: Invocation, parts: Sequence[str]) -> Iterator[str]:
     for name in parts:
         body = invocation.log_bucket.get(name)
         if body is None:
@@ -167,6 +168,8 @@ def read_entries(invocation: Invocation, destination: ObsBucket, keys: Sequence[
     sources, destinations = invocation.source_bucket.find_all(keys), destination.find_all(keys)
     kinds: tuple[Kind, ...] = ("success", "failed", "proven")
     records = [log_bucket.get_all([record_name(task_id, kind, key) for key in keys]) for kind in kinds]
-    for key, source, twin, *stored_records in zip(keys, sources, destinations, *records, strict=True):
-        success, failed, proof = (listed_record(record, key) if record else None for record in stored_records)
-        yield Entry(key, source, success, failed, twin, proof)
+    for key, source, obs_object, *stored_records in zip(keys, sources, destinations, *records, strict=True):
+        success_record, failed_record, proof = (
+            listed_record(record, key) if record else None for record in stored_records
+        )
+        yield Entry(key, source, success_record, failed_record, obs_object, proof)

@@ -1,10 +1,10 @@
-"""Objects that OMS may still copy, by its counts; only other missing objects count as lost."""
+"""Objects that OMS may still copy according to its counts; only other objects that OBS lacks are missing."""
 
 from __future__ import annotations
 
 import pytest
 
-from oss_oms_sync.comparison.in_hand import OmsProgress, query_progress
+from oss_oms_sync.comparison.oms_progress import OmsProgress, query_progress
 from sandbox.oms.copier import CopyFailure, CopyFault
 from support.certify_world import CertifyWorld
 from support.world import DAY, HOUR, MINUTE
@@ -30,77 +30,77 @@ def copy_first(world: CertifyWorld) -> None:
     world.task.end(copy)
 
 
-def class_of(world: CertifyWorld, key: str) -> str:
+def find_class(world: CertifyWorld, key: str) -> str:
     """Return the class of a key in a comparison that submits nothing."""
     classes = world.compare(dry_run=True, restart=False)["classes"]
     return next(name for name, object_class in classes.items() if key in object_class["keys"])
 
 
-def test_a_finished_object_that_is_not_in_obs_is_missing(world):
+def test_an_object_that_oms_finished_and_obs_lacks_is_missing(world):
     world.task.failures.then(CopyFailure("UPLOAD_DST_OBJ_FAILURE"))
     accept(world, "a", fault=CopyFault.late(1))
     # Counts of the last ten minutes are not trusted.
     for minutes, class_name in ((9, "in_flight"), (2, "missing")):
         world.advance(minutes * MINUTE)
-        assert class_of(world, "a") == class_name
+        assert find_class(world, "a") == class_name
 
 
-def test_an_acceptance_of_ten_minutes_ago_may_be_uncounted():
-    finished = OmsProgress(HOUR, left=0, oldest=HOUR, finished=HOUR)
+def test_an_object_accepted_ten_minutes_ago_may_still_be_copied():
+    finished = OmsProgress(HOUR, max_unfinished=0, oldest_unfinished=HOUR, last_finished=HOUR)
     assert [finished.may_still_copy(HOUR - 10 * MINUTE - more) for more in (0, 1)] == [True, False]
 
 
-def test_an_object_accepted_before_the_oldest_open_step_is_missing(world):
+def test_an_object_older_than_the_oldest_unfinished_step_is_missing(world):
     accept(world, "a", fault=CopyFault.late(1))
     world.advance(12 * MINUTE)
     world.remove("a")
     accept(world, "b")
-    # OMS has been quiet for less than half an hour, which would let it have both.
+    # OMS has been idle for less than half an hour, so it might still copy both objects.
     world.advance(12 * MINUTE)
-    assert class_of(world, "a") == "missing"
-    assert class_of(world, "b") == "in_flight"
+    assert find_class(world, "a") == "missing"
+    assert find_class(world, "b") == "in_flight"
 
 
-def test_unfinished_objects_count_while_oms_finishes_any_object(world):
+def test_an_object_is_in_flight_while_oms_finishes_other_objects(world):
     accept(world, "1", "2", "3", "a")
     for _ in range(3):
         world.advance(25 * MINUTE)
         copy_first(world)
-        assert class_of(world, "a") == "in_flight"
-    # After half an hour without anything, it is lost.
+        assert find_class(world, "a") == "in_flight"
+    # After half an hour in which OMS finishes nothing, the object counts as lost.
     world.advance(40 * MINUTE)
-    assert class_of(world, "a") == "missing"
+    assert find_class(world, "a") == "missing"
 
 
 @pytest.mark.parametrize(("gigabytes", "minutes"), [(0, 30), (90, 120)])
-def test_a_large_object_has_a_minute_more_for_each_gb(gigabytes, minutes):
-    counts = OmsProgress(now=1e9, left=1, oldest=0, finished=0)
+def test_oms_may_need_a_minute_more_for_each_gb_of_an_object(gigabytes, minutes):
+    counts = OmsProgress(now=1e9, max_unfinished=1, oldest_unfinished=0, last_finished=0)
     accepted = 1e9 - minutes * MINUTE
     assert [counts.may_still_copy(accepted + more, gigabytes * 10**9) for more in (1, -1)] == [True, False]
 
 
 def test_late_copies_of_earlier_objects_do_not_mask_an_unfinished_object(world):
-    # GIVEN copies that OMS accepted yesterday, and now finishes
+    # GIVEN objects that OMS accepted yesterday, and finishes now
     accept(world, *"abc")
     world.advance(DAY + HOUR)
     world.copy_all()
     world.advance(20 * MINUTE)
 
-    # WHEN an object is accepted after that, THEN it is unfinished, in spite of the sum
+    # WHEN another object is accepted, THEN it is unfinished, although the sums of the counts are equal
     accept(world, "d")
     world.advance(20 * MINUTE)
-    assert query_progress(world.invocation()).left == 1
-    assert class_of(world, "d") == "in_flight"
+    assert query_progress(world.invocation()).max_unfinished == 1
+    assert find_class(world, "d") == "in_flight"
     world.copy_all()
-    assert query_progress(world.invocation()).left == 0
+    assert query_progress(world.invocation()).max_unfinished == 0
 
 
-def test_hourly_counts_show_unfinished_objects_but_no_idle_oms(world):
+def test_hourly_counts_do_not_show_that_oms_has_no_work_left(world):
     world.task.step = "ONE_HOUR"
     accept(world, "a")
     world.advance(20 * MINUTE)
-    assert query_progress(world.invocation()).left is None
-    assert class_of(world, "a") == "in_flight"
+    assert query_progress(world.invocation()).max_unfinished is None
+    assert find_class(world, "a") == "in_flight"
 
 
 @pytest.mark.parametrize(("minutes", "class_name"), [(59, "in_flight"), (61, "missing")])
@@ -108,15 +108,15 @@ def test_without_statistics_an_object_is_in_flight_for_an_hour(world, minutes, c
     world.oms.deny("oms:synctask:statistics")
     accept(world, "a")
     world.advance(minutes * MINUTE)
-    assert class_of(world, "a") == class_name
+    assert find_class(world, "a") == class_name
 
 
-def test_an_acceptance_of_another_version_does_not_count(world):
+def test_an_object_with_a_newer_unaccepted_version_is_missing(world):
     accept(world, "a")
     world.advance(HOUR // 2)
     world.put("a", "2", fate="lost")
     world.advance(20 * MINUTE)
-    assert class_of(world, "a") == "missing"
+    assert find_class(world, "a") == "missing"
 
 
 @pytest.mark.parametrize(
@@ -132,4 +132,4 @@ def test_oms_is_busy_to_the_end_of_the_step_only_if_objects_are_left(world, fail
         world.task.failures.then(CopyFailure("UPLOAD_DST_OBJ_FAILURE"))
     copy_first(world)
     world.advance(20 * MINUTE)
-    assert query_progress(world.invocation()).busy == began + minutes * MINUTE
+    assert query_progress(world.invocation()).last_busy == began + minutes * MINUTE
