@@ -33,7 +33,7 @@ _measured: defaultdict[tuple[str, str], list[float]] = defaultdict(list)
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return 1.5 times the number of cores, because some tests only wait for a process or a time limit."""
+    """Return 1.5 times the number of cores, because many tests only wait for a process or for a time limit."""
     cores = os.cpu_count() or 1
     return cores + cores // 2
 
@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Freeze the collected tests, which live until the end, so that garbage collections skip them."""
+    """Exclude the collected tests, which live until the end of the run, from garbage collections."""
     gc.freeze()
 
 
@@ -67,7 +67,7 @@ def project_copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectCo
 
 @pytest.fixture(scope="session")
 def count():
-    """Return a function that counts the random cases of a law (a property test), by the last state of the keys."""
+    """Return a function that counts the random cases of a law (a property test) by their result."""
 
     def count(law: str, state: str) -> None:
         _counted[law, state] += 1
@@ -77,7 +77,7 @@ def count():
 
 @pytest.fixture(scope="session")
 def measure():
-    """Return a function that stores a measured number for a law's summary."""
+    """Return a function that adds a measured number to a law's summary."""
 
     def measure(law: str, what: str, number: float) -> None:
         _measured[law, what].append(number)

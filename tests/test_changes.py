@@ -1,4 +1,4 @@
-"""Likely changes of the code: each needs only the files in its row of contributing.md."""
+"""Likely changes of the code: each needs only the files that its row in docs/contributing.md names."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ ORACLE = "tests/support/certificate_oracle.py"
 
 @dataclass(frozen=True)
 class Change:
-    """A likely change: its row in contributing.md, and its replacements (file, old, new).
+    """A likely change: its row in docs/contributing.md, and its replacements in files.
 
-    `row`: the beginning of the row's text. `chinese`: new phrases of the catalogue. `green`: related tests that must
-    still pass. `most`: the maximum number of files, if the row names all of them.
+    `row` is the beginning of the row's text, and `patch` has the replacements: file, old text, new text. `chinese` has
+    the new phrases of the catalogue. `green` are the tests that must still pass. `most` is the maximum number of files
+    if the row names all of them, otherwise 0.
     """
 
     row: str
@@ -36,7 +37,7 @@ class Change:
 
     @property
     def files(self) -> set[str]:
-        """The files that the replacements change."""
+        """The files that the change modifies, including the catalogue if the change has new phrases."""
         return {*(file for file, _, _ in self.patch), *([CATALOGUE] if self.chinese else [])}
 
 
@@ -268,7 +269,7 @@ CHANGES = {
 
 
 def files_by_row() -> dict[str, set[str]]:
-    """Return the files in each row of contributing.md's table of changes, as paths in the repository."""
+    """Return the files that each row of contributing.md's table of changes names, as paths in the repository."""
     text = (ROOT / "docs/contributing.md").read_text(encoding="utf-8").partition("## Where a change goes")[2]
     files_by_change = {}
     for line in re.findall(r"^\| .*\|$", text, re.MULTILINE)[1:]:

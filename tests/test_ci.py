@@ -1,4 +1,4 @@
-"""The commands of CI, in which recording stand-ins replace most programs."""
+"""The script of CI (.ci/run), with stand-ins for most programs, which record their calls."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ SAYS = "Python 3.10 is missing"
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """Return a clone of the repository on a machine with all tools."""
+    """Return a folder with the script of CI and a stand-in for each program that CI needs."""
     shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / "bin").mkdir()
     for name in ("make", "git", "node", "npm", "chromium", "python3", "apt-get"):
-        put(tmp_path / "bin" / name)
-    put(tmp_path / ".venv" / "bin" / "python")
+        write_stand_in(tmp_path / "bin" / name)
+    write_stand_in(tmp_path / ".venv" / "bin" / "python")
     return tmp_path
 
 
-def put(program: Path, then: str = "") -> None:
-    """Write a program that records its name, its arguments, and the variables that CI exports."""
+def write_stand_in(program: Path, then: str = "") -> None:
+    """Write a program that records its name, its arguments, and the variables that CI exports, and then runs `then`."""
     note = 'echo "$(basename "$0") $* REQUIRE_TOOLS=$REQUIRE_TOOLS EXTRAS=$EXTRAS COVERAGE=$COVERAGE" >> "$NOTES"'
     program.write_text(f"#!/bin/sh\n{note}\n{then}\n")
     program.chmod(0o755)
@@ -57,8 +57,8 @@ def test_ci_runs_the_checks_and_make_test_and_then_the_extras(machine):
     assert not [line for line in notes if line.startswith("apt-get")]
 
 
-def test_a_missing_interpreter_ends_the_run_before_any_test(machine):
-    put(machine / ".venv" / "bin" / "python", f'echo "{SAYS}"; exit 1')
+def test_a_missing_python_version_ends_ci_before_any_test(machine):
+    write_stand_in(machine / ".venv" / "bin" / "python", f'echo "{SAYS}"; exit 1')
     done, notes = run(machine)
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1] == SAYS
@@ -72,7 +72,7 @@ def test_missing_programs_of_a_bare_machine_are_installed(machine):
     assert [line.split()[-4] for line in notes if line.startswith("apt-get install")] == ["nodejs"]
 
 
-def test_tests_that_extras_extend_have_the_mark_part():
+def test_tests_that_run_more_cases_with_extras_have_the_mark_part():
     files = {path: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
     tries_a_part = re.compile(r"^from support\.law import .*\b(EXTRAS|schedules|sweep)\b", re.MULTILINE)
     sized = {path for path, text in files.items() if tries_a_part.search(text)}

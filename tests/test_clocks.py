@@ -1,4 +1,4 @@
-"""Reads of the machine's clock, which tests and sandbox must avoid: tests/conftest.py sets their date."""
+"""The rule that tests and the sandbox do not read the machine's clock, except in the files listed here."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ READERS = {
 }
 
 
-def origins(tree: ast.Module) -> dict[str, str]:
+def imported_names(tree: ast.Module) -> dict[str, str]:
     """Return the full name of each imported name."""
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     return {
@@ -49,7 +49,7 @@ def origins(tree: ast.Module) -> dict[str, str]:
 
 
 def full_name(node: ast.AST, names: dict[str, str]) -> str:
-    """Return the full name of an imported function or attribute; empty or unlisted for any other node."""
+    """Return the full name of an imported function or attribute; other expressions have an empty or unknown name."""
     match node:
         case ast.Name(id=name):
             return names.get(name, "")
@@ -63,7 +63,7 @@ def full_name(node: ast.AST, names: dict[str, str]) -> str:
 def readings(text: str) -> Iterator[tuple[int, str]]:
     """Yield the line and the name of each read of the machine's clock."""
     tree = ast.parse(text)
-    names = origins(tree)
+    names = imported_names(tree)
     for node in ast.walk(tree):
         name = full_name(node, names).removesuffix("()")
         if isinstance(node, ast.Call):
@@ -99,6 +99,6 @@ def test_a_clock_reading_is_noticed_under_any_name(text):
     assert len([*readings(text)]) == 1
 
 
-def test_durations_and_passed_times_are_no_clock_readings():
+def test_durations_and_times_in_arguments_are_no_clock_readings():
     text = "import time; from datetime import datetime; time.monotonic(), time.gmtime(0), datetime.fromtimestamp(0)"
     assert [*readings(text)] == []

@@ -1,4 +1,4 @@
-"""The summary of law 1 that the test run prints."""
+"""The summary of law 1 (no key is dropped) that the test run prints."""
 
 import shutil
 import subprocess

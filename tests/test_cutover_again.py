@@ -1,4 +1,4 @@
-"""Cutovers that are interrupted or run twice at once, and late writes after a NO-GO."""
+"""Cutovers that are interrupted or run twice at the same time, and late writes after a NO-GO."""
 
 from __future__ import annotations
 
@@ -40,30 +40,33 @@ def frozen_world(seed: int = 1) -> Iterator[Migration]:
         yield world
 
 
-def words(frozen: datetime, *, rehearsed: bool = False) -> list[str]:
-    asked = ["--rehearse"] if rehearsed else ["--frozen-since", timestamp(frozen), "--close"]
-    return ["cutover", *asked, "--out", os.devnull]
+def cutover_words(freeze_time: datetime, *, is_rehearsal: bool = False) -> list[str]:
+    options = ["--rehearse"] if is_rehearsal else ["--frozen-since", timestamp(freeze_time), "--close"]
+    return ["cutover", *options, "--out", os.devnull]
 
 
 @contextmanager
 def after_each_request(call: Callable[[int], None]) -> Iterator[list[tuple[str, bytes]]]:
-    """Call `call` with the number of each request of the user, after the cloud has handled it."""
-    asked: list[tuple[str, bytes]] = []
-    really = Caller._post
+    """Call `call` after each request of the user, with the number of the request; yield the list of requests.
+
+    `call` runs after the cloud has handled the request.
+    """
+    requests: list[tuple[str, bytes]] = []
+    post_request = Caller._post
 
     def post(caller: Caller, path: str, body: bytes = b"") -> dict[str, Any]:
-        answer = really(caller, path, body)
-        asked.append((path, body))
-        call(len(asked))
+        answer = post_request(caller, path, body)
+        requests.append((path, body))
+        call(len(requests))
         return answer
 
     with patch.object(Caller, "_post", post):
-        yield asked
+        yield requests
 
 
-def steps_of(asked: list[tuple[str, bytes]]) -> list[int]:
-    """Return the numbers of the requests, without requests that repeat the previous one."""
-    return [number for number, request in enumerate(asked, 1) if number == 1 or request != asked[number - 2]]
+def number_steps(requests: list[tuple[str, bytes]]) -> list[int]:
+    """Return the numbers of the requests, but skip a request that repeats the previous one."""
+    return [number for number, request in enumerate(requests, 1) if number == 1 or request != requests[number - 2]]
 
 
 def is_closed(world: Migration) -> bool:
@@ -71,8 +74,8 @@ def is_closed(world: Migration) -> bool:
     return any(json.loads(mark)["closed"] for mark in marks)
 
 
-def changes_in_obs(world: Migration) -> bool:
-    """Return True if OBS changes within the next hour."""
+def wait_for_changes_in_obs(world: Migration) -> bool:
+    """Let an hour pass, and return True if objects in OBS have changed meanwhile."""
     before = {key: world.in_obs(key) for key in KEYS}
     world.advance(60 * MINUTE)
     return before != {key: world.in_obs(key) for key in KEYS}
@@ -82,26 +85,26 @@ def changes_in_obs(world: Migration) -> bool:
 @pytest.mark.parametrize("rehearsed", [True, False])
 def test_a_cutover_interrupted_at_any_request_ends_the_same_when_repeated(rehearsed):
     # GIVEN the requests of an uninterrupted cutover
-    with frozen_world() as world, after_each_request(lambda _: None) as asked:
-        whole = world.ops(*words(world.moment(FREEZE), rehearsed=rehearsed))
-    assert whole.code == 0 if not rehearsed else whole.answer["verdict"] == "REHEARSAL"
+    with frozen_world() as world, after_each_request(lambda _: None) as requests:
+        uninterrupted = world.ops(*cutover_words(world.moment(FREEZE), is_rehearsal=rehearsed))
+    assert uninterrupted.code == 0 if not rehearsed else uninterrupted.answer["verdict"] == "REHEARSAL"
 
     def kill(number: int) -> None:
-        if number == at:
+        if number == last_request:
             raise KeyboardInterrupt
 
-    for at in sweep(steps_of(asked)):
+    for last_request in sweep(number_steps(requests)):
         with frozen_world() as world:
             # WHEN a cutover is interrupted after one of these requests, and repeated
             with after_each_request(kill):
-                killed = world.ops(*words(world.moment(FREEZE), rehearsed=rehearsed))
+                interrupted = world.ops(*cutover_words(world.moment(FREEZE), is_rehearsal=rehearsed))
             world.advance(2 * MINUTE)
-            again = world.ops(*words(world.moment(FREEZE), rehearsed=rehearsed))
+            repeated = world.ops(*cutover_words(world.moment(FREEZE), is_rehearsal=rehearsed))
             # THEN it ends as the uninterrupted cutover
-            assert killed.code == 130, (at, asked[at - 1])
-            assert again.code == whole.code, (at, asked[at - 1])
-            assert again.answer["verdict"] == whole.answer["verdict"]
-            assert rehearsed or not changes_in_obs(world)
+            assert interrupted.code == 130, (last_request, requests[last_request - 1])
+            assert repeated.code == uninterrupted.code, (last_request, requests[last_request - 1])
+            assert repeated.answer["verdict"] == uninterrupted.answer["verdict"]
+            assert rehearsed or not wait_for_changes_in_obs(world)
 
 
 def test_two_cutovers_at_the_same_time_do_not_undo_each_other():
@@ -132,7 +135,7 @@ def test_two_cutovers_at_the_same_time_do_not_undo_each_other():
             )
 
         assert [document["verdict"] for document in world.platform.call(run_both_cutovers())] == ["GO", "GO"]
-        assert not changes_in_obs(world)
+        assert not wait_for_changes_in_obs(world)
 
 
 def test_late_writes_are_submitted_after_a_no_go_opens_the_project():
@@ -140,15 +143,15 @@ def test_late_writes_are_submitted_after_a_no_go_opens_the_project():
         records = f"oms_source_record/{world.task_id}/failed_object/"
         recorded: list[str] = []
 
-        def straggle(_: int) -> None:
-            """Write an object as soon as the project is closed."""
+        def write_late(_: int) -> None:
+            """Write an object as soon as the project is closed, and note the failed record."""
             if is_closed(world) and not recorded:
                 world.write("b", CONTENTS["C"])
                 world.advance(MINUTE)
                 recorded.extend(name for name in world.oss.objects(world.log_bucket) if name.startswith(records))
 
-        with after_each_request(straggle):
-            result = world.ops(*words(world.moment(FREEZE)))
+        with after_each_request(write_late):
+            result = world.ops(*cutover_words(world.moment(FREEZE)))
         # GIVEN a failed record of it
         assert recorded == [f"{records}b"]
         # THEN there is no GO, and it is sent, because The project is open again
@@ -161,29 +164,29 @@ def test_late_writes_are_submitted_after_a_no_go_opens_the_project():
 def test_a_no_go_ends_the_earlier_go_and_a_larger_sample_is_read():
     with frozen_world() as world:
         # GIVEN a GO with unread objects accepted by name, of which OBS has other bytes of the same size
-        there = world.obs.bucket(world.destination_bucket).objects
+        objects_in_obs = world.obs.bucket(world.destination_bucket).objects
         world.write("a", CONTENTS["A"], parts=True)
         world.advance(FREEZE)
-        there["a"] = replace(there["a"], data=b"Z" * len(CONTENTS["A"]))
-        accepted = [f"--accept={name}=tester, unread" for name in ("equal_version", "equal_size", "suspicious")]
-        asked = [*words(world.moment()), *accepted]
-        assert world.ops(*asked).answer["verdict"] == "GO"
+        objects_in_obs["a"] = replace(objects_in_obs["a"], data=b"Z" * len(CONTENTS["A"]))
+        acceptances = [f"--accept={name}=tester, unread" for name in ("equal_version", "equal_size", "suspicious")]
+        command_words = [*cutover_words(world.moment()), *acceptances]
+        assert world.ops(*command_words).answer["verdict"] == "GO"
         # WHEN the user requires reading, THEN the GO is not enough, AND it no longer stands
-        assert world.ops(*asked, "--sample", "2").answer["verdict"] == "NO-GO"
-        assert world.ops(*asked).answer["verdict"] == "NO-GO"
+        assert world.ops(*command_words, "--sample", "2").answer["verdict"] == "NO-GO"
+        assert world.ops(*command_words).answer["verdict"] == "NO-GO"
 
 
 def test_a_project_opened_during_a_cutover_is_not_reported_closed():
     with frozen_world() as world:
-        opened: list[int] = []
+        exit_codes: list[int] = []
 
-        def meddle(_: int) -> None:
-            if is_closed(world) and b'"look"' in asked[-1][1] and not opened:
-                opened.append(world.ops("open").code)
+        def interfere(_: int) -> None:
+            if is_closed(world) and b'"look"' in requests[-1][1] and not exit_codes:
+                exit_codes.append(world.ops("open").code)
 
-        with after_each_request(meddle) as asked:
-            result = world.ops(*words(world.moment(FREEZE)))
-        assert opened == [0]
+        with after_each_request(interfere) as requests:
+            result = world.ops(*cutover_words(world.moment(FREEZE)))
+        assert exit_codes == [0]
         assert "the project was opened" in result.text
         assert "The project stays closed" not in result.text
         assert result.answer["verdict"] != "GO"
@@ -193,22 +196,22 @@ def test_a_project_opened_during_a_cutover_is_not_reported_closed():
 def test_a_short_outage_of_a_cloud_opens_no_project(cloud):
     with frozen_world() as world:
         name = f"oms_source_record/{world.task_id}/failed_object/a"
-        late = {"key": "a", "reason": "CLOSED", "etag": "", "first_failure": AT, "last_failure": AT}
-        broken: list[str] = []
+        late_record = {"key": "a", "reason": "CLOSED", "etag": "", "first_failure": AT, "last_failure": AT}
+        broken_clouds: list[str] = []
 
-        def meddle(_: int) -> None:
-            _, body = asked[-1]
+        def interfere(_: int) -> None:
+            _, body = requests[-1]
             # An old event comes once more after the close, and a cloud is away when the certificate is made.
             if b'"close"' in body:
-                world.oss.put(world.log_bucket, name, json.dumps(late).encode())
-            if b'"standstill"' in body and not broken:
-                broken.append(cloud)
+                world.oss.put(world.log_bucket, name, json.dumps(late_record).encode())
+            if b'"standstill"' in body and not broken_clouds:
+                broken_clouds.append(cloud)
                 getattr(world, cloud).faults.random(1.0, [Fault.status(503)], 1)
 
-        with after_each_request(meddle) as asked:
-            result = world.ops(*words(world.moment(FREEZE)))
-        assert broken == [cloud]
+        with after_each_request(interfere) as requests:
+            result = world.ops(*cutover_words(world.moment(FREEZE)))
+        assert broken_clouds == [cloud]
         assert result.answer["verdict"] == "NOT PROVEN"
         assert is_closed(world)
         getattr(world, cloud).faults.clear()
-        assert world.ops(*words(world.moment(FREEZE))).answer["verdict"] == "GO"
+        assert world.ops(*cutover_words(world.moment(FREEZE))).answer["verdict"] == "GO"

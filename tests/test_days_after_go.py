@@ -16,8 +16,8 @@ from tools.package import ROOT
 SECTIONS = {"cutover.md": "## After the cutover", "cutover.zh.md": "## 割接之后"}
 
 
-class DaysAfter(Migration):
-    """A world in which a GO is in effect; it records the commands that were run since."""
+class WorldAfterGo(Migration):
+    """A simulated migration after a GO; `commands` are the commands that the user has run since."""
 
     def __init__(self) -> None:
         super().__init__(1, timers=1, mode=MODES[0])
@@ -49,13 +49,13 @@ class DaysAfter(Migration):
         verdict = self.run("python3 ops.py status").answer["verdict"]
         return verdict["state"], verdict["alarm"]
 
-    def sent(self) -> list[str]:
+    def submitted_keys(self) -> list[str]:
         """Return the keys that were submitted since the GO."""
         return [key for call in self.oms.calls[self.before :] for key in call.keys]
 
 
 def classes(answer: Any) -> Mapping[str, list[str]]:
-    """Return the keys of each class that decides the verdict."""
+    """Return the keys of each object class, except classes of equal objects and of OMS's own lists."""
     keys_by_class = {name: counts["keys"] for name, counts in answer["classes"].items() if counts["keys"]}
     return {name: keys for name, keys in keys_by_class.items() if name not in ("equal_contents", "oms_own")}
 
@@ -68,21 +68,21 @@ def commands_of(document: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def world() -> Iterator[DaysAfter]:
-    with DaysAfter() as made:
-        made.go()
-        yield made
+def world() -> Iterator[WorldAfterGo]:
+    with WorldAfterGo() as new_world:
+        new_world.go()
+        yield new_world
 
 
 def test_late_writers_are_named_and_recorded_and_a_rollback_works(world):
-    # WHEN both buckets are compared, THEN the classes say who wrote where, and nothing is sent
+    # WHEN both buckets are compared, THEN the classes say who wrote where, and nothing is submitted
     assert classes(world.run("python3 ops.py compare").answer) == {
         "unknown": ["new"],
         "overwritten": ["rewritten"],
         "missing": ["deleted", "straggler"],
         "older": ["both", "late"],
     }
-    assert world.sent() == []
+    assert world.submitted_keys() == []
 
     # WHEN the trigger is still removed, THEN status reports no straggler
     assert world.verdict() == ("closed", False)
@@ -96,7 +96,7 @@ def test_late_writers_are_named_and_recorded_and_a_rollback_works(world):
     assert [record["key"] for record in backlog["keys"]] == ["straggler"]
     world.run("python3 ops.py status --acknowledge")
     assert world.verdict() == ("closed", False)
-    assert world.sent() == []
+    assert world.submitted_keys() == []
 
     # WHEN the user copies back the objects that only OBS has, repeats the deletions, and opens the project
     for key in ("new", "rewritten"):
@@ -104,9 +104,13 @@ def test_late_writers_are_named_and_recorded_and_a_rollback_works(world):
     world.remove("deleted")
     # AND without an answer open only lists what OBS would lose
     result = world.run("python3 ops.py open")
-    listed = ("1 object (overwritten): 'rewritten'", "1 object (unknown origin): 'new'", "The project stays closed")
+    expected_lines = (
+        "1 object (overwritten): 'rewritten'",
+        "1 object (unknown origin): 'new'",
+        "The project stays closed",
+    )
     assert result.code == 2
-    assert [line for line in listed if line not in result.text] == []
+    assert [line for line in expected_lines if line not in result.text] == []
     world.ops("open", "--after-go")
     world.advance(30 * MINUTE)
     # THEN both sides are the same, and an application's object is lost that a straggler wrote, too

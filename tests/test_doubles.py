@@ -21,7 +21,7 @@ NO_CLOUDS = {"unit/comparison/test_file_system.py: Files"}
 
 
 def find_doubles(source: str) -> Iterator[str]:
-    """Yield the classes that have a method with the name of a cloud's call."""
+    """Yield the classes in a source text that have a method with the name of a call to a cloud."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ClassDef):
             methods = {stmt.name for stmt in node.body if isinstance(stmt, ast.FunctionDef | ast.AsyncFunctionDef)}

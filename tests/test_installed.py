@@ -1,4 +1,4 @@
-"""The packages that `make` installs: all are locked, and the demo installs only those that it imports."""
+"""The packages that `make` installs: all of them are locked, and the demo installs only packages that it imports."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_no_lock_file_names_the_host_of_a_package_index():
 
 
 def find_imports(modules: Iterable[Path]) -> Iterator[str]:
-    """Yield the packages that modules import when they run."""
+    """Yield the packages that modules import, except imports for type checkers."""
     for path in modules:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         typing_only = {
@@ -68,7 +68,7 @@ def find_imports(modules: Iterable[Path]) -> Iterator[str]:
 
 
 def find_missing_requirements(modules: Iterable[Path], *requirements: str) -> list[str]:
-    """Return the packages that modules import and no file of requirements names."""
+    """Return the packages that the modules import and that none of the files of requirements names."""
     names = (
         {*find_imports(modules)} - sys.stdlib_module_names - {"sandbox", "tools", "oss_oms_sync", "ops", "bootstrap"}
     )

@@ -1,8 +1,8 @@
-"""The law of a cutover with headers: a GO whose METADATA passed has the source's headers on every object in OBS, as far
-as nothing else wrote to OBS after the standstill pass began; contents never change, and no header changes over two
-minutes after the close.
+"""The law of headers: if METADATA passed in a GO, every object in OBS has the headers of its source.
 
-The oracle looks at the buckets only; it knows no record, and asks no code of the function.
+Writes of others to OBS after the beginning of the standstill pass are excepted. A change of headers never changes
+contents, and no headers change later than two minutes after the close. The oracle reads only the buckets; it knows no
+records, and calls no code of the function.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ HEADERS = ({"cache-control": "max-age=60"}, {"x-oss-meta-a": "b=c"}, {"content-d
 
 
 class HeadersMigration(Migration):
-    """A migration whose objects have headers; OMS loses some of them, and others write to OBS at bad moments."""
+    """A migration of objects with headers, of which OMS loses some, while other writers change OBS at bad moments."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed, mode=MODES[0 if seed % 3 else 2])
@@ -48,34 +48,39 @@ class HeadersMigration(Migration):
         self.task.metadata = True
         self.there = self.obs.bucket(self.destination_bucket)
         self.moves = self.there.headers_move_time = self.dice.random() < 0.5
-        measured = {"url": "yes", "expired_url": "no", "moves_etag": "no", "moves_time": "yes" if self.moves else "no"}
-        measured["replaces"] = "yes" if self.dice.random() < 0.8 else "no"
-        result = {"at": "2026-01-01T00:00:00Z", "report": {"in_place": measured}}
+        measurements = {
+            "url": "yes",
+            "expired_url": "no",
+            "moves_etag": "no",
+            "moves_time": "yes" if self.moves else "no",
+        }
+        measurements["replaces"] = "yes" if self.dice.random() < 0.8 else "no"
+        result = {"at": "2026-01-01T00:00:00Z", "report": {"in_place": measurements}}
         name = f"oms_source_record/{self.task_id}/state/canary-oss-oms-sync.json"
         self.oss.put(self.log_bucket, name, json.dumps(result).encode())
-        self.change, self.there.change_headers = self.there.change_headers, self.changed  # type: ignore[method-assign]
-        self.platform.network.after = self.note_mark
+        self.change, self.there.change_headers = self.there.change_headers, self.check_change  # type: ignore[method-assign]
+        self.platform.network.after = self.record_close
 
     def upload(self, key: str, contents: bytes | None = None) -> None:
-        """Write an object, or only other headers of the same contents."""
-        before = self.in_source(key)
-        data = contents or before or CONTENTS["A"]
+        """Write an object to the source with random headers; without `contents`, the contents stay unchanged."""
+        old_contents = self.in_source(key)
+        data = contents or old_contents or CONTENTS["A"]
         self.write(key, data)
         objects: Any = self.oss._buckets[self.source_bucket].objects
-        named = {"content-type": "text/html", **self.dice.choice(HEADERS)}
-        objects[key] = replace(objects[key], headers=named)
-        self.log("headers", key, named)
+        new_headers = {"content-type": "text/html", **self.dice.choice(HEADERS)}
+        objects[key] = replace(objects[key], headers=new_headers)
+        self.log("headers", key, new_headers)
 
-    def lose(self, key: str) -> None:
-        """A late copy of OMS, or an application, writes the same contents with other headers to OBS."""
+    def rewrite_in_obs(self, key: str) -> None:
+        """Write the same contents with other headers to OBS, like a late copy by OMS, or like an application."""
         if (data := self.in_obs(key)) is not None:
-            more = {"x-obs-meta-app": "1", "content-language": "de"} if self.dice.random() < 0.3 else {}
-            self.log("OBS", key, "written again", more)
-            self.there.put(key, data, headers={"content-type": "text/html", **more})
+            other_headers = {"x-obs-meta-app": "1", "content-language": "de"} if self.dice.random() < 0.3 else {}
+            self.log("OBS", key, "written again", other_headers)
+            self.there.put(key, data, headers={"content-type": "text/html", **other_headers})
             self.last_write[key] = self.seconds
 
-    def changed(self, key: str, stored: ObsObject, headers: Mapping[str, str]) -> None:
-        """Check a change of headers that lands, and let something happen soon after some of them."""
+    def check_change(self, key: str, stored: ObsObject, headers: Mapping[str, str]) -> None:
+        """Check a change of headers in OBS; after some changes, let another writer replace the object soon."""
         if self.closed_at is not None and self.seconds > self.closed_at + AFTER_CLOSE:
             self.wrong.append(f"{key}: headers changed {self.seconds - self.closed_at:.0f} s after the close")
         self.log("OBS", key, "headers change")
@@ -83,30 +88,34 @@ class HeadersMigration(Migration):
         if self.there.objects[key].data != stored.data or self.there.objects[key].etag != stored.etag:
             self.wrong.append(f"{key}: a change of headers changed the contents")
         if self.dice.random() < 0.2:
-            self.at(self.seconds + self.dice.choice([0.01, 0.5, 3, 60]) * self.dice.random(), self.lose, key)
+            self.at(self.seconds + self.dice.choice([0.01, 0.5, 3, 60]) * self.dice.random(), self.rewrite_in_obs, key)
 
-    def note_mark(self, request: requests.PreparedRequest) -> None:
-        """Note when the project is closed or opened; in some worlds an object is written again after the close."""
+    def record_close(self, request: requests.PreparedRequest) -> None:
+        """Record the time of the close; in some worlds, let another writer change an object in OBS after the close."""
         if request.method == "PUT" and "/closed-" in str(request.url):
             is_closed = '"closed": true' in str(request.body)
             if is_closed and self.closed_at is None and self.dice.random() < 0.4:
-                self.at(self.seconds + self.dice.uniform(1, 700), self.lose, self.dice.choice([*self.written]))
+                self.at(
+                    self.seconds + self.dice.uniform(1, 700), self.rewrite_in_obs, self.dice.choice([*self.written])
+                )
             self.closed_at = (self.closed_at or self.seconds) if is_closed else None
 
     def add_faults(self, until: float) -> None:
-        """Let some changes of headers fail, land late or have no answer."""
+        """Let some requests that change headers fail, arrive late or lose their response, until a time."""
         faults = [Fault.drop_before(), Fault.drop_after(), Fault.hang(), *map(Fault.lands_late, (2, 9, 200))]
         if self.dice.random() < 0.6:
             share = self.dice.choice([0.1, 0.5])
             self.obs.faults.random(share, faults, self.dice.randrange(9999), where=_changes_headers)
             self.at(until, self.obs.faults.clear)
 
-    def differing(self, began: float) -> list[str]:
-        """Return the keys whose headers differ, except those that were written in OBS since `began`."""
+    def list_differing_keys(self, began: float) -> list[str]:
+        """Return the keys whose headers differ, except keys that others wrote to OBS since `began`."""
         keys = [key for key in self.written if self.last_write.get(key, 0) < began]
         sources = {key: self.oss.objects(self.source_bucket)[key].headers for key in keys}
-        wanted = {key: {n.replace("x-oss-", "x-obs-"): value for n, value in sources[key].items()} for key in keys}
-        return [key for key in keys if wanted[key] != dict(self.there.objects[key].headers)]
+        expected_headers = {
+            key: {n.replace("x-oss-", "x-obs-"): value for n, value in sources[key].items()} for key in keys
+        }
+        return [key for key in keys if expected_headers[key] != dict(self.there.objects[key].headers)]
 
 
 def _changes_headers(request: Request) -> bool:
@@ -114,7 +123,7 @@ def _changes_headers(request: Request) -> bool:
 
 
 class HeadersResult:
-    """The end of a migration; `marks` name its properties."""
+    """The end of a simulated migration; `marks` are names of its properties, and `wrong` are violations of the law."""
 
     def __init__(self, world: HeadersMigration) -> None:
         self.wrong, self.story, self.marks = world.wrong, world.story, set[str]()
@@ -143,19 +152,19 @@ def play(seed: int) -> HeadersResult:
 
 
 def cut_over(world: HeadersMigration, frozen: str, result: HeadersResult) -> Any:
-    """Follow the printed steps like a user; return the certificate, None if there is no GO."""
-    options, accept = {"frozen_since": frozen, "deep": False, "restart": False}, set[str]()
+    """Run the cutover and the printed steps like a user; return the certificate, or None without a GO."""
+    options, accepted_names = {"frozen_since": frozen, "deep": False, "restart": False}, set[str]()
     for _ in range(12):
         words = ["cutover", "--frozen-since", str(options["frozen_since"]), "--close", "--out", os.devnull]
         words += [f"--{name}" for name in ("deep", "restart") if options[name]]
-        for name in sorted(accept):
+        for name in sorted(accepted_names):
             words += ["--accept", f"{name}=tester, because"]
-        printed = world.ops(*words)
-        if printed.code == 0:
-            result.marks |= {"go"} | ({"accepted"} if "metadata" in accept else set())
-            return printed.answer
+        command_result = world.ops(*words)
+        if command_result.code == 0:
+            result.marks |= {"go"} | ({"accepted"} if "metadata" in accepted_names else set())
+            return command_result.answer
         options["restart"] = False
-        for check in printed.answer["checks"] if printed.answer else []:
+        for check in command_result.answer["checks"] if command_result.answer else []:
             step = check["step"]
             if check["result"] == "passed" or not step:
                 continue
@@ -167,31 +176,35 @@ def cut_over(world: HeadersMigration, frozen: str, result: HeadersResult) -> Any
             options["restart"] |= "restart" in step["options"]
             options["deep"] |= "deep" in step["options"]
             if check["id"] in ("OMS_FINISHED", "METADATA") or options["deep"]:
-                accept |= set(step["options"].get("accept", {}))
+                accepted_names |= set(step["options"].get("accept", {}))
         world.advance(world.dice.uniform(30, 600))
     return None
 
 
 def check(world: HeadersMigration, document: Any, result: HeadersResult) -> None:
-    still = document["passes"]["standstill"]
-    began = (parse_timestamp(still["started"]) - world.moment(0)).total_seconds()
+    standstill = document["passes"]["standstill"]
+    began = (parse_timestamp(standstill["started"]) - world.moment(0)).total_seconds()
     (metadata,) = (check for check in document["checks"] if check["id"] == "METADATA")
-    if still["headers"]:
+    if standstill["headers"]:
         result.marks.add("by records")
-        result.marks |= {"read"} if still["headers"]["outcomes"].get("equal") else set()
-        if metadata["result"] == "passed" and "accepted" not in result.marks and (lost := world.differing(began)):
+        result.marks |= {"read"} if standstill["headers"]["outcomes"].get("equal") else set()
+        if (
+            metadata["result"] == "passed"
+            and "accepted" not in result.marks
+            and (lost := world.list_differing_keys(began))
+        ):
             world.wrong.append(f"LIE: METADATA passed, and headers differ: {lost}")
     elif "headers ran" in result.marks:
         world.wrong.append("headers were in hand, and METADATA is not about all objects")
-    differing = [key for key in world.written if world.in_source(key) != world.in_obs(key)]
-    if differing and not document["accepted"]:
-        world.wrong.append(f"LIE: contents differ: {differing}")
+    differing_keys = [key for key in world.written if world.in_source(key) != world.in_obs(key)]
+    if differing_keys and not document["accepted"]:
+        world.wrong.append(f"LIE: contents differ: {differing_keys}")
 
 
 @pytest.mark.part
 @pytest.mark.law
 @pytest.mark.parametrize("block", range(4))
-def test_metadata_that_passed_has_equal_headers(block, count):
+def test_headers_are_equal_in_obs_if_the_check_metadata_passed(block, count):
     seeds, number = seeds_of(block, MIGRATIONS), 0
     for seed in seeds:
         result = play(seed)

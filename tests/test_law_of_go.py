@@ -36,8 +36,8 @@ FIRST_MARK = b'{"closed": false}'
 TEXTS = {"opened again": "The project is open again", "closed before": "the project is already closed"}
 
 
-class Played:
-    """The end of a simulated migration; `marks`: names of its properties."""
+class GoResult:
+    """The end of a simulated migration; `marks` are names of its properties, and `wrong` are violations of the law."""
 
     def __init__(self, story: list[str]) -> None:
         self.wrong: list[str] = []
@@ -45,23 +45,23 @@ class Played:
         self.story = story
 
 
-def play(seed: int) -> Played:
+def play(seed: int) -> GoResult:
     with Migration(seed, mode=MODES[seed % 3]) as world:
-        played, dice = Played(world.story), world.dice
+        played, dice = GoResult(world.story), world.dice
         keys = [f"k{number}" for number in range(dice.choice([1, 1, 2, 3]))]
         parts = {key: dice.random() < 0.3 for key in keys}
         freeze = dice.uniform(20, 30) * MINUTE
-        calm = freeze + dice.choice([-1800, -300, 0, 600, 2400])
-        add_service_faults(world, calm)
-        set_copy_behaviour(world, calm, loses=dice.random() < 0.15)
-        deaf = dice.random() < 0.2
+        last_fault_time = freeze + dice.choice([-1800, -300, 0, 600, 2400])
+        add_service_faults(world, last_fault_time)
+        set_copy_behaviour(world, last_fault_time, loses=dice.random() < 0.15)
+        loses_events = dice.random() < 0.2
         if dice.random() < 0.2:
-            late_first_mark(world, freeze)
+            delay_first_mark(world, freeze)
 
         def write(key: str) -> None:
             bucket = world.oss._buckets[world.source_bucket]
             triggers = bucket.triggers
-            if deaf and dice.random() < 0.5:
+            if loses_events and dice.random() < 0.5:
                 bucket.triggers = {}
                 world.log("the next event is lost")
             world.write(key, CONTENTS[dice.choice("ABCD")], parts=parts[key])
@@ -73,13 +73,13 @@ def play(seed: int) -> Played:
         if dice.random() < 0.2:
             world.at(freeze + dice.uniform(0, 3600), write, dice.choice(keys))
         if dice.random() < 0.2:
-            wishes = dice.choice([{"deep": True}, {"since": "2026-01-01"}, {}])
-            world.at(freeze + dice.uniform(-60, 600), world.fc.submit, "compare", json.dumps(wishes).encode())
+            options = dice.choice([{"deep": True}, {"since": "2026-01-01"}, {}])
+            world.at(freeze + dice.uniform(-60, 600), world.fc.submit, "compare", json.dumps(options).encode())
         if dice.random() < 0.45:
             call_when_closed(world, lambda: world.at(world.seconds + dice.uniform(1, 600), write, dice.choice(keys)))
         if dice.random() < 0.1:
             world.at(dice.uniform(0, freeze + 1200), world.remove, dice.choice(keys))
-        tampering(world, seed, 0.9 * freeze, keys[0])
+        add_tampering(world, seed, 0.9 * freeze, keys[0])
         world.task.metadata = seed % 10 != 7
         world.advance(freeze + dice.uniform(1, 120))
         document = cut_over(world, played, timestamp(world.moment(freeze)))
@@ -91,8 +91,8 @@ def play(seed: int) -> Played:
     return played
 
 
-def tampering(world: Migration, seed: int, when: float, key: str) -> None:
-    """In some worlds, write other contents of the source object's size to OBS."""
+def add_tampering(world: Migration, seed: int, when: float, key: str) -> None:
+    """In one of eight worlds, let a user write other contents of the same size to OBS."""
 
     def tamper() -> None:
         if source := world.in_source(key):
@@ -104,11 +104,11 @@ def tampering(world: Migration, seed: int, when: float, key: str) -> None:
         world.at(when, tamper)
 
 
-def late_first_mark(world: Migration, freeze: float) -> None:
-    """Delay the first mark; in some worlds the permission to write it is missing until the freeze."""
-    granted = world.dice.choice([0, freeze])
-    refused = lambda request: world.seconds < granted and writes_the_first_mark(request)  # noqa: E731
-    world.oss.faults.add(oss_error(403), where=refused)
+def delay_first_mark(world: Migration, freeze: float) -> None:
+    """Delay replay's first write of the mark; in some worlds, refuse the write until the freeze."""
+    grant_time = world.dice.choice([0, freeze])
+    is_refused = lambda request: world.seconds < grant_time and writes_the_first_mark(request)  # noqa: E731
+    world.oss.faults.add(oss_error(403), where=is_refused)
     world.oss.faults.add(Fault.lands_late(world.dice.uniform(500, 880)), where=writes_the_first_mark)
 
 
@@ -117,7 +117,7 @@ def writes_the_first_mark(request: Request) -> bool:
 
 
 def call_when_closed(world: Migration, call: Callable[[], object]) -> None:
-    """Make a call when the project is closed for the first time."""
+    """Call `call` when the project is closed for the first time."""
     network = world.platform.network
 
     def after(request: requests.PreparedRequest) -> None:
@@ -128,22 +128,26 @@ def call_when_closed(world: Migration, call: Callable[[], object]) -> None:
     network.after = after
 
 
-def cut_over(world: Migration, played: Played, frozen: str) -> Any:
-    """Follow the printed steps like a user; return the certificate, or None without a GO."""
+def cut_over(world: Migration, played: GoResult, frozen: str) -> Any:
+    """Run the cutover and the printed steps like a user; return the certificate, or None without a GO."""
     dice, options = world.dice, {"frozen_since": frozen, "deep": world.dice.random() < 0.3, "restart": False}
-    accept = {"equal_size", "equal_version", "suspicious"} if dice.random() < 0.2 else set()
+    accepted_names = {"equal_size", "equal_version", "suspicious"} if dice.random() < 0.2 else set()
     for _ in range(12):
         words = ["cutover", "--frozen-since", options["frozen_since"], "--close", "--out", os.devnull]
         words += [f"--{name}" for name in ("deep", "restart") if options[name]]
-        for name in sorted(accept):
+        for name in sorted(accepted_names):
             words += ["--accept", f"{name}=tester, because"]
         result = world.ops(*words)
         played.marks |= {mark for mark, text in TEXTS.items() if text in result.text}
         if result.code == 0:
             played.marks |= {"amended"} if result.answer["passes"]["compare"]["amended"] else set()
-            apart = {"oms_unfinished", "metadata"}
-            played.marks |= apart & accept | {"go"}
-            played.marks |= {mark for mark, true in (("accepted", accept - apart), ("deep", options["deep"])) if true}
+            separate_names = {"oms_unfinished", "metadata"}
+            played.marks |= separate_names & accepted_names | {"go"}
+            played.marks |= {
+                mark
+                for mark, true in (("accepted", accepted_names - separate_names), ("deep", options["deep"]))
+                if true
+            }
             return result.answer
         options["restart"] = False
         for check in result.answer["checks"] if result.answer else []:
@@ -158,14 +162,14 @@ def cut_over(world: Migration, played: Played, frozen: str) -> Any:
                 options["frozen_since"] = step["frozen_since"]
             options["restart"] |= "restart" in step
             # Unproven objects are read first, and accepted only then.
-            at_once = check["id"] in ("OMS_FINISHED", "METADATA")
-            accept |= set(step.get("accept", {})) if options["deep"] or at_once else set()
+            is_acceptable_at_once = check["id"] in ("OMS_FINISHED", "METADATA")
+            accepted_names |= set(step.get("accept", {})) if options["deep"] or is_acceptable_at_once else set()
             options["deep"] |= "deep" in step
         world.advance(dice.uniform(30, 600))
     return None
 
 
-def check_after_go(world: Migration, played: Played, document: Any, keys: list[str]) -> None:
+def check_after_go(world: Migration, played: GoResult, document: Any, keys: list[str]) -> None:
     dice = world.dice
     if not world.task.metadata and "metadata" not in played.marks:
         played.wrong.append("LIE: the loss of headers is not in the document")
@@ -174,18 +178,18 @@ def check_after_go(world: Migration, played: Played, document: Any, keys: list[s
     # Objects that were read are proven equal, or differ: then no acceptance excuses them.
     exempt = "accepted" in played.marks and "deep" not in played.marks
     for key in keys:
-        source, there = world.in_source(key), world.in_obs(key)
-        if source is not None and source != there and not (exempt and there and len(source) == len(there)):
-            played.wrong.append(f"LIE: {key} differs: {source[:1]!r} {there and there[:1]!r}")
-    app: dict[str, bytes] = {}
+        source, copy = world.in_source(key), world.in_obs(key)
+        if source is not None and source != copy and not (exempt and copy and len(source) == len(copy)):
+            played.wrong.append(f"LIE: {key} differs: {source[:1]!r} {copy and copy[:1]!r}")
+    application_objects: dict[str, bytes] = {}
 
     def write_there(key: str) -> None:
-        app[key] = CONTENTS[dice.choice("ABCD")] + b"app"
+        application_objects[key] = CONTENTS[dice.choice("ABCD")] + b"app"
         world.log("an application writes to OBS", key)
-        world.obs.put(world.destination_bucket, key, app[key])
+        world.obs.put(world.destination_bucket, key, application_objects[key])
 
-    before = {key: world.in_obs(key) for key in keys}
-    calls = len(world.oms.calls)
+    objects_before = {key: world.in_obs(key) for key in keys}
+    calls_before = len(world.oms.calls)
     for key in keys:
         world.at(world.seconds + dice.uniform(1, 600), write_there, key)
     if dice.random() < 0.5:
@@ -193,13 +197,13 @@ def check_after_go(world: Migration, played: Played, document: Any, keys: list[s
     world.advance(30 * MINUTE)
     world.tick_all()
     world.advance(30 * MINUTE)
-    if accepted := [call.keys for call in world.oms.calls[calls:] if call.status == 200]:
-        played.wrong.append(f"AFTER GO: sent {accepted}")
+    if accepted_keys := [call.keys for call in world.oms.calls[calls_before:] if call.status == 200]:
+        played.wrong.append(f"AFTER GO: sent {accepted_keys}")
     (mark,) = (stored for name, stored in world.oss.objects(world.log_bucket).items() if "/closed-" in name)
     if not json.loads(mark.data)["closed"]:
         played.wrong.append("AFTER GO: the project is open")
-    overwritten = [key for key in keys if world.in_obs(key) != app.get(key, before[key])]
-    played.wrong += [f"AFTER GO: OMS overwrites {key}" for key in overwritten]
+    overwritten_keys = [key for key in keys if world.in_obs(key) != application_objects.get(key, objects_before[key])]
+    played.wrong += [f"AFTER GO: OMS overwrites {key}" for key in overwritten_keys]
 
 
 @pytest.mark.part

@@ -59,8 +59,8 @@ PARTS = {
 }
 
 
-class Healthy(Migration, MigrateWorld):
-    """A world in which both clouds work and setup has created the project; all else is drawn."""
+class HealthyWorld(Migration, MigrateWorld):
+    """A world in which both clouds work and setup has created the project; its objects and delays are random."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed, mode=MODES[seed % 3], timers=1)
@@ -76,8 +76,8 @@ class Healthy(Migration, MigrateWorld):
     def project(self) -> Path:
         return self.folder
 
-    def live(self, until: float) -> None:
-        """Write objects until a moment."""
+    def write_objects(self, until: float) -> None:
+        """Write random objects to the source, until the given second of the simulation."""
         dice = self.dice
         self.task.overwrite_mode = self._overwrite_mode
         self.oss.faults.add(ARCHIVED, where=self._reads_archived)
@@ -98,7 +98,7 @@ class Healthy(Migration, MigrateWorld):
         self.advance(until)
 
     def _delete_many(self) -> None:
-        """Delete more objects than a recheck accepts by name."""
+        """Store records and copies of more deleted objects than a recheck handles."""
         keys = [f"gone/{number:05}" for number in range(10_001)]
         folder = f"oms_source_record/{self.task.task_id}/success_object/"
         self.oss.fill(self.log_bucket, [folder + key for key in keys], age=DAY)
@@ -141,10 +141,10 @@ class Healthy(Migration, MigrateWorld):
             return CopyFault.lost()
         return CopyFault.late(self.dice.uniform(0, 60), self.dice.choice([0, 0, self.dice.uniform(0, 120)]))
 
-    def migrated(self, *words: str) -> list[str]:
-        """Run `ops.py migrate` at a terminal and agree to everything.
+    def run_migrate(self, *words: str) -> list[str]:
+        """Run `ops.py migrate` at a terminal, and agree to all questions.
 
-        Returns the words of the printed command; empty after success.
+        Return the words of the command that it prints, or an empty list after success.
         """
         code, text = self.run(*words, typed="yes\ny\n")
         self.log("ops.py", *words, "->", code)
@@ -154,9 +154,9 @@ class Healthy(Migration, MigrateWorld):
     # -- facts of the world, independent of the function
 
     def cannot_be_proven(self) -> bool:
-        """Return True if an archived object has a copy of equal size in OBS that no MD5 proves equal."""
-        sources, there = self.oss.objects(self.source_bucket), self.task.destination
-        pairs = [(sources[key], there[key]) for key in self.archived & there.keys()]
+        """Return True if OBS has a copy of an archived object that has the same size, and that no MD5 proves equal."""
+        sources, copies = self.oss.objects(self.source_bucket), self.task.destination
+        pairs = [(sources[key], copies[key]) for key in self.archived & copies.keys()]
         return any(copy.size == source.size and copy.etag != source.etag.lower() for source, copy in pairs)
 
     def has_to_accept(self, name: str) -> bool:
@@ -173,8 +173,8 @@ class Healthy(Migration, MigrateWorld):
 
 
 @dataclass
-class Played:
-    """The end of a simulated migration in a healthy world."""
+class LivenessResult:
+    """The end of a simulated migration in a healthy world, with the number of commands that the user needed."""
 
     commands: int = 0
     # The minutes of the freeze, if it ended in GO; and its parts.
@@ -187,41 +187,49 @@ class Played:
     story: list[str] = field(default_factory=list)
 
 
-def play(seed: int) -> Played:
-    """Play a world in which the user runs the printed steps until a GO, for at most a day."""
-    with Healthy(seed) as world:
-        played, frozen = Played(story=world.story), 30 * MINUTE
-        world.live(frozen)
+def play(seed: int) -> LivenessResult:
+    """Run the printed steps in a healthy world until a GO, for at most a day."""
+    with HealthyWorld(seed) as world:
+        played, frozen = LivenessResult(story=world.story), 30 * MINUTE
+        world.write_objects(frozen)
         cutover = words = ["cutover", "--frozen-since", timestamp(world.moment(frozen))]
         world.advance(world.dice.uniform(1, 60))
         while words and world.seconds < frozen + DAY and played.commands < ENDLESS:
             played.commands += 1
             if words[0] == "migrate":
-                words = world.migrated(*words) or cutover
+                words = world.run_migrate(*words) or cutover
                 continue
             # Agree to close, and answer who accepts the named objects, and why.
-            agreed = ["--close", "--out", os.devnull] if words[0] == "cutover" else []
-            result = world.ops(*(word.replace("<who, why>", "tester, as printed") for word in words), *agreed)
+            agreement_options = ["--close", "--out", os.devnull] if words[0] == "cutover" else []
+            result = world.ops(
+                *(word.replace("<who, why>", "tester, as printed") for word in words), *agreement_options
+            )
             for part, name in PARTS.items():
-                played.parts[part] += sum(spent for step, spent in result.minutes.items() if step.startswith(name))
+                played.parts[part] += sum(minutes for step, minutes in result.minutes.items() if step.startswith(name))
             if words[0] == "cutover" and result.code == 0:
                 played.freeze = (world.seconds - frozen) / MINUTE
                 break
             # After any other command, the cutover is begun again.
-            words = printed(result.answer) if words[0] == "cutover" else cutover
+            words = next_command(result.answer) if words[0] == "cutover" else cutover
             cutover = words if words[:1] == ["cutover"] else cutover
-            accepted = re.findall(r"--accept (\w+)=", " ".join(words))
-            played.needless |= {name for name in accepted if not world.has_to_accept(name)}
+            accepted_names = re.findall(r"--accept (\w+)=", " ".join(words))
+            played.needless |= {name for name in accepted_names if not world.has_to_accept(name)}
             world.advance(30)
         played.is_whole = not (world.lost or world.merges)
     return played
 
 
-def printed(document: Any) -> list[str]:
-    """Return the words of the next step after `python3 ops.py`; empty if there is no step."""
-    lacking = [check for check in document["checks"] if check["result"] in WORST and check["gates"] and check["step"]]
-    worst = min(lacking, key=lambda check: WORST.index(check["result"]), default=None)
-    return [word for word in shlex.split(command(Step(**worst["step"])))[2:] if word != "--close"] if worst else []
+def next_command(document: Any) -> list[str]:
+    """Return the words of the next step after `python3 ops.py`, or an empty list if there is no step."""
+    unmet_checks = [
+        check for check in document["checks"] if check["result"] in WORST and check["gates"] and check["step"]
+    ]
+    worst_check = min(unmet_checks, key=lambda check: WORST.index(check["result"]), default=None)
+    return (
+        [word for word in shlex.split(command(Step(**worst_check["step"])))[2:] if word != "--close"]
+        if worst_check
+        else []
+    )
 
 
 @pytest.mark.part

@@ -24,7 +24,7 @@ PACKAGES = [
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
-    """Return a copy of the function's code, of ops.py's code and of the sandbox, which tests change."""
+    """Return a copy of the function's code, of ops.py's code and of the sandbox, for tests to change."""
     shutil.copytree(CODE / "oss_oms_sync", tmp_path / "oss_oms_sync")
     shutil.copytree(CODE.parent / "ops", tmp_path / "ops")
     shutil.copytree(ROOT / "sandbox", tmp_path / "sandbox")
@@ -32,12 +32,12 @@ def code(tmp_path: Path) -> Path:
 
 
 def check(code: Path) -> subprocess.CompletedProcess[str]:
-    """Run import-linter on the copy; it finds the packages in its working directory."""
+    """Run import-linter on a copy of the code."""
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache", ROOT / "pyproject.toml"]
     return subprocess.run(command, cwd=code, capture_output=True, text=True, check=False)
 
 
-def test_no_two_classes_of_the_template_have_one_name():
+def test_no_two_classes_of_the_template_have_the_same_name():
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "template").rglob("*.py")]
     names = Counter(node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
     assert [name for name, number in names.items() if number > 1] == []

@@ -18,13 +18,16 @@ from tools.serverless import Tool, served
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the package; return its zip."""
+    """Build the package for the registry, and return its zip file."""
     return package.build(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Let Node.js cache the compiled tool and skip the tool's own root certificates, which would slow each command."""
+    """Let Node.js cache the compiled tool, and skip the tool's own root certificates.
+
+    Both would slow down each command.
+    """
     hook = ROOT / "tests" / "support" / "compiled.js"
     Tool.also = {
         "NODE_OPTIONS": f"--use-openssl-ca --require {hook}",
@@ -34,7 +37,7 @@ def _compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _stumbles(count: Callable[[str, str], None]) -> Iterator[None]:
-    """Print in the tests' summary how often `s init` had to be repeated."""
+    """Add to the summary of the test run how often a failed `s init` was repeated."""
     yield
     for _ in range(Tool.stumbles):
         count("the Serverless Devs tool", "times `s init` listed a folder that was not there yet, and was tried again")
@@ -48,13 +51,13 @@ def require_tool() -> None:
 
 @pytest.fixture(scope="session")
 def tool_home(require_tool: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a home folder of the tool, which tests copy: the tool takes a second to create another."""
+    """Return a home folder of the tool for tests to copy, because the tool needs a second to create one."""
     return Tool(tmp_path_factory.mktemp("tool") / "home").home
 
 
 @pytest.fixture
 def tool(tool_home: Path, tmp_path: Path) -> Tool:
-    """Return the tool with its own home folder, in which only the credential alias `default` is configured."""
+    """Return the tool with a home folder of its own, which has only the credential alias `default`."""
     return Tool(shutil.copytree(tool_home, tmp_path / "home"))
 
 

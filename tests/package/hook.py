@@ -32,7 +32,7 @@ if (command === "init") {
 def run_hook(
     package: Path, project: Path, answers: Mapping[str, object], **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the hook with these answers to `s init`; with the tool, each call would take seconds."""
+    """Run the hook with these answers to `s init`, without the tool, which takes seconds for each call."""
     with zipfile.ZipFile(package) as built, tempfile.TemporaryDirectory() as folder:
         for name in ("hook/index.js", "hook/questions.json"):
             built.extract(name, folder)

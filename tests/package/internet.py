@@ -1,4 +1,4 @@
-"""The clouds' real host names, which a proxy (HTTPS_PROXY) connects to the sandbox."""
+"""The clouds' real host names: a proxy (HTTPS_PROXY) connects them to the sandbox."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _HOSTS = (
 
 
 class OnTheInternet(Sandbox):
-    """A sandbox at the clouds' real host names.
+    """A sandbox that programs reach at the clouds' real host names.
 
-    `internet`: the environment variables that set the proxy. `hosts`: the hosts to which programs connected.
+    `internet` are the environment variables that set the proxy. `hosts` are the hosts to which programs connected.
     """
 
     def __init__(self, folder: Path, **options: Any) -> None:
@@ -50,22 +50,22 @@ class OnTheInternet(Sandbox):
         return self
 
     def endpoints(self) -> dict[str, str]:
-        """Return the addresses of the buckets on this machine, and OMS's address as s.yaml names it."""
+        """Return the environment variables with the addresses of the clouds, and those that set the proxy."""
         return {**super().endpoints(), **self.internet}
 
     async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         host = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode().partition(":")[0]
         self.hosts.add(host)
         try:
-            there = urlsplit(self._names.service_at(host).endpoint)
+            service_address = urlsplit(self._names.service_at(host).endpoint)
         except requests.ConnectionError:
             writer.write(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
             writer.close()
             return
         writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
         await writer.start_tls(self._context)
-        answers, asked = await asyncio.open_connection(there.hostname, there.port)
-        await asyncio.gather(_pass_on(reader, asked), _pass_on(answers, writer))
+        answers, requests_writer = await asyncio.open_connection(service_address.hostname, service_address.port)
+        await asyncio.gather(_pass_on(reader, requests_writer), _pass_on(answers, writer))
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,4 +1,4 @@
-"""Commands of the Serverless Devs tool in the documents: they exist in its help, and work for each resource."""
+"""Commands of the Serverless Devs tool in the documents: its help has them, and they work for each resource."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def help_of(tool_home: Path) -> Callable[..., str]:
 
 
 def find_unknown_commands(document: Document, help_of: Callable[..., str]) -> Iterator[str]:
-    """Yield the tool's commands in a document that its help lacks, or whose options it lacks."""
+    """Yield the commands of the tool in a document whose name or options its help does not have."""
     for words in document.commands:
         if words[0] != "s" or words[1] not in ("init", "preview", *GROUPS):
             continue
@@ -85,7 +85,7 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_tool_runs_the_documents_commands_of_resources(tool, project):
+def test_the_tool_runs_the_documented_commands_of_each_resource(tool, project):
     # GIVEN a deployed project, and a component that has fc3's commands
     names = resources(project)
     documented = {tuple(words) for path in DOCUMENTS for words in Document.read(path).commands if words[0] == "s"}

@@ -1,4 +1,4 @@
-"""Tests of `s init` with the real tool: by --parameters, and by the prompts of a terminal."""
+"""The command `s init` of the real tool, with the option --parameters and with the prompts of a terminal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ HOSTILE = [
 
 
 def check_props(deployed: Mapping[str, dict[str, Any]], answers: Mapping[str, str]) -> None:
-    """Compare the deployed resources' resolved properties with the answers to `s init`."""
+    """Check that the properties of the deployed functions follow from the answers to `s init`."""
     props, region, name = deployed["forward"], answers["region"], answers["functionName"]
     expected = {
         "region": region,
@@ -78,11 +78,11 @@ def check_props(deployed: Mapping[str, dict[str, Any]], answers: Mapping[str, st
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Return the contents of all files in a folder, by relative path."""
+    """Return the contents of all files below a folder, by their relative paths."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_init_with_parameters_gives_a_project_that_deploys(tool, built, tmp_path):
+def test_init_with_parameters_creates_a_project_that_deploys(tool, built, tmp_path):
     # GIVEN all answers on the command line, some of them hostile
     project = tmp_path / "out"
     answers = {**ANSWERS, "objectPrefix": HOSTILE[2], "objectSuffix": HOSTILE[3]}
@@ -178,7 +178,7 @@ def test_the_project_satisfies_the_fc3_components_schema(tmp_path):
             jsonschema.Draft7Validator(kind).validate(trigger["triggerConfig"])
 
 
-def test_the_component_takes_the_network_with_a_fixed_address(tmp_path):
+def test_the_component_accepts_a_network_with_a_fixed_address(tmp_path):
     # GIVEN a project with the document's lines in s.yaml
     render.render(ANSWERS, tmp_path)
     (lines,) = Document.read(ROOT / "docs" / "lifecycle.md").blocks_under("A fixed address", "yaml")

@@ -1,4 +1,4 @@
-"""Tests of the next steps and notes that `s init` prints."""
+"""The next steps and the notes that `s init` prints."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from support.answers import ANSWERS, KEYLESS
 from tools.serverless import served
 
 
-def test_the_printed_next_steps_are_lines_of_shell(tool, built, shell):
+def test_the_printed_next_steps_run_in_a_shell(tool, built, shell):
     # GIVEN a project in a folder with a quote in its name
     change, git, roles, *deploy = commands_in(init(tool, built, shell.folder / "it's mine", ANSWERS))
     assert deploy == ["s deploy -y", "python3 ops.py doctor"]

@@ -1,4 +1,4 @@
-"""Answers that `s init` refuses: it creates no project, and prints a corrected command line."""
+"""Answers that `s init` refuses: it creates no project, and prints the corrected command."""
 
 from __future__ import annotations
 
@@ -156,7 +156,10 @@ def test_the_corrected_line_of_a_refusal_creates_the_project(tool, built, shell)
 
 
 def hook_alone(built: Path, project: Path, call: str, current: Path, **environment: str) -> str:
-    """Run `call` of the hook, which must refuse, in its own process in the folder `current`; return its output."""
+    """Run a JavaScript call of the package's hook in the folder `current`, without the tool; return the output.
+
+    The hook has to refuse, so that the process ends with exit code 1.
+    """
     with zipfile.ZipFile(built) as package:
         for name in ("hook/index.js", "hook/questions.json"):
             if not (project / name).exists():

@@ -1,4 +1,4 @@
-"""Tests of secrets in `s init`, which are stored only in the tool's secret store."""
+"""Secrets in the answers to `s init`, which the hook stores only in the tool's secret store."""
 
 import pytest
 

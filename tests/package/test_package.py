@@ -38,8 +38,11 @@ http.request = (options, ...rest) => {
 
 
 @contextmanager
-def a_registry() -> Iterator[SimpleNamespace]:
-    """Yield a registry on loopback that accepts a single release, with its `address` and the `uploaded` package."""
+def run_registry() -> Iterator[SimpleNamespace]:
+    """Run a registry on loopback that accepts a single release; yield an object that describes it.
+
+    The object has the registry's `address`, and the package that was `uploaded`.
+    """
     registry = SimpleNamespace(address="", uploaded=b"")
 
     class Handler(BaseHTTPRequestHandler):
@@ -112,7 +115,7 @@ def test_the_package_has_exactly_the_projects_files(built):
 
 
 def cells(document: Document) -> list[str]:
-    """Return the text of each cell of a document's tables, as a reader sees it."""
+    """Return the text of each cell in a document's tables, as a reader sees it."""
     return [
         "".join(token.content for token in cell.children) for table in document.tables for row in table for cell in row
     ]
@@ -202,7 +205,7 @@ SERVICES = [
 ]
 
 
-def test_the_manifest_uses_the_registrys_own_words():
+def test_the_manifest_uses_the_registrys_categories_and_services():
     manifest = package.manifest()
     assert manifest["Category"] in CATEGORIES
     assert {*manifest["Service"]} <= {*SERVICES}
@@ -235,7 +238,7 @@ def test_the_page_on_manual_setup_names_the_file_of_the_package(built):
     assert f"s init --uri <repository>/dist/{built.name}" in page
 
 
-def test_the_checksums_are_of_the_package_and_of_the_certificates_code(built, tmp_path):
+def test_the_checksums_match_the_package_and_the_certificates_code(built, tmp_path):
     # GIVEN a downloaded release, and a project made of it
     shutil.copy(built, tmp_path)
     sums = package.write_checksums(tmp_path / built.name)
@@ -279,7 +282,7 @@ def test_no_question_asks_for_a_setting_with_a_suitable_default():
     assert all("default" in properties[name] for name in silent)
 
 
-def test_the_names_and_order_of_questions_are_the_public_interface():
+def test_the_questions_keep_their_names_and_their_order():
     assert list(package.manifest()["Parameters"]["properties"]) == [
         "region",
         "sourceBucket",
@@ -307,7 +310,7 @@ def test_the_registry_accepts_the_package(built, tool, tmp_path):
     zipfile.ZipFile(built).extractall(folder)
     fix = tmp_path / "fix.js"
     fix.write_text(PORT_FIX)
-    with a_registry() as registry:
+    with run_registry() as registry:
         environment = {
             "serverless_devs_registry_token": "x",
             "NODE_OPTIONS": f"{tool.environment['NODE_OPTIONS']} --require {fix}",
@@ -327,7 +330,7 @@ def test_the_registry_accepts_the_package(built, tool, tmp_path):
 
 
 @pytest.mark.parametrize("folder", ["template", "hooks"])
-def test_the_package_has_no_caches_and_hidden_files(folder, mocker):
+def test_the_package_has_no_caches_or_hidden_files(folder, mocker):
     real = package.Path.rglob
     stray = [ROOT / folder / "__pycache__" / "x.pyc", ROOT / folder / ".env"]
     mocker.patch.object(package.Path, "rglob", lambda self, pattern: [*real(self, pattern), *stray])

@@ -114,7 +114,7 @@ def test_only_the_address_in_another_settings_file_is_checked(tmp_path):
 
 
 def ready(folder: Path, address: str = ANSWERS["SYNC_URL"]) -> str:
-    """Return the message with which the tool refuses a deployment; empty if it deploys."""
+    """Return the message with which the tool refuses to deploy the project, or an empty text if it deploys."""
     words = ["node", folder / "ready.js", address]
     done = subprocess.run(
         words, env={"PATH": os.environ["PATH"], "LANG": "C"}, capture_output=True, text=True, timeout=60, check=False

@@ -45,8 +45,8 @@ def box(tmp_path: Path) -> Iterator[OnTheInternet]:
         yield sandbox
 
 
-def made_keys(box: Sandbox) -> dict[str, str]:
-    """Return the access keys that setup has created: the secrets by key id."""
+def created_secrets(box: Sandbox) -> dict[str, str]:
+    """Return the secrets of the access keys that setup has created, by the ids of the keys."""
     users = (*box.ram.entities.users.values(), *box.iam.users.values())
     made = {key: str(key_of_user["secret"]) for user in users for key, key_of_user in user["keys"].items()}
     assert len(made) == 3
@@ -54,13 +54,13 @@ def made_keys(box: Sandbox) -> dict[str, str]:
 
 
 def secrets(box: Sandbox) -> set[str]:
-    """Return the secrets of the administrators, and all secrets that setup has created."""
-    made = made_keys(box)
+    """Return the administrators' secrets, and the ids and secrets of all keys that setup has created."""
+    made = created_secrets(box)
     return {*made, *made.values(), *box.administrators().values(), DEPLOYS}
 
 
 def commands() -> str:
-    """Return the shell lines at the beginning of the readme and of the page about deployment."""
+    """Return the shell lines in the first section of the readme."""
     return Document.read(README).blocks_under("oss-oms-sync")[0]
 
 
@@ -120,5 +120,5 @@ def test_setup_with_two_confirmations_copies_the_first_object_to_obs(
     stored = [stored.data.decode("utf-8", "replace") for stored in box.oss.objects(log).values()]
     assert_no_secret(prompts, screen, done, *logged, words, shell.folder, tool.home, secrets=secrets(box))
     # The log bucket names OMS's keys by their identifiers.
-    assert_no_secret(*stored, secrets=secrets(box) - made_keys(box).keys())
+    assert_no_secret(*stored, secrets=secrets(box) - created_secrets(box).keys())
     assert_no_secret(variables.read_text(), secrets=box.administrators().values())

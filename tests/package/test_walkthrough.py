@@ -1,4 +1,4 @@
-"""The documents' steps, run with the real tool in the sandbox."""
+"""The steps in the documents, run with the real tool against the sandbox."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ DEPLOY, BY_HAND, LIFE_CYCLE, ALARMS = (
 
 
 @pytest.fixture(scope="session")
-def made(tool_home: Path, built: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Return a folder to copy, and a sandbox address.
+def created_project(tool_home: Path, built: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Return a folder to copy, and the address of the sync task in its project.
 
-    The folder holds a project that `s init` created, and the tool's home.
+    The folder contains a project that `s init` created, and the home folder of the tool.
     """
     folder = tmp_path_factory.mktemp("made")
     with Sandbox() as box:
@@ -41,9 +41,9 @@ def made(tool_home: Path, built: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture
-def project(shell: Shell, fc3: Fc3, box: Sandbox, tool: Tool, made: tuple[Path, str]) -> Path:
-    """Return the shell's project, which `s init` created and `s deploy` deployed into the sandbox."""
-    folder, address = made
+def project(shell: Shell, fc3: Fc3, box: Sandbox, tool: Tool, created_project: tuple[Path, str]) -> Path:
+    """Return the project in the shell's folder, as if `s init` and `s deploy` had run against the sandbox."""
+    folder, address = created_project
     shutil.copytree(folder / "home" / ".s", tool.home / ".s", dirs_exist_ok=True)
     shell.folder = shutil.copytree(folder / "project", shell.folder / "project")
     for name in ("s.yaml", "answers.json"):
@@ -160,7 +160,10 @@ def test_a_second_environment_is_a_file_that_extends_the_first(shell, project, f
 
 
 def changed_package(built: Path, folder: Path) -> Path:
-    """Build a newer version of the package: a new file, a removed file, changed code, and another timeout."""
+    """Build a newer version of the package, and return its path.
+
+    It has a new file, a changed line of code and another timeout, and lacks a file.
+    """
     newer = folder / "newer.zip"
     with zipfile.ZipFile(built) as old, zipfile.ZipFile(newer, "w") as new:
         for name in old.namelist():
@@ -336,7 +339,7 @@ def test_both_ci_files_run_the_script_with_its_requirements(name):
 
 
 @pytest.mark.extras
-def test_a_paused_project_submits_and_loses_no_key(shell, project, box):
+def test_a_paused_project_submits_no_key_and_loses_none(shell, project, box):
     # GIVEN a project that is paused
     (pause,) = Document.read(LIFE_CYCLE).blocks_under("Pause")
     box.tick("reconcile")

@@ -1,8 +1,8 @@
-"""The real Serverless Devs tool, with a stand-in for its fc3 component.
+"""The real Serverless Devs tool, with a stand-in for its fc3 component, which deploys functions.
 
-The tool runs at the prompts of a terminal, or in the shell lines of the documents. It would download the component; it
-finds the stand-in where it keeps the component, so that `s deploy`, `s <name> invoke`, `logs` and `remove` work with an
-unchanged project. With a sandbox, the stand-in does there what the component does in the cloud.
+Tests answer the tool's prompts on a terminal, or run shell lines of the documents. The tool would download the
+component, but finds the stand-in in the folder of components. So `s deploy`, `s <name> invoke`, `logs` and `remove`
+work with an unchanged project. With a sandbox, the stand-in changes the sandbox as the component changes the cloud.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ COMPONENT = Path(__file__).parents[1] / "component"
 
 
 class RefusedError(ValueError):
-    """The error of a command that the component refuses."""
+    """The error for a command that the component refuses."""
 
 
 class _Arguments(argparse.ArgumentParser):
@@ -58,10 +58,10 @@ _TAKES = {
 }
 
 
-def arguments(action: str, words: list[str]) -> argparse.Namespace:
-    """Parse the options of a command of the component; raise RefusedError for others.
+def parse_arguments(action: str, words: list[str]) -> argparse.Namespace:
+    """Parse the options of a command of the component, without the tool's own option `-t`.
 
-    `-t` is an option of the tool itself.
+    Raises RefusedError if the component does not have an option.
     """
     if "-t" in words:
         at = words.index("-t")
@@ -71,14 +71,14 @@ def arguments(action: str, words: list[str]) -> argparse.Namespace:
 
 @dataclass
 class Fc3:
-    """A stand-in for the fc3 component; `deployed` holds the properties of each resource, as the tool passed them."""
+    """A stand-in for the fc3 component; `deployed` has the properties that the tool passed for each resource."""
 
     box: Sandbox | None = None
     deployed: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def answer(self, action: str, resource: str, props: dict[str, Any], args: list[str], folder: str) -> str:
-        """Return the component's output for a command."""
-        options = arguments(action, args)
+        """Carry out a command of the component, and return its output."""
+        options = parse_arguments(action, args)
         if action == "deploy":
             return self.deploy(resource, props, Path(folder), options.trigger)
         if resource not in self.deployed:
@@ -98,7 +98,7 @@ class Fc3:
         )
 
     def deploy(self, resource: str, props: dict[str, Any], folder: Path, trigger: str | None = None) -> str:
-        """Deploy a resource, or only its trigger with this name, into the sandbox."""
+        """Deploy a resource into the sandbox, or only its trigger with this name."""
         if self.box and trigger:
             self.box.restore_trigger(resource, trigger)
         elif self.box:
@@ -119,7 +119,7 @@ class Fc3:
         return ""
 
     def _invoke(self, box: Sandbox, resource: str, payload: str) -> str:
-        """Invoke a function; return the output in the format of devsapp/fc3, src/subCommands/invoke."""
+        """Invoke a function; return the output in the format of devsapp/fc3 (src/subCommands/invoke)."""
         done = box.fc.invoke(resource, payload.encode())
         failure = {"errorMessage": done.error_message, "errorType": done.error_type, "stackTrace": done.stack_trace}
         body = json.dumps(failure, indent=4, sort_keys=True) if done.failed else done.body
@@ -133,7 +133,7 @@ class Fc3:
 
 @contextmanager
 def standing_in(tool: Tool, box: Sandbox | None = None) -> Iterator[Fc3]:
-    """Answer the tool's calls to the fc3 component within the context; yield the stand-in."""
+    """Replace the tool's fc3 component by a stand-in within the context; yield the stand-in."""
     component = tool.home / ".s" / "components" / "devsapp.cn" / "v3" / "fc3"
     shutil.copytree(COMPONENT, component, dirs_exist_ok=True)
     # With this lock the tool does not look for a newer component.
@@ -166,9 +166,9 @@ exec "$TOOL" "$@"
 
 
 class Shell:
-    """A bash shell in a folder, which the command `cd` changes for later lines.
+    """A bash shell in a folder; a command `cd` also changes the folder of later lines.
 
-    `s` is the real tool; `npm` installs nothing.
+    The program `s` is the real tool; the program `npm` does nothing.
     """
 
     def __init__(self, tool: Tool, folder: Path, package_url: str) -> None:
@@ -187,7 +187,7 @@ class Shell:
         self._environment = {**author, "PATH": path, "TOOL": tool.command()[0], "PACKAGE_URL": package_url}
 
     def run(self, text: str, typed: str = "", env: Mapping[str, str] | None = None) -> str:
-        """Run shell lines, which must all succeed; return their output. `typed` is their standard input."""
+        """Run shell lines, which must all succeed, with `typed` as standard input; return their output."""
         done = self.attempt(text, typed, env)
         assert done.returncode == 0, done.stdout
         return done.stdout
@@ -195,7 +195,7 @@ class Shell:
     def attempt(
         self, text: str, typed: str = "", env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run shell lines, which may fail; return the ended process."""
+        """Run shell lines, which may fail, with `typed` as standard input; return the finished process."""
         where = self.folder / ".where"
         done = subprocess.run(
             ["bash", "-euc", f"trap 'pwd > \"$WHERE\"' EXIT\n{text}"],
@@ -217,7 +217,7 @@ class Shell:
     ) -> tuple[int | None, str]:
         """Run a shell line on a terminal; return the exit code and the final screen.
 
-        `dialogue`: the questions to wait for, each with the answer to type.
+        `dialogue` has the questions to wait for, each with the answer to type.
         """
         terminal = pexpect.spawn(
             "bash",
@@ -228,16 +228,16 @@ class Shell:
             timeout=60,
             dimensions=(50, 120),
         )
-        shown = ""
+        screen = ""
         for question, typed in dialogue:
             terminal.expect_exact(question)
-            shown += f"{terminal.before}{question}"
+            screen += f"{terminal.before}{question}"
             terminal.sendline(typed)
         terminal.expect(pexpect.EOF)
         terminal.close()
-        shown += terminal.before
+        screen += terminal.before
         # A carriage return starts a line again.
-        return terminal.exitstatus, plain("\n".join(line.rpartition("\r")[2] for line in shown.split("\r\n")))
+        return terminal.exitstatus, plain("\n".join(line.rpartition("\r")[2] for line in screen.split("\r\n")))
 
 
 SECRETS = [ANSWERS["HW_AK"], ANSWERS["HW_SK"]]
@@ -257,9 +257,9 @@ def answer_prompts(
     wrong: Mapping[str, str] | None = None,
     proposed: Mapping[str, str] | None = None,
 ) -> tuple[int | None, str]:
-    """Answer the prompts of `s init`, after `wrong` answers; return the exit code and the screen.
+    """Answer the prompts of `s init`, first with the `wrong` answers; return the exit code and the screen.
 
-    `proposed`: the defaults that differ from those of publish.yaml.
+    `proposed` has the defaults that differ from those in publish.yaml.
     """
     code, screen = _answer_prompts(tool, package, folder, answers, wrong or {}, proposed or {})
     if tool.stumbled(screen, folder):
@@ -316,7 +316,7 @@ def _answer_prompts(
 def init(
     tool: Tool, package: Path, project: Path, answers: Mapping[str, str], env: Mapping[str, str] | None = None
 ) -> str:
-    """Create the project with `s init`; return the output."""
+    """Create the project with `s init`, which must succeed; return the output."""
     done = tool.init(package, project, answers, env)
     assert done.returncode == 0, done.stdout
     return done.stdout
@@ -331,7 +331,7 @@ def deploy(tool: Tool, folder: Path) -> tuple[dict[str, Any], str]:
 
 
 def texts_in(*places: Path | str) -> Iterator[tuple[Path | str, str]]:
-    """Yield each text, and the text of each file below the folders, with its place."""
+    """Yield each text, and the text of each file in the folders, together with its place."""
     for place in places:
         if isinstance(place, str):
             yield place, place
@@ -341,10 +341,9 @@ def texts_in(*places: Path | str) -> Iterator[tuple[Path | str, str]]:
 
 
 def assert_no_secret(*places: Path | str, secrets: Iterable[str] = SECRETS) -> None:
-    """Assert that no secret occurs in these texts, files and folders."""
     assert not [(where, secret) for where, text in texts_in(*places) for secret in secrets if secret in text]
 
 
 def commands_in(text: str) -> list[str]:
-    """Return the shell lines in the hook's output."""
+    """Return the shell lines in the output of the package's hook."""
     return [line.strip() for line in text.splitlines() if re.match(r"  (cd|git|read|python3?|s) ", line)]

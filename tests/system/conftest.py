@@ -1,4 +1,4 @@
-"""Fixtures with the deployed function: in Function Compute's processes, between both clouds, over sockets."""
+"""Fixtures with the deployed functions, which run in their own processes and call both clouds over sockets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RUNTIMES = ["python3.12", "python3.10"]
 
 @pytest.fixture
 def box(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Iterator[Sandbox]:
-    """Return the sandbox, and search all output and stored objects of the test for secrets (law 5)."""
+    """Yield the sandbox; after the test, search all output and stored objects for secrets (law 5)."""
     with Sandbox(forks=not request.node.get_closest_marker("cold_starts")) as sandbox:
         yield sandbox
         made = [json.dumps(dataclasses.asdict(invocation), default=str) for invocation in sandbox.fc.invocations]
@@ -43,15 +43,15 @@ def box(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> I
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten the waits between attempts in this process; tests/unit tests their real length."""
+    """Shorten the pauses between attempts in this process; tests/unit tests their real length."""
     monkeypatch.setattr(calls, "_FIRST_BACKOFF_SECONDS", 0.01)
 
 
 @pytest.fixture
 def deploy(box: Sandbox, tmp_path: Path) -> Callable[..., None]:
-    """Return a function that deploys the rendered project, with changed answers to `s init`.
+    """Return a function that deploys the rendered project; its `answers` replace the sandbox's answers to `s init`.
 
-    `overrides` are arguments of `deploy_project`. tests/package shows that `s init` renders the same project.
+    `overrides` are arguments of `deploy_project`. A test in tests/package shows that `s init` renders the same project.
     """
 
     def deploy(answers: Mapping[str, str] | None = None, **overrides: Any) -> None:
@@ -63,28 +63,28 @@ def deploy(box: Sandbox, tmp_path: Path) -> Callable[..., None]:
 
 @pytest.fixture(params=RUNTIMES)
 def deployed(request: pytest.FixtureRequest, box: Sandbox, deploy: Callable[..., None]) -> Sandbox:
-    """Return the sandbox with the deployed project, once for each runtime with its own libraries."""
+    """Return the sandbox with the deployed project, once for each runtime, with the libraries of the runtime."""
     # More instances would import at the same time on few cores.
     deploy({"runtime": request.param}, instances=2)
     return box
 
 
 @pytest.fixture
-def spread(box: Sandbox, deploy: Callable[..., None]) -> Callable[..., None]:
-    """Return a function that deploys the project for passes in many lanes, at a rate that loopback sustains."""
+def deploy_lanes(box: Sandbox, deploy: Callable[..., None]) -> Callable[..., None]:
+    """Return a function that deploys the project for passes with many lanes, at a rate that loopback can sustain."""
 
-    def spread(lanes: int, **overrides: Any) -> None:
+    def deploy_lanes(lanes: int, **overrides: Any) -> None:
         settings = {"LANES": str(lanes), "PIECE_SECONDS": "10", "OMS_RATE": "1000"}
         deploy(environment={**box.environment(), **settings}, instances=lanes, **overrides)
 
-    return spread
+    return deploy_lanes
 
 
 @pytest.fixture
 def ops(box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path):
-    """Return a function that runs `ops.py` in the project's folder against the sandbox.
+    """Yield a function that runs `ops.py` in the project's folder, against the sandbox.
 
-    It returns the exit code, the output and the messages.
+    The function returns the exit code, the standard output and the standard error.
     """
     monkeypatch.chdir(tmp_path)
 
@@ -98,7 +98,7 @@ def ops(box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 
 
 class Bare(NamedTuple):
-    """Both clouds and a project before `ops.py setup`; `ops.py` runs in its own process."""
+    """Both clouds and a project on which `ops.py setup` has not run; `ops.py` runs in a process of its own."""
 
     box: Sandbox
     folder: Path
@@ -108,7 +108,7 @@ class Bare(NamedTuple):
         return run_ops(python, self.folder, self.environment, *words)
 
     def agree(self, *words: str, **options: Any) -> None:
-        """Run a command of setup, and agree to its plan."""
+        """Run `ops.py setup` with these options, and agree to its plan."""
         plan = json.loads(self.ops("setup", *words, "--plan", "--json", **options))["plan"]
         self.ops("setup", *words, "--yes", plan, **options)
 
@@ -123,7 +123,7 @@ def bare(tmp_path: Path) -> Iterator[Bare]:
 
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
-    """Return a function that runs a job's handler in this process, so that coverage is counted."""
+    """Yield a function that runs the handler of a job in this process, so that coverage is measured."""
     index = importlib.import_module("index")
     (lines,) = [handler for handler in index.log.handlers if handler.formatter is index._formatter]
 

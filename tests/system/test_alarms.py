@@ -63,25 +63,25 @@ def json_extract_scalar(text: str | None, path: str) -> str | None:
 
 
 def time_of(record: str) -> int:
-    """Return the time of a record from the date at its beginning; Simple Log Service would use the time of arrival."""
+    """Return the time at the beginning of a log record; Simple Log Service uses the time of arrival instead."""
     return int(datetime.fromisoformat(f"{record[:10]}T{record[11:19]}+00:00").timestamp())
 
 
 def matches(search: str, message: str) -> bool:
-    """Return True if the message contains all words of a search."""
+    """Return True if the message contains every word of a search in Simple Log Service."""
     words = set(re.split(r"""[\s,'";=()\[\]{}?@&<>/:]+""", message.lower()))
-    wanted = [re.fullmatch(r'message: "(\w+)"', term) for term in search.strip().split(" and ")]
-    return all(term and term[1] in words for term in wanted)
+    terms = [re.fullmatch(r'message: "(\w+)"', term) for term in search.strip().split(" and ")]
+    return all(term and term[1] in words for term in terms)
 
 
 class Logstore(NamedTuple):
-    """The log records and the answers of a project's functions."""
+    """The log records of a project's functions, and the values that the functions returned."""
 
     records: list[str]
     returned: dict[str, list[Any]]
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query of Simple Log Service: "search | SELECT ... FROM log"."""
+        """Run a query of Simple Log Service, such as "search | SELECT ... FROM log", and return its rows."""
         search, _, select = query.partition("|")
         matching = (record for record in self.records if matches(search, record))
         # Records of the same second keep their order: calls of status are minutes apart in the cloud, seconds here.
@@ -96,14 +96,14 @@ class Logstore(NamedTuple):
 
 @pytest.fixture(scope="module")
 def logstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logstore]:
-    """Yield the log of a project on a day with many failures."""
+    """Yield the log of a project after a day with many failures."""
     folder = tmp_path_factory.mktemp("project")
     with Sandbox(forks=True) as box:
         render(box.answers(), folder)
         # No server listens at this address.
         rewrite(folder / "s.yaml", {'ALERT_WEBHOOK: ""': "ALERT_WEBHOOK: http://127.0.0.1:1/hook"})
         box.deploy_project(folder, max_retries=0)
-        live(box)
+        call_functions(box)
         done = box.fc.invocations
         names = ("forward", "replay", "reconcile", "doctor", "status")
         output = {
@@ -120,14 +120,14 @@ def logstore(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logstore]:
 
 
 def lines(invocation) -> Iterator[str]:
-    """Yield the lines of an invocation's output between the lines of Function Compute."""
+    """Yield the output lines of an invocation, between the lines that Function Compute adds."""
     yield f"FC Invoke Start RequestId: {invocation.request_id}"
     yield from invocation.logs
     yield f"FC Invoke End RequestId: {invocation.request_id}"
 
 
-def live(box: Sandbox) -> None:
-    """Let each function succeed, fail, time out and raise an error."""
+def call_functions(box: Sandbox) -> None:
+    """Call the functions so that each succeeds, fails, times out or raises an error."""
     box.fc.invoke("forward", payload("well"))
     box.fc.invoke("replay", b"{}")
     box.fc.invoke("forward", b"no event")

@@ -1,4 +1,4 @@
-"""The command `python3 ops.py canary` over sockets, with its own requests."""
+"""The command `python3 ops.py canary` over sockets, with the requests that it sends itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PARTS = {"50 MB": 50_000, "50 MiB": 52_429}
 
 @pytest.fixture
 def canary(box, deploy, ops, monkeypatch, tmp_path):
-    """Return a function that runs `ops.py canary` with an administrator's keys."""
+    """Return a function that runs `ops.py canary` with the administrator's access keys in the environment."""
     for module in (objects, field_report):
         monkeypatch.setattr(module, "PART_SIZES", PARTS)
     monkeypatch.setattr(in_place, "_VALID_SECONDS", 1)

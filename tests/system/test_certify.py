@@ -1,4 +1,4 @@
-"""A whole cutover over sockets: deployed functions, a sample read on both sides, and the vendors' digests."""
+"""A whole cutover over sockets: deployed functions, a sample read from both buckets, and digests by vendors' SDKs."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ MIB = 1024 * 1024
 KEYS = ["a b+c%2F.txt", "photos/山 🎉.jpg", "最" * 341, "control\x01.bin", "empty/"]
 
 
-def invoke(box: Sandbox, job: str, **asked: object) -> dict[str, Any]:
-    """Return the answer of a deployed function."""
-    invocation = box.fc.invoke(job, json.dumps(asked).encode())
+def invoke(box: Sandbox, job: str, **options: object) -> dict[str, Any]:
+    """Call a deployed function with these options, and return its answer."""
+    invocation = box.fc.invoke(job, json.dumps(options).encode())
     assert not invocation.failed, invocation.error_message
     return dict(invocation.value)
 
 
 def digest(objects: Iterable[tuple[str, int]]) -> str:
-    """Compute a digest independently of the project's code."""
+    """Compute the digest of objects, given by key and size, without the project's code."""
     digests = [hashlib.sha256(f"{key}\0{size}".encode()).hexdigest() for key, size in objects]
     return f"{sum(int(hexdigest, 16) for hexdigest in digests) % 2**256:064x}"
 
@@ -49,10 +49,10 @@ def in_obs(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int
 
 
 @pytest.fixture
-def ready(deployed: Sandbox) -> Sandbox:
-    """Return a project whose objects, one of them of 20 MiB, were copied an hour ago.
+def copied_project(deployed: Sandbox) -> Sandbox:
+    """Return a project whose objects were copied an hour ago; one of them has 20 MiB.
 
-    Replay has read OMS's lists.
+    Replay has read OMS's lists since then.
     """
     upload(deployed, *KEYS)
     deployed.oss.put(deployed.source_bucket, "big", bytes(20 * MIB))
@@ -62,33 +62,33 @@ def ready(deployed: Sandbox) -> Sandbox:
     return deployed
 
 
-def test_a_cutover_ends_with_a_go_with_reproducible_digests(ready, monkeypatch):
-    frozen = format_now(ready)
-    assert invoke(ready, "certify")["verdict"] == "REHEARSAL"
-    assert invoke(ready, "compare", restart=True)["finished"]
-    document = invoke(ready, "certify", frozen_since=frozen)
+def test_a_cutover_ends_with_a_go_whose_digests_are_reproducible(copied_project, monkeypatch):
+    frozen = format_now(copied_project)
+    assert invoke(copied_project, "certify")["verdict"] == "REHEARSAL"
+    assert invoke(copied_project, "compare", restart=True)["finished"]
+    document = invoke(copied_project, "certify", frozen_since=frozen)
     assert document["verdict"] == "NOT PROVEN"
     # The project was closed an hour ago, and OMS is idle since.
-    assert invoke(ready, "certify", close=True, run="r")["closed"]["run"] == "r"
-    ready.advance(HOUR)
+    assert invoke(copied_project, "certify", close=True, run="r")["closed"]["run"] == "r"
+    copied_project.advance(HOUR)
     # Times are whole seconds, and the standstill pass has to begin after the end of compare.
-    while format_now(ready) <= document["as_of"]:
+    while format_now(copied_project) <= document["as_of"]:
         time.sleep(0.05)
-    ready.tick("replay")
-    assert invoke(ready, "compare", standstill=True, restart=True)["finished"]
-    document = invoke(ready, "certify", frozen_since=frozen, sample=4, run="r")
+    copied_project.tick("replay")
+    assert invoke(copied_project, "compare", standstill=True, restart=True)["finished"]
+    document = invoke(copied_project, "certify", frozen_since=frozen, sample=4, run="r")
     assert document["verdict"] == "GO", [check for check in document["checks"] if check["result"] != "passed"]
-    assert digest(in_oss(ready)) == document["source"]["digest"]
-    assert digest(in_obs(ready, monkeypatch)) == document["destination"]["digest"]
+    assert digest(in_oss(copied_project)) == document["source"]["digest"]
+    assert digest(in_obs(copied_project, monkeypatch)) == document["destination"]["digest"]
     # The reads of OBS are those of the sample.
     drawn = set(document["sample"]["keys"])
-    assert {action.key for action in ready.obs.actions if action.status == 206} == drawn
+    assert {action.key for action in copied_project.obs.actions if action.status == 206} == drawn
     assert document["sample"]["read"] == len(drawn) == 4
-    assert invoke(ready, "certify", look=True)["go"] == document
-    assert invoke(ready, "status")["verdict"]["state"] == "closed"
+    assert invoke(copied_project, "certify", look=True)["go"] == document
+    assert invoke(copied_project, "status")["verdict"]["state"] == "closed"
 
 
-def test_a_failed_record_of_an_impossible_key_does_not_wait(box, in_process):
+def test_a_failed_record_of_an_impossible_key_does_not_count_as_waiting(box, in_process):
     # GIVEN a failed record of a key longer than any name, which a user gave to replay
     box.oms.faults.add(Fault.status(503))
     key = "最" * 342

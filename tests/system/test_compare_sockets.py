@@ -31,7 +31,7 @@ JUST = 3 * MINUTE
 
 
 class Version(NamedTuple):
-    """An object: its ETag, its size, and its age in seconds."""
+    """A version of an object: ETag, size in bytes, age in seconds, and OSS's type of object."""
 
     etag: str = A
     size: int = 5
@@ -40,9 +40,9 @@ class Version(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row of the table: a class, and the objects and records of a key of that class.
+    """A row of the table ROWS: an object class, and the objects and records of a key that has this class.
 
-    A success record has an ETag and an age, a failed record an age.
+    `accepted` is the success record's ETag and age, and `failed` the age of the failed record.
     """
 
     name: str
@@ -125,13 +125,13 @@ DUE = {"missing", "older"}
 
 
 def class_of(key: str, row: Row) -> str:
-    """Return the class of a row's key; a key of OMS's own lists that is only in OBS has the class oms_own."""
+    """Return the class of a row's key; it is oms_own if the key is one of OMS's lists and only in OBS."""
     is_own = row.name in ("arriving", "deleted_at_source", "unknown") and key.startswith("oms/sync_task/")
     return "oms_own" if is_own else row.name
 
 
-def furnish(box: Sandbox, number: int) -> dict[str, str]:
-    """Fill the buckets with `number` keys, most of them equal; return the class of each key."""
+def fill_buckets(box: Sandbox, number: int) -> dict[str, str]:
+    """Fill the buckets with `number` keys, most of them with equal objects; return the class of each key."""
     classes = _put_milliseconds(box)
     for place, row in enumerate(ROWS):
         keys = [special.format(f"{place:02}") for special in SPECIAL]
@@ -163,7 +163,7 @@ def _put(box: Sandbox, key: str, row: Row) -> None:
 
 
 def _record(box: Sandbox, kind: str, key: str, body: str, at: float) -> None:
-    """Store the record of a key, under the key or, if it is too long, under its hash."""
+    """Store the record of a key; if the key is too long, its hash replaces it in the record's name."""
     name, headers = f"oms_source_record/{box.task_id}/{kind}_object/{key}", {}
     if len(name.encode()) > 1023:
         name = f"oms_source_record/{box.task_id}/{kind}_object_long/{hashlib.sha256(key.encode()).hexdigest()}"
@@ -182,7 +182,7 @@ def _put_milliseconds(box: Sandbox) -> dict[str, str]:
 
 
 class CountCheck(NamedTuple):
-    """A sum over the objects of a side: their number, bytes and digest."""
+    """The number, bytes and digest of objects in a bucket, computed without the project's code."""
 
     objects: int = 0
     bytes: int = 0
@@ -190,14 +190,14 @@ class CountCheck(NamedTuple):
 
     @classmethod
     def of(cls, sizes: dict[str, int]) -> CountCheck:
-        """Return the sum of these keys and sizes, computed by a plain loop."""
+        """Compute the counts of these keys and their sizes."""
         digests = (hashlib.sha256(key.encode() + b"\0" + str(size).encode()).digest() for key, size in sizes.items())
         total = sum(int.from_bytes(digest, "big") for digest in digests) % 2**256
         return cls(len(sizes), sum(sizes.values()), f"{total:064x}")
 
 
 def sums(box: Sandbox, classes: dict[str, str]) -> dict[str, tuple[CountCheck, CountCheck, list[str]]]:
-    """Return the sums of both sides of each class, and its first keys, by a plain loop over the buckets."""
+    """Return the counts of each class in the source and in OBS, and the first keys of each class."""
     sides = [
         {key: stored.size for key, stored in objects.items()}
         for objects in (box.oss.objects(box.source_bucket), box.obs.objects(box.destination_bucket))
@@ -215,15 +215,15 @@ OMS_LISTS = "oms/sync_task/"
 DIGESTS = Path(__file__).parents[2] / "template" / "digests.py"
 
 
-def look(box: Sandbox, **asked: Any) -> dict[str, Any]:
-    answer = box.fc.invoke("compare", json.dumps({"look": True, **asked}).encode())
+def look(box: Sandbox, **options: Any) -> dict[str, Any]:
+    answer = box.fc.invoke("compare", json.dumps({"look": True, **options}).encode())
     assert answer.outcome == "returned", answer
     return answer.value
 
 
 @pytest.fixture
 def vendor_digests(box, monkeypatch, capsys):
-    """Return a function that runs digests.py, which lists with the vendors' SDKs, and returns its lines."""
+    """Return a function that runs digests.py, which lists a bucket by a vendor's SDK, and returns its output lines."""
     places = {"oss": (box.oss.endpoint, box.source_bucket), "obs": (obs_server(box), box.destination_bucket)}
     names = ("OSS_AK", "OSS_SK", "OBS_AK", "OBS_SK", "OSS_REGION")
     values = (*box.user_credentials, *box.huawei_credentials, box.region)
@@ -261,15 +261,15 @@ def test_the_script_counts_the_objects_of_a_certificate_or_names_an_error(box, v
 
 
 @pytest.mark.long
-def test_each_object_is_in_its_class_and_exactly_due_objects_are_submitted(box, spread, vendor_digests):
+def test_each_object_has_its_class_and_only_due_objects_are_submitted(box, deploy_lanes, vendor_digests):
     # GIVEN objects of every class, with every combination that matches several rows of the table
-    classes = furnish(box, 24_000)
+    classes = fill_buckets(box, 24_000)
     expected = sums(box, classes)
     copies = box.obs.objects(box.destination_bucket)
     in_lists = CountCheck.of({key: stored.size for key, stored in copies.items() if key.startswith(OMS_LISTS)})
     elsewhere = CountCheck.of({key: stored.size for key, stored in copies.items() if not key.startswith(OMS_LISTS)})
     (of_source,), of_destination = vendor_digests("oss"), vendor_digests("obs")
-    spread(4)
+    deploy_lanes(4)
     box.task.lists.withheld = True  # or OMS would write lists while OBS is listed
     # A first pass splits a range after three seconds: three such pages on any machine, and one page ahead.
     box.obs.faults.add(Fault.slow(1), times=20)

@@ -1,4 +1,4 @@
-"""Connections of the function: what they keep, what they leave behind, and OBS's listings and objects over them."""
+"""Connections of the function: reuse, cookies, threads that end, and listings and objects of OBS over sockets."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ Serve = Callable[[socket.socket], None]
 
 
 @contextlib.contextmanager
-def served(behave: Serve, certificate: Path | None = None) -> Iterator[str]:
-    """Yield the address of a loopback server that serves a single connection with `behave`."""
+def serve_once(behave: Serve, certificate: Path | None = None) -> Iterator[str]:
+    """Yield the address of a loopback server that accepts a single connection and passes it to `behave`."""
 
     def accept() -> None:
         with contextlib.suppress(OSError):
@@ -103,7 +103,7 @@ def test_a_connection_with_an_unread_response_is_not_used_again(box):
     assert box.oms.connections == 2
 
 
-def two_answers(connection: socket.socket) -> None:
+def answer_twice(connection: socket.socket) -> None:
     for _ in range(2):
         if not connection.recv(10_000).startswith(b"GET"):
             return
@@ -115,7 +115,7 @@ def test_a_connection_opened_ahead_serves_the_first_call_and_the_next(tmp_path, 
     # GIVEN a server with a single connection, which is open
     certificate = make_certificate(tmp_path) if tls else None
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate or ""))
-    with served(two_answers, certificate) as url, Connections(url, Clock()) as session:
+    with serve_once(answer_twice, certificate) as url, Connections(url, Clock()) as session:
         begun = threads()
         session.connect_ahead(url)
         for thread in set(threads()).difference(begun):
@@ -137,38 +137,38 @@ def bucket(box: Sandbox) -> ObsBucket:
 
 @pytest.fixture
 def named_bucket(box: Sandbox, monkeypatch: pytest.MonkeyPatch) -> ObsBucket:
-    """Return the destination bucket, and resolve its host name to this machine."""
+    """Return the destination bucket with a client that resolves the bucket's host name to this machine."""
     lead_huawei_here(monkeypatch)
     client = ObsClient(Instance(box).settings, CallPool(), Clock())
     return ObsBucket(client, box.destination_bucket, obs_server(box), Deadline(60, Clock()))
 
 
 @pytest.fixture(params=["bucket", "named_bucket"])
-def either(request: pytest.FixtureRequest) -> ObsBucket:
-    """Return the destination bucket at an IP address, or at its host name."""
+def any_bucket(request: pytest.FixtureRequest) -> ObsBucket:
+    """Return the destination bucket, once at an IP address and once at its host name."""
     return request.getfixturevalue(request.param)
 
 
-def test_every_object_is_listed_once_in_byte_order_page_by_page(box, either):
+def test_every_object_is_listed_once_in_byte_order_page_by_page(box, any_bucket):
     names = {f"p/{number:04}" for number in range(2003)} | {f"p/{key[:300]}" for key in KEYS}
     box.obs.fill(box.destination_bucket, [*names, "outside"])
 
-    with either.pages("p/") as pages:
+    with any_bucket.pages("p/") as pages:
         pages_of_objects = [page.objects for page in pages]
 
     assert [len(objects) for objects in pages_of_objects] == [1000, 1000, len(names) - 2000]
     assert [stored.name for objects in pages_of_objects for stored in objects] == sorted(names, key=str.encode)
 
 
-def test_an_object_of_any_key_is_read(box, either):
+def test_an_object_of_any_key_is_read(box, any_bucket):
     for key in KEYS:
         stored = box.obs.put(box.destination_bucket, key, b"hello")
 
-        head, part = either.head(key), either.read(key, 1, 3)
+        head, part = any_bucket.head(key), any_bucket.read(key, 1, 3)
 
         assert head.size == 5
         assert head.etag == stored.etag.upper()
         assert head.modified == int(stored.last_modified)
         assert part.body == b"ell"
         assert part.head == head
-        assert either.head(f"{key}x") is None
+        assert any_bucket.head(f"{key}x") is None

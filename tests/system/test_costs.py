@@ -1,4 +1,4 @@
-"""The request counts in `ops.py cost`, compared with the counts of the simulated clouds in the benchmarks."""
+"""The numbers of requests that `ops.py cost` assumes, compared with those that the simulated clouds count."""
 
 from __future__ import annotations
 

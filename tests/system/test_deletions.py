@@ -1,4 +1,4 @@
-"""The steps that `ops.py deletions` prints: the vendor's client of OBS deletes the listed objects."""
+"""The steps that `ops.py deletions` prints: Huawei's SDK for OBS deletes the listed objects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def delete_at_source(box: Sandbox, *keys: str) -> None:
 
 
 def in_obs(box: Sandbox) -> set[str]:
-    """Return the keys in OBS, without OMS's own lists."""
+    """Return the keys in OBS, except those of OMS's own lists."""
     return {key for key in list(box.obs.objects(box.destination_bucket)) if not key.startswith("oms/")}
 
 

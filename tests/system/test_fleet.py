@@ -1,4 +1,4 @@
-"""Three projects, each with its own clouds, in the output of one command."""
+"""The command `ops.py fleet` with three projects, each of which has its own clouds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ runpy.run_path(str(pathlib.Path(__file__).with_name("program.py")), run_name="__
 
 
 def install(stack: ExitStack, folder: Path) -> Sandbox:
-    """Deploy a project from `folder` into a new sandbox, which the project's ops.py calls."""
+    """Deploy the project in `folder` into a new sandbox, and let the project's ops.py call this sandbox."""
     box = stack.enter_context(Sandbox(forks=True))
     render(box.answers(), folder)
     box.deploy_project(folder, instances=1)

@@ -1,4 +1,4 @@
-"""Effects of the deployed function, on the libraries of both runtimes."""
+"""Effects of the deployed forward function, with the libraries of both Python runtimes."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ MEASURED = {"moves_time": "no", "moves_etag": "no", "url": "yes", "expired_url":
 
 
 def put_in_both(box: Sandbox) -> None:
-    """Put objects into both buckets, in OBS without their headers, and a canary's results into the log bucket."""
+    """Put objects into both buckets, without their headers in OBS, and a canary's result into the log bucket."""
     for key in KEYS:
         Stored(box.oss, box.source_bucket).add(StoredObject(key, b"A", SOURCE))
         box.obs.bucket(box.destination_bucket).put(key, b"A", headers={"content-type": "text/html"})
@@ -32,7 +32,7 @@ def put_in_both(box: Sandbox) -> None:
 
 
 def headers_in_obs(box: Sandbox, monkeypatch) -> list[tuple[str, ...]]:
-    """Return each object's content type, cache control and user header, as the vendor's client reads them."""
+    """Return each object's Content-Type, Cache-Control and a custom header, as Huawei's SDK reads them."""
     lead_huawei_here(monkeypatch)
     access_key, secret = box.huawei_credentials
     with closing(ObsClient(access_key, secret, server=obs_server(box), max_retry_count=0, timeout=10)) as client:
@@ -43,13 +43,13 @@ def headers_in_obs(box: Sandbox, monkeypatch) -> list[tuple[str, ...]]:
 def test_headers_are_compared_changed_and_restored(box, deploy, ops, monkeypatch):
     deploy(instances=2)
     put_in_both(box)
-    lost, wanted = ("text/html", None, None), ("text/html", "max-age=60", "a b, 'c'")
+    lost_headers, expected_headers = ("text/html", None, None), ("text/html", "max-age=60", "a b, 'c'")
     answers = {}
     for words, code in (("--dry-run", 3), ("", 0), ("--restart", 0)):
-        done, out, messages = ops("headers", "--json", *words.split())
-        assert done == code, out + messages
+        exit_code, out, messages = ops("headers", "--json", *words.split())
+        assert exit_code == code, out + messages
         answers[words] = json.loads(out)["outcomes"]
-        assert headers_in_obs(box, monkeypatch) == [lost if words == "--dry-run" else wanted] * 3
+        assert headers_in_obs(box, monkeypatch) == [lost_headers if words == "--dry-run" else expected_headers] * 3
     assert answers == {"--dry-run": {"differs": 3}, "": {"mended": 3}, "--restart": {"recorded": 3}}
 
     # Each change is signed as the vendor's client signs it, and expires by OBS's clock.
@@ -65,7 +65,7 @@ def test_headers_are_compared_changed_and_restored(box, deploy, ops, monkeypatch
         assert (change.params["AccessKeyId"], change.params["Signature"]) == (access_key, theirs["Signature"])
         assert "authorization" not in change.headers
 
-    done, out, messages = ops("headers", "--undo", "--json")
-    assert (done, json.loads(out)["outcomes"]) == (0, {"restored": 3}), messages
-    assert headers_in_obs(box, monkeypatch) == [lost] * 3
+    exit_code, out, messages = ops("headers", "--undo", "--json")
+    assert (exit_code, json.loads(out)["outcomes"]) == (0, {"restored": 3}), messages
+    assert headers_in_obs(box, monkeypatch) == [lost_headers] * 3
     assert not any(secret in text for text in (out, messages))

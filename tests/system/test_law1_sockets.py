@@ -1,6 +1,6 @@
-"""Law 1 under generated fault schedules over sockets; only a part of the schedules, because they take time.
+"""Law 1 (no key is dropped) over sockets, under generated schedules of faults.
 
-The function's timeouts are shortened; its code is unchanged.
+Each schedule takes time, so only some are run. The function's timeouts are shortened; its code is unchanged.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def instance() -> Iterator[tuple[Sandbox, Instance]]:
-    """Yield the sandbox with an instance of the function, which handles all schedules one after the other."""
+    """Yield the sandbox with an instance of the function, which handles the schedules one after the other."""
     with Sandbox(forks=True) as box, pytest.MonkeyPatch.context() as patch:
         for module, name, value in [
             (oms, "_CONNECT_SECONDS", 0.1),

@@ -1,4 +1,4 @@
-"""Events in a project's life: another task, a second project, closing and opening."""
+"""Changes in a project's life: another sync task, a second project, closing and opening."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.closing import ProjectState
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
 from support.instance import Instance
@@ -18,7 +18,7 @@ from tools.render import render
 
 @pytest.fixture
 def deploy(box: Sandbox, tmp_path: Path):
-    """Return a function that deploys a project with other answers than the sandbox's, or deploys it again."""
+    """Return a function that deploys a project with changed answers to `s init`, or deploys it again."""
 
     def deploy(called: str = "", **answers: str) -> None:
         folder = tmp_path / f"project {called}"
@@ -28,7 +28,7 @@ def deploy(box: Sandbox, tmp_path: Path):
     return deploy
 
 
-def test_another_task_begins_with_records_of_its_own(box, deploy):
+def test_another_sync_task_has_records_of_its_own(box, deploy):
     # GIVEN a project with an accepted and a failed key
     deploy()
     upload(box, "accepted")
@@ -77,14 +77,14 @@ CLOSED = "nothing is submitted. For the next step: python3 ops.py status"
 
 @pytest.fixture(params=["python3.12", "python3.10"])
 def project(request, box, tmp_path) -> Sandbox:
-    """Return a project with one instance of each function, which remembers the mark that it read."""
+    """Return a project with a single instance of each function, which remembers the mark of the project."""
     render(box.answers() | {"runtime": request.param}, tmp_path)
     box.deploy_project(tmp_path, instances=1)
     return box
 
 
-def closing(box: Sandbox) -> Closing:
-    return Closing(Instance(box).invocation())
+def closing(box: Sandbox) -> ProjectState:
+    return ProjectState(Instance(box).invocation())
 
 
 def reasons(box: Sandbox) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Commands of ops.py that call functions in the sandbox, whose address is in an environment variable."""
+"""Commands of ops.py that call functions in the sandbox; an environment variable has the sandbox's address."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HOUR = 3600
 
 @pytest.fixture
 def deployed(box: Sandbox, deploy) -> Sandbox:
-    """Return a project on a single runtime, because these commands do not depend on it."""
+    """Return a project on a single runtime, because these commands do not depend on the runtime."""
     deploy(instances=2)
     return box
 
@@ -26,7 +26,7 @@ def wait_and_advance(box: Sandbox) -> None:
 
 @pytest.fixture
 def project_with_copies(deployed: Sandbox) -> Sandbox:
-    """Return a project whose objects were copied an hour ago; replay has read OMS's lists since."""
+    """Return a project whose objects were copied an hour ago; replay has read OMS's lists since then."""
     upload(deployed, "a/1", "a/2", "山/3")
     wait_and_advance(deployed)
     deployed.tick("replay")
@@ -53,7 +53,7 @@ SHOWN = [
 ]
 
 
-def test_the_answer_of_each_function_is_shown(ops, project_with_copies):
+def test_ops_prints_the_answer_of_each_function(ops, project_with_copies):
     for words, code, first in SHOWN:
         done, out, _ = ops(*words.split())
         assert done == code
@@ -73,15 +73,15 @@ def test_an_impossible_prefix_is_refused_by_ops_and_by_each_function(ops, deploy
         assert "Set it to 'a/'" in invocation.error_message
 
 
-def test_a_missing_function_is_named(ops, deployed):
+def test_ops_names_a_function_that_is_not_deployed(ops, deployed):
     deployed.remove_resource("doctor")
     code, _, messages = ops("doctor")
     assert code == 1
     assert "The sandbox does not know this request" in messages
 
 
-def asked_functions(box: Sandbox, before: int) -> set[str]:
-    return {invocation.function for invocation in box.fc.invocations[before:]}
+def asked_functions(box: Sandbox, calls_before: int) -> set[str]:
+    return {invocation.function for invocation in box.fc.invocations[calls_before:]}
 
 
 def test_a_cutover_that_cannot_succeed_ends_before_it_begins(ops, project_with_copies):

@@ -1,4 +1,4 @@
-"""Passes on many processes of the rendered project: their counts equal those of a plain loop, also after kills."""
+"""Passes in many processes of the rendered project: their counts equal those of a plain loop, even after kills."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ HOUR = 3600
 STALE, STORED = etag_of(b"A"), etag_of(b"B")
 
 
-def furnish(box: Sandbox, number: int) -> None:
-    """Store objects with records. In each hundred, a record is missing, one is outdated, and one has failed."""
+def fill_buckets(box: Sandbox, number: int) -> None:
+    """Store objects with their records.
+
+    In each hundred objects, one has no record, one has an outdated record, and one has a failed record.
+    """
     keys = [f"photos/{index // 700:03}/{index:06}.jpg" for index in range(number)]
     box.oss.fill(box.source_bucket, keys, etag=STORED, age=2 * HOUR)
     for state, etag, some in (
@@ -34,7 +37,7 @@ def furnish(box: Sandbox, number: int) -> None:
 
 
 def count(box: Sandbox) -> tuple[dict[str, int], set[str]]:
-    """Return the counts of a pass and the keys that it has to submit, by a plain loop over the buckets."""
+    """Return the counts that a pass must have, and the keys that it must submit, computed by a plain loop."""
     counts: Counter[str] = Counter()
     missing = set()
     records = box.oss.objects(box.log_bucket)
@@ -66,17 +69,16 @@ def totals(box: Sandbox) -> list[dict[str, Any]]:
 
 
 def nonzero_counts(total: dict[str, Any]) -> dict[str, int]:
-    """Return the counts that are not zero."""
     return {name: number for name, number in total["passed"]["counts"].items() if number}
 
 
 @pytest.mark.long
-def test_a_pass_of_killed_processes_counts_and_submits_all_objects(box, spread):
+def test_a_pass_of_killed_processes_counts_and_submits_all_objects(box, deploy_lanes):
     # GIVEN 60,000 objects, eight instances, and death of two in five invocations
-    furnish(box, 60_000)
+    fill_buckets(box, 60_000)
     expected, missing = count(box)
     # With a short timeout, a tick waits only briefly for lost workers.
-    spread(8, timeout=25)
+    deploy_lanes(8, timeout=25)
     slow_down_pages(box, 0.3)
     box.fc.kill_at_random(0.4, max_seconds=1, seed=14, name="reconcile")
 
@@ -103,10 +105,10 @@ def test_a_pass_of_killed_processes_counts_and_submits_all_objects(box, spread):
     assert total["ranges_done"] >= 4
 
 
-def test_a_pass_needs_no_tick_after_the_first(box, spread):
-    furnish(box, 6_000)
+def test_a_pass_needs_no_timer_call_after_the_first(box, deploy_lanes):
+    fill_buckets(box, 6_000)
     expected, missing = count(box)
-    spread(4)
+    deploy_lanes(4)
     # Slow enough to split before the end of the listing.
     slow_down_pages(box, 1.1, times=3)
 

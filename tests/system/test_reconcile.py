@@ -1,4 +1,4 @@
-"""Reconcile in the rendered project: it finds any number of lost events, in constant memory."""
+"""Reconcile in the rendered project: it submits any number of objects with lost events, in constant memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.world import HOUR
 from tools.render import render
 
 
-def test_objects_with_lost_events_are_submitted_by_the_tick(deployed):
+def test_objects_with_lost_events_are_submitted_by_the_timer(deployed):
     # GIVEN uploads, a third of whose events is lost
     keys = [f"key {number}" for number in range(30)] + ["control\x01", "return\r", "最" * 341, "a+b%2F"]
     deployed.oss.lose_events(lambda key: keys.index(key) % 3 == 0)
@@ -41,7 +41,7 @@ def test_objects_with_lost_events_are_submitted_by_the_tick(deployed):
     assert deployed.oms.accepted == dict.fromkeys(keys, 1)
 
 
-def test_a_disabled_period_reaches_the_function(box, deploy):
+def test_a_disabled_reconcile_period_reaches_the_function(box, deploy):
     deploy({"reconcilePeriod": "off"})
     box.oss.lose_events(lambda key: True)
     box.oss.put(box.source_bucket, "a", b"a")
@@ -51,14 +51,14 @@ def test_a_disabled_period_reaches_the_function(box, deploy):
 
 
 def name(number: int) -> str:
-    """Return the name of an object; in each group of ten names, each is a prefix of the next."""
+    """Return the name of an object; of each ten names, every name is a prefix of the next."""
     return f"in/{number // 10:06}{'/a' * (number % 10)}.x"
 
 
-def furnish(box: Sandbox, number: int) -> set[str]:
-    """Store `number` objects, most of them with records, and objects outside the filter.
+def fill_buckets(box: Sandbox, number: int) -> set[str]:
+    """Store `number` objects, most of them with records, and objects outside the project's prefix or suffix.
 
-    Returns the keys that are missing or outdated in OBS.
+    Return the keys of the objects that are missing or outdated in OBS.
     """
     records = f"oms_source_record/{box.task_id}"
     missing, failed = range(17, number, 100), range(5, number, 1000)
@@ -101,7 +101,7 @@ def test_200_000_objects_are_reconciled_in_constant_memory(tmp_path):
     peaks = {}
     for number in (20_000, 200_000):
         with Sandbox(overwrite_mode="FULL_OVERWRITE", forks=True) as box:
-            wanted = furnish(box, number)
+            wanted = fill_buckets(box, number)
             folder = tmp_path / str(number)
             render(box.answers(), folder)
             # In a single piece, by a single instance, at a rate that loopback sustains.

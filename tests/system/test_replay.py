@@ -1,4 +1,4 @@
-"""Replay in the rendered project, invoked by its timer, by hand, and for events that forward gave up."""
+"""Replay in the rendered project, called by its timer, by hand, and with events that forward could not handle."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.world import NO_RIGHT, payload
 
 
 def states(box: Sandbox) -> dict[str, int]:
-    """Return the numbers of success records, failed records and run files."""
+    """Return the numbers of success records, failed records and run files in the log bucket, by name."""
     return {folder: len(records(box, f"{folder}/")) for folder in ("success_object", "failed_object", "replay")}
 
 
@@ -68,7 +68,7 @@ def tick(box: Sandbox) -> dict:
     return answer
 
 
-def test_an_object_that_oms_failed_to_copy_is_in_obs_after_the_next_tick(deployed):
+def test_an_object_that_oms_failed_to_copy_is_in_obs_after_a_timer_call(deployed):
     # GIVEN objects that OMS accepts and fails to copy, once each
     keys = ["a,b", "山/照片 1.jpg", "100%+", "最" * 341]
     deployed.tick("replay")

@@ -1,4 +1,4 @@
-"""The command `python3 ops.py setup` over sockets, on the oldest and newest Python without packages."""
+"""The command `python3 ops.py setup` over sockets, on the oldest and the newest Python, without installed packages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def python(request):
     return find_python(request.param)
 
 
-def test_resources_are_created_and_removed_by_hashes_of_plans(bare, python):
+def test_setup_creates_and_removes_resources_by_the_hash_of_a_plan(bare, python):
     # Without installed packages.
     alone = {"python": [python, "-S"]}
     bare.agree("--agree", **alone)

@@ -71,8 +71,8 @@ def hook(box) -> Iterator[Robots]:
 
 
 @pytest.fixture
-def watched(box, tmp_path, hook):
-    """Return a broken project whose s.yaml names a webhook, in the way that its comment describes."""
+def broken_project(box, tmp_path, hook):
+    """Return a project that has an alarm; its s.yaml names a webhook, as the comment in s.yaml describes."""
     render(box.answers(), tmp_path)
     named = "ALERT_WEBHOOK: ${secret('oss-oms-sync_ALERT_WEBHOOK')}"
     rewrite(tmp_path / "s.yaml", {'\n  ALERT_WEBHOOK: ""\n': f"\n  {named}\n"})
@@ -88,25 +88,25 @@ def watched(box, tmp_path, hook):
     assert not [text for text in made if TOKEN in text]
 
 
-def test_the_timer_sends_one_alarm_of_a_broken_project(watched, hook):
-    watched.tick("status")
+def test_the_timer_sends_one_alarm_of_a_broken_project(broken_project, hook):
+    broken_project.tick("status")
     (body,) = hook.messages
     alarm = json.loads(body)
     assert alarm["project"] == "oss-oms-sync"
     assert alarm["verdict"] == "broken"
     assert alarm["waiting"] == 1
     assert "Check HW_AK and HW_SK" in alarm["message"]
-    lines = [parse_line(line) for line in watched.fc.invocations[-1].logs]
+    lines = [parse_line(line) for line in broken_project.fc.invocations[-1].logs]
     for name in ("verdict", "alert"):
         assert [line[name] for line in lines if name in line] == ["broken"]
 
     # AND it is not repeated, neither by the timer nor by a manual call
-    watched.tick("status")
-    watched.fc.invoke("status", b"{}")
+    broken_project.tick("status")
+    broken_project.fc.invoke("status", b"{}")
     assert len(hook.messages) == 1
 
     # AND closing the project is reported once
-    watched.fc.invoke("certify", b'{"close": true}')
-    watched.tick("status")
-    watched.tick("status")
+    broken_project.fc.invoke("certify", b'{"close": true}')
+    broken_project.tick("status")
+    broken_project.tick("status")
     assert [json.loads(body)["verdict"] for body in hook.messages] == ["broken", "closed"]

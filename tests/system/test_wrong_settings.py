@@ -1,4 +1,4 @@
-"""Wrong settings: the log line names the setting and the remedy, without a secret."""
+"""Wrong settings: a log line names the setting and the remedy, and contains no secret."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ import yaml
 from oss_oms_sync.jobs import compare, reconcile, replay, status
 from oss_oms_sync.jobs.certify import cutover_options as of_certify
 from oss_oms_sync.options import option_types
-from package.tool import arguments
+from package.tool import parse_arguments
 from support.answers import ANSWERS
 from support.documents import Document, prose_of
 from tools import documents
@@ -131,14 +131,14 @@ def _check(words: list[str], project: Path) -> None:
         case ["bash", script]:
             assert (project / script).is_file(), "no such file in the project"
         case ["s", name, ("invoke" | "logs" | "deploy" | "remove") as action, *options] if name in FUNCTIONS:
-            parsed = arguments(action, options)
+            parsed = parse_arguments(action, options)
             if action == "invoke" and parsed.event:
                 payload = json.loads(parsed.event)
                 assert payload.keys() <= OPTIONS[name].keys(), f"{name} does not take that"
             if action == "invoke" and parsed.event_file:
                 assert (project / parsed.event_file).is_file(), "no such file in the project"
         case ["s", ("deploy" | "remove") as action, *options]:
-            arguments(action, options)
+            parse_arguments(action, options)
         case ["s", name, *_]:
             assert name in OF_THE_TOOL, "neither the tool's nor a function"
         case [name, *_]:

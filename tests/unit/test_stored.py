@@ -37,7 +37,7 @@ from oss_oms_sync.jobs.certify.sample import _ReadResults
 from oss_oms_sync.jobs.replay.resting import Pause, ReplayState
 from oss_oms_sync.jobs.status.alarm import _AlarmState
 from oss_oms_sync.jobs.status.copying import Acknowledgement
-from oss_oms_sync.ledger.closing import Closed, Closing, read_mark
+from oss_oms_sync.ledger.closing import CloseMark, ProjectState, read_mark
 from oss_oms_sync.ledger.list_positions import LineCount, ListPosition, ListPositions
 from oss_oms_sync.ledger.mended import MendedRecord
 from oss_oms_sync.ledger.migration import MigrationReach, Migrations
@@ -184,10 +184,10 @@ def test_a_run_file_has_the_documented_form() -> None:
 
 
 AT = "2026-01-02T00:00:00Z"
-MARKS: dict[str, tuple[Callable[[Closing], object], Closed | str]] = {
+MARKS: dict[str, tuple[Callable[[ProjectState], object], CloseMark | str]] = {
     "closed": (
         lambda closing: closing.close("Li Lei", "cut over", "run 1"),
-        Closed(AT, "Li Lei", "cut over", "run 1", AT),
+        CloseMark(AT, "Li Lei", "cut over", "run 1", AT),
     ),
     "open": (lambda closing: closing.open("Li Lei", "rolled back"), AT),
 }
@@ -196,7 +196,7 @@ MARKS: dict[str, tuple[Callable[[Closing], object], Closed | str]] = {
 @pytest.mark.parametrize("name", MARKS)
 def test_a_mark_of_a_closed_project_has_the_documented_form(name: str) -> None:
     world, (write, read) = World(), MARKS[name]
-    closing = Closing(world.invocation())
+    closing = ProjectState(world.invocation())
     write(closing)
     assert json.loads(world.bucket.objects[closing.name].body) == json.loads(stored(name))
     assert read_mark(StoredObject(closing.name, stored(name))) == read
@@ -204,12 +204,14 @@ def test_a_mark_of_a_closed_project_has_the_documented_form(name: str) -> None:
 
 def test_the_stored_installation_time_has_the_documented_form() -> None:
     world = World(OBJECT_PREFIX="a/", OBJECT_SUFFIX=".jpg")
-    JobState(world.invocation()).read_installed(note=True)
+    JobState(world.invocation()).read_installation_time(store_missing=True)
     (name,) = world.bucket.objects
     assert json.loads(world.bucket.objects[name].body) == json.loads(stored("installed"))
     world.bucket.add(StoredObject(name, stored("installed")))
     world.advance(3600)
-    assert JobState(world.invocation()).read_installed(note=True) == datetime(2026, 1, 2, tzinfo=timezone.utc)
+    assert JobState(world.invocation()).read_installation_time(store_missing=True) == datetime(
+        2026, 1, 2, tzinfo=timezone.utc
+    )
 
 
 SOURCE = ObjectSummary("a", "AB12", 30, 1_700_000_000, "Normal")

@@ -14,7 +14,7 @@ from ops.clouds.keys import Keys
 from ops.clouds.oms import TaskGroups, group_note, key_fields
 from ops.clouds.services import Service, read_list
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.task_group import KEEPS_CLASS, GroupState, storage_class_plan, storage_policy
+from oss_oms_sync.answers.task_group import SOURCE_CLASS_POLICY, GroupState, storage_class_plan, storage_policy
 from oss_oms_sync.answers.text import Text, t, untranslated
 
 _MAX_TASKS = 5
@@ -130,7 +130,7 @@ class Tasks:
             # Without this option OMS copies only Content-Type.
             "enable_metadata_migration": True,
             "consistency_check": "crc64",
-            **({"dst_storage_policy": KEEPS_CLASS} if self._keep_storage_class else {}),
+            **({"dst_storage_policy": SOURCE_CLASS_POLICY} if self._keep_storage_class else {}),
         }
         return str(self._oms.call("POST", self._path, body=request, attempts=1)["sync_task_id"])
 
@@ -181,7 +181,7 @@ class Tasks:
             None,
             [
                 untranslated(f"{pair.source} ({pair.source_region}) -> {pair.destination} ({pair.destination_region})"),
-                storage_class_plan(_KEEPING, keeps=self._keep_storage_class),
+                storage_class_plan(_KEEPING, keeps_class=self._keep_storage_class),
             ],
         )
 
@@ -214,7 +214,7 @@ class Tasks:
             return Line(ResourceState.WAIT, t("stopped, copies nothing"), text)
         mode, check = task.get("object_overwrite_mode", "-"), task.get("consistency_check", "-")
         policy = task.get("dst_storage_policy")
-        if self._keep_storage_class and policy != KEEPS_CLASS:
+        if self._keep_storage_class and policy != SOURCE_CLASS_POLICY:
             return Line(
                 ResourceState.STOP,
                 t("{storage}, and OMS cannot change a sync task", storage=storage_policy(policy)),

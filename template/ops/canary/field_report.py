@@ -17,7 +17,7 @@ from ops.canary.objects import PART_SIZES
 from ops.canary.permission import POLICIES
 from oss_oms_sync.answers.bandwidth import CopySpeed
 from oss_oms_sync.answers.task_group import OverwriteMode
-from oss_oms_sync.rules.bandwidth import hours_late
+from oss_oms_sync.rules.bandwidth import find_hours_late
 from oss_oms_sync.rules.headers_in_place import NO, YES
 
 SCHEMA = 1
@@ -173,7 +173,7 @@ def _duration_word(since: datetime | None, until: datetime | None) -> str:
 
 def _late_hours(progress: CopySpeed | None) -> str:
     """Return by how many hours OMS applied bandwidth limits late, if a migration has shown it."""
-    hours = hours_late(progress) if progress else None
+    hours = find_hours_late(progress) if progress else None
     return _allowed_word(None if hours is None else str(hours), _HOUR_WORDS)
 
 

@@ -34,7 +34,7 @@ from oss_oms_sync.answers.text import t
 from oss_oms_sync.rules.comparison_checks import SUMS
 from oss_oms_sync.rules.cutover import judge
 from oss_oms_sync.rules.next_steps import ACCEPTABLE_NAMES
-from oss_oms_sync.rules.times import BYTES_PER_MINUTE, CLOSE_DELAY, MAX_CLOCK_SKEW, OMS_PATIENCE
+from oss_oms_sync.rules.times import BYTES_PER_MINUTE, CLOSE_DELAY, MAX_CLOCK_SKEW, OMS_STALL_TIME
 
 # A certificate may be this much newer than the clock of the checking machine.
 _MACHINE_TOLERANCE = timedelta(minutes=10)
@@ -168,7 +168,7 @@ def _check_oms(document: Document) -> Doubt:
         wrong.append("left")
     if left is not None and left > 0 and oms["busy"] is not None and recorded is not None:
         quiet = parse_timestamp(document["made"]) - parse_timestamp(oms["busy"])
-        patience = OMS_PATIENCE + timedelta(minutes=largest / BYTES_PER_MINUTE)
+        patience = OMS_STALL_TIME + timedelta(minutes=largest / BYTES_PER_MINUTE)
         if abs(quiet - patience) > CLOSE_DELAY and oms["may_finish"] is not (quiet < patience):
             wrong.append("may_finish")
     return Doubt.claim_unless(t("The statements about OMS are plausible"), wrong)

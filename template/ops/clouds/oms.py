@@ -22,7 +22,7 @@ from ops.clouds.wire import UnreadableResponseError, refused
 from ops.errors import UsageError
 from oss_oms_sync.answers.bandwidth import Window
 from oss_oms_sync.answers.layout import SYNC_URL_EXAMPLE, TASK_PATH
-from oss_oms_sync.answers.task_group import KEEPS_CLASS, OverwriteMode, TaskGroup
+from oss_oms_sync.answers.task_group import SOURCE_CLASS_POLICY, OverwriteMode, TaskGroup
 from oss_oms_sync.answers.text import t
 
 _PAGE_SIZE = 100
@@ -89,7 +89,7 @@ class TaskGroups:
             "enable_restore": group.restore,
             "object_overwrite_mode": (OverwriteMode.ALWAYS if group.overwrite else OverwriteMode.CRC64).value,
             "consistency_check": "crc64",
-            **({"dst_storage_policy": KEEPS_CLASS} if group.keep_storage_class else {}),
+            **({"dst_storage_policy": SOURCE_CLASS_POLICY} if group.keep_storage_class else {}),
             **(_bandwidth_field(group.bandwidth) if group.bandwidth else {}),
         }
         return str(self._oms.call("POST", self._path, body=request, attempts=1)["group_id"])

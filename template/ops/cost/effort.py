@@ -10,7 +10,7 @@ import math
 from typing import NamedTuple
 
 from ops.cost.prices import BYTES_PER_GIGABYTE, DOLLARS_PER_REQUEST, Prices, dollars_for_function
-from oss_oms_sync.answers.task_group import LISTED_PER_SECOND
+from oss_oms_sync.answers.task_group import LISTED_OBJECTS_PER_SECOND
 
 DAYS_PER_MONTH = 30
 _PAGE_OBJECTS = 1000
@@ -156,7 +156,7 @@ def group_seconds(objects: int, size: int) -> float:
 
     OMS copies while it lists the source, at most at the usual rate for an account.
     """
-    return max(objects / LISTED_PER_SECOND, size / OMS_BYTES_PER_SECOND)
+    return max(objects / LISTED_OBJECTS_PER_SECOND, size / OMS_BYTES_PER_SECOND)
 
 
 def submission_seconds(objects: int, size: int) -> float:

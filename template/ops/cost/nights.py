@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ops.cost import effort
 from ops.cost.prices import BYTES_PER_GIGABYTE, Prices
-from oss_oms_sync.answers.bandwidth import NIGHTS, Window, limits_by_minute
+from oss_oms_sync.answers.bandwidth import NIGHT_WINDOWS, Window, limits_by_minute
 
 _NIGHT_MINUTES = 8 * 60
 # OMS splits a group above these sizes into tasks, of which at most five run in a region (OMS, "Quotas").
@@ -45,8 +45,8 @@ def compare_ways(objects: int, size: int, prices: Prices) -> CopyWays:
     tasks = sorted({1, min(_MAX_TASKS, most)})
     return CopyWays(
         day_and_night,
-        [estimate_copy(objects, size, prices, NIGHTS, number) for number in tasks],
-        [estimate_copy(objects, size, prices, NIGHTS, number, _UTC_DELAY_HOURS) for number in tasks],
+        [estimate_copy(objects, size, prices, NIGHT_WINDOWS, number) for number in tasks],
+        [estimate_copy(objects, size, prices, NIGHT_WINDOWS, number, _UTC_DELAY_HOURS) for number in tasks],
     )
 
 

@@ -38,7 +38,7 @@ from oss_oms_sync.answers.pass_answers import CompareAnswer, ComparisonResult
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t, untranslated
 from oss_oms_sync.rules.cutover import CHECKS
-from oss_oms_sync.rules.times import MAX_CLOCK_SKEW, SETTLED
+from oss_oms_sync.rules.times import MAX_CLOCK_SKEW, MIN_OBJECT_AGE
 
 # Seconds between rechecks of objects in progress: of the first rechecks, and of later ones; and the limit for all.
 _RECHECK_SECONDS, _LATER_RECHECK_SECONDS, _MAX_RECHECK_SECONDS = 20.0, 60.0, 9000.0
@@ -180,7 +180,7 @@ class Cutover:
     def _settle(self, frozen: datetime) -> None:
         """Wait until every object has the minimum age at which it can be judged."""
         self._begin(t("Wait for the last writes to settle"))
-        until = frozen + SETTLED
+        until = frozen + MIN_OBJECT_AGE
         left = (until - self._session.clock.now()).total_seconds()
         pause(self._session, left, t("waiting until {until}, {left} to go").filled(until=timestamp(until)))
         self._end(True, t("source frozen since {frozen}", frozen=timestamp(frozen)))
@@ -283,7 +283,7 @@ class Cutover:
         """
         session, payload = self._session, {"headers": HeadersWork.MEND.value}
         prior = session.ask(HeadersAnswer, "compare", {**payload, "look": True})
-        if prior.pass_ is None or not HeadersWork(prior.work).is_kept or self._is_closed:
+        if prior.pass_ is None or not HeadersWork(prior.work).applies_to_cutovers or self._is_closed:
             return True
         self._begin(t("Change headers in OBS"))
         try:

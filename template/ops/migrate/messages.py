@@ -68,7 +68,7 @@ def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Pric
             " per GB: the command asks for that separately, or pass --restore.",
             dollars=RESTORE_PRICE,
         ),
-        storage_class_plan(Step("migrate", {"keep_storage_class": True}), keeps=intention.keep_storage_class),
+        storage_class_plan(Step("migrate", {"keep_storage_class": True}), keeps_class=intention.keep_storage_class),
         t(
             "If an object is written during the migration, OBS may end up with its older version: a"
             " comparison after the migration finds such objects."

@@ -33,7 +33,7 @@ from ops.terminal import Line, UnwrappedLine
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import WORKING_STATES, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
-from oss_oms_sync.rules.bandwidth import hours_late
+from oss_oms_sync.rules.bandwidth import find_hours_late
 
 # Seconds before the first check, because a few objects are copied at once.
 _FIRST_LOOK_SECONDS = 1.0
@@ -108,7 +108,7 @@ class ProjectMigration:
             return None
         progress = self._intentions.progress()
         is_of_limits = progress and (progress.group, progress.windows) == (group.id, group.bandwidth)
-        return messages.zone(group.bandwidth, hours_late(progress) if progress and is_of_limits else None)
+        return messages.zone(group.bandwidth, find_hours_late(progress) if progress and is_of_limits else None)
 
     def pause(self) -> int:
         """Stop the migration from starting further work, and wait until the current work has ended."""

@@ -6,7 +6,7 @@ from argparse import Namespace
 from itertools import pairwise
 
 from ops.errors import UsageError
-from oss_oms_sync.answers.bandwidth import MAX_WINDOWS, NIGHTS, Window
+from oss_oms_sync.answers.bandwidth import MAX_WINDOWS, NIGHT_WINDOWS, Window
 from oss_oms_sync.answers.text import t
 
 
@@ -16,7 +16,7 @@ def read_windows(options: Namespace) -> list[Window] | None:
     Raises UsageError if windows overlap.
     """
     if options.nights:
-        return [*NIGHTS]
+        return [*NIGHT_WINDOWS]
     if options.day_and_night:
         return []
     if not options.bandwidth:

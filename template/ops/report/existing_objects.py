@@ -10,7 +10,7 @@ from ops.shell import command
 from oss_oms_sync.answers.bandwidth import Window
 from oss_oms_sync.answers.status_answer import StatusAnswer
 from oss_oms_sync.answers.step import Step
-from oss_oms_sync.answers.task_group import LOOK_STEP, MAX_RESENT, WORKING_STATES, GroupState, TaskGroup
+from oss_oms_sync.answers.task_group import LOOK_STEP, MAX_RESENT_OBJECTS, WORKING_STATES, GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 
 _PROGRESS_TEXT = t(
@@ -81,7 +81,7 @@ def failures(group: TaskGroup) -> Iterator[Text]:
 def _resending(group: TaskGroup) -> Text | None:
     if group.can_be_resent:
         return RESENT_TEXT if group.resent else _RESEND_TEXT
-    return _TOO_MANY_TEXT.filled(most=MAX_RESENT) if group.failed > MAX_RESENT else None
+    return _TOO_MANY_TEXT.filled(most=MAX_RESENT_OBJECTS) if group.failed > MAX_RESENT_OBJECTS else None
 
 
 def report_failures(answer: StatusAnswer, translate: Translator) -> Blocks:

@@ -154,8 +154,8 @@ def _describe_comparison(compared: ComparisonResult, translate: Translator) -> B
     for kind, names in compared.deep.keys.items() if compared.deep else ():
         blocks += [Paragraph(translate(_UNREAD_TEXTS[kind], number=getattr(compared.deep, kind))), keys(names)]
     if compared.watermark:
-        unproven = translate("{number:object is|objects are} not proven equal", number=compared.unproven)
-        note = Span("note", unproven) if compared.unproven else None
+        unproven = translate("{number:object is|objects are} not proven equal", number=compared.unproven_count)
+        note = Span("note", unproven) if compared.unproven_count else None
         blocks.append(FactList([(translate("Watermark"), (compared.watermark, note))]))
     return [*blocks, *comparison.lag(compared.lag, compared.amended, translate)]
 

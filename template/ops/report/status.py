@@ -166,7 +166,7 @@ def _list_figures(answer: StatusAnswer, now: datetime, translate: Translator) ->
         units.age(parse_timestamp(watermark_time), now, translate) if watermark_time else translate("unknown")
     )
     watermark_note = (
-        translate(_WATERMARK_TEXT, total=last.judged_counts[1], unproven=last.unproven)
+        translate(_WATERMARK_TEXT, total=last.judged_counts[1], unproven=last.unproven_count)
         if last and watermark_time
         else translate(NO_COMPARISON_TEXT)
     )

@@ -13,14 +13,14 @@ from sandbox import Sandbox
 
 @pytest.fixture(autouse=True)
 def short_ping(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten doctor's wait for reconcile, which most tests do not deploy."""
+    """Shorten doctor's wait for an answer of reconcile, which most tests do not deploy."""
     monkeypatch.setattr(flow, "_PING_SECONDS", 0.2)
     monkeypatch.setattr(flow, "_PING_POLL_SECONDS", 0.05)
 
 
 @pytest.fixture
 def run_doctor(in_process: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
-    """Return a function that runs doctor with the sandbox's settings, some of them replaced."""
+    """Return a function that runs doctor with the sandbox's settings, except those in its arguments."""
 
     def run(box: Sandbox, **settings: str) -> dict[str, Any]:
         return dict(in_process(box, "doctor", environment={**box.environment(), **settings}))

@@ -17,7 +17,7 @@ OLD_OSS2 = """
 """
 
 
-def test_an_oss2_without_v4_signatures_is_named(box, tmp_path):
+def test_doctor_names_an_oss2_without_v4_signatures(box, tmp_path):
     render(box.answers(), tmp_path)
     (tmp_path / "code" / "oss2").mkdir()
     (tmp_path / "code" / "oss2" / "__init__.py").write_text(dedent(OLD_OSS2))

@@ -1,4 +1,4 @@
-"""Misconfigurations that only sockets show; all others are in tests/unit/jobs/doctor."""
+"""Wrong configurations that doctor detects only over sockets; tests/unit/jobs/doctor has all others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Doctor's checks of names, connections, TLS, proxies and clocks, over sockets."""
+"""Doctor's checks of host names, connections, TLS, proxies and clocks, over sockets."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_behind_a_proxy_doctor_tests_the_connection_to_the_proxy(box, run_doctor
 
 
 @pytest.mark.parametrize("proxy", ["http://proxy:80x", "http://user:p#ss@proxy:80"])
-def test_a_proxy_without_an_address_is_a_fault_without_a_quotation(box, run_doctor, monkeypatch, proxy):
+def test_a_proxy_without_a_host_is_a_fault_that_does_not_quote_it(box, run_doctor, monkeypatch, proxy):
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("http_proxy", proxy)

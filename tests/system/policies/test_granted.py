@@ -1,4 +1,4 @@
-"""Jobs with exactly the permissions that setup grants: no cloud refuses a call."""
+"""Jobs with exactly the permissions that setup grants: the clouds refuse none of their calls."""
 
 from __future__ import annotations
 
@@ -21,21 +21,24 @@ from tools.render import render
 Document = dict[str, Any]
 
 
-def less(document: Document, action: str) -> Document:
-    """Return the policy document without an action."""
-    kept = [
+def without_action(document: Document, action: str) -> Document:
+    """Return a copy of the policy document that does not allow this action."""
+    statements = [
         {**statement, "Action": [name for name in statement["Action"] if name != action]}
         for statement in document["Statement"]
     ]
     return {
         **document,
-        "Statement": [{**statement, "Action": statement["Action"] or ["none:None"]} for statement in kept],
+        "Statement": [{**statement, "Action": statement["Action"] or ["none:None"]} for statement in statements],
     }
 
 
 @pytest.fixture
-def granted(box, tmp_path):
-    """Return a function that deploys the rendered project with setup's permissions, or without one of them."""
+def deploy_with_permissions(box, tmp_path):
+    """Return a function that deploys the rendered project with the permissions that setup grants.
+
+    Its arguments name a permission to leave out.
+    """
 
     def deployed(missing: str = "", *, missing_of_oms: str = "", by_hand: bool = False) -> None:
         render(box.answers(), tmp_path)
@@ -43,11 +46,11 @@ def granted(box, tmp_path):
         ram = box.ram.entities
         for role in roles(answers):
             ram.create_role(role.name, json.dumps(trust_of([role])))
-            ram.create_policy(role.policy, json.dumps(less(role.document, missing)))
+            ram.create_policy(role.policy, json.dumps(without_action(role.document, missing)))
             ram.attach_policy_to_role("Custom", role.policy, role.name)
-        ak, sk = iam_user(box, "functions", *in_dialect(less(functions_in_huawei(answers), missing), by_hand))
-        source = ram_user(box, less(source_reader(box.source_bucket), missing_of_oms))
-        target = less(destination_writer(box.destination_bucket), missing_of_oms)
+        ak, sk = iam_user(box, "functions", *in_dialect(without_action(functions_in_huawei(answers), missing), by_hand))
+        source = ram_user(box, without_action(source_reader(box.source_bucket), missing_of_oms))
+        target = without_action(destination_writer(box.destination_bucket), missing_of_oms)
         use_keys(box, source, iam_user(box, "oms", *in_dialect(target, by_hand)))
         box.binds_roles = True
         box.deploy_project(tmp_path, secrets={"HW_AK": ak, "HW_SK": sk}, retry_delay=0.001)
@@ -56,19 +59,19 @@ def granted(box, tmp_path):
 
 
 def in_dialect(document: Document, by_hand: bool) -> list[Document]:
-    """Return the document as setup grants it, or in the older dialect of accounts without API v5."""
+    """Return the policies that setup creates for this document; `by_hand` selects the format of IAM's API v3."""
     return [policy for _, policy in by_roles(document, "cn-north-4")] if by_hand else [document]
 
 
 def use_keys(box: Sandbox, source: Key, there: Key) -> None:
-    """Give OMS's task these access keys."""
+    """Let OMS's task use these access keys."""
     sides = box.oms.sides
     box.task.read_source = sides.source(AccessKey(*source), box.region, box.source_bucket)
     box.task.bucket = sides.destination(AccessKey(*there), box.obs.region, box.destination_bucket)
 
 
 def run_all_jobs(box: Sandbox) -> set[str]:
-    """Run every job; return the missing permissions, and the failed checks of doctor."""
+    """Run every job; return the refused permissions, and the names of the failed checks of doctor."""
     upload(box, "a", "最" * 341)
     box.oss.lose_events("lost".__eq__)
     upload(box, "lost")
@@ -89,8 +92,8 @@ def run_all_jobs(box: Sandbox) -> set[str]:
 
 
 @pytest.mark.parametrize("by_hand", [False, True], ids=["v5", "v3"])
-def test_all_jobs_work_with_the_permissions_that_setup_grants(box, granted, by_hand):
-    granted(by_hand=by_hand)
+def test_all_jobs_work_with_the_permissions_that_setup_grants(box, deploy_with_permissions, by_hand):
+    deploy_with_permissions(by_hand=by_hand)
     assert run_all_jobs(box) == set()
     assert {invocation.outcome for invocation in box.fc.invocations} == {"returned"}
     assert box.task.destination.keys() == {"a", "最" * 341, "lost"}
@@ -118,8 +121,8 @@ MISSING_TOO = {
 @pytest.mark.parametrize(
     "missing", [*MISSING, *(pytest.param(action, marks=pytest.mark.extras) for action in MISSING_TOO)]
 )
-def test_a_removed_permission_causes_a_refusal(box, granted, missing):
-    granted(missing)
+def test_a_removed_permission_causes_a_refusal(box, deploy_with_permissions, missing):
+    deploy_with_permissions(missing)
     assert (MISSING | MISSING_TOO)[missing] <= run_all_jobs(box)
 
 
@@ -131,9 +134,9 @@ OF_OMS = (
 
 
 @pytest.mark.parametrize("missing", OF_OMS)
-def test_a_removed_permission_stops_the_task_or_its_copies(box, granted, missing):
+def test_a_removed_permission_stops_the_task_or_its_copies(box, deploy_with_permissions, missing):
     try:
-        granted(missing_of_oms=missing)
+        deploy_with_permissions(missing_of_oms=missing)
     except GatewayError as error:
         assert error.code == "OMS.0072"
         return
@@ -142,7 +145,7 @@ def test_a_removed_permission_stops_the_task_or_its_copies(box, granted, missing
     assert box.task.failure_object == 1
 
 
-def test_each_granted_permission_is_removed_once(box, tmp_path):
+def test_each_granted_permission_has_a_case_that_removes_it(box, tmp_path):
     render(box.answers(), tmp_path)
     answers = variables((tmp_path / "s.yaml").read_text(encoding="utf-8"))
     of_functions = [*(role.document for role in roles(answers)), functions_in_huawei(answers)]

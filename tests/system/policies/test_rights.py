@@ -1,4 +1,4 @@
-"""The rendered project's policies, compared with the functions' calls and with SECURITY.md."""
+"""The policies of the rendered project, compared with the functions' calls and with the tables in SECURITY.md."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ HOUR = 3600
 
 
 def forward(box: Sandbox) -> None:
-    """Upload objects that forward submits, with keys that OMS accepts and keys that it refuses."""
+    """Upload objects whose events call forward; OMS accepts some keys and refuses others."""
     upload(box, "a", "最" * 341)
     box.oms.faults.add(Fault.status(401), times=1)
     upload(box, "b")
 
 
 def replay(box: Sandbox) -> None:
-    """Run replay with failed keys, also keys that XML cannot contain, and with an object that OMS failed to copy."""
+    """Run replay with failed keys, some of which XML cannot contain, and with an object that OMS failed to copy."""
     box.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"), times=1)
     upload(box, "not copied")
     box.oms.faults.add(Fault.status(401))
@@ -44,7 +44,7 @@ def replay(box: Sandbox) -> None:
 
 
 def reconcile(box: Sandbox) -> None:
-    """Run reconcile three times over objects without records; the third pass deletes the first."""
+    """Run reconcile three times over objects without records, because the third pass deletes the first."""
     box.oss.lose_events(lambda key: True)
     upload(box, "a", "最" * 341)
     box.oss.lose_events(lambda key: False)
@@ -54,7 +54,7 @@ def reconcile(box: Sandbox) -> None:
 
 
 def compare(box: Sandbox) -> None:
-    """Run compare twice over objects that OBS lacks; the second pass deletes the stored pieces of the first."""
+    """Run compare over objects that OBS lacks, so often that a pass deletes the stored pieces of an earlier pass."""
     upload(box, "a", "最" * 341)
     for key in list(box.obs.objects(box.destination_bucket)):
         box.obs.delete(box.destination_bucket, key)
@@ -65,7 +65,7 @@ def compare(box: Sandbox) -> None:
 
 
 def certify(box: Sandbox) -> None:
-    """Run certify while a key waits, then close and open the project."""
+    """Run certify while a key waits to be resent, then close and open the project."""
     upload(box, "a")
     box.oms.faults.add(Fault.status(401), times=1)
     upload(box, "b")
@@ -77,7 +77,7 @@ def certify(box: Sandbox) -> None:
 
 
 def doctor(box: Sandbox) -> None:
-    """Run doctor with an object, on which it tests the permission to read objects."""
+    """Run doctor when the source has an object, with which doctor tests the permission to read objects."""
     upload(box, "a")
     del box.oss.actions[:]
     box.fc.invoke("doctor", b"")
@@ -125,7 +125,7 @@ def test_a_functions_policy_allows_exactly_its_calls(box, project, name):
 
 
 def read_objects(box: Sandbox, job: str) -> None:
-    """Run compare and certify so that both read objects: one without an MD5 as ETag, and a sample."""
+    """Run compare and certify so that both read objects: one whose ETag is not an MD5, and those of a sample."""
     upload(box, "a")
     box.advance(HOUR)
     objects = box.oss.buckets[box.source_bucket].objects
@@ -196,7 +196,7 @@ def test_triggers_can_invoke_their_functions_and_forward_replay(box, project):
     assert {"forward", "replay"} <= {invocation.function for invocation in box.fc.invocations}
 
 
-def table(first: str) -> list[list[str]]:
+def read_table(first: str) -> list[list[str]]:
     """Return the rows of the table in SECURITY.md whose second column has the heading `first`."""
     ((_, *rows),) = (
         tokenses for tokenses in Document.read(ROOT / "SECURITY.md").tables if tokenses[0][1].content == first
@@ -213,7 +213,7 @@ def action_names(rights: Iterable[Right]) -> set[str]:
 
 
 def test_the_table_of_permissions_equals_the_policies(project):
-    rows = {names_in(row[0]).pop(): row for row in table("source bucket")}
+    rows = {names_in(row[0]).pop(): row for row in read_table("source bucket")}
     assert set(rows) == {*FUNCTIONS, "trigger"}
     for name, (_, source, log, other, _) in rows.items():
         oss = rights(project, name, "oss")
@@ -248,4 +248,4 @@ def test_object_keys_are_only_in_the_logs_that_the_document_names(box):
     named = {
         invocation.function for invocation in box.fc.invocations if any("private/" in line for line in invocation.logs)
     }
-    assert named == {names_in(row[0]).pop() for row in table("object names") if names_in(row[0])}
+    assert named == {names_in(row[0]).pop() for row in read_table("object names") if names_in(row[0])}

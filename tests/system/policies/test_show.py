@@ -1,4 +1,4 @@
-"""The commands that policies/show.py prints: they create the roles and policies, and remove them."""
+"""The commands that policies/show.py prints to create and to remove the roles and policies in RAM."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ TRIGGER_ROLE = "triggerRole: acs:ram::${config('AccountID')}:role/${vars.functio
 
 
 class Aliyun:
-    """A bash shell in a project's folder, in which the program `aliyun` is a RAM without records."""
+    """A bash shell in a project's folder, in which the program `aliyun` calls a simulated RAM instead of the cloud."""
 
     def __init__(self, project: Path) -> None:
         self.project = project
@@ -70,7 +70,7 @@ class Aliyun:
         self._state.write_text(json.dumps(state))
 
     def documents(self) -> dict[str, Any]:
-        """Return the documents of the policies in force, by name."""
+        """Return the documents of the current policy versions, by the names of the policies."""
         policies = self.state["policies"].items()
         return {
             name: json.loads(policy["versions"][policy["fields"]["DefaultVersion"]]["document"])
@@ -82,7 +82,7 @@ class Aliyun:
         return {name: list(role["attached"]) for name, role in self.state["roles"].items()}
 
     def run(self, *options: str, shell: str = "bash") -> subprocess.CompletedProcess[str]:
-        """Run `python3 policies/show.py | bash`, which the documents recommend."""
+        """Run `python3 policies/show.py` and pass its output to a shell, as the documents recommend."""
         line = f"set -o pipefail; python3 policies/show.py {' '.join(options)} | {shell}"
         return subprocess.run(
             ["bash", "-c", line],
@@ -100,7 +100,7 @@ def aliyun(tmp_path: Path) -> Aliyun:
     return Aliyun(tmp_path)
 
 
-def pairs(statements: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
+def list_permissions(statements: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
     """Return each allowed action with each of its resources."""
     return {
         (action, resource)
@@ -119,18 +119,18 @@ def test_a_roles_policy_has_the_permissions_of_its_functions_and_no_other(projec
 
     # THEN few statements have the permissions of all functions, and no others
     assert len(merged) < len(needed) / 3
-    assert pairs(merged) <= pairs(needed)
+    assert list_permissions(merged) <= list_permissions(needed)
     for statement in needed:
         wide = [other for other in merged if other.get("Condition") == statement.get("Condition")]
         lacking = [
             (action, resource)
-            for action, resource in pairs([statement])
-            if not any(action == other and fnmatchcase(resource, pattern) for other, pattern in pairs(wide))
+            for action, resource in list_permissions([statement])
+            if not any(action == other and fnmatchcase(resource, pattern) for other, pattern in list_permissions(wide))
         ]
         assert lacking == []
 
 
-def test_the_commands_run_in_bash_and_run_again_after_a_change(aliyun):
+def test_the_printed_commands_run_in_bash_again_after_a_change(aliyun):
     # GIVEN roles and policies that the commands made
     done = aliyun.run()
     assert done.returncode == 0
@@ -233,7 +233,7 @@ def test_show_follows_the_roles_in_s_yaml(tmp_path, changes, lines):
     assert [line for line in lines if line not in granted] == []
 
 
-def test_show_reads_vars_in_all_forms(tmp_path):
+def test_show_reads_the_vars_of_s_yaml_in_each_form(tmp_path):
     # GIVEN vars in a person's style, and other variables with these names
     render(ANSWERS, tmp_path)
     head, _, tail = (tmp_path / "s.yaml").read_text().partition("vars:")
@@ -381,7 +381,7 @@ def test_an_existing_file_and_a_closed_pipe_end_show_without_traceback(aliyun):
     assert aliyun.run(shell=":").stderr == ""
 
 
-def test_the_permission_to_read_objects_is_left_out_where_s_yaml_says_so(project):
+def test_s_yaml_can_omit_the_permission_to_read_objects(project):
     right, in_obs = "oss:GetObject on acs:oss:*:*:photos/*", "object:photos-obs/*"
 
     def granted() -> tuple[int, bool]:

@@ -1,4 +1,4 @@
-"""JSON forms of values: each type hint has one form, and other JSON is not read as its value."""
+"""The conversion of values to JSON and back: each type hint has one form, and JSON of another form is refused."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_value_of_each_type_hint_reads_back_equal() -> None:
     assert from_json(Everything, json.loads(json.dumps(to_json(VALUE)))) == VALUE
 
 
-def test_unknown_names_are_ignored() -> None:
+def test_unknown_names_in_json_are_ignored() -> None:
     assert from_json(Everything, {**FORM, "later": 1}) == VALUE
 
 

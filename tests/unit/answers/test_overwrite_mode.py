@@ -1,4 +1,4 @@
-"""Overwrite modes, which have OMS's names in answers."""
+"""OMS's overwrite modes in answers: known modes, modes that OMS adds later, and values of other types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts: phrases, their values in both languages, and the catalogue, which has exactly the phrases in use."""
+"""Texts in English and Chinese: phrases with values, and the catalogue, which has exactly the phrases in use."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from support.phrases import CATALOGUE, PHRASES
 from tools.package import ROOT
 
 
-def fields(phrase: str) -> set[str]:
-    """Return the names of the placeholders in a phrase."""
+def find_placeholders(phrase: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(phrase) if name is not None}
 
 
@@ -60,7 +59,7 @@ def test_a_number_selects_the_singular_or_the_plural(number, english, chinese):
         ("time", None, "unknown", "未知"),
     ],
 )
-def test_quantities_have_their_unit(spec, value, english, chinese):
+def test_sizes_and_times_have_a_unit(spec, value, english, chinese):
     text = t(f"{{it:{spec}}}", it=value)
     assert [part.replace("\u00a0", " ") for part in (text.en, text.zh)] == [english, chinese]
 
@@ -144,11 +143,13 @@ def test_each_placeholder_of_a_phrase_has_a_value():
     calls = [
         (where, {keyword.arg for keyword in call.keywords}, phrase) for where, call, phrase in PHRASES if call.keywords
     ]
-    assert [(where, phrase) for where, names, phrase in calls if names != fields(phrase)] == []
+    assert [(where, phrase) for where, names, phrase in calls if names != find_placeholders(phrase)] == []
 
 
 def test_chinese_phrases_have_the_same_placeholders_and_no_plurals():
-    assert [phrase for phrase, chinese in CATALOGUE.items() if fields(chinese) != fields(phrase)] == []
+    assert [
+        phrase for phrase, chinese in CATALOGUE.items() if find_placeholders(chinese) != find_placeholders(phrase)
+    ] == []
     assert [chinese for chinese in CATALOGUE.values() if re.search(r"{\w+:[^}]*\||{\w+:(and|or)}", chinese)] == []
 
 

@@ -11,7 +11,7 @@ from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.task import MonthCounts, Statistics, TaskInfo
 from oss_oms_sync.delivery.batches import Submission, submit
 from oss_oms_sync.errors import Failure, Reason
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.closing import ProjectState
 from sandbox.inprocess.network import Adapter
 from sandbox.server.faults import Fault
 from support.world import DRIP, DROP_BEFORE, HANG, TASK, World, oms_error
@@ -160,7 +160,7 @@ def test_retry_after_may_be_a_date(world):
 @pytest.mark.parametrize(("minutes", "reason"), [(13, Reason.CREDENTIALS), (15, Reason.CLOCK), (-15, Reason.CLOCK)])
 def test_a_clock_that_is_15_minutes_off_is_reported_as_the_reason(world, minutes, reason):
     # The instance has read the mark of an open project before: OSS would also refuse such a clock.
-    assert Closing(world.invocation()).refusal() is None
+    assert ProjectState(world.invocation()).refusal() is None
     world.call_instance.skew = 60 * minutes
     world.oms.faults.then(oms_error(401))
     assert submit_key(world).reason is reason

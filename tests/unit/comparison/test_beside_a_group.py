@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from oss_oms_sync.answers.task_group import LISTED_PER_SECOND, max_submissions
+from oss_oms_sync.answers.task_group import LISTED_OBJECTS_PER_SECOND, max_submissions
 from oss_oms_sync.clock import timestamp
 from support.compare_world import CompareWorld, classes
 from support.task_group import DONE, FAILED, PAUSED, answer_group, begin_migration, end_migration
@@ -184,5 +184,5 @@ def test_any_number_of_objects_is_submitted_if_no_group_can_copy_them(mocker):
 
 def test_a_migration_is_advised_only_if_it_is_faster_than_submissions():
     objects = max_submissions(200)
-    assert objects / 200 == pytest.approx(1800 + objects / LISTED_PER_SECOND)
-    assert math.isinf(max_submissions(LISTED_PER_SECOND))
+    assert objects / 200 == pytest.approx(1800 + objects / LISTED_OBJECTS_PER_SECOND)
+    assert math.isinf(max_submissions(LISTED_OBJECTS_PER_SECOND))

@@ -15,7 +15,7 @@ from oss_oms_sync.clock import Deadline
 from oss_oms_sync.clouds.task import DATA_TYPES, Statistics
 from oss_oms_sync.delivery.batches import submit
 from oss_oms_sync.errors import Failure, Reason, printable_line
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.closing import ProjectState
 from sandbox.inprocess.network import Adapter, Body
 from sandbox.server.faults import Fault
 from support.world import DRIP, DROP_AFTER, DROP_BEFORE, HANG, OK, REDIRECTS, World, oms_error
@@ -28,7 +28,7 @@ def world() -> World:
     """Return a world whose instance knows that the project is open, so that all later requests go to OMS."""
     open_world = World()
     open_world.oss.round_trip = 0
-    assert Closing(open_world.invocation()).refusal() is None
+    assert ProjectState(open_world.invocation()).refusal() is None
     return open_world
 
 

@@ -12,7 +12,7 @@ from oss_oms_sync.answers.layout import record_name
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import Reason, RecordError
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.closing import ProjectState
 from oss_oms_sync.ledger.records import FailedKey
 from support.world import HANG, OK, TASK, World, oms_error, oss_error
 
@@ -273,7 +273,7 @@ def test_an_error_of_all_keys_stops_a_run_with_its_remedy(world):
 
 
 def test_while_closed_no_key_is_submitted_and_the_command_is_named(world):
-    Closing(world.invocation()).close("Li Lei", "cut over")
+    ProjectState(world.invocation()).close("Li Lei", "cut over")
     assert world.send(*KEYS, "another") == [*KEYS, "another"]
     assert not world.oms.requests
     assert not world.recorded("failed")
@@ -290,7 +290,7 @@ def test_a_run_reads_the_mark_first_and_again_after_a_minute(world):
     assert world.bucket.calls["get"] == 1
 
     # WHEN the project is closed, THEN the run goes on for a minute at most
-    Closing(world.invocation()).close()
+    ProjectState(world.invocation()).close()
     world.clock.sleep(59)
     assert world.send("c") == []
     world.clock.sleep(1)
@@ -316,7 +316,7 @@ def test_nothing_is_submitted_if_the_closed_state_is_unknown(world):
 
 
 def test_an_unsent_key_without_a_record_is_recorded_or_raises(world):
-    Closing(world.invocation()).close()
+    ProjectState(world.invocation()).close()
     keys = [FailedKey(ObjectChange(key)) for key in KEYS]
     assert not world.sender.may_send()
     world.sender.record_unsent(keys)

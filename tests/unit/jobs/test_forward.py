@@ -10,7 +10,7 @@ import pytest
 
 from oss_oms_sync.answers.layout import record_name
 from oss_oms_sync.errors import EventError, Reason, RecordError
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.closing import ProjectState
 from sandbox.server.faults import Fault
 from support.world import (
     DROP_BEFORE,
@@ -164,8 +164,8 @@ UNREADABLE = {
 }
 
 
-def closing(world: World) -> Closing:
-    return Closing(world.invocation())
+def closing(world: World) -> ProjectState:
+    return ProjectState(world.invocation())
 
 
 def count_looks(world: World) -> int:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.jobs import replay
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.closing import ProjectState
 from support.law import RETURNED_FALSE, RETURNED_TRUE, check, schedules
 from support.world import OK, ROOT, World, oms_error, payload
 
@@ -90,7 +90,7 @@ def test_throttled_calls_are_retried_only_while_all_events_are_submitted(world):
 
 def test_a_closed_project_records_the_reason_closed_not_throttled(world):
     throttle(world, 10)
-    Closing(world.invocation()).close()
+    ProjectState(world.invocation()).close()
     world.clock.ahead = timedelta(minutes=1)  # frozen, so it asks
     for key in map(str, range(20)):
         world.forward(payload(key))

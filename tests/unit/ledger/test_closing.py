@@ -1,4 +1,4 @@
-"""The mark of a closed project: its user, time and reason, and the error of an unreadable mark."""
+"""The mark of a closed project: its user, time and reason, and the error if the mark is unreadable."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.ledger.closing import Closed, Closing
+from oss_oms_sync.ledger.closing import CloseMark, ProjectState
 from support.world import ROOT, World, oss_error
 
 MARK = f"{ROOT}state/closed-oss-oms-sync.json"
@@ -18,8 +18,8 @@ UNREADABLE = [b"", b"closed", b"[]", b"{}", b'{"closed": "true"}', b'{"closed": 
 
 
 @pytest.fixture
-def closing(world: World) -> Closing:
-    return Closing(world.invocation(600))
+def closing(world: World) -> ProjectState:
+    return ProjectState(world.invocation(600))
 
 
 def mark(world: World) -> dict:
@@ -29,14 +29,14 @@ def mark(world: World) -> dict:
 def test_a_project_is_open_until_it_is_closed(world, closing):
     assert closing.read_state() is None
     at = "2026-01-02T00:00:00Z"  # until when it was open, too
-    closed = Closed(at, "Li Lei", "cut over", "run 1", at)
+    closed = CloseMark(at, "Li Lei", "cut over", "run 1", at)
     assert closing.close("Li Lei", "cut over", "run 1") == closed
-    assert closing.read_state() == replace(closed, written=at, first=at)
+    assert closing.read_state() == replace(closed, written_at=at, first_written_at=at)
     fields = {"at": at, "by": "Li Lei", "why": "cut over", "run": "run 1", "opened": at, "first": ""}
     assert mark(world) == {"closed": True, **fields}
 
 
-def test_an_open_mark_names_its_author_and_its_time_is_kept(world, closing):
+def test_an_open_mark_names_its_author_and_a_close_keeps_its_time(world, closing):
     closing.close("Li Lei")
     world.advance(60)
     assert closing.open("Han Meimei", "rolled back") is closing.read_state() is None
@@ -46,7 +46,7 @@ def test_an_open_mark_names_its_author_and_its_time_is_kept(world, closing):
     # A delete whose answer is lost could undo a later closing.
     assert world.bucket.calls["delete"] == 0
     world.advance(60)
-    assert closing.close().opened == closing.close().opened == at > "2026-01-02T00:01"
+    assert closing.close().opened_at == closing.close().opened_at == at > "2026-01-02T00:01"
 
 
 def test_only_the_first_instance_writes_an_open_mark(world, closing):
@@ -59,7 +59,7 @@ def test_only_the_first_instance_writes_an_open_mark(world, closing):
     assert (mark(world), world.bucket.calls["put"]) == before
 
 
-def test_a_project_closed_again_by_a_run_is_closed_by_that_run(world, closing):
+def test_a_run_that_closes_a_closed_project_again_owns_its_mark(world, closing):
     closing.close("Li Lei", run="run 1")
     world.advance(60)
     closing.close("Han Meimei", run="run 2")
@@ -70,7 +70,7 @@ def test_a_close_by_hand_keeps_its_time_and_reason_and_no_run_opens_it(world, cl
     closing.close("cutover", "run 1", run="run 1")
     before = mark(world)
     world.advance(60)
-    assert closing.close("close", "by hand").since == before["at"]
+    assert closing.close("close", "by hand").closed_at == before["at"]
     assert mark(world) == {**before, "run": "", "first": before["at"]}
 
 
@@ -82,14 +82,14 @@ def test_a_run_opens_only_its_own_mark(closing):
 
 def test_a_renewed_mark_keeps_the_time_of_the_close(world, closing):
     closing.close()
-    first = closing.read_state().written
+    first = closing.read_state().written_at
     for _ in range(2):
         world.advance(60)
         closing.close()
-    assert closing.read_state().first == first < closing.read_state().written
+    assert closing.read_state().first_written_at == first < closing.read_state().written_at
     closing.open()
     closing.close()
-    assert closing.read_state().first == closing.read_state().written
+    assert closing.read_state().first_written_at == closing.read_state().written_at
 
 
 @pytest.mark.parametrize("body", UNREADABLE)
@@ -100,12 +100,12 @@ def test_an_unreadable_mark_is_unknown_and_can_be_written_again(world, closing, 
     closing.open()
     assert closing.read_state() is None
     world.bucket.add(StoredObject(MARK, body))
-    assert closing.close().since == closing.read_state().since
+    assert closing.close().closed_at == closing.read_state().closed_at
 
 
 def test_a_refusal_of_the_log_bucket_is_raised(world, closing):
     world.bucket.fail(oss_error(403), "get")
-    assert closing.close().since  # the write decides
+    assert closing.close().closed_at  # the write decides
     world.bucket.fail(oss_error(403), "put")
     for refused in (closing.read_state, closing.close, closing.open):
         with pytest.raises(StorageError):
@@ -118,19 +118,19 @@ def test_a_refusal_of_the_log_bucket_is_raised(world, closing):
 def test_each_project_of_a_task_has_its_own_mark_for_any_filter(world, closing, change, is_closed):
     closing.close()
     other = replace(world.invocation(), settings=replace(world.settings, **change))
-    assert (Closing(other).read_state() is not None) == is_closed
+    assert (ProjectState(other).read_state() is not None) == is_closed
 
 
 def test_the_description_of_a_mark_has_time_author_and_reason():
-    text = Closed("2026-01-02T00:00:00Z", "Li Lei", "cut over").text
+    text = CloseMark("2026-01-02T00:00:00Z", "Li Lei", "cut over").text
     assert text.en.startswith("The project has been closed since 2026-01-02T00:00:00Z (Li Lei: cut over)")
     assert text.zh.startswith("项目自 2026-01-02T00:00:00Z 起已关闭（Li Lei: cut over）")
-    assert Closed("2026-01-02T00:00:00Z", "", "").text.en.startswith(
+    assert CloseMark("2026-01-02T00:00:00Z", "", "").text.en.startswith(
         "The project has been closed since 2026-01-02T00:00:00Z: nothing is submitted"
     )
 
 
 def test_a_name_given_by_a_user_becomes_a_single_line(closing):
     closing.close("Li\nLei\x1b[31m", "a" * 1000)
-    assert closing.read_state().by == "Li Lei [31m"
-    assert len(closing.read_state().why) == 300
+    assert closing.read_state().person == "Li Lei [31m"
+    assert len(closing.read_state().reason) == 300

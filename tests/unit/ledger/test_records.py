@@ -84,7 +84,7 @@ def test_a_foreign_success_record_has_no_version_or_attempts(body, etag):
         ({}, 0),
     ],
 )
-def test_a_read_record_has_the_time_of_its_write(headers, time):
+def test_the_write_time_of_a_record_is_its_last_modified_header(headers, time):
     assert write_time(StoredObject("x", b"", headers)) == time
 
 

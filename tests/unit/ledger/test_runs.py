@@ -1,4 +1,4 @@
-"""Run files of replay: their keys, their owners, and the log line about an unreadable file."""
+"""Run files of replay: their keys, the lease of a run, and the log line about an unreadable file."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ def runs(world: World) -> RunFiles:
     return RunFiles(world.invocation())
 
 
-def leftovers(world: World) -> list[RunFile | str]:
+def list_other_runs(world: World) -> list[RunFile | str]:
     return list(runs(world).read_other_runs())
 
 
 def test_a_run_file_has_its_keys_and_the_keys_in_doubt(world):
     run = runs(world).create(KEYS, ["a", "b"], 60)
-    assert leftovers(world) == [RunFile(run.name, KEYS, {"a", "b"}, lease_expired=False)]
+    assert list_other_runs(world) == [RunFile(run.name, KEYS, {"a", "b"}, lease_expired=False)]
     runs(world).finish(run, KEYS[1:], ["c"])
-    assert leftovers(world) == [RunFile(run.name, KEYS[1:], {"c"}, lease_expired=False)]
+    assert list_other_runs(world) == [RunFile(run.name, KEYS[1:], {"c"}, lease_expired=False)]
     assert world.bucket.objects[run.name].headers == {"content-type": "application/json"}
 
 
@@ -34,26 +34,26 @@ def test_a_finished_run_keeps_its_lease_until_no_delete_can_arrive(world, in_dou
     runs(world).finish(runs(world).create(KEYS, ["a"], 3600), KEYS[1:], in_doubt)
     for wait, expired in ((max(0, seconds - 1), not in_doubt), (2, True)):
         world.advance(wait)
-        assert [leftover.lease_expired for leftover in leftovers(world)] == [expired]
+        assert [leftover.lease_expired for leftover in list_other_runs(world)] == [expired]
 
 
 def test_the_lease_of_a_dead_run_expires_a_minute_after_its_deadline(world):
     assert runs(world).create(KEYS, [], 240).lease_expired is False
     for wait, expired in ((240 + 59, False), (2, True)):
         world.advance(wait)
-        assert [leftover.lease_expired for leftover in leftovers(world)] == [expired]
+        assert [leftover.lease_expired for leftover in list_other_runs(world)] == [expired]
 
 
 def test_the_oldest_run_file_comes_first(world):
     for key in KEYS:
         runs(world).create([key], [], 60)
         world.advance(40 * 24 * 3600)
-    assert [leftover.keys for leftover in leftovers(world)] == [[key] for key in KEYS]
+    assert [leftover.keys for leftover in list_other_runs(world)] == [[key] for key in KEYS]
 
 
 def test_an_empty_run_file_is_deleted(world):
     runs(world).finish(runs(world).create(KEYS, [], 60), [], [])
-    assert leftovers(world) == []
+    assert list_other_runs(world) == []
     assert not world.bucket.objects
 
 
@@ -62,14 +62,14 @@ def test_a_run_file_that_is_unreadable_is_logged_and_the_next_are_read(world, li
     name = f"{ROOT}replay/oss-oms-sync/1.json"
     world.bucket.add(StoredObject(name, body))
     run = runs(world).create(KEYS, [], 60)
-    assert leftovers(world) == [name, RunFile(run.name, KEYS, set(), lease_expired=False)]
+    assert list_other_runs(world) == [name, RunFile(run.name, KEYS, set(), lease_expired=False)]
     assert lines() == [{"run_file": name, "problem": "unreadable: check the file, then delete it"}]
 
 
 def test_a_run_file_that_cannot_be_read_now_is_logged(world, lines):
     run = runs(world).create(KEYS, [], 60)
     world.bucket.fail(oss_error(403), "get")
-    assert leftovers(world) == [run.name]
+    assert list_other_runs(world) == [run.name]
     (line,) = lines()
     assert line["run_file"] == run.name
     assert "grant it" in line["problem"]
@@ -78,7 +78,7 @@ def test_a_run_file_that_cannot_be_read_now_is_logged(world, lines):
 def test_a_run_file_finished_meanwhile_is_skipped_without_a_warning(world, lines):
     runs(world).create(KEYS, [], 60)
     world.bucket.fail(oss_error(404, "NoSuchKey"), "get")
-    assert leftovers(world) == lines() == []
+    assert list_other_runs(world) == lines() == []
 
 
 @pytest.mark.parametrize("left", [[], KEYS[:1]])
@@ -90,4 +90,4 @@ def test_a_run_file_that_cannot_be_rewritten_or_deleted_is_logged(world, lines, 
     (line,) = lines()
     assert line["run_file"] == run.name
     assert "grant it" in line["problem"]
-    assert [leftover.keys for leftover in leftovers(world)] == [KEYS]
+    assert [leftover.keys for leftover in list_other_runs(world)] == [KEYS]

@@ -1,4 +1,4 @@
-"""The stored state of replay and reconcile: its name, its contents, and the log line about an unreadable state."""
+"""The stored state of jobs: names, contents, and the log line about an unreadable state."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from support.world import ROOT, World
 
 
 def state(world: World, **key_filter: str) -> JobState:
-    """Return the state of a project with this filter."""
+    """Return the state of the jobs of a project with this filter."""
     settings = replace(world.settings, key_filter=KeyFilter(**key_filter))
     return JobState(replace(world.invocation(), settings=settings))
 
 
 def test_every_state_is_json_and_its_names_sort_by_time(world):
     state(world).store("replay", {"after": "a"})
-    state(world).read_installed(note=True)
+    state(world).read_installation_time(store_missing=True)
     RunFiles(world.invocation()).create([FailedKey(ObjectChange("a"))], [], 60)
     patterns = [
         r"replay/oss-oms-sync/20260102T000000Z-[0-9a-f]{8}\.json",
@@ -44,25 +44,25 @@ def test_an_unreadable_state_is_logged_and_replaced(world, lines):
     assert lines() == [{"state": "replay", "problem": "unreadable, so it starts over"}]
 
 
-def test_the_projects_own_installation_time_costs_one_call(world):
-    state(world).read_installed(note=True)
+def test_a_recorded_installation_time_costs_a_single_request(world):
+    state(world).read_installation_time(store_missing=True)
     older = {"at": "2020-01-01T00:00:00Z", "prefix": "a/", "suffix": ""}
     world.bucket.add(StoredObject(f"{ROOT}state/installed-0.json", json.dumps(older).encode()))
     world.advance(3600)
     world.bucket.calls.clear()
-    assert state(world).read_installed(note=True).isoformat() == "2026-01-02T00:00:00+00:00"
+    assert state(world).read_installation_time(store_missing=True).isoformat() == "2026-01-02T00:00:00+00:00"
     assert world.bucket.calls == {"get": 1}
 
 
-def test_the_installation_is_not_noted_without_permission(world):
-    assert state(world).read_installed(note=False) == world.clock.now()
+def test_the_installation_time_is_stored_only_on_request(world):
+    assert state(world).read_installation_time(store_missing=False) == world.clock.now()
     assert not world.bucket.objects
 
 
 def test_an_unreadable_installation_time_is_an_error_with_an_example(world):
     world.bucket.add(StoredObject(f"{ROOT}state/installed.json", b"?"))
     with pytest.raises(StorageError) as raised:
-        state(world).read_installed(note=True)
+        state(world).read_installation_time(store_missing=True)
     assert str(raised.value) == (
         f"{ROOT}state/installed.json in the log bucket is unreadable. Correct it to"
         ' {"at": "2026-01-31T00:00:00Z"} with the day of the installation'
@@ -76,7 +76,7 @@ def test_projects_of_one_task_keep_their_states_apart(world):
     assert [project.load("replay")["after"] for project in projects] == ["0", "1", "2"]
 
 
-def test_in_a_bucket_with_versioning_no_object_is_written_only_once(world):
+def test_a_log_bucket_with_versioning_is_an_error(world):
     bucket = world.invocation().log_bucket
     assert read_all(bucket, ["a", "b"]) == [None, None]
     world.oss.buckets["photos-oms-log"].versioning = "Enabled"

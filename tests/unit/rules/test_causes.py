@@ -1,4 +1,4 @@
-"""Headlines of certificates that are not proven: they name causes, not their consequences."""
+"""The checks that the headline of an unproven certificate names: causes, without the checks that depend on them."""
 
 from __future__ import annotations
 
@@ -11,30 +11,38 @@ from oss_oms_sync.rules.causes import find_causes
 DO = untranslated("do something")
 
 
-def not_run(name: str, following: bool = True) -> Finding:
+def make_not_run(name: str, following: bool = True) -> Finding:
     return Finding(name, NOTHING, Result.NOT_RUN, NOTHING, DO if following else NOTHING)
 
 
-def not_proven(name: str) -> Finding:
+def make_not_proven(name: str) -> Finding:
     return Finding(name, NOTHING, Result.NOT_PROVEN, NOTHING, DO)
 
 
 @pytest.mark.parametrize(
     ("left", "named"),
     [
-        ([not_run("SAMPLE"), not_run("METADATA")], ["SAMPLE"]),
-        ([not_run("SAMPLE"), not_proven("METADATA")], ["SAMPLE", "METADATA"]),
-        ([not_run("CLOSED"), not_run("OMS_FINISHED", following=False), not_run("STOOD_STILL")], ["CLOSED"]),
-        ([not_run("CLOSED"), not_run("OMS_FINISHED"), not_run("STOOD_STILL")], ["OMS_FINISHED"]),
-        ([not_run("CLOSED"), not_proven("PROOF_EQUAL_SIZE")], ["PROOF_EQUAL_SIZE"]),
-        ([not_run("SCOPE"), not_run("MISSING"), not_run("TASK")], ["TASK"]),
+        ([make_not_run("SAMPLE"), make_not_run("METADATA")], ["SAMPLE"]),
+        ([make_not_run("SAMPLE"), make_not_proven("METADATA")], ["SAMPLE", "METADATA"]),
+        (
+            [make_not_run("CLOSED"), make_not_run("OMS_FINISHED", following=False), make_not_run("STOOD_STILL")],
+            ["CLOSED"],
+        ),
+        ([make_not_run("CLOSED"), make_not_run("OMS_FINISHED"), make_not_run("STOOD_STILL")], ["OMS_FINISHED"]),
+        ([make_not_run("CLOSED"), make_not_proven("PROOF_EQUAL_SIZE")], ["PROOF_EQUAL_SIZE"]),
+        ([make_not_run("SCOPE"), make_not_run("MISSING"), make_not_run("TASK")], ["TASK"]),
         # The longest wait comes first: a permission in OBS takes half an hour, an acceptance no time.
         (
-            [not_proven("METADATA"), not_run("NOTHING_WAITS"), not_run("SAMPLE"), not_proven("OMS_FINISHED")],
+            [
+                make_not_proven("METADATA"),
+                make_not_run("NOTHING_WAITS"),
+                make_not_run("SAMPLE"),
+                make_not_proven("OMS_FINISHED"),
+            ],
             ["OMS_FINISHED", "SAMPLE", "NOTHING_WAITS", "METADATA"],
         ),
     ],
 )
-def test_the_headline_names_only_causes_by_descending_wait(left, named):
+def test_the_headline_lists_only_causes_in_descending_order_of_wait(left, named):
     passed = Finding("CLOCK", NOTHING, Result.PASSED, NOTHING)
     assert [check.id for check in find_causes([passed, *left])] == named

@@ -1,4 +1,4 @@
-"""The rules of a list of deletions: each condition alone refuses the list, or leaves a key out of it."""
+"""Rules for the list of deletions: each violated condition alone prevents the list, or omits a key from it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOW = 1_770_000_000
 MD5 = "0123456789ABCDEF" * 2
 FACTS = DeletionFacts("photos", "photos", "photos-obs", "pass", "2026-02-02T00:00:00Z", 900, 1000, 0, "", 0, (), 0)
 # A key that was absent for a day before the last comparison, which began an hour ago.
-DUE = AbsentKey(
+DELETED_KEY = AbsentKey(
     "a",
     MD5,
     NOW - 5 * DAY,
@@ -30,52 +30,52 @@ DUE = AbsentKey(
     "200",
     (MD5, NOW - 5 * DAY),
     (MD5, NOW - 5 * DAY - 5),
-    waits=False,
+    is_waiting=False,
     is_proven=False,
     is_migrated=False,
 )
 
 
-def reason(**changes: object) -> OmissionReason | None:
-    return find_omission_reason(replace(DUE, **changes), NOW - HOUR, NOW - 9 * DAY)
+def find_reason(**changes: object) -> OmissionReason | None:
+    return find_omission_reason(replace(DELETED_KEY, **changes), NOW - HOUR, NOW - 9 * DAY)
 
 
 def test_a_key_that_meets_all_conditions_is_listed():
-    assert reason() is None
+    assert find_reason() is None
 
 
 @pytest.mark.parametrize(
     ("wanted", "changes"),
     [
-        (OmissionReason.YOUNG, {"since": DUE.since + 1}),
+        (OmissionReason.YOUNG, {"absent_since": DELETED_KEY.absent_since + 1}),
         (OmissionReason.NAME, {"key": " a"}),
-        (OmissionReason.WAITS, {"waits": True}),
-        (OmissionReason.RECORDED, {"accepted": (MD5, NOW - HOUR)}),
-        (OmissionReason.OTHERS, {"accepted": None}),
-        (OmissionReason.OTHERS, {"accepted": ("-", DUE.modified - 5)}),
-        (OmissionReason.OTHERS, {"accepted": (MD5[::-1], DUE.modified - 5)}),
+        (OmissionReason.WAITS, {"is_waiting": True}),
+        (OmissionReason.RECORDED, {"accepted_version": (MD5, NOW - HOUR)}),
+        (OmissionReason.OTHERS, {"accepted_version": None}),
+        (OmissionReason.OTHERS, {"accepted_version": ("-", DELETED_KEY.modified - 5)}),
+        (OmissionReason.OTHERS, {"accepted_version": (MD5[::-1], DELETED_KEY.modified - 5)}),
         # Equal texts that are no MD5 prove nothing.
-        (OmissionReason.OTHERS, {"etag": f"{MD5}-2", "accepted": (f"{MD5}-2", DUE.modified)}),
+        (OmissionReason.OTHERS, {"etag": f"{MD5}-2", "accepted_version": (f"{MD5}-2", DELETED_KEY.modified)}),
         # Others wrote the bytes before the project was installed, or long after the acceptance.
         (OmissionReason.OTHERS, {"modified": NOW - 10 * DAY}),
-        (OmissionReason.OTHERS, {"accepted": (MD5, DUE.modified - DAY - 1)}),
-        (OmissionReason.OBS_UNKNOWN, {"obs_status": "", "obs": None}),
-        (OmissionReason.CHANGED, {"obs_status": "404", "obs": None}),
-        (OmissionReason.CHANGED, {"obs": (MD5[::-1], DUE.modified)}),
-        (OmissionReason.CHANGED, {"obs": (MD5, DUE.modified + 1)}),
+        (OmissionReason.OTHERS, {"accepted_version": (MD5, DELETED_KEY.modified - DAY - 1)}),
+        (OmissionReason.OBS_UNKNOWN, {"obs_status": "", "obs_version": None}),
+        (OmissionReason.CHANGED, {"obs_status": "404", "obs_version": None}),
+        (OmissionReason.CHANGED, {"obs_version": (MD5[::-1], DELETED_KEY.modified)}),
+        (OmissionReason.CHANGED, {"obs_version": (MD5, DELETED_KEY.modified + 1)}),
         (OmissionReason.SOURCE_UNKNOWN, {"source_status": ""}),
         (OmissionReason.BACK, {"source_status": "200"}),
     ],
 )
-def test_each_condition_alone_leaves_the_key_out(wanted, changes):
-    assert reason(**changes) is wanted
+def test_each_violated_condition_alone_omits_the_key(wanted, changes):
+    assert find_reason(**changes) is wanted
 
 
-def test_a_proof_or_a_migration_shows_the_origin_instead_of_an_md5():
-    parts = {"etag": f"{MD5}-2", "obs": (f"{MD5}-2", DUE.modified)}
-    assert reason(**parts) is OmissionReason.OTHERS
-    assert reason(**parts, is_proven=True) is None
-    assert reason(**parts, is_migrated=True, accepted=None) is None
+def test_a_proof_or_a_migration_shows_the_origin_without_an_md5():
+    parts = {"etag": f"{MD5}-2", "obs_version": (f"{MD5}-2", DELETED_KEY.modified)}
+    assert find_reason(**parts) is OmissionReason.OTHERS
+    assert find_reason(**parts, is_proven=True) is None
+    assert find_reason(**parts, is_migrated=True, accepted_version=None) is None
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_only_keys_that_rclone_names_exactly_are_listed(key, exact):
     ],
     ids=lambda case: ", ".join(case) if isinstance(case, dict) else "",
 )
-def test_each_unsafe_fact_alone_refuses_the_list(changes, part, step):
+def test_each_unsafe_fact_alone_prevents_the_list(changes, part, step):
     text = refusal(replace(FACTS, **changes))
     assert text is not None
     assert part in text.en
@@ -116,5 +116,5 @@ def test_a_listing_of_half_of_the_objects_is_accepted():
 
 
 @pytest.mark.parametrize(("objects", "limit"), [(99, 0), (100, 1), (50_000, 500), (100_000, 1000), (10**9, 1000)])
-def test_a_list_may_have_a_hundredth_of_the_objects_or_a_thousand_keys(objects, limit):
+def test_a_list_has_at_most_one_percent_of_the_objects_or_1000_keys(objects, limit):
     assert max_default_deletions(objects) == limit

@@ -143,7 +143,7 @@ CHANGES: list[Change] = [set_times, set_class, set_waiting, set_value, set_value
 
 
 def random_facts(seed: int) -> dict[str, Any]:
-    """Return an example with up to six random changes of its facts."""
+    """Return the facts of an example certificate, with up to six random changes."""
     random = Random(seed)
     document = json.loads(json.dumps(answer(random.choice(NAMES))))
     for _ in range(random.randint(0, 6)):
@@ -153,7 +153,7 @@ def random_facts(seed: int) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("block", range(BLOCKS))
-def test_rules_have_the_results_of_the_oracle_over_random_facts(block):
+def test_rules_and_the_oracle_agree_on_random_facts(block):
     outcomes: dict[str, set[str]] = {name: set() for name in CHECKS}
     for seed in range(block, WORLDS, BLOCKS):
         document = random_facts(seed)

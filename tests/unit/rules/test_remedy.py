@@ -1,4 +1,4 @@
-"""The remedy of a class: it repairs the class in each overwrite mode, and covers no other objects."""
+"""Remedies for classes of objects: a remedy repairs its class in each overwrite mode, and changes no other objects."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ RIGHT = t("{number:object|objects} could not be read", number=1)
 COUNTS = {
     "of another size": Counts(2, prefixes=["a/"]),
     "of the same size": Counts(2, proven_different=2, are_same_size=True, prefixes=["a/"]),
-    "skipped": Counts(2, proven_different=2, in_vain=2, are_same_size=True, prefixes=["a/"]),
-    "mixed": Counts(2, proven_different=1, in_vain=1, prefixes=["a/"]),
-    "with a suffix": Counts(2, proven_different=2, in_vain=2, prefixes=None),
+    "skipped": Counts(2, proven_different=2, ineffective_resends=2, are_same_size=True, prefixes=["a/"]),
+    "mixed": Counts(2, proven_different=1, ineffective_resends=1, prefixes=["a/"]),
+    "with a suffix": Counts(2, proven_different=2, ineffective_resends=2, prefixes=None),
     "a key of another size": Counts(1, prefixes=["k"], key="k"),
-    "a skipped key": Counts(1, proven_different=1, in_vain=1, are_same_size=True, prefixes=["k"], key="k"),
+    "a skipped key": Counts(1, proven_different=1, ineffective_resends=1, are_same_size=True, prefixes=["k"], key="k"),
 }
 TRIED = {
     "nothing": Attempts(),
-    "submitted": Attempts(submitted=2, overwrite=True),
-    "rechecked": Attempts(submitted=2, amended=True),
+    "submitted": Attempts(submitted_objects=2, overwrite=True),
+    "rechecked": Attempts(submitted_objects=2, was_rechecked=True),
     "read": Attempts(deep=True),
     "not allowed to read": Attempts(deep=True, missing_rights=[RIGHT]),
-    "too many": Attempts(unsent=9),
-    "too late": Attempts(begins="2026-01-02T00:00:00Z", earlier="2026-01-01T00:00:00Z"),
-    "frozen": Attempts(frozen=True, submitted=2),
+    "too many": Attempts(unsubmitted_objects=9),
+    "too late": Attempts(min_time="2026-01-02T00:00:00Z", oldest_unsubmitted_time="2026-01-01T00:00:00Z"),
+    "frozen": Attempts(is_frozen=True, submitted_objects=2),
 }
 OLDER, OVERWRITTEN, SUSPICIOUS = ObjectClass.OLDER, ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS
 NEVER, DEFAULT = OverwriteMode.NEVER, OverwriteMode.DEFAULT
@@ -42,8 +42,8 @@ AGAIN, RESTART, READ = {"again": True}, {"restart": True}, {"deep": True}
 SUBMIT, MIGRATE = {"overwrite": True, "restart": True}, {"overwrite": True, "prefix": ["a/"]}
 
 
-def every(*classes: ObjectClass) -> Any:
-    """Yield each combination of facts, with the remedy in an open and in a closed project."""
+def iter_remedies(*classes: ObjectClass) -> Any:
+    """Yield each combination of facts about these classes, with its remedies in an open and in a closed project."""
     for object_class, counts, mode, tried in product(classes, COUNTS.values(), MODES, TRIED.values()):
         facts = (object_class, counts, mode, tried)
         yield *facts, remedy(*facts, is_open=True), remedy(*facts, is_open=False)
@@ -100,19 +100,22 @@ def test_each_class_has_the_expected_step_in_each_overwrite_mode(object_class, c
 
 def test_no_step_in_a_closed_project_submits_or_overwrites():
     classes = (ObjectClass.MISSING, OLDER, OVERWRITTEN, ObjectClass.FAILED_BEFORE)
-    steps = [closed.step for *_, closed in every(*classes)]
+    steps = [closed.step for *_, closed in iter_remedies(*classes)]
     assert all(step is None or (step.job, "deep" in step.options) == ("compare", True) for step in steps)
 
 
 def test_reading_is_a_step_only_if_it_can_prove_objects():
-    for *_, tried, open_, closed in every(*ObjectClass):
+    for *_, tried, open_, closed in iter_remedies(*ObjectClass):
         for step in filter(None, (open_.step, closed.step)):
             assert not (step.options.get("deep") and tried.deep and not tried.missing_rights)
 
 
 def test_no_step_submits_objects_that_oms_skips():
-    for _, counts, mode, _, open_, _ in every(OVERWRITTEN):
-        is_skipped = mode is NEVER or (counts.in_vain if mode is CRC64 else counts.proven_different) == counts.objects
+    for _, counts, mode, _, open_, _ in iter_remedies(OVERWRITTEN):
+        is_skipped = (
+            mode is NEVER
+            or (counts.ineffective_resends if mode is CRC64 else counts.proven_different) == counts.objects
+        )
         if is_skipped and mode is not ALWAYS:
             assert open_.step in (
                 Step("compare", RESTART),
@@ -121,14 +124,16 @@ def test_no_step_submits_objects_that_oms_skips():
 
 
 def test_the_remedy_of_a_key_is_no_wider_than_the_key():
-    for _, counts, *_, open_, _ in every(OLDER, OVERWRITTEN):
+    for _, counts, *_, open_, _ in iter_remedies(OLDER, OVERWRITTEN):
         options = open_.step.options
         if counts.key and open_.step != Step("compare", RESTART):
             assert "k" in (options.get("key"), options.get("prefix"), *(options.get("prefix") or ()))
 
 
 def test_no_migration_is_a_remedy_beside_a_task_that_overwrites_nothing():
-    texts = [(open_.text.en, open_.step) for _, _, mode, tried, open_, _ in every(*ObjectClass) if mode is NEVER]
+    texts = [
+        (open_.text.en, open_.step) for _, _, mode, tried, open_, _ in iter_remedies(*ObjectClass) if mode is NEVER
+    ]
     assert not [text for text, step in texts if "migrate --overwrite" in text or step == Step("migrate", MIGRATE)]
 
 
@@ -140,10 +145,10 @@ def test_a_mode_that_oms_adds_later_has_the_remedies_of_the_default():
 
 
 @pytest.mark.parametrize("object_class", [ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE, ObjectClass.UNKNOWN])
-def test_equal_or_only_acceptable_class_has_no_remedy(object_class):
+def test_a_class_that_is_equal_or_only_acceptable_has_no_remedy(object_class):
     assert not remedy(object_class, Counts(1), None, Attempts(), is_open=True).text.en
 
 
-def test_a_project_that_a_go_keeps_closed_is_not_opened():
+def test_the_remedy_after_a_go_does_not_open_the_project():
     closed: Remedy = remedy(ObjectClass.MISSING, Counts(1), None, Attempts(go_stands=True), is_open=False)
     assert "ops.py open" not in closed.text.en

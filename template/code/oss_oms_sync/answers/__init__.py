@@ -1,4 +1,4 @@
-"""Types of the jobs' answers and of stored objects, whose fields define the JSON.
+"""Data that the functions and ops.py exchange: answers of jobs, whose fields define the JSON, texts and object names.
 
-The modules import only the standard library and each other.
+The modules of this package import only the standard library and each other.
 """

@@ -32,7 +32,7 @@ class Window:
 
 
 # Full speed from 0 to 8 o'clock, when traffic out of OSS costs half in mainland China.
-NIGHTS = (Window("08:00", "23:59", MIN_BANDWIDTH),)
+NIGHT_WINDOWS = (Window("08:00", "23:59", MIN_BANDWIDTH),)
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class CopySpeed:
 
 
 def limits_by_minute(windows: Sequence[Window], hours_late: int = 0) -> list[float]:
-    """Return the limit in each minute of a day in China's time zone, which is infinite outside the windows.
+    """Return the limit in bytes per second for each minute of a day in China; it is infinite outside the windows.
 
-    `hours_late` is the number of hours by which OMS applies the windows later than China's time says, because it reads
+    `hours_late` is the number of hours by which OMS applies the windows later than China's time says, because OMS reads
     them in another time zone.
     """
     limits = [math.inf] * MINUTES_PER_DAY
@@ -62,21 +62,21 @@ def limits_by_minute(windows: Sequence[Window], hours_late: int = 0) -> list[flo
 
 
 def shift_windows(windows: Sequence[Window], hours: int) -> list[Window]:
-    """Return the windows `hours` later.
+    """Return the windows, shifted to a later time of day by a number of hours.
 
     A window that would then cross midnight is split; the minute before midnight stays without a limit, because OMS does
     not accept 24:00.
     """
-    result: list[Window] = []
+    shifted_windows: list[Window] = []
     for window in windows:
         start, end = ((_parse_minute(time) + 60 * hours) % MINUTES_PER_DAY for time in (window.start, window.end))
         parts = [(start, end)] if start < end else [(0, end), (start, MINUTES_PER_DAY - 1)]
-        result += (
-            Window(_format_minute(begin), _format_minute(until), window.max_bandwidth)
-            for begin, until in parts
-            if begin < until
+        shifted_windows += (
+            Window(_format_minute(first_minute), _format_minute(end_minute), window.max_bandwidth)
+            for first_minute, end_minute in parts
+            if first_minute < end_minute
         )
-    return sorted(result)
+    return sorted(shifted_windows)
 
 
 def _parse_minute(time: str) -> int:

@@ -1,7 +1,7 @@
 """The document of a certificate: the facts of a cutover, and the conclusions from them.
 
 Facts contain no sentences: `rules/` derives the findings, the verdict and all sentences from the facts, and so does
-every program that reads the document. Times are in the format of records.
+every program that reads the document. A time is a text such as 2026-01-31T08:00:00Z.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ COMPARISON_FIELDS = ("source", "destination", "last_written", "classes", "folder
 
 
 class CutoverVerdict(Enum):
-    """Verdicts of a certificate; each value is the verdict's name in the document."""
+    """The verdicts of a certificate; each value is the verdict's name in the document."""
 
     GO = "GO"
     NO_GO = "NO-GO"
@@ -69,8 +69,8 @@ class CertifiedScope:
 class ClosedMark(Mark):
     """The mark in the log bucket that closes the project.
 
-    `written` is the time at which the mark was stored, by OSS's clock; `opened` is the time at which the project was
-    last opened before.
+    `written` is the time at which OSS stored the mark, by OSS's clock; `opened` is the time at which the project was
+    last opened before the close.
     """
 
     opened: str
@@ -83,10 +83,10 @@ class RemainingOmsWork:
 
     `left` is the number of objects that OMS accepted and has not finished; it is None if OMS does not report the
     number, or reports it only by the hour. `may_finish` is True if OMS may still finish these objects. `busy` is the
-    last time at which OMS accepted or finished an object, by its counts or by this project's records, or None if it did
-    neither. `accepted` is the number of objects that OMS counted as accepted since an hour before the close, and
-    `recorded` the number of this project's records since then, or None until they are counted. `largest` is the size of
-    the largest object in bytes.
+    last time at which OMS accepted or finished an object, by OMS's counts or by this project's records; it is None if
+    there is no such time. `accepted` is the number of objects that OMS counted as accepted since an hour before the
+    close. `recorded` is the number of this project's records since then, or None until the records are counted.
+    `largest` is the size of the largest object in bytes.
     """
 
     left: int | None
@@ -101,7 +101,8 @@ class RemainingOmsWork:
 class CertifiedMigration:
     """An unfinished migration of the existing objects.
 
-    `begun` is the time of its begin, or empty if unknown. `group` is its progress, or None if OMS does not report it.
+    `begun` is the time at which the migration began, or empty if unknown. `group` is its progress, or None if OMS does
+    not report the progress.
     """
 
     begun: str
@@ -110,7 +111,7 @@ class CertifiedMigration:
 
 @dataclass(frozen=True)
 class OmsQueryFailure:
-    """The failure that OMS returned instead of the sync task: the name of the reason, and the HTTP status."""
+    """A failed query for the sync task: the name of the reason, and OMS's HTTP status, or None without a response."""
 
     reason: str
     status: int | None
@@ -118,7 +119,7 @@ class OmsQueryFailure:
 
 @dataclass(frozen=True)
 class CloudClocks:
-    """Seconds by which each cloud's clock differs from the function's; None if the cloud did not report its time."""
+    """Seconds by which each cloud's clock differs from the function's, or None if the cloud did not report its time."""
 
     oms: int | None
     oss: int | None
@@ -129,8 +130,8 @@ class CloudClocks:
 class CertifiedPass:
     """A finished pass over the buckets.
 
-    `state` is the digest of the objects in the source bucket, and `twin` that of the objects in OBS; two passes with
-    the same digests listed the same objects.
+    `state` is the digest of the objects in the source bucket, and `twin` the digest of the objects in OBS. Two passes
+    with the same digests listed the same objects.
     """
 
     pass_: str
@@ -145,11 +146,14 @@ class CertifiedPass:
 class CertifiedComparison(CertifiedPass):
     """The comparison on which the verdict rests, with the facts that decide its remedies.
 
-    `amended` is the time of the last recheck. `source_listed` and `destination_listed` count all listed objects,
+    `amended` is the time of the last recheck. `source_listed` and `destination_listed` count all listed objects.
     `walked` is the number of source objects that the pass counted, and `classified` the number of objects that it put
-    into classes, before rechecks. `no_right_in_oss` and `no_right_in_obs` are the numbers of objects that could not be
-    read because a permission is missing. `migrate` is the option of `ops.py migrate` in the next step. For the other
-    fields, see `Attempts` in rules/remedy.py.
+    into classes, before rechecks. `deep` is True if the pass also compared contents, and `overwrite` if it submitted
+    objects that are newer in OBS. `since` is the value of its option `--since`. `begins` is the time before which it
+    submitted no missing or older objects, and `earlier` the time of the oldest object that it did not submit for this
+    reason; both are empty if there is none. `submitted` is the number of submitted objects. `unsent` is the number of
+    objects that were too many to submit; `ops.py migrate` with the option `migrate` copies them. `no_right_in_oss` and
+    `no_right_in_obs` are the numbers of objects that could not be read because a permission is missing.
     """
 
     amended: str | None
@@ -171,9 +175,10 @@ class CertifiedComparison(CertifiedPass):
 
 @dataclass(frozen=True)
 class CertifiedStandstill(CertifiedPass):
-    """The standstill pass after the comparison, with the time of its begin by OSS's clock.
+    """The standstill pass, which lists both buckets once more after the comparison.
 
-    `headers` is None unless a headers pass had run and the project was closed.
+    `began` is the time of its start by OSS's clock. `headers` is None unless a headers pass had run and the project was
+    closed.
     """
 
     began: str
@@ -182,7 +187,7 @@ class CertifiedStandstill(CertifiedPass):
 
 @dataclass(frozen=True)
 class CertifiedPasses:
-    """The comparison and the standstill pass of a certificate; a pass that is missing is None."""
+    """The comparison and the standstill pass of a certificate; a pass that has not run is None."""
 
     compare: CertifiedComparison | None
     standstill: CertifiedStandstill | None
@@ -190,12 +195,12 @@ class CertifiedPasses:
 
 @dataclass(frozen=True)
 class WaitingGroup:
-    """The waiting keys for which the other fields have the same values; `number` counts them, and `keys` has the first.
+    """A group of waiting keys with the same reason, class and flags; a key waits if replay has to resend it.
 
-    `object_class` is the class that the objects have if records are ignored, or None if OBS did not answer.
-    `is_same_size` is True if OBS has an object of the same size. `was_tried` is True if a comparison with `--deep`
-    began after both versions were written, so that it would have read them. `is_refused` is True if OMS refuses the key
-    repeatedly.
+    `number` is the number of keys in the group, and `keys` contains the first of them. `object_class` is the class of
+    the objects if records are ignored, or None if OBS did not answer. `is_same_size` is True if OBS has an object of
+    the same size. `was_tried` is True if a comparison with `--deep` began after both versions were written, so that it
+    would have read them. `is_refused` is True if OMS refuses the key repeatedly.
     """
 
     reason: str
@@ -209,7 +214,7 @@ class WaitingGroup:
 
 @dataclass(frozen=True)
 class CertifiedWaitingKeys:
-    """The keys of failed records and run files, with their number and hash.
+    """The keys of failed records, and of run files (the keys that replay is resending), with their number and hash.
 
     `sha256` is the hash of the sorted keys, each followed by a newline. `groups` contains the keys whose objects are
     neither equal in OBS, nor impossible to copy, nor deleted; it contains all keys if OBS did not answer. `unread` is
@@ -229,8 +234,9 @@ class CertifiedWaitingKeys:
 class FailureLists:
     """The state of OMS's lists of failed copies, which replay reads.
 
-    `looked` is the time at which replay's last complete reading of the lists began, or empty before the first. `unread`
-    is the number of unreadable lines. `is_refused` is True if the lists could not be read at the last attempt.
+    `looked` is the time at which replay began its last complete reading of the lists, or empty if no reading is
+    complete. `unread` is the number of unreadable lines. `is_refused` is True if the lists could not be read at the
+    last attempt.
     """
 
     looked: str
@@ -240,10 +246,10 @@ class FailureLists:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """The forecast of a cutover that a rehearsal makes.
+    """The result of a rehearsal: a forecast of the cutover.
 
-    `minutes` is the duration of each step and of all steps, or None if it is unknown. `failing` are the ids of the
-    checks that would prevent a GO.
+    `would_be` is the verdict that the cutover would have. `minutes` has the duration of each step and the total; a
+    duration is None if it is unknown. `failing` has the ids of the checks that would prevent a GO.
     """
 
     would_be: CutoverVerdict
@@ -253,7 +259,7 @@ class Rehearsal:
 
 @dataclass(frozen=True)
 class LostEvents:
-    """The number of `new` objects in the last reconcile pass, and the number of those whose event is missing."""
+    """The number of new objects in the last reconcile pass, and the number of these whose event did not arrive."""
 
     new: int
     missing: int
@@ -263,7 +269,8 @@ class LostEvents:
 class ExtraFacts:
     """Facts that a certificate shows although its verdict does not depend on them.
 
-    `migrations` are the finished migrations of the existing objects.
+    `trigger` counts the lost events, `migrations` are the finished migrations of the existing objects, and `lag` has
+    the delays of objects until OMS accepted and copied them.
     """
 
     trigger: LostEvents | None
@@ -275,10 +282,10 @@ class ExtraFacts:
 class WaitingFacts:
     """Facts for OMS_FINISHED and NOTHING_WAITS, the checks that a cutover repeats after the close.
 
-    `made` is the time of the facts, and `run` the identifier of the cutover's run. `frozen_since` is None in a
-    rehearsal. `as_of` is the time at which the comparison last checked objects. `go_stands` is True if a GO is valid,
-    so that applications write to OBS. `accepted` has the person and the reason of each acceptance, by the name of the
-    check. `classes` is None without a comparison.
+    `made` is the time at which the facts were gathered, and `run` the identifier of the cutover's run. `frozen_since`
+    is None in a rehearsal. `as_of` is the time at which the comparison last checked objects. `go_stands` is True if a
+    GO is valid, so that applications write to OBS. `accepted` has the person and the reason of each acceptance, by the
+    name of the accepted class or condition. `classes` is None without a comparison.
     """
 
     made: str
@@ -371,7 +378,7 @@ class Certificate(CutoverFacts):
 
 
 def document_hash(document: Mapping[str, Any]) -> str:
-    """Return the hash of a document: SHA-256 of its other fields as sorted ASCII JSON without spaces.
+    """Return the SHA-256 of a document's fields except `sha256`, as ASCII JSON with sorted names and without spaces.
 
     The hash proves that the document is unchanged, but not who wrote it.
     """

@@ -36,19 +36,19 @@ Digest = Annotated[int, "64 hex digits"]
 
 
 class UnreadableError(ValueError):
-    """The error of JSON that has not the form of the requested type."""
+    """The error for JSON that does not have the form of the requested type."""
 
 
 def to_json(value: object, kind: object = None) -> Any:
-    """Convert `value`, of the type `kind`, to data for json.dumps.
+    """Convert `value` to data that json.dumps accepts.
 
-    `kind` is a type hint; without it, `value` has to be a dataclass or a NamedTuple.
+    `kind` is the type hint of `value`. It is optional if `value` is a dataclass or a NamedTuple.
     """
     return _find_form(kind or type(value)).write(value)
 
 
 def from_json(kind: type[T], value: object) -> T:
-    """Return the object of the type `kind` that `to_json` converted to `value`.
+    """Convert `value`, data that `to_json` returned, back to an object of the type `kind`.
 
     Raises UnreadableError if `value` has another form.
     """
@@ -58,9 +58,9 @@ def from_json(kind: type[T], value: object) -> T:
         raise UnreadableError(f"not of the form of {kind}: {error}") from error
 
 
-def timestamp(at: datetime) -> str:
+def timestamp(time: datetime) -> str:
     """Format a time for answers and facts, in UTC and to the second, such as 2026-01-31T08:00:00Z."""
-    return f"{at.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    return f"{time.astimezone(timezone.utc).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def parse_timestamp(text: str) -> datetime:
@@ -157,45 +157,45 @@ def _find_form(hint: Any) -> _Form:
     return _make_tuple_form(hint._make, tuple(get_type_hints(hint, include_extras=True).values()))
 
 
-def _make_tuple_form(make: Callable[[Any], Any], hints: Sequence[Any]) -> _Form:
+def _make_tuple_form(constructor: Callable[[Any], Any], hints: Sequence[Any]) -> _Form:
     forms = [_find_form(hint) for hint in hints]
 
     def write(values: Any) -> list[Any]:
         return [form.write(value) for form, value in zip(forms, values, strict=True)]
 
     def read(values: Any) -> Any:
-        return make([form.read(value) for form, value in zip(forms, _check_type(list, values), strict=True)])
+        return constructor([form.read(value) for form, value in zip(forms, _check_type(list, values), strict=True)])
 
     return _Form(write, read)
 
 
-def _make_mapping_form(make: Callable[[Any], Any], key: Any, value: Any) -> _Form:
-    name, form = _find_form(key), _find_form(value)
+def _make_mapping_form(constructor: Callable[[Any], Any], key_type: Any, value_type: Any) -> _Form:
+    name_form, value_form = _find_form(key_type), _find_form(value_type)
 
     def write(entries: Any) -> dict[str, Any]:
-        return {str(name.write(key)): form.write(value) for key, value in entries.items()}
+        return {str(name_form.write(name)): value_form.write(element) for name, element in entries.items()}
 
     def read(entries: Any) -> Any:
         # Names are always texts in JSON.
-        names = {text: int(text) if key is int else text for text in entries}
-        return make({name.read(names[text]): form.read(value) for text, value in entries.items()})
+        names = {text: int(text) if key_type is int else text for text in entries}
+        return constructor({name_form.read(names[text]): value_form.read(element) for text, element in entries.items()})
 
     return _Form(write, read)
 
 
 def _make_dataclass_form(kind: Any) -> _Form:
     hints = get_type_hints(kind, include_extras=True)
-    texts = [field.name for field in fields(kind) if hints[field.name] is Text]
-    forms = {field.name: _find_form(hints[field.name]) for field in fields(kind) if field.name not in texts}
+    text_names = [field.name for field in fields(kind) if hints[field.name] is Text]
+    forms = {field.name: _find_form(hints[field.name]) for field in fields(kind) if field.name not in text_names}
 
     def write(value: Any) -> dict[str, Any]:
         json_fields = {name.rstrip("_"): form.write(getattr(value, name)) for name, form in forms.items()}
-        for name in texts:
+        for name in text_names:
             json_fields |= _write_text(getattr(value, name), name)
         return json_fields
 
     def read(value: Any) -> Any:
         fields_by_name = {name: form.read(value[name.rstrip("_")]) for name, form in forms.items()}
-        return kind(**fields_by_name, **{name: _read_text(value, name) for name in texts})
+        return kind(**fields_by_name, **{name: _read_text(value, name) for name in text_names})
 
     return _Form(write, read)

@@ -14,7 +14,7 @@ from oss_oms_sync.answers.text import Text, t
 
 
 class OmissionReason(Enum):
-    """Reasons for which a key is omitted from the list of deletions, in the order in which they are checked."""
+    """Reasons to omit a key from the list of deletions, in the order in which they are checked."""
 
     meaning: Text
 
@@ -52,12 +52,12 @@ class Deletion:
 class DeletionFacts:
     """Facts that decide whether the project can make a list of deletions; a fact that is unknown is None.
 
-    `comparison` is the name of the last comparison of all objects, or empty without one, and `began` is the time of its
-    begin. `source_objects` is the number of objects at the source in this comparison, and `objects_before` the number
-    in the comparison before it. `back_to_source` is the number of back-to-source rules in OBS. `go` is the name of the
-    last certificate with a GO. `unread_run_files` is the number of run files whose keys are unknown.
-    `missing_permissions` are those that reading objects needs. `unknown_objects` is the number of objects of unknown
-    origin in OBS, which are never listed.
+    `comparison` is the name of the last comparison of all objects, or empty without one, and `began` is the time at
+    which it began. `source_objects` is the number of objects at the source in this comparison, and `objects_before` the
+    number in the comparison before it. `back_to_source` is the number of back-to-source rules in OBS. `go` is the name
+    of the last certificate with a GO. `unread_run_files` is the number of run files (the keys that replay is resending)
+    that cannot be read. `missing_permissions` are the missing permissions to read objects. `unknown_objects` is the
+    number of objects of unknown origin in OBS, which are never listed.
     """
 
     source_bucket: str

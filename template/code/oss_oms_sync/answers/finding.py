@@ -1,4 +1,4 @@
-"""Results of the checks of doctor and of certificates, and the reasons for which a call stopped early.
+"""Results of the checks of doctor and of certificates, and the reasons why a call stopped early.
 
 The values of the enumerations are for programs; the text beside a Stop is for people.
 """
@@ -20,12 +20,12 @@ ACCEPTANCE_FORM = "<who, why>"
 
 def has_name_and_reason(text: str) -> bool:
     """Return True if an acceptance contains a name and a reason, separated by a comma or a colon."""
-    who, *why = re.split(r"[,:，：]", text, maxsplit=1)
-    return text.strip() != ACCEPTANCE_FORM and all(part.strip() for part in (who, *(why or [""])))
+    person, *reasons = re.split(r"[,:，：]", text, maxsplit=1)
+    return text.strip() != ACCEPTANCE_FORM and all(part.strip() for part in (person, *(reasons or [""])))
 
 
 class Stop(Enum):
-    """Reasons for which a call stopped early; the values are the reasons' names in answers."""
+    """Reasons why a call stopped early; the values are the reasons' names in answers."""
 
     # The normal reasons: another call continues the work.
     TIME = "time"
@@ -54,7 +54,7 @@ class Stop(Enum):
 
 
 class Stopped(NamedTuple):
-    """The reason for which a call stopped early, and a sentence about it."""
+    """The reason why a call stopped early, and a sentence about it."""
 
     stop: Stop
     why: str
@@ -87,9 +87,9 @@ class Result(Enum):
 class Finding:
     """The result of a check.
 
-    `wanted` and `actual` describe the required and the actual state, and `keys` are the first keys concerned. `next` is
-    the remedy, and `step` its command. `gates` is True if the verdict depends on the check. `waits` is True if the
-    check may pass later without any action.
+    `wanted` and `actual` describe the required and the actual state, and `keys` contains the first affected keys.
+    `next` is the remedy, and `step` its command. `gates` is True if the verdict depends on the check. `waits` is True
+    if the check may pass later without any action.
     """
 
     id: str

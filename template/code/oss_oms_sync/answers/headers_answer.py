@@ -27,15 +27,16 @@ class HeadersWork(Enum):
     UNDO = "undo"
 
     @property
-    def is_kept(self) -> bool:
-        """True if a cutover after such a pass changes headers, and its standstill pass checks them."""
+    def applies_to_cutovers(self) -> bool:
+        """True if a cutover after a headers pass of this kind changes headers, and its standstill pass checks them."""
         return self is not HeadersWork.UNDO
 
 
 class HeadersOutcome(Enum):
-    """Outcomes for an object in a headers pass; the values are the names in answers.
+    """The outcomes of a headers pass for an object; the values are the names in answers.
 
-    `is_settled` is True if the object has the source's headers, or after an undo its earlier headers.
+    `is_settled` is True if the object in OBS has the headers that it should have: those of the source, or after an undo
+    its earlier headers.
     """
 
     RECORDED = "recorded", True, t("equal by an earlier record of these versions")
@@ -102,6 +103,6 @@ class CheckedHeaders:
     examples: Mapping[HeadersOutcome, Sequence[str]]
 
     @property
-    def unsettled(self) -> Mapping[HeadersOutcome, int]:
+    def unsettled_counts(self) -> Mapping[HeadersOutcome, int]:
         """The numbers of objects whose headers differ or are unknown, by outcome."""
         return {outcome: number for outcome, number in self.outcomes.items() if not outcome.is_settled}

@@ -1,4 +1,7 @@
-"""Answers of replay, doctor and certify, and of status for a single key; times are in the format of records."""
+"""Answers of replay, doctor and certify, and of status for a single key.
+
+A time is a text such as 2026-01-31T08:00:00Z.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,8 @@ class ReplayAnswer:
     more. `left` is the number of keys that still wait. `by_reason` counts the keys that failed again, and
     `oldest_failure` is the time of the oldest failure among these and the `left` keys. In a `dry_run`, both cover the
     selected keys. `copies` describes the lines of OMS's lists that this run read; it is None if the run reads no lists.
-    `whole` is True if the run covered all waiting keys. `unreadable` are the names of run files whose keys are unknown.
+    `whole` is True if the run covered all waiting keys. `unreadable` are the names of the unreadable run files; a run
+    file has the keys that an earlier run selected and did not finish.
     """
 
     taken: int
@@ -46,7 +50,7 @@ class ReplayAnswer:
 
     @property
     def is_successful(self) -> bool:
-        """True if none of the requested keys waits any more."""
+        """True if no requested key waits any longer."""
         return self.finished and not self.left and not self.failed and not (self.dry_run and self.taken)
 
 
@@ -74,8 +78,8 @@ class BackToSource:
 class Migration:
     """An unfinished migration of the existing objects.
 
-    `begun` is the time of its begin, `group` the id of its task group in OMS, and `keys` are the ids of its access
-    keys; each of them is empty if unknown.
+    `begun` is the time at which the migration began, `group` the id of its task group in OMS, and `keys` are the ids of
+    its access keys; each of them is empty if unknown.
     """
 
     begun: str
@@ -103,7 +107,7 @@ class FinishedMigration:
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """An object of a bucket, by its ETag, its size in bytes and the time of its last write."""
+    """An object in a bucket: its ETag, its size in bytes and the time of its last write."""
 
     etag: str
     size: int
@@ -112,7 +116,7 @@ class ObjectInfo:
 
 @dataclass(frozen=True)
 class AcceptedVersion:
-    """The ETag of the version of an object that OMS accepted, and the time of the acceptance."""
+    """A version of an object that OMS accepted: the ETag, and the time of the acceptance."""
 
     etag: str
     modified: str
@@ -173,9 +177,9 @@ class DoctorAnswer:
 
 @dataclass(frozen=True)
 class Mark:
-    """The mark of a closed project, with the time, the person, the reason and the run of the close.
+    """The mark that closes a project: the time, the person, the reason, and the run of a cutover that set the mark.
 
-    The last three may be empty.
+    The person, the reason and the run may be empty.
     """
 
     since: str
@@ -186,7 +190,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class MarkWithGo(Mark):
-    """The mark of a closed project, with the name of the current GO, which is empty without a GO."""
+    """The mark of a closed project, and the name of the certificate with the valid GO, or empty if there is none."""
 
     go: str
 
@@ -201,9 +205,9 @@ class MarkAnswer:
 
 @dataclass(frozen=True)
 class LookAnswer(MarkAnswer):
-    """The state of the project, the current GO, and the checks that a cutover repeats after the close.
+    """The state of the project, the valid GO, and the checks that a cutover repeats after the close.
 
-    `go` is the document of the GO. `migration` is the migration of the existing objects until it is finished.
+    `go` is the document of the GO. `migration` is the unfinished migration of the existing objects, or None.
     """
 
     go: Json
@@ -213,7 +217,7 @@ class LookAnswer(MarkAnswer):
 
 @dataclass(frozen=True)
 class CanaryResult:
-    """The field report of the project's last canary in these accounts, and its time; doctor reads it."""
+    """The measurements of the project's last canary in the user's accounts (its field report), and their time."""
 
     at: str
     report: Mapping[str, object]

@@ -1,4 +1,4 @@
-"""Names of objects in the log bucket and in the destination, for the functions and ops.py alike.
+"""Names of objects in the log bucket and in OBS, for the functions and ops.py alike.
 
 The project writes only below `oms_source_record/`. Records are in the layout of Huawei's guide
 (https://support.huaweicloud.com/bestpractice-oms/oms_05_5602.html); other objects are beside them:
@@ -52,7 +52,7 @@ def is_long(task_id: str, kind: Kind, key: str) -> bool:
 
 
 def record_name(task_id: str, kind: Kind, key: str) -> str:
-    """Return the name of the record of `key`, which is in plain text."""
+    """Return the name of the record of `key`; it contains the key itself, or the hash of a long key."""
     if not is_long(task_id, kind, key):
         return f"{record_prefix(task_id, kind)}{key}"
     return f"{record_prefix(task_id, kind, long=True)}{hashlib.sha256(key.encode()).hexdigest()}"
@@ -109,12 +109,11 @@ def keys_of_run_file(document: object) -> list[str]:
 
 
 def certificate_folder(task_id: str, project: str) -> str:
-    """Return the folder of a project's certificates."""
     return f"{RECORDS}certificates/{project}/{task_id}/"
 
 
 def task_lists_folder(task_id: str) -> str:
-    """Return the folder of OMS's lists for a sync task."""
+    """Return the folder in OBS to which OMS writes its lists of a sync task's results."""
     return f"{OMS_LISTS[0]}{task_id}/"
 
 

@@ -11,9 +11,9 @@ RECHECKED_SIGNS = "+*~"
 
 
 class ObjectClass(Enum):
-    """Classes of objects, each with its name in answers, its sign in lists of differences, a label and a meaning.
+    """A class of objects: its name in answers, its sign in a list of differences, its label and its meaning.
 
-    The signs resemble those of rclone.
+    The signs are similar to those of `rclone check --combined`.
     """
 
     # Written by a canary, on either side.
@@ -86,10 +86,10 @@ class ObjectClass(Enum):
 
     @property
     def tone(self) -> str:
-        """The tone of the class in reports, from which its color follows.
+        """The tone of the class in reports, which decides the color.
 
-        It is good for proven objects, open for unproven ones, way for objects in progress, bad for objects that OBS
-        lacks, and calm for objects that are not judged.
+        The tone is "good" for proven objects, "open" for unproven objects, "way" for objects in progress, "bad" for
+        objects that OBS lacks, and "calm" for objects that are not judged.
         """
         if self is ObjectClass.EQUAL_CONTENTS:
             return "good"

@@ -1,4 +1,7 @@
-"""Answers of reconcile and compare; times are in the format of records."""
+"""Answers of reconcile and compare.
+
+A time is a text such as 2026-01-31T08:00:00Z.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +40,8 @@ class Ranges:
 class Progress:
     """The progress of a pass.
 
-    `share` is the processed part of the objects, from 0 to 1. It and `minutes_left` are None if no earlier pass counted
-    the objects.
+    `share` is the processed part of the objects, from 0 to 1. `share` and `minutes_left` are None if no earlier pass
+    counted the objects.
     """
 
     objects_per_minute: int
@@ -50,12 +53,12 @@ class Progress:
 class PassAnswer:
     """The progress of a pass; if there is no pass, only the first four fields have a value.
 
-    `next` and `stopped` are for people only. `objects` is the number of source objects that the pass has counted.
-    `share` is the processed part of the objects, from 0 to 1; it and `minutes_left` are None if no earlier pass counted
-    the objects. `unsent` is the number of objects that the pass did not submit because they are too many: `step` copies
-    them by a migration, and `all_the_same` submits them nevertheless. `is_migration_unknown` is True if a migration of
-    the existing objects had begun but its state was unknown, so that the pass left no object to it. `has_no_objects` is
-    True if the pass is finished and found no source object in scope.
+    `next` and `stopped` are sentences for people. `objects` is the number of source objects that the pass has counted.
+    `share` is the processed part of the objects, from 0 to 1. `share` and `minutes_left` are None if no earlier pass
+    counted the objects. `unsent` is the number of objects that the pass did not submit because they are too many:
+    `step` copies them by a migration, and `all_the_same` submits them nevertheless. `is_migration_unknown` is True if a
+    migration of the existing objects had begun but its state was unknown, so that the pass left no object to the
+    migration. `has_no_objects` is True if the pass is finished and found no source object in scope.
     """
 
     finished: bool
@@ -105,9 +108,10 @@ class ReconcileAnswer(ReconcileTotals, PassAnswer):
 
 @dataclass(frozen=True)
 class Lag:
-    """The delay of objects in seconds, as percentiles; `within` has the number of objects within each limit in seconds.
+    """The delays of objects in seconds, as percentiles and a maximum.
 
-    `not_yet` is the number of objects that have not arrived.
+    `objects` is the number of measured objects, and `not_yet` the number of objects that have not arrived. `within`
+    maps limits in seconds to the number of objects that arrived within the limit.
     """
 
     objects: int
@@ -189,9 +193,10 @@ class ObjectCount:
 
 @dataclass(frozen=True)
 class StoragePair:
-    """The number and the bytes of the objects with these storage classes, which are named as the clouds name them.
+    """The number and the bytes of the objects with a certain storage class in the source and a certain class in OBS.
 
-    A class is None if that bucket does not have the objects, and empty if the bucket's listing states no class.
+    The classes have the names that the clouds give them. A class is None if that bucket does not have the objects, and
+    empty if the bucket's listing states no class.
     """
 
     source: str | None
@@ -204,8 +209,8 @@ class StoragePair:
     def text(self) -> Text:
         """A sentence with the counts and both storage classes."""
         source, destination = (
-            None if word is None else _STORAGE_CLASSES.get(word, untranslated(word))
-            for word in (self.source, self.destination)
+            None if class_name is None else _STORAGE_CLASSES.get(class_name, untranslated(class_name))
+            for class_name in (self.source, self.destination)
         )
         if source is None:
             classes = t("{destination} in OBS, not at the source", destination=destination)
@@ -226,7 +231,7 @@ class ListingTotals(ObjectCount):
 
 @dataclass(frozen=True)
 class ListedSource(ListingTotals):
-    """The count of all objects in the source bucket's listing, with the digest of their versions in addition."""
+    """The count of all objects in the source bucket's listing, and a digest that also covers ETags and times."""
 
     state_digest: Digest
 
@@ -265,7 +270,7 @@ class LastWritten:
 
 @dataclass(frozen=True, kw_only=True)
 class BothBuckets:
-    """The contents of both buckets by class.
+    """The counts of the objects in both buckets, by class, folder and storage class.
 
     For each folder and class, `folders` has the number and the bytes of objects in the source, then those in the
     destination. `storage` counts all objects of both buckets by their storage classes.
@@ -279,12 +284,12 @@ class BothBuckets:
 
     @property
     def judged_counts(self) -> tuple[int, int]:
-        """The number of source objects in scope that were judged, and of all source objects in scope."""
+        """The number of source objects in scope that were judged, and the number of all source objects in scope."""
         total = self._count(IN_SCOPE)
         return total - self._count(TOO_NEW), total
 
     @property
-    def unproven(self) -> int:
+    def unproven_count(self) -> int:
         """The number of source objects in scope whose equality is not proven."""
         return self._count(IN_SCOPE) - self._count([ObjectClass.EQUAL_CONTENTS])
 

@@ -61,6 +61,6 @@ class Headers:
     problem: str = ""
 
     @property
-    def compared(self) -> int:
+    def compared_count(self) -> int:
         """The number of objects whose headers were compared."""
         return self.drawn + len(self.more)

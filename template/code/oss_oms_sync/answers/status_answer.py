@@ -1,4 +1,7 @@
-"""The answer of status; times are in the format of records."""
+"""The answer of status, the report about the synchronization.
+
+A time is a text such as 2026-01-31T08:00:00Z.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from oss_oms_sync.answers.text import Text
 
 
 class VerdictState(Enum):
-    """Kinds of verdict; the values are the names in the answer."""
+    """The kinds of verdict about the synchronization; the values are the names in the answer."""
 
     IN_STEP = "in step"
     BEHIND = "behind"
@@ -59,7 +62,7 @@ class UnfinishedCounts:
 
 @dataclass(frozen=True)
 class CodeFailures:
-    """The number of objects that OMS failed to copy with a certain error code, and the remedy of the code.
+    """The number of objects that OMS failed to copy with a certain error code, and the remedy.
 
     `passes` is True if the failure passes without any action.
     """
@@ -98,7 +101,7 @@ class CopyingSummary:
 
 @dataclass(frozen=True)
 class WaitingKey:
-    """A key with a failed record: the reason, the time of the first failure, and the last message, if any."""
+    """A key with a failed record: the reason, the time of the first failure, and the last message or an empty text."""
 
     key: str
     reason: str
@@ -108,9 +111,10 @@ class WaitingKey:
 
 @dataclass(frozen=True)
 class AbandonedRunFiles:
-    """The number of run files of an inactive project, which are in `folder`.
+    """The run files of an inactive project: their number, and the folder in the log bucket.
 
-    `last_run` is the last recorded time at which a job of the project ran.
+    A run file has the keys that a run of replay has taken to resend them. `last_run` is the last recorded time at which
+    a job of the project ran.
     """
 
     project: str
@@ -123,10 +127,11 @@ class AbandonedRunFiles:
 class BacklogSummary:
     """The keys that wait to be resent.
 
-    `failed` is the number of failed records, a minimum if `at_least` is True; `by_reason` and `keys` cover the `read`
-    records. `outside` is the number of records outside the trigger's filter, which this project does not resend.
-    `unreadable_run_files` are the names of run files whose keys are unknown. `left_behind` are the run files of
-    inactive projects.
+    `failed` is the number of failed records, or a lower bound if `at_least` is True. `read` is the number of records
+    that were read; `by_reason` and `keys` cover only these. `outside` is the number of records outside the trigger's
+    filter, which this project does not resend. A run file has the keys that a run of replay has taken: `in_run_files`
+    is the number of these keys, `unreadable_run_files` are the names of files that cannot be read, and `left_behind`
+    are the run files of inactive projects.
     """
 
     failed: int
@@ -143,7 +148,7 @@ class BacklogSummary:
 
     @property
     def waiting(self) -> int:
-        """The minimum number of waiting keys."""
+        """A lower bound of the number of waiting keys."""
         return self.failed + self.in_run_files
 
     @property
@@ -200,7 +205,7 @@ class ObsSummary:
 class UnreadLines:
     """The number of unreadable lines in OMS's lists of failed copies, with an example.
 
-    `problem` is the reason for which no list can be read, or empty if the lists can be read.
+    `problem` is the reason why no list can be read, or empty if the lists can be read.
     """
 
     unread: int
@@ -229,10 +234,10 @@ class StatusAnswer:
     """The state of the synchronization.
 
     `migration` is the unfinished migration of the existing objects, and `old_objects` its progress if its id in OMS is
-    recorded. If OMS did not answer a query, the answer is None, and the field `..._failure` has the reason. `overdue`
-    are the jobs whose last pass is too old to rely on. `fixes` has the remedy of each reason in the backlog, and
-    `lasting` the reasons that need action. `alarm_not_taken` is the reason for which the webhook refused the last
-    alarm; it is empty if the webhook accepted the alarm.
+    recorded. If OMS did not answer a query, the query's field is None, and the field `..._failure` has the reason.
+    `overdue` are the jobs whose last pass is too old to rely on. `fixes` has the remedy of each reason in the backlog,
+    and `lasting` the reasons that need action. `alarm_not_taken` is the reason why the webhook refused the last alarm;
+    it is empty if the webhook accepted the alarm.
     """
 
     verdict: Verdict

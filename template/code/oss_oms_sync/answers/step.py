@@ -1,4 +1,4 @@
-"""A next step for the reader as a value: a command of ops.py, or of the Serverless Devs tool."""
+"""The next step that a report recommends, as a value: a command of ops.py, or of the Serverless Devs tool."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _PLAIN_WORD = re.compile(r"[\w./:=@%+,-]+", re.ASCII)
 
 @dataclass(frozen=True)
 class Step:
-    """A command such as `compare` of ops.py, with its options by their names in payloads.
+    """A command of ops.py, such as `compare`, and its options by their names in payloads.
 
-    `deploy` and `remove` are commands of the Serverless Devs tool. In a Text, each reader prints the command for the
-    shell of its machine; `str` prints it for a POSIX shell, as in log lines and alarms.
+    The jobs `deploy` and `remove` are commands of the Serverless Devs tool instead. `str` formats a step for a POSIX
+    shell, as log lines and alarms need it. For a step in a Text, each reader chooses the format of its own shell.
     """
 
     job: str
@@ -27,9 +27,9 @@ class Step:
         return " ".join(map(_quote, self.words()))
 
     def words(self, python: str = "python3", can_be_typed: Callable[[str], bool] = str.isprintable) -> list[str]:
-        """Return the words of the command without quotes.
+        """Return the words of the command, not yet quoted for a shell.
 
-        A key that `can_be_typed` rejects is escaped as in JSON.
+        `python` is the command that runs Python. A key for which `can_be_typed` returns False is escaped as in JSON.
         """
         words = ["s", self.job, "-y"] if self.job in _TOOL_COMMANDS else [python, "ops.py", self.job]
         for name, value in self.options.items():

@@ -1,4 +1,4 @@
-"""OMS's data about the sync task, and about a migration task group, which copies the existing objects once.
+"""Data from OMS about the sync task, and about a task group: a migration, which copies the existing objects once.
 
 Source: support.huaweicloud.com/api-oms (ShowSyncTask, ListSyncTaskStatistic, ShowTaskGroup, ListTaskGroup).
 """
@@ -24,7 +24,8 @@ class OverwriteMode(Enum):
     mode.
 
     Source: OMS, "Creating a sync task". By default OMS skips an object if the object in OBS has the same size and is
-    not older. With CRC64 it does so only if one of the two objects has no CRC64.
+    not older. With CRC64, OMS compares the CRC64s instead; if one of the two objects has none, OMS decides as by
+    default.
     """
 
     NEVER = "NO_OVERWRITE"
@@ -53,13 +54,13 @@ class OverwriteMode(Enum):
 
 
 # The value of dst_storage_policy with which OMS keeps the source's storage class. By default OMS writes Standard.
-KEEPS_CLASS = "SRC_STORAGE_MAPPING"
+SOURCE_CLASS_POLICY = "SRC_STORAGE_MAPPING"
 _STORAGE_POLICIES = {
     "STANDARD": t("storage class in OBS: Standard"),
     "IA": t("storage class in OBS: IA"),
     "ARCHIVE": t("storage class in OBS: Archive"),
     "DEEP_ARCHIVE": t("storage class in OBS: Deep Archive"),
-    KEEPS_CLASS: t("storage class in OBS: that of the source"),
+    SOURCE_CLASS_POLICY: t("storage class in OBS: that of the source"),
 }
 
 
@@ -73,19 +74,20 @@ def storage_policy(policy: str | None) -> Text:
     return _STORAGE_POLICIES.get(policy, t("storage class in OBS: {policy}", policy=policy))
 
 
-def storage_class_plan(alternative: Step, *, keeps: bool) -> Text:
+def storage_class_plan(keeping_step: Step, *, keeps_class: bool) -> Text:
     """Return a sentence of a migration's plan about the storage class of copies.
 
-    `keeps` is True if the copies keep the source's storage class; `alternative` is the command to print if they do not.
+    `keeps_class` is True if the copies keep the source's storage class. `keeping_step` is the command that would keep
+    the class, which the sentence names if `keeps_class` is False.
     """
-    if keeps:
+    if keeps_class:
         return t(
             "Storage class in OBS: that of the source. OBS bills IA objects for at least 30 days, Archive objects for"
             " 90, Deep Archive objects for 180. Archived objects cannot be read before they are restored."
         )
     return t(
         "Storage class in OBS: Standard, also for source objects of another class. To keep the class: {command}",
-        command=alternative,
+        command=keeping_step,
     )
 
 
@@ -118,11 +120,11 @@ _TITLES = {
 }
 
 # Maximum number of failed objects of a group for which replay reads the group's lists and resends the objects.
-MAX_RESENT = 10_000
+MAX_RESENT_OBJECTS = 10_000
 # States in which a group lists or copies.
 WORKING_STATES = (GroupState.WAITING, GroupState.CREATING, GroupState.COPYING, GroupState.PAUSING)
 # Number of objects that a group lists per second, by OMS's page on assessment. The group copies at the same time.
-LISTED_PER_SECOND = 27_000_000 / 3600
+LISTED_OBJECTS_PER_SECOND = 27_000_000 / 3600
 # Seconds until a group begins to copy: permissions of its new access keys take effect within half an hour.
 _START_SECONDS = 1800
 # The command that reports a migration's progress and changes nothing.
@@ -139,7 +141,7 @@ _RESCUE_OPTIONS = {
 
 @dataclass(frozen=True)
 class QueryFailure:
-    """The error that replaces OMS's answer to a query, and its remedy; OMS or the network caused the error."""
+    """A failed query to OMS: the error of OMS or of the network, and its remedy."""
 
     problem: str
     status: int | None
@@ -220,7 +222,7 @@ class GroupProgress:
     def percent(self) -> float | None:
         """The percentage of finished objects, or None until OMS has listed the source.
 
-        It is 100 only if all objects are finished.
+        The result is 100 only if all objects are finished.
         """
         if not self.total:
             return None
@@ -270,7 +272,7 @@ class TaskGroup(GroupProgress):
     @property
     def can_be_resent(self) -> bool:
         """True if replay resends the objects that the group failed to copy."""
-        return self.state is GroupState.FAILED and bool(self.lists) and 0 < self.failed <= MAX_RESENT
+        return self.state is GroupState.FAILED and bool(self.lists) and 0 < self.failed <= MAX_RESENT_OBJECTS
 
     @classmethod
     def from_response(cls, group: Mapping[str, Any]) -> TaskGroup:
@@ -279,9 +281,9 @@ class TaskGroup(GroupProgress):
         Raises ValueError if `group` is not a task group.
         """
         # OMS omits these fields, or returns empty texts in them, if the group has no failure.
-        failed, why = group.get("failed_object_record") or {}, group.get("error_reason") or {}
+        failure_list, failure_reason = group.get("failed_object_record") or {}, group.get("error_reason") or {}
 
-        def number(name: str) -> int:
+        def parse_number(name: str) -> int:
             return int(group.get(name) or 0)
 
         try:
@@ -289,18 +291,20 @@ class TaskGroup(GroupProgress):
                 id=str(group["group_id"]),
                 state=_STATES[group["status"]],
                 note=str(group.get("description") or ""),
-                total=number("total_num"),
-                copied=number("success_num"),
-                skipped=number("skip_num"),
-                failed=number("fail_num"),
-                size=number("total_size"),
-                copied_size=number("complete_size"),
-                speed=number("migrate_speed"),
-                started=number("start_time") / 1000,
-                can_retry_failed=failed.get("result") is True,
-                lists=str(failed.get("list_file_key") or ""),
-                ended=(number("start_time") + number("total_time")) / 1000,
-                why=" ".join(str(why[name]) for name in ("error_code", "error_msg") if why.get(name)),
+                total=parse_number("total_num"),
+                copied=parse_number("success_num"),
+                skipped=parse_number("skip_num"),
+                failed=parse_number("fail_num"),
+                size=parse_number("total_size"),
+                copied_size=parse_number("complete_size"),
+                speed=parse_number("migrate_speed"),
+                started=parse_number("start_time") / 1000,
+                can_retry_failed=failure_list.get("result") is True,
+                lists=str(failure_list.get("list_file_key") or ""),
+                ended=(parse_number("start_time") + parse_number("total_time")) / 1000,
+                why=" ".join(
+                    str(failure_reason[name]) for name in ("error_code", "error_msg") if failure_reason.get(name)
+                ),
                 bandwidth=tuple(
                     Window(str(window["start"]), str(window["end"]), int(window["max_bandwidth"]))
                     for window in group.get("bandwidth_policy") or ()
@@ -317,7 +321,7 @@ def max_submissions(keys_a_second: float) -> float:
     which take 31 minutes. The costs are ignored: copying costs the same by either way, and only submitted objects cause
     calls and records of this project.
     """
-    seconds_saved = 1 / keys_a_second - 1 / LISTED_PER_SECOND
+    seconds_saved = 1 / keys_a_second - 1 / LISTED_OBJECTS_PER_SECOND
     return _START_SECONDS / seconds_saved if seconds_saved > 0 else math.inf
 
 

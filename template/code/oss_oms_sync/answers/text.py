@@ -1,7 +1,7 @@
 """Texts for people in English or Chinese, each made of a phrase and the values of its placeholders.
 
-A phrase is English, and stands where it is used: `t("{n:key waits|keys wait}", n=3)`. Its Chinese is in zh.json, beside
-this module, which is read only for Chinese output. Formats of values:
+A phrase is English, and stands where it is used: `t("{n:key waits|keys wait}", n=3)`. Its Chinese is in zh.json
+beside this module; this file is read only for Chinese output. Formats of values:
 
     {n}           a whole number with its thousands: 12,345
     {n:key|keys}  a number with its noun: 1 key, 2 keys (Chinese has no plural, and {n} alone)
@@ -42,7 +42,7 @@ class Text:
     chinese: str | None = None
 
     def filled(self, **values: object) -> Text:
-        """Return a copy of the text with more values; a value without a placeholder is ignored."""
+        """Return a copy of the text with more values; a value that has no placeholder is ignored."""
         return Text(self.phrase, {**self.values, **values}, self.chinese)
 
     def __str__(self) -> str:
@@ -50,12 +50,10 @@ class Text:
 
     @property
     def en(self) -> str:
-        """The English text."""
         return self.of("en")
 
     @property
     def zh(self) -> str:
-        """The Chinese text."""
         return self.of("zh")
 
     @property
@@ -72,11 +70,11 @@ class Text:
         phrase = self.phrase
         if language == "zh":
             phrase = _load_chinese().get(phrase, phrase) if self.chinese is None else self.chinese
-        for before, name, spec, conversion in Formatter().parse(phrase):
-            yield before
+        for literal_text, name, format_spec, conversion in Formatter().parse(phrase):
+            yield literal_text
             if name is not None:
                 value = self.values[name]
-                yield from _format_value(repr(value) if conversion == "r" else value, spec or "", language)
+                yield from _format_value(repr(value) if conversion == "r" else value, format_spec or "", language)
 
 
 class AtLeast(int):
@@ -109,47 +107,49 @@ _TIME_UNITS = ((86400, t("{n:,.0f}\u00a0d")), (3600, t("{n:,.0f}\u00a0h")), (60,
 _SENTENCE_ENDS = (*".!?:", *"。！？：")
 
 
-def _format_value(value: object, spec: str, language: str) -> Iterator[str | Step]:
-    """Yield the parts of a value's text; `spec` is the format in its placeholder."""
-    if spec in _QUANTITIES:
-        value, spec = t("unknown") if value is None else _QUANTITIES[spec](value), ""
-    singular, _, plural = spec.partition("|")
+def _format_value(value: object, format_spec: str, language: str) -> Iterator[str | Step]:
+    """Yield the parts of a value's text; `format_spec` is the format in its placeholder."""
+    if format_spec in _QUANTITIES:
+        value, format_spec = t("unknown") if value is None else _QUANTITIES[format_spec](value), ""
+    singular, _, plural = format_spec.partition("|")
     match value:
         case Step():
             yield value
         case Text():
             yield from value.parts(language)
         case list() | tuple():
-            yield from _format_list([[*_format_value(element, "", language)] for element in value], spec, language)
+            yield from _format_list(
+                [[*_format_value(element, "", language)] for element in value], format_spec, language
+            )
         case int() | float() if plural:
             yield from _format_value(value, "", language)
             yield f" {singular if value == 1 else plural}"
         case AtLeast():
             yield t("at least {n}", n=int(value)).of(language)
         case _:
-            yield f"{value:,}" if type(value) is int and not spec else format(value, spec)
+            yield f"{value:,}" if type(value) is int and not format_spec else format(value, format_spec)
 
 
-def _format_list(elements: Sequence[Sequence[str | Step]], how: str, language: str) -> Iterator[str | Step]:
-    """Yield the parts of a list's elements, with the separators that `how` requires between them."""
-    before_last = f" {how} " if how else ", "
+def _format_list(elements: Sequence[Sequence[str | Step]], joining_word: str, language: str) -> Iterator[str | Step]:
+    """Yield the parts of a list's elements, with the separators that `joining_word` requires between them."""
+    last_separator = f" {joining_word} " if joining_word else ", "
     for number, element in enumerate(elements, 1):
         yield from element
         if number == len(elements):
             return
-        if how == "sentences":
-            stop, space = ("。", "") if language == "zh" else (".", " ")
-            yield space if _is_ended(element) else f"{stop}{space}"
+        if joining_word == "sentences":
+            full_stop, space = ("。", "") if language == "zh" else (".", " ")
+            yield space if _is_ended(element) else f"{full_stop}{space}"
         elif language == "zh":
             yield "、"
         else:
-            yield before_last if number == len(elements) - 1 else ", "
+            yield last_separator if number == len(elements) - 1 else ", "
 
 
 def _is_ended(sentence: Sequence[str | Step]) -> bool:
-    """Return True if a sentence ends with a full stop or with another character that needs no full stop after it."""
-    last = [part for part in sentence if part][-1:]
-    return any(isinstance(part, str) and part.endswith(_SENTENCE_ENDS) for part in last)
+    """Return True if a sentence ends with a character after which no full stop follows."""
+    last_part = [part for part in sentence if part][-1:]
+    return any(isinstance(part, str) and part.endswith(_SENTENCE_ENDS) for part in last_part)
 
 
 def _format_size(number: int) -> Text:

@@ -26,12 +26,12 @@ from oss_oms_sync.comparison.proof import VAIN_PROOFS, Proof, Prover, stored_pro
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.ledger.migration import NONE, Migrations
+from oss_oms_sync.ledger.migration import NO_MIGRATIONS, Migrations
 from oss_oms_sync.ledger.records import FailedKey, repeated_etag
 from oss_oms_sync.passes.entries import MIN_EVENT_AGE, Entry, is_covered
 from oss_oms_sync.passes.listing import KeyRun
 from oss_oms_sync.rules.times import MAX_CLOCK_SKEW
-from oss_oms_sync.rules.times import SETTLED as SETTLED_FOR_CUTOVER
+from oss_oms_sync.rules.times import MIN_OBJECT_AGE as SETTLED_FOR_CUTOVER
 
 # Age from which an object is judged, in seconds: the event or the copy of a younger object may still be in progress.
 SETTLED_SECONDS = MIN_EVENT_AGE.total_seconds()
@@ -67,7 +67,7 @@ class JudgementTimes:
     listed: float
     oms_progress: OmsProgress | None = None
     min_age_seconds: float = SETTLED_SECONDS
-    migrations: Migrations = NONE
+    migrations: Migrations = NO_MIGRATIONS
 
     @property
     def max_modified(self) -> float:

@@ -30,7 +30,7 @@ from oss_oms_sync.clouds.obs_answers import ObjectHead
 from oss_oms_sync.comparison.headers import Change, Obstacle, differing_headers, plan_change, plan_headers
 from oss_oms_sync.delivery.sender import stop_for_refusal
 from oss_oms_sync.errors import StorageError
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.closing import ProjectState
 from oss_oms_sync.ledger.mended import MendedRecord
 
 # Validity of a change, in seconds of OBS's clock. At least a second less remains, because OBS reports whole seconds.
@@ -59,7 +59,7 @@ class HeadersRow(NamedTuple):
     @property
     def is_recorded(self) -> bool:
         """True if the record is of the listed versions."""
-        versions = MendedRecord.of(self.source, self.obs_object)
+        versions = MendedRecord.from_versions(self.source, self.obs_object)
         return self.record is not None and self.record.etag == versions.etag_in_listing
 
 
@@ -108,7 +108,7 @@ class _Plan:
     @property
     def record(self) -> MendedRecord:
         head = self.confirming_head or self.head
-        return MendedRecord.of(self.row.source, self.row.obs_object)._replace(
+        return MendedRecord.from_versions(self.row.source, self.row.obs_object)._replace(
             etag=head.etag, modified=head.modified, old=self.old, is_intended=self.confirming_head is None
         )
 
@@ -138,7 +138,7 @@ class Mender:
         self._log = invocation.log_bucket
         self._task_id = invocation.task_id
         self._clock = invocation.clock
-        self._closing = Closing(invocation)
+        self._closing = ProjectState(invocation)
         self._destination = destination
         self._may_replace = may_replace
         # Time before the last HEAD requests to OBS, by the monotonic clock.
@@ -163,7 +163,7 @@ class Mender:
             if (
                 not isinstance(head, ObjectHead)
                 or not _shows_version(head, row.obs_object)
-                or not record.is_about(row.obs_object)
+                or not record.matches_object(row.obs_object)
             ):
                 results[row.key] = Mended(_find_unread_outcome(head, heads))
                 continue
@@ -226,10 +226,10 @@ class Mender:
         records, complete_plans = self._read_records([plan.row for plan in plans]), list[_Plan]()
         for plan in plans:
             record = records.get(plan.key)
-            earlier_headers = record.old if record and record.is_about(plan.row.obs_object) else None
+            earlier_headers = record.old if record and record.matches_object(plan.row.obs_object) else None
             old_headers = plan.head.metadata if earlier_headers is None and plan.change else earlier_headers
             complete_plans.append(replace(plan, old=old_headers))
-            if not complete_plans[-1].record.fits:
+            if not complete_plans[-1].record.can_be_stored:
                 results[plan.key] = Mended(HeadersOutcome.TOO_LARGE, plan.names)
                 complete_plans.pop()
         return complete_plans

@@ -7,7 +7,7 @@ from enum import Enum
 from operator import lt
 
 from oss_oms_sync.clouds.objects import Columns, ObjectSummary, equal_prefix_length, etags_of, index_of_first
-from oss_oms_sync.ledger.migration import NONE, Migrations
+from oss_oms_sync.ledger.migration import NO_MIGRATIONS, Migrations
 from oss_oms_sync.passes.entries import MIN_EVENT_AGE, Entry, is_covered
 from oss_oms_sync.passes.pieces import Scope
 from oss_oms_sync.settings import Settings
@@ -53,7 +53,7 @@ class Classifier:
         installed_at: datetime,
         now: datetime,
         previous_start: datetime | None = None,
-        migrations: Migrations = NONE,
+        migrations: Migrations = NO_MIGRATIONS,
         opened_at: datetime | None = None,
     ) -> None:
         self._migrations = migrations

@@ -23,8 +23,7 @@ from oss_oms_sync.comparison.proof import Proof, stored_proof
 from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.tally import Tally
-from oss_oms_sync.rules.counts import counts_of as class_counts
-from oss_oms_sync.rules.counts import list_missing_permissions
+from oss_oms_sync.rules.counts import list_missing_permissions, remedy_counts
 from oss_oms_sync.rules.remedy import Attempts, Counts, Remedy, narrowest_prefixes, remedy
 
 # Options of a pass outside its scope (passes/pieces.py).
@@ -149,7 +148,7 @@ def remedies(tally: Tally, mode: OverwriteMode | None, suffix: str, attempts: At
 def counts_of(tally: Tally, object_class: ObjectClass, suffix: str) -> Counts:
     """Return the counts that decide the remedy of a class. `suffix` is the suffix of the project's filter."""
     results = tally.results()
-    return class_counts(results["classes"], results["folders"], object_class, suffix)
+    return remedy_counts(results["classes"], results["folders"], object_class, suffix)
 
 
 def attempts_of(state: PassState) -> Attempts:
@@ -168,13 +167,13 @@ def attempts_of(state: PassState) -> Attempts:
         deep=scope.deep,
         missing_rights=describe_missing_permissions(state.tally),
         overwrite=scope.overwrite and not state.amended,
-        submitted=submitted_count,
+        submitted_objects=submitted_count,
         since=timestamp(scope.since) if scope.since else "",
-        begins=timestamp(min_time) if min_time else "",
-        earlier=earlier_time,
-        amended=bool(state.amended),
-        unsent=state.unsent,
-        migrate=next(iter(state.of.migrations.step.options), ""),
+        min_time=timestamp(min_time) if min_time else "",
+        oldest_unsubmitted_time=earlier_time,
+        was_rechecked=bool(state.amended),
+        unsubmitted_objects=state.unsent,
+        migrate_option=next(iter(state.of.migrations.step.options), ""),
     )
 
 

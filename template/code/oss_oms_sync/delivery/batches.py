@@ -16,7 +16,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject, split_into_parts
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.errors import STOPPING_REASONS, Failure, Reason, StorageError, log
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.closing import ProjectState
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 
 _deadline_failure = partial(
@@ -48,13 +48,13 @@ def submit(
     """Submit `keys`, which are in plain text and without duplicates, to OMS in batches.
 
     No call begins or lasts longer than until `deadline`. Before each call, also before retries and calls for half a
-    batch, `Closing.refusal` has to permit it. If OMS refuses a batch, the batch is divided down to the refused key,
-    provided that `bisect` is True. A throttled call is repeated for a few seconds, provided that `repeat_throttled` is
-    True.
+    batch, `ProjectState.refusal` has to permit it. If OMS refuses a batch, the batch is divided down to the refused
+    key, provided that `bisect` is True. A throttled call is repeated for a few seconds, provided that
+    `repeat_throttled` is True.
 
     Every key has an outcome in the result; after an exception, the state of every key is unknown.
     """
-    oms, refusal = invocation.oms, Closing(invocation).refusal
+    oms, refusal = invocation.oms, ProjectState(invocation).refusal
     budget = RetryBudget(deadline, invocation.clock, repeat_throttled=repeat_throttled)
     submission = Submission()
     outcomes = submission.outcomes

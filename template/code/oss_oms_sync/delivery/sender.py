@@ -18,7 +18,7 @@ from oss_oms_sync.clouds.objects import StoredObject, split_into_parts
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.batches import Submission, record, submit
 from oss_oms_sync.errors import CLOSED_REASONS, KEY_REASONS, STOPPING_REASONS, Failure, Reason, RecordError, log
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.closing import ProjectState
 from oss_oms_sync.ledger.records import FailedKey
 
 # Number of successive batches without any accepted key after which the run ends, instead of trying a million keys.
@@ -41,7 +41,7 @@ _CANCELLED = Failure(Reason.TIMEOUT, message="given up, because a call beside it
 
 
 def stop_for_refusal(refusal: Failure) -> Stopped:
-    """Return the reason for which a run stops after this refusal of `Closing.refusal`."""
+    """Return the reason for which a run stops after this refusal of `ProjectState.refusal`."""
     return Stopped(Stop[refusal.reason.name], refusal.message)
 
 
@@ -64,7 +64,7 @@ class Sender:
         self._lanes = min(_MAX_LANES, math.ceil(self._rate / _RATE_PER_LANE))
         self._min_rate = min(_MIN_RATE, invocation.settings.oms_rate) / share
         self._next_call = self._clock.monotonic()
-        self._closing = Closing(invocation)
+        self._closing = ProjectState(invocation)
         # The refusal by the closed mark that ended the run, or None.
         self._refusal: Failure | None = None
         self._refused_batches = 0
@@ -124,7 +124,7 @@ class Sender:
         If whole batches have failed, each run divides the keys at another place, and the first batch is shorter:
         otherwise a key that OMS never accepts would block the same nine keys for ever.
         """
-        if not any(key.failed_again and Reason.__members__.get(key.reason) not in KEY_REASONS for key in keys):
+        if not any(key.has_failed_before and Reason.__members__.get(key.reason) not in KEY_REASONS for key in keys):
             return split_into_parts(keys, KEYS_PER_CALL)
         generator = random.Random(self._clock.now().timestamp())
         start, first_size = (

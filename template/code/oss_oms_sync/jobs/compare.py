@@ -35,7 +35,7 @@ from oss_oms_sync.errors import PayloadError, SettingsError, log
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs import headers
 from oss_oms_sync.ledger import migration
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.closing import ProjectState
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import list_waiting_keys
@@ -177,7 +177,7 @@ class _Comparison:
         scope = replace(scope, deep=deep, cutover=cutover)
         judge = self._judge(replace(pass_, scope=scope, migrations=migration.load_migrations(invocation)))
         send = _make_sender(invocation, f"{self.store.differences}{pass_.name}/sent.json", payload.run)
-        waiting = list_waiting_keys(invocation, MAX_KEYS, MAX_KEYS, reasons=False).keys if deep else ()
+        waiting = list_waiting_keys(invocation, MAX_KEYS, MAX_KEYS, with_reasons=False).keys if deep else ()
         return recheck(invocation, self._destination, total, judge, send, [failed_key.key for failed_key in waiting])
 
     def _process_range(self, pass_: Pass, start: Piece, open_ranges: int, seconds: float) -> RangeResult:
@@ -230,7 +230,7 @@ class _Comparison:
         now = self._invocation.clock.now()
         installed = parse_time(pass_.installed) or now
         # A closed project is compared completely, too, because the cutover depends on the result.
-        is_closed = Closing(self._invocation).read_state() is not None
+        is_closed = ProjectState(self._invocation).read_state() is not None
         # A caller of `overwrite` has checked the differences, usually on cutover day, and wants immediate submissions.
         settling = CUTOVER_SECONDS if pass_.scope.cutover or pass_.scope.overwrite else SETTLED_SECONDS
         # A cutover does not wait for a copy that OMS correctly skips, and does not resend such an object.

@@ -14,7 +14,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.batches import Submission, record, submit
 from oss_oms_sync.errors import EventError, Failure, Reason, RecordError, log
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.closing import ProjectState
 from oss_oms_sync.ledger.records import FailedKey
 
 # Maximum seconds to write the records of a batch: the timeout of a call to OSS.
@@ -100,7 +100,7 @@ def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline) -> 
     """
     share = _share(invocation)
     if random.random() >= share:
-        return Submission(dict.fromkeys(keys, Closing(invocation).refusal() or _DEFERRED_FAILURE))
+        return Submission(dict.fromkeys(keys, ProjectState(invocation).refusal() or _DEFERRED_FAILURE))
     # With the whole share, a throttled call is worth another attempt within seconds.
     submission = submit(invocation, keys, deadline, repeat_throttled=share >= 1)
     if submission.throttled:

@@ -31,7 +31,7 @@ from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.judge import CUTOVER_SECONDS, SETTLED_SECONDS, Judge, JudgementTimes
 from oss_oms_sync.comparison.mending import ClosedError, HeadersRow, Mended, Mender
 from oss_oms_sync.errors import PayloadError, StorageError, log
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.closing import ProjectState
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.digests import reported_folder
 from oss_oms_sync.passes.driver import Driver
@@ -43,7 +43,7 @@ from oss_oms_sync.passes.states import answer_of, find_newest_pass
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import INSIDE, Tally
 from oss_oms_sync.passes.work import RangeResult
-from oss_oms_sync.rules.headers_in_place import MOVES_TIME, HeaderChangeEffect, effect_of
+from oss_oms_sync.rules.headers_in_place import MOVES_TIME_TEXT, HeaderChangeEffect, parse_effect
 
 _JOB = "headers"
 # Number of objects whose headers are read at the same time, because OBS accepts a change for only a few seconds after
@@ -103,12 +103,12 @@ def add_headers_check(scope: Scope, invocation: Invocation, destination: ObsBuck
 
     Raises StorageError.
     """
-    if Closing(invocation).read_state() is None:
+    if ProjectState(invocation).read_state() is None:
         return scope
     last_pass = find_newest_pass(
         PassStore(invocation, _JOB, destination.name).read_states(), replace(scope, standstill=False)
     )
-    is_kept = last_pass is not None and HeadersWork(last_pass.scope.headers).is_kept
+    is_kept = last_pass is not None and HeadersWork(last_pass.scope.headers).applies_to_cutovers
     return replace(scope, headers=HeadersWork.LOOK.value) if is_kept else scope
 
 
@@ -131,7 +131,7 @@ class _Headers:
         self._invocation = invocation
         self._destination = destination
         canary = JobState(invocation).read_canary_result()
-        self._effect = effect_of(canary.report if canary else {})
+        self._effect = parse_effect(canary.report if canary else {})
         self._store = PassStore(invocation, _JOB, destination.name)
         self.driver = Driver(invocation, self._store, self.process_range)
 
@@ -162,7 +162,7 @@ class _Headers:
             return None
         if not isinstance(self._effect, HeaderChangeEffect):
             return self._effect
-        return MOVES_TIME if self._effect.moves_time and not scope.cutover else None
+        return MOVES_TIME_TEXT if self._effect.moves_time and not scope.cutover else None
 
     def process_range(self, pass_: Pass, start: Piece, _open_ranges: int, seconds: float) -> RangeResult:
         """Process the keys of a range after the piece `start`."""

@@ -17,7 +17,7 @@ from oss_oms_sync.comparison.reconciling import Classifier, ReconcileClass
 from oss_oms_sync.errors import SettingsError, log
 from oss_oms_sync.events import ObjectChange, is_timer_event
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.closing import ProjectState
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.driver import Driver, find_refusal
@@ -88,7 +88,7 @@ def _range_walk(
         parse_time(pass_.before_started),
         invocation.clock.now(),
     )
-    opened, scope = Closing(invocation).read_opened(), pass_.scope
+    opened, scope = ProjectState(invocation).read_opened(), pass_.scope
     classifier = Classifier(invocation.settings, scope, installed or now, now, previous_start, pass_.migrations, opened)
     listing = MergedListing(invocation, classifier.needs_records, scope.key_filter.prefix, start.after)
     count = ReconcileCount(classifier, invocation.settings.key_filter, start.tally)

@@ -1,4 +1,4 @@
-"""The stored state of a project: records of each key, replay's run files, and the state of jobs.
+"""The stored state of a project in the log bucket: records of keys, replay's run files, marks and the state of jobs.
 
 This package may import `clouds`.
 """

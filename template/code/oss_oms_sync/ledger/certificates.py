@@ -3,7 +3,7 @@
     oms_source_record/certificates/{project}/{task}/{number}-{time}-{verdict}.json
 
 A GO is a certificate that allows the cutover. It is valid until the project is opened. While it is valid, applications
-write to OBS, so no report recommends to open the project.
+write to OBS, so no report recommends opening the project.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from oss_oms_sync.answers.layout import certificate_folder
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.ledger.closing import Closed
+from oss_oms_sync.ledger.closing import CloseMark
 
 _AFTER_GO = t(
     "A GO stands, and its cutover removed the trigger: without it, later writes to OSS are not recorded. To list what"
@@ -32,10 +32,10 @@ def certificates_folder(invocation: Invocation) -> str:
     return certificate_folder(invocation.task_id, invocation.settings.project)
 
 
-def certificate_name(number: int, made: str, verdict: CutoverVerdict) -> str:
-    """Return the name of a certificate below `certificates_folder`. `made` is its time, as ISO 8601 in UTC."""
-    moment = made.replace("-", "").replace(":", "")
-    return f"{number:04}-{moment}-{_name_ending(verdict)}"
+def certificate_name(number: int, made_at: str, verdict: CutoverVerdict) -> str:
+    """Return the name of a certificate below `certificates_folder`; `made_at` is its time as ISO 8601 in UTC."""
+    compact_time = made_at.replace("-", "").replace(":", "")
+    return f"{number:04}-{compact_time}-{_name_ending(verdict)}"
 
 
 def parse_number(name: str) -> int:
@@ -45,7 +45,7 @@ def parse_number(name: str) -> int:
 
 
 class Certificates:
-    """The certificates of a project, listed when this object is created, which may raise StorageError."""
+    """The certificates of a project, which are listed when this object is created; this may raise StorageError."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._bucket = invocation.log_bucket
@@ -64,30 +64,35 @@ class Certificates:
         is_certificate = isinstance(document, dict) and {"document", "verdict", "made"} <= document.keys()
         return document if is_certificate else None  # type: ignore[return-value]
 
-    def read_since(self, closed: Closed, name: str) -> dict[str, Any] | None:
-        """Return the document with this name, or None if the project was opened between the document and this mark."""
+    def read_since(self, mark: CloseMark, name: str) -> dict[str, Any] | None:
+        """Return the document of the certificate with this name, or None if the project was opened after it was made.
+
+        `mark` is the current mark of the project.
+        """
         document = self.read(name)
-        mark = document and document.get("closed")
+        certified_mark = document and document.get("closed")
         # The marks are compared instead of times, because the clocks of two instances may differ.
-        return document if isinstance(mark, dict) and mark.get("opened") == closed.opened else None
+        return document if isinstance(certified_mark, dict) and certified_mark.get("opened") == mark.opened_at else None
 
-    def read_valid_go(self, closed: Closed) -> dict[str, Any] | None:
-        """Return the last GO, of any freeze, or None if the project was opened since."""
-        return self.read_since(closed, self.last_name([CutoverVerdict.GO]))
+    def read_valid_go(self, mark: CloseMark) -> dict[str, Any] | None:
+        """Return the document of the last GO, or None if there is none or if the project was opened since."""
+        return self.read_since(mark, self.last_name([CutoverVerdict.GO]))
 
 
-def read_mark_with_go(invocation: Invocation, closed: Closed) -> MarkWithGo:
-    """Return the mark of a closed project in the form of answers, with the name of its valid GO.
+def read_mark_with_go(invocation: Invocation, mark: CloseMark) -> MarkWithGo:
+    """Return the mark of a closed project for an answer, with the name of the valid GO.
 
     Raises StorageError.
     """
-    go = Certificates(invocation).read_valid_go(closed)
-    return MarkWithGo(closed.since, closed.by, closed.why, closed.run, str(go["document"]) if go else "")
+    go_document = Certificates(invocation).read_valid_go(mark)
+    return MarkWithGo(
+        mark.closed_at, mark.person, mark.reason, mark.run, str(go_document["document"]) if go_document else ""
+    )
 
 
-def describe_closed(closed: Closed, go: str) -> Text:
-    """Describe a closed project and its next step; `go` is the name of the valid GO, or ""."""
-    return sentences(closed.text, _AFTER_GO if go else t("To open it: {command}", command=Step("open")))
+def describe_closed(mark: CloseMark, go_name: str) -> Text:
+    """Describe a closed project and its next step; `go_name` is the name of the valid GO, or ""."""
+    return sentences(mark.text, _AFTER_GO if go_name else t("To open it: {command}", command=Step("open")))
 
 
 def _name_ending(verdict: CutoverVerdict) -> str:

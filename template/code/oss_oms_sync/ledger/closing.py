@@ -34,41 +34,41 @@ _READ_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Closed:
-    """The mark of a closed project. Times are in UTC, in the format of records; texts are empty if unknown.
+class CloseMark:
+    """The mark of a closed project. Times are texts such as 2026-01-31T08:00:00Z; texts are empty if unknown.
 
-    - `since`: the time of the close.
-    - `by`, `why`: the person and the reason.
+    - `closed_at`: the time of the close.
+    - `person`, `reason`: the person who closed the project, and the reason.
     - `run`: the run of a cutover that set the mark.
-    - `opened`: the time of the last opening before it, or else of the first close.
-    - `written`: the time when OSS stored it, by OSS's clock; empty for a mark that was not read.
-    - `first`: the time when OSS stored the first mark since the project was last opened. It differs from `written` if
-      the mark was renewed.
+    - `opened_at`: the time at which the project was last opened or, if it was never opened, first closed.
+    - `written_at`: the time when OSS stored the mark, by OSS's clock; empty for a mark that was not read.
+    - `first_written_at`: the time when OSS stored the first mark since the project was last opened. It differs from
+      `written_at` if the mark was renewed.
     """
 
-    since: str
-    by: str
-    why: str
+    closed_at: str
+    person: str
+    reason: str
     run: str = ""
-    opened: str = ""
-    written: str = ""
-    first: str = ""
+    opened_at: str = ""
+    written_at: str = ""
+    first_written_at: str = ""
 
     @property
     def text(self) -> Text:
         """The mark as a sentence, without the next step, which depends on the certificates (ledger/certificates.py)."""
-        detail = ": ".join(filter(None, (self.by, self.why)))
+        detail = ": ".join(filter(None, (self.person, self.reason)))
         if not detail:
-            return t("The project has been closed since {since}: nothing is submitted", since=self.since)
+            return t("The project has been closed since {since}: nothing is submitted", since=self.closed_at)
         return t(
             "The project has been closed since {since} ({detail}): nothing is submitted",
-            since=self.since,
+            since=self.closed_at,
             detail=detail,
         )
 
 
-class Closing:
-    """The mark by which this project is closed and opened, for any prefix and suffix."""
+class ProjectState:
+    """The state of this project, open or closed, which the project's mark in the log bucket records."""
 
     def __init__(self, invocation: Invocation) -> None:
         self.name = closed_mark_name(invocation.task_id, invocation.settings.project)
@@ -77,41 +77,49 @@ class Closing:
         self._clock = invocation.clock
         self._remembered = invocation.oss.remembered
 
-    def close(self, by: str = "", why: str = "", run: str = "") -> Closed:
+    def close(self, person: str = "", reason: str = "", run: str = "") -> CloseMark:
         """Close the project, or renew its mark if it is closed, and return the mark.
 
         Raises StorageError if the close is not confirmed.
         """
         try:
-            before = self._read()
+            previous_mark = self._read()
         except StorageError:  # unreadable, or not readable now: the write decides
-            before = ""
+            previous_mark = ""
         now = timestamp(self._clock.now())
         # If the last mark is not of a closed project, the project may have been open until now.
-        opened, first = (before.opened, before.first) if isinstance(before, Closed) else (before or now, "")
-        mark = Closed(now, printable_line(by), printable_line(why), run, opened, first=first)
-        if isinstance(before, Closed) and not run:
+        opened_at, first_written_at = (
+            (previous_mark.opened_at, previous_mark.first_written_at)
+            if isinstance(previous_mark, CloseMark)
+            else (previous_mark or now, "")
+        )
+        mark = CloseMark(
+            now, printable_line(person), printable_line(reason), run, opened_at, first_written_at=first_written_at
+        )
+        if isinstance(previous_mark, CloseMark) and not run:
             # A renewal by a person keeps the time and the reason. It removes the run, because a run may open the
             # project only after its own close.
-            mark = replace(before, run="", written="")
-        self._bucket.put(self._object(mark, closed=True))
+            mark = replace(previous_mark, run="", written_at="")
+        self._bucket.put(self._make_object(mark, is_closed=True))
         return mark
 
-    def open(self, by: str = "", why: str = "", run: str = "") -> Closed | None:
+    def open(self, person: str = "", reason: str = "", run: str = "") -> CloseMark | None:
         """Open the project; return None, or the mark if the project remains closed.
 
         A `run` of a cutover opens the project only if the mark is its own.
 
         Raises StorageError if the opening is not confirmed.
         """
-        if run and (closed := self.read_state()) and closed.run != run:
-            return closed
+        if run and (mark := self.read_state()) and mark.run != run:
+            return mark
         now = timestamp(self._clock.now())
-        self._bucket.put(self._object(Closed(now, printable_line(by), printable_line(why), run, now), closed=False))
+        self._bucket.put(
+            self._make_object(CloseMark(now, printable_line(person), printable_line(reason), run, now), is_closed=False)
+        )
         return None
 
     def ensure_mark(self) -> None:
-        """Write the mark of an open project if the project has no mark; do so once per instance.
+        """Write the mark of an open project if the project has no mark; do this once per instance.
 
         OSS refuses the write if a mark exists, so a late write has no effect. A failed write is only a warning in the
         log.
@@ -122,29 +130,29 @@ class Closing:
         (error,) = self._bucket.try_get_all([self.name])
         problem = error if isinstance(error, StorageError) else None
         if problem and problem.code == "NoSuchKey":
-            first = StoredObject.of_json(self.name, {"closed": False})
-            headers = {**first.headers, "x-oss-forbid-overwrite": "true"}
-            (problem,) = self._bucket.try_put_all([replace(first, headers=headers)])
+            open_mark = StoredObject.of_json(self.name, {"closed": False})
+            headers = {**open_mark.headers, "x-oss-forbid-overwrite": "true"}
+            (problem,) = self._bucket.try_put_all([replace(open_mark, headers=headers)])
         if problem and problem.code != "FileAlreadyExists":
             log.warning({"mark": "not written", "problem": str(problem)})
         else:
             self._remembered[memory_name] = True
 
-    def read_state(self) -> Closed | None:
+    def read_state(self) -> CloseMark | None:
         """Return the mark of the project, or None if the project is open.
 
         Raises StorageError, also if the mark is unreadable, because the state is unknown then.
         """
         mark = self._read()
-        return mark if isinstance(mark, Closed) else None
+        return mark if isinstance(mark, CloseMark) else None
 
     def read_opened(self) -> datetime | None:
-        """Return the time at which a closed project was opened, or None if it is closed or was never closed.
+        """Return the time at which the project was last opened, or None if it is closed now or was never closed.
 
         Raises StorageError.
         """
         mark = self._read()
-        return None if isinstance(mark, Closed) else parse_time(mark)
+        return None if isinstance(mark, CloseMark) else parse_time(mark)
 
     def is_surely_open(self) -> bool:
         """Return True if the project is known to be open. If this is unknown, nothing may be submitted."""
@@ -154,14 +162,14 @@ class Closing:
             return False
 
     def refusal(self) -> Failure | None:
-        """Return the reason to submit nothing: CLOSED, MARK_UNREAD if the mark cannot be read, or None.
+        """Return the reason to submit nothing: CLOSED, or MARK_UNREAD if the mark cannot be read; otherwise None.
 
         Call this before each call to OMS, including retries.
 
-        An instance trusts an open mark for a minute from the start of its request; otherwise it reads the mark again
-        and waits for the answer. A new instance, or an instance that was frozen, reads it as well. So the last call
-        starts within a minute of the close. Within two minutes it has ended, or it has arrived although its response
-        was lost.
+        After an instance has read an open mark, it trusts the mark for a minute from the start of the request; then it
+        reads the mark again and waits for the answer. A new instance, or an instance that was frozen, reads the mark as
+        well. So the last call to OMS starts within a minute of the close. Within two minutes this call has ended, or
+        has arrived although its response was lost.
         """
         request_time = _Moment(self._clock.monotonic(), self._clock.now())
         read_open_at = self._remembered.get(self.name)
@@ -173,35 +181,38 @@ class Closing:
         except StorageError as error:
             message = f"Unknown whether the project is closed, so nothing is submitted: {error}"
             return Failure(Reason.MARK_UNREAD, message=message)
-        if isinstance(mark, Closed):
+        if isinstance(mark, CloseMark):
             return Failure(Reason.CLOSED, message=f"{mark.text}. For the next step: {Step('status')}")
         self._remembered[self.name] = request_time
         return None
 
-    def _read(self, seconds: float | None = None) -> Closed | str:
-        """Return the result of `read_mark`, or "" without a mark. Raises StorageError."""
+    def _read(self, seconds: float | None = None) -> CloseMark | str:
+        """Return the result of `read_mark`, or "" without a mark; wait at most `seconds` for OSS.
+
+        Raises StorageError.
+        """
         bucket = self._bucket if seconds is None else self._bucket.within(seconds)
-        (stored,) = bucket.get_all([self.name])
-        return read_mark(stored) if stored else ""
+        (stored_object,) = bucket.get_all([self.name])
+        return read_mark(stored_object) if stored_object else ""
 
-    def _object(self, mark: Closed, *, closed: bool) -> StoredObject:
+    def _make_object(self, mark: CloseMark, *, is_closed: bool) -> StoredObject:
         fields = {
-            "at": mark.since,
-            "by": mark.by,
-            "why": mark.why,
+            "at": mark.closed_at,
+            "by": mark.person,
+            "why": mark.reason,
             "run": mark.run,
-            "opened": mark.opened,
-            "first": mark.first,
+            "opened": mark.opened_at,
+            "first": mark.first_written_at,
         }
-        return StoredObject.of_json(self.name, {"closed": closed, **fields})
+        return StoredObject.of_json(self.name, {"closed": is_closed, **fields})
 
 
-def read_mark(stored: StoredObject) -> Closed | str:
-    """Return the mark of a closed project; for an open project, return the time of its last opening, or "".
+def read_mark(mark_object: StoredObject) -> CloseMark | str:
+    """Return the mark of a closed project or, for an open project, the time of its last opening, which may be "".
 
     Raises StorageError if the mark is unreadable.
     """
-    match jsontext.load(stored.body):
+    match jsontext.load(mark_object.body):
         case {"closed": False, **fields}:
             return str(fields.get("opened") or "")
         case {
@@ -213,11 +224,11 @@ def read_mark(stored: StoredObject) -> Closed | str:
             "opened": str(opened),
             "first": str(first),
         }:
-            modified = parse_http_date(stored.headers.get("last-modified"))
+            modified = parse_http_date(mark_object.headers.get("last-modified"))
             written = timestamp(modified) if modified else ""
-            return Closed(at, by, why, run, opened, written, first or written)
+            return CloseMark(at, by, why, run, opened, written, first or written)
     raise StorageError(
-        f"{stored.name} in the log bucket is unreadable. Write it again, which closes the project: {Step('close')}"
+        f"{mark_object.name} in the log bucket is unreadable. Write it again, which closes the project: {Step('close')}"
     )
 
 
@@ -238,21 +249,21 @@ class _Moment(NamedTuple):
 def list_open_projects(invocation: Invocation, before: float = math.inf) -> list[str]:
     """List the other projects of the sync task that are open, or whose mark cannot be read.
 
-    With `before` (in seconds since 1970, by OSS's clock), projects that were closed later are listed as well.
+    `before` is a time in seconds since 1970, by OSS's clock: projects that were closed later are listed as well.
 
     Raises StorageError.
     """
     prefix, bucket = f"{state_folder(invocation.task_id)}closed-", invocation.log_bucket
-    own = closed_mark_name(invocation.task_id, invocation.settings.project)
-    marks = [row_of_mark for row_of_mark in bucket.iter_objects(prefix) if row_of_mark.name != own]
-    read = zip(marks, bucket.get_all([mark.name for mark in marks]), strict=True)
-    still_open = (row for row, mark in read if not (mark and _is_closed(mark) and row.modified <= before))
-    return [row.name.removeprefix(prefix).removesuffix(".json") for row in still_open]
+    own_name = closed_mark_name(invocation.task_id, invocation.settings.project)
+    mark_rows = [mark_row for mark_row in bucket.iter_objects(prefix) if mark_row.name != own_name]
+    rows_and_marks = zip(mark_rows, bucket.get_all([mark.name for mark in mark_rows]), strict=True)
+    open_rows = (row for row, mark in rows_and_marks if not (mark and _is_closed(mark) and row.modified <= before))
+    return [row.name.removeprefix(prefix).removesuffix(".json") for row in open_rows]
 
 
 def _is_closed(mark: StoredObject) -> bool:
     """Return True if a mark is readable and closes its project."""
     try:
-        return isinstance(read_mark(mark), Closed)
+        return isinstance(read_mark(mark), CloseMark)
     except StorageError:
         return False

@@ -1,7 +1,8 @@
 """The positions up to which OMS's lists of copy failures have been read.
 
-A cursor visits the names of all lists in order; a round is complete at the last name, and the next round starts later.
-A list that is much older than the last complete round is not read again. The position in each younger list is stored.
+OMS writes these lists to OBS. A cursor visits the names of all lists in order; a round is complete at the last name,
+and the next round starts later. A list that is much older than the last complete round is not read again. The position
+in each younger list is stored.
 """
 
 from __future__ import annotations
@@ -41,10 +42,10 @@ class ListPosition(NamedTuple):
 
     - `etag`, `modified`: the version of the list that was read. Times are in seconds since 1970.
     - `offset`, `tail`: the list was read up to this byte; `tail` is a hash of the last bytes before it.
-    - `ended`: the list was read to its end.
+    - `ended`: True if the list was read to its end.
     - `lines`, `outside`: the number of lines that name an object, and of those whose object is outside the project's
       filter.
-    - `refused_until`: OBS refused to read the list, and the next attempt is at this time.
+    - `refused_until`: the time of the next attempt if OBS refused to read the list, otherwise 0.
     """
 
     etag: str = ""
@@ -58,36 +59,39 @@ class ListPosition(NamedTuple):
 
     @property
     def is_half_read(self) -> bool:
-        """True if the next run has to continue with this list."""
+        """True if the list was not read to its end, so that the next run has to continue with it."""
         return not self.ended and not self.refused_until
 
     @property
     def begin(self) -> int:
-        """The offset from which to read, so that the last bytes before the position can be compared."""
+        """The offset at which to resume reading, before the position, so that the bytes between can be compared."""
         return max(0, self.offset - _TAIL_BYTES)
 
-    def can_resume(self, before: bytes) -> bool:
-        """Return True if `before`, the bytes from `begin` to the position, is unchanged: reading can continue."""
-        return self.tail == _hash(before)
+    def can_resume(self, preceding_bytes: bytes) -> bool:
+        """Return True if reading can continue at the position, because the bytes before it are unchanged.
 
-    def advanced_by(self, body: bytes, offset: int, line_count: LineCount, *, ended: bool) -> ListPosition:
-        """Return the position after `body` was read up to `offset`; `line_count` has the counts of its lines."""
+        `preceding_bytes` are the bytes from `begin` to the position.
+        """
+        return self.tail == _hash(preceding_bytes)
+
+    def advance(self, chunk: bytes, offset: int, line_count: LineCount, *, ended: bool) -> ListPosition:
+        """Return the position after `chunk` was read up to `offset`; `line_count` has the counts of its lines."""
         lines, outside = self.lines + line_count.lines, self.outside + line_count.outside
-        return ListPosition(self.etag, self.modified, offset, _hash(body[-_TAIL_BYTES:]), ended, lines, outside)
+        return ListPosition(self.etag, self.modified, offset, _hash(chunk[-_TAIL_BYTES:]), ended, lines, outside)
 
 
 @dataclass
 class ListPositions:
     """The positions in all lists of copy failures of a sync task.
 
-    - `looked`: the start of the last complete round, in the format of records; empty before the first.
+    - `looked`: the start of the last complete round, such as 2026-01-31T08:00:00Z, or empty before the first round.
     - `began`: the start of the current round, which has visited all names up to `after`, on `pages` pages.
     - `lists`: the positions by the names of the lists.
     - `unread`: the number of unreadable lines, of which `example` is one. A list that OBS refuses to read counts as one
       line until it can be read.
-    - `problem`: the reason why no lists were read last time; empty without one.
-    - `listed`: the number of lines by month ("2026-01", in China's time zone) of the list's last change. Each line
-      counts once.
+    - `problem`: the reason why the last attempt read no lists, or empty.
+    - `listed`: the number of lines by the month in which their list last changed ("2026-01", in China's time zone).
+      Each line counts once.
     - `group`: OMS's id of the task group whose lists are read as well; they are below `folder`.
     - `of_group`: the number of lines in these lists that name an object.
     """
@@ -106,13 +110,13 @@ class ListPositions:
     of_group: int = 0
 
     def follow_group(self, group: TaskGroup) -> None:
-        """Set the task group whose lists are read as well."""
+        """Set the task group whose lists are read in addition to those of the sync task."""
         if group.id != self.group:
             self.group, self.of_group = group.id, 0
         self.folder = group.lists
 
     def is_of_group(self, name: str) -> bool:
-        """Return True if a list is the task group's."""
+        """Return True if the list with this name belongs to the task group."""
         return bool(self.folder) and name.startswith(self.folder)
 
     def has_all_failures(self, group: TaskGroup) -> bool:
@@ -137,7 +141,7 @@ class ListPositions:
         return True
 
     def move(self, name: str, position: ListPosition) -> None:
-        """Store the new position in a list, and add its new lines to the counts."""
+        """Store a new position in the list `name`, and add the lines since the old position to the counts."""
         old_position, month = self.lists.get(name, ListPosition()), month_name(from_epoch(position.modified))
         # A line counts once, even if its list has changed and is read again.
         lines, outside = position.lines - old_position.lines, position.outside - old_position.outside
@@ -152,7 +156,7 @@ class ListPositions:
         self.lists[name] = position
 
     def without_old_lists(self) -> ListPositions:
-        """Return the positions to store, without those of lists that are too old to grow."""
+        """Return a copy to store, without the positions in lists that are too old to grow."""
         last_round = parse_time(self.looked)
         min_modified = (last_round - LIST_DELAY - _MAX_GROWTH_AGE).timestamp() if last_round else 0
         positions = {
@@ -160,8 +164,10 @@ class ListPositions:
             for name, position in self.lists.items()
             if not position.ended or position.modified >= min_modified or self.is_of_group(name)
         }
-        newest = sorted(positions.items(), key=lambda entry: (entry[1].is_half_read, entry[1].modified))[-MAX_LISTS:]
-        return replace(self, lists=dict(newest), listed=dict(sorted(self.listed.items())[-_MAX_MONTHS:]))
+        newest_positions = sorted(positions.items(), key=lambda entry: (entry[1].is_half_read, entry[1].modified))[
+            -MAX_LISTS:
+        ]
+        return replace(self, lists=dict(newest_positions), listed=dict(sorted(self.listed.items())[-_MAX_MONTHS:]))
 
 
 def _hash(text: bytes) -> str:

@@ -2,13 +2,14 @@
 
     oms_source_record/{task}/mended_object/{key}    "{ETag} {time} {ETag in OBS} {time in OBS}"
 
-(`mended_object_long/{sha256}` for a key too long to follow the prefix.) Times are in seconds since 1970. The record
-states that both versions had the same headers when it was written. A listing of the records shows if a record is of the
-current versions: its ETag is the MD5 of its body, which follows from the listings of both buckets.
+If a key is too long to follow the prefix, the name is `mended_object_long/{sha256}`. Times are in seconds since 1970.
+The record states that both versions had the same headers when it was written. A listing of the records shows if a
+record is about the current versions: the record's ETag is the MD5 of its body, and the body follows from the listings
+of both buckets.
 
 The metadata `old` of the record has the headers that OBS had before the first change, as JSON, for `--undo`. It is
 missing if no header was changed. Before a change, a record of the intention is written: its body ends with " intended",
-so it is never of the current versions.
+so it is never about the current versions.
 """
 
 from __future__ import annotations
@@ -21,14 +22,17 @@ from oss_oms_sync import jsontext
 from oss_oms_sync.answers.layout import record_name
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, etag_of
 
-_OLD = "x-oss-meta-old"
-_INTENDED = " intended"
+_OLD_HEADERS_NAME = "x-oss-meta-old"
+_INTENTION_SUFFIX = " intended"
 # OSS, "Manage object metadata": the user's metadata has at most 8 KB, including names.
 _MAX_OLD_BYTES = 8 * 1024 - 64
 
 
 class MendedRecord(NamedTuple):
-    """A record that two versions had the same headers; ETags and times have the form of ObjectSummary."""
+    """A record that an object's versions in both buckets had the same headers.
+
+    ETags and times have the form of ObjectSummary.
+    """
 
     source_etag: str
     source_modified: int
@@ -38,49 +42,49 @@ class MendedRecord(NamedTuple):
     is_intended: bool = False
 
     @classmethod
-    def of(cls, source: ObjectSummary, destination: ObjectSummary) -> MendedRecord:
+    def from_versions(cls, source: ObjectSummary, destination: ObjectSummary) -> MendedRecord:
         """Return the record for the versions of an object in both buckets, from their rows in the listings."""
         return cls(source.etag, source.modified, destination.etag, destination.modified)
 
     @classmethod
-    def parse(cls, stored: StoredObject) -> MendedRecord | None:
+    def parse(cls, stored_object: StoredObject) -> MendedRecord | None:
         """Parse a stored record; return None for another form."""
-        words = stored.body.decode("utf-8", "replace").removesuffix(_INTENDED).split(" ")
+        words = stored_object.body.decode("utf-8", "replace").removesuffix(_INTENTION_SUFFIX).split(" ")
         if len(words) != 4 or not (words[1].isdecimal() and words[3].isdecimal()):
             return None
-        match jsontext.load(stored.headers.get(_OLD, "null")):
-            case {**old}:
-                old_headers: Mapping[str, str] | None = {str(name): str(value) for name, value in old.items()}
+        match jsontext.load(stored_object.headers.get(_OLD_HEADERS_NAME, "null")):
+            case {**header_values}:
+                old_headers: Mapping[str, str] | None = {str(name): str(value) for name, value in header_values.items()}
             case _:
                 old_headers = None
-        is_intended = stored.body.endswith(_INTENDED.encode())
+        is_intended = stored_object.body.endswith(_INTENTION_SUFFIX.encode())
         return cls(words[0], int(words[1]), words[2], int(words[3]), old_headers, is_intended)
 
     @property
     def etag_in_listing(self) -> str:
-        """The ETag that the record itself has in a listing of the log bucket."""
+        """The ETag of the record's own object in a listing of the log bucket."""
         return etag_of(self._body)
 
     @property
-    def fits(self) -> bool:
+    def can_be_stored(self) -> bool:
         """True if OSS can store the old headers in the record's metadata."""
         return len(self._old_text) <= _MAX_OLD_BYTES
 
-    def is_about(self, destination: ObjectSummary) -> bool:
-        """Return True if OBS still has the object whose headers were changed, as far as a listing shows."""
+    def matches_object(self, destination: ObjectSummary) -> bool:
+        """Return True if OBS still has the object whose headers were changed, as far as its row in a listing shows."""
         return destination.etag == self.etag and (self.is_intended or destination.modified == self.modified)
 
     def to_object(self, task_id: str, key: str) -> StoredObject:
         """Return the record of a key as an object to write."""
         headers = {"Content-Type": "text/plain"}
         if self.old is not None:
-            headers[_OLD] = self._old_text
+            headers[_OLD_HEADERS_NAME] = self._old_text
         return StoredObject(record_name(task_id, "mended", key), self._body.encode(), headers)
 
     @property
     def _body(self) -> str:
         versions = f"{self.source_etag} {self.source_modified} {self.etag} {self.modified}"
-        return f"{versions}{_INTENDED if self.is_intended else ''}"
+        return f"{versions}{_INTENTION_SUFFIX if self.is_intended else ''}"
 
     @property
     def _old_text(self) -> str:

@@ -4,7 +4,7 @@
 
     oms_source_record/{task}/state/migrate-{project}.json           {"begun", "group", "keys", "prefixes", ...}
     oms_source_record/{task}/state/migrated-{project}-{run}.json    also {"ended", "how", "copied", ...}
-    oms_source_record/{task}/state/migration-speed-{project}.json   bytes copied under limits of the bandwidth, by time
+    oms_source_record/{task}/state/migration-speed-{project}.json   bytes copied under bandwidth limits, by time
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ _CLOCK_SECONDS = 15 * 60
 class MigrationReach:
     """The objects that a task group copies: those under one of the `prefixes` that were written before it started.
 
-    `begun` is its start, and `until` its end or, while it runs, the time of this query; both are in seconds since 1970.
-    `had_no_extra`: the comparison before it found no object that was only in the destination.
+    `begun` is the time at which the group started. `until` is the time at which it ended or, while it runs, the time of
+    this query. Both are in seconds since 1970. `had_no_extra` is True if the comparison before the migration found no
+    object that was only in OBS.
     """
 
     prefixes: tuple[str, ...]
@@ -59,7 +60,7 @@ class MigrationReach:
         return source.modified < self.begun - _CLOCK_SECONDS and source.name.startswith(self.prefixes)
 
     def has_written(self, destination: ObjectSummary) -> bool:
-        """Return True if the group must have written this object in the destination, by the facts of the migration."""
+        """Return True if the group must have written this object to OBS, because nothing else can have written it."""
         is_inside = self.begun <= destination.modified <= self.until and destination.name.startswith(self.prefixes)
         return self.had_no_extra and is_inside
 
@@ -68,8 +69,9 @@ class MigrationReach:
 class Migrations:
     """The migrations of a project at a point in time.
 
-    `step`: the command by which OMS copies missing objects. `is_unknown`: a migration has started, and its progress is
-    unknown. Objects are submitted then as if it copied none, because a second copy is harmless.
+    `step` is the command by which OMS copies missing objects. `is_unknown` is True if a migration has started and its
+    progress is unknown. In this case objects are submitted as if the migration copied none, because a second copy is
+    harmless.
     """
 
     reaches: tuple[MigrationReach, ...] = ()
@@ -91,17 +93,17 @@ class Migrations:
         return any(reach.has_copied and reach.includes(source) for reach in self.reaches)
 
     def has_written(self, destination: ObjectSummary) -> bool:
-        """Return True if a group must have written this object, which the source has deleted since."""
+        """Return True if a task group must have written this object to OBS; the source has deleted the object since."""
         return any(reach.has_written(destination) for reach in self.reaches)
 
 
-NONE = Migrations()
+NO_MIGRATIONS = Migrations()
 
 
 def read_current_migration(invocation: Invocation) -> Migration | None:
-    """Return the migration that has started and not finished, or None.
+    """Return the unfinished migration, or None if there is none.
 
-    A migration with an unreadable record is returned without details.
+    If its record is unreadable, the migration has no details.
 
     Raises StorageError.
     """
@@ -114,11 +116,11 @@ def list_finished_migrations(invocation: Invocation) -> list[FinishedMigration]:
 
     Raises StorageError.
     """
-    finished = []
+    finished_migrations = []
     for body in _read_finished(invocation):
         with suppress(UnreadableError):
-            finished.append(from_json(FinishedMigration, jsontext.load(body)))
-    return sorted(finished, key=lambda migration: migration.begun)
+            finished_migrations.append(from_json(FinishedMigration, jsontext.load(body)))
+    return sorted(finished_migrations, key=lambda migration: migration.begun)
 
 
 def load_migrations(invocation: Invocation) -> Migrations:
@@ -126,20 +128,22 @@ def load_migrations(invocation: Invocation) -> Migrations:
 
     Raises StorageError.
     """
-    now, current = invocation.clock.now(), _read_current(invocation)
+    now, current_record = invocation.clock.now(), _read_current(invocation)
     reaches = [_parse_reach(body, now) for body in _read_finished(invocation)]
-    if current is None:
+    if current_record is None:
         return Migrations(tuple(filter(None, reaches)))
-    task_group = query_task_group(invocation, _parse_migration(current))
+    task_group = query_task_group(invocation, _parse_migration(current_record))
     group = task_group if isinstance(task_group, TaskGroup) else None
-    reaches.append(_parse_reach(current, now, group))
+    reaches.append(_parse_reach(current_record, now, group))
     is_unknown = group is None or reaches[-1] is None
     step = group.step if group else LOOK_STEP
     return Migrations(tuple(filter(None, reaches)), step, is_unknown)
 
 
 def query_task_group(invocation: Invocation, migration: Migration | None) -> TaskGroup | Failure | None:
-    """Query OMS for a migration's task group; return OMS's failure if the query fails, or None without a group.
+    """Query OMS for a migration's task group, and return OMS's failure if the query fails.
+
+    Return None without a migration, or if its task group is unknown.
 
     Raises StorageError.
     """
@@ -153,7 +157,7 @@ def query_task_group(invocation: Invocation, migration: Migration | None) -> Tas
 
 
 def record_progress(invocation: Invocation, group: TaskGroup | Failure | None) -> None:
-    """Store how many bytes a task group with limits of the bandwidth has copied until now.
+    """Store the number of bytes that a task group with bandwidth limits has copied until now.
 
     The samples of a day are kept. `ops.py migrate --look` derives from them the time zone in which OMS applies the
     limits. A failed write is only a warning in the log.
@@ -165,12 +169,12 @@ def record_progress(invocation: Invocation, group: TaskGroup | Failure | None) -
     name, now = migration_speed_name(invocation.task_id, invocation.settings.project), invocation.clock.now()
     progress = CopySpeed(group.id, group.bandwidth, ())
     with suppress(UnreadableError):
-        stored = from_json(CopySpeed, jsontext.load(invocation.log_bucket.get(name) or b"{}"))
-        if (stored.group, stored.windows) == (group.id, tuple(group.bandwidth)):
-            progress = stored
-    since, sample = (now - _PROGRESS_AGE).timestamp(), (int(now.timestamp()), group.copied_size)
+        stored_progress = from_json(CopySpeed, jsontext.load(invocation.log_bucket.get(name) or b"{}"))
+        if (stored_progress.group, stored_progress.windows) == (group.id, tuple(group.bandwidth)):
+            progress = stored_progress
+    min_time, sample = (now - _PROGRESS_AGE).timestamp(), (int(now.timestamp()), group.copied_size)
     samples = [
-        *(earlier_sample for earlier_sample in progress.samples if since <= earlier_sample[0] < sample[0]),
+        *(earlier_sample for earlier_sample in progress.samples if min_time <= earlier_sample[0] < sample[0]),
         sample,
     ]
     (problem,) = invocation.log_bucket.try_put_all(
@@ -185,12 +189,12 @@ def _read_current(invocation: Invocation) -> bytes | None:
 
 
 def _read_finished(invocation: Invocation) -> list[bytes]:
-    begin = finished_migrations_prefix(invocation.task_id, invocation.settings.project)
+    prefix = finished_migrations_prefix(invocation.task_id, invocation.settings.project)
     # Another project's name may begin with this project's name.
     names = [
         stored_object.name
-        for stored_object in invocation.log_bucket.iter_objects(begin)
-        if _RUN.fullmatch(stored_object.name[len(begin) :])
+        for stored_object in invocation.log_bucket.iter_objects(prefix)
+        if _RUN.fullmatch(stored_object.name[len(prefix) :])
     ]
     return [stored_object.body for stored_object in invocation.log_bucket.get_all(names) if stored_object]
 
@@ -210,14 +214,14 @@ def _parse_reach(body: bytes, now: datetime, group: TaskGroup | None = None) -> 
     """
     match jsontext.load(body):
         case {"begun": str(begun), "prefixes": list(prefixes), "digest_without_extra": str(digest), **fields} if (
-            time := parse_time(begun)
+            start_time := parse_time(begun)
         ):
             will_copy = group is not None and group.will_copy
             is_done = group.state is GroupState.DONE if group else fields.get("how") == "done"
-            has_failed = group.failed if group else fields.get("failed")
-            until = parse_time(str(fields.get("ended"))) or (now if will_copy else time)
-            seconds = int(time.timestamp()), int(until.timestamp())
+            failed_objects = group.failed if group else fields.get("failed")
+            end_time = parse_time(str(fields.get("ended"))) or (now if will_copy else start_time)
+            period = int(start_time.timestamp()), int(end_time.timestamp())
             # Copy failures that replay has read have failed records, which are checked first.
-            has_copied = (is_done and not has_failed) or fields.get("how") == "resent"
-            return MigrationReach(tuple(map(str, prefixes)), *seconds, will_copy, has_copied, bool(digest))
+            has_copied = (is_done and not failed_objects) or fields.get("how") == "resent"
+            return MigrationReach(tuple(map(str, prefixes)), *period, will_copy, has_copied, bool(digest))
     return None

@@ -57,20 +57,20 @@ def success_record(task_id: str, key: FailedKey) -> StoredObject:
 
 
 def success_etag(record: StoredObject) -> str:
-    """Return the version's eTag in a stored success record, or "" if it has none."""
+    """Return the accepted version's ETag from a stored success record, or "" if the record has none."""
     return record.headers.get(ETAG_HEADER, record.body.decode("utf-8", "replace"))
 
 
 def count_copy_attempts(record: StoredObject) -> int:
-    """Return how often a version was submitted after a failed copy, from its stored success record."""
+    """Return the number of submissions of a version after failed copies, from the version's success record."""
     text = record.headers.get(COPY_ATTEMPTS_HEADER, "")
     return int(text) if text.isdecimal() else 0
 
 
 def write_time(record: StoredObject) -> int:
     """Return the time when a stored record was written, in seconds since 1970, or 0 if OSS does not report it."""
-    modified = parse_http_date(record.headers.get("last-modified"))
-    return int(modified.timestamp()) if modified else 0
+    modified_time = parse_http_date(record.headers.get("last-modified"))
+    return int(modified_time.timestamp()) if modified_time else 0
 
 
 def first_outcome_time(record: StoredObject) -> float:
@@ -83,9 +83,9 @@ def first_outcome_time(record: StoredObject) -> float:
 
 
 def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime, not_before: str = "") -> StoredObject:
-    """Return the record of a key to resend; it keeps the time of the first failure from an earlier record.
+    """Return the record of a failed key; it keeps the time of the first failure from an earlier record.
 
-    Replay does not resend the key before `not_before`.
+    `not_before` is the time before which replay does not resend the key.
     """
     change, failed_at = key.change, timestamp(now)
     body: dict[str, object] = {
@@ -131,27 +131,27 @@ class FailedKey:
 
     @property
     def reason_name(self) -> str:
-        """The reason in reports and queries; a record without a reason has one, too."""
+        """The name of the reason, for reports and queries; it is UNKNOWN if the record has no reason."""
         return self.reason or UNKNOWN
 
     def with_change(self, change: ObjectChange) -> FailedKey:
         """Return the key with another change, to be submitted now.
 
-        If `change` names no version, the failed version remains. Copy attempts count only for the same version.
+        If `change` has no ETag, the key keeps its own change. Copy attempts count only for the same version.
         """
         if not change.etag:
             return self
-        is_same = change.etag == self.change.etag
-        return replace(self, change=change, copy_attempts=self.copy_attempts if is_same else 0)
+        is_same_version = change.etag == self.change.etag
+        return replace(self, change=change, copy_attempts=self.copy_attempts if is_same_version else 0)
 
     @property
     def was_refused_as_closed(self) -> bool:
         """True if the key was not submitted, because the project was closed or its mark was unreadable."""
-        return self.reason in _MAY_NOT_SEND
+        return self.reason in _CLOSED_REASON_NAMES
 
     @property
-    def failed_again(self) -> bool:
-        """True if the key failed before, so another failure need not be logged."""
+    def has_failed_before(self) -> bool:
+        """True if the key failed before, so that another failure need not be logged."""
         return self.copy_attempts > 0 or self.last_failure not in ("", self.first_failure)
 
     def to_json(self) -> dict[str, object]:
@@ -176,7 +176,7 @@ class FailedKey:
         return cls(change, copy_attempts=number, **details)
 
 
-_MAY_NOT_SEND = {reason.name for reason in CLOSED_REASONS}
+_CLOSED_REASON_NAMES = {reason.name for reason in CLOSED_REASONS}
 _TEXT_FIELDS = ("first_failure", "reason", "last_failure", "not_before", "error_code")
 
 

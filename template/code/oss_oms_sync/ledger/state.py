@@ -42,23 +42,23 @@ _FORBID_OVERWRITE = {"x-oss-forbid-overwrite": "true"}
 class WriteTime(NamedTuple):
     """The time at which an object was written, and the age of the object, both by OSS's clock."""
 
-    at: datetime
-    ago: timedelta
+    time: datetime
+    age: timedelta
 
     @classmethod
-    def of(cls, read: StoredObject) -> WriteTime:
+    def from_headers(cls, stored_object: StoredObject) -> WriteTime:
         """Return the times in the headers of an object that was read: Last-Modified, and the Date of the response.
 
-        Raises StorageError if they are missing.
+        Raises StorageError if a header is missing.
         """
-        at, now = (parse_http_date(read.headers.get(name)) for name in ("last-modified", "date"))
-        if at is None or now is None:
-            raise StorageError(f"OSS does not say when {read.name} was written")
-        return cls(at, now - at)
+        write_time, now = (parse_http_date(stored_object.headers.get(name)) for name in ("last-modified", "date"))
+        if write_time is None or now is None:
+            raise StorageError(f"OSS does not say when {stored_object.name} was written")
+        return cls(write_time, now - write_time)
 
 
 class JobState:
-    """The stored state of the jobs of a project."""
+    """The state of a project's jobs in the log bucket, from one run to the next."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
@@ -67,11 +67,11 @@ class JobState:
         self._folder = state_folder(invocation.task_id)
 
     def load(self, job: str) -> dict[str, object]:
-        """Return the state that the last run of `job` stored; it is empty if it was unreadable or never stored.
+        """Return the state that the last run of `job` stored, or an empty state if it is unreadable or missing.
 
         Raises StorageError.
         """
-        value = jsontext.load(self._bucket.get(self._name(job)) or b"{}")
+        value = jsontext.load(self._bucket.get(self._state_name(job)) or b"{}")
         if not isinstance(value, dict):
             log.error({"state": job, "problem": "unreadable, so it starts over"})
             return {}
@@ -99,8 +99,8 @@ class JobState:
 
         Raises StorageError.
         """
-        noted = self._read(BackToSource, back_to_source_name(self._invocation.task_id))
-        return noted if noted and noted.bucket == bucket and noted.rules is not None else None
+        rules = self._read(BackToSource, back_to_source_name(self._invocation.task_id))
+        return rules if rules and rules.bucket == bucket and rules.rules is not None else None
 
     def _read(self, kind: type[T], name: str) -> T | None:
         """Read an object that ops.py has written, or return None if it is missing or has another form.
@@ -117,7 +117,7 @@ class JobState:
 
         Raises StorageError.
         """
-        self._bucket.put(StoredObject.of_json(self._name(job), value))
+        self._bucket.put(StoredObject.of_json(self._state_name(job), value))
 
     def try_store(self, job: str, value: dict[str, object]) -> None:
         """Store `value` as the state of `job` for its next run; a failed write is only an error in the log."""
@@ -127,82 +127,90 @@ class JobState:
             log.error({"state": "not stored", "problem": str(error)})
 
     def record_timer(self, job: str, event: bytes | str) -> None:
-        """Record the time at which a timer called `job`, or do nothing if `event` is of a manual call.
+        """Record the time at which a timer called `job`, or do nothing if `event` belongs to a manual call.
 
-        A job does this first. A failed write is only a warning in the log.
+        Each job calls this first. A failed write is only a warning in the log.
         """
         if is_timer_event(event):
-            (problem,) = self._bucket.try_put_all([StoredObject.of_json(self._timer_name(job), {})])
+            (problem,) = self._bucket.try_put_all([StoredObject.of_json(self._timer_object_name(job), {})])
             if problem:
                 log.warning({"timer": "not noted", "problem": str(problem)})
 
     def read_timers(self, jobs: Sequence[str]) -> tuple[dict[str, WriteTime | None], WriteTime | None]:
         """Return the last timer call of each of the `jobs`, and the time when the installation was recorded.
 
-        A time without a record is None.
+        A time that is not recorded is None.
 
         Raises StorageError.
         """
-        *records, installed = self._bucket.get_all([*(self._timer_name(job) for job in jobs), self._name("installed")])
-        times = {job: WriteTime.of(note) if note else None for job, note in zip(jobs, records, strict=True)}
-        return times, WriteTime.of(installed) if installed else None
+        *timer_records, installation = self._bucket.get_all(
+            [*(self._timer_object_name(job) for job in jobs), self._state_name("installed")]
+        )
+        write_times = {
+            job: WriteTime.from_headers(timer_record) if timer_record else None
+            for job, timer_record in zip(jobs, timer_records, strict=True)
+        }
+        return write_times, WriteTime.from_headers(installation) if installation else None
 
     def read_last_runs(self) -> dict[str, int]:
-        """Return the time of the last timer call of any job, for each project of the task, in seconds since 1970.
+        """Map each project of the task to the time of the last timer call of any of its jobs, in seconds since 1970.
 
         Raises StorageError.
         """
-        last = dict[str, int]()
+        last_runs = dict[str, int]()
         for row in self._bucket.iter_objects(self._folder):
             _, is_timer, project = row.name.removeprefix(self._folder).removesuffix(".json").partition("-timer-")
             if is_timer:
-                last[project] = max(row.modified, last.get(project, 0))
-        return last
+                last_runs[project] = max(row.modified, last_runs.get(project, 0))
+        return last_runs
 
-    def _timer_name(self, job: str) -> str:
+    def _timer_object_name(self, job: str) -> str:
         return f"{self._folder}{job}-timer-{self._invocation.settings.project}.json"
 
-    def _name(self, base: str) -> str:
-        """Return the name of a state object; the filter's hash distinguishes projects on the same task."""
+    def _state_name(self, base_name: str) -> str:
+        """Return the name of a state object; its hash of the filter distinguishes the projects of a task."""
         affixes = list(asdict(self._invocation.settings.key_filter).values())
         if any(affixes):
-            base += f"-{hashlib.sha256(jsontext.dump(affixes)).hexdigest()[:16]}"
-        return f"{self._folder}{base}.json"
+            base_name += f"-{hashlib.sha256(jsontext.dump(affixes)).hexdigest()[:16]}"
+        return f"{self._folder}{base_name}.json"
 
-    def read_installed(self, *, note: bool) -> datetime:
-        """Return the time when the project was installed, or now if it is not recorded. With `note`, record it.
+    def read_installation_time(self, *, store_missing: bool) -> datetime:
+        """Return the time when the project was installed, or the current time if no record has it.
 
-        OSS does not let the triggers of two projects overlap. So a record with an overlapping filter is this project's,
-        from before its filter was changed. A record without a filter, written by hand, may be this project's as well.
+        With `store_missing`, write the record if it is missing. OSS does not let the triggers of two projects overlap.
+        So a record with an overlapping filter is this project's, from before its filter was changed. A record without a
+        filter, written by hand, may be this project's as well.
 
         Raises StorageError, also if a record is unreadable: a wrong time would exclude objects for ever.
         """
-        name = self._name("installed")
+        name = self._state_name("installed")
         body = self._bucket.get(name)
         if body is not None:
             return _parse_installation(StoredObject(name, body))[0]
         key_filter = self._invocation.settings.key_filter
         names = [stored_object.name for stored_object in self._bucket.iter_objects(f"{self._folder}installed")]
-        notes = [_parse_installation(stored_object) for stored_object in self._bucket.get_all(names) if stored_object]
-        at = min(
-            (began for began, noted_filter in notes if noted_filter.overlaps(key_filter)),
+        installations = [
+            _parse_installation(stored_object) for stored_object in self._bucket.get_all(names) if stored_object
+        ]
+        start_time = min(
+            (noted_time for noted_time, noted_filter in installations if noted_filter.overlaps(key_filter)),
             default=self._invocation.clock.now(),
         )
-        if note:
-            self._bucket.put(StoredObject.of_json(name, {"at": timestamp(at), **asdict(key_filter)}))
-        return at
+        if store_missing:
+            self._bucket.put(StoredObject.of_json(name, {"at": timestamp(start_time), **asdict(key_filter)}))
+        return start_time
 
 
-def _parse_installation(note: StoredObject) -> tuple[datetime, KeyFilter]:
+def _parse_installation(record: StoredObject) -> tuple[datetime, KeyFilter]:
     """Return the recorded start of a project and its filter, which matches everything if the record lacks it.
 
     Raises StorageError.
     """
-    match jsontext.load(note.body):
-        case {"at": str(at), **fields} if time := parse_time(at):
-            return time, KeyFilter(str(fields.get("prefix", "")), str(fields.get("suffix", "")))
+    match jsontext.load(record.body):
+        case {"at": str(at), **fields} if start_time := parse_time(at):
+            return start_time, KeyFilter(str(fields.get("prefix", "")), str(fields.get("suffix", "")))
     raise StorageError(
-        f"{note.name} in the log bucket is unreadable. Correct it to"
+        f"{record.name} in the log bucket is unreadable. Correct it to"
         ' {"at": "2026-01-31T00:00:00Z"} with the day of the installation'
     )
 
@@ -215,10 +223,10 @@ def write_once(bucket: OssBucket, candidate: StoredObject) -> StoredObject | Non
     Raises StorageError, also if the bucket has versioning.
     """
     (problem,) = bucket.try_put_all([replace(candidate, headers={**candidate.headers, **_FORBID_OVERWRITE})])
-    (stored,) = read_all(bucket, [candidate.name])
-    if stored is None and problem:
+    (stored_object,) = read_all(bucket, [candidate.name])
+    if stored_object is None and problem:
         raise problem
-    return stored
+    return stored_object
 
 
 def read_all(bucket: OssBucket, names: Sequence[str]) -> list[StoredObject | None]:

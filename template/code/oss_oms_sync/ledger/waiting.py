@@ -35,11 +35,11 @@ _MAX_LISTED = 50_000
 
 @dataclass(frozen=True)
 class RunFile:
-    """The keys of a run of replay.
+    """A run file: the keys that a run of replay works on.
 
-    `in_doubt`: keys whose failed record a late call may still delete. `lease_expired`: the run has ended. Another run
-    may take over the keys then, but only by a copy under its own name, never by rewriting the file: so a late delete of
-    the file loses no key.
+    `in_doubt` are the keys whose failed record a late delete request may still delete. `lease_expired` is True if the
+    run has ended. Another run may then take over the keys, but only by a copy under its own name, never by rewriting
+    the file: so a late delete of the file loses no key.
     """
 
     name: str
@@ -52,18 +52,18 @@ class RunFile:
 class RunKeys:
     """The distinct keys of run files.
 
-    `files` is the number of files that were read, including those in `unreadable`. `are_more`: further files were not
-    read.
+    `file_count` is the number of files that were read, including those with the `unreadable_names`. `are_more` is True
+    if further files were not read.
     """
 
-    files: int
-    unreadable: Sequence[str]
+    file_count: int
+    unreadable_names: Sequence[str]
     keys: Sequence[FailedKey]
     are_more: bool
 
 
 class RunFiles:
-    """The run files of a project, by default of this project."""
+    """The run files of the project with the name `project`, or of this project if the name is empty."""
 
     def __init__(self, invocation: Invocation, project: str = "") -> None:
         # Prefix of their names.
@@ -72,30 +72,31 @@ class RunFiles:
         self._clock = invocation.clock
 
     def create(self, keys: Sequence[FailedKey], in_doubt: Collection[str], seconds: float) -> RunFile:
-        """Write the file of a new run that lasts at most `seconds`, and return it.
+        """Write the run file of a new run, which lasts at most `seconds`, and return it.
 
         Raises StorageError.
         """
         now = self._clock.now()
         name = f"{self.folder}{now.strftime('%Y%m%dT%H%M%SZ')}-{uuid.uuid4().hex[:8]}.json"
         run = RunFile(name, keys, in_doubt, lease_expired=False)
-        self._bucket.put(self._object(run, timestamp(now + timedelta(seconds=seconds) + _GRACE_TIME)))
+        self._bucket.put(self._make_object(run, timestamp(now + timedelta(seconds=seconds) + _GRACE_TIME)))
         return run
 
-    def read_other_runs(self, listed_names: set[str] | None = None) -> Iterator[RunFile | str]:
+    def read_other_runs(self, skipped_names: set[str] | None = None) -> Iterator[RunFile | str]:
         """Yield the run files of other runs, the oldest first.
 
-        They are read singly because they are large. An unreadable file is logged, and its name is yielded instead.
-        `listed_names` has the names to skip; each name that is read is added to it.
+        Each file is read by a request of its own, because the files are large. If a file is unreadable, the error is
+        logged, and the name is yielded instead. `skipped_names` has the names to skip; each name that is read is added
+        to it.
 
         Raises StorageError.
         """
-        listed_names = set() if listed_names is None else listed_names
-        for row in [row for row in self._bucket.iter_folder(self.folder) if row.name not in listed_names]:
-            listed_names.add(row.name)
+        skipped_names = set() if skipped_names is None else skipped_names
+        for row in [row for row in self._bucket.iter_folder(self.folder) if row.name not in skipped_names]:
+            skipped_names.add(row.name)
             (result,) = self._bucket.try_get_all([row.name])
             if isinstance(result, StoredObject):
-                run = self._read(result)
+                run = self._parse(result)
                 if run is None:
                     log.error({"run_file": result.name, "problem": "unreadable: check the file, then delete it"})
                 yield run or result.name
@@ -103,17 +104,20 @@ class RunFiles:
                 log.error({"run_file": row.name, "problem": str(result)})
                 yield row.name
 
-    def finish(self, run: RunFile, left: Sequence[FailedKey], in_doubt: Collection[str]) -> None:
-        """Reduce the caller's own run file to the keys `left`, which any run may take over, or delete the file.
+    def finish(self, run: RunFile, remaining_keys: Sequence[FailedKey], in_doubt: Collection[str]) -> None:
+        """Reduce the caller's own run file to the `remaining_keys`, which any run may take over.
 
-        The file is deleted if no key is left. Keys `in_doubt` extend the caller's lease by a minute, because a delete
-        may arrive until then. If the write fails, the file stays unchanged, and its keys are submitted once more.
+        The file is deleted if no key remains. If keys are `in_doubt`, the caller's lease lasts a minute longer, because
+        a delete request may arrive until then. If the write fails, the file stays unchanged, and its keys are submitted
+        once more.
         """
-        if not left:
+        if not remaining_keys:
             self.remove(run)
             return
         busy_until = timestamp(self._clock.now() + _GRACE_TIME) if in_doubt else ""
-        (problem,) = self._bucket.try_put_all([self._object(replace(run, keys=left, in_doubt=in_doubt), busy_until)])
+        (problem,) = self._bucket.try_put_all(
+            [self._make_object(replace(run, keys=remaining_keys, in_doubt=in_doubt), busy_until)]
+        )
         if problem:
             log.error({"run_file": run.name, "problem": str(problem)})
 
@@ -123,24 +127,24 @@ class RunFiles:
         if problem:
             log.error({"run_file": run.name, "problem": str(problem)})
 
-    def _object(self, run: RunFile, busy_until: str) -> StoredObject:
+    def _make_object(self, run: RunFile, busy_until: str) -> StoredObject:
         entries = [{**key.to_json(), "held": key.key in run.in_doubt} for key in run.keys]
         return StoredObject.of_json(run.name, {"busy_until": busy_until, "keys": entries})
 
-    def _read(self, stored: StoredObject) -> RunFile | None:
-        match jsontext.load(stored.body):
+    def _parse(self, stored_object: StoredObject) -> RunFile | None:
+        match jsontext.load(stored_object.body):
             case {"busy_until": str(busy_until), "keys": list(entries)}:
                 keys = [FailedKey.from_json(entry) for entry in entries]
                 if None in keys:
                     return None
                 in_doubt = {entry["key"] for entry in entries if entry.get("held")}
                 lease_expired = busy_until < timestamp(self._clock.now())
-                return RunFile(stored.name, [key for key in keys if key], in_doubt, lease_expired)
+                return RunFile(stored_object.name, [key for key in keys if key], in_doubt, lease_expired)
         return None
 
 
 def list_run_files_by_project(invocation: Invocation) -> dict[str, list[ObjectSummary]]:
-    """Return the run files of all projects of the sync task, by project.
+    """Map each project of the sync task to its run files.
 
     Raises StorageError.
     """
@@ -155,13 +159,14 @@ def list_run_files_by_project(invocation: Invocation) -> dict[str, list[ObjectSu
 
 @dataclass(frozen=True)
 class FailedRecords:
-    """The failed records of keys that pass the project's filter, and of all long keys.
+    """The failed records of keys that pass the project's filter, and of all keys that are too long for a record's name.
 
-    `outside`: the number of other records that were listed with them. `are_more`: further records were not counted.
+    `outside_count` is the number of other records in the same listing. `are_more` is True if further records were not
+    counted.
     """
 
-    listed: Sequence[ObjectSummary]
-    outside: int
+    summaries: Sequence[ObjectSummary]
+    outside_count: int
     are_more: bool
 
 
@@ -171,46 +176,48 @@ def list_failed_records(invocation: Invocation, max_records: int) -> FailedRecor
     Raises StorageError.
     """
     settings, bucket = invocation.settings, invocation.log_bucket
-    by_key, by_hash = (record_prefix(invocation.task_id, "failed", long=long) for long in (False, True))
-    own_prefix = f"{by_key}{settings.key_filter.prefix}"
-    parts = (bucket.iter_objects(part) for part in (own_prefix, by_hash))
+    key_prefix, hash_prefix = (record_prefix(invocation.task_id, "failed", long=is_long) for is_long in (False, True))
+    own_prefix = f"{key_prefix}{settings.key_filter.prefix}"
+    listings = (bucket.iter_objects(prefix) for prefix in (own_prefix, hash_prefix))
     # A folder marker is not the record of a key.
-    records = (record for record in chain.from_iterable(parts) if record.name not in (by_key, by_hash))
-    failed: list[ObjectSummary] = []
+    records = (record for record in chain.from_iterable(listings) if record.name not in (key_prefix, hash_prefix))
+    matching_records: list[ObjectSummary] = []
     # Records of another project on the same task, or from before the prefix or suffix was changed.
-    outside = 0
+    other_records = 0
     if settings.key_filter.prefix:
-        all_records = islice(bucket.iter_objects(by_key), max_records)
-        outside = sum(record.name != by_key and not record.name.startswith(own_prefix) for record in all_records)
+        all_records = islice(bucket.iter_objects(key_prefix), max_records)
+        other_records = sum(
+            record.name != key_prefix and not record.name.startswith(own_prefix) for record in all_records
+        )
     for record in islice(records, _MAX_LISTED):
-        if record.name.startswith(by_hash) or settings.key_filter.matches(record.name.removeprefix(by_key)):
-            failed.append(record)
+        if record.name.startswith(hash_prefix) or settings.key_filter.matches(record.name.removeprefix(key_prefix)):
+            matching_records.append(record)
         else:
-            outside += 1
-        if len(failed) > max_records:
+            other_records += 1
+        if len(matching_records) > max_records:
             break
-    are_more = len(failed) > max_records or next(records, None) is not None
-    return FailedRecords(failed[:max_records], outside, are_more)
+    are_more = len(matching_records) > max_records or next(records, None) is not None
+    return FailedRecords(matching_records[:max_records], other_records, are_more)
 
 
 def read_records_and_runs(
-    invocation: Invocation, max_records: int, max_run_files: int, *, of_all: bool = False
+    invocation: Invocation, max_records: int, max_run_files: int, *, all_projects: bool = False
 ) -> tuple[FailedRecords, RunKeys]:
     """Return up to `max_records` failed records and the keys of up to `max_run_files` run files.
 
-    With `of_all`, the run files of all projects of the task count; otherwise those of this project.
+    With `all_projects`, the run files are those of all projects of the task, otherwise those of this project.
 
-    A run of replay moves keys from their records into a file, and back if they fail again. So files are read before the
-    records are listed, and new files afterwards. A key is missed only if a whole run moved it there and back in
+    A run of replay moves keys from their records into a file, and back if they fail again. So run files are read before
+    the records are listed, and new files afterwards. A key is missed only if a whole run moved it to a file and back in
     between.
 
     Raises StorageError.
     """
-    listed_names = set[str]()
+    skipped_names = set[str]()
 
     def run_files() -> Iterator[RunFile | str]:
-        for project in list_run_files_by_project(invocation) if of_all else [""]:
-            yield from RunFiles(invocation, project).read_other_runs(listed_names)
+        for project in list_run_files_by_project(invocation) if all_projects else [""]:
+            yield from RunFiles(invocation, project).read_other_runs(skipped_names)
 
     files = list(islice(run_files(), max_run_files + 1))
     records = list_failed_records(invocation, max_records)
@@ -222,7 +229,7 @@ def read_records_and_runs(
 
 
 def read_failed_keys(invocation: Invocation, records: Sequence[ObjectSummary]) -> list[FailedKey | None]:
-    """Return the keys of these failed records; a key is None if its record is unreadable or does not name it."""
+    """Return the key of each of these failed records, or None if a record is unreadable or does not contain its key."""
     results = invocation.log_bucket.try_get_all([record.name for record in records])
     return [
         parse_failed_record(invocation.task_id, result) if isinstance(result, StoredObject) else None
@@ -233,25 +240,26 @@ def read_failed_keys(invocation: Invocation, records: Sequence[ObjectSummary]) -
 def iter_records(invocation: Invocation, kind: Kind) -> Iterator[ObjectSummary]:
     """Yield the records of a kind for this project's keys, and then those of all long keys.
 
-    The name of a long key's record does not show the key, so these are not selected by project.
+    A long key is too long for the name of its record. The name does not show the key, so records of long keys are not
+    selected by project.
 
     Raises StorageError.
     """
     key_filter, bucket = invocation.settings.key_filter, invocation.log_bucket
-    by_key, by_hash = (record_prefix(invocation.task_id, kind, long=long) for long in (False, True))
-    for record in bucket.iter_objects(f"{by_key}{key_filter.prefix}"):
+    key_prefix, hash_prefix = (record_prefix(invocation.task_id, kind, long=is_long) for is_long in (False, True))
+    for record in bucket.iter_objects(f"{key_prefix}{key_filter.prefix}"):
         # The folder marker is not the record of a key.
-        if record.name != by_key and key_filter.matches(record.name.removeprefix(by_key)):
+        if record.name != key_prefix and key_filter.matches(record.name.removeprefix(key_prefix)):
             yield record
-    yield from bucket.iter_folder(by_hash)
+    yield from bucket.iter_folder(hash_prefix)
 
 
 @dataclass(frozen=True)
 class WaitingKeys:
-    """The waiting keys that pass the project's filter, each once, without canaries' keys.
+    """The waiting keys that pass the project's filter, each once, without the keys of canaries.
 
-    `unread`: the number of records and run files whose keys are unknown. `are_more`: further records or files were not
-    read. `has_more_records`: this project has more failed records than were read.
+    `unread` is the number of records and run files whose keys are unknown. `are_more` is True if further records or
+    files were not read, and `has_more_records` if this project has more failed records than were read.
     """
 
     keys: Sequence[FailedKey]
@@ -260,31 +268,35 @@ class WaitingKeys:
     has_more_records: bool
 
 
-def list_waiting_keys(invocation: Invocation, max_records: int, max_run_files: int, *, reasons: bool) -> WaitingKeys:
+def list_waiting_keys(
+    invocation: Invocation, max_records: int, max_run_files: int, *, with_reasons: bool
+) -> WaitingKeys:
     """List the keys of up to `max_records` failed records and `max_run_files` run files.
 
-    With `reasons`, each record is read to learn the reason of its failure.
+    With `with_reasons`, each record is read to learn the reason of its failure.
 
     Raises StorageError.
     """
-    records, runs = read_records_and_runs(invocation, max_records, max_run_files, of_all=True)
-    by_key = record_prefix(invocation.task_id, "failed")
+    records, runs = read_records_and_runs(invocation, max_records, max_run_files, all_projects=True)
+    key_prefix = record_prefix(invocation.task_id, "failed")
     # Only the record's body has the name of a long key.
     names = {
-        record.name: record.name.removeprefix(by_key) for record in records.listed if record.name.startswith(by_key)
+        record.name: record.name.removeprefix(key_prefix)
+        for record in records.summaries
+        if record.name.startswith(key_prefix)
     }
-    records_to_read = [record for record in records.listed if reasons or record.name not in names]
+    records_to_read = [record for record in records.summaries if with_reasons or record.name not in names]
     keys_by_record = dict(
         zip((record.name for record in records_to_read), read_failed_keys(invocation, records_to_read), strict=True)
     )
     keys_by_name = {name: FailedKey(ObjectChange(key)) for name, key in names.items()}
-    failed_keys = [keys_by_record.get(record.name) or keys_by_name.get(record.name) for record in records.listed]
+    failed_keys = [keys_by_record.get(record.name) or keys_by_name.get(record.name) for record in records.summaries]
     is_reported = invocation.settings.key_filter.is_reported
     keys = {
         failed_key.key: failed_key
         for failed_key in (*runs.keys, *filter(None, failed_keys))
         if is_reported(failed_key.key)
     }
-    unread, are_more = failed_keys.count(None) + len(runs.unreadable), records.are_more or runs.are_more
-    has_more_records = records.are_more and len(records.listed) == max_records
+    unread, are_more = failed_keys.count(None) + len(runs.unreadable_names), records.are_more or runs.are_more
+    has_more_records = records.are_more and len(records.summaries) == max_records
     return WaitingKeys([*keys.values()], unread, are_more, has_more_records)

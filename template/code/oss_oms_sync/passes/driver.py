@@ -15,7 +15,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.sender import stop_for_refusal
 from oss_oms_sync.ledger import migration
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.closing import ProjectState
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.pieces import MAX_PIECES, Kind, Pass, Scope, Tree, Wake
 from oss_oms_sync.passes.states import PassState, find_last_ended_pass, find_newest_pass, list_open_passes
@@ -35,7 +35,7 @@ _MIN_PIECE_SECONDS = 60.0
 
 def find_refusal(invocation: Invocation) -> Stopped | None:
     """Return the reason to submit nothing: the project is closed, or its state is unknown. None if it is open."""
-    failure = Closing(invocation).refusal()
+    failure = ProjectState(invocation).refusal()
     return stop_for_refusal(failure) if failure else None
 
 
@@ -176,12 +176,12 @@ class Driver:
             self._settings.source_bucket,
             scope,
             started=timestamp(self._clock.now()),
-            installed=timestamp(JobState(self._invocation).read_installed(note=note)),
+            installed=timestamp(JobState(self._invocation).read_installation_time(store_missing=note)),
             before=previous_state.of.name if previous_state else "",
             before_started=previous_state.of.started if previous_state else "",
             destination_bucket=self._store.destination_bucket,
             seed=secrets.token_hex(16),
-            migrations=migration.NONE if scope.standstill else migration.load_migrations(self._invocation),
+            migrations=migration.NO_MIGRATIONS if scope.standstill else migration.load_migrations(self._invocation),
             most=self._max_objects(scope),
             before_objects=previous_state.passed.source_listed.objects if previous_state else 0,
             has_absences=previous_state is not None

@@ -36,7 +36,7 @@ from oss_oms_sync.clock import parse_time
 from oss_oms_sync.errors import PayloadError
 from oss_oms_sync.events import text_at
 from oss_oms_sync.filters import KeyFilter
-from oss_oms_sync.ledger.migration import NONE, Migrations
+from oss_oms_sync.ledger.migration import NO_MIGRATIONS, Migrations
 from oss_oms_sync.passes.tally import Tally
 
 # Maximum age of lost events at the installation, which is the first use of the log bucket by reconcile. Function
@@ -136,7 +136,7 @@ class Pass:
     before_started: str = ""
     destination_bucket: str = ""
     seed: str = ""
-    migrations: Migrations = NONE
+    migrations: Migrations = NO_MIGRATIONS
     most: int | None = None
     before_objects: int = 0
     has_absences: bool = False

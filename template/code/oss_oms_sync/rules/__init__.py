@@ -1,1 +1,4 @@
-"""Conclusions from facts: pure functions, shared by all readers. Imports only the standard library and `answers`."""
+"""Pure functions that derive conclusions from facts, for the functions and ops.py alike.
+
+This package imports only the standard library and `answers`.
+"""

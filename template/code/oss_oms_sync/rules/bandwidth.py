@@ -16,31 +16,35 @@ _MAX_EXCESS_SHARE = 0.05
 _MIN_SECONDS = 22 * 3600
 
 
-def hours_late(progress: CopySpeed) -> int | None:
+def find_hours_late(progress: CopySpeed) -> int | None:
     """Return the hours by which OMS applies the windows later than China's time, or None if that is unknown.
 
-    To find them, the progress has to cover a day, and hours in which the group copied more than the windows in other
-    time zones would allow. If several time zones are possible, the result is that of the zone nearest to China's.
+    The result is known if the progress covers a day, and hours in which the group copied more than the windows would
+    allow in other time zones. If several time zones are possible, the result is that of the zone nearest to China's.
     """
     samples = progress.samples
-    intervals = [(begin, end, after - before) for (begin, before), (end, after) in pairwise(samples) if end > begin]
-    total = sum(size for _, _, size in intervals)
-    if not intervals or samples[-1][0] - samples[0][0] < _MIN_SECONDS or not total:
+    intervals = [
+        (begin_time, end_time, copied_after - copied_before)
+        for (begin_time, copied_before), (end_time, copied_after) in pairwise(samples)
+        if end_time > begin_time
+    ]
+    total_bytes = sum(size for _, _, size in intervals)
+    if not intervals or samples[-1][0] - samples[0][0] < _MIN_SECONDS or not total_bytes:
         return None
-    excess = {
-        hours: round(_sum_excess(intervals, progress.windows, hours) / total / _MAX_EXCESS_SHARE)
+    excess_by_hours = {
+        hours: round(_sum_excess(intervals, progress.windows, hours) / total_bytes / _MAX_EXCESS_SHARE)
         for hours in range(-12, 12)
     }
-    best_hours = min(excess, key=lambda hours: (excess[hours], abs(hours)))
-    return best_hours if not excess[best_hours] and any(excess.values()) else None
+    best_hours = min(excess_by_hours, key=lambda hours: (excess_by_hours[hours], abs(hours)))
+    return best_hours if not excess_by_hours[best_hours] and any(excess_by_hours.values()) else None
 
 
 def _sum_excess(intervals: Sequence[tuple[int, int, int]], windows: Sequence[Window], hours: int) -> float:
     """Return the number of bytes copied beyond the limits if OMS applies the windows `hours` later."""
     limits = limits_by_minute(windows, hours)
     excess_bytes = 0.0
-    for begin, end, size in intervals:
-        minutes = [(second + _CHINA_SECONDS) // 60 % MINUTES_PER_DAY for second in range(begin, end, 60)]
-        allowed_bytes = sum(limits[minute] for minute in minutes) * (end - begin) / len(minutes)
+    for begin_time, end_time, size in intervals:
+        minutes = [(second + _CHINA_SECONDS) // 60 % MINUTES_PER_DAY for second in range(begin_time, end_time, 60)]
+        allowed_bytes = sum(limits[minute] for minute in minutes) * (end_time - begin_time) / len(minutes)
         excess_bytes += max(0.0, size - allowed_bytes)
     return excess_bytes

@@ -1,4 +1,4 @@
-"""The failed checks of a certificate without those that are only consequences of other failed checks.
+"""The failed checks of a certificate, without those that failed only because another check failed.
 
 Headlines name these checks, in the order in which to remedy them.
 """
@@ -29,14 +29,16 @@ _WAIT_ORDER = ("MIGRATING", "SCOPE", *_PROOF_CHECKS, "OMS_FINISHED", "SAMPLE", "
 
 
 def find_causes(checks: Sequence[Finding]) -> list[Finding]:
-    """List the checks that prevent a GO by themselves; a check whose remedy takes longest comes first."""
+    """List the checks that prevent a GO by themselves, in descending order of the time that their remedy takes."""
     unmet_checks = {check.id: check for check in checks if check.gates and check.result is not Result.PASSED}
 
-    def follows(check: Finding) -> bool:
-        """Return True if this check was not run because another check did not pass, which has the next step."""
-        others = (unmet_checks[name] for name in _PREREQUISITES.get(check.id, ()) if name in unmet_checks)
-        return check.result is Result.NOT_RUN and (not check.next.en or any(other.next.en for other in others))
+    def is_consequence(check: Finding) -> bool:
+        """Return True if this check was not run only because another check, which has the next step, did not pass."""
+        unmet_prerequisites = (unmet_checks[name] for name in _PREREQUISITES.get(check.id, ()) if name in unmet_checks)
+        return check.result is Result.NOT_RUN and (
+            not check.next.en or any(prerequisite.next.en for prerequisite in unmet_prerequisites)
+        )
 
-    order = {name: number for number, name in enumerate(_WAIT_ORDER)}
-    causes = [check for check in unmet_checks.values() if not follows(check)] or list(unmet_checks.values())
-    return sorted(causes, key=lambda check: order.get(check.id, len(order)))
+    rank_by_id = {name: rank for rank, name in enumerate(_WAIT_ORDER)}
+    causes = [check for check in unmet_checks.values() if not is_consequence(check)] or list(unmet_checks.values())
+    return sorted(causes, key=lambda check: rank_by_id.get(check.id, len(rank_by_id)))

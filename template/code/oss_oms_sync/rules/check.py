@@ -48,7 +48,7 @@ class CutoverCheck:
         gates: bool = True,
         waits: bool = False,
     ) -> Finding:
-        """Return a result of this check.
+        """Return the result of this check as a finding.
 
         `state` describes the actual state, `remedy_text` is the remedy, and `step` the command of the remedy.
         """

@@ -12,7 +12,7 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 from oss_oms_sync.rules.check import CONTINUE_TEXT, CutoverCheck
 from oss_oms_sync.rules.comparison_checks import check_scope, report_missing_comparison
-from oss_oms_sync.rules.counts import counts_of, is_empty, list_missing_permissions
+from oss_oms_sync.rules.counts import is_empty, list_missing_permissions, remedy_counts
 from oss_oms_sync.rules.next_steps import comparison_step, cutover_step, is_kept_closed, unproven_acceptance_step
 from oss_oms_sync.rules.remedy import Attempts, remedy
 
@@ -166,18 +166,20 @@ def judge_classes(check: ClassCheck, facts: CutoverFacts) -> Finding:
     sides = [count.destination if object_class.is_only_in_obs else count.source for object_class, count in counts]
     if all(is_empty(facts.classes, object_class) for object_class in check.classes):
         return check.finding(Result.PASSED, t("none"))
-    number, size = sum(side.objects for side in sides), sum(side.bytes for side in sides)
-    text = t("{finding} ({size} bytes)", finding=check.description.filled(number=number), size=size)
-    keys, first = sorted(key for _, count in counts for key in count.keys)[:MAX_KEYS], check.classes[0]
-    if not first.can_be_accepted:
+    objects, total_bytes = sum(side.objects for side in sides), sum(side.bytes for side in sides)
+    text = t("{finding} ({size} bytes)", finding=check.description.filled(number=objects), size=total_bytes)
+    keys, first_class = sorted(key for _, count in counts for key in count.keys)[:MAX_KEYS], check.classes[0]
+    if not first_class.can_be_accepted:
         return check.finding(Result.FAILED, text, *_find_repair(check, comparison, facts), keys)
-    if (why := facts.accepted.get(first.title)) is not None:
-        return check.finding(Result.PASSED, t("{finding}. Accepted by name: {why}", finding=text, why=why), keys=keys)
+    if (acceptance := facts.accepted.get(first_class.title)) is not None:
+        return check.finding(
+            Result.PASSED, t("{finding}. Accepted by name: {why}", finding=text, why=acceptance), keys=keys
+        )
     return check.finding(Result.NOT_PROVEN, text, *_find_proof(check, comparison, facts), keys)
 
 
 def _find_proof(check: ClassCheck, comparison: CertifiedComparison, facts: CutoverFacts) -> tuple[Text, Step]:
-    """Return the remedy and the step that prove the objects of a class equal, or accept the class by name."""
+    """Return a remedy and its command: to prove the objects of a class equal, or to accept the class by name."""
     if check.classes[0] not in UNPROVEN:
         return check.remedy_text, unproven_acceptance_step(facts)
     if not comparison.deep:
@@ -190,8 +192,8 @@ def manual_remedy(comparison: CertifiedComparison) -> Text:
 
     If a permission to read them is missing, the remedy is to grant it first.
     """
-    missing = _list_missing_permissions(comparison)
-    return sentences(*missing, _GRANT_REMEDY) if missing else _MANUAL_REMEDY
+    permission_texts = _list_missing_permissions(comparison)
+    return sentences(*permission_texts, _GRANT_REMEDY) if permission_texts else _MANUAL_REMEDY
 
 
 def _list_missing_permissions(comparison: CertifiedComparison) -> list[Text]:
@@ -200,11 +202,11 @@ def _list_missing_permissions(comparison: CertifiedComparison) -> list[Text]:
 
 
 def _find_repair(check: ClassCheck, comparison: CertifiedComparison, facts: CutoverFacts) -> tuple[Text, Step | None]:
-    """Return the remedy for objects that are missing or different in OBS, and its step in the cutover."""
+    """Return the remedy for objects that are missing or different in OBS, and the command for it in a cutover."""
     object_class = next(each_class for each_class in check.classes if not is_empty(facts.classes, each_class))
     text, step, _ = remedy(
         object_class,
-        counts_of(facts.classes or {}, facts.folders or {}, object_class, facts.scope.suffix),
+        remedy_counts(facts.classes or {}, facts.folders or {}, object_class, facts.scope.suffix),
         facts.sync_task.object_overwrite_mode if facts.sync_task else None,
         _list_attempts(facts, comparison),
         is_open=not is_kept_closed(facts),
@@ -213,10 +215,10 @@ def _find_repair(check: ClassCheck, comparison: CertifiedComparison, facts: Cuto
         return text, step
     if step.job == "replay":
         return text, cutover_step(facts) if facts.frozen_since else step
-    again = "again" in step.options
-    step = comparison_step(facts, **(step.options if again else {**step.options, "restart": True}))
-    only_waits = object_class in (*TOO_NEW, ObjectClass.ARRIVING)
-    return CONTINUE_TEXT if only_waits and step.job == "cutover" else text, step
+    is_recheck = "again" in step.options
+    step = comparison_step(facts, **(step.options if is_recheck else {**step.options, "restart": True}))
+    needs_only_time = object_class in (*TOO_NEW, ObjectClass.ARRIVING)
+    return CONTINUE_TEXT if needs_only_time and step.job == "cutover" else text, step
 
 
 def _list_attempts(facts: CutoverFacts, comparison: CertifiedComparison) -> Attempts:
@@ -225,13 +227,13 @@ def _list_attempts(facts: CutoverFacts, comparison: CertifiedComparison) -> Atte
         deep=comparison.deep,
         missing_rights=_list_missing_permissions(comparison),
         overwrite=comparison.overwrite and not comparison.amended,
-        submitted=comparison.submitted,
+        submitted_objects=comparison.submitted,
         since=comparison.since or "",
-        begins=comparison.begins,
-        earlier=comparison.earlier,
-        amended=bool(comparison.amended),
-        unsent=comparison.unsent,
-        migrate=comparison.migrate,
-        frozen=facts.frozen_since is not None,
+        min_time=comparison.begins,
+        oldest_unsubmitted_time=comparison.earlier,
+        was_rechecked=bool(comparison.amended),
+        unsubmitted_objects=comparison.unsent,
+        migrate_option=comparison.migrate,
+        is_frozen=facts.frozen_since is not None,
         go_stands=facts.go_stands,
     )

@@ -46,24 +46,24 @@ STOOD_STILL = CutoverCheck(
 
 
 def check_closed(facts: CutoverFacts) -> Finding:
-    """Check that no project of the sync task has submitted keys since two minutes before the standstill pass."""
+    """Check that all projects of the sync task were closed at least two minutes before the standstill pass began."""
     if facts.frozen_since is None:
         return CLOSED.finding(Result.NOT_RUN, REHEARSED_TEXT)
-    mark, not_run, continue_step = facts.closed, partial(CLOSED.finding, Result.NOT_RUN), cutover_step(facts)
+    mark, report_not_run, continue_step = facts.closed, partial(CLOSED.finding, Result.NOT_RUN), cutover_step(facts)
     if mark is None:
-        return not_run(
+        return report_not_run(
             t("the project is open"),
             t("Continue the cutover, which closes the project"),
             cutover_step(facts, close=True),
         )
     if mark.run != facts.run:
-        return not_run(
+        return report_not_run(
             t("the project was closed by hand or by another run at {since}", since=mark.written),
             t("Continue the cutover, which closes the project again"),
             continue_step,
         )
     if facts.open_projects:
-        return not_run(
+        return report_not_run(
             t(
                 "other projects of the sync task are open, or were closed too late: {names}",
                 names=", ".join(facts.open_projects),
@@ -82,7 +82,7 @@ def check_closed(facts: CutoverFacts) -> Finding:
         or not mark.written
         or parse_timestamp(standstill.began) < parse_timestamp(mark.written) + CLOSE_DELAY
     ):
-        return not_run(
+        return report_not_run(
             t(
                 "no standstill pass has begun since two minutes after the close at {written}",
                 written=mark.written,
@@ -96,17 +96,17 @@ def check_closed(facts: CutoverFacts) -> Finding:
     )
 
 
-def oms_idle_time(oms: RemainingOmsWork) -> datetime | None:
+def oms_idle_time(oms_work: RemainingOmsWork) -> datetime | None:
     """Return the time from which OMS cannot change OBS any more if it has no work left.
 
     Return None if OMS never accepted or finished an object.
     """
-    return oms.busy and oms.busy + OMS_QUIET_TIME
+    return oms_work.busy and oms_work.busy + OMS_QUIET_TIME
 
 
 def check_oms_finished(facts: WaitingFacts) -> Finding:
     """Check that OMS has finished all work that it had accepted before the close; this check needs no comparison."""
-    oms = facts.oms
+    oms_work = facts.oms
     if facts.migration:
         return _report_migration(facts.migration.group)
     if facts.frozen_since is None or facts.closed is None:
@@ -116,11 +116,11 @@ def check_oms_finished(facts: WaitingFacts) -> Finding:
         return OMS_FINISHED.finding(
             Result.NOT_RUN, reason, t("Wait a minute, then check again"), cutover_step(facts), waits=True
         )
-    if oms.left != 0:
+    if oms_work.left != 0:
         return _report_unfinished_work(facts)
     text = t("OMS has no work left and has been idle for days")
-    if oms.busy:
-        text = t("OMS has no work left and has accepted no object since {busy}", busy=timestamp(oms.busy))
+    if oms_work.busy:
+        text = t("OMS has no work left and has accepted no object since {busy}", busy=timestamp(oms_work.busy))
     return OMS_FINISHED.finding(Result.PASSED, text)
 
 
@@ -146,16 +146,16 @@ def _report_migration(group: GroupProgress | None) -> Finding:
 
 
 def _find_reason_to_wait(facts: WaitingFacts) -> Text | None:
-    """Return the reason to wait for OMS, or None if waiting does not help."""
-    oms, idle_time = facts.oms, oms_idle_time(facts.oms)
-    if oms.left is None:
+    """Return the reason to wait for OMS; return None if OMS has finished, or if waiting does not help."""
+    oms_work, idle_time = facts.oms, oms_idle_time(facts.oms)
+    if oms_work.left is None:
         return None
-    if oms.recorded is None:
+    if oms_work.recorded is None:
         return t("the success records are not all counted yet")
-    if oms.left > 0:
-        return t("OMS has not finished {left:object|objects}", left=oms.left) if oms.may_finish else None
-    if oms.busy and idle_time and parse_timestamp(facts.made) < idle_time:
-        return t("OMS was busy until {busy}", busy=timestamp(oms.busy))
+    if oms_work.left > 0:
+        return t("OMS has not finished {left:object|objects}", left=oms_work.left) if oms_work.may_finish else None
+    if oms_work.busy and idle_time and parse_timestamp(facts.made) < idle_time:
+        return t("OMS was busy until {busy}", busy=timestamp(oms_work.busy))
     return None
 
 
@@ -164,8 +164,8 @@ def _report_unfinished_work(facts: WaitingFacts) -> Finding:
 
     A person can accept this finding by name.
     """
-    oms, why = facts.oms, facts.accepted.get(OMS_UNFINISHED)
-    if oms.left is None:
+    oms_work, acceptance = facts.oms, facts.accepted.get(OMS_UNFINISHED)
+    if oms_work.left is None:
         result = Result.NOT_RUN
         text = t("OMS does not report its remaining work at five-minute intervals")
         remedy_text = t(
@@ -178,15 +178,17 @@ def _report_unfinished_work(facts: WaitingFacts) -> Finding:
         text = t(
             "OMS has not finished {left:object|objects}, and finished none for an hour"
             " ({minutes:minute|minutes} more for the largest object)",
-            left=oms.left,
-            minutes=oms.largest // BYTES_PER_MINUTE,
+            left=oms_work.left,
+            minutes=oms_work.largest // BYTES_PER_MINUTE,
         )
         remedy_text = t(
             "OMS may have lost these objects, or counts an object submitted twice only once; otherwise OMS"
             " may still write them. Accept oms_unfinished by name"
         )
-    if why is not None:
-        return OMS_FINISHED.finding(Result.PASSED, t("{finding}. Accepted by name: {why}", finding=text, why=why))
+    if acceptance is not None:
+        return OMS_FINISHED.finding(
+            Result.PASSED, t("{finding}. Accepted by name: {why}", finding=text, why=acceptance)
+        )
     return OMS_FINISHED.finding(result, text, remedy_text, acceptance_step(facts, OMS_UNFINISHED))
 
 
@@ -202,13 +204,15 @@ def check_standstill(facts: CutoverFacts) -> Finding:
         text = t("no standstill pass has begun after {as_of}", as_of=facts.as_of)
         return STOOD_STILL.finding(Result.NOT_RUN, text, CONTINUE_TEXT, continue_step)
     sides = (t("the source"), comparison.state, standstill.state), (t("OBS"), comparison.twin, standstill.twin)
-    if changed := [name for name, judged, current in sides if judged != current]:
+    if changed_sides := [
+        side_name for side_name, compared_digest, last_digest in sides if compared_digest != last_digest
+    ]:
         return STOOD_STILL.finding(
             Result.FAILED,
             t(
                 "objects have changed in {sides:and} between the comparison and {began}",
                 began=standstill.began,
-                sides=changed,
+                sides=changed_sides,
             ),
             t("Make sure that no application writes there. Then continue the cutover, which compares again"),
             continue_step,

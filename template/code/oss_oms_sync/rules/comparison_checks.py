@@ -41,8 +41,8 @@ def check_scope(facts: CutoverFacts) -> Finding:
     check = SCOPE.with_values(
         covered=t("prefix {prefix!r}, suffix {suffix!r}", prefix=facts.scope.prefix, suffix=facts.scope.suffix)
     )
-    comparison, frozen, remedy_text = facts.passes.compare, facts.frozen_since, t("Compare both buckets")
-    begin = comparison_step(facts, restart=True)
+    comparison, freeze_time, remedy_text = facts.passes.compare, facts.frozen_since, t("Compare both buckets")
+    restart_step = comparison_step(facts, restart=True)
     if facts.oms_failure:
         text = t(
             "OMS does not report the destination bucket: {reason}",
@@ -50,13 +50,15 @@ def check_scope(facts: CutoverFacts) -> Finding:
         )
         return check.finding(Result.NOT_RUN, text, t("Run doctor, which reports the reason and the remedy"), DOCTOR)
     if comparison is None:
-        return check.finding(Result.NOT_RUN, t("No comparison of the whole scope has finished"), remedy_text, begin)
+        return check.finding(
+            Result.NOT_RUN, t("No comparison of the whole scope has finished"), remedy_text, restart_step
+        )
     text = t("The comparison of {began}, as of {as_of}", began=comparison.started, as_of=facts.as_of)
-    if frozen and comparison.started < frozen:
-        return check.finding(Result.NOT_RUN, t("{finding}, before the freeze", finding=text), remedy_text, begin)
+    if freeze_time and comparison.started < freeze_time:
+        return check.finding(Result.NOT_RUN, t("{finding}, before the freeze", finding=text), remedy_text, restart_step)
     # A recheck of some keys does not renew the results for all other keys.
-    if frozen and parse_timestamp(comparison.ended) < parse_timestamp(facts.made) - MAX_PASS_AGE:
-        return check.finding(Result.NOT_RUN, t("{finding}, over 24 hours ago", finding=text), remedy_text, begin)
+    if freeze_time and parse_timestamp(comparison.ended) < parse_timestamp(facts.made) - MAX_PASS_AGE:
+        return check.finding(Result.NOT_RUN, t("{finding}, over 24 hours ago", finding=text), remedy_text, restart_step)
     if facts.last_written:
         return check.finding(Result.PASSED, text)
     return check.finding(
@@ -79,28 +81,28 @@ def check_freeze(facts: CutoverFacts) -> Finding:
     scope_finding = check_scope(facts)
     if scope_finding.result is not Result.PASSED or not facts.last_written:
         return report_missing_comparison(FROZEN, scope_finding)
-    last_write, latest_write = (
+    last_write_time, max_write_time = (
         parse_timestamp(facts.last_written[0].at),
         parse_timestamp(facts.frozen_since) + MAX_CLOCK_SKEW,
     )
-    late_keys = [written.key for written in facts.last_written if parse_timestamp(written.at) > latest_write]
+    late_keys = [write.key for write in facts.last_written if parse_timestamp(write.at) > max_write_time]
     if not late_keys:
-        return FROZEN.finding(Result.PASSED, t("last write at {last}", last=timestamp(last_write)))
-    later_freeze = timestamp(last_write + MAX_CLOCK_SKEW)
+        return FROZEN.finding(Result.PASSED, t("last write at {last}", last=timestamp(last_write_time)))
+    later_freeze_time = timestamp(last_write_time + MAX_CLOCK_SKEW)
     return FROZEN.finding(
         Result.FAILED,
         t(
             "{n:object|objects} written after the freeze at {frozen}, the last at {last}",
             n=AtLeast(len(late_keys)) if len(late_keys) == MAX_WRITTEN else len(late_keys),
             frozen=facts.frozen_since,
-            last=timestamp(last_write),
+            last=timestamp(last_write_time),
         ),
         t(
             "Make sure that no application writes to the source. The freeze began later than stated:"
             " continue with --frozen-since {later}",
-            later=later_freeze,
+            later=later_freeze_time,
         ),
-        cutover_step(facts, frozen_since=later_freeze),
+        cutover_step(facts, frozen_since=later_freeze_time),
         late_keys[:MAX_KEYS],
     )
 
@@ -126,8 +128,12 @@ def check_sums(facts: CutoverFacts) -> Finding:
             t("Compare again. If the sums still disagree, open an issue"),
             comparison_step(facts, restart=True),
         )
-    listed = comparison.source_listed
+    source_listing = comparison.source_listed
     return SUMS.finding(
         Result.PASSED,
-        t("{objects:object|objects}, {bytes:byte|bytes} in the source", objects=listed.objects, bytes=listed.bytes),
+        t(
+            "{objects:object|objects}, {bytes:byte|bytes} in the source",
+            objects=source_listing.objects,
+            bytes=source_listing.bytes,
+        ),
     )

@@ -1,4 +1,4 @@
-"""Counts of classes and folders: their sums, and the values on which a remedy depends."""
+"""Sums of the counts of classes and folders, and the counts on which a remedy depends."""
 
 from __future__ import annotations
 
@@ -19,15 +19,19 @@ def is_empty(classes: Classes | None, object_class: ObjectClass) -> bool:
     return counts is None or not (counts.source.objects or counts.destination.objects)
 
 
-def list_missing_permissions(numbers: Mapping[str, int]) -> list[Text]:
+def list_missing_permissions(unread_objects: Mapping[str, int]) -> list[Text]:
     """List a sentence for each permission that is missing to read objects, with the way to grant it.
 
-    `numbers` has the numbers of unread objects, by the field of ReadResult that counts them.
+    `unread_objects` has the numbers of unread objects, by the field of ReadResult that counts them.
     """
-    return [text.filled(number=numbers[name]) for name, text in MISSING_PERMISSION_TEXTS.items() if numbers.get(name)]
+    return [
+        text.filled(number=unread_objects[name])
+        for name, text in MISSING_PERMISSION_TEXTS.items()
+        if unread_objects.get(name)
+    ]
 
 
-def counts_of(classes: Classes, folders: Folders, object_class: ObjectClass, suffix: str) -> Counts:
+def remedy_counts(classes: Classes, folders: Folders, object_class: ObjectClass, suffix: str) -> Counts:
     """Return the counts on which the remedy of a class depends; `suffix` is the suffix of the project's keys."""
     counts = classes[object_class]
     return Counts(
@@ -83,14 +87,18 @@ def wrong_sums(
         ([counts.source for counts in classes.values()], source_listed),
         ([counts.destination for counts in classes.values()], destination_listed),
     )
-    if any(_add_counts(counts) != listed for counts, listed in sides):
+    if any(_add_counts(counts) != listing_count for counts, listing_count in sides):
         yield "classes"
     yield from (object_class.title for object_class in EQUAL if not _are_equal(classes[object_class]))
     for object_class in (each_class for each_class in ObjectClass if each_class in classes):
         counts = classes[object_class]
-        folder_counts = [by_class[object_class] for by_class in folders.values() if object_class in by_class]
-        expected = [number for side in (counts.source, counts.destination) for number in (side.objects, side.bytes)]
-        if [sum(numbers) for numbers in zip([0, 0, 0, 0], *folder_counts, strict=True)] != expected:
+        folder_counts = [
+            counts_by_class[object_class] for counts_by_class in folders.values() if object_class in counts_by_class
+        ]
+        expected_numbers = [
+            number for side in (counts.source, counts.destination) for number in (side.objects, side.bytes)
+        ]
+        if [sum(numbers) for numbers in zip([0, 0, 0, 0], *folder_counts, strict=True)] != expected_numbers:
             yield f"folders of {object_class.title}"
 
 

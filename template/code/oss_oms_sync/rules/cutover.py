@@ -1,7 +1,7 @@
 """The judgement of a cutover: the findings in a certificate's order, the verdict, and a rehearsal's forecast.
 
-The function that makes a certificate and every program that reads it derive the judgement from the facts, with only
-this module.
+The function that makes a certificate and every program that reads it call this module with the facts, so they reach the
+same judgement.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from oss_oms_sync.rules.next_steps import requested_sample_size
 from oss_oms_sync.rules.sample_checks import HEADERS, SAMPLE, check_headers, check_sample
 from oss_oms_sync.rules.setup_checks import CLOCK, TASK, check_clocks, check_task
 from oss_oms_sync.rules.summary import summarize
-from oss_oms_sync.rules.times import CLOSE_DELAY, OMS_QUIET_TIME, SETTLED
+from oss_oms_sync.rules.times import CLOSE_DELAY, MIN_OBJECT_AGE, OMS_QUIET_TIME
 from oss_oms_sync.rules.waiting_check import NOTHING_WAITS, check_waiting_keys
 
 Rule = Callable[[CutoverFacts], Finding]
@@ -79,19 +79,19 @@ def judge(facts: CutoverFacts) -> Judgement:
     Raises LookupError or ValueError if the facts contradict each other.
     """
     checks = [rule(facts) for _, rule in _RULES]
-    verdict, rehearsal = verdict_of(checks), None
+    verdict, rehearsal = derive_verdict(checks), None
     if facts.frozen_since is None:
         # These are the results that the checks would have after a freeze.
         deciding_checks = list(_select_deciding_checks(checks, facts))
-        failing = [check.id for check in deciding_checks if check.gates and check.result is not Result.PASSED]
+        failing_checks = [check.id for check in deciding_checks if check.gates and check.result is not Result.PASSED]
         verdict, rehearsal = (
             CutoverVerdict.REHEARSAL,
-            Rehearsal(verdict_of(deciding_checks), _estimate_minutes(facts), failing),
+            Rehearsal(derive_verdict(deciding_checks), _estimate_minutes(facts), failing_checks),
         )
     return Judgement(verdict, summarize(facts, checks, verdict, rehearsal), checks, rehearsal)
 
 
-def verdict_of(checks: Sequence[Finding]) -> CutoverVerdict:
+def derive_verdict(checks: Sequence[Finding]) -> CutoverVerdict:
     """Return the verdict that follows from findings.
 
     It is NO-GO if a gating check failed, GO if all of them passed, and otherwise NOT PROVEN.
@@ -120,21 +120,21 @@ def _select_deciding_checks(checks: Sequence[Finding], facts: CutoverFacts) -> I
 
 
 def _estimate_minutes(facts: CutoverFacts) -> dict[str, int | None]:
-    compared = facts.passes.compare
-    compare = (
-        _round_up_to_minutes((parse_timestamp(compared.ended) - parse_timestamp(compared.started)).total_seconds())
-        if compared
+    comparison = facts.passes.compare
+    comparison_minutes = (
+        _round_up_to_minutes((parse_timestamp(comparison.ended) - parse_timestamp(comparison.started)).total_seconds())
+        if comparison
         else None
     )
     minutes = {
-        "settle": SETTLED // timedelta(minutes=1),
+        "settle": MIN_OBJECT_AGE // timedelta(minutes=1),
         "replay": max(1, -(-sum(group.number for group in facts.waiting.groups) // max(1, facts.keys_a_minute))),
-        "compare": compare,
+        "compare": comparison_minutes,
         "again": _RECHECK_MINUTES,
         "close": CLOSE_DELAY // timedelta(minutes=1),
         "oms": OMS_QUIET_TIME // timedelta(minutes=1),
         # The standstill pass lists the same objects as the comparison, but no records.
-        "standstill": compare,
+        "standstill": comparison_minutes,
         "sample": _estimate_sample_minutes(facts),
     }
     durations = [number for number in minutes.values() if number is not None]
@@ -142,14 +142,18 @@ def _estimate_minutes(facts: CutoverFacts) -> dict[str, int | None]:
 
 
 def _estimate_sample_minutes(facts: CutoverFacts) -> int:
-    """Return the minutes that reading the requested sample takes if its objects are of average size."""
-    listed = facts.passes.compare.source_listed if facts.passes.compare else None
+    """Return the minutes that reading the requested sample takes, if its objects are of average size."""
+    source_listing = facts.passes.compare.source_listed if facts.passes.compare else None
     if facts.sample is None:
         return 0
-    size = 2 * requested_sample_size(facts) * listed.bytes / max(1, listed.objects) if listed else 0
-    return _round_up_to_minutes(size / _SAMPLE_BYTES_PER_SECOND)
+    sample_bytes = (
+        2 * requested_sample_size(facts) * source_listing.bytes / max(1, source_listing.objects)
+        if source_listing
+        else 0
+    )
+    return _round_up_to_minutes(sample_bytes / _SAMPLE_BYTES_PER_SECOND)
 
 
 def _round_up_to_minutes(seconds: float) -> int:
-    """Return the number of minutes, rounded up, at least 1."""
+    """Return the number of minutes, rounded up to at least 1."""
     return max(1, -int(-seconds // 60))

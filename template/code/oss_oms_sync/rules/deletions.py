@@ -25,17 +25,17 @@ _MD5 = re.compile(r"[0-9A-F]{32}")
 _REPLACED_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u2400-\u2421\uff0e\uff0f\u201b\ufffd]")
 
 
-def max_default_deletions(objects: int) -> int:
+def max_default_deletions(source_objects: int) -> int:
     """Return the maximum number of keys in a list without `--max`, for this number of objects at the source."""
-    return min(MAX_KEYS, int(objects * MAX_SHARE))
+    return min(MAX_KEYS, int(source_objects * MAX_SHARE))
 
 
-def has_shrunk(objects: int, before: int) -> bool:
-    """Return True if a comparison listed less than half of the source objects that the comparison before it listed.
+def has_shrunk(source_objects: int, objects_before: int) -> bool:
+    """Return True if the last comparison listed less than half as many source objects as the comparison before it.
 
-    Its listing may be wrong, for example because another server answered in the place of OSS.
+    The last listing may be wrong, for example because another server answered in the place of OSS.
     """
-    return 2 * objects < before
+    return 2 * source_objects < objects_before
 
 
 def refusal(facts: DeletionFacts) -> Text | None:
@@ -93,9 +93,12 @@ def refusal(facts: DeletionFacts) -> Text | None:
             step=Step("status"),
         )
     if facts.missing_permissions:
-        missing = policy_lines(facts.missing_permissions, facts.source_bucket, facts.destination_bucket)
+        permission_lines = policy_lines(facts.missing_permissions, facts.source_bucket, facts.destination_bucket)
         return sentences(
-            t("The functions cannot read the headers of objects. Missing permissions: {missing:and}", missing=missing),
+            t(
+                "The functions cannot read the headers of objects. Missing permissions: {missing:and}",
+                missing=permission_lines,
+            ),
             GRANT_READING,
         )
     return None
@@ -111,53 +114,57 @@ def is_named_exactly(key: str) -> bool:
 class AbsentKey:
     """A key that the last comparison did not find at the source, with its present state in the clouds and the records.
 
-    Times are in seconds since 1970. `etag` and `modified` describe OBS's object in the last comparison, and `obs` is
-    the ETag and the time of OBS's object now. `since` is the time of the first comparison without the key.
-    `source_status` and `obs_status` are the answers to HEAD: "200", "404", or "" for any other answer. `accepted` is
-    the ETag and the time of the success record. `waits` is True if a failed record or a run file has the key.
-    `is_proven` is True if a stored proof says that OBS's object had the contents of the source's. `is_migrated` is True
-    if a migration wrote the object to a destination that contained no other objects.
+    Times are in seconds since 1970. `etag` and `modified` describe OBS's object in the last comparison, and
+    `obs_version` is the ETag and the time of OBS's object now. `absent_since` is the time of the first comparison
+    without the key. `source_status` and `obs_status` are the answers to HEAD: "200", "404", or "" for any other answer.
+    `accepted_version` is the ETag and the time of the success record. `is_waiting` is True if replay has to resend the
+    key. `is_proven` is True if a stored proof says that OBS's object had the contents of the source's. `is_migrated` is
+    True if a migration wrote the object to a destination that contained no other objects.
     """
 
     key: str
     etag: str
     modified: int
-    since: int
+    absent_since: int
     source_status: str
     obs_status: str
-    obs: tuple[str, int] | None
-    accepted: tuple[str, int] | None
-    waits: bool
+    obs_version: tuple[str, int] | None
+    accepted_version: tuple[str, int] | None
+    is_waiting: bool
     is_proven: bool
     is_migrated: bool
 
 
-def is_due(since: int, began: float) -> bool:
+def is_absent_long_enough(absent_since: int, comparison_time: float) -> bool:
     """Return True if the key had been absent for a day when the last comparison began."""
-    return since + MAX_EVENT_DELAY.total_seconds() <= began
+    return absent_since + MAX_EVENT_DELAY.total_seconds() <= comparison_time
 
 
-def find_omission_reason(absent: AbsentKey, began: float, oldest: float) -> OmissionReason | None:
+def find_omission_reason(absent: AbsentKey, comparison_time: float, oldest_copy_time: float) -> OmissionReason | None:
     """Return the reason to omit a key from the list of deletions, or None if the key is to be deleted.
 
-    `began` is the time at which the last comparison began, and `oldest` the time of the project's oldest copies.
+    `comparison_time` is the time at which the last comparison began, and `oldest_copy_time` the time of the project's
+    oldest copies.
     """
-    accepted = absent.accepted
+    accepted_version = absent.accepted_version
     conditions = (
-        (OmissionReason.YOUNG, not is_due(absent.since, began)),
+        (OmissionReason.YOUNG, not is_absent_long_enough(absent.absent_since, comparison_time)),
         (OmissionReason.NAME, not is_named_exactly(absent.key)),
-        (OmissionReason.WAITS, absent.waits),
-        (OmissionReason.RECORDED, accepted is not None and accepted[1] > began - MAX_CLOCK_SKEW.total_seconds()),
-        (OmissionReason.OTHERS, not was_copied_by_project(absent, oldest)),
+        (OmissionReason.WAITS, absent.is_waiting),
+        (
+            OmissionReason.RECORDED,
+            accepted_version is not None and accepted_version[1] > comparison_time - MAX_CLOCK_SKEW.total_seconds(),
+        ),
+        (OmissionReason.OTHERS, not was_copied_by_project(absent, oldest_copy_time)),
         (OmissionReason.OBS_UNKNOWN, not absent.obs_status),
-        (OmissionReason.CHANGED, absent.obs != (absent.etag, absent.modified)),
+        (OmissionReason.CHANGED, absent.obs_version != (absent.etag, absent.modified)),
         (OmissionReason.BACK, absent.source_status == "200"),
         (OmissionReason.SOURCE_UNKNOWN, absent.source_status != "404"),
     )
-    return next((reason for reason, holds in conditions if holds), None)
+    return next((reason for reason, applies in conditions if applies), None)
 
 
-def was_copied_by_project(absent: AbsentKey, oldest: float) -> bool:
+def was_copied_by_project(absent: AbsentKey, oldest_copy_time: float) -> bool:
     """Return True if this project copied the object that OBS has.
 
     A success record alone does not prove this, because OMS skips an object if others wrote an object of the same size.
@@ -166,8 +173,10 @@ def was_copied_by_project(absent: AbsentKey, oldest: float) -> bool:
     """
     if absent.is_migrated:
         return True
-    if absent.accepted is None:
+    if absent.accepted_version is None:
         return False
-    etag, at = absent.accepted
-    is_equal = bool(_MD5.fullmatch(absent.etag)) and etag == absent.etag
-    return (is_equal or absent.is_proven) and oldest <= absent.modified <= at + MAX_EVENT_DELAY.total_seconds()
+    etag, accepted_time = absent.accepted_version
+    has_accepted_contents = bool(_MD5.fullmatch(absent.etag)) and etag == absent.etag
+    return (has_accepted_contents or absent.is_proven) and (
+        oldest_copy_time <= absent.modified <= accepted_time + MAX_EVENT_DELAY.total_seconds()
+    )

@@ -24,7 +24,7 @@ class HeaderChangeEffect:
     may_replace: bool
 
 
-def effect_of(report: Mapping[str, object]) -> HeaderChangeEffect | Text:
+def parse_effect(report: Mapping[str, object]) -> HeaderChangeEffect | Text:
     """Return the effect that a canary's field report states, or the reason why headers must not be changed."""
     match report.get("in_place"):
         case {**answers} if all(answers.get(name) in (YES, NO) for name in _REQUIRED_ANSWERS):
@@ -38,7 +38,7 @@ def effect_of(report: Mapping[str, object]) -> HeaderChangeEffect | Text:
 
 # The name of doctor's check that the functions' key can change headers.
 PERMISSION_CHECK = t("permission to change headers")
-MOVES_TIME = t(
+MOVES_TIME_TEXT = t(
     "a change of headers changes LastModified in OBS, so only the cutover changes headers, between"
     " the freeze and the close"
 )

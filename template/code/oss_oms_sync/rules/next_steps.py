@@ -30,25 +30,31 @@ def cutover_step(
 
     An option that is not passed here keeps the value that it has in the facts.
     """
-    since = frozen_since or facts.frozen_since
-    freeze_option: dict[str, object] = {"frozen_since": since} if since else {"rehearse": True}
-    number = requested_sample_size(facts) if sample is None else sample
-    options = {"sample": number, "accept": {**facts.accepted}, **more_options}
+    freeze_time = frozen_since or facts.frozen_since
+    freeze_option: dict[str, object] = {"frozen_since": freeze_time} if freeze_time else {"rehearse": True}
+    sample_size = requested_sample_size(facts) if sample is None else sample
+    options = {"sample": sample_size, "accept": {**facts.accepted}, **more_options}
     return Step("cutover", {**freeze_option, **{name: value for name, value in options.items() if value}})
 
 
 def acceptance_step(facts: WaitingFacts, *names: str) -> Step:
-    """Return the command that continues with these names accepted in addition; the user fills in person and reason."""
+    """Return the command that continues the cutover and also accepts these classes or conditions.
+
+    The user fills in the person and the reason.
+    """
     return cutover_step(facts, accept={**dict.fromkeys(names, ACCEPTANCE_FORM), **facts.accepted})
 
 
 def can_be_accepted(group: WaitingGroup) -> bool:
-    """Return True if these waiting keys can only be accepted: reading did not prove them, and OMS refuses them."""
+    """Return True if the user can only accept these waiting keys.
+
+    This is the case if reading did not prove their objects equal, and OMS refuses the keys.
+    """
     return group.was_tried and group.object_class in UNPROVEN and group.is_refused
 
 
 def unproven_acceptance_step(facts: WaitingFacts) -> Step:
-    """Return the command that continues with the classes of all unproven objects accepted."""
+    """Return the command that continues the cutover and accepts the classes of all unproven objects."""
     comparison = facts.passes.compare
     waiting_classes = [
         group.object_class for group in facts.waiting.groups if group.object_class and can_be_accepted(group)
@@ -92,10 +98,10 @@ def comparison_step(facts: WaitingFacts, **options: object) -> Step:
 def is_kept_closed(facts: WaitingFacts) -> bool:
     """Return True if the project is closed and no cutover opens it.
 
-    A rehearsal opens nothing. A cutover leaves the project closed if a person closed it and the cutover did not close
-    it again, and after a GO of any freeze.
+    A rehearsal never opens a project. A cutover leaves the project closed after a GO of any freeze, or if a person
+    closed it and the cutover did not close it again.
     """
     if facts.closed is None:
         return False
-    is_by_hand = bool(facts.run) and not facts.closed.run
-    return facts.frozen_since is None or is_by_hand or facts.go_stands
+    was_closed_by_hand = bool(facts.run) and not facts.closed.run
+    return facts.frozen_since is None or was_closed_by_hand or facts.go_stands

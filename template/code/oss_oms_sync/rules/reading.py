@@ -1,4 +1,4 @@
-"""Texts about missing permissions to read objects, which `--sample` and `--deep` need."""
+"""Texts about the permissions to read objects, which the options `--sample` and `--deep` need."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def policy_lines(permissions: Sequence[str], source_bucket: str, destination_buc
     ]
 
 
-def unreadable(permissions: Sequence[str], source_bucket: str, destination_bucket: str) -> Text:
+def describe_unreadable_objects(permissions: Sequence[str], source_bucket: str, destination_bucket: str) -> Text:
     """Return a sentence about the consequence of missing permissions for a cutover."""
     return t(
         "Objects cannot be read, so a cutover with --sample or --deep ends NOT PROVEN. Missing"

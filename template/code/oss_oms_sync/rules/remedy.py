@@ -5,7 +5,8 @@ class and as few others as possible. It is never an action that is known to have
 overwrite modes, a second read proves nothing new, and a closed project submits nothing.
 
 Source: OMS, "Creating a sync task", the overwrite modes: by default OMS skips an object if the object in OBS has the
-same size and is not older. With CRC64_COMPARISON_OVERWRITE it does so if one of the two objects has no CRC64.
+same size and is not older. With CRC64_COMPARISON_OVERWRITE it compares the CRC64s instead; if one of the two objects
+has no CRC64, it decides as by default.
 """
 
 from __future__ import annotations
@@ -57,15 +58,15 @@ class Counts:
     """Numbers of source objects of a class, on which the remedy depends.
 
     `proven_different` is the number of objects that have the same size in OBS and were read and proven different.
-    `in_vain` is the number of objects for which OMS accepted another submission without copying them. `are_same_size`
-    is True if all objects have the same size in OBS. `prefixes` are the prefixes of a migration that overwrites the
-    objects; they are empty for all keys, and None if a task group cannot be limited to the project's keys. `key` is the
-    key if the remedy is for a single object, otherwise empty.
+    `ineffective_resends` is the number of objects for which OMS accepted another submission without copying them.
+    `are_same_size` is True if all objects have the same size in OBS. `prefixes` are the prefixes of a migration that
+    overwrites the objects; they are empty for all keys, and None if a task group cannot be limited to the project's
+    keys. `key` is the key if the remedy is for a single object, otherwise empty.
     """
 
     objects: int
     proven_different: int = 0
-    in_vain: int = 0
+    ineffective_resends: int = 0
     are_same_size: bool = False
     prefixes: Sequence[str] | None = ()
     key: str = ""
@@ -73,26 +74,26 @@ class Counts:
 
 @dataclass(frozen=True)
 class Attempts:
-    """The attempts until now: the options and the effects of the comparison.
+    """The options and the effects of the last comparison, on which the next remedy depends.
 
     `overwrite` is True if the comparison submitted overwritten objects, which no recheck has checked since. `since` is
-    the value of its option `--since`. If it submitted only objects written since `begins`, `earlier` is the time of the
-    oldest object that it did not submit. `migrate` is the option of `ops.py migrate` that copies the `unsent` objects
-    sooner. `frozen` is True if a cutover has frozen the source, and `go_stands` if it ended in a GO, which keeps the
-    project closed.
+    the value of its option `--since`. `min_time` is the time before which it submitted no missing or older objects, and
+    `oldest_unsubmitted_time` the time of the oldest object that it did not submit for this reason; both may be empty.
+    `migrate_option` is the option of `ops.py migrate` that copies the `unsubmitted_objects` sooner. `is_frozen` is True
+    if a cutover has frozen the source, and `go_stands` if the cutover ended in a GO, which keeps the project closed.
     """
 
     deep: bool = False
     missing_rights: Sequence[Text] = ()
     overwrite: bool = False
-    submitted: int = 0
+    submitted_objects: int = 0
     since: str = ""
-    begins: str = ""
-    earlier: str = ""
-    amended: bool = False
-    unsent: int = 0
-    migrate: str = ""
-    frozen: bool = False
+    min_time: str = ""
+    oldest_unsubmitted_time: str = ""
+    was_rechecked: bool = False
+    unsubmitted_objects: int = 0
+    migrate_option: str = ""
+    is_frozen: bool = False
     go_stands: bool = False
 
     @property
@@ -102,10 +103,10 @@ class Attempts:
 
 
 class Remedy(NamedTuple):
-    """A remedy and its first step, which is None if the user has to act outside of this tool.
+    """A remedy and its first step, which is None if the user has to act outside of this project's commands.
 
-    `is_special` is True if a plain submission has no effect, or is assumed to have none, so that the text names another
-    way.
+    `is_special` is True if a plain submission has no effect, or is assumed to have none, so that the text describes
+    another way.
     """
 
     text: Text
@@ -129,9 +130,11 @@ def remedy(
             return Remedy(_RECHECK_REMEDY, _RECHECK_STEP)
         case ObjectClass.SUSPICIOUS:
             return _find_suspicious_remedy(counts, mode, attempts)
-        case ObjectClass.FAILED_BEFORE if attempts.frozen and counts.are_same_size and not attempts.deep:
+        case ObjectClass.FAILED_BEFORE if attempts.is_frozen and counts.are_same_size and not attempts.deep:
             return Remedy(EQUAL_SIZE_TEXT, _make_reading_step(counts))
-        case ObjectClass.OLDER if counts.in_vain and mode is OverwriteMode.CRC64 and (attempts.can_read or is_open):
+        case ObjectClass.OLDER if (
+            counts.ineffective_resends and mode is OverwriteMode.CRC64 and (attempts.can_read or is_open)
+        ):
             return _find_skipped_remedy(counts, attempts)
         case ObjectClass.FAILED_BEFORE | ObjectClass.MISSING | ObjectClass.OLDER | ObjectClass.OVERWRITTEN:
             if not is_open:
@@ -141,7 +144,7 @@ def remedy(
 
 
 def closed_remedy(*, go_stands: bool) -> Text:
-    """Return the remedy for objects that no job submits, because the project is closed and no cutover opens it.
+    """Return the remedy for objects that no job submits because the project is closed and no cutover opens it.
 
     The remedy has no step that opens the project, because the user first has to make sure that no application uses OBS.
     Source: the table in ops/cutover/open_and_close.py.
@@ -187,86 +190,95 @@ def _find_submission_remedy(
             return Remedy(_describe_resend(counts, mode), _RESTART_STEP, is_special=True)
     if counts.key:
         return Remedy(_RESEND_REMEDY, Step("replay", {"key": counts.key}))
-    if attempts.unsent:
+    if attempts.unsubmitted_objects:
         migration_text = t(
             "Compare left {n:object|objects}: a migration copies that many faster. Run it, then compare again",
-            n=attempts.unsent,
+            n=attempts.unsubmitted_objects,
         )
-        return Remedy(migration_text, Step("migrate", {attempts.migrate: True} if attempts.migrate else {}))
-    if attempts.earlier:
+        return Remedy(
+            migration_text, Step("migrate", {attempts.migrate_option: True} if attempts.migrate_option else {})
+        )
+    if attempts.oldest_unsubmitted_time:
         earlier_text = t(
             "Compare submits objects written since {since}, and some are older. Compare again from an earlier time",
-            since=attempts.begins,
+            since=attempts.min_time,
         )
-        return Remedy(earlier_text, Step("compare", {"restart": True, "since": attempts.earlier}))
+        return Remedy(earlier_text, Step("compare", {"restart": True, "since": attempts.oldest_unsubmitted_time}))
     # In a run of a cutover, a recheck resubmits each key once; any other recheck submits nothing.
-    if attempts.amended or not attempts.submitted:
+    if attempts.was_rechecked or not attempts.submitted_objects:
         since = {"since": attempts.since} if attempts.since else {}
         return Remedy(
-            _UNCHANGED_REMEDY if attempts.amended else _UNSUBMITTED_REMEDY, Step("compare", {"restart": True, **since})
+            _UNCHANGED_REMEDY if attempts.was_rechecked else _UNSUBMITTED_REMEDY,
+            Step("compare", {"restart": True, **since}),
         )
-    submitted_text = t("Compare has submitted {sent:object|objects}. Recheck in a few minutes", sent=attempts.submitted)
+    submitted_text = t(
+        "Compare has submitted {sent:object|objects}. Recheck in a few minutes", sent=attempts.submitted_objects
+    )
     return Remedy(submitted_text, _RECHECK_STEP)
 
 
 def _find_overwritten_remedy(counts: Counts, mode: OverwriteMode | None, attempts: Attempts) -> Remedy:
-    """Return the remedy for newer objects in OBS; depending on its mode, OMS skips objects of equal size."""
-    different_objects, resend = counts.proven_different, _describe_resend(counts, mode)
+    """Return the remedy for objects that are newer in OBS; in most overwrite modes, OMS skips those of equal size."""
+    different_objects, resend_text = counts.proven_different, _describe_resend(counts, mode)
     skipped_objects = {
         OverwriteMode.ALWAYS: 0,
-        OverwriteMode.CRC64: counts.in_vain,
+        OverwriteMode.CRC64: counts.ineffective_resends,
         OverwriteMode.NEVER: counts.objects,
     }.get(mode or OverwriteMode.DEFAULT, different_objects)
-    difference = t(
+    difference_text = t(
         "{proven:object of the same size was read and differs|objects of the same size were read and"
         " differ}. If OBS should have the source's contents: {heal}.",
         proven=different_objects,
-        heal=resend,
+        heal=resend_text,
     )
     if skipped_objects == counts.objects:
         return Remedy(
-            difference if different_objects else resend,
+            difference_text if different_objects else resend_text,
             _make_migration_step(counts, mode) or _RESTART_STEP,
             is_special=True,
         )
     if counts.key:
         return Remedy(
-            difference if different_objects else _RESEND_REMEDY,
+            difference_text if different_objects else _RESEND_REMEDY,
             Step("replay", {"key": counts.key}),
             is_special=different_objects > 0,
         )
     if attempts.overwrite:
         return Remedy(_SUBMITTED_REMEDY, _RECHECK_STEP)
     if different_objects == counts.objects:
-        return Remedy(difference, _OVERWRITE_STEP, is_special=True)
+        return Remedy(difference_text, _OVERWRITE_STEP, is_special=True)
     if different_objects:
         return Remedy(
-            t("{decide}. {otherwise}", decide=_DECISION_REMEDY, otherwise=difference), _OVERWRITE_STEP, is_special=True
+            t("{decide}. {otherwise}", decide=_DECISION_REMEDY, otherwise=difference_text),
+            _OVERWRITE_STEP,
+            is_special=True,
         )
     return Remedy(_DECISION_REMEDY, _OVERWRITE_STEP)
 
 
 def _find_suspicious_remedy(counts: Counts, mode: OverwriteMode | None, attempts: Attempts) -> Remedy:
     """Return the remedy for objects with different ETags, which may be equal because not every ETag is a checksum."""
-    resend = _describe_resend(counts, mode)
+    resend_text = _describe_resend(counts, mode)
     if mode is OverwriteMode.ALWAYS:
-        resend = t(
+        resend_text = t(
             "{heal}. If the objects cannot be read, {otherwise}",
-            heal=resend,
+            heal=resend_text,
             otherwise=_describe_replacement(counts, mode),
         )
-    difference = t(
+    difference_text = t(
         "{suspicious:object|objects} of the same size with a different MD5, or with an ETag that is not an MD5.",
         suspicious=counts.objects,
     )
     reading_step = _make_reading_step(counts)
     reading_text = t(
-        "To find different objects, read them: {deep}. If an object differs: {heal}.", deep=reading_step, heal=resend
+        "To find different objects, read them: {deep}. If an object differs: {heal}.",
+        deep=reading_step,
+        heal=resend_text,
     )
     manual_text = t(
-        "Reading did not prove the objects equal: compare them by hand. If an object differs: {heal}.", heal=resend
+        "Reading did not prove the objects equal: compare them by hand. If an object differs: {heal}.", heal=resend_text
     )
-    text = sentences(difference, *attempts.missing_rights, reading_text if attempts.can_read else manual_text)
+    text = sentences(difference_text, *attempts.missing_rights, reading_text if attempts.can_read else manual_text)
     # A rehearsal lists the classes that can only be accepted by name.
     return Remedy(text, reading_step if attempts.can_read else Step("cutover", {"rehearse": True}), is_special=True)
 
@@ -277,17 +289,17 @@ def _find_skipped_remedy(counts: Counts, attempts: Attempts) -> Remedy:
     OMS skipped them because their CRC64 is equal, or because one of the two objects has no CRC64.
     """
     mode, reading_step = OverwriteMode.CRC64, _make_reading_step(counts)
-    replacement = _describe_replacement(counts, mode)
+    replacement_text = _describe_replacement(counts, mode)
     skipped_text = t(
         "OMS accepted {older:object|objects} of the same size again without copying: the contents may be equal.",
-        older=counts.in_vain,
+        older=counts.ineffective_resends,
     )
     reading_text = t(
         "To find out, read the objects: {deep}. If an object cannot be read: {otherwise}.",
         deep=reading_step,
-        otherwise=replacement,
+        otherwise=replacement_text,
     )
-    manual_text = t("Reading did not prove the objects equal: {otherwise}.", otherwise=replacement)
+    manual_text = t("Reading did not prove the objects equal: {otherwise}.", otherwise=replacement_text)
     text = sentences(skipped_text, *attempts.missing_rights, reading_text if attempts.can_read else manual_text)
     return Remedy(
         text,
@@ -297,7 +309,7 @@ def _find_skipped_remedy(counts: Counts, attempts: Attempts) -> Remedy:
 
 
 def _make_reading_step(counts: Counts) -> Step:
-    """Return the command of a comparison that reads all possibly different objects, or only `counts.key`."""
+    """Return the command of a comparison that reads the objects that may differ, or only the object `counts.key`."""
     return Step("compare", {"deep": True, **({"prefix": counts.key} if _can_be_typed(counts.key) else {})})
 
 
@@ -313,13 +325,13 @@ def _make_migration_step(counts: Counts, mode: OverwriteMode | None) -> Step | N
 
 
 def _describe_replacement(counts: Counts, mode: OverwriteMode | None) -> Text:
-    migration = _make_migration_step(counts, mode)
-    if migration is None:
+    migration_step = _make_migration_step(counts, mode)
+    if migration_step is None:
         return _DELETION_REMEDY
     return t(
         "overwrite all of them with a task group ({command}), or delete each object in OBS and compare"
         " again: missing objects are submitted",
-        command=migration,
+        command=migration_step,
     )
 
 
@@ -328,22 +340,22 @@ def _describe_resend(counts: Counts, mode: OverwriteMode | None) -> Text:
     resend_step = (
         Step("replay", {"key": counts.key}) if counts.key else Step("compare", {"deep": True, "overwrite": True})
     )
-    replacement = _describe_replacement(counts, mode)
+    replacement_text = _describe_replacement(counts, mode)
     match mode:
         case OverwriteMode.ALWAYS:
             return t("{step}", step=resend_step)
         case OverwriteMode.NEVER:
-            return t("OMS overwrites no objects (NO_OVERWRITE), so {delete}", delete=replacement)
-        case OverwriteMode.CRC64 if counts.in_vain:
+            return t("OMS overwrites no objects (NO_OVERWRITE), so {delete}", delete=replacement_text)
+        case OverwriteMode.CRC64 if counts.ineffective_resends:
             return t(
                 "OMS skipped the resent objects, because either side has no CRC64, so {otherwise}",
-                otherwise=replacement,
+                otherwise=replacement_text,
             )
         case OverwriteMode.CRC64:
             return t(
                 "{send}. OMS skips an object if either side has no CRC64; then {otherwise}",
                 send=resend_step,
-                otherwise=replacement,
+                otherwise=replacement_text,
             )
-    name = (mode or OverwriteMode.DEFAULT).value
-    return t("OMS skips resent objects ({mode}), so {otherwise}", mode=name, otherwise=replacement)
+    mode_name = (mode or OverwriteMode.DEFAULT).value
+    return t("OMS skips resent objects ({mode}), so {otherwise}", mode=mode_name, otherwise=replacement_text)

@@ -1,4 +1,4 @@
-"""The checks SAMPLE and METADATA: sampled objects are read on both sides, and headers are compared."""
+"""The checks SAMPLE and METADATA: sampled objects are read in both buckets, and their headers are compared."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from oss_oms_sync.rules.next_steps import (
     cutover_step,
     requested_sample_size,
 )
-from oss_oms_sync.rules.reading import GRANT_READING, unreadable
+from oss_oms_sync.rules.reading import GRANT_READING, describe_unreadable_objects
 
 SAMPLE = CutoverCheck(
     "SAMPLE",
@@ -51,9 +51,9 @@ def check_sample(facts: CutoverFacts) -> Finding:
         text, remedy_text = t("no sample requested"), None
         if facts.missing_permissions:
             buckets = facts.source_bucket, facts.destination_bucket or ""
-            text, remedy_text = unreadable(facts.missing_permissions, *buckets), GRANT_READING
-        finding = partial(check.finding, Result.NOT_RUN, text, gates=False)
-        return finding(remedy_text) if remedy_text else finding()
+            text, remedy_text = describe_unreadable_objects(facts.missing_permissions, *buckets), GRANT_READING
+        make_finding = partial(check.finding, Result.NOT_RUN, text, gates=False)
+        return make_finding(remedy_text) if remedy_text else make_finding()
     if sample.differing:
         return check.finding(
             Result.FAILED,
@@ -74,7 +74,7 @@ def check_sample(facts: CutoverFacts) -> Finding:
     if not sample.read and facts.source and facts.passes.compare and facts.passes.compare.source_listed.objects:
         return check.finding(
             Result.NOT_RUN,
-            replaced_text(sample) if sample.unreadable else t("no object of up to 1 GiB counts as equal"),
+            describe_replaced_objects(sample) if sample.unreadable else t("no object of up to 1 GiB counts as equal"),
             t("Continue the cutover without a sample"),
             cutover_step(facts, sample=0),
         )
@@ -85,10 +85,10 @@ def check_sample(facts: CutoverFacts) -> Finding:
         bound=confidence_bound(sample) or t("no object to sample"),
     )
     if sample.read < min(sample.asked, sample.population):
-        smaller_sample = t(
+        smaller_sample_remedy = t(
             "Restore the archived objects, in OBS as well, then compare again. Or continue with a smaller sample"
         )
-        return check.finding(Result.NOT_PROVEN, text, smaller_sample, cutover_step(facts, sample=sample.read))
+        return check.finding(Result.NOT_PROVEN, text, smaller_sample_remedy, cutover_step(facts, sample=sample.read))
     return check.finding(Result.PASSED, text)
 
 
@@ -98,7 +98,7 @@ def _report_incomplete_sample(check: CutoverCheck, sample: SampleResult, facts: 
     Another call continues the reading if this call has read at least one object.
     """
     text = t("{read} of {drawn:drawn object was|drawn objects were} read", read=sample.read, drawn=sample.drawn)
-    remedy_text, problem = t("Continue the cutover, which reads the others"), problem_text(sample.problem)
+    remedy_text, problem = t("Continue the cutover, which reads the others"), describe_problem(sample.problem)
     if problem:
         text = t("{finding}: {why}", finding=text, why=problem)
     if sample.problem == BACK_TO_SOURCE:
@@ -122,7 +122,7 @@ def _describe_reading_remedy(problem: Text) -> Text:
     )
 
 
-def problem_text(problem: str) -> Text | None:
+def describe_problem(problem: str) -> Text | None:
     """Return the reason why objects were not read as a text, or None if there is no reason."""
     if not problem:
         return None
@@ -148,10 +148,10 @@ def confidence_bound(sample: SampleResult) -> Text | None:
         percent=_format_max_percentage(sample.read),
         drawn_from=_describe_population(sample),
     )
-    return sentences(text, replaced_text(sample)) if sample.unreadable else text
+    return sentences(text, describe_replaced_objects(sample)) if sample.unreadable else text
 
 
-def replaced_text(sample: SampleResult) -> Text:
+def describe_replaced_objects(sample: SampleResult) -> Text:
     """Return a sentence about the sampled objects that could not be read and were replaced by others."""
     return t("{n:sampled object|sampled objects} could not be read, or changed meanwhile", n=len(sample.unreadable))
 
@@ -182,21 +182,21 @@ def check_headers(facts: CutoverFacts) -> Finding:
     if facts.passes.standstill and facts.passes.standstill.headers:
         return judge_all_headers(facts, facts.passes.standstill.headers, HEADERS)
     headers, sample_size = facts.headers, requested_sample_size(facts)
-    text, why = sentences(*_describe_headers(headers, facts.sample)), facts.accepted.get(METADATA)
-    is_lacking = headers.migrated is False or bool(headers.documented)
-    is_unknown = headers.migrated is None and not headers.compared
-    finding = partial(HEADERS.finding, gates=sample_size > 0 or headers.migrated is not True)
-    if sample_size and not headers.compared:
-        problem = problem_text(headers.problem)
+    text, acceptance = sentences(*_describe_headers(headers, facts.sample)), facts.accepted.get(METADATA)
+    has_documented_losses = headers.migrated is False or bool(headers.documented)
+    is_migration_unknown = headers.migrated is None and not headers.compared_count
+    make_finding = partial(HEADERS.finding, gates=sample_size > 0 or headers.migrated is not True)
+    if sample_size and not headers.compared_count:
+        problem = describe_problem(headers.problem)
         retry_remedy = _describe_reading_remedy(problem) if problem else t("Continue the cutover, which checks again")
-        return finding(Result.NOT_RUN, text, retry_remedy, cutover_step(facts))
-    if is_unknown and why is None:
+        return make_finding(Result.NOT_RUN, text, retry_remedy, cutover_step(facts))
+    if is_migration_unknown and acceptance is None:
         sample_remedy = t("Continue with a sample, which compares headers. Or accept metadata by name")
-        return finding(Result.NOT_RUN, text, sample_remedy, cutover_step(facts, sample=_SAMPLE_OF_HEADERS))
-    if not (headers.unexpected or is_lacking or is_unknown):
-        return finding(Result.PASSED if headers.compared else Result.NOT_RUN, text)
-    if why is not None:
-        return finding(Result.PASSED, sentences(text, t("Accepted by name: {why}", why=why)))
+        return make_finding(Result.NOT_RUN, text, sample_remedy, cutover_step(facts, sample=_SAMPLE_OF_HEADERS))
+    if not (headers.unexpected or has_documented_losses or is_migration_unknown):
+        return make_finding(Result.PASSED if headers.compared_count else Result.NOT_RUN, text)
+    if acceptance is not None:
+        return make_finding(Result.PASSED, sentences(text, t("Accepted by name: {why}", why=acceptance)))
     lost_headers = headers.unexpected or headers.documented
     result, step = Result.NOT_PROVEN, acceptance_step(facts, METADATA)
     if headers.unexpected:
@@ -219,14 +219,14 @@ def check_headers(facts: CutoverFacts) -> Finding:
             " deploy again, then migrate with --overwrite, which reads and writes all"
             " {objects:object|objects} ({bytes:byte|bytes}) again"
         )
-    return finding(
+    return make_finding(
         result,
         text,
         remedy_text.filled(
             objects=facts.source.objects if facts.source else 0, bytes=facts.source.bytes if facts.source else 0
         ),
         step,
-        sorted({key for header_lost in lost_headers.values() for key in header_lost.keys})[:MAX_KEYS],
+        sorted({key for lost_header in lost_headers.values() for key in lost_header.keys})[:MAX_KEYS],
     )
 
 
@@ -235,8 +235,8 @@ def _describe_headers(headers: Headers, sample: SampleResult | None) -> Iterator
         yield t("The sync task does not migrate metadata, so OMS copies only Content-Type")
     if headers.migrated is None:
         yield t("OMS does not report whether the sync task migrates metadata")
-    if not headers.compared or sample is None:
-        problem = problem_text(headers.problem)
+    if not headers.compared_count or sample is None:
+        problem = describe_problem(headers.problem)
         yield t("Headers were not compared: {why}", why=problem) if problem else t("Headers were not compared")
         return
     yield t(
@@ -259,6 +259,6 @@ def _describe_headers(headers: Headers, sample: SampleResult | None) -> Iterator
 
 def _list_headers(lost_headers: Mapping[str, LostHeader]) -> list[Text]:
     return [
-        t("{name} ({n:object|objects})", name=name, n=header_lost.objects)
-        for name, header_lost in sorted(lost_headers.items())
+        t("{name} ({n:object|objects})", name=name, n=lost_header.objects)
+        for name, lost_header in sorted(lost_headers.items())
     ]

@@ -26,36 +26,38 @@ CLOCK = CutoverCheck(
 
 def check_task(facts: CutoverFacts) -> Finding:
     """Check that the sync task copies from the source bucket, and accepts keys."""
-    check, info = TASK.with_values(bucket=facts.source_bucket), facts.sync_task
-    if info is None:
+    check, sync_task = TASK.with_values(bucket=facts.source_bucket), facts.sync_task
+    if sync_task is None:
         reason = facts.oms_failure.reason if facts.oms_failure else ""
         text = t("OMS does not report the sync task: {reason}", reason=reason)
         return check.finding(Result.NOT_RUN, text, t("Run doctor, which reports the reason and the remedy"), DOCTOR)
-    if not (info.src_bucket and info.status):
+    if not (sync_task.src_bucket and sync_task.status):
         return check.finding(
             Result.NOT_RUN,
             t("OMS does not report the task's source bucket or state"),
             t("Check the task in the OMS console, and run doctor"),
             DOCTOR,
         )
-    text = t("Source bucket {src_bucket}: {status}", src_bucket=info.src_bucket, status=info.status)
-    if info.src_bucket != facts.source_bucket:
+    text = t("Source bucket {src_bucket}: {status}", src_bucket=sync_task.src_bucket, status=sync_task.status)
+    if sync_task.src_bucket != facts.source_bucket:
         remedy_text = t("Correct SYNC_URL or the source bucket in s.yaml, then deploy")
         return check.finding(Result.FAILED, text, remedy_text, DEPLOY)
-    if info.is_running:
+    if sync_task.is_running:
         return check.finding(Result.PASSED, text)
     return check.finding(Result.FAILED, text, t("Start the sync task in the OMS console"))
 
 
 def check_clocks(facts: CutoverFacts) -> Finding:
-    """Check that the clocks of all clouds agree, as comparisons assume, because they use the times of three clouds."""
-    clocks = {name.upper(): seconds for name, seconds in vars(facts.clocks).items()}
-    seconds_by_cloud = {name: seconds for name, seconds in clocks.items() if seconds is not None}
-    unknown = [f"{name} ?" for name in clocks if name not in seconds_by_cloud]
-    text = t("{clocks}", clocks=[*(f"{name} {seconds} s" for name, seconds in seconds_by_cloud.items()), *unknown])
-    if any(seconds > _CLOCKS_SECONDS for seconds in seconds_by_cloud.values()):
+    """Check that the clocks of all clouds agree, because comparisons compare times of different clouds."""
+    seconds_by_cloud = {name.upper(): seconds for name, seconds in vars(facts.clocks).items()}
+    measured_seconds = {name: seconds for name, seconds in seconds_by_cloud.items() if seconds is not None}
+    unknown_clocks = [f"{name} ?" for name in seconds_by_cloud if name not in measured_seconds]
+    text = t(
+        "{clocks}", clocks=[*(f"{name} {seconds} s" for name, seconds in measured_seconds.items()), *unknown_clocks]
+    )
+    if any(seconds > _CLOCKS_SECONDS for seconds in measured_seconds.values()):
         remedy_text = t("Run this again later. If the clocks still differ, run doctor")
         return CLOCK.finding(Result.FAILED, text, remedy_text, DOCTOR)
-    if unknown:
+    if unknown_clocks:
         return CLOCK.finding(Result.NOT_RUN, text, t("Run doctor: it shows why the cloud is unreachable"), DOCTOR)
     return CLOCK.finding(Result.PASSED, text)

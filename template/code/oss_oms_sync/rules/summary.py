@@ -19,22 +19,22 @@ def summarize(
     if rehearsal:
         return sentences(_summarize_rehearsal(rehearsal, checks, facts.judged_counts), *_explain_missing_sample(checks))
     if verdict is CutoverVerdict.NO_GO:
-        failed = [check.id for check in checks if check.gates and check.result is Result.FAILED]
-        return t("Failed checks: {failed}.", failed=failed)
+        failed_checks = [check.id for check in checks if check.gates and check.result is Result.FAILED]
+        return t("Failed checks: {failed}.", failed=failed_checks)
     comparison, standstill = facts.passes.compare, facts.passes.standstill
     if verdict is not CutoverVerdict.GO or not (comparison and standstill and facts.closed and facts.source):
         unmet_checks = [check.id for check in find_causes(checks)]
         return t("No check failed, but {left} did not pass.", left=unmet_checks)
     period = t("between {began} and {ended}", began=comparison.started, ended=facts.as_of)
-    accepted = (counts for name, counts in (facts.classes or {}).items() if name.title in facts.accepted)
-    if any(counts.source.objects or counts.destination.objects for counts in accepted):
+    accepted_counts = (counts for name, counts in (facts.classes or {}).items() if name.title in facts.accepted)
+    if any(counts.source.objects or counts.destination.objects for counts in accepted_counts):
         period = t("{when}, except objects accepted by name", when=period)
-    oms = t("and OMS had finished")
+    oms_text = t("and OMS had finished")
     if facts.oms.left != 0:
-        number = t("an unknown number of objects")
+        unfinished_objects = t("an unknown number of objects")
         if facts.oms.left is not None:
-            number = t("{n:object|objects}", n=facts.oms.left)
-        oms = t("but OMS may still write: it has not finished {left} (accepted by name)", left=number)
+            unfinished_objects = t("{n:object|objects}", n=facts.oms.left)
+        oms_text = t("but OMS may still write: it has not finished {left} (accepted by name)", left=unfinished_objects)
     # Later changes of OBS are unknown.
     return t(
         "Each source object ({n:object|objects}, {bytes:byte|bytes}) was in OBS with equal"
@@ -48,27 +48,27 @@ def summarize(
         when=period,
         stood=standstill.began,
         closed=facts.closed.written,
-        oms=oms,
+        oms=oms_text,
     )
 
 
-def _summarize_all_headers(headers: CheckedHeaders, sampled: Headers) -> Text:
+def _summarize_all_headers(headers: CheckedHeaders, sample_headers: Headers) -> Text:
     """Return a sentence about the headers that the standstill pass checked, for the summary of a GO."""
-    result = t("all are equal in OBS, as of each record or check")
-    if headers.unsettled or sampled.documented or sampled.unexpected:
-        result = t("not all are equal in OBS (accepted by name)")
+    result_text = t("all are equal in OBS, as of each record or check")
+    if headers.unsettled_counts or sample_headers.documented or sample_headers.unexpected:
+        result_text = t("not all are equal in OBS (accepted by name)")
     number = sum(headers.outcomes.values())
-    return t("The headers of {n:object|objects} were compared: {what}.", n=number, what=result)
+    return t("The headers of {n:object|objects} were compared: {what}.", n=number, what=result_text)
 
 
 def _summarize_sample_headers(headers: Headers) -> Text:
     """Return a sentence about the headers of the sample, for the summary of a GO."""
-    if not headers.compared:
+    if not headers.compared_count:
         return t("Headers were not compared.")
-    result = t("all are equal in OBS")
+    result_text = t("all are equal in OBS")
     if headers.documented or headers.unexpected:
-        result = t("not all are equal in OBS (accepted by name)")
-    return t("The headers of {n:object|objects} were compared: {what}.", n=headers.compared, what=result)
+        result_text = t("not all are equal in OBS (accepted by name)")
+    return t("The headers of {n:object|objects} were compared: {what}.", n=headers.compared_count, what=result_text)
 
 
 def _explain_missing_sample(checks: Sequence[Finding]) -> Iterator[Text]:
@@ -78,20 +78,22 @@ def _explain_missing_sample(checks: Sequence[Finding]) -> Iterator[Text]:
             yield from (check.actual, check.next)
 
 
-def _summarize_rehearsal(rehearsal: Rehearsal, checks: Sequence[Finding], judged: tuple[int, int]) -> Text:
-    total, forecast = rehearsal.minutes.get("total"), untranslated(rehearsal.would_be.value)
+def _summarize_rehearsal(rehearsal: Rehearsal, checks: Sequence[Finding], judged_counts: tuple[int, int]) -> Text:
+    total_minutes, forecast = rehearsal.minutes.get("total"), untranslated(rehearsal.would_be.value)
     duration = t("The length of the freeze is unknown")
-    if total is not None:
-        duration = t("The freeze would last about {n:minute|minutes}", n=total)
+    if total_minutes is not None:
+        duration = t("The freeze would last about {n:minute|minutes}", n=total_minutes)
     if rehearsal.failing:
-        failing = [check.id for check in find_causes([check for check in checks if check.id in rehearsal.failing])]
-        forecast = t("{verdict}, because of {failing}", verdict=forecast, failing=failing)
-    if 0 < judged[0] < judged[1]:
+        failing_checks = [
+            check.id for check in find_causes([check for check in checks if check.id in rehearsal.failing])
+        ]
+        forecast = t("{verdict}, because of {failing}", verdict=forecast, failing=failing_checks)
+    if 0 < judged_counts[0] < judged_counts[1]:
         return t(
             "{lasts}, and the verdict would be {would}. {judged} of {total:object|objects} could be judged.",
             lasts=duration,
             would=forecast,
-            judged=judged[0],
-            total=judged[1],
+            judged=judged_counts[0],
+            total=judged_counts[1],
         )
     return t("{lasts}, and the verdict would be {would}.", lasts=duration, would=forecast)

@@ -1,4 +1,4 @@
-"""Limits of time that the rules of a cutover use."""
+"""Time limits in the rules of a cutover."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ CLOSE_DELAY = timedelta(minutes=2)
 OMS_QUIET_TIME = timedelta(minutes=10)
 # Minimum age of objects that a cutover judges: their events have arrived, and a higher limit would only avoid
 # duplicate submissions.
-SETTLED = timedelta(minutes=5)
+MIN_OBJECT_AGE = timedelta(minutes=5)
 # Time without a finished object, in addition to the time for the largest object, after which OMS counts as having lost
 # its unfinished objects.
-OMS_PATIENCE = timedelta(hours=1)
+OMS_STALL_TIME = timedelta(hours=1)
 # Number of bytes that OMS copies in a minute at least; it may finish no other object meanwhile.
 BYTES_PER_MINUTE = 10**9

@@ -34,18 +34,20 @@ NOTHING_WAITS = CutoverCheck(
     ),
     opens_project=True,
 )
-_OPENING_STEP = t("Continue the cutover, which opens the project and resends the objects")
+_OPENING_REMEDY = t("Continue the cutover, which opens the project and resends the objects")
 
 
 def check_waiting_keys(facts: WaitingFacts) -> Finding:
     """Check that no waiting key has to be submitted; this check needs a comparison only to accept keys by name."""
-    waiting = facts.waiting
-    unknown_groups = [group for group in waiting.groups if group.object_class is None]
+    waiting_keys = facts.waiting
+    unknown_groups = [group for group in waiting_keys.groups if group.object_class is None]
     accepted_groups = [
-        group for group in waiting.groups if can_be_accepted(group) and _class_title(group) in facts.accepted
+        group for group in waiting_keys.groups if can_be_accepted(group) and _class_title(group) in facts.accepted
     ]
-    due_groups = [group for group in waiting.groups if group not in accepted_groups and group not in unknown_groups]
-    if due_groups or waiting.unread:
+    due_groups = [
+        group for group in waiting_keys.groups if group not in accepted_groups and group not in unknown_groups
+    ]
+    if due_groups or waiting_keys.unread:
         finding = _report_waiting_keys(facts, due_groups)
     elif unknown_groups:
         finding = NOTHING_WAITS.finding(
@@ -59,7 +61,7 @@ def check_waiting_keys(facts: WaitingFacts) -> Finding:
             cutover_step(facts),
             _list_keys(unknown_groups),
         )
-    elif waiting.are_more:
+    elif waiting_keys.are_more:
         finding = _report_unchecked_records(facts)
     else:
         finding = _check_lists(facts)
@@ -71,7 +73,7 @@ def check_waiting_keys(facts: WaitingFacts) -> Finding:
             accepted=_count_keys(accepted_groups),
         )
         finding = replace(finding, actual=text, keys=finding.keys or _list_keys(accepted_groups))
-    needless_keys = waiting.number - _count_keys(waiting.groups)
+    needless_keys = waiting_keys.number - _count_keys(waiting_keys.groups)
     text = t(
         "{finding} (and {needless:key that needs|keys that need} nothing: deleted at the source,"
         " equal in OBS, or impossible to copy)",
@@ -99,14 +101,14 @@ def _list_keys(groups: Sequence[WaitingGroup]) -> list[str]:
 
 def _report_waiting_keys(facts: WaitingFacts, due_groups: Sequence[WaitingGroup]) -> Finding:
     """Return the finding for keys that have to be submitted, and for records that cannot be read."""
-    waiting, comparison, number = facts.waiting, facts.passes.compare, _count_keys(due_groups)
-    number_text = AtLeast(number) if waiting.are_more else number
-    text = t("{n:object|objects}", n=number_text)
+    waiting_keys, comparison, objects = facts.waiting, facts.passes.compare, _count_keys(due_groups)
+    counted_objects = AtLeast(objects) if waiting_keys.are_more else objects
+    text = t("{n:object|objects}", n=counted_objects)
     if due_groups:
-        text = t("{n:object|objects} ({reasons})", n=number_text, reasons=_list_reasons(due_groups))
-    if waiting.unread:
-        unread = t("{n:unreadable record or run file|unreadable records or run files}", n=waiting.unread)
-        text = t("{parts}", parts=[text, unread])
+        text = t("{n:object|objects} ({reasons})", n=counted_objects, reasons=_list_reasons(due_groups))
+    if waiting_keys.unread:
+        unread_text = t("{n:unreadable record or run file|unreadable records or run files}", n=waiting_keys.unread)
+        text = t("{parts}", parts=[text, unread_text])
     result = Result.FAILED
     remedy: tuple[Text, Step | None] = (
         t("Check the reasons in status. Then continue the cutover, which opens the project and resends the objects"),
@@ -114,7 +116,7 @@ def _report_waiting_keys(facts: WaitingFacts, due_groups: Sequence[WaitingGroup]
     )
     if is_kept_closed(facts):
         remedy = closed_remedy(go_stands=facts.go_stands), None
-    if comparison and not waiting.unread:
+    if comparison and not waiting_keys.unread:
         if all(map(can_be_accepted, due_groups)):
             result, remedy = Result.NOT_PROVEN, (manual_remedy(comparison), unproven_acceptance_step(facts))
         elif all(group.is_same_size for group in due_groups) and not all(group.was_tried for group in due_groups):
@@ -123,16 +125,16 @@ def _report_waiting_keys(facts: WaitingFacts, due_groups: Sequence[WaitingGroup]
 
 
 def _report_unchecked_records(facts: WaitingFacts) -> Finding:
-    """Return the finding if there are more failed records than could be checked.
+    """Return the finding if the project has more failed records than could be checked.
 
-    A cutover opens its project to submit them.
+    A cutover opens a closed project to submit the keys of these records.
     """
     text = t("more failed records or run files than could be checked")
     if facts.closed is None:
         remedy_text = t("Resend the objects in each project of this task")
         return NOTHING_WAITS.finding(Result.NOT_RUN, text, remedy_text, Step("replay"))
     if facts.waiting.has_more_records and not is_kept_closed(facts):
-        return NOTHING_WAITS.finding(Result.FAILED, text, _OPENING_STEP, cutover_step(facts))
+        return NOTHING_WAITS.finding(Result.FAILED, text, _OPENING_REMEDY, cutover_step(facts))
     remedy_text = t("Open each project of this task ({step}), then resend the objects", step=Step("open"))
     return NOTHING_WAITS.finding(
         Result.NOT_RUN, text, closed_remedy(go_stands=True) if facts.go_stands else remedy_text
@@ -140,9 +142,9 @@ def _report_unchecked_records(facts: WaitingFacts) -> Finding:
 
 
 def _check_lists(facts: WaitingFacts) -> Finding:
-    """Return the finding if no record waits: replay has to have read OMS's lists after the last possible failure."""
-    lists, last_reading = facts.lists, facts.lists.looked
-    if lists.is_refused:
+    """Check that replay has read OMS's lists of failed copies since the last possible failure, if no record waits."""
+    failure_lists, last_reading = facts.lists, facts.lists.looked
+    if failure_lists.is_refused:
         return NOTHING_WAITS.finding(
             Result.NOT_RUN,
             t("OMS's lists of copy failures cannot be read"),
@@ -150,21 +152,21 @@ def _check_lists(facts: WaitingFacts) -> Finding:
             DOCTOR,
         )
     if last_reading < max(_list_min_reading_times(facts)):
-        never_text = t("replay has not read OMS's lists yet")
-        last_text = t("replay last read OMS's lists at {looked}", looked=last_reading)
+        unread_text = t("replay has not read OMS's lists yet")
+        late_text = t("replay last read OMS's lists at {looked}", looked=last_reading)
         return NOTHING_WAITS.finding(
             Result.NOT_RUN,
-            last_text if last_reading else never_text,
+            late_text if last_reading else unread_text,
             t("Replay's timer reads the lists every minute. If it does not, check the timer and replay's log"),
             cutover_step(facts),
             waits=True,
         )
     text = t("none, as of {looked}", looked=last_reading)
-    if lists.unread:
+    if failure_lists.unread:
         text = t(
             "{finding}; {unread:line|lines} could not be read, but compare has checked each object",
             finding=text,
-            unread=lists.unread,
+            unread=failure_lists.unread,
         )
     return NOTHING_WAITS.finding(Result.PASSED, text)
 

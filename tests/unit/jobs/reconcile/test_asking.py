@@ -6,7 +6,7 @@ import pytest
 
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.errors import PayloadError, Reason, SettingsError
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.closing import ProjectState
 from oss_oms_sync.passes.tally import COUNTS
 from support.compare_world import pages_of
 from support.reconcile_world import ReconcileWorld, busy_world, counts, missing
@@ -206,7 +206,7 @@ CLOSED = "nothing is submitted. For the next step: python3 ops.py status"
 
 def test_while_the_project_is_closed_no_pass_begins_and_calls_report_it():
     world = busy_world(LANES="1")
-    Closing(world.invocation()).close("Li Lei")
+    ProjectState(world.invocation()).close("Li Lei")
     for work in (world.reconcile, world.tick):
         began = world.clock.seconds
         result = work()
@@ -222,6 +222,6 @@ def test_while_the_project_is_closed_no_pass_begins_and_calls_report_it():
     # A trial is as ever.
     assert world.reconcile({"dry_run": True})["submitted"] == len(missing())
 
-    Closing(world.invocation()).open()
+    ProjectState(world.invocation()).open()
     assert world.ticks_until_finished()["accepted"] == len(missing())
     assert world.sent() == missing()

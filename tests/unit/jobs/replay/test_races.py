@@ -120,7 +120,7 @@ def toggle_lease(world: ReplayWorld) -> None:
     "look",
     [
         lambda invocation: read_backlog(invocation).waiting,
-        lambda invocation: len(list_waiting_keys(invocation, 9, 9, reasons=True).keys),
+        lambda invocation: len(list_waiting_keys(invocation, 9, 9, with_reasons=True).keys),
     ],
     ids=["status", "certify"],
 )

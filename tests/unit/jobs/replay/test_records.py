@@ -9,7 +9,7 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import Failure, Reason, RecordError, StorageError
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.closing import ProjectState
 from sandbox.inprocess.instance import Killed
 from sandbox.server.faults import Fault
 from support.world import DROP_AFTER, NO_RIGHT, ROOT, TICK, UNAUTHORIZED, event, oss_error
@@ -175,12 +175,12 @@ ENVELOPE = {"requestContext": {}, "requestPayload": {"events": [event("a"), even
 
 @pytest.fixture
 def closed(world) -> ReplayWorld:
-    Closing(world.invocation()).close("Li Lei")
+    ProjectState(world.invocation()).close("Li Lei")
     return world
 
 
-def closing(world: ReplayWorld) -> Closing:
-    return Closing(world.invocation())
+def closing(world: ReplayWorld) -> ProjectState:
+    return ProjectState(world.invocation())
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_in_a_closed_project_keys_that_forward_gave_up_are_recorded(closed):
 
 def test_a_close_after_the_check_loses_no_key_that_forward_gave_up(world, mocker):
     # GIVEN a run that asks once while the project is open, and after that when it is closed
-    mocker.patch.object(Closing, "refusal", side_effect=[None, *[Failure(Reason.CLOSED, message="closed")] * 9])
+    mocker.patch.object(ProjectState, "refusal", side_effect=[None, *[Failure(Reason.CLOSED, message="closed")] * 9])
     world.replay(ENVELOPE)
 
     # THEN the only copy of its keys is not lost

@@ -10,7 +10,7 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import Reason, StorageError
 from oss_oms_sync.jobs.replay.resending import Replay, ReplayOptions
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.closing import ProjectState
 from support.status_world import IN_STEP
 from support.world import NO_RIGHT, ROOT
 
@@ -137,7 +137,7 @@ HAPPENED: dict[str, tuple[list[tuple[Any, ...]], str]] = {
 def test_changes_after_the_close_are_an_alarm(world, what):
     happened, last = HAPPENED[what]
     for name, *details in happened:
-        getattr(Closing(world.invocation()) if name in ("close", "open") else world, name)(*details)
+        getattr(ProjectState(world.invocation()) if name in ("close", "open") else world, name)(*details)
     verdict = world.status()["verdict"]
     alarm = f"ALARM: 1 object changed after the close, the last at 2026-03-10T{last}:00Z"
     assert verdict["alarm"] == (alarm in verdict["text"]) == bool(last)

@@ -9,8 +9,8 @@ import pytest
 
 from ops.cost import nights, quantities
 from ops.cost.prices import Prices
-from oss_oms_sync.answers.bandwidth import NIGHTS, CopySpeed, Window, limits_by_minute, shift_windows
-from oss_oms_sync.rules.bandwidth import hours_late
+from oss_oms_sync.answers.bandwidth import NIGHT_WINDOWS, CopySpeed, Window, limits_by_minute, shift_windows
+from oss_oms_sync.rules.bandwidth import find_hours_late
 
 TB = 10**12
 # 2026-01-01T00:00:00+08:00, a midnight in China.
@@ -54,7 +54,7 @@ def test_with_equal_traffic_prices_there_is_a_single_plan():
     [
         ("08:00-19:59=5MB/s", Window("08:00", "19:59", 5_000_000)),
         ("00:00-08:00=1500KB/s", Window("00:00", "08:00", 1_500_000)),
-        ("08:00-23:59=1MB/s", *NIGHTS),
+        ("08:00-23:59=1MB/s", *NIGHT_WINDOWS),
     ],
 )
 def test_the_limit_of_a_bandwidth_window_is_parsed(text, window):
@@ -74,37 +74,37 @@ def test_a_limit_that_oms_would_refuse_is_refused_before_the_call(text):
 
 
 def progress(hours: int, begin: int = 0, seconds: int = 86_400, speed: float = 62_500_000) -> CopySpeed:
-    """Return the copy speeds that status notes while OMS applies NIGHTS `hours` late.
+    """Return the copy speeds that status notes while OMS applies NIGHT_WINDOWS `hours` late.
 
     The notes start `begin` seconds after midnight.
     """
-    limits, copied, samples = limits_by_minute(NIGHTS, hours), 0.0, []
+    limits, copied, samples = limits_by_minute(NIGHT_WINDOWS, hours), 0.0, []
     for second in range(begin, begin + seconds + 1, 60):
         if (second - begin) % QUARTER == 0:
             samples.append((MIDNIGHT + second, round(copied)))
         copied += 60 * min(speed, limits[second // 60 % 1440])
-    return CopySpeed("g", NIGHTS, tuple(samples))
+    return CopySpeed("g", NIGHT_WINDOWS, tuple(samples))
 
 
 @pytest.mark.parametrize("begin", [0, 5 * 3600, 13 * 3600 + 1800])
 @pytest.mark.parametrize("hours", [0, 8, -8, 1, 5])
 def test_a_day_of_progress_shows_how_late_the_limits_are(hours, begin):
-    assert hours_late(progress(hours, begin)) == hours
+    assert find_hours_late(progress(hours, begin)) == hours
 
 
 @pytest.mark.parametrize(
     "measured",
-    [progress(8, seconds=12 * 3600), progress(8, speed=1_000_000), CopySpeed("g", NIGHTS, ())],
+    [progress(8, seconds=12 * 3600), progress(8, speed=1_000_000), CopySpeed("g", NIGHT_WINDOWS, ())],
     ids=["half a day", "slower than the limit", "nothing"],
 )
 def test_the_hours_stay_unknown_if_the_progress_cannot_show_them(measured):
-    assert hours_late(measured) is None
+    assert find_hours_late(measured) is None
 
 
 @pytest.mark.parametrize("hours", [8, -8, 5])
 def test_shifted_limits_apply_in_the_requested_hours(hours):
     """Limits that OMS applies late are moved to earlier hours; only the minute before midnight may lack a limit."""
-    wanted, acting = limits_by_minute(NIGHTS), limits_by_minute(shift_windows(NIGHTS, -hours), hours)
+    wanted, acting = limits_by_minute(NIGHT_WINDOWS), limits_by_minute(shift_windows(NIGHT_WINDOWS, -hours), hours)
     differing = [minute for minute in range(1440) if wanted[minute] != acting[minute]]
     assert len(differing) <= 1
     assert all(math.isinf(acting[minute]) for minute in differing)

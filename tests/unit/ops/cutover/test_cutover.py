@@ -73,7 +73,7 @@ def payloads_of(console: Console, job: str) -> list[dict]:
 
 
 def test_the_function_and_command_use_the_same_durations_of_a_cutover():
-    assert [duration.total_seconds() for duration in (cutover.SETTLED, cutover.MAX_CLOCK_SKEW)] == [
+    assert [duration.total_seconds() for duration in (cutover.MIN_OBJECT_AGE, cutover.MAX_CLOCK_SKEW)] == [
         CUTOVER_SECONDS,
         CLOCKS_SECONDS,
     ]

@@ -9,7 +9,7 @@ import pytest
 
 from ops.cost import nights
 from ops.cost.prices import Prices
-from oss_oms_sync.answers.bandwidth import NIGHTS
+from oss_oms_sync.answers.bandwidth import NIGHT_WINDOWS
 from sandbox.oms.group import Status
 from support.administrator import draw_interruptions
 from unit.ops.migrate.migrate_world import MigrateWorld
@@ -142,7 +142,7 @@ def test_the_price_of_a_migration_by_night_is_that_of_the_estimate(world):
     counted = sum(size / 2**30 * (prices.night_egress if hour < 8 else prices.egress) for hour, size in copied.items())
     size = GIGABYTES * 10**9
     assert sum(copied.values()) == size
-    assert counted == pytest.approx(nights.estimate_copy(GIGABYTES, size, prices, NIGHTS).dollars, rel=0.02)
+    assert counted == pytest.approx(nights.estimate_copy(GIGABYTES, size, prices, NIGHT_WINDOWS).dollars, rel=0.02)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from ops.clouds.keys import Keys, Secret
 from ops.clouds.oms import NewGroup, TaskGroups
 from ops.clouds.services import Service
 from ops.cost import effort
-from oss_oms_sync.answers.bandwidth import NIGHTS
+from oss_oms_sync.answers.bandwidth import NIGHT_WINDOWS
 from sandbox.oms.copier import CopyFailure
 from sandbox.server.faults import Fault
 from support.sdk_requests import compare_with_sdk, huawei_client
@@ -94,7 +94,7 @@ WANTED = NewGroup("photos", "cn-hangzhou", "photos-obs", "cn-north-4", [""], "no
         lambda groups: groups.pause("1"),
         lambda groups: groups.go_on("1", KEYS, KEYS),
         lambda groups: groups.retry("1", KEYS, KEYS, only_failed=True),
-        lambda groups: groups.limit("1", NIGHTS),
+        lambda groups: groups.limit("1", NIGHT_WINDOWS),
         lambda groups: groups.delete("1"),
     ],
 )

@@ -477,7 +477,7 @@ def test_a_group_that_does_not_report_all_objects_is_not_resent(world):
 
 
 def test_more_failures_than_replay_resends_are_retried_by_the_migration(world, mocker):
-    mocker.patch("oss_oms_sync.answers.task_group.MAX_RESENT", 1)
+    mocker.patch("oss_oms_sync.answers.task_group.MAX_RESENT_OBJECTS", 1)
     status = world.fail_two_and_wait()
     assert status["verdict"]["step"] == {"job": "migrate", "options": {"retry": True}}
     assert status["old_objects"]["resent"] is False

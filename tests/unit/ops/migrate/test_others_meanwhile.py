@@ -159,7 +159,7 @@ def test_a_migration_with_other_options_does_not_join_the_running_one(world, wor
 
 def test_lists_from_before_a_retry_hide_no_failure_of_the_retry(world, mocker):
     # GIVEN more failures than replay takes, and fewer after a retry, whose list comes after the long list
-    mocker.patch("oss_oms_sync.answers.task_group.MAX_RESENT", 150)
+    mocker.patch("oss_oms_sync.answers.task_group.MAX_RESENT_OBJECTS", 150)
     world.fill(500)
     often: Counter[str] = Counter()
 

@@ -121,9 +121,9 @@ def remedy_steps() -> set[str]:
     attempts = [
         Attempts(),
         Attempts(deep=True),
-        Attempts(submitted=2, overwrite=True),
+        Attempts(submitted_objects=2, overwrite=True),
         Attempts(since="2026-01-01T00:00:00Z"),
-        Attempts(earlier="2026-01-01T00:00:00Z"),
+        Attempts(oldest_unsubmitted_time="2026-01-01T00:00:00Z"),
     ]
     facts = product(REMEDIED, counts, OverwriteMode, attempts)
     steps = [remedy(kind, count, mode, tried, is_open=True).step for kind, count, mode, tried in facts]

@@ -23,7 +23,7 @@ from oss_oms_sync.jobs.certify.document import build
 from oss_oms_sync.jobs.certify.gathering import gather, gather_waiting
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.certificates import Certificates, describe_closed, parse_number, read_mark_with_go
-from oss_oms_sync.ledger.closing import Closed, Closing
+from oss_oms_sync.ledger.closing import CloseMark, ProjectState
 from oss_oms_sync.ledger.state import write_once
 from oss_oms_sync.rules.closing_checks import check_oms_finished
 from oss_oms_sync.rules.waiting_check import check_waiting_keys
@@ -89,7 +89,7 @@ def _close(invocation: Invocation, run: str) -> dict[str, object]:
     # A cutover closes the project before its verdict is known, so an earlier verdict is not the reason.
     description = f"{reason['document']}: {reason['verdict']}" if reason else "without a certificate"
     by, why = ("cutover", run) if run else ("close", description)
-    closing, mark = Closing(invocation), None
+    closing, mark = ProjectState(invocation), None
     if not migration.read_current_migration(invocation):
         was_open, mark = closing.is_surely_open(), closing.close(by, why, run)
         # If the mark existed before the migration, the migration notices it and does not start.
@@ -105,7 +105,7 @@ def _open(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
     After a GO, this requires `after_go`, because applications write to OBS. For the run of a cutover, the mark must be
     its own.
     """
-    closing = Closing(invocation)
+    closing = ProjectState(invocation)
     mark = None if options.after_go else closing.read_state()
     if mark is None or not read_mark_with_go(invocation, mark).go:
         mark = closing.open("open", run=options.run)
@@ -118,7 +118,7 @@ def _report_state(invocation: Invocation, options: CutoverOptions) -> dict[str, 
     With the time of a freeze, the GO must belong to this freeze or a later one. The answer then has the checks that a
     cutover waits for before its standstill pass.
     """
-    closed, checks = Closing(invocation).read_state(), []
+    closed, checks = ProjectState(invocation).read_state(), []
     if closed and options.frozen:
         facts = gather_waiting(invocation, options)
         checks = [check_oms_finished(facts), check_waiting_keys(facts)]
@@ -128,7 +128,7 @@ def _report_state(invocation: Invocation, options: CutoverOptions) -> dict[str, 
     )
 
 
-def _read_matching_go(invocation: Invocation, options: CutoverOptions, closed: Closed) -> dict[str, object] | None:
+def _read_matching_go(invocation: Invocation, options: CutoverOptions, closed: CloseMark) -> dict[str, object] | None:
     """Return the last GO if the project was not opened since, otherwise None.
 
     With the time of a freeze, the GO must belong to this freeze or a later one, have the current settings, and be later
@@ -154,7 +154,7 @@ def _read_matching_go(invocation: Invocation, options: CutoverOptions, closed: C
     )
 
 
-def _describe_state(invocation: Invocation, closed: Closed | None) -> tuple[MarkWithGo | None, Text]:
+def _describe_state(invocation: Invocation, closed: CloseMark | None) -> tuple[MarkWithGo | None, Text]:
     """Return the fields of a MarkAnswer: the mark or None, and the state of the project in words."""
     if closed is None:
         return None, t("The project is open. The changes recorded while it was closed are submitted within minutes.")

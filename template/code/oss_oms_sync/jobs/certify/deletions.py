@@ -30,7 +30,13 @@ from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunKeys, read_records_and_runs
 from oss_oms_sync.passes.states import PassState, find_answering_pass
 from oss_oms_sync.passes.store import PassStore
-from oss_oms_sync.rules.deletions import AbsentKey, find_omission_reason, is_due, is_named_exactly, refusal
+from oss_oms_sync.rules.deletions import (
+    AbsentKey,
+    find_omission_reason,
+    is_absent_long_enough,
+    is_named_exactly,
+    refusal,
+)
 
 # Maximum number of keys to look up for a page, and number of keys whose records and objects are read at the same time.
 _KEYS_PER_PAGE = 2_000
@@ -52,7 +58,7 @@ def list_deletions(invocation: Invocation, after: str) -> DeletionsAnswer:
     states = PassStore(invocation, "compare", destination.name).read_states() if destination else []
     answer = find_answering_pass(states, invocation.settings.key_filter.prefix)
     compared = answer.state if answer else None
-    _, runs = read_records_and_runs(invocation, 1, _MAX_RUN_FILES, of_all=True)
+    _, runs = read_records_and_runs(invocation, 1, _MAX_RUN_FILES, all_projects=True)
     facts = _gather_facts(invocation, info, compared, runs, destination)
     if not destination or not compared or refusal(facts):
         return DeletionsAnswer(facts, (), {}, (), None)
@@ -84,7 +90,7 @@ def _gather_facts(
         objects_before=compared.of.before_objects if compared else 0,
         back_to_source=rules.rules if rules else None,
         go=Certificates(invocation).last_name([CutoverVerdict.GO]),
-        unread_run_files=len(runs.unreadable) + runs.are_more,
+        unread_run_files=len(runs.unreadable_names) + runs.are_more,
         missing_permissions=missing,
         unknown_objects=compared.tally.of(ObjectClass.UNKNOWN).destination.objects if compared else 0,
     )
@@ -124,7 +130,7 @@ class _Page:
 
     def _is_candidate(self, absence: Absence) -> bool:
         """Return True if a key has to be looked up; otherwise count the reason why it is left out."""
-        if not is_due(absence.since, self._began):
+        if not is_absent_long_enough(absence.since, self._began):
             self._left_out[OmissionReason.YOUNG] += 1
         elif not is_named_exactly(absence.key):
             self._left_out[OmissionReason.NAME] += 1
@@ -165,7 +171,7 @@ class _Page:
                 _status(head),
                 (head.etag, head.modified) if isinstance(head, ObjectHead) else None,
                 (success_etag(record).removesuffix(_AGAIN).upper(), write_time(record)) if record else None,
-                waits=failure is not None or key in self._waiting,
+                is_waiting=failure is not None or key in self._waiting,
                 is_proven=proof is not None and proves_equal(proof.body, etag),
                 is_migrated=self._migrations.has_written(ObjectSummary(key, etag, size, modified)),
             )

@@ -56,7 +56,7 @@ from oss_oms_sync.jobs.certify.sample import compare_headers, empty_sample, take
 from oss_oms_sync.jobs.headers import checked_headers
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.certificates import Certificates
-from oss_oms_sync.ledger.closing import Closed, Closing, list_open_projects
+from oss_oms_sync.ledger.closing import CloseMark, ProjectState, list_open_projects
 from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
@@ -138,8 +138,8 @@ def _gather_common_facts(invocation: Invocation, options: CutoverOptions) -> tup
     # Replay writes the records of listed failures before its position in the lists, so the position is read before the
     # records.
     lists = JobState(invocation).load_as(ListPositions, "failed_copies") or ListPositions()
-    waiting = list_waiting_keys(invocation, MAX_RECORDS, _MAX_RUN_FILES, reasons=True)
-    closed, current = Closing(invocation).read_state(), migration.read_current_migration(invocation)
+    waiting = list_waiting_keys(invocation, MAX_RECORDS, _MAX_RUN_FILES, with_reasons=True)
+    closed, current = ProjectState(invocation).read_state(), migration.read_current_migration(invocation)
     group = migration.query_task_group(invocation, current)
     facts = {
         # This is read after the passes, because no pass in a certificate may have ended after it was made.
@@ -161,8 +161,8 @@ def _gather_common_facts(invocation: Invocation, options: CutoverOptions) -> tup
     return facts, _Buckets(task, destination, comparison)
 
 
-def _mark(closed: Closed) -> ClosedMark:
-    return ClosedMark(closed.since, closed.by, closed.why, closed.run, closed.opened, closed.written)
+def _mark(closed: CloseMark) -> ClosedMark:
+    return ClosedMark(closed.closed_at, closed.person, closed.reason, closed.run, closed.opened_at, closed.written_at)
 
 
 def _progress(group: TaskGroup | Failure | None) -> GroupProgress | None:
@@ -174,7 +174,7 @@ def _progress(group: TaskGroup | Failure | None) -> GroupProgress | None:
 
 def _unchanged_mark(invocation: Invocation, closed: ClosedMark | None) -> ClosedMark | None:
     """Return the mark, or None if the project was opened or closed again meanwhile."""
-    now = Closing(invocation).read_state()
+    now = ProjectState(invocation).read_state()
     return closed if now and _mark(now) == closed else None
 
 
@@ -201,11 +201,11 @@ def _select_passes(
         deep=state.scope.deep,
         overwrite=state.scope.overwrite,
         since=attempts.since or None,
-        begins=attempts.begins,
-        earlier=attempts.earlier,
-        submitted=attempts.submitted,
-        unsent=attempts.unsent,
-        migrate=attempts.migrate,
+        begins=attempts.min_time,
+        earlier=attempts.oldest_unsubmitted_time,
+        submitted=attempts.submitted_objects,
+        unsent=attempts.unsubmitted_objects,
+        migrate=attempts.migrate_option,
         no_right_in_oss=unread["no_right_in_oss"],
         no_right_in_obs=unread["no_right_in_obs"],
     )
@@ -257,7 +257,7 @@ def _single_group(
 ) -> WaitingGroup:
     """Return a group with a single key."""
     # Only some reasons are caused by the key itself.
-    is_refused = key.failed_again and key.reason in {reason.name for reason in KEY_REASONS}
+    is_refused = key.has_failed_before and key.reason in {reason.name for reason in KEY_REASONS}
     return WaitingGroup(key.reason_name, object_class, is_same_size, was_tried, is_refused, 1, [key.key])
 
 

@@ -22,9 +22,9 @@ from oss_oms_sync.clouds.objects import ObjectSummary
 from oss_oms_sync.clouds.task import TaskInfo, month_of
 from oss_oms_sync.comparison.oms_progress import OmsProgress, query_progress
 from oss_oms_sync.errors import Failure
-from oss_oms_sync.ledger.closing import Closed
+from oss_oms_sync.ledger.closing import CloseMark
 from oss_oms_sync.ledger.state import JobState
-from oss_oms_sync.rules.times import CLOSE_DELAY, OMS_PATIENCE
+from oss_oms_sync.rules.times import CLOSE_DELAY, OMS_STALL_TIME
 
 # Time before the close from which on OMS's counts have to cover the records.
 _COUNT_LEAD = timedelta(hours=1)
@@ -38,7 +38,7 @@ _WRITING_SECONDS = 60.0
 
 
 def query_remaining_work(
-    invocation: Invocation, task: TaskInfo | Failure, closed: Closed | None, largest: int
+    invocation: Invocation, task: TaskInfo | Failure, closed: CloseMark | None, largest: int
 ) -> RemainingOmsWork:
     """Return OMS's remaining work, by its counts and, if the project is `closed`, the records.
 
@@ -51,7 +51,7 @@ def query_remaining_work(
         _sum_unfinished_by_month(invocation, task),
         None,
     )
-    mark = parse_time(closed.written) if closed else None
+    mark = parse_time(closed.written_at) if closed else None
     if mark:
         recorded = _count_records(invocation, mark)
     accepted = counts.count_accepted_since(_first_counted_step(mark)) if mark else 0
@@ -65,7 +65,7 @@ def query_remaining_work(
     busy = max(counts.last_busy, recorded.newest if recorded else 0)
     return RemainingOmsWork(
         counts.max_unfinished,
-        may_finish=counts.may_still_copy(busy, largest, OMS_PATIENCE.total_seconds()),
+        may_finish=counts.may_still_copy(busy, largest, OMS_STALL_TIME.total_seconds()),
         busy=from_epoch(int(busy)) if busy > 0 else None,
         accepted=accepted,
         recorded=recorded.number if recorded and recorded.is_all else None,

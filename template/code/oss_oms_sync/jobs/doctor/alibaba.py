@@ -18,7 +18,7 @@ from oss_oms_sync.errors import CredentialsError, StorageError, printable_line
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, unknown, warning
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.states import find_answering_pass
-from oss_oms_sync.rules.reading import GRANT_READING, unreadable
+from oss_oms_sync.rules.reading import GRANT_READING, describe_unreadable_objects
 
 _LOG_BUCKET = t("log bucket")
 # Maximum number of pages to search for an object in scope, because thousands of objects may lack a rare suffix.
@@ -284,7 +284,7 @@ def right_to_read(context: CheckContext) -> Finding:
         return warning(untranslated(str(error)), error.fix)
     if permissions:
         buckets = context.invocation.source_bucket.name, context.destination.name
-        return warning(unreadable(permissions, *buckets), GRANT_READING)
+        return warning(describe_unreadable_objects(permissions, *buckets), GRANT_READING)
     if not (source and there):
         return skipped(t("no object could be checked"))
     return ok(t("doctor's role and the IAM user of HW_AK can read objects"))

@@ -49,7 +49,7 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
     last = context.compared if job == "compare" else find_last_timer_pass(passes, prefix)
     if last is None:
         woken, installed = context.timers
-        is_new = not woken[job] or not installed or installed.ago <= _MAX_TICK_AGE
+        is_new = not woken[job] or not installed or installed.age <= _MAX_TICK_AGE
         if is_new or any(pass_.ended or pass_.objects for pass_ in passes):
             return skipped(
                 t(
@@ -105,7 +105,7 @@ def timer(job: str, context: CheckContext) -> Finding:
     period_minutes, late_minutes = (span // timedelta(minutes=1) for span in (period, late_age))
     if last is None:
         text = t("no timer has triggered {job} yet", job=job)
-        if installed is None or installed.ago <= late_age:
+        if installed is None or installed.age <= late_age:
             return skipped(
                 t(
                     "{finding}; expected every {every} min: check again in {again} min",
@@ -115,8 +115,8 @@ def timer(job: str, context: CheckContext) -> Finding:
                 )
             )
     else:
-        text = t("the timer last triggered {job} at {at}", job=job, at=timestamp(last.at))
-        if last.ago <= late_age:
+        text = t("the timer last triggered {job} at {at}", job=job, at=timestamp(last.time))
+        if last.age <= late_age:
             return ok(text)
     return fault(
         t("{finding}; expected every {every} min", finding=text, every=period_minutes),

@@ -160,7 +160,7 @@ class _RecentObjects(NamedTuple):
 
 def _count_recent(context: CheckContext) -> _RecentObjects:
     settings, now = context.settings, context.invocation.clock.now()
-    installed = JobState(context.invocation).read_installed(note=False)
+    installed = JobState(context.invocation).read_installation_time(store_missing=False)
     # Objects written while the project was closed may have had no event.
     since = max(now - _MAX_OBJECT_AGE, installed, context.opened + MIN_EVENT_AGE if context.opened else installed)
     scope = Scope(settings.key_filter, since, everything=False)

@@ -21,7 +21,7 @@ from oss_oms_sync.clouds.obs_answers import ObjectHead, ObsError
 from oss_oms_sync.clouds.oss import OssBucket
 from oss_oms_sync.clouds.task import TaskInfo
 from oss_oms_sync.errors import Failure, StorageError
-from oss_oms_sync.ledger.closing import Closed, Closing
+from oss_oms_sync.ledger.closing import CloseMark, ProjectState
 from oss_oms_sync.ledger.state import JobState, WriteTime
 from oss_oms_sync.passes.states import AnsweringPass, PassState, find_answering_pass
 from oss_oms_sync.passes.store import PassStore
@@ -84,7 +84,7 @@ class CheckContext:
         state = JobState(self.invocation)
         last_calls, installed = state.read_timers(["replay", "reconcile", "compare", "status"])
         if installed is None:
-            state.read_installed(note=True)
+            state.read_installation_time(store_missing=True)
         return last_calls, installed
 
     @cached_property
@@ -106,12 +106,12 @@ class CheckContext:
         return self.invocation.obs().bucket(self.task, self.invocation.deadline)
 
     @cached_property
-    def closed(self) -> Closed | None:
+    def closed(self) -> CloseMark | None:
         """The mark of a closed project, or None if the project is open.
 
         Raises StorageError.
         """
-        return Closing(self.invocation).read_state()
+        return ProjectState(self.invocation).read_state()
 
     @cached_property
     def opened(self) -> datetime | None:
@@ -119,7 +119,7 @@ class CheckContext:
 
         Raises StorageError.
         """
-        return Closing(self.invocation).read_opened()
+        return ProjectState(self.invocation).read_opened()
 
     @cached_property
     def canary(self) -> CanaryResult | None:

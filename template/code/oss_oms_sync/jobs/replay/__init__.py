@@ -17,7 +17,7 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import EventError, PayloadError, log
 from oss_oms_sync.events import ObjectChange, is_text
 from oss_oms_sync.jobs.replay.resending import Replay, ReplayOptions
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.closing import ProjectState
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.settings import Settings
 
@@ -36,7 +36,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     JobState(invocation).record_timer("replay", event)
     by_timer = events.is_timer_event(event)
     if by_timer:
-        Closing(invocation).ensure_mark()
+        ProjectState(invocation).ensure_mark()
     # Manual calls, and a cutover's, submit all keys.
     replay_run = Replay(invocation, skips_resting=by_timer)
     problems = _submit_selected(event, replay_run, invocation)

@@ -125,7 +125,7 @@ class FailedCopies:
         positions, bucket = self._positions, self._invocation.destination()
         # The last complete round covered all older lists without a stored position. Before the first round, older lists
         # are from before the installation. Its time is recorded here, because a project's timer may never start a pass.
-        last_round = parse_time(positions.looked) or self._state.read_installed(note=True)
+        last_round = parse_time(positions.looked) or self._state.read_installation_time(store_missing=True)
         read_before = (last_round - LIST_DELAY).timestamp()
         if not positions.start_round(self._invocation.clock.now()):
             return
@@ -213,7 +213,7 @@ class FailedCopies:
             is_at_end = ends and (lines.open_line or lines.end == len(body))
             is_stuck, start = lines.end == start, lines.end
             line_count = LineCount(len(lines.failures), outside)
-            position = position.advanced_by(body[:start], part.start + start, line_count, ended=is_at_end)
+            position = position.advance(body[:start], part.start + start, line_count, ended=is_at_end)
             self._positions.move(name, position)
             if is_at_end or is_stuck:
                 return position

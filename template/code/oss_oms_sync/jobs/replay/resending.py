@@ -319,7 +319,7 @@ class Replay:
         never accepted, and a success record of equal contents may be of another write. A key that failed once is
         submitted without a check, because OMS checks it. An object that cannot be checked is submitted.
         """
-        repeated_keys = [key.key for key in keys if key.failed_again]
+        repeated_keys = [key.key for key in keys if key.has_failed_before]
         if not repeated_keys or not self._can_look:
             return set()
         sources = self._invocation.source_bucket.try_find_all(repeated_keys)

@@ -34,7 +34,7 @@ from oss_oms_sync.jobs.status.history import KeyHistory
 from oss_oms_sync.jobs.status.verdict import reach_verdict
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.certificates import read_mark_with_go
-from oss_oms_sync.ledger.closing import Closed, Closing
+from oss_oms_sync.ledger.closing import CloseMark, ProjectState
 from oss_oms_sync.ledger.list_positions import LineCount, ListPositions
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.states import PassState
@@ -112,12 +112,12 @@ class _StatusReport:
         Raises StorageError.
         """
         task = self._invocation.oms.task(self._invocation.deadline)
-        installed = self._state.read_installed(note=False)
+        installed = self._state.read_installation_time(store_missing=False)
         # The verdict does not depend on the displayed window.
         last_day = task if isinstance(task, Failure) else self._query_statistics(DAY)
         statistics = last_day if window == DAY or isinstance(last_day, Failure) else self._query_statistics(window)
         lists = self._state.load_as(ListPositions, "failed_copies") or ListPositions()
-        closed = Closing(self._invocation).read_state()
+        closed = ProjectState(self._invocation).read_state()
         mark = read_mark_with_go(self._invocation, closed) if closed else None
         backlog = self._read_backlog(closed, acknowledge=acknowledge)
         acknowledged, in_obs = self._state.load_as(Acknowledgement, "status"), ObsState.read(self._invocation, task)
@@ -181,7 +181,7 @@ class _StatusReport:
         )
         return verdict, facts, report
 
-    def _read_backlog(self, closed: Closed | None, *, acknowledge: bool) -> Backlog:
+    def _read_backlog(self, closed: CloseMark | None, *, acknowledge: bool) -> Backlog:
         """Return the waiting keys, without changes after the close that were acknowledged.
 
         With `acknowledge`, store first that the present changes are acknowledged.

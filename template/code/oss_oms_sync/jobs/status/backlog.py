@@ -14,7 +14,7 @@ from oss_oms_sync.answers.text import AtLeast
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import Reason
-from oss_oms_sync.ledger.closing import Closed
+from oss_oms_sync.ledger.closing import CloseMark
 from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import list_run_files_by_project, read_failed_keys, read_records_and_runs
@@ -57,7 +57,7 @@ class Backlog(BacklogSummary):
         return math.inf if self.at_least or self.unreadable_run_files else self.failed - self.read
 
 
-def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowledged: float = math.inf) -> Backlog:
+def read_backlog(invocation: Invocation, closed: CloseMark | None = None, acknowledged: float = math.inf) -> Backlog:
     """Read the current backlog from the log bucket.
 
     If the project is `closed`, the backlog shows changes after the close that are newer than the time `acknowledged`,
@@ -66,13 +66,13 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
     Raises StorageError.
     """
     # The first mark counts, because a renewed mark is younger than some changes after the close.
-    settings, written = invocation.settings, parse_time(closed.first) if closed else None
+    settings, written = invocation.settings, parse_time(closed.first_written_at) if closed else None
     # A change in the second of the close may be later than the close.
     after = max(acknowledged, written.timestamp() - 1) if written else acknowledged
     records, runs = read_records_and_runs(invocation, _MAX_RECORDS_COUNTED, _MAX_RUN_FILES_READ)
     # The newest records are read, because they show the current state.
     canaries = f"{record_prefix(invocation.task_id, 'failed')}{settings.key_filter.canary_prefix}"
-    records_of_keys = [record for record in records.listed if not record.name.startswith(canaries)]
+    records_of_keys = [record for record in records.summaries if not record.name.startswith(canaries)]
     newest = sorted(records_of_keys, key=lambda listed_record: listed_record.modified, reverse=True)
     late_number = sum(record.modified > after for record in newest)
     newest = newest[: max(_MAX_RECORDS_READ, min(late_number, _MAX_LATE_RECORDS_READ))]
@@ -94,14 +94,14 @@ def read_backlog(invocation: Invocation, closed: Closed | None = None, acknowled
     return Backlog(
         failed=failed,
         at_least=records.are_more or runs.are_more,
-        outside=records.outside + foreign,
+        outside=records.outside_count + foreign,
         oldest=min(filter(None, first_failures), default=None),
         read=len(keys),
         by_reason=dict(Counter(key.reason_name for key in keys)),
         keys=[WaitingKey(key.key, key.reason_name, key.first_failure, key.message) for key in keys[:_MAX_KEYS_SHOWN]],
-        run_files=runs.files,
+        run_files=runs.file_count,
         in_run_files=len(failed_keys),
-        unreadable_run_files=runs.unreadable,
+        unreadable_run_files=runs.unreadable_names,
         left_behind=_list_abandoned_run_files(invocation),
         copies=[key for key in (*failed_keys, *keys) if key.copy_attempts],
         newest=newest[0].modified if newest else 0,

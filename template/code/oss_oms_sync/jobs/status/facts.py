@@ -29,7 +29,7 @@ from oss_oms_sync.comparison.result import CompareResult
 from oss_oms_sync.errors import CLOSED_REASONS, PERMANENT_REASONS, Failure, Reason
 from oss_oms_sync.jobs.status.backlog import Backlog
 from oss_oms_sync.jobs.status.copying import CopyFailures, CopyProgress
-from oss_oms_sync.ledger.closing import Closed
+from oss_oms_sync.ledger.closing import CloseMark
 from oss_oms_sync.passes.states import (
     PassState,
     answer_of,
@@ -204,7 +204,7 @@ class Facts:
     backlog: Backlog
     coverage: Coverage
     in_obs: ObsState
-    closed: Closed | None
+    closed: CloseMark | None
     go: str
     migration: Migration | None
     old_objects: TaskGroup | Failure | None

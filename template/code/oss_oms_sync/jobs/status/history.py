@@ -30,7 +30,7 @@ from oss_oms_sync.jobs.status.stories import (
     story_of_failed_copy,
 )
 from oss_oms_sync.ledger.certificates import describe_closed, read_mark_with_go
-from oss_oms_sync.ledger.closing import Closing
+from oss_oms_sync.ledger.closing import ProjectState
 from oss_oms_sync.ledger.records import COPY_ATTEMPTS_HEADER, NO_VERSION, success_etag, write_time
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles
@@ -185,10 +185,10 @@ class KeyHistory:
 
     def _conclude_unrecorded(self) -> Story:
         """Return the story of a version without a record, which depends on the scope of reconcile."""
-        installed, opened = JobState(self._invocation).read_installed(note=False), None
+        installed, opened = JobState(self._invocation).read_installation_time(store_missing=False), None
         scope = Scope(self._settings.key_filter, None, everything=False)
         with suppress(StorageError):  # the next step reports the failure to read it
-            opened = Closing(self._invocation).read_opened()
+            opened = ProjectState(self._invocation).read_opened()
         # The event of a newer object may still arrive, although reconcile does not wait for it.
         if opened and self._source and self._source.modified >= opened.timestamp():
             opened = None
@@ -276,7 +276,7 @@ class KeyHistory:
     def _refusal(self) -> Text | None:
         """Return the reason why nothing may be submitted, or None if the project is open."""
         try:
-            closed = Closing(self._invocation).read_state()
+            closed = ProjectState(self._invocation).read_state()
         except StorageError as error:
             return t(
                 "Unknown whether the project is closed; until this is known, nothing is submitted: {error}. Check"
