@@ -157,7 +157,7 @@ function checkPassed(questions, passed) {
     return [
       choose(
         `No answers were passed. With -y the tool asks no questions: pass all answers, as in ${example}`,
-        `没有收到任何答案。使用 -y 时工具不会提问，请用 --parameters 一次给出全部答案，例如 ${example}`,
+        `没有收到任何答案。使用 -y 时工具不会提问，请用 --parameters 一次给出全部答案，例如：${example}`,
       ),
     ];
   }
@@ -180,7 +180,7 @@ function sayUnknown(name, names) {
   const nearest = names[distances.indexOf(least)];
   return least <= name.length / 2
     ? choose(`${name} is not a parameter. Did you mean ${nearest}?`, `没有参数 ${name}。是否想写 ${nearest}？`)
-    : choose(`${name} is not a parameter. The parameters are: ${names.join(", ")}`, `没有参数 ${name}。可用的有：${names.join("、")}`);
+    : choose(`${name} is not a parameter. The parameters are: ${names.join(", ")}`, `没有参数 ${name}。可用的参数：${names.join("、")}`);
 }
 
 /** Return the number of added, removed or replaced characters between two texts (Levenshtein distance). */
@@ -298,7 +298,7 @@ function checkFolder(appPath) {
   return [
     choose(
       `${appPath} already has ${name}, and the tool would replace the file, even with --no-overwrite. ${instead}`,
-      `目录 ${appPath} 中已有 ${name}，即使使用 --no-overwrite，工具也会替换它。${instead}`,
+      `目录 ${appPath} 中已有 ${name}，即使使用 --no-overwrite，工具也会替换该文件。${instead}`,
     ),
   ];
 }

@@ -44,7 +44,7 @@ def main() -> int:
     console.print(
         choose(
             "[bold]Simulated clouds on this machine: OSS and Function Compute, OMS and OBS. The project runs in them.",
-            "[bold]本机模拟两家云（OSS 和函数计算，OMS 和 OBS），项目在其中运行。",
+            "[bold]两家云（OSS 和函数计算，OMS 和 OBS）都在本机模拟，项目在其中运行。",
         )
     )
     with Sandbox(bare=True) as box, TemporaryDirectory() as folder:

@@ -56,7 +56,7 @@ def play_trouble(box: Sandbox, console: Console) -> Inventory:
             f"[bold]1.[/] OMS misbehaves: it accepts {OMS_RATE} calls a second, about every"
             f" {1 / FAILURE_PROBABILITY:.0f}th call fails, and it rejects one object key.",
             f"[bold]1.[/] OMS 工作异常：每秒只接受 {OMS_RATE} 次调用，"
-            f"约每 {1 / FAILURE_PROBABILITY:.0f} 次调用失败一次，并拒绝其中一个对象。",
+            f"约每 {1 / FAILURE_PROBABILITY:.0f} 次调用失败一次，还会拒绝一个对象名。",
         ),
     )
     box.oms.throttle(OMS_RATE, OMS_BURST)
@@ -84,7 +84,7 @@ def play_outage(box: Sandbox, console: Console) -> Inventory:
             f"\n[bold]2.[/] OMS is down, the events of {len(LOST_EVENT_KEYS)} uploads are lost, and the log bucket"
             " refuses the record of one object, so forward fails.",
             f"\n[bold]2.[/] OMS 停止服务，{len(LOST_EVENT_KEYS)} 个上传对象的事件丢失，"
-            "记录 Bucket 又拒绝写入某个对象的记录，forward 因此失败。",
+            "记录 Bucket 又拒绝写入一个对象的记录，forward 因此失败。",
         ),
     )
     box.oms.throttle(None)
@@ -120,7 +120,7 @@ def play_outage(box: Sandbox, console: Console) -> Inventory:
         console,
         f"{failed_count} missing objects wait for replay; reconcile can find the {lost_count} objects whose events"
         " were lost.",
-        f"缺失的对象中，{failed_count} 个等待 replay 重发；另有 {lost_count} 个事件丢失，可由 reconcile 查找。",
+        f"缺失的对象中，{failed_count} 个等待 replay 重发，{lost_count} 个的事件已丢失，可由 reconcile 找出。",
     )
     return inventory
 
@@ -203,7 +203,7 @@ def print_faults(box: Sandbox, inventory: Inventory, console: Console) -> None:
         choose(
             f"OMS answered {format_counts(answers)}. In addition, the sandbox injected {used_faults['status']} x 503"
             f" and dropped {dropped_count} connections, {dropped_after_count} of them after OMS had accepted the keys.",
-            f"OMS 的响应：{format_counts(answers)}。此外，沙箱注入 {used_faults['status']} x 503，"
+            f"OMS 的响应：{format_counts(answers)}。此外，沙箱另返回 {used_faults['status']} 次 503，"
             f"并断开 {dropped_count} 个连接，其中 {dropped_after_count} 个在 OMS 接受对象之后断开。",
         ),
     )

@@ -50,7 +50,7 @@ def play_copy_failures(box: Sandbox, console: Console) -> None:
         choose(
             f"\n[bold]4.[/] OMS accepts {len(UNCOPIED_KEYS)} more objects, fails to copy them, and writes the"
             " failures to lists in OBS. Replay reads these lists.",
-            f"\n[bold]4.[/] OMS 又接受 {len(UNCOPIED_KEYS)} 个对象，但复制失败，并将其写入 OBS 中的失败对象列表。"
+            f"\n[bold]4.[/] OMS 又接受 {len(UNCOPIED_KEYS)} 个对象，但复制失败，并在 OBS 的失败对象列表中列出。"
             "replay 会读取这些列表。",
         ),
     )
@@ -70,13 +70,13 @@ def play_copy_failures(box: Sandbox, console: Console) -> None:
         console,
         choose(
             "Meanwhile, an application deletes one object in OBS and overwrites another.",
-            "与此同时，有应用在 OBS 中删除了一个对象，并覆盖了另一个对象。",
+            "与此同时，有应用在 OBS 中删除一个对象，并覆盖另一个对象。",
         ),
     )
     print_result(
         console,
         "An object accepted by OMS is not a copied object: replay finds failed copies, compare finds all others.",
-        "OMS 已接受不等于已复制：复制失败的对象由 replay 查找，其余差异由 compare 查找。",
+        "OMS 已接受不等于已复制：复制失败的对象由 replay 找出，其余差异由 compare 找出。",
     )
 
 
@@ -97,13 +97,13 @@ def play_cutover(box: Sandbox, console: Console) -> tuple[Inventory, dict[str, A
     print_result(
         console,
         "NO-GO: each object that prevents the cutover is named, with the reason.",
-        "NO-GO：列出了阻碍割接的每个对象及原因。",
+        "NO-GO：逐一列出妨碍割接的对象及原因。",
     )
     print_line(
         console,
         choose(
             "\nCompare has submitted the missing object. A newer object in OBS is overwritten only on request:",
-            "\ncompare 已补交缺失的对象。OBS 中较新的对象仅在明确要求时才会覆盖：",
+            "\ncompare 已补交缺失的对象。OBS 中较新的对象，只有明确要求时才会覆盖：",
         ),
     )
     compare(box, console, overwrite=True, restart=True)

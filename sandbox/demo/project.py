@@ -72,7 +72,7 @@ def set_up(box: Sandbox, project: Path, console: Console) -> None:
         console,
         choose(
             "An administrator adds the permission to read copied objects, for the certificate's sample.",
-            "管理员另外授予读取目的端对象的权限，供证书抽样使用。",
+            "管理员另行授予读取目的端对象的权限，供证书抽样使用。",
         ),
     )
     print_result(

@@ -66,7 +66,7 @@ def rights(document: Document) -> Iterator[Text]:
     """Yield the permissions of a policy with their resources, a line each."""
     statements = document.get("Statement", [])
     for statement in [statements] if isinstance(statements, dict) else statements:
-        actions, places = (untranslated(", ".join(statement[name])) for name in _FIELDS)
+        actions, places = (statement[name] for name in _FIELDS)
         allowed = t("{actions} on {places}", actions=actions, places=places)
         prefixes = statement.get("Condition", {}).get("StringLike", {}).get("oss:Prefix", [])
         yield t("{allowed}, only under {prefixes}", allowed=allowed, prefixes=prefixes) if prefixes else allowed

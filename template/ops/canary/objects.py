@@ -51,11 +51,11 @@ def canary_objects() -> list[CanaryObject]:
     smaller, larger = sorted(PART_SIZES.values())
     return [
         CanaryObject("small", "小对象", "small", 1000),
-        CanaryObject("hostile name", "特殊键名", "\uff5e a+b%41=c&é;x中x'\"?#", 1000),
+        CanaryObject("hostile name", "特殊对象名", "\uff5e a+b%41=c&é;x中x'\"?#", 1000),
         CanaryObject("metadata", "元数据", "\U0001f600", 1000, headers=_METADATA_HEADERS),
         CanaryObject("between", "50 MB 与 50 MiB 之间", "between", (smaller + larger) // 2),
         CanaryObject("above", "分段", "above", larger * 6 // 5, how="parts"),
         CanaryObject("copy", "副本", "copy", 1000, how="copy"),
         CanaryObject("twice", "两次事件", "Twice", 1000, twice=True),
-        CanaryObject("new headers", "更改头域", "headers", 1000, is_changed=True),
+        CanaryObject("new headers", "新头域", "headers", 1000, is_changed=True),
     ]
