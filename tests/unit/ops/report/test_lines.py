@@ -15,7 +15,7 @@ KEY = "a key with spaces, which is copied as it stands"
 # Titles of terminal and page, longer than any number.
 SIDES = {
     "en": ("class", "source (OSS)", "volume", "destination (OBS)", "volume"),
-    "zh": ("类别", "源端（OSS）", "容量", "目的端（OBS）", "容量"),
+    "zh": ("类别", "源端（OSS）", "数据量", "目的端（OBS）", "数据量"),
 }
 
 
