@@ -27,8 +27,10 @@ def literals(path: Path) -> Iterator[str]:
         id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, _DOCSTRINGS) and _has_text(node)
     }
     for node in ast.walk(tree):
-        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value
-        if is_text and (id(node) not in docstrings or path.name in ("digests.py", "show.py")):
+        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+        # Chinese sentences have no spaces.
+        is_sentence = is_text and (" " in node.value or is_chinese(node.value))
+        if is_sentence and (id(node) not in docstrings or path.name in ("digests.py", "show.py")):
             yield node.value
 
 
