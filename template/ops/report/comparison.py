@@ -274,7 +274,7 @@ def _describe_lag(step_lag: Lag, title: str, late_tone: str, translate: Translat
     body = [
         (
             translate(name),
-            Track(count, total, tone or "way", units.share(count, total)),
+            Track(count, total, tone or "way", units.share(count, total, translate)),
             units.number(count, translate, tone),
         )
         for name, count, tone in rows

@@ -132,7 +132,7 @@ def report(answer: StatusAnswer, language: str) -> Report:
                 translate(UTC_NOTE, time=units.clock(now)),
                 translate(UTC_NOTE, time=answer.at),
             ),
-            " ",
+            "" if translate.language == "zh" else " ",
             (translate("sync task"), " ", Span("code", answer.task.id)),
         ),
     )
@@ -334,9 +334,8 @@ def _describe_open_pass(
     if pass_under_way.share is None or pass_under_way.minutes_left is None:
         return Paragraph((since, translate(": "), translate(", ").join([*scanned, rate, translate("end unknown")])))
     done = round(pass_under_way.share * 1000)
-    label = translate(", ").join(
-        [units.share(done, 1000), *scanned, rate, translate("{left:time} left", left=60 * pass_under_way.minutes_left)]
-    )
+    time_left = translate("{left:time} left", left=60 * pass_under_way.minutes_left)
+    label = translate(", ").join([units.share(done, 1000, translate), *scanned, rate, time_left])
     return Picture(since, label, Bar([Part(done, "way"), Part(1000 - done, "rest")], label))
 
 

@@ -51,14 +51,14 @@ def age(time: datetime, now: datetime, translate: Translator) -> str:
     return translate("{duration:time} ago", duration=past) if past >= 1 else translate("just now")
 
 
-def share(number: int, whole: int) -> str:
+def share(number: int, whole: int, translate: Translator) -> str:
     """Format `number` as a percentage of `whole`: "100 %" means all, "0 %" means none, without rounding."""
     if number in (0, whole) or not whole:
         digits = "100" if whole and number == whole else "0"
     else:
         percent = 100 * number / whole
         digits = "< 0.1" if percent < 0.1 else "> 99.9" if percent > 99.9 else f"{percent:.1f}"
-    return f"{digits} %".replace(" ", "\u00a0")
+    return translate("{digits} %", digits=digits).replace(" ", "\u00a0")
 
 
 def number(amount: int | None, translate: Translator, tone: str = "") -> Phrase | Cell:

@@ -75,9 +75,10 @@ def test_an_age_is_printed_as_a_time_before_now():
 
 @given(st.integers(0, 10**9), st.integers(0, 10**9))
 def test_100_percent_means_all_and_0_percent_means_none(number, more):
-    shown = plain(units.share(number, number + more))
+    shown, in_chinese = (plain(units.share(number, number + more, translate)) for translate in (EN, ZH))
     assert (shown == "100 %") == (more == 0 < number)
     assert (shown == "0 %") == (number == 0)
+    assert in_chinese == f"{shown.removesuffix(' %')}%"
 
 
 @pytest.mark.parametrize(
