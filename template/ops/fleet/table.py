@@ -79,7 +79,7 @@ def _row(member: Member, page: Path | None, translate: Translator) -> list[Phras
         units.count(last.source.objects, translate) if last else None,
         translate("at least {number}", number=waiting) if overview.backlog.at_least else waiting,
         translate("{s:time}", s=last.lag.copied.p99) if last and last.lag.copied.p99 is not None else None,
-        units.share(group.finished, group.total) if group and group.total else None,
+        units.share(group.finished, group.total, translate) if group and group.total else None,
         units.age(parse_timestamp(last.started), now, translate) if last else None,
     ]
 
