@@ -498,7 +498,7 @@ def test_json_output_has_each_claim(run):
     assert code == 4
     assert answer["sound"] is False
     assert answer["verdict"] == "GO"
-    claim = {"claim": "The document is unchanged", "claim_zh": "文件未被改动"}
+    claim = {"claim": "The document is unchanged", "claim_zh": "文件未改动"}
     assert answer["findings"][0] == {**claim, "holds": False, "detail": document_hash(document)}
 
 
