@@ -208,7 +208,7 @@ def main() -> None:
         scope = Scope(call.settings.key_filter, None, everything=False, standstill=True)
         asked = compare._Comparison(call)
         pass_ = asked.driver.describe_pass(scope, note=False)
-        walked = asked._range_walk(pass_, Piece()).run()
+        walked = asked._build_range_walk(pass_, Piece()).run()
         assert sum(mark.objects for mark in walked.piece.tally.marks) == OBJECTS, walked
 
     def oss2_lists() -> None:

@@ -71,9 +71,9 @@ CHANGES = {
         (
             (
                 f"{CODE}/jobs/doctor/function.py",
-                '    Check(t("clock"), ("settings",), clock),',
+                '    Check(t("clock"), ("settings",), check_clock),',
                 '    Check(t("machine"), ("settings",), lambda _: ok(untranslated(platform.machine()))),\n'
-                '    Check(t("clock"), ("settings",), clock),',
+                '    Check(t("clock"), ("settings",), check_clock),',
             ),
         ),
         ("tests/system/doctor/test_network.py", "tests/unit/answers"),

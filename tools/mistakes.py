@@ -55,7 +55,7 @@ MISTAKES = (
         more=(
             (
                 f"{_CODE}/jobs/certify/oms_work.py",
-                "busy=from_epoch(int(busy)) if busy > 0 else None",
+                "busy=from_epoch(int(last_activity_time)) if last_activity_time > 0 else None",
                 "busy=None",
             ),
         ),
@@ -283,8 +283,8 @@ MISTAKES = (
         more=(
             (
                 f"{_CODE}/jobs/compare.py",
-                "deep, cutover = scope.deep or payload.deep, ",
-                "deep, cutover = False, ",
+                "is_deep, is_cutover = scope.deep or payload.deep, ",
+                "is_deep, is_cutover = False, ",
             ),
         ),
         seeds="108",
@@ -293,19 +293,21 @@ MISTAKES = (
         "what looks newer in OBS closes a failure",
         _VERSIONS,
         f"{_CODE}/jobs/replay/resending.py",
-        "        return {key for key, source in checked if reason_not_to_send(source)}",
+        "        return {key for key, source in checked_keys if find_reason_not_to_send(source)}",
         """        copies = self._invocation.destination().find_all(repeated_keys)
         times = {copy.name: copy.modified for copy in copies if copy}
         return {
-            key for key, source in checked if reason_not_to_send(source) or times.get(key, 0) >= source.modified
+            key
+            for key, source in checked_keys
+            if find_reason_not_to_send(source) or times.get(key, 0) >= source.modified
         }""",
     ),
     Mistake(
         "an acceptance answers what OMS failed to copy",
         _VERSIONS,
         f"{_CODE}/jobs/replay/failed_copies.py",
-        "if accepted and write_time(accepted) > _failed_at(copy_failure, list_time) + _MAX_RECORD_DELAY_SECONDS:",
-        "if accepted:",
+        "if success_record and write_time(success_record) > failure_time + _MAX_RECORD_DELAY_SECONDS:",
+        "if success_record:",
     ),
     Mistake(
         "waiting for what OMS has lost",
@@ -318,8 +320,8 @@ MISTAKES = (
         "judging one pass again, and certifying another",
         _CERTIFY,
         f"{_CODE}/jobs/compare.py",
-        "return answer.state if answer else newest if is_after_freeze else None",
-        "return newest",
+        "return answering_pass.state if answering_pass else newest_pass if is_after_freeze else None",
+        "return newest_pass",
     ),
     Mistake(
         "a list of OMS's that grows is read once",
@@ -339,12 +341,12 @@ MISTAKES = (
         "BROKEN only while something waits",
         f"{_JOBS}/status/test_verdict.py::test_a_refused_account_is_broken_with_a_remedy",
         f"{_CODE}/jobs/status/verdict.py",
-        "    if isinstance(task, Failure) and task.reason.name in permanent",
-        "    if names and isinstance(task, Failure) and task.reason.name in permanent",
+        "    if isinstance(task, Failure) and task.reason.name in permanent_names",
+        "    if names and isinstance(task, Failure) and task.reason.name in permanent_names",
     ),
     Mistake(
         "an unknown event that is dropped",
-        f"{_UNIT}/test_events.py::test_new_content_and_unknown_events_are_forwarded_by_any_name"
+        f"{_UNIT}/test_events.py::test_events_of_new_content_and_unknown_events_are_forwarded"
         "[ObjectModified:AnyNewName-ObjectModified:AnyNewName]",
         f"{_CODE}/events.py",
         "if name in _SKIPPED_EVENTS or name.startswith(_SKIPPED_KINDS):",
@@ -354,15 +356,15 @@ MISTAKES = (
         "a change of headers that doctor tries in a closed project",
         f"{_JOBS}/doctor/test_clouds.py::test_in_a_closed_project_changing_headers_is_not_tested",
         f"{_CODE}/jobs/doctor/flow.py",
-        '    if context.closed:\n        return skipped(t("the project is closed, so nothing',
+        '    if context.closed_mark:\n        return skipped(t("the project is closed, so nothing',
         '    if False:\n        return skipped(t("the project is closed, so nothing',
     ),
     Mistake(
         "a trigger that is dead only if no event comes",
         f"{_JOBS}/status/test_lost_events.py::test_a_dead_trigger_is_not_green_until_it_works_again",
         f"{_CODE}/jobs/status/verdict.py",
-        "if missing * 2 > new:",
-        "if missing > new:",
+        "if missing_number * 2 > new_number:",
+        "if missing_number > new_number:",
     ),
     Mistake(
         "a closed project that is called broken",
@@ -425,7 +427,7 @@ MISTAKES = (
         f"{_JOBS}/certify/test_closing.py::test_a_standstill_pass_before_oms_finished_does_not_count",
         f"{_CODE}/rules/closing_checks.py",
         "if idle_time and parse_timestamp(standstill.began) < idle_time:",
-        "if idle is None:",
+        "if idle_time is None:",
     ),
     Mistake(
         "what has another size in OBS counts as copied",
@@ -499,7 +501,7 @@ MISTAKES = (
     ),
     Mistake(
         "a wake of an idle range that names another pass",
-        f"{_JOBS}/reconcile/test_due.py::test_a_tick_continues_the_older_of_two_backfills_and_wakes_the_other",
+        f"{_JOBS}/reconcile/test_due.py::test_the_timer_finishes_the_older_of_two_backfills_first",
         f"{_CODE}/passes/driver.py",
         "self._store.wake(other_wake.pass_name, other_wake.range_name)",
         "self._store.wake(first_wake.pass_name, other_wake.range_name)",
@@ -508,8 +510,8 @@ MISTAKES = (
         "a probe of the permission to read that OMS's own lists pass",
         f"{_JOBS}/doctor/test_reading.py",
         f"{_CODE}/jobs/doctor/alibaba.py",
-        'if not listed.name.startswith(OMS_LISTS)), "")',
-        'if listed.name), "")',
+        "if not listed_object.name.startswith(OMS_LISTS)",
+        "if listed_object.name",
     ),
     Mistake(
         "a lasting failure of keys that is named before that of the task",
@@ -527,7 +529,7 @@ MISTAKES = (
     ),
     Mistake(
         "nothing kept back of a piece with little time",
-        f"{_JOBS}/reconcile/test_resuming.py::test_a_pass_stops_before_its_time_is_up_and_the_next_tick_continues",
+        f"{_JOBS}/reconcile/test_resuming.py::test_a_pass_stops_before_the_time_is_up_and_the_timer_continues_it",
         f"{_CODE}/passes/range_walk.py",
         "remaining_seconds - min(_RESERVED_SECONDS, remaining_seconds / 4)",
         "remaining_seconds",
@@ -571,8 +573,8 @@ MISTAKES = (
         "failures closed by a comparison that a standstill pass contradicts",
         f"{_UNIT}/jobs/status/test_in_obs.py::test_failures_stay_if_a_standstill_pass_contradicts_compare",
         f"{_CODE}/jobs/status/facts.py",
-        "return is_valid and not differing",
-        "return self.last is not None and not differing",
+        "return is_valid and not differing_number",
+        "return self.last_comparison is not None and not differing_number",
     ),
     Mistake(
         "a size with any digits that int() takes",
@@ -604,14 +606,14 @@ MISTAKES = (
     ),
     Mistake(
         "more failed records than are looked at, and no step that ends them",
-        f"{_JOBS}/certify/test_waiting.py::test_more_failed_lines_than_certify_checks_have_a_next_step",
+        f"{_JOBS}/certify/test_waiting.py::test_more_listed_failures_than_certify_checks_have_a_next_step",
         f"{_CODE}/rules/waiting_check.py",
         "if facts.waiting.has_more_records and not is_kept_closed(facts):",
         "if not facts.waiting and not is_kept_closed(facts):",
     ),
     Mistake(
         "a thousand failed records, and no more looked at",
-        f"{_JOBS}/certify/test_waiting.py::test_many_failed_lines_about_equal_objects_do_not_prevent_a_go",
+        f"{_JOBS}/certify/test_waiting.py::test_many_listed_failures_of_equal_objects_do_not_prevent_a_go",
         f"{_CODE}/jobs/certify/gathering.py",
         "from oss_oms_sync.comparison.recheck import MAX_KEYS as MAX_RECORDS\n",
         "MAX_RECORDS = 1000\n",
@@ -646,9 +648,9 @@ MISTAKES = (
     ),
     Mistake(
         "accepting what the comparison has not looked at",
-        f"{_JOBS}/certify/test_waiting.py::test_an_object_changed_since_the_comparison_waits_if_accepted",
+        f"{_JOBS}/certify/test_waiting.py::test_an_accepted_object_that_changed_after_the_comparison_waits",
         f"{_CODE}/jobs/certify/gathering.py",
-        "was_tried=written < tried_until",
+        "was_tried=write_time < last_try_time",
         "was_tried=True",
     ),
     Mistake(
@@ -733,21 +735,21 @@ MISTAKES = (
         "a call that does not ask for the mark",
         f"{_JOBS}/test_forward.py::test_after_a_close_during_a_long_event_later_batches_are_recorded",
         f"{_CODE}/delivery/batches.py",
-        "if refused := refusal():",
-        "if not submission.calls and (refused := refusal()):",
+        "if closed_failure := refusal():",
+        "if not submission.calls and (closed_failure := refusal()):",
     ),
     Mistake(
         "a failed record deleted before its run file is written",
         f"{_JOBS}/replay/test_races.py::test_two_runs_of_a_run_file_lose_no_key_even_if_one_is_killed",
         f"{_CODE}/jobs/replay/resending.py",
-        "self._delete_and_send(self._runs.create(",
-        "self._delete(recorded)\n        self._delete_and_send(self._runs.create(",
+        "self._delete_and_send(self._run_files.create(",
+        "self._delete_records(recorded_keys)\n        self._delete_and_send(self._run_files.create(",
     ),
     Mistake(
         "a refused list that keeps all others unread",
         f"{_JOBS}/replay/test_failed_copies.py::test_a_refused_list_is_counted_once_and_does_not_stop_the_others",
         f"{_CODE}/jobs/replay/failed_copies.py",
-        "            if not is_only_this and error.code != _ARCHIVED:\n                raise\n",
+        "            if not is_single_refusal and error.code != _ARCHIVED_CODE:\n                raise\n",
         "            raise\n",
     ),
     Mistake(
@@ -1088,7 +1090,7 @@ MISTAKES = (
         f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_two_continuing_commands_delete_no_key_in_use_at_oms",
         f"{_OPS}/migrate/own_keys.py",
         "        delete_keys(old)\n",
-        "        delete_keys(keys_of(intention, self._holders))\n",
+        "        delete_keys(list_migration_keys(intention, self._holders))\n",
     ),
     Mistake(
         "two migrations begun at once",
@@ -1303,20 +1305,20 @@ MISTAKES = (
         "METADATA by the headers pass before the close",
         _CHECKED,
         f"{_CODE}/jobs/certify/gathering.py",
-        "headers=checked_headers(answer.standstill.tally)",
+        "headers=summarize_checked_headers(answer.standstill.tally)",
         "headers=_checked_before(invocation, destination)",
         more=(
             (
                 f"{_CODE}/jobs/certify/gathering.py",
-                "def _pass_fields(",
+                "def _list_pass_fields(",
                 """def _checked_before(invocation, destination):
-    tally = PassStore(invocation, "headers", destination.name).states()[-1].tally
+    tally = PassStore(invocation, "headers", destination.name).read_states()[-1].tally
     for name in ("mended", "equal"):
         tally.counts["recorded"] += tally.counts.pop(name, 0)
-    return replace(checked_headers(tally), differing={})
+    return replace(summarize_checked_headers(tally), differing={})
 
 
-def _pass_fields(""",
+def _list_pass_fields(""",
             ),
         ),
         seeds="16",
@@ -1436,19 +1438,19 @@ def _pass_fields(""",
         "a key of a run file that is listed",
         f"{_JOBS}/certify/test_deletions.py::test_a_key_in_a_run_file_counts_as_waiting_and_is_not_listed",
         f"{_CODE}/jobs/certify/deletions.py",
-        "failure is not None or key in self._waiting",
-        "failure is not None",
+        "failed_record is not None or key in self._waiting_keys",
+        "failed_record is not None",
     ),
     Mistake(
         "a list by a source bucket that is not the task's",
-        f"{_JOBS}/certify/test_deletions.py::test_another_source_bucket_refuses_the_list",
+        f"{_JOBS}/certify/test_deletions.py::test_no_list_is_made_if_the_task_has_another_source_bucket",
         f"{_CODE}/rules/deletions.py",
         "if facts.task_source != facts.source_bucket:",
         "if not facts.source_bucket:",
     ),
     Mistake(
         "a list after a GO",
-        f"{_JOBS}/certify/test_deletions.py::test_after_a_go_the_list_is_refused",
+        f"{_JOBS}/certify/test_deletions.py::test_no_list_is_made_after_a_go",
         f"{_CODE}/jobs/certify/deletions.py",
         "last_name([CutoverVerdict.GO])",
         "last_name([CutoverVerdict.NO_GO])",
@@ -1462,7 +1464,7 @@ def _pass_fields(""",
     ),
     Mistake(
         "a key without a 404 that is listed",
-        f"{_JOBS}/certify/test_deletions.py::test_a_cloud_without_an_answer_leaves_its_keys_out",
+        f"{_JOBS}/certify/test_deletions.py::test_keys_are_left_out_of_the_list_if_a_cloud_does_not_answer",
         f"{_CODE}/rules/deletions.py",
         """(OmissionReason.SOURCE_UNKNOWN, absent.source_status != "404"),""",
         "(OmissionReason.SOURCE_UNKNOWN, False),",

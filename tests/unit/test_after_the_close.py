@@ -1,4 +1,4 @@
-"""Closed projects: no call to OMS after two minutes, and no late write opens the project."""
+"""Closed projects: no call to OMS begins over two minutes after the close, and no late write opens the project."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def is_closed(world: World) -> bool:
     return json.loads(world.bucket.objects[MARK].body)["closed"]
 
 
-def test_a_retry_that_continues_after_a_thaw_submits_nothing(world):
+def test_a_retry_in_a_thawed_instance_submits_nothing_after_the_close(world):
     # GIVEN a call that OMS cannot answer, after which the project is closed and the instance is frozen for minutes
     def close_and_freeze(request):
         if "/events" in request.url:
@@ -32,7 +32,7 @@ def test_a_retry_that_continues_after_a_thaw_submits_nothing(world):
     world.oms.faults.then(oms_error(503))
     world.platform.network.after = close_and_freeze
 
-    # WHEN it goes on, THEN its retry is not made, and the key is recorded
+    # WHEN the instance continues, THEN it makes no retry, and records the key
     assert call(world, "handler", payload("a")) is False
     assert [call.keys for call in world.oms.calls] == []
     assert json.loads(world.record_body("failed", "a"))["reason"] == "CLOSED"
@@ -44,12 +44,12 @@ def test_the_first_run_of_replay_never_overwrites_a_mark_set_meanwhile(world):
         if kind == "put" and names == [MARK]:
             world.shut(on=True)
 
-    # THEN it stays closed
+    # THEN the project stays closed
     world.bucket.before = close_first
     call(world, "replay_handler", TIMER)
     assert is_closed(world)
 
-    # AND without that, the mark says that the project is open
+    # AND without this close, the mark says that the project is open
     world.bucket.before = lambda *_: None
     world.bucket.objects.remove(MARK)
     world.start()

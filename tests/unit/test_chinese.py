@@ -1,4 +1,4 @@
-"""Chinese text with full-width punctuation (GB/T 15834): the faults in a text, and the texts of a file."""
+"""The punctuation and the terms of all Chinese texts: full-width marks (GB/T 15834), and one word for each term."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _NOT_PROSE = re.compile(r"`[^`\n]*`|(?<=\])\([^)\n]*\)|<!--.*?-->|<[^>\n]+>")
 _FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 
 
-def half_width(text: str) -> list[str]:
-    """Return each half-width mark that touches a Chinese character, with some text around it.
+def find_half_width_marks(text: str) -> list[str]:
+    """Return each half-width mark that touches a Chinese character, with some text around the mark.
 
-    A code span counts as a Chinese word, so marks beside it are returned as well.
+    A code span counts as a Chinese word, so marks beside a code span are returned as well.
     """
-    text = _NOT_PROSE.sub(_stand_in, _URL.sub("", text))
+    text = _NOT_PROSE.sub(_replace_hidden_part, _URL.sub("", text))
     return [text[max(0, at.start() - 10) : at.end() + 10] for at in _WRONG.finditer(text)]
 
 
-def prose_of_markdown(text: str) -> str:
+def find_chinese_prose(text: str) -> str:
     """Return the lines and cells that contain Chinese, without blocks of code."""
     lines = _FENCE.sub("", text).splitlines()
     # Cells and lines of other languages have punctuation of their own.
@@ -41,11 +41,11 @@ def prose_of_markdown(text: str) -> str:
     return "\n".join(cell for cell in cells if is_chinese(cell))
 
 
-def _stand_in(hidden: re.Match[str]) -> str:
+def _replace_hidden_part(hidden: re.Match[str]) -> str:
     return "码" if hidden[0].startswith("`") else ""
 
 
-def texts_of_python(path: Path) -> Iterator[str]:
+def find_texts_of_python(path: Path) -> Iterator[str]:
     """Yield every text in a program's source that contains Chinese; `x` replaces the values in an f-string."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
@@ -60,12 +60,12 @@ def texts_of_python(path: Path) -> Iterator[str]:
 
 
 @cache
-def texts_of_programs() -> list[str]:
+def find_texts_of_programs() -> list[str]:
     """Return the texts of all programs in a generated project."""
-    return [text for path in (ROOT / "template").rglob("*.py") for text in texts_of_python(path)]
+    return [text for path in (ROOT / "template").rglob("*.py") for text in find_texts_of_python(path)]
 
 
-def texts_of_yaml(path: Path) -> Iterator[str]:
+def find_texts_of_yaml(path: Path) -> Iterator[str]:
     """Yield every value that contains Chinese."""
 
     def values(node: object) -> Iterator[str]:
@@ -80,10 +80,10 @@ def texts_of_yaml(path: Path) -> Iterator[str]:
     yield from values(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
-def texts_of_javascript(path: Path) -> Iterator[str]:
+def find_texts_of_javascript(path: Path) -> Iterator[str]:
     """Yield every line that contains Chinese, with `x` for the values in template literals.
 
-    A quotation mark separates code and text.
+    Backquotes become quotation marks, because a text between backquotes would count as a code span.
     """
     for line in path.read_text(encoding="utf-8").splitlines():
         if is_chinese(line):
@@ -92,22 +92,22 @@ def texts_of_javascript(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_chinese_in_documents_has_full_width_punctuation(path):
-    assert half_width(prose_of_markdown(path.read_text(encoding="utf-8"))) == []
+    assert find_half_width_marks(find_chinese_prose(path.read_text(encoding="utf-8"))) == []
 
 
 def test_chinese_in_programs_and_questions_has_full_width_punctuation():
     forms = [ROOT / "publish.yaml", *(ROOT / ".github").rglob("*.yml")]
     texts = [
-        *(text for path in forms for text in texts_of_yaml(path)),
-        *(text for path in (ROOT / "hooks").glob("*.js") for text in texts_of_javascript(path)),
-        *texts_of_programs(),
+        *(text for path in forms for text in find_texts_of_yaml(path)),
+        *(text for path in (ROOT / "hooks").glob("*.js") for text in find_texts_of_javascript(path)),
+        *find_texts_of_programs(),
         *(re.sub(r"{[^}]*}", "x", text) for text in CATALOGUE.values()),
     ]
     assert len(texts) > 300
-    assert [wrong for text in texts for wrong in half_width(text)] == []
+    assert [wrong for text in texts for wrong in find_half_width_marks(text)] == []
 
 
-# Former words with their replacements; for names in a console, the console's word.
+# Former words with their replacements. A thing in a console has the word of the console.
 TERMS = {
     "落后": "有积压",
     "滞后": "有积压",
@@ -132,13 +132,13 @@ TERMS = {
 
 @pytest.mark.parametrize("term", TERMS)
 def test_printed_text_has_one_chinese_word_for_each_term(term):
-    assert [text for text in (*texts_of_programs(), *CATALOGUE.values()) if term in text] == [], TERMS[term]
+    assert [text for text in (*find_texts_of_programs(), *CATALOGUE.values()) if term in text] == [], TERMS[term]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_the_documents_have_one_chinese_word_for_each_term(path):
     # Quotation marks hold words of other products.
-    text = re.sub("“[^”]*”", "", prose_of_markdown(path.read_text(encoding="utf-8")))
+    text = re.sub("“[^”]*”", "", find_chinese_prose(path.read_text(encoding="utf-8")))
     assert [term for term in TERMS if term in text] == []
 
 
@@ -168,4 +168,4 @@ def test_the_documents_have_one_chinese_word_for_each_term(path):
     ],
 )
 def test_only_half_width_punctuation_is_reported(text, is_wrong):
-    assert bool(half_width(prose_of_markdown(text))) == is_wrong
+    assert bool(find_half_width_marks(find_chinese_prose(text))) == is_wrong

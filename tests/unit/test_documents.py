@@ -1,4 +1,4 @@
-"""The documents: links resolve, both languages agree, and every name exists."""
+"""The documents: links have targets, both languages have the same facts, and all named commands and modules exist."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def broken_links(document: Document, folder: Path) -> Iterator[str]:
-    """Yield the links of a document in `folder` that lead nowhere."""
+def find_broken_links(document: Document, folder: Path) -> Iterator[str]:
+    """Yield the links of a document in `folder` whose targets do not exist."""
     for link in document.links:
         file, _, anchor = link.partition("#")
         target = folder / file
@@ -73,60 +73,60 @@ def broken_links(document: Document, folder: Path) -> Iterator[str]:
             yield link
 
 
-def _in_both(block: tuple[str, str]) -> str:
-    """Return the part of a block that both languages share: all of it, or only the commands if it shows output."""
+def _find_shared_part(block: tuple[str, str]) -> str:
+    """Return the part of a block that both languages share: the whole block or, if it shows output, its commands."""
     language, text = block
     lines = [line for line in text.splitlines() if language != "console" or line.startswith(("$ ", "sandbox> "))]
     return "\n".join([language, *lines])
 
 
-def common_content(document: Document) -> dict[str, object]:
+def find_common_content(document: Document) -> dict[str, object]:
     """Return the parts of a document that must be equal in both languages."""
     # Headings have other anchors in another language, and each document links to its own language's anchors.
     links = (link.partition("#")[0].replace(".zh.md", ".md") for link in document.links)
     return {
         "headings": [level for level, _ in document.headings],
-        "blocks of code": list(map(_in_both, document.blocks)),
+        "blocks of code": list(map(_find_shared_part, document.blocks)),
         "links": Counter(link for link in links if not link.endswith(("README.md", "readme.md"))),
-        "tables": [[[code_in(cell) for cell in row] for row in table] for table in document.tables],
-        "numbers": numbers_in(document.prose),
+        "tables": [[[find_code(cell) for cell in row] for row in table] for table in document.tables],
+        "numbers": find_numbers(document.prose),
     }
 
 
-def numbers_in(prose: list[str]) -> Counter[float]:
-    """Return the numbers in digits, without prices, because each language has its own currency."""
+def find_numbers(prose: list[str]) -> Counter[float]:
+    """Return the numbers in digits. Prices are left out, because each language has its own currency."""
     text = re.sub(r"\d[\d,.]* *(?:dollars|yuan|美元|元)", "", "\n".join(prose))
     units = {"million": 10**6, "万": 10**4, "": 1}
     numbers = re.findall(r"(?<![\w.-])(\d[\d,]*(?:\.\d+)?) ?(million|万|)", text)
     return Counter(float(number.rstrip(",").replace(",", "")) * units[unit] for number, unit in numbers)
 
 
-def words_of(prose: str) -> list[str]:
+def split_words(prose: str) -> list[str]:
     return re.findall(r"[\w'’/.-]*\w[\w'’/.-]*", prose)
 
 
-def code_in(cell) -> list[str]:
+def find_code(cell) -> list[str]:
     """Return the texts in backticks in a table's cell, which are equal in all languages."""
     return sorted(token.content for token in cell.children if token.type == "code_inline")
 
 
-def wrong_commands(document: Document, project: Path) -> Iterator[str]:
-    """Yield commands with an unknown name, or with arguments that they do not have."""
+def find_wrong_commands(document: Document, project: Path) -> Iterator[str]:
+    """Yield each command with an unknown name or with unknown arguments, and the problem."""
     for words in document.commands:
         try:
-            _check(words, project)
+            _check_command(words, project)
         except (ValueError, AssertionError) as problem:
             yield f"{' '.join(words)}: {problem}"
 
 
-def _check(words: list[str], project: Path) -> None:
+def _check_command(words: list[str], project: Path) -> None:
     match words:
         case ["make", target, *variables]:
             assert target in TARGETS, "no such target"
             assert all(re.match(r"[A-Z]+=", variable) for variable in variables), "no such variable"
         case ["python3", script, *options]:
             assert (project / script).is_file(), "no such file in the project"
-            help_options = help_of(project / script, *options[:1] if script == "ops.py" else ())
+            help_options = find_options(project / script, *options[:1] if script == "ops.py" else ())
             assert all(option in help_options for option in options if option.startswith("-")), "no such option"
         case ["bash", script]:
             assert (project / script).is_file(), "no such file in the project"
@@ -146,8 +146,8 @@ def _check(words: list[str], project: Path) -> None:
 
 
 @functools.cache
-def help_of(script: Path, *command: str) -> set[str]:
-    """Return the options in the help of a script, or of a command of it."""
+def find_options(script: Path, *command: str) -> set[str]:
+    """Return the options in the help of a script, or in the help of a command of this script."""
     words = [sys.executable, "-I", "-S", str(script), *command, "--help"]
     done = subprocess.run(words, capture_output=True, text=True, check=False, env={"PATH": os.environ["PATH"]})
     assert done.returncode == 0, "no such command"
@@ -156,18 +156,18 @@ def help_of(script: Path, *command: str) -> set[str]:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_inside_the_repository_has_a_target(path):
-    assert list(broken_links(Document.read(path), path.parent)) == []
+    assert list(find_broken_links(Document.read(path), path.parent)) == []
 
 
 def test_every_link_inside_the_project_has_a_target(project):
     for path in (project / "readme.md", project / "readme.zh.md", *(project / "docs").glob("*.md")):
         # Files that `s init` writes beside the rendered files are tested with the tool.
-        assert list(broken_links(Document.read(path), path.parent)) == [], path
+        assert list(find_broken_links(Document.read(path), path.parent)) == [], path
 
 
 @pytest.mark.parametrize(("english", "twin"), PAIRS, ids=lambda path: path.name)
 def test_both_languages_of_a_document_have_the_same_facts(english, twin):
-    both = [common_content(Document.read(path)) for path in (english, twin)]
+    both = [find_common_content(Document.read(path)) for path in (english, twin)]
     if english.stem == "costs":
         # Its tables have the prices in dollars and in yuan: test_estimate.py compares them.
         both = [{**content, "numbers": Counter()} for content in both]
@@ -178,8 +178,8 @@ def test_both_languages_of_a_document_have_the_same_facts(english, twin):
 def test_a_cell_has_at_most_25_words_and_a_paragraph_80(path):
     document = Document.read(path)
     cells = [prose_of(cell) for table in document.tables for row in table for cell in row]
-    assert [cell for cell in cells if len(words_of(cell)) > 25] == []
-    assert [text for text in document.prose if len(words_of(text)) > 80] == []
+    assert [cell for cell in cells if len(split_words(cell)) > 25] == []
+    assert [text for text in document.prose if len(split_words(text)) > 80] == []
 
 
 @pytest.mark.parametrize("path", IN_CHINESE, ids=lambda path: path.name)
@@ -204,7 +204,7 @@ def test_documents_for_chinese_users_are_in_chinese():
 @pytest.mark.parametrize("path", [*DOCUMENTS, Path("readme.md"), Path("readme.zh.md")], ids=lambda path: path.name)
 def test_every_command_in_the_documents_exists(path, project):
     # A relative path is a path of the project.
-    assert list(wrong_commands(Document.read(project / path), project)) == []
+    assert list(find_wrong_commands(Document.read(project / path), project)) == []
 
 
 def test_the_readme_has_at_most_140_lines_and_names_the_limits():
@@ -246,7 +246,7 @@ def test_both_languages_name_the_regions_of_sync_tasks_as_the_consoles_do():
         assert "cn-east-2" not in path.read_text(encoding="utf-8"), path
 
 
-def test_every_document_on_crc64_names_its_fallback():
+def test_every_document_about_crc64_mode_explains_its_fallback():
     texts = {path: path.read_text(encoding="utf-8") for path in DOCUMENTS}
     explained = [path.name for path, text in texts.items() if "falls back" in text or "退回" in text]
     assert {"how-it-works.md", "how-it-works.zh.md"} <= set(explained)
@@ -271,7 +271,7 @@ def test_a_differing_translation_is_noticed(part):
     text = DEPLOY.read_text(encoding="utf-8")
     assert before in text
     changed = Document(text.replace(before, after, 1))
-    assert common_content(changed)[feature] != common_content(Document.read(DEPLOY_TWIN))[feature]
+    assert find_common_content(changed)[feature] != find_common_content(Document.read(DEPLOY_TWIN))[feature]
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_a_differing_translation_is_noticed(part):
 )
 def test_a_broken_link_is_noticed(link):
     text = README.read_text(encoding="utf-8").replace("(docs/performance.md)", f"({link})", 1)
-    assert list(broken_links(Document(text), ROOT)) == [link]
+    assert list(find_broken_links(Document(text), ROOT)) == [link]
 
 
 WRONG = [
@@ -303,7 +303,7 @@ WRONG = [
     [*(f"```sh\n{command}\n```" for command in (*WRONG, "curl x")), *(f"Use `{command}`." for command in WRONG)],
 )
 def test_a_broken_command_is_noticed(text, project):
-    assert len(list(wrong_commands(Document(text), project))) == 1
+    assert len(list(find_wrong_commands(Document(text), project))) == 1
 
 
 def test_contributing_names_every_module_in_its_package():
@@ -323,7 +323,7 @@ def test_contributing_names_every_module_in_its_package():
 def test_make_help_describes_every_target_in_its_group():
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     (targets,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
-    # As from a shell: a make within a make would print the folders that it enters.
+    # The environment is that of a shell, because a make within a make prints the folders that it enters.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     words = ["make", "-f", "Makefile", "help"]
     printed = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
@@ -333,7 +333,7 @@ def test_make_help_describes_every_target_in_its_group():
     )
 
 
-def test_the_form_for_changes_asks_in_both_languages():
+def test_the_pull_request_template_is_in_both_languages():
     text = (ROOT / ".github" / "PULL_REQUEST_TEMPLATE.md").read_text(encoding="utf-8")
     document = Document(text)
     for _, heading in document.headings:
@@ -343,7 +343,7 @@ def test_the_form_for_changes_asks_in_both_languages():
         assert re.search(r"[\u4e00-\u9fff]", item), item
 
 
-def test_the_forms_for_issues_ask_in_both_languages():
+def test_the_issue_forms_are_in_both_languages():
     forms = [path for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml") if path.stem != "config"]
     assert {path.stem for path in forms} == {"problem", "wish", "field-report"}
     for path in forms:

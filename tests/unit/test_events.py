@@ -1,4 +1,4 @@
-"""Payloads of events: each form becomes the same changes, and nothing readable or unreadable is lost."""
+"""Payloads of events: each form gives the same changes, and no readable or unreadable part is lost."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ PHOTO = ObjectChange(
 keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 
 
-def read_events(*deliveries: object, **environment: str):
+def parse_events(*deliveries: object, **environment: str):
     return events.parse(json.dumps({"events": deliveries}).encode(), Settings.from_env({**ENVIRONMENT, **environment}))
 
 
-def summary(parsed: ParsedEvents) -> tuple[list[str], dict[str, int], int]:
+def summarize(parsed: ParsedEvents) -> tuple[list[str], dict[str, int], int]:
     """Return the keys of the changes, the skipped events by name, and the number of problems."""
     return [change.key for change in parsed.changes], dict(parsed.skipped), len(parsed.problems)
 
@@ -47,10 +47,10 @@ def summary(parsed: ParsedEvents) -> tuple[list[str], dict[str, int], int]:
         "on_failure_object",
     ],
 )
-def test_each_payload_form_is_parsed_to_the_change(name):
+def test_each_form_of_payload_is_parsed_to_the_same_change(name):
     parsed = events.parse((FILES / f"{name}.json").read_bytes(), SETTINGS)
     assert parsed.changes[0] == PHOTO
-    assert summary(parsed) == ([PHOTO.key, *(["second.txt"] if name.endswith("array") else [])], {}, 0)
+    assert summarize(parsed) == ([PHOTO.key, *(["second.txt"] if name.endswith("array") else [])], {}, 0)
 
 
 @given(st.lists(keys, min_size=1, max_size=12))
@@ -62,7 +62,7 @@ def test_decoding_never_loses_a_key(names):
 
 
 PUT = "ObjectCreated:PutObject"
-# Events that cannot be new content that OMS copies.
+# Events of changes without new contents that OMS could copy.
 SKIPPED = [
     *(f"ObjectCreated:{call}" for call in ("InitiateMultipartUpload", "UploadPart", "UploadPartCopy", "PutSymlink")),
     "ObjectModified:UpdateObjectMeta",
@@ -84,21 +84,21 @@ TRIGGER = json.loads(SCHEMA.read_text(encoding="utf-8"))["definitions"]["IOssTri
         (f"OSS:{PUT}", PUT),
     ],
 )
-def test_new_content_and_unknown_events_are_forwarded_by_any_name(name, read):
-    assert [change.event_name for change in read_events(event("a", name)).changes] == [read]
+def test_events_of_new_content_and_unknown_events_are_forwarded(name, read):
+    assert [change.event_name for change in parse_events(event("a", name)).changes] == [read]
 
 
 def test_only_events_without_new_contents_are_skipped():
     enum = {name.removeprefix("oss:") for name in TRIGGER["properties"]["events"]["items"]["enum"]}
     names = enum - {"ObjectCreated:*"}
-    parsed = read_events(*(event(name, name) for name in sorted(names)))
+    parsed = parse_events(*(event(name, name) for name in sorted(names)))
     assert parsed.skipped.keys() == names & {*SKIPPED}
     assert {change.key for change in parsed.changes} == names - {*SKIPPED}
 
 
 @pytest.mark.parametrize("name", SKIPPED)
 def test_events_without_new_contents_are_skipped_and_counted_by_name(name):
-    assert summary(read_events(event("a", name), event("b", name), event("c"))) == (["c"], {name: 2}, 0)
+    assert summarize(parse_events(event("a", name), event("b", name), event("c"))) == (["c"], {name: 2}, 0)
 
 
 OLD = event("a", time="2026-01-01T00:00:01.000Z", etag="0D")
@@ -108,17 +108,17 @@ BESIDE, NEW = (event("a", time="2026-01-01T00:00:02.000Z", etag=etag) for etag i
 # If two events have the same time, the later in the payload counts.
 @pytest.mark.parametrize("twice", [(OLD, NEW), (NEW, OLD), (NEW, OLD, NEW), (BESIDE, NEW)])
 def test_a_repeated_key_is_submitted_once_with_its_newest_version(twice):
-    parsed = read_events(*twice, event("b"))
+    parsed = parse_events(*twice, event("b"))
     assert [(change.key, change.etag) for change in parsed.changes] == [("a", "AE"), ("b", "0123456789ABCDEF")]
 
 
 def test_events_of_the_log_bucket_and_records_are_never_forwarded():
     ours = event("a", bucket="photos-oms-log"), event("oms_source_record/t/success_object/a")
-    assert summary(read_events(*ours, event("ok"))) == (["ok"], {"log bucket": 1, "record": 1}, 0)
+    assert summarize(parse_events(*ours, event("ok"))) == (["ok"], {"log bucket": 1, "record": 1}, 0)
 
 
 def test_an_event_of_another_bucket_is_an_error_that_names_the_setting():
-    parsed = read_events(event("a", bucket="videos"), event("b"))
+    parsed = parse_events(event("a", bucket="videos"), event("b"))
     assert [change.key for change in parsed.changes] == ["b"]
     assert parsed.problems == [
         "ObjectCreated:PutObject: the event is of bucket 'videos', but SOURCE_BUCKET is 'photos'."
@@ -127,14 +127,14 @@ def test_an_event_of_another_bucket_is_an_error_that_names_the_setting():
 
 
 def test_without_a_source_bucket_events_of_any_bucket_are_read():
-    assert summary(read_events(event("a", bucket="videos"), SOURCE_BUCKET="")) == (["a"], {}, 0)
+    assert summarize(parse_events(event("a", bucket="videos"), SOURCE_BUCKET="")) == (["a"], {}, 0)
 
 
 def test_no_key_outside_the_triggers_filter_is_forwarded():
-    parsed = read_events(
+    parsed = parse_events(
         event("in/a.jpg"), event("out/a.jpg"), event("in/a.png"), OBJECT_PREFIX="in/", OBJECT_SUFFIX=".jpg"
     )
-    assert summary(parsed) == (["in/a.jpg"], {"outside OBJECT_PREFIX and OBJECT_SUFFIX": 2}, 0)
+    assert summarize(parsed) == (["in/a.jpg"], {"outside OBJECT_PREFIX and OBJECT_SUFFIX": 2}, 0)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_no_key_outside_the_triggers_filter_is_forwarded():
     ],
 )
 def test_an_unreadable_element_is_a_problem_and_its_neighbours_are_read(broken):
-    assert summary(read_events(event("before"), broken, event("after"))) == (["before", "after"], {}, 1)
+    assert summarize(parse_events(event("before"), broken, event("after"))) == (["before", "after"], {}, 1)
 
 
 names = ["events", "eventName", "oss", "object", "key", "Message", "type", "data", "requestContext", "requestPayload"]
@@ -184,7 +184,7 @@ A, B = json.dumps(event("a")), json.dumps(event("b"))
     ],
 )
 def test_an_event_with_a_repeated_json_name_is_reported_as_unreadable(payload):
-    assert summary(events.parse(payload.encode(), SETTINGS)) == ([], {}, 1)
+    assert summarize(events.parse(payload.encode(), SETTINGS)) == ([], {}, 1)
 
 
 EVENTS = f'{{"events": [{A}]}}'
@@ -204,18 +204,18 @@ EVENTS = f'{{"events": [{A}]}}'
         # A form that is not documented yet.
         EVENTS.replace("PutObject", "Teleport"),
         EVENTS.replace('"bucket"', '"barrel"'),
-        # Twice, but equal, or in unread places.
+        # A repeated name with equal values, or in a part that is not read.
         EVENTS.replace('"eventVersion": "1.0"', '"eventVersion": "1.0", "eventVersion": "1.0"'),
         EVENTS.replace('"size": 9', '"objectMeta": {"x": 1, "x": 2}, "size": 9'),
     ],
 )
 def test_an_event_is_read_in_any_wrapping_and_with_unknown_fields(text):
-    assert summary(events.parse(text.encode(), SETTINGS)) == (["a"], {}, 0)
+    assert summarize(events.parse(text.encode(), SETTINGS)) == (["a"], {}, 0)
 
 
 def test_an_event_with_a_repeated_json_name_does_not_hide_other_events():
     text = f'{{"events": [{A}, {{"eventName": "x", "eventName": "y"}}, {B}]}}'
-    assert summary(events.parse(text.encode(), SETTINGS)) == (["a", "b"], {}, 1)
+    assert summarize(events.parse(text.encode(), SETTINGS)) == (["a", "b"], {}, 1)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_an_event_with_a_repeated_json_name_does_not_hide_other_events():
     ],
     ids=["lists", "messages", "data", "payloads as text", "payloads", "base64"],
 )
-def test_five_wrappings_are_read_and_more_are_a_problem_that_names_them(wrap):
+def test_five_nested_wrappings_are_read_and_more_are_reported(wrap):
     text = A
     for _ in range(5):
         text = wrap(text)
@@ -268,14 +268,14 @@ NONE_OF = (
         ),
     ],
 )
-def test_an_unreadable_event_names_its_problem(payload, problem):
+def test_the_problem_of_an_unreadable_event_is_named(payload, problem):
     assert events.parse(payload, SETTINGS) == ParsedEvents(problems=[problem])
 
 
 @pytest.mark.parametrize("name", ["mns:Queue:SendMessage", "anything", "ecs:Instance:StateChange"])
 def test_an_event_that_is_not_of_oss_is_a_problem_and_not_skipped(name):
     text = json.dumps({"source": "acs:x", "type": name, "data": {"messageBody": "{}"}})
-    assert summary(events.parse(text.encode(), SETTINGS)) == ([], {}, 1)
+    assert summarize(events.parse(text.encode(), SETTINGS)) == ([], {}, 1)
 
 
 @pytest.mark.parametrize(
@@ -283,4 +283,4 @@ def test_an_event_that_is_not_of_oss_is_a_problem_and_not_skipped(name):
     [('"abc-2"', "ABC-2"), *((text, "") for text in ("中文", "\ud800", "A\r\nX: y", "", "x" * 65, "XABC"))],
 )
 def test_an_etag_is_read_in_upper_case_and_dropped_if_invalid(etag, read):
-    assert read_events(event("a", etag=etag)).changes[0].etag == read
+    assert parse_events(event("a", etag=etag)).changes[0].etag == read

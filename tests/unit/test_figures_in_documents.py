@@ -1,4 +1,4 @@
-"""Figures and words in the documents, which agree with the code in both languages."""
+"""Figures in the documents of both languages, which have to equal those of the code."""
 
 from __future__ import annotations
 
@@ -52,17 +52,17 @@ FIGURES = [
 ]
 
 
-def text_of(name: str) -> str:
+def read_text(name: str) -> str:
     return " ".join((ROOT / "docs" / name).read_text(encoding="utf-8").split())
 
 
 @pytest.mark.parametrize(("document", "english", "chinese"), FIGURES, ids=lambda case: case)
 def test_each_figure_in_the_documents_equals_that_of_the_code(document, english, chinese):
-    assert english in text_of(f"{document}.md")
+    assert english in read_text(f"{document}.md")
     # A document without a twin holds both languages.
     twin = f"{document}.zh.md"
-    assert chinese in text_of(twin if (ROOT / "docs" / twin).exists() else f"{document}.md")
+    assert chinese in read_text(twin if (ROOT / "docs" / twin).exists() else f"{document}.md")
 
 
-def test_the_documents_name_the_codes_limit_of_refused_batches():
+def test_the_code_has_the_documented_limit_of_refused_batches():
     assert sender._MAX_REFUSED_BATCHES == 5

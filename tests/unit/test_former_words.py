@@ -1,4 +1,4 @@
-"""Former words, which must not return to printed text and documents, in either language."""
+"""Former words, which must not return to the printed text and the documents of either language."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from support.former_words import CHINESE, ENGLISH
 from support.phrases import CATALOGUE, is_chinese
 from tools.package import ROOT
 
-# Made of the programs' own sentences, which are read where they are written.
+# Documents made of the programs' own sentences, which are checked in the programs.
 _MADE = ("settings", "reasons", "unconfirmed")
 _DOCSTRINGS = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def literals(path: Path) -> Iterator[str]:
+def find_sentences_of_python(path: Path) -> Iterator[str]:
     """Yield the sentences in a program's strings, and in docstrings that are printed as help."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     docstrings = {
@@ -39,7 +39,7 @@ def _has_text(node: ast.AST) -> bool:
     return bool(body) and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant)
 
 
-def sentences_of_javascript(path: Path) -> Iterator[str]:
+def find_sentences_of_javascript(path: Path) -> Iterator[str]:
     """Yield the lines of a program without its comments."""
     for line in path.read_text(encoding="utf-8").splitlines():
         if not re.match(r"\s*(?://|/?\*)", line):
@@ -47,14 +47,14 @@ def sentences_of_javascript(path: Path) -> Iterator[str]:
 
 
 @cache
-def printed() -> list[str]:
-    """Return the sentences that programs print, the comments of s.yaml, and the questions of `s init`."""
+def printed_texts() -> list[str]:
+    """Return the sentences that programs print, the lines of s.yaml and publish.yaml, and the Chinese catalogue."""
     programs = [*(ROOT / "template").rglob("*.py"), *(ROOT / "sandbox" / "demo").glob("*.py")]
     scripts = [*(ROOT / "hooks").glob("*.js"), ROOT / "template" / "ready.js"]
     return [
         *CATALOGUE.values(),
-        *(text for path in [*programs, ROOT / "sandbox" / "prompt.py"] for text in literals(path)),
-        *(text for path in scripts for text in sentences_of_javascript(path)),
+        *(text for path in [*programs, ROOT / "sandbox" / "prompt.py"] for text in find_sentences_of_python(path)),
+        *(text for path in scripts for text in find_sentences_of_javascript(path)),
         *(
             line
             for name in ("s.yaml", "publish.yaml")
@@ -64,15 +64,15 @@ def printed() -> list[str]:
 
 
 @cache
-def written() -> list[str]:
+def written_texts() -> list[str]:
     """Return the prose of handwritten documents, without blocks, backticks and quotations."""
     paths = [path for folder in (ROOT, ROOT / "docs", ROOT / "template") for path in sorted(folder.glob("*.md"))]
     documents = [path for path in paths if path.name.partition(".")[0] not in (*_MADE, "version")]
     return [re.sub('"[^"]*"|“[^”]*”', "", text) for path in documents for text in Document.read(path).prose]
 
 
-def former(pattern: str, texts: list[str], *, chinese: bool) -> list[str]:
-    """Return the texts in a language that contain a former word."""
+def find_former_texts(pattern: str, texts: list[str], *, chinese: bool) -> list[str]:
+    """Return the texts in one language that contain a former word, which `pattern` describes."""
     word = re.compile(pattern if chinese else rf"\b(?:{pattern})\b|(?<=\b)(?:{pattern})(?=,)")
     # Names of values are not printed.
     return [text for text in texts if is_chinese(text) is chinese and word.search(re.sub(r"{\w+", "{", text))]
@@ -80,12 +80,12 @@ def former(pattern: str, texts: list[str], *, chinese: bool) -> list[str]:
 
 @pytest.mark.parametrize("pattern", ENGLISH)
 def test_no_former_word_is_in_english_text(pattern):
-    assert former(pattern, [*printed(), *written()], chinese=False) == [], ENGLISH[pattern]
+    assert find_former_texts(pattern, [*printed_texts(), *written_texts()], chinese=False) == [], ENGLISH[pattern]
 
 
 @pytest.mark.parametrize("pattern", CHINESE)
 def test_no_former_word_is_in_chinese_text(pattern):
-    assert former(pattern, [*printed(), *written()], chinese=True) == [], CHINESE[pattern]
+    assert find_former_texts(pattern, [*printed_texts(), *written_texts()], chinese=True) == [], CHINESE[pattern]
 
 
 @pytest.mark.parametrize(
@@ -110,4 +110,4 @@ def test_no_former_word_is_in_chinese_text(pattern):
 )
 def test_a_former_word_is_reported_except_in_its_other_meaning(text, is_former):
     patterns = CHINESE if is_chinese(text) else ENGLISH
-    assert any(former(pattern, [text], chinese=is_chinese(text)) for pattern in patterns) is is_former
+    assert any(find_former_texts(pattern, [text], chinese=is_chinese(text)) for pattern in patterns) is is_former

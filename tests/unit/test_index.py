@@ -1,4 +1,4 @@
-"""The entry points of the functions: settings, credentials, logging, and answers to Function Compute."""
+"""The entry points of the functions: settings, credentials, log lines, and answers to Function Compute."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ CONTEXT = SimpleNamespace(request_id="1-abc", function=SimpleNamespace(timeout=6
 
 @pytest.fixture
 def index(world):
-    """Yield the instance's module; a test may change its environment."""
+    """Yield the module of the instance's entry points. A test may change the module's environment."""
     index = world.call_instance.load_module()
     yield index
     logging.getLogger("oss_oms_sync").setLevel(logging.NOTSET)
 
 
-def with_role(world: World, key_id: str) -> dict[str, str]:
-    """Return the environment of a function whose role has temporary credentials of this name."""
+def make_role_variables(world: World, key_id: str) -> dict[str, str]:
+    """Return the environment of a function whose role has temporary credentials with this key id."""
     world.oss.add_credentials(key_id, "fakesecret", "faketoken")
     return {
         "ALIBABA_CLOUD_ACCESS_KEY_ID": key_id,
@@ -42,24 +42,27 @@ def with_role(world: World, key_id: str) -> dict[str, str]:
     }
 
 
-def who_wrote(world: World) -> list[str]:
+def find_writers(world: World) -> list[str]:
     puts = [request for request in world.oss.requests if request.method == "PUT"]
     return [put.headers["authorization"].split("Credential=")[1].split("/")[0] for put in puts]
 
 
 def test_python310_takes_the_roles_credentials_from_the_context(world, index):
-    role = {name.removeprefix("ALIBABA_CLOUD_").lower(): value for name, value in with_role(world, "STS.310").items()}
+    role = {
+        name.removeprefix("ALIBABA_CLOUD_").lower(): value
+        for name, value in make_role_variables(world, "STS.310").items()
+    }
     context = SimpleNamespace(**vars(CONTEXT), credentials=SimpleNamespace(**role))
     assert index.handler(payload("a"), context) is True
-    assert who_wrote(world) == ["STS.310"]
+    assert find_writers(world) == ["STS.310"]
 
 
 def test_python312_reads_credentials_from_the_environment_each_time(world, index):
     for name in ("STS.FIRST", "STS.NEXT"):
-        index.os.environ.update(with_role(world, name))
+        index.os.environ.update(make_role_variables(world, name))
         assert index.handler(payload(name), CONTEXT) is True
     assert world.oms.accepted == {"STS.FIRST": 1, "STS.NEXT": 1}
-    assert who_wrote(world) == ["STS.FIRST", "STS.NEXT"]
+    assert find_writers(world) == ["STS.FIRST", "STS.NEXT"]
 
 
 def test_a_function_without_a_role_fails_before_any_request(world, index):
@@ -107,23 +110,23 @@ def test_the_replay_handler_returns_its_report(world, index):
 
 
 def test_the_reconcile_handler_lists_the_source_bucket_and_reports(world, index):
-    # GIVEN an object, and a log bucket that knows of the installation
+    # GIVEN an object, and the record of the installation in the log bucket
     world.source.add(StoredObject("a", b"a"))
     world.bucket.add(StoredObject(f"{ROOT}state/installed.json", b'{"at": "2001-01-01"}'))
     world.advance(3600)
 
-    # WHEN it is called, THEN it answers for a whole pass, which is in the log bucket
+    # WHEN the handler is called, THEN it answers for a whole pass, and stores the pass in the log bucket
     report = index.reconcile_handler(b"", SimpleNamespace(request_id="1", function=SimpleNamespace(timeout=600)))
     assert report["accepted"] == 1
     assert report["finished"] is True
     assert world.oms.accepted == {"a": 1}
     assert any(name.endswith(f"/{report['pass']}/total") for name in world.bucket.objects)
 
-    # AND an event of the log bucket, whose response no caller reads, with the pieces done
+    # AND it answers an event of the log bucket with the completed pieces
     assert index.reconcile_handler(payload("foreign"), CONTEXT) == {"pieces": {}, "stop": None, "stopped": None}
 
 
-def line_of(index, message, *arguments) -> str:
+def format_line(index, message, *arguments) -> str:
     """Return the log line of a message at half a second past noon."""
     index._formatter.bind("forward", CONTEXT)
     record = logging.LogRecord("oss_oms_sync", logging.INFO, "", 0, message, arguments, None)
@@ -140,7 +143,7 @@ def line_of(index, message, *arguments) -> str:
     ],
 )
 def test_a_log_line_is_a_date_then_json_with_the_request_id(index, message, fields):
-    time, _, text = line_of(index, *message).partition(" ")
+    time, _, text = format_line(index, *message).partition(" ")
     assert time == "2026-01-31T12:00:00.500Z"
     assert json.loads(text) == {"level": "INFO", "request_id": "1-abc", "job": "forward", **fields}
 
@@ -166,7 +169,7 @@ def test_every_line_of_an_invocation_names_its_job_in_any_module(index, monkeypa
     "character", ["\n", "\r", "\x0b", "\x0c", "\x1e", "\x85", "\u2028", "\u2029", "\ud800"], ids=ascii
 )
 def test_no_character_of_a_key_breaks_a_log_line(index, character):
-    line = line_of(index, {"key": f"a{character}2026-01-31 b"})
+    line = format_line(index, {"key": f"a{character}2026-01-31 b"})
     assert line.encode().decode().splitlines() == [line], "and no lone surrogate is left"
     assert json.loads(line.partition(" ")[2])["key"] == f"a{character}2026-01-31 b"
 
@@ -184,7 +187,7 @@ def test_the_import_counts_in_the_first_invocations_time(world, index, mocker):
         mocker.patch.object(index, "time", SimpleNamespace(monotonic=mocker.Mock(return_value=ago)))
         mocker.patch.object(index, "_import_seconds", index._measure_import())
 
-        # WHEN it is invoked twice, THEN that counts once, and no pause does
+        # WHEN it is invoked twice, THEN only the first invocation has less time, by the time of the import
         assert [index._make_deadline(CONTEXT, world.clock).remaining() for _ in range(2)] == [59.5 - taken_off, 59.5]
 
 

@@ -1,4 +1,4 @@
-"""The check of the language: it finds vague names, long test names and sentences without a noun."""
+"""The check of the language: it reports vague identifiers, long test names, and sentences with unwanted first words."""
 
 from __future__ import annotations
 

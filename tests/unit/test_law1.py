@@ -1,4 +1,4 @@
-"""Law 1 under generated fault schedules, in virtual time."""
+"""Law 1 (no object key is lost) under generated fault schedules, in virtual time."""
 
 import pytest
 from hypothesis import given, settings
@@ -34,7 +34,7 @@ coded = [
     oms_error(429, Retry_After="1"),
     oms_error(503, Retry_After="9999"),
 ]
-# A 200 must be earned by doing the work, so it is left to OK; these were not.
+# Responses with status 200 for work that the cloud has not done. OK is the correct response.
 cut_off = Fault.status(200, headers={"Content-Length": "60"})
 not_earned = [
     cut_off,
@@ -79,7 +79,7 @@ def test_no_fault_drops_a_key_and_no_invocation_outlives_its_timeout(
     except OmsSyncError:
         outcome = None
 
-    # THEN each key is in one of the three states, and in time
+    # THEN each key is accepted, recorded or still in the event, within the timeout
     state = check(
         outcome, keys, world.oms.accepted, lambda state, key: record_name(TASK, state, key) in world.bucket.objects
     )

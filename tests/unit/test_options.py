@@ -1,4 +1,4 @@
-"""Options of a job, of a manual call, and of a timer."""
+"""The options that a job reads from the payload of a manual call or of a timer event."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TIMER = {"triggerTime": "2026-01-01T00:00:00Z", "triggerName": "every-5-minutes"
 
 
 @pytest.mark.parametrize(
-    ("payload", "asked"),
+    ("payload", "expected"),
     [
         *(
             (payload, Options())
@@ -36,8 +36,8 @@ TIMER = {"triggerTime": "2026-01-01T00:00:00Z", "triggerName": "every-5-minutes"
         ('{"prefix": "a/", "dry_run": true}', Options("a/", dry_run=True)),
     ],
 )
-def test_manual_and_timer_options_are_read_and_an_empty_payload_has_none(payload, asked):
-    assert options.parse(payload, Options) == asked
+def test_manual_and_timer_options_are_read_and_an_empty_payload_has_none(payload, expected):
+    assert options.parse(payload, Options) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """More uploads than OMS's gateway admits, in virtual time, with the real forward and replay.
 
-The scale is a fiftieth: 20 uploads and 4 calls a second, instead of 1,000 and 200. The full scale takes an hour: RUSH=1
-pytest tests/unit/test_rush.py
+The scale is a fiftieth: 20 uploads and 4 calls a second, instead of 1,000 and 200. A test at full scale takes an hour:
+
+    RUSH=1 pytest tests/unit/test_rush.py
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ TICK = json.dumps({"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "period
 class Rush(InProcess):
     """A world with `uploads` a second for `seconds`, and a gateway that admits `limit` calls a second.
 
-    Replay's timer fires each minute, first just before a minute has passed.
+    Replay's timer fires each minute. It fires first after 59 seconds, just before the first minute has passed.
     """
 
     def __init__(self, uploads: float, seconds: float, limit: float, instances: int, **settings: str) -> None:
@@ -40,7 +41,7 @@ class Rush(InProcess):
         self.oms.round_trip, self.oss.round_trip = OMS_SECONDS, OSS_SECONDS
         self.oss.latency(listing=PAGE_SECONDS, delete=PAGE_SECONDS)
         self.oms.throttle(limit)
-        self.oms.deny("oms:synctask:get")  # so what OMS failed to copy is not read
+        self.oms.deny("oms:synctask:get")  # so that OMS's lists of failed copies are not read
         self.task.copies.add(CopyFault.lost())
         environment = {**self.environment(), **settings, "LOG_LEVEL": "ERROR"}
         self.deploy(CODE, environment=environment, instances=instances)
@@ -54,7 +55,7 @@ class Rush(InProcess):
         )
 
     def run(self) -> None:
-        """Run until every key is accepted and no failed record is left, for at most half an hour."""
+        """Run until every key is accepted and no failed record is left, or half an hour has passed."""
         self.platform.loop.create_task(self._upload())
         self.advance(PERIOD - 1)
         while self.platform.loop.time() < 1800 and (len(self.written) < self._number or not self._is_done()):
@@ -66,18 +67,18 @@ class Rush(InProcess):
         self.close()
 
     @property
-    def keys_a_call(self) -> float:
+    def keys_per_call(self) -> float:
         """The number of accepted keys for each call that the gateway admitted."""
         return len(self.accepted_at) / sum(call.status == 200 for call in self.oms.calls)
 
     @property
-    def drained_after(self) -> float:
+    def drain_seconds(self) -> float:
         """The seconds from the last upload until the last key was accepted."""
         return max(self.accepted_at.values()) - max(self.written.values())
 
     @property
-    def waits(self) -> list[float]:
-        """The seconds from each upload until OMS accepted it, in order of the uploads."""
+    def wait_seconds(self) -> list[float]:
+        """The seconds from each upload until OMS accepted its key, in ascending order."""
         return sorted(self.accepted_at[key] - at for key, at in self.written.items())
 
     def recorded(self, state: str) -> set[str]:
@@ -112,14 +113,14 @@ def run_rush(uploads: float, seconds: float, oms_rate: float, scale: float = SCA
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    ("oms_rate", "keys_a_call", "minutes"),
+    ("oms_rate", "keys_per_call", "minutes"),
     [pytest.param(20, 1.7, 12, id="OMS_RATE 20"), pytest.param(100, 4, 4, id="OMS_RATE 100", marks=pytest.mark.extras)],
 )
-def test_few_calls_drain_three_minutes_of_five_times_the_limit(oms_rate, keys_a_call, minutes):
-    # The timer strikes at the worst moment: just before the burst, and not again for a minute.
+def test_replay_drains_the_backlog_of_a_long_burst_with_few_calls(oms_rate, keys_per_call, minutes):
+    # The timer fires at the worst moment: just before the burst, and not again for a minute.
     result = run_rush(1000, 180, oms_rate)
-    assert result.keys_a_call >= keys_a_call
-    assert result.drained_after <= 60 * minutes
+    assert result.keys_per_call >= keys_per_call
+    assert result.drain_seconds <= 60 * minutes
 
 
 @pytest.mark.long
@@ -128,14 +129,14 @@ def test_few_calls_drain_three_minutes_of_five_times_the_limit(oms_rate, keys_a_
 )
 def test_the_backlog_stays_small_up_to_the_documented_rate(oms_rate, uploads):
     # At less than two calls a second, replay is slower than in proportion.
-    assert run_rush(uploads, 240, oms_rate, max(SCALE, 2 / oms_rate)).waits[-1] <= 120
+    assert run_rush(uploads, 240, oms_rate, max(SCALE, 2 / oms_rate)).wait_seconds[-1] <= 120
 
 
 def test_below_the_limit_every_key_is_accepted_at_once():
     result = run_rush(180, 120, 20)
-    assert result.keys_a_call == 1
-    assert result.waits[-1] <= OMS_SECONDS + 0.1
+    assert result.keys_per_call == 1
+    assert result.wait_seconds[-1] <= OMS_SECONDS + 0.1
 
 
 def test_a_spike_of_one_second_is_forwarded_within_seconds():
-    assert run_rush(300, 1, 20).waits[-1] <= 5
+    assert run_rush(300, 1, 20).wait_seconds[-1] <= 5

@@ -1,4 +1,4 @@
-"""Settings: all problems are reported at once, each with its setting and the remedy, and no secret is shown."""
+"""Settings: all problems are reported together, each with its setting and its remedy, and no secret is shown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.world import ENVIRONMENT, TASK
 URL = ENVIRONMENT["SYNC_URL"]
 
 
-def problems(**changes: str) -> tuple[str, ...]:
+def find_problems(**changes: str) -> tuple[str, ...]:
     with pytest.raises(SettingsError) as raised:
         Settings.from_env({**ENVIRONMENT, **changes})
     assert "\n" not in str(raised.value)
@@ -86,7 +86,7 @@ def test_each_common_form_of_a_setting_is_read(environment, read):
 
 
 @pytest.mark.parametrize(
-    ("url", "what"),
+    ("url", "case"),
     [
         ("", "is empty"),
         (URL + "/", 'ends with "/"'),
@@ -110,10 +110,10 @@ def test_each_common_form_of_a_setting_is_read(environment, read):
         (URL.replace(TASK, ".."), "names a project or a task that is none"),
     ],
 )
-def test_a_malformed_sync_url_is_named_with_an_example(url, what):
-    (problem,) = problems(SYNC_URL=url)
+def test_a_malformed_sync_url_is_named_with_an_example(url, case):
+    (problem,) = find_problems(SYNC_URL=url)
     assert re.match("SYNC_URL .*OMS console.*/v2/<project id>/sync-tasks/<task id>/events", problem)
-    assert what in problem
+    assert case in problem
     assert "word" not in problem
 
 
@@ -172,7 +172,7 @@ def test_an_empty_setting_is_named(name, value):
     ],
 )
 def test_an_unusable_value_names_its_setting(changes, name):
-    (problem,) = problems(**changes)
+    (problem,) = find_problems(**changes)
     assert problem.startswith(f"{name} ")
 
 
@@ -198,11 +198,11 @@ def test_an_unusable_value_names_its_setting(changes, name):
     ],
 )
 def test_an_unusable_value_is_shown_with_usable_values(changes, expected):
-    assert problems(**changes) == (expected,)
+    assert find_problems(**changes) == (expected,)
 
 
 def test_all_problems_are_reported_together():
-    assert [problem.split()[0] for problem in problems(SYNC_URL="", HW_AK="", LOG_LEVEL="x")] == [
+    assert [problem.split()[0] for problem in find_problems(SYNC_URL="", HW_AK="", LOG_LEVEL="x")] == [
         "SYNC_URL",
         "HW_AK",
         "LOG_LEVEL",
@@ -213,7 +213,7 @@ def test_secrets_are_neither_in_the_repr_nor_in_problems():
     settings = Settings.from_env({**ENVIRONMENT, "HW_SECURITY_TOKEN": "FAKETOKEN"})
     for secret in (ENVIRONMENT["HW_AK"], ENVIRONMENT["HW_SK"], "FAKETOKEN"):
         assert secret not in repr(settings)
-    assert "sécret" not in " ".join(problems(HW_SK="sécret"))
+    assert "sécret" not in " ".join(find_problems(HW_SK="sécret"))
 
 
 @pytest.mark.parametrize(
@@ -248,8 +248,8 @@ def test_the_address_of_a_webhook_may_have_a_query(url):
         ("https://[S3CRET", "is no URL"),
     ],
 )
-def test_an_impossible_webhook_is_named_without_its_address(url, expected):
-    (problem,) = problems(ALERT_WEBHOOK=url)
+def test_an_invalid_webhook_is_reported_without_its_address(url, expected):
+    (problem,) = find_problems(ALERT_WEBHOOK=url)
     assert problem.startswith(f"ALERT_WEBHOOK {expected}")
     assert "S3CRET" not in problem
 
@@ -264,4 +264,4 @@ def test_the_parts_of_a_webhooks_address_are_secrets_too():
 
 def test_an_unknown_language_of_alarms_is_refused():
     assert Settings.from_env({**ENVIRONMENT, "ALERT_LANGUAGE": "ZH"}).alert_language == "zh"
-    assert problems(ALERT_LANGUAGE="fr") == ("ALERT_LANGUAGE is 'fr'. Set it to one of en, zh, or remove it (en)",)
+    assert find_problems(ALERT_LANGUAGE="fr") == ("ALERT_LANGUAGE is 'fr'. Set it to one of en, zh, or remove it (en)",)

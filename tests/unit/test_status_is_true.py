@@ -1,4 +1,4 @@
-"""Claims of status, compared with the functions' own answers: finished objects, and pending problems."""
+"""Claims of status, compared with other functions' answers: finished copies, late changes, and abandoned run files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from oss_oms_sync.clouds.objects import StoredObject
 from sandbox.oms.copier import CopyFailure, CopyFault
 from support.world import DAY, HOUR, ROOT, TICK, World, payload
 
-# In parts, so that only its contents would distinguish it from another version of its size.
+# The ETag of an object in parts: only the contents distinguish such an object from another version of equal size.
 ETAG = "0123456789ABCDEF0123456789ABCDEF-2"
 
 
@@ -25,7 +25,7 @@ def world() -> World:
 
 
 def fail_behind_a_late_copy(world: World) -> None:
-    """Fail the copy of an object's second version before the copy of the first arrives; both have the same size."""
+    """Let the copy of an object's second version fail before the copy of the first version of equal size arrives."""
     world.source.add(StoredObject("a", b"one"))
     world.task.copies.then(CopyFault.withheld())
     world.forward(payload("a"))
@@ -39,7 +39,7 @@ def fail_behind_a_late_copy(world: World) -> None:
     world.task.end(first)
 
 
-def test_a_failed_copy_is_not_done_because_of_another_version_of_its_size(world):
+def test_a_failed_copy_stays_open_if_obs_has_another_version_of_its_size(world):
     fail_behind_a_late_copy(world)
     for _ in range(2):
         world.ask("replay", TICK)
@@ -48,7 +48,7 @@ def test_a_failed_copy_is_not_done_because_of_another_version_of_its_size(world)
     assert "failed to copy it: UPLOAD_DST_OBJ_FAILURE" in status["story"]
     assert "Replay resends it" in status["next"]
 
-    # AND once it was accepted again, whether OMS copied it or skipped it is not known
+    # AND after another acceptance, it is unknown whether OMS copied or skipped the object
     world.task.failures.clear()
     world.advance(HOUR)
     world.ask("replay", TICK)
@@ -67,7 +67,7 @@ def test_a_comparison_without_a_proof_resolves_no_failed_copy(world):
     for job in ("reconcile", "compare"):
         assert world.ask(job, {})["finished"]
 
-    # WHEN status is asked, THEN it does not say that all is well
+    # WHEN status reports, THEN the verdict is not in step
     report = world.ask("status", {})
     assert report["compare"]["last"]["classes"]["equal_version"]["source"]["objects"] == 1
     assert report["verdict"]["state"] == "behind"
@@ -75,7 +75,7 @@ def test_a_comparison_without_a_proof_resolves_no_failed_copy(world):
 
 
 def test_a_write_after_the_close_is_an_alarm_until_acknowledged(world):
-    # GIVEN a closed project, in which nothing but what failed before waits
+    # GIVEN a closed project, in which only a key that failed before the close waits
     world.bucket.add(StoredObject(f"{ROOT}failed_object/before", b'{"reason": "THROTTLED"}'))
     world.shut(on=True)
     world.start()
@@ -90,8 +90,8 @@ def test_a_write_after_the_close_is_an_alarm_until_acknowledged(world):
     assert "关闭后又有 1 个对象发生变更" in verdict["text_zh"]
 
     # AND after it is acknowledged, only later writes are alarms
-    for asked in ({"acknowledge": True}, {}):
-        assert not world.ask("status", asked)["verdict"]["alarm"]
+    for options in ({"acknowledge": True}, {}):
+        assert not world.ask("status", options)["verdict"]["alarm"]
     world.advance(2)
     world.forward(payload("later"))
     assert "1 object changed after the close" in world.ask("status", {})["verdict"]["text"]
@@ -107,7 +107,7 @@ def test_only_run_files_of_projects_that_no_longer_run_are_named(world):
     world.advance(DAY - 2)
     assert "renamed" not in world.ask("status", {})["verdict"]["text"]
 
-    # WHEN no timer has woken it for over a day
+    # WHEN no timer has called the renamed project for over a day
     world.bucket.add(StoredObject(f"{ROOT}state/replay-timer-alive-timer-b.json", b"{}"))
     world.advance(10)
 

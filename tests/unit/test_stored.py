@@ -1,4 +1,4 @@
-"""The objects that jobs store beside the public records: their JSON forms, and reading them back."""
+"""The objects that jobs store beside the public records: each has a fixed JSON form, which jobs can read back."""
 
 from __future__ import annotations
 
@@ -142,8 +142,8 @@ FORMS = {
 TYPES = [type(value) for value in FORMS.values()]
 
 
-def stored(name: str) -> bytes:
-    """Return the object of this name in tests/stored/, in the stored form."""
+def read_stored(name: str) -> bytes:
+    """Return the contents of the file with this name in tests/stored/."""
     (path,) = STORED.glob(f"{name}.*")
     return path.read_bytes()
 
@@ -151,8 +151,8 @@ def stored(name: str) -> bytes:
 @pytest.mark.parametrize("name", FORMS)
 def test_stored_objects_have_their_golden_form(name: str) -> None:
     value = FORMS[name]
-    assert to_json(value) == json.loads(stored(name))
-    assert from_json(type(value), json.loads(stored(name))) == value
+    assert to_json(value) == json.loads(read_stored(name))
+    assert from_json(type(value), json.loads(read_stored(name))) == value
 
 
 KEY = FailedKey(
@@ -170,16 +170,16 @@ KEY = FailedKey(
 def test_a_failed_record_has_the_documented_form() -> None:
     failure = Failure(Reason.COPY_FAILED, error_code=KEY.error_code, message=KEY.message)
     record = failed_record(TASK, KEY, failure, datetime(2026, 1, 2, tzinfo=timezone.utc), KEY.not_before)
-    assert json.loads(record.body) == json.loads(stored("failed_object"))
-    assert parse_failed_record(TASK, StoredObject(record.name, stored("failed_object"))) == KEY
+    assert json.loads(record.body) == json.loads(read_stored("failed_object"))
+    assert parse_failed_record(TASK, StoredObject(record.name, read_stored("failed_object"))) == KEY
 
 
 def test_a_run_file_has_the_documented_form() -> None:
     world = World()
     runs, key = RunFiles(world.invocation()), replace(KEY, message="")
     run = runs.create([key], [key.key], 60)
-    assert json.loads(world.bucket.objects[run.name].body) == json.loads(stored("run_file"))
-    world.bucket.add(StoredObject(run.name, stored("run_file")))
+    assert json.loads(world.bucket.objects[run.name].body) == json.loads(read_stored("run_file"))
+    world.bucket.add(StoredObject(run.name, read_stored("run_file")))
     assert list(runs.read_other_runs()) == [RunFile(run.name, [key], {key.key}, lease_expired=False)]
 
 
@@ -198,16 +198,16 @@ def test_a_mark_of_a_closed_project_has_the_documented_form(name: str) -> None:
     world, (write, read) = World(), MARKS[name]
     closing = ProjectState(world.invocation())
     write(closing)
-    assert json.loads(world.bucket.objects[closing.name].body) == json.loads(stored(name))
-    assert read_mark(StoredObject(closing.name, stored(name))) == read
+    assert json.loads(world.bucket.objects[closing.name].body) == json.loads(read_stored(name))
+    assert read_mark(StoredObject(closing.name, read_stored(name))) == read
 
 
 def test_the_stored_installation_time_has_the_documented_form() -> None:
     world = World(OBJECT_PREFIX="a/", OBJECT_SUFFIX=".jpg")
     JobState(world.invocation()).read_installation_time(store_missing=True)
     (name,) = world.bucket.objects
-    assert json.loads(world.bucket.objects[name].body) == json.loads(stored("installed"))
-    world.bucket.add(StoredObject(name, stored("installed")))
+    assert json.loads(world.bucket.objects[name].body) == json.loads(read_stored("installed"))
+    world.bucket.add(StoredObject(name, read_stored("installed")))
     world.advance(3600)
     assert JobState(world.invocation()).read_installation_time(store_missing=True) == datetime(
         2026, 1, 2, tzinfo=timezone.utc
@@ -220,7 +220,7 @@ THERE = SOURCE._replace(etag="AB12-2")
 
 @pytest.mark.parametrize("proof", [Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER], ids=lambda case: case.value)
 def test_a_stored_proof_has_the_documented_form(proof: Proof) -> None:
-    record = ObjectSummary("a", etag_of(stored(f"proven_{proof.value}")), 9, 0, "Normal")
+    record = ObjectSummary("a", etag_of(read_stored(f"proven_{proof.value}")), 9, 0, "Normal")
     assert stored_proof(Entry("a", SOURCE, destination=THERE, proof=record)) is proof
 
 
@@ -228,7 +228,7 @@ def test_a_record_of_headers_has_the_documented_form() -> None:
     etag = "0CC175B9C0F1B6A831C399E269772661"
     record = MendedRecord(etag, 1_767_225_600, etag, 1_767_225_700, {"content-type": "é"})
     written = record.to_object("task", "a")
-    assert written.body == stored("mended")
+    assert written.body == read_stored("mended")
     assert written.headers["x-oss-meta-old"] == '{"content-type":"\\u00e9"}'
     assert MendedRecord.parse(written) == record
     intended = record._replace(is_intended=True)
@@ -248,26 +248,26 @@ ATOMS: dict[object, st.SearchStrategy[Any]] = {
 }
 
 
-def values(hint: Any) -> st.SearchStrategy[Any]:
-    """Return a strategy for any values of a type hint."""
+def generate_values(hint: Any) -> st.SearchStrategy[Any]:
+    """Return a Hypothesis strategy that generates values of a type hint."""
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if hint in ATOMS:
         return ATOMS[hint]
     if origin in (list, Sequence) or args[1:] == (...,):
-        return st.lists(values(args[0]), max_size=3).map(list if origin is list else tuple)
+        return st.lists(generate_values(args[0]), max_size=3).map(list if origin is list else tuple)
     if origin is tuple:
-        return st.tuples(*map(values, args))
+        return st.tuples(*map(generate_values, args))
     if origin in (dict, Mapping):
-        return st.dictionaries(values(args[0]), values(args[1]), max_size=3)
+        return st.dictionaries(generate_values(args[0]), generate_values(args[1]), max_size=3)
     if origin is Counter:
-        return st.dictionaries(values(args[0]), st.integers(), max_size=3).map(Counter)
+        return st.dictionaries(generate_values(args[0]), st.integers(), max_size=3).map(Counter)
     if args:
-        return st.one_of(*map(values, args))
+        return st.one_of(*map(generate_values, args))
     if issubclass(hint, Enum):
         return st.sampled_from(hint)
     hints = typing.get_type_hints(hint, include_extras=True)
     names = [field.name for field in fields(hint)] if is_dataclass(hint) else hint._fields
-    return st.builds(hint, **{name: values(hints[name]) for name in names})
+    return st.builds(hint, **{name: generate_values(hints[name]) for name in names})
 
 
 @pytest.mark.long
@@ -275,5 +275,5 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
 @given(st.data())
 @pytest.mark.parametrize("kind", TYPES)
 def test_stored_values_are_read_as_they_were_written(kind: type, data: st.DataObject) -> None:
-    value = data.draw(values(kind))
+    value = data.draw(generate_values(kind))
     assert from_json(kind, jsontext.load(jsontext.dump(to_json(value)))) == value

@@ -200,7 +200,7 @@ def test_a_huge_response_is_read_only_up_to_a_limit(world, mocker):
 @pytest.mark.parametrize(
     "fault", [*map(Fault.status, (408, 409, 429, 500, 502, 503, 504)), DROP_BEFORE, DROP_AFTER, HANG]
 )
-def test_a_temporary_fault_is_retried(world, fault):
+def test_a_call_with_a_temporary_fault_is_retried(world, fault):
     for ask, answer in ((names, ["a"]), (lambda world: bucket(world).head("a"), HELLO)):
         world.obs.faults.then(fault)
         assert ask(world) == answer

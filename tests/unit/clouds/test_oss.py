@@ -36,14 +36,14 @@ def test_records_are_written_with_v4_signatures_of_the_region(world):
 
 
 @pytest.mark.parametrize("fault", [*map(oss_error, (500, 502, 503, 504, 429)), DROP_BEFORE, DROP_AFTER, HANG])
-def test_a_temporary_fault_is_retried(world, fault):
+def test_a_call_with_a_temporary_fault_is_retried(world, fault):
     world.oss.faults.then(fault)
     assert write(world, A) == [""]
     assert world.bucket.objects["a"].body == b"x"
     assert world.bucket.calls == {"put": 2}
 
 
-def test_a_lost_connection_is_retried_at_once_on_a_new_one(world):
+def test_a_call_on_a_lost_connection_is_retried_at_once(world):
     world.oss.faults.then(DROP_BEFORE)
     write(world, A)
     assert world.clock.seconds == pytest.approx(1.5 * world.oss.round_trip)

@@ -1,4 +1,4 @@
-"""Submission of keys: batches, encoding, retries, bisection, and answers about one key or all keys."""
+"""Submission of keys: batches, encoding, retries, bisection, and errors that concern one key or all keys."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ TEN = [f"key {number}" for number in range(10)]
 
 @pytest.fixture
 def world() -> World:
-    """Return a world whose instance knows that the project is open, so that all later requests go to OMS."""
+    """Return a world whose instance knows that the project is open, so that all further requests go to OMS."""
     open_world = World()
     open_world.oss.round_trip = 0
     assert ProjectState(open_world.invocation()).refusal() is None
     return open_world
 
 
-def send(world: World, keys: list[str], seconds: float = 60):
+def submit_keys(world: World, keys: list[str], seconds: float = 60):
     return submit(world.invocation(), keys, Deadline(seconds, world.clock))
 
 
-def reasons(submission) -> set[Reason | None]:
+def find_reasons(submission) -> set[Reason | None]:
     return {failure and failure.reason for failure in submission.outcomes.values()}
 
 
 def test_keys_are_submitted_url_encoded_in_batches(world):
     keys = ["a/b c+d%20.txt", "山/海 🎉", *[f"k{number}" for number in range(21)]]
-    submission = send(world, keys)
+    submission = submit_keys(world, keys)
     assert [len(call.sent) for call in world.oms.calls] == [10, 10, 3]
     assert world.oms.calls[0].sent[:2] == ["a%2Fb%20c%2Bd%2520.txt", "%E5%B1%B1%2F%E6%B5%B7%20%F0%9F%8E%89"]
     assert submission.outcomes == dict.fromkeys(keys)
@@ -51,12 +51,12 @@ def test_keys_are_submitted_url_encoded_in_batches(world):
 
 def test_raw_encoding_submits_unquoted_keys():
     world = World(OMS_KEY_ENCODING="raw")
-    send(world, ["a/b c"])
+    submit_keys(world, ["a/b c"])
     assert [call.sent for call in world.oms.calls] == [["a/b c"]]
 
 
 def test_without_keys_no_call_is_made(world):
-    assert send(world, []).outcomes == {}
+    assert submit_keys(world, []).outcomes == {}
     assert not world.oms.requests
 
 
@@ -64,15 +64,15 @@ def test_without_keys_no_call_is_made(world):
     "fault",
     [*map(oms_error, (500, 502, 503, 504, 429)), DROP_BEFORE, DROP_AFTER, HANG, DRIP, oms_error(400, "APIG.0308")],
 )
-def test_a_temporary_fault_is_retried(world, fault):
+def test_a_call_with_a_temporary_fault_is_retried(world, fault):
     world.oms.faults.then(fault)
-    assert send(world, TEN).outcomes == dict.fromkeys(TEN)
+    assert submit_keys(world, TEN).outcomes == dict.fromkeys(TEN)
     assert len(world.oms.requests) == 2
 
 
-def test_a_lost_connection_is_retried_at_once_on_a_new_one(world):
+def test_a_call_on_a_lost_connection_is_retried_at_once(world):
     world.oms.faults.then(DROP_BEFORE)
-    send(world, TEN)
+    submit_keys(world, TEN)
     assert world.clock.seconds == pytest.approx(1.5 * world.oms.round_trip)
     assert world.oms.connections == 2
 
@@ -80,13 +80,13 @@ def test_a_lost_connection_is_retried_at_once_on_a_new_one(world):
 def test_a_connection_that_was_idle_too_long_is_not_used_again(world):
     for pause, connections in ((0, 1), (29, 1), (29, 1), (31, 2)):
         world.clock.sleep(pause)
-        send(world, ["a"])
+        submit_keys(world, ["a"])
         assert world.oms.connections == connections
 
 
-def test_a_retry_waits_as_long_as_retry_after_says(world):
+def test_a_retry_waits_as_long_as_the_retry_after_header_says(world):
     world.oms.faults.then(oms_error(429, "APIGW.0308", Retry_After="2"))
-    assert reasons(send(world, TEN)) == {None}
+    assert find_reasons(submit_keys(world, TEN)) == {None}
     assert 2 <= world.clock.seconds < 2.5
 
 
@@ -103,9 +103,9 @@ def test_a_retry_waits_as_long_as_retry_after_says(world):
 )
 def test_retries_of_a_permanent_fault_end_by_the_deadline(world, fault, reason):
     world.oms.faults.add(fault)
-    submission = send(world, [f"k{number}" for number in range(100)], seconds=55)
+    submission = submit_keys(world, [f"k{number}" for number in range(100)], seconds=55)
     assert len(submission.outcomes) == 100
-    assert reasons(submission) <= {reason, Reason.DEADLINE}
+    assert find_reasons(submission) <= {reason, Reason.DEADLINE}
     assert world.clock.seconds <= 55
 
 
@@ -121,10 +121,10 @@ def test_retries_of_a_permanent_fault_end_by_the_deadline(world, fault, reason):
         (oms_error(404, "APIGW.0101"), Reason.NO_TASK),
     ],
 )
-def test_an_error_of_all_keys_is_not_bisected(world, answer, reason):
+def test_an_error_that_concerns_all_keys_causes_no_bisection(world, answer, reason):
     world.oms.faults.add(answer)
-    submission = send(world, [f"k{number}" for number in range(35)])
-    assert reasons(submission) == {reason}
+    submission = submit_keys(world, [f"k{number}" for number in range(35)])
+    assert find_reasons(submission) == {reason}
     assert len(submission.outcomes) == 35
     assert len(world.oms.requests) == 1
     assert world.clock.seconds < 1
@@ -135,7 +135,7 @@ def test_refused_keys_at_any_place_delay_no_other_key(world, bad, most):
     for refused in itertools.combinations(TEN, bad):
         world.oms.refuse(refused.__contains__)
         before = len(world.oms.calls)
-        failures = [(key, failure.reason) for key, failure in send(world, TEN).outcomes.items() if failure]
+        failures = [(key, failure.reason) for key, failure in submit_keys(world, TEN).outcomes.items() if failure]
         assert failures == [(key, Reason.REJECTED) for key in refused]
         assert len(world.oms.calls) - before <= most
 
@@ -162,9 +162,9 @@ ELSEWHERE = {"Location": "https://elsewhere.example.com/"}
         ],
     ],
 )
-def test_only_a_200_without_an_error_accepts_and_no_redirect_is_followed(world, answer, reason):
+def test_only_a_status_200_without_an_error_code_means_accepted(world, answer, reason):
     world.oms.faults.then(answer)
-    assert reasons(send(world, TEN)) == {reason}
+    assert find_reasons(submit_keys(world, TEN)) == {reason}
     assert len(world.oms.requests) == 1
 
 
@@ -172,21 +172,21 @@ def test_only_a_200_without_an_error_accepts_and_no_redirect_is_followed(world, 
 def test_without_any_accepted_key_no_key_counts_as_rejected(world, keys, calls):
     """Only an accepted key proves that the task works."""
     world.oms.refuse(lambda _: True)
-    submission = send(world, keys)
-    assert reasons(submission) == {Reason.REFUSED}
+    submission = submit_keys(world, keys)
+    assert find_reasons(submission) == {Reason.REFUSED}
     assert submission.calls == calls
 
 
 def test_keys_accepted_while_bisecting_stay_accepted_if_others_are_unsent(world):
     world.oms.faults.then(oms_error(400), OK, oms_error(401, "APIGW.0301"))
-    outcomes = send(world, TEN).outcomes
+    outcomes = submit_keys(world, TEN).outcomes
     assert [failure and failure.reason for failure in map(outcomes.get, TEN)] == [None] * 5 + [Reason.CREDENTIALS] * 5
 
 
-def test_a_failure_quotes_oms_in_a_clean_line_without_secrets(world):
+def test_a_failure_quotes_oms_in_a_single_line_without_secrets(world):
     ak, sk = world.huawei_credentials
     world.oms.faults.then(oms_error(401, "APIGW.0301", f"verify fail: {ak}\n\x1b[31m{sk} " + "x" * 500))
-    failure = send(world, ["a"]).outcomes["a"]
+    failure = submit_keys(world, ["a"]).outcomes["a"]
     assert failure.message.startswith("verify fail: *** [31m*** xxx")
     assert len(failure.message) == 300
     assert failure.status == 401
@@ -194,52 +194,52 @@ def test_a_failure_quotes_oms_in_a_clean_line_without_secrets(world):
 
 
 @pytest.mark.parametrize("body", ["<html>Bad Gateway</html>", "[]", "{}", '"x"', "", "[" * 100_000])
-def test_an_error_in_another_form_is_kept_as_text(world, body):
+def test_an_error_in_an_unknown_form_is_kept_as_text(world, body):
     world.oms.faults.then(Fault.status(404, body.encode()))
-    failure = send(world, ["a"]).outcomes["a"]
+    failure = submit_keys(world, ["a"]).outcomes["a"]
     assert failure == Failure(Reason.NO_TASK, 404, None, failure.message)
     assert failure.message[:20] == body[:20]
 
 
-def test_every_call_gets_its_own_timeout_or_the_time_left(world, mocker):
+def test_a_call_has_its_usual_timeout_or_the_remaining_time(world, mocker):
     sent = mocker.spy(Adapter, "send")
     world.oms.faults.add(HANG)
-    send(world, ["a"], seconds=12)
+    submit_keys(world, ["a"], seconds=12)
     first, second = (call.kwargs["timeout"] for call in sent.call_args_list)
     assert first == (3.0, 10.0)
     assert max(second) <= 2.0
     assert world.clock.seconds <= 12
 
 
-def test_neither_an_error_code_nor_a_text_cut_short_shows_a_secret(world):
+def test_neither_an_error_code_nor_a_shortened_text_shows_a_secret(world):
     _, sk = world.huawei_credentials
     world.oms.faults.then(oms_error(401, f"bad {sk}\n"), Fault.status(404, b" " * 992 + sk.encode()))
     for key in ("a", "b"):
-        failure = send(world, [key]).outcomes[key]
+        failure = submit_keys(world, [key]).outcomes[key]
         assert sk[:6] not in f"{failure.error_code} {failure.message}"
         assert "\n" not in (failure.error_code or "")
 
 
-def test_a_secret_inside_another_is_masked_with_it():
+def test_a_secret_that_contains_another_secret_is_masked_completely():
     assert printable_line("say abcdef and abc", ["abc", "abcdef", ""]) == "say *** and ***"
 
 
 def test_the_token_of_temporary_credentials_is_signed():
     world = World(HW_SECURITY_TOKEN="FAKETOKEN")
     world.oms.add_credentials(*world.huawei_credentials, "FAKETOKEN")
-    assert reasons(send(world, ["a"])) == {None}
+    assert find_reasons(submit_keys(world, ["a"])) == {None}
     assert "x-security-token" in world.oms.requests[0].headers["authorization"]
 
 
 def test_a_netrc_file_does_not_replace_the_signature(tmp_path, monkeypatch):
     (tmp_path / "netrc").write_text("machine oms.cn-north-4.myhuaweicloud.com login me password secret")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    assert reasons(send(World(), ["a"])) == {None}
+    assert find_reasons(submit_keys(World(), ["a"])) == {None}
 
 
-def test_any_other_error_of_requests_is_a_failure_not_an_exception(world, mocker):
+def test_every_other_error_of_requests_becomes_a_failure(world, mocker):
     mocker.patch.object(Adapter, "send", side_effect=requests.exceptions.ChunkedEncodingError("broken"))
-    assert reasons(send(world, ["a"])) == {Reason.UNREACHABLE}
+    assert find_reasons(submit_keys(world, ["a"])) == {Reason.UNREACHABLE}
 
 
 def test_every_reason_has_a_remedy_in_both_languages():
@@ -250,12 +250,12 @@ def test_every_reason_has_a_remedy_in_both_languages():
 
 
 @pytest.mark.parametrize("redirect", REDIRECTS)
-def test_a_redirect_is_not_followed_and_each_failure_names_it(world, redirect):
-    """The failure names it for every key and for the task."""
+def test_a_redirect_is_not_followed_and_failures_name_its_address(world, redirect):
+    """The failures of all keys, and of the query for the task, name the address."""
     world.oms.faults.then(redirect, redirect)
     message = f"a redirect to {redirect.headers['Location']}, which is never followed"
     failure = Failure(Reason.UNEXPECTED, 302, None, message)
-    assert send(world, TEN).outcomes == dict.fromkeys(TEN, failure)
+    assert submit_keys(world, TEN).outcomes == dict.fromkeys(TEN, failure)
     assert world.invocation().oms.task(Deadline(60, world.clock)) == failure
     assert len(world.oms.requests) == 2
 
@@ -264,13 +264,13 @@ def test_a_response_is_read_only_up_to_the_needed_length(world, mocker):
     read = mocker.spy(Body, "read")
     for status in (200, 404):
         world.oms.faults.then(Fault.status(status, b"x" * 10_000_000))
-        assert len(send(world, ["a"]).outcomes["a"].message) == 300
+        assert len(submit_keys(world, ["a"]).outcomes["a"].message) == 300
     assert [call.args[1] for call in read.call_args_list] == [64 * 1024 + 1] * 2
 
 
-def test_a_truncated_acceptance_is_a_failure(world):
+def test_a_truncated_response_with_status_200_is_a_failure(world):
     world.oms.faults.add(Fault.status(200, headers={"Content-Length": "40"}))
-    assert reasons(send(world, ["a"])) == {Reason.UNREACHABLE}
+    assert find_reasons(submit_keys(world, ["a"])) == {Reason.UNREACHABLE}
 
 
 @pytest.mark.parametrize("minutes", [-20, 20])
@@ -278,18 +278,18 @@ def test_a_truncated_acceptance_is_a_failure(world):
 def test_a_wrong_clock_is_distinguished_from_wrong_credentials(world, minutes, answer):
     world.call_instance.skew = 60 * minutes
     world.oms.faults.then(answer)
-    assert reasons(send(world, TEN)) == {Reason.CLOCK}
+    assert find_reasons(submit_keys(world, TEN)) == {Reason.CLOCK}
 
 
 @given(before=st.integers(0, 5000), secrets=st.integers(1, 3), gap=st.sampled_from(["", " ", " " * 4000, "x" * 250]))
-def test_no_part_of_a_secret_is_shown_at_any_place(before, secrets, gap):
+def test_no_part_of_a_secret_remains_in_a_shortened_text(before, secrets, gap):
     secret = "".join(chr(ord("a") + number % 26) + str(number % 10) for number in range(60))
     shown = printable_line(" " * before + gap.join([secret] * secrets) + " " * 9000, ["", secret])
     assert len(shown) <= 300
     assert secret[:3] not in shown
 
 
-def test_a_day_of_statistics_in_five_minute_steps_is_read_whole():
+def test_a_day_of_statistics_in_five_minute_steps_is_read_completely():
     world = World()
     world.task.has_early_steps = True
     now = world.clock.now()
@@ -300,8 +300,8 @@ def test_a_day_of_statistics_in_five_minute_steps_is_read_whole():
     assert answer == Statistics(start, "FIVE_MINUTES", series, unread=0)
 
 
-def test_a_location_shows_no_secret_however_it_is_encoded():
+def test_the_address_of_a_redirect_shows_no_secret_in_any_encoding():
     token = "tok/EN+0123456789secret=="
     world = World(HW_SECURITY_TOKEN=token)
     world.oms.faults.then(Fault.status(302, headers={"Location": f"https://login.example/?t={quote(token, safe='')}"}))
-    assert "0123456789secret" not in send(world, ["a"], 30).outcomes["a"].message
+    assert "0123456789secret" not in submit_keys(world, ["a"], 30).outcomes["a"].message

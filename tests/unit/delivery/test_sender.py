@@ -1,4 +1,4 @@
-"""Resending of keys in batches, at a rate, until OMS refuses too often; each key's state is recorded."""
+"""The sender: it resends keys in batches at a limited rate, stops after too many refusals, and records each outcome."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ DOWN, BUSY = oms_error(500), oms_error(429)
 KEYS = [f"k{number}" for number in range(10)]
 
 
-class Sends(World):
-    """A sender in a run of replay, in a world whose OSS takes no time."""
+class SenderWorld(World):
+    """A world with the sender of a run of replay, in which OSS answers without delay."""
 
     def __init__(self, timeout: float = 600, rate: float = 20.0, round_trip: float = 0.02) -> None:
         super().__init__()
@@ -30,82 +30,82 @@ class Sends(World):
         self.settings = dataclasses.replace(self.settings, oms_rate=rate)
         self.sender = Sender(self.invocation(timeout))
 
-    def send(self, *keys: str, in_doubt: tuple[str, ...] = (), **details: str) -> list[str]:
-        """Send keys; return those that remain to be sent or recorded."""
+    def send(self, *keys: str, doubtful_keys: tuple[str, ...] = (), **details: str) -> list[str]:
+        """Submit keys; return the keys that remain to be submitted or recorded."""
         failed = [FailedKey(ObjectChange(key), **details) for key in keys]
-        return [key.key for key in self.sender.send(failed, in_doubt)]
+        return [key.key for key in self.sender.send(failed, doubtful_keys)]
 
-    def seconds(self, number: int) -> float:
-        """Return the seconds that sending this number of keys takes."""
+    def measure_seconds(self, number: int) -> float:
+        """Submit this number of keys, and return the seconds that this took."""
         begun = self.clock.seconds
         assert self.send(*(f"{place:03}" for place in range(number))) == []
         return self.clock.seconds - begun
 
-    def recorded(self, state: str) -> set[str]:
+    def recorded_keys(self, state: str) -> set[str]:
         prefix = record_name(TASK, state, "")
         return {name.removeprefix(prefix) for name in self.bucket.names(prefix)}
 
 
 @pytest.fixture
-def world() -> Sends:
-    return Sends()
+def world() -> SenderWorld:
+    return SenderWorld()
 
 
-def test_keys_for_which_time_was_short_are_left():
+def test_unsubmitted_keys_are_returned_when_the_time_is_up():
     # GIVEN an OMS so slow that the time is up while a batch is bisected
-    world = Sends(timeout=20, round_trip=3.0)
+    world = SenderWorld(timeout=20, round_trip=3.0)
     world.oms.refuse("k9".__eq__)
 
-    # WHEN it is sent, THEN each key is left, accepted, or recorded as failed; the key in doubt is left once as well
-    assert world.send(*KEYS, in_doubt=("k8",)) == ["k8", "k7", "k9"]
-    assert world.recorded("success") == {"k0", "k1", "k2", "k3", "k4"}
-    assert world.recorded("failed") == {"k5", "k6"}
+    # WHEN a batch is sent, THEN each key is returned, accepted or recorded as failed; the doubtful key is returned once
+    assert world.send(*KEYS, doubtful_keys=("k8",)) == ["k8", "k7", "k9"]
+    assert world.recorded_keys("success") == {"k0", "k1", "k2", "k3", "k4"}
+    assert world.recorded_keys("failed") == {"k5", "k6"}
     assert world.sender.accepted == 5
     assert world.sender.failed == {"TIMEOUT": 2}
 
-    # AND the next batch is not tried, and the run gives the reason
+    # AND the next batch is not submitted, and the run has the reason
     assert world.send("other") == ["other"]
     assert world.sender.stopped.why == "the time is up"
 
 
 def test_running_out_of_time_before_an_acceptance_is_the_stop_reason():
-    world = Sends(timeout=20, round_trip=3.0)
+    world = SenderWorld(timeout=20, round_trip=3.0)
     world.oms.refuse(lambda key: True)
     assert world.send(*KEYS)
     assert world.sender.stopped.why == "the time is up"
 
 
 def test_the_sender_starts_no_call_after_its_share_of_the_time():
-    # GIVEN a run that has 120 s of ten minutes, at a call in 80 s
-    world = Sends(rate=1 / 80)
+    # GIVEN a sender that may use 120 s of ten minutes, and that makes a call each 80 s
+    world = SenderWorld(rate=1 / 80)
     sender = Sender(world.invocation(600), seconds=120)
     keys = [FailedKey(ObjectChange(f"k{number}")) for number in range(30)]
 
-    # WHEN it sends three batches, THEN the third is left at once
+    # WHEN it sends three batches, THEN the third batch is returned at once
     assert sender.send(keys) == keys[20:]
     assert sender.stopped.why == "the time is up"
     assert world.clock.monotonic() < 90
 
 
-def test_a_batch_for_which_time_was_short_leaves_each_key_once():
+def test_a_batch_without_remaining_time_is_returned_with_each_key_once():
     """The batch also stops the run."""
-    world = Sends(timeout=20)
+    world = SenderWorld(timeout=20)
     world.clock.sleep(9.95)
-    assert world.send(*KEYS, in_doubt=("k3", "other")) == KEYS
+    assert world.send(*KEYS, doubtful_keys=("k3", "other")) == KEYS
     assert world.sender.stopped.why == "the time is up"
     assert not world.oms.requests
 
 
-def test_a_key_in_doubt_is_left_once_and_has_no_failed_record(world):
+def test_a_key_with_an_unanswered_delete_is_returned_and_not_recorded(world):
     # GIVEN keys whose records may still be deleted: OMS accepts the first and refuses the second
     world.oms.refuse(lambda key: key.startswith("bad"))
-    in_doubt = ["good and held", "bad and held"]
-    assert world.send(*in_doubt, "good", "bad", in_doubt=(*in_doubt,)) == in_doubt
-    assert world.recorded("success") == {"good", "good and held"}
-    assert world.recorded("failed") == {"bad"}
+    keys_in_doubt = ["good and held", "bad and held"]
+    assert world.send(*keys_in_doubt, "good", "bad", doubtful_keys=(*keys_in_doubt,)) == keys_in_doubt
+    assert world.recorded_keys("success") == {"good", "good and held"}
+    assert world.recorded_keys("failed") == {"bad"}
 
 
-def test_only_keys_without_a_written_record_remain_unrecorded(world, lines):
+def test_only_failed_keys_without_a_written_record_are_returned(world, lines):
     world.oms.refuse(["k1", "k2"].__contains__)
     world.bucket.fail(oss_error(403), "put")
     assert world.send("k0", "k1", "k2") == ["k1", "k2"]
@@ -125,7 +125,7 @@ def test_every_failure_is_in_the_detailed_log(world, lines):
 
 @pytest.mark.parametrize(("timeout", "recorded_at"), [(12, 6), (18, 9), (60, 50)])
 def test_ten_seconds_or_half_of_the_time_are_reserved_for_recording(timeout, recorded_at):
-    world = Sends(timeout=timeout)
+    world = SenderWorld(timeout=timeout)
     world.oms.faults.add(HANG)
     moments = []
     world.bucket.before = lambda kind, names: moments.append(world.clock.seconds)
@@ -136,19 +136,19 @@ def test_ten_seconds_or_half_of_the_time_are_reserved_for_recording(timeout, rec
 @pytest.mark.parametrize(
     ("reason", "again", "calls"), [("UNAVAILABLE", False, 3), ("UNAVAILABLE", True, 4), ("REFUSED", True, 3)]
 )
-def test_only_keys_of_a_failed_batch_cost_another_call(world, reason, again, calls):
+def test_keys_are_divided_differently_after_whole_batches_failed(world, reason, again, calls):
     last = "2026-01-02T00:00:00Z" if again else ""
     world.send(*(f"{number:02}" for number in range(30)), reason=reason, last_failure=last)
     assert len(world.oms.calls) == calls
-    assert len(world.recorded("success")) == 30
+    assert len(world.recorded_keys("success")) == 30
 
 
 def test_calls_stay_within_the_rate():
-    assert Sends(rate=4, round_trip=0.001).seconds(80) == pytest.approx(7 * 0.25, abs=0.02)
+    assert SenderWorld(rate=4, round_trip=0.001).measure_seconds(80) == pytest.approx(7 * 0.25, abs=0.02)
 
 
 def test_the_calls_of_a_bisection_count_against_the_rate():
-    world = Sends(rate=10)
+    world = SenderWorld(rate=10)
     world.oms.refuse("k0".__eq__)
     world.send(*KEYS)
     calls = len(world.oms.calls)
@@ -158,46 +158,46 @@ def test_the_calls_of_a_bisection_count_against_the_rate():
 
 def test_throttled_batches_halve_the_rate_and_others_restore_it():
     """Batches throttled to their end halve the rate, down to a call a second."""
-    world = Sends(rate=4, round_trip=0.001)
-    at_full_rate = world.seconds(100)
+    world = SenderWorld(rate=4, round_trip=0.001)
+    at_full_rate = world.measure_seconds(100)
     for _ in range(4):  # another would stop the run
         world.oms.faults.then(*[BUSY] * 5)
         world.send(*KEYS)
-    slowed, *_, later = (world.seconds(100) for _ in range(4))
+    slowed, *_, later = (world.measure_seconds(100) for _ in range(4))
     assert [at_full_rate, later] == pytest.approx([9 / 4, 10 / 4], abs=0.3)
     assert 2 * at_full_rate < slowed < 10
 
 
 def test_single_throttled_calls_do_not_slow_a_run_down():
-    world = Sends(rate=20, round_trip=0.001)
+    world = SenderWorld(rate=20, round_trip=0.001)
     world.oms.faults.then(*[BUSY, OK] * 20)
-    world.seconds(200)
-    assert world.seconds(200) <= 20 / 20 + 0.1
+    world.measure_seconds(200)
+    assert world.measure_seconds(200) <= 20 / 20 + 0.1
 
 
-def test_a_run_catches_up_at_most_two_seconds_of_waiting():
+def test_a_run_compensates_for_at_most_two_seconds_of_waiting():
     for waited, made_up in ((1, 1), (60, 2)):
-        world = Sends(rate=10, round_trip=0.001)
+        world = SenderWorld(rate=10, round_trip=0.001)
         world.send(*KEYS)
         world.clock.sleep(waited)
-        assert world.seconds(400) == pytest.approx(40 / 10 - made_up, abs=0.2)
+        assert world.measure_seconds(400) == pytest.approx(40 / 10 - made_up, abs=0.2)
 
 
 def test_calls_run_in_parallel_if_a_sequence_would_not_reach_the_rate():
-    world = Sends(rate=100, round_trip=0.2)
-    assert world.seconds(200) == pytest.approx(20 * 0.2 / 5, abs=0.2)
-    assert len(world.recorded("success")) == 200
+    world = SenderWorld(rate=100, round_trip=0.2)
+    assert world.measure_seconds(200) == pytest.approx(20 * 0.2 / 5, abs=0.2)
+    assert len(world.recorded_keys("success")) == 200
 
 
 def test_abandoned_parallel_submissions_leave_failed_records(world, mocker):
     mocker.patch.object(Sender, "_begin_submission").return_value.result.return_value = None
     assert world.send("a", "b") == []
-    assert world.recorded("failed") == {"a", "b"}
+    assert world.recorded_keys("failed") == {"a", "b"}
     assert world.sender.failed == {"TIMEOUT": 2}
 
 
 def test_calls_stay_within_a_rate_below_one_call_a_second():
-    world = Sends(rate=0.5)
+    world = SenderWorld(rate=0.5)
     world.oms.faults.then(BUSY)
     world.send(*KEYS, "another")
     assert world.clock.seconds >= 2 / 0.5
@@ -227,7 +227,7 @@ def test_a_refused_batch_is_bisected_after_any_earlier_batch(world):
     world.oms.refuse(lambda key: key not in KEYS[5:])
     world.send(*(f"bad {number}" for number in range(10)))
     world.send(*KEYS[4:])
-    assert world.recorded("success") == set(KEYS[5:])
+    assert world.recorded_keys("success") == set(KEYS[5:])
     assert world.sender.failed == {"REFUSED": 10, "REJECTED": 1}
 
 
@@ -253,30 +253,30 @@ def test_rejected_keys_stay_rejected_and_do_not_count_against_the_task(world):
 
 def test_the_records_of_the_latest_rejected_keys_are_remembered(world, mocker):
     mocker.patch("oss_oms_sync.delivery.sender.MAX_REMEMBERED_REJECTIONS", 2)
-    world = Sends()
+    world = SenderWorld()
     world.oms.refuse(["k1", "k2", "k3"].__contains__)
     world.send(*KEYS)
     assert [record.name for record in world.sender.rejected] == [record_name(TASK, "failed", f"k{n}") for n in (2, 3)]
 
 
-def test_the_oldest_failure_is_among_keys_that_failed_again(world):
+def test_the_oldest_failure_is_that_of_the_keys_that_failed_again(world):
     world.oms.faults.then(FROZEN)
     ages = ["2025", "2023", "2024", ""]
     world.sender.send([FailedKey(ObjectChange(f"k{n}"), f"{age}-01-01" if age else "") for n, age in enumerate(ages)])
     assert world.sender.oldest_failure == "2023-01-01"
 
 
-def test_an_error_of_all_keys_stops_a_run_with_its_remedy(world):
+def test_an_error_that_concerns_all_keys_stops_a_run_with_its_remedy(world):
     world.oms.faults.then(FROZEN)
     assert world.send(*KEYS, "another") == ["another"]
     assert world.sender.stopped.why == f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"
 
 
-def test_while_closed_no_key_is_submitted_and_the_command_is_named(world):
+def test_in_a_closed_project_no_key_is_submitted_and_a_command_named(world):
     ProjectState(world.invocation()).close("Li Lei", "cut over")
     assert world.send(*KEYS, "another") == [*KEYS, "another"]
     assert not world.oms.requests
-    assert not world.recorded("failed")
+    assert not world.recorded_keys("failed")
     assert world.sender.stopped.why == (
         "The project has been closed since 2026-01-02T00:00:00Z (Li Lei: cut over): nothing is submitted. For"
         " the next step: python3 ops.py status"
@@ -284,7 +284,7 @@ def test_while_closed_no_key_is_submitted_and_the_command_is_named(world):
 
 
 def test_a_run_reads_the_mark_first_and_again_after_a_minute(world):
-    # GIVEN a run that has looked
+    # GIVEN a run that has read the mark
     world.send("a")
     world.send("b")
     assert world.bucket.calls["get"] == 1
@@ -299,7 +299,7 @@ def test_a_run_reads_the_mark_first_and_again_after_a_minute(world):
 
 
 def test_a_run_without_keys_or_time_does_not_read_the_projects_mark():
-    world = Sends(timeout=20)
+    world = SenderWorld(timeout=20)
     assert world.send() == []
     world.clock.sleep(10)
     assert world.send("a") == ["a"]
@@ -315,12 +315,12 @@ def test_nothing_is_submitted_if_the_closed_state_is_unknown(world):
     assert re.match(unknown, world.sender.stopped.why)
 
 
-def test_an_unsent_key_without_a_record_is_recorded_or_raises(world):
+def test_unsent_keys_without_a_record_are_recorded_or_an_error_is_raised(world):
     ProjectState(world.invocation()).close()
     keys = [FailedKey(ObjectChange(key)) for key in KEYS]
     assert not world.sender.may_send()
     world.sender.record_unsent(keys)
-    assert world.recorded("failed") == set(KEYS)
+    assert world.recorded_keys("failed") == set(KEYS)
     body = json.loads(world.bucket.objects[record_name(TASK, "failed", "k0")].body)
     assert body["reason"] == "CLOSED"
     assert body["message"] == world.sender.stopped.why

@@ -1,4 +1,4 @@
-"""The job forward: return values, errors, records and log lines, also in a closed project."""
+"""The job forward: its return values, errors, records and log lines, in open and in closed projects."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from support.world import (
 
 
 def read_failed_record(world: World, key: str) -> dict[str, Any]:
-    """Return the contents of a key's failed record; empty if there is none."""
+    """Return the contents of a key's failed record; without a record, return an empty mapping."""
     return json.loads(world.record_body("failed", key) or b"{}")
 
 
@@ -39,7 +39,7 @@ def test_an_accepted_key_is_recorded_and_true_is_returned(world):
     assert world.record_body("failed", "a") is None
 
 
-def test_accepted_and_failed_keys_of_one_event_are_recorded_apart(world):
+def test_accepted_and_failed_keys_of_an_event_have_separate_records(world):
     world.oms.refuse(lambda key: key == "bad")
     assert world.forward(payload("good", "bad", "fine")) is False
     assert [bool(world.record_body("success", key)) for key in ("good", "bad", "fine")] == [True, False, True]
@@ -92,16 +92,18 @@ def test_time_is_reserved_for_recording(world, timeout):
     assert world.clock.seconds <= timeout
 
 
-@pytest.mark.parametrize(("keys", "timeout", "begun"), [(1, 20.5, 15), (10, 20.5, 15), (11, 20.5, 10), (100, 60.5, 30)])
-def test_a_batch_has_five_seconds_for_records_and_sending_half_the_time(world, keys, timeout, begun):
+@pytest.mark.parametrize(
+    ("keys", "timeout", "recording_start"), [(1, 20.5, 15), (10, 20.5, 15), (11, 20.5, 10), (100, 60.5, 30)]
+)
+def test_recording_has_five_seconds_per_batch_but_at_most_half_the_time(world, keys, timeout, recording_start):
     # GIVEN an OMS that never answers
     world.oms.faults.add(HANG)
-    moments = []
-    world.bucket.before = lambda kind, _: moments.append(world.clock.seconds) if kind == "put" else None
+    write_times = []
+    world.bucket.before = lambda kind, _: write_times.append(world.clock.seconds) if kind == "put" else None
 
     # WHEN an event is handled, THEN recording begins while there is time for it
     world.forward(payload(*[f"k{number}" for number in range(keys)]), timeout)
-    assert moments[0] == pytest.approx(begun, abs=0.2)
+    assert write_times[0] == pytest.approx(recording_start, abs=0.2)
 
 
 def test_the_invocation_and_each_failed_key_have_a_log_line(world, lines):
@@ -168,7 +170,7 @@ def closing(world: World) -> ProjectState:
     return ProjectState(world.invocation())
 
 
-def count_looks(world: World) -> int:
+def count_mark_reads(world: World) -> int:
     return sum(map(is_look, world.oss.requests))
 
 
@@ -176,17 +178,17 @@ def submitted_keys(world: World) -> list[list[str]]:
     return [call.keys for call in world.oms.calls]
 
 
-def test_a_key_costs_a_call_a_record_and_the_mark_once_a_minute(world):
+def test_the_mark_is_read_once_a_minute_and_a_key_costs_two_requests(world):
     # GIVEN a new instance, an instance that read the mark less than a minute ago, and an instance that read it earlier
     for key, pause, due in [("a", 0, 1), ("b", 59, 0), ("c", 1, 1), ("d", 1, 0)]:
         world.clock.sleep(pause)
-        began, looked = world.clock.seconds, count_looks(world)
+        began, looked = world.clock.seconds, count_mark_reads(world)
 
-        # WHEN it gets an event, THEN it waits for the mark where a read is due, and for nothing else
+        # WHEN it gets an event, THEN it waits for the mark only if a read is due
         assert world.forward(payload(key)) is True
         took = world.clock.seconds - began
         assert took == pytest.approx(world.oms.round_trip + (1 + due) * world.oss.round_trip)
-        assert count_looks(world) - looked == due
+        assert count_mark_reads(world) - looked == due
         assert submitted_keys(world)[-1] == [key]
     assert len(world.oms.calls) == world.bucket.calls["put"] == 4
 
@@ -199,7 +201,7 @@ def test_a_new_instance_records_every_key_of_a_closed_project(world):
     assert "closed since 2026-01-02T00:00:00Z (Li Lei)" in read_failed_record(world, "a")["message"]
 
 
-def test_a_busy_instance_submits_until_a_minute_after_its_read(world):
+def test_a_busy_instance_submits_for_a_minute_after_reading_the_mark(world):
     world.forward(payload("a"))
     closing(world).close()
     for second in range(10, 100, 10):
@@ -238,10 +240,10 @@ def test_a_clock_set_back_does_not_reopen_the_project_for_an_instance(world):
 
 def test_a_large_event_of_a_closed_project_costs_one_read_of_the_mark(world):
     closing(world).close()
-    looked = count_looks(world)
+    looked = count_mark_reads(world)
     assert world.forward(payload(*KEYS)) is False
     assert submitted_keys(world) == []
-    assert count_looks(world) - looked == 1
+    assert count_mark_reads(world) - looked == 1
     assert {read_failed_record(world, key)["reason"] for key in KEYS} == {"CLOSED"}
 
 
@@ -255,7 +257,7 @@ def test_after_a_close_during_a_long_event_later_batches_are_recorded(world):
 
     world.platform.network.before = close_meanwhile
 
-    # WHEN it goes on with the event, THEN it sends nothing more, and records the rest
+    # WHEN the instance continues, THEN it submits no further key, and records the remaining keys
     assert world.forward(payload(*KEYS)) is False
     assert submitted_keys(world) == [KEYS[:10]]
     assert [read_failed_record(world, key).get("reason") for key in KEYS] == [None] * 10 + ["CLOSED"] * 20
@@ -266,9 +268,9 @@ def test_an_event_after_the_opening_is_submitted_at_once(world):
     world.forward(payload("a"))
     closing(world).open()
     assert world.forward(payload("b")) is True
-    looked = count_looks(world)
+    looked = count_mark_reads(world)
     world.forward(payload("c"))
-    assert count_looks(world) == looked
+    assert count_mark_reads(world) == looked
 
 
 @pytest.mark.parametrize("fault", UNREADABLE.values(), ids=UNREADABLE)
@@ -280,7 +282,7 @@ def test_an_event_is_recorded_if_the_projects_state_is_unknown(world, fault):
     assert read_failed_record(world, "a")["message"].startswith("Unknown whether")
     assert world.clock.seconds < 6
 
-    # It is tried again at the next event.
+    # The next event reads the mark again.
     world.oss.faults.clear()
     assert world.forward(payload("b")) is True
 

@@ -1,4 +1,4 @@
-"""The share of keys that forward leaves to replay while OMS throttles; no key is lost."""
+"""The share of events that forward leaves to replay while OMS throttles calls. No key is lost."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def count_calls(world: World, events: int) -> int:
 
 
 def throttle(world: World, events: int) -> int:
-    """Throttle each attempt of `events` events; return the number of attempts."""
+    """Throttle every attempt until `events` events were throttled; return the number of attempts."""
     before, throttled = len(world.oms.requests), 0
     world.oms.faults.add(BUSY)
     while throttled < events:
@@ -66,7 +66,7 @@ def test_an_event_can_be_left_to_replay_without_a_call(world):
 
 @pytest.mark.parametrize(
     ("throttled", "events", "least", "most"),
-    # Some are tried however much was throttled.
+    # Some events are submitted, however many were throttled.
     [(2, 100, 30, 70), (4, 100, 5, 30), (20, 100, 0, 15), (30, 300, 1, 300)],
 )
 def test_each_throttled_event_halves_the_share_that_forward_submits(world, throttled, events, least, most):
@@ -91,7 +91,7 @@ def test_throttled_calls_are_retried_only_while_all_events_are_submitted(world):
 def test_a_closed_project_records_the_reason_closed_not_throttled(world):
     throttle(world, 10)
     ProjectState(world.invocation()).close()
-    world.clock.ahead = timedelta(minutes=1)  # frozen, so it asks
+    world.clock.ahead = timedelta(minutes=1)  # a frozen instance reads the mark again
     for key in map(str, range(20)):
         world.forward(payload(key))
         assert json.loads(world.record_body("failed", key))["reason"] == "CLOSED"

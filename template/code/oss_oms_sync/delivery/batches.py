@@ -19,7 +19,7 @@ from oss_oms_sync.errors import STOPPING_REASONS, Failure, Reason, StorageError,
 from oss_oms_sync.ledger.closing import ProjectState
 from oss_oms_sync.ledger.records import FailedKey, failed_record, success_record
 
-_deadline_failure = partial(
+_build_deadline_failure = partial(
     Failure, Reason.DEADLINE, message="not submitted: the time limit of the invocation was reached"
 )
 
@@ -45,40 +45,39 @@ def submit(
     bisect: bool = True,
     repeat_throttled: bool = True,
 ) -> Submission:
-    """Submit `keys`, which are in plain text and without duplicates, to OMS in batches.
+    """Submit `keys` to OMS in batches. The keys are not encoded, and none occurs twice.
 
-    No call begins or lasts longer than until `deadline`. Before each call, also before retries and calls for half a
-    batch, `ProjectState.refusal` has to permit it. If OMS refuses a batch, the batch is divided down to the refused
-    key, provided that `bisect` is True. A throttled call is repeated for a few seconds, provided that
-    `repeat_throttled` is True.
+    No call begins or lasts longer than until `deadline`. Each call needs the permission of `ProjectState.refusal`, also
+    a retry or a call for half a batch. If OMS refuses a batch and `bisect` is True, the batch is divided down to the
+    refused key. A throttled call is repeated for a few seconds if `repeat_throttled` is True.
 
-    Every key has an outcome in the result; after an exception, the state of every key is unknown.
+    The result has an outcome for every key. After an exception, the outcome of every key is unknown.
     """
     oms, refusal = invocation.oms, ProjectState(invocation).refusal
     budget = RetryBudget(deadline, invocation.clock, repeat_throttled=repeat_throttled)
     submission = Submission()
     outcomes = submission.outcomes
-    fatal: Failure | None = None
+    fatal_failure: Failure | None = None
 
     def attempt(batch: Sequence[str]) -> Attempt[Failure | None]:
         # The project may be closed, or the instance frozen, between a call and its retry.
-        if refused := refusal():
-            return Attempt(refused)
+        if closed_failure := refusal():
+            return Attempt(closed_failure)
         submission.calls += 1
         oms_attempt = oms.attempt(batch, deadline)
         submission.throttled += oms_attempt.was_throttled
         return oms_attempt
 
     def send(batch: Sequence[str]) -> None:
-        nonlocal fatal
-        failure = fatal or budget.run(partial(attempt, batch), oms.session.close, _deadline_failure)
+        nonlocal fatal_failure
+        failure = fatal_failure or budget.run(partial(attempt, batch), oms.session.close, _build_deadline_failure)
         if failure and failure.reason is Reason.REFUSED and len(batch) > 1 and bisect:
             middle = len(batch) // 2
             send(batch[:middle])
             send(batch[middle:])
             return
         if failure and failure.reason in STOPPING_REASONS:
-            fatal = failure
+            fatal_failure = failure
         outcomes.update(dict.fromkeys(batch, failure))
 
     for batch in split_into_parts(keys, KEYS_PER_CALL):
@@ -108,9 +107,9 @@ class RecordResult(NamedTuple):
 def record(invocation: Invocation, outcomes: Sequence[tuple[FailedKey, Failure | None]]) -> list[RecordResult]:
     """Write a failed record for each key that has a Failure, and a success record for every other key.
 
-    Records that could not be written are logged. Without its failed record a key would be lost, so the caller has to
-    keep such a key elsewhere. A missing success record is harmless: OMS accepted the key, and reconcile submits it once
-    more.
+    Records that could not be written are logged. A key without its failed record would be lost, so the caller has to
+    keep such a key elsewhere. A missing success record is harmless: OMS has accepted the key, and reconcile submits it
+    again.
     """
     task_id, now = invocation.task_id, invocation.clock.now()
     records = [

@@ -1,4 +1,4 @@
-"""Submission of keys for all jobs except forward: at a limited rate, until OMS refuses several batches in a row."""
+"""Submission of keys for all jobs except forward: at a limited rate, until OMS refuses several successive batches."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from oss_oms_sync.ledger.records import FailedKey
 _MAX_REFUSED_BATCHES = 5
 # Maximum number of records of rejected keys that a run remembers.
 MAX_REMEMBERED_REJECTIONS = 10_000
-# Seconds that are reserved to write the records of a batch after its submission, and the job's own objects.
+# Seconds that are reserved after the submission of a batch to write its records, and the job's own objects.
 _RECORDING_SECONDS = 10.0
 # Minimum number of calls per second of a run, even if OMS throttles every batch.
 _MIN_RATE = 1.0
 # Number of batches without throttling that restore the full rate after a throttled batch.
 _RECOVERY_BATCHES = 20
-# Maximum delay in seconds, such as for the next page of records, for which faster calls compensate.
+# Maximum delay in seconds, for example by reading the next page of records, that faster calls make up for.
 _MAX_CATCH_UP_SECONDS = 2.0
 # The rate that successive calls reach, in calls per second. For a higher rate, up to _MAX_LANES calls run at the same
 # time, because each call takes two of the pool's threads.
@@ -41,35 +41,35 @@ _CANCELLED = Failure(Reason.TIMEOUT, message="given up, because a call beside it
 
 
 def stop_for_refusal(refusal: Failure) -> Stopped:
-    """Return the reason for which a run stops after this refusal of `ProjectState.refusal`."""
+    """Return the reason why a run stops, by a failure that `ProjectState.refusal` returned."""
     return Stopped(Stop[refusal.reason.name], refusal.message)
 
 
 class Sender:
     """The submissions of a run, with counts of their outcomes.
 
-    `stopped` is the reason for which the run has to end early, or None.
+    `stopped` is the reason why the run has to end early, or None.
     """
 
     def __init__(self, invocation: Invocation, share: int = 1, seconds: float = math.inf) -> None:
         """Prepare a run that shares the rate of OMS calls with `share` - 1 other runs.
 
-        After `seconds` the run begins no call, and waits for no turn.
+        After `seconds`, the run begins no further call, and does not wait for its turn.
         """
         deadline, self._clock = invocation.deadline, invocation.clock
         self._invocation = invocation
         self._sending_deadline = deadline.earlier_by(min(_RECORDING_SECONDS, deadline.remaining() / 2))
         self._beginning_deadline = Deadline(min(seconds, self._sending_deadline.remaining()), self._clock)
         self._rate = self._full_rate = invocation.settings.oms_rate / share
-        self._lanes = min(_MAX_LANES, math.ceil(self._rate / _RATE_PER_LANE))
+        self._max_parallel_calls = min(_MAX_LANES, math.ceil(self._rate / _RATE_PER_LANE))
         self._min_rate = min(_MIN_RATE, invocation.settings.oms_rate) / share
-        self._next_call = self._clock.monotonic()
+        self._next_call_time = self._clock.monotonic()
         self._closing = ProjectState(invocation)
         # The refusal by the closed mark that ended the run, or None.
         self._refusal: Failure | None = None
         self._refused_batches = 0
         # False while halves of refused batches are not worth a call, because OMS accepts no key.
-        self._bisect = True
+        self._may_bisect = True
         self.stopped: Stopped | None = None
         self.accepted = 0
         self.failed: Counter[str] = Counter()
@@ -87,7 +87,7 @@ class Sender:
         return not self.stopped
 
     def record_unsent(self, keys: Sequence[FailedKey]) -> None:
-        """Record keys that must not be submitted as failed; the caller passes keys that have no other record.
+        """Record keys that must not be submitted as failed. The caller passes keys that have no other record.
 
         Raises RecordError if a record could not be written.
         """
@@ -99,30 +99,30 @@ class Sender:
         if problems:
             raise RecordError(problems)
 
-    def send(self, keys: Sequence[FailedKey], in_doubt: Collection[str] = ()) -> list[FailedKey]:
+    def send(self, keys: Sequence[FailedKey], doubtful_keys: Collection[str] = ()) -> list[FailedKey]:
         """Submit `keys` and record the outcomes; return the keys that have to be submitted or recorded again.
 
-        No failed record is written for the keys `in_doubt`, because a delete of an earlier record may still arrive;
-        these keys are always returned.
+        A late delete of an earlier record may still arrive for the keys `doubtful_keys`. So no failed record is written
+        for these keys, and they are always returned.
         """
         remaining_keys: list[FailedKey] = []
         submissions: deque[tuple[Sequence[FailedKey], RunningCall[Submission]]] = deque()
         for batch in self._divide_into_batches(keys):
-            if len(submissions) == self._lanes:
-                remaining_keys += self._finish_submission(*submissions.popleft(), in_doubt)
+            if len(submissions) == self._max_parallel_calls:
+                remaining_keys += self._finish_submission(*submissions.popleft(), doubtful_keys)
             if self._wait_for_turn():
                 submissions.append((batch, self._begin_submission(batch)))
             else:
                 remaining_keys += batch
         for submission in submissions:
-            remaining_keys += self._finish_submission(*submission, in_doubt)
+            remaining_keys += self._finish_submission(*submission, doubtful_keys)
         return remaining_keys
 
     def _divide_into_batches(self, keys: Sequence[FailedKey]) -> Iterable[Sequence[FailedKey]]:
         """Divide `keys` into batches.
 
-        If whole batches have failed, each run divides the keys at another place, and the first batch is shorter:
-        otherwise a key that OMS never accepts would block the same nine keys for ever.
+        If whole batches have failed before, the keys are divided at a random place, and the first batch is shorter.
+        With fixed batches, a key that OMS never accepts would block the same nine other keys for ever.
         """
         if not any(key.has_failed_before and Reason.__members__.get(key.reason) not in KEY_REASONS for key in keys):
             return split_into_parts(keys, KEYS_PER_CALL)
@@ -140,41 +140,43 @@ class Sender:
     def _wait_for_turn(self) -> bool:
         if self.stopped:
             return False
-        wait = self._next_call - self._clock.monotonic()
-        if wait >= self._beginning_deadline.remaining():
+        wait_seconds = self._next_call_time - self._clock.monotonic()
+        if wait_seconds >= self._beginning_deadline.remaining():
             self.stopped = TIME_IS_UP
             return False
-        if wait > 0:
-            self._clock.sleep(wait)
+        if wait_seconds > 0:
+            self._clock.sleep(wait_seconds)
         return self.may_send()
 
     def _begin_submission(self, batch: Sequence[FailedKey]) -> RunningCall[Submission]:
-        self._next_call = max(self._next_call, self._clock.monotonic() - _MAX_CATCH_UP_SECONDS) + 1 / self._rate
+        self._next_call_time = (
+            max(self._next_call_time, self._clock.monotonic() - _MAX_CATCH_UP_SECONDS) + 1 / self._rate
+        )
         keys = [key.key for key in batch]
-        bisect = self._bisect or _has_new_keys(batch)
+        bisect = self._may_bisect or _has_new_keys(batch)
         call = partial(submit, self._invocation, keys, self._sending_deadline, bisect=bisect)
         # A submission ends by its own deadline, so this time limit is never reached.
         return self._invocation.oss.pool.begin(call, self._sending_deadline.remaining() + _RECORDING_SECONDS)
 
     def _finish_submission(
-        self, batch: Sequence[FailedKey], running_call: RunningCall[Submission], in_doubt: Collection[str]
+        self, batch: Sequence[FailedKey], running_call: RunningCall[Submission], doubtful_keys: Collection[str]
     ) -> list[FailedKey]:
         submission = running_call.result() or Submission(dict.fromkeys((key.key for key in batch), _CANCELLED))
         self._adjust_rate(submission)
         self._check_refusals(batch, submission)
-        return self._record_outcomes(batch, submission, in_doubt)
+        return self._record_outcomes(batch, submission, doubtful_keys)
 
     def _adjust_rate(self, submission: Submission) -> None:
         """Reduce the rate after a batch whose last call was throttled, and restore it step by step after other batches.
 
         A single throttled call has no effect: replay submits ten keys per call and has priority, so forward then makes
-        fewer calls.
+        fewer calls than before.
         """
         if any(failure and failure.reason is Reason.THROTTLED for failure in submission.outcomes.values()):
             self._rate = max(self._min_rate, self._rate / 2)
         else:
             self._rate = min(self._full_rate, self._rate + self._full_rate / _RECOVERY_BATCHES)
-        self._next_call += (submission.calls - 1) / self._rate
+        self._next_call_time += (submission.calls - 1) / self._rate
 
     def _check_refusals(self, batch: Sequence[FailedKey], submission: Submission) -> None:
         failures = [failure for failure in submission.outcomes.values() if failure]
@@ -184,25 +186,25 @@ class Sender:
             self._stop_for_refusal(refusal)
             return
         if len(failures) < len(submission.outcomes):
-            self._refused_batches, self._bisect = 0, True
+            self._refused_batches, self._may_bisect = 0, True
             return
         self._refused_batches += _has_new_keys(batch)
         if Reason.REFUSED in reasons:
-            self._bisect = False
+            self._may_bisect = False
         if Reason.DEADLINE in reasons:
             self.stopped = TIME_IS_UP
         elif stopping_reasons:
-            why = f"OMS refuses every key: {stopping_reasons[0].name}. {stopping_reasons[0].fix.en}"
-            self.stopped = Stopped(Stop.REFUSED, why)
+            message = f"OMS refuses every key: {stopping_reasons[0].name}. {stopping_reasons[0].fix.en}"
+            self.stopped = Stopped(Stop.REFUSED, message)
         elif self._refused_batches == _MAX_REFUSED_BATCHES:
-            why = f"OMS took nothing of {_MAX_REFUSED_BATCHES} batches in a row, the last: {reasons[-1].name}"
-            self.stopped = Stopped(Stop.NOTHING_TAKEN, why)
+            message = f"OMS took nothing of {_MAX_REFUSED_BATCHES} batches in a row, the last: {reasons[-1].name}"
+            self.stopped = Stopped(Stop.NOTHING_TAKEN, message)
 
     def _record_outcomes(
-        self, batch: Sequence[FailedKey], submission: Submission, in_doubt: Collection[str]
+        self, batch: Sequence[FailedKey], submission: Submission, doubtful_keys: Collection[str]
     ) -> list[FailedKey]:
         """Write the records of the submitted keys, and return the keys that have no record."""
-        remaining_keys = [key for key in batch if key.key in in_doubt]
+        remaining_keys = [key for key in batch if key.key in doubtful_keys]
         outcomes: list[tuple[FailedKey, Failure | None]] = []
         for key in batch:
             failure = submission.outcomes[key.key]
@@ -210,10 +212,10 @@ class Sender:
                 # If OMS rejects every key of a batch, the reason of each is REFUSED.
                 failure = replace(failure, reason=Reason.REJECTED)
             if failure and failure.reason in (Reason.DEADLINE, *CLOSED_REASONS):  # the key was not submitted
-                remaining_keys += [key] if key.key not in in_doubt else []
+                remaining_keys += [key] if key.key not in doubtful_keys else []
                 continue
             self._count_outcome(key, failure)
-            if failure is None or key.key not in in_doubt:
+            if failure is None or key.key not in doubtful_keys:
                 outcomes.append((key, failure))
         for record_result in record(self._invocation, outcomes):
             if record_result.failure and record_result.problem:
@@ -232,7 +234,7 @@ class Sender:
 
 
 def _has_new_keys(batch: Sequence[FailedKey]) -> bool:
-    """Return True if a key of the batch was not rejected before: only then a refusal may concern the task."""
+    """Return True if the batch has a key that was not rejected before: only then can a refusal concern the task."""
     return any(key.reason != Reason.REJECTED.name for key in batch)
 
 

@@ -1,4 +1,4 @@
-"""The jobs of the functions, one module or package each.
+"""The jobs of the functions in Function Compute, such as forward and replay; each is a module or a package.
 
-A job may import every other package, but no other job, except that compare also runs passes of headers.
+A job imports no other job. The exception is compare: its function also runs the passes of headers.
 """

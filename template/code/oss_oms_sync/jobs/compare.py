@@ -1,4 +1,9 @@
-"""The job that compares the source bucket, the destination and the records, gives each object a class, and submits."""
+"""The job that compares the source with OBS and the records, gives each object a class, and submits missing objects.
+
+A pass is a run of this job over all keys, or over those with a prefix. A range is the part of all keys between two
+keys, and a piece is the work of one invocation on a range. In a standstill pass nothing is submitted: it only shows
+that neither bucket changes any more.
+"""
 
 from __future__ import annotations
 
@@ -67,8 +72,11 @@ _EXCLUSIVE_OPTIONS = {
 class CompareOptions:
     """The options of compare's payload.
 
-    `frozen_since`: the call is about the pass that is valid for a freeze at this time. `run`: the run of a cutover that
-    rechecks differences with `again`. Each due object is submitted once per run; without a run, none is submitted.
+    - `frozen_since`: the time of a freeze; the call is about the pass that is valid for this freeze.
+    - `again`: recheck the differences that the last pass listed.
+    - `run`: the name of the cutover's run that rechecks. A run submits each missing object only once; without a run, no
+      object is submitted.
+    - `look`: only report the state of the pass.
     """
 
     prefix: str = ""
@@ -85,48 +93,49 @@ class CompareOptions:
     look: bool = False
 
     def __post_init__(self) -> None:
-        if self.frozen_since is not None and self.frozen_from is None:
+        if self.frozen_since is not None and self.freeze_time is None:
             raise PayloadError(
                 f"The payload's frozen_since is {self.frozen_since!r}. Give a time in UTC such as 2026-01-31T08:00:00Z"
             )
-        for option, (excluded, reason) in _EXCLUSIVE_OPTIONS.items():
-            if getattr(self, option) and (contrary := [name for name in excluded if getattr(self, name)]):
-                raise PayloadError(f"The payload asks for {option} and for {contrary[0]}. {reason}")
+        for option, (excluded_names, reason) in _EXCLUSIVE_OPTIONS.items():
+            if getattr(self, option) and (conflicts := [name for name in excluded_names if getattr(self, name)]):
+                raise PayloadError(f"The payload asks for {option} and for {conflicts[0]}. {reason}")
 
     @property
-    def frozen_from(self) -> datetime | None:
-        """The time in `frozen_since`, or None."""
+    def freeze_time(self) -> datetime | None:
+        """The time in `frozen_since`, or None without this option."""
         return parse_time(self.frozen_since) if self.frozen_since is not None else None
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     """Work on passes as `event` requests, and return a CompareAnswer as JSON; `headers.run` handles passes of headers.
 
-    - An event of the log bucket names a piece. The call continues the piece's range, and returns the fields to log.
-    - A timer event starts a pass if the last pass started at least COMPARE_PERIOD ago. Otherwise it wakes stalled
-      ranges.
+    - An event of the log bucket names a piece, the stored work of one invocation on a range. The call continues this
+      range, and returns the fields to log.
+    - A timer event starts a pass if the last pass started at least COMPARE_PERIOD ago. Otherwise the call continues
+      ranges on which no invocation works any more.
     - A manual call has CompareOptions. It continues the open pass of its scope, or starts a pass, and waits for its
-      end. With `look` it only reports; with `dry_run` it makes a single call without pieces and submissions.
+      end. With `look` it only reports; with `dry_run` a single call lists all keys without submissions.
 
     Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError, also if OMS does not report the
-    destination bucket. Completed work is kept.
+    destination bucket. Work that was completed before an error is kept.
     """
     JobState(invocation).record_timer("compare", event)
     if not invocation.settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that compare is to compare with the destination"])
     if (headers_answer := headers.run(event, invocation, invocation.destination)) is not None:
         return headers_answer
-    wakes = PassStore(invocation, "compare").receive(event)
-    if wakes == []:  # an event without a piece does not need OMS's answer about the destination
+    requests = PassStore(invocation, "compare").receive(event)
+    if requests == []:  # an event without a piece does not need OMS's answer about the destination
         return {}
     comparison = _Comparison(invocation)
-    answer = comparison.driver.handle_event(wakes) if wakes else comparison.handle_options(event).to_json()
+    answer = comparison.driver.handle_event(requests) if requests else comparison.handle_options(event).to_json()
     log.info({name: value for name, value in answer.items() if name not in _UNLOGGED_FIELDS})
     return answer
 
 
 class _Comparison:
-    """The work of one invocation on comparisons."""
+    """The work of one invocation on a pass of compare."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
@@ -143,119 +152,145 @@ class _Comparison:
         mode = self._task.object_overwrite_mode
         if payload.dry_run:
             pass_ = self.driver.describe_pass(scope, note=False)
-            tally, answer = self._range_walk(pass_, Piece(), dry_run=True).run_alone()
+            tally, answer = self._build_range_walk(pass_, Piece(), dry_run=True).run_alone()
             return CompareResult(tally, answer, overwrite_mode=mode)
-        before, stood_still = None, None
+        previous_pass, has_stood_still = None, None
         if payload.look or payload.again:
             states = self.store.read_states()
-            state, stopped = _select_pass(payload, scope, states, invocation.clock.now()), None
+            state, stop_reason = _select_pass(payload, scope, states, invocation.clock.now()), None
             if state and state.ended and payload.again:
                 state = self.store.amend(state, self._recheck(payload, state.of, state.passed))
-            stood_still = pair_with_standstill(state, states).stood_still if state and state.ended else None
-            before = self.driver.find_previous(state)
+            has_stood_still = pair_with_standstill(state, states).stood_still if state and state.ended else None
+            previous_pass = self.driver.find_previous(state)
         elif is_timer_event(event):
             # While no key may be submitted, a timer event starts no pass, but continues an open pass.
-            refused = find_refusal(invocation)
+            refusal_reason = find_refusal(invocation)
             scope = replace(scope, deep=scope.deep or settings.compare_deep)
-            state, stopped = self.driver.handle_timer(scope, None if refused else settings.compare_period)
-            stopped = stopped if state else refused or stopped
+            state, stop_reason = self.driver.handle_timer(scope, None if refusal_reason else settings.compare_period)
+            stop_reason = stop_reason if state else refusal_reason or stop_reason
         else:
             if payload.standstill:
                 scope = headers.add_headers_check(scope, invocation, self._destination)
-            state, stopped = self.driver.handle_request(scope, restart=payload.restart)
-        answer = answer_of("compare", state, stopped, invocation.clock.now(), before)
-        return CompareResult(state.tally if state else Tally(), answer, state, mode, stood_still)
+            state, stop_reason = self.driver.handle_request(scope, restart=payload.restart)
+        answer = answer_of("compare", state, stop_reason, invocation.clock.now(), previous_pass)
+        return CompareResult(state.tally if state else Tally(), answer, state, mode, has_stood_still)
 
-    def _recheck(self, payload: CompareOptions, pass_: Pass, total: Tally) -> Tally:
-        """Return the total of a pass after a recheck of the keys in its lists.
+    def _recheck(self, payload: CompareOptions, pass_: Pass, total_tally: Tally) -> Tally:
+        """Recheck the keys in the lists of a pass, and return the amended totals.
 
-        Options of the pass or of the call select if objects are read, and if the shorter waiting times of a cutover
-        apply.
+        If the pass or the call has the option `deep`, objects are read. If either has the option `cutover`, the shorter
+        waiting times of a cutover apply.
         """
         invocation, scope = self._invocation, pass_.scope
-        deep, cutover = scope.deep or payload.deep, scope.cutover or payload.cutover
-        scope = replace(scope, deep=deep, cutover=cutover)
-        judge = self._judge(replace(pass_, scope=scope, migrations=migration.load_migrations(invocation)))
+        is_deep, is_cutover = scope.deep or payload.deep, scope.cutover or payload.cutover
+        scope = replace(scope, deep=is_deep, cutover=is_cutover)
+        judge = self._build_judge(replace(pass_, scope=scope, migrations=migration.load_migrations(invocation)))
         send = _make_sender(invocation, f"{self.store.differences}{pass_.name}/sent.json", payload.run)
-        waiting = list_waiting_keys(invocation, MAX_KEYS, MAX_KEYS, with_reasons=False).keys if deep else ()
-        return recheck(invocation, self._destination, total, judge, send, [failed_key.key for failed_key in waiting])
+        waiting_keys = list_waiting_keys(invocation, MAX_KEYS, MAX_KEYS, with_reasons=False).keys if is_deep else ()
+        return recheck(
+            invocation, self._destination, total_tally, judge, send, [failed_key.key for failed_key in waiting_keys]
+        )
 
-    def _process_range(self, pass_: Pass, start: Piece, open_ranges: int, seconds: float) -> RangeResult:
+    def _process_range(self, pass_: Pass, start_piece: Piece, open_ranges: int, seconds: float) -> RangeResult:
         if pass_.scope.headers:
-            return headers.check_range(self._invocation, self._destination, pass_, start, seconds)
-        walk = self._range_walk(pass_, start, open_ranges, seconds)
+            return headers.check_range(self._invocation, self._destination, pass_, start_piece, seconds)
+        walk = self._build_range_walk(pass_, start_piece, open_ranges, seconds)
         result = walk.run()
-        tally, count = result.piece.tally, walk.count
-        lines = count.lines[: tally.lines - start.tally.lines]
+        tally, range_count = result.piece.tally, walk.count
+        lines = range_count.lines[: tally.lines - start_piece.tally.lines]
         # If a later pass has started, this pass may be deleted already, and its list would remain.
         if lines and self.store.find_newest_name(pass_.name) == pass_.name:
             bucket, folder = self._invocation.log_bucket, f"{self.store.differences}{pass_.name}/"
             # A unique name, so that two workers of a range do not overwrite each other's list.
             name = f"{folder}{uuid.uuid4().hex}.txt"
-            written = StoredObject(name, "".join(lines).encode(), {"Content-Type": "text/plain; charset=utf-8"})
-            bucket.put(written)
+            list_object = StoredObject(name, "".join(lines).encode(), {"Content-Type": "text/plain; charset=utf-8"})
+            bucket.put(list_object)
             tally = replace(tally, parts=[*tally.parts, name])
-            absences = count.list_absences_until(result.piece.after) if isinstance(count, CompareCount) else []
+            absences = (
+                range_count.list_absences_until(result.piece.after) if isinstance(range_count, CompareCount) else []
+            )
             if absences:
                 # The list of differences has all absent keys as well.
-                list_object = make_absence_list(folder, absences, math.ceil(self._invocation.clock.now().timestamp()))
-                bucket.put(list_object)
-                tally = replace(tally, absences=[*tally.absences, AbsencePart(list_object.name, absences[-1].key)])
+                absences_object = make_absence_list(
+                    folder, absences, math.ceil(self._invocation.clock.now().timestamp())
+                )
+                bucket.put(absences_object)
+                tally = replace(tally, absences=[*tally.absences, AbsencePart(absences_object.name, absences[-1].key)])
         return replace(result, piece=replace(result.piece, tally=tally))
 
-    def _range_walk(
-        self, pass_: Pass, start: Piece, share: int = 1, seconds: float = math.inf, *, dry_run: bool = False
+    def _build_range_walk(
+        self, pass_: Pass, start_piece: Piece, share: int = 1, seconds: float = math.inf, *, dry_run: bool = False
     ) -> RangeWalk:
         if pass_.scope.standstill:
-            standstill_count = Count(self._invocation.settings.key_filter, start.tally)
-            listing = self._listing(pass_, start, kinds=())
+            standstill_count = Count(self._invocation.settings.key_filter, start_piece.tally)
+            listing = self._build_listing(pass_, start_piece, kinds=())
             return RangeWalk(
-                self._invocation, listing.steps(standstill_count.count_equal), start, standstill_count, share, seconds
+                self._invocation,
+                listing.steps(standstill_count.count_equal),
+                start_piece,
+                standstill_count,
+                share,
+                seconds,
             )
-        judge = self._judge(pass_, stores_proofs=not dry_run)
+        judge = self._build_judge(pass_, stores_proofs=not dry_run)
         # A listing with a prefix lacks a file whose name is a part of the prefix.
-        if judge.file_system and (first := start.after or pass_.scope.key_filter.prefix):
-            judge.file_system.start_after(first)
-        lag_since = parse_time(pass_.before_started) or parse_time(pass_.installed) or self._invocation.clock.now()
-        previous = self.store.read_total(pass_.before) if pass_.has_absences else None
+        if judge.file_system and (first_name := start_piece.after or pass_.scope.key_filter.prefix):
+            judge.file_system.start_after(first_name)
+        min_write_time = parse_time(pass_.before_started) or parse_time(pass_.installed) or self._invocation.clock.now()
+        previous_state = self.store.read_total(pass_.before) if pass_.has_absences else None
         earlier_absences = EarlierAbsences(
-            self._invocation.log_bucket, previous.passed.absences if previous else (), start.after
+            self._invocation.log_bucket, previous_state.passed.absences if previous_state else (), start_piece.after
         )
-        count = CompareCount(judge, start.tally, lag_since.timestamp(), pass_.seed, earlier_absences)
-        steps, may_send = self._listing(pass_, start).steps(count.count_equal), partial(self.store.may_send, pass_)
-        return RangeWalk(self._invocation, steps, start, count, share, seconds, dry_run=dry_run, may_send=may_send)
+        count = CompareCount(judge, start_piece.tally, min_write_time.timestamp(), pass_.seed, earlier_absences)
+        steps, may_submit = (
+            self._build_listing(pass_, start_piece).steps(count.count_equal),
+            partial(self.store.may_send, pass_),
+        )
+        return RangeWalk(
+            self._invocation, steps, start_piece, count, share, seconds, dry_run=dry_run, may_send=may_submit
+        )
 
-    def _judge(self, pass_: Pass, *, stores_proofs: bool = True) -> Judge:
-        """Return the judge of a pass for the current time. With `stores_proofs`, it stores its proofs."""
+    def _build_judge(self, pass_: Pass, *, stores_proofs: bool = True) -> Judge:
+        """Return the judge that gives the objects of a pass their classes at the current time.
+
+        With `stores_proofs`, the judge stores its proofs that contents are equal or different.
+        """
         now = self._invocation.clock.now()
-        installed = parse_time(pass_.installed) or now
+        installation_time = parse_time(pass_.installed) or now
         # A closed project is compared completely, too, because the cutover depends on the result.
         is_closed = ProjectState(self._invocation).read_state() is not None
         # A caller of `overwrite` has checked the differences, usually on cutover day, and wants immediate submissions.
-        settling = CUTOVER_SECONDS if pass_.scope.cutover or pass_.scope.overwrite else SETTLED_SECONDS
+        settling_seconds = CUTOVER_SECONDS if pass_.scope.cutover or pass_.scope.overwrite else SETTLED_SECONDS
         # A cutover does not wait for a copy that OMS correctly skips, and does not resend such an object.
         mode = self._task.object_overwrite_mode or OverwriteMode.DEFAULT
-        perhaps_skipped = POSSIBLY_SKIPPED_CLASSES if pass_.scope.cutover and mode.compares_contents else ()
-        reads = POSSIBLY_EQUAL_CLASSES if pass_.scope.deep else perhaps_skipped
+        possibly_skipped = POSSIBLY_SKIPPED_CLASSES if pass_.scope.cutover and mode.compares_contents else ()
+        classes_to_read = POSSIBLY_EQUAL_CLASSES if pass_.scope.deep else possibly_skipped
         return Judge(
             self._invocation.settings.key_filter,
-            JudgementTimes(now.timestamp(), self._in_hand, settling, pass_.migrations),
-            sent_since=None if is_closed else pass_.scope.min_time(installed).timestamp(),
+            JudgementTimes(now.timestamp(), self._oms_progress, settling_seconds, pass_.migrations),
+            sent_since=None if is_closed else pass_.scope.min_time(installation_time).timestamp(),
             overwrite=pass_.scope.overwrite,
-            prover=self._prover(stores_proofs=stores_proofs) if reads else None,
-            read_classes=reads,
+            prover=self._build_prover(stores_proofs=stores_proofs) if classes_to_read else None,
+            read_classes=classes_to_read,
             file_system=FileSystem(self._destination) if self._is_file_system else None,
             copies_same_size=mode.copies_same_size,
             always_copies=mode is OverwriteMode.ALWAYS,
         )
 
-    def _prover(self, *, stores_proofs: bool) -> Prover:
-        invocation, remaining = self._invocation, self._invocation.deadline.remaining()
+    def _build_prover(self, *, stores_proofs: bool) -> Prover:
+        invocation, remaining_seconds = self._invocation, self._invocation.deadline.remaining()
         # A worker that reads for longer than a piece counts as lost, and another worker would read the same objects.
-        piece, room = invocation.settings.piece_seconds, remaining - min(_WRITING_SECONDS, remaining / 4)
-        deadline = Deadline(min(piece, room), invocation.clock)
+        piece_seconds, available_seconds = (
+            invocation.settings.piece_seconds,
+            remaining_seconds - min(_WRITING_SECONDS, remaining_seconds / 4),
+        )
+        deadline = Deadline(min(piece_seconds, available_seconds), invocation.clock)
         return Prover(
-            invocation, self._destination, deadline, has_whole_piece=room >= piece, stores_proofs=stores_proofs
+            invocation,
+            self._destination,
+            deadline,
+            has_whole_piece=available_seconds >= piece_seconds,
+            stores_proofs=stores_proofs,
         )
 
     @cached_property
@@ -263,50 +298,58 @@ class _Comparison:
         return FileSystem.from_bucket(self._destination) is not None
 
     @cached_property
-    def _in_hand(self) -> OmsProgress:
+    def _oms_progress(self) -> OmsProgress:
         return query_progress(self._invocation)
 
-    def _listing(
-        self, pass_: Pass, start: Piece, kinds: Sequence[Kind] = ("success", "failed", "proven")
+    def _build_listing(
+        self, pass_: Pass, start_piece: Piece, kinds: Sequence[Kind] = ("success", "failed", "proven")
     ) -> MergedListing:
-        """Return the merged listings of both buckets and of these kinds of records, after the piece `start`."""
+        """Return the merged listings of both buckets and of records of these `kinds`.
+
+        The listings begin after the last key of `start_piece`, the work of the previous invocation.
+        """
         return MergedListing(
             self._invocation,
             lambda source: self._invocation.settings.key_filter.matches(source.name),
             pass_.scope.key_filter.prefix,
-            start.after,
+            start_piece.after,
             kinds=kinds,
             destination=self._destination,
         )
 
 
 def _make_sender(invocation: Invocation, name: str, run: str) -> Callable[[Sequence[FailedKey]], None]:
-    """Return a function that submits the due keys of a recheck, but each key only once per `run`.
+    """Return a function that submits the keys that a recheck selects, but each key only once per `run`.
 
-    The object `name` stores the submitted keys. The function raises StorageError; some keys may then be submitted
-    twice.
+    `run` is the name of a cutover's run; if it is empty, the function submits nothing. The object `name` in the log
+    bucket stores the submitted keys. The function raises StorageError; some keys may then be submitted twice.
     """
-    bucket, sender, sent = invocation.log_bucket, Sender(invocation), set[str]()
+    bucket, sender, submitted_names = invocation.log_bucket, Sender(invocation), set[str]()
     match jsontext.load(bucket.get(name) or b"{}") if run else None:
         case {"run": stored_run, "keys": list(keys)} if stored_run == run:
-            sent.update(map(str, keys))
+            submitted_names.update(map(str, keys))
 
-    def send(due: Sequence[FailedKey]) -> None:
-        keys = [key for key in due if key.key not in sent] if run else []
+    def send(due_keys: Sequence[FailedKey]) -> None:
+        keys = [key for key in due_keys if key.key not in submitted_names] if run else []
         if keys:
             # A key that was not submitted keeps its class, so the next recheck returns it again.
-            remaining = {key.key for key in sender.send(keys)}
-            sent.update({key.key for key in keys} - remaining)
-            bucket.put(StoredObject.of_json(name, {"run": run, "keys": sorted(sent)}))
+            remaining_names = {key.key for key in sender.send(keys)}
+            submitted_names.update({key.key for key in keys} - remaining_names)
+            bucket.put(StoredObject.of_json(name, {"run": run, "keys": sorted(submitted_names)}))
 
     return send
 
 
 def _select_pass(payload: CompareOptions, scope: Scope, states: Sequence[PassState], now: datetime) -> PassState | None:
-    """Return the pass that the options of a call are about."""
-    newest, frozen_from = find_newest_pass(states, scope), payload.frozen_from
-    if frozen_from is None or scope.standstill:
-        return newest
-    answer = find_answering_pass(states, scope.key_filter.prefix, frozen_from, now)
-    is_after_freeze = newest and not newest.ended and newest.started >= timestamp(frozen_from)
-    return answer.state if answer else newest if is_after_freeze else None
+    """Return the pass that a call with `look` or `again` is about, or None without such a pass.
+
+    With the time of a freeze, this is the comparison that is valid for the freeze. If no comparison is valid, it is the
+    newest pass, provided that this pass is open and started after the freeze. Without a freeze, it is the newest pass
+    of `scope`.
+    """
+    newest_pass, freeze_time = find_newest_pass(states, scope), payload.freeze_time
+    if freeze_time is None or scope.standstill:
+        return newest_pass
+    answering_pass = find_answering_pass(states, scope.key_filter.prefix, freeze_time, now)
+    is_after_freeze = newest_pass and not newest_pass.ended and newest_pass.started >= timestamp(freeze_time)
+    return answering_pass.state if answering_pass else newest_pass if is_after_freeze else None

@@ -19,7 +19,7 @@ from oss_oms_sync.ledger.records import FailedKey
 
 # Maximum seconds to write the records of a batch: the timeout of a call to OSS.
 _RECORDING_SECONDS_PER_BATCH = 5.0
-# Maximum share, twice the whole, so that it remains whole after a spike with one throttled submission per instance.
+# Maximum share: twice the whole, so that half of it is still the whole share after one throttled submission.
 _MAX_SHARE = 2.0
 # Minimum share, so that an instance notices when OMS admits calls again.
 _MIN_SHARE = 1 / 64
@@ -36,25 +36,27 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
     """Forward the changes in `event`, any payload of the OSS trigger.
 
     Return True if OMS accepted all keys, False if some are recorded as failed. While the project is closed, or its
-    state is unknown, all keys are recorded as failed. While OMS throttles, an instance records a share of its events as
-    failed without a call, and replay sends them in batches.
+    state is unknown, all keys are recorded as failed. While OMS throttles calls, an instance submits only a share of
+    its events. It records the others as failed without a call, and replay submits them in batches.
 
     Raises EventError if part of the payload cannot be read (the other part is forwarded and recorded first), and
-    RecordError if a failed key could not be recorded: after both, Function Compute keeps the event.
+    RecordError if a failed key could not be recorded. After either error, Function Compute keeps the event.
     """
     deadline, clock = invocation.deadline, invocation.clock
-    started = clock.monotonic()
-    parsed = events.parse(event, invocation.settings)
-    recording = min(_RECORDING_SECONDS_PER_BATCH * ceil(len(parsed.changes) / KEYS_PER_CALL), deadline.remaining() / 2)
-    keys = [change.key for change in parsed.changes]
-    submission = _submit(invocation, keys, deadline.earlier_by(recording))
-    outcomes = [(FailedKey(change), submission.outcomes[change.key]) for change in parsed.changes]
-    recorded = record(invocation, outcomes)
-    for outcome in recorded:
-        if failure := outcome.failure:
+    start_time = clock.monotonic()
+    parsed_event = events.parse(event, invocation.settings)
+    recording_seconds = min(
+        _RECORDING_SECONDS_PER_BATCH * ceil(len(parsed_event.changes) / KEYS_PER_CALL), deadline.remaining() / 2
+    )
+    keys = [change.key for change in parsed_event.changes]
+    submission = _submit(invocation, keys, deadline.earlier_by(recording_seconds))
+    outcomes = [(FailedKey(change), submission.outcomes[change.key]) for change in parsed_event.changes]
+    results = record(invocation, outcomes)
+    for result in results:
+        if failure := result.failure:
             log.warning(
                 {
-                    "key": outcome.key.key,
+                    "key": result.key.key,
                     "reason": failure.reason.name,
                     "status": failure.status,
                     "error_code": failure.error_code,
@@ -62,56 +64,58 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
                     "fix": failure.reason.fix.en,
                 }
             )
-    failures = [outcome.failure for outcome in recorded if outcome.failure]
-    unrecorded = [str(outcome.problem) for outcome in recorded if outcome.failure and outcome.problem]
+    failures = [result.failure for result in results if result.failure]
+    record_problems = [str(result.problem) for result in results if result.failure and result.problem]
     log.info(
         {
-            "keys": len(parsed.changes),
-            "accepted": len(parsed.changes) - len(failures),
+            "keys": len(parsed_event.changes),
+            "accepted": len(parsed_event.changes) - len(failures),
             "failed": dict(Counter(failure.reason.name for failure in failures)),
-            "skipped": dict(parsed.skipped),
-            "unreadable": len(parsed.problems),
-            "unrecorded": len(unrecorded),
+            "skipped": dict(parsed_event.skipped),
+            "unreadable": len(parsed_event.problems),
+            "unrecorded": len(record_problems),
             "calls": submission.calls,
-            "ms": round((clock.monotonic() - started) * 1000),
+            "ms": round((clock.monotonic() - start_time) * 1000),
         }
     )
-    if unrecorded:
-        raise RecordError(unrecorded)
-    if parsed.problems:
-        raise EventError(parsed.problems)
+    if record_problems:
+        raise RecordError(record_problems)
+    if parsed_event.problems:
+        raise EventError(parsed_event.problems)
     return not failures
 
 
 @dataclass(frozen=True)
 class _ThrottledSubmission:
-    """The last submission throttled by OMS: its monotonic time, and the share after it."""
+    """The last submission that OMS throttled: its monotonic time in seconds, and the reduced share, at most 1."""
 
     at: float
     share: float
 
 
 def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline) -> Submission:
-    """Submit `keys` if the project is open; while OMS throttles, leave a random share to replay.
+    """Submit `keys` if the project is open; while OMS throttles calls, leave a random share of the events to replay.
 
-    A call of forward's mostly has one key, a call of replay's ten. So above OMS's rate of calls, every call that
-    forward leaves to replay increases the number of accepted keys. Instances do not communicate, so each adapts its
-    share like TCP: it halves with each throttled submission, and grows evenly over time.
+    A call by forward mostly has one key, and a call by replay ten. So when OMS limits the calls, each call that forward
+    leaves to replay increases the number of accepted keys. Instances do not communicate, so each adapts its share like
+    TCP adapts its rate: a throttled submission halves the share, which then grows evenly over time.
     """
-    share = _share(invocation)
+    share = _current_share(invocation)
     if random.random() >= share:
         return Submission(dict.fromkeys(keys, ProjectState(invocation).refusal() or _DEFERRED_FAILURE))
     # With the whole share, a throttled call is worth another attempt within seconds.
     submission = submit(invocation, keys, deadline, repeat_throttled=share >= 1)
     if submission.throttled:
-        halved = max(_MIN_SHARE, _share(invocation) / 2)
-        invocation.oss.remembered[_SHARE_NAME] = _ThrottledSubmission(invocation.clock.monotonic(), halved)
+        halved_share = max(_MIN_SHARE, _current_share(invocation) / 2)
+        invocation.oss.remembered[_SHARE_NAME] = _ThrottledSubmission(invocation.clock.monotonic(), halved_share)
     return submission
 
 
-def _share(invocation: Invocation) -> float:
-    """Return the share of its events that this instance submits itself; replay submits the others."""
-    last = invocation.oss.remembered.get(_SHARE_NAME)
-    if not isinstance(last, _ThrottledSubmission):
+def _current_share(invocation: Invocation) -> float:
+    """Return the share of its events that this instance submits itself. Above 1, it submits all of them."""
+    last_throttling = invocation.oss.remembered.get(_SHARE_NAME)
+    if not isinstance(last_throttling, _ThrottledSubmission):
         return _MAX_SHARE
-    return min(_MAX_SHARE, last.share + (invocation.clock.monotonic() - last.at) / _RECOVERY_SECONDS)
+    return min(
+        _MAX_SHARE, last_throttling.share + (invocation.clock.monotonic() - last_throttling.at) / _RECOVERY_SECONDS
+    )

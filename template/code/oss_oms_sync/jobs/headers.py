@@ -1,7 +1,9 @@
 """The passes of headers: they compare the headers of objects in OBS with the source's, and change or restore them.
 
-Compare's function runs these passes. A trigger for their own prefix in the log bucket calls it for each piece, and a
-manual call selects the work. After the close, a standstill pass checks headers as well.
+Compare's function runs these passes. A range is the part of all keys between two keys, and a piece is the work of one
+invocation on a range; it ends with an object in the log bucket. A trigger for the prefix of these objects calls the
+function again for each of them. A manual call selects the work. After the close, a standstill pass, which shows that
+neither bucket changes any more, checks headers as well.
 """
 
 from __future__ import annotations
@@ -46,12 +48,12 @@ from oss_oms_sync.passes.work import RangeResult
 from oss_oms_sync.rules.headers_in_place import MOVES_TIME_TEXT, HeaderChangeEffect, parse_effect
 
 _JOB = "headers"
-# Number of objects whose headers are read at the same time, because OBS accepts a change for only a few seconds after
-# its HEAD.
+# Number of objects whose headers are read at the same time. It is small, because OBS accepts a change only within a few
+# seconds of the HEAD request.
 BATCH = 100
 # Seconds that are left at the end of an invocation for a batch and the piece itself.
 _RESERVED_SECONDS = 60.0
-# Counts by header have names with this prefix. Beyond the maximum number of headers, further headers count together.
+# Counts by header have names with this prefix. Headers beyond the maximum number of headers are counted together.
 _HEADER, _OTHER_HEADERS, _MAX_HEADERS = "header ", "header *", 50
 # The name of the number of objects with tags, and of their first keys.
 _TAGGED = "tagged"
@@ -59,9 +61,10 @@ _TAGGED = "tagged"
 
 @dataclass(frozen=True)
 class HeadersOptions:
-    """The options of a payload.
+    """The options in the payload of a manual call.
 
     `headers`: the work, a value of HeadersWork. `cutover`: the source is frozen, and the project is not closed yet.
+    `look`: only report the state of the pass.
     """
 
     headers: str = ""
@@ -79,16 +82,17 @@ class HeadersOptions:
 def run(event: bytes | str, invocation: Invocation, destination: Callable[[], ObsBucket]) -> dict[str, object] | None:
     """Work on a pass of headers if `event` requests it, and return a HeadersAnswer as JSON; otherwise return None.
 
-    - An event of the log bucket names a piece. The call continues the piece's range, and returns the fields to log.
+    - An event of the log bucket names a piece, the stored work of one invocation on a range. The call continues this
+      range, and returns the fields to log.
     - A manual call has HeadersOptions. It continues the open pass of its scope, or starts a pass, and waits for its
       end. With `look` it only reports.
 
-    Raises PayloadError and StorageError. Completed work is kept.
+    Raises PayloadError and StorageError. Work that was completed before an error is kept.
     """
-    wakes = PassStore(invocation, _JOB).receive(event)
-    if wakes:
-        answer = _Headers(invocation, destination()).driver.handle_event(wakes)
-    elif wakes is None and isinstance(payload := jsontext.load(event), dict) and _JOB in payload:
+    requests = PassStore(invocation, _JOB).receive(event)
+    if requests:
+        answer = _Headers(invocation, destination()).driver.handle_event(requests)
+    elif requests is None and isinstance(payload := jsontext.load(event), dict) and _JOB in payload:
         answer = to_json(_Headers(invocation, destination()).handle_options(options.parse(event, HeadersOptions)))
     else:
         return None
@@ -113,19 +117,19 @@ def add_headers_check(scope: Scope, invocation: Invocation, destination: ObsBuck
 
 
 def check_range(
-    invocation: Invocation, destination: ObsBucket, pass_: Pass, start: Piece, seconds: float
+    invocation: Invocation, destination: ObsBucket, pass_: Pass, start_piece: Piece, seconds: float
 ) -> RangeResult:
-    """Process a range of a standstill pass that checks headers."""
-    return _Headers(invocation, destination).process_range(pass_, start, 1, seconds)
+    """Process the keys of a range in a standstill pass that checks headers, for at most `seconds`."""
+    return _Headers(invocation, destination).process_range(pass_, start_piece, 1, seconds)
 
 
-def checked_headers(tally: Tally) -> CheckedHeaders:
-    """Return the results of a standstill pass that has checked headers."""
-    return CheckedHeaders(_outcomes(tally), _by_header(tally), _examples(tally.unread))
+def summarize_checked_headers(tally: Tally) -> CheckedHeaders:
+    """Return the counts and the examples of a standstill pass that has checked headers."""
+    return CheckedHeaders(_count_outcomes(tally), _count_by_header(tally), _list_examples(tally.unread))
 
 
 class _Headers:
-    """The work of one invocation on passes of headers."""
+    """The work of one invocation on a pass of headers."""
 
     def __init__(self, invocation: Invocation, destination: ObsBucket) -> None:
         self._invocation = invocation
@@ -140,43 +144,46 @@ class _Headers:
         scope = replace(
             Scope.from_options(vars(payload), self._invocation.settings.key_filter), headers=payload.headers
         )
-        previous = None
+        previous_pass = None
         if payload.look:
-            state, stopped = self.driver.find_newest(scope), None
-            previous = self.driver.find_previous(state)
-        elif refusal := self._refusal(scope):
-            state, stopped = None, Stopped(Stop.HEADERS, refusal.en)
+            state, stop_reason = self.driver.find_newest(scope), None
+            previous_pass = self.driver.find_previous(state)
+        elif refusal_text := self._find_refusal(scope):
+            state, stop_reason = None, Stopped(Stop.HEADERS, refusal_text.en)
         else:
-            state, stopped = self.driver.handle_request(scope, restart=payload.restart)
-        answer = answer_of(_JOB, state, stopped, self._invocation.clock.now(), previous)
-        if stopped and stopped.stop is Stop.HEADERS:
+            state, stop_reason = self.driver.handle_request(scope, restart=payload.restart)
+        answer = answer_of(_JOB, state, stop_reason, self._invocation.clock.now(), previous_pass)
+        if stop_reason and stop_reason.stop is Stop.HEADERS:
             step = Step("cutover") if isinstance(self._effect, HeaderChangeEffect) else Step("canary")
             answer = replace(answer, step=step)
-        return _answer(
+        return _build_answer(
             vars(answer), state.scope.headers if state else payload.headers, state.tally if state else Tally()
         )
 
-    def _refusal(self, scope: Scope) -> Text | None:
-        """Return the reason why a pass may not do its work, or None. Headers may always be compared."""
+    def _find_refusal(self, scope: Scope) -> Text | None:
+        """Return the reason why a pass may not do its work, or None. A pass may always compare headers."""
         if scope.headers == HeadersWork.LOOK.value:
             return None
         if not isinstance(self._effect, HeaderChangeEffect):
             return self._effect
         return MOVES_TIME_TEXT if self._effect.moves_time and not scope.cutover else None
 
-    def process_range(self, pass_: Pass, start: Piece, _open_ranges: int, seconds: float) -> RangeResult:
-        """Process the keys of a range after the piece `start`."""
-        if refusal := self._refusal(pass_.scope):
-            return RangeResult(replace(start, kind=Kind.RESTING, stopped=Stopped(Stop.HEADERS, refusal.en)))
-        return _RangeWork(self._invocation, self._destination, self._mender(), pass_, start, seconds).run()
+    def process_range(self, pass_: Pass, start_piece: Piece, _open_ranges: int, seconds: float) -> RangeResult:
+        """Process the keys of a range, for at most `seconds`.
 
-    def _mender(self) -> Mender:
+        The work begins after the last key of `start_piece`, the work of the previous invocation.
+        """
+        if refusal_text := self._find_refusal(pass_.scope):
+            return RangeResult(replace(start_piece, kind=Kind.RESTING, stopped=Stopped(Stop.HEADERS, refusal_text.en)))
+        return _RangeWork(self._invocation, self._destination, self._build_mender(), pass_, start_piece, seconds).run()
+
+    def _build_mender(self) -> Mender:
         may_replace = isinstance(self._effect, HeaderChangeEffect) and self._effect.may_replace
         return Mender(self._invocation, self._destination, may_replace=may_replace)
 
 
 class _RangeWork:
-    """The work of one invocation on a range of keys, in batches."""
+    """The work of one invocation on a range of keys, in batches of objects."""
 
     def __init__(
         self,
@@ -184,11 +191,11 @@ class _RangeWork:
         destination: ObsBucket,
         mender: Mender,
         pass_: Pass,
-        start: Piece,
+        start_piece: Piece,
         seconds: float,
     ) -> None:
         self._invocation = invocation
-        self._start = start
+        self._start = start_piece
         self._work = {
             HeadersWork.LOOK.value: mender.compare,
             HeadersWork.MEND.value: mender.mend,
@@ -197,21 +204,23 @@ class _RangeWork:
         self._is_undo = pass_.scope.headers == HeadersWork.UNDO.value
         self._is_standstill = pass_.scope.standstill
         now = invocation.clock.now().timestamp()
-        settling = CUTOVER_SECONDS if pass_.scope.cutover or self._is_standstill else SETTLED_SECONDS
-        self._judge = Judge(invocation.settings.key_filter, JudgementTimes(now, min_age_seconds=settling))
+        settling_seconds = CUTOVER_SECONDS if pass_.scope.cutover or self._is_standstill else SETTLED_SECONDS
+        self._judge = Judge(invocation.settings.key_filter, JudgementTimes(now, min_age_seconds=settling_seconds))
         self._listing = MergedListing(
             invocation,
             lambda _: False,  # no other record decides if contents are equal
             pass_.scope.key_filter.prefix,
-            start.after,
+            start_piece.after,
             kinds=("proven",),
             destination=destination,
         )
-        self._count = HeadersCount(invocation.settings.key_filter, start.tally)
-        left = invocation.deadline.remaining()
-        self._end = invocation.clock.monotonic() + min(seconds, left - min(_RESERVED_SECONDS, left / 2))
-        # State of the range before the open batch.
-        self._state_before_batch = start
+        self._count = HeadersCount(invocation.settings.key_filter, start_piece.tally)
+        remaining_seconds = invocation.deadline.remaining()
+        self._end = invocation.clock.monotonic() + min(
+            seconds, remaining_seconds - min(_RESERVED_SECONDS, remaining_seconds / 2)
+        )
+        # The state of the range before the first object of the current batch.
+        self._state_before_batch = start_piece
         self._batch: list[HeadersRow] = []
         # Keys of the batch whose contents are not proven equal.
         self._unproven: set[str] = set()
@@ -219,42 +228,44 @@ class _RangeWork:
     def run(self) -> RangeResult:
         """Process the keys until the range ends, the time is up, or a cloud refuses."""
         try:
-            stopped = self._process_batches()
+            stop_reason = self._process_batches()
         except ClosedError as error:
             return RangeResult(replace(self._state_before_batch, kind=Kind.RESTING, stopped=error.stopped))
         except StorageError as error:
-            stopped = Stopped(Stop.STORAGE, str(error))
-            return RangeResult(replace(self._state_before_batch, kind=Kind.RESTING, stopped=stopped), error)
-        return RangeResult(self._state_before_batch if stopped else replace(self._state_before_batch, kind=Kind.DONE))
+            stop_reason = Stopped(Stop.STORAGE, str(error))
+            return RangeResult(replace(self._state_before_batch, kind=Kind.RESTING, stopped=stop_reason), error)
+        return RangeResult(
+            self._state_before_batch if stop_reason else replace(self._state_before_batch, kind=Kind.DONE)
+        )
 
     def _process_batches(self) -> Stopped | None:
-        """Process the keys in batches; return the reason for an early end, or None."""
-        after, until = self._start.after, self._start.until
-        for entry, record in self._rows():
-            if until and entry.key > until:
+        """Process the keys in batches; return the reason for an early end, or None after the last key."""
+        last_key, end_key = self._start.after, self._start.until
+        for entry, record in self._iter_rows():
+            if end_key and entry.key > end_key:
                 break
             if len(self._batch) >= BATCH:
-                self._process_batch(after)
+                self._process_batch(last_key)
             if self._invocation.clock.monotonic() > self._end:
-                self._process_batch(after)
+                self._process_batch(last_key)
                 return TIME_IS_UP
-            self._add(entry, record)
-            after = entry.key
-        self._process_batch(after)
+            self._add_object(entry, record)
+            last_key = entry.key
+        self._process_batch(last_key)
         return None
 
-    def _rows(self) -> Iterator[tuple[Entry, ObjectSummary | None]]:
+    def _iter_rows(self) -> Iterator[tuple[Entry, ObjectSummary | None]]:
         with self._listing.feed("mended") as records:
             for entry in self._listing:
                 while records.key < entry.key:
                     records.advance()
                 yield entry, records.row() if records.key == entry.key else None
 
-    def _add(self, entry: Entry, record: ObjectSummary | None) -> None:
-        """Add an object to the batch, unless its record or its class decides the outcome."""
+    def _add_object(self, entry: Entry, record: ObjectSummary | None) -> None:
+        """Add an object to the batch, or count its outcome if its record or its class determines the outcome."""
         source, destination = entry.source, entry.destination
         if source:
-            self._count.add(entry, _refuse)
+            self._count.add(entry, _submit_nothing)
         if source is None or not self._invocation.settings.key_filter.is_reported(entry.key):
             return
         if destination is None:
@@ -280,11 +291,11 @@ class _RangeWork:
     def _find_standstill_outcome(self, entry: Entry, row: HeadersRow) -> HeadersOutcome | None:
         """Return the outcome of an object in a standstill pass, or None if its headers have to be read.
 
-        The class does not matter there, but the number of reads is limited.
+        Objects of every class are checked, but the headers of only a limited number of objects are read.
         """
         if row.is_recorded:
             return HeadersOutcome.RECORDED
-        if self._count.unrecorded + len(self._batch) >= MAX_READ_OBJECTS:
+        if self._count.unrecorded_number + len(self._batch) >= MAX_READ_OBJECTS:
             return HeadersOutcome.UNREAD
         if not self._is_equal(entry):
             self._unproven.add(entry.key)
@@ -294,24 +305,24 @@ class _RangeWork:
         return self._judge.judge(entry).object_class is ObjectClass.EQUAL_CONTENTS
 
     def _find_record_of_long_key(self, key: str) -> ObjectSummary | None:
-        """Return the record of a key that is too long to be listed by its name."""
+        """Return the record of a key that is too long for a record's name; for all other keys, return None."""
         if not is_long(self._invocation.task_id, "mended", key):
             return None
         (record,) = self._invocation.log_bucket.find_all([record_name(self._invocation.task_id, "mended", key)])
         return record
 
-    def _process_batch(self, after: str) -> None:
-        """Process the batch, and save the state after it."""
-        for row, mended in zip(self._batch, self._compare_or_change() if self._batch else [], strict=True):
-            is_unproven = mended.outcome is HeadersOutcome.DIFFERS and row.key in self._unproven
+    def _process_batch(self, last_key: str) -> None:
+        """Process the current batch, and then keep the state of the range up to the key `last_key`."""
+        for row, outcome in zip(self._batch, self._compare_or_change() if self._batch else [], strict=True):
+            is_unproven = outcome.outcome is HeadersOutcome.DIFFERS and row.key in self._unproven
             self._count.add_outcome(
-                row.key, mended._replace(outcome=HeadersOutcome.OTHER_CLASS) if is_unproven else mended
+                row.key, outcome._replace(outcome=HeadersOutcome.OTHER_CLASS) if is_unproven else outcome
             )
         self._batch, self._unproven = [], set()
-        self._state_before_batch = replace(self._start, after=after, tally=self._count.tally())
+        self._state_before_batch = replace(self._start, after=last_key, tally=self._count.tally())
 
     def _compare_or_change(self) -> Sequence[Mended]:
-        """Do the work of the pass for the batch, and return the outcomes.
+        """Compare or change the headers of the batch, and return the outcomes.
 
         Raises StorageError. In a standstill pass, a missing permission to read headers is an outcome instead.
         """
@@ -324,67 +335,69 @@ class _RangeWork:
             return [Mended(HeadersOutcome.UNREADABLE)] * len(self._batch)
 
 
-def _refuse(_: object) -> bool:
+def _submit_nothing(_: object) -> bool:
     return False
 
 
 class HeadersCount(Count):
-    """The counts of a pass of headers: outcomes, also by header and by folder, and the first keys of each outcome."""
+    """The counts of a pass of headers.
+
+    Outcomes are counted in total, by header and by folder. The first keys of each outcome are kept as examples.
+    """
 
     @property
-    def unrecorded(self) -> int:
+    def unrecorded_number(self) -> int:
         """The number of counted objects that have no record of their versions."""
         return self._tally.counts[INSIDE] - self._tally.counts[HeadersOutcome.RECORDED.title]
 
-    def add_outcome(self, key: str, mended: Mended) -> None:
-        """Count the outcome of an object."""
-        counts, folders, name = self._tally.counts, self._tally.folders, mended.outcome.title
+    def add_outcome(self, key: str, result: Mended) -> None:
+        counts, folders, name = self._tally.counts, self._tally.folders, result.outcome.title
         counts[INSIDE] += 1
         counts[name] += 1
-        for header in mended.names:
-            counts[self._counted_name(header)] += 1
-        if mended.has_tags:
+        for header in result.names:
+            counts[self._find_count_name(header)] += 1
+        if result.has_tags:
             counts[_TAGGED] += 1
             self._note_example(_TAGGED, key)
         folder = folders.setdefault(reported_folder(first_folder(key), folders), {})
         folder.setdefault(name, [0, 0, 0, 0])[0] += 1
-        if not mended.outcome.is_settled:
+        if not result.outcome.is_settled:
             self._note_example(name, key)
 
     def _note_example(self, name: str, key: str) -> None:
         examples = self._tally.unread.setdefault(name, [])
         examples += [key] * (len(examples) < MAX_EXAMPLES)
 
-    def _counted_name(self, header: str) -> str:
+    def _find_count_name(self, header: str) -> str:
         name, counts = f"{_HEADER}{header}", self._tally.counts
-        is_full = sum(other.startswith(_HEADER) for other in counts) >= _MAX_HEADERS
+        is_full = sum(other_name.startswith(_HEADER) for other_name in counts) >= _MAX_HEADERS
         return _OTHER_HEADERS if is_full and name not in counts else name
 
 
-def _answer(fields: dict[str, object], work: str, tally: Tally) -> HeadersAnswer:
+def _build_answer(fields: dict[str, object], work: str, tally: Tally) -> HeadersAnswer:
     return HeadersAnswer(
         **{**fields, "has_no_objects": bool(fields["finished"]) and tally.has_no_objects},  # type: ignore[arg-type]
         work=work,
-        outcomes=_outcomes(tally),
-        headers=_by_header(tally),
+        outcomes=_count_outcomes(tally),
+        headers=_count_by_header(tally),
         folders={
             folder: {HeadersOutcome[name.upper()]: number for name, (number, *_) in outcomes.items()}
             for folder, outcomes in sorted(tally.folders.items())
         },
-        examples=_examples(tally.unread),
+        examples=_list_examples(tally.unread),
         tagged=tally.counts.get(_TAGGED, 0),
         tagged_examples=tally.unread.get(_TAGGED, [])[:MAX_EXAMPLES],
     )
 
 
-def _outcomes(tally: Tally) -> dict[HeadersOutcome, int]:
+def _count_outcomes(tally: Tally) -> dict[HeadersOutcome, int]:
     return {outcome: number for outcome in HeadersOutcome if (number := tally.counts.get(outcome.title, 0))}
 
 
-def _by_header(tally: Tally) -> dict[str, int]:
+def _count_by_header(tally: Tally) -> dict[str, int]:
     counts = sorted(tally.counts.items())
     return {name.removeprefix(_HEADER): number for name, number in counts if number and name.startswith(_HEADER)}
 
 
-def _examples(keys: dict[str, list[str]]) -> dict[HeadersOutcome, Sequence[str]]:
+def _list_examples(keys: dict[str, list[str]]) -> dict[HeadersOutcome, Sequence[str]]:
     return {HeadersOutcome[name.upper()]: keys[name][:MAX_EXAMPLES] for name in keys if name != _TAGGED}

@@ -1,4 +1,8 @@
-"""The search for lost events: a job that compares the source bucket with the records, and submits what they lack."""
+"""The search for lost events: a job that compares the source bucket with the records, and submits unrecorded objects.
+
+A pass is a run of this job over all keys, or over those with a prefix. A range is the part of all keys between two
+keys, and a piece is the work of one invocation on a range.
+"""
 
 from __future__ import annotations
 
@@ -47,35 +51,37 @@ class ReconcileOptions:
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     """Work on passes as `event` requests, and return a ReconcileAnswer as JSON.
 
-    - An event of the log bucket names a piece. The call continues the piece's range, and returns the fields to log.
-    - A timer event starts a pass if the last pass started at least RECONCILE_PERIOD ago. Otherwise it wakes stalled
-      ranges.
+    - An event of the log bucket names a piece, the stored work of one invocation on a range. The call continues this
+      range, and returns the fields to log.
+    - A timer event starts a pass if the last pass started at least RECONCILE_PERIOD ago. Otherwise the call continues
+      ranges on which no invocation works any more.
     - A manual call has ReconcileOptions. It continues the open pass of its scope, or starts a pass, and waits for its
-      end. With `look` it only reports; with `dry_run` or `limit` it makes a single call without pieces.
+      end. With `look` it only reports; with `dry_run` or `limit` it works without a stored pass.
 
-    Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError. Completed work is kept.
+    Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError. Work that was completed before an
+    error is kept.
     """
     JobState(invocation).record_timer("reconcile", event)
     if not invocation.settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that reconcile is to compare with the records"])
     store = PassStore(invocation, "reconcile")
 
-    def process_range(pass_: Pass, start: Piece, open_ranges: int, seconds: float) -> RangeResult:
-        return _range_walk(
-            invocation, pass_, start, open_ranges, seconds, may_send=partial(store.may_send, pass_)
+    def process_range(pass_: Pass, start_piece: Piece, open_ranges: int, seconds: float) -> RangeResult:
+        return _build_range_walk(
+            invocation, pass_, start_piece, open_ranges, seconds, may_send=partial(store.may_send, pass_)
         ).run()
 
     driver = Driver(invocation, store, process_range)
-    wakes = store.receive(event)
-    answer = to_json(_handle_options(event, invocation, driver)) if wakes is None else driver.handle_event(wakes)
+    requests = store.receive(event)
+    answer = to_json(_handle_options(event, invocation, driver)) if requests is None else driver.handle_event(requests)
     log.info({name: value for name, value in answer.items() if name != "missing"})
     return answer
 
 
-def _range_walk(
+def _build_range_walk(
     invocation: Invocation,
     pass_: Pass,
-    start: Piece,
+    start_piece: Piece,
     share: int = 1,
     seconds: float = math.inf,
     limit: int | None = None,
@@ -83,43 +89,45 @@ def _range_walk(
     dry_run: bool = False,
     may_send: Callable[[], bool] = lambda: True,
 ) -> RangeWalk:
-    installed, previous_start, now = (
+    installation_time, previous_start, now = (
         parse_time(pass_.installed),
         parse_time(pass_.before_started),
         invocation.clock.now(),
     )
-    opened, scope = ProjectState(invocation).read_opened(), pass_.scope
-    classifier = Classifier(invocation.settings, scope, installed or now, now, previous_start, pass_.migrations, opened)
-    listing = MergedListing(invocation, classifier.needs_records, scope.key_filter.prefix, start.after)
-    count = ReconcileCount(classifier, invocation.settings.key_filter, start.tally)
+    opening_time, scope = ProjectState(invocation).read_opened(), pass_.scope
+    classifier = Classifier(
+        invocation.settings, scope, installation_time or now, now, previous_start, pass_.migrations, opening_time
+    )
+    listing = MergedListing(invocation, classifier.needs_records, scope.key_filter.prefix, start_piece.after)
+    count = ReconcileCount(classifier, invocation.settings.key_filter, start_piece.tally)
     steps = listing.steps(count.count_equal)
-    return RangeWalk(invocation, steps, start, count, share, seconds, limit, dry_run=dry_run, may_send=may_send)
+    return RangeWalk(invocation, steps, start_piece, count, share, seconds, limit, dry_run=dry_run, may_send=may_send)
 
 
 def _handle_options(event: bytes | str, invocation: Invocation, driver: Driver) -> ReconcileAnswer:
-    settings, previous = invocation.settings, None
+    settings, previous_pass = invocation.settings, None
     payload = options.parse(event, ReconcileOptions)
     scope = Scope.from_options(vars(payload), settings.key_filter)
     if payload.dry_run or payload.limit is not None:
         pass_ = driver.describe_pass(scope, note=not payload.dry_run)
-        walk = _range_walk(invocation, pass_, Piece(), limit=payload.limit, dry_run=payload.dry_run)
+        walk = _build_range_walk(invocation, pass_, Piece(), limit=payload.limit, dry_run=payload.dry_run)
         tally, answer = walk.run_alone()
-        return _answer(answer, tally, walk.missing_keys if payload.dry_run else None)
+        return _build_answer(answer, tally, walk.missing_keys if payload.dry_run else None)
     if payload.look:
-        state, stopped = driver.find_newest(scope), None
-        previous = driver.find_previous(state)
-    elif refused := find_refusal(invocation):
-        state, stopped = driver.find_newest(scope), refused
+        state, stop_reason = driver.find_newest(scope), None
+        previous_pass = driver.find_previous(state)
+    elif refusal_reason := find_refusal(invocation):
+        state, stop_reason = driver.find_newest(scope), refusal_reason
     elif is_timer_event(event):
-        state, stopped = driver.handle_timer(scope, settings.reconcile_period)
+        state, stop_reason = driver.handle_timer(scope, settings.reconcile_period)
     else:
-        state, stopped = driver.handle_request(scope, restart=payload.restart)
-    answer = answer_of("reconcile", state, stopped, invocation.clock.now(), previous)
-    return _answer(answer, state.tally if state else Tally())
+        state, stop_reason = driver.handle_request(scope, restart=payload.restart)
+    answer = answer_of("reconcile", state, stop_reason, invocation.clock.now(), previous_pass)
+    return _build_answer(answer, state.tally if state else Tally())
 
 
-def _answer(answer: PassAnswer, tally: Tally, missing_keys: Sequence[str] | None = None) -> ReconcileAnswer:
-    """Return the answer about a pass, extended by the counts in `tally`."""
+def _build_answer(answer: PassAnswer, tally: Tally, missing_keys: Sequence[str] | None = None) -> ReconcileAnswer:
+    """Return the answer about a pass with the counts in `tally` added."""
     fields: dict[str, Any] = {**vars(answer), **{name: tally.counts.get(name, 0) for name in COUNTS}}
     fields["has_no_objects"] = answer.finished and tally.has_no_objects
     return ReconcileAnswer(**fields, missing=missing_keys)
@@ -128,32 +136,33 @@ def _answer(answer: PassAnswer, tally: Tally, missing_keys: Sequence[str] | None
 class ReconcileCount(Count):
     """The counts of a range in a pass of reconcile. Objects without a record of their version are submitted.
 
-    `classifier` gives each object its class, without any query of OBS.
+    `classifier` gives each object its class, without a request to OBS. An object is covered if its success record shows
+    that OMS accepted this version.
     """
 
-    def __init__(self, classifier: Classifier, key_filter: KeyFilter, start: Tally) -> None:
-        super().__init__(key_filter, start)
+    def __init__(self, classifier: Classifier, key_filter: KeyFilter, start_tally: Tally) -> None:
+        super().__init__(key_filter, start_tally)
         self._classifier = classifier
 
     def count_equal(self, run: KeyRun) -> int:
-        """Return the number of leading keys that are covered by their records, and whose events need not be checked."""
+        """Return the number of leading keys of `run` that are covered, and whose events need not be checked."""
         return min(
             self._classifier.count_covered(run.source, run.counterpart), self._key_filter.count_reported(run.keys)
         )
 
     def add_run(self, run: KeyRun) -> None:
-        """Count the keys of a run, all of which are covered by their records."""
+        """Count the keys of `run`, which follow each other in the listing and are all covered."""
         self._marks.extend(run.keys)
         for name in (INSIDE, "scanned", ReconcileClass.COVERED.count):
             self._tally.counts[name] += len(run.keys)
 
     def add(self, entry: Entry, select_key: SelectKey) -> None:
-        """Judge and count a key, as described at Count."""
+        """Give a key its class, and count it. If its version has no record, offer the key to `take` first."""
         object_class, counts = self._classifier.classify(entry), self._tally.counts
         if entry.source:
             if object_class is ReconcileClass.UNRECORDED:
-                due = FailedKey(ObjectChange(entry.key, etag=entry.source.etag))
-                object_class = object_class if select_key(due) else ReconcileClass.UNSENT
+                unrecorded_key = FailedKey(ObjectChange(entry.key, etag=entry.source.etag))
+                object_class = object_class if select_key(unrecorded_key) else ReconcileClass.UNSENT
             self._marks.add(entry.key)
             # An object with a class is in scope, and nearly all objects have a class.
             counts[INSIDE] += object_class is not None or self._key_filter.is_reported(entry.key)

@@ -1,4 +1,4 @@
-"""The next step of a check in a certificate, and its effect."""
+"""The next step of a certificate's check, and its effect on the verdict."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def step_options(finding: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_mended(world: CertifyWorld, finding: dict[str, Any]) -> bool:
-    """Return True if the check's next step, time for OMS and a standstill pass lead to a GO."""
-    wishes = {name: value for name, value in step_options(finding).items() if name not in ("again", "restart")}
+    """Return True if a GO follows after the check's next step, time for OMS, and a standstill pass."""
+    compare_options = {name: value for name, value in step_options(finding).items() if name not in ("again", "restart")}
     if "restart" in step_options(finding):
-        world.compare(**wishes)
-    world.recheck(**wishes)
+        world.compare(**compare_options)
+    world.recheck(**compare_options)
     return world.is_go()

@@ -1,4 +1,4 @@
-"""Changes after the freeze and unchecked objects: no GO, but a check that names them and the remedy."""
+"""Changes after the freeze, and unchecked objects: the verdict is not GO, and a check names them and the remedy."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from unit.jobs.certify.mending import RESTART, is_mended, step_options
 
 @pytest.mark.parametrize("fate", ["copied", "lost"])
 def test_a_write_after_the_freeze_is_named_until_the_freeze_is_later(world, fate):
-    # GIVEN a freeze, and a later write of an application
+    # GIVEN a freeze, and a later write by an application
     world.freeze()
     world.put("late", "x", fate=fate)
     world.advance(HOUR)
 
-    # WHEN all was compared, and a recheck shows the missing object in OBS
+    # WHEN all objects are compared, and a recheck finds the missing object in OBS
     world.prove()
     world.recheck()
 
@@ -32,7 +32,7 @@ def test_a_write_after_the_freeze_is_named_until_the_freeze_is_later(world, fate
     finding = world.stopped_by("FROZEN")
     assert finding["keys"] == ["late"] == [world.certify()["last_written"][0]["key"]]
 
-    # WHEN the freeze is corrected, and compared, THEN it is a GO
+    # WHEN the freeze is corrected, and the objects are compared again, THEN it is a GO
     world.frozen = finding["step"]["options"]["frozen_since"]
     world.prove()
     assert world.is_go()
@@ -48,22 +48,22 @@ def test_a_write_within_a_minute_of_the_freeze_is_allowed(world):
 
 @pytest.mark.parametrize("days", [40, 0])
 def test_oms_lists_read_before_the_comparison_ended_prove_nothing(world, days, mocker):
-    # GIVEN replay, which has read OMS's lists at the freeze, and not since
+    # GIVEN OMS's lists, which replay last read at the freeze
     world.freeze()
     world.advance(days * DAY)
 
-    # WHEN all is compared, and the source stood still
+    # WHEN all objects are compared, and a standstill pass is made
     mocker.patch.object(world, "tick_replay")
     world.prove()
     mocker.stopall()
 
-    # THEN that is not enough until its timer strikes again
+    # THEN the certificate is not GO until replay's timer fires again
     assert world.stopped_by("NOTHING_WAITS", "not run")["waits"]
     world.tick_replay()
     assert world.is_go()
 
 
-def test_lists_read_after_the_waiting_keys_are_not_reported(world, mocker):
+def test_oms_lists_read_after_the_waiting_keys_do_not_count(world, mocker):
     world.get_ready()
     sentence, really = check(world.certify(), "NOTHING_WAITS")["actual"], gathering.list_waiting_keys
 
@@ -87,7 +87,7 @@ def test_oms_lists_that_were_read_days_ago_prove_nothing_in_a_rehearsal(world):
 
 
 def test_source_objects_named_like_records_are_counted_and_named(world):
-    # GIVEN such an object, which is never submitted
+    # GIVEN a source object named like a record, which is never submitted
     key = "oms_source_record/another/success_object/x"
     world.put(key, "x", fate="lost")
     world.freeze()
@@ -110,7 +110,7 @@ def test_source_objects_named_like_records_are_counted_and_named(world):
 
 
 def test_concurrent_samples_keep_the_differences_of_each_other(ready):
-    # GIVEN a sample that is being read, of one object
+    # GIVEN a sample of one object, while it is read
     meanwhile: list[str] = []
 
     def reading(kind: str, names: list[str]) -> None:
@@ -137,10 +137,10 @@ def test_many_records_of_another_project_do_not_prevent_a_go(mocker):
     world.fail(*(f"{number:04}.tmp" for number in range(11)))
     world.get_ready()
 
-    # WHEN the other is judged, THEN it is a go
+    # WHEN the other project is judged, THEN it is a GO
     assert world.is_go()
 
-    # AND its own failed key is detected behind all of them
+    # AND its own failed key is found after all these records
     world.remove("z.jpg")
     world.fail("z.jpg")
     assert world.stopped_by("NOTHING_WAITS")["keys"] == ["z.jpg"]
@@ -174,7 +174,7 @@ def test_an_empty_scope_is_not_proven(keys):
 
 
 def test_a_go_claims_an_unchanged_source_only_until_the_last_listing():
-    # GIVEN a write behind the place of the last pass, before it ends
+    # GIVEN a write before the position of the last pass, while the pass is running
     empty, written = CertifyWorld(), []
     empty.put("a", "x")
 
@@ -189,7 +189,7 @@ def test_a_go_claims_an_unchanged_source_only_until_the_last_listing():
     empty.bucket.before = write
     empty.stand_still()
 
-    # THEN the document claims nothing about the time after
+    # THEN the certificate makes no claim about the time after the write
     document = empty.certify()
     assert document["verdict"] == "GO", document["text"]
     assert len(written) == 1, document["text"]
@@ -198,7 +198,7 @@ def test_a_go_claims_an_unchanged_source_only_until_the_last_listing():
 
 
 def write_with_early_time(world: CertifyWorld) -> None:
-    """Write an object whose time is the start of its upload, as of an upload in parts."""
+    """Write an object whose time is the start of its upload, as OSS records the time of an upload in parts."""
     world.put("a/late", "x")
     world.source.modified["a/late"] = world.source.modified["b"]
 

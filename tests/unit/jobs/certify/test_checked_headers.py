@@ -1,4 +1,7 @@
-"""METADATA by the standstill pass: each object has a record of its versions, or both sides are read after the close."""
+"""The check METADATA by a standstill pass, after the close.
+
+Each object has a record of its versions, or its headers are read on both sides.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ KEYS = ("a/1", "a/2", LONG)
 
 
 class CheckedWorld(CertifyWorld):
-    """OMS has copied KEYS without one of their headers, and "b" with all; the project works on "" or a prefix."""
+    """A world in which OMS copied KEYS without one of their headers, and "b" with all headers."""
 
     def __init__(self, *, moves: bool = True, replaces: bool = True, **environment: str) -> None:
         super().__init__(**environment)
@@ -37,27 +40,27 @@ class CheckedWorld(CertifyWorld):
         self.send(key, fate)
 
     def mend(self, work: str = "mend", **options: object) -> dict[str, Any]:
-        """Change headers, as a cutover does before the close; with `work` "undo", undo the changes."""
+        """Change headers as a cutover does before the close, or undo the changes if `work` is "undo"."""
         self.advance(1)
         return self.ask("compare", {"headers": work, "cutover": True, "restart": True, **options})
 
     def mended(self) -> CheckedWorld:
-        """Freeze the source, compare, change headers, close and stand still."""
+        """Freeze the source, compare, and change headers; return this world."""
         self.freeze()
         self.compare()
         assert self.mend()["outcomes"] == {"mended": len(KEYS), "equal": 1}
         return self
 
     def lose(self, key: str) -> None:
-        """OMS copies an object once more, and loses its headers."""
+        """Let OMS copy an object once more, without its headers."""
         self.obs_bucket.put(key, self.source.objects[key].body, headers={"content-type": "text/html"})
 
     def record(self, key: str) -> bytes:
         return self.bucket.objects[record_name(TASK, "mended", key)].body
 
 
-def checked(document: dict[str, Any]) -> Any:
-    """Return the headers of the standstill pass in a sound certificate."""
+def checked_headers(document: dict[str, Any]) -> Any:
+    """Return the results of headers in a certificate's standstill pass; assert that the certificate is sound."""
     assert doubts(document) == []
     return document["passes"]["standstill"]["headers"]
 
@@ -67,13 +70,13 @@ def world(request) -> CheckedWorld:
     return CheckedWorld(moves=request.param).mended()
 
 
-def test_records_of_all_versions_pass_without_a_sample(world):
+def test_metadata_passes_without_a_sample_if_all_versions_have_records(world):
     asked: list[str] = []
     world.there.before = lambda kind, names: asked.extend(filter(None, names if kind == "head" else ()))
     world.stand_still()
     document = world.certify()
     assert verdict(document) == ("GO", {})
-    assert checked(document) == {"outcomes": {"recorded": 4}, "differing": {}, "examples": {}}
+    assert checked_headers(document) == {"outcomes": {"recorded": 4}, "differing": {}, "examples": {}}
     finding = check(document, "METADATA")
     assert finding["result"] == "passed"
     assert finding["gates"] is True
@@ -82,7 +85,7 @@ def test_records_of_all_versions_pass_without_a_sample(world):
     assert "headers of 4 objects were compared: all are equal in OBS, as of each record" in document["text"]
 
 
-def test_an_object_without_a_record_is_read_once(world):
+def test_the_headers_of_an_object_without_a_record_are_read_once(world):
     for key in ("a/1", LONG):
         del world.bucket.objects[record_name(TASK, "mended", key)]
     # An intention is not a record.
@@ -92,7 +95,7 @@ def test_an_object_without_a_record_is_read_once(world):
         world.stand_still()
         document = world.certify()
         assert verdict(document) == ("GO", {})
-        assert checked(document)["outcomes"] == outcomes
+        assert checked_headers(document)["outcomes"] == outcomes
 
 
 @pytest.mark.parametrize("closes_first", [False, True])
@@ -106,7 +109,7 @@ def test_headers_lost_after_their_record_fail_until_they_change_again(world, clo
     world.stand_still()
     document = world.certify()
     assert verdict(document) == ("NO-GO", {"METADATA": "failed"})
-    assert checked(document) == {
+    assert checked_headers(document) == {
         "outcomes": {"recorded": 3, "differs": 1},
         "differing": {"cache-control": 1},
         "examples": {"differs": ["a/1"]},
@@ -124,7 +127,7 @@ def test_headers_lost_after_their_record_fail_until_they_change_again(world, clo
 def test_a_pass_of_headers_before_the_close_does_not_count(world):
     world.compare(standstill=True)
     document = world.certify()
-    assert checked(document) is None
+    assert checked_headers(document) is None
     assert check(document, "METADATA")["result"] == "not run"
 
 
@@ -138,24 +141,24 @@ def test_without_a_useful_pass_of_headers_the_sample_decides(work):
         world.mend("undo")
     world.stand_still()
     document = world.certify(sample=9)
-    assert checked(document) is None
+    assert checked_headers(document) is None
     assert verdict(document) == ("NOT PROVEN", {"METADATA": "not proven"})
     assert "drawn at random" in check(document, "METADATA")["actual"]
 
 
-def test_too_many_objects_without_a_record_are_read_step_by_step(mocker):
+def test_too_many_objects_without_a_record_are_read_in_several_passes(mocker):
     mocker.patch.object(headers, "MAX_READ_OBJECTS", 1)
     mocker.patch.object(plausibility, "MAX_READ_OBJECTS", 1)
-    # GIVEN equal headers of which no record exists
+    # GIVEN equal headers without records
     world = CheckedWorld().mended()
     for name in world.bucket.names(f"oms_source_record/{TASK}/mended_object"):
         del world.bucket.objects[name]
     outcomes = []
     while True:
-        # WHEN the printed step, the cutover, stands still again, THEN it reads another object
+        # WHEN the printed step, the cutover, makes another standstill pass, THEN it reads another object
         world.stand_still()
         document = world.certify()
-        outcomes.append(checked(document)["outcomes"])
+        outcomes.append(checked_headers(document)["outcomes"])
         if verdict(document) == ("GO", {}):
             break
         assert verdict(document) == ("NOT PROVEN", {"METADATA": "not proven"})
@@ -180,7 +183,7 @@ def test_headers_that_cannot_change_need_an_acceptance(named, outcome):
     world.stand_still()
     document = world.certify()
     assert verdict(document) == ("NOT PROVEN", {"METADATA": "not proven"})
-    assert checked(document)["outcomes"] == {"recorded": 4, outcome: 1}
+    assert checked_headers(document)["outcomes"] == {"recorded": 4, outcome: 1}
     assert check(document, "METADATA")["step"]["options"]["accept"] == {"metadata": "<who, why>"}
     accepted = world.certify(accept={"metadata": "the owner: nobody reads them"})
     assert verdict(accepted) == ("GO", {})
@@ -198,16 +201,16 @@ def test_headers_of_unproven_contents_are_read_but_cannot_change():
     world.stand_still()
     document = world.certify(accept={"equal_size": "the owner: sizes will do"})
     assert verdict(document) == ("NOT PROVEN", {"METADATA": "not proven"})
-    assert checked(document)["outcomes"] == {"recorded": 4, "other_class": 1}
+    assert checked_headers(document)["outcomes"] == {"recorded": 4, "other_class": 1}
 
 
-def test_a_missing_permission_to_read_headers_leaves_the_digests_alone(world):
+def test_without_permission_to_read_headers_the_digests_are_still_made(world):
     world.lose("a/1")
     world.there.fail(oss_error(403), "head")
     world.stand_still()
     document = world.certify()
     assert verdict(document) == ("NOT PROVEN", {"METADATA": "not proven"})
-    assert checked(document)["outcomes"] == {"recorded": 3, "unreadable": 1}
+    assert checked_headers(document)["outcomes"] == {"recorded": 3, "unreadable": 1}
     assert "python3 ops.py setup" in check(document, "METADATA")["next"]
 
 
@@ -217,7 +220,7 @@ def test_headers_that_differ_in_the_sample_contradict_their_records(world):
     world.stand_still()
     stored.headers.pop("cache-control")
     document = world.certify(sample=9)
-    assert checked(document)["outcomes"] == {"recorded": 4}
+    assert checked_headers(document)["outcomes"] == {"recorded": 4}
     assert verdict(document) == ("NOT PROVEN", {"METADATA": "not proven"})
     assert check(document, "METADATA")["keys"] == ["a/1"]
     assert world.is_go()

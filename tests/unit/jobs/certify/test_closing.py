@@ -1,4 +1,4 @@
-"""The checks that the project is closed and OMS has finished: each result, and the step that ends it."""
+"""The checks that the project is closed and that OMS has finished: each result, and the step that ends it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from support.certify_world import CertifyWorld, check, results
 from support.world import HOUR, MINUTE, ROOT
 
 
-def state_of(world: CertifyWorld) -> tuple[str, bool]:
-    """Return the result of OMS_FINISHED, and True if only time is needed."""
+def find_state(world: CertifyWorld) -> tuple[str, bool]:
+    """Return the result of the check OMS_FINISHED, and True if the check passes with time alone."""
     finding = check(world.certify(), "OMS_FINISHED")
     return finding["result"], finding["waits"]
 
 
-def close(world: CertifyWorld, minutes: float) -> None:
-    """Freeze, compare, and close the project `minutes` ago; OMS has a single unfinished copy."""
+def close_project(world: CertifyWorld, minutes: float) -> None:
+    """Freeze, compare and close the project, with one copy that OMS has not finished; then let `minutes` pass."""
     world.freeze()
     world.compare()
     world.send("b", "accepted")
@@ -38,26 +38,26 @@ def close(world: CertifyWorld, minutes: float) -> None:
 
 @pytest.fixture
 def closed(world: CertifyWorld) -> CertifyWorld:
-    close(world, 3)
+    close_project(world, 3)
     return world
 
 
 @pytest.mark.parametrize(("late", "closed_for"), [(0, 3), (10, 12)], ids=["counted at once", "counted late"])
 def test_oms_finishes_ten_idle_minutes_after_its_last_copy(world, late, closed_for):
-    # GIVEN an event once more just before the project is closed, and counts that may be twenty minutes late
+    # GIVEN a repeated event just before the close, and counts that may be twenty minutes late
     world.task.lag = 2 * late * MINUTE
-    close(world, closed_for)
-    assert state_of(world) == ("not run", True)
+    close_project(world, closed_for)
+    assert find_state(world) == ("not run", True)
     # WHEN OMS copies the object and counts it, THEN OMS has finished
     world.copy_all()
     world.advance(late * MINUTE)
-    assert state_of(world) == ("not run", True)
+    assert find_state(world) == ("not run", True)
     world.advance(15 * MINUTE)
-    assert state_of(world) == ("passed", False)
+    assert find_state(world) == ("passed", False)
 
 
 @pytest.mark.parametrize("gigabytes", [0, 90])
-def test_objects_that_oms_lost_can_be_accepted_after_a_time_by_size(closed, mocker, gigabytes):
+def test_objects_lost_by_oms_can_be_accepted_after_a_time_set_by_size(closed, mocker, gigabytes):
     # GIVEN the largest object in scope
     query_remaining_work = gathering.query_remaining_work
     mocker.patch.object(
@@ -65,11 +65,11 @@ def test_objects_that_oms_lost_can_be_accepted_after_a_time_by_size(closed, mock
     )
     # WHEN OMS stays idle
     closed.advance((50 + gigabytes) * MINUTE)
-    assert state_of(closed) == ("not run", True)
+    assert find_state(closed) == ("not run", True)
     closed.advance(20 * MINUTE)
 
-    # THEN it lost the copy, or may still write: the certificate has the number
-    assert state_of(closed) == ("not proven", False)
+    # THEN OMS lost the copy, or may still write: the certificate has the number
+    assert find_state(closed) == ("not proven", False)
     closed.stand_still()
     step = closed.stopped_by("OMS_FINISHED", "not proven")["step"]
     assert step["options"]["accept"] == {"oms_unfinished": "<who, why>"}
@@ -86,9 +86,9 @@ def report_by_the_hour(world: CertifyWorld) -> None:
     world.task.step = "ONE_HOUR"
 
 
-@pytest.mark.parametrize("harm", [deny_statistics, report_by_the_hour])
-def test_oms_without_counts_is_not_proven_unless_accepted_by_name(ready, harm):
-    harm(ready)
+@pytest.mark.parametrize("cause_fault", [deny_statistics, report_by_the_hour])
+def test_oms_without_counts_is_not_proven_unless_accepted_by_name(ready, cause_fault):
+    cause_fault(ready)
     assert not ready.stopped_by("OMS_FINISHED", "not run")["waits"]
     document = ready.certify(accept={"oms_unfinished": "the owner: seen in the console"})
     assert document["verdict"] == "GO"
@@ -97,13 +97,13 @@ def test_oms_without_counts_is_not_proven_unless_accepted_by_name(ready, harm):
 
 @pytest.mark.parametrize("days", [9, 31])
 def test_unfinished_objects_of_earlier_months_are_counted_by_months(world, days):
-    # GIVEN an object that OMS accepted more than a week ago, perhaps in the last month, and lost
+    # GIVEN an object that OMS accepted more than a week ago, possibly in the last month, and lost
     world.put("b", "b", fate="accepted")
     world.advance(days * 24 * HOUR)
     assert results(world.cut_over()) == {"OMS_FINISHED": "not proven"}
 
 
-def test_an_oms_that_is_idle_for_days_has_finished_at_an_unknown_time(world):
+def test_an_oms_that_has_been_idle_for_days_counts_as_finished(world):
     world.advance(9 * 24 * HOUR)
     world.get_ready()
     finding = check(world.certify(), "OMS_FINISHED")
@@ -111,7 +111,7 @@ def test_an_oms_that_is_idle_for_days_has_finished_at_an_unknown_time(world):
 
 
 def test_a_repeated_event_does_not_hide_an_unfinished_object(world):
-    # GIVEN counts that are twenty minutes late, an event that came twice, and another object five minutes later
+    # GIVEN counts that are twenty minutes late, a repeated event, and another object five minutes later
     world.task.lag = 20 * MINUTE
     world.freeze()
     world.compare()
@@ -121,7 +121,7 @@ def test_a_repeated_event_does_not_hide_an_unfinished_object(world):
     world.send("a/2", "copied")
     last = timestamp(world.clock.now())
     world.call(close=True)
-    # WHEN only the first are counted
+    # WHEN OMS has counted only the earlier objects
     world.advance(18 * MINUTE)
     assert world.certify()["oms"]["busy"] >= last
 
@@ -137,14 +137,16 @@ def test_records_that_do_not_fit_into_one_call_are_counted_by_the_next(world, mo
     assert counts[-1] == 3
 
 
-def test_a_record_of_the_second_in_which_the_hour_begins_is_counted():
+def test_a_record_of_the_first_second_of_the_counted_hour_is_counted():
     assert (
-        _RecordCounts("mark").with_page([ObjectSummary("key", "", 0, time) for time in (59, 60, 61)], since=60).number
+        _RecordCounts("mark")
+        .with_page([ObjectSummary("key", "", 0, time) for time in (59, 60, 61)], start_time=60)
+        .record_number
         == 2
     )
 
 
-def test_the_check_closed_passes_only_for_the_run_that_closed(ready):
+def test_the_check_closed_passes_only_for_the_run_that_wrote_the_mark(ready):
     ready.stopped_by("CLOSED", "not run", run="another")
     ready.call(close=True, run="mine")
     # A mark that is younger than the standstill pass shows nothing either.
@@ -190,7 +192,7 @@ def test_other_projects_of_the_task_that_are_open_are_named(ready):
     assert ready.is_go()
 
 
-def test_a_mark_that_changes_while_the_certificate_is_made_is_no_go(ready):
+def test_a_certificate_is_no_go_if_the_closed_mark_changes_meanwhile(ready):
     def opened(kind: str, names: Sequence[str]) -> None:
         if (kind, names[0]) == ("put", f"{ROOT}state/recorded.json"):
             ready.bucket.add(StoredObject(f"{ROOT}state/closed-oss-oms-sync.json", b'{"closed": false}'))
@@ -208,7 +210,7 @@ def test_a_go_stays_in_effect_until_the_opening_despite_wrong_clocks(ready):
     # Another cutover that closes the project again opens nothing.
     ready.call(close=True, run="another")
     assert ready.call(look=True)["go"] == go
-    # WHEN an instance whose clock is behind opens it, and it is closed again
+    # WHEN an instance whose clock is behind opens the project, and it is closed again
     ready.clock.ahead = -timedelta(hours=1)
     ready.call(open=True, after_go=True)
     ready.clock.ahead = timedelta()
@@ -219,13 +221,13 @@ def test_a_go_stays_in_effect_until_the_opening_despite_wrong_clocks(ready):
 def test_after_a_go_the_project_opens_only_if_confirmed(ready):
     # GIVEN a GO, WHEN a caller closes or looks, THEN the answer names the GO, without the step that opens
     go = ready.certify()["document"]
-    for asked in ({"close": True}, {"look": True}, {"open": True}, {"open": True, "run": "another"}):
-        answer = ready.call(**asked)
-        assert answer["closed"]["go"] == go, asked
-        assert "ops.py open" not in answer["next"], asked
+    for options in ({"close": True}, {"look": True}, {"open": True}, {"open": True, "run": "another"}):
+        answer = ready.call(**options)
+        assert answer["closed"]["go"] == go, options
+        assert "ops.py open" not in answer["next"], options
         assert "its cutover removed the trigger: without it, later writes to OSS are not recorded" in answer["next"]
 
-    # WHEN the caller confirms it, THEN the project opens, and later calls need no confirmation
+    # WHEN the caller confirms the opening, THEN the project opens, and later calls need no confirmation
     assert ready.call(open=True, after_go=True)["closed"] is None
     answer = ready.call(close=True)
     assert answer["closed"]["go"] == ""
@@ -244,7 +246,7 @@ def test_a_go_has_an_effect_only_while_the_mark_stays_closed(ready, mark):
     assert ready.call(look=True)["go"] is None
 
 
-def test_a_look_lists_the_awaited_checks_only_during_a_cutover(ready):
+def test_the_option_look_lists_the_awaited_checks_only_in_a_cutover(ready):
     look = partial(ready.call, look=True)
     assert [finding["id"] for finding in look(frozen_since=ready.frozen)["checks"]] == ["OMS_FINISHED", "NOTHING_WAITS"]
     assert look()["checks"] == []
@@ -320,6 +322,6 @@ def test_after_a_go_no_check_of_missing_objects_names_the_open_step(ready, fate,
         assert "ops.py open" not in str(document)
         assert doubts(document) == []
 
-    # AND after open, a comparison submits the missing object
+    # AND after the opening, a comparison submits the missing object
     if name == "MISSING":
         assert ready.compare()["submitted"] == 1

@@ -1,4 +1,4 @@
-"""A page of deletions: its keys, and the facts for which it is refused.
+"""Pages of the keys whose objects were deleted at the source: the listed keys, and the facts that prevent any list.
 
 The job changes nothing in either cloud.
 """
@@ -18,12 +18,12 @@ KEYS = ["a", "b/c", "海"]
 
 
 @pytest.fixture
-def due() -> DeletionsWorld:
-    """Return a world whose source deleted objects two days ago, as two comparisons found; a hundred others are left."""
-    return deleted(*KEYS)
+def deleted_world() -> DeletionsWorld:
+    """Return a world whose source has deleted KEYS, as two comparisons found; ten other objects exist."""
+    return make_world_with_deletions(*KEYS)
 
 
-def deleted(*keys: str) -> DeletionsWorld:
+def make_world_with_deletions(*keys: str) -> DeletionsWorld:
     world = DeletionsWorld([*keys])
     for number in range(10):
         world.put(f"kept/{number}", "A", fate="copied")
@@ -38,109 +38,111 @@ def deleted(*keys: str) -> DeletionsWorld:
     return world
 
 
-def contents(world: DeletionsWorld) -> list[dict[str, object]]:
+def copy_contents(world: DeletionsWorld) -> list[dict[str, object]]:
     return [{name: bucket.objects[name] for name in bucket.names("")} for bucket in (world.bucket, world.there)]
 
 
-def test_deleted_objects_are_listed_without_changes(due):
-    before = contents(due)
-    answer = due.deletions()
+def test_deleted_objects_are_listed_without_changes(deleted_world):
+    before = copy_contents(deleted_world)
+    answer = deleted_world.deletions()
     assert list(answer["deletions"]) == sorted(KEYS)
     entry = answer["deletions"]["a"]
-    assert (entry["size"], entry["etag"]) == (1, due.there_now("a").etag)
+    assert (entry["size"], entry["etag"]) == (1, deleted_world.there_now("a").etag)
     assert entry["absent_since"] < answer["facts"]["began"]
     assert answer["left_out"] == {}
-    assert contents(due) == before
+    assert copy_contents(deleted_world) == before
 
 
-def test_the_pages_of_a_list_have_each_key_once(due, mocker):
+def test_the_pages_of_a_list_have_each_key_once(deleted_world, mocker):
     mocker.patch.object(deletions, "_KEYS_PER_PAGE", 1)
     mocker.patch.object(deletions, "_KEYS_PER_READ", 1)
-    first = due.ask("certify", {"deletions_after": ""})
+    first = deleted_world.ask("certify", {"deletions_after": ""})
     assert [entry["key"] for entry in first["deletions"]] == ["a"]
     assert first["after"] == "a"
-    assert list(due.deletions()["deletions"]) == sorted(KEYS)
+    assert list(deleted_world.deletions()["deletions"]) == sorted(KEYS)
 
 
 def test_keys_that_rclone_cannot_name_are_reported_separately():
-    world = deleted(*HOSTILE)
+    world = make_world_with_deletions(*HOSTILE)
     answer = world.deletions()
     assert {"tab\tline\nreturn\r", "\x01\x7f", "../..//./x"} == {*answer["unlisted"]}
     assert answer["left_out"] == {"name": 3}
     assert {*answer["deletions"]} == {*HOSTILE} - {*answer["unlisted"]}
 
 
-def test_a_cloud_without_an_answer_leaves_its_keys_out(due):
-    due.source.fail(oss_error(403, "AccessDenied"), "head", lambda name: name == "a")
-    assert due.deletions()["left_out"] == {"source_unknown": 1}
-    due.source.heal()
-    due.there.fail(oss_error(403), "head", lambda name: name == "b/c")
-    assert due.deletions()["left_out"] == {"obs_unknown": 1}
+def test_keys_are_left_out_of_the_list_if_a_cloud_does_not_answer(deleted_world):
+    deleted_world.source.fail(oss_error(403, "AccessDenied"), "head", lambda name: name == "a")
+    assert deleted_world.deletions()["left_out"] == {"source_unknown": 1}
+    deleted_world.source.heal()
+    deleted_world.there.fail(oss_error(403), "head", lambda name: name == "b/c")
+    assert deleted_world.deletions()["left_out"] == {"obs_unknown": 1}
 
 
-def test_a_key_in_a_run_file_counts_as_waiting_and_is_not_listed(due):
-    due.run_file("a")
-    assert due.deletions()["left_out"] == {"waits": 1}
+def test_a_key_in_a_run_file_counts_as_waiting_and_is_not_listed(deleted_world):
+    deleted_world.run_file("a")
+    assert deleted_world.deletions()["left_out"] == {"waits": 1}
 
 
-def facts_of(world: DeletionsWorld) -> dict[str, object]:
-    """Return the facts of a refused page."""
+def find_facts(world: DeletionsWorld) -> dict[str, object]:
+    """Return the facts of an answer, which must list no key."""
     answer = world.deletions()
     assert not answer["deletions"]
     assert not answer["left_out"]
     return answer["facts"]
 
 
-def test_another_source_bucket_refuses_the_list(due):
-    due.task.src_bucket = "replica"
-    assert facts_of(due)["task_source"] == "replica"
+def test_no_list_is_made_if_the_task_has_another_source_bucket(deleted_world):
+    deleted_world.task.src_bucket = "replica"
+    assert find_facts(deleted_world)["task_source"] == "replica"
 
 
-def test_an_unknown_task_refuses_the_list(due):
-    due.oms.faults.clear()
-    due.oms.faults.add(oms_error(503))
-    facts = facts_of(due)
+def test_no_list_is_made_if_the_task_is_unknown(deleted_world):
+    deleted_world.oms.faults.clear()
+    deleted_world.oms.faults.add(oms_error(503))
+    facts = find_facts(deleted_world)
     assert facts["task_source"] is None
     assert facts["comparison"] == ""
 
 
 @pytest.mark.parametrize("rules", [1, None])
-def test_existing_or_unknown_back_to_source_rules_refuse_the_list(due, rules):
-    due.keep("state/back_to_source.json", {"bucket": due.destination_bucket, "at": "", "rules": rules})
-    assert facts_of(due)["back_to_source"] == rules
+def test_no_list_is_made_with_existing_or_unknown_back_to_source_rules(deleted_world, rules):
+    deleted_world.keep(
+        "state/back_to_source.json", {"bucket": deleted_world.destination_bucket, "at": "", "rules": rules}
+    )
+    assert find_facts(deleted_world)["back_to_source"] == rules
 
 
-def test_rules_of_another_bucket_are_unknown(due):
-    due.keep("state/back_to_source.json", {"bucket": "other", "at": "", "rules": 0})
-    assert facts_of(due)["back_to_source"] is None
+def test_back_to_source_rules_are_unknown_if_stored_for_another_bucket(deleted_world):
+    deleted_world.keep("state/back_to_source.json", {"bucket": "other", "at": "", "rules": 0})
+    assert find_facts(deleted_world)["back_to_source"] is None
 
 
-def test_a_listing_of_less_than_half_the_objects_refuses_the_list(due):
+def test_no_list_is_made_after_a_listing_of_less_than_half_the_objects(deleted_world):
     for number in range(6):
-        due.delete(f"kept/{number}")
-    due.compare()
-    facts = facts_of(due)
+        deleted_world.delete(f"kept/{number}")
+    deleted_world.compare()
+    facts = find_facts(deleted_world)
     assert (facts["source_objects"], facts["objects_before"]) == (4, 10)
 
 
-def test_an_unreadable_run_file_refuses_the_list(due):
-    due.keep(f"replay/{due.settings.project}/x.json", "no run file")
-    assert facts_of(due)["unread_run_files"] == 1
+def test_no_list_is_made_with_an_unreadable_run_file(deleted_world):
+    deleted_world.keep(f"replay/{deleted_world.settings.project}/x.json", "no run file")
+    assert find_facts(deleted_world)["unread_run_files"] == 1
 
 
-def test_a_missing_permission_refuses_the_list(due):
-    due.source.fail(oss_error(403, "AccessDenied"), "head")
-    assert facts_of(due)["missing_permissions"] == ["oss:GetObject"]
+def test_no_list_is_made_without_the_permission_to_read_objects(deleted_world):
+    deleted_world.source.fail(oss_error(403, "AccessDenied"), "head")
+    assert find_facts(deleted_world)["missing_permissions"] == ["oss:GetObject"]
 
 
-def test_a_deleted_source_bucket_is_an_error(due):
+def test_a_deleted_source_bucket_is_an_error(deleted_world):
     """HEAD answers 404 then, too."""
-    due.source.fail(oss_error(404, "NoSuchBucket"))
+    deleted_world.source.fail(oss_error(404, "NoSuchBucket"))
     with pytest.raises(StorageError, match="NoSuchBucket"):
-        due.deletions()
+        deleted_world.deletions()
 
 
-def test_after_a_go_the_list_is_refused(world: CertifyWorld):
+def test_no_list_is_made_after_a_go(world: CertifyWorld):
     assert world.cut_over()["verdict"] == "GO"
     world.call(open=True, after_go=True)
     world.advance(DAY)
@@ -149,18 +151,18 @@ def test_after_a_go_the_list_is_refused(world: CertifyWorld):
     assert answer["deletions"] == []
 
 
-def test_a_key_costs_five_requests_and_a_young_key_none(due):
+def test_a_key_costs_five_requests_and_a_young_key_none(deleted_world):
     def requests() -> int:
-        buckets = (due.source, due.bucket, due.there)
+        buckets = (deleted_world.source, deleted_world.bucket, deleted_world.there)
         before = sum(bucket.calls.total() for bucket in buckets)
-        due.deletions()
+        deleted_world.deletions()
         return sum(bucket.calls.total() for bucket in buckets) - before
 
     # GIVEN the requests of a page for three keys
     whole = requests()
-    # WHEN another object in OBS makes one of them young
-    due.write("a", "B")
-    due.advance(HOUR)
-    due.compare({"restart": True})
-    # THEN that key costs no more requests
+    # WHEN another object in OBS makes one of these keys young
+    deleted_world.write("a", "B")
+    deleted_world.advance(HOUR)
+    deleted_world.compare({"restart": True})
+    # THEN the young key costs no request
     assert requests() == whole - 5

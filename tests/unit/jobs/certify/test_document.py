@@ -1,4 +1,4 @@
-"""The contents of a certificate, which a third party can check."""
+"""The contents of a certificate: everything that a third party needs to check the verdict."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def document(world: CertifyWorld) -> dict:
     return world.certify(sample=2)
 
 
-def digest(objects: dict) -> str:
+def compute_digest(objects: dict) -> str:
     """Compute the digest of a listing by the formula in the documents."""
     lines = (hashlib.sha256(key.encode() + b"\0" + str(size).encode()).hexdigest() for key, size in objects.items())
     return f"{sum(int(line, 16) for line in lines) % 2**256:064x}"
@@ -140,7 +140,12 @@ def test_a_certificate_has_no_floating_point_number(world, document):
 def test_the_digests_leave_out_oms_own_lists(world, document):
     source = {key: len(stored.body) for key, stored in world.source.objects.items()}
     there = {key: len(stored.body) for key, stored in world.there.objects.items() if not key.startswith("oms/")}
-    assert document["source"]["digest"] == digest(source) == digest(there) == document["destination"]["digest"]
+    assert (
+        document["source"]["digest"]
+        == compute_digest(source)
+        == compute_digest(there)
+        == document["destination"]["digest"]
+    )
     assert document["source"]["objects"] == document["destination"]["objects"] == 3
 
 
@@ -149,7 +154,7 @@ def test_objects_outside_the_scope_are_not_in_the_digests():
     world.put("b.tmp", "x", fate="lost")
     document = world.cut_over()
     assert document["scope"] == {"prefix": "", "suffix": ".jpg"}
-    assert document["source"]["digest"] == digest({"a.jpg": 2})
+    assert document["source"]["digest"] == compute_digest({"a.jpg": 2})
 
 
 def test_a_certificate_names_the_code_that_made_it(document):
@@ -192,7 +197,7 @@ def test_a_rehearsal_reports_the_freeze_and_the_failing_checks(world):
     assert check(document, "STOOD_STILL")["result"] == "not run"
 
 
-def compared_and_rehearsed(world: CertifyWorld) -> dict:
+def compare_and_rehearse(world: CertifyWorld) -> dict:
     world.compare()
     world.advance(1)
     world.tick_replay()
@@ -203,7 +208,7 @@ def test_a_rehearsal_without_classified_objects_proves_nothing(world):
     # GIVEN objects in progress beside objects that could be judged
     world.advance(HOUR)
     world.put("c", "x", fate="lost")
-    document = compared_and_rehearsed(world)
+    document = compare_and_rehearse(world)
     assert document["rehearsal"]["would_be"] == "GO"
     assert doubts(document) == []
     assert "the verdict would be GO. 3 of 4 objects could be judged." in document["text"]
@@ -213,7 +218,7 @@ def test_a_rehearsal_without_classified_objects_proves_nothing(world):
     for key in ("a/1", "a/2", "b"):
         world.delete(key)
         world.remove(key)
-    document = compared_and_rehearsed(world)
+    document = compare_and_rehearse(world)
     rehearsal = document["rehearsal"]
     assert rehearsal["would_be"] == "NOT PROVEN"
     assert rehearsal["failing"] == ["MOVING"]

@@ -1,4 +1,4 @@
-"""Headers of sampled objects: equal, or each loss is named, as documented by OMS or as unexpected."""
+"""Headers of sampled objects: each lost or different header is reported as documented by OMS or as unexpected."""
 
 from __future__ import annotations
 
@@ -32,24 +32,23 @@ NEVER = {"expires", "meta-odd", "meta-mail"}
 
 
 def upload(world: CertifyWorld, key: str, headers: dict[str, str], *, migrated: bool = True) -> None:
-    """Write an object with these headers, and let OMS copy it; `migrated`: the task migrates metadata."""
+    """Write an object with these headers, and let OMS copy it; `migrated` sets if the task migrates metadata."""
     world.source.add(StoredObject(key, key[:2].encode(), headers))
     world.task.metadata = migrated
     world.send(key, "copied")
 
 
-def change(world: CertifyWorld, key: str, headers: dict[str, str]) -> None:
+def change_headers(world: CertifyWorld, key: str, headers: dict[str, str]) -> None:
     """Change the headers of an object in OBS."""
     objects = world.obs.bucket(world.there.name).objects
     objects[key] = replace(objects[key], headers=headers)
 
 
-def folders(keys: Iterable[str]) -> set[str]:
+def list_folders(keys: Iterable[str]) -> set[str]:
     return {key[: key.find("/") + 1] for key in keys}
 
 
-def compared_keys(document: dict[str, Any]) -> list[str]:
-    """Return the keys whose headers were compared."""
+def list_compared_keys(document: dict[str, Any]) -> list[str]:
     return [*document["sample"]["keys"], *document["headers"]["more"]]
 
 
@@ -67,9 +66,9 @@ def test_each_lost_header_among_ten_kinds_is_named(world, migrated):
     document = world.certify(sample=1)
     finding = check(document, "METADATA")
     # THEN all folders are checked, and headers missing in OBS are named
-    assert folders(compared_keys(document)) == folders(world.source.objects)
+    assert list_folders(list_compared_keys(document)) == list_folders(world.source.objects)
     assert document["headers"]["drawn"] == 1
-    assert len(compared_keys(document)) == len(KINDS) + 2
+    assert len(list_compared_keys(document)) == len(KINDS) + 2
     assert f"headers of 1 object drawn at random, and of {len(KINDS) + 1} more" in finding["actual"]
     expected = NEVER if migrated else {name.lower().removeprefix("x-oss-") for name in KINDS} - {"content-type"}
     assert count_losses(document, "documented") == dict.fromkeys(expected, 1)
@@ -97,7 +96,7 @@ def test_a_task_without_metadata_needs_an_acceptance_despite_a_sample(ready):
 
 
 def hide_metadata_setting(world: CertifyWorld) -> None:
-    """Let OMS not report whether the task migrates metadata."""
+    """Stop OMS from reporting whether the task migrates metadata."""
     summary = world.task.summarize
     world.task.summarize = lambda: {
         name: setting for name, setting in summary().items() if name != "enable_metadata_migration"
@@ -141,10 +140,10 @@ def test_a_lost_header_is_not_proven_if_the_metadata_option_is_unknown(world, va
         {"content-type": "text/html", "cache-control": "no-cache", "x-obs-meta-more": "1"},
     ],
 )
-def test_an_unexpected_header_change_is_a_no_go_until_a_metadata_copy(world, headers):
+def test_an_unexpected_header_change_is_a_no_go_until_accepted_or_undone(world, headers):
     # GIVEN an object whose headers were changed in OBS, or lost by a task without metadata
     upload(world, "web/index.html", {"Content-Type": "text/html", "Cache-Control": "no-cache"})
-    change(world, "web/index.html", headers)
+    change_headers(world, "web/index.html", headers)
     world.get_ready()
     document = world.certify(sample=4)
     assert verdict(document) == ("NO-GO", {"METADATA": "failed"})
@@ -156,7 +155,7 @@ def test_an_unexpected_header_change_is_a_no_go_until_a_metadata_copy(world, hea
     # WHEN the loss is accepted, THEN it is a GO that names it
     assert world.is_go(sample=4, accept={"metadata": "the owner: set by hand"})
     # AND with the original headers, there is nothing to accept
-    change(world, "web/index.html", {"content-type": "text/html", "cache-control": "no-cache"})
+    change_headers(world, "web/index.html", {"content-type": "text/html", "cache-control": "no-cache"})
     document = world.certify(sample=4)
     assert document["verdict"] == "GO"
     assert count_losses(document, "unexpected") == {}
@@ -174,7 +173,7 @@ def test_an_unexpected_header_change_is_a_no_go_until_a_metadata_copy(world, hea
 )
 def test_percent_encoding_is_equal_only_as_the_obs_sdk_writes_it(world, value, there, is_same):
     upload(world, "x", {"x-oss-meta-a": value})
-    change(world, "x", {"content-type": "application/octet-stream", "x-obs-meta-a": there})
+    change_headers(world, "x", {"content-type": "application/octet-stream", "x-obs-meta-a": there})
     world.get_ready()
     assert count_losses(world.certify(sample=9), "unexpected") == ({} if is_same else {"meta-a": 1})
 
@@ -194,7 +193,7 @@ def test_combined_folders_count_as_a_single_folder(world, monkeypatch):
 
 
 @pytest.mark.parametrize("bucket", ["source", "there"])
-def test_headers_of_an_object_without_an_answer_are_unknown(ready, bucket):
+def test_headers_are_unknown_if_a_bucket_does_not_answer(ready, bucket):
     side = getattr(ready, bucket)
     side.fail(oss_error(403), "head")
     document = ready.certify(sample=3)
@@ -217,7 +216,7 @@ def test_deleted_objects_are_skipped_and_named(ready):
 
 
 def test_no_headers_are_read_of_objects_that_obs_does_not_list(ready):
-    # GIVEN an object that was drawn, and is gone in OBS: by a back-to-source rule, HEAD would create it
+    # GIVEN a drawn object that is missing in OBS: with a back-to-source rule, a HEAD request would create it
     ready.remove("b")
     asked: list[str] = []
     ready.there.before = lambda kind, names: asked.extend(names if kind in ("head", "get") else ())
@@ -227,7 +226,7 @@ def test_no_headers_are_read_of_objects_that_obs_does_not_list(ready):
     assert "a/1" in asked
 
 
-# All two hundred with `make fuzz`.
+# `make fuzz` uses all two hundred seeds.
 SEEDS = SCHEDULES // 30 if EXTRAS or SCHEDULES > 600 else 4
 
 
@@ -239,13 +238,13 @@ def test_lost_headers_are_detected_as_often_as_claimed_in_each_folder(world):
     for number in range(57):
         upload(world, f"{number % 3}/{number}", {"Cache-Control": "no-cache"})
     for number in range(0, 27, 3):
-        change(world, f"0/{number}", {"content-type": "application/octet-stream"})
+        change_headers(world, f"0/{number}", {"content-type": "application/octet-stream"})
     world.advance(1200)
     missed = 0
     for _ in range(SEEDS):
         world.compare()
         document = world.rehearse(sample=20)
-        assert folders(compared_keys(document)) == {"", "a/", "0/", "1/", "2/"}
+        assert list_folders(list_compared_keys(document)) == {"", "a/", "0/", "1/", "2/"}
         of_drawn = [key for loss in document["headers"]["unexpected"].values() for key in loss["keys"]]
         missed += not {*of_drawn}.intersection(document["sample"]["keys"])
     # Five standard deviations: of 20 samples, more than 4 miss the folder once in 40,000 runs.

@@ -1,6 +1,7 @@
-"""The law of certify: a GO only if an oracle that knows all contents finds the buckets equal, after any history.
+"""The law of certify: there is a GO only if an oracle that knows all contents finds the buckets equal.
 
-A class that contents do not prove must be accepted by name; its objects then need only an equal size.
+The law holds after any history. A class of objects that contents do not prove equal must be accepted by name; its
+objects then need only an equal size.
 """
 
 from __future__ import annotations
@@ -74,13 +75,13 @@ def play(world: CertifyWorld, happenings: Sequence[tuple[Any, ...]]) -> None:
                 getattr(world, what)(*details)
 
 
-def source_of(world: CertifyWorld) -> dict[str, tuple[str, int]]:
-    """Return the versions of all source objects."""
+def read_versions(world: CertifyWorld) -> dict[str, tuple[str, int]]:
+    """Return the ETag and the time of each source object."""
     return {key: (stored.etag, stored.last_modified) for key, stored in world.oss.objects(world.source.name).items()}
 
 
 def is_equal(world: CertifyWorld, key: str, document: dict[str, Any]) -> bool:
-    """Return True if an object is equal on both sides, apart from the document's acceptances."""
+    """Return True if an object is equal on both sides, or the document accepts its class and both sizes are equal."""
     source, there = world.oss.objects(world.source.name).get(key), world.there.objects.get(key)
     object_class = next((name for name, count in document["classes"].items() if key in count["keys"]), None)
     if source is None:
@@ -121,9 +122,9 @@ def test_law1_a_go_means_that_the_buckets_are_equal(before, during, day, late, a
     world.advance(HOUR)
     play(world, [(step,) for step in day])
     # AND users write after that
-    compared = source_of(world)
+    compared = read_versions(world)
     play(world, late)
-    changed = source_of(world) != compared
+    changed = read_versions(world) != compared
     # Keys that OMS should refuse were never submitted, if the project was closed.
     world.oms.faults.clear()
     world.stand_still()

@@ -1,7 +1,8 @@
 """The law of deletions: a key is listed exactly if it meets all conditions.
 
-No listed key existed at the source since it is absent, as far as anything shows, and no other user wrote it to OBS.
-Each deleted key that meets the conditions is listed; each other key is counted by the reason.
+As far as any trace shows, a listed key has not existed at the source since the time from which it counts as absent, and
+no other user wrote its object to OBS. Each deleted key that meets the conditions is listed; each other key is counted
+by the reason.
 """
 
 from __future__ import annotations
@@ -28,16 +29,16 @@ def tiny_parts_and_runs(mocker):
     mocker.patch("oss_oms_sync.passes.listing.MIN_RUN_KEYS", 1)
 
 
-def begin(world: DeletionsWorld, dice: Random) -> None:
-    """Write the first objects: most are copied, and a migration or others wrote some before the project."""
+def play_beginning(world: DeletionsWorld, dice: Random) -> None:
+    """Write the first objects. OMS copies most of them; a migration or other users wrote some before the project."""
     if dice.random() < 0.25:
         at = world.clock.now().timestamp()
         world.migrated = (at, at + HOUR)
         world.keep(
             f"state/migrated-{world.settings.project}-ab12.json",
             {
-                "begun": stamp(at),
-                "ended": stamp(at + HOUR),
+                "begun": format_time(at),
+                "ended": format_time(at + HOUR),
                 "prefixes": [""],
                 "digest_without_extra": "x",
                 "how": "done",
@@ -69,11 +70,11 @@ def begin(world: DeletionsWorld, dice: Random) -> None:
     world.advance(dice.choice([DAY / 2, DAY, 1.5 * DAY]))
 
 
-def stamp(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     return timestamp(from_epoch(int(seconds)))
 
 
-def move(world: DeletionsWorld, dice: Random) -> None:
+def play_move(world: DeletionsWorld, dice: Random) -> None:
     key = dice.choice(world.keys)
     match dice.choice(["write", "delete", "delete", "foreign", "remove", "copy", "replay", "deliver", "lose", "brief"]):
         case "write":
@@ -100,10 +101,10 @@ def move(world: DeletionsWorld, dice: Random) -> None:
             world.lose(dice.randrange(4))
 
 
-def day(world: DeletionsWorld, dice: Random) -> None:
-    """Let a day of events pass, and compare; the comparison may fail, miss keys, or have a prefix."""
+def play_day(world: DeletionsWorld, dice: Random) -> None:
+    """Let a day of events pass, and compare. The comparison may fail, miss keys, or have a prefix."""
     for _ in range(dice.choice([0, 0, 1, 2])):
-        move(world, dice)
+        play_move(world, dice)
         world.advance(dice.choice([2, 40, 20 * MINUTE, 5 * HOUR]))
     chance = dice.random()
     if chance < 0.1:
@@ -118,18 +119,18 @@ def day(world: DeletionsWorld, dice: Random) -> None:
     world.advance(dice.choice([HOUR, DAY / 2, DAY, DAY, 1.5 * DAY]))
 
 
-def played(seed: int) -> Counter[str]:
+def play(seed: int) -> Counter[str]:
     DeletionsWorld.close_all()
     dice = Random(seed)
     world = DeletionsWorld(KEYS[: dice.choice([1, 2, 5])])
-    begin(world, dice)
+    play_beginning(world, dice)
     for _ in range(dice.choice([0, 1, 1, 2, 3])):
-        day(world, dice)
+        play_day(world, dice)
     if dice.random() < 0.8:
         world.heal()
         world.look()
     for _ in range(dice.choice([0, 0, 1, 2])):
-        move(world, dice)
+        play_move(world, dice)
         world.advance(2)
     if dice.random() < 0.9:
         world.heal()
@@ -146,7 +147,7 @@ def check(world: DeletionsWorld, answer: dict) -> Counter[str]:
         assert not answer["left_out"]
         return Counter(refused=1)
     for key, entry in listed.items():
-        since = seconds(entry["absent_since"])
+        since = to_seconds(entry["absent_since"])
         # Nothing that the key left behind is of a life that went on since then.
         for begun, ended in world.lives[key]:
             left = [at for at in world.traces[key] if max(begun, since) <= at <= ended] if ended > since else []
@@ -163,13 +164,16 @@ def check(world: DeletionsWorld, answer: dict) -> Counter[str]:
 
 
 def is_indistinguishable(world: DeletionsWorld, key: str, modified: int) -> bool:
-    """Return True if others wrote the same bytes that OMS had accepted, after the installation and within a day."""
+    """Return True if another user's object in OBS cannot be distinguished from a copy by OMS.
+
+    It has bytes that OMS had accepted, and was written after the installation and within a day of the acceptance.
+    """
     stored = world.there.objects[key].body.decode()
     at = world.accepted_at(key)
     return stored in world.contents[key] and at is not None and world.oldest - 1 <= modified <= at + DAY
 
 
-def seconds(time: str) -> float:
+def to_seconds(time: str) -> float:
     moment = parse_time(time)
     assert moment is not None
     return moment.timestamp()
@@ -180,6 +184,6 @@ def seconds(time: str) -> float:
 @pytest.mark.parametrize("block", range(4))
 def test_only_deleted_objects_of_the_project_are_listed(block, count):
     for seed in seeds_of(block, WORLDS):
-        for state in played(seed).elements():
+        for state in play(seed).elements():
             count("the law of deletions", f"keys: {state}")
         count("the law of deletions", "schedules")

@@ -1,4 +1,4 @@
-"""Samples: whole objects are read on both sides, and differences are detected as often as claimed."""
+"""Samples: objects are read completely on both sides, and differences are detected as often as claimed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.world import HOUR, MINUTE, oss_error
 
 @pytest.fixture
 def read_keys(ready: CertifyWorld) -> list[str]:
-    """Return the keys of the objects that were read; a key occurs once for each side."""
+    """Return the list that will have the keys of the objects that were read; a key occurs once for each side."""
     read: list[str] = []
 
     def note(kind: str, names: Sequence[str]) -> None:
@@ -30,7 +30,7 @@ def read_keys(ready: CertifyWorld) -> list[str]:
 
 
 def tamper(world: CertifyWorld) -> None:
-    """Change the contents of an object without a difference in listings."""
+    """Change the contents of an object in OBS, so that a listing does not show the change."""
     there = world.obs.bucket(world.there.name).objects
     world.there.add(StoredObject("b", b"B"))
     object.__setattr__(there["b"], "etag", hashlib.md5(b"b").hexdigest())
@@ -56,7 +56,7 @@ def test_no_sample_is_read_if_obs_has_back_to_source_rules(ready, read_keys):
     assert finding["step"]["job"] == "cutover"
     # Without a sample, nothing is read.
     assert ready.is_go()
-    # WHEN the rules are removed, and the checklist was run again, THEN the sample is read
+    # WHEN the rules are removed, and the checklist is run again, THEN the sample is read
     ready.keep("state/back_to_source.json", {**noted, "rules": 0})
     assert ready.is_go(sample=3)
     assert len(read_keys) == 6
@@ -118,9 +118,9 @@ def test_a_new_comparison_does_not_hide_a_difference_of_the_sample(ready):
     assert ready.is_go(sample=3)
 
 
-@pytest.mark.parametrize("harm", [lambda world: world.remove("b"), lambda world: world.write("b", "x")])
-def test_an_object_that_has_changed_in_obs_since_is_a_no_go(ready, harm):
-    harm(ready)
+@pytest.mark.parametrize("cause_fault", [lambda world: world.remove("b"), lambda world: world.write("b", "x")])
+def test_an_object_that_changed_in_obs_after_the_comparison_is_a_no_go(ready, cause_fault):
+    cause_fault(ready)
     assert results(ready.certify(sample=3)) == {"SAMPLE": "failed"}
 
 
@@ -149,7 +149,7 @@ def test_a_sample_without_the_permission_to_read_proves_nothing(ready, bucket, c
     assert ready.is_go(sample=3)
 
 
-def test_the_next_call_reads_objects_for_which_time_was_short(ready):
+def test_the_next_call_reads_the_remaining_objects_of_a_sample(ready):
     ready.source.before = ready.there.before = lambda kind, _: ready.advance(90) if kind == "get" else None
     first = ready.certify(sample=3)
     finding = check(first, "SAMPLE")
@@ -198,12 +198,12 @@ def test_a_sample_detects_a_share_of_1_percent_as_often_as_claimed():
 
 @pytest.mark.parametrize("bucket", ["source", "there"])
 def test_an_unreadable_object_is_named_and_replaced_in_the_sample(ready, bucket):
-    # GIVEN an archived object, the first of the drawing
+    # GIVEN an archived object, which is the first drawn object
     first = ready.certify(sample=1)["sample"]["keys"][0]
     ready.prove()
     side = getattr(ready, bucket)
     side.fail(oss_error(403, "InvalidObjectState"), "get", lambda name: name == first)
-    # WHEN all are requested, THEN the others are read, and the unread object is named
+    # WHEN all objects are requested, THEN the others are read, and the unread object is named
     document = ready.certify(sample=3)
     sample, finding = document["sample"], check(document, "SAMPLE")
     assert sample["read"] == 2
@@ -211,13 +211,13 @@ def test_an_unreadable_object_is_named_and_replaced_in_the_sample(ready, bucket)
     assert sample["unreadable"] == [first]
     assert finding["actual"].endswith("1 sampled object could not be read, or changed meanwhile")
     assert first not in sample["keys"]
-    # AND the claim is about readable objects only, and fewer than requested, until the request has as many
+    # AND the claim covers only readable objects, and is not proven until no more objects are requested
     assert "fewer than 100.0 % of the readable part of the 3 objects" in finding["actual"]
     assert finding["result"] == "not proven"
     assert document["verdict"] == "NOT PROVEN"
     assert finding["step"]["options"] == {"frozen_since": ready.frozen, "sample": 2}
     assert ready.is_go(sample=2)
-    # AND another call does not try it again
+    # AND another call does not read the object again
     calls = side.calls["get"]
     assert ready.certify(sample=3)["sample"]["read"] == 2
     assert side.calls["get"] == calls
@@ -242,7 +242,7 @@ def test_a_rehearsal_skips_sampled_objects_that_applications_changed(world):
     world.delete("b")
     world.put("c", "cc", fate="accepted")
     document = world.rehearse(sample=3)
-    # THEN these are no differences, without a replacement; another comparison draws again
+    # THEN these objects are no differences, and are not replaced until another comparison
     finding, sample = check(document, "SAMPLE"), document["sample"]
     assert finding["result"] == "not proven"
     assert finding["next"].startswith("Restore the archived objects")
@@ -256,7 +256,7 @@ def test_a_rehearsal_skips_sampled_objects_that_applications_changed(world):
     assert check(world.rehearse(sample=3), "SAMPLE")["result"] == "failed"
 
 
-def test_a_newly_equal_object_replaces_an_unreadable_one_in_the_sample():
+def test_a_newly_equal_object_replaces_an_unreadable_object_in_a_sample():
     # GIVEN the largest sample, with an unreadable last object
     drawn = SampleDraw("ab" * 16)
     for number in range(MAX_SAMPLE_OBJECTS):
@@ -264,11 +264,11 @@ def test_a_newly_equal_object_replaces_an_unreadable_one_in_the_sample():
     last = drawn.keys[-1]
     read = _ReadResults({key: key != last or None for key in drawn.keys}, dict.fromkeys(drawn.keys, 1))
     assert _build_result(MAX_SAMPLE_OBJECTS, drawn, read, "").unreadable == [last]
-    # WHEN a newly equal object is drawn before it, THEN the sample has it no more
+    # WHEN a newly equal object is drawn before it, THEN the sample no longer has the unreadable object
     more = SampleDraw(drawn.seed, 1, [(0, "now")])
     assert (
         _build_result(
-            MAX_SAMPLE_OBJECTS, drawn.plus(more), read.merged(_ReadResults({"now": True}, {"now": 1})), ""
+            MAX_SAMPLE_OBJECTS, drawn.plus(more), read.merge(_ReadResults({"now": True}, {"now": 1})), ""
         ).unreadable
         == []
     )
@@ -284,7 +284,7 @@ def test_a_newly_equal_object_replaces_an_unreadable_one_in_the_sample():
 def test_a_rehearsal_without_a_sample_names_its_missing_permission(ready, side, policy_line):
     # GIVEN a rehearsal that would be GO
     assert "the verdict would be GO." in ready.rehearse()["text"]
-    # WHEN objects cannot be read on a side THEN it names the permission, its line of the policy, and the next step
+    # WHEN objects cannot be read on a side, THEN it names the permission, its line of the policy, and the next step
     getattr(ready, side).fail(oss_error(403, "AccessDenied"), "head")
     text = ready.rehearse()["text"]
     assert "a cutover with --sample or --deep ends NOT PROVEN. Missing permissions: " + policy_line in text
@@ -298,12 +298,12 @@ def test_a_rehearsal_without_a_sample_names_its_missing_permission(ready, side, 
         (["a/1", "a/2", "b"], "Continue the cutover without a sample"),
     ],
 )
-def test_objects_archived_in_obs_leave_a_go_unproven_with_a_way_out(ready, archived, following):
+def test_a_sample_with_objects_archived_in_obs_names_the_next_step(ready, archived, following):
     # GIVEN objects whose archived storage class OMS kept
     objects = ready.obs.bucket(ready.destination_bucket).objects
     for key in archived:
         objects[key] = replace(objects[key], storage_class="COLD")
-    # WHEN they are to be read, THEN the certificate names the way out
+    # WHEN these objects are sampled, THEN the certificate names the next step
     document = ready.certify(sample=3)
     assert document["verdict"] == "NOT PROVEN"
     assert check(document, "SAMPLE")["next"] == following

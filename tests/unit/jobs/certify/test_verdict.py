@@ -1,4 +1,4 @@
-"""Verdicts: GO only if no check prevents it; a failed check names its objects and the command that repairs them."""
+"""Verdicts: GO only if no check prevents it. A failed check names its objects, and the command that repairs them."""
 
 from __future__ import annotations
 
@@ -66,15 +66,15 @@ def overwrite_copy(world: CertifyWorld) -> None:
 
 
 def leave_out_existing_object(world: CertifyWorld) -> None:
-    """Write an object that is older than the project, and that the migration of existing objects omitted."""
+    """Write an object that is older than the project, and that the migration of existing objects did not copy."""
     world.put("old", "x", fate="lost")
     world.source.modified["old"] -= 30 * DAY
 
 
-@pytest.mark.parametrize(("harm", "name"), [(remove_copy, "MISSING"), (lose_copy_of_new_version, "OLDER")])
-def test_an_object_missing_in_obs_is_a_no_go_until_its_recheck(world, harm, name):
+@pytest.mark.parametrize(("cause_fault", "name"), [(remove_copy, "MISSING"), (lose_copy_of_new_version, "OLDER")])
+def test_an_object_missing_in_obs_is_a_no_go_until_its_recheck(world, cause_fault, name):
     # GIVEN an object that OBS lacks
-    harm(world)
+    cause_fault(world)
     world.freeze()
     world.compare()
 
@@ -92,25 +92,25 @@ def test_an_object_missing_in_obs_is_a_no_go_until_its_recheck(world, harm, name
 
 
 @pytest.mark.parametrize(
-    ("harm", "wishes", "name", "words"),
+    ("cause_fault", "compare_options", "name", "words"),
     [
         (leave_out_existing_object, {}, "MISSING", "some are older"),
         # It is newer in OBS, in another size.
         (overwrite_copy, {"deep": True}, "OVERWRITTEN", "resend the objects"),
     ],
 )
-def test_the_printed_command_submits_objects_that_compare_did_not(world, harm, wishes, name, words):
-    harm(world)
-    world.get_ready(**wishes)
+def test_the_printed_command_submits_objects_that_compare_did_not(world, cause_fault, compare_options, name, words):
+    cause_fault(world)
+    world.get_ready(**compare_options)
     finding = world.stopped_by(name)
     assert words in finding["next"]
     assert is_mended(world, finding)
 
 
-@pytest.mark.parametrize(("harm", "name"), [(remove_copy, "MISSING"), (lose_copy_of_new_version, "OLDER")])
-def test_the_printed_command_resends_an_object_that_oms_lost(world, harm, name):
+@pytest.mark.parametrize(("cause_fault", "name"), [(remove_copy, "MISSING"), (lose_copy_of_new_version, "OLDER")])
+def test_the_printed_command_resends_an_object_that_oms_lost(world, cause_fault, name):
     # GIVEN a key that compare submitted and OMS lost, as a recheck shows
-    harm(world)
+    cause_fault(world)
     world.freeze()
     world.task.copies.then(CopyFault.lost())
     world.compare()
@@ -127,7 +127,7 @@ def test_the_printed_command_resends_an_object_that_oms_lost(world, harm, name):
 
 
 def finish_older_version_late(world: CertifyWorld, key: str) -> None:
-    """Let OMS finish the copy of an older version of equal size after that of the current version."""
+    """Let OMS finish the copy of an older version of equal size after the copy of the current version."""
     world.put(key, "12", "form")
     world.advance(HOUR)
     world.write(key, "21")
@@ -168,7 +168,7 @@ def test_a_skipped_object_with_a_suffix_is_deleted_and_compared_again():
 
 @pytest.fixture
 def skipping_world(world: CertifyWorld) -> CertifyWorld:
-    """Return a world in which OMS skipped equal contents in parts, which were written again."""
+    """Return a world in which an object was written twice with equal contents, and OMS skipped the second version."""
     world.task.overwrite_mode = "CRC64_COMPARISON_OVERWRITE"
     for _ in range(2):
         world.put("a/1", "12", "Appendable")
@@ -179,7 +179,7 @@ def skipping_world(world: CertifyWorld) -> CertifyWorld:
 
 
 def test_the_printed_command_overwrites_a_skipped_archived_object(skipping_world):
-    # GIVEN that it is archived
+    # GIVEN that the object is archived
     skipping_world.source.fail(oss_error(403, "InvalidObjectState"), "get")
     skipping_world.advance(HOUR)
     skipping_world.compare(deep=True)
@@ -187,7 +187,7 @@ def test_the_printed_command_overwrites_a_skipped_archived_object(skipping_world
 
 
 def test_a_skipped_object_that_cannot_be_read_is_not_overwritten(skipping_world):
-    # GIVEN a role without the permission to read it, as everyday roles
+    # GIVEN a role without the permission to read objects, as usual roles have
     skipping_world.source.fail(oss_error(403, "AccessDenied"), "get")
     # WHEN a cutover compares and reads, THEN the permission comes first, until the object was read
     for asked_for in ({"cutover": True}, {"deep": True}):
@@ -220,9 +220,11 @@ def test_a_newer_object_in_obs_is_a_no_go_until_the_user_decides(world, overwrit
     assert is_mended(world, finding)
 
 
-@pytest.mark.parametrize(("harm", "name"), [(lose_copy_of_new_version, "OLDER"), (overwrite_copy, "OVERWRITTEN")])
-def test_the_remedy_is_deletion_in_obs_if_oms_overwrites_nothing(world, harm, name):
-    harm(world)
+@pytest.mark.parametrize(
+    ("cause_fault", "name"), [(lose_copy_of_new_version, "OLDER"), (overwrite_copy, "OVERWRITTEN")]
+)
+def test_the_remedy_is_deletion_in_obs_if_oms_overwrites_nothing(world, cause_fault, name):
+    cause_fault(world)
     world.task.overwrite_mode = "NO_OVERWRITE"
     world.get_ready()
     finding = check(world.certify(), name)
@@ -233,7 +235,7 @@ def test_the_remedy_is_deletion_in_obs_if_oms_overwrites_nothing(world, harm, na
     assert is_mended(world, finding)
 
 
-def test_only_the_step_of_overwritten_overwrites_newer_objects(world):
+def test_only_the_check_overwritten_has_a_step_that_overwrites(world):
     # GIVEN a pass from before the freeze that was asked to overwrite
     world.compare(overwrite=True)
     world.advance(HOUR)
@@ -263,7 +265,7 @@ def test_equal_size_is_not_proven_until_it_is_read_or_accepted(world, mocker, ki
     assert document["accepted"] == accepted
     assert "the owner: a cache" in check(document, name)["actual"]
 
-    # Or it is read.
+    # AND reading the object leads to a GO as well.
     world.prove(deep=True)
     assert world.is_go()
 
@@ -286,7 +288,7 @@ def test_unprovable_classes_are_accepted_by_a_single_command(world):
     assert not [finding for finding in findings if "policies/show.py" in finding["next"]]
 
 
-def test_missing_permission_for_a_proof_is_named_with_its_grant(world):
+def test_a_missing_permission_for_a_proof_is_named_with_its_grant(world):
     world.put("b", "1234", "Multipart")
     world.write("b", "4321")
     world.obs.deny("obs:object:GetObject")
@@ -305,7 +307,7 @@ def test_a_symbolic_link_is_accepted_by_name(world):
     world.get_ready()
     world.stopped_by("PROOF_IMPOSSIBLE", "not proven")
     assert world.is_go(accept={"impossible": "ops: it is created by hand"})
-    # It stays so after a copy of its target by hand, as the check says.
+    # The verdict stays after a copy of the target by hand, as the check says.
     world.write("link", "x")
     world.advance(HOUR)
     world.prove()

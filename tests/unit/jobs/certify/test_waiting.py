@@ -1,4 +1,4 @@
-"""Facts that prevent a GO: waiting keys, sums that do not add up, a wrong task, and a wrong clock."""
+"""Facts that prevent a GO: waiting keys, sums that do not add up, a wrong sync task, and a wrong clock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unit.jobs.certify.mending import DEEP, step_options
 
 @pytest.fixture
 def frozen_account(world: CertifyWorld) -> CertifyWorld:
-    """Return a frozen world whose OMS refuses all keys because of the account; the key `b` has failed."""
+    """Return a world in which OMS refuses all keys because the account is frozen; the key `b` has failed."""
     world.oms.faults.add(oms_error(400, "OMS.0202", "frozen"), where=lambda request: request.method == "POST")
     world.put("b", "xy", fate="refused")
     return world
@@ -24,7 +24,7 @@ def frozen_account(world: CertifyWorld) -> CertifyWorld:
 def test_a_failed_object_of_equal_size_in_obs_has_to_be_read(frozen_account):
     # GIVEN an object that OMS refuses, copied by hand
     frozen_account.obs.put(frozen_account.destination_bucket, "b", b"xz")
-    # THEN a resend would do nothing, and reading can prove it
+    # THEN a resend would have no effect, and reading can prove the object equal
     document = frozen_account.cut_over()
     assert step_options(check(document, "FAILED")) == DEEP == step_options(check(document, "NOTHING_WAITS"))
 
@@ -56,7 +56,7 @@ RENAMED = StoredObject(f"{ROOT}replay/renamed/1.json", b'{"busy_until": "", "key
     ],
     ids=["in a run file", "in a run file of a project that was renamed", "of what OMS failed to copy"],
 )
-def test_waiting_key_missing_in_obs_is_a_no_go_until_submitted(ready, waits, send):
+def test_a_waiting_key_missing_in_obs_is_a_no_go_until_submitted(ready, waits, send):
     waits(ready)
     # An object that is equal in OBS does not wait.
     assert ready.is_go()
@@ -92,12 +92,12 @@ def write_impossible_key(world: CertifyWorld) -> None:
 
 @pytest.mark.parametrize("reason", ["REJECTED", "COPY_FAILED"])
 @pytest.mark.parametrize(
-    ("happened", "key", "accepted"),
+    ("prepare_case", "key", "accepted"),
     [(copy_by_hand, "odd", False), (write_link, "odd", True), (write_impossible_key, "odd//", True)],
 )
-def test_the_record_of_an_equal_or_impossible_object_allows_a_go(world, happened, key, accepted, reason):
+def test_the_record_of_an_equal_or_impossible_object_allows_a_go(world, prepare_case, key, accepted, reason):
     # GIVEN an object that OMS cannot copy, copied by hand or accepted by name
-    happened(world)
+    prepare_case(world)
     world.advance(1)
     world.fail(key, reason=reason)
     world.get_ready()
@@ -108,7 +108,7 @@ def test_the_record_of_an_equal_or_impossible_object_allows_a_go(world, happened
 
 
 def write_and_copy_by_hand(world: CertifyWorld, fate: str) -> None:
-    """Write an object in parts to both buckets; OMS refuses its key."""
+    """Write an object in parts to both buckets, as after a copy by hand; `fate` is OMS's answer to the event."""
     world.put("odd", "1234", "Multipart", fate)
     world.advance(1)
     world.obs.put(world.there.name, "odd", b"1234", PART)
@@ -118,13 +118,13 @@ def test_the_record_of_an_object_proven_equal_allows_a_go(world, mocker):
     mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
     write_and_copy_by_hand(world, "lost")
     world.fail("odd")
-    # WHEN it is read, THEN nothing waits
+    # WHEN the object is read, THEN no key waits
     world.get_ready(deep=True)
     assert world.is_go()
 
 
 def write_copied_objects(world: CertifyWorld, number: int) -> list[str]:
-    """Write this number of objects, equal in OBS; return their keys."""
+    """Write this number of objects with equal contents to both buckets; return their keys."""
     keys = [f"x/{each:05}" for each in range(number)]
     for key in keys:
         world.upload(key, "A")
@@ -133,17 +133,17 @@ def write_copied_objects(world: CertifyWorld, number: int) -> list[str]:
 
 
 @pytest.mark.long
-def test_many_failed_lines_about_equal_objects_do_not_prevent_a_go(world):
+def test_many_listed_failures_of_equal_objects_do_not_prevent_a_go(world):
     # GIVEN a closed project, and lists of OMS with over a thousand failures of objects that are equal in OBS
     keys = write_copied_objects(world, 1001)
     world.get_ready()
     world.fail(*keys, reason="COPY_FAILED")
-    # THEN it is a GO, because each was looked at
+    # THEN it is a GO, because each object was checked
     assert world.is_go()
 
 
 @pytest.mark.parametrize("is_by_hand", [False, True])
-def test_more_failed_lines_than_certify_checks_have_a_next_step(world, mocker, is_by_hand):
+def test_more_listed_failures_than_certify_checks_have_a_next_step(world, mocker, is_by_hand):
     # GIVEN a project closed by a cutover, or by hand
     mocker.patch("oss_oms_sync.jobs.certify.gathering.MAX_RECORDS", 3)
     keys = write_copied_objects(world, 4)
@@ -165,7 +165,7 @@ def test_more_failed_lines_than_certify_checks_have_a_next_step(world, mocker, i
 
 @pytest.fixture
 def unread_world(world: CertifyWorld) -> CertifyWorld:
-    """Return a world with an archived object in parts that OMS always refuses, copied by hand."""
+    """Return a world with an archived object that was copied by hand, and whose key OMS always refuses."""
     world.oms.refuse(lambda key: key == "odd")
     world.source.fail(oss_error(403, "InvalidObjectState"), "get", lambda name: name == "odd")
     write_and_copy_by_hand(world, "copied")
@@ -177,7 +177,7 @@ BY_NAME = {"equal_size": "ops: copied by hand"}
 
 
 def test_a_refused_unreadable_object_can_be_accepted_by_name(unread_world):
-    # GIVEN a comparison that has tried to read it
+    # GIVEN a comparison that has tried to read the object
     unread_world.prove(deep=True)
     # THEN only an acceptance of its class by name is left
     document = unread_world.certify()
@@ -187,7 +187,7 @@ def test_a_refused_unreadable_object_can_be_accepted_by_name(unread_world):
     ]
     assert steps == [{"equal_size": "<who, why>"}] * 2
 
-    # WHEN its class is accepted, THEN it is a GO that names it, though replay records it again
+    # WHEN its class is accepted, THEN it is a GO that names the object, although replay records the key again
     unread_world.replay()
     unread_world.stand_still()
     document = unread_world.certify(accept=BY_NAME)
@@ -211,10 +211,10 @@ def write_to_source(world: CertifyWorld) -> None:
 
 
 @pytest.mark.parametrize("change", [write_to_obs, write_to_source])
-def test_an_object_changed_since_the_comparison_waits_if_accepted(unread_world, change):
+def test_an_accepted_object_that_changed_after_the_comparison_waits(unread_world, change):
     unread_world.prove(deep=True)
     assert unread_world.is_go(accept=BY_NAME)
-    # WHEN a side is written again, THEN both are to be compared again
+    # WHEN a side is written again, THEN both sides have to be compared again
     change(unread_world)
     finding = check(unread_world.certify(accept=BY_NAME), "NOTHING_WAITS")
     assert finding["result"] == "failed"
@@ -222,7 +222,7 @@ def test_an_object_changed_since_the_comparison_waits_if_accepted(unread_world, 
 
 
 def test_an_older_object_in_obs_is_never_accepted(unread_world):
-    # GIVEN a version that came after it was copied by hand
+    # GIVEN a version that was written after the copy by hand
     unread_world.put("odd", "4321", "Multipart")
     unread_world.get_ready(deep=True)
     assert verdict(unread_world.certify(accept=BY_NAME)) == ("NO-GO", {"FAILED": "failed", "NOTHING_WAITS": "failed"})
@@ -271,7 +271,7 @@ def test_keys_of_another_project_in_a_run_file_do_not_count():
     world = CertifyWorld("a/1", OBJECT_PREFIX="a/")
     world.get_ready()
 
-    # WHEN replay of the other has keys in hand, THEN this project gets a GO
+    # WHEN a run file has keys of the other project, THEN this project gets a GO
     world.run_file("b/1")
     assert world.is_go()
 
@@ -329,8 +329,8 @@ def test_wrong_or_unreported_clocks_prevent_a_go(ready, cloud, skew, expected):
     assert [*results(document)] == ([] if expected == "GO" else ["CLOCK"])
 
 
-def harm_total(world: CertifyWorld, old: bytes, new: bytes) -> None:
-    """Replace text in the stored total of a comparison."""
+def corrupt_totals(world: CertifyWorld, old: bytes, new: bytes) -> None:
+    """Replace a part of the stored totals of a comparison."""
     totals = [name for name in world.bucket.objects if "-compare/" in name and name.endswith("/total")]
     name = min(totals, key=lambda name: name.rpartition("-")[2])  # the other is of the standstill pass
     body = world.bucket.objects[name].body
@@ -353,15 +353,15 @@ def harm_total(world: CertifyWorld, old: bytes, new: bytes) -> None:
     ids=["on one side", "by the marks", "than was listed", "by storage class"],
 )
 def test_a_comparison_whose_sums_do_not_add_up_is_a_no_go(ready, counted, instead, part):
-    harm_total(ready, counted, instead)
+    corrupt_totals(ready, counted, instead)
     assert part in ready.stopped_by("SUMS")["actual"]
     ready.prove()
     assert ready.is_go()
 
 
-def test_a_total_of_an_unknown_form_proves_nothing(ready):
+def test_stored_totals_in_an_unknown_form_prove_nothing(ready):
     # As if another version had written it.
-    harm_total(ready, b'"drawn"', b'"strange"')
+    corrupt_totals(ready, b'"drawn"', b'"strange"')
     document = ready.certify()
     assert document["verdict"] == "NOT PROVEN"
     assert results(document)["SUMS"] == "not run"
@@ -376,12 +376,12 @@ def test_source_changes_before_a_recheck_keep_the_sums_valid(world, change):
     world.put("tmp", "x", fate="accepted")
     world.compare()
 
-    # WHEN an object goes or comes, and both are rechecked
+    # WHEN an object is deleted or written, and both objects are rechecked
     change(world)
     world.advance(MINUTE)
     world.compare(again=True)
 
-    # THEN the sums hold all the same
+    # THEN the sums are still correct
     assert check(world.rehearse(), "SUMS")["result"] == "passed"
 
 

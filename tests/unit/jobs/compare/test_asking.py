@@ -1,4 +1,4 @@
-"""Options of compare: a prefix, an earlier start, a trial, a look at the state, a restart, and overwriting."""
+"""Options of compare: a prefix, an earlier start, a dry run, a report of the state, a restart, and overwriting."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.world import DAY, HOUR, TICK
 
 @pytest.fixture
 def world() -> CompareWorld:
-    """Return a world with two objects missing in OBS, and a third overwritten there."""
+    """Return a world with two objects that OBS lacks, and an object that was overwritten in OBS."""
     world = CompareWorld(["a/1", "b/1", "b/2"], LANES="1")
     world.lost("a/1", "b/1")
     world.lie_in_both("b/2", data="1", there="12")
@@ -23,9 +23,9 @@ def world() -> CompareWorld:
 MISSING, OVERWRITTEN = ["a/1", "b/1"], ["b/2"]
 
 
-@pytest.mark.parametrize(("asked", "sent"), [({}, MISSING), ({"overwrite": True}, MISSING + OVERWRITTEN)])
-def test_newer_objects_are_submitted_only_with_overwrite(world, asked, sent):
-    answer = world.compare(asked)
+@pytest.mark.parametrize(("options", "sent"), [({}, MISSING), ({"overwrite": True}, MISSING + OVERWRITTEN)])
+def test_newer_objects_are_submitted_only_with_overwrite(world, options, sent):
+    answer = world.compare(options)
     assert classes(answer) == {"missing": MISSING, "overwritten": OVERWRITTEN}
     assert sorted(world.sent()) == sent
     assert answer["submitted"] == len(sent)
@@ -65,7 +65,9 @@ def test_compare_reports_that_its_scope_has_no_source_objects(world):
     world.write("2.jpg", "1")
     world.lost("1.txt")
     # A standstill pass judges nothing.
-    empty_scopes = [world.compare(asked)["has_no_objects"] for asked in ({}, {"dry_run": True}, {"standstill": True})]
+    empty_scopes = [
+        world.compare(options)["has_no_objects"] for options in ({}, {"dry_run": True}, {"standstill": True})
+    ]
     assert empty_scopes == [True, True, False]
 
 
@@ -85,7 +87,7 @@ def test_objects_older_than_the_installation_are_sent_only_with_since(world):
     assert sorted(world.sent()) == MISSING
 
 
-def test_a_trial_submits_no_key_and_leaves_no_object(world):
+def test_a_dry_run_submits_no_key_and_leaves_no_object(world):
     names = set(world.bucket.objects)
     answer = world.compare({"dry_run": True})
     assert answer["finished"] is True
@@ -98,7 +100,7 @@ def test_a_trial_submits_no_key_and_leaves_no_object(world):
     assert {*world.bucket.objects} == names
 
 
-def test_an_incomplete_trial_is_reported(world):
+def test_an_incomplete_dry_run_is_reported(world):
     slow_down_listings(world.source, 4)
     with pages_of(2):
         answer = world.compare({"dry_run": True}, timeout=10)
@@ -107,11 +109,11 @@ def test_an_incomplete_trial_is_reported(world):
     assert answer["next"] == "A dry run is not continued: the next run starts over."
 
 
-def test_a_look_begins_no_pass_and_reports_the_last_pass_of_its_scope(world):
+def test_the_option_look_reports_the_last_pass_and_begins_none(world):
     assert world.compare({"look": True})["next"] == "No pass over this scope has started yet."
     begun = world.compare()
-    for wish in ({}, {"deep": True}):
-        look = world.compare({"look": True, **wish})
+    for options in ({}, {"deep": True}):
+        look = world.compare({"look": True, **options})
         assert look["pass"] == begun["pass"]
         assert look["classes"] == begun["classes"]
     assert world.compare({"look": True, "prefix": "a/"})["pass"] is None
@@ -133,7 +135,7 @@ def test_without_a_period_the_timer_begins_no_pass():
 
 
 @pytest.mark.parametrize(
-    ("asked", "says"),
+    ("options", "expected_text"),
     [
         ({"limit": 5}, "It takes prefix"),
         ({"all": True}, "It takes prefix"),
@@ -147,9 +149,9 @@ def test_without_a_period_the_timer_begins_no_pass():
         ({"again": True, "dry_run": True}, "again and for dry_run"),
     ],
 )
-def test_unknown_or_contrary_options_are_refused_before_any_work(world, asked, says):
-    with pytest.raises(PayloadError, match=says):
-        world.compare(asked)
+def test_unknown_or_contrary_options_are_refused_before_any_work(world, options, expected_text):
+    with pytest.raises(PayloadError, match=expected_text):
+        world.compare(options)
     assert not world.sent()
 
 
@@ -171,13 +173,13 @@ def test_a_closed_project_is_compared_and_submits_when_it_is_open(world):
 
 
 def test_a_close_stops_the_submissions_of_a_comparison():
-    # GIVEN a comparison that sends for longer than it takes for granted that the project is open
+    # GIVEN a comparison that submits for longer than it trusts the mark of an open project
     world = CompareWorld(LANES="1", OMS_RATE="0.1", PIECE_SECONDS="300")
     world.fill(120)
     # WHEN the project is closed meanwhile
     world.oms.refuse(lambda _: bool(world.shut(True)))
     assert not world.compare()["finished"]
-    # THEN it stops, and the next call ends without sending
+    # THEN it stops, and the next call ends the pass without submissions
     sent = world.sent()
     world.advance(HOUR)
     assert world.compare()["finished"] is True

@@ -1,4 +1,4 @@
-"""Doctor's checks of unconfirmed assumptions, which do not affect its result."""
+"""Doctor's checks of unconfirmed assumptions, which do not change the result of doctor."""
 
 import json
 import re
@@ -61,7 +61,7 @@ REPORT = {
 
 
 def keep_report(box, report):
-    """Store a canary's report, as ops.py does."""
+    """Store a canary's report in the log bucket, in the form of ops.py."""
     name = f"oms_source_record/{box.task_id}/state/canary-oss-oms-sync.json"
     box.oss.put(box.log_bucket, name, json.dumps({"at": "2026-02-02T00:00:00Z", "report": report}).encode())
 
@@ -118,7 +118,7 @@ def test_missing_counts_are_not_mistaken_for_hourly_counts(box, run_doctor, answ
 
 
 @pytest.mark.parametrize(("language", "title"), [("en", "not confirmed: "), ("zh", "未确认：")])
-def test_on_a_terminal_each_assumption_is_above_its_evidence(box, run_doctor, language, title):
+def test_a_terminal_shows_each_assumption_above_its_evidence(box, run_doctor, language, title):
     report = run_doctor()
     shown = [
         "".join(marked[:2]) + marked.after if isinstance(marked, MarkedLine) else marked
@@ -135,7 +135,7 @@ def test_on_a_terminal_each_assumption_is_above_its_evidence(box, run_doctor, la
 
 
 @pytest.mark.parametrize("page", ["by-hand.md", "by-hand.zh.md"])
-def test_the_sample_in_the_documents_has_as_many_checks(box, run_doctor, page):
+def test_the_documented_output_of_doctor_has_the_number_of_checks(box, run_doctor, page):
     report, text = run_doctor(), (ROOT / "docs" / page).read_text(encoding="utf-8")
     (counts,) = re.findall(r"`Setup OK: (.*?)`", text)
     assert sum(map(int, re.findall(r"\d+", counts))) == len(report["checks"])

@@ -1,4 +1,4 @@
-"""Doctor's checks of the function, of OMS, OSS and OBS, of both buckets, and of the project's scope."""
+"""Doctor's checks of the function, of OMS, OSS and OBS, of both buckets, and of the objects in scope."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def set_task(**changes: str | bool) -> Callable[[Sandbox], None]:
 
 
 def hide_clocks(box: Sandbox) -> None:
-    """Drop the requests that only ask for a cloud's time; accepted signatures prove its clock as well."""
+    """Drop the requests that only query the time of OMS and OSS. An accepted signature proves the clock as well."""
     for cloud in (box.oms, box.oss):
         cloud.faults.add(Fault.drop_before(), where=lambda request: request.method == "HEAD")
 
@@ -61,7 +61,7 @@ def keep_migration(box: Sandbox) -> None:
 
 
 def hide_options(summary: Callable[[], dict[str, object]]) -> dict[str, object]:
-    """Return the summary of the task without its options."""
+    """Return the summary of a sync task without its options."""
     return {name: answer for name, answer in summary().items() if not name.startswith("enable_")}
 
 
@@ -250,9 +250,9 @@ def test_a_destination_that_compare_cannot_read_is_only_a_warning(project_with_c
     assert not [state for state in states(report, "fault") if state != "OBS clock"]
 
 
-@pytest.mark.parametrize(("kept", "text"), [(True, "keeps older versions"), (False, "keeps no older versions")])
-def test_doctor_finds_versioning_of_obs_by_oms_lists(project_with_copies, run_doctor, kept, text):
-    set_bucket(has_versions=kept)(project_with_copies)
+@pytest.mark.parametrize(("is_versioned", "text"), [(True, "keeps older versions"), (False, "keeps no older versions")])
+def test_doctor_finds_versioning_of_obs_by_oms_lists(project_with_copies, run_doctor, is_versioned, text):
+    set_bucket(has_versions=is_versioned)(project_with_copies)
     verify_check(run_doctor(), "destination versioning", "ok", text)
 
 
@@ -352,7 +352,7 @@ RULES = "back-to-source rules"
 
 
 @pytest.mark.parametrize(
-    ("noted", "state", "text"),
+    ("stored_rules", "state", "text"),
     [
         (None, "warning", "unknown if"),
         ({"rules": None}, "warning", "unknown if"),
@@ -361,9 +361,9 @@ RULES = "back-to-source rules"
         ({"rules": 1}, "warning", "has 1 back-to-source rule, as of 2026-02-02"),
     ],
 )
-def test_doctor_reports_the_back_to_source_rules_that_checklist_stored(box, run_doctor, noted, state, text):
-    if noted is not None:
-        value = {"bucket": box.destination_bucket, "at": "2026-02-02T00:00:00Z", "rules": 1, **noted}
+def test_doctor_reports_the_back_to_source_rules_that_checklist_stored(box, run_doctor, stored_rules, state, text):
+    if stored_rules is not None:
+        value = {"bucket": box.destination_bucket, "at": "2026-02-02T00:00:00Z", "rules": 1, **stored_rules}
         keep(box, [("state/back_to_source.json", json.dumps(value).encode())])
     report = run_doctor()
     assert report["ok"]

@@ -1,4 +1,4 @@
-"""Misconfigurations: for each, exactly one check of doctor fails and names it."""
+"""Misconfigurations: exactly one check of doctor fails for each, and names it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Doctor's checks of the records: accepted keys, passes, and the arrival of events."""
+"""Doctor's checks of the records and passes: accepted keys, overdue passes, and the arrival of events."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ def open_project(run_job) -> None:
     run_job("certify", {"open": True})
 
 
-def success_records(*keys: str) -> list[tuple[str, bytes]]:
+def make_success_records(*keys: str) -> list[tuple[str, bytes]]:
     return [(f"success_object/{key}", b"-") for key in keys]
 
 
-def failed_records(reason: str, *keys: str) -> list[tuple[str, bytes]]:
+def make_failed_records(reason: str, *keys: str) -> list[tuple[str, bytes]]:
     return [(f"failed_object/{key}", json.dumps({"key": key, "reason": reason}).encode()) for key in keys]
 
 
-def run_file(reason: str) -> list[tuple[str, bytes]]:
-    """Return the run file of a replay with one key."""
+def make_run_file(reason: str) -> list[tuple[str, bytes]]:
+    """Return the name and the contents of a run file with one key that failed for this reason."""
     run = {"busy_until": "", "keys": [{"key": "k", "reason": reason}]}
     return [("replay/oss-oms-sync/1.json", json.dumps(run).encode())]
 
@@ -58,36 +58,42 @@ MANY = [f"a{number:04}" for number in range(1001)]
 
 # The records from the oldest, and the state of the permission's check.
 RECORDS = {
-    "the last key failed for want of it": ([success_records("a"), failed_records("FORBIDDEN", "b")], "fault"),
-    "it stands behind a page of others": ([success_records(*MANY), failed_records("FORBIDDEN", "z")], "fault"),
+    "the last key failed for want of it": ([make_success_records("a"), make_failed_records("FORBIDDEN", "b")], "fault"),
+    "it stands behind a page of others": (
+        [make_success_records(*MANY), make_failed_records("FORBIDDEN", "z")],
+        "fault",
+    ),
     "it failed before others on another page": (
-        [failed_records("FORBIDDEN", "z"), failed_records("TIMEOUT", *MANY[:150])],
+        [make_failed_records("FORBIDDEN", "z"), make_failed_records("TIMEOUT", *MANY[:150])],
         "unknown",
     ),
-    "none was ever accepted": ([failed_records("FORBIDDEN", "a")], "fault"),
-    "none was ever accepted, for another reason": ([failed_records("REFUSED", "a")], "unknown"),
-    "one was accepted since": ([failed_records("FORBIDDEN", "a"), success_records("b")], "ok"),
+    "none was ever accepted": ([make_failed_records("FORBIDDEN", "a")], "fault"),
+    "none was ever accepted, for another reason": ([make_failed_records("REFUSED", "a")], "unknown"),
+    "one was accepted since": ([make_failed_records("FORBIDDEN", "a"), make_success_records("b")], "ok"),
     "one was accepted since, on another page": (
-        [success_records(*MANY), failed_records("FORBIDDEN", "a"), success_records("z")],
+        [make_success_records(*MANY), make_failed_records("FORBIDDEN", "a"), make_success_records("z")],
         "ok",
     ),
-    "one was accepted in the same second": ([failed_records("FORBIDDEN", "a") + success_records("b")], "unknown"),
-    "the last failed for another reason": ([success_records("a"), failed_records("TIMEOUT", "b")], "ok"),
-    "it failed for want of it, then for another": (
-        [failed_records("FORBIDDEN", "a"), failed_records("TIMEOUT", "b")],
+    "one was accepted in the same second": (
+        [make_failed_records("FORBIDDEN", "a") + make_success_records("b")],
         "unknown",
     ),
-    "replay is working on it": ([success_records("a"), run_file("FORBIDDEN")], "unknown"),
-    "replay had it in hand": ([run_file("FORBIDDEN"), success_records("a")], "ok"),
-    "replay has others in hand": ([success_records("a"), run_file("TIMEOUT")], "ok"),
-    "the record tells no reason": ([success_records("a"), [("failed_object/b", b"")]], "unknown"),
-    "the key is long": ([success_records("a"), [("failed_object_long/0", b'{"reason": "FORBIDDEN"}')]], "fault"),
+    "the last failed for another reason": ([make_success_records("a"), make_failed_records("TIMEOUT", "b")], "ok"),
+    "it failed for want of it, then for another": (
+        [make_failed_records("FORBIDDEN", "a"), make_failed_records("TIMEOUT", "b")],
+        "unknown",
+    ),
+    "replay is working on it": ([make_success_records("a"), make_run_file("FORBIDDEN")], "unknown"),
+    "replay had it in hand": ([make_run_file("FORBIDDEN"), make_success_records("a")], "ok"),
+    "replay has others in hand": ([make_success_records("a"), make_run_file("TIMEOUT")], "ok"),
+    "the record tells no reason": ([make_success_records("a"), [("failed_object/b", b"")]], "unknown"),
+    "the key is long": ([make_success_records("a"), [("failed_object_long/0", b'{"reason": "FORBIDDEN"}')]], "fault"),
     "not all failures were read": (
-        [failed_records("FORBIDDEN", "z"), failed_records("TIMEOUT", *MANY[:201])],
+        [make_failed_records("FORBIDDEN", "z"), make_failed_records("TIMEOUT", *MANY[:201])],
         "unknown",
     ),
     "not all were read, and one was accepted since": (
-        [failed_records("FORBIDDEN", "z"), success_records("a"), failed_records("TIMEOUT", *MANY[:200])],
+        [make_failed_records("FORBIDDEN", "z"), make_success_records("a"), make_failed_records("TIMEOUT", *MANY[:200])],
         "ok",
     ),
     "there are none": ([], "skipped"),
@@ -111,25 +117,32 @@ def test_the_last_failed_records_show_the_permission_to_submit(box, run_doctor, 
 
 
 def test_the_reasons_of_the_last_failures_are_in_alphabetical_order(box, run_doctor):
-    keep(box, [*failed_records("TIMEOUT", "a"), *failed_records("FORBIDDEN", "b"), *failed_records("REFUSED", "c")])
+    keep(
+        box,
+        [
+            *make_failed_records("TIMEOUT", "a"),
+            *make_failed_records("FORBIDDEN", "b"),
+            *make_failed_records("REFUSED", "c"),
+        ],
+    )
     verify_check(run_doctor(), RIGHT, "unknown", "(FORBIDDEN, REFUSED, TIMEOUT)", "createEvent")
 
 
-def test_records_of_another_project_leave_the_permission_unknown(box, run_doctor):
-    keep(box, success_records("mine/a"))
+def test_failed_records_of_another_project_do_not_hide_the_permission(box, run_doctor):
+    keep(box, make_success_records("mine/a"))
     box.advance(60)
-    keep(box, failed_records("FORBIDDEN", "another/b", "mine/c.txt"))
+    keep(box, make_failed_records("FORBIDDEN", "another/b", "mine/c.txt"))
     verify_check(run_doctor(OBJECT_PREFIX="mine/", OBJECT_SUFFIX="a"), RIGHT, "ok")
 
 
 @pytest.mark.parametrize("kind", ["failed", "success"])
 def test_unread_records_leave_the_permission_unknown(box, run_doctor, mocker, kind):
-    # GIVEN more records than doctor has time for
-    keep(box, [*success_records("a"), *failed_records("FORBIDDEN", "b")])
+    # GIVEN more records than doctor has time to read
+    keep(box, [*make_success_records("a"), *make_failed_records("FORBIDDEN", "b")])
     if kind == "success":
         times = iter([of_records._SCAN_SECONDS])
         mocker.patch.object(
-            of_records, "_scan_deadline", lambda context: Deadline(next(times, 0), context.invocation.clock)
+            of_records, "_compute_scan_deadline", lambda context: Deadline(next(times, 0), context.invocation.clock)
         )
     else:
         mocker.patch.object(of_records, "_SCAN_SECONDS", 0)
@@ -158,7 +171,7 @@ def test_a_project_whose_keys_all_failed_does_not_pass(box, tmp_path, run_doctor
 
 
 @pytest.mark.parametrize("job", PASSES)
-def test_a_job_that_fails_at_each_tick_is_a_warning(box, run_doctor, run_job, job):
+def test_a_job_that_fails_at_each_timer_event_is_a_warning(box, run_doctor, run_job, job):
     # GIVEN a project that was just deployed, and a job without a permission
     box.oss.deny("oss:ListObjects", box.source_bucket)
     for _ in range(3):
@@ -180,7 +193,7 @@ def test_a_pass_of_a_folder_does_not_hide_that_a_whole_pass_is_overdue(box, run_
     verify_check(run_doctor(), job, "warning", "overdue")
     close_project(box)
     verify_check(run_doctor(), job, "skipped", "closed")
-    # AND not just after opening, nor during a pass
+    # AND it is not overdue just after the opening, nor during a pass
     open_project(run_job)
     verify_check(run_doctor(), job, "skipped")
     box.advance(30 * 60)
@@ -194,8 +207,8 @@ def test_a_comparison_after_which_obs_changed_is_a_warning(box, run_doctor, run_
     box.oss.put(box.source_bucket, "a", b"A")
     box.obs.put(box.destination_bucket, "a", b"A")
     box.advance(HOUR)
-    for asked in ({}, {"standstill": True}):
-        run_job("compare", asked)
+    for options in ({}, {"standstill": True}):
+        run_job("compare", options)
         verify_check(run_doctor(), "compare", "ok")
         box.advance(60)
     box.obs.put(box.destination_bucket, "a", b"B")
@@ -205,7 +218,7 @@ def test_a_comparison_after_which_obs_changed_is_a_warning(box, run_doctor, run_
 
 def test_in_a_closed_project_keys_with_closed_records_are_no_fault(box, run_doctor):
     close_project(box)
-    keep(box, failed_records("CLOSED", "a"))
+    keep(box, make_failed_records("CLOSED", "a"))
     report = run_doctor()
     assert report["ok"]
     # No remedy asks for an upload, which would raise an alarm.
@@ -249,7 +262,7 @@ def test_a_failed_record_of_reconcile_does_not_show_that_events_arrive(box, run_
     assert states(run_doctor(), "unknown") == ["records flow"]
 
 
-def test_an_object_outside_the_counts_shows_that_events_arrive(box, tmp_path, run_doctor, run_job):
+def test_an_object_in_the_canary_folder_shows_that_events_arrive(box, tmp_path, run_doctor, run_job):
     # GIVEN a frozen source, whose objects reconcile has submitted
     deploy(box, tmp_path)
     lose_events_of_a_day(box)
@@ -272,12 +285,12 @@ def test_objects_written_while_closed_do_not_make_the_trigger_look_dead(box, run
     open_project(run_job)
     box.advance(HOUR)
     verify_check(run_doctor(), "records flow", "skipped")
-    # AND objects written later do
+    # AND objects that are written later make the trigger look dead
     work_a_day(box)
     verify_check(run_doctor(), "records flow", "fault")
 
 
-def test_doctor_takes_no_key_in_a_run_file_for_a_lost_event(box, run_doctor):
+def test_a_key_in_a_run_file_does_not_count_as_a_lost_event(box, run_doctor):
     install_long_ago(box)
     entry = dict.fromkeys(("event_name", "event_time", "etag", "first_failure", "reason"), "")
     run = {"busy_until": "", "keys": [{"key": "a", **entry, "held": False}]}

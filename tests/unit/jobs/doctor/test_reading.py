@@ -1,9 +1,9 @@
-"""Doctor's probes, which read objects by requests to both clouds."""
+"""Doctor's check of the permissions to read objects, by requests to both clouds."""
 
 from __future__ import annotations
 
 from oss_oms_sync.answers.finding import Result
-from oss_oms_sync.jobs.doctor.alibaba import right_to_read
+from oss_oms_sync.jobs.doctor.alibaba import check_read_permissions
 from oss_oms_sync.jobs.doctor.rules import CheckContext
 from support.world import TASK
 
@@ -16,7 +16,7 @@ def test_the_permission_to_read_objects_is_not_tested_on_oms_lists(world):
     heads: list[str] = []
     world.there.before = lambda kind, names: heads.extend(names) if kind == "head" else None
 
-    finding = world.within(lambda: right_to_read(CheckContext(world.invocation())))
+    finding = world.within(lambda: check_read_permissions(CheckContext(world.invocation())))
 
     assert heads == ["photo"]
     assert finding.result is Result.PASSED

@@ -16,26 +16,27 @@ TIMED = ("replay", *PASSES, "status")
 OFF = {f"{job.upper()}_PERIOD": "off" for job in TIMED}
 
 
-def timer_checks(*jobs: str) -> list[str]:
+def list_timer_checks(*jobs: str) -> list[str]:
     return [f"{job} timer" for job in jobs]
 
 
-@pytest.mark.parametrize("dead", TIMED)
-def test_a_missing_timer_is_a_fault_that_manual_calls_do_not_hide(box, run_doctor, run_job, dead):
-    # GIVEN a project whose timers have struck, and one of them does not strike again
+@pytest.mark.parametrize("missing_timers", TIMED)
+def test_a_missing_timer_is_a_fault_that_manual_calls_do_not_hide(box, run_doctor, run_job, missing_timers):
+    # GIVEN a project whose timers have called all jobs, and one timer that does not call its job again
     for job in TIMED:
         run_job(job, STRIKE)
     box.advance(HOUR)
     for job in TIMED:
-        run_job(job, None if job == dead else STRIKE)
+        run_job(job, None if job == missing_timers else STRIKE)
 
     # THEN doctor names it
     report = run_doctor()
-    assert states(report, "fault") == timer_checks(dead)
-    verify_check(report, f"{dead} timer", "fault", fix=f"s {dead} logs")
+    assert states(report, "fault") == list_timer_checks(missing_timers)
+    verify_check(report, f"{missing_timers} timer", "fault", fix=f"s {missing_timers} logs")
 
 
-# Seconds since the timers struck, and by which OSS's clock is ahead of the function's; the periods; the dead timers.
+# Seconds since the timers' last calls, seconds by which OSS's clock is ahead of the function's, the periods, and the
+# missing timers.
 STRIKES = {
     "just now": (0, 0, {}, ()),
     "before replay was due for the second time": (2 * MINUTE, 0, {}, ()),
@@ -64,8 +65,8 @@ def test_a_timer_counts_as_dead_after_two_periods_by_the_clock_of_oss(box, run_d
     keep_strikes(box)
     box.advance(ago)
     report = run_doctor(**periods)
-    assert states(report, "fault") == timer_checks(*dead)
-    assert set(timer_checks(*TIMED)) - set(timer_checks(*dead)) <= set(states(report, "ok"))
+    assert states(report, "fault") == list_timer_checks(*dead)
+    assert set(list_timer_checks(*TIMED)) - set(list_timer_checks(*dead)) <= set(states(report, "ok"))
 
 
 @pytest.mark.parametrize("ahead", [0, 10 * MINUTE, -10 * MINUTE])
@@ -75,10 +76,10 @@ def test_a_timer_that_never_fired_is_a_fault_after_two_periods(box, run_doctor, 
     ages = {0: (), 2 * MINUTE: (), 4 * MINUTE: ["replay"], 22 * MINUTE: ["replay", *PASSES], 32 * MINUTE: TIMED}
     for age, before in zip(ages, [0, *ages], strict=False):
         box.advance(age - before)
-        # THEN doctor counts from its first run
+        # THEN doctor counts the time from its first run
         report = run_doctor()
-        assert states(report, "fault") == timer_checks(*ages[age])
-        assert set(timer_checks(*TIMED)) - set(timer_checks(*ages[age])) <= set(states(report, "skipped"))
+        assert states(report, "fault") == list_timer_checks(*ages[age])
+        assert set(list_timer_checks(*TIMED)) - set(list_timer_checks(*ages[age])) <= set(states(report, "skipped"))
         assert report["ok"] == (not ages[age])
 
 
@@ -102,7 +103,7 @@ def test_doctor_expects_the_timers_that_are_deployed(box, tmp_path):
         for trigger in props[job]["triggers"]
         if trigger["triggerType"] == "timer"
     }
-    every = f"@every {flow._TICK_PERIOD.seconds // MINUTE}m"
+    every = f"@every {flow._TIMER_EVENT_PERIOD.seconds // MINUTE}m"
     assert strikes == {
         "replay": f"@every {variables['REPLAY_PERIOD']}",
         **dict.fromkeys(PASSES, every),
@@ -128,7 +129,7 @@ def test_a_missing_trigger_on_the_log_bucket_is_a_warning_with_its_job(box, tmp_
     for job in missing:
         box.remove_triggers(job)
 
-    # WHEN doctor writes below passes/, THEN it names the jobs that did not wake, and removes its objects
+    # WHEN doctor writes below passes/, THEN it names the jobs that were not called, and removes its objects
     check = find_check(run_doctor(), "pass triggers")
     assert check["state"] == ("warning" if missing else "ok")
     assert [job for job in PASSES if missing and job in check["actual"]] == missing

@@ -1,4 +1,4 @@
-"""Passes of headers over objects with equal contents: compared, changed in OBS, recorded, and restored."""
+"""Passes of headers: the headers of objects with equal contents are compared, changed in OBS, recorded and restored."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_lost_headers_are_changed_and_a_second_run_writes_nothing(world):
     assert {name for name, *_ in world.obs.actions[len(made) :]} == {"obs:bucket:ListBucket"}
 
 
-def test_a_look_records_equal_objects_and_counts_the_others(world):
+def test_the_work_look_records_equal_objects_and_counts_the_others(world):
     answer = world.headers("look")
     assert (answer["outcomes"], answer["examples"]) == ({"equal": 1, "differs": 1}, {"differs": ["a/lost"]})
     assert world.changes() == 0
@@ -79,7 +79,7 @@ def test_undo_restores_the_headers_before_the_first_change(world):
 
 def test_headers_changed_at_the_source_are_set_without_a_submission(world):
     world.headers()
-    # WHEN they change, and forward gets the event of a change of headers only
+    # WHEN the headers change, and forward gets the event of this change
     world.source.add(StoredObject("a/lost", b"A", {**SOURCE, "Cache-Control": "no-store"}))
     record = world.record("a/lost")
     body = json.dumps({"events": [event("a/lost", "ObjectModified:UpdateObjectMeta")]})
@@ -102,7 +102,7 @@ def test_headers_changed_at_the_source_are_set_without_a_submission(world):
         ({"url": "yes", "expired_url": "no", "moves_etag": "no", "moves_time": "yes"}, "cutover"),
     ],
 )
-def test_headers_change_only_if_the_known_effect_allows_it(measured, step):
+def test_headers_change_only_if_the_measured_effect_allows_it(measured, step):
     world = HeadersWorld()
     world.measured(**measured)
     world.both("a", SOURCE, LOST, later=True)
@@ -169,7 +169,7 @@ def test_the_record_of_a_long_key_is_found_again(world, key):
     assert world.headers("undo")["outcomes"]["restored"] == 2
 
 
-def test_in_a_bucket_with_versions_the_change_names_its_version(world):
+def test_a_change_in_a_bucket_with_versioning_names_the_version(world):
     world.obs_bucket.has_versions = True
     first = world.obs_bucket.put("v", b"A", headers={"content-type": "text/html"})
     world.source.add(StoredObject("v", b"A", SOURCE))
@@ -178,7 +178,7 @@ def test_in_a_bucket_with_versions_the_change_names_its_version(world):
     assert (world.there_now("v"), world.obs_bucket.objects["v"].version_id) == (WANTED, first.version_id)
 
 
-def test_each_object_takes_few_requests_and_a_recorded_one_none(world):
+def test_an_object_takes_few_requests_and_a_recorded_object_none(world):
     for number in range(20):
         world.both(f"c/{number}", SOURCE, LOST)
     world.advance()
@@ -207,7 +207,7 @@ def test_each_object_takes_few_requests_and_a_recorded_one_none(world):
 
 @pytest.mark.long
 @pytest.mark.parametrize("moves", [False, True])
-def test_a_lane_is_as_fast_as_the_cost_estimate_assumes(moves):
+def test_one_instance_is_as_fast_as_the_cost_estimate_assumes(moves):
     world = HeadersWorld(moves=moves)
     for number in range(1000):
         world.both(f"{number:04}", SOURCE, LOST)

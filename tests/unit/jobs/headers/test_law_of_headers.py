@@ -1,8 +1,8 @@
-"""The law of headers: a change of headers in OBS meets only the contents that belong to the headers.
+"""The law of headers: a change of headers in OBS reaches only the contents to which the headers belong.
 
-Anything may be written, fail or die meanwhile. Contents that were written within the last seconds are excepted. No
-change arrives more than two minutes after the close. In the end, when nothing is written any more, the headers of equal
-objects are equal.
+Any object may be written meanwhile, and any request or instance may fail. Contents that were written within the last
+seconds are excepted. No change arrives more than two minutes after the close. When no object is written any more, the
+headers of equal objects become equal.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ AFTER_CLOSE = 120
 class LawWorld(HeadersWorld):
     """A world whose objects change on both sides at any request.
 
-    Each version of a source object names itself in a header.
+    A header of each source object has the number of its version.
     """
 
     def __init__(self, seed: int) -> None:
@@ -69,19 +69,19 @@ class LawWorld(HeadersWorld):
         self.source.add(StoredObject(key, data, {"Content-Type": "text/html", **named}))
 
     def copy(self, key: str) -> None:
-        """Let OMS copy an object without its headers, perhaps an older version."""
+        """Let OMS copy the current contents of an object without its headers."""
         body = self.source.objects[key].body
         lost = {"content-type": "text/html", **({"content-language": "de"} if self.dice.random() < 0.2 else {})}
         self.obs_bucket.put(key, body, headers=lost)
         self.written[key] = self.clock.seconds
 
-    def write_there(self, key: str) -> None:
-        """Write to OBS like an application, perhaps the same bytes."""
+    def write_destination(self, key: str) -> None:
+        """Write to OBS as an application does, perhaps the same bytes."""
         data = self.dice.choice([b"A", b"B", b"X"])
         self.obs_bucket.put(key, data, headers={"content-type": "text/plain", "x-obs-meta-app": "1"})
         self.written[key] = self.clock.seconds
 
-    def close_it(self, _: str) -> None:
+    def close_project(self, _: str) -> None:
         if self.closed_at is None:
             self.shut(True)
             self.closed_at = self.clock.seconds
@@ -92,19 +92,21 @@ class LawWorld(HeadersWorld):
             return
         self.is_happening = True
         writes = [] if self.moves else [self.write_source] * 3
-        event = self.dice.choice([self.copy, self.write_there, self.write_there, self.close_it, self.die_, *writes])
+        event = self.dice.choice(
+            [self.copy, self.write_destination, self.write_destination, self.close_project, self.kill_instance, *writes]
+        )
         event(self.dice.choice(KEYS))
         self.advance(self.dice.choice([0, 0, 0.5, 3, 30, 200]))
         self.is_happening = False
 
-    def die_(self, _: str) -> None:
+    def kill_instance(self, _: str) -> None:
         self.is_happening = False
         self.die()
 
     # The law.
 
     def check(self, key: str, stored: ObsObject, changed: Mapping[str, str]) -> None:
-        """Check a change of headers that arrives in OBS."""
+        """Assert that a change of headers that arrives in OBS obeys the law."""
         now, self.landed = self.clock.seconds, self.landed + 1
         data = self.versions[int(changed["x-obs-meta-version"])]
         assert stored.data == data or now - self.written[key] < WINDOW, "headers of other contents"
@@ -163,7 +165,7 @@ def test_headers_become_equal_and_reach_no_other_contents(block, mocker):
             seed,
             answer,
         )
-        differing = [key for key in KEYS if _differ(world, key)]
+        differing = [key for key in KEYS if _has_different_headers(world, key)]
         assert len(differing) == named, (seed, differing, outcomes)
         assert world.classes() == classes, (seed, "a change of headers moved an object to another class")
         landed = world.landed
@@ -171,6 +173,6 @@ def test_headers_become_equal_and_reach_no_other_contents(block, mocker):
         assert world.landed == landed, "a second run changed something"
 
 
-def _differ(world: LawWorld, key: str) -> bool:
+def _has_different_headers(world: LawWorld, key: str) -> bool:
     source = {name.replace("x-oss-", "x-obs-"): value for name, value in world.source.objects[key].headers.items()}
     return {name.lower(): value for name, value in source.items()} != world.there_now(key)

@@ -1,4 +1,4 @@
-"""Options and answers of reconcile: its progress, and the reason of its end."""
+"""Options and answers of reconcile: its progress, and the reason why it stopped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.world import FROZEN, HOUR, NO_RIGHT, ROOT, oms_error
 
 
 @pytest.mark.parametrize(
-    ("payload", "says"),
+    ("payload", "expected_text"),
     [
         ({"since": "yesterday"}, "such as 2026-01-31"),
         ({"since": ""}, "such as 2026-01-31"),
@@ -26,9 +26,9 @@ from support.world import FROZEN, HOUR, NO_RIGHT, ROOT, oms_error
         ({"since": "0001-01-01T00:00:00+14:00"}, "such as 2026-01-31"),
     ],
 )
-def test_an_invalid_payload_is_refused_with_the_valid_options(payload, says):
+def test_an_invalid_payload_is_refused_with_the_valid_options(payload, expected_text):
     world = ReconcileWorld(OBJECT_PREFIX="photos/")
-    with pytest.raises(PayloadError, match=says):
+    with pytest.raises(PayloadError, match=expected_text):
         world.reconcile(payload)
     assert world.oms.calls == []
 
@@ -41,7 +41,7 @@ def test_reconcile_without_a_source_bucket_names_the_setting():
 def test_an_empty_scope_is_reported_and_a_scope_of_old_objects_is_not():
     world = ReconcileWorld(OBJECT_SUFFIX=".jpg")
     world.lost("a.txt")
-    assert [world.reconcile(asked)["has_no_objects"] for asked in ({}, {"dry_run": True})] == [True, True]
+    assert [world.reconcile(options)["has_no_objects"] for options in ({}, {"dry_run": True})] == [True, True]
     world.upload("a.jpg")
     world.advance(10 * 24 * HOUR)
     answer = world.reconcile({"since": timestamp(world.clock.now())})
@@ -99,7 +99,7 @@ def test_an_empty_bucket_is_finished_at_once(world):
     }
 
 
-def test_a_trial_is_no_pass_and_reports_no_rate(world):
+def test_a_call_with_a_limit_is_no_pass_and_reports_no_rate(world):
     result = world.reconcile({"limit": 1})
     nothing = ("pass", "ranges", "started", "objects", "objects_per_minute", "share", "minutes_left")
     assert [result[name] for name in nothing] == [None] * 7
@@ -111,12 +111,12 @@ def test_an_open_pass_reports_progress_rate_and_the_next_step(single_lane):
     single_lane.fill(1500)
     single_lane.oms.round_trip = 1.0
 
-    # WHEN the first piece is done, and a minute later it is looked at
+    # WHEN the first piece is done, and the state is queried a minute later
     single_lane.tick()
     single_lane.advance(60)
     result = single_lane.reconcile({"look": True})
 
-    # THEN its rate counts from its beginning, with two minutes of work in three, and the number of objects is unknown
+    # THEN the rate counts from the start, with two minutes of work in three, and the number of objects is unknown
     assert result["next"].startswith("The pass continues by itself: ")
     expected = {
         "finished": False,
@@ -130,8 +130,8 @@ def test_an_open_pass_reports_progress_rate_and_the_next_step(single_lane):
     assert {name: result[name] for name in expected} == expected
 
 
-def test_a_look_estimates_an_open_pass_by_the_last_pass(single_lane):
-    # GIVEN a pass over 1500 objects, and a second pass in progress after all were written again
+def test_the_progress_of_an_open_pass_is_estimated_by_the_last_pass(single_lane):
+    # GIVEN a pass over 1500 objects, and a second pass in progress after all objects were written again
     keys = [f"{number:04}" for number in range(1500)]
     single_lane.in_step(*keys)
     single_lane.advance()
@@ -141,7 +141,7 @@ def test_a_look_estimates_an_open_pass_by_the_last_pass(single_lane):
     single_lane.oms.round_trip = 1.0
     single_lane.tick()
 
-    # WHEN the user asks for the progress, THEN it shows the share done, and the time left takes
+    # WHEN the user queries the progress, THEN the answer has the completed share and the remaining time
     result = single_lane.reconcile({"look": True})
     walked = result["objects"]
     assert 0 < walked < 1500
@@ -174,7 +174,7 @@ def use_up_time(world: ReconcileWorld) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cause", "asked", "reason"),
+    ("cause", "options", "reason"),
     [
         (refuse_account, {}, f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"),
         (refuse_records, {}, f"OMS refuses every key: NO_TASK. {Reason.NO_TASK.fix.en}"),
@@ -184,19 +184,19 @@ def use_up_time(world: ReconcileWorld) -> None:
     ],
 )
 @pages_of(7)
-def test_reconcile_reports_why_it_stopped_and_lists_nothing_more(single_lane, cause, asked, reason):
+def test_reconcile_reports_why_it_stopped_and_lists_nothing_more(single_lane, cause, options, reason):
     single_lane.fill(100)
     cause(single_lane)
-    result = single_lane.reconcile(asked)
+    result = single_lane.reconcile(options)
     assert result["stopped"] == reason
     assert result["finished"] is False
     assert single_lane.source.calls["list"] <= 3  # one page ahead
 
 
-@pytest.mark.parametrize("asked", [{}, {"limit": 5}, {"dry_run": True}])
-def test_each_call_of_reconcile_logs_its_answer(world, lines, asked):
+@pytest.mark.parametrize("options", [{}, {"limit": 5}, {"dry_run": True}])
+def test_each_call_of_reconcile_logs_its_answer(world, lines, options):
     world.fill(10)
-    result = world.reconcile(asked)
+    result = world.reconcile(options)
     result.pop("missing", None)
     assert lines() == [result]
 

@@ -1,4 +1,4 @@
-"""The pass that a call continues or begins: by hand, by the timer once a period, or an open pass."""
+"""The choice of a pass: a call continues the open pass, or begins a pass by hand or once per period by the timer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.world import HOUR
 
 
 @pytest.mark.parametrize("begin", [ReconcileWorld.tick, ReconcileWorld.reconcile], ids=["a tick's", "by hand"])
-def test_a_tick_begins_a_pass_only_when_the_last_began_a_period_ago(single_lane, begin):
+def test_the_timer_begins_a_pass_one_period_after_the_last_began(single_lane, begin):
     single_lane.lost("a")
     first, lists = begin(single_lane), single_lane.source.calls["list"]
     single_lane.lost("b")
@@ -39,7 +39,7 @@ def test_a_period_counts_from_the_beginning_of_the_last_pass(single_lane):
     assert "new" in single_lane.sent()
 
 
-def test_without_a_period_a_tick_only_resumes_manual_passes():
+def test_without_a_period_the_timer_only_resumes_manual_passes():
     world = ReconcileWorld(RECONCILE_PERIOD="off")
     world.fill(25)
     idle = world.tick()
@@ -69,7 +69,7 @@ def test_a_backfill_begun_by_hand_is_resumed_by_the_timer(world, since):
 
 
 @pytest.mark.parametrize("first", ["a", "b"])
-def test_a_tick_continues_the_older_of_two_backfills_and_wakes_the_other(world, first):
+def test_the_timer_finishes_the_older_of_two_backfills_first(world, first):
     # GIVEN two passes begun in succession
     for prefix in (first, "b" if first == "a" else "a"):
         world.begin(prefix=prefix, since="1970-01-01")
@@ -79,7 +79,7 @@ def test_a_tick_continues_the_older_of_two_backfills_and_wakes_the_other(world, 
     world.tick()
     world.tick()
 
-    # THEN the older pass ends, and the trigger's answer names the other
+    # THEN the older pass ends, and an event calls an instance for the other pass
     older, newer = sorted((pass_ for pass_ in world.passes() if pass_.scope.since), key=lambda pass_: pass_.started)
     assert older.scope.key_filter.prefix == first
     assert bool(older.ended)
@@ -92,13 +92,16 @@ def test_a_tick_continues_the_older_of_two_backfills_and_wakes_the_other(world, 
 
 
 @pytest.mark.parametrize(
-    ("period", "asked", "minutes_ago"), [("1d", {"since": "1970-01-01"}, 60 * 24 * 30), ("off", {}, 0)]
+    ("period", "options", "minutes_ago"), [("1d", {"since": "1970-01-01"}, 60 * 24 * 30), ("off", {}, 0)]
 )
-def test_the_timer_continues_the_pass_after_a_trial_but_no_trial(period, asked, minutes_ago):
+def test_the_timer_continues_a_manual_pass_but_no_call_with_a_limit(period, options, minutes_ago):
     world = ReconcileWorld(RECONCILE_PERIOD=period)
     world.fill(60, minutes_ago=minutes_ago)
-    # WHEN there was a trial, which the timer does not continue; THEN a pass begun by hand, which it does
-    for begin, sent in ((partial(world.reconcile, {**asked, "limit": 10}), 10), (partial(world.begin, **asked), 60)):
+    # WHEN the timer fires, THEN it continues no call with a limit, but a pass that was begun by hand
+    for begin, sent in (
+        (partial(world.reconcile, {**options, "limit": 10}), 10),
+        (partial(world.begin, **options), 60),
+    ):
         begin()
         for _ in range(3):
             world.advance(600)
@@ -106,7 +109,7 @@ def test_the_timer_continues_the_pass_after_a_trial_but_no_trial(period, asked, 
         assert len(world.sent()) == sent
 
 
-def test_a_timer_with_a_limit_begins_its_own_pass(world):
+def test_a_timer_event_with_a_limit_makes_a_call_without_a_pass(world):
     world.fill(60)
     for sent in (10, 20, 30):
         world.tick('{"limit": 10}')
@@ -129,12 +132,12 @@ def test_the_timer_does_not_resume_the_open_pass_of_another_project(filters):
     second.begin()
     first.advance()
 
-    # WHEN the first project's timer strikes until it has nothing more to do
+    # WHEN the first project's timer fires until its pass is finished
     for _ in range(3):
         first.tick()
         first.advance(600)
 
-    # THEN the second's pass is where it was, and finds all of its objects
+    # THEN the second project's pass is at the same position, and finds all of its objects
     assert first.sent() < set(keys)
     second.tick()
     assert second.sent() == {

@@ -12,7 +12,7 @@ from support.reconcile_world import ReconcileWorld
 from support.world import DAY, HOUR, NO_RIGHT, ROOT, TICK
 
 
-def test_the_installation_is_noted_once_and_bounds_the_judged_objects(world):
+def test_the_installation_is_recorded_once_and_limits_the_objects(world):
     world.bucket.objects.clear()
     world.upload("before", minutes_ago=73 * 60)
     world.upload("within three days before", minutes_ago=71 * 60)
@@ -24,8 +24,8 @@ def test_the_installation_is_noted_once_and_bounds_the_judged_objects(world):
     assert world.sent() == {"within three days before"}
 
 
-def test_replays_timer_notes_the_installation_if_no_pass_timer_does():
-    # GIVEN a project whose passes are begun by hand alone, and an object whose event is lost on its first day
+def test_replays_timer_records_the_installation_if_no_pass_timer_does():
+    # GIVEN a project whose passes are only begun by hand, and an object of the first day without an event
     world = ReconcileWorld(RECONCILE_PERIOD="off", COMPARE_PERIOD="off")
     world.bucket.objects.clear()
     for job in ("replay", "reconcile", "compare", "status"):
@@ -33,7 +33,7 @@ def test_replays_timer_notes_the_installation_if_no_pass_timer_does():
     world.advance(DAY)
     world.upload("lost")
 
-    # WHEN a pass is begun long after, THEN it looks at that day
+    # WHEN a pass begins long after, THEN it checks the objects of that day
     world.advance(10 * DAY)
     world.ask("replay", TICK)
     assert world.reconcile()["finished"] is True
@@ -49,7 +49,7 @@ OTHER_FILTERS = [
 
 @pytest.mark.parametrize("filters", OTHER_FILTERS)
 def test_a_second_project_submits_no_object_older_than_itself(filters):
-    # GIVEN a project that was installed for a part of the bucket, and objects in all parts
+    # GIVEN a project that is installed for a part of the bucket, and objects in all parts
     first = ReconcileWorld(LANES="1", **filters[0])
     second = first.beside(LANES="1", **filters[1])
     first.bucket.objects.clear()
@@ -58,10 +58,10 @@ def test_a_second_project_submits_no_object_older_than_itself(filters):
     first.lost(*keys)
     first.advance(80 * HOUR)
 
-    # WHEN a second is installed for another part, long after
+    # WHEN a second project is installed for another part, long after
     second.tick()
 
-    # THEN the first submits its own keys, the second no keys of that age
+    # THEN the first project submits its own keys, and the second submits no keys of this age
     assert first.sent() == set()
     first.tick()
     mine, others = ({*filter(reconcile_world.settings.key_filter.matches, keys)} for reconcile_world in (first, second))
@@ -84,14 +84,14 @@ def test_a_second_project_submits_no_object_older_than_itself(filters):
     ],
 )
 def test_a_project_whose_filter_was_changed_keeps_its_time_of_installation(filters):
-    # GIVEN an installed project, and an object whose event is lost
+    # GIVEN an installed project, and an object without an event
     before = ReconcileWorld(**filters[0])
     after = before.beside(**filters[1])
     before.bucket.objects.clear()
     before.tick()
     before.upload("a/key")
 
-    # WHEN its filter is changed before a pass finds it, THEN a later pass does
+    # WHEN the filter is changed before a pass finds the object, THEN a later pass finds it
     before.advance(80 * HOUR)
     after.tick()
     assert before.sent() == {"a/key"}
@@ -99,12 +99,12 @@ def test_a_project_whose_filter_was_changed_keeps_its_time_of_installation(filte
 
 @pytest.mark.parametrize("environment", [{}, {"OBJECT_PREFIX": "a/"}, {"OBJECT_SUFFIX": ".jpg"}])
 def test_after_an_upgrade_the_tasks_installation_counts_for_projects(environment):
-    # GIVEN the note of an older version, and an object whose event was lost after it
+    # GIVEN the record of an installation without a filter, and a later object without an event
     world = ReconcileWorld(**environment)
     world.lost("a/1.jpg")
     world.advance(1000 * HOUR)
 
-    # WHEN the newer version runs for the first time, and when that note is gone, THEN it counts
+    # WHEN a pass runs with this record, or without it later, THEN the time of the installation counts
     assert world.reconcile({"dry_run": True})["submitted"] == 1
     assert world.tick()["accepted"] == 1
     if environment:
@@ -136,7 +136,7 @@ def test_the_earliest_installation_of_a_project_counts():
         ("installed-x", b'{"at": "some day", "prefix": "b/", "suffix": ""}'),
     ],
 )
-def test_an_unreadable_note_of_the_installation_is_not_replaced(note, body):
+def test_an_unreadable_record_of_the_installation_is_not_replaced(note, body):
     world = ReconcileWorld(OBJECT_PREFIX="" if note == "installed" else "a/")
     world.bucket.add(StoredObject(f"{ROOT}state/{note}.json", body))
     with pytest.raises(StorageError, match=rf"{note}\.json in the log bucket is unreadable"):

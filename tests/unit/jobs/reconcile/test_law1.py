@@ -1,4 +1,4 @@
-"""Law 1 for reconcile, with any objects and records, and a kill at any request."""
+"""Law 1 (no object key is lost) for reconcile, with any objects and records, and with a kill at any request."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_law1_of_reconcile_every_object_is_covered_accepted_or_recorded(objects,
     world.oms.refuse(lambda key: key in bad)
     world.advance()
 
-    # WHEN ticks are killed at some of their calls, and others follow
+    # WHEN timer runs are killed at some of their calls, and other runs follow
     for kill in kills:
         calls = count()
 
@@ -59,7 +59,7 @@ def test_law1_of_reconcile_every_object_is_covered_accepted_or_recorded(objects,
     while not world.reconcile()["finished"]:
         pass
 
-    # THEN each object is covered, was accepted, or stands in a failed record
+    # THEN each object is covered, was accepted, or has a failed record
     left = {key for key, (data, *_) in objects.items() if data} - covered - world.sent() - world.failed()
     assert not left
     assert not covered & world.sent()

@@ -1,4 +1,4 @@
-"""Passes that stop before their end: the next call continues at the same place, piece by piece."""
+"""Passes that stop before their end: the next call continues at the stored position."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from support.reconcile_world import ReconcileWorld, adds_up, busy_world, missing
 from support.world import DRIP, FROZEN, NO_RIGHT, OK, ROOT, World
 
 
-def test_a_pass_stops_before_its_time_is_up_and_the_next_tick_continues(single_lane):
+def test_a_pass_stops_before_the_time_is_up_and_the_timer_continues_it(single_lane):
     single_lane.fill(2000)
     single_lane.oms.round_trip, began = 1.0, single_lane.clock.seconds
     result = single_lane.tick(timeout=60)
@@ -47,7 +47,7 @@ def test_progress_is_stored_at_least_every_piece_seconds():
 
     # THEN a piece is written after PIECE_SECONDS of work, plus at most a batch
     assert max(end - start for start, end in zip(begun, kept, strict=True)) < 22
-    # AND since no event comes, the call waits only a moment before it does the next piece itself
+    # AND because no event arrives, the call soon does the next piece itself
     assert max(later - earlier for earlier, later in pairwise(kept)) < 22 + 13
     assert len(kept) == 10
 
@@ -59,7 +59,7 @@ def test_progress_before_a_failed_listing_is_stored(single_lane, everything):
     single_lane.fill(2500)
     single_lane.source.fail(NO_RIGHT, "list", lambda _: next(pages) % 3 == 0)
 
-    # WHEN it is tried until it goes well, THEN it goes on where it was, and nothing is sent twice
+    # WHEN calls are repeated, THEN the pass continues at its position, and no key is submitted twice
     with pytest.raises(StorageError):
         single_lane.reconcile({"all": everything})
     assert len(single_lane.sent()) > 1900
@@ -70,7 +70,7 @@ def test_progress_before_a_failed_listing_is_stored(single_lane, everything):
 
 
 @pytest.mark.parametrize(("bucket", "prefix"), [("source", ""), ("bucket", f"{ROOT}success_object/")])
-def test_a_dripping_listing_leaves_time_to_store_the_progress(single_lane, bucket, prefix):
+def test_a_listing_that_arrives_slowly_leaves_time_to_store_progress(single_lane, bucket, prefix):
     single_lane.fill(2)
     getattr(single_lane, bucket).fail(DRIP, "list", lambda name: name.startswith(prefix))
     with pytest.raises(StorageError):
@@ -78,7 +78,7 @@ def test_a_dripping_listing_leaves_time_to_store_the_progress(single_lane, bucke
     assert [name for name in single_lane.bucket.objects if "/r/0" in name]
 
 
-def test_a_dripping_listing_at_a_split_leaves_time_to_store_progress(world, small_pages):
+def test_a_slow_listing_at_a_split_leaves_time_to_store_progress(world, small_pages):
     world.fill(60)
     pages = count(1)
     world.source.fail(DRIP, "list", lambda _: next(pages) > 1)
@@ -91,7 +91,7 @@ def test_a_dripping_listing_at_a_split_leaves_time_to_store_progress(world, smal
 @pytest.mark.long
 @pytest.mark.parametrize(("lanes", "seconds", "of_log"), [(1, 2.0, 2.0), (1, 4.9, 4.9), (16, 4.0, 0.1)])
 @pages_of(7)
-def test_ticks_end_a_pass_with_slow_listings(lanes, seconds, of_log):
+def test_the_timer_finishes_a_pass_with_slow_listings(lanes, seconds, of_log):
     world = ReconcileWorld(LANES=str(lanes))
     for number in range(100):
         (world.upload if number % 20 == 0 else world.in_step)(f"{number:03}")
@@ -111,7 +111,7 @@ def test_ticks_end_a_pass_with_slow_listings(lanes, seconds, of_log):
 # The end of a write is the begin of the next, apart from parallel requests.
 @pytest.mark.parametrize("hook", [pytest.param("before", marks=pytest.mark.extras), "after"])
 @pages_of(4)
-def test_after_a_kill_at_any_write_ticks_cover_every_key(small_pages, hook):
+def test_after_a_kill_at_any_write_the_timer_covers_every_key(small_pages, hook):
     """A read changes nothing, so a kill there leaves the state after the write before."""
     for step in sweep(count()):
         # GIVEN a call by hand that is killed at this write, to the log bucket or to OMS
@@ -132,7 +132,7 @@ def test_after_a_kill_at_any_write_ticks_cover_every_key(small_pages, hook):
             pass
         setattr(world.platform.network, hook, lambda request: None)
 
-        # WHEN ticks come
+        # WHEN the timer fires
         result = world.ticks_until_finished()
 
         # THEN OMS has all missing keys, and the counts are of a single whole pass
@@ -151,9 +151,9 @@ def test_a_backfill_since_a_moment_between_two_seconds_is_one_pass(world):
 
 @pytest.fixture
 def slow_world(small_pages) -> ReconcileWorld:
-    """Return a world with slow listings: a call handles a piece or two of its 60 new objects in two folders.
+    """Return a world with slow listings, in which a call handles only a part of the objects.
 
-    There is an old object as well.
+    It has 60 new objects in two folders, and an old object.
     """
     world = ReconcileWorld(LANES="2", PIECE_SECONDS="10")
     world.oss.latency()
@@ -177,7 +177,7 @@ def test_passes_of_different_prefixes_do_not_disturb_each_other(slow_world):
         else:
             prefixes.append(prefix)
 
-    # THEN each counts its own keys, in a single pass
+    # THEN each prefix has a single pass, which counts its own keys
     assert scanned == {"": 60, "a/": 30, "b/": 30}
     assert calls > 2 * 3
     assert len(world.passes()) == 3
@@ -190,12 +190,12 @@ def test_a_call_with_other_options_begins_a_pass_in_place_of_the_older(slow_worl
     results = [world.reconcile(payload, timeout=50) for payload in payloads]
     assert [result["stop"] for result in results] == ["time"] * 3
 
-    # THEN each call has begun a pass, and the same call and ticks continue the last call's
+    # THEN each call has begun a pass, and the same call and the timer continue the last pass
     *_, last = names = [result["pass"] for result in results]
     assert len(set(names)) == 3
     assert world.reconcile(payloads[-1], timeout=50)["pass"] == last
 
-    # AND it counts all that is its own
+    # AND the last pass counts all its objects
     result = world.ticks_until_finished(timeout=50)
     assert result["pass"] == last
     assert result["scanned"] == 61
@@ -203,23 +203,23 @@ def test_a_call_with_other_options_begins_a_pass_in_place_of_the_older(slow_worl
     assert len(world.sent()) == 61
 
 
-@pytest.mark.parametrize(("asked", "submitted"), [({}, 25), ({"restart": True}, 6)])
-def test_only_restart_starts_an_open_pass_over(single_lane, asked, submitted):
-    # GIVEN a pass that got to the twentieth of 25 objects, and a new object before that
+@pytest.mark.parametrize(("options", "submitted"), [({}, 25), ({"restart": True}, 6)])
+def test_only_restart_starts_an_open_pass_over(single_lane, options, submitted):
+    # GIVEN a pass that has reached the twentieth of 25 objects, and a new object before this position
     single_lane.fill(25)
     single_lane.oms.faults.then(OK, FROZEN)
     assert single_lane.reconcile()["failed"] == 10
     single_lane.upload("00 new", minutes_ago=30)
 
-    # WHEN reconcile is called, THEN it goes on from there, or judges all again
-    result = single_lane.reconcile(asked)
+    # WHEN reconcile is called, THEN it continues at this position, or starts over
+    result = single_lane.reconcile(options)
     assert result["submitted"] == submitted
     assert result["finished"] is True
-    assert ("00 new" in single_lane.sent()) == ("restart" in asked)
+    assert ("00 new" in single_lane.sent()) == ("restart" in options)
 
 
-def test_a_running_tick_does_not_end_a_restarted_pass(small_pages):
-    # GIVEN a tick during which a restarted pass begins, and an object appears behind the old pass's position
+def test_a_running_call_does_not_end_a_restarted_pass(small_pages):
+    # GIVEN a call during which a restarted pass begins, and an object appears before the old pass's position
     world, begun = ReconcileWorld(LANES="1"), []
     world.in_step(*(f"{number:02}" for number in range(40)))
     world.advance()
@@ -232,13 +232,13 @@ def test_a_running_tick_does_not_end_a_restarted_pass(small_pages):
 
     world.source.before = restart
 
-    # WHEN the old tick comes to its end, THEN it says whose turn it is
+    # WHEN the old call ends, THEN it reports that its pass was superseded
     old = world.tick()
     assert old["stop"] == "superseded"
     assert len(begun) == 1
     assert world.sent() == set()
 
-    # AND the new pass goes on from its own place and finds that object
+    # AND the new pass continues at its own position, and finds the object
     world.advance()
     assert world.tick()["finished"] is True
     assert world.sent() == {"10 late"}

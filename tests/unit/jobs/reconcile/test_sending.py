@@ -1,4 +1,4 @@
-"""Submissions of a pass in whole batches, their records, and the events that wake the next instance."""
+"""Submissions of a pass in whole batches, their records, and the events that invoke the next instance."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_a_batch_of_reconcile_takes_keys_from_several_pages(small_pages):
     assert [len(call.keys) for call in world.oms.calls] == [10] * 4
 
 
-def test_while_oms_refuses_the_account_each_tick_tries_one_batch(world):
+def test_while_oms_refuses_the_account_a_timer_event_submits_one_batch(world):
     world.fill(30)
     world.oms.faults.then(FROZEN, FROZEN)
     first = world.tick()
@@ -50,7 +50,7 @@ def test_a_key_that_is_neither_accepted_nor_recorded_stops_the_pass(world, bad):
     world.oms.refuse(lambda other_key: other_key == key)
     world.bucket.fail(NO_RIGHT, where=lambda name: name == f"{ROOT}failed_object/{key}")
 
-    # WHEN ticks come, THEN the pass is kept before that key, and says why
+    # WHEN the timer fires, THEN the pass stays before this key, and reports the reason
     for _ in range(3):
         result = world.tick()
         assert result["finished"] is False
@@ -66,8 +66,8 @@ def test_a_key_that_is_neither_accepted_nor_recorded_stops_the_pass(world, bad):
     assert world.failed() == {key}
 
 
-class Triggered:
-    """The events that the log bucket's trigger delivers, in the order of the writes."""
+class TriggerEvents:
+    """The events that the trigger on the log bucket has to deliver, in the order of the writes."""
 
     def __init__(self, world: ReconcileWorld) -> None:
         self._world = world
@@ -77,7 +77,7 @@ class Triggered:
         world.oss.add_trigger("passes", world.log_bucket, created, world.store.prefix, "", self._events.append)
 
     def deliver_all(self) -> list[dict]:
-        """Deliver all events, also those of writes meanwhile; return the answers."""
+        """Deliver all events, including the events of writes that the calls make; return the answers."""
         answers = []
         while self._events:
             self.invocations += 1
@@ -86,15 +86,15 @@ class Triggered:
         return answers
 
 
-def make_world(number: int, **environment: str) -> tuple[ReconcileWorld, Triggered]:
+def make_world(number: int, **environment: str) -> tuple[ReconcileWorld, TriggerEvents]:
     world = ReconcileWorld(**environment)
     world.fill(number)
-    return world, Triggered(world)
+    return world, TriggerEvents(world)
 
 
 @pytest.mark.parametrize("lanes", ["1", "4", "16"])
 @pages_of(20)
-def test_after_the_first_tick_events_alone_finish_the_pass(lanes):
+def test_after_a_timer_event_the_trigger_alone_finishes_the_pass(lanes):
     world, trigger = make_world(300, LANES=lanes, PIECE_SECONDS="10")
     world.oms.round_trip = 1.0
     assert not world.tick()["finished"]
@@ -125,7 +125,7 @@ def test_an_event_is_answered_and_logged_with_its_counts(lines):
     ],
 )
 @pages_of(20)
-def test_a_worker_whose_range_stops_early_answers_with_the_reason(fault, reason):
+def test_a_call_whose_range_stops_early_answers_with_the_reason(fault, reason):
     world, trigger = make_world(60, LANES="2", PIECE_SECONDS="30")
     world.tick()
     world.oms.faults.add(fault)
@@ -142,12 +142,12 @@ def test_an_event_of_another_object_is_ignored(world, name):
 
 
 @pages_of(20)
-def test_while_oms_refuses_all_keys_a_tick_submits_one_batch():
+def test_while_oms_refuses_all_keys_a_timer_event_submits_one_batch():
     # GIVEN far more objects than a batch for each range, and an OMS that refuses all
     world, trigger = make_world(2000, LANES="16")
     world.oms.faults.add(FROZEN)
 
-    # WHEN a pass begins, THEN each range stops after a batch, and wakes no instance any more
+    # WHEN a pass begins, THEN each range stops after a batch, and calls no further instance
     world.tick()
     trigger.deliver_all()
     ranges = 2 * 16
@@ -155,7 +155,7 @@ def test_while_oms_refuses_all_keys_a_tick_submits_one_batch():
     # A first piece for each range, and a piece whose outcome is `rest`.
     assert trigger.invocations <= 2 * 2 * ranges
 
-    # AND for an hour each tick tries a batch, whose piece wakes an instance for nothing
+    # AND for an hour, each timer event submits a batch, whose piece calls another instance without work
     calls, invocations = len(world.oms.requests), trigger.invocations
     for _ in range(6):
         world.advance(600)

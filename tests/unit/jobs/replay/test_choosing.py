@@ -1,4 +1,4 @@
-"""Options of replay: all keys, a part, certain keys, or a dry run; and a run that waits for another."""
+"""Options of replay: all keys, a part of them, certain keys, or a dry run; and a run that waits for another run."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_prefix_too_long_for_a_records_name_lists_the_long_keys_only(world, le
     keys = {prefix[:1023], f"{prefix}k"[:1023]} if length <= 1023 else set()
     world.fail(*keys, "k", "other " + "k" * 1000)
 
-    # WHEN just these are asked for, THEN just these are sent, and no listing was refused
+    # WHEN only these keys are requested, THEN only these are submitted, and no listing is refused
     assert world.replay({"prefix": prefix})["finished"]
     assert world.succeeded() == keys
 
@@ -79,7 +79,7 @@ def test_a_run_with_a_limit_is_finished_only_if_no_selected_key_is_left(world, t
     # WHEN the number of submissions is limited
     result = world.replay({"prefix": "x/", "limit": limit, "dry_run": dry})
 
-    # THEN the rest is no secret
+    # THEN the answer says if keys are left
     assert result["taken"] == min(limit, 3)
     assert result["finished"] == (limit >= 3)
     assert len(world.failed()) == (5 if dry else 5 - result["taken"])
@@ -123,7 +123,7 @@ BOTH = r"^The payload asks for keys and for something else: keys are sent as the
 
 
 @pytest.mark.parametrize(
-    ("payload", "says"),
+    ("payload", "expected_text"),
     [
         ({"reason": "FOO"}, r"'FOO', which is none. There are THROTTLED, .*, UNKNOWN"),
         ({"keys": ["a"], "limit": 5}, BOTH),
@@ -135,9 +135,9 @@ BOTH = r"^The payload asks for keys and for something else: keys are sent as the
         ({"limit": "5"}, "limit"),
     ],
 )
-def test_an_invalid_payload_is_refused_with_the_valid_options(world, payload, says):
+def test_an_invalid_payload_is_refused_with_the_valid_options(world, payload, expected_text):
     world.fail("a")
-    with pytest.raises(PayloadError, match=says):
+    with pytest.raises(PayloadError, match=expected_text):
         world.replay(payload)
     assert world.failed() == {"a"}
 
@@ -154,28 +154,28 @@ def test_a_dry_run_counts_without_changes(world):
 
 
 @pytest.mark.parametrize(
-    ("asked", "taken", "oldest", "by_reason"),
+    ("options", "taken", "oldest", "by_reason"),
     [
         ({}, 6, "2021-01-01T00:00:00Z", {"THROTTLED": 4, "UNKNOWN": 1, "TIMEOUT": 1}),
         ({"prefix": "x/"}, 4, "2023-01-01T00:00:00Z", {"THROTTLED": 3, "UNKNOWN": 1}),
     ],
 )
-def test_a_dry_run_reports_the_oldest_failure_of_its_keys(world, asked, taken, oldest, by_reason):
-    # GIVEN failures of different ages in records and a run file, and one of the vendor's that has none
+def test_a_dry_run_reports_the_oldest_failure_of_its_keys(world, options, taken, oldest, by_reason):
+    # GIVEN failures of different ages in records and in a run file, and a record of the vendor's handler without a time
     for key, year in (("x/1", 2024), ("x/2", 2023), ("x/3", 2025), ("y", 2022)):
         world.fail(key, first=f"{year}-01-01T00:00:00Z")
     world.bucket.add(StoredObject(record_name("failed", "x/0"), b""))
     world.run_file("in hand", first_failure="2021-01-01T00:00:00Z", reason="TIMEOUT")
 
     # WHEN all or some of them are requested, THEN the oldest of these is reported
-    result = world.replay({"dry_run": True, **asked})
+    result = world.replay({"dry_run": True, **options})
     assert result["taken"] == taken
     assert result["oldest_failure"] == oldest
     assert result["by_reason"] == by_reason
 
 
 @pytest.mark.parametrize(
-    ("asked", "lead", "is_well"),
+    ("options", "lead", "is_well"),
     [
         ({"dry_run": True}, "Some keys are still waiting to be resent.", False),
         ({"dry_run": True, "prefix": "x/"}, "Nothing of the requested objects is left to resend.", True),
@@ -184,9 +184,9 @@ def test_a_dry_run_reports_the_oldest_failure_of_its_keys(world, asked, taken, o
         ({}, "Nothing is left to resend.", True),
     ],
 )
-def test_a_run_reports_its_selection_and_a_dry_run_its_counts(world, asked, lead, is_well):
+def test_a_run_reports_its_selection_and_a_dry_run_its_counts(world, options, lead, is_well):
     world.fail("a", "b")
-    answer = from_json(ReplayAnswer, world.replay(asked))
+    answer = from_json(ReplayAnswer, world.replay(options))
     assert answer.is_successful == is_well
     assert jobs.replay(answer, "en").hero.lead == lead
     assert ("accepted" in jobs.replay_text(answer).en) != answer.dry_run
@@ -211,18 +211,18 @@ def test_the_next_run_resumes_at_the_stored_position_and_wraps_around(world):
     world.replay(timeout=110)
     assert world.state()["after"] == f"{ROOT}failed_object/{many(100)[-1]}"
 
-    # WHEN a record comes before that place and another at it, and the next run has time
+    # WHEN a record is written before this position and another at it, and the next run has time
     world.fail("a first", many(100)[-1])
     world.replay()
 
-    # THEN both sides of it have gone out
+    # THEN the records on both sides of the position are resent
     assert world.failed() == world.in_run_files() == set()
     assert world.state()["after"] == ""
 
 
 @pytest.mark.usefixtures("_small_pages")
 @pytest.mark.parametrize(
-    ("asked", "first"),
+    ("options", "first"),
     [
         ({"prefix": "key 00"}, ["key 00"]),
         ({"limit": 3}, ["key 00"]),
@@ -231,8 +231,8 @@ def test_the_next_run_resumes_at_the_stored_position_and_wraps_around(world):
         ({"dry_run": True}, []),
     ],
 )
-def test_a_run_of_selected_keys_begins_at_the_front_and_keeps_the_position(world, asked, first):
-    # GIVEN a whole run that did not get further than its first page, and a failure before that place
+def test_a_run_of_selected_keys_begins_at_the_front_and_keeps_the_position(world, options, first):
+    # GIVEN a whole run that did not get further than its first page, and a failure before this position
     world.fail(*many(150))
     world.hold_up(95)
     world.replay(timeout=110)
@@ -241,11 +241,11 @@ def test_a_run_of_selected_keys_begins_at_the_front_and_keeps_the_position(world
     world.fail("key 00")
     before = len(world.oms.calls)
 
-    # WHEN a part is asked for
+    # WHEN a part of the keys is requested
     world.advance(1)
-    world.replay(asked)
+    world.replay(options)
 
-    # THEN it begins with that key, and the next whole run at the position stored before
+    # THEN the run begins with this key, and the stored position stays unchanged
     assert [call.keys[0] for call in world.oms.calls[before : before + 1]] == first
     assert world.state() == state
 
@@ -268,7 +268,7 @@ def test_no_key_is_lost_if_the_state_cannot_be_stored_or_read(world, problems):
     assert "oss:PutObject" in unwritten["problem"]
 
 
-# A tick of replay's timer leaves a run alone that is still at work.
+# The timer starts no run while another run is active.
 
 
 BUSY = "an earlier run is still sending"
@@ -276,14 +276,14 @@ BUSY = "an earlier run is still sending"
 
 @pytest.fixture
 def busy(world: ReplayWorld) -> ReplayWorld:
-    """Return a world with five failed keys, and a run that is at work or was killed."""
+    """Return a world with five failed keys, and with the lease of a run that is active or was killed."""
     world.fail(*many(5))
     assert take_lease(world.invocation(240))
     return world
 
 
-def test_after_a_killed_run_ticks_wait_until_its_planned_end(busy):
-    # WHEN the next ticks strike, THEN the first that may sends all
+def test_after_a_killed_run_the_timer_waits_until_its_planned_end(busy):
+    # WHEN the timer fires, THEN the first run after the end of the lease resends all keys
     for seconds in (0, 239):
         busy.advance(seconds)
         result = busy.tick()

@@ -1,4 +1,4 @@
-"""Objects that OMS failed to copy: replay resends them after a check of the source."""
+"""Objects that OMS failed to copy: replay resends their keys after a check of the source."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_failed_record_has_the_error_of_oms_and_the_sources_version(world):
 
 
 def test_a_failed_copy_never_hides_the_record_of_a_closed_project(world):
-    # GIVEN a version written after the close, and a failed copy of the object's version before
+    # GIVEN a version written after the close, and a failed copy of the previous version
     world.fail_to_copy("a")
     world.shut(on=True)
     world.fail("a", reason="CLOSED")
@@ -60,7 +60,7 @@ def test_the_success_record_has_the_repeated_acceptance_and_attempts(world, key)
     assert record.headers["x-oss-meta-copy-attempts"] == "1"
 
 
-def test_a_throttled_resend_still_counts_as_resent(world):
+def test_a_refused_resend_of_a_failed_copy_still_counts_as_a_resend(world):
     world.fail_to_copy("a")
     world.oms.faults.then(OK, UNAUTHORIZED)
     world.tick()
@@ -78,7 +78,7 @@ def write_link(world: ReplayWorld) -> None:
     world.source.add(StoredObject("a", b"b", {"x-oss-object-type": "Symlink"}))
 
 
-def accepted_again(world: ReplayWorld) -> None:
+def accept_again(world: ReplayWorld) -> None:
     world.bucket.modified[f"{ROOT}success_object/a"] += 24 * HOUR
 
 
@@ -87,7 +87,7 @@ def accepted_again(world: ReplayWorld) -> None:
     [
         (delete_object, "gone"),
         (write_link, "symlinks"),
-        (accepted_again, "accepted_again"),
+        (accept_again, "accepted_again"),
     ],
 )
 def test_failures_without_a_resend_are_reported_and_not_recorded(world, prepare, outcome):
@@ -106,7 +106,7 @@ def test_a_failure_in_the_same_second_as_the_acceptance_counts(world):
 
 
 def test_a_time_in_another_zone_does_not_hide_a_failure(world):
-    # A line in UTC reads as eight hours too early, before the last acceptance.
+    # A time in UTC is read as eight hours too early, before the last acceptance.
     world.upload("a")
     text = world.line("a").replace("2026-01-02 08:00", "2026-01-02 00:00")
     world.list_failed(text=text)
@@ -129,7 +129,7 @@ def test_unreadable_lines_are_counted_and_the_others_are_resent(world):
     totals = {"unread_in_all": 1, "unread_example": "UPLOAD_DST_OBJ_FAILURE;2026;x"}
     assert world.copies() == {"lists": 1, "recorded": 1, "unread": 1, **totals}
     assert world.sent() == ["a"]
-    # AND that stays known, for status to show
+    # AND the counts stay stored, so that status can show them
     assert world.copies() == totals
 
 
@@ -149,7 +149,7 @@ def test_a_refused_list_is_counted_once_and_does_not_stop_the_others(world, code
     world.advance(60)
     assert world.copies()["unread_in_all"] == 1
 
-    # AND where none can be read, the right is missing, and nothing is passed over
+    # AND if no list can be read, the permission is missing, and no list is skipped
     world.there.heal()
     world.there.fail(oss_error(403), "get")
     world.advance(1)
@@ -172,7 +172,7 @@ def test_a_refused_list_is_retried_each_hour_and_uncounted_once_read(world):
         assert (world.there.calls["get"] > before) == is_asked
         world.advance(31 * MINUTE)
 
-    # WHEN by then the others are refused as well, THEN a new list is still read
+    # WHEN the other lists are refused as well, THEN a new list is still read
     world.upload("c")
     world.list_failed("c", sub="05")
     world.there.fail(oss_error(403), "get", lambda name: name in others)
@@ -180,7 +180,7 @@ def test_a_refused_list_is_retried_each_hour_and_uncounted_once_read(world):
     world.sent()
     assert world.sent_by_tick() == ["c"]
 
-    # WHEN it can be read, THEN it is, and nothing is unread
+    # WHEN the list can be read, THEN it is read, and no line counts as unread
     world.there.heal()
     world.advance(HOUR)
     assert world.copies() == {"lists": 1, "recorded": 1}
@@ -209,7 +209,7 @@ def test_lists_written_during_the_first_search_are_read(world):
 @pytest.mark.parametrize(
     ("kind", "right"), [("list", "obs:bucket:ListBucket"), ("get", "obs:object:GetObject")], ids=["list", "get"]
 )
-def test_without_the_permission_for_lists_replay_works_and_logs_that_once(world, caplog, problems, kind, right):
+def test_without_the_permission_for_lists_replay_works_and_logs_this_once(world, caplog, problems, kind, right):
     world.there.fail(oss_error(403), kind)
     world.fail_to_copy("a")
     world.fail("b")
@@ -222,29 +222,29 @@ def test_without_the_permission_for_lists_replay_works_and_logs_that_once(world,
     assert sum("failed_copies" in record.msg for record in caplog.records) == 1
     assert problems() == []
 
-    # AND when the right is granted, nothing was passed over
+    # AND when the permission is granted, no list was skipped
     world.there.heal()
     assert world.sent_by_tick() == ["a"]
 
 
 @pytest.mark.parametrize(
-    ("bucket", "kind", "what"),
+    ("bucket", "kind", "object_name"),
     [
         ("source", "find", "a"),
         ("bucket", "get", f"{ROOT}success_object/a"),
         ("bucket", "put", f"{ROOT}failed_object/a"),
     ],
 )
-def test_lines_that_cannot_be_checked_or_recorded_are_read_again(world, bucket, kind, what):
+def test_lines_that_cannot_be_checked_or_recorded_are_read_again(world, bucket, kind, object_name):
     world.upload("a", "b")
     world.list_failed("a")
     world.advance(1)
     world.list_failed("b")
-    asked = getattr(world, bucket)
-    asked.fail(oss_error(409, "Busy"), kind, where=lambda name: name == what)
+    refusing_bucket = getattr(world, bucket)
+    refusing_bucket.fail(oss_error(409, "Busy"), kind, where=lambda name: name == object_name)
     assert "answered 409 Busy" in world.copies()["stopped"]
     assert world.sent() == []
-    asked.heal()
+    refusing_bucket.heal()
     assert world.sent_by_tick() == ["a", "b"]
 
 
@@ -256,7 +256,7 @@ def test_lines_that_cannot_be_checked_or_recorded_are_read_again(world, bucket, 
     ],
     ids=["no source bucket", "no destination"],
 )
-def test_without_readable_lists_replay_reports_that_and_sends_its_records(settings, answer, reason):
+def test_without_readable_lists_replay_reports_the_reason_and_resends(settings, answer, reason):
     world = ReplayWorld(**settings)
     world.fail("b")
     world.oms.faults.then(answer)
@@ -271,13 +271,13 @@ def test_reading_lists_leaves_most_of_the_time_to_sending(world):
     world.fail("b")
     world.there.before = lambda kind, _: kind == "get" and world.advance(5)
 
-    # WHEN a run has four minutes, THEN it reads for one of them, and sends
+    # WHEN a run has four minutes, THEN it reads lists for one minute, and then submits keys
     first = world.tick(timeout=240)["copies"]
     assert first["stop"] == "time"
     assert world.sent() == ["b"]
     assert 10 <= first["gone"] <= 14
 
-    # AND later runs read the rest, each line once
+    # AND later runs read the remaining lists, each line once
     runs = [first]
     while runs[-1]["stopped"]:
         runs.append(world.tick(timeout=240)["copies"])
@@ -291,7 +291,7 @@ def test_a_new_list_is_read_after_any_number_of_other_sub_tasks(world):
     world.tick()
     world.there.before = lambda kind, _: kind == "list" and world.advance(2)
 
-    # WHEN a list comes in the last of them, THEN what it names is sent within some minutes
+    # WHEN a list is written in the last sub-task, THEN its keys are submitted within a few minutes
     world.advance(5 * 60)
     world.upload("a")
     world.list_failed("a", sub="39")

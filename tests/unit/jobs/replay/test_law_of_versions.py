@@ -1,7 +1,6 @@
-"""Law 1 with versions: the source's current version is never lost.
+"""Law 1 for versions: neither the source's current version nor a version that OMS failed to copy is lost.
 
-Neither is a version that OMS reports as a failed copy. This holds for any order of writes, failures, late copies,
-lists, runs, deaths, late deletes and closes.
+The law holds for any order of writes, failures, late copies, lists, runs, kills, late deletes and closes.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ BUSY = oss_error(409, "Busy")
 RECORDS, RUN_FILES = "failed_object", "/replay/"
 
 
-class Tale:
-    """The events of an example.
+class VersionExample:
+    """A world with the actions of an example, and with the versions that OMS has to copy.
 
-    `sent`: the version of each key that OMS last accepted. `open`: the keys that OMS failed to copy and has not
+    `sent` has the version of each key that OMS last accepted. `open` has the keys that OMS failed to copy and has not
     accepted since.
     """
 
@@ -68,29 +67,30 @@ class Tale:
         self.world.delete(key)
 
     def envelope(self, key: str) -> None:
-        """Deliver an event that forward gave up, as Function Compute passes it to replay."""
+        """Deliver an event that forward could not process, as Function Compute passes it to replay."""
         self.note()
         self.versions[key] += 1
         self.world.source.add(StoredObject(key, b"contents"))
         with contextlib.suppress(OmsSyncError):
             self.world.replay({"requestContext": {}, "requestPayload": {"events": [event(key)]}})
             return
-        self.world.fail(key)  # it would try again, until that is so
+        self.world.fail(key)  # Function Compute repeats the call until the key is recorded
 
     def copy(self, key: str, data: str) -> None:
-        """End a copy of any version of the key."""
+        """Let OMS finish the copy of any version of the key."""
         self.world.copy(key, data=data.encode())
 
     def fail(self, key: str, sub: str) -> None:
-        """Let OMS fail to copy an accepted version; its list is written later."""
+        """Let OMS fail to copy an accepted version. The line about the failure is written later."""
         if key in self.world.source.objects:
             self.open.add(key)
             self.lines[sub].append(self.world.line(key))
 
     def list(self, sub: str, how: str) -> None:
-        """Let OMS write lines of failed copies.
+        """Let OMS write the open lines of failed copies to a list.
 
-        `how`: to a new list, to a list whose name sorts first, to an existing list, or with an unreadable line.
+        `how` is "new" for a new list, "late" for a new list whose name sorts first, "grows" for an existing list, or
+        "broken" for a new list with an unreadable line.
         """
         lines, names = "".join(self.lines.pop(sub, [])), self.names[sub]
         if not lines:
@@ -121,17 +121,17 @@ class Tale:
             self.world.tick()
         if not self.world.call_instance.is_alive:
             self.world.start()
-        # Its knowledge is at most a minute old.
+        # An instance trusts the mark for at most a minute.
         may_send = not self.is_closed or began - self.turned_at < 60 or what == "close"
         posts = [request for request in list(self.world.oms.requests)[calls:] if request.method == "POST"]
         assert may_send or not posts
 
     def by_hand(self) -> None:
-        """Run replay by hand, also during another run."""
+        """Run replay by hand, possibly during another run."""
         with self.world.beside(), contextlib.suppress(OmsSyncError):
             self.world.replay({})
 
-    def another_project(self) -> None:
+    def run_other_project(self) -> None:
         """Run the replay of another project, which submits no key of this project."""
         calls, mine = len(self.world.oms.calls), self.world.variables
         self.world.variables = {**mine, "OBJECT_PREFIX": "other/", "PROJECT": "other"}
@@ -141,7 +141,7 @@ class Tale:
         assert len(self.world.oms.calls) == calls
 
     def deletes(self, late: str) -> None:
-        """Let later deletes of objects with such a name take effect late."""
+        """Let deletes of objects whose names contain `late` take effect late; if it is empty, end this fault."""
         self.world.bucket.heal()
         if late:
             self.world.bucket.fail(Fault.lands_late(50), "delete", where=lambda name: late in name)
@@ -163,7 +163,7 @@ class Tale:
     # The law.
 
     def note(self) -> None:
-        """Store the accepted versions: the current versions, or later versions."""
+        """Record the current version of each key that OMS has accepted since the last call of this method."""
         for key in self.world.sent():
             self.sent[key] = self.versions[key]
             self.open.discard(key)
@@ -177,7 +177,7 @@ class Tale:
         return set(KEYS) & self.world.source.objects.keys()
 
     def end(self) -> None:
-        """Write all lists, end all faults, and run replay for a day."""
+        """Write all lists, end all faults, and run replay for a day; assert that no key is left."""
         self.trouble("")
         self.oms(False)
         self.close(False)
@@ -187,7 +187,7 @@ class Tale:
             self.minutes(minutes)
             self.tick()
             self.check()
-            # A version that OMS has not accepted yet waits for no rest.
+            # A version that OMS has not accepted yet does not rest.
             assert not number or all(self.sent[key] == self.versions[key] for key in self.there())
         waiting = self.world.failed() | self.world.in_run_files()
         assert not waiting
@@ -202,7 +202,7 @@ data, steps = st.sampled_from("AB"), st.integers(0, 40)
 meanwhile = st.one_of(
     st.tuples(st.just("write"), keys, data, st.just(False)),
     st.tuples(st.just("close"), st.booleans()),
-    st.tuples(st.sampled_from(["by_hand", "die", "another_project"])),
+    st.tuples(st.sampled_from(["by_hand", "die", "run_other_project"])),
 )
 happenings = st.lists(
     st.one_of(
@@ -216,7 +216,7 @@ happenings = st.lists(
         st.tuples(st.sampled_from(["envelope", "delete"]), keys),
         st.tuples(st.sampled_from(["oms", "close"]), st.booleans()),
         st.tuples(st.just("minutes"), st.sampled_from([1, 7, 70])),
-        st.tuples(st.sampled_from(["tick", "by_hand", "another_project"])),
+        st.tuples(st.sampled_from(["tick", "by_hand", "run_other_project"])),
     ),
     max_size=16,
 )
@@ -232,33 +232,33 @@ DOWN, UP = ("oms", True), ("oms", False)
 @pytest.mark.law
 @settings(max_examples=schedules(6))
 @given(happenings)
-# The version before is copied late, and looks newer than the failing version that replay has in hand.
+# The previous version is copied late, and looks newer than the failing version in replay's run file.
 @example([*LISTED, ("tick", 14, "write", A, "B", False), ("copy", A, "A"), ("tick",)])
 @example(
     [*LISTED, ("deletes", RECORDS), ("tick",), *FAILS, ("copy", A, "A"), ("minutes", 1), ("minutes", 1), ("tick",)]
 )
 @example([*LISTED, ("copy", A, "B"), ("tick",)])
-# The version before rests when its failed record is written over that of the next.
+# The failed record of a resting version overwrites the record of the next version.
 @example([*RESTS, *LISTED, ("tick", 9, "write", A, "B", False)])
-# A run file's key is another project's.
-@example([*FAILS, ("deletes", RECORDS), DOWN, ("tick",), ("minutes", 7), UP, ("another_project",)])
+# A run file of one project, and a run of another project.
+@example([*FAILS, ("deletes", RECORDS), DOWN, ("tick",), ("minutes", 7), UP, ("run_other_project",)])
 # Late deletes of records and of run files.
 @example([*FAILS, ("deletes", ROOT), DOWN, ("tick",), ("deletes", ""), ("tick",), ("minutes", 1)])
 @example([*FAILS, ("deletes", ROOT), DOWN, ("tick",), ("minutes", 7), ("tick",), ("tick", 6, "die"), ("minutes", 1)])
-# A run file is settled, and deleted late; until then the next run finds it, and dies before it sends.
+# A run file is finished and deleted late. Until then the next run reads the file, and dies before it submits.
 @example(
     [*FAILS, ("deletes", RECORDS), DOWN, ("tick",), ("minutes", 7), UP, ("deletes", RUN_FILES), ("tick",), *SETTLED]
 )
 @example([DOWN, ("envelope", A), ("minutes", 7), ("tick", 4, "by_hand")])
-# Lists that grow, come late, or are of a sub-task that comes before.
+# Lists that grow, are written late, or belong to a sub-task whose name sorts first.
 @example([*LISTED, ("tick",), ("fail", "mine/b", "01"), ("list", "01", "grows")])
 @example([*LISTED, ("tick",), ("fail", "mine/b", "01"), ("list", "01", "late")])
 @example([*LISTED, ("tick",), ("fail", "mine/b", "00"), ("list", "00", "new")])
 def test_law1_no_order_of_writes_lists_and_killed_runs_loses_a_version(count_schedule, happenings):
-    tale = Tale()
+    version_example = VersionExample()
     for what, *details in happenings:
-        getattr(tale, what)(*details)
-        tale.world.advance(1)
-        tale.check()
-    tale.end()
+        getattr(version_example, what)(*details)
+        version_example.world.advance(1)
+        version_example.check()
+    version_example.end()
     count_schedule("of versions", "every version waits or was sent, and all were in the end")

@@ -1,4 +1,4 @@
-"""Positions in OMS's lists: each line is read once, for any order of new lists and any growth."""
+"""Positions in OMS's lists: each line is read once, for any order of new lists, and however lists grow."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ def world() -> ReplayWorld:
 
 
 def stored_positions(world: ReplayWorld) -> dict[str, Any]:
-    """Return the stored positions."""
     return world.state("failed_copies")
 
 
@@ -46,7 +45,7 @@ def test_a_grown_list_is_read_from_its_old_end_unless_rewritten(world, then, sen
     assert world.sent() == sent
 
 
-def test_a_last_line_that_grows_is_read_whole(world):
+def test_a_last_line_that_grows_is_read_completely(world):
     name = world.list_failed(text=world.line("key 001") + "UPLOAD_DST_OBJ_FAILURE,2026-01-02 08:00:00,key%20002,key")
     assert world.copies()["unread"] == 1
     world.advance(5 * MINUTE)
@@ -73,7 +72,7 @@ def test_law1_the_next_run_continues_a_search_that_ran_out_of_time(world):
     world.list_failed("key 001", sub="9999")
     world.there.before = lambda kind, _: kind == "list" and world.advance(20)
 
-    # WHEN replay's timer strikes, THEN nothing prevents it from reading lists, and the next time it is read
+    # WHEN the timer runs replay twice, THEN the first run reports no problem, and the second reads the new list
     assert world.tick(timeout=240)["copies"]["stop"] == "time"
     assert stored_positions(world)["problem"] == ""
     world.tick(timeout=240)
@@ -94,7 +93,7 @@ def test_after_reading_thousands_of_lists_some_runs_skip_the_search(world):
 
 
 def test_a_large_list_is_read_in_parts_over_several_runs(world, mocker):
-    # GIVEN a list of several parts, and a look at each object that takes a while
+    # GIVEN a list of several parts, and slow checks of the objects
     mocker.patch("oss_oms_sync.jobs.replay.failed_copies._PART_BYTES", 32 * 1024)
     many = [f"key {number:03}" for number in range(200)]
     world.list_failed(text="".join(map(world.line, ["x" * 900, *many])) * 3)
@@ -204,16 +203,16 @@ LISTED: dict[str, list[tuple[list[str], list[int]]]] = {
 
 
 @pytest.mark.parametrize("others", [0, 1], ids=["the last list", "one before another"])
-@pytest.mark.parametrize("what", LISTED)
-def test_lines_inside_and_outside_the_filter_are_counted(what, others):
+@pytest.mark.parametrize("case", LISTED)
+def test_lines_inside_and_outside_the_filter_are_counted(case, others):
     world = ReplayWorld(OBJECT_PREFIX="photos/")
     world.upload("photos/a", "photos/b", "photos/c")
     if others:
         world.list_failed("photos/b", name="2")
-    for written_lines, (lines, outside) in LISTED[what]:
+    for written_lines, (lines, outside) in LISTED[case]:
         text = "".join(entry if entry == UNREAD else world.line(entry) for entry in written_lines if entry != CUT)
         world.list_failed(text=text.removesuffix("\n") if CUT in written_lines else text, name="1")
-        # After a run that looks at all lists.
+        # The run searches all lists.
         world.advance(2 * HOUR)
         world.tick()
         assert [*stored_positions(world)["listed"].values()] == [[lines + others, outside]]

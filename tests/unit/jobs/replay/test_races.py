@@ -1,4 +1,4 @@
-"""Races: no key and no copy failure is lost by a death, a failure or another run at any step."""
+"""Races: no key and no failed copy is lost if a run is killed, fails, or meets another run at any step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from unit.jobs.replay.replay_world import ReplayWorld, at_each_step, at_step, ma
 
 
 def busy_world() -> ReplayWorld:
-    """Return a world with failed records, and the run file of an earlier run."""
+    """Return a world with failed records, and with the run file of an earlier run."""
     world = ReplayWorld()
     world.fail(*many(12), "k" * 1000)
     world.run_file("left")
@@ -50,10 +50,10 @@ DUE = {"a", "b", "k" * 1000}
 def test_a_run_killed_at_any_step_loses_no_key_and_is_finished_later(make, run, keys):
     # GIVEN a run that dies at some step
     for step, world in at_each_step(make, run, ReplayWorld.die):
-        # THEN every key still stands somewhere
+        # THEN every key is still stored
         assert keys <= world.failed() | world.in_run_files() | world.succeeded() | world.oms.accepted.keys(), step
 
-        # AND once it is long dead, a run or two send everything
+        # AND after the end of the lease, another run submits all keys
         world.oms.faults.clear()
         world.oms.refuse(None)
         world.advance(10 * MINUTE)
@@ -74,12 +74,12 @@ def test_a_failure_at_any_step_survives_or_is_covered_by_a_resend(key):
 
     # GIVEN a new version of a key that fails, and is recorded, at some step of a run
     for step, world in at_each_step(busy_world, ReplayWorld.replay, record):
-        # THEN its record stands, or OMS was asked for the key after it was written
+        # THEN its record is kept, or the key was submitted after the write
         assert key in world.failed() | world.in_run_files() | world.asked(sent_before[-1]), step
 
 
 def meeting_world() -> ReplayWorld:
-    """Return a world with a run file that no run holds, and an OMS that refuses all calls."""
+    """Return a world with a run file without an active lease, and with an OMS that refuses all calls."""
     world = ReplayWorld()
     world.run_file("k", held=True)
     world.fail("k")
@@ -93,22 +93,22 @@ def test_two_runs_of_a_run_file_lose_no_key_even_if_one_is_killed():
     for death in sweep(itertools.count()):
         died = []
 
-        # GIVEN a run file that both find free
-        # WHEN a second run takes it in the middle of the first, and dies
+        # GIVEN a run file without an active lease, which both runs take over
+        # WHEN a second run takes it over during the first, and dies
         def meet(world: ReplayWorld, death: int = death, died: list[bool] = died) -> None:
             with world.beside(), at_step(world, death, world.die), contextlib.suppress(Killed):
                 world.replay()
                 return
             died.append(True)
 
-        # THEN the key still stands somewhere
+        # THEN the key is still stored
         for meeting, world in at_each_step(meeting_world, ReplayWorld.replay, meet):
             assert "k" in world.failed() | world.in_run_files(), (meeting, death)
         if not died:
             break
 
 
-def toggle_lease(world: ReplayWorld) -> None:
+def move_key(world: ReplayWorld) -> None:
     """Move the key from a failed record into a run file, or back."""
     stood = [name for part in ("failed_object/", "replay/") for name in world.bucket.names(f"{ROOT}{part}")]
     world.run_file("k") if world.failed() else world.fail("k")
@@ -130,13 +130,13 @@ def test_a_key_that_a_run_moves_counts_once_as_waiting(look, begins):
         World.close_all()
         world = ReplayWorld()
         begins(world, "k")
-        with at_step(world, step, partial(toggle_lease, world)):
+        with at_step(world, step, partial(move_key, world)):
             assert world.within(lambda world=world: look(world.invocation())) == 1, step
 
 
 @pytest.mark.part
 @pytest.mark.long
-def test_a_log_bucket_that_fails_from_any_step_on_loses_no_failure_to_copy():
+def test_a_log_bucket_that_fails_at_any_step_loses_no_failed_copy():
     def run(world: ReplayWorld) -> None:
         with contextlib.suppress(StorageError):
             world.tick()

@@ -1,6 +1,6 @@
-"""Failed records and run files: which of them name a key, and when each is deleted.
+"""Failed records and run files: the objects that have a key, and the time when each of them is deleted.
 
-None is deleted before its key is elsewhere. In a closed project every key stays in place.
+No such object is deleted before its key is stored elsewhere. In a closed project every key stays in place.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from unit.jobs.replay.replay_world import ReplayWorld, many
 def test_folder_markers_are_neither_records_nor_run_files(world, problems):
     for folder in ("failed_object/", "failed_object_long/", "replay/", "replay/oss-oms-sync/"):
         world.bucket.add(StoredObject(f"{ROOT}{folder}", b""))
-    # But that of a folder of the source bucket is a record like any other.
+    # The record of a folder of the source bucket is a record like any other.
     world.fail("a", "photos/")
     for payload in (None, {}, {"limit": 5}):
         assert world.replay(payload)["finished"]
@@ -68,12 +68,12 @@ def test_records_that_cannot_be_deleted_are_logged_and_never_stop_a_run(world, p
     assert world.in_run_files() == set()
 
 
-@pytest.mark.parametrize("asked", [None, {"requestContext": {}, "requestPayload": {"events": [event("a")]}}])
-def test_records_are_deleted_only_after_the_run_file_is_written(world, asked):
+@pytest.mark.parametrize("options", [None, {"requestContext": {}, "requestPayload": {"events": [event("a")]}}])
+def test_records_are_deleted_only_after_the_run_file_is_written(world, options):
     world.fail("a")
     world.bucket.fail(NO_RIGHT, "put")
     with pytest.raises(StorageError):
-        world.replay(asked)
+        world.replay(options)
     assert world.failed() == {"a"}
 
 
@@ -86,10 +86,10 @@ def test_the_run_file_of_another_run_is_kept_until_its_lease_expires(world):
     world.bucket.after = lambda *_: None
     world.start()
 
-    # WHEN another starts beside what may be a slow owner
+    # WHEN another run starts, while the first may only be slow
     assert world.replay()["accepted"] == 1
 
-    # THEN the file stands until the owner's time is up and a minute more
+    # THEN the file is kept until a minute after the planned end of the first run
     assert world.in_run_files() == {"a"}
     world.advance(240 + 61)
     world.replay()
@@ -103,18 +103,18 @@ def test_a_key_stays_in_the_run_file_until_its_delete_is_answered(world):
     world.oms.faults.then(UNAUTHORIZED)
     world.replay()
 
-    # WHEN it lands after the run
+    # WHEN the delete takes effect after the run
     assert world.failed() == {"a", "b"}
     world.bucket.heal()
     world.advance(31)
     assert world.failed() == set()
 
-    # THEN the keys are in the run file, which a run within the minute sends and does not touch
+    # THEN the keys are in the run file; a run within the minute submits them and leaves the file unchanged
     assert world.in_run_files() == {"a", "b"}
     assert world.replay()["accepted"] == 2
     assert world.in_run_files() == {"a", "b"}
 
-    # AND a later run, whose deletes are answered, settles them
+    # AND a later run, whose deletes are answered, removes them
     world.advance(30)
     assert world.replay()["accepted"] == 2
     assert world.failed() == world.in_run_files() == set()
@@ -129,7 +129,7 @@ def test_a_failed_record_that_cannot_be_written_back_stays_in_the_run_file(world
     assert world.in_run_files() == {"a"}
 
 
-def test_a_stopped_run_counts_the_untouched_run_files_as_left(world):
+def test_a_stopped_run_counts_the_keys_of_untouched_files_as_left(world):
     # GIVEN many run files, of which no key was submitted
     for number in range(5):
         world.fail(*[f"{number} {key}" for key in range(20)])
@@ -167,7 +167,7 @@ def test_a_run_is_not_finished_while_a_run_file_cannot_be_read(world):
     assert world.replay()["finished"] is False
 
 
-# While the project is closed replay sends nothing.
+# While the project is closed, replay submits nothing.
 
 CLOSED = "nothing is submitted. For the next step: python3 ops.py status"
 ENVELOPE = {"requestContext": {}, "requestPayload": {"events": [event("a"), event("b")]}}
@@ -184,13 +184,13 @@ def closing(world: ReplayWorld) -> ProjectState:
 
 
 @pytest.mark.parametrize(
-    "asked", [None, {"limit": 1}, {"prefix": "key"}, {"reason": "THROTTLED"}, {"keys": ["key 00000", "by hand"]}]
+    "options", [None, {"limit": 1}, {"prefix": "key"}, {"reason": "THROTTLED"}, {"keys": ["key 00000", "by hand"]}]
 )
-def test_a_closed_project_keeps_records_and_names_the_command_to_open_it(closed, asked):
+def test_a_closed_project_keeps_records_and_names_the_command_to_open_it(closed, options):
     closed.fail(*many(3))
     closed.run_file("a", "b")
     before = dict(closed.bucket.objects)
-    result = closed.replay(asked)
+    result = closed.replay(options)
     assert result["taken"] == 0
     assert result["accepted"] == 0
     assert result["finished"] is False
@@ -199,23 +199,23 @@ def test_a_closed_project_keeps_records_and_names_the_command_to_open_it(closed,
     assert {name: closed.bucket.objects[name] for name in before} == before
     assert closed.in_run_files() == {"a", "b"}
 
-    # AND opened again it sends everything
+    # AND after the opening, all keys are submitted
     closing(closed).open()
     assert closed.replay()["accepted"] == 5
     assert closed.failed() == closed.in_run_files() == set()
 
 
 @pytest.mark.parametrize(
-    ("failed", "asked", "expected"),
+    ("failed", "options", "expected"),
     [
         (0, None, {"taken": 0, "by_reason": {}, "finished": True, "stopped": None}),
         (3, {"dry_run": True}, {"taken": 3, "by_reason": {"THROTTLED": 3}, "stopped": None}),
     ],
     ids=["nothing to send", "a dry run"],
 )
-def test_runs_without_submissions_work_in_a_closed_project(closed, failed, asked, expected):
+def test_runs_without_submissions_work_in_a_closed_project(closed, failed, options, expected):
     closed.fail(*many(failed))
-    result = closed.replay(asked)
+    result = closed.replay(options)
     assert result == {**result, **expected}
 
 
@@ -229,7 +229,7 @@ def test_in_a_closed_project_keys_that_forward_gave_up_are_recorded(closed):
 
 
 def test_a_close_after_the_check_loses_no_key_that_forward_gave_up(world, mocker):
-    # GIVEN a run that asks once while the project is open, and after that when it is closed
+    # GIVEN a run that first reads the mark of an open project, and then that of a closed project
     mocker.patch.object(ProjectState, "refusal", side_effect=[None, *[Failure(Reason.CLOSED, message="closed")] * 9])
     world.replay(ENVELOPE)
 
@@ -251,7 +251,7 @@ def test_a_close_between_two_halves_of_a_batch_stops_it_and_keeps_keys(world):
 
     world.platform.network.after = close
 
-    # WHEN it goes on, THEN the last call begins within a minute of the closing
+    # WHEN the run continues, THEN the last call begins within a minute of the close
     began = world.clock.seconds
     result = world.replay()
     posts = [request.time - world.platform.EPOCH - began for request in world.oms.requests if request.method == "POST"]
@@ -290,7 +290,7 @@ def test_a_close_during_a_run_keeps_unsent_keys_in_the_run_file():
 
     world.bucket.after = close
 
-    # WHEN it goes on, THEN it ends within a minute, and no key is lost
+    # WHEN the run continues, THEN it ends within a minute, and no key is lost
     result = world.replay()
     assert CLOSED in result["stopped"]
     assert len(world.oms.calls) == 6
@@ -302,9 +302,9 @@ def test_a_close_during_a_run_keeps_unsent_keys_in_the_run_file():
     assert world.oms.accepted.keys() == set(many(200))
 
 
-def test_a_tick_writes_a_missing_mark_as_open(world):
+def test_the_timer_writes_a_missing_mark_as_open(world):
     name = closing(world).name
     del world.bucket.objects[name]
-    for asked, is_written in (({}, False), (TICK, True)):
-        world.replay(asked)
+    for options, is_written in (({}, False), (TICK, True)):
+        world.replay(options)
         assert (name in world.bucket.objects) == is_written

@@ -1,6 +1,6 @@
-"""Keys that rest before replay resends them: rejected keys for a day, failed copies longer each time.
+"""Keys that rest before replay resends them: rejected keys for a day, failed copies longer after each attempt.
 
-The failure of a deleted object is closed.
+The failure of a deleted object is resolved without a resend.
 """
 
 from __future__ import annotations
@@ -51,18 +51,18 @@ def test_rejected_keys_rest_again_without_a_good_key_among_them(world):
     assert world.tick()["by_reason"] == {"REJECTED": 60}
     world.clock.ahead += timedelta(hours=25)
 
-    # WHEN they are tried again
+    # WHEN the keys are resent
     again = world.tick()
 
-    # THEN that is no reason to stop, and they rest for another day
+    # THEN the run does not stop, and the keys rest for another day
     assert again["by_reason"] == {"REJECTED": 60}
     assert again["finished"] is True
     world.sent()
     assert world.sent_by_tick() == []
 
 
-def test_only_the_latest_rejected_keys_rest_beyond_the_limit(world, mocker):
-    # GIVEN room for two, and four that were rejected, two an hour after the others
+def test_only_the_latest_rejected_keys_rest_if_there_are_too_many(world, mocker):
+    # GIVEN a limit of two pauses, and four rejected keys, two of them an hour later than the others
     mocker.patch("oss_oms_sync.jobs.replay.resting._MAX_PAUSES", 2)
     world.oms.refuse({"a1", "a2", "z1", "z2"}.__contains__)
     for keys in (("z1", "z2", "good"), ("a1", "a2", "good")):
@@ -70,14 +70,14 @@ def test_only_the_latest_rejected_keys_rest_beyond_the_limit(world, mocker):
         world.tick()
         world.clock.ahead += timedelta(hours=1)
 
-    # WHEN the next run comes, THEN it tries the older keys only
+    # WHEN the next run starts, THEN it only resends the older keys
     before = len(world.oms.requests)
     world.tick()
     assert world.asked(before) == {"z1", "z2"}
 
 
 def test_the_stored_state_of_a_long_rejected_key_is_short(world):
-    # Ten thousand of them have to fit into the limit of bytes read of an object.
+    # The state of ten thousand keys must not exceed the maximum size of an object that is read.
     long = "海" * 300
     world.fail(long, "good")
     world.oms.refuse({long}.__contains__)
@@ -105,7 +105,7 @@ def test_a_key_that_always_fails_is_resent_a_few_times_a_day(world):
         else:
             world.advance(60 * MINUTE)
 
-    # THEN the first day sees a few more tries than the others, with a try a day each
+    # THEN the first day has a few more attempts, and each later day has one
     assert 5 <= tries[0] <= 8
     assert [tries[day] for day in (2, 3)] == [1, 1]
     world.tick()
@@ -123,13 +123,13 @@ def test_a_resting_key_is_not_read_and_other_keys_are_submitted(world):
     assert world.failed_record("a")["not_before"] == "2026-01-02T00:10:00Z"
     reads = world.bucket.calls["get"]
     world.tick()
-    # The states of replay and of the lists, the mark, and whose turn it is.
+    # The run only reads the states of replay and of the lists, the mark, and the lease.
     assert world.bucket.calls["get"] - reads <= 4
     world.advance(6 * MINUTE)
     assert world.sent_by_tick() == ["a"]
 
 
-def again(world: ReplayWorld, *keys: str) -> None:
+def fail_again(world: ReplayWorld, *keys: str) -> None:
     """Write failed records of keys that failed more than once, for another reason than a failed copy."""
     world.fail(*keys, first="2026-01-01T00:00:00Z")
 
@@ -152,15 +152,15 @@ def test_a_key_that_failed_once_is_resent_without_reading_the_object(world):
 
 @pytest.mark.parametrize("problem", [NO_RIGHT, HANG])
 def test_a_key_with_an_unreadable_object_is_submitted(world, problem):
-    again(world, "a")
+    fail_again(world, "a")
     del world.source.objects["a"]
     world.source.fail(problem)
     assert world.replay()["accepted"] == 1
 
 
 def test_a_failure_recorded_while_replay_reads_the_object_survives(world):
-    # GIVEN an object that is deleted when replay looks, and written again right after with a failing event
-    again(world, "a")
+    # GIVEN an object that is deleted when replay checks it, and written again immediately with a failing event
+    fail_again(world, "a")
     del world.source.objects["a"]
     world.source.after = lambda kind, _: world.fail("a") if kind == "find" else None
     world.replay()
@@ -168,7 +168,7 @@ def test_a_failure_recorded_while_replay_reads_the_object_survives(world):
 
 
 def test_a_key_whose_delete_may_arrive_late_stays_in_its_run_file(world):
-    again(world, "a")
+    fail_again(world, "a")
     del world.source.objects["a"]
     world.bucket.fail(DROP_BEFORE, "delete")
     answer = world.replay()
@@ -219,7 +219,7 @@ def test_a_call_by_hand_resends_resting_keys(world):
         world.advance(4 * MINUTE)
     assert world.failed() == {"a", "bad"}
 
-    # WHEN a user resends failures, THEN both are submitted, and the timer lets them rest on
+    # WHEN a user resends failures, THEN both are submitted, and the timer's runs still skip them
     for run, keys in ((partial(world.replay, {}), {"a", "bad"}), (world.tick, set())):
         before = len(world.oms.requests)
         run()

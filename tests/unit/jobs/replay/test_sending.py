@@ -1,4 +1,4 @@
-"""Resending of all failures, also of events that Function Compute gave up; and the reasons to stop a run."""
+"""Resending of all failures, including events that forward could not process; and the reasons to stop a run."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def test_a_run_without_failed_records_is_finished(world):
 @pytest.mark.long
 @pytest.mark.usefixtures("_small_pages")
 def test_twelve_pages_of_failed_records_are_sent_at_a_bounded_cost():
-    # GIVEN failed records of all kinds: hostile and long keys, and the empty ones of the vendor's handler
+    # GIVEN failed records of all kinds: with hostile and long keys, and the empty records of the vendor's handler
     world = ReplayWorld(OMS_RATE="20")
     keys = [*HOSTILE, *(f"{key}{number}" for number in range(10) for key in HOSTILE[:11]), *many(1000)]
     world.fail(*keys)
     for key in many(1000)[::50]:
         world.bucket.add(StoredObject(record_name("failed", key), b""))
 
-    # WHEN replay runs as its timer lets it
+    # WHEN replay runs until it is finished
     runs = [world.replay()]
     while not runs[-1]["finished"]:
         runs.append(world.replay())
 
-    # THEN none is left, each is accepted and recorded, and the calls are few
+    # THEN no record is left, each key is accepted and recorded, and the calls are few
     assert sum(result["accepted"] for result in runs) == len(keys)
     assert world.failed() == world.in_run_files() == set()
     assert world.succeeded() == set(keys)
@@ -78,13 +78,13 @@ def test_a_key_that_fails_again_keeps_its_first_failure(world):
 
 
 @pytest.mark.parametrize(
-    ("asked", "version"),
+    ("options", "version"),
     [(None, b"ABC"), ({"requestContext": {}, "requestPayload": {"events": [event("a", etag="DEF")]}}, b"DEF")],
     ids=["of the failed record", "of an envelope, which is newer"],
 )
-def test_the_success_record_names_the_version_that_failed(world, asked, version):
+def test_the_success_record_names_the_version_that_failed(world, options, version):
     world.fail("a")
-    world.replay(asked)
+    world.replay(options)
     assert world.record_body("success", "a") == version
     assert world.failed() == set()
 
@@ -109,7 +109,7 @@ def test_the_oldest_failure_is_of_failed_and_remaining_keys(world):
     world.oms.faults.then(UNAUTHORIZED)
     assert world.replay()["oldest_failure"] == "1996-01-01T00:00:00Z"
 
-    # AND once all is sent there is none
+    # AND after all keys are accepted, there is no oldest failure
     assert world.replay()["oldest_failure"] is None
 
 
@@ -155,12 +155,12 @@ def test_five_refused_batches_end_a_run_and_the_next_continues_after_them(world)
 
 @pytest.mark.parametrize("status", [403, 422, 500])
 def test_a_key_that_oms_always_refuses_delays_no_other_key(world, status):
-    # GIVEN a key for which OMS, or what stands before it, gives its whole batch an answer that is not bisected
+    # GIVEN a key for which OMS, or its gateway, refuses the whole batch with an error that causes no bisection
     world.fail(*many(30))
     bad = quote("key 00004").encode()
     world.oms.faults.add(oms_error(status), where=lambda request: bad in request.body)
 
-    # WHEN the timer lets replay run, THEN in the end that key alone is left
+    # WHEN the timer runs replay, THEN in the end only this key is left
     for _ in range(30):
         world.tick()
         world.advance(MINUTE)
@@ -179,17 +179,17 @@ def test_a_refused_account_ends_a_run_at_once(world):
 
 
 @pytest.mark.parametrize(
-    ("timeout", "left", "begun"), [(60, 15.5, True), (60, 14.5, False), (240, 21, True), (240, 19, False)]
+    ("timeout", "left", "is_begun"), [(60, 15.5, True), (60, 14.5, False), (240, 21, True), (240, 19, False)]
 )
-def test_no_page_begins_in_the_last_20_seconds_or_quarter_of_the_time(world, mocker, timeout, left, begun):
+def test_no_page_begins_in_the_last_20_seconds_or_quarter_of_the_time(world, mocker, timeout, left, is_begun):
     # GIVEN two pages, the first with this duration
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 10)
     world.fail(*many(15))
     world.hold_up(timeout - left)
 
-    # WHEN it is done, THEN the second is begun only while there is time for it
+    # WHEN the first is done, THEN the second begins only if enough time remains
     result = world.replay(timeout=timeout)
-    assert (result["accepted"], result["finished"]) == ((15, True) if begun else (10, False))
+    assert (result["accepted"], result["finished"]) == ((15, True) if is_begun else (10, False))
 
 
 def test_at_the_end_of_its_time_a_run_leaves_keys_in_the_run_file(world):

@@ -1,4 +1,4 @@
-"""Acknowledged failures: objects that OMS did not copy count until then, and later failures count again."""
+"""Acknowledgements: failed copies count until a user acknowledges them, and later failures count again."""
 
 from __future__ import annotations
 
@@ -103,15 +103,15 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
 }
 
 
-@pytest.mark.parametrize("what", STORIES)
-def test_failures_count_again_after_an_acknowledgement(world, what):
-    for happens, says in STORIES[what]:
-        happens(world)
-        is_green = not says or says.startswith("OMS has not processed")
-        assert world.tells(IN_STEP if is_green else BEHIND, says)
+@pytest.mark.parametrize("case", STORIES)
+def test_failures_count_again_after_an_acknowledgement(world, case):
+    for action, expected_text in STORIES[case]:
+        action(world)
+        is_green = not expected_text or expected_text.startswith("OMS has not processed")
+        assert world.tells(IN_STEP if is_green else BEHIND, expected_text)
 
 
-def test_acknowledged_failures_count_no_more_in_that_answer(world):
+def test_the_acknowledging_call_no_longer_counts_the_failures(world):
     world.counted(30, REQUEST=10, SUCCESS=7, FAILURE=3)
     assert world.tells(BEHIND, "OMS failed to copy 3 objects", "python3 ops.py status --acknowledge")
     for options in ({"acknowledge": True}, {}):
@@ -141,10 +141,10 @@ def test_an_old_difference_counts_until_it_is_acknowledged(world, early, words):
         world.oms.faults.add(early, where=is_month("2026-06"))
     assert world.tells(BEHIND, *words)
 
-    # WHEN it is acknowledged, THEN it counts no more
+    # WHEN the difference is acknowledged, THEN it no longer counts
     assert world.verdict(acknowledge=True)[0] == IN_STEP
 
-    # AND a new failure does
+    # AND a new failure counts
     world.advance(3600)
     world.counted(50, REQUEST=1)
     assert "over 15 minutes ago: 1" in world.verdict()[1]
@@ -159,17 +159,17 @@ def test_without_statistics_an_acknowledgement_covers_the_months_counts(world):
 
 
 def test_at_most_thirteen_months_are_queried_and_the_limit_is_named(world):
-    # GIVEN a project of 2021
+    # GIVEN a project that was installed in 2021
     world.install(datetime(2021, 1, 10, tzinfo=timezone.utc))
 
     def count_queries() -> int:
         return sum(request.method == "GET" and not is_statistics(request) for request in world.oms.requests)
 
-    # WHEN status is asked, THEN it looks at a year, and says so
+    # WHEN status reports, THEN it queries thirteen months, and names the limit
     assert world.tells(IN_STEP, "OMS's counts before 2025-03 were not checked.")
     assert count_queries() == 13
 
-    # AND after the acknowledgement it counts later failures only, and finds none
+    # AND after the acknowledgement, it only counts later failures, of which there are none
     world.verdict(acknowledge=True)
     world.oms.requests.clear()
     state, text = world.verdict()
@@ -179,16 +179,16 @@ def test_at_most_thirteen_months_are_queried_and_the_limit_is_named(world):
 
 
 def test_status_writes_only_acknowledgements(world):
-    # GIVEN a role that may not write
+    # GIVEN a role without the permission to write
     world.bucket.fail(NO_RIGHT, "put")
     world.counted(EARLY, REQUEST=1, FAILURE=1)
 
-    # WHEN nothing is to be acknowledged, THEN it answers and does not try
+    # WHEN no acknowledgement is requested, THEN status answers without a write
     for options in ({}, {"acknowledge": False}):
         assert world.tells(BEHIND, "OMS failed to copy 1 object.", **options)
     assert world.bucket.calls["put"] == 0
 
-    # AND it does not say that it has acknowledged what it could not keep
+    # AND an acknowledgement that cannot be stored is an error
     with pytest.raises(StorageError):
         world.status(acknowledge=True)
 

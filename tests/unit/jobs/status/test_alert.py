@@ -1,6 +1,6 @@
 """Alarms: the text names the failure, its start and the remedy, in the project's language.
 
-Each run of status logs the same as a line of numbers.
+Each run of status writes a log line with the numbers of an alarm.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ STATES = ("in step", "behind", "broken", "closed")
 
 @pytest.fixture
 def world() -> Watched:
-    """Return a world that is in step, and has sent the alarm about that."""
+    """Return a world that is in step, and has sent the alarm about this first verdict."""
     watched = Watched()
     watched.ticks(2)
     return watched
@@ -91,7 +91,7 @@ def test_each_alarm_has_the_keyword_and_a_length_that_chats_accept(language):
         assert len(text.encode()) <= 2000
 
 
-def line(world: Watched, caplog: pytest.LogCaptureFixture) -> dict[str, object]:
+def read_log_line(world: Watched, caplog: pytest.LogCaptureFixture) -> dict[str, object]:
     with caplog.at_level(logging.INFO):
         caplog.clear()
         world.tick()
@@ -104,7 +104,7 @@ def test_a_log_line_has_the_numbers_of_the_alarm(world, caplog):
     world.series(REQUEST={60: 3}, SUCCESS={60: 1})
     world.counted(EARLY, REQUEST=2, FAILURE=2)
     world.advance(600)
-    assert line(world, caplog) == {
+    assert read_log_line(world, caplog) == {
         "verdict": "behind",
         "alarm": False,
         "text": "1 object waiting since 2026-03-10T12:30:00Z; replay resends automatically.",
@@ -126,7 +126,7 @@ def test_unknown_numbers_are_null_and_not_zero(world, caplog):
     counters = ("acceptance_request", "success_object", "failure_object", "skip_object")
     world.describes(**dict.fromkeys(f"monthly_{name}" for name in counters))
     unknown = dict.fromkeys(("copy_failures", "overdue", "oldest", "backlog_age"))
-    numbers = line(world, caplog)
+    numbers = read_log_line(world, caplog)
     assert numbers == {**numbers, **unknown, "waiting": 0}
 
 
@@ -142,14 +142,14 @@ def test_the_number_of_waiting_keys_is_unknown_with_an_unread_run_file():
 
 
 def test_an_alarm_about_old_passes_names_the_command_to_run(caplog):
-    # GIVEN a project whose passes are begun by hand, and no pass is begun
+    # GIVEN a project without timers for passes, and no recent pass
     world = Watched(RECONCILE_PERIOD="off")
     world.ticks(2)
     world.advance(3 * 24 * 3600)
 
-    # WHEN that has lasted for two looks, THEN the chat hears of it, and the log line says the same
+    # WHEN this has lasted for two timer events, THEN an alarm is sent, and the log line has the same verdict
     world.ticks(2)
     assert world.states == ["in step", "unknown"]
     start = "oss-oms-sync oss-oms-sync: UNKNOWN \\(was in step\\)\nNothing waits, but "
     assert re.match(f"{start}(.|\n)*python3 ops.py reconcile", world.alarms[-1]["message"])
-    assert line(world, caplog)["verdict"] == "unknown"
+    assert read_log_line(world, caplog)["verdict"] == "unknown"

@@ -1,4 +1,4 @@
-"""Verdicts of a closed project: they name the close first, and count waiting keys by reason."""
+"""Verdicts of a closed project: they name the close first, and count the waiting keys by reason."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_the_verdict_names_the_time_of_the_close_and_the_open_command(world):
 
 
 def test_after_a_go_status_names_no_step_to_open_the_project(world, mocker):
-    # GIVEN a GO since the mark, and nothing that came after the close
+    # GIVEN a GO of the present close, and no change after the close
     world.shut(on=True)
     folder = "oms_source_record/certificates/oss-oms-sync/"
     go = {"document": "go", "verdict": "GO", "made": "2026-03-10T12:00:00Z", "closed": {"opened": ""}}
@@ -45,7 +45,7 @@ def test_after_a_go_status_names_no_step_to_open_the_project(world, mocker):
     assert "without it, later writes to OSS are not recorded" in verdict["text"]
     assert "ops.py open" not in str(world.status())
 
-    # WHEN the trigger is there again, and something comes, THEN the step is to acknowledge it
+    # WHEN the trigger exists again, and an object changes, THEN the step is to acknowledge the change
     world.fail("late", "CLOSED")
     verdict = world.status()["verdict"]
     assert verdict["alarm"] is True
@@ -55,7 +55,7 @@ def test_after_a_go_status_names_no_step_to_open_the_project(world, mocker):
         assert "ops.py open" not in str(answer)
         assert "open the project" not in str(answer)
 
-    # WHEN the project was opened since that GO, THEN it does not stand
+    # WHEN the project was opened after this GO, THEN the GO is not valid
     go["closed"]["opened"] = "2026-03-09T00:00:00Z"
     world.bucket.add(StoredObject(name, json.dumps(go).encode()))
     assert world.status()["verdict"]["step"] == {"job": "open", "options": {}}
@@ -133,9 +133,9 @@ HAPPENED: dict[str, tuple[list[tuple[Any, ...]], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", HAPPENED)
-def test_changes_after_the_close_are_an_alarm(world, what):
-    happened, last = HAPPENED[what]
+@pytest.mark.parametrize("case", HAPPENED)
+def test_changes_after_the_close_are_an_alarm(world, case):
+    happened, last = HAPPENED[case]
     for name, *details in happened:
         getattr(ProjectState(world.invocation()) if name in ("close", "open") else world, name)(*details)
     verdict = world.status()["verdict"]
@@ -156,7 +156,7 @@ def test_unread_records_after_the_close_are_an_alarm_until_acknowledged(world, m
         world.copy_failed(f"{number}")
     assert not world.status()["verdict"]["alarm"]
 
-    # WHEN there are more, or a record cannot be read
+    # WHEN more records exist, or a record cannot be read
     world.copy_failed("3")
     assert world.tells("closed", UNKNOWN)
     world.bucket.objects.pop(f"{ROOT}failed_object/3")
@@ -165,7 +165,7 @@ def test_unread_records_after_the_close_are_an_alarm_until_acknowledged(world, m
     assert verdict["alarm"] is True
     assert UNKNOWN in verdict["text"]
 
-    # THEN it ends with the acknowledgement, and later changes are another alarm
+    # THEN the alarm ends with the acknowledgement, and later changes raise another alarm
     world.advance(1)
     assert not world.status(acknowledge=True)["verdict"]["alarm"]
     world.advance(1)
@@ -207,7 +207,7 @@ def test_acknowledging_changes_after_the_close_keeps_copy_failures(world):
     world.advance(60)
     assert not world.status(acknowledge=True)["verdict"]["alarm"]
 
-    # WHEN it is opened again, and has resent the new keys, THEN the three are still unhandled
+    # WHEN the project is opened, and has resent the new keys, THEN the three failures still count
     world.shut(on=False)
     world.bucket.objects.pop(f"{ROOT}failed_object/late")
     assert world.tells("behind", "OMS failed to copy 3 objects")

@@ -1,4 +1,4 @@
-"""Copy failures of OMS, which add up: resolved, waiting, stuck, of another project, and unknown."""
+"""Copy failures of OMS, whose parts add up: resolved, waiting, stuck, those of other projects, and unknown."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ MULTIPART = "INIT_DST_OBJ_MULTIPART_FAILURE"
 CLAIM = "objects that OMS failed to copy = resolved + waiting + stuck + other projects' + unknown"
 
 
-def fail(world: StatusWorld, number: int, minutes_ago: int = EARLY) -> None:
+def add_copy_failures(world: StatusWorld, number: int, minutes_ago: int = EARLY) -> None:
     """Let OMS fail to copy this number of objects."""
     world.counted(minutes_ago, REQUEST=number, FAILURE=number)
 
 
-def failures(world: StatusWorld) -> dict[str, int]:
-    """Return the non-zero outcomes of the copy failures."""
+def read_failures(world: StatusWorld) -> dict[str, int]:
+    """Return the outcomes of the copy failures whose numbers are not zero."""
     shown = dict(world.status()["copying"]["failures"])
     del shown["codes"]
     return {name: number for name, number in shown.items() if number}
 
 
-def sum_of(world: StatusWorld) -> dict[str, object]:
+def find_sum(world: StatusWorld) -> dict[str, object]:
     return next(sum_shown for sum_shown in world.status()["sums"] if sum_shown["claim"] == CLAIM)
 
 
@@ -92,22 +92,22 @@ OUTCOMES = {
 }
 
 
-@pytest.mark.parametrize("what", OUTCOMES)
-def test_unresolved_failures_are_reported_and_never_green(world, what):
-    happened, counts, state, words = OUTCOMES[what]
+@pytest.mark.parametrize("case", OUTCOMES)
+def test_unresolved_failures_are_reported_and_never_green(world, case):
+    happened, counts, state, words = OUTCOMES[case]
     for name, *details in happened:
         if name == "fails":
-            fail(world, *details)
+            add_copy_failures(world, *details)
         elif name == "throttled":
             world.fail(*details, "THROTTLED", copy_attempts=2)
         else:
             getattr(world, name)(*details)
-    assert failures(world) == counts
+    assert read_failures(world) == counts
     assert world.tells(state, *words)
 
 
 def test_each_code_is_shown_with_its_remedy_in_both_languages(world):
-    fail(world, 3)
+    add_copy_failures(world, 3)
     world.listed(3)
     world.copy_failed("a", MULTIPART)
     for key in "bc":
@@ -124,7 +124,7 @@ def test_each_code_is_shown_with_its_remedy_in_both_languages(world):
 
 
 def test_a_stuck_object_makes_resending_the_next_step(world):
-    fail(world, 3)
+    add_copy_failures(world, 3)
     world.listed(3)
     world.upload("k1", 30)
     world.copy_failed("k1", attempts=9)
@@ -141,18 +141,18 @@ def test_a_stuck_object_makes_resending_the_next_step(world):
 
 def test_an_unread_record_may_be_of_a_failed_copy(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 1)
-    fail(world, 5)
+    add_copy_failures(world, 5)
     world.listed(5)
     for key in "abc":
         world.copy_failed(key)
-    assert failures(world) == {"counted": 5, "done": 2, "waiting": 1, "unknown": 2}
+    assert read_failures(world) == {"counted": 5, "done": 2, "waiting": 1, "unknown": 2}
 
 
 def test_the_parts_of_failures_add_up_to_the_shown_sum(world):
-    fail(world, 4)
+    add_copy_failures(world, 4)
     world.listed(3, outside=1)
     world.copy_failed("a")
-    shown = sum_of(world)
+    shown = find_sum(world)
     assert shown["left"] == 4
     assert shown["right"] == [1, 1, 0, 1, 1]
     assert shown["holds"] is True
@@ -161,7 +161,7 @@ def test_the_parts_of_failures_add_up_to_the_shown_sum(world):
 def test_a_counter_behind_its_lists_is_reported(world):
     world.listed(1)
     world.copy_failed("a")
-    shown = sum_of(world)
+    shown = find_sum(world)
     assert shown["left"] == 0
     assert shown["right"] == [0, 1, 0, 0, 0]
     assert shown["holds"] is False
@@ -173,51 +173,51 @@ listed, advance, copy_failed = (partial(methodcaller, name) for name in ("listed
 acknowledged = methodcaller("status", acknowledge=True)
 
 
-def fails(number: int, minutes_ago: int) -> Callable[[StatusWorld], None]:
-    return lambda world: fail(world, number, minutes_ago)
+def fail_copies(number: int, minutes_ago: int) -> Callable[[StatusWorld], None]:
+    return lambda world: add_copy_failures(world, number, minutes_ago)
 
 
 STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], dict[str, int], str]]] = {
     "what is acknowledged without a list does not make later failures unknown": [
-        (fails(10, EARLY), {"counted": 10, "unknown": 10}, "OMS failed to copy 10 objects"),
+        (fail_copies(10, EARLY), {"counted": 10, "unknown": 10}, "OMS failed to copy 10 objects"),
         (listed(8), {"counted": 10, "done": 8, "unknown": 2}, "OMS failed to copy 2 objects"),
         (acknowledged, {}, ""),
         (advance(2 * 3600), {}, ""),
-        (fails(2, 0), {"counted": 2, "unknown": 2}, "OMS failed to copy 2 objects"),
+        (fail_copies(2, 0), {"counted": 2, "unknown": 2}, "OMS failed to copy 2 objects"),
         (listed(10), {"counted": 2, "done": 2}, ""),
     ],
     "a list that comes after its failures were acknowledged hides no later ones": [
-        (fails(8, EARLY), {"counted": 8, "unknown": 8}, "OMS failed to copy 8 objects"),
-        (fails(2, 30), {"counted": 10, "unknown": 10}, "OMS failed to copy 10 objects"),
+        (fail_copies(8, EARLY), {"counted": 8, "unknown": 8}, "OMS failed to copy 8 objects"),
+        (fail_copies(2, 30), {"counted": 10, "unknown": 10}, "OMS failed to copy 10 objects"),
         (listed(8), {"counted": 10, "done": 8, "unknown": 2}, "OMS failed to copy 2 objects"),
         (acknowledged, {}, ""),
         (advance(2 * 3600), {}, ""),
         (listed(10), {}, ""),
-        (fails(2, 30), {"counted": 2, "unknown": 2}, "OMS failed to copy 2 objects"),
+        (fail_copies(2, 30), {"counted": 2, "unknown": 2}, "OMS failed to copy 2 objects"),
         (listed(12), {"counted": 2, "done": 2}, ""),
     ],
     "what still waits when it is acknowledged waits in the backlog only": [
-        (fails(1, EARLY), {"counted": 1, "unknown": 1}, "OMS failed to copy 1 object"),
+        (fail_copies(1, EARLY), {"counted": 1, "unknown": 1}, "OMS failed to copy 1 object"),
         (listed(1), {"counted": 1, "done": 1}, ""),
         (copy_failed("a", MULTIPART), {"counted": 1, "stuck": 1}, f"{AGAIN}{MULTIPART}: "),
         (advance(2), {"counted": 1, "stuck": 1}, f"{AGAIN}{MULTIPART}: "),
         (acknowledged, {}, "1 object waiting since"),
         # While it does, later failures that no list names end as well: by another acknowledgement.
         (advance(12 * 3600), {}, "1 object waiting since"),
-        (fails(1, 180), {"counted": 1, "unknown": 1}, ""),
+        (fail_copies(1, 180), {"counted": 1, "unknown": 1}, ""),
         (methodcaller("compared", equal_contents=6, failed_before=1), {"counted": 1, "unknown": 1}, ""),
         (acknowledged, {}, "1 object waiting since"),
     ],
 }
 
 
-@pytest.mark.parametrize("what", STORIES)
-def test_failures_are_counted_from_an_acknowledgement_on(world, what):
-    for happens, counts, says in STORIES[what]:
-        happens(world)
-        assert failures(world) == counts
-        is_green = not says and "unknown" not in counts
-        assert world.tells(IN_STEP if is_green else BEHIND, says)
+@pytest.mark.parametrize("case", STORIES)
+def test_failures_are_counted_from_an_acknowledgement_on(world, case):
+    for action, counts, expected_text in STORIES[case]:
+        action(world)
+        assert read_failures(world) == counts
+        is_green = not expected_text and "unknown" not in counts
+        assert world.tells(IN_STEP if is_green else BEHIND, expected_text)
 
 
 numbers = st.integers(0, 9)

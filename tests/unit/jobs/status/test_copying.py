@@ -1,4 +1,4 @@
-"""Objects that OMS failed to copy or has not finished, by its counters."""
+"""Objects that OMS failed to copy or has not finished, by OMS's counters."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ BY_THE_HOUR: dict[str, tuple[dict[str, dict[int, int]], tuple[int, int | None], 
 NONE_OF_THEM = [{"data_type": name, "data": []} for name in DATA_TYPES]
 
 
-def check(world, left: tuple[int, int | None] | None, state: str, words: str) -> None:
+def assert_copying(world, left: tuple[int, int | None] | None, state: str, words: str) -> None:
     """Assert the numbers of unfinished and overdue objects, and the verdict."""
     report = world.status()
     assert report["verdict"]["state"] == state, report["verdict"]
@@ -89,19 +89,19 @@ def _installed_last_month(world) -> None:
     world.install(datetime(2026, 2, 20, tzinfo=timezone.utc))
 
 
-@pytest.mark.parametrize("what", COUNTED)
-def test_overdue_objects_are_never_green_and_those_in_progress_never_red(world, what):
-    counted, *expected = COUNTED[what]
+@pytest.mark.parametrize("case", COUNTED)
+def test_overdue_objects_are_never_green_and_those_in_progress_never_red(world, case):
+    counted, *expected = COUNTED[case]
     world.series(**counted)
-    check(world, *expected)
+    assert_copying(world, *expected)
 
 
-@pytest.mark.parametrize("what", BY_THE_HOUR)
-def test_hourly_counts_give_the_same_verdicts(world, what):
-    counted, *expected = BY_THE_HOUR[what]
+@pytest.mark.parametrize("case", BY_THE_HOUR)
+def test_hourly_counts_give_the_same_verdicts(world, case):
+    counted, *expected = BY_THE_HOUR[case]
     world.task.step = "ONE_HOUR"
     world.series(**counted)
-    check(world, *expected)
+    assert_copying(world, *expected)
 
 
 @pytest.mark.parametrize(
@@ -110,13 +110,13 @@ def test_hourly_counts_give_the_same_verdicts(world, what):
 )
 def test_a_missing_or_malformed_counter_is_not_zero(world, name, value):
     world.describes(**{f"monthly_{name}": value})
-    check(world, None, BEHIND, "lacks some")
+    assert_copying(world, None, BEHIND, "lacks some")
     # Nothing waits, so there is nothing to resend.
     assert world.status()["verdict"]["step"]["job"] == "status"
 
 
-def statistics(world, answer: dict[str, Any]) -> None:
-    """Let OMS answer with these statistics."""
+def set_statistics(world, answer: dict[str, Any]) -> None:
+    """Let OMS answer a query for statistics with `answer`."""
     text = json.dumps({"statistic_time_type": "FIVE_MINUTES", **answer}).encode()
     world.oms.faults.add(Fault.status(200, text), where=is_statistics)
 
@@ -134,29 +134,29 @@ def statistics(world, answer: dict[str, Any]) -> None:
 )
 def test_incomplete_statistics_are_not_zero(world, answer):
     world.counted(EARLY, REQUEST=500, SUCCESS=500)
-    statistics(world, answer)
-    check(world, None, BEHIND, "lacks some")
+    set_statistics(world, answer)
+    assert_copying(world, None, BEHIND, "lacks some")
 
 
 def test_a_count_that_status_did_not_request_is_ignored(world):
-    statistics(world, {"statistic_datas": [*NONE_OF_THEM, {"data_type": "NEW", "data": 7}]})
-    check(world, (0, 0), IN_STEP, "")
+    set_statistics(world, {"statistic_datas": [*NONE_OF_THEM, {"data_type": "NEW", "data": 7}]})
+    assert_copying(world, (0, 0), IN_STEP, "")
 
 
 @pytest.mark.parametrize("unit", [1, 1000], ids=["seconds", "milliseconds"])
-def test_times_in_either_unit_and_numbers_as_text_are_understood(world, unit):
+def test_times_in_either_unit_and_numbers_as_text_are_read(world, unit):
     then = (int(NOW.timestamp()) - 300) * unit
     requests = {"data_type": "REQUEST", "data": [{"time_stamp": then, "statistic_num": "10"}]}
-    statistics(world, {"statistic_datas": [*NONE_OF_THEM, requests]})
+    set_statistics(world, {"statistic_datas": [*NONE_OF_THEM, requests]})
     world.describes(monthly_acceptance_request="10")
-    check(world, (10, 0), IN_STEP, "")
+    assert_copying(world, (10, 0), IN_STEP, "")
     assert world.status()["statistics"]["series"]["REQUEST"] == [[(int(NOW.timestamp()) - 300) * 1000, 10]]
 
 
 def test_refused_statistics_name_the_missing_permission(world):
     world.oms.deny("oms:synctask:statistics")
     words = "FORBIDDEN: Grant the IAM user behind HW_AK the action oms:synctask:statistics"
-    check(world, None, BEHIND, f"does not report how long its remaining objects have waited, {words}")
+    assert_copying(world, None, BEHIND, f"does not report how long its remaining objects have waited, {words}")
 
     # AND the failures are still reported
     world.counted(EARLY, REQUEST=1, FAILURE=1)
@@ -178,7 +178,7 @@ def test_unacknowledged_failures_of_last_month_still_count(world):
     assert "OMS failed to copy 2 objects" in world.verdict()[1]
 
 
-def test_a_failure_in_the_step_in_which_the_statistics_begin_counts(world):
+def test_failures_in_the_first_step_of_the_statistics_count(world):
     # GIVEN a month whose counter is behind, and a step that began three minutes before the last day
     world.describes()
     world.counted(24 * 60, REQUEST=2, FAILURE=2)
@@ -186,12 +186,12 @@ def test_a_failure_in_the_step_in_which_the_statistics_begin_counts(world):
     assert "OMS failed to copy 2 objects" in world.verdict()[1]
 
 
-def test_a_day_old_backlog_of_oms_counts_on_a_task_used_before(world):
-    # GIVEN a task that worked this month on what it had accepted the month before, and ten objects that wait
+def test_a_day_old_backlog_of_oms_counts_on_a_task_with_earlier_work(world):
+    # GIVEN a task that copied objects of the last month in this month, and ten objects that wait
     world.series(REQUEST={BEFORE: 500, EARLY: 100, 40: 10}, SUCCESS={BEFORE: 400, EARLY: 200})
     assert "over 15 minutes ago: 10" in world.verdict()[1]
 
-    # WHEN a day goes by, and nothing else happens, THEN they still wait
+    # WHEN a day passes without an event, THEN the objects still wait
     world.go_to(NOW + timedelta(hours=25))
     world.passed(scanned=7)
     assert "over 15 minutes ago: 10" in world.verdict()[1]

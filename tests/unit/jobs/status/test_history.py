@@ -1,4 +1,4 @@
-"""The history of a single key."""
+"""The history of an object key, as status reports it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ PROMISES = (
 )
 
 
-def story(world: StatusWorld, key: str = "a") -> str:
+def read_story(world: StatusWorld, key: str = "a") -> str:
     return world.status(key=key)["story"]
 
 
-def find_promises(following: str) -> list[str]:
-    """Return the sentences of a text that promise to submit the key."""
-    return [promise for promise in PROMISES if promise in following]
+def find_promises(text: str) -> list[str]:
+    """Return the phrases in a text that promise to submit the key."""
+    return [promise for promise in PROMISES if promise in text]
 
 
 @pytest.fixture
@@ -47,27 +47,27 @@ def test_a_history_does_not_rule_out_keys_in_an_unreadable_run_file(world, there
         world.upload("a", minutes_ago=60, accepted=False)
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
 
-    # WHEN its story is read, THEN it does not deny the record
+    # WHEN the history is read, THEN it does not rule out a run file
     answer = world.status(key="a")
     assert UNKNOWN in answer["story"]
     assert "log" in answer["next"]
 
-    # AND what another run file says is still found
+    # AND a key in another run file is still found
     world.keep("replay/oss-oms-sync/2.json", BROKEN_RUN_FILE)
-    assert story(world) == "The submission failed, and replay is working on it."
+    assert read_story(world) == "The submission failed, and replay is working on it."
 
 
-def test_a_history_names_the_missing_permission_for_run_files(world):
+def test_a_history_is_uncertain_without_permission_to_read_run_files(world):
     world.upload("a", minutes_ago=60, accepted=False)
     world.keep("replay/oss-oms-sync/1.json", BROKEN_RUN_FILE)
     world.bucket.fail(NO_RIGHT, "get", lambda name: "/replay/" in name)
-    assert UNKNOWN in story(world)
+    assert UNKNOWN in read_story(world)
 
 
 def test_an_acceptance_is_reported_even_with_unreadable_run_files(world):
     world.upload("a", minutes_ago=60)
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
-    assert story(world) == "OMS accepted this version."
+    assert read_story(world) == "OMS accepted this version."
 
 
 def test_an_equal_size_does_not_prove_that_a_waiting_key_is_in_obs(world):
@@ -78,9 +78,9 @@ def test_an_equal_size_does_not_prove_that_a_waiting_key_is_in_obs(world):
     etag = "0123456789ABCDEF0123456789ABCDEF-2"
     world.source.add(StoredObject("a", b"a", {"etag": etag}))
     world.bucket.add(StoredObject(f"{ROOT}success_object/a", etag.encode()))
-    assert story(world).startswith("The object is in OBS, with the same size")
+    assert read_story(world).startswith("The object is in OBS, with the same size")
     world.keep("replay/oss-oms-sync/1.json", BROKEN_RUN_FILE)
-    assert story(world) == "The submission failed, and replay is working on it."
+    assert read_story(world) == "The submission failed, and replay is working on it."
 
 
 def test_a_failed_copy_is_reported_with_reason_and_remedy(world):
@@ -93,19 +93,19 @@ def test_a_failed_copy_is_reported_with_reason_and_remedy(world):
     )
     assert "set another Content-Type at the source. Replay resends it in its next run." in answer["next"]
 
-    # AND once it was accepted again, that is over
+    # AND after another acceptance, the failure is no longer reported
     world.advance(60)
     world.upload("a", minutes_ago=0)
-    assert story(world) == "OMS accepted this version."
+    assert read_story(world) == "OMS accepted this version."
 
 
 @pytest.mark.parametrize("key", ["a/照片 +%.jpg", "最" * 341], ids=["plain", "long"])
 def test_the_history_of_a_key_goes_from_the_upload_to_the_copy(key):
     world = StatusWorld()
-    assert story(world, key) == "The object does not exist, and has no record."
+    assert read_story(world, key) == "The object does not exist, and has no record."
 
     world.upload(key, minutes_ago=1, accepted=False)
-    assert "just written" in story(world, key)
+    assert "just written" in read_story(world, key)
     world.go_to(NOW + timedelta(hours=1))
     answer = world.status(key=key)
     assert answer["story"] == "The object has no record: its event was lost."
@@ -129,19 +129,19 @@ def test_the_history_of_a_key_goes_from_the_upload_to_the_copy(key):
     world.advance(1)
     world.source.add(StoredObject(key, b"overwritten"))
     world.advance(3600)
-    assert story(world, key) == "OMS accepted an older version."
+    assert read_story(world, key) == "OMS accepted an older version."
 
 
 def test_a_record_that_names_no_version_is_not_read_as_another_version(world):
     # GIVEN a record of an event without an ETag
     world.upload("a", minutes_ago=60, accepted=False)
     world.bucket.add(StoredObject(f"{ROOT}success_object/a", b"-"))
-    assert story(world) == "OMS accepted the object key at 2026-03-10T12:00:00Z; the record names no version."
+    assert read_story(world) == "OMS accepted the object key at 2026-03-10T12:00:00Z; the record names no version."
 
     # WHEN the object is overwritten after that, THEN OMS accepted an older version
     world.source.modified["a"] = world.bucket.modified[f"{ROOT}success_object/a"] + 1
     world.advance(3600)
-    assert story(world) == "OMS accepted an older version."
+    assert read_story(world) == "OMS accepted an older version."
 
 
 def test_a_failure_without_a_message_leaves_no_empty_place_in_a_sentence():
@@ -155,9 +155,9 @@ def test_a_failure_without_a_message_leaves_no_empty_place_in_a_sentence():
 def test_the_history_covers_deleted_and_unsubmitted_objects(world):
     world.accept("a")
     world.fail("b", "CREDENTIALS")
-    assert "no longer in the source bucket" in story(world)
+    assert "no longer in the source bucket" in read_story(world)
     assert world.status(key="b")["next"].startswith("Replay resends it")
-    assert "never submitted" in story(StatusWorld(OBJECT_PREFIX="photos/"), "x")
+    assert "never submitted" in read_story(StatusWorld(OBJECT_PREFIX="photos/"), "x")
     unnamed = StatusWorld(SOURCE_BUCKET="").status(key="a")
     assert unnamed["object"] is None
     assert "unknown" in unnamed["story"]
@@ -165,7 +165,7 @@ def test_the_history_covers_deleted_and_unsubmitted_objects(world):
 
 def test_no_submission_is_promised_for_a_key_before_the_installation(world):
     world.upload("old", minutes_ago=10 * 24 * 60, accepted=False)
-    assert "older than the installation" in story(world, "old")
+    assert "older than the installation" in read_story(world, "old")
     assert world.reconcile()["scanned"] == 0
 
 
@@ -190,7 +190,7 @@ def upload_and_copy(world: StatusWorld) -> None:
 
 
 @pytest.mark.parametrize(
-    ("happened", "what_comes_of_it"),
+    ("prepare_case", "expected_text"),
     [
         (upload_without_acceptance, "reconcile finds and submits it when the project is open"),
         (fail_upload, "replay resends it when the project is open"),
@@ -200,16 +200,16 @@ def upload_and_copy(world: StatusWorld) -> None:
     ],
     ids=["lost", "failed", "just written", "gone from obs", "in obs"],
 )
-def test_in_a_closed_project_a_history_names_the_step_that_opens_it(happened, what_comes_of_it):
+def test_in_a_closed_project_a_history_names_the_step_that_opens_it(prepare_case, expected_text):
     world = StatusWorld()
-    happened(world)
+    prepare_case(world)
     world.shut(on=True)
     answer = world.status(key="a")
-    words = ("The project has been closed since", "nothing is submitted. To open it: ", what_comes_of_it)
+    words = ("The project has been closed since", "nothing is submitted. To open it: ", expected_text)
     assert [word for word in words if word not in answer["next"]] == find_promises(answer["next"]) == []
     assert "起已关闭" in answer["next_zh"]
 
-    # AND once it is open, it is as ever
+    # AND when the project is open, the history has no such step
     world.shut(on=False)
     assert "closed" not in world.status(key="a")["next"]
 
@@ -220,8 +220,8 @@ def test_no_event_is_expected_for_an_object_written_during_the_close(world):
     world.advance(30)
     world.ask("certify", {"open": True})
     world.upload("since", 0, accepted=False)
-    assert story(world, "before") == "The object has no record: its event was lost."
-    assert "just written" in story(world, "since")
+    assert read_story(world, "before") == "The object has no record: its event was lost."
+    assert "just written" in read_story(world, "since")
 
 
 def test_a_history_says_if_the_closed_state_is_unknown(world):
@@ -229,23 +229,23 @@ def test_a_history_says_if_the_closed_state_is_unknown(world):
     upload_without_acceptance(world)
     world.bucket.add(StoredObject(f"{ROOT}state/closed-oss-oms-sync.json", b"?"))
 
-    # WHEN its story is read, THEN it promises nothing
-    following = world.status(key="a")["next"]
-    assert "Unknown whether the project is closed; until this is known, nothing is submitted" in following
-    assert "python3 ops.py doctor" in following
-    assert find_promises(following) == []
+    # WHEN the history is read, THEN it promises no submission
+    text = world.status(key="a")["next"]
+    assert "Unknown whether the project is closed; until this is known, nothing is submitted" in text
+    assert "python3 ops.py doctor" in text
+    assert find_promises(text) == []
 
 
 def test_an_accepted_version_is_green_only_in_obs_or_in_progress():
     world, failed = StatusWorld(), "failed to copy it: UPLOAD_DST_OBJ_FAILURE, no message"
-    for happens, story, well in (
+    for action, story, well in (
         (methodcaller("upload", "a", 1), "OMS accepted this version, which is not in OBS yet.", True),
         (methodcaller("advance", 2 * 3600), "OMS accepted this version, but it is not in OBS.", False),
         (methodcaller("write", "a", "?!"), "OMS accepted this version, but OBS has another: overwritten.", False),
         (methodcaller("copy_failed", "a"), f"OMS accepted this version, but {failed}.", False),
         (methodcaller("write", "a", "a"), "The object is in OBS, with equal contents.", True),
     ):
-        happens(world)
+        action(world)
         answer = world.status(key="a")
         assert answer["story"] == story
         assert answer["well"] == well
@@ -274,7 +274,7 @@ OVERWRITES = "overwrite all of them with a task group (python3 ops.py migrate --
     ],
 )
 def test_a_history_names_the_remedy_for_the_overwrite_mode(mode, data, remedy, step):
-    # GIVEN an accepted version, in whose place OBS has another object
+    # GIVEN an accepted version, and another object in OBS
     world = StatusWorld()
     world.task.overwrite_mode = mode
     world.upload("a", minutes_ago=180)
@@ -284,6 +284,6 @@ def test_a_history_names_the_remedy_for_the_overwrite_mode(mode, data, remedy, s
     assert remedy in answer["next"]
     assert answer["step"] == {"job": step[0], "options": step[1]}
 
-    # WHEN the project is closed, THEN nothing is sent
+    # WHEN the project is closed, THEN the history has no step
     world.shut(on=True)
     assert world.status(key="a")["step"] is None

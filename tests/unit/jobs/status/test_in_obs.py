@@ -1,6 +1,6 @@
-"""Status about objects in OBS: accepted without a comparison, otherwise the comparison's result.
+"""Status about objects in OBS: only accepted without a comparison, and the comparison's result otherwise.
 
-It also shows the progress of a migration of existing objects, and the step that ends its stop.
+Status also shows the progress of a migration of existing objects, and the step that continues a stopped migration.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ COMPARISONS = {
 }
 
 
-@pytest.mark.parametrize("what", COMPARISONS)
-def test_a_comparison_decides_the_verdict(world, what):
-    counts, state, words = COMPARISONS[what]
+@pytest.mark.parametrize("case", COMPARISONS)
+def test_a_comparison_decides_the_verdict(world, case):
+    counts, state, words = COMPARISONS[case]
     world.compared(**counts)
     assert world.tells(state, *words)
     assert ("Others: " in world.verdict()[1]) == ("in_flight" in counts)
@@ -74,9 +74,9 @@ LACKED = {
 }
 
 
-@pytest.mark.parametrize("what", LACKED)
-def test_objects_missing_in_obs_have_a_command_that_resolves_them(world, what):
-    counts, sent_counts, ends = LACKED[what]
+@pytest.mark.parametrize("case", LACKED)
+def test_objects_missing_in_obs_have_a_command_that_resolves_them(world, case):
+    counts, sent_counts, ends = LACKED[case]
     oldest = NOW + timedelta(days=sent_counts.get("oldest", -1))
     classes = {name: ClassCount(Side(number, number)) for name, number in counts.items()}
     sent = Counter(submitted=sent_counts.get("submitted", 0))
@@ -95,17 +95,17 @@ def test_status_ignores_comparisons_if_oms_reports_no_destination_bucket(world):
 
 @pytest.mark.parametrize(("period", "days"), [("off", 3), ("1d", 2), ("7d", 8)])
 def test_an_old_comparison_leaves_the_objects_in_obs_unknown(period, days):
-    # GIVEN a comparison, and passes of reconcile in its time
+    # GIVEN a comparison, and recent passes of reconcile
     world = StatusWorld(COMPARE_PERIOD=period)
     world.compared(equal_contents=7)
     world.go_to(NOW + timedelta(days=days))
     world.passed(scanned=7)
     assert world.verdict()[0] == IN_STEP
 
-    # WHEN it is older than three days, or than its period and a day
+    # WHEN the comparison is older than three days, or than its period and a day
     world.go_to(NOW + timedelta(days=days, seconds=2))
 
-    # THEN that is a verdict of its own, which a comparison ends
+    # THEN the verdict is unknown until the next comparison
     state, text = world.verdict()
     assert state == "unknown"
     assert "python3 ops.py compare" in text
@@ -134,10 +134,10 @@ def test_a_comparison_without_differences_resolves_earlier_copy_failures(world):
     world.counted(EARLY, REQUEST=9, SUCCESS=7, FAILURE=2)
     assert world.verdict()[0] == BEHIND
 
-    # WHEN everything is seen in OBS
+    # WHEN a comparison finds all objects in OBS
     world.compared(equal_contents=7)
 
-    # THEN they are closed for good, without an acknowledgement, and the next step is a rehearsal
+    # THEN the failures are resolved without an acknowledgement, and the next step is a rehearsal
     verdict = world.status()["verdict"]
     assert verdict["state"] == IN_STEP
     assert verdict["step"] == {"job": "cutover", "options": {"rehearse": True}}
@@ -158,14 +158,14 @@ def test_a_comparison_contradicted_by_a_standstill_pass_does_not_count(world, st
     assert world.tells(IN_STEP, "7 objects of 7")
     world.counted(EARLY, REQUEST=9, SUCCESS=9)
 
-    # WHEN a standstill pass sees something else, THEN a comparison is the next step, and not a rehearsal
+    # WHEN a standstill pass finds a change, THEN the next step is a comparison, and not a rehearsal
     world.stood(state, 1)
     assert world.tells(verdict, "standstill", "python3 ops.py compare")
     assert "objects of 7" not in world.verdict()[1]
     assert world.status()["verdict"]["step"] == {"job": "compare", "options": {}}
     assert world.status()["compare"]["last"]["stood_still"] is False
 
-    # AND the next comparison ends that
+    # AND the next comparison counts again
     world.advance(1)
     world.compared(equal_contents=7)
     assert world.tells(IN_STEP, "7 objects of 7")
@@ -207,7 +207,7 @@ LOOK, AGAIN, GO_ON, REMOVE = ({"look": True}, {"retry": True}, {"go_on": True}, 
 
 
 def begin_group(world, group=None):
-    """Begin a migration, and let OMS answer this about its task group."""
+    """Begin a migration, and let OMS describe the migration's task group as `group`."""
     world.keep(f"state/migrate-{world.settings.project}.json", {"begun": "2026-03-06T00:00:00Z", "group": "g"})
     if group:
         answer_group(world, group)
@@ -249,7 +249,7 @@ def test_a_stopped_migration_is_behind_with_its_next_step(world, group, words, s
     assert words in verdict["text"]
     assert verdict["step"] == {"job": "migrate", "options": step}
 
-    # AND what matters more comes first
+    # AND a more important problem comes first
     world.fail("a", "CREDENTIALS")
     assert world.verdict()[0] == "broken"
 
@@ -305,16 +305,16 @@ def test_too_many_submissions_are_behind_and_ask_for_a_migration(world, job):
 
 
 def test_a_failed_migration_raises_a_single_alarm():
-    # GIVEN all is in step, and OMS copies old objects
+    # GIVEN a project in step, and a running migration of existing objects
     world = Watched()
     begin_group(world, {**GROUP, "status": 2})
     world.ticks(3)
     assert world.states == [IN_STEP]
 
-    # WHEN that ends, and something failed
+    # WHEN the migration ends with failures
     answer_group(world, {**GROUP, "status": 5})
     world.ticks(5)
 
-    # THEN that is reported, once
+    # THEN the end is reported once
     assert world.states == [IN_STEP, BEHIND]
     assert "python3 ops.py migrate --retry" in world.alarms[-1]["text"]

@@ -1,6 +1,6 @@
 """Arrival of events: new objects without an event, and facts that do not show the state of the trigger.
 
-The verdict in step holds only as far as reconcile has looked; an open pass is named.
+The verdict in step covers only the objects that reconcile has checked, and names an open pass.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ from support.world import record_name
 
 @pytest.fixture
 def world_without_passes() -> StatusWorld:
-    """Return a world without a finished pass."""
+    """Return a world in which no pass has finished."""
     return StatusWorld()
 
 
 def upload_objects(
     world: StatusWorld, number: int, of: str = "lost", minutes_ago: int = 60, *, has_event: bool = False
 ) -> None:
-    """Upload objects to the folder `of`; `has_event`: their events arrived, and OMS accepted them."""
+    """Upload objects to the folder `of`; with `has_event`, their events arrived, and OMS accepted them."""
     for count in range(number):
         world.upload(f"{of}/{count}", minutes_ago, accepted=has_event)
 
 
 def count_new_objects(world: StatusWorld) -> tuple[int, int]:
-    """Return the number of new objects in the last pass, and of those without an event."""
+    """Return the number of new objects in the last pass, and the number of those without an event."""
     last = world.status()["reconcile"]["last"]
     return last["new"], last["new_missing"]
 
 
 def test_a_dead_trigger_is_not_green_until_it_works_again(world_without_passes):
-    # GIVEN objects of this day, most without events
+    # GIVEN objects of this day, most of them without events
     upload_objects(world_without_passes, 6)
     upload_objects(world_without_passes, 4, "told", has_event=True)
 
-    # WHEN passes have sent them, THEN it is not green, however often they look
+    # WHEN passes have submitted the objects, THEN the verdict is not green after any number of passes
     for sent in (6, 0, 0):
         assert world_without_passes.reconcile()["submitted"] == sent
         assert world_without_passes.tells(BEHIND, "Events are missing for 6 new objects (of 10)")
 
-    # AND it is, once a pass finds that an event has come by itself
+    # AND the verdict is green once a pass finds an object with an event
     world_without_passes.go_to(NOW + timedelta(hours=1))
     world_without_passes.upload("new", minutes_ago=30)
     world_without_passes.reconcile()
@@ -58,7 +58,7 @@ def test_objects_accepted_before_the_last_pass_do_not_hide_a_dead_trigger(world_
     upload_objects(world_without_passes, 10, "before", has_event=accepted)
     world_without_passes.reconcile()
 
-    # WHEN another pass has to send nine of the nine objects that were written since
+    # WHEN another pass has to submit all nine objects that were written since
     world_without_passes.go_to(NOW + timedelta(hours=12))
     upload_objects(world_without_passes, 9)
     assert world_without_passes.reconcile()["submitted"] == 9
@@ -68,7 +68,7 @@ def test_objects_accepted_before_the_last_pass_do_not_hide_a_dead_trigger(world_
 
 
 def test_a_pass_over_a_prefix_does_not_end_the_count_of_new_objects(world_without_passes):
-    # GIVEN objects that are lost, and a pass over a part that does not hold them
+    # GIVEN objects without events, and a pass over a part of the bucket without these objects
     upload_objects(world_without_passes, 3)
     world_without_passes.go_to(NOW + timedelta(hours=2))
     world_without_passes.reconcile(prefix="elsewhere/")
@@ -79,29 +79,29 @@ def test_a_pass_over_a_prefix_does_not_end_the_count_of_new_objects(world_withou
 
 
 def test_a_lost_object_counts_once_even_if_it_stops_many_passes(world_without_passes):
-    # GIVEN a lost object that OMS refuses, and whose failed record the log bucket does not take
+    # GIVEN an object without an event that OMS refuses, and whose failed record the log bucket refuses
     upload_objects(world_without_passes, 1)
     world_without_passes.oms.refuse(lambda key: True)
     with refusing(world_without_passes.bucket, "put", lambda name: "failed_object/lost" in name):
         for _ in range(3):
             assert not world_without_passes.reconcile()["finished"]
 
-    # WHEN it does, THEN it counts as lost
+    # WHEN the log bucket stores the record, THEN the object counts as lost
     assert world_without_passes.reconcile()["finished"]
     assert count_new_objects(world_without_passes) == (1, 1)
 
 
 @pytest.mark.parametrize("kind", ["success", "failed"])
 @pytest.mark.parametrize(("minutes", "tells"), [(14, 1), (15, 0)])
-def test_a_record_possibly_by_reconcile_does_not_prove_an_event(world_without_passes, kind, minutes, tells):
-    # GIVEN an object, and its record some minutes younger
+def test_a_record_that_reconcile_may_have_written_proves_no_event(world_without_passes, kind, minutes, tells):
+    # GIVEN an object, and a record that is some minutes younger
     world_without_passes.upload("a", minutes_ago=60, accepted=kind == "success")
     if kind == "failed":
         world_without_passes.fail("a", "UNAVAILABLE", etag=hashlib.md5(b"a").hexdigest().upper())
     uploaded = NOW - timedelta(minutes=60 - minutes)
     world_without_passes.bucket.modified[record_name(kind, "a")] = int(uploaded.timestamp())
 
-    # WHEN a pass judges it, THEN it counts as new only if its event must have come
+    # WHEN a pass judges the object, THEN it counts as new only if its event has certainly arrived
     assert world_without_passes.reconcile()["submitted"] == 0
     assert count_new_objects(world_without_passes) == (tells, 0)
 
@@ -125,7 +125,7 @@ def test_an_object_too_young_for_the_last_pass_counts_as_new_in_the_next(world_w
     world_without_passes.upload("a", minutes_ago=5, accepted=False)
     assert world_without_passes.reconcile()["pending"] == 1
 
-    # WHEN the second pass submits it, THEN that counts against the trigger, if the trigger existed at the write
+    # WHEN the second pass submits it, THEN its event counts as missing, if the trigger existed at the write
     world_without_passes.go_to(NOW + timedelta(minutes=20))
     assert world_without_passes.reconcile()["submitted"] == 1
     state, text = world_without_passes.verdict()
@@ -153,7 +153,7 @@ NOTHING_LOOKED = (
 
 
 @pytest.mark.parametrize(
-    ("scope", "older", "says"),
+    ("scope", "older", "expected_text"),
     [
         (None, THREE_DAYS_BEFORE, NOTHING_LOOKED),
         (BACKFILL, "", ""),
@@ -166,12 +166,12 @@ NOTHING_LOOKED = (
     ],
     ids=["the usual pass", "a backfill", "one from some day on", "one over a part"],
 )
-def test_the_verdict_in_step_names_the_time_of_unchecked_objects(world, scope, older, says):
+def test_the_verdict_in_step_names_the_time_of_unchecked_objects(world, scope, older, expected_text):
     if scope:
         world.passed(scope, scanned=100)
     state, text = world.verdict()
     assert state == IN_STEP
-    assert says in text
+    assert expected_text in text
     assert text.endswith(older)
     assert (OLDER in text) is bool(older)
 
@@ -213,7 +213,7 @@ def test_a_backfill_or_a_partial_pass_shows_no_lost_events(world_without_passes,
 
 @pytest.mark.parametrize(("period", "days"), [("off", 3), ("1d", 2)])
 def test_lost_events_are_unknown_if_the_last_pass_is_too_old(period, days):
-    # GIVEN a pass, and a trigger that has been dead since
+    # GIVEN a pass, after which the trigger has stopped working
     world = StatusWorld(RECONCILE_PERIOD=period)
     world.passed(scanned=7)
     world.go_to(NOW + timedelta(days=days))
@@ -223,14 +223,14 @@ def test_lost_events_are_unknown_if_the_last_pass_is_too_old(period, days):
     world.upload("lost", minutes_ago=60, accepted=False)
     world.go_to(NOW + timedelta(days=days, seconds=2))
 
-    # THEN that is a verdict of its own, neither in step nor behind
+    # THEN the verdict is unknown, neither in step nor behind
     state, text = world.verdict()
     assert state == "unknown"
     assert "python3 ops.py reconcile" in text
     assert "python3 ops.py compare" not in text
     assert world.status()["overdue"] == ["reconcile"]
 
-    # AND the command that it names ends it, because it finds the lost objects
+    # AND the printed command ends this verdict, because it finds the lost objects
     world.reconcile()
     assert "Events are missing for 1 new object (of 1)" in world.verdict()[1]
 

@@ -1,4 +1,4 @@
-"""Verdicts: the most important fact comes first, and unknown facts are never green; and waiting keys."""
+"""Verdicts: the most important fact comes first, an unknown fact is never green, and waiting keys are counted."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from support.world import DAY, DROP_BEFORE, ROOT
 
 @pytest.mark.parametrize(("status", "reason"), [(401, "CREDENTIALS"), (403, "FORBIDDEN"), (404, "NO_TASK")])
 def test_a_refused_account_is_broken_with_a_remedy(world, status, reason):
-    # GIVEN a task that OMS does not show, which breaks what keys need as well, unless it is a right to look at it
+    # GIVEN a task that OMS does not report. Keys are refused as well, unless only the permission to query is missing
     world.oms.faults.add(Fault.status(status))
     broken = ("broken", f"{reason}: {Reason[reason].fix.en}")
     assert (world.verdict() == broken) == (reason != "FORBIDDEN")
 
-    # AND a key that it refused for a permanent reason, after a temporary reason
+    # AND a key that OMS refused for a permanent reason, after another key with a temporary reason
     world.fail("b", "DEADLINE")
     world.fail("a", reason)
     assert world.verdict() == broken
     assert world.status()["fixes"][reason]["en"] == Reason[reason].fix.en
 
-    # WHEN it shows it again, THEN the backlog says so still
+    # WHEN OMS reports the task again, THEN the backlog still has the reason
     world.oms.faults.clear()
     assert world.verdict() == broken
 
@@ -78,7 +78,7 @@ def test_a_prefix_without_objects_is_unknown_and_not_in_step():
     world = StatusWorld(OBJECT_PREFIX="phots/")
     world.upload("photos/1", minutes_ago=60)
 
-    # WHEN a pass has found nothing to send, THEN that is no success
+    # WHEN a pass has found no object in scope, THEN the verdict is not in step
     world.reconcile()
     assert world.tells("unknown", "found no object in scope (prefix 'phots/', suffix '')")
 
@@ -106,11 +106,11 @@ def test_numbers_that_do_not_add_up_are_explained():
 
 
 @pytest.mark.parametrize(
-    "asked", [{"key": "a", "hours": 1}, {"acknowledge": 1}, {"keys": ["a"]}, {"hours": 0}, {"hours": 10**9}]
+    "options", [{"key": "a", "hours": 1}, {"acknowledge": 1}, {"keys": ["a"]}, {"hours": 0}, {"hours": 10**9}]
 )
-def test_an_invalid_payload_is_an_error(world, asked):
+def test_an_invalid_payload_is_an_error(world, options):
     with pytest.raises(PayloadError):
-        world.status(**asked)
+        world.status(**options)
 
 
 def test_the_message_of_oms_about_a_refused_key_is_quoted(world):
@@ -147,7 +147,7 @@ def test_a_folder_marker_among_failed_records_does_not_count(prefix):
     for name in ("failed_object/", "failed_object_long/"):
         world.bucket.add(StoredObject(f"{ROOT}{name}", b""))
 
-    # WHEN status is asked, THEN nothing waits
+    # WHEN status reports, THEN no key waits
     report = world.status()
     assert report["backlog"]["failed"] == 0
     assert report["backlog"]["outside"] == 0
@@ -191,13 +191,13 @@ def test_an_incomplete_count_says_at_least(world, mocker):
 
 
 def test_failures_outside_the_filter_are_separate_and_hide_none_inside(mocker):
-    # GIVEN a project that forwards a part, and many failures of another one of the task, or of before
+    # GIVEN a project for a part of the bucket, and many failures outside this part
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_COUNTED", 4)
     world = StatusWorld(OBJECT_PREFIX="b/")
     for key in ("a/1", "a/2", f"a/{LONG}", "b/1", f"b/{LONG}", "c/1"):
         world.fail(key, "REFUSED")
 
-    # WHEN it is asked, THEN its own waits, and the others are only counted
+    # WHEN status reports, THEN the project's own keys wait, and the others are only counted
     report = world.status()
     backlog, state = report["backlog"], report["verdict"]["state"]
     assert backlog["failed"] == 2
@@ -213,7 +213,7 @@ def test_the_pass_and_replay_of_another_project_do_not_count():
         world.ask(job)
     assert world.status()["replay"]
 
-    # WHEN this project is asked, THEN it does not claim them
+    # WHEN this project reports, THEN it does not count the other project's pass and replay
     world.variables = {**world.variables, "OBJECT_PREFIX": "b/"}
     world.start()
     report = world.status()
@@ -237,13 +237,13 @@ def test_run_files_of_a_project_idle_for_a_day_are_left_behind(world):
     timer = StoredObject(f"{ROOT}state/reconcile-timer-thumbnails.json", b"{}")
     world.bucket.add(timer)
 
-    # WHEN its timer has struck within the day THEN it sends them itself
+    # WHEN the other project's timer has fired within the day, THEN its keys are not left behind
     world.advance(20 * 60 * 60)
     world.bucket.add(timer)
     world.advance(23 * 60 * 60)
     assert world.status()["backlog"]["left_behind"] == []
 
-    # WHEN that was longer ago THEN no project does
+    # WHEN the timer fired longer ago, THEN no project resends the keys
     world.advance(2 * 60 * 60)
     report = world.status()
     (left,) = report["backlog"]["left_behind"]

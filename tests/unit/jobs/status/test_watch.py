@@ -1,4 +1,4 @@
-"""Messages to the webhook: sent when the verdict changes, reliably, but not about passing states."""
+"""Messages to the webhook: each lasting change of the verdict is sent reliably, and a short one is not."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def world() -> Watched:
-    """Return a world that is in step, and has sent the alarm about that."""
+    """Return a world that is in step, and has sent the alarm about this first verdict."""
     watched = Watched()
     watched.ticks(2)
     watched.hook.messages.clear()
@@ -57,9 +57,9 @@ SCRIPTS = {
 }
 
 
-@pytest.mark.parametrize("what", SCRIPTS)
-def test_each_series_of_verdicts_sends_the_expected_alarms(world, what):
-    for state, ticks, period, expected in SCRIPTS[what]:
+@pytest.mark.parametrize("case", SCRIPTS)
+def test_each_series_of_verdicts_sends_the_expected_alarms(world, case):
+    for state, ticks, period, expected in SCRIPTS[case]:
         if state:
             world.go(state)
         world.ticks(ticks, period)
@@ -68,10 +68,10 @@ def test_each_series_of_verdicts_sends_the_expected_alarms(world, what):
 
 
 def test_alternating_problems_of_two_kinds_are_sent_once(world):
-    # GIVEN that the last comparison is too old, and keys that wait at every other tick
+    # GIVEN a comparison that is too old, and keys that wait at every other timer event
     world.compared(equal_contents=3)
     world.advance(9 * DAY.total_seconds())
-    # AND in step between them, it sends no alarm
+    # AND the verdicts in step between the problems cause no alarm
     for expected in (["unknown"], ["unknown", "in step"]):
         for _ in range(4):
             world.go("behind", ticks=1)
@@ -87,7 +87,7 @@ def test_a_closed_project_raises_no_alarm_for_broken_parts(world):
     world.ticks(4 + 1, DAY / 4)
     assert world.states == ["closed"]
 
-    # AND opened again it does
+    # AND after the opening, it raises the alarm
     world.go("broken", ticks=1)
     assert world.states == ["closed", "broken"]
 
@@ -104,13 +104,13 @@ def test_changes_after_the_close_alarm_at_once_and_daily(world):
     ]
     assert "python3 ops.py status --acknowledge" in world.alarms[1]["message"]
 
-    # AND no more after the acknowledgement
+    # AND the alarm ends with the acknowledgement
     world.status(acknowledge=True)
     world.ticks(4 + 1, DAY / 4)
     assert [alarm["alarm"] for alarm in world.alarms[3:]] == [False]
 
 
-def test_a_manual_call_sends_no_alarm_and_does_not_count_as_a_tick(world):
+def test_a_manual_call_sends_no_alarm_and_is_not_counted(world):
     for state in ("broken", "behind"):
         world.go(state)
         world.status()
@@ -126,7 +126,7 @@ def test_without_a_webhook_no_state_is_stored():
     assert not [name for name in world.bucket.objects if "watch" in name]
 
 
-def test_an_undelivered_alarm_is_sent_at_the_next_tick(world):
+def test_an_undelivered_alarm_is_sent_at_the_next_timer_event(world):
     world.hook.faults.add(Fault.status(503), times=5)
     world.go("broken", ticks=5)
     assert world.states == []
@@ -173,7 +173,7 @@ def test_an_instance_that_dies_before_any_of_its_writes_loses_no_alarm(world, su
     assert world.states == ["broken"] * (2 if survives == 1 else 1)
 
 
-def test_without_a_writable_log_bucket_each_tick_sends_the_alarm(world):
+def test_without_a_writable_log_bucket_each_timer_event_sends_the_alarm(world):
     world.bucket.fail(NO_RIGHT, "put", lambda name: "watch" in name)
     world.go("broken")
     for _ in range(2):

@@ -102,7 +102,8 @@ def named_steps() -> set[str]:
         node
         for file in jobs.glob("verdict*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Verdict", "behind", "unknown", "_broken")
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") in ("Verdict", "behind_verdict", "unknown_verdict", "_broken_verdict")
     ]
     steps = [step for call in calls for step in ast.walk(call.args[-1]) if getattr(step, "func", None)]
     return {

@@ -1,4 +1,4 @@
-"""The options in the payload of certify."""
+"""The options in the payload of a call of certify."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from oss_oms_sync.rules.times import MAX_CLOCK_SKEW
 
 @dataclass(frozen=True)
 class CutoverOptions:
-    """The options in a payload. The call is for a certificate unless another option selects other work.
+    """The options in the payload. They request a certificate, or the work named by one of the last options.
 
-    - `frozen_since`: the time of the freeze; None for a rehearsal.
+    - `frozen_since`: the time of the freeze, since which applications write nothing to the source; None for a
+      rehearsal.
     - `sample`: the number of objects to read completely.
-    - `accept`: for each accepted check, the person and the reason.
-    - `run`: the run of a cutover.
+    - `accept`: the failing checks that a person accepts, each with the name of the person and the reason.
+    - `run`: the name of the cutover's run, or empty for a call by hand.
     - `close`, `open`, `look`: close or open the project, or report its state. After a GO, `open` needs `after_go`.
     - `deletions_after`: list the deletions after this key.
     """
@@ -39,12 +40,12 @@ class CutoverOptions:
 
     @classmethod
     def parse(cls, event: bytes | str, now: datetime) -> CutoverOptions:
-        """Parse the payload of a manual call.
+        """Return the options in the payload of a call at the time `now`.
 
-        Raises PayloadError.
+        Raises PayloadError if an option is invalid, or two options exclude each other.
         """
         payload = options.parse(event, cls)
-        since, frozen = payload.frozen_since, payload.frozen
+        frozen_since, freeze_time = payload.frozen_since, payload.freeze_time
         conditions = (
             (
                 sum((payload.close, payload.open, payload.look, bool(payload.sample))) > 1
@@ -57,15 +58,15 @@ class CutoverOptions:
                 f"The payload's sample is {payload.sample!r}. Give at most {MAX_SAMPLE_OBJECTS}",
             ),
             (
-                since is not None and frozen is None,
-                f"The payload's frozen_since is {since!r}. Give a time in UTC such as 2026-01-31T08:00:00Z",
+                frozen_since is not None and freeze_time is None,
+                f"The payload's frozen_since is {frozen_since!r}. Give a time in UTC such as 2026-01-31T08:00:00Z",
             ),
             (
                 # The time is by the caller's clock.
-                frozen is not None and frozen > now + MAX_CLOCK_SKEW,
-                f"The payload's frozen_since is {since!r}, which is yet to come. It is in UTC",
+                freeze_time is not None and freeze_time > now + MAX_CLOCK_SKEW,
+                f"The payload's frozen_since is {frozen_since!r}, which is yet to come. It is in UTC",
             ),
-            *(problem for accepted in payload.accept.items() for problem in _conditions_of_acceptance(*accepted)),
+            *(problem for acceptance in payload.accept.items() for problem in _check_acceptance(*acceptance)),
         )
         for is_wrong, problem in conditions:
             if is_wrong:
@@ -73,13 +74,13 @@ class CutoverOptions:
         return payload
 
     @property
-    def frozen(self) -> datetime | None:
+    def freeze_time(self) -> datetime | None:
         """The time of the freeze, or None for a rehearsal."""
         return parse_time(self.frozen_since or "")
 
 
-def _conditions_of_acceptance(name: str, reason: object) -> Sequence[tuple[bool, str]]:
-    """Return the conditions that make an acceptance invalid, each with the problem to report."""
+def _check_acceptance(name: str, reason: object) -> Sequence[tuple[bool, str]]:
+    """Return pairs: a condition that makes the acceptance invalid, and the error message for this condition."""
     return (
         (
             name not in ACCEPTABLE_NAMES,

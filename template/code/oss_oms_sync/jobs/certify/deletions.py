@@ -1,7 +1,7 @@
-"""A page of the objects that the source has deleted and OBS still has, for `ops.py deletions`.
+"""Pages of the keys whose objects were deleted at the source and still exist in OBS, for `ops.py deletions`.
 
-This is a part of certify, because certify has the permissions to read both buckets and the certificates. It deletes and
-writes nothing.
+The module belongs to certify, because certify has the permissions to read both buckets and the certificates. It neither
+deletes nor writes an object. An absence is a key that a comparison found in OBS, but not at the source.
 """
 
 from __future__ import annotations
@@ -42,141 +42,156 @@ from oss_oms_sync.rules.deletions import (
 _KEYS_PER_PAGE = 2_000
 _KEYS_PER_READ = 100
 _MAX_RUN_FILES = 50
-# A page ends when less time remains: the lookups of a batch take a few seconds.
+# A page ends when fewer seconds remain, because the lookups of a batch take a few seconds.
 _RESERVED_SECONDS = 30.0
-_AGAIN = repeated_etag("")
+_RESENT_SUFFIX = repeated_etag("")
 
 
-def list_deletions(invocation: Invocation, after: str) -> DeletionsAnswer:
-    """Return the page of deletions after the key `after`, by the last finished comparison of all keys.
+def list_deletions(invocation: Invocation, after_key: str) -> DeletionsAnswer:
+    """Return the page of deletions after the key `after_key`, by the last finished comparison of all keys.
 
     Raises StorageError if the log bucket cannot be read, or a bucket cannot be listed.
     """
     task = invocation.oms.task(invocation.deadline)
-    info = task if isinstance(task, TaskInfo) else None
-    destination = invocation.obs().bucket(info, invocation.deadline) if info else None
+    task_info = task if isinstance(task, TaskInfo) else None
+    destination = invocation.obs().bucket(task_info, invocation.deadline) if task_info else None
     states = PassStore(invocation, "compare", destination.name).read_states() if destination else []
-    answer = find_answering_pass(states, invocation.settings.key_filter.prefix)
-    compared = answer.state if answer else None
-    _, runs = read_records_and_runs(invocation, 1, _MAX_RUN_FILES, all_projects=True)
-    facts = _gather_facts(invocation, info, compared, runs, destination)
-    if not destination or not compared or refusal(facts):
+    answering_pass = find_answering_pass(states, invocation.settings.key_filter.prefix)
+    comparison = answering_pass.state if answering_pass else None
+    _, run_keys = read_records_and_runs(invocation, 1, _MAX_RUN_FILES, all_projects=True)
+    facts = _gather_facts(invocation, task_info, comparison, run_keys, destination)
+    if not destination or not comparison or refusal(facts):
         return DeletionsAnswer(facts, (), {}, (), None)
-    page = _Page(invocation, destination, compared, {failed_key.key for failed_key in runs.keys})
-    return page.build(facts, after)
+    page = _Page(invocation, destination, comparison, {failed_key.key for failed_key in run_keys.keys})
+    return page.build(facts, after_key)
 
 
 def _gather_facts(
     invocation: Invocation,
     task: TaskInfo | None,
-    compared: PassState | None,
-    runs: RunKeys,
+    comparison: PassState | None,
+    run_keys: RunKeys,
     destination: ObsBucket | None,
 ) -> DeletionFacts:
-    rules = JobState(invocation).read_back_to_source(destination.name) if destination else None
-    missing: list[str] = []
-    if destination and compared:
+    back_to_source = JobState(invocation).read_back_to_source(destination.name) if destination else None
+    missing_permissions: list[str] = []
+    if destination and comparison:
         # Any two objects show if the permissions to read exist.
-        prefix = compared.scope.key_filter.prefix
+        prefix = comparison.scope.key_filter.prefix
         keys = (bucket.first_name(prefix, "") for bucket in (invocation.source_bucket, destination))
-        missing = list_missing_permissions(invocation, destination, *keys)
+        missing_permissions = list_missing_permissions(invocation, destination, *keys)
     return DeletionFacts(
         source_bucket=invocation.settings.source_bucket,
         task_source=task.src_bucket if task else None,
         destination_bucket=destination.name if destination else "",
-        comparison=compared.of.name if compared else "",
-        began=compared.started if compared else "",
-        source_objects=compared.passed.source_listed.objects if compared else 0,
-        objects_before=compared.of.before_objects if compared else 0,
-        back_to_source=rules.rules if rules else None,
+        comparison=comparison.of.name if comparison else "",
+        began=comparison.started if comparison else "",
+        source_objects=comparison.passed.source_listed.objects if comparison else 0,
+        objects_before=comparison.of.before_objects if comparison else 0,
+        back_to_source=back_to_source.rules if back_to_source else None,
         go=Certificates(invocation).last_name([CutoverVerdict.GO]),
-        unread_run_files=len(runs.unreadable_names) + runs.are_more,
-        missing_permissions=missing,
-        unknown_objects=compared.tally.of(ObjectClass.UNKNOWN).destination.objects if compared else 0,
+        unread_run_files=len(run_keys.unreadable_names) + run_keys.are_more,
+        missing_permissions=missing_permissions,
+        unknown_objects=comparison.tally.of(ObjectClass.UNKNOWN).destination.objects if comparison else 0,
     )
 
 
 class _Page:
-    """A page of the keys that a comparison found to be absent. `waiting` are the keys of replay's run files."""
+    """A page of the keys that a comparison found in OBS, but not at the source.
 
-    def __init__(self, invocation: Invocation, destination: ObsBucket, compared: PassState, waiting: set[str]) -> None:
+    `waiting_keys` are the keys that replay has taken from failed records and still has to submit.
+    """
+
+    def __init__(
+        self, invocation: Invocation, destination: ObsBucket, comparison: PassState, waiting_keys: set[str]
+    ) -> None:
         self._invocation = invocation
         self._destination = destination
-        self._compared = compared
-        self._waiting = waiting
+        self._comparison = comparison
+        self._waiting_keys = waiting_keys
         self._migrations: Migrations = load_migrations(invocation)
-        self._began = (parse_time(compared.started) or invocation.clock.now()).timestamp()
-        installed = parse_time(compared.of.installed) or invocation.clock.now()
+        self._start_time = (parse_time(comparison.started) or invocation.clock.now()).timestamp()
+        installation_time = parse_time(comparison.of.installed) or invocation.clock.now()
         # The first pass records the installation, and the project may have submitted objects before it.
-        self._oldest = compared.scope.identity.min_time(installed).timestamp()
-        self._left_out = Counter[OmissionReason]()
-        self._unlisted: list[str] = []
+        self._min_submission_time = comparison.scope.identity.min_time(installation_time).timestamp()
+        self._omissions = Counter[OmissionReason]()
+        self._inexact_keys: list[str] = []
 
-    def build(self, facts: DeletionFacts, after: str) -> DeletionsAnswer:
-        """Look up the keys after `after`, and return the page.
+    def build(self, facts: DeletionFacts, after_key: str) -> DeletionsAnswer:
+        """Look up the keys after `after_key`, and return the page.
 
         Raises StorageError.
         """
-        absences = read_absences(self._invocation.log_bucket, self._compared.passed.absences, after)
-        deletions, looked_up, last_key = list[Deletion](), 0, None
+        absences = read_absences(self._invocation.log_bucket, self._comparison.passed.absences, after_key)
+        deletions, candidate_number, last_key = list[Deletion](), 0, None
         for batch in iter(lambda: list(islice(absences, _KEYS_PER_READ)), []):
             candidates = [absence for absence in batch if self._is_candidate(absence)]
             deletions += self._select_deletions(candidates)
-            looked_up += len(candidates)
-            if looked_up >= _KEYS_PER_PAGE or self._invocation.deadline.remaining() < _RESERVED_SECONDS:
+            candidate_number += len(candidates)
+            if candidate_number >= _KEYS_PER_PAGE or self._invocation.deadline.remaining() < _RESERVED_SECONDS:
                 last_key = batch[-1].key
                 break
-        return DeletionsAnswer(facts, deletions, self._left_out, self._unlisted, last_key)
+        return DeletionsAnswer(facts, deletions, self._omissions, self._inexact_keys, last_key)
 
     def _is_candidate(self, absence: Absence) -> bool:
         """Return True if a key has to be looked up; otherwise count the reason why it is left out."""
-        if not is_absent_long_enough(absence.since, self._began):
-            self._left_out[OmissionReason.YOUNG] += 1
+        if not is_absent_long_enough(absence.since, self._start_time):
+            self._omissions[OmissionReason.YOUNG] += 1
         elif not is_named_exactly(absence.key):
-            self._left_out[OmissionReason.NAME] += 1
-            self._unlisted.append(absence.key)
+            self._omissions[OmissionReason.NAME] += 1
+            self._inexact_keys.append(absence.key)
         else:
             return True
         return False
 
-    def _select_deletions(self, absences: Sequence[Absence]) -> list[Deletion]:
+    def _select_deletions(self, candidates: Sequence[Absence]) -> list[Deletion]:
         """Return the deletions among the candidates, and count the reasons to leave out the others."""
         deletions = []
-        for absence, absent_key in zip(absences, self._look_up(absences), strict=True):
-            reason = find_omission_reason(absent_key, self._began, self._oldest)
+        for candidate, absent_key in zip(candidates, self._query_absent_keys(candidates), strict=True):
+            reason = find_omission_reason(absent_key, self._start_time, self._min_submission_time)
             if reason:
-                self._left_out[reason] += 1
+                self._omissions[reason] += 1
             else:
-                times = (timestamp(from_epoch(seconds)) for seconds in (absence.modified, absence.since))
-                deletions.append(Deletion(absence.key, absence.size, absence.etag, *times))
+                times = (timestamp(from_epoch(seconds)) for seconds in (candidate.modified, candidate.since))
+                deletions.append(Deletion(candidate.key, candidate.size, candidate.etag, *times))
         return deletions
 
-    def _look_up(self, absences: Sequence[Absence]) -> list[AbsentKey]:
+    def _query_absent_keys(self, absences: Sequence[Absence]) -> list[AbsentKey]:
         """Return the state of these keys in the records and in both clouds.
 
-        The order of the requests matters. A key without a failed record may be in a newer run file, and then gets a
-        success record later: so failed records are read before success records, and both clouds are queried last.
+        The order of the requests matters. A key without a failed record may be in a newer run file of replay, and get a
+        success record later. So failed records are read before success records, and both clouds are queried last.
         """
         keys = [absence.key for absence in absences]
-        failed, success, proofs = (self._read_records(kind, keys) for kind in ("failed", "success", "proven"))
-        heads = self._destination.try_head_all(keys)
-        sources = self._invocation.source_bucket.try_head_all(keys)
+        failed_records, success_records, proofs = (
+            self._read_records(kind, keys) for kind in ("failed", "success", "proven")
+        )
+        obs_answers = self._destination.try_head_all(keys)
+        source_answers = self._invocation.source_bucket.try_head_all(keys)
         return [
             AbsentKey(
                 key,
                 etag,
                 modified,
                 since,
-                _status(source),
-                _status(head),
-                (head.etag, head.modified) if isinstance(head, ObjectHead) else None,
-                (success_etag(record).removesuffix(_AGAIN).upper(), write_time(record)) if record else None,
-                is_waiting=failure is not None or key in self._waiting,
+                _format_status(source_answer),
+                _format_status(obs_answer),
+                (obs_answer.etag, obs_answer.modified) if isinstance(obs_answer, ObjectHead) else None,
+                (success_etag(success_record).removesuffix(_RESENT_SUFFIX).upper(), write_time(success_record))
+                if success_record
+                else None,
+                is_waiting=failed_record is not None or key in self._waiting_keys,
                 is_proven=proof is not None and proves_equal(proof.body, etag),
                 is_migrated=self._migrations.has_written(ObjectSummary(key, etag, size, modified)),
             )
-            for (key, size, etag, modified, since), failure, record, proof, head, source in zip(
-                absences, failed, success, proofs, heads, sources, strict=True
+            for (
+                key,
+                size,
+                etag,
+                modified,
+                since,
+            ), failed_record, success_record, proof, obs_answer, source_answer in zip(
+                absences, failed_records, success_records, proofs, obs_answers, source_answers, strict=True
             )
         ]
 
@@ -185,8 +200,8 @@ class _Page:
         return self._invocation.log_bucket.get_all(names)
 
 
-def _status(answer: object) -> str:
-    """Return the status of a HEAD request: "200", "404", or "" for any other."""
+def _format_status(answer: object) -> str:
+    """Return the status of the answer to a HEAD request: "200", "404", or "" for any other status."""
     if isinstance(answer, StorageError):
         return "404" if answer.code == "NoSuchKey" else ""
     return "200"

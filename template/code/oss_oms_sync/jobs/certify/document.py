@@ -14,11 +14,11 @@ from oss_oms_sync.ledger.certificates import certificate_name, certificates_fold
 from oss_oms_sync.rules.cutover import judge
 
 
-def build(invocation: Invocation, facts: CutoverFacts, number: int) -> dict[str, object]:
-    """Return the document with this `number` in the project and task.
+def build_certificate(invocation: Invocation, facts: CutoverFacts, number: int) -> dict[str, object]:
+    """Return the certificate of these facts as a JSON object. `number` is its number in the project and task.
 
-    The numbers define the order of documents, because times are ambiguous: two documents may have the same second, or
-    be written by instances with different clocks.
+    The numbers define the order of certificates, because times are ambiguous: two certificates may have the same
+    second, or be written by instances with different clocks.
     """
     judgement = judge(facts)
     name = certificate_name(number, facts.made, judgement.verdict)

@@ -1,6 +1,7 @@
 """The facts of a cutover, gathered from the clouds and the log bucket.
 
-Nothing here starts any work or applies a rule: it only reads the results of passes and jobs.
+The module only reads the results of passes and jobs: it starts no work, and applies no rule. A pass is a run of
+reconcile or compare over the whole bucket.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ from oss_oms_sync.errors import KEY_REASONS, Failure, StorageError
 from oss_oms_sync.jobs.certify.cutover_options import CutoverOptions
 from oss_oms_sync.jobs.certify.oms_work import query_remaining_work
 from oss_oms_sync.jobs.certify.sample import compare_headers, empty_sample, take_sample
-from oss_oms_sync.jobs.headers import checked_headers
+from oss_oms_sync.jobs.headers import summarize_checked_headers
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.certificates import Certificates
 from oss_oms_sync.ledger.closing import CloseMark, ProjectState, list_open_projects
@@ -72,62 +73,66 @@ _MAX_RUN_FILES = 50
 _PARALLEL_LOOKUPS = 100
 
 
-class _Buckets(NamedTuple):
-    """The sync task, the destination and the certified comparison. The latter two are None if unknown."""
+class _TaskAndComparison(NamedTuple):
+    """The sync task, its destination bucket, and the comparison that the certificate is about.
+
+    The bucket and the comparison are None if they are unknown.
+    """
 
     task: TaskInfo | Failure
     destination: ObsBucket | None
-    compared: PassState | None
+    comparison: PassState | None
 
 
-def gather(invocation: Invocation, options: CutoverOptions) -> CutoverFacts:
+def gather_facts(invocation: Invocation, options: CutoverOptions) -> CutoverFacts:
     """Gather all facts of a certificate.
 
     Raises StorageError if the log bucket, or the listing of the source bucket, cannot be read.
     """
     settings = invocation.settings
     facts, (task, destination, comparison) = _gather_common_facts(invocation, options)
-    info = task if isinstance(task, TaskInfo) else None
-    reconciled = find_answering_pass(PassStore(invocation, "reconcile").read_states(), settings.key_filter.prefix)
-    standstill = facts["passes"].standstill
+    task_info = task if isinstance(task, TaskInfo) else None
+    reconcile_answer = find_answering_pass(PassStore(invocation, "reconcile").read_states(), settings.key_filter.prefix)
+    standstill_pass = facts["passes"].standstill
     further_facts = {
         "task": invocation.task_id,
         "project": settings.project,
         "source_bucket": settings.source_bucket,
-        "destination_bucket": info.dst_bucket if info else None,
+        "destination_bucket": task_info.dst_bucket if task_info else None,
         "log_bucket": settings.log_bucket,
         "scope": CertifiedScope(settings.key_filter.prefix, settings.key_filter.suffix),
         # The other projects had to be closed two minutes before the standstill pass started, by OSS's clock.
         "open_projects": list_open_projects(
-            invocation, (parse_timestamp(standstill.began) - CLOSE_DELAY).timestamp() if standstill else math.inf
+            invocation,
+            (parse_timestamp(standstill_pass.began) - CLOSE_DELAY).timestamp() if standstill_pass else math.inf,
         ),
-        "sync_task": info,
+        "sync_task": task_info,
         "oms_failure": OmsQueryFailure(task.reason.name, task.status) if isinstance(task, Failure) else None,
         **(comparison.tally.results(*NOT_IN_SCOPE) if comparison else dict.fromkeys(COMPARISON_FIELDS)),
-        "headers": Headers(info.enable_metadata_migration if info else None),
+        "headers": Headers(task_info.enable_metadata_migration if task_info else None),
         "missing_permissions": (),
         "clocks": _compare_clocks(invocation, destination),
         "keys_a_minute": max(1, round(60 * settings.oms_rate * KEYS_PER_CALL)),
-        "shown": _gather_extra_facts(invocation, reconciled.state if reconciled else None, comparison),
+        "shown": _gather_extra_facts(invocation, reconcile_answer.state if reconcile_answer else None, comparison),
     }
     if destination and comparison:
         further_facts |= _gather_sample_facts(
             invocation, destination, comparison, options, further_facts["headers"].migrated
         )
-    return CutoverFacts(**{**facts, **further_facts, "closed": _unchanged_mark(invocation, facts["closed"])})
+    return CutoverFacts(**{**facts, **further_facts, "closed": _find_unchanged_mark(invocation, facts["closed"])})
 
 
-def gather_waiting(invocation: Invocation, options: CutoverOptions) -> WaitingFacts:
-    """Gather the facts of the checks for which a cutover waits; a cutover calls this every minute.
+def gather_waiting_facts(invocation: Invocation, options: CutoverOptions) -> WaitingFacts:
+    """Gather the facts of the checks for which a cutover waits. A cutover calls this function every minute.
 
     Raises StorageError if the log bucket, or the listing of the source bucket, cannot be read.
     """
     facts, _ = _gather_common_facts(invocation, options)
-    return WaitingFacts(**{**facts, "closed": _unchanged_mark(invocation, facts["closed"])})
+    return WaitingFacts(**{**facts, "closed": _find_unchanged_mark(invocation, facts["closed"])})
 
 
-def _gather_common_facts(invocation: Invocation, options: CutoverOptions) -> tuple[dict[str, Any], _Buckets]:
-    """Return the fields of WaitingFacts, and the buckets by which they were gathered."""
+def _gather_common_facts(invocation: Invocation, options: CutoverOptions) -> tuple[dict[str, Any], _TaskAndComparison]:
+    """Return the fields of WaitingFacts by name, and the task and the comparison from which they were gathered."""
     task, destination = invocation.oms.task(invocation.deadline), None
     if isinstance(task, TaskInfo):
         with suppress(StorageError):  # OMS reports none
@@ -137,65 +142,70 @@ def _gather_common_facts(invocation: Invocation, options: CutoverOptions) -> tup
         passes, comparison = _select_passes(invocation, destination, options)
     # Replay writes the records of listed failures before its position in the lists, so the position is read before the
     # records.
-    lists = JobState(invocation).load_as(ListPositions, "failed_copies") or ListPositions()
-    waiting = list_waiting_keys(invocation, MAX_RECORDS, _MAX_RUN_FILES, with_reasons=True)
-    closed, current = ProjectState(invocation).read_state(), migration.read_current_migration(invocation)
-    group = migration.query_task_group(invocation, current)
+    list_positions = JobState(invocation).load_as(ListPositions, "failed_copies") or ListPositions()
+    waiting_keys = list_waiting_keys(invocation, MAX_RECORDS, _MAX_RUN_FILES, with_reasons=True)
+    mark, current_migration = ProjectState(invocation).read_state(), migration.read_current_migration(invocation)
+    group = migration.query_task_group(invocation, current_migration)
     facts = {
         # This is read after the passes, because no pass in a certificate may have ended after it was made.
         "made": timestamp(invocation.clock.now()),
-        "frozen_since": timestamp(options.frozen) if options.frozen else None,
+        "frozen_since": timestamp(options.freeze_time) if options.freeze_time else None,
         "run": options.run,
         "accepted": options.accept,
         "sample": empty_sample(options.sample) if options.sample else None,
         "as_of": comparison.as_of if comparison else None,
         "passes": passes,
         "classes": comparison.tally.results()["classes"] if comparison else None,
-        "closed": _mark(closed) if closed else None,
-        "go_stands": closed is not None and Certificates(invocation).read_valid_go(closed) is not None,
-        "migration": CertifiedMigration(current.begun, _progress(group)) if current else None,
-        "oms": query_remaining_work(invocation, task, closed, comparison.tally.largest if comparison else 0),
-        "waiting": _group_waiting_keys(invocation, destination, comparison, waiting),
-        "lists": FailureLists(lists.looked, lists.unread, is_refused=bool(lists.problem)),
+        "closed": _to_closed_mark(mark) if mark else None,
+        "go_stands": mark is not None and Certificates(invocation).read_valid_go(mark) is not None,
+        "migration": CertifiedMigration(current_migration.begun, _to_group_progress(group))
+        if current_migration
+        else None,
+        "oms": query_remaining_work(invocation, task, mark, comparison.tally.largest if comparison else 0),
+        "waiting": _group_waiting_keys(invocation, destination, comparison, waiting_keys),
+        "lists": FailureLists(list_positions.looked, list_positions.unread, is_refused=bool(list_positions.problem)),
     }
-    return facts, _Buckets(task, destination, comparison)
+    return facts, _TaskAndComparison(task, destination, comparison)
 
 
-def _mark(closed: CloseMark) -> ClosedMark:
-    return ClosedMark(closed.closed_at, closed.person, closed.reason, closed.run, closed.opened_at, closed.written_at)
+def _to_closed_mark(mark: CloseMark) -> ClosedMark:
+    return ClosedMark(mark.closed_at, mark.person, mark.reason, mark.run, mark.opened_at, mark.written_at)
 
 
-def _progress(group: TaskGroup | Failure | None) -> GroupProgress | None:
-    """Return the numbers of a task group without OMS's texts, because a certificate contains none."""
+def _to_group_progress(group: TaskGroup | Failure | None) -> GroupProgress | None:
+    """Return the numbers of a task group, or None without OMS's answer.
+
+    OMS's texts are left out, because a certificate has no text of a cloud.
+    """
     if not isinstance(group, TaskGroup):
         return None
     return GroupProgress(group.state, group.total, group.copied, group.skipped, group.failed, resent=group.resent)
 
 
-def _unchanged_mark(invocation: Invocation, closed: ClosedMark | None) -> ClosedMark | None:
-    """Return the mark, or None if the project was opened or closed again meanwhile."""
-    now = ProjectState(invocation).read_state()
-    return closed if now and _mark(now) == closed else None
+def _find_unchanged_mark(invocation: Invocation, mark: ClosedMark | None) -> ClosedMark | None:
+    """Return the mark, or None if the project was opened or closed again after the mark was read."""
+    current_mark = ProjectState(invocation).read_state()
+    return mark if current_mark and _to_closed_mark(current_mark) == mark else None
 
 
 def _select_passes(
     invocation: Invocation, destination: ObsBucket, options: CutoverOptions
 ) -> tuple[CertifiedPasses, PassState | None]:
-    """Return the certified comparison with its standstill pass, and the state of the comparison."""
+    """Return the certified passes, and the state of the certified comparison, or None without a comparison."""
     store = PassStore(invocation, "compare", destination.name)
     states, prefix, now = store.read_states(), invocation.settings.key_filter.prefix, invocation.clock.now()
     # Without a valid comparison since the freeze, the last comparison shows the reason.
-    answer = find_answering_pass(states, prefix, options.frozen, now) or find_answering_pass(states, prefix)
+    answer = find_answering_pass(states, prefix, options.freeze_time, now) or find_answering_pass(states, prefix)
     if answer is None:
         return CertifiedPasses(None, None), None
-    state, standstill = answer.state, None
-    attempts, unread = attempts_of(state), count_unread(state.tally)
-    sides = state.tally.source_listed, state.tally.destination_listed
+    state, standstill_pass = answer.state, None
+    attempts, unread_counts = attempts_of(state), count_unread(state.tally)
+    source_listed, destination_listed = state.tally.source_listed, state.tally.destination_listed
     comparison = CertifiedComparison(
-        **_pass_fields(state),
+        **_list_pass_fields(state),
         amended=state.amended or None,
-        source_listed=ObjectCount(sides[0].objects, sides[0].bytes),
-        destination_listed=ObjectCount(sides[1].objects, sides[1].bytes),
+        source_listed=ObjectCount(source_listed.objects, source_listed.bytes),
+        destination_listed=ObjectCount(destination_listed.objects, destination_listed.bytes),
         walked=state.objects,
         classified=state.passed.side("source").objects,
         deep=state.scope.deep,
@@ -206,20 +216,20 @@ def _select_passes(
         submitted=attempts.submitted_objects,
         unsent=attempts.unsubmitted_objects,
         migrate=attempts.migrate_option,
-        no_right_in_oss=unread["no_right_in_oss"],
-        no_right_in_obs=unread["no_right_in_obs"],
+        no_right_in_oss=unread_counts["no_right_in_oss"],
+        no_right_in_obs=unread_counts["no_right_in_obs"],
     )
     if answer.standstill and (start_time := store.find_start(answer.standstill.of.name)):
-        standstill = CertifiedStandstill(
-            **_pass_fields(answer.standstill),
+        standstill_pass = CertifiedStandstill(
+            **_list_pass_fields(answer.standstill),
             began=timestamp(start_time),
-            headers=checked_headers(answer.standstill.tally) if answer.standstill.scope.headers else None,
+            headers=summarize_checked_headers(answer.standstill.tally) if answer.standstill.scope.headers else None,
         )
-    return CertifiedPasses(comparison, standstill), state
+    return CertifiedPasses(comparison, standstill_pass), state
 
 
-def _pass_fields(state: PassState) -> dict[str, Any]:
-    """Return the fields of a CertifiedPass by name."""
+def _list_pass_fields(state: PassState) -> dict[str, Any]:
+    """Return the keyword arguments of a CertifiedPass for the state of a pass."""
     ended = parse_time(state.ended)
     return {
         "pass_": state.of.name,
@@ -232,72 +242,85 @@ def _pass_fields(state: PassState) -> dict[str, Any]:
 
 
 def _group_waiting_keys(
-    invocation: Invocation, destination: ObsBucket | None, comparison: PassState | None, waiting: WaitingKeys
+    invocation: Invocation, destination: ObsBucket | None, comparison: PassState | None, waiting_keys: WaitingKeys
 ) -> CertifiedWaitingKeys:
     """Return the waiting keys, grouped by the values on which the rules depend."""
-    due = _select_due(invocation, destination, comparison, waiting.keys) if waiting.keys else []
-    if due is None:
-        due = [_single_group(key, None) for key in waiting.keys]
+    single_groups = (
+        _select_due_keys(invocation, destination, comparison, waiting_keys.keys) if waiting_keys.keys else []
+    )
+    if single_groups is None:
+        single_groups = [_build_single_group(key, None) for key in waiting_keys.keys]
     groups = []
     for _, members in groupby(
-        sorted(due, key=lambda single: (_grouping_values(single), single.keys)), key=_grouping_values
+        sorted(single_groups, key=lambda single_group: (_list_grouping_values(single_group), single_group.keys)),
+        key=_list_grouping_values,
     ):
-        singles = list(members)
-        keys = [key for single in singles[:MAX_KEYS] for key in single.keys]
-        groups.append(replace(singles[0], number=len(singles), keys=keys))
-    lines = "".join(f"{key}\n" for key in sorted(failed_key.key for failed_key in waiting.keys))
+        group_members = list(members)
+        keys = [key for single_group in group_members[:MAX_KEYS] for key in single_group.keys]
+        groups.append(replace(group_members[0], number=len(group_members), keys=keys))
+    lines = "".join(f"{key}\n" for key in sorted(failed_key.key for failed_key in waiting_keys.keys))
     digest = hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()
     return CertifiedWaitingKeys(
-        len(waiting.keys), digest, groups, waiting.unread, waiting.are_more, waiting.has_more_records
+        len(waiting_keys.keys),
+        digest,
+        groups,
+        waiting_keys.unread,
+        waiting_keys.are_more,
+        waiting_keys.has_more_records,
     )
 
 
-def _single_group(
-    key: FailedKey, object_class: ObjectClass | None, *, is_same_size: bool = False, was_tried: bool = False
+def _build_single_group(
+    waiting_key: FailedKey, object_class: ObjectClass | None, *, is_same_size: bool = False, was_tried: bool = False
 ) -> WaitingGroup:
-    """Return a group with a single key."""
     # Only some reasons are caused by the key itself.
-    is_refused = key.has_failed_before and key.reason in {reason.name for reason in KEY_REASONS}
-    return WaitingGroup(key.reason_name, object_class, is_same_size, was_tried, is_refused, 1, [key.key])
+    is_refused = waiting_key.has_failed_before and waiting_key.reason in {reason.name for reason in KEY_REASONS}
+    return WaitingGroup(
+        waiting_key.reason_name, object_class, is_same_size, was_tried, is_refused, 1, [waiting_key.key]
+    )
 
 
-def _grouping_values(group: WaitingGroup) -> tuple[str, str, bool, bool, bool]:
-    """Return the values that all waiting keys of a group have in common."""
+def _list_grouping_values(group: WaitingGroup) -> tuple[str, str, bool, bool, bool]:
+    """Return the values that all waiting keys of a group have in common. They decide about the rules' findings."""
     title = group.object_class.title if group.object_class else ""
     return group.reason, title, group.is_same_size, group.was_tried, group.is_refused
 
 
-def _select_due(
-    invocation: Invocation, destination: ObsBucket | None, comparison: PassState | None, waiting: Sequence[FailedKey]
+def _select_due_keys(
+    invocation: Invocation,
+    destination: ObsBucket | None,
+    comparison: PassState | None,
+    waiting_keys: Sequence[FailedKey],
 ) -> list[WaitingGroup] | None:
-    """Return the waiting keys whose objects could be copied and are not equal in OBS, or None if OBS did not answer.
+    """Return a group for each waiting key whose object can be copied and is not equal in OBS.
 
-    Keys without such an object are left out: replay keeps their records for longer than a freeze lasts.
+    The result is None if OBS does not answer. Keys without such an object are left out: replay keeps their records for
+    longer than a freeze lasts.
     """
-    due = list[WaitingGroup]()
+    single_groups = list[WaitingGroup]()
     # Equal contents are equal at any age of the object.
     times = JudgementTimes(invocation.clock.now().timestamp(), min_age_seconds=0)
     start_time = parse_time(comparison.started) if comparison and comparison.scope.deep else None
-    tried_until = start_time.timestamp() - CLOCKS_SECONDS if start_time else -math.inf
+    last_try_time = start_time.timestamp() - CLOCKS_SECONDS if start_time else -math.inf
     with suppress(StorageError):
         if destination:
             file_system = FileSystem.from_bucket(destination)
             judge = Judge(invocation.settings.key_filter, times, file_system=file_system)
-            for part in split_into_parts(waiting, _PARALLEL_LOOKUPS):
+            for part in split_into_parts(waiting_keys, _PARALLEL_LOOKUPS):
                 key_entries = read_entries(invocation, destination, [failed_key.key for failed_key in part])
                 for key, entry in zip(part, key_entries, strict=True):
                     object_class = judge.judge_alone(entry.without_records()).object_class
                     if entry.source and object_class not in (ObjectClass.EQUAL_CONTENTS, ObjectClass.IMPOSSIBLE):
-                        written = max(row.modified for row in (entry.source, entry.destination) if row)
-                        due.append(
-                            _single_group(
+                        write_time = max(row.modified for row in (entry.source, entry.destination) if row)
+                        single_groups.append(
+                            _build_single_group(
                                 key,
                                 object_class,
                                 is_same_size=are_same_size(entry),
-                                was_tried=written < tried_until,
+                                was_tried=write_time < last_try_time,
                             )
                         )
-            return due
+            return single_groups
     return None
 
 
@@ -317,29 +340,29 @@ def _gather_sample_facts(
     destination: ObsBucket,
     comparison: PassState,
     options: CutoverOptions,
-    migrated: bool | None,
+    migrates_metadata: bool | None,
 ) -> dict[str, Any]:
     """Return the facts that depend on the sample, by name."""
-    drawn, is_frozen = comparison.tally.drawn, options.frozen is not None
+    draw, is_frozen = comparison.tally.drawn, options.freeze_time is not None
     sample = take_sample(invocation, destination, comparison, options.sample, is_frozen=is_frozen)
-    missing, drawn_key = list[str](), next(iter(drawn.keys), "")
+    missing_permissions, drawn_key = list[str](), next(iter(draw.keys), "")
     if not (is_frozen or options.sample):
         # If a bucket refuses for another reason, its checks report the problem.
         with suppress(StorageError):
-            missing = list_missing_permissions(invocation, destination, drawn_key, drawn_key)
+            missing_permissions = list_missing_permissions(invocation, destination, drawn_key, drawn_key)
     return {
         "sample": sample if options.sample or sample.differing else None,
-        "headers": compare_headers(invocation, destination, migrated, sample, drawn),
-        "missing_permissions": missing,
+        "headers": compare_headers(invocation, destination, migrates_metadata, sample, draw),
+        "missing_permissions": missing_permissions,
     }
 
 
 def _gather_extra_facts(
-    invocation: Invocation, reconciled: PassState | None, comparison: PassState | None
+    invocation: Invocation, reconcile_pass: PassState | None, comparison: PassState | None
 ) -> ExtraFacts:
-    counts: Mapping[str, int] = reconciled.counts if reconciled else {}
+    counts: Mapping[str, int] = reconcile_pass.counts if reconcile_pass else {}
     return ExtraFacts(
-        trigger=LostEvents(counts.get(NEW, 0), counts.get(NEW_MISSING, 0)) if reconciled else None,
+        trigger=LostEvents(counts.get(NEW, 0), counts.get(NEW_MISSING, 0)) if reconcile_pass else None,
         migrations=migration.list_finished_migrations(invocation),
         lag=comparison.tally.lags() if comparison else None,
     )

@@ -1,8 +1,8 @@
-"""The sample: objects that count as equal are read completely in both buckets, and their headers are compared.
+"""The sample: drawn objects that count as equal are read completely in both buckets, and their headers are compared.
 
-The comparison has drawn the keys (passes/digests.py). The results are stored beside the lists of the comparison, so
-that the next call continues a sample that takes long. Each call writes its own object, so that two calls at the same
-time do not lose each other's results:
+The comparison has drawn the keys (passes/digests.py). Reading a sample can take several calls, so the results are
+stored beside the lists of the comparison, and the next call continues. Each call writes its own object, so that two
+calls at the same time do not lose each other's results:
 
     oms_source_record/differences/{project}-compare/{task}/{pass}/sample/{hex}.json
 
@@ -49,56 +49,56 @@ def empty_sample(size: int) -> SampleResult:
 
 
 def take_sample(
-    invocation: Invocation, destination: ObsBucket, comparison: PassState, asked: int, *, is_frozen: bool
+    invocation: Invocation, destination: ObsBucket, comparison: PassState, size: int, *, is_frozen: bool
 ) -> SampleResult:
-    """Read the first `asked` keys that a comparison has drawn, within the available time.
+    """Read the first `size` objects that a comparison has drawn, within the available time.
 
-    If `asked` is 0, the result only has the objects that earlier calls have read.
+    If `size` is 0, the result only has the objects that earlier calls have read.
 
     Raises StorageError if the log bucket cannot be read, or does not store the results.
     """
     folder = f"{PassStore(invocation, 'compare').differences}{comparison.of.name}/sample/"
-    drawn, began = comparison.tally.drawn, None if is_frozen else parse_time(comparison.started)
-    read, reading = _ReadResults.load(invocation, folder), _SampleReader(invocation, destination, began)
+    draw, start_time = comparison.tally.drawn, None if is_frozen else parse_time(comparison.started)
+    results, reader = _ReadResults.load(invocation, folder), _SampleReader(invocation, destination, start_time)
     back_to_source = JobState(invocation).read_back_to_source(destination.name)
     problem = BACK_TO_SOURCE if back_to_source and back_to_source.rules else ""
     # Further drawn keys replace keys that cannot be read.
     while not problem and (
-        remaining_keys := [key for key in read.select_keys(drawn, asked) if key not in read.outcomes]
+        remaining_keys := [key for key in results.select_keys(draw, size) if key not in results.outcomes]
     ):
-        now, problem = reading.read(remaining_keys, may_read=bool(set(read.outcomes.values()) - {None}))
-        if now.outcomes:
-            now.store(invocation, folder)
-        read = read.merged(now)
-    return _build_result(asked, drawn, read, problem)
+        new_results, problem = reader.read(remaining_keys, may_read=bool(set(results.outcomes.values()) - {None}))
+        if new_results.outcomes:
+            new_results.store(invocation, folder)
+        results = results.merge(new_results)
+    return _build_result(size, draw, results, problem)
 
 
-def _build_result(asked: int, drawn: SampleDraw, read: _ReadResults, problem: str) -> SampleResult:
-    """Return the result of `read` for the first `asked` keys of `drawn`.
+def _build_result(size: int, draw: SampleDraw, results: _ReadResults, problem: str) -> SampleResult:
+    """Return `results` as the result of a sample of the first `size` keys of `draw`.
 
-    `differing` has the keys of all calls for this comparison, even those beyond `asked`: objects remain different if
-    the next sample is smaller.
+    The field `differing` has the keys of all calls for this comparison, even those beyond `size`: objects remain
+    different if the next sample is smaller.
     """
-    keys = read.select_keys(drawn, asked)
-    differing = [key for key, is_equal in read.outcomes.items() if is_equal is False]
-    read_keys = [*(key for key in keys if read.outcomes.get(key)), *differing]
+    keys = results.select_keys(draw, size)
+    differing_keys = [key for key, is_equal in results.outcomes.items() if is_equal is False]
+    read_keys = [*(key for key in keys if results.outcomes.get(key)), *differing_keys]
     return SampleResult(
-        asked=asked,
-        population=drawn.population,
+        asked=size,
+        population=draw.population,
         drawn=len(keys),
         read=len(read_keys),
-        bytes=sum(read.sizes.get(key, 0) for key in read_keys),
-        seed=drawn.seed,
+        bytes=sum(results.sizes.get(key, 0) for key in read_keys),
+        seed=draw.seed,
         keys=keys,
         largest=MAX_SAMPLE_OBJECT_BYTES,
-        differing=differing,
-        unread=[key for key in keys if key not in read.outcomes],
-        unreadable=[key for key in drawn.keys if read.outcomes.get(key, True) is None],
+        differing=differing_keys,
+        unread=[key for key in keys if key not in results.outcomes],
+        unreadable=[key for key in draw.keys if results.outcomes.get(key, True) is None],
         problem=problem,
     )
 
 
-def _error_code(error: StorageError) -> str:
+def _extract_error_code(error: StorageError) -> str:
     """Return the code of a cloud's error without its text, because a certificate contains no text of a cloud."""
     return error.code or "NoAnswer"
 
@@ -120,12 +120,12 @@ class _ReadResults:
 
         Raises StorageError.
         """
-        read, bucket = cls(), invocation.log_bucket
+        results, bucket = cls(), invocation.log_bucket
         for stored_object in bucket.get_all([row.name for row in bucket.iter_folder(folder)]):
             match jsontext.load(stored_object.body) if stored_object else None:
                 case {"outcomes": dict(outcomes), "sizes": dict(sizes)}:
-                    read = read.merged(cls(outcomes, sizes))
-        return read
+                    results = results.merge(cls(outcomes, sizes))
+        return results
 
     def store(self, invocation: Invocation, folder: str) -> None:
         """Store the results in `folder`, under a unique name.
@@ -134,54 +134,56 @@ class _ReadResults:
         """
         invocation.log_bucket.put(StoredObject.of_json(f"{folder}{uuid.uuid4().hex}.json", asdict(self)))
 
-    def merged(self, other: _ReadResults) -> _ReadResults:
-        """Return the union of both results; a key that differs in one of them differs."""
-        outcomes = [outcome for read in (self, other) for outcome in read.outcomes.items()]
-        differing = {key: False for key, is_equal in outcomes if is_equal is False}
-        return _ReadResults({**self.outcomes, **other.outcomes, **differing}, {**self.sizes, **other.sizes})
+    def merge(self, other_results: _ReadResults) -> _ReadResults:
+        """Return the union of both results. A key that differs in either of them differs in the union."""
+        outcomes = [outcome for results in (self, other_results) for outcome in results.outcomes.items()]
+        differing_outcomes = {key: False for key, is_equal in outcomes if is_equal is False}
+        return _ReadResults(
+            {**self.outcomes, **other_results.outcomes, **differing_outcomes}, {**self.sizes, **other_results.sizes}
+        )
 
-    def select_keys(self, drawn: SampleDraw, asked: int) -> list[str]:
-        """Return the first `asked` drawn keys, without keys that cannot be read."""
-        return list(islice((key for key in drawn.keys if self.outcomes.get(key, True) is not None), asked))
+    def select_keys(self, draw: SampleDraw, size: int) -> list[str]:
+        """Return the first `size` drawn keys, without keys that cannot be read."""
+        return list(islice((key for key in draw.keys if self.outcomes.get(key, True) is not None), size))
 
 
 class _SampleReader:
-    """A reader of the sample's objects in both buckets."""
+    """The reader of the sample's objects in both buckets, within the time of a call."""
 
-    def __init__(self, invocation: Invocation, destination: ObsBucket, live_since: datetime | None) -> None:
+    def __init__(self, invocation: Invocation, destination: ObsBucket, write_start: datetime | None) -> None:
         self._source = invocation.source_bucket
         self._destination = destination
-        # Time since which applications may have written, or None during a freeze.
-        self._live_since = live_since
-        self._enough = invocation.deadline.earlier_by(min(_WRITING_SECONDS, invocation.deadline.remaining() / 4))
+        # The time since which applications may have written to the source, or None during a freeze.
+        self._write_start = write_start
+        self._deadline = invocation.deadline.earlier_by(min(_WRITING_SECONDS, invocation.deadline.remaining() / 4))
 
     def read(self, keys: Sequence[str], *, may_read: bool) -> tuple[_ReadResults, str]:
-        """Read objects; return the results, and the reason for an early end, or "".
+        """Read objects in both buckets; return the results, and the reason for an early end, or "".
 
         With `may_read`, an object was read before, so a refusal concerns a single object. Without it, a missing
         permission ends the sample, because it probably concerns all objects.
         """
-        read = _ReadResults()
+        results = _ReadResults()
         try:
-            sides = zip(self._source.find_all(keys), self._destination.find_all(keys), strict=True)
-            for key, (source, destination) in zip(keys, sides, strict=True):
+            row_pairs = zip(self._source.find_all(keys), self._destination.find_all(keys), strict=True)
+            for key, (source, destination) in zip(keys, row_pairs, strict=True):
                 try:
                     is_equal = self._compare(source, destination)
                 except StorageError as error:
                     if not error.is_refusal or (error.code in PERMISSION_CODES and not may_read):
                         raise
-                    read.outcomes[key] = None
+                    results.outcomes[key] = None
                     continue
                 if is_equal is None:
-                    return read, TIME_IS_UP
+                    return results, TIME_IS_UP
                 if not is_equal and self._has_changed(key):
-                    read.outcomes[key] = None
+                    results.outcomes[key] = None
                     continue
-                may_read, read.outcomes[key] = True, is_equal
-                read.sizes[key] = source.size if source else 0
+                may_read, results.outcomes[key] = True, is_equal
+                results.sizes[key] = source.size if source else 0
         except StorageError as error:
-            return read, _error_code(error)
-        return read, ""
+            return results, _extract_error_code(error)
+        return results, ""
 
     def _compare(self, source: ObjectSummary | None, destination: ObjectSummary | None) -> bool | None:
         """Return True if both buckets have the same contents, or None if the time is up.
@@ -202,7 +204,7 @@ class _SampleReader:
                 digest = hashlib.sha256()
                 for part in contents:
                     digest.update(part)
-                    if self._enough.expired():
+                    if self._deadline.expired():
                         return None
                 digests.add(digest.digest())
         except StorageError as error:
@@ -214,57 +216,70 @@ class _SampleReader:
     def _has_changed(self, key: str) -> bool:
         """Return True if the source's object was written or deleted since the draw, because applications still write.
 
-        It is always False during a freeze, when no object must change.
+        The result is always False during a freeze, when no object may change.
 
         Raises StorageError.
         """
-        if self._live_since is None:
+        if self._write_start is None:
             return False
-        (current,) = self._source.find_all([key])
-        return current is None or current.modified >= self._live_since.timestamp() - CLOCKS_SECONDS
+        (current_row,) = self._source.find_all([key])
+        return current_row is None or current_row.modified >= self._write_start.timestamp() - CLOCKS_SECONDS
 
 
 def compare_headers(
-    invocation: Invocation, destination: ObsBucket, migrated: bool | None, sample: SampleResult, drawn: SampleDraw
+    invocation: Invocation,
+    destination: ObsBucket,
+    migrates_metadata: bool | None,
+    sample: SampleResult,
+    draw: SampleDraw,
 ) -> Headers:
-    """Compare the headers of the sample's objects.
+    """Compare the headers of the sample's objects, and of an object of each further first-level folder.
 
-    Each certificate queries the headers again, because storing them would cost as much. `migrated` is the task's
-    setting to migrate metadata; if it is None, headers may be missing in OBS as if it were off.
+    Each certificate queries the headers again, because storing them would cost as much. `migrates_metadata` is the
+    task's setting to migrate metadata; if it is None, headers may be missing in OBS as if the setting were off.
     """
     if not sample.asked or sample.unread:
-        return Headers(migrated)
-    firsts = drawn.draw_from_other_folders(sample.keys)
+        return Headers(migrates_metadata)
+    folder_keys = draw.draw_from_other_folders(sample.keys)
     missing_keys: list[str] = []
     # Keys of the objects that lost a header, by the header's name: under True if OMS's documents explain the loss,
     # otherwise under False.
     lost_headers: dict[bool, dict[str, list[str]]] = {True: {}, False: {}}
-    keys = [*sample.keys, *firsts]
+    keys = [*sample.keys, *folder_keys]
     try:
         # With a back-to-source rule, a HEAD request for a missing object would create the object.
         rows = invocation.source_bucket.find_all(keys), destination.find_all(keys)
     except StorageError as error:
-        return Headers(migrated, problem=_error_code(error))
-    missing_keys += [key for key, *sides in zip(keys, *rows, strict=True) if None in sides]
+        return Headers(migrates_metadata, problem=_extract_error_code(error))
+    missing_keys += [key for key, *key_rows in zip(keys, *rows, strict=True) if None in key_rows]
     existing_keys = [key for key in keys if key not in missing_keys]
     answers = invocation.source_bucket.try_head_all(existing_keys), destination.try_head_all(existing_keys)
-    for key, source, destination_head in zip(existing_keys, *answers, strict=True):
-        for answer in (source, destination_head):
+    for key, source_head, destination_head in zip(existing_keys, *answers, strict=True):
+        for answer in (source_head, destination_head):
             if isinstance(answer, StorageError) and answer.code != "NoSuchKey":
-                return Headers(migrated, problem=_error_code(answer))
-        if isinstance(source, StorageError) or not isinstance(destination_head, ObjectHead):
+                return Headers(migrates_metadata, problem=_extract_error_code(answer))
+        if isinstance(source_head, StorageError) or not isinstance(destination_head, ObjectHead):
             missing_keys.append(key)
             continue
-        for name in differing_headers(source.metadata, destination_head.metadata):
-            is_carried = name == "content-type" or (migrated and _COPIED_VALUE.fullmatch(source.metadata.get(name, "")))
+        for name in differing_headers(source_head.metadata, destination_head.metadata):
+            is_carried = name == "content-type" or (
+                migrates_metadata and _COPIED_VALUE.fullmatch(source_head.metadata.get(name, ""))
+            )
             is_documented = name not in destination_head.metadata and not is_carried
             lost_headers[is_documented].setdefault(name, []).append(key)
-    more = [key for key in firsts if key not in missing_keys]
-    documented, unexpected = (
+    compared_folder_keys = [key for key in folder_keys if key not in missing_keys]
+    documented_losses, unexpected_losses = (
         {
             name: LostHeader(len(keys_of_header), keys_of_header[:MAX_KEYS])
-            for name, keys_of_header in lost_headers[kind].items()
+            for name, keys_of_header in lost_headers[is_explained].items()
         }
-        for kind in (True, False)
+        for is_explained in (True, False)
     )
-    return Headers(migrated, len(keys) - len(missing_keys) - len(more), more, missing_keys, documented, unexpected)
+    return Headers(
+        migrates_metadata,
+        len(keys) - len(missing_keys) - len(compared_folder_keys),
+        compared_folder_keys,
+        missing_keys,
+        documented_losses,
+        unexpected_losses,
+    )

@@ -1,6 +1,6 @@
 """The job that checks the setup: a small check for each rule, with its state and the remedy of a fault.
 
-It also reports the project's unconfirmed assumptions until facts confirm them. These are not part of the verdict.
+The job also reports the project's unconfirmed assumptions until facts confirm them. They are not part of the verdict.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _OPERATION_PROOF = t("proven by this project's operation")
 
 def _count_objects(context: CheckContext, *classes: ObjectClass) -> int:
     """Return the number of source objects of these classes in the last comparison of all objects."""
-    return context.compared.tally.objects(*classes) if context.compared else 0
+    return context.last_comparison.tally.objects(*classes) if context.last_comparison else 0
 
 
-def _has_arrived(context: CheckContext) -> bool:
+def _have_objects_arrived(context: CheckContext) -> bool:
     return _count_objects(context, *ObjectClass) > 0 and not _count_objects(context, ObjectClass.MISSING)
 
 
-def _lists_were_read(context: CheckContext) -> bool:
+def _were_lists_read(context: CheckContext) -> bool:
     list_positions = JobState(context.invocation).load_as(ListPositions, "failed_copies") or ListPositions()
     return any(line_count.lines for line_count in list_positions.listed.values()) and not list_positions.unread
 
@@ -55,51 +55,53 @@ _CONFIRMATIONS: Sequence[tuple[Text, Callable[[CheckContext], object] | None, Te
         t("COMPARE_DEEP is off: nothing depends on it"),
     ),
     (t("written as a whole"), lambda context: _count_objects(context, ObjectClass.EQUAL_CONTENTS), _OPERATION_PROOF),
-    (t("order of OBS"), lambda context: context.compared, _OPERATION_PROOF),
-    (t("form of lists"), _lists_were_read, _OPERATION_PROOF),
+    (t("order of OBS"), lambda context: context.last_comparison, _OPERATION_PROOF),
+    (t("form of lists"), _were_lists_read, _OPERATION_PROOF),
     (t("lag of lists"), None, NOTHING),
-    (t("encoding of keys"), _has_arrived, _OPERATION_PROOF),
-    (t("keys in events"), _has_arrived, _OPERATION_PROOF),
+    (t("encoding of keys"), _have_objects_arrived, _OPERATION_PROOF),
+    (t("keys in events"), _have_objects_arrived, _OPERATION_PROOF),
 )
 
 
 def _check_assumption(
-    unconfirmed: Assumption,
-    confirms: Callable[[CheckContext], object] | None,
+    assumption: Assumption,
+    is_confirmed: Callable[[CheckContext], object] | None,
     confirmation: Text,
     context: CheckContext,
 ) -> Finding:
-    if confirms and confirms(context):
+    if is_confirmed and is_confirmed(context):
         return ok(confirmation)
-    canary = context.canary
-    if canary and (value := unconfirmed.canary_observation(canary.report)):
+    canary = context.canary_result
+    if canary and (value := assumption.canary_observation(canary.report)):
         text = t(
             "observed by the canary of {at}: {value}; assumed: {assumed}",
             at=canary.at,
             value=value,
-            assumed=unconfirmed.assumed,
+            assumed=assumption.assumed,
         )
-        if value in unconfirmed.as_assumed:
+        if value in assumption.as_assumed:
             return ok(text)
-        return warning(text, t("Dependent on this: {rests}", rests=unconfirmed.dependents))
-    assumed = (
-        t("{assumed} ({setting})", assumed=unconfirmed.assumed, setting=unconfirmed.setting)
-        if unconfirmed.setting
-        else unconfirmed.assumed
+        return warning(text, t("Dependent on this: {rests}", rests=assumption.dependents))
+    assumed_text = (
+        t("{assumed} ({setting})", assumed=assumption.assumed, setting=assumption.setting)
+        if assumption.setting
+        else assumption.assumed
     )
     remedy = t("{step} shows it in your accounts", step=Step("canary"))
-    if not unconfirmed.as_assumed:
+    if not assumption.as_assumed:
         remedy = t("OMS's first failed copy confirms it: run doctor again after that")
-    return not_confirmed(t("{question}; assumed: {assumed}", question=unconfirmed.question, assumed=assumed), remedy)
+    return not_confirmed(
+        t("{question}; assumed: {assumed}", question=assumption.question, assumed=assumed_text), remedy
+    )
 
 
-_NEEDS = ("task", "permission to list records", "permission to read records", "log bucket versioning")
+_NEEDED_CHECKS = ("task", "permission to list records", "permission to read records", "log bucket versioning")
 _ASSUMPTIONS: Sequence[Check[CheckContext]] = [
-    Check(title, _NEEDS, partial(_check_assumption, UNCONFIRMED[title.en], confirms, confirmation))
+    Check(title, _NEEDED_CHECKS, partial(_check_assumption, UNCONFIRMED[title.en], confirms, confirmation))
     for title, confirms, confirmation in _CONFIRMATIONS
 ]
 
-# Checks in the order in which they run and are reported. No check needs a later check.
+# The checks in the order in which they run and are reported. No check needs a check after it.
 _CHECKS: Sequence[Check[CheckContext]] = (
     *function.CHECKS,
     *huawei.CHECKS,
@@ -108,10 +110,10 @@ _CHECKS: Sequence[Check[CheckContext]] = (
     *flow.CHECKS,
     *_ASSUMPTIONS,
 )
-_ALL: Sequence[Check[Any]] = (*function.FIRST_CHECKS, *_CHECKS)
-_TITLES = {check.name: check.title for check in _ALL}
+_ALL_CHECKS: Sequence[Check[Any]] = (*function.FIRST_CHECKS, *_CHECKS)
+_TITLES = {check.name: check.title for check in _ALL_CHECKS}
 # Names of the results in doctor's answers.
-_STATES = {
+_STATE_NAMES = {
     Result.PASSED: "ok",
     Result.WARNING: "warning",
     Result.FAILED: "fault",
@@ -119,8 +121,8 @@ _STATES = {
     Result.SKIPPED: "skipped",
     Result.NOT_PROVEN: "not confirmed",
 }
-# Texts of the summary: the first of these results that a check has decides.
-_TEXTS = {
+# Texts of the summary by result. The text of the first result in this table that a check has is used.
+_SUMMARY_TEXTS = {
     Result.FAILED: t("Setup has faults"),
     Result.NOT_RUN: t("Some checks could not run"),
 }
@@ -128,10 +130,11 @@ _SUCCESS_TEXT = t("Setup OK")
 
 
 def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str, object]:
-    """Run every check and return a DoctorAnswer, as JSON. A check that depends on a failed check only names that check.
+    """Run every check, and return a DoctorAnswer as JSON.
 
-    OMS receives no sync request. If the installation is not recorded, its record is written. Other objects are deleted
-    from the log bucket again, if the role is allowed to delete.
+    A check that depends on a failed check does not run; its result names the failed check. OMS receives no sync
+    request. If the time of the installation is not recorded, doctor records it. Doctor deletes its other objects from
+    the log bucket again, if its role is allowed to delete.
 
     Raises PayloadError.
     """
@@ -140,27 +143,35 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str,
     findings: dict[str, Finding] = {}
     _run_checks(function.FIRST_CHECKS, invocation, findings)
     _run_checks(_CHECKS, context, findings)
-    if context and context.probe_may_be_there:
+    if context and context.may_probe_exist:
         context.invocation.log_bucket.try_delete_all([context.probe.name])
     results = {finding.result for finding in findings.values()}
-    text = next((text for result, text in _TEXTS.items() if result in results), _SUCCESS_TEXT)
+    text = next((text for result, text in _SUMMARY_TEXTS.items() if result in results), _SUCCESS_TEXT)
     checks = [
-        DoctorCheck(_TITLES[name], _STATES[finding.result], finding.actual, finding.next)
+        DoctorCheck(_TITLES[name], _STATE_NAMES[finding.result], finding.actual, finding.next)
         for name, finding in findings.items()
     ]
     return to_json(DoctorAnswer(text is _SUCCESS_TEXT, text, checks))  # type: ignore[no-any-return]
 
 
 def _run_checks(checks: Sequence[Check[C]], context: C | None, findings: dict[str, Finding]) -> None:
-    """Add the finding of each check to `findings`.
+    """Run the checks, and add the finding of each check to `findings`.
 
     If the settings are invalid, `context` is None, and each of these checks depends on a failed check.
     """
     for check in checks:
-        blocking = [need for need in check.needs if findings[need].result not in (Result.PASSED, Result.WARNING)]
-        if context is None or blocking:
-            text = t("depends on: {checks}", checks=[_TITLES[name] for name in blocking])
-            finding = (skipped if {findings[need].result for need in blocking} == {Result.SKIPPED} else unknown)(text)
+        blocking_names = [
+            needed_name
+            for needed_name in check.needs
+            if findings[needed_name].result not in (Result.PASSED, Result.WARNING)
+        ]
+        if context is None or blocking_names:
+            text = t("depends on: {checks}", checks=[_TITLES[name] for name in blocking_names])
+            finding = (
+                skipped
+                if {findings[needed_name].result for needed_name in blocking_names} == {Result.SKIPPED}
+                else unknown
+            )(text)
         else:
             try:
                 finding = check.function(context)
@@ -171,5 +182,10 @@ def _run_checks(checks: Sequence[Check[C]], context: C | None, findings: dict[st
                 )
         findings[check.name] = replace(finding, id=check.name)
         log.info(
-            {"check": check.name, "state": _STATES[finding.result], "actual": finding.actual.en, "fix": finding.next.en}
+            {
+                "check": check.name,
+                "state": _STATE_NAMES[finding.result],
+                "actual": finding.actual.en,
+                "fix": finding.next.en,
+            }
         )

@@ -23,19 +23,19 @@ from oss_oms_sync.rules.reading import GRANT_READING, describe_unreadable_object
 _LOG_BUCKET = t("log bucket")
 # Maximum number of pages to search for an object in scope, because thousands of objects may lack a rare suffix.
 _MAX_PAGES = 10
-# Time after which a canary's objects should be deleted.
+# Age after which a canary must have deleted its objects.
 _CANARY_AGE = timedelta(days=1)
 _WRONG_BUCKET_CODES = ("NoSuchBucket", "OtherRegion", "InvalidBucketName")
 
 
-def role(context: CheckContext) -> Finding:
+def check_role(context: CheckContext) -> Finding:
     credentials = context.invocation.credentials
     if isinstance(credentials, CredentialsError):
         return fault(t("the function has no credentials"), untranslated(str(credentials)))
     return ok(t("the function has the temporary credentials of its role"))
 
 
-def oss_answers(context: CheckContext) -> Finding:
+def check_oss_answer(context: CheckContext) -> Finding:
     error = context.log_bucket_error
     if error and error.code in CREDENTIAL_CODES:
         return fault(
@@ -50,23 +50,23 @@ def oss_answers(context: CheckContext) -> Finding:
     return ok(t("OSS accepts the role's credentials"))
 
 
-def source_bucket(context: CheckContext) -> Finding:
+def check_source_bucket(context: CheckContext) -> Finding:
     name = context.settings.source_bucket
     if not name:
         return skipped(t("SOURCE_BUCKET is empty: events of any bucket are accepted, and reconcile cannot run"))
-    return _bucket_exists(context, "SOURCE_BUCKET", name, context.source_bucket_error)
+    return _check_bucket(context, "SOURCE_BUCKET", name, context.source_bucket_error)
 
 
-def source_names(context: CheckContext) -> Finding:
+def check_source_names(context: CheckContext) -> Finding:
     """Check for source objects that are never forwarded, because their keys look like records."""
     prefix, suffix = context.settings.key_filter.prefix, context.settings.key_filter.suffix
-    none = t("the project has no object under {record_root} in the source bucket", record_root=RECORDS)
+    no_object_text = t("the project has no object under {record_root} in the source bucket", record_root=RECORDS)
     if not (RECORDS.startswith(prefix) or prefix.startswith(RECORDS)):
-        return ok(none)
+        return ok(no_object_text)
     page = context.invocation.source_bucket.list_page(max(RECORDS, prefix, key=len), "")
-    own_names = [stored.name for stored in page.objects if stored.name.endswith(suffix)]
+    own_names = [listed_object.name for listed_object in page.objects if listed_object.name.endswith(suffix)]
     if not own_names and not page.more:
-        return ok(none)
+        return ok(no_object_text)
     number = len(page.objects)
     return (fault if own_names else unknown)(
         t(
@@ -84,38 +84,38 @@ def source_names(context: CheckContext) -> Finding:
     )
 
 
-def canaries(context: CheckContext) -> Finding:
+def check_canaries(context: CheckContext) -> Finding:
     """Check for objects that an interrupted canary left in the source; a finished canary deletes its objects."""
     folder = context.settings.key_filter.canary_prefix
     page = context.invocation.source_bucket.list_page(folder, "")
-    latest = (context.invocation.clock.now() - _CANARY_AGE).timestamp()
-    old = [stored for stored in page.objects if stored.modified < latest]
-    if not old:
+    max_write_time = (context.invocation.clock.now() - _CANARY_AGE).timestamp()
+    leftover_objects = [listed_object for listed_object in page.objects if listed_object.modified < max_write_time]
+    if not leftover_objects:
         return ok(t("no canary has left objects in the source bucket"))
     return fault(
         t(
             "canaries left {n:object|objects} under {folder} in the source bucket over a day ago",
-            n=AtLeast(len(old)) if page.more else len(old),
+            n=AtLeast(len(leftover_objects)) if page.more else len(leftover_objects),
             folder=printable_line(folder),
         ),
         t("Delete them: {step}", step=Step("canary", {"remove": True})),
     )
 
 
-def right_to_write(context: CheckContext) -> Finding:
-    # Set even if OSS does not confirm the write.
-    context.probe_may_be_there = True
+def check_write_permission(context: CheckContext) -> Finding:
+    # The object may exist even if OSS does not confirm the write.
+    context.may_probe_exist = True
     (problem,) = context.invocation.log_bucket.try_put_all([context.probe])
     return _judge_role_permission(t("write records"), "oss:PutObject", _LOG_BUCKET, problem)
 
 
-def versioning(context: CheckContext) -> Finding:
-    """Check for versioning by the version of an object, because the role cannot read the bucket's setting.
+def check_log_bucket_versioning(context: CheckContext) -> Finding:
+    """Check for versioning by the header of an object, because the role cannot read the bucket's setting.
 
-    The version is "null" if versioning is suspended.
+    If versioning is suspended, the header has the version "null".
     """
-    stored = context.probe_read
-    if isinstance(stored, StoredObject) and "x-oss-version-id" in stored.headers:
+    probe_answer = context.probe_answer
+    if isinstance(probe_answer, StoredObject) and "x-oss-version-id" in probe_answer.headers:
         return fault(
             t(
                 "versioning of the log bucket is enabled or suspended, so OSS does not protect passes from"
@@ -129,14 +129,14 @@ def versioning(context: CheckContext) -> Finding:
     return ok(t("the log bucket has no versioning"))
 
 
-def record_etag(context: CheckContext) -> Finding:
-    listed = context.invocation.log_bucket.list_page(context.probe.name, "").objects
-    if not listed:
+def check_record_etag(context: CheckContext) -> Finding:
+    listed_objects = context.invocation.log_bucket.list_page(context.probe.name, "").objects
+    if not listed_objects:
         return unknown(
             t("the listing lacks the object just written"),
             t("Run doctor again in a minute"),
         )
-    if listed[0].etag != etag_of(context.probe.body):
+    if listed_objects[0].etag != etag_of(context.probe.body):
         return fault(
             t("the log bucket lists objects with an ETag that is not the MD5 of their contents"),
             t("Use a log bucket without KMS encryption: with it, reconcile would submit every object in each pass"),
@@ -144,13 +144,13 @@ def record_etag(context: CheckContext) -> Finding:
     return ok(t("a listing shows the version of a record"))
 
 
-def right_to_delete(context: CheckContext) -> Finding:
+def check_delete_permission(context: CheckContext) -> Finding:
     (problem,) = context.invocation.log_bucket.try_delete_all([context.probe.name]).values()
-    context.probe_may_be_there = problem is not None
+    context.may_probe_exist = problem is not None
     return _judge_role_permission(t("delete records"), "oss:DeleteObject", _LOG_BUCKET, problem)
 
 
-def _bucket_exists(context: CheckContext, setting: str, name: str, error: StorageError | None) -> Finding:
+def _check_bucket(context: CheckContext, setting: str, name: str, error: StorageError | None) -> Finding:
     if error and error.code in _WRONG_BUCKET_CODES:
         return fault(
             untranslated(str(error)),
@@ -159,13 +159,14 @@ def _bucket_exists(context: CheckContext, setting: str, name: str, error: Storag
     return ok(t("{name} exists", name=name))
 
 
-def _judge_role_permission(what: Text, action: str, where: Text, answer: object) -> Finding:
-    """Return the finding on the permission of doctor's role for `what`, by the `answer` to an attempt.
+def _judge_role_permission(action_text: Text, action: str, bucket_text: Text, answer: object) -> Finding:
+    """Return a finding on a permission of doctor's role, by OSS's `answer` to an attempt.
 
-    A function with another role may still lack the permission.
+    `action_text` describes the attempt, and `action` is the name of the permission in policies. A function with another
+    role may still lack the permission.
     """
     if not isinstance(answer, StorageError):
-        return ok(t("doctor's role can {what}", what=what))
+        return ok(t("doctor's role can {what}", what=action_text))
     text = untranslated(str(answer))
     if answer.code == "AccessDenied":
         return fault(
@@ -173,37 +174,41 @@ def _judge_role_permission(what: Text, action: str, where: Text, answer: object)
             t(
                 "Grant doctor's role {action} on the {where}, as in the project's policies/",
                 action=action,
-                where=where,
+                where=bucket_text,
             ),
         )
     return fault(text, t("Check the message, and run doctor again in a minute"))
 
 
-def in_scope(context: CheckContext) -> Finding:
+def check_scope(context: CheckContext) -> Finding:
     """Check that an object is in scope, because all other checks pass even if a typo excludes every object."""
     key_filter = context.settings.key_filter
-    names, is_whole, has_object = _search_object_in_scope(context)
+    name_number, is_whole, has_object = _search_object_in_scope(context)
     # The last pass over all objects has covered the names that are not checked here.
-    answer = None if has_object or is_whole else find_answering_pass(context.reconciles, key_filter.prefix)
-    last = answer.state if answer else None
-    if last and not last.tally.has_no_objects:
-        return ok(t("the scope has objects, by the pass of {started}", started=last.started))
+    answering_pass = (
+        None if has_object or is_whole else find_answering_pass(context.reconcile_passes, key_filter.prefix)
+    )
+    last_pass = answering_pass.state if answering_pass else None
+    if last_pass and not last_pass.tally.has_no_objects:
+        return ok(t("the scope has objects, by the pass of {started}", started=last_pass.started))
     if has_object:
         return ok(t("the scope has objects"))
-    looked_at = (
-        t("all {n:name was|names were} checked", n=names)
+    checked_text = (
+        t("all {n:name was|names were} checked", n=name_number)
         if is_whole
-        else t("the first {n:name was|names were} checked", n=names)
+        else t("the first {n:name was|names were} checked", n=name_number)
     )
-    if last:
-        looked_at = t("{looked_at}, the others by the pass of {started}", looked_at=looked_at, started=last.started)
+    if last_pass:
+        checked_text = t(
+            "{looked_at}, the others by the pass of {started}", looked_at=checked_text, started=last_pass.started
+        )
     text = t(
         "no object is in scope (OBJECT_PREFIX {prefix!r}, OBJECT_SUFFIX {suffix!r}): with that prefix, {looked_at}",
         prefix=key_filter.prefix,
         suffix=key_filter.suffix,
-        looked_at=looked_at,
+        looked_at=checked_text,
     )
-    if not is_whole and last is None:
+    if not is_whole and last_pass is None:
         return unknown(
             text,
             t("Let a pass check the rest: {step}; then run doctor again", step=Step("reconcile")),
@@ -222,20 +227,20 @@ def _search_object_in_scope(context: CheckContext) -> tuple[int, bool, bool]:
 
     Return the number of keys that were checked, True if these are all keys, and True if an object is in scope.
     """
-    key_filter, names, is_whole = context.settings.key_filter, 0, False
+    key_filter, name_number, is_whole = context.settings.key_filter, 0, False
     with context.invocation.source_bucket.pages(key_filter.prefix) as pages:
         for page in islice(pages, _MAX_PAGES):
-            names, is_whole = names + len(page.objects), not page.more
-            if any(key_filter.is_reported(stored.name) for stored in page.objects):
-                return names, is_whole, True
-    return names, is_whole, False
+            name_number, is_whole = name_number + len(page.objects), not page.more
+            if any(key_filter.is_reported(listed_object.name) for listed_object in page.objects):
+                return name_number, is_whole, True
+    return name_number, is_whole, False
 
 
-def back_to_source(context: CheckContext) -> Finding:
+def check_back_to_source(context: CheckContext) -> Finding:
     """Check the back-to-source rules, which only an administrator's checklist can read."""
     name = context.destination.name
-    rules = JobState(context.invocation).read_back_to_source(name)
-    if rules is None:
+    stored_rules = JobState(context.invocation).read_back_to_source(name)
+    if stored_rules is None:
         return warning(
             t(
                 "unknown if {name} has back-to-source rules: reading a missing object would create the object",
@@ -243,30 +248,33 @@ def back_to_source(context: CheckContext) -> Finding:
             ),
             t("An administrator can read them: {step}", step=Step("checklist")),
         )
-    if rules.rules:
+    if stored_rules.rules:
         return warning(
             t(
                 "{name} has {n:back-to-source rule|back-to-source rules}, as of {at}: reading a missing"
                 " object creates the object, so no sample is read",
                 name=name,
-                n=rules.rules,
-                at=rules.at,
+                n=stored_rules.rules,
+                at=stored_rules.at,
             ),
             t("Delete them until after the GO. Then run the checklist again: {step}", step=Step("checklist")),
         )
-    return ok(t("{name} has no back-to-source rules, as of {at}", name=name, at=rules.at))
+    return ok(t("{name} has no back-to-source rules, as of {at}", name=name, at=stored_rules.at))
 
 
-def right_to_read(context: CheckContext) -> Finding:
+def check_read_permissions(context: CheckContext) -> Finding:
     """Check the permissions to read objects in both buckets, which a sample and `--deep` require.
 
     Compare and certify may have other roles than doctor, so objects that the last comparison could not read are
     reported first.
     """
-    last = context.compared
-    if last and (missing := describe_missing_permissions(last.tally)):
+    last_comparison = context.last_comparison
+    if last_comparison and (missing_texts := describe_missing_permissions(last_comparison.tally)):
         return warning(
-            sentences(t("Objects that the comparison of {started} had to read:", started=last.started), *missing),
+            sentences(
+                t("Objects that the comparison of {started} had to read:", started=last_comparison.started),
+                *missing_texts,
+            ),
             t(
                 "Grant the missing permissions, and compare again: {step}",
                 step=Step("compare", {"deep": True, "restart": True}),
@@ -275,36 +283,39 @@ def right_to_read(context: CheckContext) -> Finding:
     prefix = context.settings.key_filter.prefix
     try:
         pages = [bucket.list_page(prefix, "") for bucket in (context.invocation.source_bucket, context.destination)]
-        source, there = (
-            next((listed.name for listed in page.objects if not listed.name.startswith(OMS_LISTS)), "")
+        source_key, obs_key = (
+            next(
+                (listed_object.name for listed_object in page.objects if not listed_object.name.startswith(OMS_LISTS)),
+                "",
+            )
             for page in pages
         )
-        permissions = list_missing_permissions(context.invocation, context.destination, source, there)
+        permissions = list_missing_permissions(context.invocation, context.destination, source_key, obs_key)
     except ObsError as error:
         return warning(untranslated(str(error)), error.fix)
     if permissions:
         buckets = context.invocation.source_bucket.name, context.destination.name
         return warning(describe_unreadable_objects(permissions, *buckets), GRANT_READING)
-    if not (source and there):
+    if not (source_key and obs_key):
         return skipped(t("no object could be checked"))
     return ok(t("doctor's role and the IAM user of HW_AK can read objects"))
 
 
 CHECKS: Sequence[Check[CheckContext]] = (
-    Check(t("role"), ("settings",), role),
-    Check(t("OSS answers"), ("role", "OSS connection", "clock"), oss_answers),
+    Check(t("role"), ("settings",), check_role),
+    Check(t("OSS answers"), ("role", "OSS connection", "clock"), check_oss_answer),
     Check(
         t("log bucket"),
         ("OSS answers",),
-        lambda context: _bucket_exists(context, "LOG_BUCKET", context.settings.log_bucket, context.log_bucket_error),
+        lambda context: _check_bucket(context, "LOG_BUCKET", context.settings.log_bucket, context.log_bucket_error),
     ),
-    Check(t("permission to write records"), ("log bucket",), right_to_write),
+    Check(t("permission to write records"), ("log bucket",), check_write_permission),
     Check(
         t("permission to read records"),
         ("permission to write records",),
-        lambda context: _judge_role_permission(t("read records"), "oss:GetObject", _LOG_BUCKET, context.probe_read),
+        lambda context: _judge_role_permission(t("read records"), "oss:GetObject", _LOG_BUCKET, context.probe_answer),
     ),
-    Check(t("log bucket versioning"), ("permission to read records",), versioning),
+    Check(t("log bucket versioning"), ("permission to read records",), check_log_bucket_versioning),
     Check(
         t("permission to list records"),
         ("log bucket",),
@@ -312,9 +323,9 @@ CHECKS: Sequence[Check[CheckContext]] = (
             t("list the records"), "oss:ListObjects", _LOG_BUCKET, context.log_bucket_error
         ),
     ),
-    Check(t("record ETag"), ("permission to write records", "permission to list records"), record_etag),
-    Check(t("permission to delete records"), ("permission to write records",), right_to_delete),
-    Check(t("source bucket"), ("OSS answers",), source_bucket),
+    Check(t("record ETag"), ("permission to write records", "permission to list records"), check_record_etag),
+    Check(t("permission to delete records"), ("permission to write records",), check_delete_permission),
+    Check(t("source bucket"), ("OSS answers",), check_source_bucket),
     Check(
         t("permission to list source bucket"),
         ("source bucket",),
@@ -330,18 +341,18 @@ CHECKS: Sequence[Check[CheckContext]] = (
             "permission to list source bucket",
             "permission to list OBS",
         ),
-        right_to_read,
+        check_read_permissions,
     ),
     Check(
         t("back-to-source rules"),
         ("permission to list records", "permission to read records", "OBS connection"),
-        back_to_source,
+        check_back_to_source,
     ),
-    Check(t("canaries"), ("permission to list source bucket",), canaries),
-    Check(t("source names"), ("permission to list source bucket",), source_names),
+    Check(t("canaries"), ("permission to list source bucket",), check_canaries),
+    Check(t("source names"), ("permission to list source bucket",), check_source_names),
     Check(
         t("objects in scope"),
         ("permission to list records", "permission to read records", "permission to list source bucket"),
-        in_scope,
+        check_scope,
     ),
 )

@@ -14,29 +14,33 @@ from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipp
 # Only comparisons and passes of headers need the destination, so its problems are warnings.
 
 
-def obs_connection(context: CheckContext) -> Finding:
+def check_obs_connection(context: CheckContext) -> Finding:
     try:
         url = context.destination.url
     except ObsError as error:
         return fault(untranslated(str(error)), error.fix)
     finding = check_connection(context, url, "OBS_ENDPOINT")
-    return finding if finding.result is Result.PASSED else warning(_not_compared(finding.actual), finding.next)
+    return (
+        finding
+        if finding.result is Result.PASSED
+        else warning(_describe_missing_comparison(finding.actual), finding.next)
+    )
 
 
-def _not_compared(reason: Text) -> Text:
+def _describe_missing_comparison(reason: Text) -> Text:
     return t("{why}: compare cannot read OBS, and status shows only objects accepted by OMS", why=reason)
 
 
-def right_to_list(context: CheckContext) -> Finding:
+def check_list_permission(context: CheckContext) -> Finding:
     try:
         context.destination.list_page("", "")
     except ObsError as error:
-        return warning(_not_compared(untranslated(str(error))), error.fix)
+        return warning(_describe_missing_comparison(untranslated(str(error))), error.fix)
     return ok(t("OBS lists {name}", name=context.destination.name))
 
 
-def right_to_read_lists(context: CheckContext) -> Finding:
-    error = context.oms_list
+def check_lists_permission(context: CheckContext) -> Finding:
+    error = context.last_oms_list
     if error is None:
         return skipped(t("OMS has written no list of copied objects yet"))
     if isinstance(error, ObsError):
@@ -47,7 +51,7 @@ def right_to_read_lists(context: CheckContext) -> Finding:
     return ok(t("OMS's lists of copied and failed objects can be read"))
 
 
-def kind(context: CheckContext) -> Finding:
+def check_kind(context: CheckContext) -> Finding:
     try:
         is_file_system = context.destination.is_file_system()
     except ObsError as error:
@@ -66,7 +70,7 @@ def kind(context: CheckContext) -> Finding:
     return ok(t("the destination is an ordinary bucket"))
 
 
-def encryption(object_head: ObjectHead) -> Finding:
+def check_encryption(object_head: ObjectHead) -> Finding:
     if object_head.encryption:
         return warning(
             t(
@@ -79,25 +83,25 @@ def encryption(object_head: ObjectHead) -> Finding:
     return ok(t("the objects that OMS wrote at {at} are not encrypted", at=timestamp(from_epoch(object_head.modified))))
 
 
-def versioning(object_head: ObjectHead) -> Finding:
+def check_versioning(object_head: ObjectHead) -> Finding:
     if object_head.version:
         return ok(t("the destination keeps older versions, which are charged"))
     return ok(t("the destination keeps no older versions"))
 
 
-def _check_of_oms_list(check: Callable[[ObjectHead], Finding]) -> Callable[[CheckContext], Finding]:
+def _apply_to_oms_list(check: Callable[[ObjectHead], Finding]) -> Callable[[CheckContext], Finding]:
     """Return a check that applies `check` to an object that OMS has written to the destination."""
 
-    def run(context: CheckContext) -> Finding:
-        object_head, nothing = context.oms_list, t("no object could be checked")
-        return check(object_head) if isinstance(object_head, ObjectHead) else skipped(nothing)
+    def check_list(context: CheckContext) -> Finding:
+        object_head, no_object_text = context.last_oms_list, t("no object could be checked")
+        return check(object_head) if isinstance(object_head, ObjectHead) else skipped(no_object_text)
 
-    return run
+    return check_list
 
 
-_LISTING_CHECKS, _LISTS_CHECKS = ("permission to list OBS",), ("permission to read OMS's lists",)
+_LISTING_CHECKS, _OMS_LIST_CHECKS = ("permission to list OBS",), ("permission to read OMS's lists",)
 CHECKS: Sequence[Check[CheckContext]] = (
-    Check(t("OBS connection"), ("task",), obs_connection),
+    Check(t("OBS connection"), ("task",), check_obs_connection),
     Check(
         t("OBS clock"),
         ("OBS connection",),
@@ -108,9 +112,9 @@ CHECKS: Sequence[Check[CheckContext]] = (
             t("Check the other results for OBS"),
         ),
     ),
-    Check(t("permission to list OBS"), ("OBS clock",), right_to_list),
-    Check(t("destination kind"), ("OBS clock",), kind),
-    Check(t("permission to read OMS's lists"), _LISTING_CHECKS, right_to_read_lists),
-    Check(t("destination encryption"), _LISTS_CHECKS, _check_of_oms_list(encryption)),
-    Check(t("destination versioning"), _LISTS_CHECKS, _check_of_oms_list(versioning)),
+    Check(t("permission to list OBS"), ("OBS clock",), check_list_permission),
+    Check(t("destination kind"), ("OBS clock",), check_kind),
+    Check(t("permission to read OMS's lists"), _LISTING_CHECKS, check_lists_permission),
+    Check(t("destination encryption"), _OMS_LIST_CHECKS, _apply_to_oms_list(check_encryption)),
+    Check(t("destination versioning"), _OMS_LIST_CHECKS, _apply_to_oms_list(check_versioning)),
 )

@@ -15,7 +15,7 @@ from oss_oms_sync.clock import Deadline, timestamp
 from oss_oms_sync.clouds.objects import PERMISSION_CODES, require_success
 from oss_oms_sync.clouds.obs import HeaderChange
 from oss_oms_sync.errors import StorageError, printable_line
-from oss_oms_sync.jobs.doctor.records import records_flow, right_to_submit
+from oss_oms_sync.jobs.doctor.records import check_records_flow, check_submit_permission
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, skipped, warning
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.certificates import describe_closed, read_mark_with_go
@@ -27,29 +27,29 @@ from oss_oms_sync.rules.headers_in_place import PERMISSION_CHECK
 # An event of OSS usually arrives within two seconds; its instance may have to start first.
 _PING_SECONDS = 20.0
 _PING_POLL_SECONDS = 0.25
-# Minutes between the timer events of reconcile and compare in s.yaml, at which stalled passes continue.
-_TICK_PERIOD = timedelta(minutes=10)
-# Time after two periods in which an instance has to start and record the call. Without a record by then, the timer has
-# missed two calls.
-_START_TIME = timedelta(minutes=1)
-_MAX_TICK_AGE = 2 * _TICK_PERIOD + _START_TIME
+# Time between the timer events of reconcile and compare in s.yaml. At each event, stalled passes continue.
+_TIMER_EVENT_PERIOD = timedelta(minutes=10)
+# Maximum time in which an instance starts and records a call. Without a record at this time after two periods, the
+# timer has missed two calls.
+_MAX_START_TIME = timedelta(minutes=1)
+_MAX_TIMER_EVENT_AGE = 2 * _TIMER_EVENT_PERIOD + _MAX_START_TIME
 # Validity of a signed URL in seconds: OBS refuses all other requests of a clock that is this far off.
 _VALID_SECONDS = 15 * 60
 
 
-def whole_pass(job: str, context: CheckContext) -> Finding:
-    """Check that the last pass over all objects is as recent as status requires; a first pass may be running."""
+def check_whole_pass(job: str, context: CheckContext) -> Finding:
+    """Check that the last pass over all objects is as recent as status requires. A first pass may be running."""
     settings, now, prefix = context.settings, context.invocation.clock.now(), context.settings.key_filter.prefix
     name, period = f"{job.upper()}_PERIOD", getattr(settings, f"{job}_period")
     if period is None:
         return ok(t("{job} runs only by hand, because {name} is off", job=job, name=name))
-    if context.closed:
+    if context.closed_mark:
         return skipped(t("the project is closed: until it is opened no timer begins a pass"))
-    passes = context.comparisons if job == "compare" else context.reconciles
-    last = context.compared if job == "compare" else find_last_timer_pass(passes, prefix)
-    if last is None:
-        woken, installed = context.timers
-        is_new = not woken[job] or not installed or installed.age <= _MAX_TICK_AGE
+    passes = context.compare_passes if job == "compare" else context.reconcile_passes
+    last_pass = context.last_comparison if job == "compare" else find_last_timer_pass(passes, prefix)
+    if last_pass is None:
+        last_calls, installation = context.timers
+        is_new = not last_calls[job] or not installation or installation.age <= _MAX_TIMER_EVENT_AGE
         if is_new or any(pass_.ended or pass_.objects for pass_ in passes):
             return skipped(
                 t(
@@ -64,20 +64,20 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
                 job=job,
             ),
         )
-    text = t("the last full pass of {job} began at {started}", job=job, started=last.started)
-    if last.is_late(period, now):
+    text = t("the last full pass of {job} began at {started}", job=job, started=last_pass.started)
+    if last_pass.is_late(period, now):
         if any(
             open_pass.is_continuing and open_pass.scope.key_filter.prefix == prefix
             for open_pass in list_open_passes(passes)
         ):
             return skipped(t("{finding}; another pass is running", finding=text))
-        if context.opened and now - context.opened <= _MAX_TICK_AGE:
+        if context.opening_time and now - context.opening_time <= _MAX_TIMER_EVENT_AGE:
             return skipped(t("{finding}; the project was just opened: check again in 20 minutes", finding=text))
         return warning(
             t("{finding}; the next pass is overdue", finding=text),
             t("Check in the Function Compute console that {job}'s timer exists, and check `s {job} logs`", job=job),
         )
-    if job == "compare" and context.answer and context.answer.has_obs_changed:
+    if job == "compare" and context.answering_comparison and context.answering_comparison.has_obs_changed:
         changed_text = t(
             "{finding}; a standstill pass found later changes in OBS, but none at the source", finding=text
         )
@@ -85,38 +85,38 @@ def whole_pass(job: str, context: CheckContext) -> Finding:
     return ok(text)
 
 
-def timer(job: str, context: CheckContext) -> Finding:
-    """Check that a job's timer has called it within two periods, because a single call may fail.
+def check_timer(job: str, context: CheckContext) -> Finding:
+    """Check that a job's timer has called the job within the last two periods, because a single call may fail.
 
-    Manual calls do not count. The time of the deployment is unknown, so for a job that was never called, the two
+    Manual calls do not count. The time of the deployment is unknown. So for a job that was never called, the two
     periods start when a pass or doctor first recorded the installation.
     """
     settings = context.settings
     name, period = {
         "replay": ("REPLAY_PERIOD", settings.replay_period),
-        "reconcile": ("RECONCILE_PERIOD", settings.reconcile_period and _TICK_PERIOD),
-        "compare": ("COMPARE_PERIOD", settings.compare_period and _TICK_PERIOD),
+        "reconcile": ("RECONCILE_PERIOD", settings.reconcile_period and _TIMER_EVENT_PERIOD),
+        "compare": ("COMPARE_PERIOD", settings.compare_period and _TIMER_EVENT_PERIOD),
         "status": ("STATUS_PERIOD", settings.status_period),
     }[job]
     if period is None:
         return ok(t("{job} runs only by hand, because {name} is off", job=job, name=name))
-    last_calls, installed = context.timers
-    last, late_age = last_calls[job], 2 * period + _START_TIME
-    period_minutes, late_minutes = (span // timedelta(minutes=1) for span in (period, late_age))
-    if last is None:
+    last_calls, installation = context.timers
+    last_call, max_age = last_calls[job], 2 * period + _MAX_START_TIME
+    period_minutes, max_minutes = (duration // timedelta(minutes=1) for duration in (period, max_age))
+    if last_call is None:
         text = t("no timer has triggered {job} yet", job=job)
-        if installed is None or installed.age <= late_age:
+        if installation is None or installation.age <= max_age:
             return skipped(
                 t(
                     "{finding}; expected every {every} min: check again in {again} min",
                     finding=text,
                     every=period_minutes,
-                    again=late_minutes,
+                    again=max_minutes,
                 )
             )
     else:
-        text = t("the timer last triggered {job} at {at}", job=job, at=timestamp(last.time))
-        if last.age <= late_age:
+        text = t("the timer last triggered {job} at {at}", job=job, at=timestamp(last_call.time))
+        if last_call.age <= max_age:
             return ok(text)
     return fault(
         t("{finding}; expected every {every} min", finding=text, every=period_minutes),
@@ -125,25 +125,25 @@ def timer(job: str, context: CheckContext) -> Finding:
             " restores it), and check `s {job} logs` for refused settings. If {job} was just deployed or"
             " changed, check again in {again} min",
             job=job,
-            again=late_minutes,
+            again=max_minutes,
         ),
     )
 
 
-def is_open(context: CheckContext) -> Finding:
-    if context.closed:
-        go = read_mark_with_go(context.invocation, context.closed).go
-        open_it = t("Open it only if new writes to OSS should reach OBS again")
-        keep_it = t("Nothing to do: the project stays closed after a GO")
-        return warning(describe_closed(context.closed, go), keep_it if go else open_it)
+def check_project_open(context: CheckContext) -> Finding:
+    if context.closed_mark:
+        go = read_mark_with_go(context.invocation, context.closed_mark).go
+        open_text = t("Open it only if new writes to OSS should reach OBS again")
+        keep_closed_text = t("Nothing to do: the project stays closed after a GO")
+        return warning(describe_closed(context.closed_mark, go), keep_closed_text if go else open_text)
     return ok(t("the project is open: object keys are submitted"))
 
 
-def right_to_change_headers(context: CheckContext) -> Finding:
-    """Check the permission by a change of a missing object, which OBS refuses with another code than AccessDenied."""
+def check_header_permission(context: CheckContext) -> Finding:
+    """Check the permission by a change of a missing object: with the permission, OBS answers NoSuchKey."""
     if not context.settings.change_headers:
         return skipped(t("changeHeaders is off in s.yaml, so `headers` changes nothing in OBS"))
-    if context.closed:
+    if context.closed_mark:
         return skipped(t("the project is closed, so nothing is changed in OBS"))
     name = f"{context.settings.key_filter.canary_prefix}doctor-{uuid.uuid4().hex}"
     expires = round(context.invocation.clock.now().timestamp()) + _VALID_SECONDS
@@ -168,8 +168,8 @@ def right_to_change_headers(context: CheckContext) -> Finding:
     return warning(text, t("Check the message, and run doctor again in a minute"))
 
 
-def others_open(context: CheckContext) -> Finding:
-    """List the other projects of the task that are open, which have to be closed for a cutover, before the freeze."""
+def check_other_projects(context: CheckContext) -> Finding:
+    """List the open other projects of the sync task. A user has to close them before the freeze of a cutover."""
     names = list_open_projects(context.invocation)
     if not names:
         return ok(t("no other project of the sync task is open"))
@@ -179,12 +179,12 @@ def others_open(context: CheckContext) -> Finding:
     )
 
 
-def old_objects(context: CheckContext) -> Finding:
-    """Check for a migration that needs action to continue, and for access keys that a migration has left."""
-    current = migration.read_current_migration(context.invocation)
-    if current is None:
+def check_migration(context: CheckContext) -> Finding:
+    """Check for a migration that needs an action to continue, and for access keys that a migration has left."""
+    current_migration = migration.read_current_migration(context.invocation)
+    if current_migration is None:
         return ok(t("no migration of existing objects is running"))
-    group = migration.query_task_group(context.invocation, current)
+    group = migration.query_task_group(context.invocation, current_migration)
     if isinstance(group, TaskGroup) and group.state in WORKING_STATES:
         return ok(group.title)
     progress = (
@@ -193,13 +193,15 @@ def old_objects(context: CheckContext) -> Finding:
         else t("The progress of the migration of existing objects is unknown")
     )
     return warning(
-        t("{how}; its access keys still exist: {keys}", how=progress, keys=current.keys) if current.keys else progress,
+        t("{how}; its access keys still exist: {keys}", how=progress, keys=current_migration.keys)
+        if current_migration.keys
+        else progress,
         t("To end the migration: {step}", step=Step("migrate", {"look": True})),
     )
 
 
-def pass_triggers(context: CheckContext) -> Finding:
-    """Check that objects under passes/ in the log bucket call their jobs: each job has to delete a test object."""
+def check_pass_triggers(context: CheckContext) -> Finding:
+    """Check that an object under passes/ in the log bucket triggers its job: the job has to delete a test object."""
     bucket, clock = context.invocation.log_bucket, context.invocation.clock
     pings = {job: PassStore(context.invocation, job).make_ping() for job in ("reconcile", "compare", "headers")}
     names = [ping.name for ping in pings.values()]
@@ -232,19 +234,19 @@ def pass_triggers(context: CheckContext) -> Finding:
 _READ_CHECKS = ("permission to list records", "permission to read records")
 _WRITE_CHECKS = (*_READ_CHECKS, "permission to write records")
 CHECKS: Sequence[Check[CheckContext]] = (
-    Check(t("permission oms:synctask:createEvent"), _READ_CHECKS, right_to_submit),
-    Check(t("project open"), _READ_CHECKS, is_open),
-    Check(t("other projects"), _READ_CHECKS, others_open),
-    Check(PERMISSION_CHECK, ("project open", "permission to list OBS"), right_to_change_headers),
-    Check(t("existing objects"), (*_READ_CHECKS, "permission oms:taskgroup:get"), old_objects),
+    Check(t("permission oms:synctask:createEvent"), _READ_CHECKS, check_submit_permission),
+    Check(t("project open"), _READ_CHECKS, check_project_open),
+    Check(t("other projects"), _READ_CHECKS, check_other_projects),
+    Check(PERMISSION_CHECK, ("project open", "permission to list OBS"), check_header_permission),
+    Check(t("existing objects"), (*_READ_CHECKS, "permission oms:taskgroup:get"), check_migration),
     *(
-        Check(t("{job} timer", job=job), _WRITE_CHECKS, partial(timer, job))
+        Check(t("{job} timer", job=job), _WRITE_CHECKS, partial(check_timer, job))
         for job in ("replay", "reconcile", "compare", "status")
     ),
     *(
-        Check(title, (*_WRITE_CHECKS, "source bucket", *needs), partial(whole_pass, job))
+        Check(title, (*_WRITE_CHECKS, "source bucket", *needs), partial(check_whole_pass, job))
         for title, job, needs in ((t("reconcile"), "reconcile", ()), (t("compare"), "compare", ("task",)))
     ),
-    Check(t("pass triggers"), (*_WRITE_CHECKS, "permission to delete records", "source bucket"), pass_triggers),
-    Check(t("records flow"), (*_READ_CHECKS, "permission to list source bucket"), records_flow),
+    Check(t("pass triggers"), (*_WRITE_CHECKS, "permission to delete records", "source bucket"), check_pass_triggers),
+    Check(t("records flow"), (*_READ_CHECKS, "permission to list source bucket"), check_records_flow),
 )

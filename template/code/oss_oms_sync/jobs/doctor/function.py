@@ -24,17 +24,17 @@ from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, warni
 
 _MIN_OSS2_FOR_V4 = (2, 16)
 _CONNECT_SECONDS = 5.0
-# Maximum seconds of an attempt, including phases outside the connection's timeouts.
+# Maximum seconds of a connection test. The timeout of the connection does not limit all of its phases.
 _ATTEMPT_SECONDS = 15.0
 # Huawei Cloud and OSS refuse signatures with a clock error of more than 15 minutes.
 _WARNING_SKEW, _FAULT_SKEW = timedelta(minutes=2), timedelta(minutes=14)
 
 
-def libraries(_: object) -> Finding:
+def check_libraries(_: object) -> Finding:
     oss2 = import_oss2()
     text = untranslated(f"Python {platform.python_version()}, oss2 {oss2.__version__}, requests {requests.__version__}")
-    numbers = tuple(int(number) for number in re.findall(r"\d+", oss2.__version__)[:2])
-    if numbers < _MIN_OSS2_FOR_V4:
+    version_numbers = tuple(int(number) for number in re.findall(r"\d+", oss2.__version__)[:2])
+    if version_numbers < _MIN_OSS2_FOR_V4:
         return fault(
             text,
             t("oss2 before 2.16.0 has no V4 signatures: set runtime to python3.12 or python3.10 in s.yaml"),
@@ -42,7 +42,7 @@ def libraries(_: object) -> Finding:
     return ok(text)
 
 
-def settings(invocation: Invocation | SettingsError) -> Finding:
+def check_settings(invocation: Invocation | SettingsError) -> Finding:
     if isinstance(invocation, SettingsError):
         return fault(
             untranslated(str(invocation)),
@@ -51,7 +51,7 @@ def settings(invocation: Invocation | SettingsError) -> Finding:
     return ok(t("all settings are complete and well-formed"))
 
 
-def region(context: CheckContext) -> Finding:
+def check_region(context: CheckContext) -> Finding:
     oss_region, fc_region = context.settings.oss_region, context.settings.fc_region
     if fc_region in ("", oss_region):
         return ok(t("function and OSS endpoint are in {oss_region}", oss_region=oss_region))
@@ -61,7 +61,7 @@ def region(context: CheckContext) -> Finding:
     )
 
 
-def clock(context: CheckContext) -> Finding:
+def check_clock(context: CheckContext) -> Finding:
     # The finding is a warning and not unknown, because later checks test signatures, which prove that the clock is
     # right.
     return compare_clocks(
@@ -72,33 +72,34 @@ def clock(context: CheckContext) -> Finding:
     )
 
 
-def compare_clocks(context: CheckContext, urls: Mapping[str, str], silent: Text, look: Text) -> Finding:
+def compare_clocks(context: CheckContext, urls: Mapping[str, str], silent_text: Text, silent_remedy: Text) -> Finding:
     """Compare the function's clock with those of the clouds at `urls`.
 
     The clouds report their time in the Date headers in which they refuse an unsigned request. If no cloud reports its
-    time, the finding is a warning with the texts `silent` and `look`.
+    time, the finding is a warning with the texts `silent_text` and `silent_remedy`.
     """
     skews = clock_skews(urls, context.invocation.clock, context.pool)
     skew_by_cloud = {name: skew for name, skew in skews.items() if skew is not None}
     if not skew_by_cloud:
-        return warning(silent, look)
+        return warning(silent_text, silent_remedy)
     seconds = {name: skew.total_seconds() for name, skew in skew_by_cloud.items()}
     text = t(
-        "{clocks}", clocks=[t("{off:.0f} s off {name}'s clock", off=off, name=name) for name, off in seconds.items()]
+        "{clocks}",
+        clocks=[t("{off:.0f} s off {name}'s clock", off=offset, name=name) for name, offset in seconds.items()],
     )
-    worst = max(skew_by_cloud.values())
-    if worst <= _WARNING_SKEW:
+    max_skew = max(skew_by_cloud.values())
+    if max_skew <= _WARNING_SKEW:
         return ok(text)
-    return (fault if worst > _FAULT_SKEW else warning)(text, Reason.CLOCK.fix)
+    return (fault if max_skew > _FAULT_SKEW else warning)(text, Reason.CLOCK.fix)
 
 
 def remedy_if_unreachable(setting: str) -> Text:
-    """Return the remedy for an address that does not answer; `setting` is the name of its setting."""
+    """Return the remedy for an address that does not answer; `setting` names the setting with this address."""
     return t("Check the host in {setting}, and that the function has internetAccess: true", setting=setting)
 
 
 def check_connection(context: CheckContext, url: str, setting: str) -> Finding:
-    """Check that the address `url`, which is set by `setting`, accepts connections."""
+    """Check that the address `url` accepts connections; `setting` is the name of the setting with the address."""
     (finding,) = context.pool.run([lambda: _connect(url, setting)], _ATTEMPT_SECONDS)
     host = urlsplit(url).hostname
     return finding or fault(
@@ -108,7 +109,7 @@ def check_connection(context: CheckContext, url: str, setting: str) -> Finding:
 
 
 def _connect(url: str, setting: str) -> Finding:
-    """Check the name, TCP and TLS of an address separately, because each has another remedy."""
+    """Check the name resolution, TCP and TLS of an address one after another, because each has another remedy."""
     proxy = requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url))
     if proxy:
         url, setting = proxy if "://" in proxy else f"http://{proxy}", "HTTP_PROXY or HTTPS_PROXY"
@@ -120,14 +121,14 @@ def _connect(url: str, setting: str) -> Finding:
             t("{setting} has no address", setting=setting),
             t("Correct {setting}, or remove it", setting=setting),
         )
-    shown = t("the proxy {host}", host=host) if proxy else untranslated(host)
-    check_host = t("Check the host in {setting}", setting=setting)
+    host_text = t("the proxy {host}", host=host) if proxy else untranslated(host)
+    host_remedy = t("Check the host in {setting}", setting=setting)
     try:
         socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         return fault(
             t("the name {host} does not resolve: {error}", host=printable_line(host), error=printable_line(str(error))),
-            check_host,
+            host_remedy,
         )
     try:
         with socket.create_connection((host, port), timeout=_CONNECT_SECONDS) as connection:
@@ -136,30 +137,30 @@ def _connect(url: str, setting: str) -> Finding:
     except ssl.SSLError as error:
         return fault(
             t("{host} cannot be trusted (TLS): {error}", host=host, error=printable_line(str(error))),
-            t("{check_host}: another server answers, or a device intercepts the connection", check_host=check_host),
+            t("{check_host}: another server answers, or a device intercepts the connection", check_host=host_remedy),
         )
     except OSError as error:
         return fault(
             t(
                 "no connection to {host} port {port:d}: {error}",
-                host=shown,
+                host=host_text,
                 port=port,
                 error=printable_line(str(error)),
             ),
             remedy_if_unreachable(setting),
         )
     if parts.scheme == "https":
-        return ok(t("{host} resolves and accepts TLS connections", host=shown))
-    return ok(t("{host} resolves and accepts connections", host=shown))
+        return ok(t("{host} resolves and accepts TLS connections", host=host_text))
+    return ok(t("{host} resolves and accepts connections", host=host_text))
 
 
 # These two checks have no context, because a context needs valid settings.
 FIRST_CHECKS: Sequence[Check[Invocation | SettingsError]] = (
-    Check(t("libraries"), (), libraries),
-    Check(t("settings"), ("libraries",), settings),
+    Check(t("libraries"), (), check_libraries),
+    Check(t("settings"), ("libraries",), check_settings),
 )
 CHECKS: Sequence[Check[CheckContext]] = (
-    Check(t("region"), ("settings",), region),
+    Check(t("region"), ("settings",), check_region),
     Check(
         t("OMS connection"),
         ("settings",),
@@ -170,5 +171,5 @@ CHECKS: Sequence[Check[CheckContext]] = (
         ("region",),
         lambda context: check_connection(context, context.settings.oss_endpoint, "OSS_ENDPOINT"),
     ),
-    Check(t("clock"), ("settings",), clock),
+    Check(t("clock"), ("settings",), check_clock),
 )

@@ -23,14 +23,14 @@ _OMS_REGIONS = {
 }
 _OMS_HOST_PATTERN = re.compile(r"oms\.([a-z0-9-]+)\.myhuaweicloud\.com")
 # Texts for the parts of a task's source.
-_SOURCE_PARTS = {"cloud": t("cloud"), "region": t("region"), "bucket": t("bucket")}
+_SOURCE_PART_TEXTS = {"cloud": t("cloud"), "region": t("region"), "bucket": t("bucket")}
 # Texts for a task's options; None stands for an option that OMS does not report.
-_ARCHIVED = {
+_ARCHIVED_TEXTS = {
     True: t("archived objects are restored and copied"),
     False: t("archived objects fail"),
     None: t("OMS does not report whether archived objects are restored"),
 }
-_HEADERS = {
+_HEADER_TEXTS = {
     True: t("objects' own metadata is copied"),
     False: t("Content-Type is the only header that is copied"),
     None: t("OMS does not report whether objects' headers are copied"),
@@ -38,33 +38,33 @@ _HEADERS = {
 _REGION_PATTERN = re.compile(r"[a-z]{2}-[a-z]+(-[a-z0-9-]+)?")
 
 
-def oms_answers(context: CheckContext) -> Finding:
+def check_oms_answer(context: CheckContext) -> Finding:
     answer = context.task_answer
     if isinstance(answer, Failure) and answer.reason not in PERMANENT_REASONS:
         is_silent = answer.reason is Reason.TIMEOUT
-        return fault(_describe(answer), remedy_if_unreachable("SYNC_URL") if is_silent else answer.reason.fix)
+        return fault(_describe_failure(answer), remedy_if_unreachable("SYNC_URL") if is_silent else answer.reason.fix)
     return ok(t("OMS answers signed requests"))
 
 
-def access_key(context: CheckContext) -> Finding:
+def check_access_key(context: CheckContext) -> Finding:
     answer = context.task_answer
     if isinstance(answer, Failure) and answer.reason in (Reason.CREDENTIALS, Reason.CLOCK, Reason.ACCOUNT):
-        return _fault(answer)
+        return _build_fault(answer)
     return ok(t("Huawei Cloud accepts HW_AK and HW_SK"))
 
 
-def right_to_statistics(context: CheckContext) -> Finding:
+def check_statistics_permission(context: CheckContext) -> Finding:
     now = context.invocation.clock.now()
     answer = context.invocation.oms.statistics(OBJECT_TYPES, now - timedelta(hours=1), now, context.invocation.deadline)
     return _judge_user_permission("statistics", answer, t("Without this permission, status shows no history."))
 
 
-def right_to_groups(context: CheckContext) -> Finding:
-    """Check the permission to query task groups by a query for a missing group, which OMS answers with "not found"."""
+def check_group_permission(context: CheckContext) -> Finding:
+    """Check the permission to query task groups by a query for a missing group: with it, OMS answers "not found"."""
     answer = context.invocation.oms.group("none", context.invocation.deadline)
     if isinstance(answer, Failure) and answer.reason not in (Reason.NO_TASK, Reason.REFUSED):
         return warning(
-            _describe(answer),
+            _describe_failure(answer),
             sentences(
                 answer.remedy("get", "taskgroup"),
                 t(
@@ -76,11 +76,11 @@ def right_to_groups(context: CheckContext) -> Finding:
     return ok(t("the IAM user of HW_AK has the permission oms:taskgroup:get"))
 
 
-def step_of_counts(context: CheckContext) -> Finding:
+def check_count_interval(context: CheckContext) -> Finding:
     now = context.invocation.clock.now()
     answer = context.invocation.oms.statistics(OBJECT_TYPES, now - timedelta(days=1), now, context.invocation.deadline)
     if isinstance(answer, Failure):
-        return unknown(_describe(answer), t("Run doctor again in a minute"))
+        return unknown(_describe_failure(answer), t("Run doctor again in a minute"))
     if answer.unread:
         return warning(
             t(
@@ -100,25 +100,25 @@ def step_of_counts(context: CheckContext) -> Finding:
     )
 
 
-def task_is_shown(context: CheckContext) -> Finding:
+def check_task(context: CheckContext) -> Finding:
     answer, task = context.task_answer, context.task
     if isinstance(answer, Failure):
-        return _fault(answer)
+        return _build_fault(answer)
     if task.status is None:
         return fault(
             t("the response is not in OMS's documentation"),
             Reason.UNEXPECTED.fix,
         )
-    return ok(_copies_to(task))
+    return ok(_describe_destination(task))
 
 
-def task_destination(context: CheckContext) -> Finding:
+def check_task_destination(context: CheckContext) -> Finding:
     task, settings = context.task, context.settings
     bucket, region = settings.destination_bucket, settings.destination_region
     if bucket in ("", task.dst_bucket) and region in ("", task.dst_region):
-        return ok(_copies_to(task))
+        return ok(_describe_destination(task))
     return fault(
-        _copies_to(task),
+        _describe_destination(task),
         t(
             "s.yaml has {bucket} in {region}: copy the SYNC_URL of the right task, or correct"
             " destinationBucket and destinationRegion",
@@ -128,11 +128,11 @@ def task_destination(context: CheckContext) -> Finding:
     )
 
 
-def _copies_to(task: TaskInfo) -> Text:
+def _describe_destination(task: TaskInfo) -> Text:
     return t("the task copies to {dst_bucket} in {dst_region}", dst_bucket=task.dst_bucket, dst_region=task.dst_region)
 
 
-def task_runs(context: CheckContext) -> Finding:
+def check_task_state(context: CheckContext) -> Finding:
     task = context.task
     if task.is_running:
         return ok(t("the task is SYNCHRONIZING"))
@@ -142,7 +142,7 @@ def task_runs(context: CheckContext) -> Finding:
     )
 
 
-def task_source(context: CheckContext) -> Finding:
+def check_task_source(context: CheckContext) -> Finding:
     task, settings = context.task, context.settings
     bucket, region = task.src_bucket or "unknown", (task.src_region or "unknown").removeprefix("oss-")
     cloud = task.src_cloud_type or "unknown"
@@ -154,16 +154,16 @@ def task_source(context: CheckContext) -> Finding:
     }
     if any(is_wrong_by_part.values()):
         # OMS does not document its names of Alibaba Cloud's regions: another form is not another region.
-        only_its_form = is_wrong_by_part == {
+        differs_only_in_form = is_wrong_by_part == {
             "cloud": False,
             "region": True,
             "bucket": False,
         } and not _REGION_PATTERN.fullmatch(region)
-        return (warning if only_its_form else fault)(
+        return (warning if differs_only_in_form else fault)(
             text,
             t(
                 "Copy the SYNC_URL of the right task: the {parts:and} should be that of {bucket} in {region} (Aliyun)",
-                parts=[_SOURCE_PARTS[part] for part, is_wrong in is_wrong_by_part.items() if is_wrong],
+                parts=[_SOURCE_PART_TEXTS[part] for part, is_wrong in is_wrong_by_part.items() if is_wrong],
                 bucket=settings.source_bucket or t("the source bucket"),
                 region=settings.oss_region,
             ),
@@ -171,7 +171,7 @@ def task_source(context: CheckContext) -> Finding:
     return ok(text)
 
 
-def overwrite_mode(context: CheckContext) -> Finding:
+def check_overwrite_mode(context: CheckContext) -> Finding:
     mode = context.task.object_overwrite_mode
     name = mode.value if mode else "unknown"
     if mode is OverwriteMode.NEVER:
@@ -183,20 +183,20 @@ def overwrite_mode(context: CheckContext) -> Finding:
         return ok(
             t("{mode}: no new version is skipped; objects submitted twice are copied twice", mode=name),
         )
-    gap = t("OMS may skip a new version of the same size that arrives while it writes the old version")
+    gap_text = t("OMS may skip a new version of the same size that arrives while it writes the old version")
     if mode is OverwriteMode.CRC64:
-        gap = t("if either object has no CRC64, OMS compares size and time instead: {gap}", gap=gap)
+        gap_text = t("if either object has no CRC64, OMS compares size and time instead: {gap}", gap=gap_text)
     return warning(
-        t("{mode}: {gap}", mode=name, gap=gap),
+        t("{mode}: {gap}", mode=name, gap=gap_text),
         t("FULL_OVERWRITE avoids this gap, but copies objects submitted twice again, at your cost"),
     )
 
 
-def task_options(context: CheckContext) -> Finding:
+def check_task_options(context: CheckContext) -> Finding:
     task = context.task
-    archived, headers = _ARCHIVED[task.enable_restore], _HEADERS[task.enable_metadata_migration]
-    storage = storage_policy(task.dst_storage_policy)
-    text = t("{archived}; {headers}; {storage}", archived=archived, headers=headers, storage=storage)
+    archived_text, header_text = _ARCHIVED_TEXTS[task.enable_restore], _HEADER_TEXTS[task.enable_metadata_migration]
+    storage_text = storage_policy(task.dst_storage_policy)
+    text = t("{archived}; {headers}; {storage}", archived=archived_text, headers=header_text, storage=storage_text)
     if task.enable_metadata_migration:
         return ok(text)
     if task.enable_metadata_migration is None:
@@ -218,7 +218,7 @@ def task_options(context: CheckContext) -> Finding:
     )
 
 
-def oms_region(context: CheckContext) -> Finding:
+def check_oms_region(context: CheckContext) -> Finding:
     match = _OMS_HOST_PATTERN.fullmatch(urlsplit(context.settings.task.url).hostname or "")
     if not match:
         return skipped(t("the host of SYNC_URL names no region"))
@@ -234,32 +234,32 @@ def oms_region(context: CheckContext) -> Finding:
     return ok(t("{name} ({match}) offers synchronization tasks", name=name, match=match[1]))
 
 
-def _judge_user_permission(action: str, answer: object, without: Text) -> Finding:
-    """Return the finding on the permission `action` of HW_AK's user, by OMS's `answer` to a call.
+def _judge_user_permission(action: str, answer: object, consequence: Text) -> Finding:
+    """Return a finding on the permission `action` of the IAM user of HW_AK, by OMS's `answer` to a call.
 
-    `without` describes the effect of a missing permission.
+    `consequence` describes the effect of a missing permission.
     """
     if isinstance(answer, Failure) and answer.reason is Reason.FORBIDDEN:
-        return fault(_describe(answer), sentences(permission_remedy(action), without))
+        return fault(_describe_failure(answer), sentences(permission_remedy(action), consequence))
     if isinstance(answer, Failure) and answer.reason is not Reason.NO_TASK:
-        return _fault(answer)
+        return _build_fault(answer)
     return ok(
         t("the IAM user of HW_AK has the permission oms:synctask:{action}", action=action),
     )
 
 
-def _fault(failure: Failure) -> Finding:
-    return fault(_describe(failure), failure.reason.fix)
+def _build_fault(failure: Failure) -> Finding:
+    return fault(_describe_failure(failure), failure.reason.fix)
 
 
-def _describe(failure: Failure) -> Text:
+def _describe_failure(failure: Failure) -> Text:
     parts = (failure.reason.name, failure.status, failure.error_code, failure.message)
     return untranslated(" ".join(str(part) for part in parts if part))
 
 
 CHECKS: Sequence[Check[CheckContext]] = (
-    Check(t("OMS answers"), ("OMS connection", "clock"), oms_answers),
-    Check(t("access key"), ("OMS answers",), access_key),
+    Check(t("OMS answers"), ("OMS connection", "clock"), check_oms_answer),
+    Check(t("access key"), ("OMS answers",), check_access_key),
     Check(
         t("permission oms:synctask:get"),
         ("access key",),
@@ -267,14 +267,14 @@ CHECKS: Sequence[Check[CheckContext]] = (
             "get", context.task_answer, t("Without this permission, doctor and status cannot check the task.")
         ),
     ),
-    Check(t("task"), ("permission oms:synctask:get",), task_is_shown),
-    Check(t("task runs"), ("task",), task_runs),
-    Check(t("task source"), ("task", "region"), task_source),
-    Check(t("task destination"), ("task",), task_destination),
-    Check(t("task overwrite mode"), ("task",), overwrite_mode),
-    Check(t("task options"), ("task",), task_options),
-    Check(t("OMS region"), ("settings",), oms_region),
-    Check(t("permission oms:synctask:statistics"), ("task",), right_to_statistics),
-    Check(t("permission oms:taskgroup:get"), ("task",), right_to_groups),
-    Check(t("step of counts"), ("permission oms:synctask:statistics",), step_of_counts),
+    Check(t("task"), ("permission oms:synctask:get",), check_task),
+    Check(t("task runs"), ("task",), check_task_state),
+    Check(t("task source"), ("task", "region"), check_task_source),
+    Check(t("task destination"), ("task",), check_task_destination),
+    Check(t("task overwrite mode"), ("task",), check_overwrite_mode),
+    Check(t("task options"), ("task",), check_task_options),
+    Check(t("OMS region"), ("settings",), check_oms_region),
+    Check(t("permission oms:synctask:statistics"), ("task",), check_statistics_permission),
+    Check(t("permission oms:taskgroup:get"), ("task",), check_group_permission),
+    Check(t("step of counts"), ("permission oms:synctask:statistics",), check_count_interval),
 )

@@ -38,13 +38,13 @@ _CLOCKS_SECONDS = 60
 _CLOSED_TEXT = t("the project is closed: until it is opened no object key is submitted")
 
 
-def right_to_submit(context: CheckContext) -> Finding:
-    """Check by the records if the IAM user may submit keys, because a test would be a sync request.
+def check_submit_permission(context: CheckContext) -> Finding:
+    """Check by the records if the IAM user may submit keys, because any test call would be a sync request.
 
-    An acceptance after the last failure for lack of the permission proves the permission. A failure whose reason was
-    not read may be such a failure.
+    An acceptance after the last failure for lack of the permission proves the permission. If the reason of a failure
+    was not read, it may be the lack of the permission.
     """
-    deadline = _scan_deadline(context)
+    deadline = _compute_scan_deadline(context)
     # Keys that replay works on may have no record.
     folder = RunFiles(context.invocation).folder
     objects = chain(context.invocation.log_bucket.iter_folder(folder), iter_records(context.invocation, "failed"))
@@ -53,35 +53,42 @@ def right_to_submit(context: CheckContext) -> Finding:
         takewhile(_has_time(deadline), objects),
         key=lambda failure_record: failure_record.modified,
     )
-    all_failed = not deadline.expired()
-    read = context.invocation.log_bucket.try_get_all([failure.name for failure in failures[:_MAX_RECORDS_READ]])
-    reasons = [*map(_read_reasons, read), *[{""}] * (len(failures) - len(read))]
+    has_read_failures = not deadline.expired()
+    failure_objects = context.invocation.log_bucket.try_get_all(
+        [failure.name for failure in failures[:_MAX_RECORDS_READ]]
+    )
+    reasons = [*map(_read_reasons, failure_objects), *[{""}] * (len(failures) - len(failure_objects))]
     failures_with_reasons = list(zip(failures, reasons, strict=True))
-    doubtful = [
+    doubtful_times = [
         failure_record.modified
-        for failure_record, listed_reasons in failures_with_reasons
-        if listed_reasons & {Reason.FORBIDDEN.name, ""}
+        for failure_record, failure_reasons in failures_with_reasons
+        if failure_reasons & {Reason.FORBIDDEN.name, ""}
     ]
-    doubt = max(doubtful, default=0) if all_failed else inf
+    doubtful_time = max(doubtful_times, default=0) if has_read_failures else inf
 
-    accepted, all_accepted = _find_last_acceptance(context, doubt)
-    if accepted > doubt:
-        return ok(t("an object key was accepted at {time} UTC", time=f"{from_epoch(accepted):%Y-%m-%d %H:%M}"))
-    is_complete = all_failed and all_accepted
+    last_acceptance, has_read_acceptances = _find_last_acceptance(context, doubtful_time)
+    if last_acceptance > doubtful_time:
+        return ok(t("an object key was accepted at {time} UTC", time=f"{from_epoch(last_acceptance):%Y-%m-%d %H:%M}"))
+    is_complete = has_read_failures and has_read_acceptances
     if not failures and is_complete:
         return skipped(t("no object key has been accepted yet: upload an object, and check again"))
     # All keys in a run file have the time of the run.
-    last, listed_reasons = next(
+    last_failure, failure_reasons = next(
         (
-            (failure_record, listed_reasons)
-            for failure_record, listed_reasons in failures_with_reasons
+            (failure_record, failure_reasons)
+            for failure_record, failure_reasons in failures_with_reasons
             if not failure_record.name.startswith(folder)
         ),
         (None, set()),
     )
-    if last and listed_reasons == {Reason.FORBIDDEN.name} and last.modified > accepted and is_complete:
+    if (
+        last_failure
+        and failure_reasons == {Reason.FORBIDDEN.name}
+        and last_failure.modified > last_acceptance
+        and is_complete
+    ):
         return fault(t("the last key failed with FORBIDDEN"), Reason.FORBIDDEN.fix)
-    if context.closed:
+    if context.closed_mark:
         return skipped(_CLOSED_TEXT)
     text = t(
         "no object key has been accepted since the last failures ({reasons})",
@@ -97,36 +104,36 @@ def right_to_submit(context: CheckContext) -> Finding:
     )
 
 
-def records_flow(context: CheckContext) -> Finding:
+def check_records_flow(context: CheckContext) -> Finding:
     """Check that the objects written in the last day, and since the installation, have records."""
-    if context.closed:
+    if context.closed_mark:
         return skipped(_CLOSED_TEXT)
-    recent = _count_recent(context)
-    accepted, failed, missing = (
-        recent.classes[reconcile_class]
+    recent_objects = _classify_recent_objects(context)
+    accepted_number, failed_number, missing_number = (
+        recent_objects.classes[reconcile_class]
         for reconcile_class in (ReconcileClass.COVERED, ReconcileClass.FAILED_BEFORE, ReconcileClass.UNRECORDED)
     )
-    number = recent.classes.total()
+    number = recent_objects.classes.total()
     text = t(
         "of {names}, {accepted} written in the last day were accepted, {failed} failed, {missing:has|have} no record",
-        names=t("{n:name|names}", n=number) if recent.is_complete else t("the first {n:name|names}", n=number),
-        accepted=accepted,
-        failed=failed,
-        missing=missing,
+        names=t("{n:name|names}", n=number) if recent_objects.is_complete else t("the first {n:name|names}", n=number),
+        accepted=accepted_number,
+        failed=failed_number,
+        missing=missing_number,
     )
-    if missing:
-        return (warning if accepted + failed else fault)(
+    if missing_number:
+        return (warning if accepted_number + failed_number else fault)(
             text,
             t(
                 "Check forward's trigger in the Function Compute console: an overlap with another trigger of "
                 "this bucket in events, prefix and suffix prevents it. Reconcile submits the objects"
             ),
         )
-    if failed:
+    if failed_number:
         return warning(text, t("For the reasons: {step}", step=Step("status")))
-    if not accepted:
+    if not accepted_number:
         return skipped(t("{finding}: upload an object, and check again in 15 minutes", finding=text))
-    if not recent.events_came and not _have_events_arrived(context, recent.late):
+    if not recent_objects.events_came and not _have_events_arrived(context, recent_objects.late_objects):
         # Records that reconcile wrote do not prove that the trigger works.
         key_filter = context.settings.key_filter
         return unknown(
@@ -144,83 +151,87 @@ def records_flow(context: CheckContext) -> Finding:
 
 
 class _RecentObjects(NamedTuple):
-    """The result of checking the objects of the last day.
+    """The objects of the last day, by their records.
 
     - `classes`: the number of objects by class.
     - `events_came`: True if an event has certainly arrived.
-    - `late`: accepted objects whose success records are so late that reconcile may have written the records.
+    - `late_objects`: accepted objects whose success records are so late that reconcile may have written the records.
     - `is_complete`: True if the time was enough to check all objects.
     """
 
     classes: Counter[ReconcileClass | None]
     events_came: bool
-    late: Sequence[ObjectSummary]
+    late_objects: Sequence[ObjectSummary]
     is_complete: bool
 
 
-def _count_recent(context: CheckContext) -> _RecentObjects:
+def _classify_recent_objects(context: CheckContext) -> _RecentObjects:
     settings, now = context.settings, context.invocation.clock.now()
-    installed = JobState(context.invocation).read_installation_time(store_missing=False)
+    installation_time = JobState(context.invocation).read_installation_time(store_missing=False)
     # Objects written while the project was closed may have had no event.
-    since = max(now - _MAX_OBJECT_AGE, installed, context.opened + MIN_EVENT_AGE if context.opened else installed)
-    scope = Scope(settings.key_filter, since, everything=False)
-    classifier = Classifier(settings, scope, installed, now)
+    min_write_time = max(
+        now - _MAX_OBJECT_AGE,
+        installation_time,
+        context.opening_time + MIN_EVENT_AGE if context.opening_time else installation_time,
+    )
+    scope = Scope(settings.key_filter, min_write_time, everything=False)
+    classifier = Classifier(settings, scope, installation_time, now)
     run_keys = {
         key.key
-        for run in RunFiles(context.invocation).read_other_runs()
-        if isinstance(run, RunFile)
-        for key in run.keys
+        for run_file in RunFiles(context.invocation).read_other_runs()
+        if isinstance(run_file, RunFile)
+        for key in run_file.keys
     }
     classes: Counter[ReconcileClass | None] = Counter()
-    late: list[ObjectSummary] = []
+    late_objects: list[ObjectSummary] = []
     events_came = False
-    deadline = _scan_deadline(context)
+    deadline = _compute_scan_deadline(context)
     listing = MergedListing(context.invocation, classifier.needs_records, scope.key_filter.prefix, "")
     for entry in takewhile(_has_time(deadline), listing):
         object_class = classifier.classify(entry)
         has_arrived = classifier.has_event_arrived(object_class, entry)
         events_came |= has_arrived is True
         if has_arrived is None and object_class is ReconcileClass.COVERED and entry.source:
-            late.append(entry.source)
+            late_objects.append(entry.source)
         is_in_run_file = object_class is ReconcileClass.UNRECORDED and entry.key in run_keys
         classes[ReconcileClass.FAILED_BEFORE if is_in_run_file else object_class] += 1
-    return _RecentObjects(classes, events_came, late, not deadline.expired())
+    return _RecentObjects(classes, events_came, late_objects, not deadline.expired())
 
 
-def _have_events_arrived(context: CheckContext, late: Sequence[ObjectSummary]) -> bool:
+def _have_events_arrived(context: CheckContext, late_objects: Sequence[ObjectSummary]) -> bool:
     """Return True if an object got its first record so early that forward must have written it.
 
     The checked objects are those with late success records, because replay may have resent them after forward's failed
     record, and the objects of canaries.
     """
-    begin = (context.invocation.clock.now() - _MAX_OBJECT_AGE).timestamp()
-    canaries = context.invocation.source_bucket.list_page(context.settings.key_filter.canary_prefix, "").objects
-    sources = [source for source in (*late, *canaries) if source.modified >= begin]
-    newest = nlargest(_MAX_RECORDS_READ, sources, key=lambda source: source.modified)
-    names = [record_name(context.invocation.task_id, "success", source.name) for source in newest]
+    min_write_time = (context.invocation.clock.now() - _MAX_OBJECT_AGE).timestamp()
+    canary_objects = context.invocation.source_bucket.list_page(context.settings.key_filter.canary_prefix, "").objects
+    sources = [source for source in (*late_objects, *canary_objects) if source.modified >= min_write_time]
+    newest_sources = nlargest(_MAX_RECORDS_READ, sources, key=lambda source: source.modified)
+    names = [record_name(context.invocation.task_id, "success", source.name) for source in newest_sources]
     records = context.invocation.log_bucket.try_get_all(names)
     return any(
         -_CLOCKS_SECONDS <= first_outcome_time(record) - source.modified < MIN_EVENT_AGE.total_seconds()
-        for source, record in zip(newest, records, strict=True)
+        for source, record in zip(newest_sources, records, strict=True)
         if isinstance(record, StoredObject)
     )
 
 
-def _find_last_acceptance(context: CheckContext, after: float) -> tuple[int, bool]:
-    """Return the time of the last acceptance, and True if the time sufficed for the search.
+def _find_last_acceptance(context: CheckContext, sufficient_time: float) -> tuple[int, bool]:
+    """Return the time of the last acceptance, and True if the search was completed within its time limit.
 
-    The search ends early at an acceptance after `after`. Times are in seconds since 1970.
+    The search ends early at an acceptance after `sufficient_time`. Times are in seconds since 1970.
     """
-    deadline, accepted = _scan_deadline(context), 0
+    deadline, last_acceptance = _compute_scan_deadline(context), 0
     for record in takewhile(_has_time(deadline), iter_records(context.invocation, "success")):
-        accepted = max(accepted, record.modified)
-        if accepted > after:
+        last_acceptance = max(last_acceptance, record.modified)
+        if last_acceptance > sufficient_time:
             break
-    return accepted, not deadline.expired()
+    return last_acceptance, not deadline.expired()
 
 
 def _read_reasons(failure: StoredObject | StorageError) -> set[str]:
-    """Return the reasons in a failed record or a run file; they include "" if the object is missing or unreadable."""
+    """Return the failure reasons in a failed record or a run file. A missing or unreadable reason is ""."""
     match jsontext.load(failure.body) if isinstance(failure, StoredObject) else None:
         case {"keys": list(keys)}:
             return {str(key.get("reason", "")) if isinstance(key, dict) else "" for key in keys}
@@ -229,8 +240,8 @@ def _read_reasons(failure: StoredObject | StorageError) -> set[str]:
     return {""}
 
 
-def _scan_deadline(context: CheckContext) -> Deadline:
-    """Return the deadline of a search through the records."""
+def _compute_scan_deadline(context: CheckContext) -> Deadline:
+    """Return the deadline of a search through the records, which leaves half of the remaining time to other checks."""
     return Deadline(min(_SCAN_SECONDS, context.invocation.deadline.remaining() / 2), context.invocation.clock)
 
 

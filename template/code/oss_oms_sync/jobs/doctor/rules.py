@@ -58,34 +58,33 @@ class Check(Generic[C]):
 
 
 class CheckContext:
-    """The facts for all checks that run after the check of the settings; each fact is queried once."""
+    """The facts for all checks that run after the check of the settings. Each fact is queried at most once."""
 
     def __init__(self, invocation: Invocation) -> None:
         self.invocation = invocation
         self.settings = invocation.settings
-        # Calls are made by threads, because a name that does not resolve, or a slow response, must not use up all the
-        # time.
+        # Threads make the calls, so that a name that does not resolve, or a slow response, cannot use up all the time.
         self.pool = CallPool(2)
         # The object that tests the permission to write to the log bucket. It is deleted after the test.
         self.probe = StoredObject(
             f"{record_root(invocation.task_id)}doctor/{uuid.uuid4().hex}",
             b"written by doctor, to be deleted at once",
         )
-        self.probe_may_be_there = False
+        self.may_probe_exist = False
 
     # These facts are queried on demand, because without credentials there is no bucket.
     @cached_property
     def timers(self) -> tuple[Mapping[str, WriteTime | None], WriteTime | None]:
         """The times of each job's last timer call and of the recorded installation; a time without a record is None.
 
-        If the installation is not recorded, it is recorded now. The age of a timer that has never called its job counts
-        from this time.
+        If the installation is not recorded, doctor records it now. The age of a timer that has never called its job is
+        counted from the time of the installation.
         """
         state = JobState(self.invocation)
-        last_calls, installed = state.read_timers(["replay", "reconcile", "compare", "status"])
-        if installed is None:
+        last_calls, installation = state.read_timers(["replay", "reconcile", "compare", "status"])
+        if installation is None:
             state.read_installation_time(store_missing=True)
-        return last_calls, installed
+        return last_calls, installation
 
     @cached_property
     def task_answer(self) -> TaskInfo | Failure:
@@ -106,7 +105,7 @@ class CheckContext:
         return self.invocation.obs().bucket(self.task, self.invocation.deadline)
 
     @cached_property
-    def closed(self) -> CloseMark | None:
+    def closed_mark(self) -> CloseMark | None:
         """The mark of a closed project, or None if the project is open.
 
         Raises StorageError.
@@ -114,15 +113,15 @@ class CheckContext:
         return ProjectState(self.invocation).read_state()
 
     @cached_property
-    def opened(self) -> datetime | None:
-        """The time when a closed project was last opened, or None if it never was.
+    def opening_time(self) -> datetime | None:
+        """The time when a closed project was opened; None if the project is closed, or was never closed.
 
         Raises StorageError.
         """
         return ProjectState(self.invocation).read_opened()
 
     @cached_property
-    def canary(self) -> CanaryResult | None:
+    def canary_result(self) -> CanaryResult | None:
         """The result of the last canary, or None before the first canary.
 
         Raises StorageError.
@@ -130,59 +129,62 @@ class CheckContext:
         return JobState(self.invocation).read_canary_result()
 
     @cached_property
-    def reconciles(self) -> Sequence[PassState]:
-        """The passes of reconcile.
+    def reconcile_passes(self) -> Sequence[PassState]:
+        """The stored passes of reconcile.
 
         Raises StorageError.
         """
         return PassStore(self.invocation, "reconcile").read_states()
 
     @cached_property
-    def comparisons(self) -> Sequence[PassState]:
-        """The passes of compare with the task's destination.
+    def compare_passes(self) -> Sequence[PassState]:
+        """The stored passes of compare with the task's destination.
 
         Raises StorageError.
         """
         return PassStore(self.invocation, "compare", self.task.dst_bucket or "").read_states()
 
     @property
-    def answer(self) -> AnsweringPass | None:
-        """The valid comparison with the task's destination and its standstill pass; None before the first one.
+    def answering_comparison(self) -> AnsweringPass | None:
+        """The valid comparison with the task's destination, and its standstill pass; None before the first comparison.
 
         Raises StorageError.
         """
-        return find_answering_pass(self.comparisons, self.settings.key_filter.prefix)
+        return find_answering_pass(self.compare_passes, self.settings.key_filter.prefix)
 
     @property
-    def compared(self) -> PassState | None:
+    def last_comparison(self) -> PassState | None:
         """The valid comparison without its standstill pass, or None before the first comparison.
 
         Raises StorageError.
         """
-        return self.answer.state if self.answer else None
+        return self.answering_comparison.state if self.answering_comparison else None
 
     @cached_property
-    def oms_list(self) -> ObjectHead | ObsError | None:
-        """The last of the first lists that OMS wrote to the destination, OBS's error, or None if there is no list."""
+    def last_oms_list(self) -> ObjectHead | ObsError | None:
+        """The HEAD answer for the newest list in the first page of the lists that OMS wrote to the destination.
+
+        It is OBS's error if the lists cannot be read, or None if there is no list.
+        """
         try:
-            listed = self.destination.list_page(task_lists_folder(self.invocation.task_id), "").objects
+            listed_objects = self.destination.list_page(task_lists_folder(self.invocation.task_id), "").objects
             return (
-                self.destination.head(max(listed, key=lambda listed_object: listed_object.modified).name)
-                if listed
+                self.destination.head(max(listed_objects, key=lambda listed_object: listed_object.modified).name)
+                if listed_objects
                 else None
             )
         except ObsError as error:
             return error
 
     @cached_property
-    def probe_read(self) -> StoredObject | StorageError:
-        """The result of reading the probe from the log bucket after it was written."""
+    def probe_answer(self) -> StoredObject | StorageError:
+        """The object that tested the permission to write, as read from the log bucket, or the error of reading it."""
         (answer,) = self.invocation.log_bucket.try_get_all([self.probe.name])
         return answer
 
     @cached_property
     def log_bucket_error(self) -> StorageError | None:
-        """The error that a listing of the records raises, or None if the records can be listed."""
+        """The error of listing the records in the log bucket, or None if they can be listed."""
         return _find_listing_error(self.invocation.log_bucket, record_root(self.invocation.task_id))
 
     @cached_property

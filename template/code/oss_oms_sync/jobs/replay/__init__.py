@@ -1,6 +1,8 @@
 """The job that resends every key in `failed_object/` without losing a newer failure.
 
-The timer's runs first read OMS's lists of failed copies, and write failed records for the objects in them.
+A failed record is an object in this folder of the log bucket: it holds a key that OMS did not accept or did not copy. A
+run file holds the keys that a run of replay has taken from their records. The timer's runs first read OMS's lists of
+failed copies, and write failed records for the objects in them.
 """
 
 from __future__ import annotations
@@ -25,21 +27,22 @@ _LEASE_NAME = "turn"
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """Make a run for `event`, and return a ReplayAnswer as JSON.
+    """Resend the keys that `event` selects, and return a ReplayAnswer as JSON.
 
     The event is a timer event, ReplayOptions in a manual call, or an `onFailure` envelope, in which Function Compute
     returns an event that `forward` could not process.
 
     Raises PayloadError, EventError if an envelope is partly unreadable (its other keys are submitted first), and
-    StorageError if the log bucket cannot be used. Every key then keeps its record, or is in a run file.
+    StorageError if the log bucket cannot be used. After a StorageError, every key still has its record, or is in a run
+    file.
     """
     JobState(invocation).record_timer("replay", event)
-    by_timer = events.is_timer_event(event)
-    if by_timer:
+    is_timer_run = events.is_timer_event(event)
+    if is_timer_run:
         ProjectState(invocation).ensure_mark()
     # Manual calls, and a cutover's, submit all keys.
-    replay_run = Replay(invocation, skips_resting=by_timer)
-    problems = _submit_selected(event, replay_run, invocation)
+    replay_run = Replay(invocation, skips_resting=is_timer_run)
+    problems = _submit_selected_keys(event, replay_run, invocation)
     answer: dict[str, object] = to_json(replay_run.answer())
     log.info(answer)
     if problems:
@@ -47,17 +50,17 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     return answer
 
 
-def _submit_selected(event: bytes | str, replay: Replay, invocation: Invocation) -> Sequence[str]:
-    """Submit the keys that `event` selects; return the problems of its unreadable parts."""
+def _submit_selected_keys(event: bytes | str, replay: Replay, invocation: Invocation) -> Sequence[str]:
+    """Submit the keys that `event` selects; return the problems of the unreadable parts of the event."""
     if events.is_failure_envelope(event):
-        parsed = events.parse(event, invocation.settings)
-        replay.send_named(parsed.changes, only_copies=True)
-        return parsed.problems
+        parsed_event = events.parse(event, invocation.settings)
+        replay.send_changes(parsed_event.changes, only_copies=True)
+        return parsed_event.problems
     payload = options.parse(event, ReplayOptions)
     if payload.keys is not None:
         if payload != ReplayOptions(keys=payload.keys):
             raise PayloadError("The payload asks for keys and for something else: keys are sent as they are")
-        replay.send_named(_parse_keys(payload.keys, invocation.settings), only_copies=False)
+        replay.send_changes(_parse_keys(payload.keys, invocation.settings), only_copies=False)
     elif events.is_timer_event(event) and payload == ReplayOptions():
         _do_timer_work(replay, invocation)
     else:
@@ -66,9 +69,9 @@ def _submit_selected(event: bytes | str, replay: Replay, invocation: Invocation)
 
 
 def _do_timer_work(replay: Replay, invocation: Invocation) -> None:
-    """Record failed copies and resend all records, unless an earlier run still does so.
+    """Record failed copies and resend the keys of all records, unless an earlier run still does so.
 
-    Raises StorageError before any key is lost.
+    Raises StorageError. Every key then still has its record, or is in a run file.
     """
     # Imported here, because no other call needs this module or the client of OBS.
     from oss_oms_sync.jobs.replay.failed_copies import FailedCopies
@@ -77,7 +80,7 @@ def _do_timer_work(replay: Replay, invocation: Invocation) -> None:
         replay.sender.stopped = Stopped(Stop.BUSY, "an earlier run is still sending")
         return
     try:
-        replay.copies = FailedCopies(invocation).record()
+        replay.copy_counts = FailedCopies(invocation).write_records()
         replay.send_records(ReplayOptions())
     finally:
         release_lease(invocation)
@@ -88,18 +91,18 @@ def _parse_keys(keys: Sequence[object], settings: Settings) -> list[ObjectChange
 
     Raises PayloadError.
     """
-    names = [key for key in keys if isinstance(key, str) and key and is_text(key)]
-    if len(names) < len(keys):
+    valid_keys = [key for key in keys if isinstance(key, str) and key and is_text(key)]
+    if len(valid_keys) < len(keys):
         raise PayloadError('The payload\'s keys are no list of object keys such as ["a/b.txt"]')
-    outside = [key for key in names if not settings.key_filter.matches(key)]
-    if outside:
-        raise PayloadError(f"{outside[0]!r} is outside OBJECT_PREFIX and OBJECT_SUFFIX, so it is never sent")
-    return [ObjectChange(key) for key in dict.fromkeys(names)]
+    outside_keys = [key for key in valid_keys if not settings.key_filter.matches(key)]
+    if outside_keys:
+        raise PayloadError(f"{outside_keys[0]!r} is outside OBJECT_PREFIX and OBJECT_SUFFIX, so it is never sent")
+    return [ObjectChange(key) for key in dict.fromkeys(valid_keys)]
 
 
 @dataclass(frozen=True)
 class _ReplayLease:
-    """The lease of a running replay: it ends at the time `until`, which is empty if no run is active."""
+    """The lease of a running replay. It ends at the time `until`, which is empty while no run has the lease."""
 
     until: str = ""
 
@@ -121,6 +124,5 @@ def take_lease(invocation: Invocation) -> bool:
 
 
 def release_lease(invocation: Invocation) -> None:
-    """End the lease, so that the next timer event resends."""
-    # Otherwise the next timer event would do nothing until the planned end of this run.
+    """End the lease now, because the next timer event would otherwise do nothing until the planned end of this run."""
     JobState(invocation).try_store(_LEASE_NAME, to_json(_ReplayLease()))

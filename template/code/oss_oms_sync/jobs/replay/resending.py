@@ -1,8 +1,9 @@
 """A run of replay: it resends keys of failed records, run files and envelopes without losing a newer failure.
 
 A page of failed records is copied to a run file, then the records are deleted, then their keys are submitted. A failure
-recorded before the delete is covered by the submission, and a failure recorded after it survives. A key leaves the run
-file only when OMS accepted it, its failed record is back, or the source has no object to submit.
+recorded before the delete is covered by the submission, and a failure recorded after the delete keeps its record. A key
+leaves the run file only when OMS accepted it, its failed record is back, or the source has no object to submit. An
+envelope is an event that Function Compute returns because forward could not process it.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, split_into_
 from oss_oms_sync.delivery.sender import Sender, earliest_time
 from oss_oms_sync.errors import UNKNOWN, PayloadError, Reason, StorageError, log
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.jobs.replay.resting import ReplayState, RestingRecords, reason_not_to_send, version_of
+from oss_oms_sync.jobs.replay.resting import ReplayState, RestingRecords, find_reason_not_to_send, version_of
 from oss_oms_sync.ledger.records import FailedKey, parse_failed_record
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles
@@ -34,8 +35,8 @@ _PAGE_SECONDS = 20.0
 class ReplayOptions:
     """The options in replay's payload.
 
-    `keys` are submitted unconditionally. Without them, failed records are selected by the other options; a `dry_run`
-    only counts them.
+    `keys` are submitted unconditionally. Without `keys`, the other options select failed records. With `dry_run`, the
+    keys of the selected records are only counted.
     """
 
     prefix: str = ""
@@ -52,13 +53,13 @@ class ReplayOptions:
             raise PayloadError(f"The payload's reason is {self.reason!r}, which is none. There are {reason_names}")
 
     @property
-    def is_whole(self) -> bool:
+    def sends_all_records(self) -> bool:
         """True if the run is for all failed records."""
         return replace(self, dry_run=False) == ReplayOptions()
 
 
 class Replay:
-    """A run of replay. With `skips_resting`, it skips records that must not be resent yet."""
+    """A run of replay. With `skips_resting`, the run skips records whose keys must not be resent yet."""
 
     def __init__(self, invocation: Invocation, *, skips_resting: bool) -> None:
         self._invocation = invocation
@@ -67,32 +68,33 @@ class Replay:
         self._lifetime = invocation.deadline.remaining()
         self.sender = Sender(invocation)
         self._state = JobState(invocation)
-        self._runs = RunFiles(invocation)
-        self._resting = RestingRecords({}, invocation.clock)
+        self._run_files = RunFiles(invocation)
+        self._resting_records = RestingRecords({}, invocation.clock)
         self._skips_resting = skips_resting
-        self._can_look = bool(invocation.settings.source_bucket)
-        # Set if the source is checked; keys of a manual call or an envelope are submitted without a check.
-        self._looks = False
-        self._needless = 0
-        # Counts of the lines that were read in OMS's lists.
-        self.copies: dict[str, object] | None = None
-        self._taken: set[str] = set()
-        self._left: set[str] = set()
-        self._all_read = True
-        self._unreadable: list[str] = []
+        self._can_check_source = bool(invocation.settings.source_bucket)
+        # True if the source is checked before a key is submitted; keys of a manual call or an envelope are not checked.
+        self._checks_source = False
+        self._resolved_number = 0
+        # The counts of the lines that this run has read in OMS's lists, or None if it read no list.
+        self.copy_counts: dict[str, object] | None = None
+        self._taken_keys: set[str] = set()
+        self._remaining_keys: set[str] = set()
+        self._has_read_all = True
+        self._unreadable_files: list[str] = []
         self._options = ReplayOptions()
-        # Numbers of the keys that a dry run would take, by reason, and the time of the oldest failure of these and of
-        # the remaining keys.
-        self._by_reason: Counter[str] = Counter()
-        self._oldest = ""
+        # The numbers of the keys that a dry run would take, by reason, and the time of the oldest failure of these keys
+        # and of the remaining keys.
+        self._counts_by_reason: Counter[str] = Counter()
+        self._oldest_failure = ""
 
-    def send_named(self, changes: Sequence[ObjectChange], *, only_copies: bool) -> None:
-        """Submit exactly these keys, whether or not they have failed records.
+    def send_changes(self, changes: Sequence[ObjectChange], *, only_copies: bool) -> None:
+        """Submit exactly the keys of `changes`, even without failed records.
 
-        With `only_copies`, the keys are those of an envelope and have no other record. So they are recorded as failed
-        if nothing may be submitted.
+        With `only_copies`, the changes are those of an event that Function Compute returned, and have no other copy. So
+        they are recorded as failed if nothing may be submitted.
 
-        Raises StorageError before any key is lost, and RecordError, after which Function Compute keeps the envelope.
+        Raises StorageError while every key still has its record or its copy in the event, and RecordError, after which
+        Function Compute keeps the event.
         """
         self._options = ReplayOptions(keys=[])
         # Checked once, because keys taken after a positive answer may have no other record.
@@ -100,10 +102,10 @@ class Replay:
             if only_copies:
                 self.sender.record_unsent([key for key, _ in self._read_failed_keys(changes)])
             return
-        for part in split_into_parts(
+        for pairs in split_into_parts(
             self._read_failed_keys(changes if only_copies else self._with_current_versions(changes)), PAGE_SIZE
         ):
-            self._take([key for key, _ in part], [key.key for key, is_recorded in part if is_recorded])
+            self._take_keys([key for key, _ in pairs], [key.key for key, is_recorded in pairs if is_recorded])
 
     def _with_current_versions(self, changes: Sequence[ObjectChange]) -> list[ObjectChange]:
         """Return the changes with the source's current versions, so that the success records cover these versions.
@@ -112,7 +114,7 @@ class Replay:
         """
         sources = (
             self._invocation.source_bucket.try_find_all([change.key for change in changes])
-            if self._can_look
+            if self._can_check_source
             else changes
         )
         return [
@@ -124,237 +126,247 @@ class Replay:
         """Return a pair for each change: its key with the data of its failed record, and True if this record exists."""
         names = [record_name(self._task_id, "failed", change.key) for change in changes]
         records = {
-            stored.name: stored for stored in self._bucket.try_get_all(names) if isinstance(stored, StoredObject)
+            stored_object.name: stored_object
+            for stored_object in self._bucket.try_get_all(names)
+            if isinstance(stored_object, StoredObject)
         }
         failed_keys = [parse_failed_record(self._task_id, records[name]) if name in records else None for name in names]
         return [
-            (failed.with_change(change) if failed else FailedKey(change), name in records)
-            for change, name, failed in zip(changes, names, failed_keys, strict=True)
+            (failed_key.with_change(change) if failed_key else FailedKey(change), name in records)
+            for change, name, failed_key in zip(changes, names, failed_keys, strict=True)
         ]
 
     def send_records(self, options: ReplayOptions) -> None:
         """Submit the keys of the failed records that `options` selects, by default of all.
 
         A run over all records continues where the last such run stopped, and starts over at the end. It also takes over
-        the keys in earlier runs' files.
+        the keys in the files of earlier runs.
 
-        Raises StorageError before any key is lost.
+        Raises StorageError. Every key then still has its record, or is in a run file.
         """
         self._options = options
         state = self._state.load_as(ReplayState, "replay") or ReplayState()
-        self._resting = RestingRecords(state.resting, self._invocation.clock)
-        self._looks = True
-        if options.is_whole:
+        self._resting_records = RestingRecords(state.resting, self._invocation.clock)
+        self._checks_source = True
+        if options.sends_all_records:
             self._send_run_files(options.dry_run)
-        keeps_position = options.is_whole and not options.dry_run
-        after = self._send_pages(options, state.after if keeps_position else "")
+        keeps_position = options.sends_all_records and not options.dry_run
+        position = self._send_pages(options, state.after if keeps_position else "")
         if keeps_position:
-            self._store_state(after)
+            self._store_state(position)
 
     def answer(self) -> ReplayAnswer:
-        """Return the answer with the current counts of the run."""
         sender = self.sender
         return ReplayAnswer(
-            taken=len(self._taken),
+            taken=len(self._taken_keys),
             accepted=sender.accepted,
             failed=sender.failed.total(),
-            resolved=self._needless,
-            left=len(self._left),
-            oldest_failure=earliest_time(self._oldest, sender.oldest_failure) or None,
-            by_reason=dict(sender.failed + self._by_reason),
-            finished=self._all_read and not self._left and not sender.stopped,
+            resolved=self._resolved_number,
+            left=len(self._remaining_keys),
+            oldest_failure=earliest_time(self._oldest_failure, sender.oldest_failure) or None,
+            by_reason=dict(sender.failed + self._counts_by_reason),
+            finished=self._has_read_all and not self._remaining_keys and not sender.stopped,
             stop=sender.stopped and sender.stopped.stop,
             stopped=sender.stopped and sender.stopped.why,
-            copies=self.copies,
+            copies=self.copy_counts,
             dry_run=self._options.dry_run,
-            whole=self._options.is_whole,
-            unreadable=self._unreadable,
+            whole=self._options.sends_all_records,
+            unreadable=self._unreadable_files,
         )
 
-    def _send_pages(self, options: ReplayOptions, start: str) -> str:
-        """Process failed records page by page; return the last processed name, or "" after a full round."""
-        after, limit = start, options.limit
-        for page, last in self._list_pages(options.prefix, start):
+    def _send_pages(self, options: ReplayOptions, start_position: str) -> str:
+        """Process failed records page by page; return the last processed name, or "" after the last page."""
+        position, limit = start_position, options.limit
+        for page, last_name in self._list_pages(options.prefix, start_position):
             # Keys are taken only while they can be submitted, because users read the records, not the run files.
             is_stopped = not options.dry_run and not self.sender.may_send()
-            if is_stopped or (limit is not None and len(self._taken) >= limit):
-                self._all_read = False
-                return after
+            if is_stopped or (limit is not None and len(self._taken_keys) >= limit):
+                self._has_read_all = False
+                return position
             keys = self._read_page(page, options)
-            room = len(keys) if limit is None else limit - len(self._taken)
-            if len(keys) > room:
-                keys, self._all_read = keys[:room], False
+            max_keys = len(keys) if limit is None else limit - len(self._taken_keys)
+            if len(keys) > max_keys:
+                keys, self._has_read_all = keys[:max_keys], False
             if options.dry_run:
                 self._count_as_taken(keys)
             elif keys:
-                self._take(keys, [key.key for key in keys])
-            after = last
-        return "" if self._all_read else after
+                self._take_keys(keys, [key.key for key in keys])
+            position = last_name
+        return "" if self._has_read_all else position
 
-    def _send_run_files(self, dry: bool) -> None:
+    def _send_run_files(self, is_dry_run: bool) -> None:
         """Submit the keys in other runs' files, even of runs in progress, because a second submission is harmless.
 
         Keys outside the project's filter are submitted as well: they were inside when they were taken, before the
         filter changed, and have no other record.
         """
-        for run_file in self._runs.read_other_runs():
+        for run_file in self._run_files.read_other_runs():
             if isinstance(run_file, str):
-                self._unreadable.append(run_file)
-                self._all_read = False
-            elif dry:
+                self._unreadable_files.append(run_file)
+                self._has_read_all = False
+            elif is_dry_run:
                 self._count_as_taken(run_file.keys)
             elif not self.sender.may_send():
-                self._leave(run_file.keys)
+                self._note_remaining_keys(run_file.keys)
             elif run_file.lease_expired:
                 # The keys are copied to a file of this run first, because two runs may take over the same file.
-                own_file = self._runs.create(run_file.keys, run_file.in_doubt, self._lifetime)
-                self._runs.remove(run_file)
+                own_file = self._run_files.create(run_file.keys, run_file.in_doubt, self._lifetime)
+                self._run_files.remove(run_file)
                 self._delete_and_send(own_file, run_file.keys, run_file.in_doubt)
             else:
-                self._leave(self._send(run_file.keys, in_doubt=()))
+                self._note_remaining_keys(self._submit_keys(run_file.keys, doubtful_keys=()))
 
-    def _list_pages(self, prefix: str, start: str) -> Iterator[tuple[list[ObjectSummary], str]]:
-        """Yield the pages of failed records after `start`, then those before it, each with its last name."""
+    def _list_pages(self, prefix: str, start_name: str) -> Iterator[tuple[list[ObjectSummary], str]]:
+        """Yield the pages of failed records after the name `start_name`, then the pages up to this name.
+
+        Each page comes with the name of its last record.
+        """
         by_key, by_hash = (record_prefix(self._task_id, "failed", long=long) for long in (False, True))
         # OSS refuses to list a prefix that is longer than a name. All keys with such a prefix are long, and their
         # records are named by hashes.
         parts = [] if is_long(self._task_id, "failed", prefix) else [(by_key, f"{by_key}{prefix}")]
         parts.append((by_hash, by_hash))
-        rounds = [(start, "")] + ([("", start)] if start else [])
-        for begin, end in rounds:
+        rounds = [(start_name, "")] + ([("", start_name)] if start_name else [])
+        for begin_name, end_name in rounds:
             for root, part in parts:
                 # The listing starts after the folder marker, an object of consoles that is not a record.
-                after = begin if begin.startswith(part) else root
-                has_more = begin.startswith(part) or begin < part
+                position = begin_name if begin_name.startswith(part) else root
+                has_more = begin_name.startswith(part) or begin_name < part
                 while has_more:
                     if self._invocation.deadline.remaining() < min(_PAGE_SECONDS, self._lifetime / 4):
-                        self._all_read = False
+                        self._has_read_all = False
                         return
-                    page = self._bucket.list_page(part, after)
-                    records = [record for record in page.objects if not end or record.name <= end]
+                    page = self._bucket.list_page(part, position)
+                    records = [record for record in page.objects if not end_name or record.name <= end_name]
                     has_more = page.more and len(records) == len(page.objects)
                     if records:
-                        after = records[-1].name
-                        yield records, after
+                        position = records[-1].name
+                        yield records, position
 
     def _read_page(self, page: Sequence[ObjectSummary], options: ReplayOptions) -> list[FailedKey]:
-        """Read a page of records, and return the keys that this run has to submit."""
-        due = [record for record in page if not (self._skips_resting and self._resting.is_resting(record))]
-        full = [record.name for record in due if record.size]
-        bodies = dict(zip(full, self._bucket.try_get_all(full), strict=True))
+        """Read a page of records, and return the keys that this run has to submit. Resting records are skipped."""
+        due_records = [
+            record for record in page if not (self._skips_resting and self._resting_records.is_resting(record))
+        ]
+        names = [record.name for record in due_records if record.size]
+        bodies = dict(zip(names, self._bucket.try_get_all(names), strict=True))
         keys: list[FailedKey] = []
-        resting: list[tuple[FailedKey, ObjectSummary]] = []
-        for record in due:
+        resting_keys: list[tuple[FailedKey, ObjectSummary]] = []
+        for record in due_records:
             body = bodies.get(record.name, StoredObject(record.name, b""))
             if isinstance(body, StorageError):
                 if body.code != "NoSuchKey":  # another run has taken it
                     log.error({"record": record.name, "problem": str(body)})
-                    self._all_read = False
+                    self._has_read_all = False
                 continue
             key = parse_failed_record(self._task_id, body)
             if key is None:
                 log.error({"record": record.name, "problem": "contains no key: check the record, then delete it"})
             elif self._is_selected(key, options):
                 if self._skips_resting and key.not_before > timestamp(self._invocation.clock.now()):
-                    resting.append((key, record))
+                    resting_keys.append((key, record))
                 else:
                     keys.append(key)
-        return keys + self._pause_or_select(resting)
+        return keys + self._pause_or_select(resting_keys)
 
-    def _pause_or_select(self, resting: Sequence[tuple[FailedKey, ObjectSummary]]) -> list[FailedKey]:
+    def _pause_or_select(self, resting_keys: Sequence[tuple[FailedKey, ObjectSummary]]) -> list[FailedKey]:
         """Let records rest until they are due; return the keys that need not wait.
 
-        These are keys whose record is of another version than the source's. A late failure of a version may overwrite
-        the record of the next version, and the next version must not wait for that.
+        A key need not wait if its record is of another version than the source's object. A late failure of a version
+        may overwrite the record of the next version, which must not wait for that reason.
         """
         keys = []
-        sources = self._invocation.source_bucket.try_find_all([key.key for key, _ in resting]) if resting else []
-        for (key, record), source in zip(resting, sources, strict=True):
+        sources = (
+            self._invocation.source_bucket.try_find_all([key.key for key, _ in resting_keys]) if resting_keys else []
+        )
+        for (key, record), source in zip(resting_keys, sources, strict=True):
             if isinstance(source, StorageError):
                 continue  # the next run checks again
             if source and key.change == version_of(source):
-                self._resting.pause_until(key.not_before, record)
+                self._resting_records.pause_until(key.not_before, record)
             else:
                 keys.append(key)
         return keys
 
     def _is_selected(self, key: FailedKey, options: ReplayOptions) -> bool:
-        """Return True if the options and the trigger's filter select `key`, and this run has not taken it before."""
+        """Return True if options and filter select `key`, and this run has not taken the key before."""
         has_prefix_and_reason = key.key.startswith(options.prefix) and options.reason in ("", key.reason_name)
         return (
             has_prefix_and_reason
             and self._invocation.settings.key_filter.matches(key.key)
-            and key.key not in self._taken
+            and key.key not in self._taken_keys
         )
 
-    def _take(self, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
-        """Write the keys to a run file, delete their records, and submit them. In this order, no key is lost."""
-        self._delete_and_send(self._runs.create(keys, recorded, self._lifetime), keys, recorded)
+    def _take_keys(self, keys: Sequence[FailedKey], recorded_keys: Collection[str]) -> None:
+        """Move the keys from failed records to a run file, and then submit them; in this order, no key is lost."""
+        self._delete_and_send(self._run_files.create(keys, recorded_keys, self._lifetime), keys, recorded_keys)
 
-    def _delete_and_send(self, run_file: RunFile, keys: Sequence[FailedKey], recorded: Collection[str]) -> None:
-        """Delete the failed records of the keys `recorded`, submit all `keys`, and keep remaining keys in the file."""
-        in_doubt = self._delete(recorded)
-        remaining = self._send(keys, in_doubt)
-        self._runs.finish(run_file, remaining, in_doubt)
-        self._leave(remaining)
+    def _delete_and_send(self, run_file: RunFile, keys: Sequence[FailedKey], recorded_keys: Collection[str]) -> None:
+        """Delete the failed records of `recorded_keys` and submit `keys`; remaining keys stay in `run_file`."""
+        doubtful_keys = self._delete_records(recorded_keys)
+        remaining_keys = self._submit_keys(keys, doubtful_keys)
+        self._run_files.finish(run_file, remaining_keys, doubtful_keys)
+        self._note_remaining_keys(remaining_keys)
 
-    def _send(self, keys: Sequence[FailedKey], in_doubt: Collection[str]) -> list[FailedKey]:
-        needless = self._find_needless(keys) if self._looks else set()
-        self._needless += len(needless)
-        remaining = self.sender.send([key for key in keys if key.key not in needless], in_doubt)
+    def _submit_keys(self, keys: Sequence[FailedKey], doubtful_keys: Collection[str]) -> list[FailedKey]:
+        resolved_keys = self._find_resolved_keys(keys) if self._checks_source else set()
+        self._resolved_number += len(resolved_keys)
+        remaining_keys = self.sender.send([key for key in keys if key.key not in resolved_keys], doubtful_keys)
         # A late delete would remove the record of a later failure.
-        remaining += [key for key in keys if key.key in needless and key.key in in_doubt]
-        unsent = {key.key for key in remaining} - set(in_doubt)
-        self._taken.update(key.key for key in keys if key.key not in unsent)
-        return remaining
+        remaining_keys += [key for key in keys if key.key in resolved_keys and key.key in doubtful_keys]
+        unsent_keys = {key.key for key in remaining_keys} - set(doubtful_keys)
+        self._taken_keys.update(key.key for key in keys if key.key not in unsent_keys)
+        return remaining_keys
 
-    def _find_needless(self, keys: Sequence[FailedKey]) -> set[str]:
-        """Return the keys for which the source has no object to submit, after the delete of their failed records.
+    def _find_resolved_keys(self, keys: Sequence[FailedKey]) -> set[str]:
+        """Return the keys for which the source has no object to submit, after their failed records were deleted.
 
-        The order matters: the record of a failure after the delete survives, and the object of an earlier failure is
-        checked here.
+        The order matters: a failure after the delete has a new record, and the object of an earlier failure is checked
+        here.
 
-        A key is needless only if the source has no such object, or has a symbolic link in its place. Neither the object
+        A key is resolved only if the source has no such object, or has a symbolic link in its place. Neither the object
         in OBS nor a success record proves that: a late copy of an earlier version looks newer than the version that OMS
         never accepted, and a success record of equal contents may be of another write. A key that failed once is
-        submitted without a check, because OMS checks it. An object that cannot be checked is submitted.
+        submitted without a check, because OMS checks it. A key whose object cannot be checked is submitted.
         """
         repeated_keys = [key.key for key in keys if key.has_failed_before]
-        if not repeated_keys or not self._can_look:
+        if not repeated_keys or not self._can_check_source:
             return set()
         sources = self._invocation.source_bucket.try_find_all(repeated_keys)
-        failures = [error for error in sources if isinstance(error, StorageError)]
-        if failures:
-            self._can_look = any(failure.code != "AccessDenied" for failure in failures)
-            log.info({"not_looked_at": len(failures), "problem": str(failures[0])})
-        checked = (
+        errors = [error for error in sources if isinstance(error, StorageError)]
+        if errors:
+            self._can_check_source = any(failure.code != "AccessDenied" for failure in errors)
+            log.info({"not_looked_at": len(errors), "problem": str(errors[0])})
+        checked_keys = (
             (key, listed_source)
             for key, listed_source in zip(repeated_keys, sources, strict=True)
             if not isinstance(listed_source, StorageError)
         )
-        return {key for key, source in checked if reason_not_to_send(source)}
+        return {key for key, source in checked_keys if find_reason_not_to_send(source)}
 
-    def _delete(self, keys: Collection[str]) -> set[str]:
+    def _delete_records(self, keys: Collection[str]) -> set[str]:
         """Delete failed records; return the keys whose delete may still arrive, because OSS did not answer."""
-        key_of = {record_name(self._task_id, "failed", key): key for key in keys}
-        problems = self._bucket.try_delete_all(list(key_of)) if key_of else {}
+        keys_by_name = {record_name(self._task_id, "failed", key): key for key in keys}
+        problems = self._bucket.try_delete_all(list(keys_by_name)) if keys_by_name else {}
         counts = Counter(str(problem) for problem in problems.values() if problem)
         for problem, number in counts.items():
             log.error({"records_not_deleted": number, "problem": problem})
-        return {key_of[name] for name, problem in problems.items() if problem and not problem.had_no_effect}
+        return {keys_by_name[name] for name, problem in problems.items() if problem and not problem.had_no_effect}
 
-    def _store_state(self, after: str) -> None:
+    def _store_state(self, position: str) -> None:
         """Store the position for the next run, the resting records, and the result of this run."""
-        self._resting.pause_rejected(self.sender.rejected)
-        last = to_json(ReplayRun(timestamp(self._invocation.clock.now()), self.answer()))
+        self._resting_records.pause_rejected(self.sender.rejected)
+        last_run = to_json(ReplayRun(timestamp(self._invocation.clock.now()), self.answer()))
         # After a failure, the next run starts at the same position, and submits some keys twice.
-        self._state.try_store("replay", to_json(ReplayState(after, self._resting.current_pauses(), last)))
+        self._state.try_store(
+            "replay", to_json(ReplayState(position, self._resting_records.current_pauses(), last_run))
+        )
 
     def _count_as_taken(self, keys: Sequence[FailedKey]) -> None:
-        self._taken.update(key.key for key in keys)
-        self._by_reason.update(key.reason_name for key in keys)
-        self._oldest = earliest_time(self._oldest, *(key.first_failure for key in keys))
+        self._taken_keys.update(key.key for key in keys)
+        self._counts_by_reason.update(key.reason_name for key in keys)
+        self._oldest_failure = earliest_time(self._oldest_failure, *(key.first_failure for key in keys))
 
-    def _leave(self, keys: Sequence[FailedKey]) -> None:
-        self._left.update(key.key for key in keys)
-        self._oldest = earliest_time(self._oldest, *(key.first_failure for key in keys))
+    def _note_remaining_keys(self, keys: Sequence[FailedKey]) -> None:
+        self._remaining_keys.update(key.key for key in keys)
+        self._oldest_failure = earliest_time(self._oldest_failure, *(key.first_failure for key in keys))

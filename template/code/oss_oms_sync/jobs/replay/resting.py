@@ -1,4 +1,4 @@
-"""Resting records: failed records whose keys are not resent yet, so the timer's runs skip them without reading."""
+"""Resting records: failed records whose keys are not resent yet. The timer's runs skip them without reading them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _MAX_PAUSES = 2 * MAX_REMEMBERED_REJECTIONS
 class Pause(NamedTuple):
     """The time until which a record rests, and the facts that identify the record.
 
-    `etag` is the record's ETag. `modified` is the time of its last write in seconds since 1970, or 0 if any time
-    matches.
+    `etag` is the record's ETag. `modified` is the time of the record's last write in seconds since 1970, or 0 if any
+    time matches.
     """
 
     until: str
@@ -49,11 +49,11 @@ class ReplayState:
 
 
 class RestingRecords:
-    """The resting records: those of keys that OMS rejected less than a day ago, and records with a due time.
+    """The resting records: those of keys that OMS rejected less than a day ago, and those with a due time.
 
-    `pauses` are those of earlier runs. A record is identified by its name and ETag, so a new failure of its key is
-    resent immediately. A record with a due time is identified by the time of its last write as well, because a later
-    record may have the same text.
+    `pauses` are the pauses that earlier runs stored. A record is identified by its name and ETag, so a new failure of
+    its key is resent immediately. A record with a due time is also identified by the time of its last write, because a
+    later record may have the same text.
     """
 
     def __init__(self, pauses: Mapping[str, Pause], clock: Clock) -> None:
@@ -61,25 +61,24 @@ class RestingRecords:
         self._pauses = dict(pauses)
 
     def is_resting(self, record: ObjectSummary) -> bool:
-        """Return True if a record, as listed, must not be resent yet."""
+        """Return True if the key of a listed record must not be resent yet."""
         pause = self._pauses.get(_hash_name(record.name))
         is_same_record = pause is not None and pause.etag == record.etag and pause.modified in (0, record.modified)
         return is_same_record and pause is not None and pause.until > timestamp(self._clock.now())
 
     def pause_rejected(self, records: Iterable[StoredObject]) -> None:
-        """Let the records of keys rest that OMS has just rejected."""
-        until = timestamp(self._clock.now() + _REJECTED_PAUSE)
-        self._pauses.update({_hash_name(record.name): Pause(until, etag_of(record.body), 0) for record in records})
+        """Let the records of keys that OMS has just rejected rest for a day."""
+        end_time = timestamp(self._clock.now() + _REJECTED_PAUSE)
+        self._pauses.update({_hash_name(record.name): Pause(end_time, etag_of(record.body), 0) for record in records})
 
-    def pause_until(self, due: str, record: ObjectSummary) -> None:
-        """Let this record rest until its due time."""
-        self._pauses[_hash_name(record.name)] = Pause(due, record.etag, record.modified)
+    def pause_until(self, due_time: str, record: ObjectSummary) -> None:
+        self._pauses[_hash_name(record.name)] = Pause(due_time, record.etag, record.modified)
 
     def current_pauses(self) -> dict[str, Pause]:
         """Return the pauses that have not ended; if there are too many, only those that end last."""
         now = timestamp(self._clock.now())
-        current = [(pause, name) for name, pause in self._pauses.items() if pause.until > now]
-        return {name: pause for pause, name in sorted(current)[-_MAX_PAUSES:]}
+        unended_pauses = [(pause, name) for name, pause in self._pauses.items() if pause.until > now]
+        return {name: pause for pause, name in sorted(unended_pauses)[-_MAX_PAUSES:]}
 
 
 def pause_seconds(attempt: int) -> int:
@@ -94,7 +93,7 @@ def pause_seconds(attempt: int) -> int:
 
 
 def version_of(source: ObjectSummary) -> ObjectChange:
-    """Return the source's version in the form of the failed record of a failed copy.
+    """Return the current version of a source object, in the form that it has in the failed record of a failed copy.
 
     The time is part of the version, because contents may change from A to B and back to A.
     """
@@ -106,8 +105,11 @@ def _hash_name(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
-def reason_not_to_send(source: ObjectSummary | None) -> str:
-    """Return the reason why the source has no object to submit, as a name in answers; return "" if it has one."""
+def find_reason_not_to_send(source: ObjectSummary | None) -> str:
+    """Return the reason why the source has no object to submit, or "" if it has one.
+
+    The reasons are "gone" and "symlinks", under which answers count the keys.
+    """
     if source is None:
         return "gone"
     return "symlinks" if source.type == "Symlink" else ""

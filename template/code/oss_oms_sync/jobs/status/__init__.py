@@ -1,4 +1,8 @@
-"""The report on the synchronization: progress, waiting keys and reasons, by OMS's answers and the log bucket."""
+"""The job that reports on the synchronization: its progress, and the waiting keys with their reasons.
+
+The report is made from OMS's answers and the objects in the log bucket. By an acknowledgement, a user declares all
+earlier failures resolved.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ from oss_oms_sync.errors import Failure, PayloadError, Reason, log
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.status.alarm import read_webhook_problem, report_change
 from oss_oms_sync.jobs.status.backlog import Backlog, read_backlog
-from oss_oms_sync.jobs.status.copying import Acknowledgement, CopyFailures, CopyProgress, Month, first_month
+from oss_oms_sync.jobs.status.copying import Acknowledgement, CopyFailures, CopyProgress, Month, find_first_month
 from oss_oms_sync.jobs.status.facts import Coverage, Facts, ObsState
 from oss_oms_sync.jobs.status.history import KeyHistory
 from oss_oms_sync.jobs.status.verdict import reach_verdict
@@ -43,11 +47,11 @@ from oss_oms_sync.passes.tally import COUNTS, PARTS
 
 _HOUR = timedelta(hours=1)
 _MAX_HOURS = 24 * 31
-# Time window of the verdict, and default window of the displayed statistics.
+# The time window of the verdict, and the default window of the displayed statistics.
 DAY = timedelta(days=1)
 
 _MAX_MONTHS = 13
-_IN_FLIGHT = timedelta(hours=1)
+_MAX_COPY_TIME = timedelta(hours=1)
 _INEXACT_COUNTS = t("two calls continued the same pass at once: its counts are inexact, but no object is missed")
 
 
@@ -56,7 +60,7 @@ class StatusOptions:
     """The options in status's payload.
 
     `key`: report only the history of this key. `hours`: the time window of the displayed statistics. `acknowledge`:
-    count failures from now on.
+    count only failures after this call.
     """
 
     key: str | None = None
@@ -67,8 +71,8 @@ class StatusOptions:
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     """Report on the synchronization or, with {"key": ...} in the payload, on the history of a key.
 
-    Return a StatusAnswer or a StoryAnswer, as JSON. If the timer calls, also notify the webhook (ALERT_WEBHOOK) of a
-    new verdict.
+    Return a StatusAnswer or a StoryAnswer, as JSON. If the timer made the call, also notify the webhook (ALERT_WEBHOOK)
+    of a new verdict.
 
     Raises PayloadError, and StorageError if the log bucket cannot be read, or does not store the acknowledgement.
     """
@@ -85,7 +89,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
         {"verdict": verdict.state.value, "alarm": verdict.alarm, "text": verdict.text.en, **facts.main_numbers(now)}
     )
     if is_timer_event(event):
-        migration.record_progress(invocation, facts.old_objects)
+        migration.record_progress(invocation, facts.task_group)
         report_change(invocation, verdict, facts)
     return to_json(report)  # type: ignore[no-any-return]
 
@@ -98,7 +102,7 @@ class _LastReplay:
 
 
 class _StatusReport:
-    """A builder of the report on the whole synchronization."""
+    """The builder of the report on the whole synchronization."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
@@ -112,40 +116,51 @@ class _StatusReport:
         Raises StorageError.
         """
         task = self._invocation.oms.task(self._invocation.deadline)
-        installed = self._state.read_installation_time(store_missing=False)
+        installation_time = self._state.read_installation_time(store_missing=False)
         # The verdict does not depend on the displayed window.
         last_day = task if isinstance(task, Failure) else self._query_statistics(DAY)
         statistics = last_day if window == DAY or isinstance(last_day, Failure) else self._query_statistics(window)
-        lists = self._state.load_as(ListPositions, "failed_copies") or ListPositions()
-        closed = ProjectState(self._invocation).read_state()
-        mark = read_mark_with_go(self._invocation, closed) if closed else None
-        backlog = self._read_backlog(closed, acknowledge=acknowledge)
-        acknowledged, in_obs = self._state.load_as(Acknowledgement, "status"), ObsState.read(self._invocation, task)
+        list_positions = self._state.load_as(ListPositions, "failed_copies") or ListPositions()
+        mark = ProjectState(self._invocation).read_state()
+        mark_with_go = read_mark_with_go(self._invocation, mark) if mark else None
+        backlog = self._read_backlog(mark, acknowledge=acknowledge)
+        acknowledgement, obs_state = (
+            self._state.load_as(Acknowledgement, "status"),
+            ObsState.read(self._invocation, task),
+        )
         # A closed project reports only changes after the close, so an acknowledgement covers only them.
-        if (acknowledge and closed is None) or _are_failures_resolved(in_obs, acknowledged, last_day):
-            self._acknowledge(task, last_day, lists)
-            acknowledged = self._state.load_as(Acknowledgement, "status")
-        months = self._query_months(task, installed, acknowledged)
-        copying = CopyProgress.compute(
-            task, months, last_day, acknowledged, installed=installed, now=self._now, listed=lists.listed
+        if (acknowledge and mark is None) or _are_failures_resolved(obs_state, acknowledgement, last_day):
+            self._acknowledge(task, last_day, list_positions)
+            acknowledgement = self._state.load_as(Acknowledgement, "status")
+        months = self._query_months(task, installation_time, acknowledgement)
+        copy_progress = CopyProgress.compute(
+            task,
+            months,
+            last_day,
+            acknowledgement,
+            installation_time=installation_time,
+            now=self._now,
+            lines_by_month=list_positions.listed,
         )
         coverage = Coverage.from_passes(
-            PassStore(self._invocation, "reconcile").read_states(), self._settings, installed, self._now
+            PassStore(self._invocation, "reconcile").read_states(), self._settings, installation_time, self._now
         )
-        current = migration.read_current_migration(self._invocation)
-        group = migration.query_task_group(self._invocation, current)
-        done_at = group.ended if isinstance(group, TaskGroup) and group.state is GroupState.DONE else inf
+        current_migration = migration.read_current_migration(self._invocation)
+        group = migration.query_task_group(self._invocation, current_migration)
+        end_time = group.ended if isinstance(group, TaskGroup) and group.state is GroupState.DONE else inf
         facts = Facts(
-            copying=copying,
+            copy_progress=copy_progress,
             backlog=backlog,
             coverage=coverage,
-            in_obs=in_obs,
-            closed=closed,
-            go=mark.go if mark else "",
-            migration=current,
-            old_objects=group,
+            obs_state=obs_state,
+            mark=mark,
+            go=mark_with_go.go if mark_with_go else "",
+            migration=current_migration,
+            task_group=group,
             # The migration ended more than a day ago, and its access keys still exist.
-            keys_left=current.keys if current and done_at < (self._now - DAY).timestamp() else (),
+            remaining_access_keys=current_migration.keys
+            if current_migration and end_time < (self._now - DAY).timestamp()
+            else (),
         )
         verdict, failures = reach_verdict(facts), facts.failures
         last_replay = self._state.load_as(_LastReplay, "replay")
@@ -157,74 +172,81 @@ class _StatusReport:
             migration=facts.migration,
             old_objects=None if isinstance(group, Failure) else group,
             old_objects_failure=query_failure(group, "get", "taskgroup"),
-            closed=mark,
+            closed=mark_with_go,
             task=TaskNames(self._invocation.task_id, self._settings.source_bucket, self._settings.log_bucket),
             oms=None if isinstance(task, Failure) else task,
             oms_failure=query_failure(task, "get"),
             copying=CopyingSummary(
-                copying.failed, copying.unfinished, timestamp(acknowledged.at) if acknowledged else None, failures
+                copy_progress.failed_number,
+                copy_progress.unfinished_counts,
+                timestamp(acknowledgement.at) if acknowledgement else None,
+                failures,
             ),
             statistics=None if isinstance(statistics, Failure) else statistics,
             statistics_failure=query_failure(statistics, "statistics"),
             backlog=backlog,
             replay=last_replay.last if last_replay else None,
             reconcile=coverage.summary(),
-            compare=in_obs.summary(),
-            oms_lists=UnreadLines(lists.unread, lists.example, lists.problem),
+            compare=obs_state.summary(),
+            oms_lists=UnreadLines(list_positions.unread, list_positions.example, list_positions.problem),
             overdue=[
-                job for job, late in (("reconcile", coverage.recent is None), ("compare", in_obs.overdue)) if late
+                job
+                for job, is_late in (("reconcile", coverage.recent_pass is None), ("compare", obs_state.is_overdue))
+                if is_late
             ],
-            sums=[*check_sums(None if isinstance(months, Failure) else months[-1].counts, coverage.last, failures)],
+            sums=[
+                *check_sums(None if isinstance(months, Failure) else months[-1].counts, coverage.last_pass, failures)
+            ],
             fixes={reason.name: reason.fix for reason in reasons},
             lasting=[reason.name for reason in reasons if facts.needs_action(reason)],
             alarm_not_taken=read_webhook_problem(self._invocation),
         )
         return verdict, facts, report
 
-    def _read_backlog(self, closed: CloseMark | None, *, acknowledge: bool) -> Backlog:
-        """Return the waiting keys, without changes after the close that were acknowledged.
+    def _read_backlog(self, mark: CloseMark | None, *, acknowledge: bool) -> Backlog:
+        """Return the waiting keys, without the acknowledged changes after the close.
 
-        With `acknowledge`, store first that the present changes are acknowledged.
+        With `acknowledge`, first store that the present changes are acknowledged.
         """
-        if closed is None:
+        if mark is None:
             return read_backlog(self._invocation)
         acknowledged_until = self._state.load("after_close").get("acknowledged")
-        backlog = read_backlog(
-            self._invocation, closed, acknowledged_until if isinstance(acknowledged_until, int) else 0
-        )
-        if acknowledge and (backlog.after_close or backlog.may_be_more):
+        backlog = read_backlog(self._invocation, mark, acknowledged_until if isinstance(acknowledged_until, int) else 0)
+        if acknowledge and (backlog.late_record_times or backlog.may_have_more_late_records):
             # Changes that arrive during this read, or in this second, are not in the report.
-            until = min(backlog.newest, int(self._now.timestamp()) - 1)
-            self._state.store("after_close", {"acknowledged": until})
-            return self._read_backlog(closed, acknowledge=False)
+            new_acknowledged_until = min(backlog.last_record_time, int(self._now.timestamp()) - 1)
+            self._state.store("after_close", {"acknowledged": new_acknowledged_until})
+            return self._read_backlog(mark, acknowledge=False)
         return backlog
 
     def _query_statistics(self, window: timedelta) -> Statistics | Failure:
         return self._invocation.oms.statistics(DATA_TYPES, self._now - window, self._now, self._invocation.deadline)
 
-    def _acknowledge(self, task: TaskInfo | Failure, last_day: Statistics | Failure, lists: ListPositions) -> None:
+    def _acknowledge(
+        self, task: TaskInfo | Failure, last_day: Statistics | Failure, list_positions: ListPositions
+    ) -> None:
         """Store OMS's current counters as acknowledged, unless OMS does not report them."""
         if isinstance(task, Failure):
             return
         statistics = None if isinstance(last_day, Failure) else last_day
-        line_count = lists.listed.get(month_name(self._now), LineCount())
-        if acknowledged := Acknowledgement.of_all_failures(self._now, task.month, statistics, line_count):
-            self._state.store("status", to_json(acknowledged))
+        line_count = list_positions.listed.get(month_name(self._now), LineCount())
+        if acknowledgement := Acknowledgement.of_all_failures(self._now, task.month, statistics, line_count):
+            self._state.store("status", to_json(acknowledgement))
 
     def _query_months(
-        self, task: TaskInfo | Failure, installed: datetime, acknowledged: Acknowledgement | None
+        self, task: TaskInfo | Failure, installation_time: datetime, acknowledgement: Acknowledgement | None
     ) -> list[Month] | Failure:
-        """Return OMS's counters of the relevant months, the current month last."""
+        """Return OMS's counters of the relevant months, the current month last, or OMS's failure to report them."""
         if isinstance(task, Failure):
             return task
-        first = first_month(installed, acknowledged)
+        first_month_start = find_first_month(installation_time, acknowledgement)
         months = [Month(month_of(self._now), task.month)]
-        while first < months[0].begin and len(months) < _MAX_MONTHS:
+        while first_month_start < months[0].begin and len(months) < _MAX_MONTHS:
             last_day = months[0].begin - timedelta(days=1)
             earlier_task = self._invocation.oms.task(self._invocation.deadline, last_day)
             if isinstance(earlier_task, Failure):
                 # Before the installation, the task may not have existed.
-                if last_day < month_of(installed) and earlier_task.reason in (Reason.REFUSED, Reason.NO_TASK):
+                if last_day < month_of(installation_time) and earlier_task.reason in (Reason.REFUSED, Reason.NO_TASK):
                     break
                 return earlier_task
             months.insert(0, Month(month_of(last_day), earlier_task.month))
@@ -232,37 +254,37 @@ class _StatusReport:
 
 
 def _are_failures_resolved(
-    in_obs: ObsState, acknowledged: Acknowledgement | None, last_day: Statistics | Failure
+    obs_state: ObsState, acknowledgement: Acknowledgement | None, last_day: Statistics | Failure
 ) -> bool:
     """Return True if a comparison has checked all objects in OBS since OMS's last copy failure."""
-    began = parse_time(in_obs.began)
-    if not in_obs.is_clean or began is None or isinstance(last_day, Failure) or last_day.unread:
+    start_time = parse_time(obs_state.start_time)
+    if not obs_state.is_clean or start_time is None or isinstance(last_day, Failure) or last_day.unread:
         return False
-    is_new = acknowledged is None or acknowledged.at < began
+    is_new = acknowledgement is None or acknowledgement.at < start_time
     # An object may have been in flight in that comparison, and have failed since.
-    since = began - _IN_FLIGHT - last_day.step_length
-    return is_new and since >= last_day.from_ and not last_day.count_after(since, "FAILURE")
+    first_copy_time = start_time - _MAX_COPY_TIME - last_day.step_length
+    return is_new and first_copy_time >= last_day.from_ and not last_day.count_after(first_copy_time, "FAILURE")
 
 
 def check_sums(
     month: MonthCounts | None, last_pass: PassState | None, failures: CopyFailures | None
 ) -> Iterator[CountCheck]:
-    """Yield checks of the sums of reported counts: of a pass, of OMS's failures, and of a month."""
+    """Yield checks that sums of reported counts agree: the counts of a pass, of OMS's failures, and of a month."""
     if last_pass:
-        count = {name: last_pass.counts.get(name, 0) for name in COUNTS}
+        counts_by_name = {name: last_pass.counts.get(name, 0) for name in COUNTS}
         yield _check_sum(
             t(
                 "scanned = accepted by OMS + failed before + submitted by this pass + younger than 15"
                 " minutes + migrating + left: too many"
             ),
-            count["scanned"],
+            counts_by_name["scanned"],
             eq,
-            [count[name] for name in PARTS],
+            [counts_by_name[name] for name in PARTS],
             _INEXACT_COUNTS,
         )
-        outcomes = [count[name] for name in ("accepted", "failed")]
+        outcomes = [counts_by_name[name] for name in ("accepted", "failed")]
         yield _check_sum(
-            t("submitted by this pass = accepted + failed"), count["submitted"], eq, outcomes, _INEXACT_COUNTS
+            t("submitted by this pass = accepted + failed"), counts_by_name["submitted"], eq, outcomes, _INEXACT_COUNTS
         )
     if failures:
         yield _check_sum(
@@ -283,7 +305,14 @@ def check_sums(
 
 
 def _check_sum(
-    claim: Text, left: int, holds: Callable[[int, int], bool], right: Sequence[int], meaning: Text
+    claim: Text, left_number: int, comparison: Callable[[int, int], bool], right_numbers: Sequence[int], meaning: Text
 ) -> CountCheck:
-    """Return the check that `left` agrees with the sum of `right`; `meaning` explains a difference."""
-    return CountCheck(claim, left, "=" if holds is eq else "≤", right, holds(left, sum(right)), meaning)
+    """Return the check that `left_number` agrees with the sum of `right_numbers`; `meaning` explains a difference."""
+    return CountCheck(
+        claim,
+        left_number,
+        "=" if comparison is eq else "≤",
+        right_numbers,
+        comparison(left_number, sum(right_numbers)),
+        meaning,
+    )

@@ -2,8 +2,8 @@
 
 The verdicts `broken` and `closed`, and keys that arrive after the close, are reported immediately. Other verdicts are
 reported when they have lasted for 10 minutes, at the second call by the timer. So neither a backlog that replay clears
-nor an unstable state causes a message. `behind` and `unknown` count together, so a project that is never `in step` is
-reported. A closed project is reported once; afterwards, only changes after the close are reported.
+nor an unstable state causes a message. `behind` and `unknown` count together, so that a project is reported even if it
+changes between these two. A closed project is reported once; afterwards, only changes after the close are reported.
 
 A verdict counts as reported only when the webhook has accepted it; otherwise the next call by the timer sends its
 current verdict. Two instances at the same time, or an instance that stops early, may send an alarm twice, which is
@@ -78,10 +78,10 @@ _LABELS = {
 class _AlarmState:
     """The stored state of the alarms. Times are in the format of records, and fields are empty before the first call.
 
-    - `verdict`, `since`: the last verdict, and when it began.
-    - `reported`, `reported_at`: the verdict of the last message, and its time.
+    - `verdict`, `since`: the last verdict, and the time when it began.
+    - `reported`, `reported_at`: the verdict of the last message, and the time of this message.
     - `lasting`: the time since which the project is in step although the last message says otherwise, or vice versa.
-    - `problem`: the reason why the webhook did not accept the last message; empty if it did.
+    - `problem`: the reason why the webhook did not accept the last message; empty if it accepted the message.
     """
 
     verdict: str = ""
@@ -94,13 +94,13 @@ class _AlarmState:
     def is_due(self, verdict: Verdict, now: datetime) -> bool:
         """Return True if a message on this verdict has to be sent."""
         if self.reported == alarm_name(verdict):
-            return verdict.alarm and _age(self.reported_at, now) >= _REPEAT_AGE
+            return verdict.alarm and _compute_age(self.reported_at, now) >= _REPEAT_AGE
         is_urgent = verdict.alarm or verdict.state is VerdictState.CLOSED
-        return is_urgent or _age(self.lasting, now) >= _LASTING_AGE
+        return is_urgent or _compute_age(self.lasting, now) >= _LASTING_AGE
 
 
 def alarm_name(verdict: Verdict) -> str:
-    """Return the name of a verdict in messages."""
+    """Return the name of a verdict in messages. The verdict of a closed project has another name with an alarm."""
     return CLOSED_ALARM if verdict.state is VerdictState.CLOSED and verdict.alarm else verdict.state.value
 
 
@@ -118,8 +118,8 @@ def report_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> Non
             state.verdict,
             alarm_name(verdict),
         )
-        lasting = timestamp(now) if has_changed else state.lasting
-        state = replace(state, verdict=alarm_name(verdict), since=timestamp(now), lasting=lasting)
+        lasting_since = timestamp(now) if has_changed else state.lasting
+        state = replace(state, verdict=alarm_name(verdict), since=timestamp(now), lasting=lasting_since)
     message = _compose_message(invocation.settings, verdict, facts, state, now)
     if state.is_due(verdict, now):
         state = replace(state, problem=_send_message(invocation, alarm_name(verdict), *message))
@@ -132,7 +132,7 @@ def report_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> Non
 
 
 def read_webhook_problem(invocation: Invocation) -> str:
-    """Return the reason why the webhook did not accept the last alarm, or "" if it did or no alarm was sent.
+    """Return the reason why the webhook did not accept the last alarm; "" if it accepted the alarm, or none was sent.
 
     Raises StorageError.
     """
@@ -142,8 +142,8 @@ def read_webhook_problem(invocation: Invocation) -> str:
 
 def _send_message(invocation: Invocation, name: str, text: str, fields: Mapping[str, object]) -> str:
     """Send a message; return the reason why the webhook did not accept it, or ""."""
-    kind, problem = post(invocation, text, fields)
-    entry = {"alert": name, "webhook": kind}
+    webhook_kind, problem = post(invocation, text, fields)
+    entry = {"alert": name, "webhook": webhook_kind}
     if problem:
         log.error({**entry, "alert_problem": problem})
     else:
@@ -151,17 +151,20 @@ def _send_message(invocation: Invocation, name: str, text: str, fields: Mapping[
     return problem
 
 
-def _age(time_text: str, now: datetime) -> timedelta:
+def _compute_age(time_text: str, now: datetime) -> timedelta:
     """Return the age of the time in `time_text`. An unreadable time counts as very old, so that a message is sent."""
-    moment = parse_time(time_text)
-    return now - moment if moment else timedelta.max
+    time = parse_time(time_text)
+    return now - time if time else timedelta.max
 
 
 def _compose_message(
     settings: Settings, verdict: Verdict, facts: Facts, state: _AlarmState, now: datetime
 ) -> tuple[str, Mapping[str, object]]:
-    """Return the text and the fields of a message that the verdict has changed since the last message, or lasts."""
-    (name, following), since, language = _LABELS[alarm_name(verdict)], state.since, settings.alert_language
+    """Return the text and the fields of the message on a verdict.
+
+    The text says that the verdict has changed since the last message, or that the verdict is still the same.
+    """
+    (name, next_step_text), since, language = _LABELS[alarm_name(verdict)], state.since, settings.alert_language
     last_label, _ = _LABELS.get(state.reported, (None, None))
     headline = t("{name} (was {last})", name=name, last=last_label) if last_label else name
     if state.reported == alarm_name(verdict):
@@ -170,7 +173,7 @@ def _compose_message(
         t("oss-oms-sync {project}: {headline}", project=settings.project, headline=headline),
         verdict.text,
         sentences(_describe_numbers(facts), t("First reported at {since}.", since=since)),
-        following,
+        next_step_text,
     )
     return (
         "\n".join(line.of(language) for line in lines),
@@ -184,23 +187,23 @@ def _compose_message(
             "since": since,
             "at": timestamp(now),
             "text": verdict.text.of(language),
-            "next": following.of(language),
+            "next": next_step_text.of(language),
             "waiting": facts.backlog.waiting,
             "at_least": facts.backlog.more_may_wait,
             "oldest": facts.backlog.oldest,
-            "copy_failures": facts.failures.open if facts.failures else None,
+            "copy_failures": facts.failures.unresolved_number if facts.failures else None,
             "task_group": facts.migration.group if facts.migration else None,
         },
     )
 
 
 def _describe_numbers(facts: Facts) -> Text:
-    backlog, failed = facts.backlog, facts.failures
-    waiting = t("unknown") if backlog.more_may_wait and not backlog.waiting else t("{n}", n=backlog.how_many)
+    backlog, failures = facts.backlog, facts.failures
+    waiting_text = t("unknown") if backlog.more_may_wait and not backlog.waiting else t("{n}", n=backlog.printed_number)
     if backlog.oldest:
-        waiting = t("{n} since {oldest}", n=backlog.how_many, oldest=backlog.oldest)
+        waiting_text = t("{n} since {oldest}", n=backlog.printed_number, oldest=backlog.oldest)
     return t(
         "Waiting to be resent: {waiting}. Failed copies: {failures}.",
-        waiting=waiting,
-        failures=failed.open if failed else t("unknown"),
+        waiting=waiting_text,
+        failures=failures.unresolved_number if failures else t("unknown"),
     )

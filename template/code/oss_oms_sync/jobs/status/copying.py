@@ -1,9 +1,10 @@
 """The outcomes of objects that OMS accepted: failed copies and their states, and unfinished objects.
 
-The numbers are OMS's counters minus their values at the last acknowledgement. Nothing here calls OMS. OMS lists each
-object that it failed to copy, and replay reads these lists. A listed object that no longer waits was deleted at the
-source, or was resent and is counted again by OMS. This does not show its state in OBS. The state of an unlisted object
-is unknown.
+The numbers are OMS's counters minus their values at the last acknowledgement, by which a user declares earlier failures
+resolved. OMS counts by month, and for the last day also in steps of five minutes or an hour. The module makes no call
+to OMS. OMS lists each object that it failed to copy, and replay reads these lists. A listed object that no longer waits
+was deleted at the source, or was resent and is counted again by OMS. Its state in OBS remains unknown. The state of an
+unlisted object is unknown, too.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from oss_oms_sync.ledger.records import FailedKey
 from oss_oms_sync.passes.entries import MIN_EVENT_AGE
 
 _MAX_LIST_DELAY = timedelta(hours=1)
-# Number of failed copies after which a key counts as stuck until the cause is removed. They take over an hour.
+# Number of failed copies after which a key counts as stuck until its cause is removed. The attempts take over an hour.
 _STUCK_ATTEMPTS = 5
 
 
@@ -40,8 +41,8 @@ class Acknowledgement:
 
     - `counts`: OMS's counters of the month at this time.
     - `on_its_way`: the number of objects that OMS had accepted just before, which are not acknowledged.
-    - `listed`: the number of lines about the acknowledged failures in this month's lists, including lines still to
-      come.
+    - `listed`: the number of lines about the acknowledged failures in this month's lists, including lines that OMS had
+      not written yet.
     """
 
     at: datetime
@@ -59,32 +60,37 @@ class Acknowledgement:
         """
         if counts.difference is None or counts.failed is None:
             return None
-        on_its_way, unlisted = 0, max(0, counts.failed - listed.lines)
+        recent_objects, unlisted_lines = 0, max(0, counts.failed - listed.lines)
         if last_day and not last_day.unread:
-            on_its_way = _remaining_after(_on_its_way_since(last_day, now), last_day)
+            recent_objects = _count_remaining_after(_find_recent_start(last_day, now), last_day)
             # A list appears within minutes or never, so only recent failures can still be listed.
-            unlisted = min(unlisted, last_day.count_after(now - _MAX_LIST_DELAY - last_day.step_length, "FAILURE"))
-        return cls(now, counts, on_its_way, LineCount(min(listed.lines, counts.failed) + unlisted, listed.outside))
+            unlisted_lines = min(
+                unlisted_lines, last_day.count_after(now - _MAX_LIST_DELAY - last_day.step_length, "FAILURE")
+            )
+        return cls(
+            now, counts, recent_objects, LineCount(min(listed.lines, counts.failed) + unlisted_lines, listed.outside)
+        )
 
 
 @dataclass(frozen=True)
 class CopyProgress:
     """OMS's answers, and the conclusions from them. A missing answer is a Failure or None.
 
-    - `months`: the relevant months, the current month last.
-    - `failed`: the number of objects that OMS failed to copy and that are not acknowledged; `listed`: those in its
-      lists.
-    - `since`: the start of the counted months if earlier months were relevant but not queried, otherwise None.
+    - `months`: OMS's counters of the relevant months, the current month last.
+    - `failed_number`: the number of objects that OMS failed to copy and that are not acknowledged; None if it is
+      unknown.
+    - `listed_lines`: the number of lines about these objects in OMS's lists.
+    - `counted_since`: the start of the counted months if earlier months were relevant but not queried, otherwise None.
     """
 
     task: TaskInfo | Failure
     months: Sequence[Month] | Failure
     last_day: Statistics | Failure
-    acknowledged: Acknowledgement | None
-    failed: int | None = None
-    unfinished: UnfinishedCounts | None = None
-    since: datetime | None = None
-    listed: LineCount = field(default_factory=LineCount)
+    acknowledgement: Acknowledgement | None
+    failed_number: int | None = None
+    unfinished_counts: UnfinishedCounts | None = None
+    counted_since: datetime | None = None
+    listed_lines: LineCount = field(default_factory=LineCount)
 
     @classmethod
     def compute(
@@ -92,31 +98,39 @@ class CopyProgress:
         task: TaskInfo | Failure,
         months: Sequence[Month] | Failure,
         last_day: Statistics | Failure,
-        acknowledged: Acknowledgement | None,
-        installed: datetime,
+        acknowledgement: Acknowledgement | None,
+        installation_time: datetime,
         now: datetime,
-        listed: Mapping[str, LineCount],
+        lines_by_month: Mapping[str, LineCount],
     ) -> CopyProgress:
-        """Return the conclusions at the time `now`, for a project installed at `installed`.
+        """Return the conclusions at the time `now`, for a project installed at `installation_time`.
 
-        `listed` has the number of lines in OMS's lists, by month.
+        `lines_by_month` has the number of lines in OMS's lists, by month.
         """
         if isinstance(months, Failure):
-            return cls(task, months, last_day, acknowledged)
-        counted = _subtract_acknowledged(acknowledged, months)
+            return cls(task, months, last_day, acknowledgement)
+        counted_months = _subtract_acknowledged_counts(acknowledgement, months)
         statistics = None if isinstance(last_day, Failure) else last_day
-        begin = months[0].begin
+        first_begin = months[0].begin
         # Failures before the installation do not concern this project.
-        relevant = [month for month in counted if month.begin >= month_of(installed)]
+        relevant_months = [month for month in counted_months if month.begin >= month_of(installation_time)]
         return cls(
             task,
             months,
             last_day,
-            acknowledged,
-            failed=_count_failed(acknowledged, relevant, statistics),
-            unfinished=_count_unfinished(acknowledged, counted, statistics, now) if statistics else None,
-            since=begin if begin > month_of(acknowledged.at if acknowledged else installed) else None,
-            listed=_count_listed(acknowledged if acknowledged and acknowledged.at >= begin else None, relevant, listed),
+            acknowledgement,
+            failed_number=_count_failed(acknowledgement, relevant_months, statistics),
+            unfinished_counts=_count_unfinished(acknowledgement, counted_months, statistics, now)
+            if statistics
+            else None,
+            counted_since=first_begin
+            if first_begin > month_of(acknowledgement.at if acknowledgement else installation_time)
+            else None,
+            listed_lines=_count_listed(
+                acknowledgement if acknowledgement and acknowledgement.at >= first_begin else None,
+                relevant_months,
+                lines_by_month,
+            ),
         )
 
 
@@ -124,39 +138,41 @@ class CopyProgress:
 class CopyFailures(CopyFailureCounts):
     """The failed copies, by the outcome of their objects.
 
-    - `done`: deleted at the source, or resent since.
-    - `waiting`: replay resends them.
-    - `stuck`: replay resends them, but without success until the cause is removed. `stuck_codes` has their number by
-      OMS's code.
-    - `outside`: other projects' objects.
+    - `done`: objects that were deleted at the source, or resent since.
+    - `waiting`: objects that replay resends.
+    - `stuck`: objects that replay resends without success until the cause is removed. `stuck_codes` has their numbers
+      by OMS's code.
+    - `outside`: objects of other projects.
     - `unknown`: objects that no list names.
     """
 
     stuck_codes: Mapping[str, int]
 
     @classmethod
-    def classify(cls, counted: int, listed: LineCount, waiting: Sequence[FailedKey], unread: float) -> CopyFailures:
-        """Classify the failures that OMS `counted`, by the lines in its lists.
+    def classify(
+        cls, counted_number: int, listed_lines: LineCount, waiting_keys: Sequence[FailedKey], max_unread_keys: float
+    ) -> CopyFailures:
+        """Classify the failures that OMS counted, by the lines in OMS's lists.
 
-        The keys `waiting` have failed records. Up to `unread` further keys may have them, because their records were
-        not read.
+        The keys `waiting_keys` have failed records. Up to `max_unread_keys` further keys may have failed records that
+        were not read.
         """
-        codes = Counter(_failure_code(key) for key in waiting)
-        stuck_codes = Counter(_failure_code(key) for key in waiting if _is_stuck(key))
-        stuck = stuck_codes.total()
-        listed_lines = min(counted, listed.lines)
-        outside = min(listed_lines, listed.outside)
+        codes = Counter(_find_failure_code(key) for key in waiting_keys)
+        stuck_codes = Counter(_find_failure_code(key) for key in waiting_keys if _is_stuck(key))
+        stuck_number = stuck_codes.total()
+        listed_number = min(counted_number, listed_lines.lines)
+        outside_number = min(listed_number, listed_lines.outside)
         # The other listed objects are done, except those that an unread record may name.
-        unproven = max(0, listed_lines - outside - len(waiting))
-        done = unproven - int(min(unread, unproven))
-        unknown = max(0, counted - outside - len(waiting) - done)
+        unproven_number = max(0, listed_number - outside_number - len(waiting_keys))
+        done_number = unproven_number - int(min(max_unread_keys, unproven_number))
+        unknown_number = max(0, counted_number - outside_number - len(waiting_keys) - done_number)
         return cls(
-            counted,
-            done=done,
-            waiting=len(waiting) - stuck,
-            stuck=stuck,
-            outside=outside,
-            unknown=unknown,
+            counted_number,
+            done=done_number,
+            waiting=len(waiting_keys) - stuck_number,
+            stuck=stuck_number,
+            outside=outside_number,
+            unknown=unknown_number,
             codes={
                 code: CodeFailures(number, code not in stuck_codes, find_copy_code(code).fix)
                 for code, number in codes.most_common()
@@ -165,8 +181,8 @@ class CopyFailures(CopyFailureCounts):
         )
 
     @property
-    def open(self) -> int:
-        """The number of objects that may be unresolved."""
+    def unresolved_number(self) -> int:
+        """The number of objects whose failure may be unresolved."""
         return self.waiting + self.stuck + self.unknown
 
     @property
@@ -175,102 +191,110 @@ class CopyFailures(CopyFailureCounts):
         return [self.done, self.waiting, self.stuck, self.outside, self.unknown]
 
 
-def first_month(installed: datetime, acknowledged: Acknowledgement | None) -> datetime:
-    """Return the start of the first relevant month: that of the acknowledgement, or that before the installation.
+def find_first_month(installation_time: datetime, acknowledgement: Acknowledgement | None) -> datetime:
+    """Return the start of the first relevant month: that of the acknowledgement, or the month before the installation.
 
-    The earlier month is relevant because OMS may have accepted objects in it and processed them in the next.
+    The month before the installation is relevant, because OMS may have accepted objects in this month and processed
+    them in the next.
     """
-    return month_of(acknowledged.at if acknowledged else month_of(installed) - timedelta(days=1))
+    return month_of(acknowledgement.at if acknowledgement else month_of(installation_time) - timedelta(days=1))
 
 
-def _subtract_acknowledged(acknowledged: Acknowledgement | None, months: Sequence[Month]) -> Sequence[Month]:
+def _subtract_acknowledged_counts(acknowledgement: Acknowledgement | None, months: Sequence[Month]) -> Sequence[Month]:
     """Return `months`, without the acknowledged counts in the first month."""
-    first, *later = months
-    if acknowledged is None or acknowledged.at < first.begin:
+    first_month, *later_months = months
+    if acknowledgement is None or acknowledgement.at < first_month.begin:
         return months
-    acknowledged_counts: Mapping[str, int | None] = asdict(acknowledged.counts)
-    counts = {name: _increase(number, acknowledged_counts[name]) for name, number in asdict(first.counts).items()}
-    return [Month(first.begin, MonthCounts(**counts)), *later]
+    acknowledged_counts: Mapping[str, int | None] = asdict(acknowledgement.counts)
+    counts = {
+        name: _compute_increase(number, acknowledged_counts[name])
+        for name, number in asdict(first_month.counts).items()
+    }
+    return [Month(first_month.begin, MonthCounts(**counts)), *later_months]
 
 
-def _increase(number: int | None, before: int | None) -> int | None:
-    """Return the increase of a counter since its value `before`; a counter below `before` was reset to 0."""
-    return number if number is None or before is None or number < before else number - before
+def _compute_increase(number: int | None, earlier_number: int | None) -> int | None:
+    """Return the increase of a counter since `earlier_number`; a counter below `earlier_number` was reset to 0."""
+    return number if number is None or earlier_number is None or number < earlier_number else number - earlier_number
 
 
 def _count_failed(
-    acknowledged: Acknowledgement | None, months: Sequence[Month], last_day: Statistics | None
+    acknowledgement: Acknowledgement | None, months: Sequence[Month], last_day: Statistics | None
 ) -> int | None:
-    """Return the number of objects that OMS failed to copy in `months` and the last day, or None if it is unknown.
+    """Return the number of objects that OMS failed to copy, or None if it is unknown.
 
-    `months` are without the acknowledged counts.
+    It is the larger of the numbers for `months`, which have no acknowledged counts, and for the last day.
     """
     by_month = [month.counts.failed for month in months]
     if None in by_month:
         return None
-    failed = sum(filter(None, by_month))
+    failed_number = sum(filter(None, by_month))
     if last_day is None:
-        return failed
-    return max(failed, last_day.count_after(_not_acknowledged_since(acknowledged, last_day), "FAILURE"))
+        return failed_number
+    return max(failed_number, last_day.count_after(_find_unacknowledged_start(acknowledgement, last_day), "FAILURE"))
 
 
 def _count_listed(
-    acknowledged: Acknowledgement | None, months: Sequence[Month], listed: Mapping[str, LineCount]
+    acknowledgement: Acknowledgement | None, months: Sequence[Month], lines_by_month: Mapping[str, LineCount]
 ) -> LineCount:
     """Return the number of lines in OMS's lists of all `months`, without the acknowledged lines in the first month."""
-    line_counts = [listed.get(month_name(month.begin), LineCount()) for month in months]
-    line_count = acknowledged.listed if acknowledged else LineCount()
-    lines, outside = (sum(line_count[place] for line_count in line_counts) - line_count[place] for place in (0, 1))
-    return LineCount(max(0, lines), max(0, outside))
+    line_counts = [lines_by_month.get(month_name(month.begin), LineCount()) for month in months]
+    line_count = acknowledgement.listed if acknowledgement else LineCount()
+    lines, outside_lines = (
+        sum(line_count[position] for line_count in line_counts) - line_count[position] for position in (0, 1)
+    )
+    return LineCount(max(0, lines), max(0, outside_lines))
 
 
 def _count_unfinished(
-    acknowledged: Acknowledgement | None, months: Sequence[Month], last_day: Statistics, now: datetime
+    acknowledgement: Acknowledgement | None, months: Sequence[Month], last_day: Statistics, now: datetime
 ) -> UnfinishedCounts | None:
-    """Return the number of objects that OMS has not finished, if it works in the order of acceptance.
+    """Return the number of objects that OMS has accepted but not finished; None if a counter is missing.
 
-    The number follows from the counters of `months` (without the acknowledged counts) and the statistics up to `now`.
-    Return None if a counter is missing.
+    OMS is assumed to work in the order of acceptance. The number follows from the counters of `months`, without the
+    acknowledged counts, and the statistics up to `now`.
     """
     by_month = [month.counts.difference for month in months]
     if None in by_month or last_day.unread:
         return None
     # The months cover objects older than the statistics.
-    on_its_way = acknowledged.on_its_way if acknowledged else 0
-    objects = max(
-        count_min_unfinished([on_its_way, *filter(None, by_month)]),
-        _remaining_after(_not_acknowledged_since(acknowledged, last_day), last_day),
+    recent_objects = acknowledgement.on_its_way if acknowledgement else 0
+    unfinished_number = max(
+        count_min_unfinished([recent_objects, *filter(None, by_month)]),
+        _count_remaining_after(_find_unacknowledged_start(acknowledgement, last_day), last_day),
     )
-    overdue = max(0, objects - last_day.count_after(_on_its_way_since(last_day, now), "REQUEST"))
-    is_exact = overdue or not objects or last_day.step_length < MIN_EVENT_AGE
-    return UnfinishedCounts(objects, overdue if is_exact else None)
+    overdue_number = max(0, unfinished_number - last_day.count_after(_find_recent_start(last_day, now), "REQUEST"))
+    is_exact = overdue_number or not unfinished_number or last_day.step_length < MIN_EVENT_AGE
+    return UnfinishedCounts(unfinished_number, overdue_number if is_exact else None)
 
 
-def _not_acknowledged_since(acknowledged: Acknowledgement | None, last_day: Statistics) -> datetime:
-    """Return the time from which steps of the statistics contain no acknowledged objects."""
+def _find_unacknowledged_start(acknowledgement: Acknowledgement | None, last_day: Statistics) -> datetime:
+    """Return the time from which on the steps of the statistics contain no acknowledged object."""
     # In the step of the acknowledgement, the month's counter is exact. OMS does not document if a step is named by its
     # start.
-    return acknowledged.at + last_day.step_length if acknowledged else last_day.from_ - last_day.step_length
+    return acknowledgement.at + last_day.step_length if acknowledgement else last_day.from_ - last_day.step_length
 
 
-def _on_its_way_since(statistics: Statistics, now: datetime) -> datetime:
-    """Return the time from which steps of the statistics may contain objects accepted less than 15 minutes ago.
+def _find_recent_start(statistics: Statistics, now: datetime) -> datetime:
+    """Return the time from which on steps of the statistics may contain objects accepted less than 15 minutes ago.
 
-    The objects may be as young as the end of a step.
+    An object may have been accepted at the end of a step, so the last steps before these 15 minutes are included.
     """
     return now - MIN_EVENT_AGE - statistics.step_length
 
 
-def _remaining_after(time: datetime, statistics: Statistics) -> int:
-    """Return the minimum number of unfinished objects that were accepted in steps that start after `time`."""
-    since = time.timestamp()
-    return count_min_unfinished(accepted - finished for begin, accepted, finished in statistics.steps if begin > since)
+def _count_remaining_after(time: datetime, statistics: Statistics) -> int:
+    """Return the minimum number of unfinished objects that OMS accepted in steps that start after `time`."""
+    start_seconds = time.timestamp()
+    return count_min_unfinished(
+        accepted - finished for begin, accepted, finished in statistics.steps if begin > start_seconds
+    )
 
 
 def _is_stuck(key: FailedKey) -> bool:
-    return key.copy_attempts >= _STUCK_ATTEMPTS or not find_copy_code(_failure_code(key)).passes
+    return key.copy_attempts >= _STUCK_ATTEMPTS or not find_copy_code(_find_failure_code(key)).passes
 
 
-def _failure_code(key: FailedKey) -> str:
+def _find_failure_code(key: FailedKey) -> str:
     """Return OMS's code of the failed copy, or "" if a later resend failed for another reason."""
     return key.error_code if key.reason == Reason.COPY_FAILED.name else ""

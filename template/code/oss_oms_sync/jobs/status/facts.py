@@ -1,6 +1,6 @@
-"""The facts for a verdict: the backlog, OMS's copies, and the coverage of passes.
+"""The facts for a verdict: the backlog, OMS's copies, and the objects that passes have checked.
 
-An object can only be "in step" if reconcile has covered it. Without a comparison, only its acceptance by OMS is known.
+An object can only be "in step" if reconcile has checked it. Without a comparison, only its acceptance by OMS is known.
 """
 
 from __future__ import annotations
@@ -48,39 +48,44 @@ OpenPasses = Sequence[tuple[PassState, Progress]]
 
 @dataclass(frozen=True)
 class Coverage:
-    """The coverage of reconcile.
+    """The objects that reconcile has checked, by its stored passes.
 
-    - `last`: the last finished pass as the timer starts them.
-    - `recent`: the same pass; None if the next pass is long overdue, because lost events may be undetected then.
-    - `since`: the minimum time of checked objects.
-    - `open`: the unfinished passes with their progress.
+    - `last_pass`: the last finished pass with the scope of the timer's passes.
+    - `recent_pass`: the same pass; None if the next pass is long overdue, because lost events may be undetected then.
+    - `min_object_time`: the minimum time of the checked objects.
+    - `open_passes`: the unfinished passes with their progress.
     """
 
-    last: PassState | None
-    recent: PassState | None
-    since: datetime
-    open: OpenPasses
+    last_pass: PassState | None
+    recent_pass: PassState | None
+    min_object_time: datetime
+    open_passes: OpenPasses
 
     @classmethod
     def from_passes(
-        cls, passes: Sequence[PassState], settings: Settings, installed: datetime, now: datetime
+        cls, passes: Sequence[PassState], settings: Settings, installation_time: datetime, now: datetime
     ) -> Coverage:
-        """Return the coverage by all stored `passes`."""
-        finished = [
+        """Return the coverage at the time `now`, by the stored passes of reconcile."""
+        finished_passes = [
             state for state in passes if state.ended and state.scope.key_filter.prefix == settings.key_filter.prefix
         ]
-        last = find_last_timer_pass(passes, settings.key_filter.prefix)
+        last_pass = find_last_timer_pass(passes, settings.key_filter.prefix)
         return cls(
-            last=last,
-            recent=None if last is None or last.is_late(settings.reconcile_period, now) else last,
-            since=min((state.scope.min_time(installed) for state in finished), default=installed),
-            open=_list_open(passes, now),
+            last_pass=last_pass,
+            recent_pass=None if last_pass is None or last_pass.is_late(settings.reconcile_period, now) else last_pass,
+            min_object_time=min(
+                (state.scope.min_time(installation_time) for state in finished_passes), default=installation_time
+            ),
+            open_passes=_list_open(passes, now),
         )
 
     def summary(self) -> ReconcileSummary:
-        """Return the coverage in the form of the answer."""
-        unfinished = [UnfinishedPass(**_summary_fields(state), **vars(progress)) for state, progress in self.open]
-        return ReconcileSummary(PassSummary(**_summary_fields(self.last)) if self.last else None, unfinished)
+        unfinished_passes = [
+            UnfinishedPass(**_list_summary_fields(state), **vars(progress)) for state, progress in self.open_passes
+        ]
+        return ReconcileSummary(
+            PassSummary(**_list_summary_fields(self.last_pass)) if self.last_pass else None, unfinished_passes
+        )
 
 
 def _list_open(passes: Sequence[PassState], now: datetime) -> OpenPasses:
@@ -90,8 +95,8 @@ def _list_open(passes: Sequence[PassState], now: datetime) -> OpenPasses:
     ]
 
 
-def _summary_fields(state: PassState) -> dict[str, Any]:
-    """Return the fields of a PassSummary by name."""
+def _list_summary_fields(state: PassState) -> dict[str, Any]:
+    """Return the keyword arguments of a PassSummary for the state of a pass."""
     return {
         "prefix": state.scope.key_filter.prefix,
         "since": timestamp(state.scope.since) if state.scope.since else None,
@@ -108,17 +113,17 @@ def _summary_fields(state: PassState) -> dict[str, Any]:
 class ObsState:
     """The state of OBS, as far as comparisons show it.
 
-    - `last`: the result of the last comparison of all objects, including rechecks.
-    - `open`: the unfinished comparisons with their progress.
-    - `overdue`: the comparison is too old to cover recent objects. It is False without a comparison, because the state
-      of OBS is not reported then.
-    - `is_unknown`: OMS does not report its destination bucket, so it is unknown which comparisons are valid.
-    - `has_changed`: a standstill pass detected that OBS changed since, although the source did not.
+    - `last_comparison`: the result of the last comparison of all objects, including rechecks.
+    - `open_comparisons`: the unfinished comparisons with their progress.
+    - `is_overdue`: True if the last comparison is too old to cover recent objects. It is False without a comparison,
+      because the state of OBS is not reported then.
+    - `is_unknown`: True if OMS does not report its destination bucket, so that the valid comparisons are unknown.
+    - `has_changed`: True if a standstill pass found later changes in OBS, although the source had not changed.
     """
 
-    last: CompareResult | None = None
-    open: OpenPasses = ()
-    overdue: bool = False
+    last_comparison: CompareResult | None = None
+    open_comparisons: OpenPasses = ()
+    is_overdue: bool = False
     is_unknown: bool = False
     has_changed: bool = False
 
@@ -134,96 +139,100 @@ class ObsState:
             return cls(is_unknown=next(PassStore(invocation, "compare").iter_names(), None) is not None)
         settings, now = invocation.settings, invocation.clock.now()
         states = PassStore(invocation, "compare", task.dst_bucket).read_states()
-        answer = find_answering_pass(states, settings.key_filter.prefix)
-        if answer is None:
-            return cls(open=_list_open(states, now))
-        last, mode = answer.state, task.object_overwrite_mode
-        result = CompareResult(last.tally, answer_of("compare", last, None, now), last, mode, answer.stood_still)
-        is_late = last.is_late(settings.compare_period, now)
-        return cls(result, _list_open(states, now), is_late, has_changed=answer.has_obs_changed)
+        answering_pass = find_answering_pass(states, settings.key_filter.prefix)
+        if answering_pass is None:
+            return cls(open_comparisons=_list_open(states, now))
+        last_pass, mode = answering_pass.state, task.object_overwrite_mode
+        result = CompareResult(
+            last_pass.tally, answer_of("compare", last_pass, None, now), last_pass, mode, answering_pass.stood_still
+        )
+        is_late = last_pass.is_late(settings.compare_period, now)
+        return cls(result, _list_open(states, now), is_late, has_changed=answering_pass.has_obs_changed)
 
     @property
-    def began(self) -> str:
-        """The start of the last comparison of all objects; empty before the first."""
-        return self.last.state.started if self.last and self.last.state else ""
+    def start_time(self) -> str:
+        """The start of the last comparison of all objects; empty before the first comparison."""
+        return self.last_comparison.state.started if self.last_comparison and self.last_comparison.state else ""
 
     @property
-    def lacking(self) -> int:
+    def missing_number(self) -> int:
         """The number of objects that are missing or outdated in OBS, without those that wait at replay or OMS."""
         return self.count(*LACKING - {ObjectClass.FAILED_BEFORE})
 
     @property
     def is_clean(self) -> bool:
-        """True if OBS had every object of the comparison, and all of them are proven equal.
+        """True if OBS had every object of the comparison, and all objects are proven equal.
 
         Objects of equal size do not count as equal without a proof, because OBS may have an earlier version than the
-        one that OMS failed to copy. A key that waits at replay may never arrive.
+        one that OMS failed to copy. An object that waits at replay may never arrive.
         """
-        waiting = (ObjectClass.FAILED_BEFORE, ObjectClass.MIGRATING)
-        differing_number = self.lacking or self.count(ObjectClass.SUSPICIOUS, *waiting)
-        is_valid = self.last is not None and not self.last.is_contradicted
-        return is_valid and not differing_number and self.equal == self.proven
+        waiting_classes = (ObjectClass.FAILED_BEFORE, ObjectClass.MIGRATING)
+        differing_number = self.missing_number or self.count(ObjectClass.SUSPICIOUS, *waiting_classes)
+        is_valid = self.last_comparison is not None and not self.last_comparison.is_contradicted
+        return is_valid and not differing_number and self.equal_number == self.proven_number
 
     @property
-    def equal(self) -> int:
-        """The number of equal objects, proven or not."""
+    def equal_number(self) -> int:
+        """The number of equal objects, whether or not they are proven equal."""
         return self.count(*EQUAL)
 
     @property
-    def proven(self) -> int:
-        """The number of objects that are proven equal."""
+    def proven_number(self) -> int:
         return self.count(ObjectClass.EQUAL_CONTENTS)
 
     @property
-    def total(self) -> int:
+    def total_number(self) -> int:
         """The number of source objects that pass the project's filter."""
         return self.count(*IN_SCOPE)
 
     def summary(self) -> ObsSummary:
-        """Return the state in the form of the answer."""
-        unfinished = [UnfinishedComparison(started=state.started, **vars(progress)) for state, progress in self.open]
-        return ObsSummary(self.last.to_result() if self.last else None, unfinished)
+        unfinished_comparisons = [
+            UnfinishedComparison(started=state.started, **vars(progress)) for state, progress in self.open_comparisons
+        ]
+        return ObsSummary(self.last_comparison.to_result() if self.last_comparison else None, unfinished_comparisons)
 
     def count(self, *classes: ObjectClass) -> int:
         """Return the number of source objects of these classes in the last comparison, or 0 without a comparison."""
-        return self.last.tally.objects(*classes) if self.last else 0
+        return self.last_comparison.tally.objects(*classes) if self.last_comparison else 0
 
 
 @dataclass(frozen=True)
 class Facts:
     """All facts for a verdict.
 
-    - `closed`: the mark of a closed project, in which only changes after the close count.
+    - `mark`: the mark of a closed project, in which only changes after the close count; None if the project is open.
     - `go`: the name of the valid GO, or "".
-    - `migration`: the unfinished migration of the existing objects.
-    - `old_objects`: OMS's answer about this migration; None if OMS was not queried.
-    - `keys_left`: the access keys of a migration that ended more than a day ago.
+    - `migration`: the unfinished migration of the existing objects, or None.
+    - `task_group`: OMS's answer about the task group of this migration; None if OMS was not queried.
+    - `remaining_access_keys`: the access keys of a migration that ended more than a day ago.
     """
 
-    copying: CopyProgress
+    copy_progress: CopyProgress
     backlog: Backlog
     coverage: Coverage
-    in_obs: ObsState
-    closed: CloseMark | None
+    obs_state: ObsState
+    mark: CloseMark | None
     go: str
     migration: Migration | None
-    old_objects: TaskGroup | Failure | None
-    keys_left: Sequence[str]
+    task_group: TaskGroup | Failure | None
+    remaining_access_keys: Sequence[str]
 
     @cached_property
     def failures(self) -> CopyFailures | None:
         """The outcomes of the objects that OMS failed to copy, or None if OMS does not report their number."""
-        copying, backlog = self.copying, self.backlog
-        if copying.failed is None:
+        copy_progress, backlog = self.copy_progress, self.backlog
+        if copy_progress.failed_number is None:
             return None
-        since = timestamp(copying.acknowledged.at) if copying.acknowledged else ""
-        waiting = [key for key in backlog.copies if key.first_failure > since]
-        return CopyFailures.classify(copying.failed, copying.listed, waiting, backlog.unread)
+        acknowledgement_time = timestamp(copy_progress.acknowledgement.at) if copy_progress.acknowledgement else ""
+        waiting_keys = [key for key in backlog.failed_copies if key.first_failure > acknowledgement_time]
+        return CopyFailures.classify(
+            copy_progress.failed_number, copy_progress.listed_lines, waiting_keys, backlog.max_unread_keys
+        )
 
     def needs_action(self, reason: Reason) -> bool:
-        """Return True if keys that failed for this reason need action by a person."""
+        """Return True if a person has to act before keys that failed for this reason can be copied."""
         if reason in CLOSED_REASONS:
-            return bool(self.backlog.after_close)
+            return bool(self.backlog.late_record_times)
         if reason is Reason.COPY_FAILED:
             return bool(self.failures and self.failures.stuck)
         return reason in PERMANENT_REASONS or reason is Reason.REJECTED
@@ -239,23 +248,27 @@ class Facts:
         - `reconcile_age`, `compare_age`: the time since the start of the last pass over all objects.
         - `open_passes`: the number of unfinished passes.
         """
-        last, in_obs, unfinished = self.coverage.last, self.in_obs, self.copying.unfinished
-        lag = in_obs.last.tally.copied_lag if in_obs.last else None
+        last_pass, obs_state, unfinished_counts = (
+            self.coverage.last_pass,
+            self.obs_state,
+            self.copy_progress.unfinished_counts,
+        )
+        lag = obs_state.last_comparison.tally.copied_lag if obs_state.last_comparison else None
         return {
             "waiting": self.backlog.waiting,
             "at_least": self.backlog.more_may_wait,
             "oldest": self.backlog.oldest,
-            "backlog_age": _age(self.backlog.oldest, now),
-            "copy_failures": self.failures.open if self.failures else None,
-            "overdue": unfinished.overdue if unfinished else None,
+            "backlog_age": _compute_age_seconds(self.backlog.oldest, now),
+            "copy_failures": self.failures.unresolved_number if self.failures else None,
+            "overdue": unfinished_counts.overdue if unfinished_counts else None,
             "lag_p50": lag.percentile(50) if lag else None,
             "lag_p99": lag.percentile(99) if lag else None,
-            "reconcile_age": _age(last.started if last else None, now),
-            "compare_age": _age(in_obs.began, now),
-            "open_passes": len(self.coverage.open) + len(in_obs.open),
+            "reconcile_age": _compute_age_seconds(last_pass.started if last_pass else None, now),
+            "compare_age": _compute_age_seconds(obs_state.start_time, now),
+            "open_passes": len(self.coverage.open_passes) + len(obs_state.open_comparisons),
         }
 
 
-def _age(since: str | None, now: datetime) -> int | None:
-    time = parse_time(since or "")
+def _compute_age_seconds(time_text: str | None, now: datetime) -> int | None:
+    time = parse_time(time_text or "")
     return max(0, int((now - time).total_seconds())) if time else None

@@ -1,4 +1,4 @@
-"""The history of an object key: the current object, its records, and what happens next."""
+"""The history of an object key: the current object, the records of the key, and what happens next."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from oss_oms_sync.jobs.status.stories import (
     NOTHING_TO_DO,
     WAITING_TEXT,
     Story,
-    story_in_obs,
-    story_of_failed_copy,
+    build_failed_copy_story,
+    build_obs_story,
 )
 from oss_oms_sync.ledger.certificates import describe_closed, read_mark_with_go
 from oss_oms_sync.ledger.closing import ProjectState
@@ -37,14 +37,14 @@ from oss_oms_sync.ledger.waiting import RunFile, RunFiles
 from oss_oms_sync.passes.entries import Entry, is_covered, listed_record
 from oss_oms_sync.passes.pieces import Scope
 
-_UNREAD_RUN_FILES = t("Unknown if replay is working on the object: some run files of replay could not be read.")
-_SEE_REPLAYS_LOG = t("Check replay's log.")
+_UNREAD_RUN_FILES_TEXT = t("Unknown if replay is working on the object: some run files of replay could not be read.")
+_CHECK_LOG_TEXT = t("Check replay's log.")
 
 
 class KeyHistory:
     """The history of a key: its current object, its records, and what happens next.
 
-    Raises StorageError.
+    Raises StorageError if the source or the log bucket cannot be read.
     """
 
     def __init__(self, invocation: Invocation, key: str) -> None:
@@ -52,10 +52,12 @@ class KeyHistory:
         self._settings = invocation.settings
         self._key = key
         # The object is listed, because this needs no permission on objects.
-        rows = invocation.source_bucket.find_all([key]) if self._settings.source_bucket else [None]
-        self._source: ObjectSummary | None = rows[0]
-        self._success, self._failed, self._proof = (self._read_record(kind) for kind in ("success", "failed", "proven"))
-        body = jsontext.load(self._failed.body) if self._failed else None
+        listed_objects = invocation.source_bucket.find_all([key]) if self._settings.source_bucket else [None]
+        self._source: ObjectSummary | None = listed_objects[0]
+        self._success_record, self._failed_record, self._proof_record = (
+            self._read_record(kind) for kind in ("success", "failed", "proven")
+        )
+        body = jsontext.load(self._failed_record.body) if self._failed_record else None
         # Contents of the failed record.
         self._details = body if isinstance(body, dict) else {}
         self._in_run_file = self._is_in_run_file()
@@ -65,36 +67,45 @@ class KeyHistory:
 
         Raises StorageError.
         """
-        source, success, failed, obs_object = self._source, self._success, self._failed, self._find_in_obs()
-        accepted = bool(source and success and is_covered(source, listed_record(success, source.name)))
-        story = self._conclude(accepted=accepted)
-        if accepted and source and success:
-            failed_copy = story if self._in_run_file else self._conclude_failed_copy(success)
-            in_obs = (
-                failed_copy
+        source, success_record, failed_record, obs_object = (
+            self._source,
+            self._success_record,
+            self._failed_record,
+            self._find_obs_object(),
+        )
+        is_accepted = bool(source and success_record and is_covered(source, listed_record(success_record, source.name)))
+        story = self._conclude(is_accepted=is_accepted)
+        if is_accepted and source and success_record:
+            failed_copy_story = story if self._in_run_file else self._conclude_failed_copy(success_record)
+            obs_story = (
+                failed_copy_story
                 if isinstance(obs_object, str)
-                else self._conclude_in_obs(source, success, obs_object, failed_copy)
+                else self._conclude_in_obs(source, success_record, obs_object, failed_copy_story)
             )
-            story = in_obs or story
-        text, (following, step) = story.text, self._next_step(story)
-        log.info({"key": self._key, "story": text.en, "next": following.en})
+            story = obs_story or story
+        text, (next_text, step) = story.text, self._find_next_step(story)
+        log.info({"key": self._key, "story": text.en, "next": next_text.en})
         return StoryAnswer(
             key=self._key,
-            accepted=accepted,
-            well=story.well,
-            object=_object_info(source) if source else None,
-            success=AcceptedVersion(success_etag(success), _format_time(write_time(success))) if success else None,
-            in_obs=None if isinstance(obs_object, str) else obs_object and _object_info(obs_object),
+            accepted=is_accepted,
+            well=story.is_well,
+            object=_describe_object(source) if source else None,
+            success=AcceptedVersion(success_etag(success_record), _format_time(write_time(success_record)))
+            if success_record
+            else None,
+            in_obs=None if isinstance(obs_object, str) else obs_object and _describe_object(obs_object),
             in_obs_unknown=obs_object if isinstance(obs_object, str) else None,
-            seconds=_step_seconds(source, success if accepted else None, obs_object if story.well else None),
-            failed={**self._details, "modified": _format_time(write_time(failed))} if failed else None,
+            seconds=_measure_steps(
+                source, success_record if is_accepted else None, obs_object if story.is_well else None
+            ),
+            failed={**self._details, "modified": _format_time(write_time(failed_record))} if failed_record else None,
             story=text,
-            next=following,
+            next=next_text,
             step=step,
         )
 
-    def _find_in_obs(self) -> ObjectSummary | str | None:
-        """Return the object as a listing of OBS shows it, or the reason why it is unknown."""
+    def _find_obs_object(self) -> ObjectSummary | str | None:
+        """Return the object in OBS as listed, None if OBS has none, or the reason why this is unknown."""
         try:
             return self._invocation.destination().find_all([self._key])[0]
         except StorageError as error:
@@ -103,9 +114,14 @@ class KeyHistory:
     def _read_record(self, kind: Kind) -> StoredObject | None:
         return self._invocation.log_bucket.get_all([record_name(self._invocation.task_id, kind, self._key)])[0]
 
-    def _conclude(self, *, accepted: bool) -> Story:
-        """Return the story of the first condition that is true: the version's outcome, and what happens next."""
-        source, success, failed, details = self._source, self._success, self._failed, self._details
+    def _conclude(self, *, is_accepted: bool) -> Story:
+        """Return the story of the key. In a table of conditions, the first condition that is true selects the story."""
+        source, success_record, failed_record, details = (
+            self._source,
+            self._success_record,
+            self._failed_record,
+            self._details,
+        )
         key_filter, is_gone = self._settings.key_filter, self._source is None
         reason = Reason.__members__.get(str(details.get("reason")))
         message = untranslated(str(details["message"])) if details.get("message") else None
@@ -129,21 +145,21 @@ class KeyHistory:
                 WAITING_TEXT,
             ),
             (
-                is_gone and success,
+                is_gone and success_record,
                 t("OMS accepted the object, which is no longer in the source bucket."),
                 t("OMS does not delete in OBS."),
                 None,
             ),
             (
-                is_gone and failed,
+                is_gone and failed_record,
                 t("The submission failed, and the object is no longer in the source bucket."),
                 t("Replay resends it; OMS cannot copy it."),
                 WAITING_TEXT,
             ),
             (
                 is_gone and self._in_run_file is None,
-                sentences(t("The object does not exist."), _UNREAD_RUN_FILES),
-                _SEE_REPLAYS_LOG,
+                sentences(t("The object does not exist."), _UNREAD_RUN_FILES_TEXT),
+                _CHECK_LOG_TEXT,
                 None,
             ),
             (
@@ -153,21 +169,21 @@ class KeyHistory:
                 None,
             ),
             (
-                accepted,
+                is_accepted,
                 t("OMS accepted this version."),
                 t("If the object is not in OBS, check the OMS console."),
                 COPYING_TEXT,
             ),
             (
-                source and failed and write_time(failed) >= source.modified,
+                source and failed_record and write_time(failed_record) >= source.modified,
                 sentences(t("The submission failed: {reason}.", reason=details.get("reason", UNKNOWN)), message),
                 reason.fix if reason else t("The record has no further details."),
                 WAITING_TEXT,
             ),
             (
                 self._in_run_file is None,
-                sentences(t("This version has no record."), _UNREAD_RUN_FILES),
-                _SEE_REPLAYS_LOG,
+                sentences(t("This version has no record."), _UNREAD_RUN_FILES_TEXT),
+                _CHECK_LOG_TEXT,
                 CLOSED_TEXT,
             ),
             (
@@ -180,19 +196,21 @@ class KeyHistory:
                 CLOSED_TEXT,
             ),
         )
-        first = next((Story(*first) for is_true, *first in stories if is_true), None)
-        return first or self._conclude_unrecorded()
+        matching_story = next((Story(*parts) for is_true, *parts in stories if is_true), None)
+        return matching_story or self._conclude_unrecorded()
 
     def _conclude_unrecorded(self) -> Story:
         """Return the story of a version without a record, which depends on the scope of reconcile."""
-        installed, opened = JobState(self._invocation).read_installation_time(store_missing=False), None
+        installation_time, opening_time = JobState(self._invocation).read_installation_time(store_missing=False), None
         scope = Scope(self._settings.key_filter, None, everything=False)
         with suppress(StorageError):  # the next step reports the failure to read it
-            opened = ProjectState(self._invocation).read_opened()
+            opening_time = ProjectState(self._invocation).read_opened()
         # The event of a newer object may still arrive, although reconcile does not wait for it.
-        if opened and self._source and self._source.modified >= opened.timestamp():
-            opened = None
-        classifier = Classifier(self._settings, scope, installed, self._invocation.clock.now(), opened_at=opened)
+        if opening_time and self._source and self._source.modified >= opening_time.timestamp():
+            opening_time = None
+        classifier = Classifier(
+            self._settings, scope, installation_time, self._invocation.clock.now(), opened_at=opening_time
+        )
         match classifier.classify(Entry(self._key, self._source)):
             case None:
                 return Story(
@@ -220,63 +238,69 @@ class KeyHistory:
 
     def _describe_record(self) -> Text:
         """Return the sentence about a version that has no success record."""
-        source, success = self._source, self._success
-        if success is None:
+        source, success_record = self._source, self._success_record
+        if success_record is None:
             return t("The object has no record: its event was lost.")
-        if success_etag(success) == NO_VERSION and source and write_time(success) >= source.modified:
+        if success_etag(success_record) == NO_VERSION and source and write_time(success_record) >= source.modified:
             return t(
                 "OMS accepted the object key at {time}; the record names no version.",
-                time=_format_time(write_time(success)),
+                time=_format_time(write_time(success_record)),
             )
         return t("OMS accepted an older version.")
 
-    def _conclude_failed_copy(self, success: StoredObject) -> Story | None:
-        """Return the story of an accepted version that OMS then failed to copy, by its failed record, or None."""
-        failed = self._failed
+    def _conclude_failed_copy(self, success_record: StoredObject) -> Story | None:
+        """Return the story of an accepted version that OMS then failed to copy; None without such a failed record."""
+        failed_record = self._failed_record
         is_failed = self._details.get("reason") == Reason.COPY_FAILED.name
-        if not failed or not is_failed or write_time(failed) < write_time(success):
+        if not failed_record or not is_failed or write_time(failed_record) < write_time(success_record):
             return None
-        return story_of_failed_copy(self._details)
+        return build_failed_copy_story(self._details)
 
     def _conclude_in_obs(
-        self, source: ObjectSummary, success: StoredObject, obs_object: ObjectSummary | None, failed_copy: Story | None
+        self,
+        source: ObjectSummary,
+        success_record: StoredObject,
+        obs_object: ObjectSummary | None,
+        failed_copy_story: Story | None,
     ) -> Story:
         """Return the story of an accepted version, by the object in OBS.
 
-        `failed_copy` is the story of a failed copy that waits to be resent. Then only equal contents prove that OBS has
-        this version, because an object of its size may be an earlier version.
+        `failed_copy_story` is the story of a failed copy that waits to be resent. If it exists, only equal contents
+        prove that OBS has this version, because an object of its size may be an earlier version.
         """
-        proven = listed_record(self._proof, self._key) if self._proof else None
-        entry = Entry(self._key, source, listed_record(success, self._key), None, obs_object, proven)
+        proof_row = listed_record(self._proof_record, self._key) if self._proof_record else None
+        entry = Entry(self._key, source, listed_record(success_record, self._key), None, obs_object, proof_row)
         # The object is judged at any age, because the call is for a single key. But OMS may still copy a version that
         # it accepted within the last hour.
         object_class = classify(
             entry, JudgementTimes(math.inf, OmsProgress.without_counts(self._invocation.clock.now().timestamp()))
         )
-        if failed_copy and object_class is not ObjectClassInObs.EQUAL_CONTENTS:
-            return failed_copy
+        if failed_copy_story and object_class is not ObjectClassInObs.EQUAL_CONTENTS:
+            return failed_copy_story
         task, suffix = self._invocation.oms.task(self._invocation.deadline), self._settings.key_filter.suffix
         mode = task.object_overwrite_mode if isinstance(task, TaskInfo) else None
-        resent = COPY_ATTEMPTS_HEADER in success.headers
-        return story_in_obs(entry, object_class, remedy_of_key(entry, object_class, mode, suffix), was_resent=resent)
+        was_resent = COPY_ATTEMPTS_HEADER in success_record.headers
+        return build_obs_story(
+            entry, object_class, remedy_of_key(entry, object_class, mode, suffix), was_resent=was_resent
+        )
 
-    def _next_step(self, story: Story) -> tuple[Text, Step | None]:
+    def _find_next_step(self, story: Story) -> tuple[Text, Step | None]:
         """Return what happens next, and the command that resends the key now.
 
         If nothing may be submitted, there is no command, and the reason follows the text.
         """
-        if refusal := self._refusal():
-            following = story.closed or story.following
-            return sentences(following, refusal), None
-        if story.closed is None or story.step:
-            return story.following, story.step
-        following = sentences(story.following, t("To resend it now:"))
-        return following, Step("replay", {"key": self._key})
+        if refusal_text := self._find_refusal():
+            next_text = story.closed_text or story.next_text
+            return sentences(next_text, refusal_text), None
+        if story.closed_text is None or story.step:
+            return story.next_text, story.step
+        next_text = sentences(story.next_text, t("To resend it now:"))
+        return next_text, Step("replay", {"key": self._key})
 
-    def _refusal(self) -> Text | None:
+    def _find_refusal(self) -> Text | None:
         """Return the reason why nothing may be submitted, or None if the project is open."""
         try:
-            closed = ProjectState(self._invocation).read_state()
+            mark = ProjectState(self._invocation).read_state()
         except StorageError as error:
             return t(
                 "Unknown whether the project is closed; until this is known, nothing is submitted: {error}. Check"
@@ -284,30 +308,34 @@ class KeyHistory:
                 error=error,
                 step=Step("doctor"),
             )
-        return describe_closed(closed, read_mark_with_go(self._invocation, closed).go) if closed else None
+        return describe_closed(mark, read_mark_with_go(self._invocation, mark).go) if mark else None
 
     def _is_in_run_file(self) -> bool | None:
-        """Return True if a run file has the key, and None if an unreadable run file may have it."""
-        runs = list(RunFiles(self._invocation).read_other_runs())
-        if any(key.key == self._key for run in runs if isinstance(run, RunFile) for key in run.keys):
+        """Return True if a run file has the key, False if none has it, and None if an unreadable file may have it."""
+        run_files = list(RunFiles(self._invocation).read_other_runs())
+        if any(
+            key.key == self._key for run_file in run_files if isinstance(run_file, RunFile) for key in run_file.keys
+        ):
             return True
-        return False if all(isinstance(run, RunFile) for run in runs) else None
+        return False if all(isinstance(run_file, RunFile) for run_file in run_files) else None
 
 
-def _object_info(row: ObjectSummary) -> ObjectInfo:
+def _describe_object(row: ObjectSummary) -> ObjectInfo:
     return ObjectInfo(row.etag, row.size, _format_time(row.modified))
 
 
-def _step_seconds(
-    source: ObjectSummary | None, success: StoredObject | None, obs_object: ObjectSummary | str | None
+def _measure_steps(
+    source: ObjectSummary | None, success_record: StoredObject | None, obs_object: ObjectSummary | str | None
 ) -> StepSeconds:
     if source is None:
         return StepSeconds(None, None)
     # A key in progress may not have arrived yet, so OBS may have an earlier version.
-    is_there = isinstance(obs_object, ObjectSummary) and obs_object.size == source.size
-    copied = obs_object.modified - source.modified if isinstance(obs_object, ObjectSummary) and is_there else -1
-    accepted = max(0, write_time(success) - source.modified) if success else None
-    return StepSeconds(accepted, copied if copied >= 0 else None)
+    has_source_size = isinstance(obs_object, ObjectSummary) and obs_object.size == source.size
+    copied_seconds = (
+        obs_object.modified - source.modified if isinstance(obs_object, ObjectSummary) and has_source_size else -1
+    )
+    accepted_seconds = max(0, write_time(success_record) - source.modified) if success_record else None
+    return StepSeconds(accepted_seconds, copied_seconds if copied_seconds >= 0 else None)
 
 
 def _format_time(seconds: int) -> str:

@@ -1,4 +1,4 @@
-"""Stories of an object key: the outcome of its current version, and what happens next."""
+"""Stories of an object key. A story is the outcome of the key's current version, and what happens next."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.rules.remedy import Remedy
 
 NOTHING_TO_DO = t("Nothing to do.")
-# The next event of a key in a closed project, which submits nothing.
+# The next events of a key in a closed project, which submits nothing.
 WAITING_TEXT = t("The key stays recorded, and replay resends it when the project is open.")
 COPYING_TEXT = t(
     "OMS may still copy accepted objects; nothing is resent until the project is open and compare has found"
@@ -23,20 +23,20 @@ CLOSED_TEXT = t("The object is not submitted until the project is open.")
 
 
 class Story(NamedTuple):
-    """The outcome of a key's current version, and what happens next in an open project (`following`).
+    """The outcome of a key's current version, and what happens next in an open project (`next_text`).
 
-    `closed`: what happens next in a closed project; None if no object is to be submitted. `well`: this version is in
-    OBS, or in progress. `step`: the remedy, if it is not a resend.
+    `closed_text`: what happens next in a closed project; None if no object is to be submitted. `is_well`: True if this
+    version is in OBS, or OMS may still copy it. `step`: the remedy, if it is not a resend.
     """
 
     text: Text
-    following: Text
-    closed: Text | None = None
-    well: bool = False
+    next_text: Text
+    closed_text: Text | None = None
+    is_well: bool = False
     step: Step | None = None
 
 
-def story_of_failed_copy(details: Mapping[str, object]) -> Story:
+def build_failed_copy_story(details: Mapping[str, object]) -> Story:
     """Return the story of a version that OMS accepted and failed to copy, by the `details` of its failed record."""
     code, message, resend_time = details.get("error_code"), details.get("message"), details.get("not_before")
     return Story(
@@ -55,13 +55,14 @@ def story_of_failed_copy(details: Mapping[str, object]) -> Story:
     )
 
 
-def story_in_obs(entry: Entry, object_class: ObjectClass, remedy: Remedy, *, was_resent: bool) -> Story:
+def build_obs_story(entry: Entry, object_class: ObjectClass, remedy: Remedy, *, was_resent: bool) -> Story:
     """Return the story of an accepted version by its class in OBS.
 
-    `remedy` is the remedy if OBS has another version. `was_resent`: this version was resent after a failed copy.
+    `remedy` is the remedy if OBS has another version. `was_resent` is True if this version was resent after a failed
+    copy.
     """
     if object_class is ObjectClass.EQUAL_CONTENTS:
-        return Story(t("The object is in OBS, with equal contents."), NOTHING_TO_DO, None, well=True)
+        return Story(t("The object is in OBS, with equal contents."), NOTHING_TO_DO, None, is_well=True)
     if object_class.is_equal and was_resent:
         return Story(
             t(
@@ -72,10 +73,10 @@ def story_in_obs(entry: Entry, object_class: ObjectClass, remedy: Remedy, *, was
         )
     if object_class.is_equal:
         text = t("The object is in OBS, with the same size and not older.")
-        return Story(text, t("Nothing to do. Compare with deep proves more."), None, well=True)
+        return Story(text, t("Nothing to do. Compare with deep proves more."), None, is_well=True)
     if object_class is ObjectClass.IN_FLIGHT:
         text = t("OMS accepted this version, which is not in OBS yet.")
-        return Story(text, t("Check again in a minute."), COPYING_TEXT, well=True)
+        return Story(text, t("Check again in a minute."), COPYING_TEXT, is_well=True)
     if entry.destination is None:
         text = t("OMS accepted this version, but it is not in OBS.")
         return Story(text, t("Compare resends it."), COPYING_TEXT)

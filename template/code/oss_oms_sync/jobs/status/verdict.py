@@ -1,4 +1,4 @@
-"""The verdict: "in step", or else the most important deviation."""
+"""The verdict of status: "in step" or, if something deviates, the verdict of the most important deviation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from oss_oms_sync.errors import PERMANENT_REASONS, Failure, Reason
 from oss_oms_sync.jobs.status.facts import Facts, OpenPasses
 from oss_oms_sync.jobs.status.verdict_at_oms import (
     ACKNOWLEDGE,
-    behind,
+    behind_verdict,
     check_differing,
     check_failed_copies,
     check_missing,
@@ -27,14 +27,14 @@ from oss_oms_sync.jobs.status.verdict_at_oms import (
     check_unsubmitted,
     comparison_text,
     migration_text,
-    unknown,
+    unknown_verdict,
 )
 from oss_oms_sync.ledger.certificates import describe_closed
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 
 _LATE_CHANGES_STEP = t("To submit the changes, open the project; if OBS does not need them: {command}.")
 _LATE_CHANGES_AFTER_GO = t("Copy the objects that OBS needs by hand; then: {command}.")
-_broken = partial(Verdict, VerdictState.BROKEN, alarm=True)
+_broken_verdict = partial(Verdict, VerdictState.BROKEN, alarm=True)
 
 
 def reach_verdict(facts: Facts) -> Verdict:
@@ -46,27 +46,27 @@ def reach_verdict(facts: Facts) -> Verdict:
 
 def check_closed(facts: Facts) -> Iterator[Verdict]:
     """Yield the verdict if the project is closed: only changes after the close count."""
-    if facts.closed is None:
+    if facts.mark is None:
         return
     backlog, late_changes, alarm, recorded_text, unreadable_files = (
         facts.backlog,
-        facts.backlog.after_close,
+        facts.backlog.late_record_times,
         None,
         None,
         None,
     )
     if late_changes:
-        number = AtLeast(len(late_changes)) if backlog.may_be_more else len(late_changes)
+        printed_number = AtLeast(len(late_changes)) if backlog.may_have_more_late_records else len(late_changes)
         alarm = t(
             "ALARM: {n:object|objects} changed after the close, the last at {last}: recorded, not submitted."
             " Find out which application still writes to the source",
-            n=number,
+            n=printed_number,
             last=timestamp(from_epoch(max(late_changes))),
         )
         alarm = sentences(
             alarm, (_LATE_CHANGES_AFTER_GO if facts.go else _LATE_CHANGES_STEP).filled(command=ACKNOWLEDGE)
         )
-    elif backlog.may_be_more:
+    elif backlog.may_have_more_late_records:
         alarm = t(
             "ALARM: unknown whether anything changed after the close, because some failed records could not"
             " be read. For the number of possible changes (CLOSED, MARK_UNREAD): {step}. If there are none:"
@@ -77,7 +77,7 @@ def check_closed(facts: Facts) -> Iterator[Verdict]:
         too_many = t("If this alarm persists, there are too many records: open the project to submit them.")
         alarm = sentences(alarm, None if facts.go else too_many)
     if backlog.waiting or backlog.at_least:
-        recorded_text = t("Recorded, not submitted: {n:object key|object keys}.", n=backlog.how_many)
+        recorded_text = t("Recorded, not submitted: {n:object key|object keys}.", n=backlog.printed_number)
     if files := [*backlog.unreadable_run_files, *(project.folder for project in backlog.left_behind)]:
         # Compare submits nothing now, so its result permits no deletion of a file, in contrast to other rules.
         unreadable_files = t(
@@ -87,7 +87,7 @@ def check_closed(facts: Facts) -> Iterator[Verdict]:
             step=Step("compare"),
         )
     text = sentences(
-        t("{closed}.", closed=describe_closed(facts.closed, facts.go)), alarm, recorded_text, unreadable_files
+        t("{closed}.", closed=describe_closed(facts.mark, facts.go)), alarm, recorded_text, unreadable_files
     )
     step: Step | None = Step("open")
     if facts.go:
@@ -96,16 +96,16 @@ def check_closed(facts: Facts) -> Iterator[Verdict]:
 
 
 def check_permanent_failure(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict if a permanent failure affects every key."""
-    task, permanent = facts.copying.task, {reason.name for reason in PERMANENT_REASONS}
-    names = [name for name in facts.backlog.by_reason if name in permanent]
+    """Yield a verdict if a failure affects every key until a person removes its cause."""
+    task, permanent_names = facts.copy_progress.task, {reason.name for reason in PERMANENT_REASONS}
+    names = [name for name in facts.backlog.by_reason if name in permanent_names]
     # OMS accepts keys even without the permission to query the task.
-    if isinstance(task, Failure) and task.reason.name in permanent and task.reason is not Reason.FORBIDDEN:
+    if isinstance(task, Failure) and task.reason.name in permanent_names and task.reason is not Reason.FORBIDDEN:
         names.insert(0, task.reason.name)
     if names:
-        yield _broken(t("{name}: {fix}", name=names[0], fix=Reason[names[0]].fix), Step("doctor"))
+        yield _broken_verdict(t("{name}: {fix}", name=names[0], fix=Reason[names[0]].fix), Step("doctor"))
     elif not isinstance(task, Failure) and not task.is_running:
-        yield _broken(
+        yield _broken_verdict(
             t("The sync task is {status}. Start it in the OMS console.", status=task.status),
             Step("doctor"),
         )
@@ -113,21 +113,25 @@ def check_permanent_failure(facts: Facts) -> Iterator[Verdict]:
 
 def check_waiting(facts: Facts) -> Iterator[Verdict]:
     """Yield a verdict if keys wait to be resent."""
-    backlog, number = facts.backlog, facts.backlog.how_many
-    text = t("{n:object|objects} waiting; replay resends automatically.", n=number)
+    backlog, printed_number = facts.backlog, facts.backlog.printed_number
+    text = t("{n:object|objects} waiting; replay resends automatically.", n=printed_number)
     if backlog.oldest:
         # The first failure is only known if all records were read.
         is_first = backlog.read >= backlog.failed
-        since = backlog.oldest if is_first else t("{time} or before", time=backlog.oldest)
-        text = t("{n:object|objects} waiting since {since}; replay resends automatically.", n=number, since=since)
+        since_text = backlog.oldest if is_first else t("{time} or before", time=backlog.oldest)
+        text = t(
+            "{n:object|objects} waiting since {since}; replay resends automatically.",
+            n=printed_number,
+            since=since_text,
+        )
     if backlog.waiting or backlog.at_least:
-        yield behind(text, Step("replay"))
+        yield behind_verdict(text, Step("replay"))
 
 
 def check_unreadable(facts: Facts) -> Iterator[Verdict]:
     """Yield a verdict if run files are unreadable, because their keys are unknown."""
     if facts.backlog.unreadable_run_files:
-        yield behind(UNREADABLE.filled(names=facts.backlog.unreadable_run_files), Step("compare"))
+        yield behind_verdict(UNREADABLE.filled(names=facts.backlog.unreadable_run_files), Step("compare"))
 
 
 def check_abandoned(facts: Facts) -> Iterator[Verdict]:
@@ -137,7 +141,7 @@ def check_abandoned(facts: Facts) -> Iterator[Verdict]:
         for run_files in facts.backlog.left_behind
     ]
     if names:
-        yield behind(
+        yield behind_verdict(
             t(
                 "Run files of projects that no longer run hold objects that no project resends: {names}. Deploy"
                 " such a project again. If the project was renamed or removed, run {step}, which submits the"
@@ -150,29 +154,31 @@ def check_abandoned(facts: Facts) -> Iterator[Verdict]:
 
 
 def check_events(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict that events are lost, if most of the new objects had no event."""
-    last = facts.coverage.recent
-    new, missing = (last.counts.get(name, 0) for name in (NEW, NEW_MISSING)) if last else (0, 0)
-    if missing * 2 > new:
-        yield behind(
+    """Yield the verdict that events are lost, if more than half of the new objects had no event."""
+    recent_pass = facts.coverage.recent_pass
+    new_number, missing_number = (
+        (recent_pass.counts.get(name, 0) for name in (NEW, NEW_MISSING)) if recent_pass else (0, 0)
+    )
+    if missing_number * 2 > new_number:
+        yield behind_verdict(
             t(
                 "Events are missing for {missing:new object|new objects} (of {new}); reconcile has submitted"
                 " them. Check in the Function Compute console that the trigger of forward exists. Then"
                 " upload an object, and run reconcile 15 minutes later: the verdict stays until a pass finds"
                 " that events arrive.",
-                missing=missing,
-                new=new,
+                missing=missing_number,
+                new=new_number,
             ),
             Step("doctor"),
         )
 
 
 def check_gaps(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict if recent passes have gaps, with a sentence and a command for each gap."""
-    coverage, in_obs, left_number = facts.coverage, facts.in_obs, facts.in_obs.count(ObjectClass.MIGRATING)
+    """Yield a verdict if recent passes left objects unchecked, with a sentence and a command for each gap."""
+    coverage, obs_state, left_number = facts.coverage, facts.obs_state, facts.obs_state.count(ObjectClass.MIGRATING)
     kinds = (
         (
-            coverage.recent is None,
+            coverage.recent_pass is None,
             Step("reconcile"),
             t(
                 "no full reconcile pass has finished recently, so lost events may be undetected. To find them: {step}.",
@@ -180,21 +186,21 @@ def check_gaps(facts: Facts) -> Iterator[Verdict]:
             ),
         ),
         (
-            in_obs.overdue,
+            obs_state.is_overdue,
             Step("compare"),
             t(
                 "the last comparison began at {began}, so later writes are not checked. To check them: {step}.",
-                began=in_obs.began,
+                began=obs_state.start_time,
                 step=Step("compare"),
             ),
         ),
         (
-            in_obs.has_changed,
+            obs_state.has_changed,
             Step("compare"),
             t(
                 "a standstill pass found that OBS has changed since the comparison of {began}, but the source has"
                 " not: the current objects in OBS are unknown. To list them: {step}.",
-                began=in_obs.began,
+                began=obs_state.start_time,
                 step=Step("compare"),
             ),
         ),
@@ -209,7 +215,7 @@ def check_gaps(facts: Facts) -> Iterator[Verdict]:
             ),
         ),
         (
-            in_obs.is_unknown,
+            obs_state.is_unknown,
             Step("doctor"),
             t(
                 "OMS does not report the destination bucket of the sync task, so the results of the comparisons"
@@ -223,21 +229,23 @@ def check_gaps(facts: Facts) -> Iterator[Verdict]:
         step, reason = reasons[0]
         for _, text in reasons[1:]:
             reason = t("{first} Also: {second}", first=reason, second=text)
-        yield unknown(sentences(t("Nothing waits, but {why}", why=reason), _describe_open_passes(coverage.open)), step)
+        yield unknown_verdict(
+            sentences(t("Nothing waits, but {why}", why=reason), _describe_open_passes(coverage.open_passes)), step
+        )
 
 
 def check_scope(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict if no object is in scope, so that none can be in step."""
-    last = facts.coverage.recent
-    if last and last.tally.has_no_objects:
-        yield unknown(
+    """Yield a verdict if the last pass found no object in scope, because no object can be in step then."""
+    recent_pass = facts.coverage.recent_pass
+    if recent_pass and recent_pass.tally.has_no_objects:
+        yield unknown_verdict(
             t(
                 "The pass of {started} found no object in scope (prefix {prefix!r}, suffix {suffix!r}), so"
                 " nothing can be in step. Check SOURCE_BUCKET, OBJECT_PREFIX and OBJECT_SUFFIX for typos. If"
                 " they are right, upload an object, and run reconcile.",
-                started=last.started,
-                prefix=last.scope.key_filter.prefix,
-                suffix=last.scope.key_filter.suffix,
+                started=recent_pass.started,
+                prefix=recent_pass.scope.key_filter.prefix,
+                suffix=recent_pass.scope.key_filter.suffix,
             ),
             Step("doctor"),
         )
@@ -245,27 +253,32 @@ def check_scope(facts: Facts) -> Iterator[Verdict]:
 
 def conclude_in_step(facts: Facts) -> Iterator[Verdict]:
     """Yield the verdict "in step", with the parts that were checked and those that were not."""
-    coverage, copying = facts.coverage, facts.copying
-    began, counts = (coverage.recent.started, coverage.recent.counts) if coverage.recent else ("", {})
-    is_limited = coverage.since.timestamp() > 0  # true for any real time, because OSS is younger
-    since, month = timestamp(coverage.since), copying.since and copying.since.strftime("%Y-%m")
-    unfinished = copying.unfinished.objects if copying.unfinished else 0
+    coverage, copy_progress = facts.coverage, facts.copy_progress
+    pass_start, pass_counts = (
+        (coverage.recent_pass.started, coverage.recent_pass.counts) if coverage.recent_pass else ("", {})
+    )
+    is_limited = coverage.min_object_time.timestamp() > 0  # true for any real time, because OSS is younger
+    min_object_time_text, first_month_text = (
+        timestamp(coverage.min_object_time),
+        copy_progress.counted_since and copy_progress.counted_since.strftime("%Y-%m"),
+    )
+    unfinished_number = copy_progress.unfinished_counts.objects if copy_progress.unfinished_counts else 0
     text = sentences(
         t(
             "Nothing waits; the pass of {began} checked {scanned:object|objects} and submitted {sent}.",
-            began=began,
-            sent=counts.get("submitted", 0),
-            scanned=counts.get("scanned", 0),
+            began=pass_start,
+            sent=pass_counts.get("submitted", 0),
+            scanned=pass_counts.get("scanned", 0),
         ),
-        comparison_text(facts.in_obs),
-        t("OMS has not processed {n:object|objects} accepted in the last minutes.", n=unfinished)
-        if unfinished
+        comparison_text(facts.obs_state),
+        t("OMS has not processed {n:object|objects} accepted in the last minutes.", n=unfinished_number)
+        if unfinished_number
         else None,
-        t("OMS's counts before {month} were not checked.", month=month) if month else None,
-        t("Objects written before {since} were not checked.", since=since) if is_limited else None,
-        _describe_open_passes(coverage.open),
+        t("OMS's counts before {month} were not checked.", month=first_month_text) if first_month_text else None,
+        t("Objects written before {since} were not checked.", since=min_object_time_text) if is_limited else None,
+        _describe_open_passes(coverage.open_passes),
     )
-    is_compared = facts.in_obs.last and not facts.in_obs.last.is_contradicted
+    is_compared = facts.obs_state.last_comparison and not facts.obs_state.last_comparison.is_contradicted
     step = Step("cutover", {"rehearse": True}) if is_compared else Step("compare")
     yield Verdict(VerdictState.IN_STEP, text, step)
 
@@ -296,10 +309,10 @@ def _describe_open_passes(passes: OpenPasses) -> Text | None:
     """Return a sentence about the newest open pass and the number of other open passes, or None if there is none."""
     if not passes:
         return None
-    newest, progress = max(passes, key=lambda each: each[0].started)
-    is_backfill = newest.scope.everything or newest.scope.since
+    newest_pass, progress = max(passes, key=lambda open_pass: open_pass[0].started)
+    is_backfill = newest_pass.scope.everything or newest_pass.scope.since
     name = t("A backfill is running") if is_backfill else t("A pass is running")
-    parts = [t("{n:object|objects} so far", n=newest.counts.get("scanned", 0))]
+    parts = [t("{n:object|objects} so far", n=newest_pass.counts.get("scanned", 0))]
     if progress.share is not None:
         minutes_left = progress.minutes_left
         parts = [
@@ -307,4 +320,4 @@ def _describe_open_passes(passes: OpenPasses) -> Text | None:
         ]
     if len(passes) > 1:
         parts.append(t("and {n} more", n=len(passes) - 1))
-    return t("{name}: begun {started}, {parts}.", name=name, started=newest.started, parts=parts)
+    return t("{name}: begun {started}, {parts}.", name=name, started=newest_pass.started, parts=parts)

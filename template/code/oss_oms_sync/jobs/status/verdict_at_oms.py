@@ -15,8 +15,8 @@ from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.jobs.status.facts import Facts, ObsState
 
 ACKNOWLEDGE = Step("status", {"acknowledge": True})
-behind = partial(Verdict, VerdictState.BEHIND)
-unknown = partial(Verdict, VerdictState.UNKNOWN)
+behind_verdict = partial(Verdict, VerdictState.BEHIND)
+unknown_verdict = partial(Verdict, VerdictState.UNKNOWN)
 _COUNTERS_MISSING = t(
     "Nothing waits to be resent, but OMS's answer lacks some counters: check the task in the OMS console."
 )
@@ -32,7 +32,7 @@ _STOPPED_TEXTS = {
         " the migration and begin again: {step}"
     ),
 }
-# The order of a certificate's checks: a migration that overwrites newer objects fixes older ones as well.
+# Classes in the order of a certificate's checks: a migration that overwrites newer objects also replaces older objects.
 _BY_URGENCY = (ObjectClass.MISSING, ObjectClass.OVERWRITTEN, ObjectClass.OLDER)
 _RESENT = t(
     "The migration of the existing objects has ended: {failed} of {total:object|objects} failed."
@@ -44,7 +44,7 @@ def check_stuck_copies(facts: Facts) -> Iterator[Verdict]:
     """Yield a verdict if OMS fails to copy objects after every resend."""
     failures = facts.failures
     if failures and failures.stuck:
-        yield behind(
+        yield behind_verdict(
             t(
                 "OMS repeatedly fails to copy {stuck:object|objects}, {codes}: {fix} Replay keeps resending them,"
                 " finally once a day. When the cause is removed, resend them at once: {step}",
@@ -58,23 +58,23 @@ def check_stuck_copies(facts: Facts) -> Iterator[Verdict]:
 
 
 def check_failed_copies(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict if OMS reports failed copies whose outcome is unknown."""
-    copying, failures, earlier_text = facts.copying, facts.failures, None
-    if isinstance(copying.months, Failure):
+    """Yield a verdict if OMS reports failed copies that no list names, or does not report its failed copies."""
+    copy_progress, failures, earlier_text = facts.copy_progress, facts.failures, None
+    if isinstance(copy_progress.months, Failure):
         text = t(
             "Nothing waits to be resent, but OMS does not report its copies, {reason}: {fix}",
-            reason=copying.months.reason.name,
-            fix=copying.months.remedy("get"),
+            reason=copy_progress.months.reason.name,
+            fix=copy_progress.months.remedy("get"),
         )
-        if not isinstance(copying.task, Failure):
+        if not isinstance(copy_progress.task, Failure):
             earlier_text = t(
                 "The failures are from an earlier month. To count only from now on: {command}", command=ACKNOWLEDGE
             )
-        yield behind(sentences(text, earlier_text), Step("doctor"))
+        yield behind_verdict(sentences(text, earlier_text), Step("doctor"))
     elif failures is None:
-        yield behind(_COUNTERS_MISSING, Step("status"))
+        yield behind_verdict(_COUNTERS_MISSING, Step("status"))
     elif failures.unknown:
-        yield behind(
+        yield behind_verdict(
             t(
                 "OMS failed to copy {unknown:object|objects}. Replay has not found them in OMS's lists yet: check"
                 " again in a few minutes. If the number stays, find these objects in the OMS console, and resend"
@@ -89,10 +89,10 @@ def check_failed_copies(facts: Facts) -> Iterator[Verdict]:
 
 
 def check_unfinished_copies(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict if OMS has overdue objects, or objects whose age is unknown."""
-    unfinished, last_day = facts.copying.unfinished, facts.copying.last_day
+    """Yield a verdict if OMS has not finished objects in time, or does not report their age."""
+    unfinished_counts, last_day = facts.copy_progress.unfinished_counts, facts.copy_progress.last_day
     if isinstance(last_day, Failure):
-        yield behind(
+        yield behind_verdict(
             t(
                 "Nothing waits to be resent, but OMS does not report how long its remaining objects have"
                 " waited, {reason}: {fix}",
@@ -101,25 +101,25 @@ def check_unfinished_copies(facts: Facts) -> Iterator[Verdict]:
             ),
             Step("doctor"),
         )
-    elif unfinished is None:
-        yield behind(_COUNTERS_MISSING, Step("status"))
-    elif unfinished.overdue is None:
-        yield behind(
+    elif unfinished_counts is None:
+        yield behind_verdict(_COUNTERS_MISSING, Step("status"))
+    elif unfinished_counts.overdue is None:
+        yield behind_verdict(
             t(
                 "Nothing waits to be resent, but OMS has not processed {objects:accepted object|accepted"
                 " objects} and counts by the hour: some may be overdue (15 minutes). Check again in an hour.",
-                objects=unfinished.objects,
+                objects=unfinished_counts.objects,
             ),
             Step("status"),
         )
-    elif unfinished.overdue:
-        yield behind(
+    elif unfinished_counts.overdue:
+        yield behind_verdict(
             t(
                 "OMS has not processed {objects:accepted object|accepted objects} (over 15 minutes ago:"
                 " {overdue}). If the number stays, find these objects in the OMS console, and resend them"
                 " with replay's keys. When all are resolved: {acknowledge}",
-                objects=unfinished.objects,
-                overdue=unfinished.overdue,
+                objects=unfinished_counts.objects,
+                overdue=unfinished_counts.overdue,
                 acknowledge=ACKNOWLEDGE,
             ),
             Step("status"),
@@ -128,63 +128,63 @@ def check_unfinished_copies(facts: Facts) -> Iterator[Verdict]:
 
 def check_unsubmitted(facts: Facts) -> Iterator[Verdict]:
     """Yield a verdict if a pass left objects unsubmitted, because a migration copies so many objects faster."""
-    compared = facts.in_obs.last.state if facts.in_obs.last else None
-    for last in filter(None, (compared, facts.coverage.recent)):
-        if last.unsent:
-            yield behind(
+    compare_pass = facts.obs_state.last_comparison.state if facts.obs_state.last_comparison else None
+    for last_pass in filter(None, (compare_pass, facts.coverage.recent_pass)):
+        if last_pass.unsent:
+            yield behind_verdict(
                 t(
                     "The pass of {began} left {n:object|objects}: a migration copies that many faster: {migrate}."
                     " After the migration: {compare}, and {reconcile}",
-                    began=last.started,
-                    n=last.unsent,
+                    began=last_pass.started,
+                    n=last_pass.unsent,
                     migrate=Step("migrate"),
                     compare=Step("compare"),
                     reconcile=Step("reconcile"),
                 ),
-                last.of.migrations.step,
+                last_pass.of.migrations.step,
             )
 
 
 def check_missing(facts: Facts) -> Iterator[Verdict]:
     """Yield a verdict if objects are missing or outdated in OBS, by the last comparison."""
-    in_obs = facts.in_obs
-    if not in_obs.last or not in_obs.lacking:
+    obs_state = facts.obs_state
+    if not obs_state.last_comparison or not obs_state.missing_number:
         return
-    object_class = next(object_class for object_class in _BY_URGENCY if in_obs.count(object_class))
-    remedy = in_obs.last.remedy(object_class)
+    object_class = next(object_class for object_class in _BY_URGENCY if obs_state.count(object_class))
+    remedy = obs_state.last_comparison.remedy(object_class)
     if remedy.step:
-        lacking = t(
+        missing_text = t(
             "The comparison of {began} found {lacking:object|objects} of {total} missing or outdated in OBS.",
-            began=in_obs.began,
-            lacking=in_obs.lacking,
-            total=in_obs.total,
+            began=obs_state.start_time,
+            lacking=obs_state.missing_number,
+            total=obs_state.total_number,
         )
-        following = t("{mend}: {command}", mend=remedy.text, command=remedy.step)
+        remedy_text = t("{mend}: {command}", mend=remedy.text, command=remedy.step)
         if remedy.is_special:
-            following = sentences(remedy.text, t("Next step: {command}", command=remedy.step))
-        yield behind(sentences(lacking, following), remedy.step)
+            remedy_text = sentences(remedy.text, t("Next step: {command}", command=remedy.step))
+        yield behind_verdict(sentences(missing_text, remedy_text), remedy.step)
 
 
 def check_differing(facts: Facts) -> Iterator[Verdict]:
     """Yield a verdict if OBS has objects that may differ from the source's."""
-    in_obs = facts.in_obs
-    if in_obs.last and in_obs.count(ObjectClass.SUSPICIOUS):
-        remedy = in_obs.last.remedy(ObjectClass.SUSPICIOUS)
+    obs_state = facts.obs_state
+    if obs_state.last_comparison and obs_state.count(ObjectClass.SUSPICIOUS):
+        remedy = obs_state.last_comparison.remedy(ObjectClass.SUSPICIOUS)
         if remedy.step:
             text = t(
                 "By the comparison of {began}, of {total:object|objects}: {remedy}",
-                began=in_obs.began,
-                total=in_obs.total,
+                began=obs_state.start_time,
+                total=obs_state.total_number,
                 remedy=remedy.text,
             )
-            yield behind(text, remedy.step)
+            yield behind_verdict(text, remedy.step)
 
 
 def check_stopped_migration(facts: Facts) -> Iterator[Verdict]:
     """Yield a verdict if the migration of existing objects needs action to continue."""
-    group = facts.old_objects
+    group = facts.task_group
     if isinstance(group, Failure) and group.status == 404:
-        yield behind(
+        yield behind_verdict(
             t(
                 "The task group that copies the existing objects was deleted. To end the migration and begin"
                 " again: {step}",
@@ -192,26 +192,26 @@ def check_stopped_migration(facts: Facts) -> Iterator[Verdict]:
             ),
             Step("migrate", {"remove": True}),
         )
-    if facts.keys_left:
-        yield behind(
+    if facts.remaining_access_keys:
+        yield behind_verdict(
             t(
                 "The migration of the existing objects finished over a day ago, and OMS's users still have its"
                 " access keys: {keys}. To end the migration and delete the keys: {step}",
-                keys=facts.keys_left,
+                keys=facts.remaining_access_keys,
                 step=Step("migrate"),
             ),
             Step("migrate"),
         )
     if isinstance(group, TaskGroup) and group.step.options:
         text = _RESENT if group.resent else _STOPPED_TEXTS[next(iter(group.step.options))]
-        yield behind(text.filled(failed=group.failed, total=group.total, step=group.step), group.step)
+        yield behind_verdict(text.filled(failed=group.failed, total=group.total, step=group.step), group.step)
 
 
 def check_unknown_migration(facts: Facts) -> Iterator[Verdict]:
     """Yield a verdict if OMS does not report the progress of the migration of existing objects."""
-    group = facts.old_objects
+    group = facts.task_group
     if isinstance(group, Failure):
-        yield unknown(
+        yield unknown_verdict(
             t(
                 "Nothing waits, but OMS does not report the migration's progress, {reason}: {fix}",
                 reason=group.reason.name,
@@ -220,7 +220,7 @@ def check_unknown_migration(facts: Facts) -> Iterator[Verdict]:
             LOOK_STEP,
         )
     elif facts.migration and group is None:
-        yield unknown(
+        yield unknown_verdict(
             t(
                 "Nothing waits, but a migration of the existing objects has begun, and its task group is unknown."
                 " To check the migration: {step}",
@@ -232,7 +232,7 @@ def check_unknown_migration(facts: Facts) -> Iterator[Verdict]:
 
 def migration_text(facts: Facts) -> Text | None:
     """Return the progress of the migration of existing objects as a text, or None if OMS does not report it."""
-    group = facts.old_objects
+    group = facts.task_group
     if not isinstance(group, TaskGroup):
         return None
     if group.state is GroupState.DONE:
@@ -249,32 +249,34 @@ def migration_text(facts: Facts) -> Text | None:
     )
 
 
-def comparison_text(in_obs: ObsState) -> Text:
+def comparison_text(obs_state: ObsState) -> Text:
     """Return the result of the last comparison as a text, for the verdict "in step"."""
-    if not in_obs.last:
+    if not obs_state.last_comparison:
         return t(
             "These objects were accepted by OMS; no comparison has checked OBS yet ({step}).", step=Step("compare")
         )
-    if in_obs.last.is_contradicted:
+    if obs_state.last_comparison.is_contradicted:
         return t(
             "These objects were accepted by OMS. Their state in OBS is unknown, because a standstill pass found "
             "changes since the comparison of {began} ({step}).",
-            began=in_obs.began,
+            began=obs_state.start_time,
             step=Step("compare"),
         )
-    watermark, unproven = in_obs.last.watermark, in_obs.equal - in_obs.proven
-    counts = {object_class.title: in_obs.count(object_class) for object_class in IN_SCOPE if not object_class.is_equal}
-    others = [t("{n} {name}", n=number, name=name) for name, number in counts.items() if number]
+    watermark, unproven_number = obs_state.last_comparison.watermark, obs_state.equal_number - obs_state.proven_number
+    counts = {
+        object_class.title: obs_state.count(object_class) for object_class in IN_SCOPE if not object_class.is_equal
+    }
+    other_texts = [t("{n} {name}", n=number, name=name) for name, number in counts.items() if number]
     return sentences(
         t(
             "All objects written before {watermark} were in OBS at {began}: {equal:object|objects} of"
             " {total}, {proven} proven equal, {unproven} not proven.",
             watermark=watermark,
-            began=in_obs.began,
-            equal=in_obs.equal,
-            total=in_obs.total,
-            proven=in_obs.proven,
-            unproven=unproven,
+            began=obs_state.start_time,
+            equal=obs_state.equal_number,
+            total=obs_state.total_number,
+            proven=obs_state.proven_number,
+            unproven=unproven_number,
         ),
-        t("Others: {others}.", others=others) if others else None,
+        t("Others: {others}.", others=other_texts) if other_texts else None,
     )
