@@ -1,1 +1,1 @@
-"""Builds the registry package, and renders a project without the Serverless Devs tool."""
+"""Programs for developers: they build the package, render a project, and make documents and mutants."""

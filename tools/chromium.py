@@ -1,4 +1,4 @@
-"""A headless Chromium, which draws a web page and reports the errors in its console."""
+"""Functions that open a web page in a headless Chromium, to draw the page or to read the errors in its console."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DARK = ("--force-dark-mode", "--blink-settings=preferredColorScheme=0")
 
 
 def program_path() -> str | None:
-    """Return the path of Chromium; None if it is not installed."""
+    """Return the path of Chromium, or None if it is not installed."""
     return shutil.which("chromium")
 
 

@@ -31,10 +31,10 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _DIRECTIVE = re.compile(r"#!|# (?:noqa|type:|pragma:)")
 
 
-def unwanted_identifiers(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Yield the line and the name of each use of a vague identifier, and of each test with a long name.
+def find_unwanted_identifiers(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the line and the name of each use of a vague identifier, and of each test whose name is too long.
 
-    Names of tests are sentences, and may have any word. Names of Python and of Hypothesis are left out.
+    The name of a test is a sentence and can have any word. Names that Python or Hypothesis defines are skipped.
     """
     hypothesis = {"one_of"} | {
         alias.name
@@ -59,8 +59,8 @@ def unwanted_identifiers(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, name
 
 
-def prose(tree: ast.Module, source: str) -> Iterator[tuple[int, str]]:
-    """Yield the line and the text of each docstring, and of each block of comments."""
+def find_prose(tree: ast.Module, source: str) -> Iterator[tuple[int, str]]:
+    """Yield the first line and the text of each docstring, and of each block of comments."""
     for node in ast.walk(tree):
         if isinstance(node, _DOCUMENTED) and (docstring := ast.get_docstring(node)):
             yield node.body[0].lineno, docstring
@@ -80,16 +80,16 @@ def prose(tree: ast.Module, source: str) -> Iterator[tuple[int, str]]:
         yield start, " ".join(block)
 
 
-def hits(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the unwanted identifiers and beginnings of sentences below `folder`, each as a line to print."""
+def list_hits(folder: Path) -> tuple[list[str], list[str]]:
+    """Return the unwanted identifiers and beginnings of sentences in `folder`; each is a line to print."""
     identifiers: list[str] = []
     beginnings: list[str] = []
     for path in sorted(folder.rglob("*.py")):
         source = path.read_text(encoding="utf-8")
         tree = ast.parse(source)
         name = path.relative_to(ROOT).as_posix()
-        identifiers += [f"{name}:{line}: {identifier}" for line, identifier in unwanted_identifiers(tree)]
-        for line, block in prose(tree, source):
+        identifiers += [f"{name}:{line}: {identifier}" for line, identifier in find_unwanted_identifiers(tree)]
+        for line, block in find_prose(tree, source):
             text = " ".join(block.split())
             beginnings += [f"{name}:{line}: {text[match.start() :][:70]}" for match in BEGINNING.finditer(text)]
     return identifiers, beginnings
@@ -99,19 +99,21 @@ def main(arguments: Sequence[str]) -> int:
     """Compare the numbers of hits with their limits, or print the hits; return the exit code."""
     if "--list" in arguments:
         for name in [argument for argument in arguments if argument != "--list"] or LIMITS:
-            for lines in hits(ROOT / name):
+            for lines in list_hits(ROOT / name):
                 print(*lines, sep="\n")
         return 0
-    exceeded = False
+    is_wrong = False
     for name, limits in LIMITS.items():
-        for kind, lines, limit in zip(("unwanted identifiers", "beginnings"), hits(ROOT / name), limits, strict=True):
+        for kind, lines, limit in zip(
+            ("unwanted identifiers", "beginnings"), list_hits(ROOT / name), limits, strict=True
+        ):
             if len(lines) != limit:
-                exceeded = True
-                then = "rename or rewrite them" if len(lines) > limit else "lower the limit in tools/language.py"
-                print(f"{name}: {len(lines)} {kind}, and the limit is {limit}: {then}")
-    if exceeded:
+                is_wrong = True
+                next_step = "rename or rewrite them" if len(lines) > limit else "lower the limit in tools/language.py"
+                print(f"{name}: {len(lines)} {kind}, and the limit is {limit}: {next_step}")
+    if is_wrong:
         print("python -m tools.language --list prints each with its place")
-    return int(exceeded)
+    return int(is_wrong)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Mistakes, each an exact replacement of source text, with the test that notices it.
+"""A table of mistakes: each is an exact replacement of source text, with the test that must notice it.
 
-Each was made once, or was noticed by no test before. tests/test_mistakes.py puts each back into a copy. A
-mistake that no longer applies is a failure, because it shows nothing.
+Each mistake was made once, or was noticed by no test before. tests/test_mistakes.py makes each in a copy of the code,
+and fails if the text to replace no longer exists, because the mistake then shows nothing.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ _VERSIONS = f"{_JOBS}/replay/test_law_of_versions.py"
 
 @dataclass(frozen=True)
 class Mistake:
-    """A replacement of `old` by `new` in `file`, which `test`, named as pytest does, notices.
+    """A replacement of `old` by `new` in `file`, which `test` (a node id of pytest) must notice.
 
-    `more` has further replacements: file, old, new. `seeds` are those of the worlds in which a law notices it.
+    `more` has further replacements (file, old, new) of the same mistake. `seeds` has the seeds of the random runs in
+    which a randomized test notices it, and is empty for any other test.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Mistake:
 
     @property
     def changes(self) -> tuple[tuple[str, str, str], ...]:
-        """All replacements: file, old, new."""
+        """All replacements of the mistake, each with file, old and new text."""
         return (self.file, self.old, self.new), *self.more
 
 

@@ -1,7 +1,8 @@
-"""Changes the core in one place after another, and prints the changes that no test notices: `python -m tools.mutants`.
+"""A mutation test: a program that changes the code in one place at a time, and prints the changes that no test notices.
 
-Arguments: the number of changes to draw, and the seed, which is drawn by default and always printed. A tenth is
-drawn from each of GROUPS, the others from all. Messages and log lines are left alone: other tests read them.
+`python -m tools.mutants [NUMBER [SEED]]` draws NUMBER changes; a random seed is printed. A tenth of the changes is
+drawn from each of GROUPS, the others from all packages. Messages and log lines are not changed, because other tests
+read them.
 """
 
 from __future__ import annotations
@@ -35,8 +36,10 @@ GROUPS = (
     "ops",
 )
 # Keys come in and go out here.
-_OTHERS = tuple(f"{_CODE}/{name}" for name in ("delivery", "clouds", "jobs/status", "jobs/forward.py", "events.py"))
-_SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
+_OTHER_PLACES = tuple(
+    f"{_CODE}/{name}" for name in ("delivery", "clouds", "jobs/status", "jobs/forward.py", "events.py")
+)
+_REPLACEMENTS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
     ast.Gt: ast.GtE,
@@ -62,12 +65,12 @@ _MESSAGES = ("t", "log", "StorageError", "PayloadError", "UsageError", "CloudErr
 _LARGE = 100
 _SECONDS, _SECONDS_PER_TEST, _SCHEDULES = 600, 120, "20"
 # Tests of files that a copy does not have.
-_NOT_HERE = ("test_documents.py",)
+_EXCLUDED_TESTS = ("test_documents.py",)
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A module below template/, and the number of the change in it, from 0."""
+    """A change of a module: the module's path below template/, and the number of the change in it, from 0."""
 
     module: str
     number: int
@@ -76,40 +79,44 @@ class Mutant:
         """Return the source of the module before and after the change."""
         tree = ast.parse((ROOT / _TEMPLATE / self.module).read_text())
         before = ast.unparse(tree)
-        list(changes(tree))[self.number]()
+        list(find_changes(tree))[self.number]()
         return before, ast.unparse(ast.fix_missing_locations(tree))
 
     def tests(self) -> list[str]:
-        """Return the tests of the module and of its importers, those that import it, and those that wake its job."""
+        """Return the paths of the tests that can notice the change.
+
+        These are the tests of the module and of the modules that import it, the tests that import the module
+        themselves, and those that invoke its job. If there are none, all tests of the package are returned.
+        """
         files = (path for place in (_UNIT, _DOCTOR) for path in (ROOT / place).rglob("test_*.py"))
-        every = [path for path in files if path.name not in _NOT_HERE]
-        imports, folders = _import_of(self.module), Path(self.module).parts
-        wakes = re.compile(rf'\("{Path(folders[3]).stem}"' if "jobs" in folders[:-1] else "(?!)")
-        users = (module for place in ("code", "ops") for module in modules(place))
-        users = (user for user in users if imports.search((ROOT / _TEMPLATE / user).read_text()))
-        some = [
-            *_tests_of(self.module, every),
-            *(path for path in sorted(every) if imports.search(path.read_text())),
-            *(path for user in users for path in _tests_of(user, every)),
-            *(path for path in sorted(every) if wakes.search(path.read_text())),
+        test_files = [path for path in files if path.name not in _EXCLUDED_TESTS]
+        import_pattern, folders = _compile_import_pattern(self.module), Path(self.module).parts
+        invocation_pattern = re.compile(rf'\("{Path(folders[3]).stem}"' if "jobs" in folders[:-1] else "(?!)")
+        importers = (module for place in ("code", "ops") for module in list_modules(place))
+        importers = (user for user in importers if import_pattern.search((ROOT / _TEMPLATE / user).read_text()))
+        tests_of_change = [
+            *_find_tests(self.module, test_files),
+            *(path for path in sorted(test_files) if import_pattern.search(path.read_text())),
+            *(path for user in importers for path in _find_tests(user, test_files)),
+            *(path for path in sorted(test_files) if invocation_pattern.search(path.read_text())),
         ]
-        names = list(dict.fromkeys(str(path.relative_to(ROOT)) for path in some))
-        return names or [f"{_UNIT}/{Path(_name_of(self.module)).parts[0]}"]
+        names = list(dict.fromkeys(str(path.relative_to(ROOT)) for path in tests_of_change))
+        return names or [f"{_UNIT}/{Path(_dotted_path(self.module)).parts[0]}"]
 
 
-def _name_of(module: str) -> str:
+def _dotted_path(module: str) -> str:
     return module.removeprefix("code/").removesuffix(".py").removesuffix("/__init__")
 
 
-def _import_of(module: str) -> re.Pattern[str]:
-    package, _, own = (dotted := _name_of(module).replace("/", ".")).rpartition(".")
-    return re.compile(rf"\b{dotted}\b|from {package} import .*\b{own}\b")
+def _compile_import_pattern(module: str) -> re.Pattern[str]:
+    package, _, name = (dotted := _dotted_path(module).replace("/", ".")).rpartition(".")
+    return re.compile(rf"\b{dotted}\b|from {package} import .*\b{name}\b")
 
 
-def _tests_of(module: str, every: list[Path]) -> Iterator[Path]:
-    """Yield the tests that are named after the module, and the folder of the module or of its package."""
-    name = _name_of(module)
-    yield from sorted(path for path in every if path.stem.startswith(f"test_{Path(name).name}"))
+def _find_tests(module: str, test_files: list[Path]) -> Iterator[Path]:
+    """Yield the tests that are named after the module, and the folder of tests of the module or of its package."""
+    name = _dotted_path(module)
+    yield from sorted(path for path in test_files if path.stem.startswith(f"test_{Path(name).name}"))
     folder = ROOT / _UNIT / name.removeprefix("oss_oms_sync/")
     folder = folder if folder.is_dir() else folder.parent
     # Tests directly in these folders are of many modules.
@@ -117,8 +124,11 @@ def _tests_of(module: str, every: list[Path]) -> Iterator[Path]:
         yield folder
 
 
-def changes(tree: ast.AST) -> Iterator[Callable[[], None]]:
-    """Yield all changes of a tree, each as a call that makes it. A `strict` of zip never decides, so it is left out."""
+def find_changes(tree: ast.AST) -> Iterator[Callable[[], None]]:
+    """Yield a function for each possible change of a tree, which makes the change.
+
+    The argument `strict` of zip is never changed, because no correct call depends on it.
+    """
     if isinstance(tree, ast.keyword) and tree.arg == "strict":
         return
     for field, value in ast.iter_fields(tree):
@@ -126,11 +136,11 @@ def changes(tree: ast.AST) -> Iterator[Callable[[], None]]:
             continue
         for place, node in enumerate(value) if isinstance(value, list) else ((None, value),):
             if isinstance(node, ast.AST) and not _is_message(node):
-                yield from _changes_of(node, partial(_put, tree, field, place))
-                yield from changes(node)
+                yield from _find_changes(node, partial(_replace_node, tree, field, place))
+                yield from find_changes(node)
 
 
-def _put(parent: ast.AST, field: str, place: int | None, new: ast.AST) -> None:
+def _replace_node(parent: ast.AST, field: str, place: int | None, new: ast.AST) -> None:
     if place is None:
         setattr(parent, field, new)
     else:
@@ -147,10 +157,10 @@ def _is_message(node: ast.AST) -> bool:
     return isinstance(function, ast.Name) and function.id in _MESSAGES
 
 
-def _changes_of(node: ast.AST, put: Callable[[ast.AST], None]) -> Iterator[Callable[[], None]]:
-    """Yield functions that each apply a mutation to a node. `put` replaces the node with another."""
-    if type(node) in _SWAPPED:
-        yield lambda: put(_SWAPPED[type(node)]())
+def _find_changes(node: ast.AST, put: Callable[[ast.AST], None]) -> Iterator[Callable[[], None]]:
+    """Yield a function for each possible change of a node, which makes the change; `put` replaces the node."""
+    if type(node) in _REPLACEMENTS:
+        yield lambda: put(_REPLACEMENTS[type(node)]())
     match node:
         case ast.Constant(value=bool(value)):
             yield lambda: put(ast.Constant(not value))
@@ -171,42 +181,44 @@ def _changes_of(node: ast.AST, put: Callable[[ast.AST], None]) -> Iterator[Calla
             yield lambda: put(ast.Pass())
 
 
-def modules(place: str) -> Iterator[str]:
-    """List the modules of a package, or the module of this name."""
+def list_modules(place: str) -> Iterator[str]:
+    """Return the paths of the modules at `place`, a folder or a module, below template/."""
     path = ROOT / _TEMPLATE / place
     paths = [path] if path.is_file() else sorted(path.rglob("*.py"))
     return (str(path.relative_to(ROOT / _TEMPLATE)) for path in paths)
 
 
-def mutants(place: str) -> list[Mutant]:
-    """List all mutants of a package or module."""
-    trees = ((module, ast.parse((ROOT / _TEMPLATE / module).read_text())) for module in modules(place))
-    return [Mutant(module, number) for module, tree in trees for number, _ in enumerate(changes(tree))]
+def list_mutants(place: str) -> list[Mutant]:
+    """Return all possible changes of the modules at `place`, a folder or a module."""
+    trees = ((module, ast.parse((ROOT / _TEMPLATE / module).read_text())) for module in list_modules(place))
+    return [Mutant(module, number) for module, tree in trees for number, _ in enumerate(find_changes(tree))]
 
 
-def drawn(number: int, dice: random.Random) -> list[Mutant]:
-    """Draw `number` mutants, a tenth of them from each group."""
-    every = {place: mutants(place) for place in (*GROUPS, *_OTHERS)}
-    chosen = [mutant for place in GROUPS for mutant in dice.sample(every[place], -(-number // 10))]
-    others = [mutant for some in every.values() for mutant in some if mutant not in chosen]
-    chosen += dice.sample(others, number - len(chosen))
-    dice.shuffle(chosen)
+def draw_mutants(number: int, generator: random.Random) -> list[Mutant]:
+    """Draw `number` changes, a tenth of them from each of GROUPS."""
+    mutants_by_place = {place: list_mutants(place) for place in (*GROUPS, *_OTHER_PLACES)}
+    chosen = [mutant for place in GROUPS for mutant in generator.sample(mutants_by_place[place], -(-number // 10))]
+    others = [
+        mutant for mutants_of_place in mutants_by_place.values() for mutant in mutants_of_place if mutant not in chosen
+    ]
+    chosen += generator.sample(others, number - len(chosen))
+    generator.shuffle(chosen)
     return chosen
 
 
-def outcome(mutant: Mutant, folder: Path) -> str:
-    """Run a mutant's tests in the copy of the project at `folder`.
+def run_tests(mutant: Mutant, folder: Path) -> str:
+    """Make the change in the copy of the project at `folder`, and run the tests that can notice it.
 
-    Return the first failed test, or the reason if the run ended early; empty if the mutant survives.
+    Return the first failed test, or the reason why the run ended early, or an empty text if no test failed.
     """
     path = folder / _TEMPLATE / mutant.module
-    kept = path.read_text()
+    source = path.read_text()
     path.write_text(mutant.source()[1])
     words = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
     words.append(f"--timeout={_SECONDS_PER_TEST}")
     environment = {**os.environ, "SCHEDULES": _SCHEDULES, "SWEEP": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             [*words, *mutant.tests()],
             cwd=folder,
             env=environment,
@@ -219,34 +231,38 @@ def outcome(mutant: Mutant, folder: Path) -> str:
     except subprocess.TimeoutExpired:
         return "hangs"
     finally:
-        path.write_text(kept)
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", done.stdout, re.MULTILINE)
-    return (failed[1] if failed else done.stdout[-500:]) if done.returncode else ""
+        path.write_text(source)
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", process.stdout, re.MULTILINE)
+    return (failed[1] if failed else process.stdout[-500:]) if process.returncode else ""
 
 
-def shown(mutant: Mutant) -> str:
-    """Return the changed lines as a unified diff."""
+def format_diff(mutant: Mutant) -> str:
+    """Return the changed lines of a mutant as a unified diff."""
     before, after = (text.splitlines() for text in mutant.source())
     lines = difflib.unified_diff(before, after, mutant.module, mutant.module, lineterm="", n=1)
     return "\n".join(list(lines)[1:])
 
 
 def main() -> None:
-    """Draw mutants, run their tests, and print the outcome of each."""
+    """Draw changes, run the tests of each, and print the outcomes."""
     numbers = list(map(int, sys.argv[1:]))
     number, seed = (*numbers, *(400, random.randrange(10**6))[len(numbers) :])
     print(f"{number} changes drawn with the seed {seed}", flush=True)
     folder = ROOT / "dist" / "mutants"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns(".*", "__pycache__", "dist", "node_modules"))
-    lived: Counter[str] = Counter()
-    for at, mutant in enumerate(drawn(number, random.Random(seed)), 1):
-        died = outcome(mutant, folder)
-        print(f"{at}. {mutant.module} {mutant.number}: {died or 'lives'}", flush=True)
-        if not died:
-            print(shown(mutant), flush=True)
-            lived[mutant.module] += 1
-    print(f"{number - lived.total()} of {number} died, {1 - lived.total() / number:.1%}", *lived.items(), sep="\n")
+    survivors: Counter[str] = Counter()
+    for position, mutant in enumerate(draw_mutants(number, random.Random(seed)), 1):
+        failure = run_tests(mutant, folder)
+        print(f"{position}. {mutant.module} {mutant.number}: {failure or 'lives'}", flush=True)
+        if not failure:
+            print(format_diff(mutant), flush=True)
+            survivors[mutant.module] += 1
+    print(
+        f"{number - survivors.total()} of {number} died, {1 - survivors.total() / number:.1%}",
+        *survivors.items(),
+        sep="\n",
+    )
 
 
 if __name__ == "__main__":

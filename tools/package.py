@@ -59,30 +59,32 @@ _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
 def manifest() -> dict[str, Any]:
     """Return publish.yaml, which has the version and the questions of `s init`."""
-    contents: dict[str, Any] = json.loads(_as_json((ROOT / "publish.yaml").read_text(encoding="utf-8")))
+    contents: dict[str, Any] = json.loads(_convert_to_json((ROOT / "publish.yaml").read_text(encoding="utf-8")))
     return contents
 
 
 @lru_cache
-def _as_json(text: str) -> str:
-    """Return YAML as JSON text; cached, because parsing YAML takes most of the time of rendering."""
+def _convert_to_json(text: str) -> str:
+    """Convert YAML to JSON text, cached because parsing YAML takes most of the time of rendering."""
     return json.dumps(yaml.safe_load(text))
 
 
 def contents() -> dict[str, bytes]:
-    """Return the files of the package: their contents by their names."""
+    """Return the contents of the package's files, by name."""
     files = {name: (ROOT / source).read_bytes() for source, name in _NAMES.items()}
     for source, name in _READMES.items():
         readme = registry.for_the_console((ROOT / source).read_text(encoding="utf-8"))
         files[name] = registry.page(readme, manifest(), chinese=name == "readme.md").encode()
     for folder, name in _FOLDERS.items():
-        files |= {f"{name}/{path.relative_to(ROOT / folder).as_posix()}": path.read_bytes() for path in _files(folder)}
+        files |= {
+            f"{name}/{path.relative_to(ROOT / folder).as_posix()}": path.read_bytes() for path in _list_files(folder)
+        }
     # The hook checks answers by the patterns of the questions, and cannot read YAML.
     files["hook/questions.json"] = json.dumps(manifest()["Parameters"], ensure_ascii=False, indent=1).encode()
     return dict(sorted(files.items()))
 
 
-def _files(folder: str) -> Iterator[Path]:
+def _list_files(folder: str) -> Iterator[Path]:
     for path in (ROOT / folder).rglob("*"):
         parts = path.relative_to(ROOT).parts
         if path.is_file() and "__pycache__" not in parts and not any(part.startswith(".") for part in parts):
@@ -90,7 +92,7 @@ def _files(folder: str) -> Iterator[Path]:
 
 
 def build(folder: Path) -> Path:
-    """Write the package into `folder`, and return its path."""
+    """Write the package into `folder`; return the path of the zip file."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"oss-oms-sync-{manifest()['Version']}.zip"
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as package:
@@ -118,6 +120,6 @@ def write_checksums(package: Path) -> Path:
 
 
 if __name__ == "__main__":
-    built = build(ROOT / "dist")
-    print(f"{built.relative_to(ROOT)}: {built.stat().st_size / 1000:.0f} kB, {len(contents())} files")
-    print(write_checksums(built).read_text(encoding="utf-8"), end="")
+    package_path = build(ROOT / "dist")
+    print(f"{package_path.relative_to(ROOT)}: {package_path.stat().st_size / 1000:.0f} kB, {len(contents())} files")
+    print(write_checksums(package_path).read_text(encoding="utf-8"), end="")

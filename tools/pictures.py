@@ -1,7 +1,7 @@
-"""A program that makes the pictures in docs/, run by `make pictures`.
+"""A program that makes the pictures in docs/: `make pictures`.
 
-A run of the demo draws its last act, and makes docs/certificate.json, which the picture of a certificate shows. The
-picture of a status shows an answer in tests/answers.
+It runs the demo, whose last act becomes docs/demo.svg, and whose certificate becomes docs/certificate.json and .png.
+The picture of a status shows an answer from tests/answers.
 
 The pictures need the font Inter to look right (Debian: apt install fonts-inter fonts-noto-cjk).
 """
@@ -37,26 +37,26 @@ def main() -> None:
 
 
 def _run_demo(folder: Path) -> None:
-    """Run the demo; if it succeeds, store its certificate and the picture of its last act in docs/."""
-    made = {"certificate": folder / "certificate.json", "picture": folder / "demo.svg"}
-    options = [word for name, file in made.items() for word in (f"--{name}", str(file))]
+    """Run the demo, and copy its certificate and the picture of its last act to docs/ if it succeeds."""
+    files = {"certificate": folder / "certificate.json", "picture": folder / "demo.svg"}
+    options = [word for name, file in files.items() for word in (f"--{name}", str(file))]
     command, english = [sys.executable, "-m", "sandbox.demo", *options], {**os.environ, "LC_ALL": "C.UTF-8"}
     if subprocess.run(command, cwd=ROOT, check=False, env=english).returncode:
         sys.exit("The demo did not end well: what it made is not kept.")
-    for file in made.values():
+    for file in files.values():
         (ROOT / "docs" / file.name).write_bytes(file.read_bytes())
 
 
 def _draw(name: str, view: AnswerView, answer: Path, height: int, folder: Path) -> None:
-    """Write docs/<name>.png, a picture of an answer's web page; `height` is the picture's height in pixels."""
+    """Write docs/<name>.png, a picture of the web page for the answer in a file; `height` is in pixels."""
     file, picture = folder / f"{name}.html", ROOT / "docs" / f"{name}.png"
-    shown = page.draw(view.report(view.read(json.loads(answer.read_text(encoding="utf-8"))), "en"))
-    file.write_text(shown, encoding="utf-8")
+    html = page.draw(view.report(view.read(json.loads(answer.read_text(encoding="utf-8"))), "en"))
+    file.write_text(html, encoding="utf-8")
     chromium.screenshot(file, picture, _WIDTH, height)
     # A page has few colours, so that a palette reduces the file to a third.
     with Image.open(picture) as image:
-        few = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    few.save(picture, optimize=True)
+        reduced_image = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    reduced_image.save(picture, optimize=True)
     print(f"{picture.relative_to(ROOT)}: {picture.stat().st_size / 1000:.0f} kB")
 
 

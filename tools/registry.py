@@ -1,8 +1,8 @@
 """The page of this project in the registry of Serverless Devs and in Alibaba Cloud's console.
 
-Both take blocks out of the page by their tags, as in the registry's own templates: `<description>`, `<service>`
-(services and permissions), `<remark>` and `<disclaimers>` (what to know first), `<appcenter>` (the button), `<deploy>`
-(the commands), `<appdetail>` (the readme), `<usedetail>` (how to use it) and `<development>`.
+The registry and the console read the tagged blocks of the page, as in the registry's own templates: `<description>`,
+`<service>` (services and permissions), `<remark>` and `<disclaimers>` (warnings), `<appcenter>` (the button),
+`<deploy>` (the commands), `<appdetail>` (the readme), `<usedetail>` (the usage) and `<development>`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _DETAIL, _DETAIL_ENDS = '<appdetail id="flushContent">\n\n', "\n</appdetail>\n"
 
 
 class _Words(NamedTuple):
-    """The texts of the page in a language."""
+    """The headings and texts of the page in one language."""
 
     needs: str
     table: str
@@ -94,7 +94,7 @@ def for_the_console(readme: str) -> str:
 
 
 def page(readme: str, manifest: Mapping[str, Any], *, chinese: bool) -> str:
-    """Return the page with this readme, whose first line is its title, and with blocks from publish.yaml."""
+    """Return the page of a readme, whose first line is the title, with blocks from publish.yaml (`manifest`)."""
     words = _CHINESE if chinese else _ENGLISH
     title, _, detail = readme.partition("\n")
     name = manifest["Name"]
@@ -128,7 +128,7 @@ def _block(tag: str, text: str, attributes: str = "") -> str:
 
 
 def readme_in(page: str) -> str:
-    """Return the readme in a page of the registry. Raises ValueError if the page has none."""
+    """Return the readme in a page of the registry; raise ValueError if the page has no readme."""
     title, begins, below = page.partition("\n")
     _, opens, detail = below.partition(_DETAIL)
     detail, ends, _ = detail.rpartition(_DETAIL_ENDS)

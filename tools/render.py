@@ -1,4 +1,4 @@
-"""A renderer of a project, by Jinja2 as `s init` does it: for machines without Node.js, and for comparison."""
+"""A renderer of projects by Jinja2, for machines without Node.js, which `s init` needs, and for comparison with it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from .package import contents, manifest
 
 @cache
 def environment() -> jinja2.Environment:
-    """Return the Jinja2 environment with the only filter of s.yaml, which is equal to that of hooks/filter.js."""
+    """Return the Jinja2 environment with `tojson`, the filter of s.yaml, which works as in hooks/filter.js."""
     jinja = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
     jinja.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
     return jinja
 
 
 def defaults() -> dict[str, str]:
-    """Return the default answers, in which the function's name lacks the random end that Serverless Devs adds."""
+    """Return the default answers; the function's name lacks the random suffix that Serverless Devs adds."""
     properties = manifest()["Parameters"]["properties"]
     return {
         name: question["default"].replace("-${default-suffix}", "")
@@ -33,21 +33,21 @@ def defaults() -> dict[str, str]:
 def render(answers: dict[str, str], folder: Path) -> None:
     """Write the project into `folder`.
 
-    `answers` are the answers to the questions in publish.yaml, and `access`, which the hook adds. Raises ValueError for
-    an answer that does not match its question's pattern.
+    `answers` has the answers to the questions in publish.yaml, by name; it can also have `access`, the alias of an
+    account, which the hook adds. Raises ValueError for an answer that does not match the pattern of its question.
     """
     variables = _variables(answers)
     files = {name.removeprefix("src/"): data for name, data in _contents().items() if name.startswith("src/")}
     for parent in sorted({(folder / name).parent for name in files}):
         parent.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
-        templated = name == "s.yaml" or name.endswith(".stpl")
-        made = _template(data).render(variables).encode() if templated else data
-        (folder / name.removesuffix(".stpl")).write_bytes(made)
+        is_template = name == "s.yaml" or name.endswith(".stpl")
+        rendered = _template(data).render(variables).encode() if is_template else data
+        (folder / name.removesuffix(".stpl")).write_bytes(rendered)
 
 
 def settings(answers: dict[str, str]) -> str:
-    """Return the text of the project's s.yaml."""
+    """Return the text of the project's s.yaml, rendered with these answers."""
     return _template(_contents()["src/s.yaml"]).render(_variables(answers))
 
 
@@ -64,7 +64,7 @@ def _variables(answers: dict[str, str]) -> dict[str, str]:
 
 @cache
 def _contents() -> dict[str, bytes]:
-    """Return the files of the package; cached, because reading them takes longer than writing a project."""
+    """Return the contents of the package's files by name, cached because reading them takes longer than rendering."""
     return contents()
 
 

@@ -1,4 +1,4 @@
-"""The program `s` of Serverless Devs, run offline and without the user's configuration."""
+"""The command `s` of Serverless Devs, which runs here offline and without the user's configuration."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _COMMAND = ROOT / "node_modules" / ".bin" / "s"
 
 
 def available() -> bool:
-    """Return True if `s` is installed: `make setup` installs it if Node.js and npm exist."""
+    """Return True if `s` is installed; `make setup` installs it on machines with Node.js and npm."""
     return _COMMAND.exists() and shutil.which("node") is not None
 
 
 class Tool:
-    """The program `s` with a home folder of its own, which is created if it is missing.
+    """The command `s` with a home folder of its own, which is created if it is missing.
 
-    `also` is added to the environment of all instances. `stumbles` counts the repeated runs of `s init`.
+    `also` has environment variables for all instances. `stumbles` counts the runs of `s init` that had to be repeated.
     """
 
     also: ClassVar[dict[str, str]] = {}
@@ -79,7 +79,10 @@ class Tool:
     def init(
         self, package: Path, folder: Path, answers: Mapping[str, str], env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run `s init` with a package, as with the registry, into `folder`; `answers` replace its questions."""
+        """Run `s init` into `folder`, with a package from a local server instead of the registry.
+
+        `answers` replaces the interactive questions.
+        """
         with served(package) as url:
             words = ["--uri", url, "-d", folder.name, "-y", "-a", "default", "--parameters", json.dumps(dict(answers))]
             done = self.run("init", *words, cwd=folder.parent, env=env)
@@ -89,9 +92,9 @@ class Tool:
 
     @classmethod
     def stumbled(cls, output: str, folder: Path) -> bool:
-        """Return True if `s init` failed because it listed `folder` before creating it, as on a loaded machine.
+        """Return True if `s init` failed because it listed `folder` before it created the folder.
 
-        In this case, remove the folder, so that the caller can run `s init` again.
+        This happens on a loaded machine. The folder is then removed, so that the caller can run `s init` again.
         """
         if not re.search(rf"ENOENT: no such file or directory, scandir '[^'\n]*/{re.escape(folder.name)}'", output):
             return False
@@ -102,7 +105,7 @@ class Tool:
 
 @contextmanager
 def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
-    """Serve HTTP on loopback by `handler`; yield the address."""
+    """Run an HTTP server on loopback, whose requests `handler` answers; yield the server's address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     # A short poll interval, for which `shutdown` has to wait.
     threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
@@ -115,11 +118,11 @@ def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
 
 @contextmanager
 def served(package: Path) -> Iterator[str]:
-    """Serve `package` on loopback; yield its address, because Serverless Devs would delete a file at a path."""
+    """Serve `package` on loopback and yield its URL, because Serverless Devs deletes a package that is a local file."""
 
     class Handler(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
-            """Log nothing."""
+            """Do nothing; the base class would print a line for each request."""
 
     with serving(functools.partial(Handler, directory=str(package.parent))) as address:
         yield f"{address}/{package.name}"

@@ -335,4 +335,4 @@ def test_the_package_has_no_caches_or_hidden_files(folder, mocker):
     stray = [ROOT / folder / "__pycache__" / "x.pyc", ROOT / folder / ".env"]
     mocker.patch.object(package.Path, "rglob", lambda self, pattern: [*real(self, pattern), *stray])
     mocker.patch.object(package.Path, "is_file", lambda self: self in stray or self.exists())
-    assert not [path for path in package._files(folder) if path in stray]
+    assert not [path for path in package._list_files(folder) if path in stray]

@@ -226,7 +226,9 @@ def test_the_demos_picture_is_of_this_version_and_shows_the_quoted_lines():
         assert re.search(".+?".join(map(re.escape, parts)), shown), line
 
 
-@pytest.mark.parametrize(("path", "text"), documents.made().items(), ids=lambda case: getattr(case, "name", ""))
+@pytest.mark.parametrize(
+    ("path", "text"), documents.make_documents().items(), ids=lambda case: getattr(case, "name", "")
+)
 def test_generated_parts_of_documents_are_current(path, text):
     assert path.read_text(encoding="utf-8") == text, "run `make docs`"
 

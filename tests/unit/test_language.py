@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from tools.language import BEGINNING, prose, unwanted_identifiers
+from tools.language import BEGINNING, find_prose, find_unwanted_identifiers
 
 LONGEST = "test_" + "a" * 65
 
@@ -27,7 +27,7 @@ LONGEST = "test_" + "a" * 65
     ],
 )
 def test_each_use_of_a_vague_or_long_name_is_counted(source, names):
-    assert sorted(name for _, name in unwanted_identifiers(ast.parse(source))) == sorted(names)
+    assert sorted(name for _, name in find_unwanted_identifiers(ast.parse(source))) == sorted(names)
 
 
 @pytest.mark.parametrize(
@@ -42,5 +42,5 @@ def test_each_use_of_a_vague_or_long_name_is_counted(source, names):
     ],
 )
 def test_a_sentence_is_counted_by_its_first_word(source, hits):
-    matches = [match for _, text in prose(ast.parse(source), source) for match in BEGINNING.finditer(text)]
+    matches = [match for _, text in find_prose(ast.parse(source), source) for match in BEGINNING.finditer(text)]
     assert len(matches) == hits
