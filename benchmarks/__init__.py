@@ -1,1 +1,1 @@
-"""Benchmarks: the function, its passes and their costs."""
+"""Benchmarks of the project's functions: time, memory, requests and costs, measured or simulated."""

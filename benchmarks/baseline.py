@@ -1,6 +1,6 @@
-"""The baseline: the vendor's published function, made as fast as possible.
+"""The baseline of the benchmarks: the vendor's published function, made as fast as possible.
 
-One key an invocation, a new connection for each OMS call, a new `oss2.Bucket` for each invocation, an empty record.
+Each invocation submits one key, opens a new connection to OMS, creates an `oss2.Bucket` and writes an empty record.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import requests
 from oss_oms_sync.clouds.oms import sign
 
 SYNC_URL = os.environ["SYNC_URL"]
-# The page's signatures are V1, which new buckets refuse, and so does the sandbox.
+# The vendor's page signs with V1, which new buckets refuse, and so does the sandbox.
 SIGNATURE = {"auth_version": "v4"} if "BASELINE_V4" in os.environ else {}
 TASK = SYNC_URL.split("/")[-2]
 
 
 def handler(event: bytes, context: Any) -> bool:  # noqa: ARG001
-    """Forward the first change of an event of the OSS trigger."""
+    """Submit the first object of an OSS event to OMS and record the result; return True if OMS accepted it."""
     key = json.loads(event)["events"][0]["oss"]["object"]["key"]
     body = json.dumps({"object_keys": [quote(key, safe="")]}).encode()
     url = urlsplit(SYNC_URL)

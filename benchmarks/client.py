@@ -1,9 +1,9 @@
-"""The process of a function, measured from inside: `python -S -s client.py MODULE CODE LIBRARIES KEYS TIMES MARK`.
+"""A process that runs a function's handler: `python -S -s client.py MODULE CODE LIBRARIES KEYS TIMES MARK`.
 
-Handles TIMES events of KEYS keys each with MODULE's handler, of which each after the first finds the mark of a closed
-project "known" or "due" (it was asked for over a minute ago), and prints a JSON object: seconds and CPU seconds of each
-event, the peak memory in kilobytes, and the CPU seconds since the process began. Standard library only, like Function
-Compute's own process around a function.
+It handles TIMES events of KEYS keys each with MODULE's handler. MARK is "known" if the handler remembers that the
+project is open, and "due" if it has to ask the log bucket again at each event. The process prints a JSON object:
+seconds and CPU seconds of each event, the peak memory in kilobytes, and the CPU seconds since the process began. It
+imports only the standard library, like Function Compute's own process around a function.
 """
 
 import importlib
@@ -28,12 +28,12 @@ def event(keys: range) -> bytes:
 
 
 def cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
 
 
 def peak_kb() -> int:
-    """Return the peak memory of this process alone: getrusage includes the process it was forked from."""
+    """Return this process's own peak memory; `getrusage` would include the process from which it was forked."""
     with open("/proc/self/status") as status:  # noqa: PTH123  pathlib would be imported for this alone
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
 
@@ -45,7 +45,7 @@ def main() -> None:
     out, sys.stdout = sys.stdout, open("/dev/null", "w")  # noqa: SIM115, PTH123  the function's log, which FC takes
     handler = importlib.import_module(module).handler
     context = SimpleNamespace(request_id="1", function=SimpleNamespace(timeout=60))
-    seconds, cpus = [], []
+    seconds, cpu_seconds = [], []
     for number in range(times):
         payload = event(range(number * keys, (number + 1) * keys))
         if mark == "due":
@@ -53,8 +53,12 @@ def main() -> None:
         before, cpu_before = time.perf_counter(), cpu()
         assert handler(payload, context) is True
         seconds.append(time.perf_counter() - before)
-        cpus.append(cpu() - cpu_before)
-    print(json.dumps({"seconds": seconds, "cpu": cpus, "peak": peak_kb(), "total_cpu": cpu()}), file=out, flush=True)
+        cpu_seconds.append(cpu() - cpu_before)
+    print(
+        json.dumps({"seconds": seconds, "cpu": cpu_seconds, "peak": peak_kb(), "total_cpu": cpu()}),
+        file=out,
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The memory, time and costs of comparisons, next to those of `rclone check`.
+"""Benchmark of comparisons: their memory, time and costs, next to those of `rclone check`.
 
-The memory, and the speed at which `deep` reads contents, are measured. The time of a comparison is estimated, and its
-costs are computed from list prices.
+The memory, and the speed at which `compare --deep` reads contents, are measured. The time of a comparison is estimated,
+and its costs are computed from list prices.
 
 The exit code is 0 only if the memory does not grow with the number of objects.
 """
@@ -21,7 +21,7 @@ import requests
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.rclone import beside_rclone
+from benchmarks.rclone import measure_with_rclone
 from benchmarks.simulated_pass import COMPARE, PIECE_SECONDS
 from ops.cost.effort import MAX_LANES
 from ops.cost.prices import DOLLARS_PER_REQUEST, dollars_for_function
@@ -47,44 +47,46 @@ NOW = 1_800_000_000
 
 def main() -> int:
     console = Console(highlight=False, soft_wrap=True)
-    few, many = memory(FEW), memory(MANY)
-    flat = many <= few * GROWTH_ALLOWED
+    few, many = measure_peak(FEW), measure_peak(MANY)
+    is_flat = many <= few * GROWTH_ALLOWED
     console.print(f"Peak memory after {FEW:,} and {MANY:,} objects: {few:.0f} and {many:.0f} MB")
-    speed = bytes_a_second()
-    console.print(f"deep: {speed / 1e6:.0f} MB of contents a second and core (read over TLS; MD5 by both part sizes)")
+    bytes_per_second = measure_hashing()
+    console.print(
+        f"deep: {bytes_per_second / 1e6:.0f} MB of contents a second and core (read over TLS; MD5 by both part sizes)"
+    )
     table = Table("a comparison of", "lanes", "time", "Function Compute", "OSS", "OBS", "dollars")
     for objects, lanes in ((10**6, 1), (10**8, MAX_LANES), (10**9, 64)):
-        table.add_row(f"{objects:,} objects", str(lanes), *reckoned(objects, lanes))
+        table.add_row(f"{objects:,} objects", str(lanes), *estimate_row(objects, lanes))
     console.print(table)
     console.print(f"Assumed: {1e6 * COMPARE.computing:.0f} us of a vCPU an object, {COMPARE.cpu:g} vCPU a lane.")
-    console.print(f"A vCPU is half a core: {speed / 2e6:.0f} MB a second and lane, if computing decides.")
-    beside_rclone(console)
-    console.print("[green]Memory is flat." if flat else "[red]Memory grows with the number of objects.")
-    return 0 if flat else 1
+    console.print(f"A vCPU is half a core: {bytes_per_second / 2e6:.0f} MB a second and lane, if computing decides.")
+    measure_with_rclone(console)
+    console.print("[green]Memory is flat." if is_flat else "[red]Memory grows with the number of objects.")
+    return 0 if is_flat else 1
 
 
-def memory(objects: int) -> float:
-    """Return the peak memory in MB of a process that counts this number of equal objects."""
+def measure_peak(objects: int) -> float:
+    """Return the peak memory in MB of a process that classifies `objects` equal objects."""
     process = os.fork()
     if process:
-        _, _, used = os.wait4(process, 0)
-        return used.ru_maxrss / 1024
+        _, _, usage = os.wait4(process, 0)
+        return usage.ru_maxrss / 1024
     count = CompareCount(Judge(KeyFilter(), JudgementTimes(NOW, None), 0.0), Tally(), 0.0, "")
-    for entry in entries(objects):
+    for entry in make_entries(objects):
         count.add(entry, lambda _: True)
     count.tally()
     os._exit(0)
 
 
-def entries(objects: int) -> Iterator[Entry]:
+def make_entries(objects: int) -> Iterator[Entry]:
     for number in range(objects):
         key = f"photos/{number // 1000:06}/{number:09}.jpg"
-        listed = ObjectSummary(key, "A" * 32, 1000, NOW - 100_000)
-        yield Entry(key, listed, None, None, listed._replace(modified=NOW - 99_990))
+        source = ObjectSummary(key, "A" * 32, 1000, NOW - 100_000)
+        yield Entry(key, source, None, None, source._replace(modified=NOW - 99_990))
 
 
-def bytes_a_second() -> float:
-    """Return the rate at which `deep` reads contents over TLS and digests them in both part sizes."""
+def measure_hashing() -> float:
+    """Return the bytes that a core reads over TLS and hashes by both part sizes in a second, like `compare --deep`."""
     with TemporaryDirectory() as folder:
         certificate = make_certificate(Path(folder))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -98,21 +100,21 @@ def bytes_a_second() -> float:
         digests = [_EtagDigest(size) for size in _PART_SIZES]
         with requests.Session() as session:
             session.trust_env, session.verify = False, str(certificate)
-            began = time.process_time()
+            start_time = time.process_time()
             for _ in range(_ROUNDS):
                 body = read_body(
                     session.get(f"https://127.0.0.1:{server.server_port}/", stream=True), MAX_LONG_BODY_BYTES
                 )
                 for digest in digests:
                     digest.update(body)
-            taken = time.process_time() - began
+            cpu_seconds = time.process_time() - start_time
         os.waitpid(process, 0)
         server.server_close()
-    return _ROUNDS * _PART_BYTES / taken
+    return _ROUNDS * _PART_BYTES / cpu_seconds
 
 
 class _Contents(BaseHTTPRequestHandler):
-    """A server that answers each call with the bytes of a request of `deep`."""
+    """An HTTP handler that answers each GET with as many bytes as `compare --deep` requests at once."""
 
     protocol_version = "HTTP/1.1"
     _body = os.urandom(_PART_BYTES)
@@ -124,10 +126,10 @@ class _Contents(BaseHTTPRequestHandler):
         self.wfile.write(self._body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its name in the base class
-        """Log nothing."""
+        """Do nothing; the base class would print a line for each request."""
 
 
-def reckoned(objects: int, lanes: int) -> tuple[str, ...]:
+def estimate_row(objects: int, lanes: int) -> tuple[str, ...]:
     busy = objects / PAGE * COMPARE.page_seconds()
     function = dollars_for_function(busy / PIECE_SECONDS, busy, COMPARE.cpu, COMPARE.megabytes)
     oss = 2 * objects / PAGE * DOLLARS_PER_REQUEST

@@ -1,6 +1,6 @@
-"""A comparison as Function Compute runs it, without submissions: `python -S -s comparing_client.py CODE LIBRARIES`.
+"""A program that runs compare as Function Compute does: `python -S -s comparing_client.py CODE LIBRARIES`.
 
-Prints the answer.
+It submits no objects, and prints the answer of compare as JSON.
 """
 
 import importlib

@@ -1,8 +1,11 @@
-"""Requests of replay and reconcile, counted by the simulated clouds, and their speed on loopback.
+"""Benchmark of the requests of replay and reconcile, which the sandbox counts, and of their speed on loopback.
 
-Exit code 0 only when the bounds hold: a key costs at most a read of its failed record, a write and a tenth of an OMS
-call; a thousand keys a listing, a multi-delete and a run file written and deleted; a thousand objects of the source
-bucket two listings. Deletes of names that XML does not carry are counted apart.
+The exit code is 0 only if the numbers of requests are within these bounds:
+
+- Replay reads the failed record of each key, writes a record, and calls OMS once for ten keys.
+- Replay lists, deletes, and writes and deletes a run file (its list of keys) once for a thousand keys. Keys that XML
+  cannot carry are deleted singly.
+- Reconcile lists twice for a thousand objects of the source bucket.
 """
 
 from __future__ import annotations
@@ -30,12 +33,12 @@ from tools.render import render
 FAILED = 25_000
 OBJECTS = 200_000
 HOUR = 3600
-DRAINED, LOST_OF = 20_000, 1_000
+THROTTLED_KEYS, VENDOR_KEYS = 20_000, 1_000
 ROOT = Path(__file__).resolve().parent.parent
 
 
 class Job(NamedTuple):
-    """A finished job: its number of invocations, its duration, the keys that it submitted, and its requests."""
+    """A finished job: `seconds` is its duration, `keys` its submitted keys, `requests` its requests by kind."""
 
     invocations: int
     seconds: float
@@ -62,7 +65,7 @@ def main() -> int:
             if number > allowed[name]
         ]
         show(console, title, job, allowed, units)
-    problems += throttled(console)
+    problems += check_throttling(console)
     for problem in problems:
         console.print(f"[red]{problem}", soft_wrap=True)
     console.print("[red]A bound does not hold." if problems else "[green]Every bound holds.")
@@ -70,7 +73,7 @@ def main() -> int:
 
 
 def replay() -> Job:
-    """Measure a replay of failed keys: hostile keys, long keys, and empty records of the vendor's handler."""
+    """Measure replay with failed records of unusual and long keys, some of them empty like the vendor's records."""
     with Sandbox() as box, TemporaryDirectory() as folder:
         for number, key in enumerate(failed_keys()):
             name = record_name(box.task_id, "failed", key)
@@ -78,24 +81,24 @@ def replay() -> Job:
             body = b"" if empty else json.dumps({"key": key, "reason": "UNAVAILABLE"}).encode()
             box.oss.put(box.source_bucket, key, b"contents")
             box.oss.put(box.log_bucket, name, body)
-        deploy(box, Path(folder))  # only now, or each of these would wake forward
+        deploy(box, Path(folder))  # after the uploads, each of which would otherwise invoke forward
         return run(box, "replay")
 
 
-def throttled(console: Console) -> list[str]:
-    """Print how replay and the vendor's function work while OMS throttles calls; return the missed targets as texts.
+def check_throttling(console: Console) -> list[str]:
+    """Print the keys that replay submits with a call, and those that the vendor's function loses, while OMS throttles.
 
-    For replay, the target is a number of keys for each call that OMS does not refuse.
+    Return the missed targets as texts: of the calls that OMS admits, replay submits at least nine keys with each.
     """
     with Sandbox() as box, TemporaryDirectory() as folder:
-        for number in range(DRAINED):
+        for number in range(THROTTLED_KEYS):
             body = json.dumps({"key": f"photos/{number:05}.jpg", "reason": "THROTTLED"}).encode()
             box.oss.put(box.source_bucket, f"photos/{number:05}.jpg", b"contents")
             box.oss.put(box.log_bucket, record_name(box.task_id, "failed", f"photos/{number:05}.jpg"), body)
         deploy(box, Path(folder))
         box.oms.throttle(200)
         job = run(box, "replay")
-        admitted = sum(call.status == 200 for call in box.oms.calls)
+        admitted_calls = sum(call.status == 200 for call in box.oms.calls)
     with Sandbox() as box, TemporaryDirectory() as folder:
         code = Path(folder) / "code"
         shutil.copytree(ROOT / "template" / "code", code)
@@ -110,18 +113,22 @@ def throttled(console: Console) -> list[str]:
             max_retries=0,
             instances=8,
         )
-        box.oms.throttle(100, 20)  # this machine does not bring the vendor's way to 200
-        for number in range(LOST_OF):
+        box.oms.throttle(100, 20)  # this machine is too slow to reach 200 calls a second with the vendor's function
+        for number in range(VENDOR_KEYS):
             box.fc.submit("baseline", event(number))
         box.fc.wait_idle(600)
-        lost = sum(call.status == 429 for call in box.oms.calls)
+        lost_keys = sum(call.status == 429 for call in box.oms.calls)
     console.print(
-        f"While OMS throttles at 200 calls a second, replay brings {DRAINED / admitted:.1f} keys a call and drains"
-        f" {DRAINED:,} keys in {job.seconds:.0f} s. The vendor's way brings 1, and at 100 calls a second it lost {lost}"
-        f" of {LOST_OF} keys for good.",
+        f"While OMS throttles at 200 calls a second, replay brings {THROTTLED_KEYS / admitted_calls:.1f} keys a call"
+        f" and drains {THROTTLED_KEYS:,} keys in {job.seconds:.0f} s. The vendor's way brings 1, and at 100 calls a"
+        f" second it lost {lost_keys} of {VENDOR_KEYS} keys for good.",
         soft_wrap=True,
     )
-    return [] if DRAINED / admitted >= 9 else [f"{DRAINED / admitted:.1f} keys an admitted call, and 9 are wanted"]
+    return (
+        []
+        if THROTTLED_KEYS / admitted_calls >= 9
+        else [f"{THROTTLED_KEYS / admitted_calls:.1f} keys an admitted call, and 9 are wanted"]
+    )
 
 
 def event(number: int) -> bytes:
@@ -130,8 +137,8 @@ def event(number: int) -> bytes:
 
 
 def failed_keys() -> list[str]:
-    hostile = [*HOSTILE_KEYS, *(f"{key}{number}" for number in range(100) for key in HOSTILE_KEYS[:12])]
-    return [*hostile, *(f"photos/{number:05}.jpg" for number in range(FAILED - len(hostile)))]
+    hostile_keys = [*HOSTILE_KEYS, *(f"{key}{number}" for number in range(100) for key in HOSTILE_KEYS[:12])]
+    return [*hostile_keys, *(f"photos/{number:05}.jpg" for number in range(FAILED - len(hostile_keys)))]
 
 
 def has_control_character(key: str) -> bool:
@@ -154,26 +161,26 @@ def reconcile() -> Job:
 
 
 def deploy(box: Sandbox, folder: Path) -> None:
-    """Deploy the project at a rate that loopback can keep: the work is measured, not the waiting."""
+    """Deploy the project with a high OMS rate, so that the work is measured and not the pauses between calls."""
     render(box.answers(), folder)
     box.deploy_project(folder, environment={**box.environment(), "OMS_RATE": "1000"})
 
 
 def run(box: Sandbox, function: str) -> Job:
-    """Fire the timer, and wait until no invocation runs, until the job is finished."""
+    """Fire the timer of `function`, and wait for the invocations, until its job is finished; count the requests."""
     requests: Counter[str] = Counter()
 
-    def counting(request: Request) -> bool:
+    def count_request(request: Request) -> bool:
         requests[name_of(request)] += 1
         return False
 
     for cloud in (box.oss, box.oms):
-        cloud.faults.add(Fault.hang(), where=counting)
-    earlier, started, finished = len(box.fc.invocations), time.monotonic(), False
+        cloud.faults.add(Fault.hang(), where=count_request)
+    count_before, started, finished = len(box.fc.invocations), time.monotonic(), False
     while not finished:
         finished = box.tick(function).value["finished"]
         box.wait_idle(600)
-    invocations = len(box.fc.invocations) - earlier
+    invocations = len(box.fc.invocations) - count_before
     return Job(invocations, time.monotonic() - started, len(box.oms.accepted), requests)
 
 
@@ -188,30 +195,30 @@ def name_of(request: Request) -> str:
 
 
 def replay_bounds(job: Job) -> dict[str, int]:
-    """Return the maximum requests of replay: a page of 1,000 keys takes a listing, a multi-delete and a run file."""
+    """Return the maximum number of each request of replay: a page has 1,000 keys, an OMS call ten."""
     pages = FAILED // 1000 + 2 * job.invocations
-    single = sum(has_control_character(key) for key in failed_keys())
+    single_deletes = sum(has_control_character(key) for key in failed_keys())
     return {
         "OMS call": FAILED // 10 + 2 * pages,
         "GET": FAILED + job.invocations,
         "PUT": FAILED + 2 * pages + job.invocations,
         "LIST": pages + 3 * job.invocations,
         "multi-delete": 2 * pages,
-        "single DELETE": single,
+        "single DELETE": single_deletes,
     }
 
 
 def reconcile_bounds(job: Job) -> dict[str, int]:
-    """Return the maximum requests of reconcile: two listings per thousand objects, a position every fifteen pages.
+    """Return the maximum number of each request of reconcile, which stores its position every fifteen pages.
 
-    An invocation also lists the states of the passes, and reads the positions of their ranges: at most six of each.
+    An invocation also lists the states of the passes, and reads the positions of their ranges, at most six times each.
     """
     pages = 2 * (OBJECTS // 1000) + 4 * job.invocations
-    kept = pages // 15 + 2 * job.invocations
+    positions = pages // 15 + 2 * job.invocations
     return {
-        "OMS call": job.keys // 10 + kept,
+        "OMS call": job.keys // 10 + positions,
         "GET": 6 * job.invocations,
-        "PUT": job.keys + kept + 2,
+        "PUT": job.keys + positions + 2,
         "LIST": pages + 6 * job.invocations,
         "multi-delete": job.invocations,
         "single DELETE": 0,

@@ -1,10 +1,10 @@
-"""CPU time of a pass for each object, on the client's side alone.
+"""Benchmark of the CPU time that passes over the buckets take for each object, with listings in memory.
 
-Reconcile is compared with its earlier code (`listing_baseline.py`) and with `oss2`, which only lists the source;
-compare, which also reads the destination, with the earlier code, and with a comparison that does not read storage
-classes; a standstill pass with compare.
+Reconcile is compared with its earlier code (`listing_baseline.py`) and with `oss2`, which only lists the source.
+Compare, which also reads the destination, is compared with reconcile's earlier code, and with a comparison that does
+not read storage classes. A standstill pass is compared with compare.
 
-Exit code 0 only when all targets hold.
+The exit code is 0 only if all targets hold.
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ TARGETS = (
 def main() -> int:
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"Passes over {OBJECTS:,} objects whose listings are in memory: a minute ...")
-    path = ":".join(map(str, (ROOT / "template" / "code", RUNTIME.libraries, ROOT)))
+    module_path = ":".join(map(str, (ROOT / "template" / "code", RUNTIME.libraries, ROOT)))
     client = Path(__file__).with_name("listing_client.py")
-    words = [RUNTIME.interpreter, "-S", "-s", str(client), path, str(OBJECTS), str(ROUNDS)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stderr)
+    command = [RUNTIME.interpreter, "-S", "-s", str(client), module_path, str(OBJECTS), str(ROUNDS)]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise SystemExit(process.stderr)
     # Other processes can only add to the CPU time of a round.
-    micros = {name: min(rounds) for name, rounds in json.loads(done.stdout).items()}
+    micros = {name: min(rounds) for name, rounds in json.loads(process.stdout).items()}
     table = Table("CPU an object", "", "against", "", "ratio", "allowed")
     ratios = [(micros[name] / micros[other], allowed) for name, other, allowed in TARGETS]
     for (name, other, allowed), (ratio, _) in zip(TARGETS, ratios, strict=True):
         table.add_row(name, f"{micros[name]:.1f} us", other, f"{micros[other]:.1f} us", f"{ratio:.2f}", f"{allowed}")
     console.print(table)
     console.print(f"Least of {ROUNDS} rounds. {RUNTIME}")
-    holds = all(ratio <= allowed for ratio, allowed in ratios)
-    console.print("[green]The targets hold." if holds else "[red]A target is missed.")
-    return 0 if holds else 1
+    all_hold = all(ratio <= allowed for ratio, allowed in ratios)
+    console.print("[green]The targets hold." if all_hold else "[red]A target is missed.")
+    return 0 if all_hold else 1
 
 
 if __name__ == "__main__":

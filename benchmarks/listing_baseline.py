@@ -1,7 +1,7 @@
-"""The baseline: reading, merging and judging of a pass before `clouds.listings` existed.
+"""The baseline of the listing benchmark: an earlier reconcile pass, from before `clouds.listings` existed.
 
-`oss2` reads each page after the page before is processed; a dataclass for each object, `heapq.merge`, a dict for each
-key.
+`oss2` reads each page after the previous page is processed. Each object is a dataclass, each key has a dict, and
+`heapq.merge` merges the listings.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from oss_oms_sync.clouds.bucket import PAGE_SIZE
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.oss import OssBucket
 
-_SETTLED = 15 * 60
+_SETTLING_SECONDS = 15 * 60
 
 
 @dataclass(frozen=True)
 class Summary:
-    """An object of a listing."""
+    """An object in a listing; `modified` is in seconds since 1970."""
 
     name: str
     etag: str
@@ -36,12 +36,12 @@ class Summary:
 
 
 class Baseline:
-    """A pass over objects written at `since` or later; `counts`: its results."""
+    """A pass over objects modified at `since` (seconds since 1970) or later; `counts` has the objects by class."""
 
     def __init__(self, invocation: Invocation, since: float) -> None:
         self._invocation = invocation
         self._since = since
-        self._settled = invocation.clock.now().timestamp() - _SETTLED
+        self._max_modified = invocation.clock.now().timestamp() - _SETTLING_SECONDS
         self._last_seconds = 30.0
         self.counts: Counter[str] = Counter()
 
@@ -55,12 +55,12 @@ class Baseline:
     def _merged(self) -> Iterator[tuple[str, dict[str, Summary]]]:
         entries = merge(self._source(), self._records("failed"), self._records("success"))
         for key, group in groupby(entries, key=itemgetter(0)):
-            yield key, {kind: listed for _, kind, listed in group}
+            yield key, {kind: summary for _, kind, summary in group}
 
     def _source(self) -> Iterator[tuple[str, str, Summary]]:
         for page in self._pages(self._invocation.source_bucket, ""):
-            judged = [summary.name for summary in page if self._needs_records(summary)]
-            success = self._read("success", judged)
+            names = [summary.name for summary in page if self._needs_records(summary)]
+            success = self._read("success", names)
             failed = self._read("failed", [])
             for summary in page:
                 if summary.name in failed:
@@ -70,7 +70,7 @@ class Baseline:
                     yield summary.name, "success", success[summary.name]
 
     def _read(self, kind: Any, keys: list[str]) -> dict[str, Summary]:
-        """Return no records: no key is long in this benchmark."""
+        """Return no records: only long keys are read this way, and the benchmark has none."""
         assert not any(is_long(self._invocation.task_id, kind, key) for key in keys)
         return {}
 
@@ -79,43 +79,49 @@ class Baseline:
             for summary in page:
                 yield summary.name, kind, summary
 
-    def _pages(self, bucket: OssBucket, root: str) -> Iterator[list[Summary]]:
-        start, more = root, True
-        while more:
-            (result,) = bucket._call_all("oss:ListObjects", [partial(_list, root, start)])
+    def _pages(self, bucket: OssBucket, prefix: str) -> Iterator[list[Summary]]:
+        start, is_truncated = prefix, True
+        while is_truncated:
+            (result,) = bucket._call_all("oss:ListObjects", [partial(_list, prefix, start)])
             assert isinstance(result, tuple)
-            page, more = result
+            page, is_truncated = result
             assert not any(
                 name >= following for name, following in pairwise([start, *(summary.name for summary in page)])
             )
-            listed = [summary for summary in page if summary.name > root]
-            yield [replace(summary, name=summary.name.removeprefix(root)) for summary in listed] if root else listed
-            start = page[-1].name if more else ""
+            summaries = [summary for summary in page if summary.name > prefix]
+            yield (
+                [replace(summary, name=summary.name.removeprefix(prefix)) for summary in summaries]
+                if prefix
+                else summaries
+            )
+            start = page[-1].name if is_truncated else ""
 
     def _count(self, key: str, summaries: dict[str, Summary]) -> None:
         object_class = self._classify(key, summaries)
-        came = None if summaries["source"].modified < self._settled else False
+        has_record = None if summaries["source"].modified < self._max_modified else False
         if object_class:
             self.counts["scanned"] += object_class != "orphans"
             self.counts[object_class] += 1
-        self.counts["new"] += came is not None
-        self.counts["new_missing"] += came is False
+        self.counts["new"] += has_record is not None
+        self.counts["new_missing"] += has_record is False
 
     def _classify(self, key: str, summaries: dict[str, Summary]) -> str | None:
         source, success, failed = (summaries.get(kind) for kind in ("source", "success", "failed"))
         if source is None:
-            gone = success and success.modified <= self._settled and self._invocation.settings.key_filter.matches(key)
-            return "orphans" if gone else None
+            is_orphan = (
+                success and success.modified <= self._max_modified and self._invocation.settings.key_filter.matches(key)
+            )
+            return "orphans" if is_orphan else None
         if not self._matches(source):
             return None
-        if source.modified > self._settled:
+        if source.modified > self._max_modified:
             return "pending"
         if _is_covered(source, success):
             return "covered"
         return "failed_before" if failed and failed.modified >= source.modified else "submitted"
 
     def _needs_records(self, source: Summary) -> bool:
-        return self._matches(source) and source.modified <= self._settled
+        return self._matches(source) and source.modified <= self._max_modified
 
     def _matches(self, source: Summary) -> bool:
         is_object = source.type != "Symlink"
@@ -133,5 +139,5 @@ def _etag_of(body: str) -> str:
 
 def _list(prefix: str, after: str, bucket: Any) -> tuple[list[Summary], bool]:
     page = bucket.list_objects_v2(prefix=prefix, start_after=after, max_keys=PAGE_SIZE, continuation_token="")
-    listed = [Summary(o.key, o.etag.upper(), o.size, o.last_modified, o.type) for o in page.object_list]
-    return listed, bool(page.is_truncated)
+    summaries = [Summary(o.key, o.etag.upper(), o.size, o.last_modified, o.type) for o in page.object_list]
+    return summaries, bool(page.is_truncated)

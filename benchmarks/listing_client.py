@@ -1,11 +1,11 @@
-"""Passes of reconcile, its baseline, compare and standstill in turn, and oss2's listing of the source.
+"""A process that measures passes in turn: `python -S -s listing_client.py PATH OBJECTS ROUNDS`.
 
+The passes are those of reconcile, of its baseline, of compare and of standstill, and a listing of the source by oss2.
 Compare runs over objects of a single storage class in each bucket, with and without reading the class, and over objects
 of alternating classes.
 
-`python -S -s listing_client.py PATH OBJECTS ROUNDS` prints a JSON object with the CPU microseconds for each object, by
-round. PATH has the modules, as PYTHONPATH does. The clouds' answers are in memory, and only the runtime's libraries are
-available.
+The process prints a JSON object with the CPU microseconds for each object, by pass and round. PATH has the folders of
+modules, as in PYTHONPATH. The clouds' answers are in memory, and only the runtime's libraries are available.
 """
 
 import io
@@ -62,15 +62,15 @@ SINCE = datetime(2020, 1, 1, tzinfo=timezone.utc)
 
 
 class Clouds(requests.adapters.BaseAdapter):
-    """The source, the log bucket and the destination, which has all objects.
+    """A transport adapter of requests that answers as OSS, OMS and OBS; the destination has all objects.
 
-    Each hundredth object has a failed record, the others have success records. `classes`: the storage classes of OSS
-    and of OBS, which alternate.
+    Each hundredth object has a failed record, the others have success records. `classes` are the storage classes in
+    OSS and in OBS; objects have them in turn.
     """
 
     def __init__(self, classes: tuple[Sequence[str], Sequence[str]]) -> None:
         super().__init__()
-        of_oss, of_obs = classes
+        oss_classes, obs_classes = classes
         keys = [f"photos/{number // 1000:04}/{number:07}.jpg" for number in range(OBJECTS)]
         accepted, failed = [key for number, key in enumerate(keys) if number % 100], keys[::100]
         success_root, failed_root = record_prefix(TASK, "success"), record_prefix(TASK, "failed")
@@ -82,13 +82,13 @@ class Clouds(requests.adapters.BaseAdapter):
         self._pages = {}
         for start in range(0, OBJECTS, PAGE_SIZE):
             after = keys[start - 1] if start else ""
-            part, more = keys[start : start + PAGE_SIZE], start + PAGE_SIZE < OBJECTS
-            self._pages["obs", after] = obs_page(part, more, of_obs)
-        for prefix, listed in listings:
-            for start in range(0, len(listed), PAGE_SIZE):
-                after = listed[start - 1][0] if start else prefix
-                rows, more = listed[start : start + PAGE_SIZE], start + PAGE_SIZE < len(listed)
-                self._pages[prefix, after] = page(rows, more, UNIFORM_CLASSES[0] if prefix else of_oss)
+            page_keys, is_truncated = keys[start : start + PAGE_SIZE], start + PAGE_SIZE < OBJECTS
+            self._pages["obs", after] = obs_page(page_keys, is_truncated, obs_classes)
+        for prefix, summaries in listings:
+            for start in range(0, len(summaries), PAGE_SIZE):
+                after = summaries[start - 1][0] if start else prefix
+                rows, is_truncated = summaries[start : start + PAGE_SIZE], start + PAGE_SIZE < len(summaries)
+                self._pages[prefix, after] = page(rows, is_truncated, UNIFORM_CLASSES[0] if prefix else oss_classes)
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]  # noqa: ARG002
         params = dict(parse_qsl(urlsplit(str(request.url)).query, keep_blank_values=True))
@@ -116,22 +116,22 @@ def etag(key: str) -> str:
     return etag_of(f"the contents of {key}")
 
 
-def page(listed: list[tuple[str, str, int]], more: bool, classes: Sequence[str]) -> bytes:
+def page(entries: list[tuple[str, str, int]], is_truncated: bool, classes: Sequence[str]) -> bytes:
     contents = "".join(
         f"<Contents><Key>{quote(name, safe='')}</Key><LastModified>{year}-{number % 12 + 1:02}-{number % 28 + 1:02}"
         f"T{number % 24:02}:{number % 60:02}:{number % 59:02}.000Z</LastModified><ETag>&quot;{etag}&quot;</ETag>"
         f"<Type>Normal</Type><Size>32</Size><StorageClass>{classes[number % len(classes)]}</StorageClass></Contents>"
-        for number, (name, etag, year) in enumerate(listed)
+        for number, (name, etag, year) in enumerate(entries)
     )
-    token = "<NextContinuationToken>token</NextContinuationToken>" if more else ""
+    token = "<NextContinuationToken>token</NextContinuationToken>" if is_truncated else ""
     return (
         '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><Name>photos</Name><MaxKeys>1000</MaxKeys>'
-        f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}<EncodingType>url</EncodingType>{contents}"
+        f"<IsTruncated>{str(is_truncated).lower()}</IsTruncated>{token}<EncodingType>url</EncodingType>{contents}"
         "</ListBucketResult>"
     ).encode()
 
 
-def obs_page(keys: list[str], more: bool, classes: Sequence[str]) -> bytes:
+def obs_page(keys: list[str], is_truncated: bool, classes: Sequence[str]) -> bytes:
     contents = "".join(
         f"<Contents><Key>{quote(key)}</Key><LastModified>2024-{number % 12 + 1:02}-{number % 28 + 1:02}"
         f"T{number % 24:02}:{number % 60:02}:59.987Z</LastModified><ETag>&quot;{etag(key).lower()}&quot;</ETag>"
@@ -142,12 +142,12 @@ def obs_page(keys: list[str], more: bool, classes: Sequence[str]) -> bytes:
     return (
         '<?xml version="1.0" encoding="UTF-8"?><ListBucketResult'
         ' xmlns="http://obs.cn-north-4.myhuaweicloud.com/doc/2015-06-30/"><Name>photos-obs</Name>'
-        f"<IsTruncated>{str(more).lower()}</IsTruncated><EncodingType>url</EncodingType>{contents}</ListBucketResult>"
+        f"<IsTruncated>{str(is_truncated).lower()}</IsTruncated><EncodingType>url</EncodingType>{contents}</ListBucketResult>"
     ).encode()
 
 
-def invocations(classes: tuple[Sequence[str], Sequence[str]]) -> Callable[[], Invocation]:
-    """Return a function that begins an invocation; objects have these storage classes."""
+def make_invocations(classes: tuple[Sequence[str], Sequence[str]]) -> Callable[[], Invocation]:
+    """Return a function that begins an invocation, whose clouds have objects of these storage classes."""
     settings, clock, pool = Settings.from_env(ENVIRONMENT), Clock(), CallPool()
     with patch("oss_oms_sync.clouds.connection._SocketAdapter", lambda: Clouds(classes)):
         session = Connections(settings.oss_endpoint, clock)
@@ -163,22 +163,22 @@ def invocations(classes: tuple[Sequence[str], Sequence[str]]) -> Callable[[], In
 
 
 def main() -> None:
-    invocation, of_mixed_classes = invocations(UNIFORM_CLASSES), invocations(MIXED_CLASSES)
-    wanted = {"scanned": OBJECTS, "covered": OBJECTS - OBJECTS // 100, "failed_before": OBJECTS // 100}
+    invocation, mixed_invocation = make_invocations(UNIFORM_CLASSES), make_invocations(MIXED_CLASSES)
+    expected_counts = {"scanned": OBJECTS, "covered": OBJECTS - OBJECTS // 100, "failed_before": OBJECTS // 100}
 
     def reconciliation() -> None:
-        asked = json.dumps({"dry_run": True, "since": timestamp(SINCE)})
-        result = reconcile.run(asked, invocation())
-        assert result.items() >= {**wanted, "finished": True}.items(), result
+        options = json.dumps({"dry_run": True, "since": timestamp(SINCE)})
+        result = reconcile.run(options, invocation())
+        assert result.items() >= {**expected_counts, "finished": True}.items(), result
 
     def baseline() -> None:
-        walk = Baseline(invocation(), SINCE.timestamp())
-        walk.run()
-        assert walk.counts.items() >= wanted.items(), walk.counts
+        baseline_pass = Baseline(invocation(), SINCE.timestamp())
+        baseline_pass.run()
+        assert baseline_pass.counts.items() >= expected_counts.items(), baseline_pass.counts
 
-    def compared(of: Callable[[], Invocation]) -> int:
-        """Compare both buckets; return the number of pairs of storage classes."""
-        result = compare.run(json.dumps({"dry_run": True}), of())
+    def count_class_pairs(begin: Callable[[], Invocation]) -> int:
+        """Compare both buckets; return the number of pairs of storage classes (OSS, OBS) in the answer."""
+        result = compare.run(json.dumps({"dry_run": True}), begin())
         listing, storage = result["classes"], result["storage"]
         assert isinstance(listing, dict)
         assert listing["equal_contents"]["destination"]["objects"] == OBJECTS, result
@@ -186,45 +186,45 @@ def main() -> None:
         return len(storage)
 
     def comparison() -> None:
-        assert compared(invocation) == 1
+        assert count_class_pairs(invocation) == 1
 
     def mixed_classes() -> None:
-        assert compared(of_mixed_classes) == len(MIXED_CLASSES[0])
+        assert count_class_pairs(mixed_invocation) == len(MIXED_CLASSES[0])
 
     def without_classes() -> None:
-        unread = {name: value for name, value in listings._VALUE_PATTERNS.items() if name != "StorageClass"}
+        patterns = {name: value for name, value in listings._VALUE_PATTERNS.items() if name != "StorageClass"}
         listings._make_expression.cache_clear()
         with (
-            patch.object(listings, "_VALUE_PATTERNS", unread),
+            patch.object(listings, "_VALUE_PATTERNS", patterns),
             patch.object(listings, "_find_shared_class", return_value=""),
             patch.object(count, "_sum_by_storage_classes", return_value=()),
             patch.object(ClassCount, "add_storage"),
         ):
-            assert compared(invocation) == 0
+            assert count_class_pairs(invocation) == 0
         listings._make_expression.cache_clear()
 
     def standstill() -> None:
         call = invocation()
         scope = Scope(call.settings.key_filter, None, everything=False, standstill=True)
-        asked = compare._Comparison(call)
-        pass_ = asked.driver.describe_pass(scope, note=False)
-        walked = asked._build_range_walk(pass_, Piece()).run()
-        assert sum(mark.objects for mark in walked.piece.tally.marks) == OBJECTS, walked
+        comparison_job = compare._Comparison(call)
+        pass_ = comparison_job.driver.describe_pass(scope, note=False)
+        outcome = comparison_job._build_range_walk(pass_, Piece()).run()
+        assert sum(mark.objects for mark in outcome.piece.tally.marks) == OBJECTS, outcome
 
     def oss2_lists() -> None:
-        bucket, after, listed = invocation().source_bucket, "", 0
-        while listed < OBJECTS:
+        bucket, after, objects = invocation().source_bucket, "", 0
+        while objects < OBJECTS:
             call = partial(oss2.Bucket.list_objects_v2, prefix="", start_after=after, max_keys=PAGE_SIZE)
             (listing,) = require_success(bucket._call_all("oss:ListObjects", [call]))
-            listed, after = listed + len(listing.object_list), listing.object_list[-1].key
+            objects, after = objects + len(listing.object_list), listing.object_list[-1].key
 
     jobs = (reconciliation, baseline, comparison, without_classes, mixed_classes, standstill, oss2_lists)
-    micros: dict[str, list[float]] = {who.__name__: [] for who in jobs}
+    micros: dict[str, list[float]] = {job.__name__: [] for job in jobs}
     for _ in range(ROUNDS):
-        for who in jobs:
+        for job in jobs:
             before = time.process_time()
-            who()
-            micros[who.__name__].append(1e6 * (time.process_time() - before) / OBJECTS)
+            job()
+            micros[job.__name__].append(1e6 * (time.process_time() - before) / OBJECTS)
     print(json.dumps(micros))
 
 

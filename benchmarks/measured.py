@@ -1,7 +1,7 @@
-"""Run of a command with its CPU time and peak memory: `python -S -s measured.py WORD...`.
+"""A program that runs a command and measures its CPU time and peak memory: `python -S -s measured.py WORD...`.
 
-Prints a JSON object: CPU seconds, peak memory in kilobytes, exit code, and what the command wrote. A process of its own
-between the benchmark and the command, because a peak includes the process that a command was forked from.
+It prints a JSON object: CPU seconds, peak memory in kilobytes, exit code, and the command's output. It is a separate
+program, because the peak memory of a process includes that of the process from which it was forked.
 """
 
 import json
@@ -9,7 +9,7 @@ import resource
 import subprocess
 import sys
 
-done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-took = {"cpu": used.ru_utime + used.ru_stime, "peak": used.ru_maxrss}
-print(json.dumps({**took, "exit": done.returncode, "output": done.stdout}))
+process = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+figures = {"cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss}
+print(json.dumps({**figures, "exit": process.returncode, "output": process.stdout}))

@@ -1,8 +1,8 @@
-"""Two servers at a set distance, `python -m benchmarks.network MILLISECONDS [CERTIFICATE]`.
+"""Servers of OMS and OSS behind a set round trip: `python -m benchmarks.network MILLISECONDS [CERTIFICATE]`.
 
-A request costs a round trip, a new TCP connection another, and its TLS handshake a third, as on a real network. The
-program prints the ports of OMS and OSS, and serves until its standard input ends. The servers accept each write and
-store nothing, because only the client is measured.
+A request takes one round trip, a new TCP connection another, and its TLS handshake a third, as on a real network. The
+program prints the ports of OMS and OSS, and the counts of requests for each line of its standard input; it serves until
+its input ends. The servers accept each write and store nothing, because only the client is measured.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ABSENT = (
 
 
 class Network:
-    """Servers with counts of connections and requests."""
+    """Servers behind a delay, with counts of their connections and requests."""
 
     def __init__(self, round_trip: float, context: ssl.SSLContext | None) -> None:
         self._half = round_trip / 2
@@ -37,7 +37,7 @@ class Network:
         self.counts: Counter[str] = Counter()
 
     async def open(self, name: str) -> int:
-        """Start a server and the link to it; return the port of the link."""
+        """Start a server, and a relay in front of it that delays all bytes; return the relay's port."""
 
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -55,20 +55,20 @@ class Network:
 
         async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self.counts[f"{name} connections"] += 1
-            # On loopback the client's connect returned at once; here its time is made good.
+            # On loopback the client's connect returned at once, so its round trip is added here.
             await asyncio.sleep(2 * self._half)
-            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", port)
-            await asyncio.gather(self._pump(reader, there_writer), self._pump(there_reader, writer))
+            server_reader, server_writer = await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.gather(self._pump(reader, server_writer), self._pump(server_reader, writer))
 
         relay = await asyncio.start_server(carry, "127.0.0.1")
         return int(relay.sockets[0].getsockname()[1])
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Deliver each piece half a round trip after its arrival; adjacent pieces are delivered together."""
+        """Write each chunk of bytes half a round trip after its arrival."""
         loop = asyncio.get_running_loop()
         with contextlib.suppress(ConnectionError):
-            while data := await reader.read(1 << 16):
-                loop.call_later(self._half, writer.write, data)
+            while chunk := await reader.read(1 << 16):
+                loop.call_later(self._half, writer.write, chunk)
             await asyncio.sleep(self._half)
         writer.close()
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.packets [--code FOLDER] [--runtime NAME] [SECONDS ...]
 
-For each partition of `seconds` (70, 100 and 135), the project's own calls run in one network namespace, the
-clouds in another; between them a third carries the packets, or loses them. Linux, root or user namespaces, and iproute2
-are needed. Exit code 0 only if no call arrives after it was abandoned.
+For each number of SECONDS (by default 70, 100 and 135), the project's own calls run in a network namespace, and the
+clouds in another. A third namespace between them passes the packets, and drops them for so many seconds. The program
+needs Linux, root or user namespaces, and iproute2. Its exit code is 0 only if no call arrives after it was abandoned.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ INSIDE = "PACKETS_INSIDE"
 
 
 class Call(NamedTuple):
-    """A call during a partition, which lasts `partition` seconds.
+    """A call while the network loses all packets for `partition` seconds.
 
-    `what`: its action. `ended_by`: the cause of its end. `state`: the later state of its instance. The instance keeps
-    running, or is frozen after the call has returned and resumed after the partition, or is stopped for good while the
-    call waits, so that only the kernel acts.
+    `what` is its action: submit, put or delete. `ended_by` is the cause of its end: timeout, deadline or nothing.
+    `state` is the state of its process: warm (keeps running), frozen (stopped when the call has returned, and resumed
+    after the partition) or stopped (for good while the call waits, so that only the kernel acts).
     """
 
     partition: float
@@ -64,7 +64,10 @@ class Call(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The times at which a call was abandoned and last arrived, in seconds since the partition began, or None."""
+    """A call with the times of its end and of its last arrival, in seconds since the partition began.
+
+    `ended` is None if the call was not abandoned, `arrived` is None if it did not arrive.
+    """
 
     call: Call
     ended: float | None
@@ -76,7 +79,7 @@ class Outcome(NamedTuple):
 
 
 def calls(partition: float) -> list[Call]:
-    """Return the calls in a partition."""
+    """Return a call for each action and each way to end it."""
     ends = [*itertools.product(("timeout", "deadline"), ("warm", "frozen")), ("nothing", "stopped")]
     return [Call(partition, what, *end) for what, end in itertools.product(("submit", "put", "delete"), ends)]
 
@@ -102,24 +105,24 @@ class Program:
         for line in self._process.stdout:
             self._lines.put(json.loads(line))
 
-    def attach(self, name: str, ours: str, theirs: str) -> None:
-        """Connect the program's namespace with this namespace."""
-        there = ["nsenter", f"--net=/proc/{self._process.pid}/ns/net"]
+    def attach(self, name: str, own_address: str, peer_address: str) -> None:
+        """Create a virtual link `name` with two addresses between the program's network namespace and the caller's."""
+        in_namespace = ["nsenter", f"--net=/proc/{self._process.pid}/ns/net"]
         ip("link", "add", name, "type", "veth", "peer", "name", "eth0", "netns", str(self._process.pid))
-        ip("address", "add", f"{ours}/24", "dev", name)
+        ip("address", "add", f"{own_address}/24", "dev", name)
         ip("link", "set", name, "up")
-        for words in (("address", "add", f"{theirs}/24", "dev", "eth0"), ("link", "set", "eth0", "up")):
-            ip(*words, prefix=there)
-        ip("route", "add", "default", "via", ours, "rto_min", RTO, prefix=there)
+        for words in (("address", "add", f"{peer_address}/24", "dev", "eth0"), ("link", "set", "eth0", "up")):
+            ip(*words, prefix=in_namespace)
+        ip("route", "add", "default", "via", own_address, "rto_min", RTO, prefix=in_namespace)
 
     def step(self) -> None:
-        """Start the program's next step."""
+        """Start the program's next step by a line on its standard input."""
         assert self._process.stdin
         self._process.stdin.write("\n")
         self._process.stdin.flush()
 
     def read(self, number: int) -> list[Any]:
-        """Wait for `number` lines."""
+        """Return the next `number` lines; raise queue.Empty if a line takes longer than a minute."""
         return [self._lines.get(timeout=60) for _ in range(number)]
 
     def read_all(self) -> list[Any]:
@@ -136,21 +139,21 @@ def ip(*words: str, prefix: Sequence[str] = ()) -> None:
     subprocess.run([*prefix, "ip", *words], check=True)
 
 
-def carry(link: str, packets: bool) -> None:
-    """Pass or drop the packets of this link."""
+def set_forwarding(link: str, packets: bool) -> None:
+    """Forward the packets of this link, or drop them if `packets` is False."""
     Path(f"/proc/sys/net/ipv4/conf/{link}/forwarding").write_text("1" if packets else "0")
 
 
 def has_namespaces() -> bool:
     """Return True if this machine allows network namespaces and links between them."""
-    words = [*_outer(), "ip", "link", "add", "probe", "type", "veth", "peer", "name", "eborp"]
+    words = [*_namespace_command(), "ip", "link", "add", "probe", "type", "veth", "peer", "name", "eborp"]
     try:
         return subprocess.run(words, capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
         return False
 
 
-def _outer() -> list[str]:
+def _namespace_command() -> list[str]:
     return ["unshare", "--net"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--net"]
 
 
@@ -158,14 +161,14 @@ def _outer() -> list[str]:
 def programs(
     code: Path, runtime: str, deadline: float, partitions: Sequence[float]
 ) -> Iterator[tuple[Program, dict[str, Program]]]:
-    """Start the server and the clients; return them, the clients by their links."""
+    """Start the server and the clients; yield the server, and the clients by the names of their links."""
     python = runtimes.load_runtime(runtime)
     with TemporaryDirectory() as folder, ExitStack() as stack:
         certificate = make_certificate(Path(folder), OMS, f"photos-oms-log.{OSS}")
         server = Program(sys.executable, "-m", "benchmarks.packets_server", "0.0.0.0", str(certificate))
         stack.callback(server.close)
         server.attach("server", "10.0.0.1", SERVER)
-        carry("server", packets=True)
+        set_forwarding("server", packets=True)
         environment = {
             "SYNC_URL": f"https://{OMS}/v2/0123456789abcdef/sync-tasks/0f7c9b1e-5a3d-4f61-8a55-0123456789ab/events",
             "HW_AK": "FAKEACCESSKEY0000001",
@@ -191,38 +194,43 @@ def programs(
 
 
 def measure(partitions: Sequence[float], code: Path, runtime: str, deadline: float, watched: float) -> list[Outcome]:
-    """Drop all packets for each duration, in parallel, and return the outcomes.
+    """Run the calls of all partitions in parallel, drop their packets, and return the outcomes.
 
-    Arrivals are recorded until `watched` seconds after the last instance is resumed.
+    `partitions`, `deadline` and `watched` are in seconds. Arrivals are recorded until `watched` seconds after the last
+    process is resumed.
     """
-    every = [call for partition in partitions for call in calls(partition)]
+    all_calls = [call for partition in partitions for call in calls(partition)]
     with programs(code, runtime, deadline, partitions) as (server, clients):
         opened = []
         for number, (link, client) in enumerate(clients.items(), 1):
             client.attach(link, f"10.0.{number}.1", f"10.0.{number}.2")
-            carry(link, packets=True)
+            set_forwarding(link, packets=True)
             client.step()
             opened += client.read(len(calls(partitions[number - 1])))
         assert not [line for line in opened if line["failure"]], opened
         server.read_all()
-        began = time.monotonic()
-        assert began - opened[0]["ended"] < MAX_IDLE, "the first connections are warm no more: the machine is too busy"
+        start_time = time.monotonic()
+        assert start_time - opened[0]["ended"] < MAX_IDLE, (
+            "the first connections are warm no more: the machine is too busy"
+        )
         for link, client in clients.items():
-            carry(link, packets=False)
+            set_forwarding(link, packets=False)
             client.step()
         steps = [(seconds, link, True) for seconds, link in zip(partitions, clients, strict=True)]
         steps += [(seconds + THAWED_AFTER, link, False) for seconds, link, _ in steps]
-        for seconds, link, heals in sorted(steps):
-            time.sleep(max(0.0, began + seconds - time.monotonic()))
-            if heals:
-                carry(link, packets=True)
+        for seconds, link, has_network in sorted(steps):
+            time.sleep(max(0.0, start_time + seconds - time.monotonic()))
+            if has_network:
+                set_forwarding(link, packets=True)
             else:
                 clients[link].step()
         time.sleep(watched)
         requests, lines = server.read_all(), [line for client in clients.values() for line in client.read_all()]
-    arrived = {call.name: line["at"] - began for line in requests for call in every if call.name in line["text"]}
-    ended = {line["call"]: line["ended"] - began for line in lines if line["failure"]}
-    return [Outcome(call, ended.get(call.name), arrived.get(call.name)) for call in every]
+    arrivals = {
+        call.name: line["at"] - start_time for line in requests for call in all_calls if call.name in line["text"]
+    }
+    ends = {line["call"]: line["ended"] - start_time for line in lines if line["failure"]}
+    return [Outcome(call, ends.get(call.name), arrivals.get(call.name)) for call in all_calls]
 
 
 def main() -> int:
@@ -232,19 +240,19 @@ def main() -> int:
     parser.add_argument("--runtime", choices=runtimes.NAMES, default=runtimes.NAMES[0])
     parser.add_argument("--deadline", type=float, default=DEADLINE, help="of an invocation whose time ends the call")
     parser.add_argument("--watched", type=float, default=WATCHED, help="seconds after the last instance is thawed")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     if INSIDE not in os.environ:
-        words = [*_outer(), sys.executable, "-m", "benchmarks.packets", *sys.argv[1:]]
+        words = [*_namespace_command(), sys.executable, "-m", "benchmarks.packets", *sys.argv[1:]]
         return subprocess.run(words, cwd=ROOT, env={**os.environ, INSIDE: "1"}, check=False).returncode
-    outcomes = measure(asked.partitions, asked.code.resolve(), asked.runtime, asked.deadline, asked.watched)
+    outcomes = measure(options.partitions, options.code.resolve(), options.runtime, options.deadline, options.watched)
     for outcome in outcomes:
-        print(_line(outcome))
-    late = sum(outcome.is_late for outcome in outcomes)
-    print(f"{late} of {len(outcomes)} calls arrived after they were given up")
-    return 1 if late else 0
+        print(_format_outcome(outcome))
+    late_calls = sum(outcome.is_late for outcome in outcomes)
+    print(f"{late_calls} of {len(outcomes)} calls arrived after they were given up")
+    return 1 if late_calls else 0
 
 
-def _line(outcome: Outcome) -> str:
+def _format_outcome(outcome: Outcome) -> str:
     call, arrived = outcome.call, outcome.arrived
     ended = "not given up" if outcome.ended is None else f"given up at {outcome.ended:5.1f} s"
     arrival = "did not arrive" if arrived is None else f"arrived at {arrived:5.1f} s{': LATE' * outcome.is_late}"

@@ -1,11 +1,9 @@
-"""Client processes for the packet-loss benchmark.
-
-Each runs the function's code and abandons a call when it is frozen or reaches its deadline.
+"""Client processes of the packet-loss benchmark, which run the function's code and abandon their calls.
 
 `python -S -s packets_client.py CODE LIBRARIES SERVER SECONDS CALL...` runs each CALL, a `packets.Call.name`, in its own
 process. Each line of standard input starts the next step of all processes: a call that opens the connection, the call
-that is abandoned, the resumption of the frozen process. It prints a line of JSON when it is ready, and a line for each
-ended call. It uses only the standard library, like Function Compute's own process around a function.
+that is abandoned, the resumption of the frozen processes. The program prints a line of JSON when it is ready, and a
+line for each ended call. It imports only the standard library, like Function Compute's own process around a function.
 """
 
 import importlib
@@ -22,29 +20,30 @@ _STOPPED_AFTER_SECONDS = 1.0
 
 
 def instance(name: str, deadline: float, opened: int, go: int) -> None:
-    """Make the first call and the abandoned call, then freeze if the name requests it.
+    """Make a first call, which opens the connection, then the call `name`; then stop the process if it is "frozen".
 
-    Between the calls, write to `opened` and wait for `go`.
+    `deadline` is in seconds. `opened` and `go` are pipes: the first call writes to `opened`, and the call `name` waits
+    for the end of `go`.
     """
-    _, what, ended_by, state = name.split("-")
+    _, action, ended_by, state = name.split("-")
     index = importlib.import_module("index")
     objects = importlib.import_module("oss_oms_sync.clouds.objects")
 
     def call(key: str, seconds: float) -> None:
         function = SimpleNamespace(timeout=seconds + _FINISHING_SECONDS)
         invocation = index._instance().invocation(SimpleNamespace(request_id="1", function=function))
-        began = time.monotonic()
-        if what == "submit":
+        start_time = time.monotonic()
+        if action == "submit":
             result = invocation.oms.attempt([key], invocation.deadline).result
-        elif what == "put":
+        elif action == "put":
             (result,) = invocation.log_bucket.try_put_all([objects.StoredObject(key, b"body")])
         else:
             (result,) = invocation.log_bucket.try_delete_all([key]).values()
-        ended = time.monotonic()
-        line = json.dumps({"call": key, "began": began, "ended": ended, "failure": str(result or "")})
-        os.write(1, f"{line}\n".encode())  # at once, because others write there as well
+        end_time = time.monotonic()
+        line = json.dumps({"call": key, "began": start_time, "ended": end_time, "failure": str(result or "")})
+        os.write(1, f"{line}\n".encode())  # in a single write, because other processes write there as well
 
-    call(f"first-{what}", 60)
+    call(f"first-{action}", 60)
     os.write(opened, b"1")
     os.read(go, 1)
     call(name, deadline if ended_by == "deadline" else 60)

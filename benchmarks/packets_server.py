@@ -1,7 +1,7 @@
-"""OMS and OSS for calls that write, over TLS.
+"""A TLS server that answers writes to OMS and OSS, and prints each request that arrives.
 
 `python -m benchmarks.packets_server ADDRESS CERTIFICATE` serves until it is killed. It prints a line of JSON when it is
-ready, and a line for each complete request: the time of the machine's monotonic clock, and the text.
+ready, and a line for each complete request: its time by the machine's monotonic clock, and its text.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _HEAD = (
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer each request of a connection: confirm the body of a PUT, and the keys of a multi-delete."""
+    """Answer each request on a connection: confirm a PUT by its body's MD5, and a multi-delete by its keys."""
     with contextlib.suppress(asyncio.IncompleteReadError, OSError):
         while True:
             head = await reader.readuntil(b"\r\n\r\n")

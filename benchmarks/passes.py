@@ -1,6 +1,7 @@
-"""Durations and costs of passes over many objects, with a single lane and with many, in virtual time.
+"""Benchmark of simulated passes over up to a billion objects: durations and costs by the number of lanes.
 
-Prints a verdict for each target; exit code 0 only if all of them hold.
+A lane is an instance of the function that works on a part of the keys. The program prints a verdict for each target;
+its exit code is 0 only if all targets hold.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ INSTANCES = 80
 
 
 class Run(NamedTuple):
-    """A reconcile pass without marks, a second with the marks of the first, and a comparison, over the same keys."""
+    """Passes over the same keys: a first and a second reconcile pass, and a comparison.
+
+    The second and the comparison split the keys by the object counts of the first.
+    """
 
     space: KeySpace
     lanes: int
@@ -36,7 +40,7 @@ class Run(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """A target, the worst value on any key space, and True if the target holds."""
+    """A target with the worst value of all key spaces; `holds` is True if that value meets the target."""
 
     target: str
     worst: float
@@ -48,7 +52,8 @@ def main() -> int:
     console.print(
         f"Passes in virtual time: about two minutes ... Assumed: an invocation starts after {START_SECONDS[0]:g} to"
         f" {START_SECONDS[1]:g} s; any call but for a page takes {1000 * CALL_SECONDS:g} ms; a piece takes"
-        f" {PIECE_SECONDS:g} s; nothing has to be sent. Reconcile: {assumed(RECONCILE)}. Compare: {assumed(COMPARE)}.",
+        f" {PIECE_SECONDS:g} s; nothing has to be sent. Reconcile: {describe_job(RECONCILE)}. Compare:"
+        f" {describe_job(COMPARE)}.",
         soft_wrap=True,
     )
     spaces = [space for size in (HUNDRED_MILLION, BILLION) for space in key_spaces(size)]
@@ -57,9 +62,9 @@ def main() -> int:
         for space in track(spaces, console=console, description="simulated")
         for lanes in MAX_LANES
     ]
-    alone = {run.space: run for run in runs if run.lanes == 1}
-    show(console, runs, alone)
-    verdicts = judge(runs, alone)
+    single_lane = {run.space: run for run in runs if run.lanes == 1}
+    show(console, runs, single_lane)
+    verdicts = judge(runs, single_lane)
     table = Table("target", "worst seen", "")
     for verdict in verdicts:
         table.add_row(verdict.target, f"{verdict.worst:.2f}", "[green]holds" if verdict.holds else "[red]missed")
@@ -73,7 +78,7 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def assumed(job: Job) -> str:
+def describe_job(job: Job) -> str:
     return (
         f"{job.cpu:g} vCPU, {job.megabytes} MB, {1e6 * job.computing:g} microseconds of a vCPU an object,"
         f" {1000 * job.page:g} ms a page"
@@ -82,31 +87,31 @@ def assumed(job: Job) -> str:
 
 def simulate(space: KeySpace, lanes: int) -> Run:
     first = SimulatedPass(space, lanes)
-    later = [SimulatedPass(space, lanes, first.marks, job) for job in (RECONCILE, COMPARE)]
-    return Run(space, lanes, first, *later)
+    later_passes = [SimulatedPass(space, lanes, first.marks, job) for job in (RECONCILE, COMPARE)]
+    return Run(space, lanes, first, *later_passes)
 
 
-def judge(runs: list[Run], alone: dict[KeySpace, Run]) -> list[Verdict]:
-    millions = [run for run in runs if len(run.space) == HUNDRED_MILLION and run.lanes == 16]
-    billion = [run.second for run in runs if len(run.space) == BILLION and run.lanes == 64]
-    first = min(alone[million.space].first.seconds / million.first.seconds for million in millions)
-    second = min(alone[million.space].second.seconds / million.second.seconds for million in millions)
+def judge(runs: list[Run], single_lane: dict[KeySpace, Run]) -> list[Verdict]:
+    at_16_lanes = [run for run in runs if len(run.space) == HUNDRED_MILLION and run.lanes == 16]
+    at_64_lanes = [run.second for run in runs if len(run.space) == BILLION and run.lanes == 64]
+    first = min(single_lane[run.space].first.seconds / run.first.seconds for run in at_16_lanes)
+    second = min(single_lane[run.space].second.seconds / run.second.seconds for run in at_16_lanes)
     minutes, dollars = (
-        max(simulated_pass.seconds / 60 for simulated_pass in billion),
-        max(simulated_pass.dollars() for simulated_pass in billion),
+        max(simulated_pass.seconds / 60 for simulated_pass in at_64_lanes),
+        max(simulated_pass.dollars() for simulated_pass in at_64_lanes),
     )
-    usual = [run for run in runs if len(run.space) == HUNDRED_MILLION and run.lanes == DEFAULT]
-    compared = max(run.compare.seconds / 60 for run in usual)
-    instances = max(job.most_instances for run in usual for job in (run.second, run.compare))
-    dearer = max(run.compare.dollars() / alone[run.space].compare.dollars() for run in usual)
+    default_lanes = [run for run in runs if len(run.space) == HUNDRED_MILLION and run.lanes == DEFAULT]
+    compare_minutes = max(run.compare.seconds / 60 for run in default_lanes)
+    instances = max(job.most_instances for run in default_lanes for job in (run.second, run.compare))
+    cost_ratio = max(run.compare.dollars() / single_lane[run.space].compare.dollars() for run in default_lanes)
     return [
         Verdict(
             f"100 million, {DEFAULT} lanes, a comparison: within {COMPARE_MINUTES} minutes",
-            compared,
-            compared <= COMPARE_MINUTES,
+            compare_minutes,
+            compare_minutes <= COMPARE_MINUTES,
         ),
         Verdict(f"the same: at most {INSTANCES} instances at once", instances, instances <= INSTANCES),
-        Verdict("the same: at most 1.1 times as dear as with one lane", dearer, dearer <= 1.1),
+        Verdict("the same: at most 1.1 times as dear as with one lane", cost_ratio, cost_ratio <= 1.1),
         Verdict("100 million, 16 lanes, first pass: at least 6 times as fast as one lane", first, first >= 6),
         Verdict("100 million, 16 lanes, second pass: at least 12 times", second, second >= 12),
         Verdict(f"a billion, 64 lanes, second pass: under {MINUTES} minutes", minutes, minutes < MINUTES),
@@ -114,7 +119,7 @@ def judge(runs: list[Run], alone: dict[KeySpace, Run]) -> list[Verdict]:
     ]
 
 
-def show(console: Console, runs: list[Run], alone: dict[KeySpace, Run]) -> None:
+def show(console: Console, runs: list[Run], single_lane: dict[KeySpace, Run]) -> None:
     """Print the durations of the passes, their maximum number of instances, and the resources of the second pass."""
     for size in (HUNDRED_MILLION, BILLION):
         table = Table(title=f"\n{size:,} objects")
@@ -135,19 +140,19 @@ def show(console: Console, runs: list[Run], alone: dict[KeySpace, Run]) -> None:
         ):
             table.add_column(name, justify="right")
         for run in (run for run in runs if len(run.space) == size):
-            table.add_row(*cells(run, alone[run.space]), end_section=run.lanes == MAX_LANES[-1])
+            table.add_row(*cells(run, single_lane[run.space]), end_section=run.lanes == MAX_LANES[-1])
         console.print(table)
 
 
-def cells(run: Run, alone: Run) -> list[str]:
+def cells(run: Run, single_lane: Run) -> list[str]:
     second = run.second
     return [
         run.space.name,
         str(run.lanes),
         f"{run.first.seconds / 60:,.1f} min",
-        f"{alone.first.seconds / run.first.seconds:.1f}",
+        f"{single_lane.first.seconds / run.first.seconds:.1f}",
         f"{second.seconds / 60:,.1f} min",
-        f"{alone.second.seconds / second.seconds:.1f}",
+        f"{single_lane.second.seconds / second.seconds:.1f}",
         f"{run.compare.seconds / 60:,.1f} min",
         str(max(second.most_instances, run.compare.most_instances)),
         f"{second.pieces:,}",

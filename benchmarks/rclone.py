@@ -1,7 +1,7 @@
-"""Compare against `rclone check --size-only`: client CPU time per object and peak memory, over loopback.
+"""Benchmark of compare against `rclone check --size-only`: the client's CPU time per object and its peak memory.
 
-Both compare the same objects, each in its own process, measured from start to exit. compare reads the sandbox's OSS
-and OBS and the records; rclone reads two buckets of its own S3 server.
+Both compare the same objects over loopback, each in its own process, measured from start to exit. compare reads the
+sandbox's OSS and OBS and the records; rclone reads two buckets of its own S3 server.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from oss_oms_sync.answers.layout import Kind, record_name
 from oss_oms_sync.clouds.objects import etag_of
 from sandbox import Sandbox, runtimes
 
-OBJECTS, SIZE, A_FOLDER = 50_000, 32, 1_000
+OBJECTS, SIZE, FOLDER_SIZE = 50_000, 32, 1_000
 ROUNDS = 5
 # The largest allowed share of the time of `rclone check`.
 ALLOWED = {"compare": "0.80", "compare, with a proof of each": "1.00"}
 HOUR = 3600
 ROOT = Path(__file__).resolve().parent.parent
 ACCESS_KEY, SECRET_KEY = "BENCHACCESSKEY000001", "BENCHSECRETKEY0000001"
-# Nothing of the machine's own settings of rclone.
-BARE = {"RCLONE_CONFIG": "/dev/null"}
+# rclone ignores the machine's own settings.
+BARE_ENVIRONMENT = {"RCLONE_CONFIG": "/dev/null"}
 START_SECONDS = 20
 
 
-class Took(NamedTuple):
-    """The resources of a process over its whole life."""
+class Usage(NamedTuple):
+    """CPU seconds and peak memory of a process, from its start to its exit."""
 
     cpu: float
     peak_kb: float
@@ -50,44 +50,46 @@ class Took(NamedTuple):
 
 def main() -> int:
     console = Console(highlight=False, soft_wrap=True)
-    beside_rclone(console)
+    measure_with_rclone(console)
     return 0
 
 
-def beside_rclone(console: Console) -> None:
-    """Measure compare and rclone; print the reason if rclone is missing."""
+def measure_with_rclone(console: Console) -> None:
+    """Measure compare and rclone, and print a table, or print that rclone is missing."""
     rclone = find_rclone()
     if rclone is None:
         console.print("rclone is not installed (make bench installs it), so `rclone check` was not run beside it.")
         return
     console.print(f"compare and `rclone check --size-only` of {OBJECTS:,} objects, all equal: three minutes ...")
-    rounds: dict[str, list[Took]] = {}
+    rounds: dict[str, list[Usage]] = {}
     for _ in range(ROUNDS):
         plain, proven = compare(), compare(has_proofs=True)
-        for name, took in {"compare": plain, "compare, with a proof of each": proven, **rclone_check(rclone)}.items():
-            rounds.setdefault(name, []).append(took)
-    medians = {name: Took(*map(median, zip(*some, strict=True))) for name, some in rounds.items()}
+        for name, usage in {"compare": plain, "compare, with a proof of each": proven, **rclone_check(rclone)}.items():
+            rounds.setdefault(name, []).append(usage)
+    medians = {
+        name: Usage(*map(median, zip(*rounds_of_client, strict=True))) for name, rounds_of_client in rounds.items()
+    }
     table = Table("client", "CPU an object", "of rclone check's", "allowed", "peak memory")
-    for name, took in medians.items():
-        cpu, peak = took.row()
-        table.add_row(name, cpu, f"{took.cpu / medians['rclone check'].cpu:.2f}", ALLOWED.get(name, ""), peak)
+    for name, usage in medians.items():
+        cpu, peak = usage.row()
+        table.add_row(name, cpu, f"{usage.cpu / medians['rclone check'].cpu:.2f}", ALLOWED.get(name, ""), peak)
     console.print(table)
 
 
 def find_rclone() -> str | None:
-    """Return the path of rclone beside this Python, where `make bench` installs it, or of the machine's."""
+    """Return the path of rclone: beside this Python, where `make bench` installs it, or on the machine's PATH."""
     return shutil.which("rclone", path=str(Path(sys.executable).parent)) or shutil.which("rclone")
 
 
 def keys() -> list[str]:
-    return [f"photos/{number // A_FOLDER:04}/{number:07}.jpg" for number in range(OBJECTS)]
+    return [f"photos/{number // FOLDER_SIZE:04}/{number:07}.jpg" for number in range(OBJECTS)]
 
 
-def compare(*, has_proofs: bool = False) -> Took:
+def compare(*, has_proofs: bool = False) -> Usage:
     etag = etag_of(bytes(SIZE))
     runtime = runtimes.load_runtime("python3.12")
     client = Path(__file__).with_name("comparing_client.py")
-    words = [runtime.interpreter, "-S", "-s", str(client), str(ROOT / "template" / "code"), str(runtime.libraries)]
+    command = [runtime.interpreter, "-S", "-s", str(client), str(ROOT / "template" / "code"), str(runtime.libraries)]
     with Sandbox() as box:
         kinds: tuple[Kind, ...] = ("success", "proven") if has_proofs else ("success",)
         records = [record_name(box.task_id, kind, key) for kind in kinds for key in keys()]
@@ -96,15 +98,15 @@ def compare(*, has_proofs: bool = False) -> Took:
         box.obs.fill(box.destination_bucket, keys(), SIZE, age=HOUR)
         names = ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN")
         role = {f"ALIBABA_CLOUD_{name}": value for name, value in zip(names, box.function_credentials, strict=True)}
-        took, output = measure(words, {**box.environment(), **role, "FC_REGION": box.region})
+        usage, output = measure(command, {**box.environment(), **role, "FC_REGION": box.region})
     equal = json.loads(output.splitlines()[-1])["classes"]["equal_contents"]["destination"]["objects"]
     assert equal == OBJECTS, output
-    return took
+    return usage
 
 
-def rclone_check(rclone: str) -> dict[str, Took]:
+def rclone_check(rclone: str) -> dict[str, Usage]:
     """Measure `rclone check` with a listing of each folder (its default), and with a listing of the whole bucket."""
-    with TemporaryDirectory() as name, serving(rclone, Path(name)) as remote:
+    with TemporaryDirectory() as name, serve_folders(rclone, Path(name)) as remote:
         for side in ("source", "destination"):
             for key in keys():
                 path = Path(name) / side / key
@@ -112,19 +114,19 @@ def rclone_check(rclone: str) -> dict[str, Took]:
                 path.write_bytes(bytes(SIZE))
         check = [rclone, "check", "--size-only", f"{remote}source", f"{remote}destination"]
         measurements = {}
-        for title, words in (("rclone check", check), ("rclone check --fast-list", [*check, "--fast-list"])):
-            measurements[title], output = measure(words, BARE)
+        for title, command in (("rclone check", check), ("rclone check --fast-list", [*check, "--fast-list"])):
+            measurements[title], output = measure(command, BARE_ENVIRONMENT)
             assert f"{OBJECTS} matching files" in output, output
     return measurements
 
 
 @contextmanager
-def serving(rclone: str, folder: Path) -> Iterator[str]:
-    """Serve the folders in `folder` as buckets of an S3 server; return it as a remote of rclone."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
+def serve_folders(rclone: str, folder: Path) -> Iterator[str]:
+    """Serve the folders in `folder` as buckets of rclone's S3 server; yield the server as a remote of rclone."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as free_socket:
+        port = free_socket.getsockname()[1]
     serve = ["serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}", "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}"]
-    with subprocess.Popen([rclone, *serve], env=BARE, stderr=subprocess.DEVNULL) as server:
+    with subprocess.Popen([rclone, *serve], env=BARE_ENVIRONMENT, stderr=subprocess.DEVNULL) as server:
         try:
             wait_for(port)
             login = f"access_key_id={ACCESS_KEY},secret_access_key={SECRET_KEY}"
@@ -134,25 +136,25 @@ def serving(rclone: str, folder: Path) -> Iterator[str]:
 
 
 def wait_for(port: int) -> None:
-    until = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + START_SECONDS
     while True:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
         except OSError:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
         else:
             return
 
 
-def measure(words: Sequence[str], environment: Mapping[str, str]) -> tuple[Took, str]:
-    measured = [sys.executable, "-S", "-s", str(Path(__file__).with_name("measured.py"))]
-    done = subprocess.run([*measured, *words], env=environment, capture_output=True, text=True, check=True)
-    took = json.loads(done.stdout)
-    if took["exit"]:
-        raise SystemExit(took["output"])
-    return Took(took["cpu"], took["peak"]), took["output"]
+def measure(command: Sequence[str], environment: Mapping[str, str]) -> tuple[Usage, str]:
+    wrapper = [sys.executable, "-S", "-s", str(Path(__file__).with_name("measured.py"))]
+    process = subprocess.run([*wrapper, *command], env=environment, capture_output=True, text=True, check=True)
+    usage = json.loads(process.stdout)
+    if usage["exit"]:
+        raise SystemExit(usage["output"])
+    return Usage(usage["cpu"], usage["peak"]), usage["output"]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Time, CPU, memory and calls of the function relative to the vendor's function (`baseline.py`), in a single run.
+"""Benchmark of the forward function's time, CPU, memory and calls against the vendor's function (`baseline.py`).
 
-Prints a verdict for each target; exit code 0 only when all hold.
+The program prints a verdict for each target; its exit code is 0 only if all targets hold.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ OURS, BASELINE = "index", "baseline"
 
 @dataclass(frozen=True)
 class Target:
-    """A measure and its maximum."""
+    """A measured value with its maximum."""
 
     name: str
     value: float
@@ -54,8 +54,8 @@ class Target:
         return self.value <= self.limit
 
 
-class Field:
-    """A network, and the processes that run in it."""
+class DelayedNetwork:
+    """A network of OMS and OSS with a set round trip, and the processes of functions that use it."""
 
     def __init__(self, folder: Path, milliseconds: int, tls: bool) -> None:
         self.milliseconds = milliseconds
@@ -85,7 +85,7 @@ class Field:
         self._network.communicate(timeout=10)
 
     def counts(self) -> dict[str, int]:
-        """Return the connections and requests since the last call."""
+        """Return the numbers of connections and requests since the previous call of `counts`."""
         assert self._network.stdin
         assert self._network.stdout
         self._network.stdin.write("\n")
@@ -96,9 +96,9 @@ class Field:
     def run(self, module: str, keys: int, times: int, compiled: bool = False, mark: str = "known") -> dict[str, Any]:
         """Handle events in a new process (benchmarks/client.py), and return its measurements.
 
-        The handler of `module` handles `times` events of `keys` keys each. `mark` is "due" if each event must read the
-        mark of a closed project, and "known" if the process remembers the mark. `wall` in the result is the seconds
-        from the process's start to its end.
+        The handler of `module` handles `times` events of `keys` keys each. `mark` is "due" if each event must read from
+        the log bucket whether the project is closed, and "known" if the process remembers it. `wall` in the result is
+        the number of seconds from the process's start to its end.
         """
         code = self._folder / ("compiled" if compiled else "plain")
         environment = {
@@ -116,11 +116,11 @@ class Field:
         python = [RUNTIME.interpreter, "-S", "-s"]
         words = [*python, str(CLIENT), module, str(code), str(LIBRARIES), str(keys), str(times), mark]
         started = time.perf_counter()
-        done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
-        wall = time.perf_counter() - started
-        if done.returncode:
-            raise SystemExit(done.stderr)
-        return {**json.loads(done.stdout), "wall": wall}
+        process = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+        wall_seconds = time.perf_counter() - started
+        if process.returncode:
+            raise SystemExit(process.stderr)
+        return {**json.loads(process.stdout), "wall": wall_seconds}
 
     def floor(self, times: int) -> float:
         """Return the median seconds of an OMS exchange and an OSS exchange by bare sockets on open connections."""
@@ -147,36 +147,36 @@ class Field:
 
 
 @contextmanager
-def open_field(milliseconds: int, tls: bool) -> Iterator[Field]:
-    """Open a network, with the code in place twice: as Function Compute has it, and compiled."""
+def open_network(milliseconds: int, tls: bool) -> Iterator[DelayedNetwork]:
+    """Open a network with two copies of the code: plain, as in Function Compute, and compiled to bytecode."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         for kind in ("plain", "compiled"):
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(ROOT / "template" / "code", folder / kind, ignore=ignored)
             shutil.copy(ROOT / "benchmarks" / "baseline.py", folder / kind)
-        field = Field(folder, milliseconds, tls)
+        network = DelayedNetwork(folder, milliseconds, tls)
         try:
-            yield field
+            yield network
         finally:
-            field.close()
+            network.close()
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A measurement of both ways, a value for each round, taken in turns."""
+    """A measure of our function and of the baseline, with a value of each round; both run in every round."""
 
     ours: list[float]
     baseline: list[float]
 
     @property
     def ratio(self) -> float:
-        """The median of the rounds' ratios."""
+        """The median of the rounds' ratios of our value to the baseline's."""
         return median(self.ratios)
 
     @property
     def ratios(self) -> list[float]:
-        return [mine / theirs for mine, theirs in zip(self.ours, self.baseline, strict=True)]
+        return [own / reference for own, reference in zip(self.ours, self.baseline, strict=True)]
 
 
 def main() -> int:
@@ -185,12 +185,12 @@ def main() -> int:
     results: dict[str, Any] = {"machine": machine(), "rounds": ROUNDS}
     steps = [(20, True), (0, False), (0, True), (20, False), (80, False), (80, True)]
     for milliseconds, tls in track(steps, console=console, description="measured"):
-        with open_field(milliseconds, tls) as field:
+        with open_network(milliseconds, tls) as network:
             name = f"{milliseconds} ms, {'TLS' if tls else 'plain'}"
-            results[name] = warm(field)
+            results[name] = warm(network)
             if name == "20 ms, TLS":
-                results["cold"], results["cold, compiled"] = cold(field), cold(field, compiled=True)
-                results["many keys"] = many_keys(field, results[name])
+                results["cold"], results["cold, compiled"] = cold(network), cold(network, compiled=True)
+                results["many keys"] = many_keys(network, results[name])
     targets = judge(results)
     show(console, results, targets)
     show_prices(console, results)
@@ -205,21 +205,25 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {platform.machine()}, Python {RUNTIME.version}, {ssl.OPENSSL_VERSION}"
 
 
-def warm(field: Field) -> dict[str, Any]:
+def warm(network: DelayedNetwork) -> dict[str, Any]:
     """Return the seconds and CPU seconds of an event of one key on open connections, which the first event opens.
 
-    `due` has the seconds of our function if it has to read the mark of a closed project.
+    `due` has the seconds of our function if it has to read whether the project is closed.
     """
     seconds, cpu, p99, floors = Pair([], []), Pair([], []), Pair([], []), []
     due: list[float] = []
-    times = WARM_EVENTS if field.milliseconds < 50 else WARM_EVENTS // 4
+    times = WARM_EVENTS if network.milliseconds < 50 else WARM_EVENTS // 4
     for _ in range(ROUNDS):
-        due.append(median(field.run(OURS, 1, times, mark="due")["seconds"][1:]))
-        for module, mine in ((OURS, True), (BASELINE, False)):
-            events = field.run(module, 1, times)
-            for pair, name, of in ((seconds, "seconds", median), (p99, "seconds", worst), (cpu, "cpu", median)):
-                (pair.ours if mine else pair.baseline).append(of(events[name][1:]))
-        floors.append(field.floor(WARM_EVENTS))
+        due.append(median(network.run(OURS, 1, times, mark="due")["seconds"][1:]))
+        for module, is_ours in ((OURS, True), (BASELINE, False)):
+            events = network.run(module, 1, times)
+            for pair, name, aggregate in (
+                (seconds, "seconds", median),
+                (p99, "seconds", find_p99),
+                (cpu, "cpu", median),
+            ):
+                (pair.ours if is_ours else pair.baseline).append(aggregate(events[name][1:]))
+        floors.append(network.floor(WARM_EVENTS))
     return {
         "seconds": vars(seconds),
         "p99": vars(p99),
@@ -229,68 +233,70 @@ def warm(field: Field) -> dict[str, Any]:
     }
 
 
-def worst(values: Sequence[float]) -> float:
-    """Return the 99th percentile; of a few values it is the largest."""
+def find_p99(values: Sequence[float]) -> float:
+    """Return the 99th percentile, which is the largest of a few values."""
     return max(values)
 
 
-def cold(field: Field, compiled: bool = False) -> dict[str, Any]:
+def cold(network: DelayedNetwork, compiled: bool = False) -> dict[str, Any]:
     """Measure a new process and its first event: seconds from start to end, CPU seconds, peak memory."""
     pairs = {name: Pair([], []) for name in ("wall", "total_cpu", "peak")}
     for module in (OURS, BASELINE):
-        field.run(module, 1, 1, compiled)  # so that all files are in memory, and compiled where that is asked for
+        network.run(module, 1, 1, compiled)  # reads all files into memory, and compiles them if `compiled` is True
     for _ in range(2 * ROUNDS):
-        for module, mine in ((OURS, True), (BASELINE, False)):
-            process = field.run(module, 1, 1, compiled)
+        for module, is_ours in ((OURS, True), (BASELINE, False)):
+            process = network.run(module, 1, 1, compiled)
             for name, pair in pairs.items():
-                (pair.ours if mine else pair.baseline).append(process[name])
+                (pair.ours if is_ours else pair.baseline).append(process[name])
     return {name: vars(pair) for name, pair in pairs.items()}
 
 
-def many_keys(field: Field, single: dict[str, Any]) -> dict[str, Any]:
-    """Measure events of ten and of a hundred keys: seconds, OMS calls, records and connections of each."""
+def many_keys(network: DelayedNetwork, single: dict[str, Any]) -> dict[str, Any]:
+    """Measure events of ten keys, and events of a hundred keys: their seconds, OMS calls, requests and connections."""
     measured: dict[str, Any] = {"baseline, one key": median(single["seconds"]["baseline"])}
     for keys in (10, 100):
-        field.counts()
-        events = field.run(OURS, keys, ROUNDS + 1)
-        counts = field.counts()
+        network.counts()
+        events = network.run(OURS, keys, ROUNDS + 1)
+        counts = network.counts()
         measured[str(keys)] = {
             "seconds": median(events["seconds"][1:]),
             "OMS calls": counts["OMS requests"] / (ROUNDS + 1),
             "OSS requests": counts["OSS requests"] / (ROUNDS + 1),
             "connections": counts["OMS connections"] + counts["OSS connections"],
         }
-    field.counts()
-    field.run(BASELINE, 1, 10)
-    counted = field.counts().items()
+    network.counts()
+    network.run(BASELINE, 1, 10)
+    counted = network.counts().items()
     measured[CONNECTIONS] = sum(number for name, number in counted if name.endswith("connections"))
     return measured
 
 
 def judge(results: dict[str, Any]) -> list[Target]:
-    at_20, cold_start, many = results["20 ms, TLS"], results["cold"], results["many keys"]
+    at_20_ms, cold_start, many_keys_result = results["20 ms, TLS"], results["cold"], results["many keys"]
 
     def ratio(pair: dict[str, list[float]]) -> float:
         return Pair(**pair).ratio
 
-    ten = many["10"]["seconds"] / (10 * many["baseline, one key"])
+    ten = many_keys_result["10"]["seconds"] / (10 * many_keys_result["baseline, one key"])
     return [
-        Target("warm, one key: p50", ratio(at_20["seconds"]), 0.37),
-        Target("warm, one key: p50 over the floor", median(at_20["seconds"]["ours"]) / median(at_20["floor"]), 1.10),
-        Target("warm, mark due: round trips more", more_round_trips(at_20, 0.02), 1.15),
-        # Without a wait, because waking up costs both sides as much again as the work.
+        Target("warm, one key: p50", ratio(at_20_ms["seconds"]), 0.37),
+        Target(
+            "warm, one key: p50 over the floor", median(at_20_ms["seconds"]["ours"]) / median(at_20_ms["floor"]), 1.10
+        ),
+        Target("warm, mark due: round trips more", more_round_trips(at_20_ms, 0.02), 1.15),
+        # Measured without a round trip, because waking up after a wait costs both functions as much CPU as the work.
         Target("warm, 0 ms: CPU an event", ratio(results["0 ms, TLS"]["cpu"]), 0.40),
         Target("cold start: wall", ratio(cold_start["wall"]), 0.90),
         Target("cold start: CPU", ratio(cold_start["total_cpu"]), 1.05),
         Target("cold start: peak memory", ratio(cold_start["peak"]), 1.05),
         Target("ten keys: wall, over ten invocations", ten, 0.06),
-        Target("ten keys: OMS calls", many["10"]["OMS calls"], 1),
-        Target("a hundred keys: OMS calls", many["100"]["OMS calls"], 10),
+        Target("ten keys: OMS calls", many_keys_result["10"]["OMS calls"], 1),
+        Target("a hundred keys: OMS calls", many_keys_result["100"]["OMS calls"], 10),
     ]
 
 
 def more_round_trips(warm: dict[str, Any], round_trip: float) -> float:
-    """Return the additional round trips of an event that must read the mark of a closed project."""
+    """Return the additional round trips of an event that must read whether the project is closed."""
     pairs: Iterable[tuple[float, float]] = zip(warm["due"], warm["seconds"]["ours"], strict=True)
     return median(due - usual for due, usual in pairs) / round_trip
 
@@ -301,7 +307,7 @@ def show(console: Console, results: dict[str, Any], targets: Sequence[Target]) -
     for name, measured in results.items():
         if not isinstance(measured, dict) or "floor" not in measured:
             continue
-        seconds, cpu, p99 = (Pair(**measured[what]) for what in ("seconds", "cpu", "p99"))
+        seconds, cpu, p99 = (Pair(**measured[measure]) for measure in ("seconds", "cpu", "p99"))
         table.add_row(
             name,
             f"{1000 * median(seconds.ours):.1f} / {1000 * median(seconds.baseline):.1f} ms",
@@ -315,7 +321,7 @@ def show(console: Console, results: dict[str, Any], targets: Sequence[Target]) -
     console.print(table)
     table = Table("cold start at 20 ms, TLS", "wall", "CPU", "peak memory")
     for name in ("cold", "cold, compiled"):
-        pairs = [Pair(**results[name][what]) for what in ("wall", "total_cpu", "peak")]
+        pairs = [Pair(**results[name][measure]) for measure in ("wall", "total_cpu", "peak")]
         units = ((1000, "ms"), (1000, "ms"), (1 / 1024, "MB"))
         cells = [
             f"{scale * median(pair.ours):.0f} / {scale * median(pair.baseline):.0f} {unit}, {pair.ratio:.2f}"
@@ -343,13 +349,13 @@ SIZES = [(0.05, 128), (0.1, 256), (0.35, 512)]
 OMS_ROUND_TRIP, OSS_ROUND_TRIP = 0.03, 0.002
 
 
-def price(results: dict[str, Any], who: str, cpu: float, megabytes: int) -> float:
+def price(results: dict[str, Any], side: str, cpu: float, megabytes: int) -> float:
     """Return the price in dollars of a million one-object events.
 
     Each event is billed as a request, and for its duration: round trips plus compute time at `cpu` vCPUs.
     """
-    exchanges = 1 if who == "ours" else 3  # a connection and its handshake cost a round trip each
-    computing: float = median(results["20 ms, TLS"]["cpu"][who]) / cpu
+    exchanges = 1 if side == "ours" else 3  # a connection and its handshake cost a round trip each
+    computing: float = median(results["20 ms, TLS"]["cpu"][side]) / cpu
     seconds = exchanges * (OMS_ROUND_TRIP + OSS_ROUND_TRIP) + computing
     return 1_000_000 * (dollars_for_function(1, seconds, cpu, megabytes) + DOLLARS_PER_REQUEST)
 
@@ -357,8 +363,8 @@ def price(results: dict[str, Any], who: str, cpu: float, megabytes: int) -> floa
 def show_prices(console: Console, results: dict[str, Any]) -> None:
     table = Table("vCPU, memory", "ours", "baseline", "a cold start takes", title="dollars for a million objects")
     for cpu, megabytes in SIZES:
-        starts = [median(results["cold"]["total_cpu"][who]) / cpu for who in ("ours", "baseline")]
-        dollars = [f"{price(results, who, cpu, megabytes):.2f}" for who in ("ours", "baseline")]
+        starts = [median(results["cold"]["total_cpu"][side]) / cpu for side in ("ours", "baseline")]
+        dollars = [f"{price(results, side, cpu, megabytes):.2f}" for side in ("ours", "baseline")]
         table.add_row(f"{cpu}, {megabytes} MB", *dollars, f"{starts[0]:.1f} / {starts[1]:.1f} s")
     console.print(table)
 
@@ -377,10 +383,10 @@ def plot(results: dict[str, Any]) -> None:
         ),
     ]
     for axis, (title, labels, pairs) in zip(axes, charts, strict=True):
-        for offset, who, colour in ((-0.2, "ours", "#2f6fdb"), (0.2, "baseline", "#b5bcc8")):
+        for offset, side, colour in ((-0.2, "ours", "#2f6fdb"), (0.2, "baseline", "#b5bcc8")):
             scales = [1 / 1024 if label == "memory, MB" else 1000 for label in labels]
-            values = [scale * median(pair[who]) for scale, pair in zip(scales, pairs, strict=True)]
-            bars = axis.bar([place + offset for place in range(len(labels))], values, 0.38, label=who, color=colour)
+            values = [scale * median(pair[side]) for scale, pair in zip(scales, pairs, strict=True)]
+            bars = axis.bar([place + offset for place in range(len(labels))], values, 0.38, label=side, color=colour)
             axis.bar_label(bars, fmt="%.0f" if max(values) > 20 else "%.1f", fontsize=8)
         axis.set_title(title, fontsize=10)
         axis.set_xticks(range(len(labels)), labels, fontsize=8)
