@@ -1,8 +1,7 @@
-"""Durations of passes over many objects, with a single lane and with many, over sockets.
+"""Benchmark of reconcile passes with one lane and with many, in the sandbox; a lane is an instance of the function.
 
-The listings of the sandbox take as long as they can in the cloud.
-
-Exit code 0 only if every total is exact, and the target holds.
+The listings of the sandbox take as long as they can in the cloud. The exit code is 0 only if every total is exact, and
+the target holds.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ HOUR = 3600
 
 
 class Pass(NamedTuple):
-    """The duration of a pass, its pieces, and the number of cores that the sandbox itself used meanwhile."""
+    """Measurements of a pass; `sandbox` is the number of cores that the sandbox itself used meanwhile."""
 
     lanes: int
     seconds: float
@@ -54,18 +53,18 @@ def main() -> int:
     first, second = zip(*measured, strict=True)
     show(console, "first pass", first)
     show(console, "second pass, which has the marks of the first", second)
-    times = second[0].seconds / second[-1].seconds
-    verdict = "[green]which holds" if times >= TIMES else "[red]missed"
+    speedup = second[0].seconds / second[-1].seconds
+    verdict = "[green]which holds" if speedup >= TIMES else "[red]missed"
     console.print(
-        f"A second pass with {LANES[-1]} lanes is {times:.1f} times as fast as with one. At least {TIMES:g} is the"
+        f"A second pass with {LANES[-1]} lanes is {speedup:.1f} times as fast as with one. At least {TIMES:g} is the"
         f" target, {verdict}.",
         soft_wrap=True,
     )
-    return 0 if times >= TIMES else 1
+    return 0 if speedup >= TIMES else 1
 
 
 def both_passes(lanes: int) -> list[Pass]:
-    """Run a pass, and another over the same objects, which then all have records."""
+    """Run a pass and then another over the same objects, which splits the keys by the object counts of the first."""
     with Sandbox() as box, TemporaryDirectory() as folder:
         keys = [f"photos/{number // 1000:04}/{number:07}.jpg" for number in range(OBJECTS)]
         etag = etag_of(b"")
@@ -76,31 +75,31 @@ def both_passes(lanes: int) -> list[Pass]:
         # An additional instance for the caller that starts the pass and waits.
         environment = {**box.environment(), "LANES": str(lanes)}
         box.deploy_project(Path(folder), environment=environment, instances=lanes + 1)
-        box.oss.latency(listing=LISTING_SECONDS)
-        return [measure(box, lanes, asked) for asked in ({}, {"restart": True})]
+        box.oss.set_latency(listing=LISTING_SECONDS)
+        return [measure(box, lanes, options) for options in ({}, {"restart": True})]
 
 
-def measure(box: Sandbox, lanes: int, asked: dict[str, bool]) -> Pass:
-    """Run a pass by a manual call until its total is written; return the measurements."""
-    ended: list[float] = []
+def measure(box: Sandbox, lanes: int, options: dict[str, bool]) -> Pass:
+    """Start a pass by a manual call with `options`, and measure it until its total is written."""
+    end_times: list[float] = []
     listings = 0
 
     def watch(request: Request) -> bool:
         nonlocal listings
         listings += "list-type" in request.params
         if request.method == "PUT" and request.raw_path.endswith("total"):
-            ended.append(time.monotonic())
+            end_times.append(time.monotonic())
         return False
 
     box.oss.faults.add(Fault.hang(), where=watch)
     box.fc.invocations.clear()
-    began, busy = time.monotonic(), time.process_time()
-    result = box.fc.invoke("reconcile", json.dumps(asked).encode()).value
-    cores = (time.process_time() - busy) / (time.monotonic() - began)
+    start_time, start_cpu = time.monotonic(), time.process_time()
+    result = box.fc.invoke("reconcile", json.dumps(options).encode()).value
+    cores = (time.process_time() - start_cpu) / (time.monotonic() - start_time)
     box.wait_idle(60)
     box.oss.faults.clear()
     assert (result["scanned"], result["covered"], result["finished"]) == (OBJECTS, OBJECTS, True), result
-    return Pass(lanes, ended[0] - began, result["ranges"]["done"], len(box.fc.invocations), listings, cores)
+    return Pass(lanes, end_times[0] - start_time, result["ranges"]["done"], len(box.fc.invocations), listings, cores)
 
 
 def show(console: Console, title: str, passes: tuple[Pass, ...]) -> None:

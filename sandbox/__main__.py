@@ -1,4 +1,4 @@
-"""Run an interactive sandbox until Ctrl-C: both clouds, and a deployed project that forwards the uploads."""
+"""A program that runs an interactive sandbox until Ctrl-C: both clouds, and a project that forwards the uploads."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ photos.put_object("hello 山.txt", b"hello")
 records = []
 while not records:
     time.sleep(0.2)
-    records = [one.key for one in oss2.ObjectIteratorV2(log) if one.key.endswith("/hello 山.txt")]
+    records = [record.key for record in oss2.ObjectIteratorV2(log) if record.key.endswith("/hello 山.txt")]
 
 print(records)
 """
 
 
 def parse_rate(text: str) -> float:
-    """Return the rate in `text`, in calls a second; raise ArgumentTypeError, whose message argparse prints."""
+    """Return the rate in `text`, in calls a second; raise ArgumentTypeError for any other text."""
     rate = _parse_number(text)
     if not 0 < rate < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a rate: write calls per second, more than 0, such as 5")
@@ -69,7 +69,6 @@ def _parse_number(text: str) -> float:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m sandbox",
         description="Run simulated clouds on this machine (OSS, OMS, OBS and Function Compute) with the project in"
@@ -171,7 +170,7 @@ def describe_invocation(invocation: Invocation, totals: PassTotals) -> Iterator[
 
 
 class PassTotals:
-    """Numbers of the keys that each pass has submitted so far: a call of a pass logs the totals of its pass."""
+    """The numbers of keys that each pass has submitted so far, because a log line has only the totals of its pass."""
 
     def __init__(self) -> None:
         self._by_pass: dict[str, tuple[int, int]] = {}

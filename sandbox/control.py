@@ -38,7 +38,7 @@ def serve_control(box: Sandbox) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
-            """Write no log of requests."""
+            """Do nothing; the base class would print a line for each request."""
 
         def do_POST(self) -> None:
             payload = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -77,7 +77,7 @@ def run_command(box: Sandbox, path: list[str], payload: bytes) -> dict[str, obje
             box.restore_trigger(function, trigger)
             return {}
         case ["ahead"]:
-            return {"ahead": box.ahead}
+            return {"ahead": box.clock_lead}
         case ["later", seconds] if seconds.isascii() and seconds.isdigit():
             box.wait_idle(_IDLE_TIMEOUT_SECONDS)
             box.advance_and_tick(int(seconds))

@@ -28,8 +28,8 @@ Triggers = Mapping[str, Sequence[Mapping[str, Any]]]
 class Functions(KeyedService):
     """The service of Function Compute's API.
 
-    `list_triggers`: returns the triggers of each function in the sandbox, in the form of s.yaml, by the function's name
-    in the cloud. `foreign_functions`: the triggers of the account's other functions.
+    `list_triggers` returns the triggers of each function in the sandbox, in the form of s.yaml, by the function's name
+    in the cloud. `foreign_functions` has the triggers of the account's other functions in the same form.
     """
 
     def __init__(self, region: str, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -50,7 +50,7 @@ class Functions(KeyedService):
         return Response(status, json.dumps(answer).encode(), headers)
 
     def _respond(self, request: Request) -> dict[str, Any]:
-        caller = verify_signature(request, self.credential, self.skew)
+        caller = verify_signature(request, self.find_credential, self.find_age)
         match = re.fullmatch(rf"/{_VERSION}/functions(?:/([^/]+)/triggers)?", request.raw_path)
         action = "ListTriggers" if match and match[1] else "ListFunctions"
         received_call = [

@@ -45,32 +45,32 @@ def json_response(status: int, body: object) -> Response:
 
 
 def verify_signature(
-    request: Request, find: Callable[[str], Credential | None], skew: Callable[[float], float]
+    request: Request, find_credential: Callable[[str], Credential | None], find_age: Callable[[float], float]
 ) -> Credential:
     """Return the caller's credential; raise GatewayError if the gateway refuses the request.
 
-    `find` returns the credential of an access key, `skew` the age of a time in seconds.
+    `find_credential` returns the credential of an access key, `find_age` the age of a time in seconds.
     """
     match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
     if match is None:
-        raise _unauthorized_error("authorization header is missing or malformed")
+        raise _make_unauthorized_error("authorization header is missing or malformed")
     access_key, header_names, signature = match.groups()
-    credential = find(access_key)
+    credential = find_credential(access_key)
     if credential is None:
-        raise _unauthorized_error("access key does not exist")
+        raise _make_unauthorized_error("access key does not exist")
     signed_headers = header_names.split(";")
     _check_signed_headers(request, signed_headers, credential)
-    _check_date(request.headers["x-sdk-date"], skew)
+    _check_date(request.headers["x-sdk-date"], find_age)
     _check_body_hash(request)
-    expected = _sign(request, signed_headers, access_key, credential.secret)
-    if not hmac.compare_digest(expected.encode(), request.headers["authorization"].encode()):
-        raise _unauthorized_error(f"verify aksk signature fail, signature: {signature}")
+    expected_signature = _sign(request, signed_headers, access_key, credential.secret)
+    if not hmac.compare_digest(expected_signature.encode(), request.headers["authorization"].encode()):
+        raise _make_unauthorized_error(f"verify aksk signature fail, signature: {signature}")
     if request.headers.get("x-security-token") != credential.security_token:
-        raise _unauthorized_error("x-security-token is missing or does not belong to the access key")
+        raise _make_unauthorized_error("x-security-token is missing or does not belong to the access key")
     return credential
 
 
-def _unauthorized_error(reason: str) -> GatewayError:
+def _make_unauthorized_error(reason: str) -> GatewayError:
     return GatewayError(401, "APIGW.0301", f"Incorrect IAM authentication information: {reason}")
 
 
@@ -83,18 +83,18 @@ def _check_signed_headers(request: Request, signed_headers: list[str], credentia
     # These headers name the account and the project.
     required_headers |= {"x-domain-id", "x-project-id"} & request.headers.keys()
     if not required_headers <= set(signed_headers):
-        raise _unauthorized_error(f"not signed: {', '.join(sorted(required_headers - set(signed_headers)))}")
+        raise _make_unauthorized_error(f"not signed: {', '.join(sorted(required_headers - set(signed_headers)))}")
     if not set(signed_headers) <= request.headers.keys():
-        raise _unauthorized_error("a signed header was not sent")
+        raise _make_unauthorized_error("a signed header was not sent")
 
 
-def _check_date(date: str, skew: Callable[[float], float]) -> None:
+def _check_date(date: str, find_age: Callable[[float], float]) -> None:
     try:
         signed_at = _parse_date(date)
     except ValueError:
-        raise _unauthorized_error("x-sdk-date is not like 20060102T150405Z") from None
-    if abs(skew(signed_at)) > _MAX_SKEW_SECONDS:
-        raise _unauthorized_error("the request has expired: x-sdk-date is over 15 minutes off")
+        raise _make_unauthorized_error("x-sdk-date is not like 20060102T150405Z") from None
+    if abs(find_age(signed_at)) > _MAX_SKEW_SECONDS:
+        raise _make_unauthorized_error("the request has expired: x-sdk-date is over 15 minutes off")
 
 
 @lru_cache
@@ -108,7 +108,7 @@ def _check_body_hash(request: Request) -> None:
     actual_hash = hashlib.sha256(request.body).hexdigest()
     is_unsigned = sent_hash == "UNSIGNED-PAYLOAD" and not request.headers.get("content-type", "").startswith(_JSON)
     if sent_hash not in (None, actual_hash) and not is_unsigned:
-        raise _unauthorized_error("x-sdk-content-sha256 does not match the body")
+        raise _make_unauthorized_error("x-sdk-content-sha256 does not match the body")
 
 
 def _sign(request: Request, signed_headers: list[str], access_key: str, secret: str) -> str:

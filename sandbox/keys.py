@@ -15,10 +15,10 @@ _NO_CONTEXT: Mapping[str, str] = {}
 
 @dataclass(frozen=True)
 class Credential:
-    """An access key; a key with a security token is temporary.
+    """The secret of an access key, which is temporary if it has a security token.
 
-    `policies` returns the policies in force for the holder; without it the holder has all permissions. `holder`: the
-    name of the user or role in the account.
+    `policies` returns the policies in force for the key's holder; without it the holder has all permissions. `holder`
+    is the name of the user or role in the account, such as user/administrator.
     """
 
     secret: str
@@ -27,14 +27,14 @@ class Credential:
     holder: str = ADMINISTRATOR
 
     def find_denial(self, action: str, resource: str, context: Mapping[str, str] = _NO_CONTEXT) -> str:
-        """Return the kind of denial, as `policy.find_denial` does; empty if the holder has the permission."""
+        """Return `ExplicitDeny` or `ImplicitDeny` if the holder lacks the permission, otherwise an empty text."""
         return find_denial(self.policies(), action, resource, context) if self.policies else ""
 
 
 class KeyedService(Service):
-    """A service that accepts the keys that were added to it, and the keys of the account's users.
+    """A service that accepts the access keys that were added to it, and those of the account's users.
 
-    `account` returns the credential of a user's access key, or None.
+    `account` returns the credential of a user's access key, or None for an unknown key.
     """
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -58,5 +58,5 @@ class KeyedService(Service):
         with self.lock:
             del self._credentials[access_key]
 
-    def credential(self, access_key: str) -> Credential | None:
+    def find_credential(self, access_key: str) -> Credential | None:
         return self._credentials.get(access_key) or self.account(access_key)

@@ -1,8 +1,8 @@
 """Policies of RAM (Version 1) and of Huawei's IAM (5.0 for identity policies, 1.1 for roles).
 
-help.aliyun.com/zh/ram/user-guide/policy-structure-and-syntax; support.huaweicloud.com/usermanual-iam5, "Identity policy
-syntax". A document with an element that the sandbox cannot evaluate is refused when it is stored, so no element is ever
-ignored.
+Sources: help.aliyun.com/zh/ram/user-guide/policy-structure-and-syntax; support.huaweicloud.com/usermanual-iam5,
+"Identity policy syntax". A document with an element that the sandbox cannot evaluate is refused when it is stored, so
+no element is ever ignored.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _CONDITION_KEYS = {"oss:Prefix", "obs:prefix"}
 def find_denial(
     documents: Iterable[Document], action: str, resource: str, context: Mapping[str, str] = _NO_CONTEXT
 ) -> str:
-    """Return the kind of denial: `ExplicitDeny`, which overrides an Allow, or `ImplicitDeny`; empty if allowed.
+    """Return `ExplicitDeny`, which overrides an Allow, or `ImplicitDeny`, or an empty text if the action is allowed.
 
-    `context`: the values that conditions compare, by their keys.
+    `context` has the values that conditions compare, by their condition keys, such as oss:Prefix.
     """
     effects = {
         statement["Effect"]
@@ -78,7 +78,7 @@ def _check_statement(statement: Any, version: str) -> None:
     if "Resource" not in statement and version == "1":
         raise ValueError("a statement of RAM names its Resource")
     for name in ("Action", "Resource"):
-        if not all(isinstance(text, str) and text for text in _iterate(statement.get(name, "*"))):
+        if not all(isinstance(text, str) and text for text in _list_values(statement.get(name, "*"))):
             raise ValueError(f"{name} is a text, or a list of them")
     for operator, keys in statement.get("Condition", {}).items():
         if operator not in _OPERATORS or not set(keys) <= _CONDITION_KEYS:
@@ -93,14 +93,14 @@ def _matches_statement(
     return (
         any(
             _matches_pattern(normalize_case(pattern), normalize_case(action))
-            for pattern in _iterate(statement["Action"])
+            for pattern in _list_values(statement["Action"])
         )
         and any(
             _matches_pattern(_normalize_resource(pattern, version), resource)
-            for pattern in _iterate(statement.get("Resource", "*"))
+            for pattern in _list_values(statement.get("Resource", "*"))
         )
         and all(
-            name in context and any(_OPERATORS[operator](pattern, context[name]) for pattern in _iterate(patterns))
+            name in context and any(_OPERATORS[operator](pattern, context[name]) for pattern in _list_values(patterns))
             for operator, keys in statement.get("Condition", {}).items()
             for name, patterns in keys.items()
         )
@@ -113,7 +113,7 @@ def _normalize_resource(pattern: str, version: str) -> str:
     return pattern if version == "1" else f"{service.lower()}{colon}{path}"
 
 
-def _iterate(value: Any) -> Iterator[Any]:
+def _list_values(value: Any) -> Iterator[Any]:
     yield from value if isinstance(value, list) else [value]
 
 
@@ -123,7 +123,7 @@ def _matches_pattern(pattern: str, text: str) -> bool:
 
 @cache
 def _compile_pattern(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern in which `*` is any text and `?` any character."""
+    """Compile a pattern in which `*` stands for any text and `?` for any character."""
     return re.compile(
         "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern), re.DOTALL
     )

@@ -25,7 +25,7 @@ class _UsageError(Exception):
 
 
 class Prompt(cmd.Cmd):
-    """A prompt for commands; each method `do_...` is a command, and its docstring is the help."""
+    """A prompt for commands; each method `do_...` is a command, whose docstring is its help text."""
 
     prompt = "sandbox> "
 
@@ -74,11 +74,11 @@ class Prompt(cmd.Cmd):
     def do_delete(self, line: str) -> None:
         """delete [oss|obs] KEY: delete an object"""
         cloud, key = _split_cloud(line, 1, 1)
-        in_obs, in_oss = (
+        obs_objects, oss_objects = (
             self._box.obs.objects(self._box.destination_bucket),
             self._box.oss.objects(self._box.source_bucket),
         )
-        if key not in (in_obs if cloud == "obs" else in_oss):
+        if key not in (obs_objects if cloud == "obs" else oss_objects):
             raise _UsageError(f"{cloud.upper()} has no object {key}.")
         if cloud == "obs":
             self._box.obs.delete(self._box.destination_bucket, key)
@@ -148,8 +148,8 @@ class Prompt(cmd.Cmd):
         """clock: show the sandbox's time"""
         _split_words(line, 0, 0)
         now = datetime.fromtimestamp(self._box.now(), timezone.utc)
-        ahead = round(self._box.ahead)
-        difference = f"{abs(ahead)} seconds {'ahead of' if ahead > 0 else 'behind'}" if ahead else "the same as"
+        lead = round(self._box.clock_lead)
+        difference = f"{abs(lead)} seconds {'ahead of' if lead > 0 else 'behind'}" if lead else "the same as"
         self._print_line(f"The sandbox's time is {now:%Y-%m-%dT%H:%M:%SZ}, {difference} this machine's clock.")
 
     def do_help(self, line: str) -> None:

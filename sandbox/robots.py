@@ -1,4 +1,4 @@
-"""Chat webhooks, as strict as their documentation.
+"""Chat webhooks (DingTalk, Feishu, WeCom, Slack), as strict as their documentation.
 
 Written from "Custom robot access" (open.dingtalk.com), "Use bots in groups" (open.feishu.cn), "Group robots"
 (developer.work.weixin.qq.com) and "Sending messages using incoming webhooks" (docs.slack.dev).
@@ -24,9 +24,9 @@ _OK_RESPONSE, _NO_CONTENT_RESPONSE = Response(200, b"ok"), Response(204)
 
 
 class Robots(Service):
-    """The service of all chat webhooks, chosen by the host name; any other host is a webhook for JSON.
+    """A service that answers for all chat webhooks, by the host name; any other host is a webhook for JSON.
 
-    `messages`: the bodies of the accepted messages.
+    `messages` has the bodies of the accepted messages.
     """
 
     def __init__(self) -> None:
@@ -44,12 +44,11 @@ class Robots(Service):
 
     @property
     def texts(self) -> list[str]:
-        """The texts of the accepted messages."""
         return list(map(extract_text, self.messages))
 
 
 def _extract_text(body: bytes, kind: str, part: str, name: str) -> str | None:
-    """Return the text in {kind: "text", part: {name: text}}; None for a body of another form."""
+    """Return the text in {kind: "text", part: {name: text}}, or None for a body of another form."""
     try:
         value = json.loads(body.decode("utf-8"))
         text = value[part][name]
@@ -124,7 +123,7 @@ ROBOTS = {
 
 
 def extract_text(body: bytes) -> str:
-    """Return the text of a message in the form of any chat."""
+    """Return the text of a message body, in the format of any of the chats."""
     value = json.loads(body)
     for part in ("text", "content"):
         if isinstance(value.get(part), dict):

@@ -1,4 +1,4 @@
-"""Both clouds and Function Compute in one object, with the connections between them."""
+"""The simulated clouds and Function Compute in one object, with the triggers that connect them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import oss2
 
 from sandbox import runtimes
 from sandbox.account import ACCOUNT_ID
-from sandbox.fc.forks import Forks
+from sandbox.fc.forks import ForkedInstances
 from sandbox.fc.instance import Instances, ProcessInstances
 from sandbox.fc.project import read_resources
 from sandbox.fc.service import FunctionCompute, Invocation
@@ -75,10 +75,10 @@ class Sandbox:
     ) -> None:
         """Create both clouds and Function Compute.
 
-        `forks`: instances of the template's code are forked, so starting them takes no import. `bare`: only the source
-        bucket and the administrators exist, as before `ops.py setup`.
+        With `forks`, instances of the template's code are forked from a process that has imported it. With `bare`, only
+        the source bucket and the administrators exist, as before `ops.py setup`.
         """
-        self._platform, instances = self._make_platform(Forks if forks else ProcessInstances)
+        self._platform, instances = self._make_platform(ForkedInstances if forks else ProcessInstances)
         self.oss = Oss(self.region, ssl_context=ssl_context)
         self.oms = Oms(ssl_context=ssl_context)
         self.obs = Obs(ssl_context=ssl_context)
@@ -94,7 +94,7 @@ class Sandbox:
         # True if functions and triggers that are deployed from now on have only the permissions of their roles.
         self.binds_roles = False
         self._roles: dict[str, Credential] = {}
-        # The functions that a trigger or a function lacked the permission to call; one entry for each event.
+        # The functions that a trigger, or another function, had no permission to call; one entry for each event.
         self.denied_invocations: list[str] = []
         self.fc = FunctionCompute(self.region, instances)
         self.fc.may_invoke = lambda caller, function_name: self._may_invoke(self._roles.get(caller), function_name)
@@ -130,9 +130,9 @@ class Sandbox:
             self._http.session.close()
 
     def _make_platform(self, instances: type[ProcessInstances]) -> tuple[Platform, Instances]:
-        """Return the platform of this sandbox: sockets, a clock that tests advance, and processes."""
+        """Return the platform of this sandbox (sockets, and a clock that tests advance), and a source of instances."""
         platform = LoopThread()
-        return platform, instances(lambda: platform.ahead)
+        return platform, instances(lambda: platform.clock_lead)
 
     def environment(self) -> dict[str, str]:
         """Return the function's environment variables, as a user of the template sets them."""
@@ -148,11 +148,14 @@ class Sandbox:
         }
 
     def endpoints(self) -> dict[str, str]:
-        """Return the addresses of OSS and OBS, by the functions' environment variables."""
+        """Return the addresses of OSS and OBS, by the names of the functions' environment variables."""
         return {"OSS_ENDPOINT": self.oss.endpoint, "OBS_ENDPOINT": self.obs.endpoint}
 
     def all_endpoints(self) -> dict[str, str]:
-        """Return the addresses of all services, including those that only an administrator calls."""
+        """Return the addresses of all services, by names of environment variables.
+
+        These include the services that only an administrator calls.
+        """
         return {
             **self.endpoints(),
             "OMS_ENDPOINT": self.oms.endpoint,
@@ -162,27 +165,29 @@ class Sandbox:
         }
 
     def deploy(self, code: Path, runtime: runtimes.Name = "python3.12", **overrides: Any) -> None:
-        """Create the function `forward` and its trigger; `overrides` are arguments of `create_function`."""
+        """Deploy the code as the function `forward` with its trigger; `overrides` go to `create_function`."""
         settings = {
             "environment": self.environment(),
             "credentials": self.function_credentials,
             **overrides,
         }
         self.fc.create_function("forward", code, runtime=runtime, **settings)
-        self._connect("forward", "content", self.source_bucket, CONTENT_EVENTS)
+        self._connect_bucket("forward", "content", self.source_bucket, CONTENT_EVENTS)
 
     def deploy_project(
         self, folder: Path, prefix: str = "", secrets: Mapping[str, str] | None = None, **overrides: Any
     ) -> None:
         """Deploy a rendered project like `s deploy`, with the addresses of this machine's services.
 
-        A function gets the name of its resource, after `prefix` if several projects are deployed. `secrets`: the
-        secrets in the tool's store beside the AK/SK. `overrides`: arguments of `create_function` for all functions.
+        The name of a function is that of its resource, after `prefix` if several projects are deployed. `secrets` has
+        the secrets in the tool's store beside the AK/SK. `overrides` go to `create_function` for all functions.
         """
-        stored = {**dict(zip(("HW_AK", "HW_SK"), self.huawei_credentials, strict=True)), **(secrets or {})}
+        stored_secrets = {**dict(zip(("HW_AK", "HW_SK"), self.huawei_credentials, strict=True)), **(secrets or {})}
 
         def secret(name: str) -> str:
-            return self.secrets.get(name) or next(value for end, value in stored.items() if name.endswith(f"_{end}"))
+            return self.secrets.get(name) or next(
+                value for suffix, value in stored_secrets.items() if name.endswith(f"_{suffix}")
+            )
 
         for name, props in read_resources(folder, secret).items():
             self.deploy_resource(prefix + name, props, folder, **overrides)
@@ -208,14 +213,14 @@ class Sandbox:
             self._add_trigger(name, trigger)
 
     def _assume_role(self, function: str, role: str) -> tuple[str, str, str]:
-        """Return a temporary access key of a function; raise RamError if Function Compute may not assume the role."""
+        """Return a temporary access key of a function; raise RamError if the role does not trust Function Compute."""
         role_key = self._roles[function] = self.ram.assume_role(role, "fc.aliyuncs.com")
         key = (f"STS.{uuid.uuid4().hex[:20]}", role_key.secret, role_key.security_token or "")
         self.oss.add_credentials(*key, role_key.policies, role_key.holder)
         return key
 
     def _may_invoke(self, caller: Credential | None, function: str) -> bool:
-        """Return True if a role may invoke a function; without a role, any function can be invoked."""
+        """Return True if `caller`, the key of a role, may invoke a function; a caller of None may invoke any."""
         cloud_name = next((name for name, local_name in self._local_names.items() if local_name == function), function)
         resource = f"acs:fc:{self.region}:{ACCOUNT_ID}:functions/{cloud_name}"
         if caller is None or not caller.find_denial("fc:InvokeFunction", resource):
@@ -237,7 +242,7 @@ class Sandbox:
         self.fc.remove_function(name)
 
     def remove_triggers(self, name: str) -> None:
-        """Remove all triggers of a function; it can still be invoked."""
+        """Remove all triggers of a function, which can still be invoked directly."""
         self._timers.pop(name, None)
         for trigger in self._triggers.pop(name, ()):
             self.oss.remove_trigger(trigger)
@@ -253,7 +258,7 @@ class Sandbox:
             del self._timers[function]
 
     def _list_deployed_triggers(self) -> dict[str, list[Mapping[str, Any]]]:
-        """Return the existing triggers of each deployed function, by the function's name in the cloud."""
+        """Return the triggers that each deployed function has now, by the function's name in the cloud."""
         return {
             cloud_name: [
                 trigger
@@ -272,9 +277,11 @@ class Sandbox:
         key = config["filter"]["key"]
         bucket = trigger["sourceArn"].rpartition(":")[2]
         role = self.ram.assume_role(trigger["invocationRole"], "oss.aliyuncs.com") if self.binds_roles else None
-        self._connect(function, trigger["triggerName"], bucket, config["events"], key["prefix"], key["suffix"], role)
+        self._connect_bucket(
+            function, trigger["triggerName"], bucket, config["events"], key["prefix"], key["suffix"], role
+        )
 
-    def _connect(
+    def _connect_bucket(
         self,
         function: str,
         trigger: str,
@@ -284,7 +291,7 @@ class Sandbox:
         suffix: str = "",
         role: Credential | None = None,
     ) -> None:
-        """Connect a bucket's events to a function; without the role's permission to invoke it, the events are lost.
+        """Pass a bucket's events to a function; events are lost if `role` has no permission to invoke the function.
 
         Names of triggers are unique only within a function.
         """
@@ -302,16 +309,16 @@ class Sandbox:
         return self._platform.now()
 
     @property
-    def ahead(self) -> float:
+    def clock_lead(self) -> float:
         """The seconds by which the sandbox's time is ahead of the machine's."""
-        return self._platform.ahead
+        return self._platform.clock_lead
 
     def advance(self, seconds: float) -> None:
         """Advance the clock; instances get the new time with their next event.
 
         Calls that are scheduled keep their delay.
         """
-        self._platform.ahead += seconds
+        self._platform.clock_lead += seconds
 
     def advance_and_tick(self, seconds: float) -> None:
         """Advance the clock, then fire the timers of all functions."""
@@ -340,7 +347,7 @@ class Sandbox:
             await asyncio.sleep(seconds)
 
     def answers(self) -> dict[str, str]:
-        """Return the answers to the questions of `s init`; with `bare`, empty answers for missing resources."""
+        """Return the answers to the questions of `s init`; for missing resources (`bare`), the answers are empty."""
         sync_url, access_key, secret_key = (
             ("", "", "") if self._is_bare else (self.task.sync_url, *self.huawei_credentials)
         )
@@ -380,7 +387,7 @@ class Sandbox:
     def wait_idle(self, timeout: float) -> None:
         """Wait until every event is handled and every accepted key is copied, for at most `timeout` seconds.
 
-        Late events and copies are included, withheld copies are not.
+        The wait includes late events and late copies, but not withheld copies.
         """
         self._platform.call(self._wait_until_idle(), timeout)
 
@@ -410,7 +417,7 @@ class Sandbox:
             self.task = self.add_task(self.task_id, self.destination_bucket)
 
     def add_task(self, task_id: str, destination: str = "") -> Task:
-        """Create a task that copies from the source bucket to another destination bucket, with a default name."""
+        """Create a task, and the destination bucket to which it copies; a default bucket name has the task's id."""
         bucket = self.obs.create_bucket(destination or f"{self.destination_bucket}-{task_id}")
         return self.oms.create_task(
             self.project_id,

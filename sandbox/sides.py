@@ -1,4 +1,4 @@
-"""The clouds between which OMS copies, with the permissions of the access keys in a request.
+"""The OSS and the OBS between which OMS copies, and OMS's checks of the access keys that it uses there.
 
 The required permissions are those of support.huaweicloud.com/oms_faq, "How do I obtain permissions for source and
 destination buckets".
@@ -44,16 +44,16 @@ class Sides:
         self._check_source_access(_find_credential(self._oss, access_key), _SOURCE_ACTIONS[1:2], bucket)
         return self._oss.buckets[bucket].region
 
-    def source(self, access_key: AccessKey, region: str, bucket: str) -> ReadSource:
-        """Return a function that reads objects of a source bucket.
+    def open_source(self, access_key: AccessKey, region: str, bucket: str) -> ReadSource:
+        """Return a function that reads an object of a source bucket by its key.
 
-        The function raises PermissionError if the key may not read the object.
+        That function raises PermissionError if the access key has no permission to read the object.
         """
         self._check_source_access(_find_credential(self._oss, access_key), _SOURCE_ACTIONS, bucket)
         _check_region(self._oss.buckets[bucket].region, region)
 
         def read(key: str) -> SourceObject | None:
-            holder = self._oss.credential(access_key.key)
+            holder = self._oss.find_credential(access_key.key)
             denial = (
                 "InvalidAccessKeyId" if holder is None else self._oss.find_denial(holder, "oss:GetObject", bucket, key)
             )
@@ -68,11 +68,11 @@ class Sides:
         return read
 
     def list_objects(self, access_key: AccessKey, bucket: str, prefixes: Sequence[str]) -> Iterator[tuple[str, int]]:
-        """Yield the keys and sizes of objects that begin with a prefix.
+        """Yield the key and the size in bytes of each object whose key begins with one of the prefixes.
 
-        Raises PermissionError if the key lacks the permission to list them.
+        Raises PermissionError if the access key has no permission to list the bucket.
         """
-        holder = self._oss.credential(access_key.key)
+        holder = self._oss.find_credential(access_key.key)
         for prefix in prefixes:
             denial = (
                 "InvalidAccessKeyId"
@@ -85,11 +85,11 @@ class Sides:
             if key.startswith(tuple(prefixes)):
                 yield key, stored.size
 
-    def destination(self, access_key: AccessKey, region: str, bucket: str) -> Destination:
-        """Return a destination bucket; it refuses objects if the key lacks the permission to write."""
+    def open_destination(self, access_key: AccessKey, region: str, bucket: str) -> Destination:
+        """Return a destination bucket, which refuses objects if the access key has no permission to write them."""
         self._check_access(_find_credential(self._obs, access_key), _DESTINATION_ACTIONS, bucket)
         _check_region(self._obs.bucket(bucket).region, region)
-        return _WritableBucket(self._obs, bucket, lambda: self._obs.credential(access_key.key))
+        return _WritableBucket(self._obs, bucket, lambda: self._obs.find_credential(access_key.key))
 
     def _check_source_access(self, holder: Credential, actions: tuple[str, ...], bucket: str) -> None:
         if bucket not in self._oss.buckets:
@@ -107,7 +107,7 @@ class Sides:
 
 
 class _WritableBucket:
-    """A bucket of OBS that refuses objects if the holder of the key lacks the permission to write them."""
+    """A bucket of OBS that refuses objects if the access key has no permission to write them."""
 
     def __init__(self, obs: Obs, bucket: str, holder: Callable[[], Credential | None]) -> None:
         self._obs, self._bucket, self._holder = obs, obs.bucket(bucket), holder
@@ -125,7 +125,7 @@ class _WritableBucket:
         headers: Mapping[str, str] | None = None,
         storage_class: str = "STANDARD",
     ) -> object:
-        """Store an object and return it; return None if the key lacks the permission."""
+        """Store an object and return it; return None if the access key has no permission to write it."""
         return (
             None
             if self._find_denial_reason(key, ())
@@ -149,7 +149,7 @@ class _WritableBucket:
 
 
 def find_source_object(oss: Oss, bucket: str, key: str) -> SourceObject | None:
-    """Return an object of OSS as OMS reads it; None if it is missing or a symbolic link, which OMS cannot copy."""
+    """Return an object of OSS as OMS reads it, or None if it is missing or a symbolic link, which OMS cannot copy."""
     oss_object = oss.objects(bucket).get(key)
     if oss_object is None or oss_object.type == "Symlink":
         return None
@@ -161,12 +161,12 @@ def find_source_object(oss: Oss, bucket: str, key: str) -> SourceObject | None:
 
 def _find_credential(service: KeyedService, access_key: AccessKey) -> Credential:
     """Return the credential of an access key; OMS accepts permanent keys only."""
-    credential = service.credential(access_key.key)
+    credential = service.find_credential(access_key.key)
     if credential is None or credential.secret != access_key.secret or credential.security_token:
         raise GatewayError(400, "OMS.0068", "The access key or its secret is wrong")
     return credential
 
 
-def _check_region(actual: str, expected: str) -> None:
-    if actual != expected:
-        raise GatewayError(400, "OMS.0001", f"Invalid parameter: the bucket is not in {expected}")
+def _check_region(actual_region: str, expected_region: str) -> None:
+    if actual_region != expected_region:
+        raise GatewayError(400, "OMS.0001", f"Invalid parameter: the bucket is not in {expected_region}")

@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 from sortedcontainers import SortedDict
 
 
-class _Stored(Protocol):
+class _StoredVersion(Protocol):
     @property
     def version_id(self) -> str: ...
 
@@ -17,7 +17,7 @@ class _Stored(Protocol):
     def last_modified(self) -> float: ...
 
 
-T = TypeVar("T", bound=_Stored)
+T = TypeVar("T", bound=_StoredVersion)
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Marker:
 class History(Generic[T]):
     """The versions of all keys of a bucket.
 
-    `objects`: the bucket's current versions, which this class updates.
+    `objects` has the current versions by key; this class updates it.
     """
 
     def __init__(self, objects: SortedDict) -> None:
@@ -41,25 +41,35 @@ class History(Generic[T]):
 
     def add(self, key: str, version: T | Marker) -> None:
         """Make `version` the current version of the key; it replaces a version with the same id, such as `null`."""
-        other_versions = [other for other in self._list_versions(key) if other.version_id != version.version_id]
+        other_versions = [
+            other_version
+            for other_version in self._list_versions(key)
+            if other_version.version_id != version.version_id
+        ]
         self._set_versions(key, [*other_versions, version])
 
     def find(self, key: str, version_id: str) -> T | Marker | None:
-        """Return a version of a key; None if it is missing."""
+        """Return a version of a key, or None if the key has no such version."""
         return next((version for version in self._list_versions(key) if version.version_id == version_id), None)
 
     def replace(self, key: str, version: T | Marker) -> None:
         """Replace the version with the same id."""
         self._set_versions(
-            key, [version if other.version_id == version.version_id else other for other in self._list_versions(key)]
+            key,
+            [
+                version if other_version.version_id == version.version_id else other_version
+                for other_version in self._list_versions(key)
+            ],
         )
 
     def remove(self, key: str, version_id: str) -> None:
         """Remove a version permanently; ignore a missing version."""
-        self._set_versions(key, [other for other in self._list_versions(key) if other.version_id != version_id])
+        self._set_versions(
+            key, [other_version for other_version in self._list_versions(key) if other_version.version_id != version_id]
+        )
 
     def list_page(self, params: Mapping[str, str], limit: int) -> tuple[list[tuple[str, T | Marker, bool]], bool]:
-        """Return the versions after the request's markers, at most `limit`, and True if there are more."""
+        """Return at most `limit` versions after the request's markers, and True if more versions follow."""
         marker = params.get("key-marker", ""), params.get("version-id-marker", "")
         remaining_versions, is_past_marker = [], not marker[1]
         for key, version, is_latest in self.list_versions(params.get("prefix", "")):
@@ -69,7 +79,10 @@ class History(Generic[T]):
         return remaining_versions[:limit], len(remaining_versions) > limit
 
     def list_versions(self, prefix: str) -> Iterator[tuple[str, T | Marker, bool]]:
-        """Yield the key, the version, and True for the current version: sorted by key, the latest version first."""
+        """Yield each version with its key, and with True if it is the current version.
+
+        The versions are sorted by key; of each key, the latest version is first.
+        """
         for key in sorted({*self._objects, *self._versions}):
             if key.startswith(prefix):
                 entries = self._list_versions(key)

@@ -45,7 +45,7 @@ class HeadersMigration(Migration):
 
     def _set_up(self) -> None:
         super()._set_up()
-        self.task.metadata = True
+        self.task.copies_metadata = True
         self.there = self.obs.bucket(self.destination_bucket)
         self.moves = self.there.headers_move_time = self.dice.random() < 0.5
         measurements = {
@@ -59,7 +59,7 @@ class HeadersMigration(Migration):
         name = f"oms_source_record/{self.task_id}/state/canary-oss-oms-sync.json"
         self.oss.put(self.log_bucket, name, json.dumps(result).encode())
         self.change, self.there.change_headers = self.there.change_headers, self.check_change  # type: ignore[method-assign]
-        self.platform.network.after = self.record_close
+        self.platform.network.after_response = self.record_close
 
     def upload(self, key: str, contents: bytes | None = None) -> None:
         """Write an object to the source with random headers; without `contents`, the contents stay unchanged."""

@@ -80,7 +80,7 @@ def play(seed: int) -> GoResult:
         if dice.random() < 0.1:
             world.at(dice.uniform(0, freeze + 1200), world.remove, dice.choice(keys))
         add_tampering(world, seed, 0.9 * freeze, keys[0])
-        world.task.metadata = seed % 10 != 7
+        world.task.copies_metadata = seed % 10 != 7
         world.advance(freeze + dice.uniform(1, 120))
         document = cut_over(world, played, timestamp(world.moment(freeze)))
         if document is None:
@@ -122,10 +122,10 @@ def call_when_closed(world: Migration, call: Callable[[], object]) -> None:
 
     def after(request: requests.PreparedRequest) -> None:
         if request.method == "PUT" and "closed-" in str(request.url) and '"closed": true' in str(request.body):
-            network.after = lambda _: None
+            network.after_response = lambda _: None
             call()
 
-    network.after = after
+    network.after_response = after
 
 
 def cut_over(world: Migration, played: GoResult, frozen: str) -> Any:
@@ -171,7 +171,7 @@ def cut_over(world: Migration, played: GoResult, frozen: str) -> Any:
 
 def check_after_go(world: Migration, played: GoResult, document: Any, keys: list[str]) -> None:
     dice = world.dice
-    if not world.task.metadata and "metadata" not in played.marks:
+    if not world.task.copies_metadata and "metadata" not in played.marks:
         played.wrong.append("LIE: the loss of headers is not in the document")
     if "oms_unfinished" in played.marks:  # OMS may still write, as the certificate says
         return

@@ -82,8 +82,8 @@ class HealthyWorld(Migration, MigrateWorld):
         self.task.overwrite_mode = self._overwrite_mode
         self.oss.faults.add(ARCHIVED, where=self._reads_archived)
         self.oms.refuse(lambda key: key in self.rejected)
-        self.task.metadata = self.migrates_metadata
-        self.task.merges, self.task.lag = self.merges, dice.choice([0, 0, 60, 300])
+        self.task.copies_metadata = self.migrates_metadata
+        self.task.merges_copies, self.task.lag = self.merges, dice.choice([0, 0, 60, 300])
         self.task.copies.next = self._copy  # type: ignore[method-assign]
         self.task.failures.next = self._failure  # type: ignore[method-assign]
         self.oms.groups.prepare = lambda group: setattr(group.failures, "next", self._failure)
@@ -162,7 +162,7 @@ class HealthyWorld(Migration, MigrateWorld):
     def has_to_accept(self, name: str) -> bool:
         """Return True if only an acceptance by name can lead to a GO."""
         if name == "metadata":
-            return not self.task.metadata
+            return not self.task.copies_metadata
         return self.oms_has_left() if name == "oms_unfinished" else self.cannot_be_proven()
 
     def oms_has_left(self) -> bool:

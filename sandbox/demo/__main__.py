@@ -71,8 +71,8 @@ def main() -> int:
     for problem in problems:
         console.print(f"[red]{escape(problem)}")
     if not arguments.picture:
-        check = f"python3 template/ops.py check {arguments.certificate}"
-        print_line(console, choose(f"To verify the certificate: {check}", f"校验证书：{check}"))
+        check_command = f"python3 template/ops.py check {arguments.certificate}"
+        print_line(console, choose(f"To verify the certificate: {check_command}", f"校验证书：{check_command}"))
     if problems:
         console.print(choose("[red]The demo failed.", "[red]演示失败。"))
     else:

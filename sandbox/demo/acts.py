@@ -21,7 +21,7 @@ PLAIN_OBJECT_COUNT = 200
 SEED = 20260101
 OMS_RATE, OMS_BURST = 25, 60
 FAILURE_PROBABILITY = 0.12
-PATIENCE_SECONDS = 180
+MAX_WAIT_SECONDS = 180
 
 # Keys with characters that are special in URLs, XML, JSON and shells, and the longest possible keys.
 HOSTILE_KEYS = [
@@ -97,7 +97,7 @@ def play_outage(box: Sandbox, console: Console) -> Inventory:
     keys = [*OUTAGE_KEYS, *LOST_EVENT_KEYS]
     upload_and_wait(box, console, keys, events=len(OUTAGE_KEYS))
     box.oss.put(box.source_bucket, ABANDONED_KEY, b"not lost either")
-    box.wait_idle(timeout=PATIENCE_SECONDS)
+    box.wait_idle(timeout=MAX_WAIT_SECONDS)
     inventory = take_inventory(box, set(LOST_EVENT_KEYS))
     print_inventory(inventory, console)
     attempts = Counter(
@@ -141,7 +141,7 @@ def play_recovery(box: Sandbox, console: Console) -> Inventory:
             f"补交没有成功记录的 {answer['submitted']} 个，OMS 接受 {answer['accepted']} 个。",
         ),
     )
-    box.wait_idle(timeout=PATIENCE_SECONDS)
+    box.wait_idle(timeout=MAX_WAIT_SECONDS)
     inventory = take_inventory(box, set(LOST_EVENT_KEYS))
     print_inventory(inventory, console)
     equal_count = len(inventory.uploaded_objects) - len(inventory.missing_keys)
@@ -178,11 +178,11 @@ def upload_and_wait(box: Sandbox, console: Console, keys: Sequence[str], events:
             bucket.put_object(key, make_contents(key))
             progress.update(upload_progress, advance=1)
             progress.update(forward_progress, completed=count_finished_events(box) - finished_before)
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + MAX_WAIT_SECONDS
         while count_finished_events(box) - finished_before < events and time.monotonic() < deadline:
             time.sleep(0.1)
             progress.update(forward_progress, completed=count_finished_events(box) - finished_before)
-        box.wait_idle(timeout=PATIENCE_SECONDS)
+        box.wait_idle(timeout=MAX_WAIT_SECONDS)
         progress.update(forward_progress, completed=count_finished_events(box) - finished_before)
 
 

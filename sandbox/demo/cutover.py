@@ -1,4 +1,4 @@
-"""The last acts of the demo: OMS fails to copy objects, others change in OBS, and the certificate becomes a GO.
+"""The last acts of the demo: OMS fails to copy objects, an application changes objects in OBS, and the cutover runs.
 
 The first certificate is a NO-GO with its reasons. The last certificate, after the repair of the named objects, is a GO.
 """
@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from sandbox import Sandbox
-from sandbox.demo.acts import HOUR, LOST_EVENT_KEYS, PATIENCE_SECONDS, print_replay
+from sandbox.demo.acts import HOUR, LOST_EVENT_KEYS, MAX_WAIT_SECONDS, print_replay
 from sandbox.demo.inventory import Inventory, take_inventory
 from sandbox.demo.language import choose, print_line, print_result
 from sandbox.oms.copier import CopyFailure
@@ -58,11 +58,11 @@ def play_copy_failures(box: Sandbox, console: Console) -> None:
     box.task.failures.add(failure, times=len(UNCOPIED_KEYS), where=lambda key: key in UNCOPIED_KEYS)
     for key in UNCOPIED_KEYS:
         box.bucket(box.source_bucket).put_object(key, b"copied in the end")
-    box.wait_idle(timeout=PATIENCE_SECONDS)
+    box.wait_idle(timeout=MAX_WAIT_SECONDS)
     # OMS throttled before, so forward may have left some of the keys to replay. A manual call submits them without
     # reading OMS's lists.
     box.fc.invoke("replay", b"{}")
-    box.wait_idle(timeout=PATIENCE_SECONDS)
+    box.wait_idle(timeout=MAX_WAIT_SECONDS)
     print_replay(console, box.tick("replay").value)
     box.obs.delete(box.destination_bucket, DELETED_KEY)
     box.obs.put(box.destination_bucket, OVERWRITTEN_KEY, b"an application's")
@@ -145,7 +145,7 @@ def run_standstill(box: Sandbox, console: Console) -> None:
 
 def advance_half_an_hour(box: Sandbox) -> None:
     """Wait until all work is done, then advance the clock by half an hour: compare classifies no younger objects."""
-    box.wait_idle(timeout=PATIENCE_SECONDS)
+    box.wait_idle(timeout=MAX_WAIT_SECONDS)
     box.advance(HOUR // 2)
 
 

@@ -18,12 +18,12 @@ EXISTING_KEYS = [f"photos/{number:04}.jpg" for number in range(200, 300)]
 
 @dataclass
 class Inventory:
-    """The objects and records on each side at the end of an act.
+    """The objects in both clouds and their records at the end of an act.
 
-    `uploaded_objects` and `copied_objects`: the contents of the objects in OSS and in OBS, by key. `succeeded_keys`:
-    the keys with a success record. `failure_reasons`: the reason in each failed record, by key. `dropped_events`: the
-    number of events that Function Compute dropped. `lost_keys`, `old_keys`: the keys without a record, because the
-    event was lost or the object is older than the project.
+    `uploaded_objects` and `copied_objects` have the contents of the objects in OSS and in OBS, by key.
+    `succeeded_keys` has the keys with a success record, `failure_reasons` the reason in each failed record, by key.
+    `dropped_events` is the number of events that Function Compute dropped. `lost_keys` and `old_keys` have no record,
+    because the event was lost, or because the object is older than the project.
     """
 
     uploaded_objects: dict[str, bytes]
@@ -66,7 +66,7 @@ def make_contents(key: str) -> bytes:
 
 
 def take_inventory(box: Sandbox, lost_events: set[str]) -> Inventory:
-    """Take the inventory of the sandbox; `lost_events`: the keys whose events were lost."""
+    """Return the current inventory of the sandbox; `lost_events` has the keys whose events were lost."""
     succeeded_keys, failure_reasons = set(), {}
     root = f"oms_source_record/{box.task.task_id}/"
     for name, record in box.oss.objects(box.log_bucket).items():
@@ -76,8 +76,8 @@ def take_inventory(box: Sandbox, lost_events: set[str]) -> Inventory:
         elif kind.startswith("failed_object"):
             body = json.loads(record.data)
             failure_reasons[body["key"]] = body["reason"]
-    uploaded_objects = {key: obj.data for key, obj in box.oss.objects(box.source_bucket).items()}
-    copied_objects = {key: obj.data for key, obj in box.task.destination.items()}
+    uploaded_objects = {key: oss_object.data for key, oss_object in box.oss.objects(box.source_bucket).items()}
+    copied_objects = {key: obs_object.data for key, obs_object in box.task.destination.items()}
     lost_keys = uploaded_objects.keys() & lost_events - succeeded_keys - failure_reasons.keys()
     old_keys = set(EXISTING_KEYS) - succeeded_keys - failure_reasons.keys()
     return Inventory(

@@ -1,8 +1,8 @@
 """The program in an instance's process: it passes one event after the other to the function's handler.
 
-`Instance` starts it with `python -S -s` and a clean environment. It imports the standard library only; the function
-imports from its own folder or from the runtime's libraries. Because functions may print, events and results are
-exchanged over a socket, as a JSON document in each line.
+`ProcessInstances` starts it with `python -S -s` and a clean environment. It imports the standard library only; the
+function imports from its own folder or from the runtime's libraries. Because functions may print, events and results
+are exchanged over a socket, as a JSON document in each line.
 
 It treats a function like FC's own bootstrap (that of python3.9, 2023): the first invocation imports the handler, the
 output is wrapped before the import, and SIGTERM ends an invocation at its timeout. Other sources:
@@ -35,7 +35,10 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(parent: int) -> None:
-    """End this process when its parent ends, even if it is frozen (Linux only); elsewhere the closed socket ends it."""
+    """Let the kernel kill this process when its parent ends, even while this process is frozen.
+
+    This works on Linux only; on other systems the closed socket ends this process.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
@@ -53,20 +56,19 @@ def exit_on_sigterm() -> None:
 
 
 class Clock:
-    """The clock that the function's modules see in place of the machine's, because `install` runs before their import.
+    """The clock that replaces the machine's for the function's modules, because `install` runs before their import.
 
-    `ahead`: the seconds by which it is ahead of the machine's clock; `first_ahead`: the value of `ahead` at the first
-    event.
+    It is `lead` seconds ahead of the machine's clock; `first_lead` is the value of `lead` at the first event.
     """
 
-    ahead = first_ahead = 0.0
+    lead = first_lead = 0.0
     _is_set = False
 
     @classmethod
-    def set(cls, ahead: float) -> None:
+    def set(cls, lead: float) -> None:
         if not cls._is_set:
-            cls.first_ahead, cls._is_set = ahead, True
-        cls.ahead = ahead
+            cls.first_lead, cls._is_set = lead, True
+        cls.lead = lead
 
     @classmethod
     def install(cls) -> None:
@@ -81,8 +83,8 @@ class Clock:
             def utcnow(cls) -> Any:
                 return cls.now(datetime.timezone.utc).replace(tzinfo=None)
 
-        time.time = lambda: machine_time() + cls.ahead
-        time.monotonic = lambda: machine_monotonic() + cls.ahead - cls.first_ahead
+        time.time = lambda: machine_time() + cls.lead
+        time.monotonic = lambda: machine_monotonic() + cls.lead - cls.first_lead
         datetime.datetime = ShiftedDatetime  # type: ignore[misc]
 
 
@@ -93,9 +95,9 @@ class _Output:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        encoded = text.encode("utf-8", "surrogatepass")
-        if len(encoded) > _MAX_WRITE_BYTES:
-            text = encoded[:_MAX_WRITE_BYTES].decode("utf-8", "ignore")
+        encoded_text = text.encode("utf-8", "surrogatepass")
+        if len(encoded_text) > _MAX_WRITE_BYTES:
+            text = encoded_text[:_MAX_WRITE_BYTES].decode("utf-8", "ignore")
         return self._stream.write(text)
 
     def __getattr__(self, name: str) -> Any:
@@ -121,9 +123,9 @@ def set_up_logging() -> _LogFormatter:
     formatter = _LogFormatter()
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(formatter)
-    root = logging.getLogger()
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
+    root_logger = logging.getLogger()
+    root_logger.addHandler(handler)
+    root_logger.setLevel(logging.INFO)
     return formatter
 
 
@@ -176,7 +178,7 @@ def make_failure_reply(error: BaseException) -> dict[str, Any]:
 
 
 def handle_message(message: dict[str, Any], setup: dict[str, Any]) -> dict[str, Any]:
-    """Call the handler with the event of the message."""
+    """Call the handler with the event in a message; return the reply, also if the handler raises an exception."""
     event = base64.b64decode(message["payload"])
     try:
         return make_reply(find_handler(message["call"])(event, make_context(message["request_id"], setup)))

@@ -1,6 +1,6 @@
 """Instances that are forked from a process with the imported code, for tests that start many instances.
 
-They start sooner than instances in the cloud, so they are of no use to tests of cold starts.
+They start sooner than instances in the cloud, so tests of cold starts must not use them.
 """
 
 from __future__ import annotations
@@ -25,11 +25,10 @@ CODE = Path(__file__).parents[2] / "template" / "code"
 _SCRIPT = Path(__file__).with_name("fork_server.py")
 
 
-class Forks(ProcessInstances):
-    """A source of instances that are forked from a process with the template's code.
+class ForkedInstances(ProcessInstances):
+    """A source of instances that are forked from a process with the template's code (`fork_server`).
 
-    There is such a process for each runtime (`fork_server`). Instances of any other code start as processes of their
-    own.
+    Each runtime has its own process to fork. Instances of any other code start as new processes.
     """
 
     async def start(
@@ -40,11 +39,11 @@ class Forks(ProcessInstances):
         output, output_end = os.pipe()
         async with connect_instance(setup, runtime) as (instance_socket, reader, writer):
             message = json.dumps({"environment": dict(environment), "code": setup["code"]}).encode()
-            pid = _fork_server(runtime).fork(message, instance_socket.fileno(), output_end)
+            pid = _get_fork_server(runtime).fork(message, instance_socket.fileno(), output_end)
         os.close(output_end)
         process = _Child(pid)
         await process.read(output)
-        return ProcessInstance(process, reader, writer, self.ahead)
+        return ProcessInstance(process, reader, writer, self.find_lead)
 
 
 class _Child:
@@ -108,7 +107,7 @@ class _ForkServer:
 
 
 @cache
-def _fork_server(runtime: Runtime) -> _ForkServer:
+def _get_fork_server(runtime: Runtime) -> _ForkServer:
     return _ForkServer(runtime)
 
 

@@ -27,7 +27,7 @@ class Credentials(NamedTuple):
 
 @dataclass(eq=False)
 class Function:
-    """A function with its settings, its free slots and its idle instances."""
+    """A function with its settings and its idle instances; `slots` limits the events that it handles at once."""
 
     name: str
     code: Path

@@ -1,4 +1,4 @@
-"""Instances as the service sees them: starting a process, passing events to it, reading its logs."""
+"""Instances of functions as child processes: the service starts them, passes events to them, and reads their logs."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 class Result:
     """The result of an invocation.
 
-    `outcome`: "returned", "raised", "timeout" or "crashed". `body`: FC's response as text; `value`: the response as a
-    Python value.
+    `outcome` is "returned", "raised", "timeout" or "crashed". `body` is FC's response as text, `value` the same
+    response as a Python value. `duration` is in seconds.
     """
 
     outcome: str
@@ -66,7 +66,7 @@ class Instance(Protocol):
 
 
 class Instances(Protocol):
-    """A source of instances."""
+    """A way to start instances, such as child processes."""
 
     def runtime(self, name: str) -> runtimes.Runtime:
         """Return the runtime with this name; raise RuntimeError if this machine lacks it."""
@@ -96,11 +96,11 @@ class Process(Protocol):
 class ProcessInstances:
     """A source of instances in child processes.
 
-    `ahead` returns the seconds by which their clock is ahead of the machine's; it is called at each event.
+    `find_lead` returns the seconds by which the instances' clock is ahead of the machine's; it is called at each event.
     """
 
-    def __init__(self, ahead: Callable[[], float] = lambda: 0.0) -> None:
-        self.ahead = ahead
+    def __init__(self, find_lead: Callable[[], float] = lambda: 0.0) -> None:
+        self.find_lead = find_lead
 
     def runtime(self, name: str) -> runtimes.Runtime:
         return runtimes.load_runtime(name)
@@ -119,14 +119,14 @@ class ProcessInstances:
                 pass_fds=[instance_socket.fileno()],
                 limit=MAX_MESSAGE_BYTES,
             )
-        return ProcessInstance(process, reader, writer, self.ahead)
+        return ProcessInstance(process, reader, writer, self.find_lead)
 
 
 @contextlib.asynccontextmanager
 async def connect_instance(
     setup: Mapping[str, Any], runtime: runtimes.Runtime
 ) -> AsyncIterator[tuple[socket.socket, asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Yield an instance's end of a new connection, and the streams of this end; send `setup` after the context."""
+    """Yield the socket of an instance, and the streams of the service's side; send `setup` after the context."""
     service_socket, instance_socket = socket.socketpair()
     with instance_socket:
         reader, writer = await asyncio.open_connection(sock=service_socket, limit=MAX_MESSAGE_BYTES)
@@ -146,12 +146,12 @@ class ProcessInstance:
         process: Process,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        ahead: Callable[[], float],
+        find_lead: Callable[[], float],
     ) -> None:
         self._process = process
         self._reader = reader
         self._writer = writer
-        self._ahead = ahead
+        self._find_lead = find_lead
         self._is_frozen = False
         self._is_ready = False
         self.is_busy = False
@@ -232,7 +232,7 @@ class ProcessInstance:
 
     async def _request_reply(self, message: Mapping[str, Any], logs: list[str]) -> dict[str, Any]:
         with contextlib.suppress(ConnectionError):
-            self._writer.write(json.dumps({**message, "ahead": self._ahead()}).encode() + b"\n")
+            self._writer.write(json.dumps({**message, "ahead": self._find_lead()}).encode() + b"\n")
             await self._writer.drain()
         await self._read_logs(logs)
         line = b""

@@ -16,7 +16,7 @@ _EXPRESSION = re.compile(r"\$\{(vars|secret|config)(?:\.(\w+)|\('([^']+)'\))\}")
 
 
 def read_resources(folder: Path, secret: Callable[[str], str]) -> dict[str, dict[str, Any]]:
-    """Return the props of each resource in s.yaml, by the resource's name; `secret` reads the store of secrets."""
+    """Return the props of each resource in s.yaml, by the resource's name; `secret` returns a stored secret by name."""
     document = _load_yaml((folder / "s.yaml").read_text(encoding="utf-8"))
 
     def expand(match: re.Match[str]) -> str:

@@ -28,9 +28,9 @@ _MAX_INSTANCES = 100
 
 @dataclass(frozen=True)
 class Invocation:
-    """An attempt to handle an event.
+    """An attempt to handle an event; `attempt` counts from 1.
 
-    `body`: FC's response as text; `value`: the response as a Python value. `duration` is in seconds.
+    `body` is FC's response as text, `value` the same response as a Python value. `duration` is in seconds.
     """
 
     function: str
@@ -54,18 +54,18 @@ class Invocation:
 
 @dataclass
 class Killer:
-    """A random choice of the invocations to kill, and of the moment."""
+    """A random choice of the invocations to kill, and of the time after which each is killed."""
 
     probability: float
     max_seconds: float
-    rng: random.Random
+    generator: random.Random
     function: str
 
     def next(self, function: str) -> float | None:
-        """Return the seconds after which to kill this invocation; None if it is spared."""
-        if self.function not in ("", function) or self.rng.random() >= self.probability:
+        """Return the seconds after which to kill this invocation, or None to spare it."""
+        if self.function not in ("", function) or self.generator.random() >= self.probability:
             return None
-        return self.rng.uniform(0, self.max_seconds)
+        return self.generator.uniform(0, self.max_seconds)
 
 
 class FunctionCompute:
@@ -75,7 +75,7 @@ class FunctionCompute:
         self.region = region
         self._instance_source = instances or ProcessInstances()
         # Returns True if the first function may pass its failed events to the second.
-        self.may_invoke: Callable[[str, str], bool] = lambda _caller, _called: True
+        self.may_invoke: Callable[[str, str], bool] = lambda _caller, _target: True
         self.invocations: list[Invocation] = []
         self.dropped_events: list[Invocation] = []
         self._functions: dict[str, Function] = {}
@@ -87,7 +87,6 @@ class FunctionCompute:
 
     @property
     def names(self) -> set[str]:
-        """The names of the existing functions."""
         return {*self._functions}
 
     def start(self, platform: Platform) -> None:
@@ -114,9 +113,9 @@ class FunctionCompute:
     ) -> None:
         """Create or replace a function.
 
-        `retry_delay`: the seconds before the first retry; they double at each retry. `on_failure`: the name of the
-        function that gets an event after the last failed attempt. `instances`: the maximum number of instances; an
-        event gets a new instance if none is idle, and waits in a queue if there is no slot.
+        The first retry of an event follows after `retry_delay` seconds; the delay doubles at each retry. `on_failure`
+        is the name of the function that gets an event after the last failed attempt. `instances` is the maximum number
+        of instances: an event gets a new instance if none is idle, and waits in a queue beyond the maximum.
         """
         check_environment(environment)
         self._functions[name] = Function(
@@ -139,13 +138,13 @@ class FunctionCompute:
 
     def invoke(self, name: str, payload: bytes, timeout: float | None = None) -> Invocation:
         """Invoke a function without retries, like `s invoke`, and wait for the result for at most `timeout` seconds."""
-        return self._platform.call(self._attempt(self._functions[name], payload, _make_request_id(), 1), timeout)
+        return self._platform.call(self._attempt_event(self._functions[name], payload, _make_request_id(), 1), timeout)
 
     def submit(self, name: str, payload: bytes) -> None:
         """Queue an event for a function, like a trigger; any thread can call this, also the loop's."""
         if len(payload) > _MAX_ASYNC_PAYLOAD_BYTES:
             raise ValueError(f"an asynchronous payload holds at most 128 KB, not {len(payload)} bytes")
-        self._platform.call_soon(self._enqueue, self._functions[name], payload)
+        self._platform.call_soon(self._enqueue_event, self._functions[name], payload)
 
     def wait_idle(self, timeout: float) -> None:
         """Wait until every queued event was handled, passed to a destination, or dropped; `timeout` is in seconds."""
@@ -159,9 +158,9 @@ class FunctionCompute:
         self._platform.call(self._change_idle_instances(name, lambda instance: instance.thaw()))
 
     def pids(self, name: str = "", *, is_busy: bool = False) -> list[int]:
-        """Return the process ids of instances, in the order in which the instances started.
+        """Return the process ids of a function's instances, or of all instances, in the order of their starts.
 
-        `name`: the function, or empty for all functions. `is_busy`: only instances that handle an event now.
+        With `is_busy`, return only those that handle an event now.
         """
         return [
             instance.pid
@@ -173,10 +172,10 @@ class FunctionCompute:
         ]
 
     def kill_at_random(self, probability: float, max_seconds: float, seed: int, name: str = "") -> None:
-        """Kill the process of each attempt with this probability, at a random moment of its first `max_seconds`.
+        """Kill the process of each attempt with this probability, at a random time within the first `max_seconds`.
 
-        `name`: the function, or empty for all functions. An attempt that ends before the moment is spared. The draw
-        depends on the seed and on the order of the attempts.
+        It concerns all functions, or only the function `name`. An attempt that ends before that time is spared. The
+        draws depend on the seed and on the order of the attempts.
         """
         self._killer = Killer(probability, max_seconds, random.Random(seed), name)
 
@@ -197,18 +196,18 @@ class FunctionCompute:
         for instance in self._functions[name].idle_instances:
             change(instance)
 
-    def _enqueue(self, function: Function, payload: bytes) -> None:
+    def _enqueue_event(self, function: Function, payload: bytes) -> None:
         if self._is_stopped:  # an event after the stop
             return
-        delivery = asyncio.get_running_loop().create_task(self._deliver(function, payload))
+        delivery = asyncio.get_running_loop().create_task(self._deliver_event(function, payload))
         self._deliveries.add(delivery)
         delivery.add_done_callback(self._deliveries.discard)
 
-    async def _deliver(self, function: Function, payload: bytes) -> None:
-        """Attempt an event, retry it, and pass it to the destination if all attempts failed."""
+    async def _deliver_event(self, function: Function, payload: bytes) -> None:
+        """Pass an event to the function and retry it; if all attempts fail, pass it to the destination or drop it."""
         request_id = _make_request_id()
         for attempt in range(1, function.max_retries + 2):
-            invocation = await self._attempt(function, payload, request_id, attempt)
+            invocation = await self._attempt_event(function, payload, request_id, attempt)
             if not invocation.failed:
                 return
             if attempt <= function.max_retries:
@@ -217,10 +216,10 @@ class FunctionCompute:
         if destination is None or not self.may_invoke(function.name, destination.name):
             self.dropped_events.append(invocation)
         else:
-            self._enqueue(destination, self._make_destination_event(invocation))
+            self._enqueue_event(destination, self._make_destination_event(invocation))
 
     def _make_destination_event(self, invocation: Invocation) -> bytes:
-        """Return the event that a destination receives: help.aliyun.com/zh/functioncompute, "result callback"."""
+        """Return the event that a destination receives (help.aliyun.com/zh/functioncompute, "result callback")."""
         error = {
             "errorMessage": invocation.error_message,
             "errorType": invocation.error_type,
@@ -240,7 +239,7 @@ class FunctionCompute:
         }
         return json.dumps(event, ensure_ascii=False).encode()
 
-    async def _attempt(self, function: Function, payload: bytes, request_id: str, attempt: int) -> Invocation:
+    async def _attempt_event(self, function: Function, payload: bytes, request_id: str, attempt: int) -> Invocation:
         async with function.slots:
             instance = await self._find_idle_instance(function) or await self._start_instance(function)
             result = await self._pass_event(function, instance, request_id, payload)
@@ -262,12 +261,12 @@ class FunctionCompute:
         return invocation
 
     async def _find_idle_instance(self, function: Function) -> Instance | None:
-        """Return the idle instance that was used last, without counting dead instances as attempts."""
+        """Return the idle instance that was used last, or None; discard idle instances that have died."""
         while function.idle_instances:
             instance = function.idle_instances.pop()
             if instance.is_alive:
                 return instance
-            await self._discard(instance)
+            await self._discard_instance(instance)
         return None
 
     async def _start_instance(self, function: Function) -> Instance:
@@ -287,7 +286,7 @@ class FunctionCompute:
             if result is not None and instance.is_alive:
                 function.idle_instances.append(instance)
             else:
-                await self._discard(instance)
+                await self._discard_instance(instance)
 
     @contextlib.contextmanager
     def _kill_at_random(self, function: Function, instance: Instance) -> Iterator[None]:
@@ -301,7 +300,7 @@ class FunctionCompute:
         finally:
             kill_timer.cancel()
 
-    async def _discard(self, instance: Instance) -> None:
+    async def _discard_instance(self, instance: Instance) -> None:
         await instance.kill()
         self._instances.pop(instance, None)
 

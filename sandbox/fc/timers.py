@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_EVERY = re.compile(r"@every ([1-9]\d*)([mh])")
-_SECONDS = {"m": 60, "h": 3600}
+_INTERVAL = re.compile(r"@every ([1-9]\d*)([mh])")
+_UNIT_SECONDS = {"m": 60, "h": 3600}
 
 
 @dataclass(frozen=True)
 class Timer:
-    """A timer trigger of a function."""
+    """A timer trigger of a function, with its schedule and the payload of its events."""
 
     name: str
     expression: str
@@ -33,11 +33,11 @@ class Timer:
     @property
     def period(self) -> float:
         """The period in seconds; raises ValueError for a cron expression, which the sandbox does not support."""
-        match = _EVERY.fullmatch(self.expression)
+        match = _INTERVAL.fullmatch(self.expression)
         if match is None:
             raise ValueError(f'the sandbox strikes timers like "@every 5m" only, not {self.expression!r}')
         number, unit = match.groups()
-        return float(int(number) * _SECONDS[unit])
+        return float(int(number) * _UNIT_SECONDS[unit])
 
     def make_event(self, now: float) -> bytes:
         """Return the event that the function receives if the timer fires at `now`."""

@@ -1,1 +1,1 @@
-"""Huawei Cloud IAM: users, access keys and identity policies of API v5; domains and projects of v3."""
+"""Huawei Cloud IAM: users, access keys and identity policies of API v5, and domains and projects of API v3."""

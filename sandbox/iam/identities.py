@@ -1,4 +1,4 @@
-"""IAM's users, their access keys and identity policies, and the errors of operations on them."""
+"""The users of IAM with their access keys and identity policies, and the operations on them with their errors."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _MAX_PAGE = 200
 class IamError(GatewayError):
     """A refusal by IAM itself, with the code `PAP5.` and a number.
 
-    Documented are 0001 (missing permission), 0003 (limit), 0010 (marker) and 0011 (document). No page names other
-    numbers, so of other errors clients can use only the status.
+    The pages document 0001 (missing permission), 0003 (limit), 0010 (marker) and 0011 (document). They name no other
+    numbers, so clients can rely only on the status of other errors.
     """
 
     def response(self) -> Response:
@@ -48,8 +48,8 @@ class Arguments(NamedTuple):
 class Identities(KeyedService):
     """The users and policies of the account, with a method for each operation.
 
-    `projects`: the ids of the account's projects, by name. `grant_delay`: the seconds until a grant takes effect; None
-    if it never does. `visibility_delay`: the seconds until requests find a new record; its name is taken at once.
+    `projects` has the ids of the account's projects, by name. A grant takes effect after `grant_delay` seconds, or
+    never if it is None. Requests find a new record after `visibility_delay` seconds; its name is taken at once.
     """
 
     def __init__(self, projects: Mapping[str, str], port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -62,12 +62,14 @@ class Identities(KeyedService):
         self.account = self.find_key
 
     def find_key(self, access_key: str) -> Credential | None:
-        """Return the credential of a user's access key, and record its use; None if no user has the key."""
+        """Return the credential of a user's access key, and record its use; return None if no user has it."""
         for user_id, user in self.users.items():
             key = user["keys"].get(access_key)
             if key and not self._is_hidden(key):
                 key["used"] = self.now()
-                return Credential(key["secret"], None, partial(self._policies_in_force, user_id), f"user/{user_id}")
+                return Credential(
+                    key["secret"], None, partial(self._find_policies_in_force, user_id), f"user/{user_id}"
+                )
         return None
 
     # Users.
@@ -75,9 +77,9 @@ class Identities(KeyedService):
     def create_user(self, arguments: Arguments) -> object:
         name = arguments.body["name"]
         if not re.fullmatch(_USER_NAME, name) or len(arguments.body.get("description", "")) > 255:
-            raise invalid_parameter("name or description")
+            raise make_parameter_error("name or description")
         if any(user["fields"]["user_name"] == name for user in self.users.values()):
-            raise _already_exists_error("user")
+            raise _make_exists_error("user")
         _check_limit(len(self.users), _MAX_USERS, "users per account")
         user_id = uuid.uuid4().hex
         fields = {
@@ -99,7 +101,7 @@ class Identities(KeyedService):
             return self._make_page(
                 arguments, "users", [user["fields"] for user in self._list_visible(self.users)], "user_id"
             )
-        owner = self.credential(key)
+        owner = self.find_credential(key)
         users = [user["fields"] for user in self._list_visible(self.users) if key in user["keys"]]
         if owner and not users:
             name = {"user_id": uuid.UUID(int=0).hex, "user_name": owner.holder.rpartition("/")[2]}
@@ -131,7 +133,7 @@ class Identities(KeyedService):
         return self._make_page(arguments, "access_keys", keys, "access_key_id")
 
     def show_last_used(self, arguments: Arguments) -> object:
-        """Return the time of the key's last use; without the time if the key was never used."""
+        """Return the time of the key's last use; the answer has no time if the key was never used."""
         last_use = self._find_key(arguments).get("used")
         return {"access_key_last_used": {"last_used_at": _format_time(last_use)} if last_use else {}}
 
@@ -142,8 +144,8 @@ class Identities(KeyedService):
         attachments = self._find_user(arguments)["attached"].items()
         policies = [
             {name: self.policies[policy]["fields"][name] for name in ("policy_id", "policy_name", "urn")}
-            | {"attached_at": _format_time(at)}
-            for policy, at in attachments
+            | {"attached_at": _format_time(attached_at)}
+            for policy, attached_at in attachments
         ]
         return self._make_page(arguments, "attached_policies", policies, "policy_id")
 
@@ -152,9 +154,9 @@ class Identities(KeyedService):
     def create_policy(self, arguments: Arguments) -> object:
         name, document = arguments.body["policy_name"], _check_document(arguments.body["policy_document"])
         if not re.fullmatch(_POLICY_NAME, name) or len(arguments.body.get("description", "")) > 1000:
-            raise invalid_parameter("policy_name or description")
+            raise make_parameter_error("policy_name or description")
         if any(policy["fields"]["policy_name"] == name for policy in self.policies.values()):
-            raise _already_exists_error("policy")
+            raise _make_exists_error("policy")
         policy_id, date = str(uuid.uuid4()), self._format_now()
         fields = {
             "policy_id": policy_id,
@@ -178,7 +180,7 @@ class Identities(KeyedService):
 
     def list_policies(self, arguments: Arguments) -> object:
         if arguments.params.get("policy_type", "custom") != "custom":
-            raise invalid_parameter("policy_type: the sandbox has none of the system's policies")
+            raise make_parameter_error("policy_type: the sandbox has none of the system's policies")
         return self._make_page(
             arguments,
             "policies",
@@ -224,7 +226,7 @@ class Identities(KeyedService):
         self._find_policy(arguments)
         attachments = self._find_record(self.users, arguments.body["user_id"], "user")["attached"]
         if arguments.ids[0] in attachments:
-            raise _already_exists_error("attachment")
+            raise _make_exists_error("attachment")
         _check_limit(len(attachments), _MAX_POLICIES, "attached policies per user")
         attachments[arguments.ids[0]] = self.now()
 
@@ -232,7 +234,7 @@ class Identities(KeyedService):
         self._find_policy(arguments)
         attachments = self._find_record(self.users, arguments.body["user_id"], "user")["attached"]
         if arguments.ids[0] not in attachments:
-            raise _missing_error("attachment")
+            raise _make_missing_error("attachment")
         del attachments[arguments.ids[0]]
 
     # Domains and projects of v3.
@@ -242,12 +244,12 @@ class Identities(KeyedService):
         return {"domains": [domain], "links": {}}
 
     def list_projects(self, arguments: Arguments) -> object:
-        wanted_name = arguments.params.get("name")
+        requested_name = arguments.params.get("name")
         projects = [
             {"id": project_id, "name": name, "domain_id": DOMAIN_ID, "parent_id": DOMAIN_ID, "enabled": True}
             | {"is_domain": False, "description": "", "links": {}}
             for name, project_id in self.projects.items()
-            if wanted_name in (None, name)
+            if requested_name in (None, name)
         ]
         return {"projects": projects, "links": {}}
 
@@ -265,7 +267,7 @@ class Identities(KeyedService):
     def _find_record(self, records: dict[str, Record], identifier: str, kind: str) -> Record:
         record = records.get(identifier)
         if record is None or self._is_hidden(record):
-            raise _missing_error(kind)
+            raise _make_missing_error(kind)
         return record
 
     def _list_visible(self, records: dict[str, Record]) -> list[Record]:
@@ -284,28 +286,31 @@ class Identities(KeyedService):
     def grant(self, user: str, document: str) -> None:
         """Attach a custom policy of a role to a user, as administrators do in an account without API v5.
 
-        A user has the permissions of roles and of identity policies.
+        A user has these permissions in addition to those of identity policies.
         """
         with self.lock:
             self.users[user]["roles"].append((self.now(), parse_policy(document, "1.1")))
 
-    def _policies_in_force(self, user: str) -> list[Document]:
+    def _find_policies_in_force(self, user: str) -> list[Document]:
         """Return the policy documents that are in force for a user."""
         if self.grant_delay is None:
             return []
         latest_time = self.now() - self.grant_delay
-        attachments = [identifier for identifier, at in self.users[user]["attached"].items() if at <= latest_time]
-        changes = [
-            [text for at, text in self.policies[policy]["changes"] if at <= latest_time] for policy in attachments
+        attachments = [
+            identifier for identifier, grant_time in self.users[user]["attached"].items() if grant_time <= latest_time
         ]
-        roles = [document for at, document in self.users[user]["roles"] if at <= latest_time]
+        changes = [
+            [text for grant_time, text in self.policies[policy]["changes"] if grant_time <= latest_time]
+            for policy in attachments
+        ]
+        roles = [document for grant_time, document in self.users[user]["roles"] if grant_time <= latest_time]
         return [*roles, *(parse_policy(texts[-1], "5.0") for texts in changes)]
 
     def _make_page(self, arguments: Arguments, name: str, records: list[Record], key: str) -> object:
-        """Return the page of `records` after the marker, which is the identifier of the previous page's last record."""
+        """Return the page of `records` after the marker; a marker is the value of the field `key` in a record."""
         limit, marker = arguments.params.get("limit", "100"), arguments.params.get("marker")
         if not limit.isdigit() or not 1 <= int(limit) <= _MAX_PAGE:
-            raise invalid_parameter("limit")
+            raise make_parameter_error("limit")
         identifiers = [record[key] for record in records]
         if marker is not None and marker not in identifiers:
             raise IamError(400, "PAP5.0010", "invalid marker")
@@ -330,7 +335,7 @@ def _check_document(document: str) -> str:
 
 def _describe_version(policy: Record, version_id: str) -> Record:
     if version_id not in policy["versions"]:
-        raise _missing_error("version")
+        raise _make_missing_error("version")
     return {
         **policy["versions"][version_id],
         "version_id": version_id,
@@ -343,15 +348,15 @@ def _check_limit(count: int, maximum: int, name: str) -> None:
         raise IamError(409, "PAP5.0003", f"{name} limit exceeded")
 
 
-def _missing_error(kind: str) -> IamError:
+def _make_missing_error(kind: str) -> IamError:
     return IamError(404, "PAP5.0002", f"{kind} does not exist")
 
 
-def _already_exists_error(kind: str) -> IamError:
+def _make_exists_error(kind: str) -> IamError:
     return IamError(409, "PAP5.0004", f"{kind} already exists")
 
 
-def invalid_parameter(name: str) -> IamError:
+def make_parameter_error(name: str) -> IamError:
     return IamError(400, "PAP5.0009", f"invalid parameter: {name}")
 
 

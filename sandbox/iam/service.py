@@ -16,14 +16,14 @@ from typing import Any, NamedTuple
 
 from sandbox.account import DOMAIN_ID
 from sandbox.gateway import GatewayError, json_response, verify_signature
-from sandbox.iam.identities import Arguments, IamError, Identities, invalid_parameter
+from sandbox.iam.identities import Arguments, IamError, Identities, make_parameter_error
 from sandbox.server.message import Request, Response
 
 
 class _Operation(NamedTuple):
     """An operation: the action that a policy must allow, its method, and the accepted parts of a request.
 
-    `required_fields` and `optional_fields`: the fields of the body, with their types.
+    `required_fields` and `optional_fields` have the fields of the body with their types.
     """
 
     action: str
@@ -35,7 +35,7 @@ class _Operation(NamedTuple):
 
 
 class Iam(Identities):
-    """The service of IAM; `has_v5` is False for an account without identity policies."""
+    """The service of IAM; `has_v5` is False for an account without identity policies, where API v5 is refused."""
 
     def __init__(self, projects: Mapping[str, str], port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         super().__init__(projects, port, ssl_context)
@@ -54,7 +54,7 @@ class Iam(Identities):
             return error.response()
 
     def _respond(self, request: Request, operation: _Operation, ids: tuple[str, ...]) -> Response:
-        caller = verify_signature(request, self.credential, self.skew)
+        caller = verify_signature(request, self.find_credential, self.find_age)
         if request.headers.get("x-domain-id", DOMAIN_ID) != DOMAIN_ID:
             raise GatewayError(401, "APIGW.0301", "Incorrect IAM authentication information: domain id")
         if request.raw_path.startswith("/v5"):
@@ -63,7 +63,7 @@ class Iam(Identities):
             if operation.action in self._denied_actions or caller.find_denial(operation.action, "iam:*:*:*:*"):
                 raise IamError(403, "PAP5.0001", f"access denied: {operation.action}")
         if not request.params.keys() <= operation.params:
-            raise invalid_parameter(", ".join(request.params.keys() - operation.params))
+            raise make_parameter_error(", ".join(request.params.keys() - operation.params))
         answer = operation.run(self, Arguments(ids, _parse_body(request, operation), request.params))
         return (
             Response(204)
@@ -130,19 +130,19 @@ def _find_operation(request: Request) -> tuple[_Operation, tuple[str, ...]]:
 
 
 def _parse_body(request: Request, operation: _Operation) -> Mapping[str, Any]:
-    """Return the fields of the body; raise IamError for other fields than the operation's."""
+    """Return the fields of the body; raise IamError for a missing or unknown field, or for a wrong type."""
     if not operation.required_fields:
         if request.body:
-            raise invalid_parameter("there is no body")
+            raise make_parameter_error("there is no body")
         return {}
     try:
         body = json.loads(request.body)
     except ValueError:
-        raise invalid_parameter("the body is not JSON") from None
+        raise make_parameter_error("the body is not JSON") from None
     fields = {**operation.optional_fields, **operation.required_fields}
     if not isinstance(body, dict) or not operation.required_fields.keys() <= body.keys() <= fields.keys():
-        raise invalid_parameter(f"the body has {', '.join(fields)}")
+        raise make_parameter_error(f"the body has {', '.join(fields)}")
     for name, value in body.items():
         if not isinstance(value, fields[name]):
-            raise invalid_parameter(name)
+            raise make_parameter_error(name)
     return body

@@ -22,8 +22,8 @@ from sandbox.inprocess.platform import VirtualPlatform
 from sandbox.runtimes import Runtime
 
 
-class Killed(BaseException):
-    """The exception that ends the code of a dead instance; its later requests reach no cloud."""
+class InstanceKilled(BaseException):
+    """The exception that ends the code of a killed instance, so that the code sends no further request."""
 
 
 class CallInstances:
@@ -33,7 +33,7 @@ class CallInstances:
         self._platform = platform
 
     def runtime(self, name: str) -> Runtime:
-        """Return a runtime for the interpreter of this process."""
+        """Return a runtime of this name that stands for the interpreter of this process."""
         return Runtime(name, Path(), "", "")
 
     async def start(self, _runtime: Runtime, setup: Mapping[str, Any], environment: Mapping[str, str]) -> CallInstance:
@@ -41,9 +41,9 @@ class CallInstances:
 
 
 class CallInstance:
-    """An instance with the handlers of a function, imported for this instance alone.
+    """An instance of a function, whose module of handlers is imported for this instance alone.
 
-    `skew`: the seconds by which its clock is ahead of the platform's.
+    `skew` is the number of seconds by which the instance's clock is ahead of the platform's.
     """
 
     def __init__(
@@ -65,14 +65,14 @@ class CallInstance:
     async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
         self.thaw()
         start_time, self.is_busy = self._platform.loop.time(), True
-        work = self._platform.run(partial(self._call, handler, payload, request_id), self)
+        work = self._platform.run(partial(self._call_handler, handler, payload, request_id), self)
         try:
             result: dict[str, Any] = await asyncio.wait_for(work, timeout)
         except asyncio.TimeoutError:
             self.kill_at_once()
             text = f"Function timed out after {timeout:g} seconds"
             result = {"outcome": "timeout", "errorType": "FunctionTimeout", "errorMessage": text}
-        except Killed:
+        except InstanceKilled:
             text = "Process exited unexpectedly before completing request"
             result = {"outcome": "crashed", "errorType": "FunctionCrashed", "errorMessage": text}
         finally:
@@ -108,19 +108,19 @@ class CallInstance:
         self.kill_at_once()
 
     def check(self) -> None:
-        """Raise Killed if the instance is dead."""
+        """Raise InstanceKilled if the instance is dead."""
         if not self.is_alive:
-            raise Killed
+            raise InstanceKilled
 
     async def wait_until_runnable(self) -> None:
-        """Wait while the instance is frozen."""
+        """Wait while the instance is frozen; raise InstanceKilled if it is dead."""
         await self._can_run.wait()
         self.check()
 
     def load_module(self, name: str = "index") -> ModuleType:
-        """Return a module of the function's code folder, imported at its first use and for this instance alone.
+        """Return a module of the function's code folder; import it at its first use, for this instance alone.
 
-        The modules that it imports are shared with other instances.
+        The modules that it imports in turn are shared with other instances.
         """
         if name not in self._modules:
             module = self._modules[name] = ModuleType(name)
@@ -141,7 +141,7 @@ class CallInstance:
         """Return the `context` argument of a handler."""
         return make_context(request_id, self._setup)
 
-    def _call(self, handler: str, payload: bytes, request_id: str) -> dict[str, Any]:
+    def _call_handler(self, handler: str, payload: bytes, request_id: str) -> dict[str, Any]:
         module, _, name = handler.rpartition(".")
         try:
             function: Callable[..., Any] = getattr(self.load_module(module), name)
@@ -158,10 +158,10 @@ def _compile_module(path: Path) -> CodeType:
 
 
 def _make_clock(platform: VirtualPlatform, instance: CallInstance) -> Any:
-    """Return the clock of the instance's code; its monotonic time stands still while the instance is frozen."""
-    base: Any = importlib.import_module("oss_oms_sync.clock").Clock
+    """Return the clock of the instance's code, whose monotonic time stops while the instance is frozen."""
+    clock_class: Any = importlib.import_module("oss_oms_sync.clock").Clock
 
-    class InstanceClock(base):  # type: ignore[misc]
+    class InstanceClock(clock_class):  # type: ignore[misc]
         def monotonic(self) -> float:
             return platform.loop.time() - instance.frozen_seconds
 

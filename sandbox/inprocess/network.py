@@ -31,16 +31,17 @@ def release(waiter: asyncio.Future[None]) -> None:
 class _Connection(Connection):
     """A connection within the process.
 
-    `is_gone`: a side has reset it, so the client gets no answer. `waiter`: the future for which the client waits.
+    `is_reset` is True if either side has reset the connection, so that the client gets no answer. `waiter` is the
+    future for which the client waits.
     """
 
-    is_gone: bool = False
+    is_reset: bool = False
     is_dripping: bool = False
     waiter: asyncio.Future[None] | None = None
 
     def reset(self) -> None:
         self.closed_event.set()
-        self.is_gone = True
+        self.is_reset = True
         self.end_wait()
 
     async def drip(self) -> None:
@@ -52,7 +53,7 @@ class _Connection(Connection):
             release(self.waiter)
 
     def time_out(self) -> None:
-        """End the client's wait at the read timeout, unless bytes drip: then no single read takes too long."""
+        """End the client's wait at the read timeout, unless the service drips bytes, so that no read times out."""
         if not self.is_dripping:
             self.end_wait()
 
@@ -64,7 +65,7 @@ class _Exchange:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, connection: _Connection, work: Coroutine[Any, Any, Response]):
         self._loop = loop
-        self._find_connection = connection
+        self._connection = connection
         self._work = work
         self.is_done = False
         self._error: BaseException | None = None
@@ -91,7 +92,7 @@ class _Exchange:
 
     def _end(self, answer: Response) -> None:
         self.answer, self.is_done = answer, True
-        self._find_connection.end_wait()
+        self._connection.end_wait()
 
 
 class _Host:
@@ -107,8 +108,9 @@ class _Host:
 class Network:
     """Routes of requests to services, by the host names of the real clouds.
 
-    `before` is called with each request before it is sent, `after` when the client gets the response or an error. They
-    run in the client's thread: they can wait, and their exceptions end the client's call.
+    `before_request` is called with each request before it is sent, `after_response` with the same request when the
+    client gets the response or an error. Both run in the client's thread: they can wait, and their exceptions end the
+    client's call.
     """
 
     _NAMES = (
@@ -128,8 +130,8 @@ class Network:
     def __init__(self, platform: VirtualPlatform) -> None:
         self._platform = platform
         self._services: dict[str, Service] = {}
-        self.before: Callable[[requests.PreparedRequest], None] = lambda _: None
-        self.after: Callable[[requests.PreparedRequest], None] = lambda _: None
+        self.before_request: Callable[[requests.PreparedRequest], None] = lambda _: None
+        self.after_response: Callable[[requests.PreparedRequest], None] = lambda _: None
 
     def add(self, service: Service) -> _Host:
         kind = type(service).__name__
@@ -138,7 +140,7 @@ class Network:
         return _Host(endpoint.format(getattr(service, "region", "cn-north-4")))
 
     def service_at(self, host: str) -> Service:
-        """Return the service at a host; raise requests.ConnectionError for an unknown host."""
+        """Return the service with this host name; raise requests.ConnectionError for an unknown host."""
         for pattern, kind, _ in self._NAMES:
             if pattern.fullmatch(host) and kind in self._services:
                 return self._services[kind]
@@ -150,7 +152,7 @@ class Network:
 
 
 class Adapter(BaseAdapter):
-    """An adapter that keeps connections like HTTPAdapter: it uses idle connections again, and `close` closes them."""
+    """An adapter that keeps connections like HTTPAdapter: it reuses idle connections, and `close` closes them."""
 
     def __init__(self, platform: VirtualPlatform, network: Network) -> None:
         super().__init__()
@@ -162,14 +164,14 @@ class Adapter(BaseAdapter):
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
         self._check_owner()
-        self._network.before(request)
+        self._network.before_request(request)
         timeout = options["timeout"]  # in total, or for connecting and for reading
         read_timeout = timeout[1] if isinstance(timeout, tuple) else timeout
         try:
-            answer = self._exchange(request, read_timeout)
+            answer = self._exchange_messages(request, read_timeout)
         finally:
             self._check_owner()
-            self._network.after(request)
+            self._network.after_response(request)
         return _make_response(request, answer)
 
     def close(self) -> None:
@@ -187,7 +189,7 @@ class Adapter(BaseAdapter):
         if self._owner:
             self._owner.check()
 
-    def _exchange(self, request: requests.PreparedRequest, read_timeout: float) -> Response:
+    def _exchange_messages(self, request: requests.PreparedRequest, read_timeout: float) -> Response:
         url = urlsplit(request.url or "")
         service, connection = self._find_connection(self._network.service_at(url.hostname or ""))
         self._busy_connections.append((service, connection))
@@ -202,20 +204,20 @@ class Adapter(BaseAdapter):
         )
         exchange = _Exchange(self._platform.loop, connection, service.handle(service_request, connection))
         try:
-            self._wait_for(exchange, connection, self._platform.loop.time() + read_timeout)
+            self._wait_for_exchange(exchange, connection, self._platform.loop.time() + read_timeout)
         finally:
             self._busy_connections.remove((service, connection))
             if not exchange.is_done or connection.closed_event.is_set():
                 service.remove_connection(connection)
         if connection.closed_event.is_set():
-            if exchange.is_done or connection.is_gone:
+            if exchange.is_done or connection.is_reset:
                 raise requests.ConnectionError("Connection aborted.")
             raise requests.ReadTimeout("Read timed out.")
         self._idle_connections.append((service, connection))
         return exchange.result()
 
-    def _wait_for(self, exchange: _Exchange, connection: _Connection, end: float) -> None:
-        """Run the exchange until it ends, its connection is reset, or the loop's time is `end`."""
+    def _wait_for_exchange(self, exchange: _Exchange, connection: _Connection, end: float) -> None:
+        """Run the exchange until it ends, until its connection is reset, or until the loop's time is `end`."""
         loop, limit = self._platform.loop, self._platform.loop.limit
         if self._platform.can_wait():
             loop.limit = min(limit, end)
@@ -223,7 +225,7 @@ class Adapter(BaseAdapter):
             loop.limit = limit
         else:
             loop.call_soon(exchange.advance)
-        if exchange.is_done or connection.is_gone:
+        if exchange.is_done or connection.is_reset:
             return
         connection.waiter = loop.create_future()
         timer = loop.call_at(end, connection.time_out)
@@ -271,13 +273,13 @@ def _make_response(request: requests.PreparedRequest, answer: Response) -> reque
     response = requests.Response()
     body = b"" if request.method == "HEAD" else answer.body
     response.status_code, response.request, response.url = answer.status, request, request.url or ""
-    headers = {name: _as_latin_1(value) for name, value in answer.headers.items()}
+    headers = {name: _decode_as_latin_1(value) for name, value in answer.headers.items()}
     response.headers.update({"Content-Length": str(len(answer.body)), **headers})
     response.raw = Body(body)
     return response
 
 
-def _as_latin_1(value: str) -> str:
-    """Decode the UTF-8 bytes of a header as Latin-1, as HTTP libraries do; leave a header in Latin-1 unchanged."""
+def _decode_as_latin_1(value: str) -> str:
+    """Decode the UTF-8 bytes of a header as Latin-1, as HTTP libraries do; return a header in Latin-1 unchanged."""
     is_readable = value.isascii() or max(value) <= "\xff"
     return value if is_readable else value.encode("utf-8", "surrogateescape").decode("latin-1")

@@ -1,4 +1,4 @@
-"""An event loop in virtual time, and synchronous code that waits within it."""
+"""An event loop in virtual time, and threads of synchronous code that wait within the loop."""
 
 from __future__ import annotations
 
@@ -45,7 +45,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self._time
 
     def skip(self, seconds: float) -> bool:
-        """Advance the time without a round of the loop; return False, and do nothing, if an event may happen before."""
+        """Advance the time without a round of the loop, and return True.
+
+        If an event can happen within this time, return False and leave the time unchanged.
+        """
         end_time, timers = self._time + seconds, self._timers
         if self._ready or end_time >= self.limit:
             return False
@@ -57,7 +60,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return True
 
     def withdraw(self, handle: asyncio.Handle | None) -> bool:
-        """Take a callback out of the queue if it is the only callback there; otherwise return False."""
+        """Remove a callback from the queue and return True; return False if it is not the only callback there."""
         if len(self._ready) != 1 or self._ready[0] is not handle:
             return False
         self._ready.clear()
@@ -111,8 +114,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
 class Owner(Protocol):
     """An owner of running code, such as an instance of a function.
 
-    While the owner is frozen, its waiting code does not continue, and after the owner's end it never does. `skew`: the
-    seconds by which the owner's clock is ahead of the platform's.
+    Code that waits does not continue while its owner is frozen, and never after its owner's end. `skew` is the number
+    of seconds by which the owner's clock is ahead of the platform's.
     """
 
     skew: float
@@ -128,7 +131,7 @@ class Owner(Protocol):
 
 
 class Thread(greenlet):
-    """A thread of synchronous code within the loop; to wait, it switches to its parent with a future."""
+    """A thread of synchronous code within the loop, which waits by switching to its parent with a future."""
 
     def __init__(self, call: Callable[[], Any], owner: Owner | None) -> None:
         super().__init__()
@@ -149,7 +152,7 @@ class VirtualPlatform:
 
     # 2026-01-02T00:00:00Z
     EPOCH = 1_767_312_000
-    ahead = 0.0  # no client is outside of virtual time
+    clock_lead = 0.0  # no client is outside of virtual time
 
     def __init__(self) -> None:
         self.loop = VirtualLoop()
@@ -206,7 +209,7 @@ class VirtualPlatform:
         )
 
     def owner(self) -> Owner | None:
-        """Return the owner of the running code; None if the code runs outside the loop."""
+        """Return the owner of the running code, or None if the code runs outside the loop."""
         running_greenlet = getcurrent()
         return running_greenlet.owner if isinstance(running_greenlet, Thread) else None
 
@@ -216,7 +219,7 @@ class VirtualPlatform:
         return datetime.fromtimestamp(self.now() + (owner.skew if owner else 0), timezone.utc)
 
     async def run(self, call: Callable[[], T], owner: Owner | None) -> T:
-        """Run synchronous code as a thread of the loop, which continues while the code waits; return the result."""
+        """Run synchronous code as a thread and return its result; the loop continues while the code waits."""
         thread = Thread(call, owner)
         awaited_future = thread.enter(thread.switch)
         while not thread.dead:
@@ -238,10 +241,10 @@ class Executor:
     The threads belong to the instance whose code created the executor.
     """
 
-    def __init__(self, platform: VirtualPlatform, width: int) -> None:
+    def __init__(self, platform: VirtualPlatform, max_threads: int) -> None:
         self.platform = platform
         self.owner = platform.owner()
-        self._free_slots = width
+        self._free_slots = max_threads
         self._queue: deque[Future[Any]] = deque()
 
     def submit(self, call: Callable[[], T]) -> Future[T]:
@@ -257,7 +260,7 @@ class Executor:
             future.cancel()
 
     def release(self) -> None:
-        """Give the slot of an ended thread to the next future in the queue."""
+        """Free the slot of a thread that has ended, for the next future in the queue."""
         self._free_slots += 1
         self._begin()
 
@@ -321,14 +324,14 @@ class Future(Generic[T]):
         return self._result
 
     def begin_soon(self) -> None:
-        """Schedule the thread; it begins as soon as the running code waits."""
+        """Schedule the future's thread, which begins as soon as the running code waits."""
         self._state, self._begin_handle = "ready", self._platform.loop.call_soon(self._begin)
 
     def _begin(self) -> None:
         self._state, self._thread = "running", Thread(self._call, self._executor.owner)
-        self._advance(self._thread.switch)
+        self._advance_thread(self._thread.switch)
 
-    def _advance(self, switch: Callable[[Any], Any], value: object = None) -> None:
+    def _advance_thread(self, switch: Callable[[Any], Any], value: object = None) -> None:
         """Run the thread until it waits or ends, and take its result or error."""
         try:
             awaited_future = self._thread.enter(switch, value)
@@ -337,14 +340,14 @@ class Future(Generic[T]):
         else:
             if not self._thread.dead:
                 self._platform.waiting[self._thread] = None
-                awaited_future.add_done_callback(self._continue)
+                awaited_future.add_done_callback(self._continue_thread)
                 return
             self._result = awaited_future
             self._end()
         self._executor.release()
 
-    def _continue(self, awaited_future: asyncio.Future[Any]) -> None:
-        """Continue the thread with the result of its wait, as soon as its instance can run."""
+    def _continue_thread(self, awaited_future: asyncio.Future[Any]) -> None:
+        """Continue the thread with the result for which it waited, as soon as the owner of its code can run."""
         owner = self._executor.owner
         if self._thread.dead:  # the platform has stopped, and ended the thread
             return
@@ -357,9 +360,9 @@ class Future(Generic[T]):
             if owner:
                 owner.check()
         except BaseException as error:
-            self._advance(self._thread.throw, error)
+            self._advance_thread(self._thread.throw, error)
         else:
-            self._advance(self._thread.switch, value)
+            self._advance_thread(self._thread.switch, value)
 
     async def _continue_thawed(self, owner: Owner, awaited_future: asyncio.Future[Any]) -> None:
         try:
@@ -368,7 +371,7 @@ class Future(Generic[T]):
             raise
         except BaseException:
             pass  # the instance was killed meanwhile: its check raises this exception again
-        self._continue(awaited_future)
+        self._continue_thread(awaited_future)
 
     def _end(self, error: BaseException | None = None) -> None:
         self._state, self._error = "done", error

@@ -1,4 +1,4 @@
-"""The sandbox in one process and in virtual time."""
+"""A sandbox whose services and functions run in one process and in virtual time."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ CODE = Path(__file__).parents[2] / "template" / "code"
 
 @lru_cache(10_000)
 def _encode_cached(text: str | bytes, ignores_slashes: bool) -> str:
-    """Encode a text like oss2's signer, and cache the result."""
-    encoded: str = _OSS2_ENCODE(None, text, ignores_slashes)
-    return encoded
+    """Return a text as oss2's signer percent-encodes it, from a cache if possible."""
+    encoded_text: str = _OSS2_ENCODE(None, text, ignores_slashes)
+    return encoded_text
 
 
 def _derive_cached(signer: object, request: Any, credentials: Any, *moment: str) -> bytes:
-    """Derive the signing key of a day like oss2's signer, and cache it."""
+    """Return the signing key that oss2's signer derives for the request's day, from a cache if possible."""
     day = (*moment, request.headers.get("x-oss-date"))[0][:8]
     cache_key = (credentials.get_access_key_secret(), request.region, request.product, day)
     if cache_key not in _signing_keys:
@@ -44,12 +44,12 @@ def _derive_cached(signer: object, request: Any, credentials: Any, *moment: str)
     return _signing_keys[cache_key]
 
 
-class InProcess(Sandbox):
-    """A sandbox in one process; all random draws depend on `seed`, also those of the function's code."""
+class VirtualSandbox(Sandbox):
+    """A sandbox in one process, in which all random draws depend on `seed`, also those of the functions' code."""
 
     def __init__(self, *, seed: int = 0, **options: Any) -> None:
         super().__init__(**options)
-        self._dice = random.Random(seed)
+        self._generator = random.Random(seed)
         self._patches = ExitStack()
         self._http.session.mount("https://", self.platform.network.make_adapter())
 
@@ -67,8 +67,8 @@ class InProcess(Sandbox):
     def __enter__(self) -> Self:
         state = random.getstate()
         self._patches.callback(random.setstate, state)
-        random.seed(self._dice.random())
-        make_uuid = lambda: uuid.UUID(int=self._dice.getrandbits(128), version=4)  # noqa: E731
+        random.seed(self._generator.random())
+        make_uuid = lambda: uuid.UUID(int=self._generator.getrandbits(128), version=4)  # noqa: E731
         self._patches.enter_context(patch("uuid.uuid4", make_uuid))
         code = "oss_oms_sync.clouds"
         for name, replacement in (
@@ -92,7 +92,7 @@ class InProcess(Sandbox):
             super().__exit__(kind, error, trace)
 
     def endpoints(self) -> dict[str, str]:
-        """Return no endpoints: the function derives them from its regions."""
+        """Return no addresses, because the functions derive them from their regions."""
         return {}
 
     def advance(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Listings of objects in version 1: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html.
+"""Listings of objects, by version 1 of the API: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html.
 
 That page does not mention `list-type=2`, so version 2 is missing here.
 """
@@ -25,7 +25,7 @@ LISTING_PARAMETERS = {"delimiter", "encoding-type", "marker", "max-keys", "prefi
 
 
 def list_objects(bucket: Bucket, params: Mapping[str, str], namespace: str) -> Response:
-    """Return the page of keys after the marker, which need not exist.
+    """Answer with the page of keys after the marker, which need not be an existing key.
 
     `namespace` is the XML namespace, which differs between regions.
     """
@@ -73,7 +73,7 @@ def _quote_key(text: str) -> str:
 
 
 def _parse_page_limit(params: Mapping[str, str]) -> int:
-    """Return the maximum number of keys in a page: 1000 if `max-keys` is missing or out of range."""
+    """Return the maximum number of keys in a page, which is 1000 if `max-keys` is missing or out of range."""
     text = params.get("max-keys", str(_MAX_KEYS))
     if not text.isascii() or not text.isdigit():
         raise invalid_argument("max-keys")
@@ -89,8 +89,8 @@ def _list_entries(objects: SortedDict, prefix: str, delimiter: str, marker: str)
     for key in objects.irange(minimum=max(prefix, marker)):
         if not key.startswith(prefix):
             return
-        head, separator, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
-        entry = prefix + head + delimiter if separator else key
+        first_part, separator, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
+        entry = prefix + first_part + delimiter if separator else key
         if entry > last_entry:
             last_entry = entry
             yield entry
@@ -135,9 +135,9 @@ def _is_group(entry: str, prefix: str, delimiter: str) -> bool:
     return bool(delimiter) and entry[len(prefix) :].endswith(delimiter)
 
 
-def _format_object(key: str, obj: ObsObject) -> str:
+def _format_object(key: str, obs_object: ObsObject) -> str:
     return (
-        f"<Contents><Key>{key}</Key><LastModified>{iso_time(obj.last_modified)}</LastModified>"
-        f'<ETag>"{obj.etag}"</ETag><Size>{obj.size}</Size><Owner><ID>{ACCOUNT_ID}</ID></Owner>'
-        f"<StorageClass>{obj.storage_class}</StorageClass></Contents>"
+        f"<Contents><Key>{key}</Key><LastModified>{iso_time(obs_object.last_modified)}</LastModified>"
+        f'<ETag>"{obs_object.etag}"</ETag><Size>{obs_object.size}</Size><Owner><ID>{ACCOUNT_ID}</ID></Owner>'
+        f"<StorageClass>{obs_object.storage_class}</StorageClass></Contents>"
     )

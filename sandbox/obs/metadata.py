@@ -1,6 +1,6 @@
-"""Changes of an object's headers in place.
+"""Changes of an object's headers in place, without a new upload.
 
-https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0091.html. No page says whether the change updates
+Source: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0091.html. No page says whether the change updates
 LastModified.
 """
 
@@ -26,10 +26,10 @@ _STANDARD_HEADERS = (
 def set_metadata(bucket: Bucket, key: str, request: Request) -> Response:
     """Change an object's headers by the directive REPLACE_NEW or REPLACE.
 
-    REPLACE removes all headers that the request does not name; REPLACE_NEW keeps them. Both replace the user's metadata
-    as a whole.
+    REPLACE removes all headers that the request does not name. REPLACE_NEW keeps them, but it also removes all of the
+    user's earlier metadata if the request has new metadata.
     """
-    stored_object = bucket.version(key, request.params.get("versionId", ""))
+    stored_object = bucket.find_version(key, request.params.get("versionId", ""))
     if stored_object is None:
         raise no_such_key()
     if stored_object.is_archived:

@@ -1,4 +1,4 @@
-"""Buckets and objects of OBS."""
+"""Buckets and objects of OBS, and the rules for keys and ETags."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _crc64: Callable[[bytes], int] = crcmod.mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0,
 class ObsObject:
     """A version of an object.
 
-    `last_modified`: seconds since 1970, to the millisecond. `headers`: the headers that are returned with the object.
-    `storage_class`: STANDARD, WARM, COLD or DEEP_ARCHIVE.
+    `last_modified` is in seconds since 1970, to the millisecond. `headers` has the headers that responses return with
+    the object. `storage_class` is STANDARD, WARM, COLD or DEEP_ARCHIVE.
     """
 
     data: bytes
@@ -60,10 +60,10 @@ class ObsObject:
 class Bucket:
     """A bucket, with its objects in the order of OBS's listings.
 
-    `crc64_header`: the header with an object's CRC64 in responses to HEAD and GET; empty if there is none.
-    `has_versions`: versioning is enabled. `is_file_system`: the bucket is a parallel file system. `has_retention`: a
-    retention rule forbids deletions. `headers_move_time`: a change of headers updates LastModified, on which no page
-    says anything. `order`: the order of listings, which no page of OBS defines.
+    `crc64_header` names the header with an object's CRC64 in responses to HEAD and GET; it is empty if OBS sends none.
+    `has_versions` is True if versioning is enabled, `is_file_system` if the bucket is a parallel file system,
+    `has_retention` if a retention rule forbids deletions. No page of OBS defines two properties, so tests can choose
+    them: `headers_move_time` is True if a change of headers updates LastModified, and `order` is that of listings.
     """
 
     def __init__(
@@ -110,17 +110,17 @@ class Bucket:
         headers: Mapping[str, str] | None = None,
         storage_class: str = "STANDARD",
     ) -> ObsObject:
-        """Store an object now, by OBS's clock.
+        """Store an object, written now by OBS's clock.
 
-        If it is larger than `part_size` bytes, its ETag is that of an upload in parts.
+        An object larger than `part_size` bytes gets the ETag of an upload in parts.
         """
         check_name(key)
         if refusal := self.find_refusal(key, data):
             raise ValueError(refusal)
         etag = uuid.uuid4().hex if self.is_encrypted else etag_of(data, part_size)
-        version = self._new_version_id()
+        version_id = self._make_version_id()
         stored_object = ObsObject(
-            data, etag, to_milliseconds(self._now()), self.is_encrypted, headers or {}, version, storage_class
+            data, etag, to_milliseconds(self._now()), self.is_encrypted, headers or {}, version_id, storage_class
         )
         with self._lock:
             if self.has_versions:
@@ -129,8 +129,8 @@ class Bucket:
                 self.objects[key] = stored_object
         return stored_object
 
-    def version(self, key: str, version_id: str) -> ObsObject | None:
-        """Return a version of an object, or the current version if `version_id` is empty; None if it is missing."""
+    def find_version(self, key: str, version_id: str) -> ObsObject | None:
+        """Return a version of an object, by default the current version; return None if the version is missing."""
         current_object: ObsObject | None = self.objects.get(key)
         if not version_id or (current_object and current_object.version_id == version_id):
             return current_object
@@ -138,7 +138,6 @@ class Bucket:
         return version if isinstance(version, ObsObject) else None
 
     def change_headers(self, key: str, stored_object: ObsObject, headers: Mapping[str, str]) -> None:
-        """Replace the headers of a version of an object."""
         last_modified = to_milliseconds(self._now()) if self.headers_move_time else stored_object.last_modified
         replacement = replace(stored_object, headers=headers, last_modified=last_modified)
         with self._lock:
@@ -155,15 +154,15 @@ class Bucket:
         if not self.has_versions:
             self.objects.pop(key, None)
             return {}
-        marker = Marker(self._new_version_id(), to_milliseconds(self._now()))
+        marker = Marker(self._make_version_id(), to_milliseconds(self._now()))
         self.history.add(key, marker)
         return {"x-obs-delete-marker": "true", "x-obs-version-id": marker.version_id}
 
-    def _new_version_id(self) -> str:
+    def _make_version_id(self) -> str:
         return f"G00101{uuid.uuid4().hex[:26]}" if self.has_versions else "null"
 
     def find_refusal(self, key: str, data: bytes) -> str:
-        """Return the reason why a parallel file system refuses an object; empty if the bucket accepts it.
+        """Return the reason why a parallel file system refuses an object, or an empty text if the bucket accepts it.
 
         Source: OBS, "Parallel File System".
         """

@@ -1,6 +1,6 @@
-"""HEAD and GET of an object; GET can return a range.
+"""The operations HEAD and GET of an object; GET can return a range of bytes.
 
-https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0083.html, .../obs_04_0084.html.
+Sources: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0083.html, .../obs_04_0084.html.
 """
 
 from __future__ import annotations
@@ -17,20 +17,22 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 def head_object(bucket: Bucket, key: str, _request: Request) -> Response:
     """Answer HEAD, with an explicit Content-Length: the web library omits it for an empty body."""
-    obj = _find_object(bucket, key)
-    return Response(200, obj.data, {**_make_headers(bucket, obj), "Content-Length": str(obj.size)})
+    obs_object = _find_object(bucket, key)
+    return Response(200, obs_object.data, {**_make_headers(bucket, obs_object), "Content-Length": str(obs_object.size)})
 
 
 def get_object(bucket: Bucket, key: str, request: Request) -> Response:
-    obj = _find_object(bucket, key)
-    if obj.is_archived:
+    obs_object = _find_object(bucket, key)
+    if obs_object.is_archived:
         raise archived_object()
-    byte_range = _parse_range(request.headers.get("range", ""), obj.size)
+    byte_range = _parse_range(request.headers.get("range", ""), obs_object.size)
     if byte_range is None:
-        return Response(200, obj.data, _make_headers(bucket, obj))
+        return Response(200, obs_object.data, _make_headers(bucket, obs_object))
     first_byte, last_byte = byte_range
-    content_range = {"Content-Range": f"bytes {first_byte}-{last_byte}/{obj.size}"}
-    return Response(206, obj.data[first_byte : last_byte + 1], {**_make_headers(bucket, obj), **content_range})
+    content_range = {"Content-Range": f"bytes {first_byte}-{last_byte}/{obs_object.size}"}
+    return Response(
+        206, obs_object.data[first_byte : last_byte + 1], {**_make_headers(bucket, obs_object), **content_range}
+    )
 
 
 def _find_object(bucket: Bucket, key: str) -> ObsObject:
@@ -42,7 +44,7 @@ def _find_object(bucket: Bucket, key: str) -> ObsObject:
 
 
 def _parse_range(text: str, size: int) -> tuple[int, int] | None:
-    """Return the first and last byte of a range (RFC 9110, 14.2); None for the whole object."""
+    """Return the first and last byte of a range (RFC 9110, 14.2), or None for the whole object."""
     match = _RANGE.fullmatch(text)
     if match is None or match[1] == match[2] == "":
         return None
@@ -53,21 +55,21 @@ def _parse_range(text: str, size: int) -> tuple[int, int] | None:
     return first_byte, last_byte
 
 
-def _make_headers(bucket: Bucket, obj: ObsObject) -> dict[str, str]:
+def _make_headers(bucket: Bucket, obs_object: ObsObject) -> dict[str, str]:
     headers = {
-        "ETag": f'"{obj.etag}"',
-        "Last-Modified": formatdate(obj.last_modified, usegmt=True),
+        "ETag": f'"{obs_object.etag}"',
+        "Last-Modified": formatdate(obs_object.last_modified, usegmt=True),
         "Accept-Ranges": "bytes",
         # The name is in lower case, like the names of stored headers.
         "content-type": "application/octet-stream",
-        **obj.headers,
+        **obs_object.headers,
     }
-    if obj.storage_class != "STANDARD":
-        headers["x-obs-storage-class"] = obj.storage_class
-    if obj.is_encrypted:
+    if obs_object.storage_class != "STANDARD":
+        headers["x-obs-storage-class"] = obs_object.storage_class
+    if obs_object.is_encrypted:
         headers["x-obs-server-side-encryption"] = "kms"
     if bucket.has_versions:
-        headers["x-obs-version-id"] = obj.version_id
+        headers["x-obs-version-id"] = obs_object.version_id
     if bucket.crc64_header:
-        headers[bucket.crc64_header] = str(obj.crc64)
+        headers[bucket.crc64_header] = str(obs_object.crc64)
     return headers

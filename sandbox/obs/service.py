@@ -33,9 +33,9 @@ _SIGNING_HEADERS = {"x-obs-date", "x-obs-security-token"}
 
 
 class Action(NamedTuple):
-    """A request's action as named in policies, with the status of the response.
+    """The action of a request, by its name in policies, with the status of the response.
 
-    `key`: the object key, or the prefix of a listing.
+    `key` is the object key, or the prefix of a listing.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Action(NamedTuple):
 class _Operation(NamedTuple):
     """An operation: the action that a policy must allow, its function, and the accepted parts of a request.
 
-    `accepts_metadata`: the headers of the user's metadata are accepted as well.
+    `accepts_metadata` is True if the operation also accepts the headers of the user's metadata.
     """
 
     action: str
@@ -72,8 +72,8 @@ class Obs(KeyedService):
     """The service of OBS, with signatures of the scheme "OBS".
 
     The bucket is in the host name or, at an IP address, in the path: /bucket/key. Parameters and headers that an
-    operation does not list are refused, never ignored. `namespace`: the XML namespace of listings. `repeats_pages`: the
-    service returns the first page for any marker, as parallel file systems once did.
+    operation does not list are refused, never ignored. `namespace` is the XML namespace of listings. `repeats_pages` is
+    True if the service returns the first page for any marker, as parallel file systems once did.
     """
 
     def __init__(self, region: str = "cn-north-4", port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -132,7 +132,7 @@ class Obs(KeyedService):
         }
 
     def create_bucket(self, name: str, region: str = "", owner: str = DOMAIN_ID) -> Bucket:
-        """Create a bucket; by default in this service's region and owned by this account."""
+        """Create a bucket, by default in this service's region and owned by this account."""
         with self.lock:
             bucket = self._buckets[name] = Bucket(name, region or self.region, self.lock, self.now, owner)
         return bucket
@@ -151,7 +151,7 @@ class Obs(KeyedService):
     def objects(self, bucket: str) -> Mapping[str, ObsObject]:
         """Return a live view of a bucket's objects, in the order of listings.
 
-        Copy it before a loop if requests run meanwhile.
+        Copy the view before a loop if requests run meanwhile.
         """
         return MappingProxyType(self._buckets[bucket].objects)
 
@@ -177,14 +177,17 @@ class Obs(KeyedService):
             self._buckets[bucket].objects.update(new_objects)
 
     def deny(self, action: str, where: Callable[[str], bool] = lambda _: True) -> None:
-        """Deny a permission, such as obs:object:GetObject, for keys (or prefixes of listings) where `where` is true."""
+        """Deny a permission, such as obs:object:GetObject, to all callers.
+
+        `where` limits the denial to the keys, or to the prefixes of listings, for which it returns True.
+        """
         with self.lock:
             self._denials.append((action, where))
 
     def allows(self, caller: Credential, action: str, bucket: str, affected_key: str = "") -> bool:
-        """Return True if the caller's policies grant the permission, and `deny` did not remove it.
+        """Return True if the caller's policies grant the permission, and no call of `deny` denies it.
 
-        Resources and the condition are those of support.huaweicloud.com/api-obs/obs_04_0112.html.
+        Source of the resources and the condition key obs:prefix: support.huaweicloud.com/api-obs/obs_04_0112.html.
         """
         if any(denied_action == action and where(affected_key) for denied_action, where in self._denials):
             return False
@@ -211,7 +214,7 @@ class Obs(KeyedService):
         operation = self._operations.get((request.method, bool(key), selector))
         if operation is None or not address.bucket or not request.params.keys() - URL_PARAMS <= operation.params:
             raise not_implemented()
-        caller = verify_signature(request, address.resource, self.credential, self.skew)
+        caller = verify_signature(request, address.resource, self.find_credential, self.find_age)
         own_headers = {name for name in request.headers if name.startswith("x-obs-")} - _SIGNING_HEADERS
         if operation.accepts_metadata:
             own_headers = {name for name in own_headers if not name.startswith(META)}
@@ -256,7 +259,7 @@ class Obs(KeyedService):
 
     def _get_versioning(self, bucket: Bucket, _key: str, _request: Request) -> Response:
         status = "<Status>Enabled</Status>" if bucket.has_versions else ""
-        return self._xml_response("VersioningConfiguration", status)
+        return self._make_xml_response("VersioningConfiguration", status)
 
     def _put_versioning(self, bucket: Bucket, _key: str, request: Request) -> Response:
         """Enable versioning; the sandbox does not support its suspension."""
@@ -266,10 +269,10 @@ class Obs(KeyedService):
         return Response(200)
 
     def _get_object_lock(self, bucket: Bucket, _key: str, _request: Request) -> Response:
-        """Return the bucket's retention rule; error 404 without a rule (.../intl/en-us/api-obs/obs_04_0167.html)."""
+        """Answer with the bucket's retention rule, or 404 without a rule: .../intl/en-us/api-obs/obs_04_0167.html."""
         if not bucket.has_retention:
             raise ObsError(404, "ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist.")
-        return self._xml_response("ObjectLockConfiguration", "<ObjectLockEnabled>Enabled</ObjectLockEnabled>")
+        return self._make_xml_response("ObjectLockConfiguration", "<ObjectLockEnabled>Enabled</ObjectLockEnabled>")
 
     def _delete_object(self, bucket: Bucket, key: str, request: Request) -> Response:
         """Delete an object, or a version of an object: .../intl/en-us/api-obs/obs_04_0085.html."""
@@ -281,7 +284,7 @@ class Obs(KeyedService):
         bucket.history.remove(key, version)
         return Response(204, headers={"x-obs-version-id": version})
 
-    def _xml_response(self, root: str, inner_xml: str) -> Response:
+    def _make_xml_response(self, root: str, inner_xml: str) -> Response:
         body = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{self.namespace}">{inner_xml}</{root}>'
         return Response(200, body.encode(), {"Content-Type": "application/xml"})
 
@@ -310,7 +313,7 @@ class Obs(KeyedService):
         return Response(200, headers={"Location": f"/{bucket.name}"})
 
     def _get_location(self, bucket: Bucket, _key: str, _request: Request) -> Response:
-        return self._xml_response("Location", bucket.region)
+        return self._make_xml_response("Location", bucket.region)
 
 
 def _parse_location(body: bytes) -> str:

@@ -1,7 +1,7 @@
 """Settings of buckets, as documents that are stored and returned unchanged.
 
-https://support.huaweicloud.com/intl/en-us/api-obs/, obs_04_0027 to obs_04_0074, obs_04_0059, obs_04_0062 and
-obs_04_0119. Only encryption has an effect in the sandbox.
+Sources: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0027.html to obs_04_0074.html, and obs_04_0119.html.
+Only encryption has an effect in the sandbox.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from sandbox.server.message import Request, Response
 
 
 class Setting(NamedTuple):
-    """A setting of a bucket.
+    """A setting of a bucket, such as its lifecycle rules.
 
-    `action`: its name in the actions of policies, after Get or Put. `root`: the root element of its XML document, empty
-    for JSON. Before the setting is stored, a GET returns a 404 with `code`, or a document with the contents
-    `default_contents`.
+    `action` is the setting's name in the actions of policies, after Get or Put. `root` is the root element of its XML
+    document, or empty if the document is JSON. Before the setting is stored, a GET returns a 404 with `code`, or a
+    document with the contents `default_contents`.
     """
 
     action: str

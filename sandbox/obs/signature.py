@@ -45,12 +45,15 @@ _SIGNED_PARAMS = {*SELECTORS, _TOKEN}
 
 
 def verify_signature(
-    request: Request, resource: str, find: Callable[[str], Credential | None], skew: Callable[[float], float]
+    request: Request,
+    resource: str,
+    find_credential: Callable[[str], Credential | None],
+    find_age: Callable[[float], float],
 ) -> Credential:
     """Return the caller's credential; raise ObsError if OBS refuses the request.
 
-    `resource` is the signed path, percent-encoded as sent. `find` returns the credential of an access key, `skew` the
-    age of a time in seconds.
+    `resource` is the signed path, percent-encoded as sent. `find_credential` returns the credential of an access key,
+    `find_age` the age of a time in seconds.
     """
     params, is_in_url = request.params, bool(URL_PARAMS & request.params.keys())
     if is_in_url:
@@ -60,13 +63,13 @@ def verify_signature(
     else:
         access_key, signature = _parse_authorization(request)
         moment = "" if "x-obs-date" in request.headers else request.headers.get("date", "")
-    credential = find(access_key)
+    credential = find_credential(access_key)
     if credential is None:
         raise ObsError(403, "InvalidAccessKeyId", "The OBS Access Key Id you provided does not exist in our records.")
     if is_in_url:
-        _check_expiry(moment, skew)
+        _check_expiry(moment, find_age)
     else:
-        _check_date(request, skew)
+        _check_date(request, find_age)
     expected_signature = _sign(_build_string_to_sign(request, resource, moment), credential.secret)
     if not hmac.compare_digest(expected_signature, signature):
         raise ObsError(
@@ -89,28 +92,28 @@ def _parse_authorization(request: Request) -> tuple[str, str]:
     return match[1], match[2]
 
 
-def _check_expiry(moment: str, skew: Callable[[float], float]) -> None:
-    """Check that a URL has not expired, by OBS's clock; `moment` is a number of seconds since 1970."""
+def _check_expiry(moment: str, find_age: Callable[[float], float]) -> None:
+    """Raise ObsError if a signed URL has expired by OBS's clock; `moment` is its expiry in seconds since 1970."""
     if not moment.isascii() or not moment.isdigit():
         raise access_denied()
-    if skew(float(moment)) > 0:
+    if find_age(float(moment)) > 0:
         raise ObsError(403, "AccessDenied", "Request has expired")
 
 
-def _check_date(request: Request, skew: Callable[[float], float]) -> None:
+def _check_date(request: Request, find_age: Callable[[float], float]) -> None:
     date = request.headers.get("x-obs-date") or request.headers.get("date", "")
     try:
         signed_at = parse_http_date(date)
     except ValueError:
         raise ObsError(403, "AccessDenied", "A valid Date or x-obs-date header is required.") from None
-    if abs(skew(signed_at)) > _MAX_SKEW_SECONDS:
+    if abs(find_age(signed_at)) > _MAX_SKEW_SECONDS:
         raise ObsError(
             403, "RequestTimeTooSkewed", "The difference between the request time and the current time is too large."
         )
 
 
 def _build_string_to_sign(request: Request, resource: str, moment: str) -> str:
-    """Return the text to sign; `moment` is the request's date, or the expiry of a URL."""
+    """Return the text to sign; `moment` is the date of a request, or the expiry of a signed URL."""
     headers = request.headers
     lines = [request.method, headers.get("content-md5", ""), headers.get("content-type", "")]
     lines.append(moment)

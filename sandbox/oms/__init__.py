@@ -1,1 +1,1 @@
-"""Huawei's Object Storage Migration Service (OMS), with its API gateway."""
+"""A simulation of Huawei's Object Storage Migration Service (OMS), which copies objects between clouds."""

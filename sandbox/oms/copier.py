@@ -38,8 +38,8 @@ _CLASSES = {"Standard": "STANDARD", "IA": "WARM", "Archive": "COLD"}
 class SourceObject:
     """An object that OMS reads from the source bucket.
 
-    `headers`: the headers that are returned with the object, by names in lower case. `restore_denial`: the denial that
-    keeps OMS's key from restoring an archived object; empty if permitted.
+    `headers` has the headers that responses return with the object, by names in lower case. `restore_denial` is the
+    reason why OMS's access key cannot restore an archived object, or empty if it can.
     """
 
     data: bytes
@@ -61,7 +61,7 @@ class SourceObject:
 
 
 class StoredObject(Protocol):
-    """An object of the destination bucket, as far as OMS reads it."""
+    """The properties that OMS reads of an object in the destination bucket."""
 
     @property
     def data(self) -> bytes: ...
@@ -74,7 +74,7 @@ class StoredObject(Protocol):
 
 
 class Destination(Protocol):
-    """The destination bucket of the copies."""
+    """The operations of the destination bucket that OMS uses to copy objects."""
 
     @property
     def name(self) -> str: ...
@@ -93,15 +93,15 @@ class Destination(Protocol):
         headers: Mapping[str, str] | None = None,
         storage_class: str = "STANDARD",
     ) -> object:
-        """Store an object at the bucket's present time, in parts if it is larger than `part_size` bytes."""
+        """Store an object now, by the bucket's clock, and in parts if it is larger than `part_size` bytes."""
 
     def find_refusal(self, key: str, data: bytes) -> str:
-        """Return the reason why the bucket refuses an object; empty if it accepts the object."""
+        """Return the reason why the bucket refuses an object, or an empty text if it accepts the object."""
 
 
 @dataclass(frozen=True)
 class CopyFailure:
-    """The reason of a failed copy, with the code and the message of OMS's lists."""
+    """A failure of a copy, with the code and the message of OMS's lists of failed objects."""
 
     code: str
     message: str = ""
@@ -126,7 +126,7 @@ class CopyFault:
 
     @staticmethod
     def withheld() -> CopyFault:
-        """Return a fault that withholds the copy until the test begins and ends it: see `Copier.withheld`."""
+        """Return a fault that withholds the copy until the test calls `Copier.begin` and `Copier.end`."""
         return CopyFault("withheld")
 
     @staticmethod
@@ -137,7 +137,7 @@ class CopyFault:
 
 @dataclass(eq=False)
 class Copy:
-    """A copy of a key: the source object that OMS read at the beginning, and its decisions."""
+    """A copy of an object: the source object that OMS read at the beginning, and the decision that OMS made then."""
 
     key: str
     source: SourceObject | None = None
@@ -161,13 +161,13 @@ ReadSource = Callable[[str], SourceObject | None]
 
 @dataclass(eq=False)
 class Copier(ABC):
-    """A task or group that copies keys.
+    """A task or group that copies the objects of keys.
 
-    `copies`: the schedule of keys that are copied late or never, or that wait in `withheld`, oldest first, until the
-    test calls `begin` and `end`. `failures`: the schedule of keys that OMS fails to copy. `part_size`: the bytes of a
-    part; larger objects are written in parts. `metadata`: True if headers beside the content type are copied.
-    `restores`: True if archived objects are restored, which takes no time here. `storage_policy`: the policy for the
-    storage class of copies. `cold_class`: the class of the copy of a ColdArchive object under SRC_STORAGE_MAPPING.
+    `copies` schedules the keys whose objects are copied late or never, or whose copies wait in `withheld`, the oldest
+    first, until the test calls `begin` and `end`. `failures` schedules the keys that OMS fails to copy. Objects larger
+    than `part_size` bytes are written in parts. `copies_metadata` is True if headers beside the content type are
+    copied, `restores_archived` if archived objects are restored, which takes no time here. `storage_policy` decides the
+    storage class of copies; `cold_class` is the class of a copied ColdArchive object under SRC_STORAGE_MAPPING.
     """
 
     service: Service
@@ -178,12 +178,12 @@ class Copier(ABC):
     failures: Schedule[str, CopyFailure] = field(default_factory=Schedule, kw_only=True)
     copies: Schedule[str, CopyFault] = field(default_factory=Schedule, kw_only=True)
     withheld: list[Copy] = field(default_factory=list, kw_only=True)
-    metadata: bool = field(default=False, kw_only=True)
-    restores: bool = field(default=False, kw_only=True)
+    copies_metadata: bool = field(default=False, kw_only=True)
+    restores_archived: bool = field(default=False, kw_only=True)
     storage_policy: str = field(default="STANDARD", kw_only=True)
     cold_class: str = field(default="DEEP_ARCHIVE", kw_only=True)
     # The number of copies of each key that have not begun.
-    _unbegun_copies: Counter[str] = field(default_factory=Counter, kw_only=True)
+    _waiting_copies: Counter[str] = field(default_factory=Counter, kw_only=True)
 
     @abstractmethod
     def report(self, copy: Copy, outcome: Outcome) -> None:
@@ -191,18 +191,18 @@ class Copier(ABC):
 
     @abstractmethod
     def finish_batch(self) -> None:
-        """Write OMS's lists or update the status, after all outcomes of a batch of copies were reported."""
+        """Write OMS's lists, or update the status, when all outcomes of a batch of copies have been reported."""
 
     def copy(self, keys: Iterable[str], default_fault: CopyFault) -> int:
-        """Schedule the copies of these keys, with the faults of `copies`, otherwise with `default_fault`.
+        """Schedule the copies of these keys; return the number of copies that are not lost.
 
-        Returns the number of copies that will end.
+        A key without a fault in `copies` is copied with `default_fault`.
         """
         copies_by_fault: defaultdict[CopyFault, list[Copy]] = defaultdict(list)
         for key in keys:
             fault = self.copies.next(key) or default_fault
             if fault.kind != "lost":
-                self._unbegun_copies[key] += 1
+                self._waiting_copies[key] += 1
                 copies_by_fault[fault].append(Copy(key))
         number = sum(map(len, copies_by_fault.values()))
         self.withheld += copies_by_fault.pop(CopyFault.withheld(), [])
@@ -214,7 +214,7 @@ class Copier(ABC):
         """Begin the copies: read the source objects, and decide which destination objects to overwrite."""
         with self.service.lock:
             for copy in copies:
-                self._unbegun_copies[copy.key] -= 1
+                self._waiting_copies[copy.key] -= 1
                 try:
                     copy.source, failure = self.read_source(copy.key), _MISSING_OBJECT
                 except PermissionError as error:
@@ -226,7 +226,7 @@ class Copier(ABC):
                 copy.overwrites = copy.source is not None and self._should_overwrite(copy.source, stored_object)
 
     def end(self, *copies: Copy) -> None:
-        """End the copies: write or skip the objects, or fail; then report the outcomes."""
+        """End the copies: write or skip each object, or fail; then report the outcomes."""
         with self.service.lock:
             self.withheld = [copy for copy in self.withheld if copy not in copies]
             for copy in copies:
@@ -250,18 +250,18 @@ class Copier(ABC):
         elif not copy.overwrites:
             self.report(copy, "skip")
         else:
-            kept_class = _CLASSES.get(source.storage_class, self.cold_class)
-            storage_class = kept_class if self.storage_policy == "SRC_STORAGE_MAPPING" else "STANDARD"
+            mapped_class = _CLASSES.get(source.storage_class, self.cold_class)
+            storage_class = mapped_class if self.storage_policy == "SRC_STORAGE_MAPPING" else "STANDARD"
             self.bucket.put(key, source.data, self.part_size, self._select_headers(source), storage_class)
             self.report(copy, "success")
 
     def _find_reading_failure(self, source: SourceObject) -> CopyFailure | None:
-        """Return the failure of reading an existing source object; None if OMS can read it."""
-        if not source.is_archived or (self.restores and not source.restore_denial):
+        """Return the failure of reading an existing source object, or None if OMS can read it."""
+        if not source.is_archived or (self.restores_archived and not source.restore_denial):
             return None
         return CopyFailure(
             "GET_SRC_OBJ_FAILURE",
-            _UNRESTORED_MESSAGE.format(source.restore_denial) if self.restores else _ARCHIVED_MESSAGE,
+            _UNRESTORED_MESSAGE.format(source.restore_denial) if self.restores_archived else _ARCHIVED_MESSAGE,
         )
 
     def _should_overwrite(self, source: SourceObject, stored_object: StoredObject | None) -> bool:
@@ -274,14 +274,14 @@ class Copier(ABC):
         return source.size != stored_object.size or source.last_modified > stored_object.last_modified
 
     def _select_headers(self, source: SourceObject) -> dict[str, str]:
-        """Return the headers of the copy, by OMS's FAQ on metadata.
+        """Return the headers of the copy, as OMS's FAQ on metadata describes them.
 
-        The content type is always copied. Other headers are copied only with `metadata`, and only if the value consists
-        of English and Chinese letters, digits and hyphens.
+        The content type is always copied. Other headers are copied only with `copies_metadata`, and only if the value
+        consists of English and Chinese letters, digits and hyphens.
         """
         headers = {}
         for name, value in source.headers.items():
-            if name == "content-type" or (self.metadata and _PLAIN_VALUE.fullmatch(value)):
+            if name == "content-type" or (self.copies_metadata and _PLAIN_VALUE.fullmatch(value)):
                 headers[name.replace("x-oss-", "x-obs-", 1)] = value
         return headers
 

@@ -1,8 +1,8 @@
-"""An OMS migration task group: it lists the existing objects by prefixes, and copies each once.
+"""An OMS migration task group, which lists the existing objects of a bucket by prefixes and copies each object once.
 
 Written from the pages CreateTaskGroup, ShowTaskGroup, StopTaskGroup, StartTaskGroup, RetryTaskGroup, UpdateTaskGroup
-and DeleteTaskGroup of support.huaweicloud.com/api-oms. They describe neither a group's counts after a retry, nor the
-lines of its lists. Here a retried object no longer counts as failed, and the lines are those of sync tasks.
+and DeleteTaskGroup of support.huaweicloud.com/api-oms. The pages describe neither a group's counts after a retry, nor
+the lines of its lists. Here a retried object no longer counts as failed, and the lines are those of sync tasks.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _MAX_LINES = 100_000
 # The default bandwidth, 500 Mbit/s, in bytes; and the rate of listing in OMS's own assessment, 27 million objects an
 # hour.
 _SPEED = 62_500_000.0
-_LISTED_PER_SECOND = 27_000_000 / 3600
-_SOON_SECONDS = 0.005
+_LISTING_RATE = 27_000_000 / 3600
+_DELAY_SECONDS = 0.005
 _CHINA = timezone(timedelta(hours=8))
 
 
 class Status(IntEnum):
-    """The status of a group, by its number in ShowTaskGroup."""
+    """The status of a group, with its number in the answer of ShowTaskGroup."""
 
     WAITING = 0
     CREATING = 1
@@ -42,14 +42,14 @@ class Status(IntEnum):
 
 
 class Order(NamedTuple):
-    """The parameters of a new group."""
+    """The parameters of a new group; it copies the objects whose keys begin with one of `prefixes`."""
 
     src_bucket: str
     src_region: str
     prefixes: Sequence[str]
     records_failures: bool
     consistency_check: str
-    note: str
+    description: str
 
 
 @dataclass(eq=False)
@@ -57,8 +57,8 @@ class Group(Copier):
     """A task group, which starts when it is created.
 
     After listing the source it copies the objects in the order of the listing, `parallel_copies` at a time, as fast as
-    `speed` (bytes a second) and the bandwidth policy allow. `list_source` yields keys and sizes; it raises
-    PermissionError if the group's access key may not list the source.
+    `speed` (bytes a second) and the bandwidth policy allow. `list_source` yields the keys and sizes in bytes of the
+    objects; it raises PermissionError if the group's access key has no permission to list the source.
     """
 
     group_id: str
@@ -73,8 +73,8 @@ class Group(Copier):
     parallel_copies: int = 100
     status: Status = Status.WAITING
     reason: Mapping[str, str] | None = None
-    success: int = 0
-    skip: int = 0
+    success_count: int = 0
+    skip_count: int = 0
     size: int = 0
     failed_sizes: dict[str, int] = field(default_factory=dict)
     _source_sizes: dict[str, int] | None = None
@@ -96,32 +96,32 @@ class Group(Copier):
     def start(self) -> None:
         """Start the group from its beginning: list the objects, then copy them."""
         self._start_time, self._end_time, self._source_sizes, self.reason = self.service.now(), 0.0, None, None
-        self.success = self.skip = self.size = 0
+        self.success_count = self.skip_count = self.size = 0
         self.failed_sizes.clear()
-        self._enter(Status.WAITING, _SOON_SECONDS, self._list_objects)
+        self._enter_status(Status.WAITING, _DELAY_SECONDS, self._list_objects)
 
     def drop_bandwidth(self) -> None:
-        """Delete the bandwidth limits, if `forgets_bandwidth`."""
+        """Delete the bandwidth windows if `forgets_bandwidth` is True."""
         if self.forgets_bandwidth:
             self.bandwidth = ()
 
     def pause(self) -> None:
-        """Pause the group after the copies that have begun."""
-        self._enter(Status.PAUSING, _SOON_SECONDS, self._update_status)
+        """Pause the group as soon as the copies that have begun are finished."""
+        self._enter_status(Status.PAUSING, _DELAY_SECONDS, self._update_status)
 
     def resume(self) -> None:
         """Continue after a pause; start over if the source was not listed before."""
         if self._source_sizes is None:
             self.start()
         else:
-            self._enter(Status.MONITORING, _SOON_SECONDS, self._step)
+            self._enter_status(Status.MONITORING, _DELAY_SECONDS, self._copy_next_batch)
 
     def retry(self) -> None:
-        """Copy the failed objects again, but only those within the maximum length of a list."""
+        """Copy the failed objects again, at most as many as a list of failed objects can have."""
         self._remaining_objects, self.reason = list(self.failed_sizes.items())[:_MAX_LINES], None
         for key, _ in self._remaining_objects:
             del self.failed_sizes[key]
-        self._enter(Status.MONITORING, _SOON_SECONDS, self._step)
+        self._enter_status(Status.MONITORING, _DELAY_SECONDS, self._copy_next_batch)
 
     def report(self, copy: Copy, outcome: Outcome) -> None:
         self._unfinished_copies -= 1
@@ -130,16 +130,16 @@ class Group(Copier):
             if self.order.records_failures and len(self.failed_sizes) <= _MAX_LINES:
                 self.lists.add_failed(copy.key, outcome.code, outcome.message, self.service.now())
         elif outcome == "skip":
-            self.skip += 1
+            self.skip_count += 1
         else:
-            self.success += 1
+            self.success_count += 1
             self.size += copy.size
 
     def finish_batch(self) -> None:
         self._update_status()
 
     def describe(self) -> dict[str, Any]:
-        """Return the answer of ShowTaskGroup, which is also an element of the answer of ListTaskGroup."""
+        """Return the answer of ShowTaskGroup; the answer of ListTaskGroup has the same fields for each group."""
         sizes = self._source_sizes or {}
         now = self._end_time or self.service.now()
         seconds = now - self._start_time
@@ -153,11 +153,11 @@ class Group(Copier):
                 "region": self.order.src_region,
                 "object_key": list(self.order.prefixes),
             },
-            "description": self.order.note,
+            "description": self.order.description,
             "dst_node": {"bucket": self.bucket.name, "region": self.bucket.region, "save_prefix": ""},
-            "enable_metadata_migration": self.metadata,
+            "enable_metadata_migration": self.copies_metadata,
             "enable_failed_object_recording": self.order.records_failures,
-            "enable_restore": self.restores,
+            "enable_restore": self.restores_archived,
             "task_type": "PREFIX",
             "bandwidth_policy": list(self.bandwidth),
             "migrate_since": 0,
@@ -173,9 +173,9 @@ class Group(Copier):
             "waiting_task_num": 0,
             "total_num": len(sizes),
             "create_complete_num": len(sizes),
-            "success_num": self.success,
+            "success_num": self.success_count,
             "fail_num": len(self.failed_sizes),
-            "skip_num": self.skip,
+            "skip_num": self.skip_count,
             "total_size": sum(sizes.values()),
             "create_complete_size": sum(sizes.values()),
             "complete_size": self.size,
@@ -194,15 +194,15 @@ class Group(Copier):
             }
         return answer
 
-    def _enter(self, status: Status, seconds: float, step: Callable[[], None]) -> None:
+    def _enter_status(self, status: Status, seconds: float, step: Callable[[], None]) -> None:
         self.status = status
         self._run_number += 1
-        self._schedule(seconds, step)
+        self._schedule_step(seconds, step)
 
-    def _schedule(self, seconds: float, step: Callable[[], None]) -> None:
-        self.service.schedule(seconds, partial(self._run_unless_changed, self._run_number, step))
+    def _schedule_step(self, seconds: float, step: Callable[[], None]) -> None:
+        self.service.schedule(seconds, partial(self._run_if_current, self._run_number, step))
 
-    def _run_unless_changed(self, run: int, step: Callable[[], None]) -> None:
+    def _run_if_current(self, run: int, step: Callable[[], None]) -> None:
         with self.service.lock:
             if run == self._run_number:
                 step()
@@ -211,19 +211,19 @@ class Group(Copier):
         try:
             sizes = dict(self.list_source())
         except PermissionError as error:
-            self._end_with(Status.NOT_CREATED, str(error))
+            self._end_group(Status.NOT_CREATED, str(error))
             return
         if not sizes:
-            self._end_with(Status.FAILED, "TRF.0012: no object exists in the way of migrating that was chosen")
+            self._end_group(Status.FAILED, "TRF.0012: no object exists in the way of migrating that was chosen")
             return
         self.status = Status.CREATING
-        self._schedule(len(sizes) / _LISTED_PER_SECOND, partial(self._start_copying, sizes))
+        self._schedule_step(len(sizes) / _LISTING_RATE, partial(self._start_copying, sizes))
 
     def _start_copying(self, sizes: dict[str, int]) -> None:
         self._source_sizes, self._remaining_objects = sizes, list(sizes.items())
-        self._enter(Status.MONITORING, 0, self._step)
+        self._enter_status(Status.MONITORING, 0, self._copy_next_batch)
 
-    def _step(self) -> None:
+    def _copy_next_batch(self) -> None:
         """Copy the next objects, and schedule the next step for the time when their bytes are transferred."""
         batch, self._remaining_objects = (
             self._remaining_objects[: self.parallel_copies],
@@ -232,12 +232,12 @@ class Group(Copier):
         if not batch:
             self._update_status()
             return
-        seconds = self._estimate_seconds(sum(size for _, size in batch)) + _SOON_SECONDS
+        seconds = self._estimate_seconds(sum(size for _, size in batch)) + _DELAY_SECONDS
         self._unfinished_copies += self.copy([key for key, _ in batch], CopyFault.late(0, seconds))
-        self._schedule(seconds, self._step)
+        self._schedule_step(seconds, self._copy_next_batch)
 
     def _update_status(self) -> None:
-        """Set the final status if no copy is left.
+        """Set the final status if all copies have ended.
 
         A group with a lost copy never ends.
         """
@@ -246,21 +246,21 @@ class Group(Copier):
             self.lists.write(self.service.now())
         elif self.status is Status.MONITORING and self._count_ended_copies() == len(self._source_sizes or {}):
             failed_count = len(self.failed_sizes)
-            self._end_with(
+            self._end_group(
                 Status.FAILED if failed_count else Status.DONE, f"{failed_count} objects failed" if failed_count else ""
             )
 
     def _count_ended_copies(self) -> int:
-        return self.success + self.skip + len(self.failed_sizes)
+        return self.success_count + self.skip_count + len(self.failed_sizes)
 
-    def _end_with(self, status: Status, message: str) -> None:
+    def _end_group(self, status: Status, message: str) -> None:
         self.status, self._end_time = status, self.service.now()
         code, colon, _ = message.partition(": ")
         self.reason = {"error_code": code if colon else "", "error_msg": message} if message else None
         self.lists.write(self.service.now())
 
     def _estimate_seconds(self, size: int) -> float:
-        """Return the seconds to transfer `size` bytes from now on, at the speeds of all windows in that time."""
+        """Return the seconds to transfer `size` bytes from now on, within the limits of the bandwidth windows."""
         begin = now = self.service.now()
         remaining_bytes = float(size)
         while True:
@@ -271,7 +271,7 @@ class Group(Copier):
             now += seconds_to_change
 
     def _find_speed(self, now: float) -> tuple[float, float]:
-        """Return the speed in bytes a second, and the seconds to the next full minute, when a window can end."""
+        """Return the speed at `now` in bytes a second, and the seconds to the next minute, when a window can end."""
         clock_time = datetime.fromtimestamp(now, self.zone).strftime("%H:%M")
         limits = [
             float(window["max_bandwidth"]) for window in self.bandwidth if window["start"] <= clock_time < window["end"]

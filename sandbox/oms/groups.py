@@ -1,7 +1,7 @@
-"""OMS's calls for task groups.
+"""The calls of OMS's API for task groups.
 
-CreateTaskGroup, ListTaskGroup, ShowTaskGroup, StopTaskGroup, StartTaskGroup, RetryTaskGroup, UpdateTaskGroup,
-DeleteTaskGroup.
+They are CreateTaskGroup, ListTaskGroup, ShowTaskGroup, StopTaskGroup, StartTaskGroup, RetryTaskGroup, UpdateTaskGroup
+and DeleteTaskGroup of support.huaweicloud.com/api-oms.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ _MAX_OFFSET = 2_147_483_647
 class BucketPair(NamedTuple):
     """The source and destination of a group, opened with the access keys of a request.
 
-    `list_source` yields the keys and sizes of the objects that match an order; it raises PermissionError.
+    `list_source` yields the keys and sizes in bytes of the objects that match the prefixes of an order. It raises
+    PermissionError if the access key has no permission to list the source.
     """
 
     read_source: ReadSource
@@ -69,8 +70,8 @@ class Groups:
             parameters.order,
             lambda: buckets.list_source(parameters.order),
             parameters.bandwidth,
-            metadata=parameters.metadata,
-            restores=parameters.restores,
+            copies_metadata=parameters.copies_metadata,
+            restores_archived=parameters.restores_archived,
             storage_policy=parameters.storage_policy,
         )
         self._groups[project, group.group_id] = group, parameters.sides
@@ -107,22 +108,22 @@ class Groups:
             group.bandwidth = parse_bandwidth(parse_fields(request, "bandwidth_policy"))
         else:
             _check_status(group, Status.PAUSED if call == "start" else Status.FAILED)
-            self._restart(request, group, sides, call)
+            self._restart_group(request, group, sides, call)
         return Response(200)
 
-    def _restart(self, request: Request, group: Group, sides: Mapping[str, Any], call: str) -> None:
-        """Start or retry a group; the request can bring new access keys."""
+    def _restart_group(self, request: Request, group: Group, sides: Mapping[str, Any], call: str) -> None:
+        """Start or retry a group with the access keys in the request."""
         body = parse_fields(request, *ACCESS_KEY_FIELDS, *(["migrate_failed_object"] if call == "retry" else []))
-        only_failed = body.get("migrate_failed_object", False) is True
+        is_partial = body.get("migrate_failed_object", False) is True
         buckets = self._open_buckets({**sides, **parse_access_keys(body)})
-        if only_failed and not group.order.records_failures:
+        if is_partial and not group.order.records_failures:
             raise bad_parameters("migrate_failed_object: the failed objects were not recorded")
         group.read_source, group.bucket = buckets.read_source, buckets.bucket
         group.list_source = lambda: buckets.list_source(group.order)
         group.drop_bandwidth()
         if call == "start":
             group.resume()
-        elif only_failed:
+        elif is_partial:
             group.retry()
         else:
             group.start()

@@ -1,7 +1,7 @@
 """OMS's lists with the outcome of each object, as files in the destination bucket.
 
-Huawei's guide to sync tasks names the files, and the columns of a line. It does not define the separator, so tests can
-choose it, nor an escaping of keys, so they are written raw.
+Huawei's guide to sync tasks names the files, and the columns of a line. It defines no separator of the columns, so
+tests can choose it, and no escaping of keys, so keys are written raw.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ class _Put(Protocol):
 
 
 class ResultLists:
-    """The lists of a task or group below `root`: after each batch, a file for each kind of outcome.
+    """The lists of a task or group below `root`: `write` adds a file for each kind of outcome since the last call.
 
-    `separator`: the text between columns. `withheld`: True if `write` keeps the lines back.
+    `separator` is the text between columns. While `withheld` is True, `write` keeps the lines and writes no file.
     """
 
     def __init__(self, root: str, put: _Put) -> None:
@@ -38,11 +38,11 @@ class ResultLists:
 
     def add(self, kind: Literal["success", "skip"], key: str, size: int, now: float) -> None:
         """Add a line about a copied or skipped object; `size` is in bytes."""
-        self._add(kind, _format_local_time(now), key, str(size))
+        self._add_line(kind, _format_local_time(now), key, str(size))
 
     def add_failed(self, key: str, code: str, message: str, now: float) -> None:
         """Add a line about an object that OMS failed to copy."""
-        self._add("failed", code, _format_local_time(now), quote(key, safe=""), key, message)
+        self._add_line("failed", code, _format_local_time(now), quote(key, safe=""), key, message)
 
     def write(self, now: float) -> None:
         """Write the lines that were added since the last call into new files."""
@@ -57,7 +57,7 @@ class ResultLists:
                 self._put(f"{folder}/{self._last_number}.{kind}_list.txt", body, now)
             self._lines.clear()
 
-    def _add(self, kind: str, *columns: str) -> None:
+    def _add_line(self, kind: str, *columns: str) -> None:
         with self._lock:
             self._lines[kind].append(self.separator.join(columns))
 

@@ -68,7 +68,7 @@ def bad_parameters(problem: str) -> GatewayError:
 
 
 def try_read_keys(request: Request) -> tuple[list[str], list[str]]:
-    """Return the keys of a call as sent, and decoded, before the call is checked; empty lists if unreadable."""
+    """Return the keys of an unchecked call, as sent and decoded; return empty lists if the body is unreadable."""
     try:
         sent_keys = json.loads(request.body)["object_keys"]
         return list(sent_keys), [unquote(key) for key in sent_keys]
@@ -77,7 +77,7 @@ def try_read_keys(request: Request) -> tuple[list[str], list[str]]:
 
 
 def check_names(request: Request, params: Collection[str], has_body: bool) -> None:
-    """Refuse unknown or repeated query parameters, and a body that the call does not have."""
+    """Refuse query parameters outside `params`, repeated parameters, and a body if `has_body` is False."""
     unknown_names = [name for name, _ in request.query if name not in params]
     if unknown_names:
         raise bad_parameters(f"the sandbox does not know the parameter {unknown_names[0]}")
@@ -88,7 +88,7 @@ def check_names(request: Request, params: Collection[str], has_body: bool) -> No
 
 
 def read_keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[str]]:
-    """Return the keys of a call as sent, and decoded."""
+    """Return the keys of a call twice: as sent, and decoded."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise bad_parameters("Content-Type")
     sent_keys = parse_fields(request, "object_keys").get("object_keys")
@@ -136,7 +136,7 @@ def _check_texts(body: Mapping[str, Any], names: Iterable[str]) -> None:
 
 
 def parse_task(request: Request) -> dict[str, Any]:
-    """Return the checked body of CreateSyncTask."""
+    """Return the body of CreateSyncTask; refuse a missing, unknown or invalid field."""
     body = _parse_body(request)
     _check_texts(body, _LENGTHS)
     _check_options(body, _LENGTHS, _CHOICES)
@@ -146,20 +146,20 @@ def parse_task(request: Request) -> dict[str, Any]:
 class GroupParameters(NamedTuple):
     """The parameters of CreateTaskGroup.
 
-    `sides`: access keys, regions and buckets, by the field names of CreateSyncTask.
+    `sides` has the access keys, regions and buckets, by the field names of CreateSyncTask.
     """
 
     sides: dict[str, Any]
     order: Order
     mode: OverwriteMode
-    metadata: bool
-    restores: bool
+    copies_metadata: bool
+    restores_archived: bool
     storage_policy: str
     bandwidth: list[dict[str, Any]]
 
 
 def parse_group(request: Request) -> GroupParameters:
-    """Return the checked parameters of CreateTaskGroup."""
+    """Return the parameters of CreateTaskGroup; refuse a missing, unknown or invalid field."""
     body = _parse_body(request)
     nodes = {side: body.get(f"{side}_node") for side in ("src", "dst")}
     if not all(isinstance(node, dict) for node in nodes.values()):
@@ -180,13 +180,15 @@ def parse_group(request: Request) -> GroupParameters:
         body.get("description", ""),
     )
     mode = body.get("object_overwrite_mode", "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE")
-    metadata, restores = (body.get(f"enable_{name}", False) for name in ("metadata_migration", "restore"))
+    copies_metadata, restores_archived = (
+        body.get(f"enable_{name}", False) for name in ("metadata_migration", "restore")
+    )
     policy = body.get("dst_storage_policy", "STANDARD")
-    return GroupParameters(sides, order, mode, metadata, restores, policy, parse_bandwidth(body))
+    return GroupParameters(sides, order, mode, copies_metadata, restores_archived, policy, parse_bandwidth(body))
 
 
 def parse_bandwidth(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the bandwidth windows of a body: at most five, without overlap, with limits in bytes a second."""
+    """Return the bandwidth windows of a body, at most five without overlap; their limits are in bytes a second."""
     windows = body.get("bandwidth_policy", [])
     if (
         not isinstance(windows, list)

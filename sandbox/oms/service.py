@@ -43,7 +43,7 @@ _ACCOUNT_PATH = re.compile(r"/v2/([^/]+)/(objectstorage/buckets/regions|privacy-
 
 
 class _Operation(NamedTuple):
-    """A call of OMS's API: the permission that it needs, its query parameters, and True if it has a body."""
+    """A call of OMS's API: the permission that it needs, and its query parameters; `has_body` is True for a body."""
 
     action: str
     params: frozenset[str] = frozenset()
@@ -81,19 +81,19 @@ _MAX_TASKS = 5
 class Call(NamedTuple):
     """A call that submitted keys, with the status of its response.
 
-    `sent`: the keys as sent; `keys`: the decoded keys. `time`: seconds since 1970. `connection`: the number of the
-    connection.
+    `sent_keys` has the keys as sent, `keys` the decoded keys. `time` is in seconds since 1970. `connection` is the
+    number of the connection that carried the call.
     """
 
     time: float
-    sent: list[str]
+    sent_keys: list[str]
     keys: list[str]
     status: int
     connection: int
 
 
 class AccessKey(NamedTuple):
-    """An access key that a request hands over to OMS, and its secret."""
+    """An access key and its secret, which a request hands over to OMS."""
 
     key: str
     secret: str
@@ -107,20 +107,23 @@ class Sides(Protocol):
 
     def find_region(self, cloud: str, access_key: AccessKey, bucket: str) -> str: ...
 
-    def source(self, access_key: AccessKey, region: str, bucket: str) -> ReadSource: ...
+    def open_source(self, access_key: AccessKey, region: str, bucket: str) -> ReadSource: ...
 
-    def destination(self, access_key: AccessKey, region: str, bucket: str) -> Destination: ...
+    def open_destination(self, access_key: AccessKey, region: str, bucket: str) -> Destination: ...
 
     def list_objects(self, access_key: AccessKey, bucket: str, prefixes: Sequence[str]) -> Iterable[tuple[str, int]]:
-        """Yield keys and sizes of a source bucket's objects; raise PermissionError if the key may not list them."""
+        """Yield the keys and sizes in bytes of a source bucket's objects.
+
+        Raises PermissionError if the access key has no permission to list them.
+        """
 
 
 class Oms(KeyedService):
     """The service of OMS: it accepts object keys for a task, and copies the objects a moment later.
 
-    `sides`: the clouds between which new tasks copy. `projects`: the ids of existing projects. `agreements`: the
-    projects whose user agreed to the privacy statement; with `needs_agreement`, other projects cannot create tasks.
-    `visibility_delay`: the seconds until lists contain a new task.
+    `sides` has the clouds between which new tasks copy. `projects` has the ids of existing projects, `agreements`
+    those whose user agreed to the privacy statement; with `needs_agreement`, other projects cannot create tasks.
+    `visibility_delay` is the number of seconds until lists contain a new task.
     """
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -156,7 +159,7 @@ class Oms(KeyedService):
     ) -> Task:
         """Create a task that migrates metadata, like the tasks of setup; clients submit keys to its `sync_url`."""
         names = (project_id, task_id, key_encoding, src_bucket, src_region)
-        task = Task(self, read_source, destination, overwrite_mode, *names, metadata=True)
+        task = Task(self, read_source, destination, overwrite_mode, *names, copies_metadata=True)
         task.start()
         with self.lock:
             self._tasks[project_id, task_id] = task
@@ -173,19 +176,22 @@ class Oms(KeyedService):
             self._denied_actions.add(action)
 
     def throttle(self, rate_per_second: float | None, burst: float | None = None) -> None:
-        """Answer 429 beyond this rate, with `burst` calls at once; None removes the limit."""
+        """Answer 429 to calls beyond this rate, and beyond `burst` calls at once; a rate of None removes the limit."""
         with self.lock:
             self._limit = (
                 None if rate_per_second is None else RateLimit(rate_per_second, self._platform.loop.time, burst)
             )
 
     def refuse(self, predicate: Callable[[str], bool] | None) -> None:
-        """Answer 400 to each call with a key for which this is true; None removes the condition."""
+        """Answer 400 to each call with a key for which `predicate` returns True; a predicate of None ends this."""
         with self.lock:
             self._is_refused = predicate
 
-    def wait_copied(self, timeout: float) -> None:
-        """Wait until every accepted key was copied, skipped or failed, except withheld and lost copies."""
+    def wait_until_copied(self, timeout: float) -> None:
+        """Wait until the copy of every accepted key has ended, except withheld and lost copies.
+
+        Raises TimeoutError after `timeout` seconds.
+        """
         self._platform.call(self.wait_until_idle(), timeout)
 
     def respond(self, request: Request) -> Response:
@@ -199,13 +205,13 @@ class Oms(KeyedService):
             return self._handle_account_call(request, *match.groups())
         match = _PATH.fullmatch(request.raw_path)
         if match is None:
-            raise _no_such_api()
-        project, collection, task_id, tail, group_id, group_tail = match.groups("")
+            raise _make_no_such_api_error()
+        project, collection, task_id, last_part, group_id, last_group_part = match.groups("")
         if collection.startswith("taskgroups"):
-            return self._handle_group_call(request, project, group_id, group_tail)
-        route = request.method, tail or ("task" if task_id else "list")
+            return self._handle_group_call(request, project, group_id, last_group_part)
+        route = request.method, last_part or ("task" if task_id else "list")
         if route not in _CALLS:
-            raise _no_such_api()
+            raise _make_no_such_api_error()
         if route == ("POST", "events"):
             return self._create_sync_events(request, project, task_id)
         self._check_gateway(request, "synctask", _CALLS[route])
@@ -215,17 +221,17 @@ class Oms(KeyedService):
             return self._create_sync_task(request, project)
         return self._manage_task(request, route, self._find_task(project, task_id))
 
-    def _handle_group_call(self, request: Request, project: str, group_id: str, tail: str) -> Response:
-        route = request.method, tail or ("group" if group_id else "list")
+    def _handle_group_call(self, request: Request, project: str, group_id: str, last_part: str) -> Response:
+        route = request.method, last_part or ("group" if group_id else "list")
         if route not in _GROUP_CALLS:
-            raise _no_such_api()
+            raise _make_no_such_api_error()
         self._check_gateway(request, "taskgroup", _GROUP_CALLS[route])
         if route == ("POST", "list"):
             self._check_may_create(project)
             return self.groups.create(request, project)
         if route == ("GET", "list"):
             return self.groups.list(request, project)
-        return self.groups.manage(request, project, group_id, tail or request.method)
+        return self.groups.manage(request, project, group_id, last_part or request.method)
 
     def _manage_task(self, request: Request, route: tuple[str, str], task: Task) -> Response:
         if route == ("GET", "task"):
@@ -251,8 +257,8 @@ class Oms(KeyedService):
         return Response(200)
 
     def _handle_account_call(self, request: Request, project: str, call: str) -> Response:
-        """Answer a call for which no page documents a permission."""
-        caller = verify_signature(request, self.credential, self.skew)
+        """Answer a call of the account, such as ShowBucketRegion; no page documents a permission for these calls."""
+        caller = verify_signature(request, self.find_credential, self.find_age)
         if project not in self.projects or caller.find_denial("oms:*", _RESOURCE.format(kind="*")) == "ExplicitDeny":
             raise GatewayError(403, "APIGW.0302", "The IAM user is not authorized for this project.")
         check_names(request, (), has_body=call.endswith("regions"))
@@ -268,7 +274,7 @@ class Oms(KeyedService):
                 body["cloud_type"], AccessKey(body["ak"], body["sk"]), body["bucket_name"]
             )
             return json_response(200, {"id": region, "name": region, "support": True})
-        raise _no_such_api()
+        raise _make_no_such_api_error()
 
     def _create_sync_task(self, request: Request, project: str) -> Response:
         body = parse_task(request)
@@ -279,10 +285,10 @@ class Oms(KeyedService):
         task_id = str(uuid.uuid4())
         names = {"src_bucket": body["src_bucket"], "src_region": body["src_region"]}
         task = self.create_task(project, task_id, read_source, bucket, **names)
-        task.metadata = body.get("enable_metadata_migration", False)
+        task.copies_metadata = body.get("enable_metadata_migration", False)
         task.consistency_check = body.get("consistency_check", task.consistency_check)
         task.storage_policy = body.get("dst_storage_policy", task.storage_policy)
-        task.note = body.get("description", "")
+        task.description = body.get("description", "")
         self._request_bodies[task_id] = body
         return json_response(200, {"sync_task_id": task_id})
 
@@ -300,12 +306,12 @@ class Oms(KeyedService):
             body["dst_ak"],
         )
         return (
-            sides.source(source_key, body["src_region"], body["src_bucket"]),
-            sides.destination(AccessKey(destination_key, body["dst_sk"]), body["dst_region"], body["dst_bucket"]),
+            sides.open_source(source_key, body["src_region"], body["src_bucket"]),
+            sides.open_destination(AccessKey(destination_key, body["dst_sk"]), body["dst_region"], body["dst_bucket"]),
         )
 
     def _open_pair(self, body: Mapping[str, Any]) -> BucketPair:
-        """Return the source, the destination and the listing of a group, opened with the keys in the request's body."""
+        """Return the buckets of a group, opened with the access keys in the request's body."""
         source_key, bucket = AccessKey(body["src_ak"], body["src_sk"]), body["src_bucket"]
         list_objects = self._require_sides().list_objects
         return BucketPair(*self._open_buckets(body), lambda order: list_objects(source_key, bucket, order.prefixes))
@@ -329,7 +335,10 @@ class Oms(KeyedService):
         return json_response(200, {"tasks": summaries[offset : offset + limit], "count": len(summaries)})
 
     def _check_gateway(self, request: Request, kind: str, operation: _Operation) -> None:
-        caller, action = verify_signature(request, self.credential, self.skew), f"oms:{kind}:{operation.action}"
+        caller, action = (
+            verify_signature(request, self.find_credential, self.find_age),
+            f"oms:{kind}:{operation.action}",
+        )
         self.actions.add(action)
         if action in self._denied_actions or caller.find_denial(action, _RESOURCE.format(kind=kind)):
             status, code = (400, "OMS.0072") if self.checks_permissions else (403, "APIGW.0302")
@@ -345,18 +354,18 @@ class Oms(KeyedService):
             raise GatewayError(404, "OMS.0404", "The synchronization task does not exist.") from None
 
     def _create_sync_events(self, request: Request, project: str, task_id: str) -> Response:
-        sent, keys = try_read_keys(request)
+        sent_keys, keys = try_read_keys(request)
         try:
             self._check_gateway(request, "synctask", _CALLS["POST", "events"])
             task = self._find_task(project, task_id)
-            sent, keys = read_keys(request, task.key_encoding)
+            sent_keys, keys = read_keys(request, task.key_encoding)
             self._check_acceptable(task, keys)
         except GatewayError as error:
-            self.calls.append(Call(request.time, sent, keys, error.status, request.connection))
+            self.calls.append(Call(request.time, sent_keys, keys, error.status, request.connection))
             raise
         self.accepted.update(keys)
         task.accept(keys)
-        self.calls.append(Call(request.time, sent, keys, 200, request.connection))
+        self.calls.append(Call(request.time, sent_keys, keys, 200, request.connection))
         return Response(200)
 
     def _check_acceptable(self, task: Task, keys: list[str]) -> None:
@@ -366,7 +375,7 @@ class Oms(KeyedService):
             raise bad_parameters("object_keys")
 
 
-def _no_such_api() -> GatewayError:
+def _make_no_such_api_error() -> GatewayError:
     return GatewayError(404, "APIGW.0101", "The API does not exist or has not been published")
 
 

@@ -23,9 +23,9 @@ _SHORT_DELAY = CopyFault.late(0.005)
 class Task(Copier):
     """A synchronization task, which is created running; `status` can be set to STOPPED.
 
-    `merges`: a key that is accepted twice before its copy begins is copied once. `lag`: the delay of the reported
-    counts in seconds. `step`: the step of the statistics. `has_early_steps`: the statistics include the steps before
-    the first count. `note`: the description.
+    `merges_copies` is True if a key that is accepted twice before its copy begins is copied once. Reported counts are
+    `lag` seconds late. `step` is the interval of the statistics; `has_early_steps` is True if the statistics include
+    the intervals before the first count.
     """
 
     project_id: str
@@ -34,12 +34,12 @@ class Task(Copier):
     src_bucket: str
     src_region: str
     src_cloud_type: str = "Aliyun"
-    merges: bool = False
+    merges_copies: bool = False
     lag: float = 0.0
     step: Literal["FIVE_MINUTES", "ONE_HOUR"] = "FIVE_MINUTES"
     has_early_steps: bool = True
     consistency_check: str = "size_last_modified"
-    note: str = ""
+    description: str = ""
     status: Literal["SYNCHRONIZING", "STOPPED"] = "SYNCHRONIZING"
     _created_at: int = 0
     _started_at: int = 0
@@ -56,9 +56,9 @@ class Task(Copier):
 
     @property
     def destination(self) -> dict[str, StoredObject]:
-        """The objects that are in the destination now, without OMS's own lists."""
+        """The objects that are in the destination now, by key, without OMS's own lists."""
         stored_objects = list(self.bucket.objects.items())
-        return {key: stored for key, stored in stored_objects if not key.startswith(LISTS_ROOT)}
+        return {key: stored_object for key, stored_object in stored_objects if not key.startswith(LISTS_ROOT)}
 
     @property
     def acceptance_request(self) -> int:
@@ -95,31 +95,31 @@ class Task(Copier):
         REQUEST counts objects, not calls ("number of objects requested").
         """
         accepted_keys = list(keys)
-        self._add_count("REQUEST", len(accepted_keys))
-        if self.merges:
-            accepted_keys = [key for key in dict.fromkeys(accepted_keys) if not self._unbegun_copies[key]]
+        self._add_count_now("REQUEST", len(accepted_keys))
+        if self.merges_copies:
+            accepted_keys = [key for key in dict.fromkeys(accepted_keys) if not self._waiting_copies[key]]
         self.copy(accepted_keys, _SHORT_DELAY)
 
-    def add_count(self, kind: str, number: int, at: float) -> None:
-        """Add `number` to a count at the time `at`, in seconds since 1970; it may be before the sandbox began."""
-        self._counts[kind, int(at * 1000)] += number
+    def add_count(self, kind: str, number: int, time: float) -> None:
+        """Add `number` to a count at a time in seconds since 1970, which can be before the start of the sandbox."""
+        self._counts[kind, int(time * 1000)] += number
 
     def report(self, copy: Copy, outcome: Outcome) -> None:
         now = self.service.now()
         if isinstance(outcome, CopyFailure):
-            self._add_count("FAILURE", 1)
+            self._add_count_now("FAILURE", 1)
             self.lists.add_failed(copy.key, outcome.code, outcome.message, now)
             return
-        self._add_count(outcome.upper(), 1)
+        self._add_count_now(outcome.upper(), 1)
         if outcome == "success":
-            self._add_count("SIZE", copy.size)
+            self._add_count_now("SIZE", copy.size)
         self.lists.add(outcome, copy.key, copy.size, now)
 
     def finish_batch(self) -> None:
         self.lists.write(self.service.now())
 
     def summarize(self) -> dict[str, object]:
-        """Return an element of ListSyncTasks' answer (model SyncTaskInfo of huaweicloudsdkoms)."""
+        """Return the task as an element of ListSyncTasks' answer (model SyncTaskInfo of huaweicloudsdkoms)."""
         return {
             "sync_task_id": self.task_id,
             "src_cloud_type": self.src_cloud_type,
@@ -132,10 +132,10 @@ class Task(Copier):
             "status": self.status,
             "object_overwrite_mode": self.overwrite_mode,
             "consistency_check": self.consistency_check,
-            "description": self.note,
+            "description": self.description,
             "dst_storage_policy": self.storage_policy,
             "enable_restore": False,
-            "enable_metadata_migration": self.metadata,
+            "enable_metadata_migration": self.copies_metadata,
         }
 
     def describe(self, query_time: float) -> dict[str, object]:
@@ -145,8 +145,8 @@ class Task(Copier):
         """
         month = _get_month(query_time)
         totals: Counter[str] = Counter()
-        for kind, stamp, number in self._list_visible_counts():
-            totals[kind] += number if _get_month(stamp / 1000) == month else 0
+        for kind, timestamp, number in self._list_visible_counts():
+            totals[kind] += number if _get_month(timestamp / 1000) == month else 0
         return {
             **self.summarize(),
             "monthly_acceptance_request": totals["REQUEST"],
@@ -157,39 +157,41 @@ class Task(Copier):
         }
 
     def statistics(self, data_types: Iterable[str], start: int, end: int) -> str:
-        """Return the answer of ListSyncTaskStatistic as JSON: all steps from `start` to `end`, including empty steps.
+        """Return the answer of ListSyncTaskStatistic as JSON, with all steps from `start` to `end`, in milliseconds.
 
-        It is built as text to save time: a week has ten thousand counts, nearly all of them zero.
+        The answer is built as text to save time: a week has ten thousand counts, nearly all of them zero.
         """
         step = _STEP_MILLISECONDS[self.step]
         if not self.has_early_steps:
-            start = max(start, min((stamp for _, stamp in self._counts), default=end))
+            start = max(start, min((timestamp for _, timestamp in self._counts), default=end))
         sums: dict[str, Counter[int]] = defaultdict(Counter)
-        for kind, stamp, number in self._list_visible_counts():
-            sums[kind][stamp - stamp % step] += number
-        stamps = range(start - start % step, end + 1, step)
+        for kind, timestamp, number in self._list_visible_counts():
+            sums[kind][timestamp - timestamp % step] += number
+        timestamps = range(start - start % step, end + 1, step)
         series = []
         for data_type in data_types:
             counts = sums[data_type]
-            points = ", ".join([_format_point(stamp, counts.get(stamp, 0)) for stamp in stamps])
+            points = ", ".join([_format_point(timestamp, counts.get(timestamp, 0)) for timestamp in timestamps])
             series.append(f'{{"data_type": "{data_type}", "data": [{points}]}}')
         return f'{{"statistic_time_type": "{self.step}", "statistic_datas": [{", ".join(series)}]}}'
 
-    def _add_count(self, kind: str, number: int) -> None:
+    def _add_count_now(self, kind: str, number: int) -> None:
         self.add_count(kind, number, self.service.now())
 
     def _list_visible_counts(self) -> list[tuple[str, int, int]]:
-        """Return the counts older than `lag`: the kind, the time in milliseconds, and the number."""
+        """Return the counts older than `lag`, each as its kind, its time in milliseconds, and its number."""
         latest_time = (self.service.now() - self.lag) * 1000
-        return [(kind, stamp, number) for (kind, stamp), number in self._counts.items() if stamp <= latest_time]
+        return [
+            (kind, timestamp, number) for (kind, timestamp), number in self._counts.items() if timestamp <= latest_time
+        ]
 
     def _sum_counts(self, kind: str) -> int:
         return sum(number for (counted_kind, _), number in list(self._counts.items()) if counted_kind == kind)
 
 
 @lru_cache(50_000)
-def _format_point(stamp: int, number: int) -> str:
-    return f'{{"time_stamp": {stamp}, "statistic_num": {number}}}'
+def _format_point(timestamp: int, number: int) -> str:
+    return f'{{"time_stamp": {timestamp}, "statistic_num": {number}}}'
 
 
 def _get_month(seconds: float) -> tuple[int, int]:

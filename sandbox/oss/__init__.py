@@ -1,1 +1,1 @@
-"""Alibaba Cloud's Object Storage Service (OSS)."""
+"""A simulation of Alibaba Cloud's Object Storage Service (OSS)."""

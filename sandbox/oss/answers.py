@@ -16,17 +16,17 @@ from sandbox.server.message import Response
 OWNER = f"<Owner><ID>{ACCOUNT_ID}</ID><DisplayName>{ACCOUNT_ID}</DisplayName></Owner>"
 
 
-def make_checksum_headers(obj: OssObject) -> dict[str, str]:
-    crc64 = {} if obj.crc64 is None else {"x-oss-hash-crc64ecma": str(obj.crc64)}
-    return {"ETag": f'"{obj.etag}"', **crc64}
+def make_checksum_headers(oss_object: OssObject) -> dict[str, str]:
+    crc64 = {} if oss_object.crc64 is None else {"x-oss-hash-crc64ecma": str(oss_object.crc64)}
+    return {"ETag": f'"{oss_object.etag}"', **crc64}
 
 
-def make_last_modified_header(obj: OssObject) -> dict[str, str]:
-    return {"Last-Modified": formatdate(obj.last_modified, usegmt=True)}
+def make_last_modified_header(oss_object: OssObject) -> dict[str, str]:
+    return {"Last-Modified": formatdate(oss_object.last_modified, usegmt=True)}
 
 
 def make_version_header(bucket: Bucket, version_id: str) -> dict[str, str]:
-    """Return the header with a version's id; empty for a bucket without versioning."""
+    """Return the response header with a version's id, or no header for a bucket without versioning."""
     return {"x-oss-version-id": version_id} if bucket.versioning else {}
 
 

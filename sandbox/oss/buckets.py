@@ -1,7 +1,7 @@
 """Operations on buckets: GetService (ListBuckets), PutBucket, GetBucketInfo, and versioning.
 
-https://help.aliyun.com/zh/oss/developer-reference/listbuckets, .../putbucket, .../getbucketinfo, .../getbucketlocation,
-.../putbucketversioning, .../getbucketversioning, .../getbucketworm.
+Sources: https://help.aliyun.com/zh/oss/developer-reference/listbuckets, .../putbucket, .../getbucketinfo,
+.../getbucketlocation, .../putbucketversioning, .../getbucketversioning, .../getbucketworm.
 """
 
 from __future__ import annotations
@@ -104,13 +104,13 @@ def put_bucket_versioning(call: Call) -> Response:
 
 
 def get_bucket_versioning(call: Call) -> Response:
-    """Return the versioning status; empty if versioning was never enabled."""
+    """Answer with the versioning status, which is missing if versioning was never enabled."""
     status = call.bucket.versioning
     return xml_response("VersioningConfiguration", f"<Status>{status}</Status>" if status else "")
 
 
 def get_bucket_worm(call: Call) -> Response:
-    """Return the bucket's retention rule."""
+    """Answer with the bucket's retention rule, or with an error if the bucket has none."""
     if not call.bucket.has_retention:
         raise OssError(404, "NoSuchWORMConfiguration", "The WORM Configuration does not exist.")
     inner_xml = (

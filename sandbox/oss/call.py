@@ -46,7 +46,7 @@ def parse_address(request: Request) -> Address:
 class Call(NamedTuple):
     """A request that OSS has admitted to an operation.
 
-    `affected_keys`: the keys that the request reads or changes.
+    `affected_keys` has the keys that the request reads or changes.
     """
 
     request: Request
@@ -91,13 +91,13 @@ class Call(NamedTuple):
         self.store.record(action, self.bucket.name, key, 403)
         return False
 
-    def save(self, obj: OssObject, event: str) -> OssObject:
-        """Store `obj` as the current version of the request's key, and emit the event."""
-        return self.store.save(self.bucket, self.key, obj, event, self.id)
+    def save(self, oss_object: OssObject, event: str) -> OssObject:
+        """Store `oss_object` as the current version of the request's key, and emit the event."""
+        return self.store.save(self.bucket, self.key, oss_object, event, self.id)
 
-    def emit(self, event: str, obj: OssObject) -> None:
+    def emit(self, event: str, oss_object: OssObject) -> None:
         """Emit an event for the request's key without storing an object."""
-        self.store.emit(event, self.bucket, self.key, obj, self.id)
+        self.store.emit(event, self.bucket, self.key, oss_object, self.id)
 
 
 Operation: TypeAlias = Callable[[Call], Response]

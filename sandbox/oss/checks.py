@@ -22,9 +22,9 @@ def check_body(request: Request) -> None:
 
 
 def check_overwrite(call: Call) -> None:
-    """Raise OssError if the request forbids overwriting and the object exists: .../developer-reference/putobject.
+    """Raise OssError if x-oss-forbid-overwrite is true and the object exists: .../developer-reference/putobject.
 
-    The header has no effect if versioning is enabled or suspended.
+    The header has no effect in a bucket whose versioning is enabled or suspended.
     """
     is_forbidden = call.headers.get("x-oss-forbid-overwrite") == "true" and not call.bucket.versioning
     if is_forbidden and call.key in call.bucket.objects:
@@ -32,19 +32,22 @@ def check_overwrite(call: Call) -> None:
         raise OssError(409, "FileAlreadyExists", message, ec="0026-00000002")
 
 
-def check_conditions(obj: OssObject, headers: Mapping[str, str]) -> None:
+def check_conditions(oss_object: OssObject, headers: Mapping[str, str]) -> None:
     """Raise OssError if a condition in the headers, such as If-Match, is not met."""
-    if headers.get("if-match", obj.etag).strip('"') != obj.etag:
-        raise _precondition_failed("If-Match")
-    if (date := headers.get("if-unmodified-since")) and parse_http_date(date) < obj.last_modified:
-        raise _precondition_failed("If-Unmodified-Since")
-    if headers.get("if-none-match", "").strip('"') == obj.etag:
+    if headers.get("if-match", oss_object.etag).strip('"') != oss_object.etag:
+        raise _make_precondition_error("If-Match")
+    if (date := headers.get("if-unmodified-since")) and parse_http_date(date) < oss_object.last_modified:
+        raise _make_precondition_error("If-Unmodified-Since")
+    if headers.get("if-none-match", "").strip('"') == oss_object.etag:
         raise OssError(
-            304, "NotModified", "Not Modified", {**make_checksum_headers(obj), **make_last_modified_header(obj)}
+            304,
+            "NotModified",
+            "Not Modified",
+            {**make_checksum_headers(oss_object), **make_last_modified_header(oss_object)},
         )
 
 
-def _precondition_failed(condition: str) -> OssError:
+def _make_precondition_error(condition: str) -> OssError:
     return OssError(
         412,
         "PreconditionFailed",

@@ -1,4 +1,4 @@
-"""Deliveries of events from a bucket to functions: immediate and once, unless a test orders a fault.
+"""Deliveries of events from a bucket to functions: each event comes at once and once, unless a test orders a fault.
 
 Function Compute, "OSS triggers", guarantees less: at-least-once delivery in any order. Some events were lost in
 practice.
@@ -42,7 +42,10 @@ class Deliveries(Schedule[str, EventFault]):
     def send(
         self, key: str, deliver: Callable[[], None], schedule: Callable[[float, Callable[[], None]], None]
     ) -> None:
-        """Deliver an event of this key, with its fault; `deliver` calls the function, `schedule` delays a call."""
+        """Deliver an event with the fault that is ordered for its key.
+
+        `deliver` passes the event to the function; `schedule` makes a call after a number of seconds.
+        """
         fault = self.next(key)
         if fault is None or fault.kind == "twice":
             deliver()

@@ -49,7 +49,10 @@ class OssError(Exception):
         return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>\n{inner_xml}</Error>\n'.encode()
 
     def _make_denial_xml(self) -> str:
-        """Return the element AccessDeniedDetail, or an empty text: help.aliyun.com/zh/oss/user-guide/0003-00000001."""
+        """Return the XML element AccessDeniedDetail, or an empty text if the denial has no details.
+
+        Source: help.aliyun.com/zh/oss/user-guide/0003-00000001.
+        """
         action, kind = self.denial
         denial_xml = f"<AuthAction>{action}</AuthAction><NoPermissionType>{kind}</NoPermissionType>"
         policy = "<PolicyType>AccountLevelIdentityBasedPolicy</PolicyType>"

@@ -1,6 +1,6 @@
-"""GetBucket (ListObjects), GetBucketV2 (ListObjectsV2) and ListObjectVersions.
+"""Listings: GetBucket (ListObjects), GetBucketV2 (ListObjectsV2) and ListObjectVersions.
 
-https://help.aliyun.com/zh/oss/developer-reference/listobjects, .../listobjectsv2, .../listobjectversions.
+Sources: https://help.aliyun.com/zh/oss/developer-reference/listobjects, .../listobjectsv2, .../listobjectversions.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def list_objects(call: Call) -> Response:
     prefix, marker, delimiter = params.get("prefix", ""), params.get("marker", ""), params.get("delimiter", "")
     # The previous page can end with a common prefix, whose keys must not be listed again.
     is_group = bool(delimiter) and marker.startswith(prefix) and marker[len(prefix) :].endswith(delimiter)
-    start = (_after_prefix(marker), True) if is_group else (marker, False)
+    start = (_find_end_of_prefix(marker), True) if is_group else (marker, False)
     page = _fill_page(call.bucket.objects, prefix, delimiter, start, _parse_page_limit(params))
     fields = {"Marker": encode(marker)}
     if page.is_truncated:
@@ -102,7 +102,7 @@ def list_object_versions(call: Call) -> Response:
 
 
 def _make_response(call: Call, page: _Page, fields: Mapping[str, str], include_owner: bool) -> Response:
-    """Build the response of both API versions; `fields` are the fields of the requested version."""
+    """Return the response of either API version; `fields` has the fields that only the requested version has."""
     params, encode = call.params, choose_key_encoder(call.params)
     common_fields = {
         "Name": call.bucket.name,
@@ -113,7 +113,9 @@ def _make_response(call: Call, page: _Page, fields: Mapping[str, str], include_o
     }
     inner_xml = [f"<{tag}>{text}</{tag}>" for tag, text in {**common_fields, **fields}.items()]
     inner_xml.append(make_encoding_tag(params))
-    inner_xml += [_format_object(encode(key), obj, OWNER if include_owner else "") for key, obj in page.contents]
+    inner_xml += [
+        _format_object(encode(key), oss_object, OWNER if include_owner else "") for key, oss_object in page.contents
+    ]
     inner_xml += [f"<CommonPrefixes><Prefix>{encode(prefix)}</Prefix></CommonPrefixes>" for prefix in page.prefixes]
     return xml_response("ListBucketResult", "\n".join(inner_xml))
 
@@ -134,7 +136,7 @@ def _find_page_start(params: Mapping[str, str]) -> tuple[str, bool]:
     if kind == "key":
         return last_entry, False
     if kind == "prefix":
-        return _after_prefix(last_entry), True
+        return _find_end_of_prefix(last_entry), True
     raise invalid_argument("The continuation token provided is incorrect.", ArgumentName="continuation-token")
 
 
@@ -142,7 +144,7 @@ def _make_token(kind: str, last_entry: str) -> str:
     return base64.b64encode(f"{kind}:{last_entry}".encode()).decode()
 
 
-def _after_prefix(prefix: str) -> str:
+def _find_end_of_prefix(prefix: str) -> str:
     """Return the first possible key after all keys that begin with `prefix`."""
     return prefix[:-1] + chr(ord(prefix[-1]) + 1)
 
@@ -165,7 +167,7 @@ def _fill_page(objects: SortedDict, prefix: str, delimiter: str, start: tuple[st
 def _list_entries(
     objects: SortedDict, prefix: str, delimiter: str, start: tuple[str, bool]
 ) -> Iterator[tuple[str, str | None]]:
-    """Yield each key from `start` on, with None; of keys with a common prefix, yield the first with that prefix.
+    """Yield each key from `start` on with its common prefix, or None; a common prefix comes once, at its first key.
 
     Keys have a common prefix if they are equal from the end of `prefix` to the delimiter.
     """
@@ -176,18 +178,18 @@ def _list_entries(
         for key in objects.irange(minimum=minimum, inclusive=(is_inclusive, True)):
             if not key.startswith(prefix):
                 return
-            head, separator, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
+            first_part, separator, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
             if separator:
-                group = prefix + head + delimiter
+                group = prefix + first_part + delimiter
                 yield key, group
-                position = _after_prefix(group), True
+                position = _find_end_of_prefix(group), True
                 break
             yield key, None
 
 
-def _format_object(key: str, obj: OssObject, owner: str) -> str:
+def _format_object(key: str, oss_object: OssObject, owner: str) -> str:
     return (
-        f"<Contents><Key>{key}</Key><LastModified>{iso_time(obj.last_modified)}</LastModified>"
-        f'<ETag>"{obj.etag}"</ETag><Type>{obj.type}</Type><Size>{obj.size}</Size>'
-        f"<StorageClass>{obj.storage_class}</StorageClass>{owner}</Contents>"
+        f"<Contents><Key>{key}</Key><LastModified>{iso_time(oss_object.last_modified)}</LastModified>"
+        f'<ETag>"{oss_object.etag}"</ETag><Type>{oss_object.type}</Type><Size>{oss_object.size}</Size>'
+        f"<StorageClass>{oss_object.storage_class}</StorageClass>{owner}</Contents>"
     )

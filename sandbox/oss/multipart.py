@@ -1,7 +1,7 @@
-"""Multipart uploads.
+"""Operations on multipart uploads: start, parts, completion, abort and listings.
 
-https://help.aliyun.com/zh/oss/developer-reference/initiatemultipartupload, .../uploadpart, .../completemultipartupload,
-.../abortmultipartupload, .../listmultipartuploads, .../listparts.
+Sources: https://help.aliyun.com/zh/oss/developer-reference/initiatemultipartupload, .../uploadpart,
+.../completemultipartupload, .../abortmultipartupload, .../listmultipartuploads, .../listparts.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ _MAX_PAGE = 1000
 def initiate_multipart_upload(call: Call) -> Response:
     upload = Upload(uuid.uuid4().hex.upper(), call.key, select_stored_headers(call.headers), int(call.store.now()))
     call.bucket.uploads[upload.id] = upload
-    call.emit("ObjectCreated:InitiateMultipartUpload", call.store.new_object(b""))
+    call.emit("ObjectCreated:InitiateMultipartUpload", call.store.make_object(b""))
     return xml_response("InitiateMultipartUploadResult", _format_upload(call, upload.id))
 
 
 def upload_part(call: Call) -> Response:
     upload, number = _find_upload(call), _parse_part_number(call.params["partNumber"])
     check_body(call.request)
-    part = upload.parts[number] = call.store.new_object(call.request.body)
+    part = upload.parts[number] = call.store.make_object(call.request.body)
     call.emit("ObjectCreated:UploadPart", part)
     return Response(200, headers=make_checksum_headers(part))
 
 
 def complete_multipart_upload(call: Call) -> Response:
-    """Join the parts that the request names, in ascending order and each with its ETag.
+    """Join the parts that the request names, each with its ETag and in ascending order.
 
     Each part but the last has at least 100 KB. The ETag of the object is computed from the parts' ETags, so it is not
     the MD5 of the contents.
@@ -56,7 +56,7 @@ def complete_multipart_upload(call: Call) -> Response:
             message = "Your proposed upload smaller than the minimum allowed size."
             raise OssError(400, "EntityTooSmall", message, ec="0042-00000213")
     digest = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in parts)).hexdigest().upper()
-    joined_object = call.store.new_object(b"".join(part.data for part in parts), upload.headers)
+    joined_object = call.store.make_object(b"".join(part.data for part in parts), upload.headers)
     joined_object = replace(joined_object, etag=f"{digest}-{len(parts)}", type="Multipart")
     joined_object = call.save(joined_object, "ObjectCreated:CompleteMultipartUpload")
     del call.bucket.uploads[upload.id]
@@ -97,7 +97,7 @@ def list_parts(call: Call) -> Response:
 
 
 def list_multipart_uploads(call: Call) -> Response:
-    """List the unfinished uploads whose keys begin with a prefix, by key and id; refuse more than a page."""
+    """List the unfinished uploads whose keys begin with a prefix, by key and id; refuse to list more than a page."""
     params, encode = call.params, choose_key_encoder(call.params)
     prefix = params.get("prefix", "")
     uploads = [upload for upload in call.bucket.uploads.values() if upload.key.startswith(prefix)]

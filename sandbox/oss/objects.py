@@ -39,8 +39,8 @@ _crc64: Callable[[bytes], int] = crcmod.mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0,
 class OssObject:
     """A version of an object.
 
-    `headers`: the headers that are returned with the object, by names in lower case. `last_modified` is in seconds
-    since 1970.
+    `headers` has the headers that responses return with the object, by names in lower case. `last_modified` is in
+    seconds since 1970.
     """
 
     data: bytes
@@ -73,15 +73,15 @@ class OssObject:
 
     @property
     def crc64(self) -> int | None:
-        """The CRC64 of the contents; None for a copied object, for which OSS reports none."""
+        """The CRC64 of the contents, or None for a copied object, for which OSS reports no CRC64."""
         return _crc64(self.data) if self.has_crc64 else None
 
 
 def select_stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers of an upload that OSS stores: help.aliyun.com/zh/oss/developer-reference/putobject.
+    """Return the headers of an upload that OSS stores; source: help.aliyun.com/zh/oss/developer-reference/putobject.
 
-    Raises OssError if names and values of the user's metadata exceed 8 KB. Its page,
-    help.aliyun.com/en/oss/user-guide/0011-00000002, does not name the code of the error.
+    Raises OssError if names and values of the user's metadata exceed 8 KB. The page of this error,
+    help.aliyun.com/en/oss/user-guide/0011-00000002, does not name its code.
     """
     user_headers = {name: value for name, value in headers.items() if name.startswith("x-oss-meta-")}
     if len("".join([*user_headers, *user_headers.values()]).encode("utf-8", "surrogateescape")) > _MAX_META_BYTES:
@@ -132,7 +132,7 @@ class Upload:
 class Bucket:
     """A bucket, with its objects in the order of OSS's listings.
 
-    `versioning`: the status of versioning; empty if it was never enabled.
+    `versioning` is Enabled or Suspended, or empty if versioning was never enabled.
     """
 
     def __init__(self, name: str, region: str, created_at: float, owner: str = ACCOUNT_ID) -> None:
@@ -157,7 +157,7 @@ class Bucket:
 
     @property
     def encryption(self) -> dict[str, str]:
-        """The headers of responses that name the encryption of objects; empty without encryption."""
+        """The response headers that name the encryption of objects, or an empty dict without encryption."""
         rule = re.search(rb"<SSEAlgorithm>(\w+)</SSEAlgorithm>", self.documents.get("encryption", b""))
         return {"x-oss-server-side-encryption": rule[1].decode()} if rule else {}
 
@@ -177,12 +177,15 @@ class Bucket:
         if not self.versioning:
             self.objects.pop(key, None)
             return {}
-        marker = Marker(self.new_version_id(), int(now))
+        marker = Marker(self.make_version_id(), int(now))
         self.history.add(key, marker)
         return {"x-oss-delete-marker": "true", "x-oss-version-id": marker.version_id}
 
-    def new_version_id(self) -> str:
-        """Return a unique id if versioning is enabled, else `null`: .../developer-reference/putbucketversioning."""
+    def make_version_id(self) -> str:
+        """Return a unique id if versioning is enabled, otherwise the text `null`.
+
+        Source: help.aliyun.com/zh/oss/developer-reference/putbucketversioning.
+        """
         return uuid.uuid4().hex.upper() if self.versioning == "Enabled" else "null"
 
 
@@ -195,26 +198,26 @@ def parse_key(quoted_key: str) -> str:
     try:
         name = raw_key.decode()
     except UnicodeDecodeError:
-        raise _invalid_name(raw_key.decode("utf-8", "backslashreplace")) from None
+        raise _make_name_error(raw_key.decode("utf-8", "backslashreplace")) from None
     check_name(name)
     return name
 
 
 def check_name(name: str) -> None:
     if not 1 <= len(name.encode()) <= _MAX_NAME_BYTES or name.startswith(("/", "\\")):
-        raise _invalid_name(name)
+        raise _make_name_error(name)
 
 
-def _invalid_name(name: str) -> OssError:
+def _make_name_error(name: str) -> OssError:
     return OssError(400, "InvalidObjectName", "The specified object is not valid.", ObjectName=name)
 
 
-def make_event(event_name: str, bucket: str, key: str, obj: OssObject, region: str, request_id: str) -> bytes:
-    """Return the event that a trigger passes to a function: help.aliyun.com/zh/functioncompute, "OSS trigger"."""
+def make_event(event_name: str, bucket: str, key: str, oss_object: OssObject, region: str, request_id: str) -> bytes:
+    """Return the event that a trigger passes to a function (help.aliyun.com/zh/functioncompute, "OSS trigger")."""
     event = {
         "eventName": event_name,
         "eventSource": "acs:oss",
-        "eventTime": iso_time(obj.last_modified),
+        "eventTime": iso_time(oss_object.last_modified),
         "eventVersion": "1.0",
         "oss": {
             "bucket": {
@@ -223,11 +226,11 @@ def make_event(event_name: str, bucket: str, key: str, obj: OssObject, region: s
                 "ownerIdentity": ACCOUNT_ID,
             },
             "object": {
-                "deltaSize": obj.size,
-                "eTag": obj.etag,
+                "deltaSize": oss_object.size,
+                "eTag": oss_object.etag,
                 "key": key,
-                "objectMeta": {"mimeType": obj.content_type, "userMeta": dict(obj.user_headers)},
-                "size": obj.size,
+                "objectMeta": {"mimeType": oss_object.content_type, "userMeta": dict(oss_object.user_headers)},
+                "size": oss_object.size,
             },
             "ossSchemaVersion": "1.0",
             "ruleId": "sandbox",

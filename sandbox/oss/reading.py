@@ -1,6 +1,6 @@
-"""GetObject and HeadObject: conditions, ranges, stored headers.
+"""The operations GetObject and HeadObject, with their conditions, ranges and stored headers.
 
-https://help.aliyun.com/zh/oss/developer-reference/getobject, .../headobject; for ranges
+Sources: https://help.aliyun.com/zh/oss/developer-reference/getobject, .../headobject; for ranges
 https://help.aliyun.com/document_detail/39571.html ("HTTP Range requests").
 """
 
@@ -20,31 +20,31 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 def get_object(call: Call) -> Response:
-    obj = call.find()
-    check_conditions(obj, call.headers)
-    if obj.is_archived:
+    oss_object = call.find()
+    check_conditions(oss_object, call.headers)
+    if oss_object.is_archived:
         raise OssError(403, "InvalidObjectState", "The operation is not valid for the object's state.")
-    headers = _make_headers(call, obj)
-    byte_range = _parse_range(call.headers, obj.size)
+    headers = _make_headers(call, oss_object)
+    byte_range = _parse_range(call.headers, oss_object.size)
     if byte_range is None:
-        return Response(200, obj.data, headers)
+        return Response(200, oss_object.data, headers)
     first_byte, last_byte = byte_range
     return Response(
         206,
-        obj.data[first_byte : last_byte + 1],
-        {**headers, "Content-Range": f"bytes {first_byte}-{last_byte}/{obj.size}"},
+        oss_object.data[first_byte : last_byte + 1],
+        {**headers, "Content-Range": f"bytes {first_byte}-{last_byte}/{oss_object.size}"},
     )
 
 
 def head_object(call: Call) -> Response:
     """Answer HEAD with a body: the web library omits the body, and sends its length."""
-    obj = call.find()
-    check_conditions(obj, call.headers)
-    return Response(200, obj.data, _make_headers(call, obj))
+    oss_object = call.find()
+    check_conditions(oss_object, call.headers)
+    return Response(200, oss_object.data, _make_headers(call, oss_object))
 
 
 def _parse_range(headers: Mapping[str, str], size: int) -> tuple[int, int] | None:
-    """Return the first and last byte of the requested range; None for the whole object.
+    """Return the first and last byte of the requested range, or None for the whole object.
 
     For a range that ends after the object's last byte, OSS returns the whole object. With the header
     `x-oss-range-behavior: standard`, OSS returns the range up to the last byte; a range that begins after the last byte
@@ -63,24 +63,24 @@ def _parse_range(headers: Mapping[str, str], size: int) -> tuple[int, int] | Non
     return (first_byte, last_byte) if first_byte <= last_byte < size else None
 
 
-def _make_headers(call: Call, obj: OssObject) -> dict[str, str]:
+def _make_headers(call: Call, oss_object: OssObject) -> dict[str, str]:
     return {
-        **make_checksum_headers(obj),
-        **make_last_modified_header(obj),
-        **obj.headers,
-        "content-type": obj.content_type,
+        **make_checksum_headers(oss_object),
+        **make_last_modified_header(oss_object),
+        **oss_object.headers,
+        "content-type": oss_object.content_type,
         "Accept-Ranges": "bytes",
-        "x-oss-object-type": obj.type,
-        "x-oss-storage-class": obj.storage_class,
-        **make_version_header(call.bucket, obj.version_id),
-        **_tagging_header(call, obj),
+        "x-oss-object-type": oss_object.type,
+        "x-oss-storage-class": oss_object.storage_class,
+        **make_version_header(call.bucket, oss_object.version_id),
+        **_make_tagging_header(call, oss_object),
     }
 
 
-def _tagging_header(call: Call, obj: OssObject) -> dict[str, str]:
-    """Return the number of tags, which OSS shows only to callers that may read tags."""
+def _make_tagging_header(call: Call, oss_object: OssObject) -> dict[str, str]:
+    """Return the header with the number of tags, which OSS sends only to callers that may read tags."""
     action, bucket = "oss:GetObjectTagging", call.bucket.name
-    if not obj.tags or call.store.find_denial(call.caller, action, bucket, call.key):
+    if not oss_object.tags or call.store.find_denial(call.caller, action, bucket, call.key):
         return {}
     call.store.record(action, bucket, call.key, 200)
-    return {"x-oss-tagging-count": str(obj.tags)}
+    return {"x-oss-tagging-count": str(oss_object.tags)}

@@ -37,7 +37,7 @@ from sandbox.oss.objects import Bucket, parse_key
 from sandbox.oss.reading import get_object, head_object
 from sandbox.oss.settings import SETTINGS, get_bucket_acl, get_setting, list_cname, put_bucket_acl, put_setting
 from sandbox.oss.signature import verify_signature
-from sandbox.oss.store import Store, new_request_id
+from sandbox.oss.store import Store, make_request_id
 from sandbox.oss.writing import (
     copy_object,
     delete_multiple_objects,
@@ -60,8 +60,8 @@ _VERSIONS_PARAMS = {"encoding-type", "key-marker", "max-keys", "prefix", "versio
 class _Operation(NamedTuple):
     """An operation of OSS's API: the action that a policy must allow, its function, and the accepted request.
 
-    `params`: the query parameters beside those that select the operation. `headers`: the accepted headers, among those
-    that `_select_request_headers` returns; `x-oss-meta-` stands for all metadata of the user.
+    `params` has the accepted query parameters beside those that select the operation. `headers` has the accepted
+    headers among those that `_select_request_headers` returns; `x-oss-meta-` stands for all metadata of the user.
     """
 
     action: str
@@ -151,15 +151,15 @@ class Oss(Store):
         """Refuse all temporary credentials from now on."""
         self._has_expired_tokens = True
 
-    def latency(self, *, listing: float = 0, delete: float = 0) -> None:
-        """Delay later listings and deletions by these seconds each."""
+    def set_latency(self, *, listing: float = 0, delete: float = 0) -> None:
+        """Delay each later listing by `listing` seconds, and each later deletion by `delete` seconds."""
         self._latencies = {"oss:ListObjects": listing, "oss:DeleteObject": delete}
 
-    def latency_of(self, request: Request) -> float:
+    def find_latency(self, request: Request) -> float:
         return self._latencies.get(_choose_operation(request).action, 0) if self._latencies else 0
 
     def respond(self, request: Request) -> Response:
-        request_id = new_request_id()
+        request_id = make_request_id()
         address = parse_address(request)
         operation = _choose_operation(request)
         # Policies can name the prefix of a listing.
@@ -176,7 +176,7 @@ class Oss(Store):
         self, request: Request, request_id: str, address: Address, operation: _Operation, affected_keys: list[str]
     ) -> Call:
         """Return the call for an admitted request; raise OssError if the signature or the permission is not valid."""
-        caller = verify_signature(request, address.path, self.credential, self.region, self.skew)
+        caller = verify_signature(request, address.path, self.find_credential, self.region, self.find_age)
         if self._has_expired_tokens and "x-oss-security-token" in request.headers:
             raise OssError(403, "SecurityTokenExpired", "The security token you provided has expired.")
         if operation is _REFUSED and (request.method, address.target) == ("PUT", "bucket"):  # the bucket may be missing

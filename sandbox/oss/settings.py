@@ -1,7 +1,7 @@
 """Settings of buckets, as documents that are stored and returned unchanged.
 
-https://help.aliyun.com/zh/oss/developer-reference/, putbucketlifecycle and so on. Only encryption has an effect in the
-sandbox.
+Sources: https://help.aliyun.com/zh/oss/developer-reference/putbucketlifecycle, and the page of each other setting. Only
+encryption has an effect in the sandbox.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _ACLS = ("private", "public-read", "public-read-write")
 
 
 class Setting(NamedTuple):
-    """A setting of a bucket.
+    """A setting of a bucket, such as its lifecycle rules.
 
-    `action`: its name in the actions of policies, after Get or Put. `root`: the root element of its XML document, empty
-    for JSON. Before the setting is stored, a GET returns a 404 with `code`, or a document with the contents
-    `default_contents`.
+    `action` is the setting's name in the actions of policies, after Get or Put. `root` is the root element of its XML
+    document, or empty if the document is JSON. Before the setting is stored, a GET returns a 404 with `code`, or a
+    document with the contents `default_contents`.
     """
 
     action: str

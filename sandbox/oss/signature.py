@@ -52,17 +52,17 @@ class _Authorization:
 def verify_signature(
     request: Request,
     path: str,
-    find: Callable[[str], Credential | None],
+    find_credential: Callable[[str], Credential | None],
     region: str,
-    skew: Callable[[float], float],
+    find_age: Callable[[float], float],
 ) -> Credential:
     """Return the caller's credential; raise OssError for a signature that is invalid, or that the sandbox cannot check.
 
-    `path` is /bucket/key, percent-encoded or not. `find` returns the credential of an access key, `skew` the age of a
-    time in seconds.
+    `path` is /bucket/key, percent-encoded or not. `find_credential` returns the credential of an access key, `find_age`
+    the age of a time in seconds.
     """
     authorization = _parse_authorization(request)
-    credential = find(authorization.scope.access_key_id)
+    credential = find_credential(authorization.scope.access_key_id)
     if credential is None:
         raise OssError(
             403,
@@ -73,7 +73,7 @@ def verify_signature(
         )
     _check_token(authorization.security_token, credential)
     _check_scope(authorization, region)
-    _check_date(authorization, skew)
+    _check_date(authorization, find_age)
     if request.headers.get("x-oss-content-sha256") != _UNSIGNED_PAYLOAD:
         raise invalid_argument("The x-oss-content-sha256 header must be UNSIGNED-PAYLOAD.")
     _check_signature(request, path, authorization, credential)
@@ -121,14 +121,14 @@ def _check_scope(authorization: _Authorization, region: str) -> None:
         raise invalid_argument("Invalid credential terminator in Authorization header.")
 
 
-def _check_date(authorization: _Authorization, skew: Callable[[float], float]) -> None:
+def _check_date(authorization: _Authorization, find_age: Callable[[float], float]) -> None:
     try:
         signed_at = _parse_date(authorization.timestamp)
     except ValueError:
         raise access_denied("OSS authentication requires a valid Date.") from None
     if authorization.scope.date != authorization.timestamp[:8]:
         raise invalid_argument("Invalid signing date in Authorization header.")
-    age = skew(signed_at)
+    age = find_age(signed_at)
     if abs(age) > _MAX_SKEW_SECONDS:
         raise OssError(
             403,
@@ -150,8 +150,8 @@ def _check_signature(request: Request, path: str, authorization: _Authorization,
     canonical = _build_canonical_request(request, path)
     digest, scope = hashlib.sha256(canonical).hexdigest(), authorization.scope[1:]
     string_to_sign = "\n".join([_ALGORITHM, authorization.timestamp, "/".join(scope), digest]).encode()
-    expected = hmac.digest(_derive_signing_key(credential.secret, scope), string_to_sign, "sha256").hex()
-    if not hmac.compare_digest(expected.encode(), authorization.signature.encode()):
+    expected_signature = hmac.digest(_derive_signing_key(credential.secret, scope), string_to_sign, "sha256").hex()
+    if not hmac.compare_digest(expected_signature.encode(), authorization.signature.encode()):
         raise OssError(
             403,
             "SignatureDoesNotMatch",

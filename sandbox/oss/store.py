@@ -1,4 +1,4 @@
-"""The buckets behind an endpoint of OSS, and the effects of a change: a version, an event, a recorded action."""
+"""The buckets behind an endpoint of OSS; each change makes a version and an event, and is recorded as an action."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _REGIONLESS_ACTIONS = {"oss:GetBucketInfo", "oss:GetBucketLocation"}
 
 
 class Action(NamedTuple):
-    """A request's action as named in RAM policies, with the status of the response."""
+    """The action of a request, by its name in RAM policies, with the status of the response."""
 
     name: str
     bucket: str
@@ -71,7 +71,7 @@ class Store(KeyedService):
         return MappingProxyType(self._buckets)
 
     def create_bucket(self, name: str, region: str = "", owner: str = ACCOUNT_ID) -> Bucket:
-        """Create a bucket; by default in this service's region and owned by this account."""
+        """Create a bucket, by default in this service's region and owned by this account."""
         with self.lock:
             self._buckets[name] = Bucket(name, region or self.region, self.now(), owner)
         return self._buckets[name]
@@ -93,15 +93,15 @@ class Store(KeyedService):
     def objects(self, bucket: str) -> Mapping[str, OssObject]:
         """Return a live view of a bucket's objects, in the order of listings.
 
-        Copy it before a loop if requests run meanwhile.
+        Copy the view before a loop if requests run meanwhile.
         """
         return MappingProxyType(self._buckets[bucket].objects)
 
     def put(self, bucket: str, key: str, data: bytes, event: str = "ObjectCreated:PutObject") -> OssObject:
-        """Store an object without a request, and emit the event, which names the kind of upload."""
+        """Store an object without a request, and emit the event of this name, which depends on the kind of upload."""
         check_name(key)
         with self.lock:
-            return self.save(self._buckets[bucket], key, self.new_object(data), event, new_request_id())
+            return self.save(self._buckets[bucket], key, self.make_object(data), event, make_request_id())
 
     def fill(
         self,
@@ -117,8 +117,8 @@ class Store(KeyedService):
         Their contents are zeros; the default ETag is the MD5 of the contents.
         """
         data = bytes(size)
-        new_object = OssObject(data, etag or etag_of(data), int(self.now() - age), storage_class=storage_class)
-        new_objects = dict.fromkeys(keys, new_object)
+        make_object = OssObject(data, etag or etag_of(data), int(self.now() - age), storage_class=storage_class)
+        new_objects = dict.fromkeys(keys, make_object)
         for key in new_objects:
             check_name(key)
         with self.lock:
@@ -134,17 +134,16 @@ class Store(KeyedService):
         """
         trigger = Trigger(name, frozenset(events), prefix, suffix, deliver)
         with self.lock:
-            others = [trigger for trigger in self._buckets[bucket].triggers if trigger.name != name]
-            for other in others:
-                if trigger.overlaps(other):
-                    raise ValueError(f"trigger {name} overlaps with {other.name} in events, prefix and suffix")
-            if len(others) == _MAX_TRIGGERS:
+            other_triggers = [trigger for trigger in self._buckets[bucket].triggers if trigger.name != name]
+            for other_trigger in other_triggers:
+                if trigger.overlaps(other_trigger):
+                    raise ValueError(f"trigger {name} overlaps with {other_trigger.name} in events, prefix and suffix")
+            if len(other_triggers) == _MAX_TRIGGERS:
                 raise ValueError(f"{bucket} has {_MAX_TRIGGERS} triggers, and may not have more")
             self.remove_trigger(name)
             self._buckets[bucket].triggers.append(trigger)
 
     def remove_trigger(self, name: str) -> None:
-        """Remove the trigger with this name from its bucket."""
         with self.lock:
             for bucket in self._buckets.values():
                 bucket.triggers = [trigger for trigger in bucket.triggers if trigger.name != name]
@@ -152,13 +151,13 @@ class Store(KeyedService):
     def deny(self, action: str, bucket: str, where: Callable[[str], bool] | None = None) -> None:
         """Deny an action in a bucket, like a RAM policy.
 
-        With `where`, only the keys (or prefixes of listings) for which it is true are denied.
+        `where` limits the denial to the keys, or to the prefixes of listings, for which it returns True.
         """
         with self.lock:
             self._denials.append((action, bucket, where))
 
     def lose_events(self, predicate: Callable[[str], bool]) -> None:
-        """Lose later events of the keys for which this condition is true, in all buckets."""
+        """Lose all later events of the keys for which `predicate` returns True, in all buckets."""
         self._loses_event = predicate
 
     def deliveries(self, bucket: str) -> Deliveries:
@@ -169,7 +168,7 @@ class Store(KeyedService):
         self.actions.append(Action(action, bucket, key, status))
 
     def find_bucket(self, caller: Credential, action: str, name: str, key: str | None) -> Bucket:
-        """Return a bucket, if this endpoint and the caller's permissions allow the action (see `find_denial`)."""
+        """Return a bucket; raise OssError if it is missing, or if the endpoint or the caller's permissions deny it."""
         if name not in self._buckets or self.now() < self._hidden_until.get(name, 0):
             raise no_such_bucket(name)
         if self._buckets[name].owner != ACCOUNT_ID:
@@ -184,15 +183,15 @@ class Store(KeyedService):
         return self._buckets[name]
 
     def check_permission(self, caller: Credential, action: str, bucket: str, key: str | None) -> None:
-        """Raise OssError (AccessDenied) if the caller lacks the permission for `key` (see `find_denial`)."""
+        """Raise OssError (AccessDenied) if the caller lacks the permission; `key` is that of `find_denial`."""
         if kind := self.find_denial(caller, action, bucket, key):
             raise access_denied("You have no right to access this object because of its policy.", denial=(action, kind))
 
     def find_denial(self, caller: Credential, action: str, bucket: str, key: str | None) -> str:
-        """Return the kind of denial, as `policy.find_denial` does; empty if the caller has the permission.
+        """Return `ExplicitDeny` or `ImplicitDeny` if the caller lacks the permission, otherwise an empty text.
 
         `key` is None while the request's keys are unread: then only a denial for all keys counts. Resources and the
-        condition are those of help.aliyun.com/zh/oss/user-guide/ram-policy-overview; listings have an oss:Prefix.
+        condition key oss:Prefix of listings are those of help.aliyun.com/zh/oss/user-guide/ram-policy-overview.
         """
         for denied_action, denied_bucket, where in self._denials:
             if (action, bucket) == (denied_action, denied_bucket) and (
@@ -205,12 +204,12 @@ class Store(KeyedService):
         resource = f"acs:oss:{self.region}:{ACCOUNT_ID}:{bucket or '*'}{'/' + key if is_object else ''}"
         return caller.find_denial(action, resource, {} if is_object else {"oss:Prefix": key})
 
-    def new_object(self, data: bytes, headers: Mapping[str, str] | None = None) -> OssObject:
+    def make_object(self, data: bytes, headers: Mapping[str, str] | None = None) -> OssObject:
         return OssObject(data, etag_of(data), int(self.now()), headers or {})
 
-    def save(self, bucket: Bucket, key: str, obj: OssObject, event: str, request_id: str) -> OssObject:
-        """Store `obj` as the current version of the key, and emit the event."""
-        stored_object = replace(obj, version_id=bucket.new_version_id())
+    def save(self, bucket: Bucket, key: str, oss_object: OssObject, event: str, request_id: str) -> OssObject:
+        """Store `oss_object` as the current version of the key, and emit the event."""
+        stored_object = replace(oss_object, version_id=bucket.make_version_id())
         if bucket.versioning:
             bucket.history.add(key, stored_object)
         else:
@@ -218,12 +217,12 @@ class Store(KeyedService):
         self.emit(event, bucket, key, stored_object, request_id)
         return stored_object
 
-    def emit(self, event: str, bucket: Bucket, key: str, obj: OssObject, request_id: str) -> None:
+    def emit(self, event: str, bucket: Bucket, key: str, oss_object: OssObject, request_id: str) -> None:
         for trigger in bucket.triggers:
             if trigger.matches(event, key) and not self._loses_event(key):
-                payload = make_event(event, bucket.name, key, obj, self.region, request_id)
+                payload = make_event(event, bucket.name, key, oss_object, self.region, request_id)
                 bucket.deliveries.send(key, partial(trigger.deliver, payload), self.schedule)
 
 
-def new_request_id() -> str:
+def make_request_id() -> str:
     return uuid.uuid4().hex[:24].upper()

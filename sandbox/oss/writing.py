@@ -1,6 +1,6 @@
-"""PutObject, CopyObject, DeleteObject, DeleteMultipleObjects.
+"""The operations PutObject, CopyObject, DeleteObject and DeleteMultipleObjects.
 
-https://help.aliyun.com/zh/oss/developer-reference/putobject, .../copyobject, .../deleteobject,
+Sources: https://help.aliyun.com/zh/oss/developer-reference/putobject, .../copyobject, .../deleteobject,
 .../deletemultipleobjects.
 """
 
@@ -30,34 +30,39 @@ def put_object(call: Call) -> Response:
     check_body(call.request)
     check_overwrite(call)
     encryption = call.bucket.encryption
-    obj = call.store.new_object(call.request.body, {**select_stored_headers(call.headers), **encryption})
+    oss_object = call.store.make_object(call.request.body, {**select_stored_headers(call.headers), **encryption})
     if "KMS" in encryption.values():  # KMS encrypts the object, so its ETag is not an MD5
-        obj = replace(obj, etag=hashlib.md5(b"encrypted" + obj.data).hexdigest().upper())
-    obj = call.save(obj, "ObjectCreated:PutObject")
+        oss_object = replace(oss_object, etag=hashlib.md5(b"encrypted" + oss_object.data).hexdigest().upper())
+    oss_object = call.save(oss_object, "ObjectCreated:PutObject")
     return Response(
-        200, headers={**make_checksum_headers(obj), **make_version_header(call.bucket, obj.version_id), **encryption}
+        200,
+        headers={
+            **make_checksum_headers(oss_object),
+            **make_version_header(call.bucket, oss_object.version_id),
+            **encryption,
+        },
     )
 
 
 def copy_object(call: Call) -> Response:
     """Copy an object; the copy has no CRC64.
 
-    Without versioning, a copy onto itself takes the request's metadata, whatever the directive is.
+    Without versioning, a copy onto itself takes the request's metadata, whatever x-oss-metadata-directive says.
     """
     bucket, key, source = call.find_source()
     directive = call.headers.get("x-oss-metadata-directive", "COPY")
     if directive not in ("COPY", "REPLACE"):
         raise invalid_argument("Invalid x-oss-metadata-directive.", ArgumentName="x-oss-metadata-directive")
-    is_itself = (bucket, key) == (call.bucket, call.key)
-    is_replaced = directive == "REPLACE" or (is_itself and not bucket.versioning)
+    is_onto_itself = (bucket, key) == (call.bucket, call.key)
+    replaces_headers = directive == "REPLACE" or (is_onto_itself and not bucket.versioning)
     copy = replace(
         source,
-        headers=select_stored_headers(call.headers) if is_replaced else source.headers,
+        headers=select_stored_headers(call.headers) if replaces_headers else source.headers,
         last_modified=int(call.store.now()),
         type="Normal" if source.type == "Appendable" else source.type,
         has_crc64=False,
     )
-    copy = call.save(copy, call.store.header_event if is_itself else "ObjectCreated:CopyObject")
+    copy = call.save(copy, call.store.header_event if is_onto_itself else "ObjectCreated:CopyObject")
     headers = {**make_checksum_headers(copy), **make_version_header(call.bucket, copy.version_id)}
     if bucket.versioning:
         headers["x-oss-copy-source-version-id"] = source.version_id

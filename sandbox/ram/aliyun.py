@@ -1,6 +1,7 @@
-"""A stand-in for the command `aliyun ram`: it keeps its records in the file RAM_STATE, and prints RAM's answers.
+"""A replacement of the command `aliyun ram`, which prints RAM's answers and keeps its records in a file.
 
-It reads standard input to the end, so that a script on the shell's standard input fails if its commands consume it.
+The environment variable RAM_STATE names the file. The command reads its standard input to the end: a script that a
+shell reads from standard input then fails, unless it redirects the input of its commands.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def main() -> int:
     file = Path(os.environ["RAM_STATE"])
     state = json.loads(file.read_text())
     ram = Entities(lambda: 0.0, {kind: state[kind] for kind in ("users", "roles", "policies")})
-    ram.denied = dict.fromkeys(state["denied"], "ImplicitDeny")
+    ram.denied_actions = dict.fromkeys(state["denied"], "ImplicitDeny")
     try:
         answer = ram.perform(action, parameters)
     except RamError as error:

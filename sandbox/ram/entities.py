@@ -1,4 +1,4 @@
-"""Users, roles, policies and access keys of RAM, and the errors of operations on them.
+"""The users, roles, policies and access keys of RAM, and the actions on them with their errors.
 
 Source of actions, parameters, errors and limits: RAM's API, version 2015-05-01,
 help.aliyun.com/zh/ram/developer-reference. Records are JSON values, because the command `aliyun ram` keeps them in a
@@ -61,9 +61,9 @@ ACTIONS = {
 class Entities:
     """The records of the account, with a method for each action.
 
-    `grant_delay`: the seconds until a grant takes effect; None if it never does. `visibility_delay`: the seconds until
-    requests find a new record; its name is taken at once. `denied`: the actions that all callers are denied, with the
-    kind of denial.
+    A grant takes effect after `grant_delay` seconds, or never if it is None. Requests find a new record after
+    `visibility_delay` seconds; its name is taken at once. `denied_actions` has the actions that all callers are denied,
+    with the kind of denial.
     """
 
     def __init__(self, now: Callable[[], float], state: Mapping[str, dict[str, Record]] | None = None) -> None:
@@ -71,7 +71,7 @@ class Entities:
         self.users: dict[str, Record] = {}
         self.roles: dict[str, Record] = {}
         self.policies: dict[str, Record] = {}
-        self.denied: dict[str, str] = {}
+        self.denied_actions: dict[str, str] = {}
         self.grant_delay: float | None = 0.0
         self.visibility_delay = 0.0
         vars(self).update(state or {})
@@ -81,35 +81,39 @@ class Entities:
         return {"users": self.users, "roles": self.roles, "policies": self.policies}
 
     def perform(self, action: str, parameters: Mapping[str, str]) -> dict[str, Any]:
-        """Return the answer to an action; raise RamError.
+        """Perform an action and return its answer; raise RamError if RAM refuses the action.
 
-        The parameters have the names of RAM's API.
+        `parameters` has the names of RAM's API, such as RoleName.
         """
         if action not in ACTIONS:
             raise RamError("InvalidAction.NotFound", "The specified api is not found.", 404)
-        if action in self.denied:
-            raise permission_error(f"ram:{action}", self.denied[action])
+        if action in self.denied_actions:
+            raise permission_error(f"ram:{action}", self.denied_actions[action])
         method: Callable[..., dict[str, Any] | None] = getattr(self, to_snake_case(action))
-        expected = inspect.signature(method).parameters
+        signature_parameters = inspect.signature(method).parameters
         arguments = {to_snake_case(name): value for name, value in parameters.items()}
-        for name in arguments.keys() - expected.keys():
+        for name in arguments.keys() - signature_parameters.keys():
             raise RamError("NotImplemented", f"The sandbox does not know {name} of {action}.")
-        for name, parameter in expected.items():
+        for name, parameter in signature_parameters.items():
             if parameter.default is parameter.empty and not arguments.get(name):
-                camel = name.title().replace("_", "")
-                raise RamError(f"Missing{camel}", f"{camel} is mandatory for this action.")
+                camel_case_name = name.title().replace("_", "")
+                raise RamError(f"Missing{camel_case_name}", f"{camel_case_name} is mandatory for this action.")
         return method(**arguments) or {}
 
-    def policies_in_force(self, kind: str, name: str) -> list[Document]:
-        """Return the policy documents that are in force; `kind` is "user" or "role"."""
+    def find_policies_in_force(self, kind: str, name: str) -> list[Document]:
+        """Return the policy documents in force for a user or role; `kind` is "user" or "role"."""
         if self.grant_delay is None:
             return []
         latest_time = self._now() - self.grant_delay
-        attached: dict[str, float] = self._records_of(kind.title()).get(name, {}).get("attached", {})
-        return [self._find_document(policy, latest_time) for policy, at in attached.items() if at <= latest_time]
+        grant_times: dict[str, float] = self._get_records(kind.title()).get(name, {}).get("attached", {})
+        return [
+            self._find_document(policy, latest_time)
+            for policy, grant_time in grant_times.items()
+            if grant_time <= latest_time
+        ]
 
     def find_holder(self, access_key: str) -> tuple[str, str] | None:
-        """Return the user name and the secret of an access key; None for an unknown key."""
+        """Return the user name and the secret of an access key, or None for an unknown key."""
         for name, user in self.users.items():
             key = user["keys"].get(access_key)
             if key and not self._is_hidden(key):
@@ -152,10 +156,10 @@ class Entities:
         return self._list_policies("Role", role_name)
 
     def attach_policy_to_role(self, policy_type: str, policy_name: str, role_name: str) -> None:
-        self._attach("Role", role_name, policy_type, policy_name, _MAX_ROLE_POLICIES)
+        self._attach_policy("Role", role_name, policy_type, policy_name, _MAX_ROLE_POLICIES)
 
     def detach_policy_from_role(self, policy_type: str, policy_name: str, role_name: str) -> None:
-        self._detach("Role", role_name, policy_type, policy_name)
+        self._detach_policy("Role", role_name, policy_type, policy_name)
 
     # Policies.
 
@@ -204,7 +208,7 @@ class Entities:
     def delete_policy(self, policy_name: str, cascading_delete: str = "false") -> None:
         policy = self._find_record("Policy", policy_name)
         for kind in ("Role", "User"):
-            if any(policy_name in record["attached"] for record in self._records_of(kind).values()):
+            if any(policy_name in record["attached"] for record in self._get_records(kind).values()):
                 raise RamError(f"DeleteConflict.Policy.{kind}")
         if len(policy["versions"]) > 1 and not parse_bool("CascadingDelete", cascading_delete):
             raise RamError("DeleteConflict.Policy.Version")
@@ -235,10 +239,10 @@ class Entities:
         return self._list_policies("User", user_name)
 
     def attach_policy_to_user(self, policy_type: str, policy_name: str, user_name: str) -> None:
-        self._attach("User", user_name, policy_type, policy_name, _MAX_USER_POLICIES)
+        self._attach_policy("User", user_name, policy_type, policy_name, _MAX_USER_POLICIES)
 
     def detach_policy_from_user(self, policy_type: str, policy_name: str, user_name: str) -> None:
-        self._detach("User", user_name, policy_type, policy_name)
+        self._detach_policy("User", user_name, policy_type, policy_name)
 
     def create_access_key(self, user_name: str) -> dict[str, Any]:
         keys = self._find_record("User", user_name)["keys"]
@@ -260,19 +264,19 @@ class Entities:
 
     # Helpers of several actions.
 
-    def _records_of(self, kind: str) -> dict[str, Record]:
+    def _get_records(self, kind: str) -> dict[str, Record]:
         return {"Role": self.roles, "Policy": self.policies, "User": self.users}[kind]
 
     def _add_record(self, kind: str, name: str, fields: Record, details: Record) -> Record:
         check_name(kind, name)
-        if name in self._records_of(kind):
+        if name in self._get_records(kind):
             raise RamError(f"EntityAlreadyExists.{kind}")
         fields |= {"CreateDate": self._format_now(), "UpdateDate": self._format_now()}
-        self._records_of(kind)[name] = {"fields": fields, "made": self._now(), **details}
+        self._get_records(kind)[name] = {"fields": fields, "made": self._now(), **details}
         return fields
 
     def _find_record(self, kind: str, name: str) -> Record:
-        record = self._records_of(kind).get(name)
+        record = self._get_records(kind).get(name)
         if record is None or self._is_hidden(record):
             raise RamError(f"EntityNotExist.{kind}", f"The {kind.lower()} does not exist: {name} .")
         return record
@@ -291,28 +295,28 @@ class Entities:
             raise RamError("EntityNotExist.User.AccessKey")
         return key
 
-    def _attach(self, kind: str, name: str, policy_type: str, policy: str, maximum: int) -> None:
-        attached = self._find_record(kind, name)["attached"]
+    def _attach_policy(self, kind: str, name: str, policy_type: str, policy: str, maximum: int) -> None:
+        grant_times = self._find_record(kind, name)["attached"]
         self._find_custom_policy(policy_type, policy)
-        if policy in attached:
+        if policy in grant_times:
             raise RamError(f"EntityAlreadyExists.{kind}.Policy")
-        if len(attached) >= maximum:
+        if len(grant_times) >= maximum:
             raise RamError(f"LimitExceeded.{kind}.Policy")
-        attached[policy] = self._now()
+        grant_times[policy] = self._now()
 
-    def _detach(self, kind: str, name: str, policy_type: str, policy: str) -> None:
-        attached = self._find_record(kind, name)["attached"]
+    def _detach_policy(self, kind: str, name: str, policy_type: str, policy: str) -> None:
+        grant_times = self._find_record(kind, name)["attached"]
         self._find_custom_policy(policy_type, policy)
-        if policy not in attached:
+        if policy not in grant_times:
             raise RamError(f"EntityNotExist.{kind}.Policy")
-        del attached[policy]
+        del grant_times[policy]
 
     def _list_policies(self, kind: str, name: str) -> dict[str, Any]:
         names = ("PolicyName", "PolicyType", "Description", "DefaultVersion")
-        attached = self._find_record(kind, name)["attached"].items()
+        grant_times = self._find_record(kind, name)["attached"].items()
         policies = [
-            {name: self.policies[policy]["fields"][name] for name in names} | {"AttachDate": _format_time(at)}
-            for policy, at in attached
+            {name: self.policies[policy]["fields"][name] for name in names} | {"AttachDate": _format_time(attached_at)}
+            for policy, attached_at in grant_times
         ]
         return {"Policies": {"Policy": policies}}
 
@@ -326,7 +330,7 @@ class Entities:
         }
 
     def _find_document(self, policy: str, time: float) -> Document:
-        texts = [text for at, text in self.policies[policy]["changes"] if at <= time]
+        texts = [text for change_time, text in self.policies[policy]["changes"] if change_time <= time]
         return parse_policy(texts[-1], "1")
 
     def _format_now(self) -> str:
@@ -334,7 +338,7 @@ class Entities:
 
 
 def to_snake_case(name: str) -> str:
-    """Return the Python name for an action or parameter of RAM, such as create_role; leave other names unchanged."""
+    """Return the Python name of an action or parameter: create_role for CreateRole; return other names unchanged."""
     return re.sub("(?<!^)([A-Z])", r"_\1", name).lower() if re.fullmatch("([A-Z][a-z]+)+", name) else name
 
 

@@ -17,7 +17,7 @@ _TEXTS = {"Description": 1024, "Comments": 128, "DisplayName": 128}
 
 
 class RamError(Exception):
-    """An error of RAM; `details` is the AccessDeniedDetail of a missing permission."""
+    """An error of RAM; `details` is the field AccessDeniedDetail of the response if a permission is missing."""
 
     def __init__(self, code: str, message: str = "", status: int = 0, details: Mapping[str, str] | None = None) -> None:
         super().__init__(code)
@@ -26,7 +26,7 @@ class RamError(Exception):
 
 
 def permission_error(action: str, kind: str, holder: str = "") -> RamError:
-    """Return the error of a missing permission: help.aliyun.com/zh/ram/user-guide, "AccessDeniedDetail"."""
+    """Return the error of a missing permission; source: help.aliyun.com/zh/ram/user-guide, "AccessDeniedDetail"."""
     details = {
         "AuthAction": action,
         "AuthPrincipalDisplayName": holder,

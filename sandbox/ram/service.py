@@ -1,6 +1,6 @@
 """RAM on loopback, with GetCallerIdentity of STS: callers, actions and responses.
 
-help.aliyun.com/zh/ram/developer-reference, "api-ram-2015-05-01-overview"; .../zh/sts, "GetCallerIdentity".
+Sources: help.aliyun.com/zh/ram/developer-reference, "api-ram-2015-05-01-overview"; .../zh/sts, "GetCallerIdentity".
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _KEY_ACTIONS = {"CreateAccessKey", "ListAccessKeys", "DeleteAccessKey"}
 class Ram(KeyedService):
     """The service of RAM: an RPC call has its action in a header and its parameters in the query.
 
-    `entities`: the records. Keys that are added belong to the administrator, or to their `holder`, such as ROOT.
+    `entities` has the account's records. A key that is added without a `holder` belongs to the administrator.
     """
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -39,17 +39,17 @@ class Ram(KeyedService):
         self._nonces: dict[str, float] = {}
 
     def deny(self, action: str, kind: str = "ImplicitDeny") -> None:
-        """Deny a permission, such as ram:CreateRole, to all callers."""
+        """Deny a permission, such as ram:CreateRole, to all callers; `kind` is ImplicitDeny or ExplicitDeny."""
         with self.lock:
-            self.entities.denied[action.removeprefix("ram:")] = kind
+            self.entities.denied_actions[action.removeprefix("ram:")] = kind
 
     def find_key(self, access_key: str) -> Credential | None:
-        """Return the credential of a user's access key, for all services of the cloud; None for an unknown key."""
+        """Return the credential of a user's access key, or None for an unknown key; all services use it."""
         holder = self.entities.find_holder(access_key)
         if holder is None:
             return None
         name, secret = holder
-        return Credential(secret, None, lambda: self.entities.policies_in_force("user", name), f"user/{name}")
+        return Credential(secret, None, lambda: self.entities.find_policies_in_force("user", name), f"user/{name}")
 
     def assume_role(self, role: str, service: str) -> Credential:
         """Return a temporary key of a role, named by its ARN, for a service.
@@ -58,10 +58,10 @@ class Ram(KeyedService):
         """
         name = role.rpartition("/")[2]
         document = json.loads(self.entities.get_role(name)["Role"]["AssumeRolePolicyDocument"])
-        allowed = (statement for statement in document["Statement"] if statement["Effect"] == "Allow")
-        if not any(service in statement["Principal"].get("Service", []) for statement in allowed):
+        allowing_statements = (statement for statement in document["Statement"] if statement["Effect"] == "Allow")
+        if not any(service in statement["Principal"].get("Service", []) for statement in allowing_statements):
             raise permission_error("sts:AssumeRole", "ImplicitDeny", service)
-        policies = partial(self.entities.policies_in_force, "role", name)
+        policies = partial(self.entities.find_policies_in_force, "role", name)
         return Credential(uuid.uuid4().hex, uuid.uuid4().hex, policies, f"role/{name}")
 
     def respond(self, request: Request) -> Response:
@@ -74,7 +74,7 @@ class Ram(KeyedService):
         return Response(status, body, {"Content-Type": "application/json", "x-acs-request-id": request_id})
 
     def _respond(self, request: Request, action: str) -> dict[str, Any]:
-        caller = verify_signature(request, self.credential, self.skew)
+        caller = verify_signature(request, self.find_credential, self.find_age)
         self._use_nonce(request.headers["x-acs-signature-nonce"])
         if request.method != "POST" or request.raw_path != "/" or request.body:
             raise RamError("NotImplemented", "The sandbox takes POST of / with all parameters in the query.")
@@ -84,19 +84,21 @@ class Ram(KeyedService):
             raise RamError("InvalidVersion", "Specified parameter Version is not valid.", 404)
         parameters = dict(request.params)
         if action in _KEY_ACTIONS and "UserName" not in parameters:
-            parameters["UserName"] = self._caller_name(caller)
+            parameters["UserName"] = self._get_user_name(caller)
         self._check_permission(action, parameters, caller)
         return self.entities.perform(action, parameters)
 
     def _use_nonce(self, nonce: str) -> None:
-        """Refuse a nonce that was used within the validity of a signature."""
+        """Record a nonce; raise RamError if it was used before, within the validity of a signature."""
         now = self.now()
-        self._nonces = {used: at for used, at in self._nonces.items() if at > now - _NONCE_SECONDS}
+        self._nonces = {
+            used_nonce: use_time for used_nonce, use_time in self._nonces.items() if use_time > now - _NONCE_SECONDS
+        }
         if nonce in self._nonces:
             raise RamError("SignatureNonceUsed", "Specified signature nonce was used already.")
         self._nonces[nonce] = now
 
-    def _caller_name(self, caller: Credential) -> str:
+    def _get_user_name(self, caller: Credential) -> str:
         if not caller.holder.startswith("user/"):
             raise RamError("NotImplemented", "The sandbox keeps no keys of the account itself.")
         return caller.holder.removeprefix("user/")
@@ -108,7 +110,7 @@ class Ram(KeyedService):
             raise permission_error(f"ram:{action}", kind, caller.holder)
 
     def _describe_identity(self, request: Request, caller: Credential) -> dict[str, Any]:
-        """Return the caller's identity, for which no permission is needed."""
+        """Return the answer of GetCallerIdentity, which needs no permission."""
         if request.params:
             raise RamError("NotImplemented", "GetCallerIdentity has no parameters.")
         if caller.holder == ROOT:

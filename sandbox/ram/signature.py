@@ -26,11 +26,11 @@ _MAX_SKEW_SECONDS = 15 * 60
 
 
 def verify_signature(
-    request: Request, find: Callable[[str], Credential | None], skew: Callable[[float], float]
+    request: Request, find_credential: Callable[[str], Credential | None], find_age: Callable[[float], float]
 ) -> Credential:
     """Return the caller's credential; raise RamError if RAM refuses the request.
 
-    `find` returns the credential of an access key, `skew` the age of a time in seconds.
+    `find_credential` returns the credential of an access key, `find_age` the age of a time in seconds.
     """
     for name in _REQUIRED_HEADERS:
         if not request.headers.get(name):
@@ -41,11 +41,11 @@ def verify_signature(
     if match is None:
         raise RamError("MissingAuthorization", "The Authorization header is missing, or it is not of ACS3.")
     access_key, names, signature = match.groups()
-    credential = find(access_key)
+    credential = find_credential(access_key)
     if credential is None:
         raise RamError("InvalidAccessKeyId.NotFound", "Specified access key is not found.", 404)
     _check_token(request, access_key, credential)
-    _check_date(request.headers["x-acs-date"], skew)
+    _check_date(request.headers["x-acs-date"], find_age)
     _check_signed_headers(request, names)
     if request.headers["x-acs-content-sha256"] != hashlib.sha256(request.body).hexdigest():
         raise RamError("SignatureDoesNotMatch", "x-acs-content-sha256 is not that of the body.")
@@ -67,12 +67,12 @@ def _check_token(request: Request, access_key: str, credential: Credential) -> N
         raise RamError("InvalidSecurityToken.MismatchWithAccessKey", "SecurityToken mismatch with the AccessKeyId.")
 
 
-def _check_date(date: str, skew: Callable[[float], float]) -> None:
+def _check_date(date: str, find_age: Callable[[float], float]) -> None:
     try:
         signed_at = datetime.strptime(date, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
     except ValueError:
         raise RamError("InvalidTimeStamp.Format", "x-acs-date is not like 2006-01-02T15:04:05Z.") from None
-    if abs(skew(signed_at.timestamp())) > _MAX_SKEW_SECONDS:
+    if abs(find_age(signed_at.timestamp())) > _MAX_SKEW_SECONDS:
         raise RamError("InvalidTimeStamp.Expired", "Specified time stamp or date value is expired.")
 
 

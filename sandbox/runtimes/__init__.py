@@ -51,7 +51,7 @@ class Runtime(NamedTuple):
 
 
 def load_runtime(name: str) -> Runtime:
-    """Return a runtime that `make` built; raise RuntimeError with the next step if it is missing."""
+    """Return a runtime that `make` built; if it is missing, raise RuntimeError with the command that builds it."""
     libraries = ROOT / name
     if not libraries.is_dir():
         raise RuntimeError(f"{libraries} is missing: run `make setup`, which makes it")
@@ -65,7 +65,10 @@ def load_runtime(name: str) -> Runtime:
 
 
 def find_interpreter(name: str) -> tuple[str, str]:
-    """Return an interpreter with the runtime's Python version, otherwise the project's; and its version."""
+    """Return the path and the version of an interpreter for a runtime.
+
+    It is an interpreter with the runtime's Python version, or the project's if this machine has none.
+    """
     for candidate in _list_candidates(name):
         version = probe_version(candidate)
         if version_fits(name, version):
@@ -74,12 +77,12 @@ def find_interpreter(name: str) -> tuple[str, str]:
 
 
 def write_interpreter(libraries: Path, interpreter: str, version: str) -> None:
-    """Write the interpreter of a folder of libraries, which `load_runtime` reads."""
+    """Write the interpreter's path and version into its folder of libraries, where `load_runtime` reads them."""
     (libraries / _INTERPRETER).write_text(f"{interpreter}\n{version}\n")
 
 
 def probe_version(interpreter: str) -> str:
-    """Return the version of an interpreter; empty if it fails, as shims of version managers can."""
+    """Return the version of an interpreter, or an empty text if it fails, as shims of version managers can."""
     try:
         process = subprocess.run(
             [interpreter, "-S", "-s", "-c", _PROBE_CODE],

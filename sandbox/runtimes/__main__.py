@@ -1,4 +1,4 @@
-"""Build a runtime: `python -m sandbox.runtimes python3.10 [tests]`. `make` calls it.
+"""A program that builds a runtime: `python -m sandbox.runtimes python3.10 [tests]`. `make` calls it.
 
 pip installs the packages for the interpreter that will import them, because a compiled package fits only one Python
 version. `python -m sandbox.runtimes` without a runtime's name builds nothing, and fails if this machine lacks the
@@ -18,9 +18,12 @@ _FOLDER = Path(__file__).resolve().parent
 
 
 def main(name: str = "", packages: str = "libraries") -> int:
-    """Build .runtimes/<name> with the runtime's libraries, or .runtimes/<name>-tests with packages of unit tests."""
+    """Build .runtimes/<name> with the runtime's libraries, or .runtimes/<name>-tests with the packages of unit tests.
+
+    Without a name, print the missing interpreters. Returns the exit code.
+    """
     if not name:
-        return _print_missing()
+        return _print_missing_interpreters()
     interpreter, version = find_interpreter(name)
     has_own_version = version_fits(name, version)
     target, requirements = (
@@ -34,15 +37,15 @@ def main(name: str = "", packages: str = "libraries") -> int:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     # Without the runtime's own version, the tests would only repeat those on the project's Python.
-    if (has_own_version or packages == "libraries") and not _install(interpreter, target, requirements):
+    if (has_own_version or packages == "libraries") and not _install_packages(interpreter, target, requirements):
         print(f"The packages of {requirements.name} could not be installed: is the Python package index reachable?")
         return 1
     write_interpreter(target, interpreter, version)
     return 0
 
 
-def _print_missing() -> int:
-    """Print each missing interpreter with the commands that install it; return the exit code."""
+def _print_missing_interpreters() -> int:
+    """Print each missing interpreter with the commands that install it; return the exit code, 1 if any is missing."""
     missing_names = [name for name in NAMES if not load_runtime(name).has_own_version]
     for version in (name.removeprefix("python") for name in missing_names):
         print(
@@ -53,8 +56,8 @@ def _print_missing() -> int:
     return 1 if missing_names else 0
 
 
-def _install(interpreter: str, target: Path, requirements: Path) -> bool:
-    """Install the packages, and print pip's output only if it fails.
+def _install_packages(interpreter: str, target: Path, requirements: Path) -> bool:
+    """Install the packages and return True; if pip fails, print its output and return False.
 
     The project's pip is used, because the interpreter may have none.
     """

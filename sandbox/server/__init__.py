@@ -1,1 +1,1 @@
-"""The HTTP servers that all services of the sandbox share, and faults that tests order."""
+"""The HTTP server that all services of the sandbox share, and the faults that tests can order."""

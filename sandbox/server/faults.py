@@ -24,7 +24,7 @@ FaultT = TypeVar("FaultT", bound=_HasKind)
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault in the handling of a request."""
+    """A fault in the handling of a request; below, "the work" is the effect of the request in the service."""
 
     kind: str
     seconds: float = 0.0
@@ -34,7 +34,7 @@ class Fault:
 
     @staticmethod
     def slow(seconds: float) -> Fault:
-        """Return a fault that delays work and response; the work is done even if the client has left."""
+        """Return a fault that delays the work and the response; the work is done even if the client has left."""
         return Fault("slow", seconds=seconds)
 
     @staticmethod
@@ -49,7 +49,7 @@ class Fault:
 
     @staticmethod
     def status_after(code: int) -> Fault:
-        """Return a fault that does the work, then answers this status, like a gateway after a timeout."""
+        """Return a fault that does the work but answers with this status, like a gateway after a timeout."""
         return Fault("status_after", code=code)
 
     @staticmethod
@@ -59,31 +59,34 @@ class Fault:
 
     @staticmethod
     def drop_after() -> Fault:
-        """Return a fault that does the work, then resets the connection, so that the client cannot know of it."""
+        """Return a fault that does the work, then resets the connection: the client does not learn the result."""
         return Fault("drop_after")
 
     @staticmethod
     def lands_late(seconds: float) -> Fault:
         """Return a fault that resets the connection at once, and does the work `seconds` later.
 
-        Later requests can be done before it. After 15 minutes the signature has expired, so the work is refused without
-        the client's knowledge.
+        Later requests can take effect before the delayed request. After 15 minutes its signature has expired, so the
+        service refuses the work, and the client does not learn of it.
         """
         return Fault("lands_late", seconds=seconds)
 
     @staticmethod
     def drip() -> Fault:
-        """Return a fault that does the work, then drips header bytes every 0.05 s, so that no read timeout expires."""
+        """Return a fault that does the work, then sends an endless header, a byte every 0.05 s.
+
+        No read timeout ends such a response.
+        """
         return Fault("drip")
 
     @staticmethod
     def silence() -> Fault:
-        """Return a fault that keeps the TCP connection open without any answer, like an unnoticed broken connection."""
+        """Return a fault that keeps the connection open and never answers on it again, as if the network were cut."""
         return Fault("silence")
 
 
 @dataclass
-class _Rule(Generic[SubjectT, FaultT]):
+class _ScheduledFault(Generic[SubjectT, FaultT]):
     fault: FaultT | None
     remaining_uses: int | None
     where: Callable[[SubjectT], bool] | None
@@ -98,63 +101,69 @@ class _Rule(Generic[SubjectT, FaultT]):
 
 
 @dataclass
-class _Chance(Generic[SubjectT, FaultT]):
+class _RandomFaults(Generic[SubjectT, FaultT]):
     probability: float
     faults: Sequence[FaultT]
-    rng: random.Random
+    generator: random.Random
     where: Callable[[SubjectT], bool] | None
 
     def next(self, subject: SubjectT) -> FaultT | None:
         if self.where is not None and not self.where(subject):
             return None
-        return self.rng.choice(self.faults) if self.rng.random() < self.probability else None
+        return self.generator.choice(self.faults) if self.generator.random() < self.probability else None
 
 
 class Schedule(Generic[SubjectT, FaultT]):
-    """A schedule of faults: those ordered by `add` and `then`, in order, and after them random faults."""
+    """A schedule of faults for subjects, such as requests or keys: first those of `add` and `then`, then random faults.
+
+    `used` counts the faults that occurred, by kind.
+    """
 
     def __init__(self) -> None:
         self.used: Counter[str] = Counter()
-        self._rules: list[_Rule[SubjectT, FaultT]] = []
-        self._chance: _Chance[SubjectT, FaultT] | None = None
+        self._rules: list[_ScheduledFault[SubjectT, FaultT]] = []
+        self._random_faults: _RandomFaults[SubjectT, FaultT] | None = None
         self._lock = threading.Lock()
 
     def add(self, fault: FaultT, times: int | None = None, where: Callable[[SubjectT], bool] | None = None) -> None:
-        """Set a fault for the next `times` subjects for which `where` is true; None for all later subjects."""
+        """Set a fault for the next subjects for which `where` returns True: for `times` of them, or for all if None."""
         with self._lock:
-            self._rules.append(_Rule(fault, times, where))
+            self._rules.append(_ScheduledFault(fault, times, where))
 
     def then(self, *faults: FaultT | None, where: Callable[[SubjectT], bool] | None = None) -> None:
-        """Set a fault for each of the next subjects where `where` is true; None leaves a subject without a fault."""
+        """Set the faults of the next subjects for which `where` returns True, in order; None stands for no fault."""
         with self._lock:
-            self._rules += [_Rule(fault, 1, where) for fault in faults]
+            self._rules += [_ScheduledFault(fault, 1, where) for fault in faults]
 
     def random(
         self, probability: float, faults: Sequence[FaultT], seed: int, where: Callable[[SubjectT], bool] | None = None
     ) -> None:
-        """Draw a fault with this probability for each subject where `where` is true; a seed always draws the same."""
+        """Give each subject for which `where` returns True a random fault with this probability.
+
+        Equal seeds give equal faults.
+        """
         with self._lock:
-            self._chance = _Chance(probability, tuple(faults), random.Random(seed), where)
+            self._random_faults = _RandomFaults(probability, tuple(faults), random.Random(seed), where)
 
     def clear(self) -> None:
-        """Remove all orders of faults; the counts in `used` stay."""
+        """Remove all scheduled faults; the counts in `used` stay."""
         with self._lock:
             self._rules.clear()
-            self._chance = None
+            self._random_faults = None
 
     def next(self, subject: SubjectT) -> FaultT | None:
-        """Return the fault for this subject and count it; None for no fault."""
+        """Return the fault for this subject and count it, or return None if the subject has no fault."""
         with self._lock:
-            fault = self._next(subject)
+            fault = self._choose_fault(subject)
             if fault:
                 self.used[fault.kind] += 1
             return fault
 
-    def _next(self, subject: SubjectT) -> FaultT | None:
+    def _choose_fault(self, subject: SubjectT) -> FaultT | None:
         for rule in self._rules:
             if rule.applies(subject):
                 return rule.use()
-        return self._chance.next(subject) if self._chance else None
+        return self._random_faults.next(subject) if self._random_faults else None
 
 
 class Faults(Schedule[Request, Fault]):

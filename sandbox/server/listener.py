@@ -1,4 +1,4 @@
-"""The HTTP server of a service on loopback, whose connections can be counted and reset."""
+"""The HTTP server of a service on loopback; the service can count and reset the server's connections."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class TcpConnection(Connection):
         self.transport.abort()
 
     async def drip(self) -> None:
-        endless = itertools.chain(b"HTTP/1.1 200 OK\r\nX-Drip: ", itertools.repeat(ord(".")))
-        for byte in endless:
+        endless_header = itertools.chain(b"HTTP/1.1 200 OK\r\nX-Drip: ", itertools.repeat(ord(".")))
+        for byte in endless_header:
             if self.closed_event.is_set():
                 return
             self.transport.write(bytes([byte]))

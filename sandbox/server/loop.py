@@ -1,7 +1,7 @@
-"""The sandbox's asyncio loop, in a background thread, and its clock.
+"""The sandbox's asyncio loop, in a background thread, and the sandbox's clock.
 
 The clock starts at the machine's time, or at the date in the environment variable SANDBOX_DATE, such as
-2026-01-31T08:00:00Z. Requests with a date of the machine's clock are accepted as well (`Service.skew`).
+2026-01-31T08:00:00Z. Requests with a date of the machine's clock are accepted as well (`Service.find_age`).
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ VARIABLE = "SANDBOX_DATE"
 class LoopThread:
     """A platform with an event loop in a background thread, for synchronous callers.
 
-    `ahead`: the seconds by which its clock is ahead of the machine's.
+    `clock_lead` is the number of seconds by which the sandbox's clock is ahead of the machine's.
     """
 
     def __init__(self) -> None:
         date = os.environ.get(VARIABLE)
-        self.ahead = datetime.strptime(date, "%Y-%m-%dT%H:%M:%S%z").timestamp() - time.time() if date else 0.0
+        self.clock_lead = datetime.strptime(date, "%Y-%m-%dT%H:%M:%S%z").timestamp() - time.time() if date else 0.0
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self.loop.run_forever, name="sandbox", daemon=True)
 
@@ -37,10 +37,10 @@ class LoopThread:
         self._thread.start()
 
     def now(self) -> float:
-        return time.time() + self.ahead
+        return time.time() + self.clock_lead
 
     def serve(self, service: Service) -> Host:
-        """Serve a service over sockets."""
+        """Start an HTTP server for the service on loopback."""
         from sandbox.server.listener import Listener
 
         return Listener(service, self)
@@ -62,7 +62,7 @@ class LoopThread:
             raise
 
     def stop(self) -> None:
-        """Cancel all tasks, because some faults never end, and end the thread."""
+        """Cancel all tasks and end the thread; faults such as `hang` leave tasks that never end by themselves."""
         self.call(cancel_all())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()

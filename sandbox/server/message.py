@@ -25,7 +25,7 @@ class Request:
 
     @cached_property
     def headers(self) -> dict[str, str]:
-        """The headers, by names in lower case; a repeated header has its last value."""
+        """The values of the headers, by names in lower case; a repeated header keeps only its last value."""
         return {name: value.strip().decode("utf-8", "surrogateescape") for name, value in self.raw_headers}
 
     @cached_property
@@ -48,7 +48,7 @@ class Response:
 
 
 def parse_http_date(text: str) -> float:
-    """Return the time in seconds since 1970; raise ValueError for a malformed date, and for a date without a zone."""
+    """Return an HTTP date in seconds since 1970; raise ValueError for a malformed date or a missing time zone."""
     date = parsedate_to_datetime(text)
     if date.tzinfo is None:
         raise ValueError(text)

@@ -1,7 +1,7 @@
-"""A service of a cloud: its requests, faults and connections.
+"""The base class of all simulated services: it applies faults to requests, and tracks connections.
 
-Sockets and clock come from its `Platform`: loopback and the machine's clock (`loop`), or function calls and virtual
-time (`sandbox.inprocess`).
+A service runs on a `Platform`, which has the sockets and the clock: loopback and the machine's clock (`loop`), or
+function calls and virtual time (`sandbox.inprocess`).
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ T = TypeVar("T")
 class Platform(Protocol):
     """A platform of services and functions: an event loop, a clock, and the routes of requests to services.
 
-    `ahead`: the seconds by which the clock is ahead of the clock of clients outside the sandbox.
+    `clock_lead` is the number of seconds by which the platform's clock is ahead of the clients outside the sandbox.
     """
 
-    ahead: float
+    clock_lead: float
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop: ...
@@ -39,10 +39,10 @@ class Platform(Protocol):
     def start(self) -> None: ...
 
     def stop(self) -> None:
-        """Cancel all tasks, because some faults never end."""
+        """Cancel all tasks, because faults such as `hang` leave tasks that never end by themselves."""
 
     def now(self) -> float:
-        """Return the time in seconds since 1970."""
+        """Return the platform's time in seconds since 1970."""
 
     def call(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         """Run `work` in the loop and return its result; after `timeout` seconds cancel it and raise TimeoutError."""
@@ -51,7 +51,7 @@ class Platform(Protocol):
         """Run `call` in the loop; any thread can call this."""
 
     async def pause(self, seconds: float) -> None:
-        """Wait for `seconds`."""
+        """Wait for `seconds` of the platform's time."""
 
     def serve(self, service: Service) -> Host:
         """Route requests to a service, and return its host."""
@@ -64,14 +64,14 @@ class Host(Protocol):
     def endpoint(self) -> str: ...
 
     def close(self) -> None:
-        """Stop the requests to the service."""
+        """Accept no more requests to the service."""
 
 
 @dataclass(eq=False)
 class Connection(ABC):
     """The service's side of a connection.
 
-    `closed_event`: set when a side has closed the connection. `is_silent`: True if no more answers are sent.
+    `closed_event` is set when either side has closed the connection. `is_silent` is True if no more answers are sent.
     """
 
     id: int
@@ -88,7 +88,7 @@ class Connection(ABC):
 
 
 class Service(ABC):
-    """A service: subclasses answer requests, this class applies faults and tracks connections."""
+    """A service; its subclasses answer requests, while this class applies faults and tracks connections."""
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         """Create a service; `port` and `ssl_context` have an effect on loopback only."""
@@ -109,10 +109,10 @@ class Service(ABC):
     def respond(self, request: Request) -> Response:
         """Do the work of a request and return the response.
 
-        It runs under `lock`, so a request is done completely or not at all.
+        The service calls it under `lock`, so a request takes effect completely or not at all.
         """
 
-    def latency_of(self, request: Request) -> float:  # noqa: ARG002 (most services have none)
+    def find_latency(self, request: Request) -> float:  # noqa: ARG002 (most services have none)
         """Return the seconds that this request takes in addition to `round_trip`."""
         return 0
 
@@ -131,14 +131,14 @@ class Service(ABC):
         """Return the time of the service's clock, in seconds since 1970."""
         return self._platform.now() + self.clock_offset
 
-    def skew(self, sent_at: float) -> float:
-        """Return the age of a request that is dated `sent_at`, in seconds.
+    def find_age(self, sent_at: float) -> float:
+        """Return the age in seconds of a request with the date `sent_at`, which is in seconds since 1970.
 
-        The date may come from the sandbox's clock or from the machine's, which clients outside the sandbox use: the
-        smaller age counts.
+        The date is from the sandbox's clock, or from the machine's, which clients outside the sandbox use. The smaller
+        of both ages is returned.
         """
-        skew = self.now() - sent_at
-        return min(skew, skew - self._platform.ahead, key=abs)
+        age = self.now() - sent_at
+        return min(age, age - self._platform.clock_lead, key=abs)
 
     # Scheduled calls.
 
@@ -200,17 +200,19 @@ class Service(ABC):
     # Requests.
 
     async def handle(self, request: Request, connection: Connection) -> Response:
-        """Handle a request, with its latency and its fault, and return the response."""
+        """Return the response to a request, after the latency of the service and the fault that tests ordered."""
         self.requests.append(request)
         self._used_connections.add(connection.id)
-        half_trip = (self.round_trip + self.latency_of(request)) / 2
+        half_trip = (self.round_trip + self.find_latency(request)) / 2
         await self._platform.pause(half_trip)
         response = await self._answer(request, connection)
         if not connection.closed_event.is_set():
             await self._platform.pause(half_trip)
         if connection.is_silent:
             await connection.closed_event.wait()
-        return Response(response.status, response.body, {"Date": _http_date(int(self.now())), **response.headers})
+        return Response(
+            response.status, response.body, {"Date": _format_http_date(int(self.now())), **response.headers}
+        )
 
     async def _answer(self, request: Request, connection: Connection) -> Response:
         if connection.is_silent:
@@ -249,5 +251,5 @@ class Service(ABC):
 
 
 @lru_cache
-def _http_date(seconds: int) -> str:
+def _format_http_date(seconds: int) -> str:
     return formatdate(seconds, usegmt=True)

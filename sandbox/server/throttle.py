@@ -8,7 +8,7 @@ from collections.abc import Callable
 class RateLimit:
     """A token bucket: each request takes a token, and `rate` tokens are added each second.
 
-    `burst`: the capacity of the bucket.
+    `burst` is the capacity of the bucket, by default `rate` and at least 1.
     """
 
     def __init__(self, rate: float, now: Callable[[], float], burst: float | None = None) -> None:
@@ -19,7 +19,7 @@ class RateLimit:
         self._filled_at = now()
 
     def allows(self) -> bool:
-        """Count a request and return True, if it is within the limit."""
+        """Return True and take a token if the limit allows another request now."""
         now = self._now()
         self._tokens = min(self._capacity, self._tokens + (now - self._filled_at) * self._rate)
         self._filled_at = now

@@ -1,4 +1,4 @@
-"""Clients that send valid requests, which tests then make invalid: oss2, and the vendor's signer."""
+"""Fixtures of clients that send valid requests, which tests then make invalid: oss2, and the vendor's signer."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from huaweicloudsdkoms.v2 import OmsClient
 from sandbox import Sandbox
 from support.grants import Key, iam_user, ram_user
 
-# Long enough for a loaded machine; only a failing test ever waits for it.
-PATIENCE = 10.0
+# Seconds that are enough for a loaded machine; only a failing test waits so long.
+TIMEOUT = 10.0
 
 
 @pytest.fixture
@@ -41,20 +41,20 @@ def photos(box: Sandbox) -> oss2.Bucket:
 
 
 @pytest.fixture
-def refused() -> Callable[[Callable[[], object]], tuple[int, str]]:
-    """Return a function that calls oss2, and returns the status and the code of OSS's error."""
+def catch_refusal() -> Callable[[Callable[[], object]], tuple[int, str]]:
+    """Return a function that makes a call of oss2, and returns the status and code of OSS's error."""
 
-    def refusal(call: Callable[[], object]) -> tuple[int, str]:
-        with pytest.raises(oss2.exceptions.OssError) as caught:
+    def catch(call: Callable[[], object]) -> tuple[int, str]:
+        with pytest.raises(oss2.exceptions.OssError) as error_info:
             call()
-        return caught.value.status, caught.value.code
+        return error_info.value.status, error_info.value.code
 
-    return refusal
+    return catch
 
 
 @pytest.fixture
 def refusal() -> Callable[[requests.Response], tuple[int, str | None]]:
-    """Return a function that returns the status and the code of a response of OSS or OBS."""
+    """Return a function that reads the status and the error code in a response of OSS or OBS."""
     return lambda answer: (answer.status_code, ElementTree.fromstring(answer.content).findtext("Code"))
 
 
@@ -65,7 +65,7 @@ class OssRequests:
     box: Sandbox
     http: requests.Session
 
-    def signed(
+    def sign(
         self,
         method: str,
         key: str,
@@ -82,9 +82,9 @@ class OssRequests:
         return request
 
     def send(self, method: str, key: str, body: bytes = b"", **details: object) -> requests.Response:
-        request = self.signed(method, key, **details)
+        request = self.sign(method, key, **details)
         return self.http.request(
-            method, request.url, params=request.params, headers=request.headers, data=body, timeout=PATIENCE
+            method, request.url, params=request.params, headers=request.headers, data=body, timeout=TIMEOUT
         )
 
 
@@ -95,7 +95,7 @@ def oss_requests(box: Sandbox, http: requests.Session) -> OssRequests:
 
 @dataclass
 class HuaweiClient:
-    """A sender of OMS's calls with the signature of the vendor's SDK."""
+    """A client that signs requests to Huawei's services with the signer of the vendor's SDK."""
 
     box: Sandbox
     http: requests.Session
@@ -121,15 +121,17 @@ class HuaweiClient:
         body: bytes = b"",
         *,
         headers: Mapping[str, str] | None = None,
-        unsigned: Mapping[str, str] | None = None,
+        unsigned_headers: Mapping[str, str] | None = None,
         credentials: tuple[str, str] | None = None,
     ) -> requests.Response:
-        to_sign = {"Content-Type": "application/json"} if headers is None else headers
-        signed = self.headers(method, url, body, to_sign, credentials or self.box.huawei_credentials)
-        return self.http.request(method, url, data=body, headers={**signed, **(unsigned or {})}, timeout=PATIENCE)
+        headers_to_sign = {"Content-Type": "application/json"} if headers is None else headers
+        signed_headers = self.headers(method, url, body, headers_to_sign, credentials or self.box.huawei_credentials)
+        return self.http.request(
+            method, url, data=body, headers={**signed_headers, **(unsigned_headers or {})}, timeout=TIMEOUT
+        )
 
-    def submit(self, *sent: object, **details: object) -> requests.Response:
-        return self.call("POST", self.box.task.sync_url, json.dumps({"object_keys": sent}).encode(), **details)
+    def submit(self, *keys: object, **details: object) -> requests.Response:
+        return self.call("POST", self.box.task.sync_url, json.dumps({"object_keys": keys}).encode(), **details)
 
 
 @pytest.fixture
@@ -139,21 +141,21 @@ def huawei(box: Sandbox, http: requests.Session) -> HuaweiClient:
 
 @pytest.fixture
 def huawei_sdk(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Return a function that creates clients of Huawei's SDKs, without this machine's proxy."""
+    """Return a function that creates clients of Huawei's SDKs, which use no proxy of this machine."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
-    def made(kind: Any, endpoint: str, credentials: object) -> Any:
+    def create_client(kind: Any, endpoint: str, credentials: object) -> Any:
         config = HttpConfig.get_default_config()
-        config.timeout = PATIENCE
+        config.timeout = TIMEOUT
         builder = kind.new_builder().with_credentials(credentials).with_http_config(config)
         return builder.with_endpoints([endpoint]).build()
 
-    return made
+    return create_client
 
 
 @pytest.fixture
 def oms_sdk(box: Sandbox, huawei_sdk: Callable[..., Any]) -> Callable[[str], OmsClient]:
-    """Return a function that creates a client of OMS with this secret."""
+    """Return a function that creates a client of OMS with the administrator's key and a chosen secret."""
     key, _ = box.huawei_credentials
     return lambda secret: huawei_sdk(OmsClient, box.oms.endpoint, BasicCredentials(key, secret, box.project_id))
 
@@ -166,7 +168,7 @@ def client(box: Sandbox, oms_sdk: Callable[[str], OmsClient]) -> OmsClient:
 
 @pytest.fixture
 def assert_refused() -> Callable[[requests.Response, int, str], None]:
-    """Return a function that checks a response: its status, the code of OMS or IAM, and that it has a message."""
+    """Return a function that checks the status and the error code in a response of OMS or IAM, and for a message."""
 
     def check(answer: requests.Response, status: int, code: str) -> None:
         assert (answer.status_code, answer.json()["error_code"]) == (status, code)
@@ -177,34 +179,34 @@ def assert_refused() -> Callable[[requests.Response, int, str], None]:
 
 @pytest.fixture
 def huawei_of() -> Callable[[Sandbox], HuaweiClient]:
-    """Return a function that creates a client of OMS for its argument, a sandbox other than the fixture `box`."""
+    """Return a function that creates a client for a sandbox other than the fixture `box`."""
     return lambda box: HuaweiClient(box, box._http.session)
 
 
 @pytest.fixture
 def ram_key(box: Sandbox) -> Callable[..., Key]:
-    """Return a function that takes policy statements, and creates the key of a RAM user with these permissions."""
+    """Return a function that creates the key of a RAM user with the permissions of policy statements."""
     return lambda *statements: ram_user(box, {"Version": "1", "Statement": statements})
 
 
 @pytest.fixture
 def iam_key(box: Sandbox) -> Callable[..., Key]:
-    """Return a function that creates the key of an IAM user with the permissions of these statements."""
+    """Return a function that creates the key of an IAM user with the permissions of policy statements."""
     return lambda *statements: iam_user(box, "user", {"Version": "5.0", "Statement": statements})
 
 
 class RawConnection:
-    """A TCP connection for details that client libraries hide."""
+    """A TCP connection to a service, for tests of details that client libraries hide."""
 
     def __init__(self, endpoint: str) -> None:
         parts = urlsplit(endpoint)
-        self.socket = socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE)
+        self.socket = socket.create_connection((parts.hostname, parts.port), timeout=TIMEOUT)
 
     def ask(self) -> None:
         self.socket.sendall(b"GET /photos/a HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
 
     def answer(self) -> bytes:
-        self.socket.settimeout(PATIENCE)
+        self.socket.settimeout(TIMEOUT)
         return self.socket.recv(65536)
 
     def is_silent(self) -> bool:
@@ -218,11 +220,11 @@ class RawConnection:
 
 @pytest.fixture
 def connect() -> Iterator[Callable[[str], RawConnection]]:
-    with ExitStack() as opened:
+    with ExitStack() as open_connections:
 
         def connect_to(endpoint: str) -> RawConnection:
             connection = RawConnection(endpoint)
-            opened.enter_context(connection.socket)
+            open_connections.enter_context(connection.socket)
             return connection
 
         yield connect_to
@@ -230,10 +232,10 @@ def connect() -> Iterator[Callable[[str], RawConnection]]:
 
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], object]], None]:
-    """Return a function that waits until a condition holds, for conditions without an event."""
+    """Return a function that polls a condition until it holds, and fails after ten seconds."""
 
     def wait(condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while not condition():
             assert time.monotonic() < deadline, "it never happened"
             time.sleep(0.005)

@@ -1,4 +1,4 @@
-"""The first steps of `make demo`."""
+"""Tests of the first steps of `make demo`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def test_the_demo_runs_setup_and_migrate_and_prints_their_steps(tmp_path):
     with Sandbox(bare=True) as box:
         render(box.answers(), tmp_path)
         set_up(box, tmp_path, console)
-        shown = console.export_text().splitlines()
-        assert f"  create log bucket {box.log_bucket}: private, in {box.region}" in shown
-        assert any(line.startswith("  change s.yaml: fill in SYNC_URL, ") for line in shown)
-        assert len(shown) < 22
+        output = console.export_text().splitlines()
+        assert f"  create log bucket {box.log_bucket}: private, in {box.region}" in output
+        assert any(line.startswith("  change s.yaml: fill in SYNC_URL, ") for line in output)
+        assert len(output) < 22
         assert box.task.sync_url in (tmp_path / "s.yaml").read_text()
         assert f"{box.answers()['functionName']}_HW_SK" in box.secrets
 
-        # WHEN there are existing objects, THEN a task group copies them, as the inventory says
+        # THEN a task group copies the existing objects, and the inventory counts them
         for key in EXISTING_KEYS:
             box.oss.put(box.source_bucket, key, make_contents(key))
         box.deploy_project(tmp_path)

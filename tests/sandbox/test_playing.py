@@ -1,4 +1,4 @@
-"""The interactive sandbox, `make sandbox`: a project between both clouds."""
+"""Tests of the interactive sandbox, `make sandbox`, which runs a project between both clouds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from support.process import allow_interrupts, start_process
 from tools.package import ROOT
 from tools.render import render
 
-PATIENCE = 60
+TIMEOUT = 60
 RECORD = "oms_source_record/00000000-0000-4000-8000-00000000005a/success_object/hello 山.txt"
 
 
@@ -56,25 +56,25 @@ def test_valid_options_are_accepted():
 
 
 def run_python(code, *options):
-    """Run Python code from standard input, as a file or, with -i, as if pasted."""
-    done = subprocess.run(
-        [sys.executable, *options, "-"], input=code, capture_output=True, text=True, timeout=PATIENCE, check=False
+    """Run Python code from standard input, with -i as if a user pasted it; return the printed lines."""
+    process = subprocess.run(
+        [sys.executable, *options, "-"], input=code, capture_output=True, text=True, timeout=TIMEOUT, check=False
     )
-    assert "Error" not in done.stderr, done.stderr
-    return done.stdout.splitlines()
+    assert "Error" not in process.stderr, process.stderr
+    return process.stdout.splitlines()
 
 
-def ask(printed: str) -> str:
-    """Return the output of `ops.py doctor`, run in the folder and at the address that the sandbox printed."""
-    variable, address = re.search(r"^export (\w+)=(.*)$", printed, re.MULTILINE).groups()
-    (folder,) = re.findall(r"^cd (.*)$", printed, re.MULTILINE)
+def run_doctor(instructions: str) -> str:
+    """Run `ops.py doctor` in the folder and at the address that the sandbox printed; return its output."""
+    variable, address = re.search(r"^export (\w+)=(.*)$", instructions, re.MULTILINE).groups()
+    (folder,) = re.findall(r"^cd (.*)$", instructions, re.MULTILINE)
     return subprocess.run(
         [sys.executable, "ops.py", "doctor", "--lang", "en"],
         cwd=folder,
         env={**os.environ, variable: address},
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         check=False,
     ).stdout
 
@@ -88,23 +88,23 @@ def test_the_printed_program_uploads_an_object_and_prints_its_record(box, tmp_pa
 
 
 def test_the_whole_project_runs_until_it_is_interrupted():
-    """The printed commands are pasted, and the work of the functions is shown."""
+    """Run the commands that the sandbox prints, and check that the functions' work is printed."""
     words = [sys.executable, "-m", "sandbox"]
     with allow_interrupts(), start_process(words, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True) as process:
-        printed = ""
-        while "Ctrl-C" not in printed:
-            printed += next(process.stdout)
-        (folder,) = re.findall(r"^cd (.*)$", printed, re.MULTILINE)
-        (upload,) = re.findall(r"^\S+ (upload\.py)$", printed, re.MULTILINE)
+        instructions = ""
+        while "Ctrl-C" not in instructions:
+            instructions += next(process.stdout)
+        (folder,) = re.findall(r"^cd (.*)$", instructions, re.MULTILINE)
+        (upload,) = re.findall(r"^\S+ (upload\.py)$", instructions, re.MULTILINE)
 
-        shown = run_python((Path(folder) / upload).read_text(encoding="utf-8"))
+        output_lines = run_python((Path(folder) / upload).read_text(encoding="utf-8"))
         line = next(line for line in process.stdout if line.strip())
-        verdict = ask(printed)
+        verdict = run_doctor(instructions)
 
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=PATIENCE)
+        output, _ = process.communicate(timeout=TIMEOUT)
 
-    assert shown == [str([RECORD])]
+    assert output_lines == [str([RECORD])]
     assert verdict.startswith("Setup OK: ")
     assert re.fullmatch("accepted in .*hello 山.txt\n", line)
     assert "Stopped. Nothing is kept." in output
@@ -132,30 +132,30 @@ def test_an_invocation_by_a_timer_is_printed_if_it_has_results(log, lines):
 
 
 def test_the_printed_numbers_add_up_to_the_accepted_keys():
-    """Each tick logs the total of the pass again."""
+    """Print the log lines of several calls of a pass; each has the pass's total."""
     totals = PassTotals()
     logs = [
         f'2026-01-01T00:00:00Z {{"job": "compare", "pass": "{name}", "accepted": {accepted}, "failed": 0}}'
         for name, accepted in (("p", 2), ("p", 2), ("p", 5), ("q", 1), ("p", 5))
     ]
-    shown = [line for log in logs for line in describe_invocation(replace(INVOCATION, logs=[log]), totals)]
-    assert [int(re.search(r"(\d+) accepted", line)[1]) for line in shown] == [2, 3, 1]
+    lines = [line for log in logs for line in describe_invocation(replace(INVOCATION, logs=[log]), totals)]
+    assert [int(re.search(r"(\d+) accepted", line)[1]) for line in lines] == [2, 3, 1]
 
 
 def test_the_instructions_and_the_prompt_fit_24_lines(box, monkeypatch):
     monkeypatch.setattr("sys.executable", "/home/user/oss-oms-sync/.venv/bin/python")
     console = Console(record=True, width=80, file=io.StringIO())
     print_instructions(box, console, "http://127.0.0.1:40001", Path("/tmp/tmpabcdefgh/project"))
-    printed = console.export_text().splitlines()
-    # Two lines name the package before, and the prompt stands behind.
-    assert sum(max(1, -(-len(line) // 80)) for line in printed) <= 21
-    # The names and values are those with which setup and migrate ask no key.
-    exported = dict(line.removeprefix("export ").split("=", 1) for line in printed if line.startswith("export "))
-    assert exported.items() >= box.administrators().items()
-    assert {"python3 ops.py setup", "python3 ops.py migrate"} <= {*printed}
+    instructions = console.export_text().splitlines()
+    # Two lines before name the package, and the prompt follows.
+    assert sum(max(1, -(-len(line) // 80)) for line in instructions) <= 21
+    # With these variables, setup and migrate ask for no access key.
+    variables = dict(line.removeprefix("export ").split("=", 1) for line in instructions if line.startswith("export "))
+    assert variables.items() >= box.administrators().items()
+    assert {"python3 ops.py setup", "python3 ops.py migrate"} <= {*instructions}
 
 
-def answers(box, *lines: str) -> list[str]:
+def run_commands(box, *lines: str) -> list[str]:
     return [Prompt(box).answer(line).rstrip("\n") for line in lines]
 
 
@@ -163,13 +163,13 @@ def test_the_prompt_writes_changes_and_deletes_objects_on_both_sides(box, tmp_pa
     render(box.answers(), tmp_path)
     box.deploy_project(tmp_path)
     in_oss, in_obs = box.oss.objects(box.source_bucket), box.obs.objects(box.destination_bucket)
-    assert answers(box, "put 'a b' hello", "parts big") == [
+    assert run_commands(box, "put 'a b' hello", "parts big") == [
         "a b is in OSS, 5 bytes.",
         "big is in OSS, 204800 bytes in two parts.",
     ]
-    box.wait_idle(PATIENCE)
+    box.wait_idle(TIMEOUT)
     assert {key: in_obs[key].data for key in in_oss} == {key: stored.data for key, stored in in_oss.items()}
-    answers(box, "tamper 'a b'", "put obs c theirs", "delete obs big", "delete 'a b'")
+    run_commands(box, "tamper 'a b'", "put obs c theirs", "delete obs big", "delete 'a b'")
     assert {key: stored.data for key, stored in in_obs.items() if not key.startswith("oms/")} == {
         "a b": bytes(byte ^ 1 for byte in b"hello"),
         "c": b"theirs",
@@ -178,39 +178,39 @@ def test_the_prompt_writes_changes_and_deletes_objects_on_both_sides(box, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("breaks", "mends", "status"),
+    ("break_command", "repair_command", "status"),
     [("oms down", "oms up", 503), ("key revoked", "key well", 401), ("throttle 0.001", "throttle off", 429)],
 )
-def test_the_prompt_stops_and_restores_oms(box, huawei, breaks, mends, status):
-    answers(box, breaks)
+def test_the_prompt_stops_and_restores_oms(box, huawei, break_command, repair_command, status):
+    run_commands(box, break_command)
     codes = {huawei.submit("a").status_code for _ in range(2)}
-    answers(box, mends)
+    run_commands(box, repair_command)
     assert status in codes
     assert huawei.submit("a").status_code == 200
 
 
-@pytest.mark.parametrize(("how", "calls"), [("lost", 0), ("twice", 2), ("well", 1)])
-def test_the_prompt_changes_the_deliveries_of_events(box, how, calls):
-    came: list[bytes] = []
-    box.oss.add_trigger("mine", box.source_bucket, ["oss:ObjectCreated:PutObject"], "", "", came.append)
-    answers(box, f"events {how}", "put a")
-    box.wait_idle(PATIENCE)
-    assert len(came) == calls
+@pytest.mark.parametrize(("mode", "calls"), [("lost", 0), ("twice", 2), ("well", 1)])
+def test_the_prompt_changes_the_deliveries_of_events(box, mode, calls):
+    payloads: list[bytes] = []
+    box.oss.add_trigger("mine", box.source_bucket, ["oss:ObjectCreated:PutObject"], "", "", payloads.append)
+    run_commands(box, f"events {mode}", "put a")
+    box.wait_idle(TIMEOUT)
+    assert len(payloads) == calls
 
 
 def test_the_prompt_advances_the_clock(monkeypatch):
     monkeypatch.delenv("SANDBOX_DATE")
     with Sandbox() as box:
-        before, later = answers(box, "clock", "later 15m")
-        assert before.endswith("Z, the same as this machine's clock.")
-        assert later.endswith("Z, 900 seconds ahead of this machine's clock.")
-        assert box.ahead == 900
+        clock_line, later_line = run_commands(box, "clock", "later 15m")
+        assert clock_line.endswith("Z, the same as this machine's clock.")
+        assert later_line.endswith("Z, 900 seconds ahead of this machine's clock.")
+        assert box.clock_lead == 900
         box.advance(-1000)
-        assert answers(box, "clock")[0].endswith("Z, 100 seconds behind this machine's clock.")
+        assert run_commands(box, "clock")[0].endswith("Z, 100 seconds behind this machine's clock.")
 
 
 @pytest.mark.parametrize(
-    ("line", "says"),
+    ("line", "message"),
     [
         ("explode", "Unknown command: explode."),
         ("put", "0 words are too few."),
@@ -224,18 +224,18 @@ def test_the_prompt_advances_the_clock(monkeypatch):
         ("delete obs nothing", "OBS has no object nothing."),
     ],
 )
-def test_an_invalid_command_at_the_prompt_is_explained(box, line, says):
-    assert answers(box, line) == [f"{says} `help` lists the commands."]
+def test_an_invalid_command_at_the_prompt_is_explained(box, line, message):
+    assert run_commands(box, line) == [f"{message} `help` lists the commands."]
 
 
 def test_help_names_every_command(box):
-    (text,) = answers(box, "help")
-    named = {line.split()[0] for line in text.splitlines()}
-    assert named == {name.removeprefix("do_") for name in dir(Prompt) if name.startswith("do_")} - {"EOF"}
+    (text,) = run_commands(box, "help")
+    names = {line.split()[0] for line in text.splitlines()}
+    assert names == {name.removeprefix("do_") for name in dir(Prompt) if name.startswith("do_")} - {"EOF"}
 
 
 def test_another_shell_can_send_a_command(box):
     with serve_control(box) as address:
-        text = requests.post(f"{address}/say", data=b"put a", timeout=PATIENCE).text
+        text = requests.post(f"{address}/say", data=b"put a", timeout=TIMEOUT).text
     assert text == "a is in OSS, 5 bytes.\n"
     assert "a" in box.oss.objects(box.source_bucket)

@@ -1,4 +1,4 @@
-"""Policies: their documents alone, and requests to OSS with the keys of users who have them."""
+"""Tests of policies: the evaluation of documents, and requests to OSS with keys of users who have policies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from sandbox.policy import find_denial, parse_policy
 
-A, B = "acs:oss:cn-hangzhou:1:a/x", "acs:oss:cn-hangzhou:1:b/x"
+RESOURCE_A, RESOURCE_B = "acs:oss:cn-hangzhou:1:a/x", "acs:oss:cn-hangzhou:1:b/x"
 
 
 def allow(action, resource="*", **more):
@@ -17,22 +17,34 @@ def allow(action, resource="*", **more):
 
 
 @pytest.mark.parametrize(
-    ("statements", "action", "resource", "about", "expected"),
+    ("statements", "action", "resource", "context", "expected"),
     [
-        ([], "oss:GetObject", A, {}, "ImplicitDeny"),
-        ([allow("oss:GetObject")], "oss:GetObject", A, {}, ""),
-        ([allow(["oss:Get*", "oss:PutObject"])], "oss:GetObject", A, {}, ""),
-        ([allow("oss:Get*")], "oss:PutObject", A, {}, "ImplicitDeny"),
-        ([allow("oss:getObject")], "oss:GetObject", A, {}, "ImplicitDeny"),
-        ([allow("*", "acs:oss:*:*:a/*")], "oss:GetObject", A, {}, ""),
-        ([allow("*", ["acs:oss:*:*:a/*"])], "oss:GetObject", B, {}, "ImplicitDeny"),
-        ([allow("*", "acs:oss:*:*:?/x")], "oss:GetObject", B, {}, ""),
-        ([allow("*", "acs:oss:*:*:[ab]/x")], "oss:GetObject", A, {}, "ImplicitDeny"),
-        ([allow("*"), {**allow("*", "acs:oss:*:*:a/*"), "Effect": "Deny"}], "oss:GetObject", A, {}, "ExplicitDeny"),
-        ([allow("*"), {**allow("*", "acs:oss:*:*:a/*"), "Effect": "Deny"}], "oss:GetObject", B, {}, ""),
+        ([], "oss:GetObject", RESOURCE_A, {}, "ImplicitDeny"),
+        ([allow("oss:GetObject")], "oss:GetObject", RESOURCE_A, {}, ""),
+        ([allow(["oss:Get*", "oss:PutObject"])], "oss:GetObject", RESOURCE_A, {}, ""),
+        ([allow("oss:Get*")], "oss:PutObject", RESOURCE_A, {}, "ImplicitDeny"),
+        ([allow("oss:getObject")], "oss:GetObject", RESOURCE_A, {}, "ImplicitDeny"),
+        ([allow("*", "acs:oss:*:*:a/*")], "oss:GetObject", RESOURCE_A, {}, ""),
+        ([allow("*", ["acs:oss:*:*:a/*"])], "oss:GetObject", RESOURCE_B, {}, "ImplicitDeny"),
+        ([allow("*", "acs:oss:*:*:?/x")], "oss:GetObject", RESOURCE_B, {}, ""),
+        ([allow("*", "acs:oss:*:*:[ab]/x")], "oss:GetObject", RESOURCE_A, {}, "ImplicitDeny"),
+        (
+            [allow("*"), {**allow("*", "acs:oss:*:*:a/*"), "Effect": "Deny"}],
+            "oss:GetObject",
+            RESOURCE_A,
+            {},
+            "ExplicitDeny",
+        ),
+        ([allow("*"), {**allow("*", "acs:oss:*:*:a/*"), "Effect": "Deny"}], "oss:GetObject", RESOURCE_B, {}, ""),
         *(
-            ([allow("*", Condition={operator: {"oss:Prefix": wanted}})], "oss:ListObjects", A, about, expected)
-            for operator, wanted, about, expected in (
+            (
+                [allow("*", Condition={operator: {"oss:Prefix": pattern}})],
+                "oss:ListObjects",
+                RESOURCE_A,
+                context,
+                expected,
+            )
+            for operator, pattern, context, expected in (
                 ("StringLike", "x/*", {"oss:Prefix": "x/y"}, ""),
                 ("StringLike", ["z", "x/*"], {"oss:Prefix": "x/y"}, ""),
                 ("StringLike", "x/*", {"oss:Prefix": ""}, "ImplicitDeny"),
@@ -42,9 +54,9 @@ def allow(action, resource="*", **more):
         ),
     ],
 )
-def test_in_ram_deny_overrides_allow_and_no_allow_means_denied(statements, action, resource, about, expected):
+def test_in_ram_deny_overrides_allow_and_no_allow_means_denied(statements, action, resource, context, expected):
     documents = [parse_policy(json.dumps({"Version": "1", "Statement": [statement]}), "1") for statement in statements]
-    assert find_denial(documents, action, resource, about) == expected
+    assert find_denial(documents, action, resource, context) == expected
 
 
 @pytest.mark.parametrize("version", ["5.0", "1.1"])
@@ -64,7 +76,7 @@ def test_huaweis_documents_ignore_the_case_of_actions_and_services(version, acti
     assert find_denial([document], "obs:bucket:ListBucket", "obs:*:*:bucket:a") == expected
 
 
-def outcome(call):
+def try_call(call):
     try:
         return call().status
     except oss2.exceptions.OssError as error:
@@ -72,13 +84,13 @@ def outcome(call):
 
 
 @pytest.fixture
-def bucket_of(box):
+def make_bucket(box):
     return lambda key, name="photos": oss2.Bucket(
         oss2.AuthV4(*key), box.oss.endpoint, name, region=box.region, session=box._http
     )
 
 
-def test_a_ram_users_key_has_the_permissions_of_its_policies_in_oss(box, bucket_of, ram_key):
+def test_a_ram_users_key_has_the_permissions_of_its_policies_in_oss(box, make_bucket, ram_key):
     photos = "acs:oss:*:*:photos"
     key = ram_key(
         allow(["oss:PutObject", "oss:GetObject"], f"{photos}/mine/*"),
@@ -86,7 +98,7 @@ def test_a_ram_users_key_has_the_permissions_of_its_policies_in_oss(box, bucket_
         {**allow("oss:DeleteObject", f"{photos}/mine/kept"), "Effect": "Deny"},
         allow("oss:ListObjects", photos, Condition={"StringLike": {"oss:Prefix": "mine/*"}}),
     )
-    bucket, log_bucket = bucket_of(key), bucket_of(key, "photos-oms-log")
+    bucket, log_bucket = make_bucket(key), make_bucket(key, "photos-oms-log")
     service = oss2.Service(oss2.AuthV4(*key), box.oss.endpoint, region=box.region, session=box._http)
     for call in (
         lambda: bucket.put_object("mine/a", b""),
@@ -94,7 +106,7 @@ def test_a_ram_users_key_has_the_permissions_of_its_policies_in_oss(box, bucket_
         lambda: bucket.get_object("mine/a"),
         lambda: bucket.list_objects("mine/"),
     ):
-        assert outcome(call) == 200
+        assert try_call(call) == 200
     for call in (
         lambda: bucket.put_object("a", b""),
         lambda: bucket.copy_object("photos", "a", "mine/b"),
@@ -103,7 +115,7 @@ def test_a_ram_users_key_has_the_permissions_of_its_policies_in_oss(box, bucket_
         lambda: log_bucket.put_object("mine/a", b""),
         service.list_buckets,
     ):
-        assert outcome(call) == (403, "AccessDenied")
+        assert try_call(call) == (403, "AccessDenied")
     assert bucket.batch_delete_objects(["mine/a", "mine/kept"]).deleted_keys == ["mine/a"]
 
 
@@ -114,10 +126,10 @@ def test_a_ram_users_key_has_the_permissions_of_its_policies_in_oss(box, bucket_
         ("Deny", lambda bucket: bucket.put_object("a", b""), "PutObject", "ExplicitDeny"),
     ],
 )
-def test_oss_names_a_missing_permission_and_the_kind_of_denial(bucket_of, ram_key, effect, call, action, kind):
-    with pytest.raises(oss2.exceptions.AccessDenied) as caught:
-        call(bucket_of(ram_key({**allow("oss:Put*"), "Effect": effect})))
-    body = caught.value.body.decode()
+def test_oss_names_a_missing_permission_and_the_kind_of_denial(make_bucket, ram_key, effect, call, action, kind):
+    with pytest.raises(oss2.exceptions.AccessDenied) as error_info:
+        call(make_bucket(ram_key({**allow("oss:Put*"), "Effect": effect})))
+    body = error_info.value.body.decode()
     assert f"<NoPermissionType>{kind}</NoPermissionType>" in body
     assert f"<AuthAction>oss:{action}</AuthAction>" in body
 
@@ -125,20 +137,24 @@ def test_oss_names_a_missing_permission_and_the_kind_of_denial(bucket_of, ram_ke
 DENIED = (403, "AccessDenied")
 
 
-@pytest.mark.parametrize(("after", "before", "then"), [(0, 200, 200), (600, DENIED, 200), (None, DENIED, DENIED)])
-def test_a_grant_takes_effect_immediately_later_or_never(box, bucket_of, ram_key, after, before, then):
-    box.ram.entities.grant_delay = after
-    bucket = bucket_of(ram_key(allow("oss:*")))
-    assert outcome(lambda: bucket.put_object("a", b"")) == before
+@pytest.mark.parametrize(
+    ("delay", "outcome_before", "outcome_after"), [(0, 200, 200), (600, DENIED, 200), (None, DENIED, DENIED)]
+)
+def test_a_grant_takes_effect_immediately_later_or_never(
+    box, make_bucket, ram_key, delay, outcome_before, outcome_after
+):
+    box.ram.entities.grant_delay = delay
+    bucket = make_bucket(ram_key(allow("oss:*")))
+    assert try_call(lambda: bucket.put_object("a", b"")) == outcome_before
     box.advance(600)
-    assert outcome(lambda: bucket.put_object("a", b"")) == then
+    assert try_call(lambda: bucket.put_object("a", b"")) == outcome_after
 
 
-def test_a_new_version_of_a_policy_is_delayed_like_a_grant(box, bucket_of, ram_key):
-    bucket = bucket_of(ram_key(allow("oss:GetObject")))
+def test_a_new_version_of_a_policy_is_delayed_like_a_grant(box, make_bucket, ram_key):
+    bucket = make_bucket(ram_key(allow("oss:GetObject")))
     box.ram.entities.grant_delay = 60
     box.advance(60)
     box.ram.entities.create_policy_version("user", json.dumps({"Version": "1", "Statement": [allow("oss:*")]}), "true")
     for expected in (DENIED, 200):
-        assert outcome(lambda: bucket.put_object("a", b"")) == expected
+        assert try_call(lambda: bucket.put_object("a", b"")) == expected
         box.advance(60)

@@ -1,4 +1,4 @@
-"""Functions and triggers that have only the permissions of their roles."""
+"""Tests of functions and triggers that have only the permissions of their roles."""
 
 from __future__ import annotations
 
@@ -22,32 +22,35 @@ def handler(event, context):
 FUNCTIONS = "acs:fc:cn-hangzhou:*:functions"
 
 
-def trust(service):
+def make_trust_policy(service):
     statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": [service]}}
     return json.dumps({"Version": "1", "Statement": [statement]})
 
 
 @pytest.fixture
-def role(box):
-    """Return a function that creates a role with these statements, which a service may assume."""
+def make_role(box):
+    """Return a function that creates a role, which a service may assume, with policy statements."""
 
-    def made(name, service, *statements):
+    def create_role(name, service, *statements):
         ram = box.ram.entities
-        ram.create_role(name, trust(service))
+        ram.create_role(name, make_trust_policy(service))
         if statements:
             ram.create_policy(name, json.dumps({"Version": "1", "Statement": statements}))
             ram.attach_policy_to_role("Custom", name, name)
 
-    return made
+    return create_role
 
 
 @pytest.fixture
 def deploy(box, tmp_path):
-    """Return a function that deploys a function and its trigger with their own roles, and replay as its destination."""
+    """Return a function that deploys forward with a trigger and with replay as its destination.
+
+    Functions and trigger have only the permissions of their roles.
+    """
     (tmp_path / "index.py").write_text(CODE)
     box.binds_roles = True
 
-    def props(name, **more):
+    def make_props(name, **more):
         return {
             "functionName": name,
             "role": "acs:ram::1000000000000001:role/function",
@@ -59,7 +62,7 @@ def deploy(box, tmp_path):
             **more,
         }
 
-    def done():
+    def deploy_functions():
         trigger = {
             "triggerName": "content",
             "triggerType": "oss",
@@ -74,53 +77,55 @@ def deploy(box, tmp_path):
             "maxAsyncRetryAttempts": 0,
             "destinationConfig": {"onFailure": {"destination": "acs:fc:x:functions/sync-replay"}},
         }
-        box.deploy_resource("replay", props("sync-replay"), tmp_path)
-        box.deploy_resource("forward", props("sync", triggers=[trigger], asyncInvokeConfig=config), tmp_path)
+        box.deploy_resource("replay", make_props("sync-replay"), tmp_path)
+        box.deploy_resource("forward", make_props("sync", triggers=[trigger], asyncInvokeConfig=config), tmp_path)
 
-    return done
+    return deploy_functions
 
 
-def invoke(*names):
+def allow_invocation(*names):
     return {"Effect": "Allow", "Action": "fc:InvokeFunction", "Resource": [f"{FUNCTIONS}/{name}" for name in names]}
 
 
-def test_the_key_of_a_function_has_the_permissions_of_its_role(box, role, deploy, refused):
-    role(
+def test_the_key_of_a_function_has_the_permissions_of_its_role(box, make_role, deploy, catch_refusal):
+    make_role(
         "function",
         "fc.aliyuncs.com",
         {"Effect": "Allow", "Action": "oss:PutObject", "Resource": "acs:oss:*:*:photos/a"},
     )
-    role("trigger", "oss.aliyuncs.com")
+    make_role("trigger", "oss.aliyuncs.com")
     deploy()
     auth = oss2.StsAuth(*box.fc.invoke("replay", b"who").value, auth_version=oss2.AUTH_VERSION_4)
     bucket = oss2.Bucket(auth, box.oss.endpoint, "photos", region=box.region, session=box._http)
     assert bucket.put_object("a", b"").status == 200
-    assert refused(lambda: bucket.put_object("b", b"")) == (403, "AccessDenied")
+    assert catch_refusal(lambda: bucket.put_object("b", b"")) == (403, "AccessDenied")
 
 
 @pytest.mark.parametrize(
-    ("function", "trigger", "ran", "lost"),
+    ("function", "trigger", "invoked_functions", "denied_functions"),
     [
-        (invoke("sync-replay"), invoke("sync"), ["forward", "replay"], []),
-        (invoke("sync"), invoke("sync"), ["forward"], ["replay"]),
-        (invoke("sync-replay"), invoke("sync-replay"), [], ["forward"]),
+        (allow_invocation("sync-replay"), allow_invocation("sync"), ["forward", "replay"], []),
+        (allow_invocation("sync"), allow_invocation("sync"), ["forward"], ["replay"]),
+        (allow_invocation("sync-replay"), allow_invocation("sync-replay"), [], ["forward"]),
     ],
     ids=["both", "no destination", "no trigger"],
 )
-def test_triggers_and_destinations_need_a_role_with_permission_to_call(box, role, deploy, function, trigger, ran, lost):
-    role("function", "fc.aliyuncs.com", function)
-    role("trigger", "oss.aliyuncs.com", trigger)
+def test_triggers_and_destinations_need_a_role_with_permission_to_call(
+    box, make_role, deploy, function, trigger, invoked_functions, denied_functions
+):
+    make_role("function", "fc.aliyuncs.com", function)
+    make_role("trigger", "oss.aliyuncs.com", trigger)
     deploy()
     box.oss.put("photos", "a", b"")
     box.wait_idle(10)
-    assert [invocation.function for invocation in box.fc.invocations] == ran
-    assert box.denied_invocations == lost
-    assert len(box.fc.dropped_events) == (lost == ["replay"])
+    assert [invocation.function for invocation in box.fc.invocations] == invoked_functions
+    assert box.denied_invocations == denied_functions
+    assert len(box.fc.dropped_events) == (denied_functions == ["replay"])
 
 
 @pytest.mark.parametrize(("service", "code"), [("", "EntityNotExist.Role"), ("oss.aliyuncs.com", "NoPermission")])
-def test_a_role_is_assumed_only_if_it_exists_and_trusts_the_service(role, deploy, service, code):
+def test_a_role_is_assumed_only_if_it_exists_and_trusts_the_service(make_role, deploy, service, code):
     if service:
-        role("function", service)
+        make_role("function", service)
     with pytest.raises(RamError, match=code):
         deploy()

@@ -1,4 +1,4 @@
-"""The ready-made sandbox: an upload reaches OMS through a function, and a project's triggers work."""
+"""Tests of the sandbox as a whole: uploads invoke functions, and the triggers of a project work."""
 
 import contextlib
 import socket
@@ -75,7 +75,7 @@ def test_only_completed_uploads_invoke_the_function(box, code):
     assert [invocation.value[0] for invocation in box.fc.invocations] == ["b"]
 
 
-def get_in_vain(bucket):
+def try_to_get(bucket):
     with contextlib.suppress(oss2.exceptions.RequestError):
         bucket.get_object("a")
 
@@ -86,13 +86,13 @@ def test_the_sandbox_ends_quickly_despite_a_hanging_fault_and_function(tmp_path)
         box.oss.faults.add(Fault.hang())
         box.deploy(tmp_path)
         box.oss.put("photos", "a", b"")
-        client = threading.Thread(target=get_in_vain, args=[box.bucket("photos")])
+        client = threading.Thread(target=try_to_get, args=[box.bucket("photos")])
         client.start()
         while not box.oss.requests:
             time.sleep(0.001)
-        leaving = time.monotonic()
+        exit_time = time.monotonic()
 
-    assert time.monotonic() - leaving < 1
+    assert time.monotonic() - exit_time < 1
     client.join()
 
 
@@ -104,8 +104,8 @@ def test_the_sandbox_ends_after_a_failed_test():
         socket.create_connection((host, int(port)), timeout=5)
 
 
-def listening():
-    """Yield the addresses on which this process listens, from its open files."""
+def find_listeners():
+    """Yield the addresses on which this process listens, by its open file descriptors."""
     for name in [path.name for path in Path("/dev/fd").iterdir()]:
         try:
             listener = socket.socket(fileno=int(name))
@@ -120,7 +120,7 @@ def test_the_sandbox_listens_on_loopback_only(box, code):
     box.deploy(code)
     box.fc.invoke("forward", b"")
 
-    addresses = set(listening())
+    addresses = set(find_listeners())
 
     assert {f"http://{host}:{port}" for host, port in addresses} >= {box.oss.endpoint, box.oms.endpoint}
     assert {host for host, _ in addresses} == {"127.0.0.1"}
@@ -152,26 +152,26 @@ def handler(event, context):
 
 
 @pytest.mark.parametrize("forks", [False, True])
-def test_advancing_the_clock_changes_no_stored_time(tmp_path, refused, forks):
+def test_advancing_the_clock_changes_no_stored_time(tmp_path, catch_refusal, forks):
     (tmp_path / "index.py").write_text(CLOCK)
     with Sandbox(forks=forks) as box:
         box.fc.create_function(
             "clock", tmp_path, environment={}, credentials=box.function_credentials, handler="index.handler"
         )
-        written = box.oss.put(box.source_bucket, "a", b"").last_modified
-        before = box.fc.invoke("clock", b"").value
-        # WHEN two hours go by
+        last_modified = box.oss.put(box.source_bucket, "a", b"").last_modified
+        clocks_before = box.fc.invoke("clock", b"").value
+        # WHEN the clock is advanced by two hours
         box.advance(7200)
-        # THEN a warm instance sees them by every clock
+        # THEN every clock of a warm instance shows the new time
         seconds, now, utc, monotonic = box.fc.invoke("clock", b"").value
-        assert 7200 <= seconds - before[0] < 7260
+        assert 7200 <= seconds - clocks_before[0] < 7260
         assert [now, datetime.fromisoformat(f"{utc}+00:00").timestamp()] == pytest.approx([seconds] * 2, abs=1)
-        assert 7200 <= monotonic - before[3] < 7260
-        # AND an object is as much older, because its time stays
-        # AND a client whose clock has not moved is admitted, but none who is wrong by both clocks
-        assert box.bucket(box.source_bucket).head_object("a").last_modified == written
+        assert 7200 <= monotonic - clocks_before[3] < 7260
+        # AND the time of an object does not change
+        # AND a client whose clock has not moved is admitted, but no client whose time is wrong by both clocks
+        assert box.bucket(box.source_bucket).head_object("a").last_modified == last_modified
         box.oss.clock_offset = 3600
-        assert refused(lambda: box.bucket(box.source_bucket).get_object("a")) == (403, "RequestTimeTooSkewed")
+        assert catch_refusal(lambda: box.bucket(box.source_bucket).get_object("a")) == (403, "RequestTimeTooSkewed")
 
 
 @pytest.mark.parametrize("date", ["2001-02-03T04:05:06Z", "2050-12-31T23:59:59Z"])
@@ -183,13 +183,13 @@ def test_all_clocks_start_at_the_date_of_the_environment(tmp_path, monkeypatch, 
         box.fc.create_function(
             "clock", tmp_path, environment={}, credentials=box.function_credentials, handler="index.handler"
         )
-        # WHEN a client writes whose clock is the machine's
+        # WHEN a client with the machine's clock writes an object
         box.bucket(box.source_bucket).put_object("a", b"")
-        # THEN the object is of that date, as the functions' clock is
-        written = box.bucket(box.source_bucket).head_object("a").last_modified
+        # THEN the object and the functions' clock have that date
+        last_modified = box.bucket(box.source_bucket).head_object("a").last_modified
         seconds, now, _, monotonic = box.fc.invoke("clock", b"").value
-        assert [seconds - begin, now - begin, written - begin] == pytest.approx([30] * 3, abs=30)
-        # AND the clock by which they measure is not moved by years
+        assert [seconds - begin, now - begin, last_modified - begin] == pytest.approx([30] * 3, abs=30)
+        # AND the functions' monotonic clock is that of the machine
         assert abs(monotonic - time.monotonic()) < 60
 
 
@@ -248,7 +248,7 @@ PIECE = "oms_source_record/passes/project-reconcile/task/1/r/0"
 
 @pytest.fixture
 def deploy(box, tmp_path):
-    """Return a function that deploys a project of two functions from the text of its s.yaml."""
+    """Return a function that deploys a project of two functions from the text of an s.yaml."""
 
     def deploy_text(text=PROJECT):
         (tmp_path / "index.py").write_text(KEYS_OF_EVENT)
@@ -259,41 +259,41 @@ def deploy(box, tmp_path):
 
 
 @pytest.fixture
-def woken(box):
-    """Return a function that uploads to both buckets, and returns the function and the key of each event."""
+def list_invocations(box):
+    """Return a function that uploads objects to both buckets, and lists the invoked functions with their keys."""
 
-    def by_uploads():
-        before = len(box.fc.invocations)
+    def upload_objects():
+        count_before = len(box.fc.invocations)
         for bucket in (box.source_bucket, box.log_bucket):
             for key in ("a.jpg", "a.png", PIECE, "orders/1", "oms_source_record/passes/project-compare/task/1/r/0"):
                 box.bucket(bucket).put_object(key, b"")
         box.wait_idle(20)
-        return sorted((invocation.function, *invocation.value) for invocation in box.fc.invocations[before:])
+        return sorted((invocation.function, *invocation.value) for invocation in box.fc.invocations[count_before:])
 
-    return by_uploads
+    return upload_objects
 
 
-def test_each_trigger_invokes_its_function_for_its_bucket(deploy, woken):
+def test_each_trigger_invokes_its_function_for_its_bucket(deploy, list_invocations):
     deploy()
 
-    assert woken() == [("forward", "a.jpg"), ("reconcile", PIECE), ("reconcile", "orders/1")]
+    assert list_invocations() == [("forward", "a.jpg"), ("reconcile", PIECE), ("reconcile", "orders/1")]
 
 
-def test_a_trigger_that_is_deployed_again_with_another_bucket_moves_there(box, deploy, woken):
+def test_a_trigger_that_is_deployed_again_with_another_bucket_moves_there(box, deploy, list_invocations):
     deploy()
     box.oss.create_bucket("archive")
 
     deploy(PROJECT.replace("sourceBucket: photos", "sourceBucket: archive"))
 
-    assert woken() == [("reconcile", PIECE), ("reconcile", "orders/1")], "its old bucket wakes it no more"
+    assert list_invocations() == [("reconcile", PIECE), ("reconcile", "orders/1")], "its old bucket wakes it no more"
     box.bucket("archive").put_object("b.jpg", b"")
     box.wait_idle(20)
     assert box.fc.invocations[-1].value == ["b.jpg"]
 
 
-def test_a_function_without_its_triggers_is_not_called(box, deploy, woken):
+def test_a_function_without_triggers_is_not_invoked(box, deploy, list_invocations):
     deploy()
 
     box.remove_triggers("reconcile")
 
-    assert woken() == [("forward", "a.jpg")]
+    assert list_invocations() == [("forward", "a.jpg")]

@@ -1,4 +1,4 @@
-"""Tests of docs/playing.md and its translation: each command prints the lines that the page shows."""
+"""Tests that each command in docs/playing.md and its translation prints the lines that the page shows."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from sandbox.prompt import Prompt
 from tools.package import ROOT
 from tools.render import render
 
-PATIENCE = 120
+TIMEOUT = 120
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-# The interpreter of ops.py has another name elsewhere.
+# Other machines have other names for the interpreter of ops.py.
 INTERPRETER = re.compile(r"\bpython3(\.\d+)?(?= ops\.py)")
-LEFT_OUT = "…"
+ELLIPSIS = "…"
 
 
-def steps(document: str) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield each command with the prompt before it and the lines shown below it."""
+def read_commands(document: str) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield each command of a page, with the prompt before the command and the output below it."""
     lines = "".join(BLOCK.findall(document)).splitlines()
     starts = [number for number, line in enumerate(lines) if line.startswith(("$ ", "sandbox> "))]
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        where, _, command = lines[start].partition(" ")
-        yield where, command, lines[start + 1 : end]
+        prompt, _, command = lines[start].partition(" ")
+        yield prompt, command, lines[start + 1 : end]
 
 
-def is_shown(expected: list[str], output: list[str]) -> bool:
-    """Return True if the output has the shown lines; a shown ellipsis stands for omitted lines."""
+def matches_output(expected: list[str], output: list[str]) -> bool:
+    """Return True if the output matches the expected lines, among which an ellipsis stands for any lines."""
 
     def without_times(line: str) -> str:
         return INTERPRETER.sub("python", TIME.sub("T", f"{line}\n"))
 
-    pattern = "".join(r"(?:.*\n)*?" if line == LEFT_OUT else re.escape(without_times(line)) for line in expected)
+    pattern = "".join(r"(?:.*\n)*?" if line == ELLIPSIS else re.escape(without_times(line)) for line in expected)
     return re.fullmatch(pattern, "".join(map(without_times, output))) is not None
 
 
@@ -52,7 +52,7 @@ def run(words: list[str], folder: Path, environment: dict[str, str]) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         check=False,
     ).stdout
 
@@ -65,12 +65,12 @@ def test_the_commands_of_the_tour_print_the_shown_lines(box, tmp_path, file, loc
     render(box.answers(), tmp_path)
     box.deploy_project(tmp_path)
     with serve_control(box) as address:
-        for where, command, expected in steps((ROOT / "docs" / file).read_text(encoding="utf-8")):
-            if where == "sandbox>":
+        for prompt, command, expected in read_commands((ROOT / "docs" / file).read_text(encoding="utf-8")):
+            if prompt == "sandbox>":
                 output = Prompt(box).answer(command)
-                box.wait_idle(PATIENCE)
+                box.wait_idle(TIMEOUT)
             else:
-                exported = {"OSS_OMS_SYNC_SANDBOX": address, **box.administrators()}
-                environment = {**os.environ, **exported, "LANG": locale, "LC_ALL": locale}
+                variables = {"OSS_OMS_SYNC_SANDBOX": address, **box.administrators()}
+                environment = {**os.environ, **variables, "LANG": locale, "LC_ALL": locale}
                 output = run(shlex.split(command)[1:], tmp_path, environment)
-            assert is_shown(expected, output.splitlines()), f"{command}\n{output}"
+            assert matches_output(expected, output.splitlines()), f"{command}\n{output}"

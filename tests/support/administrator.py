@@ -12,7 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 from ops.clouds import wire
-from sandbox.inprocess import InProcess
+from sandbox.inprocess import VirtualSandbox
 from tools import render
 from tools.package import ROOT
 
@@ -36,7 +36,7 @@ class KilledError(BaseException):
     """The exception that ends the code of a dead machine."""
 
 
-class Administrator(InProcess):
+class Administrator(VirtualSandbox):
     """A world with an administrator's machine.
 
     `asked`: the number of the machine's answered requests. `dies_after`: the number of the request after which the

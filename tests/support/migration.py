@@ -28,7 +28,7 @@ from ops.clock import WallClock as OpsClock
 from ops.command_line import cli
 from ops.functions import call
 from sandbox.control import run_command
-from sandbox.inprocess import InProcess
+from sandbox.inprocess import VirtualSandbox
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.server.faults import Fault
 from support.ops import DOCTOR_OK
@@ -45,7 +45,7 @@ def project() -> Path:
     """Return the folder of a rendered project, which all worlds share."""
     folder = Path(mkdtemp(prefix="migration-"))
     atexit.register(shutil.rmtree, folder)
-    with InProcess() as box:
+    with VirtualSandbox() as box:
         render(box.answers(), folder)
     return folder
 
@@ -53,7 +53,7 @@ def project() -> Path:
 class MachineClock(OpsClock):
     """The clock of the user's machine."""
 
-    def __init__(self, box: InProcess) -> None:
+    def __init__(self, box: VirtualSandbox) -> None:
         self._platform = box.platform
 
     def now(self) -> datetime:
@@ -69,7 +69,7 @@ class MachineClock(OpsClock):
 class Caller(call.Sandbox):
     """A caller of the sandbox's functions without HTTP."""
 
-    def __init__(self, box: InProcess) -> None:
+    def __init__(self, box: VirtualSandbox) -> None:
         super().__init__("")
         self._box = box
 
@@ -122,7 +122,7 @@ class CommandResult(NamedTuple):
     minutes: Mapping[str, float]
 
 
-class Migration(InProcess):
+class Migration(VirtualSandbox):
     """A world with both clouds, a deployed project, and its timers."""
 
     def __init__(self, seed: int, *, timers: float = 0.2, mode: str = MODES[0]) -> None:
@@ -242,7 +242,7 @@ def set_copy_behaviour(world: Migration, until: float, *, loses: bool) -> None:
         return CopyFailure("UPLOAD_DST_OBJ_FAILURE", "x") if is_failing else None
 
     task.failures.next = failure  # type: ignore[method-assign]
-    task.merges = dice.random() < 0.1
+    task.merges_copies = dice.random() < 0.1
     task.lag = dice.choice([0, 60, 300, 600, 900, 1200])
     if dice.random() < 0.07:
         task.step = "ONE_HOUR"

@@ -38,7 +38,7 @@ class ReconcileWorld(World):
     def __init__(self, **environment: str) -> None:
         super().__init__(**{"OMS_RATE": "1000", **environment})
         self.oms.round_trip = self.oss.round_trip = 0.001
-        self.oss.latency(listing=self.page_seconds)
+        self.oss.set_latency(listing=self.page_seconds)
         self.install()
 
     def beside(self, **environment: str) -> ReconcileWorld:

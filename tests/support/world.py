@@ -22,8 +22,8 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.oss import Credentials
 from oss_oms_sync.jobs import forward
-from sandbox.inprocess import InProcess
-from sandbox.inprocess.instance import CallInstance, Killed
+from sandbox.inprocess import VirtualSandbox
+from sandbox.inprocess.instance import CallInstance, InstanceKilled
 from sandbox.obs.objects import etag_of as obs_etag
 from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault
@@ -106,7 +106,7 @@ class VirtualClock(Clock):
         self._world.advance(seconds)
 
 
-class World(InProcess):
+class World(VirtualSandbox):
     """An instance of the function between both clouds.
 
     `bucket` is the log bucket; `source` and `there` are the source and destination of its task. A world is open from
@@ -132,7 +132,7 @@ class World(InProcess):
         self.bucket = Stored(self.oss, self.log_bucket)
         self.source = Stored(self.oss, self.source_bucket)
         self.there = Stored(self.obs, self.destination_bucket)
-        self.platform.network.before, self.platform.network.after = self._before, self._after
+        self.platform.network.before_request, self.platform.network.after_response = self._before, self._after
         self.start()
 
     @classmethod
@@ -167,7 +167,7 @@ class World(InProcess):
         running = self.platform.owner()
         assert isinstance(running, CallInstance)
         running.kill_at_once()
-        raise Killed
+        raise InstanceKilled
 
     def invocation(self, seconds: float = 60) -> Invocation:
         """Return a new invocation of the instance that ends after `seconds`."""

@@ -31,7 +31,7 @@ def test_every_payload_form_is_forwarded_and_recorded(deployed):
         assert invocation.outcome == "returned", invocation.logs
         assert invocation.value is True, invocation.logs
         keys = [PHOTO, "second.txt"] if path.stem == "cloud_event_array" else [PHOTO]
-        assert deployed.oms.calls[-1].sent == [quote(key, safe="") for key in keys]
+        assert deployed.oms.calls[-1].sent_keys == [quote(key, safe="") for key in keys]
         stored = {name: stored.data for name, stored in deployed.oss.objects(deployed.log_bucket).items()}
         folder = f"oms_source_record/{deployed.task_id}/success_object"
         assert stored == {f"{folder}/{key}": b"5EB63BBBE01EEED093CB22BB8F5ACDC3" for key in keys}
@@ -64,7 +64,7 @@ def test_any_uploaded_object_reaches_the_destination(deployed):
         if len(f"oms_source_record/{deployed.task_id}/{name}".encode()) > 1023:
             name, body = f"success_object_long/{hashlib.sha256(key.encode()).hexdigest()}", key
         assert records(deployed)[name].decode() == body
-    assert all(len(call.sent) <= 10 for call in deployed.oms.calls)
+    assert all(len(call.sent_keys) <= 10 for call in deployed.oms.calls)
 
 
 def test_ten_keys_of_an_event_cost_one_call_and_ten_records(deployed):
@@ -72,7 +72,7 @@ def test_ten_keys_of_an_event_cost_one_call_and_ten_records(deployed):
     deployed.oss.faults.add(Fault.slow(0.3))
     for _ in range(3):
         assert deployed.fc.invoke("forward", payload(*keys)).value is True
-    assert [len(call.sent) for call in deployed.oms.calls] == [10, 10, 10]
+    assert [len(call.sent_keys) for call in deployed.oms.calls] == [10, 10, 10]
     assert len(records(deployed)) == len(deployed.oss.objects(deployed.log_bucket)) == 10
     assert deployed.oms.connections == 1
     assert deployed.oss.connections == 10

@@ -35,7 +35,7 @@ def test_the_timer_resends_keys_that_failed_while_oms_was_down(deployed):
     assert report["finished"]
     assert deployed.task.destination.keys() == set(keys)
     # The long key stands in a listing of its own.
-    assert [len(call.sent) for call in deployed.oms.calls] == [10, 10, 7, 1]
+    assert [len(call.sent_keys) for call in deployed.oms.calls] == [10, 10, 7, 1]
     assert states(deployed) == {"success_object": 27, "failed_object": 0, "replay": 0}
 
 

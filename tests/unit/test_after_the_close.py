@@ -24,13 +24,13 @@ def test_a_retry_in_a_thawed_instance_submits_nothing_after_the_close(world):
     # GIVEN a call that OMS cannot answer, after which the project is closed and the instance is frozen for minutes
     def close_and_freeze(request):
         if "/events" in request.url:
-            world.platform.network.after = lambda _: None
+            world.platform.network.after_response = lambda _: None
             world.shut(on=True)
             world.call_instance.freeze()
             world.platform.loop.call_later(180, world.call_instance.thaw)
 
     world.oms.faults.then(oms_error(503))
-    world.platform.network.after = close_and_freeze
+    world.platform.network.after_response = close_and_freeze
 
     # WHEN the instance continues, THEN it makes no retry, and records the key
     assert call(world, "handler", payload("a")) is False

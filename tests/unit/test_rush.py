@@ -13,7 +13,7 @@ import os
 
 import pytest
 
-from sandbox.inprocess import InProcess
+from sandbox.inprocess import VirtualSandbox
 from sandbox.inprocess.world import CODE
 from sandbox.oms.copier import CopyFault
 from support.world import payload
@@ -25,7 +25,7 @@ PERIOD = 60
 TICK = json.dumps({"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "period", "payload": "{}"}).encode()
 
 
-class Rush(InProcess):
+class Rush(VirtualSandbox):
     """A world with `uploads` a second for `seconds`, and a gateway that admits `limit` calls a second.
 
     Replay's timer fires each minute. It fires first after 59 seconds, just before the first minute has passed.
@@ -39,7 +39,7 @@ class Rush(InProcess):
         self._uploads, self._number = uploads, int(uploads * seconds)
         self.open()
         self.oms.round_trip, self.oss.round_trip = OMS_SECONDS, OSS_SECONDS
-        self.oss.latency(listing=PAGE_SECONDS, delete=PAGE_SECONDS)
+        self.oss.set_latency(listing=PAGE_SECONDS, delete=PAGE_SECONDS)
         self.oms.throttle(limit)
         self.oms.deny("oms:synctask:get")  # so that OMS's lists of failed copies are not read
         self.task.copies.add(CopyFault.lost())

@@ -1,4 +1,4 @@
-"""Fixtures with the vendors' clients."""
+"""Fixtures that create clients of the vendors' SDKs."""
 
 import alibabacloud_oss_v2 as oss
 import pytest
@@ -14,15 +14,15 @@ def no_proxy(monkeypatch):
 
 
 @pytest.fixture
-def dara_refused():
-    """Return a function that calls a client made with Dara, and returns the status and the code of the error."""
+def catch_dara_error():
+    """Return a function that makes a call of a Dara client, and returns the status and code of the call's error."""
 
-    def refusal(call):
-        with pytest.raises(DaraException) as caught:
+    def catch(call):
+        with pytest.raises(DaraException) as error_info:
             call()
-        return caught.value.status_code, caught.value.code
+        return error_info.value.status_code, error_info.value.code
 
-    return refusal
+    return catch
 
 
 @pytest.fixture
@@ -38,5 +38,5 @@ def v2(box):
 @pytest.fixture
 def obs(box, monkeypatch):
     """Return a client of esdk-obs-python that does not retry."""
-    with esdk_client(box, monkeypatch) as made:
-        yield made
+    with esdk_client(box, monkeypatch) as client:
+        yield client

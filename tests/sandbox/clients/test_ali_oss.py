@@ -1,4 +1,4 @@
-"""The vendor's SDK for Node.js, ali-oss, as an independent judge of the simulated OSS."""
+"""Tests of the simulated OSS with an independent client: ali-oss, the vendor's SDK for Node.js."""
 
 from __future__ import annotations
 
@@ -17,54 +17,54 @@ from support.machine import lack
 
 SCRIPT = Path(__file__).parent / "ali_oss.js"
 TIMEOUT = 60
-# Its HTTP library normalizes a path after the signature.
-TIDIED = "../..//./x"
+# The SDK's HTTP library normalizes a path after the signature.
+NORMALIZED_KEY = "../..//./x"
 
 
 @pytest.fixture(scope="session")
 def node() -> str:
-    """Return the path of Node.js with the SDK; skip the test if it is missing."""
+    """Return the path of Node.js; skip the test if Node.js or the SDK is missing."""
     path = shutil.which("node")
-    missing = "Node.js is" if path is None else "" if _has_sdk(path) else "the npm package ali-oss is"
-    if missing:
-        lack(f"{missing} missing: `make setup` installs what npm can")
+    missing_program = "Node.js is" if path is None else "" if _has_sdk(path) else "the npm package ali-oss is"
+    if missing_program:
+        lack(f"{missing_program} missing: `make setup` installs what npm can")
     return str(path)
 
 
 def _has_sdk(node: str) -> bool:
-    looked = subprocess.run(
+    process = subprocess.run(
         [node, "-e", "require.resolve('ali-oss')"], cwd=SCRIPT.parent, capture_output=True, timeout=TIMEOUT, check=False
     )
-    return looked.returncode == 0
+    return process.returncode == 0
 
 
 @pytest.fixture
 def play(box: Sandbox, node: str) -> Callable[..., Any]:
-    """Return a function that runs a scenario of the script.
+    """Return a function that runs a scenario of ali_oss.js.
 
-    It returns the scenario's result, or the error as {"name", "code", "status", "message"}.
+    The function returns the scenario's result, or its error as {"name", "code", "status", "message"}.
     """
 
     def run(scenario: str, keys: list[str] | None = None) -> Any:
         key_id, secret = box.user_credentials
-        order = {"scenario": scenario, "endpoint": box.oss.endpoint, "region": box.region, "id": key_id}
-        done = subprocess.run(
+        options = {"scenario": scenario, "endpoint": box.oss.endpoint, "region": box.region, "id": key_id}
+        process = subprocess.run(
             [node, str(SCRIPT)],
-            input=json.dumps({**order, "secret": secret, "keys": keys}),
+            input=json.dumps({**options, "secret": secret, "keys": keys}),
             capture_output=True,
             text=True,
             timeout=TIMEOUT,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        [answer] = json.loads(done.stdout).values()
+        assert process.returncode == 0, process.stderr
+        [answer] = json.loads(process.stdout).values()
         return answer
 
     return run
 
 
 def test_hostile_keys_are_stored_and_listed(box, play):
-    keys = [key for key in HOSTILE if key != TIDIED]
+    keys = [key for key in HOSTILE if key != NORMALIZED_KEY]
 
     result = play("hostile_keys", keys)
 
@@ -80,27 +80,31 @@ def test_a_large_object_is_uploaded_in_parts(play):
     assert all(etag.endswith('-4"') for etag in result["etags"])
 
 
-def test_a_failed_precondition_is_named(play):
-    refused = play("failed_precondition")
+def test_an_error_names_the_failed_precondition(play):
+    error = play("failed_precondition")
 
-    assert (refused["status"], refused["code"]) == (412, "PreconditionFailed")
-    assert refused["message"].endswith("(condition: If-Match)")
+    assert (error["status"], error["code"]) == (412, "PreconditionFailed")
+    assert error["message"].endswith("(condition: If-Match)")
 
 
-def test_an_existing_object_can_be_protected(box, play):
-    refused = play("forbidden_to_overwrite")
+def test_a_header_protects_an_existing_object_from_overwriting(box, play):
+    error = play("forbidden_to_overwrite")
 
-    assert (refused["status"], refused["code"]) == (409, "FileAlreadyExists")
+    assert (error["status"], error["code"]) == (409, "FileAlreadyExists")
     assert box.oss.objects("photos")["a"].data == b"first"
 
 
-KEPT = [{"a": "1", "a-b": "2"}, "text/plain", "no-cache"]
+COPIED_METADATA = [{"a": "1", "a-b": "2"}, "text/plain", "no-cache"]
 # The result of each scenario.
 RESULTS = {
     "deletes": {"deleted": ["a", "b&<c>", "d e", "照片", "never was"], "status": 204, "left": []},
     "folders": [[["a"], ["b/"]], [["c"], None], [["a", "c"], ["b/"]]],
     "ranges_and_conditions": {"part": [206, "ell", "bytes 1-3/5"], "same": 304, "found": "hello"},
-    "metadata": {"a": KEPT, "kept": KEPT, "replaced": [{"c": "3"}, "application/octet-stream", None]},
+    "metadata": {
+        "a": COPIED_METADATA,
+        "kept": COPIED_METADATA,
+        "replaced": [{"c": "3"}, "application/octet-stream", None],
+    },
     "more_than_it_can": [["NotImplemented"] * 6, "hello"],
     "buckets": {
         "names": ["photos", "photos-oms-log"],
@@ -110,7 +114,7 @@ RESULTS = {
     },
     "versioning": ["Enabled", "string"],
 }
-REFUSED = {
+ERROR_CODES = {
     "tidied_path": "SignatureDoesNotMatch",
     "small_part": "EntityTooSmall",
     "missing": "NoSuchKey",
@@ -122,6 +126,6 @@ def test_a_scenario_has_the_expected_result(play, scenario):
     assert play(scenario) == RESULTS[scenario]
 
 
-@pytest.mark.parametrize("scenario", REFUSED)
+@pytest.mark.parametrize("scenario", ERROR_CODES)
 def test_a_wrong_request_is_refused_by_its_code(play, scenario):
-    assert play(scenario)["code"] == REFUSED[scenario]
+    assert play(scenario)["code"] == ERROR_CODES[scenario]

@@ -1,4 +1,4 @@
-"""The vendor's newer SDK, alibabacloud-oss-v2, as an independent judge of the simulated OSS."""
+"""Tests of the simulated OSS with the vendor's newer SDK, alibabacloud-oss-v2."""
 
 import io
 import json
@@ -11,9 +11,9 @@ from support.law import HOSTILE
 
 PART = 100 * 1024
 LARGE = os.urandom(3 * PART + 17)
-# Its HTTP library normalizes a path after the signature.
-TIDIED = "../..//./x"
-SENDABLE = [key for key in HOSTILE if key != TIDIED]
+# The SDK's HTTP library normalizes a path after the signature.
+NORMALIZED_KEY = "../..//./x"
+SENDABLE = [key for key in HOSTILE if key != NORMALIZED_KEY]
 
 
 def put(v2, key, body=b"hello", **details):
@@ -24,15 +24,15 @@ def get(v2, key, **details):
     return v2.get_object(oss.GetObjectRequest(bucket="photos", key=key, **details))
 
 
-def refusal(call):
-    """Return the error that a call receives from OSS."""
-    with pytest.raises(oss.exceptions.OperationError) as refused:
+def catch_error(call):
+    """Make a call that OSS must refuse; return the error."""
+    with pytest.raises(oss.exceptions.OperationError) as error_info:
         call()
-    return refused.value.unwrap()
+    return error_info.value.unwrap()
 
 
-def listings(v2, limit, **details):
-    """Yield the pages of the bucket's listing, for each version of the call."""
+def list_pages(v2, limit, **details):
+    """Yield the pages of the bucket's listing, once for each version of the listing call."""
     for paginator, request in (
         (v2.list_objects_paginator, oss.ListObjectsRequest),
         (v2.list_objects_v2_paginator, oss.ListObjectsV2Request),
@@ -44,29 +44,29 @@ def test_hostile_keys_are_stored_listed_and_deleted(box, v2):
     for key in SENDABLE:
         put(v2, key, key.encode())
 
-    for pages in listings(v2, limit=4):
+    for pages in list_pages(v2, limit=4):
         assert [content.key for page in pages for content in page.contents or []] == sorted(SENDABLE)
     assert all(get(v2, key).body.read() == key.encode() for key in SENDABLE)
     writable = [key for key in SENDABLE if "\x01" not in key and "\r" not in key]
-    deleted = v2.delete_multiple_objects(
+    response = v2.delete_multiple_objects(
         oss.DeleteMultipleObjectsRequest(bucket="photos", objects=[oss.DeleteObject(key=key) for key in writable])
     )
-    assert [deleted_stored.key for deleted_stored in deleted.deleted_objects] == writable
+    assert [deleted_object.key for deleted_object in response.deleted_objects] == writable
     for key in set(SENDABLE) - set(writable):  # XML cannot carry them
         assert v2.delete_object(oss.DeleteObjectRequest(bucket="photos", key=key)).status_code == 204
     assert not box.oss.objects("photos")
 
 
 def test_a_path_that_was_normalized_after_its_signature_is_refused(box, v2):
-    assert refusal(lambda: put(v2, TIDIED)).code == "SignatureDoesNotMatch"
+    assert catch_error(lambda: put(v2, NORMALIZED_KEY)).code == "SignatureDoesNotMatch"
     assert not box.oss.objects("photos")
 
 
-def test_folders_are_listed(v2):
+def test_folders_are_listed_as_common_prefixes(v2):
     for key in ["a", "b/1", "b/2", "c"]:
         put(v2, key)
 
-    for pages in listings(v2, limit=1, delimiter="/"):
+    for pages in list_pages(v2, limit=1, delimiter="/"):
         assert [content.key for page in pages for content in page.contents or []] == ["a", "c"]
         assert [common_prefix.prefix for page in pages for common_prefix in page.common_prefixes or []] == ["b/"]
 
@@ -91,9 +91,9 @@ def test_ranges_and_conditions_have_the_documented_answers(v2):
     assert part.status_code == 206
     assert part.content_range == "bytes 1-3/5"
     assert part.body.read() == b"ell"
-    assert refusal(lambda: get(v2, "a", range_header="bytes=9-", range_behavior="standard")).code == "InvalidRange"
-    assert refusal(lambda: get(v2, "a", if_none_match=etag)).status_code == 304
-    assert refusal(lambda: get(v2, "a", if_match='"0"')).code == "PreconditionFailed"
+    assert catch_error(lambda: get(v2, "a", range_header="bytes=9-", range_behavior="standard")).code == "InvalidRange"
+    assert catch_error(lambda: get(v2, "a", if_none_match=etag)).status_code == 304
+    assert catch_error(lambda: get(v2, "a", if_match='"0"')).code == "PreconditionFailed"
     assert get(v2, "a", if_match=etag).body.read() == b"hello"
 
 
@@ -107,9 +107,9 @@ def test_metadata_is_returned_copied_and_replaced(v2):
         head = v2.head_object(oss.HeadObjectRequest(bucket="photos", key=key))
         return head.metadata, head.content_type, head.cache_control, head.etag
 
-    *kept, etag = properties("a")
-    assert kept == [{"a": "1", "a-b": "2"}, "text/plain", "no-cache"]
-    assert properties("kept") == (*kept, etag)
+    *metadata, etag = properties("a")
+    assert metadata == [{"a": "1", "a-b": "2"}, "text/plain", "no-cache"]
+    assert properties("kept") == (*metadata, etag)
     assert properties("replaced") == ({"c": "3"}, "application/octet-stream", None, etag)
 
 
@@ -134,14 +134,14 @@ def test_new_headers_by_a_copy_onto_itself_send_the_chosen_event(box, v2, event)
     assert copy("b")[-1] == "ObjectCreated:CopyObject"
 
 
-def test_existing_objects_can_be_protected(box, v2):
+def test_a_header_protects_an_existing_object_from_overwriting(box, v2):
     put(v2, "a", forbid_overwrite=True)
 
     assert not v2.is_bucket_exist("no-such-bucket")
-    refused = refusal(lambda: put(v2, "a", b"second", forbid_overwrite=True))
-    assert refused.status_code == 409
-    assert refused.code == "FileAlreadyExists"
-    assert refused.ec == "0026-00000002"
+    error = catch_error(lambda: put(v2, "a", b"second", forbid_overwrite=True))
+    assert error.status_code == 409
+    assert error.code == "FileAlreadyExists"
+    assert error.ec == "0026-00000002"
     assert box.oss.objects("photos")["a"].data == b"hello"
 
 
@@ -174,7 +174,7 @@ def test_an_unsupported_feature_is_refused(v2):
             oss.CopyObjectRequest(bucket="photos", key="b", source_key="a", source_version_id="null")
         ),
     ):
-        assert refusal(call).code == "NotImplemented"
+        assert catch_error(call).code == "NotImplemented"
     assert get(v2, "a").body.read() == b"hello"
 
 
@@ -193,7 +193,7 @@ def test_versions_are_listed_and_deleted_by_their_ids(box, v2):
     assert marker.key == "a b"
     assert marker.is_latest is True
     assert [(version.key, version.size) for version in versions] == [("a b", 1), ("a b", 1)]
-    # WHEN the delete marker goes THEN the object is there again
+    # WHEN the delete marker is deleted THEN the object can be read again
     delete(marker.version_id)
     assert get(v2, "a b").body.read() == b"2"
     for version in versions:
@@ -203,11 +203,11 @@ def test_versions_are_listed_and_deleted_by_their_ids(box, v2):
 
 def test_a_retention_rule_is_reported_and_keeps_objects(box, v2):
     put(v2, "a")
-    asked, delete = oss.GetBucketWormRequest(bucket="photos"), oss.DeleteObjectRequest(bucket="photos", key="a")
-    assert refusal(lambda: v2.get_bucket_worm(asked)).status_code == 404
+    request, delete = oss.GetBucketWormRequest(bucket="photos"), oss.DeleteObjectRequest(bucket="photos", key="a")
+    assert catch_error(lambda: v2.get_bucket_worm(request)).status_code == 404
     box.oss.buckets["photos"].has_retention = True
-    assert v2.get_bucket_worm(asked).worm_configuration.state == "Locked"
-    assert refusal(lambda: v2.delete_object(delete)).code == "FileImmutable"
+    assert v2.get_bucket_worm(request).worm_configuration.state == "Locked"
+    assert catch_error(lambda: v2.delete_object(delete)).code == "FileImmutable"
 
 
 def test_unfinished_uploads_are_listed_by_prefix(v2):
@@ -216,7 +216,7 @@ def test_unfinished_uploads_are_listed_by_prefix(v2):
         for key in ("b", "a b", "a/é")
     }
     request = oss.ListMultipartUploadsRequest(bucket="photos", prefix="a", encoding_type="url")
-    listed = v2.list_multipart_uploads(request)
-    assert [(upload.key, upload.upload_id) for upload in listed.uploads] == [
+    response = v2.list_multipart_uploads(request)
+    assert [(upload.key, upload.upload_id) for upload in response.uploads] == [
         (key, upload_ids[key]) for key in ("a b", "a/é")
     ]

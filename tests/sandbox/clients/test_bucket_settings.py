@@ -1,4 +1,4 @@
-"""Settings of buckets that the vendors' own clients store and read; also buckets without settings."""
+"""Tests of bucket settings, which the vendors' own clients store and read, and of buckets without settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from obs.model import Expiration, IndexDocument
 
 from sandbox.account import DOMAIN_ID
 
-HERE, THERE = "photos", "photos-obs"
+OSS_BUCKET, OBS_BUCKET = "photos", "photos-obs"
 POLICY = (
     '{"Version":"1","Statement":[{"Effect":"Allow","Principal":["*"],"Action":["oss:GetObject"],"Resource":["*"]}]}'
 )
@@ -32,8 +32,8 @@ def rule():
     return oss2.models.LifecycleRule("a", "logs/", expiration=oss2.models.LifecycleExpiration(days=3))
 
 
-# For each setting: oss2's call that puts it, its call that gets it, and the result.
-OSS2 = {
+# For each setting: the calls of oss2 that put and get the setting, and the result of the second call.
+OSS_SETTINGS = {
     "lifecycle": (
         lambda bucket: bucket.put_bucket_lifecycle(oss2.models.BucketLifecycle([rule()])),
         lambda bucket: [(rule.prefix, rule.expiration.days) for rule in bucket.get_bucket_lifecycle().rules],
@@ -102,28 +102,33 @@ def tagging_rules():
     return rules
 
 
-@pytest.mark.parametrize("name", OSS2)
-def test_oss2_puts_and_gets_a_setting(box, refused, name):
-    bucket, nothing = box.bucket(HERE), NOTHING_IN_OSS[name]
-    put, get, expected = OSS2[name]
-    before = refused(lambda: get(bucket)) if isinstance(nothing, tuple) and nothing[0] == 404 else get(bucket)
-    assert (before or "") == (nothing or "")
+@pytest.mark.parametrize("name", OSS_SETTINGS)
+def test_oss2_puts_and_gets_a_setting(box, catch_refusal, name):
+    bucket, default = box.bucket(OSS_BUCKET), NOTHING_IN_OSS[name]
+    put, get, expected = OSS_SETTINGS[name]
+    value_before = (
+        catch_refusal(lambda: get(bucket)) if isinstance(default, tuple) and default[0] == 404 else get(bucket)
+    )
+    assert (value_before or "") == (default or "")
     put(bucket)
     assert get(bucket) == expected
 
 
-def test_domains_are_listed_by_oss(box, v2, refused):
-    assert refused(box.bucket(HERE).list_bucket_cname) == (404, "NoSuchCname")
-    box.oss.buckets[HERE].domains.append("img.example.com")
-    listed = *box.bucket(HERE).list_bucket_cname().cname, *v2.list_cname(oss.ListCnameRequest(bucket=HERE)).cnames
-    assert [entry.domain for entry in listed] == ["img.example.com"] * 2
+def test_domains_are_listed_by_oss(box, v2, catch_refusal):
+    assert catch_refusal(box.bucket(OSS_BUCKET).list_bucket_cname) == (404, "NoSuchCname")
+    box.oss.buckets[OSS_BUCKET].domains.append("img.example.com")
+    domains = (
+        *box.bucket(OSS_BUCKET).list_bucket_cname().cname,
+        *v2.list_cname(oss.ListCnameRequest(bucket=OSS_BUCKET)).cnames,
+    )
+    assert [entry.domain for entry in domains] == ["img.example.com"] * 2
 
 
 def test_a_client_reads_settings_of_another_client(box, v2):
     days = oss.LifecycleRuleExpiration(days=3)
     rules = oss.LifecycleConfiguration([oss.LifecycleRule(id="a", prefix="logs/", status="Enabled", expiration=days)])
-    v2.put_bucket_lifecycle(oss.PutBucketLifecycleRequest(bucket=HERE, lifecycle_configuration=rules))
-    assert OSS2["lifecycle"][1](box.bucket(HERE)) == [("logs/", 3)]
+    v2.put_bucket_lifecycle(oss.PutBucketLifecycleRequest(bucket=OSS_BUCKET, lifecycle_configuration=rules))
+    assert OSS_SETTINGS["lifecycle"][1](box.bucket(OSS_BUCKET)) == [("logs/", 3)]
 
 
 @pytest.mark.parametrize(
@@ -140,85 +145,87 @@ def test_a_client_reads_settings_of_another_client(box, v2):
 def test_a_wrong_setting_is_refused_by_oss(box, oss_requests, params, body, code):
     answer = oss_requests.send("PUT", "", body, params=params)
     assert f"<Code>{code}</Code>" in answer.text
-    assert not box.oss.buckets[HERE].documents
+    assert not box.oss.buckets[OSS_BUCKET].documents
 
 
 EVERYONE = ACL(Owner(DOMAIN_ID), [Grant(Grantee(group="Everyone"), "READ")])
-ESDK = {
+OBS_SETTINGS = {
     "lifecycle": (
-        lambda client: client.setBucketLifecycle(THERE, Lifecycle([Rule("a", "logs/", "Enabled", Expiration(days=3))])),
-        lambda client: client.getBucketLifecycle(THERE),
+        lambda client: client.setBucketLifecycle(
+            OBS_BUCKET, Lifecycle([Rule("a", "logs/", "Enabled", Expiration(days=3))])
+        ),
+        lambda client: client.getBucketLifecycle(OBS_BUCKET),
         lambda body: [(rule.prefix, rule.expiration.days) for rule in body.lifecycleConfig.rule] == [("logs/", 3)],
         "NoSuchLifecycleConfiguration",
     ),
     "cors": (
-        lambda client: client.setBucketCors(THERE, [CorsRule("a", ["GET"], ["*"])]),
-        lambda client: client.getBucketCors(THERE),
+        lambda client: client.setBucketCors(OBS_BUCKET, [CorsRule("a", ["GET"], ["*"])]),
+        lambda client: client.getBucketCors(OBS_BUCKET),
         lambda body: [rule.allowedOrigin for rule in body] == [["*"]],
         "NoSuchCORSConfiguration",
     ),
     "policy": (
-        lambda client: client.setBucketPolicy(THERE, POLICY),
-        lambda client: client.getBucketPolicy(THERE),
+        lambda client: client.setBucketPolicy(OBS_BUCKET, POLICY),
+        lambda client: client.getBucketPolicy(OBS_BUCKET),
         lambda body: body.policyJSON == POLICY,
         "NoSuchBucketPolicy",
     ),
     "website": (
-        lambda client: client.setBucketWebsite(THERE, WebsiteConfiguration(indexDocument=IndexDocument("i.html"))),
-        lambda client: client.getBucketWebsite(THERE),
+        lambda client: client.setBucketWebsite(OBS_BUCKET, WebsiteConfiguration(indexDocument=IndexDocument("i.html"))),
+        lambda client: client.getBucketWebsite(OBS_BUCKET),
         lambda body: body.indexDocument.suffix == "i.html",
         "NoSuchWebsiteConfiguration",
     ),
     "tags": (
-        lambda client: client.setBucketTagging(THERE, TagInfo([Tag("team", "a")])),
-        lambda client: client.getBucketTagging(THERE),
+        lambda client: client.setBucketTagging(OBS_BUCKET, TagInfo([Tag("team", "a")])),
+        lambda client: client.getBucketTagging(OBS_BUCKET),
         lambda body: [(tag.key, tag.value) for tag in body.tagSet] == [("team", "a")],
         "NoSuchTagSet",
     ),
     "encryption": (
-        lambda client: client.setBucketEncryption(THERE, "kms"),
-        lambda client: client.getBucketEncryption(THERE),
+        lambda client: client.setBucketEncryption(OBS_BUCKET, "kms"),
+        lambda client: client.getBucketEncryption(OBS_BUCKET),
         lambda body: body.encryption == "kms",
         "NoSuchEncryptionConfiguration",
     ),
     "logging": (
-        lambda client: client.setBucketLogging(THERE, Logging("photos-obs", "log/", agency="logs")),
-        lambda client: client.getBucketLogging(THERE),
+        lambda client: client.setBucketLogging(OBS_BUCKET, Logging("photos-obs", "log/", agency="logs")),
+        lambda client: client.getBucketLogging(OBS_BUCKET),
         lambda body: body.targetPrefix == "log/",
         None,
     ),
     "acl": (
-        lambda client: client.setBucketAcl(THERE, EVERYONE),
-        lambda client: client.getBucketAcl(THERE),
+        lambda client: client.setBucketAcl(OBS_BUCKET, EVERYONE),
+        lambda client: client.getBucketAcl(OBS_BUCKET),
         lambda body: [grant.grantee.group for grant in body.grants] == ["Everyone"],
         None,
     ),
     "versioning": (
-        lambda client: client.setBucketVersioning(THERE, "Enabled"),
-        lambda client: client.getBucketVersioning(THERE),
+        lambda client: client.setBucketVersioning(OBS_BUCKET, "Enabled"),
+        lambda client: client.getBucketVersioning(OBS_BUCKET),
         lambda body: body == "Enabled",
         None,
     ),
 }
 
 
-@pytest.mark.parametrize("name", ESDK)
+@pytest.mark.parametrize("name", OBS_SETTINGS)
 def test_esdk_puts_and_gets_a_setting(obs, name):
-    put, get, is_set, code = ESDK[name]
-    before = get(obs)
-    assert (before.status, before.errorCode) == ((404, code) if code else (200, None))
-    assert code or not is_set(before.body)
+    put, get, is_set, code = OBS_SETTINGS[name]
+    answer_before = get(obs)
+    assert (answer_before.status, answer_before.errorCode) == ((404, code) if code else (200, None))
+    assert code or not is_set(answer_before.body)
     assert put(obs).status == 200
     assert is_set(get(obs).body)
 
 
 def test_an_encrypted_bucket_of_obs_encrypts(box, obs):
-    ESDK["encryption"][0](obs)
-    assert box.obs.put(THERE, "a", b"a").is_encrypted
+    OBS_SETTINGS["encryption"][0](obs)
+    assert box.obs.put(OBS_BUCKET, "a", b"a").is_encrypted
 
 
 @pytest.mark.parametrize("body", ["<Tagging>", "<CORSConfiguration/>"])
 def test_a_wrong_setting_is_refused_by_obs(box, obs, body):
-    answer = obs._make_put_request(THERE, pathArgs={"tagging": None}, entity=body)
+    answer = obs._make_put_request(OBS_BUCKET, pathArgs={"tagging": None}, entity=body)
     assert (answer.status, answer.errorCode) == (400, "MalformedXML")
-    assert not box.obs.bucket(THERE).documents
+    assert not box.obs.bucket(OBS_BUCKET).documents

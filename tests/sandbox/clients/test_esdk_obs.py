@@ -1,4 +1,4 @@
-"""The vendor's client, esdk-obs-python, as an independent judge of the simulated OBS at a bucket's host name."""
+"""Tests of the simulated OBS, at a bucket's host name, with the vendor's client, esdk-obs-python."""
 
 import hashlib
 import re
@@ -18,15 +18,15 @@ BUCKET = "photos-obs"
 
 @pytest.fixture
 def make_client(box, monkeypatch):
-    """Return a function that creates a client with these credentials; the clients are closed after the test."""
+    """Return a function that creates a client from an access key; all clients are closed after the test."""
     lead_huawei_here(monkeypatch)
     server = f"http://obs.cn-north-4.myhuaweicloud.com:{urlsplit(box.obs.endpoint).port}"
-    with ExitStack() as opened:
+    with ExitStack() as open_clients:
 
         def make(access_key, secret, token=None):
-            once = {"max_retry_count": 0, "timeout": 10}
-            return opened.enter_context(
-                closing(ObsClient(access_key, secret, server=server, security_token=token, **once))
+            options = {"max_retry_count": 0, "timeout": 10}
+            return open_clients.enter_context(
+                closing(ObsClient(access_key, secret, server=server, security_token=token, **options))
             )
 
         yield make
@@ -37,8 +37,8 @@ def client(box, make_client):
     return make_client(*box.huawei_credentials)
 
 
-def pages(client, **details):
-    """Yield all pages of a listing, in the loop that the vendor's documents show."""
+def list_pages(client, **details):
+    """Yield all pages of a listing, by the loop in the vendor's documents."""
     marker, is_truncated = None, True
     while is_truncated:
         answer = client.listObjects(BUCKET, marker=marker, **details)
@@ -56,10 +56,10 @@ def test_pages_of_a_thousand_keys_contain_each_key_once(box, client):
     keys = [f"{number:05}" for number in range(2001)]
     box.obs.fill(BUCKET, reversed(keys))
 
-    listed = [[entry.key for entry in page] for page in pages(client)]
+    key_pages = [[entry.key for entry in page] for page in list_pages(client)]
 
-    assert [len(page) for page in listed] == [1000, 1000, 1]
-    assert [key for page in listed for key in page] == keys
+    assert [len(page) for page in key_pages] == [1000, 1000, 1]
+    assert [key for page in key_pages for key in page] == keys
 
 
 @pytest.mark.parametrize("page_size", [1, 3, 1000])
@@ -67,9 +67,9 @@ def test_hostile_keys_are_listed_in_byte_order(box, client, page_size):
     for key in HOSTILE:
         box.obs.put(BUCKET, key, key.encode())
 
-    listed = [entry.key for page in pages(client, max_keys=page_size, encoding_type="url") for entry in page]
+    keys = [entry.key for page in list_pages(client, max_keys=page_size, encoding_type="url") for entry in page]
 
-    assert listed == sorted(HOSTILE, key=str.encode)
+    assert keys == sorted(HOSTILE, key=str.encode)
 
 
 @pytest.mark.parametrize("key", ["/leading", "a//b", "a/./b", "..", *HOSTILE], ids=ascii)
@@ -106,31 +106,33 @@ def test_archived_objects_are_listed_but_not_read_or_changed(box, client, storag
     box.obs.bucket(BUCKET).put("a", b"hello", storage_class=storage_class)
 
     [entry] = client.listObjects(BUCKET).body.contents
-    read = client.getObject(BUCKET, "a", loadStreamInMemory=True)
-    changed = client.setObjectMetadata(BUCKET, "a", headers=SetObjectMetadataHeader(contentType="text/html"))
+    read_answer = client.getObject(BUCKET, "a", loadStreamInMemory=True)
+    change_answer = client.setObjectMetadata(BUCKET, "a", headers=SetObjectMetadataHeader(contentType="text/html"))
 
     assert entry.storageClass == storage_class
     assert client.getObjectMetadata(BUCKET, "a").status == 200
-    assert (read.status, changed.status) == (status, status)
+    assert (read_answer.status, change_answer.status) == (status, status)
     if status == 403:
-        assert (read.errorCode, changed.errorCode) == ("InvalidObjectState", "InvalidObjectState")
+        assert (read_answer.errorCode, change_answer.errorCode) == ("InvalidObjectState", "InvalidObjectState")
 
 
 def test_prefixes_and_common_prefixes_are_listed(box, client):
     box.obs.fill(BUCKET, ["a/1", "a/2", "b", "c/d/e"])
 
-    def listed(**details):
+    def list_keys(**details):
         body = client.listObjects(BUCKET, **details).body
-        return [content.key for content in body.contents], [commonPrefix.prefix for commonPrefix in body.commonPrefixs]
+        return [content.key for content in body.contents], [
+            common_prefix.prefix for common_prefix in body.commonPrefixs
+        ]
 
-    assert listed(prefix="a/") == (["a/1", "a/2"], [])
-    assert listed(delimiter="/") == (["b"], ["a/", "c/"])
-    assert listed(delimiter="/", marker="a/") == (["b"], ["c/"])
-    assert listed(prefix="c/", delimiter="/") == ([], ["c/d/"])
+    assert list_keys(prefix="a/") == (["a/1", "a/2"], [])
+    assert list_keys(delimiter="/") == (["b"], ["a/", "c/"])
+    assert list_keys(delimiter="/", marker="a/") == (["b"], ["c/"])
+    assert list_keys(prefix="c/", delimiter="/") == ([], ["c/d/"])
 
 
 @pytest.mark.parametrize(
-    ("wanted", "expected"),
+    ("requested_range", "expected"),
     [
         ("0-1", (206, None, b"he")),
         ("3-", (206, None, b"lo")),
@@ -139,10 +141,10 @@ def test_prefixes_and_common_prefixes_are_listed(box, client):
         ("5-9", (416, "InvalidRange", None)),
     ],
 )
-def test_a_range_is_cut_at_the_end_and_refused_if_it_begins_behind_it(box, client, wanted, expected):
+def test_a_range_ends_with_the_object_and_must_begin_before_its_end(box, client, requested_range, expected):
     box.obs.put(BUCKET, "a", b"hello")
 
-    answer = client.getObject(BUCKET, "a", headers=GetObjectHeader(range=wanted), loadStreamInMemory=True)
+    answer = client.getObject(BUCKET, "a", headers=GetObjectHeader(range=requested_range), loadStreamInMemory=True)
 
     assert (answer.status, answer.errorCode, getattr(answer.body, "buffer", None)) == expected
 
@@ -180,61 +182,66 @@ def test_an_unsupported_feature_is_refused(box, client, http):
     ):
         assert answer.status == 501
         assert (answer.errorCode or "ServiceNotImplemented") == "ServiceNotImplemented"
-    # A change of the storage class, and a header that the page of that call does not name.
+    # OBS refuses a change of the storage class, and a header that the page of the call does not name.
     for headers in (SetObjectMetadataHeader(storageClass="WARM"), SetObjectMetadataHeader(location="/b")):
         answer = client.setObjectMetadata(BUCKET, "a", headers=headers)
         assert (answer.status, answer.errorCode) == (501, "ServiceNotImplemented")
 
 
-def headers_of(client, key):
-    """Return an object's time, ETag, and other headers."""
+def read_headers(client, key):
+    """Return an object's modification time and ETag, and a dict of its other headers."""
     metadata = client.getObjectMetadata(BUCKET, key)
     return (metadata.body.lastModified, metadata.body.etag), dict(metadata.header)
 
 
-@pytest.mark.parametrize("moves", [False, True])
+@pytest.mark.parametrize("moves_time", [False, True])
 @pytest.mark.parametrize("has_versions", [False, True])
-def test_only_named_headers_change_in_place(box, client, moves, has_versions):
+def test_a_change_in_place_keeps_the_headers_that_it_does_not_name(box, client, moves_time, has_versions):
     bucket = box.obs.bucket(BUCKET)
-    bucket.headers_move_time, bucket.has_versions = moves, has_versions
+    bucket.headers_move_time, bucket.has_versions = moves_time, has_versions
     bucket.put(
         "a b", b"hello", headers={"content-type": "text/plain", "cache-control": "no-cache", "x-obs-meta-old": "1"}
     )
-    (time, etag), _ = headers_of(client, "a b")
+    (time, etag), _ = read_headers(client, "a b")
     box.obs.clock_offset = 10
 
-    changed = SetObjectMetadataHeader(contentType="text/html")
-    assert client.setObjectMetadata(BUCKET, "a b", {"new": "2"}, changed).status == 200
+    new_headers = SetObjectMetadataHeader(contentType="text/html")
+    assert client.setObjectMetadata(BUCKET, "a b", {"new": "2"}, new_headers).status == 200
 
-    (time_after, etag_after), after = headers_of(client, "a b")
-    values = {name: after.get(name) for name in ("content-type", "cache-control", "old", "new")}
+    (time_after, etag_after), headers_after = read_headers(client, "a b")
+    values = {name: headers_after.get(name) for name in ("content-type", "cache-control", "old", "new")}
     assert values == {"content-type": "text/html", "cache-control": "no-cache", "old": None, "new": "2"}
     assert etag_after == etag
-    assert (time_after != time) is moves
-    assert client.setObjectMetadata(BUCKET, "gone", headers=changed).errorCode == "NoSuchKey"
+    assert (time_after != time) is moves_time
+    assert client.setObjectMetadata(BUCKET, "gone", headers=new_headers).errorCode == "NoSuchKey"
     box.obs.deny("obs:object:ModifyObjectMetaData")
-    assert client.setObjectMetadata(BUCKET, "a b", headers=changed).errorCode == "AccessDenied"
+    assert client.setObjectMetadata(BUCKET, "a b", headers=new_headers).errorCode == "AccessDenied"
 
 
-def test_replace_removes_the_unnamed_headers_of_the_given_version(box, client, http):
+def test_the_directive_replace_removes_headers_that_are_not_named(box, client, http):
     bucket = box.obs.bucket(BUCKET)
     bucket.has_versions = True
-    old = {"content-type": "text/plain", "cache-control": "no-cache", "x-obs-meta-old": "1"}
-    first, second = (bucket.put("a b", body, headers=old) for body in (b"1", b"2"))
-    sent = {"x-obs-metadata-directive": "REPLACE", "Content-Type": "text/html"}
-    made = client.createSignedUrl("PUT", BUCKET, "a b", "metadata", 60, sent, {"versionId": first.version_id})
+    old_headers = {"content-type": "text/plain", "cache-control": "no-cache", "x-obs-meta-old": "1"}
+    first_version, second_version = (bucket.put("a b", body, headers=old_headers) for body in (b"1", b"2"))
+    headers_to_sign = {"x-obs-metadata-directive": "REPLACE", "Content-Type": "text/html"}
+    signed_url = client.createSignedUrl(
+        "PUT", BUCKET, "a b", "metadata", 60, headers_to_sign, {"versionId": first_version.version_id}
+    )
 
-    assert http.put(made.signedUrl, headers=made.actualSignedRequestHeaders).status_code == 200
+    assert http.put(signed_url.signedUrl, headers=signed_url.actualSignedRequestHeaders).status_code == 200
 
-    assert bucket.version("a b", first.version_id).headers == {"content-type": "text/html"}
-    assert (bucket.objects["a b"].version_id, bucket.objects["a b"].headers) == (second.version_id, old)
+    assert bucket.find_version("a b", first_version.version_id).headers == {"content-type": "text/html"}
+    assert (bucket.objects["a b"].version_id, bucket.objects["a b"].headers) == (second_version.version_id, old_headers)
 
 
-def signed(client, key, expires, **headers):
-    """Return the URL and the headers of a signed change of headers; the URL expires after `expires` seconds."""
-    sent = {"x-obs-metadata-directive": "REPLACE_NEW", **headers}
-    made = client.createSignedUrl("PUT", BUCKET, key, "metadata", expires, sent)
-    return made.signedUrl, made.actualSignedRequestHeaders
+def sign_url(client, key, expires, **headers):
+    """Return the signed URL and the headers of a request that changes `headers` of an object.
+
+    The URL expires after `expires` seconds.
+    """
+    headers_to_sign = {"x-obs-metadata-directive": "REPLACE_NEW", **headers}
+    signed_url = client.createSignedUrl("PUT", BUCKET, key, "metadata", expires, headers_to_sign)
+    return signed_url.signedUrl, signed_url.actualSignedRequestHeaders
 
 
 @pytest.mark.parametrize("credentials", [None, ("TEMPORARY", "secret", "token+/=")])
@@ -243,15 +250,15 @@ def test_a_signed_url_changes_headers_until_it_expires(box, make_client, http, c
         box.obs.add_credentials(*credentials)
     client = make_client(*(credentials or box.huawei_credentials))
     box.obs.put(BUCKET, "a b+é", b"hello")
-    url, headers = signed(client, "a b+é", 60, **{"Content-Type": "text/html"})
+    url, headers = sign_url(client, "a b+é", 60, **{"Content-Type": "text/html"})
     assert http.put(url, headers=headers).status_code == 200
-    assert headers_of(client, "a b+é")[1]["content-type"] == "text/html"
+    assert read_headers(client, "a b+é")[1]["content-type"] == "text/html"
 
     def refusal(url, **more):
         answer = http.put(url, headers={**headers, **more})
         return answer.status_code, ElementTree.fromstring(answer.content).findtext("Code")
 
-    # It is refused for another header, object, expiry or key, or beside another signature.
+    # OBS refuses the URL for another header, object, expiry or access key, and beside another signature.
     assert refusal(url, **{"Content-Type": "text/plain"}) == (403, "SignatureDoesNotMatch")
     assert refusal(url.replace("%20", "")) == (403, "SignatureDoesNotMatch")
     assert refusal(re.sub(r"Expires=(\d+)", r"Expires=9\1", url)) == (403, "SignatureDoesNotMatch")
@@ -270,7 +277,7 @@ def test_temporary_credentials_work_with_their_token_only(box, make_client):
         assert make_client("TEMPORARY", "secret", token).listObjects(BUCKET).status == status
 
 
-def test_an_encrypted_object_has_the_header(box, client):
+def test_a_response_names_the_encryption_of_an_object(box, client):
     box.obs.bucket(BUCKET).is_encrypted = True
     box.obs.put(BUCKET, "a", b"hello")
 
@@ -287,13 +294,15 @@ def test_versions_are_listed_and_deleted_by_their_ids(box, client):
     for body in (b"1", b"2"):
         box.obs.put(BUCKET, "a b", body)
     assert client.deleteObject(BUCKET, "a b").body.deleteMarker
-    listed = client.listVersions(BUCKET, Versions(max_keys=2)).body
-    assert [(marker.key, marker.isLatest) for marker in listed.markers] == [("a b", True)]
-    assert [(version.key, version.size, version.isLatest) for version in listed.versions] == [("a b", 1, False)]
-    assert listed.head.isTruncated
-    following = Versions(key_marker=listed.head.nextKeyMarker, version_id_marker=listed.head.nextVersionIdMarker)
-    listed.versions += client.listVersions(BUCKET, following).body.versions
-    for version in [*listed.markers, *listed.versions]:
+    first_page = client.listVersions(BUCKET, Versions(max_keys=2)).body
+    assert [(marker.key, marker.isLatest) for marker in first_page.markers] == [("a b", True)]
+    assert [(version.key, version.size, version.isLatest) for version in first_page.versions] == [("a b", 1, False)]
+    assert first_page.head.isTruncated
+    next_page = Versions(
+        key_marker=first_page.head.nextKeyMarker, version_id_marker=first_page.head.nextVersionIdMarker
+    )
+    first_page.versions += client.listVersions(BUCKET, next_page).body.versions
+    for version in [*first_page.markers, *first_page.versions]:
         assert client.deleteObject(BUCKET, version.key, versionId=version.versionId).status == 204
     assert not client.listVersions(BUCKET).body.versions
 

@@ -1,4 +1,4 @@
-"""The vendor's client, esdk-obs-python, creates buckets in the simulated OBS, and reads their properties."""
+"""Tests of buckets in the simulated OBS, which the vendor's client, esdk-obs-python, creates and reads."""
 
 import pytest
 from obs import CreateBucketHeader
@@ -33,9 +33,9 @@ def test_a_bucket_is_created_in_its_class_and_location(box, obs):
 )
 def test_a_wrong_bucket_is_refused(box, obs, name, location, header, code):
     box.obs.create_bucket("theirs", owner="another")
-    before = list(box.obs._buckets)
+    names_before = list(box.obs._buckets)
     assert create(obs, name, location, **header)[1] == code
-    assert list(box.obs._buckets) == before
+    assert list(box.obs._buckets) == names_before
 
 
 def test_an_unknown_class_is_refused(box, obs):

@@ -1,4 +1,4 @@
-"""The vendor's client, huaweicloudsdkiam, as an independent judge of the simulated IAM."""
+"""Tests of the simulated IAM with the vendor's client, huaweicloudsdkiam."""
 
 import json
 
@@ -14,7 +14,7 @@ DOCUMENT = {"Version": "5.0", "Statement": [{"Effect": "Allow", "Action": ["oms:
 
 @pytest.fixture
 def client_of(box, huawei_sdk):
-    """Return clients for both versions of IAM, created from an access key and the domain id."""
+    """Return a function that creates a client of a version of IAM from an access key and a domain id."""
     return lambda version, key=box.huawei_credentials, domain=DOMAIN_ID: huawei_sdk(
         version.IamClient, box.iam.endpoint, GlobalCredentials(*key, domain)
     )
@@ -45,27 +45,27 @@ def test_a_user_is_created_with_two_keys_and_deleted(box, client):
     assert user.description == "oss-oms-sync:sync"
     assert user.is_root_user is False
     assert catch_refusal(lambda: make_user(client))[0] == 409
-    first, second = (make_key(client, user) for _ in range(2))
+    first_key, second_key = (make_key(client, user) for _ in range(2))
     assert catch_refusal(lambda: make_key(client, user)) == (409, "PAP5.0003")
     keys = client.list_access_keys_v5(v5.ListAccessKeysV5Request(user_id=user.user_id)).access_keys
-    assert [key.access_key_id for key in keys] == [first.access_key_id, second.access_key_id]
-    assert box.iam.find_key(first.access_key_id).secret == first.secret_access_key
+    assert [key.access_key_id for key in keys] == [first_key.access_key_id, second_key.access_key_id]
+    assert box.iam.find_key(first_key.access_key_id).secret == first_key.secret_access_key
     assert catch_refusal(lambda: client.delete_user_v5(v5.DeleteUserV5Request(user_id=user.user_id)))[0] == 409
 
-    for key in (first, second):
+    for key in (first_key, second_key):
         client.delete_access_key_v5(v5.DeleteAccessKeyV5Request(user.user_id, key.access_key_id))
     client.delete_user_v5(v5.DeleteUserV5Request(user_id=user.user_id))
     assert client.list_users_v5(v5.ListUsersV5Request()).users == []
-    assert box.iam.find_key(first.access_key_id) is None
+    assert box.iam.find_key(first_key.access_key_id) is None
 
 
 def test_lists_are_paged_by_a_marker(client):
-    made = [make_user(client, f"user-{number}").user_id for number in range(3)]
-    first = client.list_users_v5(v5.ListUsersV5Request(limit=2))
-    second = client.list_users_v5(v5.ListUsersV5Request(limit=2, marker=first.page_info.next_marker))
-    assert [user.user_id for user in (*first.users, *second.users)] == made
-    assert first.page_info.current_count == 2
-    assert second.page_info.next_marker is None
+    user_ids = [make_user(client, f"user-{number}").user_id for number in range(3)]
+    first_page = client.list_users_v5(v5.ListUsersV5Request(limit=2))
+    second_page = client.list_users_v5(v5.ListUsersV5Request(limit=2, marker=first_page.page_info.next_marker))
+    assert [user.user_id for user in (*first_page.users, *second_page.users)] == user_ids
+    assert first_page.page_info.current_count == 2
+    assert second_page.page_info.next_marker is None
     assert catch_refusal(lambda: client.list_users_v5(v5.ListUsersV5Request(marker="never"))) == (400, "PAP5.0010")
 
 
@@ -90,10 +90,12 @@ def test_a_policy_is_attached_and_changed_by_versions(client):
     attach = v5.AttachUserPolicyV5Request(policy.policy_id, v5.AttachUserPolicyReqBody(user_id=user.user_id))
     client.attach_user_policy_v5(attach)
     assert catch_refusal(lambda: client.attach_user_policy_v5(attach))[0] == 409
-    attached = client.list_attached_user_policies_v5(v5.ListAttachedUserPoliciesV5Request(user_id=user.user_id))
-    assert [attached_policy.policy_name for attached_policy in attached.attached_policies] == ["sync"]
-    shown = client.list_policies_v5(v5.ListPoliciesV5Request(policy_type="custom")).policies
-    assert [(listed.policy_id, listed.attachment_count) for listed in shown] == [(policy.policy_id, 1)]
+    response = client.list_attached_user_policies_v5(v5.ListAttachedUserPoliciesV5Request(user_id=user.user_id))
+    assert [attached_policy.policy_name for attached_policy in response.attached_policies] == ["sync"]
+    policies = client.list_policies_v5(v5.ListPoliciesV5Request(policy_type="custom")).policies
+    assert [(listed_policy.policy_id, listed_policy.attachment_count) for listed_policy in policies] == [
+        (policy.policy_id, 1)
+    ]
 
     body5 = v5.CreatePolicyVersionReqBody(policy_document=json.dumps(DOCUMENT), set_as_default=True)
     version = v5.CreatePolicyVersionV5Request(policy_id=policy.policy_id, body=body5)
@@ -107,10 +109,12 @@ def test_a_policy_is_attached_and_changed_by_versions(client):
 
     delete = v5.DeletePolicyV5Request(policy_id=policy.policy_id)
     assert catch_refusal(lambda: client.delete_policy_v5(delete))[0] == 409
-    *old, last = (v5.DeletePolicyVersionV5Request(policy.policy_id, f"v{number}") for number in range(1, 6))
-    for request in old:
+    *old_versions, latest_version = (
+        v5.DeletePolicyVersionV5Request(policy.policy_id, f"v{number}") for number in range(1, 6)
+    )
+    for request in old_versions:
         client.delete_policy_version_v5(request)
-    assert catch_refusal(lambda: client.delete_policy_version_v5(last))[0] == 409
+    assert catch_refusal(lambda: client.delete_policy_version_v5(latest_version))[0] == 409
     detach = v5.DetachUserPolicyV5Request(policy.policy_id, v5.DetachUserPolicyReqBody(user_id=user.user_id))
     client.detach_user_policy_v5(detach)
     assert catch_refusal(lambda: client.detach_user_policy_v5(detach))[0] == 404
@@ -140,10 +144,10 @@ def test_the_limits_are_fifty_users_and_ten_policies_a_user(client):
     assert catch_refusal(lambda: make_user(client, "one-more")) == (409, "PAP5.0003")
     body = v5.AttachUserPolicyReqBody(user_id=users[0].user_id)
     policies = [make_policy(client, f"policy-{number}").policy_id for number in range(11)]
-    *ten, last = (v5.AttachUserPolicyV5Request(policy_id=policy, body=body) for policy in policies)
-    for request in ten:
+    *requests, surplus_request = (v5.AttachUserPolicyV5Request(policy_id=policy, body=body) for policy in policies)
+    for request in requests:
         client.attach_user_policy_v5(request)
-    assert catch_refusal(lambda: client.attach_user_policy_v5(last)) == (409, "PAP5.0003")
+    assert catch_refusal(lambda: client.attach_user_policy_v5(surplus_request)) == (409, "PAP5.0003")
 
 
 def test_v3_lists_the_account_and_its_projects(box, client_of):
@@ -156,8 +160,11 @@ def test_v3_lists_the_account_and_its_projects(box, client_of):
 
 
 def test_a_wrong_secret_and_another_domain_are_refused(box, client_of):
-    for wrong in (client_of(v5, (box.huawei_credentials[0], "wrong")), client_of(v5, domain="another")):
-        assert catch_refusal(lambda wrong=wrong: wrong.list_users_v5(v5.ListUsersV5Request())) == (401, "APIGW.0301")
+    for wrong_client in (client_of(v5, (box.huawei_credentials[0], "wrong")), client_of(v5, domain="another")):
+        assert catch_refusal(lambda wrong_client=wrong_client: wrong_client.list_users_v5(v5.ListUsersV5Request())) == (
+            401,
+            "APIGW.0301",
+        )
 
 
 def test_a_v5_call_needs_the_permission_and_identity_policies(box, client_of, client):
@@ -175,5 +182,7 @@ def test_a_new_user_appears_late_but_its_name_is_taken_at_once(box, client):
     assert client.list_users_v5(v5.ListUsersV5Request()).users == []
     assert catch_refusal(lambda: make_user(client))[0] == 409
     box.advance(1)
-    assert [listed.user_id for listed in client.list_users_v5(v5.ListUsersV5Request()).users] == [user.user_id]
+    assert [listed_user.user_id for listed_user in client.list_users_v5(v5.ListUsersV5Request()).users] == [
+        user.user_id
+    ]
     assert box.iam.find_key(make_key(client, user).access_key_id) is None

@@ -1,4 +1,4 @@
-"""The vendor's client, huaweicloudsdkoms, as an independent judge of the simulated OMS."""
+"""Tests of the simulated OMS with the vendor's client, huaweicloudsdkoms."""
 
 from urllib.parse import quote
 
@@ -19,7 +19,7 @@ from sandbox import Sandbox
 from support.law import HOSTILE
 from support.oms_sdk import catch_refusal
 
-PATIENCE = 10
+TIMEOUT = 10
 BOTH_KEYS = {"src_ak": "ALIAK", "src_sk": "ALISK", "dst_ak": "HWAK", "dst_sk": "HWSK"}
 
 
@@ -27,7 +27,7 @@ def submit(box, client, keys):
     client.create_sync_events(CreateSyncEventsRequest(box.task_id, SyncObjectReq(keys)))
 
 
-def show(box, client):
+def show_task(box, client):
     return client.show_sync_task(ShowSyncTaskRequest(box.task_id, query_time=int(box.oms.now() * 1000)))
 
 
@@ -37,7 +37,7 @@ def test_ten_keys_are_accepted_and_copied(box, client):
         box.oss.put(box.source_bucket, key, b"data")
 
     submit(box, client, [quote(key, safe="") for key in keys])
-    box.oms.wait_copied(PATIENCE)
+    box.oms.wait_until_copied(TIMEOUT)
 
     assert box.task.destination.keys() == set(keys)
 
@@ -56,62 +56,64 @@ def test_eleven_keys_a_raw_key_or_no_keys_are_refused(box, client, keys):
 
 
 def test_a_wrong_secret_key_is_refused(box, oms_sdk):
-    assert catch_refusal(lambda: show(box, oms_sdk("wrong"))) == (401, "APIGW.0301")
+    assert catch_refusal(lambda: show_task(box, oms_sdk("wrong"))) == (401, "APIGW.0301")
 
 
 def test_a_tasks_description_counts_its_objects(box, client):
     box.oss.put(box.source_bucket, "a", b"hello")
     submit(box, client, ["a", "missing", "missing2"])
     submit(box, client, ["a"])
-    box.oms.wait_copied(PATIENCE)
+    box.oms.wait_until_copied(TIMEOUT)
 
-    task = show(box, client)
+    task = show_task(box, client)
 
     assert task.sync_task_id == box.task_id
     assert task.status == "SYNCHRONIZING"
     assert task.src_cloud_type == "Aliyun"
     assert task.src_region == box.region
     assert task.src_bucket == box.source_bucket
-    there = task.dst_region, task.dst_bucket, task.object_overwrite_mode
-    assert there == ("cn-north-4", "photos-obs", "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE")
-    counted = "acceptance_request", "success_object", "failure_object", "skip_object", "size"
-    assert [getattr(task, f"monthly_{name}") for name in counted] == [4, 1, 2, 1, 5], "objects, not calls"
+    destination = task.dst_region, task.dst_bucket, task.object_overwrite_mode
+    assert destination == ("cn-north-4", "photos-obs", "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE")
+    count_names = "acceptance_request", "success_object", "failure_object", "skip_object", "size"
+    assert [getattr(task, f"monthly_{name}") for name in count_names] == [4, 1, 2, 1, 5], "objects, not calls"
 
 
 def test_a_tasks_statistics_count_its_objects(box, client):
     box.oss.put(box.source_bucket, "a", b"hello")
     submit(box, client, ["a", "missing"])
-    box.oms.wait_copied(PATIENCE)
-    now, counted = int(box.oms.now() * 1000), {"REQUEST": 2, "SUCCESS": 1, "FAILURE": 1, "SKIP": 0, "SIZE": 5}
+    box.oms.wait_until_copied(TIMEOUT)
+    now, expected_counts = int(box.oms.now() * 1000), {"REQUEST": 2, "SUCCESS": 1, "FAILURE": 1, "SKIP": 0, "SIZE": 5}
 
     answer = client.list_sync_task_statistic(
-        ListSyncTaskStatisticRequest(box.task_id, data_type=",".join(counted), start_time=now - 600_000, end_time=now)
+        ListSyncTaskStatisticRequest(
+            box.task_id, data_type=",".join(expected_counts), start_time=now - 600_000, end_time=now
+        )
     )
 
     assert answer.statistic_time_type == "FIVE_MINUTES"
     assert {
         statistic_data.data_type: sum(point.statistic_num for point in statistic_data.data)
         for statistic_data in answer.statistic_datas
-    } == counted
+    } == expected_counts
 
 
 def test_tasks_are_listed_by_status_and_page_by_page(box, client):
-    stopped = box.add_task("00000000-0000-4000-8000-000000000001")
-    stopped.status = "STOPPED"
+    stopped_task = box.add_task("00000000-0000-4000-8000-000000000001")
+    stopped_task.status = "STOPPED"
 
-    def listed(**query):
+    def list_tasks(**query):
         answer = client.list_sync_tasks(ListSyncTasksRequest(**query))
         return [task.sync_task_id for task in answer.tasks], answer.count
 
-    assert listed() == ([box.task_id, stopped.task_id], 2)
-    assert listed(status="STOPPED") == ([stopped.task_id], 1)
-    assert listed(limit=1, offset=1) == ([stopped.task_id], 2)
-    assert catch_refusal(lambda: listed(limit=101)) == (400, "OMS.0001")
-    assert catch_refusal(lambda: listed(status="RUNNING")) == (400, "OMS.0001")
+    assert list_tasks() == ([box.task_id, stopped_task.task_id], 2)
+    assert list_tasks(status="STOPPED") == ([stopped_task.task_id], 1)
+    assert list_tasks(limit=1, offset=1) == ([stopped_task.task_id], 2)
+    assert catch_refusal(lambda: list_tasks(limit=101)) == (400, "OMS.0001")
+    assert catch_refusal(lambda: list_tasks(status="RUNNING")) == (400, "OMS.0001")
 
 
 def test_a_task_is_stopped_and_started_again(box, client):
-    first_start = show(box, client).last_start_time
+    first_start = show_task(box, client).last_start_time
     box.oms.clock_offset = 60
 
     def start(**details):
@@ -122,12 +124,12 @@ def test_a_task_is_stopped_and_started_again(box, client):
 
     assert catch_refusal(start) == (400, "OMS.0001"), "it changes nothing"
     stop()
-    assert show(box, client).status == "STOPPED"
+    assert show_task(box, client).status == "STOPPED"
     for call in (stop, lambda: start(dst_sk="k" * 101), lambda: submit(box, client, ["a"])):
         assert catch_refusal(call) == (400, "OMS.0001")
 
     start()
-    task = show(box, client)
+    task = show_task(box, client)
     assert task.status == "SYNCHRONIZING"
     assert task.last_start_time >= first_start + 60_000
     submit(box, client, ["a"])
@@ -140,7 +142,7 @@ def test_only_a_stopped_task_is_deleted(box, client):
     client.stop_sync_task(StopSyncTaskRequest(box.task_id))
     client.delete_sync_task(delete)
 
-    assert catch_refusal(lambda: show(box, client)) == (404, "OMS.0404")
+    assert catch_refusal(lambda: show_task(box, client)) == (404, "OMS.0404")
 
 
 @pytest.mark.parametrize(

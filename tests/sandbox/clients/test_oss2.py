@@ -1,4 +1,4 @@
-"""The iterators and transfers of oss2 as an independent judge of the simulated OSS."""
+"""Tests of the simulated OSS with the iterators and transfers of oss2."""
 
 import os
 
@@ -26,11 +26,15 @@ def test_hostile_keys_are_stored_listed_and_deleted(box, photos):
 
 def test_a_file_is_uploaded_in_parts_and_downloaded_in_ranges(photos, tmp_path):
     (tmp_path / "up").write_bytes(LARGE)
-    up, down = (store(root=str(tmp_path)) for store in (oss2.ResumableStore, oss2.ResumableDownloadStore))
+    upload_store, download_store = (
+        store(root=str(tmp_path)) for store in (oss2.ResumableStore, oss2.ResumableDownloadStore)
+    )
     sizes = {"part_size": PART, "num_threads": 2}
 
-    oss2.resumable_upload(photos, "big", str(tmp_path / "up"), up, multipart_threshold=PART, **sizes)
-    oss2.resumable_download(photos, "big", str(tmp_path / "down"), multiget_threshold=PART, store=down, **sizes)
+    oss2.resumable_upload(photos, "big", str(tmp_path / "up"), upload_store, multipart_threshold=PART, **sizes)
+    oss2.resumable_download(
+        photos, "big", str(tmp_path / "down"), multiget_threshold=PART, store=download_store, **sizes
+    )
 
     assert (tmp_path / "down").read_bytes() == LARGE
     assert photos.head_object("big").etag.endswith("-4")

@@ -1,4 +1,4 @@
-"""Functions whose code is a text in the test, and the outcomes of their invocations."""
+"""Fixtures that deploy functions whose code is a text in the test, and read the outcomes of their invocations."""
 
 import textwrap
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def create(box, tmp_path):
-    """Return a function that deploys an index.py with this text, and returns its folder."""
+    """Return a function that deploys a function from the text of its index.py, and returns the folder of its code."""
 
     def create_function(source, name="f", **details):
         code = tmp_path / name
@@ -23,13 +23,13 @@ def create(box, tmp_path):
 
 @pytest.fixture
 def outcomes(box):
-    """Return a function that lists the finished attempts: function, number of the attempt, outcome."""
+    """Return a function that lists the finished attempts, each as function, number of the attempt, and outcome."""
     return lambda: [(invocation.function, invocation.attempt, invocation.outcome) for invocation in box.fc.invocations]
 
 
 @pytest.fixture
 def process_state():
-    """Return a function that returns a process's state, a letter of proc(5): T is stopped, Z is a zombie."""
+    """Return a function that reads a process's state as a letter of proc(5), such as T (stopped) or Z (ended)."""
 
     def state(pid):
         try:

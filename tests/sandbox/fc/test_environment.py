@@ -1,4 +1,4 @@
-"""The environment in which a function runs: libraries, variables, context, credentials."""
+"""Tests of the environment in which a function runs: libraries, variables, context, credentials."""
 
 import pytest
 

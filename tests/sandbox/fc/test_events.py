@@ -1,4 +1,4 @@
-"""Queued events: retries, destinations, and timers that fire on their schedule."""
+"""Tests of queued events: their retries, their destinations, and timers that send them on a schedule."""
 
 import asyncio
 import json
@@ -7,7 +7,7 @@ import pytest
 
 from sandbox.fc.timers import Timer
 
-PATIENCE = 20
+TIMEOUT = 20
 
 
 def test_a_failed_event_is_tried_again_until_it_succeeds(box, create, outcomes):
@@ -22,7 +22,7 @@ def test_a_failed_event_is_tried_again_until_it_succeeds(box, create, outcomes):
     )
 
     box.fc.submit("f", b"")
-    box.fc.wait_idle(PATIENCE)
+    box.fc.wait_idle(TIMEOUT)
 
     assert outcomes() == [("f", 1, "raised"), ("f", 2, "raised"), ("f", 3, "returned")]
     assert len({invocation.request_id for invocation in box.fc.invocations}) == 1
@@ -33,7 +33,7 @@ def test_the_destination_gets_an_event_that_failed_in_all_attempts(box, create, 
     create("def handler(event, context): return event.decode()", name="g")
 
     box.fc.submit("f", '{"events": ["照片"]}'.encode())
-    box.fc.wait_idle(PATIENCE)
+    box.fc.wait_idle(TIMEOUT)
 
     assert outcomes() == [("f", 1, "raised"), ("f", 2, "raised"), ("g", 1, "returned")]
     envelope = json.loads(box.fc.invocations[2].value)
@@ -75,8 +75,8 @@ TRIGGER = {
 
 
 @pytest.fixture
-def deployed(box, tmp_path):
-    """Deploy a function `f` that returns its event, with a timer of one minute."""
+def timer_box(box, tmp_path):
+    """Deploy a function `f` that returns its event, with a timer of one minute; return the sandbox."""
     (tmp_path / "index.py").write_text("import json\ndef handler(event, context): return json.loads(event)")
     props = {
         "functionName": "f",
@@ -91,24 +91,24 @@ def deployed(box, tmp_path):
     return box
 
 
-def test_a_timer_fires_repeatedly(deployed, eventually):
-    deployed.start_timers(speed=600)
+def test_a_timer_fires_repeatedly(timer_box, eventually):
+    timer_box.start_timers(speed=600)
 
-    eventually(lambda: len(deployed.fc.invocations) >= 3)
+    eventually(lambda: len(timer_box.fc.invocations) >= 3)
 
-    event = deployed.fc.invocations[0].value
+    event = timer_box.fc.invocations[0].value
     assert event["triggerName"] == "period"
     assert json.loads(event["payload"]) == {"asked": True}
 
 
-def test_a_removed_timer_fires_no_more(deployed, mocker, eventually):
-    strikes = mocker.spy(deployed.fc, "submit")
-    deployed.start_timers(speed=600)
-    eventually(lambda: strikes.call_count)
+def test_a_removed_timer_fires_no_more(timer_box, mocker, eventually):
+    submissions = mocker.spy(timer_box.fc, "submit")
+    timer_box.start_timers(speed=600)
+    eventually(lambda: submissions.call_count)
 
-    deployed.remove_triggers("f")
+    timer_box.remove_triggers("f")
 
-    eventually(lambda: "_strike" not in str(asyncio.all_tasks(deployed._platform.loop)))
+    eventually(lambda: "_fire_on_schedule" not in str(asyncio.all_tasks(timer_box._platform.loop)))
 
 
 @pytest.mark.parametrize(("expression", "seconds"), [("@every 5m", 300), ("@every 60m", 3600), ("@every 2h", 7200)])

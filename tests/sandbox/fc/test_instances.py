@@ -1,11 +1,11 @@
-"""Processes of functions: their start, their reuse and their end."""
+"""Tests of functions' processes: their start, their reuse and their end."""
 
 import subprocess
 import sys
 
 from tools.package import ROOT
 
-PATIENCE = 20
+TIMEOUT = 20
 COUNT_CALLS = """
 import os
 calls = 0
@@ -20,9 +20,9 @@ def handler(event, context):
 def test_an_instance_is_kept_for_the_next_event_even_after_an_exception(box, create):
     create(COUNT_CALLS)
 
-    first, _, third = (box.fc.invoke("f", event).value for event in (b"", b"raise", b""))
+    first_value, _, third_value = (box.fc.invoke("f", event).value for event in (b"", b"raise", b""))
 
-    assert third == [first[0], 3]
+    assert third_value == [first_value[0], 3]
 
 
 def test_the_handler_is_imported_inside_the_first_invocation(box, create):
@@ -35,11 +35,11 @@ def test_the_handler_is_imported_inside_the_first_invocation(box, create):
         """
     )
 
-    first, second = box.fc.invoke("f", b""), box.fc.invoke("f", b"")
+    first_invocation, second_invocation = box.fc.invoke("f", b""), box.fc.invoke("f", b"")
 
-    assert first.logs == ["importing", "handling"]
-    assert second.logs == ["handling"]
-    assert first.duration >= 0.3
+    assert first_invocation.logs == ["importing", "handling"]
+    assert second_invocation.logs == ["handling"]
+    assert first_invocation.duration >= 0.3
 
 
 def test_the_time_of_an_import_counts_against_the_timeout(box, create):
@@ -68,13 +68,13 @@ def test_at_the_timeout_finally_blocks_run_and_the_event_is_retried(box, create,
     create(WORK_AND_CLEAN_UP.format(folder=str(tmp_path), end=""), timeout=2)
 
     box.fc.submit("f", b"")
-    box.fc.wait_idle(PATIENCE)
+    box.fc.wait_idle(TIMEOUT)
 
     assert outcomes() == [("f", 1, "timeout"), ("f", 2, "returned")]
-    late = box.fc.invocations[0]
-    assert (late.error_message, late.logs[-1]) == ("Function timed out after 2 seconds", "cleaned up")
+    invocation = box.fc.invocations[0]
+    assert (invocation.error_message, invocation.logs[-1]) == ("Function timed out after 2 seconds", "cleaned up")
     assert process_state((tmp_path / "pid").read_text()) == "Z"
-    assert any("in handler" in line for line in late.logs), "all stacks are dumped"
+    assert any("in handler" in line for line in invocation.logs), "all stacks are dumped"
 
 
 def test_a_process_that_continues_after_the_timeout_is_killed(box, create, mocker, tmp_path, process_state):
@@ -98,10 +98,10 @@ def test_a_crash_is_a_failure_and_the_next_event_gets_a_new_instance(box, create
         """
     )
 
-    crashed = box.fc.invoke("f", b"crash")
+    invocation = box.fc.invoke("f", b"crash")
 
-    assert crashed.outcome == "crashed"
-    assert crashed.logs == ["last words"]
+    assert invocation.outcome == "crashed"
+    assert invocation.logs == ["last words"]
     assert box.fc.invoke("f", b"").value == "alive"
 
 
@@ -116,7 +116,7 @@ def test_a_frozen_instance_stops_until_it_is_thawed(box, create, eventually, pro
 
 
 def test_no_process_survives_a_parent_that_was_killed(tmp_path, eventually, process_state):
-    """A crashed test cannot clean up, so a process of its own plays it."""
+    """Run the crashed test in its own process, because it cannot clean up after itself."""
     (tmp_path / "index.py").write_text("import os\ndef handler(event, context): return os.getpid()")
     script = f"""
 import os, pathlib, signal
@@ -127,6 +127,6 @@ with Sandbox() as box:
     box.fc.freeze("forward")
     os.kill(os.getpid(), signal.SIGKILL)
 """
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, timeout=60, check=False)
+    process = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, timeout=60, check=False)
 
-    eventually(lambda: process_state(int(done.stdout)) == "Z")
+    eventually(lambda: process_state(int(process.stdout)) == "Z")

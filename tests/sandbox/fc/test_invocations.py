@@ -1,4 +1,4 @@
-"""A single invocation: the event, the response, and the logs as the log service stores them."""
+"""Tests of a single invocation: its event, its response, and its logs as the log service stores them."""
 
 import re
 from pathlib import Path
@@ -100,7 +100,7 @@ def test_an_errors_stack_is_a_list_of_lists(box, create):
 
 
 @pytest.mark.parametrize(
-    ("returned", "body"),
+    ("returned_value", "body"),
     [
         ("{'b': 1, 'a': [True, '山']}", '{\n    "a": [\n        true,\n        "\\u5c71"\n    ],\n    "b": 1\n}'),
         ("False", "false"),
@@ -108,13 +108,13 @@ def test_an_errors_stack_is_a_list_of_lists(box, create):
         ("b'bytes'", "bytes"),
     ],
 )
-def test_a_returned_value_is_sent_in_the_runtimes_json_format(box, create, returned, body):
-    create(f"def handler(event, context): return {returned}")
+def test_a_returned_value_is_sent_in_the_runtimes_json_format(box, create, returned_value, body):
+    create(f"def handler(event, context): return {returned_value}")
 
     assert box.fc.invoke("f", b"").body == body
 
 
-def test_a_caller_may_stop_waiting(box, create):
+def test_a_caller_stops_waiting_after_its_timeout(box, create):
     create("import time\ndef handler(event, context): time.sleep(1000)")
 
     with pytest.raises(TimeoutError):
@@ -136,17 +136,25 @@ HANDLER = "def handler(event, context): "
 )
 def test_an_error_at_import_or_in_the_answer_fails_each_event(box, create, source, outcome, error):
     create(source)
-    assert [(failed.outcome, failed.error_type) for failed in (box.fc.invoke("f", b""), box.fc.invoke("f", b""))] == [
-        (outcome, error)
-    ] * 2
+    assert [
+        (invocation.outcome, invocation.error_type) for invocation in (box.fc.invoke("f", b""), box.fc.invoke("f", b""))
+    ] == [(outcome, error)] * 2
 
 
 CODE = Path(__file__).parents[3] / "template" / "code"
-DATED = '2026-01-31T12:00:00.123Z {"job": "forward"}'
+DATED_LINE = '2026-01-31T12:00:00.123Z {"job": "forward"}'
 
 
 def test_a_line_with_a_date_begins_a_record_and_others_continue_it():
-    lines = ["FC Invoke Start", DATED, "Traceback", '{"job": "forward"}', "  on 2026-01-31", "2026-01-31 other", DATED]
+    lines = [
+        "FC Invoke Start",
+        DATED_LINE,
+        "Traceback",
+        '{"job": "forward"}',
+        "  on 2026-01-31",
+        "2026-01-31 other",
+        DATED_LINE,
+    ]
     assert split_records(lines) == ["FC Invoke Start", "\n".join(lines[1:5]), *lines[5:]]
 
 
@@ -158,7 +166,7 @@ def test_a_log_record_of_over_128_kb_is_cut_off():
 @pytest.mark.parametrize("line", ["", "FC Invoke End", '{"job": "forward"}', "2026-01-31 12:00:00 [INFO] {x}", "{} {}"])
 def test_only_log_lines_of_the_project_have_fields(line):
     assert parse_line(line) == {}
-    assert parse_line(DATED) == {"job": "forward"}
+    assert parse_line(DATED_LINE) == {"job": "forward"}
 
 
 def test_the_interactive_sandbox_prints_the_outcome_of_each_key(box):
@@ -166,6 +174,6 @@ def test_the_interactive_sandbox_prints_the_outcome_of_each_key(box):
     (line,) = describe_invocation(box.fc.invoke("forward", payload("a", "b")), PassTotals())
     assert re.fullmatch(r"\[green\]accepted\[/\] in .* ms: a, b", line)
     box.oms.faults.add(Fault.status(401))
-    failed, last = describe_invocation(box.fc.invoke("forward", payload("c")), PassTotals())
-    assert failed.startswith("[yellow]failed[/] c: CREDENTIALS. ")
-    assert last.startswith("[yellow]recorded as failed[/]")
+    failed_line, summary_line = describe_invocation(box.fc.invoke("forward", payload("c")), PassTotals())
+    assert failed_line.startswith("[yellow]failed[/] c: CREDENTIALS. ")
+    assert summary_line.startswith("[yellow]recorded as failed[/]")

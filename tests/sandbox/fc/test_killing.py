@@ -1,11 +1,11 @@
-"""Several instances at once: their number, the order of waiting events, and kills."""
+"""Tests of several instances at once: their number, the order of waiting events, and kills."""
 
 import os
 import signal
 
 import pytest
 
-PATIENCE = 30
+TIMEOUT = 30
 
 WAIT_FOR_GO = """
 import os, pathlib, time
@@ -19,8 +19,8 @@ def handler(event, context):
 
 
 @pytest.fixture
-def wait_begun(tmp_path, eventually):
-    """Return a function that waits until events with these names have begun, and returns their process ids."""
+def wait_for_processes(tmp_path, eventually):
+    """Return a function that waits until a process handles each of some events; it returns the process ids."""
 
     def processes(*names):
         files = [tmp_path / f"begun-{name}" for name in names]
@@ -30,50 +30,50 @@ def wait_begun(tmp_path, eventually):
     return processes
 
 
-def test_a_kill_ends_a_single_instance_and_its_event_is_retried(box, create, tmp_path, wait_begun, outcomes):
+def test_a_kill_ends_one_instance_and_its_event_is_retried(box, create, tmp_path, wait_for_processes, outcomes):
     create(WAIT_FOR_GO.format(folder=str(tmp_path)))
     for name in "abc":
         box.fc.submit("f", name.encode())
-    running = wait_begun(*"abc")
+    pids = wait_for_processes(*"abc")
 
-    os.kill(running[1], signal.SIGKILL)
+    os.kill(pids[1], signal.SIGKILL)
     (tmp_path / "go").touch()
-    box.fc.wait_idle(PATIENCE)
+    box.fc.wait_idle(TIMEOUT)
 
     assert sorted(outcomes()) == [("f", 1, "crashed"), *[("f", 1, "returned")] * 2, ("f", 2, "returned")]
     assert [(invocation.payload, invocation.error_type) for invocation in box.fc.invocations if invocation.failed] == [
         (b"b", "FunctionCrashed")
     ]
-    assert running[1] not in box.fc.pids()
+    assert pids[1] not in box.fc.pids()
 
 
-def test_processes_are_listed_by_function_in_the_order_of_their_starts(box, create, tmp_path, wait_begun):
+def test_processes_are_listed_by_function_in_the_order_of_their_starts(box, create, tmp_path, wait_for_processes):
     create("def handler(event, context): pass", name="idle")
     box.fc.invoke("idle", b"")
     create(WAIT_FOR_GO.format(folder=str(tmp_path)))
-    running = []
+    pids = []
     for name in "abc":
         box.fc.submit("f", name.encode())
-        running += wait_begun(name)
+        pids += wait_for_processes(name)
 
-    assert box.fc.pids("f") == box.fc.pids("f", is_busy=True) == box.fc.pids(is_busy=True) == running
-    assert box.fc.pids() == [*box.fc.pids("idle"), *running]
+    assert box.fc.pids("f") == box.fc.pids("f", is_busy=True) == box.fc.pids(is_busy=True) == pids
+    assert box.fc.pids() == [*box.fc.pids("idle"), *pids]
     assert box.fc.pids("idle", is_busy=True) == []
 
     (tmp_path / "go").touch()
-    box.fc.wait_idle(PATIENCE)
-    assert box.fc.pids("f") == running
+    box.fc.wait_idle(TIMEOUT)
+    assert box.fc.pids("f") == pids
     assert box.fc.pids(is_busy=True) == []
 
 
 def test_a_killed_idle_instance_does_not_cost_an_attempt(box, create, eventually, outcomes):
     create("import os\ndef handler(event, context): return os.getpid()", max_retries=0)
-    killed = box.fc.invoke("f", b"").value
+    pid = box.fc.invoke("f", b"").value
 
-    os.kill(killed, signal.SIGKILL)
-    eventually(lambda: killed not in box.fc.pids())
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: pid not in box.fc.pids())
 
-    assert box.fc.invoke("f", b"").value != killed
+    assert box.fc.invoke("f", b"").value != pid
     assert outcomes() == [("f", 1, "returned")] * 2
 
 
@@ -82,7 +82,7 @@ def test_an_event_after_the_stop_starts_no_instance(box, create):
 
     box.fc.stop()
     box.fc.submit("f", b"")
-    box.fc.wait_idle(PATIENCE)
+    box.fc.wait_idle(TIMEOUT)
 
     assert box.fc.invocations == []
 
@@ -92,6 +92,6 @@ def test_events_beyond_the_limit_wait_in_their_order(box, create):
 
     for number in range(10):
         box.fc.submit("f", b"%d" % number)
-    box.fc.wait_idle(PATIENCE)
+    box.fc.wait_idle(TIMEOUT)
 
     assert [invocation.payload for invocation in box.fc.invocations] == [b"%d" % number for number in range(10)]

@@ -1,4 +1,4 @@
-"""The function's own tests on the interpreters and libraries of Function Compute's runtimes."""
+"""The unit tests of the function's code, run by the interpreters and libraries of Function Compute's runtimes."""
 
 import os
 import subprocess
@@ -13,10 +13,10 @@ from support.machine import find_python, lack
 from tools.package import ROOT
 from tools.render import render
 
-PATIENCE = 30
+TIMEOUT = 30
 CODE = ROOT / "template" / "code"
-# Other things are tested there: documents, the vendor's signer, a command of the user's machine.
-ELSEWHERE = [
+# These tests are of other code: documents, the vendor's signer, commands of the user's machine.
+IGNORED_PATHS = [
     "test_chinese.py",
     "test_documents.py",
     "test_former_words.py",
@@ -39,7 +39,7 @@ ELSEWHERE = [
 ]
 # These tests need the project's libraries, or have the same result on each interpreter, as the laws have: deaths at
 # each request of a run, and hours of passes.
-NOT_HERE = (
+EXPRESSION = (
     "not law1 and not interleaving and not oss2_is_imported_without_its_encryption"
     " and not any_step and not at_any_write and not variants and not thousands and not 25_pages and not judged_again_is"
 )
@@ -47,7 +47,7 @@ NOT_HERE = (
 
 @pytest.fixture(params=runtimes.NAMES)
 def runtime(request):
-    """Return a runtime whose own Python version is on this machine."""
+    """Return a runtime; skip the test if this machine lacks the runtime's Python version."""
     runtime = runtimes.load_runtime(request.param)
     if not runtime.has_own_version:
         lack(str(runtime))
@@ -55,7 +55,7 @@ def runtime(request):
 
 
 def run(runtime, *arguments, libraries=()):
-    """Run the runtime's interpreter with the runtime's libraries, without those of the project."""
+    """Run the runtime's interpreter with the runtime's own libraries and `libraries`, not with the project's."""
     path = os.pathsep.join(map(str, [runtime.libraries, *libraries]))
     return subprocess.run(
         [runtime.interpreter, "-S", "-s", *arguments],
@@ -68,7 +68,7 @@ def run(runtime, *arguments, libraries=()):
 
 
 def test_every_module_can_be_imported(runtime):
-    done = run(
+    process = run(
         runtime,
         "-c",
         "import importlib, pkgutil, index, oss_oms_sync, sys\n"
@@ -78,8 +78,8 @@ def test_every_module_can_be_imported(runtime):
         libraries=[CODE],
     )
 
-    assert done.returncode == 0, done.stderr
-    *modules, version = done.stdout.split()
+    assert process.returncode == 0, process.stderr
+    *modules, version = process.stdout.split()
     assert version == runtime.version
     assert len(modules) == len(list((CODE / "oss_oms_sync").rglob("*.py"))) - 1
 
@@ -88,9 +88,9 @@ def test_every_module_can_be_imported(runtime):
 def test_the_functions_unit_tests_pass(runtime):
     tests = runtimes.load_runtime(f"{runtime.name}-tests")
     # No runtime runs ops.py: its own tests on the oldest Python are enough.
-    elsewhere = ELSEWHERE if runtime.name == min(runtimes.NAMES) else [*ELSEWHERE, "ops"]
+    ignored_paths = IGNORED_PATHS if runtime.name == min(runtimes.NAMES) else [*IGNORED_PATHS, "ops"]
 
-    done = run(
+    process = run(
         runtime,
         *(
             "-m",
@@ -103,36 +103,36 @@ def test_the_functions_unit_tests_pass(runtime):
             "-m",
             "not long and not law",
             "-k",
-            NOT_HERE,
+            EXPRESSION,
         ),
-        *(f"--ignore=tests/unit/{name}" for name in elsewhere),
+        *(f"--ignore=tests/unit/{name}" for name in ignored_paths),
         "tests/unit",
         libraries=[tests.libraries],
     )
 
-    assert done.returncode == 0, done.stdout[-5000:] + done.stderr
+    assert process.returncode == 0, process.stdout[-5000:] + process.stderr
 
 
 def test_a_project_works_in_each_runtime(runtime, box, photos, tmp_path):
-    # GIVEN a project on this runtime, and an object that OMS does not take
+    # GIVEN a project on this runtime, and an object that OMS refuses
     render(box.answers() | {"runtime": runtime.name}, tmp_path)
     box.deploy_project(tmp_path)
     box.oms.refuse(lambda key: key == "照片/b.jpg")
 
-    # WHEN objects come, and each job is called
+    # WHEN objects are uploaded, and each job is invoked
     photos.put_object("照片/a.jpg", b"one")
     photos.put_object("照片/b.jpg", b"two")
-    box.wait_idle(PATIENCE)
+    box.wait_idle(TIMEOUT)
     box.oms.refuse(None)
-    replayed = box.tick("replay")
-    since = box.fc.invoke("reconcile", b'{"since": "2026-01-01T00:00:00Z"}')
+    replay = box.tick("replay")
+    reconcile = box.fc.invoke("reconcile", b'{"since": "2026-01-01T00:00:00Z"}')
     doctor, status = box.fc.invoke("doctor", b""), box.fc.invoke("status", b"")
-    box.wait_idle(PATIENCE)
+    box.wait_idle(TIMEOUT)
 
-    # THEN all of them work, and both objects arrive
+    # THEN all jobs succeed, and both objects are copied
     assert box.task.destination.keys() == {"照片/a.jpg", "照片/b.jpg"}
-    assert replayed.value["accepted"] == 1
-    assert since.value["finished"]
+    assert replay.value["accepted"] == 1
+    assert reconcile.value["finished"]
     assert doctor.outcome == "returned", doctor.logs + status.logs
     assert status.outcome == "returned", doctor.logs + status.logs
 
@@ -157,19 +157,23 @@ def test_a_functions_process_runs_on_the_runtimes_interpreter(runtime, box, tmp_
 
 @pytest.fixture
 def bare_machine(monkeypatch, tmp_path):
-    """Hide all interpreters of this machine except the project's."""
+    """Hide all interpreters of this machine except the project's; return the folder for the test's interpreters."""
     for variable, *_ in runtimes._FOLDERS:
         monkeypatch.setenv(variable, str(tmp_path / variable))
     monkeypatch.setenv("PATH", str(tmp_path / "shims"))
     return tmp_path
 
 
-SHIM, REAL = "shims/python3.10", "PYENV_ROOT/versions/3.10.13/bin/python3.10"
+SHIM_PATH, INTERPRETER_PATH = "shims/python3.10", "PYENV_ROOT/versions/3.10.13/bin/python3.10"
 
 
 @pytest.mark.parametrize(
     ("scripts", "interpreter"),
-    [({}, None), ({SHIM: "exit 127", REAL: "echo 3.10.13"}, REAL), ({SHIM: "echo 3.1.0"}, None)],
+    [
+        ({}, None),
+        ({SHIM_PATH: "exit 127", INTERPRETER_PATH: "echo 3.10.13"}, INTERPRETER_PATH),
+        ({SHIM_PATH: "echo 3.1.0"}, None),
+    ],
     ids=["none", "a shim fails", "it is of another version than its name"],
 )
 def test_the_projects_interpreter_is_used_if_no_other_version_fits(bare_machine, scripts, interpreter):
@@ -199,12 +203,12 @@ def test_a_missing_interpreter_is_reported(libraries):
 
 
 @pytest.mark.parametrize(
-    ("required", "version", "outcome"),
+    ("requires_tools", "version", "outcome"),
     [("1", "3.10", pytest.fail.Exception), ("", "3.10", pytest.skip.Exception), ("1", "3.11", pytest.skip.Exception)],
 )
 @pytest.mark.usefixtures("bare_machine")
-def test_a_runtimes_interpreter_fails_a_test_where_tools_are_required(monkeypatch, required, version, outcome):
-    monkeypatch.setenv("REQUIRE_TOOLS", required)
+def test_a_missing_interpreter_fails_a_test_where_tools_are_required(monkeypatch, requires_tools, version, outcome):
+    monkeypatch.setenv("REQUIRE_TOOLS", requires_tools)
     monkeypatch.setattr(runtimes, "_OWN_INTERPRETER", (sys.executable, "3.13.5"))
     monkeypatch.setattr(sys, "executable", "/no/such/python3")
 
@@ -213,19 +217,19 @@ def test_a_runtimes_interpreter_fails_a_test_where_tools_are_required(monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("versions", "missing"),
+    ("versions", "missing_versions"),
     [(("3.12.1", "3.10.13"), []), (("3.12.1", "3.13.5"), ["3.10"]), (("3.13.5", "3.13.5"), ["3.12", "3.10"])],
 )
-def test_missing_interpreters_are_named_with_the_next_step(mocker, tmp_path, capsys, versions, missing):
+def test_missing_interpreters_are_named_with_the_next_step(mocker, tmp_path, capsys, versions, missing_versions):
     mocker.patch("sandbox.runtimes.ROOT", tmp_path)
     for name, version in zip(runtimes.NAMES, versions, strict=True):
         (tmp_path / name).mkdir()
         runtimes.write_interpreter(tmp_path / name, sys.executable, version)
 
-    assert main() == (1 if missing else 0)
+    assert main() == (1 if missing_versions else 0)
     lines = capsys.readouterr().out.splitlines()
-    assert [line.partition(" is missing")[0] for line in lines] == [f"Python {version}" for version in missing]
-    assert all(f"`pyenv install {version}`" in line for line, version in zip(lines, missing, strict=True))
+    assert [line.partition(" is missing")[0] for line in lines] == [f"Python {version}" for version in missing_versions]
+    assert all(f"`pyenv install {version}`" in line for line, version in zip(lines, missing_versions, strict=True))
 
 
 def test_a_deleted_interpreter_is_named_with_the_next_step(libraries):

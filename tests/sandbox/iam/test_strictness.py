@@ -1,4 +1,4 @@
-"""Requests to IAM with unknown parts, or with changes after the signature, which IAM refuses."""
+"""Tests that IAM refuses requests with unknown parts, or with changes after the signature."""
 
 import json
 
@@ -32,11 +32,11 @@ def test_an_unknown_part_of_a_request_is_refused(box, huawei, method, path, body
 
 
 @pytest.mark.parametrize(
-    "unsigned",
+    "unsigned_headers",
     [{"X-Domain-Id": DOMAIN_ID}, {"X-Sdk-Date": "20060102T150405Z"}, {"X-Security-Token": "a"}],
     ids=["the domain", "the date", "a token"],
 )
-def test_an_unsigned_header_is_refused(box, huawei, unsigned, assert_refused):
-    answer = huawei.call("POST", f"{box.iam.endpoint}/v5/users", USER, unsigned=unsigned)
+def test_an_unsigned_header_is_refused(box, huawei, unsigned_headers, assert_refused):
+    answer = huawei.call("POST", f"{box.iam.endpoint}/v5/users", USER, unsigned_headers=unsigned_headers)
     assert_refused(answer, 401, "APIGW.0301")
     assert not box.iam.users

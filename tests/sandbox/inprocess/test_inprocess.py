@@ -1,4 +1,4 @@
-"""Properties of the sandbox in one process: virtual time, a fixed order of events, and kills at any request."""
+"""Tests of the sandbox in one process: virtual time, a fixed order of events, and kills at any request."""
 
 import concurrent.futures
 import itertools
@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from sandbox.inprocess import InProcess
-from sandbox.inprocess.instance import CallInstance, Killed
+from sandbox.inprocess import VirtualSandbox
+from sandbox.inprocess.instance import CallInstance, InstanceKilled
 from sandbox.inprocess.platform import Executor
 from sandbox.server.faults import Fault
 from tools.package import ROOT
@@ -18,21 +18,21 @@ RECORD = "oms_source_record/00000000-0000-4000-8000-00000000005a/success_object/
 
 @pytest.fixture
 def world():
-    with InProcess() as box:
+    with VirtualSandbox() as box:
         box.deploy(CODE)
         yield box
 
 
-def upload(world, key="a", within=60):
-    """Write an object, and advance the time by `within` seconds."""
+def upload(world, key="a", seconds=60):
+    """Write an object, and wait at most `seconds` of virtual time until its event is handled."""
     world.oss.put(world.source_bucket, key, b"")
-    world.wait_idle(within)
+    world.wait_idle(seconds)
 
 
-def trail(seed):
-    """Return the requests of an hour with random faults, in order of arrival."""
+def record_requests(seed):
+    """Run an hour with random faults; return the requests to OMS and OSS, each in the order of their arrival."""
     faults = [Fault.status(503), Fault.drop_before(), Fault.drop_after(), Fault.slow(2)]
-    with InProcess(seed=seed) as box:
+    with VirtualSandbox(seed=seed) as box:
         box.deploy(CODE)
         for cloud in (box.oms, box.oss):
             cloud.faults.random(0.3, faults, seed)
@@ -49,59 +49,63 @@ def trail(seed):
 
 
 def test_the_same_seed_gives_the_same_requests_at_the_same_moments():
-    first = trail(1)
-    assert len(first) > 120
-    assert trail(1) == first
-    assert trail(2) != first
+    first_run = record_requests(1)
+    assert len(first_run) > 120
+    assert record_requests(1) == first_run
+    assert record_requests(2) != first_run
 
 
 def test_hours_of_virtual_time_take_no_real_time(world):
-    began = time.monotonic()
+    start_time = time.monotonic()
     world.advance(100 * 3600)
     upload(world)
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - start_time < 30
     assert world.task.destination["a"].last_modified > world.platform.EPOCH + 100 * 3600
 
 
 def test_instances_share_no_module_state():
-    with InProcess() as box:
-        call_instance, other = box.instance(LOG_BUCKET="one"), box.instance(LOG_BUCKET="other")
+    with VirtualSandbox() as box:
+        call_instance, other_instance = box.instance(LOG_BUCKET="one"), box.instance(LOG_BUCKET="other")
         names = [
-            instance.load_module()._instance().settings.log_bucket for instance in (call_instance, other, call_instance)
+            instance.load_module()._instance().settings.log_bucket
+            for instance in (call_instance, other_instance, call_instance)
         ]
     assert names == ["one", "other", "one"]
     assert call_instance.load_module()._instance() is call_instance.load_module()._instance()
 
 
-def at_request(world, number, action):
-    """Call `action` on the instance that waits for the response to this request; return the instances."""
-    sent, met = itertools.count(1), []
+def act_at_request(world, number, action):
+    """Call `action` on the instance that sends the request with this number, before the request is sent.
 
-    def before(_):
-        if next(sent) == number:
-            met.append(world.platform.owner())
-            action(*met)
+    Return a list, which then has this instance.
+    """
+    request_numbers, instances = itertools.count(1), []
 
-    world.platform.network.before = before
-    return met
+    def act_before_request(_):
+        if next(request_numbers) == number:
+            instances.append(world.platform.owner())
+            action(*instances)
+
+    world.platform.network.before_request = act_before_request
+    return instances
 
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_killed_instance_sends_no_request_and_its_event_is_retried(world, number):
-    killed = at_request(world, number, CallInstance.kill_at_once)
-    upload(world, within=3600)
+    instances = act_at_request(world, number, CallInstance.kill_at_once)
+    upload(world, seconds=3600)
     assert [invocation.outcome for invocation in world.fc.invocations] == ["crashed", "returned"]
     assert RECORD in world.oss.objects(world.log_bucket)
-    with pytest.raises(Killed):
-        killed[0].check()
+    with pytest.raises(InstanceKilled):
+        instances[0].check()
 
 
 def test_a_thawed_instance_continues_where_it_was_frozen(world):
-    frozen = at_request(world, 1, CallInstance.freeze)
+    instances = act_at_request(world, 1, CallInstance.freeze)
     world.oss.put(world.source_bucket, "a", b"")
     world.advance(20)
     assert RECORD not in world.oss.objects(world.log_bucket)
-    frozen[0].thaw()
+    instances[0].thaw()
     world.wait_idle(60)
     assert RECORD in world.oss.objects(world.log_bucket)
     assert [invocation.outcome for invocation in world.fc.invocations] == ["returned"]
@@ -111,10 +115,10 @@ def test_an_idle_instance_is_frozen_with_its_monotonic_clock(world):
     upload(world)
     world.fc.freeze("forward")
     (instance,) = world.fc._functions["forward"].idle_instances
-    before = instance._clock.monotonic()
+    start_time = instance._clock.monotonic()
     world.advance(500)
     upload(world, "b")
-    assert instance._clock.monotonic() - before < 10
+    assert instance._clock.monotonic() - start_time < 10
     assert len(world.fc._functions["forward"].idle_instances) == 1
 
 
@@ -129,7 +133,7 @@ def test_a_function_past_its_timeout_is_ended(world):
 
 def test_a_dripping_response_ends_only_when_the_caller_abandons_it(world):
     world.oms.faults.add(Fault.drip(), times=1)
-    upload(world, within=600)
+    upload(world, seconds=600)
     assert RECORD in world.oss.objects(world.log_bucket)
     assert world.oms.accepted["a"] == 2
 
@@ -142,19 +146,19 @@ def test_a_timeout_counts_from_the_start_of_the_wait_in_virtual_time(world):
         platform.wait(platform.loop.create_future())
 
     def wait():
-        began = platform.loop.time()
+        start_time = platform.loop.time()
         with pytest.raises(concurrent.futures.TimeoutError):
             Executor(platform, 1).submit(hang).result(5)
-        return platform.loop.time() - began
+        return platform.loop.time() - start_time
 
     assert platform.call(platform.run(wait, None)) == 5
 
 
-def test_an_unknown_host_name_is_a_failed_call(world):
-    with InProcess() as box:
-        elsewhere = box.task.sync_url.replace("oms.", "oss.")
-        box.deploy(CODE, environment={**box.environment(), "SYNC_URL": elsewhere})
-        upload(box, within=600)
+def test_a_call_to_an_unknown_host_fails(world):
+    with VirtualSandbox() as box:
+        unknown_url = box.task.sync_url.replace("oms.", "oss.")
+        box.deploy(CODE, environment={**box.environment(), "SYNC_URL": unknown_url})
+        upload(box, seconds=600)
         assert RECORD.replace("success", "failed") in box.oss.objects(box.log_bucket)
 
 
@@ -170,5 +174,5 @@ def test_an_unknown_host_name_is_a_failed_call(world):
     ],
 )
 def test_each_service_answers_at_the_host_names_of_the_cloud(host, service):
-    with InProcess() as box:
+    with VirtualSandbox() as box:
         assert box.platform.network.service_at(host) is getattr(box, service)

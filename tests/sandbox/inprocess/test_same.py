@@ -1,4 +1,4 @@
-"""Comparison of the sandbox over sockets and in process: both answer each fault alike, and do the same work."""
+"""Tests that the sandbox over sockets and the sandbox in one process act alike, with and without faults."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import oss2
 import pytest
 
 from sandbox import Sandbox
-from sandbox.inprocess import InProcess
+from sandbox.inprocess import VirtualSandbox
 from sandbox.oms.copier import CopyFault
 from sandbox.oss.deliveries import EventFault
 from sandbox.server.faults import Fault
 
-PATIENCE = 60
+TIMEOUT = 60
 
 # The fault, its outcome for a client, and the stored objects of an upload with it and an upload after it.
 FAULTS = {
@@ -36,26 +36,26 @@ FAULTS = {
 }
 
 
-@pytest.fixture(params=[Sandbox, InProcess])
+@pytest.fixture(params=[Sandbox, VirtualSandbox])
 def world(request):
     with request.param() as box:
         yield box
 
 
 @functools.cache
-def play(world: type[Sandbox], name: str) -> tuple[object, ...]:
-    """Return the outcomes of an upload with a fault and of the next upload, and the state after them."""
+def upload_with_fault(world: type[Sandbox], name: str) -> tuple[object, ...]:
+    """Upload an object with a fault and then another; return the outcomes, and the state of OSS after both."""
     with world() as box:
         bucket = box.bucket(box.source_bucket)
         bucket.timeout = (1, 1)
         box.oss.faults.then(FAULTS[name][0])
-        outcomes = [outcome(bucket, key) for key in ("first", "second")]
-        kept = list(box.oss.objects(box.source_bucket))
-        return outcomes, kept, len(box.oss.requests), box.oss.connections, dict(box.oss.faults.used)
+        outcomes = [try_change(bucket, key) for key in ("first", "second")]
+        stored_keys = list(box.oss.objects(box.source_bucket))
+        return outcomes, stored_keys, len(box.oss.requests), box.oss.connections, dict(box.oss.faults.used)
 
 
-def outcome(bucket: oss2.Bucket, key: str, data: bytes | None = b"data") -> object:
-    """Return the outcome of an upload, or of a deletion if `data` is None."""
+def try_change(bucket: oss2.Bucket, key: str, data: bytes | None = b"data") -> object:
+    """Upload an object, or delete it if `data` is None; return the status, or the client's error."""
     try:
         return (bucket.delete_object(key) if data is None else bucket.put_object(key, data)).status
     except oss2.exceptions.RequestError as error:
@@ -65,21 +65,21 @@ def outcome(bucket: oss2.Bucket, key: str, data: bytes | None = b"data") -> obje
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_has_the_same_error_and_effect_in_both_worlds(name):
-    _, first_outcome, kept = FAULTS[name]
-    assert play(InProcess, name)[:2] == ([first_outcome, 200], kept)
-    assert play(InProcess, name) == play(Sandbox, name)
+def test_a_fault_acts_alike_over_sockets_and_in_one_process(name):
+    _, first_outcome, stored_keys = FAULTS[name]
+    assert upload_with_fault(VirtualSandbox, name)[:2] == ([first_outcome, 200], stored_keys)
+    assert upload_with_fault(VirtualSandbox, name) == upload_with_fault(Sandbox, name)
 
 
 @pytest.mark.parametrize(
     ("fault", "events"), [(EventFault.lost(), 0), (EventFault.twice(), 2), (EventFault.late(0.2), 1)]
 )
-def test_event_faults_are_alike_in_both_worlds(world, tmp_path, fault, events):
+def test_event_faults_act_alike_over_sockets_and_in_one_process(world, tmp_path, fault, events):
     (tmp_path / "index.py").write_text("def handler(event, context):\n    return event\n")
     world.deploy(tmp_path)
     world.oss.deliveries(world.source_bucket).add(fault)
     world.oss.put(world.source_bucket, "a", b"")
-    world.wait_idle(PATIENCE)
+    world.wait_idle(TIMEOUT)
     assert len(world.fc.invocations) == events
 
 
@@ -92,25 +92,25 @@ def test_event_faults_are_alike_in_both_worlds(world, tmp_path, fault, events):
         ("import index", ["returned"]),
     ],
 )
-def test_retries_and_destinations_are_alike_in_both_worlds(world, body, outcomes, tmp_path):
+def test_retries_act_alike_over_sockets_and_in_one_process(world, body, outcomes, tmp_path):
     (tmp_path / "index.py").write_text(f"def handler(event, context):\n    {body}\n")
     world.deploy(tmp_path, max_retries=1)
     world.oss.put(world.source_bucket, "a", b"")
-    world.wait_idle(PATIENCE)
+    world.wait_idle(TIMEOUT)
     assert [invocation.outcome for invocation in world.fc.invocations] == outcomes
     assert len(world.fc.dropped_events) == (outcomes[-1] != "returned")
 
 
 @pytest.fixture
 def oms(world, huawei_of):
-    """Return a function that sends OMS a request, signed by the vendor's SDK at the time of OMS's clock."""
+    """Return a function that sends OMS a request, with the vendor's signature at the time of OMS's clock."""
     client = huawei_of(world)
 
-    def call(tail="", *keys):
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(world.oms.now()))
-        headers = {"Content-Type": "application/json", "X-Sdk-Date": stamp}
+    def call(path="", *keys):
+        date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(world.oms.now()))
+        headers = {"Content-Type": "application/json", "X-Sdk-Date": date}
         body = json.dumps({"object_keys": keys}).encode() if keys else b""
-        url = world.task.sync_url if keys else world.task.sync_url.removesuffix("/events") + tail
+        url = world.task.sync_url if keys else world.task.sync_url.removesuffix("/events") + path
         answer = client.call("POST" if keys else "GET", url, body, headers=headers)
         assert answer.status_code == 200, answer.text
         return answer.json() if answer.content else None
@@ -118,21 +118,26 @@ def oms(world, huawei_of):
     return call
 
 
-def contents(objects):
-    return {key: stored.data for key, stored in objects.items()}
+def read_contents(objects):
+    return {key: stored_object.data for key, stored_object in objects.items()}
 
 
 def list_copied_keys(box):
-    return contents(box.task.destination)
+    return read_contents(box.task.destination)
 
 
-def lists(box):
-    """Return OMS's lists, oldest first: the time in the file's name, in seconds, and the columns."""
-    files = [(name.rpartition("/")[2], stored) for name, stored in box.obs.objects(box.destination_bucket).items()]
-    written = sorted(
-        (int(name.split(".")[0]) / 1000, stored.data.decode()) for name, stored in files if "_list." in name
+def read_lists(box):
+    """Return OMS's lists, the oldest first, each with the time in its file name, in seconds, and its columns."""
+    files = [
+        (name.rpartition("/")[2], stored_object)
+        for name, stored_object in box.obs.objects(box.destination_bucket).items()
+    ]
+    lists_by_time = sorted(
+        (int(name.split(".")[0]) / 1000, stored_object.data.decode())
+        for name, stored_object in files
+        if "_list." in name
     )
-    return [(when, body.rstrip().split(",")) for when, body in written]
+    return [(list_time, body.rstrip().split(",")) for list_time, body in lists_by_time]
 
 
 def test_a_late_request_overwrites_later_writes(world):
@@ -141,19 +146,19 @@ def test_a_late_request_overwrites_later_writes(world):
     world.oss.faults.then(Fault.lands_late(3), Fault.lands_late(3))
 
     changes = ("put", b"old"), ("deleted", None), ("put", b"new"), ("deleted", b"again")
-    assert [outcome(bucket, *change) for change in changes] == ["ConnectionError", "ConnectionError", 200, 200]
-    assert contents(world.oss.objects(world.source_bucket)) == {"put": b"new", "deleted": b"again"}
-    world.wait_idle(PATIENCE)
-    assert contents(world.oss.objects(world.source_bucket)) == {"put": b"old"}
+    assert [try_change(bucket, *change) for change in changes] == ["ConnectionError", "ConnectionError", 200, 200]
+    assert read_contents(world.oss.objects(world.source_bucket)) == {"put": b"new", "deleted": b"again"}
+    world.wait_idle(TIMEOUT)
+    assert read_contents(world.oss.objects(world.source_bucket)) == {"put": b"old"}
 
 
-def test_ordered_faults_occur_in_order_and_none_skips_a_request(world):
+def test_faults_occur_in_order_and_a_missing_fault_skips_a_request(world):
     bucket = world.bucket(world.source_bucket)
     world.oss.faults.then(Fault.status(500), None, Fault.drop_before())
     world.oss.faults.add(Fault.status(503), times=1)
     world.oss.faults.then(None)
 
-    outcomes = [outcome(bucket, key) for key in "abcdef"]
+    outcomes = [try_change(bucket, key) for key in "abcdef"]
 
     assert outcomes == [(500, ""), 200, "ConnectionError", (503, ""), 200, 200]
     assert list(world.oss.objects(world.source_bucket)) == ["b", "e", "f"]
@@ -170,23 +175,23 @@ def test_an_earlier_accepted_copy_can_end_last(world, oms):
     while "b" not in list_copied_keys(world):
         world._platform.call(asyncio.sleep(0.01))
     assert list_copied_keys(world) == {"b": b"b"}
-    world.wait_idle(PATIENCE)
+    world.wait_idle(TIMEOUT)
 
     assert list_copied_keys(world) == {"a": b"a", "b": b"b"}
-    assert [line[1] for _, line in lists(world)] == ["b", "a"]
+    assert [line[1] for _, line in read_lists(world)] == ["b", "a"]
 
 
-def test_withheld_copies_read_when_they_begin_and_write_when_they_end(world, oms):
+def test_a_withheld_copy_reads_when_it_begins_and_writes_when_it_ends(world, oms):
     world.task.copies.add(CopyFault.withheld())
     for data in (b"old", b"newer"):
         world.oss.put(world.source_bucket, "a", data)
         oms("", "a")
         world.task.begin(world.task.withheld[-1])
-    first, second = world.task.withheld
-    world.wait_idle(PATIENCE)
+    first_copy, second_copy = world.task.withheld
+    world.wait_idle(TIMEOUT)
     assert list_copied_keys(world) == {}
 
-    for copy, data in ((second, b"newer"), (first, b"old")):
+    for copy, data in ((second_copy, b"newer"), (first_copy, b"old")):
         world.task.end(copy)
         assert list_copied_keys(world) == {"a": data}
     assert world.task.withheld == []
@@ -208,9 +213,9 @@ def test_a_copy_compares_the_destination_when_it_begins(world, oms):
     assert world.task.skip_object == 1
 
 
-@pytest.mark.parametrize(("merges", "copies"), [(False, 3), (True, 1)])
-def test_oms_can_merge_copies_of_a_key_that_have_not_begun(world, oms, merges, copies):
-    world.task.merges = merges
+@pytest.mark.parametrize(("merges_copies", "copies"), [(False, 3), (True, 1)])
+def test_oms_can_merge_copies_of_a_key_that_have_not_begun(world, oms, merges_copies, copies):
+    world.task.merges_copies = merges_copies
     world.task.copies.add(CopyFault.withheld())
     oms("", "a")
     oms("", "a", "a")
@@ -227,19 +232,19 @@ def test_oms_can_lose_accepted_keys(world, oms):
     world.oss.put(world.source_bucket, "a", b"")
     world.task.copies.then(CopyFault.lost())
     oms("", "lost", "a")
-    world.wait_idle(PATIENCE)
+    world.wait_idle(TIMEOUT)
 
     assert list_copied_keys(world) == {"a": b""}
-    assert [line[1] for _, line in lists(world)] == ["a"]
+    assert [line[1] for _, line in read_lists(world)] == ["a"]
     assert world.task.acceptance_request == 2
     assert world.task.success_object == 1
     assert world.task.failure_object == 0
 
 
-def counts(oms, when):
-    """Return the sums in ShowSyncTask's answer, and the non-empty steps in ListSyncTaskStatistic's."""
-    month = oms(f"?query_time={when}")
-    statistics = oms(f"/statistics?data_type=REQUEST,SUCCESS&start_time={when - 7_200_000}&end_time={when}")
+def read_counts(oms, query_time):
+    """Return the sums that ShowSyncTask answers, and the step length and non-empty steps of the statistics."""
+    month = oms(f"?query_time={query_time}")
+    statistics = oms(f"/statistics?data_type=REQUEST,SUCCESS&start_time={query_time - 7_200_000}&end_time={query_time}")
     steps = {
         point["time_stamp"]
         for data in statistics["statistic_datas"]
@@ -253,42 +258,45 @@ def counts(oms, when):
     )
 
 
-def test_counts_can_be_delayed_and_in_steps_of_an_hour(world, oms):
+def test_oms_can_report_its_counts_late_and_in_steps_of_an_hour(world, oms):
     world.oss.put(world.source_bucket, "a", b"")
     world.task.lag, world.task.step = 3600, "ONE_HOUR"
-    when = int(world.oms.now() * 1000)
+    query_time = int(world.oms.now() * 1000)
     oms("", "a")
-    world.wait_idle(PATIENCE)
-    assert counts(oms, when + 60_000) == ([0, 0], "ONE_HOUR", set())
+    world.wait_idle(TIMEOUT)
+    assert read_counts(oms, query_time + 60_000) == ([0, 0], "ONE_HOUR", set())
 
     world.oms.clock_offset = 3700
 
-    *shown, steps = counts(oms, when + 60_000)
-    assert shown == [[1, 1], "ONE_HOUR"]
-    assert steps <= {moment - moment % 3_600_000 for moment in (when, when + 60_000)}
+    *totals, steps = read_counts(oms, query_time + 60_000)
+    assert totals == [[1, 1], "ONE_HOUR"]
+    assert steps <= {moment - moment % 3_600_000 for moment in (query_time, query_time + 60_000)}
 
 
 def test_each_cloud_has_its_own_clock(world, oms):
     world.oss.clock_offset, world.oms.clock_offset, world.obs.clock_offset = -36_000, 36_000, 7200
     world.oss.put(world.source_bucket, "a", b"")
     oms("", "a")
-    world.wait_idle(PATIENCE)
+    world.wait_idle(TIMEOUT)
 
-    def near(seconds, cloud):
-        return abs(seconds - cloud.now()) < PATIENCE
+    def is_near(seconds, cloud):
+        return abs(seconds - cloud.now()) < TIMEOUT
 
-    assert near(world.oss.objects(world.source_bucket)["a"].last_modified, world.oss)
-    assert all(near(stored.last_modified, world.obs) for stored in world.obs.objects(world.destination_bucket).values())
-    ((when, (time_in_china, *_)),) = lists(world)
-    assert near(when, world.oms)
-    assert near(datetime.fromisoformat(f"{time_in_china}+08:00").timestamp(), world.oms)
-    _, _, steps = counts(oms, int(world.oms.now() * 1000))
-    assert all(abs(world.oms.now() - step / 1000) < 300 + PATIENCE for step in steps)
+    assert is_near(world.oss.objects(world.source_bucket)["a"].last_modified, world.oss)
+    assert all(
+        is_near(stored_object.last_modified, world.obs)
+        for stored_object in world.obs.objects(world.destination_bucket).values()
+    )
+    ((list_time, (time_in_china, *_)),) = read_lists(world)
+    assert is_near(list_time, world.oms)
+    assert is_near(datetime.fromisoformat(f"{time_in_china}+08:00").timestamp(), world.oms)
+    _, _, steps = read_counts(oms, int(world.oms.now() * 1000))
+    assert all(abs(world.oms.now() - step / 1000) < 300 + TIMEOUT for step in steps)
 
 
 def test_obs_accepts_the_key_of_a_new_iam_user(world, huawei_of):
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(world.iam.now()))
-    headers = {"Content-Type": "application/json", "X-Sdk-Date": stamp}
+    date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(world.iam.now()))
+    headers = {"Content-Type": "application/json", "X-Sdk-Date": date}
 
     def call(path, body=b""):
         answer = huawei_of(world).call("POST", f"{world.iam.endpoint}{path}", body, headers=headers)
@@ -297,4 +305,4 @@ def test_obs_accepts_the_key_of_a_new_iam_user(world, huawei_of):
 
     user = call("/v5/users", b'{"name": "a"}')["user"]["user_id"]
     key = call(f"/v5/users/{user}/access-keys")["access_key"]
-    assert world.obs.credential(key["access_key_id"]).secret == key["secret_access_key"]
+    assert world.obs.find_credential(key["access_key_id"]).secret == key["secret_access_key"]

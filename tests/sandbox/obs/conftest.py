@@ -1,4 +1,4 @@
-"""A client that sends valid requests to OBS, which tests then make invalid."""
+"""A fixture of a client that sends valid requests to OBS, which tests then make invalid."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HOST = "photos-obs.obs.cn-north-4.myhuaweicloud.com"
 
 @dataclass
 class ObsRequests:
-    """A sender of requests with the signature of the vendor's SDK, also with parameters that it never sends."""
+    """A client that signs requests with the vendor's SDK, and can send parameters that the SDK never sends."""
 
     box: Sandbox
     http: requests.Session
@@ -37,19 +37,19 @@ class ObsRequests:
         credentials: tuple[str, str] | None = None,
         change: Callable[[dict[str, str]], None] = lambda _: None,
     ) -> requests.Response:
-        """Send a request.
+        """Sign and send a request.
 
-        `headers` are signed; `change` then alters them, and `path` replaces the signed path.
+        After the signature, `change` can alter the headers, and `path` replaces the signed path.
         """
         access_key, secret = credentials or self.box.huawei_credentials
-        sent = {"Date": formatdate(self.box.obs.now(), usegmt=True), **(headers or {})}
+        headers_to_sign = {"Date": formatdate(self.box.obs.now(), usegmt=True), **(headers or {})}
         signer = Authentication(access_key, secret, False, Adapter("obs"), "", False)
-        signature = signer.getSignature(method, "photos-obs", key, {}, sent)["Signature"]
-        sent |= {"Host": host, "Authorization": f"OBS {access_key}:{signature}"}
-        change(sent)
-        request = requests.Request(method, self.box.obs.endpoint, headers=sent).prepare()
+        signature = signer.getSignature(method, "photos-obs", key, {}, headers_to_sign)["Signature"]
+        headers_to_sign |= {"Host": host, "Authorization": f"OBS {access_key}:{signature}"}
+        change(headers_to_sign)
+        request = requests.Request(method, self.box.obs.endpoint, headers=headers_to_sign).prepare()
         target = f"/{encode_object_key(key)}" if path is None else path
-        # Set afterwards, because requests would normalize it.
+        # The address is set afterwards, because `requests` would normalize it.
         request.url = f"{self.box.obs.endpoint}{target}{'?' if params else ''}{urlencode(params or {})}"
         return self.http.send(request, timeout=10, allow_redirects=False)
 

@@ -1,4 +1,4 @@
-"""Permissions of IAM users' keys in OBS and OMS."""
+"""Tests of the permissions that keys of IAM users have in OBS and OMS."""
 
 import pytest
 
@@ -16,20 +16,22 @@ def test_an_iam_users_key_has_the_permissions_of_its_policies(box, huawei, iam_k
     for name in ("oms/a", "a"):
         box.obs.put("photos-obs", name, b"")
 
-    def status(*details, **more):
-        return obs_requests.send(*details, **more, credentials=key).status_code
+    def status(*details, **headers):
+        return obs_requests.send(*details, **headers, credentials=key).status_code
 
     assert (status(), status("HEAD")) == (200, 403)
     assert (status("GET", "oms/a"), status("GET", "a"), status("DELETE", "oms/a")) == (200, 403, 403)
     task = box.task.sync_url.removesuffix("/events")
-    shown = huawei.call("GET", f"{task}?query_time={int(box.oms.now() * 1000)}", credentials=key)
-    assert (shown.status_code, huawei.submit("a", credentials=key).status_code) == (200, 403)
+    task_status = huawei.call("GET", f"{task}?query_time={int(box.oms.now() * 1000)}", credentials=key)
+    assert (task_status.status_code, huawei.submit("a", credentials=key).status_code) == (200, 403)
 
 
-@pytest.mark.parametrize(("after", "before", "then"), [(0, 200, 200), (600, 403, 200), (None, 403, 403)])
-def test_a_grant_takes_effect_immediately_later_or_never(box, iam_key, obs_requests, after, before, then):
-    box.iam.grant_delay = after
+@pytest.mark.parametrize(("delay", "status_before", "status_after"), [(0, 200, 200), (600, 403, 200), (None, 403, 403)])
+def test_a_grant_takes_effect_immediately_later_or_never(
+    box, iam_key, obs_requests, delay, status_before, status_after
+):
+    box.iam.grant_delay = delay
     key = iam_key(allow("obs:*:*"))
-    assert obs_requests.send(credentials=key).status_code == before
+    assert obs_requests.send(credentials=key).status_code == status_before
     box.advance(600)
-    assert obs_requests.send(credentials=key).status_code == then
+    assert obs_requests.send(credentials=key).status_code == status_after

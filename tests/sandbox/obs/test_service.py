@@ -1,4 +1,4 @@
-"""Responses of OBS: addresses, refusals, limits, listings, and the objects of a bucket."""
+"""Tests of OBS's responses: addresses, refusals, limits, listings, and the objects of a bucket."""
 
 import hashlib
 import re
@@ -10,7 +10,7 @@ BUCKET = "photos-obs"
 NAMESPACE = "{http://obs.cn-north-4.myhuaweicloud.com/doc/2015-06-30/}"
 
 
-def keys(answer):
+def parse_keys(answer):
     return [element.text for element in ElementTree.fromstring(answer.content).iter(f"{NAMESPACE}Key")]
 
 
@@ -71,14 +71,14 @@ def test_the_etag_of_an_upload_in_parts_is_the_md5_of_md5s_and_a_number(box, siz
     assert box.obs.put(BUCKET, "a", data, part_size=4).etag == expected
 
 
-def test_a_name_of_over_1024_bytes_is_not_stored(box):
+def test_a_key_of_over_1024_bytes_is_not_stored(box):
     box.obs.put(BUCKET, "k" * 1024, b"")
     with pytest.raises(ValueError, match="1024"):
         box.obs.put(BUCKET, "k" * 1025, b"")
 
 
 @pytest.mark.parametrize("data", [b"", b"hello"])
-def test_head_answers_the_length_without_the_contents(box, obs_requests, data):
+def test_a_head_response_has_the_length_without_the_contents(box, obs_requests, data):
     box.obs.put(BUCKET, "a", data)
     answer = obs_requests.send("HEAD", "a")
     assert (answer.headers["Content-Length"], answer.content) == (str(len(data)), b"")

@@ -1,4 +1,4 @@
-"""Signatures of the scheme "OBS": OBS refuses a client that breaks any of the rules."""
+"""Tests that OBS refuses a request that breaks a rule of its signature scheme."""
 
 from email.utils import formatdate
 
@@ -16,24 +16,33 @@ def test_x_obs_date_can_replace_date(box, obs_requests):
     assert obs_requests.send(headers=headers).status_code == 200
 
 
-def with_scheme(scheme: str) -> dict[str, object]:
-    return {"change": lambda sent: sent.update({"Authorization": sent["Authorization"].replace("OBS", scheme)})}
+def replace_scheme(scheme: str) -> dict[str, object]:
+    return {
+        "change": lambda headers: headers.update({"Authorization": headers["Authorization"].replace("OBS", scheme)})
+    }
 
 
-def changed(**headers: str) -> dict[str, object]:
-    return {"change": lambda sent: sent.update({name.replace("_", "-"): value for name, value in headers.items()})}
+def change_headers(**headers: str) -> dict[str, object]:
+    return {
+        "change": lambda request_headers: request_headers.update(
+            {name.replace("_", "-"): value for name, value in headers.items()}
+        )
+    }
 
 
 # Mistakes in a request, and the codes of their errors.
-WRONG = {
-    "no signature": ({"change": lambda sent: sent.pop("Authorization")}, "AccessDenied"),
-    "another scheme": (with_scheme("AWS"), "AccessDenied"),
+MISTAKES = {
+    "no signature": ({"change": lambda headers: headers.pop("Authorization")}, "AccessDenied"),
+    "another scheme": (replace_scheme("AWS"), "AccessDenied"),
     "unknown access key": ({"credentials": ("NOBODY", "x")}, "InvalidAccessKeyId"),
     "wrong secret": ({"credentials": (Sandbox.huawei_credentials[0], "wrong")}, "SignatureDoesNotMatch"),
-    "another x-obs header": (changed(x_obs_new="1"), "SignatureDoesNotMatch"),
-    "another content type": (changed(Content_Type="text/plain"), "SignatureDoesNotMatch"),
-    "another digest": (changed(Content_MD5="AAAA"), "SignatureDoesNotMatch"),
-    "another date": ({"change": lambda sent: sent.update({"x-obs-date": sent["Date"]})}, "SignatureDoesNotMatch"),
+    "another x-obs header": (change_headers(x_obs_new="1"), "SignatureDoesNotMatch"),
+    "another content type": (change_headers(Content_Type="text/plain"), "SignatureDoesNotMatch"),
+    "another digest": (change_headers(Content_MD5="AAAA"), "SignatureDoesNotMatch"),
+    "another date": (
+        {"change": lambda headers: headers.update({"x-obs-date": headers["Date"]})},
+        "SignatureDoesNotMatch",
+    ),
     "another key": ({"key": "a", "path": "/b"}, "SignatureDoesNotMatch"),
     "another bucket": ({"host": "other.obs.cn-north-4.myhuaweicloud.com"}, "SignatureDoesNotMatch"),
     "date in another form": ({"headers": {"Date": "2026-01-01T00:00:00Z"}}, "AccessDenied"),
@@ -42,21 +51,21 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("mistake", WRONG)
+@pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_wrong_signature_is_refused(box, obs_requests, refusal, mistake):
     box.obs.create_bucket("other")
-    details, code = WRONG[mistake]
+    details, code = MISTAKES[mistake]
     assert refusal(obs_requests.send(**details)) == (403, code)
 
 
 def test_another_method_than_the_signed_method_is_refused(obs_requests, box):
     box.obs.put("photos-obs", "a", b"hello")
 
-    def as_get(sent):
-        sent["Authorization"] = obs_requests.send("GET", "a").request.headers["Authorization"]
+    def sign_as_get(headers):
+        headers["Authorization"] = obs_requests.send("GET", "a").request.headers["Authorization"]
 
-    assert obs_requests.send("GET", "a", change=as_get).status_code == 200
-    assert obs_requests.send("HEAD", "a", change=as_get).status_code == 403
+    assert obs_requests.send("GET", "a", change=sign_as_get).status_code == 200
+    assert obs_requests.send("HEAD", "a", change=sign_as_get).status_code == 403
 
 
 def test_a_key_may_be_percent_encoded_in_any_way(box, obs_requests):
@@ -68,6 +77,8 @@ def test_a_key_may_be_percent_encoded_in_any_way(box, obs_requests):
 
 @pytest.mark.parametrize("sign", [-1, 1])
 def test_a_request_date_may_deviate_by_fifteen_minutes(box, obs_requests, refusal, sign):
-    good, late = ({"Date": formatdate(box.obs.now() + sign * off, usegmt=True)} for off in (890, 901))
-    assert obs_requests.send(headers=good).status_code == 200
-    assert refusal(obs_requests.send(headers=late)) == (403, "RequestTimeTooSkewed")
+    valid_date, expired_date = (
+        {"Date": formatdate(box.obs.now() + sign * seconds, usegmt=True)} for seconds in (890, 901)
+    )
+    assert obs_requests.send(headers=valid_date).status_code == 200
+    assert refusal(obs_requests.send(headers=expired_date)) == (403, "RequestTimeTooSkewed")

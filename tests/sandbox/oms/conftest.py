@@ -1,9 +1,9 @@
-"""A fixture with the addresses of OMS's calls."""
+"""A fixture that makes the addresses of OMS's calls for a task."""
 
 import pytest
 
 
 @pytest.fixture
 def task_url(box):
-    """Return a function that returns the address of the sandbox's task, followed by `end`."""
-    return lambda tail: box.task.sync_url.removesuffix("/events") + tail
+    """Return a function that appends a path or query to the address of the sandbox's task."""
+    return lambda suffix: box.task.sync_url.removesuffix("/events") + suffix

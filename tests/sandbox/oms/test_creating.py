@@ -1,4 +1,4 @@
-"""Sync tasks that the vendor's client creates: access keys, refusals and copies."""
+"""Tests of sync tasks that the vendor's client creates: their access keys, refusals and copies."""
 
 from __future__ import annotations
 
@@ -16,47 +16,47 @@ BUCKETS = {"src_bucket": "photos", "src_region": "cn-hangzhou", "dst_bucket": "p
 
 @pytest.fixture
 def create(box, client):
-    """Return a function that creates a task between both buckets, and returns its id.
+    """Return a function that creates a task between both buckets, by default with the administrators' keys.
 
-    By default it uses the administrators' keys.
+    The function returns the task's id.
     """
 
-    def made(source=box.user_credentials, there=box.huawei_credentials, **parameters):
-        keys = dict(zip(KEYS, (*source, *there), strict=True))
+    def create_task(source_key=box.user_credentials, destination_key=box.huawei_credentials, **parameters):
+        keys = dict(zip(KEYS, (*source_key, *destination_key), strict=True))
         body = v2.CreateSyncTaskReq(**{**BUCKETS, **keys, **parameters})
         return client.create_sync_task(v2.CreateSyncTaskRequest(body=body)).sync_task_id
 
-    return made
+    return create_task
 
 
 @pytest.fixture
 def is_copied_by(box, client):
-    """Return a function that submits a key, and returns True if the task has copied it."""
+    """Return a function that submits a key to a task, and returns True if the task has copied the object."""
 
-    def submit_key(number, key, contents=b"hello"):
+    def submit_key(task_id, key, contents=b"hello"):
         box.oss.put("photos", key, contents)
-        client.create_sync_events(v2.CreateSyncEventsRequest(number, v2.SyncObjectReq([key])))
-        box.oms.wait_copied(10)
+        client.create_sync_events(v2.CreateSyncEventsRequest(task_id, v2.SyncObjectReq([key])))
+        box.oms.wait_until_copied(10)
         return key in box.obs.objects("photos-obs")
 
     return submit_key
 
 
 def test_a_task_with_minimum_permissions_starts_and_copies(box, client, create, is_copied_by, ram_key, iam_key):
-    number = create(
+    task_id = create(
         ram_key(*SOURCE),
         iam_key(*DESTINATION),
         description="oss-oms-sync:sync",
         enable_metadata_migration=True,
         consistency_check="crc64",
     )
-    assert is_copied_by(number, "a")
-    shown = client.show_sync_task(v2.ShowSyncTaskRequest(number, query_time=int(box.oms.now() * 1000)))
-    assert (shown.status, shown.description, shown.consistency_check) == ("SYNCHRONIZING", "oss-oms-sync:sync", "crc64")
-    assert shown.enable_metadata_migration is True
-    assert shown.src_bucket == "photos"
-    assert shown.dst_region == "cn-north-4"
-    assert shown.object_overwrite_mode == "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
+    assert is_copied_by(task_id, "a")
+    task = client.show_sync_task(v2.ShowSyncTaskRequest(task_id, query_time=int(box.oms.now() * 1000)))
+    assert (task.status, task.description, task.consistency_check) == ("SYNCHRONIZING", "oss-oms-sync:sync", "crc64")
+    assert task.enable_metadata_migration is True
+    assert task.src_bucket == "photos"
+    assert task.dst_region == "cn-north-4"
+    assert task.object_overwrite_mode == "SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE"
 
 
 @pytest.mark.parametrize("action", [name for statement in SOURCE[:2] for name in statement["Action"]])
@@ -66,11 +66,14 @@ def test_a_missing_permission_at_the_source_prevents_a_task(create, ram_key, act
 
 @pytest.mark.parametrize("action", [name for statement in DESTINATION[:2] for name in statement["Action"]])
 def test_a_missing_permission_at_the_destination_prevents_a_task(create, iam_key, action):
-    assert catch_refusal(lambda: create(there=iam_key(*drop_action(DESTINATION, action)))) == (400, "OMS.0072")
+    assert catch_refusal(lambda: create(destination_key=iam_key(*drop_action(DESTINATION, action)))) == (
+        400,
+        "OMS.0072",
+    )
 
 
 @pytest.mark.parametrize(
-    ("source", "there", "size"),
+    ("source_statements", "destination_statements", "size"),
     [
         (drop_action(SOURCE, "oss:GetObject"), DESTINATION, 1),
         (SOURCE, drop_action(DESTINATION, "obs:object:putObject"), 1),
@@ -80,18 +83,18 @@ def test_a_missing_permission_at_the_destination_prevents_a_task(create, iam_key
     ids=["read", "write", "look", "parts"],
 )
 def test_a_missing_permission_for_objects_fails_their_copies(
-    box, create, is_copied_by, ram_key, iam_key, source, there, size
+    box, create, is_copied_by, ram_key, iam_key, source_statements, destination_statements, size
 ):
-    assert not is_copied_by(create(ram_key(*source), iam_key(*there)), "a", bytes(size))
+    assert not is_copied_by(create(ram_key(*source_statements), iam_key(*destination_statements)), "a", bytes(size))
     assert box.oms.tasks[-1].failure_object == 1
 
 
 def test_a_deleted_key_ends_the_copies(box, create, is_copied_by, ram_key, iam_key):
-    number = create(ram_key(*SOURCE), iam_key(*DESTINATION))
-    assert is_copied_by(number, "a")
+    task_id = create(ram_key(*SOURCE), iam_key(*DESTINATION))
+    assert is_copied_by(task_id, "a")
     [key] = box.ram.entities.users["user"]["keys"]
     box.ram.entities.delete_access_key("user", key)
-    assert not is_copied_by(number, "b")
+    assert not is_copied_by(task_id, "b")
 
 
 @pytest.mark.parametrize(
@@ -143,33 +146,33 @@ def test_a_task_needs_the_agreement_if_oms_asks_for_it(box, client, create):
 
 
 def test_a_task_is_started_again_with_other_keys(box, client, create, is_copied_by, ram_key):
-    number = create(ram_key(*drop_action(SOURCE, "oss:GetObject")))
-    assert not is_copied_by(number, "a")
-    client.stop_sync_task(v2.StopSyncTaskRequest(number))
+    task_id = create(ram_key(*drop_action(SOURCE, "oss:GetObject")))
+    assert not is_copied_by(task_id, "a")
+    client.stop_sync_task(v2.StopSyncTaskRequest(task_id))
     key, secret = box.user_credentials
 
     def start(secret):
         body = v2.StartSyncTaskReq(**dict(zip(KEYS, (key, secret, *box.huawei_credentials), strict=True)))
-        client.start_sync_task(v2.StartSyncTaskRequest(number, body))
+        client.start_sync_task(v2.StartSyncTaskRequest(task_id, body))
 
     assert catch_refusal(lambda: start("wrong")) == (400, "OMS.0068")
     start(secret)
-    assert is_copied_by(number, "a")
+    assert is_copied_by(task_id, "a")
 
 
 def test_the_region_of_a_bucket_needs_the_permission_at_the_source(box, client, ram_key):
-    def region(cloud, keys, bucket):
+    def show_region(cloud, keys, bucket):
         body = v2.ShowBucketRegionReq(cloud_type=cloud, ak=keys[0], sk=keys[1], bucket_name=bucket)
         return client.show_bucket_region(v2.ShowBucketRegionRequest(body=body)).id
 
-    assert region("Aliyun", box.user_credentials, "photos") == "cn-hangzhou"
-    assert region("HEC", box.huawei_credentials, "photos-obs") == "cn-north-4"
+    assert show_region("Aliyun", box.user_credentials, "photos") == "cn-hangzhou"
+    assert show_region("HEC", box.huawei_credentials, "photos-obs") == "cn-north-4"
     key = ram_key(*drop_action(SOURCE, "oss:GetBucketLocation"))
-    assert catch_refusal(lambda: region("Aliyun", key, "photos")) == (400, "OMS.0072")
+    assert catch_refusal(lambda: show_region("Aliyun", key, "photos")) == (400, "OMS.0072")
 
 
-def test_another_project_is_refused(box, huawei, assert_refused):
+def test_a_call_for_an_unknown_project_is_refused(box, huawei, assert_refused):
     task = json.dumps({**BUCKETS, **dict.fromkeys(KEYS, "a")}).encode()
-    for tail, body in (("sync-tasks", task), ("privacy-agreements", b"")):
-        answer = huawei.call("POST", f"{box.oms.endpoint}/v2/another/{tail}", body)
+    for path, body in (("sync-tasks", task), ("privacy-agreements", b"")):
+        answer = huawei.call("POST", f"{box.oms.endpoint}/v2/another/{path}", body)
         assert_refused(answer, 403, "APIGW.0302")

@@ -1,4 +1,4 @@
-"""The API gateway's checks in front of OMS: the signature, the clock, the rate, the path."""
+"""Tests of the API gateway in front of OMS, which checks the signature, the clock, the rate and the path."""
 
 import time
 from email.utils import parsedate_to_datetime
@@ -43,11 +43,11 @@ TEMPORARY = ("SANDBOXTEMPORARY", "secret")
     [
         {"credentials": ("SANDBOXNOBODY", "secret")},
         {"credentials": (AK, "wrong")},
-        {"headers": {}, "unsigned": JSON},
+        {"headers": {}, "unsigned_headers": JSON},
         {"headers": {**JSON, "X-Sdk-Content-Sha256": "0" * 64}},
-        {"unsigned": {"X-Sdk-Date": "yesterday"}},
+        {"unsigned_headers": {"X-Sdk-Date": "yesterday"}},
         {"headers": {**JSON, "X-Security-Token": "surplus"}},
-        {"unsigned": {"X-Security-Token": "right"}, "credentials": TEMPORARY},
+        {"unsigned_headers": {"X-Security-Token": "right"}, "credentials": TEMPORARY},
         {"credentials": TEMPORARY},
         {"headers": {**JSON, "X-Security-Token": "wrong"}, "credentials": TEMPORARY},
     ],
@@ -70,12 +70,12 @@ def test_a_wrong_signature_is_refused(box, huawei, assert_refused, details):
 
 
 @pytest.mark.parametrize(
-    ("more", "credentials"), [({"X-Project-Id": "p"}, None), ({"X-Security-Token": "right"}, TEMPORARY)]
+    ("extra_headers", "credentials"), [({"X-Project-Id": "p"}, None), ({"X-Security-Token": "right"}, TEMPORARY)]
 )
-def test_an_additional_signed_header_is_accepted(box, huawei, more, credentials):
+def test_an_additional_signed_header_is_accepted(box, huawei, extra_headers, credentials):
     box.oms.add_credentials(*TEMPORARY, "right")
 
-    assert huawei.submit("a", headers={**JSON, **more}, credentials=credentials).status_code == 200
+    assert huawei.submit("a", headers={**JSON, **extra_headers}, credentials=credentials).status_code == 200
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -91,8 +91,8 @@ def test_a_request_date_may_deviate_by_a_quarter_of_an_hour(box, huawei, sign, a
 def test_an_unsigned_header_that_must_be_signed_is_refused(box, huawei, http, name, assert_refused):
     headers = huawei.headers("POST", box.task.sync_url, BODY, JSON, box.huawei_credentials)
     names = headers["Authorization"].split("SignedHeaders=")[1].split(",")[0]
-    fewer = ";".join(part for part in names.split(";") if part != name)
-    headers["Authorization"] = headers["Authorization"].replace(names, fewer)
+    remaining_names = ";".join(part for part in names.split(";") if part != name)
+    headers["Authorization"] = headers["Authorization"].replace(names, remaining_names)
 
     answer = http.post(box.task.sync_url, headers=headers, data=BODY)
 
@@ -101,18 +101,18 @@ def test_an_unsigned_header_that_must_be_signed_is_refused(box, huawei, http, na
 
 
 @pytest.mark.parametrize(
-    ("more", "body"), [({"X-Project-Id": "p"}, BODY), ({}, b'{"object_keys": ["b"]}')], ids=["header", "body"]
+    ("extra_headers", "body"), [({"X-Project-Id": "p"}, BODY), ({}, b'{"object_keys": ["b"]}')], ids=["header", "body"]
 )
-def test_another_body_or_a_missing_signed_header_is_refused(box, huawei, http, assert_refused, more, body):
-    headers = huawei.headers("POST", box.task.sync_url, BODY, {**JSON, **more}, box.huawei_credentials)
-    sent = {name: value for name, value in headers.items() if name not in more}
+def test_another_body_or_a_missing_signed_header_is_refused(box, huawei, http, assert_refused, extra_headers, body):
+    headers = huawei.headers("POST", box.task.sync_url, BODY, {**JSON, **extra_headers}, box.huawei_credentials)
+    sent_headers = {name: value for name, value in headers.items() if name not in extra_headers}
 
-    assert_refused(http.post(box.task.sync_url, headers=sent, data=body), 401, "APIGW.0301")
+    assert_refused(http.post(box.task.sync_url, headers=sent_headers, data=body), 401, "APIGW.0301")
 
 
-@pytest.mark.parametrize(("method", "tail"), [("GET", ""), ("POST", "/more")])
-def test_an_unknown_api_is_not_found(box, huawei, method, tail, assert_refused):
-    assert_refused(huawei.call(method, box.task.sync_url + tail), 404, "APIGW.0101")
+@pytest.mark.parametrize(("method", "path"), [("GET", ""), ("POST", "/more")])
+def test_an_unknown_api_is_not_found(box, huawei, method, path, assert_refused):
+    assert_refused(huawei.call(method, box.task.sync_url + path), 404, "APIGW.0101")
 
 
 def test_calls_beyond_the_rate_are_throttled(box, huawei, assert_refused):

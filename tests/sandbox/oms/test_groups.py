@@ -1,4 +1,4 @@
-"""Task groups under the vendor's client: refusals, copies and answers."""
+"""Tests of task groups with the vendor's client: refusals, copies and answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 import pytest
 from huaweicloudsdkoms import v2
 
-from sandbox.inprocess import InProcess
+from sandbox.inprocess import VirtualSandbox
 from sandbox.oms.copier import CopyFailure, CopyFault
 from sandbox.oms.group import Status
 from support.oms_sdk import DESTINATION, KEYS, SOURCE, catch_refusal
@@ -19,10 +19,14 @@ WINDOW = {"start": "08:00", "end": "20:00", "max_bandwidth": 1_048_576}
 RECORDS = {"enable_failed_object_recording": True}
 
 
-def group_body(source, there, src=None, dst=None, **parameters):
-    """Return the body of CreateTaskGroup, by default for the whole bucket."""
-    src_node = {"ak": source[0], "sk": source[1], "region": "cn-hangzhou", "bucket": "photos"}
-    dst_node = {"ak": there[0], "sk": there[1], "region": "cn-north-4", "bucket": "photos-obs"}
+def make_group_body(source_key, destination_key, src=None, dst=None, **parameters):
+    """Return the body of CreateTaskGroup, by default for the whole bucket.
+
+    `source_key` and `destination_key` are access keys with their secrets. `src` and `dst` change the fields of the
+    source and the destination, `parameters` the other fields.
+    """
+    src_node = {"ak": source_key[0], "sk": source_key[1], "region": "cn-hangzhou", "bucket": "photos"}
+    dst_node = {"ak": destination_key[0], "sk": destination_key[1], "region": "cn-north-4", "bucket": "photos-obs"}
     return {
         "src_node": {"cloud_type": "Aliyun", "object_key": [""], **src_node, **(src or {})},
         "dst_node": {**dst_node, **(dst or {})},
@@ -33,50 +37,50 @@ def group_body(source, there, src=None, dst=None, **parameters):
 
 @pytest.fixture
 def create(box, client):
-    """Return a function that creates a group with the body of `group_body`, and returns its id."""
+    """Return a function that creates a group by the arguments of `make_group_body`, and returns its id."""
 
-    def made(source=box.user_credentials, there=box.huawei_credentials, **parameters):
-        body = group_body(source, there, **parameters)
+    def create_group(source_key=box.user_credentials, destination_key=box.huawei_credentials, **parameters):
+        body = make_group_body(source_key, destination_key, **parameters)
         nodes = v2.TaskGroupSrcNode(**body.pop("src_node")), v2.TaskGroupDstNode(**body.pop("dst_node"))
         request = v2.CreateTaskGroupReq(src_node=nodes[0], dst_node=nodes[1], **body)
         return client.create_task_group(v2.CreateTaskGroupRequest(request)).group_id
 
-    return made
+    return create_group
 
 
 @pytest.fixture
 def migrate(box, create):
     """Return a function that creates a group, waits for its copies, and returns its id."""
 
-    def made(*keys, **parameters):
+    def migrate_group(*keys, **parameters):
         group = create(*keys, **parameters)
-        box.oms.wait_copied(10)
+        box.oms.wait_until_copied(10)
         return group
 
-    return made
+    return migrate_group
 
 
 @pytest.fixture
-def order(box, client):
+def call_group(box, client):
     """Return a function that stops, deletes, starts or retries a group.
 
-    To start or retry it sends the group's access keys, or other parameters.
+    To start or retry a group, the function sends the group's access keys and further parameters.
     """
 
     def call(action, group, **parameters):
         request, body = (getattr(v2, f"{action.title()}TaskGroup{kind}", None) for kind in ("Request", "Req"))
-        bodies = [body(**{**keys_of(box), **parameters})] if body else []
+        bodies = [body(**{**make_access_keys(box), **parameters})] if body else []
         getattr(client, f"{action}_task_group")(request(group, *bodies))
 
     return call
 
 
 @pytest.fixture
-def show(client):
+def show_group(client):
     return lambda group: client.show_task_group(v2.ShowTaskGroupRequest(group))
 
 
-def keys_of(box):
+def make_access_keys(box):
     return dict(zip(KEYS, (*box.user_credentials, *box.huawei_credentials), strict=True))
 
 
@@ -89,7 +93,7 @@ def put(box, **objects):
         box.oss.put("photos", key, data)
 
 
-def test_a_group_with_minimum_permissions_copies_its_prefixes(box, create, show, ram_key, iam_key):
+def test_a_group_with_minimum_permissions_copies_its_prefixes(box, create, show_group, ram_key, iam_key):
     put(box, **dict.fromkeys(("a/1", "a/2", "b/1", "c/1"), b"hello"))
     box.obs.put("photos-obs", "a/2", b"hello")
     group = create(
@@ -101,11 +105,11 @@ def test_a_group_with_minimum_permissions_copies_its_prefixes(box, create, show,
         consistency_check="crc64",
         object_overwrite_mode="SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE",
     )
-    assert show(group).status in (0, 1, 2, 6)  # however late the answer is
-    box.oms.wait_copied(10)
+    assert show_group(group).status in (0, 1, 2, 6)  # the status depends on the time of the answer
+    box.oms.wait_until_copied(10)
 
     assert list_copied_keys(box) == ["a/1", "a/2", "c/1"]
-    answer = show(group)
+    answer = show_group(group)
     assert answer.group_id == group
     assert answer.status == 6
     assert answer.description == "oss-oms-sync:sync"
@@ -113,8 +117,8 @@ def test_a_group_with_minimum_permissions_copies_its_prefixes(box, create, show,
     assert (answer.total_size, answer.complete_size, answer.migrate_speed) == (15, 10, 0)
     nodes = answer.src_node.bucket, answer.src_node.object_key, answer.dst_node.bucket
     assert nodes == ("photos", ["a/", "c/"], "photos-obs")
-    how = answer.object_overwrite_mode, answer.enable_metadata_migration, answer.error_reason.error_code
-    assert how == ("SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", True, None)
+    settings = answer.object_overwrite_mode, answer.enable_metadata_migration, answer.error_reason.error_code
+    assert settings == ("SIZE_LAST_MODIFIED_COMPARISON_OVERWRITE", True, None)
     assert answer.start_time >= 10**12
 
 
@@ -141,7 +145,7 @@ def test_a_group_with_minimum_permissions_copies_its_prefixes(box, create, show,
         {"bandwidth_policy": [WINDOW] * 2},
         {"bandwidth_policy": [{**WINDOW, "max_bandwidth": 1}]},
         {"bandwidth_policy": [{**WINDOW, "start": "8:00"}]},
-        {"bandwidth_policy": [{**WINDOW, "start": f"0{n}:00", "end": f"0{n}:01"} for n in range(6)]},
+        {"bandwidth_policy": [{**WINDOW, "start": f"0{number}:00", "end": f"0{number}:01"} for number in range(6)]},
         {"smn_config": {"topic_urn": "t"}},
     ],
     ids=str,
@@ -153,7 +157,7 @@ def test_a_wrong_or_unsupported_parameter_is_refused(box, create, parameters):
 
 @pytest.mark.parametrize("node", ["src_node", "dst_node"])
 def test_a_group_needs_a_source_and_a_destination(box, huawei, assert_refused, node):
-    body = group_body(box.user_credentials, box.huawei_credentials)
+    body = make_group_body(box.user_credentials, box.huawei_credentials)
     del body[node]
     url = f"{box.oms.endpoint}/v2/{box.project_id}/taskgroups"
     assert_refused(huawei.call("POST", url, json.dumps(body).encode()), 400, "OMS.0001")
@@ -175,56 +179,56 @@ def test_each_call_needs_its_permission(box, client, create, action, call):
 
 
 def test_groups_are_listed_page_by_page(client, create):
-    first, second = create(), create()
+    first_id, second_id = create(), create()
 
-    def listed(**query):
+    def list_groups(**query):
         answer = client.list_task_group(v2.ListTaskGroupRequest(**query))
         return [taskgroup.group_id for taskgroup in answer.taskgroups], answer.count
 
-    assert listed() == ([first, second], 2)
-    assert listed(limit=1, offset=1) == ([second], 2)
-    assert catch_refusal(lambda: listed(limit=101)) == (400, "OMS.0001")
+    assert list_groups() == ([first_id, second_id], 2)
+    assert list_groups(limit=1, offset=1) == ([second_id], 2)
+    assert catch_refusal(lambda: list_groups(limit=101)) == (400, "OMS.0001")
 
 
-def test_only_failed_objects_are_listed_and_retried(box, migrate, order, show):
+def test_only_failed_objects_are_listed_and_retried(box, migrate, call_group, show_group):
     put(box, a=b"hello", b=b"hello", c=b"hello")
-    why = CopyFailure("GET_SRC_OBJ_FAILURE", "com.aliyun.oss.ClientException: Connection reset")
-    box.oms.groups.prepare = lambda group: group.failures.add(why, times=1, where=lambda key: key == "b")
+    failure = CopyFailure("GET_SRC_OBJ_FAILURE", "com.aliyun.oss.ClientException: Connection reset")
+    box.oms.groups.prepare = lambda group: group.failures.add(failure, times=1, where=lambda key: key == "b")
     group = migrate(**RECORDS)
 
-    answer = show(group)
+    answer = show_group(group)
     assert answer.status == 5
     assert answer.success_num == 2
     assert answer.fail_num == 1
     assert answer.failed_object_record.result is True
-    (listed,) = [key for key in box.obs.objects("photos-obs") if key.startswith(LISTS)]
-    assert re.fullmatch(rf"{LISTS}{group}/failed_object_lists/.*\.failed_list\.txt", listed)
-    code, _, *columns = box.obs.objects("photos-obs")[listed].data.decode().split(",")
-    assert code == why.code
-    assert columns == ["b", "b", f"{why.message}\n"]
+    (list_key,) = [key for key in box.obs.objects("photos-obs") if key.startswith(LISTS)]
+    assert re.fullmatch(rf"{LISTS}{group}/failed_object_lists/.*\.failed_list\.txt", list_key)
+    code, _, *columns = box.obs.objects("photos-obs")[list_key].data.decode().split(",")
+    assert code == failure.code
+    assert columns == ["b", "b", f"{failure.message}\n"]
 
     box.obs.delete("photos-obs", "a")
-    order("retry", group, migrate_failed_object=True)
-    box.oms.wait_copied(10)
-    answer = show(group)
+    call_group("retry", group, migrate_failed_object=True)
+    box.oms.wait_until_copied(10)
+    answer = show_group(group)
     assert (answer.status, answer.success_num, answer.fail_num) == (6, 3, 0)
     assert list_copied_keys(box) == ["b", "c"], "other objects are not checked"
 
 
-def test_a_whole_retry_checks_every_object_again(box, migrate, order, show):
+def test_a_whole_retry_checks_every_object_again(box, migrate, call_group, show_group):
     put(box, a=b"hello", b=b"hello")
     box.oms.groups.prepare = lambda group: group.failures.add(CopyFailure("X"), times=1, where=lambda key: key == "b")
     group = migrate()
     assert not [key for key in box.obs.objects("photos-obs") if key.startswith(LISTS)], "nothing was to be recorded"
-    assert catch_refusal(lambda: order("retry", group, migrate_failed_object=True)) == (400, "OMS.0001")
+    assert catch_refusal(lambda: call_group("retry", group, migrate_failed_object=True)) == (400, "OMS.0001")
 
-    order("retry", group)
-    box.oms.wait_copied(10)
-    answer = show(group)
+    call_group("retry", group)
+    box.oms.wait_until_copied(10)
+    answer = show_group(group)
     assert (answer.status, answer.success_num, answer.skip_num) == (6, 1, 1)
 
 
-def test_a_group_pauses_after_begun_copies_and_needs_keys_to_continue(box, migrate, order, show):
+def test_a_group_pauses_after_begun_copies_and_needs_keys_to_continue(box, migrate, call_group, show_group):
     put(box, a=b"hello", b=b"hello", c=b"hello")
 
     def prepare(group):
@@ -234,85 +238,85 @@ def test_a_group_pauses_after_begun_copies_and_needs_keys_to_continue(box, migra
     box.oms.groups.prepare = prepare
     group = migrate()
     (stored_group,) = box.oms.groups.list_all()
-    assert show(group).status == 2
+    assert show_group(group).status == 2
     assert list_copied_keys(box) == ["b", "c"]
 
-    order("stop", group)
-    box.oms.wait_copied(10)
-    assert show(group).status == 7
+    call_group("stop", group)
+    box.oms.wait_until_copied(10)
+    assert show_group(group).status == 7
     for action in ("delete", "stop", "start"):
-        assert catch_refusal(lambda action=action: order(action, group)) == (400, "OMS.0001")
+        assert catch_refusal(lambda action=action: call_group(action, group)) == (400, "OMS.0001")
 
     stored_group.begin(*stored_group.withheld)
     stored_group.end(*stored_group.withheld)
-    assert show(group).status == 3
-    assert catch_refusal(lambda: order("start", group, src_sk="wrong")) == (400, "OMS.0068")
-    order("start", group)
-    box.oms.wait_copied(10)
-    assert show(group).status == 6
+    assert show_group(group).status == 3
+    assert catch_refusal(lambda: call_group("start", group, src_sk="wrong")) == (400, "OMS.0068")
+    call_group("start", group)
+    box.oms.wait_until_copied(10)
+    assert show_group(group).status == 6
     assert list_copied_keys(box) == ["a", "b", "c"]
-    order("delete", group)
-    assert catch_refusal(lambda: show(group)) == (404, "OMS.0404")
+    call_group("delete", group)
+    assert catch_refusal(lambda: show_group(group)) == (404, "OMS.0404")
 
 
-def test_a_finished_group_cannot_be_stopped_started_or_retried(box, client, migrate, order):
+def test_a_finished_group_cannot_be_stopped_started_or_retried(box, client, migrate, call_group):
     put(box, a=b"hello")
     group = migrate()
     for call in (
-        lambda: order("stop", group),
-        lambda: order("start", group),
-        lambda: order("retry", group),
+        lambda: call_group("stop", group),
+        lambda: call_group("start", group),
+        lambda: call_group("retry", group),
         lambda: client.update_task_group(v2.UpdateTaskGroupRequest(group, v2.UpdateBandwidthPolicyReq([]))),
     ):
         assert catch_refusal(call) == (400, "OMS.0001")
 
 
-# In virtual time, where waiting costs nothing, and over sockets.
+# Tests in virtual time, where waiting takes no time.
 
 
-def call_groups(box, huawei, method, tail="", body=None):
-    url = f"{box.oms.endpoint}/v2/{box.project_id}/taskgroups{tail}"
+def call_groups(box, huawei, method, path="", body=None):
+    url = f"{box.oms.endpoint}/v2/{box.project_id}/taskgroups{path}"
     now = datetime.fromtimestamp(box.now(), timezone.utc)
     headers = {"Content-Type": "application/json", "X-Sdk-Date": f"{now:%Y%m%dT%H%M%SZ}"}
     return huawei.call(method, url, b"" if body is None else json.dumps(body).encode(), headers=headers)
 
 
 @pytest.fixture
-def virtual(huawei_of):
-    """Return a world in virtual time, a client of its OMS, and a function that creates a group."""
-    with InProcess() as box:
+def virtual_groups(huawei_of):
+    """Return a sandbox in virtual time, a client of its OMS, and a function that creates a group there."""
+    with VirtualSandbox() as box:
         huawei = huawei_of(box)
 
-        def begin(**parameters):
+        def create_group(**parameters):
             call_groups(
-                box, huawei, "POST", body=group_body(box.user_credentials, box.huawei_credentials, **parameters)
+                box, huawei, "POST", body=make_group_body(box.user_credentials, box.huawei_credentials, **parameters)
             )
             return box.oms.groups.list_all()[-1]
 
-        yield box, huawei, begin
+        yield box, huawei, create_group
 
 
-def test_a_group_that_loses_an_object_never_ends(virtual):
-    box, _, begin = virtual
+def test_a_group_that_loses_an_object_never_ends(virtual_groups):
+    box, _, create_group = virtual_groups
     put(box, a=b"hello", b=b"hello")
     box.oms.groups.prepare = lambda group: group.copies.then(CopyFault.lost())
-    group = begin()
+    group = create_group()
     box.advance(86_400)
     assert group.status == Status.MONITORING
-    assert group.success == 1
+    assert group.success_count == 1
 
 
-def test_a_group_that_is_paused_before_its_listing_starts_over(virtual):
-    box, huawei, begin = virtual
-    box.oss.fill("photos", [f"{n:06}" for n in range(20_000)], size=1)
-    group = begin()
+def test_a_group_that_is_paused_before_its_listing_starts_over(virtual_groups):
+    box, huawei, create_group = virtual_groups
+    box.oss.fill("photos", [f"{number:06}" for number in range(20_000)], size=1)
+    group = create_group()
     box.advance(1)
     assert group.status is Status.CREATING
     assert call_groups(box, huawei, "PUT", f"/{group.group_id}/stop").status_code == 200
     box.advance(60)
     assert group.status == Status.PAUSED
     assert list_copied_keys(box) == []
-    assert call_groups(box, huawei, "PUT", f"/{group.group_id}/start", keys_of(box)).status_code == 200
+    assert call_groups(box, huawei, "PUT", f"/{group.group_id}/start", make_access_keys(box)).status_code == 200
     box.advance(60)
     assert group.status == Status.DONE
     assert len(list_copied_keys(box)) == 20_000

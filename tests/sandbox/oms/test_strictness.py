@@ -1,4 +1,4 @@
-"""Parameters, fields and bodies that a call of OMS does not have: they are refused, never ignored."""
+"""Tests that OMS refuses, and never ignores, parameters, fields and bodies that a call does not have."""
 
 import json
 
@@ -35,12 +35,12 @@ CALLS = [
     ("POST", "objectstorage/buckets/regions", {}, "bucket"),
 ]
 # The status that a group must have for a call.
-NEEDS = {"update": Status.PAUSED, "stop": Status.MONITORING, "start": Status.PAUSED, "retry": Status.FAILED}
+NEEDED_STATUS = {"update": Status.PAUSED, "stop": Status.MONITORING, "start": Status.PAUSED, "retry": Status.FAILED}
 
 
 @pytest.fixture(params=CALLS, ids=lambda call: " ".join(call[:2]))
 def send(request, box, huawei):
-    """Return a function that sends a call which OMS accepts, with additional parameters or fields."""
+    """Return a function that sends a call that OMS accepts, with additional parameters or fields."""
     method, path, params, body = request.param
     keys = dict(zip(KEYS, (*box.user_credentials, *box.huawei_credentials), strict=True))
     buckets = {"src_bucket": "photos", "src_region": "cn-hangzhou", "dst_bucket": "photos-obs"}
@@ -56,36 +56,36 @@ def send(request, box, huawei):
         "bucket": {"cloud_type": "Aliyun", "ak": keys["src_ak"], "sk": keys["src_sk"], "bucket_name": "photos"},
     }
     project = f"{box.oms.endpoint}/v2/{box.project_id}"
-    number = ""
+    group_id = ""
     if "{group}" in path:
-        number = huawei.call("POST", f"{project}/taskgroups", json.dumps(group).encode()).json()["group_id"]
-        box.oms.wait_copied(10)
-        box.oms.groups.list_all()[0].status = NEEDS.get(path.rpartition("/")[2], Status.FAILED)
+        group_id = huawei.call("POST", f"{project}/taskgroups", json.dumps(group).encode()).json()["group_id"]
+        box.oms.wait_until_copied(10)
+        box.oms.groups.list_all()[0].status = NEEDED_STATUS.get(path.rpartition("/")[2], Status.FAILED)
     if not path.endswith(("stop", "events")):
         box.task.status = "STOPPED"
 
     def call(more_params=(), more_fields=None):
         query = "&".join(f"{name}={value}" for name, value in [*params.items(), *more_params])
         fields = bodies[body] if isinstance(body, str) else body
-        sent = None if fields is None and more_fields is None else {**(fields or {}), **(more_fields or {})}
-        url = f"{project}/{path.format(task=box.task_id, group=number)}?{query}"
-        return huawei.call(method, url, b"" if sent is None else json.dumps(sent).encode())
+        body_fields = None if fields is None and more_fields is None else {**(fields or {}), **(more_fields or {})}
+        url = f"{project}/{path.format(task=box.task_id, group=group_id)}?{query}"
+        return huawei.call(method, url, b"" if body_fields is None else json.dumps(body_fields).encode())
 
     return call
 
 
-@pytest.mark.parametrize("more", [{"more_params": [("surplus", "1")]}, {"more_fields": {"surplus": 1}}])
-def test_an_undocumented_parameter_or_field_is_refused(send, assert_refused, more):
-    answer = send(**more)
+@pytest.mark.parametrize("surplus", [{"more_params": [("surplus", "1")]}, {"more_fields": {"surplus": 1}}])
+def test_an_undocumented_parameter_or_field_is_refused(send, assert_refused, surplus):
+    answer = send(**surplus)
     assert_refused(answer, 400, "OMS.0001")
     assert "surplus" in answer.json()["error_msg"]
-    # AND without it the call is carried out
+    # AND the call is accepted without the surplus
     assert send().status_code == 200
 
 
 def test_a_repeated_parameter_is_refused(huawei, task_url, assert_refused):
-    tail = "?query_time=1700000000000&query_time=1800000000000"
-    assert_refused(huawei.call("GET", task_url(tail)), 400, "OMS.0001")
+    query = "?query_time=1700000000000&query_time=1800000000000"
+    assert_refused(huawei.call("GET", task_url(query)), 400, "OMS.0001")
 
 
 @pytest.mark.parametrize("send", [call for call in CALLS if call[1].endswith(("/start", "/update"))], indirect=True)

@@ -1,4 +1,4 @@
-"""Keys that OMS accepts: their copies, and the counters of the task."""
+"""Tests of keys that OMS accepts: their copies, and the counters of the task."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def test_a_task_for_raw_keys_accepts_them_unchanged(box, huawei):
 
     assert huawei.submit(*source).status_code == 200
 
-    box.oms.wait_copied(10)
+    box.oms.wait_until_copied(10)
     assert box.task.destination.keys() == source.keys()
 
 
@@ -59,7 +59,7 @@ def test_waiting_for_copies_raises_an_error_after_the_timeout(box, huawei):
     huawei.submit("a")
 
     with pytest.raises(TimeoutError):
-        box.oms.wait_copied(0.01)
+        box.oms.wait_until_copied(0.01)
 
 
 @pytest.mark.parametrize(
@@ -78,11 +78,11 @@ def test_the_overwrite_mode_decides_if_a_key_is_copied_again(box, huawei, mode, 
     source = {"a": SourceObject(b"the first", "", 0)}
     box.task = box.oms.create_task("project", "task", source.get, box.obs.create_bucket("copies"), overwrite_mode=mode)
     huawei.submit("a")
-    box.oms.wait_copied(10)
+    box.oms.wait_until_copied(10)
 
     source["a"] = second
     huawei.submit("a")
-    box.oms.wait_copied(10)
+    box.oms.wait_until_copied(10)
 
     assert (box.task.success_object, box.task.skip_object) == ((2, 0) if overwritten else (1, 1))
     assert box.task.destination["a"].data == (second.data if overwritten else b"the first")
@@ -96,8 +96,8 @@ def test_statistics_include_the_requested_types_and_empty_steps(box, huawei, tas
         "GET", task_url(f"/statistics?data_type=REQUEST&start_time={start}&end_time={start + 3_600_000}")
     )
 
-    first = start - start % 300_000
-    steps = [{"time_stamp": first + step * 300_000, "statistic_num": 0} for step in range(13)]
+    first_step = start - start % 300_000
+    steps = [{"time_stamp": first_step + step * 300_000, "statistic_num": 0} for step in range(13)]
     assert answer.json()["statistic_datas"] == [{"data_type": "REQUEST", "data": steps}]
 
 

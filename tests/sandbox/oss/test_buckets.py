@@ -1,11 +1,11 @@
-"""Properties of buckets, and the effects of versioning."""
+"""Tests of the properties of buckets, and of the effects of versioning."""
 
 import oss2
 import pytest
 from oss2.models import BucketVersioningConfig
 
 
-def switch(bucket, status):
+def set_versioning(bucket, status):
     bucket.put_bucket_versioning(BucketVersioningConfig(status))
 
 
@@ -18,11 +18,11 @@ def test_a_bucket_in_another_region_returns_only_its_info_and_location(box):
         bucket.put_object("a", b"")
 
 
-def versions(bucket):
-    """Return the version id in the response to each kind of request."""
+def collect_version_ids(bucket):
+    """Send each kind of request to the bucket; return the version ids in the responses, with None if missing."""
     upload = bucket.init_multipart_upload("big").upload_id
     part = oss2.models.PartInfo(1, bucket.upload_part("big", upload, 1, b"data").etag)
-    answers = [
+    responses = [
         bucket.put_object("a", b"data"),
         bucket.copy_object(bucket.bucket_name, "a", "copy"),
         bucket.complete_multipart_upload("big", upload, [part]),
@@ -30,50 +30,50 @@ def versions(bucket):
         bucket.head_object("a"),
         bucket.delete_object("a"),
     ]
-    return [answer.headers.get("x-oss-version-id") for answer in answers]
+    return [response.headers.get("x-oss-version-id") for response in responses]
 
 
-def test_with_versioning_answers_name_the_version(photos):
-    assert set(versions(photos)) == {None}
-    switch(photos, "Enabled")
+def test_with_versioning_each_response_names_the_version(photos):
+    assert set(collect_version_ids(photos)) == {None}
+    set_versioning(photos, "Enabled")
 
-    put, copied, completed, got, head, deleted = versions(photos)
+    put_id, copy_id, upload_id, get_id, head_id, delete_id = collect_version_ids(photos)
 
-    assert put == got == head
-    assert len({put, copied, completed, deleted} - {None, "null"}) == 4
+    assert put_id == get_id == head_id
+    assert len({put_id, copy_id, upload_id, delete_id} - {None, "null"}) == 4
 
 
 def test_objects_written_before_or_after_versioning_have_the_version_null(photos):
     photos.put_object("before", b"data")
-    switch(photos, "Enabled")
+    set_versioning(photos, "Enabled")
     assert photos.head_object("before").headers["x-oss-version-id"] == "null"
 
-    switch(photos, "Suspended")
+    set_versioning(photos, "Suspended")
 
-    assert set(versions(photos)) == {"null"}
+    assert set(collect_version_ids(photos)) == {"null"}
 
 
 def test_with_versioning_a_deletion_leaves_a_marker(box, photos):
-    switch(photos, "Enabled")
+    set_versioning(photos, "Enabled")
     for key in ("a", "b"):
         photos.put_object(key, b"data")
 
-    single = photos.delete_object("a")
-    [several] = photos.batch_delete_objects(["b"]).delete_versions
+    single_result = photos.delete_object("a")
+    [batch_result] = photos.batch_delete_objects(["b"]).delete_versions
 
-    assert single.delete_marker is True
-    assert several.key == "b"
-    assert several.delete_marker is True
-    assert single.versionid and several.delete_marker_versionid
+    assert single_result.delete_marker is True
+    assert batch_result.key == "b"
+    assert batch_result.delete_marker is True
+    assert single_result.versionid and batch_result.delete_marker_versionid
     assert not box.oss.objects("photos")
 
 
-@pytest.mark.parametrize(("status", "word"), [("Enabled", "true"), ("Suspended", "true"), (None, "false")])
-def test_overwriting_is_forbidden_by_true_if_versioning_is_off(box, photos, status, word):
+@pytest.mark.parametrize(("status", "value"), [("Enabled", "true"), ("Suspended", "true"), (None, "false")])
+def test_overwriting_succeeds_with_versioning_or_the_header_false(box, photos, status, value):
     if status:
-        switch(photos, status)
+        set_versioning(photos, status)
     photos.put_object("a", b"first")
 
-    photos.put_object("a", b"second", headers={"x-oss-forbid-overwrite": word})
+    photos.put_object("a", b"second", headers={"x-oss-forbid-overwrite": value})
 
     assert box.oss.objects("photos")["a"].data == b"second"

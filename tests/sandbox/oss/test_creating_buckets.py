@@ -1,12 +1,12 @@
-"""Creation of buckets: names, owners, storage classes, and the delay until requests see them."""
+"""Tests of creating buckets: names, owners, storage classes, and the delay until requests see a bucket."""
 
 import oss2
 import pytest
 
 
-def test_a_bucket_is_created_private_in_the_requested_class(box, refused):
+def test_a_bucket_is_created_private_in_the_requested_class(box, catch_refusal):
     bucket = box.bucket("new-log")
-    assert refused(bucket.get_bucket_info) == (404, "NoSuchBucket")
+    assert catch_refusal(bucket.get_bucket_info) == (404, "NoSuchBucket")
     bucket.create_bucket(input=oss2.models.BucketCreateConfig(oss2.BUCKET_STORAGE_CLASS_IA))
     info = bucket.get_bucket_info()
     properties = info.location, info.acl.grant, info.owner.id, info.storage_class, info.versioning_status
@@ -16,8 +16,8 @@ def test_a_bucket_is_created_private_in_the_requested_class(box, refused):
     assert bucket.get_bucket_info().bucket_encryption_rule.sse_algorithm == "KMS"
 
 
-def test_creating_a_bucket_with_an_acl_is_not_supported(box, refused):
-    assert refused(lambda: box.bucket("new").create_bucket(oss2.BUCKET_ACL_PRIVATE)) == (400, "NotImplemented")
+def test_creating_a_bucket_with_an_acl_is_not_supported(box, catch_refusal):
+    assert catch_refusal(lambda: box.bucket("new").create_bucket(oss2.BUCKET_ACL_PRIVATE)) == (400, "NotImplemented")
     assert "new" not in box.oss.buckets
 
 
@@ -37,23 +37,23 @@ def test_an_unknown_configuration_is_refused(oss_requests, refusal, configuratio
     assert refusal(oss_requests.send("PUT", "", configuration, bucket="new")) == (400, code)
 
 
-def test_only_the_account_itself_can_create_its_bucket_again(box, refused):
+def test_only_the_account_itself_can_create_its_bucket_again(box, catch_refusal):
     box.oss.create_bucket("theirs", owner="2000000000000002")
     for name in ("photos", "theirs"):
-        assert refused(box.bucket(name).create_bucket) == (409, "BucketAlreadyExists")
-    assert refused(box.bucket("theirs").get_bucket_info) == (403, "AccessDenied")
+        assert catch_refusal(box.bucket(name).create_bucket) == (409, "BucketAlreadyExists")
+    assert catch_refusal(box.bucket("theirs").get_bucket_info) == (403, "AccessDenied")
     box.oss.add_credentials(*box.user_credentials, holder="root")
     assert box.bucket("photos").create_bucket().status == 200
-    assert refused(box.bucket("theirs").create_bucket) == (409, "BucketAlreadyExists")
+    assert catch_refusal(box.bucket("theirs").create_bucket) == (409, "BucketAlreadyExists")
 
 
-def test_a_new_bucket_appears_late_and_at_most_100_can_exist(box, refused):
+def test_a_new_bucket_appears_late_and_at_most_100_can_exist(box, catch_refusal):
     box.oss.visibility_delay = 1
     box.bucket("new").create_bucket()
-    assert refused(box.bucket("new").get_bucket_info) == (404, "NoSuchBucket")
-    assert refused(box.bucket("new").create_bucket) == (409, "BucketAlreadyExists")
+    assert catch_refusal(box.bucket("new").get_bucket_info) == (404, "NoSuchBucket")
+    assert catch_refusal(box.bucket("new").create_bucket) == (409, "BucketAlreadyExists")
     box.advance(1)
     assert box.bucket("new").get_bucket_info().name == "new"
     for number in range(97):
         box.oss.create_bucket(f"more-{number}")
-    assert refused(box.bucket("last").create_bucket) == (400, "TooManyBuckets")
+    assert catch_refusal(box.bucket("last").create_bucket) == (400, "TooManyBuckets")

@@ -1,4 +1,4 @@
-"""Events that OSS sends to functions: their form, their triggers, and their losses, repetitions and delays."""
+"""Tests of events that OSS sends to functions: their form, their triggers, and their losses and delays."""
 
 import contextlib
 import json
@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.oss.deliveries import EventFault
 
-CREATED = [
+EVENT_NAMES = [
     "PutObject",
     "PostObject",
     "CopyObject",
@@ -19,38 +19,38 @@ CREATED = [
 
 
 @pytest.fixture
-def delivered(box):
-    """Return the payloads that a trigger for all events has received, as a live list."""
+def delivered_payloads(box):
+    """Return a list to which a trigger for all events appends the payloads that it receives."""
     payloads = []
-    box.oss.add_trigger("all", "photos", [f"oss:ObjectCreated:{name}" for name in CREATED], "", "", payloads.append)
+    box.oss.add_trigger("all", "photos", [f"oss:ObjectCreated:{name}" for name in EVENT_NAMES], "", "", payloads.append)
     return payloads
 
 
-def names_and_keys(payloads):
+def parse_events(payloads):
     events = [json.loads(payload)["events"] for payload in payloads]
     return [(event["eventName"], event["oss"]["object"]["key"]) for [event] in events]
 
 
-def test_an_event_names_the_object_and_the_request(box, photos, delivered):
+def test_an_event_names_the_object_and_the_request(box, photos, delivered_payloads):
     result = photos.put_object("a b/照片%.jpg", b"hello")
 
-    [event] = json.loads(delivered[0])["events"]
+    [event] = json.loads(delivered_payloads[0])["events"]
     origin = event["eventName"], event["eventSource"], event["region"], event["oss"]["bucket"]["name"]
     assert origin == ("ObjectCreated:PutObject", "acs:oss", "cn-hangzhou", "photos")
-    stored = {"key": "a b/照片%.jpg", "eTag": "5D41402ABC4B2A76B9719D911017C592", "size": 5}
-    assert event["oss"]["object"].items() >= stored.items()
+    expected_fields = {"key": "a b/照片%.jpg", "eTag": "5D41402ABC4B2A76B9719D911017C592", "size": 5}
+    assert event["oss"]["object"].items() >= expected_fields.items()
     assert event["responseElements"]["requestId"] == result.request_id
-    assert "照片".encode() in delivered[0], "the key is raw UTF-8"
+    assert "照片".encode() in delivered_payloads[0], "the key is raw UTF-8"
 
 
-def test_each_way_of_uploading_has_its_own_event(photos, delivered):
+def test_each_way_of_uploading_has_its_own_event(photos, delivered_payloads):
     photos.put_object("put", b"")
     photos.copy_object("photos", "put", "copied")
     upload = photos.init_multipart_upload("big").upload_id
     etag = photos.upload_part("big", upload, 1, b"part").etag
     photos.complete_multipart_upload("big", upload, [oss2.models.PartInfo(1, etag)])
 
-    assert names_and_keys(delivered) == [
+    assert parse_events(delivered_payloads) == [
         ("ObjectCreated:PutObject", "put"),
         ("ObjectCreated:CopyObject", "copied"),
         ("ObjectCreated:InitiateMultipartUpload", "big"),
@@ -68,14 +68,14 @@ def test_a_trigger_gets_only_its_events_prefix_and_suffix(box):
     box.oss.put("photos", "in/b.jpg", b"", event="ObjectCreated:PostObject")
     box.oss.put("photos-oms-log", "in/a.jpg", b"")
 
-    assert names_and_keys(payloads) == [("ObjectCreated:PutObject", "in/a.jpg")]
+    assert parse_events(payloads) == [("ObjectCreated:PutObject", "in/a.jpg")]
 
 
-def test_refused_uploads_and_deletions_cause_no_event(photos, delivered, refused):
-    assert refused(lambda: photos.copy_object("photos", "never was", "copied")) == (404, "NoSuchKey")
+def test_refused_uploads_and_deletions_cause_no_event(photos, delivered_payloads, catch_refusal):
+    assert catch_refusal(lambda: photos.copy_object("photos", "never was", "copied")) == (404, "NoSuchKey")
     photos.delete_object("a")
 
-    assert delivered == []
+    assert delivered_payloads == []
 
 
 @pytest.mark.parametrize(
@@ -109,16 +109,16 @@ def test_a_trigger_can_be_replaced_and_removed(box):
         box.oss.put("photos", key, b"")
     box.oss.remove_trigger("some")
     box.oss.put("photos", "b/2", b"")
-    assert names_and_keys(payloads) == [("ObjectCreated:PutObject", "b/1")]
+    assert parse_events(payloads) == [("ObjectCreated:PutObject", "b/1")]
 
 
-PATIENCE = 60
+TIMEOUT = 60
 
 
 @pytest.fixture
-def delivered_keys(delivered):
-    """Return a function that returns the keys of all delivered events."""
-    return lambda: [key for _, key in names_and_keys(delivered)]
+def list_delivered_keys(delivered_payloads):
+    """Return a function that lists the keys of all delivered events."""
+    return lambda: [key for _, key in parse_events(delivered_payloads)]
 
 
 @pytest.fixture
@@ -127,23 +127,23 @@ def deliveries(box):
 
 
 @pytest.mark.parametrize("by_request", [True, False], ids=["by a request", "by the test"])
-def test_wait_idle_includes_a_late_event(box, photos, deliveries, delivered_keys, by_request):
+def test_wait_idle_includes_a_late_event(box, photos, deliveries, list_delivered_keys, by_request):
     deliveries.add(EventFault.late(1), times=1)
 
     for key in ("late", "next"):
         photos.put_object(key, b"") if by_request else box.oss.put("photos", key, b"")
-    assert delivered_keys() == ["next"]
-    box.wait_idle(PATIENCE)
+    assert list_delivered_keys() == ["next"]
+    box.wait_idle(TIMEOUT)
 
-    assert delivered_keys() == ["next", "late"]
+    assert list_delivered_keys() == ["next", "late"]
 
 
-def test_a_trigger_on_another_bucket_receives_its_events(box, delivered_keys):
+def test_a_trigger_on_another_bucket_receives_its_events(box, list_delivered_keys):
     box.oss.deliveries("photos-oms-log").add(EventFault.lost())
 
     box.oss.put("photos", "a", b"")
 
-    assert delivered_keys() == ["a"]
+    assert list_delivered_keys() == ["a"]
 
 
 RELAY = """
@@ -160,13 +160,13 @@ def handler(event, context):
 """
 
 
-def test_waiting_includes_a_chain_of_late_events(box, deliveries, tmp_path):
+def test_wait_idle_includes_a_chain_of_late_events(box, deliveries, tmp_path):
     (tmp_path / "index.py").write_text(RELAY)
     box.deploy(tmp_path)
     deliveries.add(EventFault.late(0.1))
 
     box.oss.put("photos", "a", b"")
-    box.wait_idle(PATIENCE)
+    box.wait_idle(TIMEOUT)
 
     assert [invocation.outcome for invocation in box.fc.invocations] == ["returned"] * 4
     assert list(box.oss.objects("photos")) == ["a", "aa", "aaa", "aaaa"]

@@ -1,4 +1,4 @@
-"""Buckets that are filled with many objects at once."""
+"""Tests of `fill`, which stores many objects in a bucket at once."""
 
 import oss2
 import pytest

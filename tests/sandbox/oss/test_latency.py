@@ -1,9 +1,9 @@
-"""Latency of OSS's responses: requests at the same time wait at the same time."""
+"""Tests of the latency of OSS's responses, which simultaneous requests wait for at the same time."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-# Much longer than a request really takes, also on a loaded machine.
+# This is much longer than a request takes, even on a loaded machine.
 LATENCY = 1.0
 
 
@@ -14,11 +14,11 @@ def seconds(call):
 
 
 def test_slow_listings_delay_no_other_request(box, photos):
-    box.oss.latency(listing=LATENCY)
+    box.oss.set_latency(listing=LATENCY)
 
     with ThreadPoolExecutor(4) as pool:
         listings = [pool.submit(seconds, call) for call in [photos.list_objects, photos.list_objects_v2] * 2]
-        other = seconds(lambda: (photos.put_object("a", b""), photos.get_object("a").read()))
+        other_seconds = seconds(lambda: (photos.put_object("a", b""), photos.get_object("a").read()))
 
     assert all(LATENCY <= listing.result() < 3 * LATENCY for listing in listings), "four take no longer than one"
-    assert other < LATENCY
+    assert other_seconds < LATENCY

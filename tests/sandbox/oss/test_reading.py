@@ -1,4 +1,4 @@
-"""OSS's responses about an object: ranges, stored headers, storage classes."""
+"""Tests of OSS's responses about an object: ranges, stored headers, storage classes."""
 
 from dataclasses import replace
 
@@ -31,13 +31,16 @@ def test_the_number_of_tags_is_shown_only_with_the_permission_to_read_tags(box, 
     box.oss.put("photos", "a", b"hello")
     assert "x-oss-tagging-count" not in photos.head_object("a").headers
     objects["a"] = replace(objects["a"], tags=2)
-    assert [ask("a").headers["x-oss-tagging-count"] for ask in (photos.head_object, photos.get_object)] == ["2", "2"]
+    assert [request("a").headers["x-oss-tagging-count"] for request in (photos.head_object, photos.get_object)] == [
+        "2",
+        "2",
+    ]
     box.oss.deny("oss:GetObjectTagging", "photos")
     assert "x-oss-tagging-count" not in photos.head_object("a").headers
 
 
-def test_an_archived_object_is_listed_but_cannot_be_read(box, photos, refused):
+def test_an_archived_object_is_listed_but_cannot_be_read(box, photos, catch_refusal):
     box.oss.fill("photos", ["a"], 5, storage_class="Archive")
     assert photos.head_object("a").headers["x-oss-storage-class"] == "Archive"
     assert [entry.storage_class for entry in photos.list_objects().object_list] == ["Archive"]
-    assert refused(lambda: photos.get_object("a")) == (403, "InvalidObjectState")
+    assert catch_refusal(lambda: photos.get_object("a")) == (403, "InvalidObjectState")

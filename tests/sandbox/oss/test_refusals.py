@@ -1,4 +1,4 @@
-"""Requests that the sandbox does not support: it answers NotImplemented, and never ignores a part."""
+"""Tests that the simulated OSS answers NotImplemented to requests with a part that it does not support."""
 
 import base64
 import hashlib
@@ -8,8 +8,8 @@ import pytest
 
 
 @pytest.fixture(autouse=True)
-def stored(box):
-    """Store an object, and check after the test that no refused request changed it."""
+def check_unchanged(box):
+    """Store an object before the test, and check after the test that no refused request changed the bucket."""
     box.oss.put("photos", "a", b"first")
     yield
     assert box.oss.objects("photos")["a"].data == b"first"
@@ -17,13 +17,13 @@ def stored(box):
 
 
 @pytest.mark.parametrize("header", ["x-oss-storage-class", "x-oss-tagging", "x-oss-unknown", "If-None-Match", "Range"])
-def test_an_unsupported_header_is_refused_with_any_upload(photos, refused, header):
+def test_an_unsupported_header_is_refused_with_any_upload(photos, catch_refusal, header):
     for call in (
         lambda headers: photos.put_object("a", b"second", headers=headers),
         lambda headers: photos.copy_object("photos", "a", "b", headers=headers),
         lambda headers: photos.init_multipart_upload("b", headers=headers),
     ):
-        assert refused(lambda call=call: call({header: "x"})) == (400, "NotImplemented")
+        assert catch_refusal(lambda call=call: call({header: "x"})) == (400, "NotImplemented")
 
 
 @pytest.mark.parametrize(
@@ -49,18 +49,18 @@ def test_an_undocumented_header_or_parameter_is_refused(oss_requests, refusal, m
     assert refusal(oss_requests.send(method, key, params=params, headers=headers)) == (400, "NotImplemented")
 
 
-def test_a_deletion_of_many_keys_cannot_name_a_version(photos, refused):
+def test_a_deletion_of_many_keys_cannot_name_a_version(photos, catch_refusal):
     versions = oss2.models.BatchDeleteObjectVersionList([oss2.models.BatchDeleteObjectVersion("a", "null")])
-    assert refused(lambda: photos.delete_object_versions(versions)) == (400, "NotImplemented")
+    assert catch_refusal(lambda: photos.delete_object_versions(versions)) == (400, "NotImplemented")
 
 
 def test_metadata_of_over_eight_kilobytes_is_refused(photos):
     name = "x-oss-meta-a"
-    longest = "v" * (8192 - len(name))
-    with pytest.raises(oss2.exceptions.InvalidArgument) as error:
-        photos.put_object("b", b"", headers={name: longest + "v"})
-    assert error.value.ec == "0011-00000002"
-    photos.put_object("b", b"", headers={name: longest})
+    longest_value = "v" * (8192 - len(name))
+    with pytest.raises(oss2.exceptions.InvalidArgument) as error_info:
+        photos.put_object("b", b"", headers={name: longest_value + "v"})
+    assert error_info.value.ec == "0011-00000002"
+    photos.put_object("b", b"", headers={name: longest_value})
     photos.delete_object("b")
 
 

@@ -1,4 +1,4 @@
-"""V4 signatures in the Authorization header, the only access to OSS."""
+"""Tests of V4 signatures in the Authorization header, the only access to the simulated OSS."""
 
 import oss2
 import pytest
@@ -34,7 +34,7 @@ def test_an_older_signature_or_a_wrong_region_is_refused(box, details, error, me
 
 
 def test_headers_are_signed_in_the_order_of_their_names(box, photos):
-    # In the order of lines `x-oss-meta-a-b:` would precede `x-oss-meta-a:`.
+    # Sorted lines would have `x-oss-meta-a-b:` before `x-oss-meta-a:`.
     photos.put_object("a", b"", headers={"x-oss-meta-a": "1", "x-oss-meta-a-b": "2"})
 
     assert box.oss.objects("photos")["a"].user_headers == {"x-oss-meta-a": "1", "x-oss-meta-a-b": "2"}
@@ -80,21 +80,21 @@ def test_a_malformed_authorization_is_refused(box, http, refusal, header, code):
     ],
     ids=["unknown key", "wrong secret", "missing token", "wrong token", "token of a key that has none"],
 )
-def test_wrong_credentials_are_refused(box, refused, credentials, token, code):
-    assert refused(lambda: client(box, *credentials, token=token).put_object("a", b"")) == (403, code)
+def test_wrong_credentials_are_refused(box, catch_refusal, credentials, token, code):
+    assert catch_refusal(lambda: client(box, *credentials, token=token).put_object("a", b"")) == (403, code)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_a_request_date_may_deviate_by_a_quarter_of_an_hour(box, photos, refused, sign):
+def test_a_request_date_may_deviate_by_a_quarter_of_an_hour(box, photos, catch_refusal, sign):
     box.oss.clock_offset = sign * 14 * 60
     assert photos.put_object("a", b"").status == 200
 
     box.oss.clock_offset = sign * 16 * 60
-    assert refused(lambda: photos.put_object("a", b"")) == (403, "RequestTimeTooSkewed")
+    assert catch_refusal(lambda: photos.put_object("a", b"")) == (403, "RequestTimeTooSkewed")
 
 
 @pytest.mark.parametrize(
-    ("path", "params", "replaced", "headers", "code"),
+    ("path", "params", "replacement", "headers", "code"),
     [
         ("photos/b", {}, ("", ""), {}, "SignatureDoesNotMatch"),
         ("photos-oms-log/a", {}, ("", ""), {}, "SignatureDoesNotMatch"),
@@ -112,20 +112,26 @@ def test_a_request_date_may_deviate_by_a_quarter_of_an_hour(box, photos, refused
     ],
 )
 def test_a_request_that_differs_from_the_signed_one_is_refused(
-    oss_requests, box, http, path, params, replaced, headers, code
+    oss_requests, box, http, path, params, replacement, headers, code
 ):
-    signed = oss_requests.signed("PUT", "a").headers
-    changed = {**signed, "authorization": signed["authorization"].replace(*replaced), **headers}
-    answer = http.put(f"{box.oss.endpoint}/{path}", params=params, headers=changed, data=b"")
+    signed_headers = oss_requests.sign("PUT", "a").headers
+    changed_headers = {
+        **signed_headers,
+        "authorization": signed_headers["authorization"].replace(*replacement),
+        **headers,
+    }
+    answer = http.put(f"{box.oss.endpoint}/{path}", params=params, headers=changed_headers, data=b"")
     assert f"<Code>{code}</Code>" in answer.text
 
 
 def test_the_bucket_can_be_in_the_host_instead_of_the_path(box, http, oss_requests):
     box.oss.put("photos", "a/b", b"data")
-    signed = oss_requests.signed("GET", "a/b").headers
+    signed_headers = oss_requests.sign("GET", "a/b").headers
 
-    answer = http.get(f"{box.oss.endpoint}/a/b", headers={**signed, "Host": "photos.oss-cn-hangzhou.aliyuncs.com"})
+    answer = http.get(
+        f"{box.oss.endpoint}/a/b", headers={**signed_headers, "Host": "photos.oss-cn-hangzhou.aliyuncs.com"}
+    )
 
     assert answer.content == b"data"
-    elsewhere = {**signed, "Host": "photos-oms-log.oss-cn-hangzhou.aliyuncs.com"}
-    assert "<Code>SignatureDoesNotMatch</Code>" in http.get(f"{box.oss.endpoint}/a/b", headers=elsewhere).text
+    other_headers = {**signed_headers, "Host": "photos-oms-log.oss-cn-hangzhou.aliyuncs.com"}
+    assert "<Code>SignatureDoesNotMatch</Code>" in http.get(f"{box.oss.endpoint}/a/b", headers=other_headers).text

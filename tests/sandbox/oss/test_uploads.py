@@ -1,4 +1,4 @@
-"""Uploads besides PutObject: in parts, and by copying."""
+"""Tests of uploads in parts, and of copies."""
 
 import hashlib
 
@@ -16,10 +16,10 @@ def upload_id(photos):
 
 
 @pytest.mark.parametrize(("number", "etag"), [(2, hashlib.md5(b"a").hexdigest().upper()), (1, "0" * 32)])
-def test_a_part_that_is_missing_or_has_another_etag_is_refused(photos, upload_id, refused, number, etag):
+def test_a_part_that_is_missing_or_has_another_etag_is_refused(photos, upload_id, catch_refusal, number, etag):
     photos.upload_part("big", upload_id, 1, b"a")
     parts = [oss2.models.PartInfo(number, etag)]
-    assert refused(lambda: photos.complete_multipart_upload("big", upload_id, parts)) == (400, "InvalidPart")
+    assert catch_refusal(lambda: photos.complete_multipart_upload("big", upload_id, parts)) == (400, "InvalidPart")
 
 
 def test_parts_out_of_order_are_refused(oss_requests, refusal, photos, upload_id):
@@ -31,10 +31,10 @@ def test_parts_out_of_order_are_refused(oss_requests, refusal, photos, upload_id
     assert refusal(oss_requests.send("POST", "big", body, params={"uploadId": upload_id})) == (400, "InvalidPartOrder")
 
 
-def test_an_upload_of_another_key_or_an_aborted_upload_is_refused(photos, upload_id, refused):
-    assert refused(lambda: photos.upload_part("other", upload_id, 1, b"")) == (404, "NoSuchUpload")
+def test_an_upload_of_another_key_or_an_aborted_upload_is_refused(photos, upload_id, catch_refusal):
+    assert catch_refusal(lambda: photos.upload_part("other", upload_id, 1, b"")) == (404, "NoSuchUpload")
     assert photos.abort_multipart_upload("big", upload_id).status == 204
-    assert refused(lambda: photos.abort_multipart_upload("big", upload_id)) == (404, "NoSuchUpload")
+    assert catch_refusal(lambda: photos.abort_multipart_upload("big", upload_id)) == (404, "NoSuchUpload")
 
 
 @pytest.mark.parametrize("directive", [None, "COPY", "REPLACE"])
@@ -44,10 +44,10 @@ def test_without_versioning_a_copy_onto_itself_takes_new_metadata(box, photos, d
     headers = {**metadata, "x-oss-metadata-directive": directive} if directive else metadata
 
     photos.copy_object("photos", "a", "a", headers=headers)
-    copied = box.oss.objects("photos")["a"]
-    assert copied.data == b"hello"
-    assert copied.user_headers == metadata
-    assert copied.content_type == "application/octet-stream"
+    copied_object = box.oss.objects("photos")["a"]
+    assert copied_object.data == b"hello"
+    assert copied_object.user_headers == metadata
+    assert copied_object.content_type == "application/octet-stream"
 
     photos.put_bucket_versioning(oss2.models.BucketVersioningConfig("Enabled"))
     photos.copy_object("photos", "a", "a", headers={**headers, "x-oss-meta-editor": "c"})
@@ -56,12 +56,12 @@ def test_without_versioning_a_copy_onto_itself_takes_new_metadata(box, photos, d
 
 def test_a_copy_has_the_etag_of_its_source_and_no_crc64(photos, upload_id):
     put = photos.put_object("a", b"hello")
-    uploaded = photos.upload_part("big", upload_id, 1, b"hello")
-    completed = photos.complete_multipart_upload("big", upload_id, [part(1, uploaded)])
+    part_result = photos.upload_part("big", upload_id, 1, b"hello")
+    upload_result = photos.complete_multipart_upload("big", upload_id, [part(1, part_result)])
 
-    for source, etag in (("a", put.etag), ("big", completed.etag)):
-        copied = photos.copy_object("photos", source, "copy")
+    for source, etag in (("a", put.etag), ("big", upload_result.etag)):
+        copy_result = photos.copy_object("photos", source, "copy")
         head = photos.head_object("copy")
-        assert copied.etag == etag
+        assert copy_result.etag == etag
         assert head.etag == etag
         assert head.server_crc is None

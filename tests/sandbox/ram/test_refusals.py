@@ -1,4 +1,4 @@
-"""Requests that RAM refuses: wrong signatures, wrong parameters, missing permissions."""
+"""Tests of requests that RAM refuses: wrong signatures, wrong parameters, missing permissions."""
 
 import hashlib
 import json
@@ -28,7 +28,10 @@ PLAIN = document(ALLOW)
 
 @pytest.fixture
 def send(box, http):
-    """Return a function that sends a call with the SDK's signature, after `change` altered the headers."""
+    """Return a function that sends a call with the SDK's signature.
+
+    `before` has headers to sign; `change` can alter the headers after the signature.
+    """
 
     def call(action, query=None, change=lambda _: None, credentials=None, before=None, **details):
         key, secret = credentials or box.user_credentials
@@ -46,15 +49,21 @@ def send(box, http):
         payload = request.headers["x-acs-content-sha256"]
         request.headers["Authorization"] = Utils.get_authorization(request, ALGORITHM, payload, key, secret)
         change(request.headers)
-        sent = {"method": "POST", "url": f"{box.ram.endpoint}/", "params": query, "headers": request.headers, **details}
-        return http.request(**sent, timeout=10)
+        arguments = {
+            "method": "POST",
+            "url": f"{box.ram.endpoint}/",
+            "params": query,
+            "headers": request.headers,
+            **details,
+        }
+        return http.request(**arguments, timeout=10)
 
     return call
 
 
 @pytest.fixture
 def refusal(send):
-    """Return a function that sends a call, and returns the status and the code of its refusal."""
+    """Return a function that sends a call that RAM must refuse, and returns the status and the error code."""
 
     def call(*arguments, **details):
         answer = send(*arguments, **details)
@@ -99,7 +108,7 @@ def test_a_wrong_date_or_version_is_refused_although_it_is_signed(refusal, befor
 
 @pytest.mark.parametrize(
     ("minutes", "answer"),
-    [(-14, (200, None)), (14, (200, None)), *((off, (400, "InvalidTimeStamp.Expired")) for off in (-16, 16))],
+    [(-14, (200, None)), (14, (200, None)), *((minutes, (400, "InvalidTimeStamp.Expired")) for minutes in (-16, 16))],
 )
 def test_a_request_date_may_deviate_by_a_quarter_of_an_hour(box, send, minutes, answer):
     date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(box.ram.now() + minutes * 60))
@@ -111,11 +120,11 @@ def test_a_wrong_key_secret_or_token_is_refused(box, refusal):
     key, secret = box.user_credentials
     assert refusal("GetUser", credentials=("LTAI", secret)) == (404, "InvalidAccessKeyId.NotFound")
     assert refusal("GetUser", credentials=(key, "wrong")) == (400, "SignatureDoesNotMatch")
-    temporary, mixed = ("STS.KEY", "secret"), {"x-acs-security-token": "TOKEN", "x-acs-accesskey-id": key}
-    box.ram.add_credentials(*temporary, "TOKEN")
-    assert refusal("GetUser", credentials=temporary) == (400, "MissingSecurityToken")
+    temporary_key, mixed_headers = ("STS.KEY", "secret"), {"x-acs-security-token": "TOKEN", "x-acs-accesskey-id": key}
+    box.ram.add_credentials(*temporary_key, "TOKEN")
+    assert refusal("GetUser", credentials=temporary_key) == (400, "MissingSecurityToken")
     mismatch = (400, "InvalidSecurityToken.MismatchWithAccessKey")
-    assert refusal("GetUser", credentials=temporary, before=mixed) == mismatch
+    assert refusal("GetUser", credentials=temporary_key, before=mixed_headers) == mismatch
 
 
 def test_a_nonce_is_used_once_within_a_quarter_of_an_hour(box, send, refusal):
@@ -184,7 +193,7 @@ def test_a_wrong_or_unsupported_policy_is_not_stored(refusal, statement):
     assert answer == (400, "MalformedPolicyDocument")
 
 
-def test_ram_takes_parameters_only_in_the_query_of_a_post_and_once(refusal):
+def test_ram_accepts_parameters_only_once_and_in_the_query_of_a_post(refusal):
     assert refusal("GetUser", [("UserName", "a"), ("UserName", "a")])[1] == "NotImplemented"
     headers = {"x-acs-content-sha256": hashlib.sha256(b"UserName=a").hexdigest()}
     assert refusal("GetUser", before=headers, data=b"UserName=a", method="POST")[1] == "NotImplemented"
@@ -192,12 +201,12 @@ def test_ram_takes_parameters_only_in_the_query_of_a_post_and_once(refusal):
 
 def test_without_a_user_name_key_actions_concern_the_callers_keys(box, send, refusal):
     send("CreateUser", {"UserName": "me"})
-    made = send("CreateAccessKey", {"UserName": "me"}).json()["AccessKey"]
+    new_key = send("CreateAccessKey", {"UserName": "me"}).json()["AccessKey"]
     send("CreatePolicy", {"PolicyName": "keys", "PolicyDocument": document({**ALLOW, "Action": "ram:*AccessKey*"})})
     send("AttachPolicyToUser", {"UserName": "me", "PolicyName": "keys", "PolicyType": "Custom"})
-    mine = (made["AccessKeyId"], made["AccessKeySecret"])
-    listed = send("ListAccessKeys", credentials=mine).json()["AccessKeys"]["AccessKey"]
-    assert [key["AccessKeyId"] for key in listed] == [mine[0]]
+    credentials = (new_key["AccessKeyId"], new_key["AccessKeySecret"])
+    keys = send("ListAccessKeys", credentials=credentials).json()["AccessKeys"]["AccessKey"]
+    assert [key["AccessKeyId"] for key in keys] == [credentials[0]]
     box.ram.add_credentials("LTAIROOT", "secret", holder="root")
     assert refusal("CreateAccessKey", credentials=("LTAIROOT", "secret")) == (400, "NotImplemented")
 

@@ -1,4 +1,4 @@
-"""Faults on the wire that `tests/sandbox/inprocess/test_same.py` does not cover."""
+"""Tests of faults on the wire that `tests/sandbox/inprocess/test_same.py` does not cover."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from sandbox.server.faults import Fault, Faults
 
 
 @pytest.fixture
-def idle(box, connect):
-    """Return an idle connection, over which a request was answered."""
+def idle_connection(box, connect):
+    """Return a connection that is idle after the answer to its first request."""
     connection = connect(box.oss.endpoint)
     connection.ask()
     assert connection.answer()
     return connection
 
 
-def test_a_slow_service_works_after_the_client_gave_up(box, photos, eventually):
+def test_a_slow_service_does_the_work_after_the_client_gave_up(box, photos, eventually):
     photos.timeout = 0.1
     box.oss.faults.add(Fault.slow(0.3), times=1)
 
@@ -27,7 +27,7 @@ def test_a_slow_service_works_after_the_client_gave_up(box, photos, eventually):
     eventually(lambda: list(box.oss.objects("photos")) == ["a"])
 
 
-def test_a_dripping_response_never_ends_and_never_pauses(box, connect):
+def test_a_dripping_response_never_ends_but_always_sends_bytes(box, connect):
     box.oss.faults.add(Fault.drip())
     connection = connect(box.oss.endpoint)
 
@@ -37,7 +37,7 @@ def test_a_dripping_response_never_ends_and_never_pauses(box, connect):
     assert len(box.oss.actions) == 1, "the work was done"
 
 
-def test_a_connection_that_fell_silent_stays_open_and_silent(box, connect):
+def test_a_silent_connection_stays_open_and_silent(box, connect):
     box.oss.faults.add(Fault.silence(), times=1)
     connection = connect(box.oss.endpoint)
 
@@ -45,17 +45,17 @@ def test_a_connection_that_fell_silent_stays_open_and_silent(box, connect):
         connection.ask()
         assert connection.is_silent()
 
-    other = connect(box.oss.endpoint)
-    other.ask()
-    assert other.answer().startswith(b"HTTP/1.1 403 ")
+    other_connection = connect(box.oss.endpoint)
+    other_connection.ask()
+    assert other_connection.answer().startswith(b"HTTP/1.1 403 ")
     assert len(box.oss.actions) == 1, "on the silent connection no work was done"
 
 
-def test_all_open_connections_can_fall_silent(box, connect, idle):
+def test_all_open_connections_can_be_silenced(box, connect, idle_connection):
     box.oss.silence_connections()
 
-    idle.ask()
-    assert idle.is_silent()
+    idle_connection.ask()
+    assert idle_connection.is_silent()
     fresh = connect(box.oss.endpoint)
     fresh.ask()
     assert fresh.answer()

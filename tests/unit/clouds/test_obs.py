@@ -499,7 +499,7 @@ def test_a_change_of_headers_applies_to_the_named_version(world):
     obs_bucket.has_versions = True
     first_version, _ = (obs_bucket.put("a", body, headers={"x-obs-meta-old": "1"}) for body in (b"hello", b"later"))
     assert change(world, version=first_version.version_id, replaces=True) is True
-    assert obs_bucket.version("a", first_version.version_id).headers == {"cache-control": "no-cache"}
+    assert obs_bucket.find_version("a", first_version.version_id).headers == {"cache-control": "no-cache"}
     assert obs_bucket.objects["a"].data == b"later"
     assert obs_bucket.objects["a"].headers == {"x-obs-meta-old": "1"}
 

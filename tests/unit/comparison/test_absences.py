@@ -16,7 +16,7 @@ from oss_oms_sync.comparison.absences import Absence, make_absence_list, read_ab
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import AbsencePart
-from sandbox.inprocess.instance import Killed
+from sandbox.inprocess.instance import InstanceKilled
 from support.compare_world import CompareWorld, pages_of
 from support.reconcile_world import refusing
 from support.world import DAY, HOUR, World, oss_error
@@ -130,7 +130,7 @@ def test_a_failed_listing_records_no_absence(world, fate):
                 world.die() if fate == "is killed" else world.source.fail(oss_error(403, "AccessDenied"), "list")
 
         world.source.before = fail
-        with suppress(Killed):
+        with suppress(InstanceKilled):
             world.compare()
         world.source.before = lambda *_: None
         # WHEN the comparison continues, THEN it finds each key

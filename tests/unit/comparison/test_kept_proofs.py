@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from oss_oms_sync.errors import StorageError
-from sandbox.inprocess.instance import Killed
+from sandbox.inprocess.instance import InstanceKilled
 from support.compare_world import CompareWorld, classes, pages_of
 from support.reconcile_world import refusing
 from support.world import DAY, HOUR, ROOT, oss_error
@@ -78,7 +78,7 @@ def test_an_unfinished_pass_keeps_its_proofs(world, end):
             world.die() if end == "it dies" else world.source.fail(oss_error(500))
 
     world.source.before = interrupt
-    with pytest.raises((Killed, StorageError)):
+    with pytest.raises((InstanceKilled, StorageError)):
         world.compare({"deep": True})
     world.source.before = lambda *_: None
     world.source.heal()

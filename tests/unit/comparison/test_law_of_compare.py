@@ -263,13 +263,13 @@ def test_during_changes_each_class_is_possible_and_correct_afterwards(tale, lane
     with pages_of(2):
         world = make_world(*tale[:2], lanes)
         # WHEN objects change during the comparison
-        world.oss.latency(listing=0.5)
+        world.oss.set_latency(listing=0.5)
         world.obs.round_trip = 0.5
         compared = world.compared(during=tale[2])
         check_classes(world, compared)
         check_watermark(world, compared)
         # AND then no object changes any more
-        world.oss.latency()
+        world.oss.set_latency()
         world.obs.round_trip = 0
         for _ in range(4):
             before = world.task.acceptance_request

@@ -43,8 +43,8 @@ def find_reasons(submission) -> set[Reason | None]:
 def test_keys_are_submitted_url_encoded_in_batches(world):
     keys = ["a/b c+d%20.txt", "山/海 🎉", *[f"k{number}" for number in range(21)]]
     submission = submit_keys(world, keys)
-    assert [len(call.sent) for call in world.oms.calls] == [10, 10, 3]
-    assert world.oms.calls[0].sent[:2] == ["a%2Fb%20c%2Bd%2520.txt", "%E5%B1%B1%2F%E6%B5%B7%20%F0%9F%8E%89"]
+    assert [len(call.sent_keys) for call in world.oms.calls] == [10, 10, 3]
+    assert world.oms.calls[0].sent_keys[:2] == ["a%2Fb%20c%2Bd%2520.txt", "%E5%B1%B1%2F%E6%B5%B7%20%F0%9F%8E%89"]
     assert submission.outcomes == dict.fromkeys(keys)
     assert submission.calls == 3
 
@@ -52,7 +52,7 @@ def test_keys_are_submitted_url_encoded_in_batches(world):
 def test_raw_encoding_submits_unquoted_keys():
     world = World(OMS_KEY_ENCODING="raw")
     submit_keys(world, ["a/b c"])
-    assert [call.sent for call in world.oms.calls] == [["a/b c"]]
+    assert [call.sent_keys for call in world.oms.calls] == [["a/b c"]]
 
 
 def test_without_keys_no_call_is_made(world):

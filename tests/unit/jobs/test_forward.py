@@ -251,11 +251,11 @@ def test_after_a_close_during_a_long_event_later_batches_are_recorded(world):
     # GIVEN an instance that is frozen for a minute while it handles a batch, and a project that is closed meanwhile
     def close_meanwhile(request):
         if "/events" in request.url:
-            world.platform.network.before = lambda _: None
+            world.platform.network.before_request = lambda _: None
             closing(world).close()
             world.clock.ahead += timedelta(minutes=1)
 
-    world.platform.network.before = close_meanwhile
+    world.platform.network.before_request = close_meanwhile
 
     # WHEN the instance continues, THEN it submits no further key, and records the remaining keys
     assert world.forward(payload(*KEYS)) is False

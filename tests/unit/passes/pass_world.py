@@ -28,7 +28,7 @@ from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.listing import KeyRun
 from oss_oms_sync.passes.pieces import Pass
 from oss_oms_sync.passes.store import PassStore
-from sandbox.inprocess.instance import Killed
+from sandbox.inprocess.instance import InstanceKilled
 from sandbox.server.faults import Fault
 from support.reconcile_world import ReconcileWorld, adds_up, slow_down_listings
 from support.stored import Stored
@@ -76,7 +76,7 @@ class Actor:
         self._back.clear()
         self._go.set()
         self._platform.call(self._stops())
-        if self.over and not isinstance(self._task.exception(), Killed):
+        if self.over and not isinstance(self._task.exception(), InstanceKilled):
             self._task.result()
 
     def kill(self) -> None:

@@ -227,7 +227,7 @@ def split_early():
 
 def make_world(objects: int, seconds_a_page: float) -> ReconcileWorld:
     world = ReconcileWorld(LANES="4", PIECE_SECONDS="30")
-    world.oss.latency(listing=seconds_a_page)
+    world.oss.set_latency(listing=seconds_a_page)
     world.in_step(*make_numbered_keys("{:04}", objects))
     world.advance()
     return world
@@ -260,7 +260,7 @@ def test_a_range_splits_at_once_if_marks_show_enough_objects(mocker, worth, rang
     assert world.tick()["finished"]
 
     # WHEN the next pass begins, with time for only a few pages
-    world.oss.latency(listing=4)
+    world.oss.set_latency(listing=4)
     world.advance(86_400)
 
     # THEN the number of counted objects shows if the range split first

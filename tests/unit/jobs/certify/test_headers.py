@@ -34,7 +34,7 @@ NEVER = {"expires", "meta-odd", "meta-mail"}
 def upload(world: CertifyWorld, key: str, headers: dict[str, str], *, migrated: bool = True) -> None:
     """Write an object with these headers, and let OMS copy it; `migrated` sets if the task migrates metadata."""
     world.source.add(StoredObject(key, key[:2].encode(), headers))
-    world.task.metadata = migrated
+    world.task.copies_metadata = migrated
     world.send(key, "copied")
 
 
@@ -86,7 +86,7 @@ def test_each_lost_header_among_ten_kinds_is_named(world, migrated):
 
 
 def test_a_task_without_metadata_needs_an_acceptance_despite_a_sample(ready):
-    ready.task.metadata = False
+    ready.task.copies_metadata = False
     for sample in (0, 3):
         document = ready.certify(sample=sample)
         assert verdict(document) == ("NOT PROVEN", {"METADATA": "not proven"})

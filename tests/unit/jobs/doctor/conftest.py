@@ -12,20 +12,20 @@ import pytest
 from oss_oms_sync.answers.text import untranslated
 from oss_oms_sync.jobs.doctor import flow, function
 from oss_oms_sync.jobs.doctor.rules import ok
-from sandbox.inprocess import InProcess
+from sandbox.inprocess import VirtualSandbox
 
 
 @pytest.fixture
-def box(monkeypatch: pytest.MonkeyPatch) -> Iterator[InProcess]:
+def box(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualSandbox]:
     monkeypatch.setattr(function, "_connect", lambda url, setting: ok(untranslated(url)))
     # Virtual time is free, but each poll is a request.
     monkeypatch.setattr(flow, "_PING_SECONDS", 2)
-    with InProcess() as world:
+    with VirtualSandbox() as world:
         yield world
 
 
 @pytest.fixture
-def run_job(box: InProcess) -> Callable[..., Any]:
+def run_job(box: VirtualSandbox) -> Callable[..., Any]:
     """Return a function that runs a job in a new instance with these settings; an error of the job is raised."""
 
     def run(job: str, payload: object = None, **settings: str) -> Any:

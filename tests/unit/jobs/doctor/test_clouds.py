@@ -41,7 +41,7 @@ def test_a_region_without_known_sync_tasks_is_a_warning(box, run_doctor, region,
     ],
 )
 def test_doctor_reports_the_storage_class_of_the_task(box, run_doctor, policy, text):
-    box.task.metadata, box.task.storage_policy = True, policy
+    box.task.copies_metadata, box.task.storage_policy = True, policy
     verify_check(run_doctor(), "task options", "ok", text)
 
 
@@ -88,7 +88,7 @@ IMPERFECT = {
         NOT_SKIPPED,
     ),
     "metadata is not migrated": (
-        set_task(metadata=False),
+        set_task(copies_metadata=False),
         "task options",
         "Content-Type is the only header that is copied",
         "accept metadata by name",

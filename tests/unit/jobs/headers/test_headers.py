@@ -11,7 +11,7 @@ import pytest
 from ops.cost.effort import HEADERS_SECONDS
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
-from sandbox.inprocess.instance import Killed
+from sandbox.inprocess.instance import InstanceKilled
 from sandbox.server.faults import Fault
 from support.headers_world import HeadersWorld
 from support.world import DROP_AFTER, DROP_BEFORE, event, oss_error
@@ -273,7 +273,7 @@ def test_faults_and_kills_leave_all_headers_equal(moves):
     world.obs.faults.random(0.01, faults, 1)
     world.oss.faults.random(0.002, faults[:3], 2)
     for _ in range(20):
-        with contextlib.suppress(StorageError, Killed):
+        with contextlib.suppress(StorageError, InstanceKilled):
             if world.headers(restart=dice.random() < 0.5)["finished"]:
                 break
     world.there.before = world.bucket.before = lambda *_: None

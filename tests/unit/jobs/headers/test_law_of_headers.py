@@ -17,7 +17,7 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs import headers
-from sandbox.inprocess.instance import Killed
+from sandbox.inprocess.instance import InstanceKilled
 from sandbox.obs.objects import ObsObject
 from sandbox.server.faults import Fault
 from support.headers_world import HeadersWorld
@@ -115,7 +115,7 @@ class LawWorld(HeadersWorld):
     def run_once(self) -> dict[str, Any]:
         try:
             return self.headers()
-        except (StorageError, Killed):
+        except (StorageError, InstanceKilled):
             return {}
 
     def play(self) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sandbox.inprocess.instance import Killed
+from sandbox.inprocess.instance import InstanceKilled
 from support.law import HOSTILE, schedules
 from support.reconcile_world import ReconcileWorld
 from support.world import World
@@ -53,7 +53,7 @@ def test_law1_of_reconcile_every_object_is_covered_accepted_or_recorded(objects,
                 world.die()
 
         world.source.before = world.bucket.before = world.bucket.after = strike
-        with contextlib.suppress(Killed):
+        with contextlib.suppress(InstanceKilled):
             world.tick()
     world.source.before = world.bucket.before = world.bucket.after = lambda kind, names: None
     while not world.reconcile()["finished"]:

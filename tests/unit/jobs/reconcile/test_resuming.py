@@ -11,7 +11,7 @@ import pytest
 from requests import PreparedRequest
 
 from oss_oms_sync.errors import StorageError
-from sandbox.inprocess.instance import Killed
+from sandbox.inprocess.instance import InstanceKilled
 from support.compare_world import pages_of
 from support.law import sweep
 from support.reconcile_world import ReconcileWorld, adds_up, busy_world, missing, slow_down_listings
@@ -128,7 +128,7 @@ def test_after_a_kill_at_any_write_the_timer_covers_every_key(small_pages, hook)
         try:
             world.reconcile()
             break
-        except Killed:
+        except InstanceKilled:
             pass
         setattr(world.platform.network, hook, lambda request: None)
 
@@ -156,7 +156,7 @@ def slow_world(small_pages) -> ReconcileWorld:
     It has 60 new objects in two folders, and an old object.
     """
     world = ReconcileWorld(LANES="2", PIECE_SECONDS="10")
-    world.oss.latency()
+    world.oss.set_latency()
     slow_down_listings(world.source, 4.0)
     world.upload("a/old", minutes_ago=60 * 24 * 30)
     world.lost(*(f"{folder}/{number:02}" for folder in "ab" for number in range(30)))

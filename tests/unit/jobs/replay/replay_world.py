@@ -12,7 +12,7 @@ from urllib.parse import quote, unquote
 
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.clouds.objects import StoredObject
-from sandbox.inprocess.instance import Killed
+from sandbox.inprocess.instance import InstanceKilled
 from sandbox.oms.copier import CopyFailure
 from support.law import sweep
 from support.world import ROOT, TASK, THROTTLED, TICK, World
@@ -147,11 +147,11 @@ def at_step(world: World, step: int, happens: Callable[[], object]) -> Iterator[
         if world.platform.owner() is call_instance and next(steps) == step:
             happens()
 
-    network.before, as_ever = before, network.before
+    network.before_request, as_ever = before, network.before_request
     try:
         yield
     finally:
-        network.before = as_ever
+        network.before_request = as_ever
 
 
 def at_each_step(
@@ -169,7 +169,7 @@ def at_each_step(
             happened.append(True)
             happens(world)
 
-        with at_step(world, step, happen), suppress(Killed):
+        with at_step(world, step, happen), suppress(InstanceKilled):
             run(world)
         if not happened:
             assert step > 10

@@ -16,7 +16,7 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import OmsSyncError
 from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.ledger.state import JobState
-from sandbox.inprocess.instance import Killed
+from sandbox.inprocess.instance import InstanceKilled
 from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault
 from support.law import schedules
@@ -117,7 +117,7 @@ class VersionExample:
         """
         calls, began = len(self.world.oms.requests), self.world.clock.seconds
         happens = self.world.die if what == "die" else lambda: getattr(self, what)(*details)
-        with at_step(self.world, step, happens), contextlib.suppress(Killed, OmsSyncError):
+        with at_step(self.world, step, happens), contextlib.suppress(InstanceKilled, OmsSyncError):
             self.world.tick()
         if not self.world.call_instance.is_alive:
             self.world.start()

@@ -97,7 +97,7 @@ def test_a_large_list_is_read_in_parts_over_several_runs(world, mocker):
     mocker.patch("oss_oms_sync.jobs.replay.failed_copies._PART_BYTES", 32 * 1024)
     many = [f"key {number:03}" for number in range(200)]
     world.list_failed(text="".join(map(world.line, ["x" * 900, *many])) * 3)
-    world.oss.latency(listing=2)
+    world.oss.set_latency(listing=2)
     counts, lines, runs = {"stopped": "x"}, 0, 0
     while counts["stopped"]:
         counts = world.tick(timeout=100)["copies"]

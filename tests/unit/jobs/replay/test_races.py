@@ -11,7 +11,7 @@ import pytest
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs.status.backlog import read_backlog
 from oss_oms_sync.ledger.waiting import list_waiting_keys
-from sandbox.inprocess.instance import Killed
+from sandbox.inprocess.instance import InstanceKilled
 from support.law import sweep
 from support.world import MINUTE, OK, ROOT, UNAUTHORIZED, World, oms_error, oss_error
 from unit.jobs.replay.replay_world import ReplayWorld, at_each_step, at_step, many
@@ -96,7 +96,7 @@ def test_two_runs_of_a_run_file_lose_no_key_even_if_one_is_killed():
         # GIVEN a run file without an active lease, which both runs take over
         # WHEN a second run takes it over during the first, and dies
         def meet(world: ReplayWorld, death: int = death, died: list[bool] = died) -> None:
-            with world.beside(), at_step(world, death, world.die), contextlib.suppress(Killed):
+            with world.beside(), at_step(world, death, world.die), contextlib.suppress(InstanceKilled):
                 world.replay()
                 return
             died.append(True)

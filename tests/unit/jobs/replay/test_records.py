@@ -10,7 +10,7 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import Failure, Reason, RecordError, StorageError
 from oss_oms_sync.ledger.closing import ProjectState
-from sandbox.inprocess.instance import Killed
+from sandbox.inprocess.instance import InstanceKilled
 from sandbox.server.faults import Fault
 from support.world import DROP_AFTER, NO_RIGHT, ROOT, TICK, UNAUTHORIZED, event, oss_error
 from unit.jobs.replay.replay_world import ReplayWorld, many
@@ -81,7 +81,7 @@ def test_the_run_file_of_another_run_is_kept_until_its_lease_expires(world):
     # GIVEN a run that was killed just now
     world.fail("a")
     world.bucket.after = lambda kind, _: kind == "delete" and world.die()
-    with pytest.raises(Killed):
+    with pytest.raises(InstanceKilled):
         world.replay()
     world.bucket.after = lambda *_: None
     world.start()
@@ -246,10 +246,10 @@ def test_a_close_between_two_halves_of_a_batch_stops_it_and_keeps_keys(world):
 
     def close(request):
         if request.url.startswith("https://oms."):
-            world.platform.network.after = lambda _: None
+            world.platform.network.after_response = lambda _: None
             closing(world).close()
 
-    world.platform.network.after = close
+    world.platform.network.after_response = close
 
     # WHEN the run continues, THEN the last call begins within a minute of the close
     began = world.clock.seconds

@@ -13,7 +13,7 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.jobs.replay.resting import pause_seconds
-from sandbox.inprocess.instance import Killed
+from sandbox.inprocess.instance import InstanceKilled
 from sandbox.oss.objects import etag_of
 from support.world import DROP_BEFORE, HANG, HOUR, MINUTE, NO_RIGHT, OK, REDIRECTS, ROOT, UNAUTHORIZED, event
 from unit.jobs.replay.replay_world import ReplayWorld
@@ -201,7 +201,7 @@ def test_a_copy_failure_replaces_the_record_and_keeps_its_first_failure(world):
     world.fail("a", first="2026-01-01T00:00:00Z")
     world.list_failed("a")
     world.bucket.before = lambda kind, names: kind == "list" and "failed_object" in names[0] and world.die()
-    with pytest.raises(Killed):
+    with pytest.raises(InstanceKilled):
         world.tick()
     record = world.failed_record("a")
     assert record["reason"] == "COPY_FAILED"

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from oss_oms_sync.errors import StorageError
-from sandbox.inprocess.instance import Killed
+from sandbox.inprocess.instance import InstanceKilled
 from sandbox.server.faults import Fault
 from support.status_world import PERIOD, TOKEN, Watched
 from support.world import NO_RIGHT
@@ -164,7 +164,7 @@ def test_an_instance_that_dies_before_any_of_its_writes_loses_no_alarm(world, su
     world.go("broken")
     before = world.bucket.calls["put"]
     world.bucket.before = lambda *_: world.bucket.calls["put"] - before > survives and world.die()
-    with contextlib.suppress(Killed):
+    with contextlib.suppress(InstanceKilled):
         world.ticks(1)
     world.bucket.before = lambda *_: None
     world.start()

@@ -141,8 +141,8 @@ class DrawnWorld(CanaryWorld):
         self.parts = dice.choice([*PARTS])
         task.part_size = PARTS[self.parts]
         task.step = dice.choice(["FIVE_MINUTES", "ONE_HOUR"])
-        task.merges = dice.random() < 0.3
-        task.metadata = dice.random() < 0.5
+        task.merges_copies = dice.random() < 0.3
+        task.copies_metadata = dice.random() < 0.5
         task.lag = dice.choice([0, 60, 400])
         task.lists.separator = dice.choice([",", "\t"])
         bucket.order = dice.choice(["bytes", "utf-16"])

@@ -133,7 +133,7 @@ def test_a_difference_is_reported_beside_equal_objects(world):
 
 @pytest.mark.parametrize("carries", [False, True])
 def test_only_headers_that_the_task_migrates_are_compared(world, carries):
-    world.task.metadata = carries
+    world.task.copies_metadata = carries
     headers = expect_exit(world.canary(), 0)["report"]["objects"]["metadata"]["headers"]
     plain = "kept" if carries else "lost"
     expected = {"content-type": "kept", "x-oss-meta-plain": plain, "x-oss-meta-odd": "lost"}
@@ -142,7 +142,7 @@ def test_only_headers_that_the_task_migrates_are_compared(world, carries):
 
 def test_a_header_that_the_task_should_have_copied_is_a_difference(world):
     show = world.task.summarize
-    world.task.metadata = False
+    world.task.copies_metadata = False
     world.task.summarize = lambda: {**show(), "enable_metadata_migration": True}
     assert expect_exit(world.canary(), 1)["report"]["objects"]["metadata"]["differs"] == ["x-oss-meta-plain"]
 
@@ -492,7 +492,7 @@ def test_the_report_is_written_to_its_file_and_not_printed(world):
 
 @pytest.mark.parametrize(("carries", "row"), [(False, "equal but for 5 headers"), (True, "equal but for 3 headers")])
 def test_lost_headers_are_in_the_row_and_the_short_verdict(world, carries, row):
-    world.task.metadata = carries
+    world.task.copies_metadata = carries
     lines = world.screen()
     assert [line for line in lines if line.endswith("headers")] == [line for line in lines if line.endswith(row)] != []
     verdict = " ".join(" ".join(lines).split()).partition("The project works: ")[2]
@@ -591,7 +591,7 @@ def test_the_output_is_in_chinese_too(world):
 
 
 def merge_doubles(world):
-    world.task.merges = True
+    world.task.merges_copies = True
     world.task.copies.add(CopyFault.late(20))
 
 

@@ -126,7 +126,7 @@ def test_a_report_has_the_behaviour_of_the_clouds_and_no_names(block, count):
             assert report["task"] == {
                 "mode": world.task.overwrite_mode,
                 "check": "size_last_modified",
-                "metadata": world.task.metadata,
+                "metadata": world.task.copies_metadata,
             }, seed
             fields = report["counts"]["step"], report["part_size"], report["listing"]["order"]
             order = world.obs.bucket(world.destination_bucket).order

@@ -279,7 +279,7 @@ def test_an_upload_in_parts_equals_that_of_the_sdk(box, oss, their_oss):
 
 
 def test_requests_to_oms_equal_those_of_the_sdk(box):
-    task = SyncTaskClient(box.task.sync_url, make_keys(box.huawei_credentials), WallClock(lambda: box.ahead))
+    task = SyncTaskClient(box.task.sync_url, make_keys(box.huawei_credentials), WallClock(lambda: box.clock_lead))
     since = dt.datetime.fromtimestamp(box.now(), dt.timezone.utc)
     mine = capture_requests(box.oms, lambda: (task.show(), task.statistics(since)))
     config = HttpConfig.get_default_config()

@@ -22,7 +22,7 @@ class LosingWorld(MigrateWorld):
     """A project with a user's own sync task, which copied two objects with Content-Type as their only header."""
 
     def lose(self, mode: str = MODES[0]) -> None:
-        self.task.metadata, self.task.overwrite_mode = False, mode
+        self.task.copies_metadata, self.task.overwrite_mode = False, mode
         self.start_timers()
         for key in ("index.html", "en/index.html"):
             self.write(key)
@@ -72,7 +72,7 @@ def test_a_new_task_and_an_overwriting_group_restore_headers(world):
     file.write_text(file.read_text(encoding="utf-8").replace(f'"{address}"', '""'), encoding="utf-8")
     expect_success(world.setup(typed="yes\nagree\n"))
     (world.task,) = world.oms.tasks
-    assert world.task.metadata
+    assert world.task.copies_metadata
     world.deploy_project(world.folder)
     world.start_timers()
     world.advance(5 * MINUTE)
@@ -93,7 +93,7 @@ def test_a_new_task_and_an_overwriting_group_restore_headers(world):
 def test_rewriting_objects_restores_headers_unless_crc64_is_compared(world, mode):
     world.lose(mode)
     # The task migrates metadata from now on, so no document explains the headers that it lost before.
-    world.task.metadata = True
+    world.task.copies_metadata = True
     document = world.cut_over()
     assert document["verdict"] == "NO-GO"
     assert header_check(document)["result"] == "failed"

@@ -40,10 +40,10 @@ def test_existing_objects_are_copied_and_no_key_is_left(world):
     assert outcome["begun"] < outcome["ended"]
     assert group.order.src_bucket == "photos"
     assert group.bucket.name == "photos-obs"
-    assert group.metadata is True
+    assert group.copies_metadata is True
     note = f"oss-oms-sync:{NAME}:photos:{outcome['run']}"
     assert group.order.records_failures is True
-    assert group.order.note == note
+    assert group.order.description == note
 
 
 def migrate_archived(world, *words, typed="", has_permission=True):
@@ -295,14 +295,14 @@ def test_a_migration_continues_without_its_command(world):
 def test_status_has_the_progress_until_the_migration_is_finished(world):
     world.begin_migration()
     status, group = world.answer("status")[1], world.group
-    progress = {"id": group.group_id, "state": "copying", "total": 200, "copied": group.success}
+    progress = {"id": group.group_id, "state": "copying", "total": 200, "copied": group.success_count}
     assert progress.items() <= status["old_objects"].items()
     # AND the progress is in the JSON of --look
     look = json.loads(expect_success(world.migrate("--look", "--json")))
     assert progress.items() <= look.items()
-    assert 0 < group.success < 200
+    assert 0 < group.success_count < 200
     assert status["migration"]["group"] == group.group_id
-    expect_exit(world.run("status"), 1, f"{group.success / 2:.1f} % of 200 objects: ", f"{OPS} migrate --look")
+    expect_exit(world.run("status"), 1, f"{group.success_count / 2:.1f} % of 200 objects: ", f"{OPS} migrate --look")
     expect_success(world.migrate())
     status = world.answer("status")[1]
     assert (status["migration"], status["old_objects"]) == (None, None)
@@ -470,7 +470,7 @@ def test_a_migration_ended_before_replay_read_its_failures_is_removed(world):
 def test_a_group_that_does_not_report_all_objects_is_not_resent(world):
     world.fail_two_and_wait()
     # GIVEN a task of the group that failed as a whole, so OMS does not report its objects
-    world.group.success -= 10
+    world.group.success_count -= 10
     assert not world.answer("status")[1]["old_objects"]["resent"]
     expect_success(world.migrate("--remove"))
     assert world.read_outcome()["how"] == "removed"
@@ -527,7 +527,7 @@ def test_a_paused_migration_continues_only_on_command(world):
 
     expect_success(world.migrate("--go-on"))
     assert world.count_copies() == 200
-    assert world.group.success == 200
+    assert world.group.success_count == 200
     assert world.is_finished() is True
 
 
@@ -684,7 +684,7 @@ def test_two_commands_at_once_make_one_group_and_leave_no_key(block):
             assert {code, others[0][0]} <= {0, 2}, (number, output, others)
             expect_success(world.migrate("--look"))
             assert (world.count_copies(), world.is_finished()) == (50, True), number
-            runs = [group.order.note for group in world.oms.groups.list_all()]
+            runs = [group.order.description for group in world.oms.groups.list_all()]
             assert len({*runs}) == len(runs), "two groups of one migration"
     assert number > 30
 

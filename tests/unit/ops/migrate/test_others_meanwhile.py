@@ -123,7 +123,7 @@ def test_two_continuing_commands_delete_no_key_in_use_at_oms(quarter):
             world.advance(6000)
             if STATE in world.migration_files():
                 world.migrate("--yes", typed="")
-            ended = [(group.status, group.success) for group in world.oms.groups.list_all()]
+            ended = [(group.status, group.success_count) for group in world.oms.groups.list_all()]
             assert ended == [(Status.DONE, 50)], (number, output, others)
             assert world.count_oms_keys() == (1, 1), (number, output, others)
     assert number > 20

@@ -37,7 +37,7 @@ class BusyWorld(MigrateWorld):
     """
 
     def begin(self, mode: str, seed: int, bulk: int) -> None:
-        self.dice = self._dice
+        self.dice = self._generator
         self.task.overwrite_mode = mode
         dice = self.dice
         keys = [f"old/{number:03}" for number in range(OLD)]

@@ -126,7 +126,7 @@ class Others:
         world = self.world
         source, target = ("videos", "videos-obs") if mark == MARK else (world.source_bucket, world.destination_bucket)
         bucket = world.obs.bucket(target) if world.obs.has_bucket(target) else world.obs.create_bucket(target)
-        world.oms.create_task(world.project_id, name, lambda _: None, bucket, src_bucket=source).note = mark
+        world.oms.create_task(world.project_id, name, lambda _: None, bucket, src_bucket=source).description = mark
 
 
 _NAMES = {

@@ -140,7 +140,7 @@ class SetupWorld(Administrator):
                 (user["fields"]["user_name"], len(user["attached"]), len(user["keys"])) for user in iam.users.values()
             ),
             "iam policies": sorted(policy["fields"]["policy_name"] for policy in iam.policies.values()),
-            "tasks": [(task.src_bucket, task.bucket.name, task.metadata) for task in self.oms.tasks],
+            "tasks": [(task.src_bucket, task.bucket.name, task.copies_metadata) for task in self.oms.tasks],
             "secrets": sorted(self.secrets),
         }
 
@@ -156,7 +156,7 @@ class SetupWorld(Administrator):
             **{("iam users", user["fields"]["user_name"]): user for user in iam.users.values()},
             **{("iam policies", policy["fields"]["policy_name"]): policy for policy in iam.policies.values()},
             **{
-                ("tasks", task.task_id): (task.note, task.status, task.src_bucket, task.bucket.name)
+                ("tasks", task.task_id): (task.description, task.status, task.src_bucket, task.bucket.name)
                 for task in self.oms.tasks
             },
             **{

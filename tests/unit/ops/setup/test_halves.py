@@ -236,7 +236,7 @@ def test_a_key_created_by_hand_is_given_to_oms_and_not_deleted(world):
     # GIVEN an administrator who may make no keys, but delete them, and a key that was made by hand
     world.ram.deny("ram:CreateAccessKey")
     assert waiting_resources(expect_exit(world.setup(typed=YES), 3)) == ["sync task"]
-    del world.ram.entities.denied["CreateAccessKey"]
+    del world.ram.entities.denied_actions["CreateAccessKey"]
     key_by_hand = dict(zip(OMS_SOURCE_VARIABLES, create_reader_key(world), strict=True))
     world.ram.deny("ram:CreateAccessKey")
 

@@ -27,7 +27,7 @@ def keys(world):
 
 def use_stored_key(world):
     """Use the stored key as the deployed functions do; return its id."""
-    assert world.obs.credential(world.secrets[STORED]).secret == world.secrets[f"{NAME}_HW_SK"]
+    assert world.obs.find_credential(world.secrets[STORED]).secret == world.secrets[f"{NAME}_HW_SK"]
     return world.secrets[STORED]
 
 

@@ -113,7 +113,7 @@ def test_a_user_recreated_by_others_keeps_its_keys_and_gets_none(resources, worl
 def test_a_task_with_the_project_s_mark_and_another_source_is_foreign(world):
     destination = world.obs.create_bucket("videos-obs")
     task = world.oms.create_task(world.project_id, "t", lambda key: None, destination, src_bucket="videos")
-    task.note = MARK
+    task.description = MARK
     expect_success(world.setup(typed=YES), "create: sync task")
     expect_success(world.setup("--remove", typed="yes\n"))
     assert world.oms.tasks == [task]
