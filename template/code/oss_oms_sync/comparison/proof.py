@@ -200,7 +200,7 @@ class Prover:
 
 
 class _EtagDigest:
-    """A growing ETag of an object written in parts of `part_size` bytes, or in one call if `part_size` is 0."""
+    """A computation of an ETag for parts of `part_size` bytes, or for an object written in one call if this is 0."""
 
     def __init__(self, part_size: int) -> None:
         self._part_size = part_size

@@ -182,14 +182,14 @@ class Driver:
             destination_bucket=self._store.destination_bucket,
             seed=secrets.token_hex(16),
             migrations=migration.NO_MIGRATIONS if scope.standstill else migration.load_migrations(self._invocation),
-            most=self._max_objects(scope),
+            most=self._find_max_objects(scope),
             before_objects=previous_state.passed.source_listed.objects if previous_state else 0,
             has_absences=previous_state is not None
             and bool(previous_state.passed.absences)
             and not previous_state.has_shrunk,
         )
 
-    def _max_objects(self, scope: Scope) -> int | None:
+    def _find_max_objects(self, scope: Scope) -> int | None:
         """Return the maximum number of missing objects that a pass submits, or None for no limit.
 
         A pass has no limit if the user requested all objects, or if no task group can copy the objects. A task group

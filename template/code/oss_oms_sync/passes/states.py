@@ -61,7 +61,7 @@ class PassState:
 
     @property
     def tally(self) -> Tally:
-        """The counts, including those of the last recheck."""
+        """The counts of the pass after its last recheck, or when it finished, or so far."""
         return self.amendment.tally if self.amendment else self.passed
 
     @property

@@ -98,7 +98,7 @@ class PassStore:
         )
 
     def tree(self, pass_name: str) -> Tree:
-        """Return the ranges of a pass, from the names of its objects."""
+        """Return the ranges of a pass, which follow from the names of its objects."""
         return self.read_tree_and_times(pass_name)[0]
 
     def read_tree_and_times(self, pass_name: str) -> tuple[Tree, dict[str, int]]:
