@@ -18,16 +18,16 @@ _OMS_LIST_PREFIXES = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/fai
 
 
 def in_oss(endpoint: str, bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
-    """Yield the key and size of each object of an OSS bucket."""
+    """Yield the key and the size in bytes of each object of an OSS bucket."""
     import oss2
 
     auth, region = oss2.AuthV4(os.environ["OSS_AK"], os.environ["OSS_SK"]), os.environ["OSS_REGION"]
-    for stored in oss2.ObjectIteratorV2(oss2.Bucket(auth, endpoint, bucket, region=region), prefix=prefix):
-        yield stored.key, stored.size
+    for summary in oss2.ObjectIteratorV2(oss2.Bucket(auth, endpoint, bucket, region=region), prefix=prefix):
+        yield summary.key, summary.size
 
 
 def in_obs(endpoint: str, bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
-    """Yield the key and size of each object of an OBS bucket."""
+    """Yield the key and the size in bytes of each object of an OBS bucket."""
     import obs
 
     client, marker = obs.ObsClient(os.environ["OBS_AK"], os.environ["OBS_SK"], server=endpoint), ""
@@ -36,8 +36,8 @@ def in_obs(endpoint: str, bucket: str, prefix: str) -> Iterator[tuple[str, int]]
         if answer.status >= 300:
             raise SystemExit(f"{bucket}: {answer.status} {answer.errorCode or answer.reason}: {answer.errorMessage}")
         body = answer.body
-        is_behind = all(content.key > marker for content in body.contents)
-        if body.name != bucket or not is_behind or (body.is_truncated and not body.contents):
+        is_after_marker = all(content.key > marker for content in body.contents)
+        if body.name != bucket or not is_after_marker or (body.is_truncated and not body.contents):
             raise SystemExit(f"{bucket}: the response is not the page after {marker!r}")
         yield from ((content.key, int(content.size)) for content in body.contents)
         if not body.is_truncated:
@@ -55,7 +55,7 @@ def totals(objects: list[tuple[str, int]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     credentials = "OSS_AK, OSS_SK and OSS_REGION (such as cn-hangzhou), or OBS_AK and OBS_SK in the environment"
-    needed = {"oss": ("OSS_AK", "OSS_SK", "OSS_REGION"), "obs": ("OBS_AK", "OBS_SK")}
+    required_variables = {"oss": ("OSS_AK", "OSS_SK", "OSS_REGION"), "obs": ("OBS_AK", "OBS_SK")}
     parser.add_argument("cloud", choices=["oss", "obs"], help=credentials)
     parser.add_argument("endpoint", help="such as https://oss-cn-hangzhou.aliyuncs.com")
     parser.add_argument("bucket")
@@ -64,12 +64,12 @@ def main() -> None:
     options = parser.parse_args()
     if options.prefix.startswith("/"):
         parser.error(f'no object key begins with "/": write {options.prefix.lstrip("/")!r}')
-    if lacking := [name for name in needed[options.cloud] if not os.environ.get(name)]:
-        parser.error(f"set {' and '.join(lacking)} in the environment")
-    listing = in_oss if options.cloud == "oss" else in_obs
-    never = (f"{options.prefix}.oss-oms-sync-canary/", *([_RECORDS] if options.cloud == "obs" else []))
-    pairs = listing(options.endpoint, options.bucket, options.prefix)
-    objects = [pair for pair in pairs if pair[0].endswith(options.suffix) and not pair[0].startswith(never)]
+    if missing_variables := [name for name in required_variables[options.cloud] if not os.environ.get(name)]:
+        parser.error(f"set {' and '.join(missing_variables)} in the environment")
+    list_bucket = in_oss if options.cloud == "oss" else in_obs
+    excluded_prefixes = (f"{options.prefix}.oss-oms-sync-canary/", *([_RECORDS] if options.cloud == "obs" else []))
+    pairs = list_bucket(options.endpoint, options.bucket, options.prefix)
+    objects = [pair for pair in pairs if pair[0].endswith(options.suffix) and not pair[0].startswith(excluded_prefixes)]
     print(totals(objects))
     if options.cloud == "obs":
         print(

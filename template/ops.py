@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Commands that operate the deployed project: python3 ops.py --help."""
+"""The program that operates the deployed project: python3 ops.py --help."""
 
 import sys
 

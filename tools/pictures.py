@@ -50,7 +50,7 @@ def _run_demo(folder: Path) -> None:
 def _draw(name: str, view: AnswerView, answer: Path, height: int, folder: Path) -> None:
     """Write docs/<name>.png, a picture of the web page for the answer in a file; `height` is in pixels."""
     file, picture = folder / f"{name}.html", ROOT / "docs" / f"{name}.png"
-    html = page.draw(view.report(view.read(json.loads(answer.read_text(encoding="utf-8"))), "en"))
+    html = page.draw(view.report(view.parse(json.loads(answer.read_text(encoding="utf-8"))), "en"))
     file.write_text(html, encoding="utf-8")
     chromium.screenshot(file, picture, _WIDTH, height)
     # A page has few colours, so that a palette reduces the file to a third.

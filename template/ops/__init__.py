@@ -1,4 +1,4 @@
-"""Commands of `python3 ops.py`, which operate the deployed project."""
+"""The commands of `python3 ops.py`, which operate the deployed project."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The clock of the commands; tests replace it to avoid waiting."""
+"""The clock of the commands; tests replace the clock to avoid waiting."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from oss_oms_sync.answers.codec import timestamp as timestamp
 
 
 class WallClock:
-    """This machine's clock, moved ahead by as many seconds as the sandbox has skipped (`ahead`)."""
+    """This machine's clock; `ahead` returns the seconds that the sandbox has skipped, which the clock adds."""
 
     def __init__(self, ahead: Callable[[], float] = lambda: 0.0) -> None:
         self._ahead = ahead
@@ -21,7 +21,7 @@ class WallClock:
         return (datetime.now(timezone.utc) + timedelta(seconds=self._ahead())).replace(microsecond=0)
 
     def monotonic(self) -> float:
-        """Return seconds since an arbitrary start; they never go back."""
+        """Return the seconds since an arbitrary start, which never decrease."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
@@ -32,7 +32,7 @@ class WallClock:
 def parse_time(text: str) -> datetime | None:
     """Parse a time with a zone, such as 2026-01-31T08:00:00Z or 2026-01-31 16:00+08:00; return None for other forms."""
     try:
-        parsed = datetime.fromisoformat(text.strip().replace("Z", "+00:00").replace("z", "+00:00"))
+        parsed_time = datetime.fromisoformat(text.strip().replace("Z", "+00:00").replace("z", "+00:00"))
     except ValueError:
         return None
-    return parsed.astimezone(timezone.utc).replace(microsecond=0) if parsed.tzinfo else None
+    return parsed_time.astimezone(timezone.utc).replace(microsecond=0) if parsed_time.tzinfo else None

@@ -1,7 +1,7 @@
 """Errors of a command: each says in both languages what happened and what to do.
 
 OpsError
-├── UsageError       the command cannot be done as given
+├── UsageError       the command is wrong or cannot be executed
 ├── ToolError        the Serverless Devs tool or the sandbox gave no answer
 ├── CloudError       Function Compute did not run the function to its end
 ├── FunctionError    the function raised an error
@@ -17,7 +17,7 @@ from oss_oms_sync.answers.text import Text
 
 
 class OpsError(Exception):
-    """An error with its remedy, `fix`; `output` is another program's output about the error."""
+    """The error of a command, with its remedy, `fix`; `output` is another program's output about the error."""
 
     exit_code = ExitCode.FAILED
 
@@ -29,23 +29,23 @@ class OpsError(Exception):
 
 
 class UsageError(OpsError):
-    """A command that was refused before any change."""
+    """The error of a command that was refused before any change."""
 
     exit_code = ExitCode.REFUSED
 
 
 class ToolError(OpsError):
-    """A call without an answer, after which it is unknown if the function ran."""
+    """The error of a call without an answer, after which it is unknown if the function ran."""
 
 
 class CloudError(OpsError):
-    """A function that did not start, or did not end."""
+    """The error of a function that did not start, or did not end."""
 
 
 class FunctionError(OpsError):
     """An error that a function raised; `kind` is the name of its type.
 
-    A refused payload has the exit code of wrong use.
+    If the function refused the payload, the exit code is that of a usage error.
     """
 
     REFUSAL = "PayloadError"
@@ -58,6 +58,6 @@ class FunctionError(OpsError):
 
 
 class UntrustedError(OpsError):
-    """A document that is damaged, is not a certificate, or contradicts itself."""
+    """The error of a document that is damaged, is not a certificate, or contradicts itself."""
 
     exit_code = ExitCode.UNTRUSTED

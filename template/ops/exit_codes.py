@@ -9,7 +9,7 @@ from oss_oms_sync.answers.text import Text, t
 
 
 class ExitCode(IntEnum):
-    """Exit codes of all commands."""
+    """The exit code of a command; STOPPED is that of a shell after Ctrl-C."""
 
     OK = 0
     FAILED = 1
@@ -19,66 +19,71 @@ class ExitCode(IntEnum):
     STOPPED = 130
 
 
-def _meanings(ok: Text, failed: Text, not_proven: Text | None = None) -> dict[ExitCode, Text]:
+def _make_meanings(ok: Text, failed: Text, not_proven: Text | None = None) -> dict[ExitCode, Text]:
     codes = {ExitCode.OK: ok, ExitCode.FAILED: failed}
     return codes if not_proven is None else {**codes, ExitCode.NOT_PROVEN: not_proven}
 
 
-_DONE = _meanings(t("done"), t("an error"))
-_SHARED = {ExitCode.REFUSED: t("usage error, or declined"), ExitCode.STOPPED: t("interrupted")}
-_UNTRUSTED = {ExitCode.UNTRUSTED: t("the certificate cannot be trusted")}
+_DONE_MEANINGS = _make_meanings(t("done"), t("an error"))
+_SHARED_MEANINGS = {ExitCode.REFUSED: t("usage error, or declined"), ExitCode.STOPPED: t("interrupted")}
+_UNTRUSTED_MEANINGS = {ExitCode.UNTRUSTED: t("the certificate cannot be trusted")}
 # By command: the meanings of its exit codes, except those that all commands share.
 _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
-    "doctor": _meanings(t("no fault"), t("a fault, a check without a result, or an error")),
-    "status": _meanings(t("in step, or closed without an alarm"), t("any other state, or an error")),
-    "fleet": _meanings(t("no project needs an action"), t("a project needs an action, or an error")),
-    "story": _meanings(t("in OBS, or in progress"), t("neither in OBS nor in progress, or an error")),
-    "replay": _meanings(t("no requested object is left to resend"), t("objects are left, or an error")),
-    "close": _DONE,
-    "open": _DONE,
+    "doctor": _make_meanings(t("no fault"), t("a fault, a check without a result, or an error")),
+    "status": _make_meanings(t("in step, or closed without an alarm"), t("any other state, or an error")),
+    "fleet": _make_meanings(t("no project needs an action"), t("a project needs an action, or an error")),
+    "story": _make_meanings(t("in OBS, or in progress"), t("neither in OBS nor in progress, or an error")),
+    "replay": _make_meanings(t("no requested object is left to resend"), t("objects are left, or an error")),
+    "close": _DONE_MEANINGS,
+    "open": _DONE_MEANINGS,
     "show": {
-        **_meanings(
+        **_make_meanings(
             t("GO, or nothing to do"),
             t("NO-GO, an action is needed, or an error"),
             t("not proven, or not finished"),
         ),
-        **_UNTRUSTED,
+        **_UNTRUSTED_MEANINGS,
     },
-    "reconcile": _meanings(
+    "reconcile": _make_meanings(
         t("no object is left to submit"),
         t("objects are left, the pass is not finished, or an error"),
         t("no object is in scope"),
     ),
-    "compare": _meanings(
+    "compare": _make_meanings(
         t("all objects are proven equal"),
         t("objects are missing or differ, the pass is not finished, or an error"),
         t("objects are in progress or not proven, or no object is in scope"),
     ),
     "headers": {
-        **_meanings(
+        **_make_meanings(
             t("no header is left to set"),
             t("the pass is not finished, or an error"),
             t("objects are left, or no object is in scope"),
         ),
         ExitCode.REFUSED: t("changing headers is not permitted, usage error, or declined"),
     },
-    "cutover": {**_meanings(t("GO"), t("NO-GO, or an error"), t("NOT PROVEN")), **_UNTRUSTED},
-    "check": {**_meanings(t("a valid GO"), t("a valid NO-GO, or an error"), t("another valid document")), **_UNTRUSTED},
-    "cost": _DONE,
-    "secrets": _DONE,
-    "canary": _meanings(
+    "cutover": {**_make_meanings(t("GO"), t("NO-GO, or an error"), t("NOT PROVEN")), **_UNTRUSTED_MEANINGS},
+    "check": {
+        **_make_meanings(t("a valid GO"), t("a valid NO-GO, or an error"), t("another valid document")),
+        **_UNTRUSTED_MEANINGS,
+    },
+    "cost": _DONE_MEANINGS,
+    "secrets": _DONE_MEANINGS,
+    "canary": _make_meanings(
         t("all objects arrived and are equal"),
         t("an arrived object differs, or an error"),
         t("an object did not arrive in time, or is not deleted"),
     ),
-    "setup": _meanings(
+    "setup": _make_meanings(
         t("done, or the plan can be executed"),
         t("a problem to resolve first, or an error"),
         t("a step is waiting, or its result is unknown"),
     ),
-    "migrate": _meanings(t("running, finished or ended"), t("failed, or an error"), t("paused, or not started yet")),
-    "deletions": _meanings(t("the list is written"), t("the list is refused, or an error")),
-    "checklist": _meanings(
+    "migrate": _make_meanings(
+        t("running, finished or ended"), t("failed, or an error"), t("paused, or not started yet")
+    ),
+    "deletions": _make_meanings(t("the list is written"), t("the list is refused, or an error")),
+    "checklist": _make_meanings(
         t("no setting is left to move"),
         t("a setting is left to move, or an error"),
         t("a setting could not be read"),
@@ -86,6 +91,6 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
 }
 
 
-def meanings_of(command: str) -> list[tuple[int, Text]]:
+def list_exit_codes(command: str) -> list[tuple[int, Text]]:
     """Return the exit codes of a command by its name, each with its meaning, sorted."""
-    return sorted((int(code), meaning) for code, meaning in {**_SHARED, **_MEANINGS[command]}.items())
+    return sorted((int(code), meaning) for code, meaning in {**_SHARED_MEANINGS, **_MEANINGS[command]}.items())

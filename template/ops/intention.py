@@ -18,7 +18,7 @@ from typing import Protocol
 from ops.clock import timestamp
 from ops.clouds.buckets import OssBucketClient
 from ops.clouds.oms import TaskGroups
-from ops.clouds.wire import UnreadableResponseError, refused
+from ops.clouds.wire import UnreadableResponseError, suppress_refusal
 from ops.errors import OpsError
 from ops.session import Session
 from oss_oms_sync.answers import codec
@@ -36,7 +36,7 @@ from oss_oms_sync.answers.text import t
 
 
 class Holder(Protocol):
-    """A user whose access keys OMS uses during a migration.
+    """A user of a cloud whose access keys OMS uses during a migration.
 
     Both methods raise RefusedError and UnreachableError.
     """
@@ -54,16 +54,16 @@ Access = Callable[[], tuple[TaskGroups, Sequence[Holder]]]
 
 @dataclass
 class Intention:
-    """The record of a migration.
+    """The record of a migration, which is stored as JSON.
 
     `run` identifies the migration, and `begun` is its time in UTC. `keys` are the ids of its access keys, of both
     users. While the keys are being made, `keys` is empty, and all keys of these users outside `kept` belong to the
     migration. `maker` identifies the command that makes the keys and starts OMS with them; it is empty otherwise.
     `group` is OMS's id of the task group, empty until OMS has answered. `digest_without_extra` is the digest of the
-    destination if the comparison before the migration found no object only there, otherwise empty. `overwrite`: OMS
-    also copies over equal objects. `restore`: OMS restores archived objects, which costs money. `bandwidth` are the
-    limits by the time of day; None keeps limits set in the console. `keep_storage_class`: objects keep the source's
-    storage class.
+    destination if the comparison before the migration found no objects that are only in OBS, otherwise empty. With
+    `overwrite`, OMS also copies over equal objects. With `restore`, OMS restores archived objects, which costs money.
+    `bandwidth` are the limits by the time of day; None keeps limits set in the console. With `keep_storage_class`,
+    objects keep the source's storage class.
     """
 
     run: str
@@ -96,7 +96,7 @@ class Intentions:
     def read(self) -> Intention | None:
         """Read the record of the current migration; return None without a migration."""
         response = None
-        with refused(lambda error: error.code == "NoSuchBucket"):
+        with suppress_refusal(lambda error: error.code == "NoSuchBucket"):
             response = self._log.get(self._name) if self._name else None
         if response is None:
             return None
@@ -116,10 +116,10 @@ class Intentions:
         except ValueError:
             raise UnreadableResponseError from None
 
-    def report_keys(self, session: Session, access: Access | None = None, *, yes: bool = False) -> None:
+    def report_keys(self, session: Session, access: Access | None = None, *, has_agreed: bool = False) -> None:
         """Print the access keys of the current migration and the command that deletes them.
 
-        If OMS has finished the migration, offer to end it; `yes` means that the user has agreed already.
+        If OMS has finished the migration, offer to end it; `has_agreed` means that the user has agreed already.
         """
         try:
             intention = self.read()
@@ -138,26 +138,26 @@ class Intentions:
         )
         try:
             if access and intention.group:
-                self._offer_end(session, intention, access, yes)
+                self._offer_end(session, intention, access, has_agreed)
         except OpsError as error:
             session.print_text(t("The keys are not deleted: {happened}", happened=error.happened))
 
-    def _offer_end(self, session: Session, intention: Intention, access: Access, yes: bool) -> None:
+    def _offer_end(self, session: Session, intention: Intention, access: Access, has_agreed: bool) -> None:
         groups, holders = access()
         group = groups.show(intention.group)
         # A paused or failed group can continue, and then needs its keys.
         if group and group.state is not GroupState.DONE:
             return
-        if yes or session.agrees(t("OMS has finished this migration. End it and delete the keys now? [y/N]")):
+        if has_agreed or session.agrees(t("OMS has finished this migration. End it and delete the keys now? [y/N]")):
             self.end(intention, holders, session.clock.now(), "done" if group else "removed", group)
             session.print_text(t("The migration has ended, and its access keys are deleted"))
 
     def begin(self, intention: Intention) -> bool:
         """Store the record unless another migration has one; return True if this record is stored."""
         self._put_first(self._name, asdict(intention))
-        return self.latest(intention) is not None
+        return self.read_current(intention) is not None
 
-    def latest(self, intention: Intention) -> Intention | None:
+    def read_current(self, intention: Intention) -> Intention | None:
         """Return the stored record of this migration; None if the migration is no longer in progress.
 
         While a command waits, another command can end the migration, or begin a new one.
@@ -166,37 +166,40 @@ class Intentions:
         return stored_record if stored_record and stored_record.run == intention.run else None
 
     def claim(self, intention: Intention, maker: str) -> Intention | None:
-        """Record that this command makes the access keys; return the record as it was before.
+        """Record that the command `maker` makes the access keys; return the record as it was before.
 
         Return None if the migration is no longer in progress.
         """
-        before = self.latest(intention)
-        if before:
-            self.write(replace(before, maker=maker))
-        return before
+        earlier_record = self.read_current(intention)
+        if earlier_record:
+            self.write(replace(earlier_record, maker=maker))
+        return earlier_record
 
     def note_group(self, intention: Intention, group: str) -> None:
         """Add OMS's id of the task group to the stored record."""
-        if stored_record := self.latest(intention):
+        if stored_record := self.read_current(intention):
             self.write(replace(stored_record, group=group))
 
     def note_bandwidth(self, intention: Intention, windows: Sequence[Window]) -> None:
         """Store the bandwidth limits, which replace earlier limits."""
         intention.bandwidth = windows
-        if stored_record := self.latest(intention):
+        if stored_record := self.read_current(intention):
             self.write(replace(stored_record, bandwidth=windows))
 
     def write(self, intention: Intention) -> None:
         """Store the record; the caller has just checked that the migration is still in progress."""
         self._log.put(self._name, json.dumps(asdict(intention)).encode())
 
-    def note_end(self, intention: Intention, ended: datetime, how: str, group: TaskGroup | None = None) -> None:
+    def note_end(
+        self, intention: Intention, end_time: datetime, result_name: str, group: TaskGroup | None = None
+    ) -> None:
         """Store the result of a finished migration under its own name, which certificates read.
 
-        `how` is "done" or "removed". If OMS has deleted the task group (`group` is None), an earlier result remains.
+        `result_name` is "done" or "removed". If OMS has deleted the task group (`group` is None), an earlier result
+        remains.
         """
-        numbers = {name: getattr(group, name, 0) for name in ("total", "copied", "skipped", "failed")}
-        result = {**asdict(intention), "ended": timestamp(ended), "how": how, **numbers}
+        counts = {name: getattr(group, name, 0) for name in ("total", "copied", "skipped", "failed")}
+        result = {**asdict(intention), "ended": timestamp(end_time), "how": result_name, **counts}
         name = f"{finished_migrations_prefix(self._task, self._project)}{intention.run}.json"
         if group:
             self._log.put(name, json.dumps(result).encode())
@@ -204,24 +207,30 @@ class Intentions:
             self._put_first(name, result)
 
     def end(
-        self, intention: Intention, holders: Sequence[Holder], ended: datetime, how: str, group: TaskGroup | None = None
+        self,
+        intention: Intention,
+        holders: Sequence[Holder],
+        end_time: datetime,
+        result_name: str,
+        group: TaskGroup | None = None,
     ) -> None:
         """End the migration, unless another command has ended it already.
 
-        The access keys are deleted before the record, because commands find the keys by the record.
+        The access keys are deleted before the record, because commands find the keys by the record. `result_name` is
+        the same word as in `note_end`.
         """
-        stored_record = self.latest(intention)
+        stored_record = self.read_current(intention)
         if stored_record is None:
             return
         delete_keys(list_migration_keys(stored_record, holders))
-        self.note_end(stored_record, ended, how, group)
+        self.note_end(stored_record, end_time, result_name, group)
         # Another command may have ended it meanwhile, and begun a new migration.
-        if self.latest(stored_record):
+        if self.read_current(stored_record):
             self._log.delete(self._name)
 
     def _put_first(self, name: str, value: Mapping[str, object]) -> None:
         """Store an object unless an object with this name exists."""
-        with refused(lambda error: error.code == "FileAlreadyExists"):
+        with suppress_refusal(lambda error: error.code == "FileAlreadyExists"):
             self._log.put(name, json.dumps(value).encode(), {"x-oss-forbid-overwrite": "true"})
 
 
@@ -230,19 +239,19 @@ def find_task(log: OssBucketClient, project: str) -> str:
 
     SYNC_URL is not used, because it may name another task by now. Raises the errors of `Intentions.read`.
     """
-    with refused(lambda error: error.code == "NoSuchBucket"):
+    with suppress_refusal(lambda error: error.code == "NoSuchBucket"):
         tasks = (folder.removeprefix(RECORDS).rstrip("/") for folder in log.folders(RECORDS))
         return next((task for task in tasks if log.get(current_migration_name(task, project))), "")
     return ""
 
 
 def list_keys(holders: Sequence[Holder]) -> list[tuple[Holder, str]]:
-    """List the access keys of these users. Raises the errors of `Holder`."""
+    """List the users with the ids of their access keys. Raises the errors of `Holder`."""
     return [(holder, key) for holder in holders for key in holder.key_ids()]
 
 
 def list_migration_keys(intention: Intention, holders: Sequence[Holder]) -> list[tuple[Holder, str]]:
-    """List the access keys of a migration. Raises the errors of `Holder`."""
+    """List the users with the ids of a migration's access keys. Raises the errors of `Holder`."""
     return [
         (holder, key)
         for holder, key in list_keys(holders)
@@ -251,7 +260,7 @@ def list_migration_keys(intention: Intention, holders: Sequence[Holder]) -> list
 
 
 def delete_keys(keys: Iterable[tuple[Holder, str]]) -> None:
-    """Delete access keys; a missing key is no error. Raises the errors of `Holder`."""
+    """Delete access keys of users; a missing key is no error. Raises the errors of `Holder`."""
     for holder, key in keys:
-        with refused(lambda error: error.status == 404):
+        with suppress_refusal(lambda error: error.status == 404):
             holder.delete_key(key)

@@ -14,24 +14,24 @@ from oss_oms_sync.answers.text import t, untranslated
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def read(file: Path, needed: Iterable[str]) -> dict[str, str]:
-    """Return the variables of s.yaml, and of the file that it extends.
+def read(file: Path, required_names: Iterable[str]) -> dict[str, str]:
+    """Return the variables of s.yaml, and of the file that s.yaml extends.
 
-    `access` among them is the alias of the credentials in Serverless Devs. Raises UsageError if a file cannot be read,
-    or if a `needed` variable is missing or empty.
+    The variable `access` is the alias of the credentials in Serverless Devs. Raises UsageError if a file cannot be
+    read, or if a `required_names` variable is missing or empty.
     """
     texts = [read_text(file)]
     try:
         # Serverless Devs follows a single `extend`.
-        if base := _parse_values(texts[0], "", "extend").get("extend"):
-            texts.insert(0, read_text(file.parent / base))
+        if extended_file := _parse_values(texts[0], "", "extend").get("extend"):
+            texts.insert(0, read_text(file.parent / extended_file))
         values = {**variables(*texts), "access": "default"}
         for text in texts:
             values |= _parse_values(text, "", "access")
     except ValueError as error:
         happened, fix = str(error).rsplit(": ", 1)
         raise UsageError(untranslated(happened), untranslated(fix)) from None
-    for name in needed:
+    for name in required_names:
         if not values.get(name):
             raise UsageError(t("{file} has no {name} under vars", name=name, file=file.name), t("Add the value there"))
     return values
@@ -56,17 +56,19 @@ def variables(*texts: str) -> dict[str, str]:
     """
     values: dict[str, str] = {}
     for text in texts:
-        ((head, block),) = re.findall(r"^vars:(.*)\n((?:[ #].*\n|\n)*)", f"{text}\n", re.MULTILINE) or [("", "")]
+        ((vars_line, block),) = re.findall(r"^vars:(.*)\n((?:[ #].*\n|\n)*)", f"{text}\n", re.MULTILINE) or [("", "")]
         (indent,) = re.findall(r"\A(?: *(?:#.*)?\n)*( +)", block) or [""]
         values |= _parse_values(block, indent, r"\w+")
-        if re.match(r"\s*[^\s#]", head) or re.search(rf"^{indent}(?!\w+:)[^ #\n]", block, re.MULTILINE):
+        if re.match(r"\s*[^\s#]", vars_line) or re.search(rf"^{indent}(?!\w+:)[^ #\n]", block, re.MULTILINE):
             raise ValueError("vars in s.yaml holds a line that is not read here: write each as a name and its value")
     for _ in range(len(values)):  # no chain of references is longer
         for name, value in values.items():
-            values[name] = re.sub(r"\$\{vars\.(\w+)\}", lambda other: values.get(other[1], other[0]), value)
+            values[name] = re.sub(r"\$\{vars\.(\w+)\}", lambda reference: values.get(reference[1], reference[0]), value)
     if (prefix := values.get("objectPrefix", "")).startswith("/"):
-        right = json.dumps(prefix.lstrip("/"))
-        raise ValueError(f'vars.objectPrefix is {prefix!r} in s.yaml, but no object key begins with "/": write {right}')
+        corrected_prefix = json.dumps(prefix.lstrip("/"))
+        raise ValueError(
+            f'vars.objectPrefix is {prefix!r} in s.yaml, but no object key begins with "/": write {corrected_prefix}'
+        )
     for name in ("objectPrefix", "objectSuffix"):
         if re.search(r"\$\{|<%", values.get(name, "")):
             raise ValueError(f"vars.{name} is an expression in s.yaml, which is not read here: write it out")
@@ -78,14 +80,14 @@ def _parse_values(block: str, indent: str, names: str) -> dict[str, str]:
 
     Raises ValueError if YAML would read a value otherwise than this reader.
     """
-    line = rf"""^{indent}({names}): *("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|.*).*((?:\n+{indent} .*)*)"""
+    line_pattern = rf"""^{indent}({names}): *("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|.*).*((?:\n+{indent} .*)*)"""
     texts = {}
-    for name, scalar, continuation in re.findall(line, block, re.MULTILINE):
+    for name, scalar, continuation in re.findall(line_pattern, block, re.MULTILINE):
         value = scalar if scalar[:1] in ('"', "'") else re.split(r"(?:^|[ \t])#", scalar)[0].strip(" \t")
-        below = re.sub(r"^ *#.*", "", continuation, flags=re.MULTILINE).strip()
-        if re.fullmatch(r"(&\S+)?", value) and re.match(r"- |[^\s:]+:(\s|$)", below):
+        nested_text = re.sub(r"^ *#.*", "", continuation, flags=re.MULTILINE).strip()
+        if re.fullmatch(r"(&\S+)?", value) and re.match(r"- |[^\s:]+:(\s|$)", nested_text):
             continue
-        if below or re.match(r"[&*!|>[{]|(~|null)?$", value, re.IGNORECASE):
+        if nested_text or re.match(r"[&*!|>[{]|(~|null)?$", value, re.IGNORECASE):
             raise ValueError(
                 f"vars.{name} in s.yaml is not read here as it is written: write it in quotes, on one line"
             )
@@ -95,9 +97,9 @@ def _parse_values(block: str, indent: str, names: str) -> dict[str, str]:
 
 def _unquote(name: str, value: str) -> str:
     """Return the text of a YAML scalar. Errors do not contain the text, because it may be a secret."""
-    plain = value[1:-1].replace("''", "'") if value[0] == "'" else value
+    unquoted_value = value[1:-1].replace("''", "'") if value[0] == "'" else value
     try:
-        text: str = json.loads(value, strict=False) if value[0] == '"' else plain
+        text: str = json.loads(value, strict=False) if value[0] == '"' else unquoted_value
     except ValueError:
         raise ValueError(
             f"vars.{name} holds an escape in s.yaml that is not read here: write the character itself"

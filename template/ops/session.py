@@ -1,4 +1,7 @@
-"""The session of a command: it calls functions, prints, and waits for passes, which run in the cloud."""
+"""The session of a command: it calls functions, prints, and waits for passes, which run in the cloud.
+
+A pass is a walk of a job, such as `compare`, over all keys of a bucket, in several calls.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ _FINAL_STOP_REASONS = (Stop.CLOSED, Stop.TOO_LARGE, Stop.HEADERS)
 class Session:
     """The dependencies of a command: calls of functions, the terminal and the clock.
 
-    `hint` is the advice to print after Ctrl-C; None if no work continues.
+    `lang` is the user's language, "en" or "zh". `hint` is the advice to print after Ctrl-C; None if no work continues.
     """
 
     caller: Caller
@@ -63,30 +66,30 @@ class Session:
         return tool_output.convert_answer(kind, self.caller.ask(job, payload))
 
     def print_text(self, text: Text, tone: str = "") -> None:
-        """Print a sentence in the user's language."""
+        """Print a sentence in the user's language, in the colour of `tone`."""
         self.screen.print_line(MarkedLine("", sentence(text, self.lang), tone))
 
     def progress(self, text: Text) -> None:
-        """Print progress in a line that the next line overwrites."""
+        """Print progress on a line that the next progress overwrites."""
         self.screen.progress(sentence(text, self.lang))
 
     def agrees(self, question: Text) -> bool:
-        """Ask a question and return True if a user answers yes."""
+        """Ask a question and return True if a user answers yes; without a terminal, return False."""
         return self.screen.agrees(sentence(question, self.lang))
 
-    def require_word(self, question: Text, word: str, refused: Text, otherwise: Text) -> None:
-        """Raise UsageError with the text `refused`, unless the user types `word` exactly.
+    def require_word(self, question: Text, word: str, refusal_text: Text, no_terminal_remedy: Text) -> None:
+        """Raise UsageError with the text `refusal_text`, unless the user types `word` exactly.
 
-        `otherwise` is the remedy if there is no terminal to type at.
+        `no_terminal_remedy` is the remedy in the error if there is no terminal to type at.
         """
         if self.screen.interactive and self.screen.ask(sentence(question, self.lang)) == word:
             return
         # The end of input means that there is no user.
         remedy = t("To confirm, run this again and type {word} in full", word=word)
-        raise UsageError(refused, remedy if self.screen.interactive else otherwise)
+        raise UsageError(refusal_text, remedy if self.screen.interactive else no_terminal_remedy)
 
     def show(self, options: Namespace, report: Report, value: object) -> None:
-        """Write the report as a page, if requested; then print it, or its `value` as JSON.
+        """Write the report as a web page, if requested; then print it, or its `value` as JSON.
 
         Raises UsageError if the page or the output cannot be written.
         """
@@ -104,12 +107,12 @@ class Session:
         try:
             file.write_text(text, encoding="utf-8", errors="backslashreplace")
         except OSError as error:
-            raise unwritable(error) from None
+            raise unwritable_error(error) from None
         self.print_text(t("Written: {file}", file=file))
 
 
 def check_writable(file: Path) -> None:
-    """Raise UsageError if `file` cannot be written."""
+    """Raise UsageError if `file` cannot be written; a file that this check creates is removed."""
     try:
         is_new = not file.exists()
         with file.open("ab"):
@@ -117,10 +120,10 @@ def check_writable(file: Path) -> None:
         if is_new:
             file.resolve().unlink()  # a broken link remains
     except OSError as error:
-        raise unwritable(error) from None
+        raise unwritable_error(error) from None
 
 
-def unwritable(error: OSError) -> UsageError:
+def unwritable_error(error: OSError) -> UsageError:
     """Return the error for a file that cannot be written."""
     return UsageError(untranslated(str(error)), t("Choose another file"))
 
@@ -129,32 +132,36 @@ Answer = ReconcileAnswer | CompareAnswer | HeadersAnswer
 
 
 def run_pass(session: Session, job: str, payload: Payload) -> Answer:
-    """Call a pass until it ends, and return its last answer.
+    """Call a job until its pass ends, and return the last answer.
 
     Give up if the pass stops several times without progress, if it stops for a reason that another call cannot change,
     or if other commands keep starting newer passes.
     """
     scope = {name: value for name, value in payload.items() if name != "restart"}
-    before = session.hint
+    earlier_hint = session.hint
     # A longer command has set its own hint.
-    session.hint = before or t(
+    session.hint = earlier_hint or t(
         "{job} continues in the cloud. Its progress: {look}",
         job=job,
         look=Step(job, {**scope, "look": True}),
     )
     session.screen.begin()
-    began = session.clock.monotonic()
-    answer = _call(session, job, payload, began)
-    attempts, superseded = 1, 0
+    start_seconds = session.clock.monotonic()
+    answer = _call(session, job, payload, start_seconds)
+    attempts, superseded_count = 1, 0
     while not answer.finished:
         # A pass at its time limit is healthy.
-        is_moving = answer.stop is Stop.TIME
-        attempts = 1 if is_moving else attempts + 1
+        has_progress = answer.stop is Stop.TIME
+        attempts = 1 if has_progress else attempts + 1
         # Calls with different options would in turn replace their pass.
-        superseded += answer.stop is Stop.SUPERSEDED
-        if attempts > _MAX_STOPPED_CALLS or superseded == _MAX_STOPPED_CALLS or answer.stop in _FINAL_STOP_REASONS:
+        superseded_count += answer.stop is Stop.SUPERSEDED
+        if (
+            attempts > _MAX_STOPPED_CALLS
+            or superseded_count == _MAX_STOPPED_CALLS
+            or answer.stop in _FINAL_STOP_REASONS
+        ):
             break
-        if not is_moving:
+        if not has_progress:
             session.print_text(
                 t(
                     "{job} pauses: {why}. Next attempt in {seconds:.0f} seconds",
@@ -164,41 +171,46 @@ def run_pass(session: Session, job: str, payload: Payload) -> Answer:
                 )
             )
             session.clock.sleep(_RETRY_SECONDS)
-        answer = _call(session, job, scope, began)
-    session.hint = before
+        answer = _call(session, job, scope, start_seconds)
+    session.hint = earlier_hint
     return answer
 
 
 def call_once(session: Session, job: str, payload: Payload) -> Answer:
-    """Call a pass once and return its answer; the pass may continue in the cloud."""
+    """Call the job of a pass once and return its answer; the pass may continue in the cloud."""
     session.screen.begin()
     return _call(session, job, payload, session.clock.monotonic())
 
 
 def pause(session: Session, seconds: float, countdown: Text) -> None:
-    """Wait for `seconds`, and print a countdown; the sandbox skips the wait."""
-    if seconds <= 0 or session.caller.let_pass(seconds):
+    """Wait for this number of seconds, and print a countdown; the sandbox skips the wait."""
+    if seconds <= 0 or session.caller.skip_time(seconds):
         return
-    end = session.clock.monotonic() + seconds
-    while (left := end - session.clock.monotonic()) > 0:
-        session.progress(countdown.filled(left=format_duration(left)))
-        session.clock.sleep(min(1.0, left))
+    end_seconds = session.clock.monotonic() + seconds
+    while (seconds_left := end_seconds - session.clock.monotonic()) > 0:
+        session.progress(countdown.filled(left=format_duration(seconds_left)))
+        session.clock.sleep(min(1.0, seconds_left))
 
 
-def _call(session: Session, job: str, payload: Payload, began: float) -> Answer:
-    """Call a pass and wait for its answer; meanwhile print its progress, which other calls read."""
+def _call(session: Session, job: str, payload: Payload, start_seconds: float) -> Answer:
+    """Call the job of a pass and wait for its answer; meanwhile print the pass's progress, which other calls read.
+
+    `start_seconds` is the time of the first call, by the monotonic clock.
+    """
     function = "compare" if job == "headers" else job
     call = start_call(lambda: session.caller.ask(function, payload))
     query = {**{name: value for name, value in payload.items() if name != "restart"}, "look": True}
-    state: PassAnswer | None = None
+    last_answer: PassAnswer | None = None
     last_query = session.clock.monotonic()
     while not wait([call], _REDRAW_SECONDS).done:
         now = session.clock.monotonic()
         if now - last_query >= _LOOK_SECONDS:
-            state = _query_progress(session, function, query) or state
+            last_answer = _query_progress(session, function, query) or last_answer
             last_query = session.clock.monotonic()
-        progress = passes.progress_line(state, session.lang)
-        session.progress(t("{job} {time}: {how_far}", job=job, time=format_duration(now - began), how_far=progress))
+        progress = passes.progress_line(last_answer, session.lang)
+        session.progress(
+            t("{job} {time}: {how_far}", job=job, time=format_duration(now - start_seconds), how_far=progress)
+        )
     answer = call.result()
     if job == "compare":
         return tool_output.convert_compare_answer(answer)
@@ -233,7 +245,7 @@ def _query_progress(session: Session, job: str, payload: Payload) -> PassAnswer 
 
 
 def format_duration(seconds: float) -> str:
-    """Format a duration like a stopwatch: 1:02:03 or 2:03."""
+    """Format a duration in seconds like a stopwatch: 1:02:03 or 2:03."""
     minutes, whole_seconds = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{whole_seconds:02}" if hours else f"{minutes}:{whole_seconds:02}"

@@ -32,7 +32,7 @@ COST_STEP = Step("cost", {"objects": "N", "size": "BYTES"})
 
 
 def interpreter() -> str:
-    """Return the name of this interpreter for printed commands: python3 if it exists, otherwise python."""
+    """Return the name of this interpreter for printed commands, such as python3, or python or py on Windows."""
     if IS_WINDOWS:
         return "python" if shutil.which("python") else "py"
     name = Path(sys.executable).name
@@ -40,14 +40,14 @@ def interpreter() -> str:
 
 
 def command(step: Step | None) -> str:
-    """Return a next step as a shell command, or "" without a step."""
+    """Return a next step as a shell command; return "" if `step` is None."""
     if step is None:
         return ""
     return " ".join(map(quote_word, [*step.words(interpreter(), _can_be_typed), *_template_option(step.job)]))
 
 
 def sentence(text: Text, language: str) -> str:
-    """Return a text in `language`, in which its commands are quoted for this machine's shell and marked."""
+    """Return a text in `language`, in which commands are quoted for this machine's shell and marked."""
     return text.of(language, lambda step: f"{_COMMAND_BEGIN}{command(step)}{_COMMAND_END}")
 
 
@@ -67,8 +67,8 @@ def chain(*steps: Step) -> str:
     """
     if not IS_WINDOWS:
         return " && ".join(map(command, steps))
-    first, *following = map(command, steps)
-    return first + "".join(f"; if ($?) {{ {following_command} }}" for following_command in following)
+    first_command, *later_commands = map(command, steps)
+    return first_command + "".join(f"; if ($?) {{ {later_command} }}" for later_command in later_commands)
 
 
 def quote_word(word: str) -> str:

@@ -35,12 +35,12 @@ COLOURS = {"good": 32, "open": 33, "bad": 31, "way": 34, "calm": 2}
 
 
 class MarkedLine(NamedTuple):
-    """A line in which a part, `marked`, has the colour of a tone."""
+    """A line with a part, `marked_text`, that has the colour of a tone, such as "bad"."""
 
-    before: str
-    marked: str
+    prefix: str
+    marked_text: str
     tone: str
-    after: str = ""
+    suffix: str = ""
 
 
 class UnwrappedLine(str):
@@ -66,7 +66,7 @@ _WORD_PATTERN = re.compile(
 
 
 def escape(text: str) -> str:
-    r"""Return `text` in one line, with the characters escaped that control a terminal.
+    r"""Return `text` on one line, with the characters escaped that control a terminal.
 
     Control characters, invisible characters, and characters that change the direction of writing become escapes such as
     \x1b or \u202e.
@@ -79,55 +79,66 @@ def escape(text: str) -> str:
 
 
 class Screen:
-    """The streams of a command; `interactive` is True if a user can answer questions."""
+    """The input and output streams of a command; `interactive` is True if a user can answer questions."""
 
     def __init__(
-        self, clock: WallClock, out: TextIO | None = None, err: TextIO | None = None, text_io: TextIO | None = None
+        self,
+        clock: WallClock,
+        output: TextIO | None = None,
+        errors: TextIO | None = None,
+        text_io: TextIO | None = None,
     ) -> None:
         self._clock = clock
         # Python sets a closed stream to None.
-        self._out, self._err = (stream or io.StringIO() for stream in (out or sys.stdout, err or sys.stderr))
+        self._out, self._err = (stream or io.StringIO() for stream in (output or sys.stdout, errors or sys.stderr))
         self._in = text_io or sys.stdin
         self._colours = {stream: _takes_colours(stream) for stream in (self._out, self._err)}
         self._terminals = [stream for stream in (self._out, self._err) if stream.isatty()]
         self._rewrites = self._err.isatty() and os.environ.get("TERM") != "dumb"
         self.interactive = self._in is not None and self._in.isatty() and self._err.isatty()
-        self._shown = 0
+        self._progress_width = 0
         self._last_line = -_LINE_SECONDS
 
-    def answer(self, lines: Iterable[Line], limit: int | None = None, more: Callable[[int], str] = str) -> None:
-        """Print the answer, at most `limit` lines; then the text of `more`, which takes the number of omitted lines."""
-        parts = [self._wrap(wrapped, self._out) for line in lines for wrapped in self._fit(line, self._out)]
-        line_count = sum(map(len, parts))
+    def answer(
+        self, lines: Iterable[Line], limit: int | None = None, describe_omission: Callable[[int], str] = str
+    ) -> None:
+        """Print the answer, at most `limit` lines, and then the number of omitted lines.
+
+        `describe_omission` takes that number, and returns the text to print.
+        """
+        wrapped_lines = [
+            self._wrap(line_parts, self._out) for line in lines for line_parts in self._fit_lines(line, self._out)
+        ]
+        line_count = sum(map(len, wrapped_lines))
         if limit and line_count > limit:
-            printed = 0
-            while printed + len(parts[0]) < limit:
-                printed += len(parts[0])
-                self._print(parts.pop(0), self._out)
-            parts = [[escape(more(line_count - printed))]]
-        for wrapped in parts:
-            self._print(wrapped, self._out)
+            printed_count = 0
+            while printed_count + len(wrapped_lines[0]) < limit:
+                printed_count += len(wrapped_lines[0])
+                self._print(wrapped_lines.pop(0), self._out)
+            wrapped_lines = [[escape(describe_omission(line_count - printed_count))]]
+        for line_parts in wrapped_lines:
+            self._print(line_parts, self._out)
 
     def print_line(self, line: Line) -> None:
-        """Print a message about the running command."""
-        for part in self._fit(line, self._err):
+        """Print a message about the running command to standard error."""
+        for part in self._fit_lines(line, self._err):
             self._print(self._wrap(part, self._err), self._err)
 
     def progress(self, text: str) -> None:
         """Print progress: a terminal overwrites the previous line; other output gets a line at most once a minute."""
         if self._rewrites:
             line = _truncate(escape(text), _count_columns(self._err) - 1 - len(_CTRL_C))
-            columns, before = width(line), self._shown
+            line_width, earlier_width = width(line), self._progress_width
             # The flag is set first, because the user may press Ctrl-C during the write.
-            self._shown = max(columns, before)
-            self._write(self._err, f"\r{line}{' ' * (before - columns)}")
-            self._shown = columns
+            self._progress_width = max(line_width, earlier_width)
+            self._write(self._err, f"\r{line}{' ' * (earlier_width - line_width)}")
+            self._progress_width = line_width
         elif self._clock.monotonic() - self._last_line >= _LINE_SECONDS:
             self._last_line = self._clock.monotonic()
             self.print_line(text)
 
     def begin(self) -> None:
-        """Start the progress of another task; its first line is printed after a minute."""
+        """Start the progress of another task; without a terminal, its first line is printed after a minute."""
         self._clear()
         self._last_line = self._clock.monotonic()
 
@@ -140,7 +151,7 @@ class Screen:
         return line.strip()
 
     def agrees(self, question: str) -> bool:
-        """Ask a question and return True if a user answers yes."""
+        """Ask a question and return True if a user answers yes; without a terminal, return False."""
         return self.interactive and self.ask(question).lower() in _YES_ANSWERS
 
     def ask_secret(self, question: str) -> str:
@@ -151,30 +162,32 @@ class Screen:
         except EOFError:
             return ""
 
-    def _print(self, pieces: Iterable[str], stream: TextIO) -> None:
+    def _print(self, lines: Iterable[str], stream: TextIO) -> None:
         self._clear()
-        self._write(stream, "".join(f"{piece}\n" for piece in pieces))
+        self._write(stream, "".join(f"{piece}\n" for piece in lines))
 
-    def _fit(self, line: Line, stream: TextIO) -> Iterable[str | MarkedLine]:
+    def _fit_lines(self, line: Line, stream: TextIO) -> Iterable[str | MarkedLine]:
         return line.lines(_count_columns(stream)) if isinstance(line, FittedLines) else [line]
 
     def _wrap(self, line: str | MarkedLine, stream: TextIO) -> list[str]:
         """Wrap a line to the terminal's width, and colour its marked part."""
-        before, marked, tone, after = MarkedLine(line, "", "") if isinstance(line, str) else line
-        text = f"{before}{marked}{after}"
-        pieces = [escape(text)] if isinstance(line, UnwrappedLine) else wrap(text, _count_columns(stream))
-        before, marked, after = map(escape, (before, marked, after))
-        colour = COLOURS.get(tone) if self._colours[stream] and marked else None
-        if colour and not before and not after:
-            pieces = [f"\x1b[{colour}m{piece}\x1b[0m" for piece in pieces]
+        prefix, marked_text, tone, suffix = MarkedLine(line, "", "") if isinstance(line, str) else line
+        text = f"{prefix}{marked_text}{suffix}"
+        wrapped_lines = [escape(text)] if isinstance(line, UnwrappedLine) else wrap(text, _count_columns(stream))
+        prefix, marked_text, suffix = map(escape, (prefix, marked_text, suffix))
+        colour = COLOURS.get(tone) if self._colours[stream] and marked_text else None
+        if colour and not prefix and not suffix:
+            wrapped_lines = [f"\x1b[{colour}m{piece}\x1b[0m" for piece in wrapped_lines]
         elif colour:  # a word or two, in the first line
-            pieces[0] = pieces[0].replace(f"{before}{marked}", f"{before}\x1b[{colour}m{marked}\x1b[0m", 1)
-        return pieces
+            wrapped_lines[0] = wrapped_lines[0].replace(
+                f"{prefix}{marked_text}", f"{prefix}\x1b[{colour}m{marked_text}\x1b[0m", 1
+            )
+        return wrapped_lines
 
     def _clear(self) -> None:
-        if self._shown:
-            self._write(self._err, f"\r{' ' * (self._shown + len(_CTRL_C))}\r")
-            self._shown = 0
+        if self._progress_width:
+            self._write(self._err, f"\r{' ' * (self._progress_width + len(_CTRL_C))}\r")
+            self._progress_width = 0
 
     def _write(self, stream: TextIO, text: str) -> None:
         """Write to a stream. Raises UsageError if the stream cannot be written.
@@ -218,14 +231,14 @@ def wrap(text: str, columns: int, hanging: int = 2) -> list[str]:
     if width(escape(text)) <= columns:
         return [escape(text)]
     indent = " " * min(len(text) - len(text.lstrip()) + hanging, columns // 2)
-    lines, last = [], ""
+    lines, current_line = [], ""
     for word in _split_words(text):
-        if last.strip() and width(last) + width(word) > columns:
-            lines.append(last)
-            last = indent + word.lstrip()
+        if current_line.strip() and width(current_line) + width(word) > columns:
+            lines.append(current_line)
+            current_line = indent + word.lstrip()
         else:
-            last += word
-    return [*lines, last]
+            current_line += word
+    return [*lines, current_line]
 
 
 def longest_word(text: str) -> int:

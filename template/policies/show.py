@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Print the project's permissions, and the commands that grant or remove them.
+"""The program that prints the project's permissions, and the commands that grant or remove them.
 
     python3 policies/show.py                  the `aliyun ram` commands that create roles and policies
     python3 policies/show.py | bash           runs these commands
@@ -29,8 +29,8 @@ sys.path.insert(0, str(FOLDER.parent))
 sys.dont_write_bytecode = True
 
 from ops.accounts import statements  # noqa: E402
-from ops.accounts.policy_documents import Document, by_roles, rights  # noqa: E402
-from ops.accounts.statements import Role, by_name, trust_of  # noqa: E402
+from ops.accounts.policy_documents import Document, convert_to_role_policies, rights  # noqa: E402
+from ops.accounts.statements import Role, group_by_name, trust_policy  # noqa: E402
 from ops.errors import UsageError  # noqa: E402
 from ops.project import read  # noqa: E402
 
@@ -48,26 +48,32 @@ tolerate() {
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Print the project's policies, and the commands for its RAM roles.")
-    instead = parser.add_mutually_exclusive_group()
-    instead.add_argument("--remove", action="store_true", help="print the commands that remove roles and policies")
-    instead.add_argument("--json", metavar="FOLDER", type=Path, help="write each policy into a file in this folder")
-    instead.add_argument(
+    exclusive_options = parser.add_mutually_exclusive_group()
+    exclusive_options.add_argument(
+        "--remove", action="store_true", help="print the commands that remove roles and policies"
+    )
+    exclusive_options.add_argument(
+        "--json", metavar="FOLDER", type=Path, help="write each policy into a file in this folder"
+    )
+    exclusive_options.add_argument(
         "--canary", action="store_true", help="print the permissions that an administrator needs for a canary"
     )
-    instead.add_argument(
+    exclusive_options.add_argument(
         "--migrate", action="store_true", help="print the permissions that an administrator needs for a migration"
     )
-    instead.add_argument(
+    exclusive_options.add_argument(
         "--checklist", action="store_true", help="print the permissions to read the settings of both buckets"
     )
-    instead.add_argument("--headers", action="store_true", help="print the permissions to change headers in OBS")
+    exclusive_options.add_argument(
+        "--headers", action="store_true", help="print the permissions to change headers in OBS"
+    )
     options = parser.parse_args()
     settings = FOLDER.parent / "s.yaml"
     if not settings.exists():
         print(f"{settings} is missing: run this program in a project created by `s init oss-oms-sync`", file=sys.stderr)
         return 2
     try:
-        print("\n".join(requested_lines(read(settings, ()), options)), flush=True)
+        print("\n".join(list_lines(read(settings, ()), options)), flush=True)
     except UsageError as error:
         sys.exit(f"{error.happened.en}: {error.fix.en}")
     except BrokenPipeError:  # the program that reads the output has ended
@@ -78,7 +84,7 @@ def main() -> int:
     return 0
 
 
-def requested_lines(settings: Mapping[str, str], options: argparse.Namespace) -> Iterator[str]:
+def list_lines(settings: Mapping[str, str], options: argparse.Namespace) -> Iterator[str]:
     """Yield the lines that the options request. Raises UsageError if s.yaml lacks a name."""
     if options.canary:
         return canary_permissions(settings)
@@ -95,12 +101,12 @@ def requested_lines(settings: Mapping[str, str], options: argparse.Namespace) ->
 
 
 def canary_permissions(settings: Mapping[str, str]) -> Iterator[str]:
-    """Yield the permissions that a canary needs in both clouds; everyday policies do not have them."""
+    """Yield the permissions that a canary, a trial with a few objects, needs in both clouds; other users lack them."""
     alibaba, huawei = statements.canary(settings)
     yield "# Alibaba Cloud, a RAM user or role"
     yield json.dumps(alibaba, indent=2)
-    for where, document in policies_by_role(huawei, settings):
-        yield f"# Huawei Cloud, {where}"
+    for grant_place, document in policies_by_role(huawei, settings):
+        yield f"# Huawei Cloud, {grant_place}"
         yield json.dumps(document, indent=2)
     yield "# ops.py calls the functions with the access key of the Serverless Devs tool, as every other command does."
 
@@ -112,16 +118,16 @@ def headers_permission(settings: Mapping[str, str]) -> Iterator[str]:
     yield "# compare's role then also gets oss:GetObjectTagging, to check objects for tags."
     yield "# Huawei Cloud, an identity policy of the functions' user"
     yield json.dumps(document, indent=2)
-    for where, policy in policies_by_role(document, settings):
-        yield f"# Huawei Cloud, {where}"
+    for grant_place, policy in policies_by_role(document, settings):
+        yield f"# Huawei Cloud, {grant_place}"
         yield json.dumps(policy, indent=2)
 
 
 def permissions_in_both_clouds(documents: tuple[Document, Document]) -> Iterator[str]:
     """Yield the permissions that an administrator needs in each cloud."""
-    places = "Alibaba Cloud, a RAM user or role", "Huawei Cloud, an identity policy"
-    for where, document in zip(places, documents, strict=True):
-        yield f"# {where}"
+    grantees = "Alibaba Cloud, a RAM user or role", "Huawei Cloud, an identity policy"
+    for grantee, document in zip(grantees, documents, strict=True):
+        yield f"# {grantee}"
         yield json.dumps(document, indent=2)
 
 
@@ -130,33 +136,39 @@ def policies_by_role(document: Document, settings: Mapping[str, str]) -> Iterato
 
     Every account has roles, but not every account has identity policies.
     """
-    for where, policy in by_roles(document, settings.get("destinationRegion", "")):
-        yield f"a custom policy of a user group, {where.en}", policy
+    for grant_place, policy in convert_to_role_policies(document, settings.get("destinationRegion", "")):
+        yield f"a custom policy of a user group, {grant_place.en}", policy
 
 
 def creation_commands(roles: list[Role], settings: Mapping[str, str]) -> Iterator[str]:
     """Yield commands that create missing roles and policies, and update existing roles and policies."""
     yield "# Huawei Cloud: permissions of the IAM user whose AK/SK the functions use. Without the permissions for OBS,"
     yield "# compare cannot read OBS, and replay cannot read OMS's lists of failed copies."
-    in_huawei = statements.functions_in_huawei(settings)
-    for where, policy in policies_by_role(in_huawei, settings):
-        yield f"# {where[0].upper()}{where[1:]}:"
+    functions_policy = statements.functions_in_huawei(settings)
+    for grant_place, policy in policies_by_role(functions_policy, settings):
+        yield f"# {grant_place[0].upper()}{grant_place[1:]}:"
         yield f"#   {json.dumps(policy)}"
     yield "\n# Alibaba Cloud: pipe this script to bash, with permissions to create RAM roles and policies."
     yield "# It can run again."
     yield SHELL_CODE
-    for name, members in by_name(roles):
-        yield f"\n# The role of {purposes(members)}. An existing role is not changed."
-        trust = json.dumps(trust_of(members))
+    for name, same_name_roles in group_by_name(roles):
+        yield f"\n# The role of {purposes(same_name_roles)}. An existing role is not changed."
+        trust = json.dumps(trust_policy(same_name_roles))
         yield ram_command("EntityAlreadyExist", "CreateRole", RoleName=name, AssumeRolePolicyDocument=trust)
-        for role in members:
+        for role in same_name_roles:
             yield f"\n# Permissions of {purposes([role])}. RAM keeps five versions; the oldest is replaced."
-            yield from (f"#   {right.en}" for right in rights(role.document))
+            yield from (f"#   {permission.en}" for permission in rights(role.document))
             yield f"document={shlex.quote(json.dumps(role.document))}"
-            text = ' --PolicyDocument "$document"'
-            rotate = {"SetAsDefault": "true", "RotateStrategy": "DeleteOldestNonDefaultVersionWhenLimitExceeded"}
-            yield ram_command("EntityNotExist", "CreatePolicyVersion", PolicyName=role.policy, **rotate) + text
-            yield ram_command("EntityAlreadyExist", "CreatePolicy", PolicyName=role.policy) + text
+            document_option = ' --PolicyDocument "$document"'
+            version_options = {
+                "SetAsDefault": "true",
+                "RotateStrategy": "DeleteOldestNonDefaultVersionWhenLimitExceeded",
+            }
+            yield (
+                ram_command("EntityNotExist", "CreatePolicyVersion", PolicyName=role.policy, **version_options)
+                + document_option
+            )
+            yield ram_command("EntityAlreadyExist", "CreatePolicy", PolicyName=role.policy) + document_option
             yield ram_command("EntityAlreadyExist", "AttachPolicyToRole", **attachment(role))
 
 
@@ -164,9 +176,9 @@ def removal_commands(roles: list[Role]) -> Iterator[str]:
     """Yield commands that remove roles and policies; a role that has other policies remains."""
     yield "# After `s remove`: pipe this script to bash. It can run again."
     yield SHELL_CODE
-    for name, members in by_name(roles):
-        yield f"\n# The role of {purposes(members)}. If it has other policies, it is kept."
-        for role in members:
+    for name, same_name_roles in group_by_name(roles):
+        yield f"\n# The role of {purposes(same_name_roles)}. If it has other policies, it is kept."
+        for role in same_name_roles:
             yield ram_command("EntityNotExist", "DetachPolicyFromRole", **attachment(role))
             yield ram_command("EntityNotExist", "DeletePolicy", PolicyName=role.policy, CascadingDelete="true")
         yield ram_command("EntityNotExist|DeleteConflict.Role.Policy", "DeleteRole", RoleName=name)
@@ -176,10 +188,13 @@ def purposes(roles: list[Role]) -> str:
     return ", ".join(purpose for role in roles for purpose in role.purposes)
 
 
-def ram_command(tolerated: str, action: str, **parameters: str) -> str:
-    """Return a command of `aliyun`, Alibaba Cloud's command line; parameters and errors are RAM's (API 2015-05-01)."""
+def ram_command(tolerated_codes: str, action: str, **parameters: str) -> str:
+    """Return a command of `aliyun`, Alibaba Cloud's command line; parameters and errors are RAM's (API 2015-05-01).
+
+    The command succeeds as well if RAM answers with an error code that the pattern `tolerated_codes` matches.
+    """
     words = [word for name, value in parameters.items() for word in (f"--{name}", value)]
-    return shlex.join(["tolerate", tolerated, "aliyun", "ram", action, *words])
+    return shlex.join(["tolerate", tolerated_codes, "aliyun", "ram", action, *words])
 
 
 def attachment(role: Role) -> dict[str, str]:

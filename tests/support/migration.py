@@ -78,7 +78,7 @@ class Caller(call.Sandbox):
             return DOCTOR_OK
         return super().ask(job, payload)
 
-    def let_pass(self, seconds: float) -> bool:
+    def skip_time(self, seconds: float) -> bool:
         return False
 
     def _post(self, path: str, body: bytes = b"") -> dict[str, Any]:

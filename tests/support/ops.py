@@ -127,7 +127,7 @@ class FakeCaller:
     def trigger(self, action: str, job: str, trigger: str) -> None:
         self.asked.append((action, {"trigger": trigger}))
 
-    def let_pass(self, seconds: float) -> bool:
+    def skip_time(self, seconds: float) -> bool:
         return False
 
     def ahead(self) -> float:

@@ -1,1 +1,1 @@
-"""The project's resources in both accounts: roles, users, keys, buckets, sync task, and permissions."""
+"""The project's resources in the accounts of both clouds: roles, users, keys, buckets, sync task, and permissions."""

@@ -1,4 +1,6 @@
-"""The accounts of both clouds: the administrator's identity, and the project's resources in each.
+"""The accounts of both clouds: the administrator's identity, and the project's needs in each account.
+
+A need is a resource that the project needs, with its state and the step that creates it.
 
 Sources: help.aliyun.com/zh/sts/developer-reference, "GetCallerIdentity"; support.huaweicloud.com/api-iam
 (KeystoneListAuthDomains) and /api-iam5 (ListUsersV5).
@@ -29,7 +31,7 @@ from ops.clouds.keys import (
     read_administrator_keys,
 )
 from ops.clouds.services import Functions, OssTrigger, Ram, Service, read_list
-from ops.clouds.wire import refused
+from ops.clouds.wire import suppress_refusal
 from ops.errors import UsageError
 from ops.functions.call import Caller
 from ops.session import Session
@@ -54,8 +56,8 @@ _CALLER_TITLE = t("IAM user for the functions to call OMS and OBS")
 class Alibaba:
     """The account of Alibaba Cloud, and the project's resources in it.
 
-    `variables`: the variables of s.yaml. `keys`: an administrator's keys; with None the user is asked for them.
-    `reader`: the RAM user whose access key OMS uses to read the source, if setup creates it.
+    `variables` are the variables of s.yaml. `keys` are an administrator's keys; with None, the user is asked for them.
+    `reader` is the RAM user whose access key OMS uses to read the source, if setup creates this user.
     """
 
     def __init__(self, session: Session, variables: Mapping[str, str], keys: Keys | None = None) -> None:
@@ -66,7 +68,7 @@ class Alibaba:
         )
         self._caller, self._variables, self._region = session.caller, variables, variables["region"]
         self.source, self.log = (
-            OssBucketClient.at(endpoints, self._region, variables[name], keys, clock)
+            OssBucketClient.open(endpoints, self._region, variables[name], keys, clock)
             for name in ("sourceBucket", "logBucket")
         )
         self._ram = Ram(keys, clock, endpoints.get("RAM_ENDPOINT", ""))
@@ -77,21 +79,21 @@ class Alibaba:
         self.reader = RamHolder(self._ram, "User", name, {name: statements.source_reader(self.source.name)}, self._mark)
 
     def needs(self, has_task: Callable[[], bool]) -> Iterator[Need]:
-        """Yield the resources that the project needs in this account, except access keys.
+        """Yield the project's needs in this account, except access keys.
 
-        `has_task` returns True if OMS has a key of the reader.
+        `has_task` returns True if a sync task exists, so that OMS has a key of the reader.
         """
         yield self._account_need()
-        needed = list(rights(statements.deployer(self._variables)))
-        yield _alias_need(self._caller, self._variables["access"], self.account.number, needed)
-        yield storage.source(self.source, self._region)
+        permissions = list(rights(statements.deployer(self._variables)))
+        yield _alias_need(self._caller, self._variables["access"], self.account.number, permissions)
+        yield storage.source_bucket(self.source, self._region)
         prefix, suffix = (self._variables.get(name, "") for name in ("objectPrefix", "objectSuffix"))
-        yield storage.triggers(
+        yield storage.other_triggers(
             self._functions,
             self.source.name,
             OssTrigger(self._variables["functionName"], "", CONTENT_EVENTS, prefix, suffix),
         )
-        yield storage.log(self.log, self._region, self.account.number)
+        yield storage.log_bucket(self.log, self._region, self.account.number)
         for purposes, holder in self._roles():
             need = holder.need(_role_title(purposes))
             yield with_reason(need, statements.reason_to_read(self._variables, purposes))
@@ -104,42 +106,43 @@ class Alibaba:
         for purposes, holder in self._roles():
             yield holder.removal(_role_title(purposes))
 
-    def key_to_hand_over(self) -> Need:
-        """Return the need for OMS's access key of the source, if another person creates the sync task.
+    def source_key_handover(self) -> Need:
+        """Return the need for the access key with which OMS reads the source, if another person creates the sync task.
 
         Setup does not create this key, because it would have to print the secret.
         """
-        half = Step("setup", {"only": "huawei"})
+        setup_step = Step("setup", {"only": "huawei"})
         title = t("access key of {name}, for the setup of Huawei Cloud", name=self.reader.name)
         text = t(
             "Create an access key in the RAM console, and hand it over. This command asks for the key: {command}",
-            command=half,
+            command=setup_step,
         )
 
-        def look() -> Line:
+        def read_state() -> Line:
             if ids := self.reader.key_ids():
-                return Line(ResourceState.THERE, facts=[untranslated(key_id) for key_id in ids])
+                return Line(ResourceState.EXISTS, facts=[untranslated(key_id) for key_id in ids])
             return Line(ResourceState.BY_HAND, t("none"), text)
 
-        return Need(title, ("ram:ListAccessKeys",), look, by_hand=[text], is_settled=lambda: True)
+        return Need(title, ("ram:ListAccessKeys",), read_state, manual_steps=[text], is_settled=lambda: True)
 
     def _account_need(self) -> Need:
         return self.account.need(t("account of Alibaba Cloud"))
 
     def _roles(self) -> Iterator[tuple[Sequence[str], RamHolder]]:
-        for name, roles in statements.by_name(statements.roles(self._variables)):
+        for name, roles in statements.group_by_name(statements.roles(self._variables)):
             policies = {role.policy: role.document for role in roles}
             yield (
                 [purpose for role in roles for purpose in role.purposes],
-                RamHolder(self._ram, "Role", name, policies, self._mark, json.dumps(statements.trust_of(roles))),
+                RamHolder(self._ram, "Role", name, policies, self._mark, json.dumps(statements.trust_policy(roles))),
             )
 
 
 class Huawei:
     """The account of Huawei Cloud, and the project's resources in it.
 
-    `writer`: the IAM user whose access key OMS uses to write to the destination, if setup creates it. `functions`: the
-    functions' access key. `alibaba`: the other account, if setup has its keys as well.
+    `writer` is the IAM user whose access key OMS uses to write to the destination, if setup creates this user. The
+    functions use the access key `key` of the user `functions`. `alibaba` is the other account, if setup has its keys as
+    well.
     """
 
     def __init__(
@@ -182,14 +185,14 @@ class Huawei:
             keep_storage_class=keep_storage_class,
         )
 
-    def with_keys(self, keys: Keys) -> ObsBucketClient:
+    def create_destination_client(self, keys: Keys) -> ObsBucketClient:
         """Return a client of the destination bucket that uses these keys."""
-        return ObsBucketClient.at(self._endpoints, self._region, self._target, keys, self._clock)
+        return ObsBucketClient.open(self._endpoints, self._region, self._target, keys, self._clock)
 
     def needs(self) -> Iterator[Need]:
-        """Yield the resources that the project needs in this account, except access keys and the sync task."""
+        """Yield the project's needs in this account, except access keys and the sync task."""
         yield self._account_need()
-        yield storage.destination(self.with_keys(self._keys), self._region)
+        yield storage.destination_bucket(self.create_destination_client(self._keys), self._region)
         yield self.writer.need(_WRITER_TITLE, [_handover_step(OMS_DESTINATION_VARIABLES)], self.has_task)
         yield self._functions_need()
 
@@ -208,24 +211,27 @@ class Huawei:
     def key_needs(self, holders: Sequence[Holder]) -> Iterator[Need]:
         """Yield the deletion of keys whose secrets are lost, then the need for the functions' key.
 
-        `holders`: the users for whom OMS gets new keys.
+        `holders` are the users for whom OMS gets new keys.
         """
         for holder in holders:
             yield _unused_keys(holder, self.has_task, self.task_keys)
         yield _unused_keys(self.functions, self.key.is_used)
         yield self.key.need()
 
-    def key_of_others(self) -> Need:
-        """Return the need for OMS's access key of the source, if another person administers that account."""
+    def foreign_source_key(self) -> Need:
+        """Return the need for the key with which OMS reads the source, if setup has no keys of the source's account.
+
+        Another person then administers the source's account, and hands the key over.
+        """
         text = t(
             "Have the access key ready: setup asks for it, or reads it from the environment ({names})",
             names=OMS_SOURCE_VARIABLES,
         )
 
-        def look() -> Line:
-            return Line(ResourceState.THERE) if self.has_task() else Line(ResourceState.BY_HAND, None, text)
+        def read_state() -> Line:
+            return Line(ResourceState.EXISTS) if self.has_task() else Line(ResourceState.BY_HAND, None, text)
 
-        return Need(t("access key with which OMS reads the source"), (), look)
+        return Need(t("access key with which OMS reads the source"), (), read_state)
 
     def renewals(self) -> Iterator[Need]:
         """Yield the steps that give the functions a new access key."""
@@ -236,7 +242,7 @@ class Huawei:
     def removals(self) -> Iterator[Need]:
         """Yield the removal of each resource that setup created in this account, except the destination bucket.
 
-        Each resource is removed only after the removals that need it.
+        Each resource is removed only after the resources that depend on it.
         """
         yield self._account_need()
         yield self.tasks.removal()
@@ -245,12 +251,12 @@ class Huawei:
         yield self.key.removal()
 
     def has_functions_policy(self) -> bool | None:
-        """Return True if setup's user has the policy for s.yaml, False if setup made no user, None if unknown."""
+        """Return True if setup's user has the policy for s.yaml, False if setup created no user, None if unknown."""
         state = self._functions_need().inspect().state
-        return {ResourceState.THERE: True, ResourceState.CREATE: False, ResourceState.STOP: False}.get(state)
+        return {ResourceState.EXISTS: True, ResourceState.CREATE: False, ResourceState.STOP: False}.get(state)
 
     def _functions_need(self) -> Need:
-        need = self.functions.need(_CALLER_TITLE, (), self.key.is_kept)
+        need = self.functions.need(_CALLER_TITLE, (), self.key.is_stored)
         reasons = statements.reason_to_read(self._variables), statements.offer_headers(self._variables)
         return with_reason(need, sentences(*filter(None, reasons)) if any(reasons) else None)
 
@@ -268,39 +274,40 @@ class Huawei:
 
 
 def project_mark(variables: Mapping[str, str]) -> str:
-    """Return the text that marks resources as setup's own.
+    """Return the text that marks resources in both clouds as setup's own.
 
-    It contains the source bucket, because several projects may have the same name. A comment of a RAM user has at most
-    128 characters.
+    The text contains the source bucket, because several projects may have the same name. A comment of a RAM user has at
+    most 128 characters.
     """
     return f"oss-oms-sync:{variables['functionName']}:{variables['sourceBucket']}"[:128]
 
 
 def _unused_keys(holder: Holder, is_used: Callable[[], bool], task_keys: TaskKeys | None = None) -> Need:
-    """Return the need to delete a user's unused keys, whose secrets are lost, because a cloud shows them once.
+    """Return the need to delete a user's unused keys: their secrets are lost, because a cloud shows a secret only once.
 
-    Keys that OMS may have are kept while OMS's list may lack their task. A key is deleted only if the plan names it.
+    Keys in a request for a sync task are kept as long as OMS may still list the task late. A key is deleted only if the
+    plan named it.
     """
-    named: list[str] | None = None
+    planned_ids: list[str] | None = None
 
-    def look() -> Line:
-        nonlocal named
+    def read_state() -> Line:
+        nonlocal planned_ids
         keys = [] if is_used() else holder.key_ids()
-        note = task_keys.unanswered() if task_keys and keys else None
+        note = task_keys.find_unanswered_note() if task_keys and keys else None
         text = requested_text(note) if note and set(note.keys) & set(keys) else None
-        is_awaited = task_keys and note and text and not task_keys.is_late(note)
-        named = [key for key in keys if named is None or key in named] if not is_awaited else []
-        if named:
+        may_be_in_use = task_keys and note and text and not task_keys.is_late(note)
+        planned_ids = [key for key in keys if planned_ids is None or key in planned_ids] if not may_be_in_use else []
+        if planned_ids:
             consequence = t("Without these keys, tasks that OMS creates later cannot copy objects") if text else None
-            return Line(ResourceState.REMOVE, text, consequence, [*map(untranslated, named)])
-        return Line(ResourceState.THERE, text or t("none"), facts=[*map(untranslated, keys)] if text else ())
+            return Line(ResourceState.REMOVE, text, consequence, [*map(untranslated, planned_ids)])
+        return Line(ResourceState.EXISTS, text or t("none"), facts=[*map(untranslated, keys)] if text else ())
 
     def remove() -> None:
-        for key in named or ():
+        for key in planned_ids or ():
             holder.delete_key(key)
 
-    title, by_hand = t("unused access keys of {who}", who=holder.title), [t("Delete the keys that no user holds")]
-    return Need(title, holder.key_rights, look, remove, by_hand, lambda: True)
+    title, manual_steps = t("unused access keys of {who}", who=holder.title), [t("Delete the keys that no user holds")]
+    return Need(title, holder.key_rights, read_state, remove, manual_steps, lambda: True)
 
 
 def _role_title(purposes: Sequence[str]) -> Text:
@@ -321,7 +328,7 @@ _ROOT_KEY_WARNING = t("This key is, or may be, the account's own and has every p
 class Account(NamedTuple):
     """The account to which a key belongs, and the user with the key.
 
-    `is_root`: the key is the account's own, with all permissions, or this is unknown.
+    `is_root` is True if the key is the account's own, with all permissions, or if this is unknown.
     """
 
     number: str
@@ -329,49 +336,55 @@ class Account(NamedTuple):
     is_root: bool
 
     def need(self, title: Text) -> Need:
-        """Return the plan's line about the account."""
+        """Return the plan's line about the account, in the form of a need that is always met."""
         text = t("{account}, as {holder}", account=self.number, holder=self.holder)
-        return Need(title, (), lambda: Line(ResourceState.THERE, text, _ROOT_KEY_WARNING if self.is_root else None))
+        return Need(title, (), lambda: Line(ResourceState.EXISTS, text, _ROOT_KEY_WARNING if self.is_root else None))
 
 
 def _alibaba_account(ram: Ram) -> Account:
-    """Return the account of the administrator's key. Raises RefusedError, UnreachableError and UnreadableError."""
+    """Return the account of the administrator's key.
+
+    Raises RefusedError, UnreachableError and UnreadableResponseError.
+    """
     identity = ram.identity()
     return Account(str(identity["AccountId"]), str(identity["Arn"]), identity["IdentityType"] == "Account")
 
 
 def _huawei_account(iam: Service, keys: Keys) -> Account:
-    """Return the account of the administrator's key. Raises RefusedError, UnreachableError and UnreadableError.
+    """Return the account of the administrator's key.
 
-    If IAM does not report the user of the key, the user is `-`, and the key may be the account's own.
+    If IAM does not report the user of the key, the user is `-`, and the key may be the account's own. Raises
+    RefusedError, UnreachableError and UnreadableResponseError.
     """
     domain = read_list(iam.call("GET", "/v3/auth/domains"), "domains")[0]
     users = []
-    with refused(lambda error: error.is_denied):
+    with suppress_refusal(lambda error: error.is_denied):
         users = read_list(iam.call("GET", "/v5/users", {"access_key_id": keys.access.reveal()}), "users")
     holder, is_root = (users[0]["user_name"], users[0]["is_root_user"]) if users else ("-", not keys.token)
     return Account(f"{domain['name']} ({domain['id']})", holder, is_root)
 
 
 def _alias_need(caller: Caller, name: str, account: str, rights: Sequence[Text]) -> Need:
-    """Return the check that the keys of Serverless Devs belong to the same account; `name` is their alias.
+    """Return the check that the keys of the deploying tool, Serverless Devs, belong to the same account.
 
-    Serverless Devs shows only some digits of the account. No call shows what these keys may do; `rights` lists the
-    permissions that they need.
+    `name` is the tool's alias for the keys. The tool shows only some digits of the account. No call shows what these
+    keys may do; `rights` lists the permissions that they need.
     """
 
-    def look() -> Line:
-        shown = caller.account(name)
-        if not shown:
-            add = t("Add the access key of a user in this account: s config add -a {name}", name=name)
-            return Line(ResourceState.BY_HAND, t("none"), add, rights)
-        if not re.fullmatch(shown.replace("*", r"\d"), account):
+    def read_state() -> Line:
+        masked_number = caller.account(name)
+        if not masked_number:
+            fix = t("Add the access key of a user in this account: s config add -a {name}", name=name)
+            return Line(ResourceState.BY_HAND, t("none"), fix, rights)
+        if not re.fullmatch(masked_number.replace("*", r"\d"), account):
             return Line(
                 ResourceState.STOP,
-                t("belongs to another account: {shown}", shown=shown),
+                t("belongs to another account: {shown}", shown=masked_number),
                 t("Set another alias in s.yaml, under access"),
             )
-        text = t("same account ({shown}); the first deployment shows whether its permissions suffice", shown=shown)
-        return Line(ResourceState.THERE, text, None, rights)
+        text = t(
+            "same account ({shown}); the first deployment shows whether its permissions suffice", shown=masked_number
+        )
+        return Line(ResourceState.EXISTS, text, None, rights)
 
-    return Need(t("alias {name} of the Serverless Devs tool, for deployment", name=name), (), look)
+    return Need(t("alias {name} of the Serverless Devs tool, for deployment", name=name), (), read_state)

@@ -1,6 +1,6 @@
 """The access key of the functions, whose secret is in the store of Serverless Devs on the deploying machine.
 
-An IAM user has at most two keys: one for each of two machines, or for a while an old key and a new key.
+An IAM user has at most two keys: one for each of two machines, or an old key and a new key during a renewal.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _NEXT_STEP = t("Deploy, and check with doctor. Run this again after more than a 
 
 
 class _RenewalStep(NamedTuple):
-    """The next step of a renewal: the key to delete, if any, and True if a new key is to be created."""
+    """The next step of a renewal: the old key to delete, or None, and True if a new key must be created."""
 
-    deleted: Key | None
-    is_made: bool
+    old_key: Key | None
+    creates_key: bool
 
 
 class FunctionsKey:
@@ -56,49 +56,54 @@ class FunctionsKey:
             has_task,
         )
         self._names = [f"{variables['functionName']}_{suffix}" for suffix in ("HW_AK", "HW_SK")]
-        self._has_none = False
+        self._has_no_key = False
 
     @property
     def settings(self) -> dict[str, str]:
-        """The variables of s.yaml that name the key."""
+        """The variables of s.yaml that refer to the key in the secret store."""
         return {name: f"${{secret('{secret}')}}" for name, secret in zip(("HW_AK", "HW_SK"), self._names, strict=True)}
 
     def is_used(self) -> bool:
-        """Return True if an existing key of the user may be in use.
+        """Return True if the functions may use an existing key of the user.
 
-        Another machine may have the key in its store, also if the s.yaml on this machine does not name it yet.
+        Another machine may have the key in its store, even if the s.yaml on this machine does not refer to it yet.
         """
-        if self.is_kept() or self._variables.get("HW_AK") or self._has_task():
+        if self.is_stored() or self._variables.get("HW_AK") or self._has_task():
             return True
         keys = self._user.keys()
-        return any(key.used for key in keys)
+        return any(key.last_use for key in keys)
 
     def need(self) -> Need:
-        """Return the need for an access key on this machine."""
-        by_hand = t(
+        """Return the need for an access key in the secret store of this machine."""
+        manual_steps = t(
             "Create an access key of {name}. After this run, store it in the tool's secret store: {command}"
             " HW_AK HW_SK",
             name=self._user.name,
             command=Step("secrets"),
         )
         return Need(
-            _TITLE, _PERMISSIONS, self._look, self._make_key, [by_hand], lambda: self.is_kept() and not self._has_none
+            _TITLE,
+            _PERMISSIONS,
+            self._read_state,
+            self._make_key,
+            [manual_steps],
+            lambda: self.is_stored() and not self._has_no_key,
         )
 
     def renewal(self) -> Need:
-        """Return the need for a new key; a later run deletes the old key, once the new key was used."""
-        return Need(_TITLE, _PERMISSIONS, self._look_to_renew, self._renew)
+        """Return the need for a new key; a later run deletes the old key, after the functions have used the new key."""
+        return Need(_TITLE, _PERMISSIONS, self._plan_renewal, self._renew)
 
     def removal(self) -> Need:
-        """Return the removal of the key from the store of Serverless Devs."""
-        return Need(_TITLE, ("iam:users:listUsersV5",), self._look_to_forget, self._forget)
+        """Return the removal of the key from the secret store of this machine."""
+        return Need(_TITLE, ("iam:users:listUsersV5",), self._plan_removal, self._forget)
 
-    def _look(self) -> Line:
+    def _read_state(self) -> Line:
         keys = self._user.key_ids()
         # A stored secret without a key belongs to a deleted user.
-        self._has_none = not keys
-        if keys and self.is_kept():
-            return Line(ResourceState.THERE)
+        self._has_no_key = not keys
+        if keys and self.is_stored():
+            return Line(ResourceState.EXISTS)
         if len(keys) >= _MAX_KEYS and self.is_used():
             return Line(
                 ResourceState.STOP,
@@ -116,15 +121,15 @@ class FunctionsKey:
         pair = (keys.access.reveal(), keys.secret.reveal())
         store(self._caller, dict(zip(self._names, pair, strict=True)))
 
-    def _look_to_renew(self) -> Line:
-        keys, turn = self._next_step()
+    def _plan_renewal(self) -> Line:
+        keys, renewal_step = self._next_step()
         facts = [
-            t("{key}, made {made}, last used {used}", key=key.number, made=key.made, used=key.used or "-")
+            t("{key}, made {made}, last used {used}", key=key.key_id, made=key.created, used=key.last_use or "-")
             for key in keys
         ]
-        if turn.deleted is None and turn.is_made:
+        if renewal_step.old_key is None and renewal_step.creates_key:
             return Line(ResourceState.CREATE, _PLACE_TEXT, _NEXT_STEP, facts)
-        if turn.deleted is None:
+        if renewal_step.old_key is None:
             text = t(
                 "either key may be in use: their last uses are less than a day apart, or the newer key is less"
                 " than a day old"
@@ -132,36 +137,36 @@ class FunctionsKey:
             return Line(
                 ResourceState.STOP, text, t("Deploy only one of the two keys, and run this again after a day"), facts
             )
-        if turn.is_made:
+        if renewal_step.creates_key:
             text = t(
                 "IAM recorded no use of {key}: a new key replaces it. Answer no if this key was deployed"
                 " less than a day ago",
-                key=turn.deleted.number,
+                key=renewal_step.old_key.key_id,
             )
             return Line(ResourceState.CHANGE, text, _NEXT_STEP, facts)
-        text = t("{key} will be deleted: the other key was used later", key=turn.deleted.number)
+        text = t("{key} will be deleted: the other key was used later", key=renewal_step.old_key.key_id)
         return Line(ResourceState.REMOVE, text, t("A machine that uses this key gets a new key by this command"), facts)
 
     def _renew(self) -> None:
-        _, turn = self._next_step()
-        if turn.deleted:
-            self._user.delete_key(turn.deleted.number)
-        if turn.is_made:
+        _, renewal_step = self._next_step()
+        if renewal_step.old_key:
+            self._user.delete_key(renewal_step.old_key.key_id)
+        if renewal_step.creates_key:
             self._make_key()
 
     def _next_step(self) -> tuple[list[Key], _RenewalStep]:
         """List the keys of the user, and decide the next step of a renewal."""
         # If the store cannot be read, this fails before a key is made. Half a pair in it shows an interrupted run.
-        is_cut = len(self._stored_names()) == 1
+        is_interrupted = len(self._stored_names()) == 1
         keys = self._user.keys()
-        return keys, _next_step(keys, self._clock.now(), is_cut=is_cut)
+        return keys, _decide_step(keys, self._clock.now(), is_interrupted=is_interrupted)
 
     def own_settings(self) -> list[str]:
-        """List the variables of s.yaml that name the key; empty if the key is another project's."""
+        """List the variables of s.yaml that refer to the key; empty if the key belongs to another project."""
         names = [name for name, value in self.settings.items() if self._variables.get(name) == value]
         return [] if names and self._is_foreign() else names
 
-    def _look_to_forget(self) -> Line:
+    def _plan_removal(self) -> Line:
         if not self._stored_names() or self._is_foreign():
             return NOTHING_CREATED
         return Line(
@@ -172,34 +177,34 @@ class FunctionsKey:
         )
 
     def _is_foreign(self) -> bool:
-        """Return True if the user of this name belongs to another project, whose key the store may have."""
+        """Return True if the user of this name belongs to another project, whose key may be in the store."""
         return self._user.user() is not None and not self._user.is_ours()
 
     def _forget(self) -> None:
         for name in self._names:
             self._caller.forget_secret(name)
 
-    def is_kept(self) -> bool:
-        """Return True if this machine's store has both parts of the key."""
+    def is_stored(self) -> bool:
+        """Return True if this machine's store has both parts of the key, the id and the secret."""
         return len(self._stored_names()) == len(self._names)
 
     def _stored_names(self) -> Collection[str]:
         return set(self._names) & set(self._caller.secrets())
 
 
-def _next_step(keys: list[Key], now: datetime, *, is_cut: bool) -> _RenewalStep:
-    """Decide the next step of a renewal. `keys`: the older key first.
+def _decide_step(keys: list[Key], now: datetime, *, is_interrupted: bool) -> _RenewalStep:
+    """Return the next step of a renewal; `keys` begins with the older key.
 
-    A key unused for a day is not deployed, and after an interrupted run (`is_cut`) its secret is lost: a new key can
-    replace it. Otherwise the functions have the last used key.
+    Functions do not use a key that was unused for a day. After an interrupted run (`is_interrupted`), the secret of the
+    newer key is lost. In both cases a new key can replace it. Otherwise the functions use the key that was used last.
     """
     if len(keys) < _MAX_KEYS:
-        return _RenewalStep(None, is_made=True)
-    if not keys[-1].used:
-        is_old = is_cut or now - (parse_time(keys[-1].made) or now) >= _MIN_IDLE
-        return _RenewalStep(keys[-1] if is_old else None, is_made=is_old)
-    idle, used = sorted(keys, key=_last_use)
-    return _RenewalStep(idle if _last_use(used) - _last_use(idle) >= _MIN_IDLE else None, is_made=False)
+        return _RenewalStep(None, creates_key=True)
+    if not keys[-1].last_use:
+        is_old = is_interrupted or now - (parse_time(keys[-1].created) or now) >= _MIN_IDLE
+        return _RenewalStep(keys[-1] if is_old else None, creates_key=is_old)
+    idle_key, used_key = sorted(keys, key=_last_use)
+    return _RenewalStep(idle_key if _last_use(used_key) - _last_use(idle_key) >= _MIN_IDLE else None, creates_key=False)
 
 
 def _last_use(key: Key) -> datetime:
@@ -207,4 +212,4 @@ def _last_use(key: Key) -> datetime:
 
     If the time cannot be read, return the latest possible time, so that the key is not deleted.
     """
-    return parse_time(key.used) or (_UNKNOWN_USE if key.used else _NEVER_USED)
+    return parse_time(key.last_use) or (_UNKNOWN_USE if key.last_use else _NEVER_USED)

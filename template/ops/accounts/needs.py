@@ -1,7 +1,7 @@
 """The needs of a project: each is a resource, its state, and the step that creates it.
 
-No file records past steps: each run reads the state of both clouds, and continues from there. New permissions take
-effect after some time, for which this module waits.
+No file records past steps: each run of setup reads the state of both clouds, and continues from there. New permissions
+take effect after some time; `PendingGrants` waits for them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ RUN_AGAIN_TEXT = t("Run this again later: setup continues from here")
 class ResourceState(Enum):
     """The state of a resource, which determines who takes the next step."""
 
-    THERE = "there"
+    EXISTS = "there"
     CREATE = "create"
     CHANGE = "change"
     REMOVE = "remove"
@@ -46,7 +46,7 @@ class ResourceState(Enum):
     # A person has to act, and the setup is incomplete until then, for example after a cloud refused the step.
     WAIT = "wait"
     # A permission is missing, so the state is unknown.
-    UNSEEN = "unreadable"
+    UNREADABLE = "unreadable"
     # Setup does nothing until the user changes the settings.
     STOP = "stop"
 
@@ -56,7 +56,7 @@ SETUP_STATES = (ResourceState.CREATE, ResourceState.CHANGE, ResourceState.REMOVE
 
 
 class NotYetError(UsageError):
-    """The error of a step that waits for a person, or for a permission that has not taken effect yet."""
+    """The error of a step that must wait for a person, or for a permission that has not taken effect yet."""
 
     exit_code = ExitCode.NOT_PROVEN
 
@@ -64,8 +64,8 @@ class NotYetError(UsageError):
 class Line(NamedTuple):
     """A line of the plan about a resource.
 
-    `detail`: the difference, or the reason. `facts`: names, and each permission in full. `steps`: steps that a person
-    takes by hand.
+    `detail` is the difference from the required state, or the reason for the state. `facts` are names, and each
+    permission in full. `steps` are the steps that a person takes by hand.
     """
 
     state: ResourceState
@@ -83,71 +83,71 @@ class Line(NamedTuple):
 class Need:
     """A resource that the project needs.
 
-    `rights`: the permissions with which an administrator reads and creates it. `look` reads its state, and `do` creates
-    or changes it, by default nothing; both raise RefusedError and UnreachableError. `do` is only called immediately
-    after `look` has returned one of SETUP_STATES.
+    `rights` are the permissions with which an administrator reads and creates the resource. `read_state` returns the
+    resource's line of the plan. `change` creates, changes or removes the resource; it is called only immediately after
+    `read_state` has returned one of SETUP_STATES. Both raise RefusedError and UnreachableError.
 
-    `by_hand`: the steps for a person with the permission, if a cloud refuses setup's; the other steps continue
-    meanwhile. `is_settled` returns True if no step waits for the resource then. `or_else`: another possible cause of a
-    failed read.
+    `manual_steps` are the steps for a person with the permission, if a cloud refuses setup's request; the other steps
+    continue meanwhile. `is_settled` returns True if no other step then waits for the resource. `other_cause` is another
+    possible cause of a failed read.
     """
 
-    what: Text
+    title: Text
     rights: tuple[str, ...]
-    look: Callable[[], Line]
-    do: Callable[[], None] = lambda: None
-    by_hand: Sequence[Text] = ()
+    read_state: Callable[[], Line]
+    change: Callable[[], None] = lambda: None
+    manual_steps: Sequence[Text] = ()
     is_settled: Callable[[], bool] = lambda: False
-    or_else: Text | None = None
+    other_cause: Text | None = None
 
     def inspect(self) -> Line:
-        """Return the line of `look`, or the line about its refusal or unreadable answer."""
+        """Return the line of `read_state`, or a line about its refusal or unreadable answer."""
         try:
-            return self.look()
+            return self.read_state()
         except RefusedError as error:
             return self.refusal_line(error) if error.is_denied else self._unread_line(error, error.fix)
         except UnreadableResponseError as error:
             return self._unread_line(error, error.fix)
 
-    def ask(self, error: RefusedError) -> Text:
-        """Return the advice whom to ask for which permission, if these keys cannot read or create the resource."""
-        return error.denial.ask or t("Request the permissions {rights:and}", rights=self.rights)
+    def permission_advice(self, error: RefusedError) -> Text:
+        """Return the sentence that says whom to ask for which permission, after a cloud refused a request."""
+        return error.denial.advice or t("Request the permissions {rights:and}", rights=self.rights)
 
     def refusal_line(self, error: RefusedError) -> Line:
-        """Return the line for a missing permission."""
-        ask = self.ask(error)
-        if self.by_hand:
+        """Return the line for a missing permission: manual steps if there are any, otherwise an unknown state."""
+        ask = self.permission_advice(error)
+        if self.manual_steps:
             state = ResourceState.BY_HAND if self.is_settled() else ResourceState.WAIT
-            return Line(state, error.happened, ask, steps=self.by_hand)
-        return self._unread_line(error, sentences(ask, self.or_else))
+            return Line(state, error.happened, ask, steps=self.manual_steps)
+        return self._unread_line(error, sentences(ask, self.other_cause))
 
     def _unread_line(self, error: OpsError, fix: Text) -> Line:
-        return Line(ResourceState.UNSEEN, t("cannot be read: {happened}", happened=error.happened), fix)
+        return Line(ResourceState.UNREADABLE, t("cannot be read: {happened}", happened=error.happened), fix)
 
 
 def with_reason(need: Need, reason: Text | None) -> Need:
-    """Return `need` with a reason for its permission in its line; with None return it unchanged."""
+    """Return `need` with the reason for its permission in its line; with None return it unchanged."""
     if reason is None:
         return need
 
-    def look() -> Line:
-        line = need.look()
+    def read_state() -> Line:
+        line = need.read_state()
         return (
             line._replace(next=line.next or reason)
             if line.state in (ResourceState.CREATE, ResourceState.CHANGE)
             else line
         )
 
-    return replace(need, look=look)
+    return replace(need, read_state=read_state)
 
 
 def missing_user(name: str) -> NotYetError:
-    """Return the error of a request for the key of a user that is missing."""
+    """Return the error of a request for the key of a user who does not exist."""
     return NotYetError(t("the user {name} does not exist yet", name=name), t("Run this again when the user exists"))
 
 
 def leftover_error(reasons: Sequence[Text]) -> NotYetError:
-    """Return the error of a removal that left resources, for these reasons."""
+    """Return the error of a removal that left resources in a cloud, for these reasons."""
     return NotYetError(t("{reasons}", reasons=reasons), _DETACH_TEXT)
 
 
@@ -157,45 +157,55 @@ def other_policies_reason(holder: Text, policies: Sequence[str]) -> Text:
 
 
 def attachment_reason(policy: str) -> Text:
-    """Return the reason why setup does not remove its own policy: others use it."""
+    """Return the reason why setup does not remove its own policy: other users or roles use it."""
     return t("the policy {name} is kept, because it is attached to an identity that setup did not create", name=policy)
 
 
-def removal_line(removed: Sequence[Text], reasons: Sequence[Text]) -> Line:
-    """Return the line of a removal: the `removed` resources, and the reasons why others are kept."""
+def removal_line(removed_names: Sequence[Text], reasons: Sequence[Text]) -> Line:
+    """Return the line of a removal: the `removed_names` resources, and the reasons why others are kept."""
     text, step = (t("{reasons}", reasons=reasons), _DETACH_TEXT) if reasons else (None, None)
-    if removed:
-        return Line(ResourceState.REMOVE, text, step, removed)
+    if removed_names:
+        return Line(ResourceState.REMOVE, text, step, removed_names)
     return Line(ResourceState.WAIT, text, step) if reasons else NOTHING_CREATED
 
 
 def policy_title(name: str) -> Text:
-    """Return the name of a policy for lines of the plan."""
+    """Return the name of a policy for the lines of the plan."""
     return t("policy {name}", name=name)
 
 
-def delete_by_hand(name: str) -> Text:
-    """Return the step for a person with the permission, if setup must not delete its own resource."""
+def manual_deletion_step(name: str) -> Text:
+    """Return the step by which a person deletes setup's own resource, if setup has no permission to delete it."""
     return t("Delete {name}, its access keys and its policy", name=name)
 
 
 # For removals.
-NOTHING_CREATED = Line(ResourceState.THERE, t("nothing created by setup"))
+NOTHING_CREATED = Line(ResourceState.EXISTS, t("nothing created by setup"))
 _DETACH_TEXT = t("Detach the policies that setup did not attach in the console, then run this again")
 _RENAME_TEXT = t("If it is unused, rename or delete it. Otherwise choose another functionName in s.yaml")
 
 
-def policy_changes(name: str, document: Document | None, wanted: Document, *, is_attached: bool) -> Iterator[Text]:
-    """Yield the differences of a policy. `document` is its current text, None if there is no policy.
+def policy_changes(
+    name: str, document: Document | None, required_document: Document, *, is_attached: bool
+) -> Iterator[Text]:
+    """Yield the differences between a policy and its required document, `required_document`.
 
-    Permissions of only the current text are removed, and named.
+    `document` is the policy's present document, or None if there is no policy. Permissions that only `document` has are
+    named, because setup removes them.
     """
     if document is None:
         yield t("the policy {name} is missing", name=name)
         return
-    if document != wanted:
-        text, gone = t("the policy {name} has different contents", name=name), list(lost_rights(document, wanted))
-        yield t("{difference}, and no longer allows {gone:and}", difference=text, gone=gone) if gone else text
+    if document != required_document:
+        text, lost_permissions = (
+            t("the policy {name} has different contents", name=name),
+            list(lost_rights(document, required_document)),
+        )
+        yield (
+            t("{difference}, and no longer allows {gone:and}", difference=text, gone=lost_permissions)
+            if lost_permissions
+            else text
+        )
     if not is_attached:
         yield t("the policy {name} is not attached", name=name)
 
@@ -206,50 +216,51 @@ def foreign_line(
     step: Text = _RENAME_TEXT,
     facts: Sequence[Text] = (),
 ) -> Line:
-    """Return the line for resources that have the project's names but were not created by setup."""
+    """Return the line for resources that have the project's names, but that setup did not create."""
     return Line(state, t("not created by setup for this source bucket: {names}", names=names), step, facts)
 
 
-def change_line(missing: Sequence[Text], facts: Sequence[Text]) -> Line:
-    """Return the line of an existing resource, complete or with `missing` parts."""
-    if not missing:
-        return Line(ResourceState.THERE)
-    return Line(ResourceState.CHANGE, t("{missing}", missing=missing), facts=facts)
+def change_line(missing_parts: Sequence[Text], facts: Sequence[Text]) -> Line:
+    """Return the line of an existing resource, which is complete or lacks the parts in `missing_parts`."""
+    if not missing_parts:
+        return Line(ResourceState.EXISTS)
+    return Line(ResourceState.CHANGE, t("{missing}", missing=missing_parts), facts=facts)
 
 
 class PendingGrants:
-    """New permissions of keys, which take effect after a delay; all share a time limit."""
+    """New permissions of keys, which take effect after a delay; all of them share a time limit."""
 
     def __init__(self, session: Session) -> None:
         self._session, self._end = session, session.clock.now() + _MAX_GRANT_TIME
 
-    def wait(self, what: Text, attempt: Callable[[], T], *, is_new: bool = True, is_settled: bool = False) -> T:
-        """Repeat `attempt` with a key until its permissions take effect; return the result.
+    def wait(self, purpose: Text, attempt: Callable[[], T], *, is_new: bool = True, is_settled: bool = False) -> T:
+        """Repeat `attempt` with a key until the key's permissions take effect; return its result.
 
-        The cloud already knows a handed-over key (`is_new` is False). If the grants are in effect (`is_settled`), a
-        permission missing after two minutes is the administrator's. Raises NotYetError, and other errors of `attempt`.
+        `is_new` is False for a key that a person handed over, which the cloud already knows. `is_settled` is True if
+        the grants are already in effect: a permission that is missing after two more minutes is then the
+        administrator's. Raises NotYetError after the time limit, and other errors of `attempt`.
         """
-        settled = self._session.clock.now() + _MAX_OMS_DELAY
+        settled_time = self._session.clock.now() + _MAX_OMS_DELAY
         while True:
             try:
                 return attempt()
             except RefusedError as error:
                 if not is_new and error.code in _WRONG_KEY_CODES:
                     raise UsageError(
-                        t("{what}: the key belongs to no user: {happened}", what=what, happened=error.happened),
+                        t("{what}: the key belongs to no user: {happened}", what=purpose, happened=error.happened),
                         t("Run this again with the user's access key and secret"),
                     ) from None
                 if error.code not in _NEW_KEY_CODES:
                     raise
-                if is_settled and error.is_denied and self._session.clock.now() >= settled:
+                if is_settled and error.is_denied and self._session.clock.now() >= settled_time:
                     raise
                 if self._session.clock.now() >= self._end:
                     raise NotYetError(
                         t(
                             "{what}: the new key still lacks the permission: {happened}",
-                            what=what,
+                            what=purpose,
                             happened=error.happened,
                         ),
                         RUN_AGAIN_TEXT,
                     ) from None
-            pause(self._session, _RETRY_SECONDS, t("Waiting for the new key's permissions: {what}", what=what))
+            pause(self._session, _RETRY_SECONDS, t("Waiting for the new key's permissions: {what}", what=purpose))

@@ -19,16 +19,20 @@ from oss_oms_sync.answers.text import Text, t
 
 
 class ResultTexts(NamedTuple):
-    """The texts after a run: on created resources, on existing resources, the next steps, and the state in a word."""
+    """The texts after a run of setup, with the next steps.
 
-    made: Text
-    there: Text
+    `created` is printed if the run changed resources, and `existing` if all resources were complete before. `word` is
+    the state in one word.
+    """
+
+    created: Text
+    existing: Text
     steps: Sequence[Step]
     word: Text = t("complete")
 
     @property
     def command(self) -> str:
-        """The next command as typed; empty without a next command."""
+        """The next command as the user types it; empty without a next step."""
         return chain(*self.steps)
 
 
@@ -54,22 +58,22 @@ TEXTS_AFTER_REMOVAL = ResultTexts(
     t("removed"),
 )
 _STATE_LABELS = {
-    ResourceState.THERE: (t("exists"), "good"),
+    ResourceState.EXISTS: (t("exists"), "good"),
     ResourceState.CREATE: (t("create"), "way"),
     ResourceState.CHANGE: (t("change"), "open"),
     ResourceState.REMOVE: (t("remove"), "open"),
     ResourceState.BY_HAND: (t("by hand"), "open"),
     ResourceState.WAIT: (t("wait"), "open"),
-    ResourceState.UNSEEN: (t("unknown"), "bad"),
+    ResourceState.UNREADABLE: (t("unknown"), "bad"),
     ResourceState.STOP: (t("stop"), "bad"),
 }
 
 
 # States that prevent every step; their lines come first.
-_URGENT_STATES = (ResourceState.STOP, ResourceState.UNSEEN)
+_URGENT_STATES = (ResourceState.STOP, ResourceState.UNREADABLE)
 _STATE_COUNTS = (
     (ResourceState.STOP, t("{n} to resolve first")),
-    (ResourceState.UNSEEN, t("{n} unknown")),
+    (ResourceState.UNREADABLE, t("{n} unknown")),
     (ResourceState.CREATE, t("{n} to create")),
     (ResourceState.CHANGE, t("{n} to change")),
     (ResourceState.REMOVE, t("{n} to remove")),
@@ -79,35 +83,34 @@ _STATE_COUNTS = (
 
 
 class SetupPlan:
-    """The state of all resources, in the order of their creation."""
+    """The state of all resources in the order of their creation, and the steps that setup would take."""
 
-    def __init__(self, lines: Sequence[tuple[Need, Line]], after: ResultTexts) -> None:
-        self._lines, self._after = lines, after
+    def __init__(self, lines: Sequence[tuple[Need, Line]], texts: ResultTexts) -> None:
+        self._lines, self._texts = lines, texts
         states = [line.state for _, line in lines]
-        self.is_to_do = any(state in SETUP_STATES for state in states)
+        self.has_changes = any(state in SETUP_STATES for state in states)
         # A plan with an unknown state is not executed.
-        self.can_be_done = ResourceState.STOP not in states and ResourceState.UNSEEN not in states
+        self.can_be_done = ResourceState.STOP not in states and ResourceState.UNREADABLE not in states
         self.waits = ResourceState.WAIT in states
-        is_unfinished = self.waits or ResourceState.UNSEEN in states
+        is_unfinished = self.waits or ResourceState.UNREADABLE in states
         self.exit_code = ExitCode.NOT_PROVEN if is_unfinished else ExitCode.OK
         if ResourceState.STOP in states:
             self.exit_code = ExitCode.FAILED
 
     @property
     def hash(self) -> str:
-        """A hash of all lines, which changes with any of them."""
+        """The hash of all lines, as 8 hexadecimal digits; it changes with any line."""
         # The details of a refusal contain a request id, which differs each time.
         lines = [_to_json(need, line._replace(detail=None) if line.steps else line) for need, line in self._lines]
         return hashlib.sha256(json.dumps(lines).encode()).hexdigest()[:8]
 
     def report(self, language: str) -> Report:
-        """Return the report on the plan."""
         word, tone, text = self._verdict()
-        is_done = self.can_be_done and not self.is_to_do and not self.waits
-        step = BlockStep("", self._after.command) if is_done and self._after.steps else None
+        is_done = self.can_be_done and not self.has_changes and not self.waits
+        step = BlockStep("", self._texts.command) if is_done and self._texts.steps else None
         hero = Hero(word.of(language), tone, sentence(text, language), step)
         lines = sorted(self._lines, key=lambda pair: pair[1].state not in _URGENT_STATES)
-        blocks = [block for need, line in lines for block in _blocks(need, line, language)]
+        blocks = [block for need, line in lines for block in _describe_line(need, line, language)]
         blocks.append(Paragraph(sentence(self._counts(), language)))
         return Report(hero, language, blocks, title=t("Plan for both clouds").of(language))
 
@@ -115,9 +118,9 @@ class SetupPlan:
         """Return the plan as the JSON output of the command."""
         return {"plan": self.hash, "can_be_done": self.can_be_done, "steps": [_to_json(*line) for line in self._lines]}
 
-    def creates(self, wanted: Need) -> bool:
-        """Return True if the plan creates the resource `wanted`."""
-        return any(need is wanted and line.state is ResourceState.CREATE for need, line in self._lines)
+    def creates(self, created_need: Need) -> bool:
+        """Return True if the plan creates the resource of `created_need`."""
+        return any(need is created_need and line.state is ResourceState.CREATE for need, line in self._lines)
 
     def _counts(self) -> Text:
         """Return the numbers of resources to create, change and remove, and of manual steps."""
@@ -130,11 +133,11 @@ class SetupPlan:
         return t("Total: {counts}", counts=counts)
 
     def _verdict(self) -> tuple[Text, str, Text]:
-        """Return the verdict on the plan: a word, its tone and a sentence."""
+        """Return the verdict on the plan: a word, its tone (the colour in reports) and a sentence."""
         if not self.can_be_done:
             text = t("Setup changes nothing until this is resolved. Remaining plan: {hash}", hash=self.hash)
             return t("stop"), "bad", text
-        if self.is_to_do:
+        if self.has_changes:
             text = t(
                 "Existing buckets are not changed, and no bucket is deleted. The resources of this plan are"
                 " free of charge; the cost of a migration: {command}. This plan: {hash}",
@@ -145,12 +148,12 @@ class SetupPlan:
         if self.waits:
             text = t("Some resources are still missing. When they exist, run this again: setup continues from here")
             return t("wait"), "open", text
-        return self._after.word, "good", self._after.there
+        return self._texts.word, "good", self._texts.existing
 
 
-def _blocks(need: Need, line: Line, language: str) -> Iterator[Block]:
+def _describe_line(need: Need, line: Line, language: str) -> Iterator[Block]:
     word, tone = _STATE_LABELS[line.state]
-    text = t("{what}: {detail}", what=need.what, detail=line.detail) if line.detail else need.what
+    text = t("{what}: {detail}", what=need.title, detail=line.detail) if line.detail else need.title
     facts = Items([Span("code", sentence(fact, language)) for fact in line.facts])
     step_block = BlockStep(sentence(line.next, language) if line.next else "")
     yield FindingBlock(sentence(text, language), Span("mark", word.of(language), tone), step_block, keys=facts)
@@ -158,7 +161,7 @@ def _blocks(need: Need, line: Line, language: str) -> Iterator[Block]:
         yield Items(
             [
                 t("Or ask an administrator to do this, then run setup again:").of(language),
-                *(f"{n}. {sentence(step, language)}" for n, step in enumerate(line.steps, 1)),
+                *(f"{number}. {sentence(step, language)}" for number, step in enumerate(line.steps, 1)),
             ]
         )
 
@@ -166,7 +169,7 @@ def _blocks(need: Need, line: Line, language: str) -> Iterator[Block]:
 def _to_json(need: Need, line: Line) -> dict[str, Any]:
     return {
         "state": line.state.value,
-        "what": to_json(need.what),
+        "what": to_json(need.title),
         "detail": to_json(line.detail) if line.detail else None,
         "next": to_json(line.next) if line.next else None,
         "facts": [to_json(fact) for fact in line.facts],

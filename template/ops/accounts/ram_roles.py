@@ -12,9 +12,9 @@ from ops.accounts.needs import (
     ResourceState,
     attachment_reason,
     change_line,
-    delete_by_hand,
     foreign_line,
     leftover_error,
+    manual_deletion_step,
     missing_user,
     other_policies_reason,
     policy_changes,
@@ -24,7 +24,7 @@ from ops.accounts.needs import (
 from ops.accounts.policy_documents import Document, rights
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.services import Ram, is_absent, read_list
-from ops.clouds.wire import refused
+from ops.clouds.wire import suppress_refusal
 from ops.shell import interpreter
 from oss_oms_sync.answers.text import Text, t, untranslated
 
@@ -38,10 +38,10 @@ class _Policy(NamedTuple):
 
 
 class RamHolder:
-    """A RAM role or RAM user (`kind` is Role or User), and its policies.
+    """A RAM role or RAM user (`kind` is "Role" or "User"), and its policies by name.
 
-    `mark` identifies resources of setup: it is the description of a role, and the comment of a user. `trust` names the
-    services that may assume the role.
+    `mark` identifies resources that setup created: it is the description of a role, and the comment of a user. `trust`
+    is the document that names the services that may assume the role.
     """
 
     key_rights = ("ram:ListAccessKeys", "ram:DeleteAccessKey")
@@ -53,51 +53,62 @@ class RamHolder:
         self._mark, self._trust = mark, trust
         self.title = t("RAM role {name}", name=name) if kind == "Role" else t("RAM user {name}", name=name)
 
-    def need(self, title: Text, key: Sequence[Text] = (), is_settled: Callable[[], bool] = lambda: False) -> Need:
+    def need(
+        self, title: Text, handover_steps: Sequence[Text] = (), is_settled: Callable[[], bool] = lambda: False
+    ) -> Need:
         """Return the need for the role or user.
 
-        `key`: the steps to hand over a key, if RAM does not let setup create the user.
+        `handover_steps` are the steps by which a person hands over a key, if RAM does not let setup create the user.
         """
         kind_right = "CreateAccessKey" if self._kind == "User" else "UpdateRole"
         create_rights = self._rights("Create{}", kind_right, "CreatePolicy", "CreatePolicyVersion", "AttachPolicyTo{}")
-        return Need(title, create_rights, self._look, self._do, [*self._by_hand(), *key], is_settled)
+        return Need(
+            title,
+            create_rights,
+            self._read_state,
+            self._create_or_update,
+            [*self._list_manual_steps(), *handover_steps],
+            is_settled,
+        )
 
     def removal(self, title: Text) -> Need:
-        """Return the plan's entry that removes the role or user."""
+        """Return the need that removes the role or user, its keys and its policies."""
         remove_rights = self._rights("DetachPolicyFrom{}", "DeletePolicy", "Delete{}")
-        keys, steps = self.key_rights if self._kind == "User" else (), [delete_by_hand(self.name)]
-        return Need(title, (*remove_rights, *keys), self._look_to_remove, self._remove, steps)
+        keys, steps = self.key_rights if self._kind == "User" else (), [manual_deletion_step(self.name)]
+        return Need(title, (*remove_rights, *keys), self._plan_removal, self._remove, steps)
 
     def key_ids(self) -> list[str]:
-        """List the access keys of the user; empty for a user that setup did not create."""
+        """List the ids of the user's access keys; return an empty list for a user that setup did not create."""
         keys = self._ram.find("ListAccessKeys", UserName=self.name) if self.is_ours() else None
         return [] if keys is None else [key["AccessKeyId"] for key in read_list(keys, "AccessKeys", "AccessKey")]
 
     def make_key(self) -> Keys:
         """Create an access key. RAM shows the secret only in this response.
 
-        Raises NotYetError for a missing user, and UsageError for a user that setup did not make.
+        Raises NotYetError for a missing user, and UsageError for a user that setup did not create.
         """
-        with refused(is_absent):
-            self._check_ours(self._ram.do(f"Get{self._kind}", **{self._name_field: self.name})[self._kind])
-            made = self._ram.do("CreateAccessKey", UserName=self.name)["AccessKey"]
-            return Keys(Secret(made["AccessKeyId"]), Secret(made["AccessKeySecret"]))
+        with suppress_refusal(is_absent):
+            self._check_ours(self._ram.send(f"Get{self._kind}", **{self._name_field: self.name})[self._kind])
+            created_key = self._ram.send("CreateAccessKey", UserName=self.name)["AccessKey"]
+            return Keys(Secret(created_key["AccessKeyId"]), Secret(created_key["AccessKeySecret"]))
         raise missing_user(self.name)
 
     def delete_key(self, key: str) -> None:
-        """Delete an access key of the user."""
-        self._ram.do("DeleteAccessKey", UserName=self.name, UserAccessKeyId=key)
+        self._ram.send("DeleteAccessKey", UserName=self.name, UserAccessKeyId=key)
 
     def is_ours(self) -> bool:
         """Return True if setup created this role or user."""
-        return self._is_marked(self._find())
+        return self._is_marked(self._find_holder())
 
     def _rights(self, *actions: str) -> tuple[str, ...]:
-        """Return the permissions to read the role or user, and the permissions for these actions."""
+        """Return the permissions to read the role or user, and the permissions for these actions.
+
+        `{}` in the name of an action stands for the kind, Role or User.
+        """
         read_actions = ("Get{}", "GetPolicy", "ListPoliciesFor{}")
         return tuple(f"ram:{action.format(self._kind)}" for action in (*read_actions, *actions))
 
-    def _by_hand(self) -> Iterator[Text]:
+    def _list_manual_steps(self) -> Iterator[Text]:
         if self._kind == "Role":
             yield t(
                 "Run this where aliyun has keys for creating RAM roles and policies: {command}",
@@ -116,54 +127,56 @@ class RamHolder:
                 document=json.dumps(document),
             )
 
-    def _look(self) -> Line:
+    def _read_state(self) -> Line:
         facts = [self.title, *(right for document in self._policies.values() for right in rights(document))]
-        holder, policies = self._find(), {name: self._policy(name) for name in self._policies}
+        holder, policies = self._find_holder(), {name: self._read_policy(name) for name in self._policies}
         is_foreign = holder is not None and not self._is_marked(holder)
         if is_foreign and self._kind == "Role":
             text = t("Attach a policy with these permissions to the role, or set another role in s.yaml")
             return foreign_line([self.title], ResourceState.BY_HAND, text, facts)
-        others = [policy_title(name) for name, policy in policies.items() if policy and not policy.is_ours]
-        if is_foreign or others:
-            return foreign_line([*([self.title] if is_foreign else ()), *others])
+        foreign_names = [policy_title(name) for name, policy in policies.items() if policy and not policy.is_ours]
+        if is_foreign or foreign_names:
+            return foreign_line([*([self.title] if is_foreign else ()), *foreign_names])
         if holder is None:
             return Line(ResourceState.CREATE, facts=facts)
         changes = [] if self._is_trusted(holder) else [t("trusts another service")]
-        attached = self._attached()
+        attached_names = self._list_attached_policies()
         for name, policy in policies.items():
             changes += policy_changes(
-                name, policy and policy.document, self._policies[name], is_attached=name in attached
+                name, policy and policy.document, self._policies[name], is_attached=name in attached_names
             )
         return change_line(changes, facts)
 
-    def _do(self) -> None:
-        holder = self._find()
+    def _create_or_update(self) -> None:
+        holder = self._find_holder()
         if holder is None:
             parameters = {self._name_field: self.name, self._mark_field: self._mark}
             if self._trust:
                 parameters["AssumeRolePolicyDocument"] = self._trust
-            if self._is_duplicate(f"Create{self._kind}", **parameters):
-                holder = self._ram.do(f"Get{self._kind}", **{self._name_field: self.name})[self._kind]
+            if self._create_unless_exists(f"Create{self._kind}", **parameters):
+                holder = self._ram.send(f"Get{self._kind}", **{self._name_field: self.name})[self._kind]
         if holder is not None:
             self._check_ours(holder)
             if not self._is_trusted(holder):
-                self._ram.do("UpdateRole", RoleName=self.name, NewAssumeRolePolicyDocument=self._trust)
+                self._ram.send("UpdateRole", RoleName=self.name, NewAssumeRolePolicyDocument=self._trust)
         for name, document in self._policies.items():
             self._make_policy(name, document)
             attachment = {"PolicyType": "Custom", "PolicyName": name, self._name_field: self.name}
-            self._is_duplicate(f"AttachPolicyTo{self._kind}", **attachment)
+            self._create_unless_exists(f"AttachPolicyTo{self._kind}", **attachment)
 
     def _make_policy(self, name: str, document: Document) -> None:
-        """Create the policy, or update its document. Raises UsageError for a policy that setup did not make."""
-        text, policy = json.dumps(document), self._policy(name)
+        """Create the policy, or update its document. Raises UsageError for a policy that setup did not create."""
+        text, policy = json.dumps(document), self._read_policy(name)
         if policy is None:
-            if not self._is_duplicate("CreatePolicy", PolicyName=name, PolicyDocument=text, Description=self._mark):
+            if not self._create_unless_exists(
+                "CreatePolicy", PolicyName=name, PolicyDocument=text, Description=self._mark
+            ):
                 return
-            policy = _parse_policy(self._ram.do("GetPolicy", PolicyType="Custom", PolicyName=name), self._mark)
+            policy = _parse_policy(self._ram.send("GetPolicy", PolicyType="Custom", PolicyName=name), self._mark)
         if not policy.is_ours:
             raise foreign_line([policy_title(name)]).error()
         if policy.document != document:
-            self._ram.do(
+            self._ram.send(
                 "CreatePolicyVersion",
                 PolicyName=name,
                 PolicyDocument=text,
@@ -171,87 +184,87 @@ class RamHolder:
                 RotateStrategy="DeleteOldestNonDefaultVersionWhenLimitExceeded",
             )
 
-    def _look_to_remove(self) -> Line:
-        is_ours, policies = self.is_ours(), self._own_policies()
-        attached = self._attached() if is_ours else ()
-        removed, reasons = [*map(untranslated, self._keys())], []
+    def _plan_removal(self) -> Line:
+        is_ours, policies = self.is_ours(), self._read_own_policies()
+        attached_names = self._list_attached_policies() if is_ours else ()
+        removed_names, reasons = [*map(untranslated, self._list_key_ids())], []
         for name, policy in policies.items():
-            if policy.attachments > (name in attached):
+            if policy.attachments > (name in attached_names):
                 reasons.append(attachment_reason(name))
             else:
-                removed.append(policy_title(name))
+                removed_names.append(policy_title(name))
         if is_ours:
-            others = [name for name in attached if name not in policies]
-            removed[:0] = [] if others else [self.title]
-            reasons += [other_policies_reason(self.title, others)] if others else []
-        return removal_line(removed, reasons)
+            other_names = [name for name in attached_names if name not in policies]
+            removed_names[:0] = [] if other_names else [self.title]
+            reasons += [other_policies_reason(self.title, other_names)] if other_names else []
+        return removal_line(removed_names, reasons)
 
     def _remove(self) -> None:
         """Remove the access keys first, then resources that nothing else uses; a missing resource is no error.
 
         Raises NotYetError if resources remain.
         """
-        for key in self._keys():
+        for key in self._list_key_ids():
             self.delete_key(key)
-        is_ours, policies, reasons = self.is_ours(), self._own_policies(), []
-        attached = self._attached() if is_ours else ()
+        is_ours, policies, reasons = self.is_ours(), self._read_own_policies(), []
+        attached_names = self._list_attached_policies() if is_ours else ()
         for name in policies:
-            if name in attached:
+            if name in attached_names:
                 attachment = {"PolicyType": "Custom", "PolicyName": name, self._name_field: self.name}
                 self._ram.find(f"DetachPolicyFrom{self._kind}", **attachment)
-            with refused(lambda error: error.code.startswith("DeleteConflict")):
+            with suppress_refusal(lambda error: error.code.startswith("DeleteConflict")):
                 self._ram.find("DeletePolicy", PolicyName=name, CascadingDelete="true")
                 continue
             reasons.append(attachment_reason(name))
-        if others := [name for name in attached if name not in policies]:
-            reasons.append(other_policies_reason(self.title, others))
+        if other_names := [name for name in attached_names if name not in policies]:
+            reasons.append(other_policies_reason(self.title, other_names))
         elif is_ours:
             self._ram.find(f"Delete{self._kind}", **{self._name_field: self.name})
         if reasons:
             raise leftover_error(reasons)
 
-    def _keys(self) -> list[str]:
-        """List the access keys that are deleted with a user; a role has none."""
+    def _list_key_ids(self) -> list[str]:
+        """List the ids of the access keys to delete with a user; a role has none."""
         return self.key_ids() if self._kind == "User" else []
 
     def _is_trusted(self, holder: dict[str, str]) -> bool:
-        """Return True if exactly the intended services can assume the role; always True for a user."""
+        """Return True if exactly the services in `trust` can assume the role; always True for a user."""
         return not self._trust or json.loads(holder["AssumeRolePolicyDocument"]) == json.loads(self._trust)
 
     def _is_marked(self, holder: dict[str, str] | None) -> bool:
         return holder is not None and holder.get(self._mark_field) == self._mark
 
     def _check_ours(self, holder: dict[str, str]) -> None:
-        """Raise UsageError for a role or user that setup did not make."""
+        """Raise UsageError for a role or user that setup did not create."""
         if not self._is_marked(holder):
             raise foreign_line([self.title]).error()
 
-    def _is_duplicate(self, action: str, **parameters: str) -> bool:
-        """Execute an action that creates a resource; return True if RAM refused it because the resource exists.
+    def _create_unless_exists(self, action: str, **parameters: str) -> bool:
+        """Send an action that creates a resource; return True if RAM refused it because the resource exists.
 
-        Another user created the resource, or an earlier request of which the answer was lost.
+        Another user created the resource, or an earlier request did, whose answer was lost.
         """
-        with refused(lambda error: error.code.startswith("EntityAlreadyExist")):
-            self._ram.do(action, **parameters)
+        with suppress_refusal(lambda error: error.code.startswith("EntityAlreadyExist")):
+            self._ram.send(action, **parameters)
             return False
         return True
 
-    def _find(self) -> dict[str, str] | None:
+    def _find_holder(self) -> dict[str, str] | None:
         response = self._ram.find(f"Get{self._kind}", **{self._name_field: self.name})
         return None if response is None else dict(response[self._kind])
 
-    def _policy(self, name: str) -> _Policy | None:
-        """Read a policy; return None if no policy has this name."""
+    def _read_policy(self, name: str) -> _Policy | None:
+        """Read the policy of this name; return None if there is none."""
         answer = self._ram.find("GetPolicy", PolicyType="Custom", PolicyName=name)
         return None if answer is None else _parse_policy(answer, self._mark)
 
-    def _own_policies(self) -> dict[str, _Policy]:
-        """Read the policies that setup made, by their names."""
-        policies = {name: self._policy(name) for name in self._policies}
+    def _read_own_policies(self) -> dict[str, _Policy]:
+        """Read the policies that setup created, by their names."""
+        policies = {name: self._read_policy(name) for name in self._policies}
         return {name: policy for name, policy in policies.items() if policy and policy.is_ours}
 
-    def _attached(self) -> Sequence[str]:
-        response = self._ram.do(f"ListPoliciesFor{self._kind}", **{self._name_field: self.name})
+    def _list_attached_policies(self) -> Sequence[str]:
+        response = self._ram.send(f"ListPoliciesFor{self._kind}", **{self._name_field: self.name})
         return [policy["PolicyName"] for policy in read_list(response, "Policies", "Policy")]
 
     @property

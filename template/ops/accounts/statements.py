@@ -1,6 +1,6 @@
 """The policy statements of the project's roles, users and administrators, for setup and policies/show.py.
 
-RAM attaches few custom policies to a role (its page of limits says five, and accounts differ), so a role has a single
+RAM lets a role have few custom policies (its page of limits says five, and accounts differ), so a role has a single
 policy of this project, with merged statements. Permissions in Huawei Cloud are identity policies of IAM ("v5").
 """
 
@@ -29,7 +29,7 @@ _READING_FUNCTIONS = ("compare", "certify", "doctor")
 
 
 class Role(NamedTuple):
-    """A role with its policy of this project, and its purposes: functions, or the triggers."""
+    """A role with its policy of this project, and its purposes: the functions that use it, or the triggers."""
 
     name: str
     purposes: tuple[str, ...]
@@ -38,18 +38,18 @@ class Role(NamedTuple):
 
     @property
     def service(self) -> str:
-        """The service that assumes the role."""
+        """The host name of the cloud service that assumes the role."""
         return "oss.aliyuncs.com" if self.purposes == (_TRIGGER,) else "fc.aliyuncs.com"
 
 
 def roles(variables: Mapping[str, str]) -> list[Role]:
-    """Return the roles in the variables of s.yaml, with their policies.
+    """Return the roles that the variables of s.yaml name, with their policies.
 
     Raises UsageError for a name that is an expression.
     """
-    name = value(variables, "functionName")
-    allowed = statements(variables)
-    shared = _role_name(variables, "forward")
+    name = read_variable(variables, "functionName")
+    statements_by_purpose = statements(variables)
+    forward_role = _role_name(variables, "forward")
     groups: dict[str, list[str]] = {}
     for purpose in FUNCTIONS:
         groups.setdefault(_role_name(variables, purpose), []).append(purpose)
@@ -57,57 +57,59 @@ def roles(variables: Mapping[str, str]) -> list[Role]:
         Role(
             role,
             tuple(purposes),
-            f"{name}-function" if role == shared else f"{name}-{purposes[0]}",
-            merge(statement for purpose in purposes for statement in allowed[purpose]),
+            f"{name}-function" if role == forward_role else f"{name}-{purposes[0]}",
+            merge(statement for purpose in purposes for statement in statements_by_purpose[purpose]),
         )
         for role, purposes in groups.items()
     ]
     return [
         *function_roles,
-        Role(_role_name(variables, _TRIGGER), (_TRIGGER,), f"{name}-trigger", merge(allowed[_TRIGGER])),
+        Role(_role_name(variables, _TRIGGER), (_TRIGGER,), f"{name}-trigger", merge(statements_by_purpose[_TRIGGER])),
     ]
 
 
-def by_name(all_roles: Sequence[Role]) -> Iterator[tuple[str, list[Role]]]:
+def group_by_name(all_roles: Sequence[Role]) -> Iterator[tuple[str, list[Role]]]:
     """Group the roles by name: functions and triggers may use the same role."""
     for name in dict.fromkeys(role.name for role in all_roles):
         yield name, [role for role in all_roles if role.name == name]
 
 
 def statements(variables: Mapping[str, str]) -> dict[str, list[Statement]]:
-    """Return the statements of each function and of the triggers, by their calls."""
-    log, source = (f"acs:oss:*:*:{value(variables, name)}" for name in ("logBucket", "sourceBucket"))
-    forward = f"acs:fc:{value(variables, 'region')}:*:functions/{value(variables, 'functionName')}"
-    records = [f"{log}/{RECORDS}*"]
-    records_statement = allow("oss:PutObject", "oss:GetObject", "oss:DeleteObject", on=records)
+    """Return the statements of each function and of the triggers, for the calls that each makes."""
+    log, source = (f"acs:oss:*:*:{read_variable(variables, name)}" for name in ("logBucket", "sourceBucket"))
+    forward_function = (
+        f"acs:fc:{read_variable(variables, 'region')}:*:functions/{read_variable(variables, 'functionName')}"
+    )
+    record_objects = [f"{log}/{RECORDS}*"]
+    records_statement = allow("oss:PutObject", "oss:GetObject", "oss:DeleteObject", resources=record_objects)
     # The mark of a closed project.
-    read_mark = allow("oss:GetObject", on=[f"{log}/{state_folder('*')}closed-*"])
-    list_records = allow("oss:ListObjects", on=[log])
+    read_mark = allow("oss:GetObject", resources=[f"{log}/{state_folder('*')}closed-*"])
+    list_records = allow("oss:ListObjects", resources=[log])
     list_records["Condition"] = {"StringLike": {"oss:Prefix": [f"{RECORDS}*"]}}
-    list_source = allow("oss:ListObjects", on=[source])
+    list_source = allow("oss:ListObjects", resources=[source])
     reads_source = reads_objects(variables)
-    read_source = [allow("oss:GetObject", on=[f"{source}/*"])]
+    read_source = [allow("oss:GetObject", resources=[f"{source}/*"])]
     # HEAD returns the number of tags only with this permission.
-    see_tags = [allow("oss:GetObjectTagging", on=[f"{source}/*"])] if changes_headers(variables) else []
-    look = [allow("oss:PutObject", "oss:GetObject", on=records), list_records, list_source]
-    allowed = {
-        "forward": [allow("oss:PutObject", on=records), read_mark, _invoke(f"{forward}-replay")],
+    tag_statements = [allow("oss:GetObjectTagging", resources=[f"{source}/*"])] if changes_headers(variables) else []
+    reading_statements = [allow("oss:PutObject", "oss:GetObject", resources=record_objects), list_records, list_source]
+    statements_by_name = {
+        "forward": [allow("oss:PutObject", resources=record_objects), read_mark, _invoke(f"{forward_function}-replay")],
         "replay": [records_statement, list_records, list_source],
         "reconcile": [records_statement, list_records, list_source],
-        "compare": [records_statement, list_records, list_source, *see_tags],
-        "certify": look,
+        "compare": [records_statement, list_records, list_source, *tag_statements],
+        "certify": reading_statements,
         "doctor": [records_statement, list_records, list_source],
-        "status": look,
-        _TRIGGER: [_invoke(forward, f"{forward}-reconcile", f"{forward}-compare")],
+        "status": reading_statements,
+        _TRIGGER: [_invoke(forward_function, f"{forward_function}-reconcile", f"{forward_function}-compare")],
     }
     return {
-        name: [*own, *(read_source if reads_source and name in _READING_FUNCTIONS else [])]
-        for name, own in allowed.items()
+        name: [*function_statements, *(read_source if reads_source and name in _READING_FUNCTIONS else [])]
+        for name, function_statements in statements_by_name.items()
     }
 
 
 def changes_headers(variables: Mapping[str, str]) -> bool:
-    """Return True if s.yaml turns the permission to change headers in OBS on.
+    """Return True if s.yaml gives the functions the permission to change headers in OBS.
 
     Raises UsageError for a value other than on and off, or without the permission to read objects.
     """
@@ -120,8 +122,8 @@ def changes_headers(variables: Mapping[str, str]) -> bool:
     return is_on
 
 
-def _is_on(variables: Mapping[str, str], name: str, usual: str) -> bool:
-    word = variables.get(name, usual).strip().lower()
+def _is_on(variables: Mapping[str, str], name: str, default: str) -> bool:
+    word = variables.get(name, default).strip().lower()
     if word not in ("on", "off"):
         raise UsageError(t("vars.{name} is {text} in s.yaml", name=name, text=word or '""'), t('Write "on" or "off"'))
     return word == "on"
@@ -145,9 +147,9 @@ def reads_objects(variables: Mapping[str, str]) -> bool:
     return is_on
 
 
-def reason_to_read(variables: Mapping[str, str], purposes: Iterable[str] = _READING_FUNCTIONS) -> Text | None:
+def reason_to_read(variables: Mapping[str, str], functions: Iterable[str] = _READING_FUNCTIONS) -> Text | None:
     """Return the reason why functions can read objects, and the way to prevent it; None if they cannot."""
-    if not (reads_objects(variables) and {*purposes} & {*_READING_FUNCTIONS}):
+    if not (reads_objects(variables) and {*functions} & {*_READING_FUNCTIONS}):
         return None
     return t(
         "`cutover --sample`, `--deep` and `deletions` read objects; without this permission the first two end NOT"
@@ -156,7 +158,7 @@ def reason_to_read(variables: Mapping[str, str], purposes: Iterable[str] = _READ
 
 
 def offer_headers(variables: Mapping[str, str]) -> Text | None:
-    """Return the offer of the permission to change headers in OBS; None if s.yaml grants it."""
+    """Return the hint that s.yaml can grant the permission to change headers in OBS; None if it does already."""
     if changes_headers(variables):
         return None
     return t(
@@ -165,8 +167,8 @@ def offer_headers(variables: Mapping[str, str]) -> Text | None:
     )
 
 
-def trust_of(same_roles: Sequence[Role]) -> Document:
-    """Return the trust policy of a role: Function Compute assumes functions' roles, OSS the triggers' role."""
+def trust_policy(same_roles: Sequence[Role]) -> Document:
+    """Return the trust policy of a role: Function Compute assumes functions' roles, and OSS the triggers' role."""
     services = sorted({role.service for role in same_roles})
     return {
         "Version": "1",
@@ -175,56 +177,65 @@ def trust_of(same_roles: Sequence[Role]) -> Document:
 
 
 def source_reader(bucket: str) -> Document:
-    """Return the policy of OMS's key for the source.
+    """Return the policy of the access key with which OMS reads the source.
 
     Source: support.huaweicloud.com/oms_faq, "How Do I Obtain Required Permissions for the Source and Destination
     Platform Accounts?". The first permission covers the names of all buckets; OMS refuses a key without it.
     """
-    place = f"acs:oss:*:*:{bucket}"
+    bucket_resource = f"acs:oss:*:*:{bucket}"
     return ram_policy(
-        allow("oss:ListBuckets", on=["acs:oss:*:*:*"]),
-        allow("oss:GetBucketLocation", "oss:ListObjects", on=[place]),
-        allow("oss:GetObject", on=[f"{place}/*"]),
+        allow("oss:ListBuckets", resources=["acs:oss:*:*:*"]),
+        allow("oss:GetBucketLocation", "oss:ListObjects", resources=[bucket_resource]),
+        allow("oss:GetObject", resources=[f"{bucket_resource}/*"]),
     )
 
 
 def destination_writer(bucket: str) -> Document:
-    """Return the policy of OMS's key for the destination, by the same page."""
+    """Return the policy of the access key with which OMS writes to the destination (source: as for `source_reader`)."""
     objects = ("obs:object:getObject", "obs:object:putObject", "obs:object:listMultipartUploadParts")
     return identity_policy(
-        allow("obs:bucket:listAllMyBuckets", on=["*"]),
-        allow("obs:bucket:getBucketLocation", "obs:bucket:listBucket", on=[f"obs:*:*:bucket:{bucket}"]),
-        allow(*objects, on=[f"obs:*:*:object:{bucket}/*"]),
+        allow("obs:bucket:listAllMyBuckets", resources=["*"]),
+        allow("obs:bucket:getBucketLocation", "obs:bucket:listBucket", resources=[f"obs:*:*:bucket:{bucket}"]),
+        allow(*objects, resources=[f"obs:*:*:object:{bucket}/*"]),
     )
 
 
 def functions_in_huawei(variables: Mapping[str, str]) -> Document:
-    """Return the policy of the functions' key: it reads all objects, or only OMS's lists; it may change headers."""
-    bucket = value(variables, "destinationBucket")
+    """Return the policy of the functions' access key in Huawei Cloud.
+
+    The key reads all objects or only OMS's lists, and may change headers, as s.yaml says.
+    """
+    bucket = read_variable(variables, "destinationBucket")
     readable = [f"obs:*:*:object:{bucket}/{prefix}*" for prefix in (("",) if reads_objects(variables) else OMS_LISTS)]
     return identity_policy(
         allow(
             *(f"oms:synctask:{action}" for action in ("createEvent", "get", "statistics")),
             "oms:taskgroup:get",
-            on=["*"],
+            resources=["*"],
         ),
-        allow("obs:bucket:listBucket", "obs:bucket:headBucket", on=[f"obs:*:*:bucket:{bucket}"]),
-        allow("obs:object:getObject", on=readable),
+        allow("obs:bucket:listBucket", "obs:bucket:headBucket", resources=[f"obs:*:*:bucket:{bucket}"]),
+        allow("obs:object:getObject", resources=readable),
         *(headers(variables)["Statement"] if changes_headers(variables) else []),
     )
 
 
 def headers(variables: Mapping[str, str]) -> Document:
-    """Return the policy that the functions' key needs besides, to change headers of objects in OBS."""
-    objects = f"obs:*:*:object:{value(variables, 'destinationBucket')}/*"
-    return identity_policy(allow(*_CHANGE_HEADERS, on=[objects]))
+    """Return the additional policy with which the functions' key can change headers of objects in OBS."""
+    objects = f"obs:*:*:object:{read_variable(variables, 'destinationBucket')}/*"
+    return identity_policy(allow(*_CHANGE_HEADERS, resources=[objects]))
 
 
 def canary(variables: Mapping[str, str]) -> tuple[Document, Document]:
-    """Return the policies of a canary's administrator in both clouds; no other user needs them."""
-    source, log = (f"acs:oss:*:*:{value(variables, name)}" for name in ("sourceBucket", "logBucket"))
-    own_keys, destination = f"{variables.get('objectPrefix', '')}{CANARY}*", value(variables, "destinationBucket")
-    keep = ("oss:PutObject", "oss:GetObject", "oss:DeleteObject")
+    """Return the policies, in Alibaba Cloud and Huawei Cloud, of an administrator who runs a canary.
+
+    A canary is a trial with a few objects; no other user needs these permissions.
+    """
+    source, log = (f"acs:oss:*:*:{read_variable(variables, name)}" for name in ("sourceBucket", "logBucket"))
+    canary_keys, destination = (
+        f"{variables.get('objectPrefix', '')}{CANARY}*",
+        read_variable(variables, "destinationBucket"),
+    )
+    object_permissions = ("oss:PutObject", "oss:GetObject", "oss:DeleteObject")
     source_actions = (
         "oss:ListObjects",
         "oss:ListObjectVersions",
@@ -236,52 +247,59 @@ def canary(variables: Mapping[str, str]) -> tuple[Document, Document]:
     object_actions = (f"obs:object:{action}" for action in ("getObject", "deleteObject", "deleteObjectVersion"))
     return (
         ram_policy(
-            allow(*keep, "oss:DeleteObjectVersion", "oss:AbortMultipartUpload", on=[f"{source}/{own_keys}"]),
-            allow(*source_actions, "oss:GetBucketWorm", on=[source]),
-            allow(*keep, on=[f"{log}/{RECORDS}*"]),
-            allow("oss:ListObjects", on=[log]),
+            allow(
+                *object_permissions,
+                "oss:DeleteObjectVersion",
+                "oss:AbortMultipartUpload",
+                resources=[f"{source}/{canary_keys}"],
+            ),
+            allow(*source_actions, "oss:GetBucketWorm", resources=[source]),
+            allow(*object_permissions, resources=[f"{log}/{RECORDS}*"]),
+            allow("oss:ListObjects", resources=[log]),
         ),
         identity_policy(
-            allow("oms:synctask:get", "oms:synctask:statistics", on=["*"]),
-            allow(*(f"obs:bucket:{action}" for action in bucket_actions), on=[f"obs:*:*:bucket:{destination}"]),
-            allow(*object_actions, *_CHANGE_HEADERS, on=[f"obs:*:*:object:{destination}/{own_keys}"]),
-            allow("obs:object:getObject", on=[f"obs:*:*:object:{destination}/{OMS_LISTS[0]}*"]),
-            *([allow(*_READ_POLICIES, on=["*"])] if changes_headers(variables) else []),
+            allow("oms:synctask:get", "oms:synctask:statistics", resources=["*"]),
+            allow(*(f"obs:bucket:{action}" for action in bucket_actions), resources=[f"obs:*:*:bucket:{destination}"]),
+            allow(*object_actions, *_CHANGE_HEADERS, resources=[f"obs:*:*:object:{destination}/{canary_keys}"]),
+            allow("obs:object:getObject", resources=[f"obs:*:*:object:{destination}/{OMS_LISTS[0]}*"]),
+            *([allow(*_READ_POLICIES, resources=["*"])] if changes_headers(variables) else []),
         ),
     )
 
 
 def migration(variables: Mapping[str, str]) -> tuple[Document, Document]:
-    """Return the policies of a migration's administrator in both clouds.
+    """Return the policies, in Alibaba Cloud and Huawei Cloud, of an administrator who migrates existing objects.
 
-    They cover task groups, the keys of the users that setup made for OMS, and the migration's records in the log
+    They cover task groups, the keys of the users that setup created for OMS, and the migration's records in the log
     bucket.
     """
-    user = f"{value(variables, 'functionName')}-oms"
+    user = f"{read_variable(variables, 'functionName')}-oms"
     user_actions = ("GetUser", "ListPoliciesForUser", "ListAccessKeys", "CreateAccessKey", "DeleteAccessKey")
-    states = f"acs:oss:*:*:{value(variables, 'logBucket')}/{state_folder('*')}migrat*"
-    groups = ("create", "list", "get", "update", "delete")
-    keys = (f"iam:credentials:{key}" for key in ("listCredentialsV5", "createCredentialV5", "deleteCredentialV5"))
+    state_objects = f"acs:oss:*:*:{read_variable(variables, 'logBucket')}/{state_folder('*')}migrat*"
+    group_actions = ("create", "list", "get", "update", "delete")
+    key_actions = (
+        f"iam:credentials:{key}" for key in ("listCredentialsV5", "createCredentialV5", "deleteCredentialV5")
+    )
     return (
         ram_policy(
-            allow(*(f"ram:{action}" for action in user_actions), on=[f"acs:ram:*:*:user/{user}"]),
-            allow("ram:GetPolicy", on=[f"acs:ram:*:*:policy/{user}"]),
-            allow("oss:GetObject", "oss:PutObject", "oss:DeleteObject", on=[states]),
+            allow(*(f"ram:{action}" for action in user_actions), resources=[f"acs:ram:*:*:user/{user}"]),
+            allow("ram:GetPolicy", resources=[f"acs:ram:*:*:policy/{user}"]),
+            allow("oss:GetObject", "oss:PutObject", "oss:DeleteObject", resources=[state_objects]),
         ),
         identity_policy(
-            allow(*(f"oms:taskgroup:{group}" for group in groups), on=["*"]),
-            allow(*_READ_POLICIES, *keys, on=["*"]),
+            allow(*(f"oms:taskgroup:{group}" for group in group_actions), resources=["*"]),
+            allow(*_READ_POLICIES, *key_actions, resources=["*"]),
         ),
     )
 
 
 def checklist(variables: Mapping[str, str]) -> tuple[Document, Document]:
-    """Return the policies of an administrator who reads the settings of both buckets.
+    """Return the policies, in Alibaba Cloud and Huawei Cloud, of an administrator who reads both buckets' settings.
 
     They change no setting, and write one object in the log bucket.
     """
-    source, destination = (value(variables, name) for name in ("sourceBucket", "destinationBucket"))
-    record = f"acs:oss:*:*:{value(variables, 'logBucket')}/{back_to_source_name('*')}"
+    source, destination = (read_variable(variables, name) for name in ("sourceBucket", "destinationBucket"))
+    record = f"acs:oss:*:*:{read_variable(variables, 'logBucket')}/{back_to_source_name('*')}"
     common_names = ("Acl", "Logging", "Policy", "Tagging", "Versioning", "Website")
     oss_names = ("Cors", "Encryption", "Lifecycle", "Referer")
     obs_names = ("BucketCORS", "BucketCustomDomainConfiguration", "EncryptionConfiguration", "LifecycleConfiguration")
@@ -291,40 +309,45 @@ def checklist(variables: Mapping[str, str]) -> tuple[Document, Document]:
             allow(
                 *(f"oss:GetBucket{name}" for name in (*common_names, *oss_names)),
                 "oss:ListCname",
-                on=[f"acs:oss:*:*:{source}"],
+                resources=[f"acs:oss:*:*:{source}"],
             ),
-            allow("oss:PutObject", on=[record]),
+            allow("oss:PutObject", resources=[record]),
         ),
         identity_policy(
-            allow(*(f"obs:bucket:get{name}" for name in destination_names), on=[f"obs:*:*:bucket:{destination}"])
+            allow(*(f"obs:bucket:get{name}" for name in destination_names), resources=[f"obs:*:*:bucket:{destination}"])
         ),
     )
 
 
 def deployer(variables: Mapping[str, str]) -> Document:
     """Return the policy of the deploying tool's user: the permissions for the API calls that the tool documents."""
-    functions = f"acs:fc:{value(variables, 'region')}:*:functions/{value(variables, 'functionName')}*"
+    functions = f"acs:fc:{read_variable(variables, 'region')}:*:functions/{read_variable(variables, 'functionName')}*"
     return ram_policy(
-        allow("fc:*Function*", "fc:*Trigger*", "fc:*AsyncInvokeConfig*", on=[functions]),
-        allow("ram:PassRole", "ram:GetRole", on=[f"acs:ram::*:role/{role.name}" for role in roles(variables)]),
-        allow("log:Create*", "log:Get*", on=["*"]),
+        allow("fc:*Function*", "fc:*Trigger*", "fc:*AsyncInvokeConfig*", resources=[functions]),
+        allow("ram:PassRole", "ram:GetRole", resources=[f"acs:ram::*:role/{role.name}" for role in roles(variables)]),
+        allow("log:Create*", "log:Get*", resources=["*"]),
     )
 
 
 def _invoke(*functions: str) -> Statement:
-    return allow("fc:InvokeFunction", on=[part for function in functions for part in (function, f"{function}/*")])
+    return allow(
+        "fc:InvokeFunction", resources=[part for function in functions for part in (function, f"{function}/*")]
+    )
 
 
 def _role_name(variables: Mapping[str, str], purpose: str) -> str:
-    return value(variables, "functionRole" if purpose == "forward" else f"{purpose}Role")
+    return read_variable(variables, "functionRole" if purpose == "forward" else f"{purpose}Role")
 
 
-def value(variables: Mapping[str, str], name: str) -> str:
-    """Return a variable of s.yaml. Raises UsageError for a value that is an expression."""
+def read_variable(variables: Mapping[str, str], name: str) -> str:
+    """Return a variable of s.yaml; of a role's ARN, return only the name.
+
+    Raises UsageError for a missing value, or for a value that is an expression.
+    """
     # A role can be an ARN with an expression for the account.
     text = variables.get(name, "").rpartition(":role/")[2]
     if not text or "${" in text:
-        present = t("vars.{name} is {text} in s.yaml", name=name, text=text)
-        missing = t("vars.{name} is missing in s.yaml", name=name)
-        raise UsageError(present if text else missing, t("Write the full name: the policies need it"))
+        invalid_text = t("vars.{name} is {text} in s.yaml", name=name, text=text)
+        missing_text = t("vars.{name} is missing in s.yaml", name=name)
+        raise UsageError(invalid_text if text else missing_text, t("Write the full name: the policies need it"))
     return text

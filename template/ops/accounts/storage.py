@@ -1,6 +1,6 @@
 """The needs of the three buckets, and of triggers on the source bucket.
 
-An existing bucket is never changed: the plan names what is wrong with it, and the user decides.
+Setup never changes an existing bucket: the plan names what is wrong with the bucket, and the user decides.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from functools import partial
 from xml.etree import ElementTree
 
 from ops.accounts.needs import Line, Need, ResourceState
-from ops.clouds.buckets import ObsBucketClient, OssBucketClient, has_subfolder_pages, is_mirror, region_at
+from ops.clouds.buckets import ObsBucketClient, OssBucketClient, find_region, has_subfolder_pages, is_mirror
 from ops.clouds.services import Functions, OssTrigger
 from ops.clouds.wire import RefusedError
 from oss_oms_sync.answers.text import Text, t
@@ -27,36 +27,42 @@ _DESTINATION_REMEDY = t(
 )
 
 
-def source(bucket: OssBucketClient, region: str) -> Need:
+def source_bucket(bucket: OssBucketClient, region: str) -> Need:
     """Return the need for the source bucket, which must exist in this region.
 
-    Its static website hosting is reported as well, because it can disturb reads (OMS's tutorial for Alibaba Cloud turns
+    The plan also reports static website hosting, because it can disturb reads (OMS's tutorial for Alibaba Cloud turns
     it off first).
     """
 
-    def look() -> Line:
+    def read_state() -> Line:
         info = bucket.info()
         if info is None:
             return Line(ResourceState.STOP, t("none"), t("Correct sourceBucket in s.yaml"))
-        return _elsewhere(info["Location"], region, _SOURCE_REMEDY) or _website(bucket.configured("website"))
+        return _check_region(info["Location"], region, _SOURCE_REMEDY) or _website_line(bucket.read_setting("website"))
 
     title, rights = t("source bucket {name}", name=bucket.name), ("oss:GetBucketInfo", "oss:GetBucketWebsite")
-    return Need(title, rights, partial(_in_region, region, _SOURCE_REMEDY, look))
+    return Need(title, rights, partial(_read_state_in_region, region, _SOURCE_REMEDY, read_state))
 
 
-def triggers(functions: Functions, bucket: str, own: OssTrigger) -> Need:
-    """Return the check of other functions' triggers on the source.
+def other_triggers(functions: Functions, bucket: str, own_trigger: OssTrigger) -> Need:
+    """Return the check of other functions' triggers on the source bucket.
 
-    Function Compute refuses `own`, the trigger of forward, if the trigger of another function overlaps with it, or if
-    the bucket has ten. A caller who cannot list triggers can still set up the other resources.
+    Function Compute refuses `own_trigger`, the trigger of forward, if the trigger of another function overlaps with it,
+    or if the bucket has ten triggers. A caller who cannot list triggers can still set up the other resources.
     """
 
-    def look() -> Line:
-        others = [oss_trigger for oss_trigger in functions.oss_triggers(bucket) if oss_trigger.function != own.function]
-        if oss_triggers := [oss_trigger for oss_trigger in others if oss_trigger.overlaps(own)]:
+    def read_state() -> Line:
+        foreign_triggers = [
+            oss_trigger
+            for oss_trigger in functions.oss_triggers(bucket)
+            if oss_trigger.function != own_trigger.function
+        ]
+        if overlapping_triggers := [
+            oss_trigger for oss_trigger in foreign_triggers if oss_trigger.overlaps(own_trigger)
+        ]:
             text = t(
                 "these triggers overlap with the trigger of {name}, which Function Compute would refuse",
-                name=own.function,
+                name=own_trigger.function,
             )
             return Line(
                 ResourceState.STOP,
@@ -65,21 +71,26 @@ def triggers(functions: Functions, bucket: str, own: OssTrigger) -> Need:
                     "Choose another objectPrefix or objectSuffix in s.yaml, or another prefix or suffix of these"
                     " triggers, or remove them"
                 ),
-                [_trigger_text(oss_trigger) for oss_trigger in oss_triggers],
+                [_trigger_text(oss_trigger) for oss_trigger in overlapping_triggers],
             )
-        if len(others) >= _MAX_TRIGGERS:
-            text = t("other functions have {n} triggers, the maximum of a bucket", n=len(others))
+        if len(foreign_triggers) >= _MAX_TRIGGERS:
+            text = t("other functions have {n} triggers, the maximum of a bucket", n=len(foreign_triggers))
             return Line(
-                ResourceState.STOP, text, t("Remove a trigger"), [_trigger_text(oss_trigger) for oss_trigger in others]
+                ResourceState.STOP,
+                text,
+                t("Remove a trigger"),
+                [_trigger_text(oss_trigger) for oss_trigger in foreign_triggers],
             )
-        return Line(ResourceState.THERE, t("no conflict"))
+        return Line(ResourceState.EXISTS, t("no conflict"))
 
-    by_hand = [
+    manual_steps = [
         t("If Function Compute is not activated in this account yet, activate it in its console"),
         t("Check in the Function Compute console that no other OSS trigger on {name} overlaps", name=bucket),
     ]
     rights = ("fc:ListFunctions", "fc:ListTriggers")
-    return Need(t("OSS triggers on the source bucket"), rights, look, by_hand=by_hand, is_settled=lambda: True)
+    return Need(
+        t("OSS triggers on the source bucket"), rights, read_state, manual_steps=manual_steps, is_settled=lambda: True
+    )
 
 
 def _trigger_text(oss_trigger: OssTrigger) -> Text:
@@ -92,40 +103,46 @@ def _trigger_text(oss_trigger: OssTrigger) -> Text:
     )
 
 
-def log(bucket: OssBucketClient, region: str, account: str) -> Need:
+def log_bucket(bucket: OssBucketClient, region: str, account: str) -> Need:
     """Return the need for the project's own log bucket.
 
-    The bucket must not have versioning, which would permit a second write of a write-once object, or a KMS key, with
-    which ETags would not identify contents.
+    The bucket must not have versioning, with which a write-once object could be written again, or a KMS key, with which
+    ETags would not identify contents.
     """
 
-    def look() -> Line:
+    def read_state() -> Line:
         info = bucket.info()
         if info is None:
             return Line(ResourceState.CREATE, t("private, in {region}", region=region))
-        if elsewhere := _elsewhere(info["Location"], region, _LOG_REMEDY):
-            return elsewhere
-        wrong = [
+        if region_line := _check_region(info["Location"], region, _LOG_REMEDY):
+            return region_line
+        problems = [
             *([t("belongs to another account")] if info["Owner"] != account else ()),
             *([t("versioning is or was enabled")] if info.get("Versioning") else ()),
             *([t("encrypted with a KMS key")] if info.get("SSEAlgorithm") == "KMS" else ()),
         ]
-        if wrong:
+        if problems:
             return Line(
-                ResourceState.STOP, t("{wrong}", wrong=wrong), t("Set another log bucket in s.yaml (logBucket)")
+                ResourceState.STOP, t("{wrong}", wrong=problems), t("Set another log bucket in s.yaml (logBucket)")
             )
-        return Line(ResourceState.THERE)
+        return Line(ResourceState.EXISTS)
 
     # The last three permissions are for setup's lock in the bucket.
     rights = ("oss:GetBucketInfo", "oss:PutBucket", "oss:PutObject", "oss:GetObject", "oss:DeleteObject")
-    title, or_else = t("log bucket {name}", name=bucket.name), _OWNER_REMEDY.filled(name="logBucket")
-    return Need(title, rights, partial(_in_region, region, _LOG_REMEDY, look), bucket.create, or_else=or_else)
+    title, other_cause = t("log bucket {name}", name=bucket.name), _OWNER_REMEDY.filled(name="logBucket")
+    return Need(
+        title,
+        rights,
+        partial(_read_state_in_region, region, _LOG_REMEDY, read_state),
+        bucket.create,
+        other_cause=other_cause,
+    )
 
 
-def destination(bucket: ObsBucketClient, region: str) -> Need:
-    """Return the need for the destination bucket, which must exist."""
+def destination_bucket(bucket: ObsBucketClient, region: str) -> Need:
+    """Return the need for the destination bucket, which setup creates if it does not exist."""
 
-    def look() -> Line:
+    def read_state() -> Line:
         if "." in bucket.name:
             return Line(
                 ResourceState.STOP,
@@ -136,16 +153,16 @@ def destination(bucket: ObsBucketClient, region: str) -> Need:
         if location is None:
             return Line(ResourceState.CREATE, t("private, in {region}", region=region))
         # The region is checked first, because the endpoint of a wrong region does not answer the other calls.
-        if elsewhere := _elsewhere(location, region, _DESTINATION_REMEDY):
-            return elsewhere
+        if region_line := _check_region(location, region, _DESTINATION_REMEDY):
+            return region_line
         if (storage_class := bucket.storage_class()) not in _STORAGE_CLASSES:
             return Line(
                 ResourceState.STOP,
                 t("storage class {kept}, which OMS cannot write", kept=storage_class),
                 t("Choose a bucket of the storage class Standard or Infrequent Access"),
             )
-        text = t("encrypted, so ETags prove less") if bucket.configured("encryption") is not None else None
-        return Line(ResourceState.THERE, text)
+        text = t("encrypted, so ETags prove less") if bucket.read_setting("encryption") is not None else None
+        return Line(ResourceState.EXISTS, text)
 
     rights = (
         "obs:bucket:GetBucketLocation",
@@ -153,46 +170,52 @@ def destination(bucket: ObsBucketClient, region: str) -> Need:
         "obs:bucket:GetEncryptionConfiguration",
         "obs:bucket:CreateBucket",
     )
-    title, or_else = t("destination bucket {name}", name=bucket.name), _OWNER_REMEDY.filled(name="destinationBucket")
-    look_in_region = partial(_in_region, region, _DESTINATION_REMEDY, look)
-    return Need(title, rights, look_in_region, lambda: bucket.create(region), or_else=or_else)
+    title, other_cause = (
+        t("destination bucket {name}", name=bucket.name),
+        _OWNER_REMEDY.filled(name="destinationBucket"),
+    )
+    read_state_in_region = partial(_read_state_in_region, region, _DESTINATION_REMEDY, read_state)
+    return Need(title, rights, read_state_in_region, lambda: bucket.create(region), other_cause=other_cause)
 
 
-def _in_region(region: str, way_out: Text, look: Callable[[], Line]) -> Line:
-    """Return the line of `look`, or a line that stops setup if the bucket is in another region than its endpoint."""
+def _read_state_in_region(region: str, remedy: Text, read_state: Callable[[], Line]) -> Line:
+    """Return the line of `read_state`, or a line that stops setup if the bucket is not in the endpoint's region."""
     try:
-        return look()
+        return read_state()
     except RefusedError as error:
         if not error.is_elsewhere:
             raise
-        actual = region_at(error.endpoint)
-    if actual:
-        return _stop_elsewhere(actual, region, way_out)
-    return Line(ResourceState.STOP, t("it is not in {region}, the region in s.yaml", region=region), way_out)
+        actual_region = find_region(error.endpoint)
+    if actual_region:
+        return _stop_elsewhere(actual_region, region, remedy)
+    return Line(ResourceState.STOP, t("it is not in {region}, the region in s.yaml", region=region), remedy)
 
 
-def _elsewhere(location: str, region: str, way_out: Text) -> Line | None:
-    """Return a line that stops setup if `location` is not in the region; OSS writes oss- before a region's name."""
-    actual = location.removeprefix("oss-")
-    return None if actual == region else _stop_elsewhere(actual, region, way_out)
+def _check_region(location: str, region: str, remedy: Text) -> Line | None:
+    """Return a line that stops setup if `location` is not in the region, otherwise None.
+
+    OSS writes `oss-` before a region's name.
+    """
+    actual_region = location.removeprefix("oss-")
+    return None if actual_region == region else _stop_elsewhere(actual_region, region, remedy)
 
 
-def _stop_elsewhere(actual: str, region: str, way_out: Text) -> Line:
+def _stop_elsewhere(actual_region: str, region: str, remedy: Text) -> Line:
     return Line(
-        ResourceState.STOP, t("it is in {actual}, but s.yaml has {region}", actual=actual, region=region), way_out
+        ResourceState.STOP, t("it is in {actual}, but s.yaml has {region}", actual=actual_region, region=region), remedy
     )
 
 
-def _website(element: ElementTree.Element | None) -> Line:
-    wrong = []
+def _website_line(element: ElementTree.Element | None) -> Line:
+    problems = []
     if element is not None and has_subfolder_pages(element):
-        wrong.append(t("static website with subfolder pages"))
+        problems.append(t("static website with subfolder pages"))
     if element is not None and any(map(is_mirror, element.iter("RoutingRule"))):
-        wrong.append(t("back-to-source rules: reading a missing object fetches it from another origin"))
-    if not wrong:
-        return Line(ResourceState.THERE)
+        problems.append(t("back-to-source rules: reading a missing object fetches it from another origin"))
+    if not problems:
+        return Line(ResourceState.EXISTS)
     return Line(
         ResourceState.BY_HAND,
-        t("{wrong}", wrong=wrong),
+        t("{wrong}", wrong=problems),
         t("Switch this off before existing objects are copied; otherwise OMS reads other contents"),
     )

@@ -1,4 +1,4 @@
-"""OMS's sync task, which copies objects from the source bucket to the destination bucket.
+"""OMS's sync task, which copies objects from the source bucket to the destination bucket as they are written.
 
 Source: support.huaweicloud.com/api-oms, CreateSyncTask, ListSyncTasks and ShowBucketRegion ("buckets/regions").
 """
@@ -18,7 +18,7 @@ from oss_oms_sync.answers.task_group import SOURCE_CLASS_POLICY, GroupState, sto
 from oss_oms_sync.answers.text import Text, t, untranslated
 
 _MAX_TASKS = 5
-_KEEPING = Step("setup", {"keep_storage_class": True})
+_KEEP_CLASS_STEP = Step("setup", {"keep_storage_class": True})
 
 
 class Pair(NamedTuple):
@@ -31,10 +31,11 @@ class Pair(NamedTuple):
 
 
 class Tasks:
-    """The sync tasks in a Huawei Cloud project.
+    """The sync tasks in a Huawei Cloud project, whose id is `project`.
 
-    `project`: the project's id. `keys`: the access keys that OMS gets. `address`: SYNC_URL in s.yaml.
-    `keep_storage_class`: a new task writes each object in the storage class of the source object instead of Standard.
+    `mark` is the description of the tasks that setup creates. `keys` are the access keys that OMS gets. `address` is
+    SYNC_URL in s.yaml, or empty. With `keep_storage_class`, a new task writes each object in the storage class of the
+    source object instead of Standard.
     """
 
     def __init__(
@@ -54,61 +55,63 @@ class Tasks:
         self._account = f"/v2/{project}"
 
     def need(self, create: Callable[[], None]) -> Need:
-        """Return the need for the sync task; the caller's `create` makes access keys, and then calls `Tasks.create`."""
+        """Return the need for the sync task. The caller's `create` makes access keys, and then calls `Tasks.create`."""
         return Need(
-            t("sync task"), ("oms:synctask:list", "oms:synctask:create", "oms:taskgroup:list"), self._look, create
+            t("sync task"), ("oms:synctask:list", "oms:synctask:create", "oms:taskgroup:list"), self._read_state, create
         )
 
     def removal(self) -> Need:
-        """Return the removal of the sync task.
+        """Return the need that removes the sync task.
 
-        It does not wait for keys that OMS has accepted; OMS may then never copy them.
+        The removal does not wait for keys that OMS has accepted; OMS may then never copy them.
         """
         rights = ("oms:synctask:list", "oms:synctask:update", "oms:synctask:delete")
-        return Need(t("sync task"), rights, self._look_to_remove, self._remove)
+        return Need(t("sync task"), rights, self._plan_removal, self._remove)
 
     def address(self) -> str:
         """Return SYNC_URL of s.yaml, or the address of the task that setup created, or "" without a task."""
         if self._address:
             return self._address
-        task = self.made()
+        task = self.find_own_task()
         return self.url(task) if task else ""
 
-    def made(self) -> str:
+    def find_own_task(self) -> str:
         """Return the id of the task that setup created, or "" without such a task.
 
-        OMS's list has the id; while the list may lack a new task, the response to the creation has it.
+        OMS's list contains the id; until the list shows a new task, the stored note on its creation has the id.
         """
-        mine = self._own_tasks(self._all())
-        note = None if mine else self._keys.recent()
-        return str(mine[0]["sync_task_id"]) if mine else note.task if note else ""
+        own_tasks = self._own_tasks(self._list_tasks())
+        note = None if own_tasks else self._keys.find_recent_note()
+        return str(own_tasks[0]["sync_task_id"]) if own_tasks else note.task if note else ""
 
     def owns_address(self) -> bool:
         """Return True if SYNC_URL of s.yaml belongs to a task of setup, or to a deleted task."""
-        tasks = self._all()
-        others = [self.url(task["sync_task_id"]) for task in tasks if task not in self._own_tasks(tasks)]
-        return self._address.startswith(f"{self._oms.origin}{self._path}/") and self._address not in others
+        tasks = self._list_tasks()
+        other_addresses = [self.url(task["sync_task_id"]) for task in tasks if task not in self._own_tasks(tasks)]
+        return self._address.startswith(f"{self._oms.origin}{self._path}/") and self._address not in other_addresses
 
     def url(self, task: str) -> str:
         """Return the address to which events of a task are sent."""
         return f"{self._oms.origin}{self._path}/{task}/events"
 
-    def groups(self) -> TaskGroups:
-        """Return the task groups of the same project."""
+    def task_groups(self) -> TaskGroups:
+        """Return the client of the task groups in the same Huawei Cloud project."""
         return TaskGroups(self._oms, self._project)
 
     def is_migrating(self) -> bool:
-        """Return True if the task group of a migration may need the task's access keys."""
-        mine = (
-            task_group for task_group in self.groups().all() if task_group.note.startswith(group_note(self._mark, ""))
+        """Return True if the task group of a migration may need the sync task's access keys."""
+        own_groups = (
+            task_group
+            for task_group in self.task_groups().list_all()
+            if task_group.note.startswith(group_note(self._mark, ""))
         )
-        return any(task_group.state is not GroupState.DONE for task_group in mine)
+        return any(task_group.state is not GroupState.DONE for task_group in own_groups)
 
-    def agree(self) -> None:
-        """Record that the user agreed to OMS's privacy statement."""
+    def accept_privacy_statement(self) -> None:
+        """Record in OMS that the user agreed to OMS's privacy statement."""
         self._oms.call("POST", f"{self._account}/privacy-agreements")
 
-    def region_of(self, cloud: str, keys: Keys, bucket: str) -> str:
+    def read_region(self, cloud: str, keys: Keys, bucket: str) -> str:
         """Return OMS's name for the region of a bucket. Raises RefusedError if these keys cannot read it."""
         request = {"cloud_type": cloud, "ak": keys.access.reveal(), "sk": keys.secret.reveal(), "bucket_name": bucket}
         return str(self._oms.call("POST", f"{self._account}/objectstorage/buckets/regions", body=request)["id"])
@@ -134,13 +137,13 @@ class Tasks:
         }
         return str(self._oms.call("POST", self._path, body=request, attempts=1)["sync_task_id"])
 
-    def _look(self) -> Line:
-        tasks, pair = self._all(), self._pair
-        if ours := self._current_tasks(tasks):
-            return self._existing_line(ours)
-        note = self._keys.recent()
+    def _read_state(self) -> Line:
+        tasks, pair = self._list_tasks(), self._pair
+        if current_tasks := self._current_tasks(tasks):
+            return self._existing_line(current_tasks)
+        note = self._keys.find_recent_note()
         if note and note.task and self._address in ("", self.url(note.task)):
-            return Line(ResourceState.THERE, t("created by OMS at {since}, not listed yet", since=note.since))
+            return Line(ResourceState.EXISTS, t("created by OMS at {since}, not listed yet", since=note.since))
         if self._address:
             return Line(
                 ResourceState.STOP,
@@ -150,14 +153,14 @@ class Tasks:
         if note and not note.task:
             text = t("Setup waits until OMS lists the task, at most five minutes; no access key is deleted before")
             return Line(ResourceState.CREATE, requested_text(note), text)
-        if others := self._with_pair(tasks):
+        if other_tasks := self._find_bucket_tasks(tasks):
             return Line(
                 ResourceState.STOP,
                 t("a task for these buckets exists that setup did not create"),
                 t(
                     "To use the task, set SYNC_URL in s.yaml to {url}. Otherwise delete the task in the"
                     " OMS console: setup then creates a task that migrates metadata",
-                    url=self.url(others[0]["sync_task_id"]),
+                    url=self.url(other_tasks[0]["sync_task_id"]),
                 ),
             )
         if len(tasks) >= _MAX_TASKS:
@@ -181,33 +184,37 @@ class Tasks:
             None,
             [
                 untranslated(f"{pair.source} ({pair.source_region}) -> {pair.destination} ({pair.destination_region})"),
-                storage_class_plan(_KEEPING, keeps_class=self._keep_storage_class),
+                storage_class_plan(_KEEP_CLASS_STEP, keeps_class=self._keep_storage_class),
             ],
         )
 
-    def _existing_line(self, ours: list[dict[str, Any]]) -> Line:
+    def _existing_line(self, current_tasks: list[dict[str, Any]]) -> Line:
         """Return the line about an existing task, with its actual options, which only the console can change."""
-        for task in ours:
-            if not self._with_pair([task]):
+        for task in current_tasks:
+            if not self._find_bucket_tasks([task]):
                 text = t(
                     "Write these buckets into s.yaml. To copy elsewhere, first remove everything with these"
                     " buckets in s.yaml ({command}), then write the new buckets",
                     command=Step("setup", {"remove": True}),
                 )
                 return _other_buckets_line(task, text)
-        task = ours[0]
-        if lost := self._keys.lost_keys(task["sync_task_id"]):
+        task = current_tasks[0]
+        if lost_keys := self._keys.lost_keys(task["sync_task_id"]):
             return Line(
                 ResourceState.STOP,
-                t("the access keys of this task no longer exist: {keys}. The task copies nothing", keys=lost),
+                t("the access keys of this task no longer exist: {keys}. The task copies nothing", keys=lost_keys),
                 t("Delete the task in the OMS console, and empty SYNC_URL in s.yaml: setup then creates another task"),
             )
-        if others := [other for other in self._own_tasks(self._all()) if other["sync_task_id"] != task["sync_task_id"]]:
+        if other_tasks := [
+            other_task
+            for other_task in self._own_tasks(self._list_tasks())
+            if other_task["sync_task_id"] != task["sync_task_id"]
+        ]:
             return Line(
                 ResourceState.BY_HAND,
                 t("OMS has other tasks created by setup, which the functions do not use"),
                 t("Delete these tasks in the OMS console"),
-                [untranslated(self.url(other["sync_task_id"])) for other in others],
+                [untranslated(self.url(other_task["sync_task_id"])) for other_task in other_tasks],
             )
         if task["status"] == "STOPPED":
             text = t("Start the task in the OMS console, unless the migration is finished")
@@ -223,62 +230,65 @@ class Tasks:
                     " the task in the OMS console, empty SYNC_URL in s.yaml, then run {command}, and deploy. A new"
                     " task begins without records, counts and proofs: its first comparison checks every object again,"
                     " and objects in OBS keep their class",
-                    command=_KEEPING,
+                    command=_KEEP_CLASS_STEP,
                 ),
             )
-        return Line(ResourceState.THERE, untranslated(f"{mode}, {check}"), None, [storage_policy(policy)])
+        return Line(ResourceState.EXISTS, untranslated(f"{mode}, {check}"), None, [storage_policy(policy)])
 
     def _current_tasks(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the task that s.yaml names; without one there, return setup's own tasks."""
+        """Return the task that SYNC_URL in s.yaml names; if SYNC_URL is empty, return setup's own tasks."""
         if self._address:
             return [task for task in tasks if self.url(task["sync_task_id"]) == self._address]
         return self._own_tasks(tasks)
 
     def _own_tasks(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the tasks that setup created for this source bucket, the task with noted keys first.
+        """Return the tasks that setup created for this source bucket; the task in the stored note comes first.
 
         There may be several: OMS may create a task after setup has stopped waiting for it.
         """
-        marked = (self._mark, self._pair.source)
-        mine = [task for task in tasks if (task.get("description"), task["src_bucket"]) == marked]
-        note = self._keys.read() if len(mine) > 1 else None
-        return sorted(mine, key=lambda task: note is None or task["sync_task_id"] != note.task)
+        own_values = (self._mark, self._pair.source)
+        own_tasks = [task for task in tasks if (task.get("description"), task["src_bucket"]) == own_values]
+        note = self._keys.read() if len(own_tasks) > 1 else None
+        return sorted(own_tasks, key=lambda task: note is None or task["sync_task_id"] != note.task)
 
-    def _look_to_remove(self) -> Line:
-        tasks = self._all()
+    def _plan_removal(self) -> Line:
+        tasks = self._list_tasks()
         for task in self._current_tasks(tasks):
             # Resources for that source have another mark: they would remain, and the task would continue with its keys.
             if task["src_bucket"] != self._pair.source:
                 return _other_buckets_line(
                     task, t("First restore the source bucket in s.yaml: {source}", source=task["src_bucket"])
                 )
-        mine = self._own_tasks(tasks)
-        if not mine and (note := self._keys.recent()):
+        own_tasks = self._own_tasks(tasks)
+        if not own_tasks and (note := self._keys.find_recent_note()):
             return Line(ResourceState.STOP, requested_text(note), t("Run this again five minutes after that time"))
-        if not mine:
+        if not own_tasks:
             return NOTHING_CREATED
         return Line(
-            ResourceState.REMOVE, t("stopped first"), None, [untranslated(str(task["sync_task_id"])) for task in mine]
+            ResourceState.REMOVE,
+            t("stopped first"),
+            None,
+            [untranslated(str(task["sync_task_id"])) for task in own_tasks],
         )
 
     def _remove(self) -> None:
-        for task in self._own_tasks(self._all()):
+        for task in self._own_tasks(self._list_tasks()):
             path = f"{self._path}/{task['sync_task_id']}"
             if task["status"] != "STOPPED":
                 self._oms.call("POST", f"{path}/stop")
             self._oms.call("DELETE", path)
         self._keys.forget()
 
-    def _with_pair(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        wanted = (self._pair.source, self._pair.destination)
-        return [task for task in tasks if (task["src_bucket"], task["dst_bucket"]) == wanted]
+    def _find_bucket_tasks(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        bucket_names = (self._pair.source, self._pair.destination)
+        return [task for task in tasks if (task["src_bucket"], task["dst_bucket"]) == bucket_names]
 
-    def _all(self) -> list[dict[str, Any]]:
+    def _list_tasks(self) -> list[dict[str, Any]]:
         return read_list(self._oms.call("GET", self._path, {"limit": "100", "offset": "0"}), "tasks")
 
 
 def _other_buckets_line(task: dict[str, Any], text: Text) -> Line:
-    """Return the line of a task with other buckets than in s.yaml."""
+    """Return the line of a task that copies between other buckets than those in s.yaml."""
     source, destination = task["src_bucket"], task["dst_bucket"]
     return Line(
         ResourceState.STOP,

@@ -1,4 +1,4 @@
-"""The access keys of the sync task, which are noted in the log bucket before OMS gets them.
+"""The access keys of the sync task, which a note in the log bucket names before OMS gets them.
 
 OMS's answer may be lost, and its list may show a new task late. The keys are kept until the list shows the task. The
 note's name is:
@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from ops.clock import WallClock, parse_time, timestamp
 from ops.clouds.buckets import OssBucketClient
-from ops.clouds.wire import RefusedError, UnreadableResponseError, refused
+from ops.clouds.wire import RefusedError, UnreadableResponseError, suppress_refusal
 from ops.intention import Holder, list_keys
 from oss_oms_sync.answers.layout import RECORDS
 from oss_oms_sync.answers.text import Text, t
@@ -26,7 +26,7 @@ _MAX_LIST_DELAY = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Note:
-    """A note on a request to create a sync task: its time, and the access keys that setup made for it.
+    """A note on a request to create a sync task: its time, and the access keys that setup created for the task.
 
     `task` is the task's id; it is empty until OMS has answered, or has listed the task.
     """
@@ -39,7 +39,7 @@ class Note:
 class TaskKeys:
     """The stored note on a project's last request to create a sync task.
 
-    If `log`, the client of the log bucket, is None, the note is only in memory. `holders`: the users whose keys the
+    If `log`, the client of the log bucket, is None, the note is only in memory. `holders` are the users whose keys the
     task has. All methods raise RefusedError, UnreachableError and UnreadableResponseError.
     """
 
@@ -47,57 +47,57 @@ class TaskKeys:
         self._log, self._clock, self._holders = log, clock, holders
         self._name = f"{RECORDS}setup/{project}-task.json"
         # The note of this run, while the answer to its request is unknown.
-        self.pending: Note | None = None
-        self._written: Note | None = None
+        self.pending_note: Note | None = None
+        self._memory_note: Note | None = None
 
     def read(self) -> Note | None:
-        """Return the note on the last request; None without a note."""
+        """Return the note on the last request; None if there is none."""
         if self._log is None:
-            return self._written
+            return self._memory_note
         response = None
-        with refused(lambda error: error.code == "NoSuchBucket"):
+        with suppress_refusal(lambda error: error.code == "NoSuchBucket"):
             response = self._log.get(self._name)
         try:
             return Note(**json.loads(response.body)) if response else None
         except (TypeError, ValueError):
             raise UnreadableResponseError from None
 
-    def recent(self) -> Note | None:
+    def find_recent_note(self) -> Note | None:
         """Return the note if OMS's list may still lack the requested task; otherwise None."""
         note = self.read()
         return note if note and not self.is_late(note) else None
 
-    def unanswered(self) -> Note | None:
+    def find_unanswered_note(self) -> Note | None:
         """Return the note if the outcome of its request is unknown.
 
-        Return None without a note, or if the note is old and none of its keys exists, as far as can be read.
+        Return None if there is no note, or if the note is old and none of its keys exists, as far as can be read.
         """
         note = self.read()
         if note is None or note.task:
             return None
-        return note if not self.is_late(note) or set(note.keys) & set(self._existing() or ()) else None
+        return note if not self.is_late(note) or set(note.keys) & set(self._list_existing_keys() or ()) else None
 
     def lost_keys(self, task: str) -> list[str]:
-        """List the keys of a task that have been deleted since."""
+        """List the keys of a task that were deleted after the task was created."""
         note = self.read()
         if note is None or note.task not in ("", task):
             return []
-        existing = self._existing()
-        return [] if existing is None else [key for key in note.keys if key not in existing]
+        existing_keys = self._list_existing_keys()
+        return [] if existing_keys is None else [key for key in note.keys if key not in existing_keys]
 
     def is_late(self, note: Note) -> bool:
         """Return True if OMS's list must show the requested task by now."""
-        since = parse_time(note.since)
-        return since is None or self._clock.now() - since >= _MAX_LIST_DELAY
+        request_time = parse_time(note.since)
+        return request_time is None or self._clock.now() - request_time >= _MAX_LIST_DELAY
 
     def request(self, keys: Sequence[str], create: Callable[[], str]) -> None:
-        """Request a task by `create`, and note its id.
+        """Call `create`, which creates a task with these keys, and note the task's id.
 
         If OMS refuses, the note is deleted; after any other error the task may exist, so the note remains.
         """
         note = Note(timestamp(self._clock.now()), keys)
         self._write(note)
-        self.pending = note
+        self.pending_note = note
         try:
             task = create()
         except RefusedError as error:
@@ -107,26 +107,26 @@ class TaskKeys:
         self.name(task)
 
     def name(self, task: str) -> None:
-        """Note the id of the task that has the keys."""
-        note = self.pending or self.read()
+        """Store the id of the task that has the keys in the note."""
+        note = self.pending_note or self.read()
         if note:
             self._write(replace(note, task=task))
-        self.pending = None
+        self.pending_note = None
 
     def forget(self) -> None:
         """Delete the note, because no task has the keys."""
         if self._log:
             self._log.delete(self._name)
-        self.pending = self._written = None
+        self.pending_note = self._memory_note = None
 
-    def _existing(self) -> list[str] | None:
-        """List the access keys of the users; return None if a user's keys cannot be read."""
-        with refused(lambda error: error.is_denied):
+    def _list_existing_keys(self) -> list[str] | None:
+        """List the ids of the users' access keys; return None if a user's keys cannot be read."""
+        with suppress_refusal(lambda error: error.is_denied):
             return [key for _, key in list_keys(self._holders)]
         return None
 
     def _write(self, note: Note) -> None:
-        self._written = note
+        self._memory_note = note
         if self._log:
             self._log.put(self._name, json.dumps(asdict(note)).encode())
 

@@ -1,6 +1,6 @@
 """The clients of a canary in both clouds, and the checks before its run.
 
-A canary starts only if it can delete its objects later.
+A canary is a trial of the project with a few objects. It starts only if it can delete its objects later.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ops.canary.objects import canary_objects
 from ops.clouds.buckets import ObsBucketClient, OssBucketClient
 from ops.clouds.keys import ALIBABA_VARIABLES, HUAWEI_VARIABLES, Keys, read_administrator_keys
 from ops.clouds.oms import SyncTaskClient
-from ops.clouds.wire import refused
+from ops.clouds.wire import suppress_refusal
 from ops.cutover.open_and_close import opening_step
 from ops.errors import UsageError
 from ops.session import Session
@@ -32,8 +32,9 @@ _FILTER_REMEDY = t("Check objectPrefix and objectSuffix in s.yaml")
 class Accounts:
     """The clients of both buckets, of the log bucket and of OMS, with administrators' keys.
 
-    `variables`: the variables of s.yaml. `task`: the id of the sync task; a removal may have none. `shown`: OMS's
-    description of the sync task. `keys`: the access keys of Alibaba Cloud and of Huawei Cloud.
+    `variables` are the variables of s.yaml. `task` is the id of the sync task; it is empty if a removal has no task.
+    `task_fields` is OMS's description of the sync task. `keys` are the access keys of Alibaba Cloud and of Huawei
+    Cloud.
     """
 
     variables: Mapping[str, str]
@@ -41,7 +42,7 @@ class Accounts:
     log: OssBucketClient
     destination: ObsBucketClient
     task: str
-    shown: Mapping[str, Any]
+    task_fields: Mapping[str, Any]
     keys: tuple[Keys, Keys]
 
     @classmethod
@@ -52,40 +53,42 @@ class Accounts:
             read_administrator_keys(session, HUAWEI_VARIABLES),
         )
         clock, endpoints = session.clock, session.caller.endpoints()
-        task = SyncTaskClient(variables["SYNC_URL"], huawei, clock) if variables.get("SYNC_URL") else None
-        shown = {
+        sync_task = SyncTaskClient(variables["SYNC_URL"], huawei, clock) if variables.get("SYNC_URL") else None
+        task_fields = {
             "dst_bucket": variables.get("destinationBucket", ""),
             "dst_region": variables.get("destinationRegion", ""),
         }
         # A canary's objects may outlive its sync task; the journal names the task and the buckets.
-        if task:
-            with refused(lambda error: is_removal and error.status == 404):
-                shown = task.show()
+        if sync_task:
+            with suppress_refusal(lambda error: is_removal and error.status == 404):
+                task_fields = sync_task.show()
         source, log = (
-            OssBucketClient.at(endpoints, variables["region"], variables[name], alibaba, clock)
+            OssBucketClient.open(endpoints, variables["region"], variables[name], alibaba, clock)
             for name in ("sourceBucket", "logBucket")
         )
         return cls(
             variables,
             source,
             log,
-            ObsBucketClient.at(endpoints, str(shown["dst_region"]), str(shown["dst_bucket"]), huawei, clock),
-            task.id if task else "",
-            shown,
+            ObsBucketClient.open(
+                endpoints, str(task_fields["dst_region"]), str(task_fields["dst_bucket"]), huawei, clock
+            ),
+            sync_task.id if sync_task else "",
+            task_fields,
             (alibaba, huawei),
         )
 
     def prefix(self, run: str) -> str:
-        """Return the prefix of all keys of a run."""
+        """Return the prefix of the object keys of a run."""
         return f"{self.variables.get('objectPrefix', '')}{CANARY}{run}/"
 
     def key(self, run: str, ending: str) -> str:
-        """Return the key of an object of a run; `ending` is the last part of the key."""
+        """Return the key of an object of a run; `ending` is the last part of the key before the project's suffix."""
         return f"{self.prefix(run)}{ending}{self.variables.get('objectSuffix', '')}"
 
     def check(self, session: Session) -> None:
         """Raise UsageError if a canary's objects could not reach OBS, or could not be deleted."""
-        source = self.shown.get("src_bucket")
+        source = self.task_fields.get("src_bucket")
         if source not in (None, "", self.source.name):
             raise UsageError(
                 t("The sync task reads {bucket}, but s.yaml has {source}", bucket=str(source), source=self.source.name),
@@ -104,7 +107,7 @@ class Accounts:
                 _FILTER_TEXT.filled(why=t("the keys would exceed {most} bytes", most=MAX_NAME_BYTES)), _FILTER_REMEDY
             )
         for bucket in (self.source, self.destination):
-            if bucket.configured(bucket.retention_query) is not None:
+            if bucket.read_setting(bucket.retention_query) is not None:
                 raise UsageError(
                     t(
                         "{name}: a retention rule keeps written objects, so a canary could not be deleted",
@@ -112,8 +115,8 @@ class Accounts:
                     ),
                     t("Try the project with buckets without retention rules"),
                 )
-        closed = session.ask(LookAnswer, "certify", {"look": True}).closed
-        if closed:
+        mark = session.ask(LookAnswer, "certify", {"look": True}).closed
+        if mark:
             raise UsageError(
-                t("The project is closed: nothing is submitted, so no object would arrive"), opening_step(closed)
+                t("The project is closed: nothing is submitted, so no object would arrive"), opening_step(mark)
             )

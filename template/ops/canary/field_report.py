@@ -1,6 +1,7 @@
-"""The field report: an anonymous summary of how the clouds behaved, to answer questions that no document answers.
+"""The field report: an anonymous summary of how the clouds treated a canary's objects.
 
-A report contains only the words listed below; any other text becomes "other".
+Its readers want answers that no document gives. A report contains only the words listed below; any other text becomes
+"other".
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ _CHECKSUMS = ("x-obs-checksum-crc64ecma", "x-obs-hash-crc64ecma")
 def report(
     watch: Watch,
     run: str,
-    shown: Mapping[str, Any],
+    task_fields: Mapping[str, Any],
     in_place: InPlaceEffect,
     *,
     policy: str,
@@ -60,18 +61,19 @@ def report(
 ) -> dict[str, Any]:
     """Return the field report on a run.
 
-    `shown`: OMS's description of the sync task. `in_place`: the effect of a header change in OBS. `versions`: True for
-    the source, and for the destination, if the bucket keeps versions. `progress`: the progress of the last migration
-    that had bandwidth limits, if any.
+    `task_fields` is OMS's description of the sync task. `in_place` is the effect of a header change in OBS. `policy` is
+    the kind of policy that permits header changes, or empty. `versions` has True for the source, and for the
+    destination, if the bucket keeps versions. `progress` is the copying speed of the last migration that had bandwidth
+    limits, if any.
     """
     counts = watch.counts
     return {
         "schema": SCHEMA,
         "kind": KIND,
         "task": {
-            "mode": _allowed_word(shown.get("object_overwrite_mode"), _MODES),
-            "check": _allowed_word(shown.get("consistency_check"), _CONSISTENCY_CHECKS),
-            "metadata": shown.get("enable_metadata_migration") is True,
+            "mode": _allowed_word(task_fields.get("object_overwrite_mode"), _MODES),
+            "check": _allowed_word(task_fields.get("consistency_check"), _CONSISTENCY_CHECKS),
+            "metadata": task_fields.get("enable_metadata_migration") is True,
         },
         "versions": dict(zip(("source", "destination"), versions, strict=True)),
         "objects": {trace.original.title: _describe_object(trace, run) for trace in watch.traces},
@@ -164,20 +166,20 @@ def _compute_multipart_etag(contents: bytes, size: int) -> str:
     return f"{hashlib.md5(b''.join(parts), usedforsecurity=False).hexdigest()}-{len(parts)}"
 
 
-def _duration_word(since: datetime | None, until: datetime | None) -> str:
-    if since is None or until is None:
+def _duration_word(start: datetime | None, end: datetime | None) -> str:
+    if start is None or end is None:
         return "not seen"
-    seconds = (until - since).total_seconds()
+    seconds = (end - start).total_seconds()
     return next((name for name, limit in _DURATION_SECONDS.items() if seconds < limit), "longer")
 
 
 def _late_hours(progress: CopySpeed | None) -> str:
-    """Return by how many hours OMS applied bandwidth limits late, if a migration has shown it."""
+    """Return the hours by which OMS applied bandwidth limits late, as a word, if a migration has shown it."""
     hours = find_hours_late(progress) if progress else None
     return _allowed_word(None if hours is None else str(hours), _HOUR_WORDS)
 
 
-def _allowed_word(value: object, allowed: tuple[str, ...]) -> str:
+def _allowed_word(value: object, allowed_words: tuple[str, ...]) -> str:
     if not value:
         return "not seen"
-    return value if isinstance(value, str) and value in allowed else "other"
+    return value if isinstance(value, str) and value in allowed_words else "other"

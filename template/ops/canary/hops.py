@@ -1,6 +1,7 @@
 """The progress of a canary's objects over the hops from OSS to OBS.
 
-The hops are: written to the source, event, accepted by OMS, counted by OMS, in OBS, and in OMS's lists.
+The hops are the stations of an object: written to the source, event, accepted by OMS, counted by OMS, stored in OBS,
+and named in OMS's lists.
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ _SEPARATORS = (",", "\t", ";", "|", " ")
 
 @dataclass
 class Trace:
-    """The times at which an object passed each hop, by the clouds' clocks.
+    """The times at which an object passed each hop, by the clouds' clocks; None before it passed.
 
-    `written`: written to the source. `recorded`: the first record in the log bucket. `accepted`: the success record.
-    `in_obs`: stored in OBS. `differs`: the parts that differ in OBS. `headers`: the outcome of each header, by its name
-    in OBS.
+    `written` is the time when the source stored the object, `recorded` that of the first record in the log bucket,
+    `accepted` that of the success record, and `in_obs` that of the copy in OBS. `differs` are the parts that differ in
+    OBS. `headers` has the outcome of each header, by its name in OBS.
     """
 
     original: CanaryObject
@@ -71,10 +72,13 @@ class ListForm(NamedTuple):
 
 
 class OmsTotals(NamedTuple):
-    """OMS's counts since the canary began, in steps of `step`: keys asked for, and keys finished."""
+    """OMS's counts since the canary began: the number of submitted keys, and of finished keys.
+
+    `step` is OMS's name for the interval in which it counts.
+    """
 
     step: str
-    asked: int
+    submitted: int
     finished: int
 
 
@@ -85,11 +89,11 @@ class Watch:
         self._accounts, self._clock = accounts, clock
         self._task = SyncTaskClient(accounts.variables["SYNC_URL"], accounts.keys[1], clock)
         self._prefix = accounts.prefix(run)
-        self._began = clock.now()
+        self._start_time = clock.now()
         # The counts begin a day earlier, as for a certificate, and at a full hour, because OMS may count in hours.
-        self._since = self._began.replace(minute=0, second=0) - timedelta(days=1)
-        self._before = self._count()
-        self._old_lists = {listing.key for listing in self._lists()}
+        self._count_start = self._start_time.replace(minute=0, second=0) - timedelta(days=1)
+        self._earlier_totals = self._read_totals()
+        self._old_lists = {listing.key for listing in self._list_files()}
         # If the bucket has more lists, a new list may sort after the last list that is read.
         self._reads_lists = len(self._old_lists) < _MAX_LISTS
         self.traces: list[Trace] = []
@@ -105,7 +109,7 @@ class Watch:
     @property
     def is_alone(self) -> bool:
         """True if OMS's counts seem to include no keys but the canary's."""
-        return self.counts is not None and self.counts.asked in (self._submissions - 1, self._submissions)
+        return self.counts is not None and self.counts.submitted in (self._submissions - 1, self._submissions)
 
     @property
     def is_done(self) -> bool:
@@ -113,12 +117,16 @@ class Watch:
         return bool(self.counted) and self.counts is not None and self.counts[1:] == (self._submissions,) * 2
 
     @property
-    def unfinished(self) -> int:
-        """The number of keys that OMS will always count as unfinished, because it has lost or merged them."""
-        lost = sum(trace.accepted is not None and trace.in_obs is None for trace in self.traces)
-        pending = lost + (self.doubles == "merged")
+    def unfinished_keys(self) -> int:
+        """The number of keys that OMS will always count as unfinished, because OMS has lost or merged them."""
+        lost_count = sum(trace.accepted is not None and trace.in_obs is None for trace in self.traces)
+        unfinished_count = lost_count + (self.doubles == "merged")
         # OMS counts failed objects as finished.
-        return min(pending, max(0, self.counts.asked - self.counts.finished)) if self.counts else pending
+        return (
+            min(unfinished_count, max(0, self.counts.submitted - self.counts.finished))
+            if self.counts
+            else unfinished_count
+        )
 
     @property
     def doubles(self) -> str:
@@ -127,18 +135,18 @@ class Watch:
         The treatment stays unknown if OMS's counts include other keys.
         """
         counts = self.counts
-        if not counts or not self.counted or counts.asked != self._submissions:
+        if not counts or not self.counted or counts.submitted != self._submissions:
             return "unknown"
-        return {0: "each counted", 1: "merged"}.get(counts.asked - counts.finished, "unknown")
+        return {0: "each counted", 1: "merged"}.get(counts.submitted - counts.finished, "unknown")
 
     @property
     def _submissions(self) -> int:
-        """The number of keys that OMS has accepted; the key with two events counts twice."""
+        """The number of submissions that OMS has accepted; the key with two events counts twice."""
         return 1 + len(self._acceptances)
 
     @property
     def last_accepted(self) -> datetime | None:
-        """The time at which OMS accepted the last key."""
+        """The time at which OMS accepted the last key; None before any acceptance."""
         return max(self._acceptances, default=None)
 
     @property
@@ -153,15 +161,15 @@ class Watch:
 
     @property
     def change_left(self) -> float:
-        """The seconds left to wait for the event of the header change; 0 after OMS has accepted its key."""
+        """The seconds left to wait for the event of the header change; 0 after OMS has accepted the changed object."""
         if self.change is None or self.change.accepted:
             return 0.0
         return max(0.0, self._changed_at + HOP_LIMITS_SECONDS["event"] - self._clock.monotonic())
 
-    def find_changeable(self) -> Trace | None:
+    def find_changeable_object(self) -> Trace | None:
         """Return the trace of an object whose headers can be changed now, if any.
 
-        OMS must have finished the object, or it could merge the two submissions.
+        OMS must have finished the object, because otherwise OMS could merge the two submissions.
         """
         if self.change:
             return None
@@ -169,12 +177,15 @@ class Watch:
             (trace for trace in self.traces if trace.original.is_changed and trace.accepted and trace.in_obs), None
         )
 
-    def note_change(self, change: Trace) -> None:
-        """Store the time of the header change. OMS's counts are final only after its event, or after the time limit."""
+    def store_change(self, change: Trace) -> None:
+        """Store the header change, and discard the time of OMS's final count: the counts change once more.
+
+        They are final only after the event of the change, or after the time limit.
+        """
         self.change, self._changed_at, self.counted = change, self._clock.monotonic(), None
 
-    def look(self) -> None:
-        """Read the present progress of all objects. Raises OpsError."""
+    def read_progress(self) -> None:
+        """Read the present progress of all objects from the buckets and from OMS. Raises OpsError."""
         for trace in self.traces:
             self._read_trace(trace)
             if self.change and self.change.key == trace.key and self.change.accepted is None:
@@ -183,21 +194,23 @@ class Watch:
             self._read_counts()
             self._read_new_lists()
         if all(trace.in_obs for trace in self.traces) and not self.order:
-            self.order = _detect_order([stored.key for stored in self._accounts.destination.objects(self._prefix)])
+            self.order = _detect_order(
+                [listed_key.key for listed_key in self._accounts.destination.objects(self._prefix)]
+            )
 
-    def missing(self) -> dict[str, list[CanaryObject]]:
+    def list_incomplete_hops(self) -> dict[str, list[CanaryObject]]:
         """Return the incomplete hops, each with the objects that have not passed it.
 
-        A hop of all objects together, such as OMS's counts, has an empty list.
+        The list is empty for a hop that all objects pass together, such as OMS's counts.
         """
-        waiting = {
+        originals_by_hop = {
             "event": [trace.original for trace in self.traces if not trace.recorded],
             "accepted": [trace.original for trace in self.traces if trace.recorded and not trace.accepted],
             "in_obs": [trace.original for trace in self.traces if trace.accepted and not trace.in_obs],
         }
         common_hops = {"counted": self.counted, "listed": self.lists or not self._reads_lists}
         return {
-            **{hop: originals for hop, originals in waiting.items() if originals},
+            **{hop: originals for hop, originals in originals_by_hop.items() if originals},
             **{hop: [] for hop, is_complete in common_hops.items() if not is_complete},
         }
 
@@ -207,63 +220,69 @@ class Watch:
         if trace.in_obs is None:
             response = self._accounts.destination.head(trace.key)
             if response:
-                trace.destination, trace.in_obs = response, modified(response)
+                trace.destination, trace.in_obs = response, read_last_modified(response)
 
-    def _read_records(self, trace: Trace, after: datetime | None = None) -> None:
-        """Read the records of a key; with `after`, ignore records that were not written later."""
+    def _read_records(self, trace: Trace, start: datetime | None = None) -> None:
+        """Read the records of a key; with `start`, ignore records that were not written later."""
         accounts, records = self._accounts, []
         for kind in _RECORD_KINDS:
             response = accounts.log.get(record_name(accounts.task, kind, trace.key))
-            written = modified(response) if response else None
-            records.append(response if after is None or (written is not None and written > after) else None)
-        success, failed = records
-        times = [modified(response) for response in records if response]
-        trace.recorded = trace.recorded or min((time for time in times if time), default=None)
-        if failed:
-            reason = re.search(rb'"reason": ?"([A-Z_]+)"', failed.body)
+            record_time = read_last_modified(response) if response else None
+            records.append(response if start is None or (record_time is not None and record_time > start) else None)
+        success_record, failed_record = records
+        record_times = [read_last_modified(response) for response in records if response]
+        trace.recorded = trace.recorded or min((time for time in record_times if time), default=None)
+        if failed_record:
+            reason = re.search(rb'"reason": ?"([A-Z_]+)"', failed_record.body)
             trace.reason = reason[1].decode() if reason else "FAILED"
-        if success and _accepted_etag(success) in (trace.etag, "-"):
-            trace.accepted, trace.reason = modified(success), ""
+        if success_record and _accepted_etag(success_record) in (trace.etag, "-"):
+            trace.accepted, trace.reason = read_last_modified(success_record), ""
 
     def _read_counts(self) -> None:
-        step, asked, finished = self._count()
+        step, submitted_keys, finished_keys = self._read_totals()
         now = self._clock.now()
-        counts = OmsTotals(step, asked - self._before.asked, finished - self._before.finished)
+        counts = OmsTotals(
+            step, submitted_keys - self._earlier_totals.submitted, finished_keys - self._earlier_totals.finished
+        )
         if self.counts is None or counts != self.counts:
             self._stable_since = now
         self.counts = counts
-        every = self._submissions
-        is_whole = min(counts.asked, counts.finished) >= every
+        expected_count = self._submissions
+        is_complete = min(counts.submitted, counts.finished) >= expected_count
         # The count is final although a key is lacking: an event was lost, or OMS has merged two submissions.
-        has_rested = self._stable_since is not None and now - self._stable_since >= _MERGE_DELAY
-        is_there = all(trace.in_obs for trace in self.traces if trace.accepted)
-        is_less = is_there and has_rested and min(counts.asked, counts.finished) == every - 1
-        if not self.counted and every > 1 and (is_whole or is_less) and not self.change_left:
+        is_stable = self._stable_since is not None and now - self._stable_since >= _MERGE_DELAY
+        are_copies_present = all(trace.in_obs for trace in self.traces if trace.accepted)
+        is_key_missing = (
+            are_copies_present and is_stable and min(counts.submitted, counts.finished) == expected_count - 1
+        )
+        if not self.counted and expected_count > 1 and (is_complete or is_key_missing) and not self.change_left:
             self.counted = self._stable_since
 
-    def _count(self) -> OmsTotals:
-        step, sums = self._task.statistics(self._since)
-        return OmsTotals(step, sums["REQUEST"], sums["SUCCESS"] + sums["FAILURE"] + sums["SKIP"])
+    def _read_totals(self) -> OmsTotals:
+        step, sums_by_kind = self._task.statistics(self._count_start)
+        return OmsTotals(
+            step, sums_by_kind["REQUEST"], sums_by_kind["SUCCESS"] + sums_by_kind["FAILURE"] + sums_by_kind["SKIP"]
+        )
 
-    def _lists(self) -> list[ListedKey]:
+    def _list_files(self) -> list[ListedKey]:
         return list(islice(self._accounts.destination.objects(task_lists_folder(self._task.id)), _MAX_LISTS))
 
     def _read_new_lists(self) -> None:
         if self.lists or not self._reads_lists:
             return
-        for listed in self._lists():
-            if listed.key in self._old_lists:
+        for listed_key in self._list_files():
+            if listed_key.key in self._old_lists:
                 continue
-            response = self._accounts.destination.get(listed.key)
-            lists = _detect_list_form(listed.key, response, self.traces) if response else None
-            if lists:
-                self.lists.append(lists)
+            response = self._accounts.destination.get(listed_key.key)
+            list_form = _detect_list_form(listed_key.key, response, self.traces) if response else None
+            if list_form:
+                self.lists.append(list_form)
             else:
-                self._old_lists.add(listed.key)
+                self._old_lists.add(listed_key.key)
 
 
 def first_accepted(traces: Iterable[Trace]) -> datetime | None:
-    """Return the time at which OMS accepted the first object."""
+    """Return the time at which OMS accepted the first object; None before any acceptance."""
     return min((trace.accepted for trace in traces if trace.accepted), default=None)
 
 
@@ -281,8 +300,8 @@ def compare(trace: Trace, response: Response | None, contents: bytes, *, carries
     for name, value in trace.original.headers.items():
         actual = response.headers.get(name.lower().replace("x-oss-", "x-obs-"))
         trace.headers[name.lower()] = "kept" if actual == value else "lost" if actual is None else "changed"
-    required = {"content-type", *(["x-oss-meta-plain"] if carries_metadata else [])}
-    trace.differs += [name for name, outcome in trace.headers.items() if name in required and outcome != "kept"]
+    required_names = {"content-type", *(["x-oss-meta-plain"] if carries_metadata else [])}
+    trace.differs += [name for name, outcome in trace.headers.items() if name in required_names and outcome != "kept"]
 
 
 def _detect_order(keys: list[str]) -> str:
@@ -292,13 +311,13 @@ def _detect_order(keys: list[str]) -> str:
         "utf-16": sorted(keys, key=lambda key: key.encode("utf-16-be")),
         "regardless of case": sorted(keys, key=str.casefold),
     }
-    return next((name for name, ordered in orders.items() if keys == ordered), "other")
+    return next((name for name, sorted_keys in orders.items() if keys == sorted_keys), "other")
 
 
 def _detect_list_form(name: str, response: Response, traces: list[Trace]) -> ListForm | None:
-    """Return the form of an OMS list by its line about the canary's small object, whose key needs no quotes.
+    """Return the form of an OMS list, from its line about the canary's small object, whose key needs no quotes.
 
-    None if the list has no such line.
+    Return None if the list has no such line.
     """
     text = response.body.decode("utf-8", "replace")
     lines = text.splitlines()
@@ -307,15 +326,25 @@ def _detect_list_form(name: str, response: Response, traces: list[Trace]) -> Lis
         for line in lines:
             if trace.original.title != "small" or trace.key not in line or not kind:
                 continue
-            before = line[: line.index(trace.key)]
+            text_before = line[: line.index(trace.key)]
             separator = next(
-                (mark for mark in _SEPARATORS if before.endswith(mark) or f"{trace.key}{mark}" in line), ""
+                (
+                    candidate
+                    for candidate in _SEPARATORS
+                    if text_before.endswith(candidate) or f"{trace.key}{candidate}" in line
+                ),
+                "",
             )
             columns = tuple(_column_kind(part, trace) for part in (line.split(separator) if separator else [line]))
             # A line of column titles has no digits.
             has_header = not any(character.isdigit() for character in lines[0])
             return ListForm(
-                kind[1], separator, columns, "CRLF" if "\r\n" in text else "LF", has_header, modified(response)
+                kind[1],
+                separator,
+                columns,
+                "CRLF" if "\r\n" in text else "LF",
+                has_header,
+                read_last_modified(response),
             )
     return None
 
@@ -338,7 +367,7 @@ def _accepted_etag(record: Response) -> str:
     return record.headers.get("x-oss-meta-etag", record.body.decode("utf-8", "replace")).removesuffix(" again")
 
 
-def modified(response: Response) -> datetime | None:
+def read_last_modified(response: Response) -> datetime | None:
     """Return the time at which the object of a response was stored; None if the response lacks it."""
     try:
         return parsedate_to_datetime(response.headers["last-modified"]).astimezone(timezone.utc)

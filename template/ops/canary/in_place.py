@@ -1,4 +1,4 @@
-"""The effect of changing headers in OBS by copying an object onto itself, which Huawei does not document.
+"""A test of the change of headers in OBS, by copying an object onto itself, whose effects Huawei does not document.
 
 The test shows whether the change moves LastModified or the ETag; whether OBS accepts a signed URL for the change until
 the URL expires, and not later; and whether the directive REPLACE removes unnamed headers without another effect.
@@ -25,9 +25,9 @@ _HEADER, _FIRST_VALUE, _SECOND_VALUE = "Cache-Control", "max-age=61", "max-age=6
 class InPlaceEffect(NamedTuple):
     """The results of the test: each is "yes", "no", or empty if unknown.
 
-    `moves_time`, `moves_etag`: the change moves LastModified, or the ETag. `url`: OBS accepts a signed URL before it
-    expires. `expired_url`: OBS accepts it afterwards. `replaces`: REPLACE removes an unnamed header, and keeps the
-    ETag, the storage class and the encryption.
+    `moves_time` and `moves_etag`: the change moves LastModified, or the ETag. `url`: OBS accepts a signed URL before it
+    expires. `expired_url`: OBS accepts a signed URL after it has expired. `replaces`: REPLACE removes an unnamed
+    header, and keeps the ETag, the storage class and the encryption.
     """
 
     moves_time: str = UNKNOWN
@@ -40,19 +40,19 @@ class InPlaceEffect(NamedTuple):
 def change_in_place(bucket: ObsBucketClient, key: str, clock: WallClock) -> InPlaceEffect:
     """Change a header of an object, try again by an expired URL, then remove the header; return the effect.
 
-    Raises OpsError; if OBS refuses a change, the effect says so instead.
+    Raises OpsError; if OBS refuses a change, the effect is unknown or says so instead.
     """
     # OBS's times are in whole seconds: a change in the second of the write would not move LastModified.
     clock.sleep(2.0)
-    before = bucket.head(key)
-    if before is None or "date" not in before.headers:
+    first_head = bucket.head(key)
+    if first_head is None or "date" not in first_head.headers:
         return InPlaceEffect()
-    expires = int(parsedate_to_datetime(before.headers["date"]).timestamp()) + _VALID_SECONDS
+    expires = int(parsedate_to_datetime(first_head.headers["date"]).timestamp()) + _VALID_SECONDS
     url_works = _try_change(lambda: bucket.change_headers(key, {_HEADER: _FIRST_VALUE}, expires))
     if not url_works and not _try_change(lambda: bucket.change_headers(key, {_HEADER: _FIRST_VALUE})):
         return InPlaceEffect()
-    after = bucket.head(key)
-    if after is None or after.headers.get(_HEADER.lower()) != _FIRST_VALUE:
+    changed_head = bucket.head(key)
+    if changed_head is None or changed_head.headers.get(_HEADER.lower()) != _FIRST_VALUE:
         return InPlaceEffect()
     expired_url = UNKNOWN
     if url_works:
@@ -61,24 +61,28 @@ def change_in_place(bucket: ObsBucketClient, key: str, clock: WallClock) -> InPl
         final_head = bucket.head(key)
         # If another write, such as a second copy by OMS, moved LastModified, the effect of the change is unknown.
         if expired_url == NO and (
-            final_head is None or final_head.headers.get("last-modified") != after.headers.get("last-modified")
+            final_head is None or final_head.headers.get("last-modified") != changed_head.headers.get("last-modified")
         ):
             return InPlaceEffect(url=YES, expired_url=expired_url)
-    time, etag = (_yes_or_no(before.headers.get(name) != after.headers.get(name)) for name in ("last-modified", "etag"))
-    return InPlaceEffect(time, etag, _yes_or_no(url_works), expired_url, _yes_or_no(_try_replace(bucket, key, after)))
+    time, etag = (
+        _yes_or_no(first_head.headers.get(name) != changed_head.headers.get(name)) for name in ("last-modified", "etag")
+    )
+    return InPlaceEffect(
+        time, etag, _yes_or_no(url_works), expired_url, _yes_or_no(_try_replace(bucket, key, changed_head))
+    )
 
 
-def _try_replace(bucket: ObsBucketClient, key: str, before: Response) -> bool:
+def _try_replace(bucket: ObsBucketClient, key: str, first_head: Response) -> bool:
     """Remove the changed header by the directive REPLACE; return True if nothing else changed."""
-    kept_headers = {"Content-Type": before.headers.get("content-type", "")}
+    kept_headers = {"Content-Type": first_head.headers.get("content-type", "")}
     if not _try_change(lambda: bucket.change_headers(key, kept_headers, replaces=True)):
         return False
-    after = bucket.head(key)
+    final_head = bucket.head(key)
     names = ("etag", "content-type", "content-length", "x-obs-storage-class", "x-obs-server-side-encryption")
     return (
-        after is not None
-        and _HEADER.lower() not in after.headers
-        and all(before.headers.get(name) == after.headers.get(name) for name in names)
+        final_head is not None
+        and _HEADER.lower() not in final_head.headers
+        and all(first_head.headers.get(name) == final_head.headers.get(name) for name in names)
     )
 
 
@@ -91,5 +95,5 @@ def _try_change(change: Callable[[], None]) -> bool:
     return True
 
 
-def _yes_or_no(is_so: bool) -> str:
-    return YES if is_so else NO
+def _yes_or_no(is_true: bool) -> str:
+    return YES if is_true else NO

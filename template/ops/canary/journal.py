@@ -1,6 +1,6 @@
-"""The journal of a canary in the log bucket, which names each object before the object is written.
+"""The journal of a canary in the log bucket, which names each object before the canary writes it.
 
-With the journal, any user can remove the objects from any machine. Its name is:
+With the journal, any user can remove the objects from any machine. The journal's name is:
 
     oms_source_record/canary/{project}/{run}.json
 """
@@ -24,11 +24,11 @@ _SETTLE_TIME = timedelta(minutes=10)
 
 @dataclass
 class Journal:
-    """The journal of a run.
+    """The journal of a run, which is stored as JSON.
 
-    `source` and `destination`: the buckets. `task`: the id of the sync task. `keys`: the keys written, and the key to
-    be written next. `written`: the time of the last write. `is_settled`: OMS has finished all copies, so that a deleted
-    object cannot reappear.
+    `source` and `destination` are the buckets, and `task` is the id of the sync task. `keys` are the keys written, and
+    the key to be written next. `written` is the time of the last write. `is_settled` is True if OMS has finished all
+    copies, so that a deleted object cannot reappear.
     """
 
     run: str
@@ -41,13 +41,13 @@ class Journal:
     is_settled: bool = False
 
     def settles_at(self) -> datetime | None:
-        """Return the time until which a deleted object may reappear; None if none can."""
-        written = parse_time(self.written)
-        return None if self.is_settled or written is None else written + _SETTLE_TIME
+        """Return the time until which OMS may write a deleted object again; None if it cannot."""
+        write_time = parse_time(self.written)
+        return None if self.is_settled or write_time is None else write_time + _SETTLE_TIME
 
 
 class Journals:
-    """The journals of one project. Its methods raise OpsError."""
+    """The journals of a project's runs in the log bucket. All methods raise OpsError."""
 
     def __init__(self, accounts: Accounts) -> None:
         self._log = accounts.log
@@ -59,13 +59,13 @@ class Journals:
         self._log.put(self._name(journal), json.dumps(asdict(journal)).encode(), {"Content-Type": "application/json"})
 
     def forget(self, journal: Journal) -> None:
-        """Delete the journal of a run."""
+        """Delete the journal of a run, because all objects of the run are deleted."""
         self._log.delete(self._name(journal))
 
-    def all(self) -> Iterator[Journal]:
+    def list_all(self) -> Iterator[Journal]:
         """Yield the journals of all runs, by any user and from any machine."""
-        for stored in list(self._log.objects(self._root)):
-            response = self._log.get(stored.key)
+        for listed_key in list(self._log.objects(self._root)):
+            response = self._log.get(listed_key.key)
             journal = _parse_journal(response.body) if response else None
             if journal:
                 yield journal
@@ -77,8 +77,8 @@ class Journals:
 def _parse_journal(body: bytes) -> Journal | None:
     """Parse a journal; return None if the text is not a valid journal.
 
-    The prefix must be a canary's: all objects below it are deleted, so that anyone who can write to the log bucket
-    could otherwise name other objects.
+    The prefix must be a canary's, because a removal deletes all objects below it: otherwise anyone who can write to the
+    log bucket could name other objects.
     """
     try:
         fields = json.loads(body)

@@ -1,4 +1,4 @@
-"""The objects that a canary writes, and their contents."""
+"""The objects that a canary writes to the source bucket, and their contents."""
 
 from __future__ import annotations
 
@@ -25,37 +25,40 @@ _METADATA_HEADERS = {
 
 @dataclass(frozen=True)
 class CanaryObject:
-    """An object to write: its title in both languages, the end of its key, and the way of upload (`how`).
+    """An object to write: its title in English and Chinese, the end of its key, and the way of its upload.
 
-    "copy" copies the first object. `twice`: forward gets its event a second time. `is_changed`: its headers are changed
-    in the source after the object has arrived in OBS.
+    The way "copy" copies the first object, and "parts" is a multipart upload. With `twice`, forward gets the object's
+    event a second time. With `is_changed`, the object's headers are changed in the source after it has arrived in OBS.
     """
 
     title: str
     title_zh: str
     ending: str
     size: int
-    how: Literal["put", "copy", "parts"] = "put"
+    upload_way: Literal["put", "copy", "parts"] = "put"
     headers: Mapping[str, str] = field(default_factory=lambda: _TYPE_HEADER)
     twice: bool = False
     is_changed: bool = False
 
     def contents(self, run: str) -> bytes:
-        """Return the object's contents, which depend only on the run, so that they can be computed again."""
-        title = "small" if self.how == "copy" else self.title
+        """Return the object's contents, which follow from its title and the run, so that they can be computed again."""
+        title = "small" if self.upload_way == "copy" else self.title
         return hashlib.shake_256(f"{run}/{title}".encode()).digest(self.size)
 
 
 def canary_objects() -> list[CanaryObject]:
-    """Return all objects of a canary; UTF-8, UTF-16 and order regardless of case each sort their keys differently."""
-    smaller, larger = sorted(PART_SIZES.values())
+    """Return all objects of a canary.
+
+    UTF-8, UTF-16 and an order regardless of case each sort their keys differently.
+    """
+    smaller_part, larger_part = sorted(PART_SIZES.values())
     return [
         CanaryObject("small", "小对象", "small", 1000),
         CanaryObject("hostile name", "特殊对象名", "\uff5e a+b%41=c&é;x中x'\"?#", 1000),
         CanaryObject("metadata", "元数据", "\U0001f600", 1000, headers=_METADATA_HEADERS),
-        CanaryObject("between", "50 MB 与 50 MiB 之间", "between", (smaller + larger) // 2),
-        CanaryObject("above", "分段", "above", larger * 6 // 5, how="parts"),
-        CanaryObject("copy", "副本", "copy", 1000, how="copy"),
+        CanaryObject("between", "50 MB 与 50 MiB 之间", "between", (smaller_part + larger_part) // 2),
+        CanaryObject("above", "分段", "above", larger_part * 6 // 5, upload_way="parts"),
+        CanaryObject("copy", "副本", "copy", 1000, upload_way="copy"),
         CanaryObject("twice", "两次事件", "Twice", 1000, twice=True),
         CanaryObject("new headers", "新头域", "headers", 1000, is_changed=True),
     ]

@@ -1,4 +1,7 @@
-"""The outcome of a canary as printed: the hops of each object, OMS's counts and lists, and the verdict."""
+"""The printed outcome of a canary: the hops of each object, OMS's counts and lists, and the verdict.
+
+The hops are the stations of an object on its way from OSS to OBS.
+"""
 
 from __future__ import annotations
 
@@ -46,28 +49,30 @@ def exit_code(watch: Watch) -> ExitCode:
     """Return 1 if an object differs in OBS, 3 if an object has not arrived, otherwise 0."""
     if any(trace.differs for trace in watch.traces):
         return ExitCode.FAILED
-    return ExitCode.NOT_PROVEN if watch.missing() else ExitCode.OK
+    return ExitCode.NOT_PROVEN if watch.list_incomplete_hops() else ExitCode.OK
 
 
 def describe_outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: str) -> Iterator[Line]:
-    """Yield the printed lines on a run's outcome, the verdict last."""
-    missing, code = watch.missing(), exit_code(watch)
+    """Yield the printed lines on a run's outcome; the verdict comes last."""
+    missing_hops, code = watch.list_incomplete_hops(), exit_code(watch)
     for trace in watch.traces:
         yield _object_line(trace, lang)
-    first, counts = hops.first_accepted(watch.traces), watch.counts
+    first_acceptance, counts = hops.first_accepted(watch.traces), watch.counts
     if counts:
         yield t(
             "OMS's counts ({step}): {shown_after}; a key submitted twice: {doubles}",
             step=_STEP_TEXTS.get(counts.step, _UNKNOWN_TEXT),
-            shown_after=since(watch.last_accepted, watch.counted if watch.is_alone else None),
+            shown_after=format_delay(watch.last_accepted, watch.counted if watch.is_alone else None),
             doubles=_DOUBLE_TEXTS.get(watch.doubles, _UNKNOWN_TEXT),
         ).of(lang)
-    yield t("OMS's lists: {since}", since=since(first, watch.lists[0].written if watch.lists else None)).of(lang)
+    yield t(
+        "OMS's lists: {since}", since=format_delay(first_acceptance, watch.lists[0].written if watch.lists else None)
+    ).of(lang)
     if watch.change:
-        after = since(watch.change.written, watch.change.recorded)
+        delay = format_delay(watch.change.written, watch.change.recorded)
         yield t(
             "forward got an event of a change of headers in OSS: {answer}",
-            answer=t("yes, {after}", after=after) if watch.change_event == YES else _NO_EVENT_TEXT,
+            answer=t("yes, {after}", after=delay) if watch.change_event == YES else _NO_EVENT_TEXT,
         ).of(lang)
     time, etag, url, expired_url, replaces = (_ANSWER_TEXTS.get(answer, _UNKNOWN_TEXT) for answer in in_place)
     yield t(
@@ -81,19 +86,19 @@ def describe_outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: s
     ).of(lang)
     if policy:
         yield t("the functions' key can change headers in OBS, by {policy}", policy=_POLICY_TEXTS[policy]).of(lang)
-    if watch.unfinished:
+    if watch.unfinished_keys:
         yield sentence(
             t(
                 "Unless OMS still finishes {unfinished} of these keys, it keeps counting them as accepted"
                 " and unfinished, indistinguishable from others: status shows them ({command}), and so does"
                 " a cutover (OMS_FINISHED)",
                 command=Step("status", {"acknowledge": True}),
-                unfinished=watch.unfinished,
+                unfinished=watch.unfinished_keys,
             ),
             lang,
         )
-    if missing:
-        yield MarkedLine("", _MISSING_TEXT.filled(what=hop_titles(missing, lang)).of(lang), "open")
+    if missing_hops:
+        yield MarkedLine("", _MISSING_TEXT.filled(what=hop_titles(missing_hops, lang)).of(lang), "open")
     lost_headers = sorted({name for trace in watch.traces for name in _lost_headers(trace)})
     success_text = t("The project works: all objects arrived with equal contents and headers.")
     if lost_headers:
@@ -112,7 +117,7 @@ def describe_outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: s
     yield MarkedLine("", sentence(text, lang), {ExitCode.OK: "good", ExitCode.FAILED: "bad"}.get(code, "open"))
 
 
-def hop_titles(missing: Mapping[str, list[CanaryObject]], lang: str) -> list[Text]:
+def hop_titles(missing_hops: Mapping[str, list[CanaryObject]], lang: str) -> list[Text]:
     """Return the titles of the incomplete hops, each with its objects."""
     return [
         t(
@@ -122,7 +127,7 @@ def hop_titles(missing: Mapping[str, list[CanaryObject]], lang: str) -> list[Tex
         )
         if originals
         else _HOP_TITLES[hop]
-        for hop, originals in missing.items()
+        for hop, originals in missing_hops.items()
     ]
 
 
@@ -136,16 +141,16 @@ def _object_line(trace: Trace, lang: str) -> Line:
     text = t(
         "{title} event {event}, accepted {accepted}, in OBS {in_obs}",
         title=title + " " * (_COLUMNS - width(title)),
-        event=since(trace.written, trace.recorded),
-        accepted=since(trace.written, trace.accepted),
-        in_obs=since(trace.accepted, trace.in_obs),
+        event=format_delay(trace.written, trace.recorded),
+        accepted=format_delay(trace.written, trace.accepted),
+        in_obs=format_delay(trace.accepted, trace.in_obs),
     ).of(lang)
     if trace.differs:
         return MarkedLine(f"{text}  ", t("differs: {names}", names=trace.differs).of(lang), "bad")
     if trace.in_obs:
-        lost = len(_lost_headers(trace))
-        equal = t("equal but for {n:header|headers}", n=lost) if lost else t("equal")
-        return MarkedLine(f"{text}  ", equal.of(lang), "good")
+        lost_count = len(_lost_headers(trace))
+        equal_text = t("equal but for {n:header|headers}", n=lost_count) if lost_count else t("equal")
+        return MarkedLine(f"{text}  ", equal_text.of(lang), "good")
     hop = "event" if not trace.recorded else "in_obs" if trace.accepted else "accepted"
     state = t("failed: {reason}", reason=trace.reason) if trace.reason else _MISSING_TEXT.filled(what=_HOP_TITLES[hop])
     return MarkedLine(f"{text}  ", state.of(lang), "open")
@@ -156,7 +161,7 @@ def _lost_headers(trace: Trace) -> list[str]:
     return [name for name, outcome in trace.headers.items() if outcome != "kept"]
 
 
-def since(start: Any, end: Any) -> str:
-    """Return the time between two moments in seconds, such as "+3.0 s"; "-" if either is unknown."""
+def format_delay(start: Any, end: Any) -> str:
+    """Return the time between two moments in seconds, such as "+3 s"; "-" if either is unknown."""
     # The times come from the clocks of two clouds, one of which may be a few seconds behind.
     return "-" if start is None or end is None else f"+{max(0.0, (end - start).total_seconds()):.0f} s"

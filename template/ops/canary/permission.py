@@ -1,4 +1,4 @@
-"""The policy that permits the functions' key to change headers in OBS.
+"""The policy that permits the functions' access key to change headers in OBS.
 
 Huawei's pages spell this permission in several ways, for identity policies ("v5") and for policies of roles ("v3").
 """
@@ -21,7 +21,7 @@ POLICIES = IDENTITY_POLICY, ANOTHER_POLICY, UNKNOWN_POLICY = ("identity policy",
 
 
 def find_policy(session: Session, variables: Mapping[str, str], keys: Keys) -> str:
-    """Return one of POLICIES, the kind of policy that has the permission; "" if doctor does not confirm it.
+    """Return the kind of the policy with the permission, from POLICIES; "" if doctor does not confirm the permission.
 
     `keys` are an administrator's keys for IAM.
     """

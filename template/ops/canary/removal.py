@@ -23,7 +23,7 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 
 # Seconds between two checks for objects that have reappeared, and the limit after which the command gives up.
-_LOOK_SECONDS, _MAX_SECONDS = 15.0, 1800.0
+_RECHECK_SECONDS, _MAX_SECONDS = 15.0, 1800.0
 
 
 def remove(session: Session, accounts: Accounts, journals: Journals, journal: Journal) -> bool:
@@ -48,19 +48,19 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
     for key, upload in source.uploads(prefix):
         source.abort(key, upload)
     session.screen.begin()
-    began = clock.monotonic()
-    settles, is_first = journal.settles_at(), True
+    start_seconds = clock.monotonic()
+    settle_time, is_first = journal.settles_at(), True
     while True:
-        deleted = (
+        deleted_count = (
             _delete_objects(source, prefix)
             + _delete_objects(accounts.destination, prefix)
             + _delete_records(accounts, journal)
         )
         is_waiting = _has_keys_at_replay(accounts, prefix)
-        left = (settles - clock.now()).total_seconds() if settles else 0.0
-        if left <= 0 and not deleted and not is_waiting:
+        seconds_left = (settle_time - clock.now()).total_seconds() if settle_time else 0.0
+        if seconds_left <= 0 and not deleted_count and not is_waiting:
             break
-        if clock.monotonic() - began > _MAX_SECONDS:
+        if clock.monotonic() - start_seconds > _MAX_SECONDS:
             session.print_text(
                 t(
                     "Some canary objects are still left. In a few minutes: {command}",
@@ -68,17 +68,17 @@ def remove(session: Session, accounts: Accounts, journals: Journals, journal: Jo
                 )
             )
             return False
-        if left > 0:
+        if seconds_left > 0:
             session.progress(
                 t(
                     "deleted; OMS may still write objects that it read before, so rechecking for {left}",
-                    left=format_duration(left),
+                    left=format_duration(seconds_left),
                 )
             )
         elif is_waiting:
             session.progress(t("replay still has keys of the deleted canary objects: waiting for its next run"))
-        if left > 0 or is_waiting or not is_first:
-            clock.sleep(_LOOK_SECONDS)
+        if seconds_left > 0 or is_waiting or not is_first:
+            clock.sleep(_RECHECK_SECONDS)
         is_first = False
     journals.forget(journal)
     session.print_text(
@@ -102,26 +102,28 @@ def _delete_objects(bucket: BucketClient, prefix: str) -> int:
 
 
 def _delete_records(accounts: Accounts, journal: Journal) -> int:
-    """Delete the records of a run's keys, also of keys too long for a record's name; return the number deleted."""
-    log, deleted = accounts.log, 0
+    """Delete the records of a run's keys, also of keys too long for a record's name; return their number."""
+    log, deleted_count = accounts.log, 0
     for kind in get_args(Kind):
         folder = record_prefix(accounts.task, kind)
-        long = {record_name(accounts.task, kind, key) for key in journal.keys if is_long(accounts.task, kind, key)}
-        names = [stored.key for stored in log.objects(f"{folder}{journal.prefix}")]
-        names += [name for name in sorted(long) if log.head(name)]
+        long_names = {
+            record_name(accounts.task, kind, key) for key in journal.keys if is_long(accounts.task, kind, key)
+        }
+        names = [listed_key.key for listed_key in log.objects(f"{folder}{journal.prefix}")]
+        names += [name for name in sorted(long_names) if log.head(name)]
         for name in names:
             log.delete(name)
-        deleted += len(names)
-    return deleted
+        deleted_count += len(names)
+    return deleted_count
 
 
 def _has_keys_at_replay(accounts: Accounts, prefix: str) -> bool:
-    """Return True if a run file of replay has keys of the canary, which the next replay removes.
+    """Return True if a run file, with keys that replay resends, contains keys of the canary.
 
-    Only replay may write its run file; it drops keys that are missing in the source.
+    Only replay may write its run file; the next run of replay drops keys that are missing in the source.
     """
-    for stored in accounts.log.objects(run_files_folder(accounts.task)):
-        response = accounts.log.get(stored.key)
+    for listed_key in accounts.log.objects(run_files_folder(accounts.task)):
+        response = accounts.log.get(listed_key.key)
         try:
             keys = keys_of_run_file(json.loads(response.body)) if response else []
         except ValueError:

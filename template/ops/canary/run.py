@@ -1,4 +1,4 @@
-"""The command `canary`: a run of a canary, or the removal of the objects of earlier runs."""
+"""The command `canary`: a trial of the project with a few objects, or the removal of the objects of earlier runs."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ from oss_oms_sync.answers.text import t
 
 _REMOVAL_VARIABLES = ("functionName", "region", "sourceBucket", "logBucket")
 _NEEDED_VARIABLES = (*_REMOVAL_VARIABLES, "SYNC_URL")
-_LOOK_SECONDS = 5.0
+_CHECK_SECONDS = 5.0
 # Maximum seconds before the header change in the source, so that enough time remains for OMS's counts.
 _MAX_CHANGE_DELAY = 300.0
 
 _REMOVAL_STEP = Step("canary", {"remove": True})
-_OBJECTS_LEFT = t("Canary objects are left. To delete them: {command}", command=_REMOVAL_STEP)
+_OBJECTS_LEFT_TEXT = t("Canary objects are left. To delete them: {command}", command=_REMOVAL_STEP)
 
 
 def canary(session: Session, options: Namespace, folder: Path) -> int:
@@ -49,13 +49,13 @@ def canary(session: Session, options: Namespace, folder: Path) -> int:
     variables = read(file, _REMOVAL_VARIABLES if options.remove else _NEEDED_VARIABLES)
     accounts = Accounts.connect(session, variables, is_removal=options.remove)
     journals = Journals(accounts)
-    session.hint = _OBJECTS_LEFT
+    session.hint = _OBJECTS_LEFT_TEXT
     if options.remove:
         return _remove_all(session, options, accounts, journals)
     accounts.check(session)
     intentions = Intentions(accounts.log, variables["SYNC_URL"], variables["functionName"])
     intentions.report_keys(session, lambda: _migration_access(session, accounts, file))
-    for journal in journals.all():
+    for journal in journals.list_all():
         raise UsageError(
             t("Another canary is running or was not removed: {run}", run=journal.run),
             t("If it no longer runs: {command}", command=_REMOVAL_STEP),
@@ -66,22 +66,24 @@ def canary(session: Session, options: Namespace, folder: Path) -> int:
 def _migration_access(session: Session, accounts: Accounts, file: Path) -> tuple[TaskGroups, Sequence[Holder]]:
     variables = read(file, NEEDED_VARIABLES)
     alibaba, huawei = Alibaba(session, variables, accounts.keys[0]), Huawei(session, variables, accounts.keys[1])
-    return huawei.tasks.groups(), (alibaba.reader, huawei.writer)
+    return huawei.tasks.task_groups(), (alibaba.reader, huawei.writer)
 
 
 def _remove_all(session: Session, options: Namespace, accounts: Accounts, journals: Journals) -> int:
-    all_journals = list(journals.all())
-    left = [journal.prefix for journal in all_journals if not remove(session, accounts, journals, journal)]
+    all_journals = list(journals.list_all())
+    remaining_prefixes = [
+        journal.prefix for journal in all_journals if not remove(session, accounts, journals, journal)
+    ]
     if options.json:
-        removed = [journal.prefix for journal in all_journals if journal.prefix not in left]
-        session.screen.answer([UnwrappedLine(json.dumps({"removed": removed, "left": left}))])
+        removed_prefixes = [journal.prefix for journal in all_journals if journal.prefix not in remaining_prefixes]
+        session.screen.answer([UnwrappedLine(json.dumps({"removed": removed_prefixes, "left": remaining_prefixes}))])
     elif not all_journals:
         session.screen.answer([t("No canary objects are left.").of(session.lang)])
-    return ExitCode.NOT_PROVEN if left else ExitCode.OK
+    return ExitCode.NOT_PROVEN if remaining_prefixes else ExitCode.OK
 
 
 class _Run:
-    """A run of a canary, which leaves nothing behind except OMS's lists and, if requested, a field report."""
+    """One run of a canary, which leaves nothing behind except OMS's lists and, if requested, a field report."""
 
     def __init__(self, session: Session, accounts: Accounts, journals: Journals, intentions: Intentions) -> None:
         self._session, self._accounts, self._journals, self._intentions = session, accounts, journals, intentions
@@ -98,7 +100,7 @@ class _Run:
         )
 
     def run_canary(self, options: Namespace) -> int:
-        """Write the objects, follow them to OBS, compare and delete them, and print the outcome; return the code."""
+        """Write the objects, follow them to OBS, compare and delete them, print the outcome; return the exit code."""
         session, accounts = self._session, self._accounts
         originals = canary_objects()
         session.print_text(
@@ -130,27 +132,30 @@ class _Run:
                 "open",
             )
             if not self._remove():
-                session.print_text(_OBJECTS_LEFT)
+                session.print_text(_OBJECTS_LEFT_TEXT)
             session.hint = None
             raise error from None
-        self._journal.is_settled = not self._watch.missing() and self._watch.is_done
+        self._journal.is_settled = not self._watch.list_incomplete_hops() and self._watch.is_done
         report = field_report.report(
             self._watch,
             self._run,
-            accounts.shown,
+            accounts.task_fields,
             self._in_place,
             policy=self._policy,
             versions=versions,
             progress=progress,
         )
         self._store(report)
-        code, missing = exit_code(self._watch), self._watch.missing()
+        code, missing_hops = exit_code(self._watch), self._watch.list_incomplete_hops()
         lines = list(describe_outcome(self._watch, self._in_place, self._policy, session.lang))
         is_gone = self._remove()
         if is_gone:
             session.hint = None
-        titles = {hop: [canary_object.title for canary_object in waiting] for hop, waiting in missing.items()}
-        answer = {"code": code, "missing": titles, "unfinished": self._watch.unfinished, "report": report}
+        titles = {
+            hop: [canary_object.title for canary_object in missing_objects]
+            for hop, missing_objects in missing_hops.items()
+        }
+        answer = {"code": code, "missing": titles, "unfinished": self._watch.unfinished_keys, "report": report}
         # The file is written before the output, because a reader of the output, such as head, may end this program.
         if options.report:
             self._write_report(options.report, report)
@@ -161,7 +166,7 @@ class _Run:
         ):
             self._write_report(default_file, report)
         if not is_gone:
-            session.print_text(_OBJECTS_LEFT)
+            session.print_text(_OBJECTS_LEFT_TEXT)
             return code or ExitCode.NOT_PROVEN
         return code
 
@@ -183,9 +188,9 @@ class _Run:
         session.progress(t("writing {title}", title=object_title(original, session.lang)))
         self._journal.keys.append(key)
         self._journals.write(self._journal, session.clock.now())
-        if original.how == "copy":
+        if original.upload_way == "copy":
             source.copy(self._accounts.key(self._run, "small"), key)
-        elif original.how == "parts":
+        elif original.upload_way == "parts":
             source.upload(key, original.contents(self._run), UPLOAD_PART_BYTES, original.headers)
         else:
             source.put(key, original.contents(self._run), original.headers)
@@ -199,61 +204,63 @@ class _Run:
         response = self._accounts.source.head(key)
         if response is None:
             return Trace(original, key)
-        return Trace(original, key, response.headers.get("etag", "").strip('"'), hops.modified(response))
+        return Trace(original, key, response.headers.get("etag", "").strip('"'), hops.read_last_modified(response))
 
     def _follow(self) -> None:
-        """Follow the objects until all have arrived, or until the missing objects have exceeded their limits."""
+        """Follow the objects until all have arrived, or until the missing objects have exceeded their time limits."""
         session, watch = self._session, self._watch
         session.screen.begin()
-        began = session.clock.monotonic()
+        start_seconds = session.clock.monotonic()
         while True:
-            watch.look()
-            elapsed = session.clock.monotonic() - began
-            if elapsed < _MAX_CHANGE_DELAY and (trace := watch.find_changeable()):
+            watch.read_progress()
+            elapsed_seconds = session.clock.monotonic() - start_seconds
+            if elapsed_seconds < _MAX_CHANGE_DELAY and (trace := watch.find_changeable_object()):
                 self._change_in_source(trace)
-            waiting = {
-                hop: originals for hop, originals in watch.missing().items() if elapsed < HOP_LIMITS_SECONDS[hop]
+            waiting_hops = {
+                hop: originals
+                for hop, originals in watch.list_incomplete_hops().items()
+                if elapsed_seconds < HOP_LIMITS_SECONDS[hop]
             }
-            left = max((HOP_LIMITS_SECONDS[hop] - elapsed for hop in waiting), default=0.0)
+            seconds_left = max((HOP_LIMITS_SECONDS[hop] - elapsed_seconds for hop in waiting_hops), default=0.0)
             if watch.change and watch.change_left:
-                waiting["change"], left = [watch.change.original], max(left, watch.change_left)
-            if not waiting:
+                waiting_hops["change"], seconds_left = [watch.change.original], max(seconds_left, watch.change_left)
+            if not waiting_hops:
                 return
             session.progress(
                 t(
                     "waiting at most {left} more for: {what}",
-                    left=format_duration(left),
-                    what=hop_titles(waiting, session.lang),
+                    left=format_duration(seconds_left),
+                    what=hop_titles(waiting_hops, session.lang),
                 )
             )
             # Short intervals in the first minute make the times of the hops precise.
-            session.clock.sleep(_LOOK_SECONDS if elapsed < 60 else 3 * _LOOK_SECONDS)
+            session.clock.sleep(_CHECK_SECONDS if elapsed_seconds < 60 else 3 * _CHECK_SECONDS)
 
     def _change_in_source(self, trace: Trace) -> None:
-        """Change headers of an object in the source, and store the time: OSS may send an event of it, or not."""
+        """Change headers of an object in the source, and store the time: OSS may or may not send an event about it."""
         session, source = self._session, self._accounts.source
         session.progress(t("changing headers of {title} in OSS", title=object_title(trace.original, session.lang)))
         # Records have whole seconds, so the change's records must be later than the first.
         session.clock.sleep(2.0)
         self._journals.write(self._journal, session.clock.now())
         source.replace_headers(trace.key, {**trace.original.headers, "Cache-Control": "max-age=61"})
-        self._watch.note_change(self._begin_trace(trace.original, trace.key))
+        self._watch.store_change(self._begin_trace(trace.original, trace.key))
 
     def _compare(self) -> None:
-        carries = self._accounts.shown.get("enable_metadata_migration") is True
+        carries_metadata = self._accounts.task_fields.get("enable_metadata_migration") is True
         for trace in self._watch.traces:
             if trace.in_obs:
                 response = self._accounts.destination.get(trace.key)
-                hops.compare(trace, response, trace.original.contents(self._run), carries_metadata=carries)
+                hops.compare(trace, response, trace.original.contents(self._run), carries_metadata=carries_metadata)
 
     def _change_in_place(self) -> None:
-        """Change headers of an object in OBS whose contents have been compared."""
-        arrived = next((trace for trace in self._watch.traces if trace.in_obs), None)
-        if arrived:
+        """Change headers of an object in OBS, after its contents were compared."""
+        copied_trace = next((trace for trace in self._watch.traces if trace.in_obs), None)
+        if copied_trace:
             self._session.progress(
-                t("changing headers of {title} in OBS", title=object_title(arrived.original, self._session.lang))
+                t("changing headers of {title} in OBS", title=object_title(copied_trace.original, self._session.lang))
             )
-            self._in_place = change_in_place(self._accounts.destination, arrived.key, self._session.clock)
+            self._in_place = change_in_place(self._accounts.destination, copied_trace.key, self._session.clock)
 
     def _store(self, report: dict[str, Any]) -> None:
         """Store the field report for doctor; print errors, so that the run continues."""

@@ -1,1 +1,1 @@
-"""Certificates of a cutover: their format, totals and rules, and their comparison with listings of the buckets."""
+"""Checks of a cutover's certificate: its form, its counts and its rules, and its comparison with bucket listings."""

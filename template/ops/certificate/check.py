@@ -1,7 +1,8 @@
-"""The check of a certificate: do its conclusions follow from its facts, and do its facts agree with each other?
+"""The check of a certificate: its conclusions must follow from its facts, and its facts must agree with each other.
 
-The rules that made the certificate derive the conclusions again, so that the check does not rely on the stated ones.
-Tests compare these rules with a second, independent set of rules, on random facts.
+A certificate is a JSON document: facts of a cutover (such as counts, times and digests), and the conclusions from them,
+which are checks and a verdict. The rules that made the certificate derive the conclusions again, so that the stated
+conclusions are not trusted. Tests compare these rules with a second, independent set of rules, on random facts.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import fields
 from datetime import datetime, timedelta
 
-from ops.certificate.counts import counts
-from ops.certificate.form import Document, Doubt, require_count
-from ops.certificate.plausibility import checked_headers_fit, headers_fit, sample_fits, waiting_fits
+from ops.certificate.counts import check_counts
+from ops.certificate.form import Claim, Document, require_count
+from ops.certificate.plausibility import check_headers, check_sample, check_standstill_headers, check_waiting_keys
 from ops.clock import parse_timestamp, timestamp
 from ops.errors import UntrustedError
 from ops.exit_codes import ExitCode
@@ -42,26 +43,26 @@ _MACHINE_TOLERANCE = timedelta(minutes=10)
 EXIT_CODES = {"GO": ExitCode.OK, "NO-GO": ExitCode.FAILED, "NOT PROVEN": ExitCode.NOT_PROVEN}
 # Errors that reading a document raises if it is not a certificate; UnreadableError is a ValueError.
 FORM_ERRORS = (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
-FORM_DOUBT = Doubt(t("The document has the form of a certificate"), holds=False)
+FORM_CLAIM = Claim(t("The document has the form of a certificate"), holds=False)
 
 
-def doubts(document: Document) -> list[Doubt]:
+def find_false_claims(document: Document) -> list[Claim]:
     """Return the claims of a document that do not hold; an empty list means that the document is sound."""
     try:
-        return [finding for finding in findings(document) if not finding.holds]
+        return [claim for claim in list_claims(document) if not claim.holds]
     except FORM_ERRORS:
-        return [FORM_DOUBT]
+        return [FORM_CLAIM]
 
 
 def derive(document: Document) -> Certificate:
-    """Return the certificate with the conclusions that follow from its facts, whatever it states itself.
+    """Return the certificate with the conclusions that follow from its facts, whatever conclusions it states.
 
     Raises one of FORM_ERRORS if the document is not a certificate.
     """
     if require_count(document["schema"]) != SCHEMA or document["kind"] != KIND:
         raise ValueError("not a certificate of this form")
     facts = from_json(CutoverFacts, document)
-    if _as_text(to_json(facts)) != _as_text({name: document[name] for name in _FACTS}):
+    if _format_json(to_json(facts)) != _format_json({name: document[name] for name in _FACTS}):
         raise ValueError("facts with unknown names")
     is_compared = facts.passes.compare is not None
     if any((document[name] is not None) is not is_compared for name in COMPARISON_FIELDS):
@@ -85,168 +86,188 @@ def derive(document: Document) -> Certificate:
 _FACTS = [field.name for field in fields(CutoverFacts)]
 
 
-def _as_text(value: object) -> str:
-    """Return JSON as text, so that a comparison distinguishes 1, 1.0 and true."""
+def _format_json(value: object) -> str:
+    """Return a value as JSON text, so that a comparison distinguishes 1, 1.0 and true."""
     return json.dumps(value, sort_keys=True)
 
 
-def findings(document: Document) -> Iterator[Doubt]:
-    """Yield every claim that the document alone can prove or disprove.
+def list_claims(document: Document) -> Iterator[Claim]:
+    """Yield every claim that the document alone can prove or disprove, each with the result of its check.
 
     Raises one of FORM_ERRORS if the document is not a certificate.
     """
-    # Taken before any rule runs, in the form in which the document was stored.
-    stated = {
-        "checks": _as_text([[check[name] for name in ("id", "result", "gates")] for check in document["checks"]]),
-        "verdict": _as_text(document["verdict"]),
-        "rehearsal": _as_text(document["rehearsal"]),
+    # These texts are made before any rule runs, from the document as it was stored.
+    stated_texts = {
+        "checks": _format_json([[check[name] for name in ("id", "result", "gates")] for check in document["checks"]]),
+        "verdict": _format_json(document["verdict"]),
+        "rehearsal": _format_json(document["rehearsal"]),
     }
     certificate = derive(document)
-    conclusions = to_json(certificate)
-    made = document_hash(document)
-    yield Doubt(t("The document is unchanged"), made == document["sha256"], made)
-    yield _compare_checks(document, conclusions, stated["checks"])
-    yield Doubt(
+    derived_document = to_json(certificate)
+    computed_hash = document_hash(document)
+    yield Claim(t("The document is unchanged"), computed_hash == document["sha256"], computed_hash)
+    yield _check_stated_checks(document, derived_document, stated_texts["checks"])
+    yield Claim(
         t("The verdict follows from the facts"),
-        stated["verdict"] == _as_text(conclusions["verdict"]),
+        stated_texts["verdict"] == _format_json(derived_document["verdict"]),
         certificate.verdict.value,
     )
-    yield Doubt(
+    yield Claim(
         t("The forecast of the rehearsal follows from the facts"),
-        stated["rehearsal"] == _as_text(conclusions["rehearsal"]),
-        stated["rehearsal"],
+        stated_texts["rehearsal"] == _format_json(derived_document["rehearsal"]),
+        stated_texts["rehearsal"],
     )
     for rule in (
         _check_order,
         _check_acceptances,
         _check_name,
         _check_oms,
-        waiting_fits,
-        headers_fit,
-        checked_headers_fit,
+        check_waiting_keys,
+        check_headers,
+        check_standstill_headers,
     ):
         yield rule(document)
     if document["sample"] is not None:
-        yield sample_fits(document)
+        yield check_sample(document)
     if document["passes"]["compare"] is not None:
         adds_up = certificate.result_of(SUMS.id) is not Result.FAILED
-        yield from counts(document, adds_up=adds_up, is_go=certificate.verdict is CutoverVerdict.GO)
+        yield from check_counts(document, adds_up=adds_up, is_go=certificate.verdict is CutoverVerdict.GO)
 
 
-def check_made_before(document: Document, now: datetime) -> Doubt:
-    """Return the claim that the document was not made after `now`, the time of this machine."""
-    claim = t("The certificate was made before now")
-    return Doubt(
-        claim, parse_timestamp(document["made"]) <= now + _MACHINE_TOLERANCE, f"{document['made']}, {timestamp(now)}"
+def check_time_made(document: Document, now: datetime) -> Claim:
+    """Return the claim that the document was made before `now`, the time of this machine, with some tolerance."""
+    text = t("The certificate was made before now")
+    return Claim(
+        text, parse_timestamp(document["made"]) <= now + _MACHINE_TOLERANCE, f"{document['made']}, {timestamp(now)}"
     )
 
 
-def _compare_checks(document: Document, conclusions: Document, stated: str) -> Doubt:
-    """Return the claim that each stored check has the id, the result and the gates that follow from the facts."""
-    derived = [[check[name] for name in ("id", "result", "gates")] for check in conclusions["checks"]]
-    by_id = {name: _as_text([name, *values]) for name, *values in derived}
-    wrong = [
+def _check_stated_checks(document: Document, derived_document: Document, stated_text: str) -> Claim:
+    """Return the claim that each check in the document has the id, result and gates that follow from the facts."""
+    derived_checks = [[check[name] for name in ("id", "result", "gates")] for check in derived_document["checks"]]
+    by_id = {name: _format_json([name, *values]) for name, *values in derived_checks}
+    wrong_ids = [
         str(check["id"])
         for check in document["checks"]
-        if by_id.get(str(check["id"])) != _as_text([check[name] for name in ("id", "result", "gates")])
+        if by_id.get(str(check["id"])) != _format_json([check[name] for name in ("id", "result", "gates")])
     ]
-    claim = t("Each check ended as the facts say")
-    return Doubt(claim, stated == _as_text(derived), ", ".join(dict.fromkeys(wrong)))
+    text = t("Each check ended as the facts say")
+    return Claim(text, stated_text == _format_json(derived_checks), ", ".join(dict.fromkeys(wrong_ids)))
 
 
-def _check_oms(document: Document) -> Doubt:
-    """Return the claim that OMS's numbers are possible.
+def _check_oms(document: Document) -> Claim:
+    """Return the claim that OMS's numbers in the document are possible.
 
-    Every recorded object is counted by OMS or left, and OMS may finish the objects left only if it was active recently.
+    OMS has accepted each recorded object, or the object is among those left to OMS. OMS may finish the objects left
+    only if it was active recently, compared with the time that it needs for the largest object.
     """
     oms = document["oms"]
-    left, accepted, recorded, largest = (oms[name] for name in ("left", "accepted", "recorded", "largest"))
-    wrong = [name for name in ("accepted", "largest") if require_count(oms[name]) < 0]
-    if left is not None and require_count(left) < max(
-        0, require_count(recorded) - accepted if recorded is not None else 0
+    objects_left, accepted_objects, recorded_objects, largest_bytes = (
+        oms[name] for name in ("left", "accepted", "recorded", "largest")
+    )
+    wrong_names = [name for name in ("accepted", "largest") if require_count(oms[name]) < 0]
+    if objects_left is not None and require_count(objects_left) < max(
+        0, require_count(recorded_objects) - accepted_objects if recorded_objects is not None else 0
     ):
-        wrong.append("left")
-    if left is not None and left > 0 and oms["busy"] is not None and recorded is not None:
-        quiet = parse_timestamp(document["made"]) - parse_timestamp(oms["busy"])
-        patience = OMS_STALL_TIME + timedelta(minutes=largest / BYTES_PER_MINUTE)
-        if abs(quiet - patience) > CLOSE_DELAY and oms["may_finish"] is not (quiet < patience):
-            wrong.append("may_finish")
-    return Doubt.claim_unless(t("The statements about OMS are plausible"), wrong)
+        wrong_names.append("left")
+    if objects_left is not None and objects_left > 0 and oms["busy"] is not None and recorded_objects is not None:
+        idle_time = parse_timestamp(document["made"]) - parse_timestamp(oms["busy"])
+        max_idle_time = OMS_STALL_TIME + timedelta(minutes=largest_bytes / BYTES_PER_MINUTE)
+        if abs(idle_time - max_idle_time) > CLOSE_DELAY and oms["may_finish"] is not (idle_time < max_idle_time):
+            wrong_names.append("may_finish")
+    return Claim.claim_unless(t("The statements about OMS are plausible"), wrong_names)
 
 
-def _check_order(document: Document) -> Doubt:
+def _check_order(document: Document) -> Claim:
     """Return the claim that all times are in order: each pass starts before it ends, and the document is made last.
 
-    OSS's clock and the function's clock agree about the start of the standstill pass.
+    The start of the standstill pass must be the same by OSS's clock and by the function's clock, within their
+    tolerance.
     """
-    compared, still = document["passes"]["compare"], document["passes"]["standstill"]
-    made, frozen, closed = (
+    comparison, standstill = document["passes"]["compare"], document["passes"]["standstill"]
+    latest_time, freeze_time, closed_state = (
         parse_timestamp(document["made"]) + MAX_CLOCK_SKEW,
         document["frozen_since"],
         document["closed"],
     )
-    amended = [compared["amended"]] if compared and compared["amended"] is not None else []
-    rows = {
-        "frozen_since": [frozen] if frozen is not None else [],
-        "compare": [compared["started"], compared["ended"], *amended] if compared else [],
-        "standstill": [document["as_of"], still["started"], still["ended"]] if still else [],
-        "began": [still["began"]] if still else [],
-        **{name: [closed[name]] if closed and closed[name] else [] for name in ("opened", "since", "written")},
+    recheck_times = [comparison["amended"]] if comparison and comparison["amended"] is not None else []
+    times_by_name = {
+        "frozen_since": [freeze_time] if freeze_time is not None else [],
+        "compare": [comparison["started"], comparison["ended"], *recheck_times] if comparison else [],
+        "standstill": [document["as_of"], standstill["started"], standstill["ended"]] if standstill else [],
+        "began": [standstill["began"]] if standstill else [],
+        **{
+            name: [closed_state[name]] if closed_state and closed_state[name] else []
+            for name in ("opened", "since", "written")
+        },
     }
-    wrong = [
+    wrong_names = [
         name
-        for name, times in rows.items()
-        if (times_until_made := [*map(parse_timestamp, times), made]) != sorted(times_until_made)
+        for name, time_texts in times_by_name.items()
+        if (times_until_made := [*map(parse_timestamp, time_texts), latest_time]) != sorted(times_until_made)
     ]
-    if still and abs(parse_timestamp(still["began"]) - parse_timestamp(still["started"])) > MAX_CLOCK_SKEW:
-        wrong.append("began by OSS's clock")
-    if document["as_of"] != (rows["compare"][-1] if compared else None):
-        wrong.append("as_of")
-    if compared and compared["state"] != document["source"]["state_digest"]:
-        wrong.append("state")
-    return Doubt.claim_unless(t("The times are in order"), wrong)
+    if (
+        standstill
+        and abs(parse_timestamp(standstill["began"]) - parse_timestamp(standstill["started"])) > MAX_CLOCK_SKEW
+    ):
+        wrong_names.append("began by OSS's clock")
+    if document["as_of"] != (times_by_name["compare"][-1] if comparison else None):
+        wrong_names.append("as_of")
+    if comparison and comparison["state"] != document["source"]["state_digest"]:
+        wrong_names.append("state")
+    return Claim.claim_unless(t("The times are in order"), wrong_names)
 
 
-def _check_acceptances(document: Document) -> Doubt:
-    """Return the claim that only acceptable names were accepted, and that each names a person."""
-    wrong = [name for name, who in document["accepted"].items() if name not in ACCEPTABLE_NAMES or not who.strip()]
-    return Doubt.claim_unless(t("Only acceptable classes were accepted by name"), wrong)
+def _check_acceptances(document: Document) -> Claim:
+    """Return the claim that only acceptable classes and checks were accepted, each by a named person."""
+    wrong_names = [
+        name for name, person in document["accepted"].items() if name not in ACCEPTABLE_NAMES or not person.strip()
+    ]
+    return Claim.claim_unless(t("Only acceptable classes were accepted by name"), wrong_names)
 
 
-def _check_name(document: Document) -> Doubt:
+def _check_name(document: Document) -> Claim:
     """Return the claim that the document's name follows from its project, task, number, time and verdict.
 
-    The number stands nowhere else, so it is taken from the name.
+    Only the name contains the number, so the name provides it.
     """
     folder = certificate_folder(document["task"], document["project"])
     number = document["document"].removeprefix(folder).partition("-")[0]
-    made, verdict = document["made"].replace("-", "").replace(":", ""), document["verdict"].lower().replace(" ", "-")
-    name = f"{folder}{number}-{made}-{verdict}.json"
-    claim = t("The document's name matches its content")
-    return Doubt(
-        claim, document["document"] == name and len(number) >= 4 and number.isascii() and number.isdecimal(), name
+    time_digits, verdict_word = (
+        document["made"].replace("-", "").replace(":", ""),
+        document["verdict"].lower().replace(" ", "-"),
+    )
+    name = f"{folder}{number}-{time_digits}-{verdict_word}.json"
+    text = t("The document's name matches its content")
+    return Claim(
+        text, document["document"] == name and len(number) >= 4 and number.isascii() and number.isdecimal(), name
     )
 
 
 def read_certificate(document: Document) -> Certificate | None:
-    """Return the certificate with the conclusions that follow from its facts; None if it is not a certificate."""
+    """Return the certificate with the conclusions that follow from its facts; None if `document` is no certificate."""
     try:
         certificate = derive(document)
-        compared, closed = certificate.passes.compare, certificate.closed
-        judged, closed_since = compared.amended if compared else None, closed.since if closed else None
-        for time in filter(None, (certificate.made, certificate.as_of, certificate.frozen_since, judged, closed_since)):
-            parse_timestamp(time)
+        comparison, closed_state = certificate.passes.compare, certificate.closed
+        recheck_time, close_time = (
+            comparison.amended if comparison else None,
+            closed_state.since if closed_state else None,
+        )
+        for time_text in filter(
+            None, (certificate.made, certificate.as_of, certificate.frozen_since, recheck_time, close_time)
+        ):
+            parse_timestamp(time_text)
     except FORM_ERRORS:
         return None
     return certificate
 
 
 def exit_code(document: Document) -> ExitCode:
-    """Return 0 for GO, 1 for NO-GO, 3 for NOT PROVEN, 4 if the document is invalid.
+    """Return the exit code: 0 for GO, 1 for NO-GO, 3 for NOT PROVEN, 4 if the document is invalid.
 
-    A rehearsal has the code of its expected verdict.
+    The code of a rehearsal is the code of its expected verdict.
     """
     certificate = read_certificate(document)
-    if certificate is None or doubts(document):
+    if certificate is None or find_false_claims(document):
         return UntrustedError.exit_code
     return EXIT_CODES[(certificate.rehearsal.would_be if certificate.rehearsal else certificate.verdict).value]

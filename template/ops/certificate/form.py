@@ -1,4 +1,7 @@
-"""The form of a certificate: its counts, its lists of keys, and the sides on which each class can have objects."""
+"""The form of a certificate: its counts, its lists of keys, and the sides on which each class can have objects.
+
+A class is the result of comparing an object in both buckets, such as `missing`. A side is one of the two buckets.
+"""
 
 from __future__ import annotations
 
@@ -47,39 +50,42 @@ CLASS_SIDES = {
 }
 
 
-class Doubt(NamedTuple):
-    """A checked claim; `detail` is the actual value, or the names that do not fit."""
+class Claim(NamedTuple):
+    """A statement about a certificate, which a check found true (`holds`) or false.
 
-    claim: Text
+    `detail` is the actual value, or the names of the fields that do not fit.
+    """
+
+    text: Text
     holds: bool
     detail: str = ""
 
     @classmethod
-    def claim_unless(cls, claim: Text, wrong: Sequence[str]) -> Doubt:
-        """Return the claim, which holds if no name is `wrong`."""
-        return cls(claim, not wrong, ", ".join(dict.fromkeys(wrong)))
+    def claim_unless(cls, text: Text, wrong_names: Sequence[str]) -> Claim:
+        """Return the claim with this text; it holds if `wrong_names` contains no name."""
+        return cls(text, not wrong_names, ", ".join(dict.fromkeys(wrong_names)))
 
 
 def is_in_scope(document: Document, key: str) -> bool:
-    """Return True if the document's scope includes a key."""
+    """Return True if the document's scope, a prefix and a suffix, includes a key."""
     scope = document["scope"]
     return key.startswith(scope["prefix"]) and key.endswith(scope["suffix"])
 
 
 def numbers(object_class: Document) -> list[int]:
-    """Return the objects and bytes of a class in the source, then in the destination."""
+    """Return the objects and bytes of a class in the source, then its objects and bytes in the destination."""
     return [require_count(object_class[side][unit]) for side in SIDE_NAMES for unit in ("objects", "bytes")]
 
 
 def require_count(value: object) -> int:
-    """Return a count; raise UnreadableError for another value, also for True, which is an int in Python."""
+    """Return a count; raise ValueError for another value, also for True, which is an int in Python."""
     if type(value) is not int or value < 0:
         raise ValueError(f"{value!r} is not a count")
     return value
 
 
 def require_distinct(keys: object) -> frozenset[str]:
-    """Return a list of keys as a set; raise UnreadableError if a key is repeated."""
+    """Return a list of keys as a set; raise ValueError for another value, or if a key is repeated."""
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys) or len(set(keys)) != len(keys):
         raise ValueError("not a list of keys")
     return frozenset(keys)

@@ -1,4 +1,4 @@
-"""Readers of bucket listings in common formats, object by object, because a listing may exceed any memory.
+"""Readers of bucket listings in common formats, object by object, because a listing may not fit into memory.
 
     rclone lsjson -R --files-only REMOTE:BUCKET     [{"Path": "a/b.txt", "Size": 5, ...}, ...]
     one JSON object a line                          {"key": "a/b.txt", "size": 5}
@@ -48,8 +48,8 @@ def read(file: Path) -> Iterator[tuple[bytes, int]]:
             is_wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
             encoding = "utf-16" if is_wide else "utf-8-sig"
             text = io.TextIOWrapper(listing, encoding=encoding, newline=None if is_wide else "\n")
-            first = head.decode(encoding, "ignore").lstrip()[:1]
-            yield from _parse_json(text) if first in ("[", "{") else _parse_lines(text)
+            first_character = head.decode(encoding, "ignore").lstrip()[:1]
+            yield from _parse_json(text) if first_character in ("[", "{") else _parse_lines(text)
     except UnicodeDecodeError:
         raise _unreadable_listing(file, t("it is not UTF-8")) from None
     except (ValueError, RecursionError) as error:
@@ -59,28 +59,31 @@ def read(file: Path) -> Iterator[tuple[bytes, int]]:
 
 
 class PairDigests:
-    """SHA-256 digests of the keys and sizes in a listing, in temporary files."""
+    """SHA-256 digests of the keys and sizes in a listing, stored in temporary files."""
 
     def __init__(self, files: Sequence[IO[bytes]]) -> None:
         self._files = files
 
     def add(self, digest: bytes) -> None:
-        """Store the digest of an object."""
+        """Store the SHA-256 of an object's key and size."""
         self._files[digest[0] % _DIGEST_FILES].write(digest)
 
-    def shared_with(self, other: PairDigests) -> Iterator[bytes]:
-        """Yield the digests that `other` has as well, each once."""
-        for mine, others in zip(self._files, other._files, strict=True):
-            left = set(_read_digests(mine))
-            for digest in _read_digests(others):
-                if digest in left:
-                    left.remove(digest)
+    def shared_with(self, other_listing: PairDigests) -> Iterator[bytes]:
+        """Yield the digests that `other_listing` contains as well, each once."""
+        for own_file, other_file in zip(self._files, other_listing._files, strict=True):
+            unmatched_digests = set(_read_digests(own_file))
+            for digest in _read_digests(other_file):
+                if digest in unmatched_digests:
+                    unmatched_digests.remove(digest)
                     yield digest
 
 
 @contextmanager
-def two_digests() -> Iterator[tuple[PairDigests, PairDigests]]:
-    """Return temporary files for the digests of two listings. Raises UsageError if they cannot be written."""
+def open_digest_files() -> Iterator[tuple[PairDigests, PairDigests]]:
+    """Create temporary files for the digests of the source's listing and of the destination's; delete them at the end.
+
+    Raises UsageError if they cannot be written.
+    """
     try:
         with ExitStack() as files:
             source, destination = (
@@ -125,7 +128,7 @@ def _first_value(value: Any, names: tuple[str, ...]) -> Any:
 
 def _parse_values(text: TextIO) -> Iterator[Any]:
     """Yield the values of a JSON array, or of consecutive JSON texts."""
-    decode, buffer, at_end = json.JSONDecoder().raw_decode, "", False
+    decode_value, buffer, at_end = json.JSONDecoder().raw_decode, "", False
     while not at_end or buffer:
         chunk = text.read(_CHUNK_CHARACTERS)
         at_end = not chunk
@@ -133,7 +136,7 @@ def _parse_values(text: TextIO) -> Iterator[Any]:
         start = 0
         while (begin := _find_value(buffer, start)) < len(buffer):
             try:
-                value, start = decode(buffer, begin)
+                value, start = decode_value(buffer, begin)
             except ValueError:
                 if at_end or len(buffer) - begin > _MAX_VALUE_CHARACTERS:
                     raise
@@ -149,5 +152,5 @@ def _find_value(text: str, start: int) -> int:
     return start
 
 
-def _unreadable_listing(file: Path, why: Text) -> UsageError:
-    return UsageError(t("{file} is not a readable listing: {why}", file=file, why=why), _FORMAT_REMEDY)
+def _unreadable_listing(file: Path, reason: Text) -> UsageError:
+    return UsageError(t("{file} is not a readable listing: {why}", file=file, why=reason), _FORMAT_REMEDY)

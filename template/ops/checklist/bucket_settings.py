@@ -18,26 +18,28 @@ from ops.checklist.dialects import DENY_ALL, Cors, LifecycleRule, Referers, Sett
 from ops.clouds.wire import Response
 from oss_oms_sync.answers.text import Text, t
 
-Read = Callable[[Response], SettingShape | None]
+ResponseParser = Callable[[Response], SettingShape | None]
 
 
 class SettingQuery(NamedTuple):
-    """The request for a setting in one cloud: `query` is its parameter, and `right` its permission.
+    """The request for a setting in one cloud: `query` is its parameter, and `right` the permission for it.
 
-    `read` parses the response, and returns None if the setting is not set.
+    `parse` parses the response, and returns None if the setting is not set. `page` is the vendor's page about the
+    setting.
     """
 
     query: str
     right: str
     page: Text
-    read: Read
+    parse: ResponseParser
 
 
 class BucketSetting(NamedTuple):
-    """A setting that either cloud may have.
+    """A setting that the bucket in either cloud may have.
 
-    `document` returns the destination's document, from the parts that both clouds can express, the bucket's name and
-    its present response. `note` is a fact to consider before setting it.
+    `document` returns the text with which a user sets it in the destination. Its arguments are the parts that both
+    clouds can express, the bucket's name, and the destination's present response. `note` is a fact to consider before
+    the change.
     """
 
     name: str
@@ -48,27 +50,27 @@ class BucketSetting(NamedTuple):
     note: Text | None = None
 
 
-def _oss(query: str, action: str, read: Read) -> SettingQuery:
+def _oss_query(query: str, action: str, parse: ResponseParser) -> SettingQuery:
     page = f"oss/developer-reference/{action.lower()}"
-    where = Text(f"https://www.alibabacloud.com/help/en/{page}", chinese=f"https://help.aliyun.com/zh/{page}")
-    return SettingQuery(query, f"oss:{action}", where, read)
+    address = Text(f"https://www.alibabacloud.com/help/en/{page}", chinese=f"https://help.aliyun.com/zh/{page}")
+    return SettingQuery(query, f"oss:{action}", address, parse)
 
 
-def _obs(query: str, action: str, page: str, read: Read) -> SettingQuery:
+def _obs_query(query: str, action: str, page: str, parse: ResponseParser) -> SettingQuery:
     """Return the request for a setting in OBS, with the vendor's page about changing it."""
     site, file = "https://support.huaweicloud.com", f"api-obs/obs_04_{page}.html"
-    where = Text(f"{site}/intl/en-us/{file}", chinese=f"{site}/{file}")
-    return SettingQuery(query, f"obs:bucket:{action}", where, read)
+    address = Text(f"{site}/intl/en-us/{file}", chinese=f"{site}/{file}")
+    return SettingQuery(query, f"obs:bucket:{action}", address, parse)
 
 
-def _lifecycle(rules: Iterable[LifecycleRule], _bucket: str, _response: Response | None) -> str:
+def _lifecycle_document(rules: Iterable[LifecycleRule], _bucket: str, _response: Response | None) -> str:
     root = ElementTree.Element("LifecycleConfiguration")
     for number, rule in enumerate(rules, 1):
         element = _add_element(root, "Rule", ID=f"rule-{number}")
         if rule.tags:
-            within = _add_element(_add_element(element, "Filter"), "And", Prefix=rule.prefix)
+            condition = _add_element(_add_element(element, "Filter"), "And", Prefix=rule.prefix)
             for key, value in rule.tags:
-                _add_element(within, "Tag", Key=key, Value=value)
+                _add_element(condition, "Tag", Key=key, Value=value)
         else:
             ElementTree.SubElement(element, "Prefix").text = rule.prefix
         ElementTree.SubElement(element, "Status").text = rule.status
@@ -78,7 +80,7 @@ def _lifecycle(rules: Iterable[LifecycleRule], _bucket: str, _response: Response
     return _to_xml(root)
 
 
-def _cors(rules: Iterable[Cors], _bucket: str, _response: Response | None) -> str:
+def _cors_document(rules: Iterable[Cors], _bucket: str, _response: Response | None) -> str:
     root = ElementTree.Element("CORSConfiguration")
     for rule in rules:
         element = ElementTree.SubElement(root, "CORSRule")
@@ -89,12 +91,14 @@ def _cors(rules: Iterable[Cors], _bucket: str, _response: Response | None) -> st
     return _to_xml(root)
 
 
-def _referer(rules: Iterable[Referers], bucket: str, response: Response | None) -> str:
+def _referer_policy(rules: Iterable[Referers], bucket: str, response: Response | None) -> str:
     """Return the whole policy of the bucket, because a new policy replaces the old policy.
 
-    It has a statement for each of these referers, and the present statements that do not concern referers.
+    It has a statement for each rule in `rules`, and the present statements that do not concern referers.
     """
-    kept = [statement for statement in dialects.statements(response) if not dialects.referers_of(statement)]
+    kept_statements = [
+        statement for statement in dialects.statements(response) if not dialects.parse_referers(statement)
+    ]
     new_statements = [
         {
             "Sid": f"referer-{number}",
@@ -104,7 +108,7 @@ def _referer(rules: Iterable[Referers], bucket: str, response: Response | None) 
         }
         for number, referers in enumerate(rules, 1)
     ]
-    return json.dumps({"Statement": [*kept, *new_statements]}, indent=2)
+    return json.dumps({"Statement": [*kept_statements, *new_statements]}, indent=2)
 
 
 def _add_element(parent: ElementTree.Element, name: str, **texts: str) -> ElementTree.Element:
@@ -128,9 +132,9 @@ SETTINGS = (
     BucketSetting(
         "lifecycle",
         t("Lifecycle rules"),
-        _oss("lifecycle", "GetBucketLifecycle", dialects.lifecycle),
-        _obs("lifecycle", "GetLifecycleConfiguration", "0034", dialects.lifecycle),
-        _lifecycle,
+        _oss_query("lifecycle", "GetBucketLifecycle", dialects.lifecycle),
+        _obs_query("lifecycle", "GetLifecycleConfiguration", "0034", dialects.lifecycle),
+        _lifecycle_document,
         t(
             "{replaced}. OBS counts days from the copy by OMS, not from the write to the source",
             replaced=_REPLACEMENT_NOTE,
@@ -139,44 +143,44 @@ SETTINGS = (
     BucketSetting(
         "cors",
         t("CORS rules"),
-        _oss("cors", "GetBucketCors", dialects.cors),
-        _obs("cors", "GetBucketCORS", "0074", dialects.cors),
-        _cors,
+        _oss_query("cors", "GetBucketCors", dialects.cors),
+        _obs_query("cors", "GetBucketCORS", "0074", dialects.cors),
+        _cors_document,
         _REPLACEMENT_NOTE,
     ),
     BucketSetting(
         "policy",
         t("Bucket policy"),
-        _oss("policy", "GetBucketPolicy", dialects.policy_of_oss),
-        _obs("policy", "GetBucketPolicy", "0027", dialects.policy_of_obs),
+        _oss_query("policy", "GetBucketPolicy", dialects.policy_of_oss),
+        _obs_query("policy", "GetBucketPolicy", "0027", dialects.policy_of_obs),
         note=t("The policy has users, actions and resources of one cloud"),
     ),
     BucketSetting(
         "acl",
         t("ACL"),
-        _oss("acl", "GetBucketAcl", dialects.acl_of_oss),
-        _obs("acl", "GetBucketAcl", "0030", dialects.acl_of_obs),
+        _oss_query("acl", "GetBucketAcl", dialects.acl_of_oss),
+        _obs_query("acl", "GetBucketAcl", "0030", dialects.acl_of_obs),
         note=t("A bucket without an ACL for others is private. Public read has a different meaning in OBS"),
     ),
     BucketSetting(
         "website",
         t("Static website"),
-        _oss("website", "GetBucketWebsite", dialects.website),
-        _obs("website", "GetBucketWebsite", "0071", dialects.website),
+        _oss_query("website", "GetBucketWebsite", dialects.website),
+        _obs_query("website", "GetBucketWebsite", "0071", dialects.website),
     ),
     BucketSetting(
         "back-to-source",
         t("Back-to-source rules"),
-        _oss("website", "GetBucketWebsite", dialects.back_to_source_of_oss),
-        _obs("mirrorBackToSource", "GetMirrorBackToSource", "0119", dialects.back_to_source_of_obs),
+        _oss_query("website", "GetBucketWebsite", dialects.back_to_source_of_oss),
+        _obs_query("mirrorBackToSource", "GetMirrorBackToSource", "0119", dialects.back_to_source_of_obs),
         note=t("With such a rule, reading a missing object creates the object in OBS: set the rule after the GO"),
     ),
     BucketSetting(
         "referer",
         t("Hotlink protection (referers)"),
-        _oss("referer", "GetBucketReferer", dialects.referer_of_oss),
-        _obs("policy", "GetBucketPolicy", "0027", dialects.referer_of_obs),
-        _referer,
+        _oss_query("referer", "GetBucketReferer", dialects.referer_of_oss),
+        _obs_query("policy", "GetBucketPolicy", "0027", dialects.referer_of_obs),
+        _referer_policy,
         t(
             "OBS implements hotlink protection in the bucket policy, even for signed requests: without"
             " {blank} it refuses OMS and SDKs. Set it after the GO",
@@ -186,34 +190,34 @@ SETTINGS = (
     BucketSetting(
         "encryption",
         t("Default encryption"),
-        _oss("encryption", "GetBucketEncryption", dialects.encryption),
-        _obs("encryption", "GetEncryptionConfiguration", "0062", dialects.encryption),
+        _oss_query("encryption", "GetBucketEncryption", dialects.encryption),
+        _obs_query("encryption", "GetEncryptionConfiguration", "0062", dialects.encryption),
         note=t("ETags of encrypted objects prove less: set the encryption after the GO"),
     ),
     BucketSetting(
         "versioning",
         t("Versioning"),
-        _oss("versioning", "GetBucketVersioning", dialects.versioning),
-        _obs("versioning", "GetBucketVersioning", "0037", dialects.versioning),
+        _oss_query("versioning", "GetBucketVersioning", dialects.versioning),
+        _obs_query("versioning", "GetBucketVersioning", "0037", dialects.versioning),
     ),
     BucketSetting(
         "logging",
         t("Access logs"),
-        _oss("logging", "GetBucketLogging", dialects.logging),
-        _obs("logging", "GetBucketLogging", "0032", dialects.logging),
+        _oss_query("logging", "GetBucketLogging", dialects.logging),
+        _obs_query("logging", "GetBucketLogging", "0032", dialects.logging),
         note=t("Access logs go to a bucket of the same cloud and region"),
     ),
     BucketSetting(
         "tags",
         t("Bucket tags"),
-        _oss("tagging", "GetBucketTags", dialects.tags)._replace(right="oss:GetBucketTagging"),
-        _obs("tagging", "GetBucketTagging", "0049", dialects.tags),
+        _oss_query("tagging", "GetBucketTags", dialects.tags)._replace(right="oss:GetBucketTagging"),
+        _obs_query("tagging", "GetBucketTagging", "0049", dialects.tags),
     ),
     BucketSetting(
         "domains",
         t("Custom domains"),
-        _oss("cname", "ListCname", dialects.domains_of_oss),
-        _obs("customdomain", "GetBucketCustomDomainConfiguration", "0059", dialects.domains_of_obs),
+        _oss_query("cname", "ListCname", dialects.domains_of_oss),
+        _obs_query("customdomain", "GetBucketCustomDomainConfiguration", "0059", dialects.domains_of_obs),
         note=t(
             "Bind the domain and its certificate to the destination before the cutover; change the DNS at the cutover"
         ),

@@ -1,7 +1,7 @@
-"""The command `ops.py checklist`: compares the settings of both buckets, and shows those to move by hand.
+"""The command `ops.py checklist`, which compares the settings of both buckets, and prints those to move by hand.
 
-It changes no setting. It records OBS's back-to-source rules in the log bucket, because the functions have no permission
-to read them:
+The command changes no setting. It records OBS's back-to-source rules in the log bucket, because the functions have no
+permission to read them:
 
 oms_source_record/{task}/state/back_to_source.json
 """
@@ -49,7 +49,7 @@ _NEEDED_VARIABLES = ("region", "sourceBucket", "logBucket", "destinationRegion",
 
 
 class State(Enum):
-    """The result of a setting's comparison."""
+    """The result of comparing a setting in both buckets."""
 
     EQUAL = "equal"
     NONE = "none"
@@ -74,9 +74,9 @@ _DONE_STATES = (State.EQUAL, State.NONE)
 
 
 class SideReading(NamedTuple):
-    """A setting as read on one side: the cloud's response or refusal.
+    """A setting as read in one bucket: the cloud's response (`answer`) or its refusal.
 
-    `shape` is the parsed setting, and `unread` the reason if it is unknown.
+    `shape` is the parsed setting, or None if it is not set. `unread` is the reason if the setting is unknown.
     """
 
     shape: SettingShape | None = None
@@ -86,7 +86,7 @@ class SideReading(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A setting on both sides; `document` is the text to set by hand in the destination, or empty."""
+    """A setting in both buckets; `document` is the text to set by hand in the destination, or empty."""
 
     setting: BucketSetting
     source: SideReading
@@ -98,25 +98,28 @@ class Row(NamedTuple):
         """The result of the comparison; an unknown setting never counts as equal or absent."""
         if self.source.unread or self.destination.unread:
             return State.UNREAD
-        here, there = self.source.shape, self.destination.shape
-        if here is None:
-            return State.NONE if there is None else State.ONLY_DESTINATION
-        if there is None:
+        source_shape, destination_shape = self.source.shape, self.destination.shape
+        if source_shape is None:
+            return State.NONE if destination_shape is None else State.ONLY_DESTINATION
+        if destination_shape is None:
             return State.ONLY_SOURCE
-        if list(here.common) != list(there.common):
+        if list(source_shape.common_parts) != list(destination_shape.common_parts):
             return State.DIFFERS
-        return State.BY_EYE if here.own or there.own else State.EQUAL
+        return State.BY_EYE if source_shape.other_parts or destination_shape.other_parts else State.EQUAL
 
     @property
     def left_out(self) -> Sequence[Text]:
-        """The parts of the setting that OBS cannot express, and that the document therefore lacks."""
-        return self.source.shape.own if self.setting.document and self.source.shape else ()
+        """The parts of the source's setting that OBS cannot express, and that the document therefore lacks."""
+        return self.source.shape.other_parts if self.setting.document and self.source.shape else ()
 
 
 def checklist(session: Session, options: Namespace, folder: Path) -> int:
-    """Show the checklist; return the exit code. Raises OpsError for wrong keys or buckets."""
+    """Compare the settings of both buckets and print the result; return the exit code.
+
+    Raises OpsError for wrong keys or buckets.
+    """
     variables = project.read(options.template or folder / "s.yaml", _NEEDED_VARIABLES)
-    source, destination, log = _buckets(session, variables)
+    source, destination, log = _open_buckets(session, variables)
     rows = []
     for setting in SETTINGS:
         session.progress(t("Checking {what}", what=setting.title))
@@ -124,7 +127,7 @@ def checklist(session: Session, options: Namespace, folder: Path) -> int:
     _check_sides(rows)
     session.screen.begin()
     if task := parse_task_id(variables.get("SYNC_URL", "")):
-        _note_rules(session, log, back_to_source_name(task), destination.name, rows)
+        _store_rule_count(session, log, back_to_source_name(task), destination.name, rows)
     session.show(options, report(rows, source.name, destination.name, session.lang), to_json(rows))
     return exit_code(rows)
 
@@ -138,17 +141,20 @@ def exit_code(rows: Sequence[Row]) -> ExitCode:
 
 
 def report(rows: Sequence[Row], source: str, destination: str, language: str) -> Report:
-    """Return the report on the settings of both buckets."""
-    left = [row for row in rows if row.state not in _DONE_STATES]
-    unread = sum(row.state is State.UNREAD for row in rows)
+    open_rows = [row for row in rows if row.state not in _DONE_STATES]
+    unread_count = sum(row.state is State.UNREAD for row in rows)
     word, tone = (
-        _STATE_LABELS[State.UNREAD] if unread else (t("to do"), "open") if left else (t("nothing left"), "good")
+        _STATE_LABELS[State.UNREAD]
+        if unread_count
+        else (t("to do"), "open")
+        if open_rows
+        else (t("nothing left"), "good")
     )
     lead = (
-        t("{n:setting|settings} could not be read, so the settings to move by hand are unknown", n=unread)
-        if unread
-        else t("{n:setting|settings} to move by hand; this command changes nothing", n=len(left))
-        if left
+        t("{n:setting|settings} could not be read, so the settings to move by hand are unknown", n=unread_count)
+        if unread_count
+        else t("{n:setting|settings} to move by hand; this command changes nothing", n=len(open_rows))
+        if open_rows
         else t(
             "The {n} compared settings are equal on both sides: none is left to move by hand",
             n=len(rows),
@@ -162,21 +168,22 @@ def report(rows: Sequence[Row], source: str, destination: str, language: str) ->
                 row.setting.title.of(language),
                 _side_phrase(row.source, language),
                 _side_phrase(row.destination, language),
-                _mark(row, language),
+                _state_mark(row, language),
             )
             for row in rows
         ],
     )
     sections = [
-        Section(row.setting.name, row.setting.title.of(language), None, [*_blocks(row, language)]) for row in left
+        Section(row.setting.name, row.setting.title.of(language), None, [*_describe_setting(row, language)])
+        for row in open_rows
     ]
     hero = Hero(word.of(language), tone, lead.of(language), None)
-    elsewhere = Paragraph(UNCHECKED_SETTINGS.of(language), "note")
-    return Report(hero, language, [table, elsewhere], sections, title=t("Settings to move by hand").of(language))
+    unchecked_note = Paragraph(UNCHECKED_SETTINGS.of(language), "note")
+    return Report(hero, language, [table, unchecked_note], sections, title=t("Settings to move by hand").of(language))
 
 
 def to_json(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return the checklist as the JSON output of the command."""
+    """Return the comparison as the JSON output of the command."""
     return {
         "exit_code": exit_code(rows),
         "settings": [
@@ -193,7 +200,7 @@ def to_json(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def _note_rules(session: Session, log: OssBucketClient, name: str, bucket: str, rows: Sequence[Row]) -> None:
+def _store_rule_count(session: Session, log: OssBucketClient, name: str, bucket: str, rows: Sequence[Row]) -> None:
     """Store the number of OBS's back-to-source rules, or the fact that they could not be read."""
     rules = next(row.destination for row in rows if row.setting.name == "back-to-source")
     number = None if rules.unread else len(rules.answer.json()["rules"]) if rules.answer else 0
@@ -206,7 +213,7 @@ def _note_rules(session: Session, log: OssBucketClient, name: str, bucket: str, 
         )
 
 
-def _buckets(
+def _open_buckets(
     session: Session, variables: Mapping[str, str]
 ) -> tuple[OssBucketClient, ObsBucketClient, OssBucketClient]:
     alibaba, huawei = (
@@ -215,27 +222,32 @@ def _buckets(
     )
     clock, endpoints = session.clock, session.caller.endpoints()
     return (
-        OssBucketClient.at(endpoints, variables["region"], variables["sourceBucket"], alibaba, clock),
-        ObsBucketClient.at(endpoints, variables["destinationRegion"], variables["destinationBucket"], huawei, clock),
-        OssBucketClient.at(endpoints, variables["region"], variables["logBucket"], alibaba, clock),
+        OssBucketClient.open(endpoints, variables["region"], variables["sourceBucket"], alibaba, clock),
+        ObsBucketClient.open(endpoints, variables["destinationRegion"], variables["destinationBucket"], huawei, clock),
+        OssBucketClient.open(endpoints, variables["region"], variables["logBucket"], alibaba, clock),
     )
 
 
 def read_setting(setting: BucketSetting, source: BucketClient, destination: BucketClient) -> Row:
-    """Read a setting on both sides."""
-    here, there = _look(source, setting.source), _look(destination, setting.destination)
-    row = Row(setting, here, there, "")
+    """Read a setting in both buckets, and make the document for the destination if it needs one."""
+    source_reading, destination_reading = (
+        _read_side(source, setting.source),
+        _read_side(destination, setting.destination),
+    )
+    row = Row(setting, source_reading, destination_reading, "")
     # If the destination has all parts of the document, the document could only remove further parts.
-    is_to_write = row.state in (State.ONLY_SOURCE, State.DIFFERS)
-    if not (is_to_write and setting.document and here.shape and here.shape.common):
+    needs_document = row.state in (State.ONLY_SOURCE, State.DIFFERS)
+    if not (needs_document and setting.document and source_reading.shape and source_reading.shape.common_parts):
         return row
-    return row._replace(document=setting.document(here.shape.common, destination.name, there.answer))
+    return row._replace(
+        document=setting.document(source_reading.shape.common_parts, destination.name, destination_reading.answer)
+    )
 
 
 def _check_sides(rows: Sequence[Row]) -> None:
-    """Raise the RefusedError of a side that refuses every setting, unless a permission is the reason.
+    """Raise the RefusedError of a cloud that refuses all requests, unless a permission is missing.
 
-    Such a refusal concerns the side's keys, bucket or region, which a table of settings would not show.
+    Such a refusal concerns the keys, the bucket or the region, which a table of settings would not show.
     """
     for side in ([row.source for row in rows], [row.destination for row in rows]):
         refusals = [reading.refusal for reading in side if reading.refusal]
@@ -243,10 +255,10 @@ def _check_sides(rows: Sequence[Row]) -> None:
             raise refusals[0]
 
 
-def _look(bucket: BucketClient, side: SettingQuery) -> SideReading:
+def _read_side(bucket: BucketClient, side: SettingQuery) -> SideReading:
     try:
-        answer = bucket.document(side.query)
-        return SideReading(side.read(answer), None, answer) if answer else SideReading()
+        answer = bucket.read_document(side.query)
+        return SideReading(side.parse(answer), None, answer) if answer else SideReading()
     except RefusedError as error:
         if error.is_denied:
             return SideReading(unread=t("cannot be read: permission {right} is missing", right=side.right))
@@ -261,15 +273,15 @@ def _side_phrase(reading: SideReading, language: str) -> Phrase:
     return Span("outside", reading.shape.summary.of(language)) if reading.shape else "-"
 
 
-def _mark(row: Row, language: str) -> Span:
+def _state_mark(row: Row, language: str) -> Span:
     word, tone = _STATE_LABELS[row.state]
     return Span("mark", word.of(language), tone)
 
 
-def _blocks(row: Row, language: str) -> Iterator[Block]:
+def _describe_setting(row: Row, language: str) -> Iterator[Block]:
     sides = ((t("source"), row.setting.source), (t("destination"), row.setting.destination))
     pages = [(name.of(language), Span("code", side.page.of(language))) for name, side in sides]
-    yield Paragraph(_mark(row, language))
+    yield Paragraph(_state_mark(row, language))
     yield FactList(pages)
     if row.state is State.UNREAD:
         yield Items([side.unread.of(language) for side in (row.source, row.destination) if side.unread])

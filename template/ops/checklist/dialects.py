@@ -1,4 +1,4 @@
-"""Parsers of the settings of a bucket, which both clouds write in their own dialects, into a common form.
+"""Parsers of bucket settings, which both clouds write in their own dialects, into a common form.
 
 Parts that both clouds can express are comparable, and other parts are named.
 
@@ -36,11 +36,15 @@ DENY_ALL: Mapping[str, Any] = {"Effect": "Deny", "Principal": {"ID": ["*"]}, "Ac
 
 
 class SettingShape(NamedTuple):
-    """A setting: a short summary, the parts that both clouds can express, and the parts that only its cloud has."""
+    """A parsed setting, with a short summary.
+
+    `common_parts` are the parts that both clouds can express, and `other_parts` names the parts that only the setting's
+    cloud has.
+    """
 
     summary: Text
-    common: Sequence[Any] = ()
-    own: Sequence[Text] = ()
+    common_parts: Sequence[Any] = ()
+    other_parts: Sequence[Text] = ()
 
 
 class Action(NamedTuple):
@@ -67,7 +71,7 @@ class Cors(NamedTuple):
     origins: tuple[str, ...]
     methods: tuple[str, ...]
     headers: tuple[str, ...]
-    exposed: tuple[str, ...]
+    exposed_headers: tuple[str, ...]
     seconds: str
 
 
@@ -79,40 +83,40 @@ class Referers(NamedTuple):
 
 
 def versioning(answer: Response) -> SettingShape | None:
-    status = _root(answer, "VersioningConfiguration").findtext("Status")
+    status = _parse_root(answer, "VersioningConfiguration").findtext("Status")
     return SettingShape(untranslated(status), [status]) if status else None
 
 
 def lifecycle(answer: Response) -> SettingShape | None:
     """Read the lifecycle rules, and sort them: they apply together, so that their order has no meaning."""
-    rules, common, own = _root(answer, "LifecycleConfiguration").findall("Rule"), [], []
+    rules, common_rules, uncommon_rules = _parse_root(answer, "LifecycleConfiguration").findall("Rule"), [], []
     for number, element in enumerate(rules, 1):
-        if (rule := _rule(element)) is None:
-            own.append(t("rule {name}", name=element.findtext("ID") or str(number)))
+        if (rule := _parse_rule(element)) is None:
+            uncommon_rules.append(t("rule {name}", name=element.findtext("ID") or str(number)))
         else:
-            common.append(rule)
-    return SettingShape(t("{n:rule|rules}", n=len(rules)), sorted(common), own) if rules else None
+            common_rules.append(rule)
+    return SettingShape(t("{n:rule|rules}", n=len(rules)), sorted(common_rules), uncommon_rules) if rules else None
 
 
 def cors(answer: Response) -> SettingShape | None:
     """Read the CORS rules in their order, because the first matching rule applies."""
-    root = _root(answer, "CORSConfiguration")
-    rules = [_cors(element) for element in root.findall("CORSRule")]
-    own = [untranslated("ResponseVary")] if root.findtext("ResponseVary") == "true" else []
-    return SettingShape(t("{n:rule|rules}", n=len(rules)), rules, own) if rules else None
+    root = _parse_root(answer, "CORSConfiguration")
+    rules = [_parse_cors_rule(element) for element in root.findall("CORSRule")]
+    oss_parts = [untranslated("ResponseVary")] if root.findtext("ResponseVary") == "true" else []
+    return SettingShape(t("{n:rule|rules}", n=len(rules)), rules, oss_parts) if rules else None
 
 
 def tags(answer: Response) -> SettingShape | None:
     pairs = sorted(
         (element.findtext("Key") or "", element.findtext("Value") or "")
-        for element in _root(answer, "Tagging").iter("Tag")
+        for element in _parse_root(answer, "Tagging").iter("Tag")
     )
     return SettingShape(untranslated(", ".join(f"{key}={value}" for key, value in pairs)), pairs) if pairs else None
 
 
 def encryption(answer: Response) -> SettingShape | None:
-    """Read the encryption; a KMS key exists only in its own cloud."""
-    root = _root(answer, "ServerSideEncryptionRule", "ServerSideEncryptionConfiguration")
+    """Read the default encryption; a KMS key exists only in its own cloud, so it cannot be compared."""
+    root = _parse_root(answer, "ServerSideEncryptionRule", "ServerSideEncryptionConfiguration")
     algorithm, key = (
         next((element.text or "" for element in root.iter(name)), "") for name in ("SSEAlgorithm", "KMSMasterKeyID")
     )
@@ -123,30 +127,36 @@ def encryption(answer: Response) -> SettingShape | None:
 
 
 def logging(answer: Response) -> SettingShape | None:
-    enabled = _root(answer, "BucketLoggingStatus").find("LoggingEnabled")
-    if enabled is None:
+    logging_element = _parse_root(answer, "BucketLoggingStatus").find("LoggingEnabled")
+    if logging_element is None:
         return None
     return _own_setting(
-        untranslated("/".join(enabled.findtext(name) or "" for name in ("TargetBucket", "TargetPrefix")))
+        untranslated("/".join(logging_element.findtext(name) or "" for name in ("TargetBucket", "TargetPrefix")))
     )
 
 
 def website(answer: Response) -> SettingShape | None:
     """Read the pages and redirects of a website; back-to-source rules are a separate setting."""
-    root = _root(answer, "WebsiteConfiguration")
+    root = _parse_root(answer, "WebsiteConfiguration")
     pages = [root.findtext(path) or "" for path in ("IndexDocument/Suffix", "ErrorDocument/Key")]
-    own = [t("subfolder pages")] if has_subfolder_pages(root) else []
+    oss_parts = [t("subfolder pages")] if has_subfolder_pages(root) else []
     # OBS answers with the status of the error, which is 404 for a missing object.
     status = root.findtext("ErrorDocument/HttpStatus") or "404"
-    own += [untranslated(f"HttpStatus={status}")] if status != "404" else []
-    own += [t("redirection of all requests")] if root.find("RedirectAllRequestsTo") is not None else []
+    oss_parts += [untranslated(f"HttpStatus={status}")] if status != "404" else []
+    oss_parts += [t("redirection of all requests")] if root.find("RedirectAllRequestsTo") is not None else []
     if redirections := sum(not is_mirror(element) for element in root.iter("RoutingRule")):
-        own.append(t("{n:redirection|redirections}", n=redirections))
-    return SettingShape(untranslated(", ".join(filter(None, pages)) or "-"), pages, own) if any(pages) or own else None
+        oss_parts.append(t("{n:redirection|redirections}", n=redirections))
+    return (
+        SettingShape(untranslated(", ".join(filter(None, pages)) or "-"), pages, oss_parts)
+        if any(pages) or oss_parts
+        else None
+    )
 
 
 def back_to_source_of_oss(answer: Response) -> SettingShape | None:
-    rules = [element for element in _root(answer, "WebsiteConfiguration").iter("RoutingRule") if is_mirror(element)]
+    rules = [
+        element for element in _parse_root(answer, "WebsiteConfiguration").iter("RoutingRule") if is_mirror(element)
+    ]
     return _own_setting(t("{n:rule|rules}", n=len(rules))) if rules else None
 
 
@@ -158,15 +168,15 @@ def back_to_source_of_obs(answer: Response) -> SettingShape | None:
 
 
 def acl_of_oss(answer: Response) -> SettingShape | None:
-    """Read the ACL; a private bucket grants nothing to others."""
-    grant = next((element.text or "" for element in _root(answer, "AccessControlPolicy").iter("Grant")), "")
+    """Read the ACL; return None for a private bucket, which grants nothing to others."""
+    grant = next((element.text or "" for element in _parse_root(answer, "AccessControlPolicy").iter("Grant")), "")
     if not grant:
         raise UnreadableResponseError
     return None if grant == "private" else _own_setting(untranslated(grant))
 
 
 def acl_of_obs(answer: Response) -> SettingShape | None:
-    root = _root(answer, "AccessControlPolicy")
+    root = _parse_root(answer, "AccessControlPolicy")
     owner = root.findtext("Owner/ID")
     grants = [element for element in root.iter("Grant") if owner is None or element.findtext("Grantee/ID") != owner]
     texts = [
@@ -177,12 +187,12 @@ def acl_of_obs(answer: Response) -> SettingShape | None:
 
 
 def policy_of_oss(answer: Response) -> SettingShape | None:
-    return _policy(statements(answer))
+    return _count_statements(statements(answer))
 
 
 def policy_of_obs(answer: Response) -> SettingShape | None:
     """Read the bucket policy, without statements that have a condition on the referer."""
-    return _policy([statement for statement in statements(answer) if not _asks_for_referer(statement)])
+    return _count_statements([statement for statement in statements(answer) if not _has_referer_condition(statement)])
 
 
 def referer_of_oss(answer: Response) -> SettingShape | None:
@@ -192,16 +202,16 @@ def referer_of_oss(answer: Response) -> SettingShape | None:
     requests. OSS's option for empty referers matters only if referers are allowed by name: otherwise empty referers
     pass.
     """
-    root = _root(answer, "RefererConfiguration")
-    allowed = [element.text or "" for element in root.findall("RefererList/Referer")]
-    denied = [element.text or "" for element in root.findall("RefererBlacklist/Referer")]
+    root = _parse_root(answer, "RefererConfiguration")
+    allowed_referers = [element.text or "" for element in root.findall("RefererList/Referer")]
+    denied_referers = [element.text or "" for element in root.findall("RefererBlacklist/Referer")]
     blanks = [_BLANK_REFERER] if root.findtext("AllowEmptyReferer") != "false" else []
     rules = []
-    if allowed:
-        rules.append(_referers("Not", allowed, *blanks))
-    if denied:
-        rules.append(_referers("", denied))
-    own = [
+    if allowed_referers:
+        rules.append(_convert_referers("Not", allowed_referers, *blanks))
+    if denied_referers:
+        rules.append(_convert_referers("", denied_referers))
+    oss_parts = [
         *([untranslated("TruncatePath")] if root.findtext("TruncatePath") == "true" else []),
         *(
             [untranslated("AllowTruncateQueryString=false")]
@@ -209,47 +219,55 @@ def referer_of_oss(answer: Response) -> SettingShape | None:
             else []
         ),
     ]
-    return SettingShape(t("{n:referer|referers}", n=len(allowed) + len(denied)), sorted(rules), own) if rules else None
+    return (
+        SettingShape(
+            t("{n:referer|referers}", n=len(allowed_referers) + len(denied_referers)), sorted(rules), oss_parts
+        )
+        if rules
+        else None
+    )
 
 
 def referer_of_obs(answer: Response) -> SettingShape | None:
     """Read the referers from the statements of the bucket's policy."""
-    common, own = [], []
+    common_referers, other_statements = [], []
     for number, statement in enumerate(statements(answer), 1):
-        if referers := referers_of(statement):
-            common.append(referers)
-        elif _asks_for_referer(statement):
-            own.append(t("statement {name}", name=statement.get("Sid") or str(number)))
-    text = t("{n:statement|statements}", n=len(common) + len(own))
-    return SettingShape(text, sorted(common), own) if common or own else None
+        if referers := parse_referers(statement):
+            common_referers.append(referers)
+        elif _has_referer_condition(statement):
+            other_statements.append(t("statement {name}", name=statement.get("Sid") or str(number)))
+    text = t("{n:statement|statements}", n=len(common_referers) + len(other_statements))
+    return (
+        SettingShape(text, sorted(common_referers), other_statements) if common_referers or other_statements else None
+    )
 
 
 def domains_of_oss(answer: Response) -> SettingShape | None:
-    return _domains(_root(answer, "ListCnameResult").iter("Cname"), "Domain", "Certificate/CertId")
+    return _parse_domains(_parse_root(answer, "ListCnameResult").iter("Cname"), "Domain", "Certificate/CertId")
 
 
 def domains_of_obs(answer: Response) -> SettingShape | None:
     """Read the domains; some regions name a certificate by its id, and others by its name."""
-    elements = _root(answer, "ListBucketCustomDomainsResult").iter("Domains")
-    return _domains(elements, "DomainName", "CertificateId", "CertName")
+    elements = _parse_root(answer, "ListBucketCustomDomainsResult").iter("Domains")
+    return _parse_domains(elements, "DomainName", "CertificateId", "CertName")
 
 
-def referers_of(statement: Mapping[str, Any]) -> Referers | None:
+def parse_referers(statement: Mapping[str, Any]) -> Referers | None:
     """Return the condition on referers of a policy statement that denies requests for all objects.
 
     Return None for a statement of another form than those that `ops.py checklist` prints.
     """
-    (operator, condition), *others = (statement.get("Condition") or {"": {}}).items()
-    fields = {**statement, "Action": _listed(statement.get("Action"))}
-    is_whole = [resource.partition("/")[2] for resource in _listed(statement.get("Resource"))] == ["*"]
+    (operator, condition), *other_conditions = (statement.get("Condition") or {"": {}}).items()
+    fields = {**statement, "Action": _to_list(statement.get("Action"))}
+    covers_all_objects = [resource.partition("/")[2] for resource in _to_list(statement.get("Resource"))] == ["*"]
     if (
-        others
+        other_conditions
         or set(condition) != {"Referer"}
-        or not is_whole
+        or not covers_all_objects
         or any(fields.get(name) != DENY_ALL[name] for name in DENY_ALL)
     ):
         return None
-    return Referers(operator, tuple(sorted(_listed(condition["Referer"]))))
+    return Referers(operator, tuple(sorted(_to_list(condition["Referer"]))))
 
 
 def statements(answer: Response | None) -> list[dict[str, Any]]:
@@ -260,14 +278,16 @@ def statements(answer: Response | None) -> list[dict[str, Any]]:
     return entries
 
 
-def _asks_for_referer(statement: Mapping[str, Any]) -> bool:
-    return any("referer" in str(key).lower() for about in (statement.get("Condition") or {}).values() for key in about)
+def _has_referer_condition(statement: Mapping[str, Any]) -> bool:
+    return any(
+        "referer" in str(key).lower() for condition in (statement.get("Condition") or {}).values() for key in condition
+    )
 
 
-def _root(answer: Response, *names: str) -> ElementTree.Element:
+def _parse_root(answer: Response, *names: str) -> ElementTree.Element:
     """Return the root element of a response. Raises UnreadableResponseError if it has another name.
 
-    A cloud that lacks the setting may list objects instead.
+    A cloud that does not support the setting may list objects instead.
     """
     root = answer.xml()
     if root.tag not in names:
@@ -275,9 +295,9 @@ def _root(answer: Response, *names: str) -> ElementTree.Element:
     return root
 
 
-def _rule(element: ElementTree.Element) -> LifecycleRule | None:
+def _parse_rule(element: ElementTree.Element) -> LifecycleRule | None:
     """Return a lifecycle rule; None if the other cloud cannot express a part of it."""
-    prefix, status, tagged, actions = "", "", [], []
+    prefix, status, rule_tags, actions = "", "", [], []
     for rule_element in _rule_parts(element):
         name = _ACTION_NAMES.get(rule_element.tag, rule_element.tag)
         if name == "Prefix":
@@ -285,25 +305,25 @@ def _rule(element: ElementTree.Element) -> LifecycleRule | None:
         elif name == "Status":
             status = rule_element.text or ""
         elif name == "Tag":
-            tagged.append((rule_element.findtext("Key") or "", rule_element.findtext("Value") or ""))
-        elif name in _ACTIONS and (action := _action(name, rule_element)):
+            rule_tags.append((rule_element.findtext("Key") or "", rule_element.findtext("Value") or ""))
+        elif name in _ACTIONS and (action := _parse_action(name, rule_element)):
             actions.append(action)
         elif name != "ID":
             return None
-    return LifecycleRule(prefix, status, tuple(sorted(tagged)), tuple(sorted(actions)))
+    return LifecycleRule(prefix, status, tuple(sorted(rule_tags)), tuple(sorted(actions)))
 
 
 def _rule_parts(rule: ElementTree.Element) -> Iterable[ElementTree.Element]:
     """Yield the parts of a rule; OBS nests prefix and tags in a filter, which OSS uses for other options."""
     for rule_element in rule:
-        inner = rule_element.find("And") if rule_element.tag == "Filter" else None
+        nested_element = rule_element.find("And") if rule_element.tag == "Filter" else None
         if rule_element.tag == "Filter" and {element.tag for element in rule_element} <= {"And", "Prefix", "Tag"}:
-            yield from rule_element if inner is None else inner
+            yield from rule_element if nested_element is None else nested_element
         else:
             yield rule_element
 
 
-def _action(name: str, action_element: ElementTree.Element) -> Action | None:
+def _parse_action(name: str, action_element: ElementTree.Element) -> Action | None:
     fields = {element.tag: (element.text or "").strip() for element in action_element}
     storage = fields.pop("StorageClass", "")
     storage = _STORAGE_CLASSES.get(storage, storage)
@@ -311,49 +331,53 @@ def _action(name: str, action_element: ElementTree.Element) -> Action | None:
         del fields["IsAccessTime"]
     if len(fields) != 1 or (storage and storage not in _OBS_CLASSES):
         return None
-    ((count, value),) = fields.items()
-    count = _DAYS_FIELDS.get(name, count) if count == "Days" else count
-    return Action(name, count, value, storage) if count in _NUMBER_FIELDS else None
+    ((unit, value),) = fields.items()
+    unit = _DAYS_FIELDS.get(name, unit) if unit == "Days" else unit
+    return Action(name, unit, value, storage) if unit in _NUMBER_FIELDS else None
 
 
-def _cors(rule: ElementTree.Element) -> Cors:
+def _parse_cors_rule(rule: ElementTree.Element) -> Cors:
     def texts(name: str) -> tuple[str, ...]:
         return tuple(sorted(element.text or "" for element in rule.findall(name)))
 
     # HTTP ignores the case of header names.
-    headers, exposed = (tuple(sorted(map(str.lower, texts(name)))) for name in ("AllowedHeader", "ExposeHeader"))
-    return Cors(texts("AllowedOrigin"), texts("AllowedMethod"), headers, exposed, rule.findtext("MaxAgeSeconds") or "")
+    headers, exposed_headers = (
+        tuple(sorted(map(str.lower, texts(name)))) for name in ("AllowedHeader", "ExposeHeader")
+    )
+    return Cors(
+        texts("AllowedOrigin"), texts("AllowedMethod"), headers, exposed_headers, rule.findtext("MaxAgeSeconds") or ""
+    )
 
 
 def _own_setting(text: Text) -> SettingShape:
     return SettingShape(text, [], [text])
 
 
-def _policy(policy_statements: Sequence[Mapping[str, Any]]) -> SettingShape | None:
+def _count_statements(policy_statements: Sequence[Mapping[str, Any]]) -> SettingShape | None:
     return _own_setting(t("{n:statement|statements}", n=len(policy_statements))) if policy_statements else None
 
 
-def _referers(negation: str, prefixes: Iterable[str], *blanks: str) -> Referers:
+def _convert_referers(negation: str, prefixes: Iterable[str], *blanks: str) -> Referers:
     """Return OSS's referers as patterns of OBS: OSS compares the beginning of a referer, and OBS the whole."""
     patterns = [prefix if prefix.endswith("*") else f"{prefix}*" for prefix in prefixes]
     return Referers(f"String{negation}Like", tuple(sorted([*patterns, *blanks])))
 
 
-def _listed(value: Any) -> list[str]:
-    return [str(entry) for entry in value] if isinstance(value, list) else [str(value)]
+def _to_list(policy_value: Any) -> list[str]:
+    return [str(entry) for entry in policy_value] if isinstance(policy_value, list) else [str(policy_value)]
 
 
-def _domains(elements: Iterable[ElementTree.Element], name: str, *certificates: str) -> SettingShape | None:
+def _parse_domains(elements: Iterable[ElementTree.Element], name: str, *certificates: str) -> SettingShape | None:
     """Return the domains of a bucket; only the existence of a certificate is compared.
 
     The certificate itself, and the service that OSS offers for a domain, cannot be compared.
     """
-    names, common, own = [], [], []
+    names, common_domains, uncommon_domains = [], [], []
     for element in sorted(elements, key=lambda element: element.findtext(name) or ""):
         fields = {path.rpartition("/")[2]: element.findtext(path) or "" for path in (*certificates, "Status")}
         details = [f"{field}={value}" for field, value in fields.items() if value not in ("", "Enabled")]
         domain = element.findtext(name) or ""
         names.append(" ".join([domain, *details]))
-        common.append((domain, any(map(element.findtext, certificates))))
-        own += [untranslated(names[-1])] if details else []
-    return SettingShape(untranslated(", ".join(names)), common, own) if names else None
+        common_domains.append((domain, any(map(element.findtext, certificates))))
+        uncommon_domains += [untranslated(names[-1])] if details else []
+    return SettingShape(untranslated(", ".join(names)), common_domains, uncommon_domains) if names else None

@@ -1,4 +1,4 @@
-"""The part of a bucket's client that is equal for both clouds; `buckets` has the clients and names the sources."""
+"""The requests that both clouds' bucket clients have in common; `buckets` has the clients, and names the sources."""
 
 from __future__ import annotations
 
@@ -20,36 +20,39 @@ from ops.clouds.wire import (
     Response,
     UnreachableError,
     UnreadableResponseError,
-    refused,
     send_request,
+    suppress_refusal,
 )
 
 NOTHING: Mapping[str, str] = {}
 # Error codes for a missing object; the answer to a HEAD has no code.
-_MISSING = ("", "NoSuchKey", "NoSuchVersion", "NoSuchUpload")
+_MISSING_CODES = ("", "NoSuchKey", "NoSuchVersion", "NoSuchUpload")
 # HTTP status of "BucketAlreadyExists" and "BucketAlreadyOwnedByYou".
-_EXISTS = 409
+_EXISTS_STATUS = 409
 
 
 class ListedKey(NamedTuple):
-    """An object in a listing, or with `version` a version of the object or a delete marker."""
+    """A row of a listing: an object, or with `version` a version of the object or a delete marker."""
 
     key: str
     version: str = ""
 
 
-class Place(NamedTuple):
-    """The address of a bucket: `origin` is scheme and host, and `root` the part of the path before the key."""
+class BucketAddress(NamedTuple):
+    """The address of a bucket.
+
+    `origin` is the scheme and the host, and `root` is the part of the path before the object key.
+    """
 
     name: str
     origin: str
     root: str
 
     @classmethod
-    def of(cls, endpoint: str, bucket: str) -> Place:
-        """Return a bucket's address at an endpoint: the bucket's name precedes the host, or stands in the path.
+    def at_endpoint(cls, endpoint: str, bucket: str) -> BucketAddress:
+        """Return a bucket's address at an endpoint, with the bucket's name before the host.
 
-        It stands in the path if the endpoint is an IP address, which cannot have a name in front.
+        If the host is an IP address, which cannot have a name in front, the path begins with the bucket's name.
         """
         url = urlsplit(endpoint)
         try:
@@ -60,22 +63,22 @@ class Place(NamedTuple):
 
 
 class BucketClient(ABC):
-    """A bucket that is accessed with an administrator's keys.
+    """The client of a bucket, which signs its requests with an administrator's keys.
 
-    `retention_query`: the parameter that reads the retention rule. `place_query`: the parameter that reads the region.
-    `number`: the response header with the cloud's request id.
+    `retention_query` is the parameter that reads the retention rule, and `region_query` the parameter that reads the
+    region. `request_id_header` is the response header with the cloud's request id.
     """
 
     retention_query: str
-    place_query: str
-    number: str
+    region_query: str
+    request_id_header: str
 
-    def __init__(self, place: Place, keys: Keys, clock: WallClock) -> None:
-        self.place, self._keys, self._clock = place, keys, clock
+    def __init__(self, address: BucketAddress, keys: Keys, clock: WallClock) -> None:
+        self.address, self._keys, self._clock = address, keys, clock
 
     @property
     def name(self) -> str:
-        return self.place.name
+        return self.address.name
 
     def head(self, key: str) -> Response | None:
         """Read an object's headers; return None if the object is missing."""
@@ -86,7 +89,7 @@ class BucketClient(ABC):
         return self._call_for_object("GET", key)
 
     def delete(self, key: str, version: str = "") -> None:
-        """Delete an object, or a single version of it; a missing object is no error."""
+        """Delete an object, or with `version` a single version of it; a missing object is no error."""
         self._call_for_object("DELETE", key, {"versionId": version} if version else NOTHING)
 
     def objects(self, prefix: str) -> Iterator[ListedKey]:
@@ -104,7 +107,11 @@ class BucketClient(ABC):
             query["marker"] = listed_keys[-1].key
 
     def folders(self, prefix: str) -> list[str]:
-        """List the folders directly below `prefix`; this project's are few, so that a single page suffices."""
+        """List the folders directly below `prefix`.
+
+        The project has few folders, so that a single page suffices; UnreadableResponseError is raised if there are
+        more.
+        """
         query = {"delimiter": "/", "encoding-type": "url", "max-keys": "1000", "prefix": prefix}
         page = self.call("GET", query=query).xml()
         if page.findtext("IsTruncated") == "true":
@@ -112,7 +119,7 @@ class BucketClient(ABC):
         return [unquote_plus(element.text or "") for element in page.iterfind("CommonPrefixes/Prefix")]
 
     def versions(self, prefix: str) -> Iterator[ListedKey]:
-        """Yield all versions, and all delete markers, of objects whose keys begin with `prefix`."""
+        """Yield all versions and all delete markers of objects whose keys begin with `prefix`."""
         query = {"encoding-type": "url", "max-keys": "1000", "prefix": prefix, "versions": ""}
         while True:
             page = self.call("GET", query=query).xml()
@@ -132,17 +139,19 @@ class BucketClient(ABC):
         """Return "Enabled" or "Suspended", or "" if versioning was never switched on."""
         return self.call("GET", query={"versioning": ""}).xml().findtext("Status") or ""
 
-    def configured(self, setting: str) -> ElementTree.Element | None:
-        """Read a setting of the bucket, such as `website`; return None if it is not set."""
-        response = self.document(setting)
+    def read_setting(self, setting: str) -> ElementTree.Element | None:
+        """Read a setting of the bucket, such as `website`, as XML; return None if it is not set."""
+        response = self.read_document(setting)
         return None if response is None else response.xml()
 
-    def document(self, setting: str) -> Response | None:
-        """Read a setting as the cloud returns it: XML, or JSON for a policy; None if it is not set.
+    def read_document(self, setting: str) -> Response | None:
+        """Read a setting as the cloud returns it: XML, or JSON for a policy; return None if it is not set.
 
-        Each setting has its own error code for this case.
+        A cloud answers that case with a 404 error, whose code differs from setting to setting.
         """
-        with refused(lambda error: error.status == 404 and error.code not in ("NoSuchBucket", *_MISSING)):
+        with suppress_refusal(
+            lambda error: error.status == 404 and error.code not in ("NoSuchBucket", *_MISSING_CODES)
+        ):
             return self.call("GET", query={setting: ""})
         return None
 
@@ -161,45 +170,47 @@ class BucketClient(ABC):
         def make_request() -> Request:
             return Request(method, url, self._sign(method, key, query, headers), body)
 
-        return send_request(self._clock, make_request, attempts, number=self.number)
+        return send_request(self._clock, make_request, attempts, request_id_header=self.request_id_header)
 
     def _url(self, key: str, query: Mapping[str, str]) -> str:
         parameters = "&".join(
             urlencode({name: value}, quote_via=quote, safe="") if value else name for name, value in query.items()
         )
-        return f"{self.place.origin}{self.place.root}{signers.quote_key(key)}{'?' if parameters else ''}{parameters}"
+        return (
+            f"{self.address.origin}{self.address.root}{signers.quote_key(key)}{'?' if parameters else ''}{parameters}"
+        )
 
     def _call_for_object(
         self, method: str, key: str, query: Mapping[str, str] = NOTHING, body: bytes = b""
     ) -> Response | None:
         # A missing bucket, or a redirect to another region, still raises an error.
-        with refused(lambda error: error.status == 404 and error.code in _MISSING):
+        with suppress_refusal(lambda error: error.status == 404 and error.code in _MISSING_CODES):
             return self.call(method, key, query, body=body)
         return None
 
     def _read_description(self) -> ElementTree.Element | None:
         """Read the cloud's description of the bucket; return None if no bucket has this name."""
-        with refused(lambda error: error.code == "NoSuchBucket"):
-            return self.call("GET", query={self.place_query: ""}).xml()
+        with suppress_refusal(lambda error: error.code == "NoSuchBucket"):
+            return self.call("GET", query={self.region_query: ""}).xml()
         return None
 
     def _create(self, body: bytes = b"") -> None:
-        """Create the bucket as private.
+        """Create the bucket as private; `body` is the request's body.
 
-        If a response was lost, the bucket may exist already, and the cloud would refuse another request. So each
-        further request is preceded by a check.
+        If a response was lost, the bucket may exist already, and the cloud would refuse another request. So a check of
+        the bucket precedes each further request.
         """
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 self.call("PUT", body=body, attempts=1)
             except (RefusedError, UnreachableError) as error:
                 # "Exists already" is checked as well, because an earlier request may have arrived late.
-                is_open = (
+                may_have_succeeded = (
                     not isinstance(error, RefusedError)
                     or error.status in RETRIED_STATUSES
-                    or (attempt > 1 and error.status == _EXISTS)
+                    or (attempt > 1 and error.status == _EXISTS_STATUS)
                 )
-                if not is_open:
+                if not may_have_succeeded:
                     raise
                 if self._read_description() is not None:
                     return
@@ -215,9 +226,9 @@ class BucketClient(ABC):
 
 
 def _parse_row(element: ElementTree.Element) -> ListedKey:
-    return ListedKey(key_of(element), element.findtext("VersionId") or "")
+    return ListedKey(read_key(element), element.findtext("VersionId") or "")
 
 
-def key_of(element: ElementTree.Element) -> str:
+def read_key(element: ElementTree.Element) -> str:
     """Return the object key in a row of a listing."""
     return unquote_plus(element.findtext("Key") or "")

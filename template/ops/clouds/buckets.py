@@ -19,7 +19,7 @@ from xml.sax.saxutils import escape
 
 from ops.clock import WallClock
 from ops.clouds import signers
-from ops.clouds.bucket_client import NOTHING, BucketClient, Place, key_of
+from ops.clouds.bucket_client import NOTHING, BucketAddress, BucketClient, read_key
 from ops.clouds.keys import Keys
 from ops.clouds.wire import (
     Request,
@@ -32,17 +32,17 @@ _REGION_PATTERN = re.compile(r"(?:^|\.)(?:oss-|obs\.)([a-z0-9-]+?)(?:-internal)?
 
 
 class OssBucketClient(BucketClient):
-    """A bucket of Alibaba Cloud; `region`, such as cn-hangzhou, is part of the signature."""
+    """The client of a bucket in Alibaba Cloud's OSS; `region`, such as cn-hangzhou, is part of the signature."""
 
     retention_query = "worm"
-    place_query = "bucketInfo"
-    number = "x-oss-request-id"
+    region_query = "bucketInfo"
+    request_id_header = "x-oss-request-id"
 
     def info(self) -> dict[str, str] | None:
         """Return OSS's description of the bucket; None if no bucket has this name.
 
-        Its keys are XML elements, such as Location, StorageClass, Versioning and SSEAlgorithm; `Owner` is the account's
-        id.
+        The names are those of XML elements, such as Location, StorageClass, Versioning and SSEAlgorithm; `Owner` is the
+        id of the owner's account.
         """
         page = self._read_description()
         return (
@@ -55,37 +55,41 @@ class OssBucketClient(BucketClient):
     def create(self) -> None:
         """Create the bucket as private.
 
-        Never call this for an existing bucket: OSS would understand the request as another operation.
+        Never call this method for an existing bucket, because OSS understands the request for it as another operation.
         """
         self._create()
 
-    def __init__(self, place: Place, keys: Keys, clock: WallClock, region: str) -> None:
-        super().__init__(place, keys, clock)
+    def __init__(self, address: BucketAddress, keys: Keys, clock: WallClock, region: str) -> None:
+        super().__init__(address, keys, clock)
         self._region = region
 
     @classmethod
-    def at(cls, endpoints: Mapping[str, str], region: str, name: str, keys: Keys, clock: WallClock) -> OssBucketClient:
-        """Return the bucket of this name in a region, or at the endpoint that the sandbox gives in `endpoints`."""
+    def open(
+        cls, endpoints: Mapping[str, str], region: str, name: str, keys: Keys, clock: WallClock
+    ) -> OssBucketClient:
+        """Return the client of a bucket in a region.
+
+        In the sandbox, `endpoints` contains the endpoint of its simulated OSS.
+        """
         endpoint = endpoints.get("OSS_ENDPOINT") or f"https://oss-{region}.aliyuncs.com"
-        return cls(Place.of(endpoint, name), keys, clock, region)
+        return cls(BucketAddress.at_endpoint(endpoint, name), keys, clock, region)
 
     def put(self, key: str, body: bytes, headers: Mapping[str, str] = NOTHING) -> Response:
-        """Store an object."""
         return self.call(
             "PUT", key, headers={**_add_content_type(headers), "Content-MD5": _content_md5(body)}, body=body
         )
 
     def copy(self, source: str, key: str) -> Response:
-        """Copy an object within this bucket, with its metadata."""
+        """Copy the object `source` to `key` within this bucket, with its metadata."""
         return self.call("PUT", key, headers={"x-oss-copy-source": f"/{self.name}/{signers.quote_key(source)}"})
 
     def replace_headers(self, key: str, headers: Mapping[str, str]) -> Response:
         """Replace all headers of an object by copying it onto itself, because OSS cannot change headers in place."""
-        replacing = {
+        copy_headers = {
             "x-oss-copy-source": f"/{self.name}/{signers.quote_key(key)}",
             "x-oss-metadata-directive": "REPLACE",
         }
-        return self.call("PUT", key, headers={**replacing, **headers})
+        return self.call("PUT", key, headers={**copy_headers, **headers})
 
     def upload(self, key: str, body: bytes, part_size: int, headers: Mapping[str, str]) -> None:
         """Store an object in parts of `part_size` bytes.
@@ -94,24 +98,24 @@ class OssBucketClient(BucketClient):
         check that the object exists.
         """
         upload = self.call("POST", key, {"encoding-type": "url", "uploads": ""}, _add_content_type(headers)).xml()
-        number = upload.findtext("UploadId") or ""
+        upload_id = upload.findtext("UploadId") or ""
         parts = []
         for index, start in enumerate(range(0, len(body), part_size), 1):
             part = body[start : start + part_size]
-            query = {"partNumber": str(index), "uploadId": number}
+            query = {"partNumber": str(index), "uploadId": upload_id}
             etag = self.call("PUT", key, query, {"Content-MD5": _content_md5(part)}, part).headers.get("etag", "")
             parts.append(f"<Part><PartNumber>{index}</PartNumber><ETag>{escape(etag)}</ETag></Part>")
-        whole = f"<CompleteMultipartUpload>{''.join(parts)}</CompleteMultipartUpload>".encode()
-        query = {"encoding-type": "url", "uploadId": number}
-        self._call_for_object("POST", key, query, whole)
+        part_list = f"<CompleteMultipartUpload>{''.join(parts)}</CompleteMultipartUpload>".encode()
+        query = {"encoding-type": "url", "uploadId": upload_id}
+        self._call_for_object("POST", key, query, part_list)
 
     def uploads(self, prefix: str) -> list[tuple[str, str]]:
-        """List the unfinished uploads of keys that begin with `prefix`, as key and upload id.
+        """List the unfinished uploads of keys that begin with `prefix`, as pairs of key and upload id.
 
-        They are few, so that a single page suffices.
+        The uploads are few, so that a single page suffices.
         """
         page = self.call("GET", query={"encoding-type": "url", "prefix": prefix, "uploads": ""}).xml()
-        return [(key_of(element), element.findtext("UploadId") or "") for element in page.iter("Upload")]
+        return [(read_key(element), element.findtext("UploadId") or "") for element in page.iter("Upload")]
 
     def abort(self, key: str, upload: str) -> None:
         """Abort an unfinished upload; a missing upload is no error."""
@@ -119,21 +123,28 @@ class OssBucketClient(BucketClient):
 
     def _sign(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
         now = self._clock.now()
-        return signers.oss(method, self.name, key, query, headers, keys=self._keys, region=self._region, now=now)
+        return signers.sign_oss(method, self.name, key, query, headers, keys=self._keys, region=self._region, now=now)
 
 
 class ObsBucketClient(BucketClient):
-    """A bucket of Huawei Cloud, whose objects' contents this class never writes."""
+    """The client of a bucket in Huawei Cloud's OBS; it never writes the contents of an object."""
 
     retention_query = "object-lock"
-    place_query = "location"
-    number = "x-obs-request-id"
+    region_query = "location"
+    request_id_header = "x-obs-request-id"
 
     @classmethod
-    def at(cls, endpoints: Mapping[str, str], region: str, name: str, keys: Keys, clock: WallClock) -> ObsBucketClient:
-        """Return the bucket of this name in a region, or at the endpoint that the sandbox gives in `endpoints`."""
+    def open(
+        cls, endpoints: Mapping[str, str], region: str, name: str, keys: Keys, clock: WallClock
+    ) -> ObsBucketClient:
+        """Return the client of a bucket in a region.
+
+        In the sandbox, `endpoints` contains the endpoint of its simulated OBS.
+        """
         return cls(
-            Place.of(endpoints.get("OBS_ENDPOINT") or f"https://obs.{region}.myhuaweicloud.com", name), keys, clock
+            BucketAddress.at_endpoint(endpoints.get("OBS_ENDPOINT") or f"https://obs.{region}.myhuaweicloud.com", name),
+            keys,
+            clock,
         )
 
     def location(self) -> str | None:
@@ -146,7 +157,7 @@ class ObsBucketClient(BucketClient):
         return self.call("HEAD").headers.get("x-obs-storage-class", "STANDARD")
 
     def create(self, region: str) -> None:
-        """Create the bucket as private."""
+        """Create the bucket as private in `region`."""
         body = f"<CreateBucketConfiguration><Location>{escape(region)}</Location></CreateBucketConfiguration>"
         self._create(body.encode())
 
@@ -156,25 +167,31 @@ class ObsBucketClient(BucketClient):
         With `expires`, in seconds since 1970 by OBS's clock, the signature is in the URL, which is valid until then.
         """
         directive = "REPLACE" if replaces else "REPLACE_NEW"
-        sent, query = {"x-obs-metadata-directive": directive, **headers}, {"metadata": ""}
+        request_headers, query = {"x-obs-metadata-directive": directive, **headers}, {"metadata": ""}
         if not expires:
-            self.call("PUT", key, query, sent)
+            self.call("PUT", key, query, request_headers)
             return
-        signed_query = signers.obs_url("PUT", self.name, key, query, sent, keys=self._keys, expires=expires)
-        send_request(self._clock, lambda: Request("PUT", self._url(key, signed_query), sent), number=self.number)
+        signed_query = signers.sign_obs_url(
+            "PUT", self.name, key, query, request_headers, keys=self._keys, expires=expires
+        )
+        send_request(
+            self._clock,
+            lambda: Request("PUT", self._url(key, signed_query), request_headers),
+            request_id_header=self.request_id_header,
+        )
 
     def _sign(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
-        return signers.obs(method, self.name, key, query, headers, keys=self._keys, now=self._clock.now())
+        return signers.sign_obs(method, self.name, key, query, headers, keys=self._keys, now=self._clock.now())
 
 
-def region_at(endpoint: str) -> str:
-    """Return the region in a host name of OSS or OBS; "" for another host."""
-    named = _REGION_PATTERN.search(endpoint)
-    return named[1] if named else ""
+def find_region(endpoint: str) -> str:
+    """Return the region in a host name of OSS or OBS; return "" for another host."""
+    match = _REGION_PATTERN.search(endpoint)
+    return match[1] if match else ""
 
 
 def has_subfolder_pages(website: ElementTree.Element) -> bool:
-    """Return True if the website of an OSS bucket answers keys that end with a slash with the folder's index page."""
+    """Return True if an OSS bucket's website answers a key that ends with a slash with the folder's index page."""
     return website.findtext("IndexDocument/SupportSubDir") == "true"
 
 

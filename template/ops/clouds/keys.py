@@ -1,7 +1,7 @@
 """Access keys and other secrets, which come from the environment or are typed, and are never printed.
 
-An administrator's access keys are not stored. The secrets of s.yaml go into the store of Serverless Devs, without
-appearing on a command line.
+An administrator's access keys are not stored. The secrets of s.yaml go into the secret store of Serverless Devs, the
+deploying tool, without appearing on a command line.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Secret:
 
 @dataclass(frozen=True)
 class Keys:
-    """An access key with its secret; a temporary key has a token as well."""
+    """An access key with its secret; a temporary access key has a token as well."""
 
     access: Secret
     secret: Secret
@@ -86,25 +86,25 @@ class Keys:
 
 
 def read_administrator_keys(session: Session, names: tuple[str, str, str]) -> Keys:
-    """Return an administrator's keys from these variables, or as the user types them.
+    """Return an administrator's keys from the environment variables `names`, or as the user types them.
 
     The variables are then removed from the environment, so that programs started later do not inherit them. Raises
     UsageError for a missing or malformed key.
     """
     values = dict(zip(names, take_variables(names), strict=True))
-    *needed, token = names
-    if not all(values[name] for name in needed):
+    *required_names, token = names
+    if not all(values[name] for name in required_names):
         # The token in the environment belongs to another key than the typed key.
         values[token] = ""
-        values.update(ask_secrets(session, needed, _KEY_PURPOSES[names]))
-    for name in needed:
+        values.update(ask_secrets(session, required_names, _KEY_PURPOSES[names]))
+    for name in required_names:
         check_present(
             name,
             values[name],
             t(
                 "Set the environment variables {names} to an administrator's keys, not the functions' keys,"
                 " or run this in a terminal and enter them",
-                names=needed,
+                names=required_names,
             ),
         )
     for name, value in values.items():
@@ -113,10 +113,10 @@ def read_administrator_keys(session: Session, names: tuple[str, str, str]) -> Ke
 
 
 def read_created_key(session: Session, names: tuple[str, str], pair: Sequence[str], owner: Text) -> Keys | None:
-    """Return a permanent key that another person created; None if the user does not have it yet.
+    """Return a permanent access key that another person created; None if the user does not have it yet.
 
-    `pair`: the key and its secret from the environment; the user types them if either is empty. `owner`: the sentence
-    that names the key's owner and purpose.
+    `pair` is the key and its secret from the environment; the user types them if either is empty. `owner` is the
+    sentence that names the key's owner and purpose to the user. Raises UsageError for a malformed key.
     """
     if not all(pair):
         pair = [*ask_secrets(session, names, owner).values()]
@@ -131,31 +131,31 @@ def take_variables(names: Sequence[str]) -> list[str]:
     return [os.environ.pop(name, "").strip() for name in names]
 
 
-def ask_secrets(session: Session, names: Sequence[str], why: Text) -> dict[str, str]:
-    """Print `why`, and return the secrets that the user types; "" for each if there is no terminal."""
+def ask_secrets(session: Session, names: Sequence[str], purpose: Text) -> dict[str, str]:
+    """Print `purpose`, and return the secrets that the user types; without a terminal, return "" for each."""
     if not session.screen.interactive:
         return dict.fromkeys(names, "")
-    session.print_text(why)
+    session.print_text(purpose)
     questions = {name: t("{name} (input is not shown):", name=name) for name in names}
     return {name: session.screen.ask_secret(question.of(session.lang)) for name, question in questions.items()}
 
 
-def check_present(name: str, value: str, how: Text) -> None:
-    """Raise UsageError for a missing secret; `how` states how to supply it."""
+def check_present(name: str, value: str, remedy: Text) -> None:
+    """Raise UsageError for a missing secret; `remedy` is the sentence that says how to supply it."""
     if not value:
-        raise UsageError(t("{name} is empty", name=name), how)
+        raise UsageError(t("{name} is empty", name=name), remedy)
 
 
 def check_form(name: str, value: str) -> None:
-    """Raise UsageError for a malformed secret; an empty secret passes."""
+    """Raise UsageError for a secret with invalid characters; an empty secret passes."""
     if value and not re.fullmatch(r"[!-~]+", value):
         raise UsageError(
             t("{name} has blanks or characters that are invalid in a key", name=name), t("Copy the key again")
         )
 
 
-def keep(session: Session, options: Namespace, folder: Path) -> int:
-    """Store the secrets named in `options.name`, or all secrets, in the store of Serverless Devs; return the exit code.
+def store_secrets(session: Session, options: Namespace, folder: Path) -> int:
+    """Store the secrets named in `options.name`, or all, in the store of Serverless Devs; return the exit code.
 
     The secrets come from the environment, or are typed. Raises UsageError for a missing or malformed secret.
     """
@@ -179,7 +179,7 @@ def keep(session: Session, options: Namespace, folder: Path) -> int:
 
 
 def store(caller: Caller, secrets: Mapping[str, str]) -> None:
-    """Put a pair of secrets into the store of Serverless Devs.
+    """Put a secret, or a pair of secrets that belong together, into the store of Serverless Devs.
 
     The old second secret is deleted first. So an interrupted run leaves a single secret, and never a new secret with an
     old secret.
@@ -193,11 +193,11 @@ def store(caller: Caller, secrets: Mapping[str, str]) -> None:
 
 def _read_secrets(session: Session, names: Sequence[str]) -> dict[str, str]:
     values = {name: os.environ.get(name, "").strip() for name in names}
-    missing = [name for name in names if not values[name]]
-    others = tuple(name for name in missing if not any(name in group for group in _STORED_SECRETS))
-    for group, why in {**_STORED_SECRETS, others: t("Secrets in s.yaml")}.items():
-        if group_names := [name for name in missing if name in group]:
-            values |= ask_secrets(session, group_names, why)
+    missing_names = [name for name in names if not values[name]]
+    other_names = tuple(name for name in missing_names if not any(name in group for group in _STORED_SECRETS))
+    for group, purpose in {**_STORED_SECRETS, other_names: t("Secrets in s.yaml")}.items():
+        if group_names := [name for name in missing_names if name in group]:
+            values |= ask_secrets(session, group_names, purpose)
     for name, value in values.items():
         _check_secret(name, value)
     return values

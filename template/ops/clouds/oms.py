@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from ops.clock import WallClock
 from ops.clouds.keys import Keys
 from ops.clouds.services import Service, read_list
-from ops.clouds.wire import UnreadableResponseError, refused
+from ops.clouds.wire import UnreadableResponseError, suppress_refusal
 from ops.errors import UsageError
 from oss_oms_sync.answers.bandwidth import Window
 from oss_oms_sync.answers.layout import SYNC_URL_EXAMPLE, TASK_PATH
@@ -31,10 +31,10 @@ _PAGE_SIZE = 100
 class NewGroup(NamedTuple):
     """The parameters of a new task group.
 
-    `note`: the group's description. `overwrite`: OMS also copies objects that the destination has, with their headers,
-    whatever their contents. `restore`: OMS also copies archived objects, after it has restored them in the source.
-    `bandwidth`: limits by the time of day; no limits if empty. `keep_storage_class`: OMS writes each object in the
-    storage class of the source object instead of Standard.
+    `note` is the group's description. With `overwrite`, OMS also copies objects that the destination already has, with
+    their headers, whatever their contents. With `restore`, OMS also copies archived objects, after it has restored them
+    in the source. `bandwidth` contains limits by the time of day; empty means no limits. With `keep_storage_class`, OMS
+    writes each object in the storage class of the source object instead of Standard.
     """
 
     source: str
@@ -50,12 +50,15 @@ class NewGroup(NamedTuple):
 
 
 def group_note(mark: str, run: str) -> str:
-    """Return the description of a migration's task group; `mark` is the text that marks the project's resources."""
+    """Return the description of a migration's task group.
+
+    `mark` is the text that marks the project's resources, and `run` is the id of the migration.
+    """
     return f"{mark}:{run}"
 
 
 class TaskGroups:
-    """The task groups of a Huawei Cloud project, whose id is `project`."""
+    """The client of the task groups in a Huawei Cloud project, whose id is `project`."""
 
     def __init__(self, oms: Service, project: str) -> None:
         self._oms, self._path = oms, f"/v2/{project}/taskgroups"
@@ -63,8 +66,8 @@ class TaskGroups:
     def create(self, group: NewGroup, source: Keys, destination: Keys) -> str:
         """Create a task group, which OMS starts at once; return its id.
 
-        Unless `overwrite` is set, OMS overwrites an object in the destination only if its CRC64 differs, or, without a
-        CRC64, if its size differs or the source is newer.
+        Without `overwrite`, OMS overwrites an object in the destination only if its CRC64 differs; without a CRC64,
+        only if its size differs or the source is newer.
         """
         request = {
             "src_node": {
@@ -94,8 +97,8 @@ class TaskGroups:
         }
         return str(self._oms.call("POST", self._path, body=request, attempts=1)["group_id"])
 
-    def all(self) -> Iterator[TaskGroup]:
-        """Yield all task groups of the project, also those of other users."""
+    def list_all(self) -> Iterator[TaskGroup]:
+        """Yield all task groups of the project, also those that other users created."""
         offset = 0
         while True:
             page = self._oms.call("GET", self._path, {"limit": str(_PAGE_SIZE), "offset": str(offset)})
@@ -106,21 +109,21 @@ class TaskGroups:
                 return
 
     def show(self, group: str) -> TaskGroup | None:
-        """Return the task group with this id; None if there is no such group."""
-        with refused(lambda error: error.status == 404):
+        """Return the task group with the id `group`; None if it does not exist."""
+        with suppress_refusal(lambda error: error.status == 404):
             return _parse_group(self._oms.call("GET", f"{self._path}/{group}"))
         return None
 
     def pause(self, group: str) -> None:
-        """Stop a group that OMS is creating or copying; copies under way still finish."""
+        """Stop a group that OMS is creating or copying; OMS still finishes copies in progress."""
         self._oms.call("PUT", f"{self._path}/{group}/stop", attempts=1)
 
-    def go_on(self, group: str, source: Keys, destination: Keys) -> None:
+    def resume(self, group: str, source: Keys, destination: Keys) -> None:
         """Continue a paused group with these access keys."""
         self._oms.call("PUT", f"{self._path}/{group}/start", body=key_fields(source, destination), attempts=1)
 
     def retry(self, group: str, source: Keys, destination: Keys, *, only_failed: bool) -> None:
-        """Retry the failed objects of a failed group, or all its objects, with these access keys."""
+        """Retry a failed group's failed objects, or without `only_failed` all its objects, with these access keys."""
         request = {**key_fields(source, destination), "migrate_failed_object": only_failed}
         self._oms.call("PUT", f"{self._path}/{group}/retry", body=request, attempts=1)
 
@@ -180,27 +183,33 @@ class SyncTaskClient:
         self._clock = clock
 
     def show(self) -> dict[str, Any]:
-        """Return OMS's description of the task, which always names a destination."""
+        """Return OMS's description of the task; a description without a destination raises UnreadableResponseError."""
         task = self._service.call("GET", self._path, {"query_time": _to_milliseconds(self._clock.now())})
         if not (task.get("dst_bucket") and task.get("dst_region")):
             raise UnreadableResponseError
         return task
 
-    def statistics(self, since: datetime) -> tuple[str, dict[str, int]]:
-        """Return the interval of OMS's counts, and the numbers of objects since then, by COUNT_KINDS."""
-        until = self._clock.now() + timedelta(minutes=5)
+    def statistics(self, start_time: datetime) -> tuple[str, dict[str, int]]:
+        """Return the interval of OMS's counts, and the sums of the counts since `start_time`, by COUNT_KINDS.
+
+        The interval is OMS's name for it, such as FIVE_MINUTES.
+        """
+        end_time = self._clock.now() + timedelta(minutes=5)
         response = self._service.call(
             "GET",
             f"{self._path}/statistics",
             {
                 "data_type": ",".join(COUNT_KINDS),
-                "end_time": _to_milliseconds(until),
-                "start_time": _to_milliseconds(since),
+                "end_time": _to_milliseconds(end_time),
+                "start_time": _to_milliseconds(start_time),
             },
         )
         try:
-            steps = {entry["data_type"]: entry["data"] or [] for entry in response["statistic_datas"]}
-            sums = {kind: sum(int(step["statistic_num"]) for step in steps.get(kind, [])) for kind in COUNT_KINDS}
+            intervals_by_kind = {entry["data_type"]: entry["data"] or [] for entry in response["statistic_datas"]}
+            sums = {
+                kind: sum(int(interval["statistic_num"]) for interval in intervals_by_kind.get(kind, []))
+                for kind in COUNT_KINDS
+            }
             return str(response["statistic_time_type"]), sums
         except (LookupError, TypeError, ValueError):
             raise UnreadableResponseError from None

@@ -26,9 +26,9 @@ from ops.clouds.wire import (
     RefusedError,
     Request,
     UnreadableResponseError,
-    refused,
     retry_while_absent,
     send_request,
+    suppress_refusal,
 )
 
 _NO_PARAMETERS: Mapping[str, str] = {}
@@ -36,13 +36,15 @@ _FC_VERSION, _FC_PAGE = "2023-03-30", "100"
 
 
 class Service:
-    """A service of Huawei Cloud at `origin` (scheme and host).
+    """The client of a service of Huawei Cloud at `origin` (scheme and host).
 
-    `about`: headers that name the project or domain, such as X-Project-Id.
+    `extra_headers` are headers that name the project or domain, such as X-Project-Id.
     """
 
-    def __init__(self, origin: str, keys: Keys, clock: WallClock, about: Mapping[str, str] = _NO_PARAMETERS) -> None:
-        self.origin, self._keys, self._clock, self._about = origin, keys, clock, about
+    def __init__(
+        self, origin: str, keys: Keys, clock: WallClock, extra_headers: Mapping[str, str] = _NO_PARAMETERS
+    ) -> None:
+        self.origin, self._keys, self._clock, self._extra_headers = origin, keys, clock, extra_headers
 
     def call(
         self,
@@ -52,30 +54,30 @@ class Service:
         body: Any = None,
         *,
         attempts: int = MAX_ATTEMPTS,
-        was_made: bool = False,
+        is_new: bool = False,
     ) -> dict[str, Any]:
         """Send a request, and return the fields of the response; empty for a response without a body.
 
-        `was_made`: the resource was created just now, and the service may not see it yet. Raises RefusedError,
-        UnreachableError and UnreadableResponseError.
+        `is_new` is True if the resource was created just now, so that the service may not see it yet. Raises
+        RefusedError, UnreachableError and UnreadableResponseError.
         """
         host, payload = urlsplit(self.origin).netloc, b"" if body is None else json.dumps(body).encode()
         parameters = f"?{urlencode(sorted(query.items()), quote_via=quote)}" if query else ""
 
         def make_request() -> Request:
-            headers = {"Content-Type": "application/json", **self._about}
-            signed = signers.sign_huawei_service(
+            headers = {"Content-Type": "application/json", **self._extra_headers}
+            signed_headers = signers.sign_huawei_service(
                 method, host, path, query, headers, payload, keys=self._keys, now=self._clock.now()
             )
-            return Request(method, f"{self.origin}{path}{parameters}", signed, payload)
+            return Request(method, f"{self.origin}{path}{parameters}", signed_headers, payload)
 
         send = partial(send_request, self._clock, make_request, attempts)
-        response = retry_while_absent(self._clock, send, lambda error: error.status == 404) if was_made else send()
+        response = retry_while_absent(self._clock, send, lambda error: error.status == 404) if is_new else send()
         return response.json() if response.body else {}
 
 
 def read_list(page: Mapping[str, Any], *path: str) -> list[dict[str, Any]]:
-    """Return the elements of a list in a response, at the path of field names.
+    """Return the elements of a list in a response; `path` are the field names that lead to the list.
 
     A missing list counts as empty only if the response states a count of 0. Raises UnreadableResponseError for anything
     else than a list of objects.
@@ -91,7 +93,7 @@ def read_list(page: Mapping[str, Any], *path: str) -> list[dict[str, Any]]:
 
 
 class AlibabaService:
-    """A service of Alibaba Cloud at `origin` (scheme and host)."""
+    """The client of a service of Alibaba Cloud at `origin` (scheme and host)."""
 
     def __init__(self, origin: str, version: str, keys: Keys, clock: WallClock) -> None:
         self._origin, self._version, self._keys, self._clock = origin, version, keys, clock
@@ -113,16 +115,16 @@ class AlibabaService:
         def make_request() -> Request:
             # Each request has a new nonce, also a repeated request.
             now, nonce = self._clock.now(), uuid.uuid4().hex
-            signed = signers.sign_alibaba_service(
+            signed_headers = signers.sign_alibaba_service(
                 method, host, path, action, self._version, query, keys=self._keys, now=now, nonce=nonce
             )
-            return Request(method, f"{self._origin}{path}?{parameters}", signed)
+            return Request(method, f"{self._origin}{path}?{parameters}", signed_headers)
 
         return send_request(self._clock, make_request, attempts).json()
 
 
 class Ram:
-    """The services RAM and STS; in the sandbox, `endpoint` is the address of both.
+    """The client of the services RAM and STS; in the sandbox, `endpoint` is the address of both.
 
     All methods raise RefusedError, UnreachableError and UnreadableResponseError.
     """
@@ -136,8 +138,8 @@ class Ram:
         """Return the caller's identity: `AccountId`, `IdentityType` (Account, RAMUser, AssumedRoleUser) and `Arn`."""
         return self._sts.call("POST", "/", "GetCallerIdentity")
 
-    def do(self, action: str, **parameters: str) -> dict[str, Any]:
-        """Send an action with its parameters, and return the response; the resource may be new."""
+    def send(self, action: str, **parameters: str) -> dict[str, Any]:
+        """Send an action with its parameters, and return the response; wait for a new resource to become visible."""
         # A repeated request could create a second key; the first would be useless without its secret.
         attempts = 1 if action == "CreateAccessKey" else MAX_ATTEMPTS
         return retry_while_absent(
@@ -146,18 +148,21 @@ class Ram:
 
     def find(self, action: str, **parameters: str) -> dict[str, Any] | None:
         """Send an action, and return the response; None if the resource is missing."""
-        with refused(is_absent):
+        with suppress_refusal(is_absent):
             return self._ram.call("POST", "/", action, parameters)
         return None
 
 
 def is_absent(error: RefusedError) -> bool:
-    """Return True if RAM has no resource of this name."""
+    """Return True if RAM refused a request because no resource has this name."""
     return error.code.startswith("EntityNotExist")
 
 
 class OssTrigger(NamedTuple):
-    """A trigger by which OSS calls a function: its events, which may end with `*`, and its keys."""
+    """A trigger by which OSS calls a function for some events and object keys.
+
+    `events` are names of events, which may end with `*`. `prefix` and `suffix` limit the keys.
+    """
 
     function: str
     name: str
@@ -179,13 +184,13 @@ class OssTrigger(NamedTuple):
 
 
 class Functions:
-    """The functions of an account in a region; `endpoint` is their address in the sandbox."""
+    """The functions of an account in a region; `endpoint` is the address of Function Compute in the sandbox."""
 
     def __init__(self, region: str, account: str, keys: Keys, clock: WallClock, endpoint: str = "") -> None:
         self._acs = AlibabaService(endpoint or f"https://{account}.{region}.fc.aliyuncs.com", _FC_VERSION, keys, clock)
 
     def oss_triggers(self, bucket: str) -> Iterator[OssTrigger]:
-        """Yield all native triggers of a bucket, also those of functions of Function Compute 2.0.
+        """Yield all OSS triggers of a bucket, also those of functions of Function Compute 2.0.
 
         Raises RefusedError, UnreachableError and UnreadableResponseError.
         """

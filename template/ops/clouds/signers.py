@@ -50,55 +50,59 @@ _OBS_SIGNED_PARAMETERS = (
 )
 
 
-def oss(
+def sign_oss(
     method: str, bucket: str, key: str, query: Query, headers: Headers, *, keys: Keys, region: str, now: datetime
 ) -> dict[str, str]:
-    """Sign a request to OSS; the URL may have the bucket in its host name or in its path."""
+    """Sign a request to OSS; the signature is equal for a bucket's name in the host and in the path."""
     moment = now.strftime("%Y%m%dT%H%M%SZ")
-    sent = {
+    all_headers = {
         **headers,
         "Date": format_datetime(now, usegmt=True),
         "x-oss-content-sha256": _UNSIGNED_PAYLOAD,
         "x-oss-date": moment,
         **({"x-oss-security-token": keys.token.reveal()} if keys.token else {}),
     }
-    values = {name.lower(): value.strip() for name, value in sent.items()}
-    signed = sorted(name for name in values if name.startswith("x-oss-") or name in ("content-type", "content-md5"))
+    values = {name.lower(): value.strip() for name, value in all_headers.items()}
+    signed_names = sorted(
+        name for name in values if name.startswith("x-oss-") or name in ("content-type", "content-md5")
+    )
     pairs = sorted((_quote(name), _quote(value)) for name, value in query.items())
-    canonical = "\n".join(
+    canonical_request = "\n".join(
         (
             method,
             quote(f"/{bucket}/{key}", safe="/~"),
             "&".join(f"{name}={value}" if value else name for name, value in pairs),
-            "".join(f"{name}:{values[name]}\n" for name in signed),
+            "".join(f"{name}:{values[name]}\n" for name in signed_names),
             "",
             _UNSIGNED_PAYLOAD,
         )
     )
     scope = (moment[:8], region, "oss", "aliyun_v4_request")
-    to_sign = "\n".join((_OSS_SCHEME, moment, "/".join(scope), hashlib.sha256(canonical.encode()).hexdigest()))
-    key_of_scope = f"aliyun_v4{keys.secret.reveal()}".encode()
+    string_to_sign = "\n".join(
+        (_OSS_SCHEME, moment, "/".join(scope), hashlib.sha256(canonical_request.encode()).hexdigest())
+    )
+    signing_key = f"aliyun_v4{keys.secret.reveal()}".encode()
     for part in scope:
-        key_of_scope = hmac.digest(key_of_scope, part.encode(), "sha256")
-    signature = hmac.digest(key_of_scope, to_sign.encode(), "sha256").hex()
+        signing_key = hmac.digest(signing_key, part.encode(), "sha256")
+    signature = hmac.digest(signing_key, string_to_sign.encode(), "sha256").hex()
     credential = "/".join((keys.access.reveal(), *scope))
-    return {**sent, "Authorization": f"{_OSS_SCHEME} Credential={credential},Signature={signature}"}
+    return {**all_headers, "Authorization": f"{_OSS_SCHEME} Credential={credential},Signature={signature}"}
 
 
-def obs(
+def sign_obs(
     method: str, bucket: str, key: str, query: Query, headers: Headers, *, keys: Keys, now: datetime
 ) -> dict[str, str]:
-    """Sign a request to OBS."""
-    sent = {
+    """Sign a request to OBS by a header."""
+    all_headers = {
         **headers,
         "Date": format_datetime(now, usegmt=True),
         **_obs_token_header(keys),
     }
-    signature = _compute_obs_signature(method, bucket, key, query, sent, keys, sent["Date"])
-    return {**sent, "Authorization": f"OBS {keys.access.reveal()}:{signature}"}
+    signature = _compute_obs_signature(method, bucket, key, query, all_headers, keys, all_headers["Date"])
+    return {**all_headers, "Authorization": f"OBS {keys.access.reveal()}:{signature}"}
 
 
-def obs_url(
+def sign_obs_url(
     method: str, bucket: str, key: str, query: Query, headers: Headers, *, keys: Keys, expires: int
 ) -> dict[str, str]:
     """Sign a request to OBS by its URL, which is valid until `expires` (seconds since 1970); return the URL's query.
@@ -138,19 +142,19 @@ def sign_huawei_service(
     method: str, host: str, path: str, query: Query, headers: Headers, body: bytes, *, keys: Keys, now: datetime
 ) -> dict[str, str]:
     """Sign a request to another service of Huawei Cloud, with all headers; `path` is quoted as in the request."""
-    sent = {
+    all_headers = {
         **headers,
         "Host": host,
         "X-Sdk-Date": now.strftime("%Y%m%dT%H%M%SZ"),
         **({"X-Security-Token": keys.token.reveal()} if keys.token else {}),
     }
     segments = "/".join(_quote(part) for part in unquote(path).split("/"))
-    whole = segments if segments.endswith("/") else f"{segments}/"
-    names, digest = _digest_request(method, whole, query, sent, hashlib.sha256(body).hexdigest())
-    to_sign = "\n".join((_SDK_SCHEME, sent["X-Sdk-Date"], digest))
-    signature = hmac.digest(keys.secret.reveal().encode(), to_sign.encode(), "sha256").hex()
+    canonical_path = segments if segments.endswith("/") else f"{segments}/"
+    names, digest = _digest_request(method, canonical_path, query, all_headers, hashlib.sha256(body).hexdigest())
+    string_to_sign = "\n".join((_SDK_SCHEME, all_headers["X-Sdk-Date"], digest))
+    signature = hmac.digest(keys.secret.reveal().encode(), string_to_sign.encode(), "sha256").hex()
     return {
-        **sent,
+        **all_headers,
         "Authorization": f"{_SDK_SCHEME} Access={keys.access.reveal()}, SignedHeaders={names}, Signature={signature}",
     }
 
@@ -171,7 +175,7 @@ def sign_alibaba_service(
 
     `path` is quoted as in the request; `nonce` must be new for each request.
     """
-    sent = {
+    all_headers = {
         "Host": host,
         "x-acs-action": action,
         "x-acs-version": version,
@@ -180,29 +184,29 @@ def sign_alibaba_service(
         "x-acs-content-sha256": hashlib.sha256(b"").hexdigest(),
     }
     if keys.token:
-        sent |= {"x-acs-accesskey-id": keys.access.reveal(), "x-acs-security-token": keys.token.reveal()}
-    names, digest = _digest_request(method, path, query, sent, sent["x-acs-content-sha256"])
+        all_headers |= {"x-acs-accesskey-id": keys.access.reveal(), "x-acs-security-token": keys.token.reveal()}
+    names, digest = _digest_request(method, path, query, all_headers, all_headers["x-acs-content-sha256"])
     signature = hmac.digest(keys.secret.reveal().encode(), f"{_ACS_SCHEME}\n{digest}".encode(), "sha256").hex()
     return {
-        **sent,
+        **all_headers,
         "Authorization": f"{_ACS_SCHEME} Credential={keys.access.reveal()},SignedHeaders={names},Signature={signature}",
     }
 
 
 def quote_key(key: str) -> str:
-    """Quote an object's key for a URL and for a signature."""
+    """Quote an object key for a URL and for a signature."""
     return quote(key, safe="/~")
 
 
-def _digest_request(method: str, path: str, query: Query, sent: Headers, body_digest: str) -> tuple[str, str]:
+def _digest_request(method: str, path: str, query: Query, all_headers: Headers, body_digest: str) -> tuple[str, str]:
     """Return the names of the signed headers, and the SHA-256 of the canonical request.
 
-    The services of both vendors other than OSS and OBS sign this digest. `sent`: all headers. `body_digest`: the
-    SHA-256 of the body.
+    The services of both vendors other than OSS and OBS sign this digest. `all_headers` are all headers of the request,
+    and `body_digest` is the SHA-256 of the body.
     """
-    lines = sorted((name.lower(), value.strip()) for name, value in sent.items())
+    lines = sorted((name.lower(), value.strip()) for name, value in all_headers.items())
     names = ";".join(name for name, _ in lines)
-    canonical = "\n".join(
+    canonical_request = "\n".join(
         (
             method,
             path,
@@ -212,7 +216,7 @@ def _digest_request(method: str, path: str, query: Query, sent: Headers, body_di
             body_digest,
         )
     )
-    return names, hashlib.sha256(canonical.encode()).hexdigest()
+    return names, hashlib.sha256(canonical_request.encode()).hexdigest()
 
 
 def _quote(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Requests to the clouds: redirects are not followed, and failed requests are repeated.
+"""Requests to the clouds over HTTP: redirects are not followed, and failed requests are repeated.
 
 If HTTPS_PROXY names a proxy, requests pass through it, except to the hosts of NO_PROXY. The TLS connection ends at the
 cloud, so that a proxy cannot read access keys. The proxy settings of the operating system are ignored.
@@ -67,7 +67,7 @@ _CODE_STEP = t("Look up this response in the cloud's documentation, or give the 
 
 
 class Request(NamedTuple):
-    """A request to a cloud; its headers, or the query of its URL, contain the signature, so neither is printed."""
+    """A request to a cloud, which is never printed: its headers, or the query of its URL, contain the signature."""
 
     method: str
     url: str
@@ -84,15 +84,15 @@ class Response(NamedTuple):
 
     @property
     def code(self) -> str:
-        """The cloud's error code; "" without a code, such as in the answer to a HEAD."""
+        """The cloud's error code; "" for a response without a code, such as the answer to a HEAD."""
         match = _CODE_PATTERN.search(self.body[:4096])
         return (match[1] or match[2]).decode() if match else ""
 
     @property
     def denial(self) -> Denial:
-        """The details of a missing permission; their fields are empty if the response has none."""
+        """The details of a missing permission; its fields are empty if the response has none."""
         parts = dict(_DENIAL_PATTERN.findall(self.body[:4096]))
-        return Denial(*(parts.get(body, b"").decode() for body in (b"AuthAction", b"NoPermissionType", b"PolicyType")))
+        return Denial(*(parts.get(name, b"").decode() for name in (b"AuthAction", b"NoPermissionType", b"PolicyType")))
 
     @property
     def endpoint(self) -> str:
@@ -127,8 +127,8 @@ class Response(NamedTuple):
 class Denial(NamedTuple):
     """A cloud's details of a missing permission, in its own words (help.aliyun.com/zh/ram/user-guide).
 
-    RAM's "AccessDeniedDetail" has the action, whether a policy denies it or no policy allows it, and the type of that
-    policy. Each field is empty if the response lacks it.
+    RAM's "AccessDeniedDetail" names the action, the kind of denial (a policy denies the action, or no policy allows
+    it), and the type of that policy. A field is empty if the response lacks it.
     """
 
     action: str
@@ -136,8 +136,8 @@ class Denial(NamedTuple):
     policy: str
 
     @property
-    def ask(self) -> Text | None:
-        """The advice whom to ask for the permission; None without details."""
+    def advice(self) -> Text | None:
+        """The sentence that says whom to ask for the permission; None if the cloud gave no details."""
         if self.kind == "ExplicitDeny":
             return t("A policy denies {action} and overrides all others: ask its author", action=self.action)
         return t("Ask an administrator of this account for {action}", action=self.action) if self.action else None
@@ -160,8 +160,8 @@ class UnreachableError(OpsError):
 class RefusedError(OpsError):
     """The error of a request that a cloud refused; `status` and `code` are the cloud's.
 
-    `is_denied`: a permission is missing. `is_elsewhere`: the bucket is in another region, at `endpoint` if the cloud
-    names it.
+    `is_denied` is True if a permission is missing. `is_elsewhere` is True if the bucket is in another region;
+    `endpoint` is that region's host, if the cloud names it.
     """
 
     def __init__(self, request: Request, response: Response) -> None:
@@ -191,12 +191,12 @@ class RefusedError(OpsError):
 
 
 def send_request(
-    clock: WallClock, make_request: Callable[[], Request], attempts: int = MAX_ATTEMPTS, number: str = ""
+    clock: WallClock, make_request: Callable[[], Request], attempts: int = MAX_ATTEMPTS, request_id_header: str = ""
 ) -> Response:
     """Send a request, repeat it after failures, and return the response.
 
-    `make_request` makes a new request for each attempt, because the signature contains the time. A request that must
-    not be repeated has `attempts` of 1. `number`: the response header with the cloud's request id.
+    `make_request` makes a new request for each attempt, because the signature contains the time. For a request that
+    must not be repeated, `attempts` is 1. `request_id_header` is the response header with the cloud's request id.
 
     Raises RefusedError and UnreachableError, and UnreadableResponseError if another service answered.
     """
@@ -209,7 +209,11 @@ def send_request(
             if is_last or isinstance(error, ssl.SSLCertVerificationError):
                 raise _unreachable_error(request, error) from None
         else:
-            if number and number not in response.headers and response.status not in RETRIED_STATUSES:
+            if (
+                request_id_header
+                and request_id_header not in response.headers
+                and response.status not in RETRIED_STATUSES
+            ):
                 raise UnreadableResponseError
             if response.status in _SUCCESS_STATUSES:
                 return response
@@ -220,22 +224,22 @@ def send_request(
 
 
 @contextlib.contextmanager
-def refused(is_fine: Callable[[RefusedError], bool]) -> Iterator[None]:
-    """Suppress a refusal for which `is_fine` returns True, such as that the resource is missing."""
+def suppress_refusal(is_harmless: Callable[[RefusedError], bool]) -> Iterator[None]:
+    """Suppress a refusal for which `is_harmless` returns True, such as that the resource is missing."""
     try:
         yield
     except RefusedError as error:
-        if not is_fine(error):
+        if not is_harmless(error):
             raise
 
 
-def retry_while_absent(clock: WallClock, call: Callable[[], _T], absent: Callable[[RefusedError], bool]) -> _T:
-    """Return the result of `call`, which concerns a new resource; repeat the call while the cloud does not see it yet.
+def retry_while_absent(clock: WallClock, call: Callable[[], _T], is_absent: Callable[[RefusedError], bool]) -> _T:
+    """Return the result of `call`, and repeat the call while the cloud does not see a new resource yet.
 
-    `absent` returns True for a refusal of this kind.
+    `is_absent` returns True for the refusal of a request because its resource is missing.
     """
     for _ in range(_STALE_ATTEMPTS):
-        with refused(absent):
+        with suppress_refusal(is_absent):
             return call()
         clock.sleep(_STALE_SECONDS)
     return call()
@@ -259,7 +263,7 @@ def exchange(request: Request) -> Response:
 
 
 def _is_denied(response: Response) -> bool:
-    """Return True if a permission is missing, in either cloud; False for a wrong key or clock."""
+    """Return True if a permission is missing, in either cloud; return False for a wrong key or clock."""
     code = response.code
     return code == _PERMISSION_CODE or (response.status == 403 and not re.search(_KEY_CODES, code))
 
@@ -276,7 +280,7 @@ def _find_remedy(response: Response) -> Text:
     if code.startswith("LimitExceeded") or code == "PAP5.0003":
         return t("A quota of the account is exhausted: delete unused resources, or request a larger quota")
     if _is_denied(response):
-        return response.denial.ask or _PERMISSION_STEP
+        return response.denial.advice or _PERMISSION_STEP
     return _LATER_STEP if response.status in RETRIED_STATUSES else _CODE_STEP
 
 
@@ -291,15 +295,15 @@ def _open_connection(url: SplitResult) -> http.client.HTTPConnection:
         proxy.hostname or "", proxy.port or 80, timeout=_TIMEOUT_SECONDS, context=context
     )
     credentials = f"{unquote(proxy.username or '')}:{unquote(proxy.password or '')}"
-    basic = (
+    proxy_headers = (
         {"Proxy-Authorization": f"Basic {base64.b64encode(credentials.encode()).decode()}"} if proxy.username else {}
     )
-    connection.set_tunnel(host, port or 443, basic)
+    connection.set_tunnel(host, port or 443, proxy_headers)
     return connection
 
 
 def _find_proxy(url: SplitResult) -> SplitResult | None:
-    """Return the proxy for this address; None without a proxy, and for the sandbox's addresses without TLS.
+    """Return the proxy for this address; None without a proxy, and for addresses without TLS, as in the sandbox.
 
     Raises UsageError; its text omits the value of the variable, which may contain a password.
     """
@@ -320,7 +324,7 @@ def _find_proxy(url: SplitResult) -> SplitResult | None:
 def _unreachable_error(request: Request, error: Exception) -> UnreachableError:
     url = urlsplit(request.url)
     proxy = _find_proxy(url)
-    why = str(error) if isinstance(error, OSError) else ""
-    happened = t("{host} does not respond: {error}", host=url.netloc, error=why or type(error).__name__)
+    reason = str(error) if isinstance(error, OSError) else ""
+    happened = t("{host} does not respond: {error}", host=url.netloc, error=reason or type(error).__name__)
     step = _PROXY_STEP.filled(value=f"{proxy.hostname}:{proxy.port or 80}") if proxy else _DIRECT_STEP
     return UnreachableError(happened, _TRUST_STEP if isinstance(error, ssl.SSLCertVerificationError) else step)

@@ -1,1 +1,1 @@
-"""The command line: commands, options, help, and the program that runs the commands."""
+"""The command line of ops.py: commands, options, help, and the program that runs the commands."""

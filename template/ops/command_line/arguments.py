@@ -1,4 +1,4 @@
-"""The commands of ops.py and their options."""
+"""The commands of ops.py and their options, with the help text of each."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def flag(name: str, text: Text) -> Option:
 class Command(NamedTuple):
     """A command and its options; options in an inner list exclude each other.
 
-    `page`: the command can write a web page. `asks`: the command calls a function.
+    `page` is True if the command can write a web page, and `asks` if it calls a function.
     """
 
     about: Text
@@ -44,8 +44,8 @@ class Command(NamedTuple):
 
 
 def _price(name: str, usual_price: float | None, traffic: Text) -> Option:
-    shown = t("unknown") if usual_price is None else f"{usual_price:.4f}"
-    text = t("dollars per gigabyte of {traffic} ({price})", traffic=traffic, price=shown)
+    price_text = t("unknown") if usual_price is None else f"{usual_price:.4f}"
+    text = t("dollars per gigabyte of {traffic} ({price})", traffic=traffic, price=price_text)
     return option(name, text, metavar="DOLLARS", type=quantities.dollars, default=usual_price)
 
 
@@ -76,7 +76,7 @@ _PASS_OPTIONS = (
         "--since",
         t("include objects written since this time, even before the installation"),
         metavar="TIME",
-        type=quantities.since,
+        type=quantities.start_time,
     ),
     flag("--restart", t("abandon the open pass and start over")),
     flag("--dry-run", t("only count, in a single call; submit nothing")),

@@ -1,4 +1,4 @@
-"""The program ops.py, which runs a command and prints its answer."""
+"""The program ops.py, which runs a command and prints the answer of the called function."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ _MAX_TAIL_LINES = 15
 
 
 class AnswerView(NamedTuple):
-    """The presentation of a kind of answer: how to recognize, parse and report it, and its exit code.
+    """The presentation of a kind of answer: functions that parse and report it, and that return its exit code.
 
-    `names`: fields that only this kind has. `page`: True if the answer has a web page.
+    `names` are fields that only this kind has. `page` is True if the answer has a web page.
     """
 
     names: set[str]
-    read: Callable[[Any], Any]
+    parse: Callable[[Any], Any]
     report: Callable[..., Report]
     exit_code: Callable[[Any], ExitCode]
     page: bool = False
@@ -136,9 +136,9 @@ def _stop(number: int, _: object) -> None:
 
 
 def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> int:
-    """Run the command in `words`, and return its exit code."""
+    """Run the command in `words`, by default the command line's, and return its exit code."""
     options = parser.parse(words)
-    named = SETTINGS_FILE.set(_settings_file_name(options.template))
+    settings_file_token = SETTINGS_FILE.set(_settings_file_name(options.template))
     caller = call.caller(options.template, FOLDER)
     clock = clock or WallClock(caller.ahead)
     session = Session(caller, Screen(clock), clock, options.lang)
@@ -155,7 +155,7 @@ def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> 
             session.screen.print_line(UnwrappedLine(sentence(session.hint, session.lang)))
         return ExitCode.STOPPED
     finally:
-        SETTINGS_FILE.reset(named)
+        SETTINGS_FILE.reset(settings_file_token)
         session.caller.stop()
 
 
@@ -163,8 +163,8 @@ def _settings_file_name(file: Path | None) -> str:
     """Return the path of the settings file, relative within the project's folder; "" for s.yaml itself."""
     if file is None or file.resolve() == (FOLDER / "s.yaml").resolve():
         return ""
-    whole = file.parent.resolve() / file.name
-    return str(whole.relative_to(FOLDER) if whole.is_relative_to(FOLDER) else whole)
+    path = file.parent.resolve() / file.name
+    return str(path.relative_to(FOLDER) if path.is_relative_to(FOLDER) else path)
 
 
 def _report_error(session: Session, error: OpsError) -> int:
@@ -175,19 +175,19 @@ def _report_error(session: Session, error: OpsError) -> int:
     return error.exit_code
 
 
-def _show(session: Session, options: Namespace, answer: Any, kind: str, *details: object) -> int:
-    """Show an answer as text, JSON or web page, and return the exit code.
+def _print_answer(session: Session, options: Namespace, answer: Any, kind: str, *details: object) -> int:
+    """Print an answer as text or JSON, and write its web page if requested; return the exit code.
 
     `details` are further arguments of the function that makes the report of this kind of answer.
     """
     view = ANSWER_VIEWS[kind]
     if options.html and not view.page:
         raise UsageError(t("This result has no web page"), t("Omit --html"))
-    if kind_of(answer) != kind:
+    if recognize_answer(answer) != kind:
         raise ToolError(tool_output.UNKNOWN_FORM, tool_output.DEPLOY)
-    parsed = view.read(answer)
+    parsed_answer = view.parse(answer)
     try:
-        report, code = view.report(parsed, session.lang, *details), view.exit_code(parsed)
+        report, code = view.report(parsed_answer, session.lang, *details), view.exit_code(parsed_answer)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, RecursionError):
         error = UntrustedError if kind == "certificate" else ToolError
         raise error(tool_output.UNKNOWN_FORM, tool_output.DEPLOY) from None
@@ -195,96 +195,98 @@ def _show(session: Session, options: Namespace, answer: Any, kind: str, *details
     return code
 
 
-def kind_of(answer: Any) -> str:
-    """Return the kind of an answer; "" if it is the answer of no job."""
+def recognize_answer(answer: Any) -> str:
+    """Return the kind of an answer, a key of ANSWER_VIEWS; "" if no function gives such an answer."""
     if not isinstance(answer, Mapping):
         return ""
     return next((kind for kind, view in ANSWER_VIEWS.items() if view.names <= answer.keys()), "")
 
 
-def _ask(session: Session, options: Namespace, job: str, kind: str) -> int:
-    """Call a job once and show its answer; return the exit code."""
-    return _show(session, options, session.caller.ask(job, _payload(options)), kind)
+def _run_job(session: Session, options: Namespace, job: str, kind: str) -> int:
+    """Call a job once and print its answer; return the exit code."""
+    return _print_answer(session, options, session.caller.ask(job, _make_payload(options)), kind)
 
 
-def _status(session: Session, options: Namespace) -> int:
+def _run_status(session: Session, options: Namespace) -> int:
     """Call status, and write the project's metrics if requested, even if there is no answer."""
     overview = None
     try:
-        answer = session.caller.ask("status", _payload(options))
+        answer = session.caller.ask("status", _make_payload(options))
         overview = tool_output.convert_answer(StatusOverview, answer)
     finally:
         if options.prometheus:
             metrics.write(options.prometheus, [Member(FOLDER.name, FOLDER, overview)])
-    return _show(session, options, answer, "status")
+    return _print_answer(session, options, answer, "status")
 
 
-def _pass(session: Session, options: Namespace, job: str) -> int:
-    payload = _payload(options)
+def _run_pass_job(session: Session, options: Namespace, job: str) -> int:
+    payload = _make_payload(options)
     is_single_call = payload.keys() & _SINGLE_CALL_OPTIONS
     answer = session.caller.ask(job, payload) if is_single_call else to_json(run_pass(session, job, payload))
-    return _show(session, options, answer, job)
+    return _print_answer(session, options, answer, job)
 
 
-def _headers(session: Session, options: Namespace) -> int:
-    """Compare, change or restore headers in OBS, by the function of compare."""
-    asked = _payload(options)
-    work = "look" if asked.pop("dry_run", False) else "undo" if asked.pop("undo", False) else "mend"
-    payload = {"headers": work, **asked}
+def _run_headers(session: Session, options: Namespace) -> int:
+    """Compare, change or restore headers in OBS, by the function of compare; return the exit code."""
+    pass_options = _make_payload(options)
+    work = "look" if pass_options.pop("dry_run", False) else "undo" if pass_options.pop("undo", False) else "mend"
+    payload = {"headers": work, **pass_options}
     if options.look:
-        return _show(session, options, session.caller.ask("compare", payload), "headers")
+        return _print_answer(session, options, session.caller.ask("compare", payload), "headers")
     session.hint = t(
         "{job} continues in the cloud. Its progress: {look}",
         job="headers",
-        look=Step("headers", {**asked, "look": True}),
+        look=Step("headers", {**pass_options, "look": True}),
     )
-    return _show(session, options, to_json(run_pass(session, "headers", payload)), "headers")
+    return _print_answer(session, options, to_json(run_pass(session, "headers", payload)), "headers")
 
 
-def _payload(options: Namespace) -> dict[str, Any]:
+def _make_payload(options: Namespace) -> dict[str, Any]:
     """Return the options of a command that have a value, by the names of the function's payload."""
-    own = {name: value for name, value in vars(options).items() if name not in _SHARED_OPTIONS}
-    return {name: value for name, value in own.items() if value is not None and value is not False}
+    sent_options = {name: value for name, value in vars(options).items() if name not in _SHARED_OPTIONS}
+    return {name: value for name, value in sent_options.items() if value is not None and value is not False}
 
 
-def _cutover(session: Session, options: Namespace) -> int:
+def _run_cutover(session: Session, options: Namespace) -> int:
     if not options.out:
         check_writable(Path("certificate.json"))
-    this = cutover.Cutover(session, freeze.plan(session, options))
-    document = this.run()
+    cutover_run = cutover.Cutover(session, freeze.make_plan(session, options))
+    document = cutover_run.run()
     file = options.out or Path(cutover_result.file_name(document))
     session.write(file, json.dumps(document, indent=1) + "\n")
     try:
-        return _show(session, options, document, "certificate", file)
+        return _print_answer(session, options, document, "certificate", file)
     finally:  # also if the output cannot be written
-        this.act_on(document)
+        cutover_run.act_on(document)
 
 
-def _close(session: Session, options: Namespace) -> int:
-    return _show(session, options, to_json(open_and_close.close(session)), "closing")
+def _run_close(session: Session, options: Namespace) -> int:
+    return _print_answer(session, options, to_json(open_and_close.close(session)), "closing")
 
 
-def _open(session: Session, options: Namespace) -> int:
-    return _show(session, options, to_json(open_and_close.open_by_hand(session, after_go=options.after_go)), "closing")
+def _run_open(session: Session, options: Namespace) -> int:
+    return _print_answer(
+        session, options, to_json(open_and_close.open_by_hand(session, after_go=options.after_go)), "closing"
+    )
 
 
-def _cost(session: Session, options: Namespace) -> int:
+def _run_cost(session: Session, options: Namespace) -> int:
     # A price that the user gives applies by night as well, unless the user also gives a price by night.
-    usual_night = Prices().night_egress if options.egress_price == Prices().egress else options.egress_price
-    night = usual_night if options.night_price is None else options.night_price
-    prices = Prices(options.egress_price, options.obs_egress_price, options.oms_price, night)
-    plan = estimate.Workload(options.objects, options.size, options.rate, options.lanes, options.sample, prices)
-    costs = estimate.estimate(plan)
-    session.show(options, cost_table.report(plan, costs, session.lang), costs.to_json(plan))
+    default_night_price = Prices().night_egress if options.egress_price == Prices().egress else options.egress_price
+    night_price = default_night_price if options.night_price is None else options.night_price
+    prices = Prices(options.egress_price, options.obs_egress_price, options.oms_price, night_price)
+    workload = estimate.Workload(options.objects, options.size, options.rate, options.lanes, options.sample, prices)
+    costs = estimate.estimate(workload)
+    session.show(options, cost_table.report(workload, costs, session.lang), costs.to_json(workload))
     return 0
 
 
-def _show_input(session: Session, options: Namespace) -> int:
+def _run_show(session: Session, options: Namespace) -> int:
     data = sys.stdin.buffer.read()
     # PowerShell writes UTF-16.
     text = data.decode(json.detect_encoding(data), "replace")
     answer = tool_output.read(text)
-    kind = kind_of(answer)
+    kind = recognize_answer(answer)
     if not kind:
         # The error includes the end of the input, where the failure of a tool or of a function may be.
         raise UsageError(
@@ -298,28 +300,28 @@ def _show_input(session: Session, options: Namespace) -> int:
         )
     if kind == "certificate":
         verification.check_time(answer, session.clock.now())
-    return _show(session, options, answer, kind)
+    return _print_answer(session, options, answer, kind)
 
 
 _COMMANDS: dict[str, Callable[[Session, Namespace], int]] = {
-    "doctor": partial(_ask, job="doctor", kind="doctor"),
-    "status": _status,
+    "doctor": partial(_run_job, job="doctor", kind="doctor"),
+    "status": _run_status,
     "fleet": fleet,
-    "story": partial(_ask, job="status", kind="story"),
-    "replay": partial(_ask, job="replay", kind="replay"),
-    "reconcile": partial(_pass, job="reconcile"),
-    "compare": partial(_pass, job="compare"),
-    "headers": _headers,
-    "close": _close,
-    "open": _open,
-    "cutover": _cutover,
+    "story": partial(_run_job, job="status", kind="story"),
+    "replay": partial(_run_job, job="replay", kind="replay"),
+    "reconcile": partial(_run_pass_job, job="reconcile"),
+    "compare": partial(_run_pass_job, job="compare"),
+    "headers": _run_headers,
+    "close": _run_close,
+    "open": _run_open,
+    "cutover": _run_cutover,
     "check": verification.check,
-    "cost": _cost,
-    "secrets": partial(keys.keep, folder=FOLDER),
+    "cost": _run_cost,
+    "secrets": partial(keys.store_secrets, folder=FOLDER),
     "canary": partial(canary, folder=FOLDER),
     "setup": partial(setup, folder=FOLDER),
     "migrate": partial(migrate, folder=FOLDER),
     "checklist": partial(checklist, folder=FOLDER),
     "deletions": deletions,
-    "show": _show_input,
+    "show": _run_show,
 }

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.command_line.arguments import COMMANDS, Command, flag, option
-from ops.exit_codes import meanings_of
+from ops.exit_codes import list_exit_codes
 from ops.terminal import wrap
 from oss_oms_sync.answers.finding import has_name_and_reason
 from oss_oms_sync.answers.text import Text, t, untranslated
@@ -31,7 +31,7 @@ _DESCRIPTION = t(
     "Operate the deployed project. A command that calls a function runs `s <function> invoke` in this folder, waits,"
     " and prints the result."
 )
-_OF_COMMAND = t("For the options and exit codes of a command: {help}", help="python3 ops.py COMMAND --help")
+_COMMAND_HELP_TEXT = t("For the options and exit codes of a command: {help}", help="python3 ops.py COMMAND --help")
 _ARGUMENT_ERROR = t("argument %(argument_name)s: %(message)s")
 # argparse's own phrases.
 _ARGPARSE_TEXTS = {
@@ -53,7 +53,7 @@ _ARGPARSE_TEXTS = {
 
 
 def parse(words: Sequence[str] | None) -> argparse.Namespace:
-    """Return the command and its options; print the error and exit if they are invalid."""
+    """Return the command and its options; if they are invalid, print the error and exit."""
     words = sys.argv[1:] if words is None else words
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
@@ -61,25 +61,25 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     # argparse translates its phrases with gettext, under this name.
     vars(argparse)["_"] = lambda phrase: translate(_ARGPARSE_TEXTS.get(phrase, untranslated(phrase)))
     _translate_option_errors(translate)
-    about, more = translate(_DESCRIPTION), translate(_OF_COMMAND)
+    description, epilog = translate(_DESCRIPTION), translate(_COMMAND_HELP_TEXT)
     parser = argparse.ArgumentParser(
-        prog="ops.py", description=about, epilog=more, formatter_class=_HelpFormatter, allow_abbrev=False
+        prog="ops.py", description=description, epilog=epilog, formatter_class=_HelpFormatter, allow_abbrev=False
     )
     parser.add_argument("--version", action=_Version, nargs=0, help=translate(t("show the version of this project")))
     parser.add_argument("--lang", choices=_LANGUAGES, default=default_language(), help=translate(_LANGUAGE_HELP))
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
-        _add(commands, name, command, translate, is_asked=name in words)
+        _add_command(commands, name, command, translate, is_requested=name in words)
     if not words:
         parser.print_help()
         parser.exit(2)
     if not words[0].startswith("-") and words[0] not in COMMANDS:
-        parser.error(translate(_with_correction(t("there is no command {name!r}", name=words[0]), words[0], COMMANDS)))
-    options, unknown = parser.parse_known_args(words)
-    if unknown:
+        parser.error(translate(_suggest_name(t("there is no command {name!r}", name=words[0]), words[0], COMMANDS)))
+    options, unknown_options = parser.parse_known_args(words)
+    if unknown_options:
         command_parser = commands.choices[options.command]
         command_parser.error(
-            translate(_unknown_option(options.command, unknown[0], command_parser._option_string_actions))
+            translate(_unknown_option_error(options.command, unknown_options[0], command_parser._option_string_actions))
         )
     if options.command == "cutover":
         _check_cutover(parser, options, translate)
@@ -87,29 +87,29 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
 
 
 # argparse has no public name for its action.
-def _add(
+def _add_command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser],
     name: str,
     command: Command,
     translate: _Translate,
     *,
-    is_asked: bool,
+    is_requested: bool,
 ) -> None:
-    short = translate(command.about)
-    long = translate(t("{about}.", about=f"{short[0].upper()}{short[1:]}"))
-    codes = "".join(f"\n  {code} {translate(meaning)}" for code, meaning in meanings_of(name))
+    summary = translate(command.about)
+    description = translate(t("{about}.", about=f"{summary[0].upper()}{summary[1:]}"))
+    codes = "".join(f"\n  {code} {translate(meaning)}" for code, meaning in list_exit_codes(name))
     parser = commands.add_parser(
         name,
-        help=short,
-        description=long,
+        help=summary,
+        description=description,
         epilog=f"{translate(t('exit codes'))}:{codes}",
         formatter_class=_HelpFormatter,
         allow_abbrev=False,
     )
-    if not is_asked:  # adding the options of every command takes too long
+    if not is_requested:  # adding the options of every command takes too long
         return
     parser.set_defaults(html=None, template=None)
-    shared = [
+    common_options = [
         flag("--json", t("print the result as JSON")),
         option(
             "--lang",
@@ -119,26 +119,26 @@ def _add(
         ),
     ]
     if command.page:
-        shared.append(option("--html", t("also write a single-file web page"), metavar="FILE", type=Path))
+        common_options.append(option("--html", t("also write a single-file web page"), metavar="FILE", type=Path))
     if command.asks:
-        shared.append(option("-t --template", t("use this file instead of s.yaml"), metavar="FILE", type=Path))
-    for group in (*shared, *command.options):
-        into = parser.add_mutually_exclusive_group() if isinstance(group, list) else parser
+        common_options.append(option("-t --template", t("use this file instead of s.yaml"), metavar="FILE", type=Path))
+    for group in (*common_options, *command.options):
+        option_group = parser.add_mutually_exclusive_group() if isinstance(group, list) else parser
         for argument in group if isinstance(group, list) else [group]:
             settings = (
-                {**argument.settings, "type": _converter(argument.settings["type"], translate)}
+                {**argument.settings, "type": _make_converter(argument.settings["type"], translate)}
                 if "type" in argument.settings
                 else argument.settings
             )
-            into.add_argument(*argument.names, help=translate(argument.help), **settings)
+            option_group.add_argument(*argument.names, help=translate(argument.help), **settings)
 
 
-def _converter(read: Callable[[str], Any], translate: _Translate) -> Callable[[str], Any]:
-    """Return a function that parses a value of an option, with errors as argparse expects them."""
+def _make_converter(parse_value: Callable[[str], Any], translate: _Translate) -> Callable[[str], Any]:
+    """Return a function that parses a value of an option, and raises the errors that argparse expects."""
 
     def convert(text: str) -> Any:
         try:
-            return read(text)
+            return parse_value(text)
         except (ValueError, OverflowError) as error:
             # Python's error for a number with too many digits has no Text.
             raise argparse.ArgumentTypeError(
@@ -168,7 +168,6 @@ class _HelpFormatter(argparse.HelpFormatter):
         return wrap(text, width, hanging=0)
 
     def format_help(self) -> str:
-        """Return the help."""
         return re.sub(r"^([\u4e00-\u9fff]+):$", "\\1：", super().format_help(), flags=re.MULTILINE)
 
 
@@ -180,14 +179,16 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def _unknown_option(command: str, word: str, names: Iterable[str]) -> Text:
+def _unknown_option_error(command: str, word: str, names: Iterable[str]) -> Text:
     """Return the error for an unknown option, which may be mistyped or belong to other commands."""
     option = word.partition("=")[0]
-    wrong = t("{command} takes no {name!r}", command=command, name=option)
-    others = [name for name, other in COMMANDS.items() if option in _option_names(other)]
-    if others:
-        wrong = t("{wrong}: an option of {others:and}", wrong=wrong, others=others)
-    return _with_correction(wrong, option, () if others else names)
+    problem = t("{command} takes no {name!r}", command=command, name=option)
+    other_commands = [
+        name for name, command_description in COMMANDS.items() if option in _option_names(command_description)
+    ]
+    if other_commands:
+        problem = t("{wrong}: an option of {others:and}", wrong=problem, others=other_commands)
+    return _suggest_name(problem, option, () if other_commands else names)
 
 
 def _option_names(command: Command) -> set[str]:
@@ -197,13 +198,15 @@ def _option_names(command: Command) -> set[str]:
     )
 
 
-def _with_correction(wrong: Text, word: str, names: Iterable[str]) -> Text:
+def _suggest_name(problem: Text, word: str, names: Iterable[str]) -> Text:
     """Return the error with the name that the user probably meant: a similar name with the same first letter."""
     initial = word.lstrip("-")[:1]
-    near = get_close_matches(word, [name for name in names if name.lstrip("-")[:1] == initial], 1, _MIN_SIMILARITY)
-    if near:
-        return t("{wrong}: did you mean {near!r}?", wrong=wrong, near=near[0])
-    return t("{wrong}. For the list: --help", wrong=wrong)
+    similar_names = get_close_matches(
+        word, [name for name in names if name.lstrip("-")[:1] == initial], 1, _MIN_SIMILARITY
+    )
+    if similar_names:
+        return t("{wrong}: did you mean {near!r}?", wrong=problem, near=similar_names[0])
+    return t("{wrong}. For the list: --help", wrong=problem)
 
 
 def default_language() -> str:
@@ -214,19 +217,21 @@ def default_language() -> str:
 
 
 def _translator_for(words: Sequence[str]) -> _Translate:
-    """Return the translator that `words` request, before the command line is parsed."""
-    asked = [word.removeprefix("--lang=") for word in words if word.startswith("--lang=")]
-    asked += [word for option, word in pairwise(words) if option == "--lang"]
-    language = asked[-1] if asked and asked[-1] in _LANGUAGES else default_language()
+    """Return the translator for the language in `words`, which is needed before the command line is parsed."""
+    requested_languages = [word.removeprefix("--lang=") for word in words if word.startswith("--lang=")]
+    requested_languages += [word for option, word in pairwise(words) if option == "--lang"]
+    language = (
+        requested_languages[-1] if requested_languages and requested_languages[-1] in _LANGUAGES else default_language()
+    )
     return lambda text: text.of(language)
 
 
 def _check_cutover(parser: argparse.ArgumentParser, options: argparse.Namespace, translate: _Translate) -> None:
     if options.rehearse and options.close:
         parser.error(translate(t("a rehearsal closes nothing: omit --close")))
-    accepted = {}
+    acceptances = {}
     for acceptance in options.accept:
-        name, _, why = acceptance.partition("=")
+        name, _, acceptance_text = acceptance.partition("=")
         if name not in ACCEPTABLE_NAMES:
             classes = [*ACCEPTABLE_NAMES]
             parser.error(
@@ -234,11 +239,11 @@ def _check_cutover(parser: argparse.ArgumentParser, options: argparse.Namespace,
                     t("--accept: {name!r} cannot be accepted. Possible classes: {classes}", name=name, classes=classes)
                 )
             )
-        if not has_name_and_reason(why):
-            wanted = t(
+        if not has_name_and_reason(acceptance_text):
+            advice = t(
                 'write the name, a comma, and the reason, such as --accept {name}="the owner, compared by hand"',
                 name=name,
             )
-            parser.error(translate(t("--accept {acceptance!r}: {wanted}", acceptance=acceptance, wanted=wanted)))
-        accepted[name] = why.strip()
-    options.accept = accepted
+            parser.error(translate(t("--accept {acceptance!r}: {wanted}", acceptance=acceptance, wanted=advice)))
+        acceptances[name] = acceptance_text.strip()
+    options.accept = acceptances

@@ -1,4 +1,7 @@
-"""The command `check`, which verifies a certificate, also against listings of both buckets."""
+"""The command `check`, which verifies a certificate, also against listings of both buckets.
+
+A claim is a statement about the certificate, such as "The classes add up", which holds or does not hold.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +13,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ops.certificate import check as judge
+from ops.certificate import check as certificate_check
 from ops.certificate import listings
-from ops.certificate.counts import compare_listing, compare_shared, note_reserved_keys
-from ops.certificate.form import Doubt
+from ops.certificate.counts import collect_reserved_keys, compare_listing, compare_shared
+from ops.certificate.form import Claim
 from ops.certificate.listings import PairDigests
 from ops.clock import timestamp
 from ops.errors import UntrustedError, UsageError
@@ -33,51 +36,61 @@ _TRUE_TEXT, _FALSE_TEXT = t("holds"), t("does not hold")
 
 
 def check(session: Session, options: Namespace) -> int:
-    """Print the claims of a certificate and which of them hold; return the exit code. Raises OpsError."""
-    document, doubts = findings(options.certificate, options.source, options.destination, session.clock.now())
+    """Print the claims about a certificate and which of them hold; return the exit code. Raises OpsError."""
+    document, claims = list_claims(options.certificate, options.source, options.destination, session.clock.now())
     lines = (
-        [UnwrappedLine(json.dumps(_to_json(document, doubts)))]
+        [UnwrappedLine(json.dumps(_to_json(document, claims)))]
         if options.json
-        else _claim_lines(document, doubts, session.lang)
+        else _claim_lines(document, claims, session.lang)
     )
     session.screen.answer(lines)
-    return exit_code(document, doubts)
+    return exit_code(document, claims)
 
 
-def findings(file: Path, source: Path | None, destination: Path | None, now: datetime) -> tuple[Any, list[Doubt]]:
-    """Return a certificate, and its claims at the time `now`.
+def list_claims(file: Path, source: Path | None, destination: Path | None, now: datetime) -> tuple[Any, list[Claim]]:
+    """Return a certificate, and the claims about it at the time `now`.
 
     Raises UntrustedError if the file is not a certificate. Raises UsageError if a file cannot be read, or if the
-    destination's listing is given without the source's, because it proves nothing alone.
+    destination's listing is passed without the source's, because it proves nothing alone.
     """
     document = _read(file)
     try:
-        doubts = [*judge.findings(document), judge.check_made_before(document, now)]
-        with listings.two_digests() if source and destination else nullcontext() as digests:
-            doubts += _compare_listings(document, source, destination, digests)
-    except judge.FORM_ERRORS:
+        claims = [*certificate_check.list_claims(document), certificate_check.check_time_made(document, now)]
+        with listings.open_digest_files() if source and destination else nullcontext() as digests:
+            claims += _compare_listings(document, source, destination, digests)
+    except certificate_check.FORM_ERRORS:
         raise _no_certificate_error(file) from None
-    return document, doubts
+    return document, claims
 
 
 def _compare_listings(
     document: Any, source: Path | None, destination: Path | None, digests: tuple[PairDigests, PairDigests] | None
-) -> Iterator[Doubt]:
+) -> Iterator[Claim]:
     """Yield the claims that listings of the buckets have the certificate's counts and digests.
 
-    Raises UsageError if a file cannot be read, or if the destination's listing is given without the source's.
+    Raises UsageError if a file cannot be read, or if the destination's listing is passed without the source's.
     """
-    own: set[bytes] = set()
-    keep = [digest.add for digest in digests] if digests else [None, None]
+    source_reserved_keys: set[bytes] = set()
+    digest_receivers = [digest_file.add for digest_file in digests] if digests else [None, None]
     if source:
-        yield compare_listing(document, "source", note_reserved_keys(listings.read(source), own), own, keep[0])
-    if destination:
-        reserved: set[bytes] = set()
-        finding = compare_listing(
-            document, "destination", note_reserved_keys(listings.read(destination), reserved), own, keep[1]
+        yield compare_listing(
+            document,
+            "source",
+            collect_reserved_keys(listings.read(source), source_reserved_keys),
+            source_reserved_keys,
+            digest_receivers[0],
         )
-        may_count = any(key.startswith(document["scope"]["prefix"].encode()) for key in reserved)
-        if may_count and not source and not finding.holds:
+    if destination:
+        reserved_keys: set[bytes] = set()
+        claim = compare_listing(
+            document,
+            "destination",
+            collect_reserved_keys(listings.read(destination), reserved_keys),
+            source_reserved_keys,
+            digest_receivers[1],
+        )
+        may_be_in_scope = any(key.startswith(document["scope"]["prefix"].encode()) for key in reserved_keys)
+        if may_be_in_scope and not source and not claim.holds:
             raise UsageError(
                 t(
                     "The destination's listing has keys like those of records or of OMS's own lists: they"
@@ -85,15 +98,19 @@ def _compare_listings(
                 ),
                 t("Pass --source, too"),
             )
-        yield finding
-    if digests and document["classes"] is not None and judge.derive(document).result_of(SUMS.id) is not Result.FAILED:
+        yield claim
+    if (
+        digests
+        and document["classes"] is not None
+        and certificate_check.derive(document).result_of(SUMS.id) is not Result.FAILED
+    ):
         yield compare_shared(document, digests[0].shared_with(digests[1]))
 
 
 def check_time(document: Any, now: datetime) -> None:
     """Raise UntrustedError if a certificate was made after `now`, the time of this machine."""
-    with suppress(*judge.FORM_ERRORS):  # the report on it says that it is not valid
-        if not judge.check_made_before(document, now).holds:
+    with suppress(*certificate_check.FORM_ERRORS):  # the report on it says that it is not valid
+        if not certificate_check.check_time_made(document, now).holds:
             text = t("The certificate was made at {made}, but this machine's clock shows {now}")
             raise UntrustedError(
                 text.filled(made=document["made"], now=timestamp(now)),
@@ -101,20 +118,20 @@ def check_time(document: Any, now: datetime) -> None:
             )
 
 
-def exit_code(document: Any, doubts: list[Doubt]) -> ExitCode:
+def exit_code(document: Any, claims: list[Claim]) -> ExitCode:
     """Return 4 if a claim does not hold, otherwise the code of the verdict; a rehearsal proves nothing (3)."""
-    if not all(doubt.holds for doubt in doubts):
+    if not all(claim.holds for claim in claims):
         return ExitCode.UNTRUSTED
-    return judge.EXIT_CODES.get(document["verdict"], ExitCode.NOT_PROVEN)
+    return certificate_check.EXIT_CODES.get(document["verdict"], ExitCode.NOT_PROVEN)
 
 
-def _claim_lines(document: Any, doubts: list[Doubt], lang: str) -> Iterator[Line]:
-    """Yield a line for each claim, and the conclusion."""
-    for doubt in doubts:
-        word, state = (_TRUE_TEXT, "good") if doubt.holds else (_FALSE_TEXT, "bad")
-        detail = "" if doubt.holds or not doubt.detail else f" ({doubt.detail})"
-        yield MarkedLine("  ", word.of(lang), state, f"{Translator(lang)(': ')}{doubt.claim.of(lang)}{detail}")
-    if all(doubt.holds for doubt in doubts):
+def _claim_lines(document: Any, claims: list[Claim], lang: str) -> Iterator[Line]:
+    """Yield a line for each claim, and a line with the conclusion."""
+    for claim in claims:
+        word, state = (_TRUE_TEXT, "good") if claim.holds else (_FALSE_TEXT, "bad")
+        detail = "" if claim.holds or not claim.detail else f" ({claim.detail})"
+        yield MarkedLine("  ", word.of(lang), state, f"{Translator(lang)(': ')}{claim.text.of(lang)}{detail}")
+    if all(claim.holds for claim in claims):
         _, tone = cutover_result.VERDICT_LABELS[document["verdict"]]
         yield MarkedLine(
             "",
@@ -125,13 +142,13 @@ def _claim_lines(document: Any, doubts: list[Doubt], lang: str) -> Iterator[Line
         yield MarkedLine("", t("This certificate cannot be trusted.").of(lang), "bad")
 
 
-def _to_json(document: Any, doubts: list[Doubt]) -> dict[str, Any]:
-    """Return the checked claims, and True if all hold, as JSON data."""
-    claims = [
-        {"claim": doubt.claim.en, "claim_zh": doubt.claim.zh, "holds": doubt.holds, "detail": doubt.detail}
-        for doubt in doubts
+def _to_json(document: Any, claims: list[Claim]) -> dict[str, Any]:
+    """Return the checked claims as JSON data, with the verdict, and with `sound`, which is True if all claims hold."""
+    claim_rows = [
+        {"claim": claim.text.en, "claim_zh": claim.text.zh, "holds": claim.holds, "detail": claim.detail}
+        for claim in claims
     ]
-    return {"sound": all(doubt.holds for doubt in doubts), "verdict": document["verdict"], "findings": claims}
+    return {"sound": all(claim.holds for claim in claims), "verdict": document["verdict"], "findings": claim_rows}
 
 
 def _read(file: Path) -> Any:

@@ -1,1 +1,1 @@
-"""The cost of a migration: quantities, effort, prices."""
+"""The command `cost`, which estimates a migration's cost: its quantities, the effort of each job, and prices."""

@@ -1,7 +1,8 @@
 """The effort of each job: calls and seconds of its function, and requests to both clouds.
 
-The benchmarks count and simulate the same effort, and a test compares the two. No effort was measured in the clouds; a
-rehearsal of the cutover measures it for your buckets.
+A pass is a walk of a job over all keys of a bucket, on several parallel lanes. The benchmarks count and simulate the
+same effort, and a test compares the two. No effort was measured in the clouds; a rehearsal of the cutover measures it
+for your buckets.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ TIMERS = {
 class Effort(NamedTuple):
     """The work of a function and its requests to both clouds.
 
-    `seconds`: the duration of all calls. `size`: vCPU and MB of memory. `obs_bytes`: bytes read out of OBS.
+    `seconds` is the duration of all calls, `size` the vCPU and MB of memory, and `obs_bytes` the bytes read out of OBS.
     """
 
     calls: float = 0
@@ -87,15 +88,15 @@ class Effort(NamedTuple):
     obs_bytes: float = 0
 
     def dollars(self, prices: Prices) -> float:
-        """Return the cost at these prices."""
+        """Return the cost of this effort at these prices."""
         requests = (self.oss + self.obs) * DOLLARS_PER_REQUEST
         traffic = self.obs_bytes / BYTES_PER_GIGABYTE * prices.obs_egress
         return dollars_for_function(self.calls, self.seconds, *self.size) + requests + traffic
 
-    def times(self, number: float) -> Effort:
+    def multiply(self, number: float) -> Effort:
         """Return this effort multiplied by `number`."""
-        more = (number * amount for amount in (self.oss, self.obs, self.obs_bytes))
-        return Effort(number * self.calls, number * self.seconds, self.size, *more)
+        multiplied_amounts = (number * amount for amount in (self.oss, self.obs, self.obs_bytes))
+        return Effort(number * self.calls, number * self.seconds, self.size, *multiplied_amounts)
 
 
 def event() -> Effort:
@@ -107,7 +108,8 @@ def idle_month() -> list[Effort]:
     """Return the effort of each timer in a month without writes."""
     minutes = DAYS_PER_MONTH * 24 * 60
     return [
-        Effort(1, _IDLE_SECONDS, timer.size, oss=timer.oss).times(minutes / timer.minutes) for timer in TIMERS.values()
+        Effort(1, _IDLE_SECONDS, timer.size, oss=timer.oss).multiply(minutes / timer.minutes)
+        for timer in TIMERS.values()
     ]
 
 
@@ -132,8 +134,8 @@ def _pass_over_both_buckets(objects: int) -> Effort:
     )
 
 
-def _pass_over_source(objects: int, seconds_an_object: float) -> Effort:
-    seconds = objects * seconds_an_object
+def _pass_over_source(objects: int, seconds_per_object: float) -> Effort:
+    seconds = objects * seconds_per_object
     return Effort(seconds / _PIECE_SECONDS, seconds, oss=2 * objects / _PAGE_OBJECTS)
 
 
@@ -170,7 +172,7 @@ def group_requests(objects: int, size: int) -> int:
 
 
 def submission_requests(objects: int) -> int:
-    """Return the number of this project's requests for submitting all objects: calls to OMS, records and listings."""
+    """Return the number of requests for submitting all objects: calls to OMS, records and listings."""
     return math.ceil(objects / _KEYS_PER_CALL + backfill(objects, 1).oss)
 
 
@@ -185,7 +187,7 @@ def oms_requests(objects: int, size: int) -> Effort:
 
 
 def sample(number: int, bytes_: float) -> Effort:
-    """Return the effort of drawing and reading a sample of `number` objects on both sides.
+    """Return the effort of drawing and reading a sample of `number` objects in both buckets.
 
     `bytes_` is the size of all sampled objects. The sample also compares the headers of an object in each folder.
     """
@@ -201,32 +203,33 @@ def deep(objects: int, size: int, lanes: int) -> Effort:
 
 def freeze_minutes(objects: int, lanes: int, sampled_bytes: float = 0) -> dict[str, int]:
     """Return the duration of each step of a cutover, and their sum as "total", in whole minutes."""
-    compared = _to_minutes(pass_seconds(objects, COMPARE_SECONDS, lanes))
-    steps = {
+    pass_minutes = _to_minutes(pass_seconds(objects, COMPARE_SECONDS, lanes))
+    minutes_by_step = {
         "replay": _REPLAY_MINUTES,
         "settle": _MIN_AGE_MINUTES,
-        "compare": compared,
+        "compare": pass_minutes,
         "again": _RECHECK_MINUTES,
         "close": _CLOSE_MINUTES,
         "oms": _OMS_MINUTES,
-        "standstill": compared,
+        "standstill": pass_minutes,
         "sample": _to_minutes(2 * sampled_bytes / _SAMPLE_BYTES_PER_SECOND) if sampled_bytes else 0,
     }
-    return {**steps, "total": sum(steps.values())}
+    return {**minutes_by_step, "total": sum(minutes_by_step.values())}
 
 
 def headers_minutes(objects: int, lanes: int) -> dict[str, int]:
-    """Return the duration of a pass of the job `headers`, in minutes, for three cases, and of its effect on a cutover.
+    """Return the duration of a pass of the job `headers` in minutes, for three cases, and its effect on a cutover.
 
-    "stays" and "moves": the headers of all objects change, and OBS keeps or moves LastModified. "recorded": all headers
-    were changed before. "standstill": the additional time of a standstill pass that checks recorded headers.
+    In the cases "stays" and "moves", the headers of all objects change, and OBS keeps or moves LastModified. In the
+    case "recorded", all headers were changed before. "standstill" is the additional time of a standstill pass that
+    checks recorded headers.
     """
     busy_lanes = max(1, min(lanes, objects // _MIN_PER_LANE))
     minutes = {
         name: _to_minutes(pass_seconds(objects, seconds, busy_lanes)) for name, seconds in HEADERS_SECONDS.items()
     }
-    standstill = _to_minutes(pass_seconds(objects, COMPARE_SECONDS, lanes))
-    return {**minutes, "standstill": max(0, minutes["recorded"] - standstill)}
+    standstill_minutes = _to_minutes(pass_seconds(objects, COMPARE_SECONDS, lanes))
+    return {**minutes, "standstill": max(0, minutes["recorded"] - standstill_minutes)}
 
 
 def headers_requests(objects: int) -> int:
@@ -235,16 +238,19 @@ def headers_requests(objects: int) -> int:
 
 
 def deep_hours(size: int, lanes: int) -> float:
-    """Return the duration of `compare --deep` in hours: the lanes' hashing or OSS's rate for an account limits it."""
+    """Return the duration of `compare --deep` in hours.
+
+    Either the hashing of all lanes or OSS's rate for an account limits the speed.
+    """
     return size / min(_DEEP_BYTES_PER_SECOND * lanes, _OSS_BYTES_PER_SECOND) / 3600
 
 
-def pass_seconds(objects: int, seconds_an_object: float, lanes: int) -> float:
-    """Return the duration of a pass in seconds, if the distribution of the keys is known from an earlier pass.
+def pass_seconds(objects: int, seconds_per_object: float, lanes: int) -> float:
+    """Return the duration of a pass in seconds, if an earlier pass has found the distribution of the keys.
 
     A first pass takes up to half as long again. Many lanes are seldom all busy: 32 do the work of 30, 64 that of 56.
     """
-    return objects * seconds_an_object * (1 + lanes / 500) / lanes + (_SPREADING_SECONDS if lanes > 1 else 0)
+    return objects * seconds_per_object * (1 + lanes / 500) / lanes + (_SPREADING_SECONDS if lanes > 1 else 0)
 
 
 def _to_minutes(seconds: float) -> int:

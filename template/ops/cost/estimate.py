@@ -1,4 +1,4 @@
-"""Estimate of the costs of a migration (initial, monthly, on cutover day), and of the length of the freeze."""
+"""The estimate of a migration's costs (initial, monthly, on cutover day), and of the length of the freeze."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Workload(NamedTuple):
 
     @property
     def object_bytes(self) -> float:
-        """The average size of an existing object."""
+        """The average size of an existing object, in bytes."""
         return self.size / self.objects if self.objects else 0.0
 
 
@@ -45,12 +45,13 @@ class Expense(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """The costs by occasion, and the durations.
+    """The costs of a migration once, per month and on cutover day, and the durations.
 
-    `ways`: copying the existing objects by day and night, or by night. `old_seconds` and `old_requests`: for the
-    existing objects, by the task group ("group") or submitted by this project ("sent"), without OMS's own requests.
-    `freeze_minutes`: by step. `deep_hours`: of `compare --deep`. `headers_minutes`: of the job `headers`, by case.
-    `headers_requests`: the additional requests of a standstill pass that checks headers.
+    `ways` are the ways of copying the existing objects: by day and night, or by night. `old_seconds` and `old_requests`
+    are the time and the requests for the existing objects, by a task group ("group") or submitted by this project
+    ("sent"), without OMS's own requests. `freeze_minutes` has the minutes of each step, `deep_hours` the hours of
+    `compare --deep`, and `headers_minutes` the minutes of the job `headers` by case. `headers_requests` are the
+    additional requests of a standstill pass that checks headers.
     """
 
     once: list[Expense]
@@ -67,23 +68,23 @@ class Estimate(NamedTuple):
     def to_json(self, plan: Workload) -> dict[str, Any]:
         """Return the estimate as the JSON output of the command."""
         costs = {name: [expense._asdict() for expense in getattr(self, name)] for name in ("once", "month", "cutover")}
-        asked = {**plan._asdict(), "prices": plan.prices._asdict()}
+        plan_fields = {**plan._asdict(), "prices": plan.prices._asdict()}
         names = ("old_seconds", "old_requests", "freeze_minutes", "deep_hours", "headers_minutes", "headers_requests")
-        times = {name: getattr(self, name) for name in names}
+        values = {name: getattr(self, name) for name in names}
         ways = {name: [copy._asdict() for copy in copies] for name, copies in self.ways._asdict().items()}
-        return {"plan": asked, **costs, **times, "ways": ways}
+        return {"plan": plan_fields, **costs, **values, "ways": ways}
 
 
 def estimate(plan: Workload) -> Estimate:
-    """Return the costs of a planned migration at its list prices."""
-    drawn = min(plan.sample, plan.objects)
-    sampled = drawn * min(plan.object_bytes, effort.MAX_SAMPLED_BYTES)
+    """Return the costs of a planned migration at the prices in the plan."""
+    sampled_objects = min(plan.sample, plan.objects)
+    sampled_bytes = sampled_objects * min(plan.object_bytes, effort.MAX_SAMPLED_BYTES)
 
-    def expense(name: str, needed: Effort, objects: float = 0, size: float = 0) -> Expense:
-        return Expense(name, needed.dollars(plan.prices), objects, size)
+    def expense(name: str, job_effort: Effort, objects: float = 0, size: float = 0) -> Expense:
+        return Expense(name, job_effort.dollars(plan.prices), objects, size)
 
-    new = plan.a_day * DAYS_PER_MONTH
-    new_size = round(new * plan.object_bytes)
+    new_objects = plan.a_day * DAYS_PER_MONTH
+    new_size = round(new_objects * plan.object_bytes)
     ways = nights.compare_ways(plan.objects, plan.size, plan.prices)
     return Estimate(
         once=[
@@ -92,16 +93,16 @@ def estimate(plan: Workload) -> Estimate:
         ],
         month=[
             # The sync task copies an object soon after its write, which is by day in most buckets.
-            *copying(plan.prices, new, new_size, new_size / BYTES_PER_GIGABYTE * plan.prices.egress),
-            expense("events", effort.event().times(new), new),
-            expense("reconciles", effort.reconcile_pass(plan.objects).times(_RECONCILES_PER_MONTH), plan.objects),
-            expense("compares", effort.compare_pass(plan.objects).times(_COMPARES_PER_MONTH), plan.objects),
+            *copying(plan.prices, new_objects, new_size, new_size / BYTES_PER_GIGABYTE * plan.prices.egress),
+            expense("events", effort.event().multiply(new_objects), new_objects),
+            expense("reconciles", effort.reconcile_pass(plan.objects).multiply(_RECONCILES_PER_MONTH), plan.objects),
+            expense("compares", effort.compare_pass(plan.objects).multiply(_COMPARES_PER_MONTH), plan.objects),
             Expense("timers", sum(timer.dollars(plan.prices) for timer in effort.idle_month())),
         ],
         cutover=[
             expense("compare", effort.compare_pass(plan.objects), plan.objects),
             expense("standstill", effort.standstill_pass(plan.objects), plan.objects),
-            expense("sample", effort.sample(drawn, sampled), drawn, sampled),
+            expense("sample", effort.sample(sampled_objects, sampled_bytes), sampled_objects, sampled_bytes),
             expense("deep", effort.deep(plan.objects, plan.size, plan.lanes), plan.objects, plan.size),
         ],
         ways=ways,
@@ -113,7 +114,7 @@ def estimate(plan: Workload) -> Estimate:
             "group": effort.group_requests(plan.objects, plan.size),
             "sent": effort.submission_requests(plan.objects),
         },
-        freeze_minutes=effort.freeze_minutes(plan.objects, plan.lanes, sampled),
+        freeze_minutes=effort.freeze_minutes(plan.objects, plan.lanes, sampled_bytes),
         deep_hours=effort.deep_hours(plan.size, plan.lanes),
         headers_minutes=effort.headers_minutes(plan.objects, plan.lanes),
         headers_requests=effort.headers_requests(plan.objects),
@@ -129,6 +130,6 @@ def copying(prices: Prices, objects: int, size: int, traffic: float) -> list[Exp
     ]
 
 
-def total_dollars(items: list[Expense]) -> float:
-    """Return the sum of the expenses; an expense with an unknown price is left out."""
-    return sum(expense.dollars for expense in items if expense.dollars is not None)
+def total_dollars(expenses: list[Expense]) -> float:
+    """Return the sum of the expenses in dollars; an expense with an unknown price is left out."""
+    return sum(expense.dollars for expense in expenses if expense.dollars is not None)

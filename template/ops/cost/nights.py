@@ -1,4 +1,4 @@
-"""Duration and price of copying the existing objects by day and night, or by night alone."""
+"""Duration and price of copying the existing objects by day and night, or only by night."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def compare_ways(objects: int, size: int, prices: Prices) -> CopyWays:
     day_and_night = [estimate_copy(objects, size, prices)]
     if prices.night_egress >= prices.egress:
         return CopyWays(day_and_night)
-    most = max(1, math.ceil(size / _TASK_BYTES), math.ceil(objects / _TASK_OBJECTS))
-    tasks = sorted({1, min(_MAX_TASKS, most)})
+    max_tasks = max(1, math.ceil(size / _TASK_BYTES), math.ceil(objects / _TASK_OBJECTS))
+    task_counts = sorted({1, min(_MAX_TASKS, max_tasks)})
     return CopyWays(
         day_and_night,
-        [estimate_copy(objects, size, prices, NIGHT_WINDOWS, number) for number in tasks],
-        [estimate_copy(objects, size, prices, NIGHT_WINDOWS, number, _UTC_DELAY_HOURS) for number in tasks],
+        [estimate_copy(objects, size, prices, NIGHT_WINDOWS, number) for number in task_counts],
+        [estimate_copy(objects, size, prices, NIGHT_WINDOWS, number, _UTC_DELAY_HOURS) for number in task_counts],
     )
 
 
@@ -59,6 +59,6 @@ def estimate_copy(
     """
     speeds = [min(effort.OMS_BYTES_PER_SECOND, tasks * limit) for limit in limits_by_minute(windows, hours_late)]
     night_share = sum(speeds[:_NIGHT_MINUTES]) / sum(speeds)
-    a_gigabyte = night_share * prices.night_egress + (1 - night_share) * prices.egress
+    dollars_per_gigabyte = night_share * prices.night_egress + (1 - night_share) * prices.egress
     seconds = max(effort.group_seconds(objects, 0), size / (60 * sum(speeds)) * 86400)
-    return Copy(seconds, size / BYTES_PER_GIGABYTE * a_gigabyte)
+    return Copy(seconds, size / BYTES_PER_GIGABYTE * dollars_per_gigabyte)

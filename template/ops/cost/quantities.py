@@ -30,10 +30,10 @@ def count(text: str) -> int:
 
 def size(text: str) -> int:
     """Parse a size and return bytes, such as 500GB or 1.5 TB (powers of 1000), or 200TiB (powers of 1024)."""
-    form = t("a size, such as 200TB")
+    expected_form = t("a size, such as 200TB")
     if re.search("[kmgtp]i", text, re.IGNORECASE):
-        return round(_parse_scaled(text, 1024, r"([kmgtp])ib?", form))
-    return round(_parse_scaled(text, 1000, r"([kmgtp]?)b?", form))
+        return round(_parse_scaled(text, 1024, r"([kmgtp])ib?", expected_form))
+    return round(_parse_scaled(text, 1000, r"([kmgtp]?)b?", expected_form))
 
 
 def window(text: str) -> Window:
@@ -41,15 +41,15 @@ def window(text: str) -> Window:
 
     1 MB/s becomes OMS's smallest limit, which is a little more.
     """
-    form = t("a limit such as 08:00-19:59=5MB/s")
+    expected_form = t("a limit such as 08:00-19:59=5MB/s")
     match = re.fullmatch(rf"({_CLOCK_PATTERN})-({_CLOCK_PATTERN})=(.+)/s", text.strip())
     if not match:
-        raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=form))
+        raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=expected_form))
     start, end, speed = match.groups()
     if start >= end:
         problem = t("{text!r} runs over midnight: give two windows, and write 23:59 for the end of the day", text=text)
         raise ValueError(problem)
-    bandwidth = round(_parse_scaled(speed, 1000, "([kmg])b", form))
+    bandwidth = round(_parse_scaled(speed, 1000, "([kmg])b", expected_form))
     if not _MIN_BYTES_PER_SECOND <= bandwidth <= _MAX_BYTES_PER_SECOND:
         raise ValueError(t("{text!r}: OMS takes limits from 1 to 200 MB/s", text=text))
     return Window(start, end, max(bandwidth, MIN_BANDWIDTH))
@@ -59,14 +59,14 @@ def per_day(text: str) -> int:
     """Parse a rate, such as 1M, 1M/day, 40000/h or 50/s, and return objects a day."""
     number, _, unit = text.partition("/")
     unit = unit.strip().lower() or "day"
-    form = t("a number in a time, such as 1M/day or 50/s")
+    expected_form = t("a number in a time, such as 1M/day or 50/s")
     if unit not in _UNIT_SECONDS:
-        raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=form))
-    return round(_parse_scaled(number, 1000, r"([kmbgt]?)", form) * _DAY_SECONDS / _UNIT_SECONDS[unit])
+        raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=expected_form))
+    return round(_parse_scaled(number, 1000, r"([kmbgt]?)", expected_form) * _DAY_SECONDS / _UNIT_SECONDS[unit])
 
 
 def prefix(text: str) -> str:
-    """Return the prefix if the functions accept it; the check precedes the first call of a function."""
+    """Return the prefix if the functions accept it, so that a wrong prefix is refused before any call."""
     if text.startswith("/"):
         raise ValueError(
             t('{text!r}: no object key begins with "/". Write {better!r}', text=text, better=text.lstrip("/"))
@@ -74,7 +74,7 @@ def prefix(text: str) -> str:
     return text
 
 
-def since(text: str) -> str:
+def start_time(text: str) -> str:
     """Parse a day or a time in UTC, and return it in the form of the functions' options."""
     try:
         datetime.fromisoformat(text.strip().upper().replace("Z", "+00:00"))
@@ -95,24 +95,24 @@ def unescape(text: str) -> str:
         raise ValueError(t("{text!r} has invalid JSON escapes", text=text)) from None
 
 
-def whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
-    """Return a parser of whole numbers from `least` to `most`."""
+def whole_number(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
+    """Return a parser of whole numbers from `minimum` to `maximum`; None means no maximum."""
 
-    def read(text: str) -> int:
+    def parse_number(text: str) -> int:
         number = int(text) if text.strip().isascii() and text.strip().isdigit() else -1
-        if most is None and number < least:
-            raise ValueError(t("{text!r} is not a whole number of {least} or more", text=text, least=least))
-        if most is not None and not least <= number <= most:
+        if maximum is None and number < minimum:
+            raise ValueError(t("{text!r} is not a whole number of {least} or more", text=text, least=minimum))
+        if maximum is not None and not minimum <= number <= maximum:
             raise ValueError(
-                t("{text!r} is not a whole number from {least} to {most}", text=text, least=least, most=most)
+                t("{text!r} is not a whole number from {least} to {most}", text=text, least=minimum, most=maximum)
             )
         return number
 
-    return read
+    return parse_number
 
 
 def dollars(text: str) -> float:
-    """Parse a price in dollars."""
+    """Parse a price in dollars, from 0 upwards."""
     try:
         price = float(text)
     except ValueError:
@@ -122,10 +122,10 @@ def dollars(text: str) -> float:
     return price
 
 
-def _parse_scaled(text: str, thousand: int, unit: str, form: Text) -> float:
+def _parse_scaled(text: str, thousand: int, unit: str, expected_form: Text) -> float:
     match = re.fullmatch(rf"(\d[\d,_]*(?:\.\d+)?)\s*{unit}", text.strip(), re.IGNORECASE)
     if not match:
-        raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=form))
+        raise ValueError(t("{text!r} is not {wanted}", text=text, wanted=expected_form))
     number = float(match[1].replace(",", "").replace("_", "")) * float(thousand ** _UNIT_EXPONENTS[match[2].lower()])
     if number > _MAX_NUMBER:
         raise OverflowError(text)

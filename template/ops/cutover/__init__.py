@@ -1,1 +1,1 @@
-"""The commands `cutover`, `close` and `open`: the options and steps of a cutover, and the state of the project."""
+"""The commands `cutover`, `close` and `open`: the steps of a cutover, and how the project is closed and opened."""

@@ -1,8 +1,9 @@
-"""A cutover, or its rehearsal, from the freeze of the source bucket to the verdict GO or NO-GO.
+"""The steps of a cutover, or of its rehearsal: from the freeze of writes to the source bucket to a certificate.
 
-Objects are submitted and judged while the project is open. The project is closed only when no remaining problem can be
-solved by submitting objects. Two minutes after the close, no function submits objects any more. When OMS has finished
-as well, a standstill pass lists both buckets again, and so proves that they are still as they were judged.
+A certificate states the verdict GO, NO-GO or NOT PROVEN. Objects are submitted to OMS and judged while the project is
+open. The command closes the project (its functions then submit no objects) only if submissions can solve no remaining
+problem. After OMS has finished as well, a standstill pass lists both buckets again, and so proves that they have not
+changed since they were compared.
 
 Each step can be repeated: after an interruption, or by another operator, the same command continues from the current
 state. A cutover never opens the project merely because it has to wait.
@@ -40,12 +41,12 @@ from oss_oms_sync.answers.text import Text, t, untranslated
 from oss_oms_sync.rules.cutover import CHECKS
 from oss_oms_sync.rules.times import MAX_CLOCK_SKEW, MIN_OBJECT_AGE
 
-# Seconds between rechecks of objects in progress: of the first rechecks, and of later ones; and the limit for all.
+# Seconds before each of the first rechecks of objects in progress, before each later recheck, and at most in all.
 _RECHECK_SECONDS, _LATER_RECHECK_SECONDS, _MAX_RECHECK_SECONDS = 20.0, 60.0, 9000.0
 _FIRST_RECHECKS = 3
-# Seconds between two checks of OMS, which counts in steps of five minutes, and their limit.
+# Seconds between two checks of OMS, which counts in steps of five minutes, and the maximum for all checks.
 _OMS_SECONDS, _OMS_SECONDS_IN_SANDBOX, _MAX_OMS_SECONDS = 60.0, 300.0, 24_000.0
-# Replay's timer reads OMS's lists every minute.
+# Seconds between two looks at replay, whose timer reads OMS's lists every minute, and the maximum for all looks.
 _LISTS_SECONDS, _MAX_LISTS_SECONDS = 30.0, 180.0
 # Number of rechecks without a change after which the wait ends, unless all remaining objects only need time.
 _MAX_UNCHANGED_RECHECKS = 3
@@ -75,46 +76,50 @@ _CLOSED_BEFORE_TEXT = t(
 )
 
 
-def check_set_up(session: Session, otherwise: Text) -> None:
-    """Run doctor and print its findings; raise CloudError with the remedy `otherwise` if the setup has a fault."""
+def require_sound_setup(session: Session, message: Text) -> None:
+    """Run the job `doctor`; if the setup has faults, print them and raise CloudError with the message `message`."""
     answer = session.ask(DoctorAnswer, "doctor", {})
     if not answer.ok:
         for line in draw(jobs.doctor(answer, session.lang)):
             session.screen.print_line(line)
-        raise CloudError(otherwise, t("Correct this, then run the command again"))
+        raise CloudError(message, t("Correct this, then run the command again"))
 
 
 class Cutover:
-    """A run of a cutover. It opens the project only if the mark of the closed project has the run's own id."""
+    """One run of the command `cutover`: `run` takes the steps, and `act_on` does what the verdict requires.
+
+    The run opens a closed project only if a cutover closed it, and if no other command has changed its mark since. The
+    mark is the object in the log bucket that closes the project.
+    """
 
     def __init__(self, session: Session, plan: CutoverPlan) -> None:
         self._session = session
         self._plan = plan
         self._run = secrets.token_hex(8)
-        self._wishes = {"cutover": True, **({"deep": True} if plan.deep else {})}
-        self._since = {"frozen_since": timestamp(plan.frozen)} if plan.frozen else {}
-        self._accepted = {"accept": dict(plan.accept)} if plan.accept else {}
-        self._number = 0
-        # The mark of the closed project that this run may remove: an earlier mark or, after its close, its own. None if
-        # the project was open, or if another run has closed it meanwhile.
+        self._compare_options = {"cutover": True, **({"deep": True} if plan.deep else {})}
+        self._freeze_option = {"frozen_since": timestamp(plan.freeze_time)} if plan.freeze_time else {}
+        self._accept_option = {"accept": dict(plan.accept)} if plan.accept else {}
+        self._step_number = 0
+        # The mark that this run may remove: the earlier mark of a closed project or, after this run's close, its own.
+        # None if the project was open, or if another run has closed it meanwhile.
         self._mark: MarkWithGo | None = None
         self._is_closed = False
         # True if the run uses an existing comparison.
-        self._is_taken = False
+        self._uses_existing_comparison = False
 
     def run(self) -> Any:
         """Take all steps, and return the certificate of this run, or an earlier GO that is still valid.
 
-        Raises CloudError if the setup has a fault, or during a migration of the existing objects. Raises the errors of
-        calls.
+        Raises CloudError if the setup has a fault, or if OMS still migrates the existing objects, and the errors of
+        calls to the functions.
         """
         session = self._session
-        self._hint(t("The work continues in the cloud. Run the same command again with {options}"))
+        self._set_hint(t("The work continues in the cloud. Run the same command again with {options}"))
         # Certify refuses wrong options before the first step.
-        answer = session.ask(LookAnswer, "certify", {**self._since, **self._accepted, "look": True})
+        answer = session.ask(LookAnswer, "certify", {**self._freeze_option, **self._accept_option, "look": True})
         self._mark, self._is_closed = answer.closed, answer.closed is not None
         if answer.migration:
-            if self._plan.frozen:
+            if self._plan.freeze_time:
                 raise CloudError(_MIGRATION_TEXT, open_and_close.PROGRESS_STEP)
             session.print_text(_MIGRATION_TEXT, "open")
         go = self._find_sufficient_go(answer) or self._take_steps()
@@ -125,78 +130,80 @@ class Cutover:
         return document
 
     def act_on(self, document: Any) -> None:
-        """Act on the certificate: after a GO remove the trigger, or open the project if objects must be submitted.
+        """Remove OSS's trigger after a GO, or open the project if objects must be submitted; ignore a rehearsal.
 
-        After a rehearsal, do nothing.
+        Raises ToolError if `document` is not a certificate, and the errors of calls.
         """
-        if self._plan.frozen:
+        if self._plan.freeze_time:
             open_and_close.act_on_certificate(self._session, _derive_certificate(document), self._mark)
 
     def _find_sufficient_go(self, answer: LookAnswer) -> Any:
         """Return the GO in effect if it satisfies the options of this run, otherwise None.
 
-        It does not if the options request a new comparison or a larger sample.
+        A GO does not satisfy a run whose options request a new comparison, or a larger sample than the GO's.
         """
         plan = self._plan
-        if answer.go is None or not plan.frozen or plan.restart or plan.deep:
+        if answer.go is None or not plan.freeze_time or plan.restart or plan.deep:
             return None
         sample = _derive_certificate(answer.go).sample
         return answer.go if not plan.sample or (sample and sample.asked >= plan.sample) else None
 
     def _take_steps(self) -> Any:
-        """Take the steps before the certificate; return the GO of another run if it ends this run, otherwise None."""
-        frozen = self._plan.frozen
-        self._begin(t("Check the setup"))
-        check_set_up(self._session, t("The cutover did not start: the setup has faults"))
-        self._end(True)
-        self._replay()
-        if frozen:
-            self._settle(frozen)
-        compared = self._compare(restart=self._plan.restart)
-        if not isinstance(compared, ComparisonResult):
+        """Take the steps before the certificate. Return another run's GO if that GO ends this run, otherwise None."""
+        freeze_time = self._plan.freeze_time
+        self._print_step(t("Check the setup"))
+        require_sound_setup(self._session, t("The cutover did not start: the setup has faults"))
+        self._print_result(True)
+        self._run_replay()
+        if freeze_time:
+            self._wait_for_minimum_age(freeze_time)
+        comparison = self._compare(restart=self._plan.restart)
+        if not isinstance(comparison, ComparisonResult):
             return None
-        if frozen is None:
-            self._stand_still()
-        if frozen is None or not self._mend_headers() or not self._can_close(compared, frozen):
+        if freeze_time is None:
+            self._run_standstill_pass()
+        if freeze_time is None or not self._change_headers() or not self._can_close(comparison, freeze_time):
             return None
         go = self._close()
         if go is None and self._mark and self._wait_for_oms():
-            self._stand_still()
+            self._run_standstill_pass()
         return go
 
-    def _replay(self) -> None:
-        """Run replay, which resends failed objects, as long as OMS accepts some of them."""
-        self._begin(t("Resend failed objects"))
+    def _run_replay(self) -> None:
+        """Run replay, which resends failed objects, until none is left or OMS accepts no further object."""
+        self._print_step(t("Resend failed objects"))
         if self._is_closed:
-            self._end(True, t("the project is already closed"))
+            self._print_result(True, t("the project is already closed"))
             return
         while True:
             answer = self._session.ask(ReplayAnswer, "replay", {})
             if answer.is_successful or answer.stopped or not answer.accepted:
-                stopped = _STOPPED_TEXT.filled(why=answer.stopped) if answer.stopped else None
-                self._end(answer.is_successful, jobs.replay_text(answer), stopped)
+                stop_text = _STOPPED_TEXT.filled(why=answer.stopped) if answer.stopped else None
+                self._print_result(answer.is_successful, jobs.replay_text(answer), stop_text)
                 return
 
-    def _settle(self, frozen: datetime) -> None:
-        """Wait until every object has the minimum age at which it can be judged."""
-        self._begin(t("Wait for the last writes to settle"))
-        until = frozen + MIN_OBJECT_AGE
-        left = (until - self._session.clock.now()).total_seconds()
-        pause(self._session, left, t("waiting until {until}, {left} to go").filled(until=timestamp(until)))
-        self._end(True, t("source frozen since {frozen}", frozen=timestamp(frozen)))
+    def _wait_for_minimum_age(self, freeze_time: datetime) -> None:
+        """Wait until the objects written last are old enough to be judged."""
+        self._print_step(t("Wait for the last writes to settle"))
+        minimum_age_time = freeze_time + MIN_OBJECT_AGE
+        seconds = (minimum_age_time - self._session.clock.now()).total_seconds()
+        pause(
+            self._session, seconds, t("waiting until {until}, {left} to go").filled(until=timestamp(minimum_age_time))
+        )
+        self._print_result(True, t("source frozen since {frozen}", frozen=timestamp(freeze_time)))
 
     def _compare(self, *, restart: bool) -> CompareAnswer:
-        """Use the comparison since the freeze, or run a new comparison; then recheck objects in progress."""
-        self._begin(t("Compare both buckets"))
-        prior = self._find_comparison() if self._plan.frozen and not restart else None
-        self._is_taken = isinstance(prior, ComparisonResult)
+        """Return the comparison since the freeze, or a new comparison, after a recheck of the objects in progress."""
+        self._print_step(t("Compare both buckets"))
+        prior_answer = self._find_comparison() if self._plan.freeze_time and not restart else None
+        self._uses_existing_comparison = isinstance(prior_answer, ComparisonResult)
         answer = (
-            prior
-            if prior and self._is_taken
-            else self._run_pass({**self._wishes, **({} if prior else _RESTART_OPTIONS)})
+            prior_answer
+            if prior_answer and self._uses_existing_comparison
+            else self._run_pass({**self._compare_options, **({} if prior_answer else _RESTART_OPTIONS)})
         )
         if not isinstance(answer, ComparisonResult):
-            self._end(False, _STOPPED_TEXT.filled(why=answer.stopped or answer.next))
+            self._print_result(False, _STOPPED_TEXT.filled(why=answer.stopped or answer.next))
             return answer
         in_scope = [sides for name, sides in counted_classes(answer).items() if name in IN_SCOPE]
         counts = t(
@@ -204,19 +211,24 @@ class Cutover:
             source=sum(sides.source.objects for sides in in_scope),
             destination=sum(sides.destination.objects for sides in in_scope),
         )
-        self._end(True, t("comparison of {began}", began=answer.started) if self._is_taken else None, counts)
+        self._print_result(
+            True, t("comparison of {began}", began=answer.started) if self._uses_existing_comparison else None, counts
+        )
         return self._recheck(answer)
 
     def _find_comparison(self) -> CompareAnswer | None:
         """Return the comparison that began after the freeze, finished or open; None if a new comparison must begin.
 
         A new comparison must begin if there is none, if a standstill pass contradicted it, if it did not read contents
-        although `deep` is requested, or if the source was empty (its result would ignore later objects).
+        although `deep` is requested, or if the source was empty: a recheck of an empty comparison would ignore later
+        objects.
         """
-        answer = self._ask_compare({**self._wishes, **self._since, "look": True})
-        lacks = self._plan.deep and "deep" not in answer.wishes
+        answer = self._ask_compare({**self._compare_options, **self._freeze_option, "look": True})
+        lacks_contents = self._plan.deep and "deep" not in answer.wishes
         is_empty = isinstance(answer, ComparisonResult) and not answer.last_written
-        return answer if answer.pass_ and answer.stood_still is not False and not lacks and not is_empty else None
+        return (
+            answer if answer.pass_ and answer.stood_still is not False and not lacks_contents and not is_empty else None
+        )
 
     def _ask_compare(self, payload: Payload) -> CompareAnswer:
         return tool_output.convert_compare_answer(self._session.caller.ask("compare", payload))
@@ -224,93 +236,108 @@ class Cutover:
     def _run_pass(self, payload: Payload) -> CompareAnswer:
         return cast(CompareAnswer, run_pass(self._session, "compare", payload))
 
-    def _recheck(self, compared: ComparisonResult) -> CompareAnswer:
+    def _recheck(self, comparison: ComparisonResult) -> CompareAnswer:
         """Recheck the differences until all are resolved, nothing changes any more, or the time is up.
 
         Return compare's last answer. If the comparison has too many keys for a recheck, or has become too old, compare
         both buckets from the start.
         """
-        self._begin(t("Recheck objects in progress"))
-        last: CompareAnswer = compared
+        self._print_step(t("Recheck objects in progress"))
+        answer: CompareAnswer = comparison
         problem, is_refused = None, False
         try:
-            last = self._repeat_recheck(compared)
+            answer = self._repeat_recheck(comparison)
         except FunctionError as error:
             problem, is_refused = error.happened, error.kind == FunctionError.REFUSAL
-        if not last.finished:
-            problem = _STOPPED_TEXT.filled(why=last.stopped or last.next)
+        if not answer.finished:
+            problem = _STOPPED_TEXT.filled(why=answer.stopped or answer.next)
         if problem:
-            self._end(False, problem)
-            return self._compare(restart=True) if not last.finished or (is_refused and self._is_taken) else last
-        waiting = _count_pending(last)
-        nothing = None if _count_pending(compared) else t("no objects in progress")
-        text = t("left: {waiting}", waiting=_describe_classes(waiting)) if waiting else nothing
-        judged = None
-        if isinstance(last, ComparisonResult) and self._plan.frozen is None:
-            number, total = last.judged_counts
-            judged = t("{number} of {total:object|objects} could be judged", number=number, total=total)
-        self._end(not waiting, text, judged)
-        return last
+            self._print_result(False, problem)
+            return (
+                self._compare(restart=True)
+                if not answer.finished or (is_refused and self._uses_existing_comparison)
+                else answer
+            )
+        pending_counts = _count_pending(answer)
+        none_text = None if _count_pending(comparison) else t("no objects in progress")
+        text = t("left: {waiting}", waiting=_describe_classes(pending_counts)) if pending_counts else none_text
+        judged_text = None
+        if isinstance(answer, ComparisonResult) and self._plan.freeze_time is None:
+            number, total = answer.judged_counts
+            judged_text = t("{number} of {total:object|objects} could be judged", number=number, total=total)
+        self._print_result(not pending_counts, text, judged_text)
+        return answer
 
-    def _repeat_recheck(self, last: CompareAnswer) -> CompareAnswer:
-        """Recheck until all differences are resolved, or until nothing changes.
+    def _repeat_recheck(self, answer: CompareAnswer) -> CompareAnswer:
+        """Recheck the differences until all are resolved, or until rechecks change nothing; return the last answer.
 
-        Recheck at least once, because objects may have been repaired or copied meanwhile.
+        Recheck at least once, because objects may have been repaired or copied since the comparison.
         """
-        session, still, times = self._session, 0, 0
+        session, unchanged_rechecks, rechecks = self._session, 0, 0
         session.screen.begin()
-        began = session.clock.monotonic()
-        while times == 0 or (_count_pending(last) and session.clock.monotonic() - began < _MAX_RECHECK_SECONDS):
-            waiting = _count_pending(last)
-            if waiting and not (self._is_taken and times == 0):
-                seconds = _RECHECK_SECONDS if times < _FIRST_RECHECKS else _LATER_RECHECK_SECONDS
-                text = t("in progress: {waiting}. Recheck in {left}").filled(waiting=_describe_classes(waiting))
+        start_seconds = session.clock.monotonic()
+        while rechecks == 0 or (
+            _count_pending(answer) and session.clock.monotonic() - start_seconds < _MAX_RECHECK_SECONDS
+        ):
+            pending_counts = _count_pending(answer)
+            if pending_counts and not (self._uses_existing_comparison and rechecks == 0):
+                seconds = _RECHECK_SECONDS if rechecks < _FIRST_RECHECKS else _LATER_RECHECK_SECONDS
+                text = t("in progress: {waiting}. Recheck in {left}").filled(waiting=_describe_classes(pending_counts))
                 pause(session, seconds, text)
-            if ObjectClass.FAILED_BEFORE in waiting and not self._is_closed:
+            if ObjectClass.FAILED_BEFORE in pending_counts and not self._is_closed:
                 session.caller.ask("replay", {})
-            last = self._ask_compare({**self._wishes, **self._since, "again": True, "run": self._run})
-            times += 1
-            still = still + 1 if _count_pending(last) == waiting and not waiting.keys() & {*_WAITING_CLASSES} else 0
+            answer = self._ask_compare(
+                {**self._compare_options, **self._freeze_option, "again": True, "run": self._run}
+            )
+            rechecks += 1
+            unchanged_rechecks = (
+                unchanged_rechecks + 1
+                if _count_pending(answer) == pending_counts and not pending_counts.keys() & {*_WAITING_CLASSES}
+                else 0
+            )
             # In a rehearsal applications continue to write, so that new differences always appear.
-            if not last.finished or still == _MAX_UNCHANGED_RECHECKS or self._plan.frozen is None:
+            if not answer.finished or unchanged_rechecks == _MAX_UNCHANGED_RECHECKS or self._plan.freeze_time is None:
                 break
-        return last
+        return answer
 
-    def _mend_headers(self) -> bool:
+    def _change_headers(self) -> bool:
         """Change headers in OBS if the job `headers` was run before; return False if headers are left.
 
-        After the freeze no source object changes, so that this is safe even if a change moves LastModified in OBS.
+        After the freeze no source object changes, so a change is safe even if it moves LastModified in OBS.
         """
         session, payload = self._session, {"headers": HeadersWork.MEND.value}
-        prior = session.ask(HeadersAnswer, "compare", {**payload, "look": True})
-        if prior.pass_ is None or not HeadersWork(prior.work).applies_to_cutovers or self._is_closed:
+        prior_answer = session.ask(HeadersAnswer, "compare", {**payload, "look": True})
+        if prior_answer.pass_ is None or not HeadersWork(prior_answer.work).applies_to_cutovers or self._is_closed:
             return True
-        self._begin(t("Change headers in OBS"))
+        self._print_step(t("Change headers in OBS"))
         try:
             answer = run_pass(session, "headers", {**payload, "cutover": True, **_RESTART_OPTIONS})
         except FunctionError as error:
             # The check METADATA decides about headers, by a sample.
-            self._end(False, error.happened)
+            self._print_result(False, error.happened)
             return True
         if not isinstance(answer, HeadersAnswer) or not answer.finished:
-            self._end(False, _STOPPED_TEXT.filled(why=answer.stopped or answer.next))
+            self._print_result(False, _STOPPED_TEXT.filled(why=answer.stopped or answer.next))
             is_allowed = answer.stop is not Stop.HEADERS
             if is_allowed:
                 session.print_text(_HEADERS_LEFT)
             return not is_allowed
-        left = sum(number for outcome, number in answer.outcomes.items() if not outcome.is_settled)
-        self._end(not left, t("{left:object is|objects are} unchanged", left=left) if left else None)
+        unsettled_count = sum(number for outcome, number in answer.outcomes.items() if not outcome.is_settled)
+        self._print_result(
+            not unsettled_count,
+            t("{left:object is|objects are} unchanged", left=unsettled_count) if unsettled_count else None,
+        )
         return True
 
-    def _can_close(self, compared: ComparisonResult, frozen: datetime) -> bool:
+    def _can_close(self, comparison: ComparisonResult, freeze_time: datetime) -> bool:
         """Return True if the project can be closed, and the user agrees.
 
-        It cannot while a problem remains that a submission can solve or that needs a proof before the close, while the
-        scope is empty, or if an object was written after the freeze. The certificate then has the remedy.
+        The project cannot be closed while a problem remains that needs a submission or a proof before the close, while
+        no object is in scope, or if an object was written after the freeze. The certificate then names the remedy.
         """
-        left, written = counted_classes(compared).keys() & _OPEN_CLASSES, compared.last_written
-        unproven = {object_class.title for object_class in left} - {*self._plan.accept}
-        if unproven or not written or written[0].at > timestamp(frozen + MAX_CLOCK_SKEW):
+        open_classes, last_written = counted_classes(comparison).keys() & _OPEN_CLASSES, comparison.last_written
+        unproven_titles = {object_class.title for object_class in open_classes} - {*self._plan.accept}
+        if unproven_titles or not last_written or last_written[0].at > timestamp(freeze_time + MAX_CLOCK_SKEW):
             self._session.print_text(_CLOSED_BEFORE_TEXT if self._is_closed else _NOT_CLOSED_TEXT)
             return False
         question = t("Close the project now? Nothing is submitted after that. [y/N]")
@@ -320,87 +347,94 @@ class Cutover:
         return may_close
 
     def _close(self) -> Any:
-        """Close the project with the mark of this run; return another run's GO if one is in effect, else None."""
-        self._begin(t("Close the project"))
-        self._hint(_CLOSED_HINT if self._mark and self._mark.go else _GIVE_UP_HINT)
-        answer = open_and_close.close(self._session, self._run, self._since)
+        """Close the project with the mark of this run; return another run's GO if one is in effect, otherwise None."""
+        self._print_step(t("Close the project"))
+        self._set_hint(_CLOSED_HINT if self._mark and self._mark.go else _GIVE_UP_HINT)
+        answer = open_and_close.close(self._session, self._run, self._freeze_option)
         self._is_closed, go = True, self._find_sufficient_go(answer)
         self._mark = answer.closed if answer.closed and answer.closed.run == self._run else None
-        self._end(self._mark is not None, t("closed since {since}", since=self._mark.since) if self._mark else None)
+        self._print_result(
+            self._mark is not None, t("closed since {since}", since=self._mark.since) if self._mark else None
+        )
         if not self._mark and not go:
             self._session.print_text(t("Another cutover closed the project meanwhile. Continue there."))
         return go
 
     def _wait_for_oms(self) -> bool:
-        """Wait until OMS is idle, and replay has read its lists since; return True if so, or if accepted by name."""
-        self._begin(t("Wait until OMS has finished"))
-        session, began = self._session, self._session.clock.monotonic()
+        """Wait until OMS is idle, and replay has read OMS's lists of failures since.
+
+        Return False if a check still fails when the time is up, or if the project was opened meanwhile.
+        """
+        self._print_step(t("Wait until OMS has finished"))
+        session, start_seconds = self._session, self._session.clock.monotonic()
         while True:
             answer = session.ask(
-                LookAnswer, "certify", {**self._since, **self._accepted, "look": True, "run": self._run}
+                LookAnswer, "certify", {**self._freeze_option, **self._accept_option, "look": True, "run": self._run}
             )
             if not answer.closed:
-                self._end(False, t("the project was opened"))
+                self._print_result(False, t("the project was opened"))
                 return False
             checks = answer.checks
-            waits = [check for check in checks if check.waits]
-            if not waits or session.clock.monotonic() - began >= _MAX_OMS_SECONDS:
+            waiting_checks = [check for check in checks if check.waits]
+            if not waiting_checks or session.clock.monotonic() - start_seconds >= _MAX_OMS_SECONDS:
                 break
-            if not session.caller.let_pass(_OMS_SECONDS_IN_SANDBOX):
-                pause(session, _OMS_SECONDS, t("{finding}. Next check in {left}").filled(finding=waits[0].actual))
-        lacks = [check.id for check in checks if check.result is not Result.PASSED]
-        self._end(not lacks, untranslated(", ".join(lacks)) if lacks else None)
-        return not lacks
+            if not session.caller.skip_time(_OMS_SECONDS_IN_SANDBOX):
+                pause(
+                    session, _OMS_SECONDS, t("{finding}. Next check in {left}").filled(finding=waiting_checks[0].actual)
+                )
+        unpassed_ids = [check.id for check in checks if check.result is not Result.PASSED]
+        self._print_result(not unpassed_ids, untranslated(", ".join(unpassed_ids)) if unpassed_ids else None)
+        return not unpassed_ids
 
-    def _stand_still(self) -> None:
-        self._begin(t("Check that both buckets are unchanged"))
+    def _run_standstill_pass(self) -> None:
+        self._print_step(t("Check that both buckets are unchanged"))
         # Times have whole seconds, and the standstill pass has to start after the end of the comparison.
         self._session.clock.sleep(1.0)
         answer = self._run_pass({"standstill": True, **_RESTART_OPTIONS})
-        self._end(answer.finished, None if answer.finished else _STOPPED_TEXT.filled(why=answer.stopped))
+        self._print_result(answer.finished, None if answer.finished else _STOPPED_TEXT.filled(why=answer.stopped))
 
     def _certify(self) -> Any:
         """Return the certificate; call certify again as long as each call reads more of the sample.
 
-        A rehearsal has not waited for OMS, so it waits here until replay has read OMS's lists.
+        A rehearsal has not waited for OMS before, so this method waits until replay has read OMS's lists of failures.
         """
         session, plan = self._session, self._plan
         session.screen.print_line(f"{t('Make the certificate').of(session.lang)} …")
-        asked = {} if plan.sample is None else {"sample": plan.sample}
-        payload = {**self._since, **self._accepted, **asked, "run": self._run}
+        sample_option = {} if plan.sample is None else {"sample": plan.sample}
+        payload = {**self._freeze_option, **self._accept_option, **sample_option, "run": self._run}
         session.screen.begin()
-        read, began = -1, session.clock.monotonic()
+        read_objects, start_seconds = -1, session.clock.monotonic()
         while True:
             document = session.caller.ask("certify", payload)
             certificate = _derive_certificate(document)
-            sample, waits = certificate.sample, {check.id for check in certificate.checks if check.waits}
-            has_time = not plan.frozen and session.clock.monotonic() - began < _MAX_LISTS_SECONDS
+            sample, waiting_ids = certificate.sample, {check.id for check in certificate.checks if check.waits}
+            has_time = not plan.freeze_time and session.clock.monotonic() - start_seconds < _MAX_LISTS_SECONDS
             # Another call helps only if the last call read more objects than the call before.
-            if sample and "SAMPLE" in waits and sample.read > read:
-                read = sample.read
-                session.progress(t("reading the sample: {read} of {drawn}", read=read, drawn=sample.drawn))
-            elif "NOTHING_WAITS" in waits and has_time:
+            if sample and "SAMPLE" in waiting_ids and sample.read > read_objects:
+                read_objects = sample.read
+                session.progress(t("reading the sample: {read} of {drawn}", read=read_objects, drawn=sample.drawn))
+            elif "NOTHING_WAITS" in waiting_ids and has_time:
                 pause(session, _LISTS_SECONDS, t("waiting for replay to read OMS's lists. Next check in {left}"))
             else:
                 return document
 
-    def _hint(self, hint: Text) -> None:
-        self._session.hint = hint.filled(options=self._plan.again)
+    def _set_hint(self, hint: Text) -> None:
+        self._session.hint = hint.filled(options=self._plan.options_to_continue)
 
-    def _begin(self, name: Text) -> None:
-        self._number += 1
-        self._session.screen.print_line(f"{self._number}. {name.of(self._session.lang)} …")
+    def _print_step(self, name: Text) -> None:
+        self._step_number += 1
+        self._session.screen.print_line(f"{self._step_number}. {name.of(self._session.lang)} …")
 
-    def _end(self, is_well: bool, *details: Text | None) -> None:
-        word, tone = (t("done"), "good") if is_well else (t("look"), "open")
-        after = "; ".join(sentence(text, self._session.lang) for text in details if text)
+    def _print_result(self, is_successful: bool, *texts: Text | None) -> None:
+        word, tone = (t("done"), "good") if is_successful else (t("look"), "open")
+        suffix = "; ".join(sentence(text, self._session.lang) for text in texts if text)
         self._session.screen.print_line(
-            MarkedLine("   ", word.of(self._session.lang), tone, f": {after}" if after else "")
+            MarkedLine("   ", word.of(self._session.lang), tone, f": {suffix}" if suffix else "")
         )
 
 
 def _count_pending(answer: CompareAnswer) -> dict[ObjectClass, int]:
-    """Return the number of objects that may still become equal, by class."""
+    """Return the number of objects, by class, that OMS, replay or a pass can still make equal."""
     classes = counted_classes(answer)
     return {
         object_class: max(classes[object_class].source.objects, classes[object_class].destination.objects)
@@ -409,14 +443,14 @@ def _count_pending(answer: CompareAnswer) -> dict[ObjectClass, int]:
     }
 
 
-def _describe_classes(waiting: Mapping[ObjectClass, int]) -> list[str]:
-    return [f"{object_class.title} {number:,}" for object_class, number in waiting.items()]
+def _describe_classes(pending_counts: Mapping[ObjectClass, int]) -> list[str]:
+    return [f"{object_class.title} {number:,}" for object_class, number in pending_counts.items()]
 
 
 def _derive_certificate(document: Any) -> Certificate:
-    """Return the certificate with its conclusions derived from its own facts, whatever its verdict says.
+    """Return the certificate with the conclusions that follow from its facts, whatever verdict the document states.
 
-    Raises ToolError if the document has another form.
+    Raises ToolError if the document is not a certificate.
     """
     certificate = read_certificate(document)
     if certificate is None:

@@ -1,4 +1,7 @@
-"""The plan of a cutover, by its options; without an option, the user types the time of the freeze."""
+"""The plan of a cutover, from the command's options; without an option, the user types the time of the freeze.
+
+From the freeze on, applications no longer write to the source bucket.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,12 @@ _FREEZE_REMEDY = t(
 
 @dataclass(frozen=True)
 class CutoverPlan:
-    """The options of a cutover; `frozen` is None for a rehearsal, and `close` closes without a question."""
+    """The options of a cutover.
 
-    frozen: datetime | None
+    `freeze_time` is the time of the freeze, and None for a rehearsal. `close` closes the project without a question.
+    """
+
+    freeze_time: datetime | None
     sample: int | None = None
     accept: Mapping[str, str] = field(default_factory=dict)
     deep: bool = False
@@ -31,19 +37,22 @@ class CutoverPlan:
     close: bool = False
 
     @property
-    def again(self) -> str:
+    def options_to_continue(self) -> str:
         """The options with which the same command continues this cutover."""
-        return f"--frozen-since {timestamp(self.frozen)}" if self.frozen else "--rehearse"
+        return f"--frozen-since {timestamp(self.freeze_time)}" if self.freeze_time else "--rehearse"
 
 
-def plan(session: Session, options: Namespace) -> CutoverPlan:
-    """Return the plan of a cutover by the command's options. Raises UsageError if the time of the freeze is missing."""
-    acceptances = (options.sample, options.accept, options.deep, options.restart, options.close)
-    return CutoverPlan(_freeze_time(session, options), *acceptances)
+def make_plan(session: Session, options: Namespace) -> CutoverPlan:
+    """Return the plan of a cutover. Ask for the time of the freeze if the options do not state it.
+
+    Raises UsageError if the time is missing and no terminal is attached, or if the time in the options is not valid.
+    """
+    other_options = (options.sample, options.accept, options.deep, options.restart, options.close)
+    return CutoverPlan(_freeze_time(session, options), *other_options)
 
 
 def _freeze_time(session: Session, options: Namespace) -> datetime | None:
-    """Return the time of the freeze; None for a rehearsal."""
+    """Return the time of the freeze from the options, or from the user's answer; None stands for a rehearsal."""
     if options.rehearse:
         return None
     if options.frozen_since:
@@ -67,9 +76,9 @@ def _parse_freeze_time(time_text: str, session: Session) -> datetime:
     now = session.clock.now()
     if time_text == "now":
         return now
-    frozen = parse_time(time_text)
-    if frozen is None:
+    freeze_time = parse_time(time_text)
+    if freeze_time is None:
         raise UsageError(t("{text!r} is not a time with its zone", text=time_text), _FREEZE_REMEDY)
-    if frozen > now + MAX_CLOCK_SKEW:
-        raise UsageError(t("{frozen} is in the future", frozen=timestamp(frozen)), _FREEZE_REMEDY)
-    return frozen
+    if freeze_time > now + MAX_CLOCK_SKEW:
+        raise UsageError(t("{frozen} is in the future", frozen=timestamp(freeze_time)), _FREEZE_REMEDY)
+    return freeze_time

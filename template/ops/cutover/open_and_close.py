@@ -1,4 +1,8 @@
-"""The close of the project, so that it does not overwrite applications' writes to OBS, and its opening."""
+"""The commands `close` and `open`, and what a cutover does after its certificate.
+
+A mark, which is an object in the log bucket, closes the project: the functions then submit no objects to OMS, so that
+OMS does not overwrite the objects that applications write to OBS.
+"""
 
 from __future__ import annotations
 
@@ -57,15 +61,16 @@ _MAX_SHOWN_KEYS = 5
 _YES = "yes"
 
 
-def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> LookAnswer:
+def close(session: Session, run: str = "", freeze_option: Payload = _ANY_FREEZE) -> LookAnswer:
     """Set the mark of the closed project, wait until no function submits objects, and read the mark again.
 
-    `run` is the id of the cutover that closes; it is empty if a user closes by hand. `since` names the freeze. Return
-    certify's state after the wait; its mark may be another run's. The trigger remains: later writes become failed
-    records, which are submitted if the project is opened again, and which status reports.
+    `run` is the id of the cutover that closes, or empty if a user closes by hand. `freeze_option` is certify's option
+    with the time of the freeze, or empty. Return certify's state after the wait; its mark may be another run's. The
+    trigger remains: later writes become failed records, which status reports, and which are submitted if the project is
+    opened again.
 
-    Raises CloudError if the project does not stay closed, or cannot be closed during a migration of the existing
-    objects. Raises the errors of calls.
+    Raises CloudError if the project does not stay closed, or if it cannot be closed because OMS still migrates the
+    existing objects. Raises the errors of calls.
     """
     session.hint = session.hint or t(
         "The project is closed; earlier submissions end within two minutes. Next step: {command}",
@@ -77,7 +82,7 @@ def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> Look
         if mark is None:
             raise CloudError(answer.next, PROGRESS_STEP)
         pause(session, CLOSE_SECONDS, t("closing: waiting for earlier submissions, {left} left"))
-        state = session.ask(LookAnswer, "certify", {**since, "look": True})
+        state = session.ask(LookAnswer, "certify", {**freeze_option, "look": True})
         # If another command has set a mark meanwhile, its two minutes are not over yet.
         if state.closed and (run or (state.closed.since, state.closed.run) == (mark.since, mark.run)):
             return state
@@ -93,11 +98,11 @@ def close(session: Session, run: str = "", since: Payload = _ANY_FREEZE) -> Look
 def open_again(session: Session, run: str = "", *, after_go: bool = False) -> MarkAnswer:
     """Open the project, restore the trigger, and start a reconcile pass to submit writes that had no event.
 
-    The `run` of a cutover opens the project only if the mark is its own; after a GO, the opening needs `after_go`.
-    Return certify's answer. Raises the errors of calls.
+    With `run`, the id of a cutover, the project opens only if that run closed it. After a GO, it opens only with
+    `after_go`. Return certify's answer, whose `closed` is None if the project is open. Raises the errors of calls.
     """
-    wishes = {**({"run": run} if run else {}), **({"after_go": True} if after_go else {})}
-    answer = session.ask(MarkAnswer, "certify", {"open": True, **wishes})
+    options = {**({"run": run} if run else {}), **({"after_go": True} if after_go else {})}
+    answer = session.ask(MarkAnswer, "certify", {"open": True, **options})
     if not answer.closed:
         session.caller.trigger("deploy", FORWARD, FORWARD_TRIGGER)
         call_once(session, "reconcile", {"restart": True})
@@ -108,7 +113,7 @@ def open_again(session: Session, run: str = "", *, after_go: bool = False) -> Ma
 def open_by_hand(session: Session, *, after_go: bool) -> MarkAnswer:
     """Open the project; after a GO, first list the objects at risk in OBS, and ask unless `after_go` is set.
 
-    Raises UsageError if the user does not agree. Raises the errors of calls.
+    Raises UsageError if the user does not agree, and the errors of calls.
     """
     answer = open_again(session)
     if answer.closed is None or not answer.closed.go:
@@ -127,47 +132,47 @@ def open_by_hand(session: Session, *, after_go: bool) -> MarkAnswer:
 
 
 def _list_application_writes(session: Session, go: str) -> Iterator[Text]:
-    """Yield lines on the objects that applications have written to OBS, by a comparison since the GO.
+    """Yield lines about the objects that are newer in OBS than in the source, or only in OBS.
 
-    These objects are newer in OBS, or only in OBS.
+    Applications wrote these objects after the GO, whose certificate has the object key `go`. The last comparison lists
+    them only if it began after the GO.
     """
-    compared = tool_output.convert_compare_answer(session.caller.ask("compare", {"look": True}))
+    comparison = tool_output.convert_compare_answer(session.caller.ask("compare", {"look": True}))
     # The time in a certificate's name has no separators.
     go_time = go.rpartition("/")[2].split("-")[1]
-    if not isinstance(compared, ComparisonResult) or re.sub(r"[-:]", "", compared.started or "") <= go_time:
+    if not isinstance(comparison, ComparisonResult) or re.sub(r"[-:]", "", comparison.started or "") <= go_time:
         yield _UNCOMPARED_TEXT
         return
-    yield t("The comparison of {began} found in OBS:", began=compared.started)
-    counts = {name: object_class.destination.objects for name, object_class in compared.classes.items()}
+    yield t("The comparison of {began} found in OBS:", began=comparison.started)
+    counts = {name: object_class.destination.objects for name, object_class in comparison.classes.items()}
     for object_class in _APPLICATION_CLASSES:
         if number := counts.get(object_class):
-            keys = [repr(key) for key in compared.classes[object_class].keys[:_MAX_SHOWN_KEYS]]
+            keys = [repr(key) for key in comparison.classes[object_class].keys[:_MAX_SHOWN_KEYS]]
             yield t("  {n:object|objects} ({title}): {keys}", n=number, title=object_class.label, keys=keys)
-    unproven = sum(
+    unproven_count = sum(
         counts.get(object_class, 0) for object_class in EQUAL if object_class is not ObjectClass.EQUAL_CONTENTS
     )
-    if unproven:
-        yield t("  {n:object|objects} of equal size, not proven equal", n=unproven)
-    if not unproven and not any(map(counts.get, _APPLICATION_CLASSES)):
+    if unproven_count:
+        yield t("  {n:object|objects} of equal size, not proven equal", n=unproven_count)
+    if not unproven_count and not any(map(counts.get, _APPLICATION_CLASSES)):
         yield t("  no objects newer than the source objects, or only in OBS")
 
 
-def opening_step(closed: MarkWithGo) -> Text:
-    """Return the step that opens the project, as the remedy of a command that needs an open project."""
-    if closed.go:
+def opening_step(mark: MarkWithGo) -> Text:
+    """Return the remedy to print if a command needs an open project: the command `open`, but none after a GO."""
+    if mark.go:
         return t("Nothing to do: a GO is in effect, and applications write to OBS")
     return t("If you want that, open the project first: {command}", command=Step("open"))
 
 
 def act_on_certificate(session: Session, certificate: Certificate, mark: Mark | None) -> None:
-    """Act on the certificate of a cutover.
+    """Remove the trigger, open the project, or print its state, as the certificate of a cutover requires.
 
-    After a GO, remove the trigger. If a failed check needs objects to be submitted, open the project again; a check
-    that only waits does not open it. `mark` is the mark that this or an earlier cutover set; with None the project
-    stays closed.
+    After a GO, remove the trigger. If a failed check needs objects to be submitted, open the project; a check that only
+    waits does not open it. `mark` is the mark that this or an earlier cutover set; with None the project stays closed.
     """
     # After any other failure the project stays closed, and the next cutover continues.
-    failed = [
+    failed_ids = [
         check.id for check in certificate.checks if check.result is Result.FAILED and CHECKS[check.id].opens_project
     ]
     if certificate.verdict is CutoverVerdict.GO:
@@ -177,8 +182,8 @@ def act_on_certificate(session: Session, certificate: Certificate, mark: Mark | 
             "good",
         )
         session.print_text(_STOP_TASK_TEXT.filled(task=certificate.task))
-    elif failed and mark:
-        _open_to_submit(session, mark, ", ".join(failed))
+    elif failed_ids and mark:
+        _open_to_submit(session, mark, ", ".join(failed_ids))
     elif certificate.closed:
         session.print_text(_describe_closed_state(session.ask(LookAnswer, "certify", {"look": True})), "way")
 
@@ -187,10 +192,11 @@ def _describe_closed_state(state: MarkAnswer) -> Text:
     return sentences(_CLOSED_TEXT, None if state.closed and state.closed.go else _GIVE_UP_TEXT)
 
 
-def _open_to_submit(session: Session, mark: Mark, names: str) -> None:
-    """Open the project, unless a GO is in effect, or the mark was changed, or a user set the mark by hand.
+def _open_to_submit(session: Session, mark: Mark, check_ids: str) -> None:
+    """Open the project, unless a GO is in effect, or the mark has changed, or a user set the mark by hand.
 
-    After a GO, applications write to OBS, and submissions could overwrite their objects.
+    After a GO, applications write to OBS, and submissions could overwrite their objects. `check_ids` are the ids of the
+    checks that need the submissions.
     """
     answer = session.ask(LookAnswer, "certify", {"look": True})
     if answer.go:
@@ -198,7 +204,7 @@ def _open_to_submit(session: Session, mark: Mark, names: str) -> None:
             "The project stays closed, because a GO is in effect. The differences ({checks}) come from"
             " writes or deletions after the GO, or from another freeze. To list application writes to either"
             " bucket: {command}",
-            checks=names,
+            checks=check_ids,
             command=Step("compare"),
         )
     elif not answer.closed:  # another command opened it meanwhile
@@ -209,10 +215,10 @@ def _open_to_submit(session: Session, mark: Mark, names: str) -> None:
         text = t(
             "The project was closed by hand, and some objects must be submitted ({checks}): {command}. Then"
             " run the cutover again.",
-            checks=names,
+            checks=check_ids,
             command=Step("open"),
         )
     else:
-        opened = open_again(session, mark.run)
-        text = _describe_closed_state(opened) if opened.closed else _OPENED_TEXT.filled(checks=names)
+        open_answer = open_again(session, mark.run)
+        text = _describe_closed_state(open_answer) if open_answer.closed else _OPENED_TEXT.filled(checks=check_ids)
     session.print_text(text, "way")

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ops.clock import timestamp
-from ops.session import unwritable
+from ops.session import unwritable_error
 from oss_oms_sync.answers.codec import UnreadableError, from_json, parse_timestamp, to_json
 from oss_oms_sync.answers.deletions import DeletionsAnswer
 from oss_oms_sync.rules.deletions import MAX_LIST_AGE
@@ -34,7 +34,7 @@ class Pages:
         """Load the pages of an interrupted command, unless they are too old or the file is unreadable."""
         self.file = file
         self.comparison = ""
-        self.begun = timestamp(now)
+        self.request_time = timestamp(now)
         self.after: str | None = ""
         size = self._load(now)
         if size:
@@ -56,12 +56,12 @@ class Pages:
                         head = from_json(_Head, json.loads(line))
                         if parse_timestamp(head.begun) + MAX_LIST_AGE <= now:
                             return 0
-                        self.comparison, self.begun = head.comparison, head.begun
+                        self.comparison, self.request_time = head.comparison, head.begun
                     else:
                         self.after = from_json(DeletionsAnswer, json.loads(line)).after
                     size += len(line)
         except (OSError, UnreadableError, ValueError):
-            self.comparison, self.begun, self.after, size = "", timestamp(now), "", 0
+            self.comparison, self.request_time, self.after, size = "", timestamp(now), "", 0
         return size
 
     def add(self, page: DeletionsAnswer, now: datetime) -> bool:
@@ -69,29 +69,28 @@ class Pages:
 
         Raises UsageError if the file cannot be written.
         """
-        is_next = page.facts.comparison == self.comparison
-        is_new = not self.comparison
-        if not is_next:
-            self.comparison, self.begun, self.after = page.facts.comparison, timestamp(now), ""
-        if is_next or is_new:
+        is_of_same_comparison = page.facts.comparison == self.comparison
+        is_first = not self.comparison
+        if not is_of_same_comparison:
+            self.comparison, self.request_time, self.after = page.facts.comparison, timestamp(now), ""
+        if is_of_same_comparison or is_first:
             self.after = page.after
-        head = b"" if is_next else _to_line(_Head(self.comparison, self.begun))
+        head_line = b"" if is_of_same_comparison else _to_line(_Head(self.comparison, self.request_time))
         try:
-            with self.file.open("ab" if is_next else "wb") as stream:
-                stream.write(head + (_to_line(page) if is_next or is_new else b""))
+            with self.file.open("ab" if is_of_same_comparison else "wb") as stream:
+                stream.write(head_line + (_to_line(page) if is_of_same_comparison or is_first else b""))
         except OSError as error:
-            raise unwritable(error) from None
-        return is_next or is_new
+            raise unwritable_error(error) from None
+        return is_of_same_comparison or is_first
 
     def __iter__(self) -> Iterator[DeletionsAnswer]:
-        """Yield the pages in order."""
         with self.file.open("rb") as stream:
             next(stream)
             for line in stream:
                 yield from_json(DeletionsAnswer, json.loads(line))
 
     def remove(self) -> None:
-        """Delete the file."""
+        """Delete the file of the pages; a missing file is no error."""
         self.file.unlink(missing_ok=True)
 
 

@@ -1,1 +1,1 @@
-"""Several projects at once: their verdicts on one screen, and metrics for Prometheus."""
+"""The command `fleet`, which reports on several projects at once: their verdicts, and metrics for Prometheus."""

@@ -1,4 +1,4 @@
-"""The command `fleet`: it runs `status` of several projects, each by the ops.py in the project's own folder."""
+"""The command `fleet`, which runs `status` of several projects, each by the ops.py in the project's own folder."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def fleet(session: Session, options: Namespace) -> int:
 
 def _name_projects(folders: Sequence[Path]) -> dict[Path, str]:
     """Return the name of each project: its folder's name, or its path if several folders have this name."""
-    count = Counter(folder.name for folder in folders)
-    return {folder: folder.name if count[folder.name] == 1 else str(folder) for folder in folders}
+    name_counts = Counter(folder.name for folder in folders)
+    return {folder: folder.name if name_counts[folder.name] == 1 else str(folder) for folder in folders}
 
 
 def _page_file(html: Path, name: str) -> Path:
@@ -85,11 +85,11 @@ class _StatusPrograms:
             output, errors, code = self._run(folder)
         except (OSError, subprocess.TimeoutExpired) as error:
             return Member(name, folder, None, untranslated(str(error)))
-        answers = [line for line in output.splitlines() if line.startswith("{")]
-        if not answers:
+        answer_lines = [line for line in output.splitlines() if line.startswith("{")]
+        if not answer_lines:
             return Member(name, folder, None, _failure_reason(errors))
         try:
-            overview = codec.from_json(StatusOverview, json.loads(answers[-1]))
+            overview = codec.from_json(StatusOverview, json.loads(answer_lines[-1]))
         except (UnreadableError, ValueError):
             return Member(name, folder, None, t("its status has another form: its version differs too much"))
         return Member(name, folder, overview, is_well=code == ExitCode.OK)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ops.clock import parse_timestamp
 from ops.fleet.overview import Member, StatusOverview
-from ops.session import unwritable
+from ops.session import unwritable_error
 from oss_oms_sync.answers.status_answer import VerdictState
 
 _NAME_PREFIX = "oss_oms_sync_"
@@ -36,27 +36,30 @@ _GO_PATTERN = re.compile(r"-(\d{8}T\d{6}Z)-go\.json")
 
 
 def write(file: Path, members: Sequence[Member]) -> None:
-    """Replace the file of metrics atomically, so that a reader never gets a part of it.
+    """Replace the file of metrics atomically, so that a reader never gets a part of the file.
 
-    A project without an answer keeps its time of the last success from the previous file. Raises UsageError.
+    A project without an answer keeps its time of the last success from the previous file. Raises UsageError if the file
+    cannot be written.
     """
     try:
-        previous = file.read_text(encoding="utf-8") if file.exists() else ""
+        previous_text = file.read_text(encoding="utf-8") if file.exists() else ""
         # node_exporter may run as another user.
         with tempfile.NamedTemporaryFile(
             "w", encoding="utf-8", dir=file.absolute().parent, prefix=f".{file.name}.", delete=False
         ) as temporary_file:
-            temporary_file.write(format_metrics(members, previous))
-        temporary = Path(temporary_file.name)
-        temporary.chmod(0o644)
-        temporary.replace(file)
+            temporary_file.write(format_metrics(members, previous_text))
+        temporary_path = Path(temporary_file.name)
+        temporary_path.chmod(0o644)
+        temporary_path.replace(file)
     except OSError as error:
-        raise unwritable(error) from None
+        raise unwritable_error(error) from None
 
 
-def format_metrics(members: Sequence[Member], earlier: str = "") -> str:
-    """Return the text of the metrics; `earlier` is the text of the previous file."""
-    samples = [(name, labels, value) for member in members for name, labels, value in _list_samples(member, earlier)]
+def format_metrics(members: Sequence[Member], previous_text: str = "") -> str:
+    """Return the text of the metrics; `previous_text` is the text of the previous file."""
+    samples = [
+        (name, labels, value) for member in members for name, labels, value in _list_samples(member, previous_text)
+    ]
     lines = []
     for metric, meaning in _METRICS.items():
         lines += [f"# HELP {_NAME_PREFIX}{metric} {meaning}", f"# TYPE {_NAME_PREFIX}{metric} gauge"]
@@ -64,15 +67,15 @@ def format_metrics(members: Sequence[Member], earlier: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _list_samples(member: Member, earlier: str) -> Iterator[tuple[str, str, float]]:
+def _list_samples(member: Member, previous_text: str) -> Iterator[tuple[str, str, float]]:
     """Yield samples of a project: a metric's name without its prefix, the labels, and the value.
 
-    Unknown values are left out.
+    Unknown values are left out. `previous_text` is the text of the previous file.
     """
     for state in VerdictState:
         yield "verdict", _format_labels(member.name, state=state.value), member.verdict is state
     overview = member.overview
-    success = parse_timestamp(overview.at).timestamp() if overview else _last_success(member.name, earlier)
+    success = parse_timestamp(overview.at).timestamp() if overview else _last_success(member.name, previous_text)
     yield "last_success_timestamp_seconds", _format_labels(member.name), success
     if overview is None:
         return
@@ -80,22 +83,25 @@ def _list_samples(member: Member, earlier: str) -> Iterator[tuple[str, str, floa
     for name, value in _list_numbers(overview):
         if value is not None:
             yield name, _format_labels(member.name), value
-    last = overview.compare.last
+    last_comparison = overview.compare.last
     for percentile in (50, 90, 99):
-        seconds = getattr(last.lag.copied, f"p{percentile}") if last else None
+        seconds = getattr(last_comparison.lag.copied, f"p{percentile}") if last_comparison else None
         if seconds is not None:
             yield "lag_seconds", _format_labels(member.name, percentile=str(percentile)), seconds
 
 
 def _list_numbers(overview: StatusOverview) -> Iterator[tuple[str, float | None]]:
-    backlog, unfinished, last = overview.backlog, overview.copying.unfinished, overview.compare.last
+    backlog, unfinished_objects, last_comparison = overview.backlog, overview.copying.unfinished, overview.compare.last
     yield "backlog_objects", backlog.objects
     age = parse_timestamp(overview.at) - parse_timestamp(backlog.oldest) if backlog.oldest else None
     yield "backlog_oldest_seconds", age.total_seconds() if age else 0
-    yield "unfinished_objects", unfinished.objects if unfinished else None
-    yield "overdue_objects", unfinished.overdue if unfinished else None
-    yield "source_objects", last.source.objects if last else None
-    yield "comparison_timestamp_seconds", parse_timestamp(last.started).timestamp() if last else None
+    yield "unfinished_objects", unfinished_objects.objects if unfinished_objects else None
+    yield "overdue_objects", unfinished_objects.overdue if unfinished_objects else None
+    yield "source_objects", last_comparison.source.objects if last_comparison else None
+    yield (
+        "comparison_timestamp_seconds",
+        parse_timestamp(last_comparison.started).timestamp() if last_comparison else None,
+    )
     go = _GO_PATTERN.search(overview.closed.go) if overview.closed else None
     yield "certificate_timestamp_seconds", datetime.strptime(go[1], "%Y%m%dT%H%M%S%z").timestamp() if go else None
 
@@ -109,7 +115,7 @@ def _escape(value: str) -> str:
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
-def _last_success(project: str, earlier: str) -> float:
+def _last_success(project: str, previous_text: str) -> float:
     name = re.escape(f"{_NAME_PREFIX}last_success_timestamp_seconds{_format_labels(project)}")
-    line = re.search(rf"^{name} ([\d.e+]+)$", earlier, re.MULTILINE)
+    line = re.search(rf"^{name} ([\d.e+]+)$", previous_text, re.MULTILINE)
     return float(line[1]) if line else 0

@@ -1,4 +1,7 @@
-"""The fields of a `status` answer that a fleet reads: few, because its projects may have different versions."""
+"""The fields of a `status` answer that a fleet, a set of projects, needs.
+
+They are few, because the projects may have different versions.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ _VERDICT_ORDER = (
 
 @dataclass(frozen=True)
 class BacklogOverview:
-    """Keys waiting to be resent; `oldest` is the time of the oldest failure."""
+    """The keys that wait to be resent; `oldest` is the time of the oldest failure, and None without a failure."""
 
     failed: int
     at_least: bool
@@ -50,7 +53,7 @@ class CopyingOverview:
 
 @dataclass(frozen=True)
 class ComparisonOverview:
-    """The last comparison of all objects."""
+    """The start of the last comparison, the objects in the source, and the synchronization lag."""
 
     started: str
     source: ObjectCount
@@ -73,7 +76,7 @@ class ClosingOverview:
 
 @dataclass(frozen=True)
 class StatusOverview:
-    """The fields of a `status` answer that a fleet shows."""
+    """The fields of a `status` answer that the command `fleet` prints or measures."""
 
     verdict: Verdict
     at: str
@@ -113,5 +116,5 @@ class Member:
 
 
 def sort_worst_first(members: Sequence[Member]) -> list[Member]:
-    """Sort projects by verdict, the worst first, and equal verdicts by name."""
+    """Sort projects by verdict, the worst first, and those of equal verdicts by name."""
     return sorted(members, key=lambda member: (member.rank, member.name))

@@ -1,4 +1,4 @@
-"""The table of a fleet: a line for each project, the worst verdict first, and their next steps."""
+"""The table of a fleet: a line for each project, the worst verdict first, and the next steps of the projects."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def verdict_word(member: Member) -> Text:
     """Return the verdict on a project in one or two words."""
     if member.verdict is VerdictState.CLOSED and not member.is_well:
         return _CLOSED_ALARM_LABEL
-    closed = member.overview.closed if member.overview else None
-    return _CLOSED_GO_LABEL if closed and closed.go else _VERDICT_LABELS[member.verdict][0]
+    mark = member.overview.closed if member.overview else None
+    return _CLOSED_GO_LABEL if mark and mark.go else _VERDICT_LABELS[member.verdict][0]
 
 
 def report(members: Sequence[Member], pages: Mapping[Path, Path], language: str) -> Report:
     """Return the report on several projects, in their order; `pages` maps a project's folder to its own page."""
     translate = Translator(language)
-    needing = [member for member in members if not member.is_well]
+    members_to_act_on = [member for member in members if not member.is_well]
     lead = (
-        translate("{n} of {total:project|projects} need an action", n=len(needing), total=len(members))
-        if needing
+        translate("{n} of {total:project|projects} need an action", n=len(members_to_act_on), total=len(members))
+        if members_to_act_on
         else translate("No project needs an action.")
     )
     columns = [
@@ -53,11 +53,11 @@ def report(members: Sequence[Member], pages: Mapping[Path, Path], language: str)
         Column(translate("migration")),
         Column(translate("compared")),
     ]
-    steps = [block for member in needing for block in _describe_step(member, translate)]
+    steps = [block for member in members_to_act_on for block in _describe_step(member, translate)]
     rows = [_row(member, pages.get(member.folder), translate) for member in members]
     word = translate("Fleet")
     return Report(
-        Hero(word, "open" if needing else "good", lead, None),
+        Hero(word, "open" if members_to_act_on else "good", lead, None),
         language,
         [Table(columns, rows), *steps],
         title=word,
@@ -69,18 +69,24 @@ def _row(member: Member, page: Path | None, translate: Translator) -> list[Phras
     word, overview = verdict_word(member), member.overview
     tone = "bad" if overview and overview.verdict.alarm else _VERDICT_LABELS[member.verdict][1]
     name = Link(page.name, member.name) if page and overview else member.name
-    head: list[Phrase | Cell] = [name, Cell(translate(word), tone)]
+    first_cells: list[Phrase | Cell] = [name, Cell(translate(word), tone)]
     if overview is None:
-        return [*head, None, None, None, None, None]
-    last, waiting, group = overview.compare.last, f"{overview.backlog.objects:,}", overview.old_objects
+        return [*first_cells, None, None, None, None, None]
+    last_comparison, waiting_text, task_group = (
+        overview.compare.last,
+        f"{overview.backlog.objects:,}",
+        overview.old_objects,
+    )
     now = parse_timestamp(overview.at)
     return [
-        *head,
-        units.count(last.source.objects, translate) if last else None,
-        translate("at least {number}", number=waiting) if overview.backlog.at_least else waiting,
-        translate("{s:time}", s=last.lag.copied.p99) if last and last.lag.copied.p99 is not None else None,
-        units.share(group.finished, group.total, translate) if group and group.total else None,
-        units.age(parse_timestamp(last.started), now, translate) if last else None,
+        *first_cells,
+        units.count(last_comparison.source.objects, translate) if last_comparison else None,
+        translate("at least {number}", number=waiting_text) if overview.backlog.at_least else waiting_text,
+        translate("{s:time}", s=last_comparison.lag.copied.p99)
+        if last_comparison and last_comparison.lag.copied.p99 is not None
+        else None,
+        units.share(task_group.finished, task_group.total, translate) if task_group and task_group.total else None,
+        units.age(parse_timestamp(last_comparison.started), now, translate) if last_comparison else None,
     ]
 
 

@@ -1,1 +1,1 @@
-"""Calls of the deployed functions, their answers, and their failures."""
+"""Calls of the deployed functions, their answers, and the errors of failed calls."""

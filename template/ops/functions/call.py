@@ -1,6 +1,6 @@
 """Calls of the deployed functions, by Serverless Devs, or by HTTP in the sandbox of this project's repository.
 
-Both ways raise ToolError, CloudError and FunctionError.
+A job is a function of the project, such as `status`. Both ways raise ToolError, CloudError and FunctionError.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ Payload = Mapping[str, Any]
 
 
 class Caller(Protocol):
-    """Access to the functions of a deployed project, and to the store of secrets.
+    """Access to the functions of a deployed project, and to the secret store of Serverless Devs.
 
     The default methods are those for the real clouds.
     """
 
     def ask(self, job: str, payload: Payload) -> Any:
-        """Call the function of a job and return its answer."""
+        """Call the function of a job with a payload, and return its answer as JSON data."""
 
     def trigger(self, action: str, job: str, trigger: str) -> None:
         """Remove a trigger of a function ("remove"), or deploy it as in s.yaml ("deploy").
@@ -51,33 +51,33 @@ class Caller(Protocol):
         """
 
     def keep_secret(self, key: str, value: str) -> None:
-        """Store a secret in the tool's store, and replace the secret under that key."""
+        """Store a secret in the tool's secret store, and replace a secret under that key."""
 
     def secrets(self) -> Collection[str]:
-        """Return the keys of the tool's store."""
+        """Return the keys under which the tool's secret store has secrets."""
 
     def forget_secret(self, key: str) -> None:
-        """Delete a secret from the tool's store; not an error if it is absent."""
+        """Delete a secret from the tool's secret store; a missing secret is no error."""
 
     def account(self, alias: str) -> str:
         """Return the Alibaba Cloud account of the keys with this alias, most digits masked with `*`.
 
-        The result is "" if Serverless Devs does not know the alias.
+        Return "" if Serverless Devs does not know the alias.
         """
 
     def endpoints(self) -> Mapping[str, str]:
         """Return the endpoints of the sandbox's buckets by function variable, such as OSS_ENDPOINT.
 
-        The result is empty outside the sandbox, where buckets have the endpoints of their clouds.
+        Return an empty mapping outside the sandbox, where buckets have the endpoints of their clouds.
         """
         return {}
 
-    def let_pass(self, seconds: float) -> bool:  # noqa: ARG002 (real time cannot be skipped)
-        """Skip `seconds` of waiting in the sandbox and return True; in the clouds return False."""
+    def skip_time(self, seconds: float) -> bool:  # noqa: ARG002 (real time cannot be skipped)
+        """Skip `seconds` of waiting in the sandbox and return True; in the real clouds return False."""
         return False
 
     def ahead(self) -> float:
-        """Return by how many seconds the functions' clock is ahead of this machine's: the sandbox skips time."""
+        """Return the seconds by which the functions' clock is ahead of this machine's: the sandbox skips time."""
         return 0.0
 
     def stop(self) -> None:
@@ -86,9 +86,9 @@ class Caller(Protocol):
 
 
 def caller(template: Path | None, folder: Path) -> Caller:
-    """Return the caller for the project in `folder`: the sandbox if the environment names it, otherwise `s`.
+    """Return the caller for the project in `folder`: the sandbox if the environment names it, otherwise the tool `s`.
 
-    `template` is a settings file to use instead of s.yaml.
+    `template` is a settings file to use instead of s.yaml, or None.
     """
     address = os.environ.get(SANDBOX_VARIABLE)
     return Sandbox(address) if address else Tool(template, folder)
@@ -109,7 +109,7 @@ class Tool(Caller):
         invocation = tool_output.find(output)
         if invocation is None:
             raise failures.tool_error(job, output, errors, code)
-        return failures.checked_answer(job, invocation)
+        return failures.require_answer(job, invocation)
 
     def trigger(self, action: str, job: str, trigger: str) -> None:
         output, errors, code = self._run([job, action, "--trigger", trigger, "-y", *self._template])
@@ -138,11 +138,11 @@ class Tool(Caller):
 
     def account(self, alias: str) -> str:
         output, _, _ = self._run(["config", "get", "-a", alias])
-        match = re.search(r"^ *AccountID: *([\d*]+)", tool_output.plain(output), re.MULTILINE)
+        match = re.search(r"^ *AccountID: *([\d*]+)", tool_output.remove_colours(output), re.MULTILINE)
         return match[1] if match else ""
 
     def _lock_store(self) -> None:
-        """Restrict the tool's store to its owner, because any user can derive the store's encryption key."""
+        """Restrict the tool's secret store to its owner, because any user can derive the store's encryption key."""
         home = re.search(r"s-home: (.*?),", self._run(["-v"])[0])
         with contextlib.suppress(OSError):
             Path(home[1] if home else "", "secrets.yaml").chmod(0o600)
@@ -251,7 +251,7 @@ class Sandbox(Caller):
     def ask(self, job: str, payload: Payload) -> Any:
         answer = self._post(f"invoke/{job}", json.dumps(payload).encode())
         if "error" in answer:
-            return failures.checked_answer(
+            return failures.require_answer(
                 job, tool_output.ToolInvocation(str(answer["error"].get("errorType")), "", answer["error"])
             )
         return answer["answer"]
@@ -274,7 +274,7 @@ class Sandbox(Caller):
     def endpoints(self) -> Mapping[str, str]:
         return self._post("endpoints")
 
-    def let_pass(self, seconds: float) -> bool:
+    def skip_time(self, seconds: float) -> bool:
         self._post(f"later/{math.ceil(seconds)}")
         return True
 

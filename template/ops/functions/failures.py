@@ -95,20 +95,20 @@ _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
 
 def tool_error(job: str, output: str, errors: str, code: int) -> OpsError:
     """Return the error of a call for which Serverless Devs printed no answer, or failed."""
-    plain = [tool_output.plain(text).strip() for text in (output, errors)]
-    tail = [line for text in plain for line in text.splitlines()[-_MAX_TAIL_LINES:]]
-    by_tool = "\n".join(map(tool_output.without_logs, plain))
-    for pattern, kind, happened, fix in _TOOL_ERRORS:
-        if re.search(pattern, by_tool):
-            return kind(happened, fix, tail)
+    plain_texts = [tool_output.remove_colours(text).strip() for text in (output, errors)]
+    last_lines = [line for text in plain_texts for line in text.splitlines()[-_MAX_TAIL_LINES:]]
+    tool_text = "\n".join(map(tool_output.remove_logs, plain_texts))
+    for pattern, error_class, happened, fix in _TOOL_ERRORS:
+        if re.search(pattern, tool_text):
+            return error_class(happened, fix, last_lines)
     return ToolError(
         t("`s {job}` returned no answer (exit code {code})", job=job, code=code),
         t("Check the output above"),
-        tail,
+        last_lines,
     )
 
 
-def checked_answer(job: str, invocation: tool_output.ToolInvocation) -> Any:
+def require_answer(job: str, invocation: tool_output.ToolInvocation) -> Any:
     """Return the function's answer, if the call succeeded.
 
     Raises CloudError or FunctionError if the call failed, and ToolError if the answer is not JSON.
@@ -133,14 +133,14 @@ def _kind_and_message(error: dict[str, Any] | None, invocation: tool_output.Tool
 
 
 def _function_error(job: str, kind: str, message: str) -> OpsError:
-    log = t("Check the log: s {job} logs", job=job)
+    log_hint = t("Check the log: s {job} logs", job=job)
     if kind in _REMEDIES:
-        raised = t("{job} raised {kind}: {message}", job=job, kind=kind, message=message)
-        refused = t("{job} refused the command: {message}", job=job, message=message)
-        return FunctionError(kind, refused if kind == FunctionError.REFUSAL else raised, _REMEDIES[kind])
+        raised_text = t("{job} raised {kind}: {message}", job=job, kind=kind, message=message)
+        refused_text = t("{job} refused the command: {message}", job=job, message=message)
+        return FunctionError(kind, refused_text if kind == FunctionError.REFUSAL else raised_text, _REMEDIES[kind])
     if not kind or _PLATFORM_ERRORS.search(kind):
         return CloudError(
             t("Function Compute ended {job} before it answered: {message}", job=job, message=message),
-            log,
+            log_hint,
         )
-    return FunctionError(kind, t("{job} failed: {kind}: {message}", job=job, kind=kind, message=message), log)
+    return FunctionError(kind, t("{job} failed: {kind}: {message}", job=job, kind=kind, message=message), log_hint)

@@ -29,7 +29,7 @@ class ToolInvocation(NamedTuple):
     """The result of a call, as Serverless Devs prints it.
 
     `error_type` is Function Compute's type of a failure, and empty if the function returned. `body` is the answer as
-    text, and `answer` the body as JSON, or None if it is not JSON.
+    text. `answer` is the body parsed as JSON, or None if it is not JSON.
     """
 
     error_type: str
@@ -37,12 +37,12 @@ class ToolInvocation(NamedTuple):
     answer: Any
 
 
-def plain(output: str) -> str:
-    """Return the output of Serverless Devs without colours."""
+def remove_colours(output: str) -> str:
+    """Return the output of Serverless Devs without the codes of terminal colours."""
     return _COLOUR_CODES.sub("", output)
 
 
-def without_logs(output: str) -> str:
+def remove_logs(output: str) -> str:
     """Return the output of Serverless Devs without the function's log."""
     return _LOGS_PATTERN.sub("", output)
 
@@ -53,21 +53,21 @@ def find(output: str) -> ToolInvocation | None:
     An object key cannot imitate the line before the answer: logs and answers have keys within JSON strings, never as a
     whole line, and the logs come before the answer.
     """
-    head, mark, body = ("\n" + plain(output).replace("\r\n", "\n")).rpartition(_RESULT_MARK)
+    head, mark, body = ("\n" + remove_colours(output).replace("\r\n", "\n")).rpartition(_RESULT_MARK)
     if not mark:
         return None
-    failed = _ERROR_TYPE_PATTERN.search(head.rpartition(_LOGS_END_MARK)[2])
-    return ToolInvocation(failed[1].strip() if failed else "", body.strip(), _load(body))
+    error_match = _ERROR_TYPE_PATTERN.search(head.rpartition(_LOGS_END_MARK)[2])
+    return ToolInvocation(error_match[1].strip() if error_match else "", body.strip(), _load(body))
 
 
 def read(text: str) -> Any:
     """Parse text from a pipe, which is output of Serverless Devs or an answer alone; return None for other text."""
     invocation = find(text)
-    return invocation.answer if invocation else _load(text, is_all=True)
+    return invocation.answer if invocation else _load(text, is_whole_text=True)
 
 
 def convert_answer(kind: type[T], answer: object) -> T:
-    """Convert an answer to `kind`.
+    """Convert an answer from JSON data to the dataclass `kind`.
 
     Raises ToolError if the fields do not fit, for example because another version wrote the answer.
     """
@@ -78,30 +78,34 @@ def convert_answer(kind: type[T], answer: object) -> T:
 
 
 def convert_compare_answer(answer: object) -> CompareAnswer:
-    """Convert an answer of compare; the answer of a finished comparison becomes a ComparisonResult.
+    """Convert an answer of compare from JSON data; that of a finished comparison becomes a ComparisonResult.
 
     Raises ToolError if the answer has another form.
     """
-    converted = convert_answer(CompareAnswer, answer)
-    return converted if converted.standstill or not converted.finished else convert_answer(ComparisonResult, answer)
+    compare_answer = convert_answer(CompareAnswer, answer)
+    return (
+        compare_answer
+        if compare_answer.standstill or not compare_answer.finished
+        else convert_answer(ComparisonResult, answer)
+    )
 
 
 def object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return the fields of a JSON object; raise ValueError for repeated names, which parsers treat differently."""
-    value = dict(pairs)
-    if len(value) != len(pairs):
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
         raise ValueError("a name is there twice")
-    return value
+    return fields
 
 
-def _load(text: str, *, is_all: bool = False) -> Any:
+def _load(text: str, *, is_whole_text: bool = False) -> Any:
     """Return the JSON value at the start of a text; None if there is none.
 
-    With `is_all`, the value must be the whole text.
+    With `is_whole_text`, the value must be the whole text.
     """
     text = text.strip()
     try:
         value, end = json.JSONDecoder(object_pairs_hook=object_without_duplicates).raw_decode(text)
     except (ValueError, RecursionError):
         return None
-    return None if is_all and end < len(text) else value
+    return None if is_whole_text and end < len(text) else value

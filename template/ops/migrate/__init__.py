@@ -1,1 +1,1 @@
-"""The command `ops.py migrate`, which copies the objects from before the project once, by a task group of OMS."""
+"""The command `ops.py migrate`, which copies the objects older than the project once, by a task group of OMS."""

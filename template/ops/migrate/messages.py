@@ -1,4 +1,4 @@
-"""The messages of a migration: its plan and cost, its progress, and the next step."""
+"""The messages of a migration of existing objects: its plan and cost, its progress, and the next step."""
 
 from __future__ import annotations
 
@@ -40,10 +40,12 @@ _MAX_SIZE_TEXT = t(
 )
 
 
-def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Prices, language: str) -> Iterator[Line]:
-    """Yield the plan of a migration, with its cost and duration by the last comparison.
+def plan(
+    intention: Intention, comparison: CompareAnswer, project_prefix: str, prices: Prices, language: str
+) -> Iterator[Line]:
+    """Yield the lines of a migration's plan, with its cost and duration by the last comparison.
 
-    `own` is the project's prefix.
+    `project_prefix` is the project's prefix.
     """
     yield t(
         "A task group of OMS copies the current objects of {source} to {destination} once; the sync task"
@@ -89,14 +91,14 @@ def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Pric
             language,
         )
         return
-    copied = [*ObjectClass] if intention.overwrite else [ObjectClass.MISSING, ObjectClass.OLDER]
+    copied_classes = [*ObjectClass] if intention.overwrite else [ObjectClass.MISSING, ObjectClass.OLDER]
     folders = {
-        folder: [count for name, count in classes.items() if name in copied and count[0]]
+        folder: [count for name, count in classes.items() if name in copied_classes and count[0]]
         for folder, classes in comparison.folders.items()
     }
-    whole, maybe_partial = _split_folders(intention.prefixes, folders, own)
-    partial = [folder for folder in maybe_partial if folders[folder]]
-    if "*" in partial:
+    whole_folders, other_folders = _split_folders(intention.prefixes, folders, project_prefix)
+    partial_folders = [folder for folder in other_folders if folders[folder]]
+    if "*" in partial_folders:
         yield sentence(
             t(
                 "The number of objects is unknown: the last comparison, of {began}, counts these folders"
@@ -108,40 +110,49 @@ def plan(intention: Intention, comparison: CompareAnswer, own: str, prices: Pric
         )
         return
     objects, size = (
-        sum(count[index] for folder in (*whole, *partial) for count in folders[folder]) for index in (0, 1)
+        sum(count[index] for folder in (*whole_folders, *partial_folders) for count in folders[folder])
+        for index in (0, 1)
     )
-    size_text, ways = _MAX_SIZE_TEXT if partial else _SIZE_TEXT, nights.compare_ways(objects, size, prices)
+    size_text, ways = _MAX_SIZE_TEXT if partial_folders else _SIZE_TEXT, nights.compare_ways(objects, size, prices)
     # The limits that the user has set count unchanged, as times in China.
-    wanted = nights.estimate_copy(objects, size, prices, intention.bandwidth or ())
+    copy_estimate = nights.estimate_copy(objects, size, prices, intention.bandwidth or ())
     yield from lines.draw(
         cost_table.copying(
-            estimate.copying(prices, objects, size, wanted.dollars),
+            estimate.copying(prices, objects, size, copy_estimate.dollars),
             ways,
-            size_text.filled(began=comparison.started, objects=objects, size=size, time=wanted.seconds).of(language),
+            size_text.filled(began=comparison.started, objects=objects, size=size, time=copy_estimate.seconds).of(
+                language
+            ),
             language,
         )
     )
 
 
-def _split_folders(prefixes: Sequence[str], folders: Collection[str], own: str) -> tuple[list[str], list[str]]:
+def _split_folders(
+    prefixes: Sequence[str], folders: Collection[str], project_prefix: str
+) -> tuple[list[str], list[str]]:
     """Return the first-level folders that a migration copies whole, and the folders that it may copy in part.
 
-    The folder "" stands for objects outside folders, and "*" for all folders that were not counted separately.
+    `project_prefix` is the project's prefix. The folder "" stands for objects outside folders, and "*" for all folders
+    that were not counted separately.
     """
-    if own in prefixes:
+    if project_prefix in prefixes:
         return [*folders], []
     parents = {first_folder(prefix) for prefix in prefixes}
-    whole = [folder for folder in folders if folder.startswith(tuple(prefixes))]
+    whole_folders = [folder for folder in folders if folder.startswith(tuple(prefixes))]
     is_counted = "" not in parents and parents <= {*folders}
-    return whole, [
+    return whole_folders, [
         folder
         for folder in folders
-        if folder not in whole and (folder in parents or (folder == "*" and not is_counted))
+        if folder not in whole_folders and (folder in parents or (folder == "*" and not is_counted))
     ]
 
 
 def digest_if_nothing_extra(comparison: CompareAnswer) -> str:
-    """Return the destination's digest if a comparison found no object only there, otherwise ""."""
+    """Return the destination's digest if a comparison found no objects that are only in OBS, otherwise "".
+
+    The digest is a sum over keys and sizes, as 64 hexadecimal digits.
+    """
     if not isinstance(comparison, ComparisonResult) or counted_classes(comparison).keys() & {
         ObjectClass.UNKNOWN,
         ObjectClass.ARRIVING,
@@ -150,26 +161,35 @@ def digest_if_nothing_extra(comparison: CompareAnswer) -> str:
     return f"{comparison.destination.digest:064x}"
 
 
-def progress_line(group: TaskGroup, left: float | None = None) -> Text:
-    """Return a line on the progress of a group; `left` is the estimate of the remaining seconds, if known."""
+def progress_line(group: TaskGroup, seconds_left: float | None = None) -> Text:
+    """Return a line on a task group's progress; `seconds_left` is the estimate of the remaining seconds, if known."""
     text = existing_objects.progress_text(group)
-    return text if left is None else t("{how_far}; about {left:time} left (estimate)", how_far=text, left=left)
+    return (
+        text
+        if seconds_left is None
+        else t("{how_far}; about {left:time} left (estimate)", how_far=text, left=seconds_left)
+    )
 
 
 def state_lines(
-    group: TaskGroup, keys: Sequence[str], language: str, left: float | None = None, zone: Text | None = None
+    group: TaskGroup,
+    keys: Sequence[str],
+    language: str,
+    seconds_left: float | None = None,
+    zone_text: Text | None = None,
 ) -> Iterator[Line]:
-    """Yield lines on the state of a group.
+    """Yield lines on the state of a task group, and the next step.
 
-    `keys`: the access keys that the migration still has. `zone`: the sentence on the time zone of its bandwidth limits.
+    `keys` are the access keys that the migration still has. `zone_text` is the sentence on the time zone of the
+    bandwidth limits.
     """
     yield MarkedLine("", group.title.of(language), existing_objects.tone(group))
     if group.total:
-        yield f"  {progress_line(group, left).of(language)}"
+        yield f"  {progress_line(group, seconds_left).of(language)}"
     if group.bandwidth:
         yield f"  {existing_objects.bandwidth(group.bandwidth).of(language)}"
-    if zone:
-        yield f"  {zone.of(language)}"
+    if zone_text:
+        yield f"  {zone_text.of(language)}"
     for text in existing_objects.failures(group):
         yield f"  {sentence(text, language)}"
     if keys and group.state not in WORKING_STATES:
@@ -178,35 +198,39 @@ def state_lines(
     yield UnwrappedLine(f"   {command(group.step)}")
 
 
-def zone(windows: Sequence[Window], hours: int | None) -> Text:
-    """Describe the time zone of the bandwidth limits; `hours` is their measured delay, None if it is unknown."""
-    if hours is None:
+def describe_time_zone(windows: Sequence[Window], delay_hours: int | None) -> Text:
+    """Return a sentence on the time zone of the bandwidth limits.
+
+    `delay_hours` is the measured delay with which OMS applies the limits; None if it is unknown.
+    """
+    if delay_hours is None:
         return t("The time zone of the limits is unknown until OMS has copied under them for a day.")
-    if not hours:
+    if not delay_hours:
         return t("The limits follow China's time, by the bytes copied in the last day.")
     limits = [
-        f"{window.start}-{window.end}={window.max_bandwidth // 1000}KB/s" for window in shift_windows(windows, -hours)
+        f"{window.start}-{window.end}={window.max_bandwidth // 1000}KB/s"
+        for window in shift_windows(windows, -delay_hours)
     ]
     return t(
         "By the bytes copied in the last day, the limits seem to take effect {hours:hour|hours} {later}. Shift "
         "them: {command}",
-        hours=abs(hours),
-        later=t("late") if hours > 0 else t("early"),
+        hours=abs(delay_hours),
+        later=t("late") if delay_hours > 0 else t("early"),
         command=Step("migrate", {"bandwidth": limits}),
     )
 
 
 def end_lines(group: TaskGroup, language: str) -> Iterator[Line]:
-    """Yield the result of a finished migration, and the steps to check and to repeat it."""
+    """Yield the result of a finished migration, and the steps to check it and to repeat it."""
     yield MarkedLine("", group.title.of(language), existing_objects.tone(group))
     yield f"  {progress_line(group).of(language)}"
     yield f"-> {t('Now find missing objects, and objects written during the migration:').of(language)}"
     yield UnwrappedLine(f"   {command(Step('compare', {'deep': True, 'since': '1970-01-01'}))}")
-    overwriting = t("Another migration overwrites objects that still differ and have a CRC64 on both sides:")
-    yield f"-> {overwriting.of(language)}"
+    overwriting_text = t("Another migration overwrites objects that still differ and have a CRC64 on both sides:")
+    yield f"-> {overwriting_text.of(language)}"
     yield UnwrappedLine(f"   {command(Step('migrate'))}")
 
 
 def to_json(group: TaskGroup | None) -> dict[str, Any]:
-    """Return the state of a group as JSON data, also before the group exists (None)."""
+    """Return the state of a task group as JSON data; None stands for a group that does not exist yet."""
     return codec.to_json(group) if group else {"state": "none"}

@@ -1,8 +1,8 @@
 """The command that migrates the existing objects, and its options.
 
-The record of the migration is written to the log bucket first; then access keys are made, and the task group. So any
-later command, on any machine, can continue after an interruption: it finds the group by the run in the group's
-description, and the keys by the record's list of earlier keys.
+The record of a migration, an `Intention`, is written to the log bucket first; then access keys are made, and the task
+group. So any later command, on any machine, can continue after an interruption. It finds the group by the id of the run
+in the group's description, and the new keys by the record's list of earlier keys.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.rules.bandwidth import find_hours_late
 
 # Seconds before the first check, because a few objects are copied at once.
-_FIRST_LOOK_SECONDS = 1.0
-_LOOK_SECONDS = 10.0
+_FIRST_CHECK_SECONDS = 1.0
+_CHECK_SECONDS = 10.0
 # Replay reads a group's failures every minute: seconds between checks if it has done so, and their limit.
-_REPLAY_LOOK_SECONDS, _REPLAY_SECONDS = 30.0, 150.0
+_REPLAY_CHECK_SECONDS, _REPLAY_SECONDS = 30.0, 150.0
 # Maximum number of objects in OMS's list of failed objects.
 _MAX_LISTED_FAILURES = 100_000
 
@@ -53,9 +53,9 @@ def migrate(session: Session, options: Namespace, folder: Path) -> int:
         session, project.read(options.template or folder / "s.yaml", (*NEEDED_VARIABLES, "SYNC_URL")), options
     )
     actions: dict[str, Callable[[], int]] = {
-        "look": migration.look,
+        "look": migration.show_state,
         "pause": migration.pause,
-        "go_on": migration.go_on,
+        "go_on": migration.resume,
         "retry": migration.retry,
         "remove": migration.remove,
     }
@@ -68,11 +68,11 @@ class ProjectMigration:
     def __init__(self, session: Session, variables: Mapping[str, str], options: Namespace) -> None:
         self._session, self._variables, self._options = session, variables, options
         alibaba, self._huawei = Alibaba(session, variables), Huawei(session, variables)
-        self._groups = self._huawei.tasks.groups()
+        self._groups = self._huawei.tasks.task_groups()
         self._intentions = Intentions(alibaba.log, variables["SYNC_URL"], variables["functionName"])
         self._holders: tuple[Holder, Holder] = (alibaba.reader, self._huawei.writer)
-        self._own = OwnKeys(session, self._intentions, self._holders)
-        self._group = OwnGroup(session, self._intentions, self._groups, project_mark(variables))
+        self._own_keys = OwnKeys(session, self._intentions, self._holders)
+        self._own_group = OwnGroup(session, self._intentions, self._groups, project_mark(variables))
 
     def begin(self) -> int:
         """Begin a migration, or continue an interrupted migration; follow it to its end."""
@@ -85,33 +85,37 @@ class ProjectMigration:
             check_same(intention, self._variables, self._options)
             if windows is not None:
                 self._intentions.note_bandwidth(intention, windows)
-        group = self._group.find(intention) or self._create(intention)
-        return self._follow(intention, self._group.limit(intention, group))
+        group = self._own_group.find(intention) or self._create(intention)
+        return self._follow(intention, self._own_group.limit(intention, group))
 
-    def look(self) -> int:
-        """Print the state of the migration."""
+    def show_state(self) -> int:
+        """Print the state of the migration; return the exit code."""
         intention = self._intentions.read()
         if intention is None:
             self._print_texts([messages.NO_MIGRATION_TEXT])
             return 0
-        group = self._group.find(intention)
+        group = self._own_group.find(intention)
         if group is None:
             self._print_texts([messages.NO_GROUP_TEXT, messages.CONTINUE_TEXT])
             return ExitCode.NOT_PROVEN
-        keys, left = self._keys(intention), self._remaining_seconds(group)
-        self._show(group, messages.state_lines(group, keys, self._session.lang, left, self._zone(group)))
+        keys, seconds_left = self._list_keys(intention), self._remaining_seconds(group)
+        self._print_state(
+            group, messages.state_lines(group, keys, self._session.lang, seconds_left, self._describe_time_zone(group))
+        )
         return _exit_code(group)
 
-    def _zone(self, group: TaskGroup) -> Text | None:
-        """Describe the time zone of the group's limits; None without limits."""
+    def _describe_time_zone(self, group: TaskGroup) -> Text | None:
+        """Return a sentence on the time zone of the group's bandwidth limits; None for a group without limits."""
         if not group.bandwidth:
             return None
         progress = self._intentions.progress()
-        is_of_limits = progress and (progress.group, progress.windows) == (group.id, group.bandwidth)
-        return messages.zone(group.bandwidth, find_hours_late(progress) if progress and is_of_limits else None)
+        are_limits_same = progress and (progress.group, progress.windows) == (group.id, group.bandwidth)
+        return messages.describe_time_zone(
+            group.bandwidth, find_hours_late(progress) if progress and are_limits_same else None
+        )
 
     def pause(self) -> int:
-        """Stop the migration from starting further work, and wait until the current work has ended."""
+        """Pause the migration, and wait until OMS has finished the objects in progress; return the exit code."""
         intention, group = self._read_current()
         group = self._await_other_state(intention, group, GroupState.WAITING)
         if group.state in (GroupState.CREATING, GroupState.COPYING):
@@ -120,28 +124,28 @@ class ProjectMigration:
         self._follow(intention, group)
         return 0 if group.state is GroupState.PAUSED else _exit_code(group)
 
-    def go_on(self) -> int:
-        """Continue a paused migration with new keys, because the old secrets are lost."""
+    def resume(self) -> int:
+        """Continue a paused migration with new access keys, because the secrets of the old keys are lost."""
         intention, group = self._read_current(GroupState.PAUSED)
-        return self._restart(
-            intention, group, lambda source, destination: self._groups.go_on(group.id, source, destination)
+        return self._restart_group(
+            intention, group, lambda source, destination: self._groups.resume(group.id, source, destination)
         )
 
     def retry(self) -> int:
-        """Retry a failed migration with new keys: only its failed objects, if OMS has recorded them."""
+        """Retry a failed migration with new access keys: only its failed objects, if OMS has recorded them."""
         intention, group = self._read_current(GroupState.FAILED)
         if group.resent:
             raise UsageError(existing_objects.RESENT_TEXT, messages.END_TEXT)
         # A list of maximum length may lack failed objects.
         only_failed = group.can_retry_failed and group.failed < _MAX_LISTED_FAILURES
-        return self._restart(
+        return self._restart_group(
             intention,
             group,
             lambda source, destination: self._groups.retry(group.id, source, destination, only_failed=only_failed),
         )
 
     def remove(self) -> int:
-        """End the migration in any state; copied objects remain."""
+        """End the migration in any state; copied objects remain. Return the exit code."""
         intention = self._intentions.read()
         if intention is None:
             self._print_texts([messages.NO_MIGRATION_TEXT])
@@ -151,48 +155,50 @@ class ProjectMigration:
             self._options,
             t("The migration is not finished. Type {word} to end it and keep copied objects:", word=YES),
         )
-        if not self._intentions.latest(intention):
+        if not self._intentions.read_current(intention):
             raise UsageError(messages.ENDED_TEXT, messages.PROGRESS_TEXT)
         self._session.hint = t("The migration is still open. To end it: {command}", command=messages.REMOVAL_STEP)
         # OMS lists a group until it is deleted, so its list is complete.
-        groups = self._group.all(intention)
-        how = "resent" if len(groups) == 1 and self._group.with_replay(groups[0]).resent else "removed"
-        self._delete_groups(intention, groups, how)
-        self._end(intention, how)
+        groups = self._own_group.list_all(intention)
+        result_name = (
+            "resent" if len(groups) == 1 and self._own_group.add_replay_progress(groups[0]).resent else "removed"
+        )
+        self._delete_groups(intention, groups, result_name)
+        self._end(intention, result_name)
         self._print_texts([t("Ended. Copied objects are kept; the task group and its access keys are deleted.")])
         return 0
 
-    def _delete_groups(self, intention: Intention, groups: Sequence[TaskGroup], how: str) -> None:
+    def _delete_groups(self, intention: Intention, groups: Sequence[TaskGroup], result_name: str) -> None:
         """Pause the groups, store their results, which OMS does not report after a deletion, and delete them."""
         for group in groups:
-            resting = self._await_other_state(intention, group, GroupState.WAITING)
-            if resting.state in (GroupState.CREATING, GroupState.COPYING):
+            stopped_group = self._await_other_state(intention, group, GroupState.WAITING)
+            if stopped_group.state in (GroupState.CREATING, GroupState.COPYING):
                 self._groups.pause(group.id)
-            resting = self._await_other_state(intention, resting, *WORKING_STATES)
-            self._intentions.note_end(intention, self._session.clock.now(), how, resting)
+            stopped_group = self._await_other_state(intention, stopped_group, *WORKING_STATES)
+            self._intentions.note_end(intention, self._session.clock.now(), result_name, stopped_group)
             self._groups.delete(group.id)
 
     def _create(self, intention: Intention) -> TaskGroup:
-        """Make the keys and the group. If the outcome is unknown, the record remains."""
+        """Make the access keys and the task group. If the outcome is unknown, the record of the migration remains."""
         self._session.hint = t(
             "The migration has not started yet. Continue: {go_on}. Or end it: {remove}",
             go_on=Step("migrate"),
             remove=messages.REMOVAL_STEP,
         )
-        self._own.take_over(intention)
+        self._own_keys.take_over(intention)
         # An earlier command may have created the group.
-        if task_group := self._group.find(intention):
-            self._own.release(intention)
+        if task_group := self._own_group.find(intention):
+            self._own_keys.release(intention)
             return task_group
         try:
-            source, destination, region = self._new_keys(intention)
+            source, destination, region = self._make_keys(intention)
             # A close reads this record after it has set its mark, so that one of the two commands notices the other.
             check_open(self._session)
             buckets = (intention.source, region, intention.destination, self._variables["destinationRegion"])
             request = NewGroup(
                 *buckets,
                 intention.prefixes,
-                self._group.note(intention),
+                self._own_group.note(intention),
                 intention.overwrite,
                 intention.restore,
                 intention.bandwidth or (),
@@ -202,79 +208,83 @@ class ProjectMigration:
                 intention, lambda: self._adopt(intention) or self._groups.create(request, source, destination)
             )
         except OpsError as error:
-            self._own.check(intention)
+            self._own_keys.check(intention)
             if self._adopt(intention):
-                self._own.release(intention)
-                return self._group.read(intention)
+                self._own_keys.release(intention)
+                return self._own_group.read(intention)
             if not isinstance(error, (UnreachableError, UnreadableResponseError)):
                 self._end(intention, "refused")
             raise
-        if not self._intentions.latest(intention):
+        if not self._intentions.read_current(intention):
             # The record belongs to the next migration already, so that it cannot name this group.
-            self._delete_groups(intention, self._group.all(intention), "removed")
+            self._delete_groups(intention, self._own_group.list_all(intention), "removed")
             delete_keys(list_migration_keys(intention, self._holders))
             raise UsageError(messages.ENDED_TEXT, messages.PROGRESS_TEXT)
-        self._own.release(intention)
+        self._own_keys.release(intention)
         self._session.hint = None
-        return self._group.read(intention)
+        return self._own_group.read(intention)
 
     def _adopt(self, intention: Intention) -> str:
         """Return the id of a group that this or another command has created; "" if there is none."""
-        task_group = self._group.find(intention)
+        task_group = self._own_group.find(intention)
         if task_group:
-            self._own.name_others(intention)
+            self._own_keys.record_foreign_keys(intention)
         return task_group.id if task_group else ""
 
-    def _new_keys(self, intention: Intention) -> tuple[Keys, Keys, str]:
+    def _make_keys(self, intention: Intention) -> tuple[Keys, Keys, str]:
         """Replace the migration's access keys by two new keys, and wait until their permissions take effect.
 
         Return the two keys, and OMS's name for the source's region.
         """
         huawei, grants = self._huawei, PendingGrants(self._session)
-        source, destination = self._own.make(intention)
+        source, destination = self._own_keys.make(intention)
         region = grants.wait(
             t("reading the source"),
-            self._own.checked(intention, lambda: huawei.tasks.region_of("Aliyun", source, intention.source)),
+            self._own_keys.add_check(intention, lambda: huawei.tasks.read_region("Aliyun", source, intention.source)),
         )
         grants.wait(
             t("writing to the destination"),
-            self._own.checked(intention, lambda: huawei.with_keys(destination).location()),
+            self._own_keys.add_check(intention, lambda: huawei.create_destination_client(destination).location()),
         )
         return source, destination, region
 
     def _hand_over(self, intention: Intention, call: Callable[[], T]) -> T:
         """Start OMS with the new keys by `call`, and return its result. Raises its errors, and TakenOverError."""
-        return PendingGrants(self._session).wait(GROUP_TITLE, self._own.checked(intention, call), is_settled=True)
+        return PendingGrants(self._session).wait(
+            GROUP_TITLE, self._own_keys.add_check(intention, call), is_settled=True
+        )
 
-    def _restart(self, intention: Intention, group: TaskGroup, call: Callable[[Keys, Keys], None]) -> int:
+    def _restart_group(self, intention: Intention, group: TaskGroup, call: Callable[[Keys, Keys], None]) -> int:
         self._session.hint = messages.PROGRESS_TEXT
-        self._own.take_over(intention)
-        if self._group.read(intention).state is group.state:
-            source, destination, _ = self._new_keys(intention)
+        self._own_keys.take_over(intention)
+        if self._own_group.read(intention).state is group.state:
+            source, destination, _ = self._make_keys(intention)
             try:
                 self._hand_over(intention, lambda: call(source, destination))
             except UnreachableError:
-                if self._group.read(intention).state is group.state:
+                if self._own_group.read(intention).state is group.state:
                     raise
         else:
             # Another command restarted OMS while this command read and wrote the record, which may have older keys.
-            self._own.name_others(intention)
-        self._own.release(intention)
+            self._own_keys.record_foreign_keys(intention)
+        self._own_keys.release(intention)
         self._session.hint = None
-        return self._follow(intention, self._group.limit(intention, self._group.read(intention), is_restarted=True))
+        return self._follow(
+            intention, self._own_group.limit(intention, self._own_group.read(intention), is_restarted=True)
+        )
 
     def _follow(self, intention: Intention, group: TaskGroup) -> int:
         """Print the progress until the group stops, then the next step; return the exit code."""
         group = self._await_replay(intention, self._await_other_state(intention, group, *WORKING_STATES))
         if group.state is GroupState.DONE:
             self._end(intention, "done", group)
-            self._show(group, messages.end_lines(group, self._session.lang))
+            self._print_state(group, messages.end_lines(group, self._session.lang))
         else:
-            self._show(group, messages.state_lines(group, self._keys(intention), self._session.lang))
+            self._print_state(group, messages.state_lines(group, self._list_keys(intention), self._session.lang))
         return _exit_code(group)
 
     def _await_other_state(self, intention: Intention, group: TaskGroup, *states: GroupState) -> TaskGroup:
-        """Wait until the group has another state; return the group."""
+        """Wait while the group is in one of `states`; return the group."""
         session = self._session
         session.hint = session.hint or t(
             "The migration continues at OMS. Its progress: {look}. To pause it: {pause}",
@@ -282,14 +292,19 @@ class ProjectMigration:
             pause=Step("migrate", {"pause": True}),
         )
         session.screen.begin()
-        first, began, seconds = group, session.clock.monotonic(), _FIRST_LOOK_SECONDS
+        first_group, start_seconds, interval = group, session.clock.monotonic(), _FIRST_CHECK_SECONDS
         while group.state in states:
-            passed, ended = session.clock.monotonic() - began, group.finished - first.finished
-            left = (group.total - group.finished) * passed / ended if ended > 0 else None
-            session.progress(messages.progress_line(group, left))
-            session.clock.sleep(seconds)
-            seconds = min(2 * seconds, _LOOK_SECONDS)
-            group = self._group.read(intention, group.id)
+            passed_seconds, finished_count = (
+                session.clock.monotonic() - start_seconds,
+                group.finished - first_group.finished,
+            )
+            seconds_left = (
+                (group.total - group.finished) * passed_seconds / finished_count if finished_count > 0 else None
+            )
+            session.progress(messages.progress_line(group, seconds_left))
+            session.clock.sleep(interval)
+            interval = min(2 * interval, _CHECK_SECONDS)
+            group = self._own_group.read(intention, group.id)
         return group
 
     def _await_replay(self, intention: Intention, group: TaskGroup) -> TaskGroup:
@@ -298,11 +313,11 @@ class ProjectMigration:
         If replay does not take them in time, return the group unchanged.
         """
         session, clock = self._session, self._session.clock
-        session.hint, until = messages.PROGRESS_TEXT, clock.monotonic() + _REPLAY_SECONDS
-        while group.can_be_resent and not group.resent and clock.monotonic() < until:
+        session.hint, end_seconds = messages.PROGRESS_TEXT, clock.monotonic() + _REPLAY_SECONDS
+        while group.can_be_resent and not group.resent and clock.monotonic() < end_seconds:
             session.progress(t("{failed:object|objects} failed; replay resends them", failed=group.failed))
-            clock.sleep(_REPLAY_LOOK_SECONDS)
-            group = self._group.read(intention, group.id)
+            clock.sleep(_REPLAY_CHECK_SECONDS)
+            group = self._own_group.read(intention, group.id)
         return group
 
     def _remaining_seconds(self, group: TaskGroup) -> float | None:
@@ -310,14 +325,15 @@ class ProjectMigration:
 
         Return None unless the group is copying and has finished an object.
         """
-        passed = self._session.clock.now().timestamp() - group.started
+        passed_seconds = self._session.clock.now().timestamp() - group.started
         is_copying = group.state is GroupState.COPYING and group.finished and group.started
-        return (group.total - group.finished) * passed / group.finished if is_copying else None
+        return (group.total - group.finished) * passed_seconds / group.finished if is_copying else None
 
     def _read_current(self, *states: GroupState) -> tuple[Intention, TaskGroup]:
         """Return the current migration and its group.
 
-        Raises UsageError without a migration, or if the group has none of `states` (any state is fine without them).
+        Raises UsageError without a migration, or if the group is in none of `states`. Without `states`, any state is
+        allowed.
         """
         intention = self._intentions.read()
         if intention is None:
@@ -325,28 +341,28 @@ class ProjectMigration:
                 t("No migration of existing objects is running"),
                 t("Begin a migration: {command}", command=Step("migrate")),
             )
-        group = self._group.find(intention)
+        group = self._own_group.find(intention)
         if group is None:
             raise UsageError(messages.NO_GROUP_TEXT, messages.CONTINUE_TEXT)
         if states and group.state not in states:
             raise UsageError(t("Not possible now: {how}", how=group.title), messages.PROGRESS_TEXT)
         return intention, group
 
-    def _keys(self, intention: Intention) -> list[str]:
-        """Return the access keys of the migration."""
+    def _list_keys(self, intention: Intention) -> list[str]:
+        """Return the ids of the migration's access keys."""
         return [key for _, key in list_migration_keys(intention, self._holders)]
 
-    def _end(self, intention: Intention, how: str, group: TaskGroup | None = None) -> None:
-        self._intentions.end(intention, self._holders, self._session.clock.now(), how, group)
+    def _end(self, intention: Intention, result_name: str, group: TaskGroup | None = None) -> None:
+        self._intentions.end(intention, self._holders, self._session.clock.now(), result_name, group)
 
-    def _show(self, group: TaskGroup | None, lines: Iterable[Line]) -> None:
+    def _print_state(self, group: TaskGroup | None, lines: Iterable[Line]) -> None:
         self._session.screen.answer(
             [UnwrappedLine(json.dumps(messages.to_json(group)))] if self._options.json else lines
         )
 
     def _print_texts(self, texts: Iterable[Text]) -> None:
-        """Print the texts of a migration without a group."""
-        self._show(None, [sentence(text, self._session.lang) for text in texts])
+        """Print texts of a migration that has no task group."""
+        self._print_state(None, [sentence(text, self._session.lang) for text in texts])
 
 
 def _exit_code(group: TaskGroup) -> ExitCode:

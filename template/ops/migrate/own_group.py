@@ -1,4 +1,4 @@
-"""The task group of a migration, which is recognized by the run in its description."""
+"""The task group of a migration, whose description contains the id of the migration's run."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ class OwnGroup:
     def find(self, intention: Intention) -> TaskGroup | None:
         """Return the group; None before it is created. Raises UsageError if it was deleted, or if there are several."""
         if not intention.group:
-            mine = self.all(intention)
-            if len(mine) > 1:
+            own_groups = self.list_all(intention)
+            if len(own_groups) > 1:
                 raise UsageError(
                     t(
                         "OMS has several task groups of this migration: {groups}",
-                        groups=[task_group.id for task_group in mine],
+                        groups=[task_group.id for task_group in own_groups],
                     ),
                     messages.END_TEXT,
                 )
-            if not mine:
+            if not own_groups:
                 return None
-            intention.group = mine[0].id
+            intention.group = own_groups[0].id
             self._intentions.note_group(intention, intention.group)
         return self.read(intention)
 
     def read(self, intention: Intention, group: str = "") -> TaskGroup:
         if task_group := self._groups.show(group or intention.group):
-            return self.with_replay(task_group)
-        if not self._intentions.latest(intention):
+            return self.add_replay_progress(task_group)
+        if not self._intentions.read_current(intention):
             raise UsageError(messages.ENDED_TEXT, messages.PROGRESS_TEXT)
         raise UsageError(t("The task group {group} was deleted in OMS", group=intention.group), messages.END_TEXT)
 
-    def with_replay(self, group: TaskGroup) -> TaskGroup:
-        """Return the group with replay's work on its failed objects, as status reports it."""
+    def add_replay_progress(self, group: TaskGroup) -> TaskGroup:
+        """Return the group with replay's progress on its failed objects, as status reports it."""
         if not group.can_be_resent:
             return group
         try:
@@ -53,8 +53,8 @@ class OwnGroup:
             return group
         return task_group if task_group and task_group.id == group.id else group
 
-    def all(self, intention: Intention) -> list[TaskGroup]:
-        return [task_group for task_group in self._groups.all() if task_group.note == self.note(intention)]
+    def list_all(self, intention: Intention) -> list[TaskGroup]:
+        return [task_group for task_group in self._groups.list_all() if task_group.note == self.note(intention)]
 
     def note(self, intention: Intention) -> str:
         return group_note(self._mark, intention.run)
@@ -67,12 +67,12 @@ class OwnGroup:
         """
         if intention.bandwidth is None or group.state not in (*WORKING_STATES, GroupState.PAUSED):
             return group
-        in_force = None if is_restarted and group.bandwidth else sorted(group.bandwidth)
-        wanted = sorted(intention.bandwidth)
-        if wanted == in_force:
+        applied_limits = None if is_restarted and group.bandwidth else sorted(group.bandwidth)
+        limits = sorted(intention.bandwidth)
+        if limits == applied_limits:
             return group
-        while wanted != in_force:
-            self._groups.limit(group.id, wanted)
-            current = self._intentions.latest(intention)
-            in_force, wanted = wanted, sorted(current.bandwidth or ()) if current else wanted
+        while limits != applied_limits:
+            self._groups.limit(group.id, limits)
+            record = self._intentions.read_current(intention)
+            applied_limits, limits = limits, sorted(record.bandwidth or ()) if record else limits
         return self.read(intention)

@@ -1,8 +1,8 @@
-"""The access keys of a migration: a single command creates them, and any command deletes them.
+"""The access keys of a migration: a single command at a time creates them, and any command deletes them.
 
-A single command at a time makes keys and starts OMS with them. It first writes its number into the record of the
-migration, and checks the number before each change. Another command can take over, because the machine of the first may
-be lost: it waits until requests of the first must have arrived, and reads the group again before it deletes a key.
+A command that makes keys and starts OMS with them first writes its id into the record of the migration, and checks the
+id before each change. Another command can take over, because the machine of the first may be lost: it waits until
+requests of the first must have arrived, and reads the group again before it deletes a key.
 """
 
 from __future__ import annotations
@@ -35,36 +35,36 @@ class OwnKeys:
         self._command = secrets.token_hex(8)
 
     def take_over(self, intention: Intention) -> None:
-        """Become the command that makes keys.
+        """Claim the migration for this command: from now on, no other command creates keys for it.
 
         Raises TakenOverError if the migration has ended, or if another command has taken over meanwhile.
         """
-        before = self._intentions.claim(intention, self._command)
-        if before is None:
+        earlier_intention = self._intentions.claim(intention, self._command)
+        if earlier_intention is None:
             raise TakenOverError(messages.ENDED_TEXT, messages.PROGRESS_TEXT)
         intention.kept, intention.keys, intention.group, intention.maker = (
-            before.kept,
-            before.keys,
-            before.group,
+            earlier_intention.kept,
+            earlier_intention.keys,
+            earlier_intention.group,
             self._command,
         )
-        if before.maker:
+        if earlier_intention.maker:
             reason = t("Waiting {left} for requests of the previous command on this migration")
             pause(self._session, _IN_FLIGHT_SECONDS, reason)
             self.check(intention)
 
     def check(self, intention: Intention) -> None:
-        """Raise TakenOverError unless this command still makes the keys.
+        """Raise TakenOverError if another command has claimed the migration, or ended it.
 
-        Any command may change the bandwidth limits, so the next write keeps the stored limits.
+        Any command may change the bandwidth limits, so `intention` gets the stored limits, which the next write keeps.
         """
-        current = self._intentions.latest(intention)
-        if current is None or current.maker != self._command:
-            raise TakenOverError(_TAKEN_OVER_TEXT if current else messages.ENDED_TEXT, messages.PROGRESS_TEXT)
-        intention.bandwidth = current.bandwidth
+        stored_intention = self._intentions.read_current(intention)
+        if stored_intention is None or stored_intention.maker != self._command:
+            raise TakenOverError(_TAKEN_OVER_TEXT if stored_intention else messages.ENDED_TEXT, messages.PROGRESS_TEXT)
+        intention.bandwidth = stored_intention.bandwidth
 
-    def checked(self, intention: Intention, call: Callable[[], T]) -> Callable[[], T]:
-        """Return a `call` that raises TakenOverError if another command makes the keys."""
+    def add_check(self, intention: Intention, call: Callable[[], T]) -> Callable[[], T]:
+        """Return a function that calls `call`, or raises TakenOverError if another command has taken over."""
 
         def check_and_call() -> T:
             self.check(intention)
@@ -79,14 +79,14 @@ class OwnKeys:
         self._intentions.write(intention)
 
     def make(self, intention: Intention) -> tuple[Keys, Keys]:
-        """Replace the migration's keys by two new keys, and return these.
+        """Replace the migration's keys by two new keys, and return these: the source's, and the destination's.
 
-        Raises TakenOverError, and then deletes the keys that it made.
+        Raises TakenOverError after it has deleted the keys that it made.
         """
         # The list is read now, so that a later deletion, after a sleep of the machine, excludes newer keys.
-        old = list_migration_keys(intention, self._holders)
+        old_keys = list_migration_keys(intention, self._holders)
         self.check(intention)
-        delete_keys(old)
+        delete_keys(old_keys)
         # While the record has no key, all new keys are the migration's; keys for other purposes are kept.
         intention.kept, intention.keys = [key for _, key in list_keys(self._holders)], []
         new_keys: list[tuple[Holder, Keys]] = []
@@ -103,8 +103,8 @@ class OwnKeys:
         (_, source), (_, destination) = new_keys
         return source, destination
 
-    def name_others(self, intention: Intention) -> None:
-        """Record all keys outside `kept` as the migration's keys: another command has created them."""
+    def record_foreign_keys(self, intention: Intention) -> None:
+        """Record all keys outside `kept` as the migration's keys, because another command has created them."""
         intention.keys = [key for _, key in list_keys(self._holders) if key not in intention.kept]
 
     def _write(self, intention: Intention) -> None:

@@ -10,7 +10,7 @@ from ops.accounts.both_clouds import Holder
 from ops.accounts.needs import ResourceState
 from ops.clock import timestamp
 from ops.cost.prices import RESTORE_PRICE, Prices
-from ops.cutover.cutover import check_set_up
+from ops.cutover.cutover import require_sound_setup
 from ops.cutover.open_and_close import opening_step
 from ops.errors import UsageError
 from ops.functions import tool_output
@@ -29,18 +29,18 @@ GROUP_TITLE = t("creating a task group")
 
 
 def prepare(session: Session, variables: Mapping[str, str], options: Namespace, holders: Sequence[Holder]) -> Intention:
-    """Return the new migration, once the user agrees to it.
+    """Return the record of a new migration, after the user has agreed to it.
 
-    `variables`: the variables of s.yaml; `holders`: the users with the source's key and with the destination's key.
-    Raises OpsError if the migration cannot begin.
+    `variables` are the variables of s.yaml, and `holders` the users with the source's key and with the destination's
+    key. Raises OpsError if the migration cannot begin.
     """
-    _check(session, variables, holders)
+    _check_conditions(session, variables, holders)
     intention = Intention(
         secrets.token_hex(8),
         timestamp(session.clock.now()),
         variables["sourceBucket"],
         variables["destinationBucket"],
-        _prefixes(options.prefix, variables.get("objectPrefix", "")),
+        _restrict_prefixes(options.prefix, variables.get("objectPrefix", "")),
         kept=[],
         overwrite=options.overwrite,
         bandwidth=windows.read_windows(options),
@@ -59,11 +59,13 @@ def prepare(session: Session, variables: Mapping[str, str], options: Namespace, 
 
 
 def check_same(intention: Intention, variables: Mapping[str, str], options: Namespace) -> None:
-    """Raise UsageError if `options` differ from the migration in progress."""
-    prefixes = _prefixes(options.prefix, variables.get("objectPrefix", "")) if options.prefix else intention.prefixes
+    """Raise UsageError if `options` request another migration than `intention`, which is in progress."""
+    prefixes = (
+        _restrict_prefixes(options.prefix, variables.get("objectPrefix", "")) if options.prefix else intention.prefixes
+    )
     names = ("overwrite", "restore", "keep_storage_class")
-    is_other = any(getattr(options, name) and not getattr(intention, name) for name in names)
-    if is_other or sorted(prefixes) != sorted(intention.prefixes):
+    has_other_options = any(getattr(options, name) and not getattr(intention, name) for name in names)
+    if has_other_options or sorted(prefixes) != sorted(intention.prefixes):
         raise UsageError(
             t("A migration with other options is running"),
             t(
@@ -74,19 +76,19 @@ def check_same(intention: Intention, variables: Mapping[str, str], options: Name
 
 
 def check_open(session: Session) -> None:
-    """Raise UsageError if the project is closed."""
-    closed = session.ask(LookAnswer, "certify", {"look": True}).closed
-    if closed:
-        raise UsageError(t("The project is closed: OMS must no longer write to OBS"), opening_step(closed))
+    """Raise UsageError if the project is closed, so that nothing may write to OBS."""
+    mark = session.ask(LookAnswer, "certify", {"look": True}).closed
+    if mark:
+        raise UsageError(t("The project is closed: OMS must no longer write to OBS"), opening_step(mark))
 
 
 def confirm(session: Session, options: Namespace, question: Text) -> None:
-    """Raise UsageError unless the user agrees."""
+    """Raise UsageError unless the user types the word that agrees, or has passed --yes."""
     if not options.yes:
         session.require_word(question, YES, t("Nothing was changed"), t("Without a terminal, pass --yes"))
 
 
-def _check(session: Session, variables: Mapping[str, str], holders: Sequence[Holder]) -> None:
+def _check_conditions(session: Session, variables: Mapping[str, str], holders: Sequence[Holder]) -> None:
     if suffix := variables.get("objectSuffix"):
         raise UsageError(
             t(
@@ -100,7 +102,7 @@ def _check(session: Session, variables: Mapping[str, str], holders: Sequence[Hol
         )
     check_open(session)
     for holder in holders:
-        if holder.need(GROUP_TITLE, (), lambda: False).inspect().state is not ResourceState.THERE:
+        if holder.need(GROUP_TITLE, (), lambda: False).inspect().state is not ResourceState.EXISTS:
             raise UsageError(
                 t("{name} differs from what setup creates", name=holder.name),
                 t("Let setup correct it: {command}", command=Step("setup")),
@@ -110,25 +112,28 @@ def _check(session: Session, variables: Mapping[str, str], holders: Sequence[Hol
                 t("{name} has {n} access keys, the maximum", name=holder.name, n=_MAX_KEYS),
                 t("Delete the key that the sync task does not use"),
             )
-    check_set_up(
+    require_sound_setup(
         session,
         t("The migration did not start: the setup has faults, so objects written meanwhile would be missed"),
     )
 
 
-def _prefixes(wanted: Sequence[str], own: str) -> list[str]:
-    """Return the requested prefixes within the project's `own` prefix. Raises UsageError for a prefix outside."""
-    for prefix in wanted:
-        if not prefix.startswith(own) and not own.startswith(prefix):
+def _restrict_prefixes(requested_prefixes: Sequence[str], project_prefix: str) -> list[str]:
+    """Return the requested prefixes, limited to the project's prefix; without a request, return that prefix alone.
+
+    Raises UsageError for a prefix outside.
+    """
+    for prefix in requested_prefixes:
+        if not prefix.startswith(project_prefix) and not project_prefix.startswith(prefix):
             raise UsageError(
                 t("The project's scope has no keys with the prefix {prefix}", prefix=prefix),
-                t("The project's scope is the prefix {own}", own=own),
+                t("The project's scope is the prefix {own}", own=project_prefix),
             )
-    return [max(prefix, own, key=len) for prefix in wanted] or [own]
+    return [max(prefix, project_prefix, key=len) for prefix in requested_prefixes] or [project_prefix]
 
 
 def _agrees_to_restore(session: Session, options: Namespace, user: str) -> bool:
-    """Return True if the user agrees to restore archived objects: a separate question, because it costs money."""
+    """Return True if the user agrees to restore archived objects, which costs money and is asked separately."""
     if options.restore or options.yes:
         return bool(options.restore)
     return session.agrees(

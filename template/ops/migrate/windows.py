@@ -11,9 +11,9 @@ from oss_oms_sync.answers.text import t
 
 
 def read_windows(options: Namespace) -> list[Window] | None:
-    """Return the windows in the options: empty for no limit, and None without an option.
+    """Return the bandwidth limits in the options: empty for no limit, and None if the options say nothing about limits.
 
-    Raises UsageError if windows overlap.
+    Raises UsageError if there are too many, or if their hours overlap.
     """
     if options.nights:
         return [*NIGHT_WINDOWS]

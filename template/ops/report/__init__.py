@@ -1,1 +1,1 @@
-"""Answers as blocks of a report; `ops.show` draws the blocks."""
+"""Reports on the functions' answers, made of blocks such as tables and figures; `ops.show` draws the blocks."""

@@ -1,4 +1,7 @@
-"""Blocks of a report, such as tables and figures, which `ops.show` draws on a terminal or as a web page."""
+"""Blocks of a report, such as tables and figures, which `ops.show` draws on a terminal or as a web page.
+
+A tone is a colour and its meaning: "good", "open" (not proven), "bad", "way" (in progress) or "calm".
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ class Span(NamedTuple):
         "aside"    a note that a terminal omits
         ""         text with a tone
 
-    `tone` names the colour and its meaning: "good", "open" (not proven), "bad", "way" (in progress) or "calm".
+    `tone` names the colour and its meaning.
     """
 
     kind: str
@@ -33,18 +36,18 @@ class Span(NamedTuple):
 
 
 class Time(NamedTuple):
-    """A time as written in the answer, its form for readers, and its age (None to omit the age)."""
+    """A time as written in the answer (`written`), its form for readers (`text`), and its age; None omits the age."""
 
     written: str
-    shown: str
+    text: str
     age: str | None
 
 
-class Rounded(NamedTuple):
+class RoundedText(NamedTuple):
     """A short text for a web page, and the full text for a terminal."""
 
-    shown: str
-    exact: str
+    short_text: str
+    full_text: str
 
 
 class Part(NamedTuple):
@@ -55,18 +58,21 @@ class Part(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A bar whose parts add up to the whole; `label` is its text for screen readers."""
+    """A bar whose parts add up to the whole; `label` is its text for screen readers, and `thin` bars are lower."""
 
     parts: Sequence[Part]
     label: str
     thin: bool = False
 
 
-class Track(NamedTuple):
-    """A number drawn as a share of `of`; `percent` is set only if the percentage is printed nowhere else."""
+class ShareBar(NamedTuple):
+    """A bar whose filled part is the share of `number` in `total`.
+
+    `percent` is the share as text; it is set only if the report prints the share nowhere else.
+    """
 
     number: int
-    of: int
+    total: int
     tone: str
     percent: str | None = None
 
@@ -75,10 +81,10 @@ class Link(NamedTuple):
     """A text that a web page shows as a link to a file in its own folder."""
 
     file: str
-    shown: str
+    text: str
 
 
-Phrase: TypeAlias = "str | Span | Link | Time | Rounded | Bar | Track | Sequence[Phrase] | None"
+Phrase: TypeAlias = "str | Span | Link | Time | RoundedText | Bar | ShareBar | Sequence[Phrase] | None"
 
 
 class Figure(NamedTuple):
@@ -91,14 +97,14 @@ class Figure(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """Figures side by side; inside a section (`within`) they are smaller."""
+    """Figures side by side; they are smaller if they stand in a section (`is_in_section`)."""
 
     numbers: Sequence[Figure]
-    within: bool = False
+    is_in_section: bool = False
 
 
 class Paragraph(NamedTuple):
-    """A sentence or two; `kind` is a tone, or "note" for small grey text."""
+    """A paragraph of one or two sentences; `kind` is a tone, or "note" for small grey text."""
 
     content: Phrase
     kind: str | None = None
@@ -111,7 +117,7 @@ class Heading(NamedTuple):
 
 
 class FactList(NamedTuple):
-    """Names with their values, a line each; a name whose value is None is omitted."""
+    """A list of names with their values, a line each; a name whose value is None is omitted."""
 
     rows: Sequence[tuple[str, Phrase]]
 
@@ -150,16 +156,16 @@ class Picture(NamedTuple):
 class Chart(NamedTuple):
     """A chart of counts from `start` to `end`, in spans of equal length.
 
-    `done` and `asked` share a scale, and `failed` has its own: hence three titles, but two peaks. `label` is the text
-    for screen readers.
+    `copied` and `requested` are drawn on one scale, and `failures` on another. So each of the three has a title, but
+    there are only two peaks: the maximum of each scale. `label` is the text for screen readers.
     """
 
     label: str
     start: datetime
     end: datetime
-    done: Sequence[int]
-    asked: Sequence[int]
-    failed: Sequence[int]
+    copied: Sequence[int]
+    requested: Sequence[int]
+    failures: Sequence[int]
     titles: tuple[str, str, str]
     peaks: tuple[str, str]
     note: Paragraph | None
@@ -194,7 +200,7 @@ class Document(NamedTuple):
 class FindingBlock(NamedTuple):
     """A check that has not passed, with its remedy.
 
-    A terminal prints title, result and `evidence` in a single line; without `evidence`, it prints the result first.
+    A terminal prints title, result and `evidence` on a single line; without `evidence`, it prints the result first.
     """
 
     title: Phrase
@@ -240,7 +246,7 @@ class Hero(NamedTuple):
     lead: str
     step: StepBlock | None
     name: str = ""
-    doubts: Items | None = None
+    false_claims: Items | None = None
 
 
 class Report(NamedTuple):
@@ -255,5 +261,5 @@ class Report(NamedTuple):
 
 
 def keys(names: Sequence[object]) -> Items:
-    """Return object keys as a list, which a terminal shortens."""
+    """Return object keys as a list; a terminal prints only the first few."""
     return Items([Span("key", str(name)) for name in names], "keys")

@@ -1,4 +1,7 @@
-"""The result of a comparison in reports: its classes, its folders, and the synchronization lag."""
+"""Blocks on a comparison of both buckets: the classes of its objects, its folders, and the synchronization lag.
+
+A class is the result of comparing an object, such as `missing`; its tone is the colour in which reports show it.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +26,9 @@ from ops.report.blocks import (
     Phrase,
     Picture,
     Section,
+    ShareBar,
     Span,
     Table,
-    Track,
 )
 from ops.report.words import SIDE_LABELS, Translator
 from oss_oms_sync.answers.object_class import IN_SCOPE, ObjectClass
@@ -66,38 +69,57 @@ _NO_ACCEPTANCES: Mapping[str, str] = {}
 
 
 def counted_classes(both_buckets: BothBuckets | PassAnswer) -> dict[ObjectClass, ClassCounts]:
-    """Return the classes with objects on either side, in report order; empty if the comparison is unfinished."""
+    """Return the classes that have objects, in the order of reports; an unfinished comparison has none."""
     class_counts = both_buckets.classes if isinstance(both_buckets, BothBuckets) else {}
-    ordered = {object_class: class_counts[object_class] for object_class in CLASSES if object_class in class_counts}
-    return {name: counts for name, counts in ordered.items() if counts.source.objects or counts.destination.objects}
+    sorted_counts = {
+        object_class: class_counts[object_class] for object_class in CLASSES if object_class in class_counts
+    }
+    return {
+        name: counts for name, counts in sorted_counts.items() if counts.source.objects or counts.destination.objects
+    }
 
 
-def classes(both_buckets: BothBuckets, translate: Translator, accepted: Mapping[str, str] = _NO_ACCEPTANCES) -> Blocks:
-    """Return a bar for each side, a table of the classes with objects, and the objects by storage class.
+def classes(
+    both_buckets: BothBuckets, translate: Translator, acceptances: Mapping[str, str] = _NO_ACCEPTANCES
+) -> Blocks:
+    """Return a bar for each bucket, a table of the classes with objects, and the objects by storage class.
 
-    `accepted` maps the title of a class that somebody accepted to the person and the reason.
+    `acceptances` maps the title of an accepted class to the person who accepted it, and the reason.
     """
-    listed = counted_classes(both_buckets)
-    counted = {
-        side: [name for name, counts in listed.items() if _count_of_side(counts, side).objects and name in IN_SCOPE]
+    class_counts = counted_classes(both_buckets)
+    classes_by_side = {
+        side: [
+            object_class
+            for object_class, counts in class_counts.items()
+            if _count_of_side(counts, side).objects and object_class in IN_SCOPE
+        ]
         for side in SIDE_LABELS
     }
-    in_scope = [name for name in listed if any(name in counted[side] for side in SIDE_LABELS)]
-    numbers = (Column(title, "n") for side in SIDE_LABELS.values() for title in (translate(side), translate("volume")))
-    others = [
+    in_scope = [
+        object_class
+        for object_class in class_counts
+        if any(object_class in classes_by_side[side] for side in SIDE_LABELS)
+    ]
+    number_columns = (
+        Column(title, "n") for side in SIDE_LABELS.values() for title in (translate(side), translate("volume"))
+    )
+    other_rows = [
         (
-            (class_name(name.title, translate), Span("note", translate("not counted"))),
-            *_count_cells(both_buckets, [name], translate),
+            (class_name(object_class.title, translate), Span("note", translate("not counted"))),
+            *_count_cells(both_buckets, [object_class], translate),
         )
-        for name in listed
-        if name not in in_scope
+        for object_class in class_counts
+        if object_class not in in_scope
     ]
     return [
-        *(_side_bar(both_buckets, counted[side], side, translate) for side in SIDE_LABELS),
+        *(_side_bar(both_buckets, classes_by_side[side], side, translate) for side in SIDE_LABELS),
         Table(
-            [Column(translate("class")), *numbers],
-            [_class_row(both_buckets, name, accepted.get(name.title), translate) for name in in_scope],
-            [(translate("in scope"), *_count_cells(both_buckets, in_scope, translate)), *others],
+            [Column(translate("class")), *number_columns],
+            [
+                _class_row(both_buckets, object_class, acceptances.get(object_class.title), translate)
+                for object_class in in_scope
+            ],
+            [(translate("in scope"), *_count_cells(both_buckets, in_scope, translate)), *other_rows],
         ),
         Heading(translate("Storage classes")),
         Items([translate(pair.text) for pair in sorted(both_buckets.storage, key=lambda pair: -pair.objects)]),
@@ -105,24 +127,26 @@ def classes(both_buckets: BothBuckets, translate: Translator, accepted: Mapping[
 
 
 def sums(
-    both_buckets: BothBuckets, names: Collection[ObjectClass], translate: Translator, *, adds_up: bool = True
+    both_buckets: BothBuckets, object_classes: Collection[ObjectClass], translate: Translator, *, adds_up: bool = True
 ) -> Paragraph:
-    """Report if the objects in `names` add up to the objects listed in both buckets.
+    """Return a sentence that says if the objects of `object_classes` add up to the objects in both listings.
 
-    `adds_up` is False if the function's own check has failed already.
+    `adds_up` is False if the function's own check of the sums has failed already.
     """
-    for side, whole in (("source", both_buckets.source), ("destination", both_buckets.destination)):
-        adds_up = adds_up and _sum_counts(both_buckets, names, side) == ObjectCount(whole.objects, whole.bytes)
+    for side, totals in (("source", both_buckets.source), ("destination", both_buckets.destination)):
+        adds_up = adds_up and _sum_counts(both_buckets, object_classes, side) == ObjectCount(
+            totals.objects, totals.bytes
+        )
     if adds_up:
         return Paragraph(translate("The classes add up to the objects in both listings."), "note")
     return Paragraph(translate("The classes do not add up to the objects in both listings."), "bad")
 
 
-def remedies(compared: ComparisonResult, translate: Translator) -> Blocks:
-    """Return the remedies for classes that a further submission may not repair."""
+def remedies(result: ComparisonResult, translate: Translator) -> Blocks:
+    """Return a paragraph for each class whose objects may need more than another submission, with the remedy."""
     return [
-        Paragraph((Span("strong", class_name(name.title, translate)), translate(": "), translate(remedy)))
-        for name, remedy in compared.remedies.items()
+        Paragraph((Span("strong", class_name(object_class.title, translate)), translate(": "), translate(remedy)))
+        for object_class, remedy in result.remedies.items()
     ]
 
 
@@ -133,10 +157,10 @@ def class_name(title: str, translate: Translator) -> Phrase:
 
 
 def folders(both_buckets: BothBuckets, translate: Translator) -> Block:
-    """Return a table of the folders with their objects on both sides, folders with differences first."""
-    all_folders = {name: _Folder.of(folder) for name, folder in both_buckets.folders.items()}
+    """Return a table of the folders with their objects in both buckets, folders with differences first."""
+    all_folders = {name: _Folder.from_classes(folder) for name, folder in both_buckets.folders.items()}
     counts = {name: folder for name, folder in all_folders.items() if any(folder.counts)}
-    order = sorted(
+    sorted_names = sorted(
         counts, key=lambda name: (*(-counts[name].tone_counts[tone] for tone in ("bad", "open", "way")), name)
     )
     columns = [
@@ -148,32 +172,34 @@ def folders(both_buckets: BothBuckets, translate: Translator) -> Block:
         _sum_columns(count.counts for count in counts.values()),
         sum((count.tone_counts for count in counts.values()), Counter()),
     )
-    body = [(_folder_name(name, counts[name], translate), *_folder_cells(counts[name], translate)) for name in order]
-    return Table(columns, body, [(translate("total"), *_folder_cells(total, translate))])
+    rows = [
+        (_folder_name(name, counts[name], translate), *_folder_cells(counts[name], translate)) for name in sorted_names
+    ]
+    return Table(columns, rows, [(translate("total"), *_folder_cells(total, translate))])
 
 
 def lag(lags: Lags, amended: str | None, translate: Translator) -> Blocks:
-    """Return the time from a write until OMS accepted the object, and until the object was in OBS.
+    """Return blocks on the time from a write until OMS accepted the object, and until OBS had the object.
 
-    `amended` is the time of the last recheck, if any; a recheck does not change these figures.
+    `amended` is the time of the last recheck, or None; a recheck does not change these times.
     """
-    late = "open" if amended else "bad"
+    late_tone = "open" if amended else "bad"
     return [
-        *_describe_lag(lags.accepted, translate("Time from write to acceptance by OMS"), late, translate),
-        *_describe_lag(lags.copied, translate("Time from write to OBS"), late, translate),
+        *_describe_lag(lags.accepted, translate("Time from write to acceptance by OMS"), late_tone, translate),
+        *_describe_lag(lags.copied, translate("Time from write to OBS"), late_tone, translate),
         Paragraph(translate(_RESENT_TEXT, number=lags.again), "note") if lags.again else None,
         Paragraph(translate("As of the comparison, before the recheck."), "note") if amended else None,
     ]
 
 
 def lag_section(blocks: Blocks, translate: Translator) -> Section:
-    """Return the section on lag, around the blocks that `lag` made."""
-    about = translate("Current versions written since the pass before the last.")
-    return Section("lag", translate("Synchronization lag"), about, blocks)
+    """Return the section of a report on synchronization lag; `blocks` are the result of `lag`."""
+    note = translate("Current versions written since the pass before the last.")
+    return Section("lag", translate("Synchronization lag"), note, blocks)
 
 
 def folder_section(block: Block, translate: Translator) -> Section:
-    """Return the section on folders, which a terminal omits."""
+    """Return the section of a report on folders, which a terminal omits."""
     return Section(
         "folders",
         translate("Folders"),
@@ -185,19 +211,22 @@ def folder_section(block: Block, translate: Translator) -> Section:
 class _Folder(NamedTuple):
     """The objects and bytes of a folder, and its objects by tone.
 
-    `counts`: objects and bytes in the source, then in OBS.
+    `counts` are the objects and bytes in the source, then in OBS.
     """
 
     counts: Sequence[int]
     tone_counts: Counter[str]
 
     @classmethod
-    def of(cls, class_counts: Mapping[ObjectClass, Sequence[int]]) -> _Folder:
-        quads, tone_counts = {name: counts for name, counts in class_counts.items() if name in IN_SCOPE}, Counter[str]()
-        for name, quad in quads.items():
+    def from_classes(cls, class_counts: Mapping[ObjectClass, Sequence[int]]) -> _Folder:
+        counts_by_class, tone_counts = (
+            {name: counts for name, counts in class_counts.items() if name in IN_SCOPE},
+            Counter[str](),
+        )
+        for name, counts_of_class in counts_by_class.items():
             # An object is on one side or on both.
-            tone_counts[name.tone] += max(quad[::2])
-        return cls(_sum_columns(quads.values()), tone_counts)
+            tone_counts[name.tone] += max(counts_of_class[::2])
+        return cls(_sum_columns(counts_by_class.values()), tone_counts)
 
 
 def _sum_columns(quads: Iterable[Sequence[int]]) -> list[int]:
@@ -205,18 +234,18 @@ def _sum_columns(quads: Iterable[Sequence[int]]) -> list[int]:
 
 
 def _folder_name(name: str, folder: _Folder, translate: Translator) -> Phrase:
-    special = {"": translate("(in no folder)"), "*": translate("(all other folders)")}.get(name)
+    special_name = {"": translate("(in no folder)"), "*": translate("(all other folders)")}.get(name)
     parts = [Part(folder.tone_counts[tone], tone) for tone in _TONE_ORDER if folder.tone_counts[tone]]
     label = translate(", ").join(
         translate("{name} {number}", name=translate(_TONE_LABELS[part.tone]), number=part.number) for part in parts
     )
-    return special or Span("key", name), Bar(parts, label, thin=True)
+    return special_name or Span("key", name), Bar(parts, label, thin=True)
 
 
 def _folder_cells(folder: _Folder, translate: Translator) -> list[Phrase | Cell]:
     sides = [
-        (f"{folder.counts[at]:,}", Span("note", units.size(folder.counts[at + 1], translate)))
-        for at in _FOLDER_INDEXES.values()
+        (f"{folder.counts[index]:,}", Span("note", units.size(folder.counts[index + 1], translate)))
+        for index in _FOLDER_INDEXES.values()
     ]
     return [*sides, *(units.number(folder.tone_counts[tone], translate, tone) for tone in ("bad", "way", "open"))]
 
@@ -225,39 +254,48 @@ def _count_of_side(counts: ClassCounts, side: str) -> ObjectCount:
     return counts.source if side == "source" else counts.destination
 
 
-def _sum_counts(both_buckets: BothBuckets, names: Iterable[ObjectClass], side: str) -> ObjectCount:
-    counts = [_count_of_side(both_buckets.classes[name], side) for name in names]
+def _sum_counts(both_buckets: BothBuckets, object_classes: Iterable[ObjectClass], side: str) -> ObjectCount:
+    counts = [_count_of_side(both_buckets.classes[object_class], side) for object_class in object_classes]
     return ObjectCount(sum(count.objects for count in counts), sum(count.bytes for count in counts))
 
 
-def _side_bar(both_buckets: BothBuckets, names: Sequence[ObjectClass], side: str, translate: Translator) -> Picture:
+def _side_bar(
+    both_buckets: BothBuckets, object_classes: Sequence[ObjectClass], side: str, translate: Translator
+) -> Picture:
     parts = [
-        (translate(name.label), _count_of_side(both_buckets.classes[name], side).objects, name.tone) for name in names
+        (
+            translate(object_class.label),
+            _count_of_side(both_buckets.classes[object_class], side).objects,
+            object_class.tone,
+        )
+        for object_class in object_classes
     ]
     title = translate(SIDE_LABELS[side])
     return units.picture(title, title, f"{sum(number for _, number, _ in parts):,}", parts, translate)
 
 
 def _class_row(
-    both_buckets: BothBuckets, name: ObjectClass, who: str | None, translate: Translator
+    both_buckets: BothBuckets, object_class: ObjectClass, person: str | None, translate: Translator
 ) -> list[Phrase | Cell]:
     return [
         (
-            Span("swatch", tone=name.tone),
-            class_name(name.title, translate),
+            Span("swatch", tone=object_class.tone),
+            class_name(object_class.title, translate),
             " ",
-            Span("code", name.title),
-            Span("aside", translate(name.meaning)),
-            Span("note", translate("accepted by {who}", who=who)) if who else None,
+            Span("code", object_class.title),
+            Span("aside", translate(object_class.meaning)),
+            Span("note", translate("accepted by {who}", who=person)) if person else None,
         ),
-        *_count_cells(both_buckets, [name], translate),
+        *_count_cells(both_buckets, [object_class], translate),
     ]
 
 
-def _count_cells(both_buckets: BothBuckets, names: Sequence[ObjectClass], translate: Translator) -> list[Phrase | Cell]:
+def _count_cells(
+    both_buckets: BothBuckets, object_classes: Sequence[ObjectClass], translate: Translator
+) -> list[Phrase | Cell]:
     cells: list[Phrase | Cell] = []
     for side in SIDE_LABELS:
-        total = _sum_counts(both_buckets, names, side)
+        total = _sum_counts(both_buckets, object_classes, side)
         cells += [units.number(total.objects, translate), units.volume(total.bytes, translate)]
     return cells
 
@@ -266,32 +304,32 @@ def _describe_lag(step_lag: Lag, title: str, late_tone: str, translate: Translat
     total = step_lag.objects + step_lag.not_yet
     if not total:
         return [Heading(title), Paragraph(translate("No objects were written in this period."), "note")]
-    rows, before = [], 0
+    rows, previous_number = [], 0
     for limit, number in sorted(step_lag.within.items()):
-        rows.append((_LAG_RANGES[limit], number - before, ""))
-        before = number
-    rows += [(t("over a day"), step_lag.objects - before, "open"), (t("not yet"), step_lag.not_yet, late_tone)]
-    body = [
+        rows.append((_LAG_RANGES[limit], number - previous_number, ""))
+        previous_number = number
+    rows += [(t("over a day"), step_lag.objects - previous_number, "open"), (t("not yet"), step_lag.not_yet, late_tone)]
+    table_rows = [
         (
             translate(name),
-            Track(count, total, tone or "way", units.share(count, total, translate)),
+            ShareBar(count, total, tone or "way", units.share(count, total, translate)),
             units.number(count, translate, tone),
         )
         for name, count, tone in rows
     ]
     columns = [Column(translate("time")), Column(translate("share"), "wide"), Column(translate("objects"), "n")]
-    shares = (
+    quantiles = (
         (translate("median"), step_lag.p50),
         (translate("90th percentile"), step_lag.p90),
         (translate("99th percentile"), step_lag.p99),
     )
     figures = [
         Figure(name, units.duration(seconds, translate))
-        for name, seconds in (*shares, (translate("longest"), step_lag.max))
+        for name, seconds in (*quantiles, (translate("longest"), step_lag.max))
     ]
     figures.append(Figure(translate("not yet"), f"{step_lag.not_yet:,}", None, late_tone if step_lag.not_yet else None))
     return [
         Heading(title),
-        Figures(figures, within=True),
-        Detail([Table(columns, body, [(translate("total"), "", f"{total:,}")])]),
+        Figures(figures, is_in_section=True),
+        Detail([Table(columns, table_rows, [(translate("total"), "", f"{total:,}")])]),
     ]

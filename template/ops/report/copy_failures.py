@@ -1,4 +1,4 @@
-"""Objects that OMS failed to copy, in parts that add up to OMS's number."""
+"""Blocks on the objects that OMS failed to copy: by state, where they add up to OMS's count, and by cause."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ops.report import units
-from ops.report.blocks import Block, Blocks, Column, FactList, Paragraph, Span, Table, Track
+from ops.report.blocks import Block, Blocks, Column, FactList, Paragraph, ShareBar, Span, Table
 from ops.report.words import Translator
 from oss_oms_sync.answers.status_answer import CodeFailures, CopyingSummary
 from oss_oms_sync.answers.text import t
@@ -29,7 +29,7 @@ _GROUP_LABELS = {
 
 
 class Cause(NamedTuple):
-    """A cause of failures, the number of its objects, and its remedy.
+    """A cause of failures, the number of its objects, and its remedy (`fix`).
 
     `group` is "lasting", "passing" or "unknown".
     """
@@ -41,37 +41,39 @@ class Cause(NamedTuple):
 
 
 def tables(title: str, causes: Iterable[Cause], translate: Translator) -> Blocks:
-    """Return a table for each group of causes, the most frequent cause first.
+    """Return a table for each group of causes, in which the most frequent cause comes first.
 
     `title` is the heading of the first column.
     """
-    ordered = sorted(causes, key=lambda cause: (-cause.objects, cause.name))
-    grouped = {group: [cause for cause in ordered if cause.group == group] for group in _GROUP_LABELS}
-    return [_table(title, group, members, translate) for group, members in grouped.items() if members]
+    sorted_causes = sorted(causes, key=lambda cause: (-cause.objects, cause.name))
+    causes_by_group = {group: [cause for cause in sorted_causes if cause.group == group] for group in _GROUP_LABELS}
+    return [
+        _table(title, group, group_causes, translate) for group, group_causes in causes_by_group.items() if group_causes
+    ]
 
 
 def _table(title: str, group: str, causes: list[Cause], translate: Translator) -> Block:
     # Each group has its own scale, so that a few lasting causes remain visible beside many passing causes.
-    most, (tone, title_of_group) = causes[0].objects, _GROUP_LABELS[group]
+    max_objects, (tone, title_of_group) = causes[0].objects, _GROUP_LABELS[group]
     columns = [Column(title), Column(translate("remedy"), "wide"), Column(translate("objects"), "n")]
-    body = [
+    rows = [
         (
-            (Span("code", cause.name), Track(cause.objects, most, tone)),
+            (Span("code", cause.name), ShareBar(cause.objects, max_objects, tone)),
             cause.fix or translate("unknown"),
             units.count(cause.objects, translate),
         )
         for cause in causes
     ]
     total = (translate("total"), "", units.count(sum(cause.objects for cause in causes), translate))
-    return Table(columns, body, [total], Span("mark", translate(title_of_group), tone))
+    return Table(columns, rows, [total], Span("mark", translate(title_of_group), tone))
 
 
 def failures(copying: CopyingSummary, now: datetime, translate: Translator) -> Blocks:
-    """Report the objects that OMS failed to copy, by their present state and by OMS's code."""
-    copy_failures, acknowledged = copying.failures, copying.acknowledged
+    """Return blocks on the objects that OMS failed to copy, by their present state and by OMS's code."""
+    copy_failures, count_start_time = copying.failures, copying.acknowledged
     count_start = (
-        FactList([(translate("start of the failure count"), units.time(acknowledged, now, translate))])
-        if acknowledged
+        FactList([(translate("start of the failure count"), units.time(count_start_time, now, translate))])
+        if count_start_time
         else None
     )
     if copy_failures is None:
@@ -86,38 +88,36 @@ def failures(copying: CopyingSummary, now: datetime, translate: Translator) -> B
     ]
 
 
-def _describe_parts(counted: int, parts: Mapping[str, int], translate: Translator) -> Blocks:
-    """Return a bar of the parts, and a table that explains each part."""
-    title, total = translate("counted by OMS"), units.count(counted, translate)
-    labelled = [(*_PART_LABELS[name], objects) for name, objects in parts.items()]
-    body = [
+def _describe_parts(count_of_oms: int, parts: Mapping[str, int], translate: Translator) -> Blocks:
+    """Return a bar of the failed objects by state, and a table that explains each state."""
+    title, total_text = translate("counted by OMS"), units.count(count_of_oms, translate)
+    labelled_parts = [(*_PART_LABELS[name], objects) for name, objects in parts.items()]
+    rows = [
         (
-            (Span("swatch", tone=tone), translate(word), Span("aside", translate(means))),
+            (Span("swatch", tone=tone), translate(word), Span("aside", translate(meaning))),
             units.number(objects, translate, tone if tone in ("bad", "open") else ""),
         )
-        for tone, word, means, objects in labelled
+        for tone, word, meaning, objects in labelled_parts
     ]
-    bar_parts = [(translate(word), objects, tone) for tone, word, _, objects in labelled if objects]
+    bar_parts = [(translate(word), objects, tone) for tone, word, _, objects in labelled_parts if objects]
     columns = [Column(translate("state")), Column(translate("objects"), "n")]
     mismatch_text = translate("These do not add up to OMS's number, which may be late: check again in a few minutes.")
     return [
-        units.picture(title, title, total, bar_parts, translate),
-        Table(columns, body, [(title, total)]),
-        Paragraph(mismatch_text, "open") if sum(parts.values()) != counted else None,
+        units.picture(title, title, total_text, bar_parts, translate),
+        Table(columns, rows, [(title, total_text)]),
+        Paragraph(mismatch_text, "open") if sum(parts.values()) != count_of_oms else None,
     ]
 
 
 def _tabulate_codes(codes: Mapping[str, CodeFailures], translate: Translator) -> Blocks:
-    """Return tables of OMS's failure codes, for objects that are not in OBS yet."""
+    """Return tables of OMS's failure codes, with the objects that are not in OBS yet."""
     causes = []
-    for code, failed_for_code in codes.items():
+    for code, code_failures in codes.items():
         fix = (
-            translate(failed_for_code.fix)
+            translate(code_failures.fix)
             if code
             else translate("Resent since, but not accepted by OMS: see the reasons above.")
         )
-        causes.append(
-            Cause(code or "–", failed_for_code.objects, fix, "passing" if failed_for_code.passes else "lasting")
-        )
+        causes.append(Cause(code or "–", code_failures.objects, fix, "passing" if code_failures.passes else "lasting"))
     title = Paragraph(translate("Waiting and stuck objects, by OMS's codes"), "note") if causes else None
     return [title, *tables(translate("OMS's code"), causes, translate)]

@@ -1,4 +1,4 @@
-"""The report on OMS's work: its throughput, the time to drain the backlog, and its counts over time."""
+"""Blocks on OMS's work: its throughput, the time to drain the backlog, and its counts over time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MAX_SPANS = 100
 
 
 def throughput(answer: StatusAnswer, translate: Translator) -> Figure:
-    """Return the rate at which OMS has copied recently: over an hour, or over a day if OMS counts in hours."""
+    """Return the rate at which OMS has copied recently: over one hour, or over three if OMS counts by the hour."""
     statistics, end = answer.statistics, parse_timestamp(answer.at)
     window = _SPEED_WINDOWS.get(statistics.step) if statistics else None
     if statistics is None or window is None or end <= statistics.from_:
@@ -39,7 +39,8 @@ def throughput(answer: StatusAnswer, translate: Translator) -> Figure:
     window = min(window, end - statistics.from_)
     since_millis, seconds = (end - window).timestamp() * 1000, window.total_seconds()
     objects, size = (
-        sum(number for at, number in statistics.series[name] if at >= since_millis) for name in ("SUCCESS", "SIZE")
+        sum(number for millis, number in statistics.series[name] if millis >= since_millis)
+        for name in ("SUCCESS", "SIZE")
     )
     period_text = translate("copied by OMS in the last {duration:time}", duration=seconds)
     volume = translate("{size:size} per second", size=round(size / seconds))
@@ -51,22 +52,22 @@ def throughput(answer: StatusAnswer, translate: Translator) -> Figure:
 
 
 def drain_estimate(answer: StatusAnswer, translate: Translator) -> Figure:
-    """Estimate the time to copy all waiting objects, at OMS's highest rate of the period.
+    """Return an estimate of the time to copy all waiting objects, at OMS's highest rate of the period.
 
-    The present rate is no measure: it is low whenever few objects wait.
+    The present rate would mislead: it is low whenever few objects wait.
     """
-    backlog, unfinished, statistics = answer.backlog, answer.copying.unfinished, answer.statistics
-    if statistics is None or unfinished is None:
+    backlog, unfinished_objects, statistics = answer.backlog, answer.copying.unfinished, answer.statistics
+    if statistics is None or unfinished_objects is None:
         return Figure(translate("Time to drain"), translate("unknown"), translate("not reported by OMS"), "open")
-    left = backlog.waiting + unfinished.objects
-    if not left and not backlog.more_may_wait:
+    objects_left = backlog.waiting + unfinished_objects.objects
+    if not objects_left and not backlog.more_may_wait:
         return Figure(translate("Time to drain"), translate("none"), translate("nothing to drain"))
-    objects = translate("at least {number}", number=left) if backlog.more_may_wait else f"{left:,}"
+    objects = translate("at least {number}", number=objects_left) if backlog.more_may_wait else f"{objects_left:,}"
     note = translate("{objects} objects waiting here or at OMS, at the highest rate of this period", objects=objects)
-    fastest = max((number for _, number in statistics.series["SUCCESS"]), default=0)
-    if not fastest or not left:
-        return Figure(translate("Time to drain"), translate("unknown"), note if left else None, "open")
-    drain_time = units.duration(left * _STEP_SECONDS.get(statistics.step, 3600) / fastest, translate)
+    max_count = max((number for _, number in statistics.series["SUCCESS"]), default=0)
+    if not max_count or not objects_left:
+        return Figure(translate("Time to drain"), translate("unknown"), note if objects_left else None, "open")
+    drain_time = units.duration(objects_left * _STEP_SECONDS.get(statistics.step, 3600) / max_count, translate)
     return Figure(
         translate("Time to drain"),
         translate("at least {number}", number=drain_time) if backlog.more_may_wait else drain_time,
@@ -86,7 +87,7 @@ def copying(answer: StatusAnswer, translate: Translator) -> Blocks:
 
 
 def query_failure(failure: QueryFailure | None, translate: Translator) -> Blocks:
-    """Report an error that OMS returned instead of an answer, with its remedy."""
+    """Return blocks on an error that OMS returned instead of an answer, with its remedy."""
     if failure is None:
         return []
     return [
@@ -151,9 +152,10 @@ def _chart_counts(answer: StatusAnswer, translate: Translator) -> Blocks:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Spans of equal length from `start` to `end`, each of whole steps of `step` seconds.
+    """A division of the time from `start` to `end` into spans of equal length, for a chart.
 
-    The last span has to be complete, because readers look at it; so the first span may begin before `start`.
+    OMS counts in steps of `step` seconds, and a span is one or more whole steps. The last span has to be complete,
+    because readers look at it; so the first span may begin before `start`.
     """
 
     start: datetime
@@ -168,15 +170,15 @@ class Timeline:
     def sums(self, points: Iterable[tuple[float, int]]) -> list[int]:
         """Add up counts for each span; each point is a time in milliseconds since 1970 and a count."""
         sums = [0] * max(1, -(-self._steps * self.step // self.span))
-        begin = self._end - len(sums) * self.span
-        for at, number in points:
-            place = int((at / 1000 - begin) // self.span)
-            sums[min(max(place, 0), len(sums) - 1)] += number
+        start_seconds = self._end - len(sums) * self.span
+        for millis, number in points:
+            index = int((millis / 1000 - start_seconds) // self.span)
+            sums[min(max(index, 0), len(sums) - 1)] += number
         return sums
 
     @property
     def _end(self) -> int:
-        """The end of the step that is in progress at `end`, because OMS counts in whole steps of the clock."""
+        """The end of the step in which `end` lies, in seconds since 1970: OMS counts in whole steps of the clock."""
         return -(-int(self.end.timestamp()) // self.step) * self.step
 
     @property
@@ -185,25 +187,25 @@ class Timeline:
 
 
 def _tabulate_counts(answer: StatusAnswer, translate: Translator) -> Blocks:
-    """Return OMS's counts of the chart's period and of this month, and the objects that OMS has yet to process."""
+    """Return tables of OMS's counts in the chart's period and in this month, and of the objects that OMS still has."""
     series = answer.statistics.series if answer.statistics else {}
     sums = {name: sum(count for _, count in points) for name, points in series.items()}
     period = {name: sums.get(counter) for counter, (name, _) in _COUNTER_LABELS.items()} | {"bytes": sums.get("SIZE")}
     month = vars(answer.oms.month) if answer.oms else {}
-    unfinished = answer.copying.unfinished
-    left = [
+    unfinished_objects = answer.copying.unfinished
+    left_rows = [
         (
             translate("accepted, not processed yet"),
-            units.number(unfinished.objects if unfinished else None, translate, "way"),
+            units.number(unfinished_objects.objects if unfinished_objects else None, translate, "way"),
         ),
         (
             translate("of these for over 15 minutes"),
-            units.number(unfinished.overdue if unfinished else None, translate, "open"),
+            units.number(unfinished_objects.overdue if unfinished_objects else None, translate, "open"),
         ),
     ]
     return [
         counters({translate("in this period"): period, translate("this month"): month}, translate),
-        Table([Column(translate("count")), Column(translate("objects"), "n")], left),
+        Table([Column(translate("count")), Column(translate("objects"), "n")], left_rows),
     ]
 
 
@@ -211,7 +213,7 @@ def counters(
     windows: Mapping[str, Mapping[str, int | None]], translate: Translator, caption: str | None = None
 ) -> Table:
     """Return a table with OMS's counters of one or more periods, a column for each."""
-    body = [
+    rows = [
         (
             translate(title),
             *(
@@ -223,6 +225,6 @@ def counters(
     ]
     return Table(
         [Column(translate("count")), *(Column(title, "n") for title in windows)],
-        [*body, (translate("volume"), *(units.volume(window.get("bytes"), translate) for window in windows.values()))],
+        [*rows, (translate("volume"), *(units.volume(window.get("bytes"), translate) for window in windows.values()))],
         caption=caption,
     )

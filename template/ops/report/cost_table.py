@@ -31,7 +31,7 @@ _OPTIONAL_EXPENSE = "deep"
 
 
 def report(plan: Workload, estimate: Estimate, language: str) -> Report:
-    """Return tables of the costs by occasion, and the length of the freeze step by step."""
+    """Return the report with tables of the costs (once, per month, on cutover day) and the length of the freeze."""
     translate = Translator(language)
     lead = translate(
         "{objects:object|objects} of {size:size}, {a_day} new objects per day, {lanes:lane|lanes}; list prices in US"
@@ -101,18 +101,18 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
     return Report(Hero("", "", lead, None), language, blocks)
 
 
-def copying(items: list[Expense], ways: CopyWays, about: str, language: str) -> Report:
-    """Return the cost of copying all existing objects."""
+def copying(expenses: list[Expense], ways: CopyWays, lead: str, language: str) -> Report:
+    """Return the report on the cost of copying all existing objects; `lead` is its first sentence."""
     translate = Translator(language)
     return Report(
-        Hero("", "", about, None),
+        Hero("", "", lead, None),
         language,
-        [_tabulate_expenses(_ONCE_TITLE, items, translate), *_compare_ways(ways, translate)],
+        [_tabulate_expenses(_ONCE_TITLE, expenses, translate), *_compare_ways(ways, translate)],
     )
 
 
 def _compare_ways(ways: CopyWays, translate: Translator) -> Blocks:
-    """Return durations and prices of copying by day or by night; no blocks where traffic costs the same all day."""
+    """Return durations and prices of copying by day or by night; return no blocks if traffic costs the same all day."""
     if not ways.nights:
         return []
     rows = [
@@ -142,23 +142,23 @@ def _compare_ways(ways: CopyWays, translate: Translator) -> Blocks:
 
 
 def _time_range(copies: Sequence[Copy], translate: Translator) -> str:
-    least, most = min(copy.seconds for copy in copies), max(copy.seconds for copy in copies)
+    min_seconds, max_seconds = min(copy.seconds for copy in copies), max(copy.seconds for copy in copies)
     if len(copies) == 1:
-        return translate("{most:time}", most=most)
-    return translate("{least:time} to {most:time}", least=least, most=most)
+        return translate("{most:time}", most=max_seconds)
+    return translate("{least:time} to {most:time}", least=min_seconds, most=max_seconds)
 
 
 def _price_range(copies: Sequence[Copy], translate: Translator) -> str:
-    least, most = (f"{choose(copy.dollars for copy in copies):,.2f}" for choose in (min, max))
-    return most if len(copies) == 1 else translate("{least} to {most}", least=least, most=most)
+    min_price, max_price = (f"{choose(copy.dollars for copy in copies):,.2f}" for choose in (min, max))
+    return max_price if len(copies) == 1 else translate("{least} to {most}", least=min_price, most=max_price)
 
 
-def _tabulate_expenses(title: Text, items: list[Expense], translate: Translator) -> Table:
+def _tabulate_expenses(title: Text, expenses: list[Expense], translate: Translator) -> Table:
     columns = [Column(translate("item")), Column(translate("amount")), Column(translate("dollars"), "n")]
-    total = f"{total_dollars([expense for expense in items if expense.name != _OPTIONAL_EXPENSE]):,.2f}"
+    total = f"{total_dollars([expense for expense in expenses if expense.name != _OPTIONAL_EXPENSE]):,.2f}"
     return Table(
         columns,
-        [_expense_row(expense, translate) for expense in items],
+        [_expense_row(expense, translate) for expense in expenses],
         [(translate("total of the known items, without --deep"), "", total)],
         translate(title),
     )

@@ -1,4 +1,4 @@
-"""The report on the answer of certify, which is the certificate of a cutover or of a rehearsal."""
+"""The report on a certificate, which is certify's answer after a cutover or a rehearsal."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ops.certificate.check import FORM_DOUBT, doubts, read_certificate
-from ops.certificate.form import Doubt as Doubt
+from ops.certificate.check import FORM_CLAIM, find_false_claims, read_certificate
+from ops.certificate.form import Claim as Claim
 from ops.clock import parse_timestamp
 from ops.report import comparison, findings, totals, units
 from ops.report.blocks import (
@@ -65,12 +65,12 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
     """Return the report on a certificate, `document`, in "en" or "zh".
 
     If the document was changed, or if its verdict contradicts its checks, the report says that it is not valid. `file`
-    is the path of the document, if it has been stored.
+    is the path of the stored document, or None.
     """
-    translate, certificate, false_claims = Translator(language), read_certificate(document), doubts(document)
+    translate, certificate, false_claims = Translator(language), read_certificate(document), find_false_claims(document)
     if certificate is None:
         hero = (
-            _invalid_hero(false_claims or [FORM_DOUBT], None, translate)
+            _invalid_hero(false_claims or [FORM_CLAIM], None, translate)
             if document
             else Hero(translate("UNKNOWN"), "calm", "", None)
         )
@@ -81,9 +81,9 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
         if both_buckets
         else Paragraph(translate("The contents of the folders are unknown."), "open")
     )
-    compared = certificate.passes.compare
+    compare_pass = certificate.passes.compare
     lag_blocks = (
-        comparison.lag(lag, compared.amended if compared else None, translate)
+        comparison.lag(lag, compare_pass.amended if compare_pass else None, translate)
         if lag
         else [Paragraph(translate("unknown"), "open")]
     )
@@ -149,11 +149,14 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
     )
 
 
-def _invalid_hero(false_claims: Sequence[Doubt], certificate: Certificate | None, translate: Translator) -> Hero:
-    """Return the head of the report on an invalid document, with a list of its false claims."""
+def _invalid_hero(false_claims: Sequence[Claim], certificate: Certificate | None, translate: Translator) -> Hero:
+    """Return the head of the report on an invalid document, with a list of its false claims.
+
+    `certificate` is None if the document does not have the form of a certificate.
+    """
     claims = [
-        (doubt.claim.of(translate.language), Span("note", Span("outside", doubt.detail)) if doubt.detail else None)
-        for doubt in false_claims
+        (claim.text.of(translate.language), Span("note", Span("outside", claim.detail)) if claim.detail else None)
+        for claim in false_claims
     ]
     word, verdict = (
         translate("NOT VALID"),
@@ -183,14 +186,14 @@ def _make_hero(certificate: Certificate, translate: Translator) -> Hero:
 
 
 def _list_figures(certificate: Certificate, translate: Translator) -> list[Figure]:
-    deleted = totals.count_class(certificate, ObjectClass.DELETED_AT_SOURCE.title)
+    deleted_count = totals.count_class(certificate, ObjectClass.DELETED_AT_SOURCE.title)
     sides = [
         _bucket_figure(translate("In the source"), certificate.source, None, translate),
-        _bucket_figure(translate("In OBS"), certificate.destination, deleted, translate),
+        _bucket_figure(translate("In OBS"), certificate.destination, deleted_count, translate),
     ]
     results = [check.result for check in certificate.checks if check.gates]
-    passed, total = results.count(Result.PASSED), max(len(results), len(CHECKS) - 2)
-    passed_text = translate("{number} of {total}", number=passed, total=total)
+    passed_number, total = results.count(Result.PASSED), max(len(results), len(CHECKS) - 2)
+    passed_text = translate("{number} of {total}", number=passed_number, total=total)
     return [
         *sides,
         Figure(translate("Checks passed"), passed_text),
@@ -200,17 +203,25 @@ def _list_figures(certificate: Certificate, translate: Translator) -> list[Figur
 
 
 def _bucket_figure(
-    label: str, listed: ListingTotals | None, deleted: ObjectCount | None, translate: Translator
+    label: str, listing_totals: ListingTotals | None, deleted_count: ObjectCount | None, translate: Translator
 ) -> Figure:
-    """Return the number of objects in a bucket, of which `gone` were deleted at the source."""
-    size = units.size(listed.bytes if listed else None, translate)
-    if deleted and deleted.objects:
-        size = translate("{size}, {n:object|objects} deleted at the source", size=size, n=deleted.objects)
-    return Figure(label, units.count(listed.objects if listed else None, translate), size, None if listed else "open")
+    """Return the number of objects in a bucket, and their bytes, as a figure.
+
+    `deleted_count` are the objects among them that were deleted at the source.
+    """
+    size = units.size(listing_totals.bytes if listing_totals else None, translate)
+    if deleted_count and deleted_count.objects:
+        size = translate("{size}, {n:object|objects} deleted at the source", size=size, n=deleted_count.objects)
+    return Figure(
+        label,
+        units.count(listing_totals.objects if listing_totals else None, translate),
+        size,
+        None if listing_totals else "open",
+    )
 
 
 def _freeze_figure(certificate: Certificate, translate: Translator) -> Figure:
-    """Return the time when the writes stopped, or for a rehearsal the expected length of the freeze."""
+    """Return the time when the writes stopped; for a rehearsal, return the expected length of the freeze."""
     minutes = certificate.rehearsal.minutes.get("total") if certificate.rehearsal else None
     if minutes is not None:
         return Figure(
@@ -234,11 +245,11 @@ def _validity_figure(certificate: Certificate, translate: Translator) -> Figure:
 
 def _time_figure(label: str, time_text: str, note: str) -> Figure:
     """Return a figure that shows a time of the document as the time of day, with the date below it."""
-    at = parse_timestamp(time_text)
-    return Figure(label, Time(time_text, f"{at:%H:%M}", None), f"{at:%Y-%m-%d} UTC{note}")
+    time = parse_timestamp(time_text)
+    return Figure(label, Time(time_text, f"{time:%H:%M}", None), f"{time:%Y-%m-%d} UTC{note}")
 
 
-def _rehearsal_section(rehearsal: Rehearsal, judged: tuple[int, int], translate: Translator) -> Section:
+def _rehearsal_section(rehearsal: Rehearsal, judged_counts: tuple[int, int], translate: Translator) -> Section:
     """Return the section on a rehearsal: the expected length of each step, and the checks that would not pass."""
     minutes = {name: rehearsal.minutes.get(name) for name in STEP_LABELS}
     total, (_, tone) = rehearsal.minutes.get("total"), VERDICT_LABELS[rehearsal.would_be.value]
@@ -251,7 +262,7 @@ def _rehearsal_section(rehearsal: Rehearsal, judged: tuple[int, int], translate:
     )
     # Two alternating tones separate the parts.
     tones = dict(zip(STEP_LABELS, ("way", "calm") * 4, strict=True))
-    body = [
+    rows = [
         (
             (Span("swatch", tone=tones[name]), translate(STEP_LABELS[name])),
             Cell(durations[name], "" if minutes[name] else "nil"),
@@ -265,14 +276,14 @@ def _rehearsal_section(rehearsal: Rehearsal, judged: tuple[int, int], translate:
         Bar([Part(minutes[cutover_step] or 0, tones[cutover_step]) for cutover_step in STEP_LABELS], label),
     )
     success_text = translate("All checks would pass.")
-    if judged[0] < judged[1]:
+    if judged_counts[0] < judged_counts[1]:
         success_text = translate(
             "All checks would pass, as far as {judged} of {total:object|objects} could be judged.",
-            judged=judged[0],
-            total=judged[1],
+            judged=judged_counts[0],
+            total=judged_counts[1],
         )
     adds_up = total is None or total == sum(minute or 0 for minute in minutes.values())
-    failing = [
+    failing_checks = [
         (Span("code", name), translate(": "), findings.check_title(name, translate)) for name in rehearsal.failing
     ]
     return Section(
@@ -282,12 +293,12 @@ def _rehearsal_section(rehearsal: Rehearsal, judged: tuple[int, int], translate:
         [
             Detail([picture]),
             Table(
-                [Column(translate("step")), Column(translate("time"), "n")], body, [(translate("total"), total_time)]
+                [Column(translate("step")), Column(translate("time"), "n")], rows, [(translate("total"), total_time)]
             ),
             None if adds_up else Paragraph(translate("The steps do not add up to the total."), "bad"),
             Heading(Span("mark", translate("Would be {verdict}", verdict=rehearsal.would_be.value), tone)),
-            Paragraph((translate("Would not pass"), translate(": ")) if failing else success_text),
-            Items(failing) if failing else None,
+            Paragraph((translate("Would not pass"), translate(": ")) if failing_checks else success_text),
+            Items(failing_checks) if failing_checks else None,
         ],
     )
 
@@ -298,7 +309,7 @@ def _describe_checks(certificate: Certificate, translate: Translator) -> Blocks:
         units.name(certificate.source_bucket, translate),
         units.name(certificate.destination_bucket, translate),
     )
-    compared, standstill = certificate.passes.compare, certificate.passes.standstill
+    compare_pass, standstill = certificate.passes.compare, certificate.passes.standstill
     frozen_text = (
         units.time(certificate.frozen_since, made_at, translate)
         if certificate.frozen_since
@@ -319,9 +330,12 @@ def _describe_checks(certificate: Certificate, translate: Translator) -> Blocks:
                 (translate("sync task"), units.name(certificate.task, translate)),
                 (translate("log bucket"), units.name(certificate.log_bucket, translate)),
                 (translate("writes stopped"), frozen_text),
-                (translate("comparison"), _describe_pass(compared, compared.amended if compared else None, translate)),
+                (
+                    translate("comparison"),
+                    _describe_pass(compare_pass, compare_pass.amended if compare_pass else None, translate),
+                ),
                 (translate("standstill pass"), _describe_pass(standstill, None, translate)),
-                (translate("last write"), next(iter(last_writes), units.unknown(translate))),
+                (translate("last write"), next(iter(last_writes), units.unknown_span(translate))),
                 (translate("made"), units.time(certificate.made, None, translate)),
                 (translate("made by"), (Span("code", certificate.project), " ", version, digest)),
             ]
@@ -357,7 +371,10 @@ def _describe_pass(certified_pass: CertifiedPass | None, amended: str | None, tr
 
 
 def file_name(document: Mapping[str, Any]) -> str:
-    """Return the file name of the document: the last part of its object key in the log bucket."""
+    """Return the file name of the document: the last part of its object key in the log bucket.
+
+    A document whose key has another form gets the name `certificate.json`.
+    """
     name = str(document["document"]).rpartition("/")[2]
     return name if re.fullmatch(r"[A-Za-z0-9-]+\.json", name) else "certificate.json"
 
@@ -365,15 +382,15 @@ def file_name(document: Mapping[str, Any]) -> str:
 def _describe_document(
     document: Mapping[str, Any], certificate: Certificate, file: Path | None, translate: Translator
 ) -> Blocks:
-    computed, stated = document_hash(document), str(document.get("sha256"))
+    computed_hash, stated_hash = document_hash(document), str(document.get("sha256"))
     result = Span("mark", translate("matches the document"), "good")
-    if stated != computed:
+    if stated_hash != computed_hash:
         result = Span("mark", translate("does not match the document"), "bad")
     return [
         FactList(
             [
                 (translate("stored as"), Span("key", certificate.document)),
-                (translate("SHA-256"), (Span("digest", stated), " ", result)),
+                (translate("SHA-256"), (Span("digest", stated_hash), " ", result)),
             ]
         ),
         Paragraph(translate("To verify the document, also against two listings of yours:")),

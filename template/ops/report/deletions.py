@@ -1,4 +1,4 @@
-"""The report on the list of deletions: objects only in OBS, and the steps by which a user deletes them."""
+"""The report on a list of deletions: objects that are only in OBS, and the steps by which a user deletes them."""
 
 from __future__ import annotations
 
@@ -27,9 +27,12 @@ _MAX_FOLDERS = 1000
 
 @dataclass
 class Summary:
-    """The totals of the pages of a list of deletions; `begun` is the time when the list was requested."""
+    """The totals of a list of deletions, which arrives in pages.
 
-    begun: str
+    `request_time` is the time when the list was requested.
+    """
+
+    request_time: str
     facts: DeletionFacts = field(init=False)
     objects: int = 0
     bytes: int = 0
@@ -42,11 +45,11 @@ class Summary:
 
     @property
     def valid_until(self) -> datetime:
-        """The time after which nobody should delete by the list, because the source may have written its keys again."""
-        return parse_timestamp(self.begun) + MAX_LIST_AGE
+        """The time until which users may delete by the list; later, the source may have written its keys again."""
+        return parse_timestamp(self.request_time) + MAX_LIST_AGE
 
     def add(self, page: DeletionsAnswer) -> None:
-        """Add the next page of the list to the totals."""
+        """Add the next page of the list to the totals, and to the first keys and folders."""
         self.facts = page.facts
         self.left_out.update(page.left_out)
         self.unlisted += page.unlisted[: _MAX_SHOWN - len(self.unlisted)]
@@ -61,7 +64,7 @@ class Summary:
         self.keys += [deletion.key for deletion in page.deletions[: _MAX_SHOWN - len(self.keys)]]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the summary as the JSON output of the command."""
+        """Return the totals as the JSON output of the command `deletions`."""
         return {
             "comparison": self.facts.comparison,
             "objects": self.objects,
@@ -78,7 +81,7 @@ class Summary:
 
 
 def report(summary: Summary, file: Path, language: str) -> Report:
-    """Report the listed objects, the objects that are not on the list, and the steps that delete the listed objects."""
+    """Return the report on the listed objects, the objects left out, and the steps that delete the listed objects."""
     translate = Translator(language)
     lead = t(
         "{n:object|objects} ({bytes:size}) that the source has deleted can be deleted in OBS. This command deletes"
@@ -88,12 +91,12 @@ def report(summary: Summary, file: Path, language: str) -> Report:
     )
     if not summary.objects:
         lead = t("No object can be deleted in OBS")
-    left_out = [
+    omission_rows = [
         (translate(reason.meaning), units.count(number, translate)) for reason, number in summary.left_out.most_common()
     ]
     unknown_count = summary.facts.unknown_objects
     if unknown_count:
-        left_out.append(
+        omission_rows.append(
             (translate("of unknown origin: OMS never accepted the key"), units.count(unknown_count, translate))
         )
     folders = [
@@ -110,7 +113,9 @@ def report(summary: Summary, file: Path, language: str) -> Report:
         ),
         Table([Column(translate("folder")), Column(translate("objects"), "n")], folders) if folders else None,
         keys(summary.keys) if summary.keys else None,
-        Table([Column(translate("Not listed")), Column(translate("objects"), "n")], left_out) if left_out else None,
+        Table([Column(translate("Not listed")), Column(translate("objects"), "n")], omission_rows)
+        if omission_rows
+        else None,
         Paragraph(translate("Keys that rclone's list cannot name exactly:")) if summary.unlisted else None,
         keys(summary.unlisted) if summary.unlisted else None,
     ]
@@ -121,7 +126,7 @@ def report(summary: Summary, file: Path, language: str) -> Report:
 def _deletion_steps(summary: Summary, file: Path, translate: Translator) -> Section:
     """Return the steps by which a user deletes the objects on the list."""
     bucket, name = summary.facts.destination_bucket, quote_word(str(file))
-    until = timestamp(summary.valid_until)
+    valid_until = timestamp(summary.valid_until)
     return Section(
         "delete",
         translate("Delete the objects"),
@@ -131,7 +136,7 @@ def _deletion_steps(summary: Summary, file: Path, translate: Translator) -> Sect
                 translate(
                     "The list is valid until {time}: a key that the source writes again is not removed from it."
                     " `obs` is the name of OBS among the remotes of your rclone (type s3, provider HuaweiOBS).",
-                    time=until,
+                    time=valid_until,
                 )
             ),
             Paragraph(

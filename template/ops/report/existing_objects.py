@@ -35,7 +35,7 @@ _TOO_MANY_TEXT = t(
 
 
 def tone(group: TaskGroup) -> str:
-    """Return the tone of a task group's state."""
+    """Return the tone of a task group's state: the colour in which reports show it."""
     return _STATE_TONES.get(group.state, "open")
 
 
@@ -69,42 +69,45 @@ def bandwidth(windows: Sequence[Window]) -> Text:
 
 
 def failures(group: TaskGroup) -> Iterator[Text]:
-    """Yield OMS's reason for the failures, the folder of its lists, and how the objects are resent."""
+    """Yield OMS's reason for the failures, the folder of its lists of failures, and how the objects are resent."""
     if group.why:
         yield t("OMS says: {why}", why=group.why)
     if group.lists:
         yield t("Failed objects are listed in OBS, below {folder}", folder=group.lists)
-    if (resending := _resending(group)) is not None:
-        yield resending
+    if (resend_text := _resend_text(group)) is not None:
+        yield resend_text
 
 
-def _resending(group: TaskGroup) -> Text | None:
+def _resend_text(group: TaskGroup) -> Text | None:
     if group.can_be_resent:
         return RESENT_TEXT if group.resent else _RESEND_TEXT
     return _TOO_MANY_TEXT.filled(most=MAX_RESENT_OBJECTS) if group.failed > MAX_RESENT_OBJECTS else None
 
 
 def report_failures(answer: StatusAnswer, translate: Translator) -> Blocks:
-    """Report the existing objects that OMS failed to copy; the sync task's failures are reported elsewhere."""
+    """Return blocks on the existing objects that OMS failed to copy.
+
+    The sync task's failures, of objects written since, are not among them.
+    """
     group = answer.old_objects
     if group is None or not group.failed:
         return []
     texts = (
         t("{failed} of {total:existing object|existing objects} failed.", total=group.total, failed=group.failed),
-        _resending(group),
+        _resend_text(group),
     )
     return [Paragraph(translate(text), "open") for text in texts if text]
 
 
 def report_migration(answer: StatusAnswer, translate: Translator) -> Blocks:
-    """Report the current migration and its next step; without a migration, return no blocks."""
+    """Return blocks on the current migration and its next step; without a migration, return no blocks."""
     migration, group, failure = answer.migration, answer.old_objects, answer.old_objects_failure
     if migration is None:
         return []
-    began, group_id = migration.begun, migration.group
+    start_time, group_id = migration.begun, migration.group
     facts = FactList(
         [
-            (translate("began"), began or None),
+            (translate("began"), start_time or None),
             (translate("task group"), Span("code", group_id) if group_id else None),
             (translate("access keys"), ", ".join(migration.keys) or None),
         ]

@@ -1,4 +1,4 @@
-"""The checks of a certificate: first the checks that have not passed, with their remedies."""
+"""Blocks on the checks of a certificate: first the checks that have not passed, with their remedies."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _RESULT_LABELS = {
 
 
 def next_step(certificate: Certificate, translate: Translator) -> StepBlock:
-    """Return the next step after a cutover or rehearsal with this certificate."""
+    """Return the step that a user takes next, after a cutover or a rehearsal with this certificate."""
     if certificate.verdict is CutoverVerdict.GO:
         return StepBlock(translate("Switch over: the project is closed already."))
     # Failures come before waiting.
-    failed = [check for check in certificate.checks if check.gates and check.result is answered.Result.FAILED]
-    for finding in [*failed, *find_causes(certificate.checks)]:
+    failed_checks = [check for check in certificate.checks if check.gates and check.result is answered.Result.FAILED]
+    for finding in [*failed_checks, *find_causes(certificate.checks)]:
         if finding.next.en:
             return StepBlock(translate(finding.next), command(finding.step))
     return StepBlock(
@@ -43,12 +43,14 @@ def check_title(name: str, translate: Translator) -> str:
 
 
 def checks(certificate: Certificate, translate: Translator) -> Blocks:
-    """Return a block for each check that has not passed, and a table of the others."""
-    ordered = _sort_by_result(certificate)
-    if not ordered:
+    """Return a block for each check that has not passed, and a table of the other checks."""
+    sorted_checks = _sort_by_result(certificate)
+    if not sorted_checks:
         return [Paragraph(translate("No checks: unknown."), "bad")]
-    failing = [finding for finding in ordered if finding.gates and finding.result is not answered.Result.PASSED]
-    body = [
+    failing_checks = [
+        finding for finding in sorted_checks if finding.gates and finding.result is not answered.Result.PASSED
+    ]
+    rows = [
         (
             (_title(finding), Span("note", check_title(finding.id, translate))),
             (
@@ -57,13 +59,13 @@ def checks(certificate: Certificate, translate: Translator) -> Blocks:
             ),
             translate(finding.actual),
         )
-        for finding in ordered
-        if finding not in failing
+        for finding in sorted_checks
+        if finding not in failing_checks
     ]
     columns = [Column(translate("check")), Column(translate("result")), Column(translate("finding"), "half")]
     return [
-        *(_finding_block(certificate, finding, translate) for finding in failing),
-        Detail([Table(columns, body)]) if body else None,
+        *(_finding_block(certificate, finding, translate) for finding in failing_checks),
+        Detail([Table(columns, rows)]) if rows else None,
     ]
 
 
@@ -91,13 +93,13 @@ def _finding_block(certificate: Certificate, check: answered.Finding, translate:
     )
 
 
-def _count_objects(certificate: Certificate, check: str, translate: Translator) -> str | None:
-    """Return the objects in a check's classes by the certificate's counts; None if the check has no classes."""
-    sides = [totals.count_class(certificate, object_class.title) for object_class in CHECKS[check].classes]
+def _count_objects(certificate: Certificate, check_id: str, translate: Translator) -> str | None:
+    """Return the number of objects, as text, in the classes that a check judges; None if it judges no classes."""
+    sides = [totals.count_class(certificate, object_class.title) for object_class in CHECKS[check_id].classes]
     return totals.objects_and_bytes(sides, translate) if sides else None
 
 
 def _sort_by_result(certificate: Certificate) -> list[answered.Finding]:
-    """Return the checks, the worst results first; equal results keep the certificate's order."""
+    """Return the checks with the worst results first; equal results keep the certificate's order."""
     order = [*_RESULT_LABELS]
     return sorted(certificate.checks, key=lambda check: order.index(check.result))

@@ -67,11 +67,11 @@ def report(answer: HeadersAnswer, language: str) -> Report:
 def _list_headers_and_folders(answer: HeadersAnswer, translate: Translator) -> list[Block]:
     """Return the numbers of differing objects by header, and of unsettled objects by first-level folder."""
     header_counts = sorted(answer.headers.items(), key=lambda row: (-row[1], row[0]))[:_MAX_ROWS]
-    unsettled = {
+    unsettled_counts = {
         folder: sum(number for outcome, number in outcomes.items() if not outcome.is_settled)
         for folder, outcomes in answer.folders.items()
     }
-    folders = sorted(((-number, folder) for folder, number in unsettled.items() if number))[:_MAX_ROWS]
+    folders = sorted(((-number, folder) for folder, number in unsettled_counts.items() if number))[:_MAX_ROWS]
     blocks: list[Block] = []
     if header_counts:
         blocks += [

@@ -53,7 +53,7 @@ _RECORDED_TEXT = t("Later writes to the source are recorded as failed (CLOSED): 
 
 
 def doctor(answer: DoctorAnswer, language: str) -> Report:
-    """Return doctor's report: faults with their remedies, then assumptions; it only counts checks that passed."""
+    """Return doctor's report: faults with their remedies, then assumptions; passed checks are only counted."""
     translate, states = Translator(language), [*_STATE_LABELS]
     checks = sorted(answer.checks, key=lambda check: states.index(check.state))
     state_counts = Counter(check.state for check in checks)
@@ -63,21 +63,23 @@ def doctor(answer: DoctorAnswer, language: str) -> Report:
         if state_counts[state]
     )
     # A check that depends on another has no remedy of its own.
-    dependent = [check for check in checks if check.state == "unknown" and not check.fix.en]
+    dependent_checks = [check for check in checks if check.state == "unknown" and not check.fix.en]
     assumptions = [check for check in checks if check.state == "not confirmed"]
-    names = translate(", ").join(translate(doctor_check.name) for doctor_check in dependent)
+    dependent_names = translate(", ").join(translate(doctor_check.name) for doctor_check in dependent_checks)
     blocks = [
         *(
             _finding_block(check, translate)
             for check in checks
-            if check.state not in ("ok", "not confirmed") and check not in dependent
+            if check.state not in ("ok", "not confirmed") and check not in dependent_checks
         ),
         # A line for each assumption, below the step that confirms it.
         *(
             _assumption_block([doctor_check for doctor_check in assumptions if doctor_check.fix.en == fix], translate)
             for fix in dict.fromkeys(doctor_check.fix.en for doctor_check in assumptions)
         ),
-        Paragraph((translate("unknown until resolved"), translate(": "), names)) if dependent else None,
+        Paragraph((translate("unknown until resolved"), translate(": "), dependent_names))
+        if dependent_checks
+        else None,
     ]
     return Report(Hero("", "", f"{translate(answer.text)}{translate(': ')}{counts_text}", None), language, blocks)
 
@@ -97,12 +99,14 @@ def _finding_block(doctor_check: DoctorCheck, translate: Translator) -> FindingB
 
 def _assumption_block(checks: Sequence[DoctorCheck], translate: Translator) -> FindingBlock:
     title = translate("assumptions about the clouds")
-    rows = [(translate(check.name), translate(check.actual)) for check in checks]
-    return FindingBlock(title, _state_mark("not confirmed", translate), StepBlock(translate(checks[0].fix)), facts=rows)
+    facts = [(translate(check.name), translate(check.actual)) for check in checks]
+    return FindingBlock(
+        title, _state_mark("not confirmed", translate), StepBlock(translate(checks[0].fix)), facts=facts
+    )
 
 
 def replay_text(answer: ReplayAnswer) -> Text:
-    """Return the result of a replay in one line."""
+    """Return the result of a run of replay, in numbers of keys, on one line."""
     text = t("taken {taken}, accepted {accepted}, failed again {failed}, no longer needed {resolved}, left {left}")
     return t("counted, nothing submitted: {n}", n=answer.taken) if answer.dry_run else text.filled(**vars(answer))
 
@@ -117,7 +121,7 @@ def replay(answer: ReplayAnswer, language: str) -> Report:
     )
     unreadable_text = UNREADABLE.filled(names=answer.unreadable)
     counts = sorted(answer.by_reason.items(), key=lambda entry: -entry[1])
-    reasons = [(Span("code", name), f"{number:,}") for name, number in counts]
+    reason_rows = [(Span("code", name), f"{number:,}") for name, number in counts]
     blocks: Blocks = [
         Paragraph(translate(replay_text(answer))),
         Paragraph(translate(unreadable_text), "open") if answer.unreadable else None,
@@ -127,7 +131,7 @@ def replay(answer: ReplayAnswer, language: str) -> Report:
                 (translate("stopped"), units.stop_reason(answer, translate)),
             ]
         ),
-        Table([Column(translate("reason")), Column(translate("objects"), "n")], reasons) if reasons else None,
+        Table([Column(translate("reason")), Column(translate("objects"), "n")], reason_rows) if reason_rows else None,
     ]
     return Report(Hero("", tone, translate(lead), None), language, blocks)
 
@@ -167,7 +171,7 @@ def _describe_object(state: ObjectInfo | None, translate: Translator) -> str | N
 
 
 def _add_delay(time: str, seconds: int | None, translate: Translator) -> str:
-    """Return a time with its delay: the seconds since the object was written."""
+    """Return a time with its delay: the seconds since the object was written; None omits the delay."""
     return (
         time
         if seconds is None
@@ -176,7 +180,7 @@ def _add_delay(time: str, seconds: int | None, translate: Translator) -> str:
 
 
 def mark(answer: MarkAnswer, language: str) -> Report:
-    """Return the report on the mark that closes a project."""
+    """Return the report on the mark that closes a project, after it was written or removed."""
     translate, tone = Translator(language), "way" if answer.closed else "good"
     # After a GO no trigger records changes.
     recorded_text = None if answer.closed and answer.closed.go else _RECORDED_TEXT

@@ -1,4 +1,7 @@
-"""Reports on the answers of reconcile and compare: the result of a finished pass, or the progress of an open pass."""
+"""Reports on the answers of reconcile and compare: the result of a finished pass, or the progress of an open pass.
+
+A pass reads all keys of the source bucket, in several calls of a function.
+"""
 
 from __future__ import annotations
 
@@ -43,13 +46,13 @@ def exit_code(answer: ReconcileAnswer | CompareAnswer) -> ExitCode:
     if not answer.finished and answer.stop is not Stop.LIMIT:
         return ExitCode.FAILED
     if isinstance(answer, ReconcileAnswer):
-        is_left, is_open = bool(answer.failed or answer.missing or answer.unsent), False
+        has_failed_objects, has_unproven_objects = bool(answer.failed or answer.missing or answer.unsent), False
     else:
         classes = counted_classes(answer).keys()
-        is_left, is_open = bool(classes & LACKING), bool(classes & (PENDING | ACCEPTABLE))
-    if is_left:
+        has_failed_objects, has_unproven_objects = bool(classes & LACKING), bool(classes & (PENDING | ACCEPTABLE))
+    if has_failed_objects:
         return ExitCode.FAILED
-    return ExitCode.NOT_PROVEN if is_open or answer.has_no_objects else ExitCode.OK
+    return ExitCode.NOT_PROVEN if has_unproven_objects or answer.has_no_objects else ExitCode.OK
 
 
 def report(answer: ReconcileAnswer | CompareAnswer, language: str) -> Report:
@@ -61,11 +64,11 @@ def report(answer: ReconcileAnswer | CompareAnswer, language: str) -> Report:
         if answer.pass_
         else None
     )
-    stopped = (translate("stopped"), units.stop_reason(answer, translate))
+    stop_row = (translate("stopped"), units.stop_reason(answer, translate))
     # A trial (--dry-run) submits nothing, and reports the objects that a pass would submit.
     is_trial = answer.missing is not None if isinstance(answer, ReconcileAnswer) else _is_single_call(answer)
-    would_send = (translate("would be submitted"), units.count(answer.submitted, translate))
-    submitted = would_send if is_trial else (translate("resubmitted"), translate(_SUBMITTED_TEXT, **vars(answer)))
+    trial_row = (translate("would be submitted"), units.count(answer.submitted, translate))
+    submitted_row = trial_row if is_trial else (translate("resubmitted"), translate(_SUBMITTED_TEXT, **vars(answer)))
     details: Blocks = []
     facts: list[tuple[str, Phrase]]
     if isinstance(answer, ReconcileAnswer):
@@ -74,12 +77,12 @@ def report(answer: ReconcileAnswer | CompareAnswer, language: str) -> Report:
             for name, label in COUNT_LABELS.items()
             if name != "submitted" or not is_trial
         ]
-        facts = [*counts, submitted, (translate("pass"), pass_times), stopped]
+        facts = [*counts, submitted_row, (translate("pass"), pass_times), stop_row]
         # The report shows every key, because that is the purpose of a trial.
-        first = Items([Span("key", key) for key in answer.missing or ()])
-        details = [Paragraph(translate("First objects to submit:")), first] if answer.missing else []
+        missing_keys = Items([Span("key", key) for key in answer.missing or ()])
+        details = [Paragraph(translate("First objects to submit:")), missing_keys] if answer.missing else []
     else:
-        facts = [submitted, (translate("pass"), pass_times), (translate("rechecked at"), answer.amended), stopped]
+        facts = [submitted_row, (translate("pass"), pass_times), (translate("rechecked at"), answer.amended), stop_row]
         if answer.finished and answer.standstill:
             facts += [
                 (translate("source, with times and ETags"), answer.state),
@@ -134,34 +137,34 @@ def _verdict(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
         return t("Some objects are not in OBS."), "bad"
     classes = counted_classes(answer).keys()
     if not classes & PENDING:
-        unproven = t("No object is known to be missing, but some are not proven equal.")
-        return (unproven, tone) if code else (t("All objects are in OBS with equal contents."), tone)
+        unproven_text = t("No object is known to be missing, but some are not proven equal.")
+        return (unproven_text, tone) if code else (t("All objects are in OBS with equal contents."), tone)
     if classes & ACCEPTABLE:
         return t("Some objects are still in progress, and not all others are proven equal."), tone
     return t("Some objects are still in progress."), "way"
 
 
-def _describe_comparison(compared: ComparisonResult, translate: Translator) -> Blocks:
-    """Return the classes of a comparison, and the objects that reading did not prove equal."""
+def _describe_comparison(result: ComparisonResult, translate: Translator) -> Blocks:
+    """Return blocks on the classes of a comparison, and on the objects that reading did not prove equal."""
     blocks = [
-        *comparison.classes(compared, translate),
-        comparison.sums(compared, compared.classes, translate, adds_up=compared.adds_up),
+        *comparison.classes(result, translate),
+        comparison.sums(result, result.classes, translate, adds_up=result.adds_up),
     ]
-    for name, counts in counted_classes(compared).items():
-        if counts.keys and name in LACKING | PENDING | ACCEPTABLE:
-            blocks += [Paragraph(Span("code", name.title)), keys(counts.keys)]
-    blocks += comparison.remedies(compared, translate)
-    for kind, names in compared.deep.keys.items() if compared.deep else ():
-        blocks += [Paragraph(translate(_UNREAD_TEXTS[kind], number=getattr(compared.deep, kind))), keys(names)]
-    if compared.watermark:
-        unproven = translate("{number:object is|objects are} not proven equal", number=compared.unproven_count)
-        note = Span("note", unproven) if compared.unproven_count else None
-        blocks.append(FactList([(translate("Watermark"), (compared.watermark, note))]))
-    return [*blocks, *comparison.lag(compared.lag, compared.amended, translate)]
+    for object_class, counts in counted_classes(result).items():
+        if counts.keys and object_class in LACKING | PENDING | ACCEPTABLE:
+            blocks += [Paragraph(Span("code", object_class.title)), keys(counts.keys)]
+    blocks += comparison.remedies(result, translate)
+    for kind, names in result.deep.keys.items() if result.deep else ():
+        blocks += [Paragraph(translate(_UNREAD_TEXTS[kind], number=getattr(result.deep, kind))), keys(names)]
+    if result.watermark:
+        unproven_text = translate("{number:object is|objects are} not proven equal", number=result.unproven_count)
+        note = Span("note", unproven_text) if result.unproven_count else None
+        blocks.append(FactList([(translate("Watermark"), (result.watermark, note))]))
+    return [*blocks, *comparison.lag(result.lag, result.amended, translate)]
 
 
 def progress_line(answer: PassAnswer | None, language: str) -> str:
-    """Return the progress of an open pass in one line; without an answer, return that the pass begins."""
+    """Return the progress of an open pass on one line; without an open pass, return "begins"."""
     translate = Translator(language)
     if answer is None or answer.finished or answer.pass_ is None:
         return translate("begins")

@@ -1,4 +1,4 @@
-"""The report on the answer of status."""
+"""The report on the answer of the job `status`: its verdict, the waiting objects, OMS's work, and the last passes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ops.report.blocks import (
     Part,
     Picture,
     Report,
-    Rounded,
+    RoundedText,
     Section,
     Span,
     StepBlock,
@@ -70,19 +70,19 @@ _PASS_TONES = {
 
 
 def exit_code(answer: StatusAnswer) -> ExitCode:
-    """Return 0 if the project is in step and all waiting keys are counted, otherwise 1.
+    """Return 0 if the project is in step with the source and all waiting keys are counted, otherwise 1.
 
     A closed project without an alarm, such as in the weeks after a GO, counts as in step.
     """
-    is_calm = not (answer.verdict.alarm or answer.backlog.more_may_wait)
-    is_well = {VerdictState.IN_STEP: True, VerdictState.CLOSED: is_calm}.get(answer.verdict.state)
-    return ExitCode.OK if is_well else ExitCode.FAILED
+    has_no_alarm = not (answer.verdict.alarm or answer.backlog.more_may_wait)
+    is_in_step = {VerdictState.IN_STEP: True, VerdictState.CLOSED: has_no_alarm}.get(answer.verdict.state)
+    return ExitCode.OK if is_in_step else ExitCode.FAILED
 
 
 def report(answer: StatusAnswer, language: str) -> Report:
     """Return the status report in `language`, "en" or "zh"."""
-    translate, now, last = Translator(language), parse_timestamp(answer.at), answer.compare.last
-    failing = [*report_failures(answer, translate), *failures(answer.copying, now, translate)]
+    translate, now, last_comparison = Translator(language), parse_timestamp(answer.at), answer.compare.last
+    failure_blocks = [*report_failures(answer, translate), *failures(answer.copying, now, translate)]
     return Report(
         _make_hero(answer.verdict, translate),
         language,
@@ -106,7 +106,7 @@ def report(answer: StatusAnswer, language: str) -> Report:
                 "failures",
                 translate("Objects that OMS failed to copy"),
                 translate("State of each failed object."),
-                failing,
+                failure_blocks,
             ),
             Section(
                 "in-obs",
@@ -114,8 +114,12 @@ def report(answer: StatusAnswer, language: str) -> Report:
                 translate("The last comparison, object by object."),
                 _describe_comparison(answer, now, translate),
             ),
-            comparison.lag_section(comparison.lag(last.lag, last.amended, translate), translate) if last else None,
-            comparison.folder_section(comparison.folders(last, translate), translate) if last else None,
+            comparison.lag_section(comparison.lag(last_comparison.lag, last_comparison.amended, translate), translate)
+            if last_comparison
+            else None,
+            comparison.folder_section(comparison.folders(last_comparison, translate), translate)
+            if last_comparison
+            else None,
             Section(
                 "passes",
                 translate("Search for lost events"),
@@ -128,7 +132,7 @@ def report(answer: StatusAnswer, language: str) -> Report:
         ],
         translate("Status"),
         (
-            Rounded(
+            RoundedText(
                 translate(UTC_NOTE, time=units.clock(now)),
                 translate(UTC_NOTE, time=answer.at),
             ),
@@ -147,7 +151,7 @@ def _make_hero(verdict: Verdict, translate: Translator) -> Hero:
 
 
 def _list_figures(answer: StatusAnswer, now: datetime, translate: Translator) -> list[Figure]:
-    backlog, last = answer.backlog, answer.compare.last
+    backlog, last_comparison = answer.backlog, answer.compare.last
     waiting_count = backlog.waiting
     count_text = f"{waiting_count:,}"
     if backlog.more_may_wait:
@@ -155,27 +159,27 @@ def _list_figures(answer: StatusAnswer, now: datetime, translate: Translator) ->
     oldest_text = (
         _text_with_age(backlog.oldest, t("the oldest failed {age}"), now, translate) if backlog.oldest else None
     )
-    waiting = Figure(
+    waiting_figure = Figure(
         translate("Waiting to be resent"),
         count_text,
         oldest_text,
         "open" if waiting_count or backlog.more_may_wait else None,
     )
-    watermark_time = last.watermark if last else None
+    watermark_time = last_comparison.watermark if last_comparison else None
     watermark_age = (
         units.age(parse_timestamp(watermark_time), now, translate) if watermark_time else translate("unknown")
     )
     watermark_note = (
-        translate(_WATERMARK_TEXT, total=last.judged_counts[1], unproven=last.unproven_count)
-        if last and watermark_time
+        translate(_WATERMARK_TEXT, total=last_comparison.judged_counts[1], unproven=last_comparison.unproven_count)
+        if last_comparison and watermark_time
         else translate(NO_COMPARISON_TEXT)
     )
     watermark = Figure(translate("Watermark"), watermark_age, watermark_note, None if watermark_time else "open")
-    copy_lag = last.lag.copied if last else None
-    p99, longest = (copy_lag.p99, copy_lag.max) if copy_lag else (None, None)
-    note = translate("99th percentile; longest {longest:time}", longest=longest) if p99 is not None else None
+    copy_lag = last_comparison.lag.copied if last_comparison else None
+    p99, max_lag = (copy_lag.p99, copy_lag.max) if copy_lag else (None, None)
+    note = translate("99th percentile; longest {longest:time}", longest=max_lag) if p99 is not None else None
     lag = Figure(translate("Time from write to OBS"), units.duration(p99, translate), note, None if note else "open")
-    return [waiting, throughput(answer, translate), drain_estimate(answer, translate), watermark, lag]
+    return [waiting_figure, throughput(answer, translate), drain_estimate(answer, translate), watermark, lag]
 
 
 def _describe_backlog(answer: StatusAnswer, now: datetime, translate: Translator) -> Blocks:
@@ -187,7 +191,7 @@ def _describe_backlog(answer: StatusAnswer, now: datetime, translate: Translator
         (translate("unreadable run files"), len(backlog.unreadable_run_files)),
         (
             translate("run files of projects that no longer run"),
-            sum(left_behind.run_files for left_behind in backlog.left_behind),
+            sum(project.run_files for project in backlog.left_behind),
         ),
     ]
     is_empty = not any(number for _, number in counts) and not backlog.at_least
@@ -195,10 +199,10 @@ def _describe_backlog(answer: StatusAnswer, now: datetime, translate: Translator
     if backlog.at_least:
         counts[:2] = [(name, AtLeast(number) if number else 0) for name, number in counts[:2]]
     figures = [
-        Figure(name, translate("{n}", n=number)) for place, (name, number) in enumerate(counts) if number or place < 2
+        Figure(name, translate("{n}", n=number)) for index, (name, number) in enumerate(counts) if number or index < 2
     ]
     return [
-        Paragraph(translate("No objects waiting.")) if is_empty else Figures(figures, within=True),
+        Paragraph(translate("No objects waiting.")) if is_empty else Figures(figures, is_in_section=True),
         *_tabulate_reasons(answer, translate),
         _tabulate_keys(backlog.keys, now, translate),
         _describe_last_replay(answer, now, translate),
@@ -207,7 +211,7 @@ def _describe_backlog(answer: StatusAnswer, now: datetime, translate: Translator
 
 
 def _tabulate_reasons(answer: StatusAnswer, translate: Translator) -> Blocks:
-    """Return a table of reasons for each of three groups: lasting, passing and unknown reasons."""
+    """Return a table of the reasons of failures for each group: lasting, passing and unknown reasons."""
     if not answer.backlog.by_reason:
         return []
     causes = []
@@ -215,12 +219,12 @@ def _tabulate_reasons(answer: StatusAnswer, translate: Translator) -> Blocks:
         fix = answer.fixes.get(name)
         group = "unknown" if fix is None else "lasting" if name in answer.lasting else "passing"
         causes.append(Cause(name, number, translate(fix) if fix else None, group))
-    read = translate("By reason, from {number:record|records}", number=answer.backlog.read)
-    return [Paragraph(read, "note"), *tables(translate("reason"), causes, translate)]
+    heading = translate("By reason, from {number:record|records}", number=answer.backlog.read)
+    return [Paragraph(heading, "note"), *tables(translate("reason"), causes, translate)]
 
 
 def _tabulate_keys(keys: Sequence[WaitingKey], now: datetime, translate: Translator) -> Block | None:
-    body = [
+    rows = [
         (
             Span("key", key.key),
             Span("code", key.reason),
@@ -235,7 +239,7 @@ def _tabulate_keys(keys: Sequence[WaitingKey], now: datetime, translate: Transla
         Column(translate("since")),
         Column(translate("OMS's message"), "half"),
     ]
-    return Table(columns, body, caption=translate("The first {number}", number=len(body))) if body else None
+    return Table(columns, rows, caption=translate("The first {number}", number=len(rows))) if rows else None
 
 
 def _describe_last_replay(answer: StatusAnswer, now: datetime, translate: Translator) -> Block | None:
@@ -246,115 +250,133 @@ def _describe_last_replay(answer: StatusAnswer, now: datetime, translate: Transl
     )
 
 
-def _text_with_age(started: str, text: Text, now: datetime, translate: Translator) -> Rounded:
-    """Fill in `text` with the age of `started` for a page, and with the time itself for a terminal."""
-    return Rounded(
-        translate(text, age=units.age(parse_timestamp(started), now, translate)), translate(text, age=started)
+def _text_with_age(time_text: str, text: Text, now: datetime, translate: Translator) -> RoundedText:
+    """Return `text` with the age of `time_text` for a web page, and with the time itself for a terminal."""
+    return RoundedText(
+        translate(text, age=units.age(parse_timestamp(time_text), now, translate)), translate(text, age=time_text)
     )
 
 
 def _list_problems(answer: StatusAnswer, translate: Translator) -> Blocks:
     lists = answer.oms_lists
-    problem = (translate("OMS's lists of failures are not read"), translate(": "), Span("outside", lists.problem))
-    unread = (
+    problem_text = (translate("OMS's lists of failures are not read"), translate(": "), Span("outside", lists.problem))
+    unread_text = (
         translate("Unreadable lines in OMS's lists of failures"),
         translate(": "),
         f"{lists.unread:,}",
         " ",
         Span("key", lists.example),
     )
-    return [Paragraph(problem, "open") if lists.problem else None, Paragraph(unread, "open") if lists.unread else None]
+    return [
+        Paragraph(problem_text, "open") if lists.problem else None,
+        Paragraph(unread_text, "open") if lists.unread else None,
+    ]
 
 
 def _describe_comparison(answer: StatusAnswer, now: datetime, translate: Translator) -> Blocks:
-    last = answer.compare.last
-    under_way = [
-        _describe_open_pass(compare_under_way, t("A comparison has been running since {age}"), now, translate)
-        for compare_under_way in answer.compare.open
+    last_comparison = answer.compare.last
+    open_pass_blocks = [
+        _describe_open_pass(open_pass, t("A comparison has been running since {age}"), now, translate)
+        for open_pass in answer.compare.open
     ]
-    if not last:
-        return [Paragraph(translate(NO_COMPARISON_TEXT), "open"), *under_way]
+    if not last_comparison:
+        return [Paragraph(translate(NO_COMPARISON_TEXT), "open"), *open_pass_blocks]
     return [
         FactList(
             [
                 (
                     translate("the last comparison"),
-                    units.pass_times(last.started, last.ended, now, translate, last.objects_per_minute),
+                    units.pass_times(
+                        last_comparison.started,
+                        last_comparison.ended,
+                        now,
+                        translate,
+                        last_comparison.objects_per_minute,
+                    ),
                 ),
-                (translate("rechecked at"), units.time(last.amended, now, translate) if last.amended else None),
-                (translate("Watermark"), units.time(last.watermark, now, translate)),
+                (
+                    translate("rechecked at"),
+                    units.time(last_comparison.amended, now, translate) if last_comparison.amended else None,
+                ),
+                (translate("Watermark"), units.time(last_comparison.watermark, now, translate)),
             ]
         ),
-        *comparison.classes(last, translate),
-        comparison.sums(last, last.classes, translate, adds_up=last.adds_up),
-        *comparison.remedies(last, translate),
-        *under_way,
+        *comparison.classes(last_comparison, translate),
+        comparison.sums(last_comparison, last_comparison.classes, translate, adds_up=last_comparison.adds_up),
+        *comparison.remedies(last_comparison, translate),
+        *open_pass_blocks,
     ]
 
 
 def _describe_passes(answer: StatusAnswer, now: datetime, translate: Translator) -> Blocks:
-    last = answer.reconcile.last
-    under_way = [
-        _describe_open_pass(pass_under_way, t("A pass has been running since {age}"), now, translate)
-        for pass_under_way in answer.reconcile.open
+    last_pass = answer.reconcile.last
+    open_pass_blocks = [
+        _describe_open_pass(open_pass, t("A pass has been running since {age}"), now, translate)
+        for open_pass in answer.reconcile.open
     ]
-    if not last:
-        return [Paragraph(translate("No reconcile pass has finished yet: unknown."), "open"), *under_way]
-    parts = [(translate(COUNT_LABELS[name]), int(getattr(last, name)), tone) for name, tone in _PASS_TONES.items()]
-    scanned = f"{last.scanned:,}"
+    if not last_pass:
+        return [Paragraph(translate("No reconcile pass has finished yet: unknown."), "open"), *open_pass_blocks]
+    parts = [(translate(COUNT_LABELS[name]), int(getattr(last_pass, name)), tone) for name, tone in _PASS_TONES.items()]
+    scanned_text = f"{last_pass.scanned:,}"
     return [
-        FactList([(translate("The last pass"), units.pass_times(last.started, last.ended, now, translate))]),
-        Detail([units.picture(translate("scanned"), translate("The last pass"), scanned, parts, translate)]),
+        FactList([(translate("The last pass"), units.pass_times(last_pass.started, last_pass.ended, now, translate))]),
+        Detail([units.picture(translate("scanned"), translate("The last pass"), scanned_text, parts, translate)]),
         Table(
             [Column(translate("count")), Column(translate("objects"), "n")],
             [((Span("swatch", tone=tone), name), units.number(number, translate)) for name, number, tone in parts],
             [
-                (translate("scanned"), scanned),
-                (translate(COUNT_LABELS["orphans"]), units.number(last.orphans, translate)),
+                (translate("scanned"), scanned_text),
+                (translate(COUNT_LABELS["orphans"]), units.number(last_pass.orphans, translate)),
             ],
         ),
-        Paragraph(translate(LOST_EVENTS_TEXT, new=last.new, missing=last.new_missing), "open")
-        if last.new_missing
+        Paragraph(translate(LOST_EVENTS_TEXT, new=last_pass.new, missing=last_pass.new_missing), "open")
+        if last_pass.new_missing
         else None,
-        *under_way,
+        *open_pass_blocks,
     ]
 
 
 def _describe_open_pass(
-    pass_under_way: UnfinishedPass | UnfinishedComparison, text: Text, now: datetime, translate: Translator
+    open_pass: UnfinishedPass | UnfinishedComparison, text: Text, now: datetime, translate: Translator
 ) -> Block:
-    """Return the progress of an open pass, its speed, and the time left."""
-    since = Span("mark", _text_with_age(pass_under_way.started, text, now, translate), "way")
-    scanned = (
-        [translate("{scanned} so far", scanned=pass_under_way.scanned)]
-        if isinstance(pass_under_way, UnfinishedPass)
-        else []
+    """Return the progress of an open pass, its speed, and the time left; `text` is the phrase with its age."""
+    age_span = Span("mark", _text_with_age(open_pass.started, text, now, translate), "way")
+    scanned_texts = (
+        [translate("{scanned} so far", scanned=open_pass.scanned)] if isinstance(open_pass, UnfinishedPass) else []
     )
-    rate = units.objects_a_minute(pass_under_way.objects_per_minute, translate)
-    if pass_under_way.share is None or pass_under_way.minutes_left is None:
-        return Paragraph((since, translate(": "), translate(", ").join([*scanned, rate, translate("end unknown")])))
-    done = round(pass_under_way.share * 1000)
-    time_left = translate("{left:time} left", left=60 * pass_under_way.minutes_left)
-    label = translate(", ").join([units.share(done, 1000, translate), *scanned, rate, time_left])
-    return Picture(since, label, Bar([Part(done, "way"), Part(1000 - done, "rest")], label))
+    rate = units.objects_a_minute(open_pass.objects_per_minute, translate)
+    if open_pass.share is None or open_pass.minutes_left is None:
+        return Paragraph(
+            (age_span, translate(": "), translate(", ").join([*scanned_texts, rate, translate("end unknown")]))
+        )
+    permille = round(open_pass.share * 1000)
+    label = translate(", ").join(
+        [
+            units.share(permille, 1000, translate),
+            *scanned_texts,
+            rate,
+            translate("{left:time} left", left=60 * open_pass.minutes_left),
+        ]
+    )
+    return Picture(age_span, label, Bar([Part(permille, "way"), Part(1000 - permille, "rest")], label))
 
 
 def _tabulate_sums(sums: Sequence[CountCheck], translate: Translator) -> Blocks:
     if not sums:
         return [Paragraph(translate("No counts to add up yet: unknown."), "open")]
-    body = []
-    for sum_ in sums:
-        meaning = None if sum_.holds else Span("note", translate(sum_.meaning))
+    rows = []
+    for count_check in sums:
+        meaning = None if count_check.holds else Span("note", translate(count_check.meaning))
         result = (
             Span("mark", translate("adds up"), "good")
-            if sum_.holds
+            if count_check.holds
             else Span("mark", translate("does not add up"), "open")
         )
-        numbers = f"{sum_.left:,} {sum_.sign} {' + '.join(f'{number:,}' for number in sum_.right)}"
-        body.append(((translate(sum_.claim), meaning), numbers, result))
+        numbers = f"{count_check.left:,} {count_check.sign} {' + '.join(f'{number:,}' for number in count_check.right)}"
+        rows.append(((translate(count_check.claim), meaning), numbers, result))
     return [
         Table(
             [Column(translate("condition"), "half"), Column(translate("numbers"), "n"), Column(translate("result"))],
-            body,
+            rows,
         )
     ]

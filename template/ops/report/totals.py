@@ -40,15 +40,18 @@ _MIGRATION_TEXT = t(
 
 
 def count_class(certificate: Certificate, title: str) -> ObjectCount | None:
-    """Return the number of a class's objects on the side where they count; None if it is unknown."""
-    for object_class, counted in (certificate.classes or {}).items():
+    """Return the number of a class's objects: in OBS for a class of objects only there, otherwise in the source.
+
+    Return None if the number is unknown.
+    """
+    for object_class, counts in (certificate.classes or {}).items():
         if object_class.title == title:
-            return counted.destination if object_class.is_only_in_obs else counted.source
+            return counts.destination if object_class.is_only_in_obs else counts.source
     return None
 
 
 def objects_and_bytes(counts: Sequence[ObjectCount | None], translate: Translator) -> str:
-    """Return the sum of the counts as a text, or "unknown" if a count is missing."""
+    """Return the sum of the counts as text, such as "3 objects, 12 bytes", or "unknown" if a count is None."""
     present_counts = [side for side in counts if side]
     if len(present_counts) < len(counts):
         return translate("unknown")
@@ -63,11 +66,11 @@ def accepted_classes(certificate: Certificate, translate: Translator) -> Blocks:
     """Return a table of the classes that were accepted by name, with the persons and their reasons."""
     if not certificate.accepted:
         return [Paragraph(translate("Nothing was accepted by name."))]
-    body = []
-    for name, who in certificate.accepted.items():
+    rows = []
+    for name, person in certificate.accepted.items():
         label = translate(_OTHER_NAMES[name]) if name in _OTHER_NAMES else comparison.class_name(name, translate)
-        body.append(
-            ((label, " ", Span("code", name)), Span("outside", who), *_accepted_cells(certificate, name, translate))
+        rows.append(
+            ((label, " ", Span("code", name)), Span("outside", person), *_accepted_cells(certificate, name, translate))
         )
     columns = [
         Column(translate("class")),
@@ -75,26 +78,29 @@ def accepted_classes(certificate: Certificate, translate: Translator) -> Blocks:
         Column(translate("objects"), "n"),
         Column(translate("volume"), "n"),
     ]
-    return [Table(columns, body)]
+    return [Table(columns, rows)]
 
 
 def _accepted_cells(certificate: Certificate, name: str, translate: Translator) -> list[Phrase | Cell]:
-    """Return the objects and bytes that were accepted, or a dash for a name that has no count."""
+    """Return the objects and bytes that were accepted, or a dash for a name without a count."""
     if name in _OTHER_NAMES:
         return [units.number(certificate.oms.left, translate) if name == OMS_UNFINISHED else "–", "–"]
-    counted = count_class(certificate, name)
+    counts = count_class(certificate, name)
     return [
-        units.number(counted.objects if counted else None, translate),
-        units.volume(counted.bytes if counted else None, translate),
+        units.number(counts.objects if counts else None, translate),
+        units.volume(counts.bytes if counts else None, translate),
     ]
 
 
-def classes(certificate: Certificate, both: BothBuckets | None, translate: Translator) -> Blocks:
-    """Return the classes with objects, and state if they add up to the listings."""
-    if both is None:
+def classes(certificate: Certificate, both_buckets: BothBuckets | None, translate: Translator) -> Blocks:
+    """Return blocks on the classes with objects, and a sentence that says if they add up to the listings."""
+    if both_buckets is None:
         return [Paragraph(translate("The result of the comparison is unknown."), "open")]
-    counted = [object_class for object_class in both.classes if object_class in IN_SCOPE]
-    return [*comparison.classes(both, translate, certificate.accepted), comparison.sums(both, counted, translate)]
+    classes_in_scope = [object_class for object_class in both_buckets.classes if object_class in IN_SCOPE]
+    return [
+        *comparison.classes(both_buckets, translate, certificate.accepted),
+        comparison.sums(both_buckets, classes_in_scope, translate),
+    ]
 
 
 def digests(certificate: Certificate, translate: Translator) -> Blocks:
@@ -133,7 +139,7 @@ def _list_class_digests(name: ObjectClass, class_counts: ClassCounts, translate:
         ("source", class_counts.source, class_counts.digests.source),
         ("destination", class_counts.destination, class_counts.digests.destination),
     )
-    side_digests = {side: digest for side, counted, digest in sides if counted.objects}
+    side_digests = {side: digest for side, counts, digest in sides if counts.objects}
     if not side_digests:
         return []
     pairs = [(translate(SIDE_LABELS[side]), _digest_span(digest)) for side, digest in side_digests.items()]
@@ -147,38 +153,38 @@ def _digest_span(digest: int) -> Span:
 
 
 def sample(sample: SampleResult | None, translate: Translator) -> Blocks:
-    """Return the result of reading a sample of objects on both sides."""
+    """Return the result of reading a sample of objects in both buckets."""
     if sample is None:
         return [Paragraph(translate("Nothing was sampled."))]
     problems, bound = (
         {translate("differing"): sample.differing, translate("not read"): sample.unread},
         confidence_bound(sample),
     )
-    drawn = translate(
+    drawn_text = translate(
         "{drawn} drawn, of {population} up to {largest} each",
         drawn=units.count(sample.drawn, translate),
         population=units.count(sample.population, translate),
         largest=units.limit(sample.largest, translate),
     )
     figures = [
-        Figure(translate("read and compared"), units.count(sample.read, translate), drawn),
+        Figure(translate("read and compared"), units.count(sample.read, translate), drawn_text),
         Figure(translate("read"), units.size(sample.bytes, translate)),
         *(Figure(name, f"{len(names):,}", None, "bad" if names else None) for name, names in problems.items()),
     ]
     return [
-        Figures(figures, within=True),
+        Figures(figures, is_in_section=True),
         Paragraph(translate(bound)) if bound else None,
         *(block for name, names in problems.items() if names for block in (Heading(name), keys(names))),
-        FactList([(translate("seed"), Span("digest", sample.seed) if sample.seed else units.unknown(translate))]),
+        FactList([(translate("seed"), Span("digest", sample.seed) if sample.seed else units.unknown_span(translate))]),
     ]
 
 
 def extra_facts(certificate: Certificate, facts: ExtraFacts, translate: Translator) -> Blocks:
     """Return facts that are not part of the verdict, such as the state of the sync task."""
-    deleted, trigger = count_class(certificate, ObjectClass.DELETED_AT_SOURCE.title), facts.trigger
+    deleted_count, trigger = count_class(certificate, ObjectClass.DELETED_AT_SOURCE.title), facts.trigger
     volume = (
-        [translate("{number:object|objects}", number=deleted.objects), units.size(deleted.bytes, translate)]
-        if deleted
+        [translate("{number:object|objects}", number=deleted_count.objects), units.size(deleted_count.bytes, translate)]
+        if deleted_count
         else []
     )
     events = translate(LOST_EVENTS_TEXT, new=trigger.new, missing=trigger.missing) if trigger else translate("unknown")
@@ -211,8 +217,8 @@ def _count_month(task: TaskSummary | None, failure: OmsQueryFailure | None, tran
     return []
 
 
-def _describe_closing(closed: ClosedMark | None, translate: Translator) -> Phrase:
-    if closed is None:
+def _describe_closing(mark: ClosedMark | None, translate: Translator) -> Phrase:
+    if mark is None:
         return translate("open")
-    since = translate("closed since {time}", time=units.clock(parse_timestamp(closed.since)))
-    return since, Span("note", Span("outside", closed.by)) if closed.by else None
+    since_text = translate("closed since {time}", time=units.clock(parse_timestamp(mark.since)))
+    return since_text, Span("note", Span("outside", mark.by)) if mark.by else None

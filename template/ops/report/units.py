@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ops.clock import parse_timestamp
-from ops.report.blocks import Bar, Cell, Part, Phrase, Picture, Rounded, Span, Time
+from ops.report.blocks import Bar, Cell, Part, Phrase, Picture, RoundedText, Span, Time
 from ops.report.words import STOP_TEXTS, Translator
 from oss_oms_sync.answers.job_answers import ReplayAnswer
 from oss_oms_sync.answers.pass_answers import PassAnswer
 
 
 def count(number: int | None, translate: Translator) -> str:
-    """Format 1234567 as 1,234,567."""
+    """Format a number with separators, such as 1,234,567."""
     return translate("unknown") if number is None else f"{number:,}"
 
 
@@ -24,7 +24,7 @@ def size(number: int | None, translate: Translator) -> str:
 
 
 def limit(number: int | None, translate: Translator) -> str:
-    """Format a limit from s.yaml: in GiB if it is a whole number of GiB, otherwise like `size`."""
+    """Format a limit from s.yaml: in GiB if it is a whole number of GiB, otherwise as a rounded size."""
     return f"{number // 2**30}\u00a0GiB" if number and number % 2**30 == 0 else size(number, translate)
 
 
@@ -34,7 +34,7 @@ def objects_a_minute(number: float | None, translate: Translator) -> str:
 
 
 def rate(number: float) -> str:
-    """Format a rate, with a decimal if it is below 10; only zero becomes "0"."""
+    """Format a rate, with a decimal if it is below 10; only the rate zero becomes "0"."""
     if 0 < number < 0.1:
         return "<\u00a00.1"
     return f"{number:,.0f}" if number >= 10 or number == int(number) else f"{number:.1f}"
@@ -47,31 +47,31 @@ def duration(seconds: float | None, translate: Translator) -> str:
 
 def age(time: datetime, now: datetime, translate: Translator) -> str:
     """Format the time that has passed from `time` to `now`, such as "5 min ago"."""
-    past = (now - time).total_seconds()
-    return translate("{duration:time} ago", duration=past) if past >= 1 else translate("just now")
+    seconds = (now - time).total_seconds()
+    return translate("{duration:time} ago", duration=seconds) if seconds >= 1 else translate("just now")
 
 
-def share(number: int, whole: int, translate: Translator) -> str:
-    """Format `number` as a percentage of `whole`: "100 %" means all, "0 %" means none, without rounding."""
-    if number in (0, whole) or not whole:
-        digits = "100" if whole and number == whole else "0"
+def share(number: int, total: int, translate: Translator) -> str:
+    """Format `number` as a percentage of `total`; rounding makes it neither "100 %" nor "0 %"."""
+    if number in (0, total) or not total:
+        digits = "100" if total and number == total else "0"
     else:
-        percent = 100 * number / whole
+        percent = 100 * number / total
         digits = "< 0.1" if percent < 0.1 else "> 99.9" if percent > 99.9 else f"{percent:.1f}"
     return translate("{digits} %", digits=digits).replace(" ", "\u00a0")
 
 
 def number(amount: int | None, translate: Translator, tone: str = "") -> Phrase | Cell:
-    """Format a count for a table cell: pale if it is 0, otherwise in its tone."""
+    """Format a count for a table cell: pale if it is 0, otherwise in the colour of `tone`."""
     if amount is None:
         return Cell(translate("unknown"), "open")
     return Cell(count(amount, translate), tone if amount else "nil") if tone or not amount else count(amount, translate)
 
 
 def volume(size_bytes: int | None, translate: Translator) -> Cell:
-    """Format bytes for a table cell: rounded on a page, exact on a terminal, pale if 0."""
+    """Format bytes for a table cell: rounded on a web page, exact on a terminal, pale if 0."""
     return Cell(
-        Rounded(size(size_bytes, translate), exact(size_bytes, translate)),
+        RoundedText(size(size_bytes, translate), exact(size_bytes, translate)),
         "open" if size_bytes is None else "" if size_bytes else "nil",
     )
 
@@ -81,29 +81,29 @@ def exact(size_bytes: int | None, translate: Translator) -> str:
     return translate("unknown") if size_bytes is None else translate("{n:byte|bytes}", n=size_bytes)
 
 
-def time(written: str | None, now: datetime | None, translate: Translator) -> Phrase:
-    """Format a time of an answer, with its age at `now` if `now` is known."""
-    if not written:
-        return unknown(translate)
+def time(time_text: str | None, now: datetime | None, translate: Translator) -> Phrase:
+    """Format a time of an answer, with its age at `now`; None omits the age."""
+    if not time_text:
+        return unknown_span(translate)
     try:
-        at = parse_timestamp(written)
+        parsed_time = parse_timestamp(time_text)
     except ValueError:  # a document that certify did not write
-        return Span("outside", written)
-    return Time(written, clock(at), age(at, now, translate) if now else None)
+        return Span("outside", time_text)
+    return Time(time_text, clock(parsed_time), age(parsed_time, now, translate) if now else None)
 
 
 def pass_times(
-    started: str | None, ended: str | None, now: datetime | None, translate: Translator, pace: int | None = None
+    start: str | None, end: str | None, now: datetime | None, translate: Translator, pace: int | None = None
 ) -> Phrase:
     """Return the start, the end, the duration and the speed of a pass; `pace` is the speed in objects per minute."""
     duration_text, speed = None, None if pace is None else objects_a_minute(pace, translate)
     with contextlib.suppress(ValueError):  # an open pass, or a document that certify did not write
         duration_text = translate(
             "took {duration:time}",
-            duration=(parse_timestamp(ended or "") - parse_timestamp(started or "")).total_seconds(),
+            duration=(parse_timestamp(end or "") - parse_timestamp(start or "")).total_seconds(),
         )
     note = Span("below", translate(", ").join(filter(None, (duration_text, speed))))
-    return time(started, now, translate), " – ", time(ended, now, translate), note
+    return time(start, now, translate), " – ", time(end, now, translate), note
 
 
 def stop_reason(answer: PassAnswer | ReplayAnswer, translate: Translator) -> Phrase:
@@ -117,27 +117,27 @@ def stop_reason(answer: PassAnswer | ReplayAnswer, translate: Translator) -> Phr
 
 
 def picture(
-    caption: Phrase, side: str, total: str, parts: Sequence[tuple[str, int, str]], translate: Translator
+    caption: Phrase, subject: str, total: str, parts: Sequence[tuple[str, int, str]], translate: Translator
 ) -> Picture:
     """Return a bar of `parts`, each a name, a number and a tone.
 
-    `side` and `total` are the subject and the sum in the bar's text for screen readers.
+    Screen readers read `subject` as the bar's subject, and `total` as its sum.
     """
     numbers = translate(", ").join(translate("{name} {number}", name=name, number=number) for name, number, _ in parts)
-    label = translate("{side}, {total} objects: {parts}", side=side, total=total, parts=numbers or translate("none"))
+    label = translate("{side}, {total} objects: {parts}", side=subject, total=total, parts=numbers or translate("none"))
     return Picture(caption, total, Bar([Part(number, tone) for _, number, tone in parts], label))
 
 
-def clock(at: datetime) -> str:
-    """Format a time to the second, without its zone: reports state once that times are UTC."""
-    return f"{at:%Y-%m-%d %H:%M:%S}"
+def clock(time: datetime) -> str:
+    """Format a time to the second, without its zone: a report says once that all its times are UTC."""
+    return f"{time:%Y-%m-%d %H:%M:%S}"
 
 
 def name(text: str | None, translate: Translator) -> Span:
-    """Return a bucket's or another name, which is not translated; None becomes "unknown"."""
-    return Span("code", text) if text else unknown(translate)
+    """Return the name of a bucket or of another resource, untranslated; None becomes "unknown"."""
+    return Span("code", text) if text else unknown_span(translate)
 
 
-def unknown(translate: Translator) -> Span:
-    """Return "unknown" in the colour of unproven facts."""
+def unknown_span(translate: Translator) -> Span:
+    """Return the word "unknown" in the colour of unproven facts."""
     return Span("", translate("unknown"), "open")

@@ -1,4 +1,4 @@
-"""The translator of a report's phrases, and phrases that several reports share or that belong to an answer's values."""
+"""The translator of reports, and phrases that several reports share, such as the labels of counts and of steps."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Translator:
         text = Text(phrase) if isinstance(phrase, str) else phrase
         return sentence(text.filled(**values), self.language)
 
-    def before(self, sentence: str, command: str | None) -> str:
-        """Return `sentence` with a colon before a command, unless it has a full stop."""
+    def add_colon(self, sentence: str, command: str | None) -> str:
+        """Return `sentence` with a colon at its end if a command follows, unless it ends with a full stop."""
         return f"{sentence}{self(': ').rstrip()}" if command and sentence[-1:].isalnum() else sentence
 
 
@@ -98,5 +98,5 @@ STOP_TEXTS = {
 
 
 def purpose(step: Step) -> Text:
-    """Return the text that explains the purpose of a next step, or NOTHING for a step without a text."""
+    """Return the sentence that explains the purpose of a next step, or the empty NOTHING for an unexplained step."""
     return PURPOSES.get(" ".join([step.job, *step.options]), NOTHING)

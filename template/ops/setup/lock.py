@@ -1,7 +1,7 @@
-"""The lock of setup: an object in the log bucket that is written once, and names the callers of the run.
+"""The lock of setup: an object in the log bucket, which only one run at a time can have, and which names its callers.
 
 An interrupted run leaves its lock behind. Its own callers can take over the lock by confirming a plan with this step;
-other callers have to wait until permissions can no longer be pending.
+other callers have to wait until no permission can still be pending.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ops.accounts.needs import Line, Need, ResourceState
 from ops.clouds.buckets import OssBucketClient
-from ops.clouds.wire import RefusedError, UnreadableResponseError, refused
+from ops.clouds.wire import RefusedError, UnreadableResponseError, suppress_refusal
 from ops.errors import UsageError
 from ops.session import Session
 from oss_oms_sync.answers.layout import RECORDS
@@ -26,7 +26,7 @@ _READ_BACK_SECONDS = 5.0
 
 
 class _Holder(NamedTuple):
-    """The run that has the lock: its start, its number, and its callers (the ARN, and the IAM user)."""
+    """The run that has the lock: its start, its id, and its callers (the ARN, and the IAM user)."""
 
     since: datetime
     run: str
@@ -34,7 +34,7 @@ class _Holder(NamedTuple):
 
     @property
     def work(self) -> Text:
-        """The sentence about the run."""
+        """The sentence that says who runs setup, and since when."""
         return t(
             "a setup by {callers} has been running since {since}, or was interrupted",
             callers=self.callers,
@@ -45,96 +45,96 @@ class _Holder(NamedTuple):
 class Lock:
     """The lock of a project, which a single run of setup has at a time.
 
-    `callers` are the callers of this run: the ARN in Alibaba Cloud, the user in Huawei Cloud. Without keys for the log
-    bucket (`bucket` is None) there is no lock.
+    `callers` are the callers of this run: the ARN in Alibaba Cloud, and the user in Huawei Cloud. Without keys for the
+    log bucket (`bucket` is None) there is no lock.
     """
 
     def __init__(self, session: Session, project: str, bucket: OssBucketClient | None, callers: Sequence[str]) -> None:
         self._clock, self._bucket, self._callers = session.clock, bucket, callers
         self._name = f"{RECORDS}setup/{project}.json"
-        self._run, self._may_be_mine = uuid.uuid4().hex, False
+        self._run, self._may_have_lock = uuid.uuid4().hex, False
         # The interrupted run that the plan names; only its lock can be taken over.
-        self._cut_off = ""
+        self._interrupted_run = ""
 
     def needs(self) -> list[Need]:
         """Return a line of the plan if another run has the lock, otherwise no line.
 
-        If the lock cannot be read, the line about the log bucket has the reason.
+        If the lock cannot be read, the plan's line about the log bucket gives the reason.
         """
         try:
-            holder = self._holder()
+            holder = self._read_holder()
         except RefusedError:
             return []
-        if holder is None or self._is_over(holder):
+        if holder is None or self._is_expired(holder):
             return []
-        self._cut_off = holder.run
-        return [Need(t("lock of setup"), ("oss:GetObject", "oss:PutObject"), self._look, self._take_over)]
+        self._interrupted_run = holder.run
+        return [Need(t("lock of setup"), ("oss:GetObject", "oss:PutObject"), self._read_state, self._take_over)]
 
     def take(self) -> None:
-        """Take the lock, which requires the log bucket. Raises UsageError if another run has the lock."""
-        if self._bucket is None or self._may_be_mine or self._bucket.info() is None:
+        """Take the lock, if the log bucket exists. Raises UsageError if another run has the lock."""
+        if self._bucket is None or self._may_have_lock or self._bucket.info() is None:
             return
         try:
-            self._put({"x-oss-forbid-overwrite": "true"})
+            self._write({"x-oss-forbid-overwrite": "true"})
         except RefusedError as error:
             if error.code != "FileAlreadyExists":
                 raise
-            holder = self._holder()
-            if holder and self._is_over(holder):
+            holder = self._read_holder()
+            if holder and self._is_expired(holder):
                 self._take_over()
                 return
         self._check()
 
     def release(self) -> None:
         """Delete the lock if this run has it."""
-        if self._bucket and self._may_be_mine:
-            holder = self._holder()
+        if self._bucket and self._may_have_lock:
+            holder = self._read_holder()
             if holder and holder.run == self._run:
                 self._bucket.delete(self._name)
 
-    def _look(self) -> Line:
-        holder = self._holder()
-        if holder is None or self._is_over(holder):
-            return Line(ResourceState.THERE)
-        if holder.run == self._cut_off and holder.callers[:1] == self._callers[:1]:
+    def _read_state(self) -> Line:
+        holder = self._read_holder()
+        if holder is None or self._is_expired(holder):
+            return Line(ResourceState.EXISTS)
+        if holder.run == self._interrupted_run and holder.callers[:1] == self._callers[:1]:
             next_step = t("Confirm this plan only if that run has ended: it takes over the lock and continues")
             return Line(ResourceState.CHANGE, holder.work, next_step)
         return Line(ResourceState.STOP, holder.work, _wait_text())
 
     def _take_over(self) -> None:
-        self._put({})
+        self._write({})
         self._clock.sleep(_READ_BACK_SECONDS)
         self._check()
 
     def _check(self) -> None:
-        """Read the lock back, because a response may have been lost, or two runs may have taken it over.
+        """Read the lock back, because a response may have been lost, or two runs may have taken the lock over.
 
-        If the lock cannot be read, assume that this run has it.
+        If the lock cannot be read, assume that this run has it. Raises UsageError if another run has it.
         """
-        self._may_be_mine = True
-        holder = self._holder()
+        self._may_have_lock = True
+        holder = self._read_holder()
         if holder and holder.run != self._run:
             raise UsageError(t("This run stops here: {work}", work=holder.work), _wait_text())
 
-    def _put(self, headers: dict[str, str]) -> None:
+    def _write(self, headers: dict[str, str]) -> None:
         if self._bucket:
             values = {"since": self._clock.now().isoformat(), "run": self._run, "callers": [*self._callers]}
             self._bucket.put(self._name, json.dumps(values).encode(), headers)
 
-    def _holder(self) -> _Holder | None:
+    def _read_holder(self) -> _Holder | None:
         """Return the run that has the lock; None if no run has it."""
-        stored = None
-        with refused(lambda error: error.code == "NoSuchBucket"):
-            stored = self._bucket.get(self._name) if self._bucket else None
-        if stored is None:
+        response = None
+        with suppress_refusal(lambda error: error.code == "NoSuchBucket"):
+            response = self._bucket.get(self._name) if self._bucket else None
+        if response is None:
             return None
         try:
-            values = json.loads(stored.body)
+            values = json.loads(response.body)
             return _Holder(datetime.fromisoformat(values["since"]), values["run"], values["callers"])
         except (LookupError, TypeError, ValueError):
             raise UnreadableResponseError from None
 
-    def _is_over(self, holder: _Holder) -> bool:
+    def _is_expired(self, holder: _Holder) -> bool:
         return self._clock.now() - holder.since >= _MAX_AGE
 
 

@@ -38,69 +38,80 @@ _PRIVACY_STATEMENT = "https://www.huaweicloud.com/declaration/sa_prp.html"
 
 
 def setup(session: Session, options: Namespace, folder: Path) -> int:
-    """Show the plan, execute it if the user confirms, and return the exit code. Raises OpsError."""
+    """Print the plan, execute it if the user confirms, and return the exit code. Raises OpsError."""
     run = SetupRun(session, options.template or folder / "s.yaml", options)
     needs = run.removals() if options.remove else run.renewals() if options.new_key else run.needs()
     needs = [*run.lock.needs(), *needs]
-    after = plan.TEXTS_AFTER_REMOVAL if options.remove else plan.TEXTS_AFTER_SETUP[options.only]
+    result_texts = plan.TEXTS_AFTER_REMOVAL if options.remove else plan.TEXTS_AFTER_SETUP[options.only]
     if options.yes is None:
         run.report_migration(options)
-    current = plan.SetupPlan(_read_states(session, needs), after)
-    session.show(options, current.report(session.lang), current.to_json())
+    setup_plan = plan.SetupPlan(_read_states(session, needs), result_texts)
+    session.show(options, setup_plan.report(session.lang), setup_plan.to_json())
     # The hash that the user passes confirms only the plan that was shown.
-    if current.can_be_done and options.yes == current.hash:
+    if setup_plan.can_be_done and options.yes == setup_plan.hash:
         run.report_migration(options)
-    if options.plan or not current.is_to_do or not current.can_be_done:
-        return current.exit_code
-    _confirm(session, current, options.yes, run.is_root)
+    if options.plan or not setup_plan.has_changes or not setup_plan.can_be_done:
+        return setup_plan.exit_code
+    _confirm(session, setup_plan, options.yes, run.is_root)
     # The question comes before any change, so that there is nothing to remove after a no.
-    if run.task and current.creates(run.task):
-        run.agree(is_agreed=options.agree)
-    if waiting := run.carry_out(needs):
-        remaining = plan.SetupPlan(waiting, after)
-        for line in lines.draw(remaining.report(session.lang)):
+    if run.task and setup_plan.creates(run.task):
+        run.require_agreement(is_agreed=options.agree)
+    if waiting_needs := run.execute(needs):
+        remaining_plan = plan.SetupPlan(waiting_needs, result_texts)
+        for line in lines.draw(remaining_plan.report(session.lang)):
             session.screen.print_line(line)
-        return remaining.exit_code
-    session.print_text(after.made)
-    if after.steps:
-        session.screen.print_line(UnwrappedLine(f"  {after.command}"))
+        return remaining_plan.exit_code
+    session.print_text(result_texts.created)
+    if result_texts.steps:
+        session.screen.print_line(UnwrappedLine(f"  {result_texts.command}"))
     return 0
 
 
 class SetupRun:
-    """A run of setup with the options of the command."""
+    """One run of setup, with the options of the command."""
 
     def __init__(self, session: Session, file: Path, options: Namespace) -> None:
-        only: str = options.only
+        only_cloud: str = options.only
         self._session, self._file, self._variables = session, file, project.read(file, NEEDED_VARIABLES)
         # Programs that this run starts must not inherit these keys.
-        take_variables(ALIBABA_VARIABLES if only == "huawei" else HUAWEI_VARIABLES if only == "alibaba" else ())
-        self._handed = {names: take_variables(names) for names in (OMS_SOURCE_VARIABLES, OMS_DESTINATION_VARIABLES)}
-        self._alibaba = None if only == "huawei" else Alibaba(session, self._variables)
+        take_variables(
+            ALIBABA_VARIABLES if only_cloud == "huawei" else HUAWEI_VARIABLES if only_cloud == "alibaba" else ()
+        )
+        self._handed_keys = {
+            names: take_variables(names) for names in (OMS_SOURCE_VARIABLES, OMS_DESTINATION_VARIABLES)
+        }
+        self._alibaba = None if only_cloud == "huawei" else Alibaba(session, self._variables)
         self._huawei = None
-        if only != "alibaba":
-            keep = options.keep_storage_class
-            self._huawei = Huawei(session, self._variables, alibaba=self._alibaba, keep_storage_class=keep)
+        if only_cloud != "alibaba":
+            keeps_storage_class = options.keep_storage_class
+            self._huawei = Huawei(
+                session, self._variables, alibaba=self._alibaba, keep_storage_class=keeps_storage_class
+            )
         callers = [cloud.account.holder for cloud in (self._alibaba, self._huawei) if cloud]
         self.lock = Lock(
             session, self._variables["functionName"], self._alibaba.log if self._alibaba else None, callers
         )
-        self._agreed = False
+        self._has_agreed = False
         # The need for the sync task, if this run can create it.
         self.task: Need | None = None
 
     def needs(self) -> list[Need]:
-        """Return all needs in the order of creation: each needs only resources before it."""
+        """Return all needs in the order of creation: a need depends only on needs before it.
+
+        A need is a resource that the project needs, with its state and the step that creates it.
+        """
         alibaba, huawei = self._alibaba, self._huawei
         if huawei is None:
-            return [*alibaba.needs(lambda: False), alibaba.key_to_hand_over()] if alibaba else []
+            return [*alibaba.needs(lambda: False), alibaba.source_key_handover()] if alibaba else []
         users = {OMS_SOURCE_VARIABLES: alibaba.reader if alibaba else None, OMS_DESTINATION_VARIABLES: huawei.writer}
         self.task = huawei.tasks.need(lambda: self._make_task(huawei))
         return [
             *(alibaba.needs(huawei.has_task) if alibaba else ()),
             *huawei.needs(),
-            *huawei.key_needs([holder for names, holder in users.items() if holder and not all(self._handed[names])]),
-            *(() if alibaba else (huawei.key_of_others(),)),
+            *huawei.key_needs(
+                [holder for names, holder in users.items() if holder and not all(self._handed_keys[names])]
+            ),
+            *(() if alibaba else (huawei.foreign_source_key(),)),
             self.task,
             settings_file.need(self._file, self._variables, huawei.settings, self._session.print_text),
         ]
@@ -108,18 +119,18 @@ class SetupRun:
     def removals(self) -> list[Need]:
         """Return the removals in order: a resource comes after the resources that depend on it."""
         print_text = self._session.print_text
-        first = Line(
+        line = Line(
             ResourceState.BY_HAND, None, t("First remove the functions and triggers: {command}", command=Step("remove"))
         )
         return [
-            Need(t("functions and triggers"), (), lambda: first),
-            self._migration_need(),
+            Need(t("functions and triggers"), (), lambda: line),
+            self._migration_check(),
             *(removal for cloud in (self._huawei, self._alibaba) if cloud for removal in cloud.removals()),
             *([settings_file.removal(self._file, self._huawei.own_settings, print_text)] if self._huawei else ()),
         ]
 
     def renewals(self) -> list[Need]:
-        """Return the steps that give the functions a new access key."""
+        """Return the steps that give the functions a new access key. Raises UsageError without Huawei Cloud."""
         if self._huawei is None:
             raise UsageError(t("The functions' key belongs to Huawei Cloud"), t("Omit --only alibaba"))
         return list(self._huawei.renewals())
@@ -134,15 +145,17 @@ class SetupRun:
             intentions.report_keys(self._session)
         else:
             holders, tasks = (alibaba.reader, huawei.writer), huawei.tasks
-            intentions.report_keys(self._session, lambda: (tasks.groups(), holders), yes=options.yes is not None)
+            intentions.report_keys(
+                self._session, lambda: (tasks.task_groups(), holders), has_agreed=options.yes is not None
+            )
 
     @property
     def is_root(self) -> bool:
         """True if a key is an account's own, so that the user has to confirm twice."""
         return any(cloud.account.is_root for cloud in (self._alibaba, self._huawei) if cloud)
 
-    def agree(self, *, is_agreed: bool) -> None:
-        """Raise UsageError unless the user agrees to OMS's privacy statement."""
+    def require_agreement(self, *, is_agreed: bool) -> None:
+        """Raise UsageError unless the user agrees to OMS's privacy statement, now or by an option (`is_agreed`)."""
         if not is_agreed:
             self._session.print_text(
                 t("OMS requires agreement to its privacy statement: {url}", url=_PRIVACY_STATEMENT)
@@ -153,103 +166,110 @@ class SetupRun:
                 t("Not confirmed: nothing was changed"),
                 t("Without a terminal, pass --agree"),
             )
-        self._agreed = True
+        self._has_agreed = True
 
-    def carry_out(self, needs: Sequence[Need]) -> list[tuple[Need, Line]]:
+    def execute(self, needs: Sequence[Need]) -> list[tuple[Need, Line]]:
         """Create the missing resources; return the resources that a person has to create first.
 
-        If another run has the lock, print its callers.
+        Raises UsageError if the plan is outdated, or if another run has the lock.
         """
-        waiting: list[tuple[Need, Line]] = []
+        waiting_needs: list[tuple[Need, Line]] = []
         try:
             for need in needs:
                 line = need.inspect()
-                if line.state in (ResourceState.STOP, ResourceState.UNSEEN):
+                if line.state in (ResourceState.STOP, ResourceState.UNREADABLE):
                     raise UsageError(
-                        t("The plan is outdated: {what}: {detail}", what=need.what, detail=line.detail),
+                        t("The plan is outdated: {what}: {detail}", what=need.title, detail=line.detail),
                         sentences(line.next, t("Then run this again")),
                     )
                 if line.state in SETUP_STATES:
                     # A person's key can replace the creation of a resource, but not its change or removal.
                     need = need if line.state is ResourceState.CREATE else replace(need, is_settled=lambda: False)
-                    line = self._do(need)
+                    line = self._change(need)
                 if line.state is ResourceState.WAIT:
-                    waiting.append((need, line))
+                    waiting_needs.append((need, line))
                 self.lock.take()
         finally:
             self.lock.release()
-        return [(need, line) for need, line in waiting if not need.is_settled()]
+        return [(need, line) for need, line in waiting_needs if not need.is_settled()]
 
-    def _do(self, need: Need) -> Line:
-        """Create a resource; return its new state."""
+    def _change(self, need: Need) -> Line:
+        """Create, change or remove a resource; return its new state."""
         try:
-            need.do()
+            need.change()
         except NotYetError as error:
-            return Line(ResourceState.WAIT, error.happened, error.fix, steps=need.by_hand)
+            return Line(ResourceState.WAIT, error.happened, error.fix, steps=need.manual_steps)
         except RefusedError as error:
-            text = t("{what}: {happened}", what=need.what, happened=error.happened)
+            text = t("{what}: {happened}", what=need.title, happened=error.happened)
             if not error.is_denied:
                 raise OpsError(text, error.fix) from None
-            if not need.by_hand:
-                raise NotYetError(text, need.ask(error)) from None
+            if not need.manual_steps:
+                raise NotYetError(text, need.permission_advice(error)) from None
             return need.refusal_line(error)
-        self._session.print_text(t("Done: {what}", what=need.what))
-        return Line(ResourceState.THERE)
+        self._session.print_text(t("Done: {what}", what=need.title))
+        return Line(ResourceState.EXISTS)
 
     def _make_task(self, huawei: Huawei) -> None:
         tasks, variables, task_keys = huawei.tasks, self._variables, huawei.task_keys
-        if note := task_keys.unanswered():
+        if note := task_keys.find_unanswered_note():
             self._await_task(huawei, note)
             return
-        self.agree(is_agreed=self._agreed)
-        tasks.agree()
+        self.require_agreement(is_agreed=self._has_agreed)
+        tasks.accept_privacy_statement()
         new_keys: list[tuple[Holder, Keys]] = []
         grants = PendingGrants(self._session)
         try:
-            source = self._key(self._alibaba.reader if self._alibaba else None, OMS_SOURCE_VARIABLES, new_keys)
-            destination = self._key(huawei.writer, OMS_DESTINATION_VARIABLES, new_keys)
-            ours = [keys for _, keys in new_keys]
-            reads, writes = t("reading the source"), t("writing to the destination")
+            source = self._obtain_key(self._alibaba.reader if self._alibaba else None, OMS_SOURCE_VARIABLES, new_keys)
+            destination = self._obtain_key(huawei.writer, OMS_DESTINATION_VARIABLES, new_keys)
+            created_keys = [keys for _, keys in new_keys]
+            reading_text, writing_text = t("reading the source"), t("writing to the destination")
             region = grants.wait(
-                reads, lambda: tasks.region_of("Aliyun", source, variables["sourceBucket"]), is_new=source in ours
+                reading_text,
+                lambda: tasks.read_region("Aliyun", source, variables["sourceBucket"]),
+                is_new=source in created_keys,
             )
-            grants.wait(writes, lambda: huawei.with_keys(destination).location(), is_new=destination in ours)
-            numbers = [keys.access.reveal() for keys in ours]
+            grants.wait(
+                writing_text,
+                lambda: huawei.create_destination_client(destination).location(),
+                is_new=destination in created_keys,
+            )
+            key_ids = [keys.access.reveal() for keys in created_keys]
             grants.wait(
                 t("creating a sync task"),
-                lambda: task_keys.request(numbers, lambda: tasks.create(region, source, destination)),
+                lambda: task_keys.request(key_ids, lambda: tasks.create(region, source, destination)),
                 is_settled=True,
             )
         except BaseException as error:
-            if task_keys.pending is None:
+            if task_keys.pending_note is None:
                 # The secrets of these keys are lost.
                 for holder, keys in new_keys:
                     holder.delete_key(keys.access.reveal())
             elif isinstance(error, OpsError):
                 # OMS may have created the task, and have the keys.
-                self._await_task(huawei, task_keys.pending)
+                self._await_task(huawei, task_keys.pending_note)
                 return
             raise
 
     def _await_task(self, huawei: Huawei, note: Note) -> None:
         """Wait until OMS lists the requested task. Raises NotYetError if its list must show the task by now."""
-        while not (task := huawei.tasks.made()):
+        while not (task := huawei.tasks.find_own_task()):
             if huawei.task_keys.is_late(note):
-                again = t(
+                advice = t(
                     "Its access keys are kept. Run this again: the plan lists the keys to delete before the next"
                     " attempt"
                 )
-                raise NotYetError(requested_text(note), again)
+                raise NotYetError(requested_text(note), advice)
             pause(self._session, _LIST_SECONDS, t("Waiting for OMS to list the sync task"))
         huawei.task_keys.name(task)
 
-    def _key(self, holder: Holder | None, names: tuple[str, str], new_keys: list[tuple[Holder, Keys]]) -> Keys:
+    def _obtain_key(self, holder: Holder | None, names: tuple[str, str], new_keys: list[tuple[Holder, Keys]]) -> Keys:
         """Return an access key of the user whose key OMS uses.
 
-        It is the key in the environment, otherwise a new key; if setup must not create a key, the user types it.
+        The key comes from the environment, or is a new key; if setup must not create a key, the user types one. A new
+        key is added to `new_keys`.
         """
-        handed = self._handed[names]
-        if holder and not all(handed):
+        handed_key = self._handed_keys[names]
+        if holder and not all(handed_key):
             try:
                 new_keys.append((holder, holder.make_key()))
             except NotYetError:
@@ -259,7 +279,7 @@ class SetupRun:
                     raise
             else:
                 return new_keys[-1][1]
-        keys = read_created_key(self._session, names, handed, self._key_request(names))
+        keys = read_created_key(self._session, names, handed_key, self._key_request(names))
         if keys is None:
             raise NotYetError(
                 t("the key from the other cloud's administrator is missing ({names})", names=names), RUN_AGAIN_TEXT
@@ -284,50 +304,55 @@ class SetupRun:
             user=user,
         )
 
-    def _migration_need(self) -> Need:
+    def _migration_check(self) -> Need:
         """Return the check that no migration is in progress, because a migration uses keys of setup's users.
 
         A migration has a record in the log bucket, and a task group at OMS. A caller with keys of a single cloud sees
         only one of the two.
         """
         alibaba, huawei, address = self._alibaba, self._huawei, self._variables.get("SYNC_URL", "")
-        remove = Step("migrate", {"remove": True})
+        removal_step = Step("migrate", {"remove": True})
 
-        def look() -> Line:
+        def read_state() -> Line:
             task = find_task(alibaba.log, self._variables["functionName"]) if alibaba else ""
             if not task and not (huawei and huawei.tasks.is_migrating()):
-                return Line(ResourceState.THERE, t("none running"))
+                return Line(ResourceState.EXISTS, t("none running"))
             if address and task in address:
                 return Line(
-                    ResourceState.STOP, t("not finished"), t("End the migration first: {command}", command=remove)
+                    ResourceState.STOP, t("not finished"), t("End the migration first: {command}", command=removal_step)
                 )
             # The command migrate finds the record by SYNC_URL.
-            end = t("Restore the previous SYNC_URL in s.yaml, and end the migration: {command}", command=remove)
+            restoring_text = t(
+                "Restore the previous SYNC_URL in s.yaml, and end the migration: {command}", command=removal_step
+            )
             task_lines = [untranslated(huawei.tasks.url(task) if huawei else task)] if task else []
-            return Line(ResourceState.STOP, t("not finished"), end, task_lines)
+            return Line(ResourceState.STOP, t("not finished"), restoring_text, task_lines)
 
         return Need(
-            t("migration of the existing objects"), ("oss:ListObjects", "oss:GetObject", "oms:taskgroup:list"), look
+            t("migration of the existing objects"),
+            ("oss:ListObjects", "oss:GetObject", "oms:taskgroup:list"),
+            read_state,
         )
 
 
 def _read_states(session: Session, needs: Sequence[Need]) -> list[tuple[Need, Line]]:
     states = []
     for need in needs:
-        session.progress(t("Checking {what}", what=need.what))
+        session.progress(t("Checking {what}", what=need.title))
         states.append((need, need.inspect()))
     session.screen.begin()
     return states
 
 
-def _confirm(session: Session, current: plan.SetupPlan, confirmed_hash: str | None, is_root: bool) -> None:
+def _confirm(session: Session, setup_plan: plan.SetupPlan, confirmed_hash: str | None, is_root: bool) -> None:
     """Raise UsageError unless the user confirms exactly this plan."""
-    if confirmed_hash is not None and confirmed_hash != current.hash:
+    if confirmed_hash is not None and confirmed_hash != setup_plan.hash:
         raise UsageError(
-            t("The plan has changed: {hash}", hash=current.hash), t("Read the new plan, and pass its hash with --yes")
+            t("The plan has changed: {hash}", hash=setup_plan.hash),
+            t("Read the new plan, and pass its hash with --yes"),
         )
-    twice = t("A key is, or may be, the account's own. Type {word} again to use it:", word=_YES)
-    questions = [t("Type {word} to execute the plan:", word=_YES), *([twice] if is_root else [])]
-    otherwise = t("Without a terminal, pass the plan's hash: --yes {hash}", hash=current.hash)
+    root_question = t("A key is, or may be, the account's own. Type {word} again to use it:", word=_YES)
+    questions = [t("Type {word} to execute the plan:", word=_YES), *([root_question] if is_root else [])]
+    hint = t("Without a terminal, pass the plan's hash: --yes {hash}", hash=setup_plan.hash)
     for question in questions if confirmed_hash is None else ():
-        session.require_word(question, _YES, t("Nothing was changed"), otherwise)
+        session.require_word(question, _YES, t("Nothing was changed"), hint)

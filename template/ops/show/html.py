@@ -1,4 +1,4 @@
-"""A writer of HTML elements: it escapes all text except Markup, and makes unprintable characters visible."""
+"""A writer of HTML elements, which escapes all text except Markup, and makes unprintable characters visible."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def element(name: str, /, *children: str | None, **attributes: str | None) -> Ma
 
     Names of attributes are those of HTML, but `class_` means class, and `aria_label` means aria-label.
     """
-    written = "".join(
+    attribute_text = "".join(
         f' {attribute.rstrip("_").replace("_", "-")}="{_escape(value)}"'
         for attribute, value in attributes.items()
         if value is not None
     )
     if name in _VOID_ELEMENTS:
-        return Markup(f"<{name}{written}>")
-    return Markup(f"<{name}{written}>{join(children)}</{name}>")
+        return Markup(f"<{name}{attribute_text}>")
+    return Markup(f"<{name}{attribute_text}>{join(children)}</{name}>")
 
 
 def join(children: Iterable[str | None]) -> Markup:
@@ -56,36 +56,41 @@ def join(children: Iterable[str | None]) -> Markup:
 
 
 def key(name: str) -> Markup:
-    """Return an object key as an element.
+    """Return an HTML element for an object key.
 
     A key with invisible characters or unusual spaces is written as a JSON string in quotation marks. A long key is
     shortened in its middle, marked by "[…]".
     """
-    shown = name
+    shown_text = name
     if len(name) > _MAX_KEY_CHARACTERS:
-        shown = f"{name[: _MAX_KEY_CHARACTERS - _TAIL_CHARACTERS]} […] {name[-_TAIL_CHARACTERS:]}"
+        shown_text = f"{name[: _MAX_KEY_CHARACTERS - _TAIL_CHARACTERS]} […] {name[-_TAIL_CHARACTERS:]}"
     if name != escape_invisible(name) or name != " ".join(name.split()) or name[:1] == '"':
-        quoted = (
+        escaped_characters = (
             character if character.isprintable() and character not in '"\\' else json.dumps(character)[1:-1]
-            for character in shown
+            for character in shown_text
         )
-        shown = f'"{"".join(quoted)}"'
+        shown_text = f'"{"".join(escaped_characters)}"'
     return element(
-        "code", shown, class_="key", dir="ltr", translate="no", title=name if len(name) > _MAX_KEY_CHARACTERS else None
+        "code",
+        shown_text,
+        class_="key",
+        dir="ltr",
+        translate="no",
+        title=name if len(name) > _MAX_KEY_CHARACTERS else None,
     )
 
 
 def code(text: str) -> Markup:
-    """Return a name or a command, which browsers must not translate."""
+    """Return a name or a command as an HTML element that browsers must not translate."""
     return element("code", text, dir="ltr", translate="no")
 
 
-def outside(text: str) -> Markup:
-    """Return text from outside this project, which may be in any language and direction."""
+def outside_text(text: str) -> Markup:
+    """Return text from outside this project as an HTML element, for any language and direction of writing."""
     return element("bdi", text, translate="no")
 
 
-def document(title: str, language: str, style: str, *body: str | None) -> str:
+def document(title: str, language: str, style: str, *body_parts: str | None) -> str:
     """Return a complete page in `language`, "en" or "zh"."""
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
     head = (
@@ -101,7 +106,7 @@ def document(title: str, language: str, style: str, *body: str | None) -> str:
     page = element(
         "html",
         element("head", *head),
-        element("body", *body),
+        element("body", *body_parts),
         lang="zh-CN" if language == "zh" else "en",
     )
     return f"<!doctype html>\n{page}\n"
@@ -109,7 +114,7 @@ def document(title: str, language: str, style: str, *body: str | None) -> str:
 
 def _mark_up_commands(text: str) -> str:
     parts = COMMAND_IN_TEXT.split(text)
-    return "".join(code(part) if place % 2 else _escape(part) for place, part in enumerate(parts))
+    return "".join(code(part) if index % 2 else _escape(part) for index, part in enumerate(parts))
 
 
 def _escape(text: str) -> str:

@@ -25,12 +25,12 @@ from ops.report.blocks import (
     Phrase,
     Picture,
     Report,
-    Rounded,
+    RoundedText,
+    ShareBar,
     Span,
     StepBlock,
     Table,
     Time,
-    Track,
 )
 from ops.report.words import Translator
 from ops.show.tables import Grid, draw_table
@@ -43,24 +43,24 @@ _SENTENCE_KINDS = ("wide", "half")
 
 
 def draw(report: Report) -> Iterator[Line]:
-    """Yield the lines of a report, the verdict first."""
+    """Yield the lines of a report; the verdict comes first."""
     translate, hero = Translator(report.language), report.hero
     if hero.name:
         yield MarkedLine("", hero.name, hero.tone)
         yield f"{_INDENT}{hero.lead}"
     else:
         yield MarkedLine("", hero.lead, hero.tone)
-    if hero.doubts:
-        yield from _draw_block(hero.doubts, translate)
+    if hero.false_claims:
+        yield from _draw_block(hero.false_claims, translate)
     if hero.step:
         yield from _draw_step(hero.step)
     if subtitle := _flatten(translate, report.subtitle):
         yield f"{_INDENT}{subtitle}"
     yield from _draw_blocks(report.blocks, translate)
     for section in filter(None, report.sections):
-        if body := [*_draw_blocks(section.blocks, translate)]:
-            yield translate.before(section.title, section.title)
-            yield from body
+        if section_lines := [*_draw_blocks(section.blocks, translate)]:
+            yield translate.add_colon(section.title, section.title)
+            yield from section_lines
 
 
 def _draw_blocks(blocks: Blocks, translate: Translator) -> Iterator[Line]:
@@ -144,15 +144,17 @@ def _draw_table(table: Table, translate: Translator) -> Iterator[Line]:
 
 def _make_grid(table: Table, translate: Translator) -> Grid:
     rows = [*table.rows, *table.foot]
-    places = range(len(table.columns))
-    sentences = [place for place in places if table.columns[place].kind in _SENTENCE_KINDS]
-    short = [place for place in places if place not in sentences]
+    column_indexes = range(len(table.columns))
+    sentence_columns = [index for index in column_indexes if table.columns[index].kind in _SENTENCE_KINDS]
+    short_columns = [index for index in column_indexes if index not in sentence_columns]
     return Grid(
-        [table.columns[place].title for place in short],
-        [[escape(_flatten(translate, row[place])) for place in short] for row in rows],
-        [[text for place in sentences if (text := _flatten(translate, row[place]))] for row in rows],
-        numbers={number for number, place in enumerate(short) if table.columns[place].kind == "n"},
-        names={number for number, place in enumerate(short) if any(_is_name(row[place]) for row in rows)},
+        [table.columns[index].title for index in short_columns],
+        [[escape(_flatten(translate, row[index])) for index in short_columns] for row in rows],
+        [[text for index in sentence_columns if (text := _flatten(translate, row[index]))] for row in rows],
+        numbers={short_index for short_index, index in enumerate(short_columns) if table.columns[index].kind == "n"},
+        names={
+            short_index for short_index, index in enumerate(short_columns) if any(_is_name(row[index]) for row in rows)
+        },
     )
 
 
@@ -175,13 +177,13 @@ def _flatten(translate: Translator, phrase: Phrase | Cell) -> str:
             return ""
         case Span(_, content) | Cell(content):
             return _flatten(translate, content)
-        case Link(_, shown):
-            return shown
-        case Rounded(_, exact):
-            return _flatten(translate, exact)
-        case Time(written, _, age):
-            return f"{written}{translate(' ({note})', note=age)}" if age else written
-        case None | Bar() | Track():
+        case Link(_, link_text):
+            return link_text
+        case RoundedText(_, exact_text):
+            return _flatten(translate, exact_text)
+        case Time(written_time, _, age):
+            return f"{written_time}{translate(' ({note})', note=age)}" if age else written_time
+        case None | Bar() | ShareBar():
             return ""
         case _:
             return "".join(_flatten(translate, part) for part in phrase)

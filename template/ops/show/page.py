@@ -26,13 +26,13 @@ from ops.report.blocks import (
     Phrase,
     Picture,
     Report,
-    Rounded,
+    RoundedText,
     Section,
+    ShareBar,
     Span,
     StepBlock,
     Table,
     Time,
-    Track,
 )
 from ops.report.words import Translator
 from ops.show import html
@@ -50,7 +50,7 @@ _SPAN_ELEMENTS = {
 
 
 def draw(report: Report) -> str:
-    """Return the page as HTML."""
+    """Return the report as an HTML page."""
     translate = Translator(report.language)
     name = element("p", element("b", "oss-oms-sync"), " · ", report.title)
     content = element(
@@ -70,15 +70,15 @@ def _draw_hero(hero: Hero, translate: Translator) -> Markup:
         "header",
         element("h1", hero.word, class_=hero.tone),
         element("p", hero.lead, class_="lead"),
-        _draw_block(hero.doubts, translate) if hero.doubts else None,
+        _draw_block(hero.false_claims, translate) if hero.false_claims else None,
         element("div", *_draw_step(step, translate, ""), class_="next") if step else None,
         class_="hero",
     )
 
 
-def _draw_step(step: StepBlock, translate: Translator, between: str) -> Iterable[Markup]:
+def _draw_step(step: StepBlock, translate: Translator, separator: str) -> Iterable[Markup]:
     if step.text:
-        yield element("p", element("b", translate("Next")), between, translate.before(step.text, step.command))
+        yield element("p", element("b", translate("Next")), separator, translate.add_colon(step.text, step.command))
     if step.command:
         yield _draw_command(step.command)
 
@@ -114,9 +114,9 @@ def _draw_block(block: Block, translate: Translator) -> Markup:
             return _draw_figures(block)
         case Table():
             return _draw_table(block)
-        case Picture(caption, total, shares):
+        case Picture(caption, total, bar):
             parts = (element("span", _draw_phrase(phrase)) for phrase in (caption, total))
-            return element("figure", element("figcaption", *parts), draw_bar(shares))
+            return element("figure", element("figcaption", *parts), draw_bar(bar))
         case Chart():
             return _draw_chart(block, translate)
         case Items(rows, kind):
@@ -137,21 +137,24 @@ def _draw_phrase(phrase: Phrase | Cell) -> Markup:
             return join((phrase,))
         case Span():
             return _draw_span(phrase)
-        case Link(file, shown):
-            return element("a", shown, href=file)
-        case Rounded(shown, _):
-            return join((shown,))
-        case Time(written, shown, age):
+        case Link(file, shown_text):
+            return element("a", shown_text, href=file)
+        case RoundedText(shown_text, _):
+            return join((shown_text,))
+        case Time(written_time, shown_text, age):
             return join(
-                (element("time", shown, datetime=written), element("span", age, class_="note") if age else None)
+                (
+                    element("time", shown_text, datetime=written_time),
+                    element("span", age, class_="note") if age else None,
+                )
             )
         case Bar():
             return draw_bar(phrase)
-        case Track(percent=None):
-            return draw_track(phrase)
-        case Track(number, percent=percent):
-            shown = element("span", percent, class_="n" if number else "n nil")
-            return element("span", draw_track(phrase), shown, class_="share")
+        case ShareBar(percent=None):
+            return draw_share_bar(phrase)
+        case ShareBar(number, percent=percent):
+            shown_text = element("span", percent, class_="n" if number else "n nil")
+            return element("span", draw_share_bar(phrase), shown_text, class_="share")
         case _:
             return join(map(_draw_phrase, phrase))
 
@@ -164,7 +167,7 @@ def _draw_span(span: Span) -> Markup:
         case "code":
             return html.code(str(content))
         case "outside":
-            return html.outside(str(content))
+            return html.outside_text(str(content))
         case "digest":
             return element("code", _draw_phrase(content), class_="digest", dir="ltr", translate="no")
         case "mark":
@@ -182,7 +185,9 @@ def _draw_pairs(pairs: Iterable[tuple[str, Markup]]) -> Markup:
 
 
 def _draw_figures(figures: Figures) -> Markup:
-    return element("dl", *map(_draw_figure, figures.numbers), class_="figures within" if figures.within else "figures")
+    return element(
+        "dl", *map(_draw_figure, figures.numbers), class_="figures within" if figures.is_in_section else "figures"
+    )
 
 
 def _draw_figure(figure: Figure) -> Markup:
@@ -208,7 +213,7 @@ def _draw_finding(finding_block: FindingBlock, translate: Translator) -> Markup:
 
 
 def _draw_table(table: Table) -> Markup:
-    """Draw a table whose rows become cards on a narrow screen; screen readers always read it as a table."""
+    """Return a table whose rows become cards on a narrow screen; screen readers always read it as a table."""
     columns = table.columns
     head = [element("th", column.title, class_=column.kind, scope="col", role="columnheader") for column in columns]
     foot = [_draw_row(columns, row) for row in table.foot]
@@ -238,18 +243,19 @@ def _draw_row(columns: Sequence[Column], cells: Sequence[Phrase | Cell]) -> Mark
 
 
 def _draw_chart(chart: Chart, translate: Translator) -> Markup:
-    done, asked, failed = chart.titles
+    copied_title, requested_title, failures_title = chart.titles
     swatches = (_draw_phrase(Span("swatch", tone=tone)) for tone in ("way", "line"))
     legend = [
-        element("span", swatch, title, class_="legend") for swatch, title in zip(swatches, (done, asked), strict=True)
+        element("span", swatch, title, class_="legend")
+        for swatch, title in zip(swatches, (copied_title, requested_title), strict=True)
     ]
     peaks = [element("span", translate("peak {number}", number=peak)) for peak in chart.peaks]
     return element(
         "figure",
         element("figcaption", element("span", *legend), peaks[0]),
-        draw_columns(chart.done, "copied", chart.asked),
-        element("figcaption", element("span", _draw_phrase(Span("swatch", tone="bad")), failed), peaks[1]),
-        draw_columns(chart.failed, "failures"),
+        draw_columns(chart.copied, "copied", chart.requested),
+        element("figcaption", element("span", _draw_phrase(Span("swatch", tone="bad")), failures_title), peaks[1]),
+        draw_columns(chart.failures, "failures"),
         element(
             "p", *(element("span", f"{time:%Y-%m-%d %H:%M:%S}") for time in (chart.start, chart.end)), class_="ends"
         ),
@@ -259,35 +265,40 @@ def _draw_chart(chart: Chart, translate: Translator) -> Markup:
     )
 
 
-def draw_bar(shares: Bar) -> Markup:
-    """Draw a bar in which each part has its share of the width; a part above 0 is always visible."""
-    pieces = [
-        element("i", class_=part.tone, style=f"flex-grow:{part.number}") for part in shares.parts if part.number > 0
-    ]
-    return element("div", *pieces, class_="bar thin" if shares.thin else "bar", role="img", aria_label=shares.label)
+def draw_bar(bar: Bar) -> Markup:
+    """Return a bar in which each part has its share of the width; a part above 0 is always visible."""
+    parts = [element("i", class_=part.tone, style=f"flex-grow:{part.number}") for part in bar.parts if part.number > 0]
+    return element("div", *parts, class_="bar thin" if bar.thin else "bar", role="img", aria_label=bar.label)
 
 
-def draw_track(share: Track) -> Markup:
-    """Draw a number as a share of another number, beside its percentage."""
-    width = f"width:{100 * share.number / max(1, share.of):.3f}%"
-    fill = element("span", class_=f"fill {share.tone}", style=width) if share.number > 0 else None
+def draw_share_bar(share_bar: ShareBar) -> Markup:
+    """Return a bar of which the filled part is a number's share of another number."""
+    width = f"width:{100 * share_bar.number / max(1, share_bar.total):.3f}%"
+    fill = element("span", class_=f"fill {share_bar.tone}", style=width) if share_bar.number > 0 else None
     return element("span", fill, class_="track", aria_hidden="true")
 
 
-def draw_columns(values: Sequence[int], kind: str, over: Sequence[int] = ()) -> Markup:
-    """Draw columns of the CSS class `kind` side by side, and optionally a line (`over`) on the same scale."""
-    highest = max(1, *values, *over)
+def draw_columns(values: Sequence[int], kind: str, line_values: Sequence[int] = ()) -> Markup:
+    """Return columns of the CSS class `kind` side by side, and optionally a line, `line_values`, on the same scale."""
+    max_value = max(1, *values, *line_values)
     elements = [
-        element("rect", class_=kind, x=f"{place + 0.06:.2f}", y=top, width="0.88", height=f"{100 - float(top):.2f}")
-        for place, value in enumerate(values)
+        element(
+            "rect",
+            class_=kind,
+            x=f"{index + 0.06:.2f}",
+            y=y_coordinate,
+            width="0.88",
+            height=f"{100 - float(y_coordinate):.2f}",
+        )
+        for index, value in enumerate(values)
         if value > 0
         # A minimum height keeps a count of 1 visible.
-        for top in [_y_coordinate(max(value, highest * 0.04), highest)]
+        for y_coordinate in [_y_coordinate(max(value, max_value * 0.04), max_value)]
     ]
-    if over:
+    if line_values:
         points = " ".join(
-            f"{place},{_y_coordinate(value, highest)} {place + 1},{_y_coordinate(value, highest)}"
-            for place, value in enumerate(over)
+            f"{index},{_y_coordinate(value, max_value)} {index + 1},{_y_coordinate(value, max_value)}"
+            for index, value in enumerate(line_values)
         )
         elements.append(element("polyline", class_="requests", points=points, vector_effect="non-scaling-stroke"))
     return element(
@@ -302,5 +313,5 @@ def draw_columns(values: Sequence[int], kind: str, over: Sequence[int] = ()) -> 
     )
 
 
-def _y_coordinate(value: float, highest: int) -> str:
-    return f"{100 - 98 * value / highest:.2f}"
+def _y_coordinate(value: float, max_value: int) -> str:
+    return f"{100 - 98 * value / max_value:.2f}"

@@ -1,7 +1,7 @@
-"""Style of pages: in light and dark, on a phone, on paper.
+"""The style sheet of web pages: in light and dark, on a phone, and on paper.
 
 Colours have meanings, which the text states as well. good: proven; open: not proven, or behind; bad: differs, failed;
-way: on its way; calm: not judged.
+way: in progress; calm: not judged.
 """
 
 from __future__ import annotations

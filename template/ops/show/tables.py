@@ -18,8 +18,8 @@ _MAX_COLUMN_WIDTH = 76
 class Grid(NamedTuple):
     """The cells of a table as text.
 
-    `numbers` are the right-aligned columns, and `names` the columns of names; neither is wrapped. `sentences` are
-    printed below each row.
+    `numbers` are the indexes of right-aligned columns, and `names` those of columns with names; neither is wrapped.
+    `sentences` are printed below each row.
     """
 
     titles: Sequence[str]
@@ -30,14 +30,16 @@ class Grid(NamedTuple):
 
 
 def draw_table(grid: Grid, translate: Translator, columns: int) -> Iterator[str]:
-    """Yield the lines of a table on a terminal that is `columns` wide."""
-    places = range(len(grid.titles))
-    natural_widths = [max(map(width, (grid.titles[place], *(row[place] for row in grid.rows)))) for place in places]
-    room = columns - len(_CELL_MARGIN) - len(_INDENT) * (len(natural_widths) - 1)
-    if sum(natural_widths) <= room:
+    """Yield the lines of a table on a terminal with this number of columns."""
+    column_indexes = range(len(grid.titles))
+    natural_widths = [
+        max(map(width, (grid.titles[index], *(row[index] for row in grid.rows)))) for index in column_indexes
+    ]
+    available_width = columns - len(_CELL_MARGIN) - len(_INDENT) * (len(natural_widths) - 1)
+    if sum(natural_widths) <= available_width:
         limited_widths = [min(_MAX_COLUMN_WIDTH, number) for number in natural_widths]
         rows = [[_join_cells(row, limited_widths, grid.numbers)] for row in (grid.titles, *grid.rows)]
-    elif widths := _fit_widths(grid, natural_widths, room):
+    elif widths := _fit_widths(grid, natural_widths, available_width):
         rows = [[*_wrap_row(row, widths, grid.numbers)] for row in (grid.titles, *grid.rows)]
     else:
         rows = [[], *([*_draw_paragraph(row, grid.titles, translate)] for row in grid.rows)]
@@ -47,38 +49,38 @@ def draw_table(grid: Grid, translate: Translator, columns: int) -> Iterator[str]
         yield from (f"{_INDENT * 4}{sentence}" for sentence in sentences)
 
 
-def _fit_widths(grid: Grid, natural_widths: Sequence[int], room: int) -> list[int] | None:
+def _fit_widths(grid: Grid, natural_widths: Sequence[int], available_width: int) -> list[int] | None:
     """Return a width for each column, at least that of its longest word; None if even these widths do not fit."""
-    places = range(len(natural_widths))
-    is_whole = [place in grid.numbers | grid.names for place in places]
+    column_indexes = range(len(natural_widths))
+    is_unwrapped = [index in grid.numbers | grid.names for index in column_indexes]
     widths = [
         max(
             longest_word(title),
-            *(width(row[place]) if is_whole[place] else longest_word(row[place]) for row in grid.rows),
+            *(width(row[index]) if is_unwrapped[index] else longest_word(row[index]) for row in grid.rows),
         )
-        for place, title in enumerate(grid.titles)
+        for index, title in enumerate(grid.titles)
     ]
-    if sum(widths) > room:
+    if sum(widths) > available_width:
         return None
-    for _ in range(room - sum(widths)):
-        tightest = max(places, key=lambda place: natural_widths[place] - widths[place])
-        widths[tightest] += 1
+    for _ in range(available_width - sum(widths)):
+        narrowest = max(column_indexes, key=lambda index: natural_widths[index] - widths[index])
+        widths[narrowest] += 1
     return widths
 
 
 def _wrap_row(row: Sequence[str], widths: Sequence[int], numbers: set[int]) -> Iterator[str]:
     """Yield the lines of a row whose cells are wrapped."""
-    cells = [wrap(cell, columns, hanging=0) for cell, columns in zip(row, widths, strict=True)]
-    return (_join_cells(pieces, widths, numbers) for pieces in zip_longest(*cells, fillvalue=""))
+    cells = [wrap(cell, column_width, hanging=0) for cell, column_width in zip(row, widths, strict=True)]
+    return (_join_cells(line_cells, widths, numbers) for line_cells in zip_longest(*cells, fillvalue=""))
 
 
 def _join_cells(cells: Sequence[str], widths: Sequence[int], numbers: set[int]) -> str:
     """Return the line in which cells stand side by side."""
-    padded = []
-    for place, (cell, columns) in enumerate(zip(cells, widths, strict=True)):
-        space = " " * (columns - width(cell))
-        padded.append(f"{space}{cell}" if place in numbers else f"{cell}{space}")
-    return UnwrappedLine(f"{_CELL_MARGIN}{_INDENT.join(padded)}".rstrip())
+    padded_cells = []
+    for index, (cell, columns) in enumerate(zip(cells, widths, strict=True)):
+        padding = " " * (columns - width(cell))
+        padded_cells.append(f"{padding}{cell}" if index in numbers else f"{cell}{padding}")
+    return UnwrappedLine(f"{_CELL_MARGIN}{_INDENT.join(padded_cells)}".rstrip())
 
 
 def _draw_paragraph(row: Sequence[str], titles: Sequence[str], translate: Translator) -> Iterator[str]:

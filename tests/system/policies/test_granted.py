@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ops.accounts.policy_documents import by_roles
-from ops.accounts.statements import destination_writer, functions_in_huawei, roles, source_reader, trust_of
+from ops.accounts.policy_documents import convert_to_role_policies
+from ops.accounts.statements import destination_writer, functions_in_huawei, roles, source_reader, trust_policy
 from ops.project import variables
 from sandbox import Sandbox
 from sandbox.gateway import GatewayError
@@ -45,7 +45,7 @@ def deploy_with_permissions(box, tmp_path):
         answers = variables((tmp_path / "s.yaml").read_text(encoding="utf-8"))
         ram = box.ram.entities
         for role in roles(answers):
-            ram.create_role(role.name, json.dumps(trust_of([role])))
+            ram.create_role(role.name, json.dumps(trust_policy([role])))
             ram.create_policy(role.policy, json.dumps(without_action(role.document, missing)))
             ram.attach_policy_to_role("Custom", role.policy, role.name)
         ak, sk = iam_user(box, "functions", *in_dialect(without_action(functions_in_huawei(answers), missing), by_hand))
@@ -60,7 +60,7 @@ def deploy_with_permissions(box, tmp_path):
 
 def in_dialect(document: Document, by_hand: bool) -> list[Document]:
     """Return the policies that setup creates for this document; `by_hand` selects the format of IAM's API v3."""
-    return [policy for _, policy in by_roles(document, "cn-north-4")] if by_hand else [document]
+    return [policy for _, policy in convert_to_role_policies(document, "cn-north-4")] if by_hand else [document]
 
 
 def use_keys(box: Sandbox, source: Key, there: Key) -> None:

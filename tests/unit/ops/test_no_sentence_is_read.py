@@ -19,11 +19,11 @@ SENTENCES = {"text", "text_zh", "actual", "actual_zh", "wanted", "wanted_zh", "n
 SENTENCES |= {"meaning_zh", "claim", "claim_zh", "story", "story_zh", "message", "fix", "problem", "remedies"}
 
 
-TAKES_APART = {"startswith", "endswith", "removeprefix", "removesuffix", "split", "partition", "rpartition", "find"}
+TEXT_METHODS = {"startswith", "endswith", "removeprefix", "removesuffix", "split", "partition", "rpartition", "find"}
 
 
-def asked_for(node: ast.expr) -> str:
-    """Return the field that an expression reads, as in `answer["next"]` or `answer.get("next")`; empty for others."""
+def read_field(node: ast.expr) -> str:
+    """Return the field that an expression reads, as `answer["next"]` or `answer.get("next")`; return "" for others."""
     match node:
         case ast.Subscript(slice=ast.Constant(value=str(name))):
             return name
@@ -36,28 +36,28 @@ def asked_for(node: ast.expr) -> str:
     return ""
 
 
-def reads(tree: ast.AST) -> list[str]:
+def find_reads(tree: ast.AST) -> list[str]:
     """Return the places where code compares, searches or splits a sentence."""
     places = []
     for node in ast.walk(tree):
-        looked_at: list[ast.expr] = []
+        expressions: list[ast.expr] = []
         match node:
             case ast.Compare(left=left, ops=operators, comparators=others):
                 # A comparison with None only asks if the sentence exists.
                 if not any(isinstance(operator, (ast.Is, ast.IsNot)) for operator in operators):
-                    looked_at = [left, *others]
-            case ast.Call(func=ast.Attribute(value=value, attr=method)) if method in TAKES_APART:
-                looked_at = [value]
+                    expressions = [left, *others]
+            case ast.Call(func=ast.Attribute(value=value, attr=method)) if method in TEXT_METHODS:
+                expressions = [value]
             case ast.Call(
                 func=ast.Attribute(attr="search" | "match" | "fullmatch" | "findall" | "knows"), args=arguments
             ):
-                looked_at = arguments
-        places += [f"{node.lineno}: {asked_for(expr)}" for expr in looked_at if asked_for(expr) in SENTENCES]
+                expressions = arguments
+        places += [f"{node.lineno}: {read_field(expr)}" for expr in expressions if read_field(expr) in SENTENCES]
     return places
 
 
 def test_no_sentence_is_compared_or_split():
-    places = {str(file): reads(ast.parse(file.read_text(encoding="utf-8"))) for file in FILES}
+    places = {str(file): find_reads(ast.parse(file.read_text(encoding="utf-8"))) for file in FILES}
     assert {name: lines for name, lines in places.items() if lines} == {}
 
 
@@ -82,4 +82,4 @@ def test_sentences_contain_commands_only_as_values():
     ],
 )
 def test_code_that_reads_a_sentence_is_detected(line):
-    assert reads(ast.parse(line))
+    assert find_reads(ast.parse(line))

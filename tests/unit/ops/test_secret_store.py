@@ -24,51 +24,53 @@ VALUES = {"HW_AK": "AK0001", "HW_SK": "SK0002", "ALERT_WEBHOOK": "https://exampl
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_set(monkeypatch):
+def no_variables(monkeypatch):
     for name in VALUES:
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
-def keep(tmp_path):
-    """Return a function that runs the command, and returns the stored secrets and the output."""
+def run_secrets(tmp_path):
+    """Return a function that runs `ops.py secrets`, and returns the stored secrets and the output."""
     (tmp_path / "s.yaml").write_text(S_YAML)
 
-    def keep(*names: str, typed: str | None = None, template=None) -> tuple[dict[str, str], str]:
-        kept: dict[str, str] = {}
-        store = SimpleNamespace(keep_secret=kept.__setitem__, forget_secret=kept.pop, secrets=kept.keys)
+    def run_secrets(*names: str, typed: str | None = None, template=None) -> tuple[dict[str, str], str]:
+        stored_secrets: dict[str, str] = {}
+        store = SimpleNamespace(
+            keep_secret=stored_secrets.__setitem__, forget_secret=stored_secrets.pop, secrets=stored_secrets.keys
+        )
         console = Console(store, typed=typed)
-        keys.keep(console.session, Namespace(name=list(names), template=template), tmp_path)
-        return kept, console.out.getvalue() + console.messages
+        keys.store_secrets(console.session, Namespace(name=list(names), template=template), tmp_path)
+        return stored_secrets, console.out.getvalue() + console.messages
 
-    return keep
+    return run_secrets
 
 
-def test_values_of_the_environment_are_stored_under_names_of_s_yaml(keep, monkeypatch):
+def test_values_of_the_environment_are_stored_under_names_of_s_yaml(run_secrets, monkeypatch):
     for name, value in VALUES.items():
         monkeypatch.setenv(name, value)
-    kept, shown = keep()
-    assert kept == {f"sync_{name}": value for name, value in VALUES.items()}
-    assert shown.endswith("s deploy -y\n")
-    assert missing_parts(shown, *VALUES.values()) == [*VALUES.values()]
+    stored_secrets, output = run_secrets()
+    assert stored_secrets == {f"sync_{name}": value for name, value in VALUES.items()}
+    assert output.endswith("s deploy -y\n")
+    assert missing_parts(output, *VALUES.values()) == [*VALUES.values()]
 
 
-def test_a_terminal_asks_for_missing_secrets_without_echo(keep, monkeypatch):
+def test_a_terminal_asks_for_missing_secrets_without_echo(run_secrets, monkeypatch):
     monkeypatch.setenv("HW_AK", VALUES["HW_AK"])
-    asked = []
-    monkeypatch.setattr("getpass.getpass", lambda prompt, stream: asked.append(prompt) or " SK0002\n")
-    kept, shown = keep("HW_AK", "HW_SK", typed="")
-    assert "SK0002" not in shown
-    assert kept == {"sync_HW_AK": "AK0001", "sync_HW_SK": "SK0002"}
-    assert [prompt.partition(" ")[0] for prompt in asked] == ["HW_SK"]
+    prompts = []
+    monkeypatch.setattr("getpass.getpass", lambda prompt, stream: prompts.append(prompt) or " SK0002\n")
+    stored_secrets, output = run_secrets("HW_AK", "HW_SK", typed="")
+    assert "SK0002" not in output
+    assert stored_secrets == {"sync_HW_AK": "AK0001", "sync_HW_SK": "SK0002"}
+    assert [prompt.partition(" ")[0] for prompt in prompts] == ["HW_SK"]
 
 
 @pytest.mark.parametrize("typed", [None, ""])
-def test_no_secret_is_stored_if_another_is_missing(keep, monkeypatch, mocker, typed):
+def test_no_secret_is_stored_if_another_is_missing(run_secrets, monkeypatch, mocker, typed):
     monkeypatch.setenv("HW_AK", "AK0001")
     mocker.patch("getpass.getpass", side_effect=EOFError)
     with pytest.raises(UsageError, match="HW_SK is empty") as raised:
-        keep("HW_AK", "HW_SK", typed=typed)
+        run_secrets("HW_AK", "HW_SK", typed=typed)
     assert raised.value.exit_code == 2
 
 
@@ -81,10 +83,10 @@ def test_no_secret_is_stored_if_another_is_missing(keep, monkeypatch, mocker, ty
         ("ALERT_WEBHOOK", "oapi.dingtalk.com/robot/send?access_token=x", "ALERT_WEBHOOK does not start with https://"),
     ],
 )
-def test_an_invalid_secret_is_refused_and_not_printed_in_the_error(keep, monkeypatch, name, value, problem):
+def test_an_invalid_secret_is_refused_and_not_printed_in_the_error(run_secrets, monkeypatch, name, value, problem):
     monkeypatch.setattr("os.environ", {name: value})
     with pytest.raises(UsageError, match=problem) as raised:
-        keep(name)
+        run_secrets(name)
     assert value not in raised.value.happened.en + raised.value.happened.zh
 
 
@@ -96,10 +98,10 @@ def test_an_invalid_secret_is_refused_and_not_printed_in_the_error(keep, monkeyp
         (f"# 照片\n{S_YAML}".encode("gb18030"), "s.yaml", r"s\.yaml is not UTF-8"),
     ],
 )
-def test_a_file_without_the_secrets_names_is_refused(keep, tmp_path, data, file, problem):
+def test_a_file_without_the_secrets_names_is_refused(run_secrets, tmp_path, data, file, problem):
     (tmp_path / "s.yaml").write_bytes(data)
     with pytest.raises(UsageError, match=problem):
-        keep(template=tmp_path / file)
+        run_secrets(template=tmp_path / file)
 
 
 def test_the_tool_receives_a_secret_in_its_environment_only(stand_in, tmp_path):

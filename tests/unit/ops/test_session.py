@@ -22,18 +22,18 @@ from support.ops import (
     pass_answer,
 )
 
-BROKEN = ToolError(Text("broken", chinese="坏了"), Text("mend it", chinese="修复"))
+BROKEN_ERROR = ToolError(Text("broken", chinese="坏了"), Text("mend it", chinese="修复"))
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch):
+def short_intervals(monkeypatch):
     monkeypatch.setattr(session, "_REDRAW_SECONDS", 0.001)
 
 
-RESTS = open_pass_answer(stop="storage", stopped="the log bucket refuses")
-REFUSED = open_pass_answer(stop="refused", stopped="OMS refuses every key: ACCOUNT. Pay")
-NO_REASON = open_pass_answer(stop=None, stopped=None, next="The pass has 10000 pieces")
-SUPERSEDED = open_compare_answer(stop="superseded", stopped="a newer pass of these keys has begun")
+STORAGE_STOP = open_pass_answer(stop="storage", stopped="the log bucket refuses")
+REFUSED_STOP = open_pass_answer(stop="refused", stopped="OMS refuses every key: ACCOUNT. Pay")
+STOP_WITHOUT_REASON = open_pass_answer(stop=None, stopped=None, next="The pass has 10000 pieces")
+SUPERSEDED_STOP = open_compare_answer(stop="superseded", stopped="a newer pass of these keys has begun")
 
 
 @pytest.mark.parametrize(
@@ -41,23 +41,23 @@ SUPERSEDED = open_compare_answer(stop="superseded", stopped="a newer pass of the
     [
         ("reconcile", [pass_answer()], 0, ""),
         ("compare", [*[open_compare_answer()] * 7, compare_answer()], 0, ""),
-        ("reconcile", [REFUSED] * 3, 2, "reconcile pauses: OMS refuses every key: ACCOUNT. Pay."),
+        ("reconcile", [REFUSED_STOP] * 3, 2, "reconcile pauses: OMS refuses every key: ACCOUNT. Pay."),
         (
             "reconcile",
-            [RESTS, RESTS, open_pass_answer(), RESTS, RESTS, pass_answer()],
+            [STORAGE_STOP, STORAGE_STOP, open_pass_answer(), STORAGE_STOP, STORAGE_STOP, pass_answer()],
             4,
             "reconcile pauses: the log bucket refuses.",
         ),
-        ("reconcile", [NO_REASON] * 3, 2, "reconcile pauses: The pass has 10000 pieces."),
+        ("reconcile", [STOP_WITHOUT_REASON] * 3, 2, "reconcile pauses: The pass has 10000 pieces."),
         (
             "compare",
-            [SUPERSEDED, open_compare_answer(), SUPERSEDED, compare_answer()],
+            [SUPERSEDED_STOP, open_compare_answer(), SUPERSEDED_STOP, compare_answer()],
             2,
             "compare pauses: a newer pass of these keys has begun.",
         ),
         (
             "compare",
-            [*[SUPERSEDED, open_compare_answer(), open_compare_answer()] * 2, SUPERSEDED],
+            [*[SUPERSEDED_STOP, open_compare_answer(), open_compare_answer()] * 2, SUPERSEDED_STOP],
             2,
             "compare pauses: a newer pass of these keys has begun.",
         ),
@@ -86,29 +86,32 @@ def test_a_pass_is_called_to_its_end_and_a_few_times_after_a_stop(job, answers, 
     assert console.messages.splitlines()[:1] == [f"{message} Next attempt in 30 seconds"] * bool(message)
 
 
-class Working:
-    """A caller whose pass ends after this number of requests for progress."""
+class CallerOfLongPass:
+    """A caller whose pass ends after all of `progress_answers` were requested.
 
-    def __init__(self, *looks: object) -> None:
-        self.looks = list(looks)
+    An answer that is an error is raised instead.
+    """
+
+    def __init__(self, *progress_answers: object) -> None:
+        self.progress_answers = list(progress_answers)
         self.payloads: list[dict] = []
-        self._looked = threading.Event()
+        self._has_progress = threading.Event()
 
     def ask(self, job, payload):
         if "look" not in payload:
-            assert self._looked.wait(30)
+            assert self._has_progress.wait(30)
             return compare_answer()
         self.payloads.append(payload)
-        look = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
-        if len(self.looks) == 1:
-            self._looked.set()
+        look = self.progress_answers.pop(0) if len(self.progress_answers) > 1 else self.progress_answers[0]
+        if len(self.progress_answers) == 1:
+            self._has_progress.set()
         if isinstance(look, OpsError):
             raise look
         return look
 
 
-def passing(console: Console) -> None:
-    """Let each reading of the console's clock advance it by a second."""
+def advance_clock_at_each_reading(console: Console) -> None:
+    """Let each reading of the console's clock advance the clock by a second."""
 
     def monotonic() -> float:
         console.clock.seconds += 1
@@ -119,9 +122,9 @@ def passing(console: Console) -> None:
 
 def test_the_progress_of_a_pass_is_shown_during_the_call():
     # GIVEN a terminal, and a pass whose first progress is an older pass, and whose second is an error
-    caller = Working(pass_answer(), BROKEN, open_pass_answer(), open_pass_answer(share=0.5))
+    caller = CallerOfLongPass(pass_answer(), BROKEN_ERROR, open_pass_answer(), open_pass_answer(share=0.5))
     console = Console(caller, typed="")
-    passing(console)
+    advance_clock_at_each_reading(console)
 
     # WHEN the command waits for the pass
     run_pass(console.session, "compare", {"restart": True, "prefix": "a/"})
@@ -129,14 +132,14 @@ def test_the_progress_of_a_pass_is_shown_during_the_call():
     # THEN the requests have the same scope, and the line has share, rate, time left and elapsed time
     assert len(caller.payloads) >= 3
     assert all(payload == {"prefix": "a/", "look": True} for payload in caller.payloads)
-    expected = ("begins", "34%, 1,000 objects, 100 objects per minute, 12 min left")
-    assert missing_parts(console.messages, *expected, "\n") == ["\n"]
+    expected_phrases = ("begins", "34%, 1,000 objects, 100 objects per minute, 12 min left")
+    assert missing_parts(console.messages, *expected_phrases, "\n") == ["\n"]
 
 
 def test_progress_without_a_terminal_is_a_line_a_minute():
-    caller = Working(*[open_pass_answer()] * 20)
+    caller = CallerOfLongPass(*[open_pass_answer()] * 20)
     console = Console(caller, lang="zh")
-    passing(console)
+    advance_clock_at_each_reading(console)
     run_pass(console.session, "compare", {})
     lines = console.messages.splitlines()
     assert len(lines) == pytest.approx(console.clock.seconds / 60, abs=2)

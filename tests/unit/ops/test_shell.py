@@ -32,13 +32,13 @@ KEYS = [
 ]
 
 
-def in_posix(line: str) -> list[str]:
+def run_in_posix_shell(line: str) -> list[str]:
     """Return the arguments that a program receives from a POSIX shell."""
-    done = subprocess.run(["/bin/sh", "-c", f'set -- {line}; printf "%s\\0" "$@"'], capture_output=True, check=True)
-    return done.stdout.decode().split("\0")[:-1]
+    process = subprocess.run(["/bin/sh", "-c", f'set -- {line}; printf "%s\\0" "$@"'], capture_output=True, check=True)
+    return process.stdout.decode().split("\0")[:-1]
 
 
-def in_powershell(line: str) -> list[str]:
+def parse_as_powershell(line: str) -> list[str]:
     """Return the arguments that a program receives from PowerShell.
 
     Single quotes, for which PowerShell accepts five characters, enclose text without special characters; two of them
@@ -53,9 +53,11 @@ def in_powershell(line: str) -> list[str]:
     return [re.sub(f"({quote}){quote}", r"\1", word[1:-1]) if word.startswith("'") else word for word in words]
 
 
-@pytest.mark.parametrize(("windows", "split"), [(False, in_posix), (True, in_powershell)], ids=["POSIX", "PowerShell"])
+@pytest.mark.parametrize(
+    ("windows", "split"), [(False, run_in_posix_shell), (True, parse_as_powershell)], ids=["POSIX", "PowerShell"]
+)
 @pytest.mark.parametrize("key", KEYS, ids=ascii)
-def test_a_key_passes_a_shell_and_the_command_line_unchanged(monkeypatch, windows, split, key):
+def test_a_key_reaches_ops_unchanged_through_a_shell(monkeypatch, windows, split, key):
     monkeypatch.setattr(shell, "IS_WINDOWS", windows)
     line = command(Step("replay", {"key": key}))
     interpreter, program, *words = split(line)
@@ -73,7 +75,7 @@ def test_a_key_outside_the_output_encoding_is_printed_escaped(monkeypatch, encod
     line = command(Step("replay", {"key": "a/😀"}))
     assert ("--escaped-key" in line) == is_escaped
     line.encode(encoding)
-    assert parser.parse(in_posix(line)[2:]).keys == ["a/😀"]
+    assert parser.parse(run_in_posix_shell(line)[2:]).keys == ["a/😀"]
 
 
 @pytest.mark.parametrize(
@@ -100,12 +102,12 @@ def test_a_step_is_the_command_of_its_job_and_options(step, line):
 @pytest.mark.parametrize("job", COMMANDS)
 def test_the_command_of_a_project_names_the_settings_file_in_use(monkeypatch, job):
     monkeypatch.setattr(shell, "SETTINGS_FILE", ContextVar("template", default="my s.yaml"))
-    named = " -t 'my s.yaml'" * COMMANDS[job].asks
-    assert command(Step(job)).endswith(f"ops.py {job}{named}")
+    option = " -t 'my s.yaml'" * COMMANDS[job].asks
+    assert command(Step(job)).endswith(f"ops.py {job}{option}")
     assert command(Step("deploy")) == "s deploy -y -t 'my s.yaml'"
     # AND so does a sentence
     text = Text("{step}, then {step}", {"step": Step(job, {"since": "2026-01-31"})})
-    line = f"{OPS} {job} --since 2026-01-31{named}"
+    line = f"{OPS} {job} --since 2026-01-31{option}"
     assert shell.remove_marks(shell.sentence(text, "en")) == f"{line}, then {line}"
 
 

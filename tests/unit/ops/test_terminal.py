@@ -15,12 +15,12 @@ from oss_oms_sync.answers.text import t
 from support.ops import NASTY, Console, FakeClock
 
 
-def controls(text: str) -> set[str]:
+def control_characters(text: str) -> set[str]:
     """Return the characters in a text that control a terminal."""
     return {character for character in text if not character.isprintable() and character != "\n"}
 
 
-def shown(lines: Iterable[Line], typed: str | None = "") -> str:
+def print_lines(lines: Iterable[Line], typed: str | None = "") -> str:
     """Print the lines as an answer and return the output; without `typed` there is no terminal."""
     console = Console(typed=typed)
     console.session.screen.answer(lines)
@@ -51,7 +51,7 @@ def test_keys_are_escaped_in_lines_questions_and_progress(typed):
     assert screen.ask(NASTY) == ""
     # Only the rewritten line begins with a return.
     messages = console.messages if typed is None else console.messages.replace("\r", "")
-    assert controls(console.out.getvalue() + messages) == set()
+    assert control_characters(console.out.getvalue() + messages) == set()
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_keys_are_escaped_in_lines_questions_and_progress(typed):
 )
 def test_colours_are_only_for_terminals_that_want_them(mocker, environment, typed, line):
     mocker.patch.dict("os.environ", environment)
-    assert shown([MarkedLine("  ", "fault", "bad", ": x")], typed) == line
+    assert print_lines([MarkedLine("  ", "fault", "bad", ": x")], typed) == line
 
 
 def test_progress_on_a_terminal_is_a_rewritten_line_that_disappears():
@@ -106,13 +106,13 @@ LINES = [
 def test_on_a_terminal_lines_wrap_at_words_and_commands_stay_whole(monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("NO_COLOR", "1")
-    *broken, step, row = shown(LINES).splitlines()
+    *broken, step, row = print_lines(LINES).splitlines()
     assert (step, row, len(broken)) == (*LINES[2:], {60: 4, 80: 3, 200: 2}[columns])
     assert all(width(line) <= columns for line in broken)
     # No text is lost, and no word is split.
-    before, after = f"{LINES[0].marked} {LINES[1]}".split(), " ".join(broken).split()
-    assert [word for word in after if word.isascii()] == [word for word in before if word.isascii()]
-    assert "".join(after) == "".join(before)
+    expected_words, printed_words = f"{LINES[0].marked_text} {LINES[1]}".split(), " ".join(broken).split()
+    assert [word for word in printed_words if word.isascii()] == [word for word in expected_words if word.isascii()]
+    assert "".join(printed_words) == "".join(expected_words)
 
 
 @pytest.mark.parametrize(
@@ -132,13 +132,13 @@ def test_a_command_in_a_sentence_is_not_broken(monkeypatch, command):
 
 def test_each_line_of_a_coloured_sentence_is_coloured(monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
-    lines = shown(LINES[:1]).splitlines()
+    lines = print_lines(LINES[:1]).splitlines()
     assert all(line.startswith("\x1b[33m") and line.endswith("\x1b[0m") for line in lines)
 
 
 def test_without_a_terminal_no_line_is_broken(monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
-    assert len(shown(LINES, typed=None).splitlines()) == len(LINES)
+    assert len(print_lines(LINES, typed=None).splitlines()) == len(LINES)
 
 
 def test_without_a_terminal_progress_is_a_line_a_minute():
@@ -151,10 +151,10 @@ def test_without_a_terminal_progress_is_a_line_a_minute():
 
 
 def test_characters_outside_the_encoding_are_escaped():
-    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    Screen(FakeClock(), out, io.StringIO(), io.StringIO()).answer(["山"])
-    out.flush()
-    assert out.buffer.getvalue() == b"\\u5c71\n"
+    output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    Screen(FakeClock(), output, io.StringIO(), io.StringIO()).answer(["山"])
+    output.flush()
+    assert output.buffer.getvalue() == b"\\u5c71\n"
 
 
 def test_each_tone_has_its_own_colour():

@@ -30,7 +30,7 @@ from support.ops import (
     report,
     sides,
 )
-from unit.ops.certificates import IDS, rehearsal, sealed
+from unit.ops.certificates import IDS, add_hash, rehearsal
 from unit.ops.certificates import certificate as a_certificate
 from unit.ops.web_page import hostile
 
@@ -44,8 +44,8 @@ def text(lines) -> str:
 
 def view(kind):
     """Return a function that draws an answer of this kind for a terminal."""
-    of = ANSWER_VIEWS[kind]
-    return lambda answer, lang="en": list(lines.draw(of.report(of.read(answer), lang)))
+    answer_view = ANSWER_VIEWS[kind]
+    return lambda answer, lang="en": list(lines.draw(answer_view.report(answer_view.parse(answer), lang)))
 
 
 status_lines, certificate_lines, reconcile_lines = view("status"), view("certificate"), view("reconcile")
@@ -76,16 +76,16 @@ def test_a_go_explains_why_obs_has_more_objects_than_the_source(lang, line):
 
 
 def test_status_has_numbers_remedies_and_sums():
-    out = text(status_lines(report()))
-    rows = {line.split("  ")[0]: line.split()[-1] for line in map(str.strip, out.splitlines()) if line}
-    expected = {
+    output = text(status_lines(report()))
+    rows = {line.split("  ")[0]: line.split()[-1] for line in map(str.strip, output.splitlines()) if line}
+    expected_phrases = {
         "accepted, not processed yet": "15",
         "resolved": "1",
         "waiting": "3",
         "stuck": "2",
         "another project's": "0",
     }
-    assert rows.items() >= expected.items()
+    assert rows.items() >= expected_phrases.items()
     progress = "25.0 %, 4,321 so far, 2,000 objects per minute, 7 min left"
     parts = (
         f"        {report()['copying']['failures']['codes']['INIT_DST_OBJ_MULTIPART_FAILURE']['fix']}\n",
@@ -96,18 +96,18 @@ def test_status_has_numbers_remedies_and_sums():
         "  A comparison has been running since 2026-01-01T23:40:00Z: 25.0 %, 2,000 objects per minute, 7 min left",
         report()["fixes"]["THROTTLED"]["en"],
     )
-    assert out.startswith("Behind\n  Now behind.\n")
-    assert missing_parts(out, *parts, "never said") == ["never said"]
+    assert output.startswith("Behind\n  Now behind.\n")
+    assert missing_parts(output, *parts, "never said") == ["never said"]
 
 
 def test_exact_numbers_of_bytes_are_printed():
-    out = text(status_lines(answer("status")))
-    assert f"{answer('status')['oms']['month']['bytes']:,} bytes" in out
-    assert " TB" not in out.partition("OBS:")[2].partition("Storage classes")[0]
+    output = text(status_lines(answer("status")))
+    assert f"{answer('status')['oms']['month']['bytes']:,} bytes" in output
+    assert " TB" not in output.partition("OBS:")[2].partition("Storage classes")[0]
 
 
 def test_only_lasting_reasons_are_red():
-    red = [line.marked for line in status_lines(report()) if isinstance(line, MarkedLine) and line.tone == "bad"]
+    red = [line.marked_text for line in status_lines(report()) if isinstance(line, MarkedLine) and line.tone == "bad"]
     assert "Persistent: action required" in red
     assert "Temporary: resent automatically" not in red
 
@@ -121,9 +121,11 @@ def test_counters_missing_from_oms_are_unknown():
 
 def test_counters_keep_their_order_in_a_sorted_answer():
     """Print the month's counters in order, although Function Compute sorts the names."""
-    out = text(status_lines(json.loads(json.dumps(report(), sort_keys=True))))
-    places = [out.index(word) for word in ("\n    requested ", "\n    copied ", "\n    skipped ", "\n    volume ")]
-    assert places == sorted(places)
+    output = text(status_lines(json.loads(json.dumps(report(), sort_keys=True))))
+    positions = [
+        output.index(word) for word in ("\n    requested ", "\n    copied ", "\n    skipped ", "\n    volume ")
+    ]
+    assert positions == sorted(positions)
 
 
 def test_the_history_of_a_key_is_shown_as_text():
@@ -138,8 +140,8 @@ def test_the_history_of_a_key_is_shown_as_text():
     )
     unnamed = {**STORY, "success": {**STORY["success"], "etag": "-"}}
     assert "  accepted by OMS: version unknown, 2026-01-31T08:00:04Z (4 s later)\n" in text(story_lines(unnamed, "en"))
-    unknown = {**STORY, "object": None, "in_obs": None, "in_obs_unknown": "no right", "step": None}
-    assert "  destination bucket: no right\n" in text(story_lines(unknown, "en"))
+    unknown_story = {**STORY, "object": None, "in_obs": None, "in_obs_unknown": "no right", "step": None}
+    assert "  destination bucket: no right\n" in text(story_lines(unknown_story, "en"))
 
 
 def doctor_check(name: str, state: str, finding: str, fix: str) -> dict[str, str]:
@@ -202,28 +204,35 @@ TOO_MANY = {
     "stop": "too_many",
     "stopped": "too many",
 }
-BOTH_WAYS = ("ops.py migrate\n", "ops.py reconcile --all\n")
-NOT_SENT = ("1,234 missing objects were not submitted", *BOTH_WAYS)
-ACKNOWLEDGED = report(copying={**report()["copying"], "acknowledged": "2026-01-01T12:00:00Z"})
-WHAT_FAILED = {"failed": 2, "oldest_failure": "2026-01-01T00:00:00Z", "by_reason": {"FORBIDDEN": 1, "THROTTLED": 2}}
-LEFT = {**REPLAY_ANSWER, "taken": 5, "accepted": 3, **WHAT_FAILED, "stop": "time", "stopped": "the time is up"}
+COPY_COMMANDS = ("ops.py migrate\n", "ops.py reconcile --all\n")
+UNSENT_TEXTS = ("1,234 missing objects were not submitted", *COPY_COMMANDS)
+ACKNOWLEDGED_REPORT = report(copying={**report()["copying"], "acknowledged": "2026-01-01T12:00:00Z"})
+FAILURE_FIELDS = {"failed": 2, "oldest_failure": "2026-01-01T00:00:00Z", "by_reason": {"FORBIDDEN": 1, "THROTTLED": 2}}
+UNFINISHED_REPLAY = {
+    **REPLAY_ANSWER,
+    "taken": 5,
+    "accepted": 3,
+    **FAILURE_FIELDS,
+    "stop": "time",
+    "stopped": "the time is up",
+}
 SUSPICIOUS = compare_answer(
     {"suspicious": sides(2, 2, "a"), "unknown": sides(0, 2, "u")},
     remedies={"suspicious": {"en": "Read them.", "zh": "请读取。"}},
 )
-READ = {
+READ_SAMPLE = {
     **dict.fromkeys((field.name for field in fields(ReadResult)), 0),
     "equal": 3,
     "unreadable": 4,
     "no_right_in_obs": 2,
 }
-READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right_in_obs": ["g", "h"]}
+READ_SAMPLE["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right_in_obs": ["g", "h"]}
 
 
 @pytest.mark.parametrize(
     ("view", "answer", "lang", "expected"),
     [
-        (status_lines, ACKNOWLEDGED, "en", ["start of the failure count: 2026-01-01T12:00:00Z"]),
+        (status_lines, ACKNOWLEDGED_REPORT, "en", ["start of the failure count: 2026-01-01T12:00:00Z"]),
         (
             status_lines,
             report(),
@@ -244,7 +253,7 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
         ),
         (
             replay_lines,
-            LEFT,
+            UNFINISHED_REPLAY,
             "en",
             [
                 "Some keys are still waiting to be resent.\n  taken 5, accepted 3, failed again 2, ",
@@ -254,9 +263,9 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
         ),
         (replay_lines, REPLAY_ANSWER, "zh", ["没有待重发的对象。\n"]),
         (reconcile_lines, open_pass_answer(), "zh", ["  提前停止：本次调用时间已用尽（"]),
-        (reconcile_lines, pass_answer(**TOO_MANY), "en", NOT_SENT),
-        (compare_lines, compare_answer(**TOO_MANY), "en", NOT_SENT),
-        (reconcile_lines, pass_answer(**TOO_MANY), "zh", ["有 1,234 个缺失的对象未补交", *BOTH_WAYS]),
+        (reconcile_lines, pass_answer(**TOO_MANY), "en", UNSENT_TEXTS),
+        (compare_lines, compare_answer(**TOO_MANY), "en", UNSENT_TEXTS),
+        (reconcile_lines, pass_answer(**TOO_MANY), "zh", ["有 1,234 个缺失的对象未补交", *COPY_COMMANDS]),
         (
             reconcile_lines,
             pass_answer(is_migration_unknown=True),
@@ -267,7 +276,7 @@ READ["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "no_right
         (compare_lines, SUSPICIOUS, "zh", ["  可疑：请读取。\n"]),
         (
             compare_lines,
-            compare_answer({"equal_size": sides(4, 4)}, deep=READ),
+            compare_answer({"equal_size": sides(4, 4)}, deep=READ_SAMPLE),
             "en",
             [
                 *("  4 could not be read: archived, or encrypted", "      'archived'\n"),
@@ -291,53 +300,57 @@ def test_the_main_facts_of_an_answer_are_in_the_requested_language(view, answer,
 
 
 def test_compare_and_status_print_the_same_number_of_unproven_objects():
-    compared = compare_answer({"missing": sides(1, 0), "suspicious": sides(2, 2), "equal_size": sides(4, 4)})
-    assert "(7 objects are not proven equal)" in text(compare_lines(compared, "en"))
-    status = text(status_lines(report(compare={"last": compared, "open": []}), "en"))
+    comparison = compare_answer({"missing": sides(1, 0), "suspicious": sides(2, 2), "equal_size": sides(4, 4)})
+    assert "(7 objects are not proven equal)" in text(compare_lines(comparison, "en"))
+    status = text(status_lines(report(compare={"last": comparison, "open": []}), "en"))
     assert "7 of 1,007 objects are not proven equal" in status
 
 
 def test_a_long_key_does_not_widen_other_rows():
-    waiting = {"key": "x" * 900, "reason": "THROTTLED", "since": "2026-01-01T10:00:00Z", "message": ""}
-    out = text(status_lines(report(backlog={**report()["backlog"], "keys": [waiting, {**waiting, "key": "y"}]})))
-    assert all(len(line) < 160 for line in out.splitlines() if "'y'" in line)
+    waiting_key = {"key": "x" * 900, "reason": "THROTTLED", "since": "2026-01-01T10:00:00Z", "message": ""}
+    output = text(
+        status_lines(report(backlog={**report()["backlog"], "keys": [waiting_key, {**waiting_key, "key": "y"}]}))
+    )
+    assert all(len(line) < 160 for line in output.splitlines() if "'y'" in line)
 
 
 def test_reconcile_reports_its_result_or_progress():
-    out = text(pass_lines(pass_answer(), "en"))
-    assert out.startswith("The pass is finished.\n  scanned: 1,000\n  accepted by OMS: 1,000\n")
-    assert "  pass: 2026-01-31T09:00:00Z – 2026-01-31T09:10:00Z, took 10 min, 100 objects per minute\n" in out
-    trial = pass_answer(**NONE, missing=[*"abcdefg", NASTY])
-    first = text(pass_lines(trial, "en")).partition("First objects to submit:\n")[2].splitlines()
-    assert first[:7] == [f"      {key!r}" for key in "abcdefg"]
-    assert len(first) == 8
+    output = text(pass_lines(pass_answer(), "en"))
+    assert output.startswith("The pass is finished.\n  scanned: 1,000\n  accepted by OMS: 1,000\n")
+    assert "  pass: 2026-01-31T09:00:00Z – 2026-01-31T09:10:00Z, took 10 min, 100 objects per minute\n" in output
+    trial = pass_answer(**NO_PASS, missing=[*"abcdefg", NASTY])
+    first_lines = text(pass_lines(trial, "en")).partition("First objects to submit:\n")[2].splitlines()
+    assert first_lines[:7] == [f"      {key!r}" for key in "abcdefg"]
+    assert len(first_lines) == 8
 
 
-LACKING = {"missing": sides(3, 0, "a", "b", "c", "d", "e", "f"), "unknown": sides(0, 2, "u")}
+MISSING_CLASSES = {"missing": sides(3, 0, "a", "b", "c", "d", "e", "f"), "unknown": sides(0, 2, "u")}
 
 
 def test_compare_shows_classes_with_objects_and_first_unequal_keys():
-    out = text(pass_lines(compare_answer({**LACKING, "older": sides(0, 0)}, amended="2026-01-31T09:30:00Z"), "en"))
-    judged = ("  rechecked at: 2026-01-31T09:30:00Z\n", "  Watermark: 2026-01-31T08:59:00Z", *LAG)
-    assert missing_parts(out, *judged, "  missing\n      'a'\n      'b'\n") == []
-    rows = "\n".join(" ".join(line.split()) for line in out.splitlines())
-    equal = "\nequal contents equal_contents 1,000 10,000 bytes 1,000 10,000 bytes\n"
-    assert missing_parts(rows, equal, "\nmissing missing 3 30 bytes 0 0 bytes\n") == []
-    assert missing_parts(out, "'f'", "older") == ["'f'", "older"]
+    output = text(
+        pass_lines(compare_answer({**MISSING_CLASSES, "older": sides(0, 0)}, amended="2026-01-31T09:30:00Z"), "en")
+    )
+    expected_lines = ("  rechecked at: 2026-01-31T09:30:00Z\n", "  Watermark: 2026-01-31T08:59:00Z", *LAG)
+    assert missing_parts(output, *expected_lines, "  missing\n      'a'\n      'b'\n") == []
+    rows = "\n".join(" ".join(line.split()) for line in output.splitlines())
+    equal_line = "\nequal contents equal_contents 1,000 10,000 bytes 1,000 10,000 bytes\n"
+    assert missing_parts(rows, equal_line, "\nmissing missing 3 30 bytes 0 0 bytes\n") == []
+    assert missing_parts(output, "'f'", "older") == ["'f'", "older"]
 
 
-NOTHING = "No object is in scope: check the source bucket, the prefix and the suffix for typos."
-EMPTIED = "The source has no object in scope, but OBS has."
-EMPTY = {"equal_contents": sides(0, 0)}
+EMPTY_SCOPE_TEXT = "No object is in scope: check the source bucket, the prefix and the suffix for typos."
+EMPTIED_SOURCE_TEXT = "The source has no object in scope, but OBS has."
+EMPTY_CLASSES = {"equal_contents": sides(0, 0)}
 TRIAL = {"pass": None, "submitted": 5}
-NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None, "finished": False}
+NO_PASS = {"pass": None, "started": None, "ended": None, "objects_per_minute": None, "finished": False}
 
 
 @pytest.mark.parametrize(
     ("answer", "code", "title"),
     [
         (compare_answer(), 0, "All objects are in OBS with equal contents."),
-        (compare_answer(LACKING), 1, "Some objects are not in OBS."),
+        (compare_answer(MISSING_CLASSES), 1, "Some objects are not in OBS."),
         (compare_answer({"moving": sides(1, 0)}), 3, "Some objects are still in progress."),
         (compare_answer({"arriving": sides(0, 1)}), 3, "Some objects are still in progress."),
         (compare_answer({"in_flight": sides(1, 0), "older": sides(1, 1)}), 1, "Some objects are not in OBS."),
@@ -348,14 +361,18 @@ NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None
             3,
             "Some objects are still in progress, and not all others are proven equal.",
         ),
-        (compare_answer(EMPTY, has_no_objects=True), 3, NOTHING),
-        (compare_answer({**EMPTY, "outside": sides(9, 9), "oms_own": sides(0, 9)}, has_no_objects=True), 3, NOTHING),
+        (compare_answer(EMPTY_CLASSES, has_no_objects=True), 3, EMPTY_SCOPE_TEXT),
+        (
+            compare_answer({**EMPTY_CLASSES, "outside": sides(9, 9), "oms_own": sides(0, 9)}, has_no_objects=True),
+            3,
+            EMPTY_SCOPE_TEXT,
+        ),
         *(
-            (compare_answer({**EMPTY, name: sides(0, 3)}, has_no_objects=True), 3, EMPTIED)
+            (compare_answer({**EMPTY_CLASSES, name: sides(0, 3)}, has_no_objects=True), 3, EMPTIED_SOURCE_TEXT)
             for name in ("deleted_at_source", "unknown", "arriving")
         ),
-        (compare_answer(LACKING, **{"pass": None}), 1, "Some objects are not in OBS."),
-        (pass_answer(has_no_objects=True), 3, NOTHING),
+        (compare_answer(MISSING_CLASSES, **{"pass": None}), 1, "Some objects are not in OBS."),
+        (pass_answer(has_no_objects=True), 3, EMPTY_SCOPE_TEXT),
         (
             compare_answer({"equal_size": sides(1, 1)}),
             3,
@@ -370,20 +387,20 @@ NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None
         (pass_answer(failed=1), 1, "The pass is finished."),
         (pass_answer(unsent=1), 1, "The pass is finished."),
         (open_pass_answer(), 1, "The pass is not finished."),
-        (pass_answer(**NONE), 1, "No pass over this scope has started yet."),
-        (pass_answer(**{**NONE, "finished": True}), 0, "A single call without a pass; nothing continues."),
+        (pass_answer(**NO_PASS), 1, "No pass over this scope has started yet."),
+        (pass_answer(**{**NO_PASS, "finished": True}), 0, "A single call without a pass; nothing continues."),
         (
-            pass_answer(**{**NONE, "finished": True}, missing=["a"]),
+            pass_answer(**{**NO_PASS, "finished": True}, missing=["a"]),
             1,
             "A single call without a pass; nothing continues.",
         ),
         (
-            pass_answer(**NONE | {"stop": "limit", "stopped": "the limit is reached"}),
+            pass_answer(**NO_PASS | {"stop": "limit", "stopped": "the limit is reached"}),
             0,
             "A single call without a pass; nothing continues.",
         ),
         (
-            pass_answer(**NONE | {"stop": "time", "stopped": "the time is up"}),
+            pass_answer(**NO_PASS | {"stop": "time", "stopped": "the time is up"}),
             1,
             "A single call without a pass; nothing continues.",
         ),
@@ -392,19 +409,19 @@ NONE = {"pass": None, "started": None, "ended": None, "objects_per_minute": None
 def test_the_title_and_the_exit_code_of_a_pass_agree(answer, code, title):
     assert text(pass_lines(answer)).splitlines()[0] == title
     view = ANSWER_VIEWS["compare" if "classes" in answer else "reconcile"]
-    parsed = view.read(answer)
-    assert view.exit_code(parsed) == code
-    assert (view.report(parsed, "en").hero.tone == "good") == (code == 0 and answer["finished"])
+    parsed_answer = view.parse(answer)
+    assert view.exit_code(parsed_answer) == code
+    assert (view.report(parsed_answer, "en").hero.tone == "good") == (code == 0 and answer["finished"])
 
 
 def test_objects_in_transit_are_reported_but_not_in_red():
     answer = compare_answer({"in_flight": sides(1, 0, "late")})
-    assert passes.report(ANSWER_VIEWS["compare"].read(answer), "en").hero.tone == "way"
+    assert passes.report(ANSWER_VIEWS["compare"].parse(answer), "en").hero.tone == "way"
     assert "  in_flight\n      'late'\n" in text(pass_lines(answer))
 
 
-@pytest.mark.parametrize("trial", [compare_answer(LACKING, **TRIAL), pass_answer(missing=["a"], **TRIAL)])
-def test_a_trial_reports_objects_to_send_and_none_sent(trial):
+@pytest.mark.parametrize("trial", [compare_answer(MISSING_CLASSES, **TRIAL), pass_answer(missing=["a"], **TRIAL)])
+def test_a_trial_reports_objects_to_submit_and_none_submitted(trial):
     not_sent = ["resubmitted", "submitted by this pass"]
     assert missing_parts(text(pass_lines(trial)), "  would be submitted: 5\n", *not_sent) == not_sent
 
@@ -434,10 +451,10 @@ def test_progress_of_a_pass_is_a_single_line(answer, en, zh):
 def test_a_certificate_names_failed_checks_with_remedies():
     document = a_certificate({"MISSING": "failed"}, "NO-GO", accepted={"equal_size": "Li, checked"})
     document["classes"]["missing"]["keys"] = [NASTY]
-    document = sealed(document)
-    out = text(certificate_lines(document))
-    assert out.startswith("NO-GO\n  Failed checks: MISSING.\n")
-    expected = (
+    document = add_hash(document)
+    output = text(certificate_lines(document))
+    assert output.startswith("NO-GO\n  Failed checks: MISSING.\n")
+    expected_lines = (
         "  Writes stopped: 2026-01-31T08:00:00Z (2026-01-31 UTC)\n  As of: 2026-01-31T09:12:00Z (",
         f"  Checks passed: {len(IDS) - 3} of {len(IDS) - 2}\n",
         "  MISSING failed: 1 object missing in OBS (4 bytes)\n      required: ",
@@ -445,20 +462,20 @@ def test_a_certificate_names_failed_checks_with_remedies():
         f"      -> {OPS} cutover --frozen-since 2026-01-31T08:00:00Z --accept 'equal_size=Li, checked' --restart\n",
         *("equal size equal_size", "  Li, checked  "),
     )
-    assert missing_parts(out, *expected, "SAMPLE") == ["SAMPLE"]
-    out = text(certificate_lines(document, "zh"))
-    assert out.startswith("NO-GO\n  未通过的检查：MISSING。\n")
+    assert missing_parts(output, *expected_lines, "SAMPLE") == ["SAMPLE"]
+    output = text(certificate_lines(document, "zh"))
+    assert output.startswith("NO-GO\n  未通过的检查：MISSING。\n")
     in_chinese = "      证书中的计数：1 个对象、4 字节\n"
-    assert missing_parts(out, in_chinese) == []
+    assert missing_parts(output, in_chinese) == []
 
 
 def test_a_rehearsal_has_the_length_of_the_freeze():
     document = rehearsal("NO-GO", {"MISSING": "failed"})
-    out = text(certificate_lines(document))
-    stopped = "  writes stopped: not stopped: a rehearsal\n"
+    output = text(certificate_lines(document))
+    freeze_line = "  writes stopped: not stopped: a rehearsal\n"
     lasts = "  The freeze would last about 131 minutes, "
-    assert missing_parts(out, stopped, lasts, "      MISSING: objects missing in OBS\n") == []
-    minutes = [line.split()[-2:] for line in out.partition("Length of the freeze:")[2].splitlines()[2:9]]
+    assert missing_parts(output, freeze_line, lasts, "      MISSING: objects missing in OBS\n") == []
+    minutes = [line.split()[-2:] for line in output.partition("Length of the freeze:")[2].splitlines()[2:9]]
     assert minutes == [[number, "min"] for number in ("1", "5", "54", "5", "2", "10", "54")]
 
 
@@ -487,7 +504,7 @@ def test_the_exit_code_is_the_verdict_of_a_sound_document(document, code):
         (story_lines, STORY),
         (replay_lines, {**REPLAY_ANSWER, "by_reason": {NASTY: 1}, "stopped": "", "oldest_failure": ""}),
         (pass_lines, pass_answer(missing=["a"], stopped="x")),
-        (pass_lines, compare_answer(LACKING, stopped="x", remedies={"missing": {"en": "", "zh": ""}})),
+        (pass_lines, compare_answer(MISSING_CLASSES, stopped="x", remedies={"missing": {"en": "", "zh": ""}})),
         (certificate_lines, a_certificate({"MISSING": {"result": "failed", "keys": ["a"]}}, accepted={NASTY: "x"})),
     ],
     ids=["status", "doctor", "story", "replay", "reconcile", "compare", "certificate"],
@@ -496,9 +513,11 @@ def test_the_exit_code_is_the_verdict_of_a_sound_document(document, code):
 def test_hostile_text_does_not_control_the_terminal(view, answer, lang, monkeypatch):
     monkeypatch.setenv("COLUMNS", "9999")
     console = Console(typed="")
-    drawn = list(view(hostile(answer, NASTY), lang))
-    console.session.screen.answer(drawn)
-    shown = re.sub(r"\x1b\[(0|2|3[1-4])m", "", console.out.getvalue())
-    assert "\\x1b[2J" in shown
-    assert all(character.isprintable() or character == "\n" for character in shown)
-    assert shown.count("\n") == sum(len([*line.lines(9999)]) if isinstance(line, FittedLines) else 1 for line in drawn)
+    drawn_lines = list(view(hostile(answer, NASTY), lang))
+    console.session.screen.answer(drawn_lines)
+    plain_text = re.sub(r"\x1b\[(0|2|3[1-4])m", "", console.out.getvalue())
+    assert "\\x1b[2J" in plain_text
+    assert all(character.isprintable() or character == "\n" for character in plain_text)
+    assert plain_text.count("\n") == sum(
+        len([*line.lines(9999)]) if isinstance(line, FittedLines) else 1 for line in drawn_lines
+    )

@@ -1,4 +1,4 @@
-"""Web pages, parsed for tests, and answers that strain them."""
+"""Web pages, parsed for tests, and extreme answers: with hostile text, and with huge numbers."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ NASTY = (
 
 
 def certificate_page(document: Mapping[str, Any], language: str = "en") -> str:
-    """Return the page of an answer of certify."""
+    """Return the web page of a certificate."""
     return page.draw(cutover_result.report(document, language))
 
 
 def status_page(document: Mapping[str, Any], language: str = "en") -> str:
-    """Return the page of an answer of status."""
+    """Return the web page of an answer of the job `status`."""
     return page.draw(status.report(from_json(StatusAnswer, document), language))
 
 
 def page_of(document: Mapping[str, Any], language: str = "en") -> str:
-    """Return the page of an answer of certify or status."""
+    """Return the web page of a certificate, or of an answer of the job `status`."""
     return (certificate_page if "kind" in document else status_page)(document, language)
 
 
@@ -49,9 +49,9 @@ def hostile(value: object, text: str, path: tuple[str, ...] = ()) -> Any:
     """Return a copy of `value` in which `text` replaces each key and string that the page does not look up."""
     match value:
         case dict():
-            named = path[-1:] in (("by_reason",), ("folders",)) or path == ("accepted",)
+            has_free_names = path[-1:] in (("by_reason",), ("folders",)) or path == ("accepted",)
             return {
-                f"{text}{number}" if named else name: hostile(part, text, (*path, name))
+                f"{text}{number}" if has_free_names else name: hostile(part, text, (*path, name))
                 for number, (name, part) in enumerate(value.items())
             }
         case list():
@@ -93,13 +93,13 @@ def hostile(value: object, text: str, path: tuple[str, ...] = ()) -> Any:
 
 
 def huge() -> dict[str, Any]:
-    """Return the status of a very large migration in trouble."""
+    """Return the status of a very large migration with many failures."""
     document = answer("status")
-    last = document["compare"]["last"]
-    for class_counts in last["classes"].values():
+    comparison = document["compare"]["last"]
+    for class_counts in comparison["classes"].values():
         for side in ("source", "destination"):
             class_counts[side] = {name: number * 10**6 for name, number in class_counts[side].items()}
-    last["folders"] = {
+    comparison["folders"] = {
         f"folder-{number}/": {"equal_contents": [10**9, 10**15, 10**9, 10**15], "missing": [number, number, 0, 0]}
         for number in range(200)
     }
@@ -111,7 +111,7 @@ def huge() -> dict[str, Any]:
 
 
 class Element:
-    """An element of a page, with its attributes and contents."""
+    """An element of a web page, with its attributes and contents."""
 
     def __init__(self, name: str, attributes: Mapping[str, str], parent: Element | None) -> None:
         self.name = name
@@ -120,11 +120,11 @@ class Element:
         self.children: list[Element | str] = []
 
     def every(self, name: str = "", **attributes: str) -> Iterator[Element]:
-        """Yield the descendants with this name and these attributes; `class_` stands for "class"."""
-        required = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items()}
+        """Yield the descendants with this name and these attributes; `class_` stands for `class`."""
+        required_attributes = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items()}
         for child in self.children:
             if isinstance(child, Element):
-                if name in ("", child.name) and required.items() <= child.attributes.items():
+                if name in ("", child.name) and required_attributes.items() <= child.attributes.items():
                     yield child
                 yield from child.every(name, **attributes)
 
@@ -135,7 +135,7 @@ class Element:
 
     @property
     def text(self) -> str:
-        """All text in the element; the unbreakable blanks between numbers and units become plain."""
+        """All text in the element; the unbreakable blanks between numbers and units become plain blanks."""
         texts = (child if isinstance(child, str) else child.text for child in self.children)
         return "".join(texts).replace("\u00a0", " ")
 
@@ -150,12 +150,12 @@ class Element:
                 yield from child.words()
 
     def section(self, name: str) -> Element:
-        """Return the section whose heading has this id."""
+        """Return the section whose heading has the id `name`."""
         (element,) = (element for element in self.every("section") if element.attributes["aria-labelledby"] == name)
         return element
 
     def word(self) -> tuple[str, str]:
-        """Return the verdict in the heading, and its tone."""
+        """Return the verdict in the page's heading, and its tone, which is its CSS class."""
         heading = self.only("h1")
         return heading.text, heading.attributes["class"]
 
@@ -175,10 +175,10 @@ class _Parser(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert len({name for name, _ in attrs}) == len(attrs), f"<{tag}> has an attribute twice"
-        made = Element(tag, {name: value or "" for name, value in attrs}, self._open)
-        self._open.children.append(made)
+        element = Element(tag, {name: value or "" for name, value in attrs}, self._open)
+        self._open.children.append(element)
         if tag not in _VOID:
-            self._open = made
+            self._open = element
 
     def handle_endtag(self, tag: str) -> None:
         assert tag == self._open.name, f"</{tag}> ends <{self._open.name}>"

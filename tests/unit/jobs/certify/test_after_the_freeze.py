@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from ops.certificate.check import doubts
+from ops.certificate.check import find_false_claims
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.jobs.certify import gathering
@@ -157,7 +157,7 @@ def test_more_records_than_can_be_listed_are_not_proven(mocker):
     finding = check(document, "NOTHING_WAITS")
     assert finding["step"] is None
     assert "python3 ops.py open" in finding["next"]
-    assert doubts(document) == []
+    assert find_false_claims(document) == []
     world.call(open=True)
     assert check(world.certify(), "NOTHING_WAITS")["step"] == {"job": "replay", "options": {}}
 

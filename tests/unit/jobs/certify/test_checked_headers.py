@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ops.certificate import plausibility
-from ops.certificate.check import doubts
+from ops.certificate.check import find_false_claims
 from oss_oms_sync.answers.layout import record_name
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.jobs import headers
@@ -61,7 +61,7 @@ class CheckedWorld(CertifyWorld):
 
 def checked_headers(document: dict[str, Any]) -> Any:
     """Return the results of headers in a certificate's standstill pass; assert that the certificate is sound."""
-    assert doubts(document) == []
+    assert find_false_claims(document) == []
     return document["passes"]["standstill"]["headers"]
 
 
@@ -187,7 +187,7 @@ def test_headers_that_cannot_change_need_an_acceptance(named, outcome):
     assert check(document, "METADATA")["step"]["options"]["accept"] == {"metadata": "<who, why>"}
     accepted = world.certify(accept={"metadata": "the owner: nobody reads them"})
     assert verdict(accepted) == ("GO", {})
-    assert doubts(accepted) == []
+    assert find_false_claims(accepted) == []
     assert "not all are equal in OBS (accepted by name)" in accepted["text"]
 
 

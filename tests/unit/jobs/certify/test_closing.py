@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from ops.certificate.check import doubts
+from ops.certificate.check import find_false_claims
 from oss_oms_sync.answers.job_answers import Migration
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
@@ -320,7 +320,7 @@ def test_after_a_go_no_check_of_missing_objects_names_the_open_step(ready, fate,
             "A GO is in effect, so the project stays closed. Copy the objects that OBS needs"
         )
         assert "ops.py open" not in str(document)
-        assert doubts(document) == []
+        assert find_false_claims(document) == []
 
     # AND after the opening, a comparison submits the missing object
     if name == "MISSING":

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from ops.certificate.check import doubts
+from ops.certificate.check import find_false_claims
 from oss_oms_sync.answers.certificate import CutoverFacts
 from oss_oms_sync.answers.codec import from_json
 from oss_oms_sync.clock import timestamp
@@ -20,7 +20,7 @@ from oss_oms_sync.rules.cutover import judge
 from support.certify_world import CertifyWorld, check
 from support.ops import TEMPLATE
 from support.world import HOUR
-from unit.ops.certificates import a_sample, rehearsal
+from unit.ops.certificates import make_sample, rehearsal
 from unit.ops.web_page import certificate_page, parse
 
 PARTS = {
@@ -210,7 +210,7 @@ def test_a_rehearsal_without_classified_objects_proves_nothing(world):
     world.put("c", "x", fate="lost")
     document = compare_and_rehearse(world)
     assert document["rehearsal"]["would_be"] == "GO"
-    assert doubts(document) == []
+    assert find_false_claims(document) == []
     assert "the verdict would be GO. 3 of 4 objects could be judged." in document["text"]
     assert "All checks would pass, as far as 3 of 4 objects could be judged." in parse(certificate_page(document)).text
 
@@ -222,7 +222,7 @@ def test_a_rehearsal_without_classified_objects_proves_nothing(world):
     rehearsal = document["rehearsal"]
     assert rehearsal["would_be"] == "NOT PROVEN"
     assert rehearsal["failing"] == ["MOVING"]
-    assert doubts(document) == []
+    assert find_false_claims(document) == []
 
 
 def test_a_rehearsal_without_passes_cannot_forecast_the_freeze(world):
@@ -241,7 +241,7 @@ def test_the_forecast_of_a_step_is_no_shorter_than_the_step():
     group = {"reason": "UNKNOWN", "object_class": "missing", "number": 601, "keys": ["a"]}
     group |= dict.fromkeys(("is_same_size", "was_tried", "is_refused"), False)
     document |= {"passes": {"compare": compared, "standstill": None}, "keys_a_minute": 600}
-    document |= {"sample": {**a_sample(), "asked": 100}}
+    document |= {"sample": {**make_sample(), "asked": 100}}
     document["waiting"] |= {"number": 601, "groups": [group]}
     # WHEN the rules forecast the length of the freeze
     minutes = judge(from_json(CutoverFacts, document)).rehearsal.minutes

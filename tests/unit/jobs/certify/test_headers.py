@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ops.certificate.check import doubts
+from ops.certificate.check import find_false_claims
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.passes import digests
 from support.certify_world import CertifyWorld, check, verdict
@@ -74,14 +74,14 @@ def test_each_lost_header_among_ten_kinds_is_named(world, migrated):
     assert count_losses(document, "documented") == dict.fromkeys(expected, 1)
     assert count_losses(document, "unexpected") == {}
     assert verdict(document) == ("NOT PROVEN", {"METADATA": "not proven"})
-    assert doubts(document) == []
+    assert find_false_claims(document) == []
     assert not [name for name in expected if name not in finding["actual"]]
     assert "no headers differ" not in finding["actual"]
     assert finding["step"]["options"]["accept"] == {"metadata": "<who, why>"}
     # AND an acceptance by name leads to a GO that names it
     document = world.certify(sample=1, accept={"metadata": "the owner: nobody reads them"})
     assert verdict(document) == ("GO", {})
-    assert doubts(document) == []
+    assert find_false_claims(document) == []
     assert "not all are equal in OBS (accepted by name)" in document["text"]
 
 
@@ -90,7 +90,7 @@ def test_a_task_without_metadata_needs_an_acceptance_despite_a_sample(ready):
     for sample in (0, 3):
         document = ready.certify(sample=sample)
         assert verdict(document) == ("NOT PROVEN", {"METADATA": "not proven"})
-        assert doubts(document) == []
+        assert find_false_claims(document) == []
         assert "all 3 objects (5 bytes) again" in check(document, "METADATA")["next"]
         assert ready.is_go(sample=sample, accept={"metadata": "the owner: Content-Type is all we use"})
 
@@ -107,18 +107,18 @@ def test_unreported_metadata_is_unknown_until_a_sample_or_acceptance(ready):
     hide_metadata_setting(ready)
     document = ready.certify()
     assert verdict(document) == ("NOT PROVEN", {"METADATA": "not run"})
-    assert doubts(document) == []
+    assert find_false_claims(document) == []
     finding = check(document, "METADATA")
     assert "does not report whether" in finding["actual"]
     assert "only Content-Type" not in finding["actual"]
     # WHEN headers are compared, as the step says, THEN their comparison counts
     document = ready.certify(sample=finding["step"]["options"]["sample"])
     assert verdict(document) == ("GO", {})
-    assert doubts(document) == []
+    assert find_false_claims(document) == []
     # AND so does an acceptance
     document = ready.certify(accept={"metadata": "the owner: Content-Type is all we use"})
     assert verdict(document) == ("GO", {})
-    assert doubts(document) == []
+    assert find_false_claims(document) == []
 
 
 @pytest.mark.parametrize("value", ["no-cache", "max-age=60"])
@@ -128,7 +128,7 @@ def test_a_lost_header_is_not_proven_if_the_metadata_option_is_unknown(world, va
     world.get_ready()
     document = world.certify(sample=9)
     assert verdict(document) == ("NOT PROVEN", {"METADATA": "not proven"})
-    assert doubts(document) == []
+    assert find_false_claims(document) == []
     assert world.is_go(sample=9, accept={"metadata": "the owner: nobody reads them"})
 
 
@@ -151,7 +151,7 @@ def test_an_unexpected_header_change_is_a_no_go_until_accepted_or_undone(world, 
     assert finding["keys"] == ["web/index.html"]
     assert finding["step"] == {"job": "migrate", "options": {"overwrite": True}}
     assert count_losses(document, "documented") == {}
-    assert doubts(document) == []
+    assert find_false_claims(document) == []
     # WHEN the loss is accepted, THEN it is a GO that names it
     assert world.is_go(sample=4, accept={"metadata": "the owner: set by hand"})
     # AND with the original headers, there is nothing to accept
@@ -189,7 +189,7 @@ def test_combined_folders_count_as_a_single_folder(world, monkeypatch):
     for number in range(1, 6):
         document = world.certify(sample=number)
         assert document["verdict"] == "GO"
-        assert doubts(document) == []
+        assert find_false_claims(document) == []
 
 
 @pytest.mark.parametrize("bucket", ["source", "there"])
@@ -198,7 +198,7 @@ def test_headers_are_unknown_if_a_bucket_does_not_answer(ready, bucket):
     side.fail(oss_error(403), "head")
     document = ready.certify(sample=3)
     assert verdict(document) == ("NOT PROVEN", {"METADATA": "not run"})
-    assert doubts(document) == []
+    assert find_false_claims(document) == []
     finding = check(document, "METADATA")
     assert "AccessDenied" in finding["actual"]
     assert "python3 ops.py setup" in finding["next"]
@@ -212,7 +212,7 @@ def test_deleted_objects_are_skipped_and_named(ready):
     document = ready.certify(sample=3)
     assert document["headers"]["gone"] == ["b"]
     assert document["headers"]["drawn"] == 2
-    assert doubts(document) == []
+    assert find_false_claims(document) == []
 
 
 def test_no_headers_are_read_of_objects_that_obs_does_not_list(ready):

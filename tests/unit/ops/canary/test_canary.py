@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from ops.canary import hops, objects
-from ops.canary.outcome import since
+from ops.canary.outcome import format_delay
 from ops.terminal import Screen
 from sandbox.obs.metadata import DIRECTIVE
 from sandbox.oms.copier import CopyFailure, CopyFault
@@ -20,7 +20,7 @@ from support.ops import OPS
 from support.world import OBS_HEADERS, OSS_HEADERS
 from unit.ops.canary.canary_world import CanaryWorld, expect_exit, is_key_of
 
-NO_ADDRESS = "SYNC_URL is not the address of a sync task"
+ADDRESS_TEXT = "SYNC_URL is not the address of a sync task"
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def world():
 
 
 def set_variable(world, name, value):
-    """Write a variable into s.yaml."""
+    """Change a variable in s.yaml before the next command."""
     world.change_settings = lambda text: re.sub(f"{name}:.*", f'{name}: "{value}"', text)
 
 
@@ -50,22 +50,26 @@ def test_all_objects_arrive_equal_and_are_deleted(world):
     assert report["counts"]["doubles"] == "each counted"
     assert answer["missing"] == {}
     assert world.leftovers() == []
-    # Only OMS's lists are new in the bucket.
+    # The only new objects in the bucket are OMS's lists.
     assert {key.split("/")[0] for key in world.obs.objects(world.destination_bucket)} == {"oms"}
 
 
 def test_no_time_of_a_hop_is_negative_if_the_clock_of_obs_is_slow():
-    sent = datetime(2026, 1, 2, tzinfo=timezone.utc)
-    assert [since(sent, sent + timedelta(seconds=late)) for late in (-2, -0.4, 3)] == ["+0 s", "+0 s", "+3 s"]
+    sent_time = datetime(2026, 1, 2, tzinfo=timezone.utc)
+    assert [format_delay(sent_time, sent_time + timedelta(seconds=delay)) for delay in (-2, -0.4, 3)] == [
+        "+0 s",
+        "+0 s",
+        "+3 s",
+    ]
 
 
-def test_large_objects_show_the_size_of_oms_s_parts():
+def test_large_objects_show_the_size_of_the_parts_of_oms():
     """The first large object lies between the possible sizes of a part, the other above both."""
     units = {"MB": 10**6, "MiB": 2**20}
-    smaller, larger = sorted(objects.PART_SIZES.values())
+    smaller_part, larger_part = sorted(objects.PART_SIZES.values())
     assert {name: int(name.split()[0]) * units[name.split()[1]] for name in objects.PART_SIZES} == objects.PART_SIZES
     sizes = {canary_object.title: canary_object.size for canary_object in objects.canary_objects()}
-    assert smaller < sizes["between"] < larger < sizes["above"]
+    assert smaller_part < sizes["between"] < larger_part < sizes["above"]
     assert sizes["above"] > objects.UPLOAD_PART_BYTES
 
 
@@ -107,14 +111,14 @@ def test_the_removal_of_a_canary_keeps_foreign_objects(world):
 )
 def test_a_missing_hop_is_reported_after_twice_the_usual_time(world, fault, missing):
     fault(world)
-    began = world.seconds
+    start_time = world.seconds
     answer = expect_exit(world.canary(), 3)
     assert {**answer["missing"], **missing} == answer["missing"]
-    # All other hops came.
+    # The objects passed all other hops.
     assert "differs" not in {
         "".join(canary_object["differs"]) for canary_object in answer["report"]["objects"].values()
     }
-    assert world.seconds - began >= 600
+    assert world.seconds - start_time >= 600
     world.oms.faults.clear()
     assert world.leftovers(after=1800) == []
 
@@ -135,9 +139,9 @@ def test_a_difference_is_reported_beside_equal_objects(world):
 def test_only_headers_that_the_task_migrates_are_compared(world, carries):
     world.task.copies_metadata = carries
     headers = expect_exit(world.canary(), 0)["report"]["objects"]["metadata"]["headers"]
-    plain = "kept" if carries else "lost"
-    expected = {"content-type": "kept", "x-oss-meta-plain": plain, "x-oss-meta-odd": "lost"}
-    assert {**headers, **expected} == headers
+    plain_outcome = "kept" if carries else "lost"
+    expected_outcomes = {"content-type": "kept", "x-oss-meta-plain": plain_outcome, "x-oss-meta-odd": "lost"}
+    assert {**headers, **expected_outcomes} == headers
 
 
 def test_a_header_that_the_task_should_have_copied_is_a_difference(world):
@@ -161,10 +165,10 @@ _EVENT_LINE = "forward got an event of a change of headers in OSS: "
 def test_new_headers_in_oss_show_their_event_and_the_counts_include_it(world, event, answer, text):
     world.oss.header_event = event
     assert [line for line in world.screen() if line.startswith(text)]
-    stored = json.loads(world.oss.objects(world.log_bucket)[world.canary_observation].data)["report"]
-    assert stored["header_change"] == {"event": answer}
-    assert stored["counts"]["doubles"] == "each counted"
-    assert stored["objects"]["new headers"]["differs"] == []
+    stored_report = json.loads(world.oss.objects(world.log_bucket)[world.canary_observation].data)["report"]
+    assert stored_report["header_change"] == {"event": answer}
+    assert stored_report["counts"]["doubles"] == "each counted"
+    assert stored_report["objects"]["new headers"]["differs"] == []
     assert world.leftovers() == []
 
 
@@ -212,8 +216,8 @@ def test_no_version_is_left_in_a_bucket_with_versions(world):
         ),
         (lambda world: set_variable(world, "objectPrefix", "oms_source_record/"), "keys with this prefix are records"),
         (lambda world: set_variable(world, "objectPrefix", "x" * 1000), "exceed 1,023 bytes"),
-        (lambda world: set_variable(world, "SYNC_URL", "https://oms.cn-north-4.myhuaweicloud.com"), NO_ADDRESS),
-        (lambda world: set_variable(world, "SYNC_URL", "${env('SYNC_URL')}"), NO_ADDRESS),
+        (lambda world: set_variable(world, "SYNC_URL", "https://oms.cn-north-4.myhuaweicloud.com"), ADDRESS_TEXT),
+        (lambda world: set_variable(world, "SYNC_URL", "${env('SYNC_URL')}"), ADDRESS_TEXT),
     ],
     ids=[
         "source retains",
@@ -228,9 +232,9 @@ def test_no_version_is_left_in_a_bucket_with_versions(world):
 )
 def test_a_refused_canary_writes_no_object(world, fault, phrase):
     fault(world)
-    before = dict(world.oss.objects(world.source_bucket))
+    earlier_objects = dict(world.oss.objects(world.source_bucket))
     expect_exit(world.canary(), 2, phrase)
-    assert dict(world.oss.objects(world.source_bucket)) == before
+    assert dict(world.oss.objects(world.source_bucket)) == earlier_objects
     assert world.leftovers() == []
 
 
@@ -238,9 +242,9 @@ def test_a_refused_canary_writes_no_object(world, fault, phrase):
 def test_a_canary_killed_at_any_request_is_removed_completely():
     with CanaryWorld() as world:
         world.canary()
-        every = world.asked
-    # Some are cut off while they write, some while they wait, some while they delete.
-    for number in draw_requests(range(1, every), max(1, 6000 // SCHEDULES)):
+        request_count = world.asked
+    # Some runs are interrupted during a write, some during a wait, some during a deletion.
+    for number in draw_requests(range(1, request_count), max(1, 6000 // SCHEDULES)):
         with CanaryWorld(number) as world:
             world.cut_short(number)
             assert (world.canary("--remove").code, world.leftovers(after=1200)) == (0, []), number
@@ -248,9 +252,9 @@ def test_a_canary_killed_at_any_request_is_removed_completely():
 
 def test_another_canary_names_leftovers_and_does_not_touch_them(world):
     world.cut_short()
-    before = world.leftovers()
+    earlier_leftovers = world.leftovers()
     expect_exit(world.canary(), 2, "ops.py canary --remove")
-    assert world.leftovers() == before
+    assert world.leftovers() == earlier_leftovers
 
 
 def test_a_second_canary_in_the_folder_leaves_the_first_alone(world):
@@ -261,11 +265,11 @@ def test_a_second_canary_in_the_folder_leaves_the_first_alone(world):
     assert world.leftovers() == []
 
 
-def test_leftovers_are_removed_after_their_task(world):
+def test_leftovers_are_removed_after_their_sync_task_was_deleted(world):
     world.cut_short(60)
     world.oms._tasks.clear()
-    before = world.leftovers()
-    assert (world.canary().code, world.leftovers()) == (1, before)
+    earlier_leftovers = world.leftovers()
+    assert (world.canary().code, world.leftovers()) == (1, earlier_leftovers)
     assert remove_leftovers(world)
 
 
@@ -293,10 +297,10 @@ def test_leftovers_are_removed_after_s_yaml_names_another_task(world, new):
 
 def test_a_removal_with_wrong_keys_is_refused(world):
     world.cut_short(60)
-    before = world.leftovers()
+    earlier_leftovers = world.leftovers()
     world.oms.faults.add(Fault.status(401))
     expect_exit(world.canary("--remove"), 1, "refused GET: 401")
-    assert world.leftovers() == before
+    assert world.leftovers() == earlier_leftovers
 
 
 @pytest.mark.parametrize("is_source", [True, False])
@@ -304,7 +308,7 @@ def test_leftovers_in_other_buckets_are_not_reported_as_removed(world, is_source
     # GIVEN leftovers, and settings that name another source, or a task with another destination
     world.cut_short(60)
     world.advance(1200)
-    before, summarize = world.leftovers(), world.task.summarize
+    earlier_leftovers, summarize = world.leftovers(), world.task.summarize
     if is_source:
         world.change_settings = lambda text: text.replace('sourceBucket: "photos"', 'sourceBucket: "another"')
     else:
@@ -313,14 +317,14 @@ def test_leftovers_in_other_buckets_are_not_reported_as_removed(world, is_source
     answer = expect_exit(world.canary("--remove"), 3, f"is in photos and {world.destination_bucket}, but s.yaml")
     assert answer["removed"] == []
     assert len(answer["left"]) == 1
-    assert world.leftovers() == before
-    # AND with the first settings they are removed
+    assert world.leftovers() == earlier_leftovers
+    # AND a removal with the first settings deletes them
     world.change_settings, world.task.summarize = str, summarize
     assert world.canary("--remove").code == 0
     assert world.leftovers() == []
 
 
-HOW = f"To delete them: {OPS} canary --remove"
+REMOVAL_TEXT = f"To delete them: {OPS} canary --remove"
 
 
 def ctrl_c():
@@ -336,8 +340,8 @@ def test_ctrl_c_removes_the_objects_of_a_canary(world):
 def test_a_second_ctrl_c_prints_the_removal(world):
     # An interrupted request is not counted, so each request from the thirtieth on is interrupted.
     world.before = lambda: ctrl_c() if world.asked >= 30 else None
-    done = world.canary()
-    assert (done.code, done.text.count(HOW)) == (130, 1)
+    result = world.canary()
+    assert (result.code, result.text.count(REMOVAL_TEXT)) == (130, 1)
     assert world.leftovers()
 
 
@@ -345,9 +349,9 @@ def test_a_second_ctrl_c_prints_the_removal(world):
 def test_the_report_is_complete_if_objects_cannot_be_deleted(world, status):
     world.obs.faults.add(Fault.status(status, b"", OBS_HEADERS), where=lambda request: request.method == "DELETE")
     file = world.folder / "report.json"
-    done = world.canary("--report", str(file))
-    assert done.text.rstrip().endswith(HOW)
-    answer = expect_exit(done, 3, f"refused DELETE: {status}")
+    result = world.canary("--report", str(file))
+    assert result.text.rstrip().endswith(REMOVAL_TEXT)
+    answer = expect_exit(result, 3, f"refused DELETE: {status}")
     assert answer["missing"] == {}
     assert json.loads(file.read_text()) == answer["report"]
     world.obs.faults.clear()
@@ -361,15 +365,15 @@ def test_ctrl_c_during_the_removal_keeps_the_report(world):
             ctrl_c()
 
     world.before = before
-    assert expect_exit(world.canary(), 3, HOW)["missing"] == {}
+    assert expect_exit(world.canary(), 3, REMOVAL_TEXT)["missing"] == {}
 
 
 def test_a_copy_that_ends_during_the_removal_is_removed(world):
     world.task.copies.add(CopyFault.late(1, 400), where=is_key_of("small"))
     world.cut_short(45)
-    before = world.asked
+    earlier_requests = world.asked
     expect_exit(world.canary("--remove"), 0, "OMS may still write objects that it read before")
-    assert world.asked - before < 20 * 400 / 15, "it asks at leisure"
+    assert world.asked - earlier_requests < 20 * 400 / 15, "it asks at leisure"
     assert world.leftovers(after=3600) == []
 
 
@@ -484,9 +488,9 @@ def test_the_report_is_written_before_the_outcome_is_printed(world):
 
 def test_the_report_is_written_to_its_file_and_not_printed(world):
     file = world.folder / "report.json"
-    done = world.canary("--report", str(file))
-    assert json.loads(file.read_text()) == done.answer["report"]
-    assert f"{file} contains no name, key, host, ETag or time" in done.text
+    result = world.canary("--report", str(file))
+    assert json.loads(file.read_text()) == result.answer["report"]
+    assert f"{file} contains no name, key, host, ETag or time" in result.text
     assert "32 digits" not in world.canary().text
 
 
@@ -529,8 +533,8 @@ def test_the_policy_of_the_functions_key_is_shown_and_reported(world, policy, te
     with patch("ops.canary.run.find_policy", lambda *_: policy):
         lines = [line for line in world.screen() if line.startswith("the functions' key can change headers in OBS")]
     assert [line.rpartition(", ")[2] for line in lines] == [text] * bool(text)
-    stored = json.loads(world.oss.objects(world.log_bucket)[world.canary_observation].data)["report"]
-    assert stored["in_place"]["permission"] == (policy or "not seen")
+    stored_report = json.loads(world.oss.objects(world.log_bucket)[world.canary_observation].data)["report"]
+    assert stored_report["in_place"]["permission"] == (policy or "not seen")
 
 
 def test_a_refused_change_of_headers_is_unobserved_and_no_fault(world):
@@ -561,13 +565,13 @@ def test_replacing_headers_counts_only_if_it_has_no_other_effect(world):
 @pytest.mark.parametrize("fault", [Fault.drop_after(), Fault.status(500, b"", OBS_HEADERS), Fault.status(200, b"")])
 def test_no_signed_url_is_shown(world, fault):
     world.obs.faults.add(fault, where=lambda request: "Signature" in request.params)
-    done = world.canary()
+    result = world.canary()
     urls = [request.url for request in world.sent if "Signature=" in request.url]
     assert urls
     for url in urls:
-        assert url.partition("Signature=")[2].partition("&")[0] not in done.text
+        assert url.partition("Signature=")[2].partition("&")[0] not in result.text
     stored = b"".join(stored.data for stored in world.oss.objects(world.log_bucket).values())
-    assert b"Signature" not in stored + done.text.encode()
+    assert b"Signature" not in stored + result.text.encode()
 
 
 def test_the_observation_is_kept_for_doctor_after_the_removal(world):
@@ -579,14 +583,14 @@ def test_the_observation_is_kept_for_doctor_after_the_removal(world):
 
 def test_an_observation_that_cannot_be_kept_stops_no_removal(world):
     world.oss.deny("oss:PutObject", world.log_bucket, lambda key: key == world.canary_observation)
-    done = world.canary()
-    assert done.code == 0
+    result = world.canary()
+    assert result.code == 0
     assert world.leftovers() == []
-    assert "Doctor does not receive the results of this canary" in done.text
-    assert "Doctor uses" not in done.text
+    assert "Doctor does not receive the results of this canary" in result.text
+    assert "Doctor uses" not in result.text
 
 
-def test_the_output_is_in_chinese_too(world):
+def test_the_output_is_available_in_chinese(world):
     expect_exit(world.canary("--lang", "zh"), 0, "两侧均已删除", "doctor 会采用本次观测结果")
 
 
@@ -601,7 +605,7 @@ def destination(world):
 
 @pytest.fixture(scope="module")
 def usual_report():
-    """Return the report of a canary in clouds without surprises."""
+    """Return the report of a canary in clouds without faults or delays."""
     with CanaryWorld() as world:
         return expect_exit(world.canary(), 0)["report"]
 

@@ -11,7 +11,7 @@ from unit.ops.canary.canary_world import CanaryWorld, expect_exit, is_key_of
 
 
 @pytest.fixture
-def busy():
+def busy_world():
     """Yield a world with an application's objects, half an hour old."""
     with CanaryWorld() as world:
         for name, contents in CONTENTS.items():
@@ -21,12 +21,12 @@ def busy():
 
 
 @pytest.fixture
-def world(busy):
+def world(busy_world):
     """Return the world with the objects of a canary that was killed while it waited, half an hour ago."""
-    busy.cut_short()
-    busy.advance(1800)
-    assert len(busy.oss.objects(busy.source_bucket)) == len(CONTENTS) + 8
-    return busy
+    busy_world.cut_short()
+    busy_world.advance(1800)
+    assert len(busy_world.oss.objects(busy_world.source_bucket)) == len(CONTENTS) + 8
+    return busy_world
 
 
 def compare(world):
@@ -34,7 +34,7 @@ def compare(world):
 
 
 def class_counts(answer, name):
-    """Return the numbers of objects of a class on both sides."""
+    """Return the numbers of objects of a class in the source and in OBS."""
     return [answer["classes"][name][side]["objects"] for side in ("source", "destination")]
 
 
@@ -46,30 +46,30 @@ def test_a_comparison_with_a_canary_adds_up_on_both_sides(world):
 
 
 def test_no_digest_changes_with_a_canary(world):
-    before = compare(world)
+    earlier_answer = compare(world)
     expect_exit(world.canary("--remove"), 0)
-    after = compare(world)
-    assert "canary" not in after["classes"] or class_counts(after, "canary")[0] == 0
-    assert (before["state"], before["twin"]) == (after["state"], after["twin"])
+    later_answer = compare(world)
+    assert "canary" not in later_answer["classes"] or class_counts(later_answer, "canary")[0] == 0
+    assert (earlier_answer["state"], earlier_answer["twin"]) == (later_answer["state"], later_answer["twin"])
 
 
 def test_compare_counts_no_lag_of_a_canary_and_does_not_submit_it(world):
     for key in list(world.task.destination):
         if "canary" in key:
             world.obs.delete(world.destination_bucket, key)
-    accepted = world.task.acceptance_request
+    accept_request = world.task.acceptance_request
     answer = compare(world)
     assert class_counts(answer, "canary")[1] == 0
     assert answer["lag"]["copied"]["not_yet"] == 0
     assert answer["submitted"] == 0
-    assert world.task.acceptance_request == accepted
+    assert world.task.acceptance_request == accept_request
 
 
-def test_a_go_during_a_canary_is_a_sound_document(world, tmp_path):
+def test_a_go_during_a_canary_is_a_sound_certificate(world, tmp_path):
     file = tmp_path / "certificate.json"
-    done = world.ops("cutover", "--frozen-since", "2026-01-02T00:10:00Z", "--close", "--out", str(file), "--deep")
-    assert done.code == 0, [
-        (check["id"], check["actual"]) for check in done.answer["checks"] if check["result"] != "passed"
+    result = world.ops("cutover", "--frozen-since", "2026-01-02T00:10:00Z", "--close", "--out", str(file), "--deep")
+    assert result.code == 0, [
+        (check["id"], check["actual"]) for check in result.answer["checks"] if check["result"] != "passed"
     ]
     document = json.loads(file.read_text())
     assert document["verdict"] == "GO"
@@ -83,7 +83,9 @@ def test_a_go_during_a_canary_is_a_sound_document(world, tmp_path):
     ):
         listing = tmp_path / side
         listing.write_text(
-            "".join(json.dumps({"key": key, "size": stored.size}) + "\n" for key, stored in objects.items())
+            "".join(
+                json.dumps({"key": key, "size": stored_object.size}) + "\n" for key, stored_object in objects.items()
+            )
         )
         listings += [f"--{side}", str(listing)]
     assert world.ops("check", str(file), *listings).code == 0
@@ -92,38 +94,38 @@ def test_a_go_during_a_canary_is_a_sound_document(world, tmp_path):
     assert world.leftovers() == []
 
 
-def test_a_canary_during_a_comparison_changes_no_sum(busy):
-    before, looks = compare(busy), []
-    busy.meanwhile = dict.fromkeys((20, 60), lambda: looks.append(compare(busy)))
-    expect_exit(busy.canary(), 0)
+def test_a_canary_during_a_comparison_changes_no_sum(busy_world):
+    earlier_answer, looks = compare(busy_world), []
+    busy_world.meanwhile = dict.fromkeys((20, 60), lambda: looks.append(compare(busy_world)))
+    expect_exit(busy_world.canary(), 0)
     assert [(look["adds_up"], look["state"], look["twin"]) for look in looks] == [
-        (True, before["state"], before["twin"])
+        (True, earlier_answer["state"], earlier_answer["twin"])
     ] * 2
 
 
-def test_reconcile_does_not_count_lost_events_of_a_canary(busy):
+def test_reconcile_does_not_count_lost_events_of_a_canary(busy_world):
     # GIVEN a canary that lost all its events, and was cut off
-    busy.oss.lose_events(lambda key: "canary" in key)
-    busy.cut_short()
-    busy.advance(1800)
-    accepted = busy.task.acceptance_request
+    busy_world.oss.lose_events(lambda key: "canary" in key)
+    busy_world.cut_short()
+    busy_world.advance(1800)
+    accept_request = busy_world.task.acceptance_request
     # WHEN a pass looks for lost events THEN it finds none, and submits no object
-    reconciliation = busy.ops("reconcile", "--restart").answer
+    reconciliation = busy_world.ops("reconcile", "--restart").answer
     counts = [reconciliation[name] for name in ("finished", "scanned", "submitted", "orphans")]
     assert counts == [True, len(CONTENTS), 0, 0]
-    assert busy.task.acceptance_request == accepted
-    assert busy.ops("status").answer["verdict"]["state"] in ("in step", "unknown")
-    key = next(key for key in busy.oss.objects(busy.source_bucket) if key.endswith("/between"))
-    assert busy.ops("story", key).answer["story"].startswith("A canary object")
+    assert busy_world.task.acceptance_request == accept_request
+    assert busy_world.ops("status").answer["verdict"]["state"] in ("in step", "unknown")
+    key = next(key for key in busy_world.oss.objects(busy_world.source_bucket) if key.endswith("/between"))
+    assert busy_world.ops("story", key).answer["story"].startswith("A canary object")
 
 
-def fly_and_cut_over(world):
-    """Run a canary, and an hour later a cutover; return both results, and the answer of status."""
-    flown = world.canary()
+def run_canary_and_cutover(world):
+    """Run a canary, and a cutover an hour later; return the canary's result, status's answer, the cutover's result."""
+    canary_result = world.canary()
     world.advance(3600)
     world.ops("reconcile", "--restart")
     status = world.ops("status").answer
-    return flown, status, cut_over(world, "--deep")
+    return canary_result, status, cut_over(world, "--deep")
 
 
 def cut_over(world, *words):
@@ -131,44 +133,44 @@ def cut_over(world, *words):
     return world.ops("cutover", "--frozen-since", "2026-01-02T01:00:00Z", "--close", "--out", file, *words)
 
 
-def test_a_finished_canary_leaves_no_trace_in_status_and_cutover(busy):
-    flown, status, cutover = fly_and_cut_over(busy)
-    assert expect_exit(flown, 0)["unfinished"] == 0
+def test_a_finished_canary_leaves_no_trace_in_status_and_cutover(busy_world):
+    canary_result, status, cutover = run_canary_and_cutover(busy_world)
+    assert expect_exit(canary_result, 0)["unfinished"] == 0
     assert status["verdict"]["state"] == "in step"
     assert (status["copying"]["failed"], status["copying"]["unfinished"]["objects"]) == (0, 0)
     assert expect_exit(cutover, 0)["verdict"] == "GO"
 
 
-def test_a_failed_copy_of_a_canary_is_done_in_status(busy):
-    busy.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"), 1, is_key_of("between"))
-    flown, status, cutover = fly_and_cut_over(busy)
+def test_status_counts_a_failed_copy_of_a_canary_as_resolved(busy_world):
+    busy_world.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"), 1, is_key_of("between"))
+    canary_result, status, cutover = run_canary_and_cutover(busy_world)
     failures = status["copying"]["failures"]
     assert (failures["counted"], failures["done"], failures["unknown"]) == (1, 1, 0)
-    assert flown.answer["unfinished"] == 0
+    assert canary_result.answer["unfinished"] == 0
     assert status["verdict"]["state"] == "in step"
     assert cutover.code == 0
 
 
-def test_a_copy_that_always_fails_is_finished_for_the_canary(busy):
-    busy.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"), where=is_key_of("between"))
-    assert expect_exit(busy.canary(), 3)["unfinished"] == 0
+def test_a_copy_that_always_fails_leaves_no_unfinished_key(busy_world):
+    busy_world.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"), where=is_key_of("between"))
+    assert expect_exit(busy_world.canary(), 3)["unfinished"] == 0
 
 
-def test_the_canary_itself_reports_an_object_that_oms_lost(busy):
-    busy.task.copies.add(CopyFault.lost(), where=is_key_of("between"))
-    flown, status, cutover = fly_and_cut_over(busy)
-    assert expect_exit(flown, 3)["unfinished"] == 1
+def test_the_canary_itself_reports_an_object_that_oms_lost(busy_world):
+    busy_world.task.copies.add(CopyFault.lost(), where=is_key_of("between"))
+    canary_result, status, cutover = run_canary_and_cutover(busy_world)
+    assert expect_exit(canary_result, 3)["unfinished"] == 1
     # A comparison that proves all objects is enough for status. The certificate is strict: OMS may still write.
     assert status["verdict"]["state"] == "in step"
     results = {check["id"]: check["result"] for check in expect_exit(cutover, 3)["checks"]}
     assert results["OMS_FINISHED"] == "not proven"
-    expect_exit(cut_over(busy, "--accept", "oms_unfinished=tester: it was a canary's"), 0)
+    expect_exit(cut_over(busy_world, "--accept", "oms_unfinished=tester: it was a canary's"), 0)
 
 
-def test_failed_records_of_a_canary_are_no_backlog(busy):
-    busy.oms.faults.add(Fault.status(401), where=lambda request: request.raw_path.endswith("/events"))
+def test_failed_records_of_a_canary_do_not_count_as_backlog(busy_world):
+    busy_world.oms.faults.add(Fault.status(401), where=lambda request: request.raw_path.endswith("/events"))
     looks = []
-    busy.meanwhile = dict.fromkeys((40, 60, 80), lambda: looks.append(busy.ops("status").answer["backlog"]))
-    assert busy.canary().answer["missing"]["accepted"]
+    busy_world.meanwhile = dict.fromkeys((40, 60, 80), lambda: looks.append(busy_world.ops("status").answer["backlog"]))
+    assert busy_world.canary().answer["missing"]["accepted"]
     backlogs = [[look[name] for name in ("failed", "in_run_files", "oldest", "keys")] for look in looks]
     assert backlogs == [[0, 0, None, []]] * 3

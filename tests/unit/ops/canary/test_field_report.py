@@ -24,7 +24,7 @@ from unit.ops.canary.canary_world import CanaryWorld, DrawnWorld
 PRIVATE = "s3cr3t-b0x"
 words = st.text(max_size=8).map(lambda text: f"{PRIVATE}{text}")
 etags = words | st.from_regex(r"[0-9A-F]{32}(-[1-9])?", fullmatch=True)
-moments = st.none() | st.integers(0, 10_000).map(
+times = st.none() | st.integers(0, 10_000).map(
     lambda seconds: datetime(2026, 1, 31, 8, 0, 7, tzinfo=timezone.utc) + timedelta(seconds=seconds)
 )
 
@@ -36,11 +36,11 @@ def traces(draw, item):
         item,
         draw(words),
         draw(etags),
-        draw(moments),
-        draw(moments),
-        draw(moments),
+        draw(times),
+        draw(times),
+        draw(times),
         draw(words),
-        draw(moments),
+        draw(times),
         Response(200, headers, b"") if draw(st.booleans()) else None,
         [draw(words)],
         {draw(words): "kept", "content-type": draw(words)},
@@ -49,32 +49,32 @@ def traces(draw, item):
 
 @st.composite
 def watches(draw):
-    listed = hops.ListForm(
-        draw(words), draw(words), (draw(words), "key"), draw(words), draw(st.booleans()), draw(moments)
+    list_form = hops.ListForm(
+        draw(words), draw(words), (draw(words), "key"), draw(words), draw(st.booleans()), draw(times)
     )
     small = [canary_object for canary_object in canary_objects() if canary_object.size <= 1000]
     return SimpleNamespace(
         traces=[draw(traces(item)) for item in small],
         counts=hops.OmsTotals(draw(words), 7, 7) if draw(st.booleans()) else None,
-        counted=draw(moments),
+        counted=draw(times),
         is_alone=draw(st.booleans()),
-        last_accepted=draw(moments),
+        last_accepted=draw(times),
         change_event=draw(words),
         doubles=draw(words),
         order=draw(words),
-        lists=[listed],
+        lists=[list_form],
     )
 
 
-def texts(document):
+def list_texts(document):
     """Yield all names and texts in a JSON document."""
     if isinstance(document, dict):
         for name, part in document.items():
             yield name
-            yield from texts(part)
+            yield from list_texts(part)
     elif isinstance(document, list):
         for part in document:
-            yield from texts(part)
+            yield from list_texts(part)
     elif isinstance(document, str):
         yield document
 
@@ -90,13 +90,13 @@ def test_a_report_never_identifies_an_account(watch, shown):
     )
     text = json.dumps(report, ensure_ascii=False)
     assert PRIVATE not in text
-    # No ETag, checksum or time: no long number at all.
+    # A report without long numbers has no ETag, checksum or time.
     assert not re.search(r"[0-9A-Fa-f]{16}|\d{5}|20\d\d-", text)
     assert not any(trace.etag in text for trace in watch.traces if trace.etag)
 
 
 def allowed_texts():
-    """Return the texts that a report may contain."""
+    """Return the texts that a field report may contain."""
     tables = [value for name, value in vars(field_report).items() if name.startswith("_") and isinstance(value, tuple)]
     return {
         *field_report.DURATIONS,
@@ -108,20 +108,20 @@ def allowed_texts():
 
 
 # Each world runs a whole canary in its own clouds.
-WORLDS = SCHEDULES // 60
-LAW = "a field report names nobody"
+WORLD_COUNT = SCHEDULES // 60
+LAW_NAME = "a field report names nobody"
 
 
 @pytest.mark.law
 @pytest.mark.parametrize("block", range(4))
 def test_a_report_has_the_behaviour_of_the_clouds_and_no_names(block, count):
-    for seed in seeds_of(block, WORLDS):
+    for seed in seeds_of(block, WORLD_COUNT):
         with DrawnWorld(seed) as world:
-            done = world.canary()
-            report = done.answer["report"]
+            result = world.canary()
+            report = result.answer["report"]
             text = json.dumps(report, ensure_ascii=False)
             assert [identifier for identifier in world.identifying() if identifier in text] == [], seed
-            assert {text for text in texts(report) if text not in allowed_texts()} <= field_names(report), seed
+            assert {text for text in list_texts(report) if text not in allowed_texts()} <= field_names(report), seed
             # The report is about this world.
             assert report["task"] == {
                 "mode": world.task.overwrite_mode,
@@ -130,15 +130,15 @@ def test_a_report_has_the_behaviour_of_the_clouds_and_no_names(block, count):
             }, seed
             fields = report["counts"]["step"], report["part_size"], report["listing"]["order"]
             order = world.obs.bucket(world.destination_bucket).order
-            for field, expected in zip(fields, (world.task.step, world.parts, order), strict=True):
-                assert field in {expected, "not seen"}, seed
+            for field, value in zip(fields, (world.task.step, world.parts, order), strict=True):
+                assert field in {value, "not seen"}, seed
             assert {oms_list["separator"] for oms_list in report["lists"]} <= {
                 SEPARATORS[world.task.lists.separator]
             }, seed
             if "Created" not in world.oss.header_event:
                 assert report["header_change"]["event"] in ("no", "not seen"), seed
             assert world.leftovers(after=3600) == [], seed
-        count(LAW, {0: "all came", 1: "something differs", 3: "something did not come"}[done.code])
+        count(LAW_NAME, {0: "all came", 1: "something differs", 3: "something did not come"}[result.code])
 
 
 def test_reports_can_contain_the_words_that_doctor_counts_as_confirmed():
@@ -148,7 +148,7 @@ def test_reports_can_contain_the_words_that_doctor_counts_as_confirmed():
 
 
 def field_names(report):
-    """Return the names of a report's fields."""
+    """Return the names of all fields in a field report."""
     names = ("task", "versions", "counts", "listing", "objects", "header_change", "bandwidth", "in_place")
     parts = (report[name] for name in names)
     lists = (name for oms_list in report["lists"] for name in oms_list)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from support.law import schedules
 from unit.ops.canary.canary_world import shrink_parts
 from unit.ops.migrate.migrate_world import MigrateWorld
-from unit.ops.setup.others import Others, meddled
+from unit.ops.setup.others import Others, interferences
 from unit.ops.setup.setup_world import NAME
 
 CANARIES, JOURNALS = ".oss-oms-sync-canary/", "oms_source_record/canary/"
@@ -39,19 +39,22 @@ class SetUpWorld(MigrateWorld):
     def snapshot(self) -> dict[str, Any]:
         """Return all resources and objects that belong to others.
 
-        Left out are this project's canaries and their observation, OMS's lists, and the times at which keys were used.
+        The snapshot omits this project's canaries and their results, OMS's lists, and the times at which keys were
+        used.
         """
-        things: dict[Any, Any] = {thing: value for thing, value in super().snapshot().items() if thing[0] != "obs"}
-        for thing, value in things.items():
-            if thing[0] == "oss":
-                things[thing] = value[:2]
-            if thing[0] == "iam users":
-                value["keys"] = {number: {**key, "used": None} for number, key in value["keys"].items()}
-        own = {*self.own_objects(), ("log", f"oms_source_record/{self.task.task_id}/state/canary-{NAME}.json")}
-        return things | {
+        resources: dict[Any, Any] = {
+            resource: value for resource, value in super().snapshot().items() if resource[0] != "obs"
+        }
+        for resource, value in resources.items():
+            if resource[0] == "oss":
+                resources[resource] = value[:2]
+            if resource[0] == "iam users":
+                value["keys"] = {key_id: {**key, "used": None} for key_id, key in value["keys"].items()}
+        own_objects = {*self.own_objects(), ("log", f"oms_source_record/{self.task.task_id}/state/canary-{NAME}.json")}
+        return resources | {
             (side, name): stored
             for side, name, stored in self._objects()
-            if (side, name) not in own and not name.startswith("oms/")
+            if (side, name) not in own_objects and not name.startswith("oms/")
         }
 
     def own_objects(self) -> list[tuple[str, str]]:
@@ -71,7 +74,7 @@ class SetUpWorld(MigrateWorld):
 
 
 class OthersWithObjects(Others):
-    """Other users, who also write objects beside those of canaries, and check that nobody else changes theirs."""
+    """Other users, who also write objects beside those of canaries, and check that no command changes theirs."""
 
     def __init__(self, world: SetUpWorld) -> None:
         super().__init__(world)
@@ -87,10 +90,12 @@ class OthersWithObjects(Others):
             world.oss.fill(world.source_bucket if side == "source" else world.log_bucket, [name], size=6, age=60)
 
     def check(self) -> None:
-        """Compare all resources and objects of others with their state after the last change by others."""
+        """Compare all resources and objects of others with their state after the others' last change."""
         now = self._canaries.snapshot()
-        changed = [thing for thing in {*now, *self._expected} if now.get(thing) != self._expected.get(thing)]
-        assert changed == []
+        changed_resources = [
+            resource for resource in {*now, *self._expected} if now.get(resource) != self._expected.get(resource)
+        ]
+        assert changed_resources == []
 
     def _act(self, acts: Sequence[Callable[[Others], None]]) -> None:
         self.check()
@@ -122,12 +127,12 @@ _OBJECTS = [
         )
     ),
 ]
-written = st.sampled_from(_OBJECTS).map(lambda place: lambda others: others.write(*place))
-acts = st.tuples(meddled, st.lists(written, max_size=4)).map(lambda lists: lists[0] + lists[1])
-ended = st.none() | st.tuples(st.sampled_from(["dies_after", "loses"]), st.integers(1, 130))
+writes = st.sampled_from(_OBJECTS).map(lambda place: lambda others: others.write(*place))
+acts = st.tuples(interferences, st.lists(writes, max_size=4)).map(lambda lists: lists[0] + lists[1])
+ends = st.none() | st.tuples(st.sampled_from(["dies_after", "loses"]), st.integers(1, 130))
 commands = st.sampled_from([("canary",), ("canary",), ("canary", "--remove")])
-# A canary that dies, then an object of others whose name begins as its objects' names do.
-BESIDE_A_DEAD_CANARY = [
+# An interrupted canary, then an object of others whose name has the prefix of the canary's objects.
+OBJECTS_BESIDE_LEFTOVERS = [
     ([], ("canary",), ("dies_after", 60), None),
     ([lambda others: others.write("source", f"{CANARIES}{{run}}-theirs")], ("canary", "--remove"), None, None),
 ]
@@ -135,22 +140,22 @@ BESIDE_A_DEAD_CANARY = [
 
 @pytest.mark.part
 @pytest.mark.law
-@given(steps=st.lists(st.tuples(acts, commands, ended, st.none() | st.integers(1, 130)), min_size=1, max_size=3))
-@example(steps=BESIDE_A_DEAD_CANARY)
+@given(steps=st.lists(st.tuples(acts, commands, ends, st.none() | st.integers(1, 130)), min_size=1, max_size=3))
+@example(steps=OBJECTS_BESIDE_LEFTOVERS)
 # A search for a smaller example would take minutes.
 @settings(max_examples=max(8, schedules(10) // 6), phases=[Phase.explicit, Phase.reuse, Phase.generate])
 def test_a_canary_changes_no_foreign_object_and_is_removed_completely(
     steps: list[tuple[list[Callable[[Others], None]], tuple[str, ...], tuple[str, int] | None, int | None]],
 ) -> None:
     with SetUpWorld() as world:
-        others = OthersWithObjects(world)
-        for first, command, end, late in steps:
-            others.work(first, late)
+        other_users = OthersWithObjects(world)
+        for first, command, end, interruption in steps:
+            other_users.work(first, interruption)
             with world.cut_off(*(end or ("loses", 10**6))):
                 world.run(*command)
-            others.check()
-        others.work((), None)
+            other_users.check()
+        other_users.work((), None)
         assert world.run("canary", "--remove")[0] == 0
         world.advance(3600)
-        others.check()
+        other_users.check()
         assert world.own_objects() == []

@@ -27,7 +27,7 @@ from unit.ops.setup.setup_world import YES, SetupWorld, expect_success, set_vari
 
 
 class _Functions(Caller):
-    """The deployed functions, of which only doctor answers, with a state of its check."""
+    """The deployed functions, of which only doctor answers; `state` is the state of its check of the permission."""
 
     def __init__(self, world: SetupWorld, state: str) -> None:
         super().__init__(world)
@@ -39,7 +39,7 @@ class _Functions(Caller):
         return to_json(DoctorAnswer(True, NOTHING, [DoctorCheck(PERMISSION_CHECK, self._state, NOTHING, NOTHING)]))
 
 
-def find(world: SetupWorld, state: str = "ok") -> str:
+def run_find_policy(world: SetupWorld, state: str = "ok") -> str:
     with patch.dict("os.environ", world.administrators()):
         session = Session(_Functions(world, state), Screen(MachineClock(world)), MachineClock(world), "en")
         return find_policy(
@@ -49,7 +49,7 @@ def find(world: SetupWorld, state: str = "ok") -> str:
 
 @pytest.fixture
 def world():
-    """Return a world in which setup has granted the permission."""
+    """Yield a world in which setup has granted the permission."""
     with SetupWorld() as world:
         set_variables(world, changeHeaders="on")
         expect_success(world.setup(typed=YES))
@@ -63,10 +63,10 @@ def iam_actions(world: SetupWorld) -> list[str]:
     return [action for action in actions if action.startswith("iam:")]
 
 
-def test_a_confirmed_permission_is_of_the_policy_that_iam_shows(world):
-    before = len(world.sent)
-    assert find(world) == "identity policy"
-    paths = [urlsplit(request.url).path for request in world.sent[before:]]
+def test_a_confirmed_permission_names_the_policy_that_iam_shows(world):
+    earlier_requests = len(world.sent)
+    assert run_find_policy(world) == "identity policy"
+    paths = [urlsplit(request.url).path for request in world.sent[earlier_requests:]]
     operations = [_find_operation(SimpleNamespace(method="GET", raw_path=path))[0] for path in paths if "/v5" in path]
     assert {operation.action for operation in operations} == {*iam_actions(world)}
 
@@ -74,28 +74,28 @@ def test_a_confirmed_permission_is_of_the_policy_that_iam_shows(world):
 @pytest.mark.parametrize("number", range(4))
 def test_without_a_permission_in_iam_the_policy_is_unknown(world, number):
     world.iam.deny(iam_actions(world)[number])
-    assert find(world) == "unknown policy"
+    assert run_find_policy(world) == "unknown policy"
 
 
 def test_without_an_answer_of_iam_the_policy_is_unknown(world):
     world.iam.faults.add(Fault.status(503))
-    assert find(world) == "unknown policy"
+    assert run_find_policy(world) == "unknown policy"
 
 
-def test_a_permission_without_setups_user_is_of_another_policy(world):
+def test_a_permission_without_setups_user_names_another_policy(world):
     users = world.iam.users
     del users[next(number for number, user in users.items() if user == world.iam_user("functions"))]
-    assert find(world) == "another policy"
+    assert run_find_policy(world) == "another policy"
 
 
 @pytest.mark.parametrize("state", ["warning", "skipped", ""])
 def test_without_doctors_confirmation_no_policy_is_named(world, state):
-    assert find(world, state) == ""
+    assert run_find_policy(world, state) == ""
 
 
 @pytest.mark.parametrize("setting", ["off", "maybe"])
 def test_without_the_permission_in_the_settings_iam_is_not_asked(world, setting):
     set_variables(world, changeHeaders=setting)
-    asked = world.asked
-    assert find(world) == ""
-    assert world.asked == asked
+    request_count = world.asked
+    assert run_find_policy(world) == ""
+    assert world.asked == request_count

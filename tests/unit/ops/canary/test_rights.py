@@ -11,8 +11,8 @@ from support.policies import show
 from unit.ops.canary.canary_world import CanaryWorld
 
 
-def permission_of(world, request):
-    """Return the action and the resource of an administrator's request."""
+def required_permission(world, request):
+    """Return the action and the resource that an administrator's request needs."""
     url = urlsplit(request.url)
     sandbox_request = Request(
         request.method,
@@ -44,19 +44,19 @@ def permission_of(world, request):
 
 def test_the_permissions_are_exactly_those_of_the_requests():
     # GIVEN canaries with and without versions, and a canary that was cut off in an upload
-    asked = set()
+    used_permissions = set()
     for versions in (False, True):
         with CanaryWorld() as world:
             if versions:
                 world.oss.buckets[world.source_bucket].versioning = "Enabled"
                 world.obs.bucket(world.destination_bucket).has_versions = True
             assert world.canary().code == 0
-            asked |= {permission_of(world, request) for request in world.sent}
-            begun = next(n for n, request in enumerate(world.sent) if "partNumber" in request.url)
+            used_permissions |= {required_permission(world, request) for request in world.sent}
+            first_part = next(n for n, request in enumerate(world.sent) if "partNumber" in request.url)
         with CanaryWorld() as world:
-            world.cut_short(begun + 1)
+            world.cut_short(first_part + 1)
             assert world.canary("--remove").code == 0
-            asked |= {permission_of(world, request) for request in world.sent}
+            used_permissions |= {required_permission(world, request) for request in world.sent}
     # WHEN the printed documents are read
     text = show(project(), "--canary")
     documents = [json.loads(part.partition("\n")[2]) for part in text.split("# ")[1:] if "{" in part]
@@ -72,5 +72,5 @@ def test_the_permissions_are_exactly_those_of_the_requests():
     def allows(right, request):
         return right[0] == request[0] and fnmatchcase(request[1], right[1])
 
-    assert [request for request in asked if not any(allows(right, request) for right in granted)] == []
-    assert [right for right in granted if not any(allows(right, request) for request in asked)] == []
+    assert [request for request in used_permissions if not any(allows(right, request) for right in granted)] == []
+    assert [right for right in granted if not any(allows(right, request) for request in used_permissions)] == []

@@ -8,8 +8,8 @@ from functools import reduce
 
 import pytest
 
-from ops.certificate.check import FORM_DOUBT, doubts, findings
-from ops.certificate.counts import count, note_reserved_keys
+from ops.certificate.check import FORM_CLAIM, find_false_claims, list_claims
+from ops.certificate.counts import collect_reserved_keys, count
 from ops.command_line import cli
 from oss_oms_sync.answers.certificate import document_hash
 from support.ops import NASTY, FakeClock
@@ -18,15 +18,15 @@ from unit.ops.certificates import (
     DESTINATION,
     IDS,
     SOURCE,
-    a_sample,
+    add_hash,
+    add_listings,
     certificate,
-    counted,
-    of_headers,
+    count_objects,
+    make_headers,
+    make_sample,
+    make_single_object,
     rehearsal,
-    replaced,
-    sealed,
-    single_object,
-    with_listings,
+    replace_value,
 )
 
 # An hour after the time of these certificates.
@@ -34,8 +34,8 @@ HOUR_AFTER = FakeClock(80 * 60)
 
 BUCKETS = {"source": "the source", "destination": "OBS"}
 
-CHECKS, VERDICT = "Each check ended as the facts say", "The verdict follows from the facts"
-FORECAST, HEADERS = (
+CHECKS_CLAIM, VERDICT_CLAIM = "Each check ended as the facts say", "The verdict follows from the facts"
+FORECAST_CLAIM, HEADERS_CLAIM = (
     "The forecast of the rehearsal follows from the facts",
     "The statements about headers agree with the sample",
 )
@@ -43,57 +43,69 @@ FORECAST, HEADERS = (
 
 def find_wrong_claims(document) -> list[str]:
     """Return the claims of a document that do not hold."""
-    return [finding.claim.en for finding in findings(document) if not finding.holds]
+    return [claim.text.en for claim in list_claims(document) if not claim.holds]
 
 
 NOT_GATING = {name: {"result": "not run", "gates": False} for name in ("SAMPLE", "METADATA")}
-FEWER = {**a_sample(), "drawn": 2, "read": 2, "keys": ["a/1", "a/2"], "unreadable": ["山/3"]}
-OF_FEWER = of_headers(FEWER, more=["山/3"])
-SOUND = {
+SMALLER_SAMPLE = {**make_sample(), "drawn": 2, "read": 2, "keys": ["a/1", "a/2"], "unreadable": ["山/3"]}
+SMALLER_HEADERS = make_headers(SMALLER_SAMPLE, more=["山/3"])
+SOUND_CERTIFICATES = {
     "a GO": certificate(),
     "a rehearsal": rehearsal(),
     "a NO-GO": certificate({"MISSING": "failed"}, "NO-GO"),
     "a NOT PROVEN": certificate({"UNKNOWN": "not proven"}, "NOT PROVEN"),
     "a NOT PROVEN by what no number in it decides": certificate({"CLOCK": "not run"}, "NOT PROVEN"),
-    "with a sample": certificate(sample=a_sample()),
+    "with a sample": certificate(sample=make_sample()),
     "a rehearsal of a NO-GO": rehearsal("NO-GO", {"MISSING": "failed", "SAMPLE": "not run"}),
     "with a prefix that ends within a folder": certificate(
         scope={**certificate()["scope"], "prefix": "a/1"},
-        **counted({"equal_contents": ([("a/1", 5), ("a/12", 7)],) * 2}),
+        **count_objects({"equal_contents": ([("a/1", 5), ("a/12", 7)],) * 2}),
     ),
     "a rehearsal without what a freeze ends": rehearsal("GO", {"MOVING": "failed", "IN_FLIGHT": "failed"}),
     "fewer were read than asked for": certificate(
-        {"SAMPLE": "not proven"}, "NOT PROVEN", sample=FEWER, headers=OF_FEWER
+        {"SAMPLE": "not proven"}, "NOT PROVEN", sample=SMALLER_SAMPLE, headers=SMALLER_HEADERS
     ),
-    "as many were read as asked for": certificate(sample={**FEWER, "asked": 2}, headers=OF_FEWER),
+    "as many were read as asked for": certificate(sample={**SMALLER_SAMPLE, "asked": 2}, headers=SMALLER_HEADERS),
 }
-UNSOUND = {
+UNSOUND_CERTIFICATES = {
     "a sample that was asked for and decides nothing": (
-        certificate(NOT_GATING, sample=a_sample(read=2)),
-        [CHECKS, VERDICT],
+        certificate(NOT_GATING, sample=make_sample(read=2)),
+        [CHECKS_CLAIM, VERDICT_CLAIM],
     ),
-    "GO though no sample was read": (certificate({"SAMPLE": "not run"}), [VERDICT]),
-    "a rehearsal of a GO without what it lacks": (rehearsal("GO", {"MISSING": "failed"}), [FORECAST]),
-    "a sample of which not all was read": (certificate(sample=a_sample(read=2)), [CHECKS, VERDICT]),
-    "a sample that differs": (certificate(sample=a_sample() | {"differing": ["a/1"]}), [CHECKS, VERDICT]),
-    "a sample of fewer than were asked for": (certificate(sample=FEWER, headers=OF_FEWER), [CHECKS, VERDICT]),
-    "sums that are neither right nor wrong": (certificate({"SUMS": "not proven"}, "NOT PROVEN"), [CHECKS, VERDICT]),
-    "no headers of a sample": (certificate(sample=a_sample(), headers=of_headers(None)), [CHECKS, VERDICT]),
+    "GO though no sample was read": (certificate({"SAMPLE": "not run"}), [VERDICT_CLAIM]),
+    "a rehearsal of a GO without what it lacks": (rehearsal("GO", {"MISSING": "failed"}), [FORECAST_CLAIM]),
+    "a sample of which not all was read": (certificate(sample=make_sample(read=2)), [CHECKS_CLAIM, VERDICT_CLAIM]),
+    "a sample that differs": (
+        certificate(sample=make_sample() | {"differing": ["a/1"]}),
+        [CHECKS_CLAIM, VERDICT_CLAIM],
+    ),
+    "a sample of fewer than were asked for": (
+        certificate(sample=SMALLER_SAMPLE, headers=SMALLER_HEADERS),
+        [CHECKS_CLAIM, VERDICT_CLAIM],
+    ),
+    "sums that are neither right nor wrong": (
+        certificate({"SUMS": "not proven"}, "NOT PROVEN"),
+        [CHECKS_CLAIM, VERDICT_CLAIM],
+    ),
+    "no headers of a sample": (
+        certificate(sample=make_sample(), headers=make_headers(None)),
+        [CHECKS_CLAIM, VERDICT_CLAIM],
+    ),
 }
 
 
-@pytest.mark.parametrize("document", SOUND.values(), ids=SOUND)
+@pytest.mark.parametrize("document", SOUND_CERTIFICATES.values(), ids=SOUND_CERTIFICATES)
 def test_a_sound_certificate_has_no_wrong_claim(document):
     assert find_wrong_claims(document) == []
 
 
-@pytest.mark.parametrize(("document", "claims"), UNSOUND.values(), ids=UNSOUND)
+@pytest.mark.parametrize(("document", "claims"), UNSOUND_CERTIFICATES.values(), ids=UNSOUND_CERTIFICATES)
 def test_an_unsound_certificate_has_exactly_its_wrong_claims(document, claims):
-    assert [claim for claim in find_wrong_claims(document) if claim not in NAMES] == claims
+    assert [claim for claim in find_wrong_claims(document) if claim not in WRONG_NAME_CLAIMS] == claims
 
 
 # A name has the verdict as well.
-NAMES = ("The document's name matches its content",)
+WRONG_NAME_CLAIMS = ("The document's name matches its content",)
 
 
 @pytest.mark.parametrize(
@@ -102,90 +114,93 @@ NAMES = ("The document's name matches its content",)
         ({"source": {**certificate()["source"], "objects": 4}}, "The classes add up to the total of the source"),
         ({"source": {**certificate()["source"], "digest": "0" * 64}}, "The classes add up to the total of the source"),
         ({"destination": {**certificate()["destination"], "bytes": 13}}, "The classes add up to the total of OBS"),
-        ({"verdict": "NO-GO"}, VERDICT),
-        ({"verdict": "REHEARSAL"}, VERDICT),
-        ({"checks": certificate()["checks"][:-1]}, CHECKS),
-        ({"checks": [certificate()["checks"][0]] * len(IDS)}, CHECKS),
-        ({"folders": {"a/": {"equal_contents": [2, 12, 2, 12]}}}, CHECKS),
-        ({"folders": {**certificate()["folders"], "b/": {"missing": [1, 1, 0, 0]}}}, CHECKS),
+        ({"verdict": "NO-GO"}, VERDICT_CLAIM),
+        ({"verdict": "REHEARSAL"}, VERDICT_CLAIM),
+        ({"checks": certificate()["checks"][:-1]}, CHECKS_CLAIM),
+        ({"checks": [certificate()["checks"][0]] * len(IDS)}, CHECKS_CLAIM),
+        ({"folders": {"a/": {"equal_contents": [2, 12, 2, 12]}}}, CHECKS_CLAIM),
+        ({"folders": {**certificate()["folders"], "b/": {"missing": [1, 1, 0, 0]}}}, CHECKS_CLAIM),
     ],
 )
 def test_a_contradiction_with_a_correct_hash_is_detected(changes, claim):
-    assert claim in find_wrong_claims(sealed({**certificate(), **changes}))
+    assert claim in find_wrong_claims(add_hash({**certificate(), **changes}))
 
 
 @pytest.mark.parametrize("result", ["failed", "not run", "not proven"])
 def test_a_changed_result_of_any_check_is_detected(result):
     for name in IDS:
-        document = certificate(sample=a_sample())
-        place = IDS.index(name)
-        assert find_wrong_claims(sealed(replaced(document, ["checks", place, "result"], result))) == [CHECKS], name
+        document = certificate(sample=make_sample())
+        index = IDS.index(name)
+        assert find_wrong_claims(add_hash(replace_value(document, ["checks", index, "result"], result))) == [
+            CHECKS_CLAIM
+        ], name
 
 
-def with_class(title: str, document: dict | None = None, **changes: object) -> dict:
+def add_class(title: str, document: dict | None = None, **changes: object) -> dict:
     """Return a certificate with equal objects and an object of the class `title`; its counts and its hash are correct.
 
     `document` is the certificate to start from, and `changes` are fields to replace.
     """
-    numbers = counted({"equal_contents": (SOURCE, SOURCE), title: single_object(title)})
-    return sealed(with_listings({**(document or certificate()), **numbers, **changes}))
+    numbers = count_objects({"equal_contents": (SOURCE, SOURCE), title: make_single_object(title)})
+    return add_hash(add_listings({**(document or certificate()), **numbers, **changes}))
 
 
 def details_of_wrong_claims(document: dict) -> dict[str, str]:
     """Return the details of the claims that do not hold, by claim."""
-    return {finding.claim.en: finding.detail for finding in findings(document) if not finding.holds}
+    return {claim.text.en: claim.detail for claim in list_claims(document) if not claim.holds}
 
 
 @pytest.mark.parametrize(("name", "title"), [*CLASS_OF_CHECK.items(), ("MOVING", "arriving")])
 def test_a_passed_check_of_a_class_with_objects_is_detected(name, title):
-    assert details_of_wrong_claims(with_class(title))[CHECKS] == name
+    assert details_of_wrong_claims(add_class(title))[CHECKS_CLAIM] == name
     # The document is sound if the check did not pass.
     is_proof = name.startswith("PROOF") or name == "UNKNOWN"
     result, verdict = ("not proven", "NOT PROVEN") if is_proof else ("failed", "NO-GO")
-    assert find_wrong_claims(with_class(title, certificate({name: result}, verdict))) == []
+    assert find_wrong_claims(add_class(title, certificate({name: result}, verdict))) == []
 
 
 @pytest.mark.parametrize("title", ["suspicious", "equal_version", "equal_size", "impossible", "unknown"])
 def test_an_accepted_class_may_have_objects(title):
-    assert find_wrong_claims(with_class(title, accepted={title: "the owner: a cache"})) == []
+    assert find_wrong_claims(add_class(title, accepted={title: "the owner: a cache"})) == []
 
 
 @pytest.mark.parametrize("title", ["missing", "moving", "failed_before"])
 def test_an_acceptance_of_an_unacceptable_class_is_detected(title):
-    claims = find_wrong_claims(with_class(title, accepted={title: "me: never mind"}))
-    assert {CHECKS, "Only acceptable classes were accepted by name"} <= {*claims}
+    claims = find_wrong_claims(add_class(title, accepted={title: "me: never mind"}))
+    assert {CHECKS_CLAIM, "Only acceptable classes were accepted by name"} <= {*claims}
 
 
 def test_a_check_marked_as_not_gating_is_detected():
     for name in IDS:
-        document = replaced(certificate(sample=a_sample()), ["checks", IDS.index(name), "gates"], False)
-        assert find_wrong_claims(sealed(document)) == [CHECKS], name
+        document = replace_value(certificate(sample=make_sample()), ["checks", IDS.index(name), "gates"], False)
+        assert find_wrong_claims(add_hash(document)) == [CHECKS_CLAIM], name
 
 
-LOST = {"cache-control": {"objects": 2, "keys": ["a/1", "a/2"]}}
-NAMED = {"metadata": "the owner: unused headers"}
+LOST_HEADERS = {"cache-control": {"objects": 2, "keys": ["a/1", "a/2"]}}
+ACCEPTANCE = {"metadata": "the owner: unused headers"}
 
 
-def with_headers(accepted=None, **changes):
-    """Return a GO with a sample, whose headers have these changes."""
-    return certificate(sample=a_sample(), headers=of_headers(a_sample(), **changes), accepted=accepted or {})
+def make_go_with_headers(accepted=None, **changes):
+    """Return a GO with a sample; `changes` replace fields of its headers."""
+    return certificate(sample=make_sample(), headers=make_headers(make_sample(), **changes), accepted=accepted or {})
 
 
-OF_ALL = {"cache-control": {"objects": 3, "keys": ["a/1", "a/2", "山/3"]}}
+ALL_LOST_HEADERS = {"cache-control": {"objects": 3, "keys": ["a/1", "a/2", "山/3"]}}
 
 
 @pytest.mark.parametrize(
-    "lost", [{"documented": LOST}, {"documented": OF_ALL}, {"unexpected": LOST}, {"migrated": False}]
+    "lost",
+    [{"documented": LOST_HEADERS}, {"documented": ALL_LOST_HEADERS}, {"unexpected": LOST_HEADERS}, {"migrated": False}],
 )
 def test_lost_headers_prevent_a_go_unless_accepted(lost):
-    assert find_wrong_claims(with_headers(**lost)) == [CHECKS, VERDICT]
-    assert find_wrong_claims(with_headers(NAMED, **lost)) == []
+    assert find_wrong_claims(make_go_with_headers(**lost)) == [CHECKS_CLAIM, VERDICT_CLAIM]
+    assert find_wrong_claims(make_go_with_headers(ACCEPTANCE, **lost)) == []
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"documented": {"content-type": LOST["cache-control"]}},
+        {"documented": {"content-type": LOST_HEADERS["cache-control"]}},
         {"unexpected": {"expires": {"objects": 4, "keys": ["a/1"]}}},
         {"unexpected": {"expires": {"objects": 1, "keys": ["a/1", "a/2"]}}},
         {"unexpected": {"expires": {"objects": 0, "keys": []}}},
@@ -195,30 +210,30 @@ def test_lost_headers_prevent_a_go_unless_accepted(lost):
     ],
 )
 def test_impossible_headers_are_detected(changes):
-    assert find_wrong_claims(with_headers(NAMED, **changes)) == [HEADERS]
+    assert find_wrong_claims(make_go_with_headers(ACCEPTANCE, **changes)) == [HEADERS_CLAIM]
 
 
 FOLDERS = certificate()["folders"]
-MOST = ["山/3", *(f"{number}/" for number in range(201))]
+MOST_FOLDERS = ["山/3", *(f"{number}/" for number in range(201))]
 # Folders that are not listed individually are combined: an object of the combined folder is needed, and enough.
-OTHERS = {**{name: counts for name, counts in FOLDERS.items() if name != "山/"}, "*": FOLDERS["山/"]}
+MERGED_FOLDERS = {**{name: counts for name, counts in FOLDERS.items() if name != "山/"}, "*": FOLDERS["山/"]}
 
 
 @pytest.mark.parametrize(
     ("folders", "more", "noticed"),
     [
-        (FOLDERS, [], [HEADERS]),
+        (FOLDERS, [], [HEADERS_CLAIM]),
         (FOLDERS, ["山/3"], []),
-        (FOLDERS, MOST, []),
-        (FOLDERS, [*MOST, "x/"], [HEADERS]),
-        (OTHERS, [], [HEADERS]),
-        (OTHERS, ["x/1"], []),
-        (OTHERS, ["a/2"], [HEADERS]),
+        (FOLDERS, MOST_FOLDERS, []),
+        (FOLDERS, [*MOST_FOLDERS, "x/"], [HEADERS_CLAIM]),
+        (MERGED_FOLDERS, [], [HEADERS_CLAIM]),
+        (MERGED_FOLDERS, ["x/1"], []),
+        (MERGED_FOLDERS, ["a/2"], [HEADERS_CLAIM]),
     ],
 )
 def test_headers_of_each_first_level_folder_are_compared(folders, more, noticed):
-    sample = {**a_sample(), "asked": 1, "drawn": 1, "read": 1, "keys": ["a/1"], "bytes": 5}
-    document = certificate(sample=sample, folders=folders, headers=of_headers(sample, more=more))
+    sample = {**make_sample(), "asked": 1, "drawn": 1, "read": 1, "keys": ["a/1"], "bytes": 5}
+    document = certificate(sample=sample, folders=folders, headers=make_headers(sample, more=more))
     assert find_wrong_claims(document) == noticed
 
 
@@ -236,15 +251,15 @@ PASSES = certificate()["passes"]
         {"frozen_since": "2026-01-31T08:16:01Z"},
         {"passes": {**PASSES, "standstill": {**PASSES["standstill"], "started": "2026-01-31T09:11:59Z"}}},
         {"passes": {**PASSES, "standstill": None}},
-        # The standstill pass began before the two minutes, or before OMS had done nothing for ten.
+        # The standstill pass began less than two minutes after the close, or before OMS was idle for ten minutes.
         {"closed": {**certificate()["closed"], "written": "2026-01-31T09:13:01Z"}},
         {"oms": {**certificate()["oms"], "busy": "2026-01-31T09:05:01Z"}},
-        # Another run closed the project, or none did; another project is open.
+        # Another run closed the project, or no run did; another project is open.
         {"run": "run-2"},
         {"closed": None},
         {"open_projects": ["other"]},
         {"migration": {"begun": "2026-01-20T00:00:00Z", "group": None}},
-        # The buckets changed, or OMS had something left, or counted less than was recorded.
+        # The buckets changed, or OMS had objects in progress, or OMS counted fewer objects than were recorded.
         {"passes": {**PASSES, "standstill": {**PASSES["standstill"], "twin": "3" * 64}}},
         {"passes": {**PASSES, "compare": {**PASSES["compare"], "state": "3" * 64}}},
         {"oms": {**certificate()["oms"], "left": 1}},
@@ -257,23 +272,23 @@ PASSES = certificate()["passes"]
     ],
 )
 def test_passes_and_states_out_of_order_are_detected(changes):
-    assert {"The times are in order", CHECKS, "The statements about OMS are plausible"} & {
+    assert {"The times are in order", CHECKS_CLAIM, "The statements about OMS are plausible"} & {
         *find_wrong_claims(certificate(**changes))
     }
 
 
-@pytest.mark.parametrize(("second", "claims"), [("20:00", []), ("19:59", [CHECKS, VERDICT])])
+@pytest.mark.parametrize(("second", "claims"), [("20:00", []), ("19:59", [CHECKS_CLAIM, VERDICT_CLAIM])])
 def test_a_comparison_older_than_a_day_does_not_count(second, claims):
     day = {"started": "2026-01-30T08:30:00Z", "ended": f"2026-01-30T09:{second}Z"}
-    written = [
+    last_written = [
         {**last_object, "at": last_object["at"].replace("31T", "30T")} for last_object in certificate()["last_written"]
     ]
     passes = {**PASSES, "compare": {**PASSES["compare"], **day}}
-    times = {"frozen_since": "2026-01-30T08:00:00Z", "passes": passes, "last_written": written}
+    times = {"frozen_since": "2026-01-30T08:00:00Z", "passes": passes, "last_written": last_written}
     assert find_wrong_claims(certificate(**times)) == claims
 
 
-STILL, CLOSED = PASSES["standstill"], certificate()["closed"]
+STANDSTILL_PASS, CLOSING = PASSES["standstill"], certificate()["closed"]
 
 
 @pytest.mark.parametrize(
@@ -288,8 +303,8 @@ STILL, CLOSED = PASSES["standstill"], certificate()["closed"]
     ],
 )
 def test_clocks_over_a_minute_apart_are_detected(still, closed, claims):
-    passes = {**PASSES, "standstill": {**STILL, **still}}
-    assert find_wrong_claims(certificate(passes=passes, closed={**CLOSED, **closed})) == claims
+    passes = {**PASSES, "standstill": {**STANDSTILL_PASS, **still}}
+    assert find_wrong_claims(certificate(passes=passes, closed={**CLOSING, **closed})) == claims
 
 
 @pytest.mark.parametrize(
@@ -302,11 +317,11 @@ def test_clocks_over_a_minute_apart_are_detected(still, closed, claims):
         *((title, SOURCE[:1], SOURCE[:1]) for title in ("oms_own", "arriving", "deleted_at_source", "unknown")),
     ],
 )
-def test_class_with_objects_on_an_impossible_side_is_detected(title, source, destination):
-    details = details_of_wrong_claims(certificate(**counted({title: (source, destination)})))
+def test_a_class_with_objects_on_an_impossible_side_is_detected(title, source, destination):
+    details = details_of_wrong_claims(certificate(**count_objects({title: (source, destination)})))
     # Unequal sides of a class that counts as equal contradict SUMS.
     impossible = details.get("All classes are present, each on its possible sides")
-    assert title == impossible or "SUMS" in details[CHECKS].split(", ")
+    assert title == impossible or "SUMS" in details[CHECKS_CLAIM].split(", ")
 
 
 def test_a_certificate_without_a_comparison_has_no_sums():
@@ -316,7 +331,7 @@ def test_a_certificate_without_a_comparison_has_no_sums():
     assert find_wrong_claims(certificate(not_run, "NOT PROVEN", passes=passes, **without)) == []
 
 
-def in_bytes(objects):
+def encode_keys(objects):
     return [(key.encode(), size) for key, size in objects]
 
 
@@ -332,12 +347,15 @@ def in_bytes(objects):
 )
 def test_only_objects_in_scope_count_in_the_sums(prefix, suffix, of_destination, sizes):
     objects = [("p/a.jpg", 1), ("p/a.png", 2), ("q/a.jpg", 4), ("oms_source_record/x", 8), ("oms/sync_task/y.jpg", 16)]
-    assert count({"prefix": prefix, "suffix": suffix}, in_bytes(objects), *of_destination).bytes == sum(sizes)
+    assert count({"prefix": prefix, "suffix": suffix}, encode_keys(objects), *of_destination).bytes == sum(sizes)
 
 
 @pytest.fixture
 def run(tmp_path, capsys):
-    """Return a function that runs `ops.py check` of a certificate with listings of these objects."""
+    """Return a function that runs `ops.py check` of a certificate with listings of these objects.
+
+    The function returns the exit code and the output.
+    """
 
     def run(document, *words, **listings) -> tuple[int, str]:
         (tmp_path / "c.json").write_text(json.dumps(document))
@@ -351,50 +369,52 @@ def run(tmp_path, capsys):
 
 
 def test_listings_that_agree_are_accepted(run):
-    code, out = run(certificate(), source=SOURCE, destination=DESTINATION)
+    code, output = run(certificate(), source=SOURCE, destination=DESTINATION)
     assert code == 0
-    assert out.splitlines()[-1] == "The certificate is sound. Verdict: GO."
-    assert "holds: The listing of OBS agrees with the certificate" in out
+    assert output.splitlines()[-1] == "The certificate is sound. Verdict: GO."
+    assert "holds: The listing of OBS agrees with the certificate" in output
 
 
 @pytest.mark.parametrize("side", ["source", "destination"])
 @pytest.mark.parametrize("objects", [SOURCE[:-1], [*SOURCE, ("new", 1)], [("a/1", 6), ("a/2", 6), ("山/3", 0)]])
 def test_listings_that_differ_are_named(run, side, objects):
-    code, out = run(certificate(), **{side: objects})
+    code, output = run(certificate(), **{side: objects})
     assert code == 4
-    assert out.splitlines()[-1] == "This certificate cannot be trusted."
-    assert f"does not hold: The listing of {BUCKETS[side]} agrees with the certificate ({len(objects)} objects, " in out
-
-
-SHARED = "The objects in both listings match the classes that count as equal"
-ONLY_THERE = [("x", 3), ("y", 9)]
-
-
-def with_padding(padding) -> dict:
-    """Return a GO whose sums hide a missing object: in every total, an object that only OBS has replaces it."""
-    document = certificate(
-        **counted({"equal_contents": (SOURCE, SOURCE), "deleted_at_source": ([], [("deleted_at_source/1", 9)])})
+    assert output.splitlines()[-1] == "This certificate cannot be trusted."
+    assert (
+        f"does not hold: The listing of {BUCKETS[side]} agrees with the certificate ({len(objects)} objects, " in output
     )
-    listed = counted({"equal_contents": (SOURCE, padding)})
-    difference = int(listed["destination"]["digest"], 16) - int(document["source"]["digest"], 16)
-    deleted = document["classes"]["deleted_at_source"]
-    deleted["destination"] = {"objects": len(padding) - 3, "bytes": sum(size for _, size in padding) - 12}
-    deleted["digests"]["destination"] = f"{difference % 2**256:064x}"
-    folder = {"deleted_at_source": [0, 0, *deleted["destination"].values()]}
-    folders = {**counted({"equal_contents": (SOURCE, SOURCE)})["folders"], "*": folder}
-    return sealed(with_listings({**document, "destination": listed["destination"], "folders": folders}))
 
 
-def test_missing_object_is_detected_by_the_objects_in_both_listings(run):
+BOTH_LISTINGS_CLAIM = "The objects in both listings match the classes that count as equal"
+ONLY_IN_OBS = [("x", 3), ("y", 9)]
+
+
+def hide_missing_object(padding) -> dict:
+    """Return a GO that counts the objects in `padding`, which only OBS has, in place of a missing object."""
+    document = certificate(
+        **count_objects({"equal_contents": (SOURCE, SOURCE), "deleted_at_source": ([], [("deleted_at_source/1", 9)])})
+    )
+    listed_counts = count_objects({"equal_contents": (SOURCE, padding)})
+    difference = int(listed_counts["destination"]["digest"], 16) - int(document["source"]["digest"], 16)
+    deleted_counts = document["classes"]["deleted_at_source"]
+    deleted_counts["destination"] = {"objects": len(padding) - 3, "bytes": sum(size for _, size in padding) - 12}
+    deleted_counts["digests"]["destination"] = f"{difference % 2**256:064x}"
+    folder = {"deleted_at_source": [0, 0, *deleted_counts["destination"].values()]}
+    folders = {**count_objects({"equal_contents": (SOURCE, SOURCE)})["folders"], "*": folder}
+    return add_hash(add_listings({**document, "destination": listed_counts["destination"], "folders": folders}))
+
+
+def test_a_missing_object_is_detected_by_the_objects_in_both_listings(run):
     # GIVEN a GO whose sums agree with each listing, though an object is missing in OBS
-    there = [*SOURCE[:1], *SOURCE[2:], *ONLY_THERE]
-    document = with_padding(there)
-    for side, objects in (("source", SOURCE), ("destination", there)):
+    obs_objects = [*SOURCE[:1], *SOURCE[2:], *ONLY_IN_OBS]
+    document = hide_missing_object(obs_objects)
+    for side, objects in (("source", SOURCE), ("destination", obs_objects)):
         assert run(document, **{side: objects})[0] == 0
     # WHEN both listings are compared, THEN it is detected
-    code, out = run(document, source=SOURCE, destination=there)
+    code, output = run(document, source=SOURCE, destination=obs_objects)
     assert code == 4
-    assert f"does not hold: {SHARED} (2 objects, " in out
+    assert f"does not hold: {BOTH_LISTINGS_CLAIM} (2 objects, " in output
 
 
 @pytest.mark.parametrize(
@@ -411,7 +431,7 @@ def test_missing_object_is_detected_by_the_objects_in_both_listings(run):
 def test_unequal_objects_may_have_equal_sizes(run, title, source, there, code):
     name = next(name for name, class_title in CLASS_OF_CHECK.items() if class_title == title)
     classes = {"equal_contents": (SOURCE, SOURCE), title: (source, there)}
-    document = certificate({name: "failed"}, "NO-GO", **counted(classes))
+    document = certificate({name: "failed"}, "NO-GO", **count_objects(classes))
     assert run(document, source=[*SOURCE, *source], destination=[*there, *SOURCE])[0] == code
 
 
@@ -421,16 +441,16 @@ def test_the_order_of_listings_does_not_matter(run):
 
 def test_keys_like_oms_lists_count_if_the_source_has_them(run):
     source = [*SOURCE, ("oms/sync_task/mine", 9)]
-    document = certificate(**counted({"equal_contents": (source, source)}))
+    document = certificate(**count_objects({"equal_contents": (source, source)}))
     assert run(document, source=source, destination=[*source, ("oms/sync_task/other", 1)])[0] == 0
-    noted = set()
-    assert len(list(note_reserved_keys(in_bytes(source), noted))) == 4
-    assert noted == {b"oms/sync_task/mine"}
+    reserved_keys = set()
+    assert len(list(collect_reserved_keys(encode_keys(source), reserved_keys))) == 4
+    assert reserved_keys == {b"oms/sync_task/mine"}
     # Without the source's listing it is unknown which of them count, unless all do: the command asks for it.
     assert run(document, destination=[*source, ("oms/sync_task/other", 1)])[0] == 2
-    code, out = run(document, destination=source)
+    code, output = run(document, destination=source)
     assert code == 2
-    assert out.splitlines()[-1] == "-> Pass --source, too"
+    assert output.splitlines()[-1] == "-> Pass --source, too"
     assert run(certificate(), destination=DESTINATION)[0] == 0
 
 
@@ -450,17 +470,19 @@ def test_the_exit_code_is_the_verdict_or_4_for_a_damaged_document(run, document,
 
 
 # Some readers take the first of the repeated names, a GO; Python takes the last.
-TWICE = json.dumps(certificate({"MISSING": "failed"}, "NO-GO")).replace("{", '{"verdict": "GO", ', 1)
+REPEATED_VERDICT = json.dumps(certificate({"MISSING": "failed"}, "NO-GO")).replace("{", '{"verdict": "GO", ', 1)
 PARTS = ("checks", "classes", "scope", "source", "verdict", "sha256", "frozen_since")
-LACKING = {name: json.dumps({part: value for part, value in certificate().items() if part != name}) for name in PARTS}
+INCOMPLETE_TEXTS = {
+    name: json.dumps({part: value for part, value in certificate().items() if part != name}) for name in PARTS
+}
 
 
 @pytest.mark.parametrize(
     "text",
     [
         *("", "{", "[]", '{"kind": "x"}', '{"kind": "oss-oms-sync certificate", "schema": 2}'),
-        pytest.param(TWICE, id="a name is there twice"),
-        *(pytest.param(text, id=f"it lacks {name}") for name, text in LACKING.items()),
+        pytest.param(REPEATED_VERDICT, id="a name is there twice"),
+        *(pytest.param(text, id=f"it lacks {name}") for name, text in INCOMPLETE_TEXTS.items()),
     ],
 )
 def test_a_text_without_the_form_of_a_certificate_is_refused(tmp_path, capsys, text):
@@ -469,10 +491,10 @@ def test_a_text_without_the_form_of_a_certificate_is_refused(tmp_path, capsys, t
     assert "is not a certificate, or is damaged" in capsys.readouterr().err
 
 
-def test_a_document_nested_too_deep_for_its_hash_has_no_form(mocker, capsys):
-    # Some depths are just readable.
+def test_a_document_nested_too_deep_for_its_hash_is_no_certificate(mocker, capsys):
+    # Some depths are still readable.
     document = {**certificate(), "x": reduce(lambda inner, _: [inner], range(100_000), [])}
-    assert doubts(document) == [FORM_DOUBT]
+    assert find_false_claims(document) == [FORM_CLAIM]
     mocker.patch("ops.functions.tool_output.read", return_value=document)
     mocker.patch("sys.stdin", io.TextIOWrapper(io.BytesIO()))
     assert cli.main(["show", "--lang", "en"], HOUR_AFTER) == 4
@@ -493,8 +515,8 @@ def test_an_unreadable_file_is_a_usage_error(run, tmp_path):
 
 def test_json_output_has_each_claim(run):
     document = {**certificate(), "task": "another"}
-    code, out = run(document, "--json")
-    answer = json.loads(out)
+    code, output = run(document, "--json")
+    answer = json.loads(output)
     assert code == 4
     assert answer["sound"] is False
     assert answer["verdict"] == "GO"
@@ -503,5 +525,5 @@ def test_json_output_has_each_claim(run):
 
 
 def test_the_text_of_a_document_does_not_control_the_terminal(run):
-    _, out = run(sealed({**certificate(), "verdict": NASTY}))
-    assert all(character.isprintable() or character == "\n" for character in out)
+    _, output = run(add_hash({**certificate(), "verdict": NASTY}))
+    assert all(character.isprintable() or character == "\n" for character in output)

@@ -27,12 +27,12 @@ MINUTE_AFTER = FakeClock((datetime.fromisoformat(DOCUMENT["made"].replace("Z", "
 
 
 def check(file: Path) -> int:
-    """Return the exit code of `ops.py check`, a minute after the document's time."""
+    """Return the exit code of `ops.py check`, which runs a minute after the document's time."""
     return cli.main(["check", "--lang", "en", str(file)], MINUTE_AFTER)
 
 
-def canonical(text: bytes) -> str:
-    """Return the document's contents in canonical form; empty if it is not JSON."""
+def canonical_text(text: bytes) -> str:
+    """Return the document's contents as JSON with sorted names; return "" if the text is not JSON."""
     try:
         return json.dumps(json.loads(text), sort_keys=True)
     except ValueError:
@@ -47,7 +47,7 @@ def test_the_certificate_in_docs_is_an_accepted_go(capsys):
 
 
 @pytest.fixture(scope="module")
-def spoiled_path(tmp_path_factory) -> Path:
+def changed_certificate(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("spoiled") / "certificate.json"
 
 
@@ -55,17 +55,17 @@ def spoiled_path(tmp_path_factory) -> Path:
 @example(place=TEXT.index(b"GO"), byte=ord("g"))
 @example(place=TEXT.index(b'"sha256": "') + 11, byte=ord("A"))
 @example(place=TEXT.index(b"\n"), byte=ord("\t"))
-def test_a_changed_byte_is_refused_unless_the_content_is_equal(spoiled_path, place, byte):
+def test_a_changed_byte_is_refused_unless_the_content_is_equal(changed_certificate, place, byte):
     text = TEXT[:place] + bytes([byte]) + TEXT[place + 1 :]
-    spoiled_path.write_bytes(text)
-    assert (check(spoiled_path) == 0) == (canonical(text) == canonical(TEXT))
+    changed_certificate.write_bytes(text)
+    assert (check(changed_certificate) == 0) == (canonical_text(text) == canonical_text(TEXT))
 
 
 @given(place=st.integers(0, len(TEXT) - 1), length=st.integers(1, 200))
-def test_removed_bytes_are_refused_unless_the_content_is_equal(spoiled_path, place, length):
+def test_removed_bytes_are_refused_unless_the_content_is_equal(changed_certificate, place, length):
     text = TEXT[:place] + TEXT[place + length :]
-    spoiled_path.write_bytes(text)
-    assert (check(spoiled_path) == 0) == (canonical(text) == canonical(TEXT))
+    changed_certificate.write_bytes(text)
+    assert (check(changed_certificate) == 0) == (canonical_text(text) == canonical_text(TEXT))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,9 @@ def test_digests_with_etags_follow_the_formula_of_the_page(page, words, zero, co
     answer = world.compare({"standstill": True})
     for bucket, name in ((world.source, "state"), (world.there, "twin")):
         total = 0
-        for key, stored in bucket.service.objects(bucket.name).items():
-            version = int(hashlib.sha256(f"{key}\0{stored.size}\0{stored.etag.upper()}".encode()).hexdigest(), 16)
-            total += version * (2 * stored.last_modified + 1 if name == "state" else 1)
+        for key, stored_object in bucket.service.objects(bucket.name).items():
+            version = int(
+                hashlib.sha256(f"{key}\0{stored_object.size}\0{stored_object.etag.upper()}".encode()).hexdigest(), 16
+            )
+            total += version * (2 * stored_object.last_modified + 1 if name == "state" else 1)
         assert answer[name] == f"{total % 2**256:064x}"

@@ -18,10 +18,10 @@ import pytest
 from ops.command_line import cli
 from support.answers import answer
 from support.ops import FakeClock
-from unit.ops.certificates import sealed
+from unit.ops.certificates import add_hash
 
 NAMES = ("certificate-go", "certificate-no-go", "certificate-not-proven", "certificate-rehearsal")
-CODES = dict(zip(NAMES, (0, 1, 3, 3), strict=True))
+EXIT_CODES = dict(zip(NAMES, (0, 1, 3, 3), strict=True))
 Document = dict[str, Any]
 
 
@@ -30,7 +30,7 @@ YEAR_AFTER = FakeClock(500 * 24 * 3600)
 
 
 def run(*words: str) -> tuple[int, str]:
-    """Run `ops.py`; return its exit code and all of its output."""
+    """Run `ops.py` with these words; return its exit code and all of its output."""
     string_io = io.StringIO()
     with redirect_stdout(string_io), redirect_stderr(string_io):
         code = cli.main([*words], YEAR_AFTER)
@@ -39,7 +39,7 @@ def run(*words: str) -> tuple[int, str]:
 
 @pytest.fixture(scope="module")
 def check(tmp_path_factory) -> Callable[..., tuple[int, str]]:
-    """Return a function that runs `ops.py check` of a document."""
+    """Return a function that runs `ops.py check` of a document, and returns the exit code and the output."""
     file = tmp_path_factory.mktemp("forged") / "certificate.json"
 
     def check(document: Document, *words: str) -> tuple[int, str]:
@@ -52,7 +52,7 @@ def check(tmp_path_factory) -> Callable[..., tuple[int, str]]:
 @pytest.mark.parametrize("change", [{"task": "another"}, {"verdict": "NO-GO"}, {"schema": 1}], ids=str)
 def test_check_and_show_refuse_the_same_documents(check, change):
     forged = {**answer("certificate-go"), **change}
-    for document in (forged, sealed(forged)):
+    for document in (forged, add_hash(forged)):
         assert check(document)[0] == show(document)[0] == 4
 
 
@@ -64,38 +64,38 @@ def is_refused(outcome: tuple[int, str]) -> bool:
 @pytest.mark.parametrize("name", NAMES)
 def test_an_unchanged_example_is_accepted(check, name):
     code, output = check(answer(name), "--lang", "en")
-    assert code == CODES[name]
+    assert code == EXIT_CODES[name]
     assert "The certificate is sound." in output
 
 
 @pytest.mark.parametrize("title", ["equal_size", "deleted_at_source", "outside", "missing"])
 def test_a_renamed_class_is_detected(check, title):
     forged = answer("certificate-go")
-    for named in (forged["classes"], *forged["folders"].values()):
-        if title in named:
-            named["checked_by_hand"] = named.pop(title)
-    assert is_refused(check(sealed(forged), "--lang", "en"))
+    for classes in (forged["classes"], *forged["folders"].values()):
+        if title in classes:
+            classes["checked_by_hand"] = classes.pop(title)
+    assert is_refused(check(add_hash(forged), "--lang", "en"))
 
 
-def test_missing_object_counted_as_deleted_is_detected(check):
+def test_a_missing_object_counted_as_deleted_is_detected(check):
     # GIVEN a NO-GO because of missing and older objects
     forged = answer("certificate-no-go")
     nothing = forged["classes"]["moving"]
 
     # WHEN they count as deleted at the source, on their sides, and all sums are unchanged
     for title in ("missing", "older"):
-        gone, lost = forged["classes"]["deleted_at_source"], forged["classes"][title]
+        deleted_class, lost_class = forged["classes"]["deleted_at_source"], forged["classes"][title]
         for side in ("source", "destination"):
             for unit in ("objects", "bytes"):
-                gone[side][unit] += lost[side][unit]
-            summed = int(gone["digests"][side], 16) + int(lost["digests"][side], 16)
-            gone["digests"][side] = f"{summed % 2**256:064x}"
+                deleted_class[side][unit] += lost_class[side][unit]
+            digest_sum = int(deleted_class["digests"][side], 16) + int(lost_class["digests"][side], 16)
+            deleted_class["digests"][side] = f"{digest_sum % 2**256:064x}"
         forged["classes"][title] = nothing
         for counts in forged["folders"].values():
             counted_as_lost = counts.pop(title, [0] * 4)
             counted_as_deleted = counts.get("deleted_at_source", [0] * 4)
             counts["deleted_at_source"] = [
-                number + other for number, other in zip(counted_as_deleted, counted_as_lost, strict=True)
+                number + other_number for number, other_number in zip(counted_as_deleted, counted_as_lost, strict=True)
             ]
 
     # AND all checks pass
@@ -104,16 +104,16 @@ def test_missing_object_counted_as_deleted_is_detected(check):
     forged |= {"verdict": "GO", "document": forged["document"].replace("-no-go", "-go")}
 
     # THEN it is not a GO
-    assert is_refused(check(sealed(forged), "--lang", "en"))
+    assert is_refused(check(add_hash(forged), "--lang", "en"))
 
 
-def name_at(time: str) -> str:
-    """Return the stored name of a GO of this time."""
+def stored_name(time: str) -> str:
+    """Return the stored name of a GO with this time."""
     return answer("certificate-go")["document"].replace("20260131T092014Z", time)
 
 
 # The example, the part (elements of a list by their places), and its replacement.
-FORGED = {
+FORGERIES = {
     **{
         f"a sample that was never read: {lie}": ("go", "sample", lie)
         for lie in (
@@ -128,7 +128,7 @@ FORGED = {
     "a comparison of a year ago": (
         "go",
         "",
-        {"made": "2027-01-31T09:20:14Z", "document": name_at("20270131T092014Z")},
+        {"made": "2027-01-31T09:20:14Z", "document": stored_name("20270131T092014Z")},
     ),
     "last writes that were left out": ("go", "", {"last_written": answer("certificate-go")["last_written"][-1:]}),
     "a digest that is cut short": ("go", "classes oms_own digests", {"destination": "3a9c"}),
@@ -152,23 +152,23 @@ FORGED = {
 }
 
 
-@pytest.mark.parametrize("what", FORGED)
+@pytest.mark.parametrize("what", FORGERIES)
 def test_each_forgery_is_detected(check, what):
-    name, part, instead = FORGED[what]
+    name, part, instead = FORGERIES[what]
     forged = place = answer(f"certificate-{name}")
     for step in part.split():
         place = place[int(step) if step.isdigit() else step]
     place |= instead
-    assert is_refused(check(sealed(forged), "--lang", "en"))
+    assert is_refused(check(add_hash(forged), "--lang", "en"))
 
 
 def test_a_certificate_from_the_future_is_refused(check):
     forged = json.loads(json.dumps(answer("certificate-go")).replace("2026-01-31T", "2028-01-31T"))
     forged["document"] = forged["document"].replace("20260131T", "20280131T")
-    assert is_refused(check(sealed(forged), "--lang", "en"))
+    assert is_refused(check(add_hash(forged), "--lang", "en"))
     clocks = "The certificate was made at 2028-01-31T09:20:14Z, but this machine's clock shows 2027-06-15T09:00:00Z"
     what_to_do = "-> Correct this machine's clock, or make a new certificate"
-    assert show(sealed(forged), "--lang", "en") == (4, f"{clocks}\n{what_to_do}\n")
+    assert show(add_hash(forged), "--lang", "en") == (4, f"{clocks}\n{what_to_do}\n")
 
 
 def show(document: Document, *words: str) -> tuple[int, str]:
@@ -188,7 +188,7 @@ def test_forged_text_is_not_shown(check, tmp_path, name, lang):
 
     forged = answer(name)
     forged |= dict.fromkeys(("text", "text_zh"), "GO: all 9,999,999 objects are there.")
-    assert shown(sealed(forged)) == shown(answer(name))
+    assert shown(add_hash(forged)) == shown(answer(name))
 
 
 @pytest.mark.parametrize("into", [*answer("certificate-go")["classes"], "new"])
@@ -205,16 +205,16 @@ def test_an_object_moved_to_another_class_is_detected(check, title, into):
     for place, side in ((0, "source"), (2, "destination")):
         if not classes[title][side]["objects"]:
             continue
-        for object_class, by in ((classes[title], -1), (into_class, 1)):
-            object_class[side]["objects"] += by
-            object_class[side]["bytes"] += by
-            digest = int(object_class["digests"][side], 16) + by
+        for object_class, change in ((classes[title], -1), (into_class, 1)):
+            object_class[side]["objects"] += change
+            object_class[side]["bytes"] += change
+            digest = int(object_class["digests"][side], 16) + change
             object_class["digests"][side] = f"{digest % 2**256:064x}"
-        for at in (place, place + 1):
-            counts[title][at] -= 1
-            target_counts[at] += 1
+        for index in (place, place + 1):
+            counts[title][index] -= 1
+            target_counts[index] += 1
 
     # THEN it is noticed, unless it is as good there
     alike = ({"equal_contents", "equal_size"}, {"oms_own", "outside"})
     is_as_good = title == into or any({title, into} == both for both in alike)
-    assert is_refused(check(sealed(forged), "--lang", "en")) is not is_as_good
+    assert is_refused(check(add_hash(forged), "--lang", "en")) is not is_as_good

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ops.certificate.check import doubts
+from ops.certificate.check import find_false_claims
 from ops.clock import parse_timestamp, timestamp
 from ops.command_line import cli
 from oss_oms_sync.answers.certificate import CutoverVerdict
@@ -21,7 +21,7 @@ from support.answers import answer
 from support.law import EXTRAS
 from support.ops import FakeClock
 from tools.package import ROOT
-from unit.ops.certificates import places, replaced, sealed
+from unit.ops.certificates import add_hash, list_values, replace_value
 from unit.ops.web_page import certificate_page
 
 CERTIFICATES = {
@@ -32,7 +32,7 @@ ENUMERATIONS: list[type[Enum]] = [CutoverVerdict, Result, ObjectClass, Overwrite
 MEMBERS = [[member.value for member in kind] for kind in ENUMERATIONS]
 
 # Values that can change without a contradiction, and the reason. `*` is any name or place.
-FREE = {
+UNDETECTED_CHANGES = {
     # Sentences and other conclusions that no reader shows.
     "text": "no reader shows it",
     "text_zh": "no reader shows it",
@@ -100,20 +100,20 @@ FREE = {
 }
 
 
-def is_of(free: str, path: tuple[Any, ...]) -> bool:
-    """Return True if an entry of the list covers the value at this path, or a container of it."""
-    pattern = free.split(".")
+def covers_path(entry: str, path: tuple[Any, ...]) -> bool:
+    """Return True if an entry of UNDETECTED_CHANGES covers the value at this path, or a container of the value."""
+    pattern = entry.split(".")
     return len(pattern) <= len(path) and all(
         name in ("*", str(part)) for name, part in zip(pattern, path, strict=False)
     )
 
 
-def is_free(path: tuple[Any, ...]) -> bool:
-    """Return True if the list covers the value at this path."""
-    return any(is_of(free, path) for free in FREE)
+def is_listed(path: tuple[Any, ...]) -> bool:
+    """Return True if an entry of UNDETECTED_CHANGES covers the value at this path."""
+    return any(covers_path(entry, path) for entry in UNDETECTED_CHANGES)
 
 
-def changes(value: object) -> Iterator[object]:
+def changed_values(value: object) -> Iterator[object]:
     """Yield changed values: a count ±1, a time ±1 s, and another enumeration, bool, key or sentence."""
     match value:
         case bool():
@@ -124,44 +124,58 @@ def changes(value: object) -> Iterator[object]:
             members = [member for kind in MEMBERS if value in kind for member in kind if member != value]
             yield from members
             try:
-                at = parse_timestamp(value)
+                time = parse_timestamp(value)
             except ValueError:
                 yield from (f"{value}x",) if not members else ()
             else:
-                yield from (timestamp(at + timedelta(seconds=seconds)) for seconds in (1, -1))
+                yield from (timestamp(time + timedelta(seconds=seconds)) for seconds in (1, -1))
 
 
-def accepted_changes(name: str, step: int = 1) -> list[tuple[Any, ...]]:
-    """Return the path of each change that `check` does not notice, among every `step`-th change."""
+def undetected_changes(name: str, step: int = 1) -> list[tuple[Any, ...]]:
+    """Return the path of each change that `check` does not detect, among every `step`-th change."""
     document = CERTIFICATES[name]
-    every = [(path, change) for path, value in places(document) if path != ("sha256",) for change in changes(value)]
+    all_changes = [
+        (path, change)
+        for path, value in list_values(document)
+        if path != ("sha256",)
+        for change in changed_values(value)
+    ]
     return [
-        path for path, change in every[len(name) % step :: step] if not doubts(sealed(replaced(document, path, change)))
+        path
+        for path, change in all_changes[len(name) % step :: step]
+        if not find_false_claims(add_hash(replace_value(document, path, change)))
     ]
 
 
 @pytest.mark.parametrize("name", CERTIFICATES)
 def test_a_changed_value_is_refused_or_listed_with_a_reason(name):
-    assert doubts(CERTIFICATES[name]) == []
-    assert [path for path in accepted_changes(name, 20) if not is_free(path)] == []
+    assert find_false_claims(CERTIFICATES[name]) == []
+    assert [path for path in undetected_changes(name, 20) if not is_listed(path)] == []
 
 
 @pytest.mark.extras
-def test_list_of_reasons_has_all_undetected_changes_and_no_unused_entry():
-    accepted = {path for name in CERTIFICATES for path in accepted_changes(name)}
-    assert [path for path in accepted if not is_free(path)] == []
-    assert [free for free in FREE if not any(is_of(free, path) for path in accepted)] == []
+def test_the_list_of_reasons_has_exactly_the_undetected_changes():
+    undetected_paths = {path for name in CERTIFICATES for path in undetected_changes(name)}
+    assert [path for path in undetected_paths if not is_listed(path)] == []
+    assert [
+        free_path
+        for free_path in UNDETECTED_CHANGES
+        if not any(covers_path(free_path, path) for path in undetected_paths)
+    ] == []
 
 
 @pytest.mark.part
 def test_renamed_facts_are_refused():
     document = CERTIFICATES["go"]
-    for path, value in [((), document), *places(document)]:
+    for path, value in [((), document), *list_values(document)]:
         if isinstance(value, dict) and path[:1] not in (("checks",), ("folders",), ("accepted",)):
             for part in [*value][:: 1 if EXTRAS else 7]:
                 if path or part not in ("text", "text_zh", "sha256"):
-                    forged = {f"{name}x" if name == part else name: other for name, other in value.items()}
-                    assert doubts(sealed(replaced(document, path, forged) if path else forged)), (path, part)
+                    forged = {f"{name}x" if name == part else name: other_value for name, other_value in value.items()}
+                    assert find_false_claims(add_hash(replace_value(document, path, forged) if path else forged)), (
+                        path,
+                        part,
+                    )
 
 
 def test_the_forged_sentence_of_a_sound_no_go_is_not_shown(tmp_path, capsys):
@@ -171,9 +185,9 @@ def test_the_forged_sentence_of_a_sound_no_go_is_not_shown(tmp_path, capsys):
     document |= {"text": claim, "text_zh": claim}
     for check in document["checks"]:
         check |= {"actual": claim, "wanted": claim, "next": claim, "keys": [claim]}
-    document = sealed(document)
+    document = add_hash(document)
     # WHEN check, show and the page read it, THEN none of them repeats a sentence
-    assert doubts(document) == []
+    assert find_false_claims(document) == []
     page = certificate_page(document, "en")
     (tmp_path / "certificate.json").write_text(json.dumps(document))
     code = cli.main(["check", "--lang", "en", str(tmp_path / "certificate.json")], FakeClock(500 * 24 * 3600))
@@ -182,7 +196,7 @@ def test_the_forged_sentence_of_a_sound_no_go_is_not_shown(tmp_path, capsys):
     assert claim not in capsys.readouterr().out
 
 
-BROKEN = {
+WRONG_VALUES = {
     "a class with objects passes": ("oss_oms_sync.rules.class_checks.is_empty", lambda *_: True),
     "the freeze was kept by a day": ("oss_oms_sync.rules.comparison_checks.MAX_CLOCK_SKEW", timedelta(days=-1)),
     "the standstill pass waits a day": ("oss_oms_sync.rules.closing_checks.CLOSE_DELAY", timedelta(days=1)),
@@ -190,8 +204,8 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("rule", BROKEN)
-def test_stored_certificates_notice_a_broken_rule(rule, mocker):
-    target, instead = BROKEN[rule]
+@pytest.mark.parametrize("rule", WRONG_VALUES)
+def test_a_broken_rule_refuses_stored_certificates(rule, mocker):
+    target, instead = WRONG_VALUES[rule]
     mocker.patch(target, instead)
-    assert any(doubts(document) for document in CERTIFICATES.values())
+    assert any(find_false_claims(document) for document in CERTIFICATES.values())

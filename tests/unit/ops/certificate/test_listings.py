@@ -17,18 +17,18 @@ from ops.errors import UsageError
 from support.ops import TEMPLATE
 
 OBJECTS = [("a/1", 5), ("with space\tand tab", 7), ("山/照片.jpg", 0), ("quote\"'\\", 2**40)]
-EXPECTED = [(key.encode(), size) for key, size in OBJECTS]
+EXPECTED_OBJECTS = [(key.encode(), size) for key, size in OBJECTS]
 
 
-def rclone(objects) -> str:
-    """Return the output of rclone lsjson: an array with a line for each object, folders included."""
+def rclone_listing(objects) -> str:
+    """Return the output of rclone lsjson: an array with a line for each object, and a line for a folder."""
     entries = [{"Path": key, "Name": key.rpartition("/")[2], "Size": size, "IsDir": False} for key, size in objects]
     entries.insert(1, {"Path": "a", "Name": "a", "Size": -1, "IsDir": True})
     return "[\n" + ",\n".join(json.dumps(entry, ensure_ascii=False) for entry in entries) + "\n]\n"
 
 
-FORMS = {
-    "rclone": rclone(OBJECTS),
+LISTINGS_BY_FORMAT = {
+    "rclone": rclone_listing(OBJECTS),
     "one array": json.dumps([{"Key": key, "Size": size} for key, size in OBJECTS], indent=2),
     "JSON lines": "".join(json.dumps({"key": key, "size": size, "more": 1.5}) + "\n" for key, size in OBJECTS),
     "JSON lines on Windows": "\ufeff" + "\r\n".join(json.dumps({"key": k, "size": s}) for k, s in OBJECTS),
@@ -39,7 +39,7 @@ FORMS = {
 
 @pytest.fixture
 def read(tmp_path):
-    """Return a function that writes these bytes to a file, and returns the objects of the listing."""
+    """Return a function that writes bytes to a file, and returns the objects that the listing's reader yields."""
 
     def read(data: bytes) -> list[tuple[bytes, int]]:
         file = tmp_path / "listing"
@@ -49,22 +49,22 @@ def read(tmp_path):
     return read
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", LISTINGS_BY_FORMAT)
 def test_each_listing_format_is_read(read, form):
-    assert read(FORMS[form].encode()) == EXPECTED
+    assert read(LISTINGS_BY_FORMAT[form].encode()) == EXPECTED_OBJECTS
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", LISTINGS_BY_FORMAT)
 def test_each_listing_format_is_read_as_powershell_writes_it(read, form):
-    text = FORMS[form].replace("\r\n", "\n").removeprefix("\ufeff").replace("\n", "\r\n")
-    assert read(text.encode("utf-16")) == EXPECTED
+    text = LISTINGS_BY_FORMAT[form].replace("\r\n", "\n").removeprefix("\ufeff").replace("\n", "\r\n")
+    assert read(text.encode("utf-16")) == EXPECTED_OBJECTS
 
 
 @pytest.mark.parametrize("form", ["rclone", "JSON lines"])
 @pytest.mark.parametrize("chunk", [1, 7, 64])
 def test_values_that_cross_chunks_are_joined(read, monkeypatch, chunk, form):
     monkeypatch.setattr(listings, "_CHUNK_CHARACTERS", chunk)
-    assert read(FORMS[form].encode()) == EXPECTED
+    assert read(LISTINGS_BY_FORMAT[form].encode()) == EXPECTED_OBJECTS
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"[\n]\n"])
@@ -102,7 +102,7 @@ def test_a_malformed_listing_is_refused_with_the_place(read, data, problem):
     assert "rclone lsjson" in raised.value.fix.en
 
 
-def test_missing_file_is_reported(tmp_path):
+def test_a_missing_listing_is_reported(tmp_path):
     with pytest.raises(UsageError, match="nowhere"):
         list(listings.read(tmp_path / "nowhere"))
 
@@ -110,9 +110,9 @@ def test_missing_file_is_reported(tmp_path):
 def test_a_listing_may_come_through_a_pipe(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    writer = threading.Thread(target=lambda: pipe.write_bytes(FORMS["rclone"].encode()))
+    writer = threading.Thread(target=lambda: pipe.write_bytes(LISTINGS_BY_FORMAT["rclone"].encode()))
     writer.start()
-    assert list(listings.read(pipe)) == EXPECTED
+    assert list(listings.read(pipe)) == EXPECTED_OBJECTS
     writer.join()
 
 
@@ -122,7 +122,7 @@ sys.path.insert(0, {template!r})
 from pathlib import Path
 from ops.certificate import counts, listings
 scope, file = {{"prefix": "", "suffix": ""}}, Path(sys.argv[1])
-with listings.two_digests() as digests:
+with listings.open_digest_files() as digests:
     for each in digests:
         counts.count(scope, listings.read(file), keep=each.add)
     shared = sum(1 for _ in digests[0].shared_with(digests[1]))
@@ -142,18 +142,18 @@ def test_memory_does_not_grow_with_the_listings(tmp_path, form):
             for name in itertools.islice(names, objects):
                 lines.write(f"5\t{name}\n" if form == "tabs" else f'{{"Path": "{name}", "Size": 5}},\n')
         code = _MEASURE.format(template=str(TEMPLATE))
-        done = subprocess.run([sys.executable, "-c", code, file], capture_output=True, text=True, check=True)
-        shared, memory = map(int, done.stdout.split())
+        result = subprocess.run([sys.executable, "-c", code, file], capture_output=True, text=True, check=True)
+        shared, memory = map(int, result.stdout.split())
         assert shared == objects
         return memory
 
     # 200,000 keys would take 10 MB at the least
-    few, many = peak(100_000), peak(200_000)
-    assert many - few < 3_000, (few, many)  # kB
+    small_peak, large_peak = peak(100_000), peak(200_000)
+    assert large_peak - small_peak < 3_000, (small_peak, large_peak)  # kB
 
 
 def test_a_full_disk_for_temporary_files_is_reported_with_a_remedy(monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", "/nowhere")
-    with pytest.raises(UsageError, match="temporary files") as raised, listings.two_digests():
+    with pytest.raises(UsageError, match="temporary files") as raised, listings.open_digest_files():
         pass
     assert "TMPDIR" in raised.value.fix.en

@@ -75,8 +75,10 @@ def test_the_json_answer_and_the_page_have_each_setting(world, tmp_path):
     states = answer["exit_code"], cors["state"], by_name["acl"]["state"]
     assert states == (1, "only at the source", "none")
     assert (cors["source"]["right"], cors["document"][:19]) == ("oss:GetBucketCors", "<CORSConfiguration>")
-    shown = page.read_text(encoding="utf-8")
-    assert all(phrase in shown for phrase in ("&lt;CORSConfiguration&gt;\n  &lt;CORSRule&gt;", "only at the source"))
+    page_text = page.read_text(encoding="utf-8")
+    assert all(
+        phrase in page_text for phrase in ("&lt;CORSConfiguration&gt;\n  &lt;CORSRule&gt;", "only at the source")
+    )
 
 
 SYNC_URL = "https://oms.cn-north-4.myhuaweicloud.com/v2/p/sync-tasks/task-1/events"
@@ -90,8 +92,8 @@ def test_back_to_source_rules_are_stored_for_doctor_and_the_sample(world, docume
     if document:
         world.obs.bucket(world.destination_bucket).documents["mirrorBackToSource"] = document
     world.run("checklist")
-    noted = json.loads(Stored(world.oss, world.log_bucket).objects[STORED_RULES].body)
-    assert (noted["bucket"], noted["rules"]) == (world.destination_bucket, rules)
+    stored_rules = json.loads(Stored(world.oss, world.log_bucket).objects[STORED_RULES].body)
+    assert (stored_rules["bucket"], stored_rules["rules"]) == (world.destination_bucket, rules)
 
 
 def test_rules_that_cannot_be_stored_are_reported(world):
@@ -100,7 +102,7 @@ def test_rules_that_cannot_be_stored_are_reported(world):
     expect_success(world.run("checklist"), "Doctor cannot learn the back-to-source rules of OBS: ")
 
 
-def test_the_output_is_in_chinese_too(world):
+def test_the_output_is_available_in_chinese(world):
     source_documents(world)["cors"] = CORS
     page = "https://help.aliyun.com/zh/oss/developer-reference/getbucketcors"
     expect_exit(world.run("checklist", "--lang", "zh"), 1, "仅源端有", page)
@@ -118,19 +120,21 @@ def test_the_checklist_writes_only_its_rules_and_prints_no_key(world):
 def test_the_printed_permissions_are_the_required_permissions(world):
     # GIVEN two users with the permissions that policies/show.py --checklist prints
     documents = statements.checklist(world.variables())
-    printed = show(world.folder, "--checklist")
-    assert all(json.dumps(document, indent=2) in printed for document in documents)
+    output = show(world.folder, "--checklist")
+    assert all(json.dumps(document, indent=2) in output for document in documents)
     alibaba, huawei = ram_user(world, documents[0], "reader"), iam_user(world, "reader", documents[1])
     keys = {**dict(zip(ALIBABA_VARIABLES, alibaba, strict=False)), **dict(zip(HUAWEI_VARIABLES, huawei, strict=False))}
 
     # WHEN checklist runs THEN it reads all settings, and the printed permissions are those of the table
     set_variables(world, SYNC_URL=SYNC_URL)
     assert "does not know" not in expect_success(world.run("checklist", keys=keys))
-    needed = {side.right.lower() for setting in SETTINGS for side in (setting.source, setting.destination)} | {
-        "oss:putobject"
-    }
+    required_permissions = {
+        side.right.lower() for setting in SETTINGS for side in (setting.source, setting.destination)
+    } | {"oss:putobject"}
     allowed = [statement for document in documents for statement in document["Statement"]]
-    assert sorted(action.lower() for statement in allowed for action in statement["Action"]) == sorted(needed)
+    assert sorted(action.lower() for statement in allowed for action in statement["Action"]) == sorted(
+        required_permissions
+    )
 
 
 @pytest.mark.parametrize(

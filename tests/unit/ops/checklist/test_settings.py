@@ -23,7 +23,7 @@ from obs.model import AbortIncompleteMultipartUpload, ErrorDocument, Expiration,
 from ops.checklist.bucket_settings import SETTINGS
 from ops.checklist.checklist import State, read_setting
 from ops.clock import WallClock
-from ops.clouds.bucket_client import Place
+from ops.clouds.bucket_client import BucketAddress
 from ops.clouds.buckets import ObsBucketClient, OssBucketClient
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.wire import Response
@@ -32,49 +32,57 @@ from sandbox.server.faults import Fault
 from support.names import esdk_client
 from support.world import OBS_HEADERS
 
-HERE, THERE = "photos", "photos-obs"
-BY_NAME = {setting.name: setting for setting in SETTINGS}
+SOURCE, DESTINATION = "photos", "photos-obs"
+SETTINGS_BY_NAME = {setting.name: setting for setting in SETTINGS}
 POLICY = (
     '{"Version":"1","Statement":[{"Effect":"Allow","Principal":["*"],"Action":["oss:GetObject"],"Resource":["*"]}]}'
 )
-OTHERS = {"Sid": "team", "Effect": "Allow", "Principal": {"ID": ["domain/a"]}, "Action": ["*"], "Resource": ["*"]}
+OTHER_STATEMENT = {
+    "Sid": "team",
+    "Effect": "Allow",
+    "Principal": {"ID": ["domain/a"]},
+    "Action": ["*"],
+    "Resource": ["*"],
+}
 MIRROR = {"id": "a", "condition": {"httpErrorCodeReturnedEquals": "404"}, "redirect": {"agency": "a"}}
 
 
 class World:
-    """Both buckets, with the vendors' clients that write settings, and checklist's clients that read them."""
+    """Both buckets, with the vendors' clients that write settings, and checklist's clients that read settings."""
 
     def __init__(self, box, obs, v2_client):
-        self.box, self.oss, self.obs, self.v2 = box, box.bucket(HERE), obs, v2_client
+        self.box, self.oss, self.obs, self.v2 = box, box.bucket(SOURCE), obs, v2_client
         user, administrator = (Keys(*map(Secret, pair)) for pair in (box.user_credentials, box.huawei_credentials))
-        self.here = OssBucketClient(Place.of(box.oss.endpoint, HERE), user, WallClock(), box.region)
-        self.there = ObsBucketClient(Place.of(box.obs.endpoint, THERE), administrator, WallClock())
+        self.here = OssBucketClient(BucketAddress.at_endpoint(box.oss.endpoint, SOURCE), user, WallClock(), box.region)
+        self.there = ObsBucketClient(
+            BucketAddress.at_endpoint(box.obs.endpoint, DESTINATION), administrator, WallClock()
+        )
 
     def row(self, name):
-        return read_setting(BY_NAME[name], self.here, self.there)
+        return read_setting(SETTINGS_BY_NAME[name], self.here, self.there)
 
     def state(self, name):
         return self.row(name).state
 
-    def has(self, name, parts):
-        """Store a setting of the source bucket in the form that OSS returns."""
+    def set_source_setting(self, name, parts):
+        """Store a setting of the source bucket in the form that OSS returns; `parts` are its XML elements."""
         root = f"{name.capitalize()}Configuration"
-        self.box.oss.buckets[HERE].documents[name] = f"<{root}>{parts}</{root}>".encode()
+        self.box.oss.buckets[SOURCE].documents[name] = f"<{root}>{parts}</{root}>".encode()
 
-    def paste(self, name):
+    def write_printed_document(self, name):
         """Write the printed document of a setting to OBS; return the setting's row in the checklist."""
         row = self.row(name)
-        query = BY_NAME[name].destination.query
-        answer = self.obs._make_put_request(THERE, pathArgs={query: None}, entity=row.document)
+        query = SETTINGS_BY_NAME[name].destination.query
+        answer = self.obs._make_put_request(DESTINATION, pathArgs={query: None}, entity=row.document)
         assert answer.status < 300, answer.errorMessage
         return row
 
-    def takes_referers(self, **configured):
+    def set_referers(self, **configured):
         referers = v2.RefererConfiguration(**configured)
-        self.v2.put_bucket_referer(v2.PutBucketRefererRequest(bucket=HERE, referer_configuration=referers))
+        self.v2.put_bucket_referer(v2.PutBucketRefererRequest(bucket=SOURCE, referer_configuration=referers))
 
-    def fetch_from_elsewhere(self, rules):
-        """Store a back-to-source rule in OBS; the vendor's client has no call for it."""
+    def set_back_to_source_rules(self, rules):
+        """Store back-to-source rules in OBS, for which the vendor's client has no call."""
         self.there.call("PUT", query={"mirrorBackToSource": ""}, body=json.dumps({"rules": rules}).encode())
 
 
@@ -113,7 +121,7 @@ def mirror(world):
     condition = v2.RoutingRuleCondition(http_error_code_returned_equals=404)
     rules = v2.RoutingRules(routing_rules=[v2.RoutingRule(rule_number=1, condition=condition, redirect=redirect)])
     configured = v2.WebsiteConfiguration(routing_rules=rules)
-    world.v2.put_bucket_website(v2.PutBucketWebsiteRequest(bucket=HERE, website_configuration=configured))
+    world.v2.put_bucket_website(v2.PutBucketWebsiteRequest(bucket=SOURCE, website_configuration=configured))
 
 
 def policy_document(*statements):
@@ -126,7 +134,7 @@ def deny_referer(referer, operator="StringNotLike"):
         "Effect": "Deny",
         "Principal": {"ID": ["*"]},
         "Action": ["*"],
-        "Resource": [f"{THERE}/*"],
+        "Resource": [f"{DESTINATION}/*"],
         "Condition": {operator: {"Referer": ["${null}", referer]}},
     }
 
@@ -135,7 +143,7 @@ def set_domain(world, name, more=""):
     domains = f"<Domains><DomainName>{name}</DomainName>{more}</Domains>"
     namespace = "http://obs.cn-north-4.myhuaweicloud.com/doc/2015-06-30/"
     document = f'<ListBucketCustomDomainsResult xmlns="{namespace}">{domains}</ListBucketCustomDomainsResult>'
-    world.box.obs.bucket(THERE).documents["customdomain"] = document.encode()
+    world.box.obs.bucket(DESTINATION).documents["customdomain"] = document.encode()
 
 
 EVERYONE = ACL(Owner(DOMAIN_ID), [Grant(Grantee(DOMAIN_ID), "FULL_CONTROL"), Grant(Grantee(group="Everyone"), "READ")])
@@ -143,34 +151,34 @@ EVERYONE = ACL(Owner(DOMAIN_ID), [Grant(Grantee(DOMAIN_ID), "FULL_CONTROL"), Gra
 CASES = {
     "lifecycle": (
         lambda w: w.oss.put_bucket_lifecycle(oss2.models.BucketLifecycle([OSS_RULE])),
-        (lambda w: w.obs.setBucketLifecycle(THERE, Lifecycle([obs_rule(3)])), State.EQUAL),
-        (lambda w: w.obs.setBucketLifecycle(THERE, Lifecycle([obs_rule(4)])), State.DIFFERS),
+        (lambda w: w.obs.setBucketLifecycle(DESTINATION, Lifecycle([obs_rule(3)])), State.EQUAL),
+        (lambda w: w.obs.setBucketLifecycle(DESTINATION, Lifecycle([obs_rule(4)])), State.DIFFERS),
     ),
     "cors": (
         lambda w: w.oss.put_bucket_cors(oss2.models.BucketCors([OSS_CORS])),
         (
             lambda w: w.obs.setBucketCors(
-                THERE, [CorsRule("a", ["PUT", "GET"], ["https://a.example"], ["x-a"], maxAgeSecond=9)]
+                DESTINATION, [CorsRule("a", ["PUT", "GET"], ["https://a.example"], ["x-a"], maxAgeSecond=9)]
             ),
             State.EQUAL,
         ),
-        (lambda w: w.obs.setBucketCors(THERE, [CorsRule("a", ["GET"], ["*"])]), State.DIFFERS),
+        (lambda w: w.obs.setBucketCors(DESTINATION, [CorsRule("a", ["GET"], ["*"])]), State.DIFFERS),
     ),
     "policy": (
         lambda w: w.oss.put_bucket_policy(POLICY),
-        (lambda w: w.obs.setBucketPolicy(THERE, policy_document(OTHERS)), State.BY_EYE),
-        (lambda w: w.obs.setBucketPolicy(THERE, policy_document(OTHERS, OTHERS)), State.BY_EYE),
+        (lambda w: w.obs.setBucketPolicy(DESTINATION, policy_document(OTHER_STATEMENT)), State.BY_EYE),
+        (lambda w: w.obs.setBucketPolicy(DESTINATION, policy_document(OTHER_STATEMENT, OTHER_STATEMENT)), State.BY_EYE),
     ),
     "acl": (
         lambda w: w.oss.put_bucket_acl("public-read"),
-        (lambda w: w.obs.setBucketAcl(THERE, EVERYONE), State.BY_EYE),
-        (lambda w: w.obs.setBucketAcl(THERE, EVERYONE), State.BY_EYE),
+        (lambda w: w.obs.setBucketAcl(DESTINATION, EVERYONE), State.BY_EYE),
+        (lambda w: w.obs.setBucketAcl(DESTINATION, EVERYONE), State.BY_EYE),
     ),
     "website": (
         lambda w: w.oss.put_bucket_website(oss2.models.BucketWebsite("index.html", "error.html")),
         (
             lambda w: w.obs.setBucketWebsite(
-                THERE,
+                DESTINATION,
                 WebsiteConfiguration(
                     indexDocument=IndexDocument("index.html"), errorDocument=ErrorDocument("error.html")
                 ),
@@ -178,51 +186,58 @@ CASES = {
             State.EQUAL,
         ),
         (
-            lambda w: w.obs.setBucketWebsite(THERE, WebsiteConfiguration(indexDocument=IndexDocument("index.html"))),
+            lambda w: w.obs.setBucketWebsite(
+                DESTINATION, WebsiteConfiguration(indexDocument=IndexDocument("index.html"))
+            ),
             State.DIFFERS,
         ),
     ),
     "back-to-source": (
         mirror,
-        (lambda w: w.fetch_from_elsewhere([MIRROR]), State.BY_EYE),
-        (lambda w: w.fetch_from_elsewhere([MIRROR, MIRROR]), State.BY_EYE),
+        (lambda w: w.set_back_to_source_rules([MIRROR]), State.BY_EYE),
+        (lambda w: w.set_back_to_source_rules([MIRROR, MIRROR]), State.BY_EYE),
     ),
     "referer": (
         lambda w: w.oss.put_bucket_referer(oss2.models.BucketReferer(True, ["https://a.example"])),
         (
-            lambda w: w.obs.setBucketPolicy(THERE, policy_document(OTHERS, deny_referer("https://a.example*"))),
+            lambda w: w.obs.setBucketPolicy(
+                DESTINATION, policy_document(OTHER_STATEMENT, deny_referer("https://a.example*"))
+            ),
             State.EQUAL,
         ),
-        (lambda w: w.obs.setBucketPolicy(THERE, policy_document(deny_referer("https://b.example*"))), State.DIFFERS),
+        (
+            lambda w: w.obs.setBucketPolicy(DESTINATION, policy_document(deny_referer("https://b.example*"))),
+            State.DIFFERS,
+        ),
     ),
     "encryption": (
         lambda w: w.oss.put_bucket_encryption(oss2.models.ServerSideEncryptionRule(sse_algorithm="AES256")),
-        (lambda w: w.obs.setBucketEncryption(THERE, "AES256"), State.EQUAL),
-        (lambda w: w.obs.setBucketEncryption(THERE, "kms"), State.DIFFERS),
+        (lambda w: w.obs.setBucketEncryption(DESTINATION, "AES256"), State.EQUAL),
+        (lambda w: w.obs.setBucketEncryption(DESTINATION, "kms"), State.DIFFERS),
     ),
     "versioning": (
         lambda w: w.oss.put_bucket_versioning(oss2.models.BucketVersioningConfig("Enabled")),
-        (lambda w: w.obs.setBucketVersioning(THERE, "Enabled"), State.EQUAL),
+        (lambda w: w.obs.setBucketVersioning(DESTINATION, "Enabled"), State.EQUAL),
         (
             lambda w: (
-                w.obs.setBucketVersioning(THERE, "Enabled"),
+                w.obs.setBucketVersioning(DESTINATION, "Enabled"),
                 w.oss.put_bucket_versioning(oss2.models.BucketVersioningConfig("Suspended")),
             ),
             State.DIFFERS,
         ),
     ),
     "logging": (
-        lambda w: w.oss.put_bucket_logging(oss2.models.BucketLogging(HERE, "log/")),
-        (lambda w: w.obs.setBucketLogging(THERE, Logging(THERE, "log/", agency="logs")), State.BY_EYE),
-        (lambda w: w.obs.setBucketLogging(THERE, Logging(THERE, "other/", agency="logs")), State.BY_EYE),
+        lambda w: w.oss.put_bucket_logging(oss2.models.BucketLogging(SOURCE, "log/")),
+        (lambda w: w.obs.setBucketLogging(DESTINATION, Logging(DESTINATION, "log/", agency="logs")), State.BY_EYE),
+        (lambda w: w.obs.setBucketLogging(DESTINATION, Logging(DESTINATION, "other/", agency="logs")), State.BY_EYE),
     ),
     "tags": (
         lambda w: w.oss.put_bucket_tagging(oss2.models.Tagging(OSS_TAGS)),
-        (lambda w: w.obs.setBucketTagging(THERE, TagInfo([Tag("team", "a")])), State.EQUAL),
-        (lambda w: w.obs.setBucketTagging(THERE, TagInfo([Tag("team", "b")])), State.DIFFERS),
+        (lambda w: w.obs.setBucketTagging(DESTINATION, TagInfo([Tag("team", "a")])), State.EQUAL),
+        (lambda w: w.obs.setBucketTagging(DESTINATION, TagInfo([Tag("team", "b")])), State.DIFFERS),
     ),
     "domains": (
-        lambda w: w.box.oss.buckets[HERE].domains.append("img.example.com"),
+        lambda w: w.box.oss.buckets[SOURCE].domains.append("img.example.com"),
         (lambda w: set_domain(w, "img.example.com"), State.EQUAL),
         (lambda w: set_domain(w, "www.example.com"), State.DIFFERS),
     ),
@@ -230,65 +245,65 @@ CASES = {
 
 
 def test_every_setting_has_a_test_case():
-    assert CASES.keys() == BY_NAME.keys()
+    assert CASES.keys() == SETTINGS_BY_NAME.keys()
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_setting_is_absent_then_at_the_source_then_compared(world, name):
-    here, _, (other, expected) = CASES[name]
+def test_a_setting_is_none_then_only_at_the_source_then_compared(world, name):
+    source_value, _, (other_value, expected_state) = CASES[name]
     assert world.state(name) is State.NONE
-    here(world)
+    source_value(world)
     assert world.state(name) is State.ONLY_SOURCE
-    other(world)
-    assert world.state(name) is expected
+    other_value(world)
+    assert world.state(name) is expected_state
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_setting_only_in_obs_or_equal_on_both_sides_is_reported(world, name):
-    here, (same, expected), _ = CASES[name]
-    same(world)
+    source_value, (same_value, expected_state), _ = CASES[name]
+    same_value(world)
     assert world.state(name) is State.ONLY_DESTINATION
-    here(world)
-    assert world.state(name) is expected
+    source_value(world)
+    assert world.state(name) is expected_state
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_setting_that_cannot_be_read_is_not_reported_missing(world, name):
     # GIVEN a missing permission on a side THEN the permission is named, for each state of the other side
-    setting, (here, _, _) = BY_NAME[name], CASES[name]
+    setting, (source_value, _, _) = SETTINGS_BY_NAME[name], CASES[name]
     world.box.obs.deny(setting.destination.right)
-    for step in (lambda: None, lambda: here(world)):
+    for step in (lambda: None, lambda: source_value(world)):
         step()
         row = world.row(name)
         assert row.state == State.UNREAD
         assert row.source.unread is None
         assert row.document == ""
         assert row.destination.unread.en == f"cannot be read: permission {setting.destination.right} is missing"
-    world.box.oss.deny(setting.source.right, HERE)
+    world.box.oss.deny(setting.source.right, SOURCE)
     assert world.row(name).source.unread.en == f"cannot be read: permission {setting.source.right} is missing"
 
 
 @pytest.mark.parametrize("name", ["lifecycle", "cors", "referer"])
 @pytest.mark.parametrize("is_there", [False, True])
-def test_the_printed_document_makes_both_equal_and_keeps_other_rules(world, name, is_there):
-    here, _, (other, _) = CASES[name]
-    here(world)
+def test_the_printed_document_makes_settings_equal_and_keeps_other_rules(world, name, is_there):
+    source_value, _, (other_value, _) = CASES[name]
+    source_value(world)
     if is_there:
-        other(world)
+        other_value(world)
     if name == "referer":
         world.obs.setBucketPolicy(
-            THERE, policy_document(OTHERS, *([deny_referer("https://b.example*")] if is_there else []))
+            DESTINATION, policy_document(OTHER_STATEMENT, *([deny_referer("https://b.example*")] if is_there else []))
         )
-    world.paste(name)
+    world.write_printed_document(name)
     assert world.state(name) is State.EQUAL
     if name == "referer":
-        kept, _ = json.loads(world.box.obs.bucket(THERE).documents["policy"])["Statement"]
-        assert kept == OTHERS
+        kept_statement, _ = json.loads(world.box.obs.bucket(DESTINATION).documents["policy"])["Statement"]
+        assert kept_statement == OTHER_STATEMENT
 
 
 RULE = "<Prefix>a/</Prefix><Status>Enabled</Status>"
 # Settings that OBS cannot express.
-LEFT_OUT = [
+UNSUPPORTED_RULES = [
     "<Transition><Days>9</Days><StorageClass>ColdArchive</StorageClass></Transition>",
     "<Expiration><CreatedBeforeDate>2026-01-01T00:00:00.000Z</CreatedBeforeDate></Expiration>",
     "<Transition><Days>9</Days><StorageClass>IA</StorageClass><IsAccessTime>true</IsAccessTime></Transition>",
@@ -297,39 +312,39 @@ LEFT_OUT = [
 ]
 
 
-@pytest.mark.parametrize("part", LEFT_OUT)
+@pytest.mark.parametrize("part", UNSUPPORTED_RULES)
 def test_an_unsupported_rule_is_named_and_the_others_are_printed(world, part):
     fine = (
         "<Rule><ID>fine</ID><Prefix>b/</Prefix><Status>Enabled</Status><Expiration><Days>1</Days></Expiration></Rule>"
     )
-    world.has("lifecycle", f"{fine}<Rule><ID>own</ID>{RULE}{part}</Rule>")
+    world.set_source_setting("lifecycle", f"{fine}<Rule><ID>own</ID>{RULE}{part}</Rule>")
     # WHEN the printed rule is in OBS THEN the sides still differ, and no document is left to print
-    before, after = world.paste("lifecycle"), world.row("lifecycle")
-    assert [[text.en for text in row.left_out] for row in (before, after)] == [["rule own"]] * 2
-    assert "b/" in before.document
-    assert "a/" not in before.document
-    assert after.state == State.BY_EYE
-    assert after.document == ""
+    earlier_row, later_row = world.write_printed_document("lifecycle"), world.row("lifecycle")
+    assert [[text.en for text in row.left_out] for row in (earlier_row, later_row)] == [["rule own"]] * 2
+    assert "b/" in earlier_row.document
+    assert "a/" not in earlier_row.document
+    assert later_row.state == State.BY_EYE
+    assert later_row.document == ""
 
 
 def test_an_invisible_prefix_is_printed_escaped(world):
     hidden = "<Prefix>日志\u202e&#9;/</Prefix><Status>Enabled</Status><Expiration><Days>1</Days></Expiration>"
-    world.has("lifecycle", f"<Rule>{hidden}</Rule>")
-    assert world.paste("lifecycle").document.replace("\n", "").isprintable()
+    world.set_source_setting("lifecycle", f"<Rule>{hidden}</Rule>")
+    assert world.write_printed_document("lifecycle").document.replace("\n", "").isprintable()
     assert world.state("lifecycle") is State.EQUAL
 
 
 def test_a_lifecycle_rule_is_translated_into_the_words_of_obs(world):
-    tagged = "<Tag><Key>k</Key><Value>v</Value></Tag><Tag><Key>l</Key><Value></Value></Tag>"
+    tags = "<Tag><Key>k</Key><Value>v</Value></Tag><Tag><Key>l</Key><Value></Value></Tag>"
     actions = (
         "<Transition><Days>30</Days><StorageClass>IA</StorageClass><IsAccessTime>false</IsAccessTime></Transition>"
         "<Transition><Days>60</Days><StorageClass>Archive</StorageClass></Transition>"
         "<NoncurrentVersionExpiration><NoncurrentDays>5</NoncurrentDays></NoncurrentVersionExpiration>"
     )
-    world.has("lifecycle", f"<Rule>{RULE}{tagged}{actions}</Rule>")
-    world.paste("lifecycle")
+    world.set_source_setting("lifecycle", f"<Rule>{RULE}{tags}{actions}</Rule>")
+    world.write_printed_document("lifecycle")
     assert world.state("lifecycle") is State.EQUAL
-    (rule,) = world.obs.getBucketLifecycle(THERE).body.lifecycleConfig.rule
+    (rule,) = world.obs.getBucketLifecycle(DESTINATION).body.lifecycleConfig.rule
     assert [(transition.days, transition.storageClass) for transition in rule.transition] == [
         (30, "WARM"),
         (60, "COLD"),
@@ -343,7 +358,7 @@ def test_a_lifecycle_rule_is_translated_into_the_words_of_obs(world):
         (lambda w: w.oss.put_bucket_referer(oss2.models.BucketReferer(True, ["https://*.a.example"])), []),
         (lambda w: w.oss.put_bucket_referer(oss2.models.BucketReferer(False, ["https://a.example"])), []),
         (
-            lambda w: w.takes_referers(
+            lambda w: w.set_referers(
                 allow_empty_referer=True,
                 referer_list=v2.RefererList(referers=["https://a.example"]),
                 referer_blacklist=v2.RefererBlacklist(referers=["https://bad.example", "https://?.example"]),
@@ -356,7 +371,7 @@ def test_a_lifecycle_rule_is_translated_into_the_words_of_obs(world):
 )
 def test_all_kinds_of_referer_rules_are_translated(world, put, own):
     put(world)
-    assert [text.en for text in world.paste("referer").left_out] == own
+    assert [text.en for text in world.write_printed_document("referer").left_out] == own
     assert world.state("referer") is (State.BY_EYE if own else State.EQUAL)
 
 
@@ -374,27 +389,27 @@ def test_the_rule_for_requests_without_a_referer_is_compared(world):
 def test_a_statement_for_a_referer_without_its_pages_is_not_equal(world, statement):
     # GIVEN a referer that OSS accepts with any page behind it
     CASES["referer"][0](world)
-    world.obs.setBucketPolicy(THERE, policy_document(statement))
+    world.obs.setBucketPolicy(DESTINATION, policy_document(statement))
     row = world.row("referer")
     (made,) = json.loads(row.document)["Statement"]
-    own = {"StringNotLike": {"Referer": ["${null}", "https://a.example*"]}}
+    own_condition = {"StringNotLike": {"Referer": ["${null}", "https://a.example*"]}}
     assert row.state == State.DIFFERS
-    assert made["Condition"] == own
+    assert made["Condition"] == own_condition
 
 
-def test_a_blacklist_alone_lets_blank_referers_pass_in_both_clouds(world):
+def test_a_blacklist_alone_permits_blank_referers_in_both_clouds(world):
     # GIVEN a blacklist alone WHEN blank referers are forbidden THEN OSS lets them pass all the same
     denied = v2.RefererBlacklist(referers=["https://bad.example"])
-    world.takes_referers(allow_empty_referer=False, referer_list=v2.RefererList(), referer_blacklist=denied)
+    world.set_referers(allow_empty_referer=False, referer_list=v2.RefererList(), referer_blacklist=denied)
     row = world.row("referer")
-    (made,) = json.loads(row.document)["Statement"]
+    (statement,) = json.loads(row.document)["Statement"]
     assert row.left_out == []
-    assert made["Condition"] == {"StringLike": {"Referer": ["https://bad.example*"]}}
+    assert statement["Condition"] == {"StringLike": {"Referer": ["https://bad.example*"]}}
 
 
 def test_kms_keys_of_both_clouds_are_compared_by_the_user(world):
     world.oss.put_bucket_encryption(oss2.models.ServerSideEncryptionRule(sse_algorithm="KMS"))
-    world.obs.setBucketEncryption(THERE, "kms")
+    world.obs.setBucketEncryption(DESTINATION, "kms")
     assert world.state("encryption") is State.BY_EYE
 
 
@@ -415,7 +430,7 @@ CERTIFICATE = f"<Certificate><CertId>493</CertId>{ENABLED}</Certificate>"
 def test_a_domain_is_equal_only_if_served_and_without_certificate(world, monkeypatch, here, there, state):
     # This is the form on the vendor's page of ListCname.
     cname = f"<ListCnameResult><Cname><Domain>img.example.com</Domain>{here}</Cname></ListCnameResult>"
-    monkeypatch.setattr(world.here, "document", lambda _query: Response(200, {}, cname.encode()))
+    monkeypatch.setattr(world.here, "read_document", lambda _query: Response(200, {}, cname.encode()))
     set_domain(world, "img.example.com", there)
     assert world.state("domains") is state
 
@@ -423,31 +438,31 @@ def test_a_domain_is_equal_only_if_served_and_without_certificate(world, monkeyp
 def test_a_cors_field_of_oss_alone_is_left_out_and_named(world):
     rules = [v2.CORSRule(allowed_origins=["*"], allowed_methods=["GET"])]
     configured = v2.CORSConfiguration(cors_rules=rules, response_vary=True)
-    world.v2.put_bucket_cors(v2.PutBucketCorsRequest(bucket=HERE, cors_configuration=configured))
-    assert [text.en for text in world.paste("cors").left_out] == ["ResponseVary"]
+    world.v2.put_bucket_cors(v2.PutBucketCorsRequest(bucket=SOURCE, cors_configuration=configured))
+    assert [text.en for text in world.write_printed_document("cors").left_out] == ["ResponseVary"]
     assert world.state("cors") is State.BY_EYE
 
 
 @pytest.mark.parametrize(
     "statement",
     [
-        {**deny_referer("https://a.example*"), "Resource": [f"{THERE}/a/*"]},
+        {**deny_referer("https://a.example*"), "Resource": [f"{DESTINATION}/a/*"]},
         {**deny_referer("https://a.example*"), "Action": ["GetObject"]},
         {**deny_referer("https://a.example*"), "Effect": "Allow"},
     ],
 )
 def test_a_statement_by_referer_with_another_meaning_is_not_equal(world, statement):
     CASES["referer"][0](world)
-    world.obs.setBucketPolicy(THERE, policy_document(statement))
-    row = world.paste("referer")
+    world.obs.setBucketPolicy(DESTINATION, policy_document(statement))
+    row = world.write_printed_document("referer")
     assert row.state is State.DIFFERS
     # AND the document keeps the statement, so a person has to check it
     assert statement in json.loads(row.document)["Statement"]
     assert world.state("referer") is State.BY_EYE
 
 
-INDEX = {"indexDocument": IndexDocument("index.html")}
-ERROR = {"errorDocument": ErrorDocument("index.html")}
+INDEX_PAGE = {"indexDocument": IndexDocument("index.html")}
+ERROR_PAGE = {"errorDocument": ErrorDocument("index.html")}
 
 
 @pytest.mark.parametrize(
@@ -455,35 +470,35 @@ ERROR = {"errorDocument": ErrorDocument("index.html")}
     [
         (
             "<IndexDocument><Suffix>index.html</Suffix><SupportSubDir>true</SupportSubDir></IndexDocument>",
-            INDEX,
+            INDEX_PAGE,
             State.BY_EYE,
         ),
         (
             "<IndexDocument><Suffix>index.html</Suffix></IndexDocument><RoutingRules><RoutingRule><Redirect>"
             "<RedirectType>External</RedirectType></Redirect></RoutingRule></RoutingRules>",
-            INDEX,
+            INDEX_PAGE,
             State.BY_EYE,
         ),
-        ("<ErrorDocument><Key>index.html</Key><HttpStatus>200</HttpStatus></ErrorDocument>", ERROR, State.BY_EYE),
-        ("<ErrorDocument><Key>index.html</Key><HttpStatus>404</HttpStatus></ErrorDocument>", ERROR, State.EQUAL),
+        ("<ErrorDocument><Key>index.html</Key><HttpStatus>200</HttpStatus></ErrorDocument>", ERROR_PAGE, State.BY_EYE),
+        ("<ErrorDocument><Key>index.html</Key><HttpStatus>404</HttpStatus></ErrorDocument>", ERROR_PAGE, State.EQUAL),
     ],
     ids=["subfolders", "rules of routing", "a status that OBS does not answer", "the status that it answers"],
 )
 def test_website_pages_of_a_single_cloud_are_compared_by_the_user(world, part, there, state):
-    world.has("website", part)
-    world.obs.setBucketWebsite(THERE, WebsiteConfiguration(**there))
+    world.set_source_setting("website", part)
+    world.obs.setBucketWebsite(DESTINATION, WebsiteConfiguration(**there))
     assert world.state("website") is state
 
 
-@pytest.mark.parametrize("name", [name for name in BY_NAME if name != "versioning"])
+@pytest.mark.parametrize("name", [name for name in SETTINGS_BY_NAME if name != "versioning"])
 @pytest.mark.parametrize("answer", [b"?", b"{}", b"<ListBucketResult></ListBucketResult>"])
 def test_an_answer_about_another_setting_counts_as_unread(world, name, answer):
-    world.box.obs.bucket(THERE).documents[BY_NAME[name].destination.query] = answer
+    world.box.obs.bucket(DESTINATION).documents[SETTINGS_BY_NAME[name].destination.query] = answer
     assert world.state(name) is State.UNREAD
 
 
 def test_settings_of_a_missing_bucket_count_as_unread(world):
-    world.box.obs.remove_bucket(THERE)
+    world.box.obs.remove_bucket(DESTINATION)
     row = world.row("cors")
     assert row.state == State.UNREAD
     assert row.destination.refusal.code == "NoSuchBucket"

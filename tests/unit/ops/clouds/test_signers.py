@@ -29,7 +29,7 @@ ID, SECRET = "FAKEACCESSKEY0000001", "fakeSecretKey0001"
 TOKEN = "FAKETOKEN+/=1"
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 object_keys = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("/~+% .é"), max_size=20)
-# In a header, white space around a value does not count.
+# White space around the value of a header is ignored.
 values = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12).map(str.strip)
 moments = st.datetimes(
     min_value=datetime.datetime(2000, 1, 1), max_value=datetime.datetime(2099, 1, 1), timezones=st.just(timezone.utc)
@@ -56,16 +56,16 @@ def make_keys(token=""):
     now=moments,
 )
 def test_the_signature_for_oss_equals_that_of_the_sdk(method, key, query, plain, token, now):
-    ours = signers.oss(method, "bkt", key, query, plain, keys=make_keys(token), region="cn-x", now=now)
-    asked = "&".join(
+    own_signature = signers.sign_oss(method, "bkt", key, query, plain, keys=make_keys(token), region="cn-x", now=now)
+    query_text = "&".join(
         urlencode({name: value}, quote_via=quote, safe="") if value else name for name, value in query.items()
     )
-    request = HttpRequest(method, f"https://bkt.oss.example/x?{asked}")
+    request = HttpRequest(method, f"https://bkt.oss.example/x?{query_text}")
     request.headers.update(plain)
     theirs = SigningContext(product="oss", region="cn-x", bucket="bkt", key=key, request=request, signing_time=now)
     theirs.credentials = StaticCredentialsProvider(ID, SECRET, token or None).get_credentials()
     SignerV4().sign(theirs)
-    assert {name.lower(): value for name, value in ours.items()} == {
+    assert {name.lower(): value for name, value in own_signature.items()} == {
         name.lower(): value for name, value in request.headers.items()
     }
 
@@ -82,11 +82,11 @@ def test_the_signature_for_oss_equals_that_of_the_sdk(method, key, query, plain,
     now=moments,
 )
 def test_the_signature_for_obs_equals_that_of_the_sdk(method, key, query, plain, token, now):
-    ours = signers.obs(method, "bkt", key, query, plain, keys=make_keys(token), now=now)
-    sent = {name: value for name, value in ours.items() if name != "Authorization"}
+    own_signature = signers.sign_obs(method, "bkt", key, query, plain, keys=make_keys(token), now=now)
+    sent_headers = {name: value for name, value in own_signature.items() if name != "Authorization"}
     signer = Authentication(ID, SECRET, False, Adapter("obs"), "", False)
-    theirs = signer.doAuth(method, "bkt", key, {name: value or None for name, value in query.items()}, sent)
-    assert ours["Authorization"] == theirs["Authorization"]
+    theirs = signer.doAuth(method, "bkt", key, {name: value or None for name, value in query.items()}, sent_headers)
+    assert own_signature["Authorization"] == theirs["Authorization"]
 
 
 @hundred_examples
@@ -98,12 +98,14 @@ def test_the_signature_for_obs_equals_that_of_the_sdk(method, key, query, plain,
 )
 def test_the_signature_for_obs_in_a_url_equals_that_of_the_sdk(key, plain, token, now):
     expires = int(now.timestamp())
-    ours = signers.obs_url("PUT", "bkt", key, {"metadata": ""}, plain, keys=make_keys(token), expires=expires)
+    own_signature = signers.sign_obs_url(
+        "PUT", "bkt", key, {"metadata": ""}, plain, keys=make_keys(token), expires=expires
+    )
     signer = Authentication(ID, SECRET, False, Adapter("obs"), "", False)
-    asked = {"metadata": None, **({"x-obs-security-token": TOKEN} if token else {})}
-    theirs = signer.getSignature("PUT", "bkt", key, asked, plain, str(expires))["Signature"]
-    assert ours == {
-        **{name: value or "" for name, value in asked.items()},
+    parameters = {"metadata": None, **({"x-obs-security-token": TOKEN} if token else {})}
+    theirs = signer.getSignature("PUT", "bkt", key, parameters, plain, str(expires))["Signature"]
+    assert own_signature == {
+        **{name: value or "" for name, value in parameters.items()},
         "AccessKeyId": ID,
         "Expires": str(expires),
         "Signature": theirs,
@@ -120,7 +122,7 @@ def test_the_signature_for_obs_in_a_url_equals_that_of_the_sdk(key, plain, token
     now=moments,
 )
 def test_the_signature_for_huaweis_services_equals_that_of_the_sdk(method, path, query, body, token, now):
-    ours = signers.sign_huawei_service(
+    own_signature = signers.sign_huawei_service(
         method,
         "oms.example.com",
         path,
@@ -130,19 +132,19 @@ def test_the_signature_for_huaweis_services_equals_that_of_the_sdk(method, path,
         keys=make_keys(token),
         now=now,
     )
-    sent = {name: value for name, value in ours.items() if name != "Authorization"}
+    sent_headers = {name: value for name, value in own_signature.items() if name != "Authorization"}
     request = SdkRequest(
         method=method,
         schema="https",
         host="oms.example.com",
         resource_path=path,
         query_params=list(query.items()),
-        header_params=sent,
+        header_params=sent_headers,
         body=body,
     )
     credentials = BasicCredentials(ID, SECRET, "project")
     theirs = vendors.Signer(credentials).sign(request).header_params
-    assert ours["Authorization"] == theirs["Authorization"]
+    assert own_signature["Authorization"] == theirs["Authorization"]
 
 
 @pytest.mark.parametrize("shown", [repr, str, "{}".format, "{:>9}".format, lambda secret: f"{secret!r} {secret}"])
@@ -155,13 +157,13 @@ def test_no_representation_shows_a_secret(shown):
 
 
 @pytest.fixture
-def administrators(monkeypatch):
+def read_keys(monkeypatch):
     """Return a function that reads a cloud's keys from an environment or from typed input.
 
-    It returns the keys and the messages.
+    The function returns the keys and the printed messages.
     """
 
-    def administrators(names, environment=(), typed=None):
+    def read_keys(names, environment=(), typed=None):
         for name, value in zip_longest(names, environment):
             if value is None:
                 monkeypatch.delenv(name, raising=False)
@@ -172,30 +174,30 @@ def administrators(monkeypatch):
         pair = keys.read_administrator_keys(console.session, names)
         return [secret.reveal() for secret in (pair.access, pair.secret, pair.token)], console.messages
 
-    return administrators
+    return read_keys
 
 
-def test_keys_are_removed_from_the_environment(administrators):
-    assert administrators(keys.ALIBABA_VARIABLES, (ID, SECRET, TOKEN)) == ([ID, SECRET, TOKEN], "")
+def test_keys_are_removed_from_the_environment(read_keys):
+    assert read_keys(keys.ALIBABA_VARIABLES, (ID, SECRET, TOKEN)) == ([ID, SECRET, TOKEN], "")
     assert not set(keys.ALIBABA_VARIABLES) & os.environ.keys()
 
 
-def test_without_terminal_and_environment_the_names_are_printed(administrators):
+def test_without_terminal_and_environment_the_names_are_printed(read_keys):
     with pytest.raises(UsageError) as refused:
-        administrators(keys.HUAWEI_VARIABLES)
+        read_keys(keys.HUAWEI_VARIABLES)
     assert "HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK" in refused.value.fix.en
 
 
 @pytest.mark.parametrize("half", [(), ("OTHER", None, TOKEN)], ids=["nothing", "half a key"])
-def test_typed_keys_are_not_shown_nor_mixed_with_the_environment(administrators, half):
-    typed_keys, output = administrators(keys.HUAWEI_VARIABLES, half, typed=(ID, SECRET))
+def test_typed_keys_are_not_shown_nor_mixed_with_the_environment(read_keys, half):
+    typed_keys, output = read_keys(keys.HUAWEI_VARIABLES, half, typed=(ID, SECRET))
     assert SECRET not in output
     assert typed_keys == [ID, SECRET, ""]
 
 
-def test_blanks_within_a_key_are_refused(administrators):
+def test_blanks_within_a_key_are_refused(read_keys):
     with pytest.raises(UsageError, match="blanks"):
-        administrators(keys.ALIBABA_VARIABLES, (ID, "two words", ""))
+        read_keys(keys.ALIBABA_VARIABLES, (ID, "two words", ""))
 
 
 @hundred_examples
@@ -210,10 +212,10 @@ def test_blanks_within_a_key_are_refused(administrators):
 )
 def test_the_signature_for_alibabas_services_equals_that_of_the_sdk(action, query, token, now, nonce, method, path):
     about = (method, "fc.example.com", path, action, "2015-05-01", query)
-    ours = signers.sign_alibaba_service(*about, keys=make_keys(token), now=now, nonce=nonce)
+    own_signature = signers.sign_alibaba_service(*about, keys=make_keys(token), now=now, nonce=nonce)
     theirs = DaraRequest()
     theirs.method, theirs.pathname, theirs.query = method, path, query
-    theirs.headers = {name.lower(): value for name, value in ours.items() if name != "Authorization"}
-    payload = ours["x-acs-content-sha256"]
-    expected = Utils.get_authorization(theirs, "ACS3-HMAC-SHA256", payload, ID, SECRET)
-    assert ours["Authorization"] == expected
+    theirs.headers = {name.lower(): value for name, value in own_signature.items() if name != "Authorization"}
+    payload = own_signature["x-acs-content-sha256"]
+    expected_signature = Utils.get_authorization(theirs, "ACS3-HMAC-SHA256", payload, ID, SECRET)
+    assert own_signature["Authorization"] == expected_signature

@@ -22,12 +22,12 @@ from sandbox.server.certificate import make_certificate
 from support.doctor import free_port
 from support.world import ENVIRONMENT, TASK
 
-GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+GOOD_RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
 @contextlib.contextmanager
 def listen(answer: Callable[[socket.socket], None]) -> Iterator[int]:
-    """Yield the port of a server that answers a single connection."""
+    """Yield the port of a server that accepts a single connection, and calls `answer` with it."""
 
     def run() -> None:
         with contextlib.suppress(OSError):
@@ -44,7 +44,7 @@ def listen(answer: Callable[[socket.socket], None]) -> Iterator[int]:
     thread.join(5)
 
 
-def head_of(connection: socket.socket) -> bytes:
+def read_head(connection: socket.socket) -> bytes:
     body = b""
     while b"\r\n\r\n" not in body:
         body += connection.recv(1)
@@ -52,10 +52,10 @@ def head_of(connection: socket.socket) -> bytes:
 
 
 def reply(answer: bytes) -> Callable[[socket.socket], None]:
-    """Return a handler for a connection that reads a request and sends `answer`."""
+    """Return a function that reads a request from a connection and sends `answer`."""
 
     def answers(connection: socket.socket) -> None:
-        head_of(connection)
+        read_head(connection)
         connection.sendall(answer)
 
     return answers
@@ -74,59 +74,59 @@ def no_proxy(monkeypatch):
 @pytest.fixture
 def tunnel(monkeypatch, tmp_path):
     """Yield the port of a proxy that alone reaches a cloud, and the requests that the proxy and the cloud have read."""
-    file, heard = make_certificate(tmp_path), []
+    file, received_requests = make_certificate(tmp_path), []
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(file)
 
     def answer(connection: socket.socket) -> None:
-        heard.append(head_of(connection))
+        received_requests.append(read_head(connection))
         connection.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
         with context.wrap_socket(connection, server_side=True) as inside:
-            heard.append(head_of(inside))
-            inside.sendall(GOOD)
+            received_requests.append(read_head(inside))
+            inside.sendall(GOOD_RESPONSE)
 
     with listen(answer) as port:
-        yield port, heard
+        yield port, received_requests
 
 
 def test_a_response_that_is_cut_off_is_an_error():
-    with listen(reply(GOOD[:-1])) as port, pytest.raises(http.client.IncompleteRead):
+    with listen(reply(GOOD_RESPONSE[:-1])) as port, pytest.raises(http.client.IncompleteRead):
         wire.exchange(get(f"http://127.0.0.1:{port}/"))
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
 def test_a_proxy_gets_a_tunnel_and_no_request(monkeypatch, tunnel, name):
-    port, heard = tunnel
+    port, received = tunnel
     monkeypatch.setenv(name, f"http://me:p%40ss@127.0.0.1:{port}")
     cloud = f"127.0.0.1:{free_port()}"
     assert wire.exchange(get(f"https://{cloud}/a%20b")).body == b"hello"
-    assert [request.partition(b" HTTP/1.")[0] for request in heard] == [f"CONNECT {cloud}".encode(), b"GET /a%20b"]
+    assert [request.partition(b" HTTP/1.")[0] for request in received] == [f"CONNECT {cloud}".encode(), b"GET /a%20b"]
     basic = b"Proxy-Authorization: Basic bWU6cEBzcw==\r\n"
-    assert [(basic in request, request.count(b"Basic")) for request in heard] == [(True, 1), (False, 0)]
-    assert [b"signed" in request for request in heard] == [False, True]
+    assert [(basic in request, request.count(b"Basic")) for request in received] == [(True, 1), (False, 0)]
+    assert [b"signed" in request for request in received] == [False, True]
 
 
 @pytest.mark.parametrize("excepted", ["127.0.0.1", "*"])
 def test_hosts_of_no_proxy_are_called_directly(monkeypatch, tunnel, excepted):
-    port, heard = tunnel
+    port, received = tunnel
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
     monkeypatch.setenv("NO_PROXY", excepted)
     with pytest.raises(ConnectionRefusedError):
         wire.exchange(get(f"https://127.0.0.1:{free_port()}/"))
-    assert heard == []
+    assert received == []
 
 
 def in_both_languages(error: OpsError) -> list[str]:
-    """Return the texts of the error, in both languages."""
+    """Return the texts of an error, in both languages."""
     return [text.of(language) for text in (error.happened, error.fix) for language in ("en", "zh")]
 
 
 def test_the_error_of_an_unreachable_host_names_the_proxy(monkeypatch):
     def fails(url: str) -> wire.UnreachableError:
-        with pytest.raises(wire.UnreachableError) as failed:
+        with pytest.raises(wire.UnreachableError) as raised:
             wire.send_request(WallClock(), lambda: get(url), attempts=1)
-        return failed.value
+        return raised.value
 
     cloud = f"https://127.0.0.1:{free_port()}/"
     error = fails(cloud)
@@ -142,14 +142,14 @@ def test_the_error_of_an_unreachable_host_names_the_proxy(monkeypatch):
         assert "407" in fails(cloud).happened.en
 
 
-def test_an_untrusted_certificate_is_reported_at_once_not_the_network(monkeypatch, tunnel):
-    port, heard = tunnel
+def test_an_untrusted_certificate_is_reported_without_another_attempt(monkeypatch, tunnel):
+    port, received = tunnel
     monkeypatch.delenv("SSL_CERT_FILE")
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
-    with pytest.raises(wire.UnreachableError, match="CERTIFICATE_VERIFY_FAILED") as failed:
+    with pytest.raises(wire.UnreachableError, match="CERTIFICATE_VERIFY_FAILED") as raised:
         wire.send_request(WallClock(), lambda: get("https://127.0.0.1/"), attempts=2)
-    assert "SSL_CERT_FILE" in failed.value.fix.en
-    assert len(heard) == 1
+    assert "SSL_CERT_FILE" in raised.value.fix.en
+    assert len(received) == 1
 
 
 @pytest.mark.parametrize("wrong", ["socks5://me:secret@127.0.0.1:1080", "http://me:secret@127.0.0.1:port", "http://"])
@@ -181,16 +181,20 @@ def test_the_remedy_names_permissions_only_if_the_cloud_denied_access(status, bo
 def test_a_login_page_in_the_place_of_a_bucket_is_unreadable(monkeypatch, bucket, status):
     page = wire.Response(status, {"content-type": "text/html"}, b"<html><body>Please log in</body></html>")
     monkeypatch.setattr(wire, "exchange", lambda _: page)
-    asked = bucket.at({}, "cn-north-4", "photos", Keys(Secret("a"), Secret("b")), WallClock())
-    calls = [lambda: asked.head("a"), lambda: asked.get("a"), lambda: asked.delete("a"), lambda: asked.folders("")]
-    calls += [lambda: list(asked.objects("")), lambda: list(asked.versions("")), lambda: asked.configured("website")]
+    client = bucket.open({}, "cn-north-4", "photos", Keys(Secret("a"), Secret("b")), WallClock())
+    calls = [lambda: client.head("a"), lambda: client.get("a"), lambda: client.delete("a"), lambda: client.folders("")]
+    calls += [
+        lambda: list(client.objects("")),
+        lambda: list(client.versions("")),
+        lambda: client.read_setting("website"),
+    ]
     for call in calls:
         with pytest.raises(wire.UnreadableResponseError):
             call()
 
 
 @pytest.mark.parametrize("form", ["{}", " {}\n", "HTTPS{}"])
-def test_the_task_s_address_is_read_as_the_functions_read_it(form):
+def test_the_tasks_address_is_read_as_the_functions_read_it(form):
     url = form.format(ENVIRONMENT["SYNC_URL"].removeprefix("https" if "HTTPS" in form else ""))
     assert Settings.from_env({**ENVIRONMENT, "SYNC_URL": url}).task.task_id == TASK
     assert SyncTaskClient(url, Keys(Secret("a"), Secret("b")), WallClock()).id == TASK
@@ -199,6 +203,6 @@ def test_the_task_s_address_is_read_as_the_functions_read_it(form):
 @pytest.mark.parametrize("body", [b"", b"<html><p>Log in", b'{"a": 1', b"[]", b"7"])
 def test_an_undocumented_response_body_is_reported_as_an_error(body):
     answer = wire.Response(200, {}, body)
-    for read in (answer.xml, answer.json):
+    for parse in (answer.xml, answer.json):
         with pytest.raises(OpsError, match="not in the cloud's documentation"):
-            read()
+            parse()

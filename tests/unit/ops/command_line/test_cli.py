@@ -87,14 +87,14 @@ def test_the_option_look_does_not_wait_for_the_pass(run, job):
     caller.passes[job] = open_pass_answer() if job == "reconcile" else compare_answer(finished=False, stopped=None)
     assert run(caller, job, "--look", "--prefix", "a/")[0] == 1
     assert caller.looked == [(job, {"prefix": "a/", "look": True})]
-    code, out, _ = run(FakeCaller(), job, "--look")
+    code, output, _ = run(FakeCaller(), job, "--look")
     assert code == 1
-    assert missing_parts(out, NO_PASS[job]["next"]) == []
+    assert missing_parts(output, NO_PASS[job]["next"]) == []
 
 
 # The number of keys in an unreadable file is unknown.
-ALL_COUNTED = {**report()["backlog"], "at_least": False}
-NOT_COUNTED = {**ALL_COUNTED, "unreadable_run_files": ["a/1.json"]}
+COUNTED_BACKLOG = {**report()["backlog"], "at_least": False}
+UNCOUNTED_BACKLOG = {**COUNTED_BACKLOG, "unreadable_run_files": ["a/1.json"]}
 
 
 @pytest.mark.parametrize(
@@ -105,8 +105,8 @@ NOT_COUNTED = {**ALL_COUNTED, "unreadable_run_files": ["a/1.json"]}
         (["status"], report("broken"), 1),
         (["status"], report("closed", verdict={**report("closed")["verdict"], "alarm": True}), 1),
         # Closed without an alarm is good if all waiting keys are counted.
-        (["status"], report("closed", backlog=ALL_COUNTED), 0),
-        (["status"], report("closed", backlog=NOT_COUNTED), 1),
+        (["status"], report("closed", backlog=COUNTED_BACKLOG), 0),
+        (["status"], report("closed", backlog=UNCOUNTED_BACKLOG), 1),
         (["story", "a"], {**STORY, "accepted": True}, 1),
         (["replay"], {**REPLAY_ANSWER, "left": 1}, 1),
         (["replay"], {**REPLAY_ANSWER, "failed": 1}, 1),
@@ -123,18 +123,18 @@ def test_the_exit_code_of_a_bad_state_is_not_0(run, words, answer, code):
 
 def test_json_output_is_only_the_answer(run):
     answer = {**STORY, "well": True, "key": NASTY, "story": "\ud83d"}
-    code, out, messages = run(FakeCaller(status=answer), "story", "a", "--json")
+    code, output, messages = run(FakeCaller(status=answer), "story", "a", "--json")
     assert code == 0
-    assert json.loads(out) == answer
+    assert json.loads(output) == answer
     assert messages == ""
-    assert all(" " <= character <= "~" or character == "\n" for character in out)
+    assert all(" " <= character <= "~" or character == "\n" for character in output)
 
 
 def test_a_page_is_written_in_addition_to_the_text(run, tmp_path):
     page = tmp_path / "status.html"
-    code, out, messages = run(FakeCaller(status=report()), "status", "--html", str(page))
+    code, output, messages = run(FakeCaller(status=report()), "status", "--html", str(page))
     assert code == 1
-    assert out.splitlines()[0] == "Behind"
+    assert output.splitlines()[0] == "Behind"
     assert messages == f"Written: {page}\n"
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert run(FakeCaller(status=report()), "status", "--html", str(tmp_path / "no" / "x"))[0] == 2
@@ -152,16 +152,16 @@ def test_testing_an_output_file_keeps_a_dangling_link(run, tmp_path):
 @pytest.mark.parametrize(("lang", "expected"), [("en", ["It failed", "-> Mend it"]), ("zh", ["失败", "-> 修复"])])
 def test_an_error_has_its_cause_and_remedy(run, lang, expected):
     error = ToolError(Text("It failed", chinese="失败"), Text("Mend it", chinese="修复"), ["line", NASTY])
-    code, out, messages = run(FakeCaller(doctor=error), "doctor", lang=lang)
-    first, second, *others = messages.splitlines()
+    code, output, messages = run(FakeCaller(doctor=error), "doctor", lang=lang)
+    first_line, second_line, *other_lines = messages.splitlines()
     assert code == 1
-    assert out == ""
-    assert first == "| line"
-    assert others == expected
-    assert second.isprintable()
+    assert output == ""
+    assert first_line == "| line"
+    assert other_lines == expected
+    assert second_line.isprintable()
 
 
-def without(name: str, answer: dict) -> dict:
+def remove_field(name: str, answer: dict) -> dict:
     return {field: value for field, value in answer.items() if field != name}
 
 
@@ -169,13 +169,13 @@ def without(name: str, answer: dict) -> dict:
     ("words", "answer"),
     [
         # A field of this version is missing.
-        ("status", without("lasting", report("in step"))),
-        ("status", without("sums", report("in step"))),
-        ("story a", without("step", STORY)),
-        ("replay", without("stop", REPLAY_ANSWER)),
-        ("reconcile --dry-run", without("missing", pass_answer())),
-        ("compare --dry-run", without("folders", compare_answer())),
-        ("doctor", without("text_zh", DOCTOR_OK)),
+        ("status", remove_field("lasting", report("in step"))),
+        ("status", remove_field("sums", report("in step"))),
+        ("story a", remove_field("step", STORY)),
+        ("replay", remove_field("stop", REPLAY_ANSWER)),
+        ("reconcile --dry-run", remove_field("missing", pass_answer())),
+        ("compare --dry-run", remove_field("folders", compare_answer())),
+        ("doctor", remove_field("text_zh", DOCTOR_OK)),
         # The text is no answer.
         *(
             ("doctor", answer)
@@ -185,18 +185,18 @@ def without(name: str, answer: dict) -> dict:
 )
 def test_an_answer_of_another_version_is_refused_with_a_remedy(run, words, answer):
     job, *_ = words.replace("story", "status").split()
-    code, out, messages = run(FakeCaller(**{job: answer}), *words.split())
+    code, output, messages = run(FakeCaller(**{job: answer}), *words.split())
     expected = ("The answer has a form unknown to this ops.py", "s deploy -y")
     assert code == 1
-    assert out == ""
+    assert output == ""
     assert missing_parts(messages, *expected) == []
 
 
 @pytest.mark.parametrize("value", [7, {"a": 1}, [None]])
 @pytest.mark.parametrize("name", ["amended", "watermark", "lag", "remedies", "submitted", "classes"])
 def test_an_answer_with_any_wrong_field_is_shown_or_refused(show, name, value):
-    code, out, messages = show(json.dumps({**compare_answer(), name: value}), "--lang", "en")
-    assert out or "The answer has a form unknown" in messages
+    code, output, messages = show(json.dumps({**compare_answer(), name: value}), "--lang", "en")
+    assert output or "The answer has a form unknown" in messages
     assert code in (0, 1)
 
 
@@ -231,8 +231,8 @@ def run_to_exit(capsys):
     def run_to_exit(*words: str, code: int = 2) -> str:
         with pytest.raises(SystemExit, match=rf"^{code}$"):
             cli.main([*words])
-        out, err = capsys.readouterr()
-        return err if code else out
+        output, err = capsys.readouterr()
+        return err if code else output
 
     return run_to_exit
 
@@ -281,12 +281,12 @@ def test_the_option_accepts_each_reason_of_a_failed_record():
 
 
 def test_help_is_a_command_and_no_command_prints_help(run_to_exit, capsys):
-    whole = run_to_exit("--help", code=0)
-    assert run_to_exit("help", code=0) == whole
+    help_text = run_to_exit("--help", code=0)
+    assert run_to_exit("help", code=0) == help_text
     assert run_to_exit("help", "status", code=0) == run_to_exit("status", "--help", code=0)
     with pytest.raises(SystemExit, match=r"^2$"):
         cli.main([])
-    assert capsys.readouterr() == (whole, "")
+    assert capsys.readouterr() == (help_text, "")
 
 
 @pytest.mark.parametrize(
@@ -304,10 +304,10 @@ def test_the_language_option_is_valid_before_and_after_the_command(words, langua
 @pytest.mark.parametrize("language", [["--lang", "zh"], ["--lang=en", "--lang=zh"]])
 def test_errors_and_help_are_in_chinese_too(run_to_exit, language):
     assert "没有 'stauts' 这个命令：是否想输入 'status'？" in run_to_exit("stauts", *language)
-    shown = run_to_exit("status", "--help", *language, code=0)
+    help_text = run_to_exit("status", "--help", *language, code=0)
     assert (
         missing_parts(
-            shown, "显示进度、积压和失败原因。\n", "\n退出码：\n  0 已同步，或已关闭且没有告警\n", "\n选项：\n"
+            help_text, "显示进度、积压和失败原因。\n", "\n退出码：\n  0 已同步，或已关闭且没有告警\n", "\n选项：\n"
         )
         == []
     )
@@ -316,14 +316,16 @@ def test_errors_and_help_are_in_chinese_too(run_to_exit, language):
 def words_of_argparse() -> set[str]:
     """Return the fixed parts of argparse's own English phrases."""
     calls = [node for node in ast.walk(ast.parse(inspect.getsource(argparse))) if isinstance(node, ast.Call)]
-    asked = [call.args for call in calls if isinstance(call.func, ast.Name) and call.func.id in ("_", "ngettext")]
-    phrases = [arg.value for args in asked for arg in args if isinstance(arg, ast.Constant) and arg.value]
+    arguments_of_calls = [
+        call.args for call in calls if isinstance(call.func, ast.Name) and call.func.id in ("_", "ngettext")
+    ]
+    phrases = [arg.value for args in arguments_of_calls for arg in args if isinstance(arg, ast.Constant) and arg.value]
     parts = (part.strip(" .:,()'\"\n") for phrase in phrases for part in re.split(r"%\(\w+\)[sr]|%[sr]", str(phrase)))
     return {part for part in parts if len(part) > 3}
 
 
 # Command lines for each kind of error that argparse itself reports.
-MISTAKEN = [
+WRONG_COMMANDS = [
     [],
     ["story"],
     ["compare", "--all"],
@@ -338,12 +340,14 @@ MISTAKEN = [
 
 @pytest.mark.parametrize("words", [[], *([name] for name in cli._COMMANDS)], ids=" ".join)
 def test_phrases_of_argparse_are_in_chinese_too(run_to_exit, words):
-    mistaken = [line for line in MISTAKEN if line[:1] == words] or [[*words, "--json=1"]]
-    for asked in ([*words, "--help"], *mistaken):
-        in_chinese = [*asked[:1], "--lang=zh", *asked[1:]] if words else [*asked, "--lang=zh"]
-        output = run_to_exit(*in_chinese, code=0 if "--help" in asked else 2)
+    mistaken = [line for line in WRONG_COMMANDS if line[:1] == words] or [[*words, "--json=1"]]
+    for command_words in ([*words, "--help"], *mistaken):
+        in_chinese = [*command_words[:1], "--lang=zh", *command_words[1:]] if words else [*command_words, "--lang=zh"]
+        output = run_to_exit(*in_chinese, code=0 if "--help" in command_words else 2)
         assert output.startswith("用法：ops.py")
-        assert [word for word in words_of_argparse() if re.search(rf"\b{re.escape(word)}\b", output)] == [], asked
+        assert [word for word in words_of_argparse() if re.search(rf"\b{re.escape(word)}\b", output)] == [], (
+            command_words
+        )
 
 
 def test_the_version_is_printed(run_to_exit):
@@ -352,21 +356,21 @@ def test_the_version_is_printed(run_to_exit):
 
 @pytest.mark.parametrize("command", list(cli._COMMANDS))
 def test_every_command_has_help_with_its_exit_codes(run_to_exit, command):
-    shown = " ".join(run_to_exit(command, "--help", code=0).split())
-    codes = "".join(f" {code} {meaning.en}" for code, meaning in exit_codes.meanings_of(command))
-    assert missing_parts(shown, f"exit codes:{codes}", "--json", "--lang") == []
+    help_text = " ".join(run_to_exit(command, "--help", code=0).split())
+    codes = "".join(f" {code} {meaning.en}" for code, meaning in exit_codes.list_exit_codes(command))
+    assert missing_parts(help_text, f"exit codes:{codes}", "--json", "--lang") == []
 
 
 def test_a_command_lists_its_own_exit_codes():
-    listed = {name: [code for code, _ in exit_codes.meanings_of(name)] for name in arguments.COMMANDS}
-    proving, plain = [0, 1, 2, 3, 4, 130], [0, 1, 2, 130]
-    assert [listed[name] for name in ("check", "cutover", "show")] == [proving] * 3
-    assert [listed[name] for name in ("doctor", "close", "cost")] == [plain] * 3
+    listed_codes = {name: [code for code, _ in exit_codes.list_exit_codes(name)] for name in arguments.COMMANDS}
+    proving_codes, other_codes = [0, 1, 2, 3, 4, 130], [0, 1, 2, 130]
+    assert [listed_codes[name] for name in ("check", "cutover", "show")] == [proving_codes] * 3
+    assert [listed_codes[name] for name in ("doctor", "close", "cost")] == [other_codes] * 3
 
 
 @pytest.fixture
 def show(monkeypatch, capsys):
-    """Return a function that runs `ops.py show` of piped text."""
+    """Return a function that runs `ops.py show` of piped text, and returns the exit code and both outputs."""
 
     def show(text: str, *words: str, encoding: str = "utf-8") -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode(encoding))))
@@ -389,24 +393,24 @@ def show(monkeypatch, capsys):
 )
 @pytest.mark.parametrize("form", [json.dumps, invoke_output], ids=["bare", "as the tool prints it"])
 def test_a_piped_answer_is_shown_as_its_kind(show, form, answer, code, first):
-    exit_code, out, _ = show(form(answer), "--lang", "en")
-    assert (exit_code, out.splitlines()[0]) == (code, first)
+    exit_code, output, _ = show(form(answer), "--lang", "en")
+    assert (exit_code, output.splitlines()[0]) == (code, first)
 
 
 @pytest.mark.parametrize("nonsense", [10**400, float("inf")], ids=["digits", "infinity"])
 def test_an_answer_with_impossible_numbers_is_refused(show, nonsense):
     status = report()
     status["compare"]["open"][0]["share"] = nonsense
-    code, out, messages = show(json.dumps(status), "--lang", "en")
+    code, output, messages = show(json.dumps(status), "--lang", "en")
     assert "The answer has a form unknown" in messages
     assert code == 1
-    assert out == ""
+    assert output == ""
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_an_answer_in_an_encoding_of_windows_is_shown(show, encoding):
-    _, out, _ = show(json.dumps({**STORY, "key": "山"}), "--lang", "en", encoding=encoding)
-    assert out.startswith("'山': OMS accepted an older version.")
+    _, output, _ = show(json.dumps({**STORY, "key": "山"}), "--lang", "en", encoding=encoding)
+    assert output.startswith("'山': OMS accepted an older version.")
 
 
 def test_an_ambiguous_verdict_is_not_printed(show):
@@ -419,11 +423,11 @@ def test_an_ambiguous_verdict_is_not_printed(show):
     ("lang", "problem"), [("en", "The input contains no known result"), ("zh", "输入中没有可识别的返回结果")]
 )
 def test_an_input_without_an_answer_is_refused_with_its_usage(show, lang, problem):
-    code, out, err = show(f"Error: no such function {{}} {NASTY}", "--lang", lang)
+    code, output, err = show(f"Error: no such function {{}} {NASTY}", "--lang", lang)
     # The tool's output is shown.
     expected = (problem, f"{OPS} status --json | {OPS} show", "no such function")
     assert code == 2
-    assert out == ""
+    assert output == ""
     assert missing_parts(err, *expected) == []
     assert all(character.isprintable() or character == "\n" for character in err)
 
@@ -432,33 +436,33 @@ def test_an_answer_without_a_page_writes_no_file(show, tmp_path):
     page = tmp_path / "x.html"
     assert show(json.dumps(certificate()), "--html", str(page))[0] == 0
     assert page.exists()
-    none = tmp_path / "y.html"
-    code, _, err = show(json.dumps(DOCTOR_OK), "--html", str(none), "--lang", "en")
+    missing_page = tmp_path / "y.html"
+    code, _, err = show(json.dumps(DOCTOR_OK), "--html", str(missing_page), "--lang", "en")
     assert "no web page" in err
-    assert not none.exists()
+    assert not missing_page.exists()
     assert code == 2
 
 
 @pytest.mark.parametrize("columns", ["80", "60"])
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_status_is_20_lines_and_names_the_option_for_all(command, monkeypatch, columns, lang):
+def test_status_prints_20_lines_and_names_the_option_for_all_lines(command, monkeypatch, columns, lang):
     monkeypatch.setenv("COLUMNS", columns)
-    brief, whole = (Console(FakeCaller(status=report()), lang, typed="") for _ in range(2))
-    command(brief, "status")
-    command(whole, "status", "--all")
+    short, full = (Console(FakeCaller(status=report()), lang, typed="") for _ in range(2))
+    command(short, "status")
+    command(full, "status", "--all")
 
-    *first, last = brief.out.getvalue().splitlines()
-    lines = whole.out.getvalue().splitlines()
-    assert first == lines[: len(first)]
-    assert 17 < len(first) < 20
+    *first_lines, last_line = short.out.getvalue().splitlines()
+    lines = full.out.getvalue().splitlines()
+    assert first_lines == lines[: len(first_lines)]
+    assert 17 < len(first_lines) < 20
     assert (
-        last
+        last_line
         == {
-            "en": f"{len(lines) - len(first)} more lines: {OPS} status --all",
-            "zh": f"另有 {len(lines) - len(first)} 行：{OPS} status --all",
+            "en": f"{len(lines) - len(first_lines)} more lines: {OPS} status --all",
+            "zh": f"另有 {len(lines) - len(first_lines)} 行：{OPS} status --all",
         }[lang]
     )
 
 
-def test_a_status_as_json_is_whole(run):
+def test_a_status_as_json_is_complete(run):
     assert json.loads(run(FakeCaller(status=report()), "status", "--json")[1]) == report()

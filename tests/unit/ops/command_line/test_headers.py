@@ -33,18 +33,18 @@ def test_the_option_look_asks_only_for_the_progress(run):
 
 def test_differences_are_shown_by_outcome_header_and_folder_with_examples(run):
     outcomes = {HeadersOutcome.EQUAL: 1000, HeadersOutcome.DIFFERS: 2}
-    code, out, _ = run(FakeCaller(compare=headers_answer(outcomes, work="look")), "headers", "--dry-run")
+    code, output, _ = run(FakeCaller(compare=headers_answer(outcomes, work="look")), "headers", "--dry-run")
     assert code == 3
-    for shown in ("1,000", "cache-control", "a/", "a/1", "ACLs and tags", f"{OPS} headers"):
-        assert shown in out
+    for phrase in ("1,000", "cache-control", "a/", "a/1", "ACLs and tags", f"{OPS} headers"):
+        assert phrase in output
 
 
 def test_objects_with_tags_are_named_and_do_not_change_the_result(run):
     answer = headers_answer({HeadersOutcome.EQUAL: 2}, tagged=1200, tagged_examples=["a/tagged"])
-    code, out, _ = run(FakeCaller(compare=answer), "headers")
+    code, output, _ = run(FakeCaller(compare=answer), "headers")
     assert code == 0
-    assert "1,200 objects have tags" in out
-    assert "a/tagged" in out
+    assert "1,200 objects have tags" in output
+    assert "a/tagged" in output
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def test_headers_exits_with_0_only_if_all_headers_are_settled(run, outcomes, cod
     assert run(FakeCaller(compare=headers_answer(outcomes)), "headers")[0] == code
 
 
-def test_an_unknown_effect_ends_with_2_and_the_step(run):
-    stopped = {"stop": Stop.HEADERS, "stopped": "no canary", "step": Step("canary"), "finished": False}
-    caller = FakeCaller(compare=headers_answer({}, **stopped, pass_=None))
-    code, out, _ = run(caller, "headers")
+def test_without_a_canary_headers_exits_with_2_and_names_the_canary(run):
+    stopped_answer = {"stop": Stop.HEADERS, "stopped": "no canary", "step": Step("canary"), "finished": False}
+    caller = FakeCaller(compare=headers_answer({}, **stopped_answer, pass_=None))
+    code, output, _ = run(caller, "headers")
     assert (code, len(caller.asked)) == (2, 1)
-    assert f"{OPS} canary" in out
+    assert f"{OPS} canary" in output

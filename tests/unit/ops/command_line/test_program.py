@@ -33,7 +33,7 @@ from support.process import allow_interrupts, start_process
 from unit.ops.certificates import certificate
 
 PROGRAM = [sys.executable, "-I", "-S", str(TEMPLATE / "ops.py")]
-PATIENCE = 60
+MAX_SECONDS = 60
 
 
 @pytest.fixture
@@ -44,25 +44,25 @@ def environment(stand_in) -> dict[str, str]:
 def run(environment, *words, program=PROGRAM, **options):
     options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
     return subprocess.run(
-        [*program, *words], env=environment, encoding="utf-8", timeout=PATIENCE, check=False, **options
+        [*program, *words], env=environment, encoding="utf-8", timeout=MAX_SECONDS, check=False, **options
     )
 
 
-class OnTerminal:
-    """A program that runs on a pseudo-terminal."""
+class TerminalProgram:
+    """A program that runs on a pseudo-terminal; `output` is all that it has printed."""
 
     def __init__(self, environment, *words) -> None:
-        self.shown = ""
+        self.output = ""
         self.process, self._terminal = pty.fork()
         if self.process == 0:
             os.execve(PROGRAM[0], [*PROGRAM, *words], dict(environment))
 
     def read_until(self, text: str) -> None:
-        give_up = time.monotonic() + PATIENCE
-        while text not in self.shown and time.monotonic() < give_up:
+        end_time = time.monotonic() + MAX_SECONDS
+        while text not in self.output and time.monotonic() < end_time:
             if not self._read():
                 break
-        assert text in self.shown, self.shown
+        assert text in self.output, self.output
 
     def type(self, text: str) -> None:
         os.write(self._terminal, text.encode())
@@ -79,20 +79,20 @@ class OnTerminal:
         return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
 
     def _read(self) -> bool:
-        if not select.select([self._terminal], [], [], PATIENCE)[0]:
+        if not select.select([self._terminal], [], [], MAX_SECONDS)[0]:
             return False
         try:
             data = os.read(self._terminal, 65536)
-        except OSError:  # Linux's sign that all writers are gone
+        except OSError:  # on Linux, this error means that all writers have closed the terminal
             return False
-        self.shown += data.decode("utf-8", "replace")
+        self.output += data.decode("utf-8", "replace")
         return bool(data)
 
 
 def test_ops_runs_on_a_bare_python_from_any_folder(environment, tmp_path):
-    done = run(environment, "--help", cwd=tmp_path)
-    commands = {*re.findall(r"^    (\w+)\b", done.stdout, re.MULTILINE)}
-    assert done.returncode == 0
+    result = run(environment, "--help", cwd=tmp_path)
+    commands = {*re.findall(r"^    (\w+)\b", result.stdout, re.MULTILINE)}
+    assert result.returncode == 0
     assert {*COMMANDS} - commands == set()
 
 
@@ -113,38 +113,38 @@ def test_the_tool_is_run_in_the_projects_folder(environment, stand_in):
 
 def test_without_a_terminal_standard_output_has_only_the_answer(environment, stand_in):
     stand_in.plan({"*": {"before": "warning\n", "err": "(node) Warning\n", "out": invoke_output(compare_answer())}})
-    done = run(environment, "compare")
-    line = done.stdout.partition("\n")[0]
-    assert done.returncode == 0
+    result = run(environment, "compare")
+    line = result.stdout.partition("\n")[0]
+    assert result.returncode == 0
     assert line == "All objects are in OBS with equal contents."
-    assert done.stderr == ""
-    assert "\x1b" not in done.stdout
+    assert result.stderr == ""
+    assert "\x1b" not in result.stdout
 
 
 def test_on_a_terminal_states_have_colours(environment, stand_in):
     stand_in.answers(compare_answer({"missing": sides(1, 0, "\x1b[2Jgone")}))
-    terminal = OnTerminal(environment, "compare")
+    terminal = TerminalProgram(environment, "compare")
     assert terminal.end() == 1
     phrases = ("\x1b[31mSome objects are not in OBS.\x1b[0m\r\n", r"'\x1b[2Jgone'", "\x1b[2J")
-    assert missing_parts(terminal.shown, *phrases) == ["\x1b[2J"]
+    assert missing_parts(terminal.output, *phrases) == ["\x1b[2J"]
 
 
-HINT = f"compare continues in the cloud. Its progress: {OPS} compare --deep --look"
+PROGRESS_HINT = f"compare continues in the cloud. Its progress: {OPS} compare --deep --look"
 
 
 @pytest.fixture
 def slow_tool(stand_in) -> StandInTool:
-    """Plan a pass that takes a minute; return the stand-in for the tool."""
+    """Prepare a pass that takes a minute; return the stand-in for the tool `s`."""
     stand_in.plan({"compare invoke": {"seconds": 60, "out": invoke_output(compare_answer())}})
     return stand_in
 
 
 def is_running(stand_in: StandInTool) -> bool:
-    """Return True if a process runs the stand-in."""
-    mine = str(stand_in.folder / "s").encode()
+    """Return True if a process runs the stand-in for the tool `s`."""
+    program_path = str(stand_in.folder / "s").encode()
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            if mine in process.read_bytes().split(b"\0"):
+            if program_path in process.read_bytes().split(b"\0"):
                 return True
         except OSError:
             continue
@@ -153,13 +153,13 @@ def is_running(stand_in: StandInTool) -> bool:
 
 def test_ctrl_c_prints_the_look_command_and_ends_the_tool(environment, slow_tool):
     with allow_interrupts():
-        terminal = OnTerminal(environment, "compare", "--deep")
+        terminal = TerminalProgram(environment, "compare", "--deep")
     terminal.read_until("compare 0:0")
     terminal.read_until("begins")
     assert is_running(slow_tool)
     terminal.type("\x03")
     assert terminal.end() == 130
-    assert terminal.shown.splitlines()[-2:] == ["Stopped.", HINT]
+    assert terminal.output.splitlines()[-2:] == ["Stopped.", PROGRESS_HINT]
     assert not is_running(slow_tool)
 
 
@@ -170,15 +170,15 @@ def test_a_signal_without_a_terminal_prints_the_look_command(environment, slow_t
         while not slow_tool.calls:
             time.sleep(0.05)
         process.send_signal(number)
-        _, output = process.communicate(timeout=PATIENCE)
+        _, output = process.communicate(timeout=MAX_SECONDS)
     assert process.returncode == 130
-    assert output.splitlines() == ["Stopped.", HINT]
+    assert output.splitlines() == ["Stopped.", PROGRESS_HINT]
     assert not is_running(slow_tool)
 
 
 def test_a_closed_terminal_stops_the_command(environment, slow_tool):
     with allow_interrupts():
-        terminal = OnTerminal(environment, "compare", "--deep")
+        terminal = TerminalProgram(environment, "compare", "--deep")
     terminal.read_until("begins")
     assert terminal.close() == 130
     assert not is_running(slow_tool)
@@ -196,13 +196,13 @@ def test_a_rehearsal_runs_on_a_terminal_in_chinese(environment, stand_in, tmp_pa
             "certify": {"err": "FunctionNotFound", "code": 101},
         }
     )
-    terminal = OnTerminal({**environment, "LANG": "zh_CN.UTF-8"}, "cutover")
+    terminal = TerminalProgram({**environment, "LANG": "zh_CN.UTF-8"}, "cutover")
     terminal.read_until("源端从何时起停止写入？")
     terminal.type("昨天\n")
     terminal.read_until("不是带时区的时间")
     terminal.type("r\n")
     assert terminal.end() == 1
-    assert missing_parts(terminal.shown, "3. 比对两侧的桶 …", "函数计算中没有该函数") == []
+    assert missing_parts(terminal.output, "3. 比对两侧的桶 …", "函数计算中没有该函数") == []
     assert [job for job, *_, event in stand_in.calls if "look" not in event] == [
         *("doctor", "replay", "compare", "compare", "compare", "certify"),
     ]
@@ -226,7 +226,7 @@ def test_a_closed_pipe_loses_neither_certificate_nor_page_nor_trigger(environmen
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with start_process([*PROGRAM, "cutover", *words], env=environment, cwd=tmp_path, **pipes) as process:
         process.stdout.close()
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(MAX_SECONDS) == 0
     assert json.loads((tmp_path / "certificate.json").read_text())["verdict"] == "GO"
     assert "GO" in (tmp_path / "page.html").read_text()
     assert stand_in.calls[-1][:4] == ["forward", "remove", "--trigger", "oss-content"]
@@ -238,11 +238,11 @@ def test_a_full_disk_loses_neither_certificate_nor_page_nor_trigger(environment,
     looked = {"closed": mark, "go": certificate(), "checks": [], "migration": None, "next": "", "next_zh": ""}
     stand_in.answers(looked)
     words = ["--frozen-since", "2026-01-31T08:00:00Z", "--html", "page.html", "--out", "certificate.json"]
-    with Path("/dev/full").open("w") as full:
-        done = run(environment, "cutover", *words, cwd=tmp_path, stdout=full)
+    with Path("/dev/full").open("w") as full_disk:
+        result = run(environment, "cutover", *words, cwd=tmp_path, stdout=full_disk)
     assert (tmp_path / "certificate.json").exists()
     assert (tmp_path / "page.html").exists()
-    assert done.returncode == 2
+    assert result.returncode == 2
     assert stand_in.calls[-1][:4] == ["forward", "remove", "--trigger", "oss-content"]
 
 
@@ -253,43 +253,43 @@ def test_ctrl_c_during_the_start_prints_no_traceback(environment, tmp_path, modu
         shutil.copytree(TEMPLATE / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(TEMPLATE / "ops.py", tmp_path)
     file = tmp_path / "ops" / "command_line" / f"{module}.py"
-    at = (
+    line = (
         "from __future__ import annotations\n"
         if module == "cli"
         else "    words = sys.argv[1:] if words is None else words\n"
     )
     file.write_text(
-        file.read_text().replace(at, f"{at}{' ' * (len(at) - len(at.lstrip()))}raise KeyboardInterrupt\n", 1)
+        file.read_text().replace(line, f"{line}{' ' * (len(line) - len(line.lstrip()))}raise KeyboardInterrupt\n", 1)
     )
-    done = run(environment, "status", program=[*PROGRAM[:-1], str(tmp_path / "ops.py")])
-    assert done.returncode == 130
-    assert done.stdout == ""
-    assert done.stderr == ""
+    result = run(environment, "status", program=[*PROGRAM[:-1], str(tmp_path / "ops.py")])
+    assert result.returncode == 130
+    assert result.stdout == ""
+    assert result.stderr == ""
 
 
-COST = ["cost", "--objects", "1M", "--size", "1TB", "--lang", "en"]
+COST_COMMAND = ["cost", "--objects", "1M", "--size", "1TB", "--lang", "en"]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 def test_a_full_disk_is_reported_without_a_traceback(environment):
-    with Path("/dev/full").open("w") as full:
-        done = run(environment, *COST, stdout=full)
+    with Path("/dev/full").open("w") as full_disk:
+        result = run(environment, *COST_COMMAND, stdout=full_disk)
     message = [
         "The output cannot be written: No space left on device",
         "-> Free some space, or write the output elsewhere",
     ]
-    assert (done.returncode, done.stderr.splitlines()) == (2, message)
+    assert (result.returncode, result.stderr.splitlines()) == (2, message)
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-"])
 def test_a_closed_stream_causes_no_traceback(environment, closed):
-    done = run(environment, *COST, program=["/bin/sh", "-c", f'"$@" {closed}', "sh", *PROGRAM])
-    assert "Traceback" not in done.stderr
-    assert done.returncode == 0
+    result = run(environment, *COST_COMMAND, program=["/bin/sh", "-c", f'"$@" {closed}', "sh", *PROGRAM])
+    assert "Traceback" not in result.stderr
+    assert result.returncode == 0
 
 
 def test_the_version_check_of_ops_runs_on_python_2():
     source = (TEMPLATE / "ops.py").read_text(encoding="utf-8")
-    before = source[: source.index("sys.version_info")]
+    checked_code = source[: source.index("sys.version_info")]
     assert source.isascii()
-    assert re.findall(r"^(?:from|import) .*", before, re.MULTILINE) == ["import sys"]
+    assert re.findall(r"^(?:from|import) .*", checked_code, re.MULTILINE) == ["import sys"]

@@ -96,8 +96,8 @@ def test_timers_have_their_deployed_interval_and_size():
         size = (resource["props"]["cpu"], resource["props"]["memorySize"])
         for trigger in resource["props"].get("triggers", ()):
             if trigger["triggerType"] == "timer":
-                every = trigger["triggerConfig"]["cronExpression"]
-                deployed[name] = (re.sub(r"\$\{vars\.(\w+)\}", lambda part: project["vars"][part[1]], every), size)
+                interval = trigger["triggerConfig"]["cronExpression"]
+                deployed[name] = (re.sub(r"\$\{vars\.(\w+)\}", lambda part: project["vars"][part[1]], interval), size)
     assert deployed == {name: (f"@every {timer.minutes}m", timer.size) for name, timer in effort.TIMERS.items()}
 
 
@@ -133,14 +133,17 @@ def test_traffic_out_of_oss_costs_most_and_unknown_price_is_no_number():
     assert estimate.total_dollars(costs.once) == pytest.approx(sum(dollars))
 
 
-def test_prices_can_be_set_by_options():
-    asked = PLAN._replace(prices=Prices(egress=0.1, obs_egress=0.2, oms=0.05, night_egress=0.1))
-    once, usual = prices_by_name(estimate.estimate(asked).once), prices_by_name(estimate.estimate(PLAN).once)
-    assert (once["egress"], once["oms"]) == (
+def test_options_set_the_prices():
+    plan = PLAN._replace(prices=Prices(egress=0.1, obs_egress=0.2, oms=0.05, night_egress=0.1))
+    option_prices, usual_prices = (
+        prices_by_name(estimate.estimate(plan).once),
+        prices_by_name(estimate.estimate(PLAN).once),
+    )
+    assert (option_prices["egress"], option_prices["oms"]) == (
         pytest.approx(200 * BILLED_GB * 0.1),
         pytest.approx(200 * BILLED_GB * 0.05),
     )
-    assert once["backfill"] == usual["backfill"]
+    assert option_prices["backfill"] == usual_prices["backfill"]
 
 
 def test_a_function_is_billed_by_calls_and_resources():
@@ -155,7 +158,7 @@ def test_an_empty_migration_costs_only_the_timers():
     assert not any(expense.objects or expense.size for expense in costs.month)
 
 
-def test_a_freeze_is_shorter_with_more_lanes_down_to_its_fixed_steps():
+def test_more_lanes_shorten_a_freeze_down_to_its_fixed_steps():
     totals = [effort.freeze_minutes(10**8, lanes)["total"] for lanes in (1, 4, 16, 64)]
     assert totals == sorted(totals, reverse=True)
     assert effort.freeze_minutes(0, 64)["total"] > 5 + 2 + 10
@@ -166,8 +169,8 @@ def test_a_freeze_is_shorter_with_more_lanes_down_to_its_fixed_steps():
 
 def test_effort_grows_in_proportion_to_the_objects():
     once = Effort(1, 2, (0.1, 256), 3, 4, 5)
-    assert once.times(3) == Effort(3, 6, (0.1, 256), 9, 12, 15)
-    assert once.times(3).dollars(Prices()) == pytest.approx(3 * once.dollars(Prices()))
+    assert once.multiply(3) == Effort(3, 6, (0.1, 256), 9, 12, 15)
+    assert once.multiply(3).dollars(Prices()) == pytest.approx(3 * once.dollars(Prices()))
 
 
 def test_submitting_and_copying_take_the_documented_requests():
@@ -212,32 +215,32 @@ WORDS = ("cost", "--objects", "100M", "--size", "200TB", "--rate", "1M/day")
 
 
 def test_the_table_has_every_cost_its_total_and_the_freeze(run):
-    code, out, messages = run(FakeCaller(), *WORDS)
+    code, output, messages = run(FakeCaller(), *WORDS)
     assert code == 0
     assert messages == ""
-    first, *lines = [" ".join(line.split()) for line in out.splitlines()]
-    assert first.startswith("100,000,000 objects of 200 TB, 1,000,000 new objects per day, 32 lanes")
+    first_line, *lines = [" ".join(line.split()) for line in output.splitlines()]
+    assert first_line.startswith("100,000,000 objects of 200 TB, 1,000,000 new objects per day, 32 lanes")
     traffic = "traffic out of OSS, read by OMS over the internet 200 TB 11,087.17"
     total = effort.freeze_minutes(100_000_000, effort.MAX_LANES, 100 * 200 * TB / 10**8)["total"]
     assert {"OMS fee 200 TB unknown", traffic, f"total {total}"} <= {*lines}
 
 
 def test_a_single_object_and_a_single_lane_are_singular(run):
-    _, out, _ = run(FakeCaller(), "cost", "--objects", "1", "--size", "1KB", "--lanes", "1")
-    assert out.startswith("1 object of 1.00 kB, ")
-    assert missing_parts(out, ", 1 lane; list prices", "  1 object  ", "1 objects") == ["1 objects"]
+    _, output, _ = run(FakeCaller(), "cost", "--objects", "1", "--size", "1KB", "--lanes", "1")
+    assert output.startswith("1 object of 1.00 kB, ")
+    assert missing_parts(output, ", 1 lane; list prices", "  1 object  ", "1 objects") == ["1 objects"]
 
 
 def test_headers_lengthen_the_standstill_pass_and_list_records_and_proofs(run):
-    _, out, _ = run(FakeCaller(), *WORDS)
+    _, output, _ = run(FakeCaller(), *WORDS)
     # 32 lanes do the work of 30: 667 seconds instead of 400, and 10 to begin and end.
-    assert "then checks headers as well: 5 minutes and 200,000 requests more." in " ".join(out.split())
+    assert "then checks headers as well: 5 minutes and 200,000 requests more." in " ".join(output.split())
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_the_amounts_in_the_table_of_costs_are_aligned(run, lang):
-    _, out, _ = run(FakeCaller(), *WORDS, lang=lang)
-    grouped = groupby(out.splitlines(), lambda line: line.startswith("    "))
+    _, output, _ = run(FakeCaller(), *WORDS, lang=lang)
+    grouped = groupby(output.splitlines(), lambda line: line.startswith("    "))
     # The costs once, the ways to copy, the costs in a month and on cutover day, and the freeze.
     assert [len({*map(width, lines)}) for is_row, lines in grouped if is_row] == [1, 1, 1, 1, 1]
 
@@ -245,22 +248,22 @@ def test_the_amounts_in_the_table_of_costs_are_aligned(run, lang):
 def test_a_task_group_copies_many_small_objects_faster_than_the_project():
     """A task group takes hours for many small objects, and ten keys a call take days."""
     objects, size = 100_000_000, 200 * 10**9
-    group, sent = effort.group_seconds(objects, size), effort.submission_seconds(objects, size)
+    group_seconds, submission_seconds = effort.group_seconds(objects, size), effort.submission_seconds(objects, size)
     # By OMS's pages 27 million an hour and 500 Mbit/s; by OMS_RATE 20 calls a second.
-    assert group == objects / 27_000_000 * 3600
-    assert sent == objects / 10 / 20
-    assert sent > 30 * group
+    assert group_seconds == objects / 27_000_000 * 3600
+    assert submission_seconds == objects / 10 / 20
+    assert submission_seconds > 30 * group_seconds
     # Large objects take the time of their bytes in either way.
     large = 100 * TB
     assert effort.group_seconds(1000, large) == effort.submission_seconds(1000, large) == large / 62_500_000
 
 
 def test_json_output_has_the_plan_and_the_prices(run):
-    code, out, _ = run(FakeCaller(), *WORDS, "--lanes", "64", "--egress-price", "0.1", "--json")
-    answer = json.loads(out)
+    code, output, _ = run(FakeCaller(), *WORDS, "--lanes", "64", "--egress-price", "0.1", "--json")
+    answer = json.loads(output)
     assert (code, answer["plan"]["objects"], answer["plan"]["lanes"]) == (0, 100_000_000, 64)
-    usual = {"obs_egress": Prices().obs_egress, "oms": None}
-    assert answer["plan"]["prices"] == {"egress": 0.1, **usual, "night_egress": 0.1}
+    usual_prices = {"obs_egress": Prices().obs_egress, "oms": None}
+    assert answer["plan"]["prices"] == {"egress": 0.1, **usual_prices, "night_egress": 0.1}
     egress = pytest.approx(200 * BILLED_GB * 0.1)
     assert answer["once"][0] == {"name": "egress", "dollars": egress, "objects": 0, "size": 200 * TB}
     assert answer["freeze_minutes"] == effort.freeze_minutes(100_000_000, 64, 100 * 200 * TB / 10**8)

@@ -15,14 +15,14 @@ from oss_oms_sync.rules.bandwidth import find_hours_late
 TB = 10**12
 # 2026-01-01T00:00:00+08:00, a midnight in China.
 MIDNIGHT = 1_767_196_800
-QUARTER = 900
+QUARTER_HOUR = 900
 
 
-def in_yuan(copies: Sequence[nights.Copy]) -> list[int]:
+def prices_in_yuan(copies: Sequence[nights.Copy]) -> list[int]:
     return [round(copy.dollars * 7) for copy in copies]
 
 
-def in_days(copies: Sequence[nights.Copy]) -> list[int]:
+def durations_in_days(copies: Sequence[nights.Copy]) -> list[int]:
     return [round(copy.seconds / 86400) for copy in copies]
 
 
@@ -30,11 +30,11 @@ def test_copying_200_tb_day_and_night_costs_a_sixth_less_than_by_day():
     """Two thirds of a copy that runs day and night cost 0.50 yuan a gigabyte, and a third costs half of that."""
     ways = nights.compare_ways(1_000_000, 200 * TB, Prices())
     gigabytes = 200 * TB / 2**30
-    assert in_yuan(ways.day_and_night) == [round(gigabytes * (0.50 * 16 + 0.25 * 8) / 24)]
-    assert in_days(ways.day_and_night) == [37]
+    assert prices_in_yuan(ways.day_and_night) == [round(gigabytes * (0.50 * 16 + 0.25 * 8) / 24)]
+    assert durations_in_days(ways.day_and_night) == [37]
     # A limit of the group, or of each of the five tasks that run at once.
-    assert in_yuan(ways.nights) == [48_167, 53_321]
-    assert in_days(ways.nights) == [107, 95]
+    assert prices_in_yuan(ways.nights) == [48_167, 53_321]
+    assert durations_in_days(ways.nights) == [107, 95]
 
 
 def test_limits_read_in_utc_apply_by_day():
@@ -74,15 +74,15 @@ def test_a_limit_that_oms_would_refuse_is_refused_before_the_call(text):
 
 
 def progress(hours: int, begin: int = 0, seconds: int = 86_400, speed: float = 62_500_000) -> CopySpeed:
-    """Return the copy speeds that status notes while OMS applies NIGHT_WINDOWS `hours` late.
+    """Return the copy speeds that status stores while OMS applies NIGHT_WINDOWS `hours` late.
 
-    The notes start `begin` seconds after midnight.
+    Status begins `begin` seconds after midnight.
     """
-    limits, copied, samples = limits_by_minute(NIGHT_WINDOWS, hours), 0.0, []
+    limits, copied_bytes, samples = limits_by_minute(NIGHT_WINDOWS, hours), 0.0, []
     for second in range(begin, begin + seconds + 1, 60):
-        if (second - begin) % QUARTER == 0:
-            samples.append((MIDNIGHT + second, round(copied)))
-        copied += 60 * min(speed, limits[second // 60 % 1440])
+        if (second - begin) % QUARTER_HOUR == 0:
+            samples.append((MIDNIGHT + second, round(copied_bytes)))
+        copied_bytes += 60 * min(speed, limits[second // 60 % 1440])
     return CopySpeed("g", NIGHT_WINDOWS, tuple(samples))
 
 

@@ -33,39 +33,39 @@ from support.ops import (
     pass_answer,
     sides,
 )
-from unit.ops.certificates import a_sample, certificate, rehearsal
+from unit.ops.certificates import certificate, make_sample, rehearsal
 from unit.ops.certificates import check as a_check
 
-FROZEN = NOW - timedelta(hours=1)
+FREEZE_TIME = NOW - timedelta(hours=1)
 FROZEN_TEXT, NOW_TEXT = "2026-01-31T08:00:00Z", "2026-01-31T09:00:00Z"
-SINCE = {"cutover": True, "frozen_since": FROZEN_TEXT}
+CUTOVER_PAYLOAD = {"cutover": True, "frozen_since": FROZEN_TEXT}
 WORDS = ("--frozen-since", FROZEN_TEXT, "--close")
 
 
-def world(lang="en", typed=None, **answers) -> Console:
+def make_console(lang="en", typed=None, **answers) -> Console:
     """Return a console whose calls succeed, except for the passed answers."""
     well = {"doctor": DOCTOR_OK, "replay": REPLAY_ANSWER, "compare": compare_answer(), "reconcile": pass_answer()}
     return Console(FakeCaller(**{**well, "certify": certificate(), **answers}), lang, typed)
 
 
-def run(console: Console, frozen=FROZEN, **plan) -> dict:
+def run(console: Console, frozen=FREEZE_TIME, **plan) -> dict:
     return Cutover(console.session, CutoverPlan(frozen, **{"close": True, **plan})).run()
 
 
-def after(**answers) -> Console:
+def run_cutover(**answers) -> Console:
     """Return the console of a finished cutover."""
-    console = world(**answers)
+    console = make_console(**answers)
     run(console)
     return console
 
 
-def mark_of(run: str) -> dict[str, str]:
+def make_mark(run: str) -> dict[str, str]:
     """Return the mark of a project that the run `run` closed before."""
     return {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": run}
 
 
-def payloads_of(console: Console, job: str) -> list[dict]:
-    """Return the payloads of a job, without the id of the run."""
+def list_payloads(console: Console, job: str) -> list[dict]:
+    """Return the payloads of a job, without the id of the run, and without standstill passes."""
     payloads = [
         {name: option for name, option in payload.items() if name != "run"} for payload in console.caller.payloads(job)
     ]
@@ -80,7 +80,7 @@ def test_the_function_and_command_use_the_same_durations_of_a_cutover():
 
 
 def test_steps_run_in_order_and_report_their_results():
-    console = world()
+    console = make_console()
     console.caller.checks.appendleft([waiting_check("OMS is busy")])
     assert run(console) == certificate()
     (mark,) = {payload["run"] for _, payload in console.caller.asked if "run" in payload}
@@ -89,7 +89,7 @@ def test_steps_run_in_order_and_report_their_results():
         ("doctor", {}),
         ("replay", {}),
         ("compare", {"cutover": True, "restart": True}),
-        ("compare", {**SINCE, "again": True, "run": mark}),
+        ("compare", {**CUTOVER_PAYLOAD, "again": True, "run": mark}),
         ("certify", {"close": True, "run": mark}),
         ("certify", {"look": True, "frozen_since": FROZEN_TEXT}),
         *[("certify", {"frozen_since": FROZEN_TEXT, "look": True, "run": mark})] * 2,
@@ -124,54 +124,62 @@ def test_steps_run_in_order_and_report_their_results():
 def test_a_fault_of_doctor_ends_the_cutover_without_waiting(command):
     fault = {"state": "fault", "name": "key", "name_zh": "密钥", "actual": "revoked", "actual_zh": "已失效"}
     checks = [{**fault, "fix": "F", "fix_zh": "F"}]
-    console = world(doctor={"ok": False, "checks": checks, "text": "Setup has faults", "text_zh": "有误"})
+    console = make_console(doctor={"ok": False, "checks": checks, "text": "Setup has faults", "text_zh": "有误"})
     assert command(console, "cutover", "--frozen-since", "now", "--close") == 1
     assert "  fault: key: revoked\n      -> F\nThe cutover did not start" in console.messages
     assert console.clock.seconds == 0
-    assert payloads_of(console, "replay") == []
+    assert list_payloads(console, "replay") == []
 
 
 def test_the_wait_after_a_recent_freeze_has_a_countdown():
-    console = world(typed="")
+    console = make_console(typed="")
     asked_at: list = []
     console.caller.meanwhile = lambda job: asked_at.append((job, console.clock.seconds))
     run(console, NOW - timedelta(minutes=1))
     assert (dict(asked_at)["replay"], dict(reversed(asked_at))["compare"]) == (0, 240)
     assert (
         missing_parts(
-            console.messages, *(f"waiting until 2026-01-31T09:04:00Z, {left} to go" for left in ("4:00", "0:01"))
+            console.messages,
+            *(f"waiting until 2026-01-31T09:04:00Z, {time_left} to go" for time_left in ("4:00", "0:01")),
         )
         == []
     )
 
 
 def test_the_sandbox_skips_the_waiting_times():
-    console = world()
+    console = make_console()
     passed: list = []
-    console.caller.let_pass = lambda seconds: passed.append(seconds) or True
+    console.caller.skip_time = lambda seconds: passed.append(seconds) or True
     console.caller.checks.appendleft([waiting_check("busy")])
     run(console, NOW)
     assert passed == [300, 120, 300]
     assert console.clock.seconds < 10
 
 
-SOME = {**REPLAY_ANSWER, "taken": 9, "accepted": 5, "failed": 4, "left": 3, "finished": False}
+UNFINISHED_REPLAY = {**REPLAY_ANSWER, "taken": 9, "accepted": 5, "failed": 4, "left": 3, "finished": False}
 
 
 @pytest.mark.parametrize(
     ("answers", "message"),
     [
         (
-            [SOME, SOME, {**REPLAY_ANSWER, "taken": 4, "failed": 4, "by_reason": {"REFUSED": 4}}],
+            [
+                UNFINISHED_REPLAY,
+                UNFINISHED_REPLAY,
+                {**REPLAY_ANSWER, "taken": 4, "failed": 4, "by_reason": {"REFUSED": 4}},
+            ],
             "   look: taken 4, accepted 0, failed again 4, no longer needed 0, left 0\n",
         ),
-        ([{**SOME, "stopped": "OMS refuses every key: ACCOUNT"}], "left 3; stopped: OMS refuses every key: ACCOUNT\n"),
+        (
+            [{**UNFINISHED_REPLAY, "stopped": "OMS refuses every key: ACCOUNT"}],
+            "left 3; stopped: OMS refuses every key: ACCOUNT\n",
+        ),
     ],
     ids=["until it takes none", "OMS has stopped it"],
 )
 def test_replay_is_called_again_while_oms_accepts_keys(answers, message):
-    console = after(replay=answers)
-    assert len(payloads_of(console, "replay")) == len(answers)
+    console = run_cutover(replay=answers)
+    assert len(list_payloads(console, "replay")) == len(answers)
     assert missing_parts(console.messages, message) == []
 
 
@@ -180,8 +188,11 @@ def answer_in_progress(**classes) -> dict:
 
 
 def test_a_comparison_that_became_too_old_starts_over():
-    console = after(compare=[answer_in_progress(in_flight=1), NO_PASS["compare"], compare_answer()])
-    assert payloads_of(console, "compare") == [{"cutover": True, "restart": True}, {**SINCE, "again": True}] * 2
+    console = run_cutover(compare=[answer_in_progress(in_flight=1), NO_PASS["compare"], compare_answer()])
+    assert (
+        list_payloads(console, "compare")
+        == [{"cutover": True, "restart": True}, {**CUTOVER_PAYLOAD, "again": True}] * 2
+    )
     assert "look: stopped: No pass over this scope has started yet." in console.messages
     assert console.messages.endswith("Make the certificate …\n")
 
@@ -193,29 +204,31 @@ def test_objects_in_progress_are_rechecked_until_they_arrive():
         answer_in_progress(in_flight=1),
         compare_answer(),
     ]
-    console = world(compare=answers)
+    console = make_console(compare=answers)
     asked_at: list[float] = []
     console.caller.meanwhile = lambda job: asked_at.append(console.clock.seconds) if job == "compare" else None
     run(console, deep=True)
-    first, *others = payloads_of(console, "compare")
-    assert first == {"cutover": True, "deep": True, "restart": True}
-    assert others == [{**SINCE, "deep": True, "again": True}] * 5
-    assert [round(later - earlier) for earlier, later in pairwise(asked_at)][:5] == [20] * 3 + [60] * 2
+    first_payload, *other_payloads = list_payloads(console, "compare")
+    assert first_payload == {"cutover": True, "deep": True, "restart": True}
+    assert other_payloads == [{**CUTOVER_PAYLOAD, "deep": True, "again": True}] * 5
+    assert [round(later_time - earlier_time) for earlier_time, later_time in pairwise(asked_at)][:5] == [20] * 3 + [
+        60
+    ] * 2
     assert "\n   done\n6. Close the project" in console.messages
 
 
 def test_failed_objects_are_replayed_before_their_recheck():
-    jobs = [job for job, _ in after(compare=[answer_in_progress(failed_before=1), compare_answer()]).caller.asked]
+    jobs = [job for job, _ in run_cutover(compare=[answer_in_progress(failed_before=1), compare_answer()]).caller.asked]
     assert [job for job in jobs if job in ("replay", "compare")][:4] == ["replay", "compare"] * 2
 
 
 def test_the_wait_for_moving_objects_ends_after_150_minutes():
-    console = after(compare=answer_in_progress(moving=2))
+    console = run_cutover(compare=answer_in_progress(moving=2))
     assert 9000 <= console.clock.seconds < 9100
     assert missing_parts(console.messages, "in progress: moving 2. Recheck in ", "   look: left: moving 2\n") == []
 
 
-TOO_MANY = FunctionError(
+TOO_MANY_KEYS_ERROR = FunctionError(
     "PayloadError", Text("The lists name 12,000 keys", chinese="清单中有 12,000 个"), Text("", chinese="")
 )
 
@@ -228,58 +241,62 @@ TOO_MANY = FunctionError(
             1 + 3,
             "left: missing 2, older 1\nThe project is not closed: some objects must be",
         ),
-        ([answer_in_progress(missing=12_000), TOO_MANY], 2, "The lists name 12,000 keys\nThe project is not closed"),
+        (
+            [answer_in_progress(missing=12_000), TOO_MANY_KEYS_ERROR],
+            2,
+            "The lists name 12,000 keys\nThe project is not closed",
+        ),
         (open_compare_answer(stop="storage", stopped="OBS refuses"), 3, "stopped: OBS refuses\nMake the certificate …"),
     ],
     ids=["it stays missing", "it cannot be judged again", "the comparison rests"],
 )
-def test_differences_after_submission_are_left_to_the_certificate(compare, calls, message):
-    console = world(compare=compare)
+def test_differences_that_remain_after_submission_end_in_the_certificate(compare, calls, message):
+    console = make_console(compare=compare)
     assert run(console) == certificate()
-    assert len(payloads_of(console, "compare")) == calls
+    assert len(list_payloads(console, "compare")) == calls
     assert console.caller.mark is None
     assert f"   look: {message}" in console.messages
 
 
-BEGAN_FROZEN = {"started": "2026-01-31T08:15:00Z", "ended": "2026-01-31T08:40:00Z"}
+TIMES_AFTER_FREEZE = {"started": "2026-01-31T08:15:00Z", "ended": "2026-01-31T08:40:00Z"}
 
 
 def test_a_finished_comparison_is_used_and_its_differences_rechecked():
     # GIVEN an object that was overwritten, and repaired since
-    console = world()
-    console.caller.passes["compare"] = compare_answer({"overwritten": sides(1, 1)}, **BEGAN_FROZEN)
+    console = make_console()
+    console.caller.passes["compare"] = compare_answer({"overwritten": sides(1, 1)}, **TIMES_AFTER_FREEZE)
 
     # WHEN the cutover is run again, THEN no other comparison is made
     assert run(console)["verdict"] == "GO"
-    assert payloads_of(console, "compare") == [{**SINCE, "again": True}]
+    assert list_payloads(console, "compare") == [{**CUTOVER_PAYLOAD, "again": True}]
     assert "   done: comparison of 2026-01-31T08:15:00Z; 1,001 source objects, 1,001 in OBS\n" in console.messages
 
 
 @pytest.mark.parametrize(
     ("plan", "comparison", "first"),
     [
-        ({}, open_compare_answer(**{**BEGAN_FROZEN, "ended": None}, stood_still=None, wishes=[]), {}),
-        ({}, compare_answer(**BEGAN_FROZEN, stood_still=False), {"restart": True}),
-        ({"deep": True}, compare_answer(**BEGAN_FROZEN), {"deep": True, "restart": True}),
-        ({"restart": True}, compare_answer(**BEGAN_FROZEN), {"restart": True}),
-        ({}, compare_answer(**BEGAN_FROZEN, last_written=[]), {"restart": True}),
+        ({}, open_compare_answer(**{**TIMES_AFTER_FREEZE, "ended": None}, stood_still=None, wishes=[]), {}),
+        ({}, compare_answer(**TIMES_AFTER_FREEZE, stood_still=False), {"restart": True}),
+        ({"deep": True}, compare_answer(**TIMES_AFTER_FREEZE), {"deep": True, "restart": True}),
+        ({"restart": True}, compare_answer(**TIMES_AFTER_FREEZE), {"restart": True}),
+        ({}, compare_answer(**TIMES_AFTER_FREEZE, last_written=[]), {"restart": True}),
     ],
     ids=["open", "contradicted by a standstill pass", "not deep", "given up", "of nothing at the source"],
 )
 def test_only_an_open_comparison_is_continued(plan, comparison, first):
-    console = world()
+    console = make_console()
     console.caller.passes["compare"] = comparison
     run(console, **plan)
-    assert payloads_of(console, "compare")[0] == {"cutover": True, **first}
+    assert list_payloads(console, "compare")[0] == {"cutover": True, **first}
 
 
 def test_a_comparison_with_too_many_keys_to_recheck_starts_over():
     # GIVEN a comparison with more differing keys than a recheck accepts
-    console = world(compare=[TOO_MANY, compare_answer()])
-    console.caller.passes["compare"] = compare_answer({"missing": sides(12_000, 0)}, **BEGAN_FROZEN)
+    console = make_console(compare=[TOO_MANY_KEYS_ERROR, compare_answer()])
+    console.caller.passes["compare"] = compare_answer({"missing": sides(12_000, 0)}, **TIMES_AFTER_FREEZE)
     run(console)
-    again = {**SINCE, "again": True}
-    assert payloads_of(console, "compare") == [again, {"cutover": True, "restart": True}, again]
+    repeated_payload = {**CUTOVER_PAYLOAD, "again": True}
+    assert list_payloads(console, "compare") == [repeated_payload, {"cutover": True, "restart": True}, repeated_payload]
     assert console.caller.mark is not None
 
 
@@ -291,18 +308,18 @@ def waiting_check(state: str, name: str = "OMS_FINISHED", **changes) -> dict:
 
 
 def answer_with_writes(*times: str) -> dict:
-    return compare_answer(last_written=[{"key": at, "at": f"2026-01-31T{at}Z"} for at in times])
+    return compare_answer(last_written=[{"key": time, "at": f"2026-01-31T{time}Z"} for time in times])
 
 
-UNPROVEN = compare_answer({"equal_size": sides(1, 1)})
+UNPROVEN_ANSWER = compare_answer({"equal_size": sides(1, 1)})
 
 
 @pytest.mark.parametrize(
     ("compare", "accept", "is_closed"),
     [
-        (UNPROVEN, {}, False),
-        (UNPROVEN, {"equal_size": "Li"}, True),
-        (UNPROVEN, {"equal_version": "Li"}, False),
+        (UNPROVEN_ANSWER, {}, False),
+        (UNPROVEN_ANSWER, {"equal_size": "Li"}, True),
+        (UNPROVEN_ANSWER, {"equal_version": "Li"}, False),
         (compare_answer({"arriving": sides(0, 1)}), {}, False),
         (answer_with_writes("08:01:00", "07:00:00"), {}, True),
         (answer_with_writes("08:01:01", "07:00:00"), {}, False),
@@ -314,11 +331,11 @@ UNPROVEN = compare_answer({"equal_size": sides(1, 1)})
     ],
 )
 def test_differences_that_can_be_repaired_prevent_the_close(compare, accept, is_closed):
-    console = world(compare=compare)
+    console = make_console(compare=compare)
     run(console, accept=accept)
     assert (console.caller.mark is not None) is is_closed
     assert ("some objects must be repaired" in console.messages) is not is_closed
-    assert payloads_of(console, "certify")[-1] == {
+    assert list_payloads(console, "certify")[-1] == {
         "frozen_since": FROZEN_TEXT,
         **({"accept": accept} if accept else {}),
     }
@@ -328,7 +345,7 @@ def test_differences_that_can_be_repaired_prevent_the_close(compare, accept, is_
     ("typed", "is_closed"), [("y\n", True), ("YES\n", True), ("n\n", False), ("", False), (None, False)]
 )
 def test_a_project_is_closed_only_after_yes_on_a_terminal(command, typed, is_closed):
-    console = world(typed=typed, certify=certificate({"SAMPLE": "not run"}, "NOT PROVEN"))
+    console = make_console(typed=typed, certify=certificate({"SAMPLE": "not run"}, "NOT PROVEN"))
     assert command(console, "cutover", "--frozen-since", FROZEN_TEXT) == 3
     assert (console.caller.mark is not None) is is_closed
     message = "The project is not closed, so the cutover cannot end in GO. Run the same command with --close"
@@ -336,7 +353,7 @@ def test_a_project_is_closed_only_after_yes_on_a_terminal(command, typed, is_clo
 
 
 def test_a_go_in_effect_is_returned_again_without_other_calls(command, tmp_path):
-    console = world()
+    console = make_console()
     console.caller.go = certificate()
     assert command(console, "cutover", *WORDS, "--out", "go.json") == 0
     assert [job for job, _ in console.caller.asked] == ["certify", "remove"]
@@ -346,7 +363,7 @@ def test_a_go_in_effect_is_returned_again_without_other_calls(command, tmp_path)
 
 @pytest.mark.parametrize("has_go", [True, False])
 def test_the_mark_of_another_run_after_two_minutes_ends_the_cutover(command, has_go):
-    console = world(certify=certificate({"MISSING": "failed"}, "NO-GO"))
+    console = make_console(certify=certificate({"MISSING": "failed"}, "NO-GO"))
 
     def another(job: str) -> None:
         if console.clock.seconds == 120:
@@ -369,47 +386,47 @@ def test_the_mark_of_another_run_after_two_minutes_ends_the_cutover(command, has
     ],
 )
 def test_the_standstill_pass_starts_only_after_oms_finished_or_acceptance(check, goes_on):
-    console = world()
+    console = make_console()
     console.caller.checks[0].append(check)
     run(console, accept={"oms_unfinished": "Li"})
-    assert [payload["accept"] for payload in payloads_of(console, "certify") if "accept" in payload] == [
+    assert [payload["accept"] for payload in list_payloads(console, "certify") if "accept" in payload] == [
         {"oms_unfinished": "Li"}
     ] * 3
     assert ({"standstill": True, "restart": True} in console.caller.payloads("compare")) is goes_on
     assert (f"   look: {check['id']}\nMake the certificate" in console.messages) is not goes_on
 
 
-OPENED = [("deploy", {"trigger": "oss-content"}), ("reconcile", {"restart": True})]
-TO_BE_SENT = "because some objects must be submitted ({}). Then run the cutover again.\n"
-STAYS_CLOSED = f"it continues from there. To give up: {OPS} open\n"
+OPENING_CALLS = [("deploy", {"trigger": "oss-content"}), ("reconcile", {"restart": True})]
+SUBMISSION_TEXT = "because some objects must be submitted ({}). Then run the cutover again.\n"
+CONTINUATION_TEXT = f"it continues from there. To give up: {OPS} open\n"
 
 
 @pytest.mark.parametrize(
     ("name", "result", "verdict", "is_open", "message"),
     [
         *(
-            (name, "failed", "NO-GO", True, TO_BE_SENT.format(name))
+            (name, "failed", "NO-GO", True, SUBMISSION_TEXT.format(name))
             for name in ("FROZEN", "MISSING", "OLDER", "OVERWRITTEN", "FAILED")
         ),
         # These only need reading, waiting or an acceptance.
-        ("STOOD_STILL", "failed", "NO-GO", False, STAYS_CLOSED),
-        ("SAMPLE", "not run", "NOT PROVEN", False, STAYS_CLOSED),
-        ("TASK", "failed", "NO-GO", False, STAYS_CLOSED),
+        ("STOOD_STILL", "failed", "NO-GO", False, CONTINUATION_TEXT),
+        ("SAMPLE", "not run", "NOT PROVEN", False, CONTINUATION_TEXT),
+        ("TASK", "failed", "NO-GO", False, CONTINUATION_TEXT),
     ],
 )
 def test_a_run_reopens_its_closed_project_only_to_submit_objects(command, name, result, verdict, is_open, message):
     document = certificate({name: result}, verdict)
-    console = world(certify=document)
+    console = make_console(certify=document)
     assert command(console, "cutover", *WORDS) == exit_code(document)
     assert (console.caller.mark is None) is is_open
-    assert (console.caller.asked[-2:] == OPENED) is is_open
+    assert (console.caller.asked[-2:] == OPENING_CALLS) is is_open
     assert console.messages.endswith(message)
     assert ("run the cutover again: it continues" in console.messages) is not is_open
 
 
 def test_a_cutover_of_a_closed_project_submits_nothing_and_closes_again(command):
-    console = world()
-    console.caller.mark = mark_of("of a killed run")
+    console = make_console()
+    console.caller.mark = make_mark("of a killed run")
     assert command(console, "cutover", "--frozen-since", FROZEN_TEXT) == 0
     assert console.caller.payloads("replay") == []
     assert console.caller.mark["since"] == NOW_TEXT
@@ -430,8 +447,8 @@ def test_a_cutover_of_a_closed_project_submits_nothing_and_closes_again(command)
 )
 def test_objects_to_submit_reopen_a_project_without_a_go(command, run, has_go, is_open, message):
     # GIVEN a closed project, and missing objects
-    console = world(compare=answer_in_progress(missing=2), certify=certificate({"MISSING": "failed"}, "NO-GO"))
-    console.caller.mark = mark_of(run)
+    console = make_console(compare=answer_in_progress(missing=2), certify=certificate({"MISSING": "failed"}, "NO-GO"))
+    console.caller.mark = make_mark(run)
     console.caller.go = certificate() if has_go else None
 
     # WHEN the cutover starts over, THEN it does not promise that the next run continues
@@ -442,15 +459,15 @@ def test_objects_to_submit_reopen_a_project_without_a_go(command, run, has_go, i
 
 
 def test_a_restarted_cutover_does_not_return_an_older_go(command):
-    console = world(compare=compare_answer(), certify=certificate({"SAMPLE": "not run"}, "NOT PROVEN"))
-    console.caller.mark = mark_of("of yesterday")
+    console = make_console(compare=compare_answer(), certify=certificate({"SAMPLE": "not run"}, "NOT PROVEN"))
+    console.caller.mark = make_mark("of yesterday")
     console.caller.go = certificate()
     assert command(console, "cutover", *WORDS, "--restart") == 3
     assert {"standstill": True, "restart": True} in console.caller.payloads("compare")
 
 
 def test_after_go_the_project_stays_closed_and_the_trigger_is_removed(command):
-    console = world()
+    console = make_console()
     assert command(console, "cutover", *WORDS) == 0
     assert console.caller.asked[-1] == ("remove", {"trigger": "oss-content"})
     assert console.caller.mark
@@ -468,23 +485,25 @@ def test_after_go_the_project_stays_closed_and_the_trigger_is_removed(command):
 
 @pytest.fixture(scope="module")
 def reading() -> Callable[[int], dict]:
-    """Return a function that makes a certificate of a call that ended after `read` objects of the sample."""
-    sample = {**a_sample(), "drawn": 300, "unread": ["a/3"], "problem": "time"}
+    """Return a function that makes the certificate of a call that ended after `read` objects of the sample."""
+    sample = {**make_sample(), "drawn": 300, "unread": ["a/3"], "problem": "time"}
     return lambda read: certificate({"SAMPLE": "not run"}, "NOT PROVEN", sample={**sample, "read": read})
 
 
 def test_certify_is_called_until_the_sample_is_read(reading):
-    console = world(typed="", certify=[reading(100), reading(250), certificate()])
+    console = make_console(typed="", certify=[reading(100), reading(250), certificate()])
     accept = {"equal_size": "Li"}
     assert run(console, sample=300, accept=accept)["verdict"] == "GO"
-    assert payloads_of(console, "certify")[-3:] == [{"frozen_since": FROZEN_TEXT, "sample": 300, "accept": accept}] * 3
+    assert (
+        list_payloads(console, "certify")[-3:] == [{"frozen_since": FROZEN_TEXT, "sample": 300, "accept": accept}] * 3
+    )
     assert missing_parts(console.messages, "reading the sample: 100 of 300", "reading the sample: 250 of 300") == []
 
 
 def test_a_sample_without_progress_is_left_to_the_certificate(reading):
-    console = world(certify=[reading(50), reading(100), reading(100)])
+    console = make_console(certify=[reading(50), reading(100), reading(100)])
     assert run(console, sample=300)["verdict"] == "NOT PROVEN"
-    assert len([payload for payload in payloads_of(console, "certify") if "sample" in payload]) == 3
+    assert len([payload for payload in list_payloads(console, "certify") if "sample" in payload]) == 3
 
 
 OUT_OF_SCOPE = {name: sides(90, 90) for name in ("outside", "canary")}
@@ -504,21 +523,21 @@ OUT_OF_SCOPE = {name: sides(90, 90) for name in ("outside", "canary")}
     ids=["something moves", "nothing moves", "nothing can be judged"],
 )
 def test_a_rehearsal_closes_nothing_and_reports_the_judged_objects(command, classes, message):
-    console = world(compare=compare_answer(classes), certify=rehearsal("NO-GO"))
+    console = make_console(compare=compare_answer(classes), certify=rehearsal("NO-GO"))
     assert command(console, "cutover", "--rehearse", "--sample", "10") == 1
-    assert payloads_of(console, "compare") == [{"cutover": True, "restart": True}, {"cutover": True, "again": True}]
+    assert list_payloads(console, "compare") == [{"cutover": True, "restart": True}, {"cutover": True, "again": True}]
     assert console.caller.payloads("compare")[2:] == [{"standstill": True, "restart": True}]
-    assert payloads_of(console, "certify") == [{"look": True}, {"sample": 10}]
+    assert list_payloads(console, "certify") == [{"look": True}, {"sample": 10}]
     assert message in console.messages
     assert "settle" not in console.messages
 
 
 def test_a_rehearsal_waits_a_limited_time_for_oms_lists():
-    unread = rehearsal("NOT PROVEN", {"NOTHING_WAITS": {"result": "not run", "waits": True}})
-    assert run(world(certify=[unread, unread, rehearsal()]), frozen=None) == rehearsal()
-    console = world(certify=unread)
-    assert run(console, frozen=None) == unread
-    assert 3 < len(payloads_of(console, "certify")) < 10
+    unread_answer = rehearsal("NOT PROVEN", {"NOTHING_WAITS": {"result": "not run", "waits": True}})
+    assert run(make_console(certify=[unread_answer, unread_answer, rehearsal()]), frozen=None) == rehearsal()
+    console = make_console(certify=unread_answer)
+    assert run(console, frozen=None) == unread_answer
+    assert 3 < len(list_payloads(console, "certify")) < 10
 
 
 @pytest.mark.parametrize(
@@ -532,7 +551,7 @@ def test_a_rehearsal_waits_a_limited_time_for_oms_lists():
     ],
 )
 def test_the_verdict_is_printed_and_stored_and_sets_the_exit_code(command, tmp_path, document, words, code):
-    console = world(certify=document)
+    console = make_console(certify=document)
     assert command(console, "cutover", *words) == code
     name = document["document"].rpartition("/")[2]
     assert json.loads((tmp_path / name).read_text()) == document
@@ -541,7 +560,7 @@ def test_the_verdict_is_printed_and_stored_and_sets_the_exit_code(command, tmp_p
 
 
 def test_certificate_and_page_are_written_to_the_named_files(command, tmp_path):
-    console = world()
+    console = make_console()
     assert command(console, "cutover", *WORDS, "--out", "a.json", "--html", "a.html", "--json") == 0
     assert json.loads(console.out.getvalue()) == json.loads((tmp_path / "a.json").read_text()) == certificate()
     assert " ops.py check a.json<" in (tmp_path / "a.html").read_text(encoding="utf-8")
@@ -549,14 +568,14 @@ def test_certificate_and_page_are_written_to_the_named_files(command, tmp_path):
 
 @pytest.mark.parametrize("name", ["../../x.json", "x/..", "/etc/passwd", NASTY, ""])
 def test_a_document_cannot_choose_a_file_in_another_folder(command, tmp_path, name):
-    console = world(certify=certificate(document=name))
+    console = make_console(certify=certificate(document=name))
     assert command(console, "cutover", "--frozen-since", FROZEN_TEXT) == 4
     assert [path.name for path in tmp_path.iterdir()] == ["x.json" if name == "../../x.json" else "certificate.json"]
 
 
 @pytest.mark.parametrize("words", [["--out", "nowhere/file"], ["--html", "nowhere/file"], []])
 def test_an_unwritable_file_is_reported_before_any_call(command, tmp_path, words):
-    console = world()
+    console = make_console()
     if not words:
         (tmp_path / "certificate.json").mkdir()
     assert command(console, "cutover", *WORDS, *words) == 2
@@ -565,14 +584,14 @@ def test_an_unwritable_file_is_reported_before_any_call(command, tmp_path, words
 
 
 def test_acceptances_are_passed_by_name_in_the_first_call(command):
-    console = world()
+    console = make_console()
     accept = ("--accept", "equal_size=Li: checked = by hand", "--accept", "unknown=运维，已核对")
     command(console, "cutover", *WORDS, "--sample", "20", *accept)
     accepted = {"equal_size": "Li: checked = by hand", "unknown": "运维，已核对"}
-    assert payloads_of(console, "certify")[-1] == {"frozen_since": FROZEN_TEXT, "sample": 20, "accept": accepted}
-    # So that the function, which has the list of acceptable classes, refuses before the project is closed.
-    first = {"frozen_since": FROZEN_TEXT, "accept": accepted, "look": True}
-    assert console.caller.asked[0] == ("certify", first)
+    assert list_payloads(console, "certify")[-1] == {"frozen_since": FROZEN_TEXT, "sample": 20, "accept": accepted}
+    # The function, which has the list of acceptable classes, can then refuse them before the project is closed.
+    first_payload = {"frozen_since": FROZEN_TEXT, "accept": accepted, "look": True}
+    assert console.caller.asked[0] == ("certify", first_payload)
 
 
 @pytest.mark.parametrize(
@@ -590,7 +609,7 @@ def test_acceptances_are_passed_by_name_in_the_first_call(command):
     ],
 )
 def test_a_malformed_acceptance_is_refused_with_the_form(command, capsys, acceptance, message):
-    console = world()
+    console = make_console()
     with pytest.raises(SystemExit, match=r"^2$"):
         command(console, "cutover", "--rehearse", "--accept", acceptance)
     assert message in capsys.readouterr().err
@@ -611,29 +630,34 @@ def test_a_malformed_acceptance_is_refused_with_the_form(command, capsys, accept
     ],
 )
 def test_contradictory_options_are_refused_before_any_call(command, words):
-    console = world()
+    console = make_console()
     with pytest.raises(SystemExit, match=r"^2$"):
         command(console, "cutover", *words)
     assert console.caller.asked == []
 
 
-GIVE = "-> Pass --rehearse, or the start of the freeze: --frozen-since now"
+OPTION_TEXT = "-> Pass --rehearse, or the start of the freeze: --frozen-since now"
 
 
 @pytest.mark.parametrize(
     ("words", "lang", "typed", "parts"),
     [
-        (["--frozen-since", "soon"], "en", None, ["'soon' is not a time with its zone", GIVE]),
-        (["--frozen-since", "2026-01-31T08:00:00"], "en", None, ["is not a time with its zone", GIVE]),
-        (["--frozen-since", "2026-01-31T09:05:00Z"], "en", None, ["2026-01-31T09:05:00Z is in the future", GIVE]),
-        ([], "en", None, [GIVE]),
+        (["--frozen-since", "soon"], "en", None, ["'soon' is not a time with its zone", OPTION_TEXT]),
+        (["--frozen-since", "2026-01-31T08:00:00"], "en", None, ["is not a time with its zone", OPTION_TEXT]),
+        (
+            ["--frozen-since", "2026-01-31T09:05:00Z"],
+            "en",
+            None,
+            ["2026-01-31T09:05:00Z is in the future", OPTION_TEXT],
+        ),
+        ([], "en", None, [OPTION_TEXT]),
         ([], "zh", None, ["-> 请使用 --rehearse，或给出停写时间"]),
-        # A user who does not answer.
-        ([], "en", "", ["When did all writes to the source stop?", GIVE]),
+        # The user does not answer.
+        ([], "en", "", ["When did all writes to the source stop?", OPTION_TEXT]),
     ],
 )
 def test_a_cutover_without_a_possible_freeze_names_the_option(command, words, lang, typed, parts):
-    console = world(lang, typed)
+    console = make_console(lang, typed)
     assert command(console, "cutover", *words) == 2
     assert missing_parts(console.messages, *parts) == []
     assert console.caller.asked == []
@@ -648,15 +672,15 @@ def test_a_cutover_without_a_possible_freeze_names_the_option(command, words, la
     ],
 )
 def test_a_cutover_on_a_terminal_asks_when_writes_stopped(command, typed, payload):
-    console = world(typed=typed, certify=certificate() if payload else rehearsal())
+    console = make_console(typed=typed, certify=certificate() if payload else rehearsal())
     assert command(console, "cutover") == 0
-    assert payloads_of(console, "certify")[-1] == payload
+    assert list_payloads(console, "certify")[-1] == payload
     assert "When did all writes to the source stop?" in console.messages
     assert ("Close the project now" in console.messages) is bool(payload)
 
 
 def test_an_error_of_a_step_ends_the_cutover_with_its_remedy(command):
-    console = world(
+    console = make_console(
         compare=ToolError(Text("no network", chinese="无网络"), Text("check it", chinese="检查"), ["| said"])
     )
     assert command(console, "cutover", "--frozen-since", FROZEN_TEXT) == 1
@@ -674,7 +698,7 @@ def test_an_error_of_a_step_ends_the_cutover_with_its_remedy(command):
     ],
 )
 def test_an_interrupted_cutover_prints_the_command_that_continues(command, second, message):
-    console = world()
+    console = make_console()
 
     def interrupt(job):
         if (job in ("compare", "certify") and console.clock.seconds >= second and console.caller.mark) or second == 0:
@@ -686,14 +710,14 @@ def test_an_interrupted_cutover_prints_the_command_that_continues(command, secon
 
 
 def test_a_cutover_has_chinese_messages(command):
-    console = world("zh")
+    console = make_console("zh")
     assert command(console, "cutover", *WORDS) == 0
     assert "4. 比对两侧的桶 …\n   完成: 源端 1,000 个对象，OBS 中 1,000 个\n" in console.messages
     assert console.out.getvalue().startswith("GO\n  在 2026-01-31T08:16:00Z 至 ")
 
 
-def test_running_migration_ends_a_cutover_and_is_named_by_a_rehearsal():
-    console = world()
+def test_a_running_migration_ends_a_cutover_and_is_named_by_a_rehearsal():
+    console = make_console()
     console.caller.migration = {"begun": "2026-01-30T09:00:00Z", "group": "g", "keys": []}
     with pytest.raises(CloudError) as caught:
         run(console)
@@ -707,46 +731,46 @@ def test_running_migration_ends_a_cutover_and_is_named_by_a_rehearsal():
 # Headers
 
 
-def with_headers(answer, **details) -> Console:
-    """Return the console of a project in which headers ran before; `answer` is that of the run in the freeze."""
-    console = world(compare=[compare_answer(), compare_answer(), answer, compare_answer(), compare_answer()])
+def make_console_with_headers(answer, **details) -> Console:
+    """Return the console of a project in which the job headers ran before; `answer` is the answer in the freeze."""
+    console = make_console(compare=[compare_answer(), compare_answer(), answer, compare_answer(), compare_answer()])
     console.caller.passes["headers"] = headers_answer({HeadersOutcome.DIFFERS: 1}, work="look", **details)
     return console
 
 
-def closes(console: Console) -> bool:
+def has_closed(console: Console) -> bool:
     return any("close" in payload for payload in console.caller.payloads("certify"))
 
 
 def test_a_pass_of_headers_is_repeated_before_the_close():
-    console = with_headers(headers_answer({HeadersOutcome.MENDED: 9, HeadersOutcome.REMOVAL: 2}))
+    console = make_console_with_headers(headers_answer({HeadersOutcome.MENDED: 9, HeadersOutcome.REMOVAL: 2}))
     run(console)
     jobs = [(job, "headers" in payload, "close" in payload) for job, payload in console.caller.asked]
-    (at,) = [number for number, (_, is_headers, _) in enumerate(jobs) if is_headers]
-    assert console.caller.asked[at][1] == {"headers": "mend", "cutover": True, "restart": True}
-    assert jobs[at + 1] == ("certify", False, True)
+    (index,) = [number for number, (_, is_headers, _) in enumerate(jobs) if is_headers]
+    assert console.caller.asked[index][1] == {"headers": "mend", "cutover": True, "restart": True}
+    assert jobs[index + 1] == ("certify", False, True)
     assert "2 objects are unchanged" in console.messages
 
 
 def test_a_project_without_passes_of_headers_runs_none():
-    for prior in (headers_answer({}, pass_=None, finished=False), headers_answer({}, work="undo")):
-        console = world()
-        console.caller.passes["headers"] = prior
+    for earlier_answer in (headers_answer({}, pass_=None, finished=False), headers_answer({}, work="undo")):
+        console = make_console()
+        console.caller.passes["headers"] = earlier_answer
         run(console)
         assert not any("headers" in payload for _, payload in console.caller.asked)
-        assert closes(console)
+        assert has_closed(console)
 
 
 def test_an_unfinished_pass_of_headers_ends_the_cutover_before_the_close():
-    console = with_headers(headers_answer({}, finished=False, stop=Stop.CLOSED, stopped="busy"))
+    console = make_console_with_headers(headers_answer({}, finished=False, stop=Stop.CLOSED, stopped="busy"))
     run(console)
-    assert not closes(console)
+    assert not has_closed(console)
     assert "headers in OBS are not finished. Run the same command again" in console.messages
 
 
 def test_headers_that_cannot_be_changed_do_not_delay_the_cutover():
-    stopped = headers_answer({}, finished=False, stop=Stop.HEADERS, stopped="no canary")
-    for answer in (stopped, FunctionError("StorageError", untranslated("denied"), untranslated("grant it"))):
-        console = with_headers(answer)
+    stopped_answer = headers_answer({}, finished=False, stop=Stop.HEADERS, stopped="no canary")
+    for answer in (stopped_answer, FunctionError("StorageError", untranslated("denied"), untranslated("grant it"))):
+        console = make_console_with_headers(answer)
         run(console)
-        assert closes(console)
+        assert has_closed(console)

@@ -6,8 +6,8 @@ import pytest
 
 from support.ops import OPS, Console, FakeCaller, compare_answer, pass_answer, sides
 
-MADE = "2026-01-31T09:00:00Z"
-GO = "oms_source_record/certificates/p/t/0007-20260131T090000Z-go.json"
+GO_TIME = "2026-01-31T09:00:00Z"
+GO_NAME = "oms_source_record/certificates/p/t/0007-20260131T090000Z-go.json"
 
 
 def test_a_close_sets_the_mark_waits_two_minutes_and_reads_it_again(command):
@@ -27,7 +27,7 @@ def test_a_close_sets_the_mark_waits_two_minutes_and_reads_it_again(command):
     ("times", "rounds", "code", "message"),
     [(1, 2, 0, "It is now closed again"), (9, 3, 1, "The project does not stay closed")],
 )
-def test_late_write_that_opens_the_project_is_undone_a_few_times(command, times, rounds, code, message):
+def test_a_late_write_that_opens_the_project_is_undone_a_few_times(command, times, rounds, code, message):
     console = Console(FakeCaller())
     console.caller.opened_late = times
     assert command(console, "close") == code
@@ -72,16 +72,19 @@ def test_open_restores_the_trigger_and_starts_a_pass(command):
 
 
 def session_after_go(began="", typed=None, lang="en", **classes) -> Console:
-    """Return a session with a closed project, a GO, and a comparison that started at `began`."""
+    """Return a session of a project that is closed after a GO.
+
+    `began` is the start of its comparison; "" means no comparison.
+    """
     caller = FakeCaller(reconcile=pass_answer())
     caller.mark = {"since": "2026-01-31T08:30:00Z", "by": "cutover", "why": "r", "run": "r"}
-    caller.go_name = GO
+    caller.go_name = GO_NAME
     if began:
         caller.passes["compare"] = compare_answer(classes, started=began)
     return Console(caller, lang, typed)
 
 
-OPENED = [
+OPENING_CALLS = [
     ("certify", {"open": True}),
     ("certify", {"open": True, "after_go": True}),
     ("deploy", {"trigger": "oss-content"}),
@@ -93,7 +96,7 @@ def test_open_after_a_go_lists_objects_only_in_obs_and_asks(command):
     classes = {"overwritten": sides(1, 1, "photos/a"), "unknown": sides(0, 2, "new"), "equal_size": sides(3, 3)}
     console = session_after_go("2026-02-01T00:00:00Z", "yes\n", **classes)
     assert command(console, "open") == 0
-    assert console.caller.asked == OPENED
+    assert console.caller.asked == OPENING_CALLS
     assert "A GO is in effect (0007-20260131T090000Z-go.json): applications write to OBS." in console.messages
     assert console.messages.splitlines()[-5:] == [
         "The comparison of 2026-02-01T00:00:00Z found in OBS:",
@@ -104,11 +107,11 @@ def test_open_after_a_go_lists_objects_only_in_obs_and_asks(command):
     ]
 
 
-@pytest.mark.parametrize("began", ["", MADE])
+@pytest.mark.parametrize("began", ["", GO_TIME])
 def test_open_after_a_go_reports_a_missing_comparison(command, began):
     console = session_after_go(began, "\n")
     assert command(console, "open") == 2
-    assert console.caller.asked == OPENED[:1]
+    assert console.caller.asked == OPENING_CALLS[:1]
     assert (
         "No comparison has checked OBS since the GO, so the application writes there are unknown." in console.messages
     )
@@ -119,14 +122,14 @@ def test_open_after_a_go_reports_a_missing_comparison(command, began):
 def test_open_after_a_go_needs_its_option_without_a_terminal(command):
     console = session_after_go()
     assert command(console, "open") == 2
-    assert console.caller.asked == OPENED[:1]
+    assert console.caller.asked == OPENING_CALLS[:1]
     assert f"-> Without a terminal, pass --after-go: {OPS} open --after-go\n" in console.messages
     console = session_after_go()
     assert command(console, "open", "--after-go") == 0
-    assert console.caller.asked == OPENED
+    assert console.caller.asked == OPENING_CALLS
 
 
-def test_a_close_after_a_go_does_not_announce_failed_records(command):
+def test_a_close_after_a_go_does_not_mention_failed_records(command):
     console = session_after_go()
     assert command(console, "close") == 0
     assert console.out.getvalue() == "It is closed.\n  The mark was read back two minutes after it was written.\n"

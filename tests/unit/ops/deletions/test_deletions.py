@@ -31,20 +31,20 @@ FACTS = {
 }
 
 
-def page(*keys: str, after: str | None = None, unlisted: tuple[str, ...] = (), **left_out: int) -> dict[str, Any]:
+def make_page(*keys: str, after: str | None = None, unlisted: tuple[str, ...] = (), **left_out: int) -> dict[str, Any]:
     deletions = [{"key": key, **DELETED} for key in keys]
     return {"facts": FACTS, "deletions": deletions, "left_out": left_out, "unlisted": [*unlisted], "after": after}
 
 
-def of(answer: dict[str, Any], **facts: object) -> dict[str, Any]:
+def with_facts(answer: dict[str, Any], **facts: object) -> dict[str, Any]:
     return {**answer, "facts": {**FACTS, **facts}}
 
 
-def test_the_list_its_details_and_its_recipe_are_written(run, tmp_path):
+def test_the_list_and_its_details_are_written_and_the_steps_printed(run, tmp_path):
     caller = FakeCaller(
-        certify=[page("a/1", "海 b", after="海 b", young=3), page("z", young=2, back=1, unlisted=(" x",))]
+        certify=[make_page("a/1", "海 b", after="海 b", young=3), make_page("z", young=2, back=1, unlisted=(" x",))]
     )
-    code, out, messages = run(caller, "deletions", "--list", "gone")
+    code, output, messages = run(caller, "deletions", "--list", "gone")
     assert code == 0
     assert caller.payloads("certify") == [{"deletions_after": ""}, {"deletions_after": "海 b"}]
     # The keys, one a line, and the details of each.
@@ -55,7 +55,7 @@ def test_the_list_its_details_and_its_recipe_are_written(run, tmp_path):
     assert (details["listed"], details["valid_until"]) == ("2026-01-31T09:00:00Z", "2026-01-31T10:00:00Z")
     assert not (tmp_path / "gone.part").exists()
     assert not missing_parts(
-        out,
+        output,
         "3 objects (6.00\u00a0MB) that the source has deleted".replace("\u00a0", " "),
         "absent for less than a day when the last comparison began",
         "the source has the object",
@@ -70,17 +70,17 @@ def test_the_list_its_details_and_its_recipe_are_written(run, tmp_path):
 
 
 def test_an_empty_list_writes_no_file(run, tmp_path):
-    code, out, _ = run(FakeCaller(certify=page(young=3)), "deletions", "--list", "gone")
+    code, output, _ = run(FakeCaller(certify=make_page(young=3)), "deletions", "--list", "gone")
     assert code == 0
-    assert out.startswith("No object can be deleted in OBS")
-    assert "rclone" not in out
+    assert output.startswith("No object can be deleted in OBS")
+    assert "rclone" not in output
     assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize("name", ["gone", "gone.json"])
 def test_an_old_list_is_never_replaced(run, tmp_path, name):
     (tmp_path / name).write_text("old")
-    caller = FakeCaller(certify=page("a"))
+    caller = FakeCaller(certify=make_page("a"))
     code, _, messages = run(caller, "deletions", "--list", "gone")
     assert code == 2
     assert f"{name} exists" in messages
@@ -89,17 +89,17 @@ def test_an_old_list_is_never_replaced(run, tmp_path, name):
 
 
 def test_a_refusal_shows_its_reason_and_leaves_no_file(run, tmp_path):
-    answers = [page("a", after="a"), of(page(), go="0001-go.json")]
-    code, out, messages = run(FakeCaller(certify=answers), "deletions", "--list", "gone")
+    answers = [make_page("a", after="a"), with_facts(make_page(), go="0001-go.json")]
+    code, output, messages = run(FakeCaller(certify=answers), "deletions", "--list", "gone")
     assert code == 2
-    assert out == ""
+    assert output == ""
     assert "No list of deletions was made\n-> A GO was given (0001-go.json)" in messages
     assert not [*tmp_path.iterdir()]
 
 
 def test_a_long_list_is_written_after_its_number_is_confirmed(run, tmp_path):
     keys = [f"{number:04}" for number in range(1001)]
-    caller = FakeCaller(certify=page(*keys))
+    caller = FakeCaller(certify=make_page(*keys))
     code, _, messages = run(caller, "deletions", "--list", "gone")
     assert code == 2
     assert "The list has 1,001 keys, and without --max it may have 1,000" in messages
@@ -113,41 +113,41 @@ def test_a_long_list_is_written_after_its_number_is_confirmed(run, tmp_path):
 
 
 def test_a_list_of_over_a_hundredth_of_the_objects_needs_confirmation(run):
-    answers = of(page("a", "b"), source_objects=199, objects_before=199)
+    answers = with_facts(make_page("a", "b"), source_objects=199, objects_before=199)
     assert "may have 1" in run(FakeCaller(certify=answers), "deletions", "--list", "gone")[2]
 
 
 def test_an_interrupted_list_continues_at_the_next_page(run, tmp_path):
     # GIVEN a command that is interrupted after a page, and while it writes the next
     code, _, messages = run(
-        FakeCaller(certify=[page("a", after="a"), KeyboardInterrupt()]), "deletions", "--list", "gone"
+        FakeCaller(certify=[make_page("a", after="a"), KeyboardInterrupt()]), "deletions", "--list", "gone"
     )
     assert code == 130
     assert "ops.py deletions --list gone" in messages
     with (tmp_path / "gone.part").open("a") as part:
         part.write('{"facts": ')
     # WHEN it runs again, THEN it asks for the page after the last
-    caller = FakeCaller(certify=page("b"))
+    caller = FakeCaller(certify=make_page("b"))
     assert run(caller, "deletions", "--list", "gone")[0] == 0
     assert caller.payloads("certify") == [{"deletions_after": "a"}]
     assert (tmp_path / "gone").read_text() == "a\nb\n"
 
 
 def test_stored_pages_older_than_an_hour_are_requested_again(run, tmp_path):
-    run(FakeCaller(certify=[page("a", after="a"), KeyboardInterrupt()]), "deletions", "--list", "gone")
+    run(FakeCaller(certify=[make_page("a", after="a"), KeyboardInterrupt()]), "deletions", "--list", "gone")
     part = tmp_path / "gone.part"
     part.write_text(part.read_text().replace("2026-01-31T09:00:00Z", "2026-01-31T08:00:00Z"))
-    caller = FakeCaller(certify=page("b"))
+    caller = FakeCaller(certify=make_page("b"))
     assert run(caller, "deletions", "--list", "gone")[0] == 0
     assert (tmp_path / "gone").read_text() == "b\n"
 
 
 def test_a_newer_comparison_starts_the_list_over(run, tmp_path):
     newer = [
-        of(page(*keys, after=after), comparison="pass 2")
+        with_facts(make_page(*keys, after=after), comparison="pass 2")
         for keys, after in ((["x"], None), (["a"], "a"), (["b"], None))
     ]
-    caller = FakeCaller(certify=[page("a", after="a"), *newer])
+    caller = FakeCaller(certify=[make_page("a", after="a"), *newer])
     code, _, messages = run(caller, "deletions", "--list", "gone")
     assert code == 0
     assert [payload["deletions_after"] for payload in caller.payloads("certify")] == ["", "a", "", "a"]
@@ -156,8 +156,8 @@ def test_a_newer_comparison_starts_the_list_over(run, tmp_path):
 
 
 def test_the_json_answer_has_the_summary(run):
-    _, out, _ = run(FakeCaller(certify=page("a/1", young=2)), "deletions", "--list", "gone", "--json")
-    assert json.loads(out) == {
+    _, output, _ = run(FakeCaller(certify=make_page("a/1", young=2)), "deletions", "--list", "gone", "--json")
+    assert json.loads(output) == {
         "comparison": "pass 1",
         "objects": 1,
         "bytes": 2_000_000,

@@ -49,7 +49,7 @@ def tool(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def project(tmp_path):
-    """Return a function that creates a project whose status the stand-in prints."""
+    """Return a function that creates a project whose status the stand-in for `s` prints."""
 
     def make(name: str, output: str) -> Path:
         folder = tmp_path / "projects" / name
@@ -76,9 +76,9 @@ def test_twenty_projects_are_shown_worst_first_in_80_columns(run, tool, project,
     folders.append(project("late-writers", answer("closed", alarm=True)))
     folders += [project(f"well-{number:02}", answer("in step")) for number in range(11)]
     no_answer, other_version = project("no-answer", "no result\n"), project("other-version", invoke_output({"a": 1}))
-    empty = tmp_path / "projects" / "empty"
-    empty.mkdir()
-    code, text, progress = ask(run, *folders, no_answer, other_version, empty)
+    empty_folder = tmp_path / "projects" / "empty"
+    empty_folder.mkdir()
+    code, text, progress = ask(run, *folders, no_answer, other_version, empty_folder)
     lines = [line for line in text.splitlines() if re.match(r"    (?!cd )\S+ ", line)]
     rows = [line.split()[0] for line in lines][1:]
     assert code == 1
@@ -88,7 +88,7 @@ def test_twenty_projects_are_shown_worst_first_in_80_columns(run, tool, project,
     assert rows[9:] == [f"well-{number:02}" for number in range(11)]
     assert f"cd {folders[4]} && {OPS} replay" in text.replace("\n", " ")
     assert "there is no ops.py in this folder" in text
-    assert all(f"{folder.name}: " in progress for folder in (*folders, no_answer, other_version, empty))
+    assert all(f"{folder.name}: " in progress for folder in (*folders, no_answer, other_version, empty_folder))
     assert [line for line in lines if len(line) > 80] == []
     assert sorted(tool.read_text().splitlines()) == sorted(
         f"{folder.name} status invoke" for folder in (*folders, no_answer, other_version)
@@ -104,8 +104,8 @@ def test_projects_in_step_and_closed_projects_need_no_action(run, tool, project)
 def test_a_closed_project_with_uncounted_keys_needs_an_action(run, tool, project):
     """The project's own status decides: a run file that cannot be read hides its keys."""
     backlog = {**ANSWER["backlog"], "at_least": False, "unreadable_run_files": ["a.json"]}
-    closed = {**ANSWER, "verdict": {**ANSWER["verdict"], "state": "closed", "alarm": False}, "backlog": backlog}
-    code, text, _ = ask(run, project("photos", invoke_output(closed)))
+    closed_answer = {**ANSWER, "verdict": {**ANSWER["verdict"], "state": "closed", "alarm": False}, "backlog": backlog}
+    code, text, _ = ask(run, project("photos", invoke_output(closed_answer)))
     assert code == 1
     assert "1 of 1 project need" in text
 
@@ -134,13 +134,13 @@ def test_metrics_of_all_projects_are_written(run, tool, project, tmp_path):
 def test_at_most_eight_projects_are_queried_in_parallel(run, tmp_path, monkeypatch):
     """The first eight wait for each other, and for a ninth, which would begin at once if it were allowed."""
     lock, eight, nine = threading.Lock(), threading.Event(), threading.Event()
-    running, most = 0, 0
+    running, max_running = 0, 0
 
     def run_child(_self: object, _folder: Path) -> tuple[str, str, int]:
-        nonlocal running, most
+        nonlocal running, max_running
         with lock:
             running += 1
-            most = max(most, running)
+            max_running = max(max_running, running)
             if running == 8:
                 eight.set()
             if running == 9:
@@ -157,7 +157,7 @@ def test_at_most_eight_projects_are_queried_in_parallel(run, tmp_path, monkeypat
         (tmp_path / str(number) / "ops.py").touch()
     code, _, progress = ask(run, *(tmp_path / str(number) for number in range(20)))
     assert code == 1
-    assert most == 8
+    assert max_running == 8
     assert progress.count(": unknown") == 20
 
 
@@ -167,8 +167,8 @@ def test_status_that_fails_leaves_no_green_metrics(run, tmp_path):
     assert run(caller, "status", "--prometheus", str(file))[0] == 1
     assert 'state="behind"} 1' in file.read_text()
     success = [line for line in file.read_text().splitlines() if line.startswith("oss_oms_sync_last_success")]
-    failing = FakeCaller(status=ToolError(t("not reported by OMS"), t("Choose another file")))
-    code, _, _ = run(failing, "status", "--prometheus", str(file))
+    failing_caller = FakeCaller(status=ToolError(t("not reported by OMS"), t("Choose another file")))
+    code, _, _ = run(failing_caller, "status", "--prometheus", str(file))
     assert code == 1
     assert 'state="unknown"} 1' in file.read_text()
     assert [line for line in file.read_text().splitlines() if line.startswith("oss_oms_sync_last_success")] == success

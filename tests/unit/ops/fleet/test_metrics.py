@@ -22,7 +22,7 @@ MONITORING = ROOT / "docs" / "monitoring"
 GOLDEN = Path(__file__).with_name("metrics.prom")
 ANSWER = json.loads((ROOT / "tests" / "answers" / "made" / "status.json").read_text())
 STATUS = from_json(StatusOverview, ANSWER)
-AT = 1_767_312_000  # 2026-01-02T00:00:00Z, the time of the answer
+ANSWER_TIME = 1_767_312_000  # 2026-01-02T00:00:00Z, the time of the answer
 RULES = yaml.safe_load((MONITORING / "alerts.yaml").read_text())["groups"][0]["rules"]
 _CONVENTION = re.compile(r"oss_oms_sync_([a-z_]+_objects|[a-z_]+_seconds|verdict|alarm)")
 _EXPRESSION = re.compile(r'(time\(\) - )?(\w+)(?:\{(\w+)="([^"]+)"\})? (==|>) (\d+)')
@@ -32,12 +32,12 @@ def member(name: str = "photos", status: StatusOverview | None = STATUS) -> Memb
     return Member(name, Path("/projects") / name, status)
 
 
-def in_state(state: VerdictState, *, alarm: bool = False) -> Member:
+def member_in_state(state: VerdictState, *, alarm: bool = False) -> Member:
     return member(status=replace(STATUS, verdict=replace(STATUS.verdict, state=state, alarm=alarm)))
 
 
 def samples(text: str) -> dict[tuple[str, ...], float]:
-    """Return the values that Prometheus reads, by name and labels."""
+    """Return the values that Prometheus reads from a text, by name and labels."""
     return {
         (sample.name, *sample.labels.values()): sample.value
         for family in text_string_to_metric_families(text)
@@ -57,9 +57,9 @@ def test_each_metric_has_help_a_type_and_a_name_by_the_conventions():
 
 
 def test_the_metrics_of_a_go_have_its_time():
-    closed = replace(STATUS, closed=ClosingOverview("0007-20260101T230000Z-go.json"))
-    text = metrics.format_metrics([member(status=closed)])
-    assert samples(text)["oss_oms_sync_certificate_timestamp_seconds", "photos"] == AT - 3600
+    closed_status = replace(STATUS, closed=ClosingOverview("0007-20260101T230000Z-go.json"))
+    text = metrics.format_metrics([member(status=closed_status)])
+    assert samples(text)["oss_oms_sync_certificate_timestamp_seconds", "photos"] == ANSWER_TIME - 3600
 
 
 def test_hostile_names_are_escaped_in_labels():
@@ -72,44 +72,44 @@ def test_a_project_without_an_answer_keeps_the_time_of_its_last_success(tmp_path
     metrics.write(file, [member(), member("videos", None)])
     metrics.write(file, [member(status=None), member("videos", None)])
     values = samples(file.read_text())
-    assert values["oss_oms_sync_last_success_timestamp_seconds", "photos"] == AT
+    assert values["oss_oms_sync_last_success_timestamp_seconds", "photos"] == ANSWER_TIME
     assert values["oss_oms_sync_last_success_timestamp_seconds", "videos"] == 0
     assert values["oss_oms_sync_verdict", "photos", "unknown"] == 1
     assert [path.name for path in tmp_path.iterdir()] == ["sync.prom"]
 
 
 def fires(expression: str, text: str, now: float) -> bool:
-    """Evaluate an expression in the form of the alert rules; return True if the alert fires."""
+    """Evaluate an expression in the form of the alert rules; return True if the alert fires at `now`."""
     match = _EXPRESSION.fullmatch(expression)
     assert match, expression
-    is_age, name, label, wanted, sign, limit = match.groups()
+    is_age, name, label, wanted_label, sign, limit = match.groups()
     compare = {"==": operator.eq, ">": operator.gt}[sign]
     values = [
         sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
-        if sample.name == name and (label is None or sample.labels[label] == wanted)
+        if sample.name == name and (label is None or sample.labels[label] == wanted_label)
     ]
     assert values, f"{name} does not exist"
     return any(compare(now - value if is_age else value, float(limit)) for value in values)
 
 
-CALM = in_state(VerdictState.IN_STEP)
+CALM_MEMBER = member_in_state(VerdictState.IN_STEP)
 TROUBLES = {
-    "OssOmsSyncBroken": (in_state(VerdictState.BROKEN), AT),
-    "OssOmsSyncUnknown": (member(status=None), AT),
-    "OssOmsSyncBehind": (in_state(VerdictState.BEHIND), AT),
-    "OssOmsSyncClosed": (in_state(VerdictState.CLOSED), AT),
-    "OssOmsSyncAlarm": (in_state(VerdictState.CLOSED, alarm=True), AT),
-    "OssOmsSyncSilent": (CALM, AT + 3601),
+    "OssOmsSyncBroken": (member_in_state(VerdictState.BROKEN), ANSWER_TIME),
+    "OssOmsSyncUnknown": (member(status=None), ANSWER_TIME),
+    "OssOmsSyncBehind": (member_in_state(VerdictState.BEHIND), ANSWER_TIME),
+    "OssOmsSyncClosed": (member_in_state(VerdictState.CLOSED), ANSWER_TIME),
+    "OssOmsSyncAlarm": (member_in_state(VerdictState.CLOSED, alarm=True), ANSWER_TIME),
+    "OssOmsSyncSilent": (CALM_MEMBER, ANSWER_TIME + 3601),
 }
 
 
 @pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
 def test_each_alert_fires_for_its_problem_and_clears(rule):
-    trouble, now = TROUBLES[rule["alert"]]
-    assert fires(rule["expr"], metrics.format_metrics([trouble]), now)
-    assert not fires(rule["expr"], metrics.format_metrics([CALM]), AT)
+    trouble, alert_time = TROUBLES[rule["alert"]]
+    assert fires(rule["expr"], metrics.format_metrics([trouble]), alert_time)
+    assert not fires(rule["expr"], metrics.format_metrics([CALM_MEMBER]), ANSWER_TIME)
 
 
 def test_every_verdict_but_in_step_has_an_alert():
@@ -121,6 +121,6 @@ def test_the_dashboard_uses_metrics_that_exist():
     text = (MONITORING / "dashboard.json").read_text()
     names = {family.name for family in text_string_to_metric_families(GOLDEN.read_text())}
     names.add("oss_oms_sync_certificate_timestamp_seconds")
-    used = set(re.findall(r"oss_oms_sync_\w+", text))
-    assert used <= names
-    assert names <= used
+    used_metrics = set(re.findall(r"oss_oms_sync_\w+", text))
+    assert used_metrics <= names
+    assert names <= used_metrics

@@ -31,7 +31,7 @@ def test_a_long_payload_reaches_the_tool_by_a_file(stand_in, tmp_path):
     assert option == "--event-file"
 
 
-def test_other_settings_file_is_passed_with_its_full_path(stand_in, tmp_path, monkeypatch):
+def test_another_settings_file_is_passed_with_its_full_path(stand_in, tmp_path, monkeypatch):
     stand_in.answers(True)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -45,7 +45,7 @@ def test_warnings_around_an_answer_and_an_exit_code_are_ignored(stand_in, tmp_pa
     assert Tool(None, tmp_path).ask("doctor", {}) == {"a": 1}
 
 
-def test_missing_tool_is_reported_with_its_installation(tmp_path, monkeypatch):
+def test_a_missing_tool_is_reported_with_its_installation(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match="no `s` on the PATH") as raised:
         Tool(None, tmp_path).ask("doctor", {})
@@ -87,7 +87,7 @@ def test_missing_tool_is_reported_with_its_installation(tmp_path, monkeypatch):
     ],
 )
 @pytest.mark.parametrize("way", ["out", "err"])
-def test_missing_answer_is_explained_with_a_remedy(stand_in, tmp_path, output, error, fix, way):
+def test_a_missing_answer_is_explained_with_a_remedy(stand_in, tmp_path, output, error, fix, way):
     stand_in.plan({"*": {way: output, "code": 101}})
     with pytest.raises(error) as raised:
         Tool(None, tmp_path).ask("doctor", {})
@@ -124,32 +124,32 @@ def test_a_function_error_is_reported_if_the_tool_exits_with_0(stand_in, tmp_pat
         Tool(None, tmp_path).ask("doctor", {})
 
 
-def test_hanging_tool_is_ended_with_its_children(stand_in, tmp_path):
+def test_a_hanging_tool_is_ended_with_its_children(stand_in, tmp_path):
     # GIVEN a tool that starts a process, which keeps the tool's output open
     program = stand_in.folder / "s"
     program.write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\nsleep 60 & echo $! > {tmp_path}/child\nsleep 60\n")
-    began = time.monotonic()
+    start_time = time.monotonic()
 
     # WHEN the call has a short time limit
     with pytest.raises(ToolError, match="did not end"):
         Tool(None, tmp_path, seconds=0.5).ask("compare", {})
 
     # THEN the error comes in time, and neither process runs any more
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - start_time < 30
     assert is_gone(int((tmp_path / "child").read_text()))
 
 
 def test_on_windows_taskkill_ends_a_tool_with_its_children(monkeypatch):
     """On Windows taskkill ends the children first, then the call waits for the tool."""
-    done: list[object] = []
+    commands: list[object] = []
     monkeypatch.setattr(call.sys, "platform", "win32")
-    monkeypatch.setattr(call.subprocess, "run", lambda words, **_: done.append(words))
-    call._kill(SimpleNamespace(pid=7, poll=lambda: None, wait=lambda: done.append("waited")))
-    assert done == [["taskkill", "/F", "/T", "/PID", "7"], "waited"]
+    monkeypatch.setattr(call.subprocess, "run", lambda words, **_: commands.append(words))
+    call._kill(SimpleNamespace(pid=7, poll=lambda: None, wait=lambda: commands.append("waited")))
+    assert commands == [["taskkill", "/F", "/T", "/PID", "7"], "waited"]
 
 
 def is_gone(process: int) -> bool:
-    """Return True if a process has ended; a zombie has ended as well."""
+    """Wait up to five seconds for the end of a process, and return True if it has ended; a zombie has ended as well."""
     for _ in range(100):
         try:
             state = call.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
@@ -168,11 +168,11 @@ def test_the_time_limit_exceeds_that_of_a_function():
 def test_stopping_a_tool_ends_its_running_call(stand_in, tmp_path):
     stand_in.plan({"*": {"seconds": 60}})
     tool = Tool(None, tmp_path)
-    waiting = start_call(lambda: tool.ask("compare", {}))
+    call = start_call(lambda: tool.ask("compare", {}))
     while not stand_in.calls:
         time.sleep(0.01)
     tool.stop()
-    assert isinstance(waiting.exception(30), ToolError)
+    assert isinstance(call.exception(30), ToolError)
 
 
 def test_the_tool_removes_and_restores_a_trigger(stand_in, tmp_path):
@@ -199,10 +199,12 @@ def test_a_secret_store_that_does_not_answer_is_an_error(stand_in, tmp_path):
     tool.forget_secret("another")
 
 
-SHOWN = "  \x1b[1mAccessKeyID: \x1b[22m  LTA****ake\n  \x1b[1mAccountID: \x1b[22m   123**********456\n"
+TOOL_OUTPUT = "  \x1b[1mAccessKeyID: \x1b[22m  LTA****ake\n  \x1b[1mAccountID: \x1b[22m   123**********456\n"
 
 
-@pytest.mark.parametrize(("output", "account"), [(SHOWN, "123**********456"), ("You have not yet been found", "")])
+@pytest.mark.parametrize(
+    ("output", "account"), [(TOOL_OUTPUT, "123**********456"), ("You have not yet been found", "")]
+)
 def test_the_account_of_the_tools_keys_is_read_from_its_output(stand_in, tmp_path, output, account):
     stand_in.plan({"config get": {"out": output}})
     masked = Tool(None, tmp_path).account("mine")
@@ -211,29 +213,29 @@ def test_the_account_of_the_tools_keys_is_read_from_its_output(stand_in, tmp_pat
 
 
 @pytest.fixture
-def on_windows(tmp_path, monkeypatch) -> StandInTool:
+def windows_tool(tmp_path, monkeypatch) -> StandInTool:
     """Install the stand-in for `s` as a batch file, as npm does on Windows."""
     program = StandInTool(tmp_path / "bin", "s.cmd")
     monkeypatch.setattr(call.shutil, "which", lambda name: str(program.folder / "s.cmd"))
     return program
 
 
-def test_on_windows_a_file_carries_the_payload_past_the_shell(on_windows, tmp_path):
-    script, kept = on_windows.folder / "s.cmd", tmp_path / "kept"
-    keeping = f"import shutil\nshutil.copy(words[words.index('--event-file') + 1], {str(kept)!r})\nplan ="
+def test_on_windows_a_file_carries_the_payload_past_the_shell(windows_tool, tmp_path):
+    script, kept_file = windows_tool.folder / "s.cmd", tmp_path / "kept"
+    keeping = f"import shutil\nshutil.copy(words[words.index('--event-file') + 1], {str(kept_file)!r})\nplan ="
     script.write_text(script.read_text().replace("plan =", keeping, 1))
-    on_windows.answers(True)
+    windows_tool.answers(True)
     payload = {"key": '100% "quoted" ^&|<> 山'}
     assert Tool(None, tmp_path).ask("status", payload) is True
-    ((*_, file),) = on_windows.calls
+    ((*_, file),) = windows_tool.calls
     assert not call.Path(file).exists()
-    assert call.json.loads(kept.read_text(encoding="utf-8")) == payload
+    assert call.json.loads(kept_file.read_text(encoding="utf-8")) == payload
 
 
-def test_on_windows_a_path_that_the_shell_would_change_is_refused(on_windows, tmp_path):
+def test_on_windows_a_path_that_the_shell_would_change_is_refused(windows_tool, tmp_path):
     with pytest.raises(UsageError, match="would change"):
         Tool(call.Path("a&b.yaml"), tmp_path).ask("status", {})
-    assert on_windows.calls == []
+    assert windows_tool.calls == []
 
 
 def test_an_environment_variable_selects_the_sandbox(monkeypatch, tmp_path):
@@ -243,7 +245,7 @@ def test_an_environment_variable_selects_the_sandbox(monkeypatch, tmp_path):
     assert isinstance(call.caller(None, tmp_path), Sandbox)
 
 
-def test_missing_sandbox_is_reported():
+def test_a_missing_sandbox_is_reported():
     with pytest.raises(ToolError, match=r"http://127\.0\.0\.1:1") as raised:
         Sandbox("http://127.0.0.1:1/").ask("doctor", {})
     assert missing_parts(raised.value.fix.en, "make sandbox", call.SANDBOX_VARIABLE) == []

@@ -4,23 +4,23 @@ import json
 
 import pytest
 
-from ops.command_line.cli import kind_of
+from ops.command_line.cli import recognize_answer
 from ops.errors import CloudError, FunctionError, ToolError
 from ops.functions import tool_output
-from ops.functions.failures import checked_answer
+from ops.functions.failures import require_answer
 from support.ops import failure_output, invoke_output, report
 
 ANSWER = {"finished": True, "pass": "p"}
 WARNINGS = "(node:1) [DEP0040] DeprecationWarning: punycode\n⌛  Steps for [invoke] of [oss-oms-sync]\n"
-BEHIND = "\n✔ [status] completed (1.2s)\n\nA new version of s is available: {3.1.11}\n"
+TRAILING_OUTPUT = "\n✔ [status] completed (1.2s)\n\nA new version of s is available: {3.1.11}\n"
 
 
 @pytest.mark.parametrize(
     "output",
     [
         invoke_output(ANSWER),
-        f"{WARNINGS}{invoke_output(ANSWER)}{BEHIND}",
-        f"{WARNINGS}{invoke_output(ANSWER)}{BEHIND}".replace("\n", "\r\n"),
+        f"{WARNINGS}{invoke_output(ANSWER)}{TRAILING_OUTPUT}",
+        f"{WARNINGS}{invoke_output(ANSWER)}{TRAILING_OUTPUT}".replace("\n", "\r\n"),
         invoke_output(json.dumps(ANSWER)),  # in one line
         invoke_output(ANSWER).replace("Invoke Result:", "\x1b[1mInvoke Result:\x1b[22m"),
         invoke_output("\n".join(f"\x1b[32m{line}\x1b[39m" for line in json.dumps(ANSWER, indent=4).split("\n"))),
@@ -59,11 +59,11 @@ def test_a_key_that_imitates_an_answer_is_not_an_answer(key):
     assert invocation.answer == answer
     assert invocation.error_type == ""
     assert tool_output.find(f"{logs}\n") is None
-    assert kind_of(tool_output.read(f"{line}\n{line}\n")) == ""
+    assert recognize_answer(tool_output.read(f"{line}\n{line}\n")) == ""
 
     # AND an error that names the key is that error
     with pytest.raises(FunctionError) as raised:
-        checked_answer("replay", tool_output.find(failure_output("StorageError", key)))
+        require_answer("replay", tool_output.find(failure_output("StorageError", key)))
     assert raised.value.kind == "StorageError"
 
 
@@ -79,7 +79,7 @@ def test_json_is_parsed_once_in_output_of_any_length(mocker, size):
 @pytest.mark.parametrize("text", ['{"a":' * 100_000, "{" * 5000, "", "Error: no such function {}"])
 def test_a_text_without_an_answer_is_refused(text):
     assert tool_output.read(text) is None
-    assert kind_of(text) == ""
+    assert recognize_answer(text) == ""
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_text_without_an_answer_is_refused(text):
 )
 def test_errors_of_function_and_platform_are_distinguished(kind, error, says):
     with pytest.raises(error) as raised:
-        checked_answer("replay", tool_output.find(failure_output(kind, "because")))
+        require_answer("replay", tool_output.find(failure_output(kind, "because")))
     message, fix = raised.value.happened.en, raised.value.fix
     assert bool(fix.en)
     assert bool(fix.zh)
@@ -106,12 +106,12 @@ def test_errors_of_function_and_platform_are_distinguished(kind, error, says):
 
 def test_an_error_without_json_is_an_error():
     with pytest.raises(CloudError, match="timed out after 570 seconds"):
-        checked_answer(
+        require_answer(
             "compare", tool_output.find(invoke_output("Function timed out after 570 seconds", "FunctionTimeout"))
         )
 
 
 def test_a_truncated_answer_is_an_error():
     with pytest.raises(ToolError, match="not JSON") as raised:
-        checked_answer("compare", tool_output.find(invoke_output('{"finished": tr')))
+        require_answer("compare", tool_output.find(invoke_output('{"finished": tr')))
     assert raised.value.output == ['{"finished": tr']

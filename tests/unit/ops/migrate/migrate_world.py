@@ -7,7 +7,7 @@ import math
 from typing import Any
 from unittest.mock import patch
 
-from ops.clouds.bucket_client import Place
+from ops.clouds.bucket_client import BucketAddress
 from ops.clouds.buckets import OssBucketClient
 from ops.clouds.keys import Keys, Secret
 from sandbox.oms.copier import CopyFailure
@@ -56,7 +56,7 @@ class MigrateWorld(SetupWorld):
 
     def administrator_log(self) -> OssBucketClient:
         """Return a client of the log bucket with an administrator's keys."""
-        place = Place.of(f"https://oss-{self.region}.aliyuncs.com", self.log_bucket)
+        place = BucketAddress.at_endpoint(f"https://oss-{self.region}.aliyuncs.com", self.log_bucket)
         return OssBucketClient(place, Keys(*map(Secret, self.user_credentials)), MachineClock(self), self.region)
 
     @property

@@ -20,8 +20,8 @@ GIGABYTES = 3_700
 CHINA_SECONDS = 8 * 3600
 
 
-def change(world: MigrateWorld, *words: str) -> None:
-    """Change the limits, and stop following the migration."""
+def change_limits(world: MigrateWorld, *words: str) -> None:
+    """Run a migrate command that changes the limits, and stop following the migration."""
     world.stop_following_after(30)
     expect_exit(world.migrate(*words), 130)
 
@@ -29,9 +29,9 @@ def change(world: MigrateWorld, *words: str) -> None:
 def test_bandwidth_limits_of_a_group_are_set_and_removed(world):
     world.begin_migration(50, 3600, "--nights")
     assert world.group.bandwidth == NIGHTS_FIELD
-    change(world, "--bandwidth", "08:00-19:59=5MB/s", "--bandwidth", "20:00-23:59=1MB/s")
+    change_limits(world, "--bandwidth", "08:00-19:59=5MB/s", "--bandwidth", "20:00-23:59=1MB/s")
     assert [window["max_bandwidth"] for window in world.group.bandwidth] == [5_000_000, 1_048_576]
-    change(world, "--day-and-night")
+    change_limits(world, "--day-and-night")
     assert world.group.bandwidth == []
 
 
@@ -39,17 +39,17 @@ def test_without_an_option_no_limit_is_sent_and_limits_of_the_console_stay(world
     world.begin_migration(50, 3600)
     assert not any(b"bandwidth_policy" in (request.body or b"") for request in world.sent)
     world.group.bandwidth = NIGHTS_FIELD
-    change(world)
+    change_limits(world)
     assert world.group.bandwidth == NIGHTS_FIELD
 
 
 @pytest.mark.parametrize("words", [["--bandwidth=08:00-12:00=5MB/s", "--bandwidth=11:00-13:00=5MB/s"]])
 def test_windows_that_overlap_are_refused_before_any_call(world, words):
-    asked = world.asked
+    request_count = world.asked
     code, text = world.migrate(*words)
     assert code == 2
     assert "--bandwidth: the windows 08:00-12:00 and 11:00-13:00 overlap" in text
-    assert not [request for request in world.sent[asked:] if "taskgroups" in request.url]
+    assert not [request for request in world.sent[request_count:] if "taskgroups" in request.url]
 
 
 def test_six_windows_are_refused_before_any_call(world):
@@ -65,7 +65,7 @@ def test_a_paused_group_that_loses_its_limits_gets_them_again(world):
     paused = world.migrate("--pause")
     expect_exit(paused, 0)
     world.group.forgets_bandwidth = True
-    change(world, "--go-on")
+    change_limits(world, "--go-on")
     assert world.group.bandwidth == NIGHTS_FIELD
 
 
@@ -73,15 +73,15 @@ def test_a_change_that_is_interrupted_is_made_by_the_next_command():
     for fate, number in draw_interruptions(range(1, 20)):
         with MigrateWorld() as world:
             world.begin_migration(50, 3600)
-            last = world.asked + number
+            last_request = world.asked + number
             world.stop_following_after(30)
             with world.cut_off(fate, number, away=0):
                 world.migrate("--nights")
-            is_reached = world.asked >= last
-            stored = world.stored_windows()
-            change(world)
-            assert world.stored_windows() == stored
-            assert world.group.bandwidth == (stored or []), (fate, number)
+            is_reached = world.asked >= last_request
+            stored_windows = world.stored_windows()
+            change_limits(world)
+            assert world.stored_windows() == stored_windows
+            assert world.group.bandwidth == (stored_windows or []), (fate, number)
         if not is_reached:
             break
     assert number > 3
@@ -91,28 +91,28 @@ def test_of_two_administrators_the_limits_stored_last_are_in_force():
     for number in range(1, 20):
         with MigrateWorld() as world:
             world.begin_migration(50, 3600)
-            at = world.asked + number
+            request_number = world.asked + number
 
             def set_other_limits(world=world):
                 world.stop_following_after(0)
                 world.migrate("--bandwidth", "09:00-18:00=2MB/s", typed="")
                 world.stop_following_after(0)
 
-            world.meanwhile[at] = set_other_limits
+            world.meanwhile[request_number] = set_other_limits
             world.migrate("--nights")
-            is_over_before = at in world.meanwhile
+            is_over_before = request_number in world.meanwhile
             assert world.group.bandwidth == world.stored_windows(), number
         if is_over_before:
             break
     assert number > 3
 
 
-def measure(world: MigrateWorld, gigabytes: int, zone: timezone | None = None) -> Counter[int]:
+def count_bytes_by_hour(world: MigrateWorld, gigabytes: int, zone: timezone | None = None) -> Counter[int]:
     """Let the next group copy objects of a gigabyte without bytes; return the bytes by hour of the day in China.
 
-    `zone`: the time zone in which OMS reads the limits.
+    `zone` is the time zone in which OMS reads the limits.
     """
-    copied: Counter[int] = Counter()
+    bytes_by_hour: Counter[int] = Counter()
 
     def prepare(group):
         group.parallel_copies, group.zone = 1, zone or group.zone
@@ -122,27 +122,29 @@ def measure(world: MigrateWorld, gigabytes: int, zone: timezone | None = None) -
         def report(copy, outcome):
             count(copy, outcome)
             group.size += 10**9 - copy.size
-            copied[int(group.service.now() + CHINA_SECONDS) // 3600 % 24] += 10**9
+            bytes_by_hour[int(group.service.now() + CHINA_SECONDS) // 3600 % 24] += 10**9
 
         group.read_source, group.report = lambda _: read("old/000000"), report
 
     world.fill(1)
     world.oms.groups.prepare = prepare
-    return copied
+    return bytes_by_hour
 
 
 def test_the_price_of_a_migration_by_night_is_that_of_the_estimate(world):
     """Two days at the usual speed of 500 Mbit/s: the floor of 1 MB/s by day costs the price of the day."""
-    copied = measure(world, GIGABYTES)
+    bytes_by_hour = count_bytes_by_hour(world, GIGABYTES)
     world.stop_following_after(60)
     expect_exit(world.migrate("--nights"), 130)
     world.advance(2 * 86_400 + 3600)
     assert world.group.status is Status.DONE
     prices = Prices()
-    counted = sum(size / 2**30 * (prices.night_egress if hour < 8 else prices.egress) for hour, size in copied.items())
+    counted_price = sum(
+        size / 2**30 * (prices.night_egress if hour < 8 else prices.egress) for hour, size in bytes_by_hour.items()
+    )
     size = GIGABYTES * 10**9
-    assert sum(copied.values()) == size
-    assert counted == pytest.approx(nights.estimate_copy(GIGABYTES, size, prices, NIGHT_WINDOWS).dollars, rel=0.02)
+    assert sum(bytes_by_hour.values()) == size
+    assert counted_price == pytest.approx(nights.estimate_copy(GIGABYTES, size, prices, NIGHT_WINDOWS).dollars, rel=0.02)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +155,7 @@ def test_the_price_of_a_migration_by_night_is_that_of_the_estimate(world):
     ],
 )
 def test_look_shows_the_time_zone_of_the_limits(world, zone, sentence):
-    measure(world, 10_000, zone)
+    count_bytes_by_hour(world, 10_000, zone)
     world.stop_following_after(60)
     expect_exit(world.migrate("--nights"), 130)
     for _ in range(25):

@@ -84,15 +84,15 @@ def test_calls_for_task_groups_equal_those_of_the_sdk(box, sent_requests):
 
 
 KEYS = Keys(Secret("a"), Secret("s"), Secret())
-WANTED = NewGroup("photos", "cn-hangzhou", "photos-obs", "cn-north-4", [""], "note", overwrite=False, restore=False)
+NEW_GROUP = NewGroup("photos", "cn-hangzhou", "photos-obs", "cn-north-4", [""], "note", overwrite=False, restore=False)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda groups: groups.create(WANTED, KEYS, KEYS),
+        lambda groups: groups.create(NEW_GROUP, KEYS, KEYS),
         lambda groups: groups.pause("1"),
-        lambda groups: groups.go_on("1", KEYS, KEYS),
+        lambda groups: groups.resume("1", KEYS, KEYS),
         lambda groups: groups.retry("1", KEYS, KEYS, only_failed=True),
         lambda groups: groups.limit("1", NIGHT_WINDOWS),
         lambda groups: groups.delete("1"),
@@ -105,14 +105,14 @@ def test_a_change_of_a_group_is_not_repeated_without_an_answer(mocker, change):
     assert exchange.call_count == 1
 
 
-SIZE = 10
+BYTES_PER_OBJECT = 10
 
 
-def counted(objects, *words):
+def count_requests(objects, *words):
     """Run a command until all objects are in OBS; return the number of requests by service."""
     requests = Counter()
     with MigrateWorld() as world:
-        world.fill(objects, size=SIZE)
+        world.fill(objects, size=BYTES_PER_OBJECT)
         world.advance(3600)
         for name in ("oss", "oms", "obs", "ram", "iam"):
 
@@ -129,10 +129,10 @@ def counted(objects, *words):
 
 @pytest.mark.parametrize("objects", [1_000, pytest.param(10_000, marks=pytest.mark.extras)])
 def test_the_estimated_numbers_of_requests_equal_the_counted_numbers(objects):
-    group = counted(objects, "migrate", "--yes")
-    requests = counted(objects, "reconcile", "--since", "1970-01-01")
+    group = count_requests(objects, "migrate", "--yes")
+    requests = count_requests(objects, "reconcile", "--since", "1970-01-01")
     assert requests["oms"] == objects / 10
-    assert group.total() == pytest.approx(effort.group_requests(objects, SIZE * objects), rel=0.2)
+    assert group.total() == pytest.approx(effort.group_requests(objects, BYTES_PER_OBJECT * objects), rel=0.2)
     assert requests.total() == pytest.approx(
         effort.submission_requests(objects), rel=0.15 if objects < 10_000 else 0.08
     )

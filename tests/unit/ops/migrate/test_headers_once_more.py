@@ -40,7 +40,7 @@ class LosingWorld(MigrateWorld):
         return dict(destination_object.headers)
 
     def cut_over(self, *words: str) -> Any:
-        """Run a cutover with a freeze now; return the certificate."""
+        """Run a cutover whose freeze begins now; return the certificate."""
         self.advance(6 * MINUTE)
         frozen = datetime.fromtimestamp(self.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         options = ("--frozen-since", frozen, "--sample", "2", "--close", "--out", os.devnull)
@@ -79,7 +79,7 @@ def test_a_new_task_and_an_overwriting_group_restore_headers(world):
     # WHEN existing objects are migrated as usual THEN OMS skips equal objects
     assert world.migrate("--yes")[0] == 0
     assert world.headers("index.html") == {"content-type": "text/html"}
-    # AND with --overwrite they get their headers, and the cutover a GO without any acceptance
+    # AND with --overwrite they get their headers, and the cutover ends with a GO without an acceptance
     expect_success(world.migrate("--overwrite", typed="yes\n"), "existing objects in OBS are overwritten, equal or not")
     assert world.headers("index.html")["x-obs-meta-team"] == "web"
     document = world.cut_over()

@@ -10,24 +10,24 @@ from hypothesis import strategies as st
 
 from support.law import schedules
 from unit.ops.migrate.migrate_world import MigrateWorld
-from unit.ops.setup.others import Others, meddled
+from unit.ops.setup.others import Others, interferences
 
-ended = st.none() | st.tuples(st.sampled_from(["dies_after", "loses"]), st.integers(1, 60))
+ends = st.none() | st.tuples(st.sampled_from(["dies_after", "loses"]), st.integers(1, 60))
 commands = st.sampled_from([("migrate", "--yes"), ("migrate", "--remove", "--yes"), ("setup", "--remove")])
 
 
 @pytest.mark.part
 @pytest.mark.law
-@given(steps=st.lists(st.tuples(meddled, commands, ended, st.none() | st.integers(1, 60)), min_size=1, max_size=3))
+@given(steps=st.lists(st.tuples(interferences, commands, ends, st.none() | st.integers(1, 60)), min_size=1, max_size=3))
 @settings(max_examples=max(3, schedules(10) // 6))
 def test_a_migration_changes_no_foreign_resource(
     steps: list[tuple[list[Callable[[Others], None]], tuple[str, ...], tuple[str, int] | None, int | None]],
 ) -> None:
     with MigrateWorld() as world:
         world.fill(20)
-        others = Others(world)
-        for first, command, end, late in steps:
-            others.work(first, late)
+        other_users = Others(world)
+        for acts, command, end, interruption in steps:
+            other_users.work(acts, interruption)
             with world.cut_off(*(end or ("loses", 10**6))):
                 world.run(*command, typed="yes\n")
-            others.check()
+            other_users.check()

@@ -29,8 +29,8 @@ def test_existing_objects_are_copied_and_no_key_is_left(world):
     world.oss.put(world.source_bucket, "new", b"live")
     world.wait_idle(60)
     world.fill(1000)
-    done = "The migration is finished\n  100.0 % of 1,001 objects: 1,000 copied, 1 skipped, 0 failed;"
-    expect_success(world.migrate(), done, "python3 ops.py compare --deep")
+    result_text = "The migration is finished\n  100.0 % of 1,001 objects: 1,000 copied, 1 skipped, 0 failed;"
+    expect_success(world.migrate(), result_text, "python3 ops.py compare --deep")
     assert world.count_copies() == 1001
     assert world.is_finished() is True
     outcome, group = world.read_outcome(), world.group
@@ -51,9 +51,9 @@ def migrate_archived(world, *words, typed="", has_permission=True):
     world.fill(2)
     world.fill(1, prefix="cold/", storage_class="Archive")
     if has_permission:
-        place, ram = f"acs:oss:*:*:{world.source_bucket}/*", world.ram.entities
-        allowed = {"Effect": "Allow", "Action": "oss:RestoreObject", "Resource": place}
-        ram.create_policy("restore", json.dumps({"Version": "1", "Statement": [allowed]}))
+        resource, ram = f"acs:oss:*:*:{world.source_bucket}/*", world.ram.entities
+        statement = {"Effect": "Allow", "Action": "oss:RestoreObject", "Resource": resource}
+        ram.create_policy("restore", json.dumps({"Version": "1", "Statement": [statement]}))
         ram.attach_policy_to_user("Custom", "restore", f"{NAME}-oms")
         world.advance(60)
     code, output = world.migrate(*words, typed=typed)
@@ -62,16 +62,16 @@ def migrate_archived(world, *words, typed="", has_permission=True):
 
 @pytest.mark.parametrize(("words", "typed"), [([], "yes\ny\n"), (["--restore"], "yes\n"), (["--yes", "--restore"], "")])
 def test_archived_objects_are_restored_and_copied_after_a_yes(world, words, typed):
-    code, output, copied = migrate_archived(world, *words, typed=typed)
+    code, output, copied_keys = migrate_archived(world, *words, typed=typed)
     assert "about 0.009 dollars per GB" in output, output
-    assert (code, copied) == (0, 3), output
+    assert (code, copied_keys) == (0, 3), output
 
 
 @pytest.mark.parametrize(("words", "typed"), [([], "yes\n\n"), ([], "yes\n"), ([], "yes\nno\n"), (["--yes"], "")])
 def test_archived_objects_without_a_yes_fail_and_are_not_restored(world, words, typed):
-    code, output, copied = migrate_archived(world, *words, typed=typed)
+    code, output, copied_keys = migrate_archived(world, *words, typed=typed)
     assert "2 copied, 0 skipped, 1 failed" in output, output
-    assert (code, copied) == (1, 2), output
+    assert (code, copied_keys) == (1, 2), output
     assert ("user photos-sync-oms needs oss:RestoreObject" in output) == (words == [])
 
 
@@ -108,7 +108,7 @@ def test_the_plan_counts_the_objects_by_storage_class(world):
     assert "1 object, 3.00 kB: IA at the source, not in OBS" in output
 
 
-def test_other_storage_class_than_that_of_the_running_migration_is_refused(world):
+def test_a_storage_class_other_than_the_running_migrations_is_refused(world):
     world.fill(2)
     with patch("ops.clouds.oms.TaskGroups.create", side_effect=KeyboardInterrupt):
         assert world.migrate()[0] == 130
@@ -124,7 +124,7 @@ def test_a_continued_migration_keeps_its_storage_class(world):
     assert {stored.storage_class for stored in world.obs.objects("photos-obs").values()} == {"WARM"}
 
 
-def test_a_cut_off_migration_keeps_the_answer_about_archived_objects(world):
+def test_an_interrupted_migration_keeps_the_answer_on_archived_objects(world):
     with patch("ops.clouds.oms.TaskGroups.create", side_effect=KeyboardInterrupt):
         assert world.migrate("--restore")[0] == 130
     assert migrate_archived(world, "--yes")[::2] == (0, 3)
@@ -151,7 +151,7 @@ def test_a_migration_copies_only_the_projects_objects_with_its_prefixes(world, w
 
 
 USER = f"{NAME}-oms"
-# By the obstacle: the call that causes it, the input, and phrases of the output.
+# For each obstacle: the call that causes it, the input, and phrases of the output.
 REFUSALS = {
     "yes, not in full": (lambda _: None, "y\n", ["Nothing was changed", "type yes in full"]),
     "nobody at a terminal": (lambda _: None, "", ["Nothing was changed", "Without a terminal, pass --yes"]),
@@ -166,7 +166,7 @@ REFUSALS = {
         "yes\n",
         [f"{OPS} setup"],
     ),
-    # The backfill is offered.
+    # The output names the command that copies existing objects.
     "a suffix": (
         lambda world: set_variables(world, objectSuffix=".jpg"),
         "yes\n",
@@ -188,8 +188,10 @@ def test_a_migration_that_is_refused_changes_nothing(world, name):
 
 
 def test_no_migration_begins_before_doctor_is_green(world):
-    wrong = {**DOCTOR_OK, "ok": False}
-    with patch.object(Caller, "ask", lambda self, job, payload: wrong if job == "doctor" else ASK(self, job, payload)):
+    failing_answer = {**DOCTOR_OK, "ok": False}
+    with patch.object(
+        Caller, "ask", lambda self, job, payload: failing_answer if job == "doctor" else ASK(self, job, payload)
+    ):
         expect_exit(world.migrate(), 1, "The migration did not start")
     assert world.oms.groups.list_all() == []
 
@@ -203,12 +205,12 @@ def test_a_project_closed_meanwhile_gets_no_migration(world):
     Here the mark comes between the first look of `migrate` and its intention.
     """
     world.fill(10)
-    asked = []
+    payloads = []
 
     def ask(self, job, payload):
         answer = ASK(self, job, payload)
-        if job == "certify" and not asked:
-            asked.append(payload)
+        if job == "certify" and not payloads:
+            payloads.append(payload)
             ASK(self, "certify", {"close": True})
         return answer
 
@@ -231,13 +233,13 @@ def test_a_key_created_by_hand_is_not_deleted_with_the_migration(world):
     # GIVEN a running migration, and a sync task that gets new keys by hand, instead of its first keys
     world.begin_migration()
     ram, user = world.ram.entities, f"{NAME}-oms"
-    (old,) = world.reader_keys() - {*world.read_intention()["keys"]}
-    ram.delete_access_key(user, old)
-    new = ram.create_access_key(user)["AccessKey"]["AccessKeyId"]
+    (old_key,) = world.reader_keys() - {*world.read_intention()["keys"]}
+    ram.delete_access_key(user, old_key)
+    new_key = ram.create_access_key(user)["AccessKey"]["AccessKeyId"]
 
     # WHEN the migration is ended THEN its own keys are gone, and the new key is there
     expect_success(world.migrate("--remove"))
-    assert world.reader_keys() == {new}
+    assert world.reader_keys() == {new_key}
     assert world.count_oms_keys() == (1, 1)
 
 
@@ -309,24 +311,24 @@ def test_status_has_the_progress_until_the_migration_is_finished(world):
 
 
 def test_failed_objects_are_in_status_and_retried_with_new_keys(world):
-    retry, listed = f"{OPS} migrate --retry", "Failed objects are listed in OBS, below oms/task_group/"
-    ended, failed = "The migration has ended with failures", "98 copied, 0 skipped, 2 failed"
-    world.fail_two(100, ended, failed, listed, retry)
+    retry_command, list_text = f"{OPS} migrate --retry", "Failed objects are listed in OBS, below oms/task_group/"
+    end_text, counts_text = "The migration has ended with failures", "98 copied, 0 skipped, 2 failed"
+    world.fail_two(100, end_text, counts_text, list_text, retry_command)
     assert world.count_oms_keys() == (2, 2)
     assert world.run("close")[0] == 1
-    lists = f"{listed}{world.group.group_id}/failed_object_lists/"
-    expect_exit(world.run("status", "--all"), 1, failed, "2 of 100 existing objects failed.", lists, retry)
+    lists = f"{list_text}{world.group.group_id}/failed_object_lists/"
+    expect_exit(world.run("status", "--all"), 1, counts_text, "2 of 100 existing objects failed.", lists, retry_command)
     expect_exit(world.run("status", "--all", "--lang", "zh"), 1, "已复制 98，跳过 0，失败 2")
-    before = world.reader_keys()
+    earlier_keys = world.reader_keys()
 
     expect_success(world.migrate("--retry"))
     assert world.is_finished()
-    assert world.reader_keys() < before
+    assert world.reader_keys() < earlier_keys
     assert world.count_copies() == 100
-    assert retry not in world.run("status")[1]
+    assert retry_command not in world.run("status")[1]
 
 
-def test_keys_of_a_migration_done_a_day_ago_make_status_behind(world):
+def test_status_is_behind_a_day_after_a_migration_if_its_keys_remain(world):
     world.leave_done()
     keys = {*world.read_intention()["keys"]}
     status = world.answer("status")[1]
@@ -431,7 +433,7 @@ def test_failures_are_resent_by_replay_and_the_next_step_is_the_end(world):
     assert len(keys) == 2, "the group's failures, and nothing else"
     step = f"-> End the migration:\n   {OPS} migrate --remove\n"
     expect_exit(world.migrate("--look"), 1, "Replay has read all failed keys and is resending them.", step)
-    # The sync task failed nothing.
+    # The sync task has no failure.
     assert status["copying"]["failures"]["counted"] == 0
     expect_success(world.migrate("--remove"))
     assert world.is_finished() is True
@@ -451,17 +453,17 @@ def test_permanent_failures_are_left_to_replay(world):
     output = expect_exit(world.migrate(), 1)
     assert re.findall(r"ops\.py migrate (--\w+)", output)[-1:] == ["--remove"]
 
-    # AND a retry by hand begins nothing
-    before = world.count_oms_keys()
+    # AND a manual retry starts no group
+    earlier_key_count = world.count_oms_keys()
     expect_exit(world.migrate("--retry"), 2)
-    assert world.count_oms_keys() == before, "keys for what replay has"
+    assert world.count_oms_keys() == earlier_key_count, "keys for what replay has"
     expect_success(world.migrate("--remove"))
     assert world.count_copies() == 100
     assert world.read_outcome()["how"] == "resent"
     assert world.is_finished() is True
 
 
-def test_a_migration_ended_before_replay_read_its_failures_is_removed(world):
+def test_a_failed_migration_ends_as_removed_unless_replay_read_its_lists(world):
     world.fail_two()
     expect_success(world.migrate("--remove"))
     assert world.read_outcome()["how"] == "removed"
@@ -497,10 +499,10 @@ def test_lists_written_long_before_the_end_are_read_once(world):
 
     # WHEN it has ended
     expect_exit(world.migrate("--go-on"), 1)
-    read = world.tick("replay").value["copies"]
+    copy_count = world.tick("replay").value["copies"]
 
     # THEN the failures of its list are resent, AND the list is not read again, even after days
-    assert (read["lists"], read["recorded"]) == (1, 1)
+    assert (copy_count["lists"], copy_count["recorded"]) == (1, 1)
     for _ in range(3):
         world.advance(40 * 3600)
         assert world.tick("replay").value["copies"]["lists"] == 0
@@ -511,19 +513,19 @@ def test_lists_written_long_before_the_end_are_read_once(world):
 def test_the_estimated_duration_equals_the_migrations(world):
     world.begin_migration(400, 3600)
     world.advance(1000)
-    left = 60 * int(re.search(r"; about (\d+) min left", world.migrate("--look")[1])[1])
-    assert left == pytest.approx(3600 - 1060, abs=120)
+    seconds_left = 60 * int(re.search(r"; about (\d+) min left", world.migrate("--look")[1])[1])
+    assert seconds_left == pytest.approx(3600 - 1060, abs=120)
 
 
 def test_a_paused_migration_continues_only_on_command(world):
     world.begin_migration()
     expect_success(world.migrate("--pause"), "Access keys kept for the migration")
-    before = world.count_copies()
+    earlier_copies = world.count_copies()
     world.advance(3600)
-    # It does not continue by itself, and has no failure to retry.
+    # It does not continue by itself, and has no failures to retry.
     for words, code in ((["--look"], 3), ([], 3), (["--yes"], 3), (["--retry"], 2)):
         expect_exit(world.migrate(*words), code)
-    assert (world.group.status, world.count_copies()) == (Status.PAUSED, before)
+    assert (world.group.status, world.count_copies()) == (Status.PAUSED, earlier_copies)
 
     expect_success(world.migrate("--go-on"))
     assert world.count_copies() == 200
@@ -531,7 +533,7 @@ def test_a_paused_migration_continues_only_on_command(world):
     assert world.is_finished() is True
 
 
-def test_removing_a_running_migration_leaves_its_copies(world):
+def test_removing_a_running_migration_keeps_its_copies(world):
     world.begin_migration()
     expect_exit(world.migrate("--remove", typed="no\n"), 2)
     assert world.group.status is Status.MONITORING
@@ -607,12 +609,12 @@ def test_the_plan_has_the_missing_objects_of_the_last_comparison(world):
     ],
 )
 def test_the_plan_counts_objects_below_the_prefix_as_far_as_known(prefix, own, others, phrase):
-    def missing(number: int) -> dict[str, list[int]]:
+    def missing_counts(number: int) -> dict[str, list[int]]:
         return {"missing": [number, 10 * number, 0, 0], "equal_contents": [9, 90, 9, 90]}
 
-    folders = {"": missing(2), "a/": missing(1), "b/": missing(4), "d/": missing(0)}
+    folders = {"": missing_counts(2), "a/": missing_counts(1), "b/": missing_counts(4), "d/": missing_counts(0)}
     if others:
-        folders["*"] = missing(8)
+        folders["*"] = missing_counts(8)
     answer = tool_output.convert_compare_answer(compare_answer({"missing": sides(7 + others, 0)}, folders=folders))
     intention = Intention("", "", "source", "destination", [prefix], [])
     assert phrase in "\n".join(map(str, plan(intention, answer, own, Prices(), "en")))
@@ -658,14 +660,14 @@ def test_the_printed_commands_finish_after_an_interrupted_command(state, command
             else:
                 world.begin_migration(50)
                 assert state == "copying" or world.migrate("--pause")[0] == 0
-            last = world.asked + number
+            last_request = world.asked + number
             with world.cut_off(fate, number, away=0):
                 world.migrate(command, "--yes")
-            is_reached = world.asked >= last
+            is_reached = world.asked >= last_request
             world.run_printed_commands(60, "--remove" if command == "--remove" else None)
             assert (world.migration_state(), world.is_finished()) == ("none", True), (fate, number)
             assert command == "--remove" or world.count_copies() == 50
-        if not is_reached:  # it was over before
+        if not is_reached:  # the command ended before this request
             break
 
 
@@ -676,12 +678,12 @@ def test_two_commands_at_once_make_one_group_and_leave_no_key(block):
     for number in draw_requests(range(44), 1 if EXTRAS else 3)[block::4]:
         with MigrateWorld() as world:
             world.fill(50)
-            others = []
-            world.meanwhile[world.asked + number] = lambda: others.append(world.migrate("--yes", typed=""))  # noqa: B023
+            other_results = []
+            world.meanwhile[world.asked + number] = lambda: other_results.append(world.migrate("--yes", typed=""))  # noqa: B023
             code, output = world.migrate()
-            if not others:  # it was over before
+            if not other_results:  # the command ended before this request
                 break
-            assert {code, others[0][0]} <= {0, 2}, (number, output, others)
+            assert {code, other_results[0][0]} <= {0, 2}, (number, output, other_results)
             expect_success(world.migrate("--look"))
             assert (world.count_copies(), world.is_finished()) == (50, True), number
             runs = [group.order.description for group in world.oms.groups.list_all()]
@@ -692,10 +694,10 @@ def test_two_commands_at_once_make_one_group_and_leave_no_key(block):
 @pytest.mark.part
 @pytest.mark.long
 @pytest.mark.parametrize("command", ["--go-on", "--retry"])
-def test_two_commands_that_continue_leave_no_key_unnamed(command):
+def test_two_commands_that_continue_record_every_new_key(command):
     for number in draw_requests(range(1, 60), 3 if EXTRAS else 12):
         with MigrateWorld() as world:
-            before = world.all_oms_keys()
+            earlier_keys = world.all_oms_keys()
             world.begin_migration(50)
             if command == "--go-on":
                 expect_success(world.migrate("--pause"))
@@ -707,13 +709,13 @@ def test_two_commands_that_continue_leave_no_key_unnamed(command):
                 world.stop_following_after(0)
                 world.migrate(command, typed="")
 
-            at = world.asked + number
-            world.meanwhile[at] = go_on_too
+            request_number = world.asked + number
+            world.meanwhile[request_number] = go_on_too
             world.migrate(command, typed="")
-            is_over_before = at in world.meanwhile
-            left = world.all_oms_keys() - before
+            is_over_before = request_number in world.meanwhile
+            new_keys = world.all_oms_keys() - earlier_keys
             # While the intention names no key, each new key is the migration's.
-            assert not left or left <= ({*world.read_intention()["keys"]} or left), number
+            assert not new_keys or new_keys <= ({*world.read_intention()["keys"]} or new_keys), number
             world.run_printed_commands(600)
             assert (world.migration_state(), world.is_finished(), world.count_copies()) == ("none", True, 50), number
         if is_over_before:
@@ -722,13 +724,13 @@ def test_two_commands_that_continue_leave_no_key_unnamed(command):
 
 def test_two_simultaneous_commands_begin_one_migration(world):
     log = world.administrator_log()
-    intentions, other = (Intentions(log, world.task.sync_url, NAME) for _ in range(2))
+    intentions, other_intentions = (Intentions(log, world.task.sync_url, NAME) for _ in range(2))
     migrations = [Intention(run, "2026-01-02T00:00:00Z", "photos", "photos-obs", [""], []) for run in ("a", "b")]
     assert intentions.begin(migrations[0]) is True
-    assert other.begin(migrations[1]) is False
-    assert other.read() == migrations[0]
+    assert other_intentions.begin(migrations[1]) is False
+    assert other_intentions.read() == migrations[0]
     intentions.end(migrations[0], [], datetime(2026, 1, 3, tzinfo=timezone.utc), "done")
-    assert other.begin(migrations[1])
+    assert other_intentions.begin(migrations[1])
 
 
 def test_a_copy_that_arrived_late_is_found_by_reading_and_overwritten(world):

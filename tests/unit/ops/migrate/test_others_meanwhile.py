@@ -33,7 +33,7 @@ def begin_another(world):
 
 
 def is_untouched(world, run):
-    """Return True if the migration `run` continues with its keys, and the first is stored as done."""
+    """Return True if the migration `run` continues with its keys, and the first migration is stored as done."""
     intention = world.read_intention()
     assert world.run("close")[0] != 0
     has_keys = {*intention["keys"]} <= world.all_oms_keys()
@@ -89,8 +89,8 @@ def test_a_key_created_during_the_prompt_is_not_deleted(world):
     assert world.reader_keys() == {*new_keys}
 
 
-def cut_off_between_keys(world):
-    """Kill a machine after it created one of the two keys, before its intention names a key."""
+def kill_between_keys(world):
+    """Kill a machine after it created one of the two keys, before its record of the migration names a key."""
     world.slow_groups(6000)
     with patch.object(IamUser, "make_key", side_effect=KilledError), pytest.raises(KilledError):
         world.migrate()
@@ -106,7 +106,7 @@ def test_two_continuing_commands_delete_no_key_in_use_at_oms(quarter):
     for number in draw_requests(range(60))[quarter::4]:
         with MigrateWorld() as world:
             world.fill(50)
-            cut_off_between_keys(world)
+            kill_between_keys(world)
             others = []
 
             def another(world=world, others=others):
@@ -115,7 +115,7 @@ def test_two_continuing_commands_delete_no_key_in_use_at_oms(quarter):
 
             world.meanwhile[world.asked + number] = another
             code, output = world.migrate("--yes", typed="")
-            if not others:  # it was over before
+            if not others:  # the command ended before this request
                 break
             # THEN there is a single group, whose keys work until it is finished
             assert code in (0, 2), (number, output, others)
@@ -157,7 +157,7 @@ def test_a_migration_with_other_options_does_not_join_the_running_one(world, wor
     expect_success(world.migrate("--yes", typed=""), "The migration is finished")
 
 
-def test_lists_from_before_a_retry_hide_no_failure_of_the_retry(world, mocker):
+def test_lists_older_than_a_retry_hide_no_failure_of_the_retry(world, mocker):
     # GIVEN more failures than replay takes, and fewer after a retry, whose list comes after the long list
     mocker.patch("oss_oms_sync.answers.task_group.MAX_RESENT_OBJECTS", 150)
     world.fill(500)
@@ -200,11 +200,11 @@ def test_an_interrupted_end_of_a_migration_keeps_its_counts(world):
     assert [outcome[name] for name in ("how", "total", "copied", "failed")] == ["resent", 100, 98, 2]
 
 
-DAY, SINCE = 86_400, ("--since", "1970-01-01", "--restart")
+DAY_SECONDS, SINCE_OPTIONS = 86_400, ("--since", "1970-01-01", "--restart")
 
 
 def count_objects(classes):
-    """Return the number of objects of each class, on the side with more of them."""
+    """Return the number of objects of each class, in the bucket with more of them."""
     sides = {
         name: max(counts[side]["objects"] for side in ("source", "destination")) for name, counts in classes.items()
     }
@@ -214,7 +214,7 @@ def count_objects(classes):
 def test_comparisons_leave_objects_to_the_migration(world):
     # GIVEN objects that are too old for a comparison to submit
     keys = [f"old/{number:03}" for number in range(100)]
-    world.oss.fill(world.source_bucket, keys, size=10, age=9 * DAY)
+    world.oss.fill(world.source_bucket, keys, size=10, age=9 * DAY_SECONDS)
     comparison = world.answer("compare")[1]
     assert count_objects(comparison["classes"]) == {"missing": 100}
     assert comparison["accepted"] == 0
@@ -223,17 +223,17 @@ def test_comparisons_leave_objects_to_the_migration(world):
     world.oms.groups.prepare = lambda group: setattr(group, "speed", 1000 / 600)
     world.stop_following_after(300)
     assert world.migrate()[0] == 130
-    comparison = world.answer("compare", *SINCE)[1]
+    comparison = world.answer("compare", *SINCE_OPTIONS)[1]
     assert count_objects(comparison["classes"])["migrating"] > 10
     assert "missing" not in count_objects(comparison["classes"])
     assert (comparison["accepted"], comparison["stop"]) == (0, None)
-    assert world.answer("reconcile", *SINCE)[1]["migrating"] == 100
+    assert world.answer("reconcile", *SINCE_OPTIONS)[1]["migrating"] == 100
 
     # THEN all objects arrive, and the comparison counts the object that the source deleted
     assert world.migrate()[0] == 0
     del world.oss._buckets[world.source_bucket].objects["old/000"]
     world.advance(20 * 60)
-    comparison = world.answer("compare", *SINCE)[1]
+    comparison = world.answer("compare", *SINCE_OPTIONS)[1]
     assert count_objects(comparison["classes"]) == {"equal_contents": 99, "deleted_at_source": 1}
-    reconciliation = world.answer("reconcile", *SINCE)[1]
+    reconciliation = world.answer("reconcile", *SINCE_OPTIONS)[1]
     assert (reconciliation["migrating"], reconciliation["submitted"]) == (99, 0)

@@ -14,7 +14,7 @@ from support.policies import show
 from unit.ops.migrate.migrate_world import MigrateWorld
 
 
-def whole(documents):
+def are_sufficient(documents):
     """Return True if all commands of a migration succeed with the permissions in these documents."""
     with MigrateWorld() as world:
         world.fill(50)
@@ -27,12 +27,12 @@ def whole(documents):
 
         world.oms.groups.prepare = prepare
         world.stop_following_after(30)
-        wanted = {"--yes": 130, "--look": 0, "--pause": 0, "--go-on": 1, "--retry": 0}
-        codes = {word: world.run("migrate", word, typed="", keys=keys)[0] for word in wanted}
+        expected_codes = {"--yes": 130, "--look": 0, "--pause": 0, "--go-on": 1, "--retry": 0}
+        codes = {word: world.run("migrate", word, typed="", keys=keys)[0] for word in expected_codes}
         world.stop_following_after(30)
-        again = world.run("migrate", "--yes", typed="", keys=keys)[0]
-        ended = world.run("migrate", "--remove", "--yes", typed="", keys=keys)[0]
-        return (codes, again, ended) == (wanted, 130, 0)
+        second_code = world.run("migrate", "--yes", typed="", keys=keys)[0]
+        removal_code = world.run("migrate", "--remove", "--yes", typed="", keys=keys)[0]
+        return (codes, second_code, removal_code) == (expected_codes, 130, 0)
 
 
 def documents():
@@ -50,19 +50,21 @@ RIGHTS = [
 
 
 def test_the_printed_permissions_are_enough():
-    assert whole(DOCUMENTS)
+    assert are_sufficient(DOCUMENTS)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("side", "action"), RIGHTS, ids=[action for _, action in RIGHTS])
 def test_each_printed_permission_is_needed(side, action):
-    less = [json.loads(json.dumps(document)) for document in DOCUMENTS]
-    for statement in less[side]["Statement"]:
-        statement["Action"] = [allowed for allowed in statement["Action"] if allowed != action] or ["oss:Nothing"]
-    assert not whole(less)
+    reduced_documents = [json.loads(json.dumps(document)) for document in DOCUMENTS]
+    for statement in reduced_documents[side]["Statement"]:
+        statement["Action"] = [
+            allowed_action for allowed_action in statement["Action"] if allowed_action != action
+        ] or ["oss:Nothing"]
+    assert not are_sufficient(reduced_documents)
 
 
 def test_show_prints_the_permissions_of_a_migration():
     text = show(project(), "--migrate")
-    printed = [json.loads(part.partition("\n")[2]) for part in text.split("# ")[1:]]
-    assert printed == list(migration(variables((project() / "s.yaml").read_text(encoding="utf-8"))))
+    printed_documents = [json.loads(part.partition("\n")[2]) for part in text.split("# ")[1:]]
+    assert printed_documents == list(migration(variables((project() / "s.yaml").read_text(encoding="utf-8"))))

@@ -23,27 +23,27 @@ from sandbox.server.faults import Fault
 from support.migration import CONTENTS, MINUTE, MODES
 from unit.ops.migrate.migrate_world import MigrateWorld
 
-OLD, WRITES, LATE = 60, 80, "old/000"
+OLD_OBJECTS, WRITE_COUNT, LATE_KEY = 60, 80, "old/000"
 WRITING_SECONDS = 25 * MINUTE
-# A cutover, and a step for each of its checks.
+# Maximum number of steps: a cutover, and a step for each of its checks.
 MAX_STEPS = 8
 
 
 class BusyWorld(MigrateWorld):
-    """A world in which applications write new objects and new versions while the group copies.
+    """A world in which applications write new objects and new versions while the task group copies.
 
-    A new version can have the same size. `bulk`: the number of objects that stay unchanged; `rewritten`: the keys of
-    the others.
+    A new version can have the same size. `bulk` is the number of objects that stay unchanged, and `rewritten` are the
+    keys of the others.
     """
 
     def begin(self, mode: str, seed: int, bulk: int) -> None:
         self.dice = self._generator
         self.task.overwrite_mode = mode
         dice = self.dice
-        keys = [f"old/{number:03}" for number in range(OLD)]
+        keys = [f"old/{number:03}" for number in range(OLD_OBJECTS)]
         for key in keys:
-            self.oss.put(self.source_bucket, key, CONTENTS["A" if key == LATE else dice.choice("ABCD")])
-        # The objects exist before the project: it had no event of them.
+            self.oss.put(self.source_bucket, key, CONTENTS["A" if key == LATE_KEY else dice.choice("ABCD")])
+        # The objects existed before the project, so it received no events of them.
         self.wait_idle(600)
         self.obs.bucket(self.destination_bucket).objects.clear()
         for name in list(self.oss.objects(self.log_bucket)):
@@ -53,42 +53,42 @@ class BusyWorld(MigrateWorld):
         self.oss.fill(self.source_bucket, [f"photos/{n:06}" for n in range(bulk)], size=10, age=30 * 86_400)
         self.start_timers()
         self.advance(20 * MINUTE)
-        self.rewritten = {LATE}
+        self.rewritten = {LATE_KEY}
         self.pace = (500, bulk * 10 / WRITING_SECONDS) if bulk else (5, 1.5)
         # An object whose older version lands after the newer version of equal size without CRC64.
         self.platform.loop.call_at(self.platform.loop.time() + 300, self._write_late)
-        for _ in range(WRITES):
+        for _ in range(WRITE_COUNT):
             key = dice.choice([*keys[1:], f"new/{dice.randrange(20)}"])
             self.rewritten.add(key)
-            when = self.platform.loop.time() + dice.uniform(0, WRITING_SECONDS)
+            write_time = self.platform.loop.time() + dice.uniform(0, WRITING_SECONDS)
             contents = CONTENTS[dice.choice("ABCD")]
-            self.platform.loop.call_at(when, self.oss.put, self.source_bucket, key, contents)
+            self.platform.loop.call_at(write_time, self.oss.put, self.source_bucket, key, contents)
         self.oms.faults.random(0.05, [Fault.status(503), Fault.drop_before(), Fault.drop_after()], seed)
         self.oms.groups.prepare = self._prepare
 
     def _write_late(self) -> None:
-        stored = self.oss.put(self.source_bucket, LATE, CONTENTS["B"])
-        self.oss._buckets[self.source_bucket].objects[LATE] = replace(stored, has_crc64=False)
+        written_object = self.oss.put(self.source_bucket, LATE_KEY, CONTENTS["B"])
+        self.oss._buckets[self.source_bucket].objects[LATE_KEY] = replace(written_object, has_crc64=False)
 
     def _prepare(self, group: object) -> None:
         dice = self.dice
         group.parallel_copies, group.speed = self.pace
-        group.copies.add(CopyFault.late(0, 900), times=1, where=lambda key: key == LATE)
+        group.copies.add(CopyFault.late(0, 900), times=1, where=lambda key: key == LATE_KEY)
         group.copies.random(0.5, [CopyFault.late(0, dice.uniform(60, 900)) for _ in range(9)], dice.randrange(99))
-        group.failures.add(CopyFailure("X"), times=dice.choice([0, 1, 5]), where=lambda key: key != LATE)
+        group.failures.add(CopyFailure("X"), times=dice.choice([0, 1, 5]), where=lambda key: key != LATE_KEY)
 
     def late_keys(self) -> list[str]:
-        """Return the keys whose objects in OBS differ from the source."""
-        there = self.obs.objects(self.destination_bucket)
+        """Return the keys whose objects in OBS are missing, or differ from the source."""
+        copies = self.obs.objects(self.destination_bucket)
         return [
             key
-            for key, stored in self.oss.objects(self.source_bucket).items()
-            if key not in there or there[key].data != stored.data
+            for key, source_object in self.oss.objects(self.source_bucket).items()
+            if key not in copies or copies[key].data != source_object.data
         ]
 
 
 def printed_words(document):
-    """Return the words of the certificate's next command, without the switch that closes the project."""
+    """Return the words of the certificate's next command, without the option that closes the project."""
     step = findings.next_step(from_json(Certificate, document), Translator("en"))
     return [word for word in shlex.split(step.command)[2:] if word != "--close"]
 
@@ -121,21 +121,21 @@ def test_the_printed_steps_lead_to_go_and_equal_objects(mode, seed, bulk):
         # WHEN a comparison looks for late copies THEN none counts as equal, AND the printed step replaces them: a
         # migration, or a comparison that submits them if the sync task always overwrites
         late_keys = world.late_keys()
-        assert LATE in late_keys
+        assert LATE_KEY in late_keys
         assert world.rewritten >= {*late_keys}, "what nobody writes meanwhile arrives"
-        _, compared = world.answer("compare", "--deep")
-        classes = {name: counts["source"]["objects"] for name, counts in compared["classes"].items()}
-        equal = sum(number for name, number in classes.items() if name.startswith("equal"))
-        assert sum(classes.values()) - equal >= len(late_keys)
+        _, comparison = world.answer("compare", "--deep")
+        classes = {name: counts["source"]["objects"] for name, counts in comparison["classes"].items()}
+        equal_count = sum(number for name, number in classes.items() if name.startswith("equal"))
+        assert sum(classes.values()) - equal_count >= len(late_keys)
         is_resubmitted = mode == "FULL_OVERWRITE"
-        wanted = r"compare --deep --overwrite" if is_resubmitted else r"migrate --overwrite[^)]*"
-        command = re.search(rf"python3 ops\.py ({wanted})", str(compared["remedies"]))
-        assert command, compared["remedies"]
+        expected_command = r"compare --deep --overwrite" if is_resubmitted else r"migrate --overwrite[^)]*"
+        command = re.search(rf"python3 ops\.py ({expected_command})", str(comparison["remedies"]))
+        assert command, comparison["remedies"]
         world.advance(MINUTE)  # passes are named after their moment
         code, answer = world.answer(*command[1].split(), *([] if is_resubmitted else ["--yes"]))
         assert answer["accepted"] > 0 if is_resubmitted else code == 0, answer
         world.advance(5 * MINUTE)
-        assert LATE not in world.late_keys()
+        assert LATE_KEY not in world.late_keys()
         frozen = datetime.fromtimestamp(world.now(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         words = cutover = ["cutover", "--frozen-since", frozen, "--close", "--out", os.devnull]
         for _ in range(MAX_STEPS):

@@ -36,46 +36,49 @@ from support.world import HOUR
 from unit.ops.web_page import certificate_page, parse, status_page
 
 # Names below these are reasons, folders, codes, classes and outcomes, not fields.
-FREE = ("by_reason", "fixes", "folders", "codes", "remedies", "accepted", "options", "outcomes")
+FREE_FIELDS = ("by_reason", "fixes", "folders", "codes", "remedies", "accepted", "options", "outcomes")
 
 
 @pytest.fixture
 def world() -> StatusWorld:
-    """Return a world whose verdict is in step."""
+    """Return a world whose status has the verdict `in step`."""
     status_world = StatusWorld()
     status_world.passed(scanned=7, covered=7)
     return status_world
 
 
-def names(value: object, path: str = "") -> set[str]:
+def field_paths(value: object, path: str = "") -> set[str]:
     """Return the paths of all fields in an answer."""
-    if not isinstance(value, dict) or path.rpartition(".")[2] in FREE:
+    if not isinstance(value, dict) or path.rpartition(".")[2] in FREE_FIELDS:
         return {path}
-    return {path}.union(*(names(part, f"{path}.{name}") for name, part in value.items()))
+    return {path}.union(*(field_paths(part, f"{path}.{name}") for name, part in value.items()))
 
 
-def compared() -> dict[str, object]:
-    """Return the answer of a finished comparison."""
+def make_comparison() -> dict[str, object]:
+    """Return the answer of a finished comparison in which each class has objects."""
     count = ClassCount(Side(2, 20), Side(2, 20), storage={"Standard STANDARD": [2, 20, 20]})
     classes = {
         object_class.title: count for object_class in ObjectClass if object_class is not ObjectClass.ORPHAN_RECORDS
     }
     folders = {"a/": {title: [2, 20, 2, 20] for title in classes}}
     lag = Histogram(Counter({0: 5}), Counter({60: 5, 300: 5, 900: 5, 3600: 5, 86400: 5}), 0, 1)
-    whole = Side(2 * len(classes), 20 * len(classes))
-    lags, listed = {"accepted_lag": lag, "copied_lag": lag}, {"source_listed": whole, "destination_listed": whole}
-    tally = Tally(classes=classes, folders=folders, **lags, **listed)
+    all_objects = Side(2 * len(classes), 20 * len(classes))
+    lags, listed_counts = (
+        {"accepted_lag": lag, "copied_lag": lag},
+        {"source_listed": all_objects, "destination_listed": all_objects},
+    )
+    tally = Tally(classes=classes, folders=folders, **lags, **listed_counts)
     return CompareResult(tally, brief_answer("", None, finished=True)).to_json()
 
 
 def test_the_example_of_a_status_has_the_fields_of_a_real_status(world):
     real, example = world.status(), answer("status")
-    # Events that the world has not had, and a list of any length.
-    real["compare"]["last"], real["replay"] = compared(), example["replay"]
+    # Fields of events that did not happen in this world, and of a list of any length.
+    real["compare"]["last"], real["replay"] = make_comparison(), example["replay"]
     for document in (real, example):
         document["compare"]["last"].update(ranges=None)
     example["copying"]["unfinished"] = real["copying"]["unfinished"]
-    assert names(example) == names(real)
+    assert field_paths(example) == field_paths(real)
 
 
 def test_the_example_of_a_status_has_the_functions_failures():
@@ -97,16 +100,19 @@ def test_the_example_of_a_status_has_the_functions_failures():
 
 
 def test_the_example_of_a_comparison_has_the_functions_remedies():
-    last, mode = answer("status")["compare"]["last"], OverwriteMode(answer("status")["oms"]["object_overwrite_mode"])
-    suspicious = last["classes"]["suspicious"]["source"]
+    last_comparison, mode = (
+        answer("status")["compare"]["last"],
+        OverwriteMode(answer("status")["oms"]["object_overwrite_mode"]),
+    )
+    suspicious = last_comparison["classes"]["suspicious"]["source"]
     tally = Tally(classes={"suspicious": ClassCount(Side(**suspicious), Side(**suspicious))})
-    assert last["remedies"] == {
+    assert last_comparison["remedies"] == {
         object_class.title: to_json(text) for object_class, text in remedies(tally, mode, "", Attempts()).items()
     }
 
 
 @pytest.fixture
-def certified() -> CertifyWorld:
+def certified_world() -> CertifyWorld:
     """Return a world with two copied objects, and OMS's lists about them in the destination."""
     certify_world = CertifyWorld("a/1", "b")
     certify_world.within(lambda: reconcile.run("", certify_world.invocation(570)))
@@ -114,8 +120,8 @@ def certified() -> CertifyWorld:
     return certify_world
 
 
-def test_tables_of_rules_equal_those_of_the_oracle(certified):
-    document = certified.certify()
+def test_tables_of_rules_equal_those_of_the_oracle(certified_world):
+    document = certified_world.certify()
     assert [check["id"] for check in document["checks"]] == [*CHECKS] == [*certificate_oracle.ROWS]
     assert {*document["classes"]} == {*CLASS_SIDES}
     rows = {
@@ -131,70 +137,70 @@ def test_tables_of_rules_equal_those_of_the_oracle(certified):
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_the_sentence_under_a_verdict_has_the_documents_numbers(certified, lang):
-    made = [certified.certify(), certified.rehearse()]
-    certified.write("nobody knows", "x")
-    certified.advance(HOUR)
-    certified.prove()
-    made.append(certified.certify())
-    certified.remove("b")
-    certified.compare()
-    made.append(certified.certify())
-    assert [document["verdict"] for document in made] == ["GO", "REHEARSAL", "NOT PROVEN", "NO-GO"]
+def test_the_sentence_under_a_verdict_has_the_documents_numbers(certified_world, lang):
+    documents = [certified_world.certify(), certified_world.rehearse()]
+    certified_world.write("nobody knows", "x")
+    certified_world.advance(HOUR)
+    certified_world.prove()
+    documents.append(certified_world.certify())
+    certified_world.remove("b")
+    certified_world.compare()
+    documents.append(certified_world.certify())
+    assert [document["verdict"] for document in documents] == ["GO", "REHEARSAL", "NOT PROVEN", "NO-GO"]
     words = {
         "en": ["2 objects, 3 bytes", "the verdict would be GO.", "but UNKNOWN did not pass", "MISSING."],
         "zh": ["2 个，3 字节", "结论将为 GO。", "但 UNKNOWN 未执行或未能证明", "MISSING。"],
     }
-    for document, expected in zip(made, words[lang], strict=True):
+    for document, expected_words in zip(documents, words[lang], strict=True):
         sentence = judge_facts(from_json(CutoverFacts, document)).summary.of(lang)
-        assert expected in sentence
+        assert expected_words in sentence
         assert document["text" if lang == "en" else "text_zh"].endswith(sentence)
 
 
 @pytest.mark.parametrize("name", ["certificate-go", "certificate-rehearsal"])
-def test_examples_of_certificates_have_the_fields_of_real_ones(certified, name):
+def test_examples_of_certificates_have_the_fields_of_real_ones(certified_world, name):
     example = answer(name)
     if example["frozen_since"]:
         # After a pass of headers, the standstill pass checks headers as well.
-        certified.ask("compare", {"headers": "look"})
-        certified.prove()
-        real = certified.certify(sample=1)
+        certified_world.ask("compare", {"headers": "look"})
+        certified_world.prove()
+        real = certified_world.certify(sample=1)
     else:
-        certified.compare()
-        real = certified.rehearse(sample=1)
-    assert names(example) == names(real)
+        certified_world.compare()
+        real = certified_world.rehearse(sample=1)
+    assert field_paths(example) == field_paths(real)
     assert {frozenset(check) for check in example["checks"]} == {frozenset(check) for check in real["checks"]}
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_a_real_go_is_green_and_has_no_unknown_fact(certified, language):
-    shown = parse(certificate_page(certified.certify(sample=1), language))
-    assert shown.word() == ({"en": "GO", "zh": "可以割接"}[language], "good")
-    assert shown.only(class_="lead").text.startswith({"en": "Each source object", "zh": "在 "}[language])
-    assert Translator(language)("unknown") not in [element.text for element in shown.every()]
+def test_a_real_go_is_green_and_has_no_unknown_fact(certified_world, language):
+    page_element = parse(certificate_page(certified_world.certify(sample=1), language))
+    assert page_element.word() == ({"en": "GO", "zh": "可以割接"}[language], "good")
+    assert page_element.only(class_="lead").text.startswith({"en": "Each source object", "zh": "在 "}[language])
+    assert Translator(language)("unknown") not in [element.text for element in page_element.every()]
 
 
 def test_a_real_status_in_step_is_green_and_has_no_unknown_figure(world):
     real = world.status()
-    real["compare"]["last"] = compared() | {"watermark": real["at"]}
-    shown = parse(status_page(real))
-    assert shown.word() == ("In step", "good")
+    real["compare"]["last"] = make_comparison() | {"watermark": real["at"]}
+    page_element = parse(status_page(real))
+    assert page_element.word() == ("In step", "good")
     # OMS reports no volumes, overwrite mode or secondary numbers here; every fact of the verdict is present.
-    assert "do not add up" not in shown.text
-    assert "unknown" not in shown.only(class_="figures").text
+    assert "do not add up" not in page_element.text
+    assert "unknown" not in page_element.only(class_="figures").text
 
 
 def test_a_real_status_without_oms_is_not_green(world):
     for right in ("get", "statistics"):
         world.oms.deny(f"oms:synctask:{right}")
-    shown = parse(status_page(world.status()))
-    assert shown.only("h1").attributes["class"] != "good"
-    expected = ("not reported by OMS: FORBIDDEN", "is not authorized to perform oms:synctask:get")
-    assert missing_parts(shown.text, *expected) == []
+    page_element = parse(status_page(world.status()))
+    assert page_element.only("h1").attributes["class"] != "good"
+    expected_phrases = ("not reported by OMS: FORBIDDEN", "is not authorized to perform oms:synctask:get")
+    assert missing_parts(page_element.text, *expected_phrases) == []
 
 
 def test_a_certificate_contains_a_comparisons_answer_unchanged():
-    comparison = compared()
+    comparison = make_comparison()
     sides = {"source": {**comparison["source"], "state_digest": "0" * 64}, "destination": comparison["destination"]}
     # A certificate's totals are in scope: without objects outside it, and without OMS's own lists.
     for side, apart in (("source", 1), ("destination", 2)):

@@ -13,19 +13,19 @@ from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import t
 from unit.ops.web_page import NASTY, parse
 
-anything = st.text(st.characters() | st.sampled_from("<>&\"'\u202e\x00\n\ud800"))
+any_text = st.text(st.characters() | st.sampled_from("<>&\"'\u202e\x00\n\ud800"))
 
 
-@given(anything)
+@given(any_text)
 def test_outside_text_stays_text_in_elements_and_attributes(text):
     # WHEN an element has it as content and in an attribute
-    shown = parse(element("p", text, title=text)).only("p")
+    child = parse(element("p", text, title=text)).only("p")
     # THEN it is no markup, and only invisible characters are escaped
-    assert shown.children == ([escape_invisible(text)] if text else [])
-    assert shown.attributes["title"] == escape_invisible(text)
+    assert child.children == ([escape_invisible(text)] if text else [])
+    assert child.attributes["title"] == escape_invisible(text)
 
 
-@given(anything)
+@given(any_text)
 def test_a_page_of_any_text_can_be_written_to_a_file(text):
     html.document(text, "en", "", element("p", text), html.key(text)).encode()
 
@@ -76,16 +76,16 @@ def test_a_command_in_a_sentence_is_highlighted(monkeypatch, command):
         ("", ""),
     ],
 )
-def test_ambiguous_key_is_quoted(key, shown):
+def test_an_ambiguous_key_is_quoted(key, shown):
     assert parse(html.key(key)).text == shown
 
 
 def test_a_long_key_is_shortened_visibly_in_its_middle():
     key = "a" * 500 + "b" * 500 + "\n"
-    shown = parse(html.key(key)).only("code")
-    assert re.fullmatch(r'"aaaa+ \[…\] b+bbb\\n"', shown.text)
-    assert len(shown.text) < 300
-    assert shown.attributes["title"] == escape_invisible(key)
+    child = parse(html.key(key)).only("code")
+    assert re.fullmatch(r'"aaaa+ \[…\] b+bbb\\n"', child.text)
+    assert len(child.text) < 300
+    assert child.attributes["title"] == escape_invisible(key)
 
 
 @pytest.mark.parametrize("key", NASTY)

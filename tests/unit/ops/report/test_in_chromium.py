@@ -16,10 +16,10 @@ from support.machine import lack
 from tools import chromium
 from unit.ops.web_page import NASTY, certificate_page, hostile, huge, page_of
 
-PHONE = 320
+PHONE_WIDTH = 320
 LANGUAGES = ("en", "zh")
 # Script that reports each framed page: its width, elements that stick out, its colours, its heading.
-LOOK = """
+LOOK_PROGRAM = """
 addEventListener("load", () => {
   const seen = {};
   for (const frame of document.querySelectorAll("iframe")) {
@@ -43,7 +43,7 @@ COLOURS = {"light": ["rgb(255, 255, 255)", "rgb(20, 24, 31)"], "dark": ["rgb(15,
 
 @cache
 def pages() -> dict[str, str]:
-    """Return the pages by name."""
+    """Return the pages of all examples by name, in both languages, with pages of hostile text and of huge numbers."""
     return {
         **{f"{name} {language}": page_of(answer(name), language) for name in EXAMPLES for language in LANGUAGES},
         "no certificate": certificate_page({}, "en"),
@@ -56,17 +56,20 @@ def pages() -> dict[str, str]:
     }
 
 
-def look(folder: Path, *, dark: bool) -> dict[str, Any]:
-    """Return Chromium's report on each page, and assert that its console is empty."""
+def measure_pages(folder: Path, *, dark: bool) -> dict[str, Any]:
+    """Return Chromium's report on each page, and assert that the browser's console is empty."""
     frames = "".join(
-        f'<iframe title="{name}" srcdoc="{html.escape(page)}" style="width:{PHONE}px;height:600px;border:0"></iframe>'
+        f'<iframe title="{name}" srcdoc="{html.escape(page)}" style="width:{PHONE_WIDTH}px;height:600px;border:0">'
+        "</iframe>"
         for name, page in pages().items()
     )
     file = folder / "all.html"
-    file.write_text(f"<!doctype html><meta charset=utf-8><title></title><script>{LOOK}</script>{frames}", "utf-8")
-    done = chromium.run(file, "--dump-dom", dark=dark)
-    assert "CONSOLE" not in done.stderr, done.stderr
-    title = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)
+    file.write_text(
+        f"<!doctype html><meta charset=utf-8><title></title><script>{LOOK_PROGRAM}</script>{frames}", "utf-8"
+    )
+    process = chromium.run(file, "--dump-dom", dark=dark)
+    assert "CONSOLE" not in process.stderr, process.stderr
+    title = re.search(r"<title>(.*?)</title>", process.stdout, re.DOTALL)
     assert title
     return dict(json.loads(html.unescape(title[1])))
 
@@ -76,10 +79,10 @@ def look(folder: Path, *, dark: bool) -> dict[str, Any]:
 def test_a_page_fits_a_phone_follows_the_theme_and_has_no_errors(tmp_path, theme):
     if not chromium.program_path():
         lack(chromium.MISSING)
-    looks = look(tmp_path, dark=theme == "dark")
+    looks = measure_pages(tmp_path, dark=theme == "dark")
     assert looks.keys() == pages().keys()
-    assert {name: shown["out"] for name, shown in looks.items() if shown["out"] or shown["width"] > PHONE} == {}
-    assert [name for name, shown in looks.items() if shown["colours"] != COLOURS[theme]] == []
+    assert {name: look["out"] for name, look in looks.items() if look["out"] or look["width"] > PHONE_WIDTH} == {}
+    assert [name for name, look in looks.items() if look["colours"] != COLOURS[theme]] == []
     headings = {
         "certificate-go en": "GO",
         "certificate-go zh": "可以割接",

@@ -24,7 +24,7 @@ class Terminal(io.StringIO):
         return True
 
 
-def drawn(monkeypatch, table: Table, columns: int, language: str = "en") -> list[str]:
+def draw_table(monkeypatch, table: Table, columns: int, language: str = "en") -> list[str]:
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("NO_COLOR", "1")
     screen = Screen(WallClock(0), Terminal(), Terminal())
@@ -32,33 +32,42 @@ def drawn(monkeypatch, table: Table, columns: int, language: str = "en") -> list
     return screen._out.getvalue().splitlines()[1:]
 
 
-def classes(language: str, volume: str) -> Table:
-    first, *others = (Column(title, "n" if place else None) for place, title in enumerate(SIDES[language]))
-    body = [("deleted at the source deleted_at_source", "0", "0 bytes", "1", volume)]
-    return Table([first, *others], body)
+def make_class_table(language: str, volume: str) -> Table:
+    first_column, *other_columns = (
+        Column(title, "n" if index else None) for index, title in enumerate(SIDES[language])
+    )
+    rows = [("deleted at the source deleted_at_source", "0", "0 bytes", "1", volume)]
+    return Table([first_column, *other_columns], rows)
 
 
 @pytest.mark.parametrize("columns", [80, 60])
 @pytest.mark.parametrize("language", SIDES)
 @pytest.mark.parametrize("volume", ["5 bytes", "200,000,000,000,000 bytes"])
 def test_a_table_fits_the_terminal_and_breaks_no_word(monkeypatch, columns, language, volume):
-    shown = drawn(monkeypatch, classes(language, volume), columns, language)
+    drawn_table = draw_table(monkeypatch, make_class_table(language, volume), columns, language)
 
-    assert all(width(line) <= columns for line in shown), shown
+    assert all(width(line) <= columns for line in drawn_table), drawn_table
     # Each word of a cell, and each number with its unit, is on a single line.
-    whole = ["deleted", "deleted_at_source", volume, "OSS", "OBS", *(["destination"] if language == "en" else [])]
-    assert [word for word in whole if not any(word in line for line in shown)] == []
+    unbroken_words = [
+        "deleted",
+        "deleted_at_source",
+        volume,
+        "OSS",
+        "OBS",
+        *(["destination"] if language == "en" else []),
+    ]
+    assert [word for word in unbroken_words if not any(word in line for line in drawn_table)] == []
 
 
 def test_a_table_that_fits_has_a_line_for_each_row(monkeypatch):
-    assert drawn(monkeypatch, classes("en", "5 bytes"), 200) == [
+    assert draw_table(monkeypatch, make_class_table("en", "5 bytes"), 200) == [
         "    class                                    source (OSS)   volume  destination (OBS)   volume",
         "    deleted at the source deleted_at_source             0  0 bytes                  1  5 bytes",
     ]
 
 
 def test_a_narrow_table_breaks_its_titles_and_sentences(monkeypatch):
-    assert drawn(monkeypatch, classes("en", "5 bytes"), 60) == [
+    assert draw_table(monkeypatch, make_class_table("en", "5 bytes"), 60) == [
         "    class              source   volume  destination   volume",
         "                        (OSS)                 (OBS)",
         "    deleted at the          0  0 bytes            1  5 bytes",
@@ -68,7 +77,7 @@ def test_a_narrow_table_breaks_its_titles_and_sentences(monkeypatch):
 
 
 def test_a_table_too_wide_for_columns_becomes_a_paragraph_for_each_row(monkeypatch):
-    assert drawn(monkeypatch, classes("en", "200,000,000,000,000 bytes"), 60) == [
+    assert draw_table(monkeypatch, make_class_table("en", "200,000,000,000,000 bytes"), 60) == [
         "    deleted at the source deleted_at_source",
         "      source (OSS): 0, volume: 0 bytes, destination (OBS):",
         "        1, volume: 200,000,000,000,000 bytes",
@@ -78,4 +87,4 @@ def test_a_table_too_wide_for_columns_becomes_a_paragraph_for_each_row(monkeypat
 def test_an_object_key_in_a_narrow_table_is_not_broken(monkeypatch):
     table = Table([Column("object key"), Column("since")], [(Span("key", KEY), "2026-01-31T08:00:00Z (5 min ago)")])
 
-    assert any(repr(KEY) in line for line in drawn(monkeypatch, table, 60))
+    assert any(repr(KEY) in line for line in draw_table(monkeypatch, table, 60))

@@ -23,7 +23,7 @@ TAGS = set(
 
 
 @pytest.fixture(params=[(name, language) for name in EXAMPLES for language in LANGUAGES], ids=" ".join)
-def shown(request) -> Element:
+def page_element(request) -> Element:
     name, language = request.param
     return parse(page_of(answer(name), language))
 
@@ -33,12 +33,12 @@ def shown(request) -> Element:
 def test_a_page_loads_no_resource_and_runs_no_script(name, language):
     page = page_of(answer(name), language)
     assert not re.search(r"https?:|//|url\(|@import|javascript:", page)
-    shown = parse(page)
-    attributes = [named for element in shown.every() for named in element.attributes.items()]
+    page_element = parse(page)
+    attributes = [named for element in page_element.every() for named in element.attributes.items()]
     assert [name for name, _ in attributes if name.startswith("on") or name == "src"] == []
     assert [value for name, value in attributes if name == "href"] == ["data:,"]
-    assert {element.name for element in shown.every()} <= TAGS
-    policy = shown.only("meta", http_equiv="Content-Security-Policy").attributes["content"]
+    assert {element.name for element in page_element.every()} <= TAGS
+    policy = page_element.only("meta", http_equiv="Content-Security-Policy").attributes["content"]
     assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'")
 
 
@@ -46,23 +46,23 @@ def test_a_page_on_a_narrow_screen_hides_nothing():
     assert "display: none" not in STYLE
 
 
-def test_a_page_declares_its_language_and_title(shown):
-    assert shown.only("html").attributes["lang"] in ("en", "zh-CN")
-    assert shown.only("title").text.startswith("oss-oms-sync · ")
+def test_a_page_declares_its_language_and_title(page_element):
+    assert page_element.only("html").attributes["lang"] in ("en", "zh-CN")
+    assert page_element.only("title").text.startswith("oss-oms-sync · ")
 
 
-def test_headings_are_nested_without_gaps(shown):
-    first, *levels = [int(element.name[1]) for element in shown.every() if re.fullmatch(r"h[1-6]", element.name)]
+def test_headings_are_nested_without_gaps(page_element):
+    first, *levels = [int(element.name[1]) for element in page_element.every() if re.fullmatch(r"h[1-6]", element.name)]
     assert 1 not in levels
     assert first == 1
     assert all(later <= level + 1 for level, later in pairwise([first, *levels]))
-    ids = [element.attributes["id"] for element in shown.every() if "id" in element.attributes]
+    ids = [element.attributes["id"] for element in page_element.every() if "id" in element.attributes]
     assert len(set(ids)) == len(ids)
-    assert [element.attributes["aria-labelledby"] for element in shown.every("section")] == ids
+    assert [element.attributes["aria-labelledby"] for element in page_element.every("section")] == ids
 
 
-def test_each_column_and_row_of_a_table_has_a_header(shown):
-    for table in shown.every("table"):
+def test_each_column_and_row_of_a_table_has_a_header(page_element):
+    for table in page_element.every("table"):
         assert table.attributes["role"] == "table"
         head = list(table.only("thead").every("th", scope="col"))
         assert all(title.text for title in head)
@@ -72,8 +72,8 @@ def test_each_column_and_row_of_a_table_has_a_header(shown):
             assert cells[0].attributes["scope"] in ("row", "col")
 
 
-def test_pictures_have_a_description_and_no_colour_is_alone(shown):
-    for element in shown.every():
+def test_pictures_have_a_description_and_no_colour_is_alone(page_element):
+    for element in page_element.every():
         if element.attributes.get("role") == "img":
             assert re.search(r"\d", element.attributes["aria-label"])
         if element.name == "svg" or re.search("swatch|track", element.attributes.get("class", "")):
@@ -86,16 +86,16 @@ def test_pictures_have_a_description_and_no_colour_is_alone(shown):
 def test_hostile_text_stays_text_on_a_page(name):
     # The languages differ in words only.
     for text, language in zip(NASTY, cycle(LANGUAGES)):
-        shown = parse(page_of(hostile(answer(name), text), language))
-        assert len([*shown.every("section")]) > 5
-        assert {element.name for element in shown.every()} <= TAGS
-        for element in shown.every():
+        page_element = parse(page_of(hostile(answer(name), text), language))
+        assert len([*page_element.every("section")]) > 5
+        assert {element.name for element in page_element.every()} <= TAGS
+        for element in page_element.every():
             assert not any(
                 re.match("on|src|href", attribute) for attribute in element.attributes if element.name != "link"
             )
         # Invisible and reordering characters are only in the style sheet.
         assert not re.search(
-            r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]", shown.only("body").text
+            r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]", page_element.only("body").text
         )
 
 

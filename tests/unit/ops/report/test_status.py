@@ -29,7 +29,7 @@ def example() -> dict[str, Any]:
 
 
 @pytest.fixture
-def in_step() -> dict[str, Any]:
+def status_in_step() -> dict[str, Any]:
     """Return the example of a status in step, with few points in its series."""
     example = answer("status")
     series = example["statistics"]["series"]
@@ -41,80 +41,88 @@ def in_step() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("language", "word", "sentence"), [("en", "In step", "All of it."), ("zh", "已同步", "全部。")]
 )
-def test_the_page_shows_the_verdict_as_a_word_with_its_sentence(in_step, language, word, sentence):
-    shown = page(in_step, language)
-    assert shown.word() == (word, "good")
-    assert shown.only("p", class_="lead").text == sentence
+def test_the_page_shows_the_verdict_as_a_word_with_its_sentence(status_in_step, language, word, sentence):
+    page_element = page(status_in_step, language)
+    assert page_element.word() == (word, "good")
+    assert page_element.only("p", class_="lead").text == sentence
 
 
 @pytest.mark.parametrize("state", VerdictState)
-def test_only_the_verdict_in_step_is_green(in_step, state):
-    in_step["verdict"]["state"] = state.value
-    shown, tone = page(in_step).word()
+def test_only_the_verdict_in_step_is_green(status_in_step, state):
+    status_in_step["verdict"]["state"] = state.value
+    word, tone = page(status_in_step).word()
     assert (tone == "good") == (state is VerdictState.IN_STEP)
-    assert shown.lower() == state.value
+    assert word.lower() == state.value
 
 
-def test_changes_after_the_close_are_red_and_opening_is_the_next_step(in_step):
-    in_step["verdict"].update(state="closed", alarm=True, step={"job": "open", "options": {}})
-    in_step["backlog"].update(left_behind=[{"project": "old", "run_files": 2, "folder": "f/", "last_run": ""}])
-    shown = page(in_step)
-    assert shown.word() == ("Closed", "bad")
-    assert shown.only(class_="next").only("pre").text == "python3 ops.py open"
-    assert "run files of projects that no longer run" in shown.text
+def test_changes_after_the_close_are_red_and_opening_is_the_next_step(status_in_step):
+    status_in_step["verdict"].update(state="closed", alarm=True, step={"job": "open", "options": {}})
+    status_in_step["backlog"].update(left_behind=[{"project": "old", "run_files": 2, "folder": "f/", "last_run": ""}])
+    page_element = page(status_in_step)
+    assert page_element.word() == ("Closed", "bad")
+    assert page_element.only(class_="next").only("pre").text == "python3 ops.py open"
+    assert "run files of projects that no longer run" in page_element.text
     # After a GO nothing is left to do.
-    in_step["verdict"]["step"] = None
-    assert "ops.py open" not in page(in_step).text
+    status_in_step["verdict"]["step"] = None
+    assert "ops.py open" not in page(status_in_step).text
 
 
-def numbers(value: object) -> Iterator[int]:
+def list_numbers(value: object) -> Iterator[int]:
     if isinstance(value, dict):
         for part in value.values():
-            yield from numbers(part)
+            yield from list_numbers(part)
     elif isinstance(value, list):
         for part in value:
-            yield from numbers(part)
+            yield from list_numbers(part)
     elif type(value) is int:
         yield value
 
 
 def test_the_page_of_a_status_has_every_number_of_objects(example):
     # GIVEN all counts of objects, without bytes and numbers in another form
-    last, month, ended = example["compare"]["last"], example["oms"]["month"], example["reconcile"]["last"]
+    last_comparison, month, last_reconcile = (
+        example["compare"]["last"],
+        example["oms"]["month"],
+        example["reconcile"]["last"],
+    )
     month.pop("bytes")
-    ended.pop("ranges")
+    last_reconcile.pop("ranges")
     counts = [
         month,
         example["copying"],
         example["backlog"],
         example["sums"],
-        [ended[name] for name in ended if name not in ("accepted", "failed", "new")],
+        [last_reconcile[name] for name in last_reconcile if name not in ("accepted", "failed", "new")],
     ]
-    counts += [counted[side]["objects"] for counted in last["classes"].values() for side in ("source", "destination")]
+    counts += [
+        class_counts[side]["objects"]
+        for class_counts in last_comparison["classes"].values()
+        for side in ("source", "destination")
+    ]
     for name in ("accepted", "copied"):
-        counts += [last["lag"][name]["not_yet"], last["lag"][name]["within"]["60"]]
-    for quads in last["folders"].values():
-        counts += [sum(quad[place] for quad in quads.values()) for place in (0, 2)]
+        counts += [last_comparison["lag"][name]["not_yet"], last_comparison["lag"][name]["within"]["60"]]
+    for quads in last_comparison["folders"].values():
+        counts += [sum(quad[index] for quad in quads.values()) for index in (0, 2)]
     # THEN each is there, in full
     text = page(answer("status")).text
-    assert [number for number in numbers(counts) if f"{number:,}" not in text] == []
+    assert [number for number in list_numbers(counts) if f"{number:,}" not in text] == []
 
 
 def test_parts_of_a_bar_add_up_to_the_bucket():
-    last = answer("status")["compare"]["last"]
+    last_comparison = answer("status")["compare"]["last"]
     section = page(answer("status")).section("in-obs")
     bars = list(section.every(class_="bar"))[:2]
     for bar, side in zip(bars, ("source", "destination"), strict=True):
         shares = [int(part.attributes["style"].removeprefix("flex-grow:")) for part in bar.every("i")]
         counts = {
-            object_class: last["classes"][object_class.title][side]["objects"]
+            object_class: last_comparison["classes"][object_class.title][side]["objects"]
             for object_class in CLASSES
-            if object_class.title in last["classes"] and object_class in IN_SCOPE
+            if object_class.title in last_comparison["classes"] and object_class in IN_SCOPE
         }
         assert sum(shares) == sum(counts.values())
         assert f"{sum(shares):,} objects" in bar.attributes["aria-label"]
         assert [part.attributes["class"] for part in bar.every("i")] == [
-            object_class.tone for object_class, n in counts.items() if n
+            object_class.tone for object_class, number in counts.items() if number
         ]
 
 
@@ -125,22 +133,22 @@ def test_minimum_counts_are_marked_and_one_record_is_singular(example):
 
 
 def test_figures_classes_and_folders_count_the_same_scope(example):
-    last = example["compare"]["last"]
-    last["classes"] = {"equal_contents": sides(5, 5), "outside": sides(7, 7), "oms_own": sides(0, 2)}
-    last["folders"] = {"": {"equal_contents": [5, 50, 5, 50], "outside": [7, 70, 7, 70]}}
-    shown = page(example)
-    assert "0 of 5 objects are not proven" in shown.text
-    scope, *others = shown.section("in-obs").only("tfoot").cells()
+    last_comparison = example["compare"]["last"]
+    last_comparison["classes"] = {"equal_contents": sides(5, 5), "outside": sides(7, 7), "oms_own": sides(0, 2)}
+    last_comparison["folders"] = {"": {"equal_contents": [5, 50, 5, 50], "outside": [7, 70, 7, 70]}}
+    page_element = page(example)
+    assert "0 of 5 objects are not proven" in page_element.text
+    scope, *other_cells = page_element.section("in-obs").only("tfoot").cells()
     assert (scope[0], scope[1], scope[3]) == ("in scope", "5", "5")
-    assert [row[0] for row in others] == ["OMS's own listsnot counted", "outside the scopenot counted"]
-    assert [cell[:1] for cell in shown.section("folders").only("tfoot").cells()[0][1:3]] == ["5", "5"]
+    assert [row[0] for row in other_cells] == ["OMS's own listsnot counted", "outside the scopenot counted"]
+    assert [cell[:1] for cell in page_element.section("folders").only("tfoot").cells()[0][1:3]] == ["5", "5"]
 
 
 @pytest.mark.parametrize("amended", [None, "2026-01-01T22:00:00Z"])
 def test_late_objects_are_not_red_after_a_recheck(example, amended):
     example["compare"]["last"]["amended"] = amended
-    late = page(example).section("lag")
-    is_red, is_judged_again = any(late.every("td", class_="n bad")), "before the recheck" in late.text
+    late_section = page(example).section("lag")
+    is_red, is_judged_again = any(late_section.every("td", class_="n bad")), "before the recheck" in late_section.text
     assert is_red == (not amended)
     assert is_judged_again == bool(amended)
 
@@ -165,7 +173,7 @@ def test_a_refused_alarm_comes_first_and_is_red(example):
     assert page(example).only("p", class_="bad").text.startswith("The webhook refused the last alarm: it answered 400.")
 
 
-def captioned(section: Element) -> dict[str, Element]:
+def tables_by_caption(section: Element) -> dict[str, Element]:
     """Return the tables of a section by their captions."""
     return {
         element.only("caption").text: element for element in section.every("table") if list(element.every("caption"))
@@ -177,60 +185,60 @@ def test_lasting_reasons_are_separate_from_temporary_reasons(example):
     example["backlog"]["by_reason"] = {"NO_TASK": 1, "FORBIDDEN": 2, "THROTTLED": 900, "MYSTERY": 3, "ENIGMA": 3}
     example["fixes"] = {name: to_json(Reason[name].fix) for name in ("THROTTLED", "FORBIDDEN", "NO_TASK")}
     example["lasting"] = ["FORBIDDEN", "NO_TASK"]
-    tables = captioned(page(example).section("waiting"))
+    tables = tables_by_caption(page(example).section("waiting"))
     lasting = tables["Persistent: action required"]
     assert [row[0] for row in lasting.cells()] == ["reason", "FORBIDDEN", "NO_TASK", "total"]
     assert Reason.FORBIDDEN.fix.en in lasting.text
     # Each group has its own scale: its largest cause is a whole bar.
     assert lasting.only("span", style="width:100.000%")
     assert [row[0] for row in tables["Temporary: resent automatically"].cells()] == ["reason", "THROTTLED", "total"]
-    unknown = [(row[0], row[2]) for row in tables["Unknown reason"].cells()]
-    assert unknown == [("reason", "objects"), ("ENIGMA", "3"), ("MYSTERY", "3"), ("total", "6")]
+    unknown_rows = [(row[0], row[2]) for row in tables["Unknown reason"].cells()]
+    assert unknown_rows == [("reason", "objects"), ("ENIGMA", "3"), ("MYSTERY", "3"), ("total", "6")]
 
 
 @pytest.mark.parametrize("unread", [0, 1])
 def test_unread_lines_of_oms_lists_are_shown_with_an_example(example, unread):
     example["oms_lists"] |= {"unread": unread, "example": "x;y"}
     sentence = "Unreadable lines in OMS's lists of failures: 1 x;y"
-    shown = [paragraph.text for paragraph in page(example).section("waiting").every("p", class_="open")]
-    assert shown == [sentence] * unread
+    paragraphs = [paragraph.text for paragraph in page(example).section("waiting").every("p", class_="open")]
+    assert paragraphs == [sentence] * unread
 
 
 def test_the_row_of_a_failed_key_has_its_message(example):
-    waiting = {"key": "a", "reason": "REFUSED", "since": example["at"], "message": "the <b>key</b> is invalid"}
-    example["backlog"]["keys"] = [waiting, {**waiting, "key": "b", "message": ""}]
+    waiting_key = {"key": "a", "reason": "REFUSED", "since": example["at"], "message": "the <b>key</b> is invalid"}
+    example["backlog"]["keys"] = [waiting_key, {**waiting_key, "key": "b", "message": ""}]
     (table,) = (
         candidate for candidate in page(example).section("waiting").every("table") if "The first 2" in candidate.text
     )
     assert [row[3] for row in table.cells()[1:]] == ["the <b>key</b> is invalid", ""]
 
 
-AT = 1769850000000  # 2026-01-31T09:00:00Z
+CHART_END = 1769850000000  # 2026-01-31T09:00:00Z
 # 120 objects in the last hour, ten times as fast as before.
-COPIED = [[AT, 60], [AT - 600_000, 60], [AT - 7_200_000, 100]]
-NOTHING_WAITS = {"failed": 0, "in_run_files": 0, "at_least": False, "oldest": None}
-UNREADABLE = {"unreadable_run_files": ["a/1.json"]}
-LEFT_BEHIND = {"left_behind": [{"project": "old", "run_files": 2, "folder": "f/", "last_run": ""}]}
-DRAINS = "Time to drain15 min300 objects waiting here or at OMS"
-BOTH_UNKNOWN = ["Waiting to be resentunknown", "Time to drainunknown"]
+COPIED_POINTS = [[CHART_END, 60], [CHART_END - 600_000, 60], [CHART_END - 7_200_000, 100]]
+EMPTY_BACKLOG = {"failed": 0, "in_run_files": 0, "at_least": False, "oldest": None}
+UNREADABLE_FIELD = {"unreadable_run_files": ["a/1.json"]}
+LEFT_BEHIND_FIELD = {"left_behind": [{"project": "old", "run_files": 2, "folder": "f/", "last_run": ""}]}
+DRAIN_TEXT = "Time to drain15 min300 objects waiting here or at OMS"
+UNKNOWN_TEXTS = ["Waiting to be resentunknown", "Time to drainunknown"]
 
 
 @pytest.mark.parametrize(
     ("copied", "backlog", "unfinished", "expected"),
     [
         (
-            COPIED,
+            COPIED_POINTS,
             {"failed": 290, "in_run_files": 4},
             6,
-            ["Throughput2 objects per minute", "100 kB per second", DRAINS],
+            ["Throughput2 objects per minute", "100 kB per second", DRAIN_TEXT],
         ),
         ([], {"failed": 290, "in_run_files": 4}, 6, ["Time to drainunknown"]),
-        ([], NOTHING_WAITS, 0, ["nothing to drain"]),
-        ([], NOTHING_WAITS, None, ["Time to drainunknown"]),
-        (COPIED, {**NOTHING_WAITS, **UNREADABLE}, 0, BOTH_UNKNOWN),
-        (COPIED, {**NOTHING_WAITS, **LEFT_BEHIND}, 0, BOTH_UNKNOWN),
-        (COPIED, {**NOTHING_WAITS, **UNREADABLE, "failed": 3}, 0, ["Waiting to be resentat least 3"]),
-        (COPIED, {**NOTHING_WAITS, **LEFT_BEHIND, "failed": 3}, 0, ["Waiting to be resentat least 3"]),
+        ([], EMPTY_BACKLOG, 0, ["nothing to drain"]),
+        ([], EMPTY_BACKLOG, None, ["Time to drainunknown"]),
+        (COPIED_POINTS, {**EMPTY_BACKLOG, **UNREADABLE_FIELD}, 0, UNKNOWN_TEXTS),
+        (COPIED_POINTS, {**EMPTY_BACKLOG, **LEFT_BEHIND_FIELD}, 0, UNKNOWN_TEXTS),
+        (COPIED_POINTS, {**EMPTY_BACKLOG, **UNREADABLE_FIELD, "failed": 3}, 0, ["Waiting to be resentat least 3"]),
+        (COPIED_POINTS, {**EMPTY_BACKLOG, **LEFT_BEHIND_FIELD, "failed": 3}, 0, ["Waiting to be resentat least 3"]),
     ],
     ids=[
         *("what waits by what OMS has shown to be capable of", "nothing was copied", "nothing waits"),
@@ -239,17 +247,21 @@ BOTH_UNKNOWN = ["Waiting to be resentunknown", "Time to drainunknown"]
     ],
 )
 def test_the_time_to_drain_is_known_only_with_the_whole_backlog(example, copied, backlog, unfinished, expected):
-    example["statistics"]["series"] |= {"SUCCESS": copied, "SIZE": [[AT, 360_000_000]]}
+    example["statistics"]["series"] |= {"SUCCESS": copied, "SIZE": [[CHART_END, 360_000_000]]}
     example["backlog"] |= backlog
     example["copying"]["unfinished"] = None if unfinished is None else {"objects": unfinished, "overdue": 0}
     assert missing_parts(page(example).only(class_="figures").text, *expected) == []
 
 
 def test_the_bars_of_failures_have_their_own_scale(example):
-    example["statistics"]["series"] |= {"REQUEST": [[AT, 10**6]], "SUCCESS": [[AT, 10**6]], "FAILURE": [[AT, 2]]}
-    shown = page(example)
-    assert float(shown.only("rect", class_="failures").attributes["height"]) == 98
-    assert "peak 2" in shown.text
+    example["statistics"]["series"] |= {
+        "REQUEST": [[CHART_END, 10**6]],
+        "SUCCESS": [[CHART_END, 10**6]],
+        "FAILURE": [[CHART_END, 2]],
+    }
+    page_element = page(example)
+    assert float(page_element.only("rect", class_="failures").attributes["height"]) == 98
+    assert "peak 2" in page_element.text
 
 
 def test_a_chart_has_a_description_in_words():
@@ -273,7 +285,7 @@ def test_the_bar_of_copy_failures_adds_up_to_the_number_of_oms():
 
 
 def test_stuck_objects_have_their_code_and_remedy():
-    tables = captioned(page(answer("status")).section("failures"))
+    tables = tables_by_caption(page(answer("status")).section("failures"))
     lasting = tables["Persistent: action required"]
     assert lasting.cells()[1][::2] == ["INIT_DST_OBJ_MULTIPART_FAILURE", "6"]
     assert COPY_CODES["INIT_DST_OBJ_MULTIPART_FAILURE"].fix.en in lasting.text
@@ -282,7 +294,7 @@ def test_stuck_objects_have_their_code_and_remedy():
 
 
 FAILURES = answer("status")["copying"]["failures"]
-NOT_OF_OMS = {"objects": 1, "passes": True, "fix": "Look at the code.", "fix_zh": ""}
+OTHER_FAILURE = {"objects": 1, "passes": True, "fix": "Look at the code.", "fix_zh": ""}
 
 
 @pytest.mark.parametrize(
@@ -301,26 +313,28 @@ NOT_OF_OMS = {"objects": 1, "passes": True, "fix": "Look at the code.", "fix_zh"
             {"counted": 5, "done": 1, "waiting": 0, "stuck": 0, "outside": 1, "unknown": 3, "codes": {}},
             "Not in any OMS list that replay has read.3",
         ),
-        ({**FAILURES, "codes": {"": NOT_OF_OMS}}, "Resent since, but not accepted by OMS"),
+        ({**FAILURES, "codes": {"": OTHER_FAILURE}}, "Resent since, but not accepted by OMS"),
     ],
     ids=[
         *("OMS is silent", "nothing", "OMS's counter is behind", "of some nothing is known"),
         "sent again and not taken, so without a code of OMS",
     ],
 )
-def test_a_page_shows_the_outcome_of_failures_or_that_it_is_unknown(in_step, failures, expected):
-    in_step["copying"].update(failures=failures)
+def test_a_page_shows_the_outcome_of_failures_or_that_it_is_unknown(status_in_step, failures, expected):
+    status_in_step["copying"].update(failures=failures)
     # Only a code has the remedy of a code.
-    assert missing_parts(page(in_step).section("failures").text, expected, NOT_OF_OMS["fix"]) == [NOT_OF_OMS["fix"]]
+    assert missing_parts(page(status_in_step).section("failures").text, expected, OTHER_FAILURE["fix"]) == [
+        OTHER_FAILURE["fix"]
+    ]
 
 
 def test_commands_in_the_functions_text_are_highlighted():
-    shown = page(answer("status"))
-    codes = [element.text for element in shown.section("in-obs").every("code")]
+    page_element = page(answer("status"))
+    codes = [element.text for element in page_element.section("in-obs").every("code")]
     assert "python3 ops.py compare --deep" in codes
     # And the text around them does not.
     assert not [code for code in codes if code.startswith((" ", ".", ","))]
-    assert answer("status")["compare"]["last"]["remedies"]["suspicious"]["en"] in shown.text
+    assert answer("status")["compare"]["last"]["remedies"]["suspicious"]["en"] in page_element.text
 
 
 def test_times_are_shown_with_their_age():
@@ -345,9 +359,11 @@ def test_open_passes_show_their_progress(example):
         ({"job": "deploy", "options": {}}, "s deploy -y"),
     ],
 )
-def test_the_next_command_of_a_page_is_the_step_of_its_verdict(in_step, step, command):
-    in_step["verdict"]["step"] = step
-    assert [page(in_step, language).only(class_="next").only("pre").text for language in ("en", "zh")] == [command] * 2
+def test_the_next_command_of_a_page_is_the_step_of_its_verdict(status_in_step, step, command):
+    status_in_step["verdict"]["step"] = step
+    assert [page(status_in_step, language).only(class_="next").only("pre").text for language in ("en", "zh")] == [
+        command
+    ] * 2
 
 
 def test_a_page_explains_a_sum_that_does_not_hold():

@@ -15,7 +15,7 @@ EN, ZH = Translator("en"), Translator("zh")
 
 
 def plain(shown: str | None) -> str | None:
-    """Return the text with plain blanks; assert that unbreakable blanks join numbers and units."""
+    """Return the text with plain blanks, and assert that unbreakable blanks join numbers and units."""
     assert shown is None or " " not in shown.replace("unknown", "").replace(" bytes", "").replace(" ago", "")
     return shown and shown.replace("\u00a0", " ")
 
@@ -75,10 +75,10 @@ def test_an_age_is_printed_as_a_time_before_now():
 
 @given(st.integers(0, 10**9), st.integers(0, 10**9))
 def test_100_percent_means_all_and_0_percent_means_none(number, more):
-    shown, in_chinese = (plain(units.share(number, number + more, translate)) for translate in (EN, ZH))
-    assert (shown == "100 %") == (more == 0 < number)
-    assert (shown == "0 %") == (number == 0)
-    assert in_chinese == f"{shown.removesuffix(' %')}%"
+    text, chinese_text = (plain(units.share(number, number + more, translate)) for translate in (EN, ZH))
+    assert (text == "100 %") == (more == 0 < number)
+    assert (text == "0 %") == (number == 0)
+    assert chinese_text == f"{text.removesuffix(' %')}%"
 
 
 @pytest.mark.parametrize(

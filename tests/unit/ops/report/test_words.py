@@ -71,11 +71,11 @@ def test_phrases_of_reports_follow_the_rules_of_their_language():
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_chinese_page_has_no_english(name):
-    shown = re.sub(r"\d{4}-\d\d-\d\dT[\d:]*Z|[0-9a-f]{64}", "", " ".join(parse(page_of(answer(name), "zh")).words()))
+    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:]*Z|[0-9a-f]{64}", "", " ".join(parse(page_of(answer(name), "zh")).words()))
     # The text of an acceptance is not translated.
     for same in (*answer(name).get("accepted", {}).values(), *COPY_CODES, "photos", "status"):
-        shown = shown.replace(same, "")
-    assert set(re.findall(r"[A-Za-z][A-Za-z0-9_-]+", shown)) <= NAMES | UNITS | FUNCTION_WORDS | IDS
+        text = text.replace(same, "")
+    assert set(re.findall(r"[A-Za-z][A-Za-z0-9_-]+", text)) <= NAMES | UNITS | FUNCTION_WORDS | IDS
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -116,7 +116,7 @@ def named_steps() -> set[str]:
 
 
 def remedy_steps() -> set[str]:
-    """Return the steps of all remedies, as keys of PURPOSES."""
+    """Return the next steps of all remedies, as keys of PURPOSES."""
     prefixes = ((), ["a/"], None)
     counts = [Counts(2, *proven, prefixes=names) for proven in ((0, 0), (1, 1), (2, 2)) for names in prefixes]
     attempts = [
@@ -126,12 +126,12 @@ def remedy_steps() -> set[str]:
         Attempts(since="2026-01-01T00:00:00Z"),
         Attempts(oldest_unsubmitted_time="2026-01-01T00:00:00Z"),
     ]
-    facts = product(REMEDIED, counts, OverwriteMode, attempts)
+    facts = product(CLASSES_WITH_REMEDY, counts, OverwriteMode, attempts)
     steps = [remedy(kind, count, mode, tried, is_open=True).step for kind, count, mode, tried in facts]
     return {" ".join([step.job, *step.options]) for step in filter(None, steps)}
 
 
-REMEDIED = (ObjectClass.MISSING, ObjectClass.OVERWRITTEN, ObjectClass.OLDER, ObjectClass.SUSPICIOUS)
+CLASSES_WITH_REMEDY = (ObjectClass.MISSING, ObjectClass.OVERWRITTEN, ObjectClass.OLDER, ObjectClass.SUSPICIOUS)
 
 
 def test_every_step_has_its_purpose_and_every_purpose_a_step():
@@ -156,5 +156,7 @@ def test_a_text_equal_to_a_phrase_stays_unchanged():
 
 
 def test_a_sentence_before_a_command_gets_a_colon_or_keeps_its_full_stop():
-    sentences = [Translator("en").before(*pair) for pair in (("It waits", "s"), ("It waits.", "s"), ("It waits", None))]
+    sentences = [
+        Translator("en").add_colon(*pair) for pair in (("It waits", "s"), ("It waits.", "s"), ("It waits", None))
+    ]
     assert sentences == ["It waits:", "It waits.", "It waits"]

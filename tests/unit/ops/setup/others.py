@@ -21,21 +21,22 @@ Thing = tuple[str, str]
 class Others:
     """Users of both accounts who create and attach resources beside the project.
 
-    At most the name or the mark of such a resource is that of the project.
+    At most the name or the mark of such a resource is that of the project. The mark is the text with which setup marks
+    the resources that it creates.
     """
 
     def __init__(self, world: SetupWorld) -> None:
         self.world = world
-        # By kind and name: the state of each resource after its creation.
+        # The state of each resource after its creation, by kind and name.
         self.things: dict[Thing, Any] = {}
-        # Their attachments to resources of the project: kind, holder, policy.
+        # Attachments of the other users to resources of the project: kind, holder and policy.
         self.attached: list[tuple[str, str, str]] = []
         self.replaces = True
 
     def make(self, kind: str, name: str, mark: str) -> None:
         """Create a resource in place of the resource with this name; a user gets an access key."""
         world, ram = self.world, self.world.ram.entities
-        if (kind, name) in self.things or not self._removes(kind, name):
+        if (kind, name) in self.things or not self._delete_by_hand(kind, name):
             return
         {
             "roles": lambda: ram.create_role(name, trust_policy("ecs"), mark),
@@ -48,7 +49,7 @@ class Others:
             "tasks": lambda: self._make_task(name, mark),
             "secrets": lambda: world.secrets.update({name: mark}),
         }[kind]()
-        self._note(kind, name)
+        self._store_state(kind, name)
 
     def attach(self, kind: str, holder: str, policy: str) -> None:
         """Attach a policy to a role or a user, if the policy or its holder belongs to the other users."""
@@ -57,22 +58,22 @@ class Others:
         is_theirs = {(holders, holder), (policies, policy)} & self.things.keys()
         if (holders, holder) not in now or (policies, policy) not in now or not is_theirs:
             return
-        at, number = self._holder(kind, holder)["attached"], policy
+        attachments, policy_id = self._holder(kind, holder)["attached"], policy
         if kind == "iam":
-            number = now[policies, policy]["fields"]["policy_id"]
-        if number in at or len(at) >= 5:
+            policy_id = now[policies, policy]["fields"]["policy_id"]
+        if policy_id in attachments or len(attachments) >= 5:
             return
-        at[number] = self.world.platform.now()
+        attachments[policy_id] = self.world.platform.now()
         if (holders, holder) in self.things:
-            self._note(holders, holder)
+            self._store_state(holders, holder)
         else:
-            self.attached.append((kind, holder, number))
+            self.attached.append((kind, holder, policy_id))
 
     def work(self, acts: Sequence[Callable[[Others], None]], late: int | None) -> None:
         """Perform the acts now, or after the next command has had `late` answers.
 
-        The clouds act on names, so no command could notice that a resource was replaced between its look and its act:
-        `late` acts replace nothing.
+        The clouds act on names, so no command could notice that a resource was replaced between its check and its act.
+        So late acts replace no resource.
         """
         self.replaces = late is None
         self.world.meanwhile = {}
@@ -82,10 +83,10 @@ class Others:
             self.world.meanwhile[self.world.asked + late] = lambda: self._act(acts)
 
     def check(self) -> None:
-        """Compare the resources and attachments of the other users with the accounts."""
+        """Assert that the resources and attachments of the other users are unchanged in both accounts."""
         now = self.world.snapshot()
-        for thing, was in self.things.items():
-            assert now.get(thing) == was, thing
+        for resource, expected_state in self.things.items():
+            assert now.get(resource) == expected_state, resource
         for kind, holder, policy in self.attached:
             assert policy in self._holder(kind, holder)["attached"], (kind, holder, policy)
 
@@ -93,7 +94,7 @@ class Others:
         for act in acts:
             act(self)
 
-    def _note(self, kind: str, name: str) -> None:
+    def _store_state(self, kind: str, name: str) -> None:
         self.things[kind, name] = self.world.snapshot()[kind, name]
 
     def _holder(self, kind: str, name: str) -> Any:
@@ -101,20 +102,24 @@ class Others:
             return self.world.ram.entities.state[kind][name]
         return next(user for user in self.world.iam.users.values() if user["fields"]["user_name"] == name)
 
-    def _removes(self, kind: str, name: str) -> bool:
+    def _delete_by_hand(self, kind: str, name: str) -> bool:
         """Delete the project's resource by hand; return False if it has attachments, or is attached."""
         world = self.world
         if not self.replaces:
             return (kind, name) not in world.snapshot()
-        among: Any = {**world.ram.entities.state, "iam users": world.iam.users, "iam policies": world.iam.policies}
-        for number, thing in [*among.get(kind, {}).items()]:
-            fields = thing["fields"]
-            if name in (fields.get("user_name"), fields.get("policy_name"), number):
+        resources_by_kind: Any = {
+            **world.ram.entities.state,
+            "iam users": world.iam.users,
+            "iam policies": world.iam.policies,
+        }
+        for resource_id, resource in [*resources_by_kind.get(kind, {}).items()]:
+            fields = resource["fields"]
+            if name in (fields.get("user_name"), fields.get("policy_name"), resource_id):
                 holders = [*world.ram.entities.roles.values(), *world.ram.entities.users.values()]
                 holders += world.iam.users.values()
-                if thing.get("attached") or any(number in holder["attached"] for holder in holders):
+                if resource.get("attached") or any(resource_id in holder["attached"] for holder in holders):
                     return False
-                del among[kind][number]
+                del resources_by_kind[kind][resource_id]
         return True
 
     def _make_iam_user(self, name: str, mark: str) -> None:
@@ -138,8 +143,8 @@ _NAMES = {
     "tasks": ("task",),
     "secrets": ("other",),
 }
-# A name of the project's with another mark, or another name with the project's mark.
-THINGS = [
+# Resources with a name of the project and another mark, or with another name and the project's mark.
+RESOURCES = [
     *((kind, name, mark) for kind, names in _NAMES.items() for name in names for mark in OTHER_MARKS),
     *((kind, "theirs", MARK) for kind in _NAMES),
 ]
@@ -151,6 +156,6 @@ _ATTACHMENTS = [
     for holder in (*holders, "theirs")
     for policy in (*_POLICIES[kind], "theirs")
 ]
-made = st.sampled_from(THINGS).map(lambda thing: lambda others: others.make(*thing))
+creations = st.sampled_from(RESOURCES).map(lambda thing: lambda others: others.make(*thing))
 attached = st.sampled_from(_ATTACHMENTS).map(lambda attachment: lambda others: others.attach(*attachment))
-meddled = st.lists(made | attached, max_size=5)
+interferences = st.lists(creations | attached, max_size=5)

@@ -18,63 +18,63 @@ from support.grants import iam_user, ram_user
 from support.migration import Caller
 from unit.ops.setup.setup_world import NAME, YES, SetupWorld, expect_exit, expect_success, set_variables
 
-READER = "RAM user for OMS to read the source"
-# The grants: to both users on the account, and to OMS's user also on the project.
-GRANTED = ["account", "project cn-north-4", "account"]
+READER_TITLE = "RAM user for OMS to read the source"
+# Levels of the grants: both users get them on the account, and OMS's user also on the project.
+GRANT_LEVELS = ["account", "project cn-north-4", "account"]
 FUNCTIONS = "forward, replay, reconcile, compare, certify, doctor, status"
 
 
 @pytest.fixture(scope="module")
-def whole():
-    """Return the resources after a run by one person with both keys."""
+def complete_resources():
+    """Return the resources after a run by one person with both clouds' keys."""
     with SetupWorld() as world:
         expect_success(world.setup(typed=YES))
         return world.resources()
 
 
 def set_up_alibaba(world):
-    """Run setup with the keys of Alibaba Cloud only."""
+    """Run setup with the keys of Alibaba Cloud only; return the exit code and the output."""
     keys = {name: value for name, value in world.administrators().items() if name in ALIBABA_VARIABLES}
     return world.setup("--only", "alibaba", typed="yes\n", keys=keys)
 
 
-def set_up_huawei(world, handed=()):
-    """Run setup with the keys of Huawei Cloud only, and type the key of the source's reader."""
+def set_up_huawei(world, handed_key=()):
+    """Run setup with the keys of Huawei Cloud only, and type `handed_key`, the key of the source's reader."""
     keys = {name: value for name, value in world.administrators().items() if name not in ALIBABA_VARIABLES}
-    return world.setup("--only", "huawei", typed=YES, keys=keys, hidden=handed)
+    return world.setup("--only", "huawei", typed=YES, keys=keys, hidden=handed_key)
 
 
 def create_reader_key(world):
-    """Create an access key of the source's reader by hand."""
+    """Create an access key of the source's reader by hand; return its id and its secret."""
     key = world.ram.entities.create_access_key(f"{NAME}-oms")["AccessKey"]
     return key["AccessKeyId"], key["AccessKeySecret"]
 
 
-def test_two_administrators_create_the_same_resources_as_one(world, whole):
+def test_two_administrators_create_the_same_resources_as_one(world, complete_resources):
     # GIVEN an administrator who sets up Alibaba Cloud; setup names the key that the other administrator needs
-    wanted = f"by hand: access key of {NAME}-oms, for the setup of Huawei Cloud: none"
-    expect_success(set_up_alibaba(world), wanted, "python3 ops.py setup --only huawei")
+    manual_step = f"by hand: access key of {NAME}-oms, for the setup of Huawei Cloud: none"
+    expect_success(set_up_alibaba(world), manual_step, "python3 ops.py setup --only huawei")
     assert [request.url for request in world.sent if "huawei" in request.url] == []
 
     # WHEN the other administrator types this key THEN all resources exist
-    handed, first_request = create_reader_key(world), len(world.sent)
-    output = expect_success(set_up_huawei(world, handed))
+    reader_key, first_request = create_reader_key(world), len(world.sent)
+    output = expect_success(set_up_huawei(world, reader_key))
     assert [request.url for request in world.sent[first_request:] if "aliyun" in request.url] == []
-    assert world.resources() == whole
-    assert [secret for secret in handed if secret in output] == []
+    assert world.resources() == complete_resources
+    assert [secret for secret in reader_key if secret in output] == []
 
     # AND nothing is left to do for either, nor for a person with the keys of both
-    for done in (set_up_alibaba(world), set_up_huawei(world, handed), world.setup()):
-        assert re.findall(r"^ *(create|change|remove|stop|not seen|wait)", expect_success(done), re.MULTILINE) == []
+    for result in (set_up_alibaba(world), set_up_huawei(world, reader_key), world.setup()):
+        assert re.findall(r"^ *(create|change|remove|stop|not seen|wait)", expect_success(result), re.MULTILINE) == []
 
 
-def test_without_the_source_key_huaweis_administrator_lacks_only_the_task(world, whole):
+def test_without_the_source_key_huaweis_administrator_lacks_only_the_task(world, complete_resources):
     assert waiting_resources(expect_exit(set_up_huawei(world), 3)) == ["sync task"]
     assert world.resources()["tasks"] == []
     assert count_iam_keys(world) == [1, 0]
     expect_success(set_up_alibaba(world))
     expect_success(set_up_huawei(world, create_reader_key(world)))
-    assert world.resources() == whole
+    assert world.resources() == complete_resources
 
 
 def count_iam_keys(world):
@@ -83,31 +83,31 @@ def count_iam_keys(world):
 
 
 @pytest.mark.long
-def test_an_interrupted_run_of_the_second_administrator_is_repeatable(whole):
-    with SetupWorld() as counted:
-        expect_success(set_up_alibaba(counted))
-        first = counted.asked
-        expect_success(set_up_huawei(counted, create_reader_key(counted)))
-        interruptions = draw_interruptions(range(1, counted.asked - first))
+def test_an_interrupted_run_of_the_second_administrator_is_repeatable(complete_resources):
+    with SetupWorld() as counted_world:
+        expect_success(set_up_alibaba(counted_world))
+        request_count = counted_world.asked
+        expect_success(set_up_huawei(counted_world, create_reader_key(counted_world)))
+        interruptions = draw_interruptions(range(1, counted_world.asked - request_count))
     for fate, number in interruptions:
         with SetupWorld() as world:
             set_up_alibaba(world)
-            handed = create_reader_key(world)
+            reader_key = create_reader_key(world)
             with world.cut_off(fate, number, away=0):
-                set_up_huawei(world, handed)
-            expect_success(set_up_huawei(world, handed))
-            assert world.resources() == whole, (fate, number)
+                set_up_huawei(world, reader_key)
+            expect_success(set_up_huawei(world, reader_key))
+            assert world.resources() == complete_resources, (fate, number)
 
 
 @pytest.mark.parametrize("wrong", ["key", "secret"])
-def test_a_key_that_was_mistyped_is_not_waited_for(world, wrong):
+def test_setup_does_not_wait_for_a_mistyped_key(world, wrong):
     set_up_alibaba(world)
     key, secret = create_reader_key(world)
-    began = world.platform.now()
-    done = set_up_huawei(world, ("LTAIxxxx", secret) if wrong == "key" else (key, "x"))
-    expect_exit(done, 2, "reading the source: the key belongs to no user")
-    assert world.platform.now() - began < 60
-    # The other key, which OMS did not get, is gone.
+    start_time = world.platform.now()
+    result = set_up_huawei(world, ("LTAIxxxx", secret) if wrong == "key" else (key, "x"))
+    expect_exit(result, 2, "reading the source: the key belongs to no user")
+    assert world.platform.now() - start_time < 60
+    # The other key, which OMS did not get, was deleted.
     assert count_iam_keys(world) == [1, 0]
 
 
@@ -124,7 +124,7 @@ def test_each_administrator_removes_the_resources_of_one_cloud(world, resources)
     assert world.resources()["users"] == {}
 
 
-# -- where a cloud refuses
+# -- refusals of a cloud
 
 
 def closing_steps(output):
@@ -145,17 +145,17 @@ def printed_policies(output, version):
     return {name: [*map(json.loads, lines)] for name, lines in policies.items() if lines}
 
 
-def test_without_identity_policies_the_printed_documents_are_enough(world, whole):
+def test_without_identity_policies_the_printed_documents_are_enough(world, complete_resources):
     # GIVEN an account without identity policies, which does not report whose the administrator's key is
     world.binds_roles = True
     world.iam.has_v5 = False
 
     # WHEN setup runs THEN it creates all else, and ends with the steps for another administrator
     output = expect_exit(world.setup(typed=f"yes\n{YES}"), 3)
-    assert re.findall("granted on the (project cn-north-4|account)", closing_steps(output)) == GRANTED
+    assert re.findall("granted on the (project cn-north-4|account)", closing_steps(output)) == GRANT_LEVELS
     keyless = {f"{NAME}-oms": ([f"{NAME}-oms"], 0)}
-    missing = {"tasks": [], "iam users": [], "iam policies": [], "secrets": []}
-    assert world.resources() == {**whole, "users": keyless, **missing}
+    missing_resources = {"tasks": [], "iam users": [], "iam policies": [], "secrets": []}
+    assert world.resources() == {**complete_resources, "users": keyless, **missing_resources}
 
     # WHEN these steps are done with the printed documents alone
     granted = printed_policies(output, "1.1")
@@ -168,8 +168,8 @@ def test_without_identity_policies_the_printed_documents_are_enough(world, whole
     ]
     assert all(name.rpartition(":")[2][0].isupper() == name.startswith("obs:") for name in names)
     oms, functions = (iam_user(world, name, *granted[name]) for name in (f"{NAME}-oms", f"{NAME}-functions"))
-    kept = dict(zip(("HW_AK", "HW_SK"), functions, strict=True))
-    expect_success(world.run("secrets", "HW_AK", "HW_SK", keys=kept))
+    stored_secrets = dict(zip(("HW_AK", "HW_SK"), functions, strict=True))
+    expect_success(world.run("secrets", "HW_AK", "HW_SK", keys=stored_secrets))
 
     # THEN setup continues with the typed key, and an object arrives
     expect_success(world.setup(typed=f"yes\n{YES}", hidden=oms))
@@ -183,7 +183,7 @@ def test_without_identity_policies_the_printed_documents_are_enough(world, whole
     assert expect_success(world.setup("--plan")).count("by hand: IAM user") == 2
 
 
-def test_a_user_made_by_hand_as_printed_counts_as_setup_s(world):
+def test_a_user_created_by_the_printed_steps_counts_as_setups_own(world):
     # GIVEN an account with identity policies, in which setup may create no user, but attach policies
     world.iam.deny("iam:users:createUserV5")
     output = expect_exit(world.setup(typed=YES), 3)
@@ -227,7 +227,7 @@ def test_without_permissions_in_ram_setup_creates_all_other_resources(world):
     assert waiting_resources(expect_exit(set_up_alibaba(world), 3)) == [
         f"RAM role for {FUNCTIONS}",
         "RAM role for trigger",
-        READER,
+        READER_TITLE,
     ]
     assert world.log_bucket in world.oss.buckets
 
@@ -245,7 +245,7 @@ def test_a_key_created_by_hand_is_given_to_oms_and_not_deleted(world):
     assert list(world.ram.entities.users[f"{NAME}-oms"]["keys"]) == [key_by_hand[OMS_SOURCE_VARIABLES[0]]]
 
 
-def test_a_policy_that_cannot_be_changed_is_left_to_do_beside_a_stored_key(world, resources):
+def test_a_policy_that_setup_cannot_change_remains_a_step_of_the_plan(world, resources):
     set_variables(world, readObjects="off")
     world.iam.deny("iam:policies:createVersionV5")
     assert waiting_resources(expect_exit(world.setup(typed=YES), 3)) == [
@@ -253,7 +253,7 @@ def test_a_policy_that_cannot_be_changed_is_left_to_do_beside_a_stored_key(world
     ]
 
 
-def test_a_key_that_cannot_be_deleted_is_reported_as_left(world):
+def test_a_key_that_cannot_be_deleted_is_reported_as_remaining(world):
     expect_success(set_up_alibaba(world))
     world.ram.entities.create_access_key(f"{NAME}-oms")
     world.ram.deny("ram:DeleteAccessKey")

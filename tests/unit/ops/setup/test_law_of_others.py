@@ -14,48 +14,52 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.law import schedules
-from unit.ops.setup.others import MARK, THINGS, Others, meddled
+from unit.ops.setup.others import MARK, RESOURCES, Others, interferences
 from unit.ops.setup.setup_world import SetupWorld
 
-ended = st.none() | st.tuples(st.sampled_from(["dies_after", "loses"]), st.integers(1, 90))
+ends = st.none() | st.tuples(st.sampled_from(["dies_after", "loses"]), st.integers(1, 90))
 _HALVES = [("--only", "alibaba"), ("--remove", "--only", "huawei")]
 commands = st.sampled_from([(), (), ("--new-key",), ("--remove",), *_HALVES])
 
 
 @pytest.mark.part
 @pytest.mark.law
-@given(steps=st.lists(st.tuples(meddled, commands, ended, st.none() | st.integers(1, 90)), min_size=1, max_size=4))
+@given(steps=st.lists(st.tuples(interferences, commands, ends, st.none() | st.integers(1, 90)), min_size=1, max_size=4))
 @settings(max_examples=max(5, schedules(10) // 2))
 def test_setup_changes_no_foreign_resource(
     steps: list[tuple[list[Callable[[Others], None]], tuple[str, ...], tuple[str, int] | None, int | None]],
 ) -> None:
     with SetupWorld() as world:
-        others = Others(world)
-        for first, command, end, late in steps:
-            others.work(first, late)
+        other_users = Others(world)
+        for acts, command, end, interruption in steps:
+            other_users.work(acts, interruption)
             with world.cut_off(*(end or ("loses", 10**6))):
                 world.setup(*command, typed="yes\nagree\n")
-            others.check()
-        others.work((), None)
+            other_users.check()
+        other_users.work((), None)
         world.setup("--remove", typed="yes\n")
-        others.check()
+        other_users.check()
 
 
-# By the kind: how a line of the plan names it.
-CALLED = {"policies": "policy", "users": "RAM user", "iam users": "IAM user", "iam policies": "policy"}
+# Names of resources in a line of the plan, by kind.
+RESOURCE_TITLES = {"policies": "policy", "users": "RAM user", "iam users": "IAM user", "iam policies": "policy"}
 
 
-@given(things=st.lists(st.sampled_from([thing for thing in THINGS if thing[0] in CALLED]), min_size=1, max_size=6))
+@given(
+    things=st.lists(
+        st.sampled_from([obstacle for obstacle in RESOURCES if obstacle[0] in RESOURCE_TITLES]), min_size=1, max_size=6
+    )
+)
 @settings(max_examples=max(5, schedules(10) // 4))
 def test_the_plan_names_each_obstacle_and_its_remedy(things: list[tuple[str, str, str]]) -> None:
     with SetupWorld() as world:
-        others = Others(world)
-        for thing in things:
-            others.make(*thing)
+        other_users = Others(world)
+        for obstacle in things:
+            other_users.make(*obstacle)
         code, output = world.setup("--plan", "--json")
         lines = [step for step in json.loads(output.splitlines()[-1])["steps"] if step["state"] == "stop"]
         for kind, name, mark in things:
-            matching = [line for line in lines if f"{CALLED[kind]} {name}" in line["detail"]["en"]]
+            matching = [line for line in lines if f"{RESOURCE_TITLES[kind]} {name}" in line["detail"]["en"]]
             assert (mark == MARK) != bool(matching), (kind, name)
             assert all(line["next"] for line in matching)
         assert code == (1 if lines else 0)

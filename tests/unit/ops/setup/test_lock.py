@@ -10,17 +10,19 @@ from sandbox.server.faults import Fault
 from unit.ops.setup.setup_world import NAME, YES, expect_exit, expect_success, request_number
 
 LOCK = f"oms_source_record/setup/{NAME}.json"
-OTHER = ("LTAIofAnotherPerson01", "secretOfAnotherPerson000000001")
-RUNNING = "stop: lock of setup: a setup by acs:ram::1000000000000001:user/administrator, administrator has been running"
+OTHER_KEYS = ("LTAIofAnotherPerson01", "secretOfAnotherPerson000000001")
+RUNNING_LINE = (
+    "stop: lock of setup: a setup by acs:ram::1000000000000001:user/administrator, administrator has been running"
+)
 
 
 def add_other_administrator(world):
-    """Add a second administrator of the same accounts; return the keys."""
-    world.ram.add_credentials(*OTHER, holder="user/somebody")
-    world.oss.add_credentials(*OTHER, holder="user/somebody")
-    world.functions.add_credentials(*OTHER, holder="user/somebody")
+    """Add a second administrator of the same accounts; return that administrator's keys."""
+    world.ram.add_credentials(*OTHER_KEYS, holder="user/somebody")
+    world.oss.add_credentials(*OTHER_KEYS, holder="user/somebody")
+    world.functions.add_credentials(*OTHER_KEYS, holder="user/somebody")
     keys = world.administrators()
-    return {**keys, **dict(zip([name for name in keys if name.startswith("ALIBABA")], OTHER, strict=False))}
+    return {**keys, **dict(zip([name for name in keys if name.startswith("ALIBABA")], OTHER_KEYS, strict=False))}
 
 
 def is_about_lock(request, method):
@@ -29,60 +31,64 @@ def is_about_lock(request, method):
     return request.method == method and path.endswith(f"/{LOCK}")
 
 
-def cut_off_with_lock(world):
-    """Kill a run as soon as it has the lock."""
+def kill_with_lock(world):
+    """Kill a run of setup as soon as it has the lock."""
     number = request_number(lambda request: is_about_lock(request, "PUT"))
     with world.cut_off("dies_after", number, away=0):
         world.setup(typed=YES)
 
 
 @pytest.fixture
-def cut_off(world):
-    """Return a world with the lock of a run that was killed a moment ago."""
-    cut_off_with_lock(world)
+def abandoned_lock(world):
+    """Return the lock of a run of setup that was killed a moment ago, as JSON data."""
+    kill_with_lock(world)
     return json.loads(world.oss.objects(world.log_bucket)[LOCK].data)
 
 
-def test_the_lock_names_its_callers(cut_off):
-    assert cut_off["callers"] == ["acs:ram::1000000000000001:user/administrator", "administrator"]
+def test_the_lock_names_its_callers(abandoned_lock):
+    assert abandoned_lock["callers"] == ["acs:ram::1000000000000001:user/administrator", "administrator"]
 
 
-def test_another_caller_waits_and_sees_the_holder_and_the_time(world, cut_off):
+def test_another_caller_waits_and_sees_the_holder_and_the_time(world, abandoned_lock):
     ways = "-> Wait for it to end; you can continue 40 minutes after it began"
-    expect_exit(world.setup(typed=YES, keys=add_other_administrator(world)), 1, RUNNING, cut_off["since"], ways)
+    expect_exit(
+        world.setup(typed=YES, keys=add_other_administrator(world)), 1, RUNNING_LINE, abandoned_lock["since"], ways
+    )
     world.advance(41 * 60)
     expect_success(world.setup(typed=YES, keys=add_other_administrator(world)))
 
 
-def test_the_same_caller_takes_the_lock_over_by_a_yes_to_the_plan(world, cut_off):
-    taken = "change: lock of setup: a setup by acs:ram::1000000000000001:user/administrator, administrator"
-    assert json.loads(world.oss.objects(world.log_bucket)[LOCK].data) == cut_off
-    expect_success(world.setup(typed=YES), taken, cut_off["since"], "Confirm this plan only if that run has ended")
+def test_the_same_caller_takes_the_lock_over_by_a_yes_to_the_plan(world, abandoned_lock):
+    lock_line = "change: lock of setup: a setup by acs:ram::1000000000000001:user/administrator, administrator"
+    assert json.loads(world.oss.objects(world.log_bucket)[LOCK].data) == abandoned_lock
+    expect_success(
+        world.setup(typed=YES), lock_line, abandoned_lock["since"], "Confirm this plan only if that run has ended"
+    )
     assert LOCK not in world.oss.objects(world.log_bucket)
 
 
-def test_without_a_terminal_the_hash_of_the_plan_confirms_it(world, cut_off):
-    shown = json.loads(expect_success(world.setup("--plan", "--json")).splitlines()[-1])
-    expect_success(world.setup("--yes", shown["plan"], "--agree"))
+def test_without_a_terminal_the_hash_of_the_plan_confirms_it(world, abandoned_lock):
+    plan = json.loads(expect_success(world.setup("--plan", "--json")).splitlines()[-1])
+    expect_success(world.setup("--yes", plan["plan"], "--agree"))
 
 
 def test_an_older_plan_takes_over_no_lock(world):
-    shown = json.loads(expect_success(world.setup("--plan", "--json")).splitlines()[-1])
-    cut_off_with_lock(world)
-    expect_exit(world.setup("--yes", shown["plan"], "--agree"), 2, "The plan has changed")
+    plan = json.loads(expect_success(world.setup("--plan", "--json")).splitlines()[-1])
+    kill_with_lock(world)
+    expect_exit(world.setup("--yes", plan["plan"], "--agree"), 2, "The plan has changed")
 
 
-def test_only_the_run_that_the_plan_names_is_taken_over(world, cut_off):
+def test_only_the_lock_of_the_run_that_the_plan_names_is_taken_over(world, abandoned_lock):
     # GIVEN another terminal of the same caller, which takes the lock over while this terminal prompts
-    began, lock = world.asked, world.oss.objects(world.log_bucket)[LOCK]
+    first_request, lock = world.asked, world.oss.objects(world.log_bucket)[LOCK]
 
     def take_over(world=world):
-        later = json.dumps({**cut_off, "run": "another"}).encode()
-        world.oss.put(world.log_bucket, LOCK, later)
+        later_lock = json.dumps({**abandoned_lock, "run": "another"}).encode()
+        world.oss.put(world.log_bucket, LOCK, later_lock)
 
-    shown = json.loads(expect_success(world.setup("--plan", "--json")).splitlines()[-1])
-    world.meanwhile[world.asked + (world.asked - began)] = take_over
-    expect_exit(world.setup("--yes", shown["plan"], "--agree"), 2, "The plan is outdated: lock of setup")
+    plan = json.loads(expect_success(world.setup("--plan", "--json")).splitlines()[-1])
+    world.meanwhile[world.asked + (world.asked - first_request)] = take_over
+    expect_exit(world.setup("--yes", plan["plan"], "--agree"), 2, "The plan is outdated: lock of setup")
     assert json.loads(world.oss.objects(world.log_bucket)[LOCK].data)["run"] == "another" != lock
 
 

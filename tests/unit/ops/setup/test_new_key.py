@@ -10,7 +10,7 @@ from support.administrator import KilledError, draw_interruptions
 from support.migration import Caller
 from unit.ops.setup.setup_world import NAME, YES, SetupWorld, expect_exit, expect_success
 
-STORED = f"{NAME}_HW_AK"
+STORED_NAME = f"{NAME}_HW_AK"
 DAYS = 86_400
 
 
@@ -27,60 +27,60 @@ def keys(world):
 
 def use_stored_key(world):
     """Use the stored key as the deployed functions do; return its id."""
-    assert world.obs.find_credential(world.secrets[STORED]).secret == world.secrets[f"{NAME}_HW_SK"]
-    return world.secrets[STORED]
+    assert world.obs.find_credential(world.secrets[STORED_NAME]).secret == world.secrets[f"{NAME}_HW_SK"]
+    return world.secrets[STORED_NAME]
 
 
 def renew(world, *phrases, code=0):
     """Run `setup --new-key`; return the id of the stored key."""
     expect_exit(world.setup("--new-key", typed="yes\n"), code, *phrases)
-    return world.secrets[STORED]
+    return world.secrets[STORED_NAME]
 
 
 def test_the_old_key_is_deleted_after_use_of_the_new_key(world):
     # GIVEN functions that use their key
-    old = use_stored_key(world)
+    old_key = use_stored_key(world)
 
     # WHEN they get a new key THEN the old key still works
     world.advance(60)
-    new = renew(world, "it then deletes the old key")
-    assert keys(world) == [old, new]
+    new_key = renew(world, "it then deletes the old key")
+    assert keys(world) == [old_key, new_key]
 
     # WHEN the new key is deployed, and the command runs again THEN the old key goes, but not within a day
     use_stored_key(world)
-    renew(world, "either key may be in use: their last uses are", old, code=1)
-    assert keys(world) == [old, new]
+    renew(world, "either key may be in use: their last uses are", old_key, code=1)
+    assert keys(world) == [old_key, new_key]
     world.advance(2 * DAYS)
     use_stored_key(world)
-    assert renew(world, f"{old} will be deleted: the other key was used later") == new
-    assert keys(world) == [new]
+    assert renew(world, f"{old_key} will be deleted: the other key was used later") == new_key
+    assert keys(world) == [new_key]
 
 
 def test_no_key_is_created_or_deleted_if_the_store_does_not_answer(world):
-    before = keys(world)
+    earlier_keys = keys(world)
     with patch.object(Caller, "secrets", side_effect=ToolError(t("the store is away"), NOTHING)):
         renew(world, "the store is away", code=1)
-    assert keys(world) == before
+    assert keys(world) == earlier_keys
 
 
 def test_an_unused_new_key_is_replaced_and_the_working_key_stays(world):
-    old = use_stored_key(world)
+    old_key = use_stored_key(world)
     world.advance(60)
-    unused = renew(world)
-    # Just deployed, it may be in use, and IAM has not noted that yet.
-    renew(world, "the newer key is less than a day old", unused, code=1)
-    assert keys(world) == [old, unused]
+    unused_key = renew(world)
+    # The new key may be in use since a deployment that IAM has not recorded yet.
+    renew(world, "the newer key is less than a day old", unused_key, code=1)
+    assert keys(world) == [old_key, unused_key]
     world.advance(DAYS)
-    new = renew(world, f"IAM recorded no use of {unused}: a new key replaces it")
-    assert new != unused
-    assert keys(world) == [old, new]
+    new_key = renew(world, f"IAM recorded no use of {unused_key}: a new key replaces it")
+    assert new_key != unused_key
+    assert keys(world) == [old_key, new_key]
 
 
 @pytest.mark.parametrize("half", ["HW_AK", "HW_SK"])
 @pytest.mark.parametrize("command", ["setup --new-key", "secrets"])
 def test_a_stored_key_without_its_secret_is_replaced(world, half, command):
     # GIVEN a machine that dies before it stores half of a new pair, beside an old pair
-    old, pair = use_stored_key(world), {f"{NAME}_HW_AK": "an-access-key", f"{NAME}_HW_SK": "its-secret"}
+    old_key, pair = use_stored_key(world), {f"{NAME}_HW_AK": "an-access-key", f"{NAME}_HW_SK": "its-secret"}
     world.advance(60)
     really = Caller.keep_secret
 
@@ -99,14 +99,14 @@ def test_a_stored_key_without_its_secret_is_replaced(world, half, command):
     assert "exists: access key of the functions" not in world.setup("--plan")[1]
     renew(world)
     use_stored_key(world)
-    assert old in keys(world)
+    assert old_key in keys(world)
 
 
 def test_a_plan_of_a_new_key_changes_nothing(world):
-    before = world.resources(), dict(world.secrets)
+    earlier_state = world.resources(), dict(world.secrets)
     expect_success(world.setup("--new-key", "--plan"), "create: access key of the functions")
     expect_exit(world.setup("--new-key", typed="no\n"), 2)
-    assert (world.resources(), world.secrets) == before
+    assert (world.resources(), world.secrets) == earlier_state
 
 
 def test_a_third_machine_reports_two_keys_and_deletes_neither(world):
@@ -114,9 +114,9 @@ def test_a_third_machine_reports_two_keys_and_deletes_neither(world):
         use_stored_key(world)
         world.secrets.clear()
         world.advance(60)
-        done = world.setup(typed="yes\n")
+        result = world.setup(typed="yes\n")
     expect_exit(
-        done, 1, f"{NAME}-functions has two access keys, the maximum of a user", "python3 ops.py setup --new-key"
+        result, 1, f"{NAME}-functions has two access keys, the maximum of a user", "python3 ops.py setup --new-key"
     )
     assert len(keys(world)) == 2
 
@@ -124,31 +124,31 @@ def test_a_third_machine_reports_two_keys_and_deletes_neither(world):
 def test_the_key_with_the_older_last_use_is_deleted_even_if_newer(world):
     # GIVEN another machine, which deployed once, and the first, which has deployed since
     use_stored_key(world)
-    first = dict(world.secrets)
+    first_secrets = dict(world.secrets)
     world.secrets.clear()
     world.advance(60)
     expect_success(world.setup(typed="yes\n"))
-    other = use_stored_key(world)
+    other_key = use_stored_key(world)
     world.advance(30 * DAYS)
-    world.secrets.update(first)
+    world.secrets.update(first_secrets)
     use_stored_key(world)
 
     # WHEN a key is deleted THEN the functions' key stays
-    renew(world, f"{other} will be deleted: the other key was used later")
-    assert keys(world) == [first[STORED]]
+    renew(world, f"{other_key} will be deleted: the other key was used later")
+    assert keys(world) == [first_secrets[STORED_NAME]]
 
 
 @pytest.mark.parametrize("is_used", [False, True], ids=["not deployed yet", "used, and the task gone"])
 def test_an_s_yaml_without_a_key_gets_a_key_and_no_key_is_deleted(world, is_used):
     # GIVEN a key that may be in use, although neither IAM nor a task shows that
-    first = world.secrets[STORED]
+    first_key = world.secrets[STORED_NAME]
     if is_used:
         use_stored_key(world)
         world.oms._tasks.clear()
     # WHEN a copy of the project without a key in s.yaml is set up on another machine THEN both machines have a key
     world.forget()
     expect_success(world.setup(typed=YES))
-    assert keys(world) == [first, world.secrets[STORED]]
+    assert keys(world) == [first_key, world.secrets[STORED_NAME]]
 
 
 def test_a_key_of_a_deleted_user_is_replaced(world):
@@ -163,27 +163,27 @@ def test_a_key_of_a_deleted_user_is_replaced(world):
     world.iam._denied_actions.clear()
     # WHEN setup has the permission THEN the store has a key that works
     expect_success(world.setup(typed=YES), "create: access key of the functions")
-    assert keys(world) == [world.secrets[STORED]] != [dead[STORED]]
+    assert keys(world) == [world.secrets[STORED_NAME]] != [dead[STORED_NAME]]
 
 
 @pytest.mark.long
 def test_an_interrupted_renewal_never_loses_a_key_in_use():
-    with SetupWorld() as whole:
-        expect_success(whole.setup(typed=YES))
-        before = whole.asked
-        renew(whole)
-        interruptions = draw_interruptions(range(1, whole.asked - before + 1))
+    with SetupWorld() as whole_world:
+        expect_success(whole_world.setup(typed=YES))
+        earlier_requests = whole_world.asked
+        renew(whole_world)
+        interruptions = draw_interruptions(range(1, whole_world.asked - earlier_requests + 1))
     for fate, number in interruptions:
         with SetupWorld() as world:
             expect_success(world.setup(typed=YES))
-            old = use_stored_key(world)
+            old_key = use_stored_key(world)
             world.advance(60)
             with world.cut_off(fate, number):
                 world.setup("--new-key", typed="yes\n")
-            assert old in keys(world), (fate, number)
+            assert old_key in keys(world), (fate, number)
             world.advance(DAYS)
             renew(world)
-            # The stored key works, beside the old key.
+            # The stored key works, and the old key exists.
             use_stored_key(world)
-            assert old in keys(world)
+            assert old_key in keys(world)
             assert len(keys(world)) == 2

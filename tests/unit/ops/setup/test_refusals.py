@@ -13,8 +13,8 @@ from unit.ops.setup.setup_world import NAME, YES, expect_exit, expect_success, s
 
 def read_plan(world, code):
     """Run setup, which ends with this exit code; return the plan's lines by resource."""
-    shown = json.loads(expect_exit(world.setup("--plan", "--json"), code).splitlines()[-1])
-    return {line["what"]["en"]: line for line in shown["steps"]}
+    plan = json.loads(expect_exit(world.setup("--plan", "--json"), code).splitlines()[-1])
+    return {line["what"]["en"]: line for line in plan["steps"]}
 
 
 # -- missing permissions
@@ -39,11 +39,11 @@ def test_a_permission_of_oms_that_is_missing_is_a_line_of_the_plan(world, right,
 def test_setup_does_not_wait_for_a_missing_permission_to_create_tasks(world, is_by_oms, refusal, minutes):
     world.oms.checks_permissions = is_by_oms
     world.oms.deny("oms:synctask:create")
-    began = world.platform.now()
-    done = world.setup(typed=YES)
+    start_time = world.platform.now()
+    result = world.setup(typed=YES)
     step = "Request the permissions oms:synctask:list, oms:synctask:create"
-    expect_exit(done, 3, "sync task: ", f"refused POST: {refusal}", step)
-    assert world.platform.now() - began < minutes * 60
+    expect_exit(result, 3, "sync task: ", f"refused POST: {refusal}", step)
+    assert world.platform.now() - start_time < minutes * 60
     assert world.resources()["users"][f"{NAME}-oms"][1] == 0
 
 
@@ -87,7 +87,7 @@ def test_a_list_with_the_count_zero_is_empty(world, body):
 
 # -- buckets in another region
 
-PLACES = {
+WRONG_REGIONS = {
     "source": ("source bucket photos", "cn-hangzhou", "Correct sourceBucket or region in s.yaml"),
     "log": ("log bucket photos-oms-log", "cn-hangzhou", "Set another logBucket in s.yaml"),
     "destination": ("destination bucket photos-obs", "cn-north-4", "Correct destinationBucket or destinationRegion"),
@@ -95,16 +95,16 @@ PLACES = {
 
 
 @pytest.mark.parametrize("answers", [True, False], ids=["any endpoint says where", "the endpoint refuses"])
-@pytest.mark.parametrize("name", PLACES)
-def test_a_bucket_in_another_region_is_named_with_both_and_the_way_out(world, name, answers):
+@pytest.mark.parametrize("name", WRONG_REGIONS)
+def test_a_bucket_in_another_region_is_named_with_both_regions_and_a_fix(world, name, answers):
     world.oss.answers_anywhere = world.obs.answers_anywhere = answers
     actual = "cn-east-3" if name == "destination" else "cn-shanghai"
     if name == "destination":
         world.obs.create_bucket(world.destination_bucket, actual)
     else:
         world.oss.create_bucket({"source": "photos", "log": world.log_bucket}[name], actual)
-    what, region, way_out = PLACES[name]
-    line = read_plan(world, 1)[what]
+    bucket_title, region, way_out = WRONG_REGIONS[name]
+    line = read_plan(world, 1)[bucket_title]
     assert (line["state"], line["detail"]["en"]) == ("stop", f"it is in {actual}, but s.yaml has {region}")
     assert line["next"]["en"].startswith(way_out)
 
@@ -135,7 +135,7 @@ def test_a_bucket_whose_creation_got_no_answer_is_looked_up(world, side, fault):
 
 
 def is_of_bucket(request, name):
-    """Return True if a request concerns the bucket itself."""
+    """Return True if a request concerns the bucket itself, and no object in it."""
     url = getattr(request, "url", "") or f"//{request.headers['host']}{request.raw_path}"
     return f"//{name}." in url.replace("https:", "") and url.count("/") <= 3 and url.endswith("/")
 
@@ -146,10 +146,10 @@ def test_a_creation_that_lands_after_its_repetition_is_accepted(world):
     expect_success(world.setup(typed=YES))
 
 
-def test_a_bucket_of_others_is_not_mistaken_for_setup_s(world):
-    taken = Fault.status(409, b"<Error><Code>BucketAlreadyExists</Code></Error>", {"x-oss-request-id": "1"})
+def test_a_bucket_of_others_is_not_mistaken_for_setups_own(world):
+    taken_name_fault = Fault.status(409, b"<Error><Code>BucketAlreadyExists</Code></Error>", {"x-oss-request-id": "1"})
     world.oss.faults.add(
-        taken, where=lambda request: request.method == "PUT" and is_of_bucket(request, world.log_bucket)
+        taken_name_fault, where=lambda request: request.method == "PUT" and is_of_bucket(request, world.log_bucket)
     )
     expect_exit(world.setup(typed=YES), 1, "log bucket photos-oms-log: ", "409 BucketAlreadyExists")
     assert (

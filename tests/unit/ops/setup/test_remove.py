@@ -8,7 +8,15 @@ from sandbox.iam.identities import Arguments
 from support.administrator import draw_interruptions
 from unit.ops.setup.setup_world import NAME, OTHER, YES, SetupWorld, expect_exit, expect_success, set_variables
 
-NOTHING = {"roles": {}, "users": {}, "policies": {}, "iam users": [], "iam policies": [], "tasks": [], "secrets": []}
+NO_RESOURCES = {
+    "roles": {},
+    "users": {},
+    "policies": {},
+    "iam users": [],
+    "iam policies": [],
+    "tasks": [],
+    "secrets": [],
+}
 
 
 @pytest.fixture
@@ -30,10 +38,10 @@ def test_a_removal_leaves_only_the_buckets_and_their_objects(world):
     world.oss.put(world.log_bucket, "oms_source_record/t/success_object/a", b"-")
     buckets = world.resources()["buckets"]
     remove(world, "First remove the functions and triggers: s remove -y")
-    assert world.resources() == {**NOTHING, "buckets": buckets}
+    assert world.resources() == {**NO_RESOURCES, "buckets": buckets}
     assert list(world.oss.objects(world.log_bucket)) == ["oms_source_record/t/success_object/a"]
 
-    # AND once more there is nothing to do
+    # AND a second removal has nothing to do
     output = remove(world, "Setup has nothing to remove. The buckets and their objects are unchanged")
     assert "Type yes" not in output
     assert "s deploy" not in output
@@ -43,10 +51,10 @@ def test_a_removal_leaves_only_the_buckets_and_their_objects(world):
 
 
 def test_a_plan_of_a_removal_changes_nothing(world):
-    before = world.resources()
+    earlier_resources = world.resources()
     expect_success(world.setup("--remove", "--plan"))
     expect_exit(world.setup("--remove", typed="no\n"), 2)
-    assert world.resources() == before
+    assert world.resources() == earlier_resources
 
 
 @pytest.mark.long
@@ -60,7 +68,7 @@ def test_an_interrupted_removal_followed_by_another_leaves_nothing(quarter):
             # OMS may list a task five minutes late, so setup awaits a task that it deleted without an answer.
             world.advance(300)
             remove(world)
-            assert remaining_resources(world) == NOTHING, (fate, number)
+            assert remaining_resources(world) == NO_RESOURCES, (fate, number)
 
 
 @pytest.mark.parametrize("number", range(4, 81, 19))
@@ -69,7 +77,7 @@ def test_a_removal_after_an_interrupted_setup_leaves_no_resource(number):
         with world.cut_off("dies_after", number):
             world.setup(typed=YES)
         remove(world)
-        assert remaining_resources(world) == NOTHING
+        assert remaining_resources(world) == NO_RESOURCES
 
 
 def test_resources_and_attachments_of_others_stay_and_are_named(world):
@@ -87,7 +95,7 @@ def test_resources_and_attachments_of_others_stay_and_are_named(world):
 
     # THEN theirs is there
     theirs = {"roles": {f"{NAME}-trigger": ["other"]}, "users": {"theirs": ([], 0)}, "policies": {"other": 1}}
-    assert remaining_resources(world) == {**NOTHING, **theirs, "tasks": [("photos", "photos-obs", True)]}
+    assert remaining_resources(world) == {**NO_RESOURCES, **theirs, "tasks": [("photos", "photos-obs", True)]}
 
     # AND the next run names it as well
     output = remove(world, f"wait: {reason}", "Detach the policies that setup did not attach", code=3)
@@ -97,16 +105,16 @@ def test_resources_and_attachments_of_others_stay_and_are_named(world):
 def test_an_iam_user_with_a_policy_of_others_stays_until_it_is_detached(world):
     fields = {"policy_name": "other", "policy_document": json.dumps({**OTHER, "Version": "5.0"}), "description": ""}
     policy = world.iam.create_policy(Arguments((), fields, {}))["policy"]["policy_id"]
-    attached = world.iam_user("oms")["attached"]
-    attached[policy] = 0.0
+    attached_policies = world.iam_user("oms")["attached"]
+    attached_policies[policy] = 0.0
     reason = (
         f"IAM user for OMS to write to the destination: IAM user {NAME}-oms is kept, because setup did not attach other"
     )
     for _ in range(2):
         remove(world, reason, "Detach the policies that setup did not attach", code=3)
-    del attached[policy]
+    del attached_policies[policy]
     remove(world)
-    assert remaining_resources(world) == {**NOTHING, "iam policies": ["other"]}
+    assert remaining_resources(world) == {**NO_RESOURCES, "iam policies": ["other"]}
 
 
 def test_a_policy_without_its_deleted_role_or_user_is_removed(world):
@@ -116,7 +124,7 @@ def test_a_policy_without_its_deleted_role_or_user_is_removed(world):
     del world.iam.users[user["fields"]["user_id"]]
     output = remove(world, f"policy {NAME}-trigger", f"policy {NAME}-oms")
     assert "nothing to remove" not in output
-    assert remaining_resources(world) == NOTHING
+    assert remaining_resources(world) == NO_RESOURCES
 
 
 def test_a_removal_keeps_a_foreign_policy_and_deletes_all_keys(world):
@@ -133,10 +141,10 @@ def test_a_removal_keeps_a_foreign_policy_and_deletes_all_keys(world):
         output = remove(world, f"wait: RAM user for OMS to read the source: {reason}", reason, code=3)
         assert "nothing to remove" not in output
         theirs = {"users": {"theirs": ([f"{NAME}-oms"], 0)}, "policies": {f"{NAME}-oms": 1}}
-        there = {"iam users": [("theirs", 1, 0)], "iam policies": [f"{NAME}-oms"]}
-        assert remaining_resources(world) == {**NOTHING, **theirs, **there}
+        huawei_resources = {"iam users": [("theirs", 1, 0)], "iam policies": [f"{NAME}-oms"]}
+        assert remaining_resources(world) == {**NO_RESOURCES, **theirs, **huawei_resources}
 
-    # AND once they are detached they go
+    # AND the next removal deletes them after they are detached
     ram.detach_policy_from_user("Custom", f"{NAME}-oms", "theirs")
     iam.users[user]["attached"].clear()
     remove(world)
@@ -144,7 +152,7 @@ def test_a_removal_keeps_a_foreign_policy_and_deletes_all_keys(world):
     assert remaining_resources(world)["iam policies"] == []
 
 
-def test_a_policy_of_others_with_setup_s_name_stays_attached(world):
+def test_a_policy_of_others_with_setups_name_stays_attached(world):
     user, ram = world.iam_user("oms"), world.ram.entities
     for policy in (world.iam.policies[next(iter(user["attached"]))], ram.policies[f"{NAME}-oms"]):
         policy["fields"] |= {"description": "mine", "Description": "mine"}
@@ -156,10 +164,10 @@ def test_a_policy_of_others_with_setup_s_name_stays_attached(world):
     assert ram.users[f"{NAME}-oms"]["keys"] == {}
 
 
-def test_a_removal_empties_only_setup_s_lines_of_s_yaml(world):
-    before = world.variables()
+def test_a_removal_empties_only_setups_lines_of_s_yaml(world):
+    earlier_variables = world.variables()
     remove(world, "change: s.yaml: empty SYNC_URL, HW_AK, HW_SK")
-    assert world.variables() == {**before, "SYNC_URL": "", "HW_AK": "", "HW_SK": ""}
+    assert world.variables() == {**earlier_variables, "SYNC_URL": "", "HW_AK": "", "HW_SK": ""}
     assert json.loads((world.folder / "answers.json").read_text())["SYNC_URL"] == ""
 
 
@@ -178,7 +186,7 @@ def test_the_address_of_a_deleted_task_is_removed_from_s_yaml(world):
 
 
 @pytest.mark.parametrize("task", ["", "another"])
-def test_a_migration_of_another_task_stops_it_and_names_its_address(world, task):
+def test_a_migration_of_another_task_stops_a_removal_and_names_the_task(world, task):
     # GIVEN the intention of a migration, and an s.yaml with the address of another task, or of none
     address = world.variables()["SYNC_URL"]
     migration = {"run": "r", "begun": "2026-03-10T12:00:00Z", "source": "photos", "destination": "photos-obs"}
@@ -192,4 +200,4 @@ def test_a_migration_of_another_task_stops_it_and_names_its_address(world, task)
     remove(world, "End the migration first: python3 ops.py migrate --remove", code=1)
     expect_success(world.run("migrate", "--remove", typed="yes\n"))
     remove(world)
-    assert remaining_resources(world) == NOTHING
+    assert remaining_resources(world) == NO_RESOURCES

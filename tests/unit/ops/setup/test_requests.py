@@ -19,7 +19,7 @@ from sandbox.account import ACCOUNT_ID, DOMAIN_ID
 from support.sdk_requests import capture_request, compare_with_sdk, huawei_client, meaning
 from unit.ops.setup.setup_world import SetupWorld, expect_success, set_up_and_repair
 
-PATIENCE = RuntimeOptions(read_timeout=10_000, connect_timeout=10_000)
+TIMEOUTS = RuntimeOptions(read_timeout=10_000, connect_timeout=10_000)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_calls_of_ram_equal_those_of_the_sdk(box, setup_requests):
     by_action = {request.headers["x-acs-action"]: request for request in requests_to(setup_requests, "ram.")}
     assert len(by_action) >= 12
     for action, ours in by_action.items():
-        if action == "GetCallerIdentity":  # of STS, which has no parameters
+        if action == "GetCallerIdentity":  # an action of STS, without parameters
             assert ours.headers["x-acs-version"] == "2015-04-01"
             assert urlsplit(ours.url).query == ""
             continue
@@ -61,7 +61,7 @@ def test_calls_of_ram_equal_those_of_the_sdk(box, setup_requests):
         if "set_as_default" in parameters:
             parameters["set_as_default"] = parameters["set_as_default"] == "true"
         request = getattr(models, f"{action}Request")(**parameters)
-        theirs = capture_request(box.ram, lambda: getattr(client, f"{name}_with_options")(request, PATIENCE))  # noqa: B023
+        theirs = capture_request(box.ram, lambda: getattr(client, f"{name}_with_options")(request, TIMEOUTS))  # noqa: B023
         assert meaning(ours) == meaning(theirs), action
 
 
@@ -74,17 +74,17 @@ def test_calls_of_function_compute_equal_those_of_the_sdk(box, setup_requests):
     )
     triggers = fc_models.ListTriggersRequest(limit=100)
     for path, call in {
-        "functions?limit=100": lambda: client.list_functions_with_options(first, {}, PATIENCE),
-        "functions?limit=100&nextToken=100": lambda: client.list_functions_with_options(second, {}, PATIENCE),
+        "functions?limit=100": lambda: client.list_functions_with_options(first, {}, TIMEOUTS),
+        "functions?limit=100&nextToken=100": lambda: client.list_functions_with_options(second, {}, TIMEOUTS),
         "functions/album%24resize/triggers?limit=100": lambda: client.list_triggers_with_options(
-            "album$resize", triggers, {}, PATIENCE
+            "album$resize", triggers, {}, TIMEOUTS
         ),
     }.items():
-        mine = ours[f"https://{ACCOUNT_ID}.cn-hangzhou.fc.aliyuncs.com/2023-03-30/{path}"]
-        assert meaning(mine) == meaning(capture_request(box.functions, call)), path
+        own_requests = ours[f"https://{ACCOUNT_ID}.cn-hangzhou.fc.aliyuncs.com/2023-03-30/{path}"]
+        assert meaning(own_requests) == meaning(capture_request(box.functions, call)), path
 
 
-# By method and path: the SDK's method, its request, and the body's class.
+# The SDK's method, its request and the class of the body, by method and path.
 IAM = {
     ("GET", "/v3/auth/domains"): ("keystone_list_auth_domains", v3.KeystoneListAuthDomainsRequest, None),
     ("GET", "/v3/projects"): ("keystone_list_projects", v3.KeystoneListProjectsRequest, None),
@@ -165,12 +165,12 @@ def test_calls_of_buckets_equal_those_of_the_sdk(box, setup_requests):
     config.credentials_provider = oss_sdk.credentials.StaticCredentialsProvider(*box.user_credentials)
     config.region, config.endpoint, config.use_path_style = box.region, box.oss.endpoint, True
     client = oss_sdk.Client(config)
-    ours = {tuple(meaning(request)[2]) for request in requests_to(setup_requests, "photos.oss-")}
+    own_requests = {tuple(meaning(request)[2]) for request in requests_to(setup_requests, "photos.oss-")}
     calls = (
         lambda: client.get_bucket_info(oss_sdk.GetBucketInfoRequest(bucket="photos")),
         lambda: client.get_bucket_website(oss_sdk.GetBucketWebsiteRequest(bucket="photos")),
     )
-    assert ours == {tuple(meaning(capture_request(box.oss, call))[2]) for call in calls}
+    assert own_requests == {tuple(meaning(capture_request(box.oss, call))[2]) for call in calls}
     (creation,) = [
         request
         for request in requests_to(setup_requests, "photos-oms-log.oss-")

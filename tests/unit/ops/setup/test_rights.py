@@ -14,12 +14,12 @@ from support.grants import iam_user, ram_user
 from tools.package import ROOT
 from unit.ops.setup.setup_world import YES, expect_success, set_up_and_repair
 
-# By their pages everybody may ask that of the own account.
+# By the vendors' pages, these calls need no permission for the caller's own account.
 UNRESTRICTED = {"iam::listAuthDomains", "iam:projects:listProjects", "ram:GetCallerIdentity"}
 
 
-def rights_of_plan(world, *words):
-    """Return the permissions that the plan names."""
+def planned_permissions(world, *words):
+    """Return the permissions that setup's plan names."""
     needs = []
     read_states = module._read_states
     with patch.object(
@@ -31,7 +31,7 @@ def rights_of_plan(world, *words):
     return {right for need in needs for right in need.rights}
 
 
-def rights_of_requests(world, first):
+def required_permissions(world, first):
     """Return the permissions that the requests from number `first` on needed."""
     actions = (
         {action.name for action in (*world.oss.actions, *world.obs.actions)}
@@ -57,30 +57,35 @@ def world(world):
 
 
 def test_setup_uses_exactly_the_permissions_that_it_names(world):
-    rights = rights_of_plan(world)
+    rights = planned_permissions(world)
     set_up_and_repair(world)
-    assert rights_of_requests(world, 0) == rights
+    assert required_permissions(world, 0) == rights
 
 
 def test_a_removal_needs_only_named_permissions(world):
     set_up_and_repair(world)
-    rights, first = rights_of_plan(world, "--remove"), len(world.sent)
+    rights, first_request = planned_permissions(world, "--remove"), len(world.sent)
     for actions in (world.oss.actions, world.obs.actions, world.oms.actions, world.functions.actions):
         actions.clear()
     expect_success(world.setup("--remove", typed="yes\n"))
-    # The lock is that of a run which makes something.
-    assert rights_of_requests(world, first) - {"oss:GetBucketInfo", "oss:PutObject", "oss:DeleteObject"} <= rights
+    # Only a run with changes takes the lock.
+    assert (
+        required_permissions(world, first_request) - {"oss:GetBucketInfo", "oss:PutObject", "oss:DeleteObject"}
+        <= rights
+    )
 
 
 def test_the_named_permissions_are_enough_for_setup(world):
     # GIVEN two with the rights that are named
-    rights = sorted(rights_of_plan(world))
-    here, there = (
+    rights = sorted(planned_permissions(world))
+    alibaba_actions, huawei_actions = (
         [right for right in rights if right.startswith(("ram:", "oss:", "fc:")) is is_here] for is_here in (True, False)
     )
-    allowed = {"Effect": "Allow", "Action": here, "Resource": ["*"]}
-    alibaba = ram_user(world, {"Version": "1", "Statement": [allowed]}, "administrator-of-alibaba")
-    huawei = iam_user(world, "administrator-of-huawei", {"Version": "5.0", "Statement": [{**allowed, "Action": there}]})
+    statement = {"Effect": "Allow", "Action": alibaba_actions, "Resource": ["*"]}
+    alibaba = ram_user(world, {"Version": "1", "Statement": [statement]}, "administrator-of-alibaba")
+    huawei = iam_user(
+        world, "administrator-of-huawei", {"Version": "5.0", "Statement": [{**statement, "Action": huawei_actions}]}
+    )
     keys = {**dict(zip(ALIBABA_VARIABLES, alibaba, strict=False)), **dict(zip(HUAWEI_VARIABLES, huawei, strict=False))}
 
     # WHEN they run it THEN nothing is refused
@@ -92,12 +97,12 @@ def test_the_named_permissions_are_enough_for_setup(world):
 def test_security_md_names_the_permissions(world, name):
     tables = Document.read(ROOT / name).tables
     (cell,) = [row[1].content for table in tables for row in table if "`python3 ops.py setup`" in row[0].content]
-    first, _, removal = cell.partition("`--remove`")
-    rights = rights_of_plan(world) | rights_of_plan(world, "--new-key")
-    assert rights_in(first) == rights
-    assert rights_in(removal) == rights_of_plan(world, "--remove") - rights
+    setup_part, _, removal_part = cell.partition("`--remove`")
+    rights = planned_permissions(world) | planned_permissions(world, "--new-key")
+    assert find_permissions(setup_part) == rights
+    assert find_permissions(removal_part) == planned_permissions(world, "--remove") - rights
 
 
-def rights_in(text):
+def find_permissions(text):
     """Return the permissions that a text names."""
     return set(re.findall(r"`(\w+:[\w:]+)`", text))

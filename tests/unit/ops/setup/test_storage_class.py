@@ -10,8 +10,8 @@ from support.ops import missing_parts
 from unit.ops.setup.setup_world import YES, SetupWorld, expect_exit, expect_success
 
 
-def creation(world: SetupWorld) -> dict:
-    """Return the body of the request that created the task."""
+def creation_request(world: SetupWorld) -> dict:
+    """Return the body of the request that created the sync task."""
     (body,) = [
         json.loads(request.body)
         for request in world.sent
@@ -42,14 +42,14 @@ def test_a_new_task_writes_the_planned_storage_class(world, words, policy, plann
     expect_success(world.setup(*words, typed=YES))
     assert world.oms.tasks[0].storage_policy == policy
     # Without the option no byte of the request differs from earlier requests.
-    assert creation(world).get("dst_storage_policy") == (policy if words else None)
+    assert creation_request(world).get("dst_storage_policy") == (policy if words else None)
     expect_success(world.setup("--plan", *words), shown)
 
 
 def test_the_plan_keeps_an_existing_task_and_names_the_cost_of_a_new_one(world):
     expect_success(world.setup(typed=YES))
-    before = len(world.sent)
+    earlier_requests = len(world.sent)
     output = world.setup("--keep-storage-class")[1]
     assert missing_parts(output, "OMS cannot change a sync task", "A new task begins without records") == []
-    assert {request.method for request in world.sent[before:] if "/sync-tasks" in request.url} == {"GET"}
+    assert {request.method for request in world.sent[earlier_requests:] if "/sync-tasks" in request.url} == {"GET"}
     expect_exit(world.setup("--keep-storage-class"), 1)

@@ -10,8 +10,8 @@ from sandbox.server.faults import Fault
 from unit.ops.setup.setup_world import NAME, YES, expect_exit, expect_success, request_number
 
 NOTE = f"oms_source_record/setup/{NAME}-task.json"
-LOST = {"lost": Fault.drop_after(), "504": Fault.status_after(504)}
-ASKED = "sync task requested at "
+LOST_ANSWERS = {"lost": Fault.drop_after(), "504": Fault.status_after(504)}
+REQUEST_TEXT = "sync task requested at "
 
 
 def is_creation(request):
@@ -20,12 +20,12 @@ def is_creation(request):
 
 
 def keys(world):
-    """Return the access keys of OMS's two users."""
+    """Return the ids of the access keys of OMS's two users."""
     return [*world.ram.entities.users[f"{NAME}-oms"]["keys"], *world.iam_user("oms")["keys"]]
 
 
 def keys_at_oms(world):
-    """Return the access keys that OMS has for each task."""
+    """Return the ids of the two access keys that OMS has for each task."""
     return [[task_keys["src_ak"], task_keys["dst_ak"]] for task_keys in world.oms._request_bodies.values()]
 
 
@@ -38,11 +38,11 @@ def key_deletions(world, first=0):
     ]
 
 
-@pytest.mark.parametrize("answer", LOST)
+@pytest.mark.parametrize("answer", LOST_ANSWERS)
 def test_a_task_whose_answer_is_lost_is_awaited_and_keeps_its_keys(world, answer):
     # GIVEN an OMS that creates the task without an answer, and lists it 30 seconds later
     world.oms.visibility_delay = 30.0
-    world.oms.faults.add(LOST[answer], times=1, where=is_creation)
+    world.oms.faults.add(LOST_ANSWERS[answer], times=1, where=is_creation)
     # WHEN it is set up THEN that is the task, with keys that exist
     expect_success(world.setup(typed=YES), "Setup is complete. ")
     (task,) = world.oms.tasks
@@ -60,59 +60,70 @@ def test_after_a_killed_creation_the_next_run_waits_for_the_task(world):
     number = request_number(is_creation)
     with world.cut_off("dies_after", number, away=0):
         world.setup(typed=YES)
-    first = remove_lock(world)
-    assert (len(world.oms.tasks), len(first)) == (1, 2)
+    request_count = remove_lock(world)
+    assert (len(world.oms.tasks), len(request_count)) == (1, 2)
 
     # WHEN it is run again at once THEN the plan names the keys, and deletes none
     output = expect_success(
-        world.setup(typed=YES), f"create: sync task: {ASKED}", "Setup waits until OMS lists the task", *first
+        world.setup(typed=YES),
+        f"create: sync task: {REQUEST_TEXT}",
+        "Setup waits until OMS lists the task",
+        *request_count,
     )
     assert "remove: " not in output
-    assert keys_at_oms(world) == [first]
-    assert keys(world) == first
+    assert keys_at_oms(world) == [request_count]
+    assert keys(world) == request_count
 
 
 def remove_lock(world):
-    """Remove the lock of a machine that died; return the keys that it created."""
+    """Remove the lock of a machine that died; return the keys that the machine created."""
     del world.oss.buckets[world.log_bucket].objects[f"oms_source_record/setup/{NAME}.json"]
     return keys(world)
 
 
 @pytest.fixture
-def never_listed(world):
-    """Return a world whose OMS did not answer a creation, and lists no task for an hour."""
+def keys_of_unlisted_task(world):
+    """Let OMS give no answer to the creation of a task, and list no task for an hour; return the keys of the task."""
     world.oms.visibility_delay = 3600.0
     world.oms.faults.add(Fault.drop_after(), times=1, where=is_creation)
-    began = world.platform.now()
+    start_time = world.platform.now()
     expect_exit(
-        world.setup(typed=YES), 3, f"wait: sync task: {ASKED}", "Run this again: the plan lists the keys to delete"
+        world.setup(typed=YES),
+        3,
+        f"wait: sync task: {REQUEST_TEXT}",
+        "Run this again: the plan lists the keys to delete",
     )
-    assert 300 <= world.platform.now() - began < 330
+    assert 300 <= world.platform.now() - start_time < 330
     return keys(world)
 
 
-def test_after_five_minutes_the_plan_asks_before_keys_are_deleted(world, never_listed):
+def test_after_five_minutes_the_plan_asks_before_keys_are_deleted(world, keys_of_unlisted_task):
     # GIVEN keys that stayed WHEN the answer is no THEN they still stay
     output = expect_exit(
-        world.setup(typed="no\n"), 2, f"unused access keys of RAM user {NAME}-oms: {ASKED}", *never_listed
+        world.setup(typed="no\n"),
+        2,
+        f"unused access keys of RAM user {NAME}-oms: {REQUEST_TEXT}",
+        *keys_of_unlisted_task,
     )
     assert output.count("remove: unused access keys of ") == 2
-    assert keys(world) == never_listed
+    assert keys(world) == keys_of_unlisted_task
     # WHEN the answer is yes THEN another task has new keys
     expect_success(world.setup(typed=YES))
     assert keys_at_oms(world)[1] == keys(world)
-    assert set(keys(world)) & set(never_listed) == set()
+    assert set(keys(world)) & set(keys_of_unlisted_task) == set()
 
-    # AND once OMS lists the first, it is not taken for the project's
+    # AND the first task, which OMS lists later, is not mistaken for the project's
     world.advance(3600)
     world.oms.visibility_delay = 0.0
-    first, second = world.oms.tasks
+    first_task, second_task = world.oms.tasks
     output = expect_success(
-        world.setup("--plan"), "by hand: sync task: OMS has other tasks created by setup", first.sync_url
+        world.setup("--plan"), "by hand: sync task: OMS has other tasks created by setup", first_task.sync_url
     )
-    assert world.variables()["SYNC_URL"] == second.sync_url
+    assert world.variables()["SYNC_URL"] == second_task.sync_url
     world.forget()
-    expect_success(world.setup("--plan"), "by hand: sync task: OMS has other tasks created by setup", first.sync_url)
+    expect_success(
+        world.setup("--plan"), "by hand: sync task: OMS has other tasks created by setup", first_task.sync_url
+    )
 
 
 def test_keys_that_expire_between_the_plan_and_the_yes_are_not_deleted(world):
@@ -121,10 +132,10 @@ def test_keys_that_expire_between_the_plan_and_the_yes_are_not_deleted(world):
     world.oms.visibility_delay = 3600.0
     with world.cut_off("dies_after", number, away=0):
         world.setup(typed=YES)
-    first = remove_lock(world)
+    request_count = remove_lock(world)
     world.meanwhile[world.asked + 48] = lambda: world.advance(400)
-    expect_exit(world.setup(typed=YES), 3, f"exists: unused access keys of RAM user {NAME}-oms: {ASKED}")
-    assert keys(world) == first
+    expect_exit(world.setup(typed=YES), 3, f"exists: unused access keys of RAM user {NAME}-oms: {REQUEST_TEXT}")
+    assert keys(world) == request_count
     assert len(world.oms.tasks) == 1
 
 
@@ -132,11 +143,14 @@ def test_a_removal_right_after_an_unknown_outcome_removes_nothing(world):
     with world.cut_off("dies_after", request_number(is_creation), away=0):
         world.oms.visibility_delay = 30.0
         world.setup(typed=YES)
-    first = remove_lock(world)
+    request_count = remove_lock(world)
     expect_exit(
-        world.setup("--remove", typed="yes\n"), 1, f"stop: sync task: {ASKED}", "Run this again five minutes after"
+        world.setup("--remove", typed="yes\n"),
+        1,
+        f"stop: sync task: {REQUEST_TEXT}",
+        "Run this again five minutes after",
     )
-    assert keys(world) == first
+    assert keys(world) == request_count
     # THEN the task goes as well
     world.advance(300)
     expect_success(world.setup("--remove", typed="yes\n"))
@@ -144,7 +158,7 @@ def test_a_removal_right_after_an_unknown_outcome_removes_nothing(world):
     assert world.ram.entities.users == {}
 
 
-def test_a_task_that_was_created_and_is_not_listed_yet_is_the_project_s(world):
+def test_a_created_task_that_oms_does_not_list_yet_is_the_projects_own(world):
     world.oms.visibility_delay = 30.0
     expect_success(world.setup(typed=YES), "Setup is complete. ")
     (task,) = world.oms.tasks
@@ -156,13 +170,13 @@ def test_a_task_that_was_created_and_is_not_listed_yet_is_the_project_s(world):
 
 @pytest.mark.parametrize("cloud", ["RAM", "IAM"])
 def test_a_task_whose_key_was_deleted_is_a_fault_of_the_plan(world, resources, cloud):
-    here, there = keys(world)
+    ram_key, iam_key = keys(world)
     if cloud == "RAM":
-        world.ram.entities.delete_access_key(f"{NAME}-oms", here)
+        world.ram.entities.delete_access_key(f"{NAME}-oms", ram_key)
     else:
         world.iam_user("oms")["keys"].clear()
-    lost = here if cloud == "RAM" else there
-    reason = f"stop: sync task: the access keys of this task no longer exist: {lost}. The task copies nothing"
+    lost_key = ram_key if cloud == "RAM" else iam_key
+    reason = f"stop: sync task: the access keys of this task no longer exist: {lost_key}. The task copies nothing"
     expect_exit(world.setup(typed=YES), 1, reason, "-> Delete the task in the OMS console, and empty SYNC_URL")
 
     # WHEN that is done THEN there is a task that copies

@@ -10,7 +10,7 @@ from sandbox.account import ACCOUNT_ID
 from support.grants import ram_user
 from unit.ops.setup.setup_world import NAME, YES, expect_exit, expect_success, set_variables
 
-ALL = "oss:ObjectCreated:*"
+ALL_CREATIONS = "oss:ObjectCreated:*"
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def world(world):
     return world
 
 
-def trigger(prefix="", suffix="", bucket="photos", kind="oss", event=ALL, name="on-upload"):
+def trigger(prefix="", suffix="", bucket="photos", kind="oss", event=ALL_CREATIONS, name="on-upload"):
     key = {"prefix": prefix, "suffix": suffix}
     return {
         "triggerName": name,
@@ -30,7 +30,7 @@ def trigger(prefix="", suffix="", bucket="photos", kind="oss", event=ALL, name="
 
 
 def trigger_line(world, code, **options):
-    """Run a command that ends with exit code `code`; return the plan's line about triggers."""
+    """Run setup, which ends with this exit code; return the plan's line about triggers."""
     steps = json.loads(expect_exit(world.setup("--plan", "--json", **options), code).splitlines()[-1])["steps"]
     return next(step for step in steps if step["what"]["en"] == "OSS triggers on the source bucket")
 
@@ -54,25 +54,25 @@ def test_an_overlapping_trigger_stops_the_plan(world, other):
     assert "objectPrefix" in line["next"]["en"]
 
 
-FAR = [trigger("music/", name=f"music-{n}", bucket="music") for n in range(100)]
-# By what others have: theirs by the function, and how the plan's line stands.
-OTHERS = {
+DISTANT_TRIGGERS = [trigger("music/", name=f"music-{n}", bucket="music") for n in range(100)]
+# Triggers of others by their function, and the state of the plan's line.
+OTHER_TRIGGERS = {
     "another prefix": ({"thumbnails": [trigger("music/")]}, "there"),
     "another bucket": ({"thumbnails": [trigger(bucket="photos-2")]}, "there"),
     "another kind": ({"thumbnails": [trigger(kind="eventbridge")]}, "there"),
     "other events": ({"thumbnails": [trigger(event="oss:ObjectRemoved:*")]}, "there"),
     "another project": ({f"{NAME}-2": [trigger("photos/")]}, "stop"),
-    # All functions, and all their triggers, are looked at.
-    "the last one of many": ({**{f"f{n:03}": [] for n in range(100)}, "last": [*FAR, trigger()]}, "stop"),
-    # A bucket takes no more than ten.
+    # All triggers of all functions are read.
+    "the last one of many": ({**{f"f{n:03}": [] for n in range(100)}, "last": [*DISTANT_TRIGGERS, trigger()]}, "stop"),
+    # A bucket can have at most ten.
     "nine": ({"thumbnails": [trigger(f"music/{n}/") for n in range(9)]}, "there"),
     "ten": ({"thumbnails": [trigger(f"music/{n}/") for n in range(10)]}, "stop"),
 }
 
 
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", OTHER_TRIGGERS)
 def test_a_trigger_stops_the_plan_only_if_it_overlaps_with_the_projects(world, name):
-    world.functions.foreign_functions, state = OTHERS[name]
+    world.functions.foreign_functions, state = OTHER_TRIGGERS[name]
     assert trigger_line(world, {"there": 0, "stop": 1}[state])["state"] == state
 
 
@@ -86,9 +86,9 @@ def test_suffixes_are_compared_from_their_ends(world, suffix, state):
 def test_the_projects_own_trigger_does_not_stop_the_plan(world):
     expect_success(world.setup(typed=YES))
     world.deploy_project(world.folder)
-    (own,) = world.functions.list_triggers()[NAME]
-    assert own["triggerName"] == "oss-content"
-    assert own["triggerConfig"]["events"] == [*CONTENT_EVENTS]
+    (own_trigger,) = world.functions.list_triggers()[NAME]
+    assert own_trigger["triggerName"] == "oss-content"
+    assert own_trigger["triggerConfig"]["events"] == [*CONTENT_EVENTS]
     assert trigger_line(world, 0)["state"] == "there"
 
 
@@ -96,9 +96,9 @@ def test_the_projects_own_trigger_does_not_stop_the_plan(world):
 def test_a_missing_permission_to_list_triggers_is_named(world, missing):
     # GIVEN an administrator who may do all but that
     world.functions.foreign_functions["thumbnails"] = [trigger()]
-    allowed = {"Effect": "Allow", "Action": ["*"], "Resource": ["*"]}
+    statement = {"Effect": "Allow", "Action": ["*"], "Resource": ["*"]}
     denied = {"Effect": "Deny", "Action": [missing], "Resource": ["*"]}
-    key = ram_user(world, {"Version": "1", "Statement": [allowed, denied]}, "administrator-of-alibaba")
+    key = ram_user(world, {"Version": "1", "Statement": [statement, denied]}, "administrator-of-alibaba")
     keys = {**world.administrators(), **dict(zip(ALIBABA_VARIABLES, key, strict=False))}
 
     # WHEN they look THEN the line is not green, names the rights, and says where to look instead

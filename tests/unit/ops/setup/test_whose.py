@@ -37,8 +37,8 @@ def ram_user(world, name):
     world.ram.entities.create_user(name)
 
 
-# By a resource of others: the call that creates it, its name, and its kind in the plan.
-FOREIGN = {
+# For each resource of others: the call that creates it, its name, and its kind in the plan.
+FOREIGN_RESOURCES = {
     "a RAM policy without its role": (ram_policy, f"{NAME}-function", "policy"),
     "a RAM policy without its user": (ram_policy, f"{NAME}-oms", "policy"),
     "a RAM user": (ram_user, f"{NAME}-oms", "RAM user"),
@@ -47,11 +47,11 @@ FOREIGN = {
 }
 
 
-@pytest.mark.parametrize("kind", FOREIGN)
-def test_a_resource_of_others_with_the_project_s_name_stops_the_plan(world, kind):
-    create, name, kind_name = FOREIGN[kind]
+@pytest.mark.parametrize("kind", FOREIGN_RESOURCES)
+def test_a_resource_of_others_with_the_projects_name_stops_the_plan(world, kind):
+    create, name, kind_name = FOREIGN_RESOURCES[kind]
     create(world, name)
-    before = world.snapshot()
+    earlier_snapshot = world.snapshot()
     reason = f"not created by setup for this source bucket: {kind_name} {name}"
     expect_exit(
         world.setup(typed=YES),
@@ -59,7 +59,7 @@ def test_a_resource_of_others_with_the_project_s_name_stops_the_plan(world, kind
         reason,
         "-> If it is unused, rename or delete it. Otherwise choose another functionName",
     )
-    assert world.snapshot() == before
+    assert world.snapshot() == earlier_snapshot
 
 
 def test_one_line_names_a_user_and_a_policy_of_others(world):
@@ -72,8 +72,8 @@ def test_one_line_names_a_user_and_a_policy_of_others(world):
 def test_a_foreign_resource_created_after_the_plan_stays_unchanged(world, kind):
     # GIVEN others who create a resource of that name just before setup does
     ram, name = world.ram.entities, f"{NAME}-oms" if kind == "User" else f"{NAME}-trigger"
-    things = {"Role": ram.roles, "User": ram.users, "Policy": ram.policies}[kind]
-    first = []
+    resources = {"Role": ram.roles, "User": ram.users, "Policy": ram.policies}[kind]
+    created = []
 
     def create():
         {
@@ -81,7 +81,7 @@ def test_a_foreign_resource_created_after_the_plan_stays_unchanged(world, kind):
             "User": lambda: ram.create_user(name),
             "Policy": lambda: ram.create_policy(name, json.dumps(OTHER)),
         }[kind]()
-        first.append(deepcopy(things[name]))
+        created.append(deepcopy(resources[name]))
 
     number = request_number(
         lambda request: request.headers.get("x-acs-action") == f"Create{kind}" and f"{name}&" in f"{request.url}&"
@@ -89,7 +89,7 @@ def test_a_foreign_resource_created_after_the_plan_stays_unchanged(world, kind):
     world.meanwhile[number - 1] = create
     # WHEN setup runs THEN it names this resource, and leaves it unchanged
     expect_exit(world.setup(typed=YES), 2, "not created by setup for this source bucket: ")
-    assert [things[name]] == first
+    assert [resources[name]] == created
 
 
 def test_a_user_recreated_by_others_keeps_its_keys_and_gets_none(resources, world):
@@ -97,7 +97,7 @@ def test_a_user_recreated_by_others_keeps_its_keys_and_gets_none(resources, worl
     world.iam_user("oms")["fields"]["description"] = "mine"
     world.ram.entities.users[f"{NAME}-oms"]["fields"]["Comments"] = "mine"
     keys = {name: value for name, value in world.administrators().items() if value}
-    before = world.snapshot()
+    earlier_snapshot = world.snapshot()
     with patch.dict("os.environ", keys):
         session = Session(Caller(world), Screen(MachineClock(world)), MachineClock(world), "en")
         variables = read(world.folder / "s.yaml", NEEDED_VARIABLES)
@@ -107,10 +107,10 @@ def test_a_user_recreated_by_others_keeps_its_keys_and_gets_none(resources, worl
         with pytest.raises(UsageError, match="not created by setup"):
             holder.make_key()
     assert [holder.key_ids() for holder in holders] == [[], []]
-    assert world.snapshot() == before
+    assert world.snapshot() == earlier_snapshot
 
 
-def test_a_task_with_the_project_s_mark_and_another_source_is_foreign(world):
+def test_a_task_with_the_projects_mark_and_another_source_is_foreign(world):
     destination = world.obs.create_bucket("videos-obs")
     task = world.oms.create_task(world.project_id, "t", lambda key: None, destination, src_bucket="videos")
     task.description = MARK
