@@ -22,17 +22,17 @@ const OMS_REGIONS = {
 };
 // Regions in which Function Compute has no python3.12 (its page "Python", of October 2026).
 const WITHOUT_PYTHON_312 = ["cn-wulanchabu", "ap-southeast-1", "ap-southeast-3", "ap-southeast-5", "me-central-1"];
-const IGNORED = [".env", ".s/", "__pycache__/", "*.before-setup"];
+const GITIGNORE_LINES = [".env", ".s/", "__pycache__/", "*.before-setup"];
 
 const { LC_ALL, LC_MESSAGES, LANG } = process.env;
 // Windows sets none of the three.
-const chinese = /^zh/i.test(LC_ALL || LC_MESSAGES || LANG || Intl.DateTimeFormat().resolvedOptions().locale);
+const isChinese = /^zh/i.test(LC_ALL || LC_MESSAGES || LANG || Intl.DateTimeFormat().resolvedOptions().locale);
 // Synchronous, because `process.exit` drops output that is still buffered.
 const print = (line) => fs.writeSync(1, `${line}\n`);
-const choose = (english, inChinese) => (chinese ? inChinese : english);
-const say = (english, inChinese) => print(choose(english, inChinese));
+const choose = (english, inChinese) => (isChinese ? inChinese : english);
+const printText = (english, inChinese) => print(choose(english, inChinese));
 /** Return a word, quoted for the shell if necessary. */
-const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replace(/'/g, `'\\''`)}'`);
+const quoteWord = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replace(/'/g, `'\\''`)}'`);
 /** True if the tool keeps the contents of the folder; otherwise the tool empties it first. */
 const keepsFolder = () => process.argv.includes("--no-overwrite");
 const isInGit = (folder) => fs.existsSync(path.join(folder, ".git"));
@@ -40,13 +40,13 @@ const isInGit = (folder) => fs.existsSync(path.join(folder, ".git"));
 async function preInit(paths) {
   try {
     // The tool ignores unknown names in --parameters, and takes the defaults of missing ones.
-    const passed = passedAnswers();
+    const passed = readPassedAnswers();
     const isUnattended = process.argv.includes("-y") || Object.keys(passed).length > 0;
     const problems = checkFolder(paths.appPath);
-    if (isUnattended) problems.push(...checkPassed(readQuestions(), passed));
+    if (isUnattended) problems.push(...checkPassedAnswers(readQuestions(), passed));
     if (problems.length > 0) fail(problems, paths);
     if (!isUnattended) {
-      sayNeeds();
+      printRequirements();
       proposeAnswers(paths);
     }
   } catch (error) {
@@ -63,23 +63,23 @@ async function postInit({ artTemplate, ...paths }) {
     // First, so that no secret can be committed even if the answers are refused.
     writeGitignore(path.join(appPath, ".gitignore"));
     writeEnv(path.join(appPath, ".env"));
-    if (!("runtime" in passedAnswers())) {
+    if (!("runtime" in readPassedAnswers())) {
       answers.runtime = WITHOUT_PYTHON_312.includes(answers.region) ? "python3.10" : "python3.12";
     }
     // An upgrade passes the earlier answer.
-    if (!("alertLanguage" in passedAnswers())) answers.alertLanguage = choose("en", "zh");
+    if (!("alertLanguage" in readPassedAnswers())) answers.alertLanguage = choose("en", "zh");
     answers.logBucket = answers.logBucket || proposeLogBucket(answers.sourceBucket);
-    const kept = takeSecrets(answers);
-    const problems = check(questions, answers, kept);
+    const areSecretsStored = takeSecrets(answers);
+    const problems = checkAnswers(questions, answers, areSecretsStored);
     if (problems.length > 0) fail(problems, paths, { answers });
-    const hasSecrets = kept || answers.HW_AK !== "";
-    if (hasSecrets) keepSecrets(answers, kept);
+    const hasSecrets = areSecretsStored || answers.HW_AK !== "";
+    if (hasSecrets) keepSecrets(answers, areSecretsStored);
     const [accessKey, secretKey] = SECRETS.map((name) =>
       hasSecrets ? `\${secret('${answers.functionName}_${name}')}` : "",
     );
     warnOfRegion(answers.SYNC_URL);
-    fs.writeFileSync(path.join(appPath, "answers.json"), `${JSON.stringify(withoutSecrets(answers), null, 2)}\n`);
-    sayNext(appPath, answers, hasSecrets);
+    fs.writeFileSync(path.join(appPath, "answers.json"), `${JSON.stringify(removeSecrets(answers), null, 2)}\n`);
+    printNextSteps(appPath, answers, hasSecrets);
     return {
       access: answers.access || "default",
       runtime: answers.runtime,
@@ -100,8 +100,8 @@ function readQuestions() {
   return JSON.parse(fs.readFileSync(path.join(__dirname, "questions.json"), "utf8"));
 }
 
-/** Return folder and answers of the newest project beside this folder; undefined without one. */
-function neighbour(appPath) {
+/** Return the folder and the answers of the newest project beside this folder; undefined if there is none. */
+function findNewestProject(appPath) {
   const parent = path.dirname(path.resolve(appPath));
   const projects = fs
     .readdirSync(parent)
@@ -115,43 +115,43 @@ function neighbour(appPath) {
 
 /** Propose the regions of a project beside this folder: the tool reads the defaults of the questions after this hook. */
 function proposeAnswers({ appPath, tempAppPath }) {
-  const beside = neighbour(appPath);
-  if (beside === undefined) return;
+  const project = findNewestProject(appPath);
+  if (project === undefined) return;
   const file = path.join(tempAppPath, "publish.yaml");
   let manifest = fs.readFileSync(file, "utf8");
   for (const name of ["region", "destinationRegion"]) {
     const { enum: choices } = readQuestions().properties[name];
-    const answer = beside.answers[name];
+    const answer = project.answers[name];
     const line = new RegExp(`(\\n    ${name}:\\n(?:      .*\\n)*?      default: ).*`);
     if (choices.includes(answer)) manifest = manifest.replace(line, (_, before) => `${before}${answer}`);
   }
   fs.writeFileSync(file, manifest);
-  const { region, destinationRegion } = beside.answers;
-  const settings = path.join(beside.folder, "s.yaml");
+  const { region, destinationRegion } = project.answers;
+  const settings = path.join(project.folder, "s.yaml");
   const [, access] = (fs.existsSync(settings) && /^access: *"?([\w-]+)/m.exec(fs.readFileSync(settings, "utf8"))) || [];
-  say(
-    `The regions of ${beside.folder} are proposed: ${region} and ${destinationRegion}.`,
-    `默认采用 ${beside.folder} 的地域和区域：${region}、${destinationRegion}。`,
+  printText(
+    `The regions of ${project.folder} are proposed: ${region} and ${destinationRegion}.`,
+    `默认采用 ${project.folder} 的地域和区域：${region}、${destinationRegion}。`,
   );
-  if (access) say(`Its keys of Alibaba Cloud: -a ${access}\n`, `其阿里云密钥别名：-a ${access}\n`);
+  if (access) printText(`Its keys of Alibaba Cloud: -a ${access}\n`, `其阿里云密钥别名：-a ${access}\n`);
 }
 
 /** Return the last value of an option of `s init`, which runs in this process; undefined without the option. */
-function option(name) {
-  const values = process.argv.map((word, at) => {
-    if (word === name) return process.argv[at + 1];
+function readOption(name) {
+  const values = process.argv.map((word, index) => {
+    if (word === name) return process.argv[index + 1];
     return word.startsWith(`${name}=`) ? word.slice(name.length + 1) : undefined;
   });
   return values.filter((value) => value !== undefined).pop();
 }
 
 /** Return the answers in --parameters. */
-function passedAnswers() {
-  return JSON.parse(option("--parameters") || "{}") || {};
+function readPassedAnswers() {
+  return JSON.parse(readOption("--parameters") || "{}") || {};
 }
 
 /** Return the problems of the answers in --parameters, including unknown names. */
-function checkPassed(questions, passed) {
+function checkPassedAnswers(questions, passed) {
   if (Object.keys(passed).length === 0) {
     const example = `s init oss-oms-sync -y -a default --parameters '{"region": "cn-hangzhou", ...}'`;
     return [
@@ -163,22 +163,22 @@ function checkPassed(questions, passed) {
   }
   const names = Object.keys(questions.properties);
   const unknown = Object.keys(passed).filter((name) => !names.includes(name));
-  const answers = Object.fromEntries(names.map((name) => [name, answerOf(questions.properties[name], passed[name])]));
-  const kept = takeSecrets(answers);
-  return [...unknown.map((name) => sayUnknown(name, names)), ...check(questions, answers, kept)];
+  const answers = Object.fromEntries(names.map((name) => [name, chooseAnswer(questions.properties[name], passed[name])]));
+  const areSecretsStored = takeSecrets(answers);
+  return [...unknown.map((name) => describeUnknownName(name, names)), ...checkAnswers(questions, answers, areSecretsStored)];
 }
 
 /** Return the answer that the tool will use; the random suffix of a default does not matter here. */
-function answerOf(question, passed) {
+function chooseAnswer(question, passed) {
   if (passed !== undefined) return passed;
   return (question.default || "").replace("${default-suffix}", "xxxx");
 }
 
-function sayUnknown(name, names) {
+function describeUnknownName(name, names) {
   const distances = names.map((candidate) => distance(name.toLowerCase(), candidate.toLowerCase()));
-  const least = Math.min(...distances);
-  const nearest = names[distances.indexOf(least)];
-  return least <= name.length / 2
+  const minDistance = Math.min(...distances);
+  const nearest = names[distances.indexOf(minDistance)];
+  return minDistance <= name.length / 2
     ? choose(`${name} is not a parameter. Did you mean ${nearest}?`, `没有参数 ${name}。是否想写 ${nearest}？`)
     : choose(`${name} is not a parameter. The parameters are: ${names.join(", ")}`, `没有参数 ${name}。可用的参数：${names.join("、")}`);
 }
@@ -197,7 +197,7 @@ function distance(text, other) {
   return above[other.length];
 }
 
-/** Return the answers. The tool shows them to templates only, so this renders a template, reads it and deletes it. */
+/** Return the answers. The tool passes them only to templates, so this renders a template, reads it and deletes it. */
 function readAnswers(questions, appPath, artTemplate) {
   const file = path.join(appPath, ".answers.json");
   const names = [...Object.keys(questions.properties), "access"];
@@ -235,32 +235,32 @@ function proposeLogBucket(sourceBucket) {
 }
 
 /** Return the problems of all answers, without secrets: the tool checks --parameters less than its prompts. */
-function check({ properties, required }, answers, kept) {
+function checkAnswers({ properties, required }, answers, areSecretsStored) {
   const problems = [];
   // Both secrets can follow later, but not one alone; and an upgrade never removes those of s.yaml.
-  const needsSecrets = SECRETS.some((name) => answers[name] !== "") || (keepsFolder() && answers.SYNC_URL && !kept);
+  const needsSecrets = SECRETS.some((name) => answers[name] !== "") || (keepsFolder() && answers.SYNC_URL && !areSecretsStored);
   for (const [name, { title, description, pattern, enum: choices }] of Object.entries(properties)) {
     const answer = answers[name];
-    const shown = SECRETS.includes(name) ? "" : ` ${JSON.stringify(answer)}`;
+    const answerText = SECRETS.includes(name) ? "" : ` ${JSON.stringify(answer)}`;
     // Titles and descriptions in publish.yaml have the Chinese text first.
     const label = `${name}${choose(` (${title.split(" / ")[1]})`, `（${title.split(" / ")[0]}）`)}`;
     const end = description.lastIndexOf("。") + 1;
     const meaning = choose(` ${description.slice(end).trim()}`, description.slice(0, end));
     if (answer === "" && (required.includes(name) || (needsSecrets && SECRETS.includes(name)))) {
-      const elsewhere = SECRETS.includes(name)
+      const secretHint = SECRETS.includes(name)
         ? choose(
             ` Set the environment variable ${name}: read -rs ${name}; export ${name} (the input is not shown).`,
             `请设置环境变量 ${name}。可执行 read -rs ${name}; export ${name}，输入不回显。`,
           )
         : "";
-      problems.push(`${label}${choose(" is empty.", "不能为空。")}${elsewhere}${meaning}`);
+      problems.push(`${label}${choose(" is empty.", "不能为空。")}${secretHint}${meaning}`);
     } else if (typeof answer !== "string") {
-      problems.push(`${label}${choose(` is${shown}, not text: put it in quotes`, `的值${shown} 不是文本，请加引号`)}`);
+      problems.push(`${label}${choose(` is${answerText}, not text: put it in quotes`, `的值${answerText} 不是文本，请加引号`)}`);
     } else if (choices && !choices.includes(answer)) {
-      const listed = choices.join(choose(", ", "、"));
-      problems.push(`${label}${choose(` cannot be${shown}. One of: ${listed}`, `不能是${shown}。可选值：${listed}`)}`);
+      const choiceList = choices.join(choose(", ", "、"));
+      problems.push(`${label}${choose(` cannot be${answerText}. One of: ${choiceList}`, `不能是${answerText}。可选值：${choiceList}`)}`);
     } else if (pattern && !new RegExp(pattern).test(answer)) {
-      problems.push(`${label}${choose(` cannot be${shown}.`, `不能是${shown}。`)}${meaning}`);
+      problems.push(`${label}${choose(` cannot be${answerText}.`, `不能是${answerText}。`)}${meaning}`);
     }
   }
   if (answers.sourceBucket && answers.sourceBucket === answers.logBucket) {
@@ -280,7 +280,7 @@ function check({ properties, required }, answers, kept) {
  */
 function checkFolder(appPath) {
   if (!fs.existsSync(appPath)) return [];
-  const instead = choose(
+  const remedy = choose(
     `Choose another folder with -d. For a new version of a project, follow "Upgrade" in its docs/lifecycle.md.`,
     "请用 -d 指定其他目录。若要升级已有项目，请按其 docs/lifecycle.zh.md 的“升级”一节操作。",
   );
@@ -288,78 +288,78 @@ function checkFolder(appPath) {
     if (fs.readdirSync(appPath).length === 0) return [];
     return [
       choose(
-        `${appPath} is not empty, and the tool would delete its contents. ${instead}`,
-        `目录 ${appPath} 不为空，工具会删除其中的全部内容。${instead}`,
+        `${appPath} is not empty, and the tool would delete its contents. ${remedy}`,
+        `目录 ${appPath} 不为空，工具会删除其中的全部内容。${remedy}`,
       ),
     ];
   }
-  const name = filesIn(path.join(__dirname, "..", "src")).find((file) => fs.existsSync(path.join(appPath, file)));
+  const name = listFiles(path.join(__dirname, "..", "src")).find((file) => fs.existsSync(path.join(appPath, file)));
   if (name === undefined) return [];
   return [
     choose(
-      `${appPath} already has ${name}, and the tool would replace the file, even with --no-overwrite. ${instead}`,
-      `目录 ${appPath} 中已有 ${name}，即使使用 --no-overwrite，工具也会替换该文件。${instead}`,
+      `${appPath} already has ${name}, and the tool would replace the file, even with --no-overwrite. ${remedy}`,
+      `目录 ${appPath} 中已有 ${name}，即使使用 --no-overwrite，工具也会替换该文件。${remedy}`,
     ),
   ];
 }
 
 /** Return the paths of all files below a folder, relative to it: Node.js 14 has no `recursive`. */
-function filesIn(folder) {
+function listFiles(folder) {
   return fs
     .readdirSync(folder, { withFileTypes: true })
     .flatMap((entry) =>
       entry.isDirectory()
-        ? filesIn(path.join(folder, entry.name)).map((name) => path.join(entry.name, name))
+        ? listFiles(path.join(folder, entry.name)).map((name) => path.join(entry.name, name))
         : [entry.name],
     );
 }
 
 /**
- * End `s init` with 1, which an exception would not do. For a project that was `begun`, delete its files, and print a
- * command with its answers.
+ * Print the problems, and end `s init` with 1, which an exception would not do. If the project was `begun`, delete its
+ * files, and print a command with its answers.
  */
 function fail(problems, { appPath, tempAppPath }, begun) {
   fs.rmSync(tempAppPath, { recursive: true, force: true });
-  say("\nThe project is not set up:", "\n项目未完成初始化：");
+  printText("\nThe project is not set up:", "\n项目未完成初始化：");
   for (const problem of problems) print(`  - ${problem}`);
   if (begun && !keepsFolder()) {
     for (const name of fs.readdirSync(appPath)) fs.rmSync(path.join(appPath, name), { recursive: true, force: true });
   } else if (keepsFolder() && isInGit(appPath)) {
-    say(
+    printText(
       "If files are missing from this folder now, `git reset --hard` restores them.",
       "如果该目录中的文件现已缺失，`git reset --hard` 可恢复原样。",
     );
   }
-  if (begun?.answers) sayAgain(appPath, begun.answers);
-  else say("Correct this and run it again.", "请更正后重新执行。");
+  if (begun?.answers) printRetryCommand(appPath, begun.answers);
+  else printText("Correct this and run it again.", "请更正后重新执行。");
   process.exit(1);
 }
 
-function sayAgain(appPath, answers) {
-  say(
+function printRetryCommand(appPath, answers) {
+  printText(
     "To begin again with the same answers, correct this command and paste it:\n",
     "要用已填写的答案重新开始，请更正以下命令后粘贴执行：\n",
   );
-  const uri = option("--uri");
+  const uri = readOption("--uri");
   if (uri?.endsWith(".zip") && !uri.includes("://")) {
-    say(
+    printText(
       "  # The tool deletes the zip file after unpacking it: put the file back first.",
       "  # 工具解压 zip 文件后会将其删除：请先放回原处。",
     );
   }
   if (!SECRETS.every((name) => process.env[name])) {
-    say(
+    printText(
       "  # Each `read` waits for a key; the input is not shown.",
       "  # 每条 `read` 等待粘贴密钥，输入不回显。",
     );
     print("  read -rs HW_AK; read -rs HW_SK; export HW_AK HW_SK");
   }
-  print(`  ${commandOf(appPath, answers)}`);
+  print(`  ${buildCommand(appPath, answers)}`);
 }
 
 /** Return the command that passes the same answers, without secrets. */
-function commandOf(appPath, answers) {
-  const uri = option("--uri");
+function buildCommand(appPath, answers) {
+  const uri = readOption("--uri");
   // The tool uses only the last part of a relative path, in the current folder.
   const name = path.relative(process.cwd(), appPath) || ".";
   const words = [
@@ -372,37 +372,37 @@ function commandOf(appPath, answers) {
     "-a",
     answers.access || "default",
     "--parameters",
-    JSON.stringify(withoutSecrets(answers)),
+    JSON.stringify(removeSecrets(answers)),
   ];
-  return ["s", ...words.map(quoted)].join(" ");
+  return ["s", ...words.map(quoteWord)].join(" ");
 }
 
 /** Return the answers without secrets: with answers.json an upgrade asks no question again. */
-function withoutSecrets({ access, ...answers }) {
+function removeSecrets({ access, ...answers }) {
   return Object.fromEntries(Object.entries(answers).filter(([name]) => !SECRETS.includes(name)));
 }
 
 /**
  * Store AK and SK in the tool's secret store, under names of this project, where no output of the tool shows them. Leave
- * both unchanged if they are `kept`.
+ * both unchanged if `areSecretsStored` is true.
  */
-function keepSecrets(answers, kept) {
+function keepSecrets(answers, areSecretsStored) {
   for (const name of SECRETS) {
     const key = `${answers.functionName}_${name}`;
-    if (kept) {
-      say(`${key} in the tool's secret store is unchanged.`, `工具密钥库中的 ${key} 保持不变。`);
+    if (areSecretsStored) {
+      printText(`${key} in the tool's secret store is unchanged.`, `工具密钥库中的 ${key} 保持不变。`);
       continue;
     }
     const words = ["secret", "add", "--key", key, "--value", answers[name]];
-    let done = runTool(...words);
-    if (done.stdout.includes("already exists")) {
-      say(
+    let result = runTool(...words);
+    if (result.stdout.includes("already exists")) {
+      printText(
         `Note: ${key} in the tool's secret store is replaced. Another project with the same function name would deploy the new key.`,
         `注意：密钥库中原有的 ${key} 已被替换。若另有项目使用同一函数名，其下次部署将使用新密钥。`,
       );
-      done = runTool(...words, "--force");
+      result = runTool(...words, "--force");
     }
-    if (done.status !== 0 || !done.stdout.includes(key)) {
+    if (result.status !== 0 || !result.stdout.includes(key)) {
       throw new Error(
         choose(
           `The tool's secret store did not accept ${name}: make sure that secrets.yaml in the folder shown by \`s -v\` is writable`,
@@ -415,7 +415,7 @@ function keepSecrets(answers, kept) {
   const [, home] = /s-home: (.*?),/.exec(runTool("-v").stdout) || [];
   const secrets = path.join(home || "", "secrets.yaml");
   if (home && fs.existsSync(secrets)) fs.chmodSync(secrets, 0o600);
-  else say(`Make sure that nobody else can read the tool's secrets.yaml.`, "请确认其他用户无法读取工具的 secrets.yaml。");
+  else printText(`Make sure that nobody else can read the tool's secrets.yaml.`, "请确认其他用户无法读取工具的 secrets.yaml。");
 }
 
 /** Run the tool that runs this hook. The arguments are in the environment: every user can read a command line. */
@@ -436,7 +436,7 @@ function warnOfRegion(url) {
   const [, region] = /^https:\/\/oms\.([a-z0-9-]+)\.myhuaweicloud\.com\//.exec(url) || [];
   if (region in OMS_REGIONS) return;
   const regions = Object.entries(OMS_REGIONS);
-  say(
+  printText(
     `Note: ${region || "the host of SYNC_URL"} is not among the regions known to offer sync tasks: ` +
       regions.map(([id, [name]]) => `${name} (${id})`).join(", "),
     `注意：${region || "SYNC_URL 的域名"} 不在已知提供同步任务的区域之列：` +
@@ -446,7 +446,7 @@ function warnOfRegion(url) {
 
 function writeGitignore(file) {
   const text = fs.existsSync(file) ? fs.readFileSync(file, "utf8") : "";
-  const missing = IGNORED.filter((line) => !text.split(/\r?\n/).includes(line));
+  const missing = GITIGNORE_LINES.filter((line) => !text.split(/\r?\n/).includes(line));
   if (missing.length > 0) fs.appendFileSync(file, `${text && !text.endsWith("\n") ? "\n" : ""}${missing.join("\n")}\n`);
 }
 
@@ -457,8 +457,8 @@ function writeEnv(file) {
   fs.chmodSync(file, 0o600);
 }
 
-function sayNeeds() {
-  say(
+function printRequirements() {
+  printText(
     `
 oss-oms-sync submits every object written to an OSS bucket to a sync task of Huawei's OMS, which copies it to OBS.
 It needs
@@ -482,33 +482,33 @@ SYNC_URL、AK/SK 和存放记录的 Bucket 可以留空：\`python3 ops.py setup
   );
 }
 
-function sayNext(appPath, { functionName, sourceBucket, objectPrefix, objectSuffix, SYNC_URL }, hasSecrets) {
+function printNextSteps(appPath, { functionName, sourceBucket, objectPrefix, objectSuffix, SYNC_URL }, hasSecrets) {
   const folder = path.relative(process.cwd(), appPath);
-  say(`\nReady in ${folder || "this folder"}.`, `\n项目已生成，位置：${folder || "当前目录"}。`);
+  printText(`\nReady in ${folder || "this folder"}.`, `\n项目已生成，位置：${folder || "当前目录"}。`);
   if (hasSecrets) {
-    say(
+    printText(
       `HW_AK and HW_SK are in the tool's secret store as ${functionName}_HW_AK and ${functionName}_HW_SK.`,
       `HW_AK 和 HW_SK 已存入工具的密钥库：${functionName}_HW_AK、${functionName}_HW_SK。`,
     );
   }
   const missing = [...(SYNC_URL ? [] : ["SYNC_URL"]), ...(hasSecrets ? [] : SECRETS)];
   if (missing.length > 0) {
-    say(
+    printText(
       `s.yaml has no ${missing.join(", ")} yet: setup creates them in both clouds.`,
       `s.yaml 中还没有 ${missing.join("、")}：setup 会在两家云上创建所缺内容。`,
     );
   }
-  say("Next steps:\n", "接下来执行：\n");
-  if (folder) print(`  cd ${quoted(folder)}`);
+  printText("Next steps:\n", "接下来执行：\n");
+  if (folder) print(`  cd ${quoteWord(folder)}`);
   if (!isInGit(appPath)) {
-    say("  # So that an upgrade keeps your changes.", "  # 以便升级时保留你的修改。");
+    printText("  # So that an upgrade keeps your changes.", "  # 以便升级时保留你的修改。");
     print(`  git init --initial-branch main && git add --all && git commit --message "As s init made it" && git branch template`);
   }
   if (missing.length > 0) {
-    say("  # Shows a plan, then asks for your confirmation.", "  # 先显示计划，再询问是否执行。");
+    printText("  # Shows a plan, then asks for your confirmation.", "  # 先显示计划，再询问是否执行。");
     print("  python3 ops.py setup");
   } else {
-    say(
+    printText(
       "  # Prints the commands that create the two RAM roles; `python3 policies/show.py | bash` runs them.",
       "  # 打印创建两个 RAM 角色的命令；`python3 policies/show.py | bash` 则直接执行。",
     );
@@ -516,7 +516,7 @@ function sayNext(appPath, { functionName, sourceBucket, objectPrefix, objectSuff
   }
   print("  s deploy -y");
   print("  python3 ops.py doctor\n");
-  say(
+  printText(
     `Several projects on one bucket must not overlap in both prefix and suffix: Function Compute refuses the second` +
       ` trigger. This project submits "${objectPrefix}*${objectSuffix}" of ${sourceBucket}.`,
     `同一 Bucket 上部署多个项目时，各项目的前缀和后缀不能同时重叠，否则函数计算会拒绝创建第二个触发器。` +

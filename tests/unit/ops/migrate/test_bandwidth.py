@@ -144,7 +144,9 @@ def test_the_price_of_a_migration_by_night_is_that_of_the_estimate(world):
     )
     size = GIGABYTES * 10**9
     assert sum(bytes_by_hour.values()) == size
-    assert counted_price == pytest.approx(nights.estimate_copy(GIGABYTES, size, prices, NIGHT_WINDOWS).dollars, rel=0.02)
+    assert counted_price == pytest.approx(
+        nights.estimate_copy(GIGABYTES, size, prices, NIGHT_WINDOWS).dollars, rel=0.02
+    )
 
 
 @pytest.mark.parametrize(
