@@ -21,6 +21,7 @@ from ops.session import Session
 from ops.terminal import Screen
 from sandbox.server.faults import Fault
 from support.law import sweep
+from support.log_bucket import LogBucket
 from support.migration import CONTENTS, MINUTE, Caller, MachineClock, Migration
 
 FREEZE = 10 * MINUTE
@@ -195,15 +196,13 @@ def test_a_project_opened_during_a_cutover_is_not_reported_closed():
 @pytest.mark.parametrize("cloud", ["oms", "obs"])
 def test_a_short_outage_of_a_cloud_opens_no_project(cloud):
     with frozen_world() as world:
-        name = f"oms_source_record/{world.task_id}/failed_object/a"
-        late_record = {"key": "a", "reason": "CLOSED", "etag": "", "first_failure": AT, "last_failure": AT}
         broken_clouds: list[str] = []
 
         def interfere(_: int) -> None:
             _, body = requests[-1]
             # An old event comes once more after the close, and a cloud is away when the certificate is made.
             if b'"close"' in body:
-                world.oss.put(world.log_bucket, name, json.dumps(late_record).encode())
+                LogBucket(world).add_failed_records("a", reason="CLOSED", first_failure=AT, last_failure=AT)
             if b'"standstill"' in body and not broken_clouds:
                 broken_clouds.append(cloud)
                 getattr(world, cloud).faults.random(1.0, [Fault.status(503)], 1)

@@ -7,9 +7,7 @@ records, and calls no code of the function.
 
 from __future__ import annotations
 
-import json
 import os
-import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -18,13 +16,12 @@ import pytest
 import requests
 
 from ops.clock import parse_timestamp, timestamp
-from ops.shell import command
-from oss_oms_sync.answers.step import Step
 from sandbox.obs.objects import ObsObject
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request
 from support.law import EXTRAS, seeds_of
-from support.migration import CONTENTS, MINUTE, MODES, Migration, set_copy_behaviour
+from support.log_bucket import LogBucket
+from support.migration import CONTENTS, MINUTE, MODES, CutoverOptions, Migration, set_copy_behaviour
 
 LAW = "headers of a GO are the source's"
 # Each is a whole migration.
@@ -55,9 +52,7 @@ class HeadersMigration(Migration):
             "moves_time": "yes" if self.moves else "no",
         }
         measurements["replaces"] = "yes" if self.dice.random() < 0.8 else "no"
-        result = {"at": "2026-01-01T00:00:00Z", "report": {"in_place": measurements}}
-        name = f"oms_source_record/{self.task_id}/state/canary-oss-oms-sync.json"
-        self.oss.put(self.log_bucket, name, json.dumps(result).encode())
+        LogBucket(self).add_canary_result({"in_place": measurements})
         self.change, self.there.change_headers = self.there.change_headers, self.check_change  # type: ignore[method-assign]
         self.platform.network.after_response = self.record_close
 
@@ -152,33 +147,19 @@ def play(seed: int) -> HeadersResult:
 
 
 def cut_over(world: HeadersMigration, frozen: str, result: HeadersResult) -> Any:
-    """Run the cutover and the printed steps like a user; return the certificate, or None without a GO."""
-    options, accepted_names = {"frozen_since": frozen, "deep": False, "restart": False}, set[str]()
-    for _ in range(12):
-        words = ["cutover", "--frozen-since", str(options["frozen_since"]), "--close", "--out", os.devnull]
-        words += [f"--{name}" for name in ("deep", "restart") if options[name]]
-        for name in sorted(accepted_names):
-            words += ["--accept", f"{name}=tester, because"]
-        command_result = world.ops(*words)
-        if command_result.code == 0:
-            result.marks |= {"go"} | ({"accepted"} if "metadata" in accepted_names else set())
-            return command_result.answer
-        options["restart"] = False
-        for check in command_result.answer["checks"] if command_result.answer else []:
-            step = check["step"]
-            if check["result"] == "passed" or not step:
-                continue
-            if step["job"] in ("open", "compare"):  # steps that a cutover does not run itself
-                result.marks.add(f"{check['id']}: {step['job']}")
-                world.ops(*shlex.split(command(Step(**step)))[2:])
-            if check["id"] == "FROZEN" and check["result"] == "failed":
-                options["frozen_since"] = step["options"]["frozen_since"]
-            options["restart"] |= "restart" in step["options"]
-            options["deep"] |= "deep" in step["options"]
-            if check["id"] in ("OMS_FINISHED", "METADATA") or options["deep"]:
-                accepted_names |= set(step["options"].get("accept", {}))
-        world.advance(world.dice.uniform(30, 600))
-    return None
+    """Follow the printed steps like a user; return the certificate, None if there is no GO."""
+    options = CutoverOptions(frozen)
+
+    def runs_step(check: Any) -> bool:
+        is_run = check["step"]["job"] in ("open", "compare")
+        result.marks |= {f"{check['id']}: {check['step']['job']}"} if is_run else set()
+        return is_run
+
+    last = world.cut_over(options, runs_step=runs_step)[-1]
+    if last.code != 0:
+        return None
+    result.marks |= {"go"} | ({"accepted"} if "metadata" in options.accept else set())
+    return last.answer
 
 
 def check(world: HeadersMigration, document: Any, result: HeadersResult) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -17,12 +16,10 @@ import pytest
 import requests
 
 from ops.clock import timestamp
-from ops.shell import command
-from oss_oms_sync.answers.step import Step
 from sandbox.server.faults import Fault
 from sandbox.server.message import Request
 from support.law import EXTRAS, seeds_of
-from support.migration import CONTENTS, MINUTE, MODES, Migration, add_service_faults, set_copy_behaviour
+from support.migration import CONTENTS, MINUTE, MODES, CutoverOptions, Migration, add_service_faults, set_copy_behaviour
 from support.world import oss_error
 
 LAW = "a GO stays true"
@@ -129,44 +126,27 @@ def call_when_closed(world: Migration, call: Callable[[], object]) -> None:
 
 
 def cut_over(world: Migration, played: GoResult, frozen: str) -> Any:
-    """Run the cutover and the printed steps like a user; return the certificate, or None without a GO."""
-    dice, options = world.dice, {"frozen_since": frozen, "deep": world.dice.random() < 0.3, "restart": False}
-    accepted_names = {"equal_size", "equal_version", "suspicious"} if dice.random() < 0.2 else set()
-    for _ in range(12):
-        words = ["cutover", "--frozen-since", options["frozen_since"], "--close", "--out", os.devnull]
-        words += [f"--{name}" for name in ("deep", "restart") if options[name]]
-        for name in sorted(accepted_names):
-            words += ["--accept", f"{name}=tester, because"]
-        result = world.ops(*words)
-        played.marks |= {mark for mark, text in TEXTS.items() if text in result.text}
-        if result.code == 0:
-            played.marks |= {"amended"} if result.answer["passes"]["compare"]["amended"] else set()
-            separate_names = {"oms_unfinished", "metadata"}
-            played.marks |= separate_names & accepted_names | {"go"}
-            played.marks |= {
-                mark
-                for mark, true in (("accepted", accepted_names - separate_names), ("deep", options["deep"]))
-                if true
-            }
-            return result.answer
-        options["restart"] = False
-        for check in result.answer["checks"] if result.answer else []:
-            step = check["step"]["options"] if check["result"] != "passed" and check["step"] else {}
-            if step and check["step"]["job"] == "compare":  # steps that a cutover does not run itself
-                world.ops(*shlex.split(command(Step(**check["step"])))[2:])
-            if check["id"] == "OVERWRITTEN" and world.task.overwrite_mode == MODES[0]:
-                for key in check["keys"]:  # OMS would skip it: so it is deleted there, as the answer says, and compared
-                    world.obs.delete(world.destination_bucket, key)
-                    options["restart"] = True
-            if check["id"] == "FROZEN" and check["result"] == "failed":
-                options["frozen_since"] = step["frozen_since"]
-            options["restart"] |= "restart" in step
-            # Unproven objects are read first, and accepted only then.
-            is_acceptable_at_once = check["id"] in ("OMS_FINISHED", "METADATA")
-            accepted_names |= set(step.get("accept", {})) if options["deep"] or is_acceptable_at_once else set()
-            options["deep"] |= "deep" in step
-        world.advance(dice.uniform(30, 600))
-    return None
+    """Follow the printed steps like a user; return the certificate, or None without a GO."""
+    options = CutoverOptions(frozen, deep=world.dice.random() < 0.3)
+    if world.dice.random() < 0.2:
+        options.accept |= {"equal_size", "equal_version", "suspicious"}
+
+    def delete_overwritten(check: Any) -> None:
+        """Delete the objects that OMS would skip, as the answer says, and compare again."""
+        if check["id"] == "OVERWRITTEN" and world.task.overwrite_mode == MODES[0]:
+            for key in check["keys"]:
+                world.obs.delete(world.destination_bucket, key)
+                options.restart = True
+
+    results = world.cut_over(options, on_check=delete_overwritten)
+    played.marks |= {mark for mark, text in TEXTS.items() if any(text in result.text for result in results)}
+    if results[-1].code != 0:
+        return None
+    document, apart = results[-1].answer, {"oms_unfinished", "metadata"}
+    played.marks |= {"amended"} if document["passes"]["compare"]["amended"] else set()
+    played.marks |= apart & options.accept | {"go"}
+    played.marks |= {mark for mark, true in (("accepted", options.accept - apart), ("deep", options.deep)) if true}
+    return document
 
 
 def check_after_go(world: Migration, played: GoResult, document: Any, keys: list[str]) -> None:

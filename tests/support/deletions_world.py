@@ -14,13 +14,12 @@ from random import Random
 from typing import Any, NamedTuple
 
 from oss_oms_sync.errors import StorageError
-from support.compare_world import CompareWorld
-from support.world import DAY, HOUR, MINUTE, oss_error, record_name
+from support.world import DAY, HOUR, MINUTE, World, oss_error, record_name
 
 QUARTER = 15 * MINUTE
 
 
-class There(NamedTuple):
+class ObsCopy(NamedTuple):
     """An object of OBS: its size, ETag and time."""
 
     size: int
@@ -28,7 +27,7 @@ class There(NamedTuple):
     modified: int
 
 
-class Look(NamedTuple):
+class Comparison(NamedTuple):
     """The results of a complete comparison.
 
     They are its start and end, the objects in OBS whose keys are absent at the source, the time of each success record,
@@ -38,39 +37,42 @@ class Look(NamedTuple):
     scope: str
     began: float
     ended: float
-    absent: dict[str, There]
+    absent: dict[str, ObsCopy]
     accepted: dict[str, int]
     failed: set[str]
     objects: int
 
 
-class DeletionsWorld(CompareWorld):
+class DeletionsWorld(World):
     """A world for lists of deletions.
 
     `hidden`: the keys that the source's listings omit; with `is_proxy`, HEAD does not find them either.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
-        super().__init__(keys, LANES="1")
+        super().__init__(OMS_RATE="1000", LANES="1")
+        self.install()
+        self.hold_copies()
+        self.keys = list(keys)
         self.hidden: set[str] = set()
         self.is_proxy = False
         self._aside: dict[str, Any] = {}
         self.source.before, self.source.after = self._hide, self._show
-        self.looks: list[Look] = []
+        self.comparisons: list[Comparison] = []
         self.scope = ""
         # The project's first copies may be three days older than the note of its installation.
         self.oldest = self.clock.now().timestamp() - HOUR - 3 * DAY
         # Objects that others wrote in OBS, and the time of each thing that a key left behind.
-        self.others: set[tuple[str, There]] = set()
+        self.others: set[tuple[str, ObsCopy]] = set()
         self.traces: dict[str, list[float]] = {key: [] for key in keys}
         # The beginnings and ends of a key's life at the source.
         self.lives: dict[str, list[list[float]]] = {key: [] for key in keys}
         self.contents: dict[str, set[str]] = {key: set() for key in keys}
-        self.keep("state/back_to_source.json", {"bucket": self.destination_bucket, "at": "", "rules": 0})
+        self.bucket.add_back_to_source()
 
     # Events.
 
-    def write_source(self, key: str, data: str, kind: str = "md5", fate: str = "comes") -> None:
+    def write_source(self, key: str, data: str, kind: str = "md5", fate: str = "pending") -> None:
         self._end_life(key)
         self.lives[key].append([self._now(), float("inf")])
         self.contents[key].add(data)
@@ -83,13 +85,9 @@ class DeletionsWorld(CompareWorld):
 
     def write_foreign(self, key: str, data: str) -> None:
         self.write(key, data)
-        there = self.there_now(key)
+        there = self.find_copy(key)
         assert there is not None
         self.others.add((key, there))
-
-    def migrate_away(self, key: str, data: str) -> None:
-        """Write an object to OBS as a migration did before the project existed."""
-        self.write(key, data)
 
     def spoil(self, share: float, dice: Random, *, is_proxy: bool) -> None:
         self.hidden = {key for key in self.keys if dice.random() < share}
@@ -98,27 +96,26 @@ class DeletionsWorld(CompareWorld):
     def heal(self) -> None:
         self.hidden, self.is_proxy = set(), False
 
-    def look(self, *, scope: str = "", fails: bool = False, deep: bool = False) -> None:
-        """Run a comparison; if it is complete, add the results that it must have to `looks`.
+    def run_comparison(self, *, scope: str = "", fails: bool = False, deep: bool = False) -> None:
+        """Run a comparison; if it is complete, add the results that it must have to `comparisons`.
 
         With `fails`, the listing of the source fails, so the comparison is not complete.
         """
         began = float(int(self._now() + 0.001))
-        asked = {"restart": True, **({"prefix": scope} if scope else {}), **({"deep": True} if deep else {})}
+        options = {"restart": True, **({"prefix": scope} if scope else {}), **({"deep": True} if deep else {})}
         if fails:
             self.source.fail(oss_error(403, "AccessDenied"), "list", times=1)
             with suppress(StorageError):
-                self.compare(asked)
-            self.source.service.faults.clear()
-            self.oms_refuses(False)
+                self.compare(**options)
+            self.source.heal()
             return
         sees = {key for key in self.source.objects if key not in self.hidden}
         for key in sees & {*self.keys}:
             self.traces[key].append(self._now())
-        before = {key: self.there_now(key) for key in self.keys}
+        before = {key: self.find_copy(key) for key in self.keys}
         accepted = {key: at for key in self.keys if (at := self.accepted_at(key)) is not None}
         failed = {key for key in self.keys if self.bucket.objects.get(record_name("failed", key))}
-        assert self.compare(asked)["finished"] is True
+        assert self.compare(**options)["finished"] is True
         wrote = {reach for reach in [self.migrated] if reach}
         absent = {
             key: there
@@ -130,16 +127,19 @@ class DeletionsWorld(CompareWorld):
             and (key in accepted or any(first <= there.modified <= last for first, last in wrote))
         }
         number = len([key for key in sees if key.startswith(scope)])
-        self.looks.append(Look(scope, began, self._now(), absent, accepted, failed, number))
+        self.comparisons.append(Comparison(scope, began, self._now(), absent, accepted, failed, number))
         self.note_traces()
 
     migrated: tuple[float, float] | None = None
 
     # The truth.
 
-    def there_now(self, key: str) -> There | None:
+    def _now(self) -> float:
+        return self.clock.now().timestamp()
+
+    def find_copy(self, key: str) -> ObsCopy | None:
         stored: Any = self.obs.objects(self.destination_bucket).get(key)
-        return stored and There(len(stored.data), stored.etag.upper(), int(stored.last_modified))
+        return stored and ObsCopy(len(stored.data), stored.etag.upper(), int(stored.last_modified))
 
     def accepted_at(self, key: str) -> int | None:
         name = record_name("success", key)
@@ -152,7 +152,7 @@ class DeletionsWorld(CompareWorld):
     def note_traces(self) -> None:
         """Store the records and copies of each key, which show that the key exists or existed."""
         for key in self.keys:
-            there = self.there_now(key)
+            there = self.find_copy(key)
             if at := self.accepted_at(key):
                 self.traces[key].append(at)
             if there and (key, there) not in self.others:
@@ -165,20 +165,18 @@ class DeletionsWorld(CompareWorld):
 
     # Spoilt listings.
 
-    def _hide(self, kind: str, names: Sequence[str]) -> None:
+    def _hide(self, kind: str, _: Sequence[str]) -> None:
         if kind in ("list", "find") or (self.is_proxy and kind == "head"):
             bucket: Any = self.source.service._buckets[self.source.name]
             for key in self.hidden & {*bucket.objects}:
                 self._aside[key] = bucket.objects[key]
                 del bucket.objects[key]
-        self._move(kind, names)
 
-    def _show(self, kind: str, names: Sequence[str]) -> None:
+    def _show(self, *_: object) -> None:
         bucket: Any = self.source.service._buckets[self.source.name]
         for key, stored in self._aside.items():
             bucket.objects[key] = stored
         self._aside.clear()
-        self._look(kind, names)
 
     # Deletions.
 
@@ -187,7 +185,7 @@ class DeletionsWorld(CompareWorld):
         pages = []
         page_after: str | None = after
         while page_after is not None:
-            pages.append(self.ask("certify", {"deletions_after": page_after}))
+            pages.append(self.invoke("certify", {"deletions_after": page_after}))
             page_after = pages[-1]["after"]
         counts: Counter[str] = Counter()
         for page in pages:
@@ -209,24 +207,28 @@ def accepted_etag(world: DeletionsWorld, key: str) -> str:
     return world.bucket.objects[record_name("success", key)].body.decode().removesuffix(" again").upper()
 
 
-def begun_of(looks: list[Look], place: int, key: str) -> float:
-    """Return the time since which a key is absent, by the comparison at this place in `looks`."""
-    now = looks[place]
-    if place == 0 or key not in looks[place - 1].absent:
+def begun_of(comparisons: list[Comparison], place: int, key: str) -> float:
+    """Return the time since which a key is absent, by the comparison at this place in `comparisons`."""
+    now = comparisons[place]
+    if place == 0 or key not in comparisons[place - 1].absent:
         return now.ended
-    before = looks[place - 1]
-    shrunk = place >= 2 and 2 * before.objects < looks[place - 2].objects
-    start = begun_of(looks, place - 1, key)
+    before = comparisons[place - 1]
+    shrunk = place >= 2 and 2 * before.objects < comparisons[place - 2].objects
+    start = begun_of(comparisons, place - 1, key)
     is_quiet = before.absent[key] == now.absent[key] and key not in now.failed and not shrunk
     if is_quiet and not (key in now.accepted and now.accepted[key] > start - QUARTER):
         return start
     return now.ended
 
 
-def expected(world: DeletionsWorld, key: str, now: Look) -> str:
+def expected(world: DeletionsWorld, key: str, now: Comparison) -> str:
     """Return the reason why the oracle leaves a key out of the list of deletions; empty if the key is listed."""
-    looks = [look for look in world.looks if look.scope == now.scope]
-    since, there, current = ceil(begun_of(looks, len(looks) - 1, key)), now.absent[key], world.there_now(key)
+    comparisons = [comparison for comparison in world.comparisons if comparison.scope == now.scope]
+    since, there, current = (
+        ceil(begun_of(comparisons, len(comparisons) - 1, key)),
+        now.absent[key],
+        world.find_copy(key),
+    )
     if since + DAY > now.began:
         return "young"
     if key != key.strip() or key.startswith("/") or "\n" in key:

@@ -10,13 +10,15 @@ import atexit
 import contextlib
 import io
 import json
+import os
 import random
 import re
+import shlex
 import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
@@ -27,6 +29,8 @@ from unittest.mock import patch
 from ops.clock import WallClock as OpsClock
 from ops.command_line import cli
 from ops.functions import call
+from ops.shell import command
+from oss_oms_sync.answers.step import Step
 from sandbox.control import run_command
 from sandbox.inprocess import VirtualSandbox
 from sandbox.oms.copier import CopyFailure, CopyFault
@@ -122,6 +126,24 @@ class CommandResult(NamedTuple):
     minutes: Mapping[str, float]
 
 
+@dataclass
+class CutoverOptions:
+    """The options of a cutover, which grow with the steps that certificates print; `accept`: names of classes."""
+
+    frozen_since: str
+    deep: bool = False
+    restart: bool = False
+    accept: set[str] = field(default_factory=set)
+
+    def words(self) -> list[str]:
+        """Return the words of the command."""
+        words = ["cutover", "--frozen-since", self.frozen_since, "--close", "--out", os.devnull]
+        words += [f"--{name}" for name in ("deep", "restart") if getattr(self, name)]
+        for name in sorted(self.accept):
+            words += ["--accept", f"{name}=tester, because"]
+        return words
+
+
 class Migration(VirtualSandbox):
     """A world with both clouds, a deployed project, and its timers."""
 
@@ -199,6 +221,45 @@ class Migration(VirtualSandbox):
         result = CommandResult(code, answer, err.getvalue(), err.minutes())
         self.log("ops.py", *words, "->", code, _verdict(answer))
         return result
+
+    def cut_over(
+        self,
+        options: CutoverOptions,
+        *,
+        runs_step: Callable[[Any], bool] = lambda check: check["step"]["job"] == "compare" and check["step"]["options"],
+        on_check: Callable[[Any], object] = lambda check: None,
+    ) -> list[CommandResult]:
+        """Follow the printed steps until a GO, with at most twelve commands; return the results of the cutovers.
+
+        `runs_step` is called for each check with a step, and returns True if the user runs the step, because a cutover
+        does not. `on_check` is called for each check of a certificate that is no GO.
+        """
+        results: list[CommandResult] = []
+        for _ in range(12):
+            results.append(self.ops(*options.words()))
+            if results[-1].code == 0:
+                break
+            options.restart = False
+            for check in results[-1].answer["checks"] if results[-1].answer else []:
+                if check["result"] != "passed" and check["step"]:
+                    if runs_step(check):
+                        self.ops(*shlex.split(command(Step(**check["step"])))[2:])
+                    self._follow(check, options)
+                on_check(check)
+            self.advance(self.dice.uniform(30, 600))
+        return results
+
+    @staticmethod
+    def _follow(check: Any, options: CutoverOptions) -> None:
+        """Set the options that the check's step asks for."""
+        step = check["step"]
+        if check["id"] == "FROZEN" and check["result"] == "failed":
+            options.frozen_since = step["options"]["frozen_since"]
+        options.restart |= "restart" in step["options"]
+        # Unproven objects are read first, and accepted only then.
+        if options.deep or check["id"] in ("OMS_FINISHED", "METADATA"):
+            options.accept |= set(step["options"].get("accept", {}))
+        options.deep |= "deep" in step["options"]
 
 
 def _verdict(answer: Any) -> str:

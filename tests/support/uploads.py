@@ -15,12 +15,6 @@ def upload(box: Sandbox, *keys: str) -> None:
     box.wait_idle(PATIENCE)
 
 
-def record_migration(box: Sandbox) -> None:
-    """Write the start of a migration of existing objects, as `ops.py migrate` does."""
-    name = f"oms_source_record/{box.task.task_id}/state/migrate-oss-oms-sync.json"
-    box.oss.put(box.log_bucket, name, b'{"begun": "2026-03-06T00:00:00Z", "group": "g"}')
-
-
 def records(box: Sandbox, folder: str = "") -> dict[str, bytes]:
     """Return the contents of the objects in a folder of the task's records; the keys are their names in the folder."""
     root = f"oms_source_record/{box.task_id}/{folder}"

@@ -1,50 +1,99 @@
-"""A world for the unit tests: an instance of the function between both clouds, in virtual time."""
+"""One world for the tests in process: both clouds, a project, and an instance of its functions, in virtual time.
+
+Its methods are what applications, OMS, timers and users do. Each event happens at once, and no job runs by itself.
+"""
 
 from __future__ import annotations
 
-import gc
+import copy
 import importlib
 import json
 import logging
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from hashlib import sha256
-from itertools import count
-from typing import Any, ClassVar, TypeVar
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-import requests
-
-from oss_oms_sync.clock import Clock, Deadline, timestamp
+from oss_oms_sync.clock import Deadline, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.clouds.oss import Credentials
 from oss_oms_sync.jobs import forward
-from sandbox.inprocess import VirtualSandbox
+from oss_oms_sync.passes.states import PassState
+from oss_oms_sync.passes.store import PassStore
 from sandbox.inprocess.instance import CallInstance, InstanceKilled
-from sandbox.obs.objects import etag_of as obs_etag
-from sandbox.oss.objects import etag_of
-from sandbox.server.faults import Fault
-from sandbox.server.message import Request
-from support.stored import RequestTarget, Stored
+from sandbox.oms.copier import CopyFault
+from support.certificate import check, verdict
+from support.clouds import (
+    DAY,
+    DRIP,
+    DROP_AFTER,
+    DROP_BEFORE,
+    FROZEN,
+    HANG,
+    HOUR,
+    MINUTE,
+    NO_RIGHT,
+    OBS_HEADERS,
+    OK,
+    OSS_HEADERS,
+    PAGE,
+    PART,
+    REDIRECTS,
+    UNAUTHORIZED,
+    Clouds,
+    event,
+    is_post,
+    oms_error,
+    oss_error,
+    payload,
+    reads_mark,
+)
+from support.log_bucket import BACKFILL, ROOT, TASK, THROTTLED, USUAL, record_name
+from support.stored import Stored
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+# Tests have all words of the world from here.
+__all__ = [
+    "BACKFILL",
+    "DAY",
+    "DRIP",
+    "DROP_AFTER",
+    "DROP_BEFORE",
+    "ENVIRONMENT",
+    "FROZEN",
+    "HANG",
+    "HOUR",
+    "MINUTE",
+    "NO_RIGHT",
+    "OBS_HEADERS",
+    "OK",
+    "OSS_HEADERS",
+    "PAGE",
+    "PART",
+    "REDIRECTS",
+    "ROOT",
+    "TASK",
+    "THROTTLED",
+    "TICK",
+    "UNAUTHORIZED",
+    "USUAL",
+    "World",
+    "event",
+    "is_post",
+    "oms_error",
+    "oss_error",
+    "payload",
+    "reads_mark",
+    "record_name",
+]
 
 T = TypeVar("T")
 
-# A world makes many objects that live for a moment, and few cycles: to look for those more often takes a sixth of all
-# the time.
-gc.set_threshold(50_000, 20, 100)
-
-MINUTE, HOUR, DAY = 60, 3600, 86400
-# The size in bytes of the parts that OMS writes, and of its smallest object in parts.
-PART = 2
 # The event of a timer.
 TICK = json.dumps({"triggerTime": "2026-01-02T00:00:00Z", "triggerName": "tick", "payload": "{}"})
-
-TASK = "0f7c9b1e-5a3d-4f61-8a55-0123456789ab"
-# Where all records of the task are.
-ROOT = f"oms_source_record/{TASK}/"
+# The timeouts of functions in seconds, as far as they differ from the others'.
+_TIMEOUTS = {"replay": 240, "status": 60}
 # Settings as a user of the template sets them, for what needs no cloud.
 ENVIRONMENT = {
     "SYNC_URL": f"https://oms.cn-north-4.myhuaweicloud.com/v2/0123456789abcdef/sync-tasks/{TASK}/events",
@@ -54,91 +103,71 @@ ENVIRONMENT = {
     "SOURCE_BUCKET": "photos",
     "FC_REGION": "cn-hangzhou",
 }
-# Faults of a call. A proxy or a login page answers in the cloud's place.
-OK, HANG, DRIP, DROP_BEFORE, DROP_AFTER = None, Fault.hang(), Fault.drip(), Fault.drop_before(), Fault.drop_after()
-REDIRECTS = [Fault.status(302, b"", {"Location": to}) for to in ("https://login.example/", "http://[", "caf\xe9")]
-PAGE = Fault.status(200, b"<html><body>Please log in</body></html>")
-# The headers that identify answers of OSS, and of OBS.
-OSS_HEADERS = {"x-oss-request-id": "5D12"}
-OBS_HEADERS = {"x-obs-request-id": "5D12"}
-# Its failed record.
-THROTTLED = {"reason": "THROTTLED", "status": 429, "error_code": "APIGW.0308", "message": "slow down"}
-_CODES = {403: "AccessDenied", 404: "NoSuchBucket"}
 
 
-def oss_error(status: int, code: str = "", **headers: str) -> Fault:
-    """Return a fault in which OSS, or OBS, refuses the request with this status and code."""
-    code = code or _CODES.get(status, "InternalError")
-    body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
-    return Fault.status(status, body, OSS_HEADERS | OBS_HEADERS | headers)
+class World(Clouds):
+    """Both clouds, and an instance of a project's functions.
 
-
-def oms_error(status: int, code: str = "", message: str = "no", **headers: str) -> Fault:
-    """Return a fault in which OMS, or the gateway in front of it, answers with this error."""
-    body = json.dumps({"error_code": code, "error_msg": message}) if code else ""
-    return Fault.status(status, body.encode(), {name.replace("_", "-"): value for name, value in headers.items()})
-
-
-NO_RIGHT = oss_error(403)
-FROZEN = oms_error(400, "OMS.0202", "frozen")
-UNAUTHORIZED = oms_error(401, "APIGW.0301")
-
-
-class VirtualClock(Clock):
-    """The clock of the world, for the test and its invocations; it can be ahead of the clouds' clocks."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self.ahead = timedelta()
-
-    @property
-    def seconds(self) -> float:
-        """The seconds since the world began."""
-        return self._world.platform.loop.time()
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def now(self) -> datetime:
-        return self._world.platform.utc() + self.ahead
-
-    def sleep(self, seconds: float) -> None:
-        self._world.advance(seconds)
-
-
-class World(VirtualSandbox):
-    """An instance of the function between both clouds.
-
-    `bucket` is the log bucket; `source` and `there` are the source and destination of its task. A world is open from
-    its creation until the end of the test.
+    `frozen` is the time of `freeze`. `pending_events` are keys and ETags of events that Function Compute has not
+    delivered. `page_seconds`: the time that each page of a listing of an installed project takes.
     """
 
-    project_id, task_id = "0123456789abcdef", TASK
+    page_seconds = 0.0
     _open: ClassVar[list[World]] = []
 
     def __init__(self, **environment: str) -> None:
-        assert "PYTEST_CURRENT_TEST" in os.environ, "a world that is open where no test runs changes the time for all"
-        super().__init__()
-        self.variables = environment
-        self._unique = count()
-        # Storage classes of the objects at the source, by their sizes.
-        self.storage_classes = ["Standard"]
-        self.open()
+        super().__init__(environment.get("PROJECT", "oss-oms-sync"))
         self._open.append(self)
-        self.oms.round_trip = self.oss.round_trip = 0.02
-        # Each status would read a thousand steps of zeros.
-        self.task.has_early_steps = False
-        self.clock = VirtualClock(self)
-        self.bucket = Stored(self.oss, self.log_bucket)
-        self.source = Stored(self.oss, self.source_bucket)
-        self.there = Stored(self.obs, self.destination_bucket)
-        self.platform.network.before_request, self.platform.network.after_response = self._before, self._after
+        self.variables = environment
+        self.frozen = ""
+        self.pending_events: list[tuple[str, str]] = []
         self.start()
+
+    @classmethod
+    def installed(cls, *keys: str, **environment: str) -> Self:
+        """Return a world an hour after the project's installation, in which OMS has copied the source objects `keys`.
+
+        Pacing hardly slows its jobs down.
+        """
+        world = cls(**{"OMS_RATE": "1000", **environment})
+        world.install()
+        for key in keys:
+            world.put(key, key[:2])
+        if keys:
+            # Later versions are younger than these, also in whole seconds.
+            world.advance(1)
+        return world
+
+    @classmethod
+    def holding_copies(cls, **environment: str) -> Self:
+        """Return an installed world whose OMS copies objects only on demand, and writes no lists."""
+        world = cls.installed(**environment)
+        world.hold_copies()
+        return world
 
     @classmethod
     def close_all(cls) -> None:
         while cls._open:
             cls._open.pop().close()
+
+    def install(self) -> None:
+        """Install the project an hour ago, and let calls to OMS and OSS take a millisecond."""
+        self.oms.round_trip = self.oss.round_trip = 0.001
+        self.oss.set_latency(listing=self.page_seconds)
+        self.task.part_size = PART
+        self.bucket.add_installation()
+
+    def other_project(self, **environment: str) -> Self:
+        """Return a world with the same clouds, and with an instance of another project of the same task."""
+        other = copy.copy(self)
+        other.variables = {"OMS_RATE": "1000", **environment}
+        if bucket := environment.get("SOURCE_BUCKET"):
+            self.oss.create_bucket(bucket)
+            other.source = Stored(self.oss, bucket)
+        other.start()
+        return other
+
+    # The instance.
 
     def start(self) -> None:
         """Replace the instance by a new one."""
@@ -153,8 +182,8 @@ class World(VirtualSandbox):
         return self.platform.call(self.platform.run(call, self.call_instance))
 
     @contextmanager
-    def beside(self) -> Iterator[None]:
-        """Replace the instance by a second one within the context; the first may be waiting for a response."""
+    def second_instance(self) -> Iterator[None]:
+        """Use a second instance within the context; the first may be waiting for a response."""
         first = self.call_instance, self._clients, self.settings
         self.start()
         try:
@@ -177,142 +206,185 @@ class World(VirtualSandbox):
             self.settings, clients.oms, clients.oss, credentials, deadline, self.clock, lambda: clients.obs
         )
 
+    @property
+    def store(self) -> PassStore:
+        """The store of the passes of reconcile, as a living instance reads it."""
+        if not self.call_instance.is_alive:
+            self.start()
+        return PassStore(self.invocation(), "reconcile")
+
+    def passes(self) -> list[PassState]:
+        return self.store.read_states()
+
+    # Events of objects.
+
+    def put(self, key: str, data: str = "A", kind: str = "md5", fate: str = "copied") -> None:
+        """Write an object to the source.
+
+        `fate`: its event is lost or pending, OMS refuses or accepts the key, or OMS also copies the object at once.
+        """
+        etag = self.upload(key, data, kind=kind)
+        if fate == "pending" and kind != "Symlink":
+            self.pending_events.append((key, etag))
+        elif fate != "lost" and kind != "Symlink":
+            self.send_event(key, etag, fate)
+
+    def send_event(self, key: str, etag: str, fate: str = "copied") -> None:
+        """Forward an event of an object; `fate` has a value of `put`."""
+        is_over = False
+        if fate == "refused":
+            self.oms.faults.then(FROZEN, where=lambda request: is_post(request) and not is_over)
+        elif fate == "accepted":
+            self.task.copies.then(CopyFault.withheld(), where=key.__eq__)
+        self.forward(payload(key, etag=etag, time=timestamp(self.clock.now())))
+        is_over = True
+        if fate == "copied" and self._holds_copies:
+            self.copy_all()
+        elif fate == "copied":
+            self.advance(0.01)
+
+    def send_event_again(self, key: str, fate: str = "copied") -> None:
+        """Forward another event of an object's current version."""
+        self.send_event(key, self.oss.objects(self.source.name)[key].etag, fate)
+
+    def deliver(self, number: int = 0, *, again: bool = False) -> None:
+        """Forward a pending event; with `again`, keep it pending for a repetition."""
+        if self.pending_events:
+            number %= len(self.pending_events)
+            self.send_event(*(self.pending_events[number] if again else self.pending_events.pop(number)), "")
+
+    def lose(self, number: int = 0) -> None:
+        """Lose a pending event."""
+        if self.pending_events:
+            self.pending_events.pop(number % len(self.pending_events))
+
+    # Jobs.
+
     def forward(self, payload: bytes, timeout: float = 60) -> bool:
         return self.within(lambda: forward.run(payload, self.invocation(timeout - 0.5)))
 
-    def ask(self, job: str, asked: object = None, timeout: float = 570) -> dict[str, Any]:
-        """Return the answer of a job to an event or to options; a killed instance is replaced before."""
+    def invoke(self, job: str, event: object = None, timeout: float | None = None) -> dict[str, Any]:
+        """Return the answer of a job to an event, or to options; a killed instance is replaced before.
+
+        Time passes before, because passes that begin at the same moment have equal names.
+        """
+        self.advance(0.001)
         if not self.call_instance.is_alive:
             self.start()
-        event = asked if isinstance(asked, str | bytes) else json.dumps(asked) if asked is not None else ""
+        text = event if isinstance(event, str | bytes) else json.dumps(event) if event is not None else ""
         run = importlib.import_module(f"oss_oms_sync.jobs.{job}").run
-        answer = self.within(lambda: run(event, self.invocation(timeout)))
+        answer = self.within(lambda: run(text, self.invocation(timeout or _TIMEOUTS.get(job, 570))))
         return answer if isinstance(answer, dict) else answer.to_json()
 
-    # Actions of users and of OMS.
+    def tick(self, job: str, payload: str = "{}", timeout: float | None = None) -> dict[str, Any]:  # type: ignore[override]
+        """Fire a job's timer, and return the job's answer."""
+        event = {"triggerTime": timestamp(self.clock.now()), "triggerName": "tick", "payload": payload}
+        return self.invoke(job, event, timeout)
 
-    def upload(self, key: str, data: str = "A", minutes_ago: float = 0, kind: str = "md5") -> str:
-        """Write an object to the source and return its ETag.
+    def tick_until_finished(self, timeout: float | None = None) -> dict[str, Any]:
+        """Fire reconcile's timer every ten minutes until the pass has finished, and return its answer."""
+        for _ in range(1000):
+            answer = self.tick("reconcile", timeout=timeout)
+            if answer["finished"]:
+                return answer
+            self.advance(600)
+        raise AssertionError("the pass does not come to an end")
 
-        With another `kind` than `md5` the ETag is not the MD5 of the contents.
+    def reconcile(self, timeout: float | None = None, **options: object) -> dict[str, Any]:
+        return self.invoke("reconcile", options, timeout)
+
+    def compare(self, timeout: float | None = None, **options: object) -> dict[str, Any]:
+        return self.invoke("compare", options, timeout)
+
+    def headers(self, work: str = "mend", **options: object) -> dict[str, Any]:
+        """Run a pass of headers; a change that moves LastModified needs a frozen source, as on the day of a cutover."""
+        frozen = {"cutover": True} if self.obs_bucket.headers_move_time and work != "look" else {}
+        return self.invoke("compare", {"headers": work, **frozen, **options})
+
+    def replay(self, timeout: float | None = None, **options: object) -> dict[str, Any]:
+        return self.invoke("replay", options, timeout)
+
+    def status(self, timeout: float | None = None, **options: object) -> dict[str, Any]:
+        return self.invoke("status", options, timeout)
+
+    # The day of a cutover.
+
+    def freeze(self, wait: float = HOUR) -> None:
+        """Freeze the source, fire replay's timer, and let the objects in progress arrive."""
+        self.advance(1)
+        self.frozen = timestamp(self.clock.now())
+        self.tick("replay")
+        self.advance(wait)
+
+    def close_project(self, **options: object) -> dict[str, Any]:
+        return self.invoke("certify", {"close": True, **options})
+
+    def open_project(self, **options: object) -> dict[str, Any]:
+        return self.invoke("certify", {"open": True, **options})
+
+    def open_and_compare(self, **options: object) -> dict[str, Any]:
+        """Open the project, also after a GO, and compare from the start, or recheck with `again`."""
+        self.open_project(after_go=True)
+        return self.compare(**(options if "again" in options else {"restart": True, **options}))
+
+    def open_and_replay(self) -> dict[str, Any]:
+        """Open the project, also after a GO, and run replay by hand."""
+        self.open_project(after_go=True)
+        return self.replay()
+
+    def stand_still(self, wait: float = 15 * MINUTE) -> None:
+        """Close the project, let OMS finish, fire replay's timer, and run a standstill pass."""
+        self.close_project()
+        self.advance(wait)
+        self.tick("replay")
+        self.compare(standstill=True)
+
+    def prove(self, **options: object) -> None:
+        """Run all steps that a certificate needs, from the comparison on."""
+        self.open_and_compare(**options)
+        self.stand_still()
+
+    def get_ready(self, wait: float = HOUR, **options: object) -> None:
+        """Freeze the source, and run all steps that a certificate needs."""
+        self.freeze(wait)
+        self.prove(**options)
+
+    def cut_over(self, wait: float = HOUR, **options: object) -> dict[str, Any]:
+        """Run all steps of a cutover, and return the certificate."""
+        self.get_ready(wait, **options)
+        return self.certify()
+
+    def recheck(self, **options: object) -> None:
+        """Recheck the objects that differed, an hour later, and run a standstill pass."""
+        self.advance()
+        self.open_and_compare(again=True, **options)
+        self.stand_still()
+
+    def certify(self, timeout: float | None = None, **options: object) -> dict[str, Any]:
+        """Return a certificate of the buckets since the freeze."""
+        self.advance(1)
+        return self.invoke("certify", {"frozen_since": self.frozen, **options}, timeout)
+
+    def rehearse(self, **options: object) -> dict[str, Any]:
+        """Return the certificate of a rehearsal, which knows no freeze."""
+        return self.invoke("certify", options)
+
+    def is_go(self, **options: object) -> bool:
+        """Assert that a certificate is a GO."""
+        document = self.certify(**options)
+        assert verdict(document) == ("GO", {}), document["text"]
+        return True
+
+    def find_obstacle(self, name: str, result: str = "failed", *also: str, **options: object) -> dict[str, Any]:
+        """Return the check `name` of a certificate, and assert that no other check prevents a GO.
+
+        The checks in `also` were not run either.
         """
-        headers = {"x-oss-storage-class": self.storage_classes[len(data) % len(self.storage_classes)]}
-        if kind != "md5":
-            some = etag_of(f"{kind} {next(self._unique)}".encode())
-            etags = {"Multipart": obs_etag(data.encode(), PART).upper(), "Appendable": some[:16]}
-            headers |= {"etag": etags.get(kind, some), "x-oss-object-type": "Normal" if kind == "form" else kind}
-        self.source.add(StoredObject(key, data.encode(), headers))
-        self.source.modified[key] -= int(minutes_ago * 60)
-        return self.oss.objects(self.source.name)[key].etag
+        document = self.certify(**options)
+        word = "NO-GO" if result == "failed" else "NOT PROVEN"
+        assert verdict(document) == (word, {name: result, **dict.fromkeys(also, "not run")}), document["text"]
+        return check(document, name)
 
-    def delete(self, key: str) -> None:
-        self.source.objects.pop(key, None)
-
-    def write(self, key: str, data: str, part: int | None = None) -> None:
-        """Write an object to OBS, as its users do."""
-        self.obs.put(self.destination_bucket, key, data.encode(), part)
-
-    def remove(self, key: str) -> None:
-        """Delete an object in OBS, as its users do."""
-        self.there.objects.pop(key, None)
-
-    # Contents of the log bucket.
-
-    def keep(self, name: str, value: object) -> None:
-        """Store a value under a name in the task's folder."""
-        self.bucket.add(StoredObject(f"{ROOT}{name}", json.dumps(value).encode()))
-
-    def install(self, time: datetime | None = None) -> None:
-        """Store the time of the project's installation, by default an hour ago."""
-        self.keep("state/installed.json", {"at": timestamp(time or self.clock.now() - timedelta(hours=1))})
-
-    def shut(self, on: bool, by: str = "", why: str = "") -> None:
-        """Close the project or, with `on` False, open it again."""
-        mark = {"closed": on, "at": timestamp(self.clock.now()), "by": by, "why": why}
-        self.keep(f"state/closed-{self.settings.project}.json", {**mark, "run": "", "opened": "", "first": ""})
-
-    def accept(self, key: str, data: str = "A", ago: float = 0) -> None:
-        """Write the success record of a version, as if OMS had accepted it `ago` seconds ago."""
-        name, etag = record_name("success", key), etag_of(data.encode())
-        body, headers = (etag, {}) if name.endswith(key) else (key, {"x-oss-meta-etag": etag})
-        self.bucket.add(StoredObject(name, body.encode(), headers))
-        self.bucket.modified[name] -= int(ago)
-
-    def fail(self, *keys: str, reason: str = "REJECTED", **details: object) -> None:
-        """Write failed records of these keys."""
-        now = timestamp(self.clock.now())
-        for key in keys:
-            body = {"key": key, "reason": reason, "etag": "", "first_failure": now, "last_failure": now, **details}
-            self.bucket.add(StoredObject(record_name("failed", key), json.dumps(body).encode()))
-
-    def run_file(self, *keys: str, **entry: object) -> None:
-        """Write the run file with these keys that an ended run of replay has left."""
-        fields = dict.fromkeys(("event_name", "event_time", "etag", "first_failure", "reason"), "")
-        entries = [{"key": key, **fields, "held": False, **entry} for key in keys]
-        self.keep(f"replay/oss-oms-sync/{next(self._unique) + 1}.json", {"busy_until": "", "keys": entries})
-
-    def failed(self) -> set[str]:
-        """Return the keys that have failed records."""
-        return {json.loads(self.bucket.objects[name].body)["key"] for name in self.bucket.names(f"{ROOT}failed_object")}
-
-    def record_body(self, state: str, key: str) -> bytes | None:
-        record = self.bucket.objects.get(record_name(state, key))
-        return record and record.body
-
-    # Its requests.
-
-    def _before(self, request: Any) -> None:
-        request.subject = self._what(request)
-        if request.subject:
-            bucket, what = request.subject
-            bucket.calls[what.kind] += 1
-            bucket.before(what.kind, what.names)
-
-    def _after(self, request: Any) -> None:
-        # A test may look at requests in the place of `_before`.
-        if subject := getattr(request, "subject", None) or self._what(request):
-            bucket, what = subject
-            bucket.after(what.kind, what.names)
-
-    def _what(self, request: requests.PreparedRequest) -> tuple[Stored, RequestTarget] | None:
-        url = urlsplit(request.url or "")
-        for bucket in (self.bucket, self.source, self.there):
-            if url.netloc.startswith(f"{bucket.name}."):
-                return bucket, RequestTarget.of(request.method or "", url.netloc, url.path, url.query, request.body)
-        return None
-
-
-def record_name(state: str, key: str) -> str:
-    """Return the name of a key's record; a long key is named by its hash."""
-    name = f"{ROOT}{state}_object/{key}"
-    return name if len(name.encode()) <= 1023 else f"{ROOT}{state}_object_long/{sha256(key.encode()).hexdigest()}"
-
-
-def is_look(request: Request) -> bool:
-    """Return True if the request reads the mark of a closed project."""
-    return request.method == "GET" and "/state/closed" in unquote(request.raw_path)
-
-
-def event(key: str, name: str = "ObjectCreated:PutObject", bucket: str = "photos", **parts: Any) -> dict[str, Any]:
-    """Return an element of an OSS trigger's payload."""
-    return {
-        "eventName": name,
-        "eventSource": "acs:oss",
-        "eventTime": parts.get("time", "2026-01-02T00:00:00.000Z"),
-        "eventVersion": "1.0",
-        "oss": {
-            "bucket": {"arn": f"acs:oss:cn-hangzhou:1234567890:{bucket}", "name": bucket, "ownerIdentity": "1"},
-            "object": {"deltaSize": 9, "eTag": parts.get("etag", "0123456789ABCDEF"), "key": key, "size": 9},
-            "ossSchemaVersion": "1.0",
-            "ruleId": "rule",
-        },
-        "region": "cn-hangzhou",
-        "requestParameters": {"sourceIPAddress": "10.0.0.1"},
-        "responseElements": {"requestId": "5D12"},
-        "userIdentity": {"principalId": "1"},
-    }
-
-
-def payload(*keys: str, **parts: Any) -> bytes:
-    """Return an OSS trigger's payload with an event for each key."""
-    return json.dumps({"events": [event(key, **parts) for key in keys]}).encode()
+    def accepted_keys(self) -> set[str]:
+        """Return the keys that OMS has accepted."""
+        return set(self.oms.accepted)

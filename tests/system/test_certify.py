@@ -13,10 +13,9 @@ import pytest
 
 from sandbox import Sandbox
 from sandbox.demo.cutover import format_now
-from sandbox.server.faults import Fault
 from support.names import esdk_client
 from support.uploads import upload
-from support.world import HOUR, oss_error
+from support.world import HOUR
 
 MIB = 1024 * 1024
 KEYS = ["a b+c%2F.txt", "photos/山 🎉.jpg", "最" * 341, "control\x01.bin", "empty/"]
@@ -86,20 +85,3 @@ def test_a_cutover_ends_with_a_go_whose_digests_are_reproducible(copied_project,
     assert document["sample"]["read"] == len(drawn) == 4
     assert invoke(copied_project, "certify", look=True)["go"] == document
     assert invoke(copied_project, "status")["verdict"]["state"] == "closed"
-
-
-def test_a_failed_record_of_an_impossible_key_does_not_count_as_waiting(box, in_process):
-    # GIVEN a failed record of a key longer than any name, which a user gave to replay
-    box.oms.faults.add(Fault.status(503))
-    key = "最" * 342
-    in_process(box, "replay", {"keys": [key]})
-    assert any("/failed_object_long/" in name for name in box.oss.objects(box.log_bucket))
-    box.oms.faults.clear()
-
-    # WHEN certify runs, and OSS refuses to list such a name
-    box.oss.faults.add(oss_error(400), where=lambda request: len(request.params.get("prefix", "").encode()) > 1023)
-    document = in_process(box, "certify")
-
-    # THEN there is a certificate, and no key waits
-    (waits,) = (check["result"] for check in document["checks"] if check["id"] == "NOTHING_WAITS")
-    assert waits != "failed"

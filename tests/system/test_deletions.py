@@ -9,6 +9,7 @@ from pathlib import Path
 from obs import ObsClient
 
 from sandbox import Sandbox
+from support.log_bucket import LogBucket
 from support.names import lead_huawei_here, obs_server
 from support.uploads import PATIENCE, upload
 
@@ -37,9 +38,7 @@ def test_the_list_deletes_objects_and_compare_resubmits_a_new_one(box, deploy, o
     for _ in range(2):
         assert json.loads(ops("compare", "--json")[1])["finished"] is True
         box.advance(DAY + 3600)
-    rules = {"bucket": box.destination_bucket, "at": "", "rules": 0}
-    name = f"oms_source_record/{box.task_id}/state/back_to_source.json"
-    box.oss.put(box.log_bucket, name, json.dumps(rules).encode())
+    LogBucket(box).add_back_to_source()
     before = in_obs(box)
     # WHEN the list is made, THEN it has these keys, and nothing was deleted
     code, out, messages = ops("deletions", "--list", "gone.txt", "--max", "3")

@@ -12,6 +12,7 @@ from obs.convertor import Adapter
 
 from oss_oms_sync.clouds.objects import StoredObject
 from sandbox import Sandbox
+from support.log_bucket import LogBucket
 from support.names import lead_huawei_here, obs_server
 from support.stored import Stored
 
@@ -25,9 +26,7 @@ def put_in_both(box: Sandbox) -> None:
     for key in KEYS:
         Stored(box.oss, box.source_bucket).add(StoredObject(key, b"A", SOURCE))
         box.obs.bucket(box.destination_bucket).put(key, b"A", headers={"content-type": "text/html"})
-    result = {"at": "2026-01-01T00:00:00Z", "report": {"in_place": MEASURED}}
-    name = f"oms_source_record/{box.task_id}/state/canary-oss-oms-sync.json"
-    box.oss.put(box.log_bucket, name, json.dumps(result).encode())
+    LogBucket(box).add_canary_result({"in_place": MEASURED})
     box.advance(3600)
 
 

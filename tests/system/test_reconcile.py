@@ -9,36 +9,8 @@ import pytest
 
 from sandbox import Sandbox
 from sandbox.oss.objects import etag_of
-from support.uploads import PATIENCE
 from support.world import HOUR
 from tools.render import render
-
-
-def test_objects_with_lost_events_are_submitted_by_the_timer(deployed):
-    # GIVEN uploads, a third of whose events is lost
-    keys = [f"key {number}" for number in range(30)] + ["control\x01", "return\r", "最" * 341, "a+b%2F"]
-    deployed.oss.lose_events(lambda key: keys.index(key) % 3 == 0)
-    bucket = deployed.bucket(deployed.source_bucket)
-    for key in keys:
-        bucket.put_object(key, key.encode())
-    deployed.wait_idle(PATIENCE)
-    lost = set(keys[::3])
-    assert deployed.task.destination.keys() == set(keys) - lost
-
-    # WHEN the timer strikes while they are young, and an hour later
-    assert deployed.tick("reconcile").value["pending"] == len(keys)
-    deployed.advance(HOUR)
-    report = deployed.fc.invoke("reconcile", b"{}").value
-    deployed.wait_idle(PATIENCE)
-
-    # THEN exactly these objects are submitted, and the destination equals the source
-    assert report["covered"] == len(keys) - len(lost)
-    assert report["accepted"] == len(lost)
-    assert report["finished"]
-    assert {key: stored.data for key, stored in deployed.task.destination.items()} == {
-        key: key.encode() for key in keys
-    }
-    assert deployed.oms.accepted == dict.fromkeys(keys, 1)
 
 
 def test_a_disabled_reconcile_period_reaches_the_function(box, deploy):

@@ -14,31 +14,6 @@ def states(box: Sandbox) -> dict[str, int]:
     return {folder: len(records(box, f"{folder}/")) for folder in ("success_object", "failed_object", "replay")}
 
 
-def test_the_timer_resends_keys_that_failed_while_oms_was_down(deployed):
-    # GIVEN uploads while OMS refuses everybody
-    deployed.oms.faults.add(Fault.status(401))
-    bucket = deployed.bucket(deployed.source_bucket)
-    keys = [f"key {number}" for number in range(25)] + ["control\x01", "return\r", "最" * 341]
-    for key in keys:
-        bucket.put_object(key, key.encode())
-    deployed.wait_idle(PATIENCE)
-    assert deployed.oms.accepted == {}
-
-    # WHEN it is well again and the timer strikes
-    deployed.oms.faults.clear()
-    report = deployed.tick("replay").value
-
-    # THEN everything is in the destination, in calls of ten, and no failed record or run file is left
-    deployed.wait_idle(PATIENCE)
-    assert report["taken"] == 28
-    assert report["accepted"] == 28
-    assert report["finished"]
-    assert deployed.task.destination.keys() == set(keys)
-    # The long key stands in a listing of its own.
-    assert [len(call.sent_keys) for call in deployed.oms.calls] == [10, 10, 7, 1]
-    assert states(deployed) == {"success_object": 27, "failed_object": 0, "replay": 0}
-
-
 def test_an_event_that_failed_for_good_reaches_replay_and_is_accepted(box, deploy):
     # GIVEN a log bucket and an OMS that fail as often as Function Compute tries
     deploy(max_retries=1)

@@ -25,7 +25,7 @@ def test_a_retry_in_a_thawed_instance_submits_nothing_after_the_close(world):
     def close_and_freeze(request):
         if "/events" in request.url:
             world.platform.network.after_response = lambda _: None
-            world.shut(on=True)
+            world.bucket.add_mark(closed=True)
             world.call_instance.freeze()
             world.platform.loop.call_later(180, world.call_instance.thaw)
 
@@ -35,14 +35,14 @@ def test_a_retry_in_a_thawed_instance_submits_nothing_after_the_close(world):
     # WHEN the instance continues, THEN it makes no retry, and records the key
     assert call(world, "handler", payload("a")) is False
     assert [call.keys for call in world.oms.calls] == []
-    assert json.loads(world.record_body("failed", "a"))["reason"] == "CLOSED"
+    assert json.loads(world.bucket.record_body("failed", "a"))["reason"] == "CLOSED"
 
 
 def test_the_first_run_of_replay_never_overwrites_a_mark_set_meanwhile(world):
     # GIVEN a project without a mark, which is closed while replay writes the first mark
     def close_first(kind, names):
         if kind == "put" and names == [MARK]:
-            world.shut(on=True)
+            world.bucket.add_mark(closed=True)
 
     # THEN the project stays closed
     world.bucket.before = close_first

@@ -19,10 +19,10 @@ from support.world import (
     REDIRECTS,
     TASK,
     World,
-    is_look,
     oms_error,
     oss_error,
     payload,
+    reads_mark,
 )
 
 OLD, NEW = "2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"
@@ -67,8 +67,8 @@ def test_no_fault_drops_a_key_and_no_invocation_outlives_its_timeout(
     World.close_all()
     world = World()
     world.oms.faults.then(*oms)
-    world.oss.faults.then(*looks, where=is_look)
-    world.oss.faults.then(*oss, where=lambda request: not is_look(request))
+    world.oss.faults.then(*looks, where=reads_mark)
+    world.oss.faults.then(*oss, where=lambda request: not reads_mark(request))
     taken = {key for number, key in enumerate(keys) if number not in refused}
     world.oms.refuse(lambda key: key not in taken)
     world.oms.round_trip = world.oss.round_trip = round_trip

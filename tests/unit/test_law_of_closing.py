@@ -5,7 +5,6 @@ An instance that knows of the close submits nothing.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from unittest.mock import patch
 
@@ -18,7 +17,7 @@ from oss_oms_sync.errors import OmsSyncError
 from sandbox.inprocess.network import Adapter
 from sandbox.server.faults import Fault
 from support.law import check, schedules
-from support.world import DROP_AFTER, HANG, OK, PAGE, ROOT, World, oms_error, oss_error, payload
+from support.world import DROP_AFTER, HANG, OK, PAGE, World, oms_error, oss_error, payload
 
 MINUTE = 60
 
@@ -28,7 +27,6 @@ class ClosingWorld(World):
 
     def __init__(self) -> None:
         super().__init__()
-        self.mark = f"{ROOT}state/closed-{self.settings.project}.json"
         self.closed_at: float | None = None
         # The time of the response by which the instance knows that the project is closed.
         self.closed_answer_time: float | None = None
@@ -68,11 +66,9 @@ class ClosingWorld(World):
     def toggle(self) -> None:
         """Close the project if it is open; otherwise open it."""
         self.closed_at = self.clock.seconds if self.closed_at is None else None
-        fields = dict.fromkeys(("at", "by", "why", "run", "opened", "first"), "")
-        mark = {"closed": self.closed_at is not None, **fields}
-        self.oss.put(self.log_bucket, self.mark, json.dumps(mark).encode())
+        self.bucket.add_mark(closed=self.closed_at is not None)
 
-    def freeze(self, seconds: float) -> None:
+    def freeze_instance(self, seconds: float) -> None:
         self.call_instance.freeze()
         self.advance(seconds)
         self.call_instance.thaw()
@@ -110,7 +106,9 @@ class ClosingWorld(World):
             assert not (was_sent and self.has_not_read_mark), "it sent without asking"
             assert not (was_sent and began - closed_at >= MINUTE), "it sent later than a minute after the closing"
         self.has_not_read_mark = False
-        return check(outcome, keys, self.oms.accepted, lambda state, key: self.record_body(state, key) is not None)
+        return check(
+            outcome, keys, self.oms.accepted, lambda state, key: self.bucket.record_body(state, key) is not None
+        )
 
 
 looks = st.sampled_from([oss_error(403), oss_error(500), HANG, DROP_AFTER, PAGE, OK])
@@ -122,7 +120,7 @@ happenings = st.lists(
         st.tuples(st.just("toggle")),
         st.tuples(st.just("toggle_within"), st.integers(0, 8)),
         st.tuples(st.just("advance"), st.sampled_from([1, 30, 61, 3600])),
-        st.tuples(st.just("freeze"), st.sampled_from([60, 3600])),
+        st.tuples(st.just("freeze_instance"), st.sampled_from([60, 3600])),
         st.tuples(st.just("restart")),
         st.tuples(st.just("set_read_faults"), st.lists(looks, max_size=6)),
         st.tuples(st.just("set_oms_faults"), st.lists(calls, max_size=6)),
@@ -136,7 +134,7 @@ happenings = st.lists(
 @settings(max_examples=schedules(2))
 @given(happenings)
 # While an instance is frozen, its monotonic clock stands still.
-@example([("event", 1), ("toggle",), ("freeze", 3600), ("event", 1)])
+@example([("event", 1), ("toggle",), ("freeze_instance", 3600), ("event", 1)])
 def test_law1_closing_and_opening_at_any_call_loses_no_key(count_schedule, happenings):
     World.close_all()
     world, state = ClosingWorld(), "no event"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from sandbox.oms.copier import CopyFailure, CopyFault
-from support.world import DAY, HOUR, ROOT, TICK, World, payload
+from support.log_bucket import LogBucket
+from support.world import DAY, HOUR, ROOT, World, payload
 
 # The ETag of an object in parts: only the contents distinguish such an object from another version of equal size.
 ETAG = "0123456789ABCDEF0123456789ABCDEF-2"
@@ -18,9 +17,9 @@ ETAG = "0123456789ABCDEF0123456789ABCDEF-2"
 def world() -> World:
     """Return an installed project whose timers run."""
     world = World()
-    world.install()
+    world.bucket.add_installation()
     for job in ("reconcile", "replay", "status"):
-        world.ask(job, TICK)
+        world.tick(job)
     return world
 
 
@@ -42,19 +41,19 @@ def fail_behind_a_late_copy(world: World) -> None:
 def test_a_failed_copy_stays_open_if_obs_has_another_version_of_its_size(world):
     fail_behind_a_late_copy(world)
     for _ in range(2):
-        world.ask("replay", TICK)
+        world.tick("replay")
         world.advance(60)
-    status = world.ask("status", {"key": "a"})
+    status = world.invoke("status", {"key": "a"})
     assert "failed to copy it: UPLOAD_DST_OBJ_FAILURE" in status["story"]
     assert "Replay resends it" in status["next"]
 
     # AND after another acceptance, it is unknown whether OMS copied or skipped the object
     world.task.failures.clear()
     world.advance(HOUR)
-    world.ask("replay", TICK)
+    world.tick("replay")
     world.advance(1)
     assert world.task.skip_object == 1
-    status = world.ask("status", {"key": "a"})
+    status = world.invoke("status", {"key": "a"})
     assert "it may be this version" in status["story"]
     assert "compare --deep" in status["next"]
 
@@ -65,10 +64,10 @@ def test_a_comparison_without_a_proof_resolves_no_failed_copy(world):
     fail_behind_a_late_copy(world)
     world.advance(3 * HOUR)
     for job in ("reconcile", "compare"):
-        assert world.ask(job, {})["finished"]
+        assert world.invoke(job, {})["finished"]
 
     # WHEN status reports, THEN the verdict is not in step
-    report = world.ask("status", {})
+    report = world.invoke("status", {})
     assert report["compare"]["last"]["classes"]["equal_version"]["source"]["objects"] == 1
     assert report["verdict"]["state"] == "behind"
     assert report["copying"]["failed"] == 1
@@ -77,13 +76,13 @@ def test_a_comparison_without_a_proof_resolves_no_failed_copy(world):
 def test_a_write_after_the_close_is_an_alarm_until_acknowledged(world):
     # GIVEN a closed project, in which only a key that failed before the close waits
     world.bucket.add(StoredObject(f"{ROOT}failed_object/before", b'{"reason": "THROTTLED"}'))
-    world.shut(on=True)
+    world.bucket.add_mark(closed=True)
     world.start()
-    assert world.ask("status", {})["verdict"]["text"].endswith(" Recorded, not submitted: 1 object key.")
+    assert world.invoke("status", {})["verdict"]["text"].endswith(" Recorded, not submitted: 1 object key.")
 
     # WHEN an application writes to the source, THEN status names it, and a closed project is still closed
     world.forward(payload("late"))
-    verdict = world.ask("status", {})["verdict"]
+    verdict = world.invoke("status", {})["verdict"]
     assert verdict["state"] == "closed"
     assert verdict.get("alarm")
     assert "1 object changed after the close, the last at 2026-01-02T" in verdict["text"]
@@ -91,28 +90,27 @@ def test_a_write_after_the_close_is_an_alarm_until_acknowledged(world):
 
     # AND after it is acknowledged, only later writes are alarms
     for options in ({"acknowledge": True}, {}):
-        assert not world.ask("status", options)["verdict"]["alarm"]
+        assert not world.invoke("status", options)["verdict"]["alarm"]
     world.advance(2)
     world.forward(payload("later"))
-    assert "1 object changed after the close" in world.ask("status", {})["verdict"]["text"]
+    assert "1 object changed after the close" in world.invoke("status", {})["verdict"]["text"]
 
 
 def test_only_run_files_of_projects_that_no_longer_run_are_named(world):
     # GIVEN two other projects of the task, and a renamed project among them
-    body = json.dumps({"busy_until": "", "keys": [{"key": "a", "held": False}]}).encode()
     for project in ("renamed", "alive-timer-b"):
-        world.bucket.add(StoredObject(f"{ROOT}replay/{project}/1.json", body))
-        world.bucket.add(StoredObject(f"{ROOT}state/replay-timer-{project}.json", b"{}"))
-    world.ask("reconcile", {})
+        LogBucket(world, project).add_run_file("a")
+        world.bucket.add_json(f"state/replay-timer-{project}.json", {})
+    world.invoke("reconcile", {})
     world.advance(DAY - 2)
-    assert "renamed" not in world.ask("status", {})["verdict"]["text"]
+    assert "renamed" not in world.invoke("status", {})["verdict"]["text"]
 
     # WHEN no timer has called the renamed project for over a day
-    world.bucket.add(StoredObject(f"{ROOT}state/replay-timer-alive-timer-b.json", b"{}"))
+    world.bucket.add_json("state/replay-timer-alive-timer-b.json", {})
     world.advance(10)
 
     # THEN nothing is in step, and its files are named
-    verdict = world.ask("status", {})["verdict"]
+    verdict = world.invoke("status", {})["verdict"]
     assert verdict["state"] == "behind"
     assert f"renamed ({ROOT}replay/renamed/: 1)" in verdict["text"]
     assert "alive" not in verdict["text"]

@@ -15,7 +15,8 @@ from sandbox.gateway import GatewayError
 from sandbox.oms.copier import PART_SIZE
 from sandbox.oms.service import AccessKey
 from support.grants import Key, iam_user, ram_user
-from support.uploads import PATIENCE, record_migration, upload
+from support.log_bucket import LogBucket
+from support.uploads import PATIENCE, upload
 from tools.render import render
 
 Document = dict[str, Any]
@@ -80,7 +81,7 @@ def run_all_jobs(box: Sandbox) -> set[str]:
         box.tick(job)
         box.wait_idle(PATIENCE)
     box.fc.invoke("certify", b"{}")
-    record_migration(box)
+    LogBucket(box).add_migration(group="g")
     # Without the permission to read records, status has no answer.
     status = box.fc.invoke("status", b"{}").value or {"old_objects_failure": {"status": 0}}
     checks = box.fc.invoke("doctor", b"{}").value["checks"]

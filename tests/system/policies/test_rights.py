@@ -17,8 +17,9 @@ from sandbox.oms.copier import CopyFailure
 from sandbox.oss.store import Action
 from sandbox.server.faults import Fault
 from support.documents import Document
+from support.log_bucket import LogBucket
 from support.policies import Right, rights
-from support.uploads import record_migration, upload
+from support.uploads import upload
 from tools.package import ROOT
 
 HOUR = 3600
@@ -86,7 +87,7 @@ def doctor(box: Sandbox) -> None:
 def status(box: Sandbox) -> None:
     """Run status during a migration of existing objects."""
     upload(box, "a")
-    record_migration(box)
+    LogBucket(box).add_migration(group="g")
     del box.oss.actions[:]
     for asked in (b"", b'{"key": "a"}', b'{"acknowledge": true}'):
         box.fc.invoke("status", asked)

@@ -28,7 +28,7 @@ HEAD = {"ETag": f'"{HELLO.etag.lower()}"', "Last-Modified": "Fri, 02 Jan 2026 00
 def world() -> World:
     """Return simulated clouds with one object in the destination bucket."""
     world = World()
-    world.there.add(StoredObject("a", b"hello"))
+    world.destination.add(StoredObject("a", b"hello"))
     return world
 
 
@@ -98,7 +98,7 @@ def test_a_bucket_that_the_certificate_of_obs_does_not_cover_is_not_called(world
 
 @pytest.mark.parametrize("key", ["/lead", "a//b", "../..//./x", "a b+c%2F~", "山/🎉", "?x#y"])
 def test_a_hostile_key_stays_unchanged_in_the_url(world, key):
-    world.there.add(StoredObject(key, b"hello"))
+    world.destination.add(StoredObject(key, b"hello"))
     assert bucket(world).head(key) == HELLO
     assert world.obs.actions[-1].key == key
     assert re.fullmatch(r"[A-Za-z0-9/~._%-]+", world.obs.requests[0].raw_path)
@@ -129,12 +129,12 @@ def test_each_page_begins_after_the_last_decoded_key(world):
 
 def test_a_listed_object_has_its_etag_in_the_form_of_oss_and_whole_seconds(world):
     world.advance(0.987)
-    world.there.add(StoredObject("a", b"hello"))
+    world.destination.add(StoredObject("a", b"hello"))
     assert list(bucket(world).iter_objects("")) == [LISTED]
 
 
 def test_find_all_returns_each_object_by_name_and_none_if_missing(world):
-    world.there.add(StoredObject("bb", b""))
+    world.destination.add(StoredObject("bb", b""))
     assert bucket(world).find_all(["a", "b"]) == [LISTED, None]
     assert [request.params["max-keys"] for request in world.obs.requests] == ["1", "1"]
 
@@ -377,7 +377,7 @@ def test_a_parallel_file_system_is_distinguished_from_a_bucket(world, is_file_sy
 def test_head_reads_an_objects_properties(world):
     obs_bucket = world.obs.bucket("photos-obs")
     obs_bucket.is_encrypted = obs_bucket.has_versions = True
-    world.there.add(StoredObject("kept", b"hello"))
+    world.destination.add(StoredObject("kept", b"hello"))
     object_head = bucket(world).head("kept")
     assert object_head == ObjectHead(5, obs_bucket.objects["kept"].etag.upper(), BEGAN, "kms", object_head.version)
     assert object_head.version
@@ -444,7 +444,7 @@ def test_a_range_that_is_cut_off_is_read_again(world):
 
 
 def test_an_empty_object_is_read_though_it_has_no_range(world):
-    world.there.add(StoredObject("empty", b""))
+    world.destination.add(StoredObject("empty", b""))
     assert bucket(world).read("empty") == ObjectPart(bucket(world).head("empty"), 0, b"")
 
 
@@ -458,7 +458,7 @@ def test_the_contents_of_an_object_are_read_in_parts_of_one_version(world, mocke
 
     parts = bucket(world).iter_contents(LISTED)
     assert next(parts) == b"he"
-    world.there.add(StoredObject("a", b"hallo"))
+    world.destination.add(StoredObject("a", b"hallo"))
     assert error_of(lambda: list(parts)).code == "PreconditionFailed"
 
     world.obs.delete("photos-obs", "a")

@@ -17,31 +17,30 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import AbsencePart
 from sandbox.inprocess.instance import InstanceKilled
-from support.compare_world import CompareWorld, pages_of
-from support.reconcile_world import refusing
-from support.world import DAY, HOUR, World, oss_error
+from support.passes import pages_of, refusing
+from support.world import DAY, FROZEN, HOUR, World, is_post, oss_error
 
 FOLDER = "oms_source_record/differences/p-compare/t/pass/"
 KEYS = ["a", "b", "b/c", "海", "🎉"]
 
 
 @pytest.fixture
-def world() -> CompareWorld:
+def world() -> World:
     """Return simulated clouds with objects that OMS has copied."""
-    world = CompareWorld(KEYS, LANES="1")
+    world = World.holding_copies(LANES="1")
     for key in KEYS:
-        world.put(key, "A", fate="copied")
+        world.put(key, "A")
     world.advance(HOUR)
     return world
 
 
-def compare(world: CompareWorld, **asked: object) -> int:
+def compare(world: World, **asked: object) -> int:
     """Run a comparison; return the time at its end."""
-    assert world.compare(asked or None)["finished"] is True
+    assert world.compare(**asked)["finished"] is True
     return ceil(world.clock.now().timestamp())
 
 
-def read_last_absences(world: CompareWorld) -> dict[str, int]:
+def read_last_absences(world: World) -> dict[str, int]:
     """Return the absent keys of the last comparison, each with the start of the absence."""
     invocation = world.invocation()
     states = PassStore(invocation, "compare", world.destination_bucket).read_states()
@@ -67,7 +66,7 @@ def test_a_key_with_a_new_object_or_gone_from_obs_is_no_longer_absent(world):
     for key in "ab":
         world.delete(key)
     compare(world)
-    world.put("a", "A", fate="copied")
+    world.put("a", "A")
     world.remove("b")
     world.advance(DAY)
     compare(world)
@@ -85,14 +84,14 @@ def test_a_record_or_copy_of_the_key_restarts_its_absence(world, trace):
     if trace == "another object in OBS":
         world.write("a", "A")
     elif trace == "a success record":
-        world.accept("a", "A")
+        world.bucket.add_success_record("a", "A")
     else:
-        world.fail("a")
+        world.bucket.add_failed_records("a", data="A")
     world.advance(DAY)
     assert compare_again(world) == {"a": ceil(world.clock.now().timestamp())}
 
 
-def compare_again(world: CompareWorld) -> dict[str, int]:
+def compare_again(world: World) -> dict[str, int]:
     """Run another comparison, and return its absences."""
     compare(world)
     return read_last_absences(world)
@@ -146,7 +145,7 @@ def test_absences_keep_their_start_if_ranges_split_at_other_keys(world, mocker):
     rng = random.Random(7)
     for number in range(200):
         key = f"{rng.randrange(10**6):06}"
-        world.put(key, "A", fate="copied")
+        world.put(key, "A")
         if number % 2:
             world.delete(key)
     world.advance(HOUR)
@@ -158,7 +157,7 @@ def test_absences_keep_their_start_if_ranges_split_at_other_keys(world, mocker):
     for lanes in (7, 3):
         world.advance(DAY)
         with pages_of(7):
-            compare(world.beside(LANES=str(lanes)))
+            compare(world.other_project(LANES=str(lanes)))
         # THEN each absence keeps its start
         assert read_last_absences(world) == absences_before
 
@@ -196,13 +195,13 @@ def test_a_key_after_the_end_of_a_piece_is_not_listed_as_absent(world):
     # GIVEN two absent keys, and between them a missing object that OMS refuses and whose failure cannot be recorded
     world.delete("a")
     world.delete("海")
-    world.lost("b/a")
-    world.oms_refuses(True)
+    world.lose_events_of("b/a")
+    world.oms.faults.add(FROZEN, where=is_post)
     with refusing(world.bucket, "put", lambda name: "failed_object" in name):
         world.compare()
     first_time = ceil(world.clock.now().timestamp())
     # THEN the piece ends before this object, and the next piece lists the absent key after it
-    world.oms_refuses(False)
+    world.oms.faults.clear()
     world.advance(HOUR)
     second_time = compare(world)
     assert read_last_absences(world) == {"a": first_time, "海": second_time}

@@ -13,18 +13,18 @@ import pytest
 
 from oss_oms_sync.answers.task_group import LISTED_OBJECTS_PER_SECOND, max_submissions
 from oss_oms_sync.clock import timestamp
-from support.compare_world import CompareWorld, classes
-from support.task_group import DONE, FAILED, PAUSED, answer_group, begin_migration, end_migration
-from support.world import HOUR, MINUTE
+from support.passes import classes
+from support.task_group import DONE, FAILED, PAUSED, answer_group, begin_migration
+from support.world import HOUR, MINUTE, World
 
 
 @pytest.fixture
-def world() -> CompareWorld:
+def world() -> World:
     """Return simulated clouds with two objects written a day before the task group began, and an object written after.
 
     No object has an event.
     """
-    world = CompareWorld(RECONCILE_PERIOD="1d")
+    world = World.holding_copies(RECONCILE_PERIOD="1d")
     for key in ("old/1", "old/2", "new"):
         world.upload(key, minutes_ago=(40 if key == "new" else 1500))
     return world
@@ -33,13 +33,13 @@ def world() -> CompareWorld:
 ALL = {"missing": ["new", "old/1", "old/2"]}
 
 
-def ask(world: CompareWorld, job: str) -> dict[str, object]:
+def ask(world: World, job: str) -> dict[str, object]:
     """Run a new pass over objects of any age, a second later; return its answer."""
     world.advance(1)
-    return world.ask(job, {"since": "1970-01-01", "restart": True})
+    return world.invoke(job, {"since": "1970-01-01", "restart": True})
 
 
-def compare(world: CompareWorld) -> dict[str, object]:
+def compare(world: World) -> dict[str, object]:
     return ask(world, "compare")
 
 
@@ -47,16 +47,16 @@ def test_compare_leaves_objects_older_than_a_task_group_to_the_group(world):
     begin_migration(world)
     result = compare(world)
     assert classes(result) == {"migrating": ["old/1", "old/2"], "missing": ["new"]}
-    assert world.sent() == {"new"}
+    assert world.accepted_keys() == {"new"}
     assert result["finished"] is True
     assert result["stop"] is None
     assert result["is_migration_unknown"] is False
 
     # WHEN the group has copied an object and is finished, THEN the other object is submitted
     world.write("old/1", "A")
-    end_migration(world, "done")
+    world.bucket.add_ended_migration("done")
     assert "old/2" in classes(compare(world))["missing"]
-    assert world.sent() == {"new", "old/2"}
+    assert world.accepted_keys() == {"new", "old/2"}
 
 
 def test_reconcile_leaves_objects_to_a_task_group_and_counts_its_copies(world):
@@ -64,36 +64,36 @@ def test_reconcile_leaves_objects_to_a_task_group_and_counts_its_copies(world):
     result = ask(world, "reconcile")
     assert result["migrating"] == 2
     assert result["submitted"] == 1
-    assert world.sent() == {"new"}
-    end_migration(world, "done")
+    assert world.accepted_keys() == {"new"}
+    world.bucket.add_ended_migration("done")
     result = ask(world, "reconcile")
     assert result["migrating"] == 2
     assert result["covered"] == 1
     assert result["submitted"] == 0
 
     # AND the result is the same if replay has failed records of the failed copies
-    end_migration(world, "resent", failed=1)
+    world.bucket.add_ended_migration("resent", failed=1)
     assert ask(world, "reconcile")["submitted"] == 0
 
     # AND the option `all` submits all of them
-    assert world.reconcile({"all": True})["accepted"] == 3
+    assert world.reconcile(all=True)["accepted"] == 3
 
 
 @pytest.mark.parametrize(("how", "failed"), [("removed", 0), ("refused", 0), ("done", 1)])
 def test_objects_that_an_ended_task_group_may_lack_are_submitted(world, how, failed):
-    end_migration(world, how, failed=failed)
+    world.bucket.add_ended_migration(how, failed=failed)
     assert ask(world, "reconcile")["submitted"] == 3
     world.oms.accepted.clear()
     world.advance(2 * HOUR)
     compare(world)
-    assert world.sent() == {"old/1", "old/2", "new"}
+    assert world.accepted_keys() == {"old/1", "old/2", "new"}
 
 
 @pytest.mark.parametrize("status", [PAUSED, FAILED, DONE, 4, 7, 8, 9])
 def test_no_object_is_left_to_a_task_group_that_is_not_copying(world, status):
     begin_migration(world, status)
     assert classes(compare(world)) == ALL
-    assert len(world.sent()) == 3
+    assert len(world.accepted_keys()) == 3
 
 
 @pytest.mark.parametrize("unknown", ["no right", "no group", "no answer", "no id", "no text"])
@@ -108,33 +108,33 @@ def test_all_objects_are_submitted_if_the_task_groups_state_is_unknown(world, un
         case "no answer":
             answer_group(world, {"group_id": "g", "status": 77})
         case "no text":
-            world.keep(f"state/migrate-{world.settings.project}.json", "what?")
+            world.bucket.add_json(f"state/migrate-{world.settings.project}.json", "what?")
     result = compare(world)
     assert classes(result) == ALL
     assert result["is_migration_unknown"] is True
-    assert len(world.sent()) == 3
+    assert len(world.accepted_keys()) == 3
 
 
 def test_a_recheck_reads_the_state_of_the_task_group_again(world):
     begin_migration(world)
     assert "migrating" in classes(compare(world))
-    end_migration(world, "done")
+    world.bucket.add_ended_migration("done")
     world.advance(1)
-    assert classes(world.compare({"again": True}))["missing"] == ["old/1", "old/2"]
+    assert classes(world.compare(again=True))["missing"] == ["old/1", "old/2"]
 
 
 def test_a_copy_of_a_task_group_without_a_source_counts_as_deleted(world):
     for key, ago in (("gone", 30 * MINUTE), ("theirs", 2 * HOUR)):
         world.write(key, "A")
-        world.there.modified[key] -= int(ago)
+        world.destination.modified[key] -= int(ago)
     nothing, both, deleted = "0" * 64, {"unknown": ["gone", "theirs"]}, {"deleted_at_source": ["gone"]}
     for digest, expected in (("", both), (nothing, deleted)):
         begin_migration(world, digest_without_extra=digest)
         assert expected.items() <= classes(compare(world)).items()
     # The objects arrived during a group that is finished now, or after its end.
     for minutes, expected in ((0, deleted), (45, both)):
-        end_migration(
-            world, "done", digest_without_extra=nothing, ended=timestamp(world.clock.now() - timedelta(minutes=minutes))
+        world.bucket.add_ended_migration(
+            "done", digest_without_extra=nothing, ended=timestamp(world.clock.now() - timedelta(minutes=minutes))
         )
         assert expected.items() <= classes(compare(world)).items()
 
@@ -143,7 +143,7 @@ def test_a_copy_of_a_task_group_without_a_source_counts_as_deleted(world):
 def test_a_pass_with_too_many_missing_objects_advises_a_migration(job, mocker):
     # GIVEN a limit of 20 objects, which a single piece exceeds
     mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=20)
-    world = CompareWorld(OMS_RATE="0.5", PIECE_SECONDS="10", LANES="1")
+    world = World.holding_copies(OMS_RATE="0.5", PIECE_SECONDS="10", LANES="1")
     world.fill(90, minutes_ago=1500)
     result = ask(world, job)
     assert result["finished"] is True
@@ -154,32 +154,32 @@ def test_a_pass_with_too_many_missing_objects_advises_a_migration(job, mocker):
 
     # THEN the next pass submits as many
     next_result = ask(world, job)
-    assert len(world.sent()) > result["accepted"]
+    assert len(world.accepted_keys()) > result["accepted"]
     assert next_result["unsent"] < result["unsent"]
 
     # AND the other step in the answer submits all of them
     step = result["all_the_same"]
-    result = world.ask(step["job"], step["options"])
+    result = world.invoke(step["job"], step["options"])
     assert result["finished"] is True
     assert result["stop"] is None
-    assert len(world.sent()) == 90
+    assert len(world.accepted_keys()) == 90
 
 
 def test_with_too_many_missing_objects_a_paused_group_should_continue(mocker):
     mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=0)
-    world = CompareWorld()
+    world = World.holding_copies()
     world.upload("old", minutes_ago=1500)
     begin_migration(world, PAUSED)
     assert compare(world)["step"] == {"job": "migrate", "options": {"go_on": True}}
-    assert world.sent() == set()
+    assert world.accepted_keys() == set()
 
 
 def test_any_number_of_objects_is_submitted_if_no_group_can_copy_them(mocker):
     mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=0)
-    world = CompareWorld(OBJECT_SUFFIX=".jpg")
+    world = World.holding_copies(OBJECT_SUFFIX=".jpg")
     world.upload("old.jpg", minutes_ago=1500)
     assert compare(world)["stop"] is None
-    assert world.sent() == {"old.jpg"}
+    assert world.accepted_keys() == {"old.jpg"}
 
 
 def test_a_migration_is_advised_only_if_it_is_faster_than_submissions():

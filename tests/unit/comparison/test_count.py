@@ -25,10 +25,9 @@ from oss_oms_sync.passes import digests
 from oss_oms_sync.passes import tally as tallies
 from oss_oms_sync.passes.entries import Entry
 from oss_oms_sync.passes.tally import Tally
-from support.compare_world import CompareWorld, classes, once
 from support.law import HOSTILE
-from support.reconcile_world import refusing
-from support.world import HOUR
+from support.passes import classes, once, refusing
+from support.world import FROZEN, HOUR, World, is_post
 
 NOW = 1_000_000
 JUDGE = Judge(KeyFilter("", ""), JudgementTimes(NOW, OmsProgress.without_counts(NOW)), sent_since=0)
@@ -121,24 +120,24 @@ def test_lists_of_differences_have_the_form_of_rclone():
     assert [format_line(*key) for key in keys] == ["+ a b/海.jpg\n", '* "two\\nlines"\n', '- "\\"quoted\\""\n']
 
 
-def read_lists(world: CompareWorld, answer: dict) -> list[str]:
+def read_lists(world: World, answer: dict) -> list[str]:
     """Return the lists of a comparison's differences, in the order of the pieces of the pass."""
     return [world.bucket.objects[name].body.decode() for name in answer["differences"]]
 
 
-def read_lines(world: CompareWorld, answer: dict) -> list[str]:
+def read_lines(world: World, answer: dict) -> list[str]:
     return "".join(read_lists(world, answer)).splitlines()
 
 
 def test_each_class_has_its_sign_and_equal_objects_are_not_listed():
-    world = CompareWorld(LANES="1")
-    world.put("equal", "1", "md5", "copied")
+    world = World.holding_copies(LANES="1")
+    world.put("equal", "1")
     world.put("older", "1", "md5", "copied")
     world.upload("link", kind="Symlink")
-    world.lost("overwritten", "missing")
+    world.lose_events_of("overwritten", "missing")
     world.write("overwritten", "12")
     world.write("only there", "1")
-    world.lost("older", data="2")
+    world.lose_events_of("older", data="2")
     world.upload("young")
     assert read_lines(world, world.compare()) == [
         "! link", "+ missing", "* older", "- only there", "* overwritten", "~ young",
@@ -147,9 +146,9 @@ def test_each_class_has_its_sign_and_equal_objects_are_not_listed():
 
 def test_a_piece_ends_before_its_lists_exceed_the_limit():
     # GIVEN lists of at most a dozen bytes in a piece; a key has four bytes
-    world = CompareWorld(LANES="1")
+    world = World.holding_copies(LANES="1")
     names = [f"海{number}" for number in range(9)]
-    world.lost(*names)
+    world.lose_events_of(*names)
     with patch.object(counts, "_MAX_LINES_BYTES", 12):
         for _ in range(10):
             answer = world.compare()
@@ -164,29 +163,29 @@ def test_a_piece_ends_before_its_lists_exceed_the_limit():
 
 def test_a_key_after_the_end_of_a_piece_is_only_in_the_next_list():
     # GIVEN an OMS that refuses keys, and a log bucket that refuses their failed records
-    world = CompareWorld(LANES="1")
+    world = World.holding_copies(LANES="1")
     world.upload("a link", kind="Symlink")
-    world.lost(*"bcd")
-    world.refuses = True
+    world.lose_events_of(*"bcd")
+    world.oms.faults.add(FROZEN, where=is_post)
     with refusing(world.bucket, "put", lambda name: "failed_object" in name):
         assert not world.compare()["finished"]
     # WHEN both accept writes again, and the comparison continues
-    world.refuses = False
+    world.oms.faults.clear()
     world.advance(HOUR)
     assert read_lines(world, world.compare()) == ["! a link", "+ b", "+ c", "+ d"]
 
 
 def test_a_worker_whose_pass_was_deleted_leaves_no_list():
     # GIVEN a worker that continues only after later passes have ended and deleted its own pass
-    world = CompareWorld(LANES="1")
-    world.lost("missing")
+    world = World.holding_copies(LANES="1")
+    world.lose_events_of("missing")
 
     def run_other_passes() -> None:
         for _ in range(3):
             world.advance(1)
-            world.compare({"restart": True})
+            world.compare(restart=True)
 
-    world.there.before = once("list", run_other_passes)
+    world.destination.before = once("list", run_other_passes)
     world.compare()
     # THEN each list belongs to an existing pass
     passes = {name.split("/")[4] for name in world.bucket.names("oms_source_record/passes/")}

@@ -12,8 +12,8 @@ from oss_oms_sync.comparison.judge import FileSystem
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.entries import Entry
 from sandbox.server.faults import Fault
-from support.compare_world import CompareWorld, classes
-from support.world import HOUR
+from support.passes import classes
+from support.world import HOUR, World
 
 # Objects in both buckets, a key and data missing in OBS, and True if a parallel file system can store them.
 LACKING = {
@@ -32,20 +32,20 @@ LACKING = {
 
 
 @pytest.fixture
-def world() -> CompareWorld:
-    return CompareWorld(LANES="1")
+def world() -> World:
+    return World.holding_copies(LANES="1")
 
 
-def make_file_system(world: CompareWorld, is_file_system: bool = True) -> None:
+def make_file_system(world: World, is_file_system: bool = True) -> None:
     world.obs.bucket(world.destination_bucket).is_file_system = is_file_system
 
 
-def write_objects(world: CompareWorld, there: Iterable[str], key: str, data: str) -> None:
+def write_objects(world: World, there: Iterable[str], key: str, data: str) -> None:
     """Write the objects `there` to both buckets (folders only to OBS), and an object `key` that OBS lacks."""
     for name in there:
         world.write(name, "" if name.endswith("/") else "1")
-    world.lost(*(name for name in there if not name.endswith("/")), data="1")
-    world.lost(key, data=data)
+    world.lose_events_of(*(name for name in there if not name.endswith("/")), data="1")
+    world.lose_events_of(key, data=data)
 
 
 @pytest.mark.parametrize("case", LACKING)
@@ -59,7 +59,7 @@ def test_keys_that_a_file_system_refuses_are_not_submitted(world, case, is_file_
     is_refused = is_file_system and not is_possible
     assert answer["classes"]["impossible"]["keys"] == ([key] if is_refused else [])
     assert (f"! {key}\n" in listed) == is_refused
-    assert world.sent() == (set() if is_refused else {key})
+    assert world.accepted_keys() == (set() if is_refused else {key})
     assert answer["adds_up"]
 
 
@@ -84,22 +84,22 @@ def test_an_object_that_obs_has_is_not_impossible_whatever_its_name(world):
 def test_a_key_blocked_by_a_copied_file_is_impossible_after_a_recheck(world):
     # GIVEN a file and a folder of the same name, neither of them in OBS
     make_file_system(world)
-    world.lost("x/b", "x/b/c", data="12")
+    world.lose_events_of("x/b", "x/b/c", data="12")
     assert classes(world.compare()) == {"missing": ["x/b", "x/b/c"]}
 
     # WHEN OMS has copied the file, THEN the objects in the folder cannot be copied
     world.write("x/b", "12")
     world.advance(HOUR)
-    assert classes(world.compare({"again": True})) == {"equal_contents": ["x/b"], "impossible": ["x/b/c"]}
+    assert classes(world.compare(again=True)) == {"equal_contents": ["x/b"], "impossible": ["x/b/c"]}
 
 
 @pytest.mark.parametrize(("own", "asked"), [("a/", {}), ("", {"prefix": "a/"})])
 def test_a_file_outside_the_prefix_blocks_keys_in_its_folder(own, asked):
-    world = CompareWorld(LANES="1", OBJECT_PREFIX=own)
+    world = World.holding_copies(LANES="1", OBJECT_PREFIX=own)
     make_file_system(world)
     write_objects(world, ["a"], "a/b", "12")
-    assert classes(world.compare(asked)) == {"impossible": ["a/b"]}
-    assert world.sent() == set()
+    assert classes(world.compare(**asked)) == {"impossible": ["a/b"]}
+    assert world.accepted_keys() == set()
 
 
 class FakeDestination:

@@ -8,33 +8,32 @@ import pytest
 
 from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.instance import InstanceKilled
-from support.compare_world import CompareWorld, classes, pages_of
-from support.reconcile_world import refusing
-from support.world import DAY, HOUR, ROOT, oss_error
+from support.passes import classes, pages_of, refusing
+from support.world import DAY, HOUR, ROOT, World, oss_error
 
 ARCHIVED = oss_error(403, "InvalidObjectState")
 LONG = "海" * 330
 
 
 @pytest.fixture
-def world() -> CompareWorld:
-    return CompareWorld(LANES="1")
+def world() -> World:
+    return World.holding_copies(LANES="1")
 
 
-def write_in_parts(world: CompareWorld, *keys: str, data: str = "parts", there: str = "parts") -> None:
+def write_in_parts(world: World, *keys: str, data: str = "parts", there: str = "parts") -> None:
     """Write objects whose ETags are no MD5s to the source, and objects of these keys to OBS."""
-    world.lie_in_both(*keys, data=data, there=there, kind="Appendable")
+    world.put_in_both(*keys, data=data, in_obs=there, kind="Appendable")
 
 
-def compare(world: CompareWorld, **asked: object) -> dict[str, list[str]]:
+def compare(world: World, **asked: object) -> dict[str, list[str]]:
     """Run a comparison; return the keys of each class."""
-    answer = world.compare({"restart": True, **asked} if "again" not in asked else asked)
+    answer = world.compare(**({"restart": True, **asked} if "again" not in asked else asked))
     assert answer["finished"] is True
     assert answer["adds_up"] is True
     return classes(answer)
 
 
-def count_new_reads(world: CompareWorld) -> int:
+def count_new_reads(world: World) -> int:
     """Return the number of source objects that were read since the last call."""
     return world.source.calls.pop("get", 0)
 
@@ -79,7 +78,7 @@ def test_an_unfinished_pass_keeps_its_proofs(world, end):
 
     world.source.before = interrupt
     with pytest.raises((InstanceKilled, StorageError)):
-        world.compare({"deep": True})
+        world.compare(deep=True)
     world.source.before = lambda *_: None
     world.source.heal()
     # WHEN another comparison runs, THEN it uses the stored proofs
@@ -91,7 +90,7 @@ def test_an_unfinished_pass_keeps_its_proofs(world, end):
 
 def test_a_proven_difference_is_kept_while_both_sides_are_unchanged(world):
     # GIVEN a version of equal size that OMS skipped, as a deep comparison shows
-    world.lie_in_both("a", data="version 2", there="version 1", kind="form")
+    world.put_in_both("a", data="version 2", in_obs="version 1", kind="form")
     assert compare(world, deep=True) == {"overwritten": ["a"]}
     # THEN the object keeps its class, in a comparison without reads and in a recheck
     world.advance(DAY)
@@ -113,7 +112,7 @@ def test_an_unreadable_object_is_reported_and_stops_no_pass(world, refusal, why)
     world.source.fail(refusal, "get", lambda name: name == "b")
     # WHEN all are read, THEN the pass ends, and the answer names the unproven object
     assert compare(world, deep=True) == {"equal_contents": ["a", "c"], "equal_size": ["b"]}
-    shown = world.compare({"look": True})["deep"]
+    shown = world.compare(look=True)["deep"]
     assert shown[why] == 1
     assert shown["keys"] == {why: ["b"]}
 
@@ -126,7 +125,7 @@ def test_a_refusal_that_affects_all_objects_ends_the_comparison(world, status, c
     write_in_parts(world, "a")
     world.source.fail(oss_error(status, code), "get")
     with pytest.raises(StorageError, match=code):
-        world.compare({"deep": True})
+        world.compare(deep=True)
 
 
 def test_rewritten_equal_contents_in_parts_are_equal_after_a_read(world):
@@ -141,7 +140,7 @@ def test_rewritten_equal_contents_in_parts_are_equal_after_a_read(world):
         assert compare(world) == {"older": ["a"], "equal_size": ["b"]}
         world.copy_all()
     # AND the answer has the remedy
-    remedy = world.compare({"look": True})["remedies"]["older"]["en"]
+    remedy = world.compare(look=True)["remedies"]["older"]["en"]
     assert "1 object of the same size" in remedy
     assert "To find out, read the object" in remedy
     # WHEN the object is read, THEN it is equal, also in later comparisons
@@ -173,7 +172,7 @@ def test_the_remedy_changes_after_useless_submissions_in_crc64_mode(world):
     world.fail_copy()
     world.advance(HOUR)
     # WHEN the same comparison runs again
-    answer = world.compare({"restart": True, "deep": True, "overwrite": True})
+    answer = world.compare(restart=True, deep=True, overwrite=True)
     # THEN the object is not submitted again, and the remedy is another
     assert classes(answer) == {"overwritten": ["a"]}
     assert world.oms.accepted == {"a": 1}
@@ -184,7 +183,7 @@ def test_the_remedy_changes_after_useless_submissions_in_crc64_mode(world):
 
 def test_a_dry_run_stores_no_proof(world):
     write_in_parts(world, "a")
-    assert classes(world.compare({"dry_run": True, "deep": True})) == {"equal_contents": ["a"]}
+    assert classes(world.compare(dry_run=True, deep=True)) == {"equal_contents": ["a"]}
     assert not world.bucket.names(f"{ROOT}proven_object")
 
 
@@ -192,7 +191,7 @@ def test_without_permission_to_write_a_proof_no_piece_is_stored(world):
     write_in_parts(world, "a")
     world.bucket.fail(oss_error(403), "put", lambda name: "/proven_object/" in name)
     with pytest.raises(StorageError):
-        world.compare({"deep": True})
+        world.compare(deep=True)
     world.bucket.heal()
     with refusing(world.source, "get"), pages_of(2):
-        assert not world.compare({"look": True})["finished"]
+        assert not world.compare(look=True)["finished"]

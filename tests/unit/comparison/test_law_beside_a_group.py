@@ -11,21 +11,23 @@ from unittest.mock import patch
 import pytest
 
 from oss_oms_sync.clock import timestamp
-from support.compare_world import CompareWorld, classes
 from support.law import EXTRAS, seeds_of
-from support.task_group import COPYING, DONE, FAILED, PAUSED, begin_migration, end_migration
-from support.world import DAY, HOUR, MINUTE
+from support.passes import classes
+from support.task_group import COPYING, DONE, FAILED, PAUSED, begin_migration
+from support.world import DAY, HOUR, MINUTE, World
 
 KEYS = [f"k{number}" for number in range(8)]
 SINCE = {"since": "1970-01-01", "restart": True}
 DIFFERS = {"overwritten", "suspicious", "equal_version", "equal_size"}
 
 
-class GroupWorld(CompareWorld):
+class GroupWorld(World):
     """Simulated clouds with an OMS task group, which copies its objects in turn or fails to copy them."""
 
     def __init__(self, seed: int) -> None:
-        super().__init__(KEYS)
+        super().__init__(OMS_RATE="1000")
+        self.install()
+        self.hold_copies()
         self.dice = random.Random(seed)
         self.left: list[str] | None = None
         self.has_failed = False
@@ -35,7 +37,7 @@ class GroupWorld(CompareWorld):
 
     def put_object(self) -> None:
         key, data = self.dice.choice(KEYS), self.dice.choice(["A", "B", "CC"])
-        self.put(key, data, fate=self.dice.choice(["lost", "comes", "accepted", "copied", "refused"]))
+        self.put(key, data, fate=self.dice.choice(["lost", "pending", "accepted", "copied", "refused"]))
 
     def begin_group(self) -> None:
         if self.left is None:
@@ -67,11 +69,11 @@ class GroupWorld(CompareWorld):
     def end(self) -> None:
         if self.left is not None:
             how = "removed" if self.left or self.has_failed else "done"
-            end_migration(self, how, run=f"{self.dice.randrange(16**6):x}", begun=self.began)
+            self.bucket.add_ended_migration(how, run=f"{self.dice.randrange(16**6):x}", begun=self.began)
             self.left = None
 
     def ask_job(self) -> None:
-        answer = self.ask(self.dice.choice(["compare", "reconcile"]), SINCE)
+        answer = self.invoke(self.dice.choice(["compare", "reconcile"]), SINCE)
         assert answer["finished"]
         assert answer["stop"] != "too_many" or answer["step"]["job"] == "migrate"
 
@@ -83,7 +85,7 @@ class GroupWorld(CompareWorld):
 
     def settle(self) -> None:
         """Deliver all events, resend failed objects, and let OMS finish the accepted objects."""
-        while self.events:
+        while self.pending_events:
             self.deliver()
         self.advance(HOUR)
         self.replay()
@@ -115,17 +117,17 @@ def test_no_key_is_dropped_during_or_after_a_task_group(seed):
         for _ in range(4):
             world.settle()
             world.advance(DAY)
-            answer = world.ask(job, SINCE)
+            answer = world.invoke(job, SINCE)
             if answer["stop"] == "too_many":
                 step = answer["all_the_same"]
-                world.ask(step["job"], {**step["options"], "since": "1970-01-01"})
+                world.invoke(step["job"], {**step["options"], "since": "1970-01-01"})
         world.settle()
-        object_classes = classes(world.compare({**SINCE, "dry_run": True}))
+        object_classes = classes(world.compare(**SINCE, dry_run=True))
 
     # THEN each object is in OBS, or is reported as not proven, and none waits for the group
     class_by_key = {key: name for name, keys in object_classes.items() for key in keys}
     for key in filter(world.has_source, KEYS):
-        there = world.there.objects.get(key)
+        there = world.destination.objects.get(key)
         is_there = there is not None and there.body.decode() == world.read_source(key)
         possible = {*DIFFERS, "equal_contents"} if is_there else DIFFERS
         assert class_by_key[key] in possible, (key, class_by_key[key])

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oss_oms_sync.clock import parse_time
-from support.compare_world import CompareWorld, ComparisonResult, KeyState, pages_of
 from support.law import schedules
-from support.world import DAY, HOUR, MINUTE, PART
+from support.passes import pages_of
+from support.world import DAY, HOUR, MINUTE, PART, World
+from unit.comparison.history_world import ComparisonResult, HistoryWorld, KeyState
 
 LONG = "海" * 330
 # Keys in another order in UTF-16, invalid file names, keys in OMS's folder, and a key too long for a record's name.
@@ -23,11 +24,11 @@ KEYS = ["a b", "a/x", "oms/sync_task/x", "oms/x", "\uffff", "🎉", LONG, "z\n+%
 numbers = st.integers(0, 3)
 data = st.sampled_from(["", "A", "AB", "BA", "AAAA", "AABB", "ABAB"])
 kinds = st.sampled_from(["md5", "md5", "md5", "form", "Multipart", "Multipart", "Appendable", "Symlink"])
-fates = st.sampled_from(["copied", "copied", "accepted", "refused", "comes", "lost"])
+fates = st.sampled_from(["copied", "copied", "accepted", "refused", "pending", "lost"])
 pauses = st.tuples(st.just("advance"), st.sampled_from([0, 0, 1, 70, 1000, 4000, DAY]))
 short_pauses = st.tuples(st.just("advance"), st.sampled_from([1, 5, 20]))
 jobs = st.one_of(
-    st.tuples(st.sampled_from(["oms_refuses", "shut"]), st.booleans()),
+    st.tuples(st.sampled_from(["refuse_calls", "set_closed"]), st.booleans()),
     st.tuples(st.just("reconcile")),
     st.tuples(st.sampled_from(["compare", "compare_deep"])),
 )
@@ -152,7 +153,7 @@ def list_possible_classes(
 
 
 def check_classes(
-    world: CompareWorld, compared: ComparisonResult, *, overwrite: bool = False, closed: bool = False
+    world: HistoryWorld, compared: ComparisonResult, *, overwrite: bool = False, closed: bool = False
 ) -> None:
     result = compared.result
     assert result["finished"] is True
@@ -192,15 +193,15 @@ def _differs_in_size(compared: ComparisonResult, key: str) -> bool:
     return len(state.source.data) != len(state.there.data)
 
 
-def check_sums(world: CompareWorld, result: dict) -> None:
+def check_sums(world: HistoryWorld, result: dict) -> None:
     """Compare the counts of both buckets with those of a plain loop over their objects."""
-    for side, bucket in (("source", world.source), ("destination", world.there)):
+    for side, bucket in (("source", world.source), ("destination", world.destination)):
         sizes = [len(stored.body) for stored in bucket.objects.values()]
         assert result[side]["objects"] == len(sizes)
         assert result[side]["bytes"] == sum(sizes)
 
 
-def check_watermark(world: CompareWorld, compared: ComparisonResult) -> None:
+def check_watermark(world: HistoryWorld, compared: ComparisonResult) -> None:
     """Assert that all objects written before the watermark, and not deleted since, were in OBS."""
     watermark = parse_time(compared.result["watermark"]).timestamp()
     for key in world.keys:
@@ -225,13 +226,13 @@ def use_tiny_parts_and_runs(mocker):
 lane_numbers = st.sampled_from([1, 3])
 
 
-def make_world(keys: list[str], happenings: list[tuple], lanes: int = 1, *, closed: bool = False) -> CompareWorld:
-    CompareWorld.close_all()
-    world = CompareWorld(keys, LANES=str(lanes))
+def make_world(keys: list[str], happenings: list[tuple], lanes: int = 1, *, closed: bool = False) -> HistoryWorld:
+    World.close_all()
+    world = HistoryWorld(keys, LANES=str(lanes))
     world.advance(HOUR)
     world.play(happenings)
-    world.oms_refuses(False)
-    world.shut(closed)
+    world.refuse_calls(False)
+    world.bucket.add_mark(closed=closed)
     return world
 
 
@@ -248,7 +249,7 @@ def make_world(keys: list[str], happenings: list[tuple], lanes: int = 1, *, clos
 def test_law1_without_changes_classes_and_sums_equal_the_oracles(tale, last, lanes, overwrite, closed, count_schedule):
     with pages_of(2):
         world = make_world(tale[0], [*tale[1], ("advance", last)], lanes, closed=closed)
-        compared = world.compared({"overwrite": True} if overwrite else None)
+        compared = world.compare_during(overwrite=overwrite)
         check_classes(world, compared, overwrite=overwrite, closed=closed)
         check_sums(world, compared.result)
         check_watermark(world, compared)
@@ -265,7 +266,7 @@ def test_during_changes_each_class_is_possible_and_correct_afterwards(tale, lane
         # WHEN objects change during the comparison
         world.oss.set_latency(listing=0.5)
         world.obs.round_trip = 0.5
-        compared = world.compared(during=tale[2])
+        compared = world.compare_during(tale[2])
         check_classes(world, compared)
         check_watermark(world, compared)
         # AND then no object changes any more
@@ -277,7 +278,7 @@ def test_during_changes_each_class_is_possible_and_correct_afterwards(tale, lane
             world.advance(HOUR)
             world.replay()
             world.reconcile()
-            compared = world.compared()
+            compared = world.compare_during()
             if world.task.acceptance_request == before:
                 break  # the next passes would end equally
         assert not compared.sent

@@ -6,33 +6,32 @@ import pytest
 
 from oss_oms_sync.comparison.oms_progress import OmsProgress, query_progress
 from sandbox.oms.copier import CopyFailure, CopyFault
-from support.certify_world import CertifyWorld
-from support.world import DAY, HOUR, MINUTE
+from support.world import DAY, HOUR, MINUTE, World
 
 
 @pytest.fixture
-def world() -> CertifyWorld:
-    return CertifyWorld()
+def world() -> World:
+    return World.installed()
 
 
-def accept(world: CertifyWorld, *keys: str, fault: CopyFault | None = None) -> None:
+def accept(world: World, *keys: str, fault: CopyFault | None = None) -> None:
     """Let OMS accept objects, twenty minutes after they were written."""
     for key in keys:
         world.task.copies.then(fault or CopyFault.withheld())
-        world.put(key, "1", fate="copied")
+        world.put(key, "1")
         world.source.modified[key] -= 20 * MINUTE
 
 
-def copy_first(world: CertifyWorld) -> None:
+def copy_first(world: World) -> None:
     """Let OMS copy the first object that it accepted."""
     copy = world.task.withheld[0]
     world.task.begin(copy)
     world.task.end(copy)
 
 
-def find_class(world: CertifyWorld, key: str) -> str:
+def find_class(world: World, key: str) -> str:
     """Return the class of a key in a comparison that submits nothing."""
-    classes = world.compare(dry_run=True, restart=False)["classes"]
+    classes = world.compare(dry_run=True)["classes"]
     return next(name for name, object_class in classes.items() if key in object_class["keys"])
 
 

@@ -22,33 +22,37 @@ from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from oss_oms_sync.rules.remedy import Attempts
 from sandbox.obs.objects import etag_of as obs_etag
 from sandbox.server.faults import Fault
-from support.compare_world import CompareWorld, classes, once
 from support.law import schedules
-from support.world import HOUR, OBS_HEADERS, oss_error
+from support.passes import classes, once
+from support.world import HOUR, OBS_HEADERS, World, oss_error
 
 
 @pytest.fixture
 def world():
     """Yield simulated clouds in which OMS writes parts of six or eight bytes instead of 50 MB or 50 MiB."""
     with patch("oss_oms_sync.comparison.proof._PART_SIZES", (6, 8)):
-        yield CompareWorld(["a", "b"], LANES="1")
+        yield World.holding_copies(LANES="1")
 
 
-def put(world: CompareWorld, data: str, there: str, part: int | None = None, kind: str = "Appendable") -> None:
+def put(world: World, data: str, there: str, part: int | None = None, kind: str = "Appendable") -> None:
     """Write an object whose ETag is no MD5 to the source, and an object of this key to OBS."""
-    world.lie_in_both("a", data=data, there=there, kind=kind, part=part)
+    world.put_in_both("a", data=data, in_obs=there, kind=kind, part=part)
 
 
-def write_flipped(world: CompareWorld, key: str = "a") -> None:
+def write_flipped(world: World, key: str = "a") -> None:
     """Write an object to the source, and a copy to OBS that differs by a byte."""
-    world.lie_in_both(key, data="a flipped byte", there="a flipped bjte", kind="Appendable")
+    world.put_in_both(key, data="a flipped byte", in_obs="a flipped bjte", kind="Appendable")
 
 
-def compare_deeply(world: CompareWorld, **asked: bool) -> tuple[str | None, dict[str, int]]:
+def class_of_a(answer: dict) -> str | None:
+    return next((name for name, keys in classes(answer).items() if "a" in keys), None)
+
+
+def compare_deeply(world: World, **asked: bool) -> tuple[str | None, dict[str, int]]:
     """Run a deep comparison; return the class of the only object, and the non-zero counts of reading."""
-    compared = world.compared({"deep": True, **asked})
-    shown = compared.result["deep"] or {}
-    return compared.class_of("a"), {name: number for name, number in shown.items() if number and name != "keys"}
+    answer = world.compare(deep=True, **asked)
+    shown = answer["deep"] or {}
+    return class_of_a(answer), {name: number for name, number in shown.items() if number and name != "keys"}
 
 
 @pytest.mark.parametrize(
@@ -73,8 +77,8 @@ def test_a_deep_comparison_proves_equal_contents(world, data, there, part):
 def test_a_proof_of_a_key_of_any_length_is_reused(world, length):
     key = "k" * length
     write_flipped(world, key)
-    world.compare({"deep": True})
-    assert classes(world.compare({"restart": True})) == {"overwritten": [key]}
+    world.compare(deep=True)
+    assert classes(world.compare(restart=True)) == {"overwritten": [key]}
 
 
 @pytest.mark.parametrize("there", ["a flipped bjte", "half old\0\0\0\0\0\0", "another conten"])
@@ -84,15 +88,15 @@ def test_reading_finds_differences_of_objects_of_equal_size(world, there):
     assert classes(world.compare()) == {"equal_size": ["a"]}
     assert compare_deeply(world) == ("overwritten", {"different": 1, "bytes": 14})
     # The object is not submitted: OMS would skip it, or overwrite a user's object.
-    assert not world.sent()
+    assert not world.accepted_keys()
 
 
 def test_an_older_object_stays_older_after_a_read_and_is_submitted(world):
     world.write("a", "the old bytes!")
     world.advance(HOUR)
-    world.lost("a", data="the new bytes!", kind="Appendable")
+    world.lose_events_of("a", data="the new bytes!", kind="Appendable")
     assert compare_deeply(world) == ("older", {"different": 1, "bytes": 14})
-    assert world.sent() == {"a"}
+    assert world.accepted_keys() == {"a"}
 
 
 def test_a_torn_copy_is_noticed_but_not_proven_to_differ(world):
@@ -117,14 +121,14 @@ def test_parts_of_another_size_stay_unproven_and_are_not_read(world):
 )
 def test_a_failed_record_gives_way_to_a_read_that_proves_nothing(world, there, part, read):
     put(world, "parts of six!", there, part)
-    world.fail("a")
-    assert world.compared({"restart": True}).class_of("a") == "failed_before"
+    world.bucket.add_failed_records("a", data="A")
+    assert class_of_a(world.compare(restart=True)) == "failed_before"
     # The first comparison reads the object, and the second uses the stored proof.
     assert [compare_deeply(world, restart=True)[0] for _ in range(2)] == [read, read]
 
 
 def test_an_encrypted_object_stays_unproven_and_is_reported(world):
-    world.encrypt(True)
+    world.obs_bucket.is_encrypted = True
     put(world, "secret", "secret")
     assert compare_deeply(world) == ("equal_size", {"encrypted": 1, "bytes": 6})
 
@@ -138,16 +142,16 @@ def test_without_permission_to_check_encryption_a_difference_is_unproven(world):
 @pytest.mark.parametrize("status", [400, 405, 416])
 def test_an_object_that_obs_refuses_stays_unproven_and_stops_no_pass(world, status):
     write_flipped(world)
-    world.there.fail(Fault.status(status, b"", OBS_HEADERS), "head", "a".__eq__)
+    world.destination.fail(Fault.status(status, b"", OBS_HEADERS), "head", "a".__eq__)
     assert compare_deeply(world) == ("equal_size", {"unreadable": 1})
 
 
 def test_an_error_of_obs_ends_the_comparison_without_a_proof(world):
     write_flipped(world)
-    world.there.fail(Fault.status(500), "head")
+    world.destination.fail(Fault.status(500), "head")
     with pytest.raises(StorageError, match="server error"):
-        world.compare({"deep": True})
-    world.there.heal()
+        world.compare(deep=True)
+    world.destination.heal()
     world.advance(HOUR)
     assert compare_deeply(world) == ("overwritten", {"different": 1, "bytes": 14})
 
@@ -169,13 +173,13 @@ def test_an_object_that_changes_before_its_read_is_moving(world, before, meanwhi
 
 def test_an_object_just_written_in_obs_is_moving_even_if_read(world):
     # The listing of OBS may be older than that of the source, so nothing is proven yet.
-    world.lost("a", data="five!", kind="Appendable")
+    world.lose_events_of("a", data="five!", kind="Appendable")
     world.write("a", "FIVE!")
     assert compare_deeply(world, overwrite=True)[0] == "moving"
-    assert world.sent() == set()
+    assert world.accepted_keys() == set()
 
 
-def slow_down_reading(world: CompareWorld, seconds: float):
+def slow_down_reading(world: World, seconds: float):
     """Make each read of an object take `seconds`, in small parts."""
     read = OssBucket.iter_contents
 
@@ -189,10 +193,10 @@ def slow_down_reading(world: CompareWorld, seconds: float):
 
 
 def test_an_object_too_big_for_a_piece_stays_unproven_and_is_reported(world):
-    world.lie_in_both("a", "b", data="five!", there="five!", kind="Appendable")
+    world.put_in_both("a", "b", data="five!", in_obs="five!", kind="Appendable")
     with slow_down_reading(world, 1000):
         for _ in range(6):
-            answer = world.compare({"deep": True})
+            answer = world.compare(deep=True)
             if answer["finished"]:
                 break
             world.advance(HOUR)
@@ -202,12 +206,12 @@ def test_an_object_too_big_for_a_piece_stays_unproven_and_is_reported(world):
 
 def test_an_object_is_read_by_the_next_piece_if_time_is_short(world):
     # GIVEN two objects that take most of a piece each
-    world.lie_in_both("a", "b", data="five!", there="five!", kind="Appendable")
+    world.put_in_both("a", "b", data="five!", in_obs="five!", kind="Appendable")
     # WHEN each call has time to read one of them
     with slow_down_reading(world, 100):
-        assert not world.compare({"deep": True}, timeout=200)["finished"]
+        assert not world.compare(deep=True, timeout=200)["finished"]
         world.advance(HOUR)
-        shown = world.compare({"deep": True}, timeout=200)["deep"]
+        shown = world.compare(deep=True, timeout=200)["deep"]
     # THEN neither object is reported as too big
     assert shown["equal"] == 2
     assert shown["too_big"] == 0
@@ -246,9 +250,9 @@ def test_the_etag_is_correct_for_parts_of_50_mb_and_of_50_mib(size):
 )
 def test_law1_no_differing_object_counts_as_equal_by_contents(data, there, kind, part, encrypted, count_schedule):
     with patch("oss_oms_sync.comparison.proof._PART_SIZES", (6, 8)):
-        CompareWorld.close_all()
-        world = CompareWorld(["a"], LANES="1")
-        world.encrypt(encrypted)
+        World.close_all()
+        world = World.holding_copies(LANES="1")
+        world.obs_bucket.is_encrypted = encrypted
         put(world, data, there, part, kind)
         class_name, _ = compare_deeply(world)
     if data != there:
@@ -277,26 +281,26 @@ def test_a_differing_object_is_submitted_only_if_oms_would_copy_it(world, mode, 
     # GIVEN a version that OMS has skipped, and another object of another size in OBS
     world.task.overwrite_mode = mode
     put(world, "version 2", "version 1")
-    world.lie_in_both("b", data="12", there="123")
+    world.put_in_both("b", data="12", in_obs="123")
 
     # WHEN the objects are read, THEN the answer has the number of proven differences, and the remedy
-    answer = world.compare({"deep": True})
+    answer = world.compare(deep=True)
     overwritten, remedy = answer["classes"]["overwritten"], answer["remedies"]["overwritten"]
     assert overwritten["keys"] == ["a", "b"]
     assert overwritten["proven_different"] == 1
-    assert world.sent() == set()
+    assert world.accepted_keys() == set()
     for words_of_remedy in (words, "1 object of the same size"):
         assert words_of_remedy in remedy["en"]
     assert "有 1 个对象大小相同" in remedy["zh"]
 
     # AND with the option `overwrite` the object is submitted, if OMS would copy it
-    world.compare({"deep": True, "overwrite": True})
-    assert world.sent() == ({"a", "b"} if is_sent else {"b"})
+    world.compare(deep=True, overwrite=True)
+    assert world.accepted_keys() == ({"a", "b"} if is_sent else {"b"})
 
 
 def test_only_suspicious_objects_have_a_remedy_not_objects_of_other_sizes(world):
     put(world, "five!", "FIVE!", kind="form")
-    world.lie_in_both("b", data="12", there="123")
+    world.put_in_both("b", data="12", in_obs="123")
     remedies = world.compare()["remedies"]
     assert remedies.keys() == {"suspicious"}
     assert ": python3 ops.py compare --deep. If an object differs: OMS skips" in remedies["suspicious"]["en"]
@@ -319,10 +323,10 @@ def test_the_command_for_a_migration_names_the_differing_folders():
 
 def test_a_repaired_object_is_no_longer_proven_different(world):
     put(world, "version 2", "version 1")
-    world.compare({"deep": True})
+    world.compare(deep=True)
     world.write("a", "version 2")
     world.advance(HOUR)
-    amended = world.compare({"deep": True, "again": True})
+    amended = world.compare(deep=True, again=True)
     assert amended["classes"]["overwritten"]["proven_different"] == 0
     assert amended["remedies"] == {}
     assert classes(amended) == {"equal_contents": ["a"]}
@@ -330,13 +334,13 @@ def test_a_repaired_object_is_no_longer_proven_different(world):
 
 def test_a_recheck_uses_the_results_of_a_new_read(world):
     # GIVEN unreadable objects: the first has different checksums, and the second counts as equal
-    world.lie_in_both("s", data="AB", there="BA")
+    world.put_in_both("s", data="AB", in_obs="BA")
     put(world, "AABB", "AABB")
     world.source.fail(oss_error(403, "InvalidObjectState"), "get")
 
     def count_reads(**asked: bool) -> dict:
         """Run a comparison; return the non-zero counts of reading."""
-        return {name: number for name, number in world.compare(asked)["deep"].items() if number}
+        return {name: number for name, number in world.compare(**asked)["deep"].items() if number}
 
     unread = {"unreadable": 2, "keys": {"unreadable": ["a", "s"]}}
     assert count_reads(deep=True) == unread

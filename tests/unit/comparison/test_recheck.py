@@ -13,37 +13,27 @@ from hypothesis import strategies as st
 from oss_oms_sync.answers.object_class import UNCHANGED_BY_RECHECK
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import PayloadError, StorageError
-from support.compare_world import CompareWorld, classes
 from support.law import schedules
-from support.reconcile_world import refusing
-from support.world import HOUR
+from support.passes import classes, refusing
+from support.world import HOUR, World
 
 LONG = "海" * 330
 KEYS = ["equal", "late", LONG, "line\nbreak\u2028", '"quoted', "gone", "other", "zz/in OBS only"]
 
 
 @pytest.fixture
-def world() -> CompareWorld:
+def world() -> World:
     """Return simulated clouds with an object of each kind: equal, overwritten in OBS, missing, and only in OBS."""
-    world = CompareWorld(KEYS, LANES="1")
-    world.put("equal", "1", "md5", "copied")
-    world.lost(*KEYS[1:-1], data="12")
+    world = World.holding_copies(LANES="1")
+    world.put("equal", "1")
+    world.lose_events_of(*KEYS[1:-1], data="12")
     world.write("other", "123")
     world.write(KEYS[-1], "1234")
     world.advance(HOUR)
     return world
 
 
-def recheck_last(world: CompareWorld, **asked: object) -> dict:
-    """Recheck the keys that differed in the last comparison."""
-    return world.compare({"again": True, **asked})
-
-
-def show_last_pass(world: CompareWorld) -> dict:
-    return world.compare({"look": True})
-
-
-def copy_all_objects(world: CompareWorld) -> None:
+def copy_all_objects(world: World) -> None:
     """Let OMS copy all accepted objects, then advance an hour."""
     world.copy_all()
     world.advance(HOUR)
@@ -61,7 +51,7 @@ def test_a_recheck_finds_arrived_objects_equal_without_another_pass(world):
     # WHEN OMS has copied all except a deleted object, and a recheck runs
     world.delete("gone")
     copy_all_objects(world)
-    rechecked_answer = recheck_last(world)
+    rechecked_answer = world.compare(again=True)
     # THEN each object has its current class, and equal objects are still equal
     assert classes(rechecked_answer) == {
         "equal_contents": ["equal", *sorted(set(KEYS[1:6]) - {"gone"})],
@@ -72,9 +62,9 @@ def test_a_recheck_finds_arrived_objects_equal_without_another_pass(world):
     assert rechecked_answer["pass"] == earlier_answer["pass"]
     assert earlier_answer["amended"] is None
     # AND a listing of both buckets confirms the recheck
-    assert earlier_answer["twin"] != rechecked_answer["twin"] == world.compare({"dry_run": True})["twin"]
+    assert earlier_answer["twin"] != rechecked_answer["twin"] == world.compare(dry_run=True)["twin"]
     # AND later answers show the recheck
-    answer = show_last_pass(world)
+    answer = world.compare(look=True)
     assert classes(answer) == classes(rechecked_answer)
     assert answer["amended"] == rechecked_answer["amended"]
     assert answer["amended"]
@@ -82,7 +72,7 @@ def test_a_recheck_finds_arrived_objects_equal_without_another_pass(world):
 
 def test_a_recheck_submits_each_object_once_in_an_open_project(world):
     # GIVEN a comparison of a closed project, and an OMS that loses accepted objects
-    world.shut(True)
+    world.bucket.add_mark(closed=True)
     world.compare()
     missing, sent = set(KEYS[1:6]), world.oms.accepted
     sent.clear()
@@ -90,7 +80,7 @@ def test_a_recheck_submits_each_object_once_in_an_open_project(world):
 
     def recheck_missing(**asked: str) -> set[str]:
         """Recheck, and return the missing keys; OMS then loses the submitted objects, and two hours pass."""
-        missing_count = classes(recheck_last(world, **asked))["missing"]
+        missing_count = classes(world.compare(again=True, **asked))["missing"]
         while world.task.withheld:
             world.fail_copy()
         world.advance(2 * HOUR)
@@ -98,7 +88,7 @@ def test_a_recheck_submits_each_object_once_in_an_open_project(world):
 
     # THEN a recheck submits nothing while the project is closed, or without a run
     recheck_missing(run="one")
-    world.shut(False)
+    world.bucket.add_mark(closed=False)
     recheck_missing()
     assert not sent
     # AND each run submits each key once
@@ -112,7 +102,7 @@ def test_a_recheck_keeps_the_class_of_many_objects_only_in_obs(world):
     assert world.compare()["classes"]["unknown"]["destination"]["objects"] == 10_002
     copy_all_objects(world)
     # WHEN a recheck runs
-    rechecked_answer = recheck_last(world)
+    rechecked_answer = world.compare(again=True)
     # THEN the late object is equal, and the others keep their class
     assert rechecked_answer["classes"]["missing"]["keys"] == []
     assert rechecked_answer["adds_up"] is True
@@ -124,18 +114,18 @@ def test_a_recheck_moves_the_watermark_to_the_oldest_missing_object(world):
     world.remove("other")
     world.write("other", "12")
     copy_all_objects(world)
-    rechecked_answer = recheck_last(world)
+    rechecked_answer = world.compare(again=True)
     assert rechecked_answer["watermark"] == rechecked_answer["started"]
 
 
 def test_an_unfinished_pass_is_not_rechecked(world):
     with refusing(world.source), pytest.raises(StorageError):
         world.compare()
-    assert not recheck_last(world)["finished"]
+    assert not world.compare(again=True)["finished"]
 
 
 def test_without_a_pass_no_recheck_runs(world):
-    assert recheck_last(world)["next"] == "No pass over this scope has started yet."
+    assert world.compare(again=True)["next"] == "No pass over this scope has started yet."
 
 
 def test_a_recheck_of_too_many_keys_asks_for_another_pass(world):
@@ -144,9 +134,9 @@ def test_a_recheck_of_too_many_keys_asks_for_another_pass(world):
         patch("oss_oms_sync.comparison.recheck.MAX_KEYS", 5),
         pytest.raises(PayloadError, match="name 6 keys; at most 5"),
     ):
-        recheck_last(world)
+        world.compare(again=True)
     with patch("oss_oms_sync.comparison.recheck.MAX_KEYS", 6):
-        assert recheck_last(world)["finished"]
+        assert world.compare(again=True)["finished"]
 
 
 @pytest.mark.parametrize("change", ["less", "more", "twice"])
@@ -157,8 +147,8 @@ def test_a_recheck_with_incomplete_lists_is_an_error(world, change):
     changed_lines = {"less": lines[1:], "more": [*lines, "+ never counted\n"], "twice": [*lines[1:], lines[1]]}[change]
     world.bucket.add(StoredObject(name, "".join(changed_lines).encode()))
     with pytest.raises(StorageError, match="found 6 that differ: the lists are incomplete"):
-        recheck_last(world)
-    assert classes(show_last_pass(world)) == classes(earlier_answer)
+        world.compare(again=True)
+    assert classes(world.compare(look=True)) == classes(earlier_answer)
 
 
 def test_a_recheck_still_reports_sums_that_do_not_add_up(world):
@@ -167,21 +157,21 @@ def test_a_recheck_still_reports_sums_that_do_not_add_up(world):
     total = json.loads(world.bucket.objects[name].body)
     total["passed"]["source_listed"]["objects"] += 1
     world.bucket.add(StoredObject.of_json(name, total))
-    assert not recheck_last(world)["adds_up"]
+    assert not world.compare(again=True)["adds_up"]
 
 
 def test_a_recheck_with_deleted_lists_is_an_error(world):
     (name,) = world.compare()["differences"]
     del world.bucket.objects[name]
     with pytest.raises(StorageError, match="so the differences are unknown"):
-        recheck_last(world)
+        world.compare(again=True)
 
 
 def test_a_refusal_of_obs_during_a_recheck_changes_no_total(world):
     earlier_answer = world.compare()
-    with refusing(world.there), pytest.raises(StorageError):
-        recheck_last(world)
-    assert classes(show_last_pass(world)) == classes(earlier_answer)
+    with refusing(world.destination), pytest.raises(StorageError):
+        world.compare(again=True)
+    assert classes(world.compare(look=True)) == classes(earlier_answer)
 
 
 # Keys in first-level folders, and without a folder.
@@ -203,7 +193,7 @@ happenings = st.lists(
 )
 
 
-def play(world: CompareWorld, keys: Sequence[str], happenings: list[tuple]) -> None:
+def play(world: World, keys: Sequence[str], happenings: list[tuple]) -> None:
     for what, number, *details in happenings if keys else ():
         world.play([("advance", 60), (what, keys[number % len(keys)], *details)])
 
@@ -239,8 +229,8 @@ SIDES, MEASURES = ("source", "destination"), ("objects", "bytes")
 def test_law1_a_recheck_equals_a_new_comparison_in_total_and_by_folder(before, after, copied, folders, count_schedule):
     with patch("oss_oms_sync.passes.digests.MAX_FOLDERS", folders):
         # GIVEN a comparison, and later changes of unequal objects
-        CompareWorld.close_all()
-        world = CompareWorld(SOME_KEYS, LANES="1")
+        World.close_all()
+        world = World.holding_copies(SOME_KEYS, LANES="1")
         world.storage_classes, world.task.storage_policy = ["Standard", "IA"], "SRC_STORAGE_MAPPING"
         play(world, SOME_KEYS, before)
         world.advance(HOUR)
@@ -252,7 +242,7 @@ def test_law1_a_recheck_equals_a_new_comparison_in_total_and_by_folder(before, a
             world.copy_all()
         world.advance(2 * HOUR)
         # WHEN its keys are rechecked, and another comparison runs
-        rechecked_answer, new_answer = recheck_last(world), world.compare({"dry_run": True})
+        rechecked_answer, new_answer = world.compare(again=True), world.compare(dry_run=True)
     # THEN both results are equal, and the counts of the folders add up to those of the classes
     assert rechecked_answer["storage"] == new_answer["storage"]
     assert (

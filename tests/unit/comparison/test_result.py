@@ -13,16 +13,15 @@ from oss_oms_sync.comparison.result import counts_of, describe_missing_permissio
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from oss_oms_sync.rules.remedy import Attempts
-from support.compare_world import CompareWorld, classes
-from support.reconcile_world import refusing
-from support.world import HOUR
+from support.passes import classes, refusing
+from support.world import HOUR, World
 
 FINAL_FIELDS = {"classes", "folders", "source", "destination", "adds_up", "remedies", "watermark", "differences"}
 
 
 @pytest.fixture
-def world() -> CompareWorld:
-    world = CompareWorld(LANES="1")
+def world() -> World:
+    world = World.holding_copies(LANES="1")
     world.put("a/1", "12", "md5", "copied")
     world.advance(HOUR)
     return world
@@ -53,12 +52,12 @@ def test_both_buckets_have_a_digest_and_the_source_a_state_digest(world):
 
 def test_lags_are_the_seconds_from_write_to_acceptance_and_copy(world):
     # GIVEN an object that is accepted a minute after its write and copied three minutes later, and an unaccepted object
-    world.put("b", "1")
+    world.put("b", "1", fate="pending")
     world.advance(60)
     world.deliver()
     world.advance(180)
     world.copy_all()
-    world.lost("c")
+    world.lose_events_of("c")
     lag = world.compare()["lag"]
     assert [[lag[what][name] for name in ("objects", "not_yet", "max")] for what in ("accepted", "copied")] == [
         [2, 1, 60],
@@ -73,7 +72,7 @@ def test_an_older_object_or_another_size_in_obs_is_not_yet_copied(world):
     for key in ("older", "overwritten"):
         world.put(key, "1", "md5", "copied")
     world.advance(HOUR)
-    world.lost("older", "overwritten", data="22")
+    world.lose_events_of("older", "overwritten", data="22")
     world.write("overwritten", "333")
     world.advance(HOUR)
     # WHEN they are compared
@@ -86,7 +85,7 @@ def test_an_older_object_or_another_size_in_obs_is_not_yet_copied(world):
 
 def test_a_comparison_counts_resent_objects_separately(world):
     world.remove("a/1")
-    world.compare({"prefix": "a/"})
+    world.compare(prefix="a/")
     world.copy_all()
     world.advance(HOUR)
     lag = world.compare()["lag"]
@@ -96,7 +95,7 @@ def test_a_comparison_counts_resent_objects_separately(world):
 
 
 def test_equal_contents_count_as_copied_even_if_rewritten_later(world):
-    world.lost("a/1", data="12")
+    world.lose_events_of("a/1", data="12")
     answer = world.compare()
     assert classes(answer) == {"equal_contents": ["a/1"]}
     assert answer["lag"]["copied"]["not_yet"] == 0
@@ -105,8 +104,8 @@ def test_equal_contents_count_as_copied_even_if_rewritten_later(world):
 def test_the_watermark_is_the_oldest_missing_objects_or_passs_time(world):
     answer = world.compare()
     assert answer["watermark"] == answer["started"]
-    world.lost("b")
-    world.lost("c")
+    world.lose_events_of("b")
+    world.lose_events_of("c")
     assert world.compare()["watermark"] == "2026-01-02T01:00:00Z"
 
 
@@ -122,7 +121,7 @@ def test_a_young_object_holds_back_the_watermark_until_it_is_copied(world, fate)
 
 def test_objects_are_counted_by_first_level_folder(world):
     world.upload("a/2/3", "1")
-    world.lost("top", data="123")
+    world.lose_events_of("top", data="123")
     assert world.compare()["folders"] == {
         "": {"missing": [1, 3, 0, 0]},
         "a/": {"equal_contents": [1, 2, 1, 2], "missing": [1, 1, 0, 0]},
@@ -132,7 +131,7 @@ def test_objects_are_counted_by_first_level_folder(world):
 def test_an_unfinished_pass_reports_no_classes(world):
     with refusing(world.source, "list"), pytest.raises(StorageError):
         world.compare()
-    answer = world.compare({"look": True})
+    answer = world.compare(look=True)
     assert answer["finished"] is False
     assert FINAL_FIELDS & answer.keys() == set()
     world.advance(HOUR)

@@ -21,28 +21,28 @@ from support.world import (
     TASK,
     World,
     event,
-    is_look,
     oms_error,
     oss_error,
     payload,
+    reads_mark,
 )
 
 
 def read_failed_record(world: World, key: str) -> dict[str, Any]:
     """Return the contents of a key's failed record; without a record, return an empty mapping."""
-    return json.loads(world.record_body("failed", key) or b"{}")
+    return json.loads(world.bucket.record_body("failed", key) or b"{}")
 
 
 def test_an_accepted_key_is_recorded_and_true_is_returned(world):
     assert world.forward(payload("a", etag="ABC")) is True
-    assert world.record_body("success", "a") == b"ABC"
-    assert world.record_body("failed", "a") is None
+    assert world.bucket.record_body("success", "a") == b"ABC"
+    assert world.bucket.record_body("failed", "a") is None
 
 
 def test_accepted_and_failed_keys_of_an_event_have_separate_records(world):
     world.oms.refuse(lambda key: key == "bad")
     assert world.forward(payload("good", "bad", "fine")) is False
-    assert [bool(world.record_body("success", key)) for key in ("good", "bad", "fine")] == [True, False, True]
+    assert [bool(world.bucket.record_body("success", key)) for key in ("good", "bad", "fine")] == [True, False, True]
     assert [read_failed_record(world, key).get("reason") for key in ("good", "bad", "fine")] == [None, "REJECTED", None]
 
 
@@ -56,7 +56,7 @@ def test_a_partly_unreadable_payload_raises_after_its_keys_are_submitted(world):
     with pytest.raises(EventError, match=r"oss\.object\.key"):
         world.forward(broken)
     assert world.oms.accepted == {"a": 1}
-    assert world.record_body("success", "a")
+    assert world.bucket.record_body("success", "a")
 
 
 def test_an_unwritten_success_record_is_only_an_error_in_the_log(world, lines):
@@ -171,7 +171,7 @@ def closing(world: World) -> ProjectState:
 
 
 def count_mark_reads(world: World) -> int:
-    return sum(map(is_look, world.oss.requests))
+    return sum(map(reads_mark, world.oss.requests))
 
 
 def submitted_keys(world: World) -> list[list[str]]:
@@ -275,7 +275,7 @@ def test_an_event_after_the_opening_is_submitted_at_once(world):
 
 @pytest.mark.parametrize("fault", UNREADABLE.values(), ids=UNREADABLE)
 def test_an_event_is_recorded_if_the_projects_state_is_unknown(world, fault):
-    world.oss.faults.add(fault, where=is_look)
+    world.oss.faults.add(fault, where=reads_mark)
     assert world.forward(payload("a")) is False
     assert [*world.oms.requests] == []
     assert read_failed_record(world, "a")["reason"] == "MARK_UNREAD"

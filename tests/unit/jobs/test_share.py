@@ -58,7 +58,7 @@ def test_a_spike_that_throttles_an_event_leaves_no_failed_record(world):
 def test_an_event_can_be_left_to_replay_without_a_call(world):
     throttle(world, 8)
     key = next(f"key {number}" for number in range(100) if not world.forward(payload(f"key {number}", etag="ABC")))
-    record = json.loads(world.record_body("failed", key))
+    record = json.loads(world.bucket.record_body("failed", key))
     message = "not submitted: OMS throttled earlier calls; replay resends the key"
     assert record == {**record, "reason": "THROTTLED", "status": None, "etag": "ABC", "message": message}
     assert key not in world.oms.accepted
@@ -94,7 +94,7 @@ def test_a_closed_project_records_the_reason_closed_not_throttled(world):
     world.clock.ahead = timedelta(minutes=1)  # a frozen instance reads the mark again
     for key in map(str, range(20)):
         world.forward(payload(key))
-        assert json.loads(world.record_body("failed", key))["reason"] == "CLOSED"
+        assert json.loads(world.bucket.record_body("failed", key))["reason"] == "CLOSED"
 
 
 events = st.tuples(
@@ -124,7 +124,9 @@ def test_law1_holds_under_any_throttling_and_replay_submits_the_others(count_sch
 
         # WHEN each is handled, THEN its keys are accepted or recorded as failed
         outcome = world.forward(payload(*mine))
-        state = check(outcome, mine, world.oms.accepted, lambda state, key: world.record_body(state, key) is not None)
+        state = check(
+            outcome, mine, world.oms.accepted, lambda state, key: world.bucket.record_body(state, key) is not None
+        )
         assert state in (RETURNED_TRUE, RETURNED_FALSE)
 
     # AND replay submits the remaining keys, throttled as well, until all are accepted

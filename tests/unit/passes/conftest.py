@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from support.reconcile_world import ReconcileWorld, split_early  # noqa: F401  a fixture
+from support.passes import split_early  # noqa: F401  a fixture
+from support.world import World
 
 
 @pytest.fixture
-def world() -> ReconcileWorld:
-    return ReconcileWorld()
+def world() -> World:
+    return World.installed()

@@ -30,7 +30,7 @@ from oss_oms_sync.passes.pieces import Pass
 from oss_oms_sync.passes.store import PassStore
 from sandbox.inprocess.instance import InstanceKilled
 from sandbox.server.faults import Fault
-from support.reconcile_world import ReconcileWorld, adds_up, slow_down_listings
+from support.passes import adds_up, slow_down_listings
 from support.stored import Stored
 from support.world import DROP_AFTER, FROZEN, HOUR, ROOT, TASK, TICK, World
 
@@ -103,7 +103,7 @@ class Actor:
         task.cancel()
 
 
-class PassWorld(ReconcileWorld):
+class PassWorld(World):
     """A world with reconcile calls among all possible events.
 
     `keys`: the keys of each bucket; every third has a success record.
@@ -111,7 +111,8 @@ class PassWorld(ReconcileWorld):
 
     def __init__(self, keys: dict[str, list[str]], lanes: int) -> None:
         self.actors: list[Actor] = []
-        super().__init__(LANES=str(lanes))
+        super().__init__(OMS_RATE="1000", LANES=str(lanes))
+        self.install()
         self.settings = replace(self.settings, piece_seconds=3.0)
         self.classes = 1
         self.events: list[bytes] = []
@@ -126,7 +127,7 @@ class PassWorld(ReconcileWorld):
             for index, key in enumerate(some):
                 self.upload(key)
                 if index % 3 == 0:
-                    self.accept(key)
+                    self.bucket.add_success_record(key)
         self.listings_take(0.9)
         self.oss.add_trigger(
             "passes", self.log_bucket, ["oss:ObjectCreated:PutObject"], PREFIX, "", self._receive_event
@@ -151,7 +152,7 @@ class PassWorld(ReconcileWorld):
         if self.events:
             self._start(self.events.pop(number % len(self.events)).decode(), steps, stops_before)
 
-    def tick(self, steps: int = _FOR_EVER, stops_before: str = "") -> None:  # type: ignore[override]
+    def fire_timer(self, steps: int = _FOR_EVER, stops_before: str = "") -> None:
         self._start(TICK, steps, stops_before)
 
     def by_hand(self, number: int, steps: int = _FOR_EVER) -> None:
@@ -299,7 +300,7 @@ class PassWorld(ReconcileWorld):
         self.land()
         for _ in range(ticks):
             self.advance(300)
-            self.tick()
+            self.fire_timer()
             for _ in range(300 if events else 0):
                 self.event(0)
             if not self.oss.buckets[self.log_bucket].versioning and self._all_ended():
@@ -318,7 +319,7 @@ class PassWorld(ReconcileWorld):
         """Return the keys that are neither covered by a success record, nor accepted, nor recorded as failed."""
         keys = {key for key in self.static[self.settings.source_bucket] if self.settings.key_filter.matches(key)}
         covered = {name.removeprefix(f"{ROOT}success_object/") for name in self.bucket.objects}
-        return keys - covered - self.sent() - self.failed()
+        return keys - covered - self.accepted_keys() - self.bucket.failed_keys()
 
 
 def written_name(request: PreparedRequest) -> str:

@@ -15,18 +15,17 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.passes import work
-from support.compare_world import CompareWorld, pages_of
-from support.reconcile_world import ReconcileWorld, slow_down_listings
-from support.world import DAY, HOUR, NO_RIGHT, TICK
+from support.passes import pages_of, slow_down_listings
+from support.world import DAY, HOUR, NO_RIGHT, TICK, World
 
 
-def reconcile(world: ReconcileWorld, event: object = None) -> dict[str, Any]:
+def reconcile(world: World, event: object = None) -> dict[str, Any]:
     """Advance the time by a few seconds, then call reconcile: by hand, or with `event`."""
     world.advance(5)
-    return world.ask("reconcile", {} if event is None else event)
+    return world.invoke("reconcile", {} if event is None else event)
 
 
-def count_pieces_while_stuck(world: ReconcileWorld, event: object, times: int) -> int:
+def count_pieces_while_stuck(world: World, event: object, times: int) -> int:
     """Return the number of pieces that calls write, ten minutes apart, while the source cannot be listed."""
 
     def count_pieces() -> int:
@@ -65,30 +64,30 @@ def test_a_backfill_that_is_too_large_for_a_pass_needs_a_restart(world):
     # WHEN all objects are requested, THEN the answer advises a migration, until the user restarts the pass
     world.oms.accepted.clear()
     assert reconcile(world, {"all": True})["stop"] == "too_large"
-    assert world.sent() == set()
+    assert world.accepted_keys() == set()
     assert reconcile(world, {"all": True, "since": "2026-01-01T00:00:00Z"})["accepted"] == 30
     assert reconcile(world, {"all": True, "restart": True})["accepted"] == 30
 
 
 @contextlib.contextmanager
-def world_with_copies(number: int, **environment: str) -> Iterator[CompareWorld]:
+def world_with_copies(number: int, **environment: str) -> Iterator[World]:
     """Yield simulated clouds with this number of objects, which OMS copied an hour ago.
 
     A page has ten objects, and each page is worth a range of its own.
     """
-    world = CompareWorld(**environment)
+    world = World.holding_copies(**environment)
     for place in range(number):
-        world.put(f"{place:03}", "1", fate="copied")
+        world.put(f"{place:03}", "1")
     world.advance(HOUR)
     with patch.object(work, "MIN_SPLIT_OBJECTS", 2), patch.object(work, "UNKNOWN_RANGE_SECONDS", 3.0), pages_of(10):
         yield world
 
 
-def show_first_state(world: CompareWorld, job: str, **asked: object) -> dict:
+def show_first_state(world: World, job: str, **asked: object) -> dict:
     """Begin a job's next pass while each page takes a second, and return the answer after its first piece."""
     world.advance(DAY)
     slow_down_listings(world.source, 1.0)
-    return world.ask(job, asked, timeout=20)
+    return world.invoke(job, asked, timeout=20)
 
 
 @pytest.mark.parametrize("lanes", [3, 4, 6])
@@ -109,7 +108,7 @@ def test_the_first_worker_begins_as_many_ranges_as_there_are_lanes(lanes):
 def test_a_jobs_first_pass_splits_by_the_marks_of_the_other_job(first, second):
     # GIVEN a finished pass of a job
     with world_with_copies(100, LANES="2") as world:
-        assert world.ask(first)["finished"]
+        assert world.invoke(first)["finished"]
         # WHEN the other job's first pass begins, THEN it splits before it counts any key
         result = show_first_state(world, second)
     assert result["ranges"]["open"] >= 2, result

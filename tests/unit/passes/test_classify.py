@@ -9,32 +9,36 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault
-from support.reconcile_world import LONG, ReconcileWorld, adds_up, counts
-from support.world import HOUR, OSS_HEADERS, ROOT, record_name
+from support.passes import LONG, adds_up, counts
+from support.world import HOUR, OSS_HEADERS, ROOT, World, record_name
 
 
-def write_vendors_record(world: ReconcileWorld, key: str) -> None:
+def write_vendors_record(world: World, key: str) -> None:
     world.bucket.add(StoredObject(record_name("success", key), b""))
 
 
-def write_record_without_etag(world: ReconcileWorld, key: str) -> None:
+def write_record_without_etag(world: World, key: str) -> None:
     body, headers = (b"-", {}) if key != LONG else (key.encode(), {"x-oss-meta-etag": "-"})
     world.bucket.add(StoredObject(record_name("success", key), body, headers))
+
+
+def add_failed_record(world: World, key: str) -> None:
+    world.bucket.add_failed_records(key, data="A")
 
 
 SENT = ["scanned", "submitted", "accepted"]
 # The events of an object, in order, and its class an hour later.
 CASES = {
     "no record": (["upload"], SENT),
-    "in step": (["in_step"], ["scanned", "covered"]),
-    "overwritten": (["in_step", "an hour", "upload B"], SENT),
-    "overwritten in the second of the record": (["in_step", "upload B"], SENT),
-    "overwritten and restored": (["in_step", "an hour", "upload B", "upload A"], SENT),
+    "in step": (["put_accepted"], ["scanned", "covered"]),
+    "overwritten": (["put_accepted", "an hour", "upload B"], SENT),
+    "overwritten in the second of the record": (["put_accepted", "upload B"], SENT),
+    "overwritten and restored": (["put_accepted", "an hour", "upload B", "upload A"], SENT),
     "recorded by the vendor's handler": (["upload", write_vendors_record], SENT),
     "recorded without an ETag": (["upload", write_record_without_etag], SENT),
-    "failed": (["upload", "fail"], ["scanned", "failed_before"]),
-    "overwritten after it failed": (["upload", "fail", "an hour", "upload B"], SENT),
-    "failed in an event told twice": (["in_step", "fail"], ["scanned", "covered"]),
+    "failed": (["upload", add_failed_record], ["scanned", "failed_before"]),
+    "overwritten after it failed": (["upload", add_failed_record, "an hour", "upload B"], SENT),
+    "failed in an event told twice": (["put_accepted", add_failed_record], ["scanned", "covered"]),
     "just uploaded": (["upload"], ["scanned", "pending"]),
     "migrated before": ([lambda world, key: world.upload(key, minutes_ago=80 * 60)], []),
     "a symbolic link": ([lambda world, key: world.upload(key, kind="Symlink")], []),
@@ -47,7 +51,7 @@ CASES = {
 def test_only_missing_or_outdated_objects_are_submitted(world, case, key):
     # GIVEN an object among copied objects whose names have the same prefix
     other_keys = ["a", "a/", "a/b/c", "ab", "最"]
-    world.in_step(*other_keys)
+    world.put_accepted(*other_keys)
     world.advance()
     events, expected_counts = CASES[case]
     for event in events:
@@ -67,16 +71,16 @@ def test_only_missing_or_outdated_objects_are_submitted(world, case, key):
     assert counts(result) == Counter(["scanned", "covered"] * len(other_keys) + expected_counts)
     assert adds_up(result)
     assert result["finished"] is True
-    assert world.sent() == ({key} if "submitted" in expected_counts else set())
+    assert world.accepted_keys() == ({key} if "submitted" in expected_counts else set())
 
     # AND the next pass submits nothing
     assert world.reconcile()["submitted"] == 0
 
 
 def test_records_of_deleted_objects_are_counted_and_not_submitted(world):
-    world.accept("deleted long ago")
+    world.bucket.add_success_record("deleted long ago")
     world.advance()
-    world.accept("deleted just now")  # or uploaded just now, after its page was listed
+    world.bucket.add_success_record("deleted just now")  # or uploaded just now, after its page was listed
     assert counts(world.reconcile()) == {"orphans": 1}
     assert world.oms.calls == []
 
@@ -88,7 +92,7 @@ def test_objects_younger_than_15_minutes_are_left_to_the_next_pass(world, minute
     assert world.reconcile()["pending"] == pending
 
 
-def count_new_objects(world: ReconcileWorld) -> tuple[int, int]:
+def count_new_objects(world: World) -> tuple[int, int]:
     """Return the number of objects that were new to the last pass, and the number of those without a record."""
     *_, state = world.passes()
     return state.counts["new"], state.counts["new_missing"]
@@ -98,16 +102,16 @@ def test_objects_of_any_age_written_while_closed_are_due_after_opening(world):
     # GIVEN a project that is closed, and has no trigger any more
     world.advance(72 * HOUR)
     world.reconcile()
-    world.ask("certify", {"close": True})
+    world.invoke("certify", {"close": True})
     world.advance(HOUR)
     for minutes in (20, 1):
         world.upload(f"{minutes} minutes old", minutes_ago=minutes)
 
     # WHEN the project is opened, and a pass begins, THEN the pass waits for no event
-    world.ask("certify", {"open": True})
+    world.invoke("certify", {"open": True})
     world.advance(60)
     world.upload("before the trigger was there", minutes_ago=0.5)
-    answer = world.reconcile({"restart": True})
+    answer = world.reconcile(restart=True)
     assert answer["submitted"] == 3
     assert answer["pending"] == 0
 
@@ -122,18 +126,18 @@ def test_objects_of_any_age_written_while_closed_are_due_after_opening(world):
 
 
 def test_a_long_record_without_a_time_covers_no_object(world):
-    world.in_step(LONG)
+    world.put_accepted(LONG)
     world.advance()
     undated_headers = {**OSS_HEADERS, "x-oss-meta-etag": etag_of(b"A")}
     world.bucket.fail(
         Fault.status(200, LONG.encode(), undated_headers), "get", lambda name: "success_object_long" in name
     )
     world.reconcile()
-    assert world.sent() == {LONG}
+    assert world.accepted_keys() == {LONG}
 
 
 def test_records_in_the_source_bucket_are_never_submitted(world):
-    world.lost("oms_source_record/x/success_object/a")
+    world.lose_events_of("oms_source_record/x/success_object/a")
     assert counts(world.reconcile()) == {}
 
 
@@ -159,13 +163,13 @@ def test_objects_written_before_the_installation_do_not_count_as_new(world):
 
 
 def test_no_object_outside_prefix_and_suffix_is_submitted_or_counted():
-    world = ReconcileWorld(OBJECT_PREFIX="photos/", OBJECT_SUFFIX=".jpg")
+    world = World.installed(OBJECT_PREFIX="photos/", OBJECT_SUFFIX=".jpg")
     keys = ("photos/a.jpg", "photos/a.png", "photos", "videos/a.jpg", "photos/b.jpg")
     for key in keys:
-        world.accept(f"{key}.deleted")
-    world.lost(*keys)
+        world.bucket.add_success_record(f"{key}.deleted")
+    world.lose_events_of(*keys)
     assert counts(world.reconcile()) == {"scanned": 2, "submitted": 2, "accepted": 2}
-    assert world.sent() == {"photos/a.jpg", "photos/b.jpg"}
+    assert world.accepted_keys() == {"photos/a.jpg", "photos/b.jpg"}
 
 
 @pytest.mark.parametrize(
@@ -181,31 +185,31 @@ def test_no_object_outside_prefix_and_suffix_is_submitted_or_counted():
 )
 def test_the_options_prefix_since_and_all_select_objects(world, asked, looked_at, sent):
     world.upload("a/old", minutes_ago=30 * 24 * 60)
-    world.in_step("a/new", "b/new")
-    world.lost("b/missing")
-    result = world.reconcile(asked)
+    world.put_accepted("a/new", "b/new")
+    world.lose_events_of("b/missing")
+    result = world.invoke("reconcile", asked)
     assert result["scanned"] == looked_at
     assert result["submitted"] == len(sent)
-    assert sorted(world.sent()) == sent
+    assert sorted(world.accepted_keys()) == sent
 
 
 def test_an_object_written_in_the_second_of_since_is_included(world):
     world.upload("a")
     world.advance(1)
-    world.lost("b")
-    assert world.reconcile({"since": "2026-01-02T00:00:01Z", "dry_run": True})["missing"] == ["b"]
+    world.lose_events_of("b")
+    assert world.reconcile(since="2026-01-02T00:00:01Z", dry_run=True)["missing"] == ["b"]
 
 
 def test_the_option_all_includes_objects_of_any_age(world):
     world.upload("a")
     world.source.modified["a"] = 0
-    assert world.reconcile({"all": True})["accepted"] == 1
+    assert world.reconcile(all=True)["accepted"] == 1
 
 
 def test_an_installation_time_in_the_year_1_is_not_an_error(world):
-    world.keep("state/installed.json", {"at": "0001-01-01"})
-    world.lost("a")
-    assert world.tick()["accepted"] == 1
+    world.bucket.add_json("state/installed.json", {"at": "0001-01-01"})
+    world.lose_events_of("a")
+    assert world.tick("reconcile")["accepted"] == 1
 
 
 def test_objects_written_before_the_first_use_of_the_log_bucket_are_found(world):
@@ -216,7 +220,7 @@ def test_objects_written_before_the_first_use_of_the_log_bucket_are_found(world)
     world.upload("before the project", minutes_ago=60 * 24 * 5)
 
     # WHEN reconcile runs for the first time
-    world.tick()
+    world.tick("reconcile")
 
     # THEN it finds these objects
-    assert world.sent() == {"first"}
+    assert world.accepted_keys() == {"first"}

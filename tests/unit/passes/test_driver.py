@@ -17,8 +17,7 @@ from oss_oms_sync.passes.states import PassState
 from oss_oms_sync.passes.store import PassStore
 from oss_oms_sync.passes.tally import Tally
 from oss_oms_sync.passes.work import RangeResult, Walk
-from support.reconcile_world import ReconcileWorld
-from support.world import HOUR
+from support.world import HOUR, World
 
 USUAL = Scope(KeyFilter(), None, everything=False)
 PART = Scope(KeyFilter("a"), None, everything=True)
@@ -52,7 +51,7 @@ def walk() -> PreparedWalk:
     return PreparedWalk()
 
 
-def make_driver(world: ReconcileWorld, walk: Walk, seconds: float = 570) -> Driver:
+def make_driver(world: World, walk: Walk, seconds: float = 570) -> Driver:
     world.advance(0.001)
     invocation = world.invocation(seconds)
     return Driver(invocation, PassStore(invocation, "reconcile"), walk)
@@ -66,7 +65,7 @@ def make_resting_piece() -> Piece:
     return Piece(Kind.RESTING, stopped=NO_SPACE)
 
 
-def split_pass(world: ReconcileWorld, walk: PreparedWalk, scope: Scope = USUAL) -> Pass:
+def split_pass(world: World, walk: PreparedWalk, scope: Scope = USUAL) -> Pass:
     """Begin a pass, and return it with two halves that no worker has begun: (..., m] and (m, ...]."""
     walk.kinds[""] = Piece(Kind.SPLIT, cut="m")
     state, _ = make_driver(world, walk).begin(scope)
@@ -75,7 +74,7 @@ def split_pass(world: ReconcileWorld, walk: PreparedWalk, scope: Scope = USUAL) 
     return state.of
 
 
-def begin_work(world: ReconcileWorld, walk: PreparedWalk, *halves: str, later: float = 0) -> Pass:
+def begin_work(world: World, walk: PreparedWalk, *halves: str, later: float = 0) -> Pass:
     """Begin a pass, and return it with signs of workers on `halves`, by default on both.
 
     The signs are written `later` seconds after the pieces.
@@ -87,7 +86,7 @@ def begin_work(world: ReconcileWorld, walk: PreparedWalk, *halves: str, later: f
     return pass_
 
 
-def list_called_ranges(world: ReconcileWorld) -> list[str]:
+def list_called_ranges(world: World) -> list[str]:
     """Return the ranges for which an object was written that calls a worker."""
     return [name.split("/")[-2] for name in world.bucket.objects if "/wake-" in name]
 
@@ -188,7 +187,7 @@ def test_a_pass_at_its_limit_of_pieces_blocks_no_other_pass(world, walk, mocker)
 # Calls that wait.
 
 
-def count_listings(world: ReconcileWorld) -> Counter[str]:
+def count_listings(world: World) -> Counter[str]:
     """Return a counter of all later listings, by folder of the log bucket; "each pass" counts searches for passes."""
     counter: Counter[str] = Counter()
     prefix = world.store.prefix

@@ -37,7 +37,7 @@ numbers, steps = st.integers(0, 20), st.integers(0, 80) | st.just(10**6)
 workers = st.one_of(
     st.tuples(st.just("event"), numbers, steps),
     st.tuples(st.just("event"), numbers, steps),
-    st.tuples(st.just("tick"), steps),
+    st.tuples(st.just("fire_timer"), steps),
     st.tuples(st.just("by_hand"), numbers, steps),
     st.tuples(st.just("run"), numbers, steps),
     st.tuples(st.just("run"), numbers, steps),
@@ -133,8 +133,8 @@ def play_two_timer_calls(*, dies: bool) -> tuple[bool, bool]:
     between the pieces of the two halves. Then the first call continues.
     """
     with pass_world({"photos": KEYS}, 2, 3, make_differing_cuts()) as world:
-        world.tick(stops_before="/r/0000")
-        world.tick(stops_before="/r1/0000" if dies else "")
+        world.fire_timer(stops_before="/r/0000")
+        world.fire_timer(stops_before="/r1/0000" if dies else "")
         if dies:
             world.die(1)
         else:

@@ -10,10 +10,9 @@ from oss_oms_sync.errors import StorageError
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.listing import MergedListing
 from oss_oms_sync.passes.pieces import Scope
-from support.compare_world import pages_of
 from support.law import HOSTILE
-from support.reconcile_world import LONG, ReconcileWorld, counts
-from support.world import NO_RIGHT, TASK
+from support.passes import LONG, counts, pages_of
+from support.world import NO_RIGHT, TASK, World
 
 
 def make_boundary_key(room_for: str) -> str:
@@ -21,17 +20,17 @@ def make_boundary_key(room_for: str) -> str:
     return "k" * (MAX_NAME_BYTES - len(record_prefix(TASK, room_for)))
 
 
-def make_merged_listing(world: ReconcileWorld, after: str) -> MergedListing:
+def make_merged_listing(world: World, after: str) -> MergedListing:
     invocation, now = world.invocation(), world.clock.now()
     classifier = Classifier(world.settings, Scope(KeyFilter(), None, everything=False), now, now)
     return MergedListing(invocation, classifier.needs_records, "", after)
 
 
 def test_reconcile_distinguishes_keys_with_unusual_characters(world):
-    world.in_step(*HOSTILE[::2])
-    world.lost(*HOSTILE[1::2])
+    world.put_accepted(*HOSTILE[::2])
+    world.lose_events_of(*HOSTILE[1::2])
     world.reconcile()
-    assert world.sent() == set(HOSTILE[1::2])
+    assert world.accepted_keys() == set(HOSTILE[1::2])
 
 
 @pytest.mark.parametrize(
@@ -39,12 +38,12 @@ def test_reconcile_distinguishes_keys_with_unusual_characters(world):
 )
 @pages_of(7)
 def test_no_unneeded_page_of_a_listing_is_requested(prefix, pages):
-    world = ReconcileWorld(LANES="1")
+    world = World.installed(LANES="1")
     # The bucket has three full pages; no page is requested after the last.
-    world.in_step(*(f"a/{number:02}" for number in range(20)), "b/1")
+    world.put_accepted(*(f"a/{number:02}" for number in range(20)), "b/1")
     world.advance()
     world.source.calls.clear()
-    assert world.reconcile({"prefix": prefix})["covered"] == (1 if prefix else 21)
+    assert world.reconcile(prefix=prefix)["covered"] == (1 if prefix else 21)
     assert world.source.calls["list"] == pages
 
 
@@ -52,36 +51,36 @@ def test_a_key_too_long_for_one_kind_of_record_is_still_classified(world):
     covered, waiting, missing = (make_boundary_key("failed")[1:] + last for last in "abc")
     assert is_long(TASK, "success", covered)
     assert not is_long(TASK, "failed", covered)
-    world.in_step(covered)
-    world.fail(waiting)
-    world.lost(waiting, missing)
+    world.put_accepted(covered)
+    world.bucket.add_failed_records(waiting, data="A")
+    world.lose_events_of(waiting, missing)
     single_counts = dict.fromkeys(["covered", "failed_before", "submitted", "accepted"], 1)
     assert counts(world.reconcile()) == {"scanned": 3, **single_counts}
 
 
 def test_a_prefix_of_the_maximum_length_finds_the_record_of_its_key(world):
     key = make_boundary_key("success")
-    world.in_step(key)
+    world.put_accepted(key)
     world.advance()
-    assert counts(world.reconcile({"prefix": key})) == {"scanned": 1, "covered": 1}
+    assert counts(world.reconcile(prefix=key)) == {"scanned": 1, "covered": 1}
 
 
 def test_the_records_of_a_long_key_cost_at_most_two_requests(world):
     # GIVEN long keys of every kind
     covered, missing, young, link = (f"{LONG}{number}" for number in range(4))
-    world.in_step(covered)
+    world.put_accepted(covered)
     world.upload(link, kind="Symlink")
-    world.lost(missing)
+    world.lose_events_of(missing)
     world.upload(young)
 
     # WHEN a pass needs their records, THEN it makes exactly this number of reads
     world.bucket.calls.clear()
-    world.reconcile({"dry_run": True})
+    world.reconcile(dry_run=True)
     # The first three reads: the time of installation, the time of opening, and the migrations.
     first, per_key = 3, {covered: 1, missing: 2, young: 0, link: 0}
     assert world.bucket.calls["get"] == first + sum(per_key.values())
     world.bucket.calls.clear()
-    world.reconcile({"dry_run": True, "all": True})
+    world.reconcile(dry_run=True, all=True)
     assert world.bucket.calls["get"] == first
 
 
@@ -89,21 +88,21 @@ def test_the_listing_continues_after_a_long_key(world):
     keys = [f"{LONG}{number:02}" for number in range(12)] + [make_boundary_key("success")[2:] + "最", "z"]
     # A record without an object, before the key in whose last character the record's name is cut off.
     orphan = make_boundary_key("success")[2:] + "a"
-    world.accept(orphan)
-    world.lost(*keys)
+    world.bucket.add_success_record(orphan)
+    world.lose_events_of(*keys)
     for start_key in ("", *keys, orphan):
         listed_keys = [entry.key for entry in make_merged_listing(world, after=start_key)]
         assert listed_keys == sorted(key for key in (*keys, orphan) if key > start_key)
     result = world.reconcile()
     assert result["orphans"] == 1
     assert result["accepted"] == len(keys)
-    assert world.reconcile({"prefix": LONG})["covered"] == 12
+    assert world.reconcile(prefix=LONG)["covered"] == 12
 
 
 def test_long_records_that_cannot_be_read_are_an_error_and_not_missing(world):
-    world.in_step(LONG)
+    world.put_accepted(LONG)
     world.advance()
     world.bucket.fail(NO_RIGHT, where=lambda name: "success_object_long" in name)
     with pytest.raises(StorageError):
-        world.tick()
+        world.tick("reconcile")
     assert world.oms.calls == []

@@ -35,7 +35,7 @@ def slow_down(world: PassWorld, seconds_a_page: float = 1.2) -> None:
 @pytest.fixture
 def pass_name(world) -> str:
     """Fire the timer, and return the name of the finished pass."""
-    world.tick()
+    world.fire_timer()
     return find_only_pass(world)
 
 
@@ -57,7 +57,7 @@ def list_written(world: PassWorld) -> list[str]:
 
 def stop_worker(world: PassWorld, before: str) -> None:
     """Stop a worker of the timer's pass before it writes this object."""
-    world.tick(stops_before=before)
+    world.fire_timer(stops_before=before)
     world.die(0)
 
 
@@ -92,8 +92,8 @@ def test_reading_pieces_of_a_bucket_with_versioning_is_an_error(world, pass_name
 
 def test_an_unreadable_piece_stops_workers_and_another_pass_begins(world):
     # GIVEN a timer call that is about to write a piece where an unreadable piece exists
-    world.tick(stops_before="/r/0000")
-    world.tick(stops_before="/r/0000")
+    world.fire_timer(stops_before="/r/0000")
+    world.fire_timer(stops_before="/r/0000")
     world.run(1)
     pass_name = find_only_pass(world)
     for name in list(world.bucket.names(PREFIX)):
@@ -108,7 +108,7 @@ def test_an_unreadable_piece_stops_workers_and_another_pass_begins(world):
 
     # AND the next pass can begin
     world.advance(timedelta(days=1).total_seconds())
-    world.tick()
+    world.fire_timer()
     assert world.totals[-1][0] != f"{PREFIX}{pass_name}/total"
     world.check()
 
@@ -117,7 +117,7 @@ def test_a_pass_without_its_last_piece_blocks_no_new_pass_that_day(world):
     """The timer's next tick on the same day begins another pass."""
     # GIVEN a timer's pass that lacks only the total, and then also its last piece
     slow_down(world)
-    world.tick()
+    world.fire_timer()
     world.event(0, stops_before="/total")
     world.die(0)
     lost_name = find_only_pass(world)
@@ -133,7 +133,7 @@ def test_a_pass_without_its_last_piece_blocks_no_new_pass_that_day(world):
 def test_a_pass_with_an_unreadable_total_does_not_block_the_next_pass(world, pass_name):
     world.oss.fill(world.log_bucket, [f"{PREFIX}{pass_name}/total"], size=1)
     world.advance(timedelta(days=1).total_seconds())
-    world.tick()
+    world.fire_timer()
     assert len({name for name, *_ in world.totals}) == 2
 
 
@@ -163,13 +163,13 @@ def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
     for module in ("work", "states"):
         mocker.patch(f"oss_oms_sync.passes.{module}.MAX_PIECES", 1)
     slow_down(world)
-    world.tick()
+    world.fire_timer()
 
     # WHEN its events and timer calls arrive, THEN nothing more is written
     for _ in [*world.events]:
         world.event(0)
     world.advance(600)
-    world.tick()
+    world.fire_timer()
     assert list_written(world) == ["r/0000"]
 
     # AND a manual call reports this and begins no other pass, until the user asks for it
@@ -182,15 +182,15 @@ def test_a_pass_has_no_more_pieces_than_its_limit(world, mocker):
 
     # AND the timer's next pass begins when it is due
     world.advance(25 * HOUR)
-    world.tick()
+    world.fire_timer()
     assert list_written(world) == ["r/0000"] * 3
 
 
 def test_a_worker_whose_pass_was_deleted_stops_and_leaves_no_piece(world):
     # GIVEN a worker in the middle of a pass, after two newer passes have ended
-    world.lost(*(f"d{number}" for number in range(7)))
+    world.lose_events_of(*(f"d{number}" for number in range(7)))
     slow_down(world, 2.0)
-    world.tick()
+    world.fire_timer()
     old_name = find_only_pass(world)
     world.event(0, stops_before="/r/0001")
     slow_down(world, 0)

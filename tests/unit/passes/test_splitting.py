@@ -16,8 +16,8 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes import work
 from oss_oms_sync.passes.marks import MAX_MARKS, KeyMark, Marks, estimate_objects, find_cut
 from oss_oms_sync.passes.pieces import Scope
-from support.compare_world import pages_of
-from support.reconcile_world import ReconcileWorld
+from support.passes import begin_stuck_pass, pages_of
+from support.world import World
 
 MAX_CALLS = 45
 
@@ -225,17 +225,17 @@ def split_early():
     """Keep the limits of production, by replacing the fixture of this name that lowers them."""
 
 
-def make_world(objects: int, seconds_a_page: float) -> ReconcileWorld:
-    world = ReconcileWorld(LANES="4", PIECE_SECONDS="30")
+def make_world(objects: int, seconds_a_page: float) -> World:
+    world = World.installed(LANES="4", PIECE_SECONDS="30")
     world.oss.set_latency(listing=seconds_a_page)
-    world.in_step(*make_numbered_keys("{:04}", objects))
+    world.put_accepted(*make_numbered_keys("{:04}", objects))
     world.advance()
     return world
 
 
 @pages_of(10)
 def test_without_marks_a_short_range_ends_without_a_split():
-    result = make_world(100, seconds_a_page=0.1).tick()
+    result = make_world(100, seconds_a_page=0.1).tick("reconcile")
     assert result["ranges"] == {"open": 0, "done": 1}
     assert result["covered"] == 100
     assert result["finished"] is True
@@ -244,11 +244,11 @@ def test_without_marks_a_short_range_ends_without_a_split():
 @pages_of(10)
 def test_without_marks_a_long_range_splits_after_its_first_keys():
     world = make_world(100, seconds_a_page=1.0)
-    result = world.tick()
+    result = world.tick("reconcile")
     assert result["ranges"] == {"open": 2, "done": 0}
     assert 10 <= result["covered"] < 50
     world.advance(600)
-    assert world.ticks_until_finished()["covered"] == 100
+    assert world.tick_until_finished()["covered"] == 100
 
 
 @pytest.mark.parametrize(("worth", "ranges"), [(101, {"open": 1, "done": 0}), (100, {"open": 2, "done": 0})])
@@ -257,14 +257,14 @@ def test_a_range_splits_at_once_if_marks_show_enough_objects(mocker, worth, rang
     # GIVEN the marks of a pass over a hundred objects
     mocker.patch.object(work, "MIN_SPLIT_OBJECTS", worth)
     world = make_world(100, seconds_a_page=0.1)
-    assert world.tick()["finished"]
+    assert world.tick("reconcile")["finished"]
 
     # WHEN the next pass begins, with time for only a few pages
     world.oss.set_latency(listing=4)
     world.advance(86_400)
 
     # THEN the number of counted objects shows if the range split first
-    result = world.tick()
+    result = world.tick("reconcile")
     assert result["ranges"] == ranges
     assert (result["covered"] == 0) == (ranges["open"] == 2)
 
@@ -281,11 +281,11 @@ def test_a_pass_begins_even_if_the_source_cannot_be_listed(mocker, ranges):
     if ranges == 1:
         mocker.patch.object(work, "find_middle", return_value=None)
     world = make_world(30, seconds_a_page=0.1)
-    world.tick()
+    world.tick("reconcile")
     world.advance(86_400)
 
     # WHEN a manual call begins a pass, THEN the pass exists, and the timer continues it
-    world.begin()
+    begin_stuck_pass(world)
     assert [(bool(pass_.ended), pass_.ranges_open) for pass_ in world.passes()] == [(True, 0), (False, ranges)]
     world.advance(600)
-    assert world.tick()["finished"]
+    assert world.tick("reconcile")["finished"]

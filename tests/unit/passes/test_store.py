@@ -16,14 +16,14 @@ from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.pieces import Kind, Pass, Piece, Scope, Tree
 from oss_oms_sync.passes.states import list_open_passes
 from oss_oms_sync.passes.tally import Tally
-from support.reconcile_world import ReconcileWorld
-from support.world import DROP_AFTER, DROP_BEFORE, FROZEN, HOUR, NO_RIGHT, OK, TASK
+from support.passes import begin_stuck_pass
+from support.world import DROP_AFTER, DROP_BEFORE, FROZEN, HOUR, NO_RIGHT, OK, TASK, World
 
 USUAL = Scope(KeyFilter(), None, everything=False)
 ELSEWHERE = Scope(KeyFilter("a"), None, everything=True)
 
 
-def begin_pass(world: ReconcileWorld, scope: Scope = USUAL) -> Pass:
+def begin_pass(world: World, scope: Scope = USUAL) -> Pass:
     """Write the first piece of a pass, and the sign of a worker on the second piece; return the pass."""
     world.clock.sleep(1)
     now = "2026-01-02T00:00:00Z"
@@ -33,7 +33,7 @@ def begin_pass(world: ReconcileWorld, scope: Scope = USUAL) -> Pass:
     return pass_
 
 
-def end_pass(world: ReconcileWorld, scope: Scope = USUAL, **counts: int) -> Pass:
+def end_pass(world: World, scope: Scope = USUAL, **counts: int) -> Pass:
     pass_ = begin_pass(world, scope)
     world.store.write(pass_.name, "r", 1, Piece(Kind.DONE, after="z", tally=Tally(Counter(counts))))
     world.store.write_end(pass_.name, "r")
@@ -42,13 +42,13 @@ def end_pass(world: ReconcileWorld, scope: Scope = USUAL, **counts: int) -> Pass
     return pass_
 
 
-def list_passes(world: ReconcileWorld) -> set[str]:
+def list_passes(world: World) -> set[str]:
     """Return the names of all passes that still have an object."""
     return {name for each in world.bucket.objects for name in re.findall("[0-9a-f]{16}-2026[0-9T]+Z", each)}
 
 
 def test_all_objects_are_json_and_named_by_project_and_job():
-    world = ReconcileWorld(PROJECT="mine")
+    world = World.installed(PROJECT="mine")
     world.bucket.objects.clear()
     pass_ = begin_pass(world)
     world.store.wake(pass_.name, "r01")
@@ -206,19 +206,19 @@ def test_a_pass_idle_for_a_month_is_deleted_by_the_next_pass(world):
 
 @pytest.mark.parametrize(("days", "is_new_pass"), [(29, False), (31, True)])
 def test_an_abandoned_open_pass_is_not_continued(days, is_new_pass):
-    world = ReconcileWorld(LANES="1")
+    world = World.installed(LANES="1")
     world.fill(25)
     world.oms.faults.then(OK, FROZEN)
     world.reconcile()
     world.advance(days * 24 * HOUR)
     world.upload("00 new", minutes_ago=30)
     assert world.reconcile()["finished"]
-    assert ("00 new" in world.sent()) == is_new_pass
+    assert ("00 new" in world.accepted_keys()) == is_new_pass
 
 
 @pytest.mark.parametrize(("period", "days"), [("1d", 2), ("12h", 1.5), ("30d", 31), ("off", 3)])
 def test_a_pass_is_late_a_day_after_the_period_or_after_three_days(period, days):
-    world = ReconcileWorld(RECONCILE_PERIOD=period)
+    world = World.installed(RECONCILE_PERIOD=period)
     world.reconcile()
     (state,) = world.passes()
     for seconds, is_late in ((days * 24 * HOUR - 90, False), (100, True)):
@@ -254,7 +254,7 @@ def test_a_worker_continues_if_its_sign_cannot_be_written(world, lines):
 
 
 def test_a_piece_that_cannot_be_read_is_an_error_and_not_missing(world):
-    world.begin()
+    begin_stuck_pass(world)
     world.bucket.fail(NO_RIGHT, "get", lambda name: "/passes/" in name)
     with pytest.raises(StorageError):
         world.reconcile()
@@ -263,8 +263,8 @@ def test_a_piece_that_cannot_be_read_is_an_error_and_not_missing(world):
 @pytest.mark.parametrize("asked", [{}, {"since": "1970-01-01"}])
 def test_after_a_change_of_the_source_bucket_a_new_pass_begins(asked):
     # GIVEN an open pass over another bucket
-    world = ReconcileWorld(LANES="1")
-    mistaken_world = world.beside(SOURCE_BUCKET="another", LANES="1")
+    world = World.installed(LANES="1")
+    mistaken_world = world.other_project(SOURCE_BUCKET="another", LANES="1")
     for number in range(30):
         world.upload(f"{number:02}")
         mistaken_world.upload(f"{number:02} mistaken")
@@ -274,5 +274,5 @@ def test_after_a_change_of_the_source_bucket_a_new_pass_begins(asked):
     world.oms.accepted.clear()
 
     # WHEN the bucket's name is corrected, THEN a pass over this bucket begins with its first key
-    assert world.reconcile(asked)["scanned"] == 30
-    assert world.sent() == {f"{number:02}" for number in range(30)}
+    assert world.invoke("reconcile", asked)["scanned"] == 30
+    assert world.accepted_keys() == {f"{number:02}" for number in range(30)}

@@ -8,36 +8,35 @@ from typing import Any
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from support.compare_world import pages_of
-from support.reconcile_world import ReconcileWorld
-from support.world import DAY, HOUR, TICK
+from support.passes import pages_of
+from support.world import DAY, HOUR, World
 
 KEYS = ("a/1", "a/2", "b")
 
 
 @pytest.fixture
-def world() -> ReconcileWorld:
+def world() -> World:
     """Return simulated clouds with three objects, written an hour ago and equal in OBS."""
-    world = ReconcileWorld()
-    world.in_step(*KEYS)
+    world = World.installed()
+    world.put_accepted(*KEYS)
     for key in KEYS:
         world.write(key, "A")
     world.advance(HOUR)
     return world
 
 
-def ask(world: ReconcileWorld, job: str, **options: Any) -> dict[str, Any]:
+def ask(world: World, job: str, **options: Any) -> dict[str, Any]:
     """Advance the time by a few seconds, then call a job by hand; return its answer."""
     world.advance(5)
-    return world.ask(job, options)
+    return world.invoke(job, options)
 
 
-def find_certified_pass(world: ReconcileWorld) -> str:
+def find_certified_pass(world: World) -> str:
     """Return the name of the pass that certify uses."""
     return str(ask(world, "certify")["passes"]["compare"]["pass"])
 
 
-def format_now(world: ReconcileWorld) -> str:
+def format_now(world: World) -> str:
     return world.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -50,13 +49,13 @@ def test_a_recheck_uses_the_same_pass_as_certify_with_any_options(world, options
 def test_a_finished_pass_with_options_delays_the_timers_next_pass(world):
     answer = ask(world, "compare", deep=True)
     world.advance(HOUR)
-    assert world.ask("compare", TICK)["pass"] == find_certified_pass(world) == answer["pass"]
+    assert world.tick("compare")["pass"] == find_certified_pass(world) == answer["pass"]
 
 
 def test_a_standstill_pass_confirms_a_comparison_even_while_closed(world):
     comparison = ask(world, "compare")
     assert ask(world, "compare", look=True)["stood_still"] is None
-    world.shut(on=True)
+    world.bucket.add_mark(closed=True)
     listed_names: list[str] = []
     world.bucket.before = lambda kind, names: listed_names.extend(names if kind == "list" else ())
     standstill = ask(world, "compare", standstill=True)
@@ -70,7 +69,7 @@ def test_a_standstill_pass_confirms_a_comparison_even_while_closed(world):
     assert find_certified_pass(world) == comparison["pass"]
 
 
-@pytest.mark.parametrize("side", ["source", "there"])
+@pytest.mark.parametrize("side", ["source", "destination"])
 def test_a_pass_contradicted_by_a_standstill_pass_is_not_used(world, side):
     frozen = format_now(world)
     old_comparison = ask(world, "compare", deep=True)
@@ -87,7 +86,7 @@ def test_a_pass_contradicted_by_a_standstill_pass_is_not_used(world, side):
 
 def test_a_standstill_pass_confirms_a_rechecked_comparison(world):
     # GIVEN an object that OMS has accepted, and not copied yet
-    world.in_step("late")
+    world.put_accepted("late")
     world.advance(60 * 20)
     comparison = ask(world, "compare")
     # WHEN OMS has copied the object, and a recheck runs
@@ -116,7 +115,7 @@ def test_after_a_freeze_only_a_pass_begun_since_then_is_used(world):
 
 def test_a_plain_comparison_uses_the_proofs_of_a_deep_comparison(world):
     # GIVEN an object whose ETag is that of parts, so that only a read can prove it equal
-    world.lost("parts", kind="Multipart")
+    world.lose_events_of("parts", kind="Multipart")
     world.write("parts", "A")
     world.advance(HOUR)
     frozen = format_now(world)
@@ -128,11 +127,11 @@ def test_a_plain_comparison_uses_the_proofs_of_a_deep_comparison(world):
     assert document["classes"]["equal_contents"]["source"]["objects"] == 4
 
 
-def read_standstill_digest(world: ReconcileWorld) -> str:
+def read_standstill_digest(world: World) -> str:
     return str(ask(world, "compare", restart=True, standstill=True)["state"])
 
 
-def read_compare_digest(world: ReconcileWorld) -> str:
+def read_compare_digest(world: World) -> str:
     return str(ask(world, "compare", restart=True)["source"]["state_digest"])
 
 
@@ -165,8 +164,8 @@ def test_any_change_at_the_source_changes_the_state_digest(world, change):
 
 
 def test_objects_outside_the_filter_are_not_in_the_state_digest():
-    world = ReconcileWorld(OBJECT_SUFFIX=".jpg")
-    world.lost("a.jpg", "a.tmp")
+    world = World.installed(OBJECT_SUFFIX=".jpg")
+    world.lose_events_of("a.jpg", "a.tmp")
     before = read_compare_digest(world)
     world.delete("a.tmp")
     assert read_standstill_digest(world) == before == read_compare_digest(world)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from support.certify_world import CertifyWorld
+from support.world import World
 
 
 @pytest.fixture
-def world() -> CertifyWorld:
+def world() -> World:
     """Return a world with three copied objects."""
-    return CertifyWorld("a/1", "a/2", "b")
+    return World.installed("a/1", "a/2", "b")
 
 
 @pytest.fixture
-def ready(world: CertifyWorld) -> CertifyWorld:
+def ready(world: World) -> World:
     """Return a world with three copied objects: frozen, compared, and unchanged in a standstill pass."""
     world.get_ready()
     return world

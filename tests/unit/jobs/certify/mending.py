@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from support.certify_world import CertifyWorld
+from support.world import World
 
 RESTART, DEEP = {"restart": True}, {"deep": True, "restart": True}
 
@@ -15,10 +15,10 @@ def step_options(finding: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in finding["step"]["options"].items() if name not in ("frozen_since", "accept")}
 
 
-def is_mended(world: CertifyWorld, finding: dict[str, Any]) -> bool:
+def is_mended(world: World, finding: dict[str, Any]) -> bool:
     """Return True if a GO follows after the check's next step, time for OMS, and a standstill pass."""
     compare_options = {name: value for name, value in step_options(finding).items() if name not in ("again", "restart")}
     if "restart" in step_options(finding):
-        world.compare(**compare_options)
+        world.open_and_compare(**compare_options)
     world.recheck(**compare_options)
     return world.is_go()

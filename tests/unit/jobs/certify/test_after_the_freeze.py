@@ -11,9 +11,9 @@ from ops.certificate.check import find_false_claims
 from oss_oms_sync.clock import parse_time
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.jobs.certify import gathering
-from support.certify_world import CertifyWorld, check, verdict
-from support.task_group import begin_migration, end_migration
-from support.world import DAY, HOUR, MINUTE
+from support.certificate import check, verdict
+from support.task_group import begin_migration
+from support.world import DAY, HOUR, MINUTE, World
 from unit.jobs.certify.mending import RESTART, is_mended, step_options
 
 
@@ -29,7 +29,7 @@ def test_a_write_after_the_freeze_is_named_until_the_freeze_is_later(world, fate
     world.recheck()
 
     # THEN it is a NO-GO, which names the object and the earliest possible freeze
-    finding = world.stopped_by("FROZEN")
+    finding = world.find_obstacle("FROZEN")
     assert finding["keys"] == ["late"] == [world.certify()["last_written"][0]["key"]]
 
     # WHEN the freeze is corrected, and the objects are compared again, THEN it is a GO
@@ -53,13 +53,13 @@ def test_oms_lists_read_before_the_comparison_ended_prove_nothing(world, days, m
     world.advance(days * DAY)
 
     # WHEN all objects are compared, and a standstill pass is made
-    mocker.patch.object(world, "tick_replay")
+    mocker.patch.object(world, "tick")
     world.prove()
     mocker.stopall()
 
     # THEN the certificate is not GO until replay's timer fires again
-    assert world.stopped_by("NOTHING_WAITS", "not run")["waits"]
-    world.tick_replay()
+    assert world.find_obstacle("NOTHING_WAITS", "not run")["waits"]
+    world.tick("replay")
     assert world.is_go()
 
 
@@ -69,9 +69,9 @@ def test_oms_lists_read_after_the_waiting_keys_do_not_count(world, mocker):
 
     def looked(*arguments, **options):
         waiting_keys = really(*arguments, **options)
-        with world.beside():
+        with world.second_instance():
             world.advance(61)
-            world.tick_replay()
+            world.tick("replay")
         return waiting_keys
 
     mocker.patch.object(gathering, "list_waiting_keys", looked)
@@ -91,14 +91,14 @@ def test_source_objects_named_like_records_are_counted_and_named(world):
     key = "oms_source_record/another/success_object/x"
     world.put(key, "x", fate="lost")
     world.freeze()
-    compared = world.compare()
+    compared = world.open_and_compare()
     assert compared["classes"]["impossible"]["keys"] == [key]
     assert compared["source"]["objects"] == 4
     assert compared["adds_up"] is True
     world.prove()
 
     # WHEN the cutover is judged, THEN it is not proven until accepted by name
-    assert world.stopped_by("PROOF_IMPOSSIBLE", "not proven")["keys"] == [key]
+    assert world.find_obstacle("PROOF_IMPOSSIBLE", "not proven")["keys"] == [key]
     assert world.is_go(accept={"impossible": "ops: old records"})
 
     # An object of such a name that only OBS has belongs to no class.
@@ -118,8 +118,8 @@ def test_concurrent_samples_keep_the_differences_of_each_other(ready):
         if kind == "get" and not meanwhile:
             key = next(key for key in ("a/1", "b") if key != names[0])
             meanwhile.append(key)
-            ready.there.add(StoredObject(key, b"?" * len(key[:2])))
-            with ready.beside():
+            ready.destination.add(StoredObject(key, b"?" * len(key[:2])))
+            with ready.second_instance():
                 meanwhile.append(ready.certify(sample=3)["verdict"])
 
     ready.source.before = reading
@@ -127,14 +127,14 @@ def test_concurrent_samples_keep_the_differences_of_each_other(ready):
     assert meanwhile[1] == "NO-GO"
 
     # THEN the next certificate has the difference
-    assert ready.stopped_by("SAMPLE")["keys"] == meanwhile[:1]
+    assert ready.find_obstacle("SAMPLE")["keys"] == meanwhile[:1]
 
 
 def test_many_records_of_another_project_do_not_prevent_a_go(mocker):
     # GIVEN two projects of a task with different suffixes, and more failed records of the first than are checked
     mocker.patch("oss_oms_sync.jobs.certify.gathering.MAX_RECORDS", 10)
-    world = CertifyWorld("z.jpg", OBJECT_SUFFIX=".jpg")
-    world.fail(*(f"{number:04}.tmp" for number in range(11)))
+    world = World.installed("z.jpg", OBJECT_SUFFIX=".jpg")
+    world.bucket.add_failed_records(*(f"{number:04}.tmp" for number in range(11)), reason="REJECTED")
     world.get_ready()
 
     # WHEN the other project is judged, THEN it is a GO
@@ -142,13 +142,13 @@ def test_many_records_of_another_project_do_not_prevent_a_go(mocker):
 
     # AND its own failed key is found after all these records
     world.remove("z.jpg")
-    world.fail("z.jpg")
-    assert world.stopped_by("NOTHING_WAITS")["keys"] == ["z.jpg"]
+    world.bucket.add_failed_records("z.jpg", reason="REJECTED")
+    assert world.find_obstacle("NOTHING_WAITS")["keys"] == ["z.jpg"]
 
 
 def test_more_records_than_can_be_listed_are_not_proven(mocker):
-    world = CertifyWorld("z.jpg", OBJECT_SUFFIX=".jpg")
-    world.fail(*(f"{number:04}.tmp" for number in range(11)))
+    world = World.installed("z.jpg", OBJECT_SUFFIX=".jpg")
+    world.bucket.add_failed_records(*(f"{number:04}.tmp" for number in range(11)), reason="REJECTED")
     world.get_ready()
     mocker.patch("oss_oms_sync.ledger.waiting._MAX_LISTED", 10)
     document = world.certify()
@@ -158,13 +158,13 @@ def test_more_records_than_can_be_listed_are_not_proven(mocker):
     assert finding["step"] is None
     assert "python3 ops.py open" in finding["next"]
     assert find_false_claims(document) == []
-    world.call(open=True)
+    world.open_project()
     assert check(world.certify(), "NOTHING_WAITS")["step"] == {"job": "replay", "options": {}}
 
 
 @pytest.mark.parametrize("keys", [[], ["a.jpg"]])
 def test_an_empty_scope_is_not_proven(keys):
-    world = CertifyWorld(*keys, OBJECT_SUFFIX=".typo")
+    world = World.installed(*keys, OBJECT_SUFFIX=".typo")
     world.get_ready()
     document = world.certify(sample=10)
     finding = check(document, "SCOPE")
@@ -175,7 +175,7 @@ def test_an_empty_scope_is_not_proven(keys):
 
 def test_a_go_claims_an_unchanged_source_only_until_the_last_listing():
     # GIVEN a write before the position of the last pass, while the pass is running
-    empty, written = CertifyWorld(), []
+    empty, written = World.installed(), []
     empty.put("a", "x")
 
     def write(kind: str, names: Sequence[str]) -> None:
@@ -185,7 +185,7 @@ def test_a_go_claims_an_unchanged_source_only_until_the_last_listing():
             empty.advance(5)
 
     empty.freeze()
-    empty.compare()
+    empty.open_and_compare()
     empty.bucket.before = write
     empty.stand_still()
 
@@ -197,7 +197,7 @@ def test_a_go_claims_an_unchanged_source_only_until_the_last_listing():
     assert all(parse_time(time) <= written[0] for time in re.findall(r"\d{4}-\S+?Z", sentence)), sentence
 
 
-def write_with_early_time(world: CertifyWorld) -> None:
+def write_with_early_time(world: World) -> None:
     """Write an object whose time is the start of its upload, as OSS records the time of an upload in parts."""
     world.put("a/late", "x")
     world.source.modified["a/late"] = world.source.modified["b"]
@@ -216,10 +216,10 @@ def write_with_early_time(world: CertifyWorld) -> None:
 )
 def test_a_change_after_the_comparison_is_a_no_go(world, change, phrase):
     world.freeze()
-    world.compare()
+    world.open_and_compare()
     change(world)
     world.stand_still()
-    finding = world.stopped_by("STOOD_STILL")
+    finding = world.find_obstacle("STOOD_STILL")
     assert step_options(finding) == {}
     assert phrase in finding["actual"]
     if not phrase:
@@ -232,28 +232,28 @@ def test_a_standstill_pass_before_the_comparison_does_not_count(world):
     world.freeze()
     world.stand_still()
     world.advance(MINUTE)
-    world.compare()
-    world.call(close=True)
+    world.open_and_compare()
+    world.close_project()
     world.advance(15 * MINUTE)
-    world.tick_replay()
-    assert step_options(world.stopped_by("STOOD_STILL", "not run", "CLOSED")) == {}
+    world.tick("replay")
+    assert step_options(world.find_obstacle("STOOD_STILL", "not run", "CLOSED")) == {}
 
 
-def compare_before_the_freeze(world: CertifyWorld) -> None:
+def compare_before_the_freeze(world: World) -> None:
     world.advance(HOUR)
-    world.compare()
+    world.open_and_compare()
     world.freeze()
 
 
-def compare_a_part(world: CertifyWorld) -> None:
+def compare_a_part(world: World) -> None:
     world.get_ready(prefix="a/")
 
 
-def let_comparison_age(world: CertifyWorld) -> None:
+def let_comparison_age(world: World) -> None:
     world.get_ready()
     world.advance(DAY)
     # A recheck of some keys does not make it new.
-    world.compare(again=True)
+    world.open_and_compare(again=True)
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_an_accepted_object_that_was_not_copied_is_a_no_go(world):
     world.advance(HOUR)
     world.put("b", "xy", fate="accepted")
     world.get_ready(wait=20 * MINUTE)
-    world.stopped_by("IN_FLIGHT", "failed", "OMS_FINISHED")
+    world.find_obstacle("IN_FLIGHT", "failed", "OMS_FINISHED")
     world.copy_all()
     world.recheck()
     assert world.is_go()
@@ -301,10 +301,10 @@ def test_objects_left_to_a_migration_are_a_no_go_until_compared_again(world):
     world.advance(2 * HOUR)
     begin_migration(world)
     world.freeze()
-    world.compare()
-    end_migration(world, "removed")
+    world.open_and_compare()
+    world.bucket.add_ended_migration("removed")
     world.stand_still()
-    finding = world.stopped_by("MIGRATING")
+    finding = world.find_obstacle("MIGRATING")
     assert step_options(finding) == RESTART
     assert check(world.rehearse(), "MIGRATING")["result"] == "failed"
     assert is_mended(world, finding)

@@ -14,9 +14,8 @@ from ops.certificate.check import find_false_claims
 from oss_oms_sync.answers.layout import record_name
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.jobs import headers
-from support.certify_world import CertifyWorld, check, verdict
-from support.headers_world import measured
-from support.world import TASK, oss_error
+from support.certificate import check, verdict
+from support.world import TASK, World, oss_error
 
 # OMS copies no value with an equals sign.
 LOST = {"Content-Type": "text/html", "Cache-Control": "max-age=60"}
@@ -24,30 +23,30 @@ LONG = "最" * 330
 KEYS = ("a/1", "a/2", LONG)
 
 
-class CheckedWorld(CertifyWorld):
+class CheckedWorld(World):
     """A world in which OMS copied KEYS without one of their headers, and "b" with all headers."""
 
     def __init__(self, *, moves: bool = True, replaces: bool = True, **environment: str) -> None:
-        super().__init__(**environment)
-        measured(self, moves=moves, replaces=replaces)
-        self.obs_bucket = self.obs.bucket(self.destination_bucket)
+        super().__init__(OMS_RATE="1000", **environment)
+        self.install()
+        self.measure_headers(moves=moves, replaces=replaces)
         for key in KEYS:
             self.add(key, LOST)
         self.put("b", "b")
 
     def add(self, key: str, named: dict[str, str], fate: str = "copied") -> None:
         self.source.add(StoredObject(key, b"A", named))
-        self.send(key, fate)
+        self.send_event_again(key, fate)
 
     def mend(self, work: str = "mend", **options: object) -> dict[str, Any]:
         """Change headers as a cutover does before the close, or undo the changes if `work` is "undo"."""
         self.advance(1)
-        return self.ask("compare", {"headers": work, "cutover": True, "restart": True, **options})
+        return self.headers(work, cutover=True, restart=True, **options)
 
     def mended(self) -> CheckedWorld:
         """Freeze the source, compare, and change headers; return this world."""
         self.freeze()
-        self.compare()
+        self.open_and_compare()
         assert self.mend()["outcomes"] == {"mended": len(KEYS), "equal": 1}
         return self
 
@@ -72,7 +71,7 @@ def world(request) -> CheckedWorld:
 
 def test_metadata_passes_without_a_sample_if_all_versions_have_records(world):
     asked: list[str] = []
-    world.there.before = lambda kind, names: asked.extend(filter(None, names if kind == "head" else ()))
+    world.destination.before = lambda kind, names: asked.extend(filter(None, names if kind == "head" else ()))
     world.stand_still()
     document = world.certify()
     assert verdict(document) == ("GO", {})
@@ -103,7 +102,7 @@ def test_headers_lost_after_their_record_fail_until_they_change_again(world, clo
     # GIVEN a copy of equal contents that OMS makes after the headers, before or after the close
     world.advance(5)
     if closes_first:
-        world.call(close=True)
+        world.close_project()
     world.lose("a/1")
     # WHEN both buckets stand still, THEN the certificate names the object, and the next step
     world.stand_still()
@@ -118,7 +117,7 @@ def test_headers_lost_after_their_record_fail_until_they_change_again(world, clo
     assert finding["step"] == {"job": "open", "options": {}}
     assert finding["keys"] == ["a/1"]
     # AND it leads to a GO
-    world.call(open=True, after_go=True)
+    world.open_project(after_go=True)
     assert world.mend()["outcomes"] == {"mended": 1, "recorded": 3}
     world.stand_still()
     assert world.is_go()
@@ -135,7 +134,7 @@ def test_a_pass_of_headers_before_the_close_does_not_count(world):
 def test_without_a_useful_pass_of_headers_the_sample_decides(work):
     world = CheckedWorld()
     world.freeze()
-    world.compare()
+    world.open_and_compare()
     if work == "undo":
         world.mend()
         world.mend("undo")
@@ -178,7 +177,7 @@ def test_headers_that_cannot_change_need_an_acceptance(named, outcome):
     if outcome == "removal":
         world.obs_bucket.put("c", b"A", headers={"content-type": "text/html", "cache-control": "no-cache"})
     world.freeze()
-    world.compare()
+    world.open_and_compare()
     world.mend()
     world.stand_still()
     document = world.certify()
@@ -196,7 +195,7 @@ def test_headers_of_unproven_contents_are_read_but_cannot_change():
     world.upload("c", "c", kind="Appendable")
     world.obs_bucket.put("c", b"c", headers={"content-type": "text/plain"})
     world.freeze()
-    world.compare()
+    world.open_and_compare()
     world.mend()
     world.stand_still()
     document = world.certify(accept={"equal_size": "the owner: sizes will do"})
@@ -206,7 +205,7 @@ def test_headers_of_unproven_contents_are_read_but_cannot_change():
 
 def test_without_permission_to_read_headers_the_digests_are_still_made(world):
     world.lose("a/1")
-    world.there.fail(oss_error(403), "head")
+    world.destination.fail(oss_error(403), "head")
     world.stand_still()
     document = world.certify()
     assert verdict(document) == ("NOT PROVEN", {"METADATA": "not proven"})

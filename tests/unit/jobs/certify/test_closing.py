@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -17,27 +16,28 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.jobs.certify import gathering
 from oss_oms_sync.jobs.certify.oms_work import _RecordCounts
-from support.certify_world import CertifyWorld, check, results
-from support.world import HOUR, MINUTE, ROOT
+from support.certificate import check, results
+from support.log_bucket import LogBucket
+from support.world import HOUR, MINUTE, ROOT, World
 
 
-def find_state(world: CertifyWorld) -> tuple[str, bool]:
+def find_state(world: World) -> tuple[str, bool]:
     """Return the result of the check OMS_FINISHED, and True if the check passes with time alone."""
     finding = check(world.certify(), "OMS_FINISHED")
     return finding["result"], finding["waits"]
 
 
-def close_project(world: CertifyWorld, minutes: float) -> None:
+def close_project(world: World, minutes: float) -> None:
     """Freeze, compare and close the project, with one copy that OMS has not finished; then let `minutes` pass."""
     world.freeze()
-    world.compare()
-    world.send("b", "accepted")
-    world.call(close=True)
+    world.open_and_compare()
+    world.send_event_again("b", "accepted")
+    world.close_project()
     world.advance(minutes * MINUTE)
 
 
 @pytest.fixture
-def closed(world: CertifyWorld) -> CertifyWorld:
+def closed(world: World) -> World:
     close_project(world, 3)
     return world
 
@@ -71,25 +71,25 @@ def test_objects_lost_by_oms_can_be_accepted_after_a_time_set_by_size(closed, mo
     # THEN OMS lost the copy, or may still write: the certificate has the number
     assert find_state(closed) == ("not proven", False)
     closed.stand_still()
-    step = closed.stopped_by("OMS_FINISHED", "not proven")["step"]
+    step = closed.find_obstacle("OMS_FINISHED", "not proven")["step"]
     assert step["options"]["accept"] == {"oms_unfinished": "<who, why>"}
     document = closed.certify(accept={"oms_unfinished": "the owner: nobody writes there"})
     assert document["text"].startswith("GO. ")
     assert "OMS may still write: it has not finished 1 object (accepted by name)" in document["text"]
 
 
-def deny_statistics(world: CertifyWorld) -> None:
+def deny_statistics(world: World) -> None:
     world.oms.deny("oms:synctask:statistics")
 
 
-def report_by_the_hour(world: CertifyWorld) -> None:
+def report_by_the_hour(world: World) -> None:
     world.task.step = "ONE_HOUR"
 
 
 @pytest.mark.parametrize("cause_fault", [deny_statistics, report_by_the_hour])
 def test_oms_without_counts_is_not_proven_unless_accepted_by_name(ready, cause_fault):
     cause_fault(ready)
-    assert not ready.stopped_by("OMS_FINISHED", "not run")["waits"]
+    assert not ready.find_obstacle("OMS_FINISHED", "not run")["waits"]
     document = ready.certify(accept={"oms_unfinished": "the owner: seen in the console"})
     assert document["verdict"] == "GO"
     assert "OMS may still write" in document["text"]
@@ -114,13 +114,13 @@ def test_a_repeated_event_does_not_hide_an_unfinished_object(world):
     # GIVEN counts that are twenty minutes late, a repeated event, and another object five minutes later
     world.task.lag = 20 * MINUTE
     world.freeze()
-    world.compare()
+    world.open_and_compare()
     for key in ("a/1", "b", "b"):
-        world.send(key, "copied")
+        world.send_event_again(key, "copied")
     world.advance(5 * MINUTE)
-    world.send("a/2", "copied")
+    world.send_event_again("a/2", "copied")
     last = timestamp(world.clock.now())
-    world.call(close=True)
+    world.close_project()
     # WHEN OMS has counted only the earlier objects
     world.advance(18 * MINUTE)
     assert world.certify()["oms"]["busy"] >= last
@@ -147,29 +147,29 @@ def test_a_record_of_the_first_second_of_the_counted_hour_is_counted():
 
 
 def test_the_check_closed_passes_only_for_the_run_that_wrote_the_mark(ready):
-    ready.stopped_by("CLOSED", "not run", run="another")
-    ready.call(close=True, run="mine")
+    ready.find_obstacle("CLOSED", "not run", run="another")
+    ready.close_project(run="mine")
     # A mark that is younger than the standstill pass shows nothing either.
     assert results(ready.certify(run="mine"))["CLOSED"] == "not run"
     ready.advance(15 * MINUTE)
-    ready.tick_replay()
+    ready.tick("replay")
     ready.compare(standstill=True)
     assert ready.is_go(run="mine")
 
 
 def test_the_mark_of_a_cutover_names_its_run_and_no_certificate(ready):
     earlier = ready.certify(run="another")["document"]
-    ready.call(open=True)
-    assert f"(close: {earlier}: NOT PROVEN)" in ready.call(close=True)["next"]
-    assert "(cutover: mine)" in ready.call(close=True, run="mine")["next"]
+    ready.open_project()
+    assert f"(close: {earlier}: NOT PROVEN)" in ready.close_project()["next"]
+    assert "(cutover: mine)" in ready.close_project(run="mine")["next"]
 
 
 @pytest.mark.parametrize("wait", [1, 3])
 def test_the_standstill_pass_has_to_begin_two_minutes_after_the_closing(world, wait):
     world.freeze()
-    world.compare()
+    world.open_and_compare()
     world.advance(HOUR)
-    world.tick_replay()
+    world.tick("replay")
     world.stand_still(wait=wait * MINUTE)
     assert results(world.certify()) == ({"CLOSED": "not run", "OMS_FINISHED": "not run"} if wait == 1 else {})
 
@@ -184,8 +184,7 @@ def test_other_projects_of_the_task_that_are_open_are_named(ready):
         assert "too late: other" in check(document, "CLOSED")["actual"]
         assert "state/closed-other.json" in check(document, "CLOSED")["next"]
     # A project that was just closed could submit until two minutes ago.
-    fields = {"at": "2026-01-02T00:00:00Z", "by": "", "why": "", "run": "", "opened": "", "first": ""}
-    ready.bucket.add(StoredObject(other, json.dumps({"closed": True, **fields}).encode()))
+    LogBucket(ready, "other").add_mark(closed=True)
     assert results(ready.certify()) == {"CLOSED": "not run"}
     ready.advance(2 * MINUTE)
     ready.compare(standstill=True)
@@ -195,7 +194,7 @@ def test_other_projects_of_the_task_that_are_open_are_named(ready):
 def test_a_certificate_is_no_go_if_the_closed_mark_changes_meanwhile(ready):
     def opened(kind: str, names: Sequence[str]) -> None:
         if (kind, names[0]) == ("put", f"{ROOT}state/recorded.json"):
-            ready.bucket.add(StoredObject(f"{ROOT}state/closed-oss-oms-sync.json", b'{"closed": false}'))
+            ready.bucket.add_mark(closed=False)
 
     ready.bucket.after = opened
     assert "CLOSED" in results(ready.certify())
@@ -206,33 +205,33 @@ def test_a_certificate_is_no_go_if_the_closed_mark_changes_meanwhile(ready):
 
 def test_a_go_stays_in_effect_until_the_opening_despite_wrong_clocks(ready):
     go = ready.certify()
-    assert ready.call(look=True)["go"] == go
+    assert ready.invoke("certify", {"look": True})["go"] == go
     # Another cutover that closes the project again opens nothing.
-    ready.call(close=True, run="another")
-    assert ready.call(look=True)["go"] == go
+    ready.close_project(run="another")
+    assert ready.invoke("certify", {"look": True})["go"] == go
     # WHEN an instance whose clock is behind opens the project, and it is closed again
     ready.clock.ahead = -timedelta(hours=1)
-    ready.call(open=True, after_go=True)
+    ready.open_project(after_go=True)
     ready.clock.ahead = timedelta()
-    ready.call(close=True)
-    assert ready.call(look=True)["go"] is None
+    ready.close_project()
+    assert ready.invoke("certify", {"look": True})["go"] is None
 
 
 def test_after_a_go_the_project_opens_only_if_confirmed(ready):
     # GIVEN a GO, WHEN a caller closes or looks, THEN the answer names the GO, without the step that opens
     go = ready.certify()["document"]
     for options in ({"close": True}, {"look": True}, {"open": True}, {"open": True, "run": "another"}):
-        answer = ready.call(**options)
+        answer = ready.invoke("certify", options)
         assert answer["closed"]["go"] == go, options
         assert "ops.py open" not in answer["next"], options
         assert "its cutover removed the trigger: without it, later writes to OSS are not recorded" in answer["next"]
 
     # WHEN the caller confirms the opening, THEN the project opens, and later calls need no confirmation
-    assert ready.call(open=True, after_go=True)["closed"] is None
-    answer = ready.call(close=True)
+    assert ready.open_project(after_go=True)["closed"] is None
+    answer = ready.close_project()
     assert answer["closed"]["go"] == ""
     assert answer["next"].endswith("To open it: python3 ops.py open")
-    assert ready.call(open=True)["closed"] is None
+    assert ready.open_project()["closed"] is None
 
 
 @pytest.mark.parametrize("mark", [None, b"unreadable", b'{"closed": false}'])
@@ -242,46 +241,46 @@ def test_a_go_has_an_effect_only_while_the_mark_stays_closed(ready, mark):
     ready.bucket.objects.pop(name)
     if mark:
         ready.bucket.add(StoredObject(name, mark))
-    ready.call(close=True)
-    assert ready.call(look=True)["go"] is None
+    ready.close_project()
+    assert ready.invoke("certify", {"look": True})["go"] is None
 
 
 def test_the_option_look_lists_the_awaited_checks_only_in_a_cutover(ready):
-    look = partial(ready.call, look=True)
+    look = partial(ready.rehearse, look=True)
     assert [finding["id"] for finding in look(frozen_since=ready.frozen)["checks"]] == ["OMS_FINISHED", "NOTHING_WAITS"]
     assert look()["checks"] == []
-    ready.call(open=True)
+    ready.open_project()
     assert look(frozen_since=ready.frozen)["checks"] == []
 
 
 def test_a_go_of_an_earlier_freeze_or_another_scope_has_no_effect(ready):
     go = ready.certify()
     later = timestamp(parse_time(ready.frozen) + timedelta(seconds=1))
-    assert ready.call(look=True, frozen_since=ready.frozen)["go"] == go
-    assert ready.call(look=True, frozen_since=later)["go"] is None
+    assert ready.invoke("certify", {"look": True, "frozen_since": ready.frozen})["go"] == go
+    assert ready.invoke("certify", {"look": True, "frozen_since": later})["go"] is None
     ready.settings = replace(ready.settings, key_filter=KeyFilter("a/", ""))
-    assert ready.call(look=True, frozen_since=ready.frozen)["go"] is None
+    assert ready.invoke("certify", {"look": True, "frozen_since": ready.frozen})["go"] is None
     # A caller that would open the project passes no freeze, and gets any GO.
-    assert ready.call(look=True)["go"] == go
+    assert ready.invoke("certify", {"look": True})["go"] == go
 
 
 def test_a_standstill_pass_before_oms_finished_does_not_count(closed):
     closed.compare(standstill=True)
     closed.copy_all()
     closed.advance(15 * MINUTE)
-    closed.tick_replay()
-    closed.stopped_by("STOOD_STILL", "not run")
+    closed.tick("replay")
+    closed.find_obstacle("STOOD_STILL", "not run")
     closed.compare(standstill=True)
     assert closed.is_go()
 
 
 @pytest.mark.parametrize("written", [{"begun": "2026-03-06T00:00:00Z", "group": "g"}, {"what": "nobody reads"}])
 def test_no_project_is_closed_during_a_migration(world, written):
-    world.keep(f"state/migrate-{world.settings.project}.json", written)
-    answer = world.call(close=True)
+    world.bucket.add_json(f"state/migrate-{world.settings.project}.json", written)
+    answer = world.close_project()
     assert answer["closed"] is None
     assert "migration of the existing objects" in str(answer["next"])
-    assert world.call(look=True)["closed"] is None
+    assert world.invoke("certify", {"look": True})["closed"] is None
 
 
 def test_a_migration_that_starts_during_the_close_reopens_the_project(world, mocker):
@@ -291,25 +290,25 @@ def test_a_migration_that_starts_during_the_close_reopens_the_project(world, moc
         "oss_oms_sync.jobs.certify.migration.read_current_migration",
         lambda _: migrations.pop(0) if migrations else None,
     )
-    assert world.call(close=True)["closed"] is None
-    assert world.call(look=True)["closed"] is None
+    assert world.close_project()["closed"] is None
+    assert world.invoke("certify", {"look": True})["closed"] is None
 
     # WHEN the project was closed before, THEN it stays closed: the migration reads the mark, and does not begin
     for migrations[:] in ([None, None], [None, Migration("2026-03-06T00:00:00Z", "")]):
-        assert world.call(close=True)["closed"]
+        assert world.close_project()["closed"]
 
 
 @pytest.mark.parametrize(("fate", "name"), [("lost", "MISSING"), ("accepted", "FAILED")])
 def test_after_a_go_no_check_of_missing_objects_names_the_open_step(ready, fate, name):
     # GIVEN a GO, and a later write to the source, with the trigger or without it
-    ready.call(close=True, run="mine")
+    ready.close_project(run="mine")
     ready.advance(HOUR)
-    ready.tick_replay()
+    ready.tick("replay")
     ready.compare(standstill=True)
     assert ready.is_go(run="mine")
     ready.put("late", "x", fate=fate)
     ready.advance(HOUR)
-    ready.ask("compare", {"restart": True})
+    ready.invoke("compare", {"restart": True})
 
     # WHEN another cutover or a rehearsal certifies, THEN no check says to compare or resend
     for document in (ready.certify(run="another"), ready.rehearse()):
@@ -324,4 +323,4 @@ def test_after_a_go_no_check_of_missing_objects_names_the_open_step(ready, fate,
 
     # AND after the opening, a comparison submits the missing object
     if name == "MISSING":
-        assert ready.compare()["submitted"] == 1
+        assert ready.open_and_compare()["submitted"] == 1

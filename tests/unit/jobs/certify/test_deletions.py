@@ -9,10 +9,9 @@ import pytest
 
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs.certify import deletions
-from support.certify_world import CertifyWorld
 from support.deletions_world import DeletionsWorld
 from support.law import HOSTILE
-from support.world import DAY, HOUR, oms_error, oss_error
+from support.world import DAY, HOUR, World, oms_error, oss_error
 
 KEYS = ["a", "b/c", "海"]
 
@@ -26,9 +25,9 @@ def deleted_world() -> DeletionsWorld:
 def make_world_with_deletions(*keys: str) -> DeletionsWorld:
     world = DeletionsWorld([*keys])
     for number in range(10):
-        world.put(f"kept/{number}", "A", fate="copied")
+        world.put(f"kept/{number}")
     for key in keys:
-        world.put(key, "A", fate="copied")
+        world.put(key)
     world.advance(HOUR)
     for key in keys:
         world.delete(key)
@@ -39,7 +38,7 @@ def make_world_with_deletions(*keys: str) -> DeletionsWorld:
 
 
 def copy_contents(world: DeletionsWorld) -> list[dict[str, object]]:
-    return [{name: bucket.objects[name] for name in bucket.names("")} for bucket in (world.bucket, world.there)]
+    return [{name: bucket.objects[name] for name in bucket.names("")} for bucket in (world.bucket, world.destination)]
 
 
 def test_deleted_objects_are_listed_without_changes(deleted_world):
@@ -47,7 +46,7 @@ def test_deleted_objects_are_listed_without_changes(deleted_world):
     answer = deleted_world.deletions()
     assert list(answer["deletions"]) == sorted(KEYS)
     entry = answer["deletions"]["a"]
-    assert (entry["size"], entry["etag"]) == (1, deleted_world.there_now("a").etag)
+    assert (entry["size"], entry["etag"]) == (1, deleted_world.find_copy("a").etag)
     assert entry["absent_since"] < answer["facts"]["began"]
     assert answer["left_out"] == {}
     assert copy_contents(deleted_world) == before
@@ -142,11 +141,11 @@ def test_a_deleted_source_bucket_is_an_error(deleted_world):
         deleted_world.deletions()
 
 
-def test_no_list_is_made_after_a_go(world: CertifyWorld):
+def test_no_list_is_made_after_a_go(world: World):
     assert world.cut_over()["verdict"] == "GO"
-    world.call(open=True, after_go=True)
+    world.open_project(after_go=True)
     world.advance(DAY)
-    answer = world.call(deletions_after="")
+    answer = world.invoke("certify", {"deletions_after": ""})
     assert answer["facts"]["go"].endswith("-go.json")
     assert answer["deletions"] == []
 

@@ -17,9 +17,9 @@ from oss_oms_sync.errors import PayloadError, SettingsError
 from oss_oms_sync.jobs import certify
 from oss_oms_sync.jobs.certify.document import hash_code
 from oss_oms_sync.rules.cutover import judge
-from support.certify_world import CertifyWorld, check
+from support.certificate import check
 from support.ops import TEMPLATE
-from support.world import HOUR
+from support.world import HOUR, World
 from unit.ops.certificates import make_sample, rehearsal
 from unit.ops.web_page import certificate_page, parse
 
@@ -96,7 +96,7 @@ IDS = [
 
 
 @pytest.fixture
-def document(world: CertifyWorld) -> dict:
+def document(world: World) -> dict:
     world.write("oms/sync_task/list.txt", "one of OMS's own")
     world.get_ready()
     return world.certify(sample=2)
@@ -139,7 +139,7 @@ def test_a_certificate_has_no_floating_point_number(world, document):
 
 def test_the_digests_leave_out_oms_own_lists(world, document):
     source = {key: len(stored.body) for key, stored in world.source.objects.items()}
-    there = {key: len(stored.body) for key, stored in world.there.objects.items() if not key.startswith("oms/")}
+    there = {key: len(stored.body) for key, stored in world.destination.objects.items() if not key.startswith("oms/")}
     assert (
         document["source"]["digest"]
         == compute_digest(source)
@@ -150,7 +150,7 @@ def test_the_digests_leave_out_oms_own_lists(world, document):
 
 
 def test_objects_outside_the_scope_are_not_in_the_digests():
-    world = CertifyWorld("a.jpg", OBJECT_SUFFIX=".jpg")
+    world = World.installed("a.jpg", OBJECT_SUFFIX=".jpg")
     world.put("b.tmp", "x", fate="lost")
     document = world.cut_over()
     assert document["scope"] == {"prefix": "", "suffix": ".jpg"}
@@ -182,7 +182,7 @@ def test_a_rehearsal_reports_the_freeze_and_the_failing_checks(world):
     world.advance(HOUR)
     world.put("b", "xy", fate="lost")
     world.advance(HOUR)
-    world.tick_replay()
+    world.tick("replay")
     world.prove()
     document = world.rehearse()
     rehearsal = document["rehearsal"]
@@ -197,10 +197,10 @@ def test_a_rehearsal_reports_the_freeze_and_the_failing_checks(world):
     assert check(document, "STOOD_STILL")["result"] == "not run"
 
 
-def compare_and_rehearse(world: CertifyWorld) -> dict:
-    world.compare()
+def compare_and_rehearse(world: World) -> dict:
+    world.open_and_compare()
     world.advance(1)
-    world.tick_replay()
+    world.tick("replay")
     return world.rehearse()
 
 
@@ -253,8 +253,8 @@ def test_the_forecast_of_a_step_is_no_shorter_than_the_step():
 
 
 def test_the_close_names_the_last_certificate_and_ends_submissions(world, document):
-    world.call(open=True, after_go=True)
-    answer = world.call(close=True)
+    world.open_project(after_go=True)
+    answer = world.close_project()
     assert answer["certificate"] == {name: document[name] for name in ("document", "verdict", "made")}
     assert (answer["closed"]["by"], answer["closed"]["why"]) == ("close", f"{document['document']}: GO")
     assert "nothing is submitted" in str(answer["next"])
@@ -264,28 +264,28 @@ def test_the_close_names_the_last_certificate_and_ends_submissions(world, docume
 
 def test_a_close_after_a_rehearsal_names_no_certificate(world):
     world.rehearse()
-    answer = world.call(close=True)
+    answer = world.close_project()
     assert answer["certificate"] is None
     assert answer["closed"]["why"] == "without a certificate"
     # Opening undoes it.
-    assert world.call(open=True)["closed"] is None
+    assert world.open_project()["closed"] is None
     world.freeze()
     assert world.certify()["closed"] is None
 
 
 def test_closing_names_the_last_of_two_certificates_of_one_second(world, document):
-    rehearsed, last = world.rehearse(), world.call(frozen_since=world.frozen)
+    rehearsed, last = world.rehearse(), world.invoke("certify", {"frozen_since": world.frozen})
     numbers = [certificate["document"].rpartition("/")[2].partition("-")[0] for certificate in (rehearsed, last)]
     assert rehearsed["verdict"] == "REHEARSAL"
     assert last["verdict"] == "GO"
     assert numbers == sorted({*numbers})
-    assert world.call(close=True)["certificate"]["document"] == last["document"]
+    assert world.close_project()["certificate"]["document"] == last["document"]
 
 
 def test_a_certificate_overwrites_none_that_another_call_wrote_meanwhile(world, document, mocker):
     # GIVEN a call that looked for the last certificate just before this world's GO was stored
     mocker.patch("oss_oms_sync.jobs.certify.Certificates.last_name", return_value="")
-    for certificate in (world.call(frozen_since=world.frozen), document):
+    for certificate in (world.invoke("certify", {"frozen_since": world.frozen}), document):
         assert json.loads(world.bucket.objects[certificate["document"]].body) == certificate
 
 
@@ -320,11 +320,11 @@ def test_an_impossible_request_is_refused_and_nothing_is_stored(world, payload, 
 
 def test_a_freeze_by_a_slightly_fast_clock_is_not_in_the_future(world):
     now = world.clock.now()
-    assert world.call(frozen_since=timestamp(now + timedelta(seconds=60)))["verdict"] != "GO"
+    assert world.invoke("certify", {"frozen_since": timestamp(now + timedelta(seconds=60))})["verdict"] != "GO"
     with pytest.raises(PayloadError, match="yet to come"):
-        world.call(frozen_since=timestamp(now + timedelta(seconds=99)))
+        world.invoke("certify", {"frozen_since": timestamp(now + timedelta(seconds=99))})
 
 
 def test_without_a_source_bucket_certify_is_refused():
     with pytest.raises(SettingsError, match="SOURCE_BUCKET is empty"):
-        CertifyWorld(SOURCE_BUCKET="").call()
+        World.installed(SOURCE_BUCKET="").rehearse()

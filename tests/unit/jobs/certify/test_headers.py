@@ -11,9 +11,9 @@ import pytest
 from ops.certificate.check import find_false_claims
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.passes import digests
-from support.certify_world import CertifyWorld, check, verdict
+from support.certificate import check, verdict
 from support.law import EXTRAS, SCHEDULES
-from support.world import oss_error
+from support.world import World, oss_error
 
 # Ten kinds of headers; OMS copies all but NEVER if the task migrates metadata.
 KINDS = {
@@ -31,16 +31,16 @@ KINDS = {
 NEVER = {"expires", "meta-odd", "meta-mail"}
 
 
-def upload(world: CertifyWorld, key: str, headers: dict[str, str], *, migrated: bool = True) -> None:
+def upload(world: World, key: str, headers: dict[str, str], *, migrated: bool = True) -> None:
     """Write an object with these headers, and let OMS copy it; `migrated` sets if the task migrates metadata."""
     world.source.add(StoredObject(key, key[:2].encode(), headers))
     world.task.copies_metadata = migrated
-    world.send(key, "copied")
+    world.send_event_again(key, "copied")
 
 
-def change_headers(world: CertifyWorld, key: str, headers: dict[str, str]) -> None:
+def change_headers(world: World, key: str, headers: dict[str, str]) -> None:
     """Change the headers of an object in OBS."""
-    objects = world.obs.bucket(world.there.name).objects
+    objects = world.obs.bucket(world.destination.name).objects
     objects[key] = replace(objects[key], headers=headers)
 
 
@@ -95,7 +95,7 @@ def test_a_task_without_metadata_needs_an_acceptance_despite_a_sample(ready):
         assert ready.is_go(sample=sample, accept={"metadata": "the owner: Content-Type is all we use"})
 
 
-def hide_metadata_setting(world: CertifyWorld) -> None:
+def hide_metadata_setting(world: World) -> None:
     """Stop OMS from reporting whether the task migrates metadata."""
     summary = world.task.summarize
     world.task.summarize = lambda: {
@@ -192,7 +192,7 @@ def test_combined_folders_count_as_a_single_folder(world, monkeypatch):
         assert find_false_claims(document) == []
 
 
-@pytest.mark.parametrize("bucket", ["source", "there"])
+@pytest.mark.parametrize("bucket", ["source", "destination"])
 def test_headers_are_unknown_if_a_bucket_does_not_answer(ready, bucket):
     side = getattr(ready, bucket)
     side.fail(oss_error(403), "head")
@@ -208,7 +208,7 @@ def test_headers_are_unknown_if_a_bucket_does_not_answer(ready, bucket):
 
 
 def test_deleted_objects_are_skipped_and_named(ready):
-    ready.there.fail(oss_error(404, "NoSuchKey"), "head", lambda name: name == "b")
+    ready.destination.fail(oss_error(404, "NoSuchKey"), "head", lambda name: name == "b")
     document = ready.certify(sample=3)
     assert document["headers"]["gone"] == ["b"]
     assert document["headers"]["drawn"] == 2
@@ -219,7 +219,7 @@ def test_no_headers_are_read_of_objects_that_obs_does_not_list(ready):
     # GIVEN a drawn object that is missing in OBS: with a back-to-source rule, a HEAD request would create it
     ready.remove("b")
     asked: list[str] = []
-    ready.there.before = lambda kind, names: asked.extend(names if kind in ("head", "get") else ())
+    ready.destination.before = lambda kind, names: asked.extend(names if kind in ("head", "get") else ())
     document = ready.certify(sample=3)
     assert document["headers"]["gone"] == ["b"]
     assert "b" not in asked
@@ -242,7 +242,7 @@ def test_lost_headers_are_detected_as_often_as_claimed_in_each_folder(world):
     world.advance(1200)
     missed = 0
     for _ in range(SEEDS):
-        world.compare()
+        world.open_and_compare()
         document = world.rehearse(sample=20)
         assert list_folders(list_compared_keys(document)) == {"", "a/", "0/", "1/", "2/"}
         of_drawn = [key for loss in document["headers"]["unexpected"].values() for key in loss["keys"]]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ops.certificate.check import find_false_claims
 from oss_oms_sync.errors import StorageError
 from sandbox.oms.copier import CopyFailure
-from support.certify_world import CertifyWorld, check
+from support.certificate import check
 from support.law import schedules
 from support.world import DAY, HOUR, ROOT, World, oss_error
 
@@ -38,10 +38,10 @@ lived = st.one_of(
     st.tuples(st.just("write"), keys, data),
     st.tuples(st.just("remove"), keys),
     st.tuples(st.just("advance"), st.sampled_from([1, 70, 1000, 4000, DAY])),
-    st.sampled_from([("encrypt",), ("fail_copy",), ("copy_all",), ("replay",), ("compare",)]),
+    st.sampled_from([("encrypt",), ("fail_copy",), ("copy_all",), ("open_and_replay",), ("open_and_compare",)]),
 )
 # Steps of the day of a cutover; each can be forgotten, or run in another order.
-steps = st.sampled_from(["compare", "recheck", "deep", "stand_still", "tick_replay", "copy_all"])
+steps = st.sampled_from(["open_and_compare", "recheck", "deep", "stand_still", "tick_replay", "copy_all"])
 
 
 # Passes that end, a pass that fails, changes that contradict them, and the freeze.
@@ -55,34 +55,36 @@ of_passes = st.one_of(
 )
 
 
-def play(world: CertifyWorld, happenings: Sequence[tuple[Any, ...]]) -> None:
+def play(world: World, happenings: Sequence[tuple[Any, ...]]) -> None:
     for what, *details in happenings:
         match what, details:
             case "deep", _:
-                world.compare(deep=True)
+                world.open_and_compare(deep=True)
             case "compare", [wishes]:
-                world.compare(**wishes)
+                world.open_and_compare(**wishes)
             case "stops", [wishes]:
                 world.source.fail(BUSY, "list")
                 with contextlib.suppress(StorageError):
-                    world.compare(**wishes)
+                    world.open_and_compare(**wishes)
                 world.source.heal()
+            case "tick_replay", _:
+                world.tick("replay")
             case "encrypt", _:
-                world.obs.bucket(world.there.name).is_encrypted = True
+                world.obs.bucket(world.destination.name).is_encrypted = True
             case "fail_copy", _:
                 world.task.failures.then(CopyFailure("UPLOAD_DST_OBJ_FAILURE"))
             case _:
                 getattr(world, what)(*details)
 
 
-def read_versions(world: CertifyWorld) -> dict[str, tuple[str, int]]:
+def read_versions(world: World) -> dict[str, tuple[str, int]]:
     """Return the ETag and the time of each source object."""
     return {key: (stored.etag, stored.last_modified) for key, stored in world.oss.objects(world.source.name).items()}
 
 
-def is_equal(world: CertifyWorld, key: str, document: dict[str, Any]) -> bool:
+def is_equal(world: World, key: str, document: dict[str, Any]) -> bool:
     """Return True if an object is equal on both sides, or the document accepts its class and both sizes are equal."""
-    source, there = world.oss.objects(world.source.name).get(key), world.there.objects.get(key)
+    source, there = world.oss.objects(world.source.name).get(key), world.destination.objects.get(key)
     object_class = next((name for name, count in document["classes"].items() if key in count["keys"]), None)
     if source is None:
         records = world.bucket.names(f"{ROOT}success_object")
@@ -107,7 +109,7 @@ def is_equal(world: CertifyWorld, key: str, document: dict[str, Any]) -> bool:
 )
 def test_law1_a_go_means_that_the_buckets_are_equal(before, during, day, late, accepted, sample, count_schedule):
     World.close_all()
-    world = CertifyWorld()
+    world = World.installed()
     play(world, before)
     world.oms.faults.clear()
     world.copy_all()
@@ -115,7 +117,7 @@ def test_law1_a_go_means_that_the_buckets_are_equal(before, during, day, late, a
     # WHEN all is compared during late writes
     meanwhile = list(during)
     world.source.before = lambda kind, _: play(world, [meanwhile.pop(0)]) if kind == "list" and meanwhile else None
-    world.compare()
+    world.open_and_compare()
     # Users' changes that are left over would undo later writes without a trace.
     meanwhile.clear()
     world.copy_all()
@@ -148,10 +150,10 @@ def test_law1_a_go_means_that_the_buckets_are_equal(before, during, day, late, a
 @example([("freeze",), ("compare", {}), ("compare", {"since": "2026-01-01"})])
 def test_certify_uses_the_pass_that_was_rechecked(count_schedule, happenings):
     World.close_all()
-    world = CertifyWorld(*KEYS)
+    world = World.installed(*KEYS)
     play(world, [("freeze",), *happenings])
     document = world.certify()
     if check(document, "SCOPE")["result"] != "not run":
-        judged = world.compare(again=True, frozen_since=world.frozen)
+        judged = world.open_and_compare(again=True, frozen_since=world.frozen)
         assert judged["pass"] == document["passes"]["compare"]["pass"]
     count_schedule("of certify", "what is judged again is certified")

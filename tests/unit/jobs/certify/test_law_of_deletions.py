@@ -34,7 +34,7 @@ def play_beginning(world: DeletionsWorld, dice: Random) -> None:
     if dice.random() < 0.25:
         at = world.clock.now().timestamp()
         world.migrated = (at, at + HOUR)
-        world.keep(
+        world.bucket.add_json(
             f"state/migrated-{world.settings.project}-ab12.json",
             {
                 "begun": format_time(at),
@@ -47,26 +47,26 @@ def play_beginning(world: DeletionsWorld, dice: Random) -> None:
         for key in world.keys:
             if dice.random() < 0.4:
                 world.write_source(key, dice.choice(["AB", "BA"]), fate="lost")
-                world.migrate_away(key, "AB")
+                world.write(key, "AB")
         world.advance(2 * HOUR)
     for key in world.keys:
         data = dice.choice(["AB", "BA", "CCCC"])
         if dice.random() < 0.15:
             world.write_foreign(key, data)
-            world.there.modified[key] -= dice.choice([0, 5 * DAY])
-            world.others.add((key, world.there_now(key)))
+            world.destination.modified[key] -= dice.choice([0, 5 * DAY])
+            world.others.add((key, world.find_copy(key)))
         world.advance(2)
         kind = dice.choice(["md5", "md5", "Multipart"])
         if dice.random() < 0.9:
             world.write_source(key, data, kind, dice.choice(["copied", "copied", "copied", "accepted", "lost"]))
     world.advance(HOUR)
     if dice.random() < 0.5:
-        world.look(deep=True)
+        world.run_comparison(deep=True)
         world.advance(HOUR)
     for key in world.keys:
         if dice.random() < 0.7:
             world.delete_source(key)
-    world.look()
+    world.run_comparison()
     world.advance(dice.choice([DAY / 2, DAY, 1.5 * DAY]))
 
 
@@ -78,7 +78,7 @@ def play_move(world: DeletionsWorld, dice: Random) -> None:
     key = dice.choice(world.keys)
     match dice.choice(["write", "delete", "delete", "foreign", "remove", "copy", "replay", "deliver", "lose", "brief"]):
         case "write":
-            fate = dice.choice(["copied", "accepted", "refused", "comes", "lost"])
+            fate = dice.choice(["copied", "accepted", "refused", "pending", "lost"])
             world.write_source(key, dice.choice(["AB", "BA", "CCCC"]), fate=fate)
         case "delete":
             world.delete_source(key)
@@ -108,14 +108,14 @@ def play_day(world: DeletionsWorld, dice: Random) -> None:
         world.advance(dice.choice([2, 40, 20 * MINUTE, 5 * HOUR]))
     chance = dice.random()
     if chance < 0.1:
-        world.look(fails=True)
+        world.run_comparison(fails=True)
     elif chance < 0.2:
         world.spoil(dice.choice([0.3, 1.0]), dice, is_proxy=dice.random() < 0.5)
-        world.look()
+        world.run_comparison()
         if dice.random() < 0.5:
             world.heal()
     else:
-        world.look(scope="a" if chance < 0.3 else "", deep=dice.random() < 0.2)
+        world.run_comparison(scope="a" if chance < 0.3 else "", deep=dice.random() < 0.2)
     world.advance(dice.choice([HOUR, DAY / 2, DAY, DAY, 1.5 * DAY]))
 
 
@@ -128,7 +128,7 @@ def play(seed: int) -> Counter[str]:
         play_day(world, dice)
     if dice.random() < 0.8:
         world.heal()
-        world.look()
+        world.run_comparison()
     for _ in range(dice.choice([0, 0, 1, 2])):
         play_move(world, dice)
         world.advance(2)
@@ -139,7 +139,7 @@ def play(seed: int) -> Counter[str]:
 
 
 def check(world: DeletionsWorld, answer: dict) -> Counter[str]:
-    whole = [look for look in world.looks if look.scope == ""]
+    whole = [comparison for comparison in world.comparisons if comparison.scope == ""]
     listed = answer["deletions"]
     shrunk = len(whole) > 1 and 2 * whole[-1].objects < whole[-2].objects
     if not whole or shrunk:
@@ -152,7 +152,7 @@ def check(world: DeletionsWorld, answer: dict) -> Counter[str]:
         for begun, ended in world.lives[key]:
             left = [at for at in world.traces[key] if max(begun, since) <= at <= ended] if ended > since else []
             assert not left, f"{key!r} existed from {begun} to {ended}, and is absent since {since}: {left}"
-        there = world.there_now(key)
+        there = world.find_copy(key)
         assert there is not None
         assert there[1] == entry["etag"]
         assert (key, there) not in world.others or is_indistinguishable(world, key, there.modified), f"others: {key!r}"
@@ -168,7 +168,7 @@ def is_indistinguishable(world: DeletionsWorld, key: str, modified: int) -> bool
 
     It has bytes that OMS had accepted, and was written after the installation and within a day of the acceptance.
     """
-    stored = world.there.objects[key].body.decode()
+    stored = world.destination.objects[key].body.decode()
     at = world.accepted_at(key)
     return stored in world.contents[key] and at is not None and world.oldest - 1 <= modified <= at + DAY
 

@@ -12,12 +12,12 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.jobs.certify.sample import _build_result, _ReadResults
 from oss_oms_sync.passes.digests import MAX_SAMPLE_OBJECTS, SampleDraw, digest
-from support.certify_world import CertifyWorld, check, results
-from support.world import HOUR, MINUTE, oss_error
+from support.certificate import check, results
+from support.world import HOUR, MINUTE, World, oss_error
 
 
 @pytest.fixture
-def read_keys(ready: CertifyWorld) -> list[str]:
+def read_keys(ready: World) -> list[str]:
     """Return the list that will have the keys of the objects that were read; a key occurs once for each side."""
     read: list[str] = []
 
@@ -25,14 +25,14 @@ def read_keys(ready: CertifyWorld) -> list[str]:
         if kind == "get":
             read.extend(names)
 
-    ready.source.before = ready.there.before = note
+    ready.source.before = ready.destination.before = note
     return read
 
 
-def tamper(world: CertifyWorld) -> None:
+def tamper(world: World) -> None:
     """Change the contents of an object in OBS, so that a listing does not show the change."""
-    there = world.obs.bucket(world.there.name).objects
-    world.there.add(StoredObject("b", b"B"))
+    there = world.obs.bucket(world.destination.name).objects
+    world.destination.add(StoredObject("b", b"B"))
     object.__setattr__(there["b"], "etag", hashlib.md5(b"b").hexdigest())
 
 
@@ -47,9 +47,8 @@ def test_without_a_requested_sample_nothing_is_read(ready, read_keys):
 
 
 def test_no_sample_is_read_if_obs_has_back_to_source_rules(ready, read_keys):
-    noted = {"bucket": ready.destination_bucket, "at": "2026-01-01T00:00:00Z", "rules": 1}
-    ready.keep("state/back_to_source.json", noted)
-    finding = ready.stopped_by("SAMPLE", "not run", "METADATA", sample=3)
+    ready.bucket.add_back_to_source(1)
+    finding = ready.find_obstacle("SAMPLE", "not run", "METADATA", sample=3)
     assert read_keys == []
     assert "back-to-source" in finding["actual"]
     assert "python3 ops.py checklist" in finding["next"]
@@ -57,7 +56,7 @@ def test_no_sample_is_read_if_obs_has_back_to_source_rules(ready, read_keys):
     # Without a sample, nothing is read.
     assert ready.is_go()
     # WHEN the rules are removed, and the checklist is run again, THEN the sample is read
-    ready.keep("state/back_to_source.json", {**noted, "rules": 0})
+    ready.bucket.add_back_to_source()
     assert ready.is_go(sample=3)
     assert len(read_keys) == 6
 
@@ -98,7 +97,7 @@ def test_the_seed_draws_the_sampled_keys_from_the_equal_objects(ready):
 def test_a_differing_object_is_a_no_go_in_each_later_sample(ready, asked):
     tamper(ready)
     first = ready.certify(sample=3)
-    finding = ready.stopped_by("SAMPLE", sample=asked)
+    finding = ready.find_obstacle("SAMPLE", sample=asked)
     assert finding["keys"] == ["b"] == first["sample"]["differing"]
     # Reading again can show the differences of the sample.
     options = finding["step"]["options"]
@@ -129,15 +128,15 @@ def test_an_object_that_changed_in_obs_after_the_comparison_is_a_no_go(ready, ca
     [
         # The missing permission comes before the command that needs it.
         ("source", "AccessDenied", ["python3 ops.py setup", "prints the policies"]),
-        ("there", "AccessDenied", ["python3 ops.py setup", "prints the policies"]),
+        ("destination", "AccessDenied", ["python3 ops.py setup", "prints the policies"]),
         # OBS refuses each object: that is no sample without objects.
-        *(("there", code, []) for code in ("InArrearOrInsufficientBalance", "NotSignedUp", "AccessForbidden")),
+        *(("destination", code, []) for code in ("InArrearOrInsufficientBalance", "NotSignedUp", "AccessForbidden")),
     ],
 )
 def test_a_sample_without_the_permission_to_read_proves_nothing(ready, bucket, code, grants):
     side = getattr(ready, bucket)
     side.fail(oss_error(403, code), "get")
-    finding = ready.stopped_by("SAMPLE", "not run", "METADATA", sample=3)
+    finding = ready.find_obstacle("SAMPLE", "not run", "METADATA", sample=3)
     # Headers wait for objects that are not read to their ends.
     assert code in finding["actual"]
     assert not finding["waits"]
@@ -150,7 +149,7 @@ def test_a_sample_without_the_permission_to_read_proves_nothing(ready, bucket, c
 
 
 def test_the_next_call_reads_the_remaining_objects_of_a_sample(ready):
-    ready.source.before = ready.there.before = lambda kind, _: ready.advance(90) if kind == "get" else None
+    ready.source.before = ready.destination.before = lambda kind, _: ready.advance(90) if kind == "get" else None
     first = ready.certify(sample=3)
     finding = check(first, "SAMPLE")
     assert results(first) == {"SAMPLE": "not run", "METADATA": "not run"}
@@ -196,7 +195,7 @@ def test_a_sample_detects_a_share_of_1_percent_as_often_as_claimed():
     assert missed[300] <= 200 * 0.05
 
 
-@pytest.mark.parametrize("bucket", ["source", "there"])
+@pytest.mark.parametrize("bucket", ["source", "destination"])
 def test_an_unreadable_object_is_named_and_replaced_in_the_sample(ready, bucket):
     # GIVEN an archived object, which is the first drawn object
     first = ready.certify(sample=1)["sample"]["keys"][0]
@@ -237,7 +236,7 @@ def test_a_rehearsal_skips_sampled_objects_that_applications_changed(world):
     # GIVEN a comparison of a bucket in use; later an object is deleted, and another is written
     world.put("c", "c")
     world.advance(HOUR)
-    world.compare()
+    world.open_and_compare()
     world.advance(MINUTE)
     world.delete("b")
     world.put("c", "cc", fate="accepted")
@@ -251,7 +250,7 @@ def test_a_rehearsal_skips_sampled_objects_that_applications_changed(world):
     # AND a change only in OBS is a difference
     world.remove("a/1")
     world.advance(MINUTE)
-    world.compare()
+    world.open_and_compare()
     world.write("a/2", "x")
     assert check(world.rehearse(sample=3), "SAMPLE")["result"] == "failed"
 
@@ -278,7 +277,7 @@ def test_a_newly_equal_object_replaces_an_unreadable_object_in_a_sample():
     ("side", "policy_line"),
     [
         ("source", "oss:GetObject on acs:oss:*:*:photos/*"),
-        ("there", "obs:object:GetObject on obs:*:*:object:photos-obs/*"),
+        ("destination", "obs:object:GetObject on obs:*:*:object:photos-obs/*"),
     ],
 )
 def test_a_rehearsal_without_a_sample_names_its_missing_permission(ready, side, policy_line):

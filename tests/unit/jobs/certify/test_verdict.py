@@ -8,8 +8,8 @@ from ops.shell import command
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.clock import timestamp
 from sandbox.oms.copier import CopyFault
-from support.certify_world import CertifyWorld, check, results, verdict
-from support.world import DAY, HOUR, PART, oss_error
+from support.certificate import check, results, verdict
+from support.world import DAY, HOUR, PART, World, oss_error
 from unit.jobs.certify.mending import DEEP, RESTART, is_mended, step_options
 
 OVERWRITING = {"job": "migrate", "options": {"overwrite": True, "prefix": ["a/1"]}}
@@ -27,7 +27,7 @@ def test_a_go_claims_only_checked_times_and_objects(world):
     world.put("c", "x", fate="lost")
     world.freeze()
     began = timestamp(world.clock.now())
-    world.compare()
+    world.open_and_compare()
     world.recheck()
 
     # THEN the document has the time of each check, and the last time without a change
@@ -51,21 +51,21 @@ def test_nothing_is_proven_before_a_comparison(world):
     assert step_options(check(document, "SCOPE")) == RESTART
 
 
-def remove_copy(world: CertifyWorld) -> None:
+def remove_copy(world: World) -> None:
     world.remove("b")
 
 
-def lose_copy_of_new_version(world: CertifyWorld) -> None:
+def lose_copy_of_new_version(world: World) -> None:
     world.put("b", "xy", fate="lost")
 
 
-def overwrite_copy(world: CertifyWorld) -> None:
+def overwrite_copy(world: World) -> None:
     world.advance(HOUR)
     world.write("b", "longer than it was")
     world.advance(HOUR)
 
 
-def leave_out_existing_object(world: CertifyWorld) -> None:
+def leave_out_existing_object(world: World) -> None:
     """Write an object that is older than the project, and that the migration of existing objects did not copy."""
     world.put("old", "x", fate="lost")
     world.source.modified["old"] -= 30 * DAY
@@ -76,16 +76,16 @@ def test_an_object_missing_in_obs_is_a_no_go_until_its_recheck(world, cause_faul
     # GIVEN an object that OBS lacks
     cause_fault(world)
     world.freeze()
-    world.compare()
+    world.open_and_compare()
 
     # WHEN the cutover is judged, THEN the check names it
-    finding = world.stopped_by(name, "failed", *NOT_YET)
+    finding = world.find_obstacle(name, "failed", *NOT_YET)
     assert finding["keys"] == ["b"]
     assert step_options(finding) == {}
 
     # WHEN OMS has copied the submitted key, a recheck follows, and nothing changes after it
     world.advance(HOUR)
-    world.compare(again=True)
+    world.open_and_compare(again=True)
     assert results(world.certify()) == dict.fromkeys(NOT_YET, "not run")
     world.stand_still()
     assert world.is_go()
@@ -102,7 +102,7 @@ def test_an_object_missing_in_obs_is_a_no_go_until_its_recheck(world, cause_faul
 def test_the_printed_command_submits_objects_that_compare_did_not(world, cause_fault, compare_options, name, words):
     cause_fault(world)
     world.get_ready(**compare_options)
-    finding = world.stopped_by(name)
+    finding = world.find_obstacle(name)
     assert words in finding["next"]
     assert is_mended(world, finding)
 
@@ -113,20 +113,20 @@ def test_the_printed_command_resends_an_object_that_oms_lost(world, cause_fault,
     cause_fault(world)
     world.freeze()
     world.task.copies.then(CopyFault.lost())
-    world.compare()
+    world.open_and_compare()
     world.advance(HOUR)
-    world.compare(again=True)
-    finding = world.stopped_by(name, "failed", *NOT_YET)
+    world.open_and_compare(again=True)
+    finding = world.find_obstacle(name, "failed", *NOT_YET)
     assert step_options(finding) == RESTART
 
     # WHEN the command is run, THEN it is a GO except for the copy that OMS never finishes
-    world.compare()
+    world.open_and_compare()
     world.recheck()
     assert results(world.certify()) == {"OMS_FINISHED": "not proven"}
     assert world.is_go(accept={"oms_unfinished": "the owner: it was lost"})
 
 
-def finish_older_version_late(world: CertifyWorld, key: str) -> None:
+def finish_older_version_late(world: World, key: str) -> None:
     """Let OMS finish the copy of an older version of equal size after the copy of the current version."""
     world.put(key, "12", "form")
     world.advance(HOUR)
@@ -136,7 +136,7 @@ def finish_older_version_late(world: CertifyWorld, key: str) -> None:
 def test_the_printed_command_overwrites_an_object_that_oms_skips(world):
     finish_older_version_late(world, "a/1")
     world.get_ready(deep=True)
-    finding = world.stopped_by("OVERWRITTEN")
+    finding = world.find_obstacle("OVERWRITTEN")
     assert finding["step"] == OVERWRITING
     assert command(Step(**OVERWRITING)).partition("ops.py ")[2] in finding["next"]
     # WHEN a task group has overwritten it, THEN it is a go
@@ -157,24 +157,24 @@ def test_the_step_that_overwrites_is_first_and_covers_older_objects(world):
 
 
 def test_a_skipped_object_with_a_suffix_is_deleted_and_compared_again():
-    world = CertifyWorld("a.jpg", OBJECT_SUFFIX=".jpg")
+    world = World.installed("a.jpg", OBJECT_SUFFIX=".jpg")
     finish_older_version_late(world, "a.jpg")
     world.get_ready(deep=True)
-    finding = world.stopped_by("OVERWRITTEN")
+    finding = world.find_obstacle("OVERWRITTEN")
     assert "so delete each object in OBS" in finding["next"]
     world.remove("a.jpg")
     assert is_mended(world, finding)
 
 
 @pytest.fixture
-def skipping_world(world: CertifyWorld) -> CertifyWorld:
+def skipping_world(world: World) -> World:
     """Return a world in which an object was written twice with equal contents, and OMS skipped the second version."""
     world.task.overwrite_mode = "CRC64_COMPARISON_OVERWRITE"
     for _ in range(2):
         world.put("a/1", "12", "Appendable")
         world.advance(HOUR)
     world.freeze()
-    world.compare()
+    world.open_and_compare()
     return world
 
 
@@ -182,7 +182,7 @@ def test_the_printed_command_overwrites_a_skipped_archived_object(skipping_world
     # GIVEN that the object is archived
     skipping_world.source.fail(oss_error(403, "InvalidObjectState"), "get")
     skipping_world.advance(HOUR)
-    skipping_world.compare(deep=True)
+    skipping_world.open_and_compare(deep=True)
     assert check(skipping_world.certify(), "OLDER")["step"] == OVERWRITING
 
 
@@ -192,7 +192,7 @@ def test_a_skipped_object_that_cannot_be_read_is_not_overwritten(skipping_world)
     # WHEN a cutover compares and reads, THEN the permission comes first, until the object was read
     for asked_for in ({"cutover": True}, {"deep": True}):
         skipping_world.advance(HOUR)
-        skipping_world.compare(**asked_for)
+        skipping_world.open_and_compare(**asked_for)
         finding = check(skipping_world.certify(), "OLDER")
         assert step_options(finding) == DEEP
         assert "lacks oss:GetObject on the source bucket" in finding["next"]
@@ -203,9 +203,9 @@ def test_a_lost_newer_object_is_resent_if_oms_overwrites_always(world):
     finish_older_version_late(world, "b")
     world.freeze()
     world.task.copies.then(CopyFault.lost())
-    world.compare(deep=True, overwrite=True)
+    world.open_and_compare(deep=True, overwrite=True)
     world.advance(HOUR)
-    world.compare(deep=True)
+    world.open_and_compare(deep=True)
     assert step_options(check(world.certify(), "OVERWRITTEN")) == {"overwrite": True, **DEEP}
 
 
@@ -213,8 +213,8 @@ def test_a_lost_newer_object_is_resent_if_oms_overwrites_always(world):
 def test_a_newer_object_in_obs_is_a_no_go_until_the_user_decides(world, overwrite):
     world.freeze()
     overwrite_copy(world)
-    world.compare(overwrite=overwrite)
-    finding = world.stopped_by("OVERWRITTEN", "failed", *NOT_YET)
+    world.open_and_compare(overwrite=overwrite)
+    finding = world.find_obstacle("OVERWRITTEN", "failed", *NOT_YET)
     # If compare submitted the key, it only needs a recheck.
     assert step_options(finding) == {"overwrite": True, "again" if overwrite else "restart": True}
     assert is_mended(world, finding)
@@ -237,7 +237,7 @@ def test_the_remedy_is_deletion_in_obs_if_oms_overwrites_nothing(world, cause_fa
 
 def test_only_the_check_overwritten_has_a_step_that_overwrites(world):
     # GIVEN a pass from before the freeze that was asked to overwrite
-    world.compare(overwrite=True)
+    world.open_and_compare(overwrite=True)
     world.advance(HOUR)
     world.freeze()
     overwrite_copy(world)
@@ -254,7 +254,7 @@ def test_equal_size_is_not_proven_until_it_is_read_or_accepted(world, mocker, ki
     world.put("b", data, kind)
     (name,) = results(world.cut_over())
     assert name in ("PROOF_SUSPICIOUS", "PROOF_EQUAL_VERSION")
-    finding = world.stopped_by(name, "not proven")
+    finding = world.find_obstacle(name, "not proven")
     assert finding["keys"] == ["b"]
     assert step_options(finding) == DEEP
 
@@ -273,7 +273,7 @@ def test_equal_size_is_not_proven_until_it_is_read_or_accepted(world, mocker, ki
 def test_unprovable_classes_are_accepted_by_a_single_command(world):
     world.put("link", "x", "Symlink")
     world.put("b", "1234", "Multipart")
-    world.obs.bucket(world.there.name).is_encrypted = True
+    world.obs.bucket(world.destination.name).is_encrypted = True
     world.write("b", "1234")
     # Before reading, a command accepts only the class without another remedy.
     step = check(world.cut_over(), "PROOF_IMPOSSIBLE")["step"]
@@ -305,13 +305,13 @@ def test_a_missing_permission_for_a_proof_is_named_with_its_grant(world):
 def test_a_symbolic_link_is_accepted_by_name(world):
     world.put("link", "x", "Symlink")
     world.get_ready()
-    world.stopped_by("PROOF_IMPOSSIBLE", "not proven")
+    world.find_obstacle("PROOF_IMPOSSIBLE", "not proven")
     assert world.is_go(accept={"impossible": "ops: it is created by hand"})
     # The verdict stays after a copy of the target by hand, as the check says.
     world.write("link", "x")
     world.advance(HOUR)
     world.prove()
-    says = world.stopped_by("PROOF_IMPOSSIBLE", "not proven")["next"]
+    says = world.find_obstacle("PROOF_IMPOSSIBLE", "not proven")["next"]
     assert says == "Copy the needed objects by hand, then accept the class by name"
 
 
@@ -327,7 +327,7 @@ def test_objects_deleted_at_the_source_are_reported_and_allow_a_go(world):
     world.put("tmp", "x", fate="refused")
     world.delete("tmp")
     world.get_ready()
-    world.fail("gone too")
+    world.bucket.add_failed_records("gone too", reason="REJECTED")
     document = world.certify()
     assert verdict(document) == ("GO", {})
     assert document["classes"]["deleted_at_source"]["destination"] == {"objects": 1, "bytes": 1}
@@ -338,4 +338,4 @@ def test_too_many_objects_to_submit_require_a_migration(world, mocker):
     mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=0)
     world.put("late", "xy", fate="lost")
     world.get_ready()
-    assert world.stopped_by("MISSING")["step"] == {"job": "migrate", "options": {}}
+    assert world.find_obstacle("MISSING")["step"] == {"job": "migrate", "options": {}}

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from operator import methodcaller
-
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from sandbox.server.faults import Fault
-from support.certify_world import CertifyWorld, check, results, verdict
-from support.world import MINUTE, PART, ROOT, oms_error, oss_error
+from support.certificate import check, results, verdict
+from support.log_bucket import LogBucket
+from support.world import MINUTE, PART, ROOT, World, oms_error, oss_error
 from unit.jobs.certify.mending import DEEP, step_options
 
 
 @pytest.fixture
-def frozen_account(world: CertifyWorld) -> CertifyWorld:
+def frozen_account(world: World) -> World:
     """Return a world in which OMS refuses all keys because the account is frozen; the key `b` has failed."""
     world.oms.faults.add(oms_error(400, "OMS.0202", "frozen"), where=lambda request: request.method == "POST")
     world.put("b", "xy", fate="refused")
@@ -38,21 +37,18 @@ def test_a_failed_record_is_a_no_go_until_its_resend(frozen_account):
     assert "ACCOUNT" in waits["actual"]
 
     frozen_account.oms.faults.clear()
-    frozen_account.replay()
+    frozen_account.open_and_replay()
     frozen_account.recheck()
     assert frozen_account.is_go()
-
-
-RENAMED = StoredObject(f"{ROOT}replay/renamed/1.json", b'{"busy_until": "", "keys": [{"key": "b"}]}')
 
 
 @pytest.mark.parametrize(
     ("waits", "send"),
     [
-        (methodcaller("run_file", "b"), CertifyWorld.replay),
+        (lambda ready: ready.bucket.add_run_file("b"), World.open_and_replay),
         # No replay takes it over, and a comparison sends its keys.
-        (lambda ready: ready.bucket.add(RENAMED), methodcaller("call", open=True)),
-        (methodcaller("fail", "b", reason="COPY_FAILED"), CertifyWorld.replay),
+        (lambda ready: LogBucket(ready, "renamed").add_run_file("b"), World.open_project),
+        (lambda ready: ready.bucket.add_copy_failed_record("b"), World.open_and_replay),
     ],
     ids=["in a run file", "in a run file of a project that was renamed", "of what OMS failed to copy"],
 )
@@ -61,7 +57,7 @@ def test_a_waiting_key_missing_in_obs_is_a_no_go_until_submitted(ready, waits, s
     # An object that is equal in OBS does not wait.
     assert ready.is_go()
     ready.remove("b")
-    assert ready.stopped_by("NOTHING_WAITS")["keys"] == ["b"]
+    assert ready.find_obstacle("NOTHING_WAITS")["keys"] == ["b"]
     send(ready)
     ready.prove()
     assert ready.is_go()
@@ -70,23 +66,23 @@ def test_a_waiting_key_missing_in_obs_is_a_no_go_until_submitted(ready, waits, s
 def test_a_404_of_another_server_does_not_prove_a_run_file_missing(world):
     world.put("c", "12", "form")
     world.get_ready()
-    world.run_file("c")
+    world.bucket.add_run_file("c")
     world.bucket.fail(Fault.status(404), "get", lambda name: "/replay/" in name)
     assert results(world.certify(accept={"suspicious": "me: read by hand"})) == {"NOTHING_WAITS": "failed"}
 
 
-def copy_by_hand(world: CertifyWorld) -> None:
+def copy_by_hand(world: World) -> None:
     world.put("odd", "x", fate="lost")
     world.advance(1)
     world.write("odd", "x")
 
 
-def write_link(world: CertifyWorld) -> None:
+def write_link(world: World) -> None:
     world.put("odd", "x", "Symlink")
 
 
-def write_impossible_key(world: CertifyWorld) -> None:
-    world.obs.bucket(world.there.name).is_file_system = True
+def write_impossible_key(world: World) -> None:
+    world.obs.bucket(world.destination.name).is_file_system = True
     world.put("odd//", "x", fate="lost")
 
 
@@ -99,31 +95,41 @@ def test_the_record_of_an_equal_or_impossible_object_allows_a_go(world, prepare_
     # GIVEN an object that OMS cannot copy, copied by hand or accepted by name
     prepare_case(world)
     world.advance(1)
-    world.fail(key, reason=reason)
+    world.bucket.add_failed_records(key, reason=reason)
     world.get_ready()
 
     # WHEN replay records it again, as it always will, THEN it is a GO
-    world.fail(key, reason=reason)
+    world.bucket.add_failed_records(key, reason=reason)
     assert world.is_go(accept={"impossible": "ops: not needed"} if accepted else {})
 
 
-def write_and_copy_by_hand(world: CertifyWorld, fate: str) -> None:
+def test_the_record_of_a_key_longer_than_any_name_does_not_wait(world):
+    # GIVEN a key that a user gave to replay, and an OSS that refuses to list such a name
+    world.oms.faults.then(oms_error(401))
+    world.replay(keys=["最" * 342])
+    assert world.bucket.failed_keys() == {"最" * 342}
+    world.source.fail(oss_error(400), where=lambda name: len(name.encode()) > 1023)
+    # THEN there is a certificate, and no key waits
+    assert check(world.rehearse(), "NOTHING_WAITS")["result"] != "failed"
+
+
+def write_and_copy_by_hand(world: World, fate: str) -> None:
     """Write an object in parts to both buckets, as after a copy by hand; `fate` is OMS's answer to the event."""
     world.put("odd", "1234", "Multipart", fate)
     world.advance(1)
-    world.obs.put(world.there.name, "odd", b"1234", PART)
+    world.obs.put(world.destination.name, "odd", b"1234", PART)
 
 
 def test_the_record_of_an_object_proven_equal_allows_a_go(world, mocker):
     mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
     write_and_copy_by_hand(world, "lost")
-    world.fail("odd")
+    world.bucket.add_failed_records("odd", reason="REJECTED")
     # WHEN the object is read, THEN no key waits
     world.get_ready(deep=True)
     assert world.is_go()
 
 
-def write_copied_objects(world: CertifyWorld, number: int) -> list[str]:
+def write_copied_objects(world: World, number: int) -> list[str]:
     """Write this number of objects with equal contents to both buckets; return their keys."""
     keys = [f"x/{each:05}" for each in range(number)]
     for key in keys:
@@ -137,7 +143,7 @@ def test_many_listed_failures_of_equal_objects_do_not_prevent_a_go(world):
     # GIVEN a closed project, and lists of OMS with over a thousand failures of objects that are equal in OBS
     keys = write_copied_objects(world, 1001)
     world.get_ready()
-    world.fail(*keys, reason="COPY_FAILED")
+    world.bucket.add_failed_records(*keys, reason="COPY_FAILED")
     # THEN it is a GO, because each object was checked
     assert world.is_go()
 
@@ -148,23 +154,23 @@ def test_more_listed_failures_than_certify_checks_have_a_next_step(world, mocker
     mocker.patch("oss_oms_sync.jobs.certify.gathering.MAX_RECORDS", 3)
     keys = write_copied_objects(world, 4)
     world.get_ready()
-    world.call(close=True, **({} if is_by_hand else {"run": "run-1"}))
+    world.close_project(**{} if is_by_hand else {"run": "run-1"})
     world.advance(15 * MINUTE)
     world.compare(standstill=True)
-    world.fail(*keys, reason="COPY_FAILED")
+    world.bucket.add_failed_records(*keys, reason="COPY_FAILED")
     document = world.certify(run="run-1")
     finding = check(document, "NOTHING_WAITS")
     # THEN the cutover opens the project that a cutover closed, and replay submits the keys
     step = finding["step"] and finding["step"]["job"]
     assert (finding["result"], step) == (("not run", None) if is_by_hand else ("failed", "cutover"))
     assert ("python3 ops.py open" in finding["next"]) is is_by_hand
-    world.replay()
+    world.open_and_replay()
     world.prove()
     assert world.is_go()
 
 
 @pytest.fixture
-def unread_world(world: CertifyWorld) -> CertifyWorld:
+def unread_world(world: World) -> World:
     """Return a world with an archived object that was copied by hand, and whose key OMS always refuses."""
     world.oms.refuse(lambda key: key == "odd")
     world.source.fail(oss_error(403, "InvalidObjectState"), "get", lambda name: name == "odd")
@@ -188,26 +194,26 @@ def test_a_refused_unreadable_object_can_be_accepted_by_name(unread_world):
     assert steps == [{"equal_size": "<who, why>"}] * 2
 
     # WHEN its class is accepted, THEN it is a GO that names the object, although replay records the key again
-    unread_world.replay()
+    unread_world.open_and_replay()
     unread_world.stand_still()
     document = unread_world.certify(accept=BY_NAME)
     assert verdict(document) == ("GO", {})
     waits = check(document, "NOTHING_WAITS")
     assert waits["keys"] == ["odd"]
     assert "reading did not prove them equal: 1 object" in waits["actual"]
-    looked = unread_world.call(look=True, frozen_since=unread_world.frozen, accept=BY_NAME)
+    looked = unread_world.invoke("certify", {"look": True, "frozen_since": unread_world.frozen, "accept": BY_NAME})
     assert [finding["result"] for finding in looked["checks"]] == ["passed", "passed"]
 
 
-def write_to_obs(world: CertifyWorld) -> None:
-    world.obs.put(world.there.name, "odd", b"4321", PART)
+def write_to_obs(world: World) -> None:
+    world.obs.put(world.destination.name, "odd", b"4321", PART)
 
 
-def write_to_source(world: CertifyWorld) -> None:
+def write_to_source(world: World) -> None:
     world.put("odd", "4321", "Multipart")
     world.advance(1)
     write_to_obs(world)
-    world.replay()
+    world.open_and_replay()
 
 
 @pytest.mark.parametrize("change", [write_to_obs, write_to_source])
@@ -241,15 +247,15 @@ def test_an_older_object_in_obs_is_never_accepted(unread_world):
 )
 def test_records_that_a_resend_may_solve_are_not_accepted(unread_world, reason, more, result):
     unread_world.prove(deep=True)
-    unread_world.fail("odd", reason=reason, **more)
+    unread_world.bucket.add_failed_records("odd", reason=reason, **more)
     assert results(unread_world.certify(accept=BY_NAME)) == result
 
 
 def test_a_failed_record_is_unknown_if_obs_does_not_answer(ready):
-    ready.fail("b")
+    ready.bucket.add_failed_records("b", reason="REJECTED")
     ready.obs.deny("obs:bucket:ListBucket", lambda key: key == "b")
     # The key and the reason are in the answer.
-    finding = ready.stopped_by("NOTHING_WAITS", "not run")
+    finding = ready.find_obstacle("NOTHING_WAITS", "not run")
     assert finding["actual"] == "OBS did not answer for 1 object (REJECTED)"
     assert finding["keys"] == ["b"]
 
@@ -257,28 +263,28 @@ def test_a_failed_record_is_unknown_if_obs_does_not_answer(ready):
 def test_the_reasons_of_waiting_keys_are_in_alphabetical_order(ready):
     for key, reason in (("x", "TIMEOUT"), ("y", "FORBIDDEN"), ("z", "REFUSED")):
         ready.upload(key, "data")
-        ready.fail(key, reason=reason)
+        ready.bucket.add_failed_records(key, reason=reason)
     assert "3 objects (FORBIDDEN, REFUSED, TIMEOUT)" in check(ready.certify(), "NOTHING_WAITS")["actual"]
 
 
 def test_an_unreadable_failed_record_is_a_no_go(ready):
     ready.bucket.add(StoredObject(f"{ROOT}failed_object_long/{'0' * 64}", b"unreadable"))
-    assert "1 unreadable record or run file" in ready.stopped_by("NOTHING_WAITS")["actual"]
+    assert "1 unreadable record or run file" in ready.find_obstacle("NOTHING_WAITS")["actual"]
 
 
 def test_keys_of_another_project_in_a_run_file_do_not_count():
     # GIVEN two projects on the same task
-    world = CertifyWorld("a/1", OBJECT_PREFIX="a/")
+    world = World.installed("a/1", OBJECT_PREFIX="a/")
     world.get_ready()
 
     # WHEN a run file has keys of the other project, THEN this project gets a GO
-    world.run_file("b/1")
+    world.bucket.add_run_file("b/1")
     assert world.is_go()
 
     # But not if a key of its own is among them.
     world.remove("a/1")
-    world.run_file("b/1", "a/1")
-    assert world.stopped_by("NOTHING_WAITS")["keys"] == ["a/1"]
+    world.bucket.add_run_file("b/1", "a/1")
+    assert world.find_obstacle("NOTHING_WAITS")["keys"] == ["a/1"]
 
 
 def test_unreadable_oms_lists_prove_nothing(world):
@@ -301,7 +307,7 @@ def test_unreadable_oms_lists_prove_nothing(world):
 )
 def test_the_task_must_run_and_have_the_source_bucket(ready, change, result):
     vars(ready.task).update(change)
-    assert "OMS console" in ready.stopped_by("TASK", result)["next"] or "another" in change.values()
+    assert "OMS console" in ready.find_obstacle("TASK", result)["next"] or "another" in change.values()
     vars(ready.task).update(status="SYNCHRONIZING", src_bucket=ready.source_bucket)
     assert ready.is_go()
 
@@ -329,7 +335,7 @@ def test_wrong_or_unreported_clocks_prevent_a_go(ready, cloud, skew, expected):
     assert [*results(document)] == ([] if expected == "GO" else ["CLOCK"])
 
 
-def corrupt_totals(world: CertifyWorld, old: bytes, new: bytes) -> None:
+def corrupt_totals(world: World, old: bytes, new: bytes) -> None:
     """Replace a part of the stored totals of a comparison."""
     totals = [name for name in world.bucket.objects if "-compare/" in name and name.endswith("/total")]
     name = min(totals, key=lambda name: name.rpartition("-")[2])  # the other is of the standstill pass
@@ -354,7 +360,7 @@ def corrupt_totals(world: CertifyWorld, old: bytes, new: bytes) -> None:
 )
 def test_a_comparison_whose_sums_do_not_add_up_is_a_no_go(ready, counted, instead, part):
     corrupt_totals(ready, counted, instead)
-    assert part in ready.stopped_by("SUMS")["actual"]
+    assert part in ready.find_obstacle("SUMS")["actual"]
     ready.prove()
     assert ready.is_go()
 
@@ -374,12 +380,12 @@ def test_source_changes_before_a_recheck_keep_the_sums_valid(world, change):
     # GIVEN a rehearsal, with an object that only OBS has and an object that was just written
     world.write("new", "x")
     world.put("tmp", "x", fate="accepted")
-    world.compare()
+    world.open_and_compare()
 
     # WHEN an object is deleted or written, and both objects are rechecked
     change(world)
     world.advance(MINUTE)
-    world.compare(again=True)
+    world.open_and_compare(again=True)
 
     # THEN the sums are still correct
     assert check(world.rehearse(), "SUMS")["result"] == "passed"

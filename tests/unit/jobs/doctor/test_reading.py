@@ -14,7 +14,7 @@ def test_the_permission_to_read_objects_is_not_tested_on_oms_lists(world):
     world.write(f"oms/sync_task/{TASK}/success_object_lists/01/1.success_list.txt", "list")
     world.write("photo", "A")
     heads: list[str] = []
-    world.there.before = lambda kind, names: heads.extend(names) if kind == "head" else None
+    world.destination.before = lambda kind, names: heads.extend(names) if kind == "head" else None
 
     finding = world.within(lambda: check_read_permissions(CheckContext(world.invocation())))
 

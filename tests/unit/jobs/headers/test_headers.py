@@ -13,20 +13,48 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.instance import InstanceKilled
 from sandbox.server.faults import Fault
-from support.headers_world import HeadersWorld
-from support.world import DROP_AFTER, DROP_BEFORE, event, oss_error
+from support.world import DROP_AFTER, DROP_BEFORE, World, event, oss_error, record_name
 
 SOURCE = {"Content-Type": "text/html", "Cache-Control": "max-age=60", "x-oss-meta-team": "a b"}
 LOST = {"Content-Type": "text/html"}
 WANTED = {"content-type": "text/html", "cache-control": "max-age=60", "x-obs-meta-team": "a b"}
 
 
+def make_world(*, moves: bool = False, replaces: bool = True) -> World:
+    """Return a world in which a canary has measured that changes of headers update LastModified, or remove headers."""
+    world = World.installed()
+    world.obs.round_trip = 0.001
+    world.measure_headers(moves=moves, replaces=replaces)
+    return world
+
+
+def put_in_both(world: World, key: str, source: dict[str, str], in_obs: dict[str, str]) -> None:
+    """Write the same contents to both buckets, with these headers by their HTTP names."""
+    world.source.add(StoredObject(key, b"A", source))
+    world.obs_bucket.put(key, b"A", headers={name.lower(): value for name, value in in_obs.items()})
+
+
+def headers_in_obs(world: World, key: str) -> dict[str, str]:
+    return dict(world.obs_bucket.objects[key].headers)
+
+
+def mended_record(world: World, key: str) -> StoredObject | None:
+    return world.bucket.objects.get(record_name("mended", key))
+
+
+def count_changes(world: World) -> int:
+    """Return the number of changes of headers that OBS has accepted."""
+    accepted = ("obs:object:ModifyObjectMetaData", 200)
+    return sum((name, status) == accepted for name, _, _, status in world.obs.actions)
+
+
 @pytest.fixture(params=[False, True], ids=["stays", "moves"])
-def world(request) -> HeadersWorld:
+def world(request) -> World:
     """Return a world with an object whose headers were lost, and an object with equal headers."""
-    world = HeadersWorld(moves=request.param)
-    world.both("a/lost", SOURCE, LOST)
-    world.both("b/equal", SOURCE, WANTED, later=True)
+    world = make_world(moves=request.param)
+    put_in_both(world, "a/lost", SOURCE, LOST)
+    put_in_both(world, "b/equal", SOURCE, WANTED)
+    world.advance()
     return world
 
 
@@ -36,7 +64,7 @@ def test_lost_headers_are_changed_and_a_second_run_writes_nothing(world):
     assert answer["outcomes"] == {"equal": 1, "mended": 1}
     assert answer["headers"] == {"cache-control": 1, "meta-team": 1}
     assert answer["folders"] == {"a/": {"mended": 1}, "b/": {"equal": 1}}
-    assert world.there_now("a/lost") == world.there_now("b/equal") == WANTED
+    assert headers_in_obs(world, "a/lost") == headers_in_obs(world, "b/equal") == WANTED
     made = world.obs.actions[:]
     world.advance()
     assert world.headers()["outcomes"] == {"recorded": 2}
@@ -46,14 +74,14 @@ def test_lost_headers_are_changed_and_a_second_run_writes_nothing(world):
 def test_the_work_look_records_equal_objects_and_counts_the_others(world):
     answer = world.headers("look")
     assert (answer["outcomes"], answer["examples"]) == ({"equal": 1, "differs": 1}, {"differs": ["a/lost"]})
-    assert world.changes() == 0
-    assert world.record("a/lost") is None
-    assert world.record("b/equal")
+    assert count_changes(world) == 0
+    assert mended_record(world, "a/lost") is None
+    assert mended_record(world, "b/equal")
 
 
 def test_objects_with_tags_are_counted_and_named_if_oss_shows_tags(world):
     for key in ("c/changed", "c/equal"):
-        world.both(key, {**SOURCE, "x-oss-tagging-count": "2"}, LOST if key == "c/changed" else WANTED)
+        put_in_both(world, key, {**SOURCE, "x-oss-tagging-count": "2"}, LOST if key == "c/changed" else WANTED)
     world.advance()
     answer = world.headers("look")
     assert (answer["tagged"], answer["tagged_examples"]) == (2, ["c/changed", "c/equal"])
@@ -71,25 +99,25 @@ def test_undo_restores_the_headers_before_the_first_change(world):
     world.source.add(StoredObject("a/lost", b"A", {**SOURCE, "Cache-Control": "no-store"}))
     world.advance()
     world.headers()
-    assert world.there_now("a/lost") == {**WANTED, "cache-control": "no-store"}
+    assert headers_in_obs(world, "a/lost") == {**WANTED, "cache-control": "no-store"}
     assert world.headers("undo")["outcomes"] == {"restored": 1, "untouched": 1}
-    assert world.there_now("a/lost") == {"content-type": "text/html"}
-    assert world.record("a/lost") is None
+    assert headers_in_obs(world, "a/lost") == {"content-type": "text/html"}
+    assert mended_record(world, "a/lost") is None
 
 
 def test_headers_changed_at_the_source_are_set_without_a_submission(world):
     world.headers()
     # WHEN the headers change, and forward gets the event of this change
     world.source.add(StoredObject("a/lost", b"A", {**SOURCE, "Cache-Control": "no-store"}))
-    record = world.record("a/lost")
+    record = mended_record(world, "a/lost")
     body = json.dumps({"events": [event("a/lost", "ObjectModified:UpdateObjectMeta")]})
     assert world.forward(body.encode())
     # THEN the key keeps its state, and the next run finds the object by its time
     assert not world.oms.accepted
-    assert (world.failed(), world.record("a/lost")) == (set(), record)
+    assert (world.bucket.failed_keys(), mended_record(world, "a/lost")) == (set(), record)
     world.advance()
     assert world.headers()["outcomes"] == {"recorded": 1, "mended": 1}
-    assert world.there_now("a/lost") == {**WANTED, "cache-control": "no-store"}
+    assert headers_in_obs(world, "a/lost") == {**WANTED, "cache-control": "no-store"}
 
 
 @pytest.mark.parametrize(
@@ -103,24 +131,25 @@ def test_headers_changed_at_the_source_are_set_without_a_submission(world):
     ],
 )
 def test_headers_change_only_if_the_measured_effect_allows_it(measured, step):
-    world = HeadersWorld()
-    world.measured(**measured)
-    world.both("a", SOURCE, LOST, later=True)
+    world = make_world()
+    world.bucket.add_canary_result({"in_place": measured})
+    put_in_both(world, "a", SOURCE, LOST)
+    world.advance()
     for work in ("mend", "undo"):
         answer = world.headers(work)
         assert answer["stop"] == "headers"
         assert answer["step"]["job"] == step
-        assert world.changes() == 0
+        assert count_changes(world) == 0
     assert world.headers("look")["outcomes"] == {"differs": 1}
 
 
 def test_a_closed_project_changes_nothing_and_continues_when_open(world):
-    world.shut(True)
+    world.bucket.add_mark(closed=True)
     answer = world.headers()
     assert answer["stop"] == "closed"
-    assert world.changes() == 0
+    assert count_changes(world) == 0
     assert world.headers("look")["outcomes"]["differs"] == 1
-    world.shut(False)
+    world.bucket.add_mark(closed=False)
     assert world.headers()["outcomes"] == {"recorded": 1, "mended": 1}
 
 
@@ -133,22 +162,23 @@ def test_without_the_permission_a_pass_of_headers_stops_and_names_it(world):
 
 @pytest.mark.parametrize("replaces", [False, True])
 def test_a_header_is_removed_only_if_that_has_no_other_effect(replaces):
-    world = HeadersWorld(replaces=replaces)
-    world.both("a", SOURCE, {**WANTED, "content-language": "de"}, later=True)
+    world = make_world(replaces=replaces)
+    put_in_both(world, "a", SOURCE, {**WANTED, "content-language": "de"})
+    world.advance()
     answer = world.headers()
     assert answer["outcomes"] == ({"mended": 1} if replaces else {"removal": 1})
     assert answer["headers"] == {"content-language": 1}
-    assert (world.there_now("a") == WANTED) == replaces
+    assert (headers_in_obs(world, "a") == WANTED) == replaces
 
 
 def test_headers_that_obs_refuses_are_named_and_the_others_changed(world):
     odd = {"x-oss-meta-a": "山", "Content-Type": "text/html"}
-    world.both("c/chinese", odd, LOST)
-    world.both("c/archived", SOURCE, {**LOST, "x-obs-storage-class": "COLD"})
-    world.both("c/old", SOURCE, {"x-obs-meta-a": "x" * 8190})
-    world.both("c/refused", SOURCE, LOST)
+    put_in_both(world, "c/chinese", odd, LOST)
+    put_in_both(world, "c/archived", SOURCE, {**LOST, "x-obs-storage-class": "COLD"})
+    put_in_both(world, "c/old", SOURCE, {"x-obs-meta-a": "x" * 8190})
+    put_in_both(world, "c/refused", SOURCE, LOST)
     world.advance()
-    world.there.fail(oss_error(400, "InvalidArgument"), "put", lambda key: key == "c/refused")
+    world.destination.fail(oss_error(400, "InvalidArgument"), "put", lambda key: key == "c/refused")
     answer = world.headers()
     assert answer["examples"] == {
         "archived": ["c/archived"],
@@ -161,11 +191,12 @@ def test_headers_that_obs_refuses_are_named_and_the_others_changed(world):
 
 @pytest.mark.parametrize("key", ["最" * 330, "k" * 1000])
 def test_the_record_of_a_long_key_is_found_again(world, key):
-    world.both(key, SOURCE, LOST, later=True)
+    put_in_both(world, key, SOURCE, LOST)
+    world.advance()
     world.headers()
-    made = world.changes()
+    made = count_changes(world)
     assert world.headers()["outcomes"] == {"recorded": 3}
-    assert world.changes() == made
+    assert count_changes(world) == made
     assert world.headers("undo")["outcomes"]["restored"] == 2
 
 
@@ -175,16 +206,16 @@ def test_a_change_in_a_bucket_with_versioning_names_the_version(world):
     world.source.add(StoredObject("v", b"A", SOURCE))
     world.advance()
     world.headers()
-    assert (world.there_now("v"), world.obs_bucket.objects["v"].version_id) == (WANTED, first.version_id)
+    assert (headers_in_obs(world, "v"), world.obs_bucket.objects["v"].version_id) == (WANTED, first.version_id)
 
 
 def test_an_object_takes_few_requests_and_a_recorded_object_none(world):
     for number in range(20):
-        world.both(f"c/{number}", SOURCE, LOST)
+        put_in_both(world, f"c/{number}", SOURCE, LOST)
     world.advance()
 
     def requests(**options) -> dict[str, int]:
-        buckets = {"source": world.source, "log": world.bucket, "obs": world.there}
+        buckets = {"source": world.source, "log": world.bucket, "obs": world.destination}
         before = {(name, kind): bucket.calls[kind] for name, bucket in buckets.items() for kind in ("head", "put")}
         world.headers(restart=True, **options)
         made = {
@@ -198,7 +229,7 @@ def test_an_object_takes_few_requests_and_a_recorded_object_none(world):
     first, passes = requests(), requests()["log put"]
     assert first == {
         "source head": 22,
-        "obs head": 22 + 21 * (2 if world.moves else 1),
+        "obs head": 22 + 21 * (2 if world.obs_bucket.headers_move_time else 1),
         "obs put": 21,
         "log put": 1 + 2 * 21 + passes,
     }
@@ -208,9 +239,9 @@ def test_an_object_takes_few_requests_and_a_recorded_object_none(world):
 @pytest.mark.long
 @pytest.mark.parametrize("moves", [False, True])
 def test_one_instance_is_as_fast_as_the_cost_estimate_assumes(moves):
-    world = HeadersWorld(moves=moves)
+    world = make_world(moves=moves)
     for number in range(1000):
-        world.both(f"{number:04}", SOURCE, LOST)
+        put_in_both(world, f"{number:04}", SOURCE, LOST)
     world.advance()
     world.oss.round_trip, world.obs.round_trip = 0.01, 0.04
 
@@ -253,14 +284,14 @@ KINDS = [
 @pytest.mark.long
 @pytest.mark.parametrize("moves", [False, True])
 def test_faults_and_kills_leave_all_headers_equal(moves):
-    world, dice = HeadersWorld(moves=moves), random.Random(0)
+    world, dice = make_world(moves=moves), random.Random(0)
     assert len(KINDS) == 40
     for number in range(2000):
         key, kind = f"{number % 7}/{number:04}", KINDS[number % 40]
         carried = {name: value for name, value in kind.items() if value.isalnum() and value.isascii()}
         there = {f"x-obs-{name[6:]}" if name.lower().startswith("x-oss-") else name: v for name, v in carried.items()}
-        world.both(key, {"Content-Type": "text/plain", **kind}, {"content-type": "text/plain", **there})
-    before = {key: world.there_now(key) for key in world.there.objects}
+        put_in_both(world, key, {"Content-Type": "text/plain", **kind}, {"content-type": "text/plain", **there})
+    before = {key: headers_in_obs(world, key) for key in world.destination.objects}
     world.advance()
     steps = iter(range(10**9))
 
@@ -268,7 +299,7 @@ def test_faults_and_kills_leave_all_headers_equal(moves):
         if next(steps) % 4001 == 4000:
             world.die()
 
-    world.there.before = world.bucket.before = strike
+    world.destination.before = world.bucket.before = strike
     faults = [DROP_BEFORE, DROP_AFTER, oss_error(503), Fault.lands_late(3)]
     world.obs.faults.random(0.01, faults, 1)
     world.oss.faults.random(0.002, faults[:3], 2)
@@ -276,16 +307,16 @@ def test_faults_and_kills_leave_all_headers_equal(moves):
         with contextlib.suppress(StorageError, InstanceKilled):
             if world.headers(restart=dice.random() < 0.5)["finished"]:
                 break
-    world.there.before = world.bucket.before = lambda *_: None
+    world.destination.before = world.bucket.before = lambda *_: None
     world.obs.faults.clear()
     world.oss.faults.clear()
     answer = world.headers(restart=True)
     assert answer["finished"]
     assert answer["outcomes"].get("not_ascii") == 50
     assert sum(answer["outcomes"].get(name, 0) for name in ("recorded", "equal", "mended")) == 1950
-    made = world.changes()
+    made = count_changes(world)
     assert world.headers(restart=True)["outcomes"] == {"recorded": 1950, "not_ascii": 50}
-    assert world.changes() == made
+    assert count_changes(world) == made
     undone = world.headers("undo")
     assert undone["outcomes"].get("restored", 0) > 1000
-    assert {key: world.there_now(key) for key in world.there.objects} == before
+    assert {key: headers_in_obs(world, key) for key in world.destination.objects} == before

@@ -20,9 +20,9 @@ from oss_oms_sync.jobs import headers
 from sandbox.inprocess.instance import InstanceKilled
 from sandbox.obs.objects import ObsObject
 from sandbox.server.faults import Fault
-from support.headers_world import HeadersWorld
 from support.law import schedules, seeds_of
-from support.world import DROP_AFTER, DROP_BEFORE, HANG, HOUR, oss_error
+from support.passes import classes
+from support.world import DROP_AFTER, DROP_BEFORE, HANG, HOUR, World, oss_error
 
 KEYS = ("a/1", "a/2", "b/1", "最" * 330)
 # OBS accepts a change for five seconds after its HEAD; a listing has whole seconds.
@@ -30,7 +30,7 @@ WINDOW = 7
 AFTER_CLOSE = 120
 
 
-class LawWorld(HeadersWorld):
+class LawWorld(World):
     """A world whose objects change on both sides at any request.
 
     A header of each source object has the number of its version.
@@ -44,7 +44,11 @@ class LawWorld(HeadersWorld):
         self.versions: list[bytes] = []
         self.closed_at: float | None = None
         self.landed = 0
-        super().__init__(moves=self.dice.random() < 0.5, replaces=self.dice.random() < 0.7)
+        super().__init__(OMS_RATE="1000")
+        self.install()
+        self.obs.round_trip = 0.001
+        self.moves = self.dice.random() < 0.5
+        self.measure_headers(moves=self.moves, replaces=self.dice.random() < 0.7)
         for key in KEYS:
             self.write_source(key)
             self.copy(key)
@@ -53,7 +57,7 @@ class LawWorld(HeadersWorld):
         self._patches.enter_context(
             patch.object(self.obs_bucket, "change_headers", lambda *details: (self.check(*details), really(*details)))
         )
-        for bucket in (self.source, self.bucket, self.there):
+        for bucket in (self.source, self.bucket, self.destination):
             bucket.before = self.happen
 
     # Events.
@@ -83,7 +87,7 @@ class LawWorld(HeadersWorld):
 
     def close_project(self, _: str) -> None:
         if self.closed_at is None:
-            self.shut(True)
+            self.bucket.add_mark(closed=True)
             self.closed_at = self.clock.seconds
 
     def happen(self, kind: str, names: Sequence[str]) -> None:
@@ -123,27 +127,26 @@ class LawWorld(HeadersWorld):
         faults = [DROP_BEFORE, DROP_AFTER, HANG, oss_error(503), *map(Fault.lands_late, (2, 9, 200, 600))]
         for _ in range(self.dice.choice([1, 2, 3])):
             if self.dice.random() < 0.7:
-                self.there.fail(self.dice.choice(faults), self.dice.choice(["put", "put", "head"]), times=1)
+                self.destination.fail(self.dice.choice(faults), self.dice.choice(["put", "put", "head"]), times=1)
             if self.dice.random() < 0.3:
                 self.bucket.fail(self.dice.choice(faults[:4]), self.dice.choice(["put", "get"]), times=2)
             self.run_once()
             self.advance(self.dice.choice([1, 60, HOUR]))
         self.is_restless = False
-        self.there.heal()
+        self.destination.heal()
         self.bucket.heal()
         self.advance(HOUR)
 
     def classes(self) -> dict[str, list[str]]:
         """Run a comparison; return the keys of each class that has objects."""
-        answer = self.ask("compare", {"restart": True})
-        return {name: count["keys"] for name, count in answer["classes"].items() if count["keys"]}
+        return classes(self.compare(restart=True))
 
     def calm_down(self) -> None:
         """Open the project, let OMS copy the objects that differ, and change headers."""
-        self.shut(False)
+        self.bucket.add_mark(closed=False)
         self.closed_at = None
         for key in KEYS:
-            if self.there.objects[key].body != self.source.objects[key].body:
+            if self.destination.objects[key].body != self.source.objects[key].body:
                 self.copy(key)
         self.advance(HOUR)
 
@@ -175,4 +178,4 @@ def test_headers_become_equal_and_reach_no_other_contents(block, mocker):
 
 def _has_different_headers(world: LawWorld, key: str) -> bool:
     source = {name.replace("x-oss-", "x-obs-"): value for name, value in world.source.objects[key].headers.items()}
-    return {name.lower(): value for name, value in source.items()} != world.there_now(key)
+    return {name.lower(): value for name, value in source.items()} != dict(world.obs_bucket.objects[key].headers)

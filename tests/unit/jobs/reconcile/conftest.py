@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from support.reconcile_world import ReconcileWorld, split_early  # noqa: F401  a fixture
+from support.passes import split_early  # noqa: F401  a fixture
+from support.world import World
 
 
 @pytest.fixture
-def world() -> ReconcileWorld:
-    return ReconcileWorld()
+def world() -> World:
+    return World.installed()
 
 
 @pytest.fixture
-def single_lane() -> ReconcileWorld:
+def single_lane() -> World:
     """Return a world whose passes have a single range, which never splits."""
-    return ReconcileWorld(LANES="1")
+    return World.installed(LANES="1")
 
 
 @pytest.fixture
 def small_pages(mocker):
     """Use pages of seven objects that take a second, so that a few dozen objects need as many pages as ten thousand."""
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 7)
-    mocker.patch.object(ReconcileWorld, "page_seconds", 1.0)
+    mocker.patch.object(World, "page_seconds", 1.0)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from oss_oms_sync.clock import timestamp
 from oss_oms_sync.errors import PayloadError, Reason, SettingsError
 from oss_oms_sync.ledger.closing import ProjectState
 from oss_oms_sync.passes.tally import COUNTS
-from support.compare_world import pages_of
-from support.reconcile_world import ReconcileWorld, busy_world, counts, missing
-from support.world import FROZEN, HOUR, NO_RIGHT, ROOT, oms_error
+from support.passes import busy_world, counts, missing, pages_of
+from support.world import FROZEN, HOUR, NO_RIGHT, ROOT, World, oms_error
 
 
 @pytest.mark.parametrize(
@@ -27,31 +28,31 @@ from support.world import FROZEN, HOUR, NO_RIGHT, ROOT, oms_error
     ],
 )
 def test_an_invalid_payload_is_refused_with_the_valid_options(payload, expected_text):
-    world = ReconcileWorld(OBJECT_PREFIX="photos/")
+    world = World.installed(OBJECT_PREFIX="photos/")
     with pytest.raises(PayloadError, match=expected_text):
-        world.reconcile(payload)
+        world.invoke("reconcile", payload)
     assert world.oms.calls == []
 
 
 def test_reconcile_without_a_source_bucket_names_the_setting():
     with pytest.raises(SettingsError, match=r"^SOURCE_BUCKET is empty\. Name .* records$"):
-        ReconcileWorld(SOURCE_BUCKET="").reconcile()
+        World.installed(SOURCE_BUCKET="").reconcile()
 
 
 def test_an_empty_scope_is_reported_and_a_scope_of_old_objects_is_not():
-    world = ReconcileWorld(OBJECT_SUFFIX=".jpg")
-    world.lost("a.txt")
-    assert [world.reconcile(options)["has_no_objects"] for options in ({}, {"dry_run": True})] == [True, True]
+    world = World.installed(OBJECT_SUFFIX=".jpg")
+    world.lose_events_of("a.txt")
+    assert [world.invoke("reconcile", options)["has_no_objects"] for options in ({}, {"dry_run": True})] == [True, True]
     world.upload("a.jpg")
     world.advance(10 * 24 * HOUR)
-    answer = world.reconcile({"since": timestamp(world.clock.now())})
+    answer = world.reconcile(since=timestamp(world.clock.now()))
     assert answer["scanned"] == 0
     assert answer["has_no_objects"] is False
 
 
 def test_a_limit_ends_a_call_and_the_next_call_starts_over(world):
     world.fill(25)
-    results = [world.reconcile({"limit": 13}) for _ in range(2)]
+    results = [world.reconcile(limit=13) for _ in range(2)]
     names = ("covered", "submitted", "finished", "stop", "next")
     assert [tuple(result[name] for name in names) for result in results] == [
         (0, 13, False, "limit", "A dry run is not continued: the next run starts over."),
@@ -62,11 +63,11 @@ def test_a_limit_ends_a_call_and_the_next_call_starts_over(world):
 
 @pytest.mark.usefixtures("small_pages")
 def test_a_dry_run_names_the_first_hundred_missing_objects(world):
-    world.in_step("covered")
+    world.put_accepted("covered")
     world.fill(120)
     world.bucket.objects.pop(f"{ROOT}state/installed.json")
     before = dict(world.bucket.objects)
-    result = world.reconcile({"dry_run": True})
+    result = world.reconcile(dry_run=True)
     assert result.pop("missing") == [f"{number:03}" for number in range(100)]
     assert counts(result) == {"scanned": 121, "covered": 1, "submitted": 120}
     assert result["finished"] is True
@@ -100,7 +101,7 @@ def test_an_empty_bucket_is_finished_at_once(world):
 
 
 def test_a_call_with_a_limit_is_no_pass_and_reports_no_rate(world):
-    result = world.reconcile({"limit": 1})
+    result = world.reconcile(limit=1)
     nothing = ("pass", "ranges", "started", "objects", "objects_per_minute", "share", "minutes_left")
     assert [result[name] for name in nothing] == [None] * 7
     assert [*world.store.iter_names()] == []
@@ -112,9 +113,9 @@ def test_an_open_pass_reports_progress_rate_and_the_next_step(single_lane):
     single_lane.oms.round_trip = 1.0
 
     # WHEN the first piece is done, and the state is queried a minute later
-    single_lane.tick()
+    single_lane.tick("reconcile")
     single_lane.advance(60)
-    result = single_lane.reconcile({"look": True})
+    result = single_lane.reconcile(look=True)
 
     # THEN the rate counts from the start, with two minutes of work in three, and the number of objects is unknown
     assert result["next"].startswith("The pass continues by itself: ")
@@ -133,16 +134,16 @@ def test_an_open_pass_reports_progress_rate_and_the_next_step(single_lane):
 def test_the_progress_of_an_open_pass_is_estimated_by_the_last_pass(single_lane):
     # GIVEN a pass over 1500 objects, and a second pass in progress after all objects were written again
     keys = [f"{number:04}" for number in range(1500)]
-    single_lane.in_step(*keys)
+    single_lane.put_accepted(*keys)
     single_lane.advance()
     single_lane.reconcile()
-    single_lane.lost(*keys, data="B")
+    single_lane.lose_events_of(*keys, data="B")
     single_lane.advance(24 * HOUR)
     single_lane.oms.round_trip = 1.0
-    single_lane.tick()
+    single_lane.tick("reconcile")
 
     # WHEN the user queries the progress, THEN the answer has the completed share and the remaining time
-    result = single_lane.reconcile({"look": True})
+    result = single_lane.reconcile(look=True)
     walked = result["objects"]
     assert 0 < walked < 1500
     assert result["share"] == pytest.approx(walked / 1500, abs=0.001)
@@ -152,7 +153,7 @@ def test_the_progress_of_an_open_pass_is_estimated_by_the_last_pass(single_lane)
 @pages_of(7)
 def test_open_and_finished_ranges_are_counted(world):
     world.fill(40)
-    assert world.tick()["ranges"] == {"open": 2, "done": 0}
+    assert world.tick("reconcile")["ranges"] == {"open": 2, "done": 0}
     done = world.reconcile()
     assert done["finished"] is True
     assert done["scanned"] == 40
@@ -160,16 +161,16 @@ def test_open_and_finished_ranges_are_counted(world):
     assert done["ranges"]["done"] > 2
 
 
-def refuse_account(world: ReconcileWorld) -> None:
+def refuse_account(world: World) -> None:
     world.oms.faults.then(FROZEN)
 
 
-def refuse_records(world: ReconcileWorld) -> None:
+def refuse_records(world: World) -> None:
     world.oms.faults.then(oms_error(404))
     world.bucket.fail(NO_RIGHT, "put", lambda name: "failed_object" in name)
 
 
-def use_up_time(world: ReconcileWorld) -> None:
+def use_up_time(world: World) -> None:
     world.source.after = lambda kind, names: world.advance(550)
 
 
@@ -187,7 +188,7 @@ def use_up_time(world: ReconcileWorld) -> None:
 def test_reconcile_reports_why_it_stopped_and_lists_nothing_more(single_lane, cause, options, reason):
     single_lane.fill(100)
     cause(single_lane)
-    result = single_lane.reconcile(options)
+    result = single_lane.invoke("reconcile", options)
     assert result["stopped"] == reason
     assert result["finished"] is False
     assert single_lane.source.calls["list"] <= 3  # one page ahead
@@ -196,7 +197,7 @@ def test_reconcile_reports_why_it_stopped_and_lists_nothing_more(single_lane, ca
 @pytest.mark.parametrize("options", [{}, {"limit": 5}, {"dry_run": True}])
 def test_each_call_of_reconcile_logs_its_answer(world, lines, options):
     world.fill(10)
-    result = world.reconcile(options)
+    result = world.invoke("reconcile", options)
     result.pop("missing", None)
     assert lines() == [result]
 
@@ -207,7 +208,7 @@ CLOSED = "nothing is submitted. For the next step: python3 ops.py status"
 def test_while_the_project_is_closed_no_pass_begins_and_calls_report_it():
     world = busy_world(LANES="1")
     ProjectState(world.invocation()).close("Li Lei")
-    for work in (world.reconcile, world.tick):
+    for work in (world.reconcile, partial(world.tick, "reconcile")):
         began = world.clock.seconds
         result = work()
         assert result["pass"] is None
@@ -220,8 +221,8 @@ def test_while_the_project_is_closed_no_pass_begins_and_calls_report_it():
     assert world.oms.calls == []
     assert [*world.store.iter_names()] == []
     # A trial is as ever.
-    assert world.reconcile({"dry_run": True})["submitted"] == len(missing())
+    assert world.reconcile(dry_run=True)["submitted"] == len(missing())
 
     ProjectState(world.invocation()).open()
-    assert world.ticks_until_finished()["accepted"] == len(missing())
-    assert world.sent() == missing()
+    assert world.tick_until_finished()["accepted"] == len(missing())
+    assert world.accepted_keys() == missing()

@@ -4,67 +4,68 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
+from operator import methodcaller
 
 import pytest
 
-from support.reconcile_world import ReconcileWorld, counts
-from support.world import HOUR
+from support.passes import begin_stuck_pass, counts
+from support.world import HOUR, World
 
 
-@pytest.mark.parametrize("begin", [ReconcileWorld.tick, ReconcileWorld.reconcile], ids=["a tick's", "by hand"])
+@pytest.mark.parametrize("begin", [methodcaller("tick", "reconcile"), World.reconcile], ids=["a tick's", "by hand"])
 def test_the_timer_begins_a_pass_one_period_after_the_last_began(single_lane, begin):
-    single_lane.lost("a")
+    single_lane.lose_events_of("a")
     first, lists = begin(single_lane), single_lane.source.calls["list"]
-    single_lane.lost("b")
+    single_lane.lose_events_of("b")
     single_lane.advance(21 * HOUR)
-    idle = single_lane.tick()
+    idle = single_lane.tick("reconcile")
     assert idle["accepted"] == 1
     assert idle["finished"] is True
     assert idle["stopped"] is None
     assert idle["pass"] == first["pass"]
     assert single_lane.source.calls["list"] == lists
     single_lane.advance(2 * HOUR)
-    assert single_lane.tick()["accepted"] == 1
-    assert single_lane.sent() == {"a", "b"}
+    assert single_lane.tick("reconcile")["accepted"] == 1
+    assert single_lane.accepted_keys() == {"a", "b"}
 
 
 def test_a_period_counts_from_the_beginning_of_the_last_pass(single_lane):
     single_lane.fill(20)
-    single_lane.begin()
+    begin_stuck_pass(single_lane)
     single_lane.advance(20 * HOUR)
-    single_lane.tick()
+    single_lane.tick("reconcile")
     single_lane.upload("new", minutes_ago=30)
     single_lane.advance(5 * HOUR)
-    single_lane.tick()
-    assert "new" in single_lane.sent()
+    single_lane.tick("reconcile")
+    assert "new" in single_lane.accepted_keys()
 
 
 def test_without_a_period_the_timer_only_resumes_manual_passes():
-    world = ReconcileWorld(RECONCILE_PERIOD="off")
+    world = World.installed(RECONCILE_PERIOD="off")
     world.fill(25)
-    idle = world.tick()
+    idle = world.tick("reconcile")
     assert counts(idle) == {}
     assert idle["finished"] is False
     assert idle["stop"] == "period_off"
     assert idle["next"] == "No pass over this scope has started yet."
-    world.begin()
+    begin_stuck_pass(world)
     world.advance()
-    assert world.tick()["accepted"] == 25
-    assert world.tick()["accepted"] == 25
+    assert world.tick("reconcile")["accepted"] == 25
+    assert world.tick("reconcile")["accepted"] == 25
     world.upload("new")
     world.advance(100 * HOUR)
-    world.tick()
-    assert "new" not in world.sent()
+    world.tick("reconcile")
+    assert "new" not in world.accepted_keys()
 
 
 @pytest.mark.parametrize("since", ["1970-01-01", "0001-01-01", "0999-12-31T23:59:59.9Z"])
 def test_a_backfill_begun_by_hand_is_resumed_by_the_timer(world, since):
     world.fill(130, minutes_ago=60 * 24 * 30)
     world.oms.round_trip = 10.0
-    assert not world.reconcile({"since": since}, timeout=120)["finished"]
+    assert not world.reconcile(since=since, timeout=120)["finished"]
     for _ in range(5):
         world.advance(600)
-        world.tick(timeout=120)
+        world.tick("reconcile", timeout=120)
     assert Counter(world.oms.accepted.values()) == {1: 130}
 
 
@@ -72,12 +73,12 @@ def test_a_backfill_begun_by_hand_is_resumed_by_the_timer(world, since):
 def test_the_timer_finishes_the_older_of_two_backfills_first(world, first):
     # GIVEN two passes begun in succession
     for prefix in (first, "b" if first == "a" else "a"):
-        world.begin(prefix=prefix, since="1970-01-01")
+        begin_stuck_pass(world, prefix=prefix, since="1970-01-01")
         world.advance()
 
     # WHEN the timer has no pass of its own to do
-    world.tick()
-    world.tick()
+    world.tick("reconcile")
+    world.tick("reconcile")
 
     # THEN the older pass ends, and an event calls an instance for the other pass
     older, newer = sorted((pass_ for pass_ in world.passes() if pass_.scope.since), key=lambda pass_: pass_.started)
@@ -95,28 +96,28 @@ def test_the_timer_finishes_the_older_of_two_backfills_first(world, first):
     ("period", "options", "minutes_ago"), [("1d", {"since": "1970-01-01"}, 60 * 24 * 30), ("off", {}, 0)]
 )
 def test_the_timer_continues_a_manual_pass_but_no_call_with_a_limit(period, options, minutes_ago):
-    world = ReconcileWorld(RECONCILE_PERIOD=period)
+    world = World.installed(RECONCILE_PERIOD=period)
     world.fill(60, minutes_ago=minutes_ago)
     # WHEN the timer fires, THEN it continues no call with a limit, but a pass that was begun by hand
     for begin, sent in (
-        (partial(world.reconcile, {**options, "limit": 10}), 10),
-        (partial(world.begin, **options), 60),
+        (partial(world.reconcile, limit=10, **options), 10),
+        (partial(begin_stuck_pass, world, **options), 60),
     ):
         begin()
         for _ in range(3):
             world.advance(600)
-            world.tick()
-        assert len(world.sent()) == sent
+            world.tick("reconcile")
+        assert len(world.accepted_keys()) == sent
 
 
 def test_a_timer_event_with_a_limit_makes_a_call_without_a_pass(world):
     world.fill(60)
     for sent in (10, 20, 30):
-        world.tick('{"limit": 10}')
+        world.tick("reconcile", '{"limit": 10}')
         assert Counter(world.oms.accepted.values()) == {1: sent}
     assert world.passes() == []
-    assert world.tick()["scanned"] == 60
-    assert len(world.sent()) == 60
+    assert world.tick("reconcile")["scanned"] == 60
+    assert len(world.accepted_keys()) == 60
 
 
 @pytest.mark.parametrize(
@@ -125,21 +126,21 @@ def test_a_timer_event_with_a_limit_makes_a_call_without_a_pass(world):
 )
 def test_the_timer_does_not_resume_the_open_pass_of_another_project(filters):
     # GIVEN two projects for the same task, and an open pass of the second
-    first = ReconcileWorld(**filters[0])
-    second = first.beside(**filters[1])
+    first = World.installed(**filters[0])
+    second = first.other_project(**filters[1])
     keys = [f"{folder}/{number:02}{end}" for folder in "ab" for number in range(15) for end in (".jpg", ".png")]
-    first.lost(*keys)
-    second.begin()
+    first.lose_events_of(*keys)
+    begin_stuck_pass(second)
     first.advance()
 
     # WHEN the first project's timer fires until its pass is finished
     for _ in range(3):
-        first.tick()
+        first.tick("reconcile")
         first.advance(600)
 
     # THEN the second project's pass is at the same position, and finds all of its objects
-    assert first.sent() < set(keys)
-    second.tick()
-    assert second.sent() == {
+    assert first.accepted_keys() < set(keys)
+    second.tick("reconcile")
+    assert second.accepted_keys() == {
         key for key in keys if first.settings.key_filter.matches(key) or second.settings.key_filter.matches(key)
     }

@@ -8,36 +8,35 @@ import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
-from support.reconcile_world import ReconcileWorld
-from support.world import DAY, HOUR, NO_RIGHT, ROOT, TICK
+from support.world import DAY, HOUR, NO_RIGHT, ROOT, World
 
 
 def test_the_installation_is_recorded_once_and_limits_the_objects(world):
     world.bucket.objects.clear()
     world.upload("before", minutes_ago=73 * 60)
     world.upload("within three days before", minutes_ago=71 * 60)
-    world.tick()
+    world.tick("reconcile")
     world.advance(240 * HOUR)
-    world.tick()
+    world.tick("reconcile")
     note = json.loads(world.bucket.objects[f"{ROOT}state/installed.json"].body)
     assert note == {"at": "2026-01-02T00:00:00Z", "prefix": "", "suffix": ""}
-    assert world.sent() == {"within three days before"}
+    assert world.accepted_keys() == {"within three days before"}
 
 
 def test_replays_timer_records_the_installation_if_no_pass_timer_does():
     # GIVEN a project whose passes are only begun by hand, and an object of the first day without an event
-    world = ReconcileWorld(RECONCILE_PERIOD="off", COMPARE_PERIOD="off")
+    world = World.installed(RECONCILE_PERIOD="off", COMPARE_PERIOD="off")
     world.bucket.objects.clear()
     for job in ("replay", "reconcile", "compare", "status"):
-        world.ask(job, TICK)
+        world.tick(job)
     world.advance(DAY)
     world.upload("lost")
 
     # WHEN a pass begins long after, THEN it checks the objects of that day
     world.advance(10 * DAY)
-    world.ask("replay", TICK)
+    world.tick("replay")
     assert world.reconcile()["finished"] is True
-    assert world.sent() == {"lost"}
+    assert world.accepted_keys() == {"lost"}
 
 
 OTHER_FILTERS = [
@@ -50,27 +49,27 @@ OTHER_FILTERS = [
 @pytest.mark.parametrize("filters", OTHER_FILTERS)
 def test_a_second_project_submits_no_object_older_than_itself(filters):
     # GIVEN a project that is installed for a part of the bucket, and objects in all parts
-    first = ReconcileWorld(LANES="1", **filters[0])
-    second = first.beside(LANES="1", **filters[1])
+    first = World.installed(LANES="1", **filters[0])
+    second = first.other_project(LANES="1", **filters[1])
     first.bucket.objects.clear()
-    first.tick()
+    first.tick("reconcile")
     keys = [f"{folder}/{name}{end}" for folder in ("a", "a/b", "b") for name in "12" for end in (".jpg", ".png")]
-    first.lost(*keys)
+    first.lose_events_of(*keys)
     first.advance(80 * HOUR)
 
     # WHEN a second project is installed for another part, long after
-    second.tick()
+    second.tick("reconcile")
 
     # THEN the first project submits its own keys, and the second submits no keys of this age
-    assert first.sent() == set()
-    first.tick()
+    assert first.accepted_keys() == set()
+    first.tick("reconcile")
     mine, others = ({*filter(reconcile_world.settings.key_filter.matches, keys)} for reconcile_world in (first, second))
-    assert first.sent() == mine
+    assert first.accepted_keys() == mine
     new = min(others).replace("1", "new")
-    first.lost(new)
+    first.lose_events_of(new)
     first.advance(24 * HOUR)
-    second.tick()
-    assert first.sent() == {*mine, new}
+    second.tick("reconcile")
+    assert first.accepted_keys() == {*mine, new}
 
 
 @pytest.mark.parametrize(
@@ -85,28 +84,28 @@ def test_a_second_project_submits_no_object_older_than_itself(filters):
 )
 def test_a_project_whose_filter_was_changed_keeps_its_time_of_installation(filters):
     # GIVEN an installed project, and an object without an event
-    before = ReconcileWorld(**filters[0])
-    after = before.beside(**filters[1])
+    before = World.installed(**filters[0])
+    after = before.other_project(**filters[1])
     before.bucket.objects.clear()
-    before.tick()
+    before.tick("reconcile")
     before.upload("a/key")
 
     # WHEN the filter is changed before a pass finds the object, THEN a later pass finds it
     before.advance(80 * HOUR)
-    after.tick()
-    assert before.sent() == {"a/key"}
+    after.tick("reconcile")
+    assert before.accepted_keys() == {"a/key"}
 
 
 @pytest.mark.parametrize("environment", [{}, {"OBJECT_PREFIX": "a/"}, {"OBJECT_SUFFIX": ".jpg"}])
 def test_after_an_upgrade_the_tasks_installation_counts_for_projects(environment):
     # GIVEN the record of an installation without a filter, and a later object without an event
-    world = ReconcileWorld(**environment)
-    world.lost("a/1.jpg")
+    world = World.installed(**environment)
+    world.lose_events_of("a/1.jpg")
     world.advance(1000 * HOUR)
 
     # WHEN a pass runs with this record, or without it later, THEN the time of the installation counts
-    assert world.reconcile({"dry_run": True})["submitted"] == 1
-    assert world.tick()["accepted"] == 1
+    assert world.reconcile(dry_run=True)["submitted"] == 1
+    assert world.tick("reconcile")["accepted"] == 1
     if environment:
         del world.bucket.objects[f"{ROOT}state/installed.json"]
     world.oms.accepted.clear()
@@ -115,15 +114,15 @@ def test_after_an_upgrade_the_tasks_installation_counts_for_projects(environment
 
 
 def test_the_earliest_installation_of_a_project_counts():
-    world = ReconcileWorld()
+    world = World.installed()
     world.bucket.objects.clear()
     for day, prefix in ((9, "a/"), (3, "b/"), (6, "c/")):
         note = {"at": f"2025-12-0{day}T00:00:00Z", "prefix": prefix, "suffix": ""}
-        world.keep(f"state/installed-{prefix[0]}.json", note)
+        world.bucket.add_json(f"state/installed-{prefix[0]}.json", note)
     world.upload("too old", minutes_ago=34 * 24 * 60)
     world.upload("since", minutes_ago=32 * 24 * 60)
-    world.tick()
-    assert world.sent() == {"since"}
+    world.tick("reconcile")
+    assert world.accepted_keys() == {"since"}
 
 
 @pytest.mark.parametrize(
@@ -137,24 +136,24 @@ def test_the_earliest_installation_of_a_project_counts():
     ],
 )
 def test_an_unreadable_record_of_the_installation_is_not_replaced(note, body):
-    world = ReconcileWorld(OBJECT_PREFIX="" if note == "installed" else "a/")
+    world = World.installed(OBJECT_PREFIX="" if note == "installed" else "a/")
     world.bucket.add(StoredObject(f"{ROOT}state/{note}.json", body))
     with pytest.raises(StorageError, match=rf"{note}\.json in the log bucket is unreadable"):
-        world.tick()
+        world.tick("reconcile")
     assert world.bucket.objects[f"{ROOT}state/{note}.json"].body == body
 
 
 def test_a_log_bucket_that_cannot_be_listed_does_not_count_as_empty(world):
-    world.lost("a")
+    world.lose_events_of("a")
     world.bucket.fail(NO_RIGHT, "list")
     with pytest.raises(StorageError):
-        world.tick()
-    assert world.sent() == set()
+        world.tick("reconcile")
+    assert world.accepted_keys() == set()
 
 
 def test_an_unreadable_log_bucket_does_not_mean_an_open_project(world):
-    world.lost("a")
+    world.lose_events_of("a")
     world.bucket.fail(NO_RIGHT, "get")
-    assert world.tick()["stop"] == "mark_unread"
-    assert world.sent() == set()
+    assert world.tick("reconcile")["stop"] == "mark_unread"
+    assert world.accepted_keys() == set()
     assert [*world.store.iter_names()] == []

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from sandbox.inprocess.instance import InstanceKilled
 from support.law import HOSTILE, schedules
-from support.reconcile_world import ReconcileWorld
 from support.world import World
 
 versions = st.sampled_from(["", "A", "B"])
@@ -30,12 +29,12 @@ objects = st.dictionaries(
 def test_law1_of_reconcile_every_object_is_covered_accepted_or_recorded(objects, kills, refused, count_schedule):
     # GIVEN any objects and records: the object's version, those of its records, and whether they are older
     World.close_all()
-    world = ReconcileWorld()
+    world = World.installed()
     for key, (data, success, failed, older) in objects.items():
         if success:
-            world.accept(key, success)
+            world.bucket.add_success_record(key, success)
         if failed:
-            world.fail(key, failed)
+            world.bucket.add_failed_records(key, data=failed)
         world.advance(5 * older)
         if data:
             world.upload(key, data)
@@ -54,13 +53,18 @@ def test_law1_of_reconcile_every_object_is_covered_accepted_or_recorded(objects,
 
         world.source.before = world.bucket.before = world.bucket.after = strike
         with contextlib.suppress(InstanceKilled):
-            world.tick()
+            world.tick("reconcile")
     world.source.before = world.bucket.before = world.bucket.after = lambda kind, names: None
     while not world.reconcile()["finished"]:
         pass
 
     # THEN each object is covered, was accepted, or has a failed record
-    left = {key for key, (data, *_) in objects.items() if data} - covered - world.sent() - world.failed()
+    left = (
+        {key for key, (data, *_) in objects.items() if data}
+        - covered
+        - world.accepted_keys()
+        - world.bucket.failed_keys()
+    )
     assert not left
-    assert not covered & world.sent()
+    assert not covered & world.accepted_keys()
     count_schedule("of reconciles", "every object is covered, accepted or recorded")

@@ -12,26 +12,25 @@ from requests import PreparedRequest
 
 from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.instance import InstanceKilled
-from support.compare_world import pages_of
 from support.law import sweep
-from support.reconcile_world import ReconcileWorld, adds_up, busy_world, missing, slow_down_listings
+from support.passes import adds_up, begin_stuck_pass, busy_world, missing, pages_of, slow_down_listings
 from support.world import DRIP, FROZEN, NO_RIGHT, OK, ROOT, World
 
 
 def test_a_pass_stops_before_the_time_is_up_and_the_timer_continues_it(single_lane):
     single_lane.fill(2000)
     single_lane.oms.round_trip, began = 1.0, single_lane.clock.seconds
-    result = single_lane.tick(timeout=60)
+    result = single_lane.tick("reconcile", timeout=60)
     assert result["finished"] is False
     assert single_lane.clock.seconds - began < 60
     assert 300 < result["accepted"] < 600
-    assert single_lane.ticks_until_finished(timeout=60)["accepted"] == 2000
+    assert single_lane.tick_until_finished(timeout=60)["accepted"] == 2000
     assert Counter(single_lane.oms.accepted.values()) == {1: 2000}
 
 
 def test_progress_is_stored_at_least_every_piece_seconds():
     # GIVEN 2000 objects, submitted at ten a second
-    world = ReconcileWorld(LANES="1", PIECE_SECONDS="20")
+    world = World.installed(LANES="1", PIECE_SECONDS="20")
     world.fill(2000)
     world.oms.round_trip = 1.0
 
@@ -61,9 +60,9 @@ def test_progress_before_a_failed_listing_is_stored(single_lane, everything):
 
     # WHEN calls are repeated, THEN the pass continues at its position, and no key is submitted twice
     with pytest.raises(StorageError):
-        single_lane.reconcile({"all": everything})
-    assert len(single_lane.sent()) > 1900
-    result = single_lane.reconcile({"all": everything})
+        single_lane.reconcile(all=everything)
+    assert len(single_lane.accepted_keys()) > 1900
+    result = single_lane.reconcile(all=everything)
     assert result["finished"] is True
     assert result["accepted"] == 2500
     assert Counter(single_lane.oms.accepted.values()) == {1: 2500}
@@ -92,15 +91,15 @@ def test_a_slow_listing_at_a_split_leaves_time_to_store_progress(world, small_pa
 @pytest.mark.parametrize(("lanes", "seconds", "of_log"), [(1, 2.0, 2.0), (1, 4.9, 4.9), (16, 4.0, 0.1)])
 @pages_of(7)
 def test_the_timer_finishes_a_pass_with_slow_listings(lanes, seconds, of_log):
-    world = ReconcileWorld(LANES=str(lanes))
+    world = World.installed(LANES=str(lanes))
     for number in range(100):
-        (world.upload if number % 20 == 0 else world.in_step)(f"{number:03}")
+        (world.upload if number % 20 == 0 else world.put_accepted)(f"{number:03}")
     world.advance()
     slow_down_listings(world.source, seconds)
     slow_down_listings(world.bucket, of_log)
     for _ in range(200):
         with contextlib.suppress(StorageError):
-            if world.tick()["finished"]:
+            if world.tick("reconcile")["finished"]:
                 break
         world.advance(600)
     assert Counter(world.oms.accepted.values()) == {1: 5}
@@ -133,10 +132,10 @@ def test_after_a_kill_at_any_write_the_timer_covers_every_key(small_pages, hook)
         setattr(world.platform.network, hook, lambda request: None)
 
         # WHEN the timer fires
-        result = world.ticks_until_finished()
+        result = world.tick_until_finished()
 
         # THEN OMS has all missing keys, and the counts are of a single whole pass
-        assert world.sent() == missing(12)
+        assert world.accepted_keys() == missing(12)
         assert result["scanned"] == 12
         assert adds_up(result)
     assert step > 15
@@ -144,22 +143,22 @@ def test_after_a_kill_at_any_write_the_timer_covers_every_key(small_pages, hook)
 
 def test_a_backfill_since_a_moment_between_two_seconds_is_one_pass(world):
     world.fill(30)
-    world.begin(since="2026-01-01T00:00:00.5Z")
-    assert world.reconcile({"since": "2026-01-01T00:00:00.5Z"})["accepted"] == 30
+    begin_stuck_pass(world, since="2026-01-01T00:00:00.5Z")
+    assert world.reconcile(since="2026-01-01T00:00:00.5Z")["accepted"] == 30
     assert len(world.passes()) == 1
 
 
 @pytest.fixture
-def slow_world(small_pages) -> ReconcileWorld:
+def slow_world(small_pages) -> World:
     """Return a world with slow listings, in which a call handles only a part of the objects.
 
     It has 60 new objects in two folders, and an old object.
     """
-    world = ReconcileWorld(LANES="2", PIECE_SECONDS="10")
+    world = World.installed(LANES="2", PIECE_SECONDS="10")
     world.oss.set_latency()
     slow_down_listings(world.source, 4.0)
     world.upload("a/old", minutes_ago=60 * 24 * 30)
-    world.lost(*(f"{folder}/{number:02}" for folder in "ab" for number in range(30)))
+    world.lose_events_of(*(f"{folder}/{number:02}" for folder in "ab" for number in range(30)))
     return world
 
 
@@ -169,7 +168,7 @@ def test_passes_of_different_prefixes_do_not_disturb_each_other(slow_world):
     scanned, calls = {}, 0
     while prefixes:
         prefix, calls = prefixes.popleft(), calls + 1
-        result = world.reconcile({"prefix": prefix}, timeout=50)
+        result = world.reconcile(prefix=prefix, timeout=50)
         assert adds_up(result)
         assert calls < 50
         if result["finished"]:
@@ -181,26 +180,26 @@ def test_passes_of_different_prefixes_do_not_disturb_each_other(slow_world):
     assert scanned == {"": 60, "a/": 30, "b/": 30}
     assert calls > 2 * 3
     assert len(world.passes()) == 3
-    assert len(world.sent()) == 60
+    assert len(world.accepted_keys()) == 60
 
 
 def test_a_call_with_other_options_begins_a_pass_in_place_of_the_older(slow_world):
     # WHEN calls with different options for the same keys alternate, and no pass has ended meanwhile
     world, payloads = slow_world, [{}, {"all": True}, {"since": "1970-01-01"}]
-    results = [world.reconcile(payload, timeout=50) for payload in payloads]
+    results = [world.invoke("reconcile", payload, timeout=50) for payload in payloads]
     assert [result["stop"] for result in results] == ["time"] * 3
 
     # THEN each call has begun a pass, and the same call and the timer continue the last pass
     *_, last = names = [result["pass"] for result in results]
     assert len(set(names)) == 3
-    assert world.reconcile(payloads[-1], timeout=50)["pass"] == last
+    assert world.invoke("reconcile", payloads[-1], timeout=50)["pass"] == last
 
     # AND the last pass counts all its objects
-    result = world.ticks_until_finished(timeout=50)
+    result = world.tick_until_finished(timeout=50)
     assert result["pass"] == last
     assert result["scanned"] == 61
     assert adds_up(result)
-    assert len(world.sent()) == 61
+    assert len(world.accepted_keys()) == 61
 
 
 @pytest.mark.parametrize(("options", "submitted"), [({}, 25), ({"restart": True}, 6)])
@@ -212,33 +211,33 @@ def test_only_restart_starts_an_open_pass_over(single_lane, options, submitted):
     single_lane.upload("00 new", minutes_ago=30)
 
     # WHEN reconcile is called, THEN it continues at this position, or starts over
-    result = single_lane.reconcile(options)
+    result = single_lane.invoke("reconcile", options)
     assert result["submitted"] == submitted
     assert result["finished"] is True
-    assert ("00 new" in single_lane.sent()) == ("restart" in options)
+    assert ("00 new" in single_lane.accepted_keys()) == ("restart" in options)
 
 
 def test_a_running_call_does_not_end_a_restarted_pass(small_pages):
     # GIVEN a call during which a restarted pass begins, and an object appears before the old pass's position
-    world, begun = ReconcileWorld(LANES="1"), []
-    world.in_step(*(f"{number:02}" for number in range(40)))
+    world, begun = World.installed(LANES="1"), []
+    world.put_accepted(*(f"{number:02}" for number in range(40)))
     world.advance()
 
     def restart(kind: str, names: object) -> None:
         if world.source.calls["list"] == 4 and not begun:
             begun.append(kind)
             world.upload("10 late", minutes_ago=30)
-            world.begin(restart=True)
+            begin_stuck_pass(world, restart=True)
 
     world.source.before = restart
 
     # WHEN the old call ends, THEN it reports that its pass was superseded
-    old = world.tick()
+    old = world.tick("reconcile")
     assert old["stop"] == "superseded"
     assert len(begun) == 1
-    assert world.sent() == set()
+    assert world.accepted_keys() == set()
 
     # AND the new pass continues at its own position, and finds the object
     world.advance()
-    assert world.tick()["finished"] is True
-    assert world.sent() == {"10 late"}
+    assert world.tick("reconcile")["finished"] is True
+    assert world.accepted_keys() == {"10 late"}

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 
 import pytest
 
-from support.compare_world import pages_of
-from support.reconcile_world import ReconcileWorld, adds_up
-from support.world import FROZEN, HANG, NO_RIGHT, ROOT, payload
+from support.passes import adds_up, pages_of
+from support.world import FROZEN, HANG, NO_RIGHT, ROOT, World, payload
+
+
+def read_position(world: World) -> str:
+    """Return the position that the only open pass has reached in its first range."""
+    *_, last = (name for name in world.bucket.names("oms_source_record/passes/") if "/r/0" in name)
+    position: str = json.loads(world.bucket.objects[last].body)["after"]
+    return position
 
 
 def test_a_batch_of_reconcile_takes_keys_from_several_pages(small_pages):
-    world = ReconcileWorld(LANES="1")
-    world.in_step(*(f"{number:02}/there" for number in range(40)))
-    world.lost(*(f"{number:02}/missing" for number in range(40)))
+    world = World.installed(LANES="1")
+    world.put_accepted(*(f"{number:02}/there" for number in range(40)))
+    world.lose_events_of(*(f"{number:02}/missing" for number in range(40)))
     assert world.reconcile()["accepted"] == 40
     assert [len(call.keys) for call in world.oms.calls] == [10] * 4
 
@@ -22,54 +29,54 @@ def test_a_batch_of_reconcile_takes_keys_from_several_pages(small_pages):
 def test_while_oms_refuses_the_account_a_timer_event_submits_one_batch(world):
     world.fill(30)
     world.oms.faults.then(FROZEN, FROZEN)
-    first = world.tick()
+    first = world.tick("reconcile")
     assert first["submitted"] == 10
     assert first["failed"] == 10
     assert first["finished"] is False
     assert first["stopped"].startswith("OMS refuses every key: ACCOUNT")
     assert len(world.oms.requests) == 1
-    assert world.position() == "09"
+    assert read_position(world) == "09"
     world.advance(600)
-    assert world.tick()["failed"] == 20
+    assert world.tick("reconcile")["failed"] == 20
     world.advance(600)
-    last = world.tick()
+    last = world.tick("reconcile")
     assert last["accepted"] == 10
     assert last["failed"] == 20
     assert last["finished"] is True
     assert adds_up(last)
-    assert world.sent() | world.failed() == {f"{number:02}" for number in range(30)}
+    assert world.accepted_keys() | world.bucket.failed_keys() == {f"{number:02}" for number in range(30)}
 
 
 @pytest.mark.parametrize("bad", [0, 3, 9, 10, 24])
 def test_a_key_that_is_neither_accepted_nor_recorded_stops_the_pass(world, bad):
     # GIVEN an OMS that refuses a key, whose failed record the log bucket refuses
     keys = [f"{number:02}" for number in range(25)]
-    world.in_step(*(f"{key} covered" for key in keys))
-    world.lost(*keys)
+    world.put_accepted(*(f"{key} covered" for key in keys))
+    world.lose_events_of(*keys)
     key = keys[bad]
     world.oms.refuse(lambda other_key: other_key == key)
     world.bucket.fail(NO_RIGHT, where=lambda name: name == f"{ROOT}failed_object/{key}")
 
     # WHEN the timer fires, THEN the pass stays before this key, and reports the reason
     for _ in range(3):
-        result = world.tick()
+        result = world.tick("reconcile")
         assert result["finished"] is False
         assert result["stopped"] == "the log bucket takes no record of some keys"
-        assert world.position() < key
+        assert read_position(world) < key
         assert adds_up(result)
         world.advance(600)
     world.bucket.heal()
-    last = world.tick()
+    last = world.tick("reconcile")
     assert adds_up(last)
     assert last["finished"] is True
     assert last["scanned"] == 50
-    assert world.failed() == {key}
+    assert world.bucket.failed_keys() == {key}
 
 
 class TriggerEvents:
     """The events that the trigger on the log bucket has to deliver, in the order of the writes."""
 
-    def __init__(self, world: ReconcileWorld) -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
         self._events: deque[bytes] = deque()
         self.invocations = 0
@@ -81,13 +88,13 @@ class TriggerEvents:
         answers = []
         while self._events:
             self.invocations += 1
-            answers.append(self._world.ask("reconcile", self._events.popleft()))
+            answers.append(self._world.invoke("reconcile", self._events.popleft()))
             assert self.invocations < 10_000
         return answers
 
 
-def make_world(number: int, **environment: str) -> tuple[ReconcileWorld, TriggerEvents]:
-    world = ReconcileWorld(**environment)
+def make_world(number: int, **environment: str) -> tuple[World, TriggerEvents]:
+    world = World.installed(**environment)
     world.fill(number)
     return world, TriggerEvents(world)
 
@@ -97,9 +104,9 @@ def make_world(number: int, **environment: str) -> tuple[ReconcileWorld, Trigger
 def test_after_a_timer_event_the_trigger_alone_finishes_the_pass(lanes):
     world, trigger = make_world(300, LANES=lanes, PIECE_SECONDS="10")
     world.oms.round_trip = 1.0
-    assert not world.tick()["finished"]
+    assert not world.tick("reconcile")["finished"]
     trigger.deliver_all()
-    result = world.reconcile({"look": True})
+    result = world.reconcile(look=True)
     assert result["finished"] is True
     assert result["scanned"] == 300
     assert result["accepted"] == 300
@@ -109,7 +116,7 @@ def test_after_a_timer_event_the_trigger_alone_finishes_the_pass(lanes):
 @pages_of(20)
 def test_an_event_is_answered_and_logged_with_its_counts(lines):
     world, trigger = make_world(60, LANES="2")
-    name = world.tick()["pass"]
+    name = world.tick("reconcile")["pass"]
     answers = trigger.deliver_all()
     done = {key: value for answer in answers for key, value in answer["pieces"].items()}
     # When the left half is done a lane is free, so the right half splits.
@@ -127,7 +134,7 @@ def test_an_event_is_answered_and_logged_with_its_counts(lines):
 @pages_of(20)
 def test_a_call_whose_range_stops_early_answers_with_the_reason(fault, reason):
     world, trigger = make_world(60, LANES="2", PIECE_SECONDS="30")
-    world.tick()
+    world.tick("reconcile")
     world.oms.faults.add(fault)
     (stopped,) = {answer["stopped"] for answer in trigger.deliver_all() if answer["stopped"]}
     assert stopped.startswith(reason)
@@ -135,8 +142,8 @@ def test_a_call_whose_range_stops_early_answers_with_the_reason(fault, reason):
 
 @pytest.mark.parametrize("name", [f"{ROOT}success_object/a", "oms_source_record/passes/other-reconcile/x/y/r/0000"])
 def test_an_event_of_another_object_is_ignored(world, name):
-    world.lost("a")
-    assert world.ask("reconcile", payload(name)) == {"pieces": {}, "stop": None, "stopped": None}
+    world.lose_events_of("a")
+    assert world.invoke("reconcile", payload(name)) == {"pieces": {}, "stop": None, "stopped": None}
     assert world.oms.calls == []
     assert [*world.store.iter_names()] == []
 
@@ -148,7 +155,7 @@ def test_while_oms_refuses_all_keys_a_timer_event_submits_one_batch():
     world.oms.faults.add(FROZEN)
 
     # WHEN a pass begins, THEN each range stops after a batch, and calls no further instance
-    world.tick()
+    world.tick("reconcile")
     trigger.deliver_all()
     ranges = 2 * 16
     assert len(world.oms.requests) <= ranges
@@ -159,8 +166,8 @@ def test_while_oms_refuses_all_keys_a_timer_event_submits_one_batch():
     calls, invocations = len(world.oms.requests), trigger.invocations
     for _ in range(6):
         world.advance(600)
-        world.tick()
+        world.tick("reconcile")
         trigger.deliver_all()
     assert len(world.oms.requests) - calls == 6
     assert trigger.invocations - invocations == 6
-    assert world.sent() == set()
+    assert world.accepted_keys() == set()

@@ -11,50 +11,47 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from oss_oms_sync.clock import timestamp
-from oss_oms_sync.clouds.objects import StoredObject
 from sandbox.inprocess.instance import InstanceKilled
 from sandbox.oms.copier import CopyFailure
 from support.law import sweep
-from support.world import ROOT, TASK, THROTTLED, TICK, World
+from support.world import TASK, THROTTLED, World
 
 FOLDER = f"oms/sync_task/{TASK}/failed_object_lists/"
 CODE = "UPLOAD_DST_OBJ_FAILURE"
+CONTENTS = "contents"
 _CHINA = timezone(timedelta(hours=8))
 
 
 class ReplayWorld(World):
-    """A world with failed keys, an hour after the installation; OMS copies nothing to `there`, the bucket in OBS."""
+    """A world whose OMS fails to copy each object, and writes only the lists of a test; replay has its usual pace."""
 
     def __init__(self, **environment: str) -> None:
         super().__init__(**{"OMS_RATE": "20", **environment})
-        self.oms.round_trip, self.oss.round_trip = 0.001, 0.0
-        # As replay's first run left it.
-        self.keep(f"state/closed-{self.settings.project}.json", {"closed": False})
         self.install()
+        self.oss.round_trip = 0.0
+        # As replay's first run left it.
+        self.bucket.add_json(f"state/closed-{self.settings.project}.json", {"closed": False})
         self.task.failures.add(CopyFailure(CODE))
         self.task.lists.withheld = True
-        self._sent = 0
+        self._noted_calls = 0
 
     # Earlier events.
 
-    def fail(self, *keys: str, first: str = "", **details: object) -> None:
+    def put_failed(self, *keys: str, first: str = "", **details: object) -> None:
         """Write the source objects `keys` and their failed records with `details`."""
         for key in keys:
-            self.source.add(StoredObject(key, b"contents"))
+            self.upload(key, CONTENTS)
         of_event = {"event_name": "", "event_time": "", "first_failure": first or timestamp(self.clock.now())}
-        super().fail(*keys, **{"etag": "ABC", **of_event, **THROTTLED, **details})
+        self.bucket.add_failed_records(*keys, **{"etag": "ABC", **of_event, **THROTTLED, **details})
 
-    def upload(self, *keys: str, data: bytes = b"contents", accepted: bool = True) -> None:
+    def put_old(self, *keys: str, data: str = CONTENTS) -> None:
         """Write source objects of three minutes ago that OMS accepted."""
-        for key in keys:
-            super().upload(key, data.decode(), 3)
-            if accepted:
-                self.accept(key, data.decode(), 180)
+        self.put_accepted(*keys, data=data, minutes_ago=3)
 
-    def copy(self, *keys: str, data: bytes | None = None) -> None:
+    def copy(self, *keys: str, data: str | None = None) -> None:
         """Write the objects to OBS, like late copies of OMS or like other users."""
         for key in keys:
-            self.there.add(StoredObject(key, self.source.objects[key].body if data is None else data))
+            self.write(key, self.source.objects[key].body.decode() if data is None else data)
 
     def line(self, key: str) -> str:
         time = self.clock.now().astimezone(_CHINA).strftime("%Y-%m-%d %H:%M:%S")
@@ -63,12 +60,12 @@ class ReplayWorld(World):
     def list_failed(self, *keys: str, name: str = "", sub: str = "01", text: str = "") -> str:
         """Let OMS write a list with these failed copies, or with `text`; return the list's name."""
         name = f"{FOLDER}{sub}/{name or int(self.clock.now().timestamp() * 1000)}.failed_list.txt"
-        self.there.add(StoredObject(name, (text or "".join(map(self.line, keys))).encode()))
+        self.write(name, text or "".join(map(self.line, keys)))
         return name
 
     def fail_to_copy(self, *keys: str) -> None:
         """Write objects that OMS accepted, and a list of their failed copies."""
-        self.upload(*keys)
+        self.put_old(*keys)
         self.list_failed(*keys)
 
     def hold_up(self, seconds: float) -> None:
@@ -83,51 +80,27 @@ class ReplayWorld(World):
 
     # Runs.
 
-    def replay(self, payload: object = None, timeout: float = 240) -> dict[str, Any]:
-        return self.ask("replay", payload, timeout)
-
-    def tick(self, timeout: float = 240) -> dict[str, Any]:
-        """Run replay by its timer."""
-        return self.replay(TICK, timeout)
-
-    def copies(self) -> dict[str, Any]:
-        """Run replay by its timer; return its non-zero counts of OMS's lists."""
-        return {name: value for name, value in self.tick()["copies"].items() if value}
+    def count_lines(self) -> dict[str, Any]:
+        """Fire replay's timer; return its non-zero counts of OMS's lists."""
+        return {name: value for name, value in self.tick("replay")["copies"].items() if value}
 
     # Observations.
 
-    def asked(self, after: int = 0) -> set[str]:
+    def requested_keys(self, after: int = 0) -> set[str]:
         """Return the keys of all requests to OMS after the first `after` requests, accepted or not."""
         bodies = [request.body for request in list(self.oms.requests)[after:] if request.method == "POST"]
         return {unquote(key) for body in bodies for key in json.loads(body)["object_keys"]}
 
-    def sent(self) -> list[str]:
+    def take_sent_keys(self) -> list[str]:
         """Return the keys that reached OMS since the last call of this method, in order."""
-        calls = self.oms.calls[self._sent :]
-        self._sent += len(calls)
+        calls = self.oms.calls[self._noted_calls :]
+        self._noted_calls += len(calls)
         return [key for call in calls for key in call.keys]
 
-    def sent_by_tick(self) -> list[str]:
-        """Run replay by its timer; return the keys that reached OMS."""
-        self.tick()
-        return self.sent()
-
-    def in_run_files(self) -> set[str]:
-        files = [self.bucket.objects[name] for name in self.bucket.names(f"{ROOT}replay/")]
-        return {entry["key"] for file in files for entry in json.loads(file.body)["keys"]}
-
-    def succeeded(self) -> set[str]:
-        short, long = f"{ROOT}success_object/", f"{ROOT}success_object_long/"
-        hashed = {self.bucket.objects[name].body.decode() for name in self.bucket.names(long)}
-        return {name.removeprefix(short) for name in self.bucket.names(short)} | hashed
-
-    def failed_record(self, key: str) -> dict[str, Any]:
-        return json.loads(self.record_body("failed", key) or b"")
-
-    def state(self, name: str = "replay") -> dict[str, Any]:
-        """Return replay's stored state."""
-        stored = [name for name in self.bucket.names(f"{ROOT}state/{name}") if "-timer-" not in name]
-        return json.loads(self.bucket.objects[stored[0]].body) if stored else {}
+    def send_by_tick(self) -> list[str]:
+        """Fire replay's timer; return the keys that reached OMS."""
+        self.tick("replay")
+        return self.take_sent_keys()
 
 
 def many(number: int) -> list[str]:

@@ -16,45 +16,45 @@ from oss_oms_sync.errors import PayloadError, StorageError
 from oss_oms_sync.jobs.replay import release_lease, take_lease
 from support.ops import OPS
 from support.world import NO_RIGHT, ROOT, record_name
-from unit.jobs.replay.replay_world import ReplayWorld, many
+from unit.jobs.replay.replay_world import CONTENTS, ReplayWorld, many
 
 
 def test_a_prefix_a_reason_and_a_limit_select_the_keys(world):
-    world.fail("x/1", "x/2", "x/" + "k" * 1000, "y/1")
-    world.fail("x/3", reason="NO_TASK")
-    assert world.replay({"prefix": "x/", "reason": "NO_TASK"})["accepted"] == 1
-    assert world.replay({"prefix": "x/", "limit": 1})["accepted"] == 1
-    assert world.replay({"prefix": "x/"})["accepted"] == 2
-    assert world.failed() == {"y/1"}
+    world.put_failed("x/1", "x/2", "x/" + "k" * 1000, "y/1")
+    world.put_failed("x/3", reason="NO_TASK")
+    assert world.replay(prefix="x/", reason="NO_TASK")["accepted"] == 1
+    assert world.replay(prefix="x/", limit=1)["accepted"] == 1
+    assert world.replay(prefix="x/")["accepted"] == 2
+    assert world.bucket.failed_keys() == {"y/1"}
 
 
 def test_a_resend_by_hand_is_recorded_with_the_version_of_the_source(world):
     # GIVEN an object without a record, an object whose last failure was of an earlier version, and a deleted object
-    world.upload("lost", accepted=False)
-    world.fail("changed")
+    world.upload("lost", CONTENTS, minutes_ago=3)
+    world.put_failed("changed")
     keys = ["lost", "changed", "gone"]
 
     # WHEN a user names them, THEN each record has the version that the source has, and `-` if there is none
-    assert world.replay({"keys": keys})["accepted"] == 3
+    assert world.replay(keys=keys)["accepted"] == 3
     version = hashlib.md5(b"contents").hexdigest().upper().encode()
-    assert [world.record_body("success", key) for key in keys] == [version, version, b"-"]
+    assert [world.bucket.record_body("success", key) for key in keys] == [version, version, b"-"]
 
 
 def test_records_without_a_reason_are_selected_as_unknown(world):
-    world.fail("told")
+    world.put_failed("told")
     world.bucket.add(StoredObject(f"{ROOT}failed_object/of the vendor's handler", b""))
-    assert world.replay({"reason": "UNKNOWN", "dry_run": True})["by_reason"] == {"UNKNOWN": 1}
-    assert world.replay({"reason": "UNKNOWN"})["accepted"] == 1
-    assert world.failed() == {"told"}
+    assert world.replay(reason="UNKNOWN", dry_run=True)["by_reason"] == {"UNKNOWN": 1}
+    assert world.replay(reason="UNKNOWN")["accepted"] == 1
+    assert world.bucket.failed_keys() == {"told"}
 
 
 def test_no_key_outside_the_triggers_filter_is_ever_submitted():
     world = ReplayWorld(OBJECT_PREFIX="in/")
-    world.fail("in/a", "out/a")
+    world.put_failed("in/a", "out/a")
     assert world.replay()["accepted"] == 1
-    assert world.failed() == {"out/a"}
+    assert world.bucket.failed_keys() == {"out/a"}
     with pytest.raises(PayloadError, match="outside"):
-        world.replay({"keys": ["out/a"]})
+        world.replay(keys=["out/a"])
 
 
 @pytest.mark.parametrize("length", [953, 954, 955, 956, 960, 2000])
@@ -62,11 +62,11 @@ def test_a_prefix_too_long_for_a_records_name_lists_the_long_keys_only(world, le
     # GIVEN prefixes around the longest that OSS lists records by, and keys that begin so
     prefix = "k" * length
     keys = {prefix[:1023], f"{prefix}k"[:1023]} if length <= 1023 else set()
-    world.fail(*keys, "k", "other " + "k" * 1000)
+    world.put_failed(*keys, "k", "other " + "k" * 1000)
 
     # WHEN only these keys are requested, THEN only these are submitted, and no listing is refused
-    assert world.replay({"prefix": prefix})["finished"]
-    assert world.succeeded() == keys
+    assert world.replay(prefix=prefix)["finished"]
+    assert world.bucket.succeeded_keys() == keys
 
 
 @pytest.mark.parametrize("dry", [True, False])
@@ -74,48 +74,48 @@ def test_a_prefix_too_long_for_a_records_name_lists_the_long_keys_only(world, le
 @pytest.mark.parametrize("third", ["x/3", "x/" + "k" * 1000], ids=["in one listing", "in two listings"])
 def test_a_run_with_a_limit_is_finished_only_if_no_selected_key_is_left(world, third, limit, dry):
     # GIVEN three failures of a folder, and others around them
-    world.fail("w", "x/1", "x/2", third, "y")
+    world.put_failed("w", "x/1", "x/2", third, "y")
 
     # WHEN the number of submissions is limited
-    result = world.replay({"prefix": "x/", "limit": limit, "dry_run": dry})
+    result = world.replay(prefix="x/", limit=limit, dry_run=dry)
 
     # THEN the answer says if keys are left
     assert result["taken"] == min(limit, 3)
     assert result["finished"] == (limit >= 3)
-    assert len(world.failed()) == (5 if dry else 5 - result["taken"])
+    assert len(world.bucket.failed_keys()) == (5 if dry else 5 - result["taken"])
 
 
 @pytest.mark.usefixtures("_small_pages")
 def test_a_limit_counts_across_pages_and_ends_the_listing(world):
-    world.fail(*many(450))
-    assert world.replay({"limit": 150})["taken"] == 150
+    world.put_failed(*many(450))
+    assert world.replay(limit=150)["taken"] == 150
     assert world.bucket.calls["list"] <= 3
-    assert len(world.failed()) == 300
+    assert len(world.bucket.failed_keys()) == 300
 
 
 def test_requested_keys_are_submitted_with_or_without_records(world):
-    world.fail("a", "b")
-    result = world.replay({"keys": ["a", "unrecorded", "a"]})
+    world.put_failed("a", "b")
+    result = world.replay(keys=["a", "unrecorded", "a"])
     assert result["taken"] == 2
     assert result["accepted"] == 2
-    assert world.failed() == {"b"}
+    assert world.bucket.failed_keys() == {"b"}
     assert world.oms.accepted.keys() == {"a", "unrecorded"}
 
 
 def test_requested_keys_keep_the_first_failure_of_their_records(world):
-    world.fail("a", first="2020-01-01T00:00:00Z")
+    world.put_failed("a", first="2020-01-01T00:00:00Z")
     world.oms.refuse(lambda key: True)
-    assert world.replay({"keys": ["a", "b"]})["oldest_failure"] == "2020-01-01T00:00:00Z"
-    first = [world.failed_record(key)["first_failure"] for key in "ab"]
+    assert world.replay(keys=["a", "b"])["oldest_failure"] == "2020-01-01T00:00:00Z"
+    first = [world.bucket.failed_record(key)["first_failure"] for key in "ab"]
     assert first == ["2020-01-01T00:00:00Z", "2026-01-02T00:00:00Z"]
 
 
 def test_any_number_of_keys_can_be_requested(world, mocker):
     mocker.patch("oss_oms_sync.jobs.replay.resending.PAGE_SIZE", 7)
-    world.fail(*many(20)[::2])
-    world.fail("other")
-    assert world.replay({"keys": many(20)})["accepted"] == 20
-    assert world.failed() == {"other"}
+    world.put_failed(*many(20)[::2])
+    world.put_failed("other")
+    assert world.replay(keys=many(20))["accepted"] == 20
+    assert world.bucket.failed_keys() == {"other"}
 
 
 NO_KEYS = r'^The payload\'s keys are no list of object keys such as \["a/b\.txt"\]$'
@@ -136,17 +136,17 @@ BOTH = r"^The payload asks for keys and for something else: keys are sent as the
     ],
 )
 def test_an_invalid_payload_is_refused_with_the_valid_options(world, payload, expected_text):
-    world.fail("a")
+    world.put_failed("a")
     with pytest.raises(PayloadError, match=expected_text):
-        world.replay(payload)
-    assert world.failed() == {"a"}
+        world.invoke("replay", payload)
+    assert world.bucket.failed_keys() == {"a"}
 
 
 @pytest.mark.usefixtures("_small_pages")
 def test_a_dry_run_counts_without_changes(world):
-    world.fail(*many(150), first="2020-01-01T00:00:00Z")
+    world.put_failed(*many(150), first="2020-01-01T00:00:00Z")
     before = dict(world.bucket.objects)
-    result = world.replay({"dry_run": True})
+    result = world.replay(dry_run=True)
     summary = (result["taken"], result["by_reason"], result["oldest_failure"])
     assert summary == (150, {"THROTTLED": 150}, "2020-01-01T00:00:00Z")
     assert world.bucket.objects == before
@@ -163,12 +163,12 @@ def test_a_dry_run_counts_without_changes(world):
 def test_a_dry_run_reports_the_oldest_failure_of_its_keys(world, options, taken, oldest, by_reason):
     # GIVEN failures of different ages in records and in a run file, and a record of the vendor's handler without a time
     for key, year in (("x/1", 2024), ("x/2", 2023), ("x/3", 2025), ("y", 2022)):
-        world.fail(key, first=f"{year}-01-01T00:00:00Z")
+        world.put_failed(key, first=f"{year}-01-01T00:00:00Z")
     world.bucket.add(StoredObject(record_name("failed", "x/0"), b""))
-    world.run_file("in hand", first_failure="2021-01-01T00:00:00Z", reason="TIMEOUT")
+    world.bucket.add_run_file("in hand", first_failure="2021-01-01T00:00:00Z", reason="TIMEOUT")
 
     # WHEN all or some of them are requested, THEN the oldest of these is reported
-    result = world.replay({"dry_run": True, **options})
+    result = world.replay(dry_run=True, **options)
     assert result["taken"] == taken
     assert result["oldest_failure"] == oldest
     assert result["by_reason"] == by_reason
@@ -185,8 +185,8 @@ def test_a_dry_run_reports_the_oldest_failure_of_its_keys(world, options, taken,
     ],
 )
 def test_a_run_reports_its_selection_and_a_dry_run_its_counts(world, options, lead, is_well):
-    world.fail("a", "b")
-    answer = from_json(ReplayAnswer, world.replay(options))
+    world.put_failed("a", "b")
+    answer = from_json(ReplayAnswer, world.invoke("replay", options))
     assert answer.is_successful == is_well
     assert jobs.replay(answer, "en").hero.lead == lead
     assert ("accepted" in jobs.replay_text(answer).en) != answer.dry_run
@@ -206,18 +206,18 @@ def test_an_unreadable_run_file_is_named_with_a_remedy(world):
 @pytest.mark.usefixtures("_small_pages")
 def test_the_next_run_resumes_at_the_stored_position_and_wraps_around(world):
     # GIVEN a run whose time ends after its first page
-    world.fail(*many(150), "z" * 1000)
+    world.put_failed(*many(150), "z" * 1000)
     world.hold_up(95)
     world.replay(timeout=110)
-    assert world.state()["after"] == f"{ROOT}failed_object/{many(100)[-1]}"
+    assert world.bucket.job_state()["after"] == f"{ROOT}failed_object/{many(100)[-1]}"
 
     # WHEN a record is written before this position and another at it, and the next run has time
-    world.fail("a first", many(100)[-1])
+    world.put_failed("a first", many(100)[-1])
     world.replay()
 
     # THEN the records on both sides of the position are resent
-    assert world.failed() == world.in_run_files() == set()
-    assert world.state()["after"] == ""
+    assert world.bucket.failed_keys() == world.bucket.keys_in_run_files() == set()
+    assert world.bucket.job_state()["after"] == ""
 
 
 @pytest.mark.usefixtures("_small_pages")
@@ -233,34 +233,34 @@ def test_the_next_run_resumes_at_the_stored_position_and_wraps_around(world):
 )
 def test_a_run_of_selected_keys_begins_at_the_front_and_keeps_the_position(world, options, first):
     # GIVEN a whole run that did not get further than its first page, and a failure before this position
-    world.fail(*many(150))
+    world.put_failed(*many(150))
     world.hold_up(95)
     world.replay(timeout=110)
-    state = world.state()
+    state = world.bucket.job_state()
     assert state["after"].endswith(many(100)[-1])
-    world.fail("key 00")
+    world.put_failed("key 00")
     before = len(world.oms.calls)
 
     # WHEN a part of the keys is requested
     world.advance(1)
-    world.replay(options)
+    world.invoke("replay", options)
 
     # THEN the run begins with this key, and the stored position stays unchanged
     assert [call.keys[0] for call in world.oms.calls[before : before + 1]] == first
-    assert world.state() == state
+    assert world.bucket.job_state() == state
 
 
 def test_a_run_stores_its_outcome_for_status(world):
-    world.fail("a")
+    world.put_failed("a")
     result = world.replay()
     last = {"at": "2026-01-02T00:00:00Z", "result": result}
-    assert world.state() == {"after": "", "resting": {}, "last": last}
+    assert world.bucket.job_state() == {"after": "", "resting": {}, "last": last}
 
 
 def test_no_key_is_lost_if_the_state_cannot_be_stored_or_read(world, problems):
     world.bucket.add(StoredObject(f"{ROOT}state/replay.json", b"?"))
     world.bucket.fail(NO_RIGHT, "put", where=lambda name: "/state/" in name)
-    world.fail("a")
+    world.put_failed("a")
     assert world.replay()["accepted"] == 1
     unread, unwritten = problems()
     assert unread == {"state": "replay", "problem": "unreadable, so it starts over"}
@@ -277,7 +277,7 @@ BUSY = "an earlier run is still sending"
 @pytest.fixture
 def busy(world: ReplayWorld) -> ReplayWorld:
     """Return a world with five failed keys, and with the lease of a run that is active or was killed."""
-    world.fail(*many(5))
+    world.put_failed(*many(5))
     assert take_lease(world.invocation(240))
     return world
 
@@ -286,31 +286,31 @@ def test_after_a_killed_run_the_timer_waits_until_its_planned_end(busy):
     # WHEN the timer fires, THEN the first run after the end of the lease resends all keys
     for seconds in (0, 239):
         busy.advance(seconds)
-        result = busy.tick()
+        result = busy.tick("replay")
         assert result["taken"] == 0
         assert result["finished"] is False
         assert result["stop"] == "busy"
         assert result["stopped"] == BUSY
-        assert busy.sent() == []
-        assert busy.failed() == set(many(5))
+        assert busy.take_sent_keys() == []
+        assert busy.bucket.failed_keys() == set(many(5))
     busy.advance(2)
-    assert busy.tick()["finished"]
-    assert set(busy.sent()) == set(many(5))
+    assert busy.tick("replay")["finished"]
+    assert set(busy.take_sent_keys()) == set(many(5))
 
 
 def test_a_call_by_hand_ignores_the_lease(busy):
-    assert busy.replay({})["accepted"] == 5
+    assert busy.replay()["accepted"] == 5
 
 
 def test_a_run_that_ends_or_fails_releases_its_lease(world):
-    world.fail(*many(5))
+    world.put_failed(*many(5))
     world.bucket.fail(NO_RIGHT, where=lambda name: "/replay/" in name)
     with pytest.raises(StorageError):
-        world.tick()
+        world.tick("replay")
     world.bucket.heal()
-    assert world.tick()["accepted"] == 5
-    world.fail("one more")
-    assert world.tick()["accepted"] == 1
+    assert world.tick("replay")["accepted"] == 5
+    world.put_failed("one more")
+    assert world.tick("replay")["accepted"] == 1
 
 
 def test_an_unreleased_lease_is_logged_and_expires(busy, problems):
@@ -321,4 +321,4 @@ def test_an_unreleased_lease_is_logged_and_expires(busy, problems):
     assert "oss:PutObject" in problem["problem"]
     busy.bucket.heal()
     busy.advance(241)
-    assert busy.tick()["accepted"] == 5
+    assert busy.tick("replay")["accepted"] == 5

@@ -16,26 +16,26 @@ ETAG = etag_of(b"contents")
 
 def test_the_next_run_by_the_timer_resends_the_objects_of_a_list(world):
     keys = ["a", *(key for key in HOSTILE if len(key.encode()) <= 1023)]
-    world.upload(*keys)
-    assert world.copies() == {}
+    world.put_old(*keys)
+    assert world.count_lines() == {}
     world.list_failed(*keys)
-    answer = world.tick()
+    answer = world.tick("replay")
     assert answer["copies"]["recorded"] == len(keys)
     assert answer["accepted"] == len(keys)
     assert answer["left"] == 0
-    assert sorted(world.sent()) == sorted(keys)
-    assert world.failed() == set()
-    assert world.copies() == {}
-    assert world.sent() == []
+    assert sorted(world.take_sent_keys()) == sorted(keys)
+    assert world.bucket.failed_keys() == set()
+    assert world.count_lines() == {}
+    assert world.take_sent_keys() == []
 
 
 def test_a_failed_record_has_the_error_of_oms_and_the_sources_version(world):
     world.fail_to_copy("a")
     world.bucket.fail(NO_RIGHT, "list", where=lambda name: "/replay/" in name)
     with pytest.raises(StorageError):
-        world.tick()
+        world.tick("replay")
     expected = {"reason": "COPY_FAILED", "error_code": CODE, "message": "timed out", "etag": ETAG, "copy_attempts": 1}
-    record = world.failed_record("a")
+    record = world.bucket.failed_record("a")
     assert record == {**record, **expected}
     assert "not_before" not in record
 
@@ -43,17 +43,17 @@ def test_a_failed_record_has_the_error_of_oms_and_the_sources_version(world):
 def test_a_failed_copy_never_hides_the_record_of_a_closed_project(world):
     # GIVEN a version written after the close, and a failed copy of the previous version
     world.fail_to_copy("a")
-    world.shut(on=True)
-    world.fail("a", reason="CLOSED")
+    world.bucket.add_mark(closed=True)
+    world.put_failed("a", reason="CLOSED")
     # THEN reading OMS's list leaves its record as it is
-    assert world.copies()["recorded"] == 1
-    assert world.failed_record("a")["reason"] == "CLOSED"
+    assert world.count_lines()["recorded"] == 1
+    assert world.bucket.failed_record("a")["reason"] == "CLOSED"
 
 
 @pytest.mark.parametrize("key", ["a", "k" * 1000])
 def test_the_success_record_has_the_repeated_acceptance_and_attempts(world, key):
     world.fail_to_copy(key)
-    world.tick()
+    world.tick("replay")
     record = world.bucket.objects[record_name("success", key)]
     etag = record.headers.get("x-oss-meta-etag", record.body.decode())
     assert etag == f"{ETAG} again"
@@ -63,11 +63,11 @@ def test_the_success_record_has_the_repeated_acceptance_and_attempts(world, key)
 def test_a_refused_resend_of_a_failed_copy_still_counts_as_a_resend(world):
     world.fail_to_copy("a")
     world.oms.faults.then(OK, UNAUTHORIZED)
-    world.tick()
-    assert world.failed_record("a")["reason"] == "CREDENTIALS"
+    world.tick("replay")
+    assert world.bucket.failed_record("a")["reason"] == "CREDENTIALS"
     world.oms.faults.clear()
-    world.tick()
-    assert world.record_body("success", "a").endswith(b" again")
+    world.tick("replay")
+    assert world.bucket.record_body("success", "a").endswith(b" again")
 
 
 def delete_object(world: ReplayWorld) -> None:
@@ -93,138 +93,138 @@ def accept_again(world: ReplayWorld) -> None:
 def test_failures_without_a_resend_are_reported_and_not_recorded(world, prepare, outcome):
     world.fail_to_copy("a")
     prepare(world)
-    assert world.copies() == {"lists": 1, outcome: 1}
-    assert world.failed() == set()
-    assert world.sent() == []
+    assert world.count_lines() == {"lists": 1, outcome: 1}
+    assert world.bucket.failed_keys() == set()
+    assert world.take_sent_keys() == []
 
 
 def test_a_failure_in_the_same_second_as_the_acceptance_counts(world):
     # The record is written when OMS has answered; meanwhile it may have failed to copy the object.
     world.fail_to_copy("a")
     world.bucket.modified[f"{ROOT}success_object/a"] = int(world.clock.now().timestamp()) + 60
-    assert world.sent_by_tick() == ["a"]
+    assert world.send_by_tick() == ["a"]
 
 
 def test_a_time_in_another_zone_does_not_hide_a_failure(world):
     # A time in UTC is read as eight hours too early, before the last acceptance.
-    world.upload("a")
+    world.put_old("a")
     text = world.line("a").replace("2026-01-02 08:00", "2026-01-02 00:00")
     world.list_failed(text=text)
-    assert world.sent_by_tick() == ["a"]
+    assert world.send_by_tick() == ["a"]
 
 
 def test_keys_of_other_projects_are_left_to_them():
     world = ReplayWorld(OBJECT_PREFIX="mine/")
-    world.upload("mine/a", "theirs/a")
+    world.put_old("mine/a", "theirs/a")
     world.list_failed("mine/a", "theirs/a", "oms_source_record/x")
-    counts = world.copies()
+    counts = world.count_lines()
     assert counts["recorded"] == 1
     assert counts["outside"] == 2
-    assert world.sent() == ["mine/a"]
+    assert world.take_sent_keys() == ["mine/a"]
 
 
 def test_unreadable_lines_are_counted_and_the_others_are_resent(world):
-    world.upload("a")
+    world.put_old("a")
     world.list_failed(text=f"{world.line('a')}UPLOAD_DST_OBJ_FAILURE;2026;x\n")
     totals = {"unread_in_all": 1, "unread_example": "UPLOAD_DST_OBJ_FAILURE;2026;x"}
-    assert world.copies() == {"lists": 1, "recorded": 1, "unread": 1, **totals}
-    assert world.sent() == ["a"]
+    assert world.count_lines() == {"lists": 1, "recorded": 1, "unread": 1, **totals}
+    assert world.take_sent_keys() == ["a"]
     # AND the counts stay stored, so that status can show them
-    assert world.copies() == totals
+    assert world.count_lines() == totals
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidObjectState"])
 def test_a_refused_list_is_counted_once_and_does_not_stop_the_others(world, code):
-    world.upload("a", "b")
+    world.put_old("a", "b")
     refused = world.list_failed("a")
     world.advance(1)
     world.list_failed("b")
-    world.there.fail(oss_error(403, code), "get", lambda name: name == refused)
-    counts = world.copies()
+    world.destination.fail(oss_error(403, code), "get", lambda name: name == refused)
+    counts = world.count_lines()
     assert counts["unread"] == 1
     assert counts["recorded"] == 1
     assert counts.get("stopped") is None
-    assert world.sent() == ["b"]
+    assert world.take_sent_keys() == ["b"]
     assert code in counts["unread_example"]
     world.advance(60)
-    assert world.copies()["unread_in_all"] == 1
+    assert world.count_lines()["unread_in_all"] == 1
 
     # AND if no list can be read, the permission is missing, and no list is skipped
-    world.there.heal()
-    world.there.fail(oss_error(403), "get")
+    world.destination.heal()
+    world.destination.fail(oss_error(403), "get")
     world.advance(1)
     world.list_failed("a")
     world.advance(HOUR)
-    assert "obs:object:GetObject" in world.copies()["stopped"]
-    world.there.heal()
-    assert world.sent_by_tick() == ["a"]
+    assert "obs:object:GetObject" in world.count_lines()["stopped"]
+    world.destination.heal()
+    assert world.send_by_tick() == ["a"]
 
 
 def test_a_refused_list_is_retried_each_hour_and_uncounted_once_read(world):
     # GIVEN a list that is refused while others can be read, because a grant takes effect
-    world.upload("a", "b")
+    world.put_old("a", "b")
     others = [world.list_failed("b", sub=sub) for sub in ("01", "02", "03")]
     refused = world.list_failed("a", sub="04")
-    world.there.fail(oss_error(403), "get", lambda name: name == refused)
+    world.destination.fail(oss_error(403), "get", lambda name: name == refused)
     for is_asked in (True, False, True):
-        before = world.there.calls["get"]
-        assert world.copies()["unread_in_all"] == 1
-        assert (world.there.calls["get"] > before) == is_asked
+        before = world.destination.calls["get"]
+        assert world.count_lines()["unread_in_all"] == 1
+        assert (world.destination.calls["get"] > before) == is_asked
         world.advance(31 * MINUTE)
 
     # WHEN the other lists are refused as well, THEN a new list is still read
-    world.upload("c")
+    world.put_old("c")
     world.list_failed("c", sub="05")
-    world.there.fail(oss_error(403), "get", lambda name: name in others)
+    world.destination.fail(oss_error(403), "get", lambda name: name in others)
     world.advance(HOUR)
-    world.sent()
-    assert world.sent_by_tick() == ["c"]
+    world.take_sent_keys()
+    assert world.send_by_tick() == ["c"]
 
     # WHEN the list can be read, THEN it is read, and no line counts as unread
-    world.there.heal()
+    world.destination.heal()
     world.advance(HOUR)
-    assert world.copies() == {"lists": 1, "recorded": 1}
-    assert world.sent() == ["a"]
+    assert world.count_lines() == {"lists": 1, "recorded": 1}
+    assert world.take_sent_keys() == ["a"]
 
 
 def test_lists_older_than_the_installation_are_ignored(world):
-    world.upload("a")
-    world.there.modified[world.list_failed("a")] -= 3 * HOUR
+    world.put_old("a")
+    world.destination.modified[world.list_failed("a")] -= 3 * HOUR
     for seconds in (0, 2 * HOUR):
         world.advance(seconds)
-        assert world.copies() == {}
+        assert world.count_lines() == {}
 
 
 def test_lists_written_during_the_first_search_are_read(world):
     del world.bucket.objects[f"{ROOT}state/installed.json"]
-    world.there.fail(oss_error(403))
-    world.tick()
+    world.destination.fail(oss_error(403))
+    world.tick("replay")
     world.fail_to_copy("a")
     world.advance(3 * HOUR)
-    world.tick()
-    world.there.heal()
-    assert world.sent_by_tick() == ["a"]
+    world.tick("replay")
+    world.destination.heal()
+    assert world.send_by_tick() == ["a"]
 
 
 @pytest.mark.parametrize(
     ("kind", "right"), [("list", "obs:bucket:ListBucket"), ("get", "obs:object:GetObject")], ids=["list", "get"]
 )
 def test_without_the_permission_for_lists_replay_works_and_logs_this_once(world, caplog, problems, kind, right):
-    world.there.fail(oss_error(403), kind)
+    world.destination.fail(oss_error(403), kind)
     world.fail_to_copy("a")
-    world.fail("b")
+    world.put_failed("b")
     for _ in range(2):
-        answer = world.tick()
+        answer = world.tick("replay")
         assert right in answer["copies"]["stopped"]
         assert answer["finished"] is True
         assert answer["stopped"] is None
-    assert world.sent() == ["b"]
+    assert world.take_sent_keys() == ["b"]
     assert sum("failed_copies" in record.msg for record in caplog.records) == 1
     assert problems() == []
 
     # AND when the permission is granted, no list was skipped
-    world.there.heal()
-    assert world.sent_by_tick() == ["a"]
+    world.destination.heal()
+    assert world.send_by_tick() == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -236,16 +236,16 @@ def test_without_the_permission_for_lists_replay_works_and_logs_this_once(world,
     ],
 )
 def test_lines_that_cannot_be_checked_or_recorded_are_read_again(world, bucket, kind, object_name):
-    world.upload("a", "b")
+    world.put_old("a", "b")
     world.list_failed("a")
     world.advance(1)
     world.list_failed("b")
     refusing_bucket = getattr(world, bucket)
     refusing_bucket.fail(oss_error(409, "Busy"), kind, where=lambda name: name == object_name)
-    assert "answered 409 Busy" in world.copies()["stopped"]
-    assert world.sent() == []
+    assert "answered 409 Busy" in world.count_lines()["stopped"]
+    assert world.take_sent_keys() == []
     refusing_bucket.heal()
-    assert world.sent_by_tick() == ["a", "b"]
+    assert world.send_by_tick() == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -258,29 +258,29 @@ def test_lines_that_cannot_be_checked_or_recorded_are_read_again(world, bucket, 
 )
 def test_without_readable_lists_replay_reports_the_reason_and_resends(settings, answer, reason):
     world = ReplayWorld(**settings)
-    world.fail("b")
+    world.put_failed("b")
     world.oms.faults.then(answer)
-    assert reason in world.tick()["copies"]["stopped"]
-    assert world.sent() == ["b"]
+    assert reason in world.tick("replay")["copies"]["stopped"]
+    assert world.take_sent_keys() == ["b"]
 
 
 def test_reading_lists_leaves_most_of_the_time_to_sending(world):
     # GIVEN lists that take long to read, and a failed record
     for number in range(100):
         world.list_failed(f"gone {number}", name=f"{number:03}")
-    world.fail("b")
-    world.there.before = lambda kind, _: kind == "get" and world.advance(5)
+    world.put_failed("b")
+    world.destination.before = lambda kind, _: kind == "get" and world.advance(5)
 
     # WHEN a run has four minutes, THEN it reads lists for one minute, and then submits keys
-    first = world.tick(timeout=240)["copies"]
+    first = world.tick("replay", timeout=240)["copies"]
     assert first["stop"] == "time"
-    assert world.sent() == ["b"]
+    assert world.take_sent_keys() == ["b"]
     assert 10 <= first["gone"] <= 14
 
     # AND later runs read the remaining lists, each line once
     runs = [first]
     while runs[-1]["stopped"]:
-        runs.append(world.tick(timeout=240)["copies"])
+        runs.append(world.tick("replay", timeout=240)["copies"])
     assert sum(run["gone"] for run in runs) == 100
 
 
@@ -288,23 +288,23 @@ def test_a_new_list_is_read_after_any_number_of_other_sub_tasks(world):
     # GIVEN many sub-tasks whose lists were read, and a destination that answers slowly
     for number in range(80):
         world.list_failed(f"gone {number}", sub=f"{number // 2:02}", name=str(number))
-    world.tick()
-    world.there.before = lambda kind, _: kind == "list" and world.advance(2)
+    world.tick("replay")
+    world.destination.before = lambda kind, _: kind == "list" and world.advance(2)
 
     # WHEN a list is written in the last sub-task, THEN its keys are submitted within a few minutes
     world.advance(5 * 60)
-    world.upload("a")
+    world.put_old("a")
     world.list_failed("a", sub="39")
     for _ in range(3):
-        world.tick(timeout=240)
+        world.tick("replay", timeout=240)
         world.advance(60)
-    assert world.sent() == ["a"]
+    assert world.take_sent_keys() == ["a"]
 
 
 @pytest.mark.parametrize("payload", [{}, {"prefix": "a"}, {"keys": ["b"]}, {"dry_run": True}])
 def test_only_the_timer_reads_lists_and_never_writes_to_the_destination(world, payload):
     world.fail_to_copy("a")
-    assert world.replay(payload)["copies"] is None
-    assert not world.there.calls
-    world.tick()
-    assert world.there.calls.keys() == {"list", "get"}
+    assert world.invoke("replay", payload)["copies"] is None
+    assert not world.destination.calls
+    world.tick("replay")
+    assert world.destination.calls.keys() == {"list", "get"}

@@ -21,7 +21,7 @@ from sandbox.oss.objects import etag_of
 from sandbox.server.faults import Fault
 from support.law import schedules
 from support.world import MINUTE, ROOT, UNAUTHORIZED, World, event, oss_error
-from unit.jobs.replay.replay_world import FOLDER, ReplayWorld, at_step
+from unit.jobs.replay.replay_world import CONTENTS, FOLDER, ReplayWorld, at_step
 
 BUSY = oss_error(409, "Busy")
 RECORDS, RUN_FILES = "failed_object", "/replay/"
@@ -60,7 +60,7 @@ class VersionExample:
             self.sent[key] = self.versions[key]
             self.open.discard(key)
         else:
-            self.world.fail(key, etag=etag)
+            self.world.put_failed(key, etag=etag)
         self.world.source.add(StoredObject(key, data.encode()))
 
     def delete(self, key: str) -> None:
@@ -70,15 +70,15 @@ class VersionExample:
         """Deliver an event that forward could not process, as Function Compute passes it to replay."""
         self.note()
         self.versions[key] += 1
-        self.world.source.add(StoredObject(key, b"contents"))
+        self.world.upload(key, CONTENTS)
         with contextlib.suppress(OmsSyncError):
-            self.world.replay({"requestContext": {}, "requestPayload": {"events": [event(key)]}})
+            self.world.replay(requestContext={}, requestPayload={"events": [event(key)]})
             return
-        self.world.fail(key)  # Function Compute repeats the call until the key is recorded
+        self.world.put_failed(key)  # Function Compute repeats the call until the key is recorded
 
     def copy(self, key: str, data: str) -> None:
         """Let OMS finish the copy of any version of the key."""
-        self.world.copy(key, data=data.encode())
+        self.world.copy(key, data=data)
 
     def fail(self, key: str, sub: str) -> None:
         """Let OMS fail to copy an accepted version. The line about the failure is written later."""
@@ -97,16 +97,16 @@ class VersionExample:
             return
         number = 1000 + len(names) if how != "late" else 999 - len(names)
         name = names[-1] if how == "grows" and names else f"{FOLDER}{sub}/{number:04}.failed_list.txt"
-        before = self.world.there.objects[name].body if name in names else b""
+        before = self.world.destination.objects[name].body if name in names else b""
         unread = b"what is this, 1\n" if how == "broken" else b""
-        self.world.there.add(StoredObject(name, before + unread + lines.encode()))
+        self.world.destination.add(StoredObject(name, before + unread + lines.encode()))
         names.append(name)
         self.listed += lines.count("\n")
 
     def close(self, closed: bool) -> None:
         self.turned_at = self.world.clock.seconds if closed != self.is_closed else self.turned_at
         self.is_closed = closed
-        self.world.shut(on=closed)
+        self.world.bucket.add_mark(closed=closed)
 
     # Runs, and what happens to them.
 
@@ -118,7 +118,7 @@ class VersionExample:
         calls, began = len(self.world.oms.requests), self.world.clock.seconds
         happens = self.world.die if what == "die" else lambda: getattr(self, what)(*details)
         with at_step(self.world, step, happens), contextlib.suppress(InstanceKilled, OmsSyncError):
-            self.world.tick()
+            self.world.tick("replay")
         if not self.world.call_instance.is_alive:
             self.world.start()
         # An instance trusts the mark for at most a minute.
@@ -128,15 +128,15 @@ class VersionExample:
 
     def by_hand(self) -> None:
         """Run replay by hand, possibly during another run."""
-        with self.world.beside(), contextlib.suppress(OmsSyncError):
-            self.world.replay({})
+        with self.world.second_instance(), contextlib.suppress(OmsSyncError):
+            self.world.replay()
 
     def run_other_project(self) -> None:
         """Run the replay of another project, which submits no key of this project."""
         calls, mine = len(self.world.oms.calls), self.world.variables
         self.world.variables = {**mine, "OBJECT_PREFIX": "other/", "PROJECT": "other"}
-        with self.world.beside(), contextlib.suppress(OmsSyncError):
-            self.world.tick()
+        with self.world.second_instance(), contextlib.suppress(OmsSyncError):
+            self.world.tick("replay")
         self.world.variables = mine
         assert len(self.world.oms.calls) == calls
 
@@ -147,7 +147,7 @@ class VersionExample:
             self.world.bucket.fail(Fault.lands_late(50), "delete", where=lambda name: late in name)
 
     def trouble(self, bucket: str) -> None:
-        for name in ("bucket", "source", "there"):
+        for name in ("bucket", "source", "destination"):
             getattr(self.world, name).heal()
         if bucket:
             getattr(self.world, bucket).fail(BUSY)
@@ -164,13 +164,13 @@ class VersionExample:
 
     def note(self) -> None:
         """Record the current version of each key that OMS has accepted since the last call of this method."""
-        for key in self.world.sent():
+        for key in self.world.take_sent_keys():
             self.sent[key] = self.versions[key]
             self.open.discard(key)
 
     def check(self) -> None:
         self.note()
-        waiting = self.world.failed() | self.world.in_run_files()
+        waiting = self.world.bucket.failed_keys() | self.world.bucket.keys_in_run_files()
         assert not [key for key in self.there() if key not in waiting and self.sent[key] != self.versions[key]]
 
     def there(self) -> set[str]:
@@ -189,7 +189,7 @@ class VersionExample:
             self.check()
             # A version that OMS has not accepted yet does not rest.
             assert not number or all(self.sent[key] == self.versions[key] for key in self.there())
-        waiting = self.world.failed() | self.world.in_run_files()
+        waiting = self.world.bucket.failed_keys() | self.world.bucket.keys_in_run_files()
         assert not waiting
         assert not self.open & self.there()
         positions = JobState(self.world.invocation()).load_as(ListPositions, "failed_copies") or ListPositions()
@@ -212,7 +212,7 @@ happenings = st.lists(
         st.tuples(st.just("list"), subs, st.sampled_from(["new", "late", "grows", "broken"])),
         st.tuples(steps, meanwhile).map(lambda drawn: ("tick", drawn[0], *drawn[1])),
         st.tuples(st.just("deletes"), st.sampled_from([RECORDS, RUN_FILES, ROOT, ""])),
-        st.tuples(st.just("trouble"), st.sampled_from(["bucket", "source", "there", ""])),
+        st.tuples(st.just("trouble"), st.sampled_from(["bucket", "source", "destination", ""])),
         st.tuples(st.sampled_from(["envelope", "delete"]), keys),
         st.tuples(st.sampled_from(["oms", "close"]), st.booleans()),
         st.tuples(st.just("minutes"), st.sampled_from([1, 7, 70])),

@@ -19,12 +19,12 @@ from unit.jobs.replay.replay_world import FOLDER, ReplayWorld
 @pytest.fixture
 def world() -> ReplayWorld:
     world = ReplayWorld()
-    world.upload(*(f"key {number:03}" for number in range(300)))
+    world.put_old(*(f"key {number:03}" for number in range(300)))
     return world
 
 
 def stored_positions(world: ReplayWorld) -> dict[str, Any]:
-    return world.state("failed_copies")
+    return world.bucket.job_state("failed_copies")
 
 
 @pytest.mark.parametrize(
@@ -38,57 +38,57 @@ def stored_positions(world: ReplayWorld) -> dict[str, Any]:
 def test_a_grown_list_is_read_from_its_old_end_unless_rewritten(world, then, sent):
     world.list_failed("key 001", "key 002", name="1")
     body = "".join(map(world.line, then))
-    world.sent_by_tick()
+    world.send_by_tick()
     world.advance(5 * MINUTE)
     world.list_failed(text=body, name="1")
-    assert world.copies() == {"lists": 1, "recorded": len(sent)}
-    assert world.sent() == sent
+    assert world.count_lines() == {"lists": 1, "recorded": len(sent)}
+    assert world.take_sent_keys() == sent
 
 
 def test_a_last_line_that_grows_is_read_completely(world):
     name = world.list_failed(text=world.line("key 001") + "UPLOAD_DST_OBJ_FAILURE,2026-01-02 08:00:00,key%20002,key")
-    assert world.copies()["unread"] == 1
+    assert world.count_lines()["unread"] == 1
     world.advance(5 * MINUTE)
-    world.there.add(StoredObject(name, world.there.objects[name].body + b" 002,no\n"))
-    world.sent()
-    assert world.copies()["recorded"] == 1
-    assert world.sent() == ["key 002"]
+    world.destination.add(StoredObject(name, world.destination.objects[name].body + b" 002,no\n"))
+    world.take_sent_keys()
+    assert world.count_lines()["recorded"] == 1
+    assert world.take_sent_keys() == ["key 002"]
 
 
 def test_no_list_is_read_twice_and_its_position_is_dropped_after_a_day(world):
     for number in range(20):
         world.list_failed(f"key {number:03}", name=str(1000 + number))
-    assert world.copies()["lists"] == 20
+    assert world.count_lines()["lists"] == 20
     for _ in range(3):
         world.advance(13 * HOUR)
-        assert world.copies() == {}
+        assert world.count_lines() == {}
     assert stored_positions(world)["lists"] == {}
 
 
 def test_law1_the_next_run_continues_a_search_that_ran_out_of_time(world):
     # GIVEN more lists than a run has time to read, and a new list behind them
     names = [f"{FOLDER}{number:04}/1.failed_list.txt" for number in range(4500)]
-    world.obs.fill(world.there.name, names, size=9, age=3 * HOUR)
+    world.obs.fill(world.destination.name, names, size=9, age=3 * HOUR)
     world.list_failed("key 001", sub="9999")
-    world.there.before = lambda kind, _: kind == "list" and world.advance(20)
+    world.destination.before = lambda kind, _: kind == "list" and world.advance(20)
 
     # WHEN the timer runs replay twice, THEN the first run reports no problem, and the second reads the new list
-    assert world.tick(timeout=240)["copies"]["stop"] == "time"
+    assert world.tick("replay", timeout=240)["copies"]["stop"] == "time"
     assert stored_positions(world)["problem"] == ""
-    world.tick(timeout=240)
-    assert world.sent() == ["key 001"]
+    world.tick("replay", timeout=240)
+    assert world.take_sent_keys() == ["key 001"]
 
 
 def test_after_reading_thousands_of_lists_some_runs_skip_the_search(world):
     names = [f"{FOLDER}{number % 3}/{10_000 + number}.failed_list.txt" for number in range(2500)]
-    world.obs.fill(world.there.name, names, size=9, age=3 * HOUR)
-    world.tick()
+    world.obs.fill(world.destination.name, names, size=9, age=3 * HOUR)
+    world.tick("replay")
     pages = []
     for _ in range(4):
-        before = world.there.calls["list"]
+        before = world.destination.calls["list"]
         world.advance(60)
-        world.tick()
-        pages.append(world.there.calls["list"] - before)
+        world.tick("replay")
+        pages.append(world.destination.calls["list"] - before)
     assert pages == [0, 3, 0, 3]
 
 
@@ -100,31 +100,31 @@ def test_a_large_list_is_read_in_parts_over_several_runs(world, mocker):
     world.oss.set_latency(listing=2)
     counts, lines, runs = {"stopped": "x"}, 0, 0
     while counts["stopped"]:
-        counts = world.tick(timeout=100)["copies"]
+        counts = world.tick("replay", timeout=100)["copies"]
         lines += sum(counts[name] for name in ("gone", "recorded", "accepted_again"))
         runs += 1
         world.advance(100)
     # Within a group, a key that is named twice counts once.
     assert 600 <= lines <= 603
     assert runs > 2
-    assert set(world.sent()) == set(many)
+    assert set(world.take_sent_keys()) == set(many)
 
 
 def test_the_time_of_a_complete_search_for_lists_is_stored(world):
     for number in range(5):
         world.list_failed(f"key {number:03}", name=str(number))
     began, counts = world.clock.now(), {"stopped": "x"}
-    world.there.before = lambda kind, _: kind == "get" and world.advance(30)
+    world.destination.before = lambda kind, _: kind == "get" and world.advance(30)
     while counts["stopped"]:
         assert stored_positions(world).get("looked", "") == ""
-        counts = world.tick(timeout=240)["copies"]
+        counts = world.tick("replay", timeout=240)["copies"]
     assert stored_positions(world)["looked"] == f"{began:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def test_with_unreadable_positions_reading_starts_over(world):
     for harm in (b"?", b"{}", b'{"lists": 1}'):
         world.bucket.add(StoredObject(f"{ROOT}state/failed_copies.json", harm))
-        assert world.tick()["copies"]["stopped"] is None
+        assert world.tick("replay")["copies"]["stopped"] is None
         assert stored_positions(world)["looked"]
 
 
@@ -206,7 +206,7 @@ LISTED: dict[str, list[tuple[list[str], list[int]]]] = {
 @pytest.mark.parametrize("case", LISTED)
 def test_lines_inside_and_outside_the_filter_are_counted(case, others):
     world = ReplayWorld(OBJECT_PREFIX="photos/")
-    world.upload("photos/a", "photos/b", "photos/c")
+    world.put_old("photos/a", "photos/b", "photos/c")
     if others:
         world.list_failed("photos/b", name="2")
     for written_lines, (lines, outside) in LISTED[case]:
@@ -214,5 +214,5 @@ def test_lines_inside_and_outside_the_filter_are_counted(case, others):
         world.list_failed(text=text.removesuffix("\n") if CUT in written_lines else text, name="1")
         # The run searches all lists.
         world.advance(2 * HOUR)
-        world.tick()
+        world.tick("replay")
         assert [*stored_positions(world)["listed"].values()] == [[lines + others, outside]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from functools import partial
+from operator import methodcaller
 
 import pytest
 
@@ -20,8 +21,8 @@ from unit.jobs.replay.replay_world import ReplayWorld, at_each_step, at_step, ma
 def busy_world() -> ReplayWorld:
     """Return a world with failed records, and with the run file of an earlier run."""
     world = ReplayWorld()
-    world.fail(*many(12), "k" * 1000)
-    world.run_file("left")
+    world.put_failed(*many(12), "k" * 1000)
+    world.bucket.add_run_file("left")
     world.oms.refuse(lambda key: key == "key 00004")
     world.oms.faults.then(OK, oms_error(404))
     return world
@@ -30,7 +31,7 @@ def busy_world() -> ReplayWorld:
 def copies_world() -> ReplayWorld:
     """Return a world with OMS's lists of two sub-tasks, a key in two lists, and a deleted key."""
     world = ReplayWorld()
-    world.upload("a", "b", "k" * 1000)
+    world.put_old("a", "b", "k" * 1000)
     world.list_failed("a", "gone", name="1")
     world.list_failed("a", "k" * 1000, name="2")
     world.list_failed("b", sub="00")
@@ -44,22 +45,31 @@ DUE = {"a", "b", "k" * 1000}
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("make", "run", "keys"),
-    [(busy_world, ReplayWorld.replay, {*many(12), "k" * 1000, "left"}), (copies_world, ReplayWorld.tick, DUE)],
+    [
+        (busy_world, ReplayWorld.replay, {*many(12), "k" * 1000, "left"}),
+        (copies_world, methodcaller("tick", "replay"), DUE),
+    ],
     ids=["keys", "failures to copy"],
 )
 def test_a_run_killed_at_any_step_loses_no_key_and_is_finished_later(make, run, keys):
     # GIVEN a run that dies at some step
     for step, world in at_each_step(make, run, ReplayWorld.die):
         # THEN every key is still stored
-        assert keys <= world.failed() | world.in_run_files() | world.succeeded() | world.oms.accepted.keys(), step
+        assert (
+            keys
+            <= world.bucket.failed_keys()
+            | world.bucket.keys_in_run_files()
+            | world.bucket.succeeded_keys()
+            | world.oms.accepted.keys()
+        ), step
 
         # AND after the end of the lease, another run submits all keys
         world.oms.faults.clear()
         world.oms.refuse(None)
         world.advance(10 * MINUTE)
         run(world)
-        assert world.failed() == world.in_run_files() == set(), step
-        assert world.succeeded() == world.oms.accepted.keys() == keys, step
+        assert world.bucket.failed_keys() == world.bucket.keys_in_run_files() == set(), step
+        assert world.bucket.succeeded_keys() == world.oms.accepted.keys() == keys, step
 
 
 @pytest.mark.part
@@ -69,20 +79,22 @@ def test_a_failure_at_any_step_survives_or_is_covered_by_a_resend(key):
     sent_before = []
 
     def record(world: ReplayWorld) -> None:
-        world.fail(key)
+        world.put_failed(key)
         sent_before.append(len(world.oms.requests))
 
     # GIVEN a new version of a key that fails, and is recorded, at some step of a run
     for step, world in at_each_step(busy_world, ReplayWorld.replay, record):
         # THEN its record is kept, or the key was submitted after the write
-        assert key in world.failed() | world.in_run_files() | world.asked(sent_before[-1]), step
+        assert key in world.bucket.failed_keys() | world.bucket.keys_in_run_files() | world.requested_keys(
+            sent_before[-1]
+        ), step
 
 
 def meeting_world() -> ReplayWorld:
     """Return a world with a run file without an active lease, and with an OMS that refuses all calls."""
     world = ReplayWorld()
-    world.run_file("k", held=True)
-    world.fail("k")
+    world.bucket.add_run_file("k", held=True)
+    world.put_failed("k")
     world.oms.faults.add(UNAUTHORIZED)
     return world
 
@@ -96,14 +108,14 @@ def test_two_runs_of_a_run_file_lose_no_key_even_if_one_is_killed():
         # GIVEN a run file without an active lease, which both runs take over
         # WHEN a second run takes it over during the first, and dies
         def meet(world: ReplayWorld, death: int = death, died: list[bool] = died) -> None:
-            with world.beside(), at_step(world, death, world.die), contextlib.suppress(InstanceKilled):
+            with world.second_instance(), at_step(world, death, world.die), contextlib.suppress(InstanceKilled):
                 world.replay()
                 return
             died.append(True)
 
         # THEN the key is still stored
         for meeting, world in at_each_step(meeting_world, ReplayWorld.replay, meet):
-            assert "k" in world.failed() | world.in_run_files(), (meeting, death)
+            assert "k" in world.bucket.failed_keys() | world.bucket.keys_in_run_files(), (meeting, death)
         if not died:
             break
 
@@ -111,7 +123,7 @@ def test_two_runs_of_a_run_file_lose_no_key_even_if_one_is_killed():
 def move_key(world: ReplayWorld) -> None:
     """Move the key from a failed record into a run file, or back."""
     stood = [name for part in ("failed_object/", "replay/") for name in world.bucket.names(f"{ROOT}{part}")]
-    world.run_file("k") if world.failed() else world.fail("k")
+    world.bucket.add_run_file("k") if world.bucket.failed_keys() else world.put_failed("k")
     for name in stood:
         del world.bucket.objects[name]
 
@@ -124,7 +136,7 @@ def move_key(world: ReplayWorld) -> None:
     ],
     ids=["status", "certify"],
 )
-@pytest.mark.parametrize("begins", [ReplayWorld.fail, ReplayWorld.run_file])
+@pytest.mark.parametrize("begins", [ReplayWorld.put_failed, lambda world, key: world.bucket.add_run_file(key)])
 def test_a_key_that_a_run_moves_counts_once_as_waiting(look, begins):
     for step in range(8):
         World.close_all()
@@ -139,12 +151,12 @@ def test_a_key_that_a_run_moves_counts_once_as_waiting(look, begins):
 def test_a_log_bucket_that_fails_at_any_step_loses_no_failed_copy():
     def run(world: ReplayWorld) -> None:
         with contextlib.suppress(StorageError):
-            world.tick()
+            world.tick("replay")
 
     for step, world in at_each_step(copies_world, run, lambda world: world.bucket.fail(oss_error(409, "Busy"))):
         world.bucket.heal()
         for _ in range(2):
             world.advance(10 * MINUTE)
-            world.tick()
+            world.tick("replay")
         assert world.oms.accepted.keys() >= DUE, step
-        assert world.failed() == world.in_run_files() == set(), step
+        assert world.bucket.failed_keys() == world.bucket.keys_in_run_files() == set(), step

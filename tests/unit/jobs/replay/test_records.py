@@ -20,20 +20,20 @@ def test_folder_markers_are_neither_records_nor_run_files(world, problems):
     for folder in ("failed_object/", "failed_object_long/", "replay/", "replay/oss-oms-sync/"):
         world.bucket.add(StoredObject(f"{ROOT}{folder}", b""))
     # The record of a folder of the source bucket is a record like any other.
-    world.fail("a", "photos/")
+    world.put_failed("a", "photos/")
     for payload in (None, {}, {"limit": 5}):
-        assert world.replay(payload)["finished"]
+        assert world.invoke("replay", payload)["finished"]
     assert world.oms.accepted.keys() == {"a", "photos/"}
     assert problems() == []
 
 
 def test_an_unreadable_record_stays_in_place(world, problems):
-    world.fail("a", "b")
+    world.put_failed("a", "b")
     world.bucket.fail(NO_RIGHT, "get", where=lambda name: name.endswith("/a"))
     result = world.replay()
     assert result["accepted"] == 1
     assert result["finished"] is False
-    assert world.failed() == {"a"}
+    assert world.bucket.failed_keys() == {"a"}
     (problem,) = problems()
     assert problem["record"] == f"{ROOT}failed_object/a"
     assert "oss:GetObject" in problem["problem"]
@@ -50,7 +50,7 @@ def test_a_long_record_without_its_own_key_is_reported_and_kept(world, problems,
 
 
 def test_a_record_taken_by_another_run_is_skipped(world):
-    world.fail("a", "b")
+    world.put_failed("a", "b")
     world.bucket.fail(oss_error(404, "NoSuchKey"), "get", where=lambda name: name.endswith("/a"))
     result = world.replay()
     assert result["accepted"] == 1
@@ -59,27 +59,27 @@ def test_a_record_taken_by_another_run_is_skipped(world):
 
 @pytest.mark.usefixtures("_small_pages")
 def test_records_that_cannot_be_deleted_are_logged_and_never_stop_a_run(world, problems):
-    world.fail(*many(210))
+    world.put_failed(*many(210))
     world.bucket.fail(NO_RIGHT, "delete", where=lambda name: "failed_object" in name)
     assert world.replay()["accepted"] == 210
     messages = [(problem["records_not_deleted"], "oss:DeleteObject" in problem["problem"]) for problem in problems()]
     assert messages == [(100, True), (100, True), (10, True)]
-    assert len(world.failed()) == 210
-    assert world.in_run_files() == set()
+    assert len(world.bucket.failed_keys()) == 210
+    assert world.bucket.keys_in_run_files() == set()
 
 
 @pytest.mark.parametrize("options", [None, {"requestContext": {}, "requestPayload": {"events": [event("a")]}}])
 def test_records_are_deleted_only_after_the_run_file_is_written(world, options):
-    world.fail("a")
+    world.put_failed("a")
     world.bucket.fail(NO_RIGHT, "put")
     with pytest.raises(StorageError):
-        world.replay(options)
-    assert world.failed() == {"a"}
+        world.invoke("replay", options)
+    assert world.bucket.failed_keys() == {"a"}
 
 
 def test_the_run_file_of_another_run_is_kept_until_its_lease_expires(world):
     # GIVEN a run that was killed just now
-    world.fail("a")
+    world.put_failed("a")
     world.bucket.after = lambda kind, _: kind == "delete" and world.die()
     with pytest.raises(InstanceKilled):
         world.replay()
@@ -90,51 +90,51 @@ def test_the_run_file_of_another_run_is_kept_until_its_lease_expires(world):
     assert world.replay()["accepted"] == 1
 
     # THEN the file is kept until a minute after the planned end of the first run
-    assert world.in_run_files() == {"a"}
+    assert world.bucket.keys_in_run_files() == {"a"}
     world.advance(240 + 61)
     world.replay()
-    assert world.in_run_files() == set()
+    assert world.bucket.keys_in_run_files() == set()
 
 
 def test_a_key_stays_in_the_run_file_until_its_delete_is_answered(world):
     # GIVEN a delete whose answer never comes, and a key that fails again
-    world.fail("a", "b")
+    world.put_failed("a", "b")
     world.bucket.fail(Fault.lands_late(30), "delete", where=lambda name: "failed_object" in name)
     world.oms.faults.then(UNAUTHORIZED)
     world.replay()
 
     # WHEN the delete takes effect after the run
-    assert world.failed() == {"a", "b"}
+    assert world.bucket.failed_keys() == {"a", "b"}
     world.bucket.heal()
     world.advance(31)
-    assert world.failed() == set()
+    assert world.bucket.failed_keys() == set()
 
     # THEN the keys are in the run file; a run within the minute submits them and leaves the file unchanged
-    assert world.in_run_files() == {"a", "b"}
+    assert world.bucket.keys_in_run_files() == {"a", "b"}
     assert world.replay()["accepted"] == 2
-    assert world.in_run_files() == {"a", "b"}
+    assert world.bucket.keys_in_run_files() == {"a", "b"}
 
     # AND a later run, whose deletes are answered, removes them
     world.advance(30)
     assert world.replay()["accepted"] == 2
-    assert world.failed() == world.in_run_files() == set()
+    assert world.bucket.failed_keys() == world.bucket.keys_in_run_files() == set()
 
 
 def test_a_failed_record_that_cannot_be_written_back_stays_in_the_run_file(world):
-    world.fail("a", "b")
+    world.put_failed("a", "b")
     world.oms.faults.then(UNAUTHORIZED)
     world.bucket.fail(NO_RIGHT, "put", where=lambda name: name.endswith("failed_object/a"))
     world.replay()
-    assert world.failed() == {"b"}
-    assert world.in_run_files() == {"a"}
+    assert world.bucket.failed_keys() == {"b"}
+    assert world.bucket.keys_in_run_files() == {"a"}
 
 
 def test_a_stopped_run_counts_the_keys_of_untouched_files_as_left(world):
     # GIVEN many run files, of which no key was submitted
     for number in range(5):
-        world.fail(*[f"{number} {key}" for key in range(20)])
+        world.put_failed(*[f"{number} {key}" for key in range(20)])
         world.oms.faults.then(UNAUTHORIZED)
-        world.replay({"prefix": f"{number} "})
+        world.replay(prefix=f"{number} ")
     assert len(world.bucket.names(f"{ROOT}replay/")) == 5
 
     # WHEN the account is still refused
@@ -150,17 +150,17 @@ def test_a_stopped_run_counts_the_keys_of_untouched_files_as_left(world):
 
 
 def test_a_run_of_selected_keys_takes_over_no_run_files(world):
-    world.fail(*many(50))
+    world.put_failed(*many(50))
     world.oms.faults.then(UNAUTHORIZED)
     world.replay()
-    world.fail("x/1")
-    assert world.replay({"dry_run": True})["taken"] == 51
-    assert world.replay({"prefix": "x/", "limit": 1})["accepted"] == 1
+    world.put_failed("x/1")
+    assert world.replay(dry_run=True)["taken"] == 51
+    assert world.replay(prefix="x/", limit=1)["accepted"] == 1
     assert world.oms.accepted.keys() == {"x/1"}
 
 
 def test_a_run_is_not_finished_while_a_run_file_cannot_be_read(world):
-    world.fail("a")
+    world.put_failed("a")
     world.bucket.fail(NO_RIGHT, "put", where=lambda name: "success" in name)
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"{}"))
     world.bucket.fail(DROP_AFTER, "get", where=lambda name: "/replay/" in name)
@@ -187,22 +187,22 @@ def closing(world: ReplayWorld) -> ProjectState:
     "options", [None, {"limit": 1}, {"prefix": "key"}, {"reason": "THROTTLED"}, {"keys": ["key 00000", "by hand"]}]
 )
 def test_a_closed_project_keeps_records_and_names_the_command_to_open_it(closed, options):
-    closed.fail(*many(3))
-    closed.run_file("a", "b")
+    closed.put_failed(*many(3))
+    closed.bucket.add_run_file("a", "b")
     before = dict(closed.bucket.objects)
-    result = closed.replay(options)
+    result = closed.invoke("replay", options)
     assert result["taken"] == 0
     assert result["accepted"] == 0
     assert result["finished"] is False
     assert CLOSED in result["stopped"]
     assert closed.oms.calls == []
     assert {name: closed.bucket.objects[name] for name in before} == before
-    assert closed.in_run_files() == {"a", "b"}
+    assert closed.bucket.keys_in_run_files() == {"a", "b"}
 
     # AND after the opening, all keys are submitted
     closing(closed).open()
     assert closed.replay()["accepted"] == 5
-    assert closed.failed() == closed.in_run_files() == set()
+    assert closed.bucket.failed_keys() == closed.bucket.keys_in_run_files() == set()
 
 
 @pytest.mark.parametrize(
@@ -214,33 +214,36 @@ def test_a_closed_project_keeps_records_and_names_the_command_to_open_it(closed,
     ids=["nothing to send", "a dry run"],
 )
 def test_runs_without_submissions_work_in_a_closed_project(closed, failed, options, expected):
-    closed.fail(*many(failed))
-    result = closed.replay(options)
+    closed.put_failed(*many(failed))
+    result = closed.invoke("replay", options)
     assert result == {**result, **expected}
 
 
 def test_in_a_closed_project_keys_that_forward_gave_up_are_recorded(closed):
-    result = closed.replay(ENVELOPE)
+    result = closed.invoke("replay", ENVELOPE)
     assert result["failed"] == 2
     assert result["by_reason"] == {"CLOSED": 2}
     assert CLOSED in result["stopped"]
-    assert {key: closed.failed_record(key)["reason"] for key in closed.failed()} == {"a": "CLOSED", "b": "CLOSED"}
+    assert {key: closed.bucket.failed_record(key)["reason"] for key in closed.bucket.failed_keys()} == {
+        "a": "CLOSED",
+        "b": "CLOSED",
+    }
     assert not closed.oms.calls
 
 
 def test_a_close_after_the_check_loses_no_key_that_forward_gave_up(world, mocker):
     # GIVEN a run that first reads the mark of an open project, and then that of a closed project
     mocker.patch.object(ProjectState, "refusal", side_effect=[None, *[Failure(Reason.CLOSED, message="closed")] * 9])
-    world.replay(ENVELOPE)
+    world.invoke("replay", ENVELOPE)
 
     # THEN the only copy of its keys is not lost
     assert not world.oms.calls
-    assert world.failed() | world.in_run_files() == {"a", "b"}
+    assert world.bucket.failed_keys() | world.bucket.keys_in_run_files() == {"a", "b"}
 
 
 def test_a_close_between_two_halves_of_a_batch_stops_it_and_keeps_keys(world):
     # GIVEN a batch with keys that OMS refuses slowly, and a project that is closed at the first call
-    world.fail(*many(10))
+    world.put_failed(*many(10))
     world.oms.refuse(lambda key: key < "key 00005")
     world.oms.round_trip = 9
 
@@ -257,31 +260,33 @@ def test_a_close_between_two_halves_of_a_batch_stops_it_and_keeps_keys(world):
     posts = [request.time - world.platform.EPOCH - began for request in world.oms.requests if request.method == "POST"]
     assert max(posts) <= 60 + 9 + 1
     assert CLOSED in result["stopped"]
-    assert set(many(10)) == world.failed() | world.in_run_files() | world.succeeded()
+    assert (
+        set(many(10)) == world.bucket.failed_keys() | world.bucket.keys_in_run_files() | world.bucket.succeeded_keys()
+    )
 
 
 def test_function_compute_keeps_an_event_with_unrecorded_keys(closed):
     closed.bucket.fail(NO_RIGHT, "put")
     with pytest.raises(RecordError):
-        closed.replay(ENVELOPE)
+        closed.invoke("replay", ENVELOPE)
 
 
 def test_all_records_stay_if_the_closed_state_is_unknown(world):
-    world.fail(*many(3))
+    world.put_failed(*many(3))
     world.bucket.fail(NO_RIGHT, where=lambda name: "/state/closed" in name)
     stopped = world.replay()["stopped"]
     assert stopped.startswith("Unknown whether the project is closed, so nothing is submitted: the function's role")
-    assert world.failed() == set(many(3))
-    assert world.in_run_files() == set()
+    assert world.bucket.failed_keys() == set(many(3))
+    assert world.bucket.keys_in_run_files() == set()
     assert world.oms.calls == []
-    assert world.replay(ENVELOPE)["failed"] == 2
-    assert world.failed() == {*many(3), "a", "b"}
+    assert world.invoke("replay", ENVELOPE)["failed"] == 2
+    assert world.bucket.failed_keys() == {*many(3), "a", "b"}
 
 
 def test_a_close_during_a_run_keeps_unsent_keys_in_the_run_file():
     # GIVEN a run that sends a batch in ten seconds, during which the project is closed
     world = ReplayWorld(OMS_RATE="0.1")
-    world.fail(*many(200))
+    world.put_failed(*many(200))
 
     def close(kind: str, names: object) -> None:
         if kind == "put" and len(world.oms.calls) == 3:
@@ -294,7 +299,7 @@ def test_a_close_during_a_run_keeps_unsent_keys_in_the_run_file():
     result = world.replay()
     assert CLOSED in result["stopped"]
     assert len(world.oms.calls) == 6
-    assert world.in_run_files() == set(many(200)[60:])
+    assert world.bucket.keys_in_run_files() == set(many(200)[60:])
     closing(world).open()
     world.clock.sleep(400)
     while not world.replay()["finished"]:
@@ -306,5 +311,5 @@ def test_the_timer_writes_a_missing_mark_as_open(world):
     name = closing(world).name
     del world.bucket.objects[name]
     for options, is_written in (({}, False), (TICK, True)):
-        world.replay(options)
+        world.invoke("replay", options)
         assert (name in world.bucket.objects) == is_written

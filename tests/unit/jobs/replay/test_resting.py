@@ -16,49 +16,49 @@ from oss_oms_sync.jobs.replay.resting import pause_seconds
 from sandbox.inprocess.instance import InstanceKilled
 from sandbox.oss.objects import etag_of
 from support.world import DROP_BEFORE, HANG, HOUR, MINUTE, NO_RIGHT, OK, REDIRECTS, ROOT, UNAUTHORIZED, event
-from unit.jobs.replay.replay_world import ReplayWorld
+from unit.jobs.replay.replay_world import CONTENTS, ReplayWorld
 
 
 def reject(world: ReplayWorld) -> None:
     """Let OMS reject the first of two failed keys."""
-    world.fail("bad", "good")
+    world.put_failed("bad", "good")
     world.oms.refuse(lambda key: key == "bad")
-    world.tick()
+    world.tick("replay")
 
 
 def test_a_rejected_key_is_submitted_once_a_day(world):
     reject(world)
-    assert world.failed_record("bad")["reason"] == "REJECTED"
+    assert world.bucket.failed_record("bad")["reason"] == "REJECTED"
     for hours, attempted in ((0, False), (12, False), (11.99, False), (0.01, True)):
         calls = len(world.oms.calls)
         world.clock.ahead += timedelta(hours=hours)
-        world.tick()
+        world.tick("replay")
         assert (len(world.oms.calls) > calls) == attempted
 
 
 def test_a_new_failure_of_a_rejected_key_is_resent_at_once(world):
     reject(world)
     world.oms.refuse(None)
-    world.fail("bad")
-    assert world.tick()["accepted"] == 1
+    world.put_failed("bad")
+    assert world.tick("replay")["accepted"] == 1
 
 
 def test_rejected_keys_rest_again_without_a_good_key_among_them(world):
     # GIVEN sixty keys that OMS refuses alone, and no good keys left among them a day later
     bad = [f"bad {number:02}" for number in range(60)]
-    world.fail(*[f"{key}{kind}" for key in bad for kind in ("", " good")])
+    world.put_failed(*[f"{key}{kind}" for key in bad for kind in ("", " good")])
     world.oms.refuse(set(bad).__contains__)
-    assert world.tick()["by_reason"] == {"REJECTED": 60}
+    assert world.tick("replay")["by_reason"] == {"REJECTED": 60}
     world.clock.ahead += timedelta(hours=25)
 
     # WHEN the keys are resent
-    again = world.tick()
+    again = world.tick("replay")
 
     # THEN the run does not stop, and the keys rest for another day
     assert again["by_reason"] == {"REJECTED": 60}
     assert again["finished"] is True
-    world.sent()
-    assert world.sent_by_tick() == []
+    world.take_sent_keys()
+    assert world.send_by_tick() == []
 
 
 def test_only_the_latest_rejected_keys_rest_if_there_are_too_many(world, mocker):
@@ -66,23 +66,23 @@ def test_only_the_latest_rejected_keys_rest_if_there_are_too_many(world, mocker)
     mocker.patch("oss_oms_sync.jobs.replay.resting._MAX_PAUSES", 2)
     world.oms.refuse({"a1", "a2", "z1", "z2"}.__contains__)
     for keys in (("z1", "z2", "good"), ("a1", "a2", "good")):
-        world.fail(*keys)
-        world.tick()
+        world.put_failed(*keys)
+        world.tick("replay")
         world.clock.ahead += timedelta(hours=1)
 
     # WHEN the next run starts, THEN it only resends the older keys
     before = len(world.oms.requests)
-    world.tick()
-    assert world.asked(before) == {"z1", "z2"}
+    world.tick("replay")
+    assert world.requested_keys(before) == {"z1", "z2"}
 
 
 def test_the_stored_state_of_a_long_rejected_key_is_short(world):
     # The state of ten thousand keys must not exceed the maximum size of an object that is read.
     long = "海" * 300
-    world.fail(long, "good")
+    world.put_failed(long, "good")
     world.oms.refuse({long}.__contains__)
-    world.tick()
-    assert [len(name) for name in world.state()["resting"]] == [32]
+    world.tick("replay")
+    assert [len(name) for name in world.bucket.job_state()["resting"]] == [32]
 
 
 def test_pauses_between_attempts_double_up_to_a_day():
@@ -96,8 +96,8 @@ def test_a_key_that_always_fails_is_resent_a_few_times_a_day(world):
     world.fail_to_copy("a")
     tries: Counter[int] = Counter()
     for tick in range(4 * 24):
-        world.tick()
-        if world.sent():
+        world.tick("replay")
+        if world.take_sent_keys():
             tries[tick // 24] += 1
             world.advance(3 * MINUTE)
             world.list_failed("a")
@@ -108,44 +108,44 @@ def test_a_key_that_always_fails_is_resent_a_few_times_a_day(world):
     # THEN the first day has a few more attempts, and each later day has one
     assert 5 <= tries[0] <= 8
     assert [tries[day] for day in (2, 3)] == [1, 1]
-    world.tick()
-    assert world.failed() == {"a"}
+    world.tick("replay")
+    assert world.bucket.failed_keys() == {"a"}
 
 
 def test_a_resting_key_is_not_read_and_other_keys_are_submitted(world):
-    world.upload("a", "b")
+    world.put_old("a", "b")
     world.list_failed("a")
-    world.tick()
+    world.tick("replay")
     world.advance(4 * MINUTE)
     world.list_failed("a", "b")
-    world.sent()
-    assert world.sent_by_tick() == ["b"]
-    assert world.failed_record("a")["not_before"] == "2026-01-02T00:10:00Z"
+    world.take_sent_keys()
+    assert world.send_by_tick() == ["b"]
+    assert world.bucket.failed_record("a")["not_before"] == "2026-01-02T00:10:00Z"
     reads = world.bucket.calls["get"]
-    world.tick()
+    world.tick("replay")
     # The run only reads the states of replay and of the lists, the mark, and the lease.
     assert world.bucket.calls["get"] - reads <= 4
     world.advance(6 * MINUTE)
-    assert world.sent_by_tick() == ["a"]
+    assert world.send_by_tick() == ["a"]
 
 
 def fail_again(world: ReplayWorld, *keys: str) -> None:
     """Write failed records of keys that failed more than once, for another reason than a failed copy."""
-    world.fail(*keys, first="2026-01-01T00:00:00Z")
+    world.put_failed(*keys, first="2026-01-01T00:00:00Z")
 
 
 def test_after_its_pause_a_rejected_key_of_a_deleted_object_is_resolved(world):
     reject(world)
     del world.source.objects["bad"]
     world.advance(24 * HOUR + MINUTE)
-    assert world.tick()["resolved"] == 0  # its first retry: it has failed once
+    assert world.tick("replay")["resolved"] == 0  # its first retry: it has failed once
     world.advance(24 * HOUR + MINUTE)
-    world.tick()
-    assert world.failed() == set()
+    world.tick("replay")
+    assert world.bucket.failed_keys() == set()
 
 
 def test_a_key_that_failed_once_is_resent_without_reading_the_object(world):
-    world.fail("a")
+    world.put_failed("a")
     world.replay()
     assert world.source.calls["find"] == 0
 
@@ -162,9 +162,9 @@ def test_a_failure_recorded_while_replay_reads_the_object_survives(world):
     # GIVEN an object that is deleted when replay checks it, and written again immediately with a failing event
     fail_again(world, "a")
     del world.source.objects["a"]
-    world.source.after = lambda kind, _: world.fail("a") if kind == "find" else None
+    world.source.after = lambda kind, _: world.put_failed("a") if kind == "find" else None
     world.replay()
-    assert world.failed() == {"a"}
+    assert world.bucket.failed_keys() == {"a"}
 
 
 def test_a_key_whose_delete_may_arrive_late_stays_in_its_run_file(world):
@@ -173,8 +173,8 @@ def test_a_key_whose_delete_may_arrive_late_stays_in_its_run_file(world):
     world.bucket.fail(DROP_BEFORE, "delete")
     answer = world.replay()
     assert answer["left"] == 1
-    assert world.in_run_files() == {"a"}
-    assert world.sent() == []
+    assert world.bucket.keys_in_run_files() == {"a"}
+    assert world.take_sent_keys() == []
 
 
 def test_an_outage_of_oms_with_a_redirect_leaves_failed_copies_recorded(world):
@@ -182,28 +182,28 @@ def test_an_outage_of_oms_with_a_redirect_leaves_failed_copies_recorded(world):
     for answers, failed in (((OK, REDIRECTS[0], UNAUTHORIZED), {"a"}), ((), set())):
         world.oms.faults.clear()
         world.oms.faults.then(*answers)
-        world.tick()
-        assert world.failed() == failed
+        world.tick("replay")
+        assert world.bucket.failed_keys() == failed
 
 
 # A failure of a version says nothing about another version.
 
 
-@pytest.mark.parametrize("there", [b"contents", b"something else"], ids=["the same contents", "others"])
+@pytest.mark.parametrize("there", ["contents", "something else"], ids=["the same contents", "others"])
 def test_a_reported_failed_copy_is_resent_for_any_object_in_obs(world, there):
     world.fail_to_copy("a")
     world.copy("a", data=there)
-    assert world.sent_by_tick() == ["a"]
+    assert world.send_by_tick() == ["a"]
 
 
 def test_a_copy_failure_replaces_the_record_and_keeps_its_first_failure(world):
-    world.upload("a")
-    world.fail("a", first="2026-01-01T00:00:00Z")
+    world.put_old("a")
+    world.put_failed("a", first="2026-01-01T00:00:00Z")
     world.list_failed("a")
     world.bucket.before = lambda kind, names: kind == "list" and "failed_object" in names[0] and world.die()
     with pytest.raises(InstanceKilled):
-        world.tick()
-    record = world.failed_record("a")
+        world.tick("replay")
+    record = world.bucket.failed_record("a")
     assert record["reason"] == "COPY_FAILED"
     assert record["first_failure"] == "2026-01-01T00:00:00Z"
 
@@ -211,47 +211,47 @@ def test_a_copy_failure_replaces_the_record_and_keeps_its_first_failure(world):
 def test_a_call_by_hand_resends_resting_keys(world):
     # GIVEN a key that OMS rejects, and a key that it failed to copy twice: both rest
     world.oms.refuse({"bad"}.__contains__)
-    world.fail("bad", "good")
-    world.upload("a")
+    world.put_failed("bad", "good")
+    world.put_old("a")
     for _ in range(2):
         world.list_failed("a")
-        world.tick()
+        world.tick("replay")
         world.advance(4 * MINUTE)
-    assert world.failed() == {"a", "bad"}
+    assert world.bucket.failed_keys() == {"a", "bad"}
 
     # WHEN a user resends failures, THEN both are submitted, and the timer's runs still skip them
-    for run, keys in ((partial(world.replay, {}), {"a", "bad"}), (world.tick, set())):
+    for run, keys in ((world.replay, {"a", "bad"}), (partial(world.tick, "replay"), set())):
         before = len(world.oms.requests)
         run()
-        assert world.asked(before) == keys
+        assert world.requested_keys(before) == keys
 
 
 @pytest.mark.parametrize("way", ["gone", "a symbolic link"])
 def test_only_keys_of_deleted_objects_are_resolved_without_a_resend(world, way):
-    world.fail("a", "b", first="2026-01-01T00:00:00Z")
+    world.put_failed("a", "b", first="2026-01-01T00:00:00Z")
     del world.source.objects["a"]
     if way != "gone":
         world.source.add(StoredObject("a", b"b", {"x-oss-object-type": "Symlink"}))
-    answer = world.tick()
+    answer = world.tick("replay")
     assert answer["resolved"] == 1
     assert answer["accepted"] == 1
-    assert world.sent() == ["b"]
-    assert world.failed() == world.in_run_files() == set()
+    assert world.take_sent_keys() == ["b"]
+    assert world.bucket.failed_keys() == world.bucket.keys_in_run_files() == set()
 
 
 def test_attempts_of_a_version_do_not_count_for_the_next(world):
     # GIVEN version 1, which rests for the second time
-    world.upload("a", data=b"version 1")
+    world.put_old("a", data="version 1")
     for _ in range(3):
         world.list_failed("a")
-        world.tick()
+        world.tick("replay")
         world.advance(11 * MINUTE)
-    assert world.failed() == {"a"}
+    assert world.bucket.failed_keys() == {"a"}
 
     # WHEN Function Compute gave up on the event of version 2, THEN its acceptance is its first
-    world.upload("a", accepted=False)
+    world.upload("a", CONTENTS, minutes_ago=3)
     etag = etag_of(b"contents")
-    world.replay({"requestContext": {}, "requestPayload": {"events": [event("a", etag=etag)]}})
+    world.replay(requestContext={}, requestPayload={"events": [event("a", etag=etag)]})
     record = world.bucket.objects[f"{ROOT}success_object/a"]
     assert record.body.decode() == etag
     assert record.headers.get("x-oss-meta-copy-attempts") is None

@@ -41,7 +41,7 @@ def test_twelve_pages_of_failed_records_are_sent_at_a_bounded_cost():
     # GIVEN failed records of all kinds: with hostile and long keys, and the empty records of the vendor's handler
     world = ReplayWorld(OMS_RATE="20")
     keys = [*HOSTILE, *(f"{key}{number}" for number in range(10) for key in HOSTILE[:11]), *many(1000)]
-    world.fail(*keys)
+    world.put_failed(*keys)
     for key in many(1000)[::50]:
         world.bucket.add(StoredObject(record_name("failed", key), b""))
 
@@ -52,8 +52,8 @@ def test_twelve_pages_of_failed_records_are_sent_at_a_bounded_cost():
 
     # THEN no record is left, each key is accepted and recorded, and the calls are few
     assert sum(result["accepted"] for result in runs) == len(keys)
-    assert world.failed() == world.in_run_files() == set()
-    assert world.succeeded() == set(keys)
+    assert world.bucket.failed_keys() == world.bucket.keys_in_run_files() == set()
+    assert world.bucket.succeeded_keys() == set(keys)
     assert world.oms.accepted == Counter(keys)
     assert sum(len(call.keys) < 10 for call in world.oms.calls) <= 3 * len(runs)
     pages = len(keys) // 100 + len(runs) + 1
@@ -65,12 +65,12 @@ def test_twelve_pages_of_failed_records_are_sent_at_a_bounded_cost():
 
 
 def test_a_key_that_fails_again_keeps_its_first_failure(world):
-    world.fail("a", first="2020-01-01T00:00:00Z")
+    world.put_failed("a", first="2020-01-01T00:00:00Z")
     world.oms.faults.then(UNAUTHORIZED)
     result = world.replay()
     summary = (result["failed"], result["by_reason"], result["oldest_failure"])
     assert summary == (1, {"CREDENTIALS": 1}, "2020-01-01T00:00:00Z")
-    body = world.failed_record("a")
+    body = world.bucket.failed_record("a")
     assert body["first_failure"] == "2020-01-01T00:00:00Z"
     assert body["reason"] == "CREDENTIALS"
     assert body["etag"] == "ABC"
@@ -83,14 +83,14 @@ def test_a_key_that_fails_again_keeps_its_first_failure(world):
     ids=["of the failed record", "of an envelope, which is newer"],
 )
 def test_the_success_record_names_the_version_that_failed(world, options, version):
-    world.fail("a")
-    world.replay(options)
-    assert world.record_body("success", "a") == version
-    assert world.failed() == set()
+    world.put_failed("a")
+    world.invoke("replay", options)
+    assert world.bucket.record_body("success", "a") == version
+    assert world.bucket.failed_keys() == set()
 
 
 def test_a_run_resends_no_key_twice(world):
-    world.fail("a")
+    world.put_failed("a")
     world.oms.faults.add(HANG)
     world.replay(timeout=60)
     world.oms.faults.clear()
@@ -103,7 +103,7 @@ def test_a_run_resends_no_key_twice(world):
 def test_the_oldest_failure_is_of_failed_and_remaining_keys(world):
     # GIVEN thirty failures, whose oldest is among the keys submitted last
     for number in range(30):
-        world.fail(f"{number:02}", first=f"{1996 if number == 22 else 2000 + number}-01-01T00:00:00Z")
+        world.put_failed(f"{number:02}", first=f"{1996 if number == 22 else 2000 + number}-01-01T00:00:00Z")
 
     # WHEN the account is refused at the first batch, THEN the oldest remains and is reported
     world.oms.faults.then(UNAUTHORIZED)
@@ -115,29 +115,29 @@ def test_the_oldest_failure_is_of_failed_and_remaining_keys(world):
 
 @pytest.mark.parametrize("payload", [None, {"dry_run": True}, {"keys": ["a"]}, {"limit": 1}])
 def test_each_run_of_replay_logs_its_answer(world, lines, payload):
-    world.fail("a", "b")
-    assert [world.replay(payload)] == lines()
+    world.put_failed("a", "b")
+    assert [world.invoke("replay", payload)] == lines()
 
 
 def test_keys_that_forward_gave_up_are_submitted_through_a_run_file(world):
     envelope = {"requestContext": {}, "requestPayload": json.dumps({"events": [event("a"), event("b")]})}
     world.oms.faults.then(UNAUTHORIZED)
     for what, failed in (("failed", {"a", "b"}), ("accepted", set())):
-        assert world.replay(envelope)[what] == 2
-        assert world.failed() == failed
+        assert world.invoke("replay", envelope)[what] == 2
+        assert world.bucket.failed_keys() == failed
 
 
 def test_a_partly_unreadable_event_raises_after_its_keys_are_submitted(world):
     envelope = {"requestContext": {}, "requestPayload": {"events": [event("a"), {}]}}
     with pytest.raises(EventError):
-        world.replay(envelope)
+        world.invoke("replay", envelope)
     assert world.oms.accepted.keys() == {"a"}
 
 
 def test_five_refused_batches_end_a_run_and_the_next_continues_after_them(world):
     # GIVEN hundreds of bad keys at the front
     bad, good = many(200), [f"later {n}" for n in range(10)]
-    world.fail(*bad, *good)
+    world.put_failed(*bad, *good)
     world.oms.refuse(set(bad).__contains__)
 
     # WHEN runs follow each other
@@ -150,32 +150,32 @@ def test_five_refused_batches_end_a_run_and_the_next_continues_after_them(world)
 
     # THEN the good keys behind them are submitted, and no key was marked REJECTED
     assert set(good) <= world.oms.accepted.keys()
-    assert {world.failed_record(key)["reason"] for key in world.failed()} <= {"REFUSED", "THROTTLED"}
+    assert {world.bucket.failed_record(key)["reason"] for key in world.bucket.failed_keys()} <= {"REFUSED", "THROTTLED"}
 
 
 @pytest.mark.parametrize("status", [403, 422, 500])
 def test_a_key_that_oms_always_refuses_delays_no_other_key(world, status):
     # GIVEN a key for which OMS, or its gateway, refuses the whole batch with an error that causes no bisection
-    world.fail(*many(30))
+    world.put_failed(*many(30))
     bad = quote("key 00004").encode()
     world.oms.faults.add(oms_error(status), where=lambda request: bad in request.body)
 
     # WHEN the timer runs replay, THEN in the end only this key is left
     for _ in range(30):
-        world.tick()
+        world.tick("replay")
         world.advance(MINUTE)
-    assert world.failed() == {"key 00004"}
+    assert world.bucket.failed_keys() == {"key 00004"}
 
 
 def test_a_refused_account_ends_a_run_at_once(world):
-    world.fail(*many(100))
+    world.put_failed(*many(100))
     world.oms.faults.add(UNAUTHORIZED)
     result = world.replay()
     summary = (result["failed"], result["left"], result["finished"], len(world.oms.requests))
     assert summary == (10, 90, False, 1)
     world.oms.faults.clear()
     assert world.replay()["accepted"] == 100
-    assert world.failed() == set()
+    assert world.bucket.failed_keys() == set()
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_a_refused_account_ends_a_run_at_once(world):
 def test_no_page_begins_in_the_last_20_seconds_or_quarter_of_the_time(world, mocker, timeout, left, is_begun):
     # GIVEN two pages, the first with this duration
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 10)
-    world.fail(*many(15))
+    world.put_failed(*many(15))
     world.hold_up(timeout - left)
 
     # WHEN the first is done, THEN the second begins only if enough time remains
@@ -193,16 +193,16 @@ def test_no_page_begins_in_the_last_20_seconds_or_quarter_of_the_time(world, moc
 
 
 def test_at_the_end_of_its_time_a_run_leaves_keys_in_the_run_file(world):
-    world.fail(*many(500))
+    world.put_failed(*many(500))
     world.oms.faults.add(HANG)
     result = world.replay(timeout=60)
     assert world.clock.seconds <= 60
-    assert result["left"] == len(world.in_run_files()) > 0
-    assert world.failed() | world.in_run_files() == set(many(500))
+    assert result["left"] == len(world.bucket.keys_in_run_files()) > 0
+    assert world.bucket.failed_keys() | world.bucket.keys_in_run_files() == set(many(500))
 
 
 def test_a_run_without_time_leaves_all_records_in_place(world):
-    world.fail("a")
+    world.put_failed("a")
     with pytest.raises(StorageError, match="time was up"):
         world.replay(timeout=0.05)
-    assert world.failed() == {"a"}
+    assert world.bucket.failed_keys() == {"a"}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from support.status_world import StatusWorld
+from support.status import make_status_world
+from support.world import World
 
 
 @pytest.fixture
-def world() -> StatusWorld:
+def world() -> World:
     """Return a world whose verdict is in step, as long as OMS is."""
-    status_world = StatusWorld()
-    status_world.passed(scanned=7)
+    status_world = make_status_world()
+    status_world.bucket.add_pass(scanned=7)
     return status_world

@@ -12,25 +12,36 @@ import pytest
 
 from oss_oms_sync.errors import StorageError
 from sandbox.server.faults import Fault
-from support.status_world import BEHIND, EARLY, IN_STEP, NOW, StatusWorld, is_month, is_statistics
-from support.world import NO_RIGHT, oms_error
+from support.status import (
+    BEHIND,
+    EARLY,
+    IN_STEP,
+    NOW,
+    change_description,
+    count_series,
+    is_month,
+    is_statistics,
+    read_verdict,
+    tells,
+)
+from support.world import NO_RIGHT, World, oms_error
 
 LACKING = Fault.status(200, b'{"status": "SYNCHRONIZING"}')
 # Events of the stories below; `looked`: a pass of reconcile ends, on another day.
-counted, advance = (partial(methodcaller, name) for name in ("counted", "advance"))
+counted, advance = (partial(methodcaller, name) for name in ("count_objects", "advance"))
 acknowledged = methodcaller("status", acknowledge=True)
 
 
-def acknowledge_at(year: int, month: int, day: int, hour: int = 0) -> Callable[[StatusWorld], None]:
-    def go(world: StatusWorld) -> None:
-        world.go_to(datetime(year, month, day, hour, tzinfo=timezone.utc))
-        world.passed()
+def acknowledge_at(year: int, month: int, day: int, hour: int = 0) -> Callable[[World], None]:
+    def go(world: World) -> None:
+        world.advance_to(datetime(year, month, day, hour, tzinfo=timezone.utc))
+        world.bucket.add_pass()
 
     return go
 
 
 # Events in order, each with the verdict after it; `""` is in step.
-STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
+STORIES: dict[str, list[tuple[Callable[[World], Any], str]]] = {
     "failures stay until they are acknowledged, and new ones count": [
         (counted(30, REQUEST=10, SUCCESS=7, FAILURE=3), "OMS failed to copy 3 objects"),
         (acknowledged, ""),
@@ -47,7 +58,7 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
     ],
     "failures that only the statistics tell of count": [
         # The counters of the month stand still.
-        (methodcaller("describes"), ""),
+        (change_description, ""),
         (counted(30, REQUEST=2, FAILURE=2), "OMS failed to copy 2 objects"),
         (acknowledged, ""),
         # Only the month's counter covers the step of the acknowledgement; the statistics cover later steps.
@@ -61,7 +72,9 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
         (counted(EARLY, REQUEST=9, SUCCESS=4, FAILURE=5), "OMS failed to copy 5 objects"),
         (acknowledged, ""),
         (
-            methodcaller("describes", monthly_acceptance_request=4, monthly_success_object=0, monthly_failure_object=4),
+            partial(
+                change_description, monthly_acceptance_request=4, monthly_success_object=0, monthly_failure_object=4
+            ),
             "OMS failed to copy 4 objects",
         ),
     ],
@@ -69,7 +82,7 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
         # Three objects that OMS leaves unfinished, and two that are on their way, which are not acknowledged.
         (counted(EARLY, REQUEST=10, SUCCESS=10), ""),
         (
-            methodcaller("series", REQUEST={200: 3, 10: 2}),
+            partial(count_series, REQUEST={200: 3, 10: 2}),
             "not processed 5 accepted objects (over 15 minutes ago: 3)",
         ),
         (acknowledged, "OMS has not processed 2 objects"),
@@ -81,7 +94,7 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
     ],
     "what was done just before the acknowledgement is not on its way": [
         (counted(EARLY, REQUEST=10, SUCCESS=10), ""),
-        (methodcaller("series", REQUEST={200: 1, 10: 2}, SUCCESS={5: 2}), "OMS has not processed 1 object"),
+        (partial(count_series, REQUEST={200: 1, 10: 2}, SUCCESS={5: 2}), "OMS has not processed 1 object"),
         (acknowledged, ""),
         (advance(3600), ""),
     ],
@@ -96,7 +109,7 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], str]]] = {
         (counted(EARLY, REQUEST=1, FAILURE=1), "OMS failed to copy 1 object."),
         (acknowledged, ""),
         (
-            methodcaller("keep", "state/status.json", {"acknowledged": {"at": "once", "failed": 1}}),
+            lambda world: world.bucket.add_json("state/status.json", {"acknowledged": {"at": "once", "failed": 1}}),
             "OMS failed to copy 1 object.",
         ),
     ],
@@ -108,12 +121,12 @@ def test_failures_count_again_after_an_acknowledgement(world, case):
     for action, expected_text in STORIES[case]:
         action(world)
         is_green = not expected_text or expected_text.startswith("OMS has not processed")
-        assert world.tells(IN_STEP if is_green else BEHIND, expected_text)
+        assert tells(world, IN_STEP if is_green else BEHIND, expected_text)
 
 
 def test_the_acknowledging_call_no_longer_counts_the_failures(world):
-    world.counted(30, REQUEST=10, SUCCESS=7, FAILURE=3)
-    assert world.tells(BEHIND, "OMS failed to copy 3 objects", "python3 ops.py status --acknowledge")
+    world.count_objects(30, REQUEST=10, SUCCESS=7, FAILURE=3)
+    assert tells(world, BEHIND, "OMS failed to copy 3 objects", "python3 ops.py status --acknowledge")
     for options in ({"acknowledge": True}, {}):
         report = world.status(**options)
         copying = report["copying"]
@@ -132,47 +145,47 @@ def test_the_acknowledging_call_no_longer_counts_the_failures(world):
 )
 def test_an_old_difference_counts_until_it_is_acknowledged(world, early, words):
     # GIVEN an old month that OMS did not finish, or does not report
-    world.install(NOW)
-    world.go_to(datetime(2026, 12, 20, tzinfo=timezone.utc))
-    world.passed()
+    world.bucket.add_installation(NOW)
+    world.advance_to(datetime(2026, 12, 20, tzinfo=timezone.utc))
+    world.bucket.add_pass()
     if early is None:
-        world.counted(180 * 24 * 60, REQUEST=1)
+        world.count_objects(180 * 24 * 60, REQUEST=1)
     else:
         world.oms.faults.add(early, where=is_month("2026-06"))
-    assert world.tells(BEHIND, *words)
+    assert tells(world, BEHIND, *words)
 
     # WHEN the difference is acknowledged, THEN it no longer counts
-    assert world.verdict(acknowledge=True)[0] == IN_STEP
+    assert read_verdict(world, acknowledge=True)[0] == IN_STEP
 
     # AND a new failure counts
     world.advance(3600)
-    world.counted(50, REQUEST=1)
-    assert "over 15 minutes ago: 1" in world.verdict()[1]
+    world.count_objects(50, REQUEST=1)
+    assert "over 15 minutes ago: 1" in read_verdict(world)[1]
 
 
 def test_without_statistics_an_acknowledgement_covers_the_months_counts(world):
-    world.counted(EARLY, REQUEST=5, SUCCESS=2, FAILURE=1)
+    world.count_objects(EARLY, REQUEST=5, SUCCESS=2, FAILURE=1)
     world.oms.deny("oms:synctask:statistics")
     assert world.status(acknowledge=True)["copying"]["failed"] == 0
     world.oms._denied_actions.clear()
-    assert world.verdict()[0] == IN_STEP
+    assert read_verdict(world)[0] == IN_STEP
 
 
 def test_at_most_thirteen_months_are_queried_and_the_limit_is_named(world):
     # GIVEN a project that was installed in 2021
-    world.install(datetime(2021, 1, 10, tzinfo=timezone.utc))
+    world.bucket.add_installation(datetime(2021, 1, 10, tzinfo=timezone.utc))
 
     def count_queries() -> int:
         return sum(request.method == "GET" and not is_statistics(request) for request in world.oms.requests)
 
     # WHEN status reports, THEN it queries thirteen months, and names the limit
-    assert world.tells(IN_STEP, "OMS's counts before 2025-03 were not checked.")
+    assert tells(world, IN_STEP, "OMS's counts before 2025-03 were not checked.")
     assert count_queries() == 13
 
     # AND after the acknowledgement, it only counts later failures, of which there are none
-    world.verdict(acknowledge=True)
+    read_verdict(world, acknowledge=True)
     world.oms.requests.clear()
-    state, text = world.verdict()
+    state, text = read_verdict(world)
     assert state == IN_STEP
     assert count_queries() == 1
     assert "counts before" not in text
@@ -181,11 +194,11 @@ def test_at_most_thirteen_months_are_queried_and_the_limit_is_named(world):
 def test_status_writes_only_acknowledgements(world):
     # GIVEN a role without the permission to write
     world.bucket.fail(NO_RIGHT, "put")
-    world.counted(EARLY, REQUEST=1, FAILURE=1)
+    world.count_objects(EARLY, REQUEST=1, FAILURE=1)
 
     # WHEN no acknowledgement is requested, THEN status answers without a write
     for options in ({}, {"acknowledge": False}):
-        assert world.tells(BEHIND, "OMS failed to copy 1 object.", **options)
+        assert tells(world, BEHIND, "OMS failed to copy 1 object.", **options)
     assert world.bucket.calls["put"] == 0
 
     # AND an acknowledgement that cannot be stored is an error
@@ -195,8 +208,8 @@ def test_status_writes_only_acknowledgements(world):
 
 @pytest.mark.parametrize("answer", [Fault.status(503), LACKING])
 def test_unreported_failures_cannot_be_acknowledged(world, answer):
-    world.counted(EARLY, REQUEST=1, FAILURE=1)
+    world.count_objects(EARLY, REQUEST=1, FAILURE=1)
     world.oms.faults.add(answer, where=is_month("2026-03"))
     assert world.status(acknowledge=True)["copying"]["acknowledged"] is None
     world.oms.faults.clear()
-    assert "OMS failed to copy 1 object." in world.verdict()[1]
+    assert "OMS failed to copy 1 object." in read_verdict(world)[1]

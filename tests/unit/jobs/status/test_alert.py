@@ -13,22 +13,22 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import Reason
 from sandbox.robots import KEYWORD
-from support.status_world import EARLY, Watched
+from support.status import EARLY, WatchedWorld, change_description, count_series
 from support.world import ROOT, TASK
 
 STATES = ("in step", "behind", "broken", "closed")
 
 
 @pytest.fixture
-def world() -> Watched:
+def world() -> WatchedWorld:
     """Return a world that is in step, and has sent the alarm about this first verdict."""
-    watched = Watched()
-    watched.ticks(2)
+    watched = WatchedWorld()
+    watched.tick_often(2)
     return watched
 
 
 def test_an_alarm_has_a_verdict_a_time_a_command_and_a_remedy(world):
-    world.go("broken", ticks=1)
+    world.change_to("broken", ticks=1)
     assert world.alarms[-1]["message"] == (
         "oss-oms-sync oss-oms-sync: BROKEN (was in step)\n"
         f"CREDENTIALS: {Reason.CREDENTIALS.fix.en}\n"
@@ -38,14 +38,14 @@ def test_an_alarm_has_a_verdict_a_time_a_command_and_a_remedy(world):
         " lists each fault with its remedy: python3 ops.py doctor."
     )
     world.advance(24 * 3600)
-    world.tick()
+    world.tick("status")
     assert world.alarms[-1]["message"].startswith("oss-oms-sync oss-oms-sync: still BROKEN\nCREDENTIALS: ")
 
 
 def test_an_alarm_is_in_chinese_as_well():
-    world = Watched(ALERT_LANGUAGE="zh", PROJECT="photos-sync")
-    world.ticks(2)
-    world.go("broken", ticks=1)
+    world = WatchedWorld(ALERT_LANGUAGE="zh", PROJECT="photos-sync")
+    world.tick_often(2)
+    world.change_to("broken", ticks=1)
     first, sentence, *numbers, following = world.alarms[-1]["message"].split("\n")
     assert first == "oss-oms-sync photos-sync：已中断（此前：已同步）"
     assert Reason.CREDENTIALS.fix.zh in sentence
@@ -56,7 +56,7 @@ def test_an_alarm_is_in_chinese_as_well():
 
 
 def test_an_alarm_has_machine_readable_fields(world):
-    world.go("behind", ticks=2)
+    world.change_to("behind", ticks=2)
     alarm = world.alarms[-1]
     del alarm["message"]
     assert alarm == {
@@ -81,9 +81,9 @@ def test_an_alarm_has_machine_readable_fields(world):
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_each_alarm_has_the_keyword_and_a_length_that_chats_accept(language):
-    world = Watched(ALERT_LANGUAGE=language)
+    world = WatchedWorld(ALERT_LANGUAGE=language)
     for state in STATES:
-        world.go(state, ticks=3 if state in ("in step", "behind") else 1)
+        world.change_to(state, ticks=3 if state in ("in step", "behind") else 1)
     assert world.states == [*STATES]
     for text in world.hook.texts:
         assert KEYWORD in text
@@ -91,18 +91,18 @@ def test_each_alarm_has_the_keyword_and_a_length_that_chats_accept(language):
         assert len(text.encode()) <= 2000
 
 
-def read_log_line(world: Watched, caplog: pytest.LogCaptureFixture) -> dict[str, object]:
+def read_log_line(world: WatchedWorld, caplog: pytest.LogCaptureFixture) -> dict[str, object]:
     with caplog.at_level(logging.INFO):
         caplog.clear()
-        world.tick()
+        world.tick("status")
     (numbers,) = [record.msg for record in caplog.records if "verdict" in record.msg]
     return numbers
 
 
 def test_a_log_line_has_the_numbers_of_the_alarm(world, caplog):
-    world.go("behind")
-    world.series(REQUEST={60: 3}, SUCCESS={60: 1})
-    world.counted(EARLY, REQUEST=2, FAILURE=2)
+    world.change_to("behind")
+    count_series(world, REQUEST={60: 3}, SUCCESS={60: 1})
+    world.count_objects(EARLY, REQUEST=2, FAILURE=2)
     world.advance(600)
     assert read_log_line(world, caplog) == {
         "verdict": "behind",
@@ -124,16 +124,16 @@ def test_a_log_line_has_the_numbers_of_the_alarm(world, caplog):
 
 def test_unknown_numbers_are_null_and_not_zero(world, caplog):
     counters = ("acceptance_request", "success_object", "failure_object", "skip_object")
-    world.describes(**dict.fromkeys(f"monthly_{name}" for name in counters))
+    change_description(world, **dict.fromkeys(f"monthly_{name}" for name in counters))
     unknown = dict.fromkeys(("copy_failures", "overdue", "oldest", "backlog_age"))
     numbers = read_log_line(world, caplog)
     assert numbers == {**numbers, **unknown, "waiting": 0}
 
 
 def test_the_number_of_waiting_keys_is_unknown_with_an_unread_run_file():
-    world = Watched()
+    world = WatchedWorld()
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
-    world.ticks(2)
+    world.tick_often(2)
     (alarm,) = world.alarms
     unknown = "Waiting to be resent: unknown." in alarm["message"]
     assert alarm["waiting"] == 0
@@ -143,12 +143,12 @@ def test_the_number_of_waiting_keys_is_unknown_with_an_unread_run_file():
 
 def test_an_alarm_about_old_passes_names_the_command_to_run(caplog):
     # GIVEN a project without timers for passes, and no recent pass
-    world = Watched(RECONCILE_PERIOD="off")
-    world.ticks(2)
+    world = WatchedWorld(RECONCILE_PERIOD="off")
+    world.tick_often(2)
     world.advance(3 * 24 * 3600)
 
     # WHEN this has lasted for two timer events, THEN an alarm is sent, and the log line has the same verdict
-    world.ticks(2)
+    world.tick_often(2)
     assert world.states == ["in step", "unknown"]
     start = "oss-oms-sync oss-oms-sync: UNKNOWN \\(was in step\\)\nNothing waits, but "
     assert re.match(f"{start}(.|\n)*python3 ops.py reconcile", world.alarms[-1]["message"])

@@ -11,12 +11,12 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import Reason, StorageError
 from oss_oms_sync.jobs.replay.resending import Replay, ReplayOptions
 from oss_oms_sync.ledger.closing import ProjectState
-from support.status_world import IN_STEP
+from support.status import IN_STEP, read_verdict, tells
 from support.world import NO_RIGHT, ROOT
 
 
 def test_the_verdict_names_the_time_of_the_close_and_the_open_command(world):
-    world.shut(on=True, by="Li Lei", why="cut over")
+    world.bucket.add_mark(closed=True, by="Li Lei", why="cut over")
     report = world.status()
     assert report["verdict"] == {
         "state": "closed",
@@ -33,7 +33,7 @@ def test_the_verdict_names_the_time_of_the_close_and_the_open_command(world):
 
 def test_after_a_go_status_names_no_step_to_open_the_project(world, mocker):
     # GIVEN a GO of the present close, and no change after the close
-    world.shut(on=True)
+    world.bucket.add_mark(closed=True)
     folder = "oms_source_record/certificates/oss-oms-sync/"
     go = {"document": "go", "verdict": "GO", "made": "2026-03-10T12:00:00Z", "closed": {"opened": ""}}
     name = f"{folder}{world.settings.task.task_id}/0001-20260310T120000Z-go.json"
@@ -46,12 +46,12 @@ def test_after_a_go_status_names_no_step_to_open_the_project(world, mocker):
     assert "ops.py open" not in str(world.status())
 
     # WHEN the trigger exists again, and an object changes, THEN the step is to acknowledge the change
-    world.fail("late", "CLOSED")
+    world.bucket.add_failed_records("late", reason="CLOSED")
     verdict = world.status()["verdict"]
     assert verdict["alarm"] is True
     assert verdict["step"]["options"] == {"acknowledge": True}
     assert "Copy the objects that OBS needs by hand; then: python3 ops.py status --acknowledge." in verdict["text"]
-    for answer in (world.status(), world.status(key="late"), world.ask("doctor", {})):
+    for answer in (world.status(), world.status(key="late"), world.invoke("doctor", {})):
         assert "ops.py open" not in str(answer)
         assert "open the project" not in str(answer)
 
@@ -62,10 +62,10 @@ def test_after_a_go_status_names_no_step_to_open_the_project(world, mocker):
 
 
 def test_the_verdict_closed_precedes_broken_and_counts_waiting_keys(world):
-    world.shut(on=True)
-    world.fail("a", "CLOSED")
-    world.fail("b", "CREDENTIALS")
-    world.fail("c", "MARK_UNREAD")
+    world.bucket.add_mark(closed=True)
+    world.bucket.add_failed_records("a", reason="CLOSED")
+    world.bucket.add_failed_records("b", reason="CREDENTIALS")
+    world.bucket.add_failed_records("c", reason="MARK_UNREAD")
     report = world.status()
     verdict = report["verdict"]
     # A key with MARK_UNREAD may have come after the close as well.
@@ -85,10 +85,10 @@ def test_the_verdict_closed_precedes_broken_and_counts_waiting_keys(world):
     [("oss-oms-sync/1.json", b"?", "oss-oms-sync/1.json"), ("gone/20260301T000000Z.json", b"[]", "gone/")],
 )
 def test_unreadable_run_files_are_named_and_kept_in_a_closed_project(world, file, body, named):
-    world.shut(on=True)
+    world.bucket.add_mark(closed=True)
     world.bucket.add(StoredObject(f"{ROOT}replay/{file}", body))
     world.advance(25 * 60 * 60)
-    text = world.verdict()[1]
+    text = read_verdict(world)[1]
     assert "Recorded, not submitted" not in text
     assert f"or their project no longer runs, so objects may still wait in them: {ROOT}replay/{named}. To list" in text
     assert "delete" not in text
@@ -96,20 +96,20 @@ def test_unreadable_run_files_are_named_and_kept_in_a_closed_project(world, file
 
 def test_an_incomplete_count_of_waiting_keys_says_at_least(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RUN_FILES_READ", 0)
-    world.shut(on=True)
-    world.run_file("a")
-    assert world.verdict()[1].endswith(" Recorded, not submitted: at least 0 object keys.")
+    world.bucket.add_mark(closed=True)
+    world.bucket.add_run_file("a")
+    assert read_verdict(world)[1].endswith(" Recorded, not submitted: at least 0 object keys.")
 
 
 def test_after_reopening_waiting_keys_make_the_verdict_behind(world):
-    world.shut(on=True)
-    world.shut(on=False)
+    world.bucket.add_mark(closed=True)
+    world.bucket.add_mark(closed=False)
     report = world.status()
     assert report["verdict"]["state"] == IN_STEP
     assert report["closed"] is None
-    world.fail("a", "CLOSED")
-    world.fail("b", "REJECTED")
-    assert world.verdict()[1].startswith("2 objects waiting since")
+    world.bucket.add_failed_records("a", reason="CLOSED")
+    world.bucket.add_failed_records("b", reason="REJECTED")
+    assert read_verdict(world)[1].startswith("2 objects waiting since")
     assert world.status()["lasting"] == ["REJECTED"]
 
 
@@ -120,8 +120,8 @@ def test_an_unreadable_mark_does_not_mean_an_open_project(world):
 
 
 CLOSE, OPEN, PAUSE = ("close",), ("open",), ("advance", 60)
-LATE, DOUBTFUL = ("fail", "late", "CLOSED"), ("fail", "late", "MARK_UNREAD")
-MANY = [("copy_failed", f"c{number}") for number in range(201)]
+LATE, DOUBTFUL = ("fail", "CLOSED"), ("fail", "MARK_UNREAD")
+MANY = [("fail_to_copy", f"c{number}") for number in range(201)]
 # Events, and the time of the last change after the close.
 HAPPENED: dict[str, tuple[list[tuple[Any, ...]], str]] = {
     "came after the close, however much failed since": ([CLOSE, LATE, PAUSE, *MANY], "12:00"),
@@ -137,7 +137,15 @@ HAPPENED: dict[str, tuple[list[tuple[Any, ...]], str]] = {
 def test_changes_after_the_close_are_an_alarm(world, case):
     happened, last = HAPPENED[case]
     for name, *details in happened:
-        getattr(ProjectState(world.invocation()) if name in ("close", "open") else world, name)(*details)
+        match name:
+            case "fail":
+                world.bucket.add_failed_records("late", reason=details[0])
+            case "fail_to_copy":
+                world.bucket.add_copy_failed_record(*details)
+            case "advance":
+                world.advance(*details)
+            case _:
+                getattr(ProjectState(world.invocation()), name)()
     verdict = world.status()["verdict"]
     alarm = f"ALARM: 1 object changed after the close, the last at 2026-03-10T{last}:00Z"
     assert verdict["alarm"] == (alarm in verdict["text"]) == bool(last)
@@ -149,16 +157,16 @@ UNKNOWN = "ALARM: unknown whether anything changed after the close"
 def test_unread_records_after_the_close_are_an_alarm_until_acknowledged(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 2)
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_LATE_RECORDS_READ", 3)
-    world.copy_failed("before")
+    world.bucket.add_copy_failed_record("before")
     world.advance(60)
-    world.shut(on=True)
+    world.bucket.add_mark(closed=True)
     for number in range(3):
-        world.copy_failed(f"{number}")
+        world.bucket.add_copy_failed_record(f"{number}")
     assert not world.status()["verdict"]["alarm"]
 
     # WHEN more records exist, or a record cannot be read
-    world.copy_failed("3")
-    assert world.tells("closed", UNKNOWN)
+    world.bucket.add_copy_failed_record("3")
+    assert tells(world, "closed", UNKNOWN)
     world.bucket.objects.pop(f"{ROOT}failed_object/3")
     world.bucket.fail(NO_RIGHT, "get", lambda name: name.endswith("/failed_object/0"))
     verdict = world.status()["verdict"]
@@ -169,18 +177,18 @@ def test_unread_records_after_the_close_are_an_alarm_until_acknowledged(world, m
     world.advance(1)
     assert not world.status(acknowledge=True)["verdict"]["alarm"]
     world.advance(1)
-    world.fail("late", "CLOSED")
-    assert "ALARM: 1 object changed" in world.verdict()[1]
+    world.bucket.add_failed_records("late", reason="CLOSED")
+    assert "ALARM: 1 object changed" in read_verdict(world)[1]
 
 
 def test_the_printed_command_covers_all_possible_changes(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_LATE_RECORDS_READ", 3)
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 3)
-    world.shut(on=True)
+    world.bucket.add_mark(closed=True)
     for number, reason in enumerate(("CLOSED", "MARK_UNREAD", *["COPY_FAILED"] * 4)):
         world.advance(60)
-        world.fail(str(number), reason)
-    assert "(CLOSED, MARK_UNREAD): python3 ops.py replay --dry-run. If there are none: " in world.verdict()[1]
+        world.bucket.add_failed_records(str(number), reason=reason)
+    assert "(CLOSED, MARK_UNREAD): python3 ops.py replay --dry-run. If there are none: " in read_verdict(world)[1]
     look = Replay(world.invocation(), skips_resting=False)
     look.send_records(ReplayOptions(dry_run=True))
     assert look.answer().by_reason == {"CLOSED": 1, "MARK_UNREAD": 1, "COPY_FAILED": 4}
@@ -189,36 +197,36 @@ def test_the_printed_command_covers_all_possible_changes(world, mocker):
 def test_with_unlisted_records_changes_after_the_close_are_unknown(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_COUNTED", 2)
     for key in "ab":
-        world.fail(key, "THROTTLED")
+        world.bucket.add_failed_records(key, reason="THROTTLED")
     world.advance(60)
-    world.shut(on=True)
+    world.bucket.add_mark(closed=True)
     assert not world.status()["verdict"]["alarm"]
-    world.fail("last", "CLOSED")
-    assert UNKNOWN in world.verdict(acknowledge=True)[1]
-    world.fail("0", "CLOSED")
-    assert "ALARM: at least 1 object changed" in world.verdict()[1]
+    world.bucket.add_failed_records("last", reason="CLOSED")
+    assert UNKNOWN in read_verdict(world, acknowledge=True)[1]
+    world.bucket.add_failed_records("0", reason="CLOSED")
+    assert "ALARM: at least 1 object changed" in read_verdict(world)[1]
 
 
 def test_acknowledging_changes_after_the_close_keeps_copy_failures(world):
-    world.counted(240, REQUEST=3, FAILURE=3)
-    world.shut(on=True)
+    world.count_objects(240, REQUEST=3, FAILURE=3)
+    world.bucket.add_mark(closed=True)
     world.advance(60)
-    world.fail("late", "CLOSED")
+    world.bucket.add_failed_records("late", reason="CLOSED")
     world.advance(60)
     assert not world.status(acknowledge=True)["verdict"]["alarm"]
 
     # WHEN the project is opened, and has resent the new keys, THEN the three failures still count
-    world.shut(on=False)
+    world.bucket.add_mark(closed=False)
     world.bucket.objects.pop(f"{ROOT}failed_object/late")
-    assert world.tells("behind", "OMS failed to copy 3 objects")
+    assert tells(world, "behind", "OMS failed to copy 3 objects")
 
 
 def test_a_change_in_the_second_of_an_acknowledgement_is_an_alarm(world):
-    world.shut(on=True)
+    world.bucket.add_mark(closed=True)
     world.advance(60)
-    world.fail("late", "CLOSED")
+    world.bucket.add_failed_records("late", reason="CLOSED")
     world.status(acknowledge=True)
-    world.fail("later", "CLOSED")
+    world.bucket.add_failed_records("later", reason="CLOSED")
     assert world.status()["verdict"]["alarm"]
     world.advance(1)
     assert not world.status(acknowledge=True)["verdict"]["alarm"]

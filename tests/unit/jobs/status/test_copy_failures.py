@@ -17,25 +17,26 @@ from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.jobs.status.copying import CopyFailures
 from oss_oms_sync.ledger.list_positions import LineCount
 from oss_oms_sync.ledger.records import FailedKey
-from support.status_world import BEFORE, BEHIND, EARLY, IN_STEP, StatusWorld
+from support.status import BEFORE, BEHIND, EARLY, IN_STEP, tells
+from support.world import World
 
 MULTIPART = "INIT_DST_OBJ_MULTIPART_FAILURE"
 CLAIM = "objects that OMS failed to copy = resolved + waiting + stuck + other projects' + unknown"
 
 
-def add_copy_failures(world: StatusWorld, number: int, minutes_ago: int = EARLY) -> None:
+def add_copy_failures(world: World, number: int, minutes_ago: int = EARLY) -> None:
     """Let OMS fail to copy this number of objects."""
-    world.counted(minutes_ago, REQUEST=number, FAILURE=number)
+    world.count_objects(minutes_ago, REQUEST=number, FAILURE=number)
 
 
-def read_failures(world: StatusWorld) -> dict[str, int]:
+def read_failures(world: World) -> dict[str, int]:
     """Return the outcomes of the copy failures whose numbers are not zero."""
     shown = dict(world.status()["copying"]["failures"])
     del shown["codes"]
     return {name: number for name, number in shown.items() if number}
 
 
-def find_sum(world: StatusWorld) -> dict[str, object]:
+def find_sum(world: World) -> dict[str, object]:
     return next(sum_shown for sum_shown in world.status()["sums"] if sum_shown["claim"] == CLAIM)
 
 
@@ -45,21 +46,26 @@ STUCK = {"counted": 9, "done": 7, "waiting": 1, "stuck": 1}
 # Events, the outcomes of the failures, the verdict, and parts of its text.
 OUTCOMES = {
     "no list has told of them": (
-        [("fails", 3), ("listed", 1)],
+        [("fails", 3), ("add_read_lines", 1)],
         {"counted": 3, "done": 1, "unknown": 2},
         BEHIND,
         ["OMS failed to copy 2 objects. Replay has not found them in OMS's lists"],
     ),
-    "dealt with since": ([("fails", 3), ("listed", 3)], {"counted": 3, "done": 3}, IN_STEP, []),
+    "dealt with since": ([("fails", 3), ("add_read_lines", 3)], {"counted": 3, "done": 3}, IN_STEP, []),
     "one waits to be sent again": (
-        [("fails", 3), ("listed", 3), ("copy_failed", "a")],
+        [("fails", 3), ("add_read_lines", 3), ("add_copy_failed_record", "a")],
         {"counted": 3, "done": 2, "waiting": 1},
         BEHIND,
         ["1 object waiting since"],
     ),
     **{
         f"stuck, {code}": (
-            [("fails", 9), ("listed", 9), ("copy_failed", "a", code, attempts), ("copy_failed", "b")],
+            [
+                ("fails", 9),
+                ("add_read_lines", 9),
+                ("add_copy_failed_record", "a", code, attempts),
+                ("add_copy_failed_record", "b"),
+            ],
             STUCK,
             BEHIND,
             [f"{AGAIN}{code}: ", words],
@@ -71,20 +77,31 @@ OUTCOMES = {
         ]
     },
     "throttled when it was sent again": (
-        [("fails", 1), ("listed", 1), ("throttled", "a")],
+        [("fails", 1), ("add_read_lines", 1), ("throttled", "a")],
         {"counted": 1, "waiting": 1},
         BEHIND,
         ["1 object waiting since"],
     ),
-    "of another project": ([("fails", 3), ("listed", 3, 2)], {"counted": 3, "done": 1, "outside": 2}, IN_STEP, []),
+    "of another project": (
+        [("fails", 3), ("add_read_lines", 3, 2)],
+        {"counted": 3, "done": 1, "outside": 2},
+        IN_STEP,
+        [],
+    ),
     "of last month, whose lists came in this one": (
-        [("install", IN_FEBRUARY), ("fails", 5, BEFORE), ("fails", 1), ("listed", 3, 0, "2026-02"), ("listed", 3)],
+        [
+            ("add_installation", IN_FEBRUARY),
+            ("fails", 5, BEFORE),
+            ("fails", 1),
+            ("add_read_lines", 3, 0, "2026-02"),
+            ("add_read_lines", 3),
+        ],
         {"counted": 6, "done": 6},
         IN_STEP,
         [],
     ),
     "with lists of before the installation": (
-        [("fails", 5, BEFORE), ("fails", 1), ("listed", 5, 0, "2026-02")],
+        [("fails", 5, BEFORE), ("fails", 1), ("add_read_lines", 5, 0, "2026-02")],
         {"counted": 1, "unknown": 1},
         BEHIND,
         [],
@@ -99,19 +116,19 @@ def test_unresolved_failures_are_reported_and_never_green(world, case):
         if name == "fails":
             add_copy_failures(world, *details)
         elif name == "throttled":
-            world.fail(*details, "THROTTLED", copy_attempts=2)
+            world.bucket.add_failed_records(*details, reason="THROTTLED", copy_attempts=2)
         else:
-            getattr(world, name)(*details)
+            getattr(world.bucket, name)(*details)
     assert read_failures(world) == counts
-    assert world.tells(state, *words)
+    assert tells(world, state, *words)
 
 
 def test_each_code_is_shown_with_its_remedy_in_both_languages(world):
     add_copy_failures(world, 3)
-    world.listed(3)
-    world.copy_failed("a", MULTIPART)
+    world.bucket.add_read_lines(3)
+    world.bucket.add_copy_failed_record("a", MULTIPART)
     for key in "bc":
-        world.copy_failed(key)
+        world.bucket.add_copy_failed_record(key)
     codes = world.status()["copying"]["failures"]["codes"]
     assert {
         code: (failed_for_code["objects"], failed_for_code["passes"]) for code, failed_for_code in codes.items()
@@ -125,9 +142,9 @@ def test_each_code_is_shown_with_its_remedy_in_both_languages(world):
 
 def test_a_stuck_object_makes_resending_the_next_step(world):
     add_copy_failures(world, 3)
-    world.listed(3)
-    world.upload("k1", 30)
-    world.copy_failed("k1", attempts=9)
+    world.bucket.add_read_lines(3)
+    world.put_accepted("k1", data="k1", minutes_ago=30)
+    world.bucket.add_copy_failed_record("k1", attempts=9)
     report = world.status()
     code = report["copying"]["failures"]["codes"]["UPLOAD_DST_OBJ_FAILURE"]
     assert code["passes"] is False
@@ -135,23 +152,23 @@ def test_a_stuck_object_makes_resending_the_next_step(world):
 
     # WHEN the user removes the cause and runs the printed command, THEN this key is submitted, and no other key
     step = report["verdict"]["step"]
-    assert world.ask(step["job"], step["options"], 240)["accepted"] == 1
+    assert world.invoke(step["job"], step["options"], 240)["accepted"] == 1
     assert world.oms.accepted == {"k1": 1}
 
 
 def test_an_unread_record_may_be_of_a_failed_copy(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 1)
     add_copy_failures(world, 5)
-    world.listed(5)
+    world.bucket.add_read_lines(5)
     for key in "abc":
-        world.copy_failed(key)
+        world.bucket.add_copy_failed_record(key)
     assert read_failures(world) == {"counted": 5, "done": 2, "waiting": 1, "unknown": 2}
 
 
 def test_the_parts_of_failures_add_up_to_the_shown_sum(world):
     add_copy_failures(world, 4)
-    world.listed(3, outside=1)
-    world.copy_failed("a")
+    world.bucket.add_read_lines(3, outside=1)
+    world.bucket.add_copy_failed_record("a")
     shown = find_sum(world)
     assert shown["left"] == 4
     assert shown["right"] == [1, 1, 0, 1, 1]
@@ -159,8 +176,8 @@ def test_the_parts_of_failures_add_up_to_the_shown_sum(world):
 
 
 def test_a_counter_behind_its_lists_is_reported(world):
-    world.listed(1)
-    world.copy_failed("a")
+    world.bucket.add_read_lines(1)
+    world.bucket.add_copy_failed_record("a")
     shown = find_sum(world)
     assert shown["left"] == 0
     assert shown["right"] == [0, 1, 0, 0, 0]
@@ -169,15 +186,19 @@ def test_a_counter_behind_its_lists_is_reported(world):
 
 
 # Events in order, each with the outcomes of the failures and the verdict's text after it; `""` is in step.
-listed, advance, copy_failed = (partial(methodcaller, name) for name in ("listed", "advance", "copy_failed"))
+advance = partial(methodcaller, "advance")
 acknowledged = methodcaller("status", acknowledge=True)
 
 
-def fail_copies(number: int, minutes_ago: int) -> Callable[[StatusWorld], None]:
+def listed(lines: int) -> Callable[[World], None]:
+    return lambda world: world.bucket.add_read_lines(lines)
+
+
+def fail_copies(number: int, minutes_ago: int) -> Callable[[World], None]:
     return lambda world: add_copy_failures(world, number, minutes_ago)
 
 
-STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], dict[str, int], str]]] = {
+STORIES: dict[str, list[tuple[Callable[[World], Any], dict[str, int], str]]] = {
     "what is acknowledged without a list does not make later failures unknown": [
         (fail_copies(10, EARLY), {"counted": 10, "unknown": 10}, "OMS failed to copy 10 objects"),
         (listed(8), {"counted": 10, "done": 8, "unknown": 2}, "OMS failed to copy 2 objects"),
@@ -199,13 +220,21 @@ STORIES: dict[str, list[tuple[Callable[[StatusWorld], Any], dict[str, int], str]
     "what still waits when it is acknowledged waits in the backlog only": [
         (fail_copies(1, EARLY), {"counted": 1, "unknown": 1}, "OMS failed to copy 1 object"),
         (listed(1), {"counted": 1, "done": 1}, ""),
-        (copy_failed("a", MULTIPART), {"counted": 1, "stuck": 1}, f"{AGAIN}{MULTIPART}: "),
+        (
+            lambda world: world.bucket.add_copy_failed_record("a", MULTIPART),
+            {"counted": 1, "stuck": 1},
+            f"{AGAIN}{MULTIPART}: ",
+        ),
         (advance(2), {"counted": 1, "stuck": 1}, f"{AGAIN}{MULTIPART}: "),
         (acknowledged, {}, "1 object waiting since"),
         # While it does, later failures that no list names end as well: by another acknowledgement.
         (advance(12 * 3600), {}, "1 object waiting since"),
         (fail_copies(1, 180), {"counted": 1, "unknown": 1}, ""),
-        (methodcaller("compared", equal_contents=6, failed_before=1), {"counted": 1, "unknown": 1}, ""),
+        (
+            lambda world: world.bucket.add_comparison(equal_contents=6, failed_before=1),
+            {"counted": 1, "unknown": 1},
+            "",
+        ),
         (acknowledged, {}, "1 object waiting since"),
     ],
 }
@@ -217,7 +246,7 @@ def test_failures_are_counted_from_an_acknowledgement_on(world, case):
         action(world)
         assert read_failures(world) == counts
         is_green = not expected_text and "unknown" not in counts
-        assert world.tells(IN_STEP if is_green else BEHIND, expected_text)
+        assert tells(world, IN_STEP if is_green else BEHIND, expected_text)
 
 
 numbers = st.integers(0, 9)

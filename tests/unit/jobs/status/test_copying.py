@@ -10,7 +10,19 @@ import pytest
 
 from oss_oms_sync.clouds.task import DATA_TYPES
 from sandbox.server.faults import Fault
-from support.status_world import BEFORE, BEHIND, EARLY, IN_STEP, NOW, is_month, is_statistics
+from support.status import (
+    BEFORE,
+    BEHIND,
+    EARLY,
+    IN_STEP,
+    NOW,
+    change_description,
+    count_series,
+    is_month,
+    is_statistics,
+    read_verdict,
+    tells,
+)
 from support.world import oms_error
 
 # OMS's counts by age in minutes; the unfinished and overdue objects; and the verdict.
@@ -86,13 +98,13 @@ def assert_copying(world, left: tuple[int, int | None] | None, state: str, words
 
 @pytest.fixture(autouse=True)
 def _installed_last_month(world) -> None:
-    world.install(datetime(2026, 2, 20, tzinfo=timezone.utc))
+    world.bucket.add_installation(datetime(2026, 2, 20, tzinfo=timezone.utc))
 
 
 @pytest.mark.parametrize("case", COUNTED)
 def test_overdue_objects_are_never_green_and_those_in_progress_never_red(world, case):
     counted, *expected = COUNTED[case]
-    world.series(**counted)
+    count_series(world, **counted)
     assert_copying(world, *expected)
 
 
@@ -100,7 +112,7 @@ def test_overdue_objects_are_never_green_and_those_in_progress_never_red(world, 
 def test_hourly_counts_give_the_same_verdicts(world, case):
     counted, *expected = BY_THE_HOUR[case]
     world.task.step = "ONE_HOUR"
-    world.series(**counted)
+    count_series(world, **counted)
     assert_copying(world, *expected)
 
 
@@ -109,7 +121,7 @@ def test_hourly_counts_give_the_same_verdicts(world, case):
     [("success_object", None), ("skip_object", "many"), ("acceptance_request", -1), ("failure_object", None)],
 )
 def test_a_missing_or_malformed_counter_is_not_zero(world, name, value):
-    world.describes(**{f"monthly_{name}": value})
+    change_description(world, **{f"monthly_{name}": value})
     assert_copying(world, None, BEHIND, "lacks some")
     # Nothing waits, so there is nothing to resend.
     assert world.status()["verdict"]["step"]["job"] == "status"
@@ -133,7 +145,7 @@ def set_statistics(world, answer: dict[str, Any]) -> None:
     ],
 )
 def test_incomplete_statistics_are_not_zero(world, answer):
-    world.counted(EARLY, REQUEST=500, SUCCESS=500)
+    world.count_objects(EARLY, REQUEST=500, SUCCESS=500)
     set_statistics(world, answer)
     assert_copying(world, None, BEHIND, "lacks some")
 
@@ -148,7 +160,7 @@ def test_times_in_either_unit_and_numbers_as_text_are_read(world, unit):
     then = (int(NOW.timestamp()) - 300) * unit
     requests = {"data_type": "REQUEST", "data": [{"time_stamp": then, "statistic_num": "10"}]}
     set_statistics(world, {"statistic_datas": [*NONE_OF_THEM, requests]})
-    world.describes(monthly_acceptance_request="10")
+    change_description(world, monthly_acceptance_request="10")
     assert_copying(world, (10, 0), IN_STEP, "")
     assert world.status()["statistics"]["series"]["REQUEST"] == [[(int(NOW.timestamp()) - 300) * 1000, 10]]
 
@@ -159,51 +171,51 @@ def test_refused_statistics_name_the_missing_permission(world):
     assert_copying(world, None, BEHIND, f"does not report how long its remaining objects have waited, {words}")
 
     # AND the failures are still reported
-    world.counted(EARLY, REQUEST=1, FAILURE=1)
-    assert "OMS failed to copy 1 object." in world.verdict()[1]
+    world.count_objects(EARLY, REQUEST=1, FAILURE=1)
+    assert "OMS failed to copy 1 object." in read_verdict(world)[1]
 
 
 def test_the_verdict_does_not_depend_on_the_hours_that_are_shown(world):
-    world.counted(600, REQUEST=10)
-    assert world.tells(BEHIND, "over 15 minutes ago: 10", hours=1)
+    world.count_objects(600, REQUEST=10)
+    assert tells(world, BEHIND, "over 15 minutes ago: 10", hours=1)
     asked = [request.params for request in world.oms.requests if is_statistics(request)]
     hours = [(int(step["end_time"]) - int(step["start_time"])) / 3_600_000 for step in asked]
     assert hours == [24, 1]
 
 
 def test_unacknowledged_failures_of_last_month_still_count(world):
-    world.install(datetime(2026, 1, 31, 17, tzinfo=timezone.utc))  # already February in China
-    world.counted(45 * 24 * 60, REQUEST=9, FAILURE=9)
-    world.counted(BEFORE, REQUEST=4, SUCCESS=2, FAILURE=2)
-    assert "OMS failed to copy 2 objects" in world.verdict()[1]
+    world.bucket.add_installation(datetime(2026, 1, 31, 17, tzinfo=timezone.utc))  # already February in China
+    world.count_objects(45 * 24 * 60, REQUEST=9, FAILURE=9)
+    world.count_objects(BEFORE, REQUEST=4, SUCCESS=2, FAILURE=2)
+    assert "OMS failed to copy 2 objects" in read_verdict(world)[1]
 
 
 def test_failures_in_the_first_step_of_the_statistics_count(world):
     # GIVEN a month whose counter is behind, and a step that began three minutes before the last day
-    world.describes()
-    world.counted(24 * 60, REQUEST=2, FAILURE=2)
-    world.go_to(NOW + timedelta(minutes=3))
-    assert "OMS failed to copy 2 objects" in world.verdict()[1]
+    change_description(world)
+    world.count_objects(24 * 60, REQUEST=2, FAILURE=2)
+    world.advance_to(NOW + timedelta(minutes=3))
+    assert "OMS failed to copy 2 objects" in read_verdict(world)[1]
 
 
 def test_a_day_old_backlog_of_oms_counts_on_a_task_with_earlier_work(world):
     # GIVEN a task that copied objects of the last month in this month, and ten objects that wait
-    world.series(REQUEST={BEFORE: 500, EARLY: 100, 40: 10}, SUCCESS={BEFORE: 400, EARLY: 200})
-    assert "over 15 minutes ago: 10" in world.verdict()[1]
+    count_series(world, REQUEST={BEFORE: 500, EARLY: 100, 40: 10}, SUCCESS={BEFORE: 400, EARLY: 200})
+    assert "over 15 minutes ago: 10" in read_verdict(world)[1]
 
     # WHEN a day passes without an event, THEN the objects still wait
-    world.go_to(NOW + timedelta(hours=25))
-    world.passed(scanned=7)
-    assert "over 15 minutes ago: 10" in world.verdict()[1]
+    world.advance_to(NOW + timedelta(hours=25))
+    world.bucket.add_pass(scanned=7)
+    assert "over 15 minutes ago: 10" in read_verdict(world)[1]
 
 
 @pytest.mark.parametrize("answer", [oms_error(400, "OMS.0001"), oms_error(404, "OMS.0404"), Fault.status(503)])
 def test_a_missing_task_is_accepted_only_before_the_installation(world, answer):
     world.oms.faults.add(answer, where=is_month("2026-02"))
-    assert "does not report its copies" in world.verdict()[1]
-    world.install(NOW - timedelta(days=4))
+    assert "does not report its copies" in read_verdict(world)[1]
+    world.bucket.add_installation(NOW - timedelta(days=4))
     was_refused = answer.code != 503
-    assert (world.verdict()[0] == IN_STEP) == was_refused
+    assert (read_verdict(world)[0] == IN_STEP) == was_refused
 
 
 @pytest.mark.parametrize(
@@ -211,5 +223,5 @@ def test_a_missing_task_is_accepted_only_before_the_installation(world, answer):
     [(datetime(2025, 3, 2, tzinfo=timezone.utc), False), (datetime(2025, 2, 20, tzinfo=timezone.utc), True)],
 )
 def test_the_verdict_names_only_months_with_incomplete_counts(world, day, named):
-    world.install(day)
-    assert ("counts before" in world.verdict()[1]) == named
+    world.bucket.add_installation(day)
+    assert ("counts before" in read_verdict(world)[1]) == named

@@ -10,8 +10,8 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from sandbox.server.faults import Fault
-from support.status_world import NOW, StatusWorld
-from support.world import NO_RIGHT, ROOT
+from support.status import NOW, make_status_world
+from support.world import NO_RIGHT, ROOT, World
 
 UNKNOWN = "Unknown if replay is working on the object: some run files of replay could not be read."
 BROKEN_RUN_FILE = {"busy_until": "", "keys": [{"key": "a", "held": False}]}
@@ -24,7 +24,7 @@ PROMISES = (
 )
 
 
-def read_story(world: StatusWorld, key: str = "a") -> str:
+def read_story(world: World, key: str = "a") -> str:
     return world.status(key=key)["story"]
 
 
@@ -34,8 +34,8 @@ def find_promises(text: str) -> list[str]:
 
 
 @pytest.fixture
-def world() -> StatusWorld:
-    status_world = StatusWorld()
+def world() -> World:
+    status_world = make_status_world()
     status_world.obs.faults.add(NO_RIGHT)  # so that nothing is known of OBS
     return status_world
 
@@ -44,7 +44,7 @@ def world() -> StatusWorld:
 def test_a_history_does_not_rule_out_keys_in_an_unreadable_run_file(world, there):
     # GIVEN a key without a record, and a run file that cannot be read
     if there:
-        world.upload("a", minutes_ago=60, accepted=False)
+        world.upload("a", "a", minutes_ago=60)
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
 
     # WHEN the history is read, THEN it does not rule out a run file
@@ -53,19 +53,19 @@ def test_a_history_does_not_rule_out_keys_in_an_unreadable_run_file(world, there
     assert "log" in answer["next"]
 
     # AND a key in another run file is still found
-    world.keep("replay/oss-oms-sync/2.json", BROKEN_RUN_FILE)
+    world.bucket.add_json("replay/oss-oms-sync/2.json", BROKEN_RUN_FILE)
     assert read_story(world) == "The submission failed, and replay is working on it."
 
 
 def test_a_history_is_uncertain_without_permission_to_read_run_files(world):
-    world.upload("a", minutes_ago=60, accepted=False)
-    world.keep("replay/oss-oms-sync/1.json", BROKEN_RUN_FILE)
+    world.upload("a", "a", minutes_ago=60)
+    world.bucket.add_json("replay/oss-oms-sync/1.json", BROKEN_RUN_FILE)
     world.bucket.fail(NO_RIGHT, "get", lambda name: "/replay/" in name)
     assert UNKNOWN in read_story(world)
 
 
 def test_an_acceptance_is_reported_even_with_unreadable_run_files(world):
-    world.upload("a", minutes_ago=60)
+    world.put_accepted("a", data="a", minutes_ago=60)
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
     assert read_story(world) == "OMS accepted this version."
 
@@ -73,20 +73,20 @@ def test_an_acceptance_is_reported_even_with_unreadable_run_files(world):
 def test_an_equal_size_does_not_prove_that_a_waiting_key_is_in_obs(world):
     # GIVEN an accepted version in parts, which OMS failed to copy, and an older version of its size in OBS
     world.obs.faults.clear()
-    world.upload("a", minutes_ago=60)
-    world.there.add(StoredObject("a", b"b"))
+    world.put_accepted("a", data="a", minutes_ago=60)
+    world.destination.add(StoredObject("a", b"b"))
     etag = "0123456789ABCDEF0123456789ABCDEF-2"
     world.source.add(StoredObject("a", b"a", {"etag": etag}))
     world.bucket.add(StoredObject(f"{ROOT}success_object/a", etag.encode()))
     assert read_story(world).startswith("The object is in OBS, with the same size")
-    world.keep("replay/oss-oms-sync/1.json", BROKEN_RUN_FILE)
+    world.bucket.add_json("replay/oss-oms-sync/1.json", BROKEN_RUN_FILE)
     assert read_story(world) == "The submission failed, and replay is working on it."
 
 
 def test_a_failed_copy_is_reported_with_reason_and_remedy(world):
     # GIVEN an object that OMS accepted, and then listed as a failed copy
-    world.upload("a", minutes_ago=60)
-    world.copy_failed("a", "INIT_DST_OBJ_MULTIPART_FAILURE")
+    world.put_accepted("a", data="a", minutes_ago=60)
+    world.bucket.add_copy_failed_record("a", "INIT_DST_OBJ_MULTIPART_FAILURE")
     answer = world.status(key="a")
     assert answer["story"] == (
         "OMS accepted this version, but failed to copy it: INIT_DST_OBJ_MULTIPART_FAILURE, no message."
@@ -95,31 +95,31 @@ def test_a_failed_copy_is_reported_with_reason_and_remedy(world):
 
     # AND after another acceptance, the failure is no longer reported
     world.advance(60)
-    world.upload("a", minutes_ago=0)
+    world.put_accepted("a", data="a", minutes_ago=0)
     assert read_story(world) == "OMS accepted this version."
 
 
 @pytest.mark.parametrize("key", ["a/照片 +%.jpg", "最" * 341], ids=["plain", "long"])
 def test_the_history_of_a_key_goes_from_the_upload_to_the_copy(key):
-    world = StatusWorld()
+    world = make_status_world()
     assert read_story(world, key) == "The object does not exist, and has no record."
 
-    world.upload(key, minutes_ago=1, accepted=False)
+    world.upload(key, key, minutes_ago=1)
     assert "just written" in read_story(world, key)
-    world.go_to(NOW + timedelta(hours=1))
+    world.advance_to(NOW + timedelta(hours=1))
     answer = world.status(key=key)
     assert answer["story"] == "The object has no record: its event was lost."
     assert answer["step"]["job"] == "replay"
     assert answer["step"]["options"] == {"key": key}
     assert answer["next"].endswith("To resend it now:")
 
-    world.fail(key, "CREDENTIALS")
+    world.bucket.add_failed_records(key, reason="CREDENTIALS")
     answer = world.status(key=key)
     assert answer["story"] == "The submission failed: CREDENTIALS."
     assert answer["failed"]["reason"] == "CREDENTIALS"
     assert "HW_AK" in answer["next"]
 
-    world.accept(key, key)
+    world.bucket.add_success_record(key, key)
     world.write(key, key)
     answer = world.status(key=key)
     assert answer["story"] == "The object is in OBS, with equal contents."
@@ -134,7 +134,7 @@ def test_the_history_of_a_key_goes_from_the_upload_to_the_copy(key):
 
 def test_a_record_that_names_no_version_is_not_read_as_another_version(world):
     # GIVEN a record of an event without an ETag
-    world.upload("a", minutes_ago=60, accepted=False)
+    world.upload("a", "a", minutes_ago=60)
     world.bucket.add(StoredObject(f"{ROOT}success_object/a", b"-"))
     assert read_story(world) == "OMS accepted the object key at 2026-03-10T12:00:00Z; the record names no version."
 
@@ -145,26 +145,26 @@ def test_a_record_that_names_no_version_is_not_read_as_another_version(world):
 
 
 def test_a_failure_without_a_message_leaves_no_empty_place_in_a_sentence():
-    world = StatusWorld()
-    world.upload("a", minutes_ago=60)
+    world = make_status_world()
+    world.put_accepted("a", data="a", minutes_ago=60)
     world.oms.faults.add(Fault.status(503))
     unknown = world.status(key="a")["in_obs_unknown"]
     assert unknown.startswith("OMS does not report the destination bucket: UNAVAILABLE. Nothing to do: ")
 
 
 def test_the_history_covers_deleted_and_unsubmitted_objects(world):
-    world.accept("a")
-    world.fail("b", "CREDENTIALS")
+    world.bucket.add_success_record("a")
+    world.bucket.add_failed_records("b", reason="CREDENTIALS")
     assert "no longer in the source bucket" in read_story(world)
     assert world.status(key="b")["next"].startswith("Replay resends it")
-    assert "never submitted" in read_story(StatusWorld(OBJECT_PREFIX="photos/"), "x")
-    unnamed = StatusWorld(SOURCE_BUCKET="").status(key="a")
+    assert "never submitted" in read_story(make_status_world(OBJECT_PREFIX="photos/"), "x")
+    unnamed = make_status_world(SOURCE_BUCKET="").status(key="a")
     assert unnamed["object"] is None
     assert "unknown" in unnamed["story"]
 
 
 def test_no_submission_is_promised_for_a_key_before_the_installation(world):
-    world.upload("old", minutes_ago=10 * 24 * 60, accepted=False)
+    world.upload("old", "old", minutes_ago=10 * 24 * 60)
     assert "older than the installation" in read_story(world, "old")
     assert world.reconcile()["scanned"] == 0
 
@@ -175,17 +175,17 @@ def test_records_that_cannot_be_read_are_an_error_and_not_a_history(world):
         world.status(key="a")
 
 
-def upload_without_acceptance(world: StatusWorld, minutes_ago: int = 60) -> None:
-    world.upload("a", minutes_ago, accepted=False)
+def upload_without_acceptance(world: World, minutes_ago: int = 60) -> None:
+    world.upload("a", "a", minutes_ago=minutes_ago)
 
 
-def fail_upload(world: StatusWorld) -> None:
+def fail_upload(world: World) -> None:
     upload_without_acceptance(world)
-    world.fail("a", "UNAVAILABLE")
+    world.bucket.add_failed_records("a", reason="UNAVAILABLE")
 
 
-def upload_and_copy(world: StatusWorld) -> None:
-    world.upload("a", 120)
+def upload_and_copy(world: World) -> None:
+    world.put_accepted("a", data="a", minutes_ago=120)
     world.write("a", "a")
 
 
@@ -195,31 +195,34 @@ def upload_and_copy(world: StatusWorld) -> None:
         (upload_without_acceptance, "reconcile finds and submits it when the project is open"),
         (fail_upload, "replay resends it when the project is open"),
         (lambda world: upload_without_acceptance(world, 1), "the key is recorded as failed and waits"),
-        (lambda world: world.upload("a", 120), "nothing is resent until the project is open"),
+        (
+            lambda world: world.put_accepted("a", data="a", minutes_ago=120),
+            "nothing is resent until the project is open",
+        ),
         (upload_and_copy, "Nothing to do."),
     ],
     ids=["lost", "failed", "just written", "gone from obs", "in obs"],
 )
 def test_in_a_closed_project_a_history_names_the_step_that_opens_it(prepare_case, expected_text):
-    world = StatusWorld()
+    world = make_status_world()
     prepare_case(world)
-    world.shut(on=True)
+    world.bucket.add_mark(closed=True)
     answer = world.status(key="a")
     words = ("The project has been closed since", "nothing is submitted. To open it: ", expected_text)
     assert [word for word in words if word not in answer["next"]] == find_promises(answer["next"]) == []
     assert "起已关闭" in answer["next_zh"]
 
     # AND when the project is open, the history has no such step
-    world.shut(on=False)
+    world.bucket.add_mark(closed=False)
     assert "closed" not in world.status(key="a")["next"]
 
 
 def test_no_event_is_expected_for_an_object_written_during_the_close(world):
-    world.shut(on=True)
-    world.upload("before", 0, accepted=False)
+    world.bucket.add_mark(closed=True)
+    world.upload("before", "before", minutes_ago=0)
     world.advance(30)
-    world.ask("certify", {"open": True})
-    world.upload("since", 0, accepted=False)
+    world.invoke("certify", {"open": True})
+    world.upload("since", "since", minutes_ago=0)
     assert read_story(world, "before") == "The object has no record: its event was lost."
     assert "just written" in read_story(world, "since")
 
@@ -237,12 +240,16 @@ def test_a_history_says_if_the_closed_state_is_unknown(world):
 
 
 def test_an_accepted_version_is_green_only_in_obs_or_in_progress():
-    world, failed = StatusWorld(), "failed to copy it: UPLOAD_DST_OBJ_FAILURE, no message"
+    world, failed = make_status_world(), "failed to copy it: UPLOAD_DST_OBJ_FAILURE, no message"
     for action, story, well in (
-        (methodcaller("upload", "a", 1), "OMS accepted this version, which is not in OBS yet.", True),
+        (
+            methodcaller("put_accepted", "a", data="a", minutes_ago=1),
+            "OMS accepted this version, which is not in OBS yet.",
+            True,
+        ),
         (methodcaller("advance", 2 * 3600), "OMS accepted this version, but it is not in OBS.", False),
         (methodcaller("write", "a", "?!"), "OMS accepted this version, but OBS has another: overwritten.", False),
-        (methodcaller("copy_failed", "a"), f"OMS accepted this version, but {failed}.", False),
+        (lambda world: world.bucket.add_copy_failed_record("a"), f"OMS accepted this version, but {failed}.", False),
         (methodcaller("write", "a", "a"), "The object is in OBS, with equal contents.", True),
     ):
         action(world)
@@ -275,9 +282,9 @@ OVERWRITES = "overwrite all of them with a task group (python3 ops.py migrate --
 )
 def test_a_history_names_the_remedy_for_the_overwrite_mode(mode, data, remedy, step):
     # GIVEN an accepted version, and another object in OBS
-    world = StatusWorld()
+    world = make_status_world()
     world.task.overwrite_mode = mode
-    world.upload("a", minutes_ago=180)
+    world.put_accepted("a", data="a", minutes_ago=180)
     world.write("a", data)
     answer = world.status(key="a")
     assert answer["story"].startswith("OMS accepted this version, but OBS has another: ")
@@ -285,5 +292,5 @@ def test_a_history_names_the_remedy_for_the_overwrite_mode(mode, data, remedy, s
     assert answer["step"] == {"job": step[0], "options": step[1]}
 
     # WHEN the project is closed, THEN the history has no step
-    world.shut(on=True)
+    world.bucket.add_mark(closed=True)
     assert world.status(key="a")["step"] is None

@@ -16,12 +16,22 @@ from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from support.ops import OPS
-from support.status_world import BEHIND, EARLY, IN_STEP, NOW, StatusWorld, Watched
-from support.task_group import answer_group, end_migration
+from support.status import (
+    BEHIND,
+    EARLY,
+    IN_STEP,
+    NOW,
+    WatchedWorld,
+    change_description,
+    make_status_world,
+    read_verdict,
+    tells,
+)
+from support.task_group import answer_group
 
 
 def test_without_a_comparison_the_objects_in_obs_are_unchecked(world):
-    assert world.tells(IN_STEP, "no comparison has checked OBS yet")
+    assert tells(world, IN_STEP, "no comparison has checked OBS yet")
     assert world.status()["compare"] == {"last": None, "open": []}
 
 
@@ -55,9 +65,9 @@ COMPARISONS = {
 @pytest.mark.parametrize("case", COMPARISONS)
 def test_a_comparison_decides_the_verdict(world, case):
     counts, state, words = COMPARISONS[case]
-    world.compared(**counts)
-    assert world.tells(state, *words)
-    assert ("Others: " in world.verdict()[1]) == ("in_flight" in counts)
+    world.bucket.add_comparison(**counts)
+    assert tells(world, state, *words)
+    assert ("Others: " in read_verdict(world)[1]) == ("in_flight" in counts)
 
 
 # Objects that the last comparison found lacking, its submissions, and the command that resolves them.
@@ -80,50 +90,50 @@ def test_objects_missing_in_obs_have_a_command_that_resolves_them(world, case):
     oldest = NOW + timedelta(days=sent_counts.get("oldest", -1))
     classes = {name: ClassCount(Side(number, number)) for name, number in counts.items()}
     sent = Counter(submitted=sent_counts.get("submitted", 0))
-    world.passed(job="compare", tally=Tally(sent, classes=classes, oldest_not_there=int(oldest.timestamp())))
+    world.bucket.add_pass(job="compare", tally=Tally(sent, classes=classes, oldest_not_there=int(oldest.timestamp())))
     verdict = world.status()["verdict"]
     assert verdict["text"].endswith(f": python3 ops.py {ends}")
     assert command(from_json(Step, verdict["step"])) == f"{OPS} {ends}"
 
 
 def test_status_ignores_comparisons_if_oms_reports_no_destination_bucket(world):
-    world.compared(equal_contents=2, missing=3)
-    assert world.verdict()[0] == BEHIND
-    world.describes(dst_bucket=None)
-    assert world.tells("unknown", "python3 ops.py doctor")
+    world.bucket.add_comparison(equal_contents=2, missing=3)
+    assert read_verdict(world)[0] == BEHIND
+    change_description(world, dst_bucket=None)
+    assert tells(world, "unknown", "python3 ops.py doctor")
 
 
 @pytest.mark.parametrize(("period", "days"), [("off", 3), ("1d", 2), ("7d", 8)])
 def test_an_old_comparison_leaves_the_objects_in_obs_unknown(period, days):
     # GIVEN a comparison, and recent passes of reconcile
-    world = StatusWorld(COMPARE_PERIOD=period)
-    world.compared(equal_contents=7)
-    world.go_to(NOW + timedelta(days=days))
-    world.passed(scanned=7)
-    assert world.verdict()[0] == IN_STEP
+    world = make_status_world(COMPARE_PERIOD=period)
+    world.bucket.add_comparison(equal_contents=7)
+    world.advance_to(NOW + timedelta(days=days))
+    world.bucket.add_pass(scanned=7)
+    assert read_verdict(world)[0] == IN_STEP
 
     # WHEN the comparison is older than three days, or than its period and a day
-    world.go_to(NOW + timedelta(days=days, seconds=2))
+    world.advance_to(NOW + timedelta(days=days, seconds=2))
 
     # THEN the verdict is unknown until the next comparison
-    state, text = world.verdict()
+    state, text = read_verdict(world)
     assert state == "unknown"
     assert "python3 ops.py compare" in text
     assert "python3 ops.py reconcile" not in text
     assert world.status()["overdue"] == ["compare"]
-    world.compared(equal_contents=7)
-    assert world.verdict()[0] == IN_STEP
+    world.bucket.add_comparison(equal_contents=7)
+    assert read_verdict(world)[0] == IN_STEP
 
 
 def test_without_a_comparison_objects_count_as_accepted():
-    world = StatusWorld(COMPARE_PERIOD="off")
-    world.go_to(NOW + timedelta(days=20))
-    world.passed(scanned=7)
-    assert world.tells(IN_STEP, "no comparison has checked OBS yet")
+    world = make_status_world(COMPARE_PERIOD="off")
+    world.advance_to(NOW + timedelta(days=20))
+    world.bucket.add_pass(scanned=7)
+    assert tells(world, IN_STEP, "no comparison has checked OBS yet")
 
 
 def test_status_reports_an_open_comparison(world):
-    world.compared(ended=False, equal_contents=5)
+    world.bucket.add_comparison(ended=False, equal_contents=5)
     shown = world.status()["compare"]
     assert shown["last"] is None
     assert [comparison["started"] for comparison in shown["open"]] == ["2026-03-10T12:00:00Z"]
@@ -131,17 +141,17 @@ def test_status_reports_an_open_comparison(world):
 
 def test_a_comparison_without_differences_resolves_earlier_copy_failures(world):
     # GIVEN failures early in the month, of which OMS reports only the number
-    world.counted(EARLY, REQUEST=9, SUCCESS=7, FAILURE=2)
-    assert world.verdict()[0] == BEHIND
+    world.count_objects(EARLY, REQUEST=9, SUCCESS=7, FAILURE=2)
+    assert read_verdict(world)[0] == BEHIND
 
     # WHEN a comparison finds all objects in OBS
-    world.compared(equal_contents=7)
+    world.bucket.add_comparison(equal_contents=7)
 
     # THEN the failures are resolved without an acknowledgement, and the next step is a rehearsal
     verdict = world.status()["verdict"]
     assert verdict["state"] == IN_STEP
     assert verdict["step"] == {"job": "cutover", "options": {"rehearse": True}}
-    assert world.verdict()[0] == IN_STEP
+    assert read_verdict(world)[0] == IN_STEP
 
 
 @pytest.mark.parametrize(
@@ -153,29 +163,32 @@ def test_a_comparison_without_differences_resolves_earlier_copy_failures(world):
 )
 def test_a_comparison_contradicted_by_a_standstill_pass_does_not_count(world, state, verdict):
     # GIVEN failures of unknown objects, and a comparison that found all objects in OBS
-    world.compared(equal_contents=7)
-    world.stood(0, 0)
-    assert world.tells(IN_STEP, "7 objects of 7")
-    world.counted(EARLY, REQUEST=9, SUCCESS=9)
+    world.bucket.add_comparison(equal_contents=7)
+    world.advance(1)
+    world.bucket.add_standstill(state=0, twin=0)
+    assert tells(world, IN_STEP, "7 objects of 7")
+    world.count_objects(EARLY, REQUEST=9, SUCCESS=9)
 
     # WHEN a standstill pass finds a change, THEN the next step is a comparison, and not a rehearsal
-    world.stood(state, 1)
-    assert world.tells(verdict, "standstill", "python3 ops.py compare")
-    assert "objects of 7" not in world.verdict()[1]
+    world.advance(1)
+    world.bucket.add_standstill(state=state, twin=1)
+    assert tells(world, verdict, "standstill", "python3 ops.py compare")
+    assert "objects of 7" not in read_verdict(world)[1]
     assert world.status()["verdict"]["step"] == {"job": "compare", "options": {}}
     assert world.status()["compare"]["last"]["stood_still"] is False
 
     # AND the next comparison counts again
     world.advance(1)
-    world.compared(equal_contents=7)
-    assert world.tells(IN_STEP, "7 objects of 7")
+    world.bucket.add_comparison(equal_contents=7)
+    assert tells(world, IN_STEP, "7 objects of 7")
 
 
 def test_failures_stay_if_a_standstill_pass_contradicts_compare(world):
-    world.counted(EARLY, REQUEST=9, SUCCESS=7, FAILURE=2)
-    world.compared(equal_contents=7)
-    world.stood(0, 1)
-    assert world.tells(BEHIND, "OMS failed to copy 2 objects")
+    world.count_objects(EARLY, REQUEST=9, SUCCESS=7, FAILURE=2)
+    world.bucket.add_comparison(equal_contents=7)
+    world.advance(1)
+    world.bucket.add_standstill(state=0, twin=1)
+    assert tells(world, BEHIND, "OMS failed to copy 2 objects")
 
 
 @pytest.mark.parametrize(
@@ -189,10 +202,10 @@ def test_failures_stay_if_a_standstill_pass_contradicts_compare(world):
     ],
 )
 def test_failures_stay_until_a_comparison_shows_them_resolved(world, minutes_later, counts):
-    world.compared(**counts)
-    world.counted(-minutes_later, REQUEST=2, FAILURE=2)
+    world.bucket.add_comparison(**counts)
+    world.count_objects(-minutes_later, REQUEST=2, FAILURE=2)
     world.advance(2 * 3600)
-    assert world.tells(BEHIND, "OMS failed to copy 2 objects")
+    assert tells(world, BEHIND, "OMS failed to copy 2 objects")
 
 
 def test_each_class_of_objects_has_its_own_name():
@@ -208,7 +221,7 @@ LOOK, AGAIN, GO_ON, REMOVE = ({"look": True}, {"retry": True}, {"go_on": True}, 
 
 def begin_group(world, group=None):
     """Begin a migration, and let OMS describe the migration's task group as `group`."""
-    world.keep(f"state/migrate-{world.settings.project}.json", {"begun": "2026-03-06T00:00:00Z", "group": "g"})
+    world.bucket.add_migration(begun="2026-03-06T00:00:00Z", group="g")
     if group:
         answer_group(world, group)
 
@@ -227,8 +240,8 @@ def test_the_migrations_progress_and_its_list_of_failures_are_shown(world):
 
 def test_a_running_migration_is_named_after_a_worse_verdict(world):
     begin_group(world, {**GROUP, "status": 2})
-    world.compared(missing=5)
-    assert world.tells(BEHIND, "compare --restart. The migration of the existing objects is running")
+    world.bucket.add_comparison(missing=5)
+    assert tells(world, BEHIND, "compare --restart. The migration of the existing objects is running")
 
 
 @pytest.mark.parametrize(
@@ -250,8 +263,8 @@ def test_a_stopped_migration_is_behind_with_its_next_step(world, group, words, s
     assert verdict["step"] == {"job": "migrate", "options": step}
 
     # AND a more important problem comes first
-    world.fail("a", "CREDENTIALS")
-    assert world.verdict()[0] == "broken"
+    world.bucket.add_failed_records("a", reason="CREDENTIALS")
+    assert read_verdict(world)[0] == "broken"
 
 
 @pytest.mark.parametrize(
@@ -275,20 +288,20 @@ def test_an_unreadable_group_is_unknown_and_never_green(world, group):
 def test_a_missing_permission_makes_the_migration_unknown_and_is_named(world):
     begin_group(world)
     world.oms.deny("oms:taskgroup:get")
-    assert world.tells("unknown", "oms:taskgroup:get")
+    assert tells(world, "unknown", "oms:taskgroup:get")
     assert "oms:taskgroup:get" in world.status()["old_objects_failure"]["fix"]
 
 
 def test_status_asks_to_end_a_finished_migration(world):
     begin_group(world, {**GROUP, "status": 6})
-    assert world.tells(IN_STEP, "The existing objects are copied. To end their migration")
+    assert tells(world, IN_STEP, "The existing objects are copied. To end their migration")
 
 
 def test_objects_of_an_ended_migration_are_unknown_in_obs(world):
-    world.compared(migrating=5, equal_contents=7)
+    world.bucket.add_comparison(migrating=5, equal_contents=7)
     begin_group(world, {**GROUP, "status": 2})
-    assert world.verdict()[0] == IN_STEP
-    end_migration(world, "removed")
+    assert read_verdict(world)[0] == IN_STEP
+    world.bucket.add_ended_migration("removed")
     verdict = world.status()["verdict"]
     assert verdict["state"] == "unknown"
     assert verdict["step"]["job"] == "compare"
@@ -297,7 +310,7 @@ def test_objects_of_an_ended_migration_are_unknown_in_obs(world):
 @pytest.mark.parametrize("job", ["reconcile", "compare"])
 def test_too_many_submissions_are_behind_and_ask_for_a_migration(world, job):
     world.advance(60)
-    world.passed(job=job, unsent=5, scanned=9)
+    world.bucket.add_pass(job=job, unsent=5, scanned=9)
     verdict = world.status()["verdict"]
     assert verdict["state"] == BEHIND
     assert verdict["step"] == {"job": "migrate", "options": {}}
@@ -306,14 +319,14 @@ def test_too_many_submissions_are_behind_and_ask_for_a_migration(world, job):
 
 def test_a_failed_migration_raises_a_single_alarm():
     # GIVEN a project in step, and a running migration of existing objects
-    world = Watched()
+    world = WatchedWorld()
     begin_group(world, {**GROUP, "status": 2})
-    world.ticks(3)
+    world.tick_often(3)
     assert world.states == [IN_STEP]
 
     # WHEN the migration ends with failures
     answer_group(world, {**GROUP, "status": 5})
-    world.ticks(5)
+    world.tick_often(5)
 
     # THEN the end is reported once
     assert world.states == [IN_STEP, BEHIND]

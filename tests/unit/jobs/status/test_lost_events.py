@@ -5,31 +5,31 @@ The verdict in step covers only the objects that reconcile has checked, and name
 
 from __future__ import annotations
 
-import hashlib
 from datetime import timedelta
 
 import pytest
 
-from support.reconcile_world import refusing
-from support.status_world import BACKFILL, BEHIND, IN_STEP, NOW, USUAL, StatusWorld
-from support.world import record_name
+from support.passes import refusing
+from support.status import BEHIND, IN_STEP, NOW, make_status_world, read_verdict, tells
+from support.world import BACKFILL, USUAL, World, record_name
 
 
 @pytest.fixture
-def world_without_passes() -> StatusWorld:
+def world_without_passes() -> World:
     """Return a world in which no pass has finished."""
-    return StatusWorld()
+    return make_status_world()
 
 
 def upload_objects(
-    world: StatusWorld, number: int, of: str = "lost", minutes_ago: int = 60, *, has_event: bool = False
+    world: World, number: int, of: str = "lost", minutes_ago: int = 60, *, has_event: bool = False
 ) -> None:
     """Upload objects to the folder `of`; with `has_event`, their events arrived, and OMS accepted them."""
     for count in range(number):
-        world.upload(f"{of}/{count}", minutes_ago, accepted=has_event)
+        key = f"{of}/{count}"
+        (world.put_accepted if has_event else world.upload)(key, data=key, minutes_ago=minutes_ago)
 
 
-def count_new_objects(world: StatusWorld) -> tuple[int, int]:
+def count_new_objects(world: World) -> tuple[int, int]:
     """Return the number of new objects in the last pass, and the number of those without an event."""
     last = world.status()["reconcile"]["last"]
     return last["new"], last["new_missing"]
@@ -43,13 +43,13 @@ def test_a_dead_trigger_is_not_green_until_it_works_again(world_without_passes):
     # WHEN passes have submitted the objects, THEN the verdict is not green after any number of passes
     for sent in (6, 0, 0):
         assert world_without_passes.reconcile()["submitted"] == sent
-        assert world_without_passes.tells(BEHIND, "Events are missing for 6 new objects (of 10)")
+        assert tells(world_without_passes, BEHIND, "Events are missing for 6 new objects (of 10)")
 
     # AND the verdict is green once a pass finds an object with an event
-    world_without_passes.go_to(NOW + timedelta(hours=1))
-    world_without_passes.upload("new", minutes_ago=30)
+    world_without_passes.advance_to(NOW + timedelta(hours=1))
+    world_without_passes.put_accepted("new", data="new", minutes_ago=30)
     world_without_passes.reconcile()
-    assert world_without_passes.verdict()[0] == IN_STEP
+    assert read_verdict(world_without_passes)[0] == IN_STEP
 
 
 @pytest.mark.parametrize("accepted", [True, False], ids=["by events", "by reconcile"])
@@ -59,23 +59,23 @@ def test_objects_accepted_before_the_last_pass_do_not_hide_a_dead_trigger(world_
     world_without_passes.reconcile()
 
     # WHEN another pass has to submit all nine objects that were written since
-    world_without_passes.go_to(NOW + timedelta(hours=12))
+    world_without_passes.advance_to(NOW + timedelta(hours=12))
     upload_objects(world_without_passes, 9)
     assert world_without_passes.reconcile()["submitted"] == 9
 
     # THEN it is not green
-    assert world_without_passes.tells(BEHIND, "Events are missing for 9 new objects (of 9)")
+    assert tells(world_without_passes, BEHIND, "Events are missing for 9 new objects (of 9)")
 
 
 def test_a_pass_over_a_prefix_does_not_end_the_count_of_new_objects(world_without_passes):
     # GIVEN objects without events, and a pass over a part of the bucket without these objects
     upload_objects(world_without_passes, 3)
-    world_without_passes.go_to(NOW + timedelta(hours=2))
+    world_without_passes.advance_to(NOW + timedelta(hours=2))
     world_without_passes.reconcile(prefix="elsewhere/")
-    world_without_passes.go_to(NOW + timedelta(hours=4))
-    world_without_passes.upload("told", minutes_ago=60)
+    world_without_passes.advance_to(NOW + timedelta(hours=4))
+    world_without_passes.put_accepted("told", data="told", minutes_ago=60)
     world_without_passes.reconcile()
-    assert "Events are missing for 3 new objects (of 4)" in world_without_passes.verdict()[1]
+    assert "Events are missing for 3 new objects (of 4)" in read_verdict(world_without_passes)[1]
 
 
 def test_a_lost_object_counts_once_even_if_it_stops_many_passes(world_without_passes):
@@ -95,9 +95,10 @@ def test_a_lost_object_counts_once_even_if_it_stops_many_passes(world_without_pa
 @pytest.mark.parametrize(("minutes", "tells"), [(14, 1), (15, 0)])
 def test_a_record_that_reconcile_may_have_written_proves_no_event(world_without_passes, kind, minutes, tells):
     # GIVEN an object, and a record that is some minutes younger
-    world_without_passes.upload("a", minutes_ago=60, accepted=kind == "success")
+    world_without_passes.put_accepted("a", minutes_ago=60)
     if kind == "failed":
-        world_without_passes.fail("a", "UNAVAILABLE", etag=hashlib.md5(b"a").hexdigest().upper())
+        del world_without_passes.bucket.objects[record_name("success", "a")]
+        world_without_passes.bucket.add_failed_records("a", data="A")
     uploaded = NOW - timedelta(minutes=60 - minutes)
     world_without_passes.bucket.modified[record_name(kind, "a")] = int(uploaded.timestamp())
 
@@ -115,32 +116,32 @@ def test_a_trigger_does_not_count_as_dead_for_earlier_writes(world_without_passe
     upload_objects(world_without_passes, accepted, "told", minutes_ago, has_event=True)
     upload_objects(world_without_passes, 10 - accepted, "lost", minutes_ago)
     assert world_without_passes.reconcile()["submitted"] == sent
-    assert world_without_passes.verdict()[0] == IN_STEP
+    assert read_verdict(world_without_passes)[0] == IN_STEP
 
 
 @pytest.mark.parametrize("is_older", [True, False], ids=["older than the project", "younger"])
 def test_an_object_too_young_for_the_last_pass_counts_as_new_in_the_next(world_without_passes, is_older):
     if is_older:
-        world_without_passes.install(NOW)
-    world_without_passes.upload("a", minutes_ago=5, accepted=False)
+        world_without_passes.bucket.add_installation(NOW)
+    world_without_passes.upload("a", "a", minutes_ago=5)
     assert world_without_passes.reconcile()["pending"] == 1
 
     # WHEN the second pass submits it, THEN its event counts as missing, if the trigger existed at the write
-    world_without_passes.go_to(NOW + timedelta(minutes=20))
+    world_without_passes.advance_to(NOW + timedelta(minutes=20))
     assert world_without_passes.reconcile()["submitted"] == 1
-    state, text = world_without_passes.verdict()
+    state, text = read_verdict(world_without_passes)
     assert (state == IN_STEP, "Events are missing for 1 new object (of 1)" in text) == (is_older, not is_older)
 
 
 def test_years_of_records_do_not_hide_a_trigger_that_died_yesterday():
-    world = StatusWorld(RECONCILE_PERIOD="1d")
-    world.install(NOW - timedelta(days=400))
+    world = make_status_world(RECONCILE_PERIOD="1d")
+    world.bucket.add_installation(NOW - timedelta(days=400))
     upload_objects(world, 50, "old", 300 * 24 * 60, has_event=True)
     world.reconcile()
-    world.go_to(NOW + timedelta(days=1))
+    world.advance_to(NOW + timedelta(days=1))
     upload_objects(world, 1)
     world.reconcile()
-    assert "Events are missing for 1 new object (of 1)" in world.verdict()[1]
+    assert "Events are missing for 1 new object (of 1)" in read_verdict(world)[1]
 
 
 # Texts about passes.
@@ -168,8 +169,8 @@ NOTHING_LOOKED = (
 )
 def test_the_verdict_in_step_names_the_time_of_unchecked_objects(world, scope, older, expected_text):
     if scope:
-        world.passed(scope, scanned=100)
-    state, text = world.verdict()
+        world.bucket.add_pass(scope, scanned=100)
+    state, text = read_verdict(world)
     assert state == IN_STEP
     assert expected_text in text
     assert text.endswith(older)
@@ -187,8 +188,8 @@ def test_the_verdict_in_step_names_the_time_of_unchecked_objects(world, scope, o
     ids=["backfill", "all", "usual", "part"],
 )
 def test_an_open_pass_is_reported_beside_the_verdict_in_step(world, scope, words):
-    world.passed(scope, ended=False, scanned=40)
-    assert world.tells(IN_STEP, THREE_DAYS_BEFORE, words)
+    world.bucket.add_pass(scope, ended=False, scanned=40)
+    assert tells(world, IN_STEP, THREE_DAYS_BEFORE, words)
     shown = world.status()["reconcile"]
     assert [(open_pass["ranges"], open_pass["ended"]) for open_pass in shown["open"]] == [
         ({"open": 1, "done": 0}, None)
@@ -198,8 +199,8 @@ def test_an_open_pass_is_reported_beside_the_verdict_in_step(world, scope, words
 
 def test_several_open_passes_are_counted(world):
     for prefix in ("a/", "b/", "c/"):
-        world.passed({**USUAL, "prefix": prefix}, ended=False)
-    assert ", and 2 more." in world.verdict()[1]
+        world.bucket.add_pass({**USUAL, "prefix": prefix}, ended=False)
+    assert ", and 2 more." in read_verdict(world)[1]
 
 
 PART = {**USUAL, "prefix": "nothing/"}
@@ -207,24 +208,24 @@ PART = {**USUAL, "prefix": "nothing/"}
 
 @pytest.mark.parametrize("scope", [BACKFILL, {**USUAL, "all": True}, PART], ids=["since", "all", "a part"])
 def test_a_backfill_or_a_partial_pass_shows_no_lost_events(world_without_passes, scope):
-    world_without_passes.passed(scope)
-    assert world_without_passes.tells("unknown", "so lost events may be undetected")
+    world_without_passes.bucket.add_pass(scope)
+    assert tells(world_without_passes, "unknown", "so lost events may be undetected")
 
 
 @pytest.mark.parametrize(("period", "days"), [("off", 3), ("1d", 2)])
 def test_lost_events_are_unknown_if_the_last_pass_is_too_old(period, days):
     # GIVEN a pass, after which the trigger has stopped working
-    world = StatusWorld(RECONCILE_PERIOD=period)
-    world.passed(scanned=7)
-    world.go_to(NOW + timedelta(days=days))
-    assert world.verdict()[0] == IN_STEP
+    world = make_status_world(RECONCILE_PERIOD=period)
+    world.bucket.add_pass(scanned=7)
+    world.advance_to(NOW + timedelta(days=days))
+    assert read_verdict(world)[0] == IN_STEP
 
     # WHEN the pass is older than three days, or than its period and a day
-    world.upload("lost", minutes_ago=60, accepted=False)
-    world.go_to(NOW + timedelta(days=days, seconds=2))
+    world.upload("lost", "lost", minutes_ago=60)
+    world.advance_to(NOW + timedelta(days=days, seconds=2))
 
     # THEN the verdict is unknown, neither in step nor behind
-    state, text = world.verdict()
+    state, text = read_verdict(world)
     assert state == "unknown"
     assert "python3 ops.py reconcile" in text
     assert "python3 ops.py compare" not in text
@@ -232,13 +233,13 @@ def test_lost_events_are_unknown_if_the_last_pass_is_too_old(period, days):
 
     # AND the printed command ends this verdict, because it finds the lost objects
     world.reconcile()
-    assert "Events are missing for 1 new object (of 1)" in world.verdict()[1]
+    assert "Events are missing for 1 new object (of 1)" in read_verdict(world)[1]
 
 
 @pytest.mark.parametrize("period", ["off", "1d"])
 def test_lost_events_are_unknown_until_a_pass_has_ended(period):
-    world = StatusWorld(RECONCILE_PERIOD=period, COMPARE_PERIOD="off")
-    world.upload("old", 60 * 24 * 10)
-    assert world.tells("unknown", "python3 ops.py reconcile")
+    world = make_status_world(RECONCILE_PERIOD=period, COMPARE_PERIOD="off")
+    world.put_accepted("old", data="old", minutes_ago=60 * 24 * 10)
+    assert tells(world, "unknown", "python3 ops.py reconcile")
     world.reconcile()
-    assert world.verdict()[0] == IN_STEP
+    assert read_verdict(world)[0] == IN_STEP

@@ -7,8 +7,8 @@ import pytest
 from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import PayloadError, Reason
 from sandbox.server.faults import Fault
-from support.status_world import BEHIND, IN_STEP, USUAL, StatusWorld
-from support.world import DAY, DROP_BEFORE, ROOT
+from support.status import BEHIND, IN_STEP, change_description, make_status_world, read_verdict, tells
+from support.world import DAY, DROP_BEFORE, ROOT, USUAL
 
 
 @pytest.mark.parametrize(("status", "reason"), [(401, "CREDENTIALS"), (403, "FORBIDDEN"), (404, "NO_TASK")])
@@ -16,29 +16,29 @@ def test_a_refused_account_is_broken_with_a_remedy(world, status, reason):
     # GIVEN a task that OMS does not report. Keys are refused as well, unless only the permission to query is missing
     world.oms.faults.add(Fault.status(status))
     broken = ("broken", f"{reason}: {Reason[reason].fix.en}")
-    assert (world.verdict() == broken) == (reason != "FORBIDDEN")
+    assert (read_verdict(world) == broken) == (reason != "FORBIDDEN")
 
     # AND a key that OMS refused for a permanent reason, after another key with a temporary reason
-    world.fail("b", "DEADLINE")
-    world.fail("a", reason)
-    assert world.verdict() == broken
+    world.bucket.add_failed_records("b", reason="DEADLINE")
+    world.bucket.add_failed_records("a", reason=reason)
+    assert read_verdict(world) == broken
     assert world.status()["fixes"][reason]["en"] == Reason[reason].fix.en
 
     # WHEN OMS reports the task again, THEN the backlog still has the reason
     world.oms.faults.clear()
-    assert world.verdict() == broken
+    assert read_verdict(world) == broken
 
 
 def test_a_failure_of_the_task_comes_before_other_lasting_failures(world):
-    world.fail("a", "ACCOUNT")
+    world.bucket.add_failed_records("a", reason="ACCOUNT")
     world.oms.faults.add(Fault.status(401))
-    assert world.verdict() == ("broken", f"CREDENTIALS: {Reason.CREDENTIALS.fix.en}")
+    assert read_verdict(world) == ("broken", f"CREDENTIALS: {Reason.CREDENTIALS.fix.en}")
 
 
 def test_problems_are_named_in_order_with_the_step_of_the_first():
     # GIVEN a project without a reconcile pass, whose last comparison is too old
-    world = StatusWorld()
-    world.compared(equal_contents=3)
+    world = make_status_world()
+    world.bucket.add_comparison(equal_contents=3)
     world.advance(9 * DAY)
     verdict = world.status()["verdict"]
     gaps = ("no full reconcile pass has finished recently", " Also: the last comparison began at ")
@@ -49,7 +49,7 @@ def test_problems_are_named_in_order_with_the_step_of_the_first():
 
 def test_a_stopped_task_is_broken(world):
     world.task.status = "STOPPED"
-    assert world.tells("broken", "STOPPED")
+    assert tells(world, "broken", "STOPPED")
 
 
 @pytest.mark.parametrize(
@@ -58,8 +58,8 @@ def test_a_stopped_task_is_broken(world):
 )
 def test_without_oms_status_reports_the_log_bucket_and_is_not_green(world, fault, problem):
     world.oms.faults.add(fault)
-    assert world.tells(BEHIND, "does not report")
-    world.fail("b", "UNAVAILABLE")
+    assert tells(world, BEHIND, "does not report")
+    world.bucket.add_failed_records("b", reason="UNAVAILABLE")
     report = world.status()
     silence = report["oms_failure"]
     assert report["backlog"]["failed"] == 1
@@ -70,36 +70,36 @@ def test_without_oms_status_reports_the_log_bucket_and_is_not_green(world, fault
 
 def test_a_missing_permission_to_read_the_task_is_not_broken(world):
     world.oms.deny("oms:synctask:get")
-    assert world.tells(BEHIND, "oms:synctask:get")
+    assert tells(world, BEHIND, "oms:synctask:get")
 
 
 def test_a_prefix_without_objects_is_unknown_and_not_in_step():
     # GIVEN objects, and a project whose prefix has a typo
-    world = StatusWorld(OBJECT_PREFIX="phots/")
-    world.upload("photos/1", minutes_ago=60)
+    world = make_status_world(OBJECT_PREFIX="phots/")
+    world.put_accepted("photos/1", data="photos/1", minutes_ago=60)
 
     # WHEN a pass has found no object in scope, THEN the verdict is not in step
     world.reconcile()
-    assert world.tells("unknown", "found no object in scope (prefix 'phots/', suffix '')")
+    assert tells(world, "unknown", "found no object in scope (prefix 'phots/', suffix '')")
 
 
 def test_failures_of_the_last_day_count_when_the_month_has_just_turned(world):
-    world.counted(60, REQUEST=1, FAILURE=1)
-    world.describes(monthly_failure_object=0, monthly_acceptance_request=0)
-    assert "OMS failed to copy 1 object." in world.verdict()[1]
+    world.count_objects(60, REQUEST=1, FAILURE=1)
+    change_description(world, monthly_failure_object=0, monthly_acceptance_request=0)
+    assert "OMS failed to copy 1 object." in read_verdict(world)[1]
 
 
 def test_an_unreadable_run_file_is_not_green(world):
     name = f"{ROOT}replay/oss-oms-sync/1.json"
     world.bucket.add(StoredObject(name, b"?"))
     nowhere = f"cannot be read, and its keys are recorded nowhere else: {name}."
-    assert world.tells("behind", nowhere, "python3 ops.py compare")
+    assert tells(world, "behind", nowhere, "python3 ops.py compare")
     assert world.status()["verdict"]["step"]["job"] == "compare"
 
 
 def test_numbers_that_do_not_add_up_are_explained():
-    world = StatusWorld()
-    world.passed(scanned=5, covered=4)
+    world = make_status_world()
+    world.bucket.add_pass(scanned=5, covered=4)
     first, *_ = world.status()["sums"]
     summary = (first["holds"], first["left"], sum(first["right"]), "but no object is missed" in first["meaning"])
     assert summary == (False, 5, 4, True)
@@ -114,7 +114,7 @@ def test_an_invalid_payload_is_an_error(world, options):
 
 
 def test_the_message_of_oms_about_a_refused_key_is_quoted(world):
-    world.fail("a", "REFUSED", message="the key is invalid")
+    world.bucket.add_failed_records("a", reason="REFUSED", message="the key is invalid")
     (waiting,) = world.status()["backlog"]["keys"]
     assert waiting == {**waiting, "key": "a", "reason": "REFUSED", "message": "the key is invalid"}
 
@@ -127,11 +127,11 @@ def test_the_message_of_oms_about_a_refused_key_is_quoted(world):
     ],
 )
 def test_a_migration_is_named_even_if_its_record_is_unreadable(world, written, expected):
-    world.keep(f"state/migrate-{world.settings.project}.json", written)
+    world.bucket.add_json(f"state/migrate-{world.settings.project}.json", written)
     migration = world.status()["migration"]
     assert (migration["begun"], migration["group"]) == expected
     # OMS has no such group, or the group is unknown.
-    assert world.verdict()[0] in (BEHIND, "unknown")
+    assert read_verdict(world)[0] in (BEHIND, "unknown")
 
 
 # Keys that wait in the log bucket.
@@ -142,8 +142,8 @@ LONG = "最" * 330
 @pytest.mark.parametrize("prefix", ["", "a/"])
 def test_a_folder_marker_among_failed_records_does_not_count(prefix):
     # GIVEN the objects that consoles make for folders
-    world = StatusWorld(OBJECT_PREFIX=prefix)
-    world.passed({**USUAL, "prefix": prefix}, scanned=7)
+    world = make_status_world(OBJECT_PREFIX=prefix)
+    world.bucket.add_pass({**USUAL, "prefix": prefix}, scanned=7)
     for name in ("failed_object/", "failed_object_long/"):
         world.bucket.add(StoredObject(f"{ROOT}{name}", b""))
 
@@ -156,21 +156,21 @@ def test_a_folder_marker_among_failed_records_does_not_count(prefix):
 
 def test_no_oldest_key_is_named_if_it_is_unknown(mocker):
     mocker.patch("oss_oms_sync.ledger.waiting._MAX_LISTED", 1)
-    world = StatusWorld(OBJECT_SUFFIX=".png")
+    world = make_status_world(OBJECT_SUFFIX=".png")
     for name in "ab":
-        world.keep(f"failed_object/{name}", "")
-    assert world.verdict() == (BEHIND, "at least 0 objects waiting; replay resends automatically.")
+        world.bucket.add_json(f"failed_object/{name}", "")
+    assert read_verdict(world) == (BEHIND, "at least 0 objects waiting; replay resends automatically.")
 
 
 def test_chinese_verdicts_have_no_english(world):
     for number in range(3):
-        world.fail(str(number), "THROTTLED", first_failure="2026-03-10T10:00:00Z")
+        world.bucket.add_failed_records(str(number), reason="THROTTLED", first_failure="2026-03-10T10:00:00Z")
     chinese = world.status()["verdict"]["text_zh"]
     assert chinese == "3 个对象待重发，最早失败于 2026-03-10T10:00:00Z（UTC）。replay 会自动重发。"
 
 
 def test_a_sum_that_does_not_hold_is_reported_with_its_parts(world):
-    world.counted(0, REQUEST=12, SUCCESS=8, FAILURE=1, SKIP=2)
+    world.count_objects(0, REQUEST=12, SUCCESS=8, FAILURE=1, SKIP=2)
     *_, total = world.status()["sums"]
     assert total["claim"] == "objects that OMS accepted this month <= copied + failed + skipped"
     assert total["left"] == 12
@@ -182,20 +182,20 @@ def test_an_incomplete_count_says_at_least(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_COUNTED", 5)
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 3)
     for number in range(7):
-        world.fail(str(number), "THROTTLED")
+        world.bucket.add_failed_records(str(number), reason="THROTTLED")
     backlog = world.status()["backlog"]
     assert backlog["failed"] == 5
     assert backlog["read"] == 3
     assert backlog["at_least"] is True
-    assert "at least 5 objects waiting" in world.verdict()[1]
+    assert "at least 5 objects waiting" in read_verdict(world)[1]
 
 
 def test_failures_outside_the_filter_are_separate_and_hide_none_inside(mocker):
     # GIVEN a project for a part of the bucket, and many failures outside this part
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_COUNTED", 4)
-    world = StatusWorld(OBJECT_PREFIX="b/")
+    world = make_status_world(OBJECT_PREFIX="b/")
     for key in ("a/1", "a/2", f"a/{LONG}", "b/1", f"b/{LONG}", "c/1"):
-        world.fail(key, "REFUSED")
+        world.bucket.add_failed_records(key, reason="REFUSED")
 
     # WHEN status reports, THEN the project's own keys wait, and the others are only counted
     report = world.status()
@@ -208,9 +208,9 @@ def test_failures_outside_the_filter_are_separate_and_hide_none_inside(mocker):
 
 def test_the_pass_and_replay_of_another_project_do_not_count():
     # GIVEN another project for the same task that has ended a pass and a replay
-    world = StatusWorld(OBJECT_PREFIX="a/")
+    world = make_status_world(OBJECT_PREFIX="a/")
     for job in ("reconcile", "replay"):
-        world.ask(job)
+        world.invoke(job)
     assert world.status()["replay"]
 
     # WHEN this project reports, THEN it does not count the other project's pass and replay
@@ -222,7 +222,7 @@ def test_the_pass_and_replay_of_another_project_do_not_count():
 
 
 def test_keys_in_run_files_count_as_waiting(world):
-    world.run_file("a", first_failure="2020-01-01T00:00:00Z")
+    world.bucket.add_run_file("a", first_failure="2020-01-01T00:00:00Z")
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/x.json", b"unreadable"))
     backlog = world.status()["backlog"]
     assert backlog["run_files"] == 2

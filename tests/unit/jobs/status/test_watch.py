@@ -12,24 +12,24 @@ import pytest
 from oss_oms_sync.errors import StorageError
 from sandbox.inprocess.instance import InstanceKilled
 from sandbox.server.faults import Fault
-from support.status_world import PERIOD, TOKEN, Watched
+from support.status import PERIOD, TOKEN, WatchedWorld
 from support.world import NO_RIGHT
 
 DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def world() -> Watched:
+def world() -> WatchedWorld:
     """Return a world that is in step, and has sent the alarm about this first verdict."""
-    watched = Watched()
-    watched.ticks(2)
+    watched = WatchedWorld()
+    watched.tick_often(2)
     watched.hook.messages.clear()
     return watched
 
 
 def test_the_first_verdict_is_sent_to_prove_the_webhook():
-    world = Watched()
-    world.ticks(5)
+    world = WatchedWorld()
+    world.tick_often(5)
     assert [(alarm["verdict"], alarm["before"]) for alarm in world.alarms] == [("in step", None)]
 
 
@@ -61,41 +61,41 @@ SCRIPTS = {
 def test_each_series_of_verdicts_sends_the_expected_alarms(world, case):
     for state, ticks, period, expected in SCRIPTS[case]:
         if state:
-            world.go(state)
-        world.ticks(ticks, period)
+            world.change_to(state)
+        world.tick_often(ticks, period)
         assert expected in (None, world.states)
     assert [alarm["before"] for alarm in world.alarms] == ["in step", *world.states][: len(world.alarms)]
 
 
 def test_alternating_problems_of_two_kinds_are_sent_once(world):
     # GIVEN a comparison that is too old, and keys that wait at every other timer event
-    world.compared(equal_contents=3)
+    world.bucket.add_comparison(equal_contents=3)
     world.advance(9 * DAY.total_seconds())
     # AND the verdicts in step between the problems cause no alarm
     for expected in (["unknown"], ["unknown", "in step"]):
         for _ in range(4):
-            world.go("behind", ticks=1)
-            world.go("in step", ticks=1)
+            world.change_to("behind", ticks=1)
+            world.change_to("in step", ticks=1)
         assert world.states == expected
-        world.compared(equal_contents=3)
-        world.ticks(2)
+        world.bucket.add_comparison(equal_contents=3)
+        world.tick_often(2)
 
 
 def test_a_closed_project_raises_no_alarm_for_broken_parts(world):
-    world.go("closed", ticks=1)
-    world.fail("CREDENTIALS", "CREDENTIALS")
-    world.ticks(4 + 1, DAY / 4)
+    world.change_to("closed", ticks=1)
+    world.bucket.add_failed_records("CREDENTIALS", reason="CREDENTIALS")
+    world.tick_often(4 + 1, DAY / 4)
     assert world.states == ["closed"]
 
     # AND after the opening, it raises the alarm
-    world.go("broken", ticks=1)
+    world.change_to("broken", ticks=1)
     assert world.states == ["closed", "broken"]
 
 
 def test_changes_after_the_close_alarm_at_once_and_daily(world):
-    world.go("closed", ticks=1)
-    world.fail("late", "CLOSED")
-    world.ticks(4 + 1, DAY / 4)
+    world.change_to("closed", ticks=1)
+    world.bucket.add_failed_records("late", reason="CLOSED")
+    world.tick_often(4 + 1, DAY / 4)
     alarms = [(alarm["verdict"], alarm["alarm"], alarm["before"]) for alarm in world.alarms]
     assert alarms == [
         ("closed", False, "in step"),
@@ -106,50 +106,50 @@ def test_changes_after_the_close_alarm_at_once_and_daily(world):
 
     # AND the alarm ends with the acknowledgement
     world.status(acknowledge=True)
-    world.ticks(4 + 1, DAY / 4)
+    world.tick_often(4 + 1, DAY / 4)
     assert [alarm["alarm"] for alarm in world.alarms[3:]] == [False]
 
 
 def test_a_manual_call_sends_no_alarm_and_is_not_counted(world):
     for state in ("broken", "behind"):
-        world.go(state)
+        world.change_to(state)
         world.status()
         world.advance(PERIOD.total_seconds())
         world.status()
-    world.ticks(1)
+    world.tick_often(1)
     assert world.states == []
 
 
 def test_without_a_webhook_no_state_is_stored():
-    world = Watched(ALERT_WEBHOOK="")
-    world.go("broken", ticks=3)
+    world = WatchedWorld(ALERT_WEBHOOK="")
+    world.change_to("broken", ticks=3)
     assert not [name for name in world.bucket.objects if "watch" in name]
 
 
 def test_an_undelivered_alarm_is_sent_at_the_next_timer_event(world):
     world.hook.faults.add(Fault.status(503), times=5)
-    world.go("broken", ticks=5)
+    world.change_to("broken", ticks=5)
     assert world.states == []
     # Until then status shows that the alarm was not delivered.
     assert world.status()["alarm_not_taken"] == "it answered 503"
-    world.ticks(3)
+    world.tick_often(3)
     assert [(alarm["verdict"], alarm["before"]) for alarm in world.alarms] == [("broken", "in step")]
     assert world.status()["alarm_not_taken"] == ""
 
 
 def test_a_problem_that_ends_before_delivery_is_not_sent(world):
     world.hook.faults.add(Fault.status(503), times=2)
-    world.go("broken", ticks=2)
-    world.go("in step", ticks=3)
+    world.change_to("broken", ticks=2)
+    world.change_to("in step", ticks=3)
     assert world.states == []
     assert world.status()["alarm_not_taken"] == ""
 
 
 def test_a_failing_webhook_is_logged_without_its_address(world, caplog):
     world.hook.faults.add(Fault.status(503), times=1)
-    world.go("broken")
+    world.change_to("broken")
     with caplog.at_level(logging.INFO):
-        world.ticks(2)
+        world.tick_often(2)
     lines = [record.msg for record in caplog.records if "alert" in record.msg]
     assert lines == [
         {"alert": "broken", "webhook": "JSON", "alert_problem": "it answered 503"},
@@ -161,46 +161,46 @@ def test_a_failing_webhook_is_logged_without_its_address(world, caplog):
 
 @pytest.mark.parametrize("survives", [0, 1, 2])
 def test_an_instance_that_dies_before_any_of_its_writes_loses_no_alarm(world, survives):
-    world.go("broken")
+    world.change_to("broken")
     before = world.bucket.calls["put"]
     world.bucket.before = lambda *_: world.bucket.calls["put"] - before > survives and world.die()
     with contextlib.suppress(InstanceKilled):
-        world.ticks(1)
+        world.tick_often(1)
     world.bucket.before = lambda *_: None
     world.start()
-    world.ticks(3)
+    world.tick_often(3)
     # Its last write is the list of sent alarms; without the write, an alarm is sent twice.
     assert world.states == ["broken"] * (2 if survives == 1 else 1)
 
 
 def test_without_a_writable_log_bucket_each_timer_event_sends_the_alarm(world):
     world.bucket.fail(NO_RIGHT, "put", lambda name: "watch" in name)
-    world.go("broken")
+    world.change_to("broken")
     for _ in range(2):
         with pytest.raises(StorageError):
-            world.ticks(1)
+            world.tick_often(1)
     assert world.states == ["broken"] * 2
     world.bucket.heal()
-    world.ticks(3)
+    world.tick_often(3)
     assert world.states == ["broken"] * 3
 
 
 def test_two_projects_of_a_log_bucket_keep_separate_verdicts():
-    world = Watched()
+    world = WatchedWorld()
     mine = world.call_instance, world._clients, world.settings
     world.variables = {**world.variables, "OBJECT_PREFIX": "b/"}  # no pass of its own has ended
     world.start()
     other = world.call_instance, world._clients, world.settings
     for _ in range(8):
         for world.call_instance, world._clients, world.settings in (mine, other):
-            world.ticks(1)
+            world.tick_often(1)
     assert sorted(world.states) == ["in step", "unknown"]
 
 
 def test_alarms_start_over_if_their_stored_state_is_damaged(world):
-    world.go("behind", ticks=1)
+    world.change_to("behind", ticks=1)
     for damaged in ("?", [], {"verdict": "behind", "since": "x", "reported": 1}, {"verdict": 1}):
         world.hook.messages.clear()
-        world.keep("state/watch.json", damaged)
-        world.ticks(3)
+        world.bucket.add_json("state/watch.json", damaged)
+        world.tick_often(3)
         assert world.states == ["behind"], json.dumps(damaged)

@@ -13,9 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ops.command_line import cli
-from support.compare_world import CompareWorld
 from support.ops import NOW, FakeClock
-from support.world import HOUR
+from support.world import HOUR, World
 from tools.package import ROOT
 
 FILE = ROOT / "docs" / "certificate.json"
@@ -81,14 +80,14 @@ def test_digests_with_etags_follow_the_formula_of_the_page(page, words, zero, co
     assert parts.split(comma)[1::2] == [zero, zero]
     assert factor == "2 * t + 1"
     # GIVEN objects that partly differ in OBS
-    world = CompareWorld(["a/1", "a/2", "b"])
-    for key in world.keys:
-        world.put(key, key, fate="copied")
+    world = World.holding_copies()
+    for key in ("a/1", "a/2", "b"):
+        world.put(key, key)
     world.write("b", "B")
     world.advance(HOUR)
     # THEN the page's formula gives the digests of a pass
-    answer = world.compare({"standstill": True})
-    for bucket, name in ((world.source, "state"), (world.there, "twin")):
+    answer = world.compare(standstill=True)
+    for bucket, name in ((world.source, "state"), (world.destination, "twin")):
         total = 0
         for key, stored_object in bucket.service.objects(bucket.name).items():
             version = int(

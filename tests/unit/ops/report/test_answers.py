@@ -29,10 +29,9 @@ from oss_oms_sync.rules.cutover import judge as judge_facts
 from oss_oms_sync.rules.remedy import Attempts
 from support import certificate_oracle
 from support.answers import answer
-from support.certify_world import CertifyWorld
 from support.ops import missing_parts
-from support.status_world import StatusWorld
-from support.world import HOUR
+from support.status import make_status_world
+from support.world import HOUR, World
 from unit.ops.web_page import certificate_page, parse, status_page
 
 # Names below these are reasons, folders, codes, classes and outcomes, not fields.
@@ -40,10 +39,10 @@ FREE_FIELDS = ("by_reason", "fixes", "folders", "codes", "remedies", "accepted",
 
 
 @pytest.fixture
-def world() -> StatusWorld:
+def world() -> World:
     """Return a world whose status has the verdict `in step`."""
-    status_world = StatusWorld()
-    status_world.passed(scanned=7, covered=7)
+    status_world = make_status_world()
+    status_world.bucket.add_pass(scanned=7, covered=7)
     return status_world
 
 
@@ -112,9 +111,9 @@ def test_the_example_of_a_comparison_has_the_functions_remedies():
 
 
 @pytest.fixture
-def certified_world() -> CertifyWorld:
+def certified_world() -> World:
     """Return a world with two copied objects, and OMS's lists about them in the destination."""
-    certify_world = CertifyWorld("a/1", "b")
+    certify_world = World.installed("a/1", "b")
     certify_world.within(lambda: reconcile.run("", certify_world.invocation(570)))
     certify_world.get_ready()
     return certify_world
@@ -144,7 +143,7 @@ def test_the_sentence_under_a_verdict_has_the_documents_numbers(certified_world,
     certified_world.prove()
     documents.append(certified_world.certify())
     certified_world.remove("b")
-    certified_world.compare()
+    certified_world.open_and_compare()
     documents.append(certified_world.certify())
     assert [document["verdict"] for document in documents] == ["GO", "REHEARSAL", "NOT PROVEN", "NO-GO"]
     words = {
@@ -162,11 +161,11 @@ def test_examples_of_certificates_have_the_fields_of_real_ones(certified_world, 
     example = answer(name)
     if example["frozen_since"]:
         # After a pass of headers, the standstill pass checks headers as well.
-        certified_world.ask("compare", {"headers": "look"})
+        certified_world.invoke("compare", {"headers": "look"})
         certified_world.prove()
         real = certified_world.certify(sample=1)
     else:
-        certified_world.compare()
+        certified_world.open_and_compare()
         real = certified_world.rehearse(sample=1)
     assert field_paths(example) == field_paths(real)
     assert {frozenset(check) for check in example["checks"]} == {frozenset(check) for check in real["checks"]}

@@ -1,28 +1,20 @@
-"""A world for the tests of compare, in which the test decides when OMS copies.
-
-It keeps the history of each key during a comparison, for an oracle that knows every version.
-"""
+"""A world that keeps the history of each key during a comparison, for an oracle that knows every version."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple
-from unittest.mock import patch
 from urllib.parse import unquote
 
 from requests import PreparedRequest
 
-from oss_oms_sync.clock import timestamp
 from oss_oms_sync.jobs import compare
-from sandbox.oms.copier import Copy, CopyFailure, CopyFault
 from sandbox.oss.objects import etag_of
-from support.reconcile_world import ReconcileWorld
 from support.stored import Stored
-from support.world import DAY, FROZEN, HOUR, PART, payload, record_name
+from support.world import DAY, FROZEN, HOUR, World, is_post, record_name
 
 STEP = 300
 
@@ -72,131 +64,57 @@ class ComparisonResult:
         return list(map(KeyState._make, product(*map(dict.fromkeys, zip(*self.states[key], strict=True)))))
 
 
-class CompareWorld(ReconcileWorld):
-    """A world for comparisons of `keys`, which are all keys that a test uses."""
+class HistoryWorld(World):
+    """A world for comparisons of `keys`, which are all keys that a test uses; OMS copies only on demand."""
 
     def __init__(self, keys: Sequence[str] = (), **environment: str) -> None:
-        # Who compares, and what that sends.
+        # The instance that compares, and the keys that it submitted.
         self._comparing: Any = None
-        self._sent: set[str] = set()
-        super().__init__(**environment)
+        self._submitted: set[str] = set()
+        super().__init__(OMS_RATE="1000", **environment)
+        self.install()
+        self.hold_copies()
         self.keys = list(keys)
         self.has_read = False
-        self.events: list[tuple[str, str]] = []
-        self.refuses = False
-        self.oms.faults.add(FROZEN, where=lambda request: self.refuses and request.method == "POST")
-        self.task.copies.add(CopyFault.withheld())
-        self.task.lists.withheld = True
-        self.task.part_size = PART
-        self._begun: list[Copy] = []
+        self._refuses = False
+        self.oms.faults.add(FROZEN, where=lambda request: self._refuses and is_post(request))
         self._snapshots: list[dict[str, KeyState]] = []
         self._in_hands: list[float] = []
         self._during: list[tuple[Any, ...]] = []
         self._is_moving = False
-        for bucket in (self.source, self.bucket, self.there):
+        for bucket in (self.source, self.bucket, self.destination):
             bucket.before, bucket.after = self._move, self._look
 
     # Events.
 
-    def put(self, key: str, data: str, kind: str = "md5", fate: str = "comes") -> None:
-        """Write an object to the source.
+    def refuse_calls(self, on: bool) -> None:
+        self._refuses = on
 
-        `fate`: its event is lost, pending, refused by OMS, accepted, or accepted and copied.
-        """
-        etag = self.upload(key, data, kind=kind)
-        if fate == "lost" or kind == "Symlink":
-            return
-        self.events.append((key, etag))
-        if fate != "comes":
-            refuses, self.refuses = self.refuses, fate == "refused"
-            self.deliver(-1)
-            self.refuses = refuses
-        if fate == "copied":
-            self.copy_all()
-
-    def lie_in_both(self, *keys: str, data: str, there: str, kind: str = "md5", part: int | None = None) -> None:
-        """Write `data` at the source without events, `there` in OBS an hour later, and advance another hour."""
-        self.lost(*keys, data=data, kind=kind)
-        for key in keys:
-            self.write(key, there, part)
-        self.advance(HOUR)
-
-    def deliver(self, number: int = 0, *, again: bool = False) -> None:
-        """Forward a pending event; with `again`, keep it pending for a repetition."""
-        if self.events:
-            number %= len(self.events)
-            key, etag = self.events[number] if again else self.events.pop(number)
-            self.forward(payload(key, etag=etag, time=timestamp(self.clock.now())))
-
-    def lose(self, number: int = 0) -> None:
-        if self.events:
-            self.events.pop(number % len(self.events))
-
-    def begin_copy(self, number: int = 0) -> None:
-        """Let OMS begin a copy: it reads the object, skips it, or fails if the object is missing."""
-        if waiting := self._waiting():
-            copy = waiting[number % len(waiting)]
-            self.task.begin(copy)
-            if copy.overwrites:
-                self._begun.append(copy)
-            else:
-                self.task.end(copy)
-
-    def end_copy(self, number: int = 0) -> None:
-        if self._begun:
-            self.task.end(self._begun.pop(number % len(self._begun)))
-
-    def fail_copy(self, number: int = 0) -> None:
-        if waiting := self._waiting():
-            copy = waiting[number % len(waiting)]
-            self.task.begin(copy)
-            copy.failure = CopyFailure("UPLOAD_DST_OBJ_FAILURE")
-            self.task.end(copy)
-
-    def copy_all(self) -> None:
-        while self.task.withheld:
-            self.begin_copy()
-            self.end_copy()
-
-    def _waiting(self) -> list[Copy]:
-        return [copy for copy in self.task.withheld if copy not in self._begun]
+    def set_closed(self, closed: bool) -> None:
+        self.bucket.add_mark(closed=closed)
 
     def encrypt(self, on: bool) -> None:
-        self.obs.bucket(self.destination_bucket).is_encrypted = on
-
-    def oms_refuses(self, on: bool) -> None:
-        self.refuses = on
+        self.obs_bucket.is_encrypted = on
 
     def compare_deep(self) -> None:
         """Compare and read the objects of equal size, so that their proofs are stored."""
-        self.compare({"deep": True, "restart": True})
+        self.compare(deep=True, restart=True)
         self.has_read = True
-
-    def replay(self) -> None:
-        self.ask("replay", timeout=240)
-
-    def play(self, happenings: Sequence[tuple[Any, ...]]) -> None:
-        for what, *details in happenings:
-            getattr(self, what)(*details)
 
     # Comparing.
 
-    def compare(self, asked: object = None, timeout: float = 570) -> dict[str, Any]:
-        return self.ask("compare", asked, timeout)
-
-    def compared(self, asked: object = None, during: Sequence[tuple[Any, ...]] = ()) -> ComparisonResult:
+    def compare_during(self, during: Sequence[tuple[Any, ...]] = (), **options: object) -> ComparisonResult:
         """Run a comparison; at each page that it reads, another instance performs the next event of `during`."""
-        self._during, self._snapshots, self._sent = list(during), [self.snapshot()], set()
+        self._during, self._snapshots, self._submitted = list(during), [self.snapshot()], set()
         began, self._in_hands = self._now(), [self._in_hand_since()]
         self._comparing, invocation = self.call_instance, self.invocation(570)
         if during:
             self.start()
-        text = json.dumps(asked) if asked is not None else ""
-        work = self.platform.run(lambda: compare.run(text, invocation), self._comparing)
+        work = self.platform.run(lambda: compare.run(json.dumps(options), invocation), self._comparing)
         result: dict[str, Any] = self.platform.call(work)
         self._comparing, in_hands = None, [*self._in_hands, self._in_hand_since()]
         states = {key: [snapshot[key] for snapshot in self._snapshots] for key in self.keys}
-        return ComparisonResult(result, self._sent, began, self._now(), in_hands, states)
+        return ComparisonResult(result, self._submitted, began, self._now(), in_hands, states)
 
     def snapshot(self) -> dict[str, KeyState]:
         """Return the state of each key."""
@@ -205,7 +123,7 @@ class CompareWorld(ReconcileWorld):
     def _before(self, request: PreparedRequest) -> None:
         super()._before(request)
         if request.method == "POST" and (request.url or "").endswith("/events") and self._is_own():
-            self._sent.update(map(unquote, json.loads(request.body or "")["object_keys"]))
+            self._submitted.update(map(unquote, json.loads(request.body or "")["object_keys"]))
 
     def _is_own(self) -> bool:
         return self._comparing is not None and self.platform.owner() is self._comparing
@@ -230,7 +148,7 @@ class CompareWorld(ReconcileWorld):
             _version(self.source, key),
             (accepted, self.bucket.modified[success.name]) if success and accepted else None,
             self.bucket.modified[failed.name] if failed else None,
-            _version(self.there, key),
+            _version(self.destination, key),
         )
 
     def _in_hand_since(self) -> float:
@@ -266,30 +184,3 @@ def _version(bucket: Stored, key: str) -> Version | None:
         return None
     is_md5, is_link = stored.etag.upper() == etag_of(stored.data), getattr(stored, "type", "") == "Symlink"
     return Version(stored.data.decode(), stored.etag.upper(), int(stored.last_modified), is_md5, is_link)
-
-
-def classes(answer: dict[str, Any]) -> dict[str, list[str]]:
-    """Return the keys of each class that has objects."""
-    return {name: count["keys"] for name, count in answer["classes"].items() if count["keys"]}
-
-
-def once(kind: str, call: Callable[[], object]) -> Callable[[str, Sequence[str]], None]:
-    """Return a hook for a bucket that makes this call at the first request of a kind."""
-    left = [call]
-
-    def hook(asked: str, _: Sequence[str]) -> None:
-        if left and asked == kind:
-            left.pop()()
-
-    return hook
-
-
-@contextmanager
-def pages_of(number: int) -> Iterator[None]:
-    """Limit the pages of both clouds' listings to this number of objects, within the context."""
-    with (
-        patch("sandbox.oss.listing._MAX_KEYS", number),
-        patch("sandbox.obs.listing._MAX_KEYS", number),
-        patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", number),
-    ):
-        yield
