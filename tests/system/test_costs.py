@@ -18,8 +18,8 @@ def test_a_pass_makes_as_many_requests_as_the_benchmark_counts(monkeypatch):
     job = costs.reconcile()
     # A hundredth is missing, and recorded. Besides, there is what a pass is begun and ended with.
     listed = effort.reconcile_pass(6_000).oss
-    assert listed <= job.requests["LIST"] <= listed + 11 * job.runs
-    assert to_oss(job.requests) - listed - job.keys <= 60 * job.runs  # a single instance, unless the machine is busy
+    assert listed <= job.requests["LIST"] <= listed + 11 * job.invocations
+    assert to_oss(job.requests) - listed - job.keys <= 60 * job.invocations
 
 
 def test_timers_and_an_event_make_as_many_requests_as_the_sandbox_counts(box, tmp_path):
@@ -27,7 +27,7 @@ def test_timers_and_an_event_make_as_many_requests_as_the_sandbox_counts(box, tm
     requests: Counter[str] = Counter()
 
     def counting(request) -> bool:
-        requests[costs.build_name(request)] += 1
+        requests[costs.name_of(request)] += 1
         return False
 
     for cloud in (box.oss, box.oms):

@@ -67,8 +67,8 @@ def in_dialect(document: Document, by_hand: bool) -> list[Document]:
 def use_keys(box: Sandbox, source: Key, there: Key) -> None:
     """Let OMS's task use these access keys."""
     sides = box.oms.sides
-    box.task.read_source = sides.source(AccessKey(*source), box.region, box.source_bucket)
-    box.task.bucket = sides.destination(AccessKey(*there), box.obs.region, box.destination_bucket)
+    box.task.read_source = sides.open_source(AccessKey(*source), box.region, box.source_bucket)
+    box.task.bucket = sides.open_destination(AccessKey(*there), box.obs.region, box.destination_bucket)
 
 
 def run_all_jobs(box: Sandbox) -> set[str]:

@@ -108,7 +108,7 @@ def test_the_timer_finishes_a_pass_with_slow_listings(lanes, seconds, of_log):
 @pytest.mark.part
 @pytest.mark.long
 # The end of a write is the begin of the next, apart from parallel requests.
-@pytest.mark.parametrize("hook", [pytest.param("before", marks=pytest.mark.extras), "after"])
+@pytest.mark.parametrize("hook", [pytest.param("before_request", marks=pytest.mark.extras), "after_response"])
 @pages_of(4)
 def test_after_a_kill_at_any_write_the_timer_covers_every_key(small_pages, hook):
     """A read changes nothing, so a kill there leaves the state after the write before."""
