@@ -220,7 +220,7 @@ def test_all_pages_name_the_same_permissions_of_the_functions_key():
         if action.startswith("oms:")
     }
     manifest = package.manifest()
-    notes = (ROOT / "hooks" / "index.js").read_text(encoding="utf-8").partition("function sayNeeds")[2]
+    notes = (ROOT / "hooks" / "index.js").read_text(encoding="utf-8").partition("function printRequirements")[2]
     english, chinese = notes.split("\n`,\n")[:2]
     for text in (english, chinese, manifest["Service"]["其它"]["Authorities"][1]):
         assert {*re.findall(r"oms:\w+:\w+", text)} == granted

@@ -23,7 +23,7 @@ def canary(box, deploy, ops, monkeypatch, tmp_path):
         monkeypatch.setattr(module, "PART_SIZES", PARTS)
     monkeypatch.setattr(in_place, "_VALID_SECONDS", 1)
     monkeypatch.setattr(in_place, "_LATE_SECONDS", 1.0)
-    monkeypatch.setattr(canary_run, "_LOOK_SECONDS", 0.2)
+    monkeypatch.setattr(canary_run, "_CHECK_SECONDS", 0.2)
     box.task.part_size = PARTS["50 MB"]
     deploy(instances=2)
 
