@@ -37,10 +37,11 @@ NIGHT_WINDOWS = (Window("08:00", "23:59", MIN_BANDWIDTH),)
 
 @dataclass(frozen=True)
 class CopySpeed:
-    """The progress of a task group while its bandwidth windows did not change.
+    """The measured progress of a task group; its bandwidth windows did not change during this time.
 
-    `group` is the group's id. Each of the `samples` is a time in seconds since 1970, and the number of bytes copied
-    until then.
+    - `group`: the group's id.
+    - `samples`: each sample is a time in seconds since 1970, and the number of bytes that the group had copied until
+      then.
     """
 
     group: str

@@ -69,8 +69,8 @@ class CertifiedScope:
 class ClosedMark(Mark):
     """The mark in the log bucket that closes the project.
 
-    `written` is the time at which OSS stored the mark, by OSS's clock; `opened` is the time at which the project was
-    last opened before the close.
+    - `written`: the time at which OSS stored the mark, by OSS's clock.
+    - `opened`: the time at which the project was last opened before the close.
     """
 
     opened: str
@@ -81,12 +81,15 @@ class ClosedMark(Mark):
 class RemainingOmsWork:
     """The work that OMS still had to do when the certificate was made.
 
-    `left` is the number of objects that OMS accepted and has not finished; it is None if OMS does not report the
-    number, or reports it only by the hour. `may_finish` is True if OMS may still finish these objects. `busy` is the
-    last time at which OMS accepted or finished an object, by OMS's counts or by this project's records; it is None if
-    there is no such time. `accepted` is the number of objects that OMS counted as accepted since an hour before the
-    close. `recorded` is the number of this project's records since then, or None until the records are counted.
-    `largest` is the size of the largest object in bytes.
+    - `left`: the number of objects that OMS has accepted and not finished. It is None if OMS does not report the
+      number, or reports it only by the hour.
+    - `may_finish`: True if OMS may still finish these objects.
+    - `busy`: the last time at which OMS accepted or finished an object, by OMS's counts or by this project's records.
+      It is None if there is no such time.
+    - `accepted`: the number of objects that OMS counted as accepted since an hour before the close.
+    - `recorded`: the number of this project's records since an hour before the close. It is None until the records are
+      counted.
+    - `largest`: the size of the largest object in bytes.
     """
 
     left: int | None
@@ -101,8 +104,8 @@ class RemainingOmsWork:
 class CertifiedMigration:
     """An unfinished migration of the existing objects.
 
-    `begun` is the time at which the migration began, or empty if unknown. `group` is its progress, or None if OMS does
-    not report the progress.
+    - `begun`: the time at which the migration began, or empty if the time is unknown.
+    - `group`: the progress of the migration's task group, or None if OMS does not report the progress.
     """
 
     begun: str
@@ -111,7 +114,11 @@ class CertifiedMigration:
 
 @dataclass(frozen=True)
 class OmsQueryFailure:
-    """A failed query for the sync task: the name of the reason, and OMS's HTTP status, or None without a response."""
+    """A failed query about the sync task.
+
+    - `reason`: the name of the reason.
+    - `status`: the HTTP status of OMS's response, or None without a response.
+    """
 
     reason: str
     status: int | None
@@ -130,8 +137,10 @@ class CloudClocks:
 class CertifiedPass:
     """A finished pass over the buckets.
 
-    `state` is the digest of the objects in the source bucket, and `twin` the digest of the objects in OBS. Two passes
-    with the same digests listed the same objects.
+    - `state`: the digest of the objects in the source bucket.
+    - `twin`: the digest of the objects in OBS.
+
+    Two passes with the same two digests listed the same objects.
     """
 
     pass_: str
@@ -146,14 +155,20 @@ class CertifiedPass:
 class CertifiedComparison(CertifiedPass):
     """The comparison on which the verdict rests, with the facts that decide its remedies.
 
-    `amended` is the time of the last recheck. `source_listed` and `destination_listed` count all listed objects.
-    `walked` is the number of source objects that the pass counted, and `classified` the number of objects that it put
-    into classes, before rechecks. `deep` is True if the pass also compared contents, and `overwrite` if it submitted
-    objects that are newer in OBS. `since` is the value of its option `--since`. `begins` is the time before which it
-    submitted no missing or older objects, and `earlier` the time of the oldest object that it did not submit for this
-    reason; both are empty if there is none. `submitted` is the number of submitted objects. `unsent` is the number of
-    objects that were too many to submit; `ops.py migrate` with the option `migrate` copies them. `no_right_in_oss` and
-    `no_right_in_obs` are the numbers of objects that could not be read because a permission is missing.
+    - `amended`: the time of the last recheck.
+    - `source_listed`, `destination_listed`: the counts of all listed objects.
+    - `walked`: the number of source objects that the pass counted.
+    - `classified`: the number of objects that the pass put into classes, before any recheck.
+    - `deep`: True if the pass also compared contents.
+    - `overwrite`: True if the pass submitted objects that are newer in OBS.
+    - `since`: the value of the option `--since`.
+    - `begins`: the time before which the pass submitted no missing or older objects, or empty.
+    - `earlier`: the time of the oldest object that was not submitted because it is older than `begins`, or empty.
+    - `submitted`: the number of submitted objects.
+    - `unsent`: the number of objects that the pass did not submit because they are too many.
+    - `migrate`: the option with which `ops.py migrate` copies these objects.
+    - `no_right_in_oss`, `no_right_in_obs`: the numbers of objects that could not be read because a permission is
+      missing.
     """
 
     amended: str | None
@@ -177,8 +192,8 @@ class CertifiedComparison(CertifiedPass):
 class CertifiedStandstill(CertifiedPass):
     """The standstill pass, which lists both buckets once more after the comparison.
 
-    `began` is the time of its start by OSS's clock. `headers` is None unless a headers pass had run and the project was
-    closed.
+    - `began`: the start of the pass, by OSS's clock.
+    - `headers`: the result of comparing headers. It is None unless a headers pass had run and the project was closed.
     """
 
     began: str
@@ -197,10 +212,13 @@ class CertifiedPasses:
 class WaitingGroup:
     """A group of waiting keys with the same reason, class and flags; a key waits if replay has to resend it.
 
-    `number` is the number of keys in the group, and `keys` contains the first of them. `object_class` is the class of
-    the objects if records are ignored, or None if OBS did not answer. `is_same_size` is True if OBS has an object of
-    the same size. `was_tried` is True if a comparison with `--deep` began after both versions were written, so that it
-    would have read them. `is_refused` is True if OMS refuses the key repeatedly.
+    - `number`: the number of keys in the group.
+    - `keys`: the first keys of the group.
+    - `object_class`: the class that the objects would have without their records, or None if OBS did not answer.
+    - `is_same_size`: True if OBS has an object of the same size.
+    - `was_tried`: True if a comparison with `--deep` began after both versions were written, so that it would have read
+      them.
+    - `is_refused`: True if OMS refuses the key repeatedly.
     """
 
     reason: str
@@ -214,12 +232,14 @@ class WaitingGroup:
 
 @dataclass(frozen=True)
 class CertifiedWaitingKeys:
-    """The keys of failed records, and of run files (the keys that replay is resending), with their number and hash.
+    """The waiting keys: those of failed records, and those of run files (the keys that replay is resending).
 
-    `sha256` is the hash of the sorted keys, each followed by a newline. `groups` contains the keys whose objects are
-    neither equal in OBS, nor impossible to copy, nor deleted; it contains all keys if OBS did not answer. `unread` is
-    the number of records and run files whose keys are unknown. `are_more` is True if not all keys were checked, and
-    `has_more_records` if this project has failed records that were not read.
+    - `sha256`: the hash of the sorted keys, each followed by a newline.
+    - `groups`: the keys whose objects are neither equal in OBS, nor impossible to copy, nor deleted. It has all keys if
+      OBS did not answer.
+    - `unread`: the number of records and run files whose keys are unknown.
+    - `are_more`: True if not all keys were checked.
+    - `has_more_records`: True if this project has failed records that were not read.
     """
 
     number: int
@@ -234,9 +254,10 @@ class CertifiedWaitingKeys:
 class FailureLists:
     """The state of OMS's lists of failed copies, which replay reads.
 
-    `looked` is the time at which replay began its last complete reading of the lists, or empty if no reading is
-    complete. `unread` is the number of unreadable lines. `is_refused` is True if the lists could not be read at the
-    last attempt.
+    - `looked`: the time at which replay began its last complete reading of the lists, or empty if no reading is
+      complete.
+    - `unread`: the number of unreadable lines.
+    - `is_refused`: True if the lists could not be read at the last attempt.
     """
 
     looked: str
@@ -248,8 +269,9 @@ class FailureLists:
 class Rehearsal:
     """The result of a rehearsal: a forecast of the cutover.
 
-    `would_be` is the verdict that the cutover would have. `minutes` has the duration of each step and the total; a
-    duration is None if it is unknown. `failing` has the ids of the checks that would prevent a GO.
+    - `would_be`: the verdict that the cutover would have.
+    - `minutes`: the duration of each step, and the total; a duration is None if it is unknown.
+    - `failing`: the ids of the checks that would prevent a GO.
     """
 
     would_be: CutoverVerdict
@@ -259,7 +281,7 @@ class Rehearsal:
 
 @dataclass(frozen=True)
 class LostEvents:
-    """The number of new objects in the last reconcile pass, and the number of these whose event did not arrive."""
+    """The number of new objects in the last reconcile pass, and the number of those without an event."""
 
     new: int
     missing: int
@@ -269,8 +291,9 @@ class LostEvents:
 class ExtraFacts:
     """Facts that a certificate shows although its verdict does not depend on them.
 
-    `trigger` counts the lost events, `migrations` are the finished migrations of the existing objects, and `lag` has
-    the delays of objects until OMS accepted and copied them.
+    - `trigger`: the number of lost events.
+    - `migrations`: the finished migrations of the existing objects.
+    - `lag`: the delays of objects until OMS accepted and copied them.
     """
 
     trigger: LostEvents | None
@@ -282,10 +305,13 @@ class ExtraFacts:
 class WaitingFacts:
     """Facts for OMS_FINISHED and NOTHING_WAITS, the checks that a cutover repeats after the close.
 
-    `made` is the time at which the facts were gathered, and `run` the identifier of the cutover's run. `frozen_since`
-    is None in a rehearsal. `as_of` is the time at which the comparison last checked objects. `go_stands` is True if a
-    GO is valid, so that applications write to OBS. `accepted` has the person and the reason of each acceptance, by the
-    name of the accepted class or condition. `classes` is None without a comparison.
+    - `made`: the time at which the facts were gathered.
+    - `run`: the identifier of the cutover's run.
+    - `frozen_since`: the time of the freeze, or None in a rehearsal.
+    - `as_of`: the time at which the comparison last checked objects.
+    - `go_stands`: True if a GO is valid, so that applications write to OBS.
+    - `accepted`: the person and the reason of each acceptance, by the name of the accepted class or condition.
+    - `classes`: the counts of each class, or None without a comparison.
     """
 
     made: str
@@ -308,9 +334,11 @@ class WaitingFacts:
 class CutoverFacts(WaitingFacts):
     """All facts of a cutover.
 
-    `open_projects` are the other projects of the sync task that were not closed in time. The counts of a comparison are
-    None without a comparison. `missing_permissions` are the permissions that reading a sample would need, in a
-    rehearsal without a sample. `keys_a_minute` is the number of keys that the project submits per minute.
+    - `open_projects`: the other projects of the sync task that were not closed in time.
+    - `missing_permissions`: in a rehearsal without a sample, the permissions that reading a sample would need.
+    - `keys_a_minute`: the number of keys that the project submits per minute.
+
+    The counts of a comparison are None without a comparison.
     """
 
     task: str
@@ -356,8 +384,10 @@ class CutoverFacts(WaitingFacts):
 class Certificate(CutoverFacts):
     """The content of a certificate's document: facts, and the conclusions that `rules/cutover.py` derives from them.
 
-    The document also contains its own hash. `text` is the verdict and its summary, for readers of the JSON. `document`
-    is the document's name in the log bucket.
+    - `text`: the verdict and its summary, for readers of the JSON.
+    - `document`: the name of the document in the log bucket.
+
+    The document also contains its own hash (see `document_hash`).
     """
 
     schema: int

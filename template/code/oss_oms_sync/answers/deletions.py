@@ -1,7 +1,7 @@
 """The answer of certify to `ops.py deletions`: objects that the source has deleted and OBS still has.
 
-The project never deletes a user's object. Each call of certify checks a page of the absences that the last comparison
-recorded, the keys that exist only in OBS.
+The project never deletes a user's object. An absence is a key that exists only in OBS. Each call of certify checks a
+page of the absences that the last comparison recorded.
 """
 
 from __future__ import annotations
@@ -52,12 +52,15 @@ class Deletion:
 class DeletionFacts:
     """Facts that decide whether the project can make a list of deletions; a fact that is unknown is None.
 
-    `comparison` is the name of the last comparison of all objects, or empty without one, and `began` is the time at
-    which it began. `source_objects` is the number of objects at the source in this comparison, and `objects_before` the
-    number in the comparison before it. `back_to_source` is the number of back-to-source rules in OBS. `go` is the name
-    of the last certificate with a GO. `unread_run_files` is the number of run files (the keys that replay is resending)
-    that cannot be read. `missing_permissions` are the missing permissions to read objects. `unknown_objects` is the
-    number of objects of unknown origin in OBS, which are never listed.
+    - `comparison`: the name of the last comparison of all objects, or empty without such a comparison.
+    - `began`: the time at which this comparison began.
+    - `source_objects`: the number of objects at the source in this comparison.
+    - `objects_before`: the number of objects at the source in the comparison before it.
+    - `back_to_source`: the number of back-to-source rules in OBS.
+    - `go`: the name of the last certificate with a GO.
+    - `unread_run_files`: the number of unreadable run files (the keys that replay is resending).
+    - `missing_permissions`: the missing permissions to read objects.
+    - `unknown_objects`: the number of objects of unknown origin in OBS, which are never listed.
     """
 
     source_bucket: str
@@ -78,8 +81,10 @@ class DeletionFacts:
 class DeletionsAnswer:
     """A page of the list of deletions, with the numbers of omitted keys by reason.
 
-    The page is empty if the facts permit no list. `unlisted` are the keys of the page that rclone's list cannot name.
-    `after` is the last key of the page if other pages follow, otherwise None.
+    - `unlisted`: the keys of the page that rclone's list cannot name.
+    - `after`: the last key of the page if other pages follow, otherwise None.
+
+    The page is empty if the facts permit no list.
     """
 
     facts: DeletionFacts

@@ -19,7 +19,7 @@ ACCEPTANCE_FORM = "<who, why>"
 
 
 def has_name_and_reason(text: str) -> bool:
-    """Return True if an acceptance contains a name and a reason, separated by a comma or a colon."""
+    """Return True if `text`, a user's acceptance, has a name and a reason, separated by a comma or a colon."""
     person, *reasons = re.split(r"[,:，：]", text, maxsplit=1)
     return text.strip() != ACCEPTANCE_FORM and all(part.strip() for part in (person, *(reasons or [""])))
 
@@ -54,7 +54,7 @@ class Stop(Enum):
 
 
 class Stopped(NamedTuple):
-    """The reason why a call stopped early, and a sentence about it."""
+    """The reason why a call stopped early, as a Stop and as a sentence for people."""
 
     stop: Stop
     why: str
@@ -87,9 +87,11 @@ class Result(Enum):
 class Finding:
     """The result of a check.
 
-    `wanted` and `actual` describe the required and the actual state, and `keys` contains the first affected keys.
-    `next` is the remedy, and `step` its command. `gates` is True if the verdict depends on the check. `waits` is True
-    if the check may pass later without any action.
+    - `wanted`, `actual`: the required and the actual state.
+    - `keys`: the first affected keys.
+    - `next`, `step`: the remedy, and the remedy's command.
+    - `gates`: True if the verdict depends on the check.
+    - `waits`: True if the check may pass later without any action.
     """
 
     id: str

@@ -28,7 +28,7 @@ class HeadersWork(Enum):
 
     @property
     def applies_to_cutovers(self) -> bool:
-        """True if a cutover after a headers pass of this kind changes headers, and its standstill pass checks them."""
+        """True if later cutovers change headers as well, and check the headers in their standstill pass."""
         return self is not HeadersWork.UNDO
 
 
@@ -74,10 +74,13 @@ class HeadersOutcome(Enum):
 class HeadersAnswer(PassAnswer):
     """The progress or the result of a headers pass.
 
-    `work` is a value of HeadersWork. `outcomes` counts the objects by outcome, and `headers` the objects in which a
-    header differed, by the header's name. `folders` counts the objects by first-level folder and outcome. `examples`
-    has the first keys of each outcome that is not settled. `tagged` counts the objects with tags among those whose
-    headers were read; OSS shows tags only with the permission oss:GetObjectTagging.
+    - `work`: a value of HeadersWork.
+    - `outcomes`: the number of objects by outcome.
+    - `headers`: the number of objects in which a header differed, by the header's name.
+    - `folders`: the number of objects by first-level folder and outcome.
+    - `examples`: the first keys of each outcome that is not settled.
+    - `tagged`: the number of objects with tags among those whose headers were read. OSS shows tags only with the
+      permission oss:GetObjectTagging.
     """
 
     work: str
@@ -93,9 +96,10 @@ class HeadersAnswer(PassAnswer):
 class CheckedHeaders:
     """The headers of the objects that a standstill pass listed in both buckets.
 
-    `outcomes` counts the objects by outcome. A RECORDED object had equal headers in both buckets when its record was
-    written; the pass read the headers of all other objects, except those with the outcome UNREAD. `differing` counts
-    the objects for each header that differs. `examples` has the first keys of each outcome that is not settled.
+    - `outcomes`: the number of objects by outcome. A RECORDED object had equal headers in both buckets when its record
+      was written. The pass read the headers of all other objects, except those with the outcome UNREAD.
+    - `differing`: the number of objects for each header that differs.
+    - `examples`: the first keys of each outcome that is not settled.
     """
 
     outcomes: Mapping[HeadersOutcome, int]

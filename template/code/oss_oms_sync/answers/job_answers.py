@@ -25,12 +25,16 @@ UNREADABLE = t(
 class ReplayAnswer:
     """The result of a run of replay.
 
-    `taken` is the number of keys that the run selected, and `resolved` the number of those that need no submission any
-    more. `left` is the number of keys that still wait. `by_reason` counts the keys that failed again, and
-    `oldest_failure` is the time of the oldest failure among these and the `left` keys. In a `dry_run`, both cover the
-    selected keys. `copies` describes the lines of OMS's lists that this run read; it is None if the run reads no lists.
-    `whole` is True if the run covered all waiting keys. `unreadable` are the names of the unreadable run files; a run
-    file has the keys that an earlier run selected and did not finish.
+    - `taken`: the number of keys that the run selected.
+    - `resolved`: the number of selected keys that no longer need a submission.
+    - `left`: the number of keys that still wait.
+    - `by_reason`: the number of keys that failed again, by reason; in a `dry_run`, of all selected keys.
+    - `oldest_failure`: the time of the oldest failure among the keys that failed again or are left; in a `dry_run`,
+      among all selected keys.
+    - `copies`: the lines of OMS's lists that this run read, or None if the run reads no lists.
+    - `whole`: True if the run covered all waiting keys.
+    - `unreadable`: the names of the unreadable run files. A run file has the keys that an earlier run selected and did
+      not finish.
     """
 
     taken: int
@@ -66,7 +70,8 @@ class ReplayRun:
 class BackToSource:
     """The back-to-source rules of a bucket in OBS, which only an administrator can read.
 
-    `ops.py checklist` read them at the time `at`. `rules` is their number, or None if they could not be read.
+    - `at`: the time at which `ops.py checklist` read the rules.
+    - `rules`: the number of rules, or None if they could not be read.
     """
 
     bucket: str
@@ -76,10 +81,11 @@ class BackToSource:
 
 @dataclass(frozen=True)
 class Migration:
-    """An unfinished migration of the existing objects.
+    """An unfinished migration of the existing objects. A field is empty if its value is unknown.
 
-    `begun` is the time at which the migration began, `group` the id of its task group in OMS, and `keys` are the ids of
-    its access keys; each of them is empty if unknown.
+    - `begun`: the time at which the migration began.
+    - `group`: the id of the migration's task group in OMS.
+    - `keys`: the ids of the migration's access keys.
     """
 
     begun: str
@@ -91,8 +97,9 @@ class Migration:
 class FinishedMigration:
     """A finished migration of the existing objects, with its counts of objects.
 
-    `group` is the id of its task group in OMS. `how` describes its end: "done", "removed", "refused", or "resent" if
-    replay took over the keys of all failed objects.
+    - `group`: the id of the migration's task group in OMS.
+    - `how`: the end of the migration: "done", "removed", "refused", or "resent" if replay took over the keys of all
+      failed objects.
     """
 
     begun: str
@@ -134,9 +141,13 @@ class StepSeconds:
 class StoryAnswer:
     """The history and the state of a single key, and the next step.
 
-    `object` is the object in the source, `success` its success record, and `in_obs` the object in OBS; if OBS did not
-    answer, `in_obs_unknown` is the reason. `failed` is the content of the key's failed record. `step` is the command
-    that submits the key now. `well` is True if the current version is in OBS, or if OMS may still copy it.
+    - `object`: the object in the source.
+    - `success`: the success record of the key.
+    - `in_obs`: the object in OBS.
+    - `in_obs_unknown`: the reason why OBS did not answer.
+    - `failed`: the content of the key's failed record.
+    - `step`: the command that submits the key now.
+    - `well`: True if the current version is in OBS, or if OMS may still copy it.
     """
 
     key: str
@@ -157,7 +168,8 @@ class StoryAnswer:
 class DoctorCheck:
     """The result of a check of doctor.
 
-    `state` is "ok", "warning", "fault", "unknown" or "skipped"; `fix` is the remedy for a fault.
+    - `state`: "ok", "warning", "fault", "unknown" or "skipped".
+    - `fix`: the remedy for a fault.
     """
 
     name: Text
@@ -207,7 +219,8 @@ class MarkAnswer:
 class LookAnswer(MarkAnswer):
     """The state of the project, the valid GO, and the checks that a cutover repeats after the close.
 
-    `go` is the document of the GO. `migration` is the unfinished migration of the existing objects, or None.
+    - `go`: the document of the GO.
+    - `migration`: the unfinished migration of the existing objects, or None.
     """
 
     go: Json
@@ -217,7 +230,7 @@ class LookAnswer(MarkAnswer):
 
 @dataclass(frozen=True)
 class CanaryResult:
-    """The measurements of the project's last canary in the user's accounts (its field report), and their time."""
+    """The field report of the project's last canary (measurements in the user's accounts), and the report's time."""
 
     at: str
     report: Mapping[str, object]

@@ -86,10 +86,13 @@ class ObjectClass(Enum):
 
     @property
     def tone(self) -> str:
-        """The tone of the class in reports, which decides the color.
+        """The name of the color that reports use for the class.
 
-        The tone is "good" for proven objects, "open" for unproven objects, "way" for objects in progress, "bad" for
-        objects that OBS lacks, and "calm" for objects that are not judged.
+        - "good": proven objects.
+        - "open": unproven objects.
+        - "way": objects in progress.
+        - "bad": objects that OBS lacks.
+        - "calm": objects that are not judged.
         """
         if self is ObjectClass.EQUAL_CONTENTS:
             return "good"

@@ -1,4 +1,4 @@
-"""Answers of reconcile and compare.
+"""Answers of reconcile and compare, about a pass: a run over all keys of the source bucket, divided into key ranges.
 
 A time is a text such as 2026-01-31T08:00:00Z.
 """
@@ -40,8 +40,8 @@ class Ranges:
 class Progress:
     """The progress of a pass.
 
-    `share` is the processed part of the objects, from 0 to 1. `share` and `minutes_left` are None if no earlier pass
-    counted the objects.
+    - `share`: the processed part of the objects, from 0 to 1, or None if no earlier pass counted the objects.
+    - `minutes_left`: the estimated remaining minutes, or None for the same reason.
     """
 
     objects_per_minute: int
@@ -53,12 +53,16 @@ class Progress:
 class PassAnswer:
     """The progress of a pass; if there is no pass, only the first four fields have a value.
 
-    `next` and `stopped` are sentences for people. `objects` is the number of source objects that the pass has counted.
-    `share` is the processed part of the objects, from 0 to 1. `share` and `minutes_left` are None if no earlier pass
-    counted the objects. `unsent` is the number of objects that the pass did not submit because they are too many:
-    `step` copies them by a migration, and `all_the_same` submits them nevertheless. `is_migration_unknown` is True if a
-    migration of the existing objects had begun but its state was unknown, so that the pass left no object to the
-    migration. `has_no_objects` is True if the pass is finished and found no source object in scope.
+    - `next`, `stopped`: sentences for people.
+    - `objects`: the number of source objects that the pass has counted.
+    - `share`: the processed part of the objects, from 0 to 1. `share` and `minutes_left` are None if no earlier pass
+      counted the objects.
+    - `unsent`: the number of objects that the pass did not submit because they are too many.
+    - `step`: the command that copies the `unsent` objects by a migration.
+    - `all_the_same`: the command that submits the `unsent` objects nevertheless.
+    - `is_migration_unknown`: True if a migration of the existing objects had begun but its state was unknown, so that
+      the pass left no object to the migration.
+    - `has_no_objects`: True if the pass is finished and found no source object in scope.
     """
 
     finished: bool
@@ -110,8 +114,9 @@ class ReconcileAnswer(ReconcileTotals, PassAnswer):
 class Lag:
     """The delays of objects in seconds, as percentiles and a maximum.
 
-    `objects` is the number of measured objects, and `not_yet` the number of objects that have not arrived. `within`
-    maps limits in seconds to the number of objects that arrived within the limit.
+    - `objects`: the number of measured objects.
+    - `not_yet`: the number of objects that have not arrived.
+    - `within`: limits in seconds, each with the number of objects that arrived within the limit.
     """
 
     objects: int
@@ -127,8 +132,8 @@ class Lag:
 class Lags:
     """The delays from the write of an object until OMS accepted it, and until it was in OBS.
 
-    `again` is the number of objects that were submitted repeatedly. The delays do not include them, because their delay
-    is ambiguous.
+    - `again`: the number of objects that were submitted repeatedly. The delays do not include these objects, because it
+      is ambiguous from which submission to measure.
     """
 
     accepted: Lag
@@ -138,9 +143,9 @@ class Lags:
 
 @dataclass(frozen=True)
 class ReadResult:
-    """The result of reading objects to compare their contents.
+    """The numbers of objects by the outcome of reading them to compare their contents.
 
-    It has the numbers of objects by outcome, the number of bytes read, and the first unproven `keys` of each outcome.
+    It also has the number of bytes read, and the first unproven `keys` of each outcome.
     """
 
     equal: int
@@ -248,8 +253,8 @@ class Digests:
 class ClassCounts:
     """The counts of the objects of a class in both buckets, and the first keys of the class.
 
-    `proven_different` is the number of objects of equal sizes whose contents were proven to differ. `in_vain` is the
-    number of objects for which OMS accepted another submission without copying them.
+    - `proven_different`: the number of objects of equal sizes whose contents were proven to differ.
+    - `in_vain`: the number of objects for which OMS accepted another submission without copying them.
     """
 
     source: ObjectCount
@@ -272,8 +277,8 @@ class LastWritten:
 class BothBuckets:
     """The counts of the objects in both buckets, by class, folder and storage class.
 
-    For each folder and class, `folders` has the number and the bytes of objects in the source, then those in the
-    destination. `storage` counts all objects of both buckets by their storage classes.
+    - `folders`: for each folder and class, the number and the bytes of the objects in the source, then of those in OBS.
+    - `storage`: the counts of all objects of both buckets by their storage classes.
     """
 
     classes: Mapping[ObjectClass, ClassCounts]
@@ -303,8 +308,9 @@ class BothBuckets:
 class CompareAnswer(PassAnswer):
     """The progress of a comparison.
 
-    `state` and `twin` are the digests of both buckets in a finished comparison. `stood_still` is True if a later
-    standstill pass has the same digests, and None without such a pass.
+    - `state`: the digest of the source's keys, sizes, ETags and times; None until the comparison is finished.
+    - `twin`: the digest of the keys, sizes and ETags of the copies in OBS; None until the comparison is finished.
+    - `stood_still`: True if a later standstill pass has the same digests, and None without such a pass.
     """
 
     submitted: int

@@ -13,10 +13,12 @@ TIME_IS_UP, BACK_TO_SOURCE = "time", "back_to_source"
 class SampleResult:
     """The result of reading a sample of the objects that count as equal.
 
-    `asked` is the requested size of the sample, and `population` the number of objects from which `keys` were drawn.
-    `read` is the number of objects that were read, including those that differ; `unread` keys were not read, and
-    `unreadable` keys were replaced by others. `problem` is the problem that ended the reading early: TIME_IS_UP,
-    BACK_TO_SOURCE, or the code of a cloud's error.
+    - `asked`: the requested size of the sample.
+    - `population`: the number of objects from which `keys` were drawn.
+    - `read`: the number of objects that were read, including those that differ.
+    - `unread`: the keys that were not read.
+    - `unreadable`: the keys that could not be read and were replaced by others.
+    - `problem`: the problem that ended the reading early: TIME_IS_UP, BACK_TO_SOURCE, or the code of a cloud's error.
     """
 
     asked: int
@@ -35,7 +37,7 @@ class SampleResult:
 
 @dataclass(frozen=True)
 class LostHeader:
-    """The number of objects whose header is missing or different in OBS, and the first of their keys."""
+    """The number of objects whose header is missing or different in OBS, and the first of these objects' keys."""
 
     objects: int
     keys: Sequence[str]
@@ -45,11 +47,13 @@ class LostHeader:
 class Headers:
     """The result of comparing the headers of a sample's objects.
 
-    `migrated` is True if the sync task migrates metadata, and None if OMS does not report it. `drawn` is the number of
-    compared objects of the sample; `more` are the keys of other compared objects, one from each folder outside the
-    sample. `gone` are the keys of objects that exist on only one side now. `documented` and `unexpected` have the
-    losses of each header: those that OMS's documents state, and all others. If `problem` is the code of a cloud's
-    error, or no sample was read completely, nothing was compared.
+    - `migrated`: True if the sync task migrates metadata, and None if OMS does not report it.
+    - `drawn`: the number of compared objects of the sample.
+    - `more`: the keys of other compared objects, one from each folder outside the sample.
+    - `gone`: the keys of objects that exist on only one side now.
+    - `documented`: the losses of each header that OMS's documents state.
+    - `unexpected`: all other losses of each header.
+    - `problem`: the code of a cloud's error. Nothing was compared if this is set, or if no sample was read completely.
     """
 
     migrated: bool | None

@@ -30,7 +30,8 @@ class VerdictState(Enum):
 class Verdict:
     """The most important fact about the synchronization in a sentence, its kind, and the next step.
 
-    `step` is None after a GO. `alarm` is True if the verdict needs action now.
+    - `step`: the next step, or None after a GO.
+    - `alarm`: True if the verdict needs action now.
     """
 
     state: VerdictState
@@ -52,8 +53,8 @@ class TaskNames:
 class UnfinishedCounts:
     """The minimum number of objects that OMS accepted, but has not copied, failed or skipped.
 
-    `overdue` is the minimum number of those that OMS accepted over 15 minutes ago, or None if OMS's counts are too
-    coarse to tell.
+    - `overdue`: the minimum number of unfinished objects that OMS accepted over 15 minutes ago. It is None if the steps
+      of OMS's counts are too long to show this number.
     """
 
     objects: int
@@ -64,7 +65,7 @@ class UnfinishedCounts:
 class CodeFailures:
     """The number of objects that OMS failed to copy with a certain error code, and the remedy.
 
-    `passes` is True if the failure passes without any action.
+    `passes` is True if a later attempt may succeed without any action.
     """
 
     objects: int
@@ -76,8 +77,8 @@ class CodeFailures:
 class CopyFailureCounts:
     """The numbers of objects that OMS failed to copy, by their present state.
 
-    The states add up to `counted`, the number by OMS's counts, unless OMS's counts are delayed. `codes` describes the
-    `waiting` and `stuck` objects by OMS's error code.
+    - `counted`: the number of failed objects by OMS's counts. The states add up to it, unless OMS's counts are delayed.
+    - `codes`: the `waiting` and `stuck` objects by OMS's error code.
     """
 
     counted: int
@@ -125,13 +126,14 @@ class AbandonedRunFiles:
 
 @dataclass(frozen=True)
 class BacklogSummary:
-    """The keys that wait to be resent.
+    """The keys that wait to be resent. A run file has the keys that a run of replay has taken to resend them.
 
-    `failed` is the number of failed records, or a lower bound if `at_least` is True. `read` is the number of records
-    that were read; `by_reason` and `keys` cover only these. `outside` is the number of records outside the trigger's
-    filter, which this project does not resend. A run file has the keys that a run of replay has taken: `in_run_files`
-    is the number of these keys, `unreadable_run_files` are the names of files that cannot be read, and `left_behind`
-    are the run files of inactive projects.
+    - `failed`: the number of failed records, or a lower bound if `at_least` is True.
+    - `read`: the number of records that were read; `by_reason` and `keys` cover only these.
+    - `outside`: the number of records outside the trigger's filter, which this project does not resend.
+    - `in_run_files`: the number of keys in run files.
+    - `unreadable_run_files`: the names of the run files that cannot be read.
+    - `left_behind`: the run files of inactive projects.
     """
 
     failed: int
@@ -217,8 +219,9 @@ class UnreadLines:
 class CountCheck:
     """A comparison of the count `left` with the sum of the counts `right`.
 
-    `sign` is the required relation, = or ≤, and `claim` is the statement that `left` and `right` are in this relation.
-    `meaning` explains a failure.
+    - `sign`: the required relation, = or ≤.
+    - `claim`: the statement that `left` and `right` are in this relation.
+    - `meaning`: the explanation of a failure.
     """
 
     claim: Text
@@ -233,11 +236,13 @@ class CountCheck:
 class StatusAnswer:
     """The state of the synchronization.
 
-    `migration` is the unfinished migration of the existing objects, and `old_objects` its progress if its id in OMS is
-    recorded. If OMS did not answer a query, the query's field is None, and the field `..._failure` has the reason.
-    `overdue` are the jobs whose last pass is too old to rely on. `fixes` has the remedy of each reason in the backlog,
-    and `lasting` the reasons that need action. `alarm_not_taken` is the reason why the webhook refused the last alarm;
-    it is empty if the webhook accepted the alarm.
+    - `migration`: the unfinished migration of the existing objects.
+    - `old_objects`: the progress of this migration if its id in OMS is recorded.
+    - `..._failure`: the reason why OMS did not answer a query; the field with the query's result is None then.
+    - `overdue`: the jobs whose last pass is too old to rely on.
+    - `fixes`: the remedy of each reason in the backlog.
+    - `lasting`: the reasons that need action.
+    - `alarm_not_taken`: the reason why the webhook refused the last alarm, or empty if the webhook accepted the alarm.
     """
 
     verdict: Verdict

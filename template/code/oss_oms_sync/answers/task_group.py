@@ -174,17 +174,18 @@ class TaskSummary:
 
     @property
     def is_running(self) -> bool:
-        """True if the task accepts keys; a stopped task refuses them."""
+        """True if the task accepts keys; OMS refuses the keys for a stopped task."""
         return self.status == "SYNCHRONIZING"
 
 
 @dataclass(frozen=True)
 class StatisticsSummary:
-    """OMS's counts since the time `from_`, in steps of equal length.
+    """OMS's counts since the time `from_`, in steps: intervals of equal length.
 
-    For each kind of count, `series` has the begin of each step in milliseconds since 1970, and the count in this step,
-    or the bytes for the kind SIZE. `step` is OMS's name for the length of a step. `unread` is the number of values that
-    could not be read.
+    - `step`: OMS's name for the length of a step.
+    - `series`: for each kind of count, the start of each step in milliseconds since 1970, and the count in this step;
+      for the kind SIZE, the bytes.
+    - `unread`: the number of values that could not be read.
     """
 
     from_: datetime
@@ -197,8 +198,8 @@ class StatisticsSummary:
 class GroupProgress:
     """The progress of a task group, with its state and its numbers of objects.
 
-    `total` is the number of all objects, or 0 until OMS has listed the source. `resent` is True if replay took over the
-    keys of all failed objects, so that the group has no work left.
+    - `total`: the number of all objects, or 0 until OMS has listed the source.
+    - `resent`: True if replay took over the keys of all failed objects, so that the group has no work left.
     """
 
     state: GroupState
@@ -235,7 +236,7 @@ class GroupProgress:
 
     @property
     def step(self) -> Step:
-        """The next step: without an option, `migrate` follows the group, or deletes its access keys after its end."""
+        """The next step; `migrate` without options follows a running group, or deletes an ended group's access keys."""
         # A group that failed before it listed objects would fail again.
         would_fail_again = self.state is GroupState.FAILED and not self.total
         option = "remove" if would_fail_again or self.resent else _RESCUE_OPTIONS.get(self.state)
@@ -251,10 +252,13 @@ class GroupProgress:
 class TaskGroup(GroupProgress):
     """The state of a task group as OMS reports it.
 
-    `size` and `copied_size` are the bytes of all objects and of the copied objects; `speed` is in bytes per second.
-    `started` and `ended` are in seconds since 1970; `ended` is valid only if the group has stopped. `can_retry_failed`
-    is True if OMS can retry the failed objects alone. `lists` is the prefix of the lists of failed objects in the
-    destination. `why` is the reason of a failure. `bandwidth` has the bandwidth limits by the time of day.
+    - `size`, `copied_size`: the bytes of all objects, and of the copied objects.
+    - `speed`: the speed in bytes per second.
+    - `started`, `ended`: times in seconds since 1970; `ended` is valid only if the group has stopped.
+    - `can_retry_failed`: True if OMS can retry the failed objects alone.
+    - `lists`: the prefix of the lists of failed objects in the destination.
+    - `why`: the reason of a failure.
+    - `bandwidth`: the bandwidth limits by the time of day.
     """
 
     id: str
@@ -318,8 +322,7 @@ def max_submissions(keys_a_second: float) -> float:
     """Return the number of objects up to which submitting them is faster than a task group, which starts slowly.
 
     `keys_a_second` is the rate of submissions. At twenty calls of ten keys per second the number is 370,000 objects,
-    which take 31 minutes. The costs are ignored: copying costs the same by either way, and only submitted objects cause
-    calls and records of this project.
+    which take 31 minutes. The result ignores the costs of the calls and records that submissions cause.
     """
     seconds_saved = 1 / keys_a_second - 1 / LISTED_OBJECTS_PER_SECOND
     return _START_SECONDS / seconds_saved if seconds_saved > 0 else math.inf

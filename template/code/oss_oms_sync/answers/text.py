@@ -1,7 +1,7 @@
 """Texts for people in English or Chinese, each made of a phrase and the values of its placeholders.
 
-A phrase is English, and stands where it is used: `t("{n:key waits|keys wait}", n=3)`. Its Chinese is in zh.json
-beside this module; this file is read only for Chinese output. Formats of values:
+A phrase is English, and is written where it is used: `t("{n:key waits|keys wait}", n=3)`. Its Chinese translation is in
+zh.json beside this module; this file is read only for Chinese output. Formats of values:
 
     {n}           a whole number with its thousands: 12,345
     {n:key|keys}  a number with its noun: 1 key, 2 keys (Chinese has no plural, and {n} alone)
@@ -147,7 +147,7 @@ def _format_list(elements: Sequence[Sequence[str | Step]], joining_word: str, la
 
 
 def _is_ended(sentence: Sequence[str | Step]) -> bool:
-    """Return True if a sentence ends with a character after which no full stop follows."""
+    """Return True if a sentence ends with a character that needs no full stop after it."""
     last_part = [part for part in sentence if part][-1:]
     return any(isinstance(part, str) and part.endswith(_SENTENCE_ENDS) for part in last_part)
 
