@@ -1,4 +1,4 @@
-# Everything one does here. `make help` lists it.
+# The targets of this repository; `make help` lists them.
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -17,30 +17,30 @@ TOOL := $(if $(shell command -v node && command -v npm),node_modules/.ready)
 
 .PHONY: help demo sandbox setup unit test check fuzz mutants bench package docs pictures clean
 
-help: ## Say what there is to make
+help: ## List the targets
 	@grep -E '^([a-z]+:.*## |##@)' $(MAKEFILE_LIST) \
 		| sed -E 's/^##@ (.*)/\n\1/; s/^([a-z]+):.*## (.*)/  make \1	\2/' | expand -t 18
 
 ##@ See and play
 
-demo: .venv/.ready .runtimes/python3.12/.ready $(TOOL) ## See the main job run between two simulated clouds, and the books balance
+demo: .venv/.ready .runtimes/python3.12/.ready $(TOOL) ## Run a whole migration between two simulated clouds, from setup to GO
 	@$(BIN)/python -m sandbox.demo
 
-sandbox: .venv/.ready $(RUNTIMES) $(TOOL) ## Play with both clouds on this machine until Ctrl-C
+sandbox: .venv/.ready $(RUNTIMES) $(TOOL) ## Run both clouds and a project on this machine until Ctrl-C
 	@$(BIN)/python -m sandbox
 
 ##@ Develop
 
-setup: .venv/.dev $(RUNTIMES) $(RUNTIMES:/.ready=-tests/.ready) $(TOOL:.ready=.dev) ## Install what the tests and checks need, into this folder only
+setup: .venv/.dev $(RUNTIMES) $(RUNTIMES:/.ready=-tests/.ready) $(TOOL:.ready=.dev) ## Install the requirements of tests and checks, in this folder only
 
-unit: .venv/.dev ## Run the unit tests but what takes long, the laws and whole jobs above all: a minute; or one file or folder (FILE=tests/unit/test_events.py): seconds
+unit: .venv/.dev ## Run the quick unit tests in a minute, or a file or folder in seconds (FILE=tests/unit/test_events.py)
 	$(if $(FILE),$(BIN)/pytest -q $(FILE),$(PYTEST) -q -m "not extras and not law and not long" tests/unit \
 		$(addprefix --ignore=tests/unit/,jobs ops/migrate ops/canary))
 
-test: setup ## Run the tests, side by side on all cores (EXTRAS=1: the tests that this leaves out, as in CI; COVERAGE=1: measured)
+test: setup ## Run the tests on all cores (EXTRAS=1: the further tests of CI instead; COVERAGE=1: also measure the coverage)
 	$(PYTEST) $(if $(EXTRAS),-m "extras or part") $(if $(COVERAGE),--cov --cov-fail-under=95)
 
-check: setup ## Lint, and check the language of the code, types and layers
+check: setup ## Check the style, language, types and layers of the code
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/python -m tools.language
@@ -50,15 +50,15 @@ check: setup ## Lint, and check the language of the code, types and layers
 	$(BIN)/mypy sandbox tools benchmarks
 	PYTHONPATH=template/code:template $(BIN)/lint-imports
 
-fuzz: setup ## Try 20,000 schedules of all laws: no key is dropped, a GO stays true, the printed steps lead there
+fuzz: setup ## Try 20,000 schedules of all laws: no key is dropped, a GO stays true, the printed next steps lead to a GO
 	@# Each law tries its share of them, by what one costs; together they are some more than that.
 	@# A test that takes two minutes elsewhere takes an hour here.
 	SCHEDULES=$(or $(SCHEDULES),6000) $(PYTEST) -m law --timeout 3600
 
-mutants: setup ## Change the code in 400 places (NUMBER=100 SEED=7), and tell what no test notices; SEEDS=1: put mistakes back that were made once, for the test of each to notice
+mutants: setup ## Change the code in 400 places (NUMBER=100 SEED=7), and list the changes that no test notices (SEEDS=1: put back former mistakes, each for its own test)
 	@nice $(if $(SEEDS),$(PYTEST) -q -m "" tests/test_mistakes.py,$(BIN)/python -m tools.mutants $(or $(NUMBER),400) $(SEED))
 
-bench: .venv/.bench $(RUNTIMES) ## Measure the function against the vendor's way and a pass against its baseline, count requests, spread passes over processes and simulate them
+bench: .venv/.bench $(RUNTIMES) ## Measure the function and the passes against their baselines, count requests, and simulate passes
 	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.speed
 	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.listing
 	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.costs
@@ -66,18 +66,18 @@ bench: .venv/.bench $(RUNTIMES) ## Measure the function against the vendor's way
 	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.passes
 	@PYTHONPATH=template/code:template $(BIN)/python -m benchmarks.lanes
 
-docs: .venv/.ready ## Bring the generated tables in step with publish.yaml and the code
+docs: .venv/.ready ## Update the generated tables from publish.yaml and the code
 	@PYTHONPATH=template/code:template $(BIN)/python -m tools.documents
 
-pictures: .venv/.bench .runtimes/python3.12/.ready $(TOOL) ## Make the demo's picture and certificate and the pictures of the web pages in docs/, with Chromium
+pictures: .venv/.bench .runtimes/python3.12/.ready $(TOOL) ## Make the pictures and the demo's certificate in docs/, with Chromium
 	@PYTHONPATH=template $(BIN)/python -m tools.pictures
 
 ##@ Publish
 
-package: .venv/.ready ## Build the package that `s init` and the registry take, into dist/
+package: .venv/.ready ## Build the package for `s init` and the registry, in dist/
 	@PYTHONPATH=template/code $(BIN)/python -m tools.package
 
-clean: ## Remove all that `make` made
+clean: ## Remove everything that `make` created
 	rm -rf .venv .runtimes dist node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -85,7 +85,7 @@ clean: ## Remove all that `make` made
 	@test -n "$(PYTHON)" || { echo "This needs Python 3.11 or newer, and none was found. Install it (Debian, Ubuntu:" \
 		"apt install python3 python3-venv), or name yours: make PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make virtual environments." \
-		"Install what is missing (Debian, Ubuntu: apt install python3-venv), or name another: make PYTHON=..."; exit 1; }
+		"Install the missing packages (Debian, Ubuntu: apt install python3-venv), or name another: make PYTHON=..."; exit 1; }
 	@echo "Setting up in this folder, once (less than a minute): .venv ..."
 	@$(PYTHON) -m venv --clear .venv
 	@# What comes as sources only is built by this one; without isolation, so that pip fetches no other for each.
@@ -95,7 +95,7 @@ clean: ## Remove all that `make` made
 
 # What else goes into .venv: the tests and checks (dev), the benchmarks (bench).
 .venv/.%: requirements-%.txt constraints.txt .venv/.ready
-	@echo "Setting up what requirements-$*.txt names ..."
+	@echo "Installing the packages of requirements-$*.txt ..."
 	@$(call INSTALL,-r $<)
 	@touch $@
 
@@ -113,12 +113,12 @@ NPM = npm ci --silent --no-fund --no-audit $(1) || { \
 	echo "The tool could not be installed: is the npm registry reachable?"; exit 1; }
 
 node_modules/.ready: package-lock.json package.json
-	@echo "Setting up the Serverless Devs tool ..."
+	@echo "Installing the Serverless Devs tool ..."
 	@$(call NPM,--omit=dev)
 	@touch $@
 
 # With what only the tests run. npm begins anew each time.
 node_modules/.dev: package-lock.json package.json
-	@echo "Setting up the Serverless Devs tool, and what the tests run beside it ..."
+	@echo "Installing the Serverless Devs tool and the other programs of the tests ..."
 	@$(call NPM)
 	@touch node_modules/.ready $@

@@ -40,7 +40,7 @@ class Prompt(cmd.Cmd):
         return self.stdout.getvalue()
 
     def do_put(self, line: str) -> None:
-        """put [oss|obs] KEY [TEXT]: write an object to OSS, or to OBS like an application there"""
+        """put [oss|obs] KEY [TEXT]: write an object to OSS, or to OBS as an application would"""
         cloud, key, *text = _split_cloud(line, 1, 2)
         data = "".join(text or ["hello"]).encode()
         if cloud == "obs":
@@ -69,7 +69,7 @@ class Prompt(cmd.Cmd):
             raise _UsageError(f"OBS has no object {key}.")
         contents = bytes(byte ^ 1 for byte in objects[key].data)
         self._box.obs.put(self._box.destination_bucket, key, contents)
-        self._print_line(f"{key} has other contents of the same size in OBS.")
+        self._print_line(f"{key} has different contents of the same size in OBS.")
 
     def do_delete(self, line: str) -> None:
         """delete [oss|obs] KEY: delete an object"""
@@ -107,7 +107,7 @@ class Prompt(cmd.Cmd):
         self._print_line("OMS accepts all calls." if calls is None else f"OMS accepts {calls:g} calls a second.")
 
     def do_events(self, line: str) -> None:
-        """events lost|twice|well: lose, double or deliver later events of the source bucket"""
+        """events lost|twice|well: from now on, lose, repeat or deliver events of the source bucket"""
         (mode,) = _split_words(line, 1, 1)
         if mode not in _EVENTS:
             raise _UsageError("Write lost, twice or well.")

@@ -75,7 +75,7 @@ def play_copy_failures(box: Sandbox, console: Console) -> None:
     )
     print_result(
         console,
-        "An object accepted by OMS is not a copied object: replay finds failed copies, compare finds all others.",
+        "Accepted by OMS does not mean copied: replay finds failed copies, and compare finds all other differences.",
         "OMS 已接受不等于已复制：复制失败的对象由 replay 找出，其余差异由 compare 找出。",
     )
 

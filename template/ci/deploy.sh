@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Deploys this project from CI, and fails unless doctor then finds all well. CI's secret store gives the keys by the
-# environment: the five variables below, and whatever else s.yaml names as a secret. No key stands on a command line.
+# Deploys this project from CI, and fails unless doctor says "Setup OK". The keys come from CI's secret store, as
+# environment variables: the five below, and each further secret that s.yaml names. No key is on a command line.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

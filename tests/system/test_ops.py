@@ -49,7 +49,7 @@ SHOWN = [
     ("compare --deep --prefix a/", 0, "All objects are in OBS with equal contents."),
     ("compare", 0, "All objects are in OBS with equal contents."),
     ("cutover --rehearse", 0, "REHEARSAL"),
-    ("replay --key a/1", 0, "Nothing of the requested objects is left to resend."),
+    ("replay --key a/1", 0, "None of the requested objects is left to resend."),
 ]
 
 

@@ -38,7 +38,7 @@ FIGURES = [
     ("operations", f"the {backlog._MAX_RECORDS_READ} that status reads", f"所读的 {backlog._MAX_RECORDS_READ} 条记录"),
     ("reasons", f"at once, after {RESTS} minutes, then", f"首次立即重发，之后间隔 {RESTS} 分钟"),
     ("operations", f"eight objects, {CANARY_MB} MB", f"八个对象（{CANARY_MB} MB）"),
-    ("operations", "takes nothing of five batches", "连续五批一个都不接受"),
+    ("operations", "accepts nothing from five batches", "连续五批一个都不接受"),
     ("how-it-works", f"{RATE * KEYS_PER_CALL * 60:,} object keys a minute", f"每分钟 {RATE * KEYS_PER_CALL * 60:,} 个"),
     ("cutover", f"until the freeze is {CUTOVER_SECONDS // 60} minutes old", f"停写满 {CUTOVER_SECONDS // 60} 分钟"),
     ("certificate", f"more than {gathering.MAX_RECORDS:,} records", f"超过 {gathering.MAX_RECORDS:,} 条"),

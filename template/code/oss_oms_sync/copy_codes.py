@@ -39,8 +39,8 @@ COPY_CODES = {
         True,
         t(
             "Usually nothing to do: OMS could not read the source object to its end; the object may have"
-            " changed meanwhile. If this persists, check that the task's access key can read the object, and"
-            " that the object is not archived."
+            " changed during the copy. If this persists, check that the task's access key can read the"
+            " object, and that the object is not archived."
         ),
     ),
     "UPLOAD_DST_OBJ_FAILURE": CopyCode(

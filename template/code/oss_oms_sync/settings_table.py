@@ -48,18 +48,18 @@ SETTINGS = {
     ),
     "SOURCE_BUCKET": Setting(
         "",
-        t("accept events of this bucket only; also the bucket that reconcile scans (required for reconcile)"),
+        t("the only bucket whose events are accepted, and the bucket that reconcile scans (required for reconcile)"),
     ),
     "OBJECT_PREFIX": Setting(
         "",
         t(
-            "forward only object keys with this prefix, such as `photos/`; without control characters and "
-            "without a leading `/`, which no object key has"
+            "prefix of the object keys to forward, such as `photos/`; no control characters, and no leading"
+            " `/`, which no object key has"
         ),
     ),
     "OBJECT_SUFFIX": Setting(
         "",
-        t("forward only object keys with this suffix, such as `.jpg`, without control characters"),
+        t("suffix of the object keys to forward, such as `.jpg`; no control characters"),
     ),
     "OMS_KEY_ENCODING": Setting(
         "url",
@@ -68,7 +68,10 @@ SETTINGS = {
     # A tenth of the gateway's usual limit, so that new events have priority.
     "OMS_RATE": Setting(
         "20",
-        t("OMS calls per second, for replay, reconcile and compare each; fewer while OMS throttles batch after batch"),
+        t(
+            "OMS calls per second, for each of replay, reconcile and compare; fewer while OMS throttles batch"
+            " after batch"
+        ),
     ),
     "RECONCILE_PERIOD": Setting(
         "1d",
@@ -80,7 +83,7 @@ SETTINGS = {
     ),
     "COMPARE_DEEP": Setting(
         "off",
-        t("read unproven objects in the timer's comparisons, once for each version: `off` or `on`"),
+        t("`on` if the timer's comparisons should read unproven objects, once for each version; otherwise `off`"),
     ),
     "CHANGE_HEADERS": Setting(
         "off",
@@ -105,8 +108,8 @@ SETTINGS = {
     "PROJECT": Setting(
         "oss-oms-sync",
         t(
-            "name of the function `forward`, which the other functions' names extend; passes, run files of replay, and"
-            " the mark of a closed project are stored under it"
+            "name of the function `forward`, with which the other functions' names begin; passes, run files"
+            " of replay, and the mark of a closed project are stored under this name"
         ),
     ),
     "LANES": Setting(

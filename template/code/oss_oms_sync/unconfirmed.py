@@ -51,21 +51,21 @@ _HOUR_WORDS = (*_MINUTE_WORDS, "longer")
 _YES = t("yes")
 
 UNCONFIRMED = {
-    "doubles": Assumption(
+    "keys submitted twice": Assumption(
         t("whether OMS counts a key that is submitted twice as two finished objects"),
         _YES,
         t("`OMS_FINISHED`: if OMS merges the two, an object seems unfinished and has to be accepted by name"),
         ("counts.doubles",),
         as_assumed=("each counted",),
     ),
-    "lag of counts": Assumption(
+    "delay of counts": Assumption(
         t("delay of OMS's counts"),
         t("at most ten minutes"),
         t("`OMS_FINISHED` waits until the counts have not changed for that time"),
         ("counts.shown_after",),
         as_assumed=_MINUTE_WORDS,
     ),
-    "step of counts": Assumption(
+    "interval of counts": Assumption(
         t("interval of OMS's counts"),
         t("five minutes; doctor checks"),
         t("if the interval is an hour, `OMS_FINISHED` cannot pass and has to be accepted by name"),
@@ -78,16 +78,16 @@ UNCONFIRMED = {
         ("part_size",),
         as_assumed=("50 MB", "50 MiB"),
     ),
-    "written as a whole": Assumption(
+    "copies in one part": Assumption(
         t("whether OMS writes smaller objects as a whole, so that OBS's ETag is their MD5"),
         _YES,
         t("the number of objects that a comparison proves equal without reading"),
         ("objects.between.etag",),
         as_assumed=("MD5 of the contents",),
     ),
-    "order of OBS": Assumption(
+    "order of listings": Assumption(
         t("the order of OBS's listings"),
-        t("bytes of UTF-8"),
+        t("by UTF-8 bytes"),
         t(
             "a listing in another order is an error, never the end of the listing: no comparison would"
             " finish, so no cutover could end in GO"
@@ -95,13 +95,13 @@ UNCONFIRMED = {
         ("listing.order",),
         as_assumed=("bytes",),
     ),
-    "form of lists": Assumption(
+    "format of lists": Assumption(
         t("separator and columns of OMS's lists"),
-        t("none: replay searches for the two columns with the same key, encoded and not"),
+        t("none: replay searches for the two columns with the same key, encoded and unencoded"),
         t("failed copies are resent; unreadable lines are counted and reported"),
         ("lists.separator", "lists.columns"),
     ),
-    "lag of lists": Assumption(
+    "delay of lists": Assumption(
         t("delay of OMS's lists"),
         t("within the hour"),
         t("only a comparison finds later failures"),
@@ -132,7 +132,7 @@ UNCONFIRMED = {
     "CRC64": Assumption(
         t("whether OMS's copies have a CRC64"),
         t("no"),
-        t("nothing: a missing CRC64 counts as unknown"),
+        t("none: a missing CRC64 counts as unknown"),
         ("objects.small.crc64",),
     ),
     "headers": Assumption(
@@ -144,7 +144,7 @@ UNCONFIRMED = {
     "rate of OMS": Assumption(
         t("maximum rate of calls to OMS"),
         t("20 calls per second"),
-        t("nothing: throttled objects are recorded and resent"),
+        t("none: throttled objects are recorded and resent"),
         setting="OMS_RATE",
     ),
     "instances": Assumption(

@@ -306,7 +306,7 @@ def _unused_keys(holder: Holder, is_used: Callable[[], bool], task_keys: TaskKey
         for key in planned_ids or ():
             holder.delete_key(key)
 
-    title, manual_steps = t("unused access keys of {who}", who=holder.title), [t("Delete the keys that no user holds")]
+    title, manual_steps = t("unused access keys of {who}", who=holder.title), [t("Delete the keys that are not in use")]
     return Need(title, holder.key_rights, read_state, remove, manual_steps, lambda: True)
 
 

@@ -108,7 +108,7 @@ class FunctionsKey:
             return Line(
                 ResourceState.STOP,
                 t(
-                    "{name} has two access keys, the maximum of a user, and neither is on this machine",
+                    "{name} has two access keys, the maximum for a user, and neither is on this machine",
                     name=self._user.name,
                 ),
                 t("Show the key that will be deleted: {command}", command=Step("setup", {"new_key": True})),

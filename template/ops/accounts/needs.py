@@ -247,7 +247,7 @@ class PendingGrants:
             except RefusedError as error:
                 if not is_new and error.code in _WRONG_KEY_CODES:
                     raise UsageError(
-                        t("{what}: the key belongs to no user: {happened}", what=purpose, happened=error.happened),
+                        t("{what}: the key belongs to no user ({happened})", what=purpose, happened=error.happened),
                         t("Run this again with the user's access key and secret"),
                     ) from None
                 if error.code not in _NEW_KEY_CODES:

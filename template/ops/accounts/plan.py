@@ -58,7 +58,7 @@ TEXTS_AFTER_REMOVAL = ResultTexts(
     t("removed"),
 )
 _STATE_LABELS = {
-    ResourceState.EXISTS: (t("exists"), "good"),
+    ResourceState.EXISTS: (t("unchanged"), "good"),
     ResourceState.CREATE: (t("create"), "way"),
     ResourceState.CHANGE: (t("change"), "open"),
     ResourceState.REMOVE: (t("remove"), "open"),
@@ -135,12 +135,12 @@ class SetupPlan:
     def _verdict(self) -> tuple[Text, str, Text]:
         """Return the verdict on the plan: a word, its tone (the colour in reports) and a sentence."""
         if not self.can_be_done:
-            text = t("Setup changes nothing until this is resolved. Remaining plan: {hash}", hash=self.hash)
+            text = t("Setup changes nothing until this is resolved. Hash of the remaining plan: {hash}", hash=self.hash)
             return t("stop"), "bad", text
         if self.has_changes:
             text = t(
-                "Existing buckets are not changed, and no bucket is deleted. The resources of this plan are"
-                " free of charge; the cost of a migration: {command}. This plan: {hash}",
+                "Existing buckets are not changed, and no bucket is deleted. The resources of this plan are free"
+                " of charge. To estimate the cost of a migration: {command}. Hash of this plan: {hash}",
                 command=COST_STEP,
                 hash=self.hash,
             )

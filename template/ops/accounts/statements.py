@@ -162,7 +162,7 @@ def offer_headers(variables: Mapping[str, str]) -> Text | None:
     if changes_headers(variables):
         return None
     return t(
-        "`headers` can give objects in OBS the headers that OMS does not copy. To grant that permission, set"
+        "`headers` sets headers in OBS that OMS does not copy. To grant the permission for this, set"
         ' changeHeaders to "on" in s.yaml, then run setup again'
     )
 

@@ -74,7 +74,7 @@ def other_triggers(functions: Functions, bucket: str, own_trigger: OssTrigger) -
                 [_trigger_text(oss_trigger) for oss_trigger in overlapping_triggers],
             )
         if len(foreign_triggers) >= _MAX_TRIGGERS:
-            text = t("other functions have {n} triggers, the maximum of a bucket", n=len(foreign_triggers))
+            text = t("other functions have {n} triggers, the maximum for a bucket", n=len(foreign_triggers))
             return Line(
                 ResourceState.STOP,
                 text,
@@ -217,5 +217,5 @@ def _website_line(element: ElementTree.Element | None) -> Line:
     return Line(
         ResourceState.BY_HAND,
         t("{wrong}", wrong=problems),
-        t("Switch this off before existing objects are copied; otherwise OMS reads other contents"),
+        t("Switch this off before existing objects are copied; otherwise OMS reads different contents"),
     )

@@ -193,8 +193,8 @@ class Tasks:
         for task in current_tasks:
             if not self._find_bucket_tasks([task]):
                 text = t(
-                    "Write these buckets into s.yaml. To copy elsewhere, first remove everything with these"
-                    " buckets in s.yaml ({command}), then write the new buckets",
+                    "Write these buckets into s.yaml. To copy elsewhere, keep these buckets there until everything is"
+                    " removed ({command}), then write the new buckets",
                     command=Step("setup", {"remove": True}),
                 )
                 return _other_buckets_line(task, text)

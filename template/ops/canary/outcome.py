@@ -31,7 +31,7 @@ _HOP_TITLES = {
 _COLUMNS = 21
 _MISSING_TEXT = t("not arrived: {what}")
 _STEP_TEXTS = {
-    "FIVE_MINUTES": t("steps of five minutes"),
+    "FIVE_MINUTES": t("five-minute intervals"),
     "ONE_HOUR": t("hourly intervals"),
 }
 _DOUBLE_TEXTS = {"each counted": t("counted twice"), "merged": t("counted once")}
@@ -71,13 +71,13 @@ def describe_outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: s
     if watch.change:
         delay = format_delay(watch.change.written, watch.change.recorded)
         yield t(
-            "forward got an event of a change of headers in OSS: {answer}",
+            "forward received an event for the header change in OSS: {answer}",
             answer=t("yes, {after}", after=delay) if watch.change_event == YES else _NO_EVENT_TEXT,
         ).of(lang)
     time, etag, url, expired_url, replaces = (_ANSWER_TEXTS.get(answer, _UNKNOWN_TEXT) for answer in in_place)
     yield t(
-        "header change in OBS changes LastModified: {time}, ETag: {etag}; OBS accepts a URL with an expiry:"
-        " {url}, after its expiry: {late}; it removes headers without another effect: {replaces}",
+        "header change in OBS: new LastModified: {time}; new ETag: {etag}; URL with an expiry accepted: {url};"
+        " accepted after its expiry: {late}; header removable without another effect: {replaces}",
         time=time,
         etag=etag,
         url=url,
@@ -89,9 +89,9 @@ def describe_outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: s
     if watch.unfinished_keys:
         yield sentence(
             t(
-                "Unless OMS still finishes {unfinished} of these keys, it keeps counting them as accepted"
-                " and unfinished, indistinguishable from others: status shows them ({command}), and so does"
-                " a cutover (OMS_FINISHED)",
+                "If OMS never finishes {unfinished} of these keys, its counts keep them as accepted and"
+                " unfinished, indistinguishable from others: status ({command}) and a cutover (OMS_FINISHED) show"
+                " them",
                 command=Step("status", {"acknowledge": True}),
                 unfinished=watch.unfinished_keys,
             ),
@@ -110,7 +110,7 @@ def describe_outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: s
         ExitCode.OK: success_text,
         ExitCode.FAILED: t("The arrived objects differ from the written objects."),
         ExitCode.NOT_PROVEN: t(
-            "Some objects have not arrived in twice the documented time. Check the hop above: {command}",
+            "Some objects have not arrived in twice the documented time. Check the missing steps above: {command}",
             command=Step("doctor"),
         ),
     }[code]
@@ -149,7 +149,7 @@ def _object_line(trace: Trace, lang: str) -> Line:
         return MarkedLine(f"{text}  ", t("differs: {names}", names=trace.differs).of(lang), "bad")
     if trace.in_obs:
         lost_count = len(_lost_headers(trace))
-        equal_text = t("equal but for {n:header|headers}", n=lost_count) if lost_count else t("equal")
+        equal_text = t("equal except for {n:header|headers}", n=lost_count) if lost_count else t("equal")
         return MarkedLine(f"{text}  ", equal_text.of(lang), "good")
     hop = "event" if not trace.recorded else "in_obs" if trace.accepted else "accepted"
     state = t("failed: {reason}", reason=trace.reason) if trace.reason else _MISSING_TEXT.filled(what=_HOP_TITLES[hop])

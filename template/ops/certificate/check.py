@@ -151,7 +151,7 @@ def _check_stated_checks(document: Document, derived_document: Document, stated_
         for check in document["checks"]
         if by_id.get(str(check["id"])) != _format_json([check[name] for name in ("id", "result", "gates")])
     ]
-    text = t("Each check ended as the facts say")
+    text = t("Each check's result follows from the facts")
     return Claim(text, stated_text == _format_json(derived_checks), ", ".join(dict.fromkeys(wrong_ids)))
 
 

@@ -209,7 +209,7 @@ def _store_rule_count(session: Session, log: OssBucketClient, name: str, bucket:
         log.put(name, json.dumps(codec.to_json(back_to_source)).encode(), {"Content-Type": "application/json"})
     except OpsError as error:
         session.print_text(
-            t("Doctor cannot learn the back-to-source rules of OBS: {happened}", happened=error.happened), "open"
+            t("Doctor was not informed of the back-to-source rules of OBS: {happened}", happened=error.happened), "open"
         )
 
 
@@ -292,7 +292,7 @@ def _describe_setting(row: Row, language: str) -> Iterator[Block]:
         yield Paragraph(t("To set at the destination by hand:").of(language))
         yield Document(row.document)
     if row.left_out:
-        yield Paragraph(t("OBS has no equivalent of these; they are in no document here:").of(language))
+        yield Paragraph(t("OBS has no equivalent of these settings, so no document above contains them:").of(language))
         yield Items([text.of(language) for text in row.left_out])
 
 

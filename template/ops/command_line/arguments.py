@@ -45,7 +45,7 @@ class Command(NamedTuple):
 
 def _price(name: str, usual_price: float | None, traffic: Text) -> Option:
     price_text = t("unknown") if usual_price is None else f"{usual_price:.4f}"
-    text = t("dollars per gigabyte of {traffic} ({price})", traffic=traffic, price=price_text)
+    text = t("dollars per gigabyte of {traffic} (default: {price})", traffic=traffic, price=price_text)
     return option(name, text, metavar="DOLLARS", type=quantities.dollars, default=usual_price)
 
 
@@ -90,7 +90,7 @@ COMMANDS = {
             option("--all", t("show all lines, not only the first 20"), action="store_true", dest="in_full"),
             option(
                 "--hours",
-                t("hours of OMS's statistics to show (24)"),
+                t("hours of OMS's statistics to show (default: 24)"),
                 type=quantities.whole_number(1, 744),
                 metavar="N",
             ),
@@ -138,7 +138,7 @@ COMMANDS = {
     ),
     "close": Command(t("close the project: after two minutes nothing is submitted any more")),
     "open": Command(
-        t("open the project again and submit the writes made meanwhile"),
+        t("open the project again and submit the writes made while it was closed"),
         (flag("--after-go", t("open the project even after a GO, without asking")),),
     ),
     "show": Command(
@@ -247,14 +247,14 @@ COMMANDS = {
             ),
             option(
                 "--lanes",
-                t("key ranges read at the same time, as in s.yaml ({n})", n=MAX_LANES),
+                t("key ranges read at the same time, as in s.yaml (default: {n})", n=MAX_LANES),
                 type=quantities.whole_number(1, 64),
                 metavar="N",
                 default=MAX_LANES,
             ),
             option(
                 "--sample",
-                t("objects that the cutover reads (100)"),
+                t("objects that the cutover reads (default: 100)"),
                 type=quantities.whole_number(0, 300),
                 metavar="N",
                 default=100,
@@ -308,7 +308,7 @@ COMMANDS = {
             ),
             flag("--keep-storage-class", t("have a new sync task write objects in the source's storage class")),
             option("--yes", t("execute the plan with this hash without asking"), metavar="HASH"),
-            flag("--agree", t("agree to OMS's privacy statement")),
+            flag("--agree", t("agree to OMS's privacy statement without being asked")),
         ),
         page=True,
     ),

@@ -357,7 +357,7 @@ class Cutover:
             self._mark is not None, t("closed since {since}", since=self._mark.since) if self._mark else None
         )
         if not self._mark and not go:
-            self._session.print_text(t("Another cutover closed the project meanwhile. Continue there."))
+            self._session.print_text(t("Another cutover has closed the project. Continue there."))
         return go
 
     def _wait_for_oms(self) -> bool:

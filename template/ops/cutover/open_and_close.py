@@ -87,7 +87,7 @@ def close(session: Session, run: str = "", freeze_option: Payload = _ANY_FREEZE)
         if state.closed and (run or (state.closed.since, state.closed.run) == (mark.since, mark.run)):
             return state
         session.print_text(
-            t("The project was opened or closed again meanwhile. It is now closed again"),
+            t("Another command opened or closed the project in the meantime. The project is now closed again"),
             "open",
         )
     raise CloudError(

@@ -33,7 +33,7 @@ def deletions(session: Session, options: Namespace) -> ExitCode:
     for path in (file, details_file):
         if path.exists():
             raise UsageError(
-                t("{file} exists, and an old list would name objects that exist again", file=path),
+                t("{file} exists already; an old list can name objects that exist again", file=path),
                 t("Delete the file, or choose another name"),
             )
         check_writable(path)
@@ -46,11 +46,12 @@ def deletions(session: Session, options: Namespace) -> ExitCode:
     limit = max_default_deletions(summary.facts.source_objects) if options.max is None else options.max
     if summary.objects > limit:
         raise UsageError(
-            t("The list has {n:key|keys}, and without --max it may have {limit}", n=summary.objects, limit=limit)
+            t("The list has {n:key|keys}, and the limit without --max is {limit}", n=summary.objects, limit=limit)
             if options.max is None
             else t("The list has {n:key|keys}, and --max permits {limit}", n=summary.objects, limit=limit),
             t(
-                "Find out why the source deleted so many objects. If it should have, run this within an hour: {step}",
+                "Find out why the source deleted so many objects. If the deletions are intended, run this within"
+                " an hour: {step}",
                 step=Step("deletions", {"list": str(file), "max": summary.objects}),
             ),
         )

@@ -91,7 +91,7 @@ class _StatusPrograms:
         try:
             overview = codec.from_json(StatusOverview, json.loads(answer_lines[-1]))
         except (UnreadableError, ValueError):
-            return Member(name, folder, None, t("its status has another form: its version differs too much"))
+            return Member(name, folder, None, t("its status has an unknown format: its version differs too much"))
         return Member(name, folder, overview, is_well=code == ExitCode.OK)
 
     def _run(self, folder: Path) -> tuple[str, str, int]:
@@ -120,4 +120,4 @@ class _StatusPrograms:
 def _failure_reason(errors: str) -> Text:
     """Return the reason why a project gave no answer: the last message on standard error before the remedy."""
     lines = [line for line in errors.splitlines() if line.strip() and not line.startswith(_IGNORED_PREFIXES)]
-    return untranslated(lines[-1].strip()) if lines else t("its status gave no answer")
+    return untranslated(lines[-1].strip()) if lines else t("its status did not answer")

@@ -61,7 +61,9 @@ def report(members: Sequence[Member], pages: Mapping[Path, Path], language: str)
         language,
         [Table(columns, rows), *steps],
         title=word,
-        subtitle=translate("Lag: the time within which 99 % of the objects reached OBS, by the last comparison."),
+        subtitle=translate(
+            "Lag: the time within which 99% of the objects reached OBS, according to the last comparison."
+        ),
     )
 
 

@@ -25,18 +25,18 @@ from oss_oms_sync.answers.text import Text, t
 REMOVAL_STEP = Step("migrate", {"remove": True})
 PROGRESS_TEXT = t("Check the progress: {command}", command=Step("migrate", {"look": True}))
 NO_MIGRATION_TEXT = t("No migration of existing objects is running.")
-ENDED_TEXT = t("Another command ended the migration meanwhile")
+ENDED_TEXT = t("Another command has ended the migration")
 NO_GROUP_TEXT = t("The migration is recorded, but OMS has no task group for it yet")
 CONTINUE_TEXT = t("Continue: {go_on}. Or end the migration: {remove}", go_on=Step("migrate"), remove=REMOVAL_STEP)
 END_TEXT = t("End the migration: {command}", command=REMOVAL_STEP)
 _SIZE_TEXT = t(
-    "By the last comparison, of {began}, the migration copies {objects:object|objects}, {size:size}. At"
+    "According to the last comparison ({began}), the migration copies {objects:object|objects}, {size:size}. At"
     " OMS's usual limits this takes at least {time:time} (estimate)."
 )
 _MAX_SIZE_TEXT = t(
-    "By the last comparison, of {began}, the migration copies at most {objects:object|objects}, {size:size}:"
-    " the comparison counts whole first-level folders. At OMS's usual limits this takes at least {time:time}"
-    " (estimate)."
+    "According to the last comparison ({began}), the migration copies at most {objects:object|objects},"
+    " {size:size}: the comparison counts whole first-level folders. At OMS's usual limits this takes at least"
+    " {time:time} (estimate)."
 )
 
 
@@ -48,8 +48,8 @@ def plan(
     `project_prefix` is the project's prefix.
     """
     yield t(
-        "A task group of OMS copies the current objects of {source} to {destination} once; the sync task"
-        " continues meanwhile. With metadata; {there}.",
+        "A task group of OMS copies the current objects of {source} to {destination} once; the sync task keeps"
+        " running. With metadata; {there}.",
         source=intention.source,
         destination=intention.destination,
         there=t("existing objects in OBS are overwritten, equal or not")
@@ -66,8 +66,8 @@ def plan(
             " the migration is finished, and kept while failures can be retried."
         ),
         t(
-            "Archived objects fail and are listed, unless they are restored, at about {dollars:.3f} dollars"
-            " per GB: the command asks for that separately, or pass --restore.",
+            "Archived objects fail, and are listed, unless they are restored for about {dollars:.3f} dollars per"
+            " GB. The command asks about this separately, unless you pass --restore.",
             dollars=RESTORE_PRICE,
         ),
         storage_class_plan(Step("migrate", {"keep_storage_class": True}), keeps_class=intention.keep_storage_class),
@@ -78,7 +78,7 @@ def plan(
     ):
         yield sentence(text, language)
     if isinstance(comparison, ComparisonResult):
-        yield sentence(t("Objects by the last comparison, of {began}:", began=comparison.started), language)
+        yield sentence(t("Objects in the last comparison ({began}):", began=comparison.started), language)
         yield from (
             UnwrappedLine(f"  {pair.text.of(language)}") for pair in comparison.storage if pair.source is not None
         )
@@ -101,8 +101,8 @@ def plan(
     if "*" in partial_folders:
         yield sentence(
             t(
-                "The number of objects is unknown: the last comparison, of {began}, counts these folders"
-                " together with others. To estimate the cost: {command}",
+                "The number of objects is unknown: the last comparison ({began}) counts these folders together"
+                " with others. To estimate the cost: {command}",
                 began=comparison.started,
                 command=COST_STEP,
             ),
@@ -206,14 +206,14 @@ def describe_time_zone(windows: Sequence[Window], delay_hours: int | None) -> Te
     if delay_hours is None:
         return t("The time zone of the limits is unknown until OMS has copied under them for a day.")
     if not delay_hours:
-        return t("The limits follow China's time, by the bytes copied in the last day.")
+        return t("Judging by the bytes copied in the last day, the limits follow China's time.")
     limits = [
         f"{window.start}-{window.end}={window.max_bandwidth // 1000}KB/s"
         for window in shift_windows(windows, -delay_hours)
     ]
     return t(
-        "By the bytes copied in the last day, the limits seem to take effect {hours:hour|hours} {later}. Shift "
-        "them: {command}",
+        "Judging by the bytes copied in the last day, the limits seem to take effect {hours:hour|hours} {later}."
+        " Shift them: {command}",
         hours=abs(delay_hours),
         later=t("late") if delay_hours > 0 else t("early"),
         command=Step("migrate", {"bandwidth": limits}),

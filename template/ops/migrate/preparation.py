@@ -114,7 +114,7 @@ def _check_conditions(session: Session, variables: Mapping[str, str], holders: S
             )
     require_sound_setup(
         session,
-        t("The migration did not start: the setup has faults, so objects written meanwhile would be missed"),
+        t("The migration did not start: the setup has faults, so objects written during the migration would be missed"),
     )
 
 

@@ -34,6 +34,6 @@ def read_windows(options: Namespace) -> list[Window] | None:
                     first=f"{window.start}-{window.end}",
                     second=f"{following.start}-{following.end}",
                 ),
-                t("Give windows that end before the next starts"),
+                t("Make each window end before the next window starts"),
             )
     return windows

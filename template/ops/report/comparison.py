@@ -194,7 +194,7 @@ def lag(lags: Lags, amended: str | None, translate: Translator) -> Blocks:
 
 def lag_section(blocks: Blocks, translate: Translator) -> Section:
     """Return the section of a report on synchronization lag; `blocks` are the result of `lag`."""
-    note = translate("Current versions written since the pass before the last.")
+    note = translate("Current versions written since the second-to-last pass.")
     return Section("lag", translate("Synchronization lag"), note, blocks)
 
 

@@ -80,7 +80,7 @@ def failures(copying: CopyingSummary, now: datetime, translate: Translator) -> B
         return [count_start, Paragraph(translate("unknown"), "open")]
     parts = {name: int(getattr(copy_failures, name)) for name in _PART_LABELS}
     if not copy_failures.counted and not any(parts.values()):
-        return [count_start, Paragraph(translate("OMS failed to copy none of the submitted objects."))]
+        return [count_start, Paragraph(translate("OMS reports no copy failures."))]
     return [
         count_start,
         *_describe_parts(copy_failures.counted, parts, translate),
@@ -101,7 +101,9 @@ def _describe_parts(count_of_oms: int, parts: Mapping[str, int], translate: Tran
     ]
     bar_parts = [(translate(word), objects, tone) for tone, word, _, objects in labelled_parts if objects]
     columns = [Column(translate("state")), Column(translate("objects"), "n")]
-    mismatch_text = translate("These do not add up to OMS's number, which may be late: check again in a few minutes.")
+    mismatch_text = translate(
+        "These counts do not add up to OMS's number, which may be late: check again in a few minutes."
+    )
     return [
         units.picture(title, title, total_text, bar_parts, translate),
         Table(columns, rows, [(title, total_text)]),

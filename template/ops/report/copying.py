@@ -102,7 +102,7 @@ def _describe_task(task: TaskSummary, translate: Translator) -> Block:
     mode = task.object_overwrite_mode
     return FactList(
         [
-            (translate("from and to"), (source, " → ", destination)),
+            (translate("source and destination"), (source, " → ", destination)),
             (translate("state"), Span("code", task.status) if task.status else translate("unknown")),
             (translate("overwrite mode"), Span("code", mode.value) if mode else None),
         ]

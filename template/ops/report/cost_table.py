@@ -73,9 +73,9 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
         Paragraph(translate("With --deep, add up to {hours} hours.", hours=f"{estimate.deep_hours:,.1f}")),
         Paragraph(
             translate(
-                "With the command headers, if all headers differ: up to {stays} minutes before the freeze, and"
-                " {recorded} minutes more during the freeze. If OBS changes LastModified ({command} measures this):"
-                " up to {moves} minutes more during the freeze instead.",
+                "With the command `headers`, if all headers differ: up to {stays} minutes before the freeze, and"
+                " {recorded} minutes more during the freeze. If OBS changes LastModified ({command} measures"
+                " this): up to {moves} minutes more during the freeze instead.",
                 stays=f"{estimate.headers_minutes['stays']:,}",
                 recorded=f"{estimate.headers_minutes['recorded']:,}",
                 moves=f"{estimate.headers_minutes['moves']:,}",
@@ -91,9 +91,9 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
         ),
         Paragraph(
             translate(
-                "An estimate; its sources are in docs/costs.md. By Huawei's statement OMS is free at"
-                " present; otherwise pass --oms-price. Not included: logs, storage in OBS, a NAT gateway. To"
-                " measure the length of your freeze, rehearse it: {command}",
+                "An estimate; its sources are in docs/costs.md. According to Huawei, OMS is free at present;"
+                " otherwise pass --oms-price. Not included: logs, storage in OBS, a NAT gateway. To measure the"
+                " length of your freeze, rehearse it: {command}",
                 command=Step("cutover", {"rehearse": True}),
             )
         ),

@@ -133,7 +133,7 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
             comparison.lag_section([Detail(lag_blocks)], translate),
             Section(
                 "shown",
-                translate("Shown, not judged"),
+                translate("For information"),
                 translate("Not part of the verdict."),
                 [Detail(totals.extra_facts(certificate, certificate.shown, translate))],
             ),
@@ -278,7 +278,7 @@ def _rehearsal_section(rehearsal: Rehearsal, judged_counts: tuple[int, int], tra
     success_text = translate("All checks would pass.")
     if judged_counts[0] < judged_counts[1]:
         success_text = translate(
-            "All checks would pass, as far as {judged} of {total:object|objects} could be judged.",
+            "All checks would pass; {judged} of {total:object|objects} could be judged.",
             judged=judged_counts[0],
             total=judged_counts[1],
         )
@@ -325,7 +325,7 @@ def _describe_checks(certificate: Certificate, translate: Translator) -> Blocks:
     return [
         FactList(
             [
-                (translate("from and to"), (source, " → ", destination)),
+                (translate("source and destination"), (source, " → ", destination)),
                 (translate("scope"), _describe_scope(certificate.scope, translate)),
                 (translate("sync task"), units.name(certificate.task, translate)),
                 (translate("log bucket"), units.name(certificate.log_bucket, translate)),
@@ -399,8 +399,8 @@ def _describe_document(
             [
                 Paragraph(
                     translate(
-                        "With any other tool: the SHA-256 of the JSON document without “sha256”, in ASCII, its names"
-                        " sorted, without spaces. It detects damage, not forgery."
+                        "With any other tool: compute the SHA-256 of the JSON document without “sha256”, in"
+                        " ASCII, with sorted names and no spaces. The hash detects damage, not forgery."
                     ),
                     "note",
                 )

@@ -116,7 +116,7 @@ def report(summary: Summary, file: Path, language: str) -> Report:
         Table([Column(translate("Not listed")), Column(translate("objects"), "n")], omission_rows)
         if omission_rows
         else None,
-        Paragraph(translate("Keys that rclone's list cannot name exactly:")) if summary.unlisted else None,
+        Paragraph(translate("Keys that cannot be written exactly in a list for rclone:")) if summary.unlisted else None,
         keys(summary.unlisted) if summary.unlisted else None,
     ]
     sections = [_deletion_steps(summary, file, translate)] if summary.objects else []
@@ -147,7 +147,7 @@ def _deletion_steps(summary: Summary, file: Path, translate: Translator) -> Sect
             CommandBlock(f"rclone delete obs:{bucket} --files-from-raw {name} --dry-run"),
             Paragraph(translate("3. Delete the objects:")),
             CommandBlock(f"rclone delete obs:{bucket} --files-from-raw {name}"),
-            Paragraph(translate("4. Compare at once: this submits each key that the source wrote meanwhile:")),
+            Paragraph(translate("4. Compare at once: this submits each key that the source wrote in the meantime:")),
             CommandBlock(command(Step("compare"))),
             Paragraph(
                 translate("Do not use obsutil: it deletes a key or all keys with a prefix, and takes no list."), "open"

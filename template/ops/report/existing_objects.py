@@ -14,8 +14,8 @@ from oss_oms_sync.answers.task_group import LOOK_STEP, MAX_RESENT_OBJECTS, WORKI
 from oss_oms_sync.answers.text import Text, t
 
 _PROGRESS_TEXT = t(
-    "{share:.1f} % of {total:object|objects}: {copied} copied, {skipped} skipped, {failed} failed; {size:size} of"
-    " {whole:size}, {speed:size}/s"
+    "{share:.1f}% of {total:object|objects}: {copied} copied, {skipped} skipped, {failed} failed;"
+    " {size:size} of {whole:size}, {speed:size}/s"
 )
 _STATE_TONES = {
     **dict.fromkeys(WORKING_STATES, "way"),
@@ -25,12 +25,12 @@ _STATE_TONES = {
 
 RESENT_TEXT = t("Replay has read all failed keys and is resending them.")
 _RESEND_TEXT = t(
-    "Replay reads in OMS's lists which failed, and resends them; so does {command}.",
+    "Replay finds the failed objects in OMS's lists, and resends them; so does {command}.",
     command=Step("migrate", {"retry": True}),
 )
 _TOO_MANY_TEXT = t(
-    "These are too many for replay, which resends up to {most}: {retry}. If they keep failing, end"
-    " the migration; compare then submits them: {remove}"
+    "These are too many for replay, which resends up to {most}. To retry them: {retry}. If they keep"
+    " failing, end the migration; compare then submits them: {remove}"
 ).filled(retry=Step("migrate", {"retry": True}), remove=Step("migrate", {"remove": True}))
 
 

@@ -46,7 +46,7 @@ _STATE_LABELS = {
 # Leads after a successful run: of all waiting keys (True), or of the requested keys only.
 _SUCCESS_TEXTS = {
     True: t("Nothing is left to resend."),
-    False: t("Nothing of the requested objects is left to resend."),
+    False: t("None of the requested objects is left to resend."),
 }
 _READ_BACK_TEXT = t("The mark was read back two minutes after it was written.")
 _RECORDED_TEXT = t("Later writes to the source are recorded as failed (CLOSED): {command}", command=Step("status"))
@@ -144,7 +144,7 @@ def story(answer: StoryAnswer, language: str) -> Report:
     if accepted_text and answer.success and answer.object and not answer.accepted:
         has_version = answer.success.etag != "-"
         accepted_text = (
-            translate("another version, {time}", time=accepted_text)
+            translate("a different version, {time}", time=accepted_text)
             if has_version
             else translate("version unknown, {time}", time=accepted_text)
         )

@@ -26,12 +26,12 @@ from oss_oms_sync.answers.text import Text, t
 
 _SUBMITTED_TEXT = t("{submitted}: accepted {accepted}, failed {failed}")
 _NO_OBJECT_TEXT = t("No object is in scope: check the source bucket, the prefix and the suffix for typos.")
-_EMPTY_SOURCE_TEXT = t("The source has no object in scope, but OBS has.")
+_EMPTY_SOURCE_TEXT = t("The source has no object in scope, but OBS has some.")
 _UNREAD_TEXTS = {
     "unreadable": t(
         "{number} could not be read: archived, or encrypted with a key that the function's role cannot use"
     ),
-    "too_big": t("{number:is|are} too large for the time of a piece"),
+    "too_big": t("{number:is|are} too large to read in the time available"),
     "encrypted": t("{number:is|are} encrypted in OBS"),
     "unknown_parts": t("{number} were written to OBS with a part size that OMS does not use"),
     **MISSING_PERMISSION_TEXTS,
@@ -104,7 +104,7 @@ def _unsubmitted_blocks(answer: PassAnswer, translate: Translator) -> Iterator[B
     if answer.step and answer.all_the_same:
         yield Paragraph(
             translate(
-                "{unsent:missing object was|missing objects were} not submitted: a migration copies that"
+                "{unsent:missing object was|missing objects were} not submitted, because a migration copies that"
                 " many faster. Let OMS copy them, then compare again:",
                 unsent=answer.unsent,
             ),

@@ -161,7 +161,7 @@ def sample(sample: SampleResult | None, translate: Translator) -> Blocks:
         confidence_bound(sample),
     )
     drawn_text = translate(
-        "{drawn} drawn, of {population} up to {largest} each",
+        "{drawn} drawn from {population} of up to {largest} each",
         drawn=units.count(sample.drawn, translate),
         population=units.count(sample.population, translate),
         largest=units.limit(sample.largest, translate),

@@ -52,13 +52,13 @@ def age(time: datetime, now: datetime, translate: Translator) -> str:
 
 
 def share(number: int, total: int, translate: Translator) -> str:
-    """Format `number` as a percentage of `total`; rounding makes it neither "100 %" nor "0 %"."""
+    """Format `number` as a percentage of `total`; rounding makes it neither "100%" nor "0%"."""
     if number in (0, total) or not total:
         digits = "100" if total and number == total else "0"
     else:
         percent = 100 * number / total
         digits = "< 0.1" if percent < 0.1 else "> 99.9" if percent > 99.9 else f"{percent:.1f}"
-    return translate("{digits} %", digits=digits).replace(" ", "\u00a0")
+    return translate("{digits}%", digits=digits).replace(" ", "\u00a0")
 
 
 def number(amount: int | None, translate: Translator, tone: str = "") -> Phrase | Cell:

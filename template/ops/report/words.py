@@ -40,7 +40,7 @@ COUNT_LABELS = {
     "submitted": t("submitted by this pass"),
     "pending": t("younger than 15 minutes"),
     "migrating": t("migrating"),
-    "unsent": t("left: too many"),
+    "unsent": t("not submitted: too many"),
     "orphans": t("deleted at the source since"),
 }
 # Steps of a cutover, in order.
@@ -64,7 +64,7 @@ PURPOSES = {
     "status": t("Check again later:"),
     "reconcile": t("Find objects whose events were lost:"),
     "compare": t("Compare both buckets and submit objects missing in OBS:"),
-    "compare again": t("All resendable objects were resent. Recheck these objects:"),
+    "compare again": t("All objects that can be resent were resent. Recheck these objects:"),
     "compare restart": t("A new comparison submits objects that the last comparison left:"),
     "compare restart since": t("A comparison from an earlier time also submits older objects:"),
     "compare overwrite restart": t("If the source has the right versions, this submits them:"),

@@ -348,7 +348,7 @@ def _confirm(session: Session, setup_plan: plan.SetupPlan, confirmed_hash: str |
     """Raise UsageError unless the user confirms exactly this plan."""
     if confirmed_hash is not None and confirmed_hash != setup_plan.hash:
         raise UsageError(
-            t("The plan has changed: {hash}", hash=setup_plan.hash),
+            t("The plan has changed. Its new hash: {hash}", hash=setup_plan.hash),
             t("Read the new plan, and pass its hash with --yes"),
         )
     root_question = t("A key is, or may be, the account's own. Type {word} again to use it:", word=_YES)

@@ -25,7 +25,7 @@ FAULTS = {
         "OSS connection",
         "OSS_ENDPOINT",
     ),
-    "a lost connection": (add_oms_fault(Fault.drop_before()), "OMS answers", "SYNC_URL"),
+    "a lost connection": (add_oms_fault(Fault.drop_before()), "OMS response", "SYNC_URL"),
 }
 
 

@@ -86,14 +86,14 @@ def test_status_has_numbers_remedies_and_sums():
         "another project's": "0",
     }
     assert rows.items() >= expected_phrases.items()
-    progress = "25.0 %, 4,321 so far, 2,000 objects per minute, 7 min left"
+    progress = "25.0%, 4,321 so far, 2,000 objects per minute, 7 min left"
     parts = (
         f"        {report()['copying']['failures']['codes']['INIT_DST_OBJ_MULTIPART_FAILURE']['fix']}\n",
         *("Resent since, but not accepted by OMS", "  missing missing", "1,190", "at least 8", "it means this"),
         f"  A pass has been running since 2026-01-01T23:50:00Z: {progress}\n",
         "2026-01-01T04:20:00Z (20 h ago)",
         *LAG,
-        "  A comparison has been running since 2026-01-01T23:40:00Z: 25.0 %, 2,000 objects per minute, 7 min left",
+        "  A comparison has been running since 2026-01-01T23:40:00Z: 25.0%, 2,000 objects per minute, 7 min left",
         report()["fixes"]["THROTTLED"]["en"],
     )
     assert output.startswith("Behind\n  Now behind.\n")
@@ -134,7 +134,7 @@ def test_the_history_of_a_key_is_shown_as_text():
         "      -> Reconcile submits it. To resend it now:\n"
         f"      -> {OPS} replay --key 'a b'\n"
         "  source bucket: 1,234 bytes, written 2026-01-31T08:00:00Z\n"
-        "  accepted by OMS: another version, 2026-01-31T08:00:04Z (4 s later)\n"
+        "  accepted by OMS: a different version, 2026-01-31T08:00:04Z (4 s later)\n"
         "  destination bucket: 1,234 bytes, written 2026-01-31T08:05:00Z\n"
         "  Time from write to OBS: 5 min\n"
     )
@@ -160,10 +160,10 @@ CHECKS = [
     doctor_check("settings", "ok", "all well", ""),
     doctor_check("task source", "warning", "another form", "Look at it."),
     doctor_check("task", "fault", "NO_TASK 404", "Check SYNC_URL."),
-    doctor_check("task runs", "unknown", "depends on: task", ""),
+    doctor_check("task state", "unknown", "depends on: task", ""),
     doctor_check("task options", "unknown", "depends on: task", ""),
     doctor_check("createEvent", "unknown", "too many records", "Check again."),
-    doctor_check("records flow", "skipped", "no object yet", ""),
+    doctor_check("arrival of records", "skipped", "no object yet", ""),
 ]
 FAULTS_FIRST = """\
 Setup has faults: ok 1, skipped 1, warning 1, unknown 3, fault 1
@@ -173,8 +173,8 @@ Setup has faults: ok 1, skipped 1, warning 1, unknown 3, fault 1
       -> Check again.
   warning: task source: another form
       -> Look at it.
-  skipped: records flow: no object yet
-  unknown until resolved: task runs, task options
+  skipped: arrival of records: no object yet
+  unknown until resolved: task state, task options
 """
 
 
@@ -280,7 +280,7 @@ READ_SAMPLE["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "n
             "en",
             [
                 *("  4 could not be read: archived, or encrypted", "      'archived'\n"),
-                "  2 objects differ, or are encrypted in OBS: to tell them apart, the IAM user of HW_AK needs",
+                "  2 objects differ, or are encrypted in OBS: to find out which, the IAM user of HW_AK needs",
                 "(4 objects are not proven equal)",
             ],
         ),
@@ -340,7 +340,7 @@ def test_compare_shows_classes_with_objects_and_first_unequal_keys():
 
 
 EMPTY_SCOPE_TEXT = "No object is in scope: check the source bucket, the prefix and the suffix for typos."
-EMPTIED_SOURCE_TEXT = "The source has no object in scope, but OBS has."
+EMPTIED_SOURCE_TEXT = "The source has no object in scope, but OBS has some."
 EMPTY_CLASSES = {"equal_contents": sides(0, 0)}
 TRIAL = {"pass": None, "submitted": 5}
 NO_PASS = {"pass": None, "started": None, "ended": None, "objects_per_minute": None, "finished": False}

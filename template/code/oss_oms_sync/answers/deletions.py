@@ -19,12 +19,12 @@ class OmissionReason(Enum):
     meaning: Text
 
     YOUNG = ("young", t("absent for less than a day when the last comparison began"))
-    NAME = ("name", t("rclone's list cannot name the key exactly"))
+    NAME = ("name", t("the key cannot be written exactly in a list for rclone"))
     WAITS = ("waits", t("a failed record or a run file has the key"))
     RECORDED = ("recorded", t("OMS accepted the key after the last comparison had begun"))
     OTHERS = ("others", t("not proven that this project copied the object to OBS"))
     OBS_UNKNOWN = ("obs_unknown", t("OBS did not answer for the object"))
-    CHANGED = ("changed", t("OBS's object changed, or is gone"))
+    CHANGED = ("changed", t("the object in OBS changed, or is gone"))
     SOURCE_UNKNOWN = ("source_unknown", t("OSS did not answer 404 for the object"))
     BACK = ("back", t("the source has the object"))
 

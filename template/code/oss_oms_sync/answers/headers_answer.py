@@ -42,14 +42,14 @@ class HeadersOutcome(Enum):
     RECORDED = "recorded", True, t("equal by an earlier record of these versions")
     EQUAL = "equal", True, t("equal")
     MENDED = "mended", True, t("changed in OBS to the source's headers")
-    RESTORED = "restored", True, t("restored to the headers before the change")
+    RESTORED = "restored", True, t("restored in OBS to the previous headers")
     UNTOUCHED = "untouched", True, t("never changed")
     # The outcome if the pass does not change headers.
     DIFFERS = "differs", False, t("different, and can be changed")
     # The pass did not change the object, or does not know whether it did.
     OTHER_CLASS = "other_class", False, t("not proven equal in contents, so left alone")
-    CHANGED = "changed", False, t("written meanwhile, so left alone")
-    ARCHIVED = "archived", False, t("archived in OBS, which changes no headers of archived objects")
+    CHANGED = "changed", False, t("written during the run, so left alone")
+    ARCHIVED = "archived", False, t("archived in OBS, where headers of archived objects cannot be changed")
     NOT_ASCII = "not_ascii", False, t("with values beyond US-ASCII, which OBS refuses")
     TOO_LARGE = "too_large", False, t("with more than 8 KB of user metadata, or of headers to keep for --undo")
     REMOVAL = "removal", False, t("with a header in OBS that the source does not have")

@@ -16,8 +16,8 @@ from oss_oms_sync.answers.text import Text, t
 Json: TypeAlias = object
 
 UNREADABLE = t(
-    "A run file of replay cannot be read, and its keys are recorded nowhere else: {names}. If it stays"
-    " unreadable: {step}, which submits the objects missing in OBS. Then delete the file."
+    "A run file of replay cannot be read, and its keys are recorded nowhere else: {names}. If the"
+    " file stays unreadable, submit the objects missing in OBS ({step}), then delete the file."
 ).filled(step=Step("compare"))
 
 

@@ -37,7 +37,7 @@ class ObjectClass(Enum):
     )
     MISSING = ("missing", "+", t("missing"), t("Not in OBS."))
     OLDER = ("older", "*", t("older"), t("OBS has an older version."))
-    OVERWRITTEN = ("overwritten", "*", t("overwritten"), t("OBS has a newer version of another size."))
+    OVERWRITTEN = ("overwritten", "*", t("overwritten"), t("OBS has a newer version of a different size."))
     SUSPICIOUS = ("suspicious", "*", t("suspicious"), t("The sizes match, but the checksums differ."))
     EQUAL_VERSION = ("equal_version", "=", t("equal version"), t("The sizes match, and OMS accepted this version."))
     EQUAL_SIZE = ("equal_size", "=", t("equal size"), t("The sizes match, and the object in OBS is not older."))

@@ -60,7 +60,7 @@ _STORAGE_POLICIES = {
     "IA": t("storage class in OBS: IA"),
     "ARCHIVE": t("storage class in OBS: Archive"),
     "DEEP_ARCHIVE": t("storage class in OBS: Deep Archive"),
-    SOURCE_CLASS_POLICY: t("storage class in OBS: that of the source"),
+    SOURCE_CLASS_POLICY: t("storage class in OBS: same as the source"),
 }
 
 
@@ -82,8 +82,9 @@ def storage_class_plan(keeping_step: Step, *, keeps_class: bool) -> Text:
     """
     if keeps_class:
         return t(
-            "Storage class in OBS: that of the source. OBS bills IA objects for at least 30 days, Archive objects for"
-            " 90, Deep Archive objects for 180. Archived objects cannot be read before they are restored."
+            "Storage class in OBS: same as the source. OBS bills IA objects for at least 30 days, Archive"
+            " objects for 90, Deep Archive objects for 180. Archived objects cannot be read before they are"
+            " restored."
         )
     return t(
         "Storage class in OBS: Standard, also for source objects of another class. To keep the class: {command}",

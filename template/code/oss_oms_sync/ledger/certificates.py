@@ -21,8 +21,8 @@ from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.ledger.closing import CloseMark
 
 _AFTER_GO = t(
-    "A GO stands, and its cutover removed the trigger: without it, later writes to OSS are not recorded. To list what"
-    " applications wrote to either bucket since: {step}",
+    "A GO is in effect, and its cutover removed the trigger, so later writes to OSS are not recorded."
+    " To list application writes to either bucket since then: {step}",
     step=Step("compare"),
 )
 

@@ -197,7 +197,7 @@ class Histogram:
         )
 
     def percentile(self, percent: float) -> int | None:
-        """Return the lag within which `percent` percent of the objects arrived, in seconds and within 5 %.
+        """Return the lag within which `percent` percent of the objects arrived, in seconds and within 5%.
 
         Return None if no object has arrived.
         """

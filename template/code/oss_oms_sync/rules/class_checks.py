@@ -21,7 +21,7 @@ _GRANT_REMEDY = t(
     "Grant the missing permission, then start over with --deep --restart. Or compare the"
     " objects by hand, then accept them by name"
 )
-_READ_REMEDY = t("Read these objects at the source, which proves most of them")
+_READ_REMEDY = t("Read these objects at the source: this proves most of them equal")
 _EQUAL_TEXT = t("The contents of each object are proven equal")
 
 
@@ -58,7 +58,7 @@ CLASS_CHECKS = (
     ClassCheck(
         "OVERWRITTEN",
         t("objects overwritten in OBS"),
-        t("No object in OBS is newer than the source object and different"),
+        t("No object in OBS is both newer than the source object and different"),
         (ObjectClass.OVERWRITTEN,),
         opens_project=True,
         keeps_project_open=True,

@@ -20,8 +20,8 @@ CLOSED = CutoverCheck(
     "CLOSED",
     t("project not closed"),
     t(
-        "This cutover closed the project at least two minutes before the standstill pass began;"
-        " the project was not opened since, and every other project of the sync task is closed"
+        "This cutover closed the project at least two minutes before the standstill pass began; the"
+        " project has not been opened since, and every other project of the sync task is closed"
     ),
     needs_freeze=True,
 )
@@ -38,8 +38,8 @@ STOOD_STILL = CutoverCheck(
     "STOOD_STILL",
     t("bucket changed since the comparison"),
     t(
-        "A standstill pass, begun after the comparison's last check and after OMS finished, lists"
-        " the same versions in the source, and the judged objects in OBS"
+        "A standstill pass, begun after the comparison's last check and after OMS had finished, lists the"
+        " same versions in the source and the same copies in OBS"
     ),
     needs_freeze=True,
 )
@@ -84,7 +84,7 @@ def check_closed(facts: CutoverFacts) -> Finding:
     ):
         return report_not_run(
             t(
-                "no standstill pass has begun since two minutes after the close at {written}",
+                "no standstill pass has begun two minutes or more after the close at {written}",
                 written=mark.written,
             ),
             CONTINUE_TEXT,
@@ -176,13 +176,13 @@ def _report_unfinished_work(facts: WaitingFacts) -> Finding:
     else:
         result = Result.NOT_PROVEN
         text = t(
-            "OMS has not finished {left:object|objects}, and finished none for an hour"
+            "OMS has not finished {left:object|objects}, and has finished none for an hour"
             " ({minutes:minute|minutes} more for the largest object)",
             left=oms_work.left,
             minutes=oms_work.largest // BYTES_PER_MINUTE,
         )
         remedy_text = t(
-            "OMS may have lost these objects, or counts an object submitted twice only once; otherwise OMS"
+            "OMS may have lost these objects, or may count an object submitted twice only once; otherwise OMS"
             " may still write them. Accept oms_unfinished by name"
         )
     if acceptance is not None:
@@ -210,7 +210,7 @@ def check_standstill(facts: CutoverFacts) -> Finding:
         return STOOD_STILL.finding(
             Result.FAILED,
             t(
-                "objects have changed in {sides:and} between the comparison and {began}",
+                "objects changed in {sides:and} between the comparison and {began}",
                 began=standstill.began,
                 sides=changed_sides,
             ),

@@ -9,9 +9,9 @@ from oss_oms_sync.answers.text import Text, t, untranslated
 
 READ_SOURCE, READ_DESTINATION = "oss:GetObject", "obs:object:GetObject"
 GRANT_READING = t(
-    'Run {step}, with readObjects "on" in s.yaml: it grants the missing permissions. By hand:'
-    " python3 policies/show.py prints the policies. In OBS a grant takes 15 to 30 minutes to"
-    " apply",
+    'Set readObjects to "on" in s.yaml, and run {step}, which grants the missing permissions. To'
+    " grant them by hand: python3 policies/show.py prints the policies. OBS applies a grant after 15"
+    " to 30 minutes",
     step=Step("setup"),
 )
 

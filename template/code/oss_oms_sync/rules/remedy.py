@@ -23,8 +23,8 @@ from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
 # Maximum number of prefixes of a task group.
 _MAX_PREFIXES = 10
 EQUAL_SIZE_TEXT = t(
-    "These objects are in OBS in the same size, perhaps copied by hand: read them at the source. Status"
-    " shows why OMS does not accept them"
+    "These objects are in OBS with the same size, perhaps copied by hand: read them at the source."
+    " Status shows why OMS does not accept them"
 )
 _CLOSED_TEXT = t(
     "The project stays closed, so nothing is submitted. If OBS is not in use yet, open the project ({step}),"
@@ -192,7 +192,8 @@ def _find_submission_remedy(
         return Remedy(_RESEND_REMEDY, Step("replay", {"key": counts.key}))
     if attempts.unsubmitted_objects:
         migration_text = t(
-            "Compare left {n:object|objects}: a migration copies that many faster. Run it, then compare again",
+            "Compare left {n:object|objects}, because a migration copies that many faster. Run the migration,"
+            " then compare again",
             n=attempts.unsubmitted_objects,
         )
         return Remedy(

@@ -63,8 +63,8 @@ def check_sample(facts: CutoverFacts) -> Finding:
                 n2=sample.read,
             ),
             t(
-                "Find out which application writes to either bucket, then compare again and read all"
-                " unproven objects (deep)"
+                "Find out which application writes to either bucket, then compare again and read all unproven"
+                " objects (--deep)"
             ),
             comparison_step(facts, deep=True, restart=True),
             sorted(sample.differing)[:MAX_KEYS],
@@ -103,8 +103,8 @@ def _report_incomplete_sample(check: CutoverCheck, sample: SampleResult, facts: 
         text = t("{finding}: {why}", finding=text, why=problem)
     if sample.problem == BACK_TO_SOURCE:
         remedy_text = t(
-            "Delete the rules until the GO, and run the checklist again ({step}). Then continue the"
-            " cutover, which reads the others",
+            "Delete the rules (set them again after the GO), and run the checklist again ({step}). Then"
+            " continue the cutover, which reads the others",
             step=Step("checklist"),
         )
     elif problem and sample.problem != TIME_IS_UP and not sample.read:
@@ -144,7 +144,7 @@ def confidence_bound(sample: SampleResult) -> Text | None:
             population=sample.population,
         )
     text = t(
-        "With 95 % confidence, fewer than {percent} % of {drawn_from} differ",
+        "With 95% confidence, fewer than {percent}% of {drawn_from} differ",
         percent=_format_max_percentage(sample.read),
         drawn_from=_describe_population(sample),
     )
@@ -251,7 +251,7 @@ def _describe_headers(headers: Headers, sample: SampleResult | None) -> Iterator
         yield t("Otherwise lost or changed: {lost}", lost=_list_headers(headers.unexpected))
     elif not headers.documented and headers.drawn:
         yield t(
-            "No headers differ: with 95 % confidence, fewer than {percent} % of {drawn_from} have different headers",
+            "No headers differ: with 95% confidence, fewer than {percent}% of {drawn_from} have different headers",
             percent=_format_max_percentage(headers.drawn),
             drawn_from=_describe_population(sample),
         )

@@ -37,9 +37,9 @@ def summarize(
         oms_text = t("but OMS may still write: it has not finished {left} (accepted by name)", left=unfinished_objects)
     # Later changes of OBS are unknown.
     return t(
-        "Each source object ({n:object|objects}, {bytes:byte|bytes}) was in OBS with equal"
-        " contents when checked, {when}. Both buckets were unchanged at {stood}; nothing has been"
-        " submitted since two minutes after {closed}, {oms}. {headers}",
+        "Each source object ({n:object|objects}, {bytes:byte|bytes}) was in OBS with equal contents when"
+        " checked, {when}. Both buckets were unchanged at {stood}. The project was closed at {closed};"
+        " nothing was submitted more than two minutes after that, {oms}. {headers}",
         headers=_summarize_all_headers(standstill.headers, facts.headers)
         if standstill.headers
         else _summarize_sample_headers(facts.headers),

@@ -29,8 +29,8 @@ NOTHING_WAITS = CutoverCheck(
     "NOTHING_WAITS",
     t("objects waiting to be resent"),
     t(
-        "The object of each failed record and run file is equal in OBS, impossible to copy, or"
-        " deleted at the source; OMS's lists of failed copies were read after OMS finished"
+        "The object of each failed record and run file is equal in OBS, impossible to copy, or deleted at"
+        " the source; OMS's lists of failed copies were read after OMS had finished"
     ),
     opens_project=True,
 )

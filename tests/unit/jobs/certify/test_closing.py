@@ -224,7 +224,7 @@ def test_after_a_go_the_project_opens_only_if_confirmed(ready):
         answer = ready.invoke("certify", options)
         assert answer["closed"]["go"] == go, options
         assert "ops.py open" not in answer["next"], options
-        assert "its cutover removed the trigger: without it, later writes to OSS are not recorded" in answer["next"]
+        assert "its cutover removed the trigger, so later writes to OSS are not recorded" in answer["next"]
 
     # WHEN the caller confirms the opening, THEN the project opens, and later calls need no confirmation
     assert ready.open_project(after_go=True)["closed"] is None

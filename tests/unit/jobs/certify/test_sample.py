@@ -211,7 +211,7 @@ def test_an_unreadable_object_is_named_and_replaced_in_the_sample(ready, bucket)
     assert finding["actual"].endswith("1 sampled object could not be read, or changed meanwhile")
     assert first not in sample["keys"]
     # AND the claim covers only readable objects, and is not proven until no more objects are requested
-    assert "fewer than 100.0 % of the readable part of the 3 objects" in finding["actual"]
+    assert "fewer than 100.0% of the readable part of the 3 objects" in finding["actual"]
     assert finding["result"] == "not proven"
     assert document["verdict"] == "NOT PROVEN"
     assert finding["step"]["options"] == {"frozen_since": ready.frozen, "sample": 2}
@@ -287,7 +287,7 @@ def test_a_rehearsal_without_a_sample_names_its_missing_permission(ready, side, 
     getattr(ready, side).fail(oss_error(403, "AccessDenied"), "head")
     text = ready.rehearse()["text"]
     assert "a cutover with --sample or --deep ends NOT PROVEN. Missing permissions: " + policy_line in text
-    assert "Run python3 ops.py setup" in text
+    assert "and run python3 ops.py setup, which grants the missing permissions" in text
 
 
 @pytest.mark.parametrize(

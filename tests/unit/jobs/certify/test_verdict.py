@@ -36,8 +36,9 @@ def test_a_go_claims_only_checked_times_and_objects(world):
     assert document["passes"]["compare"]["started"] == began < document["as_of"] < still < document["made"]
     assert document["text"] == (
         "GO. Each source object (4 objects, 6 bytes) was in OBS with equal contents when checked, between"
-        f" {began} and {document['as_of']}. Both buckets were unchanged at {still}; nothing has been submitted since"
-        f" two minutes after {document['closed']['written']}, and OMS had finished. Headers were not compared."
+        f" {began} and {document['as_of']}. Both buckets were unchanged at {still}. The project was closed at"
+        f" {document['closed']['written']}; nothing was submitted more than two minutes after that, and OMS had"
+        " finished. Headers were not compared."
     )
 
 
@@ -295,9 +296,9 @@ def test_a_missing_permission_for_a_proof_is_named_with_its_grant(world):
     document = world.cut_over(deep=True)
     (finding,) = (check(document, name) for name in results(document))
     assert finding["next"].startswith(
-        "1 object differs, or is encrypted in OBS: to tell them apart, the IAM user of HW_AK needs"
-        " obs:object:GetObject (python3 policies/show.py prints the policy). Grant the missing permission,"
-        " then start over with --deep --restart. Or"
+        "1 object differs, or is encrypted in OBS: to find out which, the IAM user of HW_AK needs"
+        " obs:object:GetObject (python3 policies/show.py prints the policy). Grant the missing"
+        " permission, then start over with --deep --restart. Or"
     )
     assert "accept" in finding["step"]["options"]
 

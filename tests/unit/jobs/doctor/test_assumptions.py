@@ -18,25 +18,25 @@ from support.doctor import HOUR, deploy, find_check, states, verify_check
 from tools.package import ROOT
 
 # Assumptions that no run of a project shows: only a canary does, or the clouds' documents.
-FOR_EVER = {"doubles", "lag of counts", "lag of lists"}
+FOR_EVER = {"keys submitted twice", "delay of counts", "delay of lists"}
 
 
 def test_a_new_project_passes_and_lists_its_assumptions(run_doctor):
     report = run_doctor()
     names = set(states(report, "not confirmed"))
     assert report["ok"]
-    assert {*FOR_EVER, "written as a whole", "order of OBS", "form of lists", "encoding of keys"} <= names
+    assert {*FOR_EVER, "copies in one part", "order of listings", "format of lists", "encoding of keys"} <= names
     assert names <= UNCONFIRMED.keys()
     for name in names:
         check, row = find_check(report, name), UNCONFIRMED[name]
         assert check["actual"].startswith(f"{row.question.en}; assumed: {row.assumed.en}")
         assert check["actual_zh"].startswith(f"{row.question.zh}；假设：{row.assumed.zh}")
-        assert ("ops.py canary" in check["fix"]) == (name != "form of lists")
+        assert ("ops.py canary" in check["fix"]) == (name != "format of lists")
     # The text names the setting that switches the assumption.
     assert find_check(report, "encoding of keys")["actual"].endswith("(OMS_KEY_ENCODING)")
 
 
-@pytest.mark.parametrize("missing", [set(), {"encoding of keys", "keys in events", "written as a whole"}])
+@pytest.mark.parametrize("missing", [set(), {"encoding of keys", "keys in events", "copies in one part"}])
 def test_a_comparison_confirms_assumptions_except_by_missing_objects(box, tmp_path, run_doctor, missing):
     deploy(box, tmp_path)
     box.bucket(box.source_bucket).put_object("a b+%41", b"contents")
@@ -45,7 +45,7 @@ def test_a_comparison_confirms_assumptions_except_by_missing_objects(box, tmp_pa
         box.obs.delete(box.task.bucket.name, "a b+%41")
     box.advance(2 * HOUR)
     assert box.fc.invoke("compare", b"{}").value["finished"]
-    assert set(states(run_doctor(), "not confirmed")) == {*FOR_EVER, "form of lists", *missing}
+    assert set(states(run_doctor(), "not confirmed")) == {*FOR_EVER, "format of lists", *missing}
 
 
 REPORT = {
@@ -70,16 +70,21 @@ def test_a_canary_confirms_all_assumptions_except_the_form_of_lists(box, run_doc
     assert len(states(run_doctor(COMPARE_DEEP="on"), "not confirmed")) == 9
     keep_report(box, REPORT)
     report = run_doctor(COMPARE_DEEP="on")
-    assert states(report, "not confirmed") == ["form of lists"]
-    verify_check(report, "doubles", "ok", "observed by the canary of 2026-02-02T00:00:00Z: each counted; assumed: yes")
+    assert states(report, "not confirmed") == ["format of lists"]
+    verify_check(
+        report,
+        "keys submitted twice",
+        "ok",
+        "observed by the canary of 2026-02-02T00:00:00Z: each counted; assumed: yes",
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "changes"),
     [
-        ("doubles", {"counts": {"doubles": "merged", "shown_after": "under 5 min"}}),
-        ("lag of counts", {"counts": {"doubles": "each counted", "shown_after": "longer"}}),
-        ("order of OBS", {"listing": {"order": "utf-16"}}),
+        ("keys submitted twice", {"counts": {"doubles": "merged", "shown_after": "under 5 min"}}),
+        ("delay of counts", {"counts": {"doubles": "each counted", "shown_after": "longer"}}),
+        ("order of listings", {"listing": {"order": "utf-16"}}),
         ("part size", {"part_size": "whole"}),
     ],
 )
@@ -87,7 +92,7 @@ def test_an_observation_against_an_assumption_is_a_warning(box, run_doctor, name
     keep_report(box, {**REPORT, **changes})
     report = run_doctor(COMPARE_DEEP="on")
     assert report["ok"]
-    verify_check(report, name, "warning", fix="Dependent on this: ")
+    verify_check(report, name, "warning", fix="Consequence: ")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +119,7 @@ def test_missing_counts_are_not_mistaken_for_hourly_counts(box, run_doctor, answ
     # GIVEN an OMS that reports the last hour, but not the last day
     asked = count()
     box.oms.faults.add(answer, where=lambda request: "statistics" in request.raw_path and next(asked) > 0)
-    verify_check(run_doctor(), "step of counts", state, fix="Run doctor again in a minute")
+    verify_check(run_doctor(), "interval of counts", state, fix="Run doctor again in a minute")
 
 
 @pytest.mark.parametrize(("language", "title"), [("en", "not confirmed: "), ("zh", "未确认：")])

@@ -36,7 +36,7 @@ def test_a_region_without_known_sync_tasks_is_a_warning(box, run_doctor, region,
     ("policy", "text"),
     [
         ("STANDARD", "storage class in OBS: Standard"),
-        ("SRC_STORAGE_MAPPING", "storage class in OBS: that of the source"),
+        ("SRC_STORAGE_MAPPING", "storage class in OBS: same as the source"),
         ("NEW_POLICY", "storage class in OBS: NEW_POLICY"),
     ],
 )
@@ -101,7 +101,7 @@ IMPERFECT = {
     ),
     "a clock that is a little off": (lambda box: setattr(box.oms, "clock_offset", 300), "clock", "", ""),
     "a clock that nobody tells": (hide_clocks, "clock", "", ""),
-    "counts by the hour": (set_task(step="ONE_HOUR"), "step of counts", "", "oms_unfinished"),
+    "counts by the hour": (set_task(step="ONE_HOUR"), "interval of counts", "", "oms_unfinished"),
     "no right to see task groups": (
         lambda box: box.oms.deny("oms:taskgroup:get"),
         "permission oms:taskgroup:get",
@@ -143,7 +143,7 @@ def test_without_a_source_bucket_reconciles_checks_are_skipped(run_doctor):
     report = run_doctor(SOURCE_BUCKET="")
     assert report["ok"]
     assert states(report, "unknown") == []
-    of_source = {"source bucket", "permission to list source bucket", "records flow", "pass triggers"}
+    of_source = {"source bucket", "permission to list source bucket", "arrival of records", "pass triggers"}
     assert of_source <= set(states(report, "skipped"))
 
 
@@ -289,7 +289,7 @@ def test_a_missing_permission_to_read_objects_is_a_warning(project_with_copies, 
         READS,
         "warning",
         f"ends NOT PROVEN. Missing permissions: {policy_line}",
-        "Run python3 ops.py setup",
+        'Set readObjects to "on" in s.yaml, and run python3 ops.py setup',
     )
 
 
@@ -354,9 +354,9 @@ RULES = "back-to-source rules"
 @pytest.mark.parametrize(
     ("stored_rules", "state", "text"),
     [
-        (None, "warning", "unknown if"),
-        ({"rules": None}, "warning", "unknown if"),
-        ({"bucket": "another"}, "warning", "unknown if"),
+        (None, "warning", "unknown whether"),
+        ({"rules": None}, "warning", "unknown whether"),
+        ({"bucket": "another"}, "warning", "unknown whether"),
         ({"rules": 0}, "ok", "has no back-to-source rules, as of 2026-02-02"),
         ({"rules": 1}, "warning", "has 1 back-to-source rule, as of 2026-02-02"),
     ],
@@ -406,4 +406,4 @@ def test_the_size_of_a_large_scope_is_known_after_a_pass(box, tmp_path, run_doct
     box.oss.fill(box.source_bucket, ["z.png"])
     box.advance(1)
     run_job("reconcile", **suffix)
-    verify_check(run_doctor(**suffix), NAME, "ok", "by the pass of")
+    verify_check(run_doctor(**suffix), NAME, "ok", "according to the pass of")

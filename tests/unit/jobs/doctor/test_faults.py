@@ -84,7 +84,7 @@ FAULTS = {
     ),
     "no createEvent right": (deny_submissions, "permission oms:synctask:createEvent", "oms:synctask:createEvent"),
     "no such task": (replace_in_url("another", Sandbox.task_id), "task", "Copy the address again"),
-    "stopped task": (set_task(status="STOPPED"), "task runs", "Start the task"),
+    "stopped task": (set_task(status="STOPPED"), "task state", "Start the task"),
     "task of another bucket": (set_task(src_bucket="videos"), "task source", "bucket should be"),
     "task of another region": (set_task(src_region="cn-beijing"), "task source", "region should be"),
     "task to another bucket": (
@@ -101,11 +101,11 @@ FAULTS = {
     "task of another cloud": (set_task(src_cloud_type="AWS"), "task source", "cloud should be"),
     "task that does not overwrite": (set_task(overwrite_mode="NO_OVERWRITE"), "task overwrite mode", "overwrites"),
     "no status": (add_oms_fault(Fault.status(200, b"{}")), "task", "and SYNC_URL"),
-    "OMS down": (add_oms_fault(DOWN), "OMS answers", "service health"),
-    "OMS throttling": (add_oms_fault(THROTTLED), "OMS answers", "limit"),
-    "OMS hangs up": (add_oms_fault(Fault.drop_before()), "OMS answers", "SYNC_URL"),
-    "something else at OMS's address": (add_oms_fault(Fault.status(200, b"Please log in")), "OMS answers", "SYNC_URL"),
-    "OSS down": (add_oss_fault(BUSY), "OSS answers", ""),
+    "OMS down": (add_oms_fault(DOWN), "OMS response", "service health"),
+    "OMS throttling": (add_oms_fault(THROTTLED), "OMS response", "limit"),
+    "OMS hangs up": (add_oms_fault(Fault.drop_before()), "OMS response", "SYNC_URL"),
+    "something else at OMS's address": (add_oms_fault(Fault.status(200, b"Please log in")), "OMS response", "SYNC_URL"),
+    "OSS down": (add_oss_fault(BUSY), "OSS response", ""),
     "no room in the log bucket": (add_oss_fault(FULL, "PUT"), "permission to write records", ""),
     "ETags that are not MD5": (lambda box, _: box.oss.encrypt(LOG), "record ETag", ""),
     "clock off": (shift_clocks(1200, "oms", "oss"), "clock", "ticket"),
@@ -125,7 +125,7 @@ FAULTS = {
         "permission to list source bucket",
         "oss:ListObjects",
     ),
-    "expired OSS token": (lambda box, _: box.oss.expire_tokens(), "OSS answers", "role"),
+    "expired OSS token": (lambda box, _: box.oss.expire_tokens(), "OSS response", "role"),
     "function in another region": (
         set_variables(OSS_ENDPOINT="https://oss-cn-beijing-internal.aliyuncs.com"),
         "region",
@@ -133,7 +133,7 @@ FAULTS = {
     ),
     "log bucket is the source": (set_variables(LOG_BUCKET=PHOTOS), "settings", "s.yaml"),
     "malformed settings": (set_variables(SYNC_URL="oms", OMS_RATE="fast"), "settings", "s.yaml"),
-    "no trigger": (lose_events, "records flow", "trigger"),
+    "no trigger": (lose_events, "arrival of records", "trigger"),
 }
 
 

@@ -152,7 +152,7 @@ def test_unread_records_leave_the_permission_unknown(box, run_doctor, mocker, ki
     assert not report["ok"]
     assert states(report, "unknown") == [RIGHT]
     assert "more records than could be checked" in find_check(report, RIGHT)["actual"]
-    assert "of the first 0 names" in find_check(report, "records flow")["actual"]
+    assert "among the first 0 names" in find_check(report, "arrival of records")["actual"]
 
 
 def test_a_project_whose_keys_all_failed_does_not_pass(box, tmp_path, run_doctor):
@@ -167,7 +167,7 @@ def test_a_project_whose_keys_all_failed_does_not_pass(box, tmp_path, run_doctor
     assert report["text"] == "Some checks could not run"
     assert states(report, "unknown") == [RIGHT]
     assert "(REFUSED)" in find_check(report, RIGHT)["actual"]
-    verify_check(report, "records flow", "warning")
+    verify_check(report, "arrival of records", "warning")
 
 
 @pytest.mark.parametrize("job", PASSES)
@@ -222,20 +222,20 @@ def test_in_a_closed_project_keys_with_closed_records_are_no_fault(box, run_doct
     report = run_doctor()
     assert report["ok"]
     # No remedy asks for an upload, which would raise an alarm.
-    for name in (RIGHT, "records flow"):
+    for name in (RIGHT, "arrival of records"):
         verify_check(report, name, "skipped", "closed")
 
 
 def test_records_of_reconcile_do_not_hide_a_dead_trigger(box, run_doctor, run_job):
     # GIVEN objects without events
     lose_events_of_a_day(box)
-    verify_check(run_doctor(), "records flow", "fault")
+    verify_check(run_doctor(), "arrival of records", "fault")
 
     # WHEN reconcile has submitted them, THEN the flow of records is unknown
     assert run_job("reconcile")["submitted"]
     report = run_doctor()
     assert not report["ok"]
-    assert states(report, "unknown") == ["records flow"]
+    assert states(report, "unknown") == ["arrival of records"]
 
 
 def test_records_that_replay_resent_show_that_forward_ran(box, tmp_path, run_doctor, run_job):
@@ -245,12 +245,12 @@ def test_records_that_replay_resent_show_that_forward_ran(box, tmp_path, run_doc
     install_long_ago(box)
     box.oms.faults.add(Fault.status(503))
     work_a_day(box)
-    verify_check(run_doctor(), "records flow", "warning")
+    verify_check(run_doctor(), "arrival of records", "warning")
 
     # WHEN replay has resent the keys, THEN no further upload is needed
     box.oms.faults.clear()
     assert run_job("replay")["accepted"] == 3
-    verify_check(run_doctor(), "records flow", "ok", "3 written in the last day were accepted, 0 failed")
+    verify_check(run_doctor(), "arrival of records", "ok", "3 accepted, 0 failed")
 
 
 def test_a_failed_record_of_reconcile_does_not_show_that_events_arrive(box, run_doctor, run_job):
@@ -259,7 +259,7 @@ def test_a_failed_record_of_reconcile_does_not_show_that_events_arrive(box, run_
     assert run_job("reconcile")["failed"]
     box.oms.faults.clear()
     assert run_job("replay")["accepted"]
-    assert states(run_doctor(), "unknown") == ["records flow"]
+    assert states(run_doctor(), "unknown") == ["arrival of records"]
 
 
 def test_an_object_in_the_canary_folder_shows_that_events_arrive(box, tmp_path, run_doctor, run_job):
@@ -267,7 +267,7 @@ def test_an_object_in_the_canary_folder_shows_that_events_arrive(box, tmp_path, 
     deploy(box, tmp_path)
     lose_events_of_a_day(box)
     run_job("reconcile")
-    check = find_check(run_doctor(), "records flow")
+    check = find_check(run_doctor(), "arrival of records")
     assert check["state"] == "unknown"
 
     # WHEN an object is uploaded under the key that doctor names, THEN its record shows that events arrive
@@ -276,7 +276,7 @@ def test_an_object_in_the_canary_folder_shows_that_events_arrive(box, tmp_path, 
     box.oss.lose_events(lambda key: False)
     box.bucket(box.source_bucket).put_object(key, b"contents")
     box.wait_idle(60)
-    verify_check(run_doctor(), "records flow", "ok", "3 written in the last day were accepted")
+    verify_check(run_doctor(), "arrival of records", "ok", ": 3 accepted, 0 failed")
 
 
 def test_objects_written_while_closed_do_not_make_the_trigger_look_dead(box, run_doctor, run_job):
@@ -284,10 +284,10 @@ def test_objects_written_while_closed_do_not_make_the_trigger_look_dead(box, run
     lose_events_of_a_day(box)
     open_project(run_job)
     box.advance(HOUR)
-    verify_check(run_doctor(), "records flow", "skipped")
+    verify_check(run_doctor(), "arrival of records", "skipped")
     # AND objects that are written later make the trigger look dead
     work_a_day(box)
-    verify_check(run_doctor(), "records flow", "fault")
+    verify_check(run_doctor(), "arrival of records", "fault")
 
 
 def test_a_key_in_a_run_file_does_not_count_as_a_lost_event(box, run_doctor):
@@ -297,16 +297,16 @@ def test_a_key_in_a_run_file_does_not_count_as_a_lost_event(box, run_doctor):
     keep(box, [("replay/oss-oms-sync/1.json", json.dumps(run).encode())])
     box.oss.put(box.source_bucket, "a", b"contents")
     box.advance(HOUR)
-    verify_check(run_doctor(), "records flow", "warning")
+    verify_check(run_doctor(), "arrival of records", "warning")
 
 
 def test_a_closed_project_is_a_warning_with_the_command_that_opens_it(box, run_doctor, run_job):
     close_project(box)
     verify_check(
-        run_doctor(), "project open", "warning", "(Li Lei): nothing is submitted. To open it: python3 ops.py open"
+        run_doctor(), "project state", "warning", "(Li Lei): nothing is submitted. To open it: python3 ops.py open"
     )
     open_project(run_job)
-    verify_check(run_doctor(), "project open", "ok")
+    verify_check(run_doctor(), "project state", "ok")
 
 
 def test_open_projects_of_the_task_are_named(box, run_doctor):

@@ -178,9 +178,9 @@ def test_a_dry_run_reports_the_oldest_failure_of_its_keys(world, options, taken,
     ("options", "lead", "is_well"),
     [
         ({"dry_run": True}, "Some keys are still waiting to be resent.", False),
-        ({"dry_run": True, "prefix": "x/"}, "Nothing of the requested objects is left to resend.", True),
-        ({"keys": ["by hand"]}, "Nothing of the requested objects is left to resend.", True),
-        ({"reason": "REJECTED"}, "Nothing of the requested objects is left to resend.", True),
+        ({"dry_run": True, "prefix": "x/"}, "None of the requested objects is left to resend.", True),
+        ({"keys": ["by hand"]}, "None of the requested objects is left to resend.", True),
+        ({"reason": "REJECTED"}, "None of the requested objects is left to resend.", True),
         ({}, "Nothing is left to resend.", True),
     ],
 )
@@ -197,7 +197,8 @@ def test_an_unreadable_run_file_is_named_with_a_remedy(world):
     answer = from_json(ReplayAnswer, world.replay())
     assert (answer.is_successful, *answer.unreadable) == (False, f"{ROOT}replay/oss-oms-sync/1.json")
     shown = remove_marks("\n".join("".join(line) for line in lines.draw(jobs.replay(answer, "en"))))
-    assert f"are recorded nowhere else: {answer.unreadable[0]}. If it stays unreadable: {OPS} compare" in shown
+    assert f"are recorded nowhere else: {answer.unreadable[0]}. If the file stays unreadable, submit" in shown
+    assert f"({OPS} compare)" in shown
 
 
 # A run begins after the end of the last run, unless only some keys are requested.

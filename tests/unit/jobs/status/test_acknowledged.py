@@ -138,7 +138,7 @@ def test_the_acknowledging_call_no_longer_counts_the_failures(world):
     ("early", "words"),
     [
         (None, ["not processed 1 accepted object (over 15 minutes ago: 1)", "acknowledge"]),
-        (oms_error(400, "OMS.0001"), ["does not report its copies, REFUSED", "acknowledge"]),
+        (oms_error(400, "OMS.0001"), ["does not report its copies (REFUSED)", "acknowledge"]),
         (LACKING, ["lacks some counters"]),
     ],
     ids=["unfinished", "refused", "lacking"],

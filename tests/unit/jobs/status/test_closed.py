@@ -42,7 +42,7 @@ def test_after_a_go_status_names_no_step_to_open_the_project(world, mocker):
     assert verdict["alarm"] is False
     assert verdict["step"] is None
     assert world.status()["closed"]["go"] == "go"
-    assert "without it, later writes to OSS are not recorded" in verdict["text"]
+    assert "so later writes to OSS are not recorded" in verdict["text"]
     assert "ops.py open" not in str(world.status())
 
     # WHEN the trigger exists again, and an object changes, THEN the step is to acknowledge the change

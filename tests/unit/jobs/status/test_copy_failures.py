@@ -40,7 +40,7 @@ def find_sum(world: World) -> dict[str, object]:
     return next(sum_shown for sum_shown in world.status()["sums"] if sum_shown["claim"] == CLAIM)
 
 
-AGAIN = "OMS repeatedly fails to copy 1 object, "
+AGAIN = "OMS repeatedly fails to copy 1 object ("
 IN_FEBRUARY = datetime(2026, 2, 20, tzinfo=timezone.utc)
 STUCK = {"counted": 9, "done": 7, "waiting": 1, "stuck": 1}
 # Events, the outcomes of the failures, the verdict, and parts of its text.
@@ -68,7 +68,7 @@ OUTCOMES = {
             ],
             STUCK,
             BEHIND,
-            [f"{AGAIN}{code}: ", words],
+            [f"{AGAIN}{code}): ", words],
         )
         for code, attempts, words in [
             (MULTIPART, 1, "set another Content-Type at the source"),
@@ -223,9 +223,9 @@ STORIES: dict[str, list[tuple[Callable[[World], Any], dict[str, int], str]]] = {
         (
             lambda world: world.bucket.add_copy_failed_record("a", MULTIPART),
             {"counted": 1, "stuck": 1},
-            f"{AGAIN}{MULTIPART}: ",
+            f"{AGAIN}{MULTIPART}): ",
         ),
-        (advance(2), {"counted": 1, "stuck": 1}, f"{AGAIN}{MULTIPART}: "),
+        (advance(2), {"counted": 1, "stuck": 1}, f"{AGAIN}{MULTIPART}): "),
         (acknowledged, {}, "1 object waiting since"),
         # While it does, later failures that no list names end as well: by another acknowledgement.
         (advance(12 * 3600), {}, "1 object waiting since"),

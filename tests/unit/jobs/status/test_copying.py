@@ -167,8 +167,8 @@ def test_times_in_either_unit_and_numbers_as_text_are_read(world, unit):
 
 def test_refused_statistics_name_the_missing_permission(world):
     world.oms.deny("oms:synctask:statistics")
-    words = "FORBIDDEN: Grant the IAM user behind HW_AK the action oms:synctask:statistics"
-    assert_copying(world, None, BEHIND, f"does not report how long its remaining objects have waited, {words}")
+    words = "(FORBIDDEN): Grant the IAM user behind HW_AK the action oms:synctask:statistics"
+    assert_copying(world, None, BEHIND, f"does not report how long its remaining objects have waited {words}")
 
     # AND the failures are still reported
     world.count_objects(EARLY, REQUEST=1, FAILURE=1)

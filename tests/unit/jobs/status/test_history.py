@@ -13,7 +13,7 @@ from sandbox.server.faults import Fault
 from support.status import NOW, make_status_world
 from support.world import NO_RIGHT, ROOT, World
 
-UNKNOWN = "Unknown if replay is working on the object: some run files of replay could not be read."
+UNKNOWN = "It is unknown whether replay is working on the object: some run files of replay could not be read."
 BROKEN_RUN_FILE = {"busy_until": "", "keys": [{"key": "a", "held": False}]}
 PROMISES = (
     "To resend it now",

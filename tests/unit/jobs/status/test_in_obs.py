@@ -57,7 +57,7 @@ COMPARISONS = {
     "an MD5 that differs, and reading as the next step": (
         {"equal_contents": 2, "suspicious": 1},
         BEHIND,
-        ["of 3 objects: 1 object of the same size with a different MD5", "python3 ops.py compare --deep"],
+        ["(3 objects): 1 object of the same size with a different MD5", "python3 ops.py compare --deep"],
     ),
 }
 
@@ -234,7 +234,7 @@ def test_the_migrations_progress_and_its_list_of_failures_are_shown(world):
     assert shown == {**shown, "state": "copying", **counts, "lists": LISTS}
     assert verdict["state"] == IN_STEP
     assert verdict["text"].endswith(
-        " The migration of the existing objects is running, 50.0 % of 200 done: python3 ops.py migrate --look."
+        " The migration of the existing objects is running, 50.0% of 200 done: python3 ops.py migrate --look."
     )
 
 

@@ -151,7 +151,7 @@ def test_a_header_that_the_task_should_have_copied_is_a_difference(world):
     assert expect_exit(world.canary(), 1)["report"]["objects"]["metadata"]["differs"] == ["x-oss-meta-plain"]
 
 
-_EVENT_LINE = "forward got an event of a change of headers in OSS: "
+_EVENT_LINE = "forward received an event for the header change in OSS: "
 
 
 @pytest.mark.parametrize(
@@ -494,7 +494,9 @@ def test_the_report_is_written_to_its_file_and_not_printed(world):
     assert "32 digits" not in world.canary().text
 
 
-@pytest.mark.parametrize(("carries", "row"), [(False, "equal but for 5 headers"), (True, "equal but for 3 headers")])
+@pytest.mark.parametrize(
+    ("carries", "row"), [(False, "equal except for 5 headers"), (True, "equal except for 3 headers")]
+)
 def test_lost_headers_are_in_the_row_and_the_short_verdict(world, carries, row):
     world.task.copies_metadata = carries
     lines = world.screen()

@@ -34,7 +34,7 @@ HOUR_AFTER = FakeClock(80 * 60)
 
 BUCKETS = {"source": "the source", "destination": "OBS"}
 
-CHECKS_CLAIM, VERDICT_CLAIM = "Each check ended as the facts say", "The verdict follows from the facts"
+CHECKS_CLAIM, VERDICT_CLAIM = "Each check's result follows from the facts", "The verdict follows from the facts"
 FORECAST_CLAIM, HEADERS_CLAIM = (
     "The forecast of the rehearsal follows from the facts",
     "The statements about headers agree with the sample",

@@ -99,7 +99,7 @@ def test_back_to_source_rules_are_stored_for_doctor_and_the_sample(world, docume
 def test_rules_that_cannot_be_stored_are_reported(world):
     set_variables(world, SYNC_URL=SYNC_URL)
     world.oss.deny("oss:PutObject", world.log_bucket)
-    expect_success(world.run("checklist"), "Doctor cannot learn the back-to-source rules of OBS: ")
+    expect_success(world.run("checklist"), "Doctor was not informed of the back-to-source rules of OBS: ")
 
 
 def test_the_output_is_available_in_chinese(world):

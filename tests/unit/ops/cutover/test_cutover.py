@@ -373,7 +373,7 @@ def test_the_mark_of_another_run_after_two_minutes_ends_the_cutover(command, has
     console.caller.meanwhile = another
     assert command(console, "cutover", *WORDS) == (0 if has_go else 1)
     assert console.caller.mark["run"] == "another"
-    assert ("Another cutover closed the project" in console.messages) is not has_go
+    assert ("Another cutover has closed the project" in console.messages) is not has_go
     assert not [payload for payload in console.caller.payloads("compare") if "standstill" in payload]
 
 
@@ -642,8 +642,8 @@ OPTION_TEXT = "-> Pass --rehearse, or the start of the freeze: --frozen-since no
 @pytest.mark.parametrize(
     ("words", "lang", "typed", "parts"),
     [
-        (["--frozen-since", "soon"], "en", None, ["'soon' is not a time with its zone", OPTION_TEXT]),
-        (["--frozen-since", "2026-01-31T08:00:00"], "en", None, ["is not a time with its zone", OPTION_TEXT]),
+        (["--frozen-since", "soon"], "en", None, ["'soon' is not a time with a time zone", OPTION_TEXT]),
+        (["--frozen-since", "2026-01-31T08:00:00"], "en", None, ["is not a time with a time zone", OPTION_TEXT]),
         (
             ["--frozen-since", "2026-01-31T09:05:00Z"],
             "en",

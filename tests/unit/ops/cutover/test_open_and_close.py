@@ -25,7 +25,7 @@ def test_a_close_sets_the_mark_waits_two_minutes_and_reads_it_again(command):
 
 @pytest.mark.parametrize(
     ("times", "rounds", "code", "message"),
-    [(1, 2, 0, "It is now closed again"), (9, 3, 1, "The project does not stay closed")],
+    [(1, 2, 0, "The project is now closed again"), (9, 3, 1, "The project does not stay closed")],
 )
 def test_a_late_write_that_opens_the_project_is_undone_a_few_times(command, times, rounds, code, message):
     console = Console(FakeCaller())
@@ -44,7 +44,7 @@ def test_the_mark_of_another_caller_restarts_the_two_minutes(command):
 
     console.caller.meanwhile = another
     assert command(console, "close") == 0
-    assert "or closed again meanwhile" in console.messages
+    assert "opened or closed the project in the meantime" in console.messages
     assert console.caller.payloads("certify") == [{"close": True}, {"look": True}] * 2
 
 

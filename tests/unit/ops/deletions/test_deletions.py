@@ -102,7 +102,7 @@ def test_a_long_list_is_written_after_its_number_is_confirmed(run, tmp_path):
     caller = FakeCaller(certify=make_page(*keys))
     code, _, messages = run(caller, "deletions", "--list", "gone")
     assert code == 2
-    assert "The list has 1,001 keys, and without --max it may have 1,000" in messages
+    assert "The list has 1,001 keys, and the limit without --max is 1,000" in messages
     assert "--list gone --max 1001" in messages
     assert not (tmp_path / "gone").exists()
     # WHEN the user gives a number below it, or the number itself
@@ -114,7 +114,7 @@ def test_a_long_list_is_written_after_its_number_is_confirmed(run, tmp_path):
 
 def test_a_list_of_over_a_hundredth_of_the_objects_needs_confirmation(run):
     answers = with_facts(make_page("a", "b"), source_objects=199, objects_before=199)
-    assert "may have 1" in run(FakeCaller(certify=answers), "deletions", "--list", "gone")[2]
+    assert "the limit without --max is 1" in run(FakeCaller(certify=answers), "deletions", "--list", "gone")[2]
 
 
 def test_an_interrupted_list_continues_at_the_next_page(run, tmp_path):

@@ -152,7 +152,7 @@ def test_the_price_of_a_migration_by_night_is_that_of_the_estimate(world):
 @pytest.mark.parametrize(
     ("zone", "sentence"),
     [
-        (timezone(timedelta(hours=8)), "The limits follow China's time"),
+        (timezone(timedelta(hours=8)), "the limits follow China's time"),
         (timezone.utc, "take effect 8 hours late"),
     ],
 )

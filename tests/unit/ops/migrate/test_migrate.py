@@ -29,7 +29,7 @@ def test_existing_objects_are_copied_and_no_key_is_left(world):
     world.oss.put(world.source_bucket, "new", b"live")
     world.wait_idle(60)
     world.fill(1000)
-    result_text = "The migration is finished\n  100.0 % of 1,001 objects: 1,000 copied, 1 skipped, 0 failed;"
+    result_text = "The migration is finished\n  100.0% of 1,001 objects: 1,000 copied, 1 skipped, 0 failed;"
     expect_success(world.migrate(), result_text, "python3 ops.py compare --deep")
     assert world.count_copies() == 1001
     assert world.is_finished() is True
@@ -304,7 +304,7 @@ def test_status_has_the_progress_until_the_migration_is_finished(world):
     assert progress.items() <= look.items()
     assert 0 < group.success_count < 200
     assert status["migration"]["group"] == group.group_id
-    expect_exit(world.run("status"), 1, f"{group.success_count / 2:.1f} % of 200 objects: ", f"{OPS} migrate --look")
+    expect_exit(world.run("status"), 1, f"{group.success_count / 2:.1f}% of 200 objects: ", f"{OPS} migrate --look")
     expect_success(world.migrate())
     status = world.answer("status")[1]
     assert (status["migration"], status["old_objects"]) == (None, None)
@@ -620,7 +620,7 @@ def test_the_plan_counts_objects_below_the_prefix_as_far_as_known(prefix, own, o
     assert phrase in "\n".join(map(str, plan(intention, answer, own, Prices(), "en")))
 
 
-@pytest.mark.parametrize(("copied", "share"), [(99_999, "99.9 %"), (100_000, "100.0 %"), (25_000, "25.0 %")])
+@pytest.mark.parametrize(("copied", "share"), [(99_999, "99.9%"), (100_000, "100.0%"), (25_000, "25.0%")])
 def test_a_migration_reaches_100_percent_only_with_all_existing_objects(copied, share):
     group = TaskGroup.from_response({"group_id": "g", "status": 2, "total_num": 100_000, "success_num": copied})
     assert str(progress_line(group)).startswith(f"{share} of 100,000 objects")

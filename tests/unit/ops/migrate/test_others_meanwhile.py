@@ -69,7 +69,7 @@ def test_a_late_yes_does_not_end_the_next_migration(world):
         runs.append(begin_another(world))
 
     with patch("ops.migrate.migration.confirm", confirm):
-        expect_exit(world.migrate("--remove"), 2, "Another command ended the migration meanwhile")
+        expect_exit(world.migrate("--remove"), 2, "Another command has ended the migration")
     assert is_untouched(world, runs[-1])
 
 

@@ -194,7 +194,7 @@ UNCOUNTED_CLASSES = {
     **dict.fromkeys(("classes", "folders", "storage", "source", "destination", "last_written", "as_of")),
     "passes": {"compare": None, "standstill": None},
 }
-SAMPLE_BOUND = "fewer than 3.0 % of the 4,598,210 objects of up to 1 GiB that count as equal differ"
+SAMPLE_BOUND = "fewer than 3.0% of the 4,598,210 objects of up to 1 GiB that count as equal differ"
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ SAMPLE_BOUND = "fewer than 3.0 % of the 4,598,210 objects of up to 1 GiB that co
         ("shown", ["deleted at the sourceunknown"], UNCOUNTED_CLASSES, ["unknown objects"]),
         ("waivers", ["equal_size", PERSON, ACCEPTED_COUNT], {}, []),
         ("classes", [f"accepted by {PERSON}"], {}, []),
-        ("sample", [SAMPLE_BOUND, "100 drawn, of 4,598,210 up to 1 GiB each", SEED], {}, []),
+        ("sample", [SAMPLE_BOUND, "100 drawn from 4,598,210 of up to 1 GiB each", SEED], {}, []),
         ("looked-at", ["the whole bucket"], {}, []),
         (
             "looked-at",

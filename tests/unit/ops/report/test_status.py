@@ -303,7 +303,7 @@ OTHER_FAILURE = {"objects": 1, "passes": True, "fix": "Look at the code.", "fix_
         (None, "unknown"),
         (
             {"counted": 0, **dict.fromkeys(("done", "waiting", "stuck", "outside", "unknown"), 0), "codes": {}},
-            "OMS failed to copy none of the submitted objects.",
+            "OMS reports no copy failures.",
         ),
         (
             {"counted": 5, "done": 0, "waiting": 6, "stuck": 0, "outside": 0, "unknown": 0, "codes": {}},
@@ -347,7 +347,7 @@ def test_open_passes_show_their_progress(example):
     progress = {"started": "2026-01-31T09:02:44Z", "objects_per_minute": 2000, "share": 0.25, "minutes_left": 7}
     open_pass = {**example["reconcile"]["last"], **progress, "scanned": 10}
     example["reconcile"]["open"] = [open_pass, {**open_pass, "share": None, "minutes_left": None, "scanned": 4321}]
-    progress_line = "A pass has been running since 10 min ago25.0 %, 10 so far, 2,000 objects per minute, 7 min left"
+    progress_line = "A pass has been running since 10 min ago25.0%, 10 so far, 2,000 objects per minute, 7 min left"
     assert missing_parts(page(example).text, progress_line, "4,321 so far, 2,000 objects per minute, end unknown") == []
 
 

@@ -96,7 +96,7 @@ def test_a_stored_key_without_its_secret_is_replaced(world, half, command):
 
     # WHEN setup runs after an hour THEN the plan has no key, and the command makes another
     world.advance(3600)
-    assert "exists: access key of the functions" not in world.setup("--plan")[1]
+    assert "unchanged: access key of the functions" not in world.setup("--plan")[1]
     renew(world)
     use_stored_key(world)
     assert old_key in keys(world)
@@ -116,7 +116,7 @@ def test_a_third_machine_reports_two_keys_and_deletes_neither(world):
         world.advance(60)
         result = world.setup(typed="yes\n")
     expect_exit(
-        result, 1, f"{NAME}-functions has two access keys, the maximum of a user", "python3 ops.py setup --new-key"
+        result, 1, f"{NAME}-functions has two access keys, the maximum for a user", "python3 ops.py setup --new-key"
     )
     assert len(keys(world)) == 2
 

@@ -287,13 +287,13 @@ def test_setup_names_obstacles_and_creates_everything_else(world):
         "s config add -a default",
         "by hand: source bucket photos: static website with subfolder pages",
         "back-to-source rules: reading a missing object fetches it from another origin",
-        "exists: destination bucket photos-obs: encrypted",
+        "unchanged: destination bucket photos-obs: encrypted",
     )
 
 
 def test_a_website_without_subfolder_pages_is_no_obstacle(world):
     set_website(world, SUBFOLDERS.replace("true", "false"))
-    assert "exists: source bucket photos" in world.setup("--plan")[1]
+    assert "unchanged: source bucket photos" in world.setup("--plan")[1]
 
 
 @pytest.mark.parametrize("name", WRONG_SETTINGS)

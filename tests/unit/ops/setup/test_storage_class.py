@@ -32,8 +32,8 @@ def creation_request(world: SetupWorld) -> dict:
         (
             ["--keep-storage-class"],
             "SRC_STORAGE_MAPPING",
-            ["Storage class in OBS: that of the source", "30 days"],
-            "storage class in OBS: that of the source",
+            ["Storage class in OBS: same as the source", "30 days"],
+            "storage class in OBS: same as the source",
         ),
     ],
 )

@@ -134,7 +134,7 @@ def test_keys_that_expire_between_the_plan_and_the_yes_are_not_deleted(world):
         world.setup(typed=YES)
     request_count = remove_lock(world)
     world.meanwhile[world.asked + 48] = lambda: world.advance(400)
-    expect_exit(world.setup(typed=YES), 3, f"exists: unused access keys of RAM user {NAME}-oms: {REQUEST_TEXT}")
+    expect_exit(world.setup(typed=YES), 3, f"unchanged: unused access keys of RAM user {NAME}-oms: {REQUEST_TEXT}")
     assert keys(world) == request_count
     assert len(world.oms.tasks) == 1
 
@@ -163,9 +163,9 @@ def test_a_created_task_that_oms_does_not_list_yet_is_the_projects_own(world):
     expect_success(world.setup(typed=YES), "Setup is complete. ")
     (task,) = world.oms.tasks
     assert world.variables()["SYNC_URL"] == task.sync_url
-    expect_success(world.setup("--plan"), "exists: sync task: created by OMS at ")
+    expect_success(world.setup("--plan"), "unchanged: sync task: created by OMS at ")
     world.forget()
-    expect_success(world.setup("--plan"), "exists: sync task: created by OMS at ")
+    expect_success(world.setup("--plan"), "unchanged: sync task: created by OMS at ")
 
 
 @pytest.mark.parametrize("cloud", ["RAM", "IAM"])

@@ -27,7 +27,7 @@ from oss_oms_sync.unconfirmed import UNCONFIRMED, Assumption
 
 C = TypeVar("C")
 
-_OPERATION_PROOF = t("proven by this project's operation")
+_OPERATION_PROOF = t("confirmed by this project's operation")
 
 
 def _count_objects(context: CheckContext, *classes: ObjectClass) -> int:
@@ -47,17 +47,17 @@ def _were_lists_read(context: CheckContext) -> bool:
 # The assumptions of `unconfirmed.py`. A function returns a true value if facts confirm the assumption, and the last
 # text describes these facts. Assumptions without a function do not affect a GO, or have a check of their own.
 _CONFIRMATIONS: Sequence[tuple[Text, Callable[[CheckContext], object] | None, Text]] = (
-    (t("doubles"), None, NOTHING),
-    (t("lag of counts"), None, NOTHING),
+    (t("keys submitted twice"), None, NOTHING),
+    (t("delay of counts"), None, NOTHING),
     (
         t("part size"),
         lambda context: not context.settings.compare_deep,
         t("COMPARE_DEEP is off: nothing depends on it"),
     ),
-    (t("written as a whole"), lambda context: _count_objects(context, ObjectClass.EQUAL_CONTENTS), _OPERATION_PROOF),
-    (t("order of OBS"), lambda context: context.last_comparison, _OPERATION_PROOF),
-    (t("form of lists"), _were_lists_read, _OPERATION_PROOF),
-    (t("lag of lists"), None, NOTHING),
+    (t("copies in one part"), lambda context: _count_objects(context, ObjectClass.EQUAL_CONTENTS), _OPERATION_PROOF),
+    (t("order of listings"), lambda context: context.last_comparison, _OPERATION_PROOF),
+    (t("format of lists"), _were_lists_read, _OPERATION_PROOF),
+    (t("delay of lists"), None, NOTHING),
     (t("encoding of keys"), _have_objects_arrived, _OPERATION_PROOF),
     (t("keys in events"), _have_objects_arrived, _OPERATION_PROOF),
 )
@@ -81,7 +81,7 @@ def _check_assumption(
         )
         if value in assumption.as_assumed:
             return ok(text)
-        return warning(text, t("Dependent on this: {rests}", rests=assumption.dependents))
+        return warning(text, t("Consequence: {rests}", rests=assumption.dependents))
     assumed_text = (
         t("{assumed} ({setting})", assumed=assumption.assumed, setting=assumption.setting)
         if assumption.setting

@@ -190,7 +190,7 @@ def check_scope(context: CheckContext) -> Finding:
     )
     last_pass = answering_pass.state if answering_pass else None
     if last_pass and not last_pass.tally.has_no_objects:
-        return ok(t("the scope has objects, by the pass of {started}", started=last_pass.started))
+        return ok(t("the scope has objects, according to the pass of {started}", started=last_pass.started))
     if has_object:
         return ok(t("the scope has objects"))
     checked_text = (
@@ -200,7 +200,7 @@ def check_scope(context: CheckContext) -> Finding:
     )
     if last_pass:
         checked_text = t(
-            "{looked_at}, the others by the pass of {started}", looked_at=checked_text, started=last_pass.started
+            "{looked_at}, the others in the pass of {started}", looked_at=checked_text, started=last_pass.started
         )
     text = t(
         "no object is in scope (OBJECT_PREFIX {prefix!r}, OBJECT_SUFFIX {suffix!r}): with that prefix, {looked_at}",
@@ -211,7 +211,7 @@ def check_scope(context: CheckContext) -> Finding:
     if not is_whole and last_pass is None:
         return unknown(
             text,
-            t("Let a pass check the rest: {step}; then run doctor again", step=Step("reconcile")),
+            t("Let a pass check the rest, then run doctor again: {step}", step=Step("reconcile")),
         )
     return warning(
         text,
@@ -243,7 +243,8 @@ def check_back_to_source(context: CheckContext) -> Finding:
     if stored_rules is None:
         return warning(
             t(
-                "unknown if {name} has back-to-source rules: reading a missing object would create the object",
+                "unknown whether {name} has back-to-source rules: with such a rule, reading a missing object"
+                " creates the object",
                 name=name,
             ),
             t("An administrator can read them: {step}", step=Step("checklist")),
@@ -257,7 +258,10 @@ def check_back_to_source(context: CheckContext) -> Finding:
                 n=stored_rules.rules,
                 at=stored_rules.at,
             ),
-            t("Delete them until after the GO. Then run the checklist again: {step}", step=Step("checklist")),
+            t(
+                "Delete the rules (set them again after the GO), then run the checklist again: {step}",
+                step=Step("checklist"),
+            ),
         )
     return ok(t("{name} has no back-to-source rules, as of {at}", name=name, at=stored_rules.at))
 
@@ -303,10 +307,10 @@ def check_read_permissions(context: CheckContext) -> Finding:
 
 CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("role"), ("settings",), check_role),
-    Check(t("OSS answers"), ("role", "OSS connection", "clock"), check_oss_answer),
+    Check(t("OSS response"), ("role", "OSS connection", "clock"), check_oss_answer),
     Check(
         t("log bucket"),
-        ("OSS answers",),
+        ("OSS response",),
         lambda context: _check_bucket(context, "LOG_BUCKET", context.settings.log_bucket, context.log_bucket_error),
     ),
     Check(t("permission to write records"), ("log bucket",), check_write_permission),
@@ -325,7 +329,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
     ),
     Check(t("record ETag"), ("permission to write records", "permission to list records"), check_record_etag),
     Check(t("permission to delete records"), ("permission to write records",), check_delete_permission),
-    Check(t("source bucket"), ("OSS answers",), check_source_bucket),
+    Check(t("source bucket"), ("OSS response",), check_source_bucket),
     Check(
         t("permission to list source bucket"),
         ("source bucket",),

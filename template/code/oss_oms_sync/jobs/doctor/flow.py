@@ -160,8 +160,9 @@ def check_header_permission(context: CheckContext) -> Finding:
         return warning(
             text,
             t(
-                'Run {step}, with changeHeaders "on" in s.yaml: it grants the missing permission. By hand: python3'
-                " policies/show.py --headers prints the policy. In OBS a grant takes 15 to 30 minutes to apply",
+                'Set changeHeaders to "on" in s.yaml, and run {step}, which grants the missing permission. To'
+                " grant it by hand: python3 policies/show.py --headers prints the policy. OBS applies a grant"
+                " after 15 to 30 minutes",
                 step=Step("setup"),
             ),
         )
@@ -175,7 +176,10 @@ def check_other_projects(context: CheckContext) -> Finding:
         return ok(t("no other project of the sync task is open"))
     return warning(
         t("other projects of the sync task are open: {names}", names=names),
-        t("Nothing, until a cutover: close each before that, in its own folder ({step})", step=Step("close")),
+        t(
+            "Nothing to do until a cutover. Before a cutover, close each of these projects in its own folder: {step}",
+            step=Step("close"),
+        ),
     )
 
 
@@ -235,9 +239,9 @@ _READ_CHECKS = ("permission to list records", "permission to read records")
 _WRITE_CHECKS = (*_READ_CHECKS, "permission to write records")
 CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("permission oms:synctask:createEvent"), _READ_CHECKS, check_submit_permission),
-    Check(t("project open"), _READ_CHECKS, check_project_open),
+    Check(t("project state"), _READ_CHECKS, check_project_open),
     Check(t("other projects"), _READ_CHECKS, check_other_projects),
-    Check(PERMISSION_CHECK, ("project open", "permission to list OBS"), check_header_permission),
+    Check(PERMISSION_CHECK, ("project state", "permission to list OBS"), check_header_permission),
     Check(t("existing objects"), (*_READ_CHECKS, "permission oms:taskgroup:get"), check_migration),
     *(
         Check(t("{job} timer", job=job), _WRITE_CHECKS, partial(check_timer, job))
@@ -248,5 +252,5 @@ CHECKS: Sequence[Check[CheckContext]] = (
         for title, job, needs in ((t("reconcile"), "reconcile", ()), (t("compare"), "compare", ("task",)))
     ),
     Check(t("pass triggers"), (*_WRITE_CHECKS, "permission to delete records", "source bucket"), check_pass_triggers),
-    Check(t("records flow"), (*_READ_CHECKS, "permission to list source bucket"), check_records_flow),
+    Check(t("arrival of records"), (*_READ_CHECKS, "permission to list source bucket"), check_records_flow),
 )

@@ -84,19 +84,19 @@ def check_count_interval(context: CheckContext) -> Finding:
     if answer.unread:
         return warning(
             t(
-                "OMS's counts of a day are incomplete or in an unknown form: OMS_FINISHED passes only if"
-                " they are complete"
+                "OMS's daily counts are incomplete or in an unknown format: OMS_FINISHED passes only if they are"
+                " complete"
             ),
             t("Run doctor again in a minute"),
         )
     if answer.is_exact:
-        return ok(t("OMS reports its counts of a day at five-minute intervals"))
+        return ok(t("OMS reports its daily counts at five-minute intervals"))
     return warning(
         t(
             "OMS does not report its counts at five-minute intervals: OMS_FINISHED cannot pass, so no cutover can"
             " end in GO"
         ),
-        t("Nothing to do until a cutover: then accept oms_unfinished by name, if acceptable"),
+        t("Nothing to do until a cutover: then accept oms_unfinished by name, if you can take that risk"),
     )
 
 
@@ -258,8 +258,8 @@ def _describe_failure(failure: Failure) -> Text:
 
 
 CHECKS: Sequence[Check[CheckContext]] = (
-    Check(t("OMS answers"), ("OMS connection", "clock"), check_oms_answer),
-    Check(t("access key"), ("OMS answers",), check_access_key),
+    Check(t("OMS response"), ("OMS connection", "clock"), check_oms_answer),
+    Check(t("access key"), ("OMS response",), check_access_key),
     Check(
         t("permission oms:synctask:get"),
         ("access key",),
@@ -268,7 +268,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
         ),
     ),
     Check(t("task"), ("permission oms:synctask:get",), check_task),
-    Check(t("task runs"), ("task",), check_task_state),
+    Check(t("task state"), ("task",), check_task_state),
     Check(t("task source"), ("task", "region"), check_task_source),
     Check(t("task destination"), ("task",), check_task_destination),
     Check(t("task overwrite mode"), ("task",), check_overwrite_mode),
@@ -276,5 +276,5 @@ CHECKS: Sequence[Check[CheckContext]] = (
     Check(t("OMS region"), ("settings",), check_oms_region),
     Check(t("permission oms:synctask:statistics"), ("task",), check_statistics_permission),
     Check(t("permission oms:taskgroup:get"), ("task",), check_group_permission),
-    Check(t("step of counts"), ("permission oms:synctask:statistics",), check_count_interval),
+    Check(t("interval of counts"), ("permission oms:synctask:statistics",), check_count_interval),
 )

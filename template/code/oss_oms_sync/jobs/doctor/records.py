@@ -115,7 +115,7 @@ def check_records_flow(context: CheckContext) -> Finding:
     )
     number = recent_objects.classes.total()
     text = t(
-        "of {names}, {accepted} written in the last day were accepted, {failed} failed, {missing:has|have} no record",
+        "objects of the last day among {names}: {accepted} accepted, {failed} failed, {missing} without a record",
         names=t("{n:name|names}", n=number) if recent_objects.is_complete else t("the first {n:name|names}", n=number),
         accepted=accepted_number,
         failed=failed_number,
@@ -125,8 +125,9 @@ def check_records_flow(context: CheckContext) -> Finding:
         return (warning if accepted_number + failed_number else fault)(
             text,
             t(
-                "Check forward's trigger in the Function Compute console: an overlap with another trigger of "
-                "this bucket in events, prefix and suffix prevents it. Reconcile submits the objects"
+                "Check in the Function Compute console that forward's trigger exists: Function Compute refuses a"
+                " trigger that overlaps with another trigger of this bucket in events, prefix and suffix."
+                " Reconcile submits the objects"
             ),
         )
     if failed_number:
@@ -138,7 +139,8 @@ def check_records_flow(context: CheckContext) -> Finding:
         key_filter = context.settings.key_filter
         return unknown(
             t(
-                "{finding}; the arrival of events is unknown, because all records are late enough to be reconcile's",
+                "{finding}; it is unknown whether events arrive, because reconcile may have written all of these"
+                " late records",
                 finding=text,
             ),
             t(

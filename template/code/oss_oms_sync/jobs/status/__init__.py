@@ -274,8 +274,8 @@ def check_sums(
         counts_by_name = {name: last_pass.counts.get(name, 0) for name in COUNTS}
         yield _check_sum(
             t(
-                "scanned = accepted by OMS + failed before + submitted by this pass + younger than 15"
-                " minutes + migrating + left: too many"
+                "scanned = accepted by OMS + failed before + submitted by this pass + younger than 15 minutes +"
+                " migrating + not submitted: too many"
             ),
             counts_by_name["scanned"],
             eq,

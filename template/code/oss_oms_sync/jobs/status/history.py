@@ -37,7 +37,9 @@ from oss_oms_sync.ledger.waiting import RunFile, RunFiles
 from oss_oms_sync.passes.entries import Entry, is_covered, listed_record
 from oss_oms_sync.passes.pieces import Scope
 
-_UNREAD_RUN_FILES_TEXT = t("Unknown if replay is working on the object: some run files of replay could not be read.")
+_UNREAD_RUN_FILES_TEXT = t(
+    "It is unknown whether replay is working on the object: some run files of replay could not be read."
+)
 _CHECK_LOG_TEXT = t("Check replay's log.")
 
 
@@ -134,7 +136,10 @@ class KeyHistory:
             ),
             (
                 not key_filter.matches(self._key),
-                t("The key is outside OBJECT_PREFIX and OBJECT_SUFFIX, or a record's: it is never submitted."),
+                t(
+                    "The key is outside OBJECT_PREFIX and OBJECT_SUFFIX, or is the key of a record: it is never"
+                    " submitted."
+                ),
                 NOTHING_TO_DO,
                 None,
             ),
@@ -147,7 +152,7 @@ class KeyHistory:
             (
                 is_gone and success_record,
                 t("OMS accepted the object, which is no longer in the source bucket."),
-                t("OMS does not delete in OBS."),
+                t("OMS deletes nothing in OBS."),
                 None,
             ),
             (
@@ -218,7 +223,7 @@ class KeyHistory:
                         "The object is a symbolic link, or older than the installation: it caused no event, and the"
                         " timer's passes do not cover it."
                     ),
-                    t("Copy the object with an OMS migration task, or run reconcile with since."),
+                    t("Copy the object with an OMS migration task, or run reconcile with --since."),
                     CLOSED_TEXT,
                 )
             case ReconcileClass.PENDING:

@@ -73,7 +73,7 @@ def build_obs_story(entry: Entry, object_class: ObjectClass, remedy: Remedy, *, 
         )
     if object_class.is_equal:
         text = t("The object is in OBS, with the same size and not older.")
-        return Story(text, t("Nothing to do. Compare with deep proves more."), None, is_well=True)
+        return Story(text, t("Nothing to do. A comparison with --deep proves more."), None, is_well=True)
     if object_class is ObjectClass.IN_FLIGHT:
         text = t("OMS accepted this version, which is not in OBS yet.")
         return Story(text, t("Check again in a minute."), COPYING_TEXT, is_well=True)

@@ -144,8 +144,8 @@ def check_abandoned(facts: Facts) -> Iterator[Verdict]:
         yield behind_verdict(
             t(
                 "Run files of projects that no longer run hold objects that no project resends: {names}. Deploy"
-                " such a project again. If the project was renamed or removed, run {step}, which submits the"
-                " missing objects, then delete the files.",
+                " these projects again. If a project was renamed or removed, run {step}, which submits the"
+                " missing objects, then delete its files.",
                 names=names,
                 step=Step("compare"),
             ),
@@ -271,7 +271,7 @@ def conclude_in_step(facts: Facts) -> Iterator[Verdict]:
             scanned=pass_counts.get("scanned", 0),
         ),
         comparison_text(facts.obs_state),
-        t("OMS has not processed {n:object|objects} accepted in the last minutes.", n=unfinished_number)
+        t("OMS has not processed {n:object|objects} accepted in the last few minutes.", n=unfinished_number)
         if unfinished_number
         else None,
         t("OMS's counts before {month} were not checked.", month=first_month_text) if first_month_text else None,

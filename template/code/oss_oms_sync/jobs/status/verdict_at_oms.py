@@ -46,8 +46,8 @@ def check_stuck_copies(facts: Facts) -> Iterator[Verdict]:
     if failures and failures.stuck:
         yield behind_verdict(
             t(
-                "OMS repeatedly fails to copy {stuck:object|objects}, {codes}: {fix} Replay keeps resending them,"
-                " finally once a day. When the cause is removed, resend them at once: {step}",
+                "OMS repeatedly fails to copy {stuck:object|objects} ({codes}): {fix} Replay keeps resending"
+                " them, finally once a day. When the cause is removed, resend them at once: {step}",
                 stuck=failures.stuck,
                 codes=[code or "?" for code in failures.stuck_codes],
                 fix=find_copy_code(next(iter(failures.stuck_codes))).fix,
@@ -62,7 +62,7 @@ def check_failed_copies(facts: Facts) -> Iterator[Verdict]:
     copy_progress, failures, earlier_text = facts.copy_progress, facts.failures, None
     if isinstance(copy_progress.months, Failure):
         text = t(
-            "Nothing waits to be resent, but OMS does not report its copies, {reason}: {fix}",
+            "Nothing waits to be resent, but OMS does not report its copies ({reason}): {fix}",
             reason=copy_progress.months.reason.name,
             fix=copy_progress.months.remedy("get"),
         )
@@ -94,8 +94,8 @@ def check_unfinished_copies(facts: Facts) -> Iterator[Verdict]:
     if isinstance(last_day, Failure):
         yield behind_verdict(
             t(
-                "Nothing waits to be resent, but OMS does not report how long its remaining objects have"
-                " waited, {reason}: {fix}",
+                "Nothing waits to be resent, but OMS does not report how long its remaining objects have waited"
+                " ({reason}): {fix}",
                 reason=last_day.reason.name,
                 fix=last_day.remedy("statistics"),
             ),
@@ -133,8 +133,8 @@ def check_unsubmitted(facts: Facts) -> Iterator[Verdict]:
         if last_pass.unsent:
             yield behind_verdict(
                 t(
-                    "The pass of {began} left {n:object|objects}: a migration copies that many faster: {migrate}."
-                    " After the migration: {compare}, and {reconcile}",
+                    "The pass of {began} left {n:object|objects}, because a migration copies that many faster:"
+                    " {migrate}. After the migration: {compare}, and {reconcile}",
                     began=last_pass.started,
                     n=last_pass.unsent,
                     migrate=Step("migrate"),
@@ -172,7 +172,7 @@ def check_differing(facts: Facts) -> Iterator[Verdict]:
         remedy = obs_state.last_comparison.remedy(ObjectClass.SUSPICIOUS)
         if remedy.step:
             text = t(
-                "By the comparison of {began}, of {total:object|objects}: {remedy}",
+                "According to the comparison of {began} ({total:object|objects}): {remedy}",
                 began=obs_state.start_time,
                 total=obs_state.total_number,
                 remedy=remedy.text,
@@ -213,7 +213,7 @@ def check_unknown_migration(facts: Facts) -> Iterator[Verdict]:
     if isinstance(group, Failure):
         yield unknown_verdict(
             t(
-                "Nothing waits, but OMS does not report the migration's progress, {reason}: {fix}",
+                "Nothing waits, but OMS does not report the migration's progress ({reason}): {fix}",
                 reason=group.reason.name,
                 fix=group.remedy("get", "taskgroup"),
             ),
@@ -242,7 +242,7 @@ def migration_text(facts: Facts) -> Text | None:
     if group.percent is None:
         return t("The migration of the existing objects is running; OMS is listing the source: {step}.", step=LOOK_STEP)
     return t(
-        "The migration of the existing objects is running, {percent:.1f} % of {total} done: {step}.",
+        "The migration of the existing objects is running, {percent:.1f}% of {total} done: {step}.",
         percent=group.percent,
         total=group.total,
         step=LOOK_STEP,
