@@ -47,7 +47,7 @@ print(records)
 
 
 def parse_rate(text: str) -> float:
-    """Return the rate in `text`, in calls a second; raise ArgumentTypeError for any other text."""
+    """Return the rate in `text`, in calls a second; raise ArgumentTypeError if it is not a number above 0."""
     rate = _parse_number(text)
     if not 0 < rate < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a rate: write calls per second, more than 0, such as 5")

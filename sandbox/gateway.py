@@ -49,7 +49,8 @@ def verify_signature(
 ) -> Credential:
     """Return the caller's credential; raise GatewayError if the gateway refuses the request.
 
-    `find_credential` returns the credential of an access key, `find_age` the age of a time in seconds.
+    `find_credential` returns the credential of an access key. `find_age` returns the age in seconds of a request from
+    its date, which is in seconds since 1970.
     """
     match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
     if match is None:

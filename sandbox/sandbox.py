@@ -314,9 +314,9 @@ class Sandbox:
         return self._platform.clock_lead
 
     def advance(self, seconds: float) -> None:
-        """Advance the clock; instances get the new time with their next event.
+        """Advance the clock by `seconds` without waiting; instances get the new time with their next event.
 
-        Calls that are scheduled keep their delay.
+        Scheduled calls, such as late events, do not happen earlier.
         """
         self._platform.clock_lead += seconds
 
@@ -417,7 +417,7 @@ class Sandbox:
             self.task = self.add_task(self.task_id, self.destination_bucket)
 
     def add_task(self, task_id: str, destination: str = "") -> Task:
-        """Create a task, and the destination bucket to which it copies; a default bucket name has the task's id."""
+        """Create a task and its destination bucket, whose default name ends with the task's id."""
         bucket = self.obs.create_bucket(destination or f"{self.destination_bucket}-{task_id}")
         return self.oms.create_task(
             self.project_id,

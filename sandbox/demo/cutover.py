@@ -202,7 +202,7 @@ def format_now(box: Sandbox) -> str:
 
 
 def compare(box: Sandbox, console: Console, **options: bool) -> None:
-    """Invoke compare, and print its classes if there are differences."""
+    """Invoke compare, and print its result: a table of the object classes if the buckets differ, and a sentence."""
     wait_for_next_second(box)
     console.print(" ".join(["\npython3 ops.py compare", *(f"--{name}" for name in options)]))
     comparison = box.fc.invoke("compare", json.dumps(options).encode()).value

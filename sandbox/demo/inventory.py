@@ -20,10 +20,12 @@ EXISTING_KEYS = [f"photos/{number:04}.jpg" for number in range(200, 300)]
 class Inventory:
     """The objects in both clouds and their records at the end of an act.
 
-    `uploaded_objects` and `copied_objects` have the contents of the objects in OSS and in OBS, by key.
-    `succeeded_keys` has the keys with a success record, `failure_reasons` the reason in each failed record, by key.
-    `dropped_events` is the number of events that Function Compute dropped. `lost_keys` and `old_keys` have no record,
-    because the event was lost, or because the object is older than the project.
+    - `uploaded_objects` and `copied_objects` have the contents of the objects in OSS and in OBS, by key.
+    - `succeeded_keys` has the keys with a success record.
+    - `failure_reasons` has the reason in each failed record, by key.
+    - `dropped_events` is the number of events that Function Compute dropped.
+    - `lost_keys` has the keys without a record because their events were lost.
+    - `old_keys` has the keys without a record because their objects are older than the project.
     """
 
     uploaded_objects: dict[str, bytes]

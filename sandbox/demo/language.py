@@ -17,7 +17,10 @@ def choose(english: str, chinese: str) -> str:
 
 
 def print_line(console: Console, text: str) -> None:
-    """Print a line that the terminal wraps; a picture is recorded without a terminal, so rich wraps its lines."""
+    """Print a line of text, which the terminal wraps.
+
+    If the output is recorded for a picture, no terminal wraps it, so rich breaks the line.
+    """
     console.print(text, soft_wrap=not console.record)
 
 

@@ -56,9 +56,10 @@ def exit_on_sigterm() -> None:
 
 
 class Clock:
-    """The clock that replaces the machine's for the function's modules, because `install` runs before their import.
+    """The clock that a function's modules read in place of the machine's clock.
 
-    It is `lead` seconds ahead of the machine's clock; `first_lead` is the value of `lead` at the first event.
+    `install` replaces the functions of Python's time modules before the function's modules are imported. The clock is
+    `lead` seconds ahead of the machine's clock; `first_lead` is the value of `lead` at the first event.
     """
 
     lead = first_lead = 0.0

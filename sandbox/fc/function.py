@@ -27,7 +27,7 @@ class Credentials(NamedTuple):
 
 @dataclass(eq=False)
 class Function:
-    """A function with its settings and its idle instances; `slots` limits the events that it handles at once."""
+    """A function with its settings and its idle instances; `slots` limits the number of events in progress."""
 
     name: str
     code: Path

@@ -66,7 +66,7 @@ class Instance(Protocol):
 
 
 class Instances(Protocol):
-    """A way to start instances, such as child processes."""
+    """A source of instances; for example, it starts each instance as a child process."""
 
     def runtime(self, name: str) -> runtimes.Runtime:
         """Return the runtime with this name; raise RuntimeError if this machine lacks it."""
@@ -126,7 +126,7 @@ class ProcessInstances:
 async def connect_instance(
     setup: Mapping[str, Any], runtime: runtimes.Runtime
 ) -> AsyncIterator[tuple[socket.socket, asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Yield the socket of an instance, and the streams of the service's side; send `setup` after the context."""
+    """Yield the instance's socket, and a reader and a writer for the service; send `setup` when the context ends."""
     service_socket, instance_socket = socket.socketpair()
     with instance_socket:
         reader, writer = await asyncio.open_connection(sock=service_socket, limit=MAX_MESSAGE_BYTES)

@@ -174,8 +174,8 @@ class FunctionCompute:
     def kill_at_random(self, probability: float, max_seconds: float, seed: int, name: str = "") -> None:
         """Kill the process of each attempt with this probability, at a random time within the first `max_seconds`.
 
-        It concerns all functions, or only the function `name`. An attempt that ends before that time is spared. The
-        draws depend on the seed and on the order of the attempts.
+        `name` limits this to the attempts of a function. An attempt that ends before its random time is not killed. The
+        random draws depend on the seed and on the order of the attempts.
         """
         self._killer = Killer(probability, max_seconds, random.Random(seed), name)
 
@@ -276,7 +276,10 @@ class FunctionCompute:
         return instance
 
     async def _pass_event(self, function: Function, instance: Instance, request_id: str, payload: bytes) -> Result:
-        """Pass an event to an instance; keep the instance for the next event unless it died or was abandoned."""
+        """Pass an event to an instance and return the result.
+
+        The instance is kept for the next event if it is alive and has returned a result; otherwise it is discarded.
+        """
         result = None
         try:
             with self._kill_at_random(function, instance):

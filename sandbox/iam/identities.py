@@ -49,7 +49,8 @@ class Identities(KeyedService):
     """The users and policies of the account, with a method for each operation.
 
     `projects` has the ids of the account's projects, by name. A grant takes effect after `grant_delay` seconds, or
-    never if it is None. Requests find a new record after `visibility_delay` seconds; its name is taken at once.
+    never if `grant_delay` is None. A new record becomes visible to requests after `visibility_delay` seconds, but a
+    second record with the same name is refused from the start.
     """
 
     def __init__(self, projects: Mapping[str, str], port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -284,9 +285,9 @@ class Identities(KeyedService):
         }
 
     def grant(self, user: str, document: str) -> None:
-        """Attach a custom policy of a role to a user, as administrators do in an account without API v5.
+        """Attach a custom policy of version 1.1 to a user, as administrators do by hand in an account without API v5.
 
-        A user has these permissions in addition to those of identity policies.
+        The user has these permissions in addition to those of identity policies.
         """
         with self.lock:
             self.users[user]["roles"].append((self.now(), parse_policy(document, "1.1")))
@@ -307,7 +308,7 @@ class Identities(KeyedService):
         return [*roles, *(parse_policy(texts[-1], "5.0") for texts in changes)]
 
     def _make_page(self, arguments: Arguments, name: str, records: list[Record], key: str) -> object:
-        """Return the page of `records` after the marker; a marker is the value of the field `key` in a record."""
+        """Return the page of `records` after the request's marker, which is a value of the field `key`."""
         limit, marker = arguments.params.get("limit", "100"), arguments.params.get("marker")
         if not limit.isdigit() or not 1 <= int(limit) <= _MAX_PAGE:
             raise make_parameter_error("limit")

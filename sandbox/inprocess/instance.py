@@ -120,7 +120,7 @@ class CallInstance:
     def load_module(self, name: str = "index") -> ModuleType:
         """Return a module of the function's code folder; import it at its first use, for this instance alone.
 
-        The modules that it imports in turn are shared with other instances.
+        All instances share the other modules that this module imports.
         """
         if name not in self._modules:
             module = self._modules[name] = ModuleType(name)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def release(waiter: asyncio.Future[None]) -> None:
-    """Complete the future for which a thread waits, unless it is completed."""
+    """Complete the future for which a thread waits, unless the future is already complete."""
     if not waiter.done():
         waiter.set_result(None)
 
@@ -53,7 +53,7 @@ class _Connection(Connection):
             release(self.waiter)
 
     def time_out(self) -> None:
-        """End the client's wait at the read timeout, unless the service drips bytes, so that no read times out."""
+        """End the client's wait at the read timeout, unless the service drips bytes: each byte restarts the timeout."""
         if not self.is_dripping:
             self.end_wait()
 
@@ -147,7 +147,7 @@ class Network:
         raise requests.ConnectionError(f"Failed to resolve {host!r}")
 
     def make_adapter(self) -> Adapter:
-        """Return an adapter for a new session of the running code."""
+        """Return an adapter for a new `requests.Session` of the running code."""
         return Adapter(self._platform, self)
 
 

@@ -60,7 +60,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return True
 
     def withdraw(self, handle: asyncio.Handle | None) -> bool:
-        """Remove a callback from the queue and return True; return False if it is not the only callback there."""
+        """Remove a callback from the queue and return True.
+
+        If the queue has other callbacks too, or has not this callback, return False and leave the queue unchanged.
+        """
         if len(self._ready) != 1 or self._ready[0] is not handle:
             return False
         self._ready.clear()

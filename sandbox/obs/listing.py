@@ -81,9 +81,9 @@ def _parse_page_limit(params: Mapping[str, str]) -> int:
 
 
 def _list_entries(objects: SortedDict, prefix: str, delimiter: str, marker: str) -> Iterator[str]:
-    """Yield the keys after the marker, and a common prefix in place of all keys with that prefix.
+    """Yield the keys after the marker; for keys with the same common prefix, yield the common prefix once instead.
 
-    Keys have a common prefix if they are equal from the end of `prefix` to the delimiter.
+    The common prefix of a key is the part up to the first delimiter after `prefix`, including the delimiter.
     """
     last_entry = marker
     for key in objects.irange(minimum=max(prefix, marker)):

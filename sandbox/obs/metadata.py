@@ -26,8 +26,8 @@ _STANDARD_HEADERS = (
 def set_metadata(bucket: Bucket, key: str, request: Request) -> Response:
     """Change an object's headers by the directive REPLACE_NEW or REPLACE.
 
-    REPLACE removes all headers that the request does not name. REPLACE_NEW keeps them, but it also removes all of the
-    user's earlier metadata if the request has new metadata.
+    REPLACE removes all headers that the request does not name. REPLACE_NEW keeps them, with an exception: if the
+    request has any user metadata, all other user metadata of the object is removed.
     """
     stored_object = bucket.find_version(key, request.params.get("versionId", ""))
     if stored_object is None:

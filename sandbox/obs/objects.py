@@ -60,10 +60,15 @@ class ObsObject:
 class Bucket:
     """A bucket, with its objects in the order of OBS's listings.
 
-    `crc64_header` names the header with an object's CRC64 in responses to HEAD and GET; it is empty if OBS sends none.
-    `has_versions` is True if versioning is enabled, `is_file_system` if the bucket is a parallel file system,
-    `has_retention` if a retention rule forbids deletions. No page of OBS defines two properties, so tests can choose
-    them: `headers_move_time` is True if a change of headers updates LastModified, and `order` is that of listings.
+    - `crc64_header` names the header with an object's CRC64 in responses to HEAD and GET; it is empty if OBS sends
+      none.
+    - `has_versions` is True if versioning is enabled.
+    - `is_file_system` is True if the bucket is a parallel file system.
+    - `has_retention` is True if a retention rule forbids deletions.
+    - `headers_move_time` is True if a change of headers updates LastModified.
+    - `order` is the order of listings: by UTF-8 bytes or by UTF-16 code units.
+
+    Tests can choose the last two properties, because no page of OBS defines them.
     """
 
     def __init__(
@@ -110,7 +115,7 @@ class Bucket:
         headers: Mapping[str, str] | None = None,
         storage_class: str = "STANDARD",
     ) -> ObsObject:
-        """Store an object, written now by OBS's clock.
+        """Store an object with the current time of OBS's clock.
 
         An object larger than `part_size` bytes gets the ETag of an upload in parts.
         """

@@ -52,8 +52,8 @@ def verify_signature(
 ) -> Credential:
     """Return the caller's credential; raise ObsError if OBS refuses the request.
 
-    `resource` is the signed path, percent-encoded as sent. `find_credential` returns the credential of an access key,
-    `find_age` the age of a time in seconds.
+    `resource` is the signed path, percent-encoded as sent. `find_credential` returns the credential of an access key.
+    `find_age` returns the age in seconds of a request from its date, which is in seconds since 1970.
     """
     params, is_in_url = request.params, bool(URL_PARAMS & request.params.keys())
     if is_in_url:

@@ -163,11 +163,14 @@ ReadSource = Callable[[str], SourceObject | None]
 class Copier(ABC):
     """A task or group that copies the objects of keys.
 
-    `copies` schedules the keys whose objects are copied late or never, or whose copies wait in `withheld`, the oldest
-    first, until the test calls `begin` and `end`. `failures` schedules the keys that OMS fails to copy. Objects larger
-    than `part_size` bytes are written in parts. `copies_metadata` is True if headers beside the content type are
-    copied, `restores_archived` if archived objects are restored, which takes no time here. `storage_policy` decides the
-    storage class of copies; `cold_class` is the class of a copied ColdArchive object under SRC_STORAGE_MAPPING.
+    - `copies` schedules faults of copies: a copy is late, lost or withheld.
+    - `withheld` has the withheld copies, the oldest first; a test calls `begin` and `end` to continue them.
+    - `failures` schedules the failures of copies.
+    - `part_size` is the size in bytes above which objects are written in parts.
+    - `copies_metadata` is True if headers other than the content type are copied.
+    - `restores_archived` is True if archived objects are restored, which takes no time here.
+    - `storage_policy` decides the storage class of copies.
+    - `cold_class` is the class of a copied ColdArchive object under the policy SRC_STORAGE_MAPPING.
     """
 
     service: Service

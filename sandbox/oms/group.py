@@ -110,7 +110,7 @@ class Group(Copier):
         self._enter_status(Status.PAUSING, _DELAY_SECONDS, self._update_status)
 
     def resume(self) -> None:
-        """Continue after a pause; start over if the source was not listed before."""
+        """Continue after a pause; start over if the listing of the source was not finished before the pause."""
         if self._source_sizes is None:
             self.start()
         else:

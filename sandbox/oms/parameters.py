@@ -216,7 +216,10 @@ def _is_window(window: Any) -> bool:
 def _check_options(
     body: Mapping[str, Any], checked_names: Iterable[str], choices: Mapping[str, tuple[object, ...]]
 ) -> None:
-    """Refuse fields outside `checked_names` and `choices`, unsupported values, and an invalid description."""
+    """Refuse an invalid description, and any other field that `choices` lacks or whose value `choices` does not allow.
+
+    Fields in `checked_names` are skipped, because the caller has checked them.
+    """
     for name in body.keys() - set(checked_names):
         value = body[name]
         if name == "description":

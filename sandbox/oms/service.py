@@ -121,9 +121,11 @@ class Sides(Protocol):
 class Oms(KeyedService):
     """The service of OMS: it accepts object keys for a task, and copies the objects a moment later.
 
-    `sides` has the clouds between which new tasks copy. `projects` has the ids of existing projects, `agreements`
-    those whose user agreed to the privacy statement; with `needs_agreement`, other projects cannot create tasks.
-    `visibility_delay` is the number of seconds until lists contain a new task.
+    - `sides` has the clouds between which new tasks copy.
+    - `projects` has the ids of existing projects.
+    - `agreements` has the ids of the projects whose user agreed to the privacy statement.
+    - `needs_agreement` is True if the other projects cannot create tasks.
+    - `visibility_delay` is the number of seconds until lists contain a new task.
     """
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:

@@ -21,11 +21,12 @@ _SHORT_DELAY = CopyFault.late(0.005)
 
 @dataclass(eq=False)
 class Task(Copier):
-    """A synchronization task, which is created running; `status` can be set to STOPPED.
+    """A synchronization task, which runs from its creation until its `status` is set to STOPPED.
 
-    `merges_copies` is True if a key that is accepted twice before its copy begins is copied once. Reported counts are
-    `lag` seconds late. `step` is the interval of the statistics; `has_early_steps` is True if the statistics include
-    the intervals before the first count.
+    - `merges_copies` is True if OMS makes a single copy for a key that it accepts twice before the copy begins.
+    - `lag` is the number of seconds by which reported counts are late.
+    - `step` is the interval of the statistics.
+    - `has_early_steps` is True if the statistics include the intervals before the first count.
     """
 
     project_id: str
@@ -92,7 +93,7 @@ class Task(Copier):
     def accept(self, keys: Iterable[str]) -> None:
         """Accept the keys of a call, and schedule their copies.
 
-        REQUEST counts objects, not calls ("number of objects requested").
+        The counter REQUEST grows by the number of keys; the documentation calls it "number of objects requested".
         """
         accepted_keys = list(keys)
         self._add_count_now("REQUEST", len(accepted_keys))

@@ -1,4 +1,4 @@
-"""Deliveries of events from a bucket to functions: each event comes at once and once, unless a test orders a fault.
+"""Deliveries of events from a bucket to functions: each event arrives once and at once, unless a test adds a fault.
 
 Function Compute, "OSS triggers", guarantees less: at-least-once delivery in any order. Some events were lost in
 practice.
@@ -37,14 +37,14 @@ class EventFault:
 
 
 class Deliveries(Schedule[str, EventFault]):
-    """The deliveries to a bucket's triggers; faults are chosen by the key of the event."""
+    """The deliveries to a bucket's triggers; a test chooses by key the events that get a fault."""
 
     def send(
         self, key: str, deliver: Callable[[], None], schedule: Callable[[float, Callable[[], None]], None]
     ) -> None:
-        """Deliver an event with the fault that is ordered for its key.
+        """Deliver an event, with the fault that a test has added for its key.
 
-        `deliver` passes the event to the function; `schedule` makes a call after a number of seconds.
+        `deliver` passes the event to the function; `schedule` calls a function after a number of seconds.
         """
         fault = self.next(key)
         if fault is None or fault.kind == "twice":

@@ -62,7 +62,11 @@ class OssError(Exception):
 def access_denied(
     message: str, ec: str = "0003-00000001", denial: tuple[str, str] = ("", ""), endpoint: str = ""
 ) -> OssError:
-    """Return the error AccessDenied; `endpoint` is the host of a bucket's region if that is not this region."""
+    """Return the error AccessDenied.
+
+    `denial` has the action of the missing permission and the kind of denial. `endpoint` is the host of the bucket's
+    region, for a request that was sent to another region.
+    """
     error = OssError(403, "AccessDenied", message, ec=ec)
     error.denial = denial
     if endpoint:

@@ -102,7 +102,7 @@ def list_object_versions(call: Call) -> Response:
 
 
 def _make_response(call: Call, page: _Page, fields: Mapping[str, str], include_owner: bool) -> Response:
-    """Return the response of either API version; `fields` has the fields that only the requested version has."""
+    """Return the response of a listing in either API version; `fields` has the fields of only one version."""
     params, encode = call.params, choose_key_encoder(call.params)
     common_fields = {
         "Name": call.bucket.name,
@@ -167,9 +167,10 @@ def _fill_page(objects: SortedDict, prefix: str, delimiter: str, start: tuple[st
 def _list_entries(
     objects: SortedDict, prefix: str, delimiter: str, start: tuple[str, bool]
 ) -> Iterator[tuple[str, str | None]]:
-    """Yield each key from `start` on with its common prefix, or None; a common prefix comes once, at its first key.
+    """Yield the keys from `start` on, each with its common prefix, or with None if it has no common prefix.
 
-    Keys have a common prefix if they are equal from the end of `prefix` to the delimiter.
+    The common prefix of a key is the part up to the first delimiter after `prefix`, including the delimiter. Only the
+    first of the keys with the same common prefix is yielded.
     """
     position: tuple[str, bool] | None = start if start[0] >= prefix else (prefix, True)
     while position:

@@ -204,7 +204,7 @@ class Oss(Store):
 
 @lru_cache
 def _choose_operation(request: Request) -> _Operation:
-    """Return the operation that accepts all parts of the request, or `_REFUSED`."""
+    """Return the operation that accepts all parts of the request, or `_REFUSED` if there is no such operation."""
     operation = _find_operation(
         request.method, parse_address(request).target, frozenset(request.params), frozenset(request.headers)
     )

@@ -58,8 +58,8 @@ def verify_signature(
 ) -> Credential:
     """Return the caller's credential; raise OssError for a signature that is invalid, or that the sandbox cannot check.
 
-    `path` is /bucket/key, percent-encoded or not. `find_credential` returns the credential of an access key, `find_age`
-    the age of a time in seconds.
+    `path` is /bucket/key, percent-encoded or not. `find_credential` returns the credential of an access key. `find_age`
+    returns the age in seconds of a request from its date, which is in seconds since 1970.
     """
     authorization = _parse_authorization(request)
     credential = find_credential(authorization.scope.access_key_id)
@@ -191,7 +191,10 @@ def _build_canonical_query(request: Request) -> bytes:
 
 
 def _build_canonical_headers(request: Request) -> bytes:
-    """Return the signed headers, sorted by name: sorted lines would have `x-oss-meta-a-b:` before `x-oss-meta-a:`."""
+    """Return the signed headers, sorted by name.
+
+    Sorted lines would have another order: `x-oss-meta-a-b:` before `x-oss-meta-a:`.
+    """
     signed_headers = [
         (name, value) for name, value in request.raw_headers if name.startswith("x-oss-") or name in _ALWAYS_SIGNED
     ]

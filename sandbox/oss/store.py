@@ -1,4 +1,4 @@
-"""The buckets behind an endpoint of OSS; each change makes a version and an event, and is recorded as an action."""
+"""The buckets behind an endpoint of OSS; each change of an object stores a version, emits an event, and is recorded."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ class Store(KeyedService):
         return self._buckets[name]
 
     def check_permission(self, caller: Credential, action: str, bucket: str, key: str | None) -> None:
-        """Raise OssError (AccessDenied) if the caller lacks the permission; `key` is that of `find_denial`."""
+        """Raise OssError (AccessDenied) if the caller lacks the permission; `key` is None while the keys are unread."""
         if kind := self.find_denial(caller, action, bucket, key):
             raise access_denied("You have no right to access this object because of its policy.", denial=(action, kind))
 

@@ -61,9 +61,9 @@ ACTIONS = {
 class Entities:
     """The records of the account, with a method for each action.
 
-    A grant takes effect after `grant_delay` seconds, or never if it is None. Requests find a new record after
-    `visibility_delay` seconds; its name is taken at once. `denied_actions` has the actions that all callers are denied,
-    with the kind of denial.
+    A grant takes effect after `grant_delay` seconds, or never if `grant_delay` is None. A new record becomes visible to
+    requests after `visibility_delay` seconds, but a second record with the same name is refused from the start.
+    `denied_actions` has the actions that are denied to all callers, each with the kind of denial.
     """
 
     def __init__(self, now: Callable[[], float], state: Mapping[str, dict[str, Record]] | None = None) -> None:

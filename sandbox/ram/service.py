@@ -44,7 +44,10 @@ class Ram(KeyedService):
             self.entities.denied_actions[action.removeprefix("ram:")] = kind
 
     def find_key(self, access_key: str) -> Credential | None:
-        """Return the credential of a user's access key, or None for an unknown key; all services use it."""
+        """Return the credential of a user's access key, or None for an unknown key.
+
+        OSS and Function Compute's API call it too.
+        """
         holder = self.entities.find_holder(access_key)
         if holder is None:
             return None

@@ -30,7 +30,8 @@ def verify_signature(
 ) -> Credential:
     """Return the caller's credential; raise RamError if RAM refuses the request.
 
-    `find_credential` returns the credential of an access key, `find_age` the age of a time in seconds.
+    `find_credential` returns the credential of an access key. `find_age` returns the age in seconds of a request from
+    its date, which is in seconds since 1970.
     """
     for name in _REQUIRED_HEADERS:
         if not request.headers.get(name):

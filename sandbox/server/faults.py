@@ -126,7 +126,7 @@ class Schedule(Generic[SubjectT, FaultT]):
         self._lock = threading.Lock()
 
     def add(self, fault: FaultT, times: int | None = None, where: Callable[[SubjectT], bool] | None = None) -> None:
-        """Set a fault for the next subjects for which `where` returns True: for `times` of them, or for all if None."""
+        """Set a fault for subjects for which `where` returns True: for the next `times` of them, or for all if None."""
         with self._lock:
             self._rules.append(_ScheduledFault(fault, times, where))
 

@@ -109,7 +109,7 @@ class Service(ABC):
     def respond(self, request: Request) -> Response:
         """Do the work of a request and return the response.
 
-        The service calls it under `lock`, so a request takes effect completely or not at all.
+        The caller holds `lock`, so that a request takes effect completely or not at all.
         """
 
     def find_latency(self, request: Request) -> float:  # noqa: ARG002 (most services have none)
