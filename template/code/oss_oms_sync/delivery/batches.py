@@ -45,11 +45,11 @@ def submit(
     bisect: bool = True,
     repeat_throttled: bool = True,
 ) -> Submission:
-    """Submit `keys` to OMS in batches. The keys are not encoded, and none occurs twice.
+    """Submit `keys`, which are unencoded and different from each other, to OMS in batches.
 
-    No call begins or lasts longer than until `deadline`. Each call needs the permission of `ProjectState.refusal`, also
-    a retry or a call for half a batch. If OMS refuses a batch and `bisect` is True, the batch is divided down to the
-    refused key. A throttled call is repeated for a few seconds if `repeat_throttled` is True.
+    Every call ends by `deadline`. Before each call, retries included, `ProjectState.refusal` has to permit it. If OMS
+    refuses a batch and `bisect` is True, the batch is divided into halves down to the refused key. A throttled call is
+    repeated for a few seconds if `repeat_throttled` is True.
 
     The result has an outcome for every key. After an exception, the outcome of every key is unknown.
     """

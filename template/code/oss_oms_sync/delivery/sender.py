@@ -52,7 +52,7 @@ class Sender:
     """
 
     def __init__(self, invocation: Invocation, share: int = 1, seconds: float = math.inf) -> None:
-        """Prepare a run that shares the rate of OMS calls with `share` - 1 other runs.
+        """Prepare one of `share` runs at the same time; each run has an equal part of the maximum rate of calls.
 
         After `seconds`, the run begins no further call, and does not wait for its turn.
         """
@@ -87,7 +87,7 @@ class Sender:
         return not self.stopped
 
     def record_unsent(self, keys: Sequence[FailedKey]) -> None:
-        """Record keys that must not be submitted as failed. The caller passes keys that have no other record.
+        """Record keys as failed that must not be submitted; the caller passes only keys that have no other record.
 
         Raises RecordError if a record could not be written.
         """
@@ -102,8 +102,8 @@ class Sender:
     def send(self, keys: Sequence[FailedKey], doubtful_keys: Collection[str] = ()) -> list[FailedKey]:
         """Submit `keys` and record the outcomes; return the keys that have to be submitted or recorded again.
 
-        A late delete of an earlier record may still arrive for the keys `doubtful_keys`. So no failed record is written
-        for these keys, and they are always returned.
+        OSS has not confirmed the delete of an earlier record of `doubtful_keys`, so this delete may still take effect
+        and remove a newer record. So no failed record is written for these keys, and they are always returned.
         """
         remaining_keys: list[FailedKey] = []
         submissions: deque[tuple[Sequence[FailedKey], RunningCall[Submission]]] = deque()
@@ -169,8 +169,8 @@ class Sender:
     def _adjust_rate(self, submission: Submission) -> None:
         """Reduce the rate after a batch whose last call was throttled, and restore it step by step after other batches.
 
-        A single throttled call has no effect: replay submits ten keys per call and has priority, so forward then makes
-        fewer calls than before.
+        A throttled call that succeeds at a retry does not reduce the rate. Replay has priority, because it submits ten
+        keys per call; forward makes fewer calls while OMS throttles.
         """
         if any(failure and failure.reason is Reason.THROTTLED for failure in submission.outcomes.values()):
             self._rate = max(self._min_rate, self._rate / 2)
@@ -234,7 +234,10 @@ class Sender:
 
 
 def _has_new_keys(batch: Sequence[FailedKey]) -> bool:
-    """Return True if the batch has a key that was not rejected before: only then can a refusal concern the task."""
+    """Return True if the batch has a key that was not rejected before.
+
+    A refusal of rejected keys only says nothing about the task.
+    """
     return any(key.reason != Reason.REJECTED.name for key in batch)
 
 

@@ -1,4 +1,4 @@
 """The jobs of the functions in Function Compute, such as forward and replay; each is a module or a package.
 
-A job imports no other job. The exception is compare: its function also runs the passes of headers.
+A job imports no other job, except that compare imports headers: one function in Function Compute runs both jobs.
 """

@@ -1,8 +1,8 @@
 """The job that compares the source with OBS and the records, gives each object a class, and submits missing objects.
 
 A pass is a run of this job over all keys, or over those with a prefix. A range is the part of all keys between two
-keys, and a piece is the work of one invocation on a range. In a standstill pass nothing is submitted: it only shows
-that neither bucket changes any more.
+keys, and a piece is the work of one invocation on a range. A standstill pass submits nothing: it only shows that
+neither bucket changes any more.
 """
 
 from __future__ import annotations
@@ -110,14 +110,14 @@ class CompareOptions:
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     """Work on passes as `event` requests, and return a CompareAnswer as JSON; `headers.run` handles passes of headers.
 
-    - An event of the log bucket names a piece, the stored work of one invocation on a range. The call continues this
-      range, and returns the fields to log.
+    - The event of a write to the log bucket names a piece. The call continues the range of this piece, and returns the
+      fields to log.
     - A timer event starts a pass if the last pass started at least COMPARE_PERIOD ago. Otherwise the call continues
       ranges on which no invocation works any more.
     - A manual call has CompareOptions. It continues the open pass of its scope, or starts a pass, and waits for its
       end. With `look` it only reports; with `dry_run` a single call lists all keys without submissions.
 
-    Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError, also if OMS does not report the
+    Raises PayloadError; SettingsError if SOURCE_BUCKET is empty; and StorageError, also if OMS does not report the
     destination bucket. Work that was completed before an error is kept.
     """
     JobState(invocation).record_timer("compare", event)
@@ -176,10 +176,10 @@ class _Comparison:
         return CompareResult(state.tally if state else Tally(), answer, state, mode, has_stood_still)
 
     def _recheck(self, payload: CompareOptions, pass_: Pass, total_tally: Tally) -> Tally:
-        """Recheck the keys in the lists of a pass, and return the amended totals.
+        """Recheck the keys in the lists of a pass, and return the pass's totals `total_tally` with the new classes.
 
-        If the pass or the call has the option `deep`, objects are read. If either has the option `cutover`, the shorter
-        waiting times of a cutover apply.
+        If the pass or the call has the option `deep`, the contents of objects are read. If the pass or the call has the
+        option `cutover`, the shorter waiting times of a cutover apply.
         """
         invocation, scope = self._invocation, pass_.scope
         is_deep, is_cutover = scope.deep or payload.deep, scope.cutover or payload.cutover

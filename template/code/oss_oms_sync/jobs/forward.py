@@ -33,13 +33,14 @@ _DEFERRED_FAILURE = Failure(
 
 
 def run(event: bytes | str, invocation: Invocation) -> bool:
-    """Forward the changes in `event`, any payload of the OSS trigger.
+    """Submit the keys in `event`, a payload of the OSS trigger, to OMS, and record the outcome of each key.
 
-    Return True if OMS accepted all keys, False if some are recorded as failed. While the project is closed, or its
-    state is unknown, all keys are recorded as failed. While OMS throttles calls, an instance submits only a share of
-    its events. It records the others as failed without a call, and replay submits them in batches.
+    Return True if OMS accepted all keys, or False if some are recorded as failed. While the project is closed, or its
+    state is unknown, all keys are recorded as failed. While OMS throttles calls, an instance submits the keys of a
+    random part of its events. It records the keys of the other events as failed without a call, and replay submits
+    them.
 
-    Raises EventError if part of the payload cannot be read (the other part is forwarded and recorded first), and
+    Raises EventError if part of the payload cannot be read; the readable keys are submitted and recorded first. Raises
     RecordError if a failed key could not be recorded. After either error, Function Compute keeps the event.
     """
     deadline, clock = invocation.deadline, invocation.clock
@@ -87,7 +88,11 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
 
 @dataclass(frozen=True)
 class _ThrottledSubmission:
-    """The last submission that OMS throttled: its monotonic time in seconds, and the reduced share, at most 1."""
+    """The last submission that OMS throttled.
+
+    - `at`: its monotonic time in seconds.
+    - `share`: the share of events that the instance submitted from then on, at most 1.
+    """
 
     at: float
     share: float
@@ -96,9 +101,9 @@ class _ThrottledSubmission:
 def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline) -> Submission:
     """Submit `keys` if the project is open; while OMS throttles calls, leave a random share of the events to replay.
 
-    A call by forward mostly has one key, and a call by replay ten. So when OMS limits the calls, each call that forward
-    leaves to replay increases the number of accepted keys. Instances do not communicate, so each adapts its share like
-    TCP adapts its rate: a throttled submission halves the share, which then grows evenly over time.
+    OMS limits the number of calls. A call by forward mostly has one key, and a call by replay ten, so more keys are
+    accepted if replay makes the calls. Each instance adapts the share of events that it submits itself, like TCP adapts
+    its rate: a throttled submission halves this share, which then grows linearly with time.
     """
     share = _current_share(invocation)
     if random.random() >= share:
@@ -112,7 +117,7 @@ def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline) -> 
 
 
 def _current_share(invocation: Invocation) -> float:
-    """Return the share of its events that this instance submits itself. Above 1, it submits all of them."""
+    """Return the share of events that this instance submits itself; it submits all events if the share is 1 or more."""
     last_throttling = invocation.oss.remembered.get(_SHARE_NAME)
     if not isinstance(last_throttling, _ThrottledSubmission):
         return _MAX_SHARE

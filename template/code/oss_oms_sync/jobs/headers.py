@@ -1,9 +1,9 @@
 """The passes of headers: they compare the headers of objects in OBS with the source's, and change or restore them.
 
 Compare's function runs these passes. A range is the part of all keys between two keys, and a piece is the work of one
-invocation on a range; it ends with an object in the log bucket. A trigger for the prefix of these objects calls the
-function again for each of them. A manual call selects the work. After the close, a standstill pass, which shows that
-neither bucket changes any more, checks headers as well.
+invocation on a range. A piece ends with an object in the log bucket, whose trigger calls the function again for the
+next piece. The payload of a manual call says whether headers are compared, changed or restored. After the close, a
+standstill pass, which shows that neither bucket changes any more, checks headers as well.
 """
 
 from __future__ import annotations
@@ -63,8 +63,9 @@ _TAGGED = "tagged"
 class HeadersOptions:
     """The options in the payload of a manual call.
 
-    `headers`: the work, a value of HeadersWork. `cutover`: the source is frozen, and the project is not closed yet.
-    `look`: only report the state of the pass.
+    - `headers`: the work, a value of HeadersWork.
+    - `cutover`: the source is frozen, and the project is not closed yet.
+    - `look`: only report the state of the pass.
     """
 
     headers: str = ""
@@ -82,8 +83,8 @@ class HeadersOptions:
 def run(event: bytes | str, invocation: Invocation, destination: Callable[[], ObsBucket]) -> dict[str, object] | None:
     """Work on a pass of headers if `event` requests it, and return a HeadersAnswer as JSON; otherwise return None.
 
-    - An event of the log bucket names a piece, the stored work of one invocation on a range. The call continues this
-      range, and returns the fields to log.
+    - The event of a write to the log bucket names a piece. The call continues the range of this piece, and returns the
+      fields to log.
     - A manual call has HeadersOptions. It continues the open pass of its scope, or starts a pass, and waits for its
       end. With `look` it only reports.
 

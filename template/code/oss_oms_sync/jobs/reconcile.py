@@ -51,8 +51,8 @@ class ReconcileOptions:
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     """Work on passes as `event` requests, and return a ReconcileAnswer as JSON.
 
-    - An event of the log bucket names a piece, the stored work of one invocation on a range. The call continues this
-      range, and returns the fields to log.
+    - The event of a write to the log bucket names a piece. The call continues the range of this piece, and returns the
+      fields to log.
     - A timer event starts a pass if the last pass started at least RECONCILE_PERIOD ago. Otherwise the call continues
       ranges on which no invocation works any more.
     - A manual call has ReconcileOptions. It continues the open pass of its scope, or starts a pass, and waits for its
@@ -137,7 +137,7 @@ class ReconcileCount(Count):
     """The counts of a range in a pass of reconcile. Objects without a record of their version are submitted.
 
     `classifier` gives each object its class, without a request to OBS. An object is covered if its success record shows
-    that OMS accepted this version.
+    that OMS accepted the object's current version.
     """
 
     def __init__(self, classifier: Classifier, key_filter: KeyFilter, start_tally: Tally) -> None:
@@ -145,7 +145,10 @@ class ReconcileCount(Count):
         self._classifier = classifier
 
     def count_equal(self, run: KeyRun) -> int:
-        """Return the number of leading keys of `run` that are covered, and whose events need not be checked."""
+        """Return the number of leading keys of `run` that are covered, and whose events need no check.
+
+        An event needs a check if its object was written since the last pass.
+        """
         return min(
             self._classifier.count_covered(run.source, run.counterpart), self._key_filter.count_reported(run.keys)
         )
@@ -157,7 +160,7 @@ class ReconcileCount(Count):
             self._tally.counts[name] += len(run.keys)
 
     def add(self, entry: Entry, select_key: SelectKey) -> None:
-        """Give a key its class, and count it. If its version has no record, offer the key to `take` first."""
+        """Count an object by its class. A version without a record is first offered to `select_key` for submission."""
         object_class, counts = self._classifier.classify(entry), self._tally.counts
         if entry.source:
             if object_class is ReconcileClass.UNRECORDED:

@@ -1,8 +1,8 @@
 """Certificates of cutovers: documents with the verdict GO, NO-GO or NOT PROVEN, which every reader can verify.
 
 A cutover moves applications from OSS to OBS. It begins with a freeze, the time when applications stop writing to OSS.
-The project is then closed by its mark, an object in the log bucket; a closed project submits nothing to OMS. This job
-also closes and opens the project, reports its state and the valid GO, and lists deletions.
+Then the project is closed by a mark, an object in the log bucket; a closed project submits nothing to OMS. This job
+also closes and opens the project, reports the project's state and the valid GO, and lists deletions.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ _STAYS_OPEN_TEXT = t(
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """Certify, close or open the project, report its state, or list deletions, by the CutoverOptions in `event`.
+    """Create a certificate, close or open the project, report its state, or list deletions, as `event` requests.
 
-    A call for a certificate starts no pass of reconcile or compare. If a pass is missing or too old, a finding of the
-    certificate names the command that runs it. Only the objects of a sample are read here. The certificate is stored in
-    the log bucket, and returned as JSON.
+    The payload in `event` has the fields of CutoverOptions. A call for a certificate starts no pass of reconcile or
+    compare. If a pass is missing or too old, a finding of the certificate names the command that runs the pass. The
+    certificate is stored in the log bucket, and returned as JSON.
 
-    Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError if the log bucket or the listing of
+    Raises PayloadError; SettingsError if SOURCE_BUCKET is empty; and StorageError if the log bucket or the listing of
     the source cannot be read, or if the certificate cannot be stored. After a StorageError, the state of the project is
     unknown.
     """
@@ -68,9 +68,10 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
 
 
 def _store_document(invocation: Invocation, build_document: Callable[[int], dict[str, object]]) -> dict[str, object]:
-    """Store the certificate under the next number, and return it.
+    """Build the certificate with the next free number, store it, and return it.
 
-    No certificate is overwritten: if two calls choose the same name at the same time, the second takes the next number.
+    `build_document` builds the certificate with a given number. No certificate is overwritten: if two calls choose the
+    same number at the same time, the second call takes the next number.
     """
     number = parse_number(Certificates(invocation).last_name()) + 1
     while True:

@@ -17,7 +17,7 @@ from oss_oms_sync.rules.times import MAX_CLOCK_SKEW
 
 @dataclass(frozen=True)
 class CutoverOptions:
-    """The options in the payload. They request a certificate, or the work named by one of the last options.
+    """The options in the payload of a call, which requests a certificate unless it has one of the last four options.
 
     - `frozen_since`: the time of the freeze, since which applications write nothing to the source; None for a
       rehearsal.
@@ -80,7 +80,10 @@ class CutoverOptions:
 
 
 def _check_acceptance(name: str, reason: object) -> Sequence[tuple[bool, str]]:
-    """Return pairs: a condition that makes the acceptance invalid, and the error message for this condition."""
+    """Return the conditions that make an acceptance invalid, each with the message for this condition.
+
+    `name` is the name of the accepted check, and `reason` the text of the person who accepts it.
+    """
     return (
         (
             name not in ACCEPTABLE_NAMES,

@@ -1,7 +1,7 @@
 """Pages of the keys whose objects were deleted at the source and still exist in OBS, for `ops.py deletions`.
 
-The module belongs to certify, because certify has the permissions to read both buckets and the certificates. It neither
-deletes nor writes an object. An absence is a key that a comparison found in OBS, but not at the source.
+An absence is a key that a comparison found in OBS, but not at the source. The module only lists keys: it neither
+deletes nor writes an object. It belongs to certify, because certify may read both buckets and the certificates.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _RESENT_SUFFIX = repeated_etag("")
 
 
 def list_deletions(invocation: Invocation, after_key: str) -> DeletionsAnswer:
-    """Return the page of deletions after the key `after_key`, by the last finished comparison of all keys.
+    """Return the page of deletions after `after_key`, among the absences of the last finished comparison of all keys.
 
     Raises StorageError if the log bucket cannot be read, or a bucket cannot be listed.
     """
@@ -97,7 +97,7 @@ def _gather_facts(
 
 
 class _Page:
-    """A page of the keys that a comparison found in OBS, but not at the source.
+    """The builder of a page: it selects the deletions among the absences, and counts the others by reason.
 
     `waiting_keys` are the keys that replay has taken from failed records and still has to submit.
     """
@@ -118,7 +118,7 @@ class _Page:
         self._inexact_keys: list[str] = []
 
     def build(self, facts: DeletionFacts, after_key: str) -> DeletionsAnswer:
-        """Look up the keys after `after_key`, and return the page.
+        """Look up the keys after `after_key` in the records and in both clouds, and return the page.
 
         Raises StorageError.
         """
@@ -134,7 +134,7 @@ class _Page:
         return DeletionsAnswer(facts, deletions, self._omissions, self._inexact_keys, last_key)
 
     def _is_candidate(self, absence: Absence) -> bool:
-        """Return True if a key has to be looked up; otherwise count the reason why it is left out."""
+        """Return True if the key has to be looked up in the clouds; otherwise count the reason to leave it out."""
         if not is_absent_long_enough(absence.since, self._start_time):
             self._omissions[OmissionReason.YOUNG] += 1
         elif not is_named_exactly(absence.key):
@@ -159,8 +159,9 @@ class _Page:
     def _query_absent_keys(self, absences: Sequence[Absence]) -> list[AbsentKey]:
         """Return the state of these keys in the records and in both clouds.
 
-        The order of the requests matters. A key without a failed record may be in a newer run file of replay, and get a
-        success record later. So failed records are read before success records, and both clouds are queried last.
+        The order of the requests matters. Replay may be resending a key that has no failed record, and may write the
+        success record of this key later. So failed records are read before success records, and both clouds are queried
+        last.
         """
         keys = [absence.key for absence in absences]
         failed_records, success_records, proofs = (

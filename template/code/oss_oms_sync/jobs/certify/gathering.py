@@ -74,7 +74,7 @@ _PARALLEL_LOOKUPS = 100
 
 
 class _TaskAndComparison(NamedTuple):
-    """The sync task, its destination bucket, and the comparison that the certificate is about.
+    """The sync task, its destination bucket, and the comparison on which the certificate is based.
 
     The bucket and the comparison are None if they are unknown.
     """
@@ -123,7 +123,7 @@ def gather_facts(invocation: Invocation, options: CutoverOptions) -> CutoverFact
 
 
 def gather_waiting_facts(invocation: Invocation, options: CutoverOptions) -> WaitingFacts:
-    """Gather the facts of the checks for which a cutover waits. A cutover calls this function every minute.
+    """Gather the facts of the checks for which a cutover waits; it calls this function every minute until they pass.
 
     Raises StorageError if the log bucket, or the listing of the source bucket, cannot be read.
     """
@@ -281,7 +281,7 @@ def _build_single_group(
 
 
 def _list_grouping_values(group: WaitingGroup) -> tuple[str, str, bool, bool, bool]:
-    """Return the values that all waiting keys of a group have in common. They decide about the rules' findings."""
+    """Return the values by which waiting keys are grouped: the rules judge keys with equal values equally."""
     title = group.object_class.title if group.object_class else ""
     return group.reason, title, group.is_same_size, group.was_tried, group.is_refused
 
@@ -294,7 +294,7 @@ def _select_due_keys(
 ) -> list[WaitingGroup] | None:
     """Return a group for each waiting key whose object can be copied and is not equal in OBS.
 
-    The result is None if OBS does not answer. Keys without such an object are left out: replay keeps their records for
+    The result is None if OBS does not answer. A key without such an object prevents no GO: replay keeps its record for
     longer than a freeze lasts.
     """
     single_groups = list[WaitingGroup]()

@@ -1,9 +1,9 @@
-"""The work that OMS has left, by OMS's own counts, which are compared with the records of accepted keys.
+"""The objects that OMS has accepted but not finished, by OMS's counts, which are compared with the success records.
 
-From two minutes after the close on, nothing is submitted or recorded, so the records are counted once for each mark of
-the closed project. If the time of a call is too short, the next call continues the count:
+A closed project submits and records nothing from two minutes after its close on. So the success records are counted
+only once for each close, by as many calls as the count takes. The log bucket stores the state of the count:
 
-    oms_source_record/{task}/state/recorded.json    {"mark", "after", "steps", "newest", "is_all"}
+oms_source_record/{task}/state/recorded.json    {"mark", "after", "steps", "newest", "is_all"}
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _WRITING_SECONDS = 60.0
 def query_remaining_work(
     invocation: Invocation, task: TaskInfo | Failure, mark: CloseMark | None, largest: int
 ) -> RemainingOmsWork:
-    """Return the work that OMS has left, by OMS's counts and, if `mark` closes the project, by the success records.
+    """Return the objects that OMS has not finished, by OMS's counts and, if `mark` closes the project, by the records.
 
     `largest` is the size in bytes of the largest object, which may take the longest to copy.
 
@@ -96,11 +96,13 @@ def _sum_unfinished_by_month(invocation: Invocation, task: TaskInfo | Failure) -
 
 @dataclass(frozen=True)
 class _RecordCounts:
-    """The success records that were written from an hour before the close on, counted by minute.
+    """The numbers of the success records written since an hour before the close. All times are in UTC.
 
-    `mark` is the time of the close. `steps` has the number of records by the start of the minute, and `newest` is the
-    time of the last record; both times are in seconds since 1970. `after` is the name of the last counted record.
-    `is_all` is True if all records are counted.
+    - `mark`: the time of the close, in ISO format.
+    - `after`: the name of the last counted record.
+    - `steps`: the number of records by minute; a key is the start of the minute in seconds since 1970.
+    - `newest`: the time of the last write of a record, in seconds since 1970.
+    - `is_all`: True if all records are counted.
     """
 
     mark: str
@@ -114,10 +116,11 @@ class _RecordCounts:
         return sum(self.steps.values())
 
     def count_missing_in(self, counts: OmsProgress) -> int:
-        """Return the number of records that OMS's `counts` lack.
+        """Return the number of records that OMS's `counts` do not cover.
 
-        Further acceptances, such as repeated or earlier ones, must not hide a missing count. So the numbers of records
-        and acceptances are compared from each minute to the end, and the largest difference is returned.
+        OMS also counts acceptances that wrote no new record, such as that of a key submitted twice. A total would let
+        them hide a missing acceptance. So both numbers are summed from each minute to the end, and the largest
+        difference counts.
         """
         record_number = missing_number = 0
         for begin, minute_number in sorted(self.steps.items(), reverse=True):
@@ -134,7 +137,7 @@ class _RecordCounts:
 
 
 def _find_first_counted_step(mark_time: datetime) -> int:
-    """Return the start of the first step in which OMS's counts have to cover the records, in seconds since 1970."""
+    """Return the time from which on records and OMS's counts are compared, in seconds since 1970."""
     time = int((mark_time - _COUNT_LEAD).timestamp())
     return time - time % _STEP_SECONDS
 

@@ -53,7 +53,8 @@ def take_sample(
 ) -> SampleResult:
     """Read the first `size` objects that a comparison has drawn, within the available time.
 
-    If `size` is 0, the result only has the objects that earlier calls have read.
+    If `size` is 0, the result only has the objects that earlier calls have read. `is_frozen` is True during a freeze,
+    when no object may change.
 
     Raises StorageError if the log bucket cannot be read, or does not store the results.
     """
@@ -135,7 +136,7 @@ class _ReadResults:
         invocation.log_bucket.put(StoredObject.of_json(f"{folder}{uuid.uuid4().hex}.json", asdict(self)))
 
     def merge(self, other_results: _ReadResults) -> _ReadResults:
-        """Return the union of both results. A key that differs in either of them differs in the union."""
+        """Return the results of both. If a key differs in one of them, it differs in the result."""
         outcomes = [outcome for results in (self, other_results) for outcome in results.outcomes.items()]
         differing_outcomes = {key: False for key, is_equal in outcomes if is_equal is False}
         return _ReadResults(
@@ -160,8 +161,9 @@ class _SampleReader:
     def read(self, keys: Sequence[str], *, may_read: bool) -> tuple[_ReadResults, str]:
         """Read objects in both buckets; return the results, and the reason for an early end, or "".
 
-        With `may_read`, an object was read before, so a refusal concerns a single object. Without it, a missing
-        permission ends the sample, because it probably concerns all objects.
+        `may_read` is True if an earlier call has read an object. Until an object has been read, a missing permission
+        ends the reading, because it probably concerns all objects. Afterwards, only the object without the permission
+        is skipped.
         """
         results = _ReadResults()
         try:
@@ -186,7 +188,7 @@ class _SampleReader:
         return results, ""
 
     def _compare(self, source: ObjectSummary | None, destination: ObjectSummary | None) -> bool | None:
-        """Return True if both buckets have the same contents, or None if the time is up.
+        """Return True if both buckets have the same contents, False if not, or None if the time is up.
 
         Raises StorageError.
         """
@@ -235,8 +237,8 @@ def compare_headers(
 ) -> Headers:
     """Compare the headers of the sample's objects, and of an object of each further first-level folder.
 
-    Each certificate queries the headers again, because storing them would cost as much. `migrates_metadata` is the
-    task's setting to migrate metadata; if it is None, headers may be missing in OBS as if the setting were off.
+    Each certificate queries the headers again, because storing them would cost as much. `migrates_metadata` is True if
+    the task is set to migrate metadata, and None if this is unknown. With False or None, OBS may lack headers.
     """
     if not sample.asked or sample.unread:
         return Headers(migrates_metadata)

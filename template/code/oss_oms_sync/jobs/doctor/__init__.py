@@ -1,6 +1,6 @@
-"""The job that checks the setup: a small check for each rule, with its state and the remedy of a fault.
+"""The job that checks the setup. Each check tests one rule, and returns a state and the remedy for a fault.
 
-The job also reports the project's unconfirmed assumptions until facts confirm them. They are not part of the verdict.
+The job also reports the assumptions about the clouds that no facts have confirmed yet. They do not change the verdict.
 """
 
 from __future__ import annotations
@@ -132,9 +132,9 @@ _SUCCESS_TEXT = t("Setup OK")
 def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str, object]:
     """Run every check, and return a DoctorAnswer as JSON.
 
-    A check that depends on a failed check does not run; its result names the failed check. OMS receives no sync
-    request. If the time of the installation is not recorded, doctor records it. Doctor deletes its other objects from
-    the log bucket again, if its role is allowed to delete.
+    A check that depends on a failed check does not run; its result names the failed check. No key is submitted to OMS.
+    If the time of the installation is not recorded, doctor records it. Doctor writes test objects to the log bucket,
+    and deletes them if its role is allowed to delete.
 
     Raises PayloadError.
     """

@@ -110,7 +110,7 @@ def check_write_permission(context: CheckContext) -> Finding:
 
 
 def check_log_bucket_versioning(context: CheckContext) -> Finding:
-    """Check for versioning by the header of an object, because the role cannot read the bucket's setting.
+    """Check if the log bucket has versioning, by a header of an object: the role cannot read the setting itself.
 
     If versioning is suspended, the header has the version "null".
     """
@@ -181,7 +181,10 @@ def _judge_role_permission(action_text: Text, action: str, bucket_text: Text, an
 
 
 def check_scope(context: CheckContext) -> Finding:
-    """Check that an object is in scope, because all other checks pass even if a typo excludes every object."""
+    """Check that the source has an object in scope.
+
+    A typo in the filter may exclude every object, and no other check would fail.
+    """
     key_filter = context.settings.key_filter
     name_number, is_whole, has_object = _search_object_in_scope(context)
     # The last pass over all objects has covered the names that are not checked here.
@@ -237,7 +240,7 @@ def _search_object_in_scope(context: CheckContext) -> tuple[int, bool, bool]:
 
 
 def check_back_to_source(context: CheckContext) -> Finding:
-    """Check the back-to-source rules, which only an administrator's checklist can read."""
+    """Check OBS's back-to-source rules, as `ops.py checklist` stored them: only an administrator can read them."""
     name = context.destination.name
     stored_rules = JobState(context.invocation).read_back_to_source(name)
     if stored_rules is None:
@@ -267,10 +270,10 @@ def check_back_to_source(context: CheckContext) -> Finding:
 
 
 def check_read_permissions(context: CheckContext) -> Finding:
-    """Check the permissions to read objects in both buckets, which a sample and `--deep` require.
+    """Check the permissions to read objects in both buckets, which a sample and a deep comparison require.
 
-    Compare and certify may have other roles than doctor, so objects that the last comparison could not read are
-    reported first.
+    Compare and certify may have other roles than doctor. So the check first reports objects that the last comparison
+    could not read.
     """
     last_comparison = context.last_comparison
     if last_comparison and (missing_texts := describe_missing_permissions(last_comparison.tally)):

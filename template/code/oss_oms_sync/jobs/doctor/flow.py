@@ -38,7 +38,7 @@ _VALID_SECONDS = 15 * 60
 
 
 def check_whole_pass(job: str, context: CheckContext) -> Finding:
-    """Check that the last pass over all objects is as recent as status requires. A first pass may be running."""
+    """Check that the last pass over all objects is as recent as the job's period requires."""
     settings, now, prefix = context.settings, context.invocation.clock.now(), context.settings.key_filter.prefix
     name, period = f"{job.upper()}_PERIOD", getattr(settings, f"{job}_period")
     if period is None:
@@ -86,7 +86,7 @@ def check_whole_pass(job: str, context: CheckContext) -> Finding:
 
 
 def check_timer(job: str, context: CheckContext) -> Finding:
-    """Check that a job's timer has called the job within the last two periods, because a single call may fail.
+    """Check that a timer has called the job within the last two periods, because a single call may fail.
 
     Manual calls do not count. The time of the deployment is unknown. So for a job that was never called, the two
     periods start when a pass or doctor first recorded the installation.
@@ -140,7 +140,10 @@ def check_project_open(context: CheckContext) -> Finding:
 
 
 def check_header_permission(context: CheckContext) -> Finding:
-    """Check the permission by a change of a missing object: with the permission, OBS answers NoSuchKey."""
+    """Check the permission to change headers by changing an object that does not exist.
+
+    With the permission, OBS answers NoSuchKey.
+    """
     if not context.settings.change_headers:
         return skipped(t("changeHeaders is off in s.yaml, so `headers` changes nothing in OBS"))
     if context.closed_mark:
@@ -184,7 +187,7 @@ def check_other_projects(context: CheckContext) -> Finding:
 
 
 def check_migration(context: CheckContext) -> Finding:
-    """Check for a migration that needs an action to continue, and for access keys that a migration has left."""
+    """Check if a migration of existing objects needs an action to continue, or has left access keys after its end."""
     current_migration = migration.read_current_migration(context.invocation)
     if current_migration is None:
         return ok(t("no migration of existing objects is running"))
@@ -205,7 +208,10 @@ def check_migration(context: CheckContext) -> Finding:
 
 
 def check_pass_triggers(context: CheckContext) -> Finding:
-    """Check that an object under passes/ in the log bucket triggers its job: the job has to delete a test object."""
+    """Check that the log bucket's trigger calls a job for an object under passes/.
+
+    Doctor writes test objects, which the jobs have to delete.
+    """
     bucket, clock = context.invocation.log_bucket, context.invocation.clock
     pings = {job: PassStore(context.invocation, job).make_ping() for job in ("reconcile", "compare", "headers")}
     names = [ping.name for ping in pings.values()]

@@ -60,7 +60,10 @@ def check_statistics_permission(context: CheckContext) -> Finding:
 
 
 def check_group_permission(context: CheckContext) -> Finding:
-    """Check the permission to query task groups by a query for a missing group: with it, OMS answers "not found"."""
+    """Check the permission to query task groups, by a query for a missing group.
+
+    With the permission, OMS answers "not found".
+    """
     answer = context.invocation.oms.group("none", context.invocation.deadline)
     if isinstance(answer, Failure) and answer.reason not in (Reason.NO_TASK, Reason.REFUSED):
         return warning(

@@ -41,8 +41,8 @@ _CLOSED_TEXT = t("the project is closed: until it is opened no object key is sub
 def check_submit_permission(context: CheckContext) -> Finding:
     """Check by the records if the IAM user may submit keys, because any test call would be a sync request.
 
-    An acceptance after the last failure for lack of the permission proves the permission. If the reason of a failure
-    was not read, it may be the lack of the permission.
+    An acceptance proves the permission if it is later than the last failure for lack of the permission. A failure whose
+    reason was not read counts as such a failure.
     """
     deadline = _compute_scan_deadline(context)
     # Keys that replay works on may have no record.
@@ -105,7 +105,7 @@ def check_submit_permission(context: CheckContext) -> Finding:
 
 
 def check_records_flow(context: CheckContext) -> Finding:
-    """Check that the objects written in the last day, and since the installation, have records."""
+    """Check that objects have records if they were written in the last day and after the installation."""
     if context.closed_mark:
         return skipped(_CLOSED_TEXT)
     recent_objects = _classify_recent_objects(context)
@@ -201,10 +201,11 @@ def _classify_recent_objects(context: CheckContext) -> _RecentObjects:
 
 
 def _have_events_arrived(context: CheckContext, late_objects: Sequence[ObjectSummary]) -> bool:
-    """Return True if an object got its first record so early that forward must have written it.
+    """Return True if a success record shows that forward has received an event.
 
-    The checked objects are those with late success records, because replay may have resent them after forward's failed
-    record, and the objects of canaries.
+    Only forward records an outcome within MIN_EVENT_AGE of an object's write, because reconcile skips younger objects.
+    The first outcome may be a failure, whose time stays in the success record of a resent key. So the records of
+    `late_objects` are read, and those of canaries' objects.
     """
     min_write_time = (context.invocation.clock.now() - _MAX_OBJECT_AGE).timestamp()
     canary_objects = context.invocation.source_bucket.list_page(context.settings.key_filter.canary_prefix, "").objects
@@ -222,7 +223,7 @@ def _have_events_arrived(context: CheckContext, late_objects: Sequence[ObjectSum
 def _find_last_acceptance(context: CheckContext, sufficient_time: float) -> tuple[int, bool]:
     """Return the time of the last acceptance, and True if the search was completed within its time limit.
 
-    The search ends early at an acceptance after `sufficient_time`. Times are in seconds since 1970.
+    The search is also complete if it finds an acceptance after `sufficient_time`. Times are in seconds since 1970.
     """
     deadline, last_acceptance = _compute_scan_deadline(context), 0
     for record in takewhile(_has_time(deadline), iter_records(context.invocation, "success")):

@@ -53,7 +53,7 @@ class Check(Generic[C]):
 
     @property
     def name(self) -> str:
-        """The name of the check in answers and in `needs`."""
+        """The name of the check in answers, and in the `needs` of other checks."""
         return self.title.en
 
 
@@ -75,7 +75,7 @@ class CheckContext:
     # These facts are queried on demand, because without credentials there is no bucket.
     @cached_property
     def timers(self) -> tuple[Mapping[str, WriteTime | None], WriteTime | None]:
-        """The times of each job's last timer call and of the recorded installation; a time without a record is None.
+        """The time of each job's last timer call, and the time of the installation; a time without a record is None.
 
         If the installation is not recorded, doctor records it now. The age of a timer that has never called its job is
         counted from the time of the installation.

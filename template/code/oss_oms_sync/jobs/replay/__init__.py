@@ -32,9 +32,8 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     The event is a timer event, ReplayOptions in a manual call, or an `onFailure` envelope, in which Function Compute
     returns an event that `forward` could not process.
 
-    Raises PayloadError, EventError if an envelope is partly unreadable (its other keys are submitted first), and
-    StorageError if the log bucket cannot be used. After a StorageError, every key still has its record, or is in a run
-    file.
+    Raises PayloadError. Raises EventError if an envelope is partly unreadable; its readable keys are submitted first.
+    Raises StorageError if the log bucket cannot be used; then every key still has its record, or is in a run file.
     """
     JobState(invocation).record_timer("replay", event)
     is_timer_run = events.is_timer_event(event)
@@ -69,9 +68,9 @@ def _submit_selected_keys(event: bytes | str, replay: Replay, invocation: Invoca
 
 
 def _do_timer_work(replay: Replay, invocation: Invocation) -> None:
-    """Record failed copies and resend the keys of all records, unless an earlier run still does so.
+    """Record failed copies and resend the keys of all records, unless an earlier run is still doing so.
 
-    Raises StorageError. Every key then still has its record, or is in a run file.
+    Raises StorageError; then every key still has its record, or is in a run file.
     """
     # Imported here, because no other call needs this module or the client of OBS.
     from oss_oms_sync.jobs.replay.failed_copies import FailedCopies

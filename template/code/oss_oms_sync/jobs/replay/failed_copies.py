@@ -76,14 +76,12 @@ class FailedCopies:
         self._list_number = self._unread_lines = 0
 
     def write_records(self) -> dict[str, object]:
-        """Continue to read lists and to write failed records; return the counts for the answer.
+        """Read OMS's lists from the stored positions on, and write failed records; return the counts for the answer.
 
-        The answer has the number of lists, the numbers of lines by the outcome of their objects, the number of lines
-        outside the project's filter, and the numbers of unreadable lines in this run and in all runs. An early end of
-        the reading is not raised, because the run can resend failed records anyway: its reason is returned as
-        `stopped`.
+        An error of reading the lists is not raised, because the run can resend failed records anyway. The answer has
+        the reason for the early end as `stopped`.
 
-        Raises StorageError if the position in the lists cannot be read from the log bucket.
+        Raises StorageError if the stored positions cannot be read from the log bucket.
         """
         positions = self._positions = self._state.load_as(ListPositions, _STATE_NAME) or ListPositions()
         stored_positions = to_json(positions)
@@ -118,8 +116,7 @@ class FailedCopies:
     def _read_lists(self) -> None:
         """Read the new and changed lists in all folders.
 
-        Raises StorageError, and _TimeIsUpError. The positions then include the work that was completed before the
-        error.
+        Raises StorageError, and _TimeIsUpError. The lines that were processed before the error are not read again.
         """
         if not self._invocation.settings.source_bucket:
             raise StorageError(
@@ -187,7 +184,10 @@ class FailedCopies:
             )
 
     def _read_list(self, bucket: ObsBucket, list_row: ObjectSummary) -> None:
-        """Read a list to its end. If the text before the last position is unchanged, reading continues there."""
+        """Read a list to its end, from the stored position on.
+
+        If the text before this position has changed, the list is read from its beginning.
+        """
         self._list_number += 1
         position = self._positions.lists.get(list_row.name, ListPosition())._replace(ended=False)
         while not position.ended:
@@ -244,8 +244,8 @@ def _can_read(bucket: ObsBucket, list_row: ObjectSummary) -> bool:
 class CopyRecords:
     """The writer of failed records for objects that OMS failed to copy.
 
-    An object gets a failed record only after a check of the source and of its existing records. `line_counts` has the
-    numbers of lines in OMS's lists by the outcome of their objects, under the names of these outcomes in answers.
+    An object gets a failed record only after a check of the source and of the object's existing records. `line_counts`
+    has the number of lines in OMS's lists for each outcome, by the name of the outcome in answers.
     """
 
     def __init__(self, invocation: Invocation) -> None:

@@ -1,9 +1,9 @@
 """A run of replay: it resends keys of failed records, run files and envelopes without losing a newer failure.
 
-A page of failed records is copied to a run file, then the records are deleted, then their keys are submitted. A failure
+A run copies a page of failed records to a run file, deletes the records, and then submits their keys. A failure
 recorded before the delete is covered by the submission, and a failure recorded after the delete keeps its record. A key
 leaves the run file only when OMS accepted it, its failed record is back, or the source has no object to submit. An
-envelope is an event that Function Compute returns because forward could not process it.
+envelope is an event that Function Compute passes to replay because forward could not process the event.
 """
 
 from __future__ import annotations
@@ -90,11 +90,11 @@ class Replay:
     def send_changes(self, changes: Sequence[ObjectChange], *, only_copies: bool) -> None:
         """Submit exactly the keys of `changes`, even without failed records.
 
-        With `only_copies`, the changes are those of an event that Function Compute returned, and have no other copy. So
-        they are recorded as failed if nothing may be submitted.
+        `only_copies` is True if the changes come from an envelope, which has the only copy of their keys. If nothing
+        may be submitted, these keys are recorded as failed.
 
-        Raises StorageError while every key still has its record or its copy in the event, and RecordError, after which
-        Function Compute keeps the event.
+        Raises StorageError; then every key still has its record, or is in the envelope. Raises RecordError if a failed
+        key could not be recorded. After either error, Function Compute keeps the envelope.
         """
         self._options = ReplayOptions(keys=[])
         # Checked once, because keys taken after a positive answer may have no other record.
@@ -108,9 +108,9 @@ class Replay:
             self._take_keys([key for key, _ in pairs], [key.key for key, is_recorded in pairs if is_recorded])
 
     def _with_current_versions(self, changes: Sequence[ObjectChange]) -> list[ObjectChange]:
-        """Return the changes with the source's current versions, so that the success records cover these versions.
+        """Return the changes with the source's current versions, so that the success records name these versions.
 
-        A key for which OSS did not answer keeps its change.
+        If OSS does not answer for a key, its change is returned unchanged.
         """
         sources = (
             self._invocation.source_bucket.try_find_all([change.key for change in changes])
@@ -142,7 +142,7 @@ class Replay:
         A run over all records continues where the last such run stopped, and starts over at the end. It also takes over
         the keys in the files of earlier runs.
 
-        Raises StorageError. Every key then still has its record, or is in a run file.
+        Raises StorageError; then every key still has its record, or is in a run file.
         """
         self._options = options
         state = self._state.load_as(ReplayState, "replay") or ReplayState()
@@ -197,8 +197,8 @@ class Replay:
     def _send_run_files(self, is_dry_run: bool) -> None:
         """Submit the keys in other runs' files, even of runs in progress, because a second submission is harmless.
 
-        Keys outside the project's filter are submitted as well: they were inside when they were taken, before the
-        filter changed, and have no other record.
+        A key outside the project's filter is submitted as well: it was inside the filter when a run took it, and has no
+        other record.
         """
         for run_file in self._run_files.read_other_runs():
             if isinstance(run_file, str):
@@ -272,8 +272,9 @@ class Replay:
     def _pause_or_select(self, resting_keys: Sequence[tuple[FailedKey, ObjectSummary]]) -> list[FailedKey]:
         """Let records rest until they are due; return the keys that need not wait.
 
-        A key need not wait if its record is of another version than the source's object. A late failure of a version
-        may overwrite the record of the next version, which must not wait for that reason.
+        A key need not wait if its record is of another version than the source's current object. A late failure of an
+        earlier version may have overwritten the record of the current version, which must not wait for the earlier
+        version's time.
         """
         keys = []
         sources = (
@@ -319,15 +320,14 @@ class Replay:
         return remaining_keys
 
     def _find_resolved_keys(self, keys: Sequence[FailedKey]) -> set[str]:
-        """Return the keys for which the source has no object to submit, after their failed records were deleted.
+        """Return the keys whose failure is resolved, because the source has no object or a symbolic link in its place.
 
-        The order matters: a failure after the delete has a new record, and the object of an earlier failure is checked
-        here.
+        Call this function after the failed records were deleted: a failure after the delete then has a new record, and
+        the object of an earlier failure is checked here.
 
-        A key is resolved only if the source has no such object, or has a symbolic link in its place. Neither the object
-        in OBS nor a success record proves that: a late copy of an earlier version looks newer than the version that OMS
-        never accepted, and a success record of equal contents may be of another write. A key that failed once is
-        submitted without a check, because OMS checks it. A key whose object cannot be checked is submitted.
+        Neither the object in OBS nor a success record resolves a failure: a late copy of an earlier version looks newer
+        than the version that OMS never accepted, and a success record of equal contents may be of another write. A key
+        that failed once is submitted without a check, and so is a key whose object cannot be checked.
         """
         repeated_keys = [key.key for key in keys if key.has_failed_before]
         if not repeated_keys or not self._can_check_source:
@@ -345,7 +345,7 @@ class Replay:
         return {key for key, source in checked_keys if find_reason_not_to_send(source)}
 
     def _delete_records(self, keys: Collection[str]) -> set[str]:
-        """Delete failed records; return the keys whose delete may still arrive, because OSS did not answer."""
+        """Delete failed records; return the keys without an answer of OSS, whose delete may still take effect."""
         keys_by_name = {record_name(self._task_id, "failed", key): key for key in keys}
         problems = self._bucket.try_delete_all(list(keys_by_name)) if keys_by_name else {}
         counts = Counter(str(problem) for problem in problems.values() if problem)

@@ -1,4 +1,7 @@
-"""Resting records: failed records whose keys are not resent yet. The timer's runs skip them without reading them."""
+"""Resting records: failed records whose keys replay does not resend yet.
+
+The timer's runs skip these records without reading them.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +42,9 @@ class Pause(NamedTuple):
 class ReplayState:
     """The state that a run stores for the next run.
 
-    `after`: the name of the record after which the next run continues. `resting`: the pauses of records. `last`: the
-    result of this run.
+    - `after`: the name of the record after which the next run continues.
+    - `resting`: the pauses of records.
+    - `last`: the result of this run.
     """
 
     after: str = ""
@@ -108,7 +112,7 @@ def _hash_name(name: str) -> str:
 def find_reason_not_to_send(source: ObjectSummary | None) -> str:
     """Return the reason why the source has no object to submit, or "" if it has one.
 
-    The reasons are "gone" and "symlinks", under which answers count the keys.
+    The reasons are "gone" for a missing object, and "symlinks" for a symbolic link; answers have counts of these names.
     """
     if source is None:
         return "gone"

@@ -59,8 +59,9 @@ _INEXACT_COUNTS = t("two calls continued the same pass at once: its counts are i
 class StatusOptions:
     """The options in status's payload.
 
-    `key`: report only the history of this key. `hours`: the time window of the displayed statistics. `acknowledge`:
-    count only failures after this call.
+    - `key`: report only the history of this key.
+    - `hours`: the length of the displayed statistics.
+    - `acknowledge`: count only failures after this call.
     """
 
     key: str | None = None
@@ -71,8 +72,8 @@ class StatusOptions:
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     """Report on the synchronization or, with {"key": ...} in the payload, on the history of a key.
 
-    Return a StatusAnswer or a StoryAnswer, as JSON. If the timer made the call, also notify the webhook (ALERT_WEBHOOK)
-    of a new verdict.
+    Return a StatusAnswer, or a StoryAnswer about a key, as JSON. If the timer made the call, also send a message to the
+    webhook (ALERT_WEBHOOK) when the verdict has changed.
 
     Raises PayloadError, and StorageError if the log bucket cannot be read, or does not store the acknowledgement.
     """
@@ -112,6 +113,8 @@ class _StatusReport:
 
     def build(self, window: timedelta, *, acknowledge: bool) -> tuple[Verdict, Facts, StatusAnswer]:
         """Return the verdict, its facts, and the report with the statistics of the last `window`.
+
+        If `acknowledge` is True, store that the present failures are acknowledged; the report no longer counts them.
 
         Raises StorageError.
         """
@@ -204,9 +207,9 @@ class _StatusReport:
         return verdict, facts, report
 
     def _read_backlog(self, mark: CloseMark | None, *, acknowledge: bool) -> Backlog:
-        """Return the waiting keys, without the acknowledged changes after the close.
+        """Return the waiting keys, without the acknowledged changes to a closed project.
 
-        With `acknowledge`, first store that the present changes are acknowledged.
+        If `acknowledge` is True, first store that the present changes are acknowledged.
         """
         if mark is None:
             return read_backlog(self._invocation)
@@ -269,7 +272,10 @@ def _are_failures_resolved(
 def check_sums(
     month: MonthCounts | None, last_pass: PassState | None, failures: CopyFailures | None
 ) -> Iterator[CountCheck]:
-    """Yield checks that sums of reported counts agree: the counts of a pass, of OMS's failures, and of a month."""
+    """Yield a check for each equation or inequality that reported counts must satisfy.
+
+    The counts are those of the last pass, of the objects that OMS failed to copy, and of OMS's month.
+    """
     if last_pass:
         counts_by_name = {name: last_pass.counts.get(name, 0) for name in COUNTS}
         yield _check_sum(
@@ -307,7 +313,10 @@ def check_sums(
 def _check_sum(
     claim: Text, left_number: int, comparison: Callable[[int, int], bool], right_numbers: Sequence[int], meaning: Text
 ) -> CountCheck:
-    """Return the check that `left_number` agrees with the sum of `right_numbers`; `meaning` explains a difference."""
+    """Return the check that `comparison` holds between `left_number` and the sum of `right_numbers`.
+
+    `claim` states this relation in words, and `meaning` explains why it may not hold.
+    """
     return CountCheck(
         claim,
         left_number,

@@ -2,8 +2,9 @@
 
 The verdicts `broken` and `closed`, and keys that arrive after the close, are reported immediately. Other verdicts are
 reported when they have lasted for 10 minutes, at the second call by the timer. So neither a backlog that replay clears
-nor an unstable state causes a message. `behind` and `unknown` count together, so that a project is reported even if it
-changes between these two. A closed project is reported once; afterwards, only changes after the close are reported.
+nor an unstable state causes a message. `behind` and `unknown` count together, so that a project is reported even if its
+verdict changes between these two. A closed project is reported once; afterwards, only changes after the close are
+reported.
 
 A verdict counts as reported only when the webhook has accepted it; otherwise the next call by the timer sends its
 current verdict. Two instances at the same time, or an instance that stops early, may send an alarm twice, which is

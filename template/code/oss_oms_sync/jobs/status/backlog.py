@@ -48,12 +48,12 @@ class Backlog(BacklogSummary):
 
     @property
     def printed_number(self) -> int:
-        """The number of waiting keys. If it is a minimum, "at least" precedes it in print."""
+        """The number of waiting keys, printed with "at least" if some records were not counted."""
         return AtLeast(self.waiting) if self.more_may_wait else self.waiting
 
     @property
     def max_unread_keys(self) -> float:
-        """The maximum number of waiting keys in records that were not read."""
+        """The maximum number of waiting keys in objects that were not read; infinite if this number is unknown."""
         return math.inf if self.at_least or self.unreadable_run_files else self.failed - self.read
 
 
@@ -124,7 +124,10 @@ def read_backlog(
 
 
 def _list_abandoned_run_files(invocation: Invocation) -> list[AbandonedRunFiles]:
-    """Return the files with waiting keys of the task's inactive projects, which no run of replay takes over."""
+    """Return the run files of the task's inactive projects.
+
+    Their keys wait, but no run of replay takes these files over.
+    """
     run_files = list_run_files_by_project(invocation)
     run_files.pop(invocation.settings.project, None)
     # Without such files, as in most tasks, the last runs are not read.

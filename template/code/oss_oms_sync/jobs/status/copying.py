@@ -74,11 +74,11 @@ class Acknowledgement:
 
 @dataclass(frozen=True)
 class CopyProgress:
-    """OMS's answers, and the conclusions from them. A missing answer is a Failure or None.
+    """OMS's answers about the accepted objects, and the conclusions from these answers.
 
-    - `months`: OMS's counters of the relevant months, the current month last.
-    - `failed_number`: the number of objects that OMS failed to copy and that are not acknowledged; None if it is
-      unknown.
+    - `task`, `months`, `last_day`: OMS's answers, or the Failure of a query. `months` has OMS's counters of the
+      relevant months, the current month last.
+    - `failed_number`: the number of objects that OMS failed to copy and that are not acknowledged; None if unknown.
     - `listed_lines`: the number of lines about these objects in OMS's lists.
     - `counted_since`: the start of the counted months if earlier months were relevant but not queried, otherwise None.
     """
@@ -187,15 +187,15 @@ class CopyFailures(CopyFailureCounts):
 
     @property
     def parts(self) -> list[int]:
-        """The numbers that add up to `counted`."""
+        """The numbers of objects by outcome. They add up to `counted`, the number of failures that OMS counted."""
         return [self.done, self.waiting, self.stuck, self.outside, self.unknown]
 
 
 def find_first_month(installation_time: datetime, acknowledgement: Acknowledgement | None) -> datetime:
-    """Return the start of the first relevant month: that of the acknowledgement, or the month before the installation.
+    """Return the start of the first relevant month.
 
-    The month before the installation is relevant, because OMS may have accepted objects in this month and processed
-    them in the next.
+    It is the month of the acknowledgement, or the month before the installation: OMS may have accepted objects in that
+    month and processed them in the next.
     """
     return month_of(acknowledgement.at if acknowledgement else month_of(installation_time) - timedelta(days=1))
 
@@ -223,7 +223,8 @@ def _count_failed(
 ) -> int | None:
     """Return the number of objects that OMS failed to copy, or None if it is unknown.
 
-    It is the larger of the numbers for `months`, which have no acknowledged counts, and for the last day.
+    It is the larger of two numbers: that of `months`, whose counters have no acknowledged failures, and that of the
+    last day.
     """
     by_month = [month.counts.failed for month in months]
     if None in by_month:

@@ -51,8 +51,8 @@ class Coverage:
     """The objects that reconcile has checked, by its stored passes.
 
     - `last_pass`: the last finished pass with the scope of the timer's passes.
-    - `recent_pass`: the same pass; None if the next pass is long overdue, because lost events may be undetected then.
-    - `min_object_time`: the minimum time of the checked objects.
+    - `recent_pass`: the same pass, or None if the next pass is long overdue, because events may have been lost since.
+    - `min_object_time`: the time since which objects are checked; objects written before are not.
     - `open_passes`: the unfinished passes with their progress.
     """
 
@@ -156,7 +156,7 @@ class ObsState:
 
     @property
     def missing_number(self) -> int:
-        """The number of objects that are missing or outdated in OBS, without those that wait at replay or OMS."""
+        """The number of objects that are missing or outdated in OBS, without those that still wait at replay or OMS."""
         return self.count(*LACKING - {ObjectClass.FAILED_BEFORE})
 
     @property

@@ -1,4 +1,7 @@
-"""The history of an object key: the current object, the records of the key, and what happens next."""
+"""The history of an object key: the current object, the records of the key, and its story.
+
+A story is the outcome of the key's current version, and what happens next.
+"""
 
 from __future__ import annotations
 
@@ -44,9 +47,9 @@ _CHECK_LOG_TEXT = t("Check replay's log.")
 
 
 class KeyHistory:
-    """The history of a key: its current object, its records, and what happens next.
+    """The builder of the history of a key.
 
-    Raises StorageError if the source or the log bucket cannot be read.
+    Its methods raise StorageError if the source or the log bucket cannot be read.
     """
 
     def __init__(self, invocation: Invocation, key: str) -> None:
@@ -117,7 +120,10 @@ class KeyHistory:
         return self._invocation.log_bucket.get_all([record_name(self._invocation.task_id, kind, self._key)])[0]
 
     def _conclude(self, *, is_accepted: bool) -> Story:
-        """Return the story of the key. In a table of conditions, the first condition that is true selects the story."""
+        """Return the story of the key: that of the first true condition in a table of conditions.
+
+        `is_accepted` is True if OMS has accepted the current version.
+        """
         source, success_record, failed_record, details = (
             self._source,
             self._success_record,
@@ -205,7 +211,7 @@ class KeyHistory:
         return matching_story or self._conclude_unrecorded()
 
     def _conclude_unrecorded(self) -> Story:
-        """Return the story of a version without a record, which depends on the scope of reconcile."""
+        """Return the story of a version without a record: it depends on whether reconcile will submit the object."""
         installation_time, opening_time = JobState(self._invocation).read_installation_time(store_missing=False), None
         scope = Scope(self._settings.key_filter, None, everything=False)
         with suppress(StorageError):  # the next step reports the failure to read it
@@ -292,7 +298,7 @@ class KeyHistory:
     def _find_next_step(self, story: Story) -> tuple[Text, Step | None]:
         """Return what happens next, and the command that resends the key now.
 
-        If nothing may be submitted, there is no command, and the reason follows the text.
+        If nothing may be submitted, the command is None, and the text ends with the reason.
         """
         if refusal_text := self._find_refusal():
             next_text = story.closed_text or story.next_text

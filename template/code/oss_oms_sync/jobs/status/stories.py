@@ -23,10 +23,13 @@ CLOSED_TEXT = t("The object is not submitted until the project is open.")
 
 
 class Story(NamedTuple):
-    """The outcome of a key's current version, and what happens next in an open project (`next_text`).
+    """The outcome of a key's current version, and what happens next.
 
-    `closed_text`: what happens next in a closed project; None if no object is to be submitted. `is_well`: True if this
-    version is in OBS, or OMS may still copy it. `step`: the remedy, if it is not a resend.
+    - `text`: the outcome.
+    - `next_text`, `closed_text`: what happens next in an open or a closed project. `closed_text` is None if no object
+      is to be submitted.
+    - `is_well`: True if OBS has this version, or OMS may still copy it.
+    - `step`: the remedy, if it is not a resend.
     """
 
     text: Text

@@ -129,7 +129,7 @@ def check_waiting(facts: Facts) -> Iterator[Verdict]:
 
 
 def check_unreadable(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict if run files are unreadable, because their keys are unknown."""
+    """Yield a verdict if run files are unreadable, because the keys in them are unknown."""
     if facts.backlog.unreadable_run_files:
         yield behind_verdict(UNREADABLE.filled(names=facts.backlog.unreadable_run_files), Step("compare"))
 
@@ -235,7 +235,7 @@ def check_gaps(facts: Facts) -> Iterator[Verdict]:
 
 
 def check_scope(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict if the last pass found no object in scope, because no object can be in step then."""
+    """Yield a verdict if the last pass found no object in scope: the verdict "in step" would then have no meaning."""
     recent_pass = facts.coverage.recent_pass
     if recent_pass and recent_pass.tally.has_no_objects:
         yield unknown_verdict(

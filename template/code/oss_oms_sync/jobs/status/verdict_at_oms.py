@@ -127,7 +127,7 @@ def check_unfinished_copies(facts: Facts) -> Iterator[Verdict]:
 
 
 def check_unsubmitted(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict if a pass left objects unsubmitted, because a migration copies so many objects faster."""
+    """Yield a verdict if a pass left so many objects unsubmitted that a migration would copy them faster."""
     compare_pass = facts.obs_state.last_comparison.state if facts.obs_state.last_comparison else None
     for last_pass in filter(None, (compare_pass, facts.coverage.recent_pass)):
         if last_pass.unsent:
