@@ -635,7 +635,7 @@ MISTAKES = (
     ),
     Mistake(
         "rules that could not be read noted as none",
-        f"{_UNIT}/ops/checklist/test_checklist.py::test_back_to_source_rules_are_stored_for_doctor_and_the_sample",
+        f"{_UNIT}/ops/checklist/test_checklist.py::test_the_checklist_stores_the_number_of_back_to_source_rules",
         f"{_OPS}/checklist/checklist.py",
         "number = None if rules.unread else ",
         "number = 0 if rules.unread else ",
@@ -897,14 +897,14 @@ MISTAKES = (
     ),
     Mistake(
         "ending whatever migration is written down",
-        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_a_sleeping_command_does_not_end_the_next_migration",
+        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_a_suspended_command_does_not_end_a_later_migration",
         f"{_OPS}/intention.py",
         "return stored_record if stored_record and stored_record.run == intention.run else None",
         "return stored_record",
     ),
     Mistake(
         "trying again without end what replay has",
-        f"{_UNIT}/ops/migrate/test_migrate.py::test_permanent_failures_are_left_to_replay",
+        f"{_UNIT}/ops/migrate/test_migrate.py::test_migrate_leaves_permanent_failures_to_replay",
         f"{_OPS}/migrate/own_group.py",
         "return self.add_replay_progress(task_group)",
         "return task_group",
@@ -925,7 +925,7 @@ MISTAKES = (
     ),
     Mistake(
         "limits of another administrator that a command undoes",
-        f"{_UNIT}/ops/migrate/test_bandwidth.py::test_of_two_administrators_the_limits_stored_last_are_in_force",
+        f"{_UNIT}/ops/migrate/test_bandwidth.py::test_the_limits_that_an_administrator_stored_last_are_in_force",
         f"{_OPS}/migrate/own_group.py",
         "applied_limits, limits = limits, sorted(record.bandwidth or ()) if record else limits",
         "applied_limits = limits",
@@ -1025,7 +1025,7 @@ MISTAKES = (
     ),
     Mistake(
         "creating a bucket again without a look",
-        f"{_UNIT}/ops/setup/test_refusals.py::test_a_bucket_whose_creation_got_no_answer_is_looked_up",
+        f"{_UNIT}/ops/setup/test_refusals.py::test_setup_looks_for_a_bucket_whose_creation_got_no_answer",
         f"{_OPS}/clouds/bucket_client.py",
         'self.call("PUT", body=body, attempts=1)',
         'self.call("PUT", body=body)',

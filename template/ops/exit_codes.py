@@ -9,7 +9,7 @@ from oss_oms_sync.answers.text import Text, t
 
 
 class ExitCode(IntEnum):
-    """The exit code of a command; STOPPED is that of a shell after Ctrl-C."""
+    """The exit code of a command. STOPPED is a shell's exit code for a program that Ctrl-C ended."""
 
     OK = 0
     FAILED = 1

@@ -56,14 +56,19 @@ Access = Callable[[], tuple[TaskGroups, Sequence[Holder]]]
 class Intention:
     """The record of a migration, which is stored as JSON.
 
-    `run` identifies the migration, and `begun` is its time in UTC. `keys` are the ids of its access keys, of both
-    users. While the keys are being made, `keys` is empty, and all keys of these users outside `kept` belong to the
-    migration. `maker` identifies the command that makes the keys and starts OMS with them; it is empty otherwise.
-    `group` is OMS's id of the task group, empty until OMS has answered. `digest_without_extra` is the digest of the
-    destination if the comparison before the migration found no objects that are only in OBS, otherwise empty. With
-    `overwrite`, OMS also copies over equal objects. With `restore`, OMS restores archived objects, which costs money.
-    `bandwidth` are the limits by the time of day; None keeps limits set in the console. With `keep_storage_class`,
-    objects keep the source's storage class.
+    - `run` identifies the migration, and `begun` is the time of its start in UTC.
+    - `keys` are the ids of the migration's access keys, of both users. While the keys are being made, the list is
+      empty.
+    - `kept` are the ids of access keys that do not belong to the migration. While `keys` is empty, all other keys of
+      both users belong to it.
+    - `maker` identifies the command that makes the keys and starts OMS with them, and is empty otherwise.
+    - `group` is OMS's id of the task group, and empty until OMS has answered.
+    - `digest_without_extra` is the digest of the destination if the comparison before the migration found no objects
+      that are only in OBS, and otherwise empty.
+    - `overwrite`: OMS also copies over equal objects.
+    - `restore`: OMS restores archived objects, which costs money.
+    - `bandwidth` contains limits by the time of day. With None, OMS keeps the limits that were set in its console.
+    - `keep_storage_class`: objects keep the storage class of the source.
     """
 
     run: str
@@ -109,7 +114,7 @@ class Intentions:
             raise UnreadableResponseError from None
 
     def progress(self) -> CopySpeed | None:
-        """Return the copying speed that status has measured under bandwidth limits; None without a measurement."""
+        """Return the copying speed that status has measured under bandwidth limits, or None without a measurement."""
         response = self._log.get(migration_speed_name(self._task, self._project))
         try:
             return codec.from_json(CopySpeed, json.loads(response.body)) if response else None
@@ -119,7 +124,7 @@ class Intentions:
     def report_keys(self, session: Session, access: Access | None = None, *, has_agreed: bool = False) -> None:
         """Print the access keys of the current migration and the command that deletes them.
 
-        If OMS has finished the migration, offer to end it; `has_agreed` means that the user has agreed already.
+        If OMS has finished the migration, offer to end it. `has_agreed` is True if the user has agreed to this already.
         """
         try:
             intention = self.read()
@@ -153,12 +158,15 @@ class Intentions:
             session.print_text(t("The migration has ended, and its access keys are deleted"))
 
     def begin(self, intention: Intention) -> bool:
-        """Store the record unless another migration has one; return True if this record is stored."""
+        """Store the record of a new migration; return True if it is stored.
+
+        Return False if another migration has a record already.
+        """
         self._put_first(self._name, asdict(intention))
         return self.read_current(intention) is not None
 
     def read_current(self, intention: Intention) -> Intention | None:
-        """Return the stored record of this migration; None if the migration is no longer in progress.
+        """Return the stored record of this migration, or None if the migration is no longer in progress.
 
         While a command waits, another command can end the migration, or begin a new one.
         """
@@ -235,9 +243,10 @@ class Intentions:
 
 
 def find_task(log: OssBucketClient, project: str) -> str:
-    """Return the id of a sync task for which a migration is in progress, by the records; "" without a migration.
+    """Return the id of the sync task for which a migration is in progress, or "" without a migration.
 
-    SYNC_URL is not used, because it may name another task by now. Raises the errors of `Intentions.read`.
+    The migration's record contains the id. SYNC_URL is not used, because it may name another task by now. Raises the
+    errors of `Intentions.read`.
     """
     with suppress_refusal(lambda error: error.code == "NoSuchBucket"):
         tasks = (folder.removeprefix(RECORDS).rstrip("/") for folder in log.folders(RECORDS))
@@ -246,12 +255,18 @@ def find_task(log: OssBucketClient, project: str) -> str:
 
 
 def list_keys(holders: Sequence[Holder]) -> list[tuple[Holder, str]]:
-    """List the users with the ids of their access keys. Raises the errors of `Holder`."""
+    """List the ids of access keys, each with the user who has it.
+
+    Raises RefusedError and UnreachableError.
+    """
     return [(holder, key) for holder in holders for key in holder.key_ids()]
 
 
 def list_migration_keys(intention: Intention, holders: Sequence[Holder]) -> list[tuple[Holder, str]]:
-    """List the users with the ids of a migration's access keys. Raises the errors of `Holder`."""
+    """List the ids of a migration's access keys, each with the user who has it.
+
+    Raises RefusedError and UnreachableError.
+    """
     return [
         (holder, key)
         for holder, key in list_keys(holders)
@@ -260,7 +275,10 @@ def list_migration_keys(intention: Intention, holders: Sequence[Holder]) -> list
 
 
 def delete_keys(keys: Iterable[tuple[Holder, str]]) -> None:
-    """Delete access keys of users; a missing key is no error. Raises the errors of `Holder`."""
+    """Delete access keys of users; a missing key is no error.
+
+    Raises RefusedError and UnreachableError.
+    """
     for holder, key in keys:
         with suppress_refusal(lambda error: error.status == 404):
             holder.delete_key(key)

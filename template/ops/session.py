@@ -49,7 +49,8 @@ _FINAL_STOP_REASONS = (Stop.CLOSED, Stop.TOO_LARGE, Stop.HEADERS)
 class Session:
     """The dependencies of a command: calls of functions, the terminal and the clock.
 
-    `lang` is the user's language, "en" or "zh". `hint` is the advice to print after Ctrl-C; None if no work continues.
+    `lang` is the user's language, "en" or "zh". `hint` is the advice to print after Ctrl-C, or None if no work
+    continues.
     """
 
     caller: Caller
@@ -80,7 +81,7 @@ class Session:
     def require_word(self, question: Text, word: str, refusal_text: Text, no_terminal_remedy: Text) -> None:
         """Raise UsageError with the text `refusal_text`, unless the user types `word` exactly.
 
-        `no_terminal_remedy` is the remedy in the error if there is no terminal to type at.
+        If there is no terminal, the error ends with `no_terminal_remedy`, which says what to do instead.
         """
         if self.screen.interactive and self.screen.ask(sentence(question, self.lang)) == word:
             return
@@ -134,8 +135,11 @@ Answer = ReconcileAnswer | CompareAnswer | HeadersAnswer
 def run_pass(session: Session, job: str, payload: Payload) -> Answer:
     """Call a job until its pass ends, and return the last answer.
 
-    Give up if the pass stops several times without progress, if it stops for a reason that another call cannot change,
-    or if other commands keep starting newer passes.
+    Give up in these cases:
+
+    - The pass stops several times without progress.
+    - The pass stops for a reason that another call cannot change.
+    - Other commands keep starting newer passes.
     """
     scope = {name: value for name, value in payload.items() if name != "restart"}
     earlier_hint = session.hint
@@ -193,9 +197,9 @@ def pause(session: Session, seconds: float, countdown: Text) -> None:
 
 
 def _call(session: Session, job: str, payload: Payload, start_seconds: float) -> Answer:
-    """Call the job of a pass and wait for its answer; meanwhile print the pass's progress, which other calls read.
+    """Call the job of a pass and wait for its answer; meanwhile print the progress, which other calls read.
 
-    `start_seconds` is the time of the first call, by the monotonic clock.
+    `start_seconds` is the monotonic clock's time of the first call for this pass.
     """
     function = "compare" if job == "headers" else job
     call = start_call(lambda: session.caller.ask(function, payload))
@@ -237,7 +241,7 @@ def start_call(ask: Callable[[], Any]) -> Future[Any]:
 
 
 def _query_progress(session: Session, job: str, payload: Payload) -> PassAnswer | None:
-    """Return the progress of a pass; None if the query failed."""
+    """Return the progress of a pass, or None if the query failed."""
     try:
         return session.ask(PassAnswer, job, payload)
     except OpsError:

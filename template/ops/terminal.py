@@ -50,7 +50,10 @@ class UnwrappedLine(str):
 
 
 class FittedLines(NamedTuple):
-    """Lines that depend on the width of the terminal, such as a table; `lines` takes the number of columns."""
+    """Lines that depend on the width of the terminal, such as a table.
+
+    `lines` returns them for a number of columns.
+    """
 
     lines: Callable[[int], Iterable[str | MarkedLine]]
 
@@ -102,9 +105,9 @@ class Screen:
     def answer(
         self, lines: Iterable[Line], limit: int | None = None, describe_omission: Callable[[int], str] = str
     ) -> None:
-        """Print the answer, at most `limit` lines, and then the number of omitted lines.
+        """Print the answer, at most `limit` lines, and then a line about the omitted lines.
 
-        `describe_omission` takes that number, and returns the text to print.
+        `describe_omission` returns the text of that line for the number of omitted lines.
         """
         wrapped_lines = [
             self._wrap(line_parts, self._out) for line in lines for line_parts in self._fit_lines(line, self._out)
@@ -138,12 +141,15 @@ class Screen:
             self.print_line(text)
 
     def begin(self) -> None:
-        """Start the progress of another task; without a terminal, its first line is printed after a minute."""
+        """Start the progress of another task.
+
+        Without a terminal, the first line of the progress is printed after a minute.
+        """
         self._clear()
         self._last_line = self._clock.monotonic()
 
     def ask(self, question: str) -> str:
-        """Ask the user and return the input; return "" at the end of input, when no user can answer."""
+        """Ask the user and return the input, or "" at the end of input, when no user can answer."""
         self._clear()
         self._write(self._err, f"{escape(question)} ")
         line = self._in.readline()
@@ -155,7 +161,7 @@ class Screen:
         return self.interactive and self.ask(question).lower() in _YES_ANSWERS
 
     def ask_secret(self, question: str) -> str:
-        """Ask for a secret without echo, and return the input; return "" at the end of input."""
+        """Ask for a secret without echo, and return the input, or "" at the end of input."""
         self._clear()
         try:
             return getpass.getpass(f"{escape(question)} ", self._err).strip()

@@ -101,7 +101,7 @@ def list_lines(settings: Mapping[str, str], options: argparse.Namespace) -> Iter
 
 
 def canary_permissions(settings: Mapping[str, str]) -> Iterator[str]:
-    """Yield the permissions that a canary, a trial with a few objects, needs in both clouds; other users lack them."""
+    """Yield the permissions in both clouds that an administrator needs for a canary, a trial with a few objects."""
     alibaba, huawei = statements.canary(settings)
     yield "# Alibaba Cloud, a RAM user or role"
     yield json.dumps(alibaba, indent=2)

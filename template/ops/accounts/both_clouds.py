@@ -140,9 +140,9 @@ class Alibaba:
 class Huawei:
     """The account of Huawei Cloud, and the project's resources in it.
 
-    `writer` is the IAM user whose access key OMS uses to write to the destination, if setup creates this user. The
-    functions use the access key `key` of the user `functions`. `alibaba` is the other account, if setup has its keys as
-    well.
+    - `writer` is the IAM user whose access key OMS uses to write to the destination, if setup creates this user.
+    - `key` is the access key of the user `functions`, which the project's functions use.
+    - `alibaba` is the account of Alibaba Cloud, or None if setup has no keys of it.
     """
 
     def __init__(
@@ -197,11 +197,11 @@ class Huawei:
         yield self._functions_need()
 
     def has_task(self) -> bool:
-        """Return True if a sync task exists, so that OMS has its access keys."""
+        """Return True if a sync task exists, for which OMS already has access keys."""
         return bool(self.tasks.address())
 
     def settings(self) -> dict[str, str]:
-        """Return the variables that setup writes into s.yaml; SYNC_URL is empty without a task."""
+        """Return the variables that setup writes into s.yaml. Without a sync task, SYNC_URL is empty."""
         return {"SYNC_URL": self.tasks.address(), **self.key.settings, "logBucket": self._log}
 
     def own_settings(self) -> list[str]:
@@ -251,7 +251,10 @@ class Huawei:
         yield self.key.removal()
 
     def has_functions_policy(self) -> bool | None:
-        """Return True if setup's user has the policy for s.yaml, False if setup created no user, None if unknown."""
+        """Return True if the functions' IAM user has the policy that s.yaml requires.
+
+        Return False if setup has not created the user, and None if the policy is unknown or differs.
+        """
         state = self._functions_need().inspect().state
         return {ResourceState.EXISTS: True, ResourceState.CREATE: False, ResourceState.STOP: False}.get(state)
 
@@ -285,8 +288,8 @@ def project_mark(variables: Mapping[str, str]) -> str:
 def _unused_keys(holder: Holder, is_used: Callable[[], bool], task_keys: TaskKeys | None = None) -> Need:
     """Return the need to delete a user's unused keys: their secrets are lost, because a cloud shows a secret only once.
 
-    Keys in a request for a sync task are kept as long as OMS may still list the task late. A key is deleted only if the
-    plan named it.
+    The keys of a requested sync task may be in use until OMS must list the task. Setup deletes only keys that its plan
+    has named.
     """
     planned_ids: list[str] | None = None
 
@@ -336,7 +339,7 @@ class Account(NamedTuple):
     is_root: bool
 
     def need(self, title: Text) -> Need:
-        """Return the plan's line about the account, in the form of a need that is always met."""
+        """Return the plan's line about the account, as a need for which nothing is left to do."""
         text = t("{account}, as {holder}", account=self.number, holder=self.holder)
         return Need(title, (), lambda: Line(ResourceState.EXISTS, text, _ROOT_KEY_WARNING if self.is_root else None))
 

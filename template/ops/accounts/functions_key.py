@@ -91,7 +91,10 @@ class FunctionsKey:
         )
 
     def renewal(self) -> Need:
-        """Return the need for a new key; a later run deletes the old key, after the functions have used the new key."""
+        """Return the need for a new key.
+
+        A later run deletes the old key, after the functions have used the new key.
+        """
         return Need(_TITLE, _PERMISSIONS, self._plan_renewal, self._renew)
 
     def removal(self) -> Need:
@@ -162,7 +165,10 @@ class FunctionsKey:
         return keys, _decide_step(keys, self._clock.now(), is_interrupted=is_interrupted)
 
     def own_settings(self) -> list[str]:
-        """List the variables of s.yaml that refer to the key; empty if the key belongs to another project."""
+        """List the variables of s.yaml that refer to the key.
+
+        The list is empty if the key belongs to another project.
+        """
         names = [name for name, value in self.settings.items() if self._variables.get(name) == value]
         return [] if names and self._is_foreign() else names
 
@@ -195,8 +201,9 @@ class FunctionsKey:
 def _decide_step(keys: list[Key], now: datetime, *, is_interrupted: bool) -> _RenewalStep:
     """Return the next step of a renewal; `keys` begins with the older key.
 
-    Functions do not use a key that was unused for a day. After an interrupted run (`is_interrupted`), the secret of the
-    newer key is lost. In both cases a new key can replace it. Otherwise the functions use the key that was used last.
+    A new key can replace a key that was unused for a day, because the functions do not use it. It can also replace the
+    newer key after an interrupted run (`is_interrupted`), which has lost the secret of that key. Otherwise the
+    functions use the key that was used last.
     """
     if len(keys) < _MAX_KEYS:
         return _RenewalStep(None, creates_key=True)

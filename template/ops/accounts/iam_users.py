@@ -74,7 +74,8 @@ class IamUser:
     def need(self, title: Text, handover_steps: Sequence[Text], is_settled: Callable[[], bool]) -> Need:
         """Return the need for the user.
 
-        `handover_steps` are the steps by which a person hands over a key, if IAM does not let setup create the user.
+        If IAM does not let setup create the user, a person does so, and hands over an access key by the
+        `handover_steps`. `is_settled` returns True if no other step of setup waits for the user.
         """
         return Need(
             title,
@@ -124,7 +125,7 @@ class IamUser:
         self._iam.call("DELETE", f"{_keys_path(self.user() or {})}/{key}")
 
     def user(self) -> dict[str, Any] | None:
-        """Return IAM's description of the user; None if no user has this name."""
+        """Return IAM's description of the user, or None if no user has this name."""
         users = self._list_all("/v5/users", "users")
         return self._created_user or next((user for user in users if user["user_name"] == self.name), None)
 
@@ -219,7 +220,7 @@ class IamUser:
         return removal_line(removed_names, reasons)
 
     def _remove(self) -> None:
-        """Remove the keys first, then the user and the policy if nothing else uses them.
+        """Remove the access keys first, then the user and the policy if nothing else uses them.
 
         Raises NotYetError if the user or the policy remains.
         """
@@ -247,7 +248,10 @@ class IamUser:
             raise leftover_error(reasons)
 
     def _find_own_resources(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-        """Return the user and the policy of this name; None in place of each that setup did not create."""
+        """Return the user and the policy of this name.
+
+        None replaces a user or a policy that is missing, or that setup did not create.
+        """
         user, policy = self.user(), self._policy()
         return user if self._is_ours(user) else None, policy if self._is_ours(policy) else None
 

@@ -64,8 +64,9 @@ class NotYetError(UsageError):
 class Line(NamedTuple):
     """A line of the plan about a resource.
 
-    `detail` is the difference from the required state, or the reason for the state. `facts` are names, and each
-    permission in full. `steps` are the steps that a person takes by hand.
+    - `detail` is the difference from the required state, or the reason for the state.
+    - `facts` are the names that belong to the line, and permissions in full.
+    - `steps` are the steps that a person takes by hand.
     """
 
     state: ResourceState
@@ -83,13 +84,15 @@ class Line(NamedTuple):
 class Need:
     """A resource that the project needs.
 
-    `rights` are the permissions with which an administrator reads and creates the resource. `read_state` returns the
-    resource's line of the plan. `change` creates, changes or removes the resource; it is called only immediately after
-    `read_state` has returned one of SETUP_STATES. Both raise RefusedError and UnreachableError.
+    - `rights` are the permissions with which an administrator reads and creates the resource.
+    - `read_state` returns the resource's line of the plan.
+    - `change` creates, changes or removes the resource. It is called only immediately after `read_state` has returned
+      one of SETUP_STATES.
+    - `manual_steps` are the steps for a person with the permission, if a cloud refuses setup's request.
+    - `is_settled` returns True if the other steps of setup can continue without the resource.
+    - `other_cause` is another possible cause of a failed read.
 
-    `manual_steps` are the steps for a person with the permission, if a cloud refuses setup's request; the other steps
-    continue meanwhile. `is_settled` returns True if no other step then waits for the resource. `other_cause` is another
-    possible cause of a failed read.
+    `read_state` and `change` raise RefusedError and UnreachableError.
     """
 
     title: Text
@@ -101,7 +104,10 @@ class Need:
     other_cause: Text | None = None
 
     def inspect(self) -> Line:
-        """Return the line of `read_state`, or a line about its refusal or unreadable answer."""
+        """Return the resource's line of the plan.
+
+        If a cloud refuses the request, or if its answer is unreadable, the line says so.
+        """
         try:
             return self.read_state()
         except RefusedError as error:
@@ -114,7 +120,10 @@ class Need:
         return error.denial.advice or t("Request the permissions {rights:and}", rights=self.rights)
 
     def refusal_line(self, error: RefusedError) -> Line:
-        """Return the line for a missing permission: manual steps if there are any, otherwise an unknown state."""
+        """Return the line for a missing permission.
+
+        The line has the manual steps if there are any; otherwise the resource's state is unknown.
+        """
         ask = self.permission_advice(error)
         if self.manual_steps:
             state = ResourceState.BY_HAND if self.is_settled() else ResourceState.WAIT
@@ -126,7 +135,10 @@ class Need:
 
 
 def with_reason(need: Need, reason: Text | None) -> Need:
-    """Return `need` with the reason for its permission in its line; with None return it unchanged."""
+    """Return `need`, whose line gives the reason for a permission that setup grants or changes.
+
+    With None for the reason, return `need` unchanged.
+    """
     if reason is None:
         return need
 
@@ -234,11 +246,13 @@ class PendingGrants:
         self._session, self._end = session, session.clock.now() + _MAX_GRANT_TIME
 
     def wait(self, purpose: Text, attempt: Callable[[], T], *, is_new: bool = True, is_settled: bool = False) -> T:
-        """Repeat `attempt` with a key until the key's permissions take effect; return its result.
+        """Repeat `attempt`, which uses a key, until the key's permissions take effect; return its result.
 
-        `is_new` is False for a key that a person handed over, which the cloud already knows. `is_settled` is True if
-        the grants are already in effect: a permission that is missing after two more minutes is then the
-        administrator's. Raises NotYetError after the time limit, and other errors of `attempt`.
+        - `is_new` is False for a key that a person handed over, and that the cloud already knows.
+        - `is_settled` is True if the key's permissions are already in effect. If a permission is still missing after
+          two minutes, the administrator lacks it, and RefusedError is raised.
+
+        Raises NotYetError after the time limit, and other errors of `attempt`.
         """
         settled_time = self._session.clock.now() + _MAX_OMS_DELAY
         while True:

@@ -21,8 +21,8 @@ from oss_oms_sync.answers.text import Text, t
 class ResultTexts(NamedTuple):
     """The texts after a run of setup, with the next steps.
 
-    `created` is printed if the run changed resources, and `existing` if all resources were complete before. `word` is
-    the state in one word.
+    `created` is printed if the run changed resources, and `existing` if all resources were complete before. `word`
+    names the resulting state.
     """
 
     created: Text
@@ -32,7 +32,7 @@ class ResultTexts(NamedTuple):
 
     @property
     def command(self) -> str:
-        """The next command as the user types it; empty without a next step."""
+        """The next command as the user types it, or an empty string without a next step."""
         return chain(*self.steps)
 
 

@@ -58,7 +58,8 @@ class RamHolder:
     ) -> Need:
         """Return the need for the role or user.
 
-        `handover_steps` are the steps by which a person hands over a key, if RAM does not let setup create the user.
+        If RAM does not let setup create the role or user, a person does so, and hands over an access key by the
+        `handover_steps`. `is_settled` returns True if no other step of setup waits for the role or user.
         """
         kind_right = "CreateAccessKey" if self._kind == "User" else "UpdateRole"
         create_rights = self._rights("Create{}", kind_right, "CreatePolicy", "CreatePolicyVersion", "AttachPolicyTo{}")

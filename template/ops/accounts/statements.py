@@ -45,7 +45,7 @@ class Role(NamedTuple):
 def roles(variables: Mapping[str, str]) -> list[Role]:
     """Return the roles that the variables of s.yaml name, with their policies.
 
-    Raises UsageError for a name that is an expression.
+    Raises UsageError if the name of a role contains an expression such as `${config('AccountID')}`.
     """
     name = read_variable(variables, "functionName")
     statements_by_purpose = statements(variables)
@@ -148,7 +148,10 @@ def reads_objects(variables: Mapping[str, str]) -> bool:
 
 
 def reason_to_read(variables: Mapping[str, str], functions: Iterable[str] = _READING_FUNCTIONS) -> Text | None:
-    """Return the reason why functions can read objects, and the way to prevent it; None if they cannot."""
+    """Return the reason why functions can read objects, and the way to prevent it.
+
+    Return None if the functions cannot read objects.
+    """
     if not (reads_objects(variables) and {*functions} & {*_READING_FUNCTIONS}):
         return None
     return t(
@@ -158,7 +161,10 @@ def reason_to_read(variables: Mapping[str, str], functions: Iterable[str] = _REA
 
 
 def offer_headers(variables: Mapping[str, str]) -> Text | None:
-    """Return the hint that s.yaml can grant the permission to change headers in OBS; None if it does already."""
+    """Return the hint that s.yaml can grant the permission to change headers in OBS.
+
+    Return None if s.yaml grants the permission already.
+    """
     if changes_headers(variables):
         return None
     return t(
@@ -203,7 +209,7 @@ def destination_writer(bucket: str) -> Document:
 def functions_in_huawei(variables: Mapping[str, str]) -> Document:
     """Return the policy of the functions' access key in Huawei Cloud.
 
-    The key reads all objects or only OMS's lists, and may change headers, as s.yaml says.
+    s.yaml decides whether the key can read all objects or only OMS's lists, and whether it can change headers.
     """
     bucket = read_variable(variables, "destinationBucket")
     readable = [f"obs:*:*:object:{bucket}/{prefix}*" for prefix in (("",) if reads_objects(variables) else OMS_LISTS)]
@@ -340,9 +346,9 @@ def _role_name(variables: Mapping[str, str], purpose: str) -> str:
 
 
 def read_variable(variables: Mapping[str, str], name: str) -> str:
-    """Return a variable of s.yaml; of a role's ARN, return only the name.
+    """Return a variable of s.yaml. If the variable is a role's ARN, return only the name of the role.
 
-    Raises UsageError for a missing value, or for a value that is an expression.
+    Raises UsageError if the value is missing, or contains an expression such as `${config('AccountID')}`.
     """
     # A role can be an ARN with an expression for the account.
     text = variables.get(name, "").rpartition(":role/")[2]

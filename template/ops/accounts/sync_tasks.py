@@ -63,22 +63,26 @@ class Tasks:
     def removal(self) -> Need:
         """Return the need that removes the sync task.
 
-        The removal does not wait for keys that OMS has accepted; OMS may then never copy them.
+        OMS may never copy an object that it has accepted but not copied before the removal.
         """
         rights = ("oms:synctask:list", "oms:synctask:update", "oms:synctask:delete")
         return Need(t("sync task"), rights, self._plan_removal, self._remove)
 
     def address(self) -> str:
-        """Return SYNC_URL of s.yaml, or the address of the task that setup created, or "" without a task."""
+        """Return the address that gets the events: SYNC_URL of s.yaml, or the address of setup's task.
+
+        Return "" if there is no task.
+        """
         if self._address:
             return self._address
         task = self.find_own_task()
         return self.url(task) if task else ""
 
     def find_own_task(self) -> str:
-        """Return the id of the task that setup created, or "" without such a task.
+        """Return the id of the task that setup created, or "" if there is none.
 
-        OMS's list contains the id; until the list shows a new task, the stored note on its creation has the id.
+        The id comes from OMS's list of tasks. Until the list shows a new task, the id comes from the note that setup
+        has stored in the log bucket.
         """
         own_tasks = self._own_tasks(self._list_tasks())
         note = None if own_tasks else self._keys.find_recent_note()
@@ -236,7 +240,7 @@ class Tasks:
         return Line(ResourceState.EXISTS, untranslated(f"{mode}, {check}"), None, [storage_policy(policy)])
 
     def _current_tasks(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the task that SYNC_URL in s.yaml names; if SYNC_URL is empty, return setup's own tasks."""
+        """Return the task that SYNC_URL in s.yaml names, or setup's own tasks if SYNC_URL is empty."""
         if self._address:
             return [task for task in tasks if self.url(task["sync_task_id"]) == self._address]
         return self._own_tasks(tasks)

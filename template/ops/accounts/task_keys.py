@@ -26,9 +26,10 @@ _MAX_LIST_DELAY = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Note:
-    """A note on a request to create a sync task: its time, and the access keys that setup created for the task.
+    """A note on a request to create a sync task.
 
-    `task` is the task's id; it is empty until OMS has answered, or has listed the task.
+    It contains the time of the request, and the access keys that setup created for the task. `task` is the task's id,
+    which is empty until OMS has answered, or has listed the task.
     """
 
     since: str
@@ -51,7 +52,7 @@ class TaskKeys:
         self._memory_note: Note | None = None
 
     def read(self) -> Note | None:
-        """Return the note on the last request; None if there is none."""
+        """Return the note on the last request, or None if there is none."""
         if self._log is None:
             return self._memory_note
         response = None
@@ -63,14 +64,14 @@ class TaskKeys:
             raise UnreadableResponseError from None
 
     def find_recent_note(self) -> Note | None:
-        """Return the note if OMS's list may still lack the requested task; otherwise None."""
+        """Return the note if OMS's list may still lack the requested task, otherwise None."""
         note = self.read()
         return note if note and not self.is_late(note) else None
 
     def find_unanswered_note(self) -> Note | None:
-        """Return the note if the outcome of its request is unknown.
+        """Return the note if it is unknown whether its request created a task.
 
-        Return None if there is no note, or if the note is old and none of its keys exists, as far as can be read.
+        Return None if there is no note, or if the note is old and none of its keys is known to exist.
         """
         note = self.read()
         if note is None or note.task:
@@ -86,14 +87,14 @@ class TaskKeys:
         return [] if existing_keys is None else [key for key in note.keys if key not in existing_keys]
 
     def is_late(self, note: Note) -> bool:
-        """Return True if OMS's list must show the requested task by now."""
+        """Return True if the request is so old that OMS, if it has created the task, already lists it."""
         request_time = parse_time(note.since)
         return request_time is None or self._clock.now() - request_time >= _MAX_LIST_DELAY
 
     def request(self, keys: Sequence[str], create: Callable[[], str]) -> None:
-        """Call `create`, which creates a task with these keys, and note the task's id.
+        """Call `create`, which creates a task with these keys, and store the task's id in the note.
 
-        If OMS refuses, the note is deleted; after any other error the task may exist, so the note remains.
+        If OMS refuses the request, the note is deleted. After any other error the task may exist, so the note remains.
         """
         note = Note(timestamp(self._clock.now()), keys)
         self._write(note)
@@ -107,14 +108,14 @@ class TaskKeys:
         self.name(task)
 
     def name(self, task: str) -> None:
-        """Store the id of the task that has the keys in the note."""
+        """Store in the note the id of the task that has the keys."""
         note = self.pending_note or self.read()
         if note:
             self._write(replace(note, task=task))
         self.pending_note = None
 
     def forget(self) -> None:
-        """Delete the note, because no task has the keys."""
+        """Delete the note, because no task uses the keys in it."""
         if self._log:
             self._log.delete(self._name)
         self.pending_note = self._memory_note = None

@@ -32,9 +32,10 @@ _FILTER_REMEDY = t("Check objectPrefix and objectSuffix in s.yaml")
 class Accounts:
     """The clients of both buckets, of the log bucket and of OMS, with administrators' keys.
 
-    `variables` are the variables of s.yaml. `task` is the id of the sync task; it is empty if a removal has no task.
-    `task_fields` is OMS's description of the sync task. `keys` are the access keys of Alibaba Cloud and of Huawei
-    Cloud.
+    - `variables` are the variables of s.yaml.
+    - `task` is the id of the sync task, or empty if the canary of a deleted task is removed.
+    - `task_fields` is OMS's description of the sync task.
+    - `keys` are the access keys of Alibaba Cloud and of Huawei Cloud.
     """
 
     variables: Mapping[str, str]
@@ -47,7 +48,10 @@ class Accounts:
 
     @classmethod
     def connect(cls, session: Session, variables: Mapping[str, str], *, is_removal: bool) -> Accounts:
-        """Ask for administrators' keys, and return the clients. A removal needs no sync task. Raises OpsError."""
+        """Ask for administrators' keys, and return the clients.
+
+        A removal needs no sync task. Raises OpsError.
+        """
         alibaba, huawei = (
             read_administrator_keys(session, ALIBABA_VARIABLES),
             read_administrator_keys(session, HUAWEI_VARIABLES),

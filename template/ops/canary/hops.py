@@ -40,11 +40,14 @@ _SEPARATORS = (",", "\t", ";", "|", " ")
 
 @dataclass
 class Trace:
-    """The times at which an object passed each hop, by the clouds' clocks; None before it passed.
+    """The times at which an object passed each hop, by the clouds' clocks; a time is None before the hop.
 
-    `written` is the time when the source stored the object, `recorded` that of the first record in the log bucket,
-    `accepted` that of the success record, and `in_obs` that of the copy in OBS. `differs` are the parts that differ in
-    OBS. `headers` has the outcome of each header, by its name in OBS.
+    - `written` is the time when the source stored the object.
+    - `recorded` is the time of the first record in the log bucket.
+    - `accepted` is the time of the success record.
+    - `in_obs` is the time of the copy in OBS.
+    - `differs` are the parts of the object that differ in OBS.
+    - `headers` has the outcome of each header, by its name in OBS.
     """
 
     original: CanaryObject
@@ -61,7 +64,7 @@ class Trace:
 
 
 class ListForm(NamedTuple):
-    """The form of a file in which OMS lists objects, by its line about an object of the canary."""
+    """The form of the files in which OMS lists objects, as found in the line about an object of the canary."""
 
     kind: str
     separator: str
@@ -146,7 +149,7 @@ class Watch:
 
     @property
     def last_accepted(self) -> datetime | None:
-        """The time at which OMS accepted the last key; None before any acceptance."""
+        """The time at which OMS accepted the last key, or None before any acceptance."""
         return max(self._acceptances, default=None)
 
     @property
@@ -178,9 +181,9 @@ class Watch:
         )
 
     def store_change(self, change: Trace) -> None:
-        """Store the header change, and discard the time of OMS's final count: the counts change once more.
+        """Store the header change, and discard the time of OMS's final count, because the change is counted as well.
 
-        They are final only after the event of the change, or after the time limit.
+        The counts are final only after the event of the change, or after the time limit.
         """
         self.change, self._changed_at, self.counted = change, self._clock.monotonic(), None
 
@@ -223,7 +226,10 @@ class Watch:
                 trace.destination, trace.in_obs = response, read_last_modified(response)
 
     def _read_records(self, trace: Trace, start: datetime | None = None) -> None:
-        """Read the records of a key; with `start`, ignore records that were not written later."""
+        """Read the records of a key in the log bucket.
+
+        With `start`, read only the records written after that time.
+        """
         accounts, records = self._accounts, []
         for kind in _RECORD_KINDS:
             response = accounts.log.get(record_name(accounts.task, kind, trace.key))
@@ -282,7 +288,7 @@ class Watch:
 
 
 def first_accepted(traces: Iterable[Trace]) -> datetime | None:
-    """Return the time at which OMS accepted the first object; None before any acceptance."""
+    """Return the time at which OMS accepted the first object, or None before any acceptance."""
     return min((trace.accepted for trace in traces if trace.accepted), default=None)
 
 
@@ -368,7 +374,7 @@ def _accepted_etag(record: Response) -> str:
 
 
 def read_last_modified(response: Response) -> datetime | None:
-    """Return the time at which the object of a response was stored; None if the response lacks it."""
+    """Return the time at which the object of a response was stored, or None if the response lacks it."""
     try:
         return parsedate_to_datetime(response.headers["last-modified"]).astimezone(timezone.utc)
     except (KeyError, ValueError):

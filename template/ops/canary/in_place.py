@@ -38,9 +38,9 @@ class InPlaceEffect(NamedTuple):
 
 
 def change_in_place(bucket: ObsBucketClient, key: str, clock: WallClock) -> InPlaceEffect:
-    """Change a header of an object, try again by an expired URL, then remove the header; return the effect.
+    """Change a header of an object, try another change by an expired URL, then remove the header; return the effect.
 
-    Raises OpsError; if OBS refuses a change, the effect is unknown or says so instead.
+    If OBS refuses a change, its effect is "no" or unknown. Raises OpsError for other failures.
     """
     # OBS's times are in whole seconds: a change in the second of the write would not move LastModified.
     clock.sleep(2.0)

@@ -41,7 +41,7 @@ class Journal:
     is_settled: bool = False
 
     def settles_at(self) -> datetime | None:
-        """Return the time until which OMS may write a deleted object again; None if it cannot."""
+        """Return the time until which OMS may write a deleted object again, or None if OMS cannot do so."""
         write_time = parse_time(self.written)
         return None if self.is_settled or write_time is None else write_time + _SETTLE_TIME
 
@@ -63,7 +63,7 @@ class Journals:
         self._log.delete(self._name(journal))
 
     def list_all(self) -> Iterator[Journal]:
-        """Yield the journals of all runs, by any user and from any machine."""
+        """Yield the journals of all runs, which any user may have started on any machine."""
         for listed_key in list(self._log.objects(self._root)):
             response = self._log.get(listed_key.key)
             journal = _parse_journal(response.body) if response else None
@@ -77,8 +77,8 @@ class Journals:
 def _parse_journal(body: bytes) -> Journal | None:
     """Parse a journal; return None if the text is not a valid journal.
 
-    The prefix must be a canary's, because a removal deletes all objects below it: otherwise anyone who can write to the
-    log bucket could name other objects.
+    A removal deletes all objects below the journal's prefix. So the prefix must be that of a canary: otherwise any user
+    who can write to the log bucket could have other objects deleted.
     """
     try:
         fields = json.loads(body)

@@ -25,10 +25,13 @@ _METADATA_HEADERS = {
 
 @dataclass(frozen=True)
 class CanaryObject:
-    """An object to write: its title in English and Chinese, the end of its key, and the way of its upload.
+    """An object that a canary writes to the source bucket.
 
-    The way "copy" copies the first object, and "parts" is a multipart upload. With `twice`, forward gets the object's
-    event a second time. With `is_changed`, the object's headers are changed in the source after it has arrived in OBS.
+    - `ending` is the last part of the object key.
+    - `upload_way` is the request that writes the object: "put", "copy" (which copies the first object), or "parts" (a
+      multipart upload).
+    - `twice` is True if forward gets the object's event a second time.
+    - `is_changed` is True if the object's headers are changed in the source after it has arrived in OBS.
     """
 
     title: str
@@ -41,7 +44,7 @@ class CanaryObject:
     is_changed: bool = False
 
     def contents(self, run: str) -> bytes:
-        """Return the object's contents, which follow from its title and the run, so that they can be computed again."""
+        """Return the object's contents, which are computed from its title and the run, and are the same each time."""
         title = "small" if self.upload_way == "copy" else self.title
         return hashlib.shake_256(f"{run}/{title}".encode()).digest(self.size)
 
@@ -49,7 +52,8 @@ class CanaryObject:
 def canary_objects() -> list[CanaryObject]:
     """Return all objects of a canary.
 
-    UTF-8, UTF-16 and an order regardless of case each sort their keys differently.
+    The order of their keys differs between UTF-8, UTF-16 and an order regardless of case. So a listing shows the order
+    that a cloud uses.
     """
     smaller_part, larger_part = sorted(PART_SIZES.values())
     return [

@@ -53,7 +53,7 @@ def exit_code(watch: Watch) -> ExitCode:
 
 
 def describe_outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: str) -> Iterator[Line]:
-    """Yield the printed lines on a run's outcome; the verdict comes last."""
+    """Yield the printed lines on a run's outcome. The verdict comes last."""
     missing_hops, code = watch.list_incomplete_hops(), exit_code(watch)
     for trace in watch.traces:
         yield _object_line(trace, lang)

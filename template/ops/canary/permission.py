@@ -21,9 +21,9 @@ POLICIES = IDENTITY_POLICY, ANOTHER_POLICY, UNKNOWN_POLICY = ("identity policy",
 
 
 def find_policy(session: Session, variables: Mapping[str, str], keys: Keys) -> str:
-    """Return the kind of the policy with the permission, from POLICIES; "" if doctor does not confirm the permission.
+    """Return the kind of the policy with the permission, one of POLICIES.
 
-    `keys` are an administrator's keys for IAM.
+    Return "" if doctor does not confirm the permission. `keys` are an administrator's keys for IAM.
     """
     try:
         # An unusable setting does not end the canary.

@@ -237,7 +237,10 @@ class _Run:
             session.clock.sleep(_CHECK_SECONDS if elapsed_seconds < 60 else 3 * _CHECK_SECONDS)
 
     def _change_in_source(self, trace: Trace) -> None:
-        """Change headers of an object in the source, and store the time: OSS may or may not send an event about it."""
+        """Change headers of an object in the source, and store the time.
+
+        OSS may or may not send an event about the change.
+        """
         session, source = self._session, self._accounts.source
         session.progress(t("changing headers of {title} in OSS", title=object_title(trace.original, session.lang)))
         # Records have whole seconds, so the change's records must be later than the first.

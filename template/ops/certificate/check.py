@@ -158,8 +158,8 @@ def _check_stated_checks(document: Document, derived_document: Document, stated_
 def _check_oms(document: Document) -> Claim:
     """Return the claim that OMS's numbers in the document are possible.
 
-    OMS has accepted each recorded object, or the object is among those left to OMS. OMS may finish the objects left
-    only if it was active recently, compared with the time that it needs for the largest object.
+    OMS still has at least the recorded objects that it has not accepted. It may finish these objects only if its last
+    activity is recent, compared with the time that the largest object takes.
     """
     oms = document["oms"]
     objects_left, accepted_objects, recorded_objects, largest_bytes = (
@@ -245,7 +245,10 @@ def _check_name(document: Document) -> Claim:
 
 
 def read_certificate(document: Document) -> Certificate | None:
-    """Return the certificate with the conclusions that follow from its facts; None if `document` is no certificate."""
+    """Return the certificate with the conclusions that follow from its facts.
+
+    Return None if `document` is not a certificate.
+    """
     try:
         certificate = derive(document)
         comparison, closed_state = certificate.passes.compare, certificate.closed
@@ -265,7 +268,7 @@ def read_certificate(document: Document) -> Certificate | None:
 def exit_code(document: Document) -> ExitCode:
     """Return the exit code: 0 for GO, 1 for NO-GO, 3 for NOT PROVEN, 4 if the document is invalid.
 
-    The code of a rehearsal is the code of its expected verdict.
+    A rehearsal has the code of the verdict that it expects.
     """
     certificate = read_certificate(document)
     if certificate is None or find_false_claims(document):

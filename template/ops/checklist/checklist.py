@@ -74,9 +74,11 @@ _DONE_STATES = (State.EQUAL, State.NONE)
 
 
 class SideReading(NamedTuple):
-    """A setting as read in one bucket: the cloud's response (`answer`) or its refusal.
+    """A setting as read in one bucket.
 
-    `shape` is the parsed setting, or None if it is not set. `unread` is the reason if the setting is unknown.
+    - `answer` is the cloud's response, or its refusal.
+    - `shape` is the parsed setting, or None if the setting is not set.
+    - `unread` is the reason why the setting is unknown, or None.
     """
 
     shape: SettingShape | None = None

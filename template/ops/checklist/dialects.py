@@ -296,7 +296,7 @@ def _parse_root(answer: Response, *names: str) -> ElementTree.Element:
 
 
 def _parse_rule(element: ElementTree.Element) -> LifecycleRule | None:
-    """Return a lifecycle rule; None if the other cloud cannot express a part of it."""
+    """Return a lifecycle rule, or None if the other cloud cannot express a part of it."""
     prefix, status, rule_tags, actions = "", "", [], []
     for rule_element in _rule_parts(element):
         name = _ACTION_NAMES.get(rule_element.tag, rule_element.tag)

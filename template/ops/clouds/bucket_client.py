@@ -32,7 +32,7 @@ _EXISTS_STATUS = 409
 
 
 class ListedKey(NamedTuple):
-    """A row of a listing: an object, or with `version` a version of the object or a delete marker."""
+    """A row of a listing: an object, a version of an object (with `version`), or a delete marker."""
 
     key: str
     version: str = ""
@@ -109,8 +109,7 @@ class BucketClient(ABC):
     def folders(self, prefix: str) -> list[str]:
         """List the folders directly below `prefix`.
 
-        The project has few folders, so that a single page suffices; UnreadableResponseError is raised if there are
-        more.
+        The project has few folders, so a single page suffices. Raises UnreadableResponseError if there are more.
         """
         query = {"delimiter": "/", "encoding-type": "url", "max-keys": "1000", "prefix": prefix}
         page = self.call("GET", query=query).xml()
@@ -145,9 +144,9 @@ class BucketClient(ABC):
         return None if response is None else response.xml()
 
     def read_document(self, setting: str) -> Response | None:
-        """Read a setting as the cloud returns it: XML, or JSON for a policy; return None if it is not set.
+        """Read a setting as the cloud returns it: XML, or JSON for a policy. Return None if it is not set.
 
-        A cloud answers that case with a 404 error, whose code differs from setting to setting.
+        If a setting is not set, a cloud answers with a 404 error, whose code differs from setting to setting.
         """
         with suppress_refusal(
             lambda error: error.status == 404 and error.code not in ("NoSuchBucket", *_MISSING_CODES)
@@ -197,8 +196,8 @@ class BucketClient(ABC):
     def _create(self, body: bytes = b"") -> None:
         """Create the bucket as private; `body` is the request's body.
 
-        If a response was lost, the bucket may exist already, and the cloud would refuse another request. So a check of
-        the bucket precedes each further request.
+        If a response was lost, the bucket may exist already, and the cloud would refuse another request. So this method
+        checks for the bucket before it repeats the request.
         """
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:

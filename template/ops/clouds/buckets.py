@@ -39,7 +39,7 @@ class OssBucketClient(BucketClient):
     request_id_header = "x-oss-request-id"
 
     def info(self) -> dict[str, str] | None:
-        """Return OSS's description of the bucket; None if no bucket has this name.
+        """Return OSS's description of the bucket, or None if no bucket has this name.
 
         The names are those of XML elements, such as Location, StorageClass, Versioning and SSEAlgorithm; `Owner` is the
         id of the owner's account.
@@ -112,7 +112,7 @@ class OssBucketClient(BucketClient):
     def uploads(self, prefix: str) -> list[tuple[str, str]]:
         """List the unfinished uploads of keys that begin with `prefix`, as pairs of key and upload id.
 
-        The uploads are few, so that a single page suffices.
+        There are few uploads, so a single page suffices.
         """
         page = self.call("GET", query={"encoding-type": "url", "prefix": prefix, "uploads": ""}).xml()
         return [(read_key(element), element.findtext("UploadId") or "") for element in page.iter("Upload")]
@@ -148,7 +148,7 @@ class ObsBucketClient(BucketClient):
         )
 
     def location(self) -> str | None:
-        """Return the bucket's region; None if no bucket has this name."""
+        """Return the bucket's region, or None if no bucket has this name."""
         page = self._read_description()
         return None if page is None else (page.text or page.findtext(".//Location") or "").strip()
 
@@ -164,7 +164,8 @@ class ObsBucketClient(BucketClient):
     def change_headers(self, key: str, headers: Mapping[str, str], expires: int = 0, *, replaces: bool = False) -> None:
         """Change headers of an object in place; `replaces` removes all other headers (obs_04_0091).
 
-        With `expires`, in seconds since 1970 by OBS's clock, the signature is in the URL, which is valid until then.
+        With `expires`, in seconds since 1970 by OBS's clock, the signature is in the URL, and OBS accepts the URL until
+        that time.
         """
         directive = "REPLACE" if replaces else "REPLACE_NEW"
         request_headers, query = {"x-obs-metadata-directive": directive, **headers}, {"metadata": ""}

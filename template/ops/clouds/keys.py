@@ -113,7 +113,7 @@ def read_administrator_keys(session: Session, names: tuple[str, str, str]) -> Ke
 
 
 def read_created_key(session: Session, names: tuple[str, str], pair: Sequence[str], owner: Text) -> Keys | None:
-    """Return a permanent access key that another person created; None if the user does not have it yet.
+    """Return a permanent access key that another person created, or None if the user does not have the key yet.
 
     `pair` is the key and its secret from the environment; the user types them if either is empty. `owner` is the
     sentence that names the key's owner and purpose to the user. Raises UsageError for a malformed key.
@@ -141,7 +141,7 @@ def ask_secrets(session: Session, names: Sequence[str], purpose: Text) -> dict[s
 
 
 def check_present(name: str, value: str, remedy: Text) -> None:
-    """Raise UsageError for a missing secret; `remedy` is the sentence that says how to supply it."""
+    """Raise UsageError for a missing secret. The error ends with `remedy`, which says how to supply the secret."""
     if not value:
         raise UsageError(t("{name} is empty", name=name), remedy)
 

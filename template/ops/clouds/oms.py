@@ -31,10 +31,12 @@ _PAGE_SIZE = 100
 class NewGroup(NamedTuple):
     """The parameters of a new task group.
 
-    `note` is the group's description. With `overwrite`, OMS also copies objects that the destination already has, with
-    their headers, whatever their contents. With `restore`, OMS also copies archived objects, after it has restored them
-    in the source. `bandwidth` contains limits by the time of day; empty means no limits. With `keep_storage_class`, OMS
-    writes each object in the storage class of the source object instead of Standard.
+    - `note` is the group's description.
+    - `overwrite`: OMS also copies objects that the destination already has, with their headers, whatever their
+      contents.
+    - `restore`: OMS also copies archived objects, after it has restored them in the source.
+    - `bandwidth` contains limits by the time of day; empty means no limits.
+    - `keep_storage_class`: OMS writes each object in the storage class of the source object instead of Standard.
     """
 
     source: str
@@ -66,8 +68,8 @@ class TaskGroups:
     def create(self, group: NewGroup, source: Keys, destination: Keys) -> str:
         """Create a task group, which OMS starts at once; return its id.
 
-        Without `overwrite`, OMS overwrites an object in the destination only if its CRC64 differs; without a CRC64,
-        only if its size differs or the source is newer.
+        Without `overwrite`, OMS overwrites an object in the destination only if its CRC64 differs from the source's. If
+        an object has no CRC64, OMS overwrites it only if the sizes differ or the source is newer.
         """
         request = {
             "src_node": {
@@ -109,7 +111,7 @@ class TaskGroups:
                 return
 
     def show(self, group: str) -> TaskGroup | None:
-        """Return the task group with the id `group`; None if it does not exist."""
+        """Return the task group with the id `group`, or None if it does not exist."""
         with suppress_refusal(lambda error: error.status == 404):
             return _parse_group(self._oms.call("GET", f"{self._path}/{group}"))
         return None
@@ -183,16 +185,16 @@ class SyncTaskClient:
         self._clock = clock
 
     def show(self) -> dict[str, Any]:
-        """Return OMS's description of the task; a description without a destination raises UnreadableResponseError."""
+        """Return OMS's description of the task. Raises UnreadableResponseError if it has no destination."""
         task = self._service.call("GET", self._path, {"query_time": _to_milliseconds(self._clock.now())})
         if not (task.get("dst_bucket") and task.get("dst_region")):
             raise UnreadableResponseError
         return task
 
     def statistics(self, start_time: datetime) -> tuple[str, dict[str, int]]:
-        """Return the interval of OMS's counts, and the sums of the counts since `start_time`, by COUNT_KINDS.
+        """Return the interval of OMS's counts, and the sum of the counts of each kind since `start_time`.
 
-        The interval is OMS's name for it, such as FIVE_MINUTES.
+        The interval has OMS's name, such as FIVE_MINUTES. The kinds of counts are COUNT_KINDS.
         """
         end_time = self._clock.now() + timedelta(minutes=5)
         response = self._service.call(

@@ -56,7 +56,7 @@ class Service:
         attempts: int = MAX_ATTEMPTS,
         is_new: bool = False,
     ) -> dict[str, Any]:
-        """Send a request, and return the fields of the response; empty for a response without a body.
+        """Send a request, and return the fields of the response, or no fields for a response without a body.
 
         `is_new` is True if the resource was created just now, so that the service may not see it yet. Raises
         RefusedError, UnreachableError and UnreadableResponseError.
@@ -124,7 +124,7 @@ class AlibabaService:
 
 
 class Ram:
-    """The client of the services RAM and STS; in the sandbox, `endpoint` is the address of both.
+    """The client of the services RAM and STS. In the sandbox, both are at the address `endpoint`.
 
     All methods raise RefusedError, UnreachableError and UnreadableResponseError.
     """
@@ -147,7 +147,7 @@ class Ram:
         )
 
     def find(self, action: str, **parameters: str) -> dict[str, Any] | None:
-        """Send an action, and return the response; None if the resource is missing."""
+        """Send an action, and return the response, or None if the resource is missing."""
         with suppress_refusal(is_absent):
             return self._ram.call("POST", "/", action, parameters)
         return None
@@ -184,7 +184,10 @@ class OssTrigger(NamedTuple):
 
 
 class Functions:
-    """The functions of an account in a region; `endpoint` is the address of Function Compute in the sandbox."""
+    """The functions of an account in a region.
+
+    In the sandbox, `endpoint` is the address of Function Compute.
+    """
 
     def __init__(self, region: str, account: str, keys: Keys, clock: WallClock, endpoint: str = "") -> None:
         self._acs = AlibabaService(endpoint or f"https://{account}.{region}.fc.aliyuncs.com", _FC_VERSION, keys, clock)

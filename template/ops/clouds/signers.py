@@ -53,7 +53,10 @@ _OBS_SIGNED_PARAMETERS = (
 def sign_oss(
     method: str, bucket: str, key: str, query: Query, headers: Headers, *, keys: Keys, region: str, now: datetime
 ) -> dict[str, str]:
-    """Sign a request to OSS; the signature is equal for a bucket's name in the host and in the path."""
+    """Sign a request to OSS.
+
+    The signature is the same whether the URL has the bucket's name in the host or in the path.
+    """
     moment = now.strftime("%Y%m%dT%H%M%SZ")
     all_headers = {
         **headers,

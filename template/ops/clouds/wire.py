@@ -84,7 +84,7 @@ class Response(NamedTuple):
 
     @property
     def code(self) -> str:
-        """The cloud's error code; "" for a response without a code, such as the answer to a HEAD."""
+        """The cloud's error code, or "" for a response without a code, such as the answer to a HEAD."""
         match = _CODE_PATTERN.search(self.body[:4096])
         return (match[1] or match[2]).decode() if match else ""
 
@@ -96,7 +96,7 @@ class Response(NamedTuple):
 
     @property
     def endpoint(self) -> str:
-        """The host that a refusal names because the bucket is in another region; "" if the refusal names none."""
+        """The host that a refusal names because the bucket is in another region, or "" if the refusal names none."""
         match = _ENDPOINT_PATTERN.search(self.body[:4096])
         return match[1].decode() if match else urlsplit(self.headers.get("location", "")).netloc
 
@@ -125,7 +125,7 @@ class Response(NamedTuple):
 
 
 class Denial(NamedTuple):
-    """A cloud's details of a missing permission, in its own words (help.aliyun.com/zh/ram/user-guide).
+    """A cloud's details of a missing permission (help.aliyun.com/zh/ram/user-guide).
 
     RAM's "AccessDeniedDetail" names the action, the kind of denial (a policy denies the action, or no policy allows
     it), and the type of that policy. A field is empty if the response lacks it.
@@ -137,7 +137,7 @@ class Denial(NamedTuple):
 
     @property
     def advice(self) -> Text | None:
-        """The sentence that says whom to ask for the permission; None if the cloud gave no details."""
+        """The sentence that says whom to ask for the permission, or None if the cloud gave no details."""
         if self.kind == "ExplicitDeny":
             return t("A policy denies {action} and overrides all others: ask its author", action=self.action)
         return t("Ask an administrator of this account for {action}", action=self.action) if self.action else None
@@ -158,10 +158,12 @@ class UnreachableError(OpsError):
 
 
 class RefusedError(OpsError):
-    """The error of a request that a cloud refused; `status` and `code` are the cloud's.
+    """The error of a request that a cloud refused.
 
-    `is_denied` is True if a permission is missing. `is_elsewhere` is True if the bucket is in another region;
-    `endpoint` is that region's host, if the cloud names it.
+    - `status` is the HTTP status, and `code` is the cloud's error code.
+    - `is_denied` is True if a permission is missing.
+    - `is_elsewhere` is True if the bucket is in another region; `endpoint` is the host of that region, if the cloud
+      names it.
     """
 
     def __init__(self, request: Request, response: Response) -> None:
@@ -225,7 +227,10 @@ def send_request(
 
 @contextlib.contextmanager
 def suppress_refusal(is_harmless: Callable[[RefusedError], bool]) -> Iterator[None]:
-    """Suppress a refusal for which `is_harmless` returns True, such as that the resource is missing."""
+    """Suppress a refusal for which `is_harmless` returns True.
+
+    An example of a harmless refusal is that of a request to delete a missing resource.
+    """
     try:
         yield
     except RefusedError as error:
@@ -303,9 +308,10 @@ def _open_connection(url: SplitResult) -> http.client.HTTPConnection:
 
 
 def _find_proxy(url: SplitResult) -> SplitResult | None:
-    """Return the proxy for this address; None without a proxy, and for addresses without TLS, as in the sandbox.
+    """Return the proxy for an address, or None if the address has no proxy.
 
-    Raises UsageError; its text omits the value of the variable, which may contain a password.
+    An address without TLS, such as that of the sandbox, never has a proxy. Raises UsageError, whose text omits the
+    value of the variable, because the value may contain a password.
     """
     address = getproxies_environment().get("https", "") if url.scheme == "https" else ""
     # proxy_bypass reads NO_PROXY only if the environment names a proxy.

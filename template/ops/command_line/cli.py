@@ -50,7 +50,7 @@ _MAX_TAIL_LINES = 15
 class AnswerView(NamedTuple):
     """The presentation of a kind of answer: functions that parse and report it, and that return its exit code.
 
-    `names` are fields that only this kind has. `page` is True if the answer has a web page.
+    `names` are the names of fields that only this kind has. `page` is True if the answer has a web page.
     """
 
     names: set[str]
@@ -136,7 +136,10 @@ def _stop(number: int, _: object) -> None:
 
 
 def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> int:
-    """Run the command in `words`, by default the command line's, and return its exit code."""
+    """Run the command in `words`, and return its exit code.
+
+    If `words` is None, run the command of the process's own command line.
+    """
     options = parser.parse(words)
     settings_file_token = SETTINGS_FILE.set(_settings_file_name(options.template))
     caller = call.caller(options.template, FOLDER)
@@ -160,7 +163,10 @@ def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> 
 
 
 def _settings_file_name(file: Path | None) -> str:
-    """Return the path of the settings file, relative within the project's folder; "" for s.yaml itself."""
+    """Return the path of the settings file, or "" for s.yaml itself.
+
+    The path is relative if the file is in the project's folder.
+    """
     if file is None or file.resolve() == (FOLDER / "s.yaml").resolve():
         return ""
     path = file.parent.resolve() / file.name
@@ -196,7 +202,7 @@ def _print_answer(session: Session, options: Namespace, answer: Any, kind: str, 
 
 
 def recognize_answer(answer: Any) -> str:
-    """Return the kind of an answer, a key of ANSWER_VIEWS; "" if no function gives such an answer."""
+    """Return the kind of an answer, a key of ANSWER_VIEWS, or "" if no function gives such an answer."""
     if not isinstance(answer, Mapping):
         return ""
     return next((kind for kind, view in ANSWER_VIEWS.items() if view.names <= answer.keys()), "")

@@ -199,7 +199,10 @@ def _option_names(command: Command) -> set[str]:
 
 
 def _suggest_name(problem: Text, word: str, names: Iterable[str]) -> Text:
-    """Return the error with the name that the user probably meant: a similar name with the same first letter."""
+    """Return the error `problem` with a suggestion.
+
+    The suggestion is a name that is similar to `word` and begins with the same letter, if there is one, or `--help`.
+    """
     initial = word.lstrip("-")[:1]
     similar_names = get_close_matches(
         word, [name for name in names if name.lstrip("-")[:1] == initial], 1, _MIN_SIMILARITY

@@ -36,7 +36,7 @@ _TRUE_TEXT, _FALSE_TEXT = t("holds"), t("does not hold")
 
 
 def check(session: Session, options: Namespace) -> int:
-    """Print the claims about a certificate and which of them hold; return the exit code. Raises OpsError."""
+    """Print each claim about a certificate and its result, and return the exit code. Raises OpsError."""
     document, claims = list_claims(options.certificate, options.source, options.destination, session.clock.now())
     lines = (
         [UnwrappedLine(json.dumps(_to_json(document, claims)))]
@@ -119,7 +119,10 @@ def check_time(document: Any, now: datetime) -> None:
 
 
 def exit_code(document: Any, claims: list[Claim]) -> ExitCode:
-    """Return 4 if a claim does not hold, otherwise the code of the verdict; a rehearsal proves nothing (3)."""
+    """Return 4 if a claim does not hold, otherwise the code of the certificate's verdict.
+
+    A rehearsal has the code 3, because it proves nothing.
+    """
     if not all(claim.holds for claim in claims):
         return ExitCode.UNTRUSTED
     return certificate_check.EXIT_CODES.get(document["verdict"], ExitCode.NOT_PROVEN)

@@ -59,7 +59,12 @@ _SPREADING_SECONDS = 10
 
 
 class Timer(NamedTuple):
-    """A timer of a function: its interval in minutes, requests to OSS of a call without work, and vCPU and memory."""
+    """A timer that calls a function.
+
+    - `minutes` is the interval between calls.
+    - `oss` is the number of requests to OSS in a call that finds no work.
+    - `size` is the number of vCPUs and the megabytes of memory.
+    """
 
     minutes: int
     oss: int
@@ -77,7 +82,10 @@ TIMERS = {
 class Effort(NamedTuple):
     """The work of a function and its requests to both clouds.
 
-    `seconds` is the duration of all calls, `size` the vCPU and MB of memory, and `obs_bytes` the bytes read out of OBS.
+    - `seconds` is the duration of all calls.
+    - `size` is the number of vCPUs and the megabytes of memory.
+    - `oss` and `obs` are the numbers of requests.
+    - `obs_bytes` are the bytes read out of OBS.
     """
 
     calls: float = 0
@@ -142,7 +150,8 @@ def _pass_over_source(objects: int, seconds_per_object: float) -> Effort:
 def backfill(objects: int, lanes: int) -> Effort:
     """Return the effort of a reconcile pass that submits all objects.
 
-    OMS limits the rate of calls, which all lanes share; a lane's function runs while the lane waits for its turn.
+    OMS limits the rate of calls of all lanes together. While a lane waits for its turn, its function runs and is
+    billed.
     """
     seconds = backfill_seconds(objects) * min(lanes, _SENDING_LANES)
     return Effort(seconds / _PIECE_SECONDS, seconds, oss=2 * objects / _PAGE_OBJECTS + objects)
@@ -162,7 +171,10 @@ def group_seconds(objects: int, size: int) -> float:
 
 
 def submission_seconds(objects: int, size: int) -> float:
-    """Return the minimum duration of a copy by the sync task, in seconds; the project submits ten keys a call."""
+    """Return the minimum duration of a copy by the sync task, in seconds.
+
+    The project submits ten keys in each call of OMS.
+    """
     return max(backfill_seconds(objects), size / OMS_BYTES_PER_SECOND)
 
 
@@ -189,14 +201,17 @@ def oms_requests(objects: int, size: int) -> Effort:
 def sample(number: int, bytes_: float) -> Effort:
     """Return the effort of drawing and reading a sample of `number` objects in both buckets.
 
-    `bytes_` is the size of all sampled objects. The sample also compares the headers of an object in each folder.
+    `bytes_` is the total size of the sampled objects. The sample also compares the headers of an object in each folder.
     """
     requests = 3 * number + (_MAX_SAMPLED_FOLDERS if number else 0)
     return Effort(1, 2 * bytes_ / _SAMPLE_BYTES_PER_SECOND, oss=requests, obs=requests, obs_bytes=bytes_)
 
 
 def deep(objects: int, size: int, lanes: int) -> Effort:
-    """Return the effort of `compare --deep` without stored proofs, which reads the whole source in its region."""
+    """Return the effort of `compare --deep`, which reads the contents of all objects in the source.
+
+    The estimate assumes that no proofs of equal contents are stored, and that the function is in the source's region.
+    """
     seconds = deep_hours(size, lanes) * 3600 * lanes
     return Effort(seconds / _PIECE_SECONDS, seconds, _WHOLE_SIZE, oss=2 * objects)
 
@@ -248,7 +263,8 @@ def deep_hours(size: int, lanes: int) -> float:
 def pass_seconds(objects: int, seconds_per_object: float, lanes: int) -> float:
     """Return the duration of a pass in seconds, if an earlier pass has found the distribution of the keys.
 
-    A first pass takes up to half as long again. Many lanes are seldom all busy: 32 do the work of 30, 64 that of 56.
+    A first pass takes up to half as long again. Many lanes are seldom all busy: 32 lanes do the work of 30, and 64 the
+    work of 56.
     """
     return objects * seconds_per_object * (1 + lanes / 500) / lanes + (_SPREADING_SECONDS if lanes > 1 else 0)
 

@@ -15,8 +15,10 @@ _RECONCILES_PER_MONTH, _COMPARES_PER_MONTH = DAYS_PER_MONTH, DAYS_PER_MONTH / 7
 class Workload(NamedTuple):
     """The planned migration.
 
-    `objects` and `size` (bytes) are the existing objects, and `a_day` the objects written a day. `lanes` is the number
-    of parallel lanes of a pass, and `sample` the number of sampled objects.
+    - `objects` and `size` (bytes) are the existing objects.
+    - `a_day` is the number of objects that applications write a day.
+    - `lanes` is the number of parallel lanes of a pass.
+    - `sample` is the number of sampled objects.
     """
 
     objects: int
@@ -45,13 +47,15 @@ class Expense(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """The costs of a migration once, per month and on cutover day, and the durations.
+    """The costs of a migration (`once`, per month and on cutover day), and the durations.
 
-    `ways` are the ways of copying the existing objects: by day and night, or by night. `old_seconds` and `old_requests`
-    are the time and the requests for the existing objects, by a task group ("group") or submitted by this project
-    ("sent"), without OMS's own requests. `freeze_minutes` has the minutes of each step, `deep_hours` the hours of
-    `compare --deep`, and `headers_minutes` the minutes of the job `headers` by case. `headers_requests` are the
-    additional requests of a standstill pass that checks headers.
+    - `ways` are the ways of copying the existing objects: by day and night, or by night.
+    - `old_seconds` and `old_requests` are the time and the requests for copying the existing objects, without OMS's own
+      requests. The key "group" stands for a copy by a task group, and "sent" for submission by this project.
+    - `freeze_minutes` has the minutes of each step of a cutover.
+    - `deep_hours` are the hours of `compare --deep`.
+    - `headers_minutes` has the minutes of the job `headers` by case.
+    - `headers_requests` are the additional requests of a standstill pass that checks headers.
     """
 
     once: list[Expense]

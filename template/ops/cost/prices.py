@@ -31,8 +31,8 @@ RESTORE_PRICE = 0.06 / YUAN_PER_DOLLAR
 class Prices(NamedTuple):
     """Prices in dollars a gigabyte: of traffic out of OSS and out of OBS, and of OMS's copies.
 
-    `oms` is None if OMS's price is unknown. `night_egress` is the price of traffic out of OSS from 0 to 8 o'clock in
-    China.
+    `oms` is None if OMS's price is unknown. `night_egress` is the price of traffic out of OSS between midnight and 8
+    o'clock in China.
     """
 
     egress: float = OSS_EGRESS_PRICE
@@ -48,9 +48,9 @@ class Prices(NamedTuple):
 
 
 def dollars_for_function(calls: float, seconds: float, cpu: float, megabytes: int) -> float:
-    """Return the cost of `calls` of a function that last `seconds` in total.
+    """Return the cost of `calls` calls of a function, which last `seconds` in total.
 
-    `cpu` is the number of its vCPUs, and `megabytes` its memory.
+    `cpu` is the number of vCPUs, and `megabytes` is the memory.
     """
     units_per_second = (
         cpu * UNITS_PER_CPU_SECOND + megabytes / 1024 * UNITS_PER_GB_SECOND + DISK_GB * UNITS_PER_DISK_GB_SECOND

@@ -37,9 +37,9 @@ def size(text: str) -> int:
 
 
 def window(text: str) -> Window:
-    """Parse a bandwidth limit by the time of day, such as 08:00-19:59=5MB/s; a megabyte has 1,000,000 bytes.
+    """Parse a bandwidth limit by the time of day, such as 08:00-19:59=5MB/s.
 
-    1 MB/s becomes OMS's smallest limit, which is a little more.
+    A megabyte has 1,000,000 bytes. A limit of 1 MB/s is raised to OMS's minimum, which is a little more.
     """
     expected_form = t("a limit such as 08:00-19:59=5MB/s")
     match = re.fullmatch(rf"({_CLOCK_PATTERN})-({_CLOCK_PATTERN})=(.+)/s", text.strip())

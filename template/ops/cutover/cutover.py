@@ -217,11 +217,14 @@ class Cutover:
         return self._recheck(answer)
 
     def _find_comparison(self) -> CompareAnswer | None:
-        """Return the comparison that began after the freeze, finished or open; None if a new comparison must begin.
+        """Return the comparison that began after the freeze, finished or open, or None if a new comparison must begin.
 
-        A new comparison must begin if there is none, if a standstill pass contradicted it, if it did not read contents
-        although `deep` is requested, or if the source was empty: a recheck of an empty comparison would ignore later
-        objects.
+        A new comparison must begin in these cases:
+
+        - No comparison began after the freeze.
+        - A standstill pass contradicted the comparison.
+        - The comparison did not read contents, although `deep` is requested.
+        - The source was empty: a recheck of an empty comparison would ignore later objects.
         """
         answer = self._ask_compare({**self._compare_options, **self._freeze_option, "look": True})
         lacks_contents = self._plan.deep and "deep" not in answer.wishes

@@ -25,7 +25,8 @@ _FREEZE_REMEDY = t(
 class CutoverPlan:
     """The options of a cutover.
 
-    `freeze_time` is the time of the freeze, and None for a rehearsal. `close` closes the project without a question.
+    `freeze_time` is the time of the freeze, or None for a rehearsal. If `close` is True, the command closes the project
+    without asking.
     """
 
     freeze_time: datetime | None

@@ -62,15 +62,16 @@ _YES = "yes"
 
 
 def close(session: Session, run: str = "", freeze_option: Payload = _ANY_FREEZE) -> LookAnswer:
-    """Set the mark of the closed project, wait until no function submits objects, and read the mark again.
+    """Close the project by its mark, wait until no function submits objects, and read the mark again.
 
-    `run` is the id of the cutover that closes, or empty if a user closes by hand. `freeze_option` is certify's option
-    with the time of the freeze, or empty. Return certify's state after the wait; its mark may be another run's. The
-    trigger remains: later writes become failed records, which status reports, and which are submitted if the project is
-    opened again.
+    - `run` is the id of the cutover that closes the project, or empty if a user closes it by hand.
+    - `freeze_option` is certify's option with the time of the freeze, or empty.
 
-    Raises CloudError if the project does not stay closed, or if it cannot be closed because OMS still migrates the
-    existing objects. Raises the errors of calls.
+    Return certify's answer after the wait, whose mark may be that of another cutover. OSS's trigger remains, so that
+    later writes become failed records. Replay submits these if the project is opened again.
+
+    Raises CloudError if another command keeps opening the project, or if OMS still migrates the existing objects.
+    Raises ToolError, CloudError and FunctionError for calls of certify that fail.
     """
     session.hint = session.hint or t(
         "The project is closed; earlier submissions end within two minutes. Next step: {command}",
@@ -98,8 +99,11 @@ def close(session: Session, run: str = "", freeze_option: Payload = _ANY_FREEZE)
 def open_again(session: Session, run: str = "", *, after_go: bool = False) -> MarkAnswer:
     """Open the project, restore the trigger, and start a reconcile pass to submit writes that had no event.
 
-    With `run`, the id of a cutover, the project opens only if that run closed it. After a GO, it opens only with
-    `after_go`. Return certify's answer, whose `closed` is None if the project is open. Raises the errors of calls.
+    With `run`, the id of a cutover, the project opens only if that cutover closed it. If a certificate with the verdict
+    GO is in effect, the project opens only with `after_go`.
+
+    Return certify's answer, whose `closed` is None if the project is open. Raises ToolError, CloudError and
+    FunctionError for calls that fail.
     """
     options = {**({"run": run} if run else {}), **({"after_go": True} if after_go else {})}
     answer = session.ask(MarkAnswer, "certify", {"open": True, **options})
@@ -111,9 +115,11 @@ def open_again(session: Session, run: str = "", *, after_go: bool = False) -> Ma
 
 
 def open_by_hand(session: Session, *, after_go: bool) -> MarkAnswer:
-    """Open the project; after a GO, first list the objects at risk in OBS, and ask unless `after_go` is set.
+    """Open the project for a user.
 
-    Raises UsageError if the user does not agree, and the errors of calls.
+    If a certificate with the verdict GO is in effect, first list the objects at risk in OBS. Then the user has to
+    confirm, unless `after_go` is True. Raises UsageError if the user does not confirm, and ToolError, CloudError and
+    FunctionError for calls that fail.
     """
     answer = open_again(session)
     if answer.closed is None or not answer.closed.go:
@@ -134,8 +140,8 @@ def open_by_hand(session: Session, *, after_go: bool) -> MarkAnswer:
 def _list_application_writes(session: Session, go: str) -> Iterator[Text]:
     """Yield lines about the objects that are newer in OBS than in the source, or only in OBS.
 
-    Applications wrote these objects after the GO, whose certificate has the object key `go`. The last comparison lists
-    them only if it began after the GO.
+    Applications wrote these objects after the verdict GO, whose certificate has the object key `go`. The last
+    comparison lists them only if it began after that certificate.
     """
     comparison = tool_output.convert_compare_answer(session.caller.ask("compare", {"look": True}))
     # The time in a certificate's name has no separators.
@@ -159,17 +165,23 @@ def _list_application_writes(session: Session, go: str) -> Iterator[Text]:
 
 
 def opening_step(mark: MarkWithGo) -> Text:
-    """Return the remedy to print if a command needs an open project: the command `open`, but none after a GO."""
+    """Return the remedy to print if a command needs an open project: to run `open`.
+
+    If a certificate with the verdict GO is in effect, the remedy says that there is nothing to do.
+    """
     if mark.go:
         return t("Nothing to do: a GO is in effect, and applications write to OBS")
     return t("If you want that, open the project first: {command}", command=Step("open"))
 
 
 def act_on_certificate(session: Session, certificate: Certificate, mark: Mark | None) -> None:
-    """Remove the trigger, open the project, or print its state, as the certificate of a cutover requires.
+    """Do what the verdict of a cutover's certificate requires.
 
-    After a GO, remove the trigger. If a failed check needs objects to be submitted, open the project; a check that only
-    waits does not open it. `mark` is the mark that this or an earlier cutover set; with None the project stays closed.
+    - After GO, remove OSS's trigger; the project stays closed.
+    - If a failed check needs objects to be submitted, open the project. A check that only has to wait does not open it.
+    - Otherwise, if the project is closed, print its state.
+
+    `mark` is the mark that this or an earlier cutover wrote. With None the project stays closed.
     """
     # After any other failure the project stays closed, and the next cutover continues.
     failed_ids = [
@@ -193,10 +205,10 @@ def _describe_closed_state(state: MarkAnswer) -> Text:
 
 
 def _open_to_submit(session: Session, mark: Mark, check_ids: str) -> None:
-    """Open the project, unless a GO is in effect, or the mark has changed, or a user set the mark by hand.
+    """Open the project if `mark`, which a cutover wrote, still closes it; otherwise print why it stays as it is.
 
-    After a GO, applications write to OBS, and submissions could overwrite their objects. `check_ids` are the ids of the
-    checks that need the submissions.
+    After the verdict GO the project stays closed: applications write to OBS, and submissions could overwrite their
+    objects. `check_ids` are the ids of the checks that need the submissions.
     """
     answer = session.ask(LookAnswer, "certify", {"look": True})
     if answer.go:

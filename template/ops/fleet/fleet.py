@@ -30,7 +30,7 @@ _IGNORED_PREFIXES = ("-> ", "| ")
 def fleet(session: Session, options: Namespace) -> int:
     """Print the verdicts on several projects, the worst first; return 1 if a project needs an action, otherwise 0.
 
-    Raises OpsError.
+    Raises OpsError if an output file cannot be written.
     """
     folders = list(dict.fromkeys(folder.resolve() for folder in options.folders))
     names = _name_projects(folders)
@@ -56,14 +56,17 @@ def _page_file(html: Path, name: str) -> Path:
 
 
 class _StatusPrograms:
-    """The child processes that run `status` of each project; `pages` are the files of their web pages, if requested."""
+    """The child processes that run the command `status` of each project.
+
+    `pages` are the files of their web pages, by project folder; it is empty if no pages are requested.
+    """
 
     def __init__(self, session: Session, pages: dict[Path, Path]) -> None:
         self._session, self._pages = session, pages
         self._running: set[subprocess.Popen[str]] = set()
 
     def ask(self, names: dict[Path, str]) -> list[Member]:
-        """Query all projects, a few at a time, and print a line after each answer."""
+        """Query all projects, at most _MAX_QUERIES at a time, and print a line after each answer."""
         members = []
         executor = ThreadPoolExecutor(_MAX_QUERIES)
         try:
@@ -95,7 +98,7 @@ class _StatusPrograms:
         return Member(name, folder, overview, is_well=code == ExitCode.OK)
 
     def _run(self, folder: Path) -> tuple[str, str, int]:
-        """Run `status` by the folder's own ops.py; return its output, its messages and its exit code."""
+        """Run `status` by the folder's own ops.py; return its output, its standard error and its exit code."""
         page = self._pages.get(folder)
         words = [sys.executable, "ops.py", "status", "--json", "--lang", self._session.lang]
         child = subprocess.Popen(  # noqa: S603 (the user named the folder)
@@ -118,6 +121,9 @@ class _StatusPrograms:
 
 
 def _failure_reason(errors: str) -> Text:
-    """Return the reason why a project gave no answer: the last message on standard error before the remedy."""
+    """Return the reason why a project gave no answer: the last line of its error output that states an error.
+
+    `errors` is the standard error of the project's `status`. Lines that say what to do about an error are skipped.
+    """
     lines = [line for line in errors.splitlines() if line.strip() and not line.startswith(_IGNORED_PREFIXES)]
     return untranslated(lines[-1].strip()) if lines else t("its status did not answer")

@@ -31,7 +31,10 @@ _VERDICT_ORDER = (
 
 @dataclass(frozen=True)
 class BacklogOverview:
-    """The keys that wait to be resent; `oldest` is the time of the oldest failure, and None without a failure."""
+    """The keys that wait to be resent.
+
+    `oldest` is the time of the oldest failure, or None without a failure.
+    """
 
     failed: int
     at_least: bool
@@ -40,13 +43,16 @@ class BacklogOverview:
 
     @property
     def objects(self) -> int:
-        """The number of waiting objects; a minimum if `at_least` is True."""
+        """The number of waiting objects, or the minimum of this number if `at_least` is True."""
         return self.failed + self.in_run_files
 
 
 @dataclass(frozen=True)
 class CopyingOverview:
-    """The counts of objects that OMS has accepted but not finished; None if OMS did not report the counts."""
+    """The counts of objects that OMS has accepted but not finished.
+
+    `unfinished` is None if OMS did not report the counts.
+    """
 
     unfinished: UnfinishedCounts | None
 
@@ -69,7 +75,7 @@ class ComparisonsOverview:
 
 @dataclass(frozen=True)
 class ClosingOverview:
-    """The mark of a closed project; `go` is the name of the GO certificate in effect, or empty."""
+    """The mark of a closed project; `go` is the name of the certificate with the verdict GO, or empty."""
 
     go: str
 

@@ -51,7 +51,7 @@ class Caller(Protocol):
         """
 
     def keep_secret(self, key: str, value: str) -> None:
-        """Store a secret in the tool's secret store, and replace a secret under that key."""
+        """Store a secret under `key` in the tool's secret store, which replaces an earlier secret under this key."""
 
     def secrets(self) -> Collection[str]:
         """Return the keys under which the tool's secret store has secrets."""
@@ -77,11 +77,14 @@ class Caller(Protocol):
         return False
 
     def ahead(self) -> float:
-        """Return the seconds by which the functions' clock is ahead of this machine's: the sandbox skips time."""
+        """Return the seconds by which the functions' clock is ahead of this machine's clock.
+
+        In the sandbox this is the skipped time; in the real clouds it is 0.
+        """
         return 0.0
 
     def stop(self) -> None:
-        """Stop waiting for calls; they continue in the cloud."""
+        """Stop waiting for calls, which continue in the cloud."""
         return
 
 

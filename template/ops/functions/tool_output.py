@@ -28,8 +28,9 @@ DEPLOY = t("Deploy this project so that the versions match: {command}", command=
 class ToolInvocation(NamedTuple):
     """The result of a call, as Serverless Devs prints it.
 
-    `error_type` is Function Compute's type of a failure, and empty if the function returned. `body` is the answer as
-    text. `answer` is the body parsed as JSON, or None if it is not JSON.
+    - `error_type` is Function Compute's type of a failure, or empty if the function returned.
+    - `body` is the answer as text.
+    - `answer` is the body parsed as JSON, or None if it is not JSON.
     """
 
     error_type: str
@@ -48,7 +49,7 @@ def remove_logs(output: str) -> str:
 
 
 def find(output: str) -> ToolInvocation | None:
-    """Return the result of a call from the output of Serverless Devs; None if the output has no answer.
+    """Return the result of a call from the output of Serverless Devs, or None if the output has no answer.
 
     An object key cannot imitate the line before the answer: logs and answers have keys within JSON strings, never as a
     whole line, and the logs come before the answer.
@@ -61,7 +62,7 @@ def find(output: str) -> ToolInvocation | None:
 
 
 def read(text: str) -> Any:
-    """Parse text from a pipe, which is output of Serverless Devs or an answer alone; return None for other text."""
+    """Parse text from a pipe: the output of Serverless Devs, or an answer alone. Return None for other text."""
     invocation = find(text)
     return invocation.answer if invocation else _load(text, is_whole_text=True)
 
@@ -99,7 +100,7 @@ def object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _load(text: str, *, is_whole_text: bool = False) -> Any:
-    """Return the JSON value at the start of a text; None if there is none.
+    """Return the JSON value at the start of a text, or None if there is none.
 
     With `is_whole_text`, the value must be the whole text.
     """

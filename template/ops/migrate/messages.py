@@ -43,9 +43,10 @@ _MAX_SIZE_TEXT = t(
 def plan(
     intention: Intention, comparison: CompareAnswer, project_prefix: str, prices: Prices, language: str
 ) -> Iterator[Line]:
-    """Yield the lines of a migration's plan, with its cost and duration by the last comparison.
+    """Yield the lines of a migration's plan, with its cost and duration.
 
-    `project_prefix` is the project's prefix.
+    `comparison` is the last comparison, whose counts the estimates use. `project_prefix` is the prefix of the keys that
+    the project migrates.
     """
     yield t(
         "A task group of OMS copies the current objects of {source} to {destination} once; the sync task keeps"
@@ -133,8 +134,8 @@ def _split_folders(
 ) -> tuple[list[str], list[str]]:
     """Return the first-level folders that a migration copies whole, and the folders that it may copy in part.
 
-    `project_prefix` is the project's prefix. The folder "" stands for objects outside folders, and "*" for all folders
-    that were not counted separately.
+    `project_prefix` is the prefix of the keys that the project migrates. The folder "" stands for objects outside
+    folders, and "*" for all folders that were not counted separately.
     """
     if project_prefix in prefixes:
         return [*folders], []
@@ -151,7 +152,7 @@ def _split_folders(
 def digest_if_nothing_extra(comparison: CompareAnswer) -> str:
     """Return the destination's digest if a comparison found no objects that are only in OBS, otherwise "".
 
-    The digest is a sum over keys and sizes, as 64 hexadecimal digits.
+    The digest is a sum over all keys and sizes, written as 64 hexadecimal digits.
     """
     if not isinstance(comparison, ComparisonResult) or counted_classes(comparison).keys() & {
         ObjectClass.UNKNOWN,
@@ -201,7 +202,7 @@ def state_lines(
 def describe_time_zone(windows: Sequence[Window], delay_hours: int | None) -> Text:
     """Return a sentence on the time zone of the bandwidth limits.
 
-    `delay_hours` is the measured delay with which OMS applies the limits; None if it is unknown.
+    `delay_hours` is the measured delay with which OMS applies the limits, or None if it is unknown.
     """
     if delay_hours is None:
         return t("The time zone of the limits is unknown until OMS has copied under them for a day.")

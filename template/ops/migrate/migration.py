@@ -105,7 +105,7 @@ class ProjectMigration:
         return _exit_code(group)
 
     def _describe_time_zone(self, group: TaskGroup) -> Text | None:
-        """Return a sentence on the time zone of the group's bandwidth limits; None for a group without limits."""
+        """Return a sentence on the time zone of the group's bandwidth limits, or None for a group without limits."""
         if not group.bandwidth:
             return None
         progress = self._intentions.progress()
@@ -169,7 +169,10 @@ class ProjectMigration:
         return 0
 
     def _delete_groups(self, intention: Intention, groups: Sequence[TaskGroup], result_name: str) -> None:
-        """Pause the groups, store their results, which OMS does not report after a deletion, and delete them."""
+        """Pause the task groups, store their results, and delete them.
+
+        The results are stored first, because OMS does not report them after a deletion.
+        """
         for group in groups:
             stopped_group = self._await_other_state(intention, group, GroupState.WAITING)
             if stopped_group.state in (GroupState.CREATING, GroupState.COPYING):
@@ -225,7 +228,7 @@ class ProjectMigration:
         return self._own_group.read(intention)
 
     def _adopt(self, intention: Intention) -> str:
-        """Return the id of a group that this or another command has created; "" if there is none."""
+        """Return the id of the task group that this or another command has created, or "" if there is none."""
         task_group = self._own_group.find(intention)
         if task_group:
             self._own_keys.record_foreign_keys(intention)
@@ -249,7 +252,10 @@ class ProjectMigration:
         return source, destination, region
 
     def _hand_over(self, intention: Intention, call: Callable[[], T]) -> T:
-        """Start OMS with the new keys by `call`, and return its result. Raises its errors, and TakenOverError."""
+        """Start OMS with the new keys by `call`, and return its result.
+
+        Raises TakenOverError if another command has taken over the migration, and the errors of `call`.
+        """
         return PendingGrants(self._session).wait(
             GROUP_TITLE, self._own_keys.add_check(intention, call), is_settled=True
         )
@@ -366,7 +372,10 @@ class ProjectMigration:
 
 
 def _exit_code(group: TaskGroup) -> ExitCode:
-    """Return the exit code for a group: NOT_PROVEN if paused, FAILED if failed or not created, otherwise OK."""
+    """Return the exit code for a task group.
+
+    It is NOT_PROVEN for a paused group, FAILED for a group that failed or could not be created, and OK otherwise.
+    """
     if group.state is GroupState.PAUSED:
         return ExitCode.NOT_PROVEN
     return ExitCode.FAILED if group.state in (GroupState.NOT_CREATED, GroupState.FAILED) else ExitCode.OK

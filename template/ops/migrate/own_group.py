@@ -19,7 +19,10 @@ class OwnGroup:
         self._session, self._intentions, self._groups, self._mark = session, intentions, groups, mark
 
     def find(self, intention: Intention) -> TaskGroup | None:
-        """Return the group; None before it is created. Raises UsageError if it was deleted, or if there are several."""
+        """Return the task group, or None before it is created.
+
+        Raises UsageError if the group was deleted, or if there are several.
+        """
         if not intention.group:
             own_groups = self.list_all(intention)
             if len(own_groups) > 1:

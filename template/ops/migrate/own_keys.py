@@ -56,7 +56,8 @@ class OwnKeys:
     def check(self, intention: Intention) -> None:
         """Raise TakenOverError if another command has claimed the migration, or ended it.
 
-        Any command may change the bandwidth limits, so `intention` gets the stored limits, which the next write keeps.
+        Any command may change the bandwidth limits. So this method copies the stored limits into `intention`, so that
+        the next write keeps them.
         """
         stored_intention = self._intentions.read_current(intention)
         if stored_intention is None or stored_intention.maker != self._command:
@@ -73,7 +74,10 @@ class OwnKeys:
         return check_and_call
 
     def release(self, intention: Intention) -> None:
-        """Allow the next command to begin immediately, because OMS has answered. Raises TakenOverError."""
+        """Let the next command begin without waiting, because OMS has answered this command.
+
+        Raises TakenOverError if another command has taken over the migration.
+        """
         self.check(intention)
         intention.maker = ""
         self._intentions.write(intention)
@@ -81,7 +85,7 @@ class OwnKeys:
     def make(self, intention: Intention) -> tuple[Keys, Keys]:
         """Replace the migration's keys by two new keys, and return these: the source's, and the destination's.
 
-        Raises TakenOverError after it has deleted the keys that it made.
+        If another command has taken over meanwhile, delete the new keys and raise TakenOverError.
         """
         # The list is read now, so that a later deletion, after a sleep of the machine, excludes newer keys.
         old_keys = list_migration_keys(intention, self._holders)

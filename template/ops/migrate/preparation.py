@@ -119,9 +119,10 @@ def _check_conditions(session: Session, variables: Mapping[str, str], holders: S
 
 
 def _restrict_prefixes(requested_prefixes: Sequence[str], project_prefix: str) -> list[str]:
-    """Return the requested prefixes, limited to the project's prefix; without a request, return that prefix alone.
+    """Return the requested prefixes, limited to the project's prefix.
 
-    Raises UsageError for a prefix outside.
+    If no prefixes are requested, return the project's prefix alone. Raises UsageError for a prefix outside the
+    project's prefix.
     """
     for prefix in requested_prefixes:
         if not prefix.startswith(project_prefix) and not project_prefix.startswith(prefix):
@@ -133,7 +134,10 @@ def _restrict_prefixes(requested_prefixes: Sequence[str], project_prefix: str) -
 
 
 def _agrees_to_restore(session: Session, options: Namespace, user: str) -> bool:
-    """Return True if the user agrees to restore archived objects, which costs money and is asked separately."""
+    """Return True if the user agrees to restore archived objects.
+
+    A separate question asks for this, because restoring costs money.
+    """
     if options.restore or options.yes:
         return bool(options.restore)
     return session.agrees(

@@ -11,9 +11,10 @@ from oss_oms_sync.answers.text import t
 
 
 def read_windows(options: Namespace) -> list[Window] | None:
-    """Return the bandwidth limits in the options: empty for no limit, and None if the options say nothing about limits.
+    """Return the bandwidth limits in the options, or None if the options do not mention limits.
 
-    Raises UsageError if there are too many, or if their hours overlap.
+    An empty list means that the user wants no limits. Raises UsageError if there are too many limits, or if their hours
+    overlap.
     """
     if options.nights:
         return [*NIGHT_WINDOWS]

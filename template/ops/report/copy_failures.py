@@ -31,7 +31,7 @@ _GROUP_LABELS = {
 class Cause(NamedTuple):
     """A cause of failures, the number of its objects, and its remedy (`fix`).
 
-    `group` is "lasting", "passing" or "unknown".
+    `group` is "lasting" (each further attempt fails as well), "passing" (a later attempt may succeed) or "unknown".
     """
 
     name: str

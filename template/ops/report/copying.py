@@ -155,7 +155,7 @@ class Timeline:
     """A division of the time from `start` to `end` into spans of equal length, for a chart.
 
     OMS counts in steps of `step` seconds, and a span is one or more whole steps. The last span has to be complete,
-    because readers look at it; so the first span may begin before `start`.
+    because readers look at it first. So the first span may begin before `start`.
     """
 
     start: datetime
@@ -178,7 +178,10 @@ class Timeline:
 
     @property
     def _end(self) -> int:
-        """The end of the step in which `end` lies, in seconds since 1970: OMS counts in whole steps of the clock."""
+        """The end of the step that contains `end`, in seconds since 1970.
+
+        OMS's steps begin at whole multiples of their length.
+        """
         return -(-int(self.end.timestamp()) // self.step) * self.step
 
     @property

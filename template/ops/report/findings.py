@@ -94,7 +94,7 @@ def _finding_block(certificate: Certificate, check: answered.Finding, translate:
 
 
 def _count_objects(certificate: Certificate, check_id: str, translate: Translator) -> str | None:
-    """Return the number of objects, as text, in the classes that a check judges; None if it judges no classes."""
+    """Return the number of objects, as text, in the classes that a check judges, or None if it judges no classes."""
     sides = [totals.count_class(certificate, object_class.title) for object_class in CHECKS[check_id].classes]
     return totals.objects_and_bytes(sides, translate) if sides else None
 

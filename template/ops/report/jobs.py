@@ -171,7 +171,10 @@ def _describe_object(state: ObjectInfo | None, translate: Translator) -> str | N
 
 
 def _add_delay(time: str, seconds: int | None, translate: Translator) -> str:
-    """Return a time with its delay: the seconds since the object was written; None omits the delay."""
+    """Return a time with its delay, the seconds since the object was written.
+
+    If `seconds` is None, return only the time.
+    """
     return (
         time
         if seconds is None

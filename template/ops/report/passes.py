@@ -164,7 +164,7 @@ def _describe_comparison(result: ComparisonResult, translate: Translator) -> Blo
 
 
 def progress_line(answer: PassAnswer | None, language: str) -> str:
-    """Return the progress of an open pass on one line; without an open pass, return "begins"."""
+    """Return the progress of an open pass on one line, or "begins" without an open pass."""
     translate = Translator(language)
     if answer is None or answer.finished or answer.pass_ is None:
         return translate("begins")

@@ -34,7 +34,7 @@ def objects_a_minute(number: float | None, translate: Translator) -> str:
 
 
 def rate(number: float) -> str:
-    """Format a rate, with a decimal if it is below 10; only the rate zero becomes "0"."""
+    """Format a rate. A rate below 10 has a decimal, and only the rate zero becomes "0"."""
     if 0 < number < 0.1:
         return "<\u00a00.1"
     return f"{number:,.0f}" if number >= 10 or number == int(number) else f"{number:.1f}"
@@ -52,7 +52,10 @@ def age(time: datetime, now: datetime, translate: Translator) -> str:
 
 
 def share(number: int, total: int, translate: Translator) -> str:
-    """Format `number` as a percentage of `total`; rounding makes it neither "100%" nor "0%"."""
+    """Format `number` as a percentage of `total`.
+
+    Only all objects are "100 %", and only no objects are "0 %": rounding stops before these values.
+    """
     if number in (0, total) or not total:
         digits = "100" if total and number == total else "0"
     else:

@@ -98,5 +98,8 @@ STOP_TEXTS = {
 
 
 def purpose(step: Step) -> Text:
-    """Return the sentence that explains the purpose of a next step, or the empty NOTHING for an unexplained step."""
+    """Return the sentence that explains the purpose of a next step.
+
+    The sentence is the empty text NOTHING for a step that needs no explanation.
+    """
     return PURPOSES.get(" ".join([step.job, *step.options]), NOTHING)

@@ -1,7 +1,8 @@
-"""The lock of setup: an object in the log bucket, which only one run at a time can have, and which names its callers.
+"""The lock of setup: an object in the log bucket that names the callers of the run that has the lock.
 
-An interrupted run leaves its lock behind. Its own callers can take over the lock by confirming a plan with this step;
-other callers have to wait until no permission can still be pending.
+Only one run at a time can have the lock. An interrupted run leaves its lock behind. Its own callers can take over the
+lock by confirming a plan with this step. Other callers have to wait until the lock is 40 minutes old: by then the
+permissions that the interrupted run granted have taken effect.
 """
 
 from __future__ import annotations
@@ -45,8 +46,8 @@ class _Holder(NamedTuple):
 class Lock:
     """The lock of a project, which a single run of setup has at a time.
 
-    `callers` are the callers of this run: the ARN in Alibaba Cloud, and the user in Huawei Cloud. Without keys for the
-    log bucket (`bucket` is None) there is no lock.
+    `callers` are the callers of this run: the ARN in Alibaba Cloud, and the user in Huawei Cloud. If setup has no keys
+    for the log bucket (`bucket` is None), there is no lock.
     """
 
     def __init__(self, session: Session, project: str, bucket: OssBucketClient | None, callers: Sequence[str]) -> None:
@@ -107,9 +108,10 @@ class Lock:
         self._check()
 
     def _check(self) -> None:
-        """Read the lock back, because a response may have been lost, or two runs may have taken the lock over.
+        """Read the lock back; raise UsageError if another run has it.
 
-        If the lock cannot be read, assume that this run has it. Raises UsageError if another run has it.
+        A response may have been lost, or two runs may have taken over the lock at once. If the lock is missing, assume
+        that this run has it.
         """
         self._may_have_lock = True
         holder = self._read_holder()
@@ -122,7 +124,7 @@ class Lock:
             self._bucket.put(self._name, json.dumps(values).encode(), headers)
 
     def _read_holder(self) -> _Holder | None:
-        """Return the run that has the lock; None if no run has it."""
+        """Return the run that has the lock, or None if no run has it."""
         response = None
         with suppress_refusal(lambda error: error.code == "NoSuchBucket"):
             response = self._bucket.get(self._name) if self._bucket else None

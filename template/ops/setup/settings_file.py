@@ -69,7 +69,7 @@ def need(
 def removal(file: Path, names: Callable[[], list[str]], print_text: Callable[[Text], None]) -> Need:
     """Return the need that empties the lines of these values in s.yaml.
 
-    The SYNC_URL of a deleted task would stop the next setup.
+    Without this, the SYNC_URL of a deleted task would stop the next setup.
     """
 
     def own_names() -> list[str]:

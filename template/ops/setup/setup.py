@@ -136,7 +136,7 @@ class SetupRun:
         return list(self._huawei.renewals())
 
     def report_migration(self, options: Namespace) -> None:
-        """Print the access keys that a migration of the existing objects has on setup's users."""
+        """Print the access keys that a migration of the existing objects has made for setup's users."""
         alibaba, huawei = self._alibaba, self._huawei
         if alibaba is None:
             return
@@ -155,7 +155,10 @@ class SetupRun:
         return any(cloud.account.is_root for cloud in (self._alibaba, self._huawei) if cloud)
 
     def require_agreement(self, *, is_agreed: bool) -> None:
-        """Raise UsageError unless the user agrees to OMS's privacy statement, now or by an option (`is_agreed`)."""
+        """Raise UsageError unless the user agrees to OMS's privacy statement.
+
+        The user answers a question, or has agreed by an option (`is_agreed`).
+        """
         if not is_agreed:
             self._session.print_text(
                 t("OMS requires agreement to its privacy statement: {url}", url=_PRIVACY_STATEMENT)
@@ -194,7 +197,7 @@ class SetupRun:
         return [(need, line) for need, line in waiting_needs if not need.is_settled()]
 
     def _change(self, need: Need) -> Line:
-        """Create, change or remove a resource; return its new state."""
+        """Create, change or remove a resource, and return the line of its new state."""
         try:
             need.change()
         except NotYetError as error:
@@ -251,7 +254,10 @@ class SetupRun:
             raise
 
     def _await_task(self, huawei: Huawei, note: Note) -> None:
-        """Wait until OMS lists the requested task. Raises NotYetError if its list must show the task by now."""
+        """Wait until OMS lists the requested task.
+
+        Raises NotYetError if OMS has not listed the task within the time that a new task can take to appear.
+        """
         while not (task := huawei.tasks.find_own_task()):
             if huawei.task_keys.is_late(note):
                 advice = t(
@@ -265,8 +271,8 @@ class SetupRun:
     def _obtain_key(self, holder: Holder | None, names: tuple[str, str], new_keys: list[tuple[Holder, Keys]]) -> Keys:
         """Return an access key of the user whose key OMS uses.
 
-        The key comes from the environment, or is a new key; if setup must not create a key, the user types one. A new
-        key is added to `new_keys`.
+        The key comes from the environment, or setup creates it. If setup must not create keys, the user types one. A
+        created key is added to `new_keys`.
         """
         handed_key = self._handed_keys[names]
         if holder and not all(handed_key):
@@ -305,10 +311,10 @@ class SetupRun:
         )
 
     def _migration_check(self) -> Need:
-        """Return the check that no migration is in progress, because a migration uses keys of setup's users.
+        """Return the check that no migration is in progress.
 
-        A migration has a record in the log bucket, and a task group at OMS. A caller with keys of a single cloud sees
-        only one of the two.
+        A migration uses access keys of the users that setup changes. It has a record in the log bucket, and a task
+        group at OMS. A caller with keys of a single cloud sees only one of the two.
         """
         alibaba, huawei, address = self._alibaba, self._huawei, self._variables.get("SYNC_URL", "")
         removal_step = Step("migrate", {"remove": True})

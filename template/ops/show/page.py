@@ -266,20 +266,23 @@ def _draw_chart(chart: Chart, translate: Translator) -> Markup:
 
 
 def draw_bar(bar: Bar) -> Markup:
-    """Return a bar in which each part has its share of the width; a part above 0 is always visible."""
+    """Return a bar in which each part is as wide as its share; a part above 0 is always visible."""
     parts = [element("i", class_=part.tone, style=f"flex-grow:{part.number}") for part in bar.parts if part.number > 0]
     return element("div", *parts, class_="bar thin" if bar.thin else "bar", role="img", aria_label=bar.label)
 
 
 def draw_share_bar(share_bar: ShareBar) -> Markup:
-    """Return a bar of which the filled part is a number's share of another number."""
+    """Return a bar whose filled part is the share of a number in a total."""
     width = f"width:{100 * share_bar.number / max(1, share_bar.total):.3f}%"
     fill = element("span", class_=f"fill {share_bar.tone}", style=width) if share_bar.number > 0 else None
     return element("span", fill, class_="track", aria_hidden="true")
 
 
 def draw_columns(values: Sequence[int], kind: str, line_values: Sequence[int] = ()) -> Markup:
-    """Return columns of the CSS class `kind` side by side, and optionally a line, `line_values`, on the same scale."""
+    """Return a column for each value, side by side, with the CSS class `kind`.
+
+    `line_values`, if any, are drawn as a line on the same scale.
+    """
     max_value = max(1, *values, *line_values)
     elements = [
         element(

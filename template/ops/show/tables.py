@@ -18,8 +18,9 @@ _MAX_COLUMN_WIDTH = 76
 class Grid(NamedTuple):
     """The cells of a table as text.
 
-    `numbers` are the indexes of right-aligned columns, and `names` those of columns with names; neither is wrapped.
-    `sentences` are printed below each row.
+    - `numbers` are the indexes of the columns with numbers, which are aligned to the right and not wrapped.
+    - `names` are the indexes of the columns with names, which are not wrapped either.
+    - `sentences` are the sentences printed below each row.
     """
 
     titles: Sequence[str]
@@ -30,7 +31,7 @@ class Grid(NamedTuple):
 
 
 def draw_table(grid: Grid, translate: Translator, columns: int) -> Iterator[str]:
-    """Yield the lines of a table on a terminal with this number of columns."""
+    """Yield the lines of a table for a terminal that is `columns` characters wide."""
     column_indexes = range(len(grid.titles))
     natural_widths = [
         max(map(width, (grid.titles[index], *(row[index] for row in grid.rows)))) for index in column_indexes
@@ -50,7 +51,11 @@ def draw_table(grid: Grid, translate: Translator, columns: int) -> Iterator[str]
 
 
 def _fit_widths(grid: Grid, natural_widths: Sequence[int], available_width: int) -> list[int] | None:
-    """Return a width for each column, at least that of its longest word; None if even these widths do not fit."""
+    """Return a width for each column, in characters, so that the table fits into `available_width`.
+
+    `natural_widths` are the widths of the columns without wrapping. A column is at least as wide as its longest word.
+    Return None if the table does not fit even then.
+    """
     column_indexes = range(len(natural_widths))
     is_unwrapped = [index in grid.numbers | grid.names for index in column_indexes]
     widths = [
@@ -69,13 +74,19 @@ def _fit_widths(grid: Grid, natural_widths: Sequence[int], available_width: int)
 
 
 def _wrap_row(row: Sequence[str], widths: Sequence[int], numbers: set[int]) -> Iterator[str]:
-    """Yield the lines of a row whose cells are wrapped."""
+    """Yield the lines of a row whose cells are wrapped.
+
+    `widths` are the widths of the columns in characters. `numbers` are the indexes of the columns aligned to the right.
+    """
     cells = [wrap(cell, column_width, hanging=0) for cell, column_width in zip(row, widths, strict=True)]
     return (_join_cells(line_cells, widths, numbers) for line_cells in zip_longest(*cells, fillvalue=""))
 
 
 def _join_cells(cells: Sequence[str], widths: Sequence[int], numbers: set[int]) -> str:
-    """Return the line in which cells stand side by side."""
+    """Return one line that contains the cells, each padded to the width of its column.
+
+    Cells in the columns `numbers` (indexes) are aligned to the right.
+    """
     padded_cells = []
     for index, (cell, columns) in enumerate(zip(cells, widths, strict=True)):
         padding = " " * (columns - width(cell))
@@ -84,7 +95,7 @@ def _join_cells(cells: Sequence[str], widths: Sequence[int], numbers: set[int]) 
 
 
 def _draw_paragraph(row: Sequence[str], titles: Sequence[str], translate: Translator) -> Iterator[str]:
-    """Yield a row as a paragraph: its name, then its values with the columns' titles."""
+    """Yield a row as two lines: its name, then its other values, each after the title of its column."""
     yield f"{_CELL_MARGIN}{row[0]}"
     values = [f"{title}{translate(': ')}{cell}" for title, cell in zip(titles[1:], row[1:], strict=True) if cell]
     if values:

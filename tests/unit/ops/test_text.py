@@ -106,7 +106,7 @@ def test_exact_numbers_of_bytes_are_printed():
     assert " TB" not in output.partition("OBS:")[2].partition("Storage classes")[0]
 
 
-def test_only_lasting_reasons_are_red():
+def test_only_reasons_of_lasting_failures_are_red():
     red = [line.marked_text for line in status_lines(report()) if isinstance(line, MarkedLine) and line.tone == "bad"]
     assert "Persistent: action required" in red
     assert "Temporary: resent automatically" not in red

@@ -250,14 +250,14 @@ def test_a_canary_killed_at_any_request_is_removed_completely():
             assert (world.canary("--remove").code, world.leftovers(after=1200)) == (0, []), number
 
 
-def test_another_canary_names_leftovers_and_does_not_touch_them(world):
+def test_a_canary_names_and_keeps_the_objects_of_an_earlier_canary(world):
     world.cut_short()
     earlier_leftovers = world.leftovers()
     expect_exit(world.canary(), 2, "ops.py canary --remove")
     assert world.leftovers() == earlier_leftovers
 
 
-def test_a_second_canary_in_the_folder_leaves_the_first_alone(world):
+def test_a_second_canary_is_refused_while_the_first_is_running(world):
     second = []
     world.meanwhile[60] = lambda: second.append(world.canary())
     assert expect_exit(world.canary(), 0)["missing"] == {}
@@ -265,7 +265,7 @@ def test_a_second_canary_in_the_folder_leaves_the_first_alone(world):
     assert world.leftovers() == []
 
 
-def test_leftovers_are_removed_after_their_sync_task_was_deleted(world):
+def test_a_canarys_objects_are_removed_after_their_task_was_deleted(world):
     world.cut_short(60)
     world.oms._tasks.clear()
     earlier_leftovers = world.leftovers()
@@ -280,7 +280,7 @@ def remove_leftovers(world):
 
 
 @pytest.mark.parametrize("new", ["", "another"])
-def test_leftovers_are_removed_after_s_yaml_names_another_task(world, new):
+def test_a_canarys_objects_are_removed_if_s_yaml_names_another_task(world, new):
     # GIVEN leftovers with all records, whose task was deleted; s.yaml names no task, or another
     world.cut_short(60)
     world.advance(60)
@@ -304,7 +304,7 @@ def test_a_removal_with_wrong_keys_is_refused(world):
 
 
 @pytest.mark.parametrize("is_source", [True, False])
-def test_leftovers_in_other_buckets_are_not_reported_as_removed(world, is_source):
+def test_objects_left_in_other_buckets_are_not_reported_as_removed(world, is_source):
     # GIVEN leftovers, and settings that name another source, or a task with another destination
     world.cut_short(60)
     world.advance(1200)
@@ -430,7 +430,7 @@ def test_a_canary_awaits_a_late_second_copy_in_a_bucket_in_use(world):
     assert world.leftovers(after=3600) == []
 
 
-def test_with_too_many_lists_a_canary_awaits_no_list(world, monkeypatch):
+def test_a_canary_does_not_wait_for_lists_of_oms_if_there_are_too_many(world, monkeypatch):
     world.write("theirs", b"hello")
     world.advance(60)
     monkeypatch.setattr(hops, "_MAX_LISTS", 1)

@@ -62,7 +62,7 @@ def is_refused(outcome: tuple[int, str]) -> bool:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_unchanged_example_is_accepted(check, name):
+def test_an_unchanged_certificate_is_accepted(check, name):
     code, output = check(answer(name), "--lang", "en")
     assert code == EXIT_CODES[name]
     assert "The certificate is sound." in output
@@ -153,7 +153,7 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize("what", FORGERIES)
-def test_each_forgery_is_detected(check, what):
+def test_each_forged_certificate_is_detected(check, what):
     name, part, instead = FORGERIES[what]
     forged = place = answer(f"certificate-{name}")
     for step in part.split():

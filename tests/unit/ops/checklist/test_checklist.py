@@ -87,7 +87,7 @@ RULE = b'{"rules": [{"id": "a", "condition": {"httpErrorCodeReturnedEquals": "40
 
 
 @pytest.mark.parametrize(("document", "rules"), [(None, 0), (RULE, 1), (b'{"rules": 7}', None)])
-def test_back_to_source_rules_are_stored_for_doctor_and_the_sample(world, document, rules):
+def test_the_checklist_stores_the_number_of_back_to_source_rules(world, document, rules):
     set_variables(world, SYNC_URL=SYNC_URL)
     if document:
         world.obs.bucket(world.destination_bucket).documents["mirrorBackToSource"] = document

@@ -249,7 +249,7 @@ def test_every_setting_has_a_test_case():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_setting_is_none_then_only_at_the_source_then_compared(world, name):
+def test_a_setting_of_the_source_is_reported_and_compared_with_obs(world, name):
     source_value, _, (other_value, expected_state) = CASES[name]
     assert world.state(name) is State.NONE
     source_value(world)

@@ -37,7 +37,7 @@ def test_copying_200_tb_day_and_night_costs_a_sixth_less_than_by_day():
     assert durations_in_days(ways.nights) == [107, 95]
 
 
-def test_limits_read_in_utc_apply_by_day():
+def test_limits_for_the_night_apply_by_day_if_oms_reads_them_in_utc():
     (in_utc,) = nights.compare_ways(1, TB, Prices()).in_utc
     by_day = TB / 2**30 * 0.50 / 7
     assert 0.98 * by_day < in_utc.dollars < by_day
@@ -97,7 +97,7 @@ def test_a_day_of_progress_shows_how_late_the_limits_are(hours, begin):
     [progress(8, seconds=12 * 3600), progress(8, speed=1_000_000), CopySpeed("g", NIGHT_WINDOWS, ())],
     ids=["half a day", "slower than the limit", "nothing"],
 )
-def test_the_hours_stay_unknown_if_the_progress_cannot_show_them(measured):
+def test_the_delay_of_limits_is_unknown_if_the_progress_cannot_show_it(measured):
     assert find_hours_late(measured) is None
 
 

@@ -362,7 +362,7 @@ def test_a_go_in_effect_is_returned_again_without_other_calls(command, tmp_path)
 
 
 @pytest.mark.parametrize("has_go", [True, False])
-def test_the_mark_of_another_run_after_two_minutes_ends_the_cutover(command, has_go):
+def test_a_cutover_ends_if_another_cutover_closed_the_project_meanwhile(command, has_go):
     console = make_console(certify=certificate({"MISSING": "failed"}, "NO-GO"))
 
     def another(job: str) -> None:

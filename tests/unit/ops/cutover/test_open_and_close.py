@@ -119,7 +119,7 @@ def test_open_after_a_go_reports_a_missing_comparison(command, began):
     assert "The project stays closed" in console.messages
 
 
-def test_open_after_a_go_needs_its_option_without_a_terminal(command):
+def test_open_after_a_go_needs_an_option_if_there_is_no_terminal(command):
     console = session_after_go()
     assert command(console, "open") == 2
     assert console.caller.asked == OPENING_CALLS[:1]

@@ -87,7 +87,7 @@ def test_a_change_that_is_interrupted_is_made_by_the_next_command():
     assert number > 3
 
 
-def test_of_two_administrators_the_limits_stored_last_are_in_force():
+def test_the_limits_that_an_administrator_stored_last_are_in_force():
     for number in range(1, 20):
         with MigrateWorld() as world:
             world.begin_migration(50, 3600)

@@ -280,7 +280,7 @@ def test_setup_removes_nothing_during_a_migration(world):
     expect_success(world.setup("--remove", typed="yes\n"))
 
 
-def test_a_migration_continues_without_its_command(world):
+def test_oms_continues_a_migration_after_the_command_has_ended(world):
     assert f"The migration continues at OMS. Its progress: {OPS} migrate --look" in world.begin_migration()
     expect_success(world.migrate("--look"), "The migration is running", " left (estimate)")
     world.advance(1200)
@@ -383,7 +383,7 @@ def test_setup_does_not_offer_to_end_a_resumable_migration(world, state):
     assert world.count_oms_keys() == (2, 2)
 
 
-def test_the_hash_of_the_plan_ends_a_done_migration(world):
+def test_setup_ends_a_finished_migration_by_the_hash_of_the_plan(world):
     world.leave_done()
     output = expect_success(world.setup("--json", "--plan"))
     plan = json.loads(next(line for line in output.splitlines() if line.startswith("{")))["plan"]
@@ -391,7 +391,7 @@ def test_the_hash_of_the_plan_ends_a_done_migration(world):
     assert world.is_finished()
 
 
-def test_the_hash_of_another_plan_ends_no_migration(world):
+def test_setup_ends_no_migration_by_the_hash_of_another_plan(world):
     world.leave_done()
     set_variables(world, readObjects="off")
     expect_exit(world.setup("--yes", "00000000"), 2, "The plan has changed")
@@ -446,7 +446,7 @@ def test_failures_are_resent_by_replay_and_the_next_step_is_the_end(world):
     assert (answer["migrating"], answer["covered"], answer["submitted"]) == (98, 2, 0)
 
 
-def test_permanent_failures_are_left_to_replay(world):
+def test_migrate_leaves_permanent_failures_to_replay(world):
     world.fill(100)
     world.oms.groups.prepare = lambda group: group.failures.add(FAILURE, where=lambda key: key == "old/000007")
     world.start_timers()
@@ -608,7 +608,7 @@ def test_the_plan_has_the_missing_objects_of_the_last_comparison(world):
         ("c/", "", 0, "the migration copies 0 objects, 0 bytes. "),
     ],
 )
-def test_the_plan_counts_objects_below_the_prefix_as_far_as_known(prefix, own, others, phrase):
+def test_the_plan_counts_objects_below_the_prefix_if_they_are_known(prefix, own, others, phrase):
     def missing_counts(number: int) -> dict[str, list[int]]:
         return {"missing": [number, 10 * number, 0, 0], "equal_contents": [9, 90, 9, 90]}
 

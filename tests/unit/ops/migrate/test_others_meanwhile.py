@@ -45,7 +45,7 @@ def is_untouched(world, run):
     )
 
 
-def test_a_sleeping_command_does_not_end_the_next_migration(world):
+def test_a_suspended_command_does_not_end_a_later_migration(world):
     world.fill(200)
     world.slow_groups(600)
     really, runs = world._sleep, []
@@ -61,7 +61,7 @@ def test_a_sleeping_command_does_not_end_the_next_migration(world):
     assert is_untouched(world, runs[-1])
 
 
-def test_a_late_yes_does_not_end_the_next_migration(world):
+def test_a_removal_ends_no_migration_that_began_during_its_prompt(world):
     world.begin_migration()
     runs = []
 

@@ -42,7 +42,7 @@ def document() -> dict[str, Any]:
         ("certificate-rehearsal", "REHEARSAL", "割接预演", "way"),
     ],
 )
-def test_the_verdict_is_a_heading_with_its_sentence(name, english, chinese, tone):
+def test_a_page_shows_the_verdict_as_a_heading_above_its_explanation(name, english, chinese, tone):
     document = answer(name)
     text = judge(from_json(CutoverFacts, document)).summary
     for language, word in (("en", english), ("zh", chinese)):
@@ -320,7 +320,7 @@ def test_a_folder_shows_both_sides_and_missing_objects_in_red(document):
     assert page(document).section("folders").only("tfoot").cells() == [["total", "00 bytes", "00 bytes", "0", "0", "0"]]
 
 
-def test_facts_missing_from_oms_are_unknown_and_keep_a_go(document):
+def test_facts_missing_from_oms_are_unknown_and_do_not_prevent_a_go(document):
     counts_within = dict.fromkeys(("60", "300", "900", "3600", "86400"), 0)
     document["shown"]["lag"]["copied"] |= {"objects": 0, "not_yet": 0, "within": counts_within}
     page_element = page(add_hash(document))

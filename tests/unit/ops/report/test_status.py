@@ -41,7 +41,7 @@ def status_in_step() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("language", "word", "sentence"), [("en", "In step", "All of it."), ("zh", "已同步", "全部。")]
 )
-def test_the_page_shows_the_verdict_as_a_word_with_its_sentence(status_in_step, language, word, sentence):
+def test_the_page_shows_the_verdict_in_a_word_and_explains_it(status_in_step, language, word, sentence):
     page_element = page(status_in_step, language)
     assert page_element.word() == (word, "good")
     assert page_element.only("p", class_="lead").text == sentence

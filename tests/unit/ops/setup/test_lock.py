@@ -58,7 +58,7 @@ def test_another_caller_waits_and_sees_the_holder_and_the_time(world, abandoned_
     expect_success(world.setup(typed=YES, keys=add_other_administrator(world)))
 
 
-def test_the_same_caller_takes_the_lock_over_by_a_yes_to_the_plan(world, abandoned_lock):
+def test_the_same_caller_takes_the_lock_over_by_confirming_the_plan(world, abandoned_lock):
     lock_line = "change: lock of setup: a setup by acs:ram::1000000000000001:user/administrator, administrator"
     assert json.loads(world.oss.objects(world.log_bucket)[LOCK].data) == abandoned_lock
     expect_success(

@@ -47,7 +47,7 @@ def test_setup_does_not_wait_for_a_missing_permission_to_create_tasks(world, is_
     assert world.resources()["users"][f"{NAME}-oms"][1] == 0
 
 
-def test_a_grant_that_oms_sees_a_minute_late_is_waited_for(world):
+def test_setup_waits_for_a_permission_that_oms_sees_a_minute_late(world):
     world.oms.checks_permissions = True
     refusal = Fault.status(400, b'{"error_code": "OMS.0072", "error_msg": "no permission"}')
     world.oms.faults.add(
@@ -126,7 +126,7 @@ def test_a_redirect_without_a_region_means_another_region(world):
 
 @pytest.mark.parametrize("fault", [Fault.drop_after(), Fault.slow(90), Fault.drop_before(), Fault.status(503)])
 @pytest.mark.parametrize("side", ["log", "destination"])
-def test_a_bucket_whose_creation_got_no_answer_is_looked_up(world, side, fault):
+def test_setup_looks_for_a_bucket_whose_creation_got_no_answer(world, side, fault):
     service, name = (world.oss, world.log_bucket) if side == "log" else (world.obs, world.destination_bucket)
     service.faults.add(fault, 1, where=lambda request: request.method == "PUT" and is_of_bucket(request, name))
     expect_success(world.setup(typed=YES))
@@ -140,7 +140,7 @@ def is_of_bucket(request, name):
     return f"//{name}." in url.replace("https:", "") and url.count("/") <= 3 and url.endswith("/")
 
 
-def test_a_creation_that_lands_after_its_repetition_is_accepted(world):
+def test_a_creation_request_that_arrives_after_its_retry_is_accepted(world):
     where = {"where": lambda request: request.method == "PUT" and is_of_bucket(request, world.log_bucket)}
     world.oss.faults.add(Fault.lands_late(1), 1, **where)
     expect_success(world.setup(typed=YES))
