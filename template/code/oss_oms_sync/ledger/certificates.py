@@ -45,7 +45,7 @@ def parse_number(name: str) -> int:
 
 
 class Certificates:
-    """The certificates of a project, which are listed when this object is created; this may raise StorageError."""
+    """The certificates of a project. The constructor lists them, and may raise StorageError."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._bucket = invocation.log_bucket

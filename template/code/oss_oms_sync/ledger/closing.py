@@ -106,7 +106,7 @@ class ProjectState:
     def open(self, person: str = "", reason: str = "", run: str = "") -> CloseMark | None:
         """Open the project; return None, or the mark if the project remains closed.
 
-        A `run` of a cutover opens the project only if the mark is its own.
+        A `run` of a cutover opens the project only if this run has written the mark.
 
         Raises StorageError if the opening is not confirmed.
         """
@@ -166,10 +166,10 @@ class ProjectState:
 
         Call this before each call to OMS, including retries.
 
-        After an instance has read an open mark, it trusts the mark for a minute from the start of the request; then it
-        reads the mark again and waits for the answer. A new instance, or an instance that was frozen, reads the mark as
-        well. So the last call to OMS starts within a minute of the close. Within two minutes this call has ended, or
-        has arrived although its response was lost.
+        An instance that has read the mark of an open project trusts it for a minute from the start of the request, and
+        then reads the mark again. A new instance, or an instance that was frozen, reads the mark as well. So the last
+        call to OMS starts within a minute of the close. Within two minutes this call has ended, or has arrived although
+        its response was lost.
         """
         request_time = _Moment(self._clock.monotonic(), self._clock.now())
         read_open_at = self._remembered.get(self.name)
@@ -242,7 +242,7 @@ class _Moment(NamedTuple):
     now: datetime
 
     def seconds_since(self, other: _Moment) -> float:
-        """Return the seconds since `other`, by the clock that shows more of them."""
+        """Return the seconds since `other` by either clock, whichever number is greater."""
         return max(self.monotonic - other.monotonic, abs((self.now - other.now).total_seconds()))
 
 

@@ -1,8 +1,8 @@
 """The positions up to which OMS's lists of copy failures have been read.
 
-OMS writes these lists to OBS. A cursor visits the names of all lists in order; a round is complete at the last name,
-and the next round starts later. A list that is much older than the last complete round is not read again. The position
-in each younger list is stored.
+OMS writes these lists to OBS. A round is a visit to all lists in the order of their names, which may take several runs;
+the next round starts some time after the end of a round. A list that is much older than the last complete round is not
+read again. The position in each younger list is stored.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TAIL_BYTES = 64
 
 
 class LineCount(NamedTuple):
-    """The number of lines that name an object, and how many of these objects are outside the project's filter."""
+    """The number of lines that name an object, and of those whose object is outside the project's filter."""
 
     lines: int = 0
     outside: int = 0
@@ -41,10 +41,11 @@ class ListPosition(NamedTuple):
     """The position in a list of copy failures.
 
     - `etag`, `modified`: the version of the list that was read. Times are in seconds since 1970.
-    - `offset`, `tail`: the list was read up to this byte; `tail` is a hash of the last bytes before it.
+    - `offset`: the list was read up to this byte.
+    - `tail`: a hash of the last bytes before `offset`.
     - `ended`: True if the list was read to its end.
-    - `lines`, `outside`: the number of lines that name an object, and of those whose object is outside the project's
-      filter.
+    - `lines`: the number of lines that name an object.
+    - `outside`: the number of lines whose object is outside the project's filter.
     - `refused_until`: the time of the next attempt if OBS refused to read the list, otherwise 0.
     """
 
@@ -64,7 +65,7 @@ class ListPosition(NamedTuple):
 
     @property
     def begin(self) -> int:
-        """The offset at which to resume reading, before the position, so that the bytes between can be compared."""
+        """The offset from which to read next: some bytes before `offset`, because `can_resume` checks these bytes."""
         return max(0, self.offset - _TAIL_BYTES)
 
     def can_resume(self, preceding_bytes: bytes) -> bool:

@@ -3,9 +3,9 @@
     oms_source_record/{task}/mended_object/{key}    "{ETag} {time} {ETag in OBS} {time in OBS}"
 
 If a key is too long to follow the prefix, the name is `mended_object_long/{sha256}`. Times are in seconds since 1970.
-The record states that both versions had the same headers when it was written. A listing of the records shows if a
-record is about the current versions: the record's ETag is the MD5 of its body, and the body follows from the listings
-of both buckets.
+The record states that both versions had the same headers when it was written. A listing shows if a record is about the
+current versions: the listed ETag of a record is the MD5 of its body, and the expected body follows from the listings of
+both buckets.
 
 The metadata `old` of the record has the headers that OBS had before the first change, as JSON, for `--undo`. It is
 missing if no header was changed. Before a change, a record of the intention is written: its body ends with " intended",
@@ -48,7 +48,7 @@ class MendedRecord(NamedTuple):
 
     @classmethod
     def parse(cls, stored_object: StoredObject) -> MendedRecord | None:
-        """Parse a stored record; return None for another form."""
+        """Parse a stored record; return None if its body has another form."""
         words = stored_object.body.decode("utf-8", "replace").removesuffix(_INTENTION_SUFFIX).split(" ")
         if len(words) != 4 or not (words[1].isdecimal() and words[3].isdecimal()):
             return None

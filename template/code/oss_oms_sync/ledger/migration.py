@@ -40,9 +40,9 @@ _CLOCK_SECONDS = 15 * 60
 class MigrationReach:
     """The objects that a task group copies: those under one of the `prefixes` that were written before it started.
 
-    `begun` is the time at which the group started. `until` is the time at which it ended or, while it runs, the time of
-    this query. Both are in seconds since 1970. `had_no_extra` is True if the comparison before the migration found no
-    object that was only in OBS.
+    - `begun`: the time at which the group started, in seconds since 1970.
+    - `until`: the time at which the group ended or, while it runs, the time of this query.
+    - `had_no_extra`: True if the comparison before the migration found no object that was only in OBS.
     """
 
     prefixes: tuple[str, ...]
@@ -69,9 +69,9 @@ class MigrationReach:
 class Migrations:
     """The migrations of a project at a point in time.
 
-    `step` is the command by which OMS copies missing objects. `is_unknown` is True if a migration has started and its
-    progress is unknown. In this case objects are submitted as if the migration copied none, because a second copy is
-    harmless.
+    - `step`: the command by which OMS copies missing objects.
+    - `is_unknown`: True if a migration has started and its progress is unknown. In this case objects are submitted as
+      if the migration copied none, because a second copy is harmless.
     """
 
     reaches: tuple[MigrationReach, ...] = ()

@@ -111,8 +111,8 @@ def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime,
 class FailedKey:
     """A key to resend, with the fields of its failed record, which may be empty.
 
-    `copy_attempts` is the number of this attempt after failed copies, from 1, or 0 for another reason. `error_code` and
-    `message` are those of OMS's last failure; only records keep the message.
+    - `copy_attempts`: after failed copies, the number of this attempt, from 1; 0 if the key failed for another reason.
+    - `error_code`, `message`: the error code and the message of OMS's last failure. Only records keep the message.
     """
 
     change: ObjectChange
@@ -135,7 +135,7 @@ class FailedKey:
         return self.reason or UNKNOWN
 
     def with_change(self, change: ObjectChange) -> FailedKey:
-        """Return the key with another change, to be submitted now.
+        """Return the key with another change of its object, to be submitted now.
 
         If `change` has no ETag, the key keeps its own change. Copy attempts count only for the same version.
         """
@@ -162,7 +162,7 @@ class FailedKey:
     def from_json(cls, fields: object, key: str = "") -> FailedKey | None:
         """Parse an entry of a run file or the body of a failed record; return None if no key is known.
 
-        The body may lack JSON, because the vendor's handler leaves it empty. In this case `key` has to name the key.
+        The body may be empty, because the vendor's handler leaves it empty. In this case `key` has to name the key.
         """
         entry = fields if isinstance(fields, dict) else {}
         texts = {name: value for name, value in entry.items() if isinstance(value, str)}
@@ -181,7 +181,7 @@ _TEXT_FIELDS = ("first_failure", "reason", "last_failure", "not_before", "error_
 
 
 def parse_failed_record(task_id: str, record: StoredObject) -> FailedKey | None:
-    """Return the key of a failed record, or None if the record of a long key does not name its key."""
+    """Return the key of a failed record, or None if a record named by a hash does not contain its key."""
     name = record.name.removeprefix(record_prefix(task_id, "failed"))
     fields = jsontext.load(record.body)
     if name != record.name:

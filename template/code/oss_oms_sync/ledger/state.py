@@ -168,7 +168,7 @@ class JobState:
         return f"{self._folder}{job}-timer-{self._invocation.settings.project}.json"
 
     def _state_name(self, base_name: str) -> str:
-        """Return the name of a state object; its hash of the filter distinguishes the projects of a task."""
+        """Return the name of a state object; a hash of the filter in it distinguishes the projects of a sync task."""
         affixes = list(asdict(self._invocation.settings.key_filter).values())
         if any(affixes):
             base_name += f"-{hashlib.sha256(jsontext.dump(affixes)).hexdigest()[:16]}"
@@ -177,11 +177,11 @@ class JobState:
     def read_installation_time(self, *, store_missing: bool) -> datetime:
         """Return the time when the project was installed, or the current time if no record has it.
 
-        With `store_missing`, write the record if it is missing. OSS does not let the triggers of two projects overlap.
-        So a record with an overlapping filter is this project's, from before its filter was changed. A record without a
-        filter, written by hand, may be this project's as well.
+        With `store_missing`, write the record if it is missing. A record with an overlapping filter is this project's,
+        from before a change of its filter, because OSS does not let the triggers of two projects overlap. A record
+        without a filter, written by hand, may be this project's as well.
 
-        Raises StorageError, also if a record is unreadable: a wrong time would exclude objects for ever.
+        Raises StorageError, also if a record is unreadable: a wrong time would exclude objects forever.
         """
         name = self._state_name("installed")
         body = self._bucket.get(name)

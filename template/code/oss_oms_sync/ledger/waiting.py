@@ -37,9 +37,11 @@ _MAX_LISTED = 50_000
 class RunFile:
     """A run file: the keys that a run of replay works on.
 
-    `in_doubt` are the keys whose failed record a late delete request may still delete. `lease_expired` is True if the
-    run has ended. Another run may then take over the keys, but only by a copy under its own name, never by rewriting
-    the file: so a late delete of the file loses no key.
+    - `in_doubt`: the keys whose failed record a late delete request may still delete.
+    - `lease_expired`: True if the run has ended, so that another run may take over the keys.
+
+    Another run takes over keys only by a copy under its own name, never by rewriting the file. So a late delete of the
+    file loses no key.
     """
 
     name: str
@@ -52,8 +54,8 @@ class RunFile:
 class RunKeys:
     """The distinct keys of run files.
 
-    `file_count` is the number of files that were read, including those with the `unreadable_names`. `are_more` is True
-    if further files were not read.
+    - `file_count`: the number of files that were read, including those with the `unreadable_names`.
+    - `are_more`: True if further files were not read.
     """
 
     file_count: int
@@ -86,8 +88,8 @@ class RunFiles:
         """Yield the run files of other runs, the oldest first.
 
         Each file is read by a request of its own, because the files are large. If a file is unreadable, the error is
-        logged, and the name is yielded instead. `skipped_names` has the names to skip; each name that is read is added
-        to it.
+        logged, and the name is yielded instead. Files in `skipped_names` are skipped, and the name of each file that is
+        read is added to this set.
 
         Raises StorageError.
         """
@@ -161,8 +163,8 @@ def list_run_files_by_project(invocation: Invocation) -> dict[str, list[ObjectSu
 class FailedRecords:
     """The failed records of keys that pass the project's filter, and of all keys that are too long for a record's name.
 
-    `outside_count` is the number of other records in the same listing. `are_more` is True if further records were not
-    counted.
+    - `outside_count`: the number of other records in the same listing.
+    - `are_more`: True if further records were not counted.
     """
 
     summaries: Sequence[ObjectSummary]
@@ -258,8 +260,9 @@ def iter_records(invocation: Invocation, kind: Kind) -> Iterator[ObjectSummary]:
 class WaitingKeys:
     """The waiting keys that pass the project's filter, each once, without the keys of canaries.
 
-    `unread` is the number of records and run files whose keys are unknown. `are_more` is True if further records or
-    files were not read, and `has_more_records` if this project has more failed records than were read.
+    - `unread`: the number of records and run files whose keys are unknown.
+    - `are_more`: True if further records or files were not read.
+    - `has_more_records`: True if this project has more failed records than were read.
     """
 
     keys: Sequence[FailedKey]

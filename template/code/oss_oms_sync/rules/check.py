@@ -17,12 +17,14 @@ REHEARSED_TEXT = t("a rehearsal freezes nothing")
 
 @dataclass(frozen=True)
 class CutoverCheck:
-    """A check of a cutover; `title` names the failure, and `wanted` describes the required state.
+    """A check of a cutover, which passes if the `classes` are empty, or accepted by the name of the first class.
 
-    The check passes if the classes in `classes` are empty, or accepted by the name of the first class. If the check
-    fails and `opens_project` is True, the cutover opens the project, because objects have to be submitted. If
-    `keeps_project_open` is True, the cutover does not close the project while objects are in the classes, because only
-    an open project repairs or proves them. If `needs_freeze` is True, the check is not part of a rehearsal.
+    - `title`: the name of the failure.
+    - `wanted`: the required state.
+    - `opens_project`: if the check fails, the cutover opens the project, because objects have to be submitted.
+    - `keeps_project_open`: the cutover does not close the project while objects are in the classes, because only an
+      open project repairs or proves them.
+    - `needs_freeze`: the check is not part of a rehearsal.
     """
 
     id: str
@@ -34,7 +36,7 @@ class CutoverCheck:
     needs_freeze: bool = False
 
     def with_values(self, **values: object) -> CutoverCheck:
-        """Return the check with these values for the placeholders of the required state."""
+        """Return a copy of the check whose `wanted` has these values for its placeholders."""
         return replace(self, wanted=self.wanted.filled(**values))
 
     def finding(

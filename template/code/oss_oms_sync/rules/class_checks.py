@@ -29,8 +29,8 @@ _EQUAL_TEXT = t("The contents of each object are proven equal")
 class ClassCheck(CutoverCheck):
     """A check that certain classes are empty, or accepted by name if that is possible.
 
-    `description` is a phrase about the objects in these classes, and `remedy_text` the remedy for them; it is empty if
-    the remedy depends on more facts than the class.
+    - `description`: a phrase about the objects in these classes.
+    - `remedy_text`: the remedy for these objects, or empty if the remedy depends on more facts than the class.
     """
 
     description: Text = NOTHING
@@ -188,10 +188,7 @@ def _find_proof(check: ClassCheck, comparison: CertifiedComparison, facts: Cutov
 
 
 def manual_remedy(comparison: CertifiedComparison) -> Text:
-    """Return the remedy for objects that reading did not prove equal.
-
-    If a permission to read them is missing, the remedy is to grant it first.
-    """
+    """Return the remedy for objects that reading did not prove equal; it begins with any permission to grant first."""
     permission_texts = _list_missing_permissions(comparison)
     return sentences(*permission_texts, _GRANT_REMEDY) if permission_texts else _MANUAL_REMEDY
 

@@ -97,7 +97,7 @@ def check_closed(facts: CutoverFacts) -> Finding:
 
 
 def oms_idle_time(oms_work: RemainingOmsWork) -> datetime | None:
-    """Return the time from which OMS cannot change OBS any more if it has no work left.
+    """Return the time from which OMS cannot change OBS any more, provided that it has no work left.
 
     Return None if OMS never accepted or finished an object.
     """
@@ -193,7 +193,7 @@ def _report_unfinished_work(facts: WaitingFacts) -> Finding:
 
 
 def check_standstill(facts: CutoverFacts) -> Finding:
-    """Check that both buckets are unchanged since the comparison's last check, and since OMS finished."""
+    """Check that neither bucket has changed since the comparison's last check of an object, and since OMS finished."""
     if facts.frozen_since is None:
         return STOOD_STILL.finding(Result.NOT_RUN, REHEARSED_TEXT)
     scope_finding, comparison, standstill = check_scope(facts), facts.passes.compare, facts.passes.standstill

@@ -46,7 +46,7 @@ def remedy_counts(classes: Classes, folders: Folders, object_class: ObjectClass,
 def _find_prefixes(classes: Classes, folders: Folders, object_class: ObjectClass) -> list[str]:
     """Return the prefixes of a migration that overwrites the objects of a class.
 
-    A migration of overwritten objects repairs suspicious and older objects as well.
+    For overwritten objects, the prefixes also cover suspicious and older objects, which the same migration repairs.
     """
     repaired_classes: tuple[ObjectClass, ...] = (object_class,)
     if object_class is ObjectClass.OVERWRITTEN:
@@ -78,10 +78,11 @@ def storage_totals(pairs: Sequence[StoragePair]) -> list[ObjectCount]:
 def wrong_sums(
     classes: Classes, folders: Folders, source_listed: ObjectCount, destination_listed: ObjectCount
 ) -> Iterator[str]:
-    """Yield the name of each sum that disagrees.
+    """Yield a name for each sum that is wrong.
 
-    The name "classes" means that the classes do not add up to the listings. The name of a class means that its objects
-    count as equal, but their digests differ. Any other name says which folders do not add up to their class.
+    - "classes": the classes do not add up to the listings.
+    - The name of a class: its objects count as equal, but their digests differ.
+    - "folders of" and the name of a class: the folders do not add up to this class.
     """
     sides = (
         ([counts.source for counts in classes.values()], source_listed),

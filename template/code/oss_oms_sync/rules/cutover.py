@@ -105,7 +105,7 @@ def derive_verdict(checks: Sequence[Finding]) -> CutoverVerdict:
 def _select_deciding_checks(checks: Sequence[Finding], facts: CutoverFacts) -> Iterator[Finding]:
     """Yield the findings that decide the forecast of a rehearsal.
 
-    Without a freeze, objects are always in progress; they prevent a GO only if no other objects were judged.
+    Without a freeze, some objects are always in progress. They prevent a GO only if no other objects were judged.
     """
     has_judged_objects = any(
         counts.source.objects
@@ -142,7 +142,7 @@ def _estimate_minutes(facts: CutoverFacts) -> dict[str, int | None]:
 
 
 def _estimate_sample_minutes(facts: CutoverFacts) -> int:
-    """Return the minutes that reading the requested sample takes, if its objects are of average size."""
+    """Estimate the minutes that reading the requested sample takes, assuming that its objects are of average size."""
     source_listing = facts.passes.compare.source_listed if facts.passes.compare else None
     if facts.sample is None:
         return 0

@@ -26,7 +26,7 @@ _REPLACED_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u2400-\u2421
 
 
 def max_default_deletions(source_objects: int) -> int:
-    """Return the maximum number of keys in a list without `--max`, for this number of objects at the source."""
+    """Return the maximum number of keys in a list of deletions if the user does not set it by `--max`."""
     return min(MAX_KEYS, int(source_objects * MAX_SHARE))
 
 
@@ -114,12 +114,14 @@ def is_named_exactly(key: str) -> bool:
 class AbsentKey:
     """A key that the last comparison did not find at the source, with its present state in the clouds and the records.
 
-    Times are in seconds since 1970. `etag` and `modified` describe OBS's object in the last comparison, and
-    `obs_version` is the ETag and the time of OBS's object now. `absent_since` is the time of the first comparison
-    without the key. `source_status` and `obs_status` are the answers to HEAD: "200", "404", or "" for any other answer.
-    `accepted_version` is the ETag and the time of the success record. `is_waiting` is True if replay has to resend the
-    key. `is_proven` is True if a stored proof says that OBS's object had the contents of the source's. `is_migrated` is
-    True if a migration wrote the object to a destination that contained no other objects.
+    - `etag`, `modified`: OBS's object in the last comparison. Times are in seconds since 1970.
+    - `obs_version`: the ETag and the time of OBS's object now.
+    - `absent_since`: the time of the first comparison without the key.
+    - `source_status`, `obs_status`: the status of the answer to HEAD: "200", "404", or "" for any other answer.
+    - `accepted_version`: the ETag and the time of the success record.
+    - `is_waiting`: True if replay has to resend the key.
+    - `is_proven`: True if a stored proof says that OBS's object had the contents of the source's object.
+    - `is_migrated`: True if a migration wrote the object to a destination that contained no other objects.
     """
 
     key: str
@@ -141,10 +143,10 @@ def is_absent_long_enough(absent_since: int, comparison_time: float) -> bool:
 
 
 def find_omission_reason(absent: AbsentKey, comparison_time: float, oldest_copy_time: float) -> OmissionReason | None:
-    """Return the reason to omit a key from the list of deletions, or None if the key is to be deleted.
+    """Return the reason to omit a key from the list of deletions, or None if the list has to contain the key.
 
-    `comparison_time` is the time at which the last comparison began, and `oldest_copy_time` the time of the project's
-    oldest copies.
+    `comparison_time` is the start of the last comparison, and `oldest_copy_time` the time of the project's oldest
+    copies.
     """
     accepted_version = absent.accepted_version
     conditions = (
@@ -167,9 +169,9 @@ def find_omission_reason(absent: AbsentKey, comparison_time: float, oldest_copy_
 def was_copied_by_project(absent: AbsentKey, oldest_copy_time: float) -> bool:
     """Return True if this project copied the object that OBS has.
 
-    A success record alone does not prove this, because OMS skips an object if others wrote an object of the same size.
-    The contents have to be those that OMS accepted, and the object must have been written neither before the project
-    began nor later than a copy can be.
+    A success record alone does not prove this: OMS skips an object if another writer has written an object of the same
+    size. So the object must have the contents that OMS accepted. It must not be older than the project, nor later than
+    a copy can be.
     """
     if absent.is_migrated:
         return True

@@ -46,9 +46,9 @@ def acceptance_step(facts: WaitingFacts, *names: str) -> Step:
 
 
 def can_be_accepted(group: WaitingGroup) -> bool:
-    """Return True if the user can only accept these waiting keys.
+    """Return True if no action but an acceptance by the user resolves these waiting keys.
 
-    This is the case if reading did not prove their objects equal, and OMS refuses the keys.
+    This is the case if OMS refuses the keys, and a comparison could not prove by reading that their objects are equal.
     """
     return group.was_tried and group.object_class in UNPROVEN and group.is_refused
 
@@ -96,10 +96,10 @@ def comparison_step(facts: WaitingFacts, **options: object) -> Step:
 
 
 def is_kept_closed(facts: WaitingFacts) -> bool:
-    """Return True if the project is closed and no cutover opens it.
+    """Return True if the project is closed and no step of the cutover will open it.
 
-    A rehearsal never opens a project. A cutover leaves the project closed after a GO of any freeze, or if a person
-    closed it and the cutover did not close it again.
+    A rehearsal never opens a project. A cutover leaves the project closed after any GO, or if a person closed it and
+    the cutover did not close it again.
     """
     if facts.closed is None:
         return False

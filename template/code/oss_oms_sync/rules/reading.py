@@ -29,7 +29,7 @@ def policy_lines(permissions: Sequence[str], source_bucket: str, destination_buc
 
 
 def describe_unreadable_objects(permissions: Sequence[str], source_bucket: str, destination_bucket: str) -> Text:
-    """Return a sentence about the consequence of missing permissions for a cutover."""
+    """Return a sentence that names the missing permissions to read objects, and the consequence for a cutover."""
     return t(
         "Objects cannot be read, so a cutover with --sample or --deep ends NOT PROVEN. Missing"
         " permissions: {missing:and}",

@@ -57,11 +57,12 @@ _OVERWRITE_STEP = Step("compare", {"overwrite": True, "restart": True})
 class Counts:
     """Numbers of source objects of a class, on which the remedy depends.
 
-    `proven_different` is the number of objects that have the same size in OBS and were read and proven different.
-    `ineffective_resends` is the number of objects for which OMS accepted another submission without copying them.
-    `are_same_size` is True if all objects have the same size in OBS. `prefixes` are the prefixes of a migration that
-    overwrites the objects; they are empty for all keys, and None if a task group cannot be limited to the project's
-    keys. `key` is the key if the remedy is for a single object, otherwise empty.
+    - `proven_different`: the number of objects that have the same size in OBS and were read and proven different.
+    - `ineffective_resends`: the number of objects for which OMS accepted another submission without copying them.
+    - `are_same_size`: True if all objects have the same size in OBS.
+    - `prefixes`: the prefixes of a migration that overwrites the objects. They are empty for all keys, and None if a
+      task group cannot be limited to the project's keys.
+    - `key`: the key if the remedy is for a single object, otherwise empty.
     """
 
     objects: int
@@ -76,11 +77,13 @@ class Counts:
 class Attempts:
     """The options and the effects of the last comparison, on which the next remedy depends.
 
-    `overwrite` is True if the comparison submitted overwritten objects, which no recheck has checked since. `since` is
-    the value of its option `--since`. `min_time` is the time before which it submitted no missing or older objects, and
-    `oldest_unsubmitted_time` the time of the oldest object that it did not submit for this reason; both may be empty.
-    `migrate_option` is the option of `ops.py migrate` that copies the `unsubmitted_objects` sooner. `is_frozen` is True
-    if a cutover has frozen the source, and `go_stands` if the cutover ended in a GO, which keeps the project closed.
+    - `overwrite`: True if the comparison submitted overwritten objects, and no recheck has checked them since.
+    - `since`: the value of the option `--since`.
+    - `min_time`: the time before which the comparison submitted no missing or older objects, or empty.
+    - `oldest_unsubmitted_time`: the time of the oldest object that was not submitted because of `min_time`, or empty.
+    - `migrate_option`: the option of `ops.py migrate` that copies the `unsubmitted_objects` sooner.
+    - `is_frozen`: True if a cutover has frozen the source.
+    - `go_stands`: True if the cutover ended in a GO, which keeps the project closed.
     """
 
     deep: bool = False
@@ -106,7 +109,7 @@ class Remedy(NamedTuple):
     """A remedy and its first step, which is None if the user has to act outside of this project's commands.
 
     `is_special` is True if a plain submission has no effect, or is assumed to have none, so that the text describes
-    another way.
+    another action.
     """
 
     text: Text
@@ -144,7 +147,7 @@ def remedy(
 
 
 def closed_remedy(*, go_stands: bool) -> Text:
-    """Return the remedy for objects that no job submits because the project is closed and no cutover opens it.
+    """Return the remedy for objects that nothing submits, because the project is closed and stays closed.
 
     The remedy has no step that opens the project, because the user first has to make sure that no application uses OBS.
     Source: the table in ops/cutover/open_and_close.py.
@@ -155,8 +158,8 @@ def closed_remedy(*, go_stands: bool) -> Text:
 def narrowest_prefixes(keys: Sequence[str], objects: int, folders: Sequence[str]) -> list[str]:
     """Return the narrowest prefixes that cover the objects, at most ten.
 
-    If `keys` has all of the objects, the prefixes are the keys or their folders, otherwise the first-level `folders`.
-    The result is empty if ten prefixes do not suffice, or if a user cannot type a prefix.
+    If `keys` has all of the objects' keys, the prefixes are these keys or their folders, otherwise the first-level
+    `folders`. The result is empty if ten prefixes do not suffice, or if a user cannot type a prefix.
     """
     prefixes = list(folders)
     if keys and len(keys) == objects:
@@ -219,7 +222,10 @@ def _find_submission_remedy(
 
 
 def _find_overwritten_remedy(counts: Counts, mode: OverwriteMode | None, attempts: Attempts) -> Remedy:
-    """Return the remedy for objects that are newer in OBS; in most overwrite modes, OMS skips those of equal size."""
+    """Return the remedy for objects that are newer in OBS.
+
+    In most overwrite modes, OMS skips an object of equal size.
+    """
     different_objects, resend_text = counts.proven_different, _describe_resend(counts, mode)
     skipped_objects = {
         OverwriteMode.ALWAYS: 0,
@@ -337,7 +343,7 @@ def _describe_replacement(counts: Counts, mode: OverwriteMode | None) -> Text:
 
 
 def _describe_resend(counts: Counts, mode: OverwriteMode | None) -> Text:
-    """Return the way to copy the source's contents over an object of the same size in OBS."""
+    """Describe how to copy the source's contents over an object of the same size in OBS."""
     resend_step = (
         Step("replay", {"key": counts.key}) if counts.key else Step("compare", {"deep": True, "overwrite": True})
     )

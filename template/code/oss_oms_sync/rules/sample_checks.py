@@ -95,7 +95,7 @@ def check_sample(facts: CutoverFacts) -> Finding:
 def _report_incomplete_sample(check: CutoverCheck, sample: SampleResult, facts: CutoverFacts) -> Finding:
     """Return the finding for a sample that was not read completely.
 
-    Another call continues the reading if this call has read at least one object.
+    If this call has read at least one object, another call continues the reading.
     """
     text = t("{read} of {drawn:drawn object was|drawn objects were} read", read=sample.read, drawn=sample.drawn)
     remedy_text, problem = t("Continue the cutover, which reads the others"), describe_problem(sample.problem)
@@ -123,17 +123,16 @@ def _describe_reading_remedy(problem: Text) -> Text:
 
 
 def describe_problem(problem: str) -> Text | None:
-    """Return the reason why objects were not read as a text, or None if there is no reason."""
+    """Return a text for `problem`, the code of the reason why objects were not read, or None if there is no reason."""
     if not problem:
         return None
     return _PROBLEM_TEXTS.get(problem) or t("a bucket cannot be read ({code})", code=problem)
 
 
 def confidence_bound(sample: SampleResult) -> Text | None:
-    """Return a statement about all objects that count as equal.
+    """Return a statement about all objects that count as equal, or None if nothing was read or an object differs.
 
-    Return None if nothing was read, or if an object differs. If n objects were read and none differs, a share of 3/n or
-    more of the readable objects would have been detected with a probability of 95 %.
+    If n objects were read and none differs, then with 95 % confidence fewer than 3/n of the readable objects differ.
     """
     if not sample.read or sample.differing:
         return None
@@ -176,8 +175,8 @@ def _format_max_percentage(number: int) -> str:
 def check_headers(facts: CutoverFacts) -> Finding:
     """Check that the headers of objects are equal in OBS.
 
-    The check is about every object if the standstill pass checked their headers, otherwise about the sample. In the
-    latter case the check gates if a sample was requested, or if the sync task may not migrate headers.
+    If the standstill pass checked headers, the check is about every object, otherwise about the sample. A check of the
+    sample affects the verdict only if a sample was requested, or if the sync task may not migrate headers.
     """
     if facts.passes.standstill and facts.passes.standstill.headers:
         return judge_all_headers(facts, facts.passes.standstill.headers, HEADERS)

@@ -38,7 +38,7 @@ _OPENING_REMEDY = t("Continue the cutover, which opens the project and resends t
 
 
 def check_waiting_keys(facts: WaitingFacts) -> Finding:
-    """Check that no waiting key has to be submitted; this check needs a comparison only to accept keys by name."""
+    """Check that no waiting key has to be submitted. Only to accept keys by name, this check needs a comparison."""
     waiting_keys = facts.waiting
     unknown_groups = [group for group in waiting_keys.groups if group.object_class is None]
     accepted_groups = [
@@ -127,7 +127,7 @@ def _report_waiting_keys(facts: WaitingFacts, due_groups: Sequence[WaitingGroup]
 def _report_unchecked_records(facts: WaitingFacts) -> Finding:
     """Return the finding if the project has more failed records than could be checked.
 
-    A cutover opens a closed project to submit the keys of these records.
+    To submit the keys of these records, a cutover opens a closed project.
     """
     text = t("more failed records or run files than could be checked")
     if facts.closed is None:
