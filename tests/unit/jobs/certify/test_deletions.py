@@ -55,7 +55,7 @@ def test_deleted_objects_are_listed_without_changes(deleted_world):
 def test_the_pages_of_a_list_have_each_key_once(deleted_world, mocker):
     mocker.patch.object(deletions, "_KEYS_PER_PAGE", 1)
     mocker.patch.object(deletions, "_KEYS_PER_READ", 1)
-    first = deleted_world.ask("certify", {"deletions_after": ""})
+    first = deleted_world.invoke("certify", {"deletions_after": ""})
     assert [entry["key"] for entry in first["deletions"]] == ["a"]
     assert first["after"] == "a"
     assert list(deleted_world.deletions()["deletions"]) == sorted(KEYS)
@@ -73,12 +73,12 @@ def test_keys_are_left_out_of_the_list_if_a_cloud_does_not_answer(deleted_world)
     deleted_world.source.fail(oss_error(403, "AccessDenied"), "head", lambda name: name == "a")
     assert deleted_world.deletions()["left_out"] == {"source_unknown": 1}
     deleted_world.source.heal()
-    deleted_world.there.fail(oss_error(403), "head", lambda name: name == "b/c")
+    deleted_world.destination.fail(oss_error(403), "head", lambda name: name == "b/c")
     assert deleted_world.deletions()["left_out"] == {"obs_unknown": 1}
 
 
 def test_a_key_in_a_run_file_counts_as_waiting_and_is_not_listed(deleted_world):
-    deleted_world.run_file("a")
+    deleted_world.bucket.add_run_file("a")
     assert deleted_world.deletions()["left_out"] == {"waits": 1}
 
 
@@ -105,14 +105,12 @@ def test_no_list_is_made_if_the_task_is_unknown(deleted_world):
 
 @pytest.mark.parametrize("rules", [1, None])
 def test_no_list_is_made_with_existing_or_unknown_back_to_source_rules(deleted_world, rules):
-    deleted_world.keep(
-        "state/back_to_source.json", {"bucket": deleted_world.destination_bucket, "at": "", "rules": rules}
-    )
+    deleted_world.bucket.add_back_to_source(rules, bucket=deleted_world.destination_bucket)
     assert find_facts(deleted_world)["back_to_source"] == rules
 
 
 def test_back_to_source_rules_are_unknown_if_stored_for_another_bucket(deleted_world):
-    deleted_world.keep("state/back_to_source.json", {"bucket": "other", "at": "", "rules": 0})
+    deleted_world.bucket.add_back_to_source(bucket="other")
     assert find_facts(deleted_world)["back_to_source"] is None
 
 
@@ -125,7 +123,7 @@ def test_no_list_is_made_after_a_listing_of_less_than_half_the_objects(deleted_w
 
 
 def test_no_list_is_made_with_an_unreadable_run_file(deleted_world):
-    deleted_world.keep(f"replay/{deleted_world.settings.project}/x.json", "no run file")
+    deleted_world.bucket.add_json(f"replay/{deleted_world.settings.project}/x.json", "no run file")
     assert find_facts(deleted_world)["unread_run_files"] == 1
 
 
@@ -152,7 +150,7 @@ def test_no_list_is_made_after_a_go(world: World):
 
 def test_a_key_costs_five_requests_and_a_young_key_none(deleted_world):
     def requests() -> int:
-        buckets = (deleted_world.source, deleted_world.bucket, deleted_world.there)
+        buckets = (deleted_world.source, deleted_world.bucket, deleted_world.destination)
         before = sum(bucket.calls.total() for bucket in buckets)
         deleted_world.deletions()
         return sum(bucket.calls.total() for bucket in buckets) - before
@@ -162,6 +160,6 @@ def test_a_key_costs_five_requests_and_a_young_key_none(deleted_world):
     # WHEN another object in OBS makes one of these keys young
     deleted_world.write("a", "B")
     deleted_world.advance(HOUR)
-    deleted_world.compare({"restart": True})
+    deleted_world.compare(restart=True)
     # THEN the young key costs no request
     assert requests() == whole - 5

@@ -126,7 +126,7 @@ def test_missing_counts_are_not_mistaken_for_hourly_counts(box, run_doctor, answ
 def test_a_terminal_shows_each_assumption_above_its_evidence(box, run_doctor, language, title):
     report = run_doctor()
     shown = [
-        "".join(marked[:2]) + marked.after if isinstance(marked, MarkedLine) else marked
+        "".join(marked[:2]) + marked.suffix if isinstance(marked, MarkedLine) else marked
         for marked in lines.draw(jobs.doctor(from_json(DoctorAnswer, report), language))
     ]
     begins = [place for place, line in enumerate(shown) if line.strip().startswith(title)]
