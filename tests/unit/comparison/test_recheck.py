@@ -230,7 +230,7 @@ def test_law1_a_recheck_equals_a_new_comparison_in_total_and_by_folder(before, a
     with patch("oss_oms_sync.passes.digests.MAX_FOLDERS", folders):
         # GIVEN a comparison, and later changes of unequal objects
         World.close_all()
-        world = World.holding_copies(SOME_KEYS, LANES="1")
+        world = World.holding_copies(LANES="1")
         world.storage_classes, world.task.storage_policy = ["Standard", "IA"], "SRC_STORAGE_MAPPING"
         play(world, SOME_KEYS, before)
         world.advance(HOUR)

@@ -270,9 +270,9 @@ def test_after_a_change_of_the_source_bucket_a_new_pass_begins(asked):
         mistaken_world.upload(f"{number:02} mistaken")
     world.advance()
     mistaken_world.oms.faults.then(OK, FROZEN)
-    assert not mistaken_world.reconcile(asked)["finished"]
+    assert not mistaken_world.reconcile(**asked)["finished"]
     world.oms.accepted.clear()
 
     # WHEN the bucket's name is corrected, THEN a pass over this bucket begins with its first key
-    assert world.invoke("reconcile", asked)["scanned"] == 30
+    assert world.reconcile(**asked)["scanned"] == 30
     assert world.accepted_keys() == {f"{number:02}" for number in range(30)}
