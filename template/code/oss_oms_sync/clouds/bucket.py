@@ -1,4 +1,7 @@
-"""Read access to a bucket of either cloud, with listings that are read a page ahead; `oss` and `obs` make the calls."""
+"""Read access to a bucket of either cloud; the subclasses in the modules `oss` and `obs` make the calls.
+
+While the caller works on a page of a listing, the next page is already requested.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ class Bucket(ABC):
     """
 
     def __init__(self, name: str, calls: Calls, max_name_bytes: int) -> None:
-        """Create the bucket `name`; an object's name has at most `max_name_bytes` bytes in it."""
+        """Create the bucket `name`, which permits names of objects with at most `max_name_bytes` bytes."""
         self.name = name
         self._calls = calls
         self._max_name_bytes = max_name_bytes
@@ -72,10 +75,11 @@ class Bucket(ABC):
 
     @contextmanager
     def pages(self, prefix: str, after_name: str = "") -> Iterator[Iterator[ListPage]]:
-        """Iterate over all pages of the listing after the name `after_name`, which are read a page ahead.
+        """Return a context with an iterator over all pages of the listing after the name `after_name`.
 
-        The first page is requested at once. A page that is still pending at the end of the context is abandoned. The
-        iteration raises StorageError, also if the names are not in ascending order.
+        A page is requested while the caller works on the page before; the first page is requested at once. A page that
+        is still pending at the end of the context is abandoned. The iteration raises StorageError, also if the names
+        are not in ascending order.
         """
         pending_pages = [self._begin_page(prefix, after_name)]
         try:
@@ -87,9 +91,9 @@ class Bucket(ABC):
     def _iter_pages(
         self, prefix: str, after_name: str, pending_pages: list[PendingCall[UnreadPage]]
     ) -> Iterator[ListPage]:
-        """Yield all pages; the next page is requested before the current page is parsed.
+        """Yield all pages; request each page before the page before it is parsed.
 
-        `pending_pages` contains the requested page, if any, so that the caller can abandon it.
+        `pending_pages` contains the page that is requested but not read, if any, so that the caller can abandon it.
         """
         while pending_pages:
             unread_page = pending_pages.pop().result()
@@ -152,7 +156,7 @@ class Bucket(ABC):
     def iter_contents(self, listed_object: ObjectSummary) -> Iterator[bytes]:
         """Read the contents of this version of an object in parts of 8 MiB.
 
-        Each part is requested while the caller works on the part before.
+        While the caller works on a part, the next part is already requested.
 
         Raises StorageError, with a code in CHANGED_CODES if the version was replaced or deleted.
         """
@@ -208,7 +212,7 @@ class Bucket(ABC):
         return self.check_page(self._run_call(self._make_list_call(prefix, after_name, size)), after_name)
 
     def _run_call(self, attempt: Callable[[], Attempt[T | StorageError]]) -> T:
-        """Make a single call and return its result.
+        """Make the call `attempt`, and return its result.
 
         Raises StorageError.
         """

@@ -38,8 +38,9 @@ _make_too_late_error = partial(StorageError, "the invocation's time was up")
 class Attempt(Generic[T]):
     """The result of an attempt to make a call.
 
-    `is_retryable` is True if another attempt may help. `connection_lost` is True if the connection broke, or no
-    response came. `retry_after` is the number of seconds for which the server asked the caller to wait.
+    - `is_retryable`: True if another attempt may help.
+    - `connection_lost`: True if the connection broke, or no response came.
+    - `retry_after`: the number of seconds for which the server asked the caller to wait.
     """
 
     result: T
@@ -110,11 +111,11 @@ class RetryBudget:
 class CallPool:
     """A pool of threads that runs calls in parallel, and abandons a call that does not return in time.
 
-    The caller of an abandoned call has to reset the connection (`Connections.abort`); otherwise its thread stays for
-    the life of the instance.
+    The caller of an abandoned call has to reset the connection (`Connections.abort`); otherwise the thread of the call
+    stays for the life of the instance.
 
-    Even a single call needs the pool: the timeout of requests applies to each read, so it does not end a call whose
-    response arrives byte by byte, or whose host name does not resolve.
+    Even a single call needs the pool: the timeout of the library requests applies to each read. So it does not end a
+    call whose response arrives byte by byte, or whose host name does not resolve.
     """
 
     def __init__(self, width: int = POOL_WIDTH) -> None:
@@ -180,9 +181,9 @@ class RunningCall(Generic[T]):
 class Calls:
     """The calls of an invocation on one session.
 
-    An attempt, the argument of the methods, makes a single call on this session; it returns an expected error instead
-    of raising it. The error of an abandoned call comes from `make_no_answer_error`, and that of a call that could not
-    begin in time from `make_too_late_error`.
+    The methods receive functions, called attempts. An attempt makes one call on the session, and returns an expected
+    error instead of raising it. `make_no_answer_error` makes the error of an abandoned call, and `make_too_late_error`
+    that of a call that could not begin in time.
     """
 
     def __init__(
@@ -212,7 +213,7 @@ class Calls:
         return [self._make_no_answer_error() if result is None else result for result in results]
 
     def begin(self, attempt: Callable[[], Attempt[T | StorageError]]) -> PendingCall[T]:
-        """Start a call and return immediately."""
+        """Start the call `attempt` and return immediately."""
         self._session.use()
         budget = RetryBudget(self._deadline, self._clock)
         running_call = self._pool.begin(partial(self._retry, attempt, budget), self._deadline.remaining())

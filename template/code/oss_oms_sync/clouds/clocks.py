@@ -1,4 +1,7 @@
-"""The clocks of the clouds, read from the Date header with which each cloud refuses an unsigned request."""
+"""The difference between the clocks of the function and of the clouds.
+
+Each cloud states its time in the Date header of the response in which it refuses an unsigned request.
+"""
 
 from __future__ import annotations
 

@@ -55,8 +55,9 @@ POOL_WIDTH = 20
 class Connections(contextlib.AbstractContextManager["Connections"]):
     """Kept-alive connections to the cloud at `url`, for the life of an instance.
 
-    They can be closed while a call is using them. A session of requests would follow redirects and keep cookies; but
-    the headers of a request contain the token, so it must not be sent to another host.
+    Another thread can close them while a call is using them. The class replaces a session of the library requests,
+    which would follow redirects and keep cookies: a request must not be sent to another host, because its headers
+    contain the token.
     """
 
     def __init__(self, url: str, clock: Clock) -> None:
@@ -90,7 +91,7 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
             Thread(target=connect, daemon=True).start()
 
     def use(self) -> Connections:
-        """Return these connections for a call now.
+        """Return these connections, ready for a call.
 
         Connections that have been idle for too long are closed first, because the network may have dropped them.
         """
@@ -103,9 +104,10 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
     def send_signed(
         self, method: str, url: str, headers: Mapping[str, str], timeout: tuple[float, float], body: bytes = b""
     ) -> requests.Response:
-        """Send a signed request exactly as it is; the caller has checked and encoded all parts.
+        """Send a signed request without changing it; the caller has checked and encoded all parts.
 
-        `timeout` has the seconds for connecting and for each read. The response is streamed: see `read_body`.
+        `timeout` has the seconds for connecting and for each read. The body of the response is not read yet: see
+        `read_body`.
 
         Raises NETWORK_ERRORS.
         """
@@ -126,7 +128,7 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
 
 
 class _SocketAdapter(requests.adapters.HTTPAdapter):
-    """An adapter that knows all sockets in use, unlike the pools of urllib3, which know only idle connections."""
+    """An adapter that can reset all sockets in use; the pools of urllib3 know only idle connections."""
 
     def __init__(self) -> None:
         self._sockets: WeakSet[socket.socket] = WeakSet()
@@ -226,9 +228,9 @@ class _SocketAdapter(requests.adapters.HTTPAdapter):
 def _reset(opened_socket: socket.socket) -> None:
     """Reset a connection immediately, even if another thread is reading from it.
 
-    The socket is left to that thread. Closing it here would free its file number for the next connection, from which
-    that thread would then read. A shutdown alone would leave the unsent bytes in the kernel until that thread closes
-    the socket, and in a frozen instance the thread does not run.
+    The socket stays open for that thread. Closing it here would free its file number for the next connection, from
+    which that thread would then read. A shutdown alone would leave the unsent bytes in the kernel until that thread
+    closes the socket, and in a frozen instance the thread does not run.
     """
     # This import is local because few calls are abandoned.
     from ctypes import CDLL

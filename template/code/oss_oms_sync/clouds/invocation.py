@@ -25,9 +25,9 @@ _WRITING_SECONDS = 30.0
 class Invocation:
     """An invocation of a function, with the resources of its job.
 
-    `credentials` are the credentials of the function's role, or the error if they are missing. `obs` creates the client
-    of the destination bucket, which few jobs need. The `deadline` is early enough to return or raise before Function
-    Compute ends the invocation.
+    - `credentials`: the credentials of the function's role, or the error if they are missing.
+    - `obs`: a function that creates the client of the destination bucket, which few jobs need.
+    - `deadline`: a time that leaves the job enough time to return or raise before Function Compute ends the invocation.
     """
 
     settings: Settings

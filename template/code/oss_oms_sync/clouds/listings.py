@@ -67,9 +67,11 @@ class NotAListing(ValueError):  # noqa: N818  a noun, as in "not a number"
 class Dialect:
     """The differences between the listings of the two clouds.
 
-    `unquote_name` decodes a name. `parse_seconds` returns the seconds since 1970 of a time, and the regular expression
-    `time_end` matches the end of a time. `has_types` is True if a page states the types of its objects, and `has_token`
-    if it has a token for its continuation.
+    - `unquote_name`: a function that decodes the name of an object.
+    - `parse_seconds`: a function that parses a time, and returns seconds since 1970.
+    - `time_end`: a regular expression for the end of a time.
+    - `has_types`: True if a page states the types of its objects.
+    - `has_token`: True if a page has a token for its continuation.
     """
 
     unquote_name: Callable[[str], str]
@@ -89,8 +91,8 @@ class UnreadPage:
     def guess_next(self) -> str:
         """Return the last name in this page's text, after which the next page probably begins.
 
-        Return "" if the text shows no next page, or lacks the name. The caller parses the page later and verifies the
-        guess.
+        Return "" if the text shows that no page follows, or lacks the name. The caller parses the page later and
+        verifies the guess.
         """
         _, key, end = self._body.rpartition(b"<Key>")
         if not key or _TRUNCATED_ELEMENT not in self._body or _URL_ENCODING_ELEMENT not in self._body:
@@ -113,7 +115,7 @@ def _parse_page(
     dialect: Dialect,
     read_columns: Callable[[list[ElementTree.Element], str, Callable[[str], str]], Columns],
 ) -> ListPage:
-    """Return the page in `body`, whose objects `read_columns` reads.
+    """Return the page in `body`, with the objects as `read_columns` reads them.
 
     The arguments of `read_columns` are the elements of the objects, the namespace before their tags, and the function
     that decodes their names.
@@ -190,16 +192,15 @@ def _read_uniform_page(body: bytes, dialect: Dialect) -> ListPage | None:
 def extract_objects(text: str, mark: str, time_end: str) -> tuple[str, dict[str, list[str]]] | None:
     """Extract the objects of a page by a single regular expression, if all of them have the same form, as is usual.
 
-    This takes a quarter of the time of parsing. `time_end` is a regular expression for the end of a time.
+    This takes a quarter of the time of parsing. The expression is made from the first object of the page. It accepts
+    only ASCII, and only texts that every parser reads in the same way: no entities except the quotes of an ETag, no
+    attributes, no sizes with a sign, and only white space between two objects. `time_end` is a regular expression for
+    the end of a time.
 
-    Return the page without its objects, with `mark` in their place, and the texts of all their values by name: `name`,
-    `day`, `minute`, `second`, `etag`, `size`, `type` and `storage_class`, as far as the objects have these. Return None
-    if the page has no objects, or if their forms differ. The caller checks by the place of the mark that the objects
-    were at the right place of the page.
-
-    The expression is made from the first object of the page. It accepts only ASCII, and only texts that every parser
-    reads in the same way: no entities except the quotes of an ETag, no attributes, no sizes with a sign, and only white
-    space between two objects. A page that differs in a single byte is left to the XML parser.
+    Return the page with the text `mark` in the place of its objects, and the texts of all their values by name: `name`,
+    `day`, `minute`, `second`, `etag`, `size`, `type` and `storage_class`, as far as the objects have these. The caller
+    checks that `mark` is at the right place of the page. Return None if the page has no objects, or if an object has
+    another form; the caller then uses the XML parser.
     """
     first_object = _FIRST_OBJECT_PATTERN.search(text)
     shared_class = _find_shared_class(first_object.group(), text) if first_object else ""
@@ -222,9 +223,9 @@ def extract_objects(text: str, mark: str, time_end: str) -> tuple[str, dict[str,
 
 
 def _find_shared_class(first_object: str, text: str) -> str:
-    """Return the storage class of the first object if all objects of a full page have it, otherwise "".
+    """Return the storage class of the first object if all objects of a full page have this class, otherwise "".
 
-    Counting its occurrences takes less time than capturing the class of each object.
+    Counting the occurrences of the class takes less time than capturing the class of each object.
     """
     element = _STORAGE_CLASS_PATTERN.search(first_object)
     return element[1] if element and text.count(element.group()) == _FULL_PAGE_OBJECTS else ""
@@ -234,9 +235,9 @@ def _find_shared_class(first_object: str, text: str) -> str:
 def _make_expression(form: str, time_end: str, storage_class: str) -> re.Pattern[str] | None:
     """Return the regular expression for objects of the form `form`, including the white space after an object.
 
-    The form is an object without its texts. `time_end` is the expression for the end of a time. `storage_class` is the
-    class of all objects; if it is empty, the expression captures the classes. Return None if `form` is not the form of
-    an object.
+    The form is the text of an object without its values. `time_end` is the expression for the end of a time.
+    `storage_class` is the class of all objects; if it is empty, the expression captures the classes. Return None if
+    `form` is not the form of an object.
     """
     if not _OBJECT_PATTERN.fullmatch(form) or any(form.count(f"<{tag}/>") > 1 for tag in _VALUE_PATTERNS):
         return None
@@ -295,19 +296,19 @@ def _unquote_name(text: str) -> str:
 
 
 def _parse_time(time: str) -> int:
-    """Return the seconds since 1970 of a time such as "2026-01-31T12:00:00.000Z"."""
+    """Return the Unix time in seconds of a time such as "2026-01-31T12:00:00.000Z"."""
     return parse_to_minute(time) + _SECONDS_BY_TIME_END[time[16:]]
 
 
 def parse_to_minute(time: str) -> int:
-    """Return the seconds from 1970 to the minute of a time such as "2026-01-31T12:00:30Z"."""
+    """Return the Unix time in seconds, rounded down to the minute, of a time such as "2026-01-31T12:00:30Z"."""
     # The parts of a time recur and are cached, which takes half the time of parsing the whole text.
     return _parse_day(time[:11]) + _parse_minute(time[11:16])
 
 
 @lru_cache(maxsize=4096)
 def _parse_day(text: str) -> int:
-    """Return the seconds since 1970 of the beginning of a day such as "2026-01-31T"."""
+    """Return the Unix time in seconds of the beginning of a day such as "2026-01-31T"."""
     # Without this check, strptime would accept digits of any script, and a lower-case "t".
     if not _DAY_PATTERN.fullmatch(text):
         raise ValueError("a time of the listing is not one")

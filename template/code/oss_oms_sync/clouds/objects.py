@@ -85,9 +85,9 @@ class ObjectSummary(NamedTuple):
 
 
 class SourceHead(NamedTuple):
-    """An object of OSS as HEAD reports it.
+    """An object of OSS as a response to HEAD describes it.
 
-    `etag` and `modified` have the form of ObjectSummary, and `metadata` that of `metadata_of`.
+    `etag` and `modified` have the form of ObjectSummary, and `metadata` has the form that `metadata_of` returns.
     """
 
     etag: str
@@ -146,7 +146,7 @@ class ListPage:
 
 
 def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the metadata of users from the headers of a HEAD in either cloud.
+    """Return the user-defined metadata in the headers of a response to HEAD, in either cloud.
 
     The names are in lower case and without the cloud's prefix. The values are UTF-8 texts, although HTTP libraries
     decode them as Latin-1.
@@ -162,13 +162,16 @@ def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def refuses_object(status: int, code: str) -> bool:
-    """Return True if the error is a permanent refusal whose cause is the object of the call."""
+    """Return True if an error with this status and code is permanent, and its cause is the object of the call."""
     is_client_error = 400 <= status < 500 and status not in (408, 409, 429)
     return is_client_error and code not in CREDENTIAL_CODES and code not in _ANY_OBJECT_CODES
 
 
 def etag_of(body: bytes | str) -> str:
-    """Return the ETag that OSS gives a small object with this body: the MD5 in upper-case hex ("PutObject")."""
+    """Return the ETag that OSS gives a small object with this body: the MD5 in upper-case hex.
+
+    Source: OSS's API page PutObject.
+    """
     text = body.encode() if isinstance(body, str) else body
     return hashlib.md5(text, usedforsecurity=False).hexdigest().upper()
 

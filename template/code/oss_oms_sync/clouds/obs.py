@@ -57,9 +57,10 @@ T = TypeVar("T")
 class HeaderChange(NamedTuple):
     """A change of the headers of an object in place.
 
-    OBS accepts the change until `expires`, in seconds since 1970 by OBS's clock. `headers` are the headers to set, by
-    their names in HTTP. If `replaces` is True, OBS removes the headers that have no new value. `version` is the
-    object's version in a bucket with versioning, otherwise empty.
+    - `expires`: the time until which OBS accepts the change, in seconds since 1970 by OBS's clock.
+    - `headers`: the headers to set, by their HTTP names.
+    - `replaces`: True if OBS removes the headers that have no new value.
+    - `version`: the object's version in a bucket with versioning, otherwise empty.
     """
 
     name: str
@@ -160,9 +161,9 @@ class ObsBucket(Bucket):
         super().__init__(name, calls, _MAX_NAME_BYTES)
 
     def is_file_system(self) -> bool:
-        """Return True if the bucket is a parallel file system (OBS, "Obtaining Bucket Metadata").
+        """Return True if the bucket is a parallel file system.
 
-        Raises ObsError.
+        Source: OBS's API page "Obtaining Bucket Metadata". Raises ObsError.
         """
         headers = self._run_call(
             partial(self._attempt, HEAD_BUCKET_PERMISSION, "HEAD", "", {}, {}, 0, lambda response, _: response.headers)
@@ -191,8 +192,8 @@ class ObsBucket(Bucket):
     def try_change_all(self, changes: Sequence[HeaderChange]) -> list[bool | StorageError]:
         """Change the headers of objects in parallel, with a single request for each object.
 
-        The result is True for a change that OBS confirmed. A change without an answer may still arrive until it
-        expires.
+        The result is True for a change that OBS confirmed. A change without an answer may still take effect until its
+        time `expires`.
         """
 
         def make_call(change: HeaderChange) -> Callable[[], Attempt[bool | StorageError]]:
@@ -206,7 +207,7 @@ class ObsBucket(Bucket):
     def _change_headers(
         self, name: str, query: Mapping[str, str], headers: Mapping[str, str], expires: int
     ) -> Attempt[bool | StorageError]:
-        """Request a change of headers by a signed URL that expires; no error message contains the URL."""
+        """Request a change of headers by a signed URL that is valid until `expires`; no error contains the URL."""
         settings, path = self._client.settings, self._build_path(name)
         signed_query = sign_url(
             "PUT",

@@ -94,9 +94,11 @@ class NotFromObsError(ValueError):
 class ObjectHead:
     """An object with the fields that only HEAD and GET report; the other fields have the form of ObjectSummary.
 
-    `encryption` is "kms", "AES256" or empty; if it is not empty, `etag` can be any text. `version` is empty if the
-    bucket has no versioning. `metadata` has the form of `metadata_of`. `storage_class` is empty for the standard class.
-    `at` is the time of the response by OBS's clock, in seconds since 1970, or 0 if OBS did not state it.
+    - `encryption`: "kms", "AES256" or empty. If it is not empty, `etag` can be any text.
+    - `version`: the object's version, or empty if the bucket has no versioning.
+    - `metadata`: the user-defined metadata, in the form that `metadata_of` returns.
+    - `storage_class`: the storage class, or empty for the standard class.
+    - `at`: the time of the response by OBS's clock, in seconds since 1970, or 0 if OBS did not state it.
     """
 
     size: int

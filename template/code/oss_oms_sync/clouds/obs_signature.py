@@ -17,7 +17,7 @@ _TOKEN_HEADER = "x-obs-security-token"  # noqa: S105 (a name)
 
 
 def quote_key(key: str) -> str:
-    """Return the key of an object as it is quoted in the URL and in the signed text."""
+    """Return the key of an object, quoted as in the URL and in the signed text."""
     return quote(key, safe="/~")
 
 

@@ -98,7 +98,7 @@ class OmsClient:
     ) -> Statistics | Failure:
         """Return OMS's counts of these `types` from `start` to `end` (ListSyncTaskStatistic), or the failure.
 
-        OMS counts in steps of time, and chooses their length.
+        OMS returns a count for each step of time, and chooses the length of the steps.
         """
         from oss_oms_sync.clouds.task import Statistics
 

@@ -29,7 +29,10 @@ MAX_LINE_BYTES = 16 * 1024
 
 @dataclass(frozen=True)
 class CopyFailure:
-    """A failed copy in a list of OMS; a text that the line lacks is empty, and a missing time `at` is None."""
+    """A failed copy in a list of OMS.
+
+    A text that the line lacks is empty, and `at` is None if the line has no time.
+    """
 
     key: str
     code: str
@@ -41,8 +44,9 @@ class CopyFailure:
 class Lines:
     """The result of reading lines of a list of failed copies.
 
-    `end` is the position at which to continue. `unread` is the number of lines without a key, and `example` the first
-    of them. `open_line` is True if the last line has no end, so that it may still grow; `end` is then before this line.
+    - `end`: the position at which to continue reading.
+    - `unread`: the number of lines without a key; `example` is the first of these lines.
+    - `open_line`: True if the last line has no line end, so that it may still grow; `end` is then before this line.
     """
 
     failures: list[CopyFailure]

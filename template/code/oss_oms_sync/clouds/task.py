@@ -51,7 +51,7 @@ class MonthCounts(Counters):
 
     @property
     def difference(self) -> int | None:
-        """The number of accepted objects less that of processed objects, or None if it is unknown.
+        """The number of accepted objects minus the number of processed objects, or None if one of them is unknown.
 
         It is negative if OMS accepted some of the processed objects in the month before.
         """
@@ -59,7 +59,10 @@ class MonthCounts(Counters):
 
 
 class Statistics(StatisticsSummary):
-    """OMS's counts over time; `unread` is the number of missing series and of undocumented parts of the response."""
+    """OMS's counts over time.
+
+    `unread` is the number of parts of the response that are missing or have an undocumented form.
+    """
 
     @classmethod
     def parse(cls, types: Sequence[str], start: datetime, answer: Mapping[str, object]) -> Statistics:
@@ -82,7 +85,7 @@ class Statistics(StatisticsSummary):
 
     @property
     def is_exact(self) -> bool:
-        """True if a step has a length of five minutes and not of an hour."""
+        """True if the steps last five minutes, False if they last an hour or an unknown time."""
         return self.step == "FIVE_MINUTES"
 
     @property
@@ -92,10 +95,10 @@ class Statistics(StatisticsSummary):
 
     @property
     def steps(self) -> list[tuple[float, int, int]]:
-        """The steps in which OMS accepted or finished objects.
+        """The steps in which OMS accepted or finished objects, in the order of time.
 
-        Each step has the time of its beginning in seconds since 1970, and the numbers of objects accepted and finished
-        in it.
+        Each step has the time of its beginning in seconds since 1970, the number of objects accepted in the step, and
+        the number of objects finished in the step.
         """
         steps: dict[float, tuple[int, int]] = {}
         for name in OBJECT_TYPES:
@@ -111,16 +114,16 @@ class Statistics(StatisticsSummary):
         return [(begin, *numbers) for begin, numbers in sorted(steps.items())]
 
     def count_after(self, time: datetime, data_type: str) -> int:
-        """Return the total count of the steps that began after `time`."""
+        """Return the sum of the counts of `data_type` in all steps that began after `time`."""
         return sum(number for begin, number in self.series[data_type] if begin > time.timestamp() * 1000)
 
 
 def count_min_unfinished(differences: Iterable[int]) -> int:
     """Return the minimum number of objects that OMS has accepted and not finished.
 
-    `differences` has the number of accepted less that of finished objects for each step, in the order of time. The
-    result is the largest sum from any step to the last, because OMS may have accepted finished objects before the first
-    step.
+    `differences` has the number of accepted minus the number of finished objects for each step, in the order of time.
+    OMS may have accepted some of the finished objects before the first step. So the result is the largest sum from any
+    step to the last.
     """
     remaining_objects = 0
     for difference in differences:
@@ -129,12 +132,15 @@ def count_min_unfinished(differences: Iterable[int]) -> int:
 
 
 def month_of(time: datetime) -> datetime:
-    """Return the beginning of the OMS month that contains `time`."""
+    """Return the beginning of the calendar month that contains `time`, in China's time zone, which OMS's counters use.
+
+    This time zone is an assumption: OMS does not document it.
+    """
     return time.astimezone(_CHINA_ZONE).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def month_name(time: datetime) -> str:
-    """Return the name of the OMS month that contains `time`, such as "2026-01"."""
+    """Return the calendar month that contains `time`, in China's time zone, such as "2026-01"."""
     return month_of(time).strftime("%Y-%m")
 
 
@@ -190,10 +196,10 @@ class TaskInfo(TaskSummary):
 
 
 def query_failure(answer: object, action: str, resource: str = "synctask") -> QueryFailure | None:
-    """Return the failure of a query, or None if OMS answered it.
+    """Return the failure of a query, or None if OMS answered the query.
 
-    `action` is OMS's name of the permission that the query needs, such as "get", and `resource` the permission's
-    resource.
+    `action` and `resource` are the parts of OMS's name of the permission that the query needs, such as "get" and
+    "synctask".
     """
     if not isinstance(answer, Failure):
         return None

@@ -26,8 +26,8 @@ _MAX_TEXT_BYTES = 2000
 class _Robot:
     """A kind of webhook, with the format of its messages.
 
-    `make_body` makes the message from a text and fields. `is_accepted` returns True if the status and the body of a
-    response confirm the message.
+    - `make_body`: a function that makes the body of a message from a text and fields.
+    - `is_accepted`: a function that returns True if the status and the body of a response confirm the message.
     """
 
     title: str
@@ -39,7 +39,7 @@ def post(invocation: Invocation, text: str, fields: Mapping[str, object]) -> tup
     """Post a message to the webhook in ALERT_WEBHOOK, without a retry.
 
     A chat's robot receives the text, and any other webhook a JSON object with `fields` and the text. Return the kind of
-    the webhook, and the reason why the message may not have arrived, which is empty if the webhook accepted the
+    the webhook, and the reason why the message may not have arrived. The reason is empty if the webhook accepted the
     message.
     """
     settings, seconds = invocation.settings, invocation.deadline.cap(_MESSAGE_SECONDS)

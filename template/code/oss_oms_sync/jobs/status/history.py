@@ -110,7 +110,7 @@ class KeyHistory:
         )
 
     def _find_obs_object(self) -> ObjectSummary | str | None:
-        """Return the object in OBS as listed, None if OBS has none, or the reason why this is unknown."""
+        """Return the object's entry in OBS's listing, None if OBS lacks the object, or the reason why it is unknown."""
         try:
             return self._invocation.destination().find_all([self._key])[0]
         except StorageError as error:
