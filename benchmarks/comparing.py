@@ -86,7 +86,10 @@ def make_entries(objects: int) -> Iterator[Entry]:
 
 
 def measure_hashing() -> float:
-    """Return the bytes that a core reads over TLS and hashes by both part sizes in a second, like `compare --deep`."""
+    """Return the speed at which a core reads and hashes contents like `compare --deep`, in bytes per CPU second.
+
+    The contents are read over TLS, and hashed into an ETag for each of both part sizes.
+    """
     with TemporaryDirectory() as folder:
         certificate = make_certificate(Path(folder))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

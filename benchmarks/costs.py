@@ -86,9 +86,9 @@ def replay() -> Job:
 
 
 def check_throttling(console: Console) -> list[str]:
-    """Print the keys that replay submits with a call, and those that the vendor's function loses, while OMS throttles.
+    """Run replay and the vendor's function while OMS throttles; print the results, and return the missed targets.
 
-    Return the missed targets as texts: of the calls that OMS admits, replay submits at least nine keys with each.
+    The target is an average of at least nine keys in the calls of replay that OMS admits.
     """
     with Sandbox() as box, TemporaryDirectory() as folder:
         for number in range(THROTTLED_KEYS):
@@ -142,7 +142,7 @@ def failed_keys() -> list[str]:
 
 
 def has_control_character(key: str) -> bool:
-    """Return True if XML 1.0 cannot carry the name unchanged."""
+    """Return True if XML 1.0 cannot carry the key unchanged."""
     return any(ord(character) < 0x20 and character not in "\t\n" for character in key)
 
 

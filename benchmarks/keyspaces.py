@@ -44,7 +44,7 @@ def _same_prefix() -> dict[str, float]:
 
 
 def _dates() -> dict[str, float]:
-    """Return the folders of ten years of days with their weights: each day has slightly more keys than the last."""
+    """Return a folder for each day of ten years with its weight; each day has slightly more keys than the previous."""
     begin = date(2015, 1, 1)
     return {f"{begin + timedelta(days=day):%Y/%m/%d}/": 1.0 + day for day in range(3650)}
 
@@ -72,7 +72,7 @@ def _folders(name: str, size: int, weights: dict[str, float]) -> KeySpace:
 
 
 def _spread(position: int, size: int, digits: int) -> int:
-    """Return the number of a position if `size` positions are spread evenly over all numbers of `digits` hex digits."""
+    """Return the number at a position if `size` positions are spread evenly over all numbers of `digits` hex digits."""
     return int(position * 16**digits // size)
 
 

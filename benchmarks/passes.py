@@ -120,7 +120,7 @@ def judge(runs: list[Run], single_lane: dict[KeySpace, Run]) -> list[Verdict]:
 
 
 def show(console: Console, runs: list[Run], single_lane: dict[KeySpace, Run]) -> None:
-    """Print the durations of the passes, their maximum number of instances, and the resources of the second pass."""
+    """Print the durations and maximum instances of each run's passes, and its second pass's requests and costs."""
     for size in (HUNDRED_MILLION, BILLION):
         table = Table(title=f"\n{size:,} objects")
         table.add_column("keys", no_wrap=True)

@@ -1,7 +1,7 @@
 """Benchmark of compare against `rclone check --size-only`: the client's CPU time per object and its peak memory.
 
-Both compare the same objects over loopback, each in its own process, measured from start to exit. compare reads the
-sandbox's OSS and OBS and the records; rclone reads two buckets of its own S3 server.
+Each program compares the same objects over loopback in its own process, which is measured from start to exit. compare
+reads the sandbox's OSS and OBS and the records; rclone reads two buckets of its own S3 server.
 """
 
 from __future__ import annotations

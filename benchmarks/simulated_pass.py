@@ -1,6 +1,7 @@
-"""A pass over a bucket in virtual time, with the real code that splits ranges and merges their marks.
+"""A pass over a bucket in virtual time, with the project's own code that splits ranges of keys.
 
-Only time is simulated: no object is sent, and nothing fails.
+A mark is the number of objects up to a certain key; the next pass splits its ranges by these marks. Only time is
+simulated: no object is sent, and nothing fails.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class KeyRange:
 class SimulatedPass:
     """A pass in virtual time, from its first invocation until its total is written.
 
-    `before` has the marks of the previous pass, which are numbers of objects up to certain keys.
+    `before` has the marks of the previous pass.
     """
 
     def __init__(self, space: KeySpace, lanes: int, before: Marks | None = None, job: Job = RECONCILE) -> None:
@@ -139,7 +140,8 @@ class SimulatedPass:
     def _process_piece(self, key_range: KeyRange, begins: bool) -> _Worker:
         """Yield the seconds of each step of an invocation, which processes a range's next keys for PIECE_SECONDS.
 
-        The invocation writes its result, which starts the next. `begins` is True for the first invocation of a range.
+        At its end, the invocation stores its result; this event starts the next invocation. `begins` is True for the
+        first invocation of a range.
         """
         yield self._draw_start_seconds()
         # The previous piece, the pass's first piece, the last pass's marks, the next piece, and the note "working".

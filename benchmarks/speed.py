@@ -206,9 +206,10 @@ def machine() -> str:
 
 
 def warm(network: DelayedNetwork) -> dict[str, Any]:
-    """Return the seconds and CPU seconds of an event of one key on open connections, which the first event opens.
+    """Measure events of one key on open connections: their seconds and CPU seconds.
 
-    `due` has the seconds of our function if it has to read whether the project is closed.
+    The first event opens the connections and is not counted. `due` has the seconds of our function if it has to read
+    whether the project is closed.
     """
     seconds, cpu, p99, floors = Pair([], []), Pair([], []), Pair([], []), []
     due: list[float] = []
@@ -234,7 +235,7 @@ def warm(network: DelayedNetwork) -> dict[str, Any]:
 
 
 def find_p99(values: Sequence[float]) -> float:
-    """Return the 99th percentile, which is the largest of a few values."""
+    """Return the largest value, which is the 99th percentile of fewer than a hundred values."""
     return max(values)
 
 

@@ -30,9 +30,10 @@ def program_path() -> str | None:
 
 
 def run(page: Path, *options: str, dark: bool = False) -> subprocess.CompletedProcess[str]:
-    """Open `page` in Chromium with further options; the page's console is in the result's standard error.
+    """Open `page` in Chromium with further `options`; return the finished process.
 
-    Raises RuntimeError if Chromium is missing or fails.
+    The process's standard error has the messages of the page's console. Raises RuntimeError if Chromium is missing or
+    fails.
     """
     program = program_path()
     if program is None:

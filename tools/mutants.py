@@ -85,8 +85,11 @@ class Mutant:
     def tests(self) -> list[str]:
         """Return the paths of the tests that can notice the change.
 
-        These are the tests of the module and of the modules that import it, the tests that import the module
-        themselves, and those that invoke its job. If there are none, all tests of the package are returned.
+        - tests named after the module, or after a module that imports it
+        - tests that import the module
+        - tests that invoke the job to which the module belongs
+
+        If there is no such test, the folder with all tests of the package is returned.
         """
         files = (path for place in (_UNIT, _DOCTOR) for path in (ROOT / place).rglob("test_*.py"))
         test_files = [path for path in files if path.name not in _EXCLUDED_TESTS]
@@ -158,7 +161,10 @@ def _is_message(node: ast.AST) -> bool:
 
 
 def _find_changes(node: ast.AST, put: Callable[[ast.AST], None]) -> Iterator[Callable[[], None]]:
-    """Yield a function for each possible change of a node, which makes the change; `put` replaces the node."""
+    """Yield a function for each possible change of a node, which makes the change.
+
+    `put` replaces the node in its tree by another node.
+    """
     if type(node) in _REPLACEMENTS:
         yield lambda: put(_REPLACEMENTS[type(node)]())
     match node:

@@ -1,4 +1,7 @@
-"""A renderer of projects by Jinja2, for machines without Node.js, which `s init` needs, and for comparison with it."""
+"""A renderer of projects by Jinja2, for machines without Node.js, on which `s init` cannot run.
+
+Tests compare its projects with those of `s init`.
+"""
 
 from __future__ import annotations
 

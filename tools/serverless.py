@@ -57,7 +57,7 @@ class Tool:
             self.run("config", "add", *access, "-a", "default", "-f")
 
     def command(self, *words: str) -> list[str]:
-        """Return the command line of `s words`."""
+        """Return the command line that runs `s` with these words."""
         return [str(_COMMAND), *words]
 
     def run(
@@ -81,7 +81,7 @@ class Tool:
     ) -> subprocess.CompletedProcess[str]:
         """Run `s init` into `folder`, with a package from a local server instead of the registry.
 
-        `answers` replaces the interactive questions.
+        With `answers`, the tool asks no questions.
         """
         with served(package) as url:
             words = ["--uri", url, "-d", folder.name, "-y", "-a", "default", "--parameters", json.dumps(dict(answers))]
