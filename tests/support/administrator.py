@@ -18,17 +18,14 @@ from tools.package import ROOT
 
 
 def draw_requests(requests: range, step: int = 3) -> range:
-    """Return every third number below the number of requests (`step` sets another share).
-
-    The first number is random, and is printed.
-    """
+    """Return every `step`-th number of `requests`; the first is random, and is printed."""
     first = random.randrange(step)
     print(f"drawn requests: each {step} from number {requests[first]}")
     return requests[first::step]
 
 
 def draw_interruptions(requests: range, step: int = 3) -> list[tuple[str, int]]:
-    """Return a random interruption for each drawn request: `dies_after` or `loses`, and the request's number."""
+    """Return every `step`-th request's number, each with a random interruption: `dies_after` or `loses`."""
     return [(random.choice(["dies_after", "loses"]), number) for number in draw_requests(requests, step)]
 
 
@@ -39,8 +36,9 @@ class KilledError(BaseException):
 class Administrator(VirtualSandbox):
     """A world with an administrator's machine.
 
-    `asked`: the number of the machine's answered requests. `dies_after`: the number of the request after which the
-    machine dies. `loses`: the number of the request whose response is lost.
+    - `asked` is the number of requests of the machine that were answered.
+    - `dies_after` is the number of the request after which the machine dies, or -1.
+    - `loses` is the number of the request whose response is lost, or -1.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -69,10 +67,10 @@ class Administrator(VirtualSandbox):
 
     @contextmanager
     def cut_off(self, fate: str, number: int, away: float = 41 * 60) -> Iterator[None]:
-        """Interrupt the commands in the context at a request, counted from now.
+        """Interrupt the commands in the context at the request with this number, counted from now.
 
-        With `dies_after` the machine dies after the request, with `loses` the response is lost. After the context the
-        machine works again; if it died, `away` seconds later.
+        If `fate` is `dies_after`, the machine dies after the request, and works again `away` seconds later. If `fate`
+        is `loses`, only the response to the request is lost.
         """
         setattr(self, fate, self.asked + number)
         try:

@@ -12,7 +12,7 @@ EXAMPLES = sorted(path.stem for path in _FOLDER.glob("*.json"))
 
 
 def answer(name: str) -> dict[str, Any]:
-    """Return an example: by a name in EXAMPLES, or `made/...` for a small example that tests change."""
+    """Return the example with this name; a name that begins with `made/` is a small example, which tests change."""
     return dict(json.loads((_FOLDER / f"{name}.json").read_text(encoding="utf-8")))
 
 

@@ -21,7 +21,11 @@ _EQUAL = ("equal_contents", "equal_version", "equal_size")
 
 
 class Row(NamedTuple):
-    """The condition of a check: its classes are empty or, if `accepts`, the first class is accepted by name."""
+    """The rule for a check: it passes if the classes in `classes` have no objects.
+
+    With `accepts`, it also passes if the user has accepted the first class by name. `of_freeze` is True if a check
+    needs frozen writes, so that a rehearsal does not count its result.
+    """
 
     classes: tuple[str, ...] = ()
     accepts: bool = False
@@ -56,7 +60,7 @@ ROWS = {
 
 
 def checks(document: Document) -> list[tuple[str, str, bool]]:
-    """Return the id, the result and `gates` of each check, in order."""
+    """Return the id and the result of each check, in order, and True if the check affects the verdict."""
     is_about_headers = document["headers"]["migrated"] is not True or _asked(document) > 0 or _checked(document)
     gates = {"SAMPLE": document["sample"] is not None, "METADATA": is_about_headers}
     return [(name, _result(document, name), gates.get(name, True)) for name in ROWS]
@@ -84,7 +88,7 @@ def failing(document: Document) -> list[str]:
 
 
 def _is_about_all_objects(document: Document, name: str, result: str) -> bool:
-    """Return True if a failed check concerns only objects in progress, and the source has no other objects."""
+    """Return True if a check of the freeze failed, and all objects of the source are still in progress."""
     if not ROWS[name].of_freeze or result != "failed":
         return False
     return not any(
@@ -253,7 +257,11 @@ def _of_nothing_waits(document: Document) -> str:
 
 
 def _of_more(document: Document) -> str:
-    """Return "failed" if a cutover would open the project: it was not closed by hand, and no GO is in effect."""
+    """Return the result of a check on waiting records that the certificate does not list.
+
+    The result is "failed" if a cutover would open the project to resend them, otherwise "not run". A cutover does not
+    open a project that a user closed by hand, or for which a GO is valid.
+    """
     closed = document["closed"]
     if closed is None or document["frozen_since"] is None or document["go_stands"]:
         return "not run"

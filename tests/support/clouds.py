@@ -149,7 +149,7 @@ class Clouds(VirtualSandbox):
         self.advance((time - self.clock.now()).total_seconds())
 
     def play(self, happenings: Sequence[tuple[Any, ...]]) -> None:
-        """Call a method for each element: its name and its arguments."""
+        """Call methods of this world; each element of `happenings` has the name of a method, and its arguments."""
         for name, *arguments in happenings:
             getattr(self, name)(*arguments)
 
@@ -188,7 +188,7 @@ class Clouds(VirtualSandbox):
             self.bucket.add_success_record(key, data, minutes_ago * 60)
 
     def put_in_both(self, *keys: str, data: str, in_obs: str, kind: str = "md5", part: int | None = None) -> None:
-        """Write `data` to the source without events, `in_obs` to OBS an hour later, and advance another hour."""
+        """Write `data` to the source without events, write `in_obs` to OBS an hour later, and advance another hour."""
         self.lose_events_of(*keys, data=data, kind=kind)
         for key in keys:
             self.write(key, in_obs, part)
@@ -238,7 +238,7 @@ class Clouds(VirtualSandbox):
             self.task.end(copy)
 
     def copy_all(self) -> None:
-        """Let OMS make all copies that it holds."""
+        """Let OMS make all withheld copies."""
         while self.task.withheld:
             self.begin_copy()
             self.end_copy()
@@ -252,9 +252,10 @@ class Clouds(VirtualSandbox):
             self.task.add_count(kind, number, self.clock.now().timestamp() - minutes_ago * 60)
 
     def measure_headers(self, *, moves: bool = False, replaces: bool = True) -> None:
-        """Let a canary measure changes of headers in OBS.
+        """Set the effect of a change of headers in OBS, and store a canary's result that reports it.
 
-        `moves`: a change updates LastModified. `replaces`: a change removes the other headers.
+        With `moves`, a change updates LastModified. With `replaces`, the canary reports that a change removes all
+        headers that it does not name.
         """
         self.obs_bucket.headers_move_time = moves
         usual = {"url": "yes", "expired_url": "no", "moves_etag": "no"}

@@ -30,8 +30,11 @@ class ObsCopy(NamedTuple):
 class Comparison(NamedTuple):
     """The results of a complete comparison.
 
-    They are its start and end, the objects in OBS whose keys are absent at the source, the time of each success record,
-    the keys of failed records, and the number of objects at the source.
+    - `began` and `ended` are its times.
+    - `absent` has the objects in OBS whose keys are absent at the source.
+    - `accepted` has the time of each success record.
+    - `failed` has the keys of failed records.
+    - `objects` is the number of objects at the source.
     """
 
     scope: str
@@ -208,7 +211,7 @@ def accepted_etag(world: DeletionsWorld, key: str) -> str:
 
 
 def begun_of(comparisons: list[Comparison], place: int, key: str) -> float:
-    """Return the time since which a key is absent, by the comparison at this place in `comparisons`."""
+    """Return the time since which a key is absent at the source, by the comparison with the index `place`."""
     now = comparisons[place]
     if place == 0 or key not in comparisons[place - 1].absent:
         return now.ended

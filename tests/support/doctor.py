@@ -43,7 +43,7 @@ def invoke_doctor(box: Sandbox) -> dict[str, Any]:
 
 
 def states(report: dict[str, Any], *wanted: str) -> list[str]:
-    """Return the names of the checks whose state is one of `wanted`."""
+    """Return the names of the checks whose state is one of `wanted`, such as "failed"."""
     return [check["name"] for check in report["checks"] if check["state"] in wanted]
 
 
@@ -53,7 +53,10 @@ def find_check(report: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def verify_check(report: dict[str, Any], name: str, state: str, text: str = "", fix: str = "") -> None:
-    """Compare a check's state, and parts of its texts; a check that passed or was skipped has no remedy."""
+    """Assert that a check has this state, that its text contains `text`, and that its remedy contains `fix`.
+
+    A check that passed or was skipped has no remedy.
+    """
     check = find_check(report, name)
     assert check["state"] == state, check
     assert text in check["actual"]
@@ -68,7 +71,7 @@ def keep(box: Sandbox, records: Iterable[tuple[str, bytes]]) -> None:
 
 
 def keep_strikes(box: Sandbox) -> None:
-    """Store a recent time of each job's timer, which doctor reads."""
+    """Store for each job that its timer has fired recently; doctor reads these objects."""
     jobs = ("replay", *PASSES, "status")
     keep(box, [(f"state/{job}-timer-oss-oms-sync.json", b"{}") for job in jobs])
 
@@ -97,7 +100,7 @@ def set_variables(**changes: str) -> Change:
 
 
 def replace_in_url(new: str, old: str = "") -> Change:
-    """Return a change of the settings: in SYNC_URL, it replaces OMS's address, or the text `old`."""
+    """Return a change of the variable SYNC_URL that replaces the text `old`, by default OMS's address, by `new`."""
     return lambda box, environment: environment.update(SYNC_URL=box.task.sync_url.replace(old or box.oms.endpoint, new))
 
 

@@ -22,7 +22,10 @@ def ram_user(box: Sandbox, document: Mapping[str, object], name: str = "user") -
 
 
 def iam_user(box: Sandbox, name: str, *documents: Mapping[str, object]) -> Key:
-    """Create an IAM user with policies of API v5, or of v3 as by hand; return its access key."""
+    """Create an IAM user with these policies; return the user's access key.
+
+    Policies of version 1.1 are attached by API v3, as by hand, and all others by API v5.
+    """
     user = box.iam.create_user(Arguments((), {"name": name}, {}))["user"]["user_id"]
     for document in documents:
         if document["Version"] == "1.1":

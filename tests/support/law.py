@@ -1,4 +1,4 @@
-"""Law 1, which the tests share: every key is accepted by OMS, recorded as failed, or still Function Compute's."""
+"""Law 1, which tests share: every key is accepted by OMS, recorded as failed, or still queued by Function Compute."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ SWEEP = int(os.environ.get("SWEEP", "1" if EXTRAS else "3"))
 
 
 def schedules(share: int) -> int:
-    """Return the number of schedules to try, of a law with this share of all schedules; `make test` tries 25."""
+    """Return the number of random cases to try: 25 in `make test`, otherwise SCHEDULES divided by `share`."""
     return SCHEDULES // share if EXTRAS or "SCHEDULES" in os.environ else 25
 
 
 def sweep(steps: Iterable[int]) -> Iterator[int]:
-    """Return the steps at which to interrupt a run: every third, from a random step that is printed."""
+    """Yield the steps at which to interrupt a run: every step of SWEEP, from a random first step that is printed."""
     start = random.Random().randrange(SWEEP)
     print(f"interrupted: every {SWEEP}. step, from step {start}")
     return islice(steps, start, None, SWEEP)
 
 
 def seeds_of(block: int, number: int) -> Sequence[int]:
-    """Return the seeds of a quarter of `number` worlds, or those that the environment names."""
+    """Return every fourth seed below `number`, from `block` on, or the seeds in the environment variable SEEDS."""
     named = os.environ.get("SEEDS")
     return [int(part) for part in named.split(",")] if named else range(block, number, 4)
 

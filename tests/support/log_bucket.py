@@ -84,15 +84,15 @@ class LogBucket(Stored):
         self.add_json("state/back_to_source.json", {"bucket": bucket or self._destination, "at": at, "rules": rules})
 
     def add_canary_result(self, report: Mapping[str, object], at: str = "2026-01-01T00:00:00Z") -> None:
-        """Store the result of a canary with this field report."""
+        """Store the result of a canary, with this report."""
         self.add_json(f"state/canary-{self._project}.json", {"at": at, "report": report})
 
     def add_migration(self, ago: float = 3600, **fields: object) -> None:
-        """Store the intention of a migration that began `ago` seconds ago."""
+        """Store the intention (the record of the run) of a migration that began `ago` seconds ago."""
         self.add_json(f"state/migrate-{self._project}.json", self._intention(ago, **fields))
 
     def add_ended_migration(self, how: str = "done", run: str = "ab12", **fields: object) -> None:
-        """Store the outcome of a migration that ends now, in place of its intention."""
+        """Store the outcome of a migration that ends now, and delete its intention (the record of its run)."""
         self.objects.pop(f"{self.root}state/migrate-{self._project}.json", None)
         outcome = {**self._intention(3600), "ended": timestamp(self._now()), "how": how, **fields}
         self.add_json(f"state/migrated-{self._project}-{run}.json", outcome)
@@ -102,7 +102,10 @@ class LogBucket(Stored):
         return {"begun": begun, "group": "", "prefixes": [""], "digest_without_extra": "", **fields}
 
     def add_read_lines(self, lines: int, outside: int = 0, month: str = "2026-03") -> None:
-        """Store that replay has read this number of lines in OMS's lists of failed copies in a month."""
+        """Store how many lines of OMS's lists of failed copies replay has read in a month.
+
+        `outside` of these lines have keys outside the project's prefix or suffix.
+        """
         stored = self.objects.get(f"{self.root}state/failed_copies.json")
         value = json.loads(stored.body) if stored else to_json(ListPositions())
         value["listed"][month] = [lines, outside]
@@ -153,12 +156,12 @@ class LogBucket(Stored):
         return {entry["key"] for run_file in run_files for entry in run_file["keys"]}
 
     def job_state(self, name: str = "replay") -> dict[str, Any]:
-        """Return the stored state of a job, empty if there is none."""
+        """Return the stored state of a job, or an empty dict if the job has stored none."""
         stored = [state for state in self.names(f"{self.root}state/{name}") if "-timer-" not in state]
         return json.loads(self.objects[stored[0]].body) if stored else {}
 
     def record_body(self, state: str, key: str) -> bytes | None:
-        """Return the contents of a key's record, or None."""
+        """Return the contents of a key's record, or None if the key has no record in this state."""
         record = self.objects.get(record_name(state, key, self.root))
         return record and record.body
 
@@ -199,5 +202,8 @@ class LogBucket(Stored):
         self.add_pass(ended=ended, job="compare", tally=Tally(classes=classes, oldest_not_there=oldest))
 
     def add_standstill(self, *, state: int, twin: int) -> None:
-        """Store a standstill pass with these digests; those of `add_comparison` are 0."""
+        """Store a standstill pass with these digests of the source and of OBS.
+
+        The digests of a comparison by `add_comparison` are 0.
+        """
         self.add_pass({**USUAL, "standstill": True}, job="compare", tally=Tally(state=state, twin=twin))

@@ -128,7 +128,10 @@ class CommandResult(NamedTuple):
 
 @dataclass
 class CutoverOptions:
-    """The options of a cutover, which grow with the steps that certificates print; `accept`: names of classes."""
+    """The options of a cutover; `accept` has names of object classes.
+
+    Each step that a certificate prints can add an option.
+    """
 
     frozen_since: str
     deep: bool = False

@@ -190,7 +190,7 @@ sys.exit(step.get("code", 0))
 
 
 class StandInTool:
-    """A program `s` in its own folder that follows a plan, by its arguments."""
+    """A program `s` that gives planned outputs and exit codes, chosen by its arguments."""
 
     def __init__(self, folder: Path, name: str = "s") -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -201,7 +201,7 @@ class StandInTool:
         self.plan({})
 
     def plan(self, steps: Mapping[str, Any]) -> None:
-        """Set the plan: a step for each `<job> invoke`, job, or "*" for all other calls.
+        """Set the plan: a step for calls that begin with "<job> invoke" or "<job>", and "*" for all other calls.
 
         A step has the outputs `out` and `err`, the exit `code`, and the duration in `seconds`.
         """

@@ -21,7 +21,7 @@ LONG = "最" * 330
 
 @pytest.fixture(autouse=True)
 def split_early(mocker):
-    """Split ranges as soon as a lane is free, so that a few dozen objects behave like millions."""
+    """Split ranges as soon as a lane is free, so that ranges of a few dozen objects split like ranges of millions."""
     mocker.patch.object(work, "UNKNOWN_RANGE_SECONDS", 0)
     mocker.patch.object(work, "MIN_SPLIT_OBJECTS", 0)
 

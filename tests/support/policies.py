@@ -24,7 +24,7 @@ def show(project: Path, *arguments: str) -> str:
 
 
 class Right(NamedTuple):
-    """A permission: an action, the resource, and for a listing the prefix."""
+    """A permission: an action and a resource, with a prefix of keys if the action is a listing."""
 
     action: str
     resource: str

@@ -9,10 +9,7 @@ from huaweicloudsdkcore.http.http_config import HttpConfig
 
 
 def meaning(request):
-    """Return the parts that matter of a request, the project's or an SDK's.
-
-    They are method, path, parameters, body, and Alibaba Cloud's headers.
-    """
+    """Return the compared parts of a request: method, path, parameters, body, and Alibaba Cloud's headers."""
     if hasattr(request, "url"):
         url = urlsplit(request.url)
         path, query = url.path, parse_qsl(url.query, keep_blank_values=True)
@@ -39,9 +36,10 @@ def huawei_client(version, service, credentials, client):
 
 
 def compare_with_sdk(sent, service, table, clients):
-    """Compare each kind of request once with the SDK's request.
+    """Assert that the requests in `sent` equal those of an SDK's clients; compare each kind of request once.
 
-    Each request needs a row in `table`, and each row a request.
+    `table` has a row for each kind: its method and path, and the SDK's call with its request and body. Each row must
+    occur in `sent`.
     """
     kinds = set()
     for ours in sent:

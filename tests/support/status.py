@@ -27,7 +27,7 @@ def is_statistics(request: Request) -> bool:
 
 
 def is_month(month: str) -> Callable[[Request], bool]:
-    """Return a condition for requests: they ask for the task's counters of a month, such as "2026-03"."""
+    """Return a predicate that is True for a request for the task's counters of this month, such as "2026-03"."""
 
     def asks(request: Request) -> bool:
         time = datetime.fromtimestamp(int(request.params.get("query_time", 0)) / 1000, CHINA)
@@ -73,7 +73,7 @@ def read_verdict(world: World, **options: object) -> tuple[str, str]:
 
 
 def tells(world: World, state: str, *words: str, **options: object) -> bool:
-    """Return True if the verdict has this state and its text these words."""
+    """Assert that status's verdict has this state, and that its text contains these words; return True."""
     verdict, text = read_verdict(world, **options)
     assert verdict == state, text
     assert [word for word in words if word not in text] == [], text
@@ -81,7 +81,7 @@ def tells(world: World, state: str, *words: str, **options: object) -> bool:
 
 
 class WatchedWorld(World):
-    """A world whose verdict the test sets; at the start the project is in step."""
+    """A world in which the test changes status's verdict, which is "in step" (no problem) at the start."""
 
     def __init__(self, kind: str = "JSON", **environment: str) -> None:
         address = ROBOTS[kind].address + TOKEN

@@ -1,4 +1,7 @@
-"""Migrations of existing objects, as the log bucket and OMS show them."""
+"""Migrations of existing objects, as the log bucket and OMS show them.
+
+The intention of a migration is the object in the log bucket that exists while the migration runs.
+"""
 
 from __future__ import annotations
 

@@ -127,7 +127,7 @@ class World(Clouds):
     def installed(cls, *keys: str, **environment: str) -> Self:
         """Return a world an hour after the project's installation, in which OMS has copied the source objects `keys`.
 
-        Pacing hardly slows its jobs down.
+        The rate of calls to OMS is set so high that it hardly delays the jobs.
         """
         world = cls(**{"OMS_RATE": "1000", **environment})
         world.install()
@@ -219,9 +219,13 @@ class World(Clouds):
     # Events of objects.
 
     def put(self, key: str, data: str = "A", kind: str = "md5", fate: str = "copied") -> None:
-        """Write an object to the source.
+        """Write an object to the source; `fate` is the fate of its event and of its key.
 
-        `fate`: its event is lost or pending, OMS refuses or accepts the key, or OMS also copies the object at once.
+        - "lost": the event is lost.
+        - "pending": the event waits in `pending_events`.
+        - "refused": OMS refuses the key.
+        - "accepted": OMS accepts the key, but does not copy the object yet.
+        - "copied": OMS copies the object at once.
         """
         etag = self.upload(key, data, kind=kind)
         if fate == "pending" and kind != "Symlink":
@@ -230,7 +234,7 @@ class World(Clouds):
             self.send_event(key, etag, fate)
 
     def send_event(self, key: str, etag: str, fate: str = "copied") -> None:
-        """Forward an event of an object; `fate` has a value of `put`."""
+        """Forward an event of an object; `fate` is one of the values that `put` explains."""
         is_over = False
         if fate == "refused":
             self.oms.faults.then(FROZEN, where=lambda request: is_post(request) and not is_over)
@@ -264,9 +268,9 @@ class World(Clouds):
         return self.within(lambda: forward.run(payload, self.invocation(timeout - 0.5)))
 
     def invoke(self, job: str, event: object = None, timeout: float | None = None) -> dict[str, Any]:
-        """Return the answer of a job to an event, or to options; a killed instance is replaced before.
+        """Invoke a job with an event or with options, and return its answer; first replace a killed instance.
 
-        Time passes before, because passes that begin at the same moment have equal names.
+        Time passes before the call, because passes that begin at the same moment have equal names.
         """
         self.advance(0.001)
         if not self.call_instance.is_alive:
@@ -366,7 +370,7 @@ class World(Clouds):
         return self.invoke("certify", {"frozen_since": self.frozen, **options}, timeout)
 
     def rehearse(self, **options: object) -> dict[str, Any]:
-        """Return the certificate of a rehearsal, which knows no freeze."""
+        """Return the certificate of a rehearsal, for which no time of a freeze is known."""
         return self.invoke("certify", options)
 
     def is_go(self, **options: object) -> bool:
@@ -376,9 +380,9 @@ class World(Clouds):
         return True
 
     def find_obstacle(self, name: str, result: str = "failed", *also: str, **options: object) -> dict[str, Any]:
-        """Return the check `name` of a certificate, and assert that no other check prevents a GO.
+        """Return the check `name` of a certificate, and assert that it has this result.
 
-        The checks in `also` were not run either.
+        Also assert that the checks in `also` were not run, and that all other checks allow a GO.
         """
         document = self.certify(**options)
         word = "NO-GO" if result == "failed" else "NOT PROVEN"
