@@ -39,8 +39,10 @@ _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 class CompareCount(Count):
     """The counts of a comparison for a range of keys: the earlier counts `start`, and those of the keys added since.
 
-    Lags are measured for objects written since `lag_since`, in seconds since 1970. `seed` selects the objects of the
-    sample. `earlier_absences` are the absences of the last comparison, which this comparison continues.
+    - `lag_since`: the comparison measures the lag (the time from an object's write to its acceptance by OMS and to its
+      copy) of objects written since this time, in seconds since 1970.
+    - `seed`: the random number that selects the objects of the sample.
+    - `earlier_absences`: the keys that the last comparison found only in OBS; this comparison continues their absences.
     """
 
     def __init__(
@@ -62,8 +64,8 @@ class CompareCount(Count):
     def add(self, entry: Entry, select_key: SelectKey) -> None:
         """Judge a key, submit its object by `select_key` if it is due, and count the key.
 
-        Raises StorageError, and NoRoomError if there is too little time to read the object; the key is not counted
-        then.
+        Raises StorageError. Raises NoRoomError if too little time is left to read the object. In both cases the key is
+        not counted.
         """
         judge = self._judge
         judgement = judge.judge(entry)
@@ -82,7 +84,7 @@ class CompareCount(Count):
         self.add_judgement(judgement)
 
     def list_absences_until(self, last_key: str) -> list[Absence]:
-        """Return the absences up to `last_key`, because a piece may end before the last counted key."""
+        """Return the absences up to `last_key`, because one invocation's work may end before the last counted key."""
         return [absence for absence in self._absences if absence.key <= last_key]
 
     def add_judgement(self, judgement: KeyJudgement) -> None:
@@ -117,7 +119,7 @@ class CompareCount(Count):
             self.is_full = self._lines_bytes > _MAX_LINES_BYTES
 
     def count_equal(self, run: KeyRun) -> int:
-        """Return the number of leading keys of a run whose objects are equal and need no measurement of lags."""
+        """Return the number of leading keys of a run whose objects are equal and too old to measure their lags."""
         number = self._judge.count_equal(run)
         return index_of_first((time >= self._lag_since for time in run.source.modified[:number]), number)
 
@@ -197,7 +199,7 @@ class CompareCount(Count):
     def _get_folder_counts(self, name: str, title: str) -> list[int]:
         """Return the counts of a class in a first-level folder; the caller increases them in place.
 
-        They are the number and bytes of the source's objects, then of OBS's objects.
+        The counts are the number and bytes of the source's objects, then the number and bytes of OBS's objects.
         """
         folders = self._tally.folders
         return folders.setdefault(reported_folder(name, folders), {}).setdefault(title, [0, 0, 0, 0])
@@ -284,7 +286,7 @@ def parse_line(text: str) -> str:
 def count_same_size(entry: Entry, object_class: ObjectClass, proof: Proof | None) -> tuple[int, int]:
     """Return 1 or 0 for each of two counts: objects of equal size proven to differ, and objects accepted in vain.
 
-    An object is accepted in vain if OMS accepts it again and does not copy it.
+    An object is accepted in vain if OMS accepted another submission of it without copying it.
     """
     if object_class not in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER) or not are_same_size(entry):
         return 0, 0

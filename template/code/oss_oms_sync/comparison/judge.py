@@ -93,7 +93,7 @@ def classify(entry: Entry, times: JudgementTimes) -> ObjectClass:
 def count_equal_contents(source: Columns, destination: Columns, times: JudgementTimes) -> int:
     """Return the number of leading objects that have the class EQUAL_CONTENTS, whatever their records.
 
-    `classify` returns the same class for each of them. Their keys must pass the project's filter.
+    `classify` returns EQUAL_CONTENTS for each of them. Their keys must pass the project's filter.
     """
     number = min(
         equal_prefix_length(source.sizes, destination.sizes), equal_prefix_length(source.etags, destination.etags)
@@ -166,9 +166,14 @@ def _classify_settled(source: ObjectSummary, entry: Entry, times: JudgementTimes
 class FileSystem:
     """A destination that is a parallel file system: OBS stores its keys as paths of files and folders.
 
-    It cannot store a key with an empty part between two slashes, an object with contents whose key ends with a slash,
-    or a file and a folder of the same name. If the source has such a file and such a folder, the objects in the folder
-    are refused once the file is in the destination. If the destination has the folder, the file counts as missing.
+    It cannot store these objects:
+
+    - an object whose key has an empty part between two slashes;
+    - an object with contents whose key ends with a slash;
+    - a file and a folder of the same name.
+
+    If the source has such a file and such a folder, the file system refuses the objects in the folder once it has the
+    file. If it has the folder, the file counts as missing.
 
     Entries must be checked in the order of their keys. Source: OBS, "Parallel File System", differences from a bucket.
     """

@@ -64,10 +64,7 @@ class HeadersRow(NamedTuple):
 
 
 class Mended(NamedTuple):
-    """The outcome for an object, and the names of the headers that differed.
-
-    `has_tags` is True if the HEAD request to OSS shows that the object has tags.
-    """
+    """The outcome for an object, the names of the headers that differed, and True if the object has tags in OSS."""
 
     outcome: HeadersOutcome
     names: Sequence[str] = ()
@@ -113,9 +110,9 @@ class _Plan:
         )
 
     def confirm(self, head: ObjectHead | StorageError, min_time: int = 0) -> _Plan:
-        """Return the plan, confirmed by `head` if this shows the same version with the wanted headers.
+        """Return the plan, confirmed by `head` if this answer shows the same version with the wanted headers.
 
-        OBS's answer must be of a later second than the object's time, and than `min_time`.
+        OBS must have sent the answer in a later second than the object's time, and later than `min_time`.
         """
         is_confirmed = (
             isinstance(head, ObjectHead)

@@ -1,6 +1,7 @@
 """Objects that OMS has accepted and may still copy, estimated by its counts and a time limit.
 
-OMS does not report which objects it still has to copy, nor which it has lost.
+OMS does not report which objects it still has to copy, nor which it has lost. It reports counts in steps, which are
+intervals of five minutes or of an hour.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ class OmsProgress:
     - `max_unfinished`: the maximum number of objects that OMS has accepted and not finished; None if OMS does not
       report it, or only by the hour.
     - `oldest_unfinished`: OMS has finished all objects accepted before this time, if it processes them in order.
-    - `last_finished`: OMS finished its last finished object before this time.
-    - `last_busy`: the time of OMS's last acceptance or failure. If OMS has objects left, the start of the step in which
-      it finished its last object counts as well.
+    - `last_finished`: the end of the last step in which OMS finished an object, at most `now`.
+    - `last_busy`: the end of the last step in which OMS accepted an object or failed to copy one. A step in which OMS
+      copied or skipped an object counts as well: by its end if OMS has unfinished objects, otherwise by its start.
     - `accepted_steps`: the start of each step of the counts, and the number of objects accepted in it.
     """
 
@@ -117,7 +118,7 @@ def _find_oldest_unfinished_time(
 def _find_last_counted_time(statistics: Statistics, seconds_by_kind: Mapping[str, float], now: float) -> float:
     """Return the time of the last counted object of any kind in `seconds_by_kind`, at most `now`.
 
-    OMS counts in steps of time; `seconds_by_kind` has the seconds to add to the start of a step, by the kind of count.
+    `seconds_by_kind` has, by the kind of count, the seconds to add to the start of a step.
     """
     counted_steps = ((name, begin) for name in seconds_by_kind for begin, number in statistics.series[name] if number)
     return min(now, max((begin / 1000 + seconds_by_kind[name] for name, begin in counted_steps), default=-math.inf))

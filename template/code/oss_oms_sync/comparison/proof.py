@@ -74,7 +74,7 @@ def list_missing_permissions(
 ) -> list[str]:
     """List the missing permissions to read an object in either bucket.
 
-    A bucket without a key is not checked. In both clouds, HEAD needs the same permission as GET.
+    A bucket is not checked if its key is empty. In both clouds, HEAD needs the same permission as GET.
 
     Raises StorageError if a cloud refuses for another reason.
     """
@@ -200,7 +200,7 @@ class Prover:
 
 
 class _EtagDigest:
-    """A computation of an ETag for parts of `part_size` bytes, or for an object written in one call if this is 0."""
+    """A computation of an ETag from parts of `part_size` bytes, or from the whole object if `part_size` is 0."""
 
     def __init__(self, part_size: int) -> None:
         self._part_size = part_size

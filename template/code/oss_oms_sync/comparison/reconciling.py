@@ -42,8 +42,10 @@ _EVENT_CLASSES = (ReconcileClass.COVERED, ReconcileClass.FAILED_BEFORE, *_UNRECO
 class Classifier:
     """The rules that classify objects in a pass of reconcile.
 
-    `previous_start` is the start of the last pass of the same scope, or None. `opened_at` is the time when a closed
-    project was last opened. Objects written before this time, or before the trigger was restored, have no event.
+    - `previous_start`: the start of the last pass of the same scope, or None.
+    - `opened_at`: the time when a closed project was last opened.
+
+    Objects written before `opened_at`, or before the trigger was restored, have no event.
     """
 
     def __init__(
@@ -116,8 +118,8 @@ class Classifier:
     def has_event_arrived(self, object_class: ReconcileClass | None, entry: Entry) -> bool | None:
         """Return True if the event of an object of this class has arrived, False if it is missing, None if unknown.
 
-        It is unknown for an object written before the trigger existed or before the last pass. It is also unknown if
-        the record was written so late that reconcile may have written it.
+        The answer is unknown for an object written before the trigger existed or before the last pass. It is also
+        unknown if the record was written so late that reconcile may have written it.
         """
         _, source, success_record, failed_record, *_ = entry
         # A pass over all objects does not read their records.

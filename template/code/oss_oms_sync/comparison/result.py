@@ -36,8 +36,8 @@ class CompareResult:
 
     - `state`: the state of the pass, or None if no pass exists.
     - `overwrite_mode`: the overwrite mode of the sync task.
-    - `stood_still`: True if a later standstill pass shows that nothing has changed, False if it shows a change, None
-      without such a pass.
+    - `stood_still`: True if a later standstill pass shows that nothing has changed, False if it shows a change. It is
+      None without a standstill pass.
     """
 
     tally: Tally
@@ -113,7 +113,7 @@ class CompareResult:
 
     @property
     def watermark(self) -> str | None:
-        """The time before which all source objects have a copy in the destination; None without a pass."""
+        """The time before which all source objects have a copy in the destination; None if no pass exists."""
         start_time = parse_time(self.state.started) if self.state else None
         if start_time is None:
             return None

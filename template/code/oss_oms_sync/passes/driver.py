@@ -34,7 +34,10 @@ _MIN_PIECE_SECONDS = 60.0
 
 
 def find_refusal(invocation: Invocation) -> Stopped | None:
-    """Return the reason to submit nothing: the project is closed, or its state is unknown. None if it is open."""
+    """Return the reason to submit nothing, or None if the project is open.
+
+    The reason is that the project is closed, or that its state is unknown.
+    """
     failure = ProjectState(invocation).refusal()
     return stop_for_refusal(failure) if failure else None
 
@@ -66,7 +69,7 @@ class Driver:
         }
 
     def handle_timer(self, scope: Scope, period: timedelta | None) -> tuple[PassState | None, Stopped | None]:
-        """Start a pass of `scope` if `period` has passed since the last; otherwise resume all idle ranges.
+        """Start a pass of `scope` if `period` has passed since the last pass; otherwise resume all idle ranges.
 
         No pass starts while another pass of its identity (the same buckets and keys) is open. The idle ranges may
         belong to any open pass.

@@ -55,15 +55,15 @@ CountEqual = Callable[[KeyRun], int]
 
 
 class Feed:
-    """A reader of a listing's pages, which provides the next key and the row of this key.
+    """A reader of a listing, which goes through the keys of the listing's pages in order and has a current key.
 
-    `name_prefix` is removed from each name. The feed starts with the first key after `after_key`.
+    The feed removes `name_prefix` from each name, and starts with the first key after `after_key`.
     """
 
     def __init__(self, pages: Iterator[ListPage] = iter(()), name_prefix: str = "", after_key: str = "") -> None:  # noqa: B008
         """Read the first page.
 
-        This and all methods that advance raise StorageError.
+        Raises StorageError, as do `advance` and `advance_past`, because they may read the next page.
         """
         self._open_pages = pages
         self._name_prefix = name_prefix
@@ -71,7 +71,7 @@ class Feed:
         self._next_page()
 
     def row(self) -> ObjectSummary:
-        """Return the row of the next key."""
+        """Return the row of the current key."""
         names, etags, sizes, modified_times, types, storage_classes = self._page.columns
         position = self.position
         return ObjectSummary(
@@ -84,11 +84,11 @@ class Feed:
         )
 
     def columns(self, number: int) -> Columns:
-        """Return the rows of the next `number` keys, as columns."""
+        """Return the rows of `number` keys from the current key on, as columns."""
         return self._page.columns.part(self.position, self.position + number)
 
     def advance(self, number: int = 1) -> None:
-        """Advance past this number of keys, all on the current page."""
+        """Advance by this number of keys, all of them on the current page."""
         self.position += number
         if self.position < len(self.keys):
             self.key = self.keys[self.position]
@@ -101,7 +101,7 @@ class Feed:
             self.advance(bisect_right(self.keys, key, self.position) - self.position)
 
     def count_matching(self, keys: Sequence[str]) -> int:
-        """Return the number of leading `keys` that the feed can pass without passing any other key.
+        """Return the number of leading `keys` that the feed can advance past without meeting any other key.
 
         Only the current page of the feed is considered.
         """
@@ -129,9 +129,9 @@ class Feed:
 def merge_feeds(feeds: Sequence[Feed], counterpart: Feed, count_equal: CountEqual | None) -> Iterator[Entry | KeyRun]:
     """Yield an entry for each key of the source, the records and the destination, in the order of keys.
 
-    `feeds` are in the order of an entry's fields: source, success, failed, destination, proof. Keys that have only a
-    proof are skipped. With `count_equal`, runs of keys that are both in the source and in the feed `counterpart` are
-    yielded instead of their entries.
+    `feeds` (readers of listings) are in the order of an entry's fields: source, success, failed, destination, proof.
+    Keys that have only a proof are skipped. With `count_equal`, runs of keys that are both in the source and in the
+    feed `counterpart` are yielded instead of their entries.
 
     Raises StorageError.
     """
@@ -181,9 +181,9 @@ class MergedListing:
     ) -> None:
         """Merge the listings of the source, of these `kinds` of records, and of the `destination`, if it is set.
 
-        No listing has the records of long keys by key, so these are read singly. `needs_records` selects the objects
-        whose records are read. Without a `destination`, the failed record of an object is not read if its success
-        record covers the object.
+        The listings by key lack the records of long keys, so these records are read singly. `needs_records` selects the
+        objects whose records are read. Without a `destination`, the failed record of an object is not read if its
+        success record covers the object.
         """
         self._task_id = invocation.task_id
         seconds = invocation.listing_seconds()
@@ -236,7 +236,9 @@ class MergedListing:
 
     @contextmanager
     def feed(self, kind: Kind) -> Iterator[Feed]:
-        """Yield a separate feed of the records of a kind by their keys; it lacks the records of long keys.
+        """Yield a new reader of the records of a kind, in the order of their keys.
+
+        The reader lacks the records of long keys.
 
         Raises StorageError.
         """

@@ -30,7 +30,7 @@ _BEFORE_SURROGATES, _LAST_SURROGATE = 0xD7FF, 0xDFFF
 
 
 class KeyMark(NamedTuple):
-    """A key, and the number of objects after the previous mark up to and including this key."""
+    """A key, and the number of objects after the previous mark's key up to and including this key."""
 
     key: str
     objects: int
@@ -103,9 +103,11 @@ def estimate_objects(after_key: str, until_key: str, marks: Iterable[KeyMark]) -
 def find_cut(first_key: str, until_key: str, marks: Iterable[KeyMark], find_next_key: FindNextKey) -> str | None:
     """Find a key, the cut, that splits a range of keys into two ranges: up to the cut, and after it.
 
-    `first_key` is the first existing key of the range, and `until_key` its end ("" for no limit). `marks` are an
-    earlier pass's marks, in the order of keys. `find_next_key(key)` returns the next existing key of the range, or
-    None; it is called about 20 times, and at most 45 times.
+    - `first_key`: the first existing key of the range.
+    - `until_key`: the end of the range ("" for no limit).
+    - `marks`: an earlier pass's marks, in the order of keys.
+    - `find_next_key(key)`: returns the next existing key of the range, or None. It is called about 20 times, and at
+      most 45 times.
 
     Return a key that is at least `first_key` and less than the last key of the range, or None if the range cannot be
     split.

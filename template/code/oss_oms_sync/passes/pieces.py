@@ -119,12 +119,12 @@ class Scope:
 class Pass:
     """The description of a pass, as stored in its first piece. Times are ISO 8601 in UTC.
 
-    - `before`, `before_started`, `before_objects`: the last finished pass of its identity, the start of that pass, and
-      the number of source objects that it listed. Without such a pass they are empty or 0.
+    - `before`, `before_started`: the name and the start of the last finished pass of its identity, or empty.
+    - `before_objects`: the number of source objects that the pass `before` listed, or 0.
     - `seed`: the random number that selects the sample, drawn when the pass starts.
     - `migrations`: the state of the migrations when the pass starts.
-    - `most`: the maximum number of objects that it submits.
-    - `has_absences`: the pass `before` listed keys that only OBS has, and this pass continues their lists.
+    - `most`: the maximum number of objects that the pass submits.
+    - `has_absences`: True if the pass `before` listed keys that only OBS has; this pass continues their lists.
     """
 
     name: str
@@ -204,7 +204,7 @@ class Piece:
 
     - `begin`, `until`: the range has the keys after `begin` up to and including `until`; an empty `until` is no limit.
     - `cut`: the key at which the remaining keys are split.
-    - `stopped`: the reason why the range does not continue by itself.
+    - `stopped`: the reason why no worker continues the range without a timer or a user's call.
     - `about`: the description of the pass, only in its first piece.
     - `stuck`: the number of successive pieces without progress, including this piece.
 
@@ -254,9 +254,9 @@ class Tree:
 
     @property
     def open_ranges(self) -> list[str]:
-        """The ranges with remaining work: they have no end, and not both halves.
+        """The ranges with remaining work: a range is open until it is finished, or both of its halves have a piece.
 
-        If only the total is missing, the first range counts as open, so that a worker is woken to write it.
+        If only the total is missing, the first range counts as open, so that a worker is called to write the total.
         """
         if self.is_complete:
             return [] if self.has_total else [ROOT_RANGE]

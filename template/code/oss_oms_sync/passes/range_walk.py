@@ -109,9 +109,9 @@ class Count:
 class RangeWalk:
     """The work on the entries and runs of keys (`steps`) that follow the piece `start`.
 
-    - `share`: the number of ranges that submit at the same time, and share OMS's rate.
+    - `share`: the number of ranges that submit at the same time, and divide OMS's rate among them.
     - `limit`: the maximum number of objects to submit.
-    - `dry_run`: count as usual, and submit nothing.
+    - `dry_run`: if True, the work counts as usual, and submits nothing.
     - `may_send`: a function called once before the first submission. If it returns False, nothing is submitted.
     """
 
@@ -173,7 +173,7 @@ class RangeWalk:
         return RangeResult(replace(safe_state, kind=Kind.RESTING, stopped=stop_reason), error)
 
     def run_alone(self) -> tuple[Tally, PassAnswer]:
-        """Process the keys in a single call, which no other call continues, and return the counts and the answer.
+        """Process the keys in a single call, which no later call continues, and return the counts and the answer.
 
         Raises StorageError.
         """
@@ -237,7 +237,7 @@ class RangeWalk:
     def _send(self) -> None:
         """Submit the open batch.
 
-        No other batch opens until all its keys are accepted or recorded as failed.
+        No other batch opens until all keys of this batch are accepted or recorded as failed.
         """
         accepted, failed = self._sender.accepted, self._sender.failed.total()
         if self._sender.send(self._batch):

@@ -36,10 +36,10 @@ class PassState:
     """The state of a pass. For a finished pass it is stored as the pass's total.
 
     - `of`: the description of the pass.
-    - `passed`: its counts when it finished, or so far.
-    - `ended`: the time of its end; empty while it is open.
+    - `passed`: the counts of the pass when it finished, or so far.
+    - `ended`: the time of the pass's end; empty while the pass is open.
     - `ranges_open`, `ranges_done`, `pieces`: numbers of ranges and pieces.
-    - `amendment`: the last recheck of its differences, which is stored separately.
+    - `amendment`: the last recheck of the pass's differences, which is stored separately.
     - `stuck`: the reason why a range makes no progress.
     """
 
@@ -61,7 +61,7 @@ class PassState:
 
     @property
     def tally(self) -> Tally:
-        """The counts of the pass after its last recheck, or when it finished, or so far."""
+        """The latest counts of the pass: those after its last recheck, at its end, or so far."""
         return self.amendment.tally if self.amendment else self.passed
 
     @property
@@ -84,7 +84,7 @@ class PassState:
 
     @property
     def is_continuing(self) -> bool:
-        """True if the pass is open, and can continue."""
+        """True if the pass is neither finished nor at its maximum number of pieces."""
         return not self.ended and self.pieces < MAX_PIECES
 
     def describe_next_step(self, job: str) -> str:
@@ -204,9 +204,9 @@ def brief_answer(next_step: str, stop_reason: Stopped | None, *, finished: bool)
 class AnsweringPass(NamedTuple):
     """A finished pass, as its `state`, and the standstill pass that confirms or contradicts it.
 
-    A standstill pass lists both buckets again, to check that nothing changed since. `standstill` is such a pass that
-    started after the last check of the finished pass and contradicts it. Otherwise `standstill` is the last standstill
-    pass, or None without such a pass.
+    A standstill pass lists both buckets again, to check that nothing changed since. `standstill` is a standstill pass
+    that started after the last check of the finished pass and contradicts it. Without such a pass, it is the last
+    standstill pass, or None.
     """
 
     state: PassState
@@ -239,8 +239,9 @@ def find_answering_pass(
 ) -> AnsweringPass | None:
     """Return the finished pass of a job whose result is valid for all keys with `prefix`, or None.
 
-    Without `since`, it is the last finished pass. Otherwise it is the last of the passes that started after `since` and
-    ended at most MAX_PASS_AGE before `now`; a pass that no standstill pass contradicts has priority.
+    Without `since`, this is the last finished pass. With `since`, only passes that started after `since` and ended at
+    most MAX_PASS_AGE before `now` are considered. The result is the last of these that no standstill pass contradicts,
+    or else the last of them.
 
     Certify, status and doctor all use this function.
     """

@@ -69,8 +69,8 @@ class PassStore:
     def build_name(self, scope: Scope, start_time: datetime) -> str:
         """Return the name of the pass of `scope` that starts at `start_time`, or in the timer's period from then on.
 
-        The name contains a hash of the pass's identity, without its options, so passes with other settings have other
-        names, even in the same period.
+        The name contains a hash of the pass's identity (buckets and keys, without options). So passes with other
+        settings have other names, even in the same period.
         """
         identity = [self._settings.source_bucket, self.destination_bucket, CLASSES_VERSION, to_json(scope.identity)]
         digest = hashlib.sha256(jsontext.dump(identity)).hexdigest()[:16]
@@ -266,10 +266,10 @@ class PassStore:
         return [state for state in fitting_states if state.ended or not self._is_abandoned(state.of.name)]
 
     def read_earlier_marks(self, pass_: Pass) -> Sequence[KeyMark]:
-        """Return the marks of an earlier finished pass, by which to split this pass into ranges of equal work.
+        """Return the marks (sampled keys) of an earlier pass, by which to split this pass into ranges of equal work.
 
-        It is the last pass of the same identity, or else the last pass over the same keys: reconcile and compare list
-        the same objects. Return no marks without such a pass.
+        The earlier pass is the last finished pass of the same identity, or else the last finished pass over the same
+        keys, because reconcile and compare list the same objects. Return no marks without an earlier pass.
         """
         if pass_.before and (previous_state := self.read_total(pass_.before)):
             return previous_state.passed.marks
@@ -287,8 +287,8 @@ class PassStore:
     def delete_old(self, ended_name: str) -> None:
         """Delete the objects of passes that are no longer needed, after the pass `ended_name` has finished.
 
-        The last two passes with the same identity remain, and the last without options. Abandoned passes are deleted as
-        well. A failure is logged, and the next pass deletes these objects; no error is raised.
+        The last two passes with the same identity remain, and the last pass without options. Abandoned passes are
+        deleted as well. A failed deletion is only logged, and the next pass deletes these objects.
         """
         try:
             names = list(self.iter_names())

@@ -1,7 +1,8 @@
 """The tally of a pass: counts of objects, and for a comparison also their classes, folders and lags.
 
-A comparison counts each class on both sides, the source and OBS. Counts grow in place. To store a tally, take its sum
-with an empty tally (`merged`), which shares no data with it.
+A lag is the time from an object's write until OMS accepted it, or until OBS had it. A comparison counts each class on
+both sides, the source and OBS. Counts grow in place. To store a tally, take its sum with an empty tally (`merged`),
+which shares no data with it.
 """
 
 from __future__ import annotations
@@ -170,8 +171,9 @@ def select_last_written(objects: Iterable[WrittenObject]) -> list[WrittenObject]
 class Histogram:
     """A histogram of lags, in whole seconds.
 
-    `buckets` has the number of lags in each bucket of the histogram; bucket 0 is for no lag. `within` has the number of
-    lags up to each of the limits in WITHIN. `not_yet` counts the objects that have not arrived.
+    - `buckets`: the number of lags in each bucket of the histogram; bucket 0 is for no lag.
+    - `within`: the number of lags up to each of the limits in WITHIN.
+    - `not_yet`: the number of objects that have not arrived.
     """
 
     buckets: Counter[int] = field(default_factory=Counter)
@@ -210,7 +212,7 @@ class Histogram:
         return None
 
     def summary(self) -> Lag:
-        """Return the totals, percentiles and counts of the synchronization lag as they appear in answers."""
+        """Return the percentiles, the maximum and the counts of the lags as they appear in answers."""
         return Lag(
             self.buckets.total(),
             self.not_yet,
@@ -321,7 +323,7 @@ class Tally:
         return sum(self.of(object_class).source.objects for object_class in classes)
 
     def side(self, name: str, *excluded_classes: ObjectClass) -> Side:
-        """Return the sum of all classes except `excluded_classes`, for one side: "source" or "destination"."""
+        """Return the sum of all classes except `excluded_classes`, for the side `name`: "source" or "destination"."""
         excluded_titles = [object_class.title for object_class in excluded_classes]
         counts = [count for title, count in self.classes.items() if title not in excluded_titles]
         return reduce(Side.plus, (count.source if name == "source" else count.destination for count in counts), Side())

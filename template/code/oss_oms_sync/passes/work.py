@@ -67,7 +67,7 @@ def count_lanes(settings: Settings, scope: Scope) -> int:
 
 
 class Worker:
-    """A worker on the passes of a job; `walk` is the job's function for the keys of a range."""
+    """A worker on the passes of a job; `walk` is the job's function that processes the keys of a range."""
 
     def __init__(self, invocation: Invocation, store: PassStore, walk: Walk) -> None:
         self._settings = invocation.settings
@@ -184,7 +184,7 @@ class Worker:
         return self._walk(pass_, result.piece, open_ranges, seconds)
 
     def _do_step_after(self, pass_: Pass, range_name: str, stored_piece: Piece) -> Piece:
-        """Do the step that follows a stored piece; every worker that has read the piece may do it."""
+        """Do the step that follows a stored piece; every worker that has read the piece may do this step."""
         if stored_piece.kind is Kind.SPLIT:
             self._write_halves(pass_, range_name, stored_piece)
         elif stored_piece.kind is Kind.DONE:
@@ -197,8 +197,8 @@ class Worker:
     def _write_halves(self, pass_: Pass, range_name: str, split_piece: Piece) -> None:
         """Write the first pieces of both halves of a range, and of their halves if the marks show where to split them.
 
-        There are at most as many ranges as lanes. Without this method, each range would wait for an invocation to find
-        its cut.
+        The number of ranges never exceeds that of lanes. Without this method, each range would wait for an invocation
+        to find the key at which to split it.
         """
         lanes = count_lanes(self._settings, pass_.scope)
         marks = self._store.read_earlier_marks(pass_) if _should_split(f"{range_name}0", lanes) else ()
