@@ -213,7 +213,7 @@ MISTAKES = (
     ),
     Mistake(
         "a task without keys is there",
-        f"{_TASK_KEYS}::test_a_task_whose_key_was_deleted_is_a_fault_of_the_plan",
+        f"{_TASK_KEYS}::test_the_plan_reports_a_sync_task_whose_access_key_was_deleted",
         f"{_OPS}/accounts/task_keys.py",
         "key for key in note.keys if key not in existing_keys]",
         "key for key in note.keys if not existing]",

@@ -257,7 +257,7 @@ def _split_words(text: str) -> list[str]:
 
 
 def width(text: str) -> int:
-    """Return the number of terminal columns that `text` takes; a Chinese character takes two."""
+    """Return the number of terminal columns that `text` takes. A Chinese character takes two."""
     return (
         len(text)
         if text.isascii()

@@ -240,7 +240,10 @@ def change_line(missing_parts: Sequence[Text], facts: Sequence[Text]) -> Line:
 
 
 class PendingGrants:
-    """New permissions of keys, which take effect after a delay; all of them share a time limit."""
+    """The permissions of new keys, which take effect after a delay.
+
+    The permissions of all keys share one time limit.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session, self._end = session, session.clock.now() + _MAX_GRANT_TIME

@@ -225,11 +225,14 @@ class RamHolder:
             raise leftover_error(reasons)
 
     def _list_key_ids(self) -> list[str]:
-        """List the ids of the access keys to delete with a user; a role has none."""
+        """List the ids of the access keys to delete with a user. A role has no keys."""
         return self.key_ids() if self._kind == "User" else []
 
     def _is_trusted(self, holder: dict[str, str]) -> bool:
-        """Return True if exactly the services in `trust` can assume the role; always True for a user."""
+        """Return True if exactly the services in `trust` can assume the role.
+
+        A user needs no trust, so the result for a user is True.
+        """
         return not self._trust or json.loads(holder["AssumeRolePolicyDocument"]) == json.loads(self._trust)
 
     def _is_marked(self, holder: dict[str, str] | None) -> bool:
@@ -243,7 +246,7 @@ class RamHolder:
     def _create_unless_exists(self, action: str, **parameters: str) -> bool:
         """Send an action that creates a resource; return True if RAM refused it because the resource exists.
 
-        Another user created the resource, or an earlier request did, whose answer was lost.
+        Another user may have created the resource, or an earlier request whose answer was lost.
         """
         with suppress_refusal(lambda error: error.code.startswith("EntityAlreadyExist")):
             self._ram.send(action, **parameters)

@@ -121,7 +121,7 @@ class Watch:
 
     @property
     def unfinished_keys(self) -> int:
-        """The number of keys that OMS will always count as unfinished, because OMS has lost or merged them."""
+        """The number of keys that OMS will never count as finished, because OMS has lost or merged them."""
         lost_count = sum(trace.accepted is not None and trace.in_obs is None for trace in self.traces)
         unfinished_count = lost_count + (self.doubles == "merged")
         # OMS counts failed objects as finished.
@@ -135,7 +135,7 @@ class Watch:
     def doubles(self) -> str:
         """OMS's treatment of a key that it received twice: "each counted", "merged" or "unknown".
 
-        The treatment stays unknown if OMS's counts include other keys.
+        The treatment is unknown if OMS's counts include keys of other objects.
         """
         counts = self.counts
         if not counts or not self.counted or counts.submitted != self._submissions:
@@ -369,7 +369,7 @@ def _column_kind(text: str, trace: Trace) -> str:
 
 
 def _accepted_etag(record: Response) -> str:
-    """Return the ETag of the accepted version, from its success record; "-" if the event had no ETag."""
+    """Return the ETag of the accepted version, from its success record, or "-" if the event had no ETag."""
     return record.headers.get("x-oss-meta-etag", record.body.decode("utf-8", "replace")).removesuffix(" again")
 
 

@@ -1,7 +1,10 @@
-"""A test of the change of headers in OBS, by copying an object onto itself, whose effects Huawei does not document.
+"""A test of changing headers in OBS by copying an object onto itself; Huawei does not document the effects.
 
-The test shows whether the change moves LastModified or the ETag; whether OBS accepts a signed URL for the change until
-the URL expires, and not later; and whether the directive REPLACE removes unnamed headers without another effect.
+The test answers these questions:
+
+- Does the change move LastModified or the ETag?
+- Does OBS accept a signed URL for the change until the URL expires, and not later?
+- Does the directive REPLACE remove the headers that the request does not name, without another effect?
 """
 
 from __future__ import annotations
@@ -23,11 +26,12 @@ _HEADER, _FIRST_VALUE, _SECOND_VALUE = "Cache-Control", "max-age=61", "max-age=6
 
 
 class InPlaceEffect(NamedTuple):
-    """The results of the test: each is "yes", "no", or empty if unknown.
+    """The results of the test, each of which is "yes", "no", or empty if it is unknown.
 
-    `moves_time` and `moves_etag`: the change moves LastModified, or the ETag. `url`: OBS accepts a signed URL before it
-    expires. `expired_url`: OBS accepts a signed URL after it has expired. `replaces`: REPLACE removes an unnamed
-    header, and keeps the ETag, the storage class and the encryption.
+    - `moves_time` and `moves_etag`: the change moves LastModified, or the ETag.
+    - `url`: OBS accepts a signed URL before it expires.
+    - `expired_url`: OBS accepts a signed URL after it has expired.
+    - `replaces`: REPLACE removes an unnamed header, and keeps the ETag, the storage class and the encryption.
     """
 
     moves_time: str = UNKNOWN

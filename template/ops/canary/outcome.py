@@ -162,6 +162,6 @@ def _lost_headers(trace: Trace) -> list[str]:
 
 
 def format_delay(start: Any, end: Any) -> str:
-    """Return the time between two moments in seconds, such as "+3 s"; "-" if either is unknown."""
+    """Return the time between two moments in seconds, such as "+3 s", or "-" if either is unknown."""
     # The times come from the clocks of two clouds, one of which may be a few seconds behind.
     return "-" if start is None or end is None else f"+{max(0.0, (end - start).total_seconds()):.0f} s"

@@ -47,7 +47,10 @@ FORM_CLAIM = Claim(t("The document has the form of a certificate"), holds=False)
 
 
 def find_false_claims(document: Document) -> list[Claim]:
-    """Return the claims of a document that do not hold; an empty list means that the document is sound."""
+    """Return the claims of a document that do not hold.
+
+    A document is sound if the list is empty.
+    """
     try:
         return [claim for claim in list_claims(document) if not claim.holds]
     except FORM_ERRORS:

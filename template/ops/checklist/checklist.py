@@ -88,7 +88,10 @@ class SideReading(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A setting in both buckets; `document` is the text to set by hand in the destination, or empty."""
+    """A setting in both buckets.
+
+    `document` is the text with which a user sets it in the destination. The text is empty if nothing can be set.
+    """
 
     setting: BucketSetting
     source: SideReading

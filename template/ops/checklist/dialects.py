@@ -76,7 +76,7 @@ class Cors(NamedTuple):
 
 
 class Referers(NamedTuple):
-    """The referers that a statement of an OBS policy denies, and the operator of its condition."""
+    """The referers that a statement of an OBS policy denies, and the operator of the condition on them."""
 
     operator: str
     referers: tuple[str, ...]
@@ -115,7 +115,10 @@ def tags(answer: Response) -> SettingShape | None:
 
 
 def encryption(answer: Response) -> SettingShape | None:
-    """Read the default encryption; a KMS key exists only in its own cloud, so it cannot be compared."""
+    """Read the default encryption.
+
+    A KMS key exists only in its own cloud, so the keys of two clouds cannot be compared.
+    """
     root = _parse_root(answer, "ServerSideEncryptionRule", "ServerSideEncryptionConfiguration")
     algorithm, key = (
         next((element.text or "" for element in root.iter(name)), "") for name in ("SSEAlgorithm", "KMSMasterKeyID")

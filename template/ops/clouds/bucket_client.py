@@ -89,7 +89,10 @@ class BucketClient(ABC):
         return self._call_for_object("GET", key)
 
     def delete(self, key: str, version: str = "") -> None:
-        """Delete an object, or with `version` a single version of it; a missing object is no error."""
+        """Delete an object, or with `version` a single version of the object.
+
+        Deleting a missing object is no error.
+        """
         self._call_for_object("DELETE", key, {"versionId": version} if version else NOTHING)
 
     def objects(self, prefix: str) -> Iterator[ListedKey]:

@@ -78,7 +78,7 @@ class Secret:
 
 @dataclass(frozen=True)
 class Keys:
-    """An access key with its secret; a temporary access key has a token as well."""
+    """An access key with its secret. A temporary access key has a token as well."""
 
     access: Secret
     secret: Secret
@@ -132,7 +132,10 @@ def take_variables(names: Sequence[str]) -> list[str]:
 
 
 def ask_secrets(session: Session, names: Sequence[str], purpose: Text) -> dict[str, str]:
-    """Print `purpose`, and return the secrets that the user types; without a terminal, return "" for each."""
+    """Print `purpose`, and return the secrets that the user types.
+
+    Without a terminal, each secret is "".
+    """
     if not session.screen.interactive:
         return dict.fromkeys(names, "")
     session.print_text(purpose)
@@ -147,7 +150,7 @@ def check_present(name: str, value: str, remedy: Text) -> None:
 
 
 def check_form(name: str, value: str) -> None:
-    """Raise UsageError for a secret with invalid characters; an empty secret passes."""
+    """Raise UsageError for a secret with invalid characters. An empty secret is accepted."""
     if value and not re.fullmatch(r"[!-~]+", value):
         raise UsageError(
             t("{name} has blanks or characters that are invalid in a key", name=name), t("Copy the key again")

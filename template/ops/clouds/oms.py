@@ -130,7 +130,10 @@ class TaskGroups:
         self._oms.call("PUT", f"{self._path}/{group}/retry", body=request, attempts=1)
 
     def limit(self, group: str, windows: Sequence[Window]) -> None:
-        """Replace the bandwidth limits of a group; without windows OMS copies at full speed."""
+        """Replace the bandwidth limits of a group.
+
+        Without `windows`, OMS copies at full speed.
+        """
         self._oms.call("PUT", f"{self._path}/{group}/update", body=_bandwidth_field(windows), attempts=1)
 
     def delete(self, group: str) -> None:

@@ -90,7 +90,7 @@ class Response(NamedTuple):
 
     @property
     def denial(self) -> Denial:
-        """The details of a missing permission; its fields are empty if the response has none."""
+        """The cloud's details of a missing permission. All fields are empty if the response has no details."""
         parts = dict(_DENIAL_PATTERN.findall(self.body[:4096]))
         return Denial(*(parts.get(name, b"").decode() for name in (b"AuthAction", b"NoPermissionType", b"PolicyType")))
 
@@ -154,7 +154,7 @@ class UnreadableResponseError(OpsError):
 
 
 class UnreachableError(OpsError):
-    """The error of a request without a response, after which it is unknown if the request took effect."""
+    """The error of a request without a response. It is unknown if the cloud has executed the request."""
 
 
 class RefusedError(OpsError):

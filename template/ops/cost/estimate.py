@@ -135,5 +135,5 @@ def copying(prices: Prices, objects: int, size: int, traffic: float) -> list[Exp
 
 
 def total_dollars(expenses: list[Expense]) -> float:
-    """Return the sum of the expenses in dollars; an expense with an unknown price is left out."""
+    """Return the sum of the expenses in dollars, without those of unknown price."""
     return sum(expense.dollars for expense in expenses if expense.dollars is not None)

@@ -110,8 +110,8 @@ class Cutover:
     def run(self) -> Any:
         """Take all steps, and return the certificate of this run, or an earlier GO that is still valid.
 
-        Raises CloudError if the setup has a fault, or if OMS still migrates the existing objects, and the errors of
-        calls to the functions.
+        Raises CloudError if the setup has a fault, or if OMS still migrates the existing objects. Raises ToolError,
+        CloudError and FunctionError for calls that fail.
         """
         session = self._session
         self._set_hint(t("The work continues in the cloud. Run the same command again with {options}"))
@@ -130,17 +130,18 @@ class Cutover:
         return document
 
     def act_on(self, document: Any) -> None:
-        """Remove OSS's trigger after a GO, or open the project if objects must be submitted; ignore a rehearsal.
+        """Remove OSS's trigger after a GO, or open the project if objects must be submitted.
 
-        Raises ToolError if `document` is not a certificate, and the errors of calls.
+        After a rehearsal, do nothing. Raises ToolError if `document` is not a certificate, and ToolError, CloudError
+        and FunctionError for calls that fail.
         """
         if self._plan.freeze_time:
             open_and_close.act_on_certificate(self._session, _derive_certificate(document), self._mark)
 
     def _find_sufficient_go(self, answer: LookAnswer) -> Any:
-        """Return the GO in effect if it satisfies the options of this run, otherwise None.
+        """Return the GO certificate in effect if it satisfies the options of this run, otherwise None.
 
-        A GO does not satisfy a run whose options request a new comparison, or a larger sample than the GO's.
+        It does not satisfy a run whose options request a new comparison, or a larger sample.
         """
         plan = self._plan
         if answer.go is None or not plan.freeze_time or plan.restart or plan.deep:
@@ -149,7 +150,10 @@ class Cutover:
         return answer.go if not plan.sample or (sample and sample.asked >= plan.sample) else None
 
     def _take_steps(self) -> Any:
-        """Take the steps before the certificate. Return another run's GO if that GO ends this run, otherwise None."""
+        """Take the steps before the certificate.
+
+        If another run has reached the verdict GO meanwhile, stop and return its certificate, otherwise return None.
+        """
         freeze_time = self._plan.freeze_time
         self._print_step(t("Check the setup"))
         require_sound_setup(self._session, t("The cutover did not start: the setup has faults"))
@@ -350,7 +354,10 @@ class Cutover:
         return may_close
 
     def _close(self) -> Any:
-        """Close the project with the mark of this run; return another run's GO if one is in effect, otherwise None."""
+        """Close the project with the mark of this run.
+
+        Return another run's certificate with the verdict GO if one is in effect, otherwise None.
+        """
         self._print_step(t("Close the project"))
         self._set_hint(_CLOSED_HINT if self._mark and self._mark.go else _GIVE_UP_HINT)
         answer = open_and_close.close(self._session, self._run, self._freeze_option)

@@ -1,6 +1,7 @@
-"""The plan of a cutover, from the command's options; without an option, the user types the time of the freeze.
+"""The plan of a cutover, made from the command's options.
 
-From the freeze on, applications no longer write to the source bucket.
+The freeze is the time from which applications no longer write to the source bucket. If the options do not state it, the
+user types it.
 """
 
 from __future__ import annotations

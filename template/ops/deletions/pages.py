@@ -28,7 +28,10 @@ class _Head:
 
 
 class Pages:
-    """The stored pages; `after` is the key after which the next page begins, and None after the last page."""
+    """The stored pages of a list of deletions.
+
+    `after` is the key after which the next page begins, or None after the last page.
+    """
 
     def __init__(self, file: Path, now: datetime) -> None:
         """Load the pages of an interrupted command, unless they are too old or the file is unreadable."""

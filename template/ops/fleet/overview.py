@@ -1,6 +1,6 @@
 """The fields of a `status` answer that a fleet, a set of projects, needs.
 
-They are few, because the projects may have different versions.
+Only a few fields are required, because the projects may run different versions of this program.
 """
 
 from __future__ import annotations
@@ -109,14 +109,14 @@ class Member:
 
     @property
     def verdict(self) -> VerdictState:
-        """The project's verdict; UNKNOWN if its status is unknown."""
+        """The project's verdict, or UNKNOWN if its status is unknown."""
         return self.overview.verdict.state if self.overview else VerdictState.UNKNOWN
 
     @property
     def rank(self) -> int:
         """The place in the order of the fleet, from 0 for the worst verdict.
 
-        A project without an answer comes before projects that need no action.
+        A project that gave no answer is worse than a project that needs no action.
         """
         return _VERDICT_ORDER.index((self.verdict, self.overview.verdict.alarm if self.overview else True))
 

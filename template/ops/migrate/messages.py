@@ -233,5 +233,5 @@ def end_lines(group: TaskGroup, language: str) -> Iterator[Line]:
 
 
 def to_json(group: TaskGroup | None) -> dict[str, Any]:
-    """Return the state of a task group as JSON data; None stands for a group that does not exist yet."""
+    """Return the state of a task group as JSON data. None stands for a group that does not exist yet."""
     return codec.to_json(group) if group else {"state": "none"}

@@ -2,7 +2,7 @@
 
 The record of a migration, an `Intention`, is written to the log bucket first; then access keys are made, and the task
 group. So any later command, on any machine, can continue after an interruption. It finds the group by the id of the run
-in the group's description, and the new keys by the record's list of earlier keys.
+in the group's description. The new keys are those that the record does not list as earlier keys.
 """
 
 from __future__ import annotations
@@ -182,7 +182,10 @@ class ProjectMigration:
             self._groups.delete(group.id)
 
     def _create(self, intention: Intention) -> TaskGroup:
-        """Make the access keys and the task group. If the outcome is unknown, the record of the migration remains."""
+        """Make the access keys and the task group.
+
+        If it is unknown whether OMS created the group, the record of the migration remains.
+        """
         self._session.hint = t(
             "The migration has not started yet. Continue: {go_on}. Or end it: {remove}",
             go_on=Step("migrate"),

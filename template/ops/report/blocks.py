@@ -68,7 +68,7 @@ class Bar(NamedTuple):
 class ShareBar(NamedTuple):
     """A bar whose filled part is the share of `number` in `total`.
 
-    `percent` is the share as text; it is set only if the report prints the share nowhere else.
+    `percent` is the share as text, or None if the report prints the share elsewhere.
     """
 
     number: int
@@ -117,7 +117,7 @@ class Heading(NamedTuple):
 
 
 class FactList(NamedTuple):
-    """A list of names with their values, a line each; a name whose value is None is omitted."""
+    """A list of names with their values, one on each line. A name whose value is None is omitted."""
 
     rows: Sequence[tuple[str, Phrase]]
 
@@ -172,7 +172,7 @@ class Chart(NamedTuple):
 
 
 class Items(NamedTuple):
-    """A list; if its kind is "keys", a terminal prints only the first few."""
+    """A list. If its kind is "keys", a terminal prints only the first few items."""
 
     rows: Sequence[Phrase]
     kind: str | None = None
@@ -200,7 +200,8 @@ class Document(NamedTuple):
 class FindingBlock(NamedTuple):
     """A check that has not passed, with its remedy.
 
-    A terminal prints title, result and `evidence` on a single line; without `evidence`, it prints the result first.
+    A terminal prints the title, the result and the `evidence` on a single line. Without `evidence`, it prints the
+    result before the title.
     """
 
     title: Phrase
@@ -238,7 +239,7 @@ class Section(NamedTuple):
 class Hero(NamedTuple):
     """The head of a report: the verdict in one word, its explanation (`lead`), and the next step.
 
-    `name` is the verdict that a terminal prints; it is empty if the explanation contains the verdict.
+    `name` is the verdict that a terminal prints, and empty if the explanation contains the verdict.
     """
 
     word: str
@@ -261,5 +262,5 @@ class Report(NamedTuple):
 
 
 def keys(names: Sequence[object]) -> Items:
-    """Return object keys as a list; a terminal prints only the first few."""
+    """Return object keys as a list, of which a terminal prints only the first few."""
     return Items([Span("key", str(name)) for name in names], "keys")

@@ -69,7 +69,10 @@ _NO_ACCEPTANCES: Mapping[str, str] = {}
 
 
 def counted_classes(both_buckets: BothBuckets | PassAnswer) -> dict[ObjectClass, ClassCounts]:
-    """Return the classes that have objects, in the order of reports; an unfinished comparison has none."""
+    """Return the classes that have objects, in the order of reports.
+
+    The dictionary is empty for an unfinished comparison.
+    """
     class_counts = both_buckets.classes if isinstance(both_buckets, BothBuckets) else {}
     sorted_counts = {
         object_class: class_counts[object_class] for object_class in CLASSES if object_class in class_counts
@@ -151,7 +154,10 @@ def remedies(result: ComparisonResult, translate: Translator) -> Blocks:
 
 
 def class_name(title: str, translate: Translator) -> Phrase:
-    """Return the label of the class with this title; a title from outside the project is returned unchanged."""
+    """Return the label of the class with this title.
+
+    A title that this project does not know is returned unchanged.
+    """
     object_class = _CLASSES_BY_TITLE.get(title)
     return translate(object_class.label) if object_class else Span("outside", title)
 
@@ -181,7 +187,8 @@ def folders(both_buckets: BothBuckets, translate: Translator) -> Block:
 def lag(lags: Lags, amended: str | None, translate: Translator) -> Blocks:
     """Return blocks on the time from a write until OMS accepted the object, and until OBS had the object.
 
-    `amended` is the time of the last recheck, or None; a recheck does not change these times.
+    `amended` is the time of the last recheck of the comparison, or None without a recheck, which does not change the
+    lag.
     """
     late_tone = "open" if amended else "bad"
     return [

@@ -112,7 +112,10 @@ def copying(expenses: list[Expense], ways: CopyWays, lead: str, language: str) -
 
 
 def _compare_ways(ways: CopyWays, translate: Translator) -> Blocks:
-    """Return durations and prices of copying by day or by night; return no blocks if traffic costs the same all day."""
+    """Return durations and prices of copying by day or by night.
+
+    Return no blocks if traffic costs the same all day.
+    """
     if not ways.nights:
         return []
     rows = [

@@ -72,7 +72,7 @@ _PASS_TONES = {
 def exit_code(answer: StatusAnswer) -> ExitCode:
     """Return 0 if the project is in step with the source and all waiting keys are counted, otherwise 1.
 
-    A closed project without an alarm, such as in the weeks after a GO, counts as in step.
+    A closed project without an alarm, such as in the weeks after the verdict GO, counts as in step.
     """
     has_no_alarm = not (answer.verdict.alarm or answer.backlog.more_may_wait)
     is_in_step = {VerdictState.IN_STEP: True, VerdictState.CLOSED: has_no_alarm}.get(answer.verdict.state)

@@ -18,7 +18,7 @@ _ANSWER_NAMES = ("SYNC_URL", "logBucket")
 
 
 def write(file: Path, values: Mapping[str, str], print_text: Callable[[Text], None]) -> None:
-    """Write values into their lines of s.yaml; a copy of the previous file remains in its folder.
+    """Write values into their lines of s.yaml, and keep a copy of the previous file in its folder.
 
     Raises UsageError with the text to write if a line is missing. If answers.json is not JSON, it stays unchanged, and
     `print_text` prints a note.

@@ -1,7 +1,12 @@
 """The style sheet of web pages: in light and dark, on a phone, and on paper.
 
-Colours have meanings, which the text states as well. good: proven; open: not proven, or behind; bad: differs, failed;
-way: in progress; calm: not judged.
+Each colour has a meaning, which the text states as well:
+
+- good: proven.
+- open: not proven, or behind the source.
+- bad: different, or failed.
+- way: in progress.
+- calm: not judged.
 """
 
 from __future__ import annotations

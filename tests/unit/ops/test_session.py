@@ -89,7 +89,7 @@ def test_a_pass_is_called_to_its_end_and_a_few_times_after_a_stop(job, answers, 
 class CallerOfLongPass:
     """A caller whose pass ends after all of `progress_answers` were requested.
 
-    An answer that is an error is raised instead.
+    If one of them is an error, the request raises it.
     """
 
     def __init__(self, *progress_answers: object) -> None:

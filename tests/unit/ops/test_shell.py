@@ -41,9 +41,10 @@ def run_in_posix_shell(line: str) -> list[str]:
 def parse_as_powershell(line: str) -> list[str]:
     """Return the arguments that a program receives from PowerShell.
 
-    Single quotes, for which PowerShell accepts five characters, enclose text without special characters; two of them
+    PowerShell accepts five characters as single quotes, which enclose text without special characters; two of them
     stand for the first (about_Quoting_Rules; CharExtensions.IsSingleQuote). Unquoted text must not contain a character
-    that PowerShell acts on, nor begin like splatting. Windows PowerShell loses double quotes on the way to a program.
+    that PowerShell acts on, nor begin with its splatting operator. Windows PowerShell drops double quotes before a
+    program receives the arguments.
     """
     quote = "['\u2018\u2019\u201a\u201b]"
     words = re.findall(rf"'(?:[^{quote[1:]}|{quote}{quote})*'|[^' ]+", line)

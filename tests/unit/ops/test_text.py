@@ -421,7 +421,7 @@ def test_objects_in_transit_are_reported_but_not_in_red():
 
 
 @pytest.mark.parametrize("trial", [compare_answer(MISSING_CLASSES, **TRIAL), pass_answer(missing=["a"], **TRIAL)])
-def test_a_trial_reports_objects_to_submit_and_none_submitted(trial):
+def test_a_trial_pass_counts_objects_to_submit_and_submits_nothing(trial):
     not_sent = ["resubmitted", "submitted by this pass"]
     assert missing_parts(text(pass_lines(trial)), "  would be submitted: 5\n", *not_sent) == not_sent
 

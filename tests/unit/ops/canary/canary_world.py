@@ -29,13 +29,13 @@ REGIONS = ["cn-hangzhou", "cn-beijing", "cn-shenzhen"]
 
 
 def is_key_of(title: str) -> Callable[[str], bool]:
-    """Return a condition for keys: they are of this object of a canary."""
+    """Return a function that returns True for keys of the canary object with this title."""
     ending = next(canary_object.ending for canary_object in objects.canary_objects() if canary_object.title == title)
     return lambda key: key.endswith(f"/{ending}")
 
 
 def expect_exit(done: CommandResult, code: int, *phrases: str) -> Any:
-    """Assert a canary's exit code, and that its output contains each phrase; return its answer."""
+    """Assert that a canary exits with `code`, and that its output contains each phrase; return its answer."""
     assert (done.code, [phrase for phrase in phrases if phrase not in done.text]) == (code, []), done.text
     return done.answer
 
@@ -157,7 +157,7 @@ class DrawnWorld(CanaryWorld):
         self.oss.header_event = dice.choice(["ObjectCreated:CopyObject", "ObjectModified:UpdateObjectMeta", ""])
 
     def _draw_key(self) -> Callable[[str], bool]:
-        """Choose an object of a canary at random; return a condition for its key."""
+        """Choose an object of a canary at random; return a function that returns True for its keys."""
         ending = f"/{self._draw.choice(objects.canary_objects()).ending}{self.suffix}"
         return lambda key: key.endswith(ending)
 

@@ -539,7 +539,7 @@ def test_the_policy_of_the_functions_key_is_shown_and_reported(world, policy, te
     assert stored_report["in_place"]["permission"] == (policy or "not seen")
 
 
-def test_a_refused_change_of_headers_is_unobserved_and_no_fault(world):
+def test_a_refused_header_change_has_unknown_effects_and_is_no_fault(world):
     world.obs.deny("obs:object:ModifyObjectMetaData")
     assert set(expect_exit(world.canary(), 0)["report"]["in_place"].values()) == {"not seen"}
 

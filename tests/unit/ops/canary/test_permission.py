@@ -27,7 +27,10 @@ from unit.ops.setup.setup_world import YES, SetupWorld, expect_success, set_vari
 
 
 class _Functions(Caller):
-    """The deployed functions, of which only doctor answers; `state` is the state of its check of the permission."""
+    """The deployed functions, of which only doctor answers.
+
+    `state` is the result of doctor's check that the key can change headers.
+    """
 
     def __init__(self, world: SetupWorld, state: str) -> None:
         super().__init__(world)

@@ -137,7 +137,7 @@ def test_a_changed_result_of_any_check_is_detected(result):
 
 
 def add_class(title: str, document: dict | None = None, **changes: object) -> dict:
-    """Return a certificate with equal objects and an object of the class `title`; its counts and its hash are correct.
+    """Return a certificate with equal objects and an object of the class `title`. Its counts and its hash are correct.
 
     `document` is the certificate to start from, and `changes` are fields to replace.
     """

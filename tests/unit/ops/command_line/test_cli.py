@@ -392,7 +392,7 @@ def show(monkeypatch, capsys):
     ],
 )
 @pytest.mark.parametrize("form", [json.dumps, invoke_output], ids=["bare", "as the tool prints it"])
-def test_a_piped_answer_is_shown_as_its_kind(show, form, answer, code, first):
+def test_show_recognizes_the_kind_of_a_piped_answer(show, form, answer, code, first):
     exit_code, output, _ = show(form(answer), "--lang", "en")
     assert (exit_code, output.splitlines()[0]) == (code, first)
 

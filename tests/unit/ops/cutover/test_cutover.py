@@ -43,7 +43,7 @@ WORDS = ("--frozen-since", FROZEN_TEXT, "--close")
 
 
 def make_console(lang="en", typed=None, **answers) -> Console:
-    """Return a console whose calls succeed, except for the passed answers."""
+    """Return a console whose calls succeed. `answers` replace the usual answers of jobs."""
     well = {"doctor": DOCTOR_OK, "replay": REPLAY_ANSWER, "compare": compare_answer(), "reconcile": pass_answer()}
     return Console(FakeCaller(**{**well, "certify": certificate(), **answers}), lang, typed)
 
@@ -60,7 +60,7 @@ def run_cutover(**answers) -> Console:
 
 
 def make_mark(run: str) -> dict[str, str]:
-    """Return the mark of a project that the run `run` closed before."""
+    """Return the mark of a project that the cutover with the id `run` has closed."""
     return {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": run}
 
 
@@ -121,7 +121,7 @@ def test_steps_run_in_order_and_report_their_results():
     assert console.clock.seconds == 120 + 60 + 1
 
 
-def test_a_fault_of_doctor_ends_the_cutover_without_waiting(command):
+def test_a_fault_that_doctor_reports_ends_the_cutover_at_once(command):
     fault = {"state": "fault", "name": "key", "name_zh": "密钥", "actual": "revoked", "actual_zh": "已失效"}
     checks = [{**fault, "fix": "F", "fix_zh": "F"}]
     console = make_console(doctor={"ok": False, "checks": checks, "text": "Setup has faults", "text_zh": "有误"})
@@ -222,7 +222,7 @@ def test_failed_objects_are_replayed_before_their_recheck():
     assert [job for job in jobs if job in ("replay", "compare")][:4] == ["replay", "compare"] * 2
 
 
-def test_the_wait_for_moving_objects_ends_after_150_minutes():
+def test_the_wait_for_objects_in_progress_ends_after_150_minutes():
     console = run_cutover(compare=answer_in_progress(moving=2))
     assert 9000 <= console.clock.seconds < 9100
     assert missing_parts(console.messages, "in progress: moving 2. Recheck in ", "   look: left: moving 2\n") == []

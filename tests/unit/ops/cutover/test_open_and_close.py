@@ -74,7 +74,7 @@ def test_open_restores_the_trigger_and_starts_a_pass(command):
 def session_after_go(began="", typed=None, lang="en", **classes) -> Console:
     """Return a session of a project that is closed after a GO.
 
-    `began` is the start of its comparison; "" means no comparison.
+    `began` is the start of the project's comparison, or "" if there is none.
     """
     caller = FakeCaller(reconcile=pass_answer())
     caller.mark = {"since": "2026-01-31T08:30:00Z", "by": "cutover", "why": "r", "run": "r"}

@@ -112,7 +112,7 @@ def test_each_alert_fires_for_its_problem_and_clears(rule):
     assert not fires(rule["expr"], metrics.format_metrics([CALM_MEMBER]), ANSWER_TIME)
 
 
-def test_every_verdict_but_in_step_has_an_alert():
+def test_every_verdict_except_in_step_has_an_alert():
     alerted = {state for rule in RULES for state in re.findall(r'state="([^"]+)"', rule["expr"])}
     assert alerted == {state.value for state in VerdictState} - {VerdictState.IN_STEP.value}
 

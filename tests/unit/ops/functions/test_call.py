@@ -149,7 +149,10 @@ def test_on_windows_taskkill_ends_a_tool_with_its_children(monkeypatch):
 
 
 def is_gone(process: int) -> bool:
-    """Wait up to five seconds for the end of a process, and return True if it has ended; a zombie has ended as well."""
+    """Wait up to five seconds for the end of a process, and return True if it has ended.
+
+    A zombie process has ended as well.
+    """
     for _ in range(100):
         try:
             state = call.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]

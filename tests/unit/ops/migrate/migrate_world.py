@@ -51,7 +51,7 @@ class MigrateWorld(SetupWorld):
         return code, json.loads(answers[-1]) if answers else output
 
     def stop_following_after(self, seconds: float) -> None:
-        """Interrupt the next command that waits, after `seconds`."""
+        """Interrupt the next command that follows a migration, after `seconds`."""
         self._interrupted_at = self.platform.loop.time() + seconds
 
     def administrator_log(self) -> OssBucketClient:
@@ -70,7 +70,7 @@ class MigrateWorld(SetupWorld):
         return sum(not key.startswith("oms/") for key in self.obs.objects(self.destination_bucket))
 
     def migration_files(self) -> list[str]:
-        """Return the names of the files about migrations in the log bucket, running and finished."""
+        """Return the names of the files in the log bucket about running and finished migrations."""
         return [name.rpartition("/")[2] for name in self.oss.objects(self.log_bucket) if "/state/migrate" in name]
 
     def stored_windows(self) -> Any:
@@ -139,12 +139,15 @@ class MigrateWorld(SetupWorld):
         return self.read_intention("migrated-")
 
     def migration_state(self) -> str:
-        """Return the state that `migrate --look` prints; "none" without a migration."""
+        """Return the state that `migrate --look` prints, or "none" without a migration."""
         code, answer = self.answer("migrate", "--look")
         return f"{code}: {answer}" if isinstance(answer, str) else answer["state"]
 
     def run_printed_commands(self, pause: float, end: str | None = None) -> None:
-        """Run the command that continues the migration, or `end`, until no migration is left."""
+        """Repeat a command until no migration is left: the command that continues the migration, or `end`.
+
+        Before each run, `pause` seconds pass.
+        """
         following = {"paused": "--go-on", "failed": "--retry"}
         for _ in range(6):
             if (state := self.migration_state()) == "none":

@@ -19,7 +19,7 @@ ACCEPTANCE = ("--accept", "metadata=the owner: nobody reads them")
 
 
 class LosingWorld(MigrateWorld):
-    """A project with a user's own sync task, which copied two objects with Content-Type as their only header."""
+    """A project whose sync task, which a user created, copied two objects with no header but Content-Type."""
 
     def lose(self, mode: str = MODES[0]) -> None:
         self.task.copies_metadata, self.task.overwrite_mode = False, mode

@@ -90,7 +90,7 @@ def test_a_key_created_during_the_prompt_is_not_deleted(world):
 
 
 def kill_between_keys(world):
-    """Kill a machine after it created one of the two keys, before its record of the migration names a key."""
+    """Kill a machine that has created one of the two keys, and whose record of the migration names no key yet."""
     world.slow_groups(6000)
     with patch.object(IamUser, "make_key", side_effect=KilledError), pytest.raises(KilledError):
         world.migrate()

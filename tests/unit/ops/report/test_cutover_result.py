@@ -153,7 +153,7 @@ def test_a_page_has_every_check_with_its_facts(name, language):
         assert missing_parts(section_text, *parts) == []
 
 
-def test_failed_checks_come_first_worst_at_the_top():
+def test_failed_checks_come_first_and_the_worst_is_at_the_top():
     # GIVEN a certificate that is not proven, and a sync task of another bucket
     document = answer("certificate-not-proven")
     document["sync_task"]["src_bucket"] = "other"

@@ -34,7 +34,7 @@ class Others:
         self.replaces = True
 
     def make(self, kind: str, name: str, mark: str) -> None:
-        """Create a resource in place of the resource with this name; a user gets an access key."""
+        """Create a resource that replaces any resource with this name. A user gets an access key."""
         world, ram = self.world, self.world.ram.entities
         if (kind, name) in self.things or not self._delete_by_hand(kind, name):
             return
@@ -72,8 +72,8 @@ class Others:
     def work(self, acts: Sequence[Callable[[Others], None]], late: int | None) -> None:
         """Perform the acts now, or after the next command has had `late` answers.
 
-        The clouds act on names, so no command could notice that a resource was replaced between its check and its act.
-        So late acts replace no resource.
+        Late acts replace no resource. Clouds identify resources by name, so no command could notice a replacement
+        between its check and its change.
         """
         self.replaces = late is None
         self.world.meanwhile = {}
@@ -127,7 +127,10 @@ class Others:
         self.world.iam.create_key(Arguments((user["user"]["user_id"],), {}, {}))  # type: ignore[index]
 
     def _make_task(self, name: str, mark: str) -> None:
-        """Create a task: with the project's mark for other buckets, or with another mark for the project's buckets."""
+        """Create a sync task that does not belong to setup.
+
+        The task has the project's mark and other buckets, or the project's buckets and another mark.
+        """
         world = self.world
         source, target = ("videos", "videos-obs") if mark == MARK else (world.source_bucket, world.destination_bucket)
         bucket = world.obs.bucket(target) if world.obs.has_bucket(target) else world.obs.create_bucket(target)

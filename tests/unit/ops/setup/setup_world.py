@@ -27,14 +27,14 @@ YES = "yes\nagree\n"
 
 
 def expect_exit(done: tuple[int, str], code: int, *phrases: str) -> str:
-    """Compare a command's exit code with `code`, and look for each phrase in the output; return the output."""
+    """Assert that a command exits with `code`, and that its output contains each phrase; return the output."""
     exit_code, output = done
     assert (exit_code, [phrase for phrase in phrases if phrase not in output]) == (code, []), output
     return output
 
 
 def expect_success(done: tuple[int, str], *phrases: str) -> str:
-    """Expect exit code 0 and the phrases; return the output."""
+    """Assert that a command exits with 0, and that its output contains each phrase; return the output."""
     return expect_exit(done, 0, *phrases)
 
 
@@ -52,7 +52,7 @@ def trust_policy(service: str) -> str:
 
 
 def request_number(is_wanted: Callable[[Request], bool]) -> int:
-    """Return the number of the first wanted request in an undisturbed run of setup."""
+    """Return the number of the first request, in an undisturbed run of setup, for which `is_wanted` returns True."""
     with SetupWorld() as world:
         expect_success(world.setup(typed=YES))
         return next(number for number, request in enumerate(world.sent, 1) if is_wanted(request))
@@ -101,7 +101,7 @@ class SetupWorld(Administrator):
     ) -> tuple[int, str]:
         """Run a command in the project with `keys` in the environment, by default both administrators'.
 
-        `hidden`: the input at prompts without echo.
+        `typed` is the input of the user, and `hidden` the input at prompts without echo.
         """
         terminal, typing, environment = Terminal(), iter(hidden), self.administrators() if keys is None else keys
         with (

@@ -183,7 +183,7 @@ def test_an_interrupted_run_followed_by_another_creates_the_same(complete_run, q
 
 
 @pytest.mark.parametrize("minutes", [0, 10, 30])
-def test_setup_waits_for_late_grants(world, minutes):
+def test_setup_waits_for_permissions_that_take_effect_late(world, minutes):
     world.ram.entities.grant_delay = world.iam.grant_delay = minutes * 60.0
     start_time = world.platform.now()
     expect_success(world.setup(typed=YES))
@@ -194,7 +194,7 @@ def test_setup_waits_for_late_grants(world, minutes):
     )
 
 
-def test_grants_without_effect_are_named_and_leave_no_key(world):
+def test_permissions_that_never_take_effect_are_named_and_leave_no_key(world):
     world.iam.grant_delay = None
     expect_exit(world.setup(typed=YES), 3, "writing to the destination: the new key still lacks the permission")
     assert world.resources()["users"][f"{NAME}-oms"][1] == 0
@@ -410,7 +410,7 @@ VIDEOS = (["photos", "photos-oms-log", "videos"], True)
 
 
 @pytest.mark.parametrize("address", ["filled in", "empty"])
-def test_a_destination_other_than_the_tasks_stops_setup(world, resources, address):
+def test_setup_stops_if_the_sync_task_has_another_destination(world, resources, address):
     set_variables(world, destinationBucket="photos-new", **({"SYNC_URL": ""} if address == "empty" else {}))
     expect_exit(world.setup(typed=YES), 1, "stop: sync task: it copies photos to photos-obs, which differs from s.yaml")
     assert world.resources() == resources
@@ -420,7 +420,7 @@ def test_a_destination_other_than_the_tasks_stops_setup(world, resources, addres
     assert [task.bucket.name for task in world.oms.tasks] == ["photos-new"]
 
 
-def test_a_source_other_than_the_tasks_stops_a_removal(world, resources):
+def test_a_removal_stops_if_the_sync_task_has_another_source(world, resources):
     world.oss.create_bucket("videos")
     set_variables(world, sourceBucket="videos")
     output = expect_exit(world.setup("--remove", typed="yes\n"), 1, "First restore the source bucket in s.yaml: photos")

@@ -169,7 +169,7 @@ def test_a_created_task_that_oms_does_not_list_yet_is_the_projects_own(world):
 
 
 @pytest.mark.parametrize("cloud", ["RAM", "IAM"])
-def test_a_task_whose_key_was_deleted_is_a_fault_of_the_plan(world, resources, cloud):
+def test_the_plan_reports_a_sync_task_whose_access_key_was_deleted(world, resources, cloud):
     ram_key, iam_key = keys(world)
     if cloud == "RAM":
         world.ram.entities.delete_access_key(f"{NAME}-oms", ram_key)
