@@ -36,9 +36,9 @@ def document() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "english", "chinese", "tone"),
     [
-        (GO, "GO", "可以割接（GO）", "good"),
-        ("certificate-no-go", "NO-GO", "不可割接（NO-GO）", "bad"),
-        ("certificate-not-proven", "NOT PROVEN", "未能证明（NOT PROVEN）", "open"),
+        (GO, "GO", "可以割接", "good"),
+        ("certificate-no-go", "NO-GO", "不可割接", "bad"),
+        ("certificate-not-proven", "NOT PROVEN", "未能证明", "open"),
         ("certificate-rehearsal", "REHEARSAL", "割接预演", "way"),
     ],
 )
