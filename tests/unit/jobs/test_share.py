@@ -36,7 +36,7 @@ def count_calls(world: World, events: int) -> int:
 
 
 def throttle(world: World, events: int) -> int:
-    """Throttle every attempt until `events` events were throttled; return the number of attempts."""
+    """Let OMS throttle every attempt until `events` events were submitted; return the number of attempts."""
     before, throttled = len(world.oms.requests), 0
     world.oms.faults.add(BUSY)
     while throttled < events:

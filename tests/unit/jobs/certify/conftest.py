@@ -1,4 +1,4 @@
-"""Fixtures with worlds that are ready for a certificate."""
+"""Fixtures for the tests of certify. A world simulates both clouds and a project between them."""
 
 from __future__ import annotations
 

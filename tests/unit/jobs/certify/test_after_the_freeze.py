@@ -1,4 +1,4 @@
-"""Changes after the freeze, and unchecked objects: the verdict is not GO, and a check names them and the remedy."""
+"""Changes after the freeze, and unchecked objects: the verdict is not GO, and a check names objects and remedy."""
 
 from __future__ import annotations
 

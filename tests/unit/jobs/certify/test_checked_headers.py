@@ -1,6 +1,6 @@
-"""The check METADATA by a standstill pass, after the close.
+"""The check METADATA of a certificate, by a standstill pass after the close.
 
-Each object has a record of its versions, or its headers are read on both sides.
+The pass finds a record that an object's headers are equal, or reads the headers in both buckets.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ KEYS = ("a/1", "a/2", LONG)
 
 
 class CheckedWorld(World):
-    """A world in which OMS copied KEYS without one of their headers, and "b" with all headers."""
+    """A world in which OMS copied the objects KEYS without one of their headers, and "b" with all headers."""
 
     def __init__(self, *, moves: bool = True, replaces: bool = True, **environment: str) -> None:
         super().__init__(OMS_RATE="1000", **environment)
@@ -39,19 +39,19 @@ class CheckedWorld(World):
         self.send_event_again(key, fate)
 
     def mend(self, work: str = "mend", **options: object) -> dict[str, Any]:
-        """Change headers as a cutover does before the close, or undo the changes if `work` is "undo"."""
+        """Run the pass of headers that changes them before the close or, if `work` is "undo", restores them."""
         self.advance(1)
         return self.headers(work, cutover=True, restart=True, **options)
 
     def mended(self) -> CheckedWorld:
-        """Freeze the source, compare, and change headers; return this world."""
+        """Freeze the source, compare the buckets, change the headers of KEYS, and return this world."""
         self.freeze()
         self.open_and_compare()
         assert self.mend()["outcomes"] == {"mended": len(KEYS), "equal": 1}
         return self
 
     def lose(self, key: str) -> None:
-        """Let OMS copy an object once more, without its headers."""
+        """Replace the object in OBS by a new copy without the headers."""
         self.obs_bucket.put(key, self.source.objects[key].body, headers={"content-type": "text/html"})
 
     def record(self, key: str) -> bytes:
@@ -59,7 +59,10 @@ class CheckedWorld(World):
 
 
 def checked_headers(document: dict[str, Any]) -> Any:
-    """Return the results of headers in a certificate's standstill pass; assert that the certificate is sound."""
+    """Return the results for headers of a certificate's standstill pass.
+
+    Assert that the certificate makes no false claim.
+    """
     assert find_false_claims(document) == []
     return document["passes"]["standstill"]["headers"]
 

@@ -103,7 +103,7 @@ def document(world: World) -> dict:
 
 
 def compute_digest(objects: dict) -> str:
-    """Compute the digest of a listing by the formula in the documents."""
+    """Compute the digest of a listing by the formula in the documentation."""
     lines = (hashlib.sha256(key.encode() + b"\0" + str(size).encode()).hexdigest() for key, size in objects.items())
     return f"{sum(int(line, 16) for line in lines) % 2**256:064x}"
 

@@ -32,7 +32,10 @@ NEVER = {"expires", "meta-odd", "meta-mail"}
 
 
 def upload(world: World, key: str, headers: dict[str, str], *, migrated: bool = True) -> None:
-    """Write an object with these headers, and let OMS copy it; `migrated` sets if the task migrates metadata."""
+    """Write an object with these headers, and let OMS copy it.
+
+    `migrated` is True if the task migrates metadata.
+    """
     world.source.add(StoredObject(key, key[:2].encode(), headers))
     world.task.copies_metadata = migrated
     world.send_event_again(key, "copied")

@@ -1,6 +1,6 @@
-"""The law of certify: there is a GO only if an oracle that knows all contents finds the buckets equal.
+"""The law of certify: the verdict is GO only if the buckets are equal, as the test knows from all contents.
 
-The law holds after any history. A class of objects that contents do not prove equal must be accepted by name; its
+The law holds after any history. A user must accept each class of objects that are not proven equal by contents; these
 objects then need only an equal size.
 """
 
@@ -83,7 +83,7 @@ def read_versions(world: World) -> dict[str, tuple[str, int]]:
 
 
 def is_equal(world: World, key: str, document: dict[str, Any]) -> bool:
-    """Return True if an object is equal on both sides, or the document accepts its class and both sizes are equal."""
+    """Return True if an object is equal on both sides, or if the document accepts its class and the sizes are equal."""
     source, there = world.oss.objects(world.source.name).get(key), world.destination.objects.get(key)
     object_class = next((name for name, count in document["classes"].items() if key in count["keys"]), None)
     if source is None:

@@ -1,8 +1,7 @@
-"""The law of deletions: a key is listed exactly if it meets all conditions.
+"""The law of deletions: a key is listed exactly if the key meets all conditions.
 
-As far as any trace shows, a listed key has not existed at the source since the time from which it counts as absent, and
-no other user wrote its object to OBS. Each deleted key that meets the conditions is listed; each other key is counted
-by the reason.
+A listed key has not existed at the source since the time from which its object counts as deleted, as far as the test
+can see, and no other user wrote its object to OBS. Each other key is counted by the reason why it is left out.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ WORLDS = int(os.environ.get("SCHEDULES", "400" if EXTRAS else "100"))
 
 @pytest.fixture(autouse=True)
 def tiny_parts_and_runs(mocker):
-    """Use parts of two bytes instead of 50 MB, and runs of one key instead of 16."""
+    """Set the size of parts of objects to two bytes instead of 50 MB, and of runs of keys to one key instead of 16."""
     mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
     mocker.patch("oss_oms_sync.passes.listing.MIN_RUN_KEYS", 1)
 

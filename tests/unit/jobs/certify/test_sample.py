@@ -18,7 +18,7 @@ from support.world import HOUR, MINUTE, World, oss_error
 
 @pytest.fixture
 def read_keys(ready: World) -> list[str]:
-    """Return the list that will have the keys of the objects that were read; a key occurs once for each side."""
+    """Return a list to which each later read of an object appends the key, once for each bucket."""
     read: list[str] = []
 
     def note(kind: str, names: Sequence[str]) -> None:
@@ -30,7 +30,7 @@ def read_keys(ready: World) -> list[str]:
 
 
 def tamper(world: World) -> None:
-    """Change the contents of an object in OBS, so that a listing does not show the change."""
+    """Change the contents of an object in OBS such that its entry in the listing stays the same."""
     there = world.obs.bucket(world.destination.name).objects
     world.destination.add(StoredObject("b", b"B"))
     object.__setattr__(there["b"], "etag", hashlib.md5(b"b").hexdigest())

@@ -114,7 +114,10 @@ def test_the_record_of_a_key_longer_than_any_name_does_not_wait(world):
 
 
 def write_and_copy_by_hand(world: World, fate: str) -> None:
-    """Write an object in parts to both buckets, as after a copy by hand; `fate` is OMS's answer to the event."""
+    """Write an object in parts to both buckets, as after a copy by hand.
+
+    `fate` is OMS's reaction to the event of the source.
+    """
     world.put("odd", "1234", "Multipart", fate)
     world.advance(1)
     world.obs.put(world.destination.name, "odd", b"1234", PART)

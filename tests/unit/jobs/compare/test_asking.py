@@ -1,4 +1,7 @@
-"""Options of compare: a prefix, an earlier start, a dry run, a report of the state, a restart, and overwriting."""
+"""Options of compare: a prefix, an earlier start, a dry run, a report of the state, a restart, and overwriting.
+
+A world simulates both clouds and a project between them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Fixtures for doctor between both clouds in process; tests/system/doctor covers names, TCP and TLS."""
+"""Fixtures that run doctor against simulated clouds in the process of the test.
+
+The tests in tests/system/doctor use real names, TCP and TLS.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ def box(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualSandbox]:
 
 @pytest.fixture
 def run_job(box: VirtualSandbox) -> Callable[..., Any]:
-    """Return a function that runs a job in a new instance with these settings; an error of the job is raised."""
+    """Return a function that runs a job in a new instance, and raises the error of the job."""
 
     def run(job: str, payload: object = None, **settings: str) -> Any:
         instance = box.instance(**settings)

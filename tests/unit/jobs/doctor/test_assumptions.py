@@ -61,7 +61,7 @@ REPORT = {
 
 
 def keep_report(box, report):
-    """Store a canary's report in the log bucket, in the form of ops.py."""
+    """Store a canary's report in the log bucket, in the form in which ops.py stores it."""
     name = f"oms_source_record/{box.task_id}/state/canary-oss-oms-sync.json"
     box.oss.put(box.log_bucket, name, json.dumps({"at": "2026-02-02T00:00:00Z", "report": report}).encode())
 

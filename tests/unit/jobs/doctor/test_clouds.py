@@ -50,7 +50,10 @@ def set_task(**changes: str | bool) -> Callable[[Sandbox], None]:
 
 
 def hide_clocks(box: Sandbox) -> None:
-    """Drop the requests that only query the time of OMS and OSS. An accepted signature proves the clock as well."""
+    """Drop the unsigned requests that ask OMS and OSS for their time.
+
+    A clock is then proven only by an accepted signature.
+    """
     for cloud in (box.oms, box.oss):
         cloud.faults.add(Fault.drop_before(), where=lambda request: request.method == "HEAD")
 

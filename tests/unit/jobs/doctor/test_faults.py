@@ -1,4 +1,4 @@
-"""Misconfigurations: exactly one check of doctor fails for each, and names it."""
+"""Misconfigurations: for each, exactly one check of doctor fails, and names the misconfiguration."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def deny(action: str, bucket: str) -> Change:
 
 
 def move_bucket(bucket: str) -> Change:
-    """Return a change that creates the bucket in another region."""
+    """Return a change of the setup: it removes `bucket`, and creates it in another region."""
 
     def change(box: Sandbox, environment: Environment) -> None:
         box.oss.remove_bucket(bucket)
@@ -54,7 +54,10 @@ def set_versioning(status: str) -> Change:
 
 
 def add_oss_fault(fault: Fault, method: str = "") -> Change:
-    """Return a change that adds a fault to signed requests; unsigned requests only ask for the time."""
+    """Return a change of the setup: it adds a fault of OSS for signed requests with this method, by default with any.
+
+    Unsigned requests only ask OSS for the time.
+    """
     return lambda box, environment: box.oss.faults.add(
         fault, where=lambda request: method in ("", request.method) and "authorization" in request.headers
     )

@@ -21,7 +21,10 @@ WANTED = {"content-type": "text/html", "cache-control": "max-age=60", "x-obs-met
 
 
 def make_world(*, moves: bool = False, replaces: bool = True) -> World:
-    """Return a world in which a canary has measured that changes of headers update LastModified, or remove headers."""
+    """Return a world after a canary, which measures what a change of headers in OBS does.
+
+    `moves` is True if a change updates LastModified, and `replaces` is True if a change removes all other headers.
+    """
     world = World.installed()
     world.obs.round_trip = 0.001
     world.measure_headers(moves=moves, replaces=replaces)
@@ -29,7 +32,7 @@ def make_world(*, moves: bool = False, replaces: bool = True) -> World:
 
 
 def put_in_both(world: World, key: str, source: dict[str, str], in_obs: dict[str, str]) -> None:
-    """Write the same contents to both buckets, with these headers by their HTTP names."""
+    """Write the same contents to both buckets: with the headers `source` in OSS, and the headers `in_obs` in OBS."""
     world.source.add(StoredObject(key, b"A", source))
     world.obs_bucket.put(key, b"A", headers={name.lower(): value for name, value in in_obs.items()})
 

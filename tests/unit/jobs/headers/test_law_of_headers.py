@@ -1,8 +1,8 @@
 """The law of headers: a change of headers in OBS reaches only the contents to which the headers belong.
 
-Any object may be written meanwhile, and any request or instance may fail. Contents that were written within the last
-seconds are excepted. No change arrives more than two minutes after the close. When no object is written any more, the
-headers of equal objects become equal.
+The law holds although any object may be written at any time, and any request or instance may fail; only contents
+written within the last seconds are an exception. No change arrives more than two minutes after the close. When no
+object is written any more, the headers of equal objects become equal.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ AFTER_CLOSE = 120
 
 
 class LawWorld(World):
-    """A world whose objects change on both sides at any request.
+    """A world whose objects change in both buckets before any request.
 
-    A header of each source object has the number of its version.
+    Each source object has a header with the number of its version.
     """
 
     def __init__(self, seed: int) -> None:
@@ -80,7 +80,7 @@ class LawWorld(World):
         self.written[key] = self.clock.seconds
 
     def write_destination(self, key: str) -> None:
-        """Write to OBS as an application does, perhaps the same bytes."""
+        """Write an object to OBS as an application does; the bytes may be the same as before."""
         data = self.dice.choice([b"A", b"B", b"X"])
         self.obs_bucket.put(key, data, headers={"content-type": "text/plain", "x-obs-meta-app": "1"})
         self.written[key] = self.clock.seconds
@@ -91,7 +91,7 @@ class LawWorld(World):
             self.closed_at = self.clock.seconds
 
     def happen(self, kind: str, names: Sequence[str]) -> None:
-        """Before a request, let a random event happen, and time pass."""
+        """Let a random event happen and time pass, before a request to a cloud."""
         if not self.is_restless or self.is_happening or self.dice.random() > 0.06:
             return
         self.is_happening = True

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of reconcile."""
+"""Fixtures for the tests of reconcile. A world simulates both clouds and a project between them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ def single_lane() -> World:
 
 @pytest.fixture
 def small_pages(mocker):
-    """Use pages of seven objects that take a second, so that a few dozen objects need as many pages as ten thousand."""
+    """Limit a listing page to seven objects and let it take a second.
+
+    So a few dozen objects need as many pages as ten thousand.
+    """
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 7)
     mocker.patch.object(World, "page_seconds", 1.0)

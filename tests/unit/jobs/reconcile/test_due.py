@@ -1,4 +1,7 @@
-"""The choice of a pass: a call continues the open pass, or begins a pass by hand or once per period by the timer."""
+"""The choice of a pass: a call continues the open pass, or starts a new one.
+
+A manual call may start a pass at any time, and the timer once per period.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Law 1 (no object key is lost) for reconcile, with any objects and records, and with a kill at any request."""
+"""Law 1 for reconcile: no object key is lost, for any objects and records, even if any request kills the instance."""
 
 from __future__ import annotations
 

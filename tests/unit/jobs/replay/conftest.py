@@ -1,4 +1,4 @@
-"""Fixtures of the tests of replay."""
+"""Fixtures for the tests of replay."""
 
 from __future__ import annotations
 

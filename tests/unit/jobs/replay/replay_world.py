@@ -23,7 +23,7 @@ _CHINA = timezone(timedelta(hours=8))
 
 
 class ReplayWorld(World):
-    """A world whose OMS fails to copy each object, and writes only the lists of a test; replay has its usual pace."""
+    """Simulated clouds whose OMS fails to copy each object, and writes only the lists that a test requests."""
 
     def __init__(self, **environment: str) -> None:
         super().__init__(**{"OMS_RATE": "20", **environment})
@@ -38,18 +38,18 @@ class ReplayWorld(World):
     # Earlier events.
 
     def put_failed(self, *keys: str, first: str = "", **details: object) -> None:
-        """Write the source objects `keys` and their failed records with `details`."""
+        """Write source objects with the keys `keys`, and failed records of these keys with `details`."""
         for key in keys:
             self.upload(key, CONTENTS)
         of_event = {"event_name": "", "event_time": "", "first_failure": first or timestamp(self.clock.now())}
         self.bucket.add_failed_records(*keys, **{"etag": "ABC", **of_event, **THROTTLED, **details})
 
     def put_old(self, *keys: str, data: str = CONTENTS) -> None:
-        """Write source objects of three minutes ago that OMS accepted."""
+        """Write source objects three minutes ago, and let OMS accept their keys."""
         self.put_accepted(*keys, data=data, minutes_ago=3)
 
     def copy(self, *keys: str, data: str | None = None) -> None:
-        """Write the objects to OBS, like late copies of OMS or like other users."""
+        """Write the objects to OBS, as a late copy by OMS or another user may do."""
         for key in keys:
             self.write(key, self.source.objects[key].body.decode() if data is None else data)
 
@@ -64,7 +64,7 @@ class ReplayWorld(World):
         return name
 
     def fail_to_copy(self, *keys: str) -> None:
-        """Write objects that OMS accepted, and a list of their failed copies."""
+        """Write source objects, let OMS accept their keys, and write a list of their failed copies."""
         self.put_old(*keys)
         self.list_failed(*keys)
 
@@ -81,7 +81,7 @@ class ReplayWorld(World):
     # Runs.
 
     def count_lines(self) -> dict[str, Any]:
-        """Fire replay's timer; return its non-zero counts of OMS's lists."""
+        """Fire replay's timer; return the counts of lines in OMS's lists that are not zero."""
         return {name: value for name, value in self.tick("replay")["copies"].items() if value}
 
     # Observations.
@@ -111,8 +111,7 @@ def many(number: int) -> list[str]:
 def at_step(world: World, step: int, happens: Callable[[], object]) -> Iterator[None]:
     """Call `happens` just before the instance sends its request number `step`.
 
-    It runs in the client's thread. That moment is also just after the previous request, because no work is done in
-    between. Parallel requests that were sent before are still carried out.
+    The call runs in the thread that sends the request. Parallel requests that were sent earlier are still carried out.
     """
     call_instance, steps, network = world.call_instance, itertools.count(), world.platform.network
 
@@ -130,9 +129,9 @@ def at_step(world: World, step: int, happens: Callable[[], object]) -> Iterator[
 def at_each_step(
     make: Callable[[], ReplayWorld], run: Callable[[ReplayWorld], object], happens: Callable[[ReplayWorld], object]
 ) -> Iterator[tuple[int, ReplayWorld]]:
-    """Yield worlds after runs in which `happens` was called at a step, for each step of the run.
+    """Yield each step of `run`, and a world in which `happens` was called just before the request of this number.
 
-    An instance that was killed is replaced.
+    `make` makes each world. If the instance was killed, it is replaced before the world is yielded.
     """
     for step in sweep(itertools.count()):
         World.close_all()

@@ -277,7 +277,7 @@ BUSY = "an earlier run is still sending"
 
 @pytest.fixture
 def busy(world: ReplayWorld) -> ReplayWorld:
-    """Return a world with five failed keys, and with the lease of a run that is active or was killed."""
+    """Return a world with five failed keys, and with the lease of a run that may be active or killed."""
     world.put_failed(*many(5))
     assert take_lease(world.invocation(240))
     return world

@@ -28,10 +28,10 @@ RECORDS, RUN_FILES = "failed_object", "/replay/"
 
 
 class VersionExample:
-    """A world with the actions of an example, and with the versions that OMS has to copy.
+    """A world with the random actions of an example, and with the versions that OMS has to copy.
 
-    `sent` has the version of each key that OMS last accepted. `open` has the keys that OMS failed to copy and has not
-    accepted since.
+    - `sent`: the version of each key that OMS last accepted.
+    - `open`: the keys that OMS failed to copy and has not accepted since.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class VersionExample:
         self.world.delete(key)
 
     def envelope(self, key: str) -> None:
-        """Deliver an event that forward could not process, as Function Compute passes it to replay."""
+        """Let Function Compute pass replay an event that forward could not process."""
         self.note()
         self.versions[key] += 1
         self.world.upload(key, CONTENTS)
@@ -81,13 +81,13 @@ class VersionExample:
         self.world.copy(key, data=data)
 
     def fail(self, key: str, sub: str) -> None:
-        """Let OMS fail to copy an accepted version. The line about the failure is written later."""
+        """Let OMS fail to copy an accepted version; the method `list` later writes the line about this failure."""
         if key in self.world.source.objects:
             self.open.add(key)
             self.lines[sub].append(self.world.line(key))
 
     def list(self, sub: str, how: str) -> None:
-        """Let OMS write the open lines of failed copies to a list.
+        """Let OMS write the lines of new failed copies to a list.
 
         `how` is "new" for a new list, "late" for a new list whose name sorts first, "grows" for an existing list, or
         "broken" for a new list with an unreadable line.
@@ -111,7 +111,7 @@ class VersionExample:
     # Runs, and what happens to them.
 
     def tick(self, step: int = 10**9, what: str = "die", *details: str | bool) -> None:
-        """Run replay by its timer, and inject a fault at the call with the number `step`.
+        """Run replay by its timer, and inject a fault at the request with the number `step`.
 
         `what` is "die", which stops the instance, or the name of a method of this class, called with `details`.
         """
@@ -141,7 +141,7 @@ class VersionExample:
         assert len(self.world.oms.calls) == calls
 
     def deletes(self, late: str) -> None:
-        """Let deletes of objects whose names contain `late` take effect late; if it is empty, end this fault."""
+        """Delay deletes of objects whose names contain `late`, or end the delay if `late` is empty."""
         self.world.bucket.heal()
         if late:
             self.world.bucket.fail(Fault.lands_late(50), "delete", where=lambda name: late in name)

@@ -1,4 +1,4 @@
-"""Positions in OMS's lists: each line is read once, for any order of new lists, and however lists grow."""
+"""Positions in OMS's lists: each line is read once, in any order of new lists and for any growth of a list."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def test_a_failure_at_any_step_survives_or_is_covered_by_a_resend(key):
 
 
 def meeting_world() -> ReplayWorld:
-    """Return a world with a run file without an active lease, and with an OMS that refuses all calls."""
+    """Return a world with a run file whose run has no lease any more, and with an OMS that refuses all calls."""
     world = ReplayWorld()
     world.bucket.add_run_file("k", held=True)
     world.put_failed("k")
@@ -121,7 +121,7 @@ def test_two_runs_of_a_run_file_lose_no_key_even_if_one_is_killed():
 
 
 def move_key(world: ReplayWorld) -> None:
-    """Move the key from a failed record into a run file, or back."""
+    """Move the key from its failed record to a run file, or from the run file to a failed record."""
     stood = [name for part in ("failed_object/", "replay/") for name in world.bucket.names(f"{ROOT}{part}")]
     world.bucket.add_run_file("k") if world.bucket.failed_keys() else world.put_failed("k")
     for name in stood:

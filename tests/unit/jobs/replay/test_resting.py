@@ -130,7 +130,7 @@ def test_a_resting_key_is_not_read_and_other_keys_are_submitted(world):
 
 
 def fail_again(world: ReplayWorld, *keys: str) -> None:
-    """Write failed records of keys that failed more than once, for another reason than a failed copy."""
+    """Write failed records of keys that failed several times, for another reason than a failed copy."""
     world.put_failed(*keys, first="2026-01-01T00:00:00Z")
 
 

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of status."""
+"""Fixtures for the tests of status. A world simulates both clouds and a project between them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.world import World
 
 @pytest.fixture
 def world() -> World:
-    """Return a world whose verdict is in step, as long as OMS is."""
+    """Return a world for which status reports the verdict "in step" unless a test changes OMS."""
     status_world = make_status_world()
     status_world.bucket.add_pass(scanned=7)
     return status_world

@@ -21,7 +21,7 @@ STATES = ("in step", "behind", "broken", "closed")
 
 @pytest.fixture
 def world() -> WatchedWorld:
-    """Return a world that is in step, and has sent the alarm about this first verdict."""
+    """Return a world whose verdict is "in step", and whose webhook has received the alarm about this verdict."""
     watched = WatchedWorld()
     watched.tick_often(2)
     return watched

@@ -1,4 +1,4 @@
-"""Copy failures of OMS, whose parts add up: resolved, waiting, stuck, those of other projects, and unknown."""
+"""Copy failures of OMS by outcome: resolved, waiting, stuck, of other projects, and unknown; the numbers add up."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ NONE_OF_THEM = [{"data_type": name, "data": []} for name in DATA_TYPES]
 
 
 def assert_copying(world, left: tuple[int, int | None] | None, state: str, words: str) -> None:
-    """Assert the numbers of unfinished and overdue objects, and the verdict."""
+    """Assert the numbers of unfinished and overdue objects, the verdict, and the words in its text."""
     report = world.status()
     assert report["verdict"]["state"] == state, report["verdict"]
     assert words in report["verdict"]["text"], report["verdict"]

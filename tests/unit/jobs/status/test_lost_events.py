@@ -23,7 +23,7 @@ def world_without_passes() -> World:
 def upload_objects(
     world: World, number: int, of: str = "lost", minutes_ago: int = 60, *, has_event: bool = False
 ) -> None:
-    """Upload objects to the folder `of`; with `has_event`, their events arrived, and OMS accepted them."""
+    """Upload objects to the folder `of`; if `has_event` is True, OMS has accepted them by their events."""
     for count in range(number):
         key = f"{of}/{count}"
         (world.put_accepted if has_event else world.upload)(key, data=key, minutes_ago=minutes_ago)
