@@ -206,7 +206,7 @@ MISTAKES = (
     ),
     Mistake(
         "keys go that the plan did not name",
-        f"{_TASK_KEYS}::test_keys_that_expire_between_the_plan_and_the_yes_are_not_deleted",
+        f"{_TASK_KEYS}::test_keys_that_become_old_after_the_plan_was_shown_are_not_deleted",
         f"{_OPS}/accounts/both_clouds.py",
         "if planned_ids is None or key in planned_ids]",
         "]",
@@ -1081,7 +1081,7 @@ MISTAKES = (
     ),
     Mistake(
         "an older record hides the keys of the command that continued a migration",
-        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_an_older_record_of_keys_does_not_leave_newer_keys_behind",
+        f"{_UNIT}/ops/migrate/test_others_meanwhile.py::test_no_key_is_left_if_two_commands_record_keys_at_once",
         f"{_OPS}/migrate/migration.py",
         "            self._own_keys.record_foreign_keys(intention)\n        self._own_keys.release(intention)\n",
         "            pass\n        self._own_keys.release(intention)\n",

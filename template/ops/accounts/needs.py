@@ -76,7 +76,7 @@ class Line(NamedTuple):
     steps: Sequence[Text] = ()
 
     def error(self) -> UsageError:
-        """Return the error of a run in which the resource's state is no longer that of the plan."""
+        """Return the error for a resource whose state has changed since the user confirmed the plan."""
         return UsageError(self.detail or NOTHING, self.next or NOTHING)
 
 

@@ -1,4 +1,4 @@
-"""Operations on policy documents: merge statements, list their permissions, and convert them for other accounts."""
+"""Operations on policy documents: merge statements, list permissions, and convert documents to other policy forms."""
 
 from __future__ import annotations
 

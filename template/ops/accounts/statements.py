@@ -276,8 +276,8 @@ def canary(variables: Mapping[str, str]) -> tuple[Document, Document]:
 def migration(variables: Mapping[str, str]) -> tuple[Document, Document]:
     """Return the policies, in Alibaba Cloud and Huawei Cloud, of an administrator who migrates existing objects.
 
-    They cover task groups, the keys of the users that setup created for OMS, and the migration's records in the log
-    bucket.
+    They give access to task groups, to the keys of the users that setup created for OMS, and to the migration's records
+    in the log bucket.
     """
     user = f"{read_variable(variables, 'functionName')}-oms"
     user_actions = ("GetUser", "ListPoliciesForUser", "ListAccessKeys", "CreateAccessKey", "DeleteAccessKey")
@@ -302,7 +302,7 @@ def migration(variables: Mapping[str, str]) -> tuple[Document, Document]:
 def checklist(variables: Mapping[str, str]) -> tuple[Document, Document]:
     """Return the policies, in Alibaba Cloud and Huawei Cloud, of an administrator who reads both buckets' settings.
 
-    They change no setting, and write one object in the log bucket.
+    They permit no change of a setting. They permit the writing of one object in the log bucket.
     """
     source, destination = (read_variable(variables, name) for name in ("sourceBucket", "destinationBucket"))
     record = f"acs:oss:*:*:{read_variable(variables, 'logBucket')}/{back_to_source_name('*')}"

@@ -61,10 +61,11 @@ def report(
 ) -> dict[str, Any]:
     """Return the field report on a run.
 
-    `task_fields` is OMS's description of the sync task. `in_place` is the effect of a header change in OBS. `policy` is
-    the kind of policy that permits header changes, or empty. `versions` has True for the source, and for the
-    destination, if the bucket keeps versions. `progress` is the copying speed of the last migration that had bandwidth
-    limits, if any.
+    - `task_fields` is OMS's description of the sync task.
+    - `in_place` is the effect of a header change in OBS.
+    - `policy` is the kind of policy that permits header changes, or empty.
+    - `versions` has True for the source, and for the destination, if the bucket keeps versions.
+    - `progress` is the copying speed of the last migration with bandwidth limits, or None.
     """
     counts = watch.counts
     return {
@@ -174,7 +175,10 @@ def _duration_word(start: datetime | None, end: datetime | None) -> str:
 
 
 def _late_hours(progress: CopySpeed | None) -> str:
-    """Return the hours by which OMS applied bandwidth limits late, as a word, if a migration has shown it."""
+    """Return the delay with which OMS applies bandwidth limits, in hours, as one of the report's words.
+
+    The word says that the delay is unknown if no migration has shown it.
+    """
     hours = find_hours_late(progress) if progress else None
     return _allowed_word(None if hours is None else str(hours), _HOUR_WORDS)
 

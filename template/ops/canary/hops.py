@@ -159,7 +159,10 @@ class Watch:
 
     @property
     def change_event(self) -> str:
-        """The answer "yes" if forward received an event of the header change, "no" if not, "" without a change."""
+        """The word "yes" if forward received an event of the header change, and "no" if it did not.
+
+        The word is empty if no header was changed.
+        """
         return UNKNOWN if self.change is None else YES if self.change.recorded else NO
 
     @property

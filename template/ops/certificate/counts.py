@@ -126,7 +126,10 @@ def compare_shared(document: Document, shared_digests: Iterable[bytes]) -> Claim
 
 
 def _sum_kinds(document: Document, kinds: Collection[Sides]) -> Totals:
-    """Return the destination's totals of the classes whose possible sides are one of `kinds`."""
+    """Return the totals in the destination of the classes of these kinds.
+
+    A kind states on which sides a class can have objects.
+    """
     classes = {title: sides for title, sides in document["classes"].items() if CLASS_SIDES.get(title) in kinds}
     return _sum_classes(classes, "destination")
 

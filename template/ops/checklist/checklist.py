@@ -234,7 +234,10 @@ def _open_buckets(
 
 
 def read_setting(setting: BucketSetting, source: BucketClient, destination: BucketClient) -> Row:
-    """Read a setting in both buckets, and make the document for the destination if it needs one."""
+    """Read a setting in both buckets.
+
+    If the destination lacks parts of the source's setting, the row has the text with which a user sets them.
+    """
     source_reading, destination_reading = (
         _read_side(source, setting.source),
         _read_side(destination, setting.destination),

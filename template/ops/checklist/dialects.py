@@ -250,7 +250,10 @@ def domains_of_oss(answer: Response) -> SettingShape | None:
 
 
 def domains_of_obs(answer: Response) -> SettingShape | None:
-    """Read the domains; some regions name a certificate by its id, and others by its name."""
+    """Read the domains of a bucket and their certificates.
+
+    Some regions name a certificate by its id, and others by its name.
+    """
     elements = _parse_root(answer, "ListBucketCustomDomainsResult").iter("Domains")
     return _parse_domains(elements, "DomainName", "CertificateId", "CertName")
 

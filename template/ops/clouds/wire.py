@@ -241,7 +241,7 @@ def suppress_refusal(is_harmless: Callable[[RefusedError], bool]) -> Iterator[No
 def retry_while_absent(clock: WallClock, call: Callable[[], _T], is_absent: Callable[[RefusedError], bool]) -> _T:
     """Return the result of `call`, and repeat the call while the cloud does not see a new resource yet.
 
-    `is_absent` returns True for the refusal of a request because its resource is missing.
+    `is_absent` returns True if the cloud refused the call because the resource is missing.
     """
     for _ in range(_STALE_ATTEMPTS):
         with suppress_refusal(is_absent):

@@ -235,9 +235,10 @@ def freeze_minutes(objects: int, lanes: int, sampled_bytes: float = 0) -> dict[s
 def headers_minutes(objects: int, lanes: int) -> dict[str, int]:
     """Return the duration of a pass of the job `headers` in minutes, for three cases, and its effect on a cutover.
 
-    In the cases "stays" and "moves", the headers of all objects change, and OBS keeps or moves LastModified. In the
-    case "recorded", all headers were changed before. "standstill" is the additional time of a standstill pass that
-    checks recorded headers.
+    - "stays": the headers of all objects change, and OBS keeps LastModified.
+    - "moves": the headers of all objects change, and OBS moves LastModified.
+    - "recorded": all headers were changed before.
+    - "standstill": the additional time of a standstill pass that checks recorded headers.
     """
     busy_lanes = max(1, min(lanes, objects // _MIN_PER_LANE))
     minutes = {

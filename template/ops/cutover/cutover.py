@@ -132,7 +132,7 @@ class Cutover:
     def act_on(self, document: Any) -> None:
         """Remove OSS's trigger after a GO, or open the project if objects must be submitted.
 
-        After a rehearsal, do nothing. Raises ToolError if `document` is not a certificate, and ToolError, CloudError
+        After a rehearsal, do nothing. Raises ToolError if `document` is not a certificate. Raises ToolError, CloudError
         and FunctionError for calls that fail.
         """
         if self._plan.freeze_time:
@@ -371,7 +371,7 @@ class Cutover:
         return go
 
     def _wait_for_oms(self) -> bool:
-        """Wait until OMS is idle, and replay has read OMS's lists of failures since.
+        """Wait until OMS is idle, and until replay has then read OMS's lists of failures.
 
         Return False if a check still fails when the time is up, or if the project was opened meanwhile.
         """

@@ -1,7 +1,7 @@
 """The pages of a list of deletions, stored in a file so that an interrupted command can continue.
 
-FILE.part is JSON, a line for each page; the first line names the comparison and the time of the first page. Memory
-holds a single page, however long the list is.
+FILE.part has one JSON text on each line. The first line names the comparison and the time of the first page, and each
+further line is a page. Memory holds a single page, however long the list is.
 """
 
 from __future__ import annotations

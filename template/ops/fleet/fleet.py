@@ -50,7 +50,7 @@ def _name_projects(folders: Sequence[Path]) -> dict[Path, str]:
 
 
 def _page_file(html: Path, name: str) -> Path:
-    """Return the file of a project's page, in the folder of the fleet's page."""
+    """Return the file of a project's web page, in the folder of the fleet's page `html`."""
     plain_name = "".join(character if character.isalnum() or character in "-_" else "-" for character in name)
     return html.with_name(f"{html.stem}-{plain_name}.html")
 

@@ -38,7 +38,7 @@ Payload = Mapping[str, Any]
 class Caller(Protocol):
     """Access to the functions of a deployed project, and to the secret store of Serverless Devs.
 
-    The default methods are those for the real clouds.
+    A method with a default implementation does what is right for the real clouds; the sandbox overrides it.
     """
 
     def ask(self, job: str, payload: Payload) -> Any:

@@ -293,7 +293,7 @@ class ProjectMigration:
         return _exit_code(group)
 
     def _await_other_state(self, intention: Intention, group: TaskGroup, *states: GroupState) -> TaskGroup:
-        """Wait while the group is in one of `states`; return the group."""
+        """Print the progress of the task group until it leaves `states`, and return the group in its new state."""
         session = self._session
         session.hint = session.hint or t(
             "The migration continues at OMS. Its progress: {look}. To pause it: {pause}",

@@ -76,7 +76,7 @@ def check_same(intention: Intention, variables: Mapping[str, str], options: Name
 
 
 def check_open(session: Session) -> None:
-    """Raise UsageError if the project is closed, so that nothing may write to OBS."""
+    """Raise UsageError if the project is closed, because a migration writes to OBS."""
     mark = session.ask(LookAnswer, "certify", {"look": True}).closed
     if mark:
         raise UsageError(t("The project is closed: OMS must no longer write to OBS"), opening_step(mark))

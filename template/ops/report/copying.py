@@ -155,7 +155,7 @@ class Timeline:
     """A division of the time from `start` to `end` into spans of equal length, for a chart.
 
     OMS counts in steps of `step` seconds, and a span is one or more whole steps. The last span has to be complete,
-    because readers look at it first. So the first span may begin before `start`.
+    because it shows the present state. So the first span may begin before `start`.
     """
 
     start: datetime

@@ -45,7 +45,10 @@ class Summary:
 
     @property
     def valid_until(self) -> datetime:
-        """The time until which users may delete by the list; later, the source may have written its keys again."""
+        """The time until which users may delete the listed objects.
+
+        Later, applications may have written objects with these keys to the source again.
+        """
         return parse_timestamp(self.request_time) + MAX_LIST_AGE
 
     def add(self, page: DeletionsAnswer) -> None:

@@ -96,7 +96,7 @@ class SetupRun:
         self.task: Need | None = None
 
     def needs(self) -> list[Need]:
-        """Return all needs in the order of creation: a need depends only on needs before it.
+        """Return all needs in the order of creation, so that a need depends only on earlier needs.
 
         A need is a resource that the project needs, with its state and the step that creates it.
         """
@@ -117,7 +117,10 @@ class SetupRun:
         ]
 
     def removals(self) -> list[Need]:
-        """Return the removals in order: a resource comes after the resources that depend on it."""
+        """Return the removals of resources in order.
+
+        A resource is removed after the resources that depend on it.
+        """
         print_text = self._session.print_text
         line = Line(
             ResourceState.BY_HAND, None, t("First remove the functions and triggers: {command}", command=Step("remove"))
@@ -172,9 +175,10 @@ class SetupRun:
         self._has_agreed = True
 
     def execute(self, needs: Sequence[Need]) -> list[tuple[Need, Line]]:
-        """Create the missing resources; return the resources that a person has to create first.
+        """Create, change or remove the resources that need it.
 
-        Raises UsageError if the plan is outdated, or if another run has the lock.
+        Return the resources that a person has to create first, each with its line of the plan. Raises UsageError if the
+        plan is outdated, or if another run has the lock.
         """
         waiting_needs: list[tuple[Need, Line]] = []
         try:

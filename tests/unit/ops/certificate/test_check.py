@@ -146,7 +146,7 @@ def add_class(title: str, document: dict | None = None, **changes: object) -> di
 
 
 def details_of_wrong_claims(document: dict) -> dict[str, str]:
-    """Return the details of the claims that do not hold, by claim."""
+    """Return the details of each claim that does not hold, by the text of the claim."""
     return {claim.text.en: claim.detail for claim in list_claims(document) if not claim.holds}
 
 

@@ -26,7 +26,7 @@ MINUTE_AFTER = FakeClock((datetime.fromisoformat(DOCUMENT["made"].replace("Z", "
 
 
 def check(file: Path) -> int:
-    """Return the exit code of `ops.py check`, which runs a minute after the document's time."""
+    """Return the exit code of `ops.py check`, run a minute after the time of the document."""
     return cli.main(["check", "--lang", "en", str(file)], MINUTE_AFTER)
 
 

@@ -194,7 +194,7 @@ def test_a_login_page_in_the_place_of_a_bucket_is_unreadable(monkeypatch, bucket
 
 
 @pytest.mark.parametrize("form", ["{}", " {}\n", "HTTPS{}"])
-def test_the_tasks_address_is_read_as_the_functions_read_it(form):
+def test_ops_and_the_functions_accept_the_same_task_addresses(form):
     url = form.format(ENVIRONMENT["SYNC_URL"].removeprefix("https" if "HTTPS" in form else ""))
     assert Settings.from_env({**ENVIRONMENT, "SYNC_URL": url}).task.task_id == TASK
     assert SyncTaskClient(url, Keys(Secret("a"), Secret("b")), WallClock()).id == TASK

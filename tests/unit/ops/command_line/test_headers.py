@@ -18,7 +18,7 @@ from support.ops import OPS, FakeCaller, headers_answer
         ("--undo --restart", {"headers": "undo", "restart": True}),
     ],
 )
-def test_headers_passes_the_work_and_the_options_to_compare(run, words, payload):
+def test_the_command_headers_passes_its_options_to_compare(run, words, payload):
     caller = FakeCaller(compare=headers_answer({HeadersOutcome.MENDED: 1}))
     assert run(caller, "headers", *words.split())[0] == 0
     assert caller.asked == [("compare", payload)]

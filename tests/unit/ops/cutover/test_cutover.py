@@ -500,7 +500,7 @@ def test_certify_is_called_until_the_sample_is_read(reading):
     assert missing_parts(console.messages, "reading the sample: 100 of 300", "reading the sample: 250 of 300") == []
 
 
-def test_a_sample_without_progress_is_left_to_the_certificate(reading):
+def test_certify_is_not_repeated_if_the_sample_makes_no_progress(reading):
     console = make_console(certify=[reading(50), reading(100), reading(100)])
     assert run(console, sample=300)["verdict"] == "NOT PROVEN"
     assert len([payload for payload in list_payloads(console, "certify") if "sample" in payload]) == 3

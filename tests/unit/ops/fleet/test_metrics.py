@@ -56,7 +56,7 @@ def test_each_metric_has_help_a_type_and_a_name_by_the_conventions():
     assert odd == []
 
 
-def test_the_metrics_of_a_go_have_its_time():
+def test_the_metrics_contain_the_time_of_the_go_certificate():
     closed_status = replace(STATUS, closed=ClosingOverview("0007-20260101T230000Z-go.json"))
     text = metrics.format_metrics([member(status=closed_status)])
     assert samples(text)["oss_oms_sync_certificate_timestamp_seconds", "photos"] == ANSWER_TIME - 3600

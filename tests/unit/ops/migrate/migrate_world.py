@@ -108,18 +108,18 @@ class MigrateWorld(SetupWorld):
         return expect_exit(self.migrate(*words), 130)
 
     def leave_done(self) -> None:
-        """Leave a finished migration with its keys, because no command followed it to its end."""
+        """Finish a migration without a command that follows it, so that its access keys remain."""
         self.begin_migration(seconds=300)
         self.advance(3600)
 
     def fail_two(self, objects: int = 100, *phrases: str) -> None:
-        """Run a migration in which two objects fail, once each."""
+        """Run a migration in which the first copy of two objects fails."""
         self.fill(objects)
         self.oms.groups.prepare = lambda group: group.failures.add(FAILURE, times=2)
         expect_exit(self.migrate(), 1, *phrases)
 
     def fail_two_and_wait(self) -> Any:
-        """Run a migration in which two objects fail, then replay's timer; return the answer of status."""
+        """Run a migration in which two objects fail, let replay run on its timer, and return the answer of status."""
         self.fail_two()
         self.start_timers()
         self.advance(300)

@@ -487,7 +487,7 @@ def test_more_failures_than_replay_resends_are_retried_by_the_migration(world, m
     assert world.oms.calls == []
 
 
-def test_lists_written_long_before_the_end_are_read_once(world):
+def test_lists_that_oms_wrote_long_before_the_end_are_read_once(world):
     # GIVEN a group that lists its failures when it pauses, and ends hours later
     world.begin_migration()
     world.group.failures.add(FAILURE, times=1)

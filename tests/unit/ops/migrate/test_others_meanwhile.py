@@ -129,7 +129,7 @@ def test_two_continuing_commands_delete_no_key_in_use_at_oms(quarter):
     assert number > 20
 
 
-def test_an_older_record_of_keys_does_not_leave_newer_keys_behind(world):
+def test_no_key_is_left_if_two_commands_record_keys_at_once(world):
     # GIVEN a paused migration, which another command continues between this command's read of the record and its write
     world.begin_migration(50)
     expect_success(world.migrate("--pause"))

@@ -126,7 +126,7 @@ def test_after_five_minutes_the_plan_asks_before_keys_are_deleted(world, keys_of
     )
 
 
-def test_keys_that_expire_between_the_plan_and_the_yes_are_not_deleted(world):
+def test_keys_that_become_old_after_the_plan_was_shown_are_not_deleted(world):
     # GIVEN a plan that is shown before the five minutes are over, and a yes that comes after them
     number = request_number(is_creation)
     world.oms.visibility_delay = 3600.0
