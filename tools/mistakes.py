@@ -114,7 +114,7 @@ MISTAKES = (
     ),
     Mistake(
         "the kernel never gives a call up by itself",
-        f"{_ABANDONED}::test_the_kernel_ends_a_call_after_the_time_of_the_longest_call",
+        f"{_ABANDONED}::test_the_kernel_ends_a_call_that_exceeds_the_maximum_duration",
         f"{_CODE}/clouds/connection.py",
         "int(MAX_CALL_SECONDS * 1000)",
         "0",
@@ -544,7 +544,7 @@ MISTAKES = (
     ),
     Mistake(
         "a total of pieces that are too many",
-        f"{_UNIT}/passes/test_pieces.py::test_ranges_that_do_not_fit_together_prove_no_total",
+        f"{_UNIT}/passes/test_pieces.py::test_the_total_is_not_proven_if_ranges_do_not_fit_together",
         f"{_CODE}/passes/pieces.py",
         "return number == len(pieces)",
         "return True",

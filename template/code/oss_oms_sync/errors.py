@@ -77,10 +77,12 @@ class RecordError(OmsSyncError):
 class StorageError(OmsSyncError):
     """The error of a failed call to OSS or OBS; methods that make several calls return it instead of raising it.
 
-    `had_no_effect` is True if the cloud certainly did not carry out the call. Otherwise the cloud may have carried it
-    out, or may still do so. `code` is the cloud's error code, or OtherRegion for a bucket of another region, which OSS
-    reports in several ways; the codes of OBS are in `obs_answers`. `is_refusal` is True if the cloud answered with a
-    4xx status that it would return to every such call for this object, but not for every object.
+    - `had_no_effect`: True if the cloud certainly did not carry out the call. Otherwise the cloud may have carried it
+      out, or may still do so.
+    - `code`: the cloud's error code, or OtherRegion for a bucket of another region, which OSS reports in several ways.
+      The codes of OBS are in `obs_answers`.
+    - `is_refusal`: True if the cloud answered with a 4xx status that it would return to every such call for this
+      object, but not for every object.
     """
 
     def __init__(self, problem: str, code: str = "", *, had_no_effect: bool = True, is_refusal: bool = False) -> None:

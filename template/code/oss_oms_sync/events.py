@@ -31,8 +31,11 @@ _MAX_NESTING = 5
 class ObjectChange:
     """A created or modified object of the source bucket.
 
-    `key` is the object's name in plain text (not URL-encoded), `etag` is upper-case and without quotes, and
-    `event_time` is in ISO 8601 and UTC. Each field except the key may be empty, because some deliveries lack it.
+    - `key`: the object's name in plain text (not URL-encoded).
+    - `etag`: the ETag in upper case and without quotes.
+    - `event_time`: the time of the event in ISO 8601 and UTC.
+
+    Each field except the key may be empty, because some deliveries lack it.
     """
 
     key: str
@@ -45,9 +48,10 @@ class ObjectChange:
 class ParsedEvents:
     """The result of parsing a payload.
 
-    `changes` contains each key once. `skipped` counts the events that are not forwarded, by the event's name or the
-    cause. `problems` describes the unreadable events, for which the function has to raise, so that Function Compute
-    keeps them.
+    - `changes`: the changed objects; each key occurs once.
+    - `skipped`: the number of events that are not forwarded, by the event's name or the cause.
+    - `problems`: descriptions of the unreadable events. The function has to raise an error for them, so that Function
+      Compute keeps them.
     """
 
     changes: list[ObjectChange] = field(default_factory=list)

@@ -56,7 +56,7 @@ class KeyFilter:
         return prefixes and suffixes
 
     def is_within(self, other: KeyFilter) -> bool:
-        """Return True if `other` has the same suffix, and its prefix equals this prefix or is the beginning of it."""
+        """Return True if the suffixes are equal, and this filter's prefix begins with the prefix of `other`."""
         return self.prefix.startswith(other.prefix) and self.suffix == other.suffix
 
 

@@ -16,10 +16,12 @@ from oss_oms_sync.answers.text import Text, t
 class Assumption:
     """An open question, the assumed answer, and the parts of the project that depend on it, in Markdown.
 
-    A canary, a test in the project's accounts, writes a field report. `fields` names the fields of the report that
-    answer the question, with dots between nested names. `as_assumed` lists the values of such a field that agree with
-    the assumption; it is empty if the report cannot answer the question. `setting` is the setting that replaces the
-    assumption, or "".
+    A canary, a test in the project's accounts, writes a field report.
+
+    - `fields`: the names of the report's fields that answer the question, with dots between nested names.
+    - `as_assumed`: the values of such a field that agree with the assumption; empty if the report cannot answer the
+      question.
+    - `setting`: the setting that replaces the assumption, or "".
     """
 
     question: Text

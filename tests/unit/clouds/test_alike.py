@@ -133,8 +133,8 @@ def read(body: bytes, dialect: Dialect) -> ListPage | None:
 def read_both_ways(body: bytes, dialect: Dialect, full_page: int = 1000) -> tuple[ListPage | None, bool]:
     """Return the XML parser's page, and True if the fast reader read the page as well; assert that the two agree.
 
-    `full_page` is the number of objects in a full page, in which the fast reader does not read a shared storage class
-    singly.
+    `full_page` is the number of objects in a full page. In a full page whose objects share a storage class, the fast
+    reader does not read the class of each object.
     """
     with (
         patch("oss_oms_sync.clouds.listings._read_any_page", return_value=None),

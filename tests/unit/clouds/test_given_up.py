@@ -64,7 +64,7 @@ class Peer:
 
 @pytest.fixture(params=["plain", "TLS", "proxy"])
 def connect(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
-    """Yield a function that starts a server with the answer that the server sends.
+    """Yield a function that starts a server; its argument is the answer that the server sends.
 
     The function returns the server, a session, and a URL of the server, which may lead through a proxy.
     """
@@ -138,7 +138,7 @@ def test_an_idle_connection_is_reset(connect):
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system's kernel gives no call up by itself")
-def test_the_kernel_ends_a_call_after_the_time_of_the_longest_call(connect):
+def test_the_kernel_ends_a_call_that_exceeds_the_maximum_duration(connect):
     _, session, url = connect(HEAD + b"123456789")
     call(session, url)
     (opened_socket,) = session._adapter._sockets

@@ -76,7 +76,7 @@ def test_columns_in_quotation_marks_are_read():
 
 
 @pytest.mark.parametrize("title", ["reason,time,encoded key,key,message", "\ufeff错误码,时间,编码,对象,信息"])
-def test_titles_and_empty_lines_are_not_counted_as_unread(title):
+def test_titles_and_empty_lines_are_not_counted_as_unreadable(title):
     lines = read(f"{title}\n\n{line('a')}\n\n")
     assert keys(lines) == ["a"]
     assert lines.unread == 0

@@ -33,7 +33,7 @@ class Version(NamedTuple):
 class KeyState(NamedTuple):
     """The state of a key at one moment: its versions and its records.
 
-    The success record is known by its ETag and time, the failed record by its time.
+    A success record is represented by its ETag and time, and a failed record by its time.
     """
 
     source: Version | None

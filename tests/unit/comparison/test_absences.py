@@ -35,7 +35,7 @@ def world() -> World:
 
 
 def compare(world: World, **asked: object) -> int:
-    """Run a comparison; return the time at its end."""
+    """Run a comparison with the options `asked`; return the time at the comparison's end."""
     assert world.compare(**asked)["finished"] is True
     return ceil(world.clock.now().timestamp())
 

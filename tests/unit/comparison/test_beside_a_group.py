@@ -34,7 +34,7 @@ ALL = {"missing": ["new", "old/1", "old/2"]}
 
 
 def ask(world: World, job: str) -> dict[str, object]:
-    """Run a new pass over objects of any age, a second later; return its answer."""
+    """Advance the time by a second, then run a new pass over objects of any age; return the job's answer."""
     world.advance(1)
     return world.invoke(job, {"since": "1970-01-01", "restart": True})
 
@@ -165,7 +165,7 @@ def test_a_pass_with_too_many_missing_objects_advises_a_migration(job, mocker):
     assert len(world.accepted_keys()) == 90
 
 
-def test_with_too_many_missing_objects_a_paused_group_should_continue(mocker):
+def test_continuing_a_paused_group_is_advised_for_many_missing_objects(mocker):
     mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=0)
     world = World.holding_copies()
     world.upload("old", minutes_ago=1500)

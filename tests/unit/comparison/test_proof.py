@@ -119,7 +119,7 @@ def test_parts_of_another_size_stay_unproven_and_are_not_read(world):
         ("parts OF six!", None, "failed_before"),
     ],
 )
-def test_a_failed_record_gives_way_to_a_read_that_proves_nothing(world, there, part, read):
+def test_a_failed_object_is_reclassified_after_a_read_without_a_proof(world, there, part, read):
     put(world, "parts of six!", there, part)
     world.bucket.add_failed_records("a", data="A")
     assert class_of_a(world.compare(restart=True)) == "failed_before"

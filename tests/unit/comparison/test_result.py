@@ -101,7 +101,7 @@ def test_equal_contents_count_as_copied_even_if_rewritten_later(world):
     assert answer["lag"]["copied"]["not_yet"] == 0
 
 
-def test_the_watermark_is_the_oldest_missing_objects_or_passs_time(world):
+def test_the_watermark_is_the_pass_start_or_the_oldest_missing_object(world):
     answer = world.compare()
     assert answer["watermark"] == answer["started"]
     world.lose_events_of("b")

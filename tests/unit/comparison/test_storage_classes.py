@@ -32,7 +32,7 @@ Objects = dict[str, ObjectSummary]
 
 
 def make_objects(dice: random.Random, keys: list[str], classes: list[str], share: float) -> Objects:
-    """Return objects for a random share of the keys; most of them have the same size and contents."""
+    """Return objects for about this `share` of the keys, from 0 to 1; most of them have the same size and contents."""
     few = dice.choice([0.0, 0.02, 0.5])
     return {
         key: ObjectSummary(

@@ -272,7 +272,7 @@ def test_an_error_that_concerns_all_keys_stops_a_run_with_its_remedy(world):
     assert world.sender.stopped.why == f"OMS refuses every key: ACCOUNT. {Reason.ACCOUNT.fix.en}"
 
 
-def test_in_a_closed_project_no_key_is_submitted_and_a_command_named(world):
+def test_in_a_closed_project_no_key_is_submitted_and_a_command_is_named(world):
     ProjectState(world.invocation()).close("Li Lei", "cut over")
     assert world.send(*KEYS, "another") == [*KEYS, "another"]
     assert not world.oms.requests

@@ -29,7 +29,7 @@ def find_middle_key(first: str, until: str, marks: object, find_next_key: FindNe
 
 
 def find_foreign_cut(first: str, until: str, marks: object, find_next_key: FindNextKey) -> str | None:
-    """Return a cut that is outside most ranges, as outdated marks may give it."""
+    """Return a key outside most ranges as the key at which to split a range; outdated marks can cause such a cut."""
     return "b2"
 
 
@@ -121,7 +121,7 @@ def test_law1_each_interleaving_of_workers_counts_each_object_once(
 
 
 def make_differing_cuts() -> Callable[..., str | None]:
-    """Return a function that returns another cut to the second worker than to the first, and then none."""
+    """Return a function that gives the first two workers different keys at which to split, and later workers None."""
     cut_at = itertools.chain(["a2", "c0"], itertools.repeat(None))
     return lambda first, until, marks, find_next_key: next(cut_at)
 

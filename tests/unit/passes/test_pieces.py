@@ -105,10 +105,10 @@ def test_finished_ranges_that_fit_together_prove_the_total():
         pytest.param({"r00": LEFT}, id="halves of a range that did not split"),
     ],
 )
-def test_ranges_that_do_not_fit_together_prove_no_total(changed_pieces):
+def test_the_total_is_not_proven_if_ranges_do_not_fit_together(changed_pieces):
     assert not have_all_keys({**TILED, **changed_pieces})
 
 
 @pytest.mark.parametrize("missing", ["r", "r0", "r1"])
-def test_a_missing_or_unreadable_range_proves_no_total(missing):
+def test_the_total_is_not_proven_if_a_range_lacks_its_last_piece(missing):
     assert not have_all_keys({name: piece for name, piece in TILED.items() if name != missing})

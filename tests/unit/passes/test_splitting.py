@@ -104,7 +104,7 @@ def test_a_range_of_several_plain_keys_always_splits(drawn_keys):
         (["a\x00x", "a\x01x"], None),
     ],
 )
-def test_without_marks_a_range_splits_half_way_to_its_last_key(keys, cut):
+def test_a_range_without_marks_splits_half_way_to_its_last_key(keys, cut):
     assert find_cut_of_keys(keys)[0] == cut
 
 
@@ -234,7 +234,7 @@ def make_world(objects: int, seconds_a_page: float) -> World:
 
 
 @pages_of(10)
-def test_without_marks_a_short_range_ends_without_a_split():
+def test_a_short_range_without_marks_is_finished_without_a_split():
     result = make_world(100, seconds_a_page=0.1).tick("reconcile")
     assert result["ranges"] == {"open": 0, "done": 1}
     assert result["covered"] == 100
@@ -242,7 +242,7 @@ def test_without_marks_a_short_range_ends_without_a_split():
 
 
 @pages_of(10)
-def test_without_marks_a_long_range_splits_after_its_first_keys():
+def test_a_long_range_without_marks_splits_after_its_first_keys():
     world = make_world(100, seconds_a_page=1.0)
     result = world.tick("reconcile")
     assert result["ranges"] == {"open": 2, "done": 0}

@@ -216,7 +216,7 @@ class CompareCount(Count):
             heapreplace(last_written, written_object)
 
     def _count_lags(self, source: ObjectSummary, entry: Entry, object_class: ObjectClass) -> None:
-        """Count the lags of an object, or note that the destination lacks it."""
+        """Count the lags of an object, and note the write time of the oldest object that OBS lacks."""
         tally, success_record, destination, write_time = (
             self._tally,
             entry.success_record,

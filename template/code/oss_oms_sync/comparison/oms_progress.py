@@ -62,7 +62,7 @@ class OmsProgress:
         return accepted_at >= self.oldest_unfinished and idle_seconds < patience_seconds + 60 * size / BYTES_PER_MINUTE
 
     def count_accepted_since(self, time: float) -> int:
-        """Return the number of objects that OMS accepted since `time`, perhaps with objects of the minutes before."""
+        """Return the number of objects that OMS accepted since `time`, or up to a few minutes before."""
         return sum(number for begin, number in self.accepted_steps if begin >= time - _MAX_RECORD_DELAY_SECONDS)
 
 
