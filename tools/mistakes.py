@@ -340,7 +340,7 @@ MISTAKES = (
     ),
     Mistake(
         "BROKEN only while something waits",
-        f"{_JOBS}/status/test_verdict.py::test_a_refused_account_is_broken_with_a_remedy",
+        f"{_JOBS}/status/test_verdict.py::test_a_refused_account_gives_the_verdict_broken_with_a_remedy",
         f"{_CODE}/jobs/status/verdict.py",
         "    if isinstance(task, Failure) and task.reason.name in permanent_names",
         "    if names and isinstance(task, Failure) and task.reason.name in permanent_names",
@@ -411,7 +411,7 @@ MISTAKES = (
     ),
     Mistake(
         "a standstill pass right after the close",
-        f"{_JOBS}/certify/test_closing.py::test_the_standstill_pass_has_to_begin_two_minutes_after_the_closing[1]",
+        f"{_JOBS}/certify/test_closing.py::test_the_standstill_pass_has_to_begin_two_minutes_after_the_close[1]",
         f"{_CODE}/rules/closing_checks.py",
         "parse_timestamp(standstill.began) < parse_timestamp(mark.written) + CLOSE_DELAY",
         "parse_timestamp(standstill.began) < parse_timestamp(mark.written)",

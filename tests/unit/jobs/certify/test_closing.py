@@ -165,7 +165,7 @@ def test_the_mark_of_a_cutover_names_its_run_and_no_certificate(ready):
 
 
 @pytest.mark.parametrize("wait", [1, 3])
-def test_the_standstill_pass_has_to_begin_two_minutes_after_the_closing(world, wait):
+def test_the_standstill_pass_has_to_begin_two_minutes_after_the_close(world, wait):
     world.freeze()
     world.open_and_compare()
     world.advance(HOUR)
@@ -203,7 +203,7 @@ def test_a_certificate_is_no_go_if_the_closed_mark_changes_meanwhile(ready):
 # A GO in effect.
 
 
-def test_a_go_stays_in_effect_until_the_opening_despite_wrong_clocks(ready):
+def test_a_go_stays_valid_until_the_project_opens_despite_wrong_clocks(ready):
     go = ready.certify()
     assert ready.invoke("certify", {"look": True})["go"] == go
     # Another cutover that closes the project again opens nothing.
@@ -235,7 +235,7 @@ def test_after_a_go_the_project_opens_only_if_confirmed(ready):
 
 
 @pytest.mark.parametrize("mark", [None, b"unreadable", b'{"closed": false}'])
-def test_a_go_has_an_effect_only_while_the_mark_stays_closed(ready, mark):
+def test_a_go_has_no_effect_if_the_close_mark_is_lost_or_changed(ready, mark):
     ready.certify()
     name = f"{ROOT}state/closed-oss-oms-sync.json"
     ready.bucket.objects.pop(name)

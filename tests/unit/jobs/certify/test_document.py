@@ -118,7 +118,7 @@ def test_the_certificate_in_the_log_bucket_equals_the_answer(world, document):
     assert json.loads(world.bucket.objects[document["document"]].body) == document
 
 
-def test_the_hash_is_that_of_the_canonical_form(document):
+def test_the_hash_of_a_certificate_is_that_of_its_canonical_form(document):
     without = {name: value for name, value in document.items() if name != "sha256"}
     canonical = json.dumps(without, sort_keys=True, separators=(",", ":"))
     assert hashlib.sha256(canonical.encode()).hexdigest() == document["sha256"]

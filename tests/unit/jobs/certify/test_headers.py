@@ -181,7 +181,7 @@ def test_percent_encoding_is_equal_only_as_the_obs_sdk_writes_it(world, value, t
     assert count_losses(world.certify(sample=9), "unexpected") == ({} if is_same else {"meta-a": 1})
 
 
-def test_combined_folders_count_as_a_single_folder(world, monkeypatch):
+def test_folders_beyond_the_maximum_number_count_as_a_single_folder(world, monkeypatch):
     # GIVEN more folders than are listed by name; a folder has only OMS's own lists
     monkeypatch.setattr(digests, "MAX_FOLDERS", 3)
     for folder in ("b", "p", "q"):

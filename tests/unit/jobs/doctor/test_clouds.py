@@ -142,7 +142,7 @@ def test_a_function_without_a_role_is_a_fault(run_doctor):
     assert states(run_doctor(**{f"ALIBABA_CLOUD_{name}": "" for name in names}), "fault") == ["role"]
 
 
-def test_without_a_source_bucket_reconciles_checks_are_skipped(run_doctor):
+def test_without_a_source_bucket_the_checks_of_reconcile_are_skipped(run_doctor):
     report = run_doctor(SOURCE_BUCKET="")
     assert report["ok"]
     assert states(report, "unknown") == []

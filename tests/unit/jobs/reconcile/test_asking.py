@@ -50,7 +50,7 @@ def test_an_empty_scope_is_reported_and_a_scope_of_old_objects_is_not():
     assert answer["has_no_objects"] is False
 
 
-def test_a_limit_ends_a_call_and_the_next_call_starts_over(world):
+def test_a_call_ends_at_its_limit_and_the_next_call_starts_over(world):
     world.fill(25)
     results = [world.reconcile(limit=13) for _ in range(2)]
     names = ("covered", "submitted", "finished", "stop", "next")

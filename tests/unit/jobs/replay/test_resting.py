@@ -43,7 +43,7 @@ def test_a_new_failure_of_a_rejected_key_is_resent_at_once(world):
     assert world.tick("replay")["accepted"] == 1
 
 
-def test_rejected_keys_rest_again_without_a_good_key_among_them(world):
+def test_a_run_of_rejected_keys_finishes_and_the_keys_rest_for_another_day(world):
     # GIVEN sixty keys that OMS refuses alone, and no good keys left among them a day later
     bad = [f"bad {number:02}" for number in range(60)]
     world.put_failed(*[f"{key}{kind}" for key in bad for kind in ("", " good")])
@@ -190,7 +190,7 @@ def test_an_outage_of_oms_with_a_redirect_leaves_failed_copies_recorded(world):
 
 
 @pytest.mark.parametrize("there", ["contents", "something else"], ids=["the same contents", "others"])
-def test_a_reported_failed_copy_is_resent_for_any_object_in_obs(world, there):
+def test_a_reported_failed_copy_is_resent_whatever_object_obs_has(world, there):
     world.fail_to_copy("a")
     world.copy("a", data=there)
     assert world.send_by_tick() == ["a"]

@@ -175,7 +175,7 @@ def test_the_parts_of_failures_add_up_to_the_shown_sum(world):
     assert shown["holds"] is True
 
 
-def test_a_counter_behind_its_lists_is_reported(world):
+def test_a_counter_lower_than_the_number_of_listed_failures_is_reported(world):
     world.bucket.add_read_lines(1)
     world.bucket.add_copy_failed_record("a")
     shown = find_sum(world)

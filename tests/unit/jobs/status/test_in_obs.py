@@ -255,7 +255,7 @@ def test_a_running_migration_is_named_after_a_worse_verdict(world):
         (None, "was deleted", REMOVE),
     ],
 )
-def test_a_stopped_migration_is_behind_with_its_next_step(world, group, words, step):
+def test_a_stopped_migration_gives_the_verdict_behind_with_a_step(world, group, words, step):
     begin_group(world, group)
     verdict = world.status()["verdict"]
     assert verdict["state"] == BEHIND
@@ -308,7 +308,7 @@ def test_objects_of_an_ended_migration_are_unknown_in_obs(world):
 
 
 @pytest.mark.parametrize("job", ["reconcile", "compare"])
-def test_too_many_submissions_are_behind_and_ask_for_a_migration(world, job):
+def test_a_pass_with_too_many_objects_to_submit_asks_for_a_migration(world, job):
     world.advance(60)
     world.bucket.add_pass(job=job, unsent=5, scanned=9)
     verdict = world.status()["verdict"]

@@ -12,7 +12,7 @@ from support.world import DAY, DROP_BEFORE, ROOT, USUAL
 
 
 @pytest.mark.parametrize(("status", "reason"), [(401, "CREDENTIALS"), (403, "FORBIDDEN"), (404, "NO_TASK")])
-def test_a_refused_account_is_broken_with_a_remedy(world, status, reason):
+def test_a_refused_account_gives_the_verdict_broken_with_a_remedy(world, status, reason):
     # GIVEN a task that OMS does not report. Keys are refused as well, unless only the permission to query is missing
     world.oms.faults.add(Fault.status(status))
     broken = ("broken", f"{reason}: {Reason[reason].fix.en}")
@@ -47,7 +47,7 @@ def test_problems_are_named_in_order_with_the_step_of_the_first():
     assert verdict["step"]["job"] == "reconcile"
 
 
-def test_a_stopped_task_is_broken(world):
+def test_a_stopped_task_gives_the_verdict_broken(world):
     world.task.status = "STOPPED"
     assert tells(world, "broken", "STOPPED")
 
@@ -68,7 +68,7 @@ def test_without_oms_status_reports_the_log_bucket_and_is_not_green(world, fault
     assert silence["problem"] == report["statistics_failure"]["problem"] == problem
 
 
-def test_a_missing_permission_to_read_the_task_is_not_broken(world):
+def test_a_missing_permission_to_read_the_task_does_not_give_broken(world):
     world.oms.deny("oms:synctask:get")
     assert tells(world, BEHIND, "oms:synctask:get")
 
@@ -89,7 +89,7 @@ def test_failures_of_the_last_day_count_when_the_month_has_just_turned(world):
     assert "OMS failed to copy 1 object." in read_verdict(world)[1]
 
 
-def test_an_unreadable_run_file_is_not_green(world):
+def test_an_unreadable_run_file_prevents_the_verdict_in_step(world):
     name = f"{ROOT}replay/oss-oms-sync/1.json"
     world.bucket.add(StoredObject(name, b"?"))
     nowhere = f"cannot be read, and its keys are recorded nowhere else: {name}."
