@@ -170,8 +170,7 @@ def was_copied_by_project(absent: AbsentKey, oldest_copy_time: float) -> bool:
     """Return True if this project copied the object that OBS has.
 
     A success record alone does not prove this: OMS skips an object if another writer has written an object of the same
-    size. So the object must have the contents that OMS accepted. It must not be older than the project, nor later than
-    a copy can be.
+    size. So the object must have the accepted or proven contents, and a time at which this project can have copied it.
     """
     if absent.is_migrated:
         return True
