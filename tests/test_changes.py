@@ -246,8 +246,8 @@ CHANGES = {
         ),
         ("tests/unit/jobs/status/test_copy_failures.py", "tests/unit/answers"),
     ),
-    "how often the mark is asked": Change(
-        "how often it is asked whether the project is closed",
+    "the interval of the closed mark": Change(
+        "the interval at which the closed mark is read",
         ((f"{CODE}/ledger/closing.py", "_MAX_MARK_AGE_SECONDS = 60.0", "_MAX_MARK_AGE_SECONDS = 59.0"),),
         ("tests/unit/jobs/replay/test_records.py", "tests/unit/jobs/certify/test_closing.py"),
     ),

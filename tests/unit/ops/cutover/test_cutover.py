@@ -713,7 +713,7 @@ def test_a_cutover_has_chinese_messages(command):
     console = make_console("zh")
     assert command(console, "cutover", *WORDS) == 0
     assert "4. 比对两侧的桶 …\n   完成: 源端 1,000 个对象，OBS 中 1,000 个\n" in console.messages
-    assert console.out.getvalue().startswith("GO\n  在 2026-01-31T08:16:00Z 至 ")
+    assert console.out.getvalue().startswith("GO\n  逐个检查（2026-01-31T08:16:00Z 至 ")
 
 
 def test_a_running_migration_ends_a_cutover_and_is_named_by_a_rehearsal():
