@@ -67,7 +67,7 @@ def project_copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectCo
 
 @pytest.fixture(scope="session")
 def count():
-    """Return a function that counts the random cases of a law (a property test) by their result."""
+    """Return a function that counts the random cases of a law (a property test) by their outcome."""
 
     def count(law: str, state: str) -> None:
         _counted[law, state] += 1
@@ -77,7 +77,7 @@ def count():
 
 @pytest.fixture(scope="session")
 def measure():
-    """Return a function that adds a measured number to a law's summary."""
+    """Return a function that adds a measured number to the summary of a law (a property test)."""
 
     def measure(law: str, what: str, number: float) -> None:
         _measured[law, what].append(number)

@@ -22,11 +22,13 @@ ORACLE = "tests/support/certificate_oracle.py"
 
 @dataclass(frozen=True)
 class Change:
-    """A likely change: its row in docs/contributing.md, and its replacements in files.
+    """A likely change of the code.
 
-    `row` is the beginning of the row's text, and `patch` has the replacements: file, old text, new text. `chinese` has
-    the new phrases of the catalogue. `green` are the tests that must still pass. `most` is the maximum number of files
-    if the row names all of them, otherwise 0.
+    - `row` is the beginning of a row in docs/contributing.md, which names the files to change.
+    - `patch` has the replacements: file, old text, new text.
+    - `chinese` has the new phrases of the catalogue.
+    - `green` has the tests that must still pass.
+    - `most` is the maximum number of files if the row names all of them, otherwise 0.
     """
 
     row: str
@@ -298,7 +300,7 @@ def test_a_likely_change_needs_only_the_files_that_contributing_names(change: Ch
 
 
 @pytest.mark.extras
-def test_a_change_breaks_no_test_of_other_rules(change: Change, project_copy: ProjectCopy) -> None:
+def test_a_likely_change_breaks_no_unrelated_test(change: Change, project_copy: ProjectCopy) -> None:
     catalogue = (project_copy.folder / CATALOGUE).read_text(encoding="utf-8")
     chinese = dict(sorted({**json.loads(catalogue), **change.chinese}.items()))
     catalogue_change = (CATALOGUE, catalogue, json.dumps(chinese, ensure_ascii=False, indent=1) + "\n")

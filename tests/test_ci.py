@@ -72,7 +72,7 @@ def test_missing_programs_of_a_bare_machine_are_installed(machine):
     assert [line.split()[-4] for line in notes if line.startswith("apt-get install")] == ["nodejs"]
 
 
-def test_tests_that_run_more_cases_with_extras_have_the_mark_part():
+def test_each_test_with_more_cases_under_extras_has_the_marker_part():
     files = {path: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
     tries_a_part = re.compile(r"^from support\.law import .*\b(EXTRAS|schedules|sweep)\b", re.MULTILINE)
     sized = {path for path, text in files.items() if tries_a_part.search(text)}

@@ -39,7 +39,7 @@ READERS = {
 
 
 def imported_names(tree: ast.Module) -> dict[str, str]:
-    """Return the full name of each imported name."""
+    """Return the full name of each import in a module, such as `time.time`, by the name that the module uses for it."""
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     return {
         alias.asname or alias.name: f"{node.module}.{alias.name}" if isinstance(node, ast.ImportFrom) else alias.name
@@ -49,7 +49,10 @@ def imported_names(tree: ast.Module) -> dict[str, str]:
 
 
 def full_name(node: ast.AST, names: dict[str, str]) -> str:
-    """Return the full name of an imported function or attribute; other expressions have an empty or unknown name."""
+    """Return the full name of a name, attribute or call, such as `time.time` or `datetime.datetime.now`.
+
+    `names` has the full names of imports. For any other expression, the result matches no reading of a clock.
+    """
     match node:
         case ast.Name(id=name):
             return names.get(name, "")
@@ -61,7 +64,7 @@ def full_name(node: ast.AST, names: dict[str, str]) -> str:
 
 
 def readings(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the line and the name of each read of the machine's clock."""
+    """Yield the line and the full name of each call in a source text that reads the machine's clock."""
     tree = ast.parse(text)
     names = imported_names(tree)
     for node in ast.walk(tree):

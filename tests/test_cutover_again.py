@@ -66,7 +66,7 @@ def after_each_request(call: Callable[[int], None]) -> Iterator[list[tuple[str, 
 
 
 def number_steps(requests: list[tuple[str, bytes]]) -> list[int]:
-    """Return the numbers of the requests, but skip a request that repeats the previous one."""
+    """Return the numbers of the requests, except those that only repeat the previous request."""
     return [number for number, request in enumerate(requests, 1) if number == 1 or request != requests[number - 2]]
 
 

@@ -118,7 +118,11 @@ def _changes_headers(request: Request) -> bool:
 
 
 class HeadersResult:
-    """The end of a simulated migration; `marks` are names of its properties, and `wrong` are violations of the law."""
+    """The result of a simulated migration.
+
+    `marks` has labels of what happened, such as "go"; they select the rules of the law, and are counted in the summary.
+    `wrong` has a sentence for each violation of the law.
+    """
 
     def __init__(self, world: HeadersMigration) -> None:
         self.wrong, self.story, self.marks = world.wrong, world.story, set[str]()

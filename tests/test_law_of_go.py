@@ -34,7 +34,11 @@ TEXTS = {"opened again": "The project is open again", "closed before": "the proj
 
 
 class GoResult:
-    """The end of a simulated migration; `marks` are names of its properties, and `wrong` are violations of the law."""
+    """The result of a simulated migration.
+
+    `marks` has labels of what happened, such as "go"; they select the rules of the law, and are counted in the summary.
+    `wrong` has a sentence for each violation of the law.
+    """
 
     def __init__(self, story: list[str]) -> None:
         self.wrong: list[str] = []
@@ -102,7 +106,10 @@ def add_tampering(world: Migration, seed: int, when: float, key: str) -> None:
 
 
 def delay_first_mark(world: Migration, freeze: float) -> None:
-    """Delay replay's first write of the mark; in some worlds, refuse the write until the freeze."""
+    """Let replay's first write of the mark that the project is open take effect minutes later.
+
+    In some worlds, OSS refuses this write until the freeze.
+    """
     grant_time = world.dice.choice([0, freeze])
     is_refused = lambda request: world.seconds < grant_time and writes_the_first_mark(request)  # noqa: E731
     world.oss.faults.add(oss_error(403), where=is_refused)
@@ -132,7 +139,7 @@ def cut_over(world: Migration, played: GoResult, frozen: str) -> Any:
         options.accept |= {"equal_size", "equal_version", "suspicious"}
 
     def delete_overwritten(check: Any) -> None:
-        """Delete the objects that OMS would skip, as the answer says, and compare again."""
+        """Delete the objects in OBS that OMS would skip, as the check recommends, and compare again."""
         if check["id"] == "OVERWRITTEN" and world.task.overwrite_mode == MODES[0]:
             for key in check["keys"]:
                 world.obs.delete(world.destination_bucket, key)

@@ -174,7 +174,7 @@ class HealthyWorld(Migration, MigrateWorld):
 
 @dataclass
 class LivenessResult:
-    """The end of a simulated migration in a healthy world, with the number of commands that the user needed."""
+    """The result of a simulated migration in a healthy world, with the number of commands that the user has run."""
 
     commands: int = 0
     # The minutes of the freeze, if it ended in GO; and its parts.

@@ -24,9 +24,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Let Node.js cache the compiled tool, and skip the tool's own root certificates.
+    """Let Node.js cache the compiled tool, and prevent it from reading the tool's own root certificates.
 
-    Both would slow down each command.
+    Without this, each command would take longer.
     """
     hook = ROOT / "tests" / "support" / "compiled.js"
     Tool.also = {

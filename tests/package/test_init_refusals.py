@@ -181,7 +181,7 @@ def hook_alone(built: Path, project: Path, call: str, current: Path, **environme
 
 
 @pytest.mark.usefixtures("require_tool")
-def test_the_line_of_a_refusal_names_template_folder_and_alias(built, tmp_path):
+def test_the_corrected_line_names_the_template_the_folder_and_the_alias(built, tmp_path):
     project = tmp_path / "project"
 
     def lines(*words: str, current: Path, **environment: str) -> list[str]:

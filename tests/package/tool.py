@@ -257,9 +257,10 @@ def answer_prompts(
     wrong: Mapping[str, str] | None = None,
     proposed: Mapping[str, str] | None = None,
 ) -> tuple[int | None, str]:
-    """Answer the prompts of `s init`, first with the `wrong` answers; return the exit code and the screen.
+    """Answer the prompts of `s init`; return the exit code and the final screen.
 
-    `proposed` has the defaults that differ from those in publish.yaml.
+    For a question in `wrong`, first type this wrong answer. `proposed` has the defaults that differ from those in
+    publish.yaml.
     """
     code, screen = _answer_prompts(tool, package, folder, answers, wrong or {}, proposed or {})
     if tool.stumbled(screen, folder):
@@ -331,7 +332,7 @@ def deploy(tool: Tool, folder: Path) -> tuple[dict[str, Any], str]:
 
 
 def texts_in(*places: Path | str) -> Iterator[tuple[Path | str, str]]:
-    """Yield each text, and the text of each file in the folders, together with its place."""
+    """Yield each file in the folders `places` with its contents; yield a text in `places` with itself."""
     for place in places:
         if isinstance(place, str):
             yield place, place

@@ -159,7 +159,7 @@ def run_commands(box, *lines: str) -> list[str]:
     return [Prompt(box).answer(line).rstrip("\n") for line in lines]
 
 
-def test_the_prompt_writes_changes_and_deletes_objects_on_both_sides(box, tmp_path):
+def test_the_prompt_writes_changes_and_deletes_objects_in_both_clouds(box, tmp_path):
     render(box.answers(), tmp_path)
     box.deploy_project(tmp_path)
     in_oss, in_obs = box.oss.objects(box.source_bucket), box.obs.objects(box.destination_bucket)

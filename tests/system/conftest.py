@@ -49,9 +49,10 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def deploy(box: Sandbox, tmp_path: Path) -> Callable[..., None]:
-    """Return a function that deploys the rendered project; its `answers` replace the sandbox's answers to `s init`.
+    """Return a function that deploys the rendered project.
 
-    `overrides` are arguments of `deploy_project`. A test in tests/package shows that `s init` renders the same project.
+    Its argument `answers` replaces answers of the sandbox to `s init`; `overrides` are arguments of `deploy_project`. A
+    test in tests/package shows that `s init` renders the same project.
     """
 
     def deploy(answers: Mapping[str, str] | None = None, **overrides: Any) -> None:
@@ -71,7 +72,10 @@ def deployed(request: pytest.FixtureRequest, box: Sandbox, deploy: Callable[...,
 
 @pytest.fixture
 def deploy_lanes(box: Sandbox, deploy: Callable[..., None]) -> Callable[..., None]:
-    """Return a function that deploys the project for passes with many lanes, at a rate that loopback can sustain."""
+    """Return a function that deploys the project for passes with this number of lanes (simultaneous invocations).
+
+    OMS_RATE allows so many calls that it does not slow the passes down.
+    """
 
     def deploy_lanes(lanes: int, **overrides: Any) -> None:
         settings = {"LANES": str(lanes), "PIECE_SECONDS": "10", "OMS_RATE": "1000"}
@@ -98,7 +102,7 @@ def ops(box: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
 
 
 class Bare(NamedTuple):
-    """Both clouds and a project on which `ops.py setup` has not run; `ops.py` runs in a process of its own."""
+    """Both clouds and a project before `ops.py setup`; the commands of `ops.py` run in their own process."""
 
     box: Sandbox
     folder: Path

@@ -261,7 +261,7 @@ def test_the_script_counts_the_objects_of_a_certificate_or_names_an_error(box, v
 
 
 @pytest.mark.long
-def test_each_object_has_its_class_and_only_due_objects_are_submitted(box, deploy_lanes, vendor_digests):
+def test_each_object_is_classified_and_submitted_if_its_class_asks_for_it(box, deploy_lanes, vendor_digests):
     # GIVEN objects of every class, with every combination that matches several rows of the table
     classes = fill_buckets(box, 24_000)
     expected = sums(box, classes)

@@ -67,7 +67,7 @@ def test_any_uploaded_object_reaches_the_destination(deployed):
     assert all(len(call.sent_keys) <= 10 for call in deployed.oms.calls)
 
 
-def test_ten_keys_of_an_event_cost_one_call_and_ten_records(deployed):
+def test_ten_keys_of_an_event_need_one_call_and_ten_records(deployed):
     keys = [f"key {number}" for number in range(10)]
     deployed.oss.faults.add(Fault.slow(0.3))
     for _ in range(3):
@@ -78,7 +78,7 @@ def test_ten_keys_of_an_event_cost_one_call_and_ten_records(deployed):
     assert deployed.oss.connections == 10
 
 
-def test_connections_reset_during_a_freeze_cost_one_quick_retry(deployed):
+def test_connections_reset_during_a_freeze_need_one_quick_retry(deployed):
     # GIVEN a frozen instance whose connections die meanwhile
     deployed.fc.invoke("forward", payload("first"))
     deployed.fc.freeze("forward")
@@ -102,7 +102,7 @@ NEVER_ENDING = pytest.mark.parametrize("fault", [Fault.hang(), Fault.drip()], id
 
 
 @NEVER_ENDING
-def test_without_an_answer_of_oms_keys_are_recorded_in_time(box, fault):
+def test_if_oms_does_not_answer_keys_are_recorded_before_the_timeout(box, fault):
     box.deploy(CODE, timeout=3)
     box.fc.invoke("forward", b"")  # imports the handler, which a busy machine takes a while for
     box.oms.faults.add(fault)
@@ -114,7 +114,7 @@ def test_without_an_answer_of_oms_keys_are_recorded_in_time(box, fault):
 
 
 @NEVER_ENDING
-def test_with_an_unresponsive_log_bucket_forward_raises_in_time(box, fault):
+def test_if_the_log_bucket_hangs_forward_raises_before_the_timeout(box, fault):
     box.deploy(CODE, timeout=2)
     box.fc.invoke("forward", b"")  # imports the handler, which a busy machine takes a while for
     # The instance knows of two seconds. It has more, or a busy machine could end it before it has raised.

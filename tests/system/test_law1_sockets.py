@@ -82,7 +82,7 @@ def test_no_key_is_dropped_over_sockets_by_any_fault(count_schedule, instance, k
     count_schedule("over sockets", state)
 
 
-def test_a_silent_connection_costs_one_retry_on_a_new_connection(monkeypatch):
+def test_a_silent_connection_needs_one_retry_on_a_new_connection(monkeypatch):
     monkeypatch.setattr(oms, "_READ_SECONDS", 0.2)
     with Sandbox(forks=True) as box:
         invocation = Instance(box).invocation()

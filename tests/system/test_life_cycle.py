@@ -77,7 +77,10 @@ CLOSED = "nothing is submitted. For the next step: python3 ops.py status"
 
 @pytest.fixture(params=["python3.12", "python3.10"])
 def project(request, box, tmp_path) -> Sandbox:
-    """Return a project with a single instance of each function, which remembers the mark of the project."""
+    """Return a project with a single instance of each function, so that the tests' calls reach the same instance.
+
+    An instance remembers for a minute whether the project is closed.
+    """
     render(box.answers() | {"runtime": request.param}, tmp_path)
     box.deploy_project(tmp_path, instances=1)
     return box

@@ -23,7 +23,7 @@ def test_a_disabled_reconcile_period_reaches_the_function(box, deploy):
 
 
 def name(number: int) -> str:
-    """Return the name of an object; of each ten names, every name is a prefix of the next."""
+    """Return an object name; each block of ten names differs only in the number of `/a` before the ending."""
     return f"in/{number // 10:06}{'/a' * (number % 10)}.x"
 
 

@@ -24,6 +24,6 @@ def world() -> World:
 
 @pytest.fixture
 def lines(caplog):
-    """Return a function that returns all logged messages."""
+    """Return a function that returns the messages that the test has logged so far."""
     caplog.set_level(logging.DEBUG, "oss_oms_sync")
     return lambda: [record.msg for record in caplog.records if record.name.startswith("oss_oms_sync.")]

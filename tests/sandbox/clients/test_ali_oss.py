@@ -87,7 +87,7 @@ def test_an_error_names_the_failed_precondition(play):
     assert error["message"].endswith("(condition: If-Match)")
 
 
-def test_a_header_protects_an_existing_object_from_overwriting(box, play):
+def test_a_header_protects_an_existing_object_from_being_overwritten(box, play):
     error = play("forbidden_to_overwrite")
 
     assert (error["status"], error["code"]) == (409, "FileAlreadyExists")

@@ -32,7 +32,7 @@ def catch_error(call):
 
 
 def list_pages(v2, limit, **details):
-    """Yield the pages of the bucket's listing, once for each version of the listing call."""
+    """Yield the pages of the bucket's listing by both versions of the listing call."""
     for paginator, request in (
         (v2.list_objects_paginator, oss.ListObjectsRequest),
         (v2.list_objects_v2_paginator, oss.ListObjectsV2Request),
@@ -114,7 +114,7 @@ def test_metadata_is_returned_copied_and_replaced(v2):
 
 
 @pytest.mark.parametrize("event", ["ObjectCreated:CopyObject", "ObjectModified:UpdateObjectMeta", ""])
-def test_new_headers_by_a_copy_onto_itself_send_the_chosen_event(box, v2, event):
+def test_a_copy_onto_itself_changes_headers_and_sends_the_chosen_event(box, v2, event):
     put(v2, "a", content_type="text/plain", cache_control="no-cache")
     payloads, names = [], ["ObjectCreated:CopyObject", "ObjectModified:UpdateObjectMeta"]
     box.oss.add_trigger("all", "photos", [f"oss:{name}" for name in names], "", "", payloads.append)
@@ -134,7 +134,7 @@ def test_new_headers_by_a_copy_onto_itself_send_the_chosen_event(box, v2, event)
     assert copy("b")[-1] == "ObjectCreated:CopyObject"
 
 
-def test_a_header_protects_an_existing_object_from_overwriting(box, v2):
+def test_a_header_protects_an_existing_object_from_being_overwritten(box, v2):
     put(v2, "a", forbid_overwrite=True)
 
     assert not v2.is_bucket_exist("no-such-bucket")

@@ -141,7 +141,7 @@ def test_prefixes_and_common_prefixes_are_listed(box, client):
         ("5-9", (416, "InvalidRange", None)),
     ],
 )
-def test_a_range_ends_with_the_object_and_must_begin_before_its_end(box, client, requested_range, expected):
+def test_a_range_is_cut_at_the_end_and_must_begin_inside_the_object(box, client, requested_range, expected):
     box.obs.put(BUCKET, "a", b"hello")
 
     answer = client.getObject(BUCKET, "a", headers=GetObjectHeader(range=requested_range), loadStreamInMemory=True)

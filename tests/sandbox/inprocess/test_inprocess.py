@@ -77,7 +77,7 @@ def test_instances_share_no_module_state():
 def act_at_request(world, number, action):
     """Call `action` on the instance that sends the request with this number, before the request is sent.
 
-    Return a list, which then has this instance.
+    Return a list, to which the instance is then added.
     """
     request_numbers, instances = itertools.count(1), []
 

@@ -152,7 +152,7 @@ def test_a_late_request_overwrites_later_writes(world):
     assert read_contents(world.oss.objects(world.source_bucket)) == {"put": b"old"}
 
 
-def test_faults_occur_in_order_and_a_missing_fault_skips_a_request(world):
+def test_faults_occur_in_order_and_none_stands_for_no_fault(world):
     bucket = world.bucket(world.source_bucket)
     world.oss.faults.then(Fault.status(500), None, Fault.drop_before())
     world.oss.faults.add(Fault.status(503), times=1)

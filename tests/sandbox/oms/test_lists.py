@@ -43,7 +43,7 @@ def test_each_call_writes_a_list_for_each_kind_of_outcome(box, copy_keys, read_l
 
 
 @pytest.mark.parametrize("separator", [",", "\t"])
-def test_a_line_about_a_failure_has_the_key_encoded_and_raw(box, copy_keys, read_lists, separator):
+def test_a_failure_line_contains_the_key_encoded_and_raw(box, copy_keys, read_lists, separator):
     box.task.lists.separator = separator
     copy_keys("山 a.jpg")
     ((line,),) = read_lists().values()

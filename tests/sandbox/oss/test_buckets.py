@@ -69,7 +69,7 @@ def test_with_versioning_a_deletion_leaves_a_marker(box, photos):
 
 
 @pytest.mark.parametrize(("status", "value"), [("Enabled", "true"), ("Suspended", "true"), (None, "false")])
-def test_overwriting_succeeds_with_versioning_or_the_header_false(box, photos, status, value):
+def test_versioning_or_a_header_of_false_allows_overwriting(box, photos, status, value):
     if status:
         set_versioning(photos, status)
     photos.put_object("a", b"first")

@@ -26,7 +26,7 @@ def test_oss_answers_a_range_beyond_the_end_with_the_whole_object(
     assert answer.headers["ETag"] == f'"{ETAG}"'
 
 
-def test_the_number_of_tags_is_shown_only_with_the_permission_to_read_tags(box, photos):
+def test_the_number_of_tags_is_sent_only_with_permission_to_read_tags(box, photos):
     objects = box.oss.buckets["photos"].objects
     box.oss.put("photos", "a", b"hello")
     assert "x-oss-tagging-count" not in photos.head_object("a").headers

@@ -13,7 +13,7 @@ from sandbox import Sandbox
 
 @pytest.fixture(autouse=True)
 def short_ping(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shorten doctor's wait for an answer of reconcile, which most tests do not deploy."""
+    """Shorten the time for which doctor waits for reconcile's answer, because most tests do not deploy reconcile."""
     monkeypatch.setattr(flow, "_PING_SECONDS", 0.2)
     monkeypatch.setattr(flow, "_PING_POLL_SECONDS", 0.05)
 

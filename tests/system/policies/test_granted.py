@@ -38,7 +38,7 @@ def without_action(document: Document, action: str) -> Document:
 def deploy_with_permissions(box, tmp_path):
     """Return a function that deploys the rendered project with the permissions that setup grants.
 
-    Its arguments name a permission to leave out.
+    The function's arguments name a permission that is left out.
     """
 
     def deployed(missing: str = "", *, missing_of_oms: str = "", by_hand: bool = False) -> None:

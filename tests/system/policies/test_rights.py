@@ -55,7 +55,7 @@ def reconcile(box: Sandbox) -> None:
 
 
 def compare(box: Sandbox) -> None:
-    """Run compare over objects that OBS lacks, so often that a pass deletes the stored pieces of an earlier pass."""
+    """Run compare over objects that OBS lacks, so often that a pass deletes the stored results of an earlier pass."""
     upload(box, "a", "最" * 341)
     for key in list(box.obs.objects(box.destination_bucket)):
         box.obs.delete(box.destination_bucket, key)
@@ -78,7 +78,7 @@ def certify(box: Sandbox) -> None:
 
 
 def doctor(box: Sandbox) -> None:
-    """Run doctor when the source has an object, with which doctor tests the permission to read objects."""
+    """Run doctor when the source has an object, because doctor reads one to test its permission."""
     upload(box, "a")
     del box.oss.actions[:]
     box.fc.invoke("doctor", b"")

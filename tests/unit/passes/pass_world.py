@@ -1,6 +1,6 @@
-"""Workers of passes that take turns, and the events between their calls.
+"""A world in which several workers of a pass take turns, and events happen between their calls.
 
-A worker runs until it has made a number of calls, then another runs. Each possible event can happen in between.
+A worker is an invocation; it runs until it has made a number of calls, then another runs.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ class PassWorld(World):
     # Possible events.
 
     def event(self, number: int, steps: int = _FOR_EVER, stops_before: str = "") -> None:
-        """Deliver an event of the log bucket."""
+        """Deliver a pending event of the log bucket to a new invocation, which makes at most `steps` calls."""
         if self.events:
             self._start(self.events.pop(number % len(self.events)).decode(), steps, stops_before)
 
@@ -176,7 +176,7 @@ class PassWorld(World):
             self.events.append(self.events[number % len(self.events)])
 
     def next_put(self, fate: str) -> None:
-        """Leave the next write of a pass without an answer; it takes effect at once, or late."""
+        """Let the next write of a pass get no response; it takes effect at once, or two minutes late."""
         self.oss.faults.then(
             Fault.lands_late(120) if fate == "late" else DROP_AFTER,
             where=lambda request: request.method == "PUT" and unquote(request.raw_path)[1:].startswith(PREFIX),
@@ -192,7 +192,7 @@ class PassWorld(World):
             self.oms.faults.add(FROZEN)
 
     def change(self, what: str) -> None:
-        """Deploy the project with other settings, or with newer code."""
+        """Deploy the project with another source bucket or another filter, or else with newer code."""
         if what == "source":
             names = sorted(self.sources)
             following = names[(names.index(self.settings.source_bucket) + 1) % len(names)]
@@ -252,7 +252,7 @@ class PassWorld(World):
             actor.classified.add(key)
 
     def _check_classified(self, actor: Actor, written: str, value: dict[str, Any]) -> None:
-        """Check that the worker classified each key that its piece covers."""
+        """Assert that the worker classified each key of the part of a range that the written object covers."""
         name, _, number = written.rpartition("/")
         if not number.isdecimal() or (number == "0000" and not name.endswith("/r")):
             return
