@@ -34,7 +34,7 @@ FIGURES = [
     ("operations", f"younger than {MINUTES} minutes", f"不足 {MINUTES} 分钟"),
     ("operations", f"({CUTOVER_SECONDS // 60} in a cutover", f"（割接中为 {CUTOVER_SECONDS // 60} 分钟）"),
     ("operations", f"({recheck.MAX_KEYS:,} at most)", f"（最多 {recheck.MAX_KEYS:,} 个）"),
-    ("operations", f"status adds up {_MAX_MONTHS} at most", f"最多相加 {_MAX_MONTHS} 个月"),
+    ("operations", f"status adds up {_MAX_MONTHS} at most", f"最多累计最近 {_MAX_MONTHS} 个月"),
     ("operations", f"the {backlog._MAX_RECORDS_READ} that status reads", f"所读的 {backlog._MAX_RECORDS_READ} 条记录"),
     ("reasons", f"at once, after {RESTS} minutes, then", f"首次立即重发，之后间隔 {RESTS} 分钟"),
     ("operations", f"eight objects, {CANARY_MB} MB", f"八个对象（{CANARY_MB} MB）"),
