@@ -134,7 +134,7 @@ def _verdict(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
     if answer.standstill:
         return t("Both buckets were listed; no object was judged."), "good"
     if code == 1:
-        return t("Some objects are not in OBS."), "bad"
+        return t("Some objects are missing or different in OBS."), "bad"
     classes = counted_classes(answer).keys()
     if not classes & PENDING:
         unproven_text = t("No object is known to be missing, but some are not proven equal.")

@@ -350,12 +350,16 @@ NO_PASS = {"pass": None, "started": None, "ended": None, "objects_per_minute": N
     ("answer", "code", "title"),
     [
         (compare_answer(), 0, "All objects are in OBS with equal contents."),
-        (compare_answer(MISSING_CLASSES), 1, "Some objects are not in OBS."),
+        (compare_answer(MISSING_CLASSES), 1, "Some objects are missing or different in OBS."),
         (compare_answer({"moving": sides(1, 0)}), 3, "Some objects are still in progress."),
         (compare_answer({"arriving": sides(0, 1)}), 3, "Some objects are still in progress."),
-        (compare_answer({"in_flight": sides(1, 0), "older": sides(1, 1)}), 1, "Some objects are not in OBS."),
+        (
+            compare_answer({"in_flight": sides(1, 0), "older": sides(1, 1)}),
+            1,
+            "Some objects are missing or different in OBS.",
+        ),
         # In a closed project, or if it is REJECTED, no function resends it.
-        (compare_answer({"failed_before": sides(1, 0)}), 1, "Some objects are not in OBS."),
+        (compare_answer({"failed_before": sides(1, 0)}), 1, "Some objects are missing or different in OBS."),
         (
             compare_answer({"in_flight": sides(1, 0), "equal_size": sides(1, 1)}),
             3,
@@ -371,7 +375,7 @@ NO_PASS = {"pass": None, "started": None, "ended": None, "objects_per_minute": N
             (compare_answer({**EMPTY_CLASSES, name: sides(0, 3)}, has_no_objects=True), 3, EMPTIED_SOURCE_TEXT)
             for name in ("deleted_at_source", "unknown", "arriving")
         ),
-        (compare_answer(MISSING_CLASSES, **{"pass": None}), 1, "Some objects are not in OBS."),
+        (compare_answer(MISSING_CLASSES, **{"pass": None}), 1, "Some objects are missing or different in OBS."),
         (pass_answer(has_no_objects=True), 3, EMPTY_SCOPE_TEXT),
         (
             compare_answer({"equal_size": sides(1, 1)}),

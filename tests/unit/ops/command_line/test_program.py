@@ -125,7 +125,7 @@ def test_on_a_terminal_states_have_colours(environment, stand_in):
     stand_in.answers(compare_answer({"missing": sides(1, 0, "\x1b[2Jgone")}))
     terminal = TerminalProgram(environment, "compare")
     assert terminal.end() == 1
-    phrases = ("\x1b[31mSome objects are not in OBS.\x1b[0m\r\n", r"'\x1b[2Jgone'", "\x1b[2J")
+    phrases = ("\x1b[31mSome objects are missing or different in OBS.\x1b[0m\r\n", r"'\x1b[2Jgone'", "\x1b[2J")
     assert missing_parts(terminal.output, *phrases) == ["\x1b[2J"]
 
 
