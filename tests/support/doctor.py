@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
+from support.log_bucket import LogBucket
 from tools.render import render
 
 HOUR = 3600
@@ -64,16 +66,10 @@ def verify_check(report: dict[str, Any], name: str, state: str, text: str = "", 
     assert state not in ("ok", "skipped") or not check["fix"]
 
 
-def keep(box: Sandbox, records: Iterable[tuple[str, bytes]]) -> None:
-    """Store objects in the task's folder of the log bucket."""
-    for name, body in records:
-        box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/{name}", body)
-
-
 def keep_strikes(box: Sandbox) -> None:
     """Store for each job that its timer has fired recently; doctor reads these objects."""
-    jobs = ("replay", *PASSES, "status")
-    keep(box, [(f"state/{job}-timer-oss-oms-sync.json", b"{}") for job in jobs])
+    for job in ("replay", *PASSES, "status"):
+        LogBucket(box).add_json(f"state/{job}-timer-oss-oms-sync.json", {})
 
 
 def work_a_day(box: Sandbox) -> None:
@@ -86,7 +82,7 @@ def work_a_day(box: Sandbox) -> None:
 
 
 def install_long_ago(box: Sandbox) -> None:
-    keep(box, [("state/installed.json", b'{"at": "2020-01-01T00:00:00Z"}')])
+    LogBucket(box).add_installation(datetime(2020, 1, 1, tzinfo=timezone.utc))
 
 
 def lose_events_of_a_day(box: Sandbox) -> None:

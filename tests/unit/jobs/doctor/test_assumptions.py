@@ -1,6 +1,5 @@
 """Doctor's checks of unconfirmed assumptions, which do not change the result of doctor."""
 
-import json
 import re
 from itertools import count
 
@@ -15,6 +14,7 @@ from oss_oms_sync.answers.job_answers import DoctorAnswer
 from oss_oms_sync.unconfirmed import UNCONFIRMED
 from sandbox.server.faults import Fault
 from support.doctor import HOUR, deploy, find_check, states, verify_check
+from support.log_bucket import LogBucket
 from tools.package import ROOT
 
 # Assumptions that no run of a project shows: only a canary does, or the clouds' documents.
@@ -62,8 +62,7 @@ REPORT = {
 
 def keep_report(box, report):
     """Store a canary's report in the log bucket, in the form in which ops.py stores it."""
-    name = f"oms_source_record/{box.task_id}/state/canary-oss-oms-sync.json"
-    box.oss.put(box.log_bucket, name, json.dumps({"at": "2026-02-02T00:00:00Z", "report": report}).encode())
+    LogBucket(box).add_canary_result(report, at="2026-02-02T00:00:00Z")
 
 
 def test_a_canary_confirms_all_assumptions_except_the_form_of_lists(box, run_doctor):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -11,7 +10,8 @@ import pytest
 
 from sandbox import Sandbox
 from sandbox.server.faults import Fault
-from support.doctor import deploy, find_check, keep, states, verify_check, work_a_day
+from support.doctor import deploy, find_check, states, verify_check, work_a_day
+from support.log_bucket import LogBucket
 
 REGIONS = {
     "cn-north-4": "CN North-Beijing4 (cn-north-4)",
@@ -59,8 +59,7 @@ def hide_clocks(box: Sandbox) -> None:
 
 
 def keep_migration(box: Sandbox) -> None:
-    written = {"begun": "2026-01-30T09:00:00Z", "group": "77", "keys": ["LTAI-A", "HPUA-B"]}
-    keep(box, [("state/migrate-oss-oms-sync.json", json.dumps(written).encode())])
+    LogBucket(box).add_migration(group="77", keys=["LTAI-A", "HPUA-B"])
 
 
 def hide_options(summary: Callable[[], dict[str, object]]) -> dict[str, object]:
@@ -366,8 +365,7 @@ RULES = "back-to-source rules"
 )
 def test_doctor_reports_the_back_to_source_rules_that_checklist_stored(box, run_doctor, stored_rules, state, text):
     if stored_rules is not None:
-        value = {"bucket": box.destination_bucket, "at": "2026-02-02T00:00:00Z", "rules": 1, **stored_rules}
-        keep(box, [("state/back_to_source.json", json.dumps(value).encode())])
+        LogBucket(box).add_back_to_source(**{"at": "2026-02-02T00:00:00Z", "rules": 1, **stored_rules})
     report = run_doctor()
     assert report["ok"]
     verify_check(report, RULES, state, text, "" if state == "ok" else "python3 ops.py checklist")

@@ -8,6 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from oss_oms_sync.clock import Deadline
+from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.jobs.doctor import records as of_records
 from sandbox import Sandbox
@@ -19,25 +20,30 @@ from support.doctor import (
     deploy,
     find_check,
     install_long_ago,
-    keep,
     lose_events_of_a_day,
     states,
     verify_check,
     work_a_day,
 )
+from support.log_bucket import LogBucket
 
 DAY = 24 * HOUR
 RIGHT = "permission oms:synctask:createEvent"
-MARK = "state/closed-oss-oms-sync.json"
 
 
 def close_project(box: Sandbox) -> None:
-    fields = dict.fromkeys(("at", "why", "run", "opened", "first"), "")
-    keep(box, [(MARK, json.dumps({"closed": True, "by": "Li Lei", **fields}).encode())])
+    LogBucket(box).add_mark(closed=True, by="Li Lei")
 
 
 def open_project(run_job) -> None:
     run_job("certify", {"open": True})
+
+
+def keep(box: Sandbox, records: list[tuple[str, bytes]]) -> None:
+    """Store objects in the task's folder of the log bucket; they need not have a form that a job writes."""
+    bucket = LogBucket(box)
+    for name, body in records:
+        bucket.add(StoredObject(f"{bucket.root}{name}", body))
 
 
 def make_success_records(*keys: str) -> list[tuple[str, bytes]]:
@@ -292,9 +298,7 @@ def test_objects_written_while_closed_do_not_make_the_trigger_look_dead(box, run
 
 def test_a_key_in_a_run_file_does_not_count_as_a_lost_event(box, run_doctor):
     install_long_ago(box)
-    entry = dict.fromkeys(("event_name", "event_time", "etag", "first_failure", "reason"), "")
-    run = {"busy_until": "", "keys": [{"key": "a", **entry, "held": False}]}
-    keep(box, [("replay/oss-oms-sync/1.json", json.dumps(run).encode())])
+    LogBucket(box).add_run_file("a")
     box.oss.put(box.source_bucket, "a", b"contents")
     box.advance(HOUR)
     verify_check(run_doctor(), "arrival of records", "warning")
@@ -310,9 +314,10 @@ def test_a_closed_project_is_a_warning_with_the_command_that_opens_it(box, run_d
 
 
 def test_open_projects_of_the_task_are_named(box, run_doctor):
-    closed = json.dumps({"closed": True, **dict.fromkeys(("at", "by", "why", "run", "opened", "first"), "")}).encode()
-    marks = {"open": b'{"closed": false}', "torn": b"{", "closed": closed}
-    keep(box, [(f"state/closed-{name}.json", body) for name, body in marks.items()])
+    LogBucket(box, "open").add_mark(closed=False)
+    LogBucket(box, "closed").add_mark(closed=True)
+    keep(box, [("state/closed-torn.json", b"{")])
     verify_check(run_doctor(), "other projects", "warning", ": open, torn")
-    keep(box, [(f"state/closed-{name}.json", closed) for name in marks])
+    for name in ("open", "torn"):
+        LogBucket(box, name).add_mark(closed=True)
     verify_check(run_doctor(), "other projects", "ok")
