@@ -48,13 +48,11 @@ class FunctionsKey:
         variables: Mapping[str, str],
         has_task: Callable[[], bool],
     ) -> None:
-        self._user, self._caller, self._clock, self._variables, self._has_task = (
-            user,
-            caller,
-            clock,
-            variables,
-            has_task,
-        )
+        self._user = user
+        self._caller = caller
+        self._clock = clock
+        self._variables = variables
+        self._has_task = has_task
         self._names = [f"{variables['functionName']}_{suffix}" for suffix in ("HW_AK", "HW_SK")]
         self._has_no_key = False
 

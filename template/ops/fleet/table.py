@@ -74,11 +74,9 @@ def _row(member: Member, page: Path | None, translate: Translator) -> list[Phras
     first_cells: list[Phrase | Cell] = [name, Cell(translate(word), tone)]
     if overview is None:
         return [*first_cells, None, None, None, None, None]
-    last_comparison, waiting_text, task_group = (
-        overview.compare.last,
-        f"{overview.backlog.objects:,}",
-        overview.old_objects,
-    )
+    last_comparison = overview.compare.last
+    waiting_text = f"{overview.backlog.objects:,}"
+    task_group = overview.old_objects
     now = parse_timestamp(overview.at)
     return [
         *first_cells,

@@ -42,12 +42,10 @@ class OwnKeys:
         earlier_intention = self._intentions.claim(intention, self._command)
         if earlier_intention is None:
             raise TakenOverError(messages.ENDED_TEXT, messages.PROGRESS_TEXT)
-        intention.kept, intention.keys, intention.group, intention.maker = (
-            earlier_intention.kept,
-            earlier_intention.keys,
-            earlier_intention.group,
-            self._command,
-        )
+        intention.kept = earlier_intention.kept
+        intention.keys = earlier_intention.keys
+        intention.group = earlier_intention.group
+        intention.maker = self._command
         if earlier_intention.maker:
             reason = t("Waiting {left} for requests of the previous command on this migration")
             pause(self._session, _IN_FLIGHT_SECONDS, reason)

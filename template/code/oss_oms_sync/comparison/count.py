@@ -217,12 +217,10 @@ class CompareCount(Count):
 
     def _count_lags(self, source: ObjectSummary, entry: Entry, object_class: ObjectClass) -> None:
         """Count the lags of an object, and note the write time of the oldest object that OBS lacks."""
-        tally, success_record, destination, write_time = (
-            self._tally,
-            entry.success_record,
-            entry.destination,
-            source.modified,
-        )
+        tally = self._tally
+        success_record = entry.success_record
+        destination = entry.destination
+        write_time = source.modified
         is_old = write_time < self._lag_since
         if is_old and object_class is ObjectClass.EQUAL_CONTENTS:
             return  # nearly all objects

@@ -262,10 +262,8 @@ class CopyRecords:
         """
         key_filter = self._invocation.settings.key_filter
         failures_in_filter = [failure for failure in failures if key_filter.matches(failure.key)]
-        failures_by_key, outside_number = (
-            {copy_failure.key: copy_failure for copy_failure in failures_in_filter},
-            len(failures) - len(failures_in_filter),
-        )
+        failures_by_key = {copy_failure.key: copy_failure for copy_failure in failures_in_filter}
+        outside_number = len(failures) - len(failures_in_filter)
         self.line_counts["outside"] += outside_number
         objects_to_resend = []
         for copy_failure, source in zip(

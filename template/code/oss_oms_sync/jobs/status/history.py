@@ -72,12 +72,10 @@ class KeyHistory:
 
         Raises StorageError.
         """
-        source, success_record, failed_record, obs_object = (
-            self._source,
-            self._success_record,
-            self._failed_record,
-            self._find_obs_object(),
-        )
+        source = self._source
+        success_record = self._success_record
+        failed_record = self._failed_record
+        obs_object = self._find_obs_object()
         is_accepted = bool(source and success_record and is_covered(source, listed_record(success_record, source.name)))
         story = self._conclude(is_accepted=is_accepted)
         if is_accepted and source and success_record:
@@ -124,12 +122,10 @@ class KeyHistory:
 
         `is_accepted` is True if OMS has accepted the current version.
         """
-        source, success_record, failed_record, details = (
-            self._source,
-            self._success_record,
-            self._failed_record,
-            self._details,
-        )
+        source = self._source
+        success_record = self._success_record
+        failed_record = self._failed_record
+        details = self._details
         key_filter, is_gone = self._settings.key_filter, self._source is None
         reason = Reason.__members__.get(str(details.get("reason")))
         message = untranslated(str(details["message"])) if details.get("message") else None

@@ -48,13 +48,9 @@ def check_closed(facts: Facts) -> Iterator[Verdict]:
     """Yield the verdict if the project is closed: only changes after the close count."""
     if facts.mark is None:
         return
-    backlog, late_changes, alarm, recorded_text, unreadable_files = (
-        facts.backlog,
-        facts.backlog.late_record_times,
-        None,
-        None,
-        None,
-    )
+    backlog = facts.backlog
+    late_changes = backlog.late_record_times
+    alarm = recorded_text = unreadable_files = None
     if late_changes:
         printed_number = AtLeast(len(late_changes)) if backlog.may_have_more_late_records else len(late_changes)
         alarm = t(
