@@ -350,7 +350,7 @@ MISTAKES = (
         f"{_UNIT}/test_events.py::test_events_of_new_content_and_unknown_events_are_forwarded"
         "[ObjectModified:AnyNewName-ObjectModified:AnyNewName]",
         f"{_CODE}/events.py",
-        "if name in _SKIPPED_EVENTS or name.startswith(_SKIPPED_KINDS):",
+        "if name in _SKIPPED_EVENTS or name.startswith(_SKIPPED_PREFIXES):",
         'if name in _SKIPPED_EVENTS or not name.startswith("ObjectCreated:"):',
     ),
     Mistake(
@@ -1173,7 +1173,7 @@ MISTAKES = (
         "leaving to a task group what was written after it began",
         f"{_BESIDE}::test_compare_leaves_objects_older_than_a_task_group_to_the_group",
         f"{_CODE}/ledger/migration.py",
-        "source.modified < self.begun - _CLOCK_SECONDS and ",
+        "source.modified < self.begun - _MAX_CLOCK_ERROR_SECONDS and ",
         "",
     ),
     Mistake(

@@ -28,12 +28,11 @@ _AFTER_GO = t(
 
 
 def certificates_folder(invocation: Invocation) -> str:
-    """Return the prefix that the names of all certificates of the project have."""
     return certificate_folder(invocation.task_id, invocation.settings.project)
 
 
 def certificate_name(number: int, made_at: str, verdict: CutoverVerdict) -> str:
-    """Return the name of a certificate below `certificates_folder`; `made_at` is its time as ISO 8601 in UTC."""
+    """Return the name of a certificate below `certificates_folder`; `made_at` is its time in ISO 8601 and UTC."""
     compact_time = made_at.replace("-", "").replace(":", "")
     return f"{number:04}-{compact_time}-{_name_ending(verdict)}"
 
@@ -52,7 +51,7 @@ class Certificates:
         self._names = [row.name for row in self._bucket.iter_objects(certificates_folder(invocation))]
 
     def last_name(self, verdicts: Sequence[CutoverVerdict] = tuple(CutoverVerdict)) -> str:
-        """Return the name of the last certificate with one of these verdicts, or "" without such a certificate."""
+        """Return the name of the last certificate with one of these verdicts, or "" if there is none."""
         endings = {_name_ending(verdict) for verdict in verdicts}
         names = (name for name in self._names if "-".join(name.rpartition("/")[2].split("-")[2:]) in endings)
         # Two concurrent calls may have chosen the same number, in different seconds or with different verdicts.
@@ -65,9 +64,9 @@ class Certificates:
         return document if is_certificate else None  # type: ignore[return-value]
 
     def read_since(self, mark: CloseMark, name: str) -> dict[str, Any] | None:
-        """Return the document of the certificate with this name, or None if the project was opened after it was made.
+        """Return the certificate with this name, or None if the project was opened after the certificate was made.
 
-        `mark` is the current mark of the project.
+        `mark` is the project's current closed mark.
         """
         document = self.read(name)
         certified_mark = document and document.get("closed")
@@ -75,12 +74,15 @@ class Certificates:
         return document if isinstance(certified_mark, dict) and certified_mark.get("opened") == mark.opened_at else None
 
     def read_valid_go(self, mark: CloseMark) -> dict[str, Any] | None:
-        """Return the document of the last GO, or None if there is none or if the project was opened since."""
+        """Return the last GO, or None if there is none or if the project was opened since.
+
+        `mark` is the project's current closed mark.
+        """
         return self.read_since(mark, self.last_name([CutoverVerdict.GO]))
 
 
 def read_mark_with_go(invocation: Invocation, mark: CloseMark) -> MarkWithGo:
-    """Return the mark of a closed project for an answer, with the name of the valid GO.
+    """Return the fields of a closed mark for an answer, with the name of the valid GO.
 
     Raises StorageError.
     """

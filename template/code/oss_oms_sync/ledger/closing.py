@@ -1,15 +1,16 @@
-"""The mark of a closed project: after the cutover, no job submits anything, because applications write to OBS.
+"""The closed mark, an object in the log bucket: while it closes a project, no job submits anything.
 
     oms_source_record/{task}/state/closed-{project}.json   {"closed": true, "at", "by", "why", "run", "opened", "first"}
 
-`run` is the run of a cutover that set the mark. It is empty if a person set or renewed the mark, because a run opens
-only its own mark. `opened` is the last time at which the project is known to have been open; it decides if a GO is
-valid. `first` is the time when OSS stored the first mark since then. It is empty in the first mark itself.
+A project is closed for the cutover, because applications write to OBS afterwards.
 
-A project without this object is open. To open a project, the object is written as well, because a delete whose response
-is lost could undo a later close. The first run of replay also writes it, so that a missing mark is never confused with
-a missing permission. If the mark cannot be read, nothing is submitted: every key stays where it is, or is recorded as
-failed, and is submitted once the mark can be read.
+- `run`: the run of a cutover that set the mark. It is empty if a person set or renewed the mark.
+- `opened`: the last time at which the project is known to have been open; it decides if a GO is valid.
+- `first`: the time when OSS stored the first mark since then; it is empty in the first mark itself.
+
+A project without this object is open. To open a project, the object is overwritten, because a delete whose response is
+lost could undo a later close. Replay's first run writes the object, so that a missing mark is never confused with a
+missing permission. While the mark cannot be read, no key is submitted, and every key stays recorded.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class CloseMark:
 
     @property
     def text(self) -> Text:
-        """The mark as a sentence, without the next step, which depends on the certificates (ledger/certificates.py)."""
+        """The mark as a sentence without the next step."""
         detail = ": ".join(filter(None, (self.person, self.reason)))
         if not detail:
             return t("The project has been closed since {since}: nothing is submitted", since=self.closed_at)
@@ -68,7 +69,7 @@ class CloseMark:
 
 
 class ProjectState:
-    """The state of this project, open or closed, which the project's mark in the log bucket records."""
+    """The state of this project, open or closed, which the closed mark in the log bucket records."""
 
     def __init__(self, invocation: Invocation) -> None:
         self.name = closed_mark_name(invocation.task_id, invocation.settings.project)
@@ -106,7 +107,7 @@ class ProjectState:
     def open(self, person: str = "", reason: str = "", run: str = "") -> CloseMark | None:
         """Open the project; return None, or the mark if the project remains closed.
 
-        A `run` of a cutover opens the project only if this run has written the mark.
+        The `run` of a cutover opens the project only if the same run has closed it.
 
         Raises StorageError if the opening is not confirmed.
         """
@@ -121,8 +122,7 @@ class ProjectState:
     def ensure_mark(self) -> None:
         """Write the mark of an open project if the project has no mark; do this once per instance.
 
-        OSS refuses the write if a mark exists, so a late write has no effect. A failed write is only a warning in the
-        log.
+        OSS refuses the write if a mark exists, so a late write has no effect. A failed write is only logged.
         """
         memory_name = f"{self.name} is there"
         if memory_name in self._remembered:
@@ -141,7 +141,7 @@ class ProjectState:
     def read_state(self) -> CloseMark | None:
         """Return the mark of the project, or None if the project is open.
 
-        Raises StorageError, also if the mark is unreadable, because the state is unknown then.
+        Raises StorageError, also if the content of the mark is invalid, because the state is then unknown.
         """
         mark = self._read()
         return mark if isinstance(mark, CloseMark) else None
@@ -155,7 +155,7 @@ class ProjectState:
         return None if isinstance(mark, CloseMark) else parse_time(mark)
 
     def is_surely_open(self) -> bool:
-        """Return True if the project is known to be open. If this is unknown, nothing may be submitted."""
+        """Return True if the project is known to be open. If its state is unknown, nothing may be submitted."""
         try:
             return self.read_state() is None
         except StorageError:
@@ -166,10 +166,9 @@ class ProjectState:
 
         Call this before each call to OMS, including retries.
 
-        An instance that has read the mark of an open project trusts it for a minute from the start of the request, and
-        then reads the mark again. A new instance, or an instance that was frozen, reads the mark as well. So the last
-        call to OMS starts within a minute of the close. Within two minutes this call has ended, or has arrived although
-        its response was lost.
+        An instance trusts the mark of an open project for one minute from the start of the request that read it. So the
+        last call to OMS starts within a minute of the close, and has ended or arrived within two minutes. An instance
+        that was frozen reads the mark again.
         """
         request_time = _Moment(self._clock.monotonic(), self._clock.now())
         read_open_at = self._remembered.get(self.name)
@@ -208,9 +207,9 @@ class ProjectState:
 
 
 def read_mark(mark_object: StoredObject) -> CloseMark | str:
-    """Return the mark of a closed project or, for an open project, the time of its last opening, which may be "".
+    """Return the mark of a closed project or, for an open project, the time when it was last opened, or "".
 
-    Raises StorageError if the mark is unreadable.
+    Raises StorageError if the content of the mark is invalid.
     """
     match jsontext.load(mark_object.body):
         case {"closed": False, **fields}:
@@ -246,10 +245,11 @@ class _Moment(NamedTuple):
         return max(self.monotonic - other.monotonic, abs((self.now - other.now).total_seconds()))
 
 
-def list_open_projects(invocation: Invocation, before: float = math.inf) -> list[str]:
+def list_open_projects(invocation: Invocation, closed_before: float = math.inf) -> list[str]:
     """List the other projects of the sync task that are open, or whose mark cannot be read.
 
-    `before` is a time in seconds since 1970, by OSS's clock: projects that were closed later are listed as well.
+    Projects that were closed after `closed_before` are listed as well. It is a time in seconds since 1970, by OSS's
+    clock.
 
     Raises StorageError.
     """
@@ -257,12 +257,13 @@ def list_open_projects(invocation: Invocation, before: float = math.inf) -> list
     own_name = closed_mark_name(invocation.task_id, invocation.settings.project)
     mark_rows = [mark_row for mark_row in bucket.iter_objects(prefix) if mark_row.name != own_name]
     rows_and_marks = zip(mark_rows, bucket.get_all([mark.name for mark in mark_rows]), strict=True)
-    open_rows = (row for row, mark in rows_and_marks if not (mark and _is_closed(mark) and row.modified <= before))
+    open_rows = (
+        row for row, mark in rows_and_marks if not (mark and _is_closed(mark) and row.modified <= closed_before)
+    )
     return [row.name.removeprefix(prefix).removesuffix(".json") for row in open_rows]
 
 
 def _is_closed(mark: StoredObject) -> bool:
-    """Return True if a mark is readable and closes its project."""
     try:
         return isinstance(read_mark(mark), CloseMark)
     except StorageError:

@@ -1,8 +1,8 @@
 """The positions up to which OMS's lists of copy failures have been read.
 
-OMS writes these lists to OBS. A round is a visit to all lists in the order of their names, which may take several runs;
-the next round starts some time after the end of a round. A list that is much older than the last complete round is not
-read again. The position in each younger list is stored.
+OMS writes these lists to OBS. A round is a visit to all lists in the order of their names, and may take several runs of
+replay. A list that is much older than the last complete round is not read again. The position in each younger list is
+stored.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TAIL_BYTES = 64
 
 
 class LineCount(NamedTuple):
-    """The number of lines that name an object, and of those whose object is outside the project's filter."""
+    """Counts of the lines of a list that name an object (`lines`), and of those whose object is outside the filter."""
 
     lines: int = 0
     outside: int = 0
@@ -60,23 +60,23 @@ class ListPosition(NamedTuple):
 
     @property
     def is_half_read(self) -> bool:
-        """True if the list was not read to its end, so that the next run has to continue with it."""
+        """True if the next run has to continue with the list."""
         return not self.ended and not self.refused_until
 
     @property
-    def begin(self) -> int:
-        """The offset from which to read next: some bytes before `offset`, because `can_resume` checks these bytes."""
+    def read_start(self) -> int:
+        """The byte from which to read next: before `offset`, because `can_resume` checks the bytes in between."""
         return max(0, self.offset - _TAIL_BYTES)
 
     def can_resume(self, preceding_bytes: bytes) -> bool:
         """Return True if reading can continue at the position, because the bytes before it are unchanged.
 
-        `preceding_bytes` are the bytes from `begin` to the position.
+        `preceding_bytes` are the bytes from `read_start` to the position.
         """
         return self.tail == _hash(preceding_bytes)
 
     def advance(self, chunk: bytes, offset: int, line_count: LineCount, *, ended: bool) -> ListPosition:
-        """Return the position after `chunk` was read up to `offset`; `line_count` has the counts of its lines."""
+        """Return the position after `chunk`, which ends at the byte `offset` and has `line_count` lines."""
         lines, outside = self.lines + line_count.lines, self.outside + line_count.outside
         return ListPosition(self.etag, self.modified, offset, _hash(chunk[-_TAIL_BYTES:]), ended, lines, outside)
 
@@ -92,7 +92,6 @@ class ListPositions:
       line until it can be read.
     - `problem`: the reason why the last attempt read no lists, or empty.
     - `listed`: the number of lines by the month in which their list last changed ("2026-01", in China's time zone).
-      Each line counts once.
     - `group`: OMS's id of the task group whose lists are read as well; they are below `folder`.
     - `of_group`: the number of lines in these lists that name an object.
     """
@@ -123,16 +122,16 @@ class ListPositions:
     def has_all_failures(self, group: TaskGroup) -> bool:
         """Return True if all copy failures of a task group were read from its lists.
 
-        Three conditions must hold: a round that started after the group's end is complete, the lists have as many lines
-        as the group has failed objects, and the group reports the outcome of every object. The lists also contain the
-        earlier failure of an object that OMS retried.
+        A round that started after the group's end must be complete, and the lists must have as many lines as the group
+        has failed objects. They may have more, because they also contain the earlier failure of an object that OMS
+        retried.
         """
         last_round = parse_time(self.looked)
         is_read = self.group == group.id and last_round is not None and last_round.timestamp() >= group.ended
         return group.can_be_resent and is_read and self.of_group >= group.failed and group.finished >= group.total
 
     def start_round(self, now: datetime) -> bool:
-        """Continue the current round, or start the next; return False if it is too early to start."""
+        """Start the next round unless a round is in progress; return False if it is too early to start."""
         if self.after:
             return True
         last_round, pause = parse_time(self.looked), timedelta(minutes=min(self.pages - 1, _MAX_PAUSE_MINUTES))
@@ -142,7 +141,7 @@ class ListPositions:
         return True
 
     def move(self, name: str, position: ListPosition) -> None:
-        """Store a new position in the list `name`, and add the lines since the old position to the counts."""
+        """Store a new position in the list `name`, and count the lines after the old position."""
         old_position, month = self.lists.get(name, ListPosition()), month_name(from_epoch(position.modified))
         # A line counts once, even if its list has changed and is read again.
         lines, outside = position.lines - old_position.lines, position.outside - old_position.outside

@@ -1,15 +1,14 @@
-"""Records of objects whose headers were compared or changed.
+"""Records of objects whose headers in OSS and OBS were compared, or were changed in OBS.
 
     oms_source_record/{task}/mended_object/{key}    "{ETag} {time} {ETag in OBS} {time in OBS}"
 
 If a key is too long to follow the prefix, the name is `mended_object_long/{sha256}`. Times are in seconds since 1970.
-The record states that both versions had the same headers when it was written. A listing shows if a record is about the
-current versions: the listed ETag of a record is the MD5 of its body, and the expected body follows from the listings of
-both buckets.
+The record states that both versions had equal headers when it was written. It is about the current versions if its own
+ETag in a listing, the MD5 of its body, is that of the body for these versions.
 
-The metadata `old` of the record has the headers that OBS had before the first change, as JSON, for `--undo`. It is
-missing if no header was changed. Before a change, a record of the intention is written: its body ends with " intended",
-so it is never about the current versions.
+The record's metadata `old` has the headers that OBS had before the first change, as JSON, for `--undo`. It is missing
+if no header was changed. Before a change, a record of the intention is written: its body ends with " intended", so it
+is never about the current versions.
 """
 
 from __future__ import annotations
@@ -29,9 +28,12 @@ _MAX_OLD_BYTES = 8 * 1024 - 64
 
 
 class MendedRecord(NamedTuple):
-    """A record that an object's versions in both buckets had the same headers.
+    """A record that the versions of an object in OSS and OBS had equal headers.
 
-    ETags and times have the form of ObjectSummary.
+    - `source_etag`, `source_modified`: the ETag and the time of the version in OSS, as in ObjectSummary.
+    - `etag`, `modified`: those of the version in OBS.
+    - `old`: the headers in OBS before the first change, or None if no header was changed.
+    - `is_intended`: True if the change was recorded before it was made, and may be missing.
     """
 
     source_etag: str
@@ -43,7 +45,6 @@ class MendedRecord(NamedTuple):
 
     @classmethod
     def from_versions(cls, source: ObjectSummary, destination: ObjectSummary) -> MendedRecord:
-        """Return the record for the versions of an object in both buckets, from their rows in the listings."""
         return cls(source.etag, source.modified, destination.etag, destination.modified)
 
     @classmethod
@@ -75,7 +76,6 @@ class MendedRecord(NamedTuple):
         return destination.etag == self.etag and (self.is_intended or destination.modified == self.modified)
 
     def to_object(self, task_id: str, key: str) -> StoredObject:
-        """Return the record of a key as an object to write."""
         headers = {"Content-Type": "text/plain"}
         if self.old is not None:
             headers[_OLD_HEADERS_NAME] = self._old_text

@@ -28,12 +28,12 @@ from oss_oms_sync.errors import Failure, log
 from oss_oms_sync.ledger.list_positions import ListPositions
 from oss_oms_sync.ledger.state import JobState
 
-_RUN = re.compile(r"[0-9a-f]+\.json")
+_RUN_NAME_PATTERN = re.compile(r"[0-9a-f]+\.json")
 
 # Age up to which samples are kept: a day, and an hour for the sample before it.
 _PROGRESS_AGE = timedelta(hours=25)
 # Maximum error of the clock by which the start of a migration was recorded. Both clouds refuse requests above it.
-_CLOCK_SECONDS = 15 * 60
+_MAX_CLOCK_ERROR_SECONDS = 15 * 60
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class MigrationReach:
 
     - `begun`: the time at which the group started, in seconds since 1970.
     - `until`: the time at which the group ended or, while it runs, the time of this query.
+    - `will_copy`: True if the group runs and will copy its objects.
+    - `has_copied`: True if the group has finished, and replay has recorded all its copy failures.
     - `had_no_extra`: True if the comparison before the migration found no object that was only in OBS.
     """
 
@@ -57,7 +59,7 @@ class MigrationReach:
 
         If the object is overwritten after OMS has listed it, OMS may copy the later version instead.
         """
-        return source.modified < self.begun - _CLOCK_SECONDS and source.name.startswith(self.prefixes)
+        return source.modified < self.begun - _MAX_CLOCK_ERROR_SECONDS and source.name.startswith(self.prefixes)
 
     def has_written(self, destination: ObjectSummary) -> bool:
         """Return True if the group must have written this object to OBS, because nothing else can have written it."""
@@ -69,6 +71,7 @@ class MigrationReach:
 class Migrations:
     """The migrations of a project at a point in time.
 
+    - `reaches`: the objects that each migration copies.
     - `step`: the command by which OMS copies missing objects.
     - `is_unknown`: True if a migration has started and its progress is unknown. In this case objects are submitted as
       if the migration copied none, because a second copy is harmless.
@@ -86,14 +89,11 @@ class Migrations:
         return any(reach.will_copy and reach.includes(source) for reach in self.reaches)
 
     def has_processed(self, source: ObjectSummary) -> bool:
-        """Return True if a finished group has processed this version.
-
-        Either the group had no copy failures, or replay has recorded them.
-        """
+        """Return True if a finished group has copied this version, or replay has recorded that the copy failed."""
         return any(reach.has_copied and reach.includes(source) for reach in self.reaches)
 
     def has_written(self, destination: ObjectSummary) -> bool:
-        """Return True if a task group must have written this object to OBS; the source has deleted the object since."""
+        """Return True if a task group must have written this object, which the source no longer has, to OBS."""
         return any(reach.has_written(destination) for reach in self.reaches)
 
 
@@ -103,11 +103,11 @@ NO_MIGRATIONS = Migrations()
 def read_current_migration(invocation: Invocation) -> Migration | None:
     """Return the unfinished migration, or None if there is none.
 
-    If its record is unreadable, the migration has no details.
+    The fields of a migration whose record is unreadable are empty.
 
     Raises StorageError.
     """
-    body = _read_current(invocation)
+    body = _read_current_record(invocation)
     return None if body is None else _parse_migration(body)
 
 
@@ -117,7 +117,7 @@ def list_finished_migrations(invocation: Invocation) -> list[FinishedMigration]:
     Raises StorageError.
     """
     finished_migrations = []
-    for body in _read_finished(invocation):
+    for body in _read_finished_records(invocation):
         with suppress(UnreadableError):
             finished_migrations.append(from_json(FinishedMigration, jsontext.load(body)))
     return sorted(finished_migrations, key=lambda migration: migration.begun)
@@ -128,8 +128,8 @@ def load_migrations(invocation: Invocation) -> Migrations:
 
     Raises StorageError.
     """
-    now, current_record = invocation.clock.now(), _read_current(invocation)
-    reaches = [_parse_reach(body, now) for body in _read_finished(invocation)]
+    now, current_record = invocation.clock.now(), _read_current_record(invocation)
+    reaches = [_parse_reach(body, now) for body in _read_finished_records(invocation)]
     if current_record is None:
         return Migrations(tuple(filter(None, reaches)))
     task_group = query_task_group(invocation, _parse_migration(current_record))
@@ -159,8 +159,8 @@ def query_task_group(invocation: Invocation, migration: Migration | None) -> Tas
 def record_progress(invocation: Invocation, group: TaskGroup | Failure | None) -> None:
     """Store the number of bytes that a task group with bandwidth limits has copied until now.
 
-    The samples of a day are kept. `ops.py migrate --look` derives from them the time zone in which OMS applies the
-    limits. A failed write is only a warning in the log.
+    From the samples of a day, `ops.py migrate --look` derives the time zone in which OMS applies the limits. A failed
+    write is only logged.
 
     Raises StorageError if the last samples cannot be read.
     """
@@ -184,17 +184,17 @@ def record_progress(invocation: Invocation, group: TaskGroup | Failure | None) -
         log.warning({"progress": "not noted", "problem": str(problem)})
 
 
-def _read_current(invocation: Invocation) -> bytes | None:
+def _read_current_record(invocation: Invocation) -> bytes | None:
     return invocation.log_bucket.get(current_migration_name(invocation.task_id, invocation.settings.project))
 
 
-def _read_finished(invocation: Invocation) -> list[bytes]:
+def _read_finished_records(invocation: Invocation) -> list[bytes]:
     prefix = finished_migrations_prefix(invocation.task_id, invocation.settings.project)
     # Another project's name may begin with this project's name.
     names = [
         stored_object.name
         for stored_object in invocation.log_bucket.iter_objects(prefix)
-        if _RUN.fullmatch(stored_object.name[len(prefix) :])
+        if _RUN_NAME_PATTERN.fullmatch(stored_object.name[len(prefix) :])
     ]
     return [stored_object.body for stored_object in invocation.log_bucket.get_all(names) if stored_object]
 

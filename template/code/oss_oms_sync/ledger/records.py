@@ -41,7 +41,8 @@ def repeated_etag(etag: str) -> str:
 def success_record(task_id: str, key: FailedKey) -> StoredObject:
     """Return the record of an accepted key.
 
-    The record is never empty, so that a listing distinguishes it from a record of the vendor's handler.
+    The record is never empty, because the empty records in a bucket are those of Huawei's sample function, the vendor's
+    handler.
     """
     change = key.change
     details: dict[str, str] = {}
@@ -74,16 +75,16 @@ def write_time(record: StoredObject) -> int:
 
 
 def first_outcome_time(record: StoredObject) -> float:
-    """Return the time of the key's first recorded outcome, from its stored success record.
+    """Return the time of the key's first failure, or of its success if it never failed, in seconds since 1970.
 
-    It is the time of its first failure, or of its success if it never failed. The unit is seconds since 1970.
+    `record` is the key's stored success record.
     """
     first_failure = parse_time(record.headers.get(_FIRST_FAILURE_HEADER, ""))
     return first_failure.timestamp() if first_failure else write_time(record)
 
 
 def failed_record(task_id: str, key: FailedKey, failure: Failure, now: datetime, not_before: str = "") -> StoredObject:
-    """Return the record of a failed key; it keeps the time of the first failure from an earlier record.
+    """Return the record of a failed key, with the time of the key's first failure.
 
     `not_before` is the time before which replay does not resend the key.
     """
@@ -112,7 +113,7 @@ class FailedKey:
     """A key to resend, with the fields of its failed record, which may be empty.
 
     - `copy_attempts`: after failed copies, the number of this attempt, from 1; 0 if the key failed for another reason.
-    - `error_code`, `message`: the error code and the message of OMS's last failure. Only records keep the message.
+    - `error_code`, `message`: the error code and the message of OMS's last failure. Run files do not keep the message.
     """
 
     change: ObjectChange
@@ -126,18 +127,17 @@ class FailedKey:
 
     @property
     def key(self) -> str:
-        """The object's name as plain text."""
         return self.change.key
 
     @property
     def reason_name(self) -> str:
-        """The name of the reason, for reports and queries; it is UNKNOWN if the record has no reason."""
+        """The name of the reason for reports, or UNKNOWN if the record has no reason."""
         return self.reason or UNKNOWN
 
     def with_change(self, change: ObjectChange) -> FailedKey:
-        """Return the key with another change of its object, to be submitted now.
+        """Return the key with a newer change of its object, or the key itself if `change` has no ETag.
 
-        If `change` has no ETag, the key keeps its own change. Copy attempts count only for the same version.
+        Copy attempts count only for the same version.
         """
         if not change.etag:
             return self
@@ -146,23 +146,23 @@ class FailedKey:
 
     @property
     def was_refused_as_closed(self) -> bool:
-        """True if the key was not submitted, because the project was closed or its mark was unreadable."""
+        """True if the key was not submitted because the project was closed or its closed mark could not be read."""
         return self.reason in _CLOSED_REASON_NAMES
 
     @property
     def has_failed_before(self) -> bool:
-        """True if the key failed before, so that another failure need not be logged."""
+        """True if the key has failed more than once, or if OMS accepted it and then failed to copy the object."""
         return self.copy_attempts > 0 or self.last_failure not in ("", self.first_failure)
 
     def to_json(self) -> dict[str, object]:
-        """Return the key as an entry of a run file."""
         return {**asdict(self.change), **{name: getattr(self, name) for name in (*_TEXT_FIELDS, "copy_attempts")}}
 
     @classmethod
     def from_json(cls, fields: object, key: str = "") -> FailedKey | None:
-        """Parse an entry of a run file or the body of a failed record; return None if no key is known.
+        """Parse an entry of a run file or the body of a failed record; return None if the key is unknown.
 
-        The body may be empty, because the vendor's handler leaves it empty. In this case `key` has to name the key.
+        The body is empty in a record of the vendor's handler, Huawei's sample function. In this case `key` names the
+        key.
         """
         entry = fields if isinstance(fields, dict) else {}
         texts = {name: value for name, value in entry.items() if isinstance(value, str)}

@@ -6,8 +6,7 @@
     oms_source_record/{task}/state/{job}-timer-{project}.json    an empty object, written whenever a timer calls the job
     oms_source_record/{task}/state/back_to_source.json           rules of OBS that `ops.py checklist` has read
 
-The mark of a closed project is in the same folder (see `closing`). If the project has a prefix or suffix, names without
-the project's name end with a hash of both.
+If the project has a prefix or suffix, names without the project's name end with a hash of both.
 
 The objects of passes and certificates are written once, so that only the first of several instances writes them. OSS,
 "PutObject": with `x-oss-forbid-overwrite`, OSS refuses a write with FileAlreadyExists if an object of that name exists.
@@ -77,13 +76,13 @@ class JobState:
             return {}
         return value
 
-    def load_as(self, kind: type[T], job: str) -> T | None:
-        """Return the state of `job` as a value of this type, or None if the state has another form.
+    def load_as(self, value_class: type[T], job: str) -> T | None:
+        """Return the state of `job` as an instance of `value_class`, or None if the state has another form.
 
         Raises StorageError.
         """
         try:
-            return from_json(kind, self.load(job))
+            return from_json(value_class, self.load(job))
         except UnreadableError:
             return None
 
@@ -102,25 +101,22 @@ class JobState:
         rules = self._read(BackToSource, back_to_source_name(self._invocation.task_id))
         return rules if rules and rules.bucket == bucket and rules.rules is not None else None
 
-    def _read(self, kind: type[T], name: str) -> T | None:
-        """Read an object that ops.py has written, or return None if it is missing or has another form.
+    def _read(self, value_class: type[T], name: str) -> T | None:
+        """Return the object that ops.py has written under this name, or None if it is missing or has another form.
 
         Raises StorageError.
         """
         try:
-            return from_json(kind, jsontext.load(self._bucket.get(name) or b"{}"))
+            return from_json(value_class, jsontext.load(self._bucket.get(name) or b"{}"))
         except UnreadableError:
             return None
 
     def store(self, job: str, value: dict[str, object]) -> None:
-        """Store `value` as the state of `job` for its next run.
-
-        Raises StorageError.
-        """
+        """Store `value` as the state of `job`. Raises StorageError."""
         self._bucket.put(StoredObject.of_json(self._state_name(job), value))
 
     def try_store(self, job: str, value: dict[str, object]) -> None:
-        """Store `value` as the state of `job` for its next run; a failed write is only an error in the log."""
+        """Store `value` as the state of `job`; a failed write is only logged."""
         try:
             self.store(job, value)
         except StorageError as error:
@@ -129,7 +125,7 @@ class JobState:
     def record_timer(self, job: str, event: bytes | str) -> None:
         """Record the time at which a timer called `job`, or do nothing if `event` belongs to a manual call.
 
-        Each job calls this first. A failed write is only a warning in the log.
+        A failed write is only logged.
         """
         if is_timer_event(event):
             (problem,) = self._bucket.try_put_all([StoredObject.of_json(self._timer_object_name(job), {})])
@@ -168,7 +164,7 @@ class JobState:
         return f"{self._folder}{job}-timer-{self._invocation.settings.project}.json"
 
     def _state_name(self, base_name: str) -> str:
-        """Return the name of a state object; a hash of the filter in it distinguishes the projects of a sync task."""
+        """Return the name of a state object; a hash of the filter distinguishes the projects of a sync task."""
         affixes = list(asdict(self._invocation.settings.key_filter).values())
         if any(affixes):
             base_name += f"-{hashlib.sha256(jsontext.dump(affixes)).hexdigest()[:16]}"
@@ -177,11 +173,10 @@ class JobState:
     def read_installation_time(self, *, store_missing: bool) -> datetime:
         """Return the time when the project was installed, or the current time if no record has it.
 
-        With `store_missing`, write the record if it is missing. A record with an overlapping filter is this project's,
-        from before a change of its filter, because OSS does not let the triggers of two projects overlap. A record
-        without a filter, written by hand, may be this project's as well.
+        With `store_missing`, write a missing record. A record with an overlapping filter is this project's, from before
+        a change of the filter, because OSS does not let the triggers of two projects overlap.
 
-        Raises StorageError, also if a record is unreadable: a wrong time would exclude objects forever.
+        Raises StorageError, also if a record is unreadable, because a wrong time would exclude objects forever.
         """
         name = self._state_name("installed")
         body = self._bucket.get(name)
@@ -193,7 +188,7 @@ class JobState:
             _parse_installation(stored_object) for stored_object in self._bucket.get_all(names) if stored_object
         ]
         start_time = min(
-            (noted_time for noted_time, noted_filter in installations if noted_filter.overlaps(key_filter)),
+            (recorded_time for recorded_time, recorded_filter in installations if recorded_filter.overlaps(key_filter)),
             default=self._invocation.clock.now(),
         )
         if store_missing:
@@ -202,7 +197,7 @@ class JobState:
 
 
 def _parse_installation(record: StoredObject) -> tuple[datetime, KeyFilter]:
-    """Return the recorded start of a project and its filter, which matches everything if the record lacks it.
+    """Return the recorded start of a project and its filter, which matches every key if the record has no filter.
 
     Raises StorageError.
     """
@@ -218,7 +213,7 @@ def _parse_installation(record: StoredObject) -> tuple[datetime, KeyFilter]:
 def write_once(bucket: OssBucket, candidate: StoredObject) -> StoredObject | None:
     """Write an object unless it exists, and return the stored object, which another instance may have written.
 
-    Return None if the object was deleted meanwhile.
+    Return None if the object was deleted in the meantime.
 
     Raises StorageError, also if the bucket has versioning.
     """

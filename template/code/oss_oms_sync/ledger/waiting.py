@@ -1,12 +1,12 @@
-"""The keys that wait to be resent: those of failed records, and those of replay's run files.
+"""The waiting keys, which are to be resent: the keys of failed records, and the keys in replay's run files.
 
     oms_source_record/{task}/replay/{project}/{run}.json
 
 While a run of replay works on keys, they are in its run file and in no failed record.
 
-Each project has its own run files, because another project on the same task may be closed, and must not submit keys
-that this project may submit. Waiting keys include those of every project of the sync task, because a renamed or removed
-project no longer takes over its run files.
+Each project has its own run files, because another project of the same sync task may be closed, and must not submit the
+keys. Waiting keys include those of every project of the task, because nothing takes over the run files of a project
+that was renamed or removed.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ _MAX_LISTED = 50_000
 class RunFile:
     """A run file: the keys that a run of replay works on.
 
-    - `in_doubt`: the keys whose failed record a late delete request may still delete.
+    - `doubtful_keys`: the keys whose failed record a late delete request may still delete.
     - `lease_expired`: True if the run has ended, so that another run may take over the keys.
 
-    Another run takes over keys only by a copy under its own name, never by rewriting the file. So a late delete of the
-    file loses no key.
+    Another run copies the keys to a file of its own, and never rewrites this file. So a late delete of the file loses
+    no key.
     """
 
     name: str
     keys: Sequence[FailedKey]
-    in_doubt: Collection[str]
+    doubtful_keys: Collection[str]
     lease_expired: bool
 
 
@@ -55,17 +55,17 @@ class RunKeys:
     """The distinct keys of run files.
 
     - `file_count`: the number of files that were read, including those with the `unreadable_names`.
-    - `are_more`: True if further files were not read.
+    - `is_incomplete`: True if further files were not read.
     """
 
     file_count: int
     unreadable_names: Sequence[str]
     keys: Sequence[FailedKey]
-    are_more: bool
+    is_incomplete: bool
 
 
 class RunFiles:
-    """The run files of the project with the name `project`, or of this project if the name is empty."""
+    """The run files of a project; an empty `project` stands for this project."""
 
     def __init__(self, invocation: Invocation, project: str = "") -> None:
         # Prefix of their names.
@@ -73,23 +73,22 @@ class RunFiles:
         self._bucket = invocation.log_bucket
         self._clock = invocation.clock
 
-    def create(self, keys: Sequence[FailedKey], in_doubt: Collection[str], seconds: float) -> RunFile:
+    def create(self, keys: Sequence[FailedKey], doubtful_keys: Collection[str], seconds: float) -> RunFile:
         """Write the run file of a new run, which lasts at most `seconds`, and return it.
 
         Raises StorageError.
         """
         now = self._clock.now()
         name = f"{self.folder}{now.strftime('%Y%m%dT%H%M%SZ')}-{uuid.uuid4().hex[:8]}.json"
-        run = RunFile(name, keys, in_doubt, lease_expired=False)
+        run = RunFile(name, keys, doubtful_keys, lease_expired=False)
         self._bucket.put(self._make_object(run, timestamp(now + timedelta(seconds=seconds) + _GRACE_TIME)))
         return run
 
     def read_other_runs(self, skipped_names: set[str] | None = None) -> Iterator[RunFile | str]:
         """Yield the run files of other runs, the oldest first.
 
-        Each file is read by a request of its own, because the files are large. If a file is unreadable, the error is
-        logged, and the name is yielded instead. Files in `skipped_names` are skipped, and the name of each file that is
-        read is added to this set.
+        If a file is unreadable, the error is logged, and the name is yielded instead. Files in `skipped_names` are
+        skipped, and the name of each file that is read is added to this set.
 
         Raises StorageError.
         """
@@ -106,31 +105,30 @@ class RunFiles:
                 log.error({"run_file": row.name, "problem": str(result)})
                 yield row.name
 
-    def finish(self, run: RunFile, remaining_keys: Sequence[FailedKey], in_doubt: Collection[str]) -> None:
-        """Reduce the caller's own run file to the `remaining_keys`, which any run may take over.
+    def finish(self, run: RunFile, remaining_keys: Sequence[FailedKey], doubtful_keys: Collection[str]) -> None:
+        """Reduce the caller's own run file to `remaining_keys`, which any run may take over; delete an empty file.
 
-        The file is deleted if no key remains. If keys are `in_doubt`, the caller's lease lasts a minute longer, because
-        a delete request may arrive until then. If the write fails, the file stays unchanged, and its keys are submitted
-        once more.
+        If there are `doubtful_keys`, the caller's lease lasts a minute longer, because a delete request may arrive
+        until then. If the write fails, the file stays unchanged, and its keys are submitted once more.
         """
         if not remaining_keys:
             self.remove(run)
             return
-        busy_until = timestamp(self._clock.now() + _GRACE_TIME) if in_doubt else ""
+        busy_until = timestamp(self._clock.now() + _GRACE_TIME) if doubtful_keys else ""
         (problem,) = self._bucket.try_put_all(
-            [self._make_object(replace(run, keys=remaining_keys, in_doubt=in_doubt), busy_until)]
+            [self._make_object(replace(run, keys=remaining_keys, doubtful_keys=doubtful_keys), busy_until)]
         )
         if problem:
             log.error({"run_file": run.name, "problem": str(problem)})
 
     def remove(self, run: RunFile) -> None:
-        """Delete a run file whose keys are all recorded elsewhere. If this fails, its keys are submitted once more."""
+        """Delete a run file whose keys are all recorded elsewhere. If this fails, the keys are submitted once more."""
         (problem,) = self._bucket.try_delete_all([run.name]).values()
         if problem:
             log.error({"run_file": run.name, "problem": str(problem)})
 
     def _make_object(self, run: RunFile, busy_until: str) -> StoredObject:
-        entries = [{**key.to_json(), "held": key.key in run.in_doubt} for key in run.keys]
+        entries = [{**key.to_json(), "held": key.key in run.doubtful_keys} for key in run.keys]
         return StoredObject.of_json(run.name, {"busy_until": busy_until, "keys": entries})
 
     def _parse(self, stored_object: StoredObject) -> RunFile | None:
@@ -139,9 +137,9 @@ class RunFiles:
                 keys = [FailedKey.from_json(entry) for entry in entries]
                 if None in keys:
                     return None
-                in_doubt = {entry["key"] for entry in entries if entry.get("held")}
+                doubtful_keys = {entry["key"] for entry in entries if entry.get("held")}
                 lease_expired = busy_until < timestamp(self._clock.now())
-                return RunFile(stored_object.name, [key for key in keys if key], in_doubt, lease_expired)
+                return RunFile(stored_object.name, [key for key in keys if key], doubtful_keys, lease_expired)
         return None
 
 
@@ -164,12 +162,12 @@ class FailedRecords:
     """The failed records of keys that pass the project's filter, and of all keys that are too long for a record's name.
 
     - `outside_count`: the number of other records in the same listing.
-    - `are_more`: True if further records were not counted.
+    - `is_incomplete`: True if further records were not counted.
     """
 
     summaries: Sequence[ObjectSummary]
     outside_count: int
-    are_more: bool
+    is_incomplete: bool
 
 
 def list_failed_records(invocation: Invocation, max_records: int) -> FailedRecords:
@@ -198,8 +196,8 @@ def list_failed_records(invocation: Invocation, max_records: int) -> FailedRecor
             other_records += 1
         if len(matching_records) > max_records:
             break
-    are_more = len(matching_records) > max_records or next(records, None) is not None
-    return FailedRecords(matching_records[:max_records], other_records, are_more)
+    is_incomplete = len(matching_records) > max_records or next(records, None) is not None
+    return FailedRecords(matching_records[:max_records], other_records, is_incomplete)
 
 
 def read_records_and_runs(
@@ -207,7 +205,7 @@ def read_records_and_runs(
 ) -> tuple[FailedRecords, RunKeys]:
     """Return up to `max_records` failed records and the keys of up to `max_run_files` run files.
 
-    With `all_projects`, the run files are those of all projects of the task, otherwise those of this project.
+    With `all_projects`, the run files are those of all projects of the sync task, otherwise those of this project.
 
     A run of replay moves keys from their records into a file, and back if they fail again. So run files are read before
     the records are listed, and new files afterwards. A key is missed only if a whole run moved it to a file and back in
@@ -227,7 +225,7 @@ def read_records_and_runs(
     read_files = files[:max_run_files]
     keys = {key.key: key for run in read_files if isinstance(run, RunFile) for key in run.keys}
     unreadable = [name for name in read_files if isinstance(name, str)]
-    return records, RunKeys(len(read_files), unreadable, [*keys.values()], are_more=len(files) > max_run_files)
+    return records, RunKeys(len(read_files), unreadable, [*keys.values()], is_incomplete=len(files) > max_run_files)
 
 
 def read_failed_keys(invocation: Invocation, records: Sequence[ObjectSummary]) -> list[FailedKey | None]:
@@ -242,8 +240,7 @@ def read_failed_keys(invocation: Invocation, records: Sequence[ObjectSummary]) -
 def iter_records(invocation: Invocation, kind: Kind) -> Iterator[ObjectSummary]:
     """Yield the records of a kind for this project's keys, and then those of all long keys.
 
-    A long key is too long for the name of its record. The name does not show the key, so records of long keys are not
-    selected by project.
+    A long key does not fit into the name of its record, so the records of long keys are not selected by project.
 
     Raises StorageError.
     """
@@ -261,13 +258,13 @@ class WaitingKeys:
     """The waiting keys that pass the project's filter, each once, without the keys of canaries.
 
     - `unread`: the number of records and run files whose keys are unknown.
-    - `are_more`: True if further records or files were not read.
+    - `is_incomplete`: True if further records or files were not read.
     - `has_more_records`: True if this project has more failed records than were read.
     """
 
     keys: Sequence[FailedKey]
     unread: int
-    are_more: bool
+    is_incomplete: bool
     has_more_records: bool
 
 
@@ -276,7 +273,7 @@ def list_waiting_keys(
 ) -> WaitingKeys:
     """List the keys of up to `max_records` failed records and `max_run_files` run files.
 
-    With `with_reasons`, each record is read to learn the reason of its failure.
+    With `with_reasons`, each record is read for the reason of its failure.
 
     Raises StorageError.
     """
@@ -300,6 +297,9 @@ def list_waiting_keys(
         for failed_key in (*runs.keys, *filter(None, failed_keys))
         if is_reported(failed_key.key)
     }
-    unread, are_more = failed_keys.count(None) + len(runs.unreadable_names), records.are_more or runs.are_more
-    has_more_records = records.are_more and len(records.summaries) == max_records
-    return WaitingKeys([*keys.values()], unread, are_more, has_more_records)
+    unread, is_incomplete = (
+        failed_keys.count(None) + len(runs.unreadable_names),
+        records.is_incomplete or runs.is_incomplete,
+    )
+    has_more_records = records.is_incomplete and len(records.summaries) == max_records
+    return WaitingKeys([*keys.values()], unread, is_incomplete, has_more_records)

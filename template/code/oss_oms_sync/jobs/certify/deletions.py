@@ -90,7 +90,7 @@ def _gather_facts(
         objects_before=comparison.of.before_objects if comparison else 0,
         back_to_source=back_to_source.rules if back_to_source else None,
         go=Certificates(invocation).last_name([CutoverVerdict.GO]),
-        unread_run_files=len(run_keys.unreadable_names) + run_keys.are_more,
+        unread_run_files=len(run_keys.unreadable_names) + run_keys.is_incomplete,
         missing_permissions=missing_permissions,
         unknown_objects=comparison.tally.of(ObjectClass.UNKNOWN).destination.objects if comparison else 0,
     )

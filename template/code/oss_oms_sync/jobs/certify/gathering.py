@@ -265,7 +265,7 @@ def _group_waiting_keys(
         digest,
         groups,
         waiting_keys.unread,
-        waiting_keys.are_more,
+        waiting_keys.is_incomplete,
         waiting_keys.has_more_records,
     )
 

@@ -193,12 +193,12 @@ class FailedCopies:
         while not position.ended:
             self._check_time()
             position = position if position.offset <= list_row.size else ListPosition()
-            part = bucket.read(list_row.name, position.begin, _PART_BYTES)
+            part = bucket.read(list_row.name, position.read_start, _PART_BYTES)
             if part is None:
                 return
             head = part.head
             list_row = list_row._replace(size=head.size)
-            if not position.can_resume(part.body[: position.offset - position.begin]):
+            if not position.can_resume(part.body[: position.offset - position.read_start]):
                 position = ListPosition()
                 continue
             position = self._read_part(list_row.name, position._replace(etag=head.etag, modified=head.modified), part)

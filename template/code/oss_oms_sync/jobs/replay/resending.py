@@ -210,9 +210,9 @@ class Replay:
                 self._note_remaining_keys(run_file.keys)
             elif run_file.lease_expired:
                 # The keys are copied to a file of this run first, because two runs may take over the same file.
-                own_file = self._run_files.create(run_file.keys, run_file.in_doubt, self._lifetime)
+                own_file = self._run_files.create(run_file.keys, run_file.doubtful_keys, self._lifetime)
                 self._run_files.remove(run_file)
-                self._delete_and_send(own_file, run_file.keys, run_file.in_doubt)
+                self._delete_and_send(own_file, run_file.keys, run_file.doubtful_keys)
             else:
                 self._note_remaining_keys(self._submit_keys(run_file.keys, doubtful_keys=()))
 

@@ -99,7 +99,7 @@ def read_backlog(
         first_failures.append(timestamp(from_epoch(first_record_time)))
     return Backlog(
         failed=failed_number,
-        at_least=records.are_more or run_keys.are_more,
+        at_least=records.is_incomplete or run_keys.is_incomplete,
         outside=records.outside_count + foreign_number,
         oldest=min(filter(None, first_failures), default=None),
         read=len(keys),
@@ -118,7 +118,7 @@ def read_backlog(
             if key.was_refused_as_closed
             and times_by_key[key] > (acknowledged_until if key.reason == Reason.CLOSED.name else min_late_time)
         ],
-        may_have_more_late_records=records.are_more
+        may_have_more_late_records=records.is_incomplete
         or late_number > sum(modified > min_late_time for modified in times_by_key.values()),
     )
 
