@@ -59,7 +59,7 @@ def reasons() -> str:
     ]
     codes = [(f"`{code}`", copy_code) for code, copy_code in COPY_CODES.items()]
     copies = [
-        (name, _YES_NO[copy_code.passes], copy_code.fix.en, copy_code.fix.zh)
+        (name, _YES_NO[copy_code.is_transient], copy_code.fix.en, copy_code.fix.zh)
         for name, copy_code in [*codes, ("others / 其他", OTHER_CODE)]
     ]
     head = ("OMS's code", "passes by itself / 可自行恢复", "remedy", "处理方法")

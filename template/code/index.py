@@ -1,7 +1,7 @@
-"""Entry points that Function Compute calls. Only this module handles the events and contexts of Function Compute.
+"""The functions' entry points, which Function Compute calls; each runs one job, such as `forward` or `replay`.
 
-Each entry point imports only its own job, because the code folder contains no bytecode, so a cold start compiles every
-imported module.
+Only this module handles the events and contexts of Function Compute. An entry point imports its own job only, because a
+cold start compiles every imported module: the code folder contains no bytecode.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ class Context(Protocol):
 
 
 def _make_handler(job: str) -> Callable[[bytes, Context], Any]:
-    """Return the entry point that runs `job`.
+    """Return the entry point that runs the job with this name.
 
-    The event of an entry point is a timer event or the payload of a manual call. In addition, `forward` accepts any
-    payload of the OSS trigger, `replay` an event that `forward` finally failed to process, and `reconcile` and
-    `compare` an event of the log bucket.
+    An entry point takes a timer event or the payload of a manual call. In addition, `forward` takes any payload of the
+    OSS trigger, `replay` an event that `forward` finally failed to process, and `reconcile` and `compare` an event of
+    the log bucket.
 
     The entry point raises OmsSyncError if Function Compute has to keep the event.
     """
@@ -84,10 +84,7 @@ handler, replay_handler, reconcile_handler, compare_handler, certify_handler, st
 
 
 def doctor_handler(event: bytes, context: Context) -> dict[str, object]:
-    """Run the job `doctor`, which is always called by hand.
-
-    Doctor has to answer even if the settings are invalid: it then receives the SettingsError instead of an invocation.
-    """
+    """Run the job `doctor`, which gets the SettingsError instead of an Invocation if the settings are invalid."""
     from oss_oms_sync.jobs import doctor
 
     _formatter.bind("doctor", context)
@@ -115,10 +112,7 @@ class _Instance:
         preload_oss2()
 
     def invocation(self, context: Context) -> Invocation:
-        """Return the resources that a job uses in this invocation.
-
-        The instance does not keep the role's credentials, because they expire.
-        """
+        """Return the resources of an invocation, with the current credentials of the function's role, which expire."""
         deadline = _make_deadline(context, self.clock)
         return Invocation(
             self.settings, self.oms, self.oss, _read_credentials(context), deadline, self.clock, lambda: self.obs
@@ -126,7 +120,6 @@ class _Instance:
 
     @functools.cached_property
     def obs(self) -> ObsClient:
-        """The client of the destination bucket in OBS, created at first use."""
         from oss_oms_sync.clouds.obs import ObsClient
 
         return ObsClient(self.settings, self.pool, self.clock)
@@ -137,9 +130,9 @@ _instance = functools.cache(_Instance)
 
 
 def _read_credentials(context: Context) -> Credentials | CredentialsError:
-    """Return the temporary credentials of the function's role, or the error to report if it has no role.
+    """Return the temporary credentials of the function's role, or the error to report if the function has no role.
 
-    They are in the context on python3.10, and in environment variables on python3.12.
+    On python3.10 the context has the credentials, on python3.12 environment variables have them.
     """
     role = getattr(context, "credentials", None)
     names = ("access_key_id", "access_key_secret", "security_token")
@@ -156,16 +149,13 @@ def _read_credentials(context: Context) -> Credentials | CredentialsError:
 
 
 def _make_deadline(context: Context, clock: Clock) -> Deadline:
-    """Return the deadline of this invocation.
-
-    It leaves the job enough time to return or raise before Function Compute ends the invocation.
-    """
+    """Return the time by which the job must return, shortly before Function Compute ends the invocation."""
     timeout = getattr(getattr(context, "function", None), "timeout", None) or _DEFAULT_TIMEOUT_SECONDS
     return Deadline(float(timeout) - _FINISHING_SECONDS - next(_import_seconds, 0.0), clock)
 
 
 def _measure_import() -> Iterator[float]:
-    """Yield once the number of seconds that the import of this module took.
+    """Yield one value, the number of seconds that the import of this module took.
 
     Function Compute imports the module within the first invocation, and counts this time against the invocation's
     timeout.
@@ -196,8 +186,8 @@ class _JsonLines(logging.Formatter):
         """
         fields = record.msg if isinstance(record.msg, dict) else {"message": record.getMessage()}
         line = jsontext.dump({"level": record.levelname, **self._invocation_fields, **fields}).decode()
-        time = datetime.fromtimestamp(record.created, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
-        return f"{time}Z {line.translate(self._LINE_ENDS)}"
+        line_time = datetime.fromtimestamp(record.created, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+        return f"{line_time}Z {line.translate(self._LINE_ENDS)}"
 
 
 def _log_to_stdout() -> _JsonLines:

@@ -34,7 +34,7 @@ class Deadline:
         self._end = clock.monotonic() + seconds
 
     def remaining(self) -> float:
-        """Return the number of seconds until the deadline, never a negative number."""
+        """Return the number of seconds until the deadline, or 0 after it."""
         return max(0.0, self._end - self._clock.monotonic())
 
     def cap(self, seconds: float) -> float:
@@ -49,12 +49,11 @@ class Deadline:
         return self.remaining() < MIN_CALL_SECONDS
 
     def earlier_by(self, seconds: float) -> Deadline:
-        """Return a deadline that is `seconds` earlier."""
         return Deadline(self.remaining() - seconds, self._clock)
 
 
 def parse_retry_after(retry_after: str | None, now: datetime) -> float | None:
-    """Return the number of seconds to wait by a Retry-After header, which is a number or a date (RFC 9110, 10.2.3).
+    """Return the seconds to wait according to a Retry-After header, which is a number or a date (RFC 9110, 10.2.3).
 
     Return None if the header is missing or invalid.
     """
@@ -87,29 +86,29 @@ def from_epoch(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, timezone.utc)
 
 
-def timestamp(now: datetime) -> str:
-    """Format a UTC time as in records, such as "2026-01-31T08:00:00Z".
+def timestamp(utc_time: datetime) -> str:
+    """Format a UTC time as in records, for example "2026-01-31T08:00:00Z".
 
-    This function does not use strftime, which writes the years before 1000 without leading zeros.
+    The function does not use strftime, which writes the years before 1000 without leading zeros.
     """
-    return f"{now.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    return f"{utc_time.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def parse_time(text: str) -> datetime | None:
     """Return the UTC time that `text` states in ISO 8601, to the second, or None if `text` is not a time.
 
-    Examples: "2026-01-31", "20260131", "2026-01-31T12:00Z", "2026-01-31 12:00:00.5+08:00". A time without a zone is in
-    UTC.
+    Examples: "2026-01-31", "20260131", "2026-01-31T12:00Z", "2026-01-31 12:00:00.5+08:00". Without a zone, the time is
+    in UTC.
 
-    This function does not use fromisoformat, which accepts fewer formats on python3.10 than on python3.12.
+    The function does not use fromisoformat, which accepts fewer formats on python3.10 than on python3.12.
     """
     match = re.fullmatch(_ISO_8601_PATTERN, text, re.ASCII)
     if not match:
         return None
-    date = match["date"].replace("-", "")
-    time = (match["time"] or "").replace(":", "").ljust(6, "0")[:6]
-    zone = (match["zone"] or "Z").replace("Z", "+00").replace(":", "") + "00"
+    date_digits = match["date"].replace("-", "")
+    time_digits = (match["time"] or "").replace(":", "").ljust(6, "0")[:6]
+    zone_digits = (match["zone"] or "Z").replace("Z", "+00").replace(":", "") + "00"
     try:
-        return datetime.strptime(f"{date}{time}{zone}", "%Y%m%d%H%M%S%z").astimezone(timezone.utc)
+        return datetime.strptime(f"{date_digits}{time_digits}{zone_digits}", "%Y%m%d%H%M%S%z").astimezone(timezone.utc)
     except (ValueError, OverflowError):  # an impossible day or zone, or a year before 1 or after 9999 in UTC
         return None

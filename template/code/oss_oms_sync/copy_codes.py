@@ -12,9 +12,9 @@ from oss_oms_sync.answers.text import Text, t
 
 @dataclass(frozen=True)
 class CopyCode:
-    """An error code of OMS: `fix` is the remedy, and `passes` is True if a later attempt may succeed without it."""
+    """An error code of OMS: `fix` is the remedy; `is_transient` is True if a retry may succeed without the remedy."""
 
-    passes: bool
+    is_transient: bool
     fix: Text
 
 
@@ -73,5 +73,5 @@ OTHER_CODE = CopyCode(
 
 
 def find_copy_code(code: str) -> CopyCode:
-    """Return the entry of an error code of OMS; an undocumented code has a general remedy."""
+    """Return the remedy for an error code of OMS, or a general remedy if the code is undocumented."""
     return COPY_CODES.get(code, OTHER_CODE)

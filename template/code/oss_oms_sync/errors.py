@@ -53,7 +53,7 @@ class CredentialsError(OmsSyncError):
 
 
 class EventError(OmsSyncError):
-    """The error of a payload with unreadable parts; it describes the first few, because a payload may have many."""
+    """The error of a payload with unreadable parts; its message describes only the first few of them."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         super().__init__(" | ".join(islice(problems, _MAX_PROBLEMS)))
@@ -81,8 +81,8 @@ class StorageError(OmsSyncError):
       out, or may still do so.
     - `code`: the cloud's error code, or OtherRegion for a bucket of another region, which OSS reports in several ways.
       The codes of OBS are in `obs_answers`.
-    - `is_refusal`: True if the cloud answered with a 4xx status that it would return to every such call for this
-      object, but not for every object.
+    - `is_refusal`: True if the cloud refused the call with a 4xx status because of this object. A retry would fail as
+      well, but calls for other objects may succeed.
     """
 
     def __init__(self, problem: str, code: str = "", *, had_no_effect: bool = True, is_refusal: bool = False) -> None:
@@ -102,7 +102,7 @@ def permission_remedy(action: str, resource: str = "synctask") -> Text:
 
 
 class Reason(Enum):
-    """A reason for which a key failed, with its remedy `fix`; failed records and logs contain the reason's name."""
+    """The reason why a key failed, with the remedy `fix`; failed records and logs contain the reason's name."""
 
     THROTTLED = t(
         "Nothing to do: OMS received too many requests. The object key is resent automatically. If this"
@@ -169,7 +169,7 @@ class Reason(Enum):
 
 @dataclass(frozen=True)
 class Failure:
-    """The reason for the failure of a key, with the HTTP status, the error code and the message of OMS's answer.
+    """The reason why a key failed, with the HTTP status, the error code and the message of OMS's answer.
 
     Without an answer, `status` and `error_code` are None. `message` is a single line without secrets.
     """
@@ -180,7 +180,7 @@ class Failure:
     message: str = ""
 
     def remedy(self, action: str, resource: str = "synctask") -> Text:
-        """Return the remedy for this failure of an OMS action, such as "get" of a "synctask".
+        """Return the remedy if this action of OMS failed, for example the action "get" of a "synctask".
 
         The remedy for a missing permission names the action, because each action has a permission of its own.
         """

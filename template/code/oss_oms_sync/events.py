@@ -21,7 +21,7 @@ _SKIPPED_EVENTS = {
     "ObjectRestore:FinishRestore",
 }
 # Beginnings of the events of reads and deletions.
-_SKIPPED_KINDS = ("ObjectDownloaded:", "ObjectRemoved:")
+_SKIPPED_PREFIXES = ("ObjectDownloaded:", "ObjectRemoved:")
 
 # Maximum levels of nesting: real payloads have three, an envelope around an MNS message around an event.
 _MAX_NESTING = 5
@@ -49,9 +49,9 @@ class ParsedEvents:
     """The result of parsing a payload.
 
     - `changes`: the changed objects; each key occurs once.
-    - `skipped`: the number of events that are not forwarded, by the event's name or the cause.
+    - `skipped`: counts of the events that are not forwarded, by the event's name or by the reason.
     - `problems`: descriptions of the unreadable events. The function has to raise an error for them, so that Function
-      Compute keeps them.
+      Compute keeps the events.
     """
 
     changes: list[ObjectChange] = field(default_factory=list)
@@ -63,7 +63,7 @@ def parse(payload: bytes | str, settings: Settings) -> ParsedEvents:
     """Parse a payload of any function; errors are not raised, but returned as `problems`.
 
     The payload comes from the OSS trigger, from EventBridge (one CloudEvent or an array) or from an MNS topic (JSON or
-    bare, base64 or plain), or is an `onFailure` envelope around any of these.
+    bare, base64 or plain). It may also be an `onFailure` envelope around any of these.
 
     Sources: OSS "Event notifications", Function Compute "OSS triggers", "MNS topic triggers", "Destinations",
     EventBridge "OSS events".
@@ -136,8 +136,8 @@ class _Parser:
                 | {"type": str(), "data": str(text)}
             ):
                 self.parse_payload(text, depth + 1)
-            case {"requestContext": _, "requestPayload": inner} | {"type": str(), "data": {"events": _} as inner}:
-                self._unwrap_payload(inner, depth + 1)
+            case {"requestContext": _, "requestPayload": content} | {"type": str(), "data": {"events": _} as content}:
+                self._unwrap_payload(content, depth + 1)
             case {"type": str(name), "data": dict(data)}:
                 self._parse_event({"eventName": name, **data})
             case {"eventName": _}:
@@ -154,7 +154,7 @@ class _Parser:
             self.problems.append(f"an event is none of OSS: its name is {printable_line(name)!r}")
             return
         # An unknown event is treated as new content, because submitting too much is harmless.
-        if name in _SKIPPED_EVENTS or name.startswith(_SKIPPED_KINDS):
+        if name in _SKIPPED_EVENTS or name.startswith(_SKIPPED_PREFIXES):
             self.skipped[name] += 1
             return
         key, bucket = text_at(event, "oss", "object", "key"), text_at(event, "oss", "bucket", "name")
@@ -189,7 +189,7 @@ class _Parser:
         return ""
 
     def _find_skip_cause(self, key: str, bucket: str) -> str:
-        """Return the cause for which this readable event is not forwarded, or "" if it is forwarded."""
+        """Return the reason not to forward an event of this object, or "" if the event is to be forwarded."""
         if bucket == self._settings.log_bucket:
             return "log bucket"
         if key.startswith(RECORDS):
@@ -198,7 +198,7 @@ class _Parser:
 
 
 def _normalize_etag(quoted_etag: str) -> str:
-    """Return an ETag in the format of listings, or "" for any other text, because a record could not store it."""
+    """Return an ETag in upper case without quotes, or "" for any other text, because a record could not store it."""
     etag = quoted_etag.strip('"').upper()
     return etag if re.fullmatch(r"[0-9A-F-]{1,64}", etag) else ""
 

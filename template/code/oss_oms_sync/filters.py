@@ -23,18 +23,18 @@ class KeyFilter:
         return f"{self.prefix}{CANARY}"
 
     def matches(self, key: str) -> bool:
-        """Return True if the project may submit `key`: the key passes the filter, and is not the name of a record."""
+        """Return True if the project may submit `key`: `key` passes the filter, and is not the name of a record."""
         return key.startswith(self.prefix) and key.endswith(self.suffix) and not key.startswith(RECORDS)
 
     def is_canary(self, key: str) -> bool:
-        """Return True if `key`, which passes the filter, belongs to a canary."""
+        """Return True if `key`, which passes the filter, belongs to a canary's test object."""
         return key.startswith(self.canary_prefix)
 
     def is_reported(self, key: str) -> bool:
-        """Return True if reports and verdicts count `key`: it passes the filter and does not belong to a canary."""
+        """Return True if reports and verdicts count `key`: `key` passes the filter and does not belong to a canary."""
         return self.matches(key) and not key.startswith(self.canary_prefix)
 
-    def count_reported(self, keys: Sequence[str]) -> int:
+    def count_leading_reported(self, keys: Sequence[str]) -> int:
         """Return the number of keys before the first key that reports do not count; `keys` is in ascending order."""
         if self.suffix or not all(map(self.is_reported, (keys[0], keys[-1]))):
             return next((position for position, key in enumerate(keys) if not self.is_reported(key)), len(keys))
@@ -46,7 +46,7 @@ class KeyFilter:
         )
 
     def withholds(self, key: str) -> bool:
-        """Return True if `key` is never submitted although it passes the filter, because it is the name of a record."""
+        """Return True if `key` passes the filter but is never submitted, because it is the name of a record."""
         return key.startswith(RECORDS) and key.startswith(self.prefix) and key.endswith(self.suffix)
 
     def overlaps(self, other: KeyFilter) -> bool:
@@ -61,7 +61,7 @@ class KeyFilter:
 
 
 def prefix_problem(prefix: str) -> str:
-    """Return the reason why no object key can begin with `prefix`, and the remedy; "" if a key can begin with it.
+    """Return the reason why no object key can begin with `prefix`, and the remedy; "" if the prefix is usable.
 
     The name of an object never begins with a slash (OSS, "Object naming conventions").
     """

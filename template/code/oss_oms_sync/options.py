@@ -14,22 +14,22 @@ from oss_oms_sync.filters import prefix_problem
 T = TypeVar("T")
 
 
-def option_types(kind: type) -> dict[str, type]:
+def option_types(options_class: type) -> dict[str, type]:
     """Return the types of a dataclass's fields, by the fields' names; `list[str] | None` counts as `list`."""
-    hints = get_type_hints(kind).items()
+    hints = get_type_hints(options_class).items()
     types = {name: get_args(hint)[0] if NoneType in get_args(hint) else hint for name, hint in hints}
     return {name: get_origin(type_) or type_ for name, type_ in types.items()}
 
 
-def parse(payload: bytes | str, kind: type[T]) -> T:
-    """Return the options in `payload`, a JSON object, as an instance of `kind`, a dataclass with a field for each.
+def parse(payload: bytes | str, options_class: type[T]) -> T:
+    """Return the options in `payload`, a JSON object, as an instance of the dataclass `options_class`.
 
-    An option that the payload lacks has its default. The option `prefix` has the same meaning in every job. Source:
-    Function Compute, "Timer triggers".
+    An option that the payload lacks has its default. The option `prefix` is checked here, because it has the same
+    meaning in every job. Source: Function Compute, "Timer triggers".
 
     Raises PayloadError if the payload is not a JSON object, or has an option that is unknown or of the wrong type.
     """
-    options, types = _parse_object(payload), option_types(kind)
+    options, types = _parse_object(payload), option_types(options_class)
     if is_timer_event(options):
         options = _parse_object(str(options.get("payload") or ""))
     for name, value in options.items():
@@ -45,14 +45,14 @@ def parse(payload: bytes | str, kind: type[T]) -> T:
             )
     if problem := prefix_problem(str(options.get("prefix", ""))):
         raise PayloadError(f"The payload's prefix {problem}")
-    return kind(**options)
+    return options_class(**options)
 
 
 _TYPE_NAMES = {str: "text", bool: "true or false", int: "whole number", list: "list", dict: "JSON object"}
 
 
 def _describe_options(types: Mapping[str, type]) -> str:
-    return ", ".join(f"{name} ({_TYPE_NAMES[kind]})" for name, kind in types.items())
+    return ", ".join(f"{name} ({_TYPE_NAMES[option_type]})" for name, option_type in types.items())
 
 
 def _parse_object(text: bytes | str) -> dict[str, object]:

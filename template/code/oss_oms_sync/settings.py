@@ -89,9 +89,9 @@ class Settings:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Texts that are never shown: the keys, the webhook's address, and the parts of it that permit posting."""
-        parts = urlsplit(self.alert_webhook)
-        words = re.split(r"[/?&=]", f"{parts.path}?{parts.query}")
+        """Texts that are never shown: the access keys, the webhook's address, and the tokens in this address."""
+        url_parts = urlsplit(self.alert_webhook)
+        words = re.split(r"[/?&=]", f"{url_parts.path}?{url_parts.query}")
         tokens = (word for word in words if len(word) >= _MIN_TOKEN_CHARACTERS)
         return (self.hw_ak, self.hw_sk, self.hw_security_token, self.alert_webhook, *tokens)
 
@@ -159,12 +159,12 @@ class _Reader:
 
     def read_sync_task(self) -> SyncTask:
         url = self._read_variable("SYNC_URL")
-        problem, parts = _parse_url(url)
-        match = _SYNC_PATH_PATTERN.fullmatch(parts.path)
+        problem, url_parts = _parse_url(url)
+        match = _SYNC_PATH_PATTERN.fullmatch(url_parts.path)
         defect = _first_problem(
             (not url, "is empty"),
             (problem, problem),
-            (parts.path.endswith("/"), 'ends with "/", which has to be removed'),
+            (url_parts.path.endswith("/"), 'ends with "/", which has to be removed'),
             (not match, f"has another path than {SYNC_PATH_EXAMPLE}"),
             (match and not {".", ".."}.isdisjoint(match.groups()), "names a project or a task that is none"),
         )
@@ -222,42 +222,41 @@ class _Reader:
         if not endpoint:
             self.require(fc_region, f"OSS_ENDPOINT is empty. Set it to {_OSS_EXAMPLE}")
             return f"https://oss-{fc_region}-internal.aliyuncs.com", fc_region
-        parts = self._parse_endpoint(
+        url_parts = self._parse_endpoint(
             endpoint, "OSS_ENDPOINT", _OSS_EXAMPLE, lambda host: host.count(".") > 2, ".aliyuncs.com"
         )
-        region_match = _ENDPOINT_PATTERN.fullmatch(parts.hostname or "")
+        region_match = _ENDPOINT_PATTERN.fullmatch(url_parts.hostname or "")
         region = region_match["region"] if region_match else fc_region
-        self.require(region or not parts.hostname, f"OSS_ENDPOINT names no region. Set it to {_OSS_EXAMPLE}")
+        self.require(region or not url_parts.hostname, f"OSS_ENDPOINT names no region. Set it to {_OSS_EXAMPLE}")
         # Rebuilt from its parts, because oss2 needs schemes in lower case.
-        return f"{parts.scheme}://{parts.netloc}", region
+        return f"{url_parts.scheme}://{url_parts.netloc}", region
 
     def read_obs_endpoint(self) -> str:
         endpoint = self._read_variable("OBS_ENDPOINT")
         if not endpoint:
             return ""
         example = "https://obs.<region>.myhuaweicloud.com"
-        parts = self._parse_endpoint(
+        url_parts = self._parse_endpoint(
             endpoint, "OBS_ENDPOINT", example, lambda host: not host.startswith("obs."), ".myhuaweicloud.com"
         )
-        return f"{parts.scheme}://{parts.netloc}"
+        return f"{url_parts.scheme}://{url_parts.netloc}"
 
     def _parse_endpoint(
-        self, address: str, name: str, example: str, names_bucket: Callable[[str], bool], cloud: str
+        self, address: str, name: str, example: str, names_bucket: Callable[[str], bool], host_suffix: str
     ) -> SplitResult:
         """Return the parts of the endpoint in the variable `name`.
 
-        `names_bucket` returns True if a host of this cloud contains the name of a bucket; `cloud` is the end of such
-        hosts.
+        `names_bucket` returns True if a host with the ending `host_suffix` contains the name of a bucket.
         """
-        problem, parts = _parse_url(address if "://" in address else f"https://{address}")
-        host = parts.hostname or ""
+        problem, url_parts = _parse_url(address if "://" in address else f"https://{address}")
+        host = url_parts.hostname or ""
         defect = _first_problem(
             (problem, problem),
-            (parts.path.strip("/"), "holds a path"),
-            (host.endswith(cloud) and names_bucket(host), "names a bucket"),
+            (url_parts.path.strip("/"), "holds a path"),
+            (host.endswith(host_suffix) and names_bucket(host), "names a bucket"),
         )
         self.require(not defect, f"{name} {defect}. Set it to {example}, or remove it")
-        return parts
+        return url_parts
 
     def read_webhook(self) -> str:
         url = self._read_variable("ALERT_WEBHOOK")
@@ -279,10 +278,10 @@ class _Reader:
         )
         return value
 
-    def read_number(self, name: str, kind: type[N], minimum: N, maximum: N, form: str) -> N:
+    def read_number(self, name: str, number_class: type[N], minimum: N, maximum: N, form: str) -> N:
         value = self._read_variable(name)
         with suppress(ValueError):
-            number = kind(value)
+            number = number_class(value)
             if minimum <= number <= maximum:  # also refuses "nan"
                 return number
         self.problems.append(
@@ -314,13 +313,13 @@ class _Reader:
 
 
 def _parse_url(url: str, *, may_have_query: bool = False) -> tuple[str, SplitResult]:
-    """Return the problem of a service's `url` ("" if it is valid), and the parts of the URL."""
-    empty_parts = parts = SplitResult("", "", "", "", "")
+    """Return the problem of the URL of a service, or "" if the URL is valid, and the parts of the URL."""
+    empty_parts = url_parts = SplitResult("", "", "", "", "")
     is_url = False
     with suppress(ValueError):
-        parts = urlsplit(url)
-        _, is_url = parts.port, True  # an invalid port raises when it is read
-    host = parts.hostname or ""
+        url_parts = urlsplit(url)
+        _, is_url = url_parts.port, True  # an invalid port raises when it is read
+    host = url_parts.hostname or ""
     forbidden_marks = "#" if may_have_query else "?#"
     marks = " or ".join(f'"{mark}"' for mark in forbidden_marks)
     defect = _first_problem(
@@ -329,13 +328,13 @@ def _parse_url(url: str, *, may_have_query: bool = False) -> tuple[str, SplitRes
         (not host, "names no host"),
         (not _HOST_PATTERN.fullmatch(host) and not is_loopback(host), "has a host that is no name"),
         (
-            parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)),
+            url_parts.scheme != "https" and not (url_parts.scheme == "http" and is_loopback(host)),
             "does not start with https://",
         ),
-        (parts.username is not None, "holds a user name, which has to be removed"),
+        (url_parts.username is not None, "holds a user name, which has to be removed"),
         (any(mark in url for mark in forbidden_marks), f"holds a {marks}: remove it and everything after it"),
     )
-    return defect, empty_parts if defect else parts
+    return defect, empty_parts if defect else url_parts
 
 
 def _first_problem(*problems: tuple[object, str]) -> str:
@@ -349,7 +348,7 @@ def _is_plain(text: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Return True if the host of a URL is this machine, without resolving any name."""
+    """Return True if the host of a URL is this machine; the name is not resolved."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

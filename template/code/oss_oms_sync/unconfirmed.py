@@ -14,12 +14,12 @@ from oss_oms_sync.answers.text import Text, t
 
 @dataclass(frozen=True)
 class Assumption:
-    """An open question, the assumed answer, and the parts of the project that depend on it, in Markdown.
+    """An open question, the assumed answer, and the parts of the project that depend on the answer, in Markdown.
 
     A canary, a test in the project's accounts, writes a field report.
 
     - `fields`: the names of the report's fields that answer the question, with dots between nested names.
-    - `as_assumed`: the values of such a field that agree with the assumption; empty if the report cannot answer the
+    - `as_assumed`: the values of this field that agree with the assumption; empty if a report cannot answer the
       question.
     - `setting`: the setting that replaces the assumption, or "".
     """
@@ -32,7 +32,7 @@ class Assumption:
     as_assumed: tuple[str, ...] = ()
 
     def canary_observation(self, report: Mapping[str, object]) -> str:
-        """Return the value in a field report, or "" if it is missing or the report cannot answer the question."""
+        """Return the value in a field report, or "" if it is missing or a report cannot answer the question."""
         if not self.as_assumed:
             return ""
         (path,) = self.fields

@@ -299,7 +299,8 @@ class Judge:
         if self.file_system:
             return 0
         return min(
-            count_equal_contents(run.source, run.counterpart, self.times), self.key_filter.count_reported(run.keys)
+            count_equal_contents(run.source, run.counterpart, self.times),
+            self.key_filter.count_leading_reported(run.keys),
         )
 
     def judge_alone(self, entry: Entry) -> KeyJudgement:

@@ -28,8 +28,8 @@ _build_deadline_failure = partial(
 class Submission:
     """The result of submitting keys.
 
-    `outcomes` has the Failure of each key, or None if OMS accepted the key. `calls` and `throttled` are the numbers of
-    calls and of throttled calls.
+    - `outcomes`: the Failure of each key, or None if OMS accepted the key.
+    - `calls`, `throttled`: the numbers of calls and of throttled calls.
     """
 
     outcomes: dict[str, Failure | None] = field(default_factory=dict)
@@ -47,9 +47,9 @@ def submit(
 ) -> Submission:
     """Submit `keys`, which are unencoded and different from each other, to OMS in batches.
 
-    Every call ends by `deadline`. Before each call, retries included, `ProjectState.refusal` has to permit it. If OMS
-    refuses a batch and `bisect` is True, the batch is divided into halves down to the refused key. A throttled call is
-    repeated for a few seconds if `repeat_throttled` is True.
+    Every call ends by `deadline`. Before each call and each retry, `ProjectState.refusal` checks that the project is
+    open. If OMS refuses a batch and `bisect` is True, the batch is divided into halves down to the refused key. A
+    throttled call is repeated for a few seconds if `repeat_throttled` is True.
 
     The result has an outcome for every key. After an exception, the outcome of every key is unknown.
     """
@@ -92,10 +92,11 @@ def submit(
 
 
 class RecordResult(NamedTuple):
-    """The result of recording the outcome of a key.
+    """The result of writing the record of a key's outcome.
 
-    `failure` is None if OMS accepted the key. `record` is the record that was to be written. `problem` is the error if
-    its write was not confirmed, otherwise None.
+    - `failure`: None if OMS accepted the key.
+    - `record`: the record that was to be written.
+    - `problem`: the error if the write was not confirmed, otherwise None.
     """
 
     key: FailedKey
@@ -108,8 +109,7 @@ def record(invocation: Invocation, outcomes: Sequence[tuple[FailedKey, Failure |
     """Write a failed record for each key that has a Failure, and a success record for every other key.
 
     Records that could not be written are logged. A key without its failed record would be lost, so the caller has to
-    keep such a key elsewhere. A missing success record is harmless: OMS has accepted the key, and reconcile submits it
-    again.
+    keep the key elsewhere. A missing success record is harmless: reconcile submits the key again.
     """
     task_id, now = invocation.task_id, invocation.clock.now()
     records = [

@@ -37,11 +37,11 @@ _MAX_CATCH_UP_SECONDS = 2.0
 # time, because each call takes two of the pool's threads.
 _RATE_PER_LANE = 20.0
 _MAX_LANES = POOL_WIDTH // 2
-_CANCELLED = Failure(Reason.TIMEOUT, message="given up, because a call beside it did not end in time")
+_CANCELLED_FAILURE = Failure(Reason.TIMEOUT, message="given up, because a call beside it did not end in time")
 
 
 def stop_for_refusal(refusal: Failure) -> Stopped:
-    """Return the reason why a run stops, by a failure that `ProjectState.refusal` returned."""
+    """Convert a failure that `ProjectState.refusal` returned to the reason why the run stops."""
     return Stopped(Stop[refusal.reason.name], refusal.message)
 
 
@@ -51,8 +51,8 @@ class Sender:
     `stopped` is the reason why the run has to end early, or None.
     """
 
-    def __init__(self, invocation: Invocation, share: int = 1, seconds: float = math.inf) -> None:
-        """Prepare one of `share` runs at the same time; each run has an equal part of the maximum rate of calls.
+    def __init__(self, invocation: Invocation, parallel_runs: int = 1, seconds: float = math.inf) -> None:
+        """Prepare one of the `parallel_runs`, each of which has an equal part of the maximum rate of calls.
 
         After `seconds`, the run begins no further call, and does not wait for its turn.
         """
@@ -60,9 +60,9 @@ class Sender:
         self._invocation = invocation
         self._sending_deadline = deadline.earlier_by(min(_RECORDING_SECONDS, deadline.remaining() / 2))
         self._beginning_deadline = Deadline(min(seconds, self._sending_deadline.remaining()), self._clock)
-        self._rate = self._full_rate = invocation.settings.oms_rate / share
+        self._rate = self._full_rate = invocation.settings.oms_rate / parallel_runs
         self._max_parallel_calls = min(_MAX_LANES, math.ceil(self._rate / _RATE_PER_LANE))
-        self._min_rate = min(_MIN_RATE, invocation.settings.oms_rate) / share
+        self._min_rate = min(_MIN_RATE, invocation.settings.oms_rate) / parallel_runs
         self._next_call_time = self._clock.monotonic()
         self._closing = ProjectState(invocation)
         # The refusal by the closed mark that ended the run, or None.
@@ -87,7 +87,7 @@ class Sender:
         return not self.stopped
 
     def record_unsent(self, keys: Sequence[FailedKey]) -> None:
-        """Record keys as failed that must not be submitted; the caller passes only keys that have no other record.
+        """Write failed records for keys that must not be submitted and have no other record.
 
         Raises RecordError if a record could not be written.
         """
@@ -102,8 +102,8 @@ class Sender:
     def send(self, keys: Sequence[FailedKey], doubtful_keys: Collection[str] = ()) -> list[FailedKey]:
         """Submit `keys` and record the outcomes; return the keys that have to be submitted or recorded again.
 
-        OSS has not confirmed the delete of an earlier record of `doubtful_keys`, so this delete may still take effect
-        and remove a newer record. So no failed record is written for these keys, and they are always returned.
+        OSS has not confirmed the delete of an earlier record of each of the `doubtful_keys`. This delete may still take
+        effect and remove a newer record, so no failed record is written for these keys, and they are always returned.
         """
         remaining_keys: list[FailedKey] = []
         submissions: deque[tuple[Sequence[FailedKey], RunningCall[Submission]]] = deque()
@@ -119,9 +119,8 @@ class Sender:
         return remaining_keys
 
     def _divide_into_batches(self, keys: Sequence[FailedKey]) -> Iterable[Sequence[FailedKey]]:
-        """Divide `keys` into batches.
+        """Divide keys into batches, at a random place if whole batches have failed before.
 
-        If whole batches have failed before, the keys are divided at a random place, and the first batch is shorter.
         With fixed batches, a key that OMS never accepts would block the same nine other keys for ever.
         """
         if not any(key.has_failed_before and Reason.__members__.get(key.reason) not in KEY_REASONS for key in keys):
@@ -161,7 +160,7 @@ class Sender:
     def _finish_submission(
         self, batch: Sequence[FailedKey], running_call: RunningCall[Submission], doubtful_keys: Collection[str]
     ) -> list[FailedKey]:
-        submission = running_call.result() or Submission(dict.fromkeys((key.key for key in batch), _CANCELLED))
+        submission = running_call.result() or Submission(dict.fromkeys((key.key for key in batch), _CANCELLED_FAILURE))
         self._adjust_rate(submission)
         self._check_refusals(batch, submission)
         return self._record_outcomes(batch, submission, doubtful_keys)
@@ -169,8 +168,7 @@ class Sender:
     def _adjust_rate(self, submission: Submission) -> None:
         """Reduce the rate after a batch whose last call was throttled, and restore it step by step after other batches.
 
-        A throttled call that succeeds at a retry does not reduce the rate. Replay has priority, because it submits ten
-        keys per call; forward makes fewer calls while OMS throttles.
+        A throttled call that succeeds at a retry does not reduce the rate.
         """
         if any(failure and failure.reason is Reason.THROTTLED for failure in submission.outcomes.values()):
             self._rate = max(self._min_rate, self._rate / 2)
@@ -234,9 +232,9 @@ class Sender:
 
 
 def _has_new_keys(batch: Sequence[FailedKey]) -> bool:
-    """Return True if the batch has a key that was not rejected before.
+    """Return True if the batch has a key that OMS has not rejected before.
 
-    A refusal of rejected keys only says nothing about the task.
+    The refusal of a batch says nothing about the sync task if OMS has rejected all its keys before.
     """
     return any(key.reason != Reason.REJECTED.name for key in batch)
 

@@ -150,7 +150,8 @@ class ReconcileCount(Count):
         An event needs a check if its object was written since the last pass.
         """
         return min(
-            self._classifier.count_covered(run.source, run.counterpart), self._key_filter.count_reported(run.keys)
+            self._classifier.count_covered(run.source, run.counterpart),
+            self._key_filter.count_leading_reported(run.keys),
         )
 
     def add_run(self, run: KeyRun) -> None:

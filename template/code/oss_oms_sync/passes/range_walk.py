@@ -78,7 +78,7 @@ class Count:
         number = min(
             equal_prefix_length(source.sizes, counterpart.sizes), equal_prefix_length(source.etags, counterpart.etags)
         )
-        return min(number, self._key_filter.count_reported(run.keys))
+        return min(number, self._key_filter.count_leading_reported(run.keys))
 
     def add_run(self, run: KeyRun) -> None:
         """Count the keys of a run, which `count_equal` has limited."""

@@ -84,9 +84,9 @@ def test_the_example_of_a_status_has_the_functions_failures():
     example = answer("status")
     failures_shown = dict(example["copying"]["failures"])
     codes = {code: failure["objects"] for code, failure in failures_shown.pop("codes").items()}
-    stuck = {code: number for code, number in codes.items() if not find_copy_code(code).passes}
+    stuck = {code: number for code, number in codes.items() if not find_copy_code(code).is_transient}
     failed_codes = {
-        code: CodeFailures(number, find_copy_code(code).passes, find_copy_code(code).fix)
+        code: CodeFailures(number, find_copy_code(code).is_transient, find_copy_code(code).fix)
         for code, number in codes.items()
     }
     failures = CopyFailures(**failures_shown, codes=failed_codes, stuck_codes=stuck)

@@ -293,7 +293,7 @@ def _count_remaining_after(time: datetime, statistics: Statistics) -> int:
 
 
 def _is_stuck(key: FailedKey) -> bool:
-    return key.copy_attempts >= _STUCK_ATTEMPTS or not find_copy_code(_find_failure_code(key)).passes
+    return key.copy_attempts >= _STUCK_ATTEMPTS or not find_copy_code(_find_failure_code(key)).is_transient
 
 
 def _find_failure_code(key: FailedKey) -> str:
