@@ -1,12 +1,10 @@
 """The steps of a cutover, or of its rehearsal: from the freeze of writes to the source bucket to a certificate.
 
-A certificate states the verdict GO, NO-GO or NOT PROVEN. Objects are submitted to OMS and judged while the project is
-open. The command closes the project (its functions then submit no objects) only if submissions can solve no remaining
-problem. After OMS has finished as well, a standstill pass lists both buckets again, and so proves that they have not
-changed since they were compared.
+A certificate states the verdict GO, NO-GO or NOT PROVEN. The command closes the project, whose functions then submit no
+objects to OMS, only if submissions can solve no remaining problem. Then it waits for OMS, and a standstill pass lists
+both buckets again, to prove that they have not changed since the comparison.
 
-Each step can be repeated: after an interruption, or by another operator, the same command continues from the current
-state. A cutover never opens the project merely because it has to wait.
+After an interruption, the same command, also by another operator, continues from the current state.
 """
 
 from __future__ import annotations
@@ -46,7 +44,7 @@ _RECHECK_SECONDS, _LATER_RECHECK_SECONDS, _MAX_RECHECK_SECONDS = 20.0, 60.0, 900
 _FIRST_RECHECKS = 3
 # Seconds between two checks of OMS, which counts in steps of five minutes, and the maximum for all checks.
 _OMS_SECONDS, _OMS_SECONDS_IN_SANDBOX, _MAX_OMS_SECONDS = 60.0, 300.0, 24_000.0
-# Seconds between two looks at replay, whose timer reads OMS's lists every minute, and the maximum for all looks.
+# Seconds between two checks of replay, whose timer reads OMS's lists every minute, and the maximum for all checks.
 _LISTS_SECONDS, _MAX_LISTS_SECONDS = 30.0, 180.0
 # Number of rechecks without a change after which the wait ends, unless all remaining objects only need time.
 _MAX_UNCHANGED_RECHECKS = 3
@@ -77,7 +75,7 @@ _CLOSED_BEFORE_TEXT = t(
 
 
 def require_sound_setup(session: Session, message: Text) -> None:
-    """Run the job `doctor`; if the setup has faults, print them and raise CloudError with the message `message`."""
+    """Run the job `doctor`. If the setup has faults, print them and raise CloudError with the text `message`."""
     answer = session.ask(DoctorAnswer, "doctor", {})
     if not answer.ok:
         for line in draw(jobs.doctor(answer, session.lang)):
@@ -88,8 +86,8 @@ def require_sound_setup(session: Session, message: Text) -> None:
 class Cutover:
     """One run of the command `cutover`: `run` takes the steps, and `act_on` does what the verdict requires.
 
-    The run opens a closed project only if a cutover closed it, and if no other command has changed its mark since. The
-    mark is the object in the log bucket that closes the project.
+    The mark is the object in the log bucket that closes the project. The run removes the mark only if a cutover wrote
+    it, and no other command has changed it since.
     """
 
     def __init__(self, session: Session, plan: CutoverPlan) -> None:
@@ -100,15 +98,15 @@ class Cutover:
         self._freeze_option = {"frozen_since": timestamp(plan.freeze_time)} if plan.freeze_time else {}
         self._accept_option = {"accept": dict(plan.accept)} if plan.accept else {}
         self._step_number = 0
-        # The mark that this run may remove: the earlier mark of a closed project or, after this run's close, its own.
-        # None if the project was open, or if another run has closed it meanwhile.
+        # The mark that this run may remove: that of a project closed by an earlier run or, after this run's close, its
+        # own. None if the project was open, or if another run has closed it meanwhile.
         self._mark: MarkWithGo | None = None
         self._is_closed = False
         # True if the run uses an existing comparison.
         self._uses_existing_comparison = False
 
     def run(self) -> Any:
-        """Take all steps, and return the certificate of this run, or an earlier GO that is still valid.
+        """Take all steps, and return the certificate of this run, or of an earlier GO that is still in effect.
 
         Raises CloudError if the setup has a fault, or if OMS still migrates the existing objects. Raises ToolError,
         CloudError and FunctionError for calls that fail.
@@ -130,7 +128,7 @@ class Cutover:
         return document
 
     def act_on(self, document: Any) -> None:
-        """Remove OSS's trigger after a GO, or open the project if objects must be submitted.
+        """After a GO, remove the trigger of forward; open the project if objects must be submitted.
 
         After a rehearsal, do nothing. Raises ToolError if `document` is not a certificate. Raises ToolError, CloudError
         and FunctionError for calls that fail.
@@ -139,9 +137,9 @@ class Cutover:
             open_and_close.act_on_certificate(self._session, _derive_certificate(document), self._mark)
 
     def _find_sufficient_go(self, answer: LookAnswer) -> Any:
-        """Return the GO certificate in effect if it satisfies the options of this run, otherwise None.
+        """Return the certificate of the GO in effect, or None if this run needs a new certificate.
 
-        It does not satisfy a run whose options request a new comparison, or a larger sample.
+        A rehearsal needs a new certificate, and so does a run that requests a new comparison or a larger sample.
         """
         plan = self._plan
         if answer.go is None or not plan.freeze_time or plan.restart or plan.deep:
@@ -152,7 +150,8 @@ class Cutover:
     def _take_steps(self) -> Any:
         """Take the steps before the certificate.
 
-        If another run has reached the verdict GO meanwhile, stop and return its certificate, otherwise return None.
+        If another run has reached the verdict GO meanwhile, stop and return the certificate of that run. Otherwise
+        return None.
         """
         freeze_time = self._plan.freeze_time
         self._print_step(t("Check the setup"))
@@ -174,7 +173,7 @@ class Cutover:
         return go
 
     def _run_replay(self) -> None:
-        """Run replay, which resends failed objects, until none is left or OMS accepts no further object."""
+        """Run replay, which resends failed objects, until no object is left or OMS accepts no further object."""
         self._print_step(t("Resend failed objects"))
         if self._is_closed:
             self._print_result(True, t("the project is already closed"))
@@ -187,7 +186,7 @@ class Cutover:
                 return
 
     def _wait_for_minimum_age(self, freeze_time: datetime) -> None:
-        """Wait until the objects written last are old enough to be judged."""
+        """Wait until the objects written last are old enough for a comparison."""
         self._print_step(t("Wait for the last writes to settle"))
         minimum_age_time = freeze_time + MIN_OBJECT_AGE
         seconds = (minimum_age_time - self._session.clock.now()).total_seconds()
@@ -197,7 +196,7 @@ class Cutover:
         self._print_result(True, t("source frozen since {frozen}", frozen=timestamp(freeze_time)))
 
     def _compare(self, *, restart: bool) -> CompareAnswer:
-        """Return the comparison since the freeze, or a new comparison, after a recheck of the objects in progress."""
+        """Return the comparison since the freeze, or run a new comparison; then recheck objects in progress."""
         self._print_step(t("Compare both buckets"))
         prior_answer = self._find_comparison() if self._plan.freeze_time and not restart else None
         self._uses_existing_comparison = isinstance(prior_answer, ComparisonResult)
@@ -209,11 +208,11 @@ class Cutover:
         if not isinstance(answer, ComparisonResult):
             self._print_result(False, _STOPPED_TEXT.filled(why=answer.stopped or answer.next))
             return answer
-        in_scope = [sides for name, sides in counted_classes(answer).items() if name in IN_SCOPE]
+        counts_in_scope = [sides for name, sides in counted_classes(answer).items() if name in IN_SCOPE]
         counts = t(
             "{source} source objects, {destination} in OBS",
-            source=sum(sides.source.objects for sides in in_scope),
-            destination=sum(sides.destination.objects for sides in in_scope),
+            source=sum(sides.source.objects for sides in counts_in_scope),
+            destination=sum(sides.destination.objects for sides in counts_in_scope),
         )
         self._print_result(
             True, t("comparison of {began}", began=answer.started) if self._uses_existing_comparison else None, counts
@@ -221,12 +220,12 @@ class Cutover:
         return self._recheck(answer)
 
     def _find_comparison(self) -> CompareAnswer | None:
-        """Return the comparison that began after the freeze, finished or open, or None if a new comparison must begin.
+        """Return the last comparison, even if it is unfinished, or None if a new comparison must begin.
 
         A new comparison must begin in these cases:
 
         - No comparison began after the freeze.
-        - A standstill pass contradicted the comparison.
+        - A standstill pass found changes since the comparison.
         - The comparison did not read contents, although `deep` is requested.
         - The source was empty: a recheck of an empty comparison would ignore later objects.
         """
@@ -251,18 +250,18 @@ class Cutover:
         """
         self._print_step(t("Recheck objects in progress"))
         answer: CompareAnswer = comparison
-        problem, is_refused = None, False
+        problem, is_refusal = None, False
         try:
             answer = self._repeat_recheck(comparison)
         except FunctionError as error:
-            problem, is_refused = error.happened, error.kind == FunctionError.REFUSAL
+            problem, is_refusal = error.happened, error.error_type == FunctionError.REFUSAL
         if not answer.finished:
             problem = _STOPPED_TEXT.filled(why=answer.stopped or answer.next)
         if problem:
             self._print_result(False, problem)
             return (
                 self._compare(restart=True)
-                if not answer.finished or (is_refused and self._uses_existing_comparison)
+                if not answer.finished or (is_refusal and self._uses_existing_comparison)
                 else answer
             )
         pending_counts = _count_pending(answer)
@@ -276,7 +275,7 @@ class Cutover:
         return answer
 
     def _repeat_recheck(self, answer: CompareAnswer) -> CompareAnswer:
-        """Recheck the differences until all are resolved, or until rechecks change nothing; return the last answer.
+        """Recheck the differences until none is left to wait for, or rechecks change nothing; return the last answer.
 
         Recheck at least once, because objects may have been repaired or copied since the comparison.
         """
@@ -308,9 +307,9 @@ class Cutover:
         return answer
 
     def _change_headers(self) -> bool:
-        """Change headers in OBS if the job `headers` was run before; return False if headers are left.
+        """Change headers in OBS if a user has run the job `headers` before; return False if headers are left.
 
-        After the freeze no source object changes, so a change is safe even if it moves LastModified in OBS.
+        After the freeze no source object changes, so a change is safe even if it changes LastModified in OBS.
         """
         session, payload = self._session, {"headers": HeadersWork.MEND.value}
         prior_answer = session.ask(HeadersAnswer, "compare", {**payload, "look": True})
@@ -339,8 +338,11 @@ class Cutover:
     def _can_close(self, comparison: ComparisonResult, freeze_time: datetime) -> bool:
         """Return True if the project can be closed, and the user agrees.
 
-        The project cannot be closed while a problem remains that needs a submission or a proof before the close, while
-        no object is in scope, or if an object was written after the freeze. The certificate then names the remedy.
+        The project cannot be closed in these cases, and the certificate then has the remedy:
+
+        - A problem remains that needs a submission, or a proof before the close.
+        - No object is in scope.
+        - An object was written after the freeze.
         """
         open_classes, last_written = counted_classes(comparison).keys() & _OPEN_CLASSES, comparison.last_written
         unproven_titles = {object_class.title for object_class in open_classes} - {*self._plan.accept}
@@ -356,7 +358,7 @@ class Cutover:
     def _close(self) -> Any:
         """Close the project with the mark of this run.
 
-        Return another run's certificate with the verdict GO if one is in effect, otherwise None.
+        If a GO of another run is in effect, return its certificate, otherwise None.
         """
         self._print_step(t("Close the project"))
         self._set_hint(_CLOSED_HINT if self._mark and self._mark.go else _GIVE_UP_HINT)
@@ -406,7 +408,7 @@ class Cutover:
     def _certify(self) -> Any:
         """Return the certificate; call certify again as long as each call reads more of the sample.
 
-        A rehearsal has not waited for OMS before, so this method waits until replay has read OMS's lists of failures.
+        A rehearsal has not waited for OMS before, so it waits here until replay has read OMS's lists of failures.
         """
         session, plan = self._session, self._plan
         session.screen.print_line(f"{t('Make the certificate').of(session.lang)} …")
@@ -444,7 +446,7 @@ class Cutover:
 
 
 def _count_pending(answer: CompareAnswer) -> dict[ObjectClass, int]:
-    """Return the number of objects, by class, that OMS, replay or a pass can still make equal."""
+    """Return the number of objects, by class, that OMS, replay or a pass can still copy to OBS."""
     classes = counted_classes(answer)
     return {
         object_class: max(classes[object_class].source.objects, classes[object_class].destination.objects)
@@ -458,7 +460,7 @@ def _describe_classes(pending_counts: Mapping[ObjectClass, int]) -> list[str]:
 
 
 def _derive_certificate(document: Any) -> Certificate:
-    """Return the certificate with the conclusions that follow from its facts, whatever verdict the document states.
+    """Return the certificate with the conclusions that follow from its facts, even if the document states others.
 
     Raises ToolError if the document is not a certificate.
     """

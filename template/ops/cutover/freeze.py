@@ -26,15 +26,18 @@ _FREEZE_REMEDY = t(
 class CutoverPlan:
     """The options of a cutover.
 
-    `freeze_time` is the time of the freeze, or None for a rehearsal. If `close` is True, the command closes the project
-    without asking.
+    - `freeze_time` is the time of the freeze, or None for a rehearsal.
+    - `sample` is the number of objects to read on both sides, or None for certify's default.
+    - `accept` has the classes that the user accepts, each with the person and the reason.
+    - `deep`: the comparison also reads contents.
+    - `restart`: compare again, even if a comparison began after the freeze.
+    - `close`: close the project without a question.
     """
 
     freeze_time: datetime | None
     sample: int | None = None
     accept: Mapping[str, str] = field(default_factory=dict)
     deep: bool = False
-    # True to compare again even if a comparison began after the freeze.
     restart: bool = False
     close: bool = False
 
@@ -47,14 +50,14 @@ class CutoverPlan:
 def make_plan(session: Session, options: Namespace) -> CutoverPlan:
     """Return the plan of a cutover. Ask for the time of the freeze if the options do not state it.
 
-    Raises UsageError if the time is missing and no terminal is attached, or if the time in the options is not valid.
+    Raises UsageError if the time is missing and there is no terminal, or if the time in the options is not valid.
     """
     other_options = (options.sample, options.accept, options.deep, options.restart, options.close)
     return CutoverPlan(_freeze_time(session, options), *other_options)
 
 
 def _freeze_time(session: Session, options: Namespace) -> datetime | None:
-    """Return the time of the freeze from the options, or from the user's answer; None stands for a rehearsal."""
+    """Return the time of the freeze from the options, or from the user's answer; return None for a rehearsal."""
     if options.rehearse:
         return None
     if options.frozen_since:

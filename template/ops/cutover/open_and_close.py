@@ -1,4 +1,4 @@
-"""The commands `close` and `open`, and what a cutover does after its certificate.
+"""The commands `close` and `open`, and the consequences of a cutover's verdict.
 
 A mark, which is an object in the log bucket, closes the project: the functions then submit no objects to OMS, so that
 OMS does not overwrite the objects that applications write to OBS.
@@ -67,8 +67,8 @@ def close(session: Session, run: str = "", freeze_option: Payload = _ANY_FREEZE)
     - `run` is the id of the cutover that closes the project, or empty if a user closes it by hand.
     - `freeze_option` is certify's option with the time of the freeze, or empty.
 
-    Return certify's answer after the wait, whose mark may be that of another cutover. OSS's trigger remains, so that
-    later writes become failed records. Replay submits these if the project is opened again.
+    Return certify's answer after the wait; its mark may belong to another cutover. The trigger of forward remains, so
+    that later writes become failed records.
 
     Raises CloudError if another command keeps opening the project, or if OMS still migrates the existing objects.
     Raises ToolError, CloudError and FunctionError for calls of certify that fail.
@@ -97,10 +97,10 @@ def close(session: Session, run: str = "", freeze_option: Payload = _ANY_FREEZE)
 
 
 def open_again(session: Session, run: str = "", *, after_go: bool = False) -> MarkAnswer:
-    """Open the project, restore the trigger, and start a reconcile pass to submit writes that had no event.
+    """Open the project, restore the trigger of forward, and start a reconcile pass to submit writes that had no event.
 
-    With `run`, the id of a cutover, the project opens only if that cutover closed it. If a certificate with the verdict
-    GO is in effect, the project opens only with `after_go`.
+    With `run`, the id of a cutover, the project opens only if that cutover closed it. If a GO is in effect, the project
+    opens only with `after_go`.
 
     Return certify's answer, whose `closed` is None if the project is open. Raises ToolError, CloudError and
     FunctionError for calls that fail.
@@ -115,11 +115,11 @@ def open_again(session: Session, run: str = "", *, after_go: bool = False) -> Ma
 
 
 def open_by_hand(session: Session, *, after_go: bool) -> MarkAnswer:
-    """Open the project for a user.
+    """Open the project at a user's request.
 
-    If a certificate with the verdict GO is in effect, first list the objects at risk in OBS. Then the user has to
-    confirm, unless `after_go` is True. Raises UsageError if the user does not confirm, and ToolError, CloudError and
-    FunctionError for calls that fail.
+    If a GO is in effect, first list the objects at risk in OBS; then the user has to confirm, unless `after_go` is
+    True. Raises UsageError if the user does not confirm. Raises ToolError, CloudError and FunctionError for calls that
+    fail.
     """
     answer = open_again(session)
     if answer.closed is None or not answer.closed.go:
@@ -138,10 +138,10 @@ def open_by_hand(session: Session, *, after_go: bool) -> MarkAnswer:
 
 
 def _list_application_writes(session: Session, go: str) -> Iterator[Text]:
-    """Yield lines about the objects that are newer in OBS than in the source, or only in OBS.
+    """Yield lines about the objects that applications have written to OBS since the GO.
 
-    Applications wrote these objects after the verdict GO, whose certificate has the object key `go`. The last
-    comparison lists them only if it began after that certificate.
+    They are newer in OBS than in the source, or only in OBS. `go` is the object key of the GO's certificate; the last
+    comparison lists the objects only if it began after that certificate.
     """
     comparison = tool_output.convert_compare_answer(session.caller.ask("compare", {"look": True}))
     # The time in a certificate's name has no separators.
@@ -165,10 +165,7 @@ def _list_application_writes(session: Session, go: str) -> Iterator[Text]:
 
 
 def opening_step(mark: MarkWithGo) -> Text:
-    """Return the remedy to print if a command needs an open project: to run `open`.
-
-    If a certificate with the verdict GO is in effect, the remedy says that there is nothing to do.
-    """
+    """Return the remedy for a command that needs an open project: to run `open`, or nothing if a GO is in effect."""
     if mark.go:
         return t("Nothing to do: a GO is in effect, and applications write to OBS")
     return t("If you want that, open the project first: {command}", command=Step("open"))
@@ -177,9 +174,9 @@ def opening_step(mark: MarkWithGo) -> Text:
 def act_on_certificate(session: Session, certificate: Certificate, mark: Mark | None) -> None:
     """Do what the verdict of a cutover's certificate requires.
 
-    - After GO, remove OSS's trigger; the project stays closed.
-    - If a failed check needs objects to be submitted, open the project. A check that only has to wait does not open it.
-    - Otherwise, if the project is closed, print its state.
+    - After GO, remove the trigger of forward; the project stays closed.
+    - If a failed check needs objects to be submitted, open the project.
+    - Otherwise, if the project is closed, print that it stays closed.
 
     `mark` is the mark that this or an earlier cutover wrote. With None the project stays closed.
     """
@@ -205,10 +202,10 @@ def _describe_closed_state(state: MarkAnswer) -> Text:
 
 
 def _open_to_submit(session: Session, mark: Mark, check_ids: str) -> None:
-    """Open the project if `mark`, which a cutover wrote, still closes it; otherwise print why it stays as it is.
+    """Open the project if `mark`, which a cutover wrote, still closes it; otherwise print why it stays closed.
 
-    After the verdict GO the project stays closed: applications write to OBS, and submissions could overwrite their
-    objects. `check_ids` are the ids of the checks that need the submissions.
+    After a GO the project stays closed: applications write to OBS, and submissions could overwrite their objects.
+    `check_ids` are the ids of the checks that need the submissions.
     """
     answer = session.ask(LookAnswer, "certify", {"look": True})
     if answer.go:

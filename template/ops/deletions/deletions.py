@@ -63,7 +63,7 @@ def deletions(session: Session, options: Namespace) -> ExitCode:
 
 
 def _collect_pages(session: Session, stored_pages: Pages) -> Summary:
-    """Request the pages that are missing, and return the summary of all pages.
+    """Request the pages that are not stored yet, and return the summary of all pages.
 
     Raises UsageError if no list can be made.
     """

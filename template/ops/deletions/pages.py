@@ -1,7 +1,7 @@
 """The pages of a list of deletions, stored in a file so that an interrupted command can continue.
 
-FILE.part has one JSON text on each line. The first line names the comparison and the time of the first page, and each
-further line is a page. Memory holds a single page, however long the list is.
+FILE.part has one JSON text on each line. The first line names the comparison and the time of the first request, and
+each further line is a page. Memory holds a single page, however long the list is.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from oss_oms_sync.rules.deletions import MAX_LIST_AGE
 
 @dataclass(frozen=True)
 class _Head:
-    """The first line of the file: the comparison, and the time when the first page was requested."""
+    """The first line of the file: the comparison from which the list is made, and the time of the first request."""
 
     comparison: str
     begun: str
@@ -47,7 +47,7 @@ class Pages:
     def _load(self, now: datetime) -> int:
         """Load the complete pages, and return their size in bytes.
 
-        A write that was interrupted leaves an incomplete last line, which is ignored.
+        An interrupted write leaves an incomplete last line, which is ignored.
         """
         size = 0
         try:
@@ -68,7 +68,7 @@ class Pages:
         return size
 
     def add(self, page: DeletionsAnswer, now: datetime) -> bool:
-        """Store the next page; return False if it belongs to a newer comparison, so that the list begins again.
+        """Store the next page. If it belongs to a newer comparison, start over with an empty list and return False.
 
         Raises UsageError if the file cannot be written.
         """
@@ -93,7 +93,6 @@ class Pages:
                 yield from_json(DeletionsAnswer, json.loads(line))
 
     def remove(self) -> None:
-        """Delete the file of the pages; a missing file is no error."""
         self.file.unlink(missing_ok=True)
 
 
