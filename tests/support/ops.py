@@ -130,7 +130,7 @@ class FakeCaller:
     def skip_time(self, seconds: float) -> bool:
         return False
 
-    def ahead(self) -> float:
+    def skipped_seconds(self) -> float:
         return 0.0
 
     def stop(self) -> None:

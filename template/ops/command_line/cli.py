@@ -143,7 +143,7 @@ def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> 
     options = parser.parse(words)
     settings_file_token = SETTINGS_FILE.set(_settings_file_name(options.template))
     caller = call.caller(options.template, FOLDER)
-    clock = clock or WallClock(caller.ahead)
+    clock = clock or WallClock(caller.skipped_seconds)
     session = Session(caller, Screen(clock), clock, options.lang)
     try:
         # Files are checked at the start, because a command may take an hour before it writes them.

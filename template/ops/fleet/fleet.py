@@ -40,7 +40,7 @@ def fleet(session: Session, options: Namespace) -> int:
     if options.prometheus:
         metrics.write(options.prometheus, members)
     session.show(options, table.report(members, pages, session.lang), [table.to_json(member) for member in members])
-    return 0 if all(member.is_well for member in members) else 1
+    return 0 if all(member.is_healthy for member in members) else 1
 
 
 def _name_projects(folders: Sequence[Path]) -> dict[Path, str]:
@@ -50,15 +50,15 @@ def _name_projects(folders: Sequence[Path]) -> dict[Path, str]:
 
 
 def _page_file(html: Path, name: str) -> Path:
-    """Return the file of a project's web page, in the folder of the fleet's page `html`."""
+    """Return the file of a project's web page, which is in the folder of the fleet's own page `html`."""
     plain_name = "".join(character if character.isalnum() or character in "-_" else "-" for character in name)
     return html.with_name(f"{html.stem}-{plain_name}.html")
 
 
 class _StatusPrograms:
-    """The child processes that run the command `status` of each project.
+    """The child processes that run the command `status`, one for each project.
 
-    `pages` are the files of their web pages, by project folder; it is empty if no pages are requested.
+    `pages` maps a project's folder to the file for its web page. It is empty if the user requests no pages.
     """
 
     def __init__(self, session: Session, pages: dict[Path, Path]) -> None:
@@ -95,10 +95,10 @@ class _StatusPrograms:
             overview = codec.from_json(StatusOverview, json.loads(answer_lines[-1]))
         except (UnreadableError, ValueError):
             return Member(name, folder, None, t("its status has an unknown format: its version differs too much"))
-        return Member(name, folder, overview, is_well=code == ExitCode.OK)
+        return Member(name, folder, overview, is_healthy=code == ExitCode.OK)
 
     def _run(self, folder: Path) -> tuple[str, str, int]:
-        """Run `status` by the folder's own ops.py; return its output, its standard error and its exit code."""
+        """Run `status` by the ops.py in `folder`; return its output, its standard error and its exit code."""
         page = self._pages.get(folder)
         words = [sys.executable, "ops.py", "status", "--json", "--lang", self._session.lang]
         child = subprocess.Popen(  # noqa: S603 (the user named the folder)
@@ -121,7 +121,7 @@ class _StatusPrograms:
 
 
 def _failure_reason(errors: str) -> Text:
-    """Return the reason why a project gave no answer: the last line of its error output that states an error.
+    """Return the reason why a project gave no answer: the last line of `errors` that states an error.
 
     `errors` is the standard error of the project's `status`. Lines that say what to do about an error are skipped.
     """

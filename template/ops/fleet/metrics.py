@@ -36,9 +36,9 @@ _GO_PATTERN = re.compile(r"-(\d{8}T\d{6}Z)-go\.json")
 
 
 def write(file: Path, members: Sequence[Member]) -> None:
-    """Replace the file of metrics atomically, so that a reader never gets a part of the file.
+    """Replace the file of metrics atomically, so that a reader never gets an incomplete file.
 
-    A project without an answer keeps its time of the last success from the previous file. Raises UsageError if the file
+    A project without an answer keeps the time of its last success from the previous file. Raises UsageError if the file
     cannot be written.
     """
     try:
@@ -68,7 +68,7 @@ def format_metrics(members: Sequence[Member], previous_text: str = "") -> str:
 
 
 def _list_samples(member: Member, previous_text: str) -> Iterator[tuple[str, str, float]]:
-    """Yield samples of a project: a metric's name without its prefix, the labels, and the value.
+    """Yield the samples of a project, each with the metric's name without prefix, the labels and the value.
 
     Unknown values are left out. `previous_text` is the text of the previous file.
     """

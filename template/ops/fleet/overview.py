@@ -1,4 +1,4 @@
-"""The fields of a `status` answer that a fleet, a set of projects, needs.
+"""The fields of a `status` answer that the command `fleet` needs; a fleet is a set of projects.
 
 Only a few fields are required, because the projects may run different versions of this program.
 """
@@ -31,9 +31,11 @@ _VERDICT_ORDER = (
 
 @dataclass(frozen=True)
 class BacklogOverview:
-    """The keys that wait to be resent.
+    """The keys of a project that wait to be resent.
 
-    `oldest` is the time of the oldest failure, or None without a failure.
+    - `failed` counts failed records, and `at_least` is True if there may be more.
+    - `in_run_files` counts the keys that replay has taken from failed records and not resent yet.
+    - `oldest` is the time of the oldest failure, or None without a failure.
     """
 
     failed: int
@@ -43,23 +45,20 @@ class BacklogOverview:
 
     @property
     def objects(self) -> int:
-        """The number of waiting objects, or the minimum of this number if `at_least` is True."""
+        """The number of waiting keys, or its minimum if `at_least` is True."""
         return self.failed + self.in_run_files
 
 
 @dataclass(frozen=True)
 class CopyingOverview:
-    """The counts of objects that OMS has accepted but not finished.
-
-    `unfinished` is None if OMS did not report the counts.
-    """
+    """The counts of objects that OMS has accepted but not finished, or None if OMS did not report them."""
 
     unfinished: UnfinishedCounts | None
 
 
 @dataclass(frozen=True)
 class ComparisonOverview:
-    """The start of the last comparison, the objects in the source, and the synchronization lag."""
+    """The last comparison: the time of its start, the objects in the source, and the synchronization lag."""
 
     started: str
     source: ObjectCount
@@ -75,14 +74,17 @@ class ComparisonsOverview:
 
 @dataclass(frozen=True)
 class ClosingOverview:
-    """The mark of a closed project; `go` is the name of the certificate with the verdict GO, or empty."""
+    """The mark of a closed project; `go` is the object key of the GO's certificate, or empty without a GO."""
 
     go: str
 
 
 @dataclass(frozen=True)
 class StatusOverview:
-    """The fields of a `status` answer that the command `fleet` prints or measures."""
+    """The fields of a `status` answer that the command `fleet` prints or measures.
+
+    `at` is the time of the answer, and `old_objects` is OMS's progress on the existing objects.
+    """
 
     verdict: Verdict
     at: str
@@ -95,17 +97,17 @@ class StatusOverview:
 
 @dataclass(frozen=True)
 class Member:
-    """A project of a fleet: its status overview, or the problem that prevented it.
+    """A project of a fleet, with its status overview, or with the problem that prevented the overview.
 
-    `name` is the folder's name, or the folder as typed if several have this name. `is_well` is True if `status` ended
-    with exit code 0, so that the project needs no action.
+    `name` is the name of the folder, or its path if several folders have this name. `is_healthy` is True if `status`
+    ended with exit code 0, so that the project needs no action.
     """
 
     name: str
     folder: Path
     overview: StatusOverview | None
     problem: Text | None = None
-    is_well: bool = False
+    is_healthy: bool = False
 
     @property
     def verdict(self) -> VerdictState:
@@ -114,13 +116,13 @@ class Member:
 
     @property
     def rank(self) -> int:
-        """The place in the order of the fleet, from 0 for the worst verdict.
+        """The position of the verdict in `_VERDICT_ORDER`, from 0 for the worst verdict.
 
-        A project that gave no answer is worse than a project that needs no action.
+        A project that gave no answer counts as unknown with an alarm.
         """
         return _VERDICT_ORDER.index((self.verdict, self.overview.verdict.alarm if self.overview else True))
 
 
 def sort_worst_first(members: Sequence[Member]) -> list[Member]:
-    """Sort projects by verdict, the worst first, and those of equal verdicts by name."""
+    """Sort projects by verdict, the worst first; projects with equal verdicts are sorted by name."""
     return sorted(members, key=lambda member: (member.rank, member.name))

@@ -28,17 +28,16 @@ _CLOSED_ALARM_LABEL, _CLOSED_GO_LABEL = t("closed (alarm)"), t("closed (GO)")
 
 
 def verdict_word(member: Member) -> Text:
-    """Return the verdict on a project in one or two words."""
-    if member.verdict is VerdictState.CLOSED and not member.is_well:
+    if member.verdict is VerdictState.CLOSED and not member.is_healthy:
         return _CLOSED_ALARM_LABEL
     mark = member.overview.closed if member.overview else None
     return _CLOSED_GO_LABEL if mark and mark.go else _VERDICT_LABELS[member.verdict][0]
 
 
 def report(members: Sequence[Member], pages: Mapping[Path, Path], language: str) -> Report:
-    """Return the report on several projects, in their order; `pages` maps a project's folder to its own page."""
+    """Return the report on the projects in the order of `members`; `pages` maps a folder to its project's page."""
     translate = Translator(language)
-    members_to_act_on = [member for member in members if not member.is_well]
+    members_to_act_on = [member for member in members if not member.is_healthy]
     lead = (
         translate("{n} of {total:project|projects} need an action", n=len(members_to_act_on), total=len(members))
         if members_to_act_on
@@ -91,7 +90,7 @@ def _row(member: Member, page: Path | None, translate: Translator) -> list[Phras
 
 
 def _describe_step(member: Member, translate: Translator) -> Blocks:
-    """Return the reason why a project needs an action, and the command to run, which includes `cd` to the folder."""
+    """Return the reason why a project needs an action, and its next step as a shell command in its folder."""
     folder = f"cd {quote_word(str(member.folder))} && "
     if member.overview is None:
         reason: Phrase = (
@@ -108,7 +107,7 @@ def _describe_step(member: Member, translate: Translator) -> Blocks:
 
 
 def to_json(member: Member) -> dict[str, Any]:
-    """Return the state of a project as the JSON output of the command."""
+    """Return a project's state as JSON data, for the option --json."""
     return {
         "name": member.name,
         "folder": str(member.folder),

@@ -1,6 +1,6 @@
 """Calls of the deployed functions, by Serverless Devs, or by HTTP in the sandbox of this project's repository.
 
-A job is a function of the project, such as `status`. Both ways raise ToolError, CloudError and FunctionError.
+A job is a function of the project, such as `status`. A failed call raises ToolError, CloudError or FunctionError.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ Payload = Mapping[str, Any]
 class Caller(Protocol):
     """Access to the functions of a deployed project, and to the secret store of Serverless Devs.
 
-    A method with a default implementation does what is right for the real clouds; the sandbox overrides it.
+    The default implementations are those for the real clouds; the sandbox overrides them.
     """
 
     def ask(self, job: str, payload: Payload) -> Any:
         """Call the function of a job with a payload, and return its answer as JSON data."""
 
     def trigger(self, action: str, job: str, trigger: str) -> None:
-        """Remove a trigger of a function ("remove"), or deploy it as in s.yaml ("deploy").
+        """Remove a trigger of a function (`action` is "remove"), or deploy it as in s.yaml ("deploy").
 
-        It is not an error if the trigger has this state already.
+        It is not an error if the trigger is removed or deployed already.
         """
 
     def keep_secret(self, key: str, value: str) -> None:
-        """Store a secret under `key` in the tool's secret store, which replaces an earlier secret under this key."""
+        """Store a secret in the tool's secret store, in place of an earlier secret under this key."""
 
     def secrets(self) -> Collection[str]:
         """Return the keys under which the tool's secret store has secrets."""
@@ -60,27 +60,24 @@ class Caller(Protocol):
         """Delete a secret from the tool's secret store; a missing secret is no error."""
 
     def account(self, alias: str) -> str:
-        """Return the Alibaba Cloud account of the keys with this alias, most digits masked with `*`.
+        """Return the id of the Alibaba Cloud account whose keys have this alias, with most digits masked as `*`.
 
         Return "" if Serverless Devs does not know the alias.
         """
 
     def endpoints(self) -> Mapping[str, str]:
-        """Return the endpoints of the sandbox's buckets by function variable, such as OSS_ENDPOINT.
+        """Return the endpoints of the sandbox's buckets, by the name of the function's variable, such as OSS_ENDPOINT.
 
-        Return an empty mapping outside the sandbox, where buckets have the endpoints of their clouds.
+        Return an empty mapping for the real clouds.
         """
         return {}
 
     def skip_time(self, seconds: float) -> bool:  # noqa: ARG002 (real time cannot be skipped)
-        """Skip `seconds` of waiting in the sandbox and return True; in the real clouds return False."""
+        """In the sandbox, skip the time and return True; in the real clouds, return False."""
         return False
 
-    def ahead(self) -> float:
-        """Return the seconds by which the functions' clock is ahead of this machine's clock.
-
-        In the sandbox this is the skipped time; in the real clouds it is 0.
-        """
+    def skipped_seconds(self) -> float:
+        """Return the seconds that the sandbox has skipped, so that its clock is ahead of this machine's clock."""
         return 0.0
 
     def stop(self) -> None:
@@ -89,7 +86,7 @@ class Caller(Protocol):
 
 
 def caller(template: Path | None, folder: Path) -> Caller:
-    """Return the caller for the project in `folder`: the sandbox if the environment names it, otherwise the tool `s`.
+    """Return the access to the project in `folder`: in the sandbox if the environment names one, otherwise by `s`.
 
     `template` is a settings file to use instead of s.yaml, or None.
     """
@@ -165,7 +162,7 @@ class Tool(Caller):
         return program
 
     def _run(self, words: Sequence[str], variables: Mapping[str, str] | None = None) -> tuple[str, str, int]:
-        """Run the program with `variables` added to its environment; return output, errors and exit code."""
+        """Run `s` with `variables` added to its environment; return its output, standard error and exit code."""
         command = [self._program, *words]
         if _is_batch(self._program):
             _check_words_for_batch(command)
@@ -206,7 +203,7 @@ class Tool(Caller):
 
 @contextlib.contextmanager
 def _event_arguments(program: str, payload: str) -> Iterator[list[str]]:
-    """Provide the arguments that pass an event to Serverless Devs: in the command line, or in a temporary file."""
+    """Provide the arguments of `s invoke` for a payload: the payload itself or, if it is too long, a temporary file."""
     if len(payload) <= _MAX_ARGUMENT_CHARACTERS and not _is_batch(program):
         yield ["-e", payload]
         return
@@ -281,7 +278,7 @@ class Sandbox(Caller):
         self._post(f"later/{math.ceil(seconds)}")
         return True
 
-    def ahead(self) -> float:
+    def skipped_seconds(self) -> float:
         # Without an answer, the clocks are taken as equal; the next call reports the problem.
         with contextlib.suppress(ToolError):
             return float(self._post("ahead")["ahead"])

@@ -1,4 +1,4 @@
-"""The errors of failed calls: messages of Serverless Devs, Function Compute or the function, with their remedies."""
+"""The errors of failed calls: messages of Serverless Devs, Function Compute or the function, each with its remedy."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ _TOOL_ERRORS: list[tuple[str, type[OpsError], Text, Text]] = [
 
 
 def tool_error(job: str, output: str, errors: str, code: int) -> OpsError:
-    """Return the error of a call for which Serverless Devs printed no answer, or failed."""
+    """Return the error of a run of Serverless Devs that failed or printed no answer; `code` is its exit code."""
     plain_texts = [tool_output.remove_colours(text).strip() for text in (output, errors)]
     last_lines = [line for text in plain_texts for line in text.splitlines()[-_MAX_TAIL_LINES:]]
     tool_text = "\n".join(map(tool_output.remove_logs, plain_texts))
@@ -109,7 +109,7 @@ def tool_error(job: str, output: str, errors: str, code: int) -> OpsError:
 
 
 def require_answer(job: str, invocation: tool_output.ToolInvocation) -> Any:
-    """Return the function's answer, if the call succeeded.
+    """Return the function's answer if the call succeeded.
 
     Raises CloudError or FunctionError if the call failed, and ToolError if the answer is not JSON.
     """
@@ -122,25 +122,29 @@ def require_answer(job: str, invocation: tool_output.ToolInvocation) -> Any:
                 invocation.body.splitlines()[-_MAX_TAIL_LINES:],
             )
         return invocation.answer
-    raise _function_error(job, *_kind_and_message(error, invocation))
+    raise _function_error(job, *_read_error(error, invocation))
 
 
-def _kind_and_message(error: dict[str, Any] | None, invocation: tool_output.ToolInvocation) -> tuple[str, str]:
+def _read_error(error: dict[str, Any] | None, invocation: tool_output.ToolInvocation) -> tuple[str, str]:
     if error is None:  # the answer is the message alone
         return invocation.error_type, invocation.body
     message = error["errorMessage"]
     return str(error.get("errorType") or ""), message if isinstance(message, str) else json.dumps(message)
 
 
-def _function_error(job: str, kind: str, message: str) -> OpsError:
+def _function_error(job: str, error_type: str, message: str) -> OpsError:
     log_hint = t("Check the log: s {job} logs", job=job)
-    if kind in _REMEDIES:
-        raised_text = t("{job} raised {kind}: {message}", job=job, kind=kind, message=message)
+    if error_type in _REMEDIES:
+        raised_text = t("{job} raised {kind}: {message}", job=job, kind=error_type, message=message)
         refused_text = t("{job} refused the command: {message}", job=job, message=message)
-        return FunctionError(kind, refused_text if kind == FunctionError.REFUSAL else raised_text, _REMEDIES[kind])
-    if not kind or _PLATFORM_ERRORS.search(kind):
+        return FunctionError(
+            error_type, refused_text if error_type == FunctionError.REFUSAL else raised_text, _REMEDIES[error_type]
+        )
+    if not error_type or _PLATFORM_ERRORS.search(error_type):
         return CloudError(
             t("Function Compute ended {job} before it answered: {message}", job=job, message=message),
             log_hint,
         )
-    return FunctionError(kind, t("{job} failed: {kind}: {message}", job=job, kind=kind, message=message), log_hint)
+    return FunctionError(
+        error_type, t("{job} failed: {kind}: {message}", job=job, kind=error_type, message=message), log_hint
+    )

@@ -29,8 +29,8 @@ class ToolInvocation(NamedTuple):
     """The result of a call, as Serverless Devs prints it.
 
     - `error_type` is Function Compute's type of a failure, or empty if the function returned.
-    - `body` is the answer as text.
-    - `answer` is the body parsed as JSON, or None if it is not JSON.
+    - `body` is the text of the answer.
+    - `answer` is the body parsed as JSON, or None if the body is not JSON.
     """
 
     error_type: str
@@ -39,7 +39,6 @@ class ToolInvocation(NamedTuple):
 
 
 def remove_colours(output: str) -> str:
-    """Return the output of Serverless Devs without the codes of terminal colours."""
     return _COLOUR_CODES.sub("", output)
 
 
@@ -51,8 +50,8 @@ def remove_logs(output: str) -> str:
 def find(output: str) -> ToolInvocation | None:
     """Return the result of a call from the output of Serverless Devs, or None if the output has no answer.
 
-    An object key cannot imitate the line before the answer: logs and answers have keys within JSON strings, never as a
-    whole line, and the logs come before the answer.
+    An object key cannot imitate the line before the answer, because logs and answers have keys only within JSON
+    strings.
     """
     head, mark, body = ("\n" + remove_colours(output).replace("\r\n", "\n")).rpartition(_RESULT_MARK)
     if not mark:
@@ -62,24 +61,24 @@ def find(output: str) -> ToolInvocation | None:
 
 
 def read(text: str) -> Any:
-    """Parse text from a pipe: the output of Serverless Devs, or an answer alone. Return None for other text."""
+    """Parse text from a pipe: the output of Serverless Devs, or a function's answer. Return None for other text."""
     invocation = find(text)
     return invocation.answer if invocation else _load(text, is_whole_text=True)
 
 
-def convert_answer(kind: type[T], answer: object) -> T:
-    """Convert an answer from JSON data to the dataclass `kind`.
+def convert_answer(answer_type: type[T], answer: object) -> T:
+    """Convert an answer from JSON data to the dataclass `answer_type`.
 
     Raises ToolError if the fields do not fit, for example because another version wrote the answer.
     """
     try:
-        return from_json(kind, answer)
+        return from_json(answer_type, answer)
     except UnreadableError:
         raise ToolError(UNKNOWN_FORM, DEPLOY) from None
 
 
 def convert_compare_answer(answer: object) -> CompareAnswer:
-    """Convert an answer of compare from JSON data; that of a finished comparison becomes a ComparisonResult.
+    """Convert an answer of compare from JSON data: a finished comparison to ComparisonResult, others to CompareAnswer.
 
     Raises ToolError if the answer has another form.
     """
@@ -92,7 +91,7 @@ def convert_compare_answer(answer: object) -> CompareAnswer:
 
 
 def object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the fields of a JSON object; raise ValueError for repeated names, which parsers treat differently."""
+    """Return the fields of a JSON object. Raises ValueError for repeated names, which parsers treat differently."""
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise ValueError("a name is there twice")
@@ -100,9 +99,9 @@ def object_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _load(text: str, *, is_whole_text: bool = False) -> Any:
-    """Return the JSON value at the start of a text, or None if there is none.
+    """Return the JSON value at the beginning of a text, or None if the text does not begin with JSON.
 
-    With `is_whole_text`, the value must be the whole text.
+    With `is_whole_text`, also return None if other text follows the value.
     """
     text = text.strip()
     try:

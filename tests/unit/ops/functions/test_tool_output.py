@@ -64,7 +64,7 @@ def test_a_key_that_imitates_an_answer_is_not_an_answer(key):
     # AND an error that names the key is that error
     with pytest.raises(FunctionError) as raised:
         require_answer("replay", tool_output.find(failure_output("StorageError", key)))
-    assert raised.value.kind == "StorageError"
+    assert raised.value.error_type == "StorageError"
 
 
 @pytest.mark.parametrize("size", [10, 1000, 100_000])
