@@ -1,4 +1,4 @@
-"""The clock of the commands; tests replace the clock to avoid waiting."""
+"""The clock of the commands; tests replace it to avoid waiting."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ from oss_oms_sync.answers.codec import timestamp as timestamp
 
 
 class WallClock:
-    """This machine's clock; `ahead` returns the seconds that the sandbox has skipped, which the clock adds."""
+    """This machine's clock, set forward by the time that the sandbox has skipped (`skipped_seconds`)."""
 
-    def __init__(self, ahead: Callable[[], float] = lambda: 0.0) -> None:
-        self._ahead = ahead
+    def __init__(self, skipped_seconds: Callable[[], float] = lambda: 0.0) -> None:
+        self._skipped_seconds = skipped_seconds
 
     def now(self) -> datetime:
         """Return the time in UTC, in whole seconds."""
-        return (datetime.now(timezone.utc) + timedelta(seconds=self._ahead())).replace(microsecond=0)
+        return (datetime.now(timezone.utc) + timedelta(seconds=self._skipped_seconds())).replace(microsecond=0)
 
     def monotonic(self) -> float:
         """Return the seconds since an arbitrary start, which never decrease."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Wait for `seconds`."""
         time.sleep(seconds)
 
 

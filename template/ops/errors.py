@@ -17,7 +17,7 @@ from oss_oms_sync.answers.text import Text
 
 
 class OpsError(Exception):
-    """The error of a command, with its remedy, `fix`; `output` is another program's output about the error."""
+    """An error of a command, with its description, its remedy `fix`, and the `output` of another program about it."""
 
     exit_code = ExitCode.FAILED
 
@@ -39,20 +39,20 @@ class ToolError(OpsError):
 
 
 class CloudError(OpsError):
-    """The error of a function that did not start, or did not end."""
+    """The error of a function that did not start or did not end."""
 
 
 class FunctionError(OpsError):
-    """An error that a function raised; `kind` is the name of its type.
+    """The error of a deployed function that raised an exception; `error_type` is the name of the exception's class.
 
-    If the function refused the payload, the exit code is that of a usage error.
+    If the function refused its payload with a PayloadError, the exit code is that of a usage error.
     """
 
     REFUSAL = "PayloadError"
 
-    def __init__(self, kind: str, happened: Text, fix: Text) -> None:
-        self.kind = kind
-        if kind == self.REFUSAL:
+    def __init__(self, error_type: str, happened: Text, fix: Text) -> None:
+        self.error_type = error_type
+        if error_type == self.REFUSAL:
             self.exit_code = UsageError.exit_code
         super().__init__(happened, fix)
 

@@ -20,8 +20,8 @@ class ExitCode(IntEnum):
 
 
 def _make_meanings(ok: Text, failed: Text, not_proven: Text | None = None) -> dict[ExitCode, Text]:
-    codes = {ExitCode.OK: ok, ExitCode.FAILED: failed}
-    return codes if not_proven is None else {**codes, ExitCode.NOT_PROVEN: not_proven}
+    meanings = {ExitCode.OK: ok, ExitCode.FAILED: failed}
+    return meanings if not_proven is None else {**meanings, ExitCode.NOT_PROVEN: not_proven}
 
 
 _DONE_MEANINGS = _make_meanings(t("done"), t("an error"))
@@ -92,5 +92,5 @@ _MEANINGS: Mapping[str, Mapping[ExitCode, Text]] = {
 
 
 def list_exit_codes(command: str) -> list[tuple[int, Text]]:
-    """Return the exit codes of a command by its name, each with its meaning, sorted."""
+    """Return the exit codes of the command with this name, in ascending order, each with its meaning."""
     return sorted((int(code), meaning) for code, meaning in {**_SHARED_MEANINGS, **_MEANINGS[command]}.items())

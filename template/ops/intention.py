@@ -1,6 +1,6 @@
-"""The record of a migration of the existing objects, with which any command can continue the migration.
+"""The record of a migration of the existing objects, from which any later command can continue the migration.
 
-The record is written before the migration begins, under these names:
+The record is an object in the log bucket, written before the migration begins. It has one of these names:
 
     oms_source_record/{task}/state/migrate-{project}.json         until the migration ends; meanwhile the project cannot
                                                                   be closed, because certify looks for this object
@@ -38,7 +38,7 @@ from oss_oms_sync.answers.text import t
 class Holder(Protocol):
     """A user of a cloud whose access keys OMS uses during a migration.
 
-    Both methods raise RefusedError and UnreachableError.
+    A method raises RefusedError if the cloud refuses the request, and UnreachableError if no answer arrives.
     """
 
     def key_ids(self) -> list[str]:
@@ -56,19 +56,18 @@ Access = Callable[[], tuple[TaskGroups, Sequence[Holder]]]
 class Intention:
     """The record of a migration, which is stored as JSON.
 
-    - `run` identifies the migration, and `begun` is the time of its start in UTC.
-    - `keys` are the ids of the migration's access keys, of both users. While the keys are being made, the list is
-      empty.
-    - `kept` are the ids of access keys that do not belong to the migration. While `keys` is empty, all other keys of
-      both users belong to it.
-    - `maker` identifies the command that makes the keys and starts OMS with them, and is empty otherwise.
-    - `group` is OMS's id of the task group, and empty until OMS has answered.
-    - `digest_without_extra` is the digest of the destination if the comparison before the migration found no objects
-      that are only in OBS, and otherwise empty.
+    - `run` is the id of the migration, and `begun` is the time of its start in UTC.
+    - `keys` are the ids of the access keys that OMS uses for the migration. The list is empty until the keys exist.
+    - `kept` are the ids of the users' other access keys. While `keys` is empty, each key that is not in `kept` belongs
+      to the migration.
+    - `maker` is the id of the command that is making keys or starting OMS with them. It is empty if no command is.
+    - `group` is OMS's id of the task group. It is empty until OMS has answered.
+    - `digest_without_extra` is the digest of the destination at the comparison before the migration. It is empty if
+      that comparison found objects that are only in OBS.
     - `overwrite`: OMS also copies over equal objects.
     - `restore`: OMS restores archived objects, which costs money.
-    - `bandwidth` contains limits by the time of day. With None, OMS keeps the limits that were set in its console.
-    - `keep_storage_class`: objects keep the storage class of the source.
+    - `bandwidth` has the limits by time of day. With None, OMS keeps the limits that were set in its console.
+    - `keep_storage_class`: objects keep the storage class that they have in the source.
     """
 
     run: str
@@ -88,10 +87,9 @@ class Intention:
 
 
 class Intentions:
-    """The stored records of one project's migrations.
+    """The stored records of one project's migrations, in its log bucket `log`; `address` is the project's SYNC_URL.
 
-    `address` is the project's SYNC_URL, and `log` its log bucket. All methods raise RefusedError, UnreachableError and
-    UnreadableResponseError.
+    A method raises RefusedError, UnreachableError or UnreadableResponseError if a request fails.
     """
 
     def __init__(self, log: OssBucketClient, address: str, project: str) -> None:
@@ -113,18 +111,19 @@ class Intentions:
         except (AttributeError, TypeError, ValueError):
             raise UnreadableResponseError from None
 
-    def progress(self) -> CopySpeed | None:
-        """Return the copying speed that status has measured under bandwidth limits, or None without a measurement."""
+    def read_speed(self) -> CopySpeed | None:
+        """Return the copying speed that status measured under bandwidth limits, or None without a measurement."""
         response = self._log.get(migration_speed_name(self._task, self._project))
         try:
             return codec.from_json(CopySpeed, json.loads(response.body)) if response else None
         except ValueError:
             raise UnreadableResponseError from None
 
-    def report_keys(self, session: Session, access: Access | None = None, *, has_agreed: bool = False) -> None:
-        """Print the access keys of the current migration and the command that deletes them.
+    def report_keys(self, session: Session, access: Access | None = None, *, is_confirmed: bool = False) -> None:
+        """Print the access keys of the current migration, and the command that deletes them.
 
-        If OMS has finished the migration, offer to end it. `has_agreed` is True if the user has agreed to this already.
+        If OMS has finished the migration, ask the user to end it; with `is_confirmed`, end it without a question.
+        Without `access`, only print.
         """
         try:
             intention = self.read()
@@ -143,25 +142,22 @@ class Intentions:
         )
         try:
             if access and intention.group:
-                self._offer_end(session, intention, access, has_agreed)
+                self._offer_end(session, intention, access, is_confirmed)
         except OpsError as error:
             session.print_text(t("The keys are not deleted: {happened}", happened=error.happened))
 
-    def _offer_end(self, session: Session, intention: Intention, access: Access, has_agreed: bool) -> None:
+    def _offer_end(self, session: Session, intention: Intention, access: Access, is_confirmed: bool) -> None:
         groups, holders = access()
         group = groups.show(intention.group)
         # A paused or failed group can continue, and then needs its keys.
         if group and group.state is not GroupState.DONE:
             return
-        if has_agreed or session.agrees(t("OMS has finished this migration. End it and delete the keys now? [y/N]")):
+        if is_confirmed or session.agrees(t("OMS has finished this migration. End it and delete the keys now? [y/N]")):
             self.end(intention, holders, session.clock.now(), "done" if group else "removed", group)
             session.print_text(t("The migration has ended, and its access keys are deleted"))
 
     def begin(self, intention: Intention) -> bool:
-        """Store the record of a new migration; return True if it is stored.
-
-        Return False if another migration has a record already.
-        """
+        """Store the record of a new migration. Return False if another migration has a record already."""
         self._put_first(self._name, asdict(intention))
         return self.read_current(intention) is not None
 
@@ -174,7 +170,7 @@ class Intentions:
         return stored_record if stored_record and stored_record.run == intention.run else None
 
     def claim(self, intention: Intention, maker: str) -> Intention | None:
-        """Record that the command `maker` makes the access keys; return the record as it was before.
+        """Record that the command with the id `maker` makes the access keys; return the record as it was before.
 
         Return None if the migration is no longer in progress.
         """
@@ -184,27 +180,27 @@ class Intentions:
         return earlier_record
 
     def note_group(self, intention: Intention, group: str) -> None:
-        """Add OMS's id of the task group to the stored record."""
+        """Add `group`, OMS's id of the task group, to the stored record."""
         if stored_record := self.read_current(intention):
             self.write(replace(stored_record, group=group))
 
     def note_bandwidth(self, intention: Intention, windows: Sequence[Window]) -> None:
-        """Store the bandwidth limits, which replace earlier limits."""
+        """Replace the bandwidth limits in `intention` and in the stored record."""
         intention.bandwidth = windows
         if stored_record := self.read_current(intention):
             self.write(replace(stored_record, bandwidth=windows))
 
     def write(self, intention: Intention) -> None:
-        """Store the record; the caller has just checked that the migration is still in progress."""
+        """Replace the stored record. The caller has just checked that the migration is still in progress."""
         self._log.put(self._name, json.dumps(asdict(intention)).encode())
 
     def note_end(
         self, intention: Intention, end_time: datetime, result_name: str, group: TaskGroup | None = None
     ) -> None:
-        """Store the result of a finished migration under its own name, which certificates read.
+        """Store the result of an ended migration as an object of its own, which certificates quote.
 
-        `result_name` is "done" or "removed". If OMS has deleted the task group (`group` is None), an earlier result
-        remains.
+        `result_name` is "done", "removed", "resent" or "refused". Without `group`, an earlier result remains, because
+        it may have the counts of a task group that OMS has deleted since.
         """
         counts = {name: getattr(group, name, 0) for name in ("total", "copied", "skipped", "failed")}
         result = {**asdict(intention), "ended": timestamp(end_time), "how": result_name, **counts}
@@ -222,10 +218,10 @@ class Intentions:
         result_name: str,
         group: TaskGroup | None = None,
     ) -> None:
-        """End the migration, unless another command has ended it already.
+        """Delete the migration's access keys, store its result, and delete its record.
 
-        The access keys are deleted before the record, because commands find the keys by the record. `result_name` is
-        the same word as in `note_end`.
+        The keys are deleted first, because commands find them by the record. Do nothing if another command has ended
+        the migration. For `result_name`, see `note_end`.
         """
         stored_record = self.read_current(intention)
         if stored_record is None:
@@ -245,8 +241,8 @@ class Intentions:
 def find_task(log: OssBucketClient, project: str) -> str:
     """Return the id of the sync task for which a migration is in progress, or "" without a migration.
 
-    The migration's record contains the id. SYNC_URL is not used, because it may name another task by now. Raises the
-    errors of `Intentions.read`.
+    The id is part of the record's name. SYNC_URL may name another task by now, so it is not used. Raises the errors of
+    `Intentions.read`.
     """
     with suppress_refusal(lambda error: error.code == "NoSuchBucket"):
         tasks = (folder.removeprefix(RECORDS).rstrip("/") for folder in log.folders(RECORDS))

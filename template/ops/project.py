@@ -18,7 +18,7 @@ def read(file: Path, required_names: Iterable[str]) -> dict[str, str]:
     """Return the variables of s.yaml, and of the file that s.yaml extends.
 
     The variable `access` is the alias of the credentials in Serverless Devs. Raises UsageError if a file cannot be
-    read, or if a `required_names` variable is missing or empty.
+    read, or if a variable in `required_names` is missing or empty.
     """
     texts = [read_text(file)]
     try:
@@ -38,7 +38,7 @@ def read(file: Path, required_names: Iterable[str]) -> dict[str, str]:
 
 
 def read_text(file: Path) -> str:
-    """Return the text of s.yaml. Raises UsageError if the file cannot be read."""
+    """Return the text of a settings file. Raises UsageError if the file cannot be read."""
     try:
         return file.read_text(encoding="utf-8-sig")
     except OSError:
@@ -50,9 +50,9 @@ def read_text(file: Path) -> str:
 
 
 def variables(*texts: str) -> dict[str, str]:
-    """Return the values under `vars` in the texts of settings files, with references resolved; later texts win.
+    """Return the values under `vars` in the texts of settings files, with `${vars.NAME}` replaced; later texts win.
 
-    Raises ValueError with the remedy for YAML that this reader does not support.
+    Raises ValueError, whose message has the remedy, for YAML that this reader does not support.
     """
     values: dict[str, str] = {}
     for text in texts:
@@ -76,9 +76,9 @@ def variables(*texts: str) -> dict[str, str]:
 
 
 def _parse_values(block: str, indent: str, names: str) -> dict[str, str]:
-    """Return the one-line values of the keys that match `names` at this indentation; maps and lists are left out.
+    """Return the one-line values of the YAML keys that match the pattern `names` and are indented by `indent`.
 
-    Raises ValueError if YAML would read a value otherwise than this reader.
+    Maps and lists are left out. Raises ValueError for a value that YAML would read differently than this reader.
     """
     line_pattern = rf"""^{indent}({names}): *("(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|.*).*((?:\n+{indent} .*)*)"""
     texts = {}

@@ -31,12 +31,12 @@ from oss_oms_sync.answers.text import Text, t, untranslated
 
 T = TypeVar("T")
 
-# Number of lines of a short status: the verdict, the next step, the backlog and its first reasons.
-_BRIEF_LINES = 20
-_MORE_TEXT = t("{n:more line|more lines}: {command}")
+# Maximum number of lines of a short status: the verdict, the next step, the backlog and its first reasons.
+_MAX_SHORT_STATUS_LINES = 20
+_OMITTED_LINES_TEXT = t("{n:more line|more lines}: {command}")
 
 # Seconds between two requests for a pass's progress.
-_LOOK_SECONDS = 15.0
+_QUERY_SECONDS = 15.0
 _REDRAW_SECONDS = 1.0
 # Number of calls of a stopped pass before the command gives up, and seconds before each.
 _MAX_STOPPED_CALLS = 3
@@ -47,10 +47,10 @@ _FINAL_STOP_REASONS = (Stop.CLOSED, Stop.TOO_LARGE, Stop.HEADERS)
 
 @dataclass
 class Session:
-    """The dependencies of a command: calls of functions, the terminal and the clock.
+    """The dependencies of a command: the calls of functions, the terminal and the clock.
 
     `lang` is the user's language, "en" or "zh". `hint` is the advice to print after Ctrl-C, or None if no work
-    continues.
+    continues in the cloud.
     """
 
     caller: Caller
@@ -59,15 +59,16 @@ class Session:
     lang: str
     hint: Text | None = None
 
-    def ask(self, kind: type[T], job: str, payload: Payload) -> T:
-        """Call the function of a job and return its answer.
+    def ask(self, answer_type: type[T], job: str, payload: Payload) -> T:
+        """Call the function of a job, and return its answer as the dataclass `answer_type`.
 
-        Raises the errors of the call, and ToolError if the answer does not have the fields of `kind`.
+        Raises ToolError if the fields of the answer do not fit, and ToolError, CloudError or FunctionError if the call
+        fails.
         """
-        return tool_output.convert_answer(kind, self.caller.ask(job, payload))
+        return tool_output.convert_answer(answer_type, self.caller.ask(job, payload))
 
     def print_text(self, text: Text, tone: str = "") -> None:
-        """Print a sentence in the user's language, in the colour of `tone`."""
+        """Print a sentence in the user's language, in the colour of a tone such as "bad"."""
         self.screen.print_line(MarkedLine("", sentence(text, self.lang), tone))
 
     def progress(self, text: Text) -> None:
@@ -75,13 +76,12 @@ class Session:
         self.screen.progress(sentence(text, self.lang))
 
     def agrees(self, question: Text) -> bool:
-        """Ask a question and return True if a user answers yes; without a terminal, return False."""
         return self.screen.agrees(sentence(question, self.lang))
 
     def require_word(self, question: Text, word: str, refusal_text: Text, no_terminal_remedy: Text) -> None:
-        """Raise UsageError with the text `refusal_text`, unless the user types `word` exactly.
+        """Ask a question, and raise UsageError with `refusal_text` unless the user types `word` exactly.
 
-        If there is no terminal, the error ends with `no_terminal_remedy`, which says what to do instead.
+        Without a terminal, the error's remedy is `no_terminal_remedy`.
         """
         if self.screen.interactive and self.screen.ask(sentence(question, self.lang)) == word:
             return
@@ -90,17 +90,19 @@ class Session:
         raise UsageError(refusal_text, remedy if self.screen.interactive else no_terminal_remedy)
 
     def show(self, options: Namespace, report: Report, value: object) -> None:
-        """Write the report as a web page, if requested; then print it, or its `value` as JSON.
+        """Print a report, or with the option --json its `value`; with the option --html, first write it as a web page.
 
         Raises UsageError if the page or the output cannot be written.
         """
         if options.html:
             self.write(options.html, page.draw(report))
-        is_brief = options.command == "status" and not options.in_full
+        is_short = options.command == "status" and not options.in_full
         self.screen.answer(
             [UnwrappedLine(json.dumps(value))] if options.json else lines.draw(report),
-            _BRIEF_LINES if is_brief else None,
-            lambda number: sentence(_MORE_TEXT.filled(n=number, command=Step("status", {"all": True})), self.lang),
+            _MAX_SHORT_STATUS_LINES if is_short else None,
+            lambda number: sentence(
+                _OMITTED_LINES_TEXT.filled(n=number, command=Step("status", {"all": True})), self.lang
+            ),
         )
 
     def write(self, file: Path, text: str) -> None:
@@ -125,7 +127,6 @@ def check_writable(file: Path) -> None:
 
 
 def unwritable_error(error: OSError) -> UsageError:
-    """Return the error for a file that cannot be written."""
     return UsageError(untranslated(str(error)), t("Choose another file"))
 
 
@@ -139,7 +140,7 @@ def run_pass(session: Session, job: str, payload: Payload) -> Answer:
 
     - The pass stops several times without progress.
     - The pass stops for a reason that another call cannot change.
-    - Other commands keep starting newer passes.
+    - Calls of other commands keep replacing the pass by newer passes.
     """
     scope = {name: value for name, value in payload.items() if name != "restart"}
     earlier_hint = session.hint
@@ -181,13 +182,13 @@ def run_pass(session: Session, job: str, payload: Payload) -> Answer:
 
 
 def call_once(session: Session, job: str, payload: Payload) -> Answer:
-    """Call the job of a pass once and return its answer; the pass may continue in the cloud."""
+    """Call a job once and return its answer; its pass may continue in the cloud."""
     session.screen.begin()
     return _call(session, job, payload, session.clock.monotonic())
 
 
 def pause(session: Session, seconds: float, countdown: Text) -> None:
-    """Wait for this number of seconds, and print a countdown; the sandbox skips the wait."""
+    """Wait for `seconds` and print `countdown` with the time left. In the sandbox, skip the time instead."""
     if seconds <= 0 or session.caller.skip_time(seconds):
         return
     end_seconds = session.clock.monotonic() + seconds
@@ -197,9 +198,9 @@ def pause(session: Session, seconds: float, countdown: Text) -> None:
 
 
 def _call(session: Session, job: str, payload: Payload, start_seconds: float) -> Answer:
-    """Call the job of a pass and wait for its answer; meanwhile print the progress, which other calls read.
+    """Call a job and wait for its answer; meanwhile query and print the progress of its pass.
 
-    `start_seconds` is the monotonic clock's time of the first call for this pass.
+    `start_seconds` is the time of the first call for this pass, by the monotonic clock.
     """
     function = "compare" if job == "headers" else job
     call = start_call(lambda: session.caller.ask(function, payload))
@@ -208,7 +209,7 @@ def _call(session: Session, job: str, payload: Payload, start_seconds: float) ->
     last_query = session.clock.monotonic()
     while not wait([call], _REDRAW_SECONDS).done:
         now = session.clock.monotonic()
-        if now - last_query >= _LOOK_SECONDS:
+        if now - last_query >= _QUERY_SECONDS:
             last_answer = _query_progress(session, function, query) or last_answer
             last_query = session.clock.monotonic()
         progress = passes.progress_line(last_answer, session.lang)
@@ -226,17 +227,17 @@ def _call(session: Session, job: str, payload: Payload, start_seconds: float) ->
 
 
 def start_call(ask: Callable[[], Any]) -> Future[Any]:
-    """Start a call in a thread and return at once; the caller polls the future."""
+    """Call `ask` in a thread, and return at once; the caller polls the future for the result."""
     call = Future[Any]()
 
-    def work() -> None:
+    def run_call() -> None:
         try:
             call.set_result(ask())
         except BaseException as error:
             call.set_exception(error)
 
     # A daemon, because the program does not wait for it after Ctrl-C.
-    threading.Thread(target=work, daemon=True).start()
+    threading.Thread(target=run_call, daemon=True).start()
     return call
 
 

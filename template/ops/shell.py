@@ -1,4 +1,4 @@
-"""Shell commands to print for the user: quoted for this machine's shell, and run by this program's interpreter."""
+"""Shell commands to print for the user, quoted for this machine's shell, with the name of its Python interpreter."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IS_WINDOWS = os.name == "nt"
 # Words that PowerShell reads without quotes, and characters that must be doubled within its single quotes.
 _PLAIN_WORD = re.compile(r"(?!@)[\w./:=@+-]+", re.ASCII)
 _QUOTE_PATTERN = re.compile("['\u2018\u2019\u201a\u201b]")
-# Marks around a command in a sentence, by which pages and terminals style it. Unicode reserves these two characters for
+# Two characters that enclose a command in a sentence, by which pages and terminals style it. Unicode reserves them for
 # programs' own use.
 _COMMAND_BEGIN, _COMMAND_END = "\ufdd0", "\ufdd1"
 COMMAND_IN_TEXT = re.compile(f"{_COMMAND_BEGIN}([^{_COMMAND_BEGIN}{_COMMAND_END}]*){_COMMAND_END}")
@@ -32,7 +32,7 @@ COST_STEP = Step("cost", {"objects": "N", "size": "BYTES"})
 
 
 def interpreter() -> str:
-    """Return the name of this interpreter for printed commands, such as python3, or python or py on Windows."""
+    """Return the name of the Python interpreter to print in commands, such as python3, or python or py on Windows."""
     if IS_WINDOWS:
         return "python" if shutil.which("python") else "py"
     name = Path(sys.executable).name
@@ -40,14 +40,17 @@ def interpreter() -> str:
 
 
 def command(step: Step | None) -> str:
-    """Return a next step as a shell command; return "" if `step` is None."""
+    """Return the shell command for a step, or "" if `step` is None."""
     if step is None:
         return ""
     return " ".join(map(quote_word, [*step.words(interpreter(), _can_be_typed), *_template_option(step.job)]))
 
 
 def sentence(text: Text, language: str) -> str:
-    """Return a text in `language`, in which commands are quoted for this machine's shell and marked."""
+    """Return a text in `language`, with its commands quoted for this machine's shell and enclosed in two marks.
+
+    The marks are the characters of `COMMAND_IN_TEXT`.
+    """
     return text.of(language, lambda step: f"{_COMMAND_BEGIN}{command(step)}{_COMMAND_END}")
 
 
@@ -61,7 +64,7 @@ def _template_option(job: str) -> list[str]:
 
 
 def chain(*steps: Step) -> str:
-    """Join commands, so that each runs only if the previous command succeeded.
+    """Join commands to a line of which each command runs only if the previous command succeeded.
 
     PowerShell before version 7 has no `&&`.
     """
@@ -79,7 +82,7 @@ def quote_word(word: str) -> str:
 
 
 def _can_be_typed(key: str) -> bool:
-    """Return True if a key is visible, and reaches a program unchanged.
+    """Return True if an object key can be part of a printed command: visible, and passed on by the shell unchanged.
 
     PowerShell loses quotation marks on the way to a program. A key with characters outside the encoding of the output
     would be printed as another key.

@@ -35,7 +35,7 @@ COLOURS = {"good": 32, "open": 33, "bad": 31, "way": 34, "calm": 2}
 
 
 class MarkedLine(NamedTuple):
-    """A line with a part, `marked_text`, that has the colour of a tone, such as "bad"."""
+    """A line in which the part `marked_text` has the colour of a tone, such as "bad"."""
 
     prefix: str
     marked_text: str
@@ -50,9 +50,9 @@ class UnwrappedLine(str):
 
 
 class FittedLines(NamedTuple):
-    """Lines that depend on the width of the terminal, such as a table.
+    """Lines whose form depends on the width of the terminal, such as a table.
 
-    `lines` returns them for a number of columns.
+    `lines` is a function that returns them for a number of columns.
     """
 
     lines: Callable[[int], Iterable[str | MarkedLine]]
@@ -89,18 +89,18 @@ class Screen:
         clock: WallClock,
         output: TextIO | None = None,
         errors: TextIO | None = None,
-        text_io: TextIO | None = None,
+        input_stream: TextIO | None = None,
     ) -> None:
         self._clock = clock
         # Python sets a closed stream to None.
         self._out, self._err = (stream or io.StringIO() for stream in (output or sys.stdout, errors or sys.stderr))
-        self._in = text_io or sys.stdin
+        self._in = input_stream or sys.stdin
         self._colours = {stream: _takes_colours(stream) for stream in (self._out, self._err)}
         self._terminals = [stream for stream in (self._out, self._err) if stream.isatty()]
-        self._rewrites = self._err.isatty() and os.environ.get("TERM") != "dumb"
+        self._overwrites_progress = self._err.isatty() and os.environ.get("TERM") != "dumb"
         self.interactive = self._in is not None and self._in.isatty() and self._err.isatty()
         self._progress_width = 0
-        self._last_line = -_LINE_SECONDS
+        self._last_line_time = -_LINE_SECONDS
 
     def answer(
         self, lines: Iterable[Line], limit: int | None = None, describe_omission: Callable[[int], str] = str
@@ -129,27 +129,27 @@ class Screen:
 
     def progress(self, text: str) -> None:
         """Print progress: a terminal overwrites the previous line; other output gets a line at most once a minute."""
-        if self._rewrites:
+        if self._overwrites_progress:
             line = _truncate(escape(text), _count_columns(self._err) - 1 - len(_CTRL_C))
             line_width, earlier_width = width(line), self._progress_width
             # The flag is set first, because the user may press Ctrl-C during the write.
             self._progress_width = max(line_width, earlier_width)
             self._write(self._err, f"\r{line}{' ' * (earlier_width - line_width)}")
             self._progress_width = line_width
-        elif self._clock.monotonic() - self._last_line >= _LINE_SECONDS:
-            self._last_line = self._clock.monotonic()
+        elif self._clock.monotonic() - self._last_line_time >= _LINE_SECONDS:
+            self._last_line_time = self._clock.monotonic()
             self.print_line(text)
 
     def begin(self) -> None:
-        """Start the progress of another task.
+        """Clear the progress of the previous task, before another task reports its progress.
 
-        Without a terminal, the first line of the progress is printed after a minute.
+        Without a terminal, the first line of progress is printed after a minute.
         """
         self._clear()
-        self._last_line = self._clock.monotonic()
+        self._last_line_time = self._clock.monotonic()
 
     def ask(self, question: str) -> str:
-        """Ask the user and return the input, or "" at the end of input, when no user can answer."""
+        """Ask a question and return the answer, or "" at the end of the input; then `interactive` becomes False."""
         self._clear()
         self._write(self._err, f"{escape(question)} ")
         line = self._in.readline()
@@ -161,7 +161,7 @@ class Screen:
         return self.interactive and self.ask(question).lower() in _YES_ANSWERS
 
     def ask_secret(self, question: str) -> str:
-        """Ask for a secret without echo, and return the input, or "" at the end of input."""
+        """Ask for a secret without echo; return the answer, or "" at the end of the input."""
         self._clear()
         try:
             return getpass.getpass(f"{escape(question)} ", self._err).strip()
@@ -170,7 +170,7 @@ class Screen:
 
     def _print(self, lines: Iterable[str], stream: TextIO) -> None:
         self._clear()
-        self._write(stream, "".join(f"{piece}\n" for piece in lines))
+        self._write(stream, "".join(f"{line}\n" for line in lines))
 
     def _fit_lines(self, line: Line, stream: TextIO) -> Iterable[str | MarkedLine]:
         return line.lines(_count_columns(stream)) if isinstance(line, FittedLines) else [line]
@@ -183,7 +183,7 @@ class Screen:
         prefix, marked_text, suffix = map(escape, (prefix, marked_text, suffix))
         colour = COLOURS.get(tone) if self._colours[stream] and marked_text else None
         if colour and not prefix and not suffix:
-            wrapped_lines = [f"\x1b[{colour}m{piece}\x1b[0m" for piece in wrapped_lines]
+            wrapped_lines = [f"\x1b[{colour}m{wrapped_line}\x1b[0m" for wrapped_line in wrapped_lines]
         elif colour:  # a word or two, in the first line
             wrapped_lines[0] = wrapped_lines[0].replace(
                 f"{prefix}{marked_text}", f"{prefix}\x1b[{colour}m{marked_text}\x1b[0m", 1
@@ -198,8 +198,8 @@ class Screen:
     def _write(self, stream: TextIO, text: str) -> None:
         """Write to a stream. Raises UsageError if the stream cannot be written.
 
-        If the reader of the output is gone (a closed terminal, or `| head`), drop the output, so that the command still
-        writes its files and cleans up.
+        If the reader of the output is gone (a closed terminal, or `| head`), the output is dropped, so that the command
+        still writes its files and cleans up.
         """
         # Python escapes replace characters that the terminal's encoding lacks.
         encoding = stream.encoding or "utf-8"
@@ -220,8 +220,10 @@ class Screen:
 
 
 def _takes_colours(stream: TextIO) -> bool:
-    old_console = sys.platform == "win32" and not os.environ.get("WT_SESSION")
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and not old_console
+    is_old_console = sys.platform == "win32" and not os.environ.get("WT_SESSION")
+    return (
+        stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and not is_old_console
+    )
 
 
 def _count_columns(stream: TextIO) -> int:
@@ -247,8 +249,8 @@ def wrap(text: str, columns: int, hanging: int = 2) -> list[str]:
     return [*lines, current_line]
 
 
-def longest_word(text: str) -> int:
-    """Return the width in columns of the longest part that `wrap` does not break."""
+def longest_word_width(text: str) -> int:
+    """Return the width in columns of the longest part of `text` that `wrap` does not break."""
     return max((width(word.strip()) for word in _split_words(text)), default=0)
 
 

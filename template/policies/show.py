@@ -34,7 +34,7 @@ from ops.accounts.statements import Role, group_by_name, trust_policy  # noqa: E
 from ops.errors import UsageError  # noqa: E402
 from ops.project import read  # noqa: E402
 
-# Shell code at the start, with which the commands can run as a script, and can be run again.
+# Shell code at the start of the output: with it, the commands can run as a script, and can run again.
 SHELL_CODE = r"""
 # A failure ends the script, but not a terminal into which it is pasted.
 case $- in *i*) ;; *) set -e ;; esac
@@ -85,7 +85,7 @@ def main() -> int:
 
 
 def list_lines(settings: Mapping[str, str], options: argparse.Namespace) -> Iterator[str]:
-    """Yield the lines that the options request. Raises UsageError if s.yaml lacks a name."""
+    """Yield the lines to print for `options`. Raises UsageError if s.yaml lacks a required value."""
     if options.canary:
         return canary_permissions(settings)
     if options.migrate:
@@ -112,7 +112,7 @@ def canary_permissions(settings: Mapping[str, str]) -> Iterator[str]:
 
 
 def headers_permission(settings: Mapping[str, str]) -> Iterator[str]:
-    """Yield the permission of the functions' key to change headers in OBS, in both forms of IAM."""
+    """Yield the permission to change headers in OBS, which the functions' key needs, in both forms of IAM policies."""
     document = statements.headers(settings)
     yield '# Setup grants it with changeHeaders: "on" in s.yaml. In Alibaba Cloud,'
     yield "# compare's role then also gets oss:GetObjectTagging, to check objects for tags."
@@ -124,7 +124,7 @@ def headers_permission(settings: Mapping[str, str]) -> Iterator[str]:
 
 
 def permissions_in_both_clouds(documents: tuple[Document, Document]) -> Iterator[str]:
-    """Yield the permissions that an administrator needs in each cloud."""
+    """Yield the policy for each of the two clouds, after a line that says who needs the policy."""
     grantees = "Alibaba Cloud, a RAM user or role", "Huawei Cloud, an identity policy"
     for grantee, document in zip(grantees, documents, strict=True):
         yield f"# {grantee}"
@@ -132,16 +132,16 @@ def permissions_in_both_clouds(documents: tuple[Document, Document]) -> Iterator
 
 
 def policies_by_role(document: Document, settings: Mapping[str, str]) -> Iterator[tuple[str, Document]]:
-    """Yield the permissions as custom role policies of IAM, each with the place where to grant it.
+    """Yield custom role policies of IAM with the permissions in `document`, each after the place where to grant it.
 
-    Every account has roles, but not every account has identity policies.
+    Role policies work in every Huawei Cloud account, but identity policies do not.
     """
     for grant_place, policy in convert_to_role_policies(document, settings.get("destinationRegion", "")):
         yield f"a custom policy of a user group, {grant_place.en}", policy
 
 
 def creation_commands(roles: list[Role], settings: Mapping[str, str]) -> Iterator[str]:
-    """Yield commands that create missing roles and policies, and update existing roles and policies."""
+    """Yield shell commands that create missing RAM roles and policies, and update existing policies."""
     yield "# Huawei Cloud: permissions of the IAM user whose AK/SK the functions use. Without the permissions for OBS,"
     yield "# compare cannot read OBS, and replay cannot read OMS's lists of failed copies."
     functions_policy = statements.functions_in_huawei(settings)
@@ -173,7 +173,7 @@ def creation_commands(roles: list[Role], settings: Mapping[str, str]) -> Iterato
 
 
 def removal_commands(roles: list[Role]) -> Iterator[str]:
-    """Yield commands that remove roles and policies; a role that has other policies remains."""
+    """Yield shell commands that remove the project's RAM roles and policies. A role with other policies remains."""
     yield "# After `s remove`: pipe this script to bash. It can run again."
     yield SHELL_CODE
     for name, same_name_roles in group_by_name(roles):
@@ -189,9 +189,9 @@ def purposes(roles: list[Role]) -> str:
 
 
 def ram_command(tolerated_codes: str, action: str, **parameters: str) -> str:
-    """Return a command of `aliyun`, Alibaba Cloud's command line; parameters and errors are RAM's (API 2015-05-01).
+    """Return a shell command that calls `action` of RAM's API (version 2015-05-01) by Alibaba Cloud's tool `aliyun`.
 
-    The command succeeds as well if RAM answers with an error code that the pattern `tolerated_codes` matches.
+    The command also succeeds if RAM returns an error code that matches the regular expression `tolerated_codes`.
     """
     words = [word for name, value in parameters.items() for word in (f"--{name}", value)]
     return shlex.join(["tolerate", tolerated_codes, "aliyun", "ram", action, *words])

@@ -122,7 +122,7 @@ class _Run:
             self._change_in_place()
             self._policy = find_policy(session, accounts.variables, accounts.keys[1])
             versions = bool(accounts.source.versioning()), bool(accounts.destination.versioning())
-            progress = self._intentions.progress()
+            progress = self._intentions.read_speed()
         except (KeyboardInterrupt, OpsError) as error:
             session.print_text(
                 t(

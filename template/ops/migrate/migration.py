@@ -108,7 +108,7 @@ class ProjectMigration:
         """Return a sentence on the time zone of the group's bandwidth limits, or None for a group without limits."""
         if not group.bandwidth:
             return None
-        progress = self._intentions.progress()
+        progress = self._intentions.read_speed()
         are_limits_same = progress and (progress.group, progress.windows) == (group.id, group.bandwidth)
         return messages.describe_time_zone(
             group.bandwidth, find_hours_late(progress) if progress and are_limits_same else None

@@ -149,7 +149,7 @@ class SetupRun:
         else:
             holders, tasks = (alibaba.reader, huawei.writer), huawei.tasks
             intentions.report_keys(
-                self._session, lambda: (tasks.task_groups(), holders), has_agreed=options.yes is not None
+                self._session, lambda: (tasks.task_groups(), holders), is_confirmed=options.yes is not None
             )
 
     @property

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from ops.report.words import Translator
-from ops.terminal import UnwrappedLine, longest_word, width, wrap
+from ops.terminal import UnwrappedLine, longest_word_width, width, wrap
 
 _INDENT = "  "
 _CELL_MARGIN = _INDENT * 2
@@ -60,8 +60,8 @@ def _fit_widths(grid: Grid, natural_widths: Sequence[int], available_width: int)
     is_unwrapped = [index in grid.numbers | grid.names for index in column_indexes]
     widths = [
         max(
-            longest_word(title),
-            *(width(row[index]) if is_unwrapped[index] else longest_word(row[index]) for row in grid.rows),
+            longest_word_width(title),
+            *(width(row[index]) if is_unwrapped[index] else longest_word_width(row[index]) for row in grid.rows),
         )
         for index, title in enumerate(grid.titles)
     ]
