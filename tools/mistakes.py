@@ -14,8 +14,8 @@ _JOBS = f"{_UNIT}/jobs"
 _GO = "tests/test_law_of_go.py::test_after_a_go_both_sides_stay_equal[0]"
 _CLOSING = f"{_UNIT}/test_law_of_closing.py"
 _ABANDONED = f"{_UNIT}/clouds/test_given_up.py"
-_CERTIFY = f"{_JOBS}/certify/test_law_of_certify.py::test_certify_uses_the_pass_that_was_rechecked"
-_DELETIONS = f"{_JOBS}/certify/test_law_of_deletions.py::test_only_deleted_objects_of_the_project_are_listed[0]"
+_CERTIFY = f"{_JOBS}/certify/test_law_of_certify.py::test_certify_judges_the_comparison_that_was_rechecked_last"
+_DELETIONS = f"{_JOBS}/certify/test_law_of_deletions.py::test_the_deletion_list_has_only_keys_deleted_at_the_source[0]"
 _BESIDE = f"{_UNIT}/comparison/test_beside_a_group.py"
 _SETUP = f"{_UNIT}/ops/setup"
 _HEADERS = f"{_JOBS}/headers/test_law_of_headers.py"
@@ -333,14 +333,14 @@ MISTAKES = (
     ),
     Mistake(
         "an interrupted look at OMS's lists that begins anew",
-        f"{_JOBS}/replay/test_list_positions.py::test_the_time_of_a_complete_search_for_lists_is_stored",
+        f"{_JOBS}/replay/test_list_positions.py::test_replay_stores_the_time_of_a_complete_search_for_lists",
         f"{_CODE}/ledger/list_positions.py",
         "        if self.after:\n            return True\n",
         "",
     ),
     Mistake(
         "BROKEN only while something waits",
-        f"{_JOBS}/status/test_verdict.py::test_a_refused_account_gives_the_verdict_broken_with_a_remedy",
+        f"{_JOBS}/status/test_verdict.py::test_an_account_that_oms_refuses_makes_the_verdict_broken",
         f"{_CODE}/jobs/status/verdict.py",
         "    if isinstance(task, Failure) and task.reason.name in permanent_names",
         "    if names and isinstance(task, Failure) and task.reason.name in permanent_names",
@@ -355,14 +355,14 @@ MISTAKES = (
     ),
     Mistake(
         "a change of headers that doctor tries in a closed project",
-        f"{_JOBS}/doctor/test_clouds.py::test_in_a_closed_project_changing_headers_is_not_tested",
+        f"{_JOBS}/doctor/test_clouds.py::test_doctor_skips_the_test_of_changing_headers_in_a_closed_project",
         f"{_CODE}/jobs/doctor/flow.py",
         '    if context.closed_mark:\n        return skipped(t("the project is closed, so nothing',
         '    if False:\n        return skipped(t("the project is closed, so nothing',
     ),
     Mistake(
         "a trigger that is dead only if no event comes",
-        f"{_JOBS}/status/test_lost_events.py::test_a_dead_trigger_is_not_green_until_it_works_again",
+        f"{_JOBS}/status/test_lost_events.py::test_status_is_not_green_until_a_dead_trigger_works_again",
         f"{_CODE}/jobs/status/verdict.py",
         "if missing_number * 2 > new_number:",
         "if missing_number > new_number:",
@@ -397,35 +397,35 @@ MISTAKES = (
     ),
     Mistake(
         "PROOF_EQUAL_SIZE told to judge again",
-        f"{_JOBS}/certify/test_verdict.py::test_equal_size_is_not_proven_until_it_is_read_or_accepted[form-12]",
+        f"{_JOBS}/certify/test_verdict.py::test_an_object_of_equal_size_prevents_a_go_until_read_or_accepted[form-12]",
         f"{_CODE}/rules/class_checks.py",
         "return check.remedy_text, comparison_step(facts, deep=True, restart=True)",
         "return check.remedy_text, comparison_step(facts, again=True)",
     ),
     Mistake(
         "SAMPLE told to compare without reading",
-        f"{_JOBS}/certify/test_sample.py::test_a_differing_object_is_a_no_go_in_each_later_sample",
+        f"{_JOBS}/certify/test_sample.py::test_a_sampled_object_that_differs_prevents_a_go_in_later_samples",
         f"{_CODE}/rules/sample_checks.py",
         "comparison_step(facts, deep=True, restart=True)",
         "comparison_step(facts, restart=True)",
     ),
     Mistake(
         "a standstill pass right after the close",
-        f"{_JOBS}/certify/test_closing.py::test_the_standstill_pass_has_to_begin_two_minutes_after_the_close[1]",
+        f"{_JOBS}/certify/test_closing.py::test_certify_needs_a_standstill_pass_two_minutes_after_the_close[1]",
         f"{_CODE}/rules/closing_checks.py",
         "parse_timestamp(standstill.began) < parse_timestamp(mark.written) + CLOSE_DELAY",
         "parse_timestamp(standstill.began) < parse_timestamp(mark.written)",
     ),
     Mistake(
         "GO while another project of the task is open",
-        f"{_JOBS}/certify/test_closing.py::test_other_projects_of_the_task_that_are_open_are_named",
+        f"{_JOBS}/certify/test_closing.py::test_certify_names_other_open_projects_of_the_same_sync_task",
         f"{_CODE}/rules/closing_checks.py",
         "    if facts.open_projects:\n",
         "    if not facts.closed:\n",
     ),
     Mistake(
         "a standstill pass before OMS had finished",
-        f"{_JOBS}/certify/test_closing.py::test_a_standstill_pass_before_oms_finished_does_not_count",
+        f"{_JOBS}/certify/test_closing.py::test_certify_ignores_a_standstill_pass_before_oms_finished",
         f"{_CODE}/rules/closing_checks.py",
         "if idle_time and parse_timestamp(standstill.began) < idle_time:",
         "if idle_time is None:",
@@ -502,7 +502,7 @@ MISTAKES = (
     ),
     Mistake(
         "a wake of an idle range that names another pass",
-        f"{_JOBS}/reconcile/test_due.py::test_the_timer_finishes_the_older_of_two_backfills_first",
+        f"{_JOBS}/reconcile/test_due.py::test_the_timer_finishes_the_older_of_two_passes_over_old_objects",
         f"{_CODE}/passes/driver.py",
         "self._store.wake(other_wake.pass_name, other_wake.range_name)",
         "self._store.wake(first_wake.pass_name, other_wake.range_name)",
@@ -516,28 +516,28 @@ MISTAKES = (
     ),
     Mistake(
         "a lasting failure of keys that is named before that of the task",
-        f"{_JOBS}/status/test_verdict.py::test_a_failure_of_the_task_comes_before_other_lasting_failures",
+        f"{_JOBS}/status/test_verdict.py::test_the_verdict_names_a_failure_of_the_sync_task_first",
         f"{_CODE}/jobs/status/verdict.py",
         "names.insert(0, task.reason.name)",
         "names.append(task.reason.name)",
     ),
     Mistake(
         "a step that belongs to another gap than the first",
-        f"{_JOBS}/status/test_verdict.py::test_problems_are_named_in_order_with_the_step_of_the_first",
+        f"{_JOBS}/status/test_verdict.py::test_the_verdict_lists_problems_in_order_and_the_step_of_the_first",
         f"{_CODE}/jobs/status/verdict.py",
         "step, reason = reasons[0]",
         "step, reason = reasons[-1]",
     ),
     Mistake(
         "nothing kept back of a piece with little time",
-        f"{_JOBS}/reconcile/test_resuming.py::test_a_pass_stops_before_the_time_is_up_and_the_timer_continues_it",
+        f"{_JOBS}/reconcile/test_resuming.py::test_a_pass_stops_before_its_timeout_and_the_timer_continues_it",
         f"{_CODE}/passes/range_walk.py",
         "remaining_seconds - min(_RESERVED_SECONDS, remaining_seconds / 4)",
         "remaining_seconds",
     ),
     Mistake(
         "a batch that is counted before it is recorded",
-        f"{_JOBS}/reconcile/test_sending.py::test_a_key_that_is_neither_accepted_nor_recorded_stops_the_pass[0]",
+        f"{_JOBS}/reconcile/test_sending.py::test_a_pass_stops_at_a_key_that_it_can_neither_submit_nor_record[0]",
         f"{_CODE}/passes/range_walk.py",
         "        if self._batch:\n            return self._before_batch\n",
         "",
@@ -565,14 +565,14 @@ MISTAKES = (
     ),
     Mistake(
         "status claiming OBS by a comparison that a standstill pass contradicts",
-        f"{_UNIT}/jobs/status/test_in_obs.py::test_a_comparison_contradicted_by_a_standstill_pass_does_not_count",
+        f"{_UNIT}/jobs/status/test_in_obs.py::test_status_ignores_a_comparison_that_a_standstill_pass_contradicts",
         f"{_CODE}/comparison/result.py",
         "return self.stood_still is False",
         "return False",
     ),
     Mistake(
         "failures closed by a comparison that a standstill pass contradicts",
-        f"{_UNIT}/jobs/status/test_in_obs.py::test_failures_stay_if_a_standstill_pass_contradicts_compare",
+        f"{_UNIT}/jobs/status/test_in_obs.py::test_copy_failures_stay_if_a_standstill_pass_contradicts_compare",
         f"{_CODE}/jobs/status/facts.py",
         "return is_valid and not differing_number",
         "return self.last_comparison is not None and not differing_number",
@@ -600,14 +600,14 @@ MISTAKES = (
     ),
     Mistake(
         "an option that OMS does not report taken for off",
-        f"{_JOBS}/certify/test_headers.py::test_unreported_metadata_is_unknown_until_a_sample_or_acceptance",
+        f"{_JOBS}/certify/test_headers.py::test_a_go_needs_a_sample_if_oms_does_not_report_its_metadata_option",
         f"{_CODE}/clouds/task.py",
         "return value if isinstance(value, bool) else None",
         "return value is True",
     ),
     Mistake(
         "more failed records than are looked at, and no step that ends them",
-        f"{_JOBS}/certify/test_waiting.py::test_more_listed_failures_than_certify_checks_have_a_next_step",
+        f"{_JOBS}/certify/test_waiting.py::test_certify_names_a_next_step_if_it_cannot_check_all_failed_copies",
         f"{_CODE}/rules/waiting_check.py",
         "if facts.waiting.has_more_records and not is_kept_closed(facts):",
         "if not facts.waiting and not is_kept_closed(facts):",
@@ -621,14 +621,14 @@ MISTAKES = (
     ),
     Mistake(
         "a sample read in spite of back-to-source rules",
-        f"{_JOBS}/certify/test_sample.py::test_no_sample_is_read_if_obs_has_back_to_source_rules",
+        f"{_JOBS}/certify/test_sample.py::test_certify_reads_no_sample_if_obs_has_back_to_source_rules",
         f"{_CODE}/jobs/certify/sample.py",
         'BACK_TO_SOURCE if back_to_source and back_to_source.rules else ""',
         '"" if back_to_source and back_to_source.rules else ""',
     ),
     Mistake(
         "headers asked of what OBS does not list",
-        f"{_JOBS}/certify/test_headers.py::test_no_headers_are_read_of_objects_that_obs_does_not_list",
+        f"{_JOBS}/certify/test_headers.py::test_certify_reads_no_headers_of_objects_that_obs_does_not_list",
         f"{_CODE}/jobs/certify/sample.py",
         "existing_keys = [key for key in keys if key not in missing_keys]",
         "existing_keys = list(keys)",
@@ -649,14 +649,14 @@ MISTAKES = (
     ),
     Mistake(
         "accepting what the comparison has not looked at",
-        f"{_JOBS}/certify/test_waiting.py::test_an_accepted_object_that_changed_after_the_comparison_waits",
+        f"{_JOBS}/certify/test_waiting.py::test_an_acceptance_does_not_cover_a_change_after_the_comparison",
         f"{_CODE}/jobs/certify/gathering.py",
         "was_tried=write_time < last_try_time",
         "was_tried=True",
     ),
     Mistake(
         "no way out for what OMS refuses and nobody can read",
-        f"{_JOBS}/certify/test_waiting.py::test_a_refused_unreadable_object_can_be_accepted_by_name",
+        f"{_JOBS}/certify/test_waiting.py::test_a_failed_record_of_an_unreadable_object_can_be_accepted",
         f"{_CODE}/comparison/judge.py",
         "proof_result in VAIN_PROOFS",
         "proof_result is None",
@@ -706,7 +706,7 @@ MISTAKES = (
     ),
     Mistake(
         "failures of one version counted for the next",
-        f"{_JOBS}/replay/test_resting.py::test_attempts_of_a_version_do_not_count_for_the_next",
+        f"{_JOBS}/replay/test_resting.py::test_failed_attempts_of_a_version_do_not_delay_the_next_version",
         f"{_CODE}/ledger/records.py",
         "copy_attempts=self.copy_attempts if is_same_version else 0",
         "copy_attempts=self.copy_attempts",
@@ -720,7 +720,7 @@ MISTAKES = (
     ),
     Mistake(
         "throttled calls that are not counted",
-        f"{_JOBS}/test_share.py::test_an_event_can_be_left_to_replay_without_a_call",
+        f"{_JOBS}/test_share.py::test_forward_leaves_events_to_replay_without_a_call_after_throttling",
         f"{_CODE}/delivery/batches.py",
         "submission.throttled += oms_attempt.was_throttled",
         "submission.throttled += 0",
@@ -734,28 +734,28 @@ MISTAKES = (
     ),
     Mistake(
         "a call that does not ask for the mark",
-        f"{_JOBS}/test_forward.py::test_after_a_close_during_a_long_event_later_batches_are_recorded",
+        f"{_JOBS}/test_forward.py::test_forward_records_batches_after_a_close_during_a_long_event",
         f"{_CODE}/delivery/batches.py",
         "if closed_failure := refusal():",
         "if not submission.calls and (closed_failure := refusal()):",
     ),
     Mistake(
         "a failed record deleted before its run file is written",
-        f"{_JOBS}/replay/test_races.py::test_two_runs_of_a_run_file_lose_no_key_even_if_one_is_killed",
+        f"{_JOBS}/replay/test_races.py::test_two_replays_of_a_run_file_lose_no_key_if_either_is_killed",
         f"{_CODE}/jobs/replay/resending.py",
         "self._delete_and_send(self._run_files.create(",
         "self._delete_records(recorded_keys)\n        self._delete_and_send(self._run_files.create(",
     ),
     Mistake(
         "a refused list that keeps all others unread",
-        f"{_JOBS}/replay/test_failed_copies.py::test_a_refused_list_is_counted_once_and_does_not_stop_the_others",
+        f"{_JOBS}/replay/test_failed_copies.py::test_replay_counts_an_unreadable_list_once_and_reads_the_other_lists",
         f"{_CODE}/jobs/replay/failed_copies.py",
         "            if not is_single_refusal and error.code != _ARCHIVED_CODE:\n                raise\n",
         "            raise\n",
     ),
     Mistake(
         "a rest that does not double",
-        f"{_JOBS}/replay/test_resting.py::test_pauses_between_attempts_double_up_to_a_day",
+        f"{_JOBS}/replay/test_resting.py::test_the_pauses_between_attempts_of_a_key_double_up_to_a_day",
         f"{_CODE}/jobs/replay/resting.py",
         "_FIRST_PAUSE_SECONDS << min(attempt - 2, 30)",
         "_FIRST_PAUSE_SECONDS * min(attempt - 1, 30)",
@@ -869,7 +869,7 @@ MISTAKES = (
     ),
     Mistake(
         "asking to send for ever what reading proves",
-        f"{_UNIT}/jobs/certify/test_waiting.py::test_a_failed_object_of_equal_size_in_obs_has_to_be_read",
+        f"{_UNIT}/jobs/certify/test_waiting.py::test_certify_requires_reading_a_failed_object_of_equal_size_in_obs",
         f"{_CODE}/jobs/certify/gathering.py",
         "is_same_size=are_same_size(entry)",
         "is_same_size=not are_same_size(entry)",
@@ -996,7 +996,7 @@ MISTAKES = (
     ),
     Mistake(
         "storage classes without a sum",
-        f"{_JOBS}/certify/test_waiting.py::test_a_comparison_whose_sums_do_not_add_up_is_a_no_go",
+        f"{_JOBS}/certify/test_waiting.py::test_a_comparison_whose_sums_do_not_add_up_prevents_a_go",
         f"{_CODE}/rules/comparison_checks.py",
         "    if storage_totals(facts.storage or ()) != sides:",
         "    if False:",
@@ -1437,21 +1437,21 @@ def _list_pass_fields(""",
     ),
     Mistake(
         "a key of a run file that is listed",
-        f"{_JOBS}/certify/test_deletions.py::test_a_key_in_a_run_file_counts_as_waiting_and_is_not_listed",
+        f"{_JOBS}/certify/test_deletions.py::test_the_deletion_list_omits_keys_that_wait_in_a_run_file",
         f"{_CODE}/jobs/certify/deletions.py",
         "failed_record is not None or key in self._waiting_keys",
         "failed_record is not None",
     ),
     Mistake(
         "a list by a source bucket that is not the task's",
-        f"{_JOBS}/certify/test_deletions.py::test_no_list_is_made_if_the_task_has_another_source_bucket",
+        f"{_JOBS}/certify/test_deletions.py::test_the_deletion_list_is_refused_if_the_task_has_another_source",
         f"{_CODE}/rules/deletions.py",
         "if facts.task_source != facts.source_bucket:",
         "if not facts.source_bucket:",
     ),
     Mistake(
         "a list after a GO",
-        f"{_JOBS}/certify/test_deletions.py::test_no_list_is_made_after_a_go",
+        f"{_JOBS}/certify/test_deletions.py::test_the_deletion_list_is_refused_after_a_go",
         f"{_CODE}/jobs/certify/deletions.py",
         "last_name([CutoverVerdict.GO])",
         "last_name([CutoverVerdict.NO_GO])",
@@ -1465,7 +1465,7 @@ def _list_pass_fields(""",
     ),
     Mistake(
         "a key without a 404 that is listed",
-        f"{_JOBS}/certify/test_deletions.py::test_keys_are_left_out_of_the_list_if_a_cloud_does_not_answer",
+        f"{_JOBS}/certify/test_deletions.py::test_the_deletion_list_omits_a_key_if_a_cloud_does_not_answer",
         f"{_CODE}/rules/deletions.py",
         """(OmissionReason.SOURCE_UNKNOWN, absent.source_status != "404"),""",
         "(OmissionReason.SOURCE_UNKNOWN, False),",

@@ -33,25 +33,25 @@ def read_failed_record(world: World, key: str) -> dict[str, Any]:
     return json.loads(world.bucket.record_body("failed", key) or b"{}")
 
 
-def test_an_accepted_key_is_recorded_and_true_is_returned(world):
+def test_forward_records_an_accepted_key_and_returns_true(world):
     assert world.forward(payload("a", etag="ABC")) is True
     assert world.bucket.record_body("success", "a") == b"ABC"
     assert world.bucket.record_body("failed", "a") is None
 
 
-def test_accepted_and_failed_keys_of_an_event_have_separate_records(world):
+def test_forward_records_accepted_and_failed_keys_of_an_event_separately(world):
     world.oms.refuse(lambda key: key == "bad")
     assert world.forward(payload("good", "bad", "fine")) is False
     assert [bool(world.bucket.record_body("success", key)) for key in ("good", "bad", "fine")] == [True, False, True]
     assert [read_failed_record(world, key).get("reason") for key in ("good", "bad", "fine")] == [None, "REJECTED", None]
 
 
-def test_an_event_without_keys_returns_true_without_a_call(world):
+def test_forward_returns_true_for_an_event_without_keys(world):
     assert world.forward(payload("a", name="ObjectRemoved:DeleteObject")) is True
     assert not [*world.oms.requests, *world.oss.requests]
 
 
-def test_a_partly_unreadable_payload_raises_after_its_keys_are_submitted(world):
+def test_forward_submits_the_keys_of_a_partly_unreadable_event_then_raises(world):
     broken = json.dumps({"events": [event("a"), {"eventName": "ObjectCreated:PutObject"}]}).encode()
     with pytest.raises(EventError, match=r"oss\.object\.key"):
         world.forward(broken)
@@ -59,7 +59,7 @@ def test_a_partly_unreadable_payload_raises_after_its_keys_are_submitted(world):
     assert world.bucket.record_body("success", "a")
 
 
-def test_an_unwritten_success_record_is_only_an_error_in_the_log(world, lines):
+def test_forward_logs_a_success_record_that_it_cannot_write(world, lines):
     world.bucket.fail(oss_error(404), "put")
     assert world.forward(payload("a")) is True
     line, summary = lines()
@@ -70,7 +70,7 @@ def test_an_unwritten_success_record_is_only_an_error_in_the_log(world, lines):
 
 
 @pytest.mark.parametrize("answer", [oss_error(403), *REDIRECTS, PAGE])
-def test_an_unwritten_failed_record_is_logged_with_its_key(world, lines, answer):
+def test_forward_raises_and_logs_the_key_of_an_unwritten_failed_record(world, lines, answer):
     world.oms.faults.add(oms_error(404))
     world.bucket.fail(answer, "put")
     with pytest.raises(RecordError, match="1 failed keys are not recorded") as raised:
@@ -85,7 +85,7 @@ def test_an_unwritten_failed_record_is_logged_with_its_key(world, lines, answer)
 
 
 @pytest.mark.parametrize("timeout", [3, 10, 60, 600])
-def test_time_is_reserved_for_recording(world, timeout):
+def test_forward_reserves_time_to_record_its_failed_keys(world, timeout):
     world.oms.faults.add(HANG)
     assert world.forward(payload(*[f"k{number}" for number in range(100)]), timeout) is False
     assert world.bucket.calls["put"] == 100
@@ -95,7 +95,7 @@ def test_time_is_reserved_for_recording(world, timeout):
 @pytest.mark.parametrize(
     ("keys", "timeout", "recording_start"), [(1, 20.5, 15), (10, 20.5, 15), (11, 20.5, 10), (100, 60.5, 30)]
 )
-def test_recording_has_five_seconds_per_batch_but_at_most_half_the_time(world, keys, timeout, recording_start):
+def test_forward_reserves_five_seconds_a_batch_or_half_its_time(world, keys, timeout, recording_start):
     # GIVEN an OMS that never answers
     world.oms.faults.add(HANG)
     write_times = []
@@ -106,7 +106,7 @@ def test_recording_has_five_seconds_per_batch_but_at_most_half_the_time(world, k
     assert write_times[0] == pytest.approx(recording_start, abs=0.2)
 
 
-def test_the_invocation_and_each_failed_key_have_a_log_line(world, lines):
+def test_forward_logs_its_invocation_and_each_failed_key(world, lines):
     world.clock.sleep(5)
     world.oms.refuse(lambda key: key == "bad")
     world.oms.round_trip = 2.0
@@ -133,14 +133,14 @@ def test_the_invocation_and_each_failed_key_have_a_log_line(world, lines):
     }
 
 
-def test_the_first_event_of_ten_keys_costs_twelve_requests(world):
+def test_forward_makes_twelve_requests_for_its_first_event_of_ten_keys(world):
     world.forward(payload(*[f"k{number}" for number in range(10)]))
     took = pytest.approx(world.oms.round_trip + 2 * world.oss.round_trip)
     assert len(world.oms.calls) == 1
     assert world.clock.seconds == took
 
 
-def test_no_secret_is_in_records_logs_or_errors(world, lines):
+def test_forward_writes_no_secret_to_records_logs_or_errors(world, lines):
     secrets = list(world.huawei_credentials)
     secret_text = " ".join(secrets)
     world.oms.faults.then(
@@ -178,7 +178,7 @@ def submitted_keys(world: World) -> list[list[str]]:
     return [call.keys for call in world.oms.calls]
 
 
-def test_the_mark_is_read_once_a_minute_and_a_key_costs_two_requests(world):
+def test_forward_reads_the_closed_mark_once_a_minute(world):
     # GIVEN a new instance, an instance that read the mark less than a minute ago, and an instance that read it earlier
     for key, pause, due in [("a", 0, 1), ("b", 59, 0), ("c", 1, 1), ("d", 1, 0)]:
         world.clock.sleep(pause)
@@ -193,7 +193,7 @@ def test_the_mark_is_read_once_a_minute_and_a_key_costs_two_requests(world):
     assert len(world.oms.calls) == world.bucket.calls["put"] == 4
 
 
-def test_a_new_instance_records_every_key_of_a_closed_project(world):
+def test_forward_records_every_key_of_a_closed_project_in_a_new_instance(world):
     closing(world).close("Li Lei")
     assert world.forward(payload("a", "b")) is False
     assert not world.oms.requests
@@ -201,7 +201,7 @@ def test_a_new_instance_records_every_key_of_a_closed_project(world):
     assert "closed since 2026-01-02T00:00:00Z (Li Lei)" in read_failed_record(world, "a")["message"]
 
 
-def test_a_busy_instance_submits_for_a_minute_after_reading_the_mark(world):
+def test_forward_submits_for_a_minute_after_it_read_an_open_mark(world):
     world.forward(payload("a"))
     closing(world).close()
     for second in range(10, 100, 10):
@@ -210,7 +210,7 @@ def test_a_busy_instance_submits_for_a_minute_after_reading_the_mark(world):
     assert submitted_keys(world) == [["a"], ["10"], ["20"], ["30"], ["40"], ["50"]]
 
 
-def test_the_minute_counts_from_the_request_for_the_mark(world):
+def test_forward_counts_the_minute_from_its_request_for_the_closed_mark(world):
     world.oss.round_trip = 4.0
     assert world.forward(payload("a")) is True
     closing(world).close()
@@ -220,7 +220,7 @@ def test_the_minute_counts_from_the_request_for_the_mark(world):
 
 
 @pytest.mark.parametrize(("monotonic", "wall"), [(0, 60), (0, -61), (60, 0)])
-def test_a_thawed_instance_submits_nothing_whatever_its_clocks_show(world, monotonic, wall):
+def test_a_frozen_instance_of_forward_reads_the_mark_after_it_resumes(world, monotonic, wall):
     world.forward(payload("a"))
     closing(world).close()
     world.clock.sleep(monotonic)
@@ -229,7 +229,7 @@ def test_a_thawed_instance_submits_nothing_whatever_its_clocks_show(world, monot
     assert submitted_keys(world) == [["a"]]
 
 
-def test_a_clock_set_back_does_not_reopen_the_project_for_an_instance(world):
+def test_forward_submits_nothing_after_a_close_if_its_clock_is_set_back(world):
     world.forward(payload("a"))
     closing(world).close()
     for ahead in (2, 0):
@@ -238,7 +238,7 @@ def test_a_clock_set_back_does_not_reopen_the_project_for_an_instance(world):
     assert submitted_keys(world) == [["a"]]
 
 
-def test_a_large_event_of_a_closed_project_costs_one_read_of_the_mark(world):
+def test_forward_reads_the_mark_once_for_a_large_event_of_a_closed_project(world):
     closing(world).close()
     looked = count_mark_reads(world)
     assert world.forward(payload(*KEYS)) is False
@@ -247,7 +247,7 @@ def test_a_large_event_of_a_closed_project_costs_one_read_of_the_mark(world):
     assert {read_failed_record(world, key)["reason"] for key in KEYS} == {"CLOSED"}
 
 
-def test_after_a_close_during_a_long_event_later_batches_are_recorded(world):
+def test_forward_records_batches_after_a_close_during_a_long_event(world):
     # GIVEN an instance that is frozen for a minute while it handles a batch, and a project that is closed meanwhile
     def close_meanwhile(request):
         if "/events" in request.url:
@@ -263,7 +263,7 @@ def test_after_a_close_during_a_long_event_later_batches_are_recorded(world):
     assert [read_failed_record(world, key).get("reason") for key in KEYS] == [None] * 10 + ["CLOSED"] * 20
 
 
-def test_an_event_after_the_opening_is_submitted_at_once(world):
+def test_forward_submits_an_event_at_once_after_the_project_opens(world):
     closing(world).close()
     world.forward(payload("a"))
     closing(world).open()
@@ -274,7 +274,7 @@ def test_an_event_after_the_opening_is_submitted_at_once(world):
 
 
 @pytest.mark.parametrize("fault", UNREADABLE.values(), ids=UNREADABLE)
-def test_an_event_is_recorded_if_the_projects_state_is_unknown(world, fault):
+def test_forward_records_the_keys_if_it_cannot_read_the_closed_mark(world, fault):
     world.oss.faults.add(fault, where=reads_mark)
     assert world.forward(payload("a")) is False
     assert [*world.oms.requests] == []
@@ -287,7 +287,7 @@ def test_an_event_is_recorded_if_the_projects_state_is_unknown(world, fault):
     assert world.forward(payload("b")) is True
 
 
-def test_records_name_the_missing_permission_to_read_the_mark(world):
+def test_a_failed_record_names_the_missing_permission_to_read_the_mark(world):
     world.oss.deny("oss:GetObject", world.log_bucket)
     world.forward(payload("a"))
     assert "lacks oss:GetObject on photos-oms-log: grant it" in read_failed_record(world, "a")["message"]

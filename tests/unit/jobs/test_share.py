@@ -45,17 +45,17 @@ def throttle(world: World, events: int) -> int:
     return len(world.oms.requests) - before
 
 
-def test_without_throttling_forward_submits_every_event(world):
+def test_forward_submits_every_event_without_throttling(world):
     assert count_calls(world, 100) == 100
 
 
-def test_a_spike_that_throttles_an_event_leaves_no_failed_record(world):
+def test_forward_submits_all_events_after_a_short_spike_of_throttling(world):
     world.oms.faults.then(BUSY, BUSY, OK)
     assert world.forward(payload("in a spike"))
     assert count_calls(world, 100) == 100
 
 
-def test_an_event_can_be_left_to_replay_without_a_call(world):
+def test_forward_leaves_events_to_replay_without_a_call_after_throttling(world):
     throttle(world, 8)
     key = next(f"key {number}" for number in range(100) if not world.forward(payload(f"key {number}", etag="ABC")))
     record = json.loads(world.bucket.record_body("failed", key))
@@ -75,20 +75,20 @@ def test_each_throttled_event_halves_the_share_that_forward_submits(world, throt
     assert least <= count_calls(world, events) <= most
 
 
-def test_a_minute_after_throttling_all_events_are_submitted(world):
+def test_forward_submits_all_events_a_minute_after_throttling(world):
     throttle(world, 10)
     world.clock.sleep(60)
     assert count_calls(world, 100) == 100
 
 
-def test_throttled_calls_are_retried_only_while_all_events_are_submitted(world):
+def test_forward_retries_throttled_calls_only_while_it_submits_all_events(world):
     throttle(world, 1)
     assert throttle(world, 1) > 1
     throttle(world, 6)
     assert throttle(world, 1) == 1
 
 
-def test_a_closed_project_records_the_reason_closed_not_throttled(world):
+def test_forward_records_the_reason_closed_despite_earlier_throttling(world):
     throttle(world, 10)
     ProjectState(world.invocation()).close()
     world.clock.ahead = timedelta(minutes=1)  # a frozen instance reads the mark again
@@ -108,7 +108,7 @@ events = st.tuples(
 @pytest.mark.law
 @settings(max_examples=schedules(3))
 @given(arriving=st.lists(events, min_size=1, max_size=15), replays=st.lists(st.sampled_from([BUSY, OK]), max_size=40))
-def test_law1_holds_under_any_throttling_and_replay_submits_the_others(count_schedule, arriving, replays):
+def test_law1_forward_loses_no_key_under_any_throttling(count_schedule, arriving, replays):
     # GIVEN events of some keys each, after pauses, and an OMS that throttles by a schedule
     World.close_all()
     world = World(OMS_RATE="20")

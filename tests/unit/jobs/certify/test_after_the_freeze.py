@@ -18,7 +18,7 @@ from unit.jobs.certify.mending import RESTART, is_mended, step_options
 
 
 @pytest.mark.parametrize("fate", ["copied", "lost"])
-def test_a_write_after_the_freeze_is_named_until_the_freeze_is_later(world, fate):
+def test_a_write_after_the_freeze_prevents_a_go_until_a_later_freeze(world, fate):
     # GIVEN a freeze, and a later write by an application
     world.freeze()
     world.put("late", "x", fate=fate)
@@ -38,7 +38,7 @@ def test_a_write_after_the_freeze_is_named_until_the_freeze_is_later(world, fate
     assert world.is_go()
 
 
-def test_a_write_within_a_minute_of_the_freeze_is_allowed(world):
+def test_certify_allows_a_write_within_a_minute_after_the_freeze(world):
     world.freeze(wait=MINUTE - 1)
     world.put("a/1", "xy")
     world.advance(HOUR)
@@ -47,7 +47,7 @@ def test_a_write_within_a_minute_of_the_freeze_is_allowed(world):
 
 
 @pytest.mark.parametrize("days", [40, 0])
-def test_oms_lists_read_before_the_comparison_ended_prove_nothing(world, days, mocker):
+def test_certify_ignores_oms_lists_read_before_the_comparison_ended(world, days, mocker):
     # GIVEN OMS's lists, which replay last read at the freeze
     world.freeze()
     world.advance(days * DAY)
@@ -63,7 +63,7 @@ def test_oms_lists_read_before_the_comparison_ended_prove_nothing(world, days, m
     assert world.is_go()
 
 
-def test_oms_lists_read_after_the_waiting_keys_do_not_count(world, mocker):
+def test_certify_ignores_oms_lists_read_after_it_listed_waiting_keys(world, mocker):
     world.get_ready()
     sentence, really = check(world.certify(), "NOTHING_WAITS")["actual"], gathering.list_waiting_keys
 
@@ -80,13 +80,13 @@ def test_oms_lists_read_after_the_waiting_keys_do_not_count(world, mocker):
     assert check(world.certify(), "NOTHING_WAITS")["actual"] > sentence
 
 
-def test_oms_lists_that_were_read_days_ago_prove_nothing_in_a_rehearsal(world):
+def test_a_rehearsal_ignores_oms_lists_that_were_read_days_ago(world):
     world.prove()
     world.advance(2 * DAY)
     assert check(world.rehearse(), "NOTHING_WAITS")["result"] == "not run"
 
 
-def test_source_objects_named_like_records_are_counted_and_named(world):
+def test_certify_counts_and_names_source_objects_named_like_records(world):
     # GIVEN a source object named like a record, which is never submitted
     key = "oms_source_record/another/success_object/x"
     world.put(key, "x", fate="lost")
@@ -109,7 +109,7 @@ def test_source_objects_named_like_records_are_counted_and_named(world):
     assert world.is_go()
 
 
-def test_concurrent_samples_keep_the_differences_of_each_other(ready):
+def test_concurrent_certify_calls_keep_each_others_sampled_differences(ready):
     # GIVEN a sample of one object, while it is read
     meanwhile: list[str] = []
 
@@ -146,7 +146,7 @@ def test_many_records_of_another_project_do_not_prevent_a_go(mocker):
     assert world.find_obstacle("NOTHING_WAITS")["keys"] == ["z.jpg"]
 
 
-def test_more_records_than_can_be_listed_are_not_proven(mocker):
+def test_a_certificate_is_not_proven_if_records_exceed_the_list_limit(mocker):
     world = World.installed("z.jpg", OBJECT_SUFFIX=".jpg")
     world.bucket.add_failed_records(*(f"{number:04}.tmp" for number in range(11)), reason="REJECTED")
     world.get_ready()
@@ -163,7 +163,7 @@ def test_more_records_than_can_be_listed_are_not_proven(mocker):
 
 
 @pytest.mark.parametrize("keys", [[], ["a.jpg"]])
-def test_an_empty_scope_is_not_proven(keys):
+def test_a_certificate_is_not_proven_if_no_key_matches_the_key_filter(keys):
     world = World.installed(*keys, OBJECT_SUFFIX=".typo")
     world.get_ready()
     document = world.certify(sample=10)
@@ -214,7 +214,7 @@ def write_with_early_time(world: World) -> None:
     ],
     ids=["written", "deleted", "overwritten", "of an old time", "written in OBS"],
 )
-def test_a_change_after_the_comparison_is_a_no_go(world, change, phrase):
+def test_a_change_after_the_comparison_makes_the_certificate_no_go(world, change, phrase):
     world.freeze()
     world.open_and_compare()
     change(world)
@@ -228,7 +228,7 @@ def test_a_change_after_the_comparison_is_a_no_go(world, change, phrase):
         assert world.is_go()
 
 
-def test_a_standstill_pass_before_the_comparison_does_not_count(world):
+def test_certify_ignores_a_standstill_pass_before_the_comparison(world):
     world.freeze()
     world.stand_still()
     world.advance(MINUTE)
@@ -264,7 +264,7 @@ def let_comparison_age(world: World) -> None:
         (let_comparison_age, "over 24 hours ago"),
     ],
 )
-def test_an_old_or_partial_comparison_does_not_count(world, compared, phrase):
+def test_certify_ignores_an_old_or_partial_comparison(world, compared, phrase):
     compared(world)
     world.stand_still()
     document = world.certify()
@@ -275,7 +275,7 @@ def test_an_old_or_partial_comparison_does_not_count(world, compared, phrase):
     assert phrase in finding["actual"]
 
 
-def test_an_object_that_changes_is_a_no_go_until_its_recheck(world):
+def test_a_changing_object_prevents_a_go_until_it_is_rechecked(world):
     world.put("b", "xy")
     finding = check(world.cut_over(wait=MINUTE), "MOVING")
     assert finding["result"] == "failed"
@@ -286,7 +286,7 @@ def test_an_object_that_changes_is_a_no_go_until_its_recheck(world):
     assert world.is_go()
 
 
-def test_an_accepted_object_that_was_not_copied_is_a_no_go(world):
+def test_an_accepted_object_that_oms_did_not_copy_prevents_a_go(world):
     world.advance(HOUR)
     world.put("b", "xy", fate="accepted")
     world.get_ready(wait=20 * MINUTE)
@@ -296,7 +296,7 @@ def test_an_accepted_object_that_was_not_copied_is_a_no_go(world):
     assert world.is_go()
 
 
-def test_objects_left_to_a_migration_are_a_no_go_until_compared_again(world):
+def test_objects_left_to_a_migration_prevent_a_go_until_compared_again(world):
     world.put("b", "xy", fate="lost")
     world.advance(2 * HOUR)
     begin_migration(world)

@@ -72,7 +72,7 @@ def world(request) -> CheckedWorld:
     return CheckedWorld(moves=request.param).mended()
 
 
-def test_metadata_passes_without_a_sample_if_all_versions_have_records(world):
+def test_the_check_metadata_needs_no_sample_if_all_objects_have_records(world):
     asked: list[str] = []
     world.destination.before = lambda kind, names: asked.extend(filter(None, names if kind == "head" else ()))
     world.stand_still()
@@ -87,7 +87,7 @@ def test_metadata_passes_without_a_sample_if_all_versions_have_records(world):
     assert "headers of 4 objects were compared: all are equal in OBS, as of each record" in document["text"]
 
 
-def test_the_headers_of_an_object_without_a_record_are_read_once(world):
+def test_a_standstill_pass_reads_headers_without_a_record_only_once(world):
     for key in ("a/1", LONG):
         del world.bucket.objects[record_name(TASK, "mended", key)]
     # An intention is not a record.
@@ -101,7 +101,7 @@ def test_the_headers_of_an_object_without_a_record_are_read_once(world):
 
 
 @pytest.mark.parametrize("closes_first", [False, True])
-def test_headers_lost_after_their_record_fail_until_they_change_again(world, closes_first):
+def test_headers_lost_after_they_were_recorded_make_the_verdict_no_go(world, closes_first):
     # GIVEN a copy of equal contents that OMS makes after the headers, before or after the close
     world.advance(5)
     if closes_first:
@@ -126,7 +126,7 @@ def test_headers_lost_after_their_record_fail_until_they_change_again(world, clo
     assert world.is_go()
 
 
-def test_a_pass_of_headers_before_the_close_does_not_count(world):
+def test_certify_ignores_a_check_of_headers_before_the_close(world):
     world.compare(standstill=True)
     document = world.certify()
     assert checked_headers(document) is None
@@ -134,7 +134,7 @@ def test_a_pass_of_headers_before_the_close_does_not_count(world):
 
 
 @pytest.mark.parametrize("work", ["none", "undo"])
-def test_without_a_useful_pass_of_headers_the_sample_decides(work):
+def test_certify_judges_headers_by_the_sample_if_no_pass_checked_them(work):
     world = CheckedWorld()
     world.freeze()
     world.open_and_compare()
@@ -148,7 +148,7 @@ def test_without_a_useful_pass_of_headers_the_sample_decides(work):
     assert "drawn at random" in check(document, "METADATA")["actual"]
 
 
-def test_too_many_objects_without_a_record_are_read_in_several_passes(mocker):
+def test_several_passes_read_the_headers_of_many_unrecorded_objects(mocker):
     mocker.patch.object(headers, "MAX_READ_OBJECTS", 1)
     mocker.patch.object(plausibility, "MAX_READ_OBJECTS", 1)
     # GIVEN equal headers without records
@@ -174,7 +174,7 @@ def test_too_many_objects_without_a_record_are_read_in_several_passes(mocker):
 @pytest.mark.parametrize(
     ("named", "outcome"), [({"x-oss-meta-a": "é"}, "not_ascii"), ({"Content-Type": "text/html"}, "removal")]
 )
-def test_headers_that_cannot_change_need_an_acceptance(named, outcome):
+def test_different_headers_that_cannot_be_mended_need_an_acceptance(named, outcome):
     world = CheckedWorld(replaces=False)
     world.add("c", named)
     if outcome == "removal":
@@ -193,7 +193,7 @@ def test_headers_that_cannot_change_need_an_acceptance(named, outcome):
     assert "not all are equal in OBS (accepted by name)" in accepted["text"]
 
 
-def test_headers_of_unproven_contents_are_read_but_cannot_change():
+def test_headers_of_unproven_contents_are_checked_but_need_an_acceptance():
     world = CheckedWorld()
     world.upload("c", "c", kind="Appendable")
     world.obs_bucket.put("c", b"c", headers={"content-type": "text/plain"})
@@ -206,7 +206,7 @@ def test_headers_of_unproven_contents_are_read_but_cannot_change():
     assert checked_headers(document)["outcomes"] == {"recorded": 4, "other_class": 1}
 
 
-def test_without_permission_to_read_headers_the_digests_are_still_made(world):
+def test_certify_makes_digests_without_the_permission_to_read_headers(world):
     world.lose("a/1")
     world.destination.fail(oss_error(403), "head")
     world.stand_still()
@@ -216,7 +216,7 @@ def test_without_permission_to_read_headers_the_digests_are_still_made(world):
     assert "python3 ops.py setup" in check(document, "METADATA")["next"]
 
 
-def test_headers_that_differ_in_the_sample_contradict_their_records(world):
+def test_a_differing_header_in_the_sample_overrides_the_records(world):
     # GIVEN an application that changes headers in OBS, and leaves the time of the object
     stored = world.obs_bucket.objects["a/1"]
     world.stand_still()

@@ -43,7 +43,7 @@ def closed(world: World) -> World:
 
 
 @pytest.mark.parametrize(("late", "closed_for"), [(0, 3), (10, 12)], ids=["counted at once", "counted late"])
-def test_oms_finishes_ten_idle_minutes_after_its_last_copy(world, late, closed_for):
+def test_certify_takes_oms_as_finished_after_ten_idle_minutes(world, late, closed_for):
     # GIVEN a repeated event just before the close, and counts that may be twenty minutes late
     world.task.lag = 2 * late * MINUTE
     close_project(world, closed_for)
@@ -57,7 +57,7 @@ def test_oms_finishes_ten_idle_minutes_after_its_last_copy(world, late, closed_f
 
 
 @pytest.mark.parametrize("gigabytes", [0, 90])
-def test_objects_lost_by_oms_can_be_accepted_after_a_time_set_by_size(closed, mocker, gigabytes):
+def test_the_wait_before_unfinished_objects_can_be_accepted_grows_by_size(closed, mocker, gigabytes):
     # GIVEN the largest object in scope
     query_remaining_work = gathering.query_remaining_work
     mocker.patch.object(
@@ -87,7 +87,7 @@ def report_by_the_hour(world: World) -> None:
 
 
 @pytest.mark.parametrize("cause_fault", [deny_statistics, report_by_the_hour])
-def test_oms_without_counts_is_not_proven_unless_accepted_by_name(ready, cause_fault):
+def test_a_go_without_counts_from_oms_needs_an_acceptance_by_name(ready, cause_fault):
     cause_fault(ready)
     assert not ready.find_obstacle("OMS_FINISHED", "not run")["waits"]
     document = ready.certify(accept={"oms_unfinished": "the owner: seen in the console"})
@@ -96,14 +96,14 @@ def test_oms_without_counts_is_not_proven_unless_accepted_by_name(ready, cause_f
 
 
 @pytest.mark.parametrize("days", [9, 31])
-def test_unfinished_objects_of_earlier_months_are_counted_by_months(world, days):
+def test_an_unfinished_object_of_an_earlier_month_prevents_a_go(world, days):
     # GIVEN an object that OMS accepted more than a week ago, possibly in the last month, and lost
     world.put("b", "b", fate="accepted")
     world.advance(days * 24 * HOUR)
     assert results(world.cut_over()) == {"OMS_FINISHED": "not proven"}
 
 
-def test_an_oms_that_has_been_idle_for_days_counts_as_finished(world):
+def test_certify_takes_oms_as_finished_if_oms_was_idle_for_days(world):
     world.advance(9 * 24 * HOUR)
     world.get_ready()
     finding = check(world.certify(), "OMS_FINISHED")
@@ -126,7 +126,7 @@ def test_a_repeated_event_does_not_hide_an_unfinished_object(world):
     assert world.certify()["oms"]["busy"] >= last
 
 
-def test_records_that_do_not_fit_into_one_call_are_counted_by_the_next(world, mocker):
+def test_certify_continues_the_count_of_records_in_its_next_call(world, mocker):
     world.get_ready(wait=20 * MINUTE)
     # GIVEN pages of two names, and time for a single page
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 2)
@@ -137,7 +137,7 @@ def test_records_that_do_not_fit_into_one_call_are_counted_by_the_next(world, mo
     assert counts[-1] == 3
 
 
-def test_a_record_of_the_first_second_of_the_counted_hour_is_counted():
+def test_a_count_of_records_includes_the_first_second_of_its_period():
     assert (
         _RecordCounts("mark")
         .with_page([ObjectSummary("key", "", 0, time) for time in (59, 60, 61)], start_time=60)
@@ -146,7 +146,7 @@ def test_a_record_of_the_first_second_of_the_counted_hour_is_counted():
     )
 
 
-def test_the_check_closed_passes_only_for_the_run_that_wrote_the_mark(ready):
+def test_the_check_closed_passes_only_for_the_cutover_that_closed(ready):
     ready.find_obstacle("CLOSED", "not run", run="another")
     ready.close_project(run="mine")
     # A mark that is younger than the standstill pass shows nothing either.
@@ -157,7 +157,7 @@ def test_the_check_closed_passes_only_for_the_run_that_wrote_the_mark(ready):
     assert ready.is_go(run="mine")
 
 
-def test_the_mark_of_a_cutover_names_its_run_and_no_certificate(ready):
+def test_the_closed_mark_names_the_cutover_or_else_the_last_certificate(ready):
     earlier = ready.certify(run="another")["document"]
     ready.open_project()
     assert f"(close: {earlier}: NOT PROVEN)" in ready.close_project()["next"]
@@ -165,7 +165,7 @@ def test_the_mark_of_a_cutover_names_its_run_and_no_certificate(ready):
 
 
 @pytest.mark.parametrize("wait", [1, 3])
-def test_the_standstill_pass_has_to_begin_two_minutes_after_the_close(world, wait):
+def test_certify_needs_a_standstill_pass_two_minutes_after_the_close(world, wait):
     world.freeze()
     world.open_and_compare()
     world.advance(HOUR)
@@ -174,7 +174,7 @@ def test_the_standstill_pass_has_to_begin_two_minutes_after_the_close(world, wai
     assert results(world.certify()) == ({"CLOSED": "not run", "OMS_FINISHED": "not run"} if wait == 1 else {})
 
 
-def test_other_projects_of_the_task_that_are_open_are_named(ready):
+def test_certify_names_other_open_projects_of_the_same_sync_task(ready):
     other = f"{ROOT}state/closed-other.json"
     for mark in (b'{"closed": false}', b"unreadable"):
         ready.bucket.add(StoredObject(other, mark))
@@ -191,7 +191,7 @@ def test_other_projects_of_the_task_that_are_open_are_named(ready):
     assert ready.is_go()
 
 
-def test_a_certificate_is_no_go_if_the_closed_mark_changes_meanwhile(ready):
+def test_certify_issues_no_go_if_the_project_opens_meanwhile(ready):
     def opened(kind: str, names: Sequence[str]) -> None:
         if (kind, names[0]) == ("put", f"{ROOT}state/recorded.json"):
             ready.bucket.add_mark(closed=False)
@@ -235,7 +235,7 @@ def test_after_a_go_the_project_opens_only_if_confirmed(ready):
 
 
 @pytest.mark.parametrize("mark", [None, b"unreadable", b'{"closed": false}'])
-def test_a_go_has_no_effect_if_the_close_mark_is_lost_or_changed(ready, mark):
+def test_a_go_loses_its_effect_if_the_closed_mark_is_lost_or_changed(ready, mark):
     ready.certify()
     name = f"{ROOT}state/closed-oss-oms-sync.json"
     ready.bucket.objects.pop(name)
@@ -245,7 +245,7 @@ def test_a_go_has_no_effect_if_the_close_mark_is_lost_or_changed(ready, mark):
     assert ready.invoke("certify", {"look": True})["go"] is None
 
 
-def test_the_option_look_lists_the_awaited_checks_only_in_a_cutover(ready):
+def test_the_option_look_of_certify_lists_awaited_checks_after_a_freeze(ready):
     look = partial(ready.rehearse, look=True)
     assert [finding["id"] for finding in look(frozen_since=ready.frozen)["checks"]] == ["OMS_FINISHED", "NOTHING_WAITS"]
     assert look()["checks"] == []
@@ -253,7 +253,7 @@ def test_the_option_look_lists_the_awaited_checks_only_in_a_cutover(ready):
     assert look(frozen_since=ready.frozen)["checks"] == []
 
 
-def test_a_go_of_an_earlier_freeze_or_another_scope_has_no_effect(ready):
+def test_certify_ignores_a_go_of_an_earlier_freeze_or_another_scope(ready):
     go = ready.certify()
     later = timestamp(parse_time(ready.frozen) + timedelta(seconds=1))
     assert ready.invoke("certify", {"look": True, "frozen_since": ready.frozen})["go"] == go
@@ -264,7 +264,7 @@ def test_a_go_of_an_earlier_freeze_or_another_scope_has_no_effect(ready):
     assert ready.invoke("certify", {"look": True})["go"] == go
 
 
-def test_a_standstill_pass_before_oms_finished_does_not_count(closed):
+def test_certify_ignores_a_standstill_pass_before_oms_finished(closed):
     closed.compare(standstill=True)
     closed.copy_all()
     closed.advance(15 * MINUTE)
@@ -275,7 +275,7 @@ def test_a_standstill_pass_before_oms_finished_does_not_count(closed):
 
 
 @pytest.mark.parametrize("written", [{"begun": "2026-03-06T00:00:00Z", "group": "g"}, {"what": "nobody reads"}])
-def test_no_project_is_closed_during_a_migration(world, written):
+def test_certify_refuses_to_close_a_project_during_a_migration(world, written):
     world.bucket.add_json(f"state/migrate-{world.settings.project}.json", written)
     answer = world.close_project()
     assert answer["closed"] is None
@@ -299,7 +299,7 @@ def test_a_migration_that_starts_during_the_close_reopens_the_project(world, moc
 
 
 @pytest.mark.parametrize(("fate", "name"), [("lost", "MISSING"), ("accepted", "FAILED")])
-def test_after_a_go_no_check_of_missing_objects_names_the_open_step(ready, fate, name):
+def test_after_a_go_no_failed_check_recommends_opening_the_project(ready, fate, name):
     # GIVEN a GO, and a later write to the source, with the trigger or without it
     ready.close_project(run="mine")
     ready.advance(HOUR)

@@ -41,7 +41,7 @@ def copy_contents(world: DeletionsWorld) -> list[dict[str, object]]:
     return [{name: bucket.objects[name] for name in bucket.names("")} for bucket in (world.bucket, world.destination)]
 
 
-def test_deleted_objects_are_listed_without_changes(deleted_world):
+def test_certify_lists_deleted_objects_and_changes_no_bucket(deleted_world):
     before = copy_contents(deleted_world)
     answer = deleted_world.deletions()
     assert list(answer["deletions"]) == sorted(KEYS)
@@ -52,7 +52,7 @@ def test_deleted_objects_are_listed_without_changes(deleted_world):
     assert copy_contents(deleted_world) == before
 
 
-def test_the_pages_of_a_list_have_each_key_once(deleted_world, mocker):
+def test_the_pages_of_a_deletion_list_contain_each_key_once(deleted_world, mocker):
     mocker.patch.object(deletions, "_KEYS_PER_PAGE", 1)
     mocker.patch.object(deletions, "_KEYS_PER_READ", 1)
     first = deleted_world.invoke("certify", {"deletions_after": ""})
@@ -61,7 +61,7 @@ def test_the_pages_of_a_list_have_each_key_once(deleted_world, mocker):
     assert list(deleted_world.deletions()["deletions"]) == sorted(KEYS)
 
 
-def test_keys_that_rclone_cannot_name_are_reported_separately():
+def test_the_deletion_list_reports_keys_that_rclone_cannot_name_apart():
     world = make_world_with_deletions(*HOSTILE)
     answer = world.deletions()
     assert {"tab\tline\nreturn\r", "\x01\x7f", "../..//./x"} == {*answer["unlisted"]}
@@ -69,7 +69,7 @@ def test_keys_that_rclone_cannot_name_are_reported_separately():
     assert {*answer["deletions"]} == {*HOSTILE} - {*answer["unlisted"]}
 
 
-def test_keys_are_left_out_of_the_list_if_a_cloud_does_not_answer(deleted_world):
+def test_the_deletion_list_omits_a_key_if_a_cloud_does_not_answer(deleted_world):
     deleted_world.source.fail(oss_error(403, "AccessDenied"), "head", lambda name: name == "a")
     assert deleted_world.deletions()["left_out"] == {"source_unknown": 1}
     deleted_world.source.heal()
@@ -77,7 +77,7 @@ def test_keys_are_left_out_of_the_list_if_a_cloud_does_not_answer(deleted_world)
     assert deleted_world.deletions()["left_out"] == {"obs_unknown": 1}
 
 
-def test_a_key_in_a_run_file_counts_as_waiting_and_is_not_listed(deleted_world):
+def test_the_deletion_list_omits_keys_that_wait_in_a_run_file(deleted_world):
     deleted_world.bucket.add_run_file("a")
     assert deleted_world.deletions()["left_out"] == {"waits": 1}
 
@@ -90,12 +90,12 @@ def find_facts(world: DeletionsWorld) -> dict[str, object]:
     return answer["facts"]
 
 
-def test_no_list_is_made_if_the_task_has_another_source_bucket(deleted_world):
+def test_the_deletion_list_is_refused_if_the_task_has_another_source(deleted_world):
     deleted_world.task.src_bucket = "replica"
     assert find_facts(deleted_world)["task_source"] == "replica"
 
 
-def test_no_list_is_made_if_the_task_is_unknown(deleted_world):
+def test_the_deletion_list_is_refused_if_oms_does_not_report_the_task(deleted_world):
     deleted_world.oms.faults.clear()
     deleted_world.oms.faults.add(oms_error(503))
     facts = find_facts(deleted_world)
@@ -104,17 +104,17 @@ def test_no_list_is_made_if_the_task_is_unknown(deleted_world):
 
 
 @pytest.mark.parametrize("rules", [1, None])
-def test_no_list_is_made_with_existing_or_unknown_back_to_source_rules(deleted_world, rules):
+def test_the_deletion_list_is_refused_with_back_to_source_rules_in_obs(deleted_world, rules):
     deleted_world.bucket.add_back_to_source(rules, bucket=deleted_world.destination_bucket)
     assert find_facts(deleted_world)["back_to_source"] == rules
 
 
-def test_back_to_source_rules_are_unknown_if_stored_for_another_bucket(deleted_world):
+def test_certify_ignores_back_to_source_rules_stored_for_another_bucket(deleted_world):
     deleted_world.bucket.add_back_to_source(bucket="other")
     assert find_facts(deleted_world)["back_to_source"] is None
 
 
-def test_no_list_is_made_after_a_listing_of_less_than_half_the_objects(deleted_world):
+def test_the_deletion_list_is_refused_if_half_the_source_disappeared(deleted_world):
     for number in range(6):
         deleted_world.delete(f"kept/{number}")
     deleted_world.compare()
@@ -122,24 +122,24 @@ def test_no_list_is_made_after_a_listing_of_less_than_half_the_objects(deleted_w
     assert (facts["source_objects"], facts["objects_before"]) == (4, 10)
 
 
-def test_no_list_is_made_with_an_unreadable_run_file(deleted_world):
+def test_the_deletion_list_is_refused_with_an_unreadable_run_file(deleted_world):
     deleted_world.bucket.add_json(f"replay/{deleted_world.settings.project}/x.json", "no run file")
     assert find_facts(deleted_world)["unread_run_files"] == 1
 
 
-def test_no_list_is_made_without_the_permission_to_read_objects(deleted_world):
+def test_the_deletion_list_is_refused_without_permission_to_read_objects(deleted_world):
     deleted_world.source.fail(oss_error(403, "AccessDenied"), "head")
     assert find_facts(deleted_world)["missing_permissions"] == ["oss:GetObject"]
 
 
-def test_a_deleted_source_bucket_is_an_error(deleted_world):
+def test_the_deletion_list_raises_an_error_if_the_source_bucket_is_gone(deleted_world):
     """HEAD answers 404 then, too."""
     deleted_world.source.fail(oss_error(404, "NoSuchBucket"))
     with pytest.raises(StorageError, match="NoSuchBucket"):
         deleted_world.deletions()
 
 
-def test_no_list_is_made_after_a_go(world: World):
+def test_the_deletion_list_is_refused_after_a_go(world: World):
     assert world.cut_over()["verdict"] == "GO"
     world.open_project(after_go=True)
     world.advance(DAY)
@@ -148,7 +148,7 @@ def test_no_list_is_made_after_a_go(world: World):
     assert answer["deletions"] == []
 
 
-def test_a_key_costs_five_requests_and_a_young_key_none(deleted_world):
+def test_the_deletion_list_costs_five_requests_a_key_and_none_for_new_keys(deleted_world):
     def requests() -> int:
         buckets = (deleted_world.source, deleted_world.bucket, deleted_world.destination)
         before = sum(bucket.calls.total() for bucket in buckets)

@@ -113,12 +113,12 @@ def test_a_certificate_has_all_parts_and_all_checks_in_order(document):
     assert [finding["id"] for finding in document["checks"]] == IDS
 
 
-def test_the_certificate_in_the_log_bucket_equals_the_answer(world, document):
+def test_certify_returns_the_certificate_that_it_stores_in_the_log_bucket(world, document):
     assert re.fullmatch("oms_source_record/certificates/oss-oms-sync/.*-go.json", document["document"])
     assert json.loads(world.bucket.objects[document["document"]].body) == document
 
 
-def test_the_hash_of_a_certificate_is_that_of_its_canonical_form(document):
+def test_the_hash_of_a_certificate_is_the_sha256_of_its_canonical_json(document):
     without = {name: value for name, value in document.items() if name != "sha256"}
     canonical = json.dumps(without, sort_keys=True, separators=(",", ":"))
     assert hashlib.sha256(canonical.encode()).hexdigest() == document["sha256"]
@@ -163,7 +163,7 @@ def test_a_certificate_names_the_code_that_made_it(document):
     assert document["made_by"]["version"]
 
 
-def test_each_text_is_in_both_languages(world, document):
+def test_each_text_of_a_certificate_is_in_english_and_chinese(world, document):
     world.task.status = "STOPPED"
     silent = ("FROZEN", "CLOSED", "OMS_FINISHED", "STOOD_STILL", "SAMPLE", "METADATA", "SUMS")
     for finding in (*document["checks"], *world.certify(sample=3)["checks"], *world.rehearse()["checks"]):
@@ -204,7 +204,7 @@ def compare_and_rehearse(world: World) -> dict:
     return world.rehearse()
 
 
-def test_a_rehearsal_without_classified_objects_proves_nothing(world):
+def test_a_rehearsal_reports_how_many_objects_could_be_judged(world):
     # GIVEN objects in progress beside objects that could be judged
     world.advance(HOUR)
     world.put("c", "x", fate="lost")
@@ -252,7 +252,7 @@ def test_the_forecast_of_a_step_is_no_shorter_than_the_step():
 # Closing.
 
 
-def test_the_close_names_the_last_certificate_and_ends_submissions(world, document):
+def test_a_close_names_the_last_certificate_and_ends_submissions(world, document):
     world.open_project(after_go=True)
     answer = world.close_project()
     assert answer["certificate"] == {name: document[name] for name in ("document", "verdict", "made")}
@@ -273,7 +273,7 @@ def test_a_close_after_a_rehearsal_names_no_certificate(world):
     assert world.certify()["closed"] is None
 
 
-def test_closing_names_the_last_of_two_certificates_of_one_second(world, document):
+def test_a_close_names_the_last_of_two_certificates_of_one_second(world, document):
     rehearsed, last = world.rehearse(), world.invoke("certify", {"frozen_since": world.frozen})
     numbers = [certificate["document"].rpartition("/")[2].partition("-")[0] for certificate in (rehearsed, last)]
     assert rehearsed["verdict"] == "REHEARSAL"
@@ -282,7 +282,7 @@ def test_closing_names_the_last_of_two_certificates_of_one_second(world, documen
     assert world.close_project()["certificate"]["document"] == last["document"]
 
 
-def test_a_certificate_overwrites_none_that_another_call_wrote_meanwhile(world, document, mocker):
+def test_certify_overwrites_no_certificate_of_a_concurrent_call(world, document, mocker):
     # GIVEN a call that looked for the last certificate just before this world's GO was stored
     mocker.patch("oss_oms_sync.jobs.certify.Certificates.last_name", return_value="")
     for certificate in (world.invoke("certify", {"frozen_since": world.frozen}), document):
@@ -311,20 +311,20 @@ def test_a_certificate_overwrites_none_that_another_call_wrote_meanwhile(world, 
         ('{"forced": true}', "does not know"),
     ],
 )
-def test_an_impossible_request_is_refused_and_nothing_is_stored(world, payload, message):
+def test_certify_refuses_an_invalid_payload_and_stores_nothing(world, payload, message):
     before = dict(world.bucket.objects)
     with pytest.raises(PayloadError, match=message):
         world.within(lambda: certify.run(payload, world.invocation()))
     assert dict(world.bucket.objects) == before
 
 
-def test_a_freeze_by_a_slightly_fast_clock_is_not_in_the_future(world):
+def test_certify_accepts_a_freeze_time_up_to_a_minute_in_the_future(world):
     now = world.clock.now()
     assert world.invoke("certify", {"frozen_since": timestamp(now + timedelta(seconds=60))})["verdict"] != "GO"
     with pytest.raises(PayloadError, match="yet to come"):
         world.invoke("certify", {"frozen_since": timestamp(now + timedelta(seconds=99))})
 
 
-def test_without_a_source_bucket_certify_is_refused():
+def test_certify_is_refused_if_the_variable_source_bucket_is_empty():
     with pytest.raises(SettingsError, match="SOURCE_BUCKET is empty"):
         World.installed(SOURCE_BUCKET="").rehearse()

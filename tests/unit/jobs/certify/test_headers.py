@@ -60,7 +60,7 @@ def count_losses(document: dict[str, Any], kind: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("migrated", [True, False])
-def test_each_lost_header_among_ten_kinds_is_named(world, migrated):
+def test_certify_names_each_lost_header_of_ten_kinds(world, migrated):
     # GIVEN an object for each kind, in a folder of its own, and OMS that migrates metadata or not
     for number, (name, value) in enumerate(KINDS.items()):
         upload(world, f"{number}/x", {name: value}, migrated=migrated)
@@ -88,7 +88,7 @@ def test_each_lost_header_among_ten_kinds_is_named(world, migrated):
     assert "not all are equal in OBS (accepted by name)" in document["text"]
 
 
-def test_a_task_without_metadata_needs_an_acceptance_despite_a_sample(ready):
+def test_a_go_of_a_task_that_copies_no_metadata_needs_an_acceptance(ready):
     ready.task.copies_metadata = False
     for sample in (0, 3):
         document = ready.certify(sample=sample)
@@ -106,7 +106,7 @@ def hide_metadata_setting(world: World) -> None:
     }
 
 
-def test_unreported_metadata_is_unknown_until_a_sample_or_acceptance(ready):
+def test_a_go_needs_a_sample_if_oms_does_not_report_its_metadata_option(ready):
     hide_metadata_setting(ready)
     document = ready.certify()
     assert verdict(document) == ("NOT PROVEN", {"METADATA": "not run"})
@@ -125,7 +125,7 @@ def test_unreported_metadata_is_unknown_until_a_sample_or_acceptance(ready):
 
 
 @pytest.mark.parametrize("value", ["no-cache", "max-age=60"])
-def test_a_lost_header_is_not_proven_if_the_metadata_option_is_unknown(world, value):
+def test_a_lost_header_prevents_a_go_if_the_metadata_option_is_unknown(world, value):
     upload(world, "x", {"Cache-Control": value}, migrated=False)
     hide_metadata_setting(world)
     world.get_ready()
@@ -143,7 +143,7 @@ def test_a_lost_header_is_not_proven_if_the_metadata_option_is_unknown(world, va
         {"content-type": "text/html", "cache-control": "no-cache", "x-obs-meta-more": "1"},
     ],
 )
-def test_an_unexpected_header_change_is_a_no_go_until_accepted_or_undone(world, headers):
+def test_an_unexpected_header_prevents_a_go_until_accepted_or_undone(world, headers):
     # GIVEN an object whose headers were changed in OBS, or lost by a task without metadata
     upload(world, "web/index.html", {"Content-Type": "text/html", "Cache-Control": "no-cache"})
     change_headers(world, "web/index.html", headers)
@@ -174,14 +174,14 @@ def test_an_unexpected_header_change_is_a_no_go_until_accepted_or_undone(world, 
         ("50%20off", "50 off", False),
     ],
 )
-def test_percent_encoding_is_equal_only_as_the_obs_sdk_writes_it(world, value, there, is_same):
+def test_certify_accepts_only_the_percent_encoding_of_the_obs_sdk(world, value, there, is_same):
     upload(world, "x", {"x-oss-meta-a": value})
     change_headers(world, "x", {"content-type": "application/octet-stream", "x-obs-meta-a": there})
     world.get_ready()
     assert count_losses(world.certify(sample=9), "unexpected") == ({} if is_same else {"meta-a": 1})
 
 
-def test_folders_beyond_the_maximum_number_count_as_a_single_folder(world, monkeypatch):
+def test_a_certificate_counts_folders_over_the_maximum_as_one_folder(world, monkeypatch):
     # GIVEN more folders than are listed by name; a folder has only OMS's own lists
     monkeypatch.setattr(digests, "MAX_FOLDERS", 3)
     for folder in ("b", "p", "q"):
@@ -196,7 +196,7 @@ def test_folders_beyond_the_maximum_number_count_as_a_single_folder(world, monke
 
 
 @pytest.mark.parametrize("bucket", ["source", "destination"])
-def test_headers_are_unknown_if_a_bucket_does_not_answer(ready, bucket):
+def test_certify_judges_no_headers_if_a_bucket_does_not_answer(ready, bucket):
     side = getattr(ready, bucket)
     side.fail(oss_error(403), "head")
     document = ready.certify(sample=3)
@@ -210,7 +210,7 @@ def test_headers_are_unknown_if_a_bucket_does_not_answer(ready, bucket):
     assert ready.is_go(sample=3)
 
 
-def test_deleted_objects_are_skipped_and_named(ready):
+def test_a_sample_skips_and_names_objects_that_were_deleted_meanwhile(ready):
     ready.destination.fail(oss_error(404, "NoSuchKey"), "head", lambda name: name == "b")
     document = ready.certify(sample=3)
     assert document["headers"]["gone"] == ["b"]
@@ -218,7 +218,7 @@ def test_deleted_objects_are_skipped_and_named(ready):
     assert find_false_claims(document) == []
 
 
-def test_no_headers_are_read_of_objects_that_obs_does_not_list(ready):
+def test_certify_reads_no_headers_of_objects_that_obs_does_not_list(ready):
     # GIVEN a drawn object that is missing in OBS: with a back-to-source rule, a HEAD request would create it
     ready.remove("b")
     asked: list[str] = []
@@ -235,7 +235,7 @@ SEEDS = SCHEDULES // 30 if EXTRAS or SCHEDULES > 600 else 4
 
 @pytest.mark.part
 @pytest.mark.law
-def test_lost_headers_are_detected_as_often_as_claimed_in_each_folder(world):
+def test_a_sample_detects_lost_headers_as_often_as_its_text_claims(world):
     # A sample of 20 without a loss says "fewer than 15 %". In this world 9 of 60 objects lost a header, all in a
     # single folder: a sample without these has the probability 40/60 * 39/59 * ... * 32/52, which is 0.018.
     for number in range(57):

@@ -148,7 +148,7 @@ def test_law1_a_go_means_that_the_buckets_are_equal(before, during, day, late, a
 @given(st.lists(of_passes, max_size=8))
 @example([("freeze",), ("compare", {}), ("stops", {})])
 @example([("freeze",), ("compare", {}), ("compare", {"since": "2026-01-01"})])
-def test_certify_uses_the_pass_that_was_rechecked(count_schedule, happenings):
+def test_certify_judges_the_comparison_that_was_rechecked_last(count_schedule, happenings):
     World.close_all()
     world = World.installed(*KEYS)
     play(world, [("freeze",), *happenings])

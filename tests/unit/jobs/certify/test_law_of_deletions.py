@@ -181,7 +181,7 @@ def to_seconds(time: str) -> float:
 @pytest.mark.part
 @pytest.mark.law
 @pytest.mark.parametrize("block", range(4))
-def test_only_deleted_objects_of_the_project_are_listed(block, count):
+def test_the_deletion_list_has_only_keys_deleted_at_the_source(block, count):
     for seed in seeds_of(block, WORLDS):
         for state in play(seed).elements():
             count("the law of deletions", f"keys: {state}")

@@ -36,7 +36,7 @@ def tamper(world: World) -> None:
     object.__setattr__(there["b"], "etag", hashlib.md5(b"b").hexdigest())
 
 
-def test_without_a_requested_sample_nothing_is_read(ready, read_keys):
+def test_certify_reads_no_object_without_a_requested_sample(ready, read_keys):
     document = ready.certify()
     assert document["verdict"] == "GO"
     assert document["sample"] is None
@@ -46,7 +46,7 @@ def test_without_a_requested_sample_nothing_is_read(ready, read_keys):
     assert document["text"].endswith("Headers were not compared.")
 
 
-def test_no_sample_is_read_if_obs_has_back_to_source_rules(ready, read_keys):
+def test_certify_reads_no_sample_if_obs_has_back_to_source_rules(ready, read_keys):
     ready.bucket.add_back_to_source(1)
     finding = ready.find_obstacle("SAMPLE", "not run", "METADATA", sample=3)
     assert read_keys == []
@@ -61,7 +61,7 @@ def test_no_sample_is_read_if_obs_has_back_to_source_rules(ready, read_keys):
     assert len(read_keys) == 6
 
 
-def test_sampled_objects_are_read_once_on_each_side(ready, read_keys):
+def test_certify_reads_each_sampled_object_once_in_each_bucket(ready, read_keys):
     document = ready.certify(sample=2)
     assert document["verdict"] == "GO"
     assert check(document, "SAMPLE")["actual"].endswith(" of the 3 objects of up to 1 GiB that count as equal differ")
@@ -81,7 +81,7 @@ def test_sampled_objects_are_read_once_on_each_side(ready, read_keys):
     assert claim in check(document, "SAMPLE")["actual"]
 
 
-def test_the_seed_draws_the_sampled_keys_from_the_equal_objects(ready):
+def test_the_seed_in_a_certificate_reproduces_the_sampled_keys(ready):
     sample = ready.certify(sample=2)["sample"]
     drawing = SampleDraw(sample["seed"])
     for key, stored in ready.source.objects.items():
@@ -94,7 +94,7 @@ def test_the_seed_draws_the_sampled_keys_from_the_equal_objects(ready):
 
 
 @pytest.mark.parametrize("asked", [0, 1, 2])
-def test_a_differing_object_is_a_no_go_in_each_later_sample(ready, asked):
+def test_a_sampled_object_that_differs_prevents_a_go_in_later_samples(ready, asked):
     tamper(ready)
     first = ready.certify(sample=3)
     finding = ready.find_obstacle("SAMPLE", sample=asked)
@@ -106,7 +106,7 @@ def test_a_differing_object_is_a_no_go_in_each_later_sample(ready, asked):
     assert options["restart"] is True
 
 
-def test_a_new_comparison_does_not_hide_a_difference_of_the_sample(ready):
+def test_a_difference_in_a_sample_prevents_a_go_after_a_new_comparison(ready):
     tamper(ready)
     ready.advance(20 * MINUTE)
     ready.prove()
@@ -118,7 +118,7 @@ def test_a_new_comparison_does_not_hide_a_difference_of_the_sample(ready):
 
 
 @pytest.mark.parametrize("cause_fault", [lambda world: world.remove("b"), lambda world: world.write("b", "x")])
-def test_an_object_that_changed_in_obs_after_the_comparison_is_a_no_go(ready, cause_fault):
+def test_a_sampled_object_changed_in_obs_since_the_comparison_is_a_no_go(ready, cause_fault):
     cause_fault(ready)
     assert results(ready.certify(sample=3)) == {"SAMPLE": "failed"}
 
@@ -133,7 +133,7 @@ def test_an_object_that_changed_in_obs_after_the_comparison_is_a_no_go(ready, ca
         *(("destination", code, []) for code in ("InArrearOrInsufficientBalance", "NotSignedUp", "AccessForbidden")),
     ],
 )
-def test_a_sample_without_the_permission_to_read_proves_nothing(ready, bucket, code, grants):
+def test_a_sample_is_not_run_without_the_permission_to_read_objects(ready, bucket, code, grants):
     side = getattr(ready, bucket)
     side.fail(oss_error(403, code), "get")
     finding = ready.find_obstacle("SAMPLE", "not run", "METADATA", sample=3)
@@ -148,7 +148,7 @@ def test_a_sample_without_the_permission_to_read_proves_nothing(ready, bucket, c
     assert ready.is_go(sample=3)
 
 
-def test_the_next_call_reads_the_remaining_objects_of_a_sample(ready):
+def test_the_next_certify_call_reads_the_rest_of_a_sample(ready):
     ready.source.before = ready.destination.before = lambda kind, _: ready.advance(90) if kind == "get" else None
     first = ready.certify(sample=3)
     finding = check(first, "SAMPLE")
@@ -159,7 +159,7 @@ def test_the_next_call_reads_the_remaining_objects_of_a_sample(ready):
     assert ready.is_go(sample=3)
 
 
-def test_a_requested_sample_without_equal_objects_proves_nothing(world):
+def test_a_sample_is_not_run_if_no_object_is_classified_as_equal(world):
     for key in list(world.source.objects):
         world.put(key, "12", "form", fate="lost")
     world.freeze()
@@ -176,7 +176,7 @@ def test_a_requested_sample_without_equal_objects_proves_nothing(world):
     assert "sample" not in finding["step"]["options"]
 
 
-def test_a_sample_detects_a_share_of_1_percent_as_often_as_claimed():
+def test_a_sample_detects_1_percent_of_bad_objects_as_often_as_claimed():
     # A hundred objects: the probability that none of twenty in two thousand is among them is the product of
     # (1980 - i) / (2000 - i), which is 0.357. With 300 it is 0.037: a bound of 3/n = 1 % at 95 %.
     keys = [f"photos/{number:04}.jpg" for number in range(2000)]
@@ -196,7 +196,7 @@ def test_a_sample_detects_a_share_of_1_percent_as_often_as_claimed():
 
 
 @pytest.mark.parametrize("bucket", ["source", "destination"])
-def test_an_unreadable_object_is_named_and_replaced_in_the_sample(ready, bucket):
+def test_a_sample_names_and_replaces_an_unreadable_object(ready, bucket):
     # GIVEN an archived object, which is the first drawn object
     first = ready.certify(sample=1)["sample"]["keys"][0]
     ready.prove()
@@ -222,7 +222,7 @@ def test_an_unreadable_object_is_named_and_replaced_in_the_sample(ready, bucket)
     assert side.calls["get"] == calls
 
 
-def test_without_readable_objects_the_sample_is_not_run(ready):
+def test_a_sample_is_not_run_if_all_its_objects_are_unreadable(ready):
     ready.source.fail(oss_error(403, "InvalidObjectState"), "get")
     finding = check(ready.certify(sample=3), "SAMPLE")
     assert (finding["result"], finding["actual"]) == (
@@ -232,7 +232,7 @@ def test_without_readable_objects_the_sample_is_not_run(ready):
     assert "sample" not in finding["step"]["options"]
 
 
-def test_a_rehearsal_skips_sampled_objects_that_applications_changed(world):
+def test_a_rehearsal_skips_sampled_objects_that_changed_since_comparing(world):
     # GIVEN a comparison of a bucket in use; later an object is deleted, and another is written
     world.put("c", "c")
     world.advance(HOUR)

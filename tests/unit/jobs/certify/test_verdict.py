@@ -22,7 +22,7 @@ def test_a_go_of_a_healthy_migration_has_no_exceptions(ready):
     assert "accepted" not in ready.certify(accept={"equal_size": "the owner: a cache"})["text"]
 
 
-def test_a_go_claims_only_checked_times_and_objects(world):
+def test_a_go_is_as_of_the_start_of_the_comparison_that_it_checked(world):
     # GIVEN a late object, so that it is rechecked
     world.put("c", "x", fate="lost")
     world.freeze()
@@ -42,7 +42,7 @@ def test_a_go_claims_only_checked_times_and_objects(world):
     )
 
 
-def test_nothing_is_proven_before_a_comparison(world):
+def test_certify_proves_nothing_before_the_first_comparison(world):
     world.freeze()
     document = world.certify()
     assert document["verdict"] == "NOT PROVEN"
@@ -73,7 +73,7 @@ def leave_out_existing_object(world: World) -> None:
 
 
 @pytest.mark.parametrize(("cause_fault", "name"), [(remove_copy, "MISSING"), (lose_copy_of_new_version, "OLDER")])
-def test_an_object_missing_in_obs_is_a_no_go_until_its_recheck(world, cause_fault, name):
+def test_an_object_that_obs_lacks_prevents_a_go_until_its_recheck(world, cause_fault, name):
     # GIVEN an object that OBS lacks
     cause_fault(world)
     world.freeze()
@@ -100,7 +100,7 @@ def test_an_object_missing_in_obs_is_a_no_go_until_its_recheck(world, cause_faul
         (overwrite_copy, {"deep": True}, "OVERWRITTEN", "resend the objects"),
     ],
 )
-def test_the_printed_command_submits_objects_that_compare_did_not(world, cause_fault, compare_options, name, words):
+def test_the_command_of_a_no_go_submits_objects_that_compare_did_not(world, cause_fault, compare_options, name, words):
     cause_fault(world)
     world.get_ready(**compare_options)
     finding = world.find_obstacle(name)
@@ -109,7 +109,7 @@ def test_the_printed_command_submits_objects_that_compare_did_not(world, cause_f
 
 
 @pytest.mark.parametrize(("cause_fault", "name"), [(remove_copy, "MISSING"), (lose_copy_of_new_version, "OLDER")])
-def test_the_printed_command_resends_an_object_that_oms_lost(world, cause_fault, name):
+def test_the_command_of_a_no_go_resends_an_object_that_oms_lost(world, cause_fault, name):
     # GIVEN a key that compare submitted and OMS lost, as a recheck shows
     cause_fault(world)
     world.freeze()
@@ -134,7 +134,7 @@ def finish_older_version_late(world: World, key: str) -> None:
     world.write(key, "21")
 
 
-def test_the_printed_command_overwrites_an_object_that_oms_skips(world):
+def test_the_command_of_a_no_go_overwrites_an_object_that_oms_skips(world):
     finish_older_version_late(world, "a/1")
     world.get_ready(deep=True)
     finding = world.find_obstacle("OVERWRITTEN")
@@ -146,7 +146,7 @@ def test_the_printed_command_overwrites_an_object_that_oms_skips(world):
     assert world.is_go()
 
 
-def test_the_step_that_overwrites_is_first_and_covers_older_objects(world):
+def test_the_overwriting_step_of_a_no_go_mends_older_objects_as_well(world):
     finish_older_version_late(world, "a/1")
     world.put("b/1", "1")
     world.advance(HOUR)
@@ -157,7 +157,7 @@ def test_the_step_that_overwrites_is_first_and_covers_older_objects(world):
     assert check(document, "OVERWRITTEN")["step"]["options"] == {"overwrite": True, "prefix": ["a/1", "b/1"]}
 
 
-def test_a_skipped_object_with_a_suffix_is_deleted_and_compared_again():
+def test_a_no_go_with_a_key_suffix_has_skipped_objects_deleted_in_obs():
     world = World.installed("a.jpg", OBJECT_SUFFIX=".jpg")
     finish_older_version_late(world, "a.jpg")
     world.get_ready(deep=True)
@@ -179,7 +179,7 @@ def skipping_world(world: World) -> World:
     return world
 
 
-def test_the_printed_command_overwrites_a_skipped_archived_object(skipping_world):
+def test_the_command_of_a_no_go_overwrites_a_skipped_archived_object(skipping_world):
     # GIVEN that the object is archived
     skipping_world.source.fail(oss_error(403, "InvalidObjectState"), "get")
     skipping_world.advance(HOUR)
@@ -187,7 +187,7 @@ def test_the_printed_command_overwrites_a_skipped_archived_object(skipping_world
     assert check(skipping_world.certify(), "OLDER")["step"] == OVERWRITING
 
 
-def test_a_skipped_object_that_cannot_be_read_is_not_overwritten(skipping_world):
+def test_a_no_go_does_not_overwrite_a_skipped_object_that_is_unreadable(skipping_world):
     # GIVEN a role without the permission to read objects, as usual roles have
     skipping_world.source.fail(oss_error(403, "AccessDenied"), "get")
     # WHEN a cutover compares and reads, THEN the permission comes first, until the object was read
@@ -211,7 +211,7 @@ def test_a_lost_newer_object_is_resent_if_oms_overwrites_always(world):
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_a_newer_object_in_obs_is_a_no_go_until_the_user_decides(world, overwrite):
+def test_a_newer_object_in_obs_prevents_a_go_until_it_is_overwritten(world, overwrite):
     world.freeze()
     overwrite_copy(world)
     world.open_and_compare(overwrite=overwrite)
@@ -224,7 +224,7 @@ def test_a_newer_object_in_obs_is_a_no_go_until_the_user_decides(world, overwrit
 @pytest.mark.parametrize(
     ("cause_fault", "name"), [(lose_copy_of_new_version, "OLDER"), (overwrite_copy, "OVERWRITTEN")]
 )
-def test_the_remedy_is_deletion_in_obs_if_oms_overwrites_nothing(world, cause_fault, name):
+def test_a_no_go_requires_deletion_in_obs_if_oms_never_overwrites(world, cause_fault, name):
     cause_fault(world)
     world.task.overwrite_mode = "NO_OVERWRITE"
     world.get_ready()
@@ -236,7 +236,7 @@ def test_the_remedy_is_deletion_in_obs_if_oms_overwrites_nothing(world, cause_fa
     assert is_mended(world, finding)
 
 
-def test_only_the_check_overwritten_has_a_step_that_overwrites(world):
+def test_only_the_check_overwritten_recommends_the_option_overwrite(world):
     # GIVEN a pass from before the freeze that was asked to overwrite
     world.open_and_compare(overwrite=True)
     world.advance(HOUR)
@@ -250,7 +250,7 @@ def test_only_the_check_overwritten_has_a_step_that_overwrites(world):
 
 
 @pytest.mark.parametrize(("kind", "data"), [("form", "12"), ("Appendable", "12"), ("Multipart", "1234")])
-def test_equal_size_is_not_proven_until_it_is_read_or_accepted(world, mocker, kind, data):
+def test_an_object_of_equal_size_prevents_a_go_until_read_or_accepted(world, mocker, kind, data):
     mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
     world.put("b", data, kind)
     (name,) = results(world.cut_over())
@@ -271,7 +271,7 @@ def test_equal_size_is_not_proven_until_it_is_read_or_accepted(world, mocker, ki
     assert world.is_go()
 
 
-def test_unprovable_classes_are_accepted_by_a_single_command(world):
+def test_a_single_command_accepts_all_object_classes_without_a_proof(world):
     world.put("link", "x", "Symlink")
     world.put("b", "1234", "Multipart")
     world.obs.bucket(world.destination.name).is_encrypted = True
@@ -289,7 +289,7 @@ def test_unprovable_classes_are_accepted_by_a_single_command(world):
     assert not [finding for finding in findings if "policies/show.py" in finding["next"]]
 
 
-def test_a_missing_permission_for_a_proof_is_named_with_its_grant(world):
+def test_certify_names_the_permission_that_a_proof_needs(world):
     world.put("b", "1234", "Multipart")
     world.write("b", "4321")
     world.obs.deny("obs:object:GetObject")
@@ -303,7 +303,7 @@ def test_a_missing_permission_for_a_proof_is_named_with_its_grant(world):
     assert "accept" in finding["step"]["options"]
 
 
-def test_a_symbolic_link_is_accepted_by_name(world):
+def test_a_symbolic_link_prevents_a_go_until_it_is_accepted(world):
     world.put("link", "x", "Symlink")
     world.get_ready()
     world.find_obstacle("PROOF_IMPOSSIBLE", "not proven")
@@ -316,13 +316,13 @@ def test_a_symbolic_link_is_accepted_by_name(world):
     assert says == "Copy the needed objects by hand, then accept the class by name"
 
 
-def test_an_object_only_in_obs_and_never_submitted_is_unknown(world):
+def test_an_object_in_obs_that_was_never_submitted_prevents_a_go(world):
     world.write("stranger", "x")
     assert results(world.cut_over()) == {"UNKNOWN": "not proven"}
     assert world.is_go(accept={"unknown": "ops: a test file"})
 
 
-def test_objects_deleted_at_the_source_are_reported_and_allow_a_go(world):
+def test_certify_reports_objects_deleted_at_the_source_and_issues_a_go(world):
     world.delete("b")
     # GIVEN a temporary file as well, which was deleted before it was accepted
     world.put("tmp", "x", fate="refused")
@@ -335,7 +335,7 @@ def test_objects_deleted_at_the_source_are_reported_and_allow_a_go(world):
     assert "1 key that needs nothing" in check(document, "NOTHING_WAITS")["actual"]
 
 
-def test_too_many_objects_to_submit_require_a_migration(world, mocker):
+def test_a_no_go_requires_a_migration_if_too_many_objects_are_missing(world, mocker):
     mocker.patch("oss_oms_sync.passes.driver.max_submissions", return_value=0)
     world.put("late", "xy", fate="lost")
     world.get_ready()

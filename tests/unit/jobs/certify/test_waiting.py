@@ -20,7 +20,7 @@ def frozen_account(world: World) -> World:
     return world
 
 
-def test_a_failed_object_of_equal_size_in_obs_has_to_be_read(frozen_account):
+def test_certify_requires_reading_a_failed_object_of_equal_size_in_obs(frozen_account):
     # GIVEN an object that OMS refuses, copied by hand
     frozen_account.obs.put(frozen_account.destination_bucket, "b", b"xz")
     # THEN a resend would have no effect, and reading can prove the object equal
@@ -28,7 +28,7 @@ def test_a_failed_object_of_equal_size_in_obs_has_to_be_read(frozen_account):
     assert step_options(check(document, "FAILED")) == DEEP == step_options(check(document, "NOTHING_WAITS"))
 
 
-def test_a_failed_record_is_a_no_go_until_its_resend(frozen_account):
+def test_a_failed_record_prevents_a_go_until_its_key_is_resent(frozen_account):
     document = frozen_account.cut_over()
     assert results(document) == {"FAILED": "failed", "NOTHING_WAITS": "failed"}
     waits = check(document, "NOTHING_WAITS")
@@ -52,7 +52,7 @@ def test_a_failed_record_is_a_no_go_until_its_resend(frozen_account):
     ],
     ids=["in a run file", "in a run file of a project that was renamed", "of what OMS failed to copy"],
 )
-def test_a_waiting_key_missing_in_obs_is_a_no_go_until_submitted(ready, waits, send):
+def test_a_waiting_key_that_obs_lacks_prevents_a_go_until_submitted(ready, waits, send):
     waits(ready)
     # An object that is equal in OBS does not wait.
     assert ready.is_go()
@@ -63,7 +63,7 @@ def test_a_waiting_key_missing_in_obs_is_a_no_go_until_submitted(ready, waits, s
     assert ready.is_go()
 
 
-def test_a_404_of_another_server_does_not_prove_a_run_file_missing(world):
+def test_a_404_from_another_server_does_not_hide_a_run_file(world):
     world.put("c", "12", "form")
     world.get_ready()
     world.bucket.add_run_file("c")
@@ -91,7 +91,7 @@ def write_impossible_key(world: World) -> None:
     ("prepare_case", "key", "accepted"),
     [(copy_by_hand, "odd", False), (write_link, "odd", True), (write_impossible_key, "odd//", True)],
 )
-def test_the_record_of_an_equal_or_impossible_object_allows_a_go(world, prepare_case, key, accepted, reason):
+def test_certify_issues_a_go_with_failed_records_of_equal_objects(world, prepare_case, key, accepted, reason):
     # GIVEN an object that OMS cannot copy, copied by hand or accepted by name
     prepare_case(world)
     world.advance(1)
@@ -103,7 +103,7 @@ def test_the_record_of_an_equal_or_impossible_object_allows_a_go(world, prepare_
     assert world.is_go(accept={"impossible": "ops: not needed"} if accepted else {})
 
 
-def test_the_record_of_a_key_longer_than_any_name_does_not_wait(world):
+def test_a_failed_record_of_an_impossibly_long_key_allows_a_go(world):
     # GIVEN a key that a user gave to replay, and an OSS that refuses to list such a name
     world.oms.faults.then(oms_error(401))
     world.replay(keys=["最" * 342])
@@ -123,7 +123,7 @@ def write_and_copy_by_hand(world: World, fate: str) -> None:
     world.obs.put(world.destination.name, "odd", b"1234", PART)
 
 
-def test_the_record_of_an_object_proven_equal_allows_a_go(world, mocker):
+def test_certify_issues_a_go_with_a_record_of_an_object_proven_equal(world, mocker):
     mocker.patch("oss_oms_sync.comparison.proof._PART_SIZES", (PART,))
     write_and_copy_by_hand(world, "lost")
     world.bucket.add_failed_records("odd", reason="REJECTED")
@@ -152,7 +152,7 @@ def test_many_listed_failures_of_equal_objects_do_not_prevent_a_go(world):
 
 
 @pytest.mark.parametrize("is_by_hand", [False, True])
-def test_more_listed_failures_than_certify_checks_have_a_next_step(world, mocker, is_by_hand):
+def test_certify_names_a_next_step_if_it_cannot_check_all_failed_copies(world, mocker, is_by_hand):
     # GIVEN a project closed by a cutover, or by hand
     mocker.patch("oss_oms_sync.jobs.certify.gathering.MAX_RECORDS", 3)
     keys = write_copied_objects(world, 4)
@@ -185,7 +185,7 @@ def unread_world(world: World) -> World:
 BY_NAME = {"equal_size": "ops: copied by hand"}
 
 
-def test_a_refused_unreadable_object_can_be_accepted_by_name(unread_world):
+def test_a_failed_record_of_an_unreadable_object_can_be_accepted(unread_world):
     # GIVEN a comparison that has tried to read the object
     unread_world.prove(deep=True)
     # THEN only an acceptance of its class by name is left
@@ -220,7 +220,7 @@ def write_to_source(world: World) -> None:
 
 
 @pytest.mark.parametrize("change", [write_to_obs, write_to_source])
-def test_an_accepted_object_that_changed_after_the_comparison_waits(unread_world, change):
+def test_an_acceptance_does_not_cover_a_change_after_the_comparison(unread_world, change):
     unread_world.prove(deep=True)
     assert unread_world.is_go(accept=BY_NAME)
     # WHEN a side is written again, THEN both sides have to be compared again
@@ -230,7 +230,7 @@ def test_an_accepted_object_that_changed_after_the_comparison_waits(unread_world
     assert step_options(finding) == DEEP
 
 
-def test_an_older_object_in_obs_is_never_accepted(unread_world):
+def test_an_acceptance_never_covers_an_older_object_in_obs(unread_world):
     # GIVEN a version that was written after the copy by hand
     unread_world.put("odd", "4321", "Multipart")
     unread_world.get_ready(deep=True)
@@ -248,13 +248,13 @@ def test_an_older_object_in_obs_is_never_accepted(unread_world):
         ("ACCOUNT", {"first_failure": "2026-01-01T00:00:00Z"}, {"NOTHING_WAITS": "failed"}),
     ],
 )
-def test_records_that_a_resend_may_solve_are_not_accepted(unread_world, reason, more, result):
+def test_an_acceptance_does_not_cover_records_that_replay_may_resolve(unread_world, reason, more, result):
     unread_world.prove(deep=True)
     unread_world.bucket.add_failed_records("odd", reason=reason, **more)
     assert results(unread_world.certify(accept=BY_NAME)) == result
 
 
-def test_a_failed_record_is_unknown_if_obs_does_not_answer(ready):
+def test_a_failed_record_prevents_a_go_if_obs_does_not_answer(ready):
     ready.bucket.add_failed_records("b", reason="REJECTED")
     ready.obs.deny("obs:bucket:ListBucket", lambda key: key == "b")
     # The key and the reason are in the answer.
@@ -263,19 +263,19 @@ def test_a_failed_record_is_unknown_if_obs_does_not_answer(ready):
     assert finding["keys"] == ["b"]
 
 
-def test_the_reasons_of_waiting_keys_are_in_alphabetical_order(ready):
+def test_certify_sorts_the_reasons_of_waiting_keys_by_name(ready):
     for key, reason in (("x", "TIMEOUT"), ("y", "FORBIDDEN"), ("z", "REFUSED")):
         ready.upload(key, "data")
         ready.bucket.add_failed_records(key, reason=reason)
     assert "3 objects (FORBIDDEN, REFUSED, TIMEOUT)" in check(ready.certify(), "NOTHING_WAITS")["actual"]
 
 
-def test_an_unreadable_failed_record_is_a_no_go(ready):
+def test_an_unreadable_failed_record_prevents_a_go(ready):
     ready.bucket.add(StoredObject(f"{ROOT}failed_object_long/{'0' * 64}", b"unreadable"))
     assert "1 unreadable record or run file" in ready.find_obstacle("NOTHING_WAITS")["actual"]
 
 
-def test_keys_of_another_project_in_a_run_file_do_not_count():
+def test_certify_ignores_keys_of_another_project_in_a_run_file():
     # GIVEN two projects on the same task
     world = World.installed("a/1", OBJECT_PREFIX="a/")
     world.get_ready()
@@ -290,7 +290,7 @@ def test_keys_of_another_project_in_a_run_file_do_not_count():
     assert world.find_obstacle("NOTHING_WAITS")["keys"] == ["a/1"]
 
 
-def test_unreadable_oms_lists_prove_nothing(world):
+def test_oms_lists_that_certify_cannot_read_prevent_a_go(world):
     world.obs.deny("obs:bucket:ListBucket", lambda key: key.startswith("oms/"))
     assert verdict(world.cut_over()) == ("NOT PROVEN", {"NOTHING_WAITS": "not run"})
 
@@ -308,14 +308,14 @@ def test_unreadable_oms_lists_prove_nothing(world):
         ({"src_bucket": None}, "not run"),
     ],
 )
-def test_the_task_must_run_and_have_the_source_bucket(ready, change, result):
+def test_a_go_needs_a_running_sync_task_with_the_source_bucket(ready, change, result):
     vars(ready.task).update(change)
     assert "OMS console" in ready.find_obstacle("TASK", result)["next"] or "another" in change.values()
     vars(ready.task).update(status="SYNCHRONIZING", src_bucket=ready.source_bucket)
     assert ready.is_go()
 
 
-def test_an_unreported_task_is_not_proven(ready):
+def test_a_sync_task_that_oms_does_not_report_prevents_a_go(ready):
     ready.oms.deny("oms:synctask:get")
     document = ready.certify()
     assert document["verdict"] == "NOT PROVEN"
@@ -361,14 +361,14 @@ def corrupt_totals(world: World, old: bytes, new: bytes) -> None:
     ],
     ids=["on one side", "by the marks", "than was listed", "by storage class"],
 )
-def test_a_comparison_whose_sums_do_not_add_up_is_a_no_go(ready, counted, instead, part):
+def test_a_comparison_whose_sums_do_not_add_up_prevents_a_go(ready, counted, instead, part):
     corrupt_totals(ready, counted, instead)
     assert part in ready.find_obstacle("SUMS")["actual"]
     ready.prove()
     assert ready.is_go()
 
 
-def test_stored_totals_in_an_unknown_form_prove_nothing(ready):
+def test_a_comparison_whose_stored_totals_are_unreadable_prevents_a_go(ready):
     # As if another version had written it.
     corrupt_totals(ready, b'"drawn"', b'"strange"')
     document = ready.certify()
@@ -379,7 +379,7 @@ def test_stored_totals_in_an_unknown_form_prove_nothing(ready):
 @pytest.mark.parametrize(
     "change", [lambda world: world.delete("tmp"), lambda world: world.put("new", "x", fate="lost")]
 )
-def test_source_changes_before_a_recheck_keep_the_sums_valid(world, change):
+def test_the_sums_stay_valid_if_the_source_changes_before_a_recheck(world, change):
     # GIVEN a rehearsal, with an object that only OBS has and an object that was just written
     world.write("new", "x")
     world.put("tmp", "x", fate="accepted")
@@ -394,7 +394,7 @@ def test_source_changes_before_a_recheck_keep_the_sums_valid(world, change):
     assert check(world.rehearse(), "SUMS")["result"] == "passed"
 
 
-def test_certify_writes_only_its_document_and_submits_no_key(ready):
+def test_certify_writes_only_the_certificate_and_submits_no_key(ready):
     ready.certify()
     before, sent = set(ready.bucket.objects), len(ready.oms.calls)
     document = ready.certify()

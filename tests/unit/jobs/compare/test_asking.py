@@ -28,7 +28,7 @@ MISSING, OVERWRITTEN = ["a/1", "b/1"], ["b/2"]
 
 
 @pytest.mark.parametrize(("options", "sent"), [({}, MISSING), ({"overwrite": True}, MISSING + OVERWRITTEN)])
-def test_newer_objects_are_submitted_only_with_overwrite(world, options, sent):
+def test_compare_submits_newer_objects_of_obs_only_with_overwrite(world, options, sent):
     answer = world.invoke("compare", options)
     assert classes(answer) == {"missing": MISSING, "overwritten": OVERWRITTEN}
     assert sorted(world.accepted_keys()) == sent
@@ -37,7 +37,7 @@ def test_newer_objects_are_submitted_only_with_overwrite(world, options, sent):
     assert answer["failed"] == 0
 
 
-def test_overwrite_submits_objects_older_than_six_minutes():
+def test_compare_overwrites_an_object_in_obs_only_after_six_minutes():
     world = World.holding_copies(LANES="1")
     world.lose_events_of("a/1")
     world.upload("a/1", "12")
@@ -50,7 +50,7 @@ def test_overwrite_submits_objects_older_than_six_minutes():
     assert world.accepted_keys() == {"a/1"}
 
 
-def test_overwrite_never_submits_objects_that_may_be_equal(world):
+def test_compare_never_overwrites_an_object_that_may_be_equal(world):
     world.put_in_both("b/2", data="12", in_obs="34", kind="Appendable")
     assert classes(world.compare(overwrite=True)) == {"missing": MISSING, "equal_size": ["b/2"]}
     assert sorted(world.accepted_keys()) == MISSING
@@ -75,7 +75,7 @@ def test_compare_reports_that_its_scope_has_no_source_objects(world):
     assert empty_scopes == [True, True, False]
 
 
-def test_objects_outside_the_filter_are_counted_and_not_submitted():
+def test_compare_counts_and_does_not_submit_keys_outside_its_filter():
     world = World.holding_copies(OBJECT_PREFIX="b/", OBJECT_SUFFIX=".jpg", LANES="1")
     world.write("b/3.txt", "1")
     world.lose_events_of("a/1.jpg", "b/1.jpg", "b/2.txt")
@@ -83,7 +83,7 @@ def test_objects_outside_the_filter_are_counted_and_not_submitted():
     assert world.accepted_keys() == {"b/1.jpg"}
 
 
-def test_objects_older_than_the_installation_are_sent_only_with_since(world):
+def test_compare_submits_objects_from_before_the_setup_only_with_since(world):
     world.source.modified["a/1"] -= 9 * DAY
     assert classes(world.compare())["missing"] == MISSING
     assert world.accepted_keys() == {"b/1"}
@@ -91,7 +91,7 @@ def test_objects_older_than_the_installation_are_sent_only_with_since(world):
     assert sorted(world.accepted_keys()) == MISSING
 
 
-def test_a_dry_run_submits_no_key_and_leaves_no_object(world):
+def test_a_dry_run_of_compare_submits_no_key_and_stores_no_object(world):
     names = set(world.bucket.objects)
     answer = world.compare(dry_run=True)
     assert answer["finished"] is True
@@ -104,7 +104,7 @@ def test_a_dry_run_submits_no_key_and_leaves_no_object(world):
     assert {*world.bucket.objects} == names
 
 
-def test_an_incomplete_dry_run_is_reported(world):
+def test_compare_reports_that_a_dry_run_did_not_finish(world):
     slow_down_listings(world.source, 4)
     with pages_of(2):
         answer = world.compare(dry_run=True, timeout=10)
@@ -113,7 +113,7 @@ def test_an_incomplete_dry_run_is_reported(world):
     assert answer["next"] == "A dry run is not continued: the next run starts over."
 
 
-def test_the_option_look_reports_the_last_pass_and_begins_none(world):
+def test_compare_with_look_reports_the_last_pass_and_begins_none(world):
     assert world.compare(look=True)["next"] == "No pass over this scope has started yet."
     begun = world.compare()
     for options in ({}, {"deep": True}):
@@ -123,7 +123,7 @@ def test_the_option_look_reports_the_last_pass_and_begins_none(world):
     assert world.compare(look=True, prefix="a/")["pass"] is None
 
 
-def test_the_timer_begins_a_pass_only_after_the_period():
+def test_the_timer_begins_a_comparison_only_after_compare_period():
     world = World.holding_copies(LANES="1", COMPARE_PERIOD="7d")
     world.put("a", "1", "md5", "copied")
     world.advance(HOUR)
@@ -134,7 +134,7 @@ def test_the_timer_begins_a_pass_only_after_the_period():
     assert passes[0] == passes[1] < passes[2]
 
 
-def test_without_a_period_the_timer_begins_no_pass():
+def test_the_timer_begins_no_comparison_if_compare_period_is_off():
     assert World.holding_copies(COMPARE_PERIOD="off").tick("compare")["stop"] == "period_off"
 
 
@@ -153,18 +153,18 @@ def test_without_a_period_the_timer_begins_no_pass():
         ({"again": True, "dry_run": True}, "again and for dry_run"),
     ],
 )
-def test_unknown_or_contrary_options_are_refused_before_any_work(world, options, expected_text):
+def test_compare_refuses_unknown_or_conflicting_options_before_any_work(world, options, expected_text):
     with pytest.raises(PayloadError, match=expected_text):
         world.invoke("compare", options)
     assert not world.accepted_keys()
 
 
-def test_compare_without_a_source_bucket_names_the_setting():
+def test_compare_without_a_source_bucket_names_the_missing_variable():
     with pytest.raises(SettingsError, match="SOURCE_BUCKET is empty"):
         World.holding_copies(SOURCE_BUCKET="").compare()
 
 
-def test_a_closed_project_is_compared_and_submits_when_it_is_open(world):
+def test_compare_submits_no_key_of_a_closed_project_until_it_opens(world):
     world.bucket.add_mark(closed=True)
     answer = world.compare(overwrite=True)
     assert answer["finished"] is True
@@ -192,7 +192,7 @@ def test_a_close_stops_the_submissions_of_a_comparison():
 
 
 @pages_of(10)
-def test_a_comparison_that_obs_stops_continues_at_its_position():
+def test_a_comparison_that_obs_refused_continues_at_its_position():
     # GIVEN forty objects, one of them missing in OBS, which refuses all pages but the first
     world, pages = World.holding_copies(LANES="1"), itertools.count()
     for number in range(40):

@@ -21,7 +21,7 @@ from tools.package import ROOT
 FOR_EVER = {"keys submitted twice", "delay of counts", "delay of lists"}
 
 
-def test_a_new_project_passes_and_lists_its_assumptions(run_doctor):
+def test_doctor_lists_the_unconfirmed_assumptions_of_a_new_project(run_doctor):
     report = run_doctor()
     names = set(states(report, "not confirmed"))
     assert report["ok"]
@@ -87,7 +87,7 @@ def test_a_canary_confirms_all_assumptions_except_the_form_of_lists(box, run_doc
         ("part size", {"part_size": "whole"}),
     ],
 )
-def test_an_observation_against_an_assumption_is_a_warning(box, run_doctor, name, changes):
+def test_doctor_warns_of_an_observation_that_contradicts_an_assumption(box, run_doctor, name, changes):
     keep_report(box, {**REPORT, **changes})
     report = run_doctor(COMPARE_DEEP="on")
     assert report["ok"]
@@ -97,13 +97,13 @@ def test_an_observation_against_an_assumption_is_a_warning(box, run_doctor, name
 @pytest.mark.parametrize(
     "report", [{}, {"counts": "x", "lists": [], "part_size": "not seen"}, {"objects": {"between": 1}}]
 )
-def test_an_unreadable_report_of_a_canary_confirms_nothing(box, run_doctor, report):
+def test_doctor_confirms_no_assumption_by_an_unreadable_canary_report(box, run_doctor, report):
     keep_report(box, report)
     assert len(states(run_doctor(COMPARE_DEEP="on"), "not confirmed")) == 9
 
 
 @pytest.mark.parametrize("deep", ["off", "on"])
-def test_the_size_of_parts_matters_only_to_deep_comparisons(run_doctor, deep):
+def test_doctor_lists_the_part_size_only_if_comparisons_are_deep(run_doctor, deep):
     assert ("part size" in states(run_doctor(COMPARE_DEEP=deep), "not confirmed")) == (deep == "on")
 
 
@@ -114,7 +114,7 @@ def test_the_size_of_parts_matters_only_to_deep_comparisons(run_doctor, deep):
         (Fault.status(200, b'{"statistic_time_type": "FIVE_MINUTES", "statistic_datas": []}'), "warning"),
     ],
 )
-def test_missing_counts_are_not_mistaken_for_hourly_counts(box, run_doctor, answer, state):
+def test_doctor_does_not_take_missing_counts_of_oms_for_hourly_counts(box, run_doctor, answer, state):
     # GIVEN an OMS that reports the last hour, but not the last day
     asked = count()
     box.oms.faults.add(answer, where=lambda request: "statistics" in request.raw_path and next(asked) > 0)
@@ -122,7 +122,7 @@ def test_missing_counts_are_not_mistaken_for_hourly_counts(box, run_doctor, answ
 
 
 @pytest.mark.parametrize(("language", "title"), [("en", "not confirmed: "), ("zh", "未确认：")])
-def test_a_terminal_shows_each_assumption_above_its_evidence(box, run_doctor, language, title):
+def test_the_terminal_shows_each_assumption_above_its_evidence(box, run_doctor, language, title):
     report = run_doctor()
     shown = [
         "".join(marked[:2]) + marked.suffix if isinstance(marked, MarkedLine) else marked
@@ -139,7 +139,7 @@ def test_a_terminal_shows_each_assumption_above_its_evidence(box, run_doctor, la
 
 
 @pytest.mark.parametrize("page", ["by-hand.md", "by-hand.zh.md"])
-def test_the_documented_output_of_doctor_has_the_number_of_checks(box, run_doctor, page):
+def test_the_documented_output_of_doctor_shows_its_number_of_checks(box, run_doctor, page):
     report, text = run_doctor(), (ROOT / "docs" / page).read_text(encoding="utf-8")
     (counts,) = re.findall(r"`Setup OK: (.*?)`", text)
     assert sum(map(int, re.findall(r"\d+", counts))) == len(report["checks"])

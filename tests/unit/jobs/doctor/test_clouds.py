@@ -27,7 +27,7 @@ REGIONS = {
         *((region, "warning", "", "{}, {} or {}".format(*REGIONS.values())) for region in ("cn-east-2", "cn-south-1")),
     ],
 )
-def test_a_region_without_known_sync_tasks_is_a_warning(box, run_doctor, region, state, text, fix):
+def test_doctor_warns_of_a_region_that_may_not_offer_sync_tasks(box, run_doctor, region, state, text, fix):
     url = box.task.sync_url.replace(box.oms.endpoint, f"https://oms.{region}.myhuaweicloud.com")
     verify_check(run_doctor(SYNC_URL=url), "OMS region", state, text, fix)
 
@@ -120,7 +120,7 @@ IMPERFECT = {
 
 
 @pytest.mark.parametrize("case", IMPERFECT)
-def test_an_imperfect_setup_is_a_warning_with_its_consequence(box, run_doctor, case):
+def test_doctor_warns_of_an_imperfect_setup_and_names_its_consequence(box, run_doctor, case):
     change, name, text, fix = IMPERFECT[case]
     change(box)
     report = run_doctor()
@@ -128,7 +128,7 @@ def test_an_imperfect_setup_is_a_warning_with_its_consequence(box, run_doctor, c
     verify_check(report, name, "warning", text, fix)
 
 
-def test_a_perfect_setup_has_no_warning(box, run_doctor):
+def test_doctor_has_no_warning_for_a_perfect_setup(box, run_doctor):
     box.task.overwrite_mode = NOT_SKIPPED
     report = run_doctor()
     verify_check(report, MODE, "ok", "no new version is skipped")
@@ -136,12 +136,12 @@ def test_a_perfect_setup_has_no_warning(box, run_doctor):
         verify_check(report, name, "ok")
 
 
-def test_a_function_without_a_role_is_a_fault(run_doctor):
+def test_doctor_reports_a_function_without_a_role_as_a_fault(run_doctor):
     names = ("ACCESS_KEY_ID", "ACCESS_KEY_SECRET", "SECURITY_TOKEN")
     assert states(run_doctor(**{f"ALIBABA_CLOUD_{name}": "" for name in names}), "fault") == ["role"]
 
 
-def test_without_a_source_bucket_the_checks_of_reconcile_are_skipped(run_doctor):
+def test_doctor_skips_the_checks_of_reconcile_without_a_source_bucket(run_doctor):
     report = run_doctor(SOURCE_BUCKET="")
     assert report["ok"]
     assert states(report, "unknown") == []
@@ -168,7 +168,7 @@ SOURCE = {
 
 
 @pytest.mark.parametrize("case", SOURCE)
-def test_objects_of_the_source_that_are_never_forwarded_are_a_fault(box, run_doctor, case):
+def test_doctor_reports_source_objects_that_forward_ignores_as_a_fault(box, run_doctor, case):
     environment, keys, state = SOURCE[case]
     box.oss.fill(box.source_bucket, keys)
     report = run_doctor(**environment)
@@ -178,7 +178,7 @@ def test_objects_of_the_source_that_are_never_forwarded_are_a_fault(box, run_doc
 
 @pytest.mark.parametrize("prefix", ["", "photos/"])
 @pytest.mark.parametrize(("age", "state"), [(3600, "ok"), (90_000, "fault")])
-def test_objects_of_a_canary_older_than_a_day_are_a_fault(box, run_doctor, prefix, age, state):
+def test_doctor_reports_canary_objects_older_than_a_day_as_a_fault(box, run_doctor, prefix, age, state):
     box.oss.fill(box.source_bucket, [f"{prefix}.oss-oms-sync-canary/run/small"], age=age)
     report = run_doctor(OBJECT_PREFIX=prefix)
     verify_check(report, "canaries", state, fix="ops.py canary --remove" if state == "fault" else "")
@@ -187,7 +187,7 @@ def test_objects_of_a_canary_older_than_a_day_are_a_fault(box, run_doctor, prefi
 EMPTY = b"<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>"
 
 
-def test_etags_stay_unknown_if_a_listing_lacks_the_new_object(box, run_doctor):
+def test_doctor_leaves_etags_unknown_if_a_listing_lacks_its_new_object(box, run_doctor):
     empty = Fault.status(200, EMPTY, {"x-oss-request-id": "5D12"})
     box.oss.faults.add(empty, where=lambda request: "/doctor/" in request.params.get("prefix", ""))
     report = run_doctor()
@@ -212,7 +212,7 @@ def set_bucket(**changes: bool) -> Callable[[Sandbox], None]:
     return lambda box: [setattr(box.obs.bucket(box.destination_bucket), name, value) for name, value in changes.items()]
 
 
-def test_a_readable_destination_passes(project_with_copies, run_doctor):
+def test_doctor_passes_an_obs_bucket_that_compare_can_read(project_with_copies, run_doctor):
     report = run_doctor()
     of_obs = [
         "OBS connection",
@@ -242,7 +242,7 @@ WARNINGS = {
 
 
 @pytest.mark.parametrize("case", WARNINGS)
-def test_a_destination_that_compare_cannot_read_is_only_a_warning(project_with_copies, run_doctor, case):
+def test_doctor_only_warns_of_an_obs_bucket_that_compare_cannot_read(project_with_copies, run_doctor, case):
     change, name, fix = WARNINGS[case]
     change(project_with_copies)
     report = run_doctor()
@@ -253,19 +253,19 @@ def test_a_destination_that_compare_cannot_read_is_only_a_warning(project_with_c
 
 
 @pytest.mark.parametrize(("is_versioned", "text"), [(True, "keeps older versions"), (False, "keeps no older versions")])
-def test_doctor_finds_versioning_of_obs_by_oms_lists(project_with_copies, run_doctor, is_versioned, text):
+def test_doctor_detects_versioning_of_obs_by_the_lists_of_oms(project_with_copies, run_doctor, is_versioned, text):
     set_bucket(has_versions=is_versioned)(project_with_copies)
     verify_check(run_doctor(), "destination versioning", "ok", text)
 
 
-def test_doctor_finds_encryption_of_obs_by_the_newest_list_of_oms(project_with_copies, run_doctor):
+def test_doctor_detects_encryption_of_obs_by_the_newest_list_of_oms(project_with_copies, run_doctor):
     set_bucket(is_encrypted=True)(project_with_copies)
     project_with_copies.bucket(project_with_copies.source_bucket).put_object("object 3", b"contents")
     project_with_copies.wait_idle(60)
     verify_check(run_doctor(), "destination encryption", "warning", "may not be MD5s")
 
 
-def test_without_lists_of_oms_their_checks_are_skipped(run_doctor):
+def test_doctor_skips_the_checks_of_oms_lists_if_there_are_no_lists(run_doctor):
     assert "permission to read OMS's lists" in states(run_doctor(), "skipped")
 
 
@@ -283,7 +283,7 @@ DEEP, READS = {"COMPARE_DEEP": "on"}, "permission to read objects"
     ],
     ids=["in OBS", "at the source"],
 )
-def test_a_missing_permission_to_read_objects_is_a_warning(project_with_copies, run_doctor, deny, policy_line):
+def test_doctor_warns_of_a_missing_permission_to_read_objects(project_with_copies, run_doctor, deny, policy_line):
     verify_check(run_doctor(), READS, "ok")
     deny(project_with_copies)
     verify_check(
@@ -295,12 +295,12 @@ def test_a_missing_permission_to_read_objects_is_a_warning(project_with_copies, 
     )
 
 
-def test_without_objects_in_obs_the_check_of_read_permission_is_skipped(box, run_doctor):
+def test_doctor_skips_the_test_of_read_permission_without_obs_objects(box, run_doctor):
     box.oss.put(box.source_bucket, "a", b"x")
     verify_check(run_doctor(), READS, "skipped")
 
 
-def test_an_object_that_compare_cannot_read_is_a_warning_until_it_can(project_with_copies, run_doctor, run_job):
+def test_doctor_warns_of_an_object_that_compare_could_not_read(project_with_copies, run_doctor, run_job):
     # GIVEN a comparison without the permission to read an object whose ETag is no MD5
     objects, refused = project_with_copies.oss.buckets[project_with_copies.source_bucket].objects, ["object 0"]
     objects["object 0"] = replace(objects["object 0"], etag="0" * 16, type="Appendable")
@@ -329,7 +329,7 @@ CONFIRMED = Fault.status(200, headers={"x-obs-request-id": "1"})
     ],
     ids=["not used", "granted", "denied", "OBS down", "OBS confirms"],
 )
-def test_the_permission_to_change_headers_is_tested_without_a_change(
+def test_doctor_tests_the_permission_to_change_headers_without_a_change(
     project_with_copies, run_doctor, change, settings, state, text, fix
 ):
     if change:
@@ -344,7 +344,7 @@ def fail_changes(box: Sandbox, fault: Fault) -> None:
     box.obs.faults.add(fault, where=lambda request: request.method == "PUT")
 
 
-def test_in_a_closed_project_changing_headers_is_not_tested(box, run_job, run_doctor):
+def test_doctor_skips_the_test_of_changing_headers_in_a_closed_project(box, run_job, run_doctor):
     run_job("certify", {"close": True})
     verify_check(run_doctor(**CHANGES_HEADERS), CHANGE_RIGHT, "skipped", "closed")
     assert CHANGE not in [name for name, *_ in box.obs.actions]
@@ -383,7 +383,7 @@ NAME = "objects in scope"
     ],
     ids=["prefix", "suffix", "records"],
 )
-def test_an_empty_scope_is_a_warning_that_names_the_filter(box, run_doctor, changes, text):
+def test_doctor_warns_of_a_key_filter_that_no_source_object_matches(box, run_doctor, changes, text):
     for key in ("photos/1.jpg", "oms_source_record/x"):
         box.oss.put(box.source_bucket, key, b"x")
     verify_check(run_doctor(**changes), NAME, "warning", text, "typo")
@@ -392,7 +392,7 @@ def test_an_empty_scope_is_a_warning_that_names_the_filter(box, run_doctor, chan
     verify_check(run_doctor(OBJECT_PREFIX="photos/", OBJECT_SUFFIX=""), NAME, "ok")
 
 
-def test_the_size_of_a_large_scope_is_known_after_a_pass(box, tmp_path, run_doctor, run_job):
+def test_doctor_counts_the_objects_of_a_large_scope_after_a_pass(box, tmp_path, run_doctor, run_job):
     # GIVEN more objects than doctor lists, none with the suffix
     suffix = {"OBJECT_SUFFIX": ".png"}
     deploy(box, tmp_path, **suffix)

@@ -141,7 +141,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_each_misconfiguration_fails_exactly_one_check(box, run_doctor, name):
+def test_each_misconfiguration_fails_exactly_one_check_of_doctor(box, run_doctor, name):
     change, check, fix = FAULTS[name]
     environment = box.environment()
     change(box, environment)

@@ -111,7 +111,7 @@ RECORDS = {
 
 
 @pytest.mark.parametrize("case", RECORDS)
-def test_the_last_failed_records_show_the_permission_to_submit(box, run_doctor, case):
+def test_doctor_judges_the_permission_to_submit_by_the_last_records(box, run_doctor, case):
     ages, state = RECORDS[case]
     for records in ages:
         box.advance(60)
@@ -122,7 +122,7 @@ def test_the_last_failed_records_show_the_permission_to_submit(box, run_doctor, 
     assert report["ok"] == is_well
 
 
-def test_the_reasons_of_the_last_failures_are_in_alphabetical_order(box, run_doctor):
+def test_doctor_sorts_the_reasons_of_the_last_failures_by_name(box, run_doctor):
     keep(
         box,
         [
@@ -134,7 +134,7 @@ def test_the_reasons_of_the_last_failures_are_in_alphabetical_order(box, run_doc
     verify_check(run_doctor(), RIGHT, "unknown", "(FORBIDDEN, REFUSED, TIMEOUT)", "createEvent")
 
 
-def test_failed_records_of_another_project_do_not_hide_the_permission(box, run_doctor):
+def test_doctor_ignores_failed_records_of_another_project(box, run_doctor):
     keep(box, make_success_records("mine/a"))
     box.advance(60)
     keep(box, make_failed_records("FORBIDDEN", "another/b", "mine/c.txt"))
@@ -142,7 +142,7 @@ def test_failed_records_of_another_project_do_not_hide_the_permission(box, run_d
 
 
 @pytest.mark.parametrize("kind", ["failed", "success"])
-def test_unread_records_leave_the_permission_unknown(box, run_doctor, mocker, kind):
+def test_doctor_leaves_the_permission_to_submit_unknown_if_records_remain(box, run_doctor, mocker, kind):
     # GIVEN more records than doctor has time to read
     keep(box, [*make_success_records("a"), *make_failed_records("FORBIDDEN", "b")])
     if kind == "success":
@@ -161,7 +161,7 @@ def test_unread_records_leave_the_permission_unknown(box, run_doctor, mocker, ki
     assert "among the first 0 names" in find_check(report, "arrival of records")["actual"]
 
 
-def test_a_project_whose_keys_all_failed_does_not_pass(box, tmp_path, run_doctor):
+def test_doctor_does_not_pass_a_project_whose_submissions_all_failed(box, tmp_path, run_doctor):
     deploy(box, tmp_path)
     run_doctor()
     install_long_ago(box)
@@ -177,7 +177,7 @@ def test_a_project_whose_keys_all_failed_does_not_pass(box, tmp_path, run_doctor
 
 
 @pytest.mark.parametrize("job", PASSES)
-def test_a_job_that_fails_at_each_timer_event_is_a_warning(box, run_doctor, run_job, job):
+def test_doctor_warns_of_a_job_that_fails_at_each_timer_event(box, run_doctor, run_job, job):
     # GIVEN a project that was just deployed, and a job without a permission
     box.oss.deny("oss:ListObjects", box.source_bucket)
     for _ in range(3):
@@ -189,7 +189,7 @@ def test_a_job_that_fails_at_each_timer_event_is_a_warning(box, run_doctor, run_
 
 
 @pytest.mark.parametrize("job", PASSES)
-def test_a_pass_of_a_folder_does_not_hide_that_a_whole_pass_is_overdue(box, run_doctor, run_job, job):
+def test_doctor_warns_of_an_overdue_full_pass_despite_a_pass_of_a_folder(box, run_doctor, run_job, job):
     # GIVEN a whole pass, and long after it a pass of a folder
     run_job(job, STRIKE)
     verify_check(run_doctor(), job, "ok")
@@ -209,7 +209,7 @@ def test_a_pass_of_a_folder_does_not_hide_that_a_whole_pass_is_overdue(box, run_
     verify_check(run_doctor(), job, "skipped", "another pass is running")
 
 
-def test_a_comparison_after_which_obs_changed_is_a_warning(box, run_doctor, run_job):
+def test_doctor_warns_if_obs_changed_after_the_last_comparison(box, run_doctor, run_job):
     box.oss.put(box.source_bucket, "a", b"A")
     box.obs.put(box.destination_bucket, "a", b"A")
     box.advance(HOUR)
@@ -222,7 +222,7 @@ def test_a_comparison_after_which_obs_changed_is_a_warning(box, run_doctor, run_
     verify_check(run_doctor(), "compare", "warning", "later changes in OBS", "python3 ops.py compare")
 
 
-def test_in_a_closed_project_keys_with_closed_records_are_no_fault(box, run_doctor):
+def test_doctor_reports_no_fault_for_writes_to_a_closed_project(box, run_doctor):
     close_project(box)
     keep(box, make_failed_records("CLOSED", "a"))
     report = run_doctor()
@@ -232,7 +232,7 @@ def test_in_a_closed_project_keys_with_closed_records_are_no_fault(box, run_doct
         verify_check(report, name, "skipped", "closed")
 
 
-def test_records_of_reconcile_do_not_hide_a_dead_trigger(box, run_doctor, run_job):
+def test_doctor_does_not_take_records_of_reconcile_for_arriving_events(box, run_doctor, run_job):
     # GIVEN objects without events
     lose_events_of_a_day(box)
     verify_check(run_doctor(), "arrival of records", "fault")
@@ -244,7 +244,7 @@ def test_records_of_reconcile_do_not_hide_a_dead_trigger(box, run_doctor, run_jo
     assert states(report, "unknown") == ["arrival of records"]
 
 
-def test_records_that_replay_resent_show_that_forward_ran(box, tmp_path, run_doctor, run_job):
+def test_doctor_takes_failed_records_that_replay_resent_as_signs_of_events(box, tmp_path, run_doctor, run_job):
     # GIVEN an OMS that was down during all writes of the day
     deploy(box, tmp_path)
     run_doctor()
@@ -259,7 +259,7 @@ def test_records_that_replay_resent_show_that_forward_ran(box, tmp_path, run_doc
     verify_check(run_doctor(), "arrival of records", "ok", "3 accepted, 0 failed")
 
 
-def test_a_failed_record_of_reconcile_does_not_show_that_events_arrive(box, run_doctor, run_job):
+def test_doctor_does_not_take_failures_of_reconcile_for_arriving_events(box, run_doctor, run_job):
     lose_events_of_a_day(box)
     box.oms.faults.add(Fault.status(503))
     assert run_job("reconcile")["failed"]
@@ -268,7 +268,7 @@ def test_a_failed_record_of_reconcile_does_not_show_that_events_arrive(box, run_
     assert states(run_doctor(), "unknown") == ["arrival of records"]
 
 
-def test_an_object_in_the_canary_folder_shows_that_events_arrive(box, tmp_path, run_doctor, run_job):
+def test_doctor_takes_a_record_in_the_canary_folder_as_a_sign_of_events(box, tmp_path, run_doctor, run_job):
     # GIVEN a frozen source, whose objects reconcile has submitted
     deploy(box, tmp_path)
     lose_events_of_a_day(box)
@@ -285,7 +285,7 @@ def test_an_object_in_the_canary_folder_shows_that_events_arrive(box, tmp_path, 
     verify_check(run_doctor(), "arrival of records", "ok", ": 3 accepted, 0 failed")
 
 
-def test_objects_written_while_closed_do_not_make_the_trigger_look_dead(box, run_doctor, run_job):
+def test_doctor_expects_no_events_for_objects_written_while_closed(box, run_doctor, run_job):
     close_project(box)
     lose_events_of_a_day(box)
     open_project(run_job)
@@ -296,7 +296,7 @@ def test_objects_written_while_closed_do_not_make_the_trigger_look_dead(box, run
     verify_check(run_doctor(), "arrival of records", "fault")
 
 
-def test_a_key_in_a_run_file_does_not_count_as_a_lost_event(box, run_doctor):
+def test_doctor_does_not_count_a_key_in_a_run_file_as_a_lost_event(box, run_doctor):
     install_long_ago(box)
     LogBucket(box).add_run_file("a")
     box.oss.put(box.source_bucket, "a", b"contents")
@@ -304,7 +304,7 @@ def test_a_key_in_a_run_file_does_not_count_as_a_lost_event(box, run_doctor):
     verify_check(run_doctor(), "arrival of records", "warning")
 
 
-def test_a_closed_project_is_a_warning_with_the_command_that_opens_it(box, run_doctor, run_job):
+def test_doctor_warns_of_a_closed_project_and_prints_the_open_command(box, run_doctor, run_job):
     close_project(box)
     verify_check(
         run_doctor(), "project state", "warning", "(Li Lei): nothing is submitted. To open it: python3 ops.py open"
@@ -313,7 +313,7 @@ def test_a_closed_project_is_a_warning_with_the_command_that_opens_it(box, run_d
     verify_check(run_doctor(), "project state", "ok")
 
 
-def test_open_projects_of_the_task_are_named(box, run_doctor):
+def test_doctor_names_other_open_projects_of_the_same_sync_task(box, run_doctor):
     LogBucket(box, "open").add_mark(closed=False)
     LogBucket(box, "closed").add_mark(closed=True)
     keep(box, [("state/closed-torn.json", b"{")])

@@ -8,7 +8,7 @@ from oss_oms_sync.jobs.doctor.rules import CheckContext
 from support.world import TASK
 
 
-def test_the_permission_to_read_objects_is_not_tested_on_oms_lists(world):
+def test_doctor_does_not_test_the_permission_to_read_with_lists_of_oms(world):
     # GIVEN a destination whose first object is a list that OMS wrote
     world.upload("photo")
     world.write(f"oms/sync_task/{TASK}/success_object_lists/01/1.success_list.txt", "list")

@@ -21,7 +21,7 @@ def list_timer_checks(*jobs: str) -> list[str]:
 
 
 @pytest.mark.parametrize("missing_timers", TIMED)
-def test_a_missing_timer_is_a_fault_that_manual_calls_do_not_hide(box, run_doctor, run_job, missing_timers):
+def test_doctor_reports_a_missing_timer_despite_calls_by_hand(box, run_doctor, run_job, missing_timers):
     # GIVEN a project whose timers have called all jobs, and one timer that does not call its job again
     for job in TIMED:
         run_job(job, STRIKE)
@@ -59,7 +59,7 @@ STRIKES = {
 
 
 @pytest.mark.parametrize("case", STRIKES)
-def test_a_timer_counts_as_dead_after_two_periods_by_the_clock_of_oss(box, run_doctor, case):
+def test_doctor_takes_a_timer_as_dead_after_two_periods_by_the_oss_clock(box, run_doctor, case):
     ago, ahead, periods, dead = STRIKES[case]
     box.oss.clock_offset = ahead
     keep_strikes(box)
@@ -70,7 +70,7 @@ def test_a_timer_counts_as_dead_after_two_periods_by_the_clock_of_oss(box, run_d
 
 
 @pytest.mark.parametrize("ahead", [0, 10 * MINUTE, -10 * MINUTE])
-def test_a_timer_that_never_fired_is_a_fault_after_two_periods(box, run_doctor, ahead):
+def test_doctor_reports_a_timer_that_never_fired_after_two_periods(box, run_doctor, ahead):
     # GIVEN a project that was just deployed, without a stored time
     box.oss.clock_offset = ahead
     ages = {0: (), 2 * MINUTE: (), 4 * MINUTE: ["replay"], 22 * MINUTE: ["replay", *PASSES], 32 * MINUTE: TIMED}
@@ -84,7 +84,7 @@ def test_a_timer_that_never_fired_is_a_fault_after_two_periods(box, run_doctor, 
 
 
 @pytest.mark.parametrize("job", TIMED)
-def test_a_job_runs_even_if_the_time_of_its_timer_cannot_be_stored(box, run_job, job):
+def test_a_job_runs_even_if_it_cannot_store_the_time_of_its_timer_event(box, run_job, job):
     box.oss.put(box.log_bucket, f"oms_source_record/{box.task_id}/failed_object/a", b"")
     notes = Fault.status(500)
     box.oss.faults.add(notes, where=lambda request: request.method == "PUT" and "-timer-" in request.raw_path)
@@ -111,7 +111,7 @@ def test_doctor_expects_the_timers_that_are_deployed(box, tmp_path):
     }
 
 
-def test_doctor_has_the_settings_of_all_functions_except_the_webhook(tmp_path, box):
+def test_the_function_doctor_gets_the_settings_of_all_other_functions(tmp_path, box):
     render(box.answers() | {"compareDeep": "on", "alertLanguage": "zh"}, tmp_path)
     settings = {
         name: props["environmentVariables"] for name, props in read_resources(tmp_path, lambda name: "").items()
@@ -122,7 +122,7 @@ def test_doctor_has_the_settings_of_all_functions_except_the_webhook(tmp_path, b
 
 
 @pytest.mark.parametrize("jobs", [PASSES, ("reconcile",), ("compare",), ()])
-def test_a_missing_trigger_on_the_log_bucket_is_a_warning_with_its_job(box, tmp_path, run_doctor, jobs):
+def test_doctor_warns_of_a_missing_trigger_and_names_its_job(box, tmp_path, run_doctor, jobs):
     # GIVEN a deployed project with the triggers of these jobs only
     deploy(box, tmp_path)
     missing = [job for job in PASSES if job not in jobs]
@@ -137,7 +137,7 @@ def test_a_missing_trigger_on_the_log_bucket_is_a_warning_with_its_job(box, tmp_
     assert not [name for name in box.oss.objects(box.log_bucket) if "/ping-" in name]
 
 
-def test_compare_is_invoked_even_if_oms_hides_its_destination(box, tmp_path, run_doctor):
+def test_doctor_expects_the_trigger_of_compare_even_if_oms_does_not_answer(box, tmp_path, run_doctor):
     deploy(box, tmp_path)
     box.oms.faults.add(Fault.status(503))
     verify_check(run_doctor(), "pass triggers", "ok")

@@ -27,19 +27,19 @@ from support.world import FROZEN, HOUR, NO_RIGHT, ROOT, World, oms_error
         ({"since": "0001-01-01T00:00:00+14:00"}, "such as 2026-01-31"),
     ],
 )
-def test_an_invalid_payload_is_refused_with_the_valid_options(payload, expected_text):
+def test_reconcile_refuses_an_invalid_payload_and_lists_its_options(payload, expected_text):
     world = World.installed(OBJECT_PREFIX="photos/")
     with pytest.raises(PayloadError, match=expected_text):
         world.invoke("reconcile", payload)
     assert world.oms.calls == []
 
 
-def test_reconcile_without_a_source_bucket_names_the_setting():
+def test_reconcile_without_a_source_bucket_names_the_missing_variable():
     with pytest.raises(SettingsError, match=r"^SOURCE_BUCKET is empty\. Name .* records$"):
         World.installed(SOURCE_BUCKET="").reconcile()
 
 
-def test_an_empty_scope_is_reported_and_a_scope_of_old_objects_is_not():
+def test_reconcile_reports_that_no_source_object_matches_its_filter():
     world = World.installed(OBJECT_SUFFIX=".jpg")
     world.lose_events_of("a.txt")
     assert [world.invoke("reconcile", options)["has_no_objects"] for options in ({}, {"dry_run": True})] == [True, True]
@@ -50,7 +50,7 @@ def test_an_empty_scope_is_reported_and_a_scope_of_old_objects_is_not():
     assert answer["has_no_objects"] is False
 
 
-def test_a_call_ends_at_its_limit_and_the_next_call_starts_over(world):
+def test_a_dry_run_of_reconcile_ends_at_its_limit_and_is_not_continued(world):
     world.fill(25)
     results = [world.reconcile(limit=13) for _ in range(2)]
     names = ("covered", "submitted", "finished", "stop", "next")
@@ -62,7 +62,7 @@ def test_a_call_ends_at_its_limit_and_the_next_call_starts_over(world):
 
 
 @pytest.mark.usefixtures("small_pages")
-def test_a_dry_run_names_the_first_hundred_missing_objects(world):
+def test_a_dry_run_of_reconcile_names_the_first_hundred_missing_objects(world):
     world.put_accepted("covered")
     world.fill(120)
     world.bucket.objects.pop(f"{ROOT}state/installed.json")
@@ -75,7 +75,7 @@ def test_a_dry_run_names_the_first_hundred_missing_objects(world):
     assert dict(world.bucket.objects) == before
 
 
-def test_an_empty_bucket_is_finished_at_once(world):
+def test_reconcile_finishes_the_pass_of_an_empty_bucket_at_once(world):
     result = world.reconcile()
     (state,) = world.passes()
     assert result == {
@@ -100,14 +100,14 @@ def test_an_empty_bucket_is_finished_at_once(world):
     }
 
 
-def test_a_call_with_a_limit_is_no_pass_and_reports_no_rate(world):
+def test_reconcile_with_a_limit_stores_no_pass_and_reports_no_rate(world):
     result = world.reconcile(limit=1)
     nothing = ("pass", "ranges", "started", "objects", "objects_per_minute", "share", "minutes_left")
     assert [result[name] for name in nothing] == [None] * 7
     assert [*world.store.iter_names()] == []
 
 
-def test_an_open_pass_reports_progress_rate_and_the_next_step(single_lane):
+def test_reconcile_reports_progress_rate_and_next_step_of_an_open_pass(single_lane):
     # GIVEN 1500 objects, submitted at 600 a minute
     single_lane.fill(1500)
     single_lane.oms.round_trip = 1.0
@@ -131,7 +131,7 @@ def test_an_open_pass_reports_progress_rate_and_the_next_step(single_lane):
     assert {name: result[name] for name in expected} == expected
 
 
-def test_the_progress_of_an_open_pass_is_estimated_by_the_last_pass(single_lane):
+def test_reconcile_estimates_the_progress_of_a_pass_by_the_last_pass(single_lane):
     # GIVEN a pass over 1500 objects, and a second pass in progress after all objects were written again
     keys = [f"{number:04}" for number in range(1500)]
     single_lane.put_accepted(*keys)
@@ -151,7 +151,7 @@ def test_the_progress_of_an_open_pass_is_estimated_by_the_last_pass(single_lane)
 
 
 @pages_of(7)
-def test_open_and_finished_ranges_are_counted(world):
+def test_reconcile_counts_the_open_and_finished_ranges_of_a_pass(world):
     world.fill(40)
     assert world.tick("reconcile")["ranges"] == {"open": 2, "done": 0}
     done = world.reconcile()
@@ -185,7 +185,7 @@ def use_up_time(world: World) -> None:
     ],
 )
 @pages_of(7)
-def test_reconcile_reports_why_it_stopped_and_lists_nothing_more(single_lane, cause, options, reason):
+def test_reconcile_reports_why_it_stopped_and_lists_no_more_objects(single_lane, cause, options, reason):
     single_lane.fill(100)
     cause(single_lane)
     result = single_lane.invoke("reconcile", options)
@@ -205,7 +205,7 @@ def test_each_call_of_reconcile_logs_its_answer(world, lines, options):
 CLOSED = "nothing is submitted. For the next step: python3 ops.py status"
 
 
-def test_while_the_project_is_closed_no_pass_begins_and_calls_report_it():
+def test_reconcile_begins_no_pass_while_the_project_is_closed():
     world = busy_world(LANES="1")
     ProjectState(world.invocation()).close("Li Lei")
     for work in (world.reconcile, partial(world.tick, "reconcile")):

@@ -16,7 +16,7 @@ from support.world import HOUR, World
 
 
 @pytest.mark.parametrize("begin", [methodcaller("tick", "reconcile"), World.reconcile], ids=["a tick's", "by hand"])
-def test_the_timer_begins_a_pass_one_period_after_the_last_began(single_lane, begin):
+def test_reconcile_begins_a_pass_one_period_after_the_last_pass_began(single_lane, begin):
     single_lane.lose_events_of("a")
     first, lists = begin(single_lane), single_lane.source.calls["list"]
     single_lane.lose_events_of("b")
@@ -32,7 +32,7 @@ def test_the_timer_begins_a_pass_one_period_after_the_last_began(single_lane, be
     assert single_lane.accepted_keys() == {"a", "b"}
 
 
-def test_a_period_counts_from_the_beginning_of_the_last_pass(single_lane):
+def test_reconcile_counts_its_period_from_the_start_of_the_last_pass(single_lane):
     single_lane.fill(20)
     begin_stuck_pass(single_lane)
     single_lane.advance(20 * HOUR)
@@ -43,7 +43,7 @@ def test_a_period_counts_from_the_beginning_of_the_last_pass(single_lane):
     assert "new" in single_lane.accepted_keys()
 
 
-def test_without_a_period_the_timer_only_resumes_manual_passes():
+def test_the_timer_of_reconcile_without_a_period_only_resumes_passes():
     world = World.installed(RECONCILE_PERIOD="off")
     world.fill(25)
     idle = world.tick("reconcile")
@@ -62,7 +62,7 @@ def test_without_a_period_the_timer_only_resumes_manual_passes():
 
 
 @pytest.mark.parametrize("since", ["1970-01-01", "0001-01-01", "0999-12-31T23:59:59.9Z"])
-def test_a_backfill_begun_by_hand_is_resumed_by_the_timer(world, since):
+def test_the_timer_resumes_a_pass_over_old_objects_begun_by_hand(world, since):
     world.fill(130, minutes_ago=60 * 24 * 30)
     world.oms.round_trip = 10.0
     assert not world.reconcile(since=since, timeout=120)["finished"]
@@ -73,7 +73,7 @@ def test_a_backfill_begun_by_hand_is_resumed_by_the_timer(world, since):
 
 
 @pytest.mark.parametrize("first", ["a", "b"])
-def test_the_timer_finishes_the_older_of_two_backfills_first(world, first):
+def test_the_timer_finishes_the_older_of_two_passes_over_old_objects(world, first):
     # GIVEN two passes begun in succession
     for prefix in (first, "b" if first == "a" else "a"):
         begin_stuck_pass(world, prefix=prefix, since="1970-01-01")
@@ -98,7 +98,7 @@ def test_the_timer_finishes_the_older_of_two_backfills_first(world, first):
 @pytest.mark.parametrize(
     ("period", "options", "minutes_ago"), [("1d", {"since": "1970-01-01"}, 60 * 24 * 30), ("off", {}, 0)]
 )
-def test_the_timer_continues_a_manual_pass_but_no_call_with_a_limit(period, options, minutes_ago):
+def test_the_timer_continues_a_pass_by_hand_but_no_call_with_a_limit(period, options, minutes_ago):
     world = World.installed(RECONCILE_PERIOD=period)
     world.fill(60, minutes_ago=minutes_ago)
     # WHEN the timer fires, THEN it continues no call with a limit, but a pass that was begun by hand
@@ -113,7 +113,7 @@ def test_the_timer_continues_a_manual_pass_but_no_call_with_a_limit(period, opti
         assert len(world.accepted_keys()) == sent
 
 
-def test_a_timer_event_with_a_limit_makes_a_call_without_a_pass(world):
+def test_a_timer_event_with_a_limit_submits_keys_and_stores_no_pass(world):
     world.fill(60)
     for sent in (10, 20, 30):
         world.tick("reconcile", '{"limit": 10}')

@@ -11,7 +11,7 @@ from oss_oms_sync.errors import StorageError
 from support.world import DAY, HOUR, NO_RIGHT, ROOT, World
 
 
-def test_the_installation_is_recorded_once_and_limits_the_objects(world):
+def test_reconcile_records_its_installation_once_and_omits_older_objects(world):
     world.bucket.objects.clear()
     world.upload("before", minutes_ago=73 * 60)
     world.upload("within three days before", minutes_ago=71 * 60)
@@ -23,7 +23,7 @@ def test_the_installation_is_recorded_once_and_limits_the_objects(world):
     assert world.accepted_keys() == {"within three days before"}
 
 
-def test_replays_timer_records_the_installation_if_no_pass_timer_does():
+def test_replay_records_the_installation_if_passes_have_no_timer():
     # GIVEN a project whose passes are only begun by hand, and an object of the first day without an event
     world = World.installed(RECONCILE_PERIOD="off", COMPARE_PERIOD="off")
     world.bucket.objects.clear()
@@ -82,7 +82,7 @@ def test_a_second_project_submits_no_object_older_than_itself(filters):
         ({"OBJECT_SUFFIX": "y"}, {"OBJECT_PREFIX": "a/", "OBJECT_SUFFIX": "/key"}),
     ],
 )
-def test_a_project_whose_filter_was_changed_keeps_its_time_of_installation(filters):
+def test_a_project_keeps_its_installation_time_if_its_filter_changes(filters):
     # GIVEN an installed project, and an object without an event
     before = World.installed(**filters[0])
     after = before.other_project(**filters[1])
@@ -97,7 +97,7 @@ def test_a_project_whose_filter_was_changed_keeps_its_time_of_installation(filte
 
 
 @pytest.mark.parametrize("environment", [{}, {"OBJECT_PREFIX": "a/"}, {"OBJECT_SUFFIX": ".jpg"}])
-def test_after_an_upgrade_the_tasks_installation_counts_for_projects(environment):
+def test_a_project_without_installation_time_uses_that_of_its_sync_task(environment):
     # GIVEN the record of an installation without a filter, and a later object without an event
     world = World.installed(**environment)
     world.lose_events_of("a/1.jpg")
@@ -113,7 +113,7 @@ def test_after_an_upgrade_the_tasks_installation_counts_for_projects(environment
     assert world.reconcile()["submitted"] == 1
 
 
-def test_the_earliest_installation_of_a_project_counts():
+def test_reconcile_uses_the_earliest_installation_time_of_a_project():
     world = World.installed()
     world.bucket.objects.clear()
     for day, prefix in ((9, "a/"), (3, "b/"), (6, "c/")):
@@ -135,7 +135,7 @@ def test_the_earliest_installation_of_a_project_counts():
         ("installed-x", b'{"at": "some day", "prefix": "b/", "suffix": ""}'),
     ],
 )
-def test_an_unreadable_record_of_the_installation_is_not_replaced(note, body):
+def test_reconcile_does_not_replace_an_unreadable_installation_time(note, body):
     world = World.installed(OBJECT_PREFIX="" if note == "installed" else "a/")
     world.bucket.add(StoredObject(f"{ROOT}state/{note}.json", body))
     with pytest.raises(StorageError, match=rf"{note}\.json in the log bucket is unreadable"):
@@ -143,7 +143,7 @@ def test_an_unreadable_record_of_the_installation_is_not_replaced(note, body):
     assert world.bucket.objects[f"{ROOT}state/{note}.json"].body == body
 
 
-def test_a_log_bucket_that_cannot_be_listed_does_not_count_as_empty(world):
+def test_reconcile_submits_no_key_if_it_cannot_list_the_log_bucket(world):
     world.lose_events_of("a")
     world.bucket.fail(NO_RIGHT, "list")
     with pytest.raises(StorageError):
@@ -151,7 +151,7 @@ def test_a_log_bucket_that_cannot_be_listed_does_not_count_as_empty(world):
     assert world.accepted_keys() == set()
 
 
-def test_an_unreadable_log_bucket_does_not_mean_an_open_project(world):
+def test_reconcile_submits_no_key_if_it_cannot_read_the_closed_mark(world):
     world.lose_events_of("a")
     world.bucket.fail(NO_RIGHT, "get")
     assert world.tick("reconcile")["stop"] == "mark_unread"

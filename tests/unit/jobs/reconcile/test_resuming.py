@@ -17,7 +17,7 @@ from support.passes import adds_up, begin_stuck_pass, busy_world, missing, pages
 from support.world import DRIP, FROZEN, NO_RIGHT, OK, ROOT, World
 
 
-def test_a_pass_stops_before_the_time_is_up_and_the_timer_continues_it(single_lane):
+def test_a_pass_stops_before_its_timeout_and_the_timer_continues_it(single_lane):
     single_lane.fill(2000)
     single_lane.oms.round_trip, began = 1.0, single_lane.clock.seconds
     result = single_lane.tick("reconcile", timeout=60)
@@ -28,7 +28,7 @@ def test_a_pass_stops_before_the_time_is_up_and_the_timer_continues_it(single_la
     assert Counter(single_lane.oms.accepted.values()) == {1: 2000}
 
 
-def test_progress_is_stored_at_least_every_piece_seconds():
+def test_a_pass_stores_its_progress_at_least_every_piece_seconds():
     # GIVEN 2000 objects, submitted at ten a second
     world = World.installed(LANES="1", PIECE_SECONDS="20")
     world.fill(2000)
@@ -52,7 +52,7 @@ def test_progress_is_stored_at_least_every_piece_seconds():
 
 
 @pytest.mark.parametrize("everything", [False, True])
-def test_progress_before_a_failed_listing_is_stored(single_lane, everything):
+def test_a_pass_stores_its_progress_before_a_failed_listing(single_lane, everything):
     # GIVEN a source bucket whose third page cannot be listed
     pages = count(1)
     single_lane.fill(2500)
@@ -69,7 +69,7 @@ def test_progress_before_a_failed_listing_is_stored(single_lane, everything):
 
 
 @pytest.mark.parametrize(("bucket", "prefix"), [("source", ""), ("bucket", f"{ROOT}success_object/")])
-def test_a_listing_that_arrives_slowly_leaves_time_to_store_progress(single_lane, bucket, prefix):
+def test_a_pass_has_time_to_store_its_progress_after_a_slow_listing(single_lane, bucket, prefix):
     single_lane.fill(2)
     getattr(single_lane, bucket).fail(DRIP, "list", lambda name: name.startswith(prefix))
     with pytest.raises(StorageError):
@@ -77,7 +77,7 @@ def test_a_listing_that_arrives_slowly_leaves_time_to_store_progress(single_lane
     assert [name for name in single_lane.bucket.objects if "/r/0" in name]
 
 
-def test_a_slow_listing_at_a_split_leaves_time_to_store_progress(world, small_pages):
+def test_a_pass_stores_its_progress_if_a_listing_for_a_split_is_slow(world, small_pages):
     world.fill(60)
     pages = count(1)
     world.source.fail(DRIP, "list", lambda _: next(pages) > 1)
@@ -110,7 +110,7 @@ def test_the_timer_finishes_a_pass_with_slow_listings(lanes, seconds, of_log):
 # The end of a write is the begin of the next, apart from parallel requests.
 @pytest.mark.parametrize("hook", [pytest.param("before_request", marks=pytest.mark.extras), "after_response"])
 @pages_of(4)
-def test_after_a_kill_at_any_write_the_timer_covers_every_key(small_pages, hook):
+def test_the_timer_covers_every_key_after_a_kill_at_any_write(small_pages, hook):
     """A read changes nothing, so a kill there leaves the state after the write before."""
     for step in sweep(count()):
         # GIVEN a call by hand that is killed at this write, to the log bucket or to OMS
@@ -141,7 +141,7 @@ def test_after_a_kill_at_any_write_the_timer_covers_every_key(small_pages, hook)
     assert step > 15
 
 
-def test_a_backfill_since_a_moment_between_two_seconds_is_one_pass(world):
+def test_a_pass_since_a_fraction_of_a_second_is_continued_by_its_command(world):
     world.fill(30)
     begin_stuck_pass(world, since="2026-01-01T00:00:00.5Z")
     assert world.reconcile(since="2026-01-01T00:00:00.5Z")["accepted"] == 30
@@ -162,7 +162,7 @@ def slow_world(small_pages) -> World:
     return world
 
 
-def test_passes_of_different_prefixes_do_not_disturb_each_other(slow_world):
+def test_concurrent_passes_of_different_prefixes_cover_all_their_keys(slow_world):
     # WHEN the calls alternate until each has ended
     world, prefixes = slow_world, deque(["", "a/", "b/"])
     scanned, calls = {}, 0
@@ -183,7 +183,7 @@ def test_passes_of_different_prefixes_do_not_disturb_each_other(slow_world):
     assert len(world.accepted_keys()) == 60
 
 
-def test_a_call_with_other_options_begins_a_pass_in_place_of_the_older(slow_world):
+def test_reconcile_with_other_options_replaces_the_open_pass(slow_world):
     # WHEN calls with different options for the same keys alternate, and no pass has ended meanwhile
     world, payloads = slow_world, [{}, {"all": True}, {"since": "1970-01-01"}]
     results = [world.invoke("reconcile", payload, timeout=50) for payload in payloads]
@@ -203,7 +203,7 @@ def test_a_call_with_other_options_begins_a_pass_in_place_of_the_older(slow_worl
 
 
 @pytest.mark.parametrize(("options", "submitted"), [({}, 25), ({"restart": True}, 6)])
-def test_only_restart_starts_an_open_pass_over(single_lane, options, submitted):
+def test_reconcile_starts_an_open_pass_over_only_with_restart(single_lane, options, submitted):
     # GIVEN a pass that has reached the twentieth of 25 objects, and a new object before this position
     single_lane.fill(25)
     single_lane.oms.faults.then(OK, FROZEN)

@@ -18,7 +18,7 @@ def read_position(world: World) -> str:
     return position
 
 
-def test_a_batch_of_reconcile_takes_keys_from_several_pages(small_pages):
+def test_reconcile_submits_keys_of_several_listing_pages_in_one_batch(small_pages):
     world = World.installed(LANES="1")
     world.put_accepted(*(f"{number:02}/there" for number in range(40)))
     world.lose_events_of(*(f"{number:02}/missing" for number in range(40)))
@@ -26,7 +26,7 @@ def test_a_batch_of_reconcile_takes_keys_from_several_pages(small_pages):
     assert [len(call.keys) for call in world.oms.calls] == [10] * 4
 
 
-def test_while_oms_refuses_the_account_a_timer_event_submits_one_batch(world):
+def test_a_timer_event_submits_one_batch_while_oms_refuses_the_account(world):
     world.fill(30)
     world.oms.faults.then(FROZEN, FROZEN)
     first = world.tick("reconcile")
@@ -48,7 +48,7 @@ def test_while_oms_refuses_the_account_a_timer_event_submits_one_batch(world):
 
 
 @pytest.mark.parametrize("bad", [0, 3, 9, 10, 24])
-def test_a_key_that_is_neither_accepted_nor_recorded_stops_the_pass(world, bad):
+def test_a_pass_stops_at_a_key_that_it_can_neither_submit_nor_record(world, bad):
     # GIVEN an OMS that refuses a key, whose failed record the log bucket refuses
     keys = [f"{number:02}" for number in range(25)]
     world.put_accepted(*(f"{key} covered" for key in keys))
@@ -101,7 +101,7 @@ def make_world(number: int, **environment: str) -> tuple[World, TriggerEvents]:
 
 @pytest.mark.parametrize("lanes", ["1", "4", "16"])
 @pages_of(20)
-def test_after_a_timer_event_the_trigger_alone_finishes_the_pass(lanes):
+def test_the_trigger_finishes_a_pass_that_a_timer_event_began(lanes):
     world, trigger = make_world(300, LANES=lanes, PIECE_SECONDS="10")
     world.oms.round_trip = 1.0
     assert not world.tick("reconcile")["finished"]
@@ -114,7 +114,7 @@ def test_after_a_timer_event_the_trigger_alone_finishes_the_pass(lanes):
 
 
 @pages_of(20)
-def test_an_event_is_answered_and_logged_with_its_counts(lines):
+def test_reconcile_answers_an_event_of_a_range_with_its_counts(lines):
     world, trigger = make_world(60, LANES="2")
     name = world.tick("reconcile")["pass"]
     answers = trigger.deliver_all()
@@ -132,7 +132,7 @@ def test_an_event_is_answered_and_logged_with_its_counts(lines):
     ],
 )
 @pages_of(20)
-def test_a_call_whose_range_stops_early_answers_with_the_reason(fault, reason):
+def test_reconcile_answers_why_a_range_of_a_pass_stopped_early(fault, reason):
     world, trigger = make_world(60, LANES="2", PIECE_SECONDS="30")
     world.tick("reconcile")
     world.oms.faults.add(fault)

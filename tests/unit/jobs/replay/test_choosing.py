@@ -19,7 +19,7 @@ from support.world import NO_RIGHT, ROOT, record_name
 from unit.jobs.replay.replay_world import CONTENTS, ReplayWorld, many
 
 
-def test_a_prefix_a_reason_and_a_limit_select_the_keys(world):
+def test_replay_resends_keys_of_the_requested_prefix_reason_and_limit(world):
     world.put_failed("x/1", "x/2", "x/" + "k" * 1000, "y/1")
     world.put_failed("x/3", reason="NO_TASK")
     assert world.replay(prefix="x/", reason="NO_TASK")["accepted"] == 1
@@ -28,7 +28,7 @@ def test_a_prefix_a_reason_and_a_limit_select_the_keys(world):
     assert world.bucket.failed_keys() == {"y/1"}
 
 
-def test_a_resend_by_hand_is_recorded_with_the_version_of_the_source(world):
+def test_replay_by_hand_records_the_version_of_the_source_object(world):
     # GIVEN an object without a record, an object whose last failure was of an earlier version, and a deleted object
     world.upload("lost", CONTENTS, minutes_ago=3)
     world.put_failed("changed")
@@ -40,7 +40,7 @@ def test_a_resend_by_hand_is_recorded_with_the_version_of_the_source(world):
     assert [world.bucket.record_body("success", key) for key in keys] == [version, version, b"-"]
 
 
-def test_records_without_a_reason_are_selected_as_unknown(world):
+def test_replay_selects_failed_records_without_a_reason_as_unknown(world):
     world.put_failed("told")
     world.bucket.add(StoredObject(f"{ROOT}failed_object/of the vendor's handler", b""))
     assert world.replay(reason="UNKNOWN", dry_run=True)["by_reason"] == {"UNKNOWN": 1}
@@ -48,7 +48,7 @@ def test_records_without_a_reason_are_selected_as_unknown(world):
     assert world.bucket.failed_keys() == {"told"}
 
 
-def test_no_key_outside_the_triggers_filter_is_ever_submitted():
+def test_replay_never_submits_a_key_outside_the_projects_filter():
     world = ReplayWorld(OBJECT_PREFIX="in/")
     world.put_failed("in/a", "out/a")
     assert world.replay()["accepted"] == 1
@@ -58,7 +58,7 @@ def test_no_key_outside_the_triggers_filter_is_ever_submitted():
 
 
 @pytest.mark.parametrize("length", [953, 954, 955, 956, 960, 2000])
-def test_a_prefix_too_long_for_a_records_name_lists_the_long_keys_only(world, length):
+def test_replay_selects_keys_by_a_prefix_too_long_for_a_record_name(world, length):
     # GIVEN prefixes around the longest that OSS lists records by, and keys that begin so
     prefix = "k" * length
     keys = {prefix[:1023], f"{prefix}k"[:1023]} if length <= 1023 else set()
@@ -72,7 +72,7 @@ def test_a_prefix_too_long_for_a_records_name_lists_the_long_keys_only(world, le
 @pytest.mark.parametrize("dry", [True, False])
 @pytest.mark.parametrize("limit", range(5))
 @pytest.mark.parametrize("third", ["x/3", "x/" + "k" * 1000], ids=["in one listing", "in two listings"])
-def test_a_run_with_a_limit_is_finished_only_if_no_selected_key_is_left(world, third, limit, dry):
+def test_replay_with_a_limit_is_finished_only_if_no_selected_key_is_left(world, third, limit, dry):
     # GIVEN three failures of a folder, and others around them
     world.put_failed("w", "x/1", "x/2", third, "y")
 
@@ -86,14 +86,14 @@ def test_a_run_with_a_limit_is_finished_only_if_no_selected_key_is_left(world, t
 
 
 @pytest.mark.usefixtures("_small_pages")
-def test_a_limit_counts_across_pages_and_ends_the_listing(world):
+def test_replay_applies_its_limit_across_pages_and_ends_the_listing(world):
     world.put_failed(*many(450))
     assert world.replay(limit=150)["taken"] == 150
     assert world.bucket.calls["list"] <= 3
     assert len(world.bucket.failed_keys()) == 300
 
 
-def test_requested_keys_are_submitted_with_or_without_records(world):
+def test_replay_submits_requested_keys_with_or_without_failed_records(world):
     world.put_failed("a", "b")
     result = world.replay(keys=["a", "unrecorded", "a"])
     assert result["taken"] == 2
@@ -102,7 +102,7 @@ def test_requested_keys_are_submitted_with_or_without_records(world):
     assert world.oms.accepted.keys() == {"a", "unrecorded"}
 
 
-def test_requested_keys_keep_the_first_failure_of_their_records(world):
+def test_replay_keeps_the_first_failure_of_requested_keys(world):
     world.put_failed("a", first="2020-01-01T00:00:00Z")
     world.oms.refuse(lambda key: True)
     assert world.replay(keys=["a", "b"])["oldest_failure"] == "2020-01-01T00:00:00Z"
@@ -110,7 +110,7 @@ def test_requested_keys_keep_the_first_failure_of_their_records(world):
     assert first == ["2020-01-01T00:00:00Z", "2026-01-02T00:00:00Z"]
 
 
-def test_any_number_of_keys_can_be_requested(world, mocker):
+def test_replay_accepts_any_number_of_requested_keys(world, mocker):
     mocker.patch("oss_oms_sync.jobs.replay.resending.PAGE_SIZE", 7)
     world.put_failed(*many(20)[::2])
     world.put_failed("other")
@@ -135,7 +135,7 @@ BOTH = r"^The payload asks for keys and for something else: keys are sent as the
         ({"limit": "5"}, "limit"),
     ],
 )
-def test_an_invalid_payload_is_refused_with_the_valid_options(world, payload, expected_text):
+def test_replay_refuses_an_invalid_payload_and_lists_its_options(world, payload, expected_text):
     world.put_failed("a")
     with pytest.raises(PayloadError, match=expected_text):
         world.invoke("replay", payload)
@@ -143,7 +143,7 @@ def test_an_invalid_payload_is_refused_with_the_valid_options(world, payload, ex
 
 
 @pytest.mark.usefixtures("_small_pages")
-def test_a_dry_run_counts_without_changes(world):
+def test_a_dry_run_of_replay_counts_keys_and_changes_nothing(world):
     world.put_failed(*many(150), first="2020-01-01T00:00:00Z")
     before = dict(world.bucket.objects)
     result = world.replay(dry_run=True)
@@ -160,7 +160,7 @@ def test_a_dry_run_counts_without_changes(world):
         ({"prefix": "x/"}, 4, "2023-01-01T00:00:00Z", {"THROTTLED": 3, "UNKNOWN": 1}),
     ],
 )
-def test_a_dry_run_reports_the_oldest_failure_of_its_keys(world, options, taken, oldest, by_reason):
+def test_a_dry_run_of_replay_reports_the_oldest_failure_of_its_keys(world, options, taken, oldest, by_reason):
     # GIVEN failures of different ages in records and in a run file, and a record of the vendor's handler without a time
     for key, year in (("x/1", 2024), ("x/2", 2023), ("x/3", 2025), ("y", 2022)):
         world.put_failed(key, first=f"{year}-01-01T00:00:00Z")
@@ -184,7 +184,7 @@ def test_a_dry_run_reports_the_oldest_failure_of_its_keys(world, options, taken,
         ({}, "Nothing is left to resend.", True),
     ],
 )
-def test_a_run_reports_its_selection_and_a_dry_run_its_counts(world, options, lead, is_well):
+def test_replay_shows_its_selection_of_keys_and_their_number(world, options, lead, is_well):
     world.put_failed("a", "b")
     answer = from_json(ReplayAnswer, world.invoke("replay", options))
     assert answer.is_successful == is_well
@@ -192,7 +192,7 @@ def test_a_run_reports_its_selection_and_a_dry_run_its_counts(world, options, le
     assert ("accepted" in jobs.replay_text(answer).en) != answer.dry_run
 
 
-def test_an_unreadable_run_file_is_named_with_a_remedy(world):
+def test_replay_names_an_unreadable_run_file_and_its_remedy(world):
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
     answer = from_json(ReplayAnswer, world.replay())
     assert (answer.is_successful, *answer.unreadable) == (False, f"{ROOT}replay/oss-oms-sync/1.json")
@@ -205,7 +205,7 @@ def test_an_unreadable_run_file_is_named_with_a_remedy(world):
 
 
 @pytest.mark.usefixtures("_small_pages")
-def test_the_next_run_resumes_at_the_stored_position_and_wraps_around(world):
+def test_replay_resumes_after_the_last_key_and_restarts_at_the_end(world):
     # GIVEN a run whose time ends after its first page
     world.put_failed(*many(150), "z" * 1000)
     world.hold_up(95)
@@ -232,7 +232,7 @@ def test_the_next_run_resumes_at_the_stored_position_and_wraps_around(world):
         ({"dry_run": True}, []),
     ],
 )
-def test_a_run_of_selected_keys_begins_at_the_front_and_keeps_the_position(world, options, first):
+def test_replay_of_selected_keys_keeps_the_position_of_the_full_run(world, options, first):
     # GIVEN a whole run that did not get further than its first page, and a failure before this position
     world.put_failed(*many(150))
     world.hold_up(95)
@@ -251,14 +251,14 @@ def test_a_run_of_selected_keys_begins_at_the_front_and_keeps_the_position(world
     assert world.bucket.job_state() == state
 
 
-def test_a_run_stores_its_outcome_for_status(world):
+def test_replay_stores_its_result_for_status(world):
     world.put_failed("a")
     result = world.replay()
     last = {"at": "2026-01-02T00:00:00Z", "result": result}
     assert world.bucket.job_state() == {"after": "", "resting": {}, "last": last}
 
 
-def test_no_key_is_lost_if_the_state_cannot_be_stored_or_read(world, problems):
+def test_replay_loses_no_key_if_it_can_neither_store_nor_read_its_state(world, problems):
     world.bucket.add(StoredObject(f"{ROOT}state/replay.json", b"?"))
     world.bucket.fail(NO_RIGHT, "put", where=lambda name: "/state/" in name)
     world.put_failed("a")
@@ -283,7 +283,7 @@ def busy(world: ReplayWorld) -> ReplayWorld:
     return world
 
 
-def test_after_a_killed_run_the_timer_waits_until_its_planned_end(busy):
+def test_the_timer_waits_until_the_planned_end_of_a_killed_replay(busy):
     # WHEN the timer fires, THEN the first run after the end of the lease resends all keys
     for seconds in (0, 239):
         busy.advance(seconds)
@@ -299,11 +299,11 @@ def test_after_a_killed_run_the_timer_waits_until_its_planned_end(busy):
     assert set(busy.take_sent_keys()) == set(many(5))
 
 
-def test_a_call_by_hand_ignores_the_lease(busy):
+def test_replay_by_hand_ignores_the_lease_of_another_run(busy):
     assert busy.replay()["accepted"] == 5
 
 
-def test_a_run_that_ends_or_fails_releases_its_lease(world):
+def test_replay_releases_its_lease_if_it_ends_or_fails(world):
     world.put_failed(*many(5))
     world.bucket.fail(NO_RIGHT, where=lambda name: "/replay/" in name)
     with pytest.raises(StorageError):
@@ -314,7 +314,7 @@ def test_a_run_that_ends_or_fails_releases_its_lease(world):
     assert world.tick("replay")["accepted"] == 1
 
 
-def test_an_unreleased_lease_is_logged_and_expires(busy, problems):
+def test_replay_logs_a_lease_that_it_cannot_release_and_the_lease_expires(busy, problems):
     busy.bucket.fail(NO_RIGHT, "put", where=lambda name: "/state/turn" in name)
     release_lease(busy.invocation(240))
     (problem,) = problems()

@@ -14,7 +14,7 @@ from unit.jobs.replay.replay_world import CODE, ReplayWorld
 ETAG = etag_of(b"contents")
 
 
-def test_the_next_run_by_the_timer_resends_the_objects_of_a_list(world):
+def test_replay_resends_the_objects_that_oms_lists_as_failed(world):
     keys = ["a", *(key for key in HOSTILE if len(key.encode()) <= 1023)]
     world.put_old(*keys)
     assert world.count_lines() == {}
@@ -29,7 +29,7 @@ def test_the_next_run_by_the_timer_resends_the_objects_of_a_list(world):
     assert world.take_sent_keys() == []
 
 
-def test_a_failed_record_has_the_error_of_oms_and_the_sources_version(world):
+def test_a_failed_record_has_the_error_of_oms_and_the_source_version(world):
     world.fail_to_copy("a")
     world.bucket.fail(NO_RIGHT, "list", where=lambda name: "/replay/" in name)
     with pytest.raises(StorageError):
@@ -40,7 +40,7 @@ def test_a_failed_record_has_the_error_of_oms_and_the_sources_version(world):
     assert "not_before" not in record
 
 
-def test_a_failed_copy_never_hides_the_record_of_a_closed_project(world):
+def test_a_failed_copy_never_replaces_a_failed_record_with_reason_closed(world):
     # GIVEN a version written after the close, and a failed copy of the previous version
     world.fail_to_copy("a")
     world.bucket.add_mark(closed=True)
@@ -51,7 +51,7 @@ def test_a_failed_copy_never_hides_the_record_of_a_closed_project(world):
 
 
 @pytest.mark.parametrize("key", ["a", "k" * 1000])
-def test_the_success_record_has_the_repeated_acceptance_and_attempts(world, key):
+def test_the_success_record_of_a_resent_copy_counts_its_attempts(world, key):
     world.fail_to_copy(key)
     world.tick("replay")
     record = world.bucket.objects[record_name("success", key)]
@@ -60,7 +60,7 @@ def test_the_success_record_has_the_repeated_acceptance_and_attempts(world, key)
     assert record.headers["x-oss-meta-copy-attempts"] == "1"
 
 
-def test_a_refused_resend_of_a_failed_copy_still_counts_as_a_resend(world):
+def test_replay_counts_a_refused_resend_of_a_failed_copy_as_a_resend(world):
     world.fail_to_copy("a")
     world.oms.faults.then(OK, UNAUTHORIZED)
     world.tick("replay")
@@ -90,7 +90,7 @@ def accept_again(world: ReplayWorld) -> None:
         (accept_again, "accepted_again"),
     ],
 )
-def test_failures_without_a_resend_are_reported_and_not_recorded(world, prepare, outcome):
+def test_replay_counts_and_does_not_record_failed_copies_without_a_resend(world, prepare, outcome):
     world.fail_to_copy("a")
     prepare(world)
     assert world.count_lines() == {"lists": 1, outcome: 1}
@@ -98,14 +98,14 @@ def test_failures_without_a_resend_are_reported_and_not_recorded(world, prepare,
     assert world.take_sent_keys() == []
 
 
-def test_a_failure_in_the_same_second_as_the_acceptance_counts(world):
+def test_replay_resends_a_copy_that_failed_in_the_second_of_acceptance(world):
     # The record is written when OMS has answered; meanwhile it may have failed to copy the object.
     world.fail_to_copy("a")
     world.bucket.modified[f"{ROOT}success_object/a"] = int(world.clock.now().timestamp()) + 60
     assert world.send_by_tick() == ["a"]
 
 
-def test_a_time_in_another_zone_does_not_hide_a_failure(world):
+def test_replay_resends_a_failed_copy_whose_time_has_another_zone(world):
     # A time in UTC is read as eight hours too early, before the last acceptance.
     world.put_old("a")
     text = world.line("a").replace("2026-01-02 08:00", "2026-01-02 00:00")
@@ -113,7 +113,7 @@ def test_a_time_in_another_zone_does_not_hide_a_failure(world):
     assert world.send_by_tick() == ["a"]
 
 
-def test_keys_of_other_projects_are_left_to_them():
+def test_replay_resends_no_failed_copy_of_another_project():
     world = ReplayWorld(OBJECT_PREFIX="mine/")
     world.put_old("mine/a", "theirs/a")
     world.list_failed("mine/a", "theirs/a", "oms_source_record/x")
@@ -123,7 +123,7 @@ def test_keys_of_other_projects_are_left_to_them():
     assert world.take_sent_keys() == ["mine/a"]
 
 
-def test_unreadable_lines_are_counted_and_the_others_are_resent(world):
+def test_replay_counts_unreadable_lines_of_a_list_and_resends_the_others(world):
     world.put_old("a")
     world.list_failed(text=f"{world.line('a')}UPLOAD_DST_OBJ_FAILURE;2026;x\n")
     totals = {"unread_in_all": 1, "unread_example": "UPLOAD_DST_OBJ_FAILURE;2026;x"}
@@ -134,7 +134,7 @@ def test_unreadable_lines_are_counted_and_the_others_are_resent(world):
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidObjectState"])
-def test_a_refused_list_is_counted_once_and_does_not_stop_the_others(world, code):
+def test_replay_counts_an_unreadable_list_once_and_reads_the_other_lists(world, code):
     world.put_old("a", "b")
     refused = world.list_failed("a")
     world.advance(1)
@@ -160,7 +160,7 @@ def test_a_refused_list_is_counted_once_and_does_not_stop_the_others(world, code
     assert world.send_by_tick() == ["a"]
 
 
-def test_a_refused_list_is_retried_each_hour_and_uncounted_once_read(world):
+def test_replay_retries_an_unreadable_list_of_failed_copies_each_hour(world):
     # GIVEN a list that is refused while others can be read, because a grant takes effect
     world.put_old("a", "b")
     others = [world.list_failed("b", sub=sub) for sub in ("01", "02", "03")]
@@ -187,7 +187,7 @@ def test_a_refused_list_is_retried_each_hour_and_uncounted_once_read(world):
     assert world.take_sent_keys() == ["a"]
 
 
-def test_lists_older_than_the_installation_are_ignored(world):
+def test_replay_ignores_lists_of_oms_older_than_the_installation(world):
     world.put_old("a")
     world.destination.modified[world.list_failed("a")] -= 3 * HOUR
     for seconds in (0, 2 * HOUR):
@@ -195,7 +195,7 @@ def test_lists_older_than_the_installation_are_ignored(world):
         assert world.count_lines() == {}
 
 
-def test_lists_written_during_the_first_search_are_read(world):
+def test_replay_reads_lists_that_oms_wrote_while_obs_refused_the_search(world):
     del world.bucket.objects[f"{ROOT}state/installed.json"]
     world.destination.fail(oss_error(403))
     world.tick("replay")
@@ -209,7 +209,7 @@ def test_lists_written_during_the_first_search_are_read(world):
 @pytest.mark.parametrize(
     ("kind", "right"), [("list", "obs:bucket:ListBucket"), ("get", "obs:object:GetObject")], ids=["list", "get"]
 )
-def test_without_the_permission_for_lists_replay_works_and_logs_this_once(world, caplog, problems, kind, right):
+def test_replay_resends_records_without_the_permission_to_read_lists(world, caplog, problems, kind, right):
     world.destination.fail(oss_error(403), kind)
     world.fail_to_copy("a")
     world.put_failed("b")
@@ -235,7 +235,7 @@ def test_without_the_permission_for_lists_replay_works_and_logs_this_once(world,
         ("bucket", "put", f"{ROOT}failed_object/a"),
     ],
 )
-def test_lines_that_cannot_be_checked_or_recorded_are_read_again(world, bucket, kind, object_name):
+def test_replay_reads_lines_again_that_it_could_not_check_or_record(world, bucket, kind, object_name):
     world.put_old("a", "b")
     world.list_failed("a")
     world.advance(1)
@@ -256,7 +256,7 @@ def test_lines_that_cannot_be_checked_or_recorded_are_read_again(world, bucket, 
     ],
     ids=["no source bucket", "no destination"],
 )
-def test_without_readable_lists_replay_reports_the_reason_and_resends(settings, answer, reason):
+def test_replay_reports_why_it_read_no_lists_and_resends_records(settings, answer, reason):
     world = ReplayWorld(**settings)
     world.put_failed("b")
     world.oms.faults.then(answer)
@@ -264,7 +264,7 @@ def test_without_readable_lists_replay_reports_the_reason_and_resends(settings, 
     assert world.take_sent_keys() == ["b"]
 
 
-def test_reading_lists_leaves_most_of_the_time_to_sending(world):
+def test_replay_leaves_most_of_its_time_to_resending_records(world):
     # GIVEN lists that take long to read, and a failed record
     for number in range(100):
         world.list_failed(f"gone {number}", name=f"{number:03}")
@@ -284,7 +284,7 @@ def test_reading_lists_leaves_most_of_the_time_to_sending(world):
     assert sum(run["gone"] for run in runs) == 100
 
 
-def test_a_new_list_is_read_after_any_number_of_other_sub_tasks(world):
+def test_replay_reads_a_new_list_despite_many_folders_of_older_lists(world):
     # GIVEN many sub-tasks whose lists were read, and a destination that answers slowly
     for number in range(80):
         world.list_failed(f"gone {number}", sub=f"{number // 2:02}", name=str(number))
@@ -302,7 +302,7 @@ def test_a_new_list_is_read_after_any_number_of_other_sub_tasks(world):
 
 
 @pytest.mark.parametrize("payload", [{}, {"prefix": "a"}, {"keys": ["b"]}, {"dry_run": True}])
-def test_only_the_timer_reads_lists_and_never_writes_to_the_destination(world, payload):
+def test_only_replay_by_the_timer_reads_lists_and_never_writes_to_obs(world, payload):
     world.fail_to_copy("a")
     assert world.invoke("replay", payload)["copies"] is None
     assert not world.destination.calls

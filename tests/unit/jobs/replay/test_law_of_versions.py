@@ -254,7 +254,7 @@ DOWN, UP = ("oms", True), ("oms", False)
 @example([*LISTED, ("tick",), ("fail", "mine/b", "01"), ("list", "01", "grows")])
 @example([*LISTED, ("tick",), ("fail", "mine/b", "01"), ("list", "01", "late")])
 @example([*LISTED, ("tick",), ("fail", "mine/b", "00"), ("list", "00", "new")])
-def test_law1_no_order_of_writes_lists_and_killed_runs_loses_a_version(count_schedule, happenings):
+def test_law1_replay_loses_no_version_in_any_order_of_writes_and_kills(count_schedule, happenings):
     version_example = VersionExample()
     for what, *details in happenings:
         getattr(version_example, what)(*details)

@@ -35,7 +35,7 @@ def stored_positions(world: ReplayWorld) -> dict[str, Any]:
     ],
     ids=["grown", "written anew"],
 )
-def test_a_grown_list_is_read_from_its_old_end_unless_rewritten(world, then, sent):
+def test_replay_reads_a_grown_list_from_its_old_end_unless_rewritten(world, then, sent):
     world.list_failed("key 001", "key 002", name="1")
     body = "".join(map(world.line, then))
     world.send_by_tick()
@@ -45,7 +45,7 @@ def test_a_grown_list_is_read_from_its_old_end_unless_rewritten(world, then, sen
     assert world.take_sent_keys() == sent
 
 
-def test_a_last_line_that_grows_is_read_completely(world):
+def test_replay_reads_the_last_line_of_a_list_after_it_is_complete(world):
     name = world.list_failed(text=world.line("key 001") + "UPLOAD_DST_OBJ_FAILURE,2026-01-02 08:00:00,key%20002,key")
     assert world.count_lines()["unread"] == 1
     world.advance(5 * MINUTE)
@@ -55,7 +55,7 @@ def test_a_last_line_that_grows_is_read_completely(world):
     assert world.take_sent_keys() == ["key 002"]
 
 
-def test_no_list_is_read_twice_and_its_position_is_dropped_after_a_day(world):
+def test_replay_reads_no_list_twice_and_drops_its_position_after_a_day(world):
     for number in range(20):
         world.list_failed(f"key {number:03}", name=str(1000 + number))
     assert world.count_lines()["lists"] == 20
@@ -65,7 +65,7 @@ def test_no_list_is_read_twice_and_its_position_is_dropped_after_a_day(world):
     assert stored_positions(world)["lists"] == {}
 
 
-def test_law1_the_next_run_continues_a_search_that_ran_out_of_time(world):
+def test_law1_replay_continues_a_search_for_lists_that_ran_out_of_time(world):
     # GIVEN more lists than a run has time to read, and a new list behind them
     names = [f"{FOLDER}{number:04}/1.failed_list.txt" for number in range(4500)]
     world.obs.fill(world.destination.name, names, size=9, age=3 * HOUR)
@@ -79,7 +79,7 @@ def test_law1_the_next_run_continues_a_search_that_ran_out_of_time(world):
     assert world.take_sent_keys() == ["key 001"]
 
 
-def test_after_reading_thousands_of_lists_some_runs_skip_the_search(world):
+def test_replay_searches_for_lists_less_often_if_there_are_thousands(world):
     names = [f"{FOLDER}{number % 3}/{10_000 + number}.failed_list.txt" for number in range(2500)]
     world.obs.fill(world.destination.name, names, size=9, age=3 * HOUR)
     world.tick("replay")
@@ -92,7 +92,7 @@ def test_after_reading_thousands_of_lists_some_runs_skip_the_search(world):
     assert pages == [0, 3, 0, 3]
 
 
-def test_a_large_list_is_read_in_parts_over_several_runs(world, mocker):
+def test_replay_reads_a_large_list_in_parts_over_several_runs(world, mocker):
     # GIVEN a list of several parts, and slow checks of the objects
     mocker.patch("oss_oms_sync.jobs.replay.failed_copies._PART_BYTES", 32 * 1024)
     many = [f"key {number:03}" for number in range(200)]
@@ -110,7 +110,7 @@ def test_a_large_list_is_read_in_parts_over_several_runs(world, mocker):
     assert set(world.take_sent_keys()) == set(many)
 
 
-def test_the_time_of_a_complete_search_for_lists_is_stored(world):
+def test_replay_stores_the_time_of_a_complete_search_for_lists(world):
     for number in range(5):
         world.list_failed(f"key {number:03}", name=str(number))
     began, counts = world.clock.now(), {"stopped": "x"}
@@ -121,14 +121,14 @@ def test_the_time_of_a_complete_search_for_lists_is_stored(world):
     assert stored_positions(world)["looked"] == f"{began:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def test_with_unreadable_positions_reading_starts_over(world):
+def test_replay_reads_all_lists_again_if_stored_positions_are_unreadable(world):
     for harm in (b"?", b"{}", b'{"lists": 1}'):
         world.bucket.add(StoredObject(f"{ROOT}state/failed_copies.json", harm))
         assert world.tick("replay")["copies"]["stopped"] is None
         assert stored_positions(world)["looked"]
 
 
-def test_the_state_stays_small_and_keeps_the_position_in_a_half_read_list():
+def test_the_stored_positions_keep_that_of_a_partly_read_list():
     positions = ListPositions()
     for number in range(MAX_LISTS + 10):
         positions.move(
@@ -169,12 +169,12 @@ READ = ListPositions(looked="2026-01-02T00:01:00Z", group="g", folder=GROUP.list
         (READ, replace(GROUP, state=GroupState.DONE), False),
     ],
 )
-def test_a_groups_failures_are_complete_after_a_search_after_its_end(positions, group, has):
+def test_the_failures_of_a_task_group_are_complete_after_a_later_search(positions, group, has):
     assert positions.has_all_failures(group) is has
 
 
 @pytest.mark.parametrize(("pages", "minutes"), [(1, 0), (4, 3), (11, 10), (500, 10)])
-def test_each_further_page_of_lists_delays_the_next_search_by_a_minute(pages, minutes):
+def test_each_page_of_lists_delays_the_next_search_by_a_minute(pages, minutes):
     ended = datetime(2026, 1, 2, tzinfo=timezone.utc)
     positions = ListPositions(looked=timestamp(ended), pages=pages)
     assert not minutes or not positions.start_round(ended + timedelta(minutes=minutes, seconds=-1))
@@ -204,7 +204,7 @@ LISTED: dict[str, list[tuple[list[str], list[int]]]] = {
 
 @pytest.mark.parametrize("others", [0, 1], ids=["the last list", "one before another"])
 @pytest.mark.parametrize("case", LISTED)
-def test_lines_inside_and_outside_the_filter_are_counted(case, others):
+def test_replay_counts_lines_of_lists_inside_and_outside_its_filter(case, others):
     world = ReplayWorld(OBJECT_PREFIX="photos/")
     world.put_old("photos/a", "photos/b", "photos/c")
     if others:

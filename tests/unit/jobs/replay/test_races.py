@@ -51,7 +51,7 @@ DUE = {"a", "b", "k" * 1000}
     ],
     ids=["keys", "failures to copy"],
 )
-def test_a_run_killed_at_any_step_loses_no_key_and_is_finished_later(make, run, keys):
+def test_a_replay_killed_at_any_step_loses_no_key_and_is_completed_later(make, run, keys):
     # GIVEN a run that dies at some step
     for step, world in at_each_step(make, run, ReplayWorld.die):
         # THEN every key is still stored
@@ -75,7 +75,7 @@ def test_a_run_killed_at_any_step_loses_no_key_and_is_finished_later(make, run, 
 @pytest.mark.part
 @pytest.mark.long
 @pytest.mark.parametrize("key", ["key 00004", "key 00011", "new"])
-def test_a_failure_at_any_step_survives_or_is_covered_by_a_resend(key):
+def test_a_failure_during_replay_keeps_its_record_or_is_resent(key):
     sent_before = []
 
     def record(world: ReplayWorld) -> None:
@@ -101,7 +101,7 @@ def meeting_world() -> ReplayWorld:
 
 @pytest.mark.part
 @pytest.mark.long
-def test_two_runs_of_a_run_file_lose_no_key_even_if_one_is_killed():
+def test_two_replays_of_a_run_file_lose_no_key_if_either_is_killed():
     for death in sweep(itertools.count()):
         died = []
 
@@ -137,7 +137,7 @@ def move_key(world: ReplayWorld) -> None:
     ids=["status", "certify"],
 )
 @pytest.mark.parametrize("begins", [ReplayWorld.put_failed, lambda world, key: world.bucket.add_run_file(key)])
-def test_a_key_that_a_run_moves_counts_once_as_waiting(look, begins):
+def test_a_key_that_replay_moves_to_a_run_file_counts_once_as_waiting(look, begins):
     for step in range(8):
         World.close_all()
         world = ReplayWorld()
@@ -148,7 +148,7 @@ def test_a_key_that_a_run_moves_counts_once_as_waiting(look, begins):
 
 @pytest.mark.part
 @pytest.mark.long
-def test_a_log_bucket_that_fails_at_any_step_loses_no_failed_copy():
+def test_replay_loses_no_failed_copy_if_the_log_bucket_fails_at_any_step():
     def run(world: ReplayWorld) -> None:
         with contextlib.suppress(StorageError):
             world.tick("replay")

@@ -16,7 +16,7 @@ from support.world import DROP_AFTER, NO_RIGHT, ROOT, TICK, UNAUTHORIZED, event,
 from unit.jobs.replay.replay_world import ReplayWorld, many
 
 
-def test_folder_markers_are_neither_records_nor_run_files(world, problems):
+def test_replay_takes_no_folder_marker_for_a_record_or_run_file(world, problems):
     for folder in ("failed_object/", "failed_object_long/", "replay/", "replay/oss-oms-sync/"):
         world.bucket.add(StoredObject(f"{ROOT}{folder}", b""))
     # The record of a folder of the source bucket is a record like any other.
@@ -27,7 +27,7 @@ def test_folder_markers_are_neither_records_nor_run_files(world, problems):
     assert problems() == []
 
 
-def test_an_unreadable_record_stays_in_place(world, problems):
+def test_replay_keeps_a_failed_record_that_it_cannot_read(world, problems):
     world.put_failed("a", "b")
     world.bucket.fail(NO_RIGHT, "get", where=lambda name: name.endswith("/a"))
     result = world.replay()
@@ -40,7 +40,7 @@ def test_an_unreadable_record_stays_in_place(world, problems):
 
 
 @pytest.mark.parametrize("body", [b"?", b'{"key": "other"}'])
-def test_a_long_record_without_its_own_key_is_reported_and_kept(world, problems, body):
+def test_replay_reports_and_keeps_a_long_record_that_contains_no_key(world, problems, body):
     name = f"{ROOT}failed_object_long/{'0' * 64}"
     world.bucket.add(StoredObject(name, body))
     assert world.replay()["taken"] == 0
@@ -49,7 +49,7 @@ def test_a_long_record_without_its_own_key_is_reported_and_kept(world, problems,
     assert world.bucket.names(name)
 
 
-def test_a_record_taken_by_another_run_is_skipped(world):
+def test_replay_skips_a_failed_record_that_another_run_deleted(world):
     world.put_failed("a", "b")
     world.bucket.fail(oss_error(404, "NoSuchKey"), "get", where=lambda name: name.endswith("/a"))
     result = world.replay()
@@ -58,7 +58,7 @@ def test_a_record_taken_by_another_run_is_skipped(world):
 
 
 @pytest.mark.usefixtures("_small_pages")
-def test_records_that_cannot_be_deleted_are_logged_and_never_stop_a_run(world, problems):
+def test_replay_continues_if_it_cannot_delete_failed_records(world, problems):
     world.put_failed(*many(210))
     world.bucket.fail(NO_RIGHT, "delete", where=lambda name: "failed_object" in name)
     assert world.replay()["accepted"] == 210
@@ -69,7 +69,7 @@ def test_records_that_cannot_be_deleted_are_logged_and_never_stop_a_run(world, p
 
 
 @pytest.mark.parametrize("options", [None, {"requestContext": {}, "requestPayload": {"events": [event("a")]}}])
-def test_records_are_deleted_only_after_the_run_file_is_written(world, options):
+def test_replay_deletes_failed_records_only_after_writing_the_run_file(world, options):
     world.put_failed("a")
     world.bucket.fail(NO_RIGHT, "put")
     with pytest.raises(StorageError):
@@ -77,7 +77,7 @@ def test_records_are_deleted_only_after_the_run_file_is_written(world, options):
     assert world.bucket.failed_keys() == {"a"}
 
 
-def test_the_run_file_of_another_run_is_kept_until_its_lease_expires(world):
+def test_replay_takes_over_a_run_file_only_after_its_lease_expired(world):
     # GIVEN a run that was killed just now
     world.put_failed("a")
     world.bucket.after = lambda kind, _: kind == "delete" and world.die()
@@ -96,7 +96,7 @@ def test_the_run_file_of_another_run_is_kept_until_its_lease_expires(world):
     assert world.bucket.keys_in_run_files() == set()
 
 
-def test_a_key_stays_in_the_run_file_until_its_delete_is_answered(world):
+def test_a_key_stays_in_its_run_file_until_its_record_is_surely_deleted(world):
     # GIVEN a delete whose answer never comes, and a key that fails again
     world.put_failed("a", "b")
     world.bucket.fail(Fault.lands_late(30), "delete", where=lambda name: "failed_object" in name)
@@ -120,7 +120,7 @@ def test_a_key_stays_in_the_run_file_until_its_delete_is_answered(world):
     assert world.bucket.failed_keys() == world.bucket.keys_in_run_files() == set()
 
 
-def test_a_failed_record_that_cannot_be_written_back_stays_in_the_run_file(world):
+def test_a_key_stays_in_its_run_file_if_its_record_cannot_be_written_back(world):
     world.put_failed("a", "b")
     world.oms.faults.then(UNAUTHORIZED)
     world.bucket.fail(NO_RIGHT, "put", where=lambda name: name.endswith("failed_object/a"))
@@ -129,7 +129,7 @@ def test_a_failed_record_that_cannot_be_written_back_stays_in_the_run_file(world
     assert world.bucket.keys_in_run_files() == {"a"}
 
 
-def test_a_stopped_run_counts_the_keys_of_untouched_files_as_left(world):
+def test_a_stopped_replay_counts_keys_of_unread_run_files_as_left(world):
     # GIVEN many run files, of which no key was submitted
     for number in range(5):
         world.put_failed(*[f"{number} {key}" for key in range(20)])
@@ -149,7 +149,7 @@ def test_a_stopped_run_counts_the_keys_of_untouched_files_as_left(world):
     assert world.bucket.calls["put"] - puts <= 2 + 10 + 1
 
 
-def test_a_run_of_selected_keys_takes_over_no_run_files(world):
+def test_replay_of_selected_keys_takes_over_no_run_files(world):
     world.put_failed(*many(50))
     world.oms.faults.then(UNAUTHORIZED)
     world.replay()
@@ -159,7 +159,7 @@ def test_a_run_of_selected_keys_takes_over_no_run_files(world):
     assert world.oms.accepted.keys() == {"x/1"}
 
 
-def test_a_run_is_not_finished_while_a_run_file_cannot_be_read(world):
+def test_replay_is_not_finished_if_it_cannot_read_a_run_file(world):
     world.put_failed("a")
     world.bucket.fail(NO_RIGHT, "put", where=lambda name: "success" in name)
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"{}"))
@@ -186,7 +186,7 @@ def closing(world: ReplayWorld) -> ProjectState:
 @pytest.mark.parametrize(
     "options", [None, {"limit": 1}, {"prefix": "key"}, {"reason": "THROTTLED"}, {"keys": ["key 00000", "by hand"]}]
 )
-def test_a_closed_project_keeps_records_and_names_the_command_to_open_it(closed, options):
+def test_replay_of_a_closed_project_keeps_records_and_names_open(closed, options):
     closed.put_failed(*many(3))
     closed.bucket.add_run_file("a", "b")
     before = dict(closed.bucket.objects)
@@ -213,13 +213,13 @@ def test_a_closed_project_keeps_records_and_names_the_command_to_open_it(closed,
     ],
     ids=["nothing to send", "a dry run"],
 )
-def test_runs_without_submissions_work_in_a_closed_project(closed, failed, options, expected):
+def test_replay_without_keys_to_submit_succeeds_in_a_closed_project(closed, failed, options, expected):
     closed.put_failed(*many(failed))
     result = closed.invoke("replay", options)
     assert result == {**result, **expected}
 
 
-def test_in_a_closed_project_keys_that_forward_gave_up_are_recorded(closed):
+def test_replay_records_events_that_forward_gave_up_in_a_closed_project(closed):
     result = closed.invoke("replay", ENVELOPE)
     assert result["failed"] == 2
     assert result["by_reason"] == {"CLOSED": 2}
@@ -231,7 +231,7 @@ def test_in_a_closed_project_keys_that_forward_gave_up_are_recorded(closed):
     assert not closed.oms.calls
 
 
-def test_a_close_after_the_check_loses_no_key_that_forward_gave_up(world, mocker):
+def test_a_close_during_replay_loses_no_key_that_forward_gave_up(world, mocker):
     # GIVEN a run that first reads the mark of an open project, and then that of a closed project
     mocker.patch.object(ProjectState, "refusal", side_effect=[None, *[Failure(Reason.CLOSED, message="closed")] * 9])
     world.invoke("replay", ENVELOPE)
@@ -241,7 +241,7 @@ def test_a_close_after_the_check_loses_no_key_that_forward_gave_up(world, mocker
     assert world.bucket.failed_keys() | world.bucket.keys_in_run_files() == {"a", "b"}
 
 
-def test_a_close_between_two_halves_of_a_batch_stops_it_and_keeps_keys(world):
+def test_a_close_between_two_halves_of_a_batch_loses_no_key(world):
     # GIVEN a batch with keys that OMS refuses slowly, and a project that is closed at the first call
     world.put_failed(*many(10))
     world.oms.refuse(lambda key: key < "key 00005")
@@ -265,13 +265,13 @@ def test_a_close_between_two_halves_of_a_batch_stops_it_and_keeps_keys(world):
     )
 
 
-def test_function_compute_keeps_an_event_with_unrecorded_keys(closed):
+def test_replay_raises_an_error_if_it_cannot_record_the_keys_of_an_event(closed):
     closed.bucket.fail(NO_RIGHT, "put")
     with pytest.raises(RecordError):
         closed.invoke("replay", ENVELOPE)
 
 
-def test_all_records_stay_if_the_closed_state_is_unknown(world):
+def test_replay_keeps_all_records_if_it_cannot_read_the_closed_mark(world):
     world.put_failed(*many(3))
     world.bucket.fail(NO_RIGHT, where=lambda name: "/state/closed" in name)
     stopped = world.replay()["stopped"]
@@ -283,7 +283,7 @@ def test_all_records_stay_if_the_closed_state_is_unknown(world):
     assert world.bucket.failed_keys() == {*many(3), "a", "b"}
 
 
-def test_a_close_during_a_run_keeps_unsent_keys_in_the_run_file():
+def test_a_close_during_replay_keeps_unsubmitted_keys_in_the_run_file():
     # GIVEN a run that sends a batch in ten seconds, during which the project is closed
     world = ReplayWorld(OMS_RATE="0.1")
     world.put_failed(*many(200))
@@ -307,7 +307,7 @@ def test_a_close_during_a_run_keeps_unsent_keys_in_the_run_file():
     assert world.oms.accepted.keys() == set(many(200))
 
 
-def test_the_timer_writes_a_missing_mark_as_open(world):
+def test_replay_by_the_timer_writes_a_missing_closed_mark_as_open(world):
     name = closing(world).name
     del world.bucket.objects[name]
     for options, is_written in (({}, False), (TICK, True)):

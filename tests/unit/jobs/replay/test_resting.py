@@ -26,7 +26,7 @@ def reject(world: ReplayWorld) -> None:
     world.tick("replay")
 
 
-def test_a_rejected_key_is_submitted_once_a_day(world):
+def test_replay_submits_a_rejected_key_once_a_day(world):
     reject(world)
     assert world.bucket.failed_record("bad")["reason"] == "REJECTED"
     for hours, attempted in ((0, False), (12, False), (11.99, False), (0.01, True)):
@@ -36,14 +36,14 @@ def test_a_rejected_key_is_submitted_once_a_day(world):
         assert (len(world.oms.calls) > calls) == attempted
 
 
-def test_a_new_failure_of_a_rejected_key_is_resent_at_once(world):
+def test_replay_resends_a_new_failure_of_a_rejected_key_at_once(world):
     reject(world)
     world.oms.refuse(None)
     world.put_failed("bad")
     assert world.tick("replay")["accepted"] == 1
 
 
-def test_a_run_of_rejected_keys_finishes_and_the_keys_rest_for_another_day(world):
+def test_replay_finishes_despite_keys_that_oms_rejects_again(world):
     # GIVEN sixty keys that OMS refuses alone, and no good keys left among them a day later
     bad = [f"bad {number:02}" for number in range(60)]
     world.put_failed(*[f"{key}{kind}" for key in bad for kind in ("", " good")])
@@ -61,7 +61,7 @@ def test_a_run_of_rejected_keys_finishes_and_the_keys_rest_for_another_day(world
     assert world.send_by_tick() == []
 
 
-def test_only_the_latest_rejected_keys_rest_if_there_are_too_many(world, mocker):
+def test_replay_delays_only_the_latest_of_too_many_rejected_keys(world, mocker):
     # GIVEN a limit of two pauses, and four rejected keys, two of them an hour later than the others
     mocker.patch("oss_oms_sync.jobs.replay.resting._MAX_PAUSES", 2)
     world.oms.refuse({"a1", "a2", "z1", "z2"}.__contains__)
@@ -76,7 +76,7 @@ def test_only_the_latest_rejected_keys_rest_if_there_are_too_many(world, mocker)
     assert world.requested_keys(before) == {"z1", "z2"}
 
 
-def test_the_stored_state_of_a_long_rejected_key_is_short(world):
+def test_replay_stores_a_short_hash_for_a_long_rejected_key(world):
     # The state of ten thousand keys must not exceed the maximum size of an object that is read.
     long = "海" * 300
     world.put_failed(long, "good")
@@ -85,13 +85,13 @@ def test_the_stored_state_of_a_long_rejected_key_is_short(world):
     assert [len(name) for name in world.bucket.job_state()["resting"]] == [32]
 
 
-def test_pauses_between_attempts_double_up_to_a_day():
+def test_the_pauses_between_attempts_of_a_key_double_up_to_a_day():
     minutes = [pause_seconds(attempt) / 60 for attempt in range(1, 11)]
     assert minutes == [0, 10, 20, 40, 80, 160, 320, 640, 1280, 1440]
     assert pause_seconds(10**6) == 24 * 60 * 60
 
 
-def test_a_key_that_always_fails_is_resent_a_few_times_a_day(world):
+def test_replay_resends_a_copy_that_always_fails_a_few_times_a_day(world):
     # GIVEN an object that OMS accepts, fails to copy, and lists a few minutes later, each time
     world.fail_to_copy("a")
     tries: Counter[int] = Counter()
@@ -112,7 +112,7 @@ def test_a_key_that_always_fails_is_resent_a_few_times_a_day(world):
     assert world.bucket.failed_keys() == {"a"}
 
 
-def test_a_resting_key_is_not_read_and_other_keys_are_submitted(world):
+def test_replay_submits_other_keys_while_a_failed_copy_is_delayed(world):
     world.put_old("a", "b")
     world.list_failed("a")
     world.tick("replay")
@@ -134,7 +134,7 @@ def fail_again(world: ReplayWorld, *keys: str) -> None:
     world.put_failed(*keys, first="2026-01-01T00:00:00Z")
 
 
-def test_after_its_pause_a_rejected_key_of_a_deleted_object_is_resolved(world):
+def test_replay_resolves_a_rejected_key_whose_object_was_deleted(world):
     reject(world)
     del world.source.objects["bad"]
     world.advance(24 * HOUR + MINUTE)
@@ -144,21 +144,21 @@ def test_after_its_pause_a_rejected_key_of_a_deleted_object_is_resolved(world):
     assert world.bucket.failed_keys() == set()
 
 
-def test_a_key_that_failed_once_is_resent_without_reading_the_object(world):
+def test_replay_resends_a_key_that_failed_once_without_a_head_request(world):
     world.put_failed("a")
     world.replay()
     assert world.source.calls["find"] == 0
 
 
 @pytest.mark.parametrize("problem", [NO_RIGHT, HANG])
-def test_a_key_with_an_unreadable_object_is_submitted(world, problem):
+def test_replay_resends_a_key_whose_source_object_cannot_be_read(world, problem):
     fail_again(world, "a")
     del world.source.objects["a"]
     world.source.fail(problem)
     assert world.replay()["accepted"] == 1
 
 
-def test_a_failure_recorded_while_replay_reads_the_object_survives(world):
+def test_replay_keeps_a_failure_recorded_while_it_reads_the_object(world):
     # GIVEN an object that is deleted when replay checks it, and written again immediately with a failing event
     fail_again(world, "a")
     del world.source.objects["a"]
@@ -167,7 +167,7 @@ def test_a_failure_recorded_while_replay_reads_the_object_survives(world):
     assert world.bucket.failed_keys() == {"a"}
 
 
-def test_a_key_whose_delete_may_arrive_late_stays_in_its_run_file(world):
+def test_a_key_stays_in_its_run_file_if_its_record_may_be_deleted_late(world):
     fail_again(world, "a")
     del world.source.objects["a"]
     world.bucket.fail(DROP_BEFORE, "delete")
@@ -177,7 +177,7 @@ def test_a_key_whose_delete_may_arrive_late_stays_in_its_run_file(world):
     assert world.take_sent_keys() == []
 
 
-def test_an_outage_of_oms_with_a_redirect_leaves_failed_copies_recorded(world):
+def test_failed_copies_stay_recorded_if_oms_answers_with_a_redirect(world):
     world.fail_to_copy("a")
     for answers, failed in (((OK, REDIRECTS[0], UNAUTHORIZED), {"a"}), ((), set())):
         world.oms.faults.clear()
@@ -190,13 +190,13 @@ def test_an_outage_of_oms_with_a_redirect_leaves_failed_copies_recorded(world):
 
 
 @pytest.mark.parametrize("there", ["contents", "something else"], ids=["the same contents", "others"])
-def test_a_reported_failed_copy_is_resent_whatever_object_obs_has(world, there):
+def test_replay_resends_a_failed_copy_even_if_obs_has_the_object(world, there):
     world.fail_to_copy("a")
     world.copy("a", data=there)
     assert world.send_by_tick() == ["a"]
 
 
-def test_a_copy_failure_replaces_the_record_and_keeps_its_first_failure(world):
+def test_a_copy_failure_keeps_the_first_failure_of_the_record_it_replaces(world):
     world.put_old("a")
     world.put_failed("a", first="2026-01-01T00:00:00Z")
     world.list_failed("a")
@@ -208,7 +208,7 @@ def test_a_copy_failure_replaces_the_record_and_keeps_its_first_failure(world):
     assert record["first_failure"] == "2026-01-01T00:00:00Z"
 
 
-def test_a_call_by_hand_resends_resting_keys(world):
+def test_replay_by_hand_resends_keys_before_their_delay_ends(world):
     # GIVEN a key that OMS rejects, and a key that it failed to copy twice: both rest
     world.oms.refuse({"bad"}.__contains__)
     world.put_failed("bad", "good")
@@ -227,7 +227,7 @@ def test_a_call_by_hand_resends_resting_keys(world):
 
 
 @pytest.mark.parametrize("way", ["gone", "a symbolic link"])
-def test_only_keys_of_deleted_objects_are_resolved_without_a_resend(world, way):
+def test_replay_resolves_only_keys_of_deleted_objects_without_a_resend(world, way):
     world.put_failed("a", "b", first="2026-01-01T00:00:00Z")
     del world.source.objects["a"]
     if way != "gone":
@@ -239,7 +239,7 @@ def test_only_keys_of_deleted_objects_are_resolved_without_a_resend(world, way):
     assert world.bucket.failed_keys() == world.bucket.keys_in_run_files() == set()
 
 
-def test_attempts_of_a_version_do_not_count_for_the_next(world):
+def test_failed_attempts_of_a_version_do_not_delay_the_next_version(world):
     # GIVEN version 1, which rests for the second time
     world.put_old("a", data="version 1")
     for _ in range(3):

@@ -15,7 +15,7 @@ from support.world import HANG, MINUTE, UNAUTHORIZED, event, oms_error, record_n
 from unit.jobs.replay.replay_world import ReplayWorld, many
 
 
-def test_a_run_without_failed_records_is_finished(world):
+def test_replay_finishes_at_once_without_failed_records(world):
     assert world.replay() == {
         "taken": 0,
         "accepted": 0,
@@ -37,7 +37,7 @@ def test_a_run_without_failed_records_is_finished(world):
 
 @pytest.mark.long
 @pytest.mark.usefixtures("_small_pages")
-def test_twelve_pages_of_failed_records_are_sent_at_a_bounded_cost():
+def test_replay_resends_twelve_pages_of_failed_records_at_a_bounded_cost():
     # GIVEN failed records of all kinds: with hostile and long keys, and the empty records of the vendor's handler
     world = ReplayWorld(OMS_RATE="20")
     keys = [*HOSTILE, *(f"{key}{number}" for number in range(10) for key in HOSTILE[:11]), *many(1000)]
@@ -64,7 +64,7 @@ def test_twelve_pages_of_failed_records_are_sent_at_a_bounded_cost():
     assert calls["delete"] <= 2 * pages + in_no_xml  # the records', the run file's, and those that are deleted alone
 
 
-def test_a_key_that_fails_again_keeps_its_first_failure(world):
+def test_a_failed_record_keeps_the_first_failure_of_a_key_that_fails_again(world):
     world.put_failed("a", first="2020-01-01T00:00:00Z")
     world.oms.faults.then(UNAUTHORIZED)
     result = world.replay()
@@ -82,14 +82,14 @@ def test_a_key_that_fails_again_keeps_its_first_failure(world):
     [(None, b"ABC"), ({"requestContext": {}, "requestPayload": {"events": [event("a", etag="DEF")]}}, b"DEF")],
     ids=["of the failed record", "of an envelope, which is newer"],
 )
-def test_the_success_record_names_the_version_that_failed(world, options, version):
+def test_the_success_record_of_a_resent_key_names_the_version_that_failed(world, options, version):
     world.put_failed("a")
     world.invoke("replay", options)
     assert world.bucket.record_body("success", "a") == version
     assert world.bucket.failed_keys() == set()
 
 
-def test_a_run_resends_no_key_twice(world):
+def test_replay_submits_no_key_twice_in_a_run(world):
     world.put_failed("a")
     world.oms.faults.add(HANG)
     world.replay(timeout=60)
@@ -100,7 +100,7 @@ def test_a_run_resends_no_key_twice(world):
     assert result["failed"] == 1
 
 
-def test_the_oldest_failure_is_of_failed_and_remaining_keys(world):
+def test_replay_reports_the_oldest_failure_of_failed_and_remaining_keys(world):
     # GIVEN thirty failures, whose oldest is among the keys submitted last
     for number in range(30):
         world.put_failed(f"{number:02}", first=f"{1996 if number == 22 else 2000 + number}-01-01T00:00:00Z")
@@ -119,7 +119,7 @@ def test_each_run_of_replay_logs_its_answer(world, lines, payload):
     assert [world.invoke("replay", payload)] == lines()
 
 
-def test_keys_that_forward_gave_up_are_submitted_through_a_run_file(world):
+def test_replay_submits_keys_that_forward_gave_up_through_a_run_file(world):
     envelope = {"requestContext": {}, "requestPayload": json.dumps({"events": [event("a"), event("b")]})}
     world.oms.faults.then(UNAUTHORIZED)
     for what, failed in (("failed", {"a", "b"}), ("accepted", set())):
@@ -127,14 +127,14 @@ def test_keys_that_forward_gave_up_are_submitted_through_a_run_file(world):
         assert world.bucket.failed_keys() == failed
 
 
-def test_a_partly_unreadable_event_raises_after_its_keys_are_submitted(world):
+def test_replay_submits_the_keys_of_a_partly_unreadable_event_then_raises(world):
     envelope = {"requestContext": {}, "requestPayload": {"events": [event("a"), {}]}}
     with pytest.raises(EventError):
         world.invoke("replay", envelope)
     assert world.oms.accepted.keys() == {"a"}
 
 
-def test_five_refused_batches_end_a_run_and_the_next_continues_after_them(world):
+def test_replay_ends_after_five_refused_batches_and_continues_after_them(world):
     # GIVEN hundreds of bad keys at the front
     bad, good = many(200), [f"later {n}" for n in range(10)]
     world.put_failed(*bad, *good)
@@ -167,7 +167,7 @@ def test_a_key_that_oms_always_refuses_delays_no_other_key(world, status):
     assert world.bucket.failed_keys() == {"key 00004"}
 
 
-def test_a_refused_account_ends_a_run_at_once(world):
+def test_replay_ends_at_once_if_oms_refuses_the_access_key(world):
     world.put_failed(*many(100))
     world.oms.faults.add(UNAUTHORIZED)
     result = world.replay()
@@ -181,7 +181,7 @@ def test_a_refused_account_ends_a_run_at_once(world):
 @pytest.mark.parametrize(
     ("timeout", "left", "is_begun"), [(60, 15.5, True), (60, 14.5, False), (240, 21, True), (240, 19, False)]
 )
-def test_no_page_begins_in_the_last_20_seconds_or_quarter_of_the_time(world, mocker, timeout, left, is_begun):
+def test_replay_begins_no_page_in_the_last_quarter_of_its_time(world, mocker, timeout, left, is_begun):
     # GIVEN two pages, the first with this duration
     mocker.patch("oss_oms_sync.clouds.bucket.PAGE_SIZE", 10)
     world.put_failed(*many(15))
@@ -192,7 +192,7 @@ def test_no_page_begins_in_the_last_20_seconds_or_quarter_of_the_time(world, moc
     assert (result["accepted"], result["finished"]) == ((15, True) if is_begun else (10, False))
 
 
-def test_at_the_end_of_its_time_a_run_leaves_keys_in_the_run_file(world):
+def test_replay_leaves_keys_in_the_run_file_at_the_end_of_its_time(world):
     world.put_failed(*many(500))
     world.oms.faults.add(HANG)
     result = world.replay(timeout=60)
@@ -201,7 +201,7 @@ def test_at_the_end_of_its_time_a_run_leaves_keys_in_the_run_file(world):
     assert world.bucket.failed_keys() | world.bucket.keys_in_run_files() == set(many(500))
 
 
-def test_a_run_without_time_leaves_all_records_in_place(world):
+def test_replay_without_time_keeps_all_failed_records(world):
     world.put_failed("a")
     with pytest.raises(StorageError, match="time was up"):
         world.replay(timeout=0.05)

@@ -117,14 +117,14 @@ STORIES: dict[str, list[tuple[Callable[[World], Any], str]]] = {
 
 
 @pytest.mark.parametrize("case", STORIES)
-def test_failures_count_again_after_an_acknowledgement(world, case):
+def test_status_reports_copy_failures_after_an_acknowledgement_again(world, case):
     for action, expected_text in STORIES[case]:
         action(world)
         is_green = not expected_text or expected_text.startswith("OMS has not processed")
         assert tells(world, IN_STEP if is_green else BEHIND, expected_text)
 
 
-def test_the_acknowledging_call_no_longer_counts_the_failures(world):
+def test_status_no_longer_counts_the_failures_that_it_acknowledges(world):
     world.count_objects(30, REQUEST=10, SUCCESS=7, FAILURE=3)
     assert tells(world, BEHIND, "OMS failed to copy 3 objects", "python3 ops.py status --acknowledge")
     for options in ({"acknowledge": True}, {}):
@@ -143,7 +143,7 @@ def test_the_acknowledging_call_no_longer_counts_the_failures(world):
     ],
     ids=["unfinished", "refused", "lacking"],
 )
-def test_an_old_difference_counts_until_it_is_acknowledged(world, early, words):
+def test_status_reports_old_unfinished_objects_until_acknowledged(world, early, words):
     # GIVEN an old month that OMS did not finish, or does not report
     world.bucket.add_installation(NOW)
     world.advance_to(datetime(2026, 12, 20, tzinfo=timezone.utc))
@@ -163,7 +163,7 @@ def test_an_old_difference_counts_until_it_is_acknowledged(world, early, words):
     assert "over 15 minutes ago: 1" in read_verdict(world)[1]
 
 
-def test_without_statistics_an_acknowledgement_covers_the_months_counts(world):
+def test_an_acknowledgement_without_statistics_covers_the_monthly_counts(world):
     world.count_objects(EARLY, REQUEST=5, SUCCESS=2, FAILURE=1)
     world.oms.deny("oms:synctask:statistics")
     assert world.status(acknowledge=True)["copying"]["failed"] == 0
@@ -171,7 +171,7 @@ def test_without_statistics_an_acknowledgement_covers_the_months_counts(world):
     assert read_verdict(world)[0] == IN_STEP
 
 
-def test_at_most_thirteen_months_are_queried_and_the_limit_is_named(world):
+def test_status_queries_at_most_thirteen_months_and_names_the_limit(world):
     # GIVEN a project that was installed in 2021
     world.bucket.add_installation(datetime(2021, 1, 10, tzinfo=timezone.utc))
 
@@ -191,7 +191,7 @@ def test_at_most_thirteen_months_are_queried_and_the_limit_is_named(world):
     assert "counts before" not in text
 
 
-def test_status_writes_only_acknowledgements(world):
+def test_status_writes_to_the_log_bucket_only_to_acknowledge_failures(world):
     # GIVEN a role without the permission to write
     world.bucket.fail(NO_RIGHT, "put")
     world.count_objects(EARLY, REQUEST=1, FAILURE=1)
@@ -207,7 +207,7 @@ def test_status_writes_only_acknowledgements(world):
 
 
 @pytest.mark.parametrize("answer", [Fault.status(503), LACKING])
-def test_unreported_failures_cannot_be_acknowledged(world, answer):
+def test_status_acknowledges_no_failures_that_oms_did_not_report(world, answer):
     world.count_objects(EARLY, REQUEST=1, FAILURE=1)
     world.oms.faults.add(answer, where=is_month("2026-03"))
     assert world.status(acknowledge=True)["copying"]["acknowledged"] is None

@@ -42,7 +42,7 @@ def test_an_alarm_has_a_verdict_a_time_a_command_and_a_remedy(world):
     assert world.alarms[-1]["message"].startswith("oss-oms-sync oss-oms-sync: still BROKEN\nCREDENTIALS: ")
 
 
-def test_an_alarm_is_in_chinese_as_well():
+def test_an_alarm_is_in_chinese_if_the_project_asks_for_chinese():
     world = WatchedWorld(ALERT_LANGUAGE="zh", PROJECT="photos-sync")
     world.tick_often(2)
     world.change_to("broken", ticks=1)
@@ -99,7 +99,7 @@ def read_log_line(world: WatchedWorld, caplog: pytest.LogCaptureFixture) -> dict
     return numbers
 
 
-def test_a_log_line_has_the_numbers_of_the_alarm(world, caplog):
+def test_the_log_line_of_status_has_the_numbers_of_its_alarm(world, caplog):
     world.change_to("behind")
     count_series(world, REQUEST={60: 3}, SUCCESS={60: 1})
     world.count_objects(EARLY, REQUEST=2, FAILURE=2)
@@ -122,7 +122,7 @@ def test_a_log_line_has_the_numbers_of_the_alarm(world, caplog):
     }
 
 
-def test_unknown_numbers_are_null_and_not_zero(world, caplog):
+def test_the_log_line_of_status_has_null_for_unknown_numbers(world, caplog):
     counters = ("acceptance_request", "success_object", "failure_object", "skip_object")
     change_description(world, **dict.fromkeys(f"monthly_{name}" for name in counters))
     unknown = dict.fromkeys(("copy_failures", "overdue", "oldest", "backlog_age"))
@@ -130,7 +130,7 @@ def test_unknown_numbers_are_null_and_not_zero(world, caplog):
     assert numbers == {**numbers, **unknown, "waiting": 0}
 
 
-def test_the_number_of_waiting_keys_is_unknown_with_an_unread_run_file():
+def test_an_alarm_says_unknown_waiting_keys_with_an_unreadable_run_file():
     world = WatchedWorld()
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
     world.tick_often(2)
@@ -141,7 +141,7 @@ def test_the_number_of_waiting_keys_is_unknown_with_an_unread_run_file():
     assert unknown is True
 
 
-def test_an_alarm_about_old_passes_names_the_command_to_run(caplog):
+def test_an_alarm_about_an_overdue_pass_names_the_command_to_run(caplog):
     # GIVEN a project without timers for passes, and no recent pass
     world = WatchedWorld(RECONCILE_PERIOD="off")
     world.tick_often(2)

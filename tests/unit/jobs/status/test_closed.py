@@ -15,7 +15,7 @@ from support.status import IN_STEP, read_verdict, tells
 from support.world import NO_RIGHT, ROOT
 
 
-def test_the_verdict_names_the_time_of_the_close_and_the_open_command(world):
+def test_the_verdict_closed_names_its_time_and_the_open_command(world):
     world.bucket.add_mark(closed=True, by="Li Lei", why="cut over")
     report = world.status()
     assert report["verdict"] == {
@@ -84,7 +84,7 @@ def test_the_verdict_closed_precedes_broken_and_counts_waiting_keys(world):
     ("file", "body", "named"),
     [("oss-oms-sync/1.json", b"?", "oss-oms-sync/1.json"), ("gone/20260301T000000Z.json", b"[]", "gone/")],
 )
-def test_unreadable_run_files_are_named_and_kept_in_a_closed_project(world, file, body, named):
+def test_status_names_unreadable_run_files_of_a_closed_project(world, file, body, named):
     world.bucket.add_mark(closed=True)
     world.bucket.add(StoredObject(f"{ROOT}replay/{file}", body))
     world.advance(25 * 60 * 60)
@@ -94,14 +94,14 @@ def test_unreadable_run_files_are_named_and_kept_in_a_closed_project(world, file
     assert "delete" not in text
 
 
-def test_an_incomplete_count_of_waiting_keys_says_at_least(world, mocker):
+def test_status_says_at_least_if_its_count_of_waiting_keys_is_incomplete(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RUN_FILES_READ", 0)
     world.bucket.add_mark(closed=True)
     world.bucket.add_run_file("a")
     assert read_verdict(world)[1].endswith(" Recorded, not submitted: at least 0 object keys.")
 
 
-def test_after_reopening_waiting_keys_make_the_verdict_behind(world):
+def test_waiting_keys_make_the_verdict_behind_after_a_project_reopens(world):
     world.bucket.add_mark(closed=True)
     world.bucket.add_mark(closed=False)
     report = world.status()
@@ -113,7 +113,7 @@ def test_after_reopening_waiting_keys_make_the_verdict_behind(world):
     assert world.status()["lasting"] == ["REJECTED"]
 
 
-def test_an_unreadable_mark_does_not_mean_an_open_project(world):
+def test_status_raises_an_error_if_the_closed_mark_is_unreadable(world):
     world.bucket.add(StoredObject(f"{ROOT}state/closed-oss-oms-sync.json", b"?"))
     with pytest.raises(StorageError, match="unreadable"):
         world.status()
@@ -134,7 +134,7 @@ HAPPENED: dict[str, tuple[list[tuple[Any, ...]], str]] = {
 
 
 @pytest.mark.parametrize("case", HAPPENED)
-def test_changes_after_the_close_are_an_alarm(world, case):
+def test_status_raises_an_alarm_for_changes_after_the_close(world, case):
     happened, last = HAPPENED[case]
     for name, *details in happened:
         match name:
@@ -154,7 +154,7 @@ def test_changes_after_the_close_are_an_alarm(world, case):
 UNKNOWN = "ALARM: unknown whether anything changed after the close"
 
 
-def test_unread_records_after_the_close_are_an_alarm_until_acknowledged(world, mocker):
+def test_unread_records_after_the_close_raise_an_alarm_until_acknowledged(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 2)
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_LATE_RECORDS_READ", 3)
     world.bucket.add_copy_failed_record("before")
@@ -181,7 +181,7 @@ def test_unread_records_after_the_close_are_an_alarm_until_acknowledged(world, m
     assert "ALARM: 1 object changed" in read_verdict(world)[1]
 
 
-def test_the_printed_command_covers_all_possible_changes(world, mocker):
+def test_status_prints_a_command_that_covers_all_changes_after_the_close(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_LATE_RECORDS_READ", 3)
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 3)
     world.bucket.add_mark(closed=True)
@@ -194,7 +194,7 @@ def test_the_printed_command_covers_all_possible_changes(world, mocker):
     assert look.answer().by_reason == {"CLOSED": 1, "MARK_UNREAD": 1, "COPY_FAILED": 4}
 
 
-def test_with_unlisted_records_changes_after_the_close_are_unknown(world, mocker):
+def test_changes_after_the_close_are_unknown_if_records_are_unlisted(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_COUNTED", 2)
     for key in "ab":
         world.bucket.add_failed_records(key, reason="THROTTLED")
@@ -207,7 +207,7 @@ def test_with_unlisted_records_changes_after_the_close_are_unknown(world, mocker
     assert "ALARM: at least 1 object changed" in read_verdict(world)[1]
 
 
-def test_acknowledging_changes_after_the_close_keeps_copy_failures(world):
+def test_an_acknowledged_change_after_the_close_leaves_copy_failures(world):
     world.count_objects(240, REQUEST=3, FAILURE=3)
     world.bucket.add_mark(closed=True)
     world.advance(60)
@@ -221,7 +221,7 @@ def test_acknowledging_changes_after_the_close_keeps_copy_failures(world):
     assert tells(world, "behind", "OMS failed to copy 3 objects")
 
 
-def test_a_change_in_the_second_of_an_acknowledgement_is_an_alarm(world):
+def test_a_change_in_the_second_of_an_acknowledgement_raises_an_alarm(world):
     world.bucket.add_mark(closed=True)
     world.advance(60)
     world.bucket.add_failed_records("late", reason="CLOSED")

@@ -110,7 +110,7 @@ OUTCOMES = {
 
 
 @pytest.mark.parametrize("case", OUTCOMES)
-def test_unresolved_failures_are_reported_and_never_green(world, case):
+def test_status_is_never_green_with_unresolved_copy_failures(world, case):
     happened, counts, state, words = OUTCOMES[case]
     for name, *details in happened:
         if name == "fails":
@@ -123,7 +123,7 @@ def test_unresolved_failures_are_reported_and_never_green(world, case):
     assert tells(world, state, *words)
 
 
-def test_each_code_is_shown_with_its_remedy_in_both_languages(world):
+def test_status_shows_each_error_code_of_oms_with_its_remedy(world):
     add_copy_failures(world, 3)
     world.bucket.add_read_lines(3)
     world.bucket.add_copy_failed_record("a", MULTIPART)
@@ -140,7 +140,7 @@ def test_each_code_is_shown_with_its_remedy_in_both_languages(world):
     assert "源端" in codes[MULTIPART]["fix_zh"]
 
 
-def test_a_stuck_object_makes_resending_the_next_step(world):
+def test_status_recommends_resending_an_object_that_often_fails(world):
     add_copy_failures(world, 3)
     world.bucket.add_read_lines(3)
     world.put_accepted("k1", data="k1", minutes_ago=30)
@@ -156,7 +156,7 @@ def test_a_stuck_object_makes_resending_the_next_step(world):
     assert world.oms.accepted == {"k1": 1}
 
 
-def test_an_unread_record_may_be_of_a_failed_copy(world, mocker):
+def test_status_counts_failures_as_unknown_if_records_are_unread(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 1)
     add_copy_failures(world, 5)
     world.bucket.add_read_lines(5)
@@ -165,7 +165,7 @@ def test_an_unread_record_may_be_of_a_failed_copy(world, mocker):
     assert read_failures(world) == {"counted": 5, "done": 2, "waiting": 1, "unknown": 2}
 
 
-def test_the_parts_of_failures_add_up_to_the_shown_sum(world):
+def test_the_copy_failures_that_status_shows_add_up_to_their_sum(world):
     add_copy_failures(world, 4)
     world.bucket.add_read_lines(3, outside=1)
     world.bucket.add_copy_failed_record("a")
@@ -175,7 +175,7 @@ def test_the_parts_of_failures_add_up_to_the_shown_sum(world):
     assert shown["holds"] is True
 
 
-def test_a_counter_lower_than_the_number_of_listed_failures_is_reported(world):
+def test_status_counts_no_negative_failures_if_oms_counts_fewer_than_lists(world):
     world.bucket.add_read_lines(1)
     world.bucket.add_copy_failed_record("a")
     shown = find_sum(world)
@@ -241,7 +241,7 @@ STORIES: dict[str, list[tuple[Callable[[World], Any], dict[str, int], str]]] = {
 
 
 @pytest.mark.parametrize("case", STORIES)
-def test_failures_are_counted_from_an_acknowledgement_on(world, case):
+def test_status_counts_copy_failures_from_the_last_acknowledgement(world, case):
     for action, counts, expected_text in STORIES[case]:
         action(world)
         assert read_failures(world) == counts
@@ -256,7 +256,7 @@ keys = st.lists(
 
 
 @given(numbers, numbers, numbers, keys, st.one_of(numbers, st.just(math.inf)))
-def test_parts_always_add_up_and_only_listed_failures_are_done(counted, lines, outside, waiting, unread):
+def test_the_outcomes_of_copy_failures_always_add_up_to_their_count(counted, lines, outside, waiting, unread):
     copy_failures = CopyFailures.classify(counted, LineCount(lines, min(lines, outside)), waiting, unread)
     assert min(copy_failures.parts) >= 0
     assert copy_failures.waiting + copy_failures.stuck == len(waiting)

@@ -102,14 +102,14 @@ def _installed_last_month(world) -> None:
 
 
 @pytest.mark.parametrize("case", COUNTED)
-def test_overdue_objects_are_never_green_and_those_in_progress_never_red(world, case):
+def test_status_is_not_green_with_overdue_objects_of_oms(world, case):
     counted, *expected = COUNTED[case]
     count_series(world, **counted)
     assert_copying(world, *expected)
 
 
 @pytest.mark.parametrize("case", BY_THE_HOUR)
-def test_hourly_counts_give_the_same_verdicts(world, case):
+def test_status_detects_overdue_objects_by_hourly_counts_of_oms(world, case):
     counted, *expected = BY_THE_HOUR[case]
     world.task.step = "ONE_HOUR"
     count_series(world, **counted)
@@ -120,7 +120,7 @@ def test_hourly_counts_give_the_same_verdicts(world, case):
     ("name", "value"),
     [("success_object", None), ("skip_object", "many"), ("acceptance_request", -1), ("failure_object", None)],
 )
-def test_a_missing_or_malformed_counter_is_not_zero(world, name, value):
+def test_status_does_not_take_a_missing_counter_of_oms_for_zero(world, name, value):
     change_description(world, **{f"monthly_{name}": value})
     assert_copying(world, None, BEHIND, "lacks some")
     # Nothing waits, so there is nothing to resend.
@@ -144,19 +144,19 @@ def set_statistics(world, answer: dict[str, Any]) -> None:
         {"statistic_datas": [*NONE_OF_THEM, {"data_type": "SKIP", "data": [{"time_stamp": 0, "statistic_num": None}]}]},
     ],
 )
-def test_incomplete_statistics_are_not_zero(world, answer):
+def test_status_does_not_take_incomplete_statistics_of_oms_for_zero(world, answer):
     world.count_objects(EARLY, REQUEST=500, SUCCESS=500)
     set_statistics(world, answer)
     assert_copying(world, None, BEHIND, "lacks some")
 
 
-def test_a_count_that_status_did_not_request_is_ignored(world):
+def test_status_ignores_statistics_of_oms_that_it_did_not_request(world):
     set_statistics(world, {"statistic_datas": [*NONE_OF_THEM, {"data_type": "NEW", "data": 7}]})
     assert_copying(world, (0, 0), IN_STEP, "")
 
 
 @pytest.mark.parametrize("unit", [1, 1000], ids=["seconds", "milliseconds"])
-def test_times_in_either_unit_and_numbers_as_text_are_read(world, unit):
+def test_status_reads_times_of_oms_in_seconds_or_milliseconds(world, unit):
     then = (int(NOW.timestamp()) - 300) * unit
     requests = {"data_type": "REQUEST", "data": [{"time_stamp": then, "statistic_num": "10"}]}
     set_statistics(world, {"statistic_datas": [*NONE_OF_THEM, requests]})
@@ -165,7 +165,7 @@ def test_times_in_either_unit_and_numbers_as_text_are_read(world, unit):
     assert world.status()["statistics"]["series"]["REQUEST"] == [[(int(NOW.timestamp()) - 300) * 1000, 10]]
 
 
-def test_refused_statistics_name_the_missing_permission(world):
+def test_status_names_the_permission_if_oms_refuses_the_statistics(world):
     world.oms.deny("oms:synctask:statistics")
     words = "(FORBIDDEN): Grant the IAM user behind HW_AK the action oms:synctask:statistics"
     assert_copying(world, None, BEHIND, f"does not report how long its remaining objects have waited {words}")
@@ -175,7 +175,7 @@ def test_refused_statistics_name_the_missing_permission(world):
     assert "OMS failed to copy 1 object." in read_verdict(world)[1]
 
 
-def test_the_verdict_does_not_depend_on_the_hours_that_are_shown(world):
+def test_the_verdict_does_not_depend_on_the_option_hours_of_status(world):
     world.count_objects(600, REQUEST=10)
     assert tells(world, BEHIND, "over 15 minutes ago: 10", hours=1)
     asked = [request.params for request in world.oms.requests if is_statistics(request)]
@@ -183,14 +183,14 @@ def test_the_verdict_does_not_depend_on_the_hours_that_are_shown(world):
     assert hours == [24, 1]
 
 
-def test_unacknowledged_failures_of_last_month_still_count(world):
+def test_status_reports_unacknowledged_failures_of_last_month(world):
     world.bucket.add_installation(datetime(2026, 1, 31, 17, tzinfo=timezone.utc))  # already February in China
     world.count_objects(45 * 24 * 60, REQUEST=9, FAILURE=9)
     world.count_objects(BEFORE, REQUEST=4, SUCCESS=2, FAILURE=2)
     assert "OMS failed to copy 2 objects" in read_verdict(world)[1]
 
 
-def test_failures_in_the_first_step_of_the_statistics_count(world):
+def test_status_reports_failures_in_the_first_interval_of_the_statistics(world):
     # GIVEN a month whose counter is behind, and a step that began three minutes before the last day
     change_description(world)
     world.count_objects(24 * 60, REQUEST=2, FAILURE=2)
@@ -198,7 +198,7 @@ def test_failures_in_the_first_step_of_the_statistics_count(world):
     assert "OMS failed to copy 2 objects" in read_verdict(world)[1]
 
 
-def test_a_day_old_backlog_of_oms_counts_on_a_task_with_earlier_work(world):
+def test_status_reports_a_day_old_backlog_of_a_task_with_earlier_objects(world):
     # GIVEN a task that copied objects of the last month in this month, and ten objects that wait
     count_series(world, REQUEST={BEFORE: 500, EARLY: 100, 40: 10}, SUCCESS={BEFORE: 400, EARLY: 200})
     assert "over 15 minutes ago: 10" in read_verdict(world)[1]
@@ -210,7 +210,7 @@ def test_a_day_old_backlog_of_oms_counts_on_a_task_with_earlier_work(world):
 
 
 @pytest.mark.parametrize("answer", [oms_error(400, "OMS.0001"), oms_error(404, "OMS.0404"), Fault.status(503)])
-def test_a_missing_task_is_accepted_only_before_the_installation(world, answer):
+def test_status_accepts_months_without_a_task_only_before_installation(world, answer):
     world.oms.faults.add(answer, where=is_month("2026-02"))
     assert "does not report its copies" in read_verdict(world)[1]
     world.bucket.add_installation(NOW - timedelta(days=4))
@@ -222,6 +222,6 @@ def test_a_missing_task_is_accepted_only_before_the_installation(world, answer):
     ("day", "named"),
     [(datetime(2025, 3, 2, tzinfo=timezone.utc), False), (datetime(2025, 2, 20, tzinfo=timezone.utc), True)],
 )
-def test_the_verdict_names_only_months_with_incomplete_counts(world, day, named):
+def test_the_verdict_names_only_months_whose_counts_are_incomplete(world, day, named):
     world.bucket.add_installation(day)
     assert ("counts before" in read_verdict(world)[1]) == named

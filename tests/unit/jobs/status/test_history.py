@@ -41,7 +41,7 @@ def world() -> World:
 
 
 @pytest.mark.parametrize("there", [True, False], ids=["object", "no object"])
-def test_a_history_does_not_rule_out_keys_in_an_unreadable_run_file(world, there):
+def test_a_keys_history_is_uncertain_if_a_run_file_is_unreadable(world, there):
     # GIVEN a key without a record, and a run file that cannot be read
     if there:
         world.upload("a", "a", minutes_ago=60)
@@ -57,20 +57,20 @@ def test_a_history_does_not_rule_out_keys_in_an_unreadable_run_file(world, there
     assert read_story(world) == "The submission failed, and replay is working on it."
 
 
-def test_a_history_is_uncertain_without_permission_to_read_run_files(world):
+def test_a_keys_history_is_uncertain_without_permission_for_run_files(world):
     world.upload("a", "a", minutes_ago=60)
     world.bucket.add_json("replay/oss-oms-sync/1.json", BROKEN_RUN_FILE)
     world.bucket.fail(NO_RIGHT, "get", lambda name: "/replay/" in name)
     assert UNKNOWN in read_story(world)
 
 
-def test_an_acceptance_is_reported_even_with_unreadable_run_files(world):
+def test_a_keys_history_has_the_acceptance_despite_unreadable_run_files(world):
     world.put_accepted("a", data="a", minutes_ago=60)
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/1.json", b"?"))
     assert read_story(world) == "OMS accepted this version."
 
 
-def test_an_equal_size_does_not_prove_that_a_waiting_key_is_in_obs(world):
+def test_a_keys_history_does_not_take_equal_size_for_equal_contents(world):
     # GIVEN an accepted version in parts, which OMS failed to copy, and an older version of its size in OBS
     world.obs.faults.clear()
     world.put_accepted("a", data="a", minutes_ago=60)
@@ -83,7 +83,7 @@ def test_an_equal_size_does_not_prove_that_a_waiting_key_is_in_obs(world):
     assert read_story(world) == "The submission failed, and replay is working on it."
 
 
-def test_a_failed_copy_is_reported_with_reason_and_remedy(world):
+def test_a_keys_history_names_the_reason_and_remedy_of_a_failed_copy(world):
     # GIVEN an object that OMS accepted, and then listed as a failed copy
     world.put_accepted("a", data="a", minutes_ago=60)
     world.bucket.add_copy_failed_record("a", "INIT_DST_OBJ_MULTIPART_FAILURE")
@@ -132,7 +132,7 @@ def test_the_history_of_a_key_goes_from_the_upload_to_the_copy(key):
     assert read_story(world, key) == "OMS accepted an older version."
 
 
-def test_a_record_that_names_no_version_is_not_read_as_another_version(world):
+def test_a_keys_history_accepts_a_success_record_without_a_version(world):
     # GIVEN a record of an event without an ETag
     world.upload("a", "a", minutes_ago=60)
     world.bucket.add(StoredObject(f"{ROOT}success_object/a", b"-"))
@@ -144,7 +144,7 @@ def test_a_record_that_names_no_version_is_not_read_as_another_version(world):
     assert read_story(world) == "OMS accepted an older version."
 
 
-def test_a_failure_without_a_message_leaves_no_empty_place_in_a_sentence():
+def test_a_keys_history_has_no_gap_for_a_failure_without_a_message():
     world = make_status_world()
     world.put_accepted("a", data="a", minutes_ago=60)
     world.oms.faults.add(Fault.status(503))
@@ -152,7 +152,7 @@ def test_a_failure_without_a_message_leaves_no_empty_place_in_a_sentence():
     assert unknown.startswith("OMS does not report the destination bucket: UNAVAILABLE. Nothing to do: ")
 
 
-def test_the_history_covers_deleted_and_unsubmitted_objects(world):
+def test_a_keys_history_covers_deleted_and_unsubmitted_objects(world):
     world.bucket.add_success_record("a")
     world.bucket.add_failed_records("b", reason="CREDENTIALS")
     assert "no longer in the source bucket" in read_story(world)
@@ -163,13 +163,13 @@ def test_the_history_covers_deleted_and_unsubmitted_objects(world):
     assert "unknown" in unnamed["story"]
 
 
-def test_no_submission_is_promised_for_a_key_before_the_installation(world):
+def test_a_keys_history_promises_no_submission_of_older_objects(world):
     world.upload("old", "old", minutes_ago=10 * 24 * 60)
     assert "older than the installation" in read_story(world, "old")
     assert world.reconcile()["scanned"] == 0
 
 
-def test_records_that_cannot_be_read_are_an_error_and_not_a_history(world):
+def test_a_keys_history_raises_an_error_if_records_are_unreadable(world):
     world.oss.deny("oss:GetObject", world.log_bucket)
     with pytest.raises(StorageError):
         world.status(key="a")
@@ -203,7 +203,7 @@ def upload_and_copy(world: World) -> None:
     ],
     ids=["lost", "failed", "just written", "gone from obs", "in obs"],
 )
-def test_in_a_closed_project_a_history_names_the_step_that_opens_it(prepare_case, expected_text):
+def test_a_keys_history_in_a_closed_project_names_the_open_command(prepare_case, expected_text):
     world = make_status_world()
     prepare_case(world)
     world.bucket.add_mark(closed=True)
@@ -217,7 +217,7 @@ def test_in_a_closed_project_a_history_names_the_step_that_opens_it(prepare_case
     assert "closed" not in world.status(key="a")["next"]
 
 
-def test_no_event_is_expected_for_an_object_written_during_the_close(world):
+def test_a_keys_history_expects_no_event_of_a_write_during_the_close(world):
     world.bucket.add_mark(closed=True)
     world.upload("before", "before", minutes_ago=0)
     world.advance(30)
@@ -227,7 +227,7 @@ def test_no_event_is_expected_for_an_object_written_during_the_close(world):
     assert "just written" in read_story(world, "since")
 
 
-def test_a_history_says_if_the_closed_state_is_unknown(world):
+def test_a_keys_history_says_if_the_closed_mark_is_unreadable(world):
     # GIVEN a lost object, and a mark that cannot be read
     upload_without_acceptance(world)
     world.bucket.add(StoredObject(f"{ROOT}state/closed-oss-oms-sync.json", b"?"))
@@ -239,7 +239,7 @@ def test_a_history_says_if_the_closed_state_is_unknown(world):
     assert find_promises(text) == []
 
 
-def test_an_accepted_version_is_green_only_in_obs_or_in_progress():
+def test_a_keys_history_is_green_only_if_the_version_is_copied_or_recent():
     world, failed = make_status_world(), "failed to copy it: UPLOAD_DST_OBJ_FAILURE, no message"
     for action, story, well in (
         (
@@ -280,7 +280,7 @@ OVERWRITES = "overwrite all of them with a task group (python3 ops.py migrate --
         ("NO_OVERWRITE", "?!", "delete each object in OBS and compare again", ("compare", {"restart": True})),
     ],
 )
-def test_a_history_names_the_remedy_for_the_overwrite_mode(mode, data, remedy, step):
+def test_a_keys_history_names_the_remedy_for_the_overwrite_mode(mode, data, remedy, step):
     # GIVEN an accepted version, and another object in OBS
     world = make_status_world()
     world.task.overwrite_mode = mode

@@ -30,7 +30,7 @@ from support.status import (
 from support.task_group import answer_group
 
 
-def test_without_a_comparison_the_objects_in_obs_are_unchecked(world):
+def test_status_says_that_obs_is_unchecked_without_a_comparison(world):
     assert tells(world, IN_STEP, "no comparison has checked OBS yet")
     assert world.status()["compare"] == {"last": None, "open": []}
 
@@ -63,7 +63,7 @@ COMPARISONS = {
 
 
 @pytest.mark.parametrize("case", COMPARISONS)
-def test_a_comparison_decides_the_verdict(world, case):
+def test_the_last_comparison_decides_the_verdict_of_status(world, case):
     counts, state, words = COMPARISONS[case]
     world.bucket.add_comparison(**counts)
     assert tells(world, state, *words)
@@ -85,7 +85,7 @@ LACKED = {
 
 
 @pytest.mark.parametrize("case", LACKED)
-def test_objects_missing_in_obs_have_a_command_that_resolves_them(world, case):
+def test_status_prints_the_command_that_submits_missing_objects(world, case):
     counts, sent_counts, ends = LACKED[case]
     oldest = NOW + timedelta(days=sent_counts.get("oldest", -1))
     classes = {name: ClassCount(Side(number, number)) for name, number in counts.items()}
@@ -104,7 +104,7 @@ def test_status_ignores_comparisons_if_oms_reports_no_destination_bucket(world):
 
 
 @pytest.mark.parametrize(("period", "days"), [("off", 3), ("1d", 2), ("7d", 8)])
-def test_an_old_comparison_leaves_the_objects_in_obs_unknown(period, days):
+def test_status_does_not_know_the_objects_in_obs_by_an_old_comparison(period, days):
     # GIVEN a comparison, and recent passes of reconcile
     world = make_status_world(COMPARE_PERIOD=period)
     world.bucket.add_comparison(equal_contents=7)
@@ -125,7 +125,7 @@ def test_an_old_comparison_leaves_the_objects_in_obs_unknown(period, days):
     assert read_verdict(world)[0] == IN_STEP
 
 
-def test_without_a_comparison_objects_count_as_accepted():
+def test_status_is_in_step_without_comparisons_if_compare_period_is_off():
     world = make_status_world(COMPARE_PERIOD="off")
     world.advance_to(NOW + timedelta(days=20))
     world.bucket.add_pass(scanned=7)
@@ -161,7 +161,7 @@ def test_a_comparison_without_differences_resolves_earlier_copy_failures(world):
         pytest.param(1, IN_STEP, id="both changed, as where applications write"),
     ],
 )
-def test_a_comparison_contradicted_by_a_standstill_pass_does_not_count(world, state, verdict):
+def test_status_ignores_a_comparison_that_a_standstill_pass_contradicts(world, state, verdict):
     # GIVEN failures of unknown objects, and a comparison that found all objects in OBS
     world.bucket.add_comparison(equal_contents=7)
     world.advance(1)
@@ -183,7 +183,7 @@ def test_a_comparison_contradicted_by_a_standstill_pass_does_not_count(world, st
     assert tells(world, IN_STEP, "7 objects of 7")
 
 
-def test_failures_stay_if_a_standstill_pass_contradicts_compare(world):
+def test_copy_failures_stay_if_a_standstill_pass_contradicts_compare(world):
     world.count_objects(EARLY, REQUEST=9, SUCCESS=7, FAILURE=2)
     world.bucket.add_comparison(equal_contents=7)
     world.advance(1)
@@ -201,14 +201,14 @@ def test_failures_stay_if_a_standstill_pass_contradicts_compare(world):
         pytest.param(-480, {"equal_contents": 6, "failed_before": 1}, id="one waited to be sent again"),
     ],
 )
-def test_failures_stay_until_a_comparison_shows_them_resolved(world, minutes_later, counts):
+def test_copy_failures_stay_until_a_comparison_shows_them_resolved(world, minutes_later, counts):
     world.bucket.add_comparison(**counts)
     world.count_objects(-minutes_later, REQUEST=2, FAILURE=2)
     world.advance(2 * 3600)
     assert tells(world, BEHIND, "OMS failed to copy 2 objects")
 
 
-def test_each_class_of_objects_has_its_own_name():
+def test_each_object_class_has_its_own_title():
     assert len({object_class.title for object_class in ObjectClass}) == len(ObjectClass)
 
 
@@ -226,7 +226,7 @@ def begin_group(world, group=None):
         answer_group(world, group)
 
 
-def test_the_migrations_progress_and_its_list_of_failures_are_shown(world):
+def test_status_shows_the_progress_and_failures_of_a_migration(world):
     begin_group(world, {**GROUP, "status": 2, "failed_object_record": {"result": True, "list_file_key": LISTS}})
     answer = world.status()
     shown, verdict = answer["old_objects"], answer["verdict"]
@@ -238,7 +238,7 @@ def test_the_migrations_progress_and_its_list_of_failures_are_shown(world):
     )
 
 
-def test_a_running_migration_is_named_after_a_worse_verdict(world):
+def test_status_names_a_running_migration_after_a_worse_problem(world):
     begin_group(world, {**GROUP, "status": 2})
     world.bucket.add_comparison(missing=5)
     assert tells(world, BEHIND, "compare --restart. The migration of the existing objects is running")
@@ -255,7 +255,7 @@ def test_a_running_migration_is_named_after_a_worse_verdict(world):
         (None, "was deleted", REMOVE),
     ],
 )
-def test_a_stopped_migration_gives_the_verdict_behind_with_a_step(world, group, words, step):
+def test_a_stopped_migration_makes_the_verdict_behind_and_names_a_step(world, group, words, step):
     begin_group(world, group)
     verdict = world.status()["verdict"]
     assert verdict["state"] == BEHIND
@@ -276,7 +276,7 @@ def test_a_stopped_migration_gives_the_verdict_behind_with_a_step(world, group, 
         {"group_id": "g", "status": 2, "total_num": "many"},
     ],
 )
-def test_an_unreadable_group_is_unknown_and_never_green(world, group):
+def test_status_is_not_green_if_it_cannot_read_the_task_group(world, group):
     begin_group(world, group)
     answer = world.status()
     assert answer["old_objects"] is None
@@ -285,7 +285,7 @@ def test_an_unreadable_group_is_unknown_and_never_green(world, group):
     assert answer["verdict"]["step"] == {"job": "migrate", "options": LOOK}
 
 
-def test_a_missing_permission_makes_the_migration_unknown_and_is_named(world):
+def test_status_names_the_missing_permission_to_read_a_migration(world):
     begin_group(world)
     world.oms.deny("oms:taskgroup:get")
     assert tells(world, "unknown", "oms:taskgroup:get")
@@ -297,7 +297,7 @@ def test_status_asks_to_end_a_finished_migration(world):
     assert tells(world, IN_STEP, "The existing objects are copied. To end their migration")
 
 
-def test_objects_of_an_ended_migration_are_unknown_in_obs(world):
+def test_status_does_not_know_the_objects_of_an_ended_migration(world):
     world.bucket.add_comparison(migrating=5, equal_contents=7)
     begin_group(world, {**GROUP, "status": 2})
     assert read_verdict(world)[0] == IN_STEP
@@ -308,7 +308,7 @@ def test_objects_of_an_ended_migration_are_unknown_in_obs(world):
 
 
 @pytest.mark.parametrize("job", ["reconcile", "compare"])
-def test_a_pass_with_too_many_objects_to_submit_asks_for_a_migration(world, job):
+def test_status_asks_for_a_migration_after_a_pass_with_too_many_objects(world, job):
     world.advance(60)
     world.bucket.add_pass(job=job, unsent=5, scanned=9)
     verdict = world.status()["verdict"]

@@ -35,7 +35,7 @@ def count_new_objects(world: World) -> tuple[int, int]:
     return last["new"], last["new_missing"]
 
 
-def test_a_dead_trigger_is_not_green_until_it_works_again(world_without_passes):
+def test_status_is_not_green_until_a_dead_trigger_works_again(world_without_passes):
     # GIVEN objects of this day, most of them without events
     upload_objects(world_without_passes, 6)
     upload_objects(world_without_passes, 4, "told", has_event=True)
@@ -53,7 +53,7 @@ def test_a_dead_trigger_is_not_green_until_it_works_again(world_without_passes):
 
 
 @pytest.mark.parametrize("accepted", [True, False], ids=["by events", "by reconcile"])
-def test_objects_accepted_before_the_last_pass_do_not_hide_a_dead_trigger(world_without_passes, accepted):
+def test_status_detects_a_dead_trigger_despite_earlier_accepted_objects(world_without_passes, accepted):
     # GIVEN ten objects that a pass has judged
     upload_objects(world_without_passes, 10, "before", has_event=accepted)
     world_without_passes.reconcile()
@@ -67,7 +67,7 @@ def test_objects_accepted_before_the_last_pass_do_not_hide_a_dead_trigger(world_
     assert tells(world_without_passes, BEHIND, "Events are missing for 9 new objects (of 9)")
 
 
-def test_a_pass_over_a_prefix_does_not_end_the_count_of_new_objects(world_without_passes):
+def test_status_counts_lost_events_across_a_pass_over_a_prefix(world_without_passes):
     # GIVEN objects without events, and a pass over a part of the bucket without these objects
     upload_objects(world_without_passes, 3)
     world_without_passes.advance_to(NOW + timedelta(hours=2))
@@ -78,7 +78,7 @@ def test_a_pass_over_a_prefix_does_not_end_the_count_of_new_objects(world_withou
     assert "Events are missing for 3 new objects (of 4)" in read_verdict(world_without_passes)[1]
 
 
-def test_a_lost_object_counts_once_even_if_it_stops_many_passes(world_without_passes):
+def test_status_counts_a_lost_event_once_even_if_it_stops_many_passes(world_without_passes):
     # GIVEN an object without an event that OMS refuses, and whose failed record the log bucket refuses
     upload_objects(world_without_passes, 1)
     world_without_passes.oms.refuse(lambda key: True)
@@ -93,7 +93,7 @@ def test_a_lost_object_counts_once_even_if_it_stops_many_passes(world_without_pa
 
 @pytest.mark.parametrize("kind", ["success", "failed"])
 @pytest.mark.parametrize(("minutes", "tells"), [(14, 1), (15, 0)])
-def test_a_record_that_reconcile_may_have_written_proves_no_event(world_without_passes, kind, minutes, tells):
+def test_status_takes_no_record_of_reconcile_for_an_event(world_without_passes, kind, minutes, tells):
     # GIVEN an object, and a record that is some minutes younger
     world_without_passes.put_accepted("a", minutes_ago=60)
     if kind == "failed":
@@ -112,7 +112,7 @@ def test_a_record_that_reconcile_may_have_written_proves_no_event(world_without_
     [(5, 60, 5), (0, 5 * 24 * 60, 10), (10, 60, 0), (0, 300 * 24 * 60, 0)],
     ids=["half of them had a record", "they were written before the installation", "all had one", "an idle bucket"],
 )
-def test_a_trigger_does_not_count_as_dead_for_earlier_writes(world_without_passes, accepted, minutes_ago, sent):
+def test_status_does_not_take_a_trigger_as_dead_for_earlier_writes(world_without_passes, accepted, minutes_ago, sent):
     upload_objects(world_without_passes, accepted, "told", minutes_ago, has_event=True)
     upload_objects(world_without_passes, 10 - accepted, "lost", minutes_ago)
     assert world_without_passes.reconcile()["submitted"] == sent
@@ -120,7 +120,7 @@ def test_a_trigger_does_not_count_as_dead_for_earlier_writes(world_without_passe
 
 
 @pytest.mark.parametrize("is_older", [True, False], ids=["older than the project", "younger"])
-def test_an_object_too_young_for_the_last_pass_counts_as_new_in_the_next(world_without_passes, is_older):
+def test_an_object_too_new_for_the_last_pass_counts_as_new_in_the_next(world_without_passes, is_older):
     if is_older:
         world_without_passes.bucket.add_installation(NOW)
     world_without_passes.upload("a", "a", minutes_ago=5)
@@ -133,7 +133,7 @@ def test_an_object_too_young_for_the_last_pass_counts_as_new_in_the_next(world_w
     assert (state == IN_STEP, "Events are missing for 1 new object (of 1)" in text) == (is_older, not is_older)
 
 
-def test_years_of_records_do_not_hide_a_trigger_that_died_yesterday():
+def test_status_detects_a_trigger_that_died_after_years_of_records():
     world = make_status_world(RECONCILE_PERIOD="1d")
     world.bucket.add_installation(NOW - timedelta(days=400))
     upload_objects(world, 50, "old", 300 * 24 * 60, has_event=True)
@@ -167,7 +167,7 @@ NOTHING_LOOKED = (
     ],
     ids=["the usual pass", "a backfill", "one from some day on", "one over a part"],
 )
-def test_the_verdict_in_step_names_the_time_of_unchecked_objects(world, scope, older, expected_text):
+def test_the_verdict_in_step_names_the_age_of_unchecked_objects(world, scope, older, expected_text):
     if scope:
         world.bucket.add_pass(scope, scanned=100)
     state, text = read_verdict(world)
@@ -187,7 +187,7 @@ def test_the_verdict_in_step_names_the_time_of_unchecked_objects(world, scope, o
     ],
     ids=["backfill", "all", "usual", "part"],
 )
-def test_an_open_pass_is_reported_beside_the_verdict_in_step(world, scope, words):
+def test_status_reports_an_open_pass_next_to_the_verdict_in_step(world, scope, words):
     world.bucket.add_pass(scope, ended=False, scanned=40)
     assert tells(world, IN_STEP, THREE_DAYS_BEFORE, words)
     shown = world.status()["reconcile"]
@@ -197,7 +197,7 @@ def test_an_open_pass_is_reported_beside_the_verdict_in_step(world, scope, words
     assert shown["last"]["scanned"] == 7
 
 
-def test_several_open_passes_are_counted(world):
+def test_status_counts_the_open_passes(world):
     for prefix in ("a/", "b/", "c/"):
         world.bucket.add_pass({**USUAL, "prefix": prefix}, ended=False)
     assert ", and 2 more." in read_verdict(world)[1]
@@ -207,13 +207,13 @@ PART = {**USUAL, "prefix": "nothing/"}
 
 
 @pytest.mark.parametrize("scope", [BACKFILL, {**USUAL, "all": True}, PART], ids=["since", "all", "a part"])
-def test_a_backfill_or_a_partial_pass_shows_no_lost_events(world_without_passes, scope):
+def test_status_does_not_judge_lost_events_by_a_partial_pass(world_without_passes, scope):
     world_without_passes.bucket.add_pass(scope)
     assert tells(world_without_passes, "unknown", "so lost events may be undetected")
 
 
 @pytest.mark.parametrize(("period", "days"), [("off", 3), ("1d", 2)])
-def test_lost_events_are_unknown_if_the_last_pass_is_too_old(period, days):
+def test_status_does_not_know_lost_events_if_the_last_pass_is_too_old(period, days):
     # GIVEN a pass, after which the trigger has stopped working
     world = make_status_world(RECONCILE_PERIOD=period)
     world.bucket.add_pass(scanned=7)
@@ -237,7 +237,7 @@ def test_lost_events_are_unknown_if_the_last_pass_is_too_old(period, days):
 
 
 @pytest.mark.parametrize("period", ["off", "1d"])
-def test_lost_events_are_unknown_until_a_pass_has_ended(period):
+def test_status_does_not_know_lost_events_until_a_pass_has_ended(period):
     world = make_status_world(RECONCILE_PERIOD=period, COMPARE_PERIOD="off")
     world.put_accepted("old", data="old", minutes_ago=60 * 24 * 10)
     assert tells(world, "unknown", "python3 ops.py reconcile")

@@ -12,7 +12,7 @@ from support.world import DAY, DROP_BEFORE, ROOT, USUAL
 
 
 @pytest.mark.parametrize(("status", "reason"), [(401, "CREDENTIALS"), (403, "FORBIDDEN"), (404, "NO_TASK")])
-def test_a_refused_account_gives_the_verdict_broken_with_a_remedy(world, status, reason):
+def test_an_account_that_oms_refuses_makes_the_verdict_broken(world, status, reason):
     # GIVEN a task that OMS does not report. Keys are refused as well, unless only the permission to query is missing
     world.oms.faults.add(Fault.status(status))
     broken = ("broken", f"{reason}: {Reason[reason].fix.en}")
@@ -29,13 +29,13 @@ def test_a_refused_account_gives_the_verdict_broken_with_a_remedy(world, status,
     assert read_verdict(world) == broken
 
 
-def test_a_failure_of_the_task_comes_before_other_lasting_failures(world):
+def test_the_verdict_names_a_failure_of_the_sync_task_first(world):
     world.bucket.add_failed_records("a", reason="ACCOUNT")
     world.oms.faults.add(Fault.status(401))
     assert read_verdict(world) == ("broken", f"CREDENTIALS: {Reason.CREDENTIALS.fix.en}")
 
 
-def test_problems_are_named_in_order_with_the_step_of_the_first():
+def test_the_verdict_lists_problems_in_order_and_the_step_of_the_first():
     # GIVEN a project without a reconcile pass, whose last comparison is too old
     world = make_status_world()
     world.bucket.add_comparison(equal_contents=3)
@@ -47,7 +47,7 @@ def test_problems_are_named_in_order_with_the_step_of_the_first():
     assert verdict["step"]["job"] == "reconcile"
 
 
-def test_a_stopped_task_gives_the_verdict_broken(world):
+def test_a_stopped_sync_task_makes_the_verdict_broken(world):
     world.task.status = "STOPPED"
     assert tells(world, "broken", "STOPPED")
 
@@ -56,7 +56,7 @@ def test_a_stopped_task_gives_the_verdict_broken(world):
     ("fault", "problem"),
     [(Fault.status(503, headers={"Retry-After": "60"}), "UNAVAILABLE"), (DROP_BEFORE, "UNREACHABLE")],
 )
-def test_without_oms_status_reports_the_log_bucket_and_is_not_green(world, fault, problem):
+def test_status_reports_the_log_bucket_and_is_not_green_without_oms(world, fault, problem):
     world.oms.faults.add(fault)
     assert tells(world, BEHIND, "does not report")
     world.bucket.add_failed_records("b", reason="UNAVAILABLE")
@@ -68,12 +68,12 @@ def test_without_oms_status_reports_the_log_bucket_and_is_not_green(world, fault
     assert silence["problem"] == report["statistics_failure"]["problem"] == problem
 
 
-def test_a_missing_permission_to_read_the_task_does_not_give_broken(world):
+def test_a_missing_permission_to_read_the_task_makes_the_verdict_behind(world):
     world.oms.deny("oms:synctask:get")
     assert tells(world, BEHIND, "oms:synctask:get")
 
 
-def test_a_prefix_without_objects_is_unknown_and_not_in_step():
+def test_a_prefix_without_objects_makes_the_verdict_unknown():
     # GIVEN objects, and a project whose prefix has a typo
     world = make_status_world(OBJECT_PREFIX="phots/")
     world.put_accepted("photos/1", data="photos/1", minutes_ago=60)
@@ -83,7 +83,7 @@ def test_a_prefix_without_objects_is_unknown_and_not_in_step():
     assert tells(world, "unknown", "found no object in scope (prefix 'phots/', suffix '')")
 
 
-def test_failures_of_the_last_day_count_when_the_month_has_just_turned(world):
+def test_status_reports_failures_of_the_last_day_in_a_new_month(world):
     world.count_objects(60, REQUEST=1, FAILURE=1)
     change_description(world, monthly_failure_object=0, monthly_acceptance_request=0)
     assert "OMS failed to copy 1 object." in read_verdict(world)[1]
@@ -97,7 +97,7 @@ def test_an_unreadable_run_file_prevents_the_verdict_in_step(world):
     assert world.status()["verdict"]["step"]["job"] == "compare"
 
 
-def test_numbers_that_do_not_add_up_are_explained():
+def test_status_explains_a_sum_that_does_not_hold():
     world = make_status_world()
     world.bucket.add_pass(scanned=5, covered=4)
     first, *_ = world.status()["sums"]
@@ -108,12 +108,12 @@ def test_numbers_that_do_not_add_up_are_explained():
 @pytest.mark.parametrize(
     "options", [{"key": "a", "hours": 1}, {"acknowledge": 1}, {"keys": ["a"]}, {"hours": 0}, {"hours": 10**9}]
 )
-def test_an_invalid_payload_is_an_error(world, options):
+def test_status_refuses_an_invalid_payload(world, options):
     with pytest.raises(PayloadError):
         world.status(**options)
 
 
-def test_the_message_of_oms_about_a_refused_key_is_quoted(world):
+def test_status_quotes_the_message_of_oms_about_a_refused_key(world):
     world.bucket.add_failed_records("a", reason="REFUSED", message="the key is invalid")
     (waiting,) = world.status()["backlog"]["keys"]
     assert waiting == {**waiting, "key": "a", "reason": "REFUSED", "message": "the key is invalid"}
@@ -126,7 +126,7 @@ def test_the_message_of_oms_about_a_refused_key_is_quoted(world):
         ({"something": "else"}, ("", "")),
     ],
 )
-def test_a_migration_is_named_even_if_its_record_is_unreadable(world, written, expected):
+def test_status_names_a_migration_even_if_its_record_is_unreadable(world, written, expected):
     world.bucket.add_json(f"state/migrate-{world.settings.project}.json", written)
     migration = world.status()["migration"]
     assert (migration["begun"], migration["group"]) == expected
@@ -140,7 +140,7 @@ LONG = "最" * 330
 
 
 @pytest.mark.parametrize("prefix", ["", "a/"])
-def test_a_folder_marker_among_failed_records_does_not_count(prefix):
+def test_status_counts_no_folder_marker_as_a_failed_record(prefix):
     # GIVEN the objects that consoles make for folders
     world = make_status_world(OBJECT_PREFIX=prefix)
     world.bucket.add_pass({**USUAL, "prefix": prefix}, scanned=7)
@@ -154,7 +154,7 @@ def test_a_folder_marker_among_failed_records_does_not_count(prefix):
     assert report["verdict"]["state"] == IN_STEP
 
 
-def test_no_oldest_key_is_named_if_it_is_unknown(mocker):
+def test_status_names_no_oldest_key_if_its_listing_is_incomplete(mocker):
     mocker.patch("oss_oms_sync.ledger.waiting._MAX_LISTED", 1)
     world = make_status_world(OBJECT_SUFFIX=".png")
     for name in "ab":
@@ -162,14 +162,14 @@ def test_no_oldest_key_is_named_if_it_is_unknown(mocker):
     assert read_verdict(world) == (BEHIND, "at least 0 objects waiting; replay resends automatically.")
 
 
-def test_chinese_verdicts_have_no_english(world):
+def test_the_chinese_verdict_has_no_english_text(world):
     for number in range(3):
         world.bucket.add_failed_records(str(number), reason="THROTTLED", first_failure="2026-03-10T10:00:00Z")
     chinese = world.status()["verdict"]["text_zh"]
     assert chinese == "3 个对象待重发，最早失败于 2026-03-10T10:00:00Z（UTC）。replay 会自动重发。"
 
 
-def test_a_sum_that_does_not_hold_is_reported_with_its_parts(world):
+def test_status_reports_the_terms_of_a_sum_that_does_not_hold(world):
     world.count_objects(0, REQUEST=12, SUCCESS=8, FAILURE=1, SKIP=2)
     *_, total = world.status()["sums"]
     assert total["claim"] == "objects that OMS accepted this month <= copied + failed + skipped"
@@ -178,7 +178,7 @@ def test_a_sum_that_does_not_hold_is_reported_with_its_parts(world):
     assert total["holds"] is False
 
 
-def test_an_incomplete_count_says_at_least(world, mocker):
+def test_the_verdict_says_at_least_if_a_count_is_incomplete(world, mocker):
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_COUNTED", 5)
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_READ", 3)
     for number in range(7):
@@ -190,7 +190,7 @@ def test_an_incomplete_count_says_at_least(world, mocker):
     assert "at least 5 objects waiting" in read_verdict(world)[1]
 
 
-def test_failures_outside_the_filter_are_separate_and_hide_none_inside(mocker):
+def test_status_counts_failed_records_outside_the_filter_separately(mocker):
     # GIVEN a project for a part of the bucket, and many failures outside this part
     mocker.patch("oss_oms_sync.jobs.status.backlog._MAX_RECORDS_COUNTED", 4)
     world = make_status_world(OBJECT_PREFIX="b/")
@@ -206,7 +206,7 @@ def test_failures_outside_the_filter_are_separate_and_hide_none_inside(mocker):
     assert {waiting_key["key"] for waiting_key in backlog["keys"]} == {"b/1", f"b/{LONG}"}
 
 
-def test_the_pass_and_replay_of_another_project_do_not_count():
+def test_status_ignores_the_pass_and_the_replay_of_another_project():
     # GIVEN another project for the same task that has ended a pass and a replay
     world = make_status_world(OBJECT_PREFIX="a/")
     for job in ("reconcile", "replay"):
@@ -221,7 +221,7 @@ def test_the_pass_and_replay_of_another_project_do_not_count():
     assert report["replay"] is None
 
 
-def test_keys_in_run_files_count_as_waiting(world):
+def test_status_counts_keys_in_run_files_as_waiting(world):
     world.bucket.add_run_file("a", first_failure="2020-01-01T00:00:00Z")
     world.bucket.add(StoredObject(f"{ROOT}replay/oss-oms-sync/x.json", b"unreadable"))
     backlog = world.status()["backlog"]
@@ -230,7 +230,7 @@ def test_keys_in_run_files_count_as_waiting(world):
     assert backlog["oldest"] == "2020-01-01T00:00:00Z"
 
 
-def test_run_files_of_a_project_idle_for_a_day_are_left_behind(world):
+def test_status_reports_run_files_of_a_project_idle_for_a_day(world):
     # GIVEN another project of the task with a run file and an active timer
     of_another = f"{ROOT}replay/thumbnails/20260310T115000Z.json"
     world.bucket.add(StoredObject(of_another, b"[]"))

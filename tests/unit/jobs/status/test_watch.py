@@ -27,7 +27,7 @@ def world() -> WatchedWorld:
     return watched
 
 
-def test_the_first_verdict_is_sent_to_prove_the_webhook():
+def test_status_sends_its_first_verdict_to_the_webhook():
     world = WatchedWorld()
     world.tick_often(5)
     assert [(alarm["verdict"], alarm["before"]) for alarm in world.alarms] == [("in step", None)]
@@ -58,7 +58,7 @@ SCRIPTS = {
 
 
 @pytest.mark.parametrize("case", SCRIPTS)
-def test_each_series_of_verdicts_sends_the_expected_alarms(world, case):
+def test_status_sends_an_alarm_for_each_lasting_change_of_the_verdict(world, case):
     for state, ticks, period, expected in SCRIPTS[case]:
         if state:
             world.change_to(state)
@@ -67,7 +67,7 @@ def test_each_series_of_verdicts_sends_the_expected_alarms(world, case):
     assert [alarm["before"] for alarm in world.alarms] == ["in step", *world.states][: len(world.alarms)]
 
 
-def test_alternating_problems_of_two_kinds_are_sent_once(world):
+def test_status_sends_one_alarm_for_two_alternating_problems(world):
     # GIVEN a comparison that is too old, and keys that wait at every other timer event
     world.bucket.add_comparison(equal_contents=3)
     world.advance(9 * DAY.total_seconds())
@@ -81,7 +81,7 @@ def test_alternating_problems_of_two_kinds_are_sent_once(world):
         world.tick_often(2)
 
 
-def test_a_closed_project_raises_no_alarm_for_broken_parts(world):
+def test_status_raises_no_alarm_for_failed_keys_of_a_closed_project(world):
     world.change_to("closed", ticks=1)
     world.bucket.add_failed_records("CREDENTIALS", reason="CREDENTIALS")
     world.tick_often(4 + 1, DAY / 4)
@@ -92,7 +92,7 @@ def test_a_closed_project_raises_no_alarm_for_broken_parts(world):
     assert world.states == ["closed", "broken"]
 
 
-def test_changes_after_the_close_alarm_at_once_and_daily(world):
+def test_changes_after_the_close_raise_an_alarm_at_once_and_daily(world):
     world.change_to("closed", ticks=1)
     world.bucket.add_failed_records("late", reason="CLOSED")
     world.tick_often(4 + 1, DAY / 4)
@@ -110,7 +110,7 @@ def test_changes_after_the_close_alarm_at_once_and_daily(world):
     assert [alarm["alarm"] for alarm in world.alarms[3:]] == [False]
 
 
-def test_a_manual_call_sends_no_alarm_and_is_not_counted(world):
+def test_status_by_hand_sends_no_alarm(world):
     for state in ("broken", "behind"):
         world.change_to(state)
         world.status()
@@ -120,13 +120,13 @@ def test_a_manual_call_sends_no_alarm_and_is_not_counted(world):
     assert world.states == []
 
 
-def test_without_a_webhook_no_state_is_stored():
+def test_status_stores_no_state_of_alarms_without_a_webhook():
     world = WatchedWorld(ALERT_WEBHOOK="")
     world.change_to("broken", ticks=3)
     assert not [name for name in world.bucket.objects if "watch" in name]
 
 
-def test_an_undelivered_alarm_is_sent_at_the_next_timer_event(world):
+def test_status_sends_an_undelivered_alarm_again_at_the_next_timer_event(world):
     world.hook.faults.add(Fault.status(503), times=5)
     world.change_to("broken", ticks=5)
     assert world.states == []
@@ -137,7 +137,7 @@ def test_an_undelivered_alarm_is_sent_at_the_next_timer_event(world):
     assert world.status()["alarm_not_taken"] == ""
 
 
-def test_a_problem_that_ends_before_delivery_is_not_sent(world):
+def test_status_sends_no_alarm_for_a_problem_that_ended_before_delivery(world):
     world.hook.faults.add(Fault.status(503), times=2)
     world.change_to("broken", ticks=2)
     world.change_to("in step", ticks=3)
@@ -145,7 +145,7 @@ def test_a_problem_that_ends_before_delivery_is_not_sent(world):
     assert world.status()["alarm_not_taken"] == ""
 
 
-def test_a_failing_webhook_is_logged_without_its_address(world, caplog):
+def test_the_log_has_no_address_of_a_failing_webhook(world, caplog):
     world.hook.faults.add(Fault.status(503), times=1)
     world.change_to("broken")
     with caplog.at_level(logging.INFO):
@@ -160,7 +160,7 @@ def test_a_failing_webhook_is_logged_without_its_address(world, caplog):
 
 
 @pytest.mark.parametrize("survives", [0, 1, 2])
-def test_an_instance_that_dies_before_any_of_its_writes_loses_no_alarm(world, survives):
+def test_status_loses_no_alarm_if_it_is_killed_before_a_write(world, survives):
     world.change_to("broken")
     before = world.bucket.calls["put"]
     world.bucket.before = lambda *_: world.bucket.calls["put"] - before > survives and world.die()
@@ -173,7 +173,7 @@ def test_an_instance_that_dies_before_any_of_its_writes_loses_no_alarm(world, su
     assert world.states == ["broken"] * (2 if survives == 1 else 1)
 
 
-def test_without_a_writable_log_bucket_each_timer_event_sends_the_alarm(world):
+def test_status_repeats_an_alarm_if_it_cannot_write_to_the_log_bucket(world):
     world.bucket.fail(NO_RIGHT, "put", lambda name: "watch" in name)
     world.change_to("broken")
     for _ in range(2):
@@ -197,7 +197,7 @@ def test_two_projects_of_a_log_bucket_keep_separate_verdicts():
     assert sorted(world.states) == ["in step", "unknown"]
 
 
-def test_alarms_start_over_if_their_stored_state_is_damaged(world):
+def test_status_sends_its_verdict_again_if_its_stored_state_is_damaged(world):
     world.change_to("behind", ticks=1)
     for damaged in ("?", [], {"verdict": "behind", "since": "x", "reported": 1}, {"verdict": 1}):
         world.hook.messages.clear()
