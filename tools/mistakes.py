@@ -551,14 +551,14 @@ MISTAKES = (
     ),
     Mistake(
         "a missing object made up for by two that only OBS has",
-        f"{_UNIT}/ops/certificate/test_check.py::test_a_missing_object_is_detected_by_the_objects_in_both_listings",
+        f"{_UNIT}/ops/certificate/test_check.py::test_check_detects_a_missing_object_by_the_two_listings",
         f"{_OPS}/certificate/counts.py",
         "0 <= other_count <= other_totals.objects and is_possible_digest",
         "more <= others.objects",
     ),
     Mistake(
         "a certificate that cannot be trusted shown like a no",
-        f"{_UNIT}/ops/certificate/test_forged.py::test_check_and_show_refuse_the_same_documents",
+        f"{_UNIT}/ops/certificate/test_forged.py::test_check_and_show_refuse_the_same_certificates",
         f"{_OPS}/certificate/check.py",
         "        return UntrustedError.exit_code\n",
         "        return 1\n",
@@ -811,7 +811,7 @@ MISTAKES = (
     ),
     Mistake(
         "a large object of a canary that does not lie between the sizes of a part",
-        f"{_UNIT}/ops/canary/test_canary.py::test_large_objects_show_the_size_of_the_parts_of_oms",
+        f"{_UNIT}/ops/canary/test_canary.py::test_the_large_objects_of_a_canary_show_the_part_size_of_oms",
         f"{_OPS}/canary/objects.py",
         '"50 MiB": 50 * 2**20',
         '"50 MiB": 51 * 2**20',
@@ -1102,7 +1102,7 @@ MISTAKES = (
     ),
     Mistake(
         "a journal that names what is no canary's",
-        f"{_UNIT}/ops/canary/test_canary.py::test_a_journal_with_foreign_names_removes_no_object",
+        f"{_UNIT}/ops/canary/test_canary.py::test_the_removal_deletes_no_objects_named_in_a_forged_canary_journal",
         f"{_OPS}/canary/journal.py",
         '_RUN_PATTERN.fullmatch(run) and prefix.endswith(f"{CANARY}{run}/")',
         "_RUN_PATTERN.fullmatch(run)",
@@ -1116,7 +1116,7 @@ MISTAKES = (
     ),
     Mistake(
         "a field report that is lost with the reader of the output",
-        f"{_UNIT}/ops/canary/test_canary.py::test_the_report_is_written_before_the_outcome_is_printed",
+        f"{_UNIT}/ops/canary/test_canary.py::test_a_canary_writes_its_report_before_it_prints_its_result",
         f"{_OPS}/canary/run.py",
         """        if options.report:
             self._write_report(options.report, report)
@@ -1129,14 +1129,14 @@ MISTAKES = (
     ),
     Mistake(
         "a record of the first event taken for one of new headers",
-        f"{_UNIT}/ops/canary/test_canary.py::test_new_headers_in_oss_show_their_event_and_the_counts_include_it",
+        f"{_UNIT}/ops/canary/test_canary.py::test_a_canary_reports_the_event_of_a_header_change_in_oss",
         f"{_OPS}/canary/hops.py",
         "(record_time is not None and record_time > start)",
         "record_time is not None",
     ),
     Mistake(
         "counts that are final before the event of new headers",
-        f"{_UNIT}/ops/canary/test_canary.py::test_new_headers_in_oss_show_their_event_and_the_counts_include_it",
+        f"{_UNIT}/ops/canary/test_canary.py::test_a_canary_reports_the_event_of_a_header_change_in_oss",
         f"{_OPS}/canary/hops.py",
         "traces = [*self.traces, self.change] if self.change else self.traces",
         "traces = self.traces",

@@ -34,7 +34,7 @@ def set_variable(world, name, value):
     world.change_settings = lambda text: re.sub(f"{name}:.*", f'{name}: "{value}"', text)
 
 
-def test_all_objects_arrive_equal_and_are_deleted(world):
+def test_a_canary_finds_all_its_objects_equal_in_obs_and_deletes_them(world):
     answer = expect_exit(world.canary(), 0, "OMS's own lists are kept")
     report = answer["report"]
     assert {canary_object["etag"] for canary_object in report["objects"].values()} == {
@@ -54,7 +54,7 @@ def test_all_objects_arrive_equal_and_are_deleted(world):
     assert {key.split("/")[0] for key in world.obs.objects(world.destination_bucket)} == {"oms"}
 
 
-def test_no_time_of_a_hop_is_negative_if_the_clock_of_obs_is_slow():
+def test_a_canary_shows_no_negative_delay_if_the_clock_of_obs_is_slow():
     sent_time = datetime(2026, 1, 2, tzinfo=timezone.utc)
     assert [format_delay(sent_time, sent_time + timedelta(seconds=delay)) for delay in (-2, -0.4, 3)] == [
         "+0 s",
@@ -63,7 +63,7 @@ def test_no_time_of_a_hop_is_negative_if_the_clock_of_obs_is_slow():
     ]
 
 
-def test_large_objects_show_the_size_of_the_parts_of_oms():
+def test_the_large_objects_of_a_canary_show_the_part_size_of_oms():
     """The first large object lies between the possible sizes of a part, the other above both."""
     units = {"MB": 10**6, "MiB": 2**20}
     smaller_part, larger_part = sorted(objects.PART_SIZES.values())
@@ -73,7 +73,7 @@ def test_large_objects_show_the_size_of_the_parts_of_oms():
     assert sizes["above"] > objects.UPLOAD_PART_BYTES
 
 
-def test_the_removal_of_a_canary_keeps_foreign_objects(world):
+def test_the_removal_of_a_canary_keeps_objects_of_others(world):
     world.write("theirs", b"hello")
     world.write(".oss-oms-sync-canary.txt", b"hello")
     expect_exit(world.canary(), 0)
@@ -109,7 +109,7 @@ def test_the_removal_of_a_canary_keeps_foreign_objects(world):
     ],
     ids=["event lost", "refused", "copy lost", "copy failed", "lists held back", "counted late"],
 )
-def test_a_missing_hop_is_reported_after_twice_the_usual_time(world, fault, missing):
+def test_a_canary_reports_a_missing_step_after_twice_the_usual_time(world, fault, missing):
     fault(world)
     start_time = world.seconds
     answer = expect_exit(world.canary(), 3)
@@ -123,7 +123,7 @@ def test_a_missing_hop_is_reported_after_twice_the_usual_time(world, fault, miss
     assert world.leftovers(after=1800) == []
 
 
-def test_a_difference_is_reported_beside_equal_objects(world):
+def test_a_canary_reports_an_object_that_differs_next_to_equal_objects(world):
     def tamper():
         for key, copy in world.task.destination.items():
             if is_key_of("between")(key) and copy.data != b"x" * copy.size:
@@ -136,7 +136,7 @@ def test_a_difference_is_reported_beside_equal_objects(world):
 
 
 @pytest.mark.parametrize("carries", [False, True])
-def test_only_headers_that_the_task_migrates_are_compared(world, carries):
+def test_a_canary_compares_only_headers_that_the_sync_task_copies(world, carries):
     world.task.copies_metadata = carries
     headers = expect_exit(world.canary(), 0)["report"]["objects"]["metadata"]["headers"]
     plain_outcome = "kept" if carries else "lost"
@@ -144,7 +144,7 @@ def test_only_headers_that_the_task_migrates_are_compared(world, carries):
     assert {**headers, **expected_outcomes} == headers
 
 
-def test_a_header_that_the_task_should_have_copied_is_a_difference(world):
+def test_a_canary_reports_a_header_that_oms_should_have_copied(world):
     show = world.task.summarize
     world.task.copies_metadata = False
     world.task.summarize = lambda: {**show(), "enable_metadata_migration": True}
@@ -162,7 +162,7 @@ _EVENT_LINE = "forward received an event for the header change in OSS: "
         ("", "no", f"{_EVENT_LINE}no. OSS sends UpdateObjectMeta,"),
     ],
 )
-def test_new_headers_in_oss_show_their_event_and_the_counts_include_it(world, event, answer, text):
+def test_a_canary_reports_the_event_of_a_header_change_in_oss(world, event, answer, text):
     world.oss.header_event = event
     assert [line for line in world.screen() if line.startswith(text)]
     stored_report = json.loads(world.oss.objects(world.log_bucket)[world.canary_observation].data)["report"]
@@ -172,7 +172,7 @@ def test_new_headers_in_oss_show_their_event_and_the_counts_include_it(world, ev
     assert world.leftovers() == []
 
 
-def test_a_failed_record_of_new_headers_shows_their_event_as_well(world):
+def test_a_failed_record_shows_a_canary_the_event_of_a_header_change(world):
     def refuse():
         if "x-oss-metadata-directive" in {name for request in world.sent for name in request.headers}:
             world.before = lambda: None
@@ -186,12 +186,12 @@ def test_a_failed_record_of_new_headers_shows_their_event_as_well(world):
     assert report["counts"]["doubles"] == "each counted"
 
 
-def test_a_canary_does_not_change_headers_of_a_late_object(world):
+def test_a_canary_changes_no_headers_of_an_object_that_arrives_late(world):
     world.task.copies.add(CopyFault.late(400), where=is_key_of("new headers"))
     assert expect_exit(world.canary(), 0)["report"]["header_change"] == {"event": "not seen"}
 
 
-def test_no_version_is_left_in_a_bucket_with_versions(world):
+def test_a_canary_removes_all_versions_in_a_bucket_with_versioning(world):
     world.oss.buckets[world.source_bucket].versioning = "Enabled"
     world.obs.bucket(world.destination_bucket).has_versions = True
     assert expect_exit(world.canary(), 0)["report"]["versions"] == {"source": True, "destination": True}
@@ -230,7 +230,7 @@ def test_no_version_is_left_in_a_bucket_with_versions(world):
         "an address from elsewhere",
     ],
 )
-def test_a_refused_canary_writes_no_object(world, fault, phrase):
+def test_a_canary_that_is_refused_writes_no_object(world, fault, phrase):
     fault(world)
     earlier_objects = dict(world.oss.objects(world.source_bucket))
     expect_exit(world.canary(), 2, phrase)
@@ -239,7 +239,7 @@ def test_a_refused_canary_writes_no_object(world, fault, phrase):
 
 
 @pytest.mark.law
-def test_a_canary_killed_at_any_request_is_removed_completely():
+def test_the_removal_of_a_canary_killed_at_any_request_is_complete():
     with CanaryWorld() as world:
         world.canary()
         request_count = world.asked
@@ -295,7 +295,7 @@ def test_a_canarys_objects_are_removed_if_s_yaml_names_another_task(world, new):
     assert remove_leftovers(world)
 
 
-def test_a_removal_with_wrong_keys_is_refused(world):
+def test_the_removal_of_a_canary_with_wrong_access_keys_is_refused(world):
     world.cut_short(60)
     earlier_leftovers = world.leftovers()
     world.oms.faults.add(Fault.status(401))
@@ -304,7 +304,7 @@ def test_a_removal_with_wrong_keys_is_refused(world):
 
 
 @pytest.mark.parametrize("is_source", [True, False])
-def test_objects_left_in_other_buckets_are_not_reported_as_removed(world, is_source):
+def test_a_removal_does_not_report_objects_in_other_buckets_as_removed(world, is_source):
     # GIVEN leftovers, and settings that name another source, or a task with another destination
     world.cut_short(60)
     world.advance(1200)
@@ -337,7 +337,7 @@ def test_ctrl_c_removes_the_objects_of_a_canary(world):
     assert world.leftovers(after=3600) == []
 
 
-def test_a_second_ctrl_c_prints_the_removal(world):
+def test_a_second_ctrl_c_prints_the_command_that_removes_a_canary(world):
     # An interrupted request is not counted, so each request from the thirtieth on is interrupted.
     world.before = lambda: ctrl_c() if world.asked >= 30 else None
     result = world.canary()
@@ -346,7 +346,7 @@ def test_a_second_ctrl_c_prints_the_removal(world):
 
 
 @pytest.mark.parametrize("status", [403, 503])
-def test_the_report_is_complete_if_objects_cannot_be_deleted(world, status):
+def test_a_canarys_report_is_complete_if_its_objects_cannot_be_deleted(world, status):
     world.obs.faults.add(Fault.status(status, b"", OBS_HEADERS), where=lambda request: request.method == "DELETE")
     file = world.folder / "report.json"
     result = world.canary("--report", str(file))
@@ -359,7 +359,7 @@ def test_the_report_is_complete_if_objects_cannot_be_deleted(world, status):
     assert world.leftovers() == []
 
 
-def test_ctrl_c_during_the_removal_keeps_the_report(world):
+def test_ctrl_c_during_the_removal_of_a_canary_keeps_its_report(world):
     def before():
         if world.sent and world.sent[-1].method == "DELETE" and "obs." in world.sent[-1].url:
             ctrl_c()
@@ -368,7 +368,7 @@ def test_ctrl_c_during_the_removal_keeps_the_report(world):
     assert expect_exit(world.canary(), 3, REMOVAL_TEXT)["missing"] == {}
 
 
-def test_a_copy_that_ends_during_the_removal_is_removed(world):
+def test_the_removal_of_a_canary_deletes_a_copy_that_arrives_meanwhile(world):
     world.task.copies.add(CopyFault.late(1, 400), where=is_key_of("small"))
     world.cut_short(45)
     earlier_requests = world.asked
@@ -390,7 +390,7 @@ def test_a_copy_that_ends_during_the_removal_is_removed(world):
         {"task": "x/y"},
     ],
 )
-def test_a_journal_with_foreign_names_removes_no_object(world, changes):
+def test_the_removal_deletes_no_objects_named_in_a_forged_canary_journal(world, changes):
     keys = ["photos/1", "photos/2"]
     for key in keys:
         world.write(key, b"hello")
@@ -413,7 +413,7 @@ def test_a_journal_with_foreign_names_removes_no_object(world, changes):
     assert [*world.oss.objects(world.source_bucket)] == [*world.task.destination] == keys
 
 
-def test_a_canary_awaits_a_late_second_copy_in_a_bucket_in_use(world):
+def test_a_canary_waits_for_a_late_second_copy_in_a_bucket_in_use(world):
     # GIVEN a key that was submitted twice, whose second copy takes long, and a bucket in use
     world.task.overwrite_mode = "FULL_OVERWRITE"
     world.task.copies.then(None, CopyFault.late(1, 420), where=is_key_of("twice"))
@@ -439,7 +439,7 @@ def test_a_canary_does_not_wait_for_lists_of_oms_if_there_are_too_many(world, mo
     assert answer["report"]["lists"] == []
 
 
-def test_an_upload_exists_even_if_its_last_answer_is_lost(world):
+def test_a_canary_accepts_an_upload_whose_last_response_is_lost(world):
     world.oss.faults.add(
         Fault.drop_after(), 1, lambda request: request.method == "POST" and "uploadId" in request.params
     )
@@ -479,14 +479,14 @@ def test_an_unwritable_report_stops_a_canary_before_requests(world):
     assert world.sent == []
 
 
-def test_the_report_is_written_before_the_outcome_is_printed(world):
+def test_a_canary_writes_its_report_before_it_prints_its_result(world):
     file, has_file = world.folder / "report.json", []
     with patch.object(Screen, "answer", lambda *_: has_file.append(file.exists())):
         world.canary("--report", str(file))
     assert has_file == [True]
 
 
-def test_the_report_is_written_to_its_file_and_not_printed(world):
+def test_a_canary_writes_its_report_to_the_file_and_does_not_print_it(world):
     file = world.folder / "report.json"
     result = world.canary("--report", str(file))
     assert json.loads(file.read_text()) == result.answer["report"]
@@ -497,7 +497,7 @@ def test_the_report_is_written_to_its_file_and_not_printed(world):
 @pytest.mark.parametrize(
     ("carries", "row"), [(False, "equal except for 5 headers"), (True, "equal except for 3 headers")]
 )
-def test_lost_headers_are_in_the_row_and_the_short_verdict(world, carries, row):
+def test_a_canary_shows_lost_headers_in_their_row_and_its_verdict(world, carries, row):
     world.task.copies_metadata = carries
     lines = world.screen()
     assert [line for line in lines if line.endswith("headers")] == [line for line in lines if line.endswith(row)] != []
@@ -507,7 +507,7 @@ def test_lost_headers_are_in_the_row_and_the_short_verdict(world, carries, row):
 
 
 @pytest.mark.parametrize("moves", [False, True])
-def test_the_effects_of_a_change_of_headers_in_obs_are_measured(world, moves):
+def test_a_canary_measures_the_effects_of_a_header_change_in_obs(world, moves):
     destination(world).headers_move_time = moves
     in_place = expect_exit(world.canary(), 0)["report"]["in_place"]
     time = "yes" if moves else "no"
@@ -531,7 +531,7 @@ def test_the_effects_of_a_change_of_headers_in_obs_are_measured(world, moves):
         ("", ""),
     ],
 )
-def test_the_policy_of_the_functions_key_is_shown_and_reported(world, policy, text):
+def test_a_canary_reports_the_policy_that_allows_header_changes(world, policy, text):
     with patch("ops.canary.run.find_policy", lambda *_: policy):
         lines = [line for line in world.screen() if line.startswith("the functions' key can change headers in OBS")]
     assert [line.rpartition(", ")[2] for line in lines] == [text] * bool(text)
@@ -539,12 +539,12 @@ def test_the_policy_of_the_functions_key_is_shown_and_reported(world, policy, te
     assert stored_report["in_place"]["permission"] == (policy or "not seen")
 
 
-def test_a_refused_header_change_has_unknown_effects_and_is_no_fault(world):
+def test_a_canary_passes_if_obs_refuses_the_header_change(world):
     world.obs.deny("obs:object:ModifyObjectMetaData")
     assert set(expect_exit(world.canary(), 0)["report"]["in_place"].values()) == {"not seen"}
 
 
-def test_a_refused_url_does_not_hide_the_effects_of_a_change(world):
+def test_a_canary_measures_a_header_change_despite_a_refused_url(world):
     world.obs.faults.add(Fault.status(403, b"", OBS_HEADERS), where=lambda request: "Signature" in request.params)
     in_place = expect_exit(world.canary(), 0)["report"]["in_place"]
     assert in_place == {
@@ -557,7 +557,7 @@ def test_a_refused_url_does_not_hide_the_effects_of_a_change(world):
     }
 
 
-def test_replacing_headers_counts_only_if_it_has_no_other_effect(world):
+def test_a_canary_confirms_replacing_headers_only_without_other_effects(world):
     world.obs.faults.add(
         Fault.status(400, b"", OBS_HEADERS), where=lambda asked: asked.headers.get(DIRECTIVE) == "REPLACE"
     )
@@ -565,7 +565,7 @@ def test_replacing_headers_counts_only_if_it_has_no_other_effect(world):
 
 
 @pytest.mark.parametrize("fault", [Fault.drop_after(), Fault.status(500, b"", OBS_HEADERS), Fault.status(200, b"")])
-def test_no_signed_url_is_shown(world, fault):
+def test_a_canary_shows_no_signed_url(world, fault):
     world.obs.faults.add(fault, where=lambda request: "Signature" in request.params)
     result = world.canary()
     urls = [request.url for request in world.sent if "Signature=" in request.url]
@@ -576,14 +576,14 @@ def test_no_signed_url_is_shown(world, fault):
     assert b"Signature" not in stored + result.text.encode()
 
 
-def test_the_observation_is_kept_for_doctor_after_the_removal(world):
+def test_a_canary_stores_its_report_for_doctor_in_the_log_bucket(world):
     answer = expect_exit(world.canary(), 0)
     observation = json.loads(world.oss.objects(world.log_bucket)[world.canary_observation].data)
     assert observation["report"] == answer["report"]
     assert world.leftovers() == []
 
 
-def test_an_observation_that_cannot_be_kept_stops_no_removal(world):
+def test_a_canary_removes_its_objects_if_it_cannot_store_its_report(world):
     world.oss.deny("oss:PutObject", world.log_bucket, lambda key: key == world.canary_observation)
     result = world.canary()
     assert result.code == 0
@@ -592,7 +592,7 @@ def test_an_observation_that_cannot_be_kept_stops_no_removal(world):
     assert "Doctor uses" not in result.text
 
 
-def test_the_output_is_available_in_chinese(world):
+def test_the_output_of_a_canary_is_available_in_chinese(world):
     expect_exit(world.canary("--lang", "zh"), 0, "两侧均已删除", "doctor 会采用本次观测结果")
 
 
@@ -633,7 +633,7 @@ def usual_report():
     ],
     ids=["counts by the hour", "merged doubles", "parts", "order", "separator", "crc64", "event late"],
 )
-def test_a_canarys_report_describes_the_behaviour_of_the_clouds(world, usual_report, variant, where, expected):
+def test_a_canarys_report_shows_each_variant_of_the_clouds_behaviour(world, usual_report, variant, where, expected):
     def read_field(report):
         for part in where:
             report = report[part]

@@ -38,14 +38,14 @@ def class_counts(answer, name):
     return [answer["classes"][name][side]["objects"] for side in ("source", "destination")]
 
 
-def test_a_comparison_with_a_canary_adds_up_on_both_sides(world):
+def test_a_comparison_counts_canary_objects_in_a_class_of_their_own(world):
     answer = compare(world)
     assert (answer["finished"], answer["adds_up"]) == (True, True)
     assert class_counts(answer, "canary") == [8, 8]
     assert class_counts(answer, "equal_contents") == [len(CONTENTS)] * 2
 
 
-def test_no_digest_changes_with_a_canary(world):
+def test_the_digests_of_a_comparison_leave_out_canary_objects(world):
     earlier_answer = compare(world)
     expect_exit(world.canary("--remove"), 0)
     later_answer = compare(world)
@@ -53,7 +53,7 @@ def test_no_digest_changes_with_a_canary(world):
     assert (earlier_answer["state"], earlier_answer["twin"]) == (later_answer["state"], later_answer["twin"])
 
 
-def test_compare_counts_no_lag_of_a_canary_and_does_not_submit_it(world):
+def test_compare_neither_measures_nor_submits_canary_objects(world):
     for key in list(world.task.destination):
         if "canary" in key:
             world.obs.delete(world.destination_bucket, key)
@@ -65,7 +65,7 @@ def test_compare_counts_no_lag_of_a_canary_and_does_not_submit_it(world):
     assert world.task.acceptance_request == accept_request
 
 
-def test_a_go_during_a_canary_is_a_sound_certificate(world, tmp_path):
+def test_check_accepts_a_go_that_was_issued_during_a_canary(world, tmp_path):
     file = tmp_path / "certificate.json"
     result = world.ops("cutover", "--frozen-since", "2026-01-02T00:10:00Z", "--close", "--out", str(file), "--deep")
     assert result.code == 0, [
@@ -94,7 +94,7 @@ def test_a_go_during_a_canary_is_a_sound_certificate(world, tmp_path):
     assert world.leftovers() == []
 
 
-def test_a_canary_during_a_comparison_changes_no_sum(busy_world):
+def test_the_sums_of_a_comparison_add_up_during_a_canary(busy_world):
     earlier_answer, looks = compare(busy_world), []
     busy_world.meanwhile = dict.fromkeys((20, 60), lambda: looks.append(compare(busy_world)))
     expect_exit(busy_world.canary(), 0)
@@ -103,7 +103,7 @@ def test_a_canary_during_a_comparison_changes_no_sum(busy_world):
     ] * 2
 
 
-def test_reconcile_does_not_count_lost_events_of_a_canary(busy_world):
+def test_reconcile_does_not_count_lost_events_of_canary_objects(busy_world):
     # GIVEN a canary that lost all its events, and was cut off
     busy_world.oss.lose_events(lambda key: "canary" in key)
     busy_world.cut_short()
@@ -133,7 +133,7 @@ def cut_over(world, *words):
     return world.ops("cutover", "--frozen-since", "2026-01-02T01:00:00Z", "--close", "--out", file, *words)
 
 
-def test_a_finished_canary_leaves_no_trace_in_status_and_cutover(busy_world):
+def test_a_finished_canary_changes_neither_status_nor_the_cutover(busy_world):
     canary_result, status, cutover = run_canary_and_cutover(busy_world)
     assert expect_exit(canary_result, 0)["unfinished"] == 0
     assert status["verdict"]["state"] == "in step"
@@ -151,12 +151,12 @@ def test_status_counts_a_failed_copy_of_a_canary_as_resolved(busy_world):
     assert cutover.code == 0
 
 
-def test_a_copy_that_always_fails_leaves_no_unfinished_key(busy_world):
+def test_a_canary_whose_copy_always_fails_leaves_no_unfinished_key(busy_world):
     busy_world.task.failures.add(CopyFailure("UPLOAD_DST_OBJ_FAILURE"), where=is_key_of("between"))
     assert expect_exit(busy_world.canary(), 3)["unfinished"] == 0
 
 
-def test_the_canary_itself_reports_an_object_that_oms_lost(busy_world):
+def test_a_canary_reports_an_object_that_oms_lost(busy_world):
     busy_world.task.copies.add(CopyFault.lost(), where=is_key_of("between"))
     canary_result, status, cutover = run_canary_and_cutover(busy_world)
     assert expect_exit(canary_result, 3)["unfinished"] == 1
@@ -167,7 +167,7 @@ def test_the_canary_itself_reports_an_object_that_oms_lost(busy_world):
     expect_exit(cut_over(busy_world, "--accept", "oms_unfinished=tester: it was a canary's"), 0)
 
 
-def test_failed_records_of_a_canary_do_not_count_as_backlog(busy_world):
+def test_status_does_not_count_failed_records_of_a_canary_as_waiting(busy_world):
     busy_world.oms.faults.add(Fault.status(401), where=lambda request: request.raw_path.endswith("/events"))
     looks = []
     busy_world.meanwhile = dict.fromkeys((40, 60, 80), lambda: looks.append(busy_world.ops("status").answer["backlog"]))

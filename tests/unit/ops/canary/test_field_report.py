@@ -83,7 +83,7 @@ def list_texts(document):
 @given(
     watch=watches(), shown=st.dictionaries(st.sampled_from(["object_overwrite_mode", "consistency_check", "x"]), words)
 )
-def test_a_report_never_identifies_an_account(watch, shown):
+def test_a_field_report_never_identifies_an_account(watch, shown):
     in_place = InPlaceEffect(PRIVATE, PRIVATE, PRIVATE, PRIVATE, PRIVATE)
     report = field_report.report(
         watch, "20260131T080007Z-abcd", shown, in_place, policy=PRIVATE, versions=(True, False), progress=None
@@ -114,7 +114,7 @@ LAW_NAME = "a field report names nobody"
 
 @pytest.mark.law
 @pytest.mark.parametrize("block", range(4))
-def test_a_report_has_the_behaviour_of_the_clouds_and_no_names(block, count):
+def test_a_field_report_contains_no_names_of_buckets_or_keys(block, count):
     for seed in seeds_of(block, WORLD_COUNT):
         with DrawnWorld(seed) as world:
             result = world.canary()
@@ -141,7 +141,7 @@ def test_a_report_has_the_behaviour_of_the_clouds_and_no_names(block, count):
         count(LAW_NAME, {0: "all came", 1: "something differs", 3: "something did not come"}[result.code])
 
 
-def test_reports_can_contain_the_words_that_doctor_counts_as_confirmed():
+def test_doctor_confirms_assumptions_only_by_words_of_field_reports():
     for unconfirmed in UNCONFIRMED.values():
         assert {*unconfirmed.as_assumed, NOT_OBSERVED} <= {*allowed_texts(), "not seen"}
         assert not unconfirmed.as_assumed or len(unconfirmed.fields) == 1
@@ -155,7 +155,7 @@ def field_names(report):
     return {*report, *(name for part in parts for name in part), *lists, *report["objects"]["small"]}
 
 
-def test_the_page_of_unconfirmed_facts_names_existing_fields():
+def test_the_page_of_unconfirmed_facts_names_fields_of_field_reports():
     with CanaryWorld() as world:
         report = world.canary().answer["report"]
     document = Document.read(ROOT / "docs" / "unconfirmed.md")

@@ -144,7 +144,7 @@ OBJECTS_BESIDE_LEFTOVERS = [
 @example(steps=OBJECTS_BESIDE_LEFTOVERS)
 # A search for a smaller example would take minutes.
 @settings(max_examples=max(8, schedules(10) // 6), phases=[Phase.explicit, Phase.reuse, Phase.generate])
-def test_a_canary_changes_no_foreign_object_and_is_removed_completely(
+def test_a_canary_changes_no_object_of_others_and_is_removed_completely(
     steps: list[tuple[list[Callable[[Others], None]], tuple[str, ...], tuple[str, int] | None, int | None]],
 ) -> None:
     with SetUpWorld() as world:

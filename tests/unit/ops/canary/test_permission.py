@@ -66,7 +66,7 @@ def iam_actions(world: SetupWorld) -> list[str]:
     return [action for action in actions if action.startswith("iam:")]
 
 
-def test_a_confirmed_permission_names_the_policy_that_iam_shows(world):
+def test_a_field_report_names_the_policy_that_iam_shows(world):
     earlier_requests = len(world.sent)
     assert run_find_policy(world) == "identity policy"
     paths = [urlsplit(request.url).path for request in world.sent[earlier_requests:]]
@@ -75,29 +75,29 @@ def test_a_confirmed_permission_names_the_policy_that_iam_shows(world):
 
 
 @pytest.mark.parametrize("number", range(4))
-def test_without_a_permission_in_iam_the_policy_is_unknown(world, number):
+def test_a_field_report_has_an_unknown_policy_without_iam_permissions(world, number):
     world.iam.deny(iam_actions(world)[number])
     assert run_find_policy(world) == "unknown policy"
 
 
-def test_without_an_answer_of_iam_the_policy_is_unknown(world):
+def test_a_field_report_has_an_unknown_policy_if_iam_does_not_answer(world):
     world.iam.faults.add(Fault.status(503))
     assert run_find_policy(world) == "unknown policy"
 
 
-def test_a_permission_without_setups_user_names_another_policy(world):
+def test_a_field_report_names_another_policy_without_the_user_of_setup(world):
     users = world.iam.users
     del users[next(number for number, user in users.items() if user == world.iam_user("functions"))]
     assert run_find_policy(world) == "another policy"
 
 
 @pytest.mark.parametrize("state", ["warning", "skipped", ""])
-def test_without_doctors_confirmation_no_policy_is_named(world, state):
+def test_a_field_report_names_no_policy_that_doctor_did_not_confirm(world, state):
     assert run_find_policy(world, state) == ""
 
 
 @pytest.mark.parametrize("setting", ["off", "maybe"])
-def test_without_the_permission_in_the_settings_iam_is_not_asked(world, setting):
+def test_a_canary_does_not_query_iam_if_change_headers_is_off(world, setting):
     set_variables(world, changeHeaders=setting)
     request_count = world.asked
     assert run_find_policy(world) == ""

@@ -42,7 +42,7 @@ def required_permission(world, request):
     return ("oms:synctask:statistics" if key.endswith("statistics") else "oms:synctask:get"), "*"
 
 
-def test_the_permissions_are_exactly_those_of_the_requests():
+def test_the_printed_permissions_of_canaries_match_their_requests():
     # GIVEN canaries with and without versions, and a canary that was cut off in an upload
     used_permissions = set()
     for versions in (False, True):

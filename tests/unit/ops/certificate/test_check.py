@@ -95,12 +95,12 @@ UNSOUND_CERTIFICATES = {
 
 
 @pytest.mark.parametrize("document", SOUND_CERTIFICATES.values(), ids=SOUND_CERTIFICATES)
-def test_a_sound_certificate_has_no_wrong_claim(document):
+def test_check_finds_no_wrong_claim_in_a_sound_certificate(document):
     assert find_wrong_claims(document) == []
 
 
 @pytest.mark.parametrize(("document", "claims"), UNSOUND_CERTIFICATES.values(), ids=UNSOUND_CERTIFICATES)
-def test_an_unsound_certificate_has_exactly_its_wrong_claims(document, claims):
+def test_check_finds_exactly_the_wrong_claims_of_a_certificate(document, claims):
     assert [claim for claim in find_wrong_claims(document) if claim not in WRONG_NAME_CLAIMS] == claims
 
 
@@ -122,12 +122,12 @@ WRONG_NAME_CLAIMS = ("The document's name matches its content",)
         ({"folders": {**certificate()["folders"], "b/": {"missing": [1, 1, 0, 0]}}}, CHECKS_CLAIM),
     ],
 )
-def test_a_contradiction_with_a_correct_hash_is_detected(changes, claim):
+def test_check_detects_a_contradiction_despite_a_correct_hash(changes, claim):
     assert claim in find_wrong_claims(add_hash({**certificate(), **changes}))
 
 
 @pytest.mark.parametrize("result", ["failed", "not run", "not proven"])
-def test_a_changed_result_of_any_check_is_detected(result):
+def test_check_detects_a_changed_result_of_any_check(result):
     for name in IDS:
         document = certificate(sample=make_sample())
         index = IDS.index(name)
@@ -151,7 +151,7 @@ def details_of_wrong_claims(document: dict) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("name", "title"), [*CLASS_OF_CHECK.items(), ("MOVING", "arriving")])
-def test_a_passed_check_of_a_class_with_objects_is_detected(name, title):
+def test_check_detects_a_passed_check_whose_object_class_has_objects(name, title):
     assert details_of_wrong_claims(add_class(title))[CHECKS_CLAIM] == name
     # The document is sound if the check did not pass.
     is_proof = name.startswith("PROOF") or name == "UNKNOWN"
@@ -160,17 +160,17 @@ def test_a_passed_check_of_a_class_with_objects_is_detected(name, title):
 
 
 @pytest.mark.parametrize("title", ["suspicious", "equal_version", "equal_size", "impossible", "unknown"])
-def test_an_accepted_class_may_have_objects(title):
+def test_check_allows_objects_of_an_accepted_class(title):
     assert find_wrong_claims(add_class(title, accepted={title: "the owner: a cache"})) == []
 
 
 @pytest.mark.parametrize("title", ["missing", "moving", "failed_before"])
-def test_an_acceptance_of_an_unacceptable_class_is_detected(title):
+def test_check_detects_an_acceptance_of_an_unacceptable_class(title):
     claims = find_wrong_claims(add_class(title, accepted={title: "me: never mind"}))
     assert {CHECKS_CLAIM, "Only acceptable classes were accepted by name"} <= {*claims}
 
 
-def test_a_check_marked_as_not_gating_is_detected():
+def test_check_detects_a_check_that_claims_not_to_affect_the_verdict():
     for name in IDS:
         document = replace_value(certificate(sample=make_sample()), ["checks", IDS.index(name), "gates"], False)
         assert find_wrong_claims(add_hash(document)) == [CHECKS_CLAIM], name
@@ -192,7 +192,7 @@ ALL_LOST_HEADERS = {"cache-control": {"objects": 3, "keys": ["a/1", "a/2", "山/
     "lost",
     [{"documented": LOST_HEADERS}, {"documented": ALL_LOST_HEADERS}, {"unexpected": LOST_HEADERS}, {"migrated": False}],
 )
-def test_lost_headers_prevent_a_go_unless_accepted(lost):
+def test_check_refuses_a_go_with_lost_headers_unless_accepted(lost):
     assert find_wrong_claims(make_go_with_headers(**lost)) == [CHECKS_CLAIM, VERDICT_CLAIM]
     assert find_wrong_claims(make_go_with_headers(ACCEPTANCE, **lost)) == []
 
@@ -209,7 +209,7 @@ def test_lost_headers_prevent_a_go_unless_accepted(lost):
         {"problem": "who knows"},
     ],
 )
-def test_impossible_headers_are_detected(changes):
+def test_check_detects_impossible_counts_of_headers(changes):
     assert find_wrong_claims(make_go_with_headers(ACCEPTANCE, **changes)) == [HEADERS_CLAIM]
 
 
@@ -231,13 +231,13 @@ MERGED_FOLDERS = {**{name: counts for name, counts in FOLDERS.items() if name !=
         (MERGED_FOLDERS, ["a/2"], [HEADERS_CLAIM]),
     ],
 )
-def test_headers_of_each_first_level_folder_are_compared(folders, more, noticed):
+def test_check_requires_sampled_headers_of_each_first_level_folder(folders, more, noticed):
     sample = {**make_sample(), "asked": 1, "drawn": 1, "read": 1, "keys": ["a/1"], "bytes": 5}
     document = certificate(sample=sample, folders=folders, headers=make_headers(sample, more=more))
     assert find_wrong_claims(document) == noticed
 
 
-def test_a_go_without_any_counts_is_no_certificate():
+def test_check_refuses_a_go_whose_comparison_has_no_counts():
     with pytest.raises(ValueError, match="a comparison without counts"):
         find_wrong_claims(certificate(classes=None, folders=None, source=None, destination=None))
 
@@ -271,14 +271,14 @@ PASSES = certificate()["passes"]
         {"last_written": []},
     ],
 )
-def test_passes_and_states_out_of_order_are_detected(changes):
+def test_check_detects_passes_and_states_out_of_order(changes):
     assert {"The times are in order", CHECKS_CLAIM, "The statements about OMS are plausible"} & {
         *find_wrong_claims(certificate(**changes))
     }
 
 
 @pytest.mark.parametrize(("second", "claims"), [("20:00", []), ("19:59", [CHECKS_CLAIM, VERDICT_CLAIM])])
-def test_a_comparison_older_than_a_day_does_not_count(second, claims):
+def test_check_ignores_a_comparison_older_than_a_day(second, claims):
     day = {"started": "2026-01-30T08:30:00Z", "ended": f"2026-01-30T09:{second}Z"}
     last_written = [
         {**last_object, "at": last_object["at"].replace("31T", "30T")} for last_object in certificate()["last_written"]
@@ -302,7 +302,7 @@ STANDSTILL_PASS, CLOSING = PASSES["standstill"], certificate()["closed"]
         ({"began": "2026-01-31T09:16:00Z", "ended": "2026-01-31T09:21:00Z"}, {"since": "2026-01-31T09:13:30Z"}, []),
     ],
 )
-def test_clocks_over_a_minute_apart_are_detected(still, closed, claims):
+def test_check_detects_clocks_that_differ_by_over_a_minute(still, closed, claims):
     passes = {**PASSES, "standstill": {**STANDSTILL_PASS, **still}}
     assert find_wrong_claims(certificate(passes=passes, closed={**CLOSING, **closed})) == claims
 
@@ -317,14 +317,14 @@ def test_clocks_over_a_minute_apart_are_detected(still, closed, claims):
         *((title, SOURCE[:1], SOURCE[:1]) for title in ("oms_own", "arriving", "deleted_at_source", "unknown")),
     ],
 )
-def test_a_class_with_objects_on_an_impossible_side_is_detected(title, source, destination):
+def test_check_detects_objects_of_a_class_in_an_impossible_bucket(title, source, destination):
     details = details_of_wrong_claims(certificate(**count_objects({title: (source, destination)})))
     # Unequal sides of a class that counts as equal contradict SUMS.
     impossible = details.get("All classes are present, each on its possible sides")
     assert title == impossible or "SUMS" in details[CHECKS_CLAIM].split(", ")
 
 
-def test_a_certificate_without_a_comparison_has_no_sums():
+def test_check_accepts_a_certificate_without_comparison_and_sums():
     not_run = dict.fromkeys(("FROZEN", "CLOSED", "STOOD_STILL", "SCOPE", "SUMS", *CLASS_OF_CHECK), "not run")
     passes = {"compare": None, "standstill": None}
     without = dict.fromkeys(("as_of", "classes", "folders", "source", "destination", "last_written"))
@@ -345,7 +345,7 @@ def encode_keys(objects):
         ("", "", [frozenset([b"oms/sync_task/y.jpg"])], (1, 2, 4, 16)),
     ],
 )
-def test_only_objects_in_scope_count_in_the_sums(prefix, suffix, of_destination, sizes):
+def test_check_counts_only_listed_objects_inside_the_filter(prefix, suffix, of_destination, sizes):
     objects = [("p/a.jpg", 1), ("p/a.png", 2), ("q/a.jpg", 4), ("oms_source_record/x", 8), ("oms/sync_task/y.jpg", 16)]
     assert count({"prefix": prefix, "suffix": suffix}, encode_keys(objects), *of_destination).bytes == sum(sizes)
 
@@ -368,7 +368,7 @@ def run(tmp_path, capsys):
     return run
 
 
-def test_listings_that_agree_are_accepted(run):
+def test_check_accepts_listings_that_agree_with_the_certificate(run):
     code, output = run(certificate(), source=SOURCE, destination=DESTINATION)
     assert code == 0
     assert output.splitlines()[-1] == "The certificate is sound. Verdict: GO."
@@ -377,7 +377,7 @@ def test_listings_that_agree_are_accepted(run):
 
 @pytest.mark.parametrize("side", ["source", "destination"])
 @pytest.mark.parametrize("objects", [SOURCE[:-1], [*SOURCE, ("new", 1)], [("a/1", 6), ("a/2", 6), ("山/3", 0)]])
-def test_listings_that_differ_are_named(run, side, objects):
+def test_check_names_the_listing_that_differs_from_the_certificate(run, side, objects):
     code, output = run(certificate(), **{side: objects})
     assert code == 4
     assert output.splitlines()[-1] == "This certificate cannot be trusted."
@@ -405,7 +405,7 @@ def hide_missing_object(padding) -> dict:
     return add_hash(add_listings({**document, "destination": listed_counts["destination"], "folders": folders}))
 
 
-def test_a_missing_object_is_detected_by_the_objects_in_both_listings(run):
+def test_check_detects_a_missing_object_by_the_two_listings(run):
     # GIVEN a GO whose sums agree with each listing, though an object is missing in OBS
     obs_objects = [*SOURCE[:1], *SOURCE[2:], *ONLY_IN_OBS]
     document = hide_missing_object(obs_objects)
@@ -428,18 +428,18 @@ def test_a_missing_object_is_detected_by_the_objects_in_both_listings(run):
         ("missing", [("m/1", 4)], [], 1),
     ],
 )
-def test_unequal_objects_may_have_equal_sizes(run, title, source, there, code):
+def test_check_accepts_unequal_objects_whose_sizes_are_equal(run, title, source, there, code):
     name = next(name for name, class_title in CLASS_OF_CHECK.items() if class_title == title)
     classes = {"equal_contents": (SOURCE, SOURCE), title: (source, there)}
     document = certificate({name: "failed"}, "NO-GO", **count_objects(classes))
     assert run(document, source=[*SOURCE, *source], destination=[*there, *SOURCE])[0] == code
 
 
-def test_the_order_of_listings_does_not_matter(run):
+def test_check_accepts_listings_in_any_order(run):
     assert run(certificate(), source=SOURCE[::-1], destination=[*DESTINATION[2:], *DESTINATION[:2]])[0] == 0
 
 
-def test_keys_like_oms_lists_count_if_the_source_has_them(run):
+def test_check_counts_keys_like_oms_lists_if_the_source_has_them(run):
     source = [*SOURCE, ("oms/sync_task/mine", 9)]
     document = certificate(**count_objects({"equal_contents": (source, source)}))
     assert run(document, source=source, destination=[*source, ("oms/sync_task/other", 1)])[0] == 0
@@ -465,7 +465,7 @@ def test_keys_like_oms_lists_count_if_the_source_has_them(run):
     ],
     ids=["GO", "NO-GO", "NOT PROVEN", "a rehearsal", "damaged"],
 )
-def test_the_exit_code_is_the_verdict_or_4_for_a_damaged_document(run, document, code):
+def test_the_exit_code_of_check_is_the_verdict_or_4_for_damage(run, document, code):
     assert run(document)[0] == code
 
 
@@ -485,13 +485,13 @@ INCOMPLETE_TEXTS = {
         *(pytest.param(text, id=f"it lacks {name}") for name, text in INCOMPLETE_TEXTS.items()),
     ],
 )
-def test_a_text_without_the_form_of_a_certificate_is_refused(tmp_path, capsys, text):
+def test_check_refuses_a_text_that_has_not_the_form_of_a_certificate(tmp_path, capsys, text):
     (tmp_path / "c.json").write_text(text)
     assert cli.main(["check", str(tmp_path / "c.json"), "--lang", "en"], HOUR_AFTER) == 4
     assert "is not a certificate, or is damaged" in capsys.readouterr().err
 
 
-def test_a_document_nested_too_deep_for_its_hash_is_no_certificate(mocker, capsys):
+def test_check_refuses_a_document_that_is_nested_too_deep(mocker, capsys):
     # Some depths are still readable.
     document = {**certificate(), "x": reduce(lambda inner, _: [inner], range(100_000), [])}
     assert find_false_claims(document) == [FORM_CLAIM]
@@ -502,18 +502,18 @@ def test_a_document_nested_too_deep_for_its_hash_is_no_certificate(mocker, capsy
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_a_certificate_is_read_in_the_encodings_of_shells(tmp_path, encoding):
+def test_check_reads_a_certificate_in_the_encodings_that_shells_write(tmp_path, encoding):
     (tmp_path / "c.json").write_text(json.dumps(certificate()), encoding=encoding)
     assert cli.main(["check", str(tmp_path / "c.json")], HOUR_AFTER) == 0
 
 
-def test_an_unreadable_file_is_a_usage_error(run, tmp_path):
+def test_check_exits_with_a_usage_error_if_a_file_is_unreadable(run, tmp_path):
     assert cli.main(["check", str(tmp_path / "nowhere.json")]) == 2
     (tmp_path / "listing").write_text("x\n")
     assert run(certificate(), "--source", str(tmp_path / "listing"))[0] == 2
 
 
-def test_json_output_has_each_claim(run):
+def test_the_json_output_of_check_contains_each_claim(run):
     document = {**certificate(), "task": "another"}
     code, output = run(document, "--json")
     answer = json.loads(output)
@@ -524,6 +524,6 @@ def test_json_output_has_each_claim(run):
     assert answer["findings"][0] == {**claim, "holds": False, "detail": document_hash(document)}
 
 
-def test_the_text_of_a_document_does_not_control_the_terminal(run):
+def test_check_prints_no_control_characters_of_a_certificate(run):
     _, output = run(add_hash({**certificate(), "verdict": NASTY}))
     assert all(character.isprintable() or character == "\n" for character in output)

@@ -38,7 +38,7 @@ def canonical_text(text: bytes) -> str:
         return ""
 
 
-def test_the_certificate_in_docs_is_an_accepted_go(capsys):
+def test_check_accepts_the_certificate_in_docs_as_a_go(capsys):
     assert check(FILE) == 0
     assert "The certificate is sound. Verdict: GO." in capsys.readouterr().out
     assert DOCUMENT["source"]["digest"] == DOCUMENT["destination"]["digest"]
@@ -54,14 +54,14 @@ def changed_certificate(tmp_path_factory) -> Path:
 @example(place=TEXT.index(b"GO"), byte=ord("g"))
 @example(place=TEXT.index(b'"sha256": "') + 11, byte=ord("A"))
 @example(place=TEXT.index(b"\n"), byte=ord("\t"))
-def test_a_changed_byte_is_refused_unless_the_content_is_equal(changed_certificate, place, byte):
+def test_check_refuses_a_certificate_with_a_changed_byte(changed_certificate, place, byte):
     text = TEXT[:place] + bytes([byte]) + TEXT[place + 1 :]
     changed_certificate.write_bytes(text)
     assert (check(changed_certificate) == 0) == (canonical_text(text) == canonical_text(TEXT))
 
 
 @given(place=st.integers(0, len(TEXT) - 1), length=st.integers(1, 200))
-def test_removed_bytes_are_refused_unless_the_content_is_equal(changed_certificate, place, length):
+def test_check_refuses_a_certificate_with_removed_bytes(changed_certificate, place, length):
     text = TEXT[:place] + TEXT[place + length :]
     changed_certificate.write_bytes(text)
     assert (check(changed_certificate) == 0) == (canonical_text(text) == canonical_text(TEXT))
@@ -74,7 +74,7 @@ def test_removed_bytes_are_refused_unless_the_content_is_equal(changed_certifica
         ("certificate.zh.md", r"依次对(对象名.*?ETag)（大写）计算 SHA-256，各乘以 `(.*?)`", "零字节", "、"),
     ],
 )
-def test_digests_with_etags_follow_the_formula_of_the_page(page, words, zero, comma):
+def test_the_state_digest_follows_the_formula_in_the_documents(page, words, zero, comma):
     text = " ".join((ROOT / "docs" / page).read_text(encoding="utf-8").split())
     parts, factor = re.search(f"`source.state_digest`[^`]*?{words}", text).groups()
     assert parts.split(comma)[1::2] == [zero, zero]

@@ -50,7 +50,7 @@ def check(tmp_path_factory) -> Callable[..., tuple[int, str]]:
 
 
 @pytest.mark.parametrize("change", [{"task": "another"}, {"verdict": "NO-GO"}, {"schema": 1}], ids=str)
-def test_check_and_show_refuse_the_same_documents(check, change):
+def test_check_and_show_refuse_the_same_certificates(check, change):
     forged = {**answer("certificate-go"), **change}
     for document in (forged, add_hash(forged)):
         assert check(document)[0] == show(document)[0] == 4
@@ -62,14 +62,14 @@ def is_refused(outcome: tuple[int, str]) -> bool:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_unchanged_certificate_is_accepted(check, name):
+def test_check_accepts_an_unchanged_certificate(check, name):
     code, output = check(answer(name), "--lang", "en")
     assert code == EXIT_CODES[name]
     assert "The certificate is sound." in output
 
 
 @pytest.mark.parametrize("title", ["equal_size", "deleted_at_source", "outside", "missing"])
-def test_a_renamed_class_is_detected(check, title):
+def test_check_detects_a_renamed_object_class(check, title):
     forged = answer("certificate-go")
     for classes in (forged["classes"], *forged["folders"].values()):
         if title in classes:
@@ -77,7 +77,7 @@ def test_a_renamed_class_is_detected(check, title):
     assert is_refused(check(add_hash(forged), "--lang", "en"))
 
 
-def test_a_missing_object_counted_as_deleted_is_detected(check):
+def test_check_detects_a_missing_object_that_is_counted_as_deleted(check):
     # GIVEN a NO-GO because of missing and older objects
     forged = answer("certificate-no-go")
     nothing = forged["classes"]["moving"]
@@ -153,7 +153,7 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize("what", FORGERIES)
-def test_each_forged_certificate_is_detected(check, what):
+def test_check_detects_each_forged_certificate(check, what):
     name, part, instead = FORGERIES[what]
     forged = place = answer(f"certificate-{name}")
     for step in part.split():
@@ -162,7 +162,7 @@ def test_each_forged_certificate_is_detected(check, what):
     assert is_refused(check(add_hash(forged), "--lang", "en"))
 
 
-def test_a_certificate_from_the_future_is_refused(check):
+def test_check_refuses_a_certificate_from_the_future(check):
     forged = json.loads(json.dumps(answer("certificate-go")).replace("2026-01-31T", "2028-01-31T"))
     forged["document"] = forged["document"].replace("20260131T", "20280131T")
     assert is_refused(check(add_hash(forged), "--lang", "en"))
@@ -179,7 +179,7 @@ def show(document: Document, *words: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 @pytest.mark.parametrize("name", NAMES)
-def test_forged_text_is_not_shown(check, tmp_path, name, lang):
+def test_check_and_show_do_not_print_forged_text(check, tmp_path, name, lang):
     page = tmp_path / "page.html"
 
     def shown(document: Document) -> str:
@@ -193,7 +193,7 @@ def test_forged_text_is_not_shown(check, tmp_path, name, lang):
 
 @pytest.mark.parametrize("into", [*answer("certificate-go")["classes"], "new"])
 @pytest.mark.parametrize("title", ["equal_contents", "equal_size", "oms_own", "deleted_at_source"])
-def test_an_object_moved_to_another_class_is_detected(check, title, into):
+def test_check_detects_an_object_moved_to_another_class(check, title, into):
     # GIVEN a GO, and an object in a folder, on each side where its class is
     forged = answer("certificate-go")
     classes = forged["classes"]

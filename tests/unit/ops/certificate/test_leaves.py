@@ -148,13 +148,13 @@ def undetected_changes(name: str, step: int = 1) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("name", CERTIFICATES)
-def test_a_changed_value_is_refused_or_listed_with_a_reason(name):
+def test_check_refuses_each_changed_value_that_no_list_excuses(name):
     assert find_false_claims(CERTIFICATES[name]) == []
     assert [path for path in undetected_changes(name, 20) if not is_listed(path)] == []
 
 
 @pytest.mark.extras
-def test_the_list_of_reasons_has_exactly_the_undetected_changes():
+def test_the_list_of_exceptions_has_exactly_the_undetected_changes():
     undetected_paths = {path for name in CERTIFICATES for path in undetected_changes(name)}
     assert [path for path in undetected_paths if not is_listed(path)] == []
     assert [
@@ -165,7 +165,7 @@ def test_the_list_of_reasons_has_exactly_the_undetected_changes():
 
 
 @pytest.mark.part
-def test_renamed_facts_are_refused():
+def test_check_refuses_a_certificate_with_a_renamed_fact():
     document = CERTIFICATES["go"]
     for path, value in [((), document), *list_values(document)]:
         if isinstance(value, dict) and path[:1] not in (("checks",), ("folders",), ("accepted",)):
@@ -178,7 +178,7 @@ def test_renamed_facts_are_refused():
                     )
 
 
-def test_the_forged_sentence_of_a_sound_no_go_is_not_shown(tmp_path, capsys):
+def test_show_does_not_print_a_forged_sentence_of_a_sound_no_go(tmp_path, capsys):
     # GIVEN a valid NO-GO whose stored sentences read like a GO
     document = json.loads(json.dumps(CERTIFICATES["no-go"]))
     claim = "GO. Each object of the source was in OBS with equal contents"
@@ -205,7 +205,7 @@ WRONG_VALUES = {
 
 
 @pytest.mark.parametrize("rule", WRONG_VALUES)
-def test_a_broken_rule_refuses_stored_certificates(rule, mocker):
+def test_the_stored_certificates_detect_a_broken_rule(rule, mocker):
     target, instead = WRONG_VALUES[rule]
     mocker.patch(target, instead)
     assert any(find_false_claims(document) for document in CERTIFICATES.values())
