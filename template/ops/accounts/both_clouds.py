@@ -1,6 +1,4 @@
-"""The accounts of both clouds: the administrator's identity, and the project's needs in each account.
-
-A need is a resource that the project needs, with its state and the step that creates it.
+"""The needs (entries of setup's plan) of the project in the accounts of both clouds.
 
 Sources: help.aliyun.com/zh/sts/developer-reference, "GetCallerIdentity"; support.huaweicloud.com/api-iam
 (KeystoneListAuthDomains) and /api-iam5 (ListUsersV5).
@@ -56,8 +54,9 @@ _CALLER_TITLE = t("IAM user for the functions to call OMS and OBS")
 class Alibaba:
     """The account of Alibaba Cloud, and the project's resources in it.
 
-    `variables` are the variables of s.yaml. `keys` are an administrator's keys; with None, the user is asked for them.
-    `reader` is the RAM user whose access key OMS uses to read the source, if setup creates this user.
+    - `variables` are the variables of s.yaml.
+    - `keys` are an administrator's keys; with None, the user is asked for them.
+    - `reader` is the RAM user whose access key OMS uses to read the source.
     """
 
     def __init__(self, session: Session, variables: Mapping[str, str], keys: Keys | None = None) -> None:
@@ -81,7 +80,7 @@ class Alibaba:
     def needs(self, has_task: Callable[[], bool]) -> Iterator[Need]:
         """Yield the project's needs in this account, except access keys.
 
-        `has_task` returns True if a sync task exists, so that OMS has a key of the reader.
+        `has_task` returns True if a sync task exists; OMS then already has an access key for the source.
         """
         yield self._account_need()
         permissions = list(rights(statements.deployer(self._variables)))
@@ -107,9 +106,9 @@ class Alibaba:
             yield holder.removal(_role_title(purposes))
 
     def source_key_handover(self) -> Need:
-        """Return the need for the access key with which OMS reads the source, if another person creates the sync task.
+        """Return the need for the access key with which OMS reads the source, if another person sets up Huawei Cloud.
 
-        Setup does not create this key, because it would have to print the secret.
+        A person creates this key by hand, because setup would have to print the secret.
         """
         setup_step = Step("setup", {"only": "huawei"})
         title = t("access key of {name}, for the setup of Huawei Cloud", name=self.reader.name)
@@ -140,9 +139,10 @@ class Alibaba:
 class Huawei:
     """The account of Huawei Cloud, and the project's resources in it.
 
-    - `writer` is the IAM user whose access key OMS uses to write to the destination, if setup creates this user.
-    - `key` is the access key of the user `functions`, which the project's functions use.
+    - `writer` is the IAM user whose access key OMS uses to write to the destination.
+    - `functions` is the IAM user whose access key, `key`, the project's functions use.
     - `alibaba` is the account of Alibaba Cloud, or None if setup has no keys of it.
+    - `keep_storage_class` is True if a new sync task writes each object in its storage class at the source.
     """
 
     def __init__(
@@ -186,7 +186,6 @@ class Huawei:
         )
 
     def create_destination_client(self, keys: Keys) -> ObsBucketClient:
-        """Return a client of the destination bucket that uses these keys."""
         return ObsBucketClient.open(self._endpoints, self._region, self._target, keys, self._clock)
 
     def needs(self) -> Iterator[Need]:
@@ -197,7 +196,7 @@ class Huawei:
         yield self._functions_need()
 
     def has_task(self) -> bool:
-        """Return True if a sync task exists, for which OMS already has access keys."""
+        """Return True if s.yaml names a sync task, or setup has created one: OMS then has the access keys for it."""
         return bool(self.tasks.address())
 
     def settings(self) -> dict[str, str]:
@@ -205,13 +204,13 @@ class Huawei:
         return {"SYNC_URL": self.tasks.address(), **self.key.settings, "logBucket": self._log}
 
     def own_settings(self) -> list[str]:
-        """List the variables of s.yaml whose resources setup can remove, or whose resources are missing."""
+        """List the variables of s.yaml that a removal empties, because they name a task or a key of setup."""
         return [*(["SYNC_URL"] if self.tasks.owns_address() else ()), *self.key.own_settings()]
 
     def key_needs(self, holders: Sequence[Holder]) -> Iterator[Need]:
-        """Yield the deletion of keys whose secrets are lost, then the need for the functions' key.
+        """Yield the needs to delete unused access keys, then the need for the functions' key.
 
-        `holders` are the users for whom OMS gets new keys.
+        `holders` are the users whose new keys setup gives to OMS.
         """
         for holder in holders:
             yield _unused_keys(holder, self.has_task, self.task_keys)
@@ -221,7 +220,7 @@ class Huawei:
     def foreign_source_key(self) -> Need:
         """Return the need for the key with which OMS reads the source, if setup has no keys of the source's account.
 
-        Another person then administers the source's account, and hands the key over.
+        Another person administers that account, and hands the key over.
         """
         text = t(
             "Have the access key ready: setup asks for it, or reads it from the environment ({names})",
@@ -234,7 +233,7 @@ class Huawei:
         return Need(t("access key with which OMS reads the source"), (), read_state)
 
     def renewals(self) -> Iterator[Need]:
-        """Yield the steps that give the functions a new access key."""
+        """Yield the needs of renewing the functions' access key."""
         yield self._account_need()
         yield self._functions_need()
         yield self.key.renewal()
@@ -242,7 +241,7 @@ class Huawei:
     def removals(self) -> Iterator[Need]:
         """Yield the removal of each resource that setup created in this account, except the destination bucket.
 
-        Each resource is removed only after the resources that depend on it.
+        A resource is removed after the resources that depend on it.
         """
         yield self._account_need()
         yield self.tasks.removal()
@@ -277,19 +276,18 @@ class Huawei:
 
 
 def project_mark(variables: Mapping[str, str]) -> str:
-    """Return the text that marks resources in both clouds as setup's own.
+    """Return the description or comment by which setup recognizes the resources that it created in both clouds.
 
-    The text contains the source bucket, because several projects may have the same name. A comment of a RAM user has at
-    most 128 characters.
+    The text contains the source bucket, because several projects may have the same name. RAM allows 128 characters.
     """
     return f"oss-oms-sync:{variables['functionName']}:{variables['sourceBucket']}"[:128]
 
 
 def _unused_keys(holder: Holder, is_used: Callable[[], bool], task_keys: TaskKeys | None = None) -> Need:
-    """Return the need to delete a user's unused keys: their secrets are lost, because a cloud shows a secret only once.
+    """Return the need to delete a user's unused access keys, whose secrets are lost.
 
-    The keys of a requested sync task may be in use until OMS must list the task. Setup deletes only keys that its plan
-    has named.
+    A cloud shows a secret only once. Keys for a requested sync task are kept until OMS's list must contain the task.
+    Setup deletes only keys that its plan has named.
     """
     planned_ids: list[str] | None = None
 
@@ -339,16 +337,12 @@ class Account(NamedTuple):
     is_root: bool
 
     def need(self, title: Text) -> Need:
-        """Return the plan's line about the account, as a need for which nothing is left to do."""
+        """Return a need that only shows the account in setup's plan."""
         text = t("{account}, as {holder}", account=self.number, holder=self.holder)
         return Need(title, (), lambda: Line(ResourceState.EXISTS, text, _ROOT_KEY_WARNING if self.is_root else None))
 
 
 def _alibaba_account(ram: Ram) -> Account:
-    """Return the account of the administrator's key.
-
-    Raises RefusedError, UnreachableError and UnreadableResponseError.
-    """
     identity = ram.identity()
     return Account(str(identity["AccountId"]), str(identity["Arn"]), identity["IdentityType"] == "Account")
 
@@ -356,8 +350,7 @@ def _alibaba_account(ram: Ram) -> Account:
 def _huawei_account(iam: Service, keys: Keys) -> Account:
     """Return the account of the administrator's key.
 
-    If IAM does not report the user of the key, the user is `-`, and the key may be the account's own. Raises
-    RefusedError, UnreachableError and UnreadableResponseError.
+    If IAM does not report the key's user, the user is `-`, and the key may be the account's own unless it is temporary.
     """
     domain = read_list(iam.call("GET", "/v3/auth/domains"), "domains")[0]
     users = []
@@ -368,10 +361,10 @@ def _huawei_account(iam: Service, keys: Keys) -> Account:
 
 
 def _alias_need(caller: Caller, name: str, account: str, rights: Sequence[Text]) -> Need:
-    """Return the check that the keys of the deploying tool, Serverless Devs, belong to the same account.
+    """Return the need that checks if the keys of the deployment tool, Serverless Devs, belong to `account`.
 
-    `name` is the tool's alias for the keys. The tool shows only some digits of the account. No call shows what these
-    keys may do; `rights` lists the permissions that they need.
+    - `name` is the tool's alias for these keys. The tool shows only some digits of the keys' account.
+    - `rights` lists the permissions that the keys need, because no call shows the permissions that they have.
     """
 
     def read_state() -> Line:

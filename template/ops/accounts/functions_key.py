@@ -1,6 +1,7 @@
-"""The access key of the functions, whose secret is in the store of Serverless Devs on the deploying machine.
+"""The access key of the functions in Huawei Cloud, and its need (its entry in setup's plan).
 
-An IAM user has at most two keys: one for each of two machines, or an old key and a new key during a renewal.
+Serverless Devs stores the key's secret on this machine. An IAM user has at most two keys: one for each of two machines,
+or an old key and a new key during a renewal.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ class _RenewalStep(NamedTuple):
 
 
 class FunctionsKey:
-    """The functions' access key on this machine; `variables` are the variables of s.yaml."""
+    """The functions' access key on this machine.
+
+    `variables` are the variables of s.yaml. `has_task` returns True if a sync task exists.
+    """
 
     def __init__(
         self,
@@ -72,7 +76,6 @@ class FunctionsKey:
         return any(key.last_use for key in keys)
 
     def need(self) -> Need:
-        """Return the need for an access key in the secret store of this machine."""
         manual_steps = t(
             "Create an access key of {name}. After this run, store it in the tool's secret store: {command}"
             " HW_AK HW_SK",
@@ -96,7 +99,6 @@ class FunctionsKey:
         return Need(_TITLE, _PERMISSIONS, self._plan_renewal, self._renew)
 
     def removal(self) -> Need:
-        """Return the removal of the key from the secret store of this machine."""
         return Need(_TITLE, ("iam:users:listUsersV5",), self._plan_removal, self._forget)
 
     def _read_state(self) -> Line:
@@ -156,7 +158,6 @@ class FunctionsKey:
             self._make_key()
 
     def _next_step(self) -> tuple[list[Key], _RenewalStep]:
-        """List the keys of the user, and decide the next step of a renewal."""
         # If the store cannot be read, this fails before a key is made. Half a pair in it shows an interrupted run.
         is_interrupted = len(self._stored_names()) == 1
         keys = self._user.keys()
@@ -181,7 +182,7 @@ class FunctionsKey:
         )
 
     def _is_foreign(self) -> bool:
-        """Return True if the user of this name belongs to another project, whose key may be in the store."""
+        """Return True if another project created the user of this name; the store may have that project's key."""
         return self._user.user() is not None and not self._user.is_ours()
 
     def _forget(self) -> None:
@@ -197,11 +198,12 @@ class FunctionsKey:
 
 
 def _decide_step(keys: list[Key], now: datetime, *, is_interrupted: bool) -> _RenewalStep:
-    """Return the next step of a renewal; `keys` begins with the older key.
+    """Return the next step of a renewal; `keys` are the user's keys, the older key first.
 
-    A new key can replace a key that was unused for a day, because the functions do not use it. It can also replace the
-    newer key after an interrupted run (`is_interrupted`), which has lost the secret of that key. Otherwise the
-    functions use the key that was used last.
+    - If the user has only one key, a new key is created.
+    - If the newer of two keys was never used, a new key replaces it after a day. After an interrupted run
+      (`is_interrupted`), which has lost the key's secret, the new key replaces it at once.
+    - Otherwise the key with the earlier last use is deleted, unless the last uses are less than a day apart.
     """
     if len(keys) < _MAX_KEYS:
         return _RenewalStep(None, creates_key=True)

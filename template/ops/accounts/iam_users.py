@@ -1,4 +1,4 @@
-"""Users in Huawei Cloud's IAM, each with its own identity policy ("v5").
+"""Needs (entries of setup's plan) for users in Huawei Cloud's IAM, each with its own identity policy ("v5").
 
 Source: support.huaweicloud.com/api-iam5 (CreateUserV5, CreatePolicyV5, AttachUserPolicyV5, CreateAccessKeyV5 and
 similar pages).
@@ -57,10 +57,10 @@ class Key(NamedTuple):
 
 
 class IamUser:
-    """An IAM user with a policy of the same name.
+    """An IAM user with a policy of the same name, whose contents are `document`.
 
-    Setup writes `mark` as the description of the users and policies that it creates. `region` is the region in which
-    permissions of regional services are granted.
+    `mark` is the description of the users and policies that setup creates. `region` is the region in which permissions
+    of regional services are granted.
     """
 
     key_rights = ("iam:credentials:listCredentialsV5", "iam:credentials:deleteCredentialV5")
@@ -74,8 +74,8 @@ class IamUser:
     def need(self, title: Text, handover_steps: Sequence[Text], is_settled: Callable[[], bool]) -> Need:
         """Return the need for the user.
 
-        If IAM does not let setup create the user, a person does so, and hands over an access key by the
-        `handover_steps`. `is_settled` returns True if no other step of setup waits for the user.
+        - `handover_steps` are the steps by which a person hands over an access key, if setup cannot create the user.
+        - `is_settled` returns True if no other step of setup waits for the user.
         """
         return Need(
             title,
@@ -87,7 +87,6 @@ class IamUser:
         )
 
     def removal(self, title: Text) -> Need:
-        """Return the need that removes the user, its keys and its policy."""
         return Need(
             title,
             (*_READ_PERMISSIONS, *_REMOVE_PERMISSIONS),
@@ -130,7 +129,6 @@ class IamUser:
         return self._created_user or next((user for user in users if user["user_name"] == self.name), None)
 
     def is_ours(self) -> bool:
-        """Return True if setup created the user."""
         return self._is_ours(self.user())
 
     def _keys(self) -> list[dict[str, Any]]:
@@ -248,10 +246,7 @@ class IamUser:
             raise leftover_error(reasons)
 
     def _find_own_resources(self) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-        """Return the user and the policy of this name.
-
-        None replaces a user or a policy that is missing, or that setup did not create.
-        """
+        """Return the user and the policy of this name. Each is None if it is missing, or if setup did not create it."""
         user, policy = self.user(), self._policy()
         return user if self._is_ours(user) else None, policy if self._is_ours(policy) else None
 
@@ -261,14 +256,10 @@ class IamUser:
             raise foreign_line([name]).error()
 
     def _is_ours(self, resource: dict[str, Any] | None) -> bool:
-        """Return True if setup created a user or a policy, which `resource` describes."""
         return resource is not None and resource.get("description") == self._mark
 
     def _store_version(self, policy: dict[str, Any], text: str) -> None:
-        """Store a new version of a policy.
-
-        IAM keeps five versions, so the oldest version that is not in use is deleted first.
-        """
+        """Store a new version of a policy; delete the oldest unused version first, because IAM keeps five versions."""
         path = f"/v5/policies/{policy['policy_id']}/versions"
         versions = list(self._list_all(path, "versions"))
         if len(versions) >= _MAX_VERSIONS:
@@ -288,7 +279,7 @@ class IamUser:
         return json.loads(self._iam.call("GET", path)["policy_version"]["document"])
 
     def _list_attached_policies(self, user: Mapping[str, Any] | None) -> dict[str, str]:
-        """Return the names of the user's policies by their ids."""
+        """Return the names of the user's policies, by policy id."""
         path = f"/v5/users/{user['user_id']}/attached-policies" if user else ""
         policies = self._list_all(path, "attached_policies") if user else ()
         return {policy["policy_id"]: policy["policy_name"] for policy in policies}

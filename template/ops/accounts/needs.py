@@ -1,7 +1,6 @@
-"""The needs of a project: each is a resource, its state, and the step that creates it.
+"""Needs: entries of setup's plan, each with a resource, its state, and the step that creates it.
 
-No file records past steps: each run of setup reads the state of both clouds, and continues from there. New permissions
-take effect after some time; `PendingGrants` waits for them.
+No file records past steps: each run of setup reads the state of both clouds, and continues from there.
 """
 
 from __future__ import annotations
@@ -62,9 +61,10 @@ class NotYetError(UsageError):
 
 
 class Line(NamedTuple):
-    """A line of the plan about a resource.
+    """A line of setup's plan about a resource.
 
     - `detail` is the difference from the required state, or the reason for the state.
+    - `next` is a sentence about the next step, or a warning.
     - `facts` are the names that belong to the line, and permissions in full.
     - `steps` are the steps that a person takes by hand.
     """
@@ -76,7 +76,7 @@ class Line(NamedTuple):
     steps: Sequence[Text] = ()
 
     def error(self) -> UsageError:
-        """Return the error for a resource whose state has changed since the user confirmed the plan."""
+        """Return an error with the line's texts, for a step that setup cannot take."""
         return UsageError(self.detail or NOTHING, self.next or NOTHING)
 
 
@@ -135,7 +135,7 @@ class Need:
 
 
 def with_reason(need: Need, reason: Text | None) -> Need:
-    """Return `need`, whose line gives the reason for a permission that setup grants or changes.
+    """Return a copy of `need` whose line gives `reason` if setup creates or changes the resource.
 
     With None for the reason, return `need` unchanged.
     """
@@ -154,7 +154,6 @@ def with_reason(need: Need, reason: Text | None) -> Need:
 
 
 def missing_user(name: str) -> NotYetError:
-    """Return the error of a request for the key of a user who does not exist."""
     return NotYetError(t("the user {name} does not exist yet", name=name), t("Run this again when the user exists"))
 
 
@@ -174,7 +173,7 @@ def attachment_reason(policy: str) -> Text:
 
 
 def removal_line(removed_names: Sequence[Text], reasons: Sequence[Text]) -> Line:
-    """Return the line of a removal: the `removed_names` resources, and the reasons why others are kept."""
+    """Return the plan's line for a removal: the names of the resources to remove, and the reasons why others remain."""
     text, step = (t("{reasons}", reasons=reasons), _DETACH_TEXT) if reasons else (None, None)
     if removed_names:
         return Line(ResourceState.REMOVE, text, step, removed_names)
@@ -182,12 +181,11 @@ def removal_line(removed_names: Sequence[Text], reasons: Sequence[Text]) -> Line
 
 
 def policy_title(name: str) -> Text:
-    """Return the name of a policy for the lines of the plan."""
     return t("policy {name}", name=name)
 
 
 def manual_deletion_step(name: str) -> Text:
-    """Return the step by which a person deletes setup's own resource, if setup has no permission to delete it."""
+    """Return the step by which a person deletes a user or role, if setup has no permission to delete it."""
     return t("Delete {name}, its access keys and its policy", name=name)
 
 
@@ -200,7 +198,7 @@ _RENAME_TEXT = t("If it is unused, rename or delete it. Otherwise choose another
 def policy_changes(
     name: str, document: Document | None, required_document: Document, *, is_attached: bool
 ) -> Iterator[Text]:
-    """Yield the differences between a policy and its required document, `required_document`.
+    """Yield texts about the differences between a policy and its required state.
 
     `document` is the policy's present document, or None if there is no policy. Permissions that only `document` has are
     named, because setup removes them.
@@ -233,16 +231,16 @@ def foreign_line(
 
 
 def change_line(missing_parts: Sequence[Text], facts: Sequence[Text]) -> Line:
-    """Return the line of an existing resource, which is complete or lacks the parts in `missing_parts`."""
+    """Return the plan's line for an existing resource, which setup changes if there are differences."""
     if not missing_parts:
         return Line(ResourceState.EXISTS)
     return Line(ResourceState.CHANGE, t("{missing}", missing=missing_parts), facts=facts)
 
 
 class PendingGrants:
-    """The permissions of new keys, which take effect after a delay.
+    """The wait for the permissions of new access keys, which clouds put into effect after a delay.
 
-    The permissions of all keys share one time limit.
+    All keys share one time limit.
     """
 
     def __init__(self, session: Session) -> None:
@@ -251,6 +249,7 @@ class PendingGrants:
     def wait(self, purpose: Text, attempt: Callable[[], T], *, is_new: bool = True, is_settled: bool = False) -> T:
         """Repeat `attempt`, which uses a key, until the key's permissions take effect; return its result.
 
+        - `purpose` says in printed texts what the key is for.
         - `is_new` is False for a key that a person handed over, and that the cloud already knows.
         - `is_settled` is True if the key's permissions are already in effect. If a permission is still missing after
           two minutes, the administrator lacks it, and RefusedError is raised.

@@ -19,10 +19,11 @@ from oss_oms_sync.answers.text import Text, t
 
 
 class ResultTexts(NamedTuple):
-    """The texts after a run of setup, with the next steps.
+    """The texts and next steps that a run of setup prints at its end.
 
-    `created` is printed if the run changed resources, and `existing` if all resources were complete before. `word`
-    names the resulting state.
+    - `created` is printed if the run changed resources.
+    - `existing` is printed if all resources were complete before.
+    - `word` names the resulting state.
     """
 
     created: Text
@@ -115,15 +116,12 @@ class SetupPlan:
         return Report(hero, language, blocks, title=t("Plan for both clouds").of(language))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plan as the JSON output of the command."""
         return {"plan": self.hash, "can_be_done": self.can_be_done, "steps": [_to_json(*line) for line in self._lines]}
 
     def creates(self, created_need: Need) -> bool:
-        """Return True if the plan creates the resource of `created_need`."""
         return any(need is created_need and line.state is ResourceState.CREATE for need, line in self._lines)
 
     def _counts(self) -> Text:
-        """Return the numbers of resources to create, change and remove, and of manual steps."""
         numbers = Counter(line.state for _, line in self._lines)
         counts = [phrase.filled(n=numbers[state]) for state, phrase in _STATE_COUNTS if numbers[state]]
         if not counts:

@@ -1,4 +1,4 @@
-"""Operations on policy documents: merge statements, list permissions, and convert documents to other policy forms."""
+"""Operations on policy documents of RAM (Alibaba Cloud) and IAM (Huawei Cloud): merge, convert, list permissions."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _FIELDS = ("Action", "Resource")
 
 
 def convert_to_role_policies(document: Document, region: str) -> Iterator[tuple[Text, Document]]:
-    """Yield the policies in the form of custom role policies, each with the place where to grant it.
+    """Convert an identity policy to custom role policies; yield each with the place where to grant it.
 
-    Huawei accounts without identity policies use this form. Sources: support.huaweicloud.com/usermanual-iam, "Policy
-    syntax"; /api-obs/obs_04_0112.html, with actions in capitals, and resources with the prefix OBS. A policy is either
-    for the projects of a region, or for services without regions.
+    Huawei Cloud accounts without identity policies use role policies, each either for a region's project or for
+    services without regions. Sources: support.huaweicloud.com/usermanual-iam, "Policy syntax";
+    /api-obs/obs_04_0112.html.
     """
     grant_places = {
         "oms": t("granted on the project {region}", region=region),
@@ -56,17 +56,15 @@ def _role_statement(statement: Statement) -> Statement:
 
 
 def ram_policy(*statements: Statement) -> Document:
-    """Return a policy of Alibaba Cloud's RAM with these statements."""
     return {"Version": "1", "Statement": list(statements)}
 
 
 def identity_policy(*statements: Statement) -> Document:
-    """Return an identity policy of Huawei Cloud's IAM with these statements."""
     return {"Version": "5.0", "Statement": list(statements)}
 
 
 def rights(document: Document) -> Iterator[Text]:
-    """Yield the permissions of a policy with their resources, a line each."""
+    """Yield a line for each statement of a policy, with its actions and resources."""
     statements = document.get("Statement", [])
     for statement in [statements] if isinstance(statements, dict) else statements:
         actions, resources = (statement[name] for name in _FIELDS)
@@ -76,7 +74,7 @@ def rights(document: Document) -> Iterator[Text]:
 
 
 def lost_rights(document: Document, required_document: Document) -> Iterator[Text]:
-    """Yield the permissions that a policy has, but `required_document` lacks, a line each."""
+    """Yield a line for each permission that `document` grants and `required_document` does not grant."""
     remaining_grants = list(_list_grants(required_document))
     for action, resource, condition in _list_grants(document):
         if not any(
@@ -89,7 +87,7 @@ def lost_rights(document: Document, required_document: Document) -> Iterator[Tex
 
 
 def _list_grants(document: Document) -> Iterator[tuple[str, str, Any]]:
-    """Yield each action that a policy allows with each of its resources, and the condition.
+    """Yield each permission of a policy: an action, a resource, and the condition or None.
 
     A policy that setup did not write may have a string in place of a list.
     """
@@ -136,5 +134,4 @@ def _covers(wide_statement: Statement, narrow_statement: Statement) -> bool:
 
 
 def allow(*actions: str, resources: list[str]) -> Statement:
-    """Return the statement that allows these actions on the resources `resources`."""
     return {"Effect": "Allow", "Action": list(actions), "Resource": resources}

@@ -1,4 +1,4 @@
-"""Roles and users in Alibaba Cloud's RAM, each with its own policies."""
+"""Needs (entries of setup's plan) for roles and users in Alibaba Cloud's RAM, each with its own policies."""
 
 from __future__ import annotations
 
@@ -38,10 +38,12 @@ class _Policy(NamedTuple):
 
 
 class RamHolder:
-    """A RAM role or RAM user (`kind` is "Role" or "User"), and its policies by name.
+    """A RAM role or a RAM user, with its policies.
 
-    `mark` identifies resources that setup created: it is the description of a role, and the comment of a user. `trust`
-    is the document that names the services that may assume the role.
+    - `kind` is "Role" or "User".
+    - `policies` are the required policy documents, by policy name.
+    - `mark` identifies resources that setup created: it is the description of a role, and the comment of a user.
+    - `trust` is the document that names the services that may assume the role.
     """
 
     key_rights = ("ram:ListAccessKeys", "ram:DeleteAccessKey")
@@ -58,8 +60,8 @@ class RamHolder:
     ) -> Need:
         """Return the need for the role or user.
 
-        If RAM does not let setup create the role or user, a person does so, and hands over an access key by the
-        `handover_steps`. `is_settled` returns True if no other step of setup waits for the role or user.
+        - `handover_steps` are the steps by which a person hands over an access key, if setup cannot create the user.
+        - `is_settled` returns True if no other step of setup waits for the role or user.
         """
         kind_right = "CreateAccessKey" if self._kind == "User" else "UpdateRole"
         create_rights = self._rights("Create{}", kind_right, "CreatePolicy", "CreatePolicyVersion", "AttachPolicyTo{}")
@@ -73,7 +75,6 @@ class RamHolder:
         )
 
     def removal(self, title: Text) -> Need:
-        """Return the need that removes the role or user, its keys and its policies."""
         remove_rights = self._rights("DetachPolicyFrom{}", "DeletePolicy", "Delete{}")
         keys, steps = self.key_rights if self._kind == "User" else (), [manual_deletion_step(self.name)]
         return Need(title, (*remove_rights, *keys), self._plan_removal, self._remove, steps)
@@ -98,11 +99,10 @@ class RamHolder:
         self._ram.send("DeleteAccessKey", UserName=self.name, UserAccessKeyId=key)
 
     def is_ours(self) -> bool:
-        """Return True if setup created this role or user."""
         return self._is_marked(self._find_holder())
 
     def _rights(self, *actions: str) -> tuple[str, ...]:
-        """Return the permissions to read the role or user, and the permissions for these actions.
+        """Return the permissions to read the role or user, and to send these actions.
 
         `{}` in the name of an action stands for the kind, Role or User.
         """
@@ -201,9 +201,9 @@ class RamHolder:
         return removal_line(removed_names, reasons)
 
     def _remove(self) -> None:
-        """Remove the access keys first, then resources that nothing else uses; a missing resource is no error.
+        """Remove the access keys, then the policies and the role or user if nothing else uses them.
 
-        Raises NotYetError if resources remain.
+        A missing resource is no error. Raises NotYetError if resources remain.
         """
         for key in self._list_key_ids():
             self.delete_key(key)
@@ -225,14 +225,11 @@ class RamHolder:
             raise leftover_error(reasons)
 
     def _list_key_ids(self) -> list[str]:
-        """List the ids of the access keys to delete with a user. A role has no keys."""
+        """List the ids of the user's access keys; a role has none."""
         return self.key_ids() if self._kind == "User" else []
 
     def _is_trusted(self, holder: dict[str, str]) -> bool:
-        """Return True if exactly the services in `trust` can assume the role.
-
-        A user needs no trust, so the result for a user is True.
-        """
+        """Return True if exactly the services in `trust` can assume the role, or if the holder is a user."""
         return not self._trust or json.loads(holder["AssumeRolePolicyDocument"]) == json.loads(self._trust)
 
     def _is_marked(self, holder: dict[str, str] | None) -> bool:
@@ -244,7 +241,7 @@ class RamHolder:
             raise foreign_line([self.title]).error()
 
     def _create_unless_exists(self, action: str, **parameters: str) -> bool:
-        """Send an action that creates a resource; return True if RAM refused it because the resource exists.
+        """Send a request that creates a resource; return True if RAM refused it because the resource exists.
 
         Another user may have created the resource, or an earlier request whose answer was lost.
         """
@@ -258,12 +255,10 @@ class RamHolder:
         return None if response is None else dict(response[self._kind])
 
     def _read_policy(self, name: str) -> _Policy | None:
-        """Read the policy of this name; return None if there is none."""
         answer = self._ram.find("GetPolicy", PolicyType="Custom", PolicyName=name)
         return None if answer is None else _parse_policy(answer, self._mark)
 
     def _read_own_policies(self) -> dict[str, _Policy]:
-        """Read the policies that setup created, by their names."""
         policies = {name: self._read_policy(name) for name in self._policies}
         return {name: policy for name, policy in policies.items() if policy and policy.is_ours}
 

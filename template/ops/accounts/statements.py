@@ -29,7 +29,7 @@ _READING_FUNCTIONS = ("compare", "certify", "doctor")
 
 
 class Role(NamedTuple):
-    """A role with its policy of this project, and its purposes: the functions that use it, or the triggers."""
+    """A RAM role with the project's policy, and its purposes: the functions that use the role, or the triggers."""
 
     name: str
     purposes: tuple[str, ...]
@@ -43,7 +43,7 @@ class Role(NamedTuple):
 
 
 def roles(variables: Mapping[str, str]) -> list[Role]:
-    """Return the roles that the variables of s.yaml name, with their policies.
+    """List the RAM roles that the variables of s.yaml name, with their policies.
 
     Raises UsageError if the name of a role contains an expression such as `${config('AccountID')}`.
     """
@@ -75,7 +75,7 @@ def group_by_name(all_roles: Sequence[Role]) -> Iterator[tuple[str, list[Role]]]
 
 
 def statements(variables: Mapping[str, str]) -> dict[str, list[Statement]]:
-    """Return the statements of each function and of the triggers, for the calls that each makes."""
+    """Return the policy statements for the calls of each function, and of the triggers, by the function's name."""
     log, source = (f"acs:oss:*:*:{read_variable(variables, name)}" for name in ("logBucket", "sourceBucket"))
     forward_function = (
         f"acs:fc:{read_variable(variables, 'region')}:*:functions/{read_variable(variables, 'functionName')}"
@@ -111,7 +111,7 @@ def statements(variables: Mapping[str, str]) -> dict[str, list[Statement]]:
 def changes_headers(variables: Mapping[str, str]) -> bool:
     """Return True if s.yaml gives the functions the permission to change headers in OBS.
 
-    Raises UsageError for a value other than on and off, or without the permission to read objects.
+    Raises UsageError for a value other than on and off, or if the functions are not allowed to read objects.
     """
     is_on = _is_on(variables, "changeHeaders", "off")
     if is_on and not reads_objects(variables):
@@ -148,9 +148,9 @@ def reads_objects(variables: Mapping[str, str]) -> bool:
 
 
 def reason_to_read(variables: Mapping[str, str], functions: Iterable[str] = _READING_FUNCTIONS) -> Text | None:
-    """Return the reason why functions can read objects, and the way to prevent it.
+    """Return the sentence that says why functions are allowed to read objects, and how to prevent it.
 
-    Return None if the functions cannot read objects.
+    Return None if none of `functions` is allowed to read objects.
     """
     if not (reads_objects(variables) and {*functions} & {*_READING_FUNCTIONS}):
         return None
@@ -174,7 +174,11 @@ def offer_headers(variables: Mapping[str, str]) -> Text | None:
 
 
 def trust_policy(same_roles: Sequence[Role]) -> Document:
-    """Return the trust policy of a role: Function Compute assumes functions' roles, and OSS the triggers' role."""
+    """Return the policy that lets cloud services assume a RAM role.
+
+    Function Compute assumes the roles of functions, and OSS the role of triggers. `same_roles` are these uses of the
+    role.
+    """
     services = sorted({role.service for role in same_roles})
     return {
         "Version": "1",
@@ -209,7 +213,8 @@ def destination_writer(bucket: str) -> Document:
 def functions_in_huawei(variables: Mapping[str, str]) -> Document:
     """Return the policy of the functions' access key in Huawei Cloud.
 
-    s.yaml decides whether the key can read all objects or only OMS's lists, and whether it can change headers.
+    Settings in s.yaml decide whether the key can read all objects or only OMS's lists, and whether it can change
+    headers.
     """
     bucket = read_variable(variables, "destinationBucket")
     readable = [f"obs:*:*:object:{bucket}/{prefix}*" for prefix in (("",) if reads_objects(variables) else OMS_LISTS)]
@@ -276,8 +281,8 @@ def canary(variables: Mapping[str, str]) -> tuple[Document, Document]:
 def migration(variables: Mapping[str, str]) -> tuple[Document, Document]:
     """Return the policies, in Alibaba Cloud and Huawei Cloud, of an administrator who migrates existing objects.
 
-    They give access to task groups, to the keys of the users that setup created for OMS, and to the migration's records
-    in the log bucket.
+    They permit OMS's task groups, access keys of the users that setup created for OMS, and the migration's objects in
+    the log bucket.
     """
     user = f"{read_variable(variables, 'functionName')}-oms"
     user_actions = ("GetUser", "ListPoliciesForUser", "ListAccessKeys", "CreateAccessKey", "DeleteAccessKey")
@@ -302,7 +307,7 @@ def migration(variables: Mapping[str, str]) -> tuple[Document, Document]:
 def checklist(variables: Mapping[str, str]) -> tuple[Document, Document]:
     """Return the policies, in Alibaba Cloud and Huawei Cloud, of an administrator who reads both buckets' settings.
 
-    They permit no change of a setting. They permit the writing of one object in the log bucket.
+    They permit no change of a setting, and the writing of one object in the log bucket.
     """
     source, destination = (read_variable(variables, name) for name in ("sourceBucket", "destinationBucket"))
     record = f"acs:oss:*:*:{read_variable(variables, 'logBucket')}/{back_to_source_name('*')}"
@@ -326,7 +331,7 @@ def checklist(variables: Mapping[str, str]) -> tuple[Document, Document]:
 
 
 def deployer(variables: Mapping[str, str]) -> Document:
-    """Return the policy of the deploying tool's user: the permissions for the API calls that the tool documents."""
+    """Return the policy of the user who deploys: the permissions for the API calls that Serverless Devs documents."""
     functions = f"acs:fc:{read_variable(variables, 'region')}:*:functions/{read_variable(variables, 'functionName')}*"
     return ram_policy(
         allow("fc:*Function*", "fc:*Trigger*", "fc:*AsyncInvokeConfig*", resources=[functions]),

@@ -1,4 +1,4 @@
-"""The needs of the three buckets, and of triggers on the source bucket.
+"""Needs (entries of setup's plan) for the three buckets, and for triggers on the source bucket.
 
 Setup never changes an existing bucket: the plan names what is wrong with the bucket, and the user decides.
 """
@@ -30,8 +30,7 @@ _DESTINATION_REMEDY = t(
 def source_bucket(bucket: OssBucketClient, region: str) -> Need:
     """Return the need for the source bucket, which must exist in this region.
 
-    The plan also reports static website hosting, because it can disturb reads (OMS's tutorial for Alibaba Cloud turns
-    it off first).
+    The plan also reports static website hosting, because it can disturb reads: OMS's tutorial switches it off first.
     """
 
     def read_state() -> Line:
@@ -47,8 +46,8 @@ def source_bucket(bucket: OssBucketClient, region: str) -> Need:
 def other_triggers(functions: Functions, bucket: str, own_trigger: OssTrigger) -> Need:
     """Return the check of other functions' triggers on the source bucket.
 
-    Function Compute refuses `own_trigger`, the trigger of forward, if the trigger of another function overlaps with it,
-    or if the bucket has ten triggers. A caller who cannot list triggers can still set up the other resources.
+    Function Compute refuses `own_trigger`, the trigger of forward, if another function's trigger overlaps with it, or
+    if the bucket has ten triggers. A user who cannot list triggers can still set up the other resources.
     """
 
     def read_state() -> Line:
@@ -106,7 +105,7 @@ def _trigger_text(oss_trigger: OssTrigger) -> Text:
 def log_bucket(bucket: OssBucketClient, region: str, account: str) -> Need:
     """Return the need for the project's own log bucket.
 
-    The bucket must not have versioning, with which a write-once object could be written again, or a KMS key, with which
+    Setup refuses versioning, with which a write-once object could be written again. It refuses a KMS key, with which
     ETags would not identify contents.
     """
 
@@ -179,7 +178,7 @@ def destination_bucket(bucket: ObsBucketClient, region: str) -> Need:
 
 
 def _read_state_in_region(region: str, remedy: Text, read_state: Callable[[], Line]) -> Line:
-    """Return the line of `read_state`, or a line that stops setup if the bucket is not in the endpoint's region."""
+    """Return the line of `read_state`, or a line with `remedy` that stops setup if the bucket is in another region."""
     try:
         return read_state()
     except RefusedError as error:
@@ -192,7 +191,7 @@ def _read_state_in_region(region: str, remedy: Text, read_state: Callable[[], Li
 
 
 def _check_region(location: str, region: str, remedy: Text) -> Line | None:
-    """Return a line that stops setup if `location` is not in the region, otherwise None.
+    """Return None if `location` is in the region, otherwise a line with `remedy` that stops setup.
 
     OSS writes `oss-` before a region's name.
     """

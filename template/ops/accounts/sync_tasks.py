@@ -1,4 +1,4 @@
-"""OMS's sync task, which copies objects from the source bucket to the destination bucket as they are written.
+"""OMS's sync task, which copies new objects to the destination bucket, and its need (its entry in setup's plan).
 
 Source: support.huaweicloud.com/api-oms, CreateSyncTask, ListSyncTasks and ShowBucketRegion ("buckets/regions").
 """
@@ -31,11 +31,13 @@ class Pair(NamedTuple):
 
 
 class Tasks:
-    """The sync tasks in a Huawei Cloud project, whose id is `project`.
+    """The sync tasks in a Huawei Cloud project.
 
-    `mark` is the description of the tasks that setup creates. `keys` are the access keys that OMS gets. `address` is
-    SYNC_URL in s.yaml, or empty. With `keep_storage_class`, a new task writes each object in the storage class of the
-    source object instead of Standard.
+    - `project` is the id of the Huawei Cloud project.
+    - `mark` is the description of the tasks that setup creates.
+    - `keys` are the access keys that OMS gets.
+    - `address` is SYNC_URL in s.yaml, or empty.
+    - `keep_storage_class` is True if a new task writes each object in its storage class at the source, not in Standard.
     """
 
     def __init__(
@@ -63,13 +65,13 @@ class Tasks:
     def removal(self) -> Need:
         """Return the need that removes the sync task.
 
-        OMS may never copy an object that it has accepted but not copied before the removal.
+        Objects that OMS has accepted, but not copied before the removal, may never be copied.
         """
         rights = ("oms:synctask:list", "oms:synctask:update", "oms:synctask:delete")
         return Need(t("sync task"), rights, self._plan_removal, self._remove)
 
     def address(self) -> str:
-        """Return the address that gets the events: SYNC_URL of s.yaml, or the address of setup's task.
+        """Return the URL to which forward submits events: SYNC_URL of s.yaml, or the URL of setup's task.
 
         Return "" if there is no task.
         """
@@ -81,8 +83,7 @@ class Tasks:
     def find_own_task(self) -> str:
         """Return the id of the task that setup created, or "" if there is none.
 
-        The id comes from OMS's list of tasks. Until the list shows a new task, the id comes from the note that setup
-        has stored in the log bucket.
+        Until OMS lists a new task, the id comes from a note that setup has stored in the log bucket.
         """
         own_tasks = self._own_tasks(self._list_tasks())
         note = None if own_tasks else self._keys.find_recent_note()
@@ -95,11 +96,9 @@ class Tasks:
         return self._address.startswith(f"{self._oms.origin}{self._path}/") and self._address not in other_addresses
 
     def url(self, task: str) -> str:
-        """Return the address to which events of a task are sent."""
         return f"{self._oms.origin}{self._path}/{task}/events"
 
     def task_groups(self) -> TaskGroups:
-        """Return the client of the task groups in the same Huawei Cloud project."""
         return TaskGroups(self._oms, self._project)
 
     def is_migrating(self) -> bool:
@@ -112,7 +111,6 @@ class Tasks:
         return any(task_group.state is not GroupState.DONE for task_group in own_groups)
 
     def accept_privacy_statement(self) -> None:
-        """Record in OMS that the user agreed to OMS's privacy statement."""
         self._oms.call("POST", f"{self._account}/privacy-agreements")
 
     def read_region(self, cloud: str, keys: Keys, bucket: str) -> str:
@@ -193,7 +191,7 @@ class Tasks:
         )
 
     def _existing_line(self, current_tasks: list[dict[str, Any]]) -> Line:
-        """Return the line about an existing task, with its actual options, which only the console can change."""
+        """Return the plan's line for an existing task. It shows the options, which only the console can change."""
         for task in current_tasks:
             if not self._find_bucket_tasks([task]):
                 text = t(
@@ -246,7 +244,7 @@ class Tasks:
         return self._own_tasks(tasks)
 
     def _own_tasks(self, tasks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return the tasks that setup created for this source bucket; the task in the stored note comes first.
+        """Return the tasks that setup created for this source bucket, the task that OMS confirmed to setup first.
 
         There may be several: OMS may create a task after setup has stopped waiting for it.
         """
@@ -292,7 +290,7 @@ class Tasks:
 
 
 def _other_buckets_line(task: dict[str, Any], text: Text) -> Line:
-    """Return the line of a task that copies between other buckets than those in s.yaml."""
+    """Return the plan's line for a task whose buckets are not those in s.yaml; `text` is the next step."""
     source, destination = task["src_bucket"], task["dst_bucket"]
     return Line(
         ResourceState.STOP,

@@ -1,6 +1,6 @@
-"""The access keys of the sync task, which a note in the log bucket names before OMS gets them.
+"""A note in the log bucket that names the access keys of a requested sync task, written before OMS gets the keys.
 
-OMS's answer may be lost, and its list may show a new task late. The keys are kept until the list shows the task. The
+OMS's answer may be lost, and OMS's list may show a new task late. The keys are kept until the list shows the task. The
 note's name is:
 
     oms_source_record/setup/{project}-task.json
@@ -28,8 +28,9 @@ _MAX_LIST_DELAY = timedelta(minutes=5)
 class Note:
     """A note on a request to create a sync task.
 
-    It contains the time of the request, and the access keys that setup created for the task. `task` is the task's id,
-    which is empty until OMS has answered, or has listed the task.
+    - `since` is the time of the request.
+    - `keys` are the ids of the access keys that setup created for the task.
+    - `task` is the task's id. It is empty until OMS has answered, or has listed the task.
     """
 
     since: str
@@ -52,7 +53,6 @@ class TaskKeys:
         self._memory_note: Note | None = None
 
     def read(self) -> Note | None:
-        """Return the note on the last request, or None if there is none."""
         if self._log is None:
             return self._memory_note
         response = None
@@ -79,7 +79,7 @@ class TaskKeys:
         return note if not self.is_late(note) or set(note.keys) & set(self._list_existing_keys() or ()) else None
 
     def lost_keys(self, task: str) -> list[str]:
-        """List the keys of a task that were deleted after the task was created."""
+        """List the ids of the task's access keys that were deleted, or nothing if the users' keys cannot be read."""
         note = self.read()
         if note is None or note.task not in ("", task):
             return []
@@ -115,13 +115,13 @@ class TaskKeys:
         self.pending_note = None
 
     def forget(self) -> None:
-        """Delete the note, because no task uses the keys in it."""
+        """Delete the note, because no task uses its access keys."""
         if self._log:
             self._log.delete(self._name)
         self.pending_note = self._memory_note = None
 
     def _list_existing_keys(self) -> list[str] | None:
-        """List the ids of the users' access keys; return None if a user's keys cannot be read."""
+        """List the ids of the users' access keys; return None if they cannot be read."""
         with suppress_refusal(lambda error: error.is_denied):
             return [key for _, key in list_keys(self._holders)]
         return None
@@ -133,5 +133,5 @@ class TaskKeys:
 
 
 def requested_text(note: Note) -> Text:
-    """Return a sentence on a task that was requested, but that OMS does not list yet."""
+    """Return a sentence for the plan: a task was requested, but OMS does not list it yet."""
     return t("sync task requested at {since}, not listed by OMS yet", since=note.since)

@@ -83,7 +83,6 @@ class Accounts:
         )
 
     def prefix(self, run: str) -> str:
-        """Return the prefix of the object keys of a run."""
         return f"{self.variables.get('objectPrefix', '')}{CANARY}{run}/"
 
     def key(self, run: str, ending: str) -> str:

@@ -1,7 +1,7 @@
 """The field report: an anonymous summary of how the clouds treated a canary's objects.
 
-Its readers want answers that no document gives. A report contains only the words listed below; any other text becomes
-"other".
+It answers questions that the vendors' documents leave open. It contains only the words listed below; any other text
+becomes "other".
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def report(
     - `task_fields` is OMS's description of the sync task.
     - `in_place` is the effect of a header change in OBS.
     - `policy` is the kind of policy that permits header changes, or empty.
-    - `versions` has True for the source, and for the destination, if the bucket keeps versions.
+    - `versions` states for the source, then for the destination, if the bucket keeps versions.
     - `progress` is the copying speed of the last migration with bandwidth limits, or None.
     """
     counts = watch.counts
@@ -175,10 +175,7 @@ def _duration_word(start: datetime | None, end: datetime | None) -> str:
 
 
 def _late_hours(progress: CopySpeed | None) -> str:
-    """Return the delay with which OMS applies bandwidth limits, in hours, as one of the report's words.
-
-    The word says that the delay is unknown if no migration has shown it.
-    """
+    """Return the hours by which OMS applied a migration's bandwidth limits late, as a word of the report."""
     hours = find_hours_late(progress) if progress else None
     return _allowed_word(None if hours is None else str(hours), _HOUR_WORDS)
 

@@ -1,7 +1,7 @@
-"""The progress of a canary's objects over the hops from OSS to OBS.
+"""The progress of a canary's objects from OSS to OBS, hop by hop.
 
-The hops are the stations of an object: written to the source, event, accepted by OMS, counted by OMS, stored in OBS,
-and named in OMS's lists.
+The hops of an object are: written to the source, event, accepted by OMS, counted by OMS, stored in OBS, and named in
+OMS's lists.
 """
 
 from __future__ import annotations
@@ -40,11 +40,12 @@ _SEPARATORS = (",", "\t", ";", "|", " ")
 
 @dataclass
 class Trace:
-    """The times at which an object passed each hop, by the clouds' clocks; a time is None before the hop.
+    """The times at which an object reached each hop on its way from OSS to OBS; None for a hop not reached yet.
 
     - `written` is the time when the source stored the object.
     - `recorded` is the time of the first record in the log bucket.
     - `accepted` is the time of the success record.
+    - `reason` is the reason in the failed record, or empty.
     - `in_obs` is the time of the copy in OBS.
     - `differs` are the parts of the object that differ in OBS.
     - `headers` has the outcome of each header, by its name in OBS.
@@ -64,7 +65,13 @@ class Trace:
 
 
 class ListForm(NamedTuple):
-    """The form of the files in which OMS lists objects, as found in the line about an object of the canary."""
+    """The form of a file in which OMS lists objects, derived from its line about an object of the canary.
+
+    - `kind` is "success", "skip" or "failed".
+    - `columns` are the kinds of the line's values, such as "key" or "size".
+    - `lines` is the line ending, "LF" or "CRLF".
+    - `written` is the time when OMS wrote the file.
+    """
 
     kind: str
     separator: str
@@ -86,7 +93,7 @@ class OmsTotals(NamedTuple):
 
 
 class Watch:
-    """The observation of a run: the traces of its objects, OMS's counts, and OMS's lists."""
+    """The observation of a canary's run: the progress of each object, OMS's counts, and OMS's lists."""
 
     def __init__(self, accounts: Accounts, clock: WallClock, run: str) -> None:
         self._accounts, self._clock = accounts, clock
@@ -111,7 +118,7 @@ class Watch:
 
     @property
     def is_alone(self) -> bool:
-        """True if OMS's counts seem to include no keys but the canary's."""
+        """True if OMS's counts seem to include only the canary's keys."""
         return self.counts is not None and self.counts.submitted in (self._submissions - 1, self._submissions)
 
     @property
@@ -173,9 +180,10 @@ class Watch:
         return max(0.0, self._changed_at + HOP_LIMITS_SECONDS["event"] - self._clock.monotonic())
 
     def find_changeable_object(self) -> Trace | None:
-        """Return the trace of an object whose headers can be changed now, if any.
+        """Return the trace of an object whose headers can be changed now, or None.
 
-        OMS must have finished the object, because otherwise OMS could merge the two submissions.
+        OMS must have finished the object. Otherwise OMS could merge the submission of the change with the first
+        submission.
         """
         if self.change:
             return None
@@ -184,14 +192,10 @@ class Watch:
         )
 
     def store_change(self, change: Trace) -> None:
-        """Store the header change, and discard the time of OMS's final count, because the change is counted as well.
-
-        The counts are final only after the event of the change, or after the time limit.
-        """
+        """Store the header change, and discard the time of OMS's final count, because OMS counts the change as well."""
         self.change, self._changed_at, self.counted = change, self._clock.monotonic(), None
 
     def read_progress(self) -> None:
-        """Read the present progress of all objects from the buckets and from OMS. Raises OpsError."""
         for trace in self.traces:
             self._read_trace(trace)
             if self.change and self.change.key == trace.key and self.change.accepted is None:
@@ -291,12 +295,11 @@ class Watch:
 
 
 def first_accepted(traces: Iterable[Trace]) -> datetime | None:
-    """Return the time at which OMS accepted the first object, or None before any acceptance."""
     return min((trace.accepted for trace in traces if trace.accepted), default=None)
 
 
 def compare(trace: Trace, response: Response | None, contents: bytes, *, carries_metadata: bool) -> None:
-    """Add to a trace the differences between the object in OBS and the original, and the outcome of each header.
+    """Add to a trace the differences between the object in OBS and the written object, and the outcome of each header.
 
     OMS always copies Content-Type. It copies other headers only if the task transfers metadata, and only values of
     letters, digits and hyphens (OMS's FAQ on metadata).

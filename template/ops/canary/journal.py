@@ -26,9 +26,11 @@ _SETTLE_TIME = timedelta(minutes=10)
 class Journal:
     """The journal of a run, which is stored as JSON.
 
-    `source` and `destination` are the buckets, and `task` is the id of the sync task. `keys` are the keys written, and
-    the key to be written next. `written` is the time of the last write. `is_settled` is True if OMS has finished all
-    copies, so that a deleted object cannot reappear.
+    - `source` and `destination` are the names of the buckets.
+    - `task` is the id of the sync task.
+    - `keys` are the object keys written, and the key to be written next.
+    - `written` is the time of the last write.
+    - `is_settled` is True if OMS has finished all copies, so that a deleted object cannot reappear.
     """
 
     run: str
@@ -54,16 +56,14 @@ class Journals:
         self._root = f"{RECORDS}canary/{accounts.variables['functionName']}/"
 
     def write(self, journal: Journal, now: datetime) -> None:
-        """Store the journal, with `now` as the time of its last write."""
+        """Store the journal; `now` becomes the time of its last write."""
         journal.written = timestamp(now)
         self._log.put(self._name(journal), json.dumps(asdict(journal)).encode(), {"Content-Type": "application/json"})
 
     def forget(self, journal: Journal) -> None:
-        """Delete the journal of a run, because all objects of the run are deleted."""
         self._log.delete(self._name(journal))
 
     def list_all(self) -> Iterator[Journal]:
-        """Yield the journals of all runs, which any user may have started on any machine."""
         for listed_key in list(self._log.objects(self._root)):
             response = self._log.get(listed_key.key)
             journal = _parse_journal(response.body) if response else None
@@ -77,8 +77,8 @@ class Journals:
 def _parse_journal(body: bytes) -> Journal | None:
     """Parse a journal; return None if the text is not a valid journal.
 
-    A removal deletes all objects below the journal's prefix. So the prefix must be that of a canary: otherwise any user
-    who can write to the log bucket could have other objects deleted.
+    A removal deletes all objects with the journal's prefix. So the prefix must be a canary's: otherwise any user who
+    can write to the log bucket could have other objects deleted.
     """
     try:
         fields = json.loads(body)

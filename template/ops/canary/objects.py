@@ -44,7 +44,7 @@ class CanaryObject:
     is_changed: bool = False
 
     def contents(self, run: str) -> bytes:
-        """Return the object's contents, which are computed from its title and the run, and are the same each time."""
+        """Return the object's contents, which are computed from its title and the run."""
         title = "small" if self.upload_way == "copy" else self.title
         return hashlib.shake_256(f"{run}/{title}".encode()).digest(self.size)
 
@@ -52,8 +52,7 @@ class CanaryObject:
 def canary_objects() -> list[CanaryObject]:
     """Return all objects of a canary.
 
-    The order of their keys differs between UTF-8, UTF-16 and an order regardless of case. So a listing shows the order
-    that a cloud uses.
+    Their keys have different orders in UTF-8, in UTF-16 and regardless of case, so a listing shows the cloud's order.
     """
     smaller_part, larger_part = sorted(PART_SIZES.values())
     return [

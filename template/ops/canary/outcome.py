@@ -1,7 +1,4 @@
-"""The printed outcome of a canary: the hops of each object, OMS's counts and lists, and the verdict.
-
-The hops are the stations of an object on its way from OSS to OBS.
-"""
+"""The printed outcome of a canary: the times of each object's copy to OBS, OMS's counts and lists, and the verdict."""
 
 from __future__ import annotations
 
@@ -53,7 +50,10 @@ def exit_code(watch: Watch) -> ExitCode:
 
 
 def describe_outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: str) -> Iterator[Line]:
-    """Yield the printed lines on a run's outcome. The verdict comes last."""
+    """Yield the printed lines on a run's outcome, the verdict last.
+
+    `policy` is the kind of policy that permits header changes in OBS, or empty.
+    """
     missing_hops, code = watch.list_incomplete_hops(), exit_code(watch)
     for trace in watch.traces:
         yield _object_line(trace, lang)
@@ -118,7 +118,7 @@ def describe_outcome(watch: Watch, in_place: InPlaceEffect, policy: str, lang: s
 
 
 def hop_titles(missing_hops: Mapping[str, list[CanaryObject]], lang: str) -> list[Text]:
-    """Return the titles of the incomplete hops, each with its objects."""
+    """List the steps from OSS to OBS that objects have not passed, each with these objects, as printed texts."""
     return [
         t(
             "{hop} ({objects})",
@@ -132,7 +132,6 @@ def hop_titles(missing_hops: Mapping[str, list[CanaryObject]], lang: str) -> lis
 
 
 def object_title(canary_object: CanaryObject, lang: str) -> str:
-    """Return the title of an object in the reader's language."""
     return canary_object.title_zh if lang == "zh" else canary_object.title
 
 

@@ -83,7 +83,7 @@ def _remove_all(session: Session, options: Namespace, accounts: Accounts, journa
 
 
 class _Run:
-    """One run of a canary, which leaves nothing behind except OMS's lists and, if requested, a field report."""
+    """One run of a canary, from the first written object to the deletion of all objects."""
 
     def __init__(self, session: Session, accounts: Accounts, journals: Journals, intentions: Intentions) -> None:
         self._session, self._accounts, self._journals, self._intentions = session, accounts, journals, intentions
@@ -182,7 +182,7 @@ class _Run:
             return False
 
     def _write(self, original: CanaryObject) -> None:
-        """Store the object's key in the journal, then write the object."""
+        """Write an object, after its key is stored in the journal."""
         session, source = self._session, self._accounts.source
         key = self._accounts.key(self._run, original.ending)
         session.progress(t("writing {title}", title=object_title(original, session.lang)))
@@ -257,7 +257,6 @@ class _Run:
                 hops.compare(trace, response, trace.original.contents(self._run), carries_metadata=carries_metadata)
 
     def _change_in_place(self) -> None:
-        """Change headers of an object in OBS, after its contents were compared."""
         copied_trace = next((trace for trace in self._watch.traces if trace.in_obs), None)
         if copied_trace:
             self._session.progress(
@@ -266,7 +265,7 @@ class _Run:
             self._in_place = change_in_place(self._accounts.destination, copied_trace.key, self._session.clock)
 
     def _store(self, report: dict[str, Any]) -> None:
-        """Store the field report for doctor; print errors, so that the run continues."""
+        """Store the field report for doctor; print an error instead of raising it."""
         accounts, session = self._accounts, self._session
         name = canary_result_name(accounts.task, accounts.variables["functionName"])
         canary_result = CanaryResult(timestamp(session.clock.now()), report)

@@ -47,10 +47,7 @@ FORM_CLAIM = Claim(t("The document has the form of a certificate"), holds=False)
 
 
 def find_false_claims(document: Document) -> list[Claim]:
-    """Return the claims of a document that do not hold.
-
-    A document is sound if the list is empty.
-    """
+    """Return the claims about a certificate that do not hold; a sound certificate has none."""
     try:
         return [claim for claim in list_claims(document) if not claim.holds]
     except FORM_ERRORS:
@@ -138,7 +135,7 @@ def list_claims(document: Document) -> Iterator[Claim]:
 
 
 def check_time_made(document: Document, now: datetime) -> Claim:
-    """Return the claim that the document was made before `now`, the time of this machine, with some tolerance."""
+    """Return the claim that the document was made before `now`, this machine's time, or at most ten minutes later."""
     text = t("The certificate was made before now")
     return Claim(
         text, parse_timestamp(document["made"]) <= now + _MACHINE_TOLERANCE, f"{document['made']}, {timestamp(now)}"
@@ -146,7 +143,10 @@ def check_time_made(document: Document, now: datetime) -> Claim:
 
 
 def _check_stated_checks(document: Document, derived_document: Document, stated_text: str) -> Claim:
-    """Return the claim that each check in the document has the id, result and gates that follow from the facts."""
+    """Return the claim that the document states the checks that follow from its facts.
+
+    A check has an id, a result, and `gates`, which is True if the check decides the verdict.
+    """
     derived_checks = [[check[name] for name in ("id", "result", "gates")] for check in derived_document["checks"]]
     by_id = {name: _format_json([name, *values]) for name, *values in derived_checks}
     wrong_ids = [
@@ -161,8 +161,8 @@ def _check_stated_checks(document: Document, derived_document: Document, stated_
 def _check_oms(document: Document) -> Claim:
     """Return the claim that OMS's numbers in the document are possible.
 
-    OMS still has at least the recorded objects that it has not accepted. It may finish these objects only if its last
-    activity is recent, compared with the time that the largest object takes.
+    - `left` is at least the number of recorded objects that OMS has not accepted.
+    - `may_finish` follows from OMS's idle time, compared with the time that a copy of its largest object takes.
     """
     oms = document["oms"]
     objects_left, accepted_objects, recorded_objects, largest_bytes = (
@@ -184,8 +184,7 @@ def _check_oms(document: Document) -> Claim:
 def _check_order(document: Document) -> Claim:
     """Return the claim that all times are in order: each pass starts before it ends, and the document is made last.
 
-    The start of the standstill pass must be the same by OSS's clock and by the function's clock, within their
-    tolerance.
+    The start of the standstill pass by OSS's clock may differ from that by the function's clock within a tolerance.
     """
     comparison, standstill = document["passes"]["compare"], document["passes"]["standstill"]
     latest_time, freeze_time, closed_state = (
@@ -222,7 +221,7 @@ def _check_order(document: Document) -> Claim:
 
 
 def _check_acceptances(document: Document) -> Claim:
-    """Return the claim that only acceptable classes and checks were accepted, each by a named person."""
+    """Return the claim that only acceptable classes and checks were accepted, each with the name of a person."""
     wrong_names = [
         name for name, person in document["accepted"].items() if name not in ACCEPTABLE_NAMES or not person.strip()
     ]

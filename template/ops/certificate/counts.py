@@ -55,10 +55,11 @@ def compare_listing(
     reserved_keys: Collection[bytes],
     store_digest: DigestReceiver | None = None,
 ) -> Claim:
-    """Return the claim that the listing of a bucket has the document's totals.
+    """Return the claim that the listing of a bucket has the totals that the document states for this side.
 
-    `reserved_keys` are the source's keys that look like records or OMS's lists: only copies of these count in the
-    destination. `store_digest` receives the digest of each object.
+    - `reserved_keys` are the source's keys that look like records or OMS's lists. In the destination, only copies of
+      these objects count.
+    - `store_digest` receives the digest of each object.
     """
     totals = count(document["scope"], objects, None if side == "source" else reserved_keys, store_digest)
     stated_totals = _stated_totals(document[side]) if document[side] else None
@@ -75,7 +76,7 @@ def count(
     reserved_keys: Collection[bytes] | None = None,
     store_digest: DigestReceiver | None = None,
 ) -> Totals:
-    """Return the totals of a listing's objects in scope.
+    """Return the totals of the objects that are in scope, that is, whose keys have the scope's prefix and suffix.
 
     With `reserved_keys`, keys that look like records or OMS's lists count only if `reserved_keys` contains them.
     `store_digest` receives the digest of each object.
@@ -100,10 +101,10 @@ def count(
 
 
 def compare_shared(document: Document, shared_digests: Iterable[bytes]) -> Claim:
-    """Return the claim that the objects in both listings match the classes of equal objects.
+    """Return the claim that the objects in both listings match the document's classes of equal objects.
 
-    `shared_digests` are the digests that both listings contain. Objects of other classes can have equal keys and sizes
-    as well; the document does not state how many do.
+    `shared_digests` are the digests that both listings contain. Some objects of other classes have equal keys and sizes
+    as well; the document does not state their number.
     """
     number = digest_sum = 0
     for digest in shared_digests:
@@ -126,10 +127,7 @@ def compare_shared(document: Document, shared_digests: Iterable[bytes]) -> Claim
 
 
 def _sum_kinds(document: Document, kinds: Collection[Sides]) -> Totals:
-    """Return the totals in the destination of the classes of these kinds.
-
-    A kind states on which sides a class can have objects.
-    """
+    """Return the totals, in the destination, of all classes that have one of these `Sides`."""
     classes = {title: sides for title, sides in document["classes"].items() if CLASS_SIDES.get(title) in kinds}
     return _sum_classes(classes, "destination")
 
@@ -145,8 +143,8 @@ def collect_reserved_keys(objects: Objects, reserved_keys: set[bytes]) -> Iterat
 def check_counts(document: Document, *, adds_up: bool, is_go: bool) -> Iterator[Claim]:
     """Yield the claims on classes and sums: no class is missing, and every total is the sum of its parts.
 
-    `adds_up` is False if the certificate's check SUMS failed; some claims then cannot hold, and are omitted. `is_go` is
-    True if the verdict is GO.
+    - `adds_up` is False if the certificate's own check of its sums failed. Claims that then cannot hold are omitted.
+    - `is_go` is True if the verdict is GO.
     """
     classes, acceptances = document["classes"], document["accepted"]
     wrong_titles = [title for title in classes if title not in CLASS_SIDES] + [
@@ -183,7 +181,7 @@ def check_counts(document: Document, *, adds_up: bool, is_go: bool) -> Iterator[
 
 
 def _check_last_written(document: Document) -> Claim:
-    """Return the claim that the objects written last are in scope and sorted, and that their number is possible.
+    """Return the claim that the list of the objects written last is in scope, sorted, and of a possible length.
 
     The latest object comes first. Objects deleted since the comparison remain in the list after a recheck.
     """
@@ -272,7 +270,7 @@ def _check_folders(document: Document) -> Claim:
 
 
 def _check_storage_classes(document: Document) -> Claim:
-    """Return the claim that pairs of storage classes are distinct, and have objects on the sides that they name."""
+    """Return the claim that each pair of storage classes, source and OBS, is listed once with possible numbers."""
     pairs = [(pair["source"], pair["destination"]) for pair in document["storage"]]
     wrong_pairs = [
         f"{source}, {destination}"

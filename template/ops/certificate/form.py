@@ -92,5 +92,4 @@ def require_distinct(keys: object) -> frozenset[str]:
 
 
 def is_hexadecimal(value: str, digits: int) -> bool:
-    """Return True if `value` has exactly `digits` lowercase hexadecimal digits."""
     return len(value) == digits and set(value) <= set("0123456789abcdef")

@@ -65,7 +65,6 @@ class PairDigests:
         self._files = files
 
     def add(self, digest: bytes) -> None:
-        """Store the SHA-256 of an object's key and size."""
         self._files[digest[0] % _DIGEST_FILES].write(digest)
 
     def shared_with(self, other_listing: PairDigests) -> Iterator[bytes]:

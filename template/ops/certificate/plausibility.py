@@ -37,7 +37,10 @@ _MAX_SAMPLE, _MAX_SAMPLED_BYTES = 300, 2**30
 
 
 def check_sample(document: Document) -> Claim:
-    """Return the claim that the numbers of the sample agree with each other, and with the classes of equal objects."""
+    """Return the claim that the numbers of the sample agree with each other, and with the classes of equal objects.
+
+    The sample is the set of objects whose contents were read in both buckets.
+    """
     sample, classes = document["sample"], document["classes"] or {}
     requested_count, population, drawn_count, read_count, bytes_read = (
         require_count(sample[name]) for name in ("asked", "population", "drawn", "read", "bytes")
@@ -66,7 +69,10 @@ def check_sample(document: Document) -> Claim:
 
 
 def check_waiting_keys(document: Document) -> Claim:
-    """Return the claim that the groups of waiting keys agree with their total, and with the digest of all keys."""
+    """Return the claim that the groups of waiting keys agree with their total, and with the digest of all keys.
+
+    A group has waiting keys with equal values, such as the reason.
+    """
     waiting_keys = document["waiting"]
     groups = waiting_keys["groups"]
     group_sizes = [require_count(group["number"]) for group in groups]
@@ -96,10 +102,10 @@ def _group_values(group: Document) -> str:
 
 
 def check_headers(document: Document) -> Claim:
-    """Return the claim that the numbers of headers that OMS lost are possible.
+    """Return the claim that the document's numbers of headers that OMS lost are possible.
 
     Headers are compared for each sampled object, and for an object of each first-level folder. No header is lost in
-    more objects than were compared, and OMS's documents explain each expected loss.
+    more objects than were compared.
     """
     headers, sample = document["headers"], document["sample"] or {"keys": [], "asked": 0, "unread": []}
     drawn_count, additional_keys, deleted_keys = (

@@ -22,10 +22,11 @@ ResponseParser = Callable[[Response], SettingShape | None]
 
 
 class SettingQuery(NamedTuple):
-    """The request for a setting in one cloud: `query` is its parameter, and `right` the permission for it.
+    """The request for a setting in one cloud.
 
-    `parse` parses the response, and returns None if the setting is not set. `page` is the vendor's page about the
-    setting.
+    - `query` is the request's parameter, and `right` is the permission that the request needs.
+    - `page` is the address of the vendor's page about the setting.
+    - `parse` parses the response, and returns None if the setting is not set.
     """
 
     query: str
@@ -37,9 +38,9 @@ class SettingQuery(NamedTuple):
 class BucketSetting(NamedTuple):
     """A setting that the bucket in either cloud may have.
 
-    `document` returns the text with which a user sets it in the destination. Its arguments are the parts that both
-    clouds can express, the bucket's name, and the destination's present response. `note` is a fact to consider before
-    the change.
+    - `document` returns the text with which a user sets the setting in OBS. Its arguments are the parts that both
+      clouds can express, the name of the OBS bucket, and OBS's present response.
+    - `note` is a fact to consider before the change.
     """
 
     name: str
@@ -57,7 +58,6 @@ def _oss_query(query: str, action: str, parse: ResponseParser) -> SettingQuery:
 
 
 def _obs_query(query: str, action: str, page: str, parse: ResponseParser) -> SettingQuery:
-    """Return the request for a setting in OBS, with the vendor's page about changing it."""
     site, file = "https://support.huaweicloud.com", f"api-obs/obs_04_{page}.html"
     address = Text(f"{site}/intl/en-us/{file}", chinese=f"{site}/{file}")
     return SettingQuery(query, f"obs:bucket:{action}", address, parse)
@@ -92,7 +92,7 @@ def _cors_document(rules: Iterable[Cors], _bucket: str, _response: Response | No
 
 
 def _referer_policy(rules: Iterable[Referers], bucket: str, response: Response | None) -> str:
-    """Return the whole policy of the bucket, because a new policy replaces the old policy.
+    """Return the bucket's whole new policy, because a new policy replaces the old policy.
 
     It has a statement for each rule in `rules`, and the present statements that do not concern referers.
     """

@@ -74,9 +74,8 @@ _DONE_STATES = (State.EQUAL, State.NONE)
 
 
 class SideReading(NamedTuple):
-    """A setting as read in one bucket.
+    """A setting in one bucket: the cloud's answer or refusal, and the parsed setting.
 
-    - `answer` is the cloud's response, or its refusal.
     - `shape` is the parsed setting, or None if the setting is not set.
     - `unread` is the reason why the setting is unknown, or None.
     """
@@ -88,9 +87,9 @@ class SideReading(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A setting in both buckets.
+    """A setting in both buckets, as a row of the printed table.
 
-    `document` is the text with which a user sets it in the destination. The text is empty if nothing can be set.
+    `document` is the text with which a user sets it in OBS. The text is empty if there is nothing to set.
     """
 
     setting: BucketSetting
@@ -114,7 +113,7 @@ class Row(NamedTuple):
 
     @property
     def left_out(self) -> Sequence[Text]:
-        """The parts of the source's setting that OBS cannot express, and that the document therefore lacks."""
+        """The parts of the source's setting that OBS cannot express."""
         return self.source.shape.other_parts if self.setting.document and self.source.shape else ()
 
 
@@ -188,7 +187,6 @@ def report(rows: Sequence[Row], source: str, destination: str, language: str) ->
 
 
 def to_json(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return the comparison as the JSON output of the command."""
     return {
         "exit_code": exit_code(rows),
         "settings": [
@@ -206,7 +204,10 @@ def to_json(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _store_rule_count(session: Session, log: OssBucketClient, name: str, bucket: str, rows: Sequence[Row]) -> None:
-    """Store the number of OBS's back-to-source rules, or the fact that they could not be read."""
+    """Store for doctor the number of back-to-source rules in OBS; the number is None if they could not be read.
+
+    Such a rule fetches a missing object from another address.
+    """
     rules = next(row.destination for row in rows if row.setting.name == "back-to-source")
     number = None if rules.unread else len(rules.answer.json()["rules"]) if rules.answer else 0
     back_to_source = BackToSource(bucket, timestamp(session.clock.now()), number)
@@ -253,9 +254,9 @@ def read_setting(setting: BucketSetting, source: BucketClient, destination: Buck
 
 
 def _check_sides(rows: Sequence[Row]) -> None:
-    """Raise the RefusedError of a cloud that refuses all requests, unless a permission is missing.
+    """Raise RefusedError if a cloud refused all requests, except for missing permissions.
 
-    Such a refusal concerns the keys, the bucket or the region, which a table of settings would not show.
+    The cause is then a wrong key, bucket or region, which a table of settings would not show.
     """
     for side in ([row.source for row in rows], [row.destination for row in rows]):
         refusals = [reading.refusal for reading in side if reading.refusal]

@@ -1,6 +1,6 @@
-"""Parsers of bucket settings, which both clouds write in their own dialects, into a common form.
+"""Parsers of bucket settings, which convert the different XML and JSON of both clouds to a common form.
 
-Parts that both clouds can express are comparable, and other parts are named.
+Parts of a setting that both clouds can express are comparable. Other parts are only named.
 
 Sources: help.aliyun.com/zh/oss/developer-reference/ (getbucketlifecycle, getbucketcors, getbucketreferer and so on),
 help.aliyun.com/zh/oss/user-guide/hotlink-protection and support.huaweicloud.com/intl/en-us/api-obs/ (obs_04_0027 to
@@ -38,8 +38,8 @@ DENY_ALL: Mapping[str, Any] = {"Effect": "Deny", "Principal": {"ID": ["*"]}, "Ac
 class SettingShape(NamedTuple):
     """A parsed setting, with a short summary.
 
-    `common_parts` are the parts that both clouds can express, and `other_parts` names the parts that only the setting's
-    cloud has.
+    - `common_parts` are the parts that both clouds can express.
+    - `other_parts` names the parts that only one cloud can express.
     """
 
     summary: Text
@@ -76,7 +76,7 @@ class Cors(NamedTuple):
 
 
 class Referers(NamedTuple):
-    """The referers that a statement of an OBS policy denies, and the operator of the condition on them."""
+    """The condition of an OBS policy statement that denies requests by referer: its operator and its referers."""
 
     operator: str
     referers: tuple[str, ...]
@@ -115,10 +115,7 @@ def tags(answer: Response) -> SettingShape | None:
 
 
 def encryption(answer: Response) -> SettingShape | None:
-    """Read the default encryption.
-
-    A KMS key exists only in its own cloud, so the keys of two clouds cannot be compared.
-    """
+    """Read the default encryption; two clouds' KMS keys cannot be compared."""
     root = _parse_root(answer, "ServerSideEncryptionRule", "ServerSideEncryptionConfiguration")
     algorithm, key = (
         next((element.text or "" for element in root.iter(name)), "") for name in ("SSEAlgorithm", "KMSMasterKeyID")
@@ -194,16 +191,17 @@ def policy_of_oss(answer: Response) -> SettingShape | None:
 
 
 def policy_of_obs(answer: Response) -> SettingShape | None:
-    """Read the bucket policy, without statements that have a condition on the referer."""
+    """Read the bucket policy, except statements on the referer, which belong to the setting for hotlink protection."""
     return _count_statements([statement for statement in statements(answer) if not _has_referer_condition(statement)])
 
 
 def referer_of_oss(answer: Response) -> SettingShape | None:
     """Read the allowed and the denied referers.
 
-    OSS checks the referer only of requests without a signature, or with a signature in the URL; OBS checks all
-    requests. OSS's option for empty referers matters only if referers are allowed by name: otherwise empty referers
-    pass.
+    - OSS checks the referer only of requests without a signature, or with a signature in the URL. OBS checks all
+      requests.
+    - OSS's option for empty referers has an effect only if some referers are allowed. Otherwise OSS accepts empty
+      referers.
     """
     root = _parse_root(answer, "RefererConfiguration")
     allowed_referers = [element.text or "" for element in root.findall("RefererList/Referer")]
@@ -232,7 +230,6 @@ def referer_of_oss(answer: Response) -> SettingShape | None:
 
 
 def referer_of_obs(answer: Response) -> SettingShape | None:
-    """Read the referers from the statements of the bucket's policy."""
     common_referers, other_statements = [], []
     for number, statement in enumerate(statements(answer), 1):
         if referers := parse_referers(statement):
@@ -250,10 +247,7 @@ def domains_of_oss(answer: Response) -> SettingShape | None:
 
 
 def domains_of_obs(answer: Response) -> SettingShape | None:
-    """Read the domains of a bucket and their certificates.
-
-    Some regions name a certificate by its id, and others by its name.
-    """
+    """Read the domains and their certificates, which some regions name by an id, and others by a name."""
     elements = _parse_root(answer, "ListBucketCustomDomainsResult").iter("Domains")
     return _parse_domains(elements, "DomainName", "CertificateId", "CertName")
 
@@ -261,7 +255,7 @@ def domains_of_obs(answer: Response) -> SettingShape | None:
 def parse_referers(statement: Mapping[str, Any]) -> Referers | None:
     """Return the condition on referers of a policy statement that denies requests for all objects.
 
-    Return None for a statement of another form than those that `ops.py checklist` prints.
+    Return None for any other statement.
     """
     (operator, condition), *other_conditions = (statement.get("Condition") or {"": {}}).items()
     fields = {**statement, "Action": _to_list(statement.get("Action"))}
@@ -364,7 +358,10 @@ def _count_statements(policy_statements: Sequence[Mapping[str, Any]]) -> Setting
 
 
 def _convert_referers(negation: str, prefixes: Iterable[str], *blanks: str) -> Referers:
-    """Return OSS's referers as patterns of OBS: OSS compares the beginning of a referer, and OBS the whole."""
+    """Convert referers of OSS to a condition of OBS: OSS compares the beginning of a referer, and OBS the whole.
+
+    `negation` is "Not" for allowed referers, and empty for denied referers.
+    """
     patterns = [prefix if prefix.endswith("*") else f"{prefix}*" for prefix in prefixes]
     return Referers(f"String{negation}Like", tuple(sorted([*patterns, *blanks])))
 
@@ -374,10 +371,7 @@ def _to_list(policy_value: Any) -> list[str]:
 
 
 def _parse_domains(elements: Iterable[ElementTree.Element], name: str, *certificates: str) -> SettingShape | None:
-    """Return the domains of a bucket; only the existence of a certificate is compared.
-
-    The certificate itself, and the service that OSS offers for a domain, cannot be compared.
-    """
+    """Return the domains of a bucket, and for each, True if it has a certificate."""
     names, common_domains, uncommon_domains = [], [], []
     for element in sorted(elements, key=lambda element: element.findtext(name) or ""):
         fields = {path.rpartition("/")[2]: element.findtext(path) or "" for path in (*certificates, "Status")}

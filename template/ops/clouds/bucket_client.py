@@ -1,4 +1,4 @@
-"""The requests that both clouds' bucket clients have in common; `buckets` has the clients, and names the sources."""
+"""The base class of the clients for OSS buckets and OBS buckets, with the requests that both clouds have in common."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class BucketAddress(NamedTuple):
     def at_endpoint(cls, endpoint: str, bucket: str) -> BucketAddress:
         """Return a bucket's address at an endpoint, with the bucket's name before the host.
 
-        If the host is an IP address, which cannot have a name in front, the path begins with the bucket's name.
+        If the host is an IP address, which has no subdomains, the path begins with the bucket's name.
         """
         url = urlsplit(endpoint)
         try:
@@ -65,8 +65,9 @@ class BucketAddress(NamedTuple):
 class BucketClient(ABC):
     """The client of a bucket, which signs its requests with an administrator's keys.
 
-    `retention_query` is the parameter that reads the retention rule, and `region_query` the parameter that reads the
-    region. `request_id_header` is the response header with the cloud's request id.
+    - `retention_query` is the query parameter that reads the retention rule.
+    - `region_query` is the query parameter that reads the region.
+    - `request_id_header` is the response header with the cloud's request id.
     """
 
     retention_query: str
@@ -81,18 +82,13 @@ class BucketClient(ABC):
         return self.address.name
 
     def head(self, key: str) -> Response | None:
-        """Read an object's headers; return None if the object is missing."""
         return self._call_for_object("HEAD", key)
 
     def get(self, key: str) -> Response | None:
-        """Read an object with its contents; return None if the object is missing."""
         return self._call_for_object("GET", key)
 
     def delete(self, key: str, version: str = "") -> None:
-        """Delete an object, or with `version` a single version of the object.
-
-        Deleting a missing object is no error.
-        """
+        """Delete an object, or with `version` a single version. Deleting a missing object is no error."""
         self._call_for_object("DELETE", key, {"versionId": version} if version else NOTHING)
 
     def objects(self, prefix: str) -> Iterator[ListedKey]:
@@ -110,10 +106,7 @@ class BucketClient(ABC):
             query["marker"] = listed_keys[-1].key
 
     def folders(self, prefix: str) -> list[str]:
-        """List the folders directly below `prefix`.
-
-        The project has few folders, so a single page suffices. Raises UnreadableResponseError if there are more.
-        """
+        """List the folders directly below `prefix`. Raises UnreadableResponseError for more than a page of folders."""
         query = {"delimiter": "/", "encoding-type": "url", "max-keys": "1000", "prefix": prefix}
         page = self.call("GET", query=query).xml()
         if page.findtext("IsTruncated") == "true":
@@ -149,7 +142,7 @@ class BucketClient(ABC):
     def read_document(self, setting: str) -> Response | None:
         """Read a setting as the cloud returns it: XML, or JSON for a policy. Return None if it is not set.
 
-        If a setting is not set, a cloud answers with a 404 error, whose code differs from setting to setting.
+        A cloud then answers with a 404 error, whose code differs from setting to setting.
         """
         with suppress_refusal(
             lambda error: error.status == 404 and error.code not in ("NoSuchBucket", *_MISSING_CODES)
@@ -199,8 +192,8 @@ class BucketClient(ABC):
     def _create(self, body: bytes = b"") -> None:
         """Create the bucket as private; `body` is the request's body.
 
-        If a response was lost, the bucket may exist already, and the cloud would refuse another request. So this method
-        checks for the bucket before it repeats the request.
+        If a response is lost, the bucket may exist, and the cloud would refuse another request. So this method checks
+        for the bucket before it repeats the request.
         """
         for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
@@ -224,7 +217,7 @@ class BucketClient(ABC):
 
     @abstractmethod
     def _sign(self, method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> dict[str, str]:
-        """Return the request's headers together with those of its signature."""
+        """Return the request's headers and the headers of its signature."""
 
 
 def _parse_row(element: ElementTree.Element) -> ListedKey:
@@ -232,5 +225,4 @@ def _parse_row(element: ElementTree.Element) -> ListedKey:
 
 
 def read_key(element: ElementTree.Element) -> str:
-    """Return the object key in a row of a listing."""
     return unquote_plus(element.findtext("Key") or "")

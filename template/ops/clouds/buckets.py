@@ -53,10 +53,7 @@ class OssBucketClient(BucketClient):
         )
 
     def create(self) -> None:
-        """Create the bucket as private.
-
-        Never call this method for an existing bucket, because OSS understands the request for it as another operation.
-        """
+        """Create the bucket as private. For an existing bucket OSS gives the same request another meaning."""
         self._create()
 
     def __init__(self, address: BucketAddress, keys: Keys, clock: WallClock, region: str) -> None:
@@ -67,10 +64,7 @@ class OssBucketClient(BucketClient):
     def open(
         cls, endpoints: Mapping[str, str], region: str, name: str, keys: Keys, clock: WallClock
     ) -> OssBucketClient:
-        """Return the client of a bucket in a region.
-
-        In the sandbox, `endpoints` contains the endpoint of its simulated OSS.
-        """
+        """Return the client of a bucket; `endpoints` may name another endpoint, as in the sandbox."""
         endpoint = endpoints.get("OSS_ENDPOINT") or f"https://oss-{region}.aliyuncs.com"
         return cls(BucketAddress.at_endpoint(endpoint, name), keys, clock, region)
 
@@ -94,8 +88,8 @@ class OssBucketClient(BucketClient):
     def upload(self, key: str, body: bytes, part_size: int, headers: Mapping[str, str]) -> None:
         """Store an object in parts of `part_size` bytes.
 
-        If the last response is lost, the repeated request fails, because the upload has ended. The caller then has to
-        check that the object exists.
+        If the last response is lost, the repeated request fails, because the upload has ended. The caller has to check
+        for the object.
         """
         upload = self.call("POST", key, {"encoding-type": "url", "uploads": ""}, _add_content_type(headers)).xml()
         upload_id = upload.findtext("UploadId") or ""
@@ -110,10 +104,7 @@ class OssBucketClient(BucketClient):
         self._call_for_object("POST", key, query, part_list)
 
     def uploads(self, prefix: str) -> list[tuple[str, str]]:
-        """List the unfinished uploads of keys that begin with `prefix`, as pairs of key and upload id.
-
-        There are few uploads, so a single page suffices.
-        """
+        """List the first page of unfinished multipart uploads with this prefix, as pairs of key and upload id."""
         page = self.call("GET", query={"encoding-type": "url", "prefix": prefix, "uploads": ""}).xml()
         return [(read_key(element), element.findtext("UploadId") or "") for element in page.iter("Upload")]
 
@@ -137,10 +128,7 @@ class ObsBucketClient(BucketClient):
     def open(
         cls, endpoints: Mapping[str, str], region: str, name: str, keys: Keys, clock: WallClock
     ) -> ObsBucketClient:
-        """Return the client of a bucket in a region.
-
-        In the sandbox, `endpoints` contains the endpoint of its simulated OBS.
-        """
+        """Return the client of a bucket; `endpoints` may name another endpoint, as in the sandbox."""
         return cls(
             BucketAddress.at_endpoint(endpoints.get("OBS_ENDPOINT") or f"https://obs.{region}.myhuaweicloud.com", name),
             keys,
@@ -157,7 +145,6 @@ class ObsBucketClient(BucketClient):
         return self.call("HEAD").headers.get("x-obs-storage-class", "STANDARD")
 
     def create(self, region: str) -> None:
-        """Create the bucket as private in `region`."""
         body = f"<CreateBucketConfiguration><Location>{escape(region)}</Location></CreateBucketConfiguration>"
         self._create(body.encode())
 

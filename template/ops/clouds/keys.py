@@ -1,7 +1,7 @@
-"""Access keys and other secrets, which come from the environment or are typed, and are never printed.
+"""Access keys and other secrets, which the environment contains or the user types, and which are never printed.
 
 An administrator's access keys are not stored. The secrets of s.yaml go into the secret store of Serverless Devs, the
-deploying tool, without appearing on a command line.
+deployment tool, without appearing on a command line.
 """
 
 from __future__ import annotations
@@ -58,7 +58,6 @@ class Secret:
         self._text = text
 
     def reveal(self) -> str:
-        """Return the text, for a signature or a header."""
         return self._text
 
     def __bool__(self) -> bool:
@@ -88,8 +87,7 @@ class Keys:
 def read_administrator_keys(session: Session, names: tuple[str, str, str]) -> Keys:
     """Return an administrator's keys from the environment variables `names`, or as the user types them.
 
-    The variables are then removed from the environment, so that programs started later do not inherit them. Raises
-    UsageError for a missing or malformed key.
+    Programs started later do not inherit the variables. Raises UsageError for a missing or malformed key.
     """
     values = dict(zip(names, take_variables(names), strict=True))
     *required_names, token = names
@@ -160,7 +158,7 @@ def check_form(name: str, value: str) -> None:
 def store_secrets(session: Session, options: Namespace, folder: Path) -> int:
     """Store the secrets named in `options.name`, or all, in the store of Serverless Devs; return the exit code.
 
-    The secrets come from the environment, or are typed. Raises UsageError for a missing or malformed secret.
+    The secrets come from the environment, or the user types them. Raises UsageError for a missing or malformed secret.
     """
     # The secrets in s.yaml, by variable, with their names in the store of Serverless Devs.
     secret_names = dict(_SECRET_LINE_PATTERN.findall(read_text(options.template or folder / "s.yaml")))
@@ -184,8 +182,8 @@ def store_secrets(session: Session, options: Namespace, folder: Path) -> int:
 def store(caller: Caller, secrets: Mapping[str, str]) -> None:
     """Put a secret, or a pair of secrets that belong together, into the store of Serverless Devs.
 
-    The old second secret is deleted first. So an interrupted run leaves a single secret, and never a new secret with an
-    old secret.
+    The store's old value of the second secret is deleted first, so that an interrupted run never leaves a new secret
+    with an old one.
     """
     _, *later_names = secrets
     for name in {*later_names} & {*caller.secrets()} if later_names else ():
@@ -207,7 +205,6 @@ def _read_secrets(session: Session, names: Sequence[str]) -> dict[str, str]:
 
 
 def _check_secret(name: str, value: str) -> None:
-    """Raise UsageError for a secret that is missing or malformed."""
     check_present(
         name,
         value,

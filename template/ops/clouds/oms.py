@@ -54,13 +54,13 @@ class NewGroup(NamedTuple):
 def group_note(mark: str, run: str) -> str:
     """Return the description of a migration's task group.
 
-    `mark` is the text that marks the project's resources, and `run` is the id of the migration.
+    `mark` is the description of all resources that setup creates for the project, and `run` the id of the migration.
     """
     return f"{mark}:{run}"
 
 
 class TaskGroups:
-    """The client of the task groups in a Huawei Cloud project, whose id is `project`."""
+    """The client of OMS's task groups in a Huawei Cloud project, whose id is `project`."""
 
     def __init__(self, oms: Service, project: str) -> None:
         self._oms, self._path = oms, f"/v2/{project}/taskgroups"
@@ -111,7 +111,6 @@ class TaskGroups:
                 return
 
     def show(self, group: str) -> TaskGroup | None:
-        """Return the task group with the id `group`, or None if it does not exist."""
         with suppress_refusal(lambda error: error.status == 404):
             return _parse_group(self._oms.call("GET", f"{self._path}/{group}"))
         return None
@@ -121,18 +120,17 @@ class TaskGroups:
         self._oms.call("PUT", f"{self._path}/{group}/stop", attempts=1)
 
     def resume(self, group: str, source: Keys, destination: Keys) -> None:
-        """Continue a paused group with these access keys."""
         self._oms.call("PUT", f"{self._path}/{group}/start", body=key_fields(source, destination), attempts=1)
 
     def retry(self, group: str, source: Keys, destination: Keys, *, only_failed: bool) -> None:
-        """Retry a failed group's failed objects, or without `only_failed` all its objects, with these access keys."""
+        """Retry the failed objects of a failed group, or all objects without `only_failed`."""
         request = {**key_fields(source, destination), "migrate_failed_object": only_failed}
         self._oms.call("PUT", f"{self._path}/{group}/retry", body=request, attempts=1)
 
     def limit(self, group: str, windows: Sequence[Window]) -> None:
         """Replace the bandwidth limits of a group.
 
-        Without `windows`, OMS copies at full speed.
+        `windows` are limits for times of the day; without windows, OMS copies at full speed.
         """
         self._oms.call("PUT", f"{self._path}/{group}/update", body=_bandwidth_field(windows), attempts=1)
 
@@ -153,7 +151,6 @@ def _bandwidth_field(windows: Sequence[Window]) -> dict[str, Any]:
 
 
 def key_fields(source: Keys, destination: Keys) -> dict[str, Any]:
-    """Return the access keys of source and destination as the fields of a request to OMS."""
     return {
         "src_ak": source.access.reveal(),
         "src_sk": source.secret.reveal(),
@@ -167,9 +164,9 @@ COUNT_KINDS = ("REQUEST", "SUCCESS", "FAILURE", "SKIP")
 
 
 class SyncTaskClient:
-    """The client of the sync task whose events are sent to `url`.
+    """The client of the sync task whose address for events is `url`.
 
-    Raises UsageError if `url` is not such an address. All methods raise RefusedError, UnreachableError and
+    Raises UsageError if `url` has another form. All methods raise RefusedError, UnreachableError and
     UnreadableResponseError.
     """
 

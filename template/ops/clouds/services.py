@@ -139,7 +139,7 @@ class Ram:
         return self._sts.call("POST", "/", "GetCallerIdentity")
 
     def send(self, action: str, **parameters: str) -> dict[str, Any]:
-        """Send an action with its parameters, and return the response; wait for a new resource to become visible."""
+        """Send a request for an action, and return the response; wait for a new resource to become visible."""
         # A repeated request could create a second key; the first would be useless without its secret.
         attempts = 1 if action == "CreateAccessKey" else MAX_ATTEMPTS
         return retry_while_absent(
@@ -147,7 +147,7 @@ class Ram:
         )
 
     def find(self, action: str, **parameters: str) -> dict[str, Any] | None:
-        """Send an action, and return the response, or None if the resource is missing."""
+        """Send a request for an action, and return the response, or None if the resource is missing."""
         with suppress_refusal(is_absent):
             return self._ram.call("POST", "/", action, parameters)
         return None
@@ -184,7 +184,7 @@ class OssTrigger(NamedTuple):
 
 
 class Functions:
-    """The functions of an account in a region.
+    """The client of Function Compute, for the functions of an account in a region.
 
     In the sandbox, `endpoint` is the address of Function Compute.
     """

@@ -95,7 +95,7 @@ def sign_oss(
 def sign_obs(
     method: str, bucket: str, key: str, query: Query, headers: Headers, *, keys: Keys, now: datetime
 ) -> dict[str, str]:
-    """Sign a request to OBS by a header."""
+    """Sign a request to OBS in the header Authorization."""
     all_headers = {
         **headers,
         "Date": format_datetime(now, usegmt=True),
@@ -144,7 +144,7 @@ def _compute_obs_signature(
 def sign_huawei_service(
     method: str, host: str, path: str, query: Query, headers: Headers, body: bytes, *, keys: Keys, now: datetime
 ) -> dict[str, str]:
-    """Sign a request to another service of Huawei Cloud, with all headers; `path` is quoted as in the request."""
+    """Sign a request to a service other than OBS, with all headers; `path` is quoted as in the request."""
     all_headers = {
         **headers,
         "Host": host,
@@ -174,7 +174,7 @@ def sign_alibaba_service(
     now: datetime,
     nonce: str,
 ) -> dict[str, str]:
-    """Sign a request to another service of Alibaba Cloud, with all parameters in the query and no body.
+    """Sign a request without a body to a service other than OSS, with all parameters in the query.
 
     `path` is quoted as in the request; `nonce` must be new for each request.
     """
@@ -197,15 +197,13 @@ def sign_alibaba_service(
 
 
 def quote_key(key: str) -> str:
-    """Quote an object key for a URL and for a signature."""
     return quote(key, safe="/~")
 
 
 def _digest_request(method: str, path: str, query: Query, all_headers: Headers, body_digest: str) -> tuple[str, str]:
     """Return the names of the signed headers, and the SHA-256 of the canonical request.
 
-    The services of both vendors other than OSS and OBS sign this digest. `all_headers` are all headers of the request,
-    and `body_digest` is the SHA-256 of the body.
+    All services except OSS and OBS sign this digest. `body_digest` is the SHA-256 of the body.
     """
     lines = sorted((name.lower(), value.strip()) for name, value in all_headers.items())
     names = ";".join(name for name, _ in lines)

@@ -96,7 +96,7 @@ class Response(NamedTuple):
 
     @property
     def endpoint(self) -> str:
-        """The host that a refusal names because the bucket is in another region, or "" if the refusal names none."""
+        """The host of the bucket's actual region, if the cloud refused the request for another region; otherwise ""."""
         match = _ENDPOINT_PATTERN.search(self.body[:4096])
         return match[1].decode() if match else urlsplit(self.headers.get("location", "")).netloc
 
@@ -227,10 +227,7 @@ def send_request(
 
 @contextlib.contextmanager
 def suppress_refusal(is_harmless: Callable[[RefusedError], bool]) -> Iterator[None]:
-    """Suppress a refusal for which `is_harmless` returns True.
-
-    An example of a harmless refusal is that of a request to delete a missing resource.
-    """
+    """Suppress a refusal for which `is_harmless` returns True, for example of deleting a missing resource."""
     try:
         yield
     except RefusedError as error:
@@ -239,7 +236,7 @@ def suppress_refusal(is_harmless: Callable[[RefusedError], bool]) -> Iterator[No
 
 
 def retry_while_absent(clock: WallClock, call: Callable[[], _T], is_absent: Callable[[RefusedError], bool]) -> _T:
-    """Return the result of `call`, and repeat the call while the cloud does not see a new resource yet.
+    """Return the result of `call`, repeated while the cloud does not see a new resource yet.
 
     `is_absent` returns True if the cloud refused the call because the resource is missing.
     """
@@ -274,7 +271,6 @@ def _is_denied(response: Response) -> bool:
 
 
 def _find_remedy(response: Response) -> Text:
-    """Return the remedy for a refusal, by its code."""
     code = response.code
     if response.status in _REDIRECT_STATUSES or response.endpoint:
         return _REGION_STEP
@@ -310,8 +306,8 @@ def _open_connection(url: SplitResult) -> http.client.HTTPConnection:
 def _find_proxy(url: SplitResult) -> SplitResult | None:
     """Return the proxy for an address, or None if the address has no proxy.
 
-    An address without TLS, such as that of the sandbox, never has a proxy. Raises UsageError, whose text omits the
-    value of the variable, because the value may contain a password.
+    An address without TLS, such as that of the sandbox, never has a proxy. Raises UsageError without the value of the
+    variable, which may contain a password.
     """
     address = getproxies_environment().get("https", "") if url.scheme == "https" else ""
     # proxy_bypass reads NO_PROXY only if the environment names a proxy.

@@ -34,7 +34,9 @@ def flag(name: str, text: Text) -> Option:
 class Command(NamedTuple):
     """A command and its options; options in an inner list exclude each other.
 
-    `page` is True if the command can write a web page. `asks` is True if the command calls a function of the project.
+    - `about` is the help text.
+    - `page` is True if the command can write a web page.
+    - `asks` is True if the command calls a function of the project.
     """
 
     about: Text

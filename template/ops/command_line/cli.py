@@ -48,9 +48,9 @@ _MAX_TAIL_LINES = 15
 
 
 class AnswerView(NamedTuple):
-    """The presentation of a kind of answer: functions that parse and report it, and that return its exit code.
+    """The functions that parse a kind of answer, make the report on it, and return its exit code.
 
-    `names` are the names of fields that only this kind has. `page` is True if the answer has a web page.
+    `names` are the names of fields that only this kind has. `page` is True if the answer can be written as a web page.
     """
 
     names: set[str]
@@ -120,7 +120,7 @@ _SINGLE_CALL_OPTIONS = {"look", "dry_run", "limit", "again"}
 def program() -> int:
     """Run `main` as a process, in which SIGTERM or a closed terminal acts like Ctrl-C.
 
-    So the command removes its temporary resources before it ends.
+    A stopped command still removes its temporary resources.
     """
     for name in ("SIGHUP", "SIGTERM"):  # Windows has no SIGHUP, and nohup ignores it
         number = getattr(signal, name, None)
@@ -136,10 +136,7 @@ def _stop(number: int, _: object) -> None:
 
 
 def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> int:
-    """Run the command in `words`, and return its exit code.
-
-    If `words` is None, run the command of the process's own command line.
-    """
+    """Run the command in `words`, or in the process's own command line, and return its exit code."""
     options = parser.parse(words)
     settings_file_token = SETTINGS_FILE.set(_settings_file_name(options.template))
     caller = call.caller(options.template, FOLDER)
@@ -163,9 +160,9 @@ def main(words: Sequence[str] | None = None, clock: WallClock | None = None) -> 
 
 
 def _settings_file_name(file: Path | None) -> str:
-    """Return the path of the settings file, or "" for s.yaml itself.
+    """Return the path of the file that replaces s.yaml, relative to the project's folder if it is there.
 
-    The path is relative if the file is in the project's folder.
+    Return "" for s.yaml itself.
     """
     if file is None or file.resolve() == (FOLDER / "s.yaml").resolve():
         return ""
@@ -209,7 +206,6 @@ def recognize_answer(answer: Any) -> str:
 
 
 def _run_job(session: Session, options: Namespace, job: str, kind: str) -> int:
-    """Call a job once and print its answer; return the exit code."""
     return _print_answer(session, options, session.caller.ask(job, _make_payload(options)), kind)
 
 
@@ -248,7 +244,7 @@ def _run_headers(session: Session, options: Namespace) -> int:
 
 
 def _make_payload(options: Namespace) -> dict[str, Any]:
-    """Return the options of a command that have a value, by the names of the function's payload."""
+    """Return the payload of a function: the options of its command that have a value."""
     sent_options = {name: value for name, value in vars(options).items() if name not in _SHARED_OPTIONS}
     return {name: value for name, value in sent_options.items() if value is not None and value is not False}
 

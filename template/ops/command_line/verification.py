@@ -68,7 +68,7 @@ def _compare_listings(
 ) -> Iterator[Claim]:
     """Yield the claims that listings of the buckets have the certificate's counts and digests.
 
-    Raises UsageError if a file cannot be read, or if the destination's listing is passed without the source's.
+    `digests` are the files for the listings' digests, or None unless both listings are passed.
     """
     source_reserved_keys: set[bytes] = set()
     digest_receivers = [digest_file.add for digest_file in digests] if digests else [None, None]
@@ -129,7 +129,6 @@ def exit_code(document: Any, claims: list[Claim]) -> ExitCode:
 
 
 def _claim_lines(document: Any, claims: list[Claim], lang: str) -> Iterator[Line]:
-    """Yield a line for each claim, and a line with the conclusion."""
     for claim in claims:
         word, state = (_TRUE_TEXT, "good") if claim.holds else (_FALSE_TEXT, "bad")
         detail = "" if claim.holds or not claim.detail else f" ({claim.detail})"
@@ -146,7 +145,7 @@ def _claim_lines(document: Any, claims: list[Claim], lang: str) -> Iterator[Line
 
 
 def _to_json(document: Any, claims: list[Claim]) -> dict[str, Any]:
-    """Return the checked claims as JSON data, with the verdict, and with `sound`, which is True if all claims hold."""
+    """Return the checked claims as JSON data, with `sound`, which is True if all claims hold."""
     claim_rows = [
         {"claim": claim.text.en, "claim_zh": claim.text.zh, "holds": claim.holds, "detail": claim.detail}
         for claim in claims

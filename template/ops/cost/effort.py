@@ -1,8 +1,8 @@
 """The effort of each job: calls and seconds of its function, and requests to both clouds.
 
-A pass is a walk of a job over all keys of a bucket, on several parallel lanes. The benchmarks count and simulate the
-same effort, and a test compares the two. No effort was measured in the clouds; a rehearsal of the cutover measures it
-for your buckets.
+In a pass, a job reads all keys of a bucket, on several parallel lanes. The benchmarks count and simulate the same
+effort, and a test compares the two. No effort was measured in the clouds; a rehearsal of the cutover measures it for
+your buckets.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ TIMERS = {
 
 
 class Effort(NamedTuple):
-    """The work of a function and its requests to both clouds.
+    """The work of a function, and the requests to both clouds.
 
     - `seconds` is the duration of all calls.
     - `size` is the number of vCPUs and the megabytes of memory.
@@ -96,13 +96,11 @@ class Effort(NamedTuple):
     obs_bytes: float = 0
 
     def dollars(self, prices: Prices) -> float:
-        """Return the cost of this effort at these prices."""
         requests = (self.oss + self.obs) * DOLLARS_PER_REQUEST
         traffic = self.obs_bytes / BYTES_PER_GIGABYTE * prices.obs_egress
         return dollars_for_function(self.calls, self.seconds, *self.size) + requests + traffic
 
     def multiply(self, number: float) -> Effort:
-        """Return this effort multiplied by `number`."""
         multiplied_amounts = (number * amount for amount in (self.oss, self.obs, self.obs_bytes))
         return Effort(number * self.calls, number * self.seconds, self.size, *multiplied_amounts)
 
@@ -150,8 +148,8 @@ def _pass_over_source(objects: int, seconds_per_object: float) -> Effort:
 def backfill(objects: int, lanes: int) -> Effort:
     """Return the effort of a reconcile pass that submits all objects.
 
-    OMS limits the rate of calls of all lanes together. While a lane waits for its turn, its function runs and is
-    billed.
+    OMS limits the rate of calls of all lanes together. Function Compute also bills the time in which a lane waits for
+    its turn.
     """
     seconds = backfill_seconds(objects) * min(lanes, _SENDING_LANES)
     return Effort(seconds / _PIECE_SECONDS, seconds, oss=2 * objects / _PAGE_OBJECTS + objects)
@@ -163,7 +161,7 @@ def backfill_seconds(objects: int) -> float:
 
 
 def group_seconds(objects: int, size: int) -> float:
-    """Return the minimum duration of a task group of OMS, in seconds.
+    """Return the minimum duration of a copy by OMS's task group, in seconds.
 
     OMS copies while it lists the source, at most at the usual rate for an account.
     """
@@ -179,7 +177,7 @@ def submission_seconds(objects: int, size: int) -> float:
 
 
 def group_requests(objects: int, size: int) -> int:
-    """Return the number of this project's requests to both clouds while it follows a task group to its end."""
+    """Return the number of the project's own requests to both clouds while OMS's task group copies the objects."""
     return _GROUP_REQUESTS + round(group_seconds(objects, size) / _GROUP_LOOK_SECONDS)
 
 
@@ -199,9 +197,9 @@ def oms_requests(objects: int, size: int) -> Effort:
 
 
 def sample(number: int, bytes_: float) -> Effort:
-    """Return the effort of drawing and reading a sample of `number` objects in both buckets.
+    """Return the effort of reading a sample of `number` objects in both buckets; `bytes_` is their total size.
 
-    `bytes_` is the total size of the sampled objects. The sample also compares the headers of an object in each folder.
+    The cutover also compares the headers of an object in each first-level folder.
     """
     requests = 3 * number + (_MAX_SAMPLED_FOLDERS if number else 0)
     return Effort(1, 2 * bytes_ / _SAMPLE_BYTES_PER_SECOND, oss=requests, obs=requests, obs_bytes=bytes_)
@@ -210,7 +208,7 @@ def sample(number: int, bytes_: float) -> Effort:
 def deep(objects: int, size: int, lanes: int) -> Effort:
     """Return the effort of `compare --deep`, which reads the contents of all objects in the source.
 
-    The estimate assumes that no proofs of equal contents are stored, and that the function is in the source's region.
+    The estimate assumes that no object is proven to be equal yet, and that the function is in the source's region.
     """
     seconds = deep_hours(size, lanes) * 3600 * lanes
     return Effort(seconds / _PIECE_SECONDS, seconds, _WHOLE_SIZE, oss=2 * objects)
@@ -233,7 +231,7 @@ def freeze_minutes(objects: int, lanes: int, sampled_bytes: float = 0) -> dict[s
 
 
 def headers_minutes(objects: int, lanes: int) -> dict[str, int]:
-    """Return the duration of a pass of the job `headers` in minutes, for three cases, and its effect on a cutover.
+    """Return durations of the job `headers`, and its effect on a cutover, in minutes.
 
     - "stays": the headers of all objects change, and OBS keeps LastModified.
     - "moves": the headers of all objects change, and OBS moves LastModified.
@@ -249,7 +247,10 @@ def headers_minutes(objects: int, lanes: int) -> dict[str, int]:
 
 
 def headers_requests(objects: int) -> int:
-    """Return the additional requests of a standstill pass that checks headers: it lists records and proofs."""
+    """Return the number of requests that a standstill pass needs in addition if it checks headers.
+
+    It then also lists the records and the proofs in the log bucket.
+    """
     return math.ceil(2 * objects / _PAGE_OBJECTS)
 
 
@@ -264,8 +265,8 @@ def deep_hours(size: int, lanes: int) -> float:
 def pass_seconds(objects: int, seconds_per_object: float, lanes: int) -> float:
     """Return the duration of a pass in seconds, if an earlier pass has found the distribution of the keys.
 
-    A first pass takes up to half as long again. Many lanes are seldom all busy: 32 lanes do the work of 30, and 64 the
-    work of 56.
+    A first pass takes up to half as long again. Not all lanes are always busy: 32 lanes do the work of 30, and 64 lanes
+    the work of 56.
     """
     return objects * seconds_per_object * (1 + lanes / 500) / lanes + (_SPREADING_SECONDS if lanes > 1 else 0)
 

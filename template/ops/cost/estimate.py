@@ -47,11 +47,12 @@ class Expense(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """The costs of a migration (`once`, per month and on cutover day), and the durations.
+    """The costs of a migration, and the durations.
 
+    - `once`, `month` and `cutover` are the costs of the existing objects, of a month, and of the cutover day.
     - `ways` are the ways of copying the existing objects: by day and night, or by night.
     - `old_seconds` and `old_requests` are the time and the requests for copying the existing objects, without OMS's own
-      requests. The key "group" stands for a copy by a task group, and "sent" for submission by this project.
+      requests. The key "group" stands for a copy by OMS's task group, and "sent" for submission by this project.
     - `freeze_minutes` has the minutes of each step of a cutover.
     - `deep_hours` are the hours of `compare --deep`.
     - `headers_minutes` has the minutes of the job `headers` by case.
@@ -70,7 +71,6 @@ class Estimate(NamedTuple):
     headers_requests: int
 
     def to_json(self, plan: Workload) -> dict[str, Any]:
-        """Return the estimate as the JSON output of the command."""
         costs = {name: [expense._asdict() for expense in getattr(self, name)] for name in ("once", "month", "cutover")}
         plan_fields = {**plan._asdict(), "prices": plan.prices._asdict()}
         names = ("old_seconds", "old_requests", "freeze_minutes", "deep_hours", "headers_minutes", "headers_requests")
@@ -80,7 +80,6 @@ class Estimate(NamedTuple):
 
 
 def estimate(plan: Workload) -> Estimate:
-    """Return the costs of a planned migration at the prices in the plan."""
     sampled_objects = min(plan.sample, plan.objects)
     sampled_bytes = sampled_objects * min(plan.object_bytes, effort.MAX_SAMPLED_BYTES)
 
@@ -126,7 +125,7 @@ def estimate(plan: Workload) -> Estimate:
 
 
 def copying(prices: Prices, objects: int, size: int, traffic: float) -> list[Expense]:
-    """Return the costs of copying by OMS; `traffic` is the price of the traffic out of OSS, in dollars."""
+    """Return the costs of copying objects by OMS; `traffic` is the price of the traffic out of OSS, in dollars."""
     return [
         Expense("egress", traffic, size=size),
         Expense("oms", None if prices.oms is None else size / BYTES_PER_GIGABYTE * prices.oms, size=size),
@@ -135,5 +134,5 @@ def copying(prices: Prices, objects: int, size: int, traffic: float) -> list[Exp
 
 
 def total_dollars(expenses: list[Expense]) -> float:
-    """Return the sum of the expenses in dollars, without those of unknown price."""
+    """Return the sum of the expenses in dollars, without expenses of unknown price."""
     return sum(expense.dollars for expense in expenses if expense.dollars is not None)

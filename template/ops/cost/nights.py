@@ -27,8 +27,9 @@ class Copy(NamedTuple):
 class CopyWays(NamedTuple):
     """The ways to copy: by day and night, by night, and by night if OMS applies its time windows in UTC.
 
-    Each way by night has a second copy if OMS splits the group into tasks, because each task may have its own limit.
-    Both ways by night are empty where traffic costs the same all day.
+    - Each way by night has a second copy if OMS splits the task group into tasks, because each task may have a limit of
+      its own.
+    - Without a lower price by night, `nights` and `in_utc` are empty.
     """
 
     day_and_night: Sequence[Copy]
@@ -53,10 +54,10 @@ def compare_ways(objects: int, size: int, prices: Prices) -> CopyWays:
 def estimate_copy(
     objects: int, size: int, prices: Prices, windows: Sequence[Window] = (), tasks: int = 1, hours_late: int = 0
 ) -> Copy:
-    """Return the duration and price of a copy under bandwidth windows, which limit each of `tasks` tasks separately.
+    """Return the duration and price of a copy with bandwidth limits by the time of day.
 
-    The copy begins at an unknown hour, so the price is the average over a day. OMS applies the windows `hours_late`
-    hours late.
+    The limits apply to each of `tasks` parallel tasks separately. OMS applies the limits `hours_late` hours late. The
+    copy begins at an unknown hour, so the price is the average over a day.
     """
     speeds = [min(effort.OMS_BYTES_PER_SECOND, tasks * limit) for limit in limits_by_minute(windows, hours_late)]
     night_share = sum(speeds[:_NIGHT_MINUTES]) / sum(speeds)

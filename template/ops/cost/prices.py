@@ -31,8 +31,8 @@ RESTORE_PRICE = 0.06 / YUAN_PER_DOLLAR
 class Prices(NamedTuple):
     """Prices in dollars a gigabyte: of traffic out of OSS and out of OBS, and of OMS's copies.
 
-    `oms` is None if OMS's price is unknown. `night_egress` is the price of traffic out of OSS between midnight and 8
-    o'clock in China.
+    - `oms` is None if OMS's price is unknown.
+    - `night_egress` is the price of traffic out of OSS between midnight and 8 o'clock in China.
     """
 
     egress: float = OSS_EGRESS_PRICE

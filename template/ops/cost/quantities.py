@@ -66,7 +66,7 @@ def per_day(text: str) -> int:
 
 
 def prefix(text: str) -> str:
-    """Return the prefix if the functions accept it, so that a wrong prefix is refused before any call."""
+    """Return the prefix; refuse a prefix that the functions would refuse."""
     if text.startswith("/"):
         raise ValueError(
             t('{text!r}: no object key begins with "/". Write {better!r}', text=text, better=text.lstrip("/"))
