@@ -45,8 +45,8 @@ def plan(
 ) -> Iterator[Line]:
     """Yield the lines of a migration's plan, with its cost and duration.
 
-    `comparison` is the last comparison, whose counts the estimates use. `project_prefix` is the prefix of the keys that
-    the project migrates.
+    The estimates use the counts of `comparison`, the last comparison. `project_prefix` is the prefix of the object keys
+    that the project migrates.
     """
     yield t(
         "A task group of OMS copies the current objects of {source} to {destination} once; the sync task keeps"
@@ -132,10 +132,10 @@ def plan(
 def _split_folders(
     prefixes: Sequence[str], folders: Collection[str], project_prefix: str
 ) -> tuple[list[str], list[str]]:
-    """Return the first-level folders that a migration copies whole, and the folders that it may copy in part.
+    """Return the first-level folders that a migration copies whole, and those of which it may copy a part.
 
-    `project_prefix` is the prefix of the keys that the project migrates. The folder "" stands for objects outside
-    folders, and "*" for all folders that were not counted separately.
+    `project_prefix` is the prefix of the object keys that the project migrates. The folder "" stands for objects
+    outside folders, and "*" for all folders that were not counted separately.
     """
     if project_prefix in prefixes:
         return [*folders], []
@@ -163,7 +163,7 @@ def digest_if_nothing_extra(comparison: CompareAnswer) -> str:
 
 
 def progress_line(group: TaskGroup, seconds_left: float | None = None) -> Text:
-    """Return a line on a task group's progress; `seconds_left` is the estimate of the remaining seconds, if known."""
+    """Return a task group's progress on one line; `seconds_left` is the estimate of the remaining time, or None."""
     text = existing_objects.progress_text(group)
     return (
         text
@@ -181,8 +181,8 @@ def state_lines(
 ) -> Iterator[Line]:
     """Yield lines on the state of a task group, and the next step.
 
-    `keys` are the access keys that the migration still has. `zone_text` is the sentence on the time zone of the
-    bandwidth limits.
+    `keys` are the ids of the migration's access keys that still exist. `zone_text` is the sentence on the time zone of
+    the bandwidth limits.
     """
     yield MarkedLine("", group.title.of(language), existing_objects.tone(group))
     if group.total:
@@ -222,7 +222,7 @@ def describe_time_zone(windows: Sequence[Window], delay_hours: int | None) -> Te
 
 
 def end_lines(group: TaskGroup, language: str) -> Iterator[Line]:
-    """Yield the result of a finished migration, and the steps to check it and to repeat it."""
+    """Yield the result of a finished migration, and the commands that compare the buckets and repeat the migration."""
     yield MarkedLine("", group.title.of(language), existing_objects.tone(group))
     yield f"  {progress_line(group).of(language)}"
     yield f"-> {t('Now find missing objects, and objects written during the migration:').of(language)}"
@@ -233,5 +233,5 @@ def end_lines(group: TaskGroup, language: str) -> Iterator[Line]:
 
 
 def to_json(group: TaskGroup | None) -> dict[str, Any]:
-    """Return the state of a task group as JSON data. None stands for a group that does not exist yet."""
+    """Return the state of a task group as JSON data; `group` is None before the task group exists."""
     return codec.to_json(group) if group else {"state": "none"}

@@ -1,8 +1,8 @@
 """The command that migrates the existing objects, and its options.
 
-The record of a migration, an `Intention`, is written to the log bucket first; then access keys are made, and the task
-group. So any later command, on any machine, can continue after an interruption. It finds the group by the id of the run
-in the group's description. The new keys are those that the record does not list as earlier keys.
+A migration's record, an `Intention`, is written to the log bucket before the access keys and the task group are made.
+So after an interruption any later command, on any machine, can continue. The description of the task group contains the
+id of the migration's run.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _MAX_LISTED_FAILURES = 100_000
 
 
 def migrate(session: Session, options: Namespace, folder: Path) -> int:
-    """Begin a migration, or execute an option of the current migration; return the exit code.
+    """Begin a migration, or execute an option such as --pause for the current migration; return the exit code.
 
     Raises OpsError.
     """
@@ -75,7 +75,7 @@ class ProjectMigration:
         self._own_group = OwnGroup(session, self._intentions, self._groups, project_mark(variables))
 
     def begin(self) -> int:
-        """Begin a migration, or continue an interrupted migration; follow it to its end."""
+        """Begin a migration, or continue an interrupted migration; follow it to its end, and return the exit code."""
         intention, windows = self._intentions.read(), read_windows(self._options)
         if intention is None:
             intention = prepare(self._session, self._variables, self._options, self._holders)
@@ -108,10 +108,10 @@ class ProjectMigration:
         """Return a sentence on the time zone of the group's bandwidth limits, or None for a group without limits."""
         if not group.bandwidth:
             return None
-        progress = self._intentions.read_speed()
-        are_limits_same = progress and (progress.group, progress.windows) == (group.id, group.bandwidth)
+        speed = self._intentions.read_speed()
+        are_limits_same = speed and (speed.group, speed.windows) == (group.id, group.bandwidth)
         return messages.describe_time_zone(
-            group.bandwidth, find_hours_late(progress) if progress and are_limits_same else None
+            group.bandwidth, find_hours_late(speed) if speed and are_limits_same else None
         )
 
     def pause(self) -> int:
@@ -132,7 +132,10 @@ class ProjectMigration:
         )
 
     def retry(self) -> int:
-        """Retry a failed migration with new access keys: only its failed objects, if OMS has recorded them."""
+        """Retry a failed migration with new access keys.
+
+        OMS retries only the failed objects, if it has a complete list of them.
+        """
         intention, group = self._read_current(GroupState.FAILED)
         if group.resent:
             raise UsageError(existing_objects.RESENT_TEXT, messages.END_TEXT)
@@ -145,7 +148,7 @@ class ProjectMigration:
         )
 
     def remove(self) -> int:
-        """End the migration in any state; copied objects remain. Return the exit code."""
+        """End the migration in any state, and keep the copied objects; return the exit code."""
         intention = self._intentions.read()
         if intention is None:
             self._print_texts([messages.NO_MIGRATION_TEXT])
@@ -171,14 +174,14 @@ class ProjectMigration:
     def _delete_groups(self, intention: Intention, groups: Sequence[TaskGroup], result_name: str) -> None:
         """Pause the task groups, store their results, and delete them.
 
-        The results are stored first, because OMS does not report them after a deletion.
+        The results are stored first, because OMS does not report on a deleted group.
         """
         for group in groups:
-            stopped_group = self._await_other_state(intention, group, GroupState.WAITING)
-            if stopped_group.state in (GroupState.CREATING, GroupState.COPYING):
+            current_group = self._await_other_state(intention, group, GroupState.WAITING)
+            if current_group.state in (GroupState.CREATING, GroupState.COPYING):
                 self._groups.pause(group.id)
-            stopped_group = self._await_other_state(intention, stopped_group, *WORKING_STATES)
-            self._intentions.note_end(intention, self._session.clock.now(), result_name, stopped_group)
+            current_group = self._await_other_state(intention, current_group, *WORKING_STATES)
+            self._intentions.note_end(intention, self._session.clock.now(), result_name, current_group)
             self._groups.delete(group.id)
 
     def _create(self, intention: Intention) -> TaskGroup:
@@ -231,7 +234,7 @@ class ProjectMigration:
         return self._own_group.read(intention)
 
     def _adopt(self, intention: Intention) -> str:
-        """Return the id of the task group that this or another command has created, or "" if there is none."""
+        """Return the id of the existing task group, and record its access keys. Return "" if there is no task group."""
         task_group = self._own_group.find(intention)
         if task_group:
             self._own_keys.record_foreign_keys(intention)
@@ -240,7 +243,7 @@ class ProjectMigration:
     def _make_keys(self, intention: Intention) -> tuple[Keys, Keys, str]:
         """Replace the migration's access keys by two new keys, and wait until their permissions take effect.
 
-        Return the two keys, and OMS's name for the source's region.
+        Return the source's key, the destination's key, and OMS's name of the source's region.
         """
         huawei, grants = self._huawei, PendingGrants(self._session)
         source, destination = self._own_keys.make(intention)
@@ -255,7 +258,7 @@ class ProjectMigration:
         return source, destination, region
 
     def _hand_over(self, intention: Intention, call: Callable[[], T]) -> T:
-        """Start OMS with the new keys by `call`, and return its result.
+        """Call `call`, which starts OMS with the new keys, until OMS accepts them; return the result.
 
         Raises TakenOverError if another command has taken over the migration, and the errors of `call`.
         """
@@ -283,7 +286,7 @@ class ProjectMigration:
         )
 
     def _follow(self, intention: Intention, group: TaskGroup) -> int:
-        """Print the progress until the group stops, then the next step; return the exit code."""
+        """Print the progress until the task group stops, then print the next step; return the exit code."""
         group = self._await_replay(intention, self._await_other_state(intention, group, *WORKING_STATES))
         if group.state is GroupState.DONE:
             self._end(intention, "done", group)
@@ -319,7 +322,7 @@ class ProjectMigration:
     def _await_replay(self, intention: Intention, group: TaskGroup) -> TaskGroup:
         """Wait until replay has taken over the failed objects, so that the user does not retry them; return the group.
 
-        If replay does not take them in time, return the group unchanged.
+        If replay does not take over the objects in time, return the group unchanged.
         """
         session, clock = self._session, self._session.clock
         session.hint, end_seconds = messages.PROGRESS_TEXT, clock.monotonic() + _REPLAY_SECONDS
@@ -358,7 +361,6 @@ class ProjectMigration:
         return intention, group
 
     def _list_keys(self, intention: Intention) -> list[str]:
-        """Return the ids of the migration's access keys."""
         return [key for _, key in list_migration_keys(intention, self._holders)]
 
     def _end(self, intention: Intention, result_name: str, group: TaskGroup | None = None) -> None:
@@ -375,10 +377,7 @@ class ProjectMigration:
 
 
 def _exit_code(group: TaskGroup) -> ExitCode:
-    """Return the exit code for a task group.
-
-    It is NOT_PROVEN for a paused group, FAILED for a group that failed or could not be created, and OK otherwise.
-    """
+    """Return NOT_PROVEN for a paused task group, FAILED if the group failed or could not be created, otherwise OK."""
     if group.state is GroupState.PAUSED:
         return ExitCode.NOT_PROVEN
     return ExitCode.FAILED if group.state in (GroupState.NOT_CREATED, GroupState.FAILED) else ExitCode.OK

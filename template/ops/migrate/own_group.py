@@ -1,4 +1,4 @@
-"""The task group of a migration, whose description contains the id of the migration's run."""
+"""The task group of a migration; its description contains the id of the migration's run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from oss_oms_sync.answers.text import t
 
 
 class OwnGroup:
-    """The task group of a project's migration; `mark` is the text that marks the project's resources."""
+    """The task group of a project's migration; `mark` is the text by which the project marks its resources at OMS."""
 
     def __init__(self, session: Session, intentions: Intentions, groups: TaskGroups, mark: str) -> None:
         self._session, self._intentions, self._groups, self._mark = session, intentions, groups, mark
@@ -21,7 +21,7 @@ class OwnGroup:
     def find(self, intention: Intention) -> TaskGroup | None:
         """Return the task group, or None before it is created.
 
-        Raises UsageError if the group was deleted, or if there are several.
+        Raises UsageError if the group was deleted, or if there are several groups.
         """
         if not intention.group:
             own_groups = self.list_all(intention)
@@ -47,7 +47,7 @@ class OwnGroup:
         raise UsageError(t("The task group {group} was deleted in OMS", group=intention.group), messages.END_TEXT)
 
     def add_replay_progress(self, group: TaskGroup) -> TaskGroup:
-        """Return the group with replay's progress on its failed objects, as status reports it."""
+        """Return the group with replay's progress on the failed objects, which status reports."""
         if not group.can_be_resent:
             return group
         try:
@@ -65,8 +65,8 @@ class OwnGroup:
     def limit(self, intention: Intention, group: TaskGroup, *, is_restarted: bool = False) -> TaskGroup:
         """Apply the recorded bandwidth limits if the group has other limits; return the group.
 
-        If another command records new limits meanwhile, these are applied. After a restart (`is_restarted`) the limits
-        are always set, because OMS does not document that a restarted group keeps them.
+        If another command records new limits meanwhile, apply these. After a restart always apply the limits, because
+        OMS does not document that a restarted group keeps them.
         """
         if intention.bandwidth is None or group.state not in (*WORKING_STATES, GroupState.PAUSED):
             return group

@@ -1,8 +1,8 @@
 """The access keys of a migration: a single command at a time creates them, and any command deletes them.
 
-A command that makes keys and starts OMS with them first writes its id into the record of the migration, and checks the
-id before each change. Another command can take over, because the machine of the first may be lost: it waits until
-requests of the first must have arrived, and reads the group again before it deletes a key.
+Before a command makes keys and starts OMS with them, it writes its own id into the migration's record; it checks that
+id before each change. Another command can take over, because the first command's machine may be lost. It waits until
+the first command's requests must have arrived, and reads the task group again before it deletes a key.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class TakenOverError(UsageError):
 
 
 class OwnKeys:
-    """The access keys of a migration; `holders` are the users of the source's and of the destination's key."""
+    """The access keys of a migration; `holders` are the users who have the source's and the destination's key."""
 
     def __init__(self, session: Session, intentions: Intentions, holders: tuple[Holder, Holder]) -> None:
         self._session, self._intentions, self._holders = session, intentions, holders
         self._command = secrets.token_hex(8)
 
     def take_over(self, intention: Intention) -> None:
-        """Claim the migration for this command: from now on, no other command creates keys for it.
+        """Claim the migration for this command, so that no other command creates keys for it.
 
         Raises TakenOverError if the migration has ended, or if another command has taken over meanwhile.
         """
@@ -54,8 +54,8 @@ class OwnKeys:
     def check(self, intention: Intention) -> None:
         """Raise TakenOverError if another command has claimed the migration, or ended it.
 
-        Any command may change the bandwidth limits. So this method copies the stored limits into `intention`, so that
-        the next write keeps them.
+        Also copy the stored bandwidth limits into `intention`: any command may have changed them, and the next write
+        must keep them.
         """
         stored_intention = self._intentions.read_current(intention)
         if stored_intention is None or stored_intention.maker != self._command:
@@ -63,7 +63,7 @@ class OwnKeys:
         intention.bandwidth = stored_intention.bandwidth
 
     def add_check(self, intention: Intention, call: Callable[[], T]) -> Callable[[], T]:
-        """Return a function that calls `call`, or raises TakenOverError if another command has taken over."""
+        """Return a function that calls `call`, but raises TakenOverError if another command has taken over."""
 
         def check_and_call() -> T:
             self.check(intention)
@@ -81,7 +81,7 @@ class OwnKeys:
         self._intentions.write(intention)
 
     def make(self, intention: Intention) -> tuple[Keys, Keys]:
-        """Replace the migration's keys by two new keys, and return these: the source's, and the destination's.
+        """Replace the migration's keys by two new keys; return the key for the source and the key for the destination.
 
         If another command has taken over meanwhile, delete the new keys and raise TakenOverError.
         """
@@ -106,7 +106,7 @@ class OwnKeys:
         return source, destination
 
     def record_foreign_keys(self, intention: Intention) -> None:
-        """Record all keys outside `kept` as the migration's keys, because another command has created them."""
+        """Record all keys outside `intention.kept` as the migration's keys: another command has created them."""
         intention.keys = [key for _, key in list_keys(self._holders) if key not in intention.kept]
 
     def _write(self, intention: Intention) -> None:

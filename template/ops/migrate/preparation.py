@@ -31,8 +31,8 @@ GROUP_TITLE = t("creating a task group")
 def prepare(session: Session, variables: Mapping[str, str], options: Namespace, holders: Sequence[Holder]) -> Intention:
     """Return the record of a new migration, after the user has agreed to it.
 
-    `variables` are the variables of s.yaml, and `holders` the users with the source's key and with the destination's
-    key. Raises OpsError if the migration cannot begin.
+    `variables` are the variables of s.yaml. `holders` are the users whose access keys OMS will use. Raises OpsError if
+    the migration cannot begin.
     """
     _check_conditions(session, variables, holders)
     intention = Intention(
@@ -59,7 +59,7 @@ def prepare(session: Session, variables: Mapping[str, str], options: Namespace, 
 
 
 def check_same(intention: Intention, variables: Mapping[str, str], options: Namespace) -> None:
-    """Raise UsageError if `options` request another migration than `intention`, which is in progress."""
+    """Raise UsageError if `options` request another migration than `intention`, the migration in progress."""
     prefixes = (
         _restrict_prefixes(options.prefix, variables.get("objectPrefix", "")) if options.prefix else intention.prefixes
     )
@@ -83,7 +83,7 @@ def check_open(session: Session) -> None:
 
 
 def confirm(session: Session, options: Namespace, question: Text) -> None:
-    """Raise UsageError unless the user types the word that agrees, or has passed --yes."""
+    """Raise UsageError unless the user types the word `YES`, or has passed --yes."""
     if not options.yes:
         session.require_word(question, YES, t("Nothing was changed"), t("Without a terminal, pass --yes"))
 
@@ -119,10 +119,11 @@ def _check_conditions(session: Session, variables: Mapping[str, str], holders: S
 
 
 def _restrict_prefixes(requested_prefixes: Sequence[str], project_prefix: str) -> list[str]:
-    """Return the requested prefixes, limited to the project's prefix.
+    """Return the requested prefixes, each limited to the project's prefix.
 
-    If no prefixes are requested, return the project's prefix alone. Raises UsageError for a prefix outside the
-    project's prefix.
+    Without requested prefixes, return the project's prefix.
+
+    Raises UsageError for a prefix outside the project's prefix.
     """
     for prefix in requested_prefixes:
         if not prefix.startswith(project_prefix) and not project_prefix.startswith(prefix):
@@ -134,10 +135,7 @@ def _restrict_prefixes(requested_prefixes: Sequence[str], project_prefix: str) -
 
 
 def _agrees_to_restore(session: Session, options: Namespace, user: str) -> bool:
-    """Return True if the user agrees to restore archived objects.
-
-    A separate question asks for this, because restoring costs money.
-    """
+    """Return True if the user agrees to restore archived objects, which costs money."""
     if options.restore or options.yes:
         return bool(options.restore)
     return session.agrees(

@@ -1,4 +1,4 @@
-"""Limits of a migration's bandwidth by the time of day, from the command's options."""
+"""Bandwidth limits of a migration by time of day (windows), read from the command's options."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from oss_oms_sync.answers.text import t
 def read_windows(options: Namespace) -> list[Window] | None:
     """Return the bandwidth limits in the options, or None if the options do not mention limits.
 
-    An empty list means that the user wants no limits. Raises UsageError if there are too many limits, or if their hours
+    An empty list means that the user wants no limits. Raises UsageError if there are too many windows, or if windows
     overlap.
     """
     if options.nights:

@@ -1,7 +1,7 @@
 """The lock of setup: an object in the log bucket that names the callers of the run that has the lock.
 
-Only one run at a time can have the lock. An interrupted run leaves its lock behind. Its own callers can take over the
-lock by confirming a plan with this step. Other callers have to wait until the lock is 40 minutes old: by then the
+Only one run at a time can have the lock. If a run is interrupted, its lock remains, and the same callers can take over
+the lock by confirming a plan that says so. Other callers have to wait until the lock is 40 minutes old: by then the
 permissions that the interrupted run granted have taken effect.
 """
 
@@ -27,15 +27,15 @@ _READ_BACK_SECONDS = 5.0
 
 
 class _Holder(NamedTuple):
-    """The run that has the lock: its start, its id, and its callers (the ARN, and the IAM user)."""
+    """The run that has the lock: its start, its id, and its callers."""
 
     since: datetime
     run: str
     callers: Sequence[str]
 
     @property
-    def work(self) -> Text:
-        """The sentence that says who runs setup, and since when."""
+    def description(self) -> Text:
+        """A sentence that says who runs setup, and since when."""
         return t(
             "a setup by {callers} has been running since {since}, or was interrupted",
             callers=self.callers,
@@ -46,8 +46,8 @@ class _Holder(NamedTuple):
 class Lock:
     """The lock of a project, which a single run of setup has at a time.
 
-    `callers` are the callers of this run: the ARN in Alibaba Cloud, and the user in Huawei Cloud. If setup has no keys
-    for the log bucket (`bucket` is None), there is no lock.
+    `callers` are this run's caller in Alibaba Cloud (an ARN) and its user in Huawei Cloud. If setup has no keys for the
+    log bucket (`bucket` is None), there is no lock.
     """
 
     def __init__(self, session: Session, project: str, bucket: OssBucketClient | None, callers: Sequence[str]) -> None:
@@ -60,7 +60,7 @@ class Lock:
     def needs(self) -> list[Need]:
         """Return a line of the plan if another run has the lock, otherwise no line.
 
-        If the lock cannot be read, the plan's line about the log bucket gives the reason.
+        An unreadable lock gets no line either, because the plan's line on the log bucket has the reason.
         """
         try:
             holder = self._read_holder()
@@ -99,8 +99,8 @@ class Lock:
             return Line(ResourceState.EXISTS)
         if holder.run == self._interrupted_run and holder.callers[:1] == self._callers[:1]:
             next_step = t("Confirm this plan only if that run has ended: it takes over the lock and continues")
-            return Line(ResourceState.CHANGE, holder.work, next_step)
-        return Line(ResourceState.STOP, holder.work, _wait_text())
+            return Line(ResourceState.CHANGE, holder.description, next_step)
+        return Line(ResourceState.STOP, holder.description, _wait_text())
 
     def _take_over(self) -> None:
         self._write({})
@@ -108,15 +108,15 @@ class Lock:
         self._check()
 
     def _check(self) -> None:
-        """Read the lock back; raise UsageError if another run has it.
+        """Read the lock back, and raise UsageError if another run has it.
 
-        A response may have been lost, or two runs may have taken over the lock at once. If the lock is missing, assume
-        that this run has it.
+        Two runs may have taken over the lock at once, or a response was lost. If the lock is missing, assume that this
+        run has it.
         """
         self._may_have_lock = True
         holder = self._read_holder()
         if holder and holder.run != self._run:
-            raise UsageError(t("This run stops here: {work}", work=holder.work), _wait_text())
+            raise UsageError(t("This run stops here: {work}", work=holder.description), _wait_text())
 
     def _write(self, headers: dict[str, str]) -> None:
         if self._bucket:

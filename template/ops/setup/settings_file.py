@@ -1,6 +1,7 @@
 """The lines of s.yaml that setup fills in and empties; each ends with `# setup`.
 
-answers.json, from which Serverless Devs makes s.yaml, gets the same values, so that an upgrade has nothing to merge.
+Setup writes the same values into answers.json, from which Serverless Devs makes s.yaml, so that an upgrade has nothing
+to merge.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _ANSWER_NAMES = ("SYNC_URL", "logBucket")
 def write(file: Path, values: Mapping[str, str], print_text: Callable[[Text], None]) -> None:
     """Write values into their lines of s.yaml, and keep a copy of the previous file in its folder.
 
-    Raises UsageError with the text to write if a line is missing. If answers.json is not JSON, it stays unchanged, and
+    Raises UsageError, with the line to add, if a line is missing. If answers.json is not JSON, it stays unchanged, and
     `print_text` prints a note.
     """
     text = new_text = file.read_text(encoding="utf-8")
@@ -52,7 +53,7 @@ def write(file: Path, values: Mapping[str, str], print_text: Callable[[Text], No
 def need(
     file: Path, variables: Mapping[str, str], values: Callable[[], dict[str, str]], print_text: Callable[[Text], None]
 ) -> Need:
-    """Return the need for these values in s.yaml; `variables` are its present values."""
+    """Return the step of setup's plan that writes `values` into s.yaml; `variables` are the present values."""
 
     def read_state() -> Line:
         # The sync task's address is unknown until the task is created.
@@ -67,9 +68,9 @@ def need(
 
 
 def removal(file: Path, names: Callable[[], list[str]], print_text: Callable[[Text], None]) -> Need:
-    """Return the need that empties the lines of these values in s.yaml.
+    """Return the step of setup's plan that empties the lines of these names in s.yaml.
 
-    Without this, the SYNC_URL of a deleted task would stop the next setup.
+    Otherwise the SYNC_URL of a deleted task would stop the next setup.
     """
 
     def own_names() -> list[str]:

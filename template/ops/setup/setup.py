@@ -117,10 +117,7 @@ class SetupRun:
         ]
 
     def removals(self) -> list[Need]:
-        """Return the removals of resources in order.
-
-        A resource is removed after the resources that depend on it.
-        """
+        """Return the steps that remove resources: a resource is removed after all resources that depend on it."""
         print_text = self._session.print_text
         line = Line(
             ResourceState.BY_HAND, None, t("First remove the functions and triggers: {command}", command=Step("remove"))
@@ -133,13 +130,13 @@ class SetupRun:
         ]
 
     def renewals(self) -> list[Need]:
-        """Return the steps that give the functions a new access key. Raises UsageError without Huawei Cloud."""
+        """Return the steps that give the functions a new access key. Raises UsageError with `--only alibaba`."""
         if self._huawei is None:
             raise UsageError(t("The functions' key belongs to Huawei Cloud"), t("Omit --only alibaba"))
         return list(self._huawei.renewals())
 
     def report_migration(self, options: Namespace) -> None:
-        """Print the access keys that a migration of the existing objects has made for setup's users."""
+        """Print the access keys that a migration of the existing objects has made for the users that setup manages."""
         alibaba, huawei = self._alibaba, self._huawei
         if alibaba is None:
             return
@@ -154,13 +151,13 @@ class SetupRun:
 
     @property
     def is_root(self) -> bool:
-        """True if a key is an account's own, so that the user has to confirm twice."""
+        """True if an access key is that of a whole account, so that the user has to confirm twice."""
         return any(cloud.account.is_root for cloud in (self._alibaba, self._huawei) if cloud)
 
     def require_agreement(self, *, is_agreed: bool) -> None:
         """Raise UsageError unless the user agrees to OMS's privacy statement.
 
-        The user answers a question, or has agreed by an option (`is_agreed`).
+        With `is_agreed`, the user has agreed by an option; otherwise ask.
         """
         if not is_agreed:
             self._session.print_text(
@@ -175,7 +172,7 @@ class SetupRun:
         self._has_agreed = True
 
     def execute(self, needs: Sequence[Need]) -> list[tuple[Need, Line]]:
-        """Create, change or remove the resources that need it.
+        """Create, change or remove the resources of these needs.
 
         Return the resources that a person has to create first, each with its line of the plan. Raises UsageError if the
         plan is outdated, or if another run has the lock.
@@ -201,7 +198,7 @@ class SetupRun:
         return [(need, line) for need, line in waiting_needs if not need.is_settled()]
 
     def _change(self, need: Need) -> Line:
-        """Create, change or remove a resource, and return the line of its new state."""
+        """Create, change or remove a resource, and return the line on its new state."""
         try:
             need.change()
         except NotYetError as error:
@@ -260,7 +257,7 @@ class SetupRun:
     def _await_task(self, huawei: Huawei, note: Note) -> None:
         """Wait until OMS lists the requested task.
 
-        Raises NotYetError if OMS has not listed the task within the time that a new task can take to appear.
+        Raises NotYetError if the task does not appear within the time that OMS can take for a new task.
         """
         while not (task := huawei.tasks.find_own_task()):
             if huawei.task_keys.is_late(note):
@@ -273,10 +270,10 @@ class SetupRun:
         huawei.task_keys.name(task)
 
     def _obtain_key(self, holder: Holder | None, names: tuple[str, str], new_keys: list[tuple[Holder, Keys]]) -> Keys:
-        """Return an access key of the user whose key OMS uses.
+        """Return the access key that OMS uses for one of the two buckets.
 
-        The key comes from the environment, or setup creates it. If setup must not create keys, the user types one. A
-        created key is added to `new_keys`.
+        The key comes from the environment variables `names`, or setup creates it for the user `holder` and adds it to
+        `new_keys`. If setup must not create keys, the person at the terminal types the key.
         """
         handed_key = self._handed_keys[names]
         if holder and not all(handed_key):
@@ -297,7 +294,7 @@ class SetupRun:
         return keys
 
     def _key_request(self, names: tuple[str, str]) -> Text:
-        """Return the sentence that names the owner and the purpose of the requested key."""
+        """Return the sentence that says whose key is requested, and for what purpose."""
         user = f"{self._variables['functionName']}-oms"
         if names == OMS_SOURCE_VARIABLES:
             return t(
@@ -315,10 +312,10 @@ class SetupRun:
         )
 
     def _migration_check(self) -> Need:
-        """Return the check that no migration is in progress.
+        """Return the check that no migration is in progress: it uses access keys of the users that setup changes.
 
-        A migration uses access keys of the users that setup changes. It has a record in the log bucket, and a task
-        group at OMS. A caller with keys of a single cloud sees only one of the two.
+        A migration has a record in the log bucket, and a task group at OMS. A caller with keys of a single cloud sees
+        only one of the two.
         """
         alibaba, huawei, address = self._alibaba, self._huawei, self._variables.get("SYNC_URL", "")
         removal_step = Step("migrate", {"remove": True})
