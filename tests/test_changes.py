@@ -162,7 +162,7 @@ CHANGES = {
             (
                 f"{OPS}/report/status.py",
                 "meaning), numbers, result))",
-                "meaning), numbers, units.number(len(count_check.right), translate), result))",
+                "meaning), numbers, units.count_cell(len(count_check.right), translate), result))",
             ),
             (
                 f"{OPS}/report/status.py",

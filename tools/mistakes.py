@@ -841,14 +841,14 @@ MISTAKES = (
         "a folder's counts without their tones",
         f"{_UNIT}/ops/report/test_cutover_result.py::test_a_folder_shows_both_sides_and_missing_objects_in_red",
         f"{_OPS}/report/comparison.py",
-        '*(units.number(folder.tone_counts[tone], translate, tone) for tone in ("bad", "way", "open"))',
-        '*(units.number(folder.tone_counts[tone], translate) for tone in ("bad", "way", "open"))',
+        '*(units.count_cell(folder.tone_counts[tone], translate, tone) for tone in ("bad", "way", "open"))',
+        '*(units.count_cell(folder.tone_counts[tone], translate) for tone in ("bad", "way", "open"))',
     ),
     Mistake(
         "a count of what lacks that is pale",
         f"{_UNIT}/ops/report/test_cutover_result.py::test_a_folder_shows_both_sides_and_missing_objects_in_red",
         f"{_OPS}/report/units.py",
-        'tone if amount else "nil")',
+        'tone if number else "nil")',
         '"nil")',
     ),
     Mistake(

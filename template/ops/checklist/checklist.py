@@ -154,7 +154,7 @@ def report(rows: Sequence[Row], source: str, destination: str, language: str) ->
         if open_rows
         else (t("nothing left"), "good")
     )
-    lead = (
+    explanation = (
         t("{n:setting|settings} could not be read, so the settings to move by hand are unknown", n=unread_count)
         if unread_count
         else t("{n:setting|settings} to move by hand; this command changes nothing", n=len(open_rows))
@@ -181,7 +181,7 @@ def report(rows: Sequence[Row], source: str, destination: str, language: str) ->
         Section(row.setting.name, row.setting.title.of(language), None, [*_describe_setting(row, language)])
         for row in open_rows
     ]
-    hero = Hero(word.of(language), tone, lead.of(language), None)
+    hero = Hero(word.of(language), tone, explanation.of(language), None)
     unchecked_note = Paragraph(UNCHECKED_SETTINGS.of(language), "note")
     return Report(hero, language, [table, unchecked_note], sections, title=t("Settings to move by hand").of(language))
 

@@ -38,7 +38,7 @@ def report(members: Sequence[Member], pages: Mapping[Path, Path], language: str)
     """Return the report on the projects in the order of `members`; `pages` maps a folder to its project's page."""
     translate = Translator(language)
     members_to_act_on = [member for member in members if not member.is_healthy]
-    lead = (
+    explanation = (
         translate("{n} of {total:project|projects} need an action", n=len(members_to_act_on), total=len(members))
         if members_to_act_on
         else translate("No project needs an action.")
@@ -56,7 +56,7 @@ def report(members: Sequence[Member], pages: Mapping[Path, Path], language: str)
     rows = [_row(member, pages.get(member.folder), translate) for member in members]
     word = translate("Fleet")
     return Report(
-        Hero(word, "open" if members_to_act_on else "good", lead, None),
+        Hero(word, "open" if members_to_act_on else "good", explanation, None),
         language,
         [Table(columns, rows), *steps],
         title=word,

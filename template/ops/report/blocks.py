@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 
 class Span(NamedTuple):
-    """A part of a phrase with its own appearance.
+    """A part of a phrase with its own appearance, and with a tone if it has a colour.
 
     `kind` is one of these:
 
@@ -21,13 +21,12 @@ class Span(NamedTuple):
         "outside"  text from outside this project
         "mark"     a result with a tone
         "swatch"   a coloured square beside words, with a tone
-        "strong", "small"
+        "strong"   bold text
+        "small"    small text
         "note"     a note after the text
         "below"    a note on its own line
         "aside"    a note that a terminal omits
         ""         text with a tone
-
-    `tone` names the colour and its meaning.
     """
 
     kind: str
@@ -36,7 +35,7 @@ class Span(NamedTuple):
 
 
 class Time(NamedTuple):
-    """A time as written in the answer (`written`), its form for readers (`text`), and its age; None omits the age."""
+    """A time: `written` is its form in the answer, `text` its form for readers, and `age` its age or None."""
 
     written: str
     text: str
@@ -51,14 +50,14 @@ class RoundedText(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A part of a bar: its number of objects and its tone."""
+    """A part of a bar: its length, such as a number of objects, and its tone."""
 
     number: int
     tone: str
 
 
 class Bar(NamedTuple):
-    """A bar whose parts add up to the whole; `label` is its text for screen readers, and `thin` bars are lower."""
+    """A bar made of parts; `label` is its text for screen readers, and `thin` makes it lower."""
 
     parts: Sequence[Part]
     label: str
@@ -97,7 +96,7 @@ class Figure(NamedTuple):
 
 
 class Figures(NamedTuple):
-    """Figures side by side; they are smaller if they stand in a section (`is_in_section`)."""
+    """Figures side by side, which are smaller within a section."""
 
     numbers: Sequence[Figure]
     is_in_section: bool = False
@@ -130,14 +129,14 @@ class Column(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A cell with a tone of its own; the tone "nil" makes zeros pale."""
+    """A table cell with a tone of its own; the tone "nil" makes zeros pale."""
 
     content: Phrase
-    kind: str
+    tone: str
 
 
 class Table(NamedTuple):
-    """A table whose first column names the rows."""
+    """A table whose first column has the names of the rows; `foot` has the rows of totals."""
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[Phrase | Cell]]
@@ -154,10 +153,10 @@ class Picture(NamedTuple):
 
 
 class Chart(NamedTuple):
-    """A chart of counts from `start` to `end`, in spans of equal length.
+    """A chart of counts from `start` to `end`, in time spans of equal length; `label` is the text for screen readers.
 
-    `copied` and `requested` are drawn on one scale, and `failures` on another. So each of the three has a title, but
-    there are only two peaks: the maximum of each scale. `label` is the text for screen readers.
+    - `copied` and `requested` share one scale, and `failures` have another.
+    - `titles` are the titles of the three series, and `peaks` the maximums of the two scales, as text.
     """
 
     label: str
@@ -172,7 +171,7 @@ class Chart(NamedTuple):
 
 
 class Items(NamedTuple):
-    """A list. If its kind is "keys", a terminal prints only the first few items."""
+    """A list of phrases. If its kind is "keys", a terminal prints only the first few."""
 
     rows: Sequence[Phrase]
     kind: str | None = None
@@ -198,7 +197,7 @@ class Document(NamedTuple):
 
 
 class FindingBlock(NamedTuple):
-    """A check that has not passed, with its remedy.
+    """A check that has not passed, with its remedy `next`.
 
     A terminal prints the title, the result and the `evidence` on a single line. Without `evidence`, it prints the
     result before the title.
@@ -214,7 +213,7 @@ class FindingBlock(NamedTuple):
 
 
 class Detail(NamedTuple):
-    """Blocks that only a web page shows."""
+    """Blocks that a web page shows and a terminal omits."""
 
     blocks: Blocks
 
@@ -237,14 +236,14 @@ class Section(NamedTuple):
 
 
 class Hero(NamedTuple):
-    """The head of a report: the verdict in one word, its explanation (`lead`), and the next step.
+    """The head of a report: the verdict in one word, an explanation of the verdict, and the next step.
 
-    `name` is the verdict that a terminal prints, and empty if the explanation contains the verdict.
+    A terminal prints the verdict as `name`, which is empty if the explanation contains the verdict.
     """
 
     word: str
     tone: str
-    lead: str
+    explanation: str
     step: StepBlock | None
     name: str = ""
     false_claims: Items | None = None
@@ -262,5 +261,5 @@ class Report(NamedTuple):
 
 
 def keys(names: Sequence[object]) -> Items:
-    """Return object keys as a list, of which a terminal prints only the first few."""
+    """Return object keys as a list of which a terminal prints only the first few."""
     return Items([Span("key", str(name)) for name in names], "keys")

@@ -69,7 +69,7 @@ _NO_ACCEPTANCES: Mapping[str, str] = {}
 
 
 def counted_classes(both_buckets: BothBuckets | PassAnswer) -> dict[ObjectClass, ClassCounts]:
-    """Return the classes that have objects, in the order of reports.
+    """Return the counts of the classes that have objects, in the order in which reports list the classes.
 
     The dictionary is empty for an unfinished comparison.
     """
@@ -85,7 +85,7 @@ def counted_classes(both_buckets: BothBuckets | PassAnswer) -> dict[ObjectClass,
 def classes(
     both_buckets: BothBuckets, translate: Translator, acceptances: Mapping[str, str] = _NO_ACCEPTANCES
 ) -> Blocks:
-    """Return a bar for each bucket, a table of the classes with objects, and the objects by storage class.
+    """Return a bar for each bucket, a table of the classes with objects, and a list of the objects by storage class.
 
     `acceptances` maps the title of an accepted class to the person who accepted it, and the reason.
     """
@@ -98,7 +98,7 @@ def classes(
         ]
         for side in SIDE_LABELS
     }
-    in_scope = [
+    classes_in_scope = [
         object_class
         for object_class in class_counts
         if any(object_class in classes_by_side[side] for side in SIDE_LABELS)
@@ -106,13 +106,13 @@ def classes(
     number_columns = (
         Column(title, "n") for side in SIDE_LABELS.values() for title in (translate(side), translate("volume"))
     )
-    other_rows = [
+    out_of_scope_rows = [
         (
             (class_name(object_class.title, translate), Span("note", translate("not counted"))),
             *_count_cells(both_buckets, [object_class], translate),
         )
         for object_class in class_counts
-        if object_class not in in_scope
+        if object_class not in classes_in_scope
     ]
     return [
         *(_side_bar(both_buckets, classes_by_side[side], side, translate) for side in SIDE_LABELS),
@@ -120,9 +120,9 @@ def classes(
             [Column(translate("class")), *number_columns],
             [
                 _class_row(both_buckets, object_class, acceptances.get(object_class.title), translate)
-                for object_class in in_scope
+                for object_class in classes_in_scope
             ],
-            [(translate("in scope"), *_count_cells(both_buckets, in_scope, translate)), *other_rows],
+            [(translate("in scope"), *_count_cells(both_buckets, classes_in_scope, translate)), *out_of_scope_rows],
         ),
         Heading(translate("Storage classes")),
         Items([translate(pair.text) for pair in sorted(both_buckets.storage, key=lambda pair: -pair.objects)]),
@@ -132,9 +132,9 @@ def classes(
 def sums(
     both_buckets: BothBuckets, object_classes: Collection[ObjectClass], translate: Translator, *, adds_up: bool = True
 ) -> Paragraph:
-    """Return a sentence that says if the objects of `object_classes` add up to the objects in both listings.
+    """Return a sentence that says if the counts of `object_classes` add up to the objects in both listings.
 
-    `adds_up` is False if the function's own check of the sums has failed already.
+    `adds_up` is False if the function itself has found that they do not.
     """
     for side, totals in (("source", both_buckets.source), ("destination", both_buckets.destination)):
         adds_up = adds_up and _sum_counts(both_buckets, object_classes, side) == ObjectCount(
@@ -146,7 +146,7 @@ def sums(
 
 
 def remedies(result: ComparisonResult, translate: Translator) -> Blocks:
-    """Return a paragraph for each class whose objects may need more than another submission, with the remedy."""
+    """Return a paragraph with the remedy for each class whose objects may need more than another submission."""
     return [
         Paragraph((Span("strong", class_name(object_class.title, translate)), translate(": "), translate(remedy)))
         for object_class, remedy in result.remedies.items()
@@ -154,10 +154,7 @@ def remedies(result: ComparisonResult, translate: Translator) -> Blocks:
 
 
 def class_name(title: str, translate: Translator) -> Phrase:
-    """Return the label of the class with this title.
-
-    A title that this project does not know is returned unchanged.
-    """
+    """Return the label of the class with this title, or the title itself if this project does not know it."""
     object_class = _CLASSES_BY_TITLE.get(title)
     return translate(object_class.label) if object_class else Span("outside", title)
 
@@ -187,8 +184,7 @@ def folders(both_buckets: BothBuckets, translate: Translator) -> Block:
 def lag(lags: Lags, amended: str | None, translate: Translator) -> Blocks:
     """Return blocks on the time from a write until OMS accepted the object, and until OBS had the object.
 
-    `amended` is the time of the last recheck of the comparison, or None without a recheck, which does not change the
-    lag.
+    `amended` is the time of the comparison's last recheck, or None. A recheck does not change the lag.
     """
     late_tone = "open" if amended else "bad"
     return [
@@ -200,13 +196,13 @@ def lag(lags: Lags, amended: str | None, translate: Translator) -> Blocks:
 
 
 def lag_section(blocks: Blocks, translate: Translator) -> Section:
-    """Return the section of a report on synchronization lag; `blocks` are the result of `lag`."""
+    """Return the section on synchronization lag; `blocks` are the result of `lag`."""
     note = translate("Current versions written since the second-to-last pass.")
     return Section("lag", translate("Synchronization lag"), note, blocks)
 
 
 def folder_section(block: Block, translate: Translator) -> Section:
-    """Return the section of a report on folders, which a terminal omits."""
+    """Return the section on folders, which a terminal omits; `block` is the result of `folders`."""
     return Section(
         "folders",
         translate("Folders"),
@@ -216,9 +212,10 @@ def folder_section(block: Block, translate: Translator) -> Section:
 
 
 class _Folder(NamedTuple):
-    """The objects and bytes of a folder, and its objects by tone.
+    """The counts of a folder.
 
-    `counts` are the objects and bytes in the source, then in OBS.
+    `counts` are the objects and bytes in the source, then in OBS. `tone_counts` are the objects by the tone of their
+    class.
     """
 
     counts: Sequence[int]
@@ -236,8 +233,8 @@ class _Folder(NamedTuple):
         return cls(_sum_columns(counts_by_class.values()), tone_counts)
 
 
-def _sum_columns(quads: Iterable[Sequence[int]]) -> list[int]:
-    return [sum(column) for column in zip(*quads, strict=True)] or [0] * 4
+def _sum_columns(rows: Iterable[Sequence[int]]) -> list[int]:
+    return [sum(column) for column in zip(*rows, strict=True)] or [0] * 4
 
 
 def _folder_name(name: str, folder: _Folder, translate: Translator) -> Phrase:
@@ -254,7 +251,7 @@ def _folder_cells(folder: _Folder, translate: Translator) -> list[Phrase | Cell]
         (f"{folder.counts[index]:,}", Span("note", units.size(folder.counts[index + 1], translate)))
         for index in _FOLDER_INDEXES.values()
     ]
-    return [*sides, *(units.number(folder.tone_counts[tone], translate, tone) for tone in ("bad", "way", "open"))]
+    return [*sides, *(units.count_cell(folder.tone_counts[tone], translate, tone) for tone in ("bad", "way", "open"))]
 
 
 def _count_of_side(counts: ClassCounts, side: str) -> ObjectCount:
@@ -303,7 +300,7 @@ def _count_cells(
     cells: list[Phrase | Cell] = []
     for side in SIDE_LABELS:
         total = _sum_counts(both_buckets, object_classes, side)
-        cells += [units.number(total.objects, translate), units.volume(total.bytes, translate)]
+        cells += [units.count_cell(total.objects, translate), units.size_cell(total.bytes, translate)]
     return cells
 
 
@@ -320,7 +317,7 @@ def _describe_lag(step_lag: Lag, title: str, late_tone: str, translate: Translat
         (
             translate(name),
             ShareBar(count, total, tone or "way", units.share(count, total, translate)),
-            units.number(count, translate, tone),
+            units.count_cell(count, translate, tone),
         )
         for name, count, tone in rows
     ]

@@ -1,4 +1,4 @@
-"""Blocks on the objects that OMS failed to copy: by state, where they add up to OMS's count, and by cause."""
+"""Blocks on the objects that OMS failed to copy: by state, such as resolved or waiting, and by cause."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _GROUP_LABELS = {
 
 
 class Cause(NamedTuple):
-    """A cause of failures, the number of its objects, and its remedy (`fix`).
+    """A cause of failures with its number of objects, and its remedy `fix`.
 
-    `group` is "lasting" (each further attempt fails as well), "passing" (a later attempt may succeed) or "unknown".
+    `group` is "lasting" if each further attempt fails as well, "passing" if a later attempt may succeed, or "unknown".
     """
 
     name: str
@@ -41,10 +41,7 @@ class Cause(NamedTuple):
 
 
 def tables(title: str, causes: Iterable[Cause], translate: Translator) -> Blocks:
-    """Return a table for each group of causes, in which the most frequent cause comes first.
-
-    `title` is the heading of the first column.
-    """
+    """Return a table for each group of causes, with the most frequent cause first; `title` names the first column."""
     sorted_causes = sorted(causes, key=lambda cause: (-cause.objects, cause.name))
     causes_by_group = {group: [cause for cause in sorted_causes if cause.group == group] for group in _GROUP_LABELS}
     return [
@@ -69,10 +66,10 @@ def _table(title: str, group: str, causes: list[Cause], translate: Translator) -
 
 
 def failures(copying: CopyingSummary, now: datetime, translate: Translator) -> Blocks:
-    """Return blocks on the objects that OMS failed to copy, by their present state and by OMS's code."""
+    """Return blocks on the objects that OMS failed to copy, by their present state and by OMS's failure code."""
     copy_failures, count_start_time = copying.failures, copying.acknowledged
     count_start = (
-        FactList([(translate("start of the failure count"), units.time(count_start_time, now, translate))])
+        FactList([(translate("start of the failure count"), units.time_with_age(count_start_time, now, translate))])
         if count_start_time
         else None
     )
@@ -95,7 +92,7 @@ def _describe_parts(count_of_oms: int, parts: Mapping[str, int], translate: Tran
     rows = [
         (
             (Span("swatch", tone=tone), translate(word), Span("aside", translate(meaning))),
-            units.number(objects, translate, tone if tone in ("bad", "open") else ""),
+            units.count_cell(objects, translate, tone if tone in ("bad", "open") else ""),
         )
         for tone, word, meaning, objects in labelled_parts
     ]
@@ -112,7 +109,7 @@ def _describe_parts(count_of_oms: int, parts: Mapping[str, int], translate: Tran
 
 
 def _tabulate_codes(codes: Mapping[str, CodeFailures], translate: Translator) -> Blocks:
-    """Return tables of OMS's failure codes, with the objects that are not in OBS yet."""
+    """Return tables of OMS's failure codes with the numbers of objects that are not in OBS yet."""
     causes = []
     for code, code_failures in codes.items():
         fix = (

@@ -31,7 +31,7 @@ _MAX_SPANS = 100
 
 
 def throughput(answer: StatusAnswer, translate: Translator) -> Figure:
-    """Return the rate at which OMS has copied recently: over one hour, or over three if OMS counts by the hour."""
+    """Return the rate at which OMS has copied in the last hour, or in the last three if OMS counts by the hour."""
     statistics, end = answer.statistics, parse_timestamp(answer.at)
     window = _SPEED_WINDOWS.get(statistics.step) if statistics else None
     if statistics is None or window is None or end <= statistics.from_:
@@ -52,7 +52,7 @@ def throughput(answer: StatusAnswer, translate: Translator) -> Figure:
 
 
 def drain_estimate(answer: StatusAnswer, translate: Translator) -> Figure:
-    """Return an estimate of the time to copy all waiting objects, at OMS's highest rate of the period.
+    """Return an estimate of the time to copy all waiting objects, at the highest rate in OMS's statistics.
 
     The present rate would mislead: it is low whenever few objects wait.
     """
@@ -87,7 +87,7 @@ def copying(answer: StatusAnswer, translate: Translator) -> Blocks:
 
 
 def query_failure(failure: QueryFailure | None, translate: Translator) -> Blocks:
-    """Return blocks on an error that OMS returned instead of an answer, with its remedy."""
+    """Return blocks on an error that OMS returned instead of an answer, with the remedy."""
     if failure is None:
         return []
     return [
@@ -98,7 +98,7 @@ def query_failure(failure: QueryFailure | None, translate: Translator) -> Blocks
 
 
 def _describe_task(task: TaskSummary, translate: Translator) -> Block:
-    source, destination = (units.name(name, translate) for name in (task.src_bucket, task.dst_bucket))
+    source, destination = (units.resource_name(name, translate) for name in (task.src_bucket, task.dst_bucket))
     mode = task.object_overwrite_mode
     return FactList(
         [
@@ -110,7 +110,7 @@ def _describe_task(task: TaskSummary, translate: Translator) -> Block:
 
 
 def _chart_counts(answer: StatusAnswer, translate: Translator) -> Blocks:
-    """Return a chart of requested and copied objects on a common scale, and of failures below on their own scale."""
+    """Return a chart of requested and copied objects on a common scale, and of failures on their own scale."""
     statistics, end = answer.statistics, parse_timestamp(answer.at)
     if statistics is None:
         # The report has this error already, for the task.
@@ -127,8 +127,8 @@ def _chart_counts(answer: StatusAnswer, translate: Translator) -> Blocks:
             translate(
                 "OMS's counts from {start} to {end}: requested {requested}, copied {copied}, failed {failed}, skipped"
                 " {skipped}.",
-                start=units.clock(statistics.from_),
-                end=units.clock(end),
+                start=units.date_and_time(statistics.from_),
+                end=units.date_and_time(end),
                 requested=sum(sums["REQUEST"]),
                 copied=sum(sums["SUCCESS"]),
                 failed=sum(sums["FAILURE"]),
@@ -154,8 +154,8 @@ def _chart_counts(answer: StatusAnswer, translate: Translator) -> Blocks:
 class Timeline:
     """A division of the time from `start` to `end` into spans of equal length, for a chart.
 
-    OMS counts in steps of `step` seconds, and a span is one or more whole steps. The last span has to be complete,
-    because it shows the present state. So the first span may begin before `start`.
+    OMS counts in steps of `step` seconds, and a span is one or more steps. The last span is complete, because it shows
+    the present state, so the first span may begin before `start`.
     """
 
     start: datetime
@@ -168,7 +168,7 @@ class Timeline:
         return self.step * max(1, -(-self._steps // _MAX_SPANS))
 
     def sums(self, points: Iterable[tuple[float, int]]) -> list[int]:
-        """Add up counts for each span; each point is a time in milliseconds since 1970 and a count."""
+        """Add up counts for each span. A point is a time in milliseconds since 1970, and a count."""
         sums = [0] * max(1, -(-self._steps * self.step // self.span))
         start_seconds = self._end - len(sums) * self.span
         for millis, number in points:
@@ -180,7 +180,7 @@ class Timeline:
     def _end(self) -> int:
         """The end of the step that contains `end`, in seconds since 1970.
 
-        OMS's steps begin at whole multiples of their length.
+        A step begins at a multiple of its length.
         """
         return -(-int(self.end.timestamp()) // self.step) * self.step
 
@@ -190,7 +190,7 @@ class Timeline:
 
 
 def _tabulate_counts(answer: StatusAnswer, translate: Translator) -> Blocks:
-    """Return tables of OMS's counts in the chart's period and in this month, and of the objects that OMS still has."""
+    """Return tables of OMS's counts in the chart's period and in this month, and of the unfinished objects."""
     series = answer.statistics.series if answer.statistics else {}
     sums = {name: sum(count for _, count in points) for name, points in series.items()}
     period = {name: sums.get(counter) for counter, (name, _) in _COUNTER_LABELS.items()} | {"bytes": sums.get("SIZE")}
@@ -199,11 +199,11 @@ def _tabulate_counts(answer: StatusAnswer, translate: Translator) -> Blocks:
     left_rows = [
         (
             translate("accepted, not processed yet"),
-            units.number(unfinished_objects.objects if unfinished_objects else None, translate, "way"),
+            units.count_cell(unfinished_objects.objects if unfinished_objects else None, translate, "way"),
         ),
         (
             translate("of these for over 15 minutes"),
-            units.number(unfinished_objects.overdue if unfinished_objects else None, translate, "open"),
+            units.count_cell(unfinished_objects.overdue if unfinished_objects else None, translate, "open"),
         ),
     ]
     return [
@@ -215,12 +215,12 @@ def _tabulate_counts(answer: StatusAnswer, translate: Translator) -> Blocks:
 def counters(
     windows: Mapping[str, Mapping[str, int | None]], translate: Translator, caption: str | None = None
 ) -> Table:
-    """Return a table with OMS's counters of one or more periods, a column for each."""
+    """Return a table with OMS's counters, which has a column for each period in `windows`."""
     rows = [
         (
             translate(title),
             *(
-                units.number(window.get(name), translate, "bad" if name == "failed" else "")
+                units.count_cell(window.get(name), translate, "bad" if name == "failed" else "")
                 for window in windows.values()
             ),
         )
@@ -228,6 +228,9 @@ def counters(
     ]
     return Table(
         [Column(translate("count")), *(Column(title, "n") for title in windows)],
-        [*rows, (translate("volume"), *(units.volume(window.get("bytes"), translate) for window in windows.values()))],
+        [
+            *rows,
+            (translate("volume"), *(units.size_cell(window.get("bytes"), translate) for window in windows.values())),
+        ],
         caption=caption,
     )

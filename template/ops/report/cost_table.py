@@ -31,9 +31,9 @@ _OPTIONAL_EXPENSE = "deep"
 
 
 def report(plan: Workload, estimate: Estimate, language: str) -> Report:
-    """Return the report with tables of the costs (once, per month, on cutover day) and the length of the freeze."""
+    """Return the report on the costs (once, per month, on cutover day) and on the length of the freeze."""
     translate = Translator(language)
-    lead = translate(
+    explanation = translate(
         "{objects:object|objects} of {size:size}, {a_day} new objects per day, {lanes:lane|lanes}; list prices in US"
         " dollars",
         objects=plan.objects,
@@ -98,21 +98,21 @@ def report(plan: Workload, estimate: Estimate, language: str) -> Report:
             )
         ),
     ]
-    return Report(Hero("", "", lead, None), language, blocks)
+    return Report(Hero("", "", explanation, None), language, blocks)
 
 
-def copying(expenses: list[Expense], ways: CopyWays, lead: str, language: str) -> Report:
-    """Return the report on the cost of copying all existing objects; `lead` is its first sentence."""
+def copying(expenses: list[Expense], ways: CopyWays, explanation: str, language: str) -> Report:
+    """Return the report on the cost of copying all existing objects; it begins with the sentence `explanation`."""
     translate = Translator(language)
     return Report(
-        Hero("", "", lead, None),
+        Hero("", "", explanation, None),
         language,
         [_tabulate_expenses(_ONCE_TITLE, expenses, translate), *_compare_ways(ways, translate)],
     )
 
 
 def _compare_ways(ways: CopyWays, translate: Translator) -> Blocks:
-    """Return durations and prices of copying by day or by night.
+    """Return durations and prices of copying day and night, or only by night.
 
     Return no blocks if traffic costs the same all day.
     """

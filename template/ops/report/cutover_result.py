@@ -62,10 +62,10 @@ _ESTIMATE_NOTE = t("Based on the durations of the passes.")
 
 
 def report(document: Mapping[str, Any], language: str, file: Path | None = None) -> Report:
-    """Return the report on a certificate, `document`, in "en" or "zh".
+    """Return the report on the certificate `document` in `language`, "en" or "zh".
 
-    If the document was changed, or if its verdict contradicts its checks, the report says that it is not valid. `file`
-    is the path of the stored document, or None.
+    If the document was changed, or its verdict contradicts its checks, the report says that it is not valid. `file` is
+    the path of the stored document, or None.
     """
     translate, certificate, false_claims = Translator(language), read_certificate(document), find_false_claims(document)
     if certificate is None:
@@ -145,7 +145,7 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
             ),
         ],
         translate("Cutover certificate"),
-        translate(UTC_NOTE, time=units.clock(made_at)),
+        translate(UTC_NOTE, time=units.date_and_time(made_at)),
     )
 
 
@@ -192,8 +192,8 @@ def _list_figures(certificate: Certificate, translate: Translator) -> list[Figur
         _bucket_figure(translate("In OBS"), certificate.destination, deleted_count, translate),
     ]
     results = [check.result for check in certificate.checks if check.gates]
-    passed_number, total = results.count(Result.PASSED), max(len(results), len(CHECKS) - 2)
-    passed_text = translate("{number} of {total}", number=passed_number, total=total)
+    passed_count, total = results.count(Result.PASSED), max(len(results), len(CHECKS) - 2)
+    passed_text = translate("{number} of {total}", number=passed_count, total=total)
     return [
         *sides,
         Figure(translate("Checks passed"), passed_text),
@@ -205,9 +205,9 @@ def _list_figures(certificate: Certificate, translate: Translator) -> list[Figur
 def _bucket_figure(
     label: str, listing_totals: ListingTotals | None, deleted_count: ObjectCount | None, translate: Translator
 ) -> Figure:
-    """Return the number of objects in a bucket, and their bytes, as a figure.
+    """Return a figure of the objects and bytes in a bucket.
 
-    `deleted_count` are the objects among them that were deleted at the source.
+    `deleted_count` counts those of them that were deleted at the source.
     """
     size = units.size(listing_totals.bytes if listing_totals else None, translate)
     if deleted_count and deleted_count.objects:
@@ -221,7 +221,7 @@ def _bucket_figure(
 
 
 def _freeze_figure(certificate: Certificate, translate: Translator) -> Figure:
-    """Return the time when the writes stopped; for a rehearsal, return the expected length of the freeze."""
+    """Return a figure of the time when the writes stopped or, for a rehearsal, of the expected length of the freeze."""
     minutes = certificate.rehearsal.minutes.get("total") if certificate.rehearsal else None
     if minutes is not None:
         return Figure(
@@ -233,7 +233,7 @@ def _freeze_figure(certificate: Certificate, translate: Translator) -> Figure:
 
 
 def _validity_figure(certificate: Certificate, translate: Translator) -> Figure:
-    """Return the time at which the claims of the document were true."""
+    """Return a figure of the time at which the claims of the document were true."""
     if certificate.as_of is None:
         return Figure(translate("As of"), translate("unknown"), None, "open")
     note = ""
@@ -244,13 +244,16 @@ def _validity_figure(certificate: Certificate, translate: Translator) -> Figure:
 
 
 def _time_figure(label: str, time_text: str, note: str) -> Figure:
-    """Return a figure that shows a time of the document as the time of day, with the date below it."""
+    """Return a figure of a time in the document: the time of day, with the date below it."""
     time = parse_timestamp(time_text)
     return Figure(label, Time(time_text, f"{time:%H:%M}", None), f"{time:%Y-%m-%d} UTC{note}")
 
 
 def _rehearsal_section(rehearsal: Rehearsal, judged_counts: tuple[int, int], translate: Translator) -> Section:
-    """Return the section on a rehearsal: the expected length of each step, and the checks that would not pass."""
+    """Return the section on a rehearsal: the expected length of each step, and the checks that would not pass.
+
+    `judged_counts` are the number of objects that could be judged, and the number of all objects.
+    """
     minutes = {name: rehearsal.minutes.get(name) for name in STEP_LABELS}
     total, (_, tone) = rehearsal.minutes.get("total"), VERDICT_LABELS[rehearsal.would_be.value]
     durations = {
@@ -306,12 +309,12 @@ def _rehearsal_section(rehearsal: Rehearsal, judged_counts: tuple[int, int], tra
 def _describe_checks(certificate: Certificate, translate: Translator) -> Blocks:
     made_at = parse_timestamp(certificate.made)
     source, destination = (
-        units.name(certificate.source_bucket, translate),
-        units.name(certificate.destination_bucket, translate),
+        units.resource_name(certificate.source_bucket, translate),
+        units.resource_name(certificate.destination_bucket, translate),
     )
     compare_pass, standstill = certificate.passes.compare, certificate.passes.standstill
     frozen_text = (
-        units.time(certificate.frozen_since, made_at, translate)
+        units.time_with_age(certificate.frozen_since, made_at, translate)
         if certificate.frozen_since
         else translate("not stopped: a rehearsal")
     )
@@ -319,7 +322,7 @@ def _describe_checks(certificate: Certificate, translate: Translator) -> Blocks:
     digest = (Span("below", translate("SHA-256 of its code")), " ", Span("digest", certificate.made_by.code_sha256))
     # Time and key of the last write to the source.
     last_writes = [
-        (units.time(last_written.at, made_at, translate), Span("below", Span("key", last_written.key)))
+        (units.time_with_age(last_written.at, made_at, translate), Span("below", Span("key", last_written.key)))
         for last_written in certificate.last_written or ()
     ]
     return [
@@ -327,8 +330,8 @@ def _describe_checks(certificate: Certificate, translate: Translator) -> Blocks:
             [
                 (translate("source and destination"), (source, " → ", destination)),
                 (translate("scope"), _describe_scope(certificate.scope, translate)),
-                (translate("sync task"), units.name(certificate.task, translate)),
-                (translate("log bucket"), units.name(certificate.log_bucket, translate)),
+                (translate("sync task"), units.resource_name(certificate.task, translate)),
+                (translate("log bucket"), units.resource_name(certificate.log_bucket, translate)),
                 (translate("writes stopped"), frozen_text),
                 (
                     translate("comparison"),
@@ -336,7 +339,7 @@ def _describe_checks(certificate: Certificate, translate: Translator) -> Blocks:
                 ),
                 (translate("standstill pass"), _describe_pass(standstill, None, translate)),
                 (translate("last write"), next(iter(last_writes), units.unknown_span(translate))),
-                (translate("made"), units.time(certificate.made, None, translate)),
+                (translate("made"), units.time_with_age(certificate.made, None, translate)),
                 (translate("made by"), (Span("code", certificate.project), " ", version, digest)),
             ]
         )
@@ -361,7 +364,7 @@ def _describe_pass(certified_pass: CertifiedPass | None, amended: str | None, tr
     if certified_pass is None:
         return Span("", translate("none"), "open")
     recheck_note = (
-        Span("below", translate("late objects rechecked at {time}", time=units.clock(parse_timestamp(amended))))
+        Span("below", translate("late objects rechecked at {time}", time=units.date_and_time(parse_timestamp(amended))))
         if amended
         else None
     )
@@ -371,7 +374,7 @@ def _describe_pass(certified_pass: CertifiedPass | None, amended: str | None, tr
 
 
 def file_name(document: Mapping[str, Any]) -> str:
-    """Return the file name of the document: the last part of its object key in the log bucket.
+    """Return the last part of the document's object key, under which the document is saved.
 
     A document whose key has another form gets the name `certificate.json`.
     """

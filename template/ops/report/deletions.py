@@ -29,55 +29,58 @@ _MAX_FOLDERS = 1000
 class Summary:
     """The totals of a list of deletions, which arrives in pages.
 
-    `request_time` is the time when the list was requested.
+    - `request_time` is the time when the list was requested.
+    - `keys` are the first keys on the list.
+    - `omission_counts` count objects that are not listed, by the reason.
+    - `unlisted_keys` are the first keys that cannot be written exactly in a list for rclone.
     """
 
     request_time: str
     facts: DeletionFacts = field(init=False)
     objects: int = 0
     bytes: int = 0
-    oldest: str = ""
-    newest: str = ""
+    oldest_time: str = ""
+    newest_time: str = ""
     keys: list[str] = field(default_factory=list)
     folders: Counter[str] = field(default_factory=Counter)
-    left_out: Counter[OmissionReason] = field(default_factory=Counter)
-    unlisted: list[str] = field(default_factory=list)
+    omission_counts: Counter[OmissionReason] = field(default_factory=Counter)
+    unlisted_keys: list[str] = field(default_factory=list)
 
     @property
     def valid_until(self) -> datetime:
         """The time until which users may delete the listed objects.
 
-        Later, applications may have written objects with these keys to the source again.
+        Afterwards, applications may have written objects with these keys to the source again.
         """
         return parse_timestamp(self.request_time) + MAX_LIST_AGE
 
     def add(self, page: DeletionsAnswer) -> None:
-        """Add the next page of the list to the totals, and to the first keys and folders."""
+        """Add the next page of the list to the totals."""
         self.facts = page.facts
-        self.left_out.update(page.left_out)
-        self.unlisted += page.unlisted[: _MAX_SHOWN - len(self.unlisted)]
+        self.omission_counts.update(page.left_out)
+        self.unlisted_keys += page.unlisted[: _MAX_SHOWN - len(self.unlisted_keys)]
         for deletion in page.deletions:
             self.objects += 1
             self.bytes += deletion.size
-            self.oldest = min(self.oldest or deletion.modified, deletion.modified)
-            self.newest = max(self.newest, deletion.modified)
+            self.oldest_time = min(self.oldest_time or deletion.modified, deletion.modified)
+            self.newest_time = max(self.newest_time, deletion.modified)
             folder = first_folder(deletion.key)
             is_counted = folder in self.folders or len(self.folders) < _MAX_FOLDERS
             self.folders[folder if is_counted else "..."] += 1
         self.keys += [deletion.key for deletion in page.deletions[: _MAX_SHOWN - len(self.keys)]]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the totals as the JSON output of the command `deletions`."""
+        """Return the totals as JSON data, for the option --json."""
         return {
             "comparison": self.facts.comparison,
             "objects": self.objects,
             "bytes": self.bytes,
             "folders": dict(self.folders),
-            "oldest": self.oldest or None,
-            "newest": self.newest or None,
+            "oldest": self.oldest_time or None,
+            "newest": self.newest_time or None,
             "keys": self.keys,
-            "left_out": {reason.value: number for reason, number in self.left_out.items()},
-            "unlisted": self.unlisted,
+            "left_out": {reason.value: number for reason, number in self.omission_counts.items()},
+            "unlisted": self.unlisted_keys,
             "unknown_objects": self.facts.unknown_objects,
             "valid_until": timestamp(self.valid_until),
         }
@@ -86,16 +89,17 @@ class Summary:
 def report(summary: Summary, file: Path, language: str) -> Report:
     """Return the report on the listed objects, the objects left out, and the steps that delete the listed objects."""
     translate = Translator(language)
-    lead = t(
+    explanation = t(
         "{n:object|objects} ({bytes:size}) that the source has deleted can be deleted in OBS. This command deletes"
         " nothing",
         n=summary.objects,
         bytes=summary.bytes,
     )
     if not summary.objects:
-        lead = t("No object can be deleted in OBS")
+        explanation = t("No object can be deleted in OBS")
     omission_rows = [
-        (translate(reason.meaning), units.count(number, translate)) for reason, number in summary.left_out.most_common()
+        (translate(reason.meaning), units.count(number, translate))
+        for reason, number in summary.omission_counts.most_common()
     ]
     unknown_count = summary.facts.unknown_objects
     if unknown_count:
@@ -110,8 +114,8 @@ def report(summary: Summary, file: Path, language: str) -> Report:
         FactList(
             [
                 (translate("Comparison begun"), summary.facts.began),
-                (translate("Oldest object"), summary.oldest or None),
-                (translate("Newest object"), summary.newest or None),
+                (translate("Oldest object"), summary.oldest_time or None),
+                (translate("Newest object"), summary.newest_time or None),
             ]
         ),
         Table([Column(translate("folder")), Column(translate("objects"), "n")], folders) if folders else None,
@@ -119,15 +123,18 @@ def report(summary: Summary, file: Path, language: str) -> Report:
         Table([Column(translate("Not listed")), Column(translate("objects"), "n")], omission_rows)
         if omission_rows
         else None,
-        Paragraph(translate("Keys that cannot be written exactly in a list for rclone:")) if summary.unlisted else None,
-        keys(summary.unlisted) if summary.unlisted else None,
+        Paragraph(translate("Keys that cannot be written exactly in a list for rclone:"))
+        if summary.unlisted_keys
+        else None,
+        keys(summary.unlisted_keys) if summary.unlisted_keys else None,
     ]
     sections = [_deletion_steps(summary, file, translate)] if summary.objects else []
-    return Report(Hero("", "open" if summary.objects else "good", translate(lead), None), language, blocks, sections)
+    return Report(
+        Hero("", "open" if summary.objects else "good", translate(explanation), None), language, blocks, sections
+    )
 
 
 def _deletion_steps(summary: Summary, file: Path, translate: Translator) -> Section:
-    """Return the steps by which a user deletes the objects on the list."""
     bucket, name = summary.facts.destination_bucket, quote_word(str(file))
     valid_until = timestamp(summary.valid_until)
     return Section(

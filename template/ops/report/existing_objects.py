@@ -35,7 +35,7 @@ _TOO_MANY_TEXT = t(
 
 
 def tone(group: TaskGroup) -> str:
-    """Return the tone of a task group's state: the colour in which reports show it."""
+    """Return the colour ("tone") in which reports show a task group's state."""
     return _STATE_TONES.get(group.state, "open")
 
 
@@ -58,7 +58,7 @@ def progress_text(group: TaskGroup) -> Text:
 
 
 def bandwidth(windows: Sequence[Window]) -> Text:
-    """Describe the bandwidth limits of a task group by time of day."""
+    """Describe the limits of a task group's bandwidth by time of day."""
     return t(
         "Bandwidth limits: {limits}; no limit at other times",
         limits=[
@@ -69,7 +69,7 @@ def bandwidth(windows: Sequence[Window]) -> Text:
 
 
 def failures(group: TaskGroup) -> Iterator[Text]:
-    """Yield OMS's reason for the failures, the folder of its lists of failures, and how the objects are resent."""
+    """Yield OMS's reason for the failures, the folder of its lists of failed objects, and how they are resent."""
     if group.why:
         yield t("OMS says: {why}", why=group.why)
     if group.lists:
@@ -87,7 +87,7 @@ def _resend_text(group: TaskGroup) -> Text | None:
 def report_failures(answer: StatusAnswer, translate: Translator) -> Blocks:
     """Return blocks on the existing objects that OMS failed to copy.
 
-    The sync task's failures, of objects written since, are not among them.
+    Failures of objects written since belong to the sync task, and are reported elsewhere.
     """
     group = answer.old_objects
     if group is None or not group.failed:
@@ -100,7 +100,7 @@ def report_failures(answer: StatusAnswer, translate: Translator) -> Blocks:
 
 
 def report_migration(answer: StatusAnswer, translate: Translator) -> Blocks:
-    """Return blocks on the current migration and its next step; without a migration, return no blocks."""
+    """Return blocks on the current migration and its next step. Without a migration, return no blocks."""
     migration, group, failure = answer.migration, answer.old_objects, answer.old_objects_failure
     if migration is None:
         return []

@@ -23,7 +23,7 @@ _RESULT_LABELS = {
 
 
 def next_step(certificate: Certificate, translate: Translator) -> StepBlock:
-    """Return the step that a user takes next, after a cutover or a rehearsal with this certificate."""
+    """Return the step that a user takes next, after the cutover or rehearsal that made this certificate."""
     if certificate.verdict is CutoverVerdict.GO:
         return StepBlock(translate("Switch over: the project is closed already."))
     # Failures come before waiting.
@@ -38,7 +38,6 @@ def next_step(certificate: Certificate, translate: Translator) -> StepBlock:
 
 
 def check_title(name: str, translate: Translator) -> str:
-    """Return the title of a check in the reader's language."""
     return translate(CHECKS[name].title)
 
 
@@ -94,12 +93,12 @@ def _finding_block(certificate: Certificate, check: answered.Finding, translate:
 
 
 def _count_objects(certificate: Certificate, check_id: str, translate: Translator) -> str | None:
-    """Return the number of objects, as text, in the classes that a check judges, or None if it judges no classes."""
+    """Return as text the number of objects in the classes that a check judges, or None if it judges no classes."""
     sides = [totals.count_class(certificate, object_class.title) for object_class in CHECKS[check_id].classes]
     return totals.objects_and_bytes(sides, translate) if sides else None
 
 
 def _sort_by_result(certificate: Certificate) -> list[answered.Finding]:
-    """Return the checks with the worst results first; equal results keep the certificate's order."""
+    """Return the checks with the worst results first. Checks with equal results keep the certificate's order."""
     order = [*_RESULT_LABELS]
     return sorted(certificate.checks, key=lambda check: order.index(check.result))

@@ -23,7 +23,7 @@ _NEVER_CARRIED = t(
 def exit_code(answer: HeadersAnswer) -> ExitCode:
     """Return 0 if all headers are settled, 2 if headers must not be changed, 3 if objects are left, otherwise 1.
 
-    A header is settled if OBS has the source's value, or after an undo the value from before the change.
+    A header is settled if OBS has the source's value or, after an undo, the value from before the change.
     """
     if answer.stop is Stop.HEADERS:
         return ExitCode.REFUSED
@@ -34,9 +34,8 @@ def exit_code(answer: HeadersAnswer) -> ExitCode:
 
 
 def report(answer: HeadersAnswer, language: str) -> Report:
-    """Return the report on an answer of the job `headers`."""
     translate = Translator(language)
-    lead, tone = _verdict(answer)
+    explanation, tone = _verdict(answer)
     outcomes = [(translate(outcome.text), f"{number:,}") for outcome, number in answer.outcomes.items()]
     pass_times = (
         units.pass_times(answer.started, answer.ended, None, translate, answer.objects_per_minute)
@@ -60,12 +59,14 @@ def report(answer: HeadersAnswer, language: str) -> Report:
         blocks.append(Paragraph(translate(_NEVER_CARRIED), "note"))
     step = answer.step or (Step("headers") if HeadersOutcome.DIFFERS in answer.outcomes else None)
     return Report(
-        Hero("", tone, translate(lead), None), language, [*blocks, *([CommandBlock(command(step))] if step else [])]
+        Hero("", tone, translate(explanation), None),
+        language,
+        [*blocks, *([CommandBlock(command(step))] if step else [])],
     )
 
 
 def _list_headers_and_folders(answer: HeadersAnswer, translate: Translator) -> list[Block]:
-    """Return the numbers of differing objects by header, and of unsettled objects by first-level folder."""
+    """Return the number of differing objects for each header, and of unsettled objects for each first-level folder."""
     header_counts = sorted(answer.headers.items(), key=lambda row: (-row[1], row[0]))[:_MAX_ROWS]
     unsettled_counts = {
         folder: sum(number for outcome, number in outcomes.items() if not outcome.is_settled)

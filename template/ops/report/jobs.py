@@ -43,7 +43,7 @@ _STATE_LABELS = {
     "ok": (t("ok"), "good"),
 }
 
-# Leads after a successful run: of all waiting keys (True), or of the requested keys only.
+# Explanations of a successful run: of all waiting keys (True), or of the requested keys only.
 _SUCCESS_TEXTS = {
     True: t("Nothing is left to resend."),
     False: t("None of the requested objects is left to resend."),
@@ -53,7 +53,7 @@ _RECORDED_TEXT = t("Later writes to the source are recorded as failed (CLOSED): 
 
 
 def doctor(answer: DoctorAnswer, language: str) -> Report:
-    """Return doctor's report: faults with their remedies, then assumptions; passed checks are only counted."""
+    """Return doctor's report: faults with their remedies, then assumptions. Passed checks are only counted."""
     translate, states = Translator(language), [*_STATE_LABELS]
     checks = sorted(answer.checks, key=lambda check: states.index(check.state))
     state_counts = Counter(check.state for check in checks)
@@ -106,15 +106,15 @@ def _assumption_block(checks: Sequence[DoctorCheck], translate: Translator) -> F
 
 
 def replay_text(answer: ReplayAnswer) -> Text:
-    """Return the result of a run of replay, in numbers of keys, on one line."""
+    """Return the result of a run of replay on one line, in numbers of keys."""
     text = t("taken {taken}, accepted {accepted}, failed again {failed}, no longer needed {resolved}, left {left}")
     return t("counted, nothing submitted: {n}", n=answer.taken) if answer.dry_run else text.filled(**vars(answer))
 
 
 def replay(answer: ReplayAnswer, language: str) -> Report:
-    """Return the report on a run of replay: its result, and the number of keys left by reason."""
+    """Return the report on a run of replay: its result, and the number of keys that are left, by reason."""
     translate = Translator(language)
-    tone, lead = (
+    tone, explanation = (
         ("good", _SUCCESS_TEXTS[answer.whole])
         if answer.is_successful
         else ("open", t("Some keys are still waiting to be resent."))
@@ -133,13 +133,13 @@ def replay(answer: ReplayAnswer, language: str) -> Report:
         ),
         Table([Column(translate("reason")), Column(translate("objects"), "n")], reason_rows) if reason_rows else None,
     ]
-    return Report(Hero("", tone, translate(lead), None), language, blocks)
+    return Report(Hero("", tone, translate(explanation), None), language, blocks)
 
 
 def story(answer: StoryAnswer, language: str) -> Report:
-    """Return the report on a single key: its state in both buckets and at OMS, and the next step."""
+    """Return the report on a single object key: its state in both buckets and at OMS, and the next step."""
     translate, delays = Translator(language), answer.seconds
-    lead = f"{answer.key!r}{translate(': ')}{translate(answer.story)}"
+    explanation = f"{answer.key!r}{translate(': ')}{translate(answer.story)}"
     accepted_text = _add_delay(answer.success.modified, delays.accepted, translate) if answer.success else None
     if accepted_text and answer.success and answer.object and not answer.accepted:
         has_version = answer.success.etag != "-"
@@ -158,23 +158,22 @@ def story(answer: StoryAnswer, language: str) -> Report:
         ),
     ]
     return Report(
-        Hero("", "", lead, StepBlock(translate(answer.next), command(answer.step))), language, [FactList(facts)]
+        Hero("", "", explanation, StepBlock(translate(answer.next), command(answer.step))), language, [FactList(facts)]
     )
 
 
 def _describe_object(state: ObjectInfo | None, translate: Translator) -> str | None:
     return (
-        translate(", ").join([units.exact(state.size, translate), translate("written {time}", time=state.modified)])
+        translate(", ").join(
+            [units.exact_size(state.size, translate), translate("written {time}", time=state.modified)]
+        )
         if state
         else None
     )
 
 
 def _add_delay(time: str, seconds: int | None, translate: Translator) -> str:
-    """Return a time with its delay, the seconds since the object was written.
-
-    If `seconds` is None, return only the time.
-    """
+    """Return a time with its delay in seconds since the object was written, or without it if `seconds` is None."""
     return (
         time
         if seconds is None
@@ -183,7 +182,7 @@ def _add_delay(time: str, seconds: int | None, translate: Translator) -> str:
 
 
 def mark(answer: MarkAnswer, language: str) -> Report:
-    """Return the report on the mark that closes a project, after it was written or removed."""
+    """Return the report on the mark, the object that closes a project, after a command wrote or removed it."""
     translate, tone = Translator(language), "way" if answer.closed else "good"
     # After a GO no trigger records changes.
     recorded_text = None if answer.closed and answer.closed.go else _RECORDED_TEXT

@@ -41,7 +41,7 @@ _UNREAD_TEXTS = {
 def exit_code(answer: ReconcileAnswer | CompareAnswer) -> ExitCode:
     """Return 0 for a successful pass, 3 if no object is missing but some are not proven equal, otherwise 1.
 
-    Objects still in progress are not proven equal. A pass without any object in scope proves nothing either.
+    Objects in progress are not proven equal. A pass over no objects also returns 3, because it proves nothing.
     """
     if not answer.finished and answer.stop is not Stop.LIMIT:
         return ExitCode.FAILED
@@ -56,9 +56,8 @@ def exit_code(answer: ReconcileAnswer | CompareAnswer) -> ExitCode:
 
 
 def report(answer: ReconcileAnswer | CompareAnswer, language: str) -> Report:
-    """Return the report on an answer of reconcile or compare."""
     translate = Translator(language)
-    lead, tone = _verdict(answer)
+    explanation, tone = _verdict(answer)
     pass_times: Phrase = (
         units.pass_times(answer.started, answer.ended, None, translate, answer.objects_per_minute)
         if answer.pass_
@@ -91,14 +90,14 @@ def report(answer: ReconcileAnswer | CompareAnswer, language: str) -> Report:
         if isinstance(answer, ComparisonResult):
             details = _describe_comparison(answer, translate)
     return Report(
-        Hero("", tone, translate(lead), None),
+        Hero("", tone, translate(explanation), None),
         language,
         [FactList(facts), *_unsubmitted_blocks(answer, translate), *details],
     )
 
 
 def _unsubmitted_blocks(answer: PassAnswer, translate: Translator) -> Iterator[Block]:
-    """Yield blocks about the objects that were not submitted, and the commands that copy them."""
+    """Yield blocks on the objects that were not submitted, and on the commands that copy them."""
     if answer.is_migration_unknown:
         yield Paragraph(translate(MIGRATION_UNKNOWN_TEXT), "open")
     if answer.step and answer.all_the_same:
@@ -145,7 +144,7 @@ def _verdict(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
 
 
 def _describe_comparison(result: ComparisonResult, translate: Translator) -> Blocks:
-    """Return blocks on the classes of a comparison, and on the objects that reading did not prove equal."""
+    """Return blocks on the classes of a comparison, and on the objects that were read but not proven equal."""
     blocks = [
         *comparison.classes(result, translate),
         comparison.sums(result, result.classes, translate, adds_up=result.adds_up),

@@ -72,7 +72,7 @@ _PASS_TONES = {
 def exit_code(answer: StatusAnswer) -> ExitCode:
     """Return 0 if the project is in step with the source and all waiting keys are counted, otherwise 1.
 
-    A closed project without an alarm, such as in the weeks after the verdict GO, counts as in step.
+    A closed project without an alarm, such as in the weeks after a GO, counts as in step.
     """
     has_no_alarm = not (answer.verdict.alarm or answer.backlog.more_may_wait)
     is_in_step = {VerdictState.IN_STEP: True, VerdictState.CLOSED: has_no_alarm}.get(answer.verdict.state)
@@ -80,7 +80,6 @@ def exit_code(answer: StatusAnswer) -> ExitCode:
 
 
 def report(answer: StatusAnswer, language: str) -> Report:
-    """Return the status report in `language`, "en" or "zh"."""
     translate, now, last_comparison = Translator(language), parse_timestamp(answer.at), answer.compare.last
     failure_blocks = [*report_failures(answer, translate), *failures(answer.copying, now, translate)]
     return Report(
@@ -133,7 +132,7 @@ def report(answer: StatusAnswer, language: str) -> Report:
         translate("Status"),
         (
             RoundedText(
-                translate(UTC_NOTE, time=units.clock(now)),
+                translate(UTC_NOTE, time=units.date_and_time(now)),
                 translate(UTC_NOTE, time=answer.at),
             ),
             "" if translate.language == "zh" else " ",
@@ -228,7 +227,7 @@ def _tabulate_keys(keys: Sequence[WaitingKey], now: datetime, translate: Transla
         (
             Span("key", key.key),
             Span("code", key.reason),
-            units.time(key.since, now, translate),
+            units.time_with_age(key.since, now, translate),
             Span("outside", key.message) if key.message else "",
         )
         for key in keys
@@ -251,7 +250,7 @@ def _describe_last_replay(answer: StatusAnswer, now: datetime, translate: Transl
 
 
 def _text_with_age(time_text: str, text: Text, now: datetime, translate: Translator) -> RoundedText:
-    """Return `text` with the age of `time_text` for a web page, and with the time itself for a terminal."""
+    """Return `text` for a web page with the age of `time_text`, and for a terminal with the time itself."""
     return RoundedText(
         translate(text, age=units.age(parse_timestamp(time_text), now, translate)), translate(text, age=time_text)
     )
@@ -296,9 +295,9 @@ def _describe_comparison(answer: StatusAnswer, now: datetime, translate: Transla
                 ),
                 (
                     translate("rechecked at"),
-                    units.time(last_comparison.amended, now, translate) if last_comparison.amended else None,
+                    units.time_with_age(last_comparison.amended, now, translate) if last_comparison.amended else None,
                 ),
-                (translate("Watermark"), units.time(last_comparison.watermark, now, translate)),
+                (translate("Watermark"), units.time_with_age(last_comparison.watermark, now, translate)),
             ]
         ),
         *comparison.classes(last_comparison, translate),
@@ -323,10 +322,10 @@ def _describe_passes(answer: StatusAnswer, now: datetime, translate: Translator)
         Detail([units.picture(translate("scanned"), translate("The last pass"), scanned_text, parts, translate)]),
         Table(
             [Column(translate("count")), Column(translate("objects"), "n")],
-            [((Span("swatch", tone=tone), name), units.number(number, translate)) for name, number, tone in parts],
+            [((Span("swatch", tone=tone), name), units.count_cell(number, translate)) for name, number, tone in parts],
             [
                 (translate("scanned"), scanned_text),
-                (translate(COUNT_LABELS["orphans"]), units.number(last_pass.orphans, translate)),
+                (translate(COUNT_LABELS["orphans"]), units.count_cell(last_pass.orphans, translate)),
             ],
         ),
         Paragraph(translate(LOST_EVENTS_TEXT, new=last_pass.new, missing=last_pass.new_missing), "open")
@@ -339,7 +338,7 @@ def _describe_passes(answer: StatusAnswer, now: datetime, translate: Translator)
 def _describe_open_pass(
     open_pass: UnfinishedPass | UnfinishedComparison, text: Text, now: datetime, translate: Translator
 ) -> Block:
-    """Return the progress of an open pass, its speed, and the time left; `text` is the phrase with its age."""
+    """Return an open pass's progress, speed and time left; `text` is the sentence on the age of the pass."""
     age_span = Span("mark", _text_with_age(open_pass.started, text, now, translate), "way")
     scanned_texts = (
         [translate("{scanned} so far", scanned=open_pass.scanned)] if isinstance(open_pass, UnfinishedPass) else []

@@ -40,7 +40,7 @@ _MIGRATION_TEXT = t(
 
 
 def count_class(certificate: Certificate, title: str) -> ObjectCount | None:
-    """Return the number of a class's objects: in OBS for a class of objects only there, otherwise in the source.
+    """Return the number of objects in the class with this title: in the source, or in OBS if they are only there.
 
     Return None if the number is unknown.
     """
@@ -51,7 +51,7 @@ def count_class(certificate: Certificate, title: str) -> ObjectCount | None:
 
 
 def objects_and_bytes(counts: Sequence[ObjectCount | None], translate: Translator) -> str:
-    """Return the sum of the counts as text, such as "3 objects, 12 bytes", or "unknown" if a count is None."""
+    """Return the sum of `counts` as text, such as "3 objects, 12 bytes", or "unknown" if a count is None."""
     present_counts = [side for side in counts if side]
     if len(present_counts) < len(counts):
         return translate("unknown")
@@ -59,11 +59,13 @@ def objects_and_bytes(counts: Sequence[ObjectCount | None], translate: Translato
         sum(count.objects for count in present_counts),
         sum(count.bytes for count in present_counts),
     )
-    return translate(", ").join((translate("{number:object|objects}", number=objects), units.exact(size, translate)))
+    return translate(", ").join(
+        (translate("{number:object|objects}", number=objects), units.exact_size(size, translate))
+    )
 
 
 def accepted_classes(certificate: Certificate, translate: Translator) -> Blocks:
-    """Return a table of the classes that were accepted by name, with the persons and their reasons."""
+    """Return a table of the classes that were accepted by name, each with the person and the reason."""
     if not certificate.accepted:
         return [Paragraph(translate("Nothing was accepted by name."))]
     rows = []
@@ -82,18 +84,18 @@ def accepted_classes(certificate: Certificate, translate: Translator) -> Blocks:
 
 
 def _accepted_cells(certificate: Certificate, name: str, translate: Translator) -> list[Phrase | Cell]:
-    """Return the objects and bytes that were accepted, or a dash for a name without a count."""
+    """Return the number of accepted objects and their bytes, or dashes for a name without counts."""
     if name in _OTHER_NAMES:
-        return [units.number(certificate.oms.left, translate) if name == OMS_UNFINISHED else "–", "–"]
+        return [units.count_cell(certificate.oms.left, translate) if name == OMS_UNFINISHED else "–", "–"]
     counts = count_class(certificate, name)
     return [
-        units.number(counts.objects if counts else None, translate),
-        units.volume(counts.bytes if counts else None, translate),
+        units.count_cell(counts.objects if counts else None, translate),
+        units.size_cell(counts.bytes if counts else None, translate),
     ]
 
 
 def classes(certificate: Certificate, both_buckets: BothBuckets | None, translate: Translator) -> Blocks:
-    """Return blocks on the classes with objects, and a sentence that says if they add up to the listings."""
+    """Return blocks on the classes with objects, and a sentence that says if their counts add up to the listings."""
     if both_buckets is None:
         return [Paragraph(translate("The result of the comparison is unknown."), "open")]
     classes_in_scope = [object_class for object_class in both_buckets.classes if object_class in IN_SCOPE]
@@ -104,7 +106,7 @@ def classes(certificate: Certificate, both_buckets: BothBuckets | None, translat
 
 
 def digests(certificate: Certificate, translate: Translator) -> Blocks:
-    """Return the digests of keys and sizes, in full, so that a third party can recompute and compare them."""
+    """Return the full digests of keys and sizes, so that a third party can compute and compare them."""
     if certificate.source is None or certificate.destination is None:
         return [Paragraph(translate("Digests are unknown."), "open")]
     sides: list[tuple[str, ListingTotals]] = [("source", certificate.source), ("destination", certificate.destination)]
@@ -193,8 +195,8 @@ def extra_facts(certificate: Certificate, facts: ExtraFacts, translate: Translat
     return [
         FactList(
             [
-                (translate("state"), units.name(task.status if task else None, translate)),
-                (translate("overwrite mode"), units.name(mode.value if mode else None, translate)),
+                (translate("state"), units.resource_name(task.status if task else None, translate)),
+                (translate("overwrite mode"), units.resource_name(mode.value if mode else None, translate)),
                 (translate("events"), events),
                 (translate(ObjectClass.DELETED_AT_SOURCE.label), translate(", ").join(volume) or translate("unknown")),
                 *(
@@ -209,7 +211,7 @@ def extra_facts(certificate: Certificate, facts: ExtraFacts, translate: Translat
 
 
 def _count_month(task: TaskSummary | None, failure: OmsQueryFailure | None, translate: Translator) -> Blocks:
-    """Return OMS's counters of this month, or the reason why they are missing."""
+    """Return OMS's counters of this month, or the reason why OMS did not report them."""
     if task:
         return [counters({translate("this month"): vars(task.month)}, translate, translate("Copying by OMS"))]
     if failure:
@@ -220,5 +222,5 @@ def _count_month(task: TaskSummary | None, failure: OmsQueryFailure | None, tran
 def _describe_closing(mark: ClosedMark | None, translate: Translator) -> Phrase:
     if mark is None:
         return translate("open")
-    since_text = translate("closed since {time}", time=units.clock(parse_timestamp(mark.since)))
+    since_text = translate("closed since {time}", time=units.date_and_time(parse_timestamp(mark.since)))
     return since_text, Span("note", Span("outside", mark.by)) if mark.by else None

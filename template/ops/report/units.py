@@ -19,17 +19,16 @@ def count(number: int | None, translate: Translator) -> str:
 
 
 def size(number: int | None, translate: Translator) -> str:
-    """Format a number of bytes with three digits, such as 1.24 TB."""
+    """Format a number of bytes with three digits and a unit, such as 1.24 TB."""
     return translate("{n:size}", n=number)
 
 
 def limit(number: int | None, translate: Translator) -> str:
-    """Format a limit from s.yaml: in GiB if it is a whole number of GiB, otherwise as a rounded size."""
+    """Format a limit in bytes from s.yaml: in GiB if it is a whole number of GiB, otherwise like a size."""
     return f"{number // 2**30}\u00a0GiB" if number and number % 2**30 == 0 else size(number, translate)
 
 
 def objects_a_minute(number: float | None, translate: Translator) -> str:
-    """Format a rate as objects per minute."""
     return translate("unknown") if number is None else translate("{number} objects per minute", number=rate(number))
 
 
@@ -54,7 +53,7 @@ def age(time: datetime, now: datetime, translate: Translator) -> str:
 def share(number: int, total: int, translate: Translator) -> str:
     """Format `number` as a percentage of `total`.
 
-    Only all objects are "100 %", and only no objects are "0 %": rounding stops before these values.
+    Rounding never gives 100% or 0%: 100% means all objects, and 0% no objects.
     """
     if number in (0, total) or not total:
         digits = "100" if total and number == total else "0"
@@ -64,41 +63,41 @@ def share(number: int, total: int, translate: Translator) -> str:
     return translate("{digits}%", digits=digits).replace(" ", "\u00a0")
 
 
-def number(amount: int | None, translate: Translator, tone: str = "") -> Phrase | Cell:
+def count_cell(number: int | None, translate: Translator, tone: str = "") -> Phrase | Cell:
     """Format a count for a table cell: pale if it is 0, otherwise in the colour of `tone`."""
-    if amount is None:
+    if number is None:
         return Cell(translate("unknown"), "open")
-    return Cell(count(amount, translate), tone if amount else "nil") if tone or not amount else count(amount, translate)
+    return Cell(count(number, translate), tone if number else "nil") if tone or not number else count(number, translate)
 
 
-def volume(size_bytes: int | None, translate: Translator) -> Cell:
-    """Format bytes for a table cell: rounded on a web page, exact on a terminal, pale if 0."""
+def size_cell(size_bytes: int | None, translate: Translator) -> Cell:
+    """Format a number of bytes for a table cell: rounded on a web page, exact on a terminal, pale if it is 0."""
     return Cell(
-        RoundedText(size(size_bytes, translate), exact(size_bytes, translate)),
+        RoundedText(size(size_bytes, translate), exact_size(size_bytes, translate)),
         "open" if size_bytes is None else "" if size_bytes else "nil",
     )
 
 
-def exact(size_bytes: int | None, translate: Translator) -> str:
-    """Format the exact number of bytes, such as "1,240 bytes"."""
+def exact_size(size_bytes: int | None, translate: Translator) -> str:
+    """Format a number of bytes without rounding, such as "1,240 bytes"."""
     return translate("unknown") if size_bytes is None else translate("{n:byte|bytes}", n=size_bytes)
 
 
-def time(time_text: str | None, now: datetime | None, translate: Translator) -> Phrase:
-    """Format a time of an answer, with its age at `now`; None omits the age."""
+def time_with_age(time_text: str | None, now: datetime | None, translate: Translator) -> Phrase:
+    """Format a time from an answer, with its age at `now`, or without an age if `now` is None."""
     if not time_text:
         return unknown_span(translate)
     try:
         parsed_time = parse_timestamp(time_text)
     except ValueError:  # a document that certify did not write
         return Span("outside", time_text)
-    return Time(time_text, clock(parsed_time), age(parsed_time, now, translate) if now else None)
+    return Time(time_text, date_and_time(parsed_time), age(parsed_time, now, translate) if now else None)
 
 
 def pass_times(
     start: str | None, end: str | None, now: datetime | None, translate: Translator, pace: int | None = None
 ) -> Phrase:
-    """Return the start, the end, the duration and the speed of a pass; `pace` is the speed in objects per minute."""
+    """Format the start, the end, the duration and the speed of a pass; `pace` is the speed in objects per minute."""
     duration_text, speed = None, None if pace is None else objects_a_minute(pace, translate)
     with contextlib.suppress(ValueError):  # an open pass, or a document that certify did not write
         duration_text = translate(
@@ -106,7 +105,7 @@ def pass_times(
             duration=(parse_timestamp(end or "") - parse_timestamp(start or "")).total_seconds(),
         )
     note = Span("below", translate(", ").join(filter(None, (duration_text, speed))))
-    return time(start, now, translate), " – ", time(end, now, translate), note
+    return time_with_age(start, now, translate), " – ", time_with_age(end, now, translate), note
 
 
 def stop_reason(answer: PassAnswer | ReplayAnswer, translate: Translator) -> Phrase:
@@ -122,23 +121,23 @@ def stop_reason(answer: PassAnswer | ReplayAnswer, translate: Translator) -> Phr
 def picture(
     caption: Phrase, subject: str, total: str, parts: Sequence[tuple[str, int, str]], translate: Translator
 ) -> Picture:
-    """Return a bar of `parts`, each a name, a number and a tone.
+    """Return a bar of `parts`, each of which is a name, a number and a tone.
 
-    Screen readers read `subject` as the bar's subject, and `total` as its sum.
+    `subject` and `total` are the bar's name and sum in the text for screen readers.
     """
     numbers = translate(", ").join(translate("{name} {number}", name=name, number=number) for name, number, _ in parts)
     label = translate("{side}, {total} objects: {parts}", side=subject, total=total, parts=numbers or translate("none"))
     return Picture(caption, total, Bar([Part(number, tone) for _, number, tone in parts], label))
 
 
-def clock(time: datetime) -> str:
+def date_and_time(time: datetime) -> str:
     """Format a time to the second, without its zone: a report says once that all its times are UTC."""
     return f"{time:%Y-%m-%d %H:%M:%S}"
 
 
-def name(text: str | None, translate: Translator) -> Span:
-    """Return the name of a bucket or of another resource, untranslated; None becomes "unknown"."""
-    return Span("code", text) if text else unknown_span(translate)
+def resource_name(name: str | None, translate: Translator) -> Span:
+    """Format the name of a bucket or of another resource, which is not translated."""
+    return Span("code", name) if name else unknown_span(translate)
 
 
 def unknown_span(translate: Translator) -> Span:

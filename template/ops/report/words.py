@@ -1,4 +1,4 @@
-"""The translator of reports, and phrases that several reports share, such as the labels of counts and of steps."""
+"""The translator of reports, and phrases that several reports share, such as the labels of counts and steps."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Translator:
         self.language = language
 
     def __call__(self, phrase: str | Text, /, **values: object) -> str:
-        """Return `phrase` in this language, with `values` in its placeholders.
+        """Return `phrase` in the translator's language, with `values` in its placeholders.
 
-        Callers pass phrases as literals, so that a test can compare them with the catalogue (zh.json).
+        Callers pass phrases as literals, so that a test can compare them with the catalogue of translations (zh.json).
         """
         text = Text(phrase) if isinstance(phrase, str) else phrase
         return sentence(text.filled(**values), self.language)
@@ -98,8 +98,5 @@ STOP_TEXTS = {
 
 
 def purpose(step: Step) -> Text:
-    """Return the sentence that explains the purpose of a next step.
-
-    The sentence is the empty text NOTHING for a step that needs no explanation.
-    """
+    """Return the sentence that explains why to take a next step, or NOTHING for a step without explanation."""
     return PURPOSES.get(" ".join([step.job, *step.options]), NOTHING)

@@ -1,4 +1,4 @@
-"""A writer of HTML elements, which escapes all text except Markup, and makes unprintable characters visible."""
+"""A writer of HTML elements that escapes all text except Markup, and makes invisible characters visible."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ops.shell import COMMAND_IN_TEXT, remove_marks
 # lone surrogates (which no file can contain), separators of lines and paragraphs.
 _INVISIBLE_CATEGORIES = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _VOID_ELEMENTS = ("link", "meta")
-# A longer key is shortened to so many characters, of which so many are its end. OSS allows keys of 1023 bytes.
+# A longer key is shortened to its beginning and its last 60 characters. OSS allows keys of 1023 bytes.
 _MAX_KEY_CHARACTERS, _TAIL_CHARACTERS = 240, 60
 
 
@@ -36,7 +36,7 @@ def escape_invisible(text: str) -> str:
 def element(name: str, /, *children: str | None, **attributes: str | None) -> Markup:
     """Return an HTML element; children that are None are omitted.
 
-    Names of attributes are those of HTML, but `class_` means class, and `aria_label` means aria-label.
+    Attributes have their HTML names, except that `class_` means class, and `aria_label` means aria-label.
     """
     attribute_text = "".join(
         f' {attribute.rstrip("_").replace("_", "-")}="{_escape(value)}"'
@@ -49,7 +49,7 @@ def element(name: str, /, *children: str | None, **attributes: str | None) -> Ma
 
 
 def join(children: Iterable[str | None]) -> Markup:
-    """Concatenate the children that are not None; commands in their texts become code elements."""
+    """Concatenate the children that are not None. Commands in their texts become code elements."""
     return Markup(
         "".join(child if isinstance(child, Markup) else _mark_up_commands(child) for child in children if child)
     )
@@ -58,8 +58,8 @@ def join(children: Iterable[str | None]) -> Markup:
 def key(name: str) -> Markup:
     """Return an HTML element for an object key.
 
-    A key with invisible characters or unusual spaces is written as a JSON string in quotation marks. A long key is
-    shortened in its middle, marked by "[…]".
+    A key with invisible characters or unusual spaces is written as a JSON string. A long key is shortened in its
+    middle, marked by "[…]".
     """
     shown_text = name
     if len(name) > _MAX_KEY_CHARACTERS:
@@ -81,12 +81,12 @@ def key(name: str) -> Markup:
 
 
 def code(text: str) -> Markup:
-    """Return a name or a command as an HTML element that browsers must not translate."""
+    """Return a name or a command as an HTML element that browsers do not translate."""
     return element("code", text, dir="ltr", translate="no")
 
 
 def outside_text(text: str) -> Markup:
-    """Return text from outside this project as an HTML element, for any language and direction of writing."""
+    """Return text from outside this project as an HTML element, which isolates its direction of writing."""
     return element("bdi", text, translate="no")
 
 

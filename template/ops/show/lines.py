@@ -43,13 +43,13 @@ _SENTENCE_KINDS = ("wide", "half")
 
 
 def draw(report: Report) -> Iterator[Line]:
-    """Yield the lines of a report; the verdict comes first."""
+    """Yield the lines of a report, beginning with the verdict."""
     translate, hero = Translator(report.language), report.hero
     if hero.name:
         yield MarkedLine("", hero.name, hero.tone)
-        yield f"{_INDENT}{hero.lead}"
+        yield f"{_INDENT}{hero.explanation}"
     else:
-        yield MarkedLine("", hero.lead, hero.tone)
+        yield MarkedLine("", hero.explanation, hero.tone)
     if hero.false_claims:
         yield from _draw_block(hero.false_claims, translate)
     if hero.step:
@@ -151,8 +151,10 @@ def _make_grid(table: Table, translate: Translator) -> Grid:
         [table.columns[index].title for index in short_columns],
         [[escape(_flatten(translate, row[index])) for index in short_columns] for row in rows],
         [[text for index in sentence_columns if (text := _flatten(translate, row[index]))] for row in rows],
-        numbers={short_index for short_index, index in enumerate(short_columns) if table.columns[index].kind == "n"},
-        names={
+        number_columns={
+            short_index for short_index, index in enumerate(short_columns) if table.columns[index].kind == "n"
+        },
+        name_columns={
             short_index for short_index, index in enumerate(short_columns) if any(_is_name(row[index]) for row in rows)
         },
     )

@@ -50,7 +50,6 @@ _SPAN_ELEMENTS = {
 
 
 def draw(report: Report) -> str:
-    """Return the report as an HTML page."""
     translate = Translator(report.language)
     name = element("p", element("b", "oss-oms-sync"), " · ", report.title)
     content = element(
@@ -69,7 +68,7 @@ def _draw_hero(hero: Hero, translate: Translator) -> Markup:
     return element(
         "header",
         element("h1", hero.word, class_=hero.tone),
-        element("p", hero.lead, class_="lead"),
+        element("p", hero.explanation, class_="lead"),
         _draw_block(hero.false_claims, translate) if hero.false_claims else None,
         element("div", *_draw_step(step, translate, ""), class_="next") if step else None,
         class_="hero",
@@ -213,7 +212,7 @@ def _draw_finding(finding_block: FindingBlock, translate: Translator) -> Markup:
 
 
 def _draw_table(table: Table) -> Markup:
-    """Return a table whose rows become cards on a narrow screen; screen readers always read it as a table."""
+    """Return a table whose rows become cards on a narrow screen, although screen readers always read a table."""
     columns = table.columns
     head = [element("th", column.title, class_=column.kind, scope="col", role="columnheader") for column in columns]
     foot = [_draw_row(columns, row) for row in table.foot]
@@ -266,20 +265,19 @@ def _draw_chart(chart: Chart, translate: Translator) -> Markup:
 
 
 def draw_bar(bar: Bar) -> Markup:
-    """Return a bar in which each part is as wide as its share; a part above 0 is always visible."""
+    """Return a bar in which each part is as wide as its share. A part above 0 is always visible."""
     parts = [element("i", class_=part.tone, style=f"flex-grow:{part.number}") for part in bar.parts if part.number > 0]
     return element("div", *parts, class_="bar thin" if bar.thin else "bar", role="img", aria_label=bar.label)
 
 
 def draw_share_bar(share_bar: ShareBar) -> Markup:
-    """Return a bar whose filled part is the share of a number in a total."""
     width = f"width:{100 * share_bar.number / max(1, share_bar.total):.3f}%"
     fill = element("span", class_=f"fill {share_bar.tone}", style=width) if share_bar.number > 0 else None
     return element("span", fill, class_="track", aria_hidden="true")
 
 
 def draw_columns(values: Sequence[int], kind: str, line_values: Sequence[int] = ()) -> Markup:
-    """Return a column for each value, side by side, with the CSS class `kind`.
+    """Return a chart with a column for each value; `kind` is the CSS class of the columns.
 
     `line_values`, if any, are drawn as a line on the same scale.
     """

@@ -1,4 +1,4 @@
-"""Tables on a terminal: each row is a line if all rows fit, otherwise wrapped cells, otherwise a paragraph."""
+"""Tables on a terminal: in a table that is too wide, cells are wrapped or, failing that, rows become paragraphs."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _MAX_COLUMN_WIDTH = 76
 class Grid(NamedTuple):
     """The cells of a table as text.
 
-    - `numbers` are the indexes of the columns with numbers, which are aligned to the right and not wrapped.
-    - `names` are the indexes of the columns with names, which are not wrapped either.
-    - `sentences` are the sentences printed below each row.
+    - `number_columns` are the indexes of the columns with numbers, which are aligned to the right and not wrapped.
+    - `name_columns` are the indexes of the columns with names, which are not wrapped either.
+    - `sentences` are printed below each row.
     """
 
     titles: Sequence[str]
     rows: Sequence[Sequence[str]]
     sentences: Sequence[Sequence[str]]
-    numbers: set[int]
-    names: set[int]
+    number_columns: set[int]
+    name_columns: set[int]
 
 
 def draw_table(grid: Grid, translate: Translator, columns: int) -> Iterator[str]:
@@ -39,9 +39,9 @@ def draw_table(grid: Grid, translate: Translator, columns: int) -> Iterator[str]
     available_width = columns - len(_CELL_MARGIN) - len(_INDENT) * (len(natural_widths) - 1)
     if sum(natural_widths) <= available_width:
         limited_widths = [min(_MAX_COLUMN_WIDTH, number) for number in natural_widths]
-        rows = [[_join_cells(row, limited_widths, grid.numbers)] for row in (grid.titles, *grid.rows)]
+        rows = [[_join_cells(row, limited_widths, grid.number_columns)] for row in (grid.titles, *grid.rows)]
     elif widths := _fit_widths(grid, natural_widths, available_width):
-        rows = [[*_wrap_row(row, widths, grid.numbers)] for row in (grid.titles, *grid.rows)]
+        rows = [[*_wrap_row(row, widths, grid.number_columns)] for row in (grid.titles, *grid.rows)]
     else:
         rows = [[], *([*_draw_paragraph(row, grid.titles, translate)] for row in grid.rows)]
     yield from rows[0]
@@ -51,13 +51,13 @@ def draw_table(grid: Grid, translate: Translator, columns: int) -> Iterator[str]
 
 
 def _fit_widths(grid: Grid, natural_widths: Sequence[int], available_width: int) -> list[int] | None:
-    """Return a width for each column, in characters, so that the table fits into `available_width`.
+    """Return a width for each column, so that the table fits into `available_width`, or None if it cannot fit.
 
-    `natural_widths` are the widths of the columns without wrapping. A column is at least as wide as its longest word.
-    Return None if the table does not fit even then.
+    All widths are in characters. `natural_widths` are those without wrapping; a column is at least as wide as its
+    longest word.
     """
     column_indexes = range(len(natural_widths))
-    is_unwrapped = [index in grid.numbers | grid.names for index in column_indexes]
+    is_unwrapped = [index in grid.number_columns | grid.name_columns for index in column_indexes]
     widths = [
         max(
             longest_word_width(title),
@@ -68,29 +68,23 @@ def _fit_widths(grid: Grid, natural_widths: Sequence[int], available_width: int)
     if sum(widths) > available_width:
         return None
     for _ in range(available_width - sum(widths)):
-        narrowest = max(column_indexes, key=lambda index: natural_widths[index] - widths[index])
-        widths[narrowest] += 1
+        narrowest_column = max(column_indexes, key=lambda index: natural_widths[index] - widths[index])
+        widths[narrowest_column] += 1
     return widths
 
 
-def _wrap_row(row: Sequence[str], widths: Sequence[int], numbers: set[int]) -> Iterator[str]:
-    """Yield the lines of a row whose cells are wrapped.
-
-    `widths` are the widths of the columns in characters. `numbers` are the indexes of the columns aligned to the right.
-    """
+def _wrap_row(row: Sequence[str], widths: Sequence[int], number_columns: set[int]) -> Iterator[str]:
+    """Yield the lines of a row whose cells are wrapped to `widths`; `number_columns` are aligned to the right."""
     cells = [wrap(cell, column_width, hanging=0) for cell, column_width in zip(row, widths, strict=True)]
-    return (_join_cells(line_cells, widths, numbers) for line_cells in zip_longest(*cells, fillvalue=""))
+    return (_join_cells(line_cells, widths, number_columns) for line_cells in zip_longest(*cells, fillvalue=""))
 
 
-def _join_cells(cells: Sequence[str], widths: Sequence[int], numbers: set[int]) -> str:
-    """Return one line that contains the cells, each padded to the width of its column.
-
-    Cells in the columns `numbers` (indexes) are aligned to the right.
-    """
+def _join_cells(cells: Sequence[str], widths: Sequence[int], number_columns: set[int]) -> str:
+    """Return the cells on one line, padded to `widths`; `number_columns` are aligned to the right."""
     padded_cells = []
     for index, (cell, columns) in enumerate(zip(cells, widths, strict=True)):
         padding = " " * (columns - width(cell))
-        padded_cells.append(f"{padding}{cell}" if index in numbers else f"{cell}{padding}")
+        padded_cells.append(f"{padding}{cell}" if index in number_columns else f"{cell}{padding}")
     return UnwrappedLine(f"{_CELL_MARGIN}{_INDENT.join(padded_cells)}".rstrip())
 
 

@@ -188,7 +188,7 @@ def test_replay_shows_its_selection_of_keys_and_their_number(world, options, lea
     world.put_failed("a", "b")
     answer = from_json(ReplayAnswer, world.invoke("replay", options))
     assert answer.is_successful == is_well
-    assert jobs.replay(answer, "en").hero.lead == lead
+    assert jobs.replay(answer, "en").hero.explanation == lead
     assert ("accepted" in jobs.replay_text(answer).en) != answer.dry_run
 
 
