@@ -61,8 +61,8 @@ CHANGES = {
             (JUDGE, '    "moving": Sides.AT_MOST,\n', '    "taped": Sides.AT_MOST,\n    "moving": Sides.AT_MOST,\n'),
         ),
         (
-            "tests/unit/ops/report/test_answers.py::test_tables_of_rules_equal_those_of_the_oracle",
-            "tests/unit/ops/report/test_answers.py::test_a_real_go_is_green_and_has_no_unknown_fact",
+            "tests/unit/ops/report/test_answers.py::test_a_certificate_has_the_checks_and_classes_of_the_oracle",
+            "tests/unit/ops/report/test_answers.py::test_the_page_of_a_real_go_is_green_and_shows_no_unknown_fact",
             "tests/unit/answers",
         ),
         {"on tape": "磁带", "Of another type.": "其他类型。"},
@@ -114,8 +114,8 @@ CHANGES = {
             ),
         ),
         (
-            "tests/unit/ops/report/test_answers.py::test_tables_of_rules_equal_those_of_the_oracle",
-            "tests/unit/ops/report/test_answers.py::test_a_real_go_is_green_and_has_no_unknown_fact",
+            "tests/unit/ops/report/test_answers.py::test_a_certificate_has_the_checks_and_classes_of_the_oracle",
+            "tests/unit/ops/report/test_answers.py::test_the_page_of_a_real_go_is_green_and_shows_no_unknown_fact",
             "tests/unit/jobs/certify/test_sample.py",
             "tests/unit/answers",
         ),

@@ -19,7 +19,7 @@ from ops.command_line.parser import default_language
         ({}, None, "en"),
     ],
 )
-def test_the_language_comes_from_the_environment_or_the_system(monkeypatch, mocker, environment, system, lang):
+def test_ops_takes_its_language_from_the_environment_or_the_system(monkeypatch, mocker, environment, system, lang):
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():

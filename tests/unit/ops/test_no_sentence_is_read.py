@@ -56,12 +56,12 @@ def find_reads(tree: ast.AST) -> list[str]:
     return places
 
 
-def test_no_sentence_is_compared_or_split():
+def test_no_code_of_ops_compares_or_splits_a_printed_sentence():
     places = {str(file): find_reads(ast.parse(file.read_text(encoding="utf-8"))) for file in FILES}
     assert {name: lines for name, lines in places.items() if lines} == {}
 
 
-def test_sentences_contain_commands_only_as_values():
+def test_printed_sentences_contain_commands_only_as_values():
     nodes = [node for file in FILES for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
     calls = [node.args[0] for node in nodes if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "t"]
     phrases = [call.value for call in calls if isinstance(call, ast.Constant)]
@@ -81,5 +81,5 @@ def test_sentences_contain_commands_only_as_values():
         're.search("[0-9]+", one["actual"])',
     ],
 )
-def test_code_that_reads_a_sentence_is_detected(line):
+def test_these_tests_detect_code_that_reads_a_printed_sentence(line):
     assert find_reads(ast.parse(line))

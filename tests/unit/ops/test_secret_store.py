@@ -46,7 +46,7 @@ def run_secrets(tmp_path):
     return run_secrets
 
 
-def test_values_of_the_environment_are_stored_under_names_of_s_yaml(run_secrets, monkeypatch):
+def test_the_command_secrets_stores_values_of_the_environment(run_secrets, monkeypatch):
     for name, value in VALUES.items():
         monkeypatch.setenv(name, value)
     stored_secrets, output = run_secrets()
@@ -55,7 +55,7 @@ def test_values_of_the_environment_are_stored_under_names_of_s_yaml(run_secrets,
     assert missing_parts(output, *VALUES.values()) == [*VALUES.values()]
 
 
-def test_a_terminal_asks_for_missing_secrets_without_echo(run_secrets, monkeypatch):
+def test_the_command_secrets_asks_for_missing_secrets_without_echo(run_secrets, monkeypatch):
     monkeypatch.setenv("HW_AK", VALUES["HW_AK"])
     prompts = []
     monkeypatch.setattr("getpass.getpass", lambda prompt, stream: prompts.append(prompt) or " SK0002\n")
@@ -66,7 +66,7 @@ def test_a_terminal_asks_for_missing_secrets_without_echo(run_secrets, monkeypat
 
 
 @pytest.mark.parametrize("typed", [None, ""])
-def test_no_secret_is_stored_if_another_is_missing(run_secrets, monkeypatch, mocker, typed):
+def test_the_command_secrets_stores_no_secret_if_another_is_missing(run_secrets, monkeypatch, mocker, typed):
     monkeypatch.setenv("HW_AK", "AK0001")
     mocker.patch("getpass.getpass", side_effect=EOFError)
     with pytest.raises(UsageError, match="HW_SK is empty") as raised:
@@ -83,7 +83,9 @@ def test_no_secret_is_stored_if_another_is_missing(run_secrets, monkeypatch, moc
         ("ALERT_WEBHOOK", "oapi.dingtalk.com/robot/send?access_token=x", "ALERT_WEBHOOK does not start with https://"),
     ],
 )
-def test_an_invalid_secret_is_refused_and_not_printed_in_the_error(run_secrets, monkeypatch, name, value, problem):
+def test_the_command_secrets_refuses_and_does_not_show_an_invalid_secret(
+    run_secrets, monkeypatch, name, value, problem
+):
     monkeypatch.setattr("os.environ", {name: value})
     with pytest.raises(UsageError, match=problem) as raised:
         run_secrets(name)
@@ -98,13 +100,13 @@ def test_an_invalid_secret_is_refused_and_not_printed_in_the_error(run_secrets, 
         (f"# 照片\n{S_YAML}".encode("gb18030"), "s.yaml", r"s\.yaml is not UTF-8"),
     ],
 )
-def test_a_file_without_the_secrets_names_is_refused(run_secrets, tmp_path, data, file, problem):
+def test_the_command_secrets_refuses_a_file_without_names_of_secrets(run_secrets, tmp_path, data, file, problem):
     (tmp_path / "s.yaml").write_bytes(data)
     with pytest.raises(UsageError, match=problem):
         run_secrets(template=tmp_path / file)
 
 
-def test_the_tool_receives_a_secret_in_its_environment_only(stand_in, tmp_path):
+def test_serverless_devs_receives_a_secret_only_in_its_environment(stand_in, tmp_path):
     store = tmp_path / "secrets.yaml"
     store.write_text("{}")
     store.chmod(0o644)
@@ -114,7 +116,7 @@ def test_the_tool_receives_a_secret_in_its_environment_only(stand_in, tmp_path):
     assert stat.S_IMODE(store.stat().st_mode) == 0o600
 
 
-def test_an_error_of_a_refused_secret_does_not_repeat_it(stand_in, tmp_path):
+def test_an_error_about_a_refused_secret_does_not_show_the_secret(stand_in, tmp_path):
     stand_in.plan({"*": {"out": "unknown option SK0002", "err": "SK0002", "code": 1}})
     with pytest.raises(ToolError) as raised:
         Tool(None, tmp_path).keep_secret("sync_HW_SK", "SK0002")

@@ -74,7 +74,7 @@ SUPERSEDED_STOP = open_compare_answer(stop="superseded", stopped="a newer pass o
         *("it says no reason", "somebody has begun it anew", "two who wish different things", "closed", "too large"),
     ],
 )
-def test_a_pass_is_called_to_its_end_and_a_few_times_after_a_stop(job, answers, pauses, message):
+def test_ops_calls_a_pass_to_its_end_and_gives_up_after_a_few_stops(job, answers, pauses, message):
     # GIVEN these answers; a further call would end the pass as well
     """Call a pass until it ends; after a stop pause, and give up after a few attempts."""
     console = Console(FakeCaller(**{job: [*answers, pass_answer() if job == "reconcile" else compare_answer()]}))
@@ -120,7 +120,7 @@ def advance_clock_at_each_reading(console: Console) -> None:
     console.clock.monotonic = monotonic
 
 
-def test_the_progress_of_a_pass_is_shown_during_the_call():
+def test_ops_shows_the_progress_of_a_pass_during_the_call():
     # GIVEN a terminal, and a pass whose first progress is an older pass, and whose second is an error
     caller = CallerOfLongPass(pass_answer(), BROKEN_ERROR, open_pass_answer(), open_pass_answer(share=0.5))
     console = Console(caller, typed="")
@@ -136,7 +136,7 @@ def test_the_progress_of_a_pass_is_shown_during_the_call():
     assert missing_parts(console.messages, *expected_phrases, "\n") == ["\n"]
 
 
-def test_progress_without_a_terminal_is_a_line_a_minute():
+def test_ops_prints_the_progress_of_a_pass_each_minute_without_a_terminal():
     caller = CallerOfLongPass(*[open_pass_answer()] * 20)
     console = Console(caller, lang="zh")
     advance_clock_at_each_reading(console)
@@ -146,7 +146,7 @@ def test_progress_without_a_terminal_is_a_line_a_minute():
     assert lines[-1].endswith("：34%、1,000 个对象、每分钟 100 个对象、预计还需 12 分钟")
 
 
-def test_an_interrupted_pass_has_the_command_that_shows_its_progress():
+def test_ops_prints_the_look_command_of_an_interrupted_pass():
     console = Console(FakeCaller(compare=KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
         run_pass(console.session, "compare", {"restart": True, "deep": True, "prefix": f"a {NASTY}"})
@@ -156,5 +156,5 @@ def test_an_interrupted_pass_has_the_command_that_shows_its_progress():
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (75.9, "1:15"), (3600, "1:00:00"), (36_605, "10:10:05")])
-def test_durations_are_formatted_like_a_stopwatch(seconds, shown):
+def test_ops_formats_durations_like_a_stopwatch(seconds, shown):
     assert format_duration(seconds) == shown

@@ -58,7 +58,7 @@ def parse_as_powershell(line: str) -> list[str]:
     ("windows", "split"), [(False, run_in_posix_shell), (True, parse_as_powershell)], ids=["POSIX", "PowerShell"]
 )
 @pytest.mark.parametrize("key", KEYS, ids=ascii)
-def test_a_key_reaches_ops_unchanged_through_a_shell(monkeypatch, windows, split, key):
+def test_an_object_key_of_a_printed_command_reaches_ops_unchanged(monkeypatch, windows, split, key):
     monkeypatch.setattr(shell, "IS_WINDOWS", windows)
     line = command(Step("replay", {"key": key}))
     interpreter, program, *words = split(line)
@@ -71,7 +71,7 @@ def test_a_key_reaches_ops_unchanged_through_a_shell(monkeypatch, windows, split
 
 
 @pytest.mark.parametrize(("encoding", "is_escaped"), [("utf-8", False), ("gbk", True), ("cp1252", True)])
-def test_a_key_outside_the_output_encoding_is_printed_escaped(monkeypatch, encoding, is_escaped):
+def test_a_printed_command_escapes_a_key_outside_the_output_encoding(monkeypatch, encoding, is_escaped):
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding))
     line = command(Step("replay", {"key": "a/😀"}))
     assert ("--escaped-key" in line) == is_escaped
@@ -96,12 +96,12 @@ def test_a_key_outside_the_output_encoding_is_printed_escaped(monkeypatch, encod
         (None, ""),
     ],
 )
-def test_a_step_is_the_command_of_its_job_and_options(step, line):
+def test_a_printed_step_is_the_command_of_its_job_with_its_options(step, line):
     assert command(step) == line.replace("python3 ops.py", OPS)
 
 
 @pytest.mark.parametrize("job", COMMANDS)
-def test_the_command_of_a_project_names_the_settings_file_in_use(monkeypatch, job):
+def test_a_printed_command_names_the_settings_file_in_use(monkeypatch, job):
     monkeypatch.setattr(shell, "SETTINGS_FILE", ContextVar("template", default="my s.yaml"))
     option = " -t 'my s.yaml'" * COMMANDS[job].asks
     assert command(Step(job)).endswith(f"ops.py {job}{option}")
@@ -122,14 +122,14 @@ def test_the_command_of_a_project_names_the_settings_file_in_use(monkeypatch, jo
         (r"C:\Python\python.exe", True, False, "py"),
     ],
 )
-def test_the_printed_command_names_the_running_interpreter(monkeypatch, executable, windows, has_python, name):
+def test_a_printed_command_names_the_running_interpreter(monkeypatch, executable, windows, has_python, name):
     monkeypatch.setattr(shell, "IS_WINDOWS", windows)
     monkeypatch.setattr(sys, "executable", executable)
     monkeypatch.setattr(shell.shutil, "which", lambda name: "there" if has_python else None)
     assert shell.interpreter() == name
 
 
-def test_an_invalid_escape_in_a_key_is_refused(capsys):
+def test_replay_refuses_an_invalid_escape_in_an_escaped_key(capsys):
     with pytest.raises(SystemExit):
         parser.parse(["replay", "--escaped-key", "a\\x"])
     assert "has invalid JSON escapes" in capsys.readouterr().err
@@ -146,11 +146,11 @@ def test_the_second_of_two_commands_runs_only_if_the_first_succeeds(monkeypatch,
 
 
 @pytest.mark.parametrize("mark", ["\ufdd0", "\ufdd1", "\ufdd0\ufdd0x", "x\ufdd1\ufdd1"])
-def test_only_complete_marks_of_commands_are_removed(mark):
+def test_ops_removes_only_complete_marks_around_commands(mark):
     assert shell.remove_marks(mark) == mark
 
 
-def test_a_command_in_a_sentence_has_the_interpreter_of_this_machine(monkeypatch):
+def test_a_command_in_a_sentence_names_the_interpreter_of_this_machine(monkeypatch):
     monkeypatch.setattr(shell, "interpreter", lambda: "py")
     text = t("Do: {it}", it=t("Do: {it}", it=Step("compare", {"prefix": "it's"})))
     monkeypatch.setattr(shell, "IS_WINDOWS", True)

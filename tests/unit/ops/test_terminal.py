@@ -35,12 +35,12 @@ def print_lines(lines: Iterable[Line], typed: str | None = "") -> str:
         ("half \ud83d", r"half \ud83d"),
     ],
 )
-def test_control_characters_are_escaped(text, written):
+def test_ops_escapes_control_characters_of_its_output(text, written):
     assert escape(text) == written
 
 
 @pytest.mark.parametrize("typed", [None, ""], ids=["elsewhere", "on a terminal"])
-def test_keys_are_escaped_in_lines_questions_and_progress(typed):
+def test_ops_escapes_object_keys_in_lines_questions_and_progress(typed):
     console = Console(typed=typed)
     screen = console.session.screen
     screen.answer([NASTY, MarkedLine(NASTY, NASTY, "nothing known", NASTY)])
@@ -64,12 +64,12 @@ def test_keys_are_escaped_in_lines_questions_and_progress(typed):
     ],
     ids=["on a terminal", "who does not want them", "a terminal without colours", "elsewhere"],
 )
-def test_colours_are_only_for_terminals_that_want_them(mocker, environment, typed, line):
+def test_ops_prints_colours_only_on_terminals_that_support_them(mocker, environment, typed, line):
     mocker.patch.dict("os.environ", environment)
     assert print_lines([MarkedLine("  ", "fault", "bad", ": x")], typed) == line
 
 
-def test_progress_on_a_terminal_is_a_rewritten_line_that_disappears():
+def test_ops_rewrites_a_single_line_of_progress_on_a_terminal():
     console = Console(typed="")
     screen = console.session.screen
     screen.begin()
@@ -79,7 +79,7 @@ def test_progress_on_a_terminal_is_a_rewritten_line_that_disappears():
     assert console.messages == "\ra long line of progress\rshort" + " " * 18 + "\r       \rdone\n"
 
 
-def test_progress_fits_the_terminal_in_chinese_too(monkeypatch):
+def test_a_chinese_line_of_progress_fits_the_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "13")
     console = Console(typed="")
     console.session.screen.progress("每分钟两千个对象")
@@ -103,7 +103,7 @@ LINES = [
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
-def test_on_a_terminal_lines_wrap_at_words_and_commands_stay_whole(monkeypatch, columns):
+def test_ops_wraps_lines_at_words_and_keeps_commands_whole_on_a_terminal(monkeypatch, columns):
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("NO_COLOR", "1")
     *broken, step, row = print_lines(LINES).splitlines()
@@ -124,24 +124,24 @@ def test_on_a_terminal_lines_wrap_at_words_and_commands_stay_whole(monkeypatch, 
         "python3 ops.py replay --reason COPY_FAILED",
     ],
 )
-def test_a_command_in_a_sentence_is_not_broken(monkeypatch, command):
+def test_ops_does_not_wrap_a_command_in_a_sentence(monkeypatch, command):
     monkeypatch.setattr(shell, "command", lambda step: command)
     text = shell.sentence(t("To send what differs: {it} ({it}).", it=Step("compare")), "en")
     assert wrap(text, 40) == ["To send what differs:", f"  {command}", f"  ({command})."]
 
 
-def test_each_line_of_a_coloured_sentence_is_coloured(monkeypatch):
+def test_ops_colours_each_line_of_a_coloured_sentence(monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     lines = print_lines(LINES[:1]).splitlines()
     assert all(line.startswith("\x1b[33m") and line.endswith("\x1b[0m") for line in lines)
 
 
-def test_without_a_terminal_no_line_is_broken(monkeypatch):
+def test_ops_wraps_no_line_without_a_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     assert len(print_lines(LINES, typed=None).splitlines()) == len(LINES)
 
 
-def test_without_a_terminal_progress_is_a_line_a_minute():
+def test_ops_prints_progress_each_minute_without_a_terminal():
     console = Console()
     console.session.screen.begin()
     for second in range(200):
@@ -150,12 +150,12 @@ def test_without_a_terminal_progress_is_a_line_a_minute():
     assert console.messages == "60\n120\n180\n"
 
 
-def test_characters_outside_the_encoding_are_escaped():
+def test_ops_escapes_characters_outside_the_output_encoding():
     output = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     Screen(FakeClock(), output, io.StringIO(), io.StringIO()).answer(["山"])
     output.flush()
     assert output.buffer.getvalue() == b"\\u5c71\n"
 
 
-def test_each_tone_has_its_own_colour():
+def test_each_tone_of_printed_lines_has_its_own_colour():
     assert len({*COLOURS.values()}) == len(COLOURS)

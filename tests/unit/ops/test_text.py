@@ -69,13 +69,13 @@ LAG = (
         ("zh", "  OBS 对象：4,608,162（18.7 TB，其中 3,310 个对象已在源端删除）"),
     ],
 )
-def test_a_go_explains_why_obs_has_more_objects_than_the_source(lang, line):
+def test_the_text_of_a_go_says_why_obs_has_more_objects_than_the_source(lang, line):
     document = answer("certificate-go")
     assert (document["source"]["objects"], document["destination"]["objects"]) == (4_604_852, 4_608_162)
     assert line in text(certificate_lines(document, lang)).splitlines()
 
 
-def test_status_has_numbers_remedies_and_sums():
+def test_the_text_of_a_status_has_numbers_remedies_and_sums():
     output = text(status_lines(report()))
     rows = {line.split("  ")[0]: line.split()[-1] for line in map(str.strip, output.splitlines()) if line}
     expected_phrases = {
@@ -100,26 +100,26 @@ def test_status_has_numbers_remedies_and_sums():
     assert missing_parts(output, *parts, "never said") == ["never said"]
 
 
-def test_exact_numbers_of_bytes_are_printed():
+def test_the_text_of_a_status_has_exact_numbers_of_bytes():
     output = text(status_lines(answer("status")))
     assert f"{answer('status')['oms']['month']['bytes']:,} bytes" in output
     assert " TB" not in output.partition("OBS:")[2].partition("Storage classes")[0]
 
 
-def test_only_reasons_of_lasting_failures_are_red():
+def test_the_text_of_a_status_shows_only_lasting_failures_in_red():
     red = [line.marked_text for line in status_lines(report()) if isinstance(line, MarkedLine) and line.tone == "bad"]
     assert "Persistent: action required" in red
     assert "Temporary: resent automatically" not in red
 
 
-def test_counters_missing_from_oms_are_unknown():
+def test_the_text_of_a_status_shows_missing_counters_of_oms_as_unknown():
     month = {"requests": None, "copied": 3, "failed": 0, "skipped": 0, "bytes": None}
     rows = [line.split() for line in text(status_lines(report(oms={**report()["oms"], "month": month}))).splitlines()]
     counters = [row for row in rows if row[:1] in (["requested"], ["copied"])]
     assert counters == [["requested", "42", "unknown"], ["copied", "40", "3"]]
 
 
-def test_counters_keep_their_order_in_a_sorted_answer():
+def test_the_text_of_a_status_prints_the_counters_in_their_order():
     """Print the month's counters in order, although Function Compute sorts the names."""
     output = text(status_lines(json.loads(json.dumps(report(), sort_keys=True))))
     positions = [
@@ -128,7 +128,7 @@ def test_counters_keep_their_order_in_a_sorted_answer():
     assert positions == sorted(positions)
 
 
-def test_the_history_of_a_key_is_shown_as_text():
+def test_the_text_of_a_keys_history_names_its_state_and_next_command():
     assert text(story_lines(STORY, "en")) == (
         "'a b': OMS accepted an older version.\n"
         "      -> Reconcile submits it. To resend it now:\n"
@@ -178,7 +178,7 @@ Setup has faults: ok 1, skipped 1, warning 1, unknown 3, fault 1
 """
 
 
-def test_doctor_prints_faults_first_and_counts_sound_checks():
+def test_the_text_of_doctor_has_faults_first_and_counts_passed_checks():
     answer = {"ok": False, "text": "Setup has faults", "text_zh": "配置有误", "checks": CHECKS}
     assert text(doctor_lines(answer, "en")) == FAULTS_FIRST
     assert text(doctor_lines({**answer, "checks": CHECKS[:1]}, "zh")) == "配置有误：正常 1\n"
@@ -187,12 +187,12 @@ def test_doctor_prints_faults_first_and_counts_sound_checks():
 @pytest.mark.parametrize(
     ("state", "tone"), [("fault", "bad"), ("unknown", "bad"), ("warning", "open"), ("skipped", "calm")]
 )
-def test_the_state_of_a_check_is_marked_by_its_colour(state, tone):
+def test_the_text_of_doctor_shows_the_state_of_a_check_by_its_colour(state, tone):
     answer = {"ok": False, "text": "x", "text_zh": "x", "checks": [doctor_check("a", state, "b", "c")]}
     assert list(doctor_lines(answer, "en"))[1] == MarkedLine("  ", state, tone, ": a: b")
 
 
-def test_every_reason_has_a_remedy_in_both_languages():
+def test_each_failure_reason_has_a_remedy_in_english_and_chinese():
     english = [reason for reason in Reason if re.search("[a-z]", reason.fix.en)]
     assert [reason for reason in english if re.search("[\u4e00-\u9fff]", reason.fix.zh)] == [*Reason]
 
@@ -294,7 +294,7 @@ READ_SAMPLE["keys"] = {"unreadable": ["archived", NASTY, "c", "d", "e", "f"], "n
         "what could not be read, how much that leaves open, and no sixth key of it",
     ],
 )
-def test_the_main_facts_of_an_answer_are_in_the_requested_language(view, answer, lang, expected):
+def test_the_text_of_an_answer_has_its_facts_in_the_requested_language(view, answer, lang, expected):
     # At most five keys are shown; the sixth is 'f'.
     assert missing_parts(text(view(answer, lang)), *expected, "'f'") == ["'f'"]
 
@@ -306,7 +306,7 @@ def test_compare_and_status_print_the_same_number_of_unproven_objects():
     assert "7 of 1,007 objects are not proven equal" in status
 
 
-def test_a_long_key_does_not_widen_other_rows():
+def test_a_long_object_key_does_not_widen_other_rows_of_a_table():
     waiting_key = {"key": "x" * 900, "reason": "THROTTLED", "since": "2026-01-01T10:00:00Z", "message": ""}
     output = text(
         status_lines(report(backlog={**report()["backlog"], "keys": [waiting_key, {**waiting_key, "key": "y"}]}))
@@ -314,7 +314,7 @@ def test_a_long_key_does_not_widen_other_rows():
     assert all(len(line) < 160 for line in output.splitlines() if "'y'" in line)
 
 
-def test_reconcile_reports_its_result_or_progress():
+def test_the_text_of_reconcile_has_its_result_or_progress():
     output = text(pass_lines(pass_answer(), "en"))
     assert output.startswith("The pass is finished.\n  scanned: 1,000\n  accepted by OMS: 1,000\n")
     assert "  pass: 2026-01-31T09:00:00Z – 2026-01-31T09:10:00Z, took 10 min, 100 objects per minute\n" in output
@@ -327,7 +327,7 @@ def test_reconcile_reports_its_result_or_progress():
 MISSING_CLASSES = {"missing": sides(3, 0, "a", "b", "c", "d", "e", "f"), "unknown": sides(0, 2, "u")}
 
 
-def test_compare_shows_classes_with_objects_and_first_unequal_keys():
+def test_the_text_of_compare_has_classes_with_objects_and_their_keys():
     output = text(
         pass_lines(compare_answer({**MISSING_CLASSES, "older": sides(0, 0)}, amended="2026-01-31T09:30:00Z"), "en")
     )
@@ -410,7 +410,7 @@ NO_PASS = {"pass": None, "started": None, "ended": None, "objects_per_minute": N
         ),
     ],
 )
-def test_the_title_and_the_exit_code_of_a_pass_agree(answer, code, title):
+def test_the_title_of_a_pass_agrees_with_its_exit_code(answer, code, title):
     assert text(pass_lines(answer)).splitlines()[0] == title
     view = ANSWER_VIEWS["compare" if "classes" in answer else "reconcile"]
     parsed_answer = view.parse(answer)
@@ -418,14 +418,14 @@ def test_the_title_and_the_exit_code_of_a_pass_agree(answer, code, title):
     assert (view.report(parsed_answer, "en").hero.tone == "good") == (code == 0 and answer["finished"])
 
 
-def test_objects_in_transit_are_reported_but_not_in_red():
+def test_the_text_of_compare_does_not_show_objects_in_transit_in_red():
     answer = compare_answer({"in_flight": sides(1, 0, "late")})
     assert passes.report(ANSWER_VIEWS["compare"].parse(answer), "en").hero.tone == "way"
     assert "  in_flight\n      'late'\n" in text(pass_lines(answer))
 
 
 @pytest.mark.parametrize("trial", [compare_answer(MISSING_CLASSES, **TRIAL), pass_answer(missing=["a"], **TRIAL)])
-def test_a_trial_pass_counts_objects_to_submit_and_submits_nothing(trial):
+def test_the_text_of_a_dry_run_counts_objects_that_would_be_submitted(trial):
     not_sent = ["resubmitted", "submitted by this pass"]
     assert missing_parts(text(pass_lines(trial)), "  would be submitted: 5\n", *not_sent) == not_sent
 
@@ -447,12 +447,12 @@ def test_a_trial_pass_counts_objects_to_submit_and_submits_nothing(trial):
         (pass_answer(), "begins", "正在开始"),  # the pass before it
     ],
 )
-def test_progress_of_a_pass_is_a_single_line(answer, en, zh):
+def test_the_progress_of_a_pass_is_a_single_line(answer, en, zh):
     state = answer and from_json(PassAnswer, answer)
     assert [passes.progress_line(state, lang).replace("\u00a0", " ") for lang in ("en", "zh")] == [en, zh]
 
 
-def test_a_certificate_names_failed_checks_with_remedies():
+def test_the_text_of_a_certificate_names_failed_checks_and_remedies():
     document = a_certificate({"MISSING": "failed"}, "NO-GO", accepted={"equal_size": "Li, checked"})
     document["classes"]["missing"]["keys"] = [NASTY]
     document = add_hash(document)
@@ -473,7 +473,7 @@ def test_a_certificate_names_failed_checks_with_remedies():
     assert missing_parts(output, in_chinese) == []
 
 
-def test_a_rehearsal_has_the_length_of_the_freeze():
+def test_the_text_of_a_rehearsal_has_the_expected_length_of_the_freeze():
     document = rehearsal("NO-GO", {"MISSING": "failed"})
     output = text(certificate_lines(document))
     freeze_line = "  writes stopped: not stopped: a rehearsal\n"
@@ -496,7 +496,7 @@ def test_a_rehearsal_has_the_length_of_the_freeze():
         (a_certificate({"MISSING": "failed"}), 4),
     ],
 )
-def test_the_exit_code_is_the_verdict_of_a_sound_document(document, code):
+def test_the_exit_code_of_a_sound_certificate_is_its_verdict(document, code):
     assert exit_code(document) == code
 
 
@@ -514,7 +514,7 @@ def test_the_exit_code_is_the_verdict_of_a_sound_document(document, code):
     ids=["status", "doctor", "story", "replay", "reconcile", "compare", "certificate"],
 )
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_hostile_text_does_not_control_the_terminal(view, answer, lang, monkeypatch):
+def test_the_text_of_an_answer_does_not_control_the_terminal(view, answer, lang, monkeypatch):
     monkeypatch.setenv("COLUMNS", "9999")
     console = Console(typed="")
     drawn_lines = list(view(hostile(answer, NASTY), lang))

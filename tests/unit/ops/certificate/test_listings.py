@@ -50,25 +50,25 @@ def read(tmp_path):
 
 
 @pytest.mark.parametrize("form", LISTINGS_BY_FORMAT)
-def test_each_listing_format_is_read(read, form):
+def test_check_reads_each_listing_format(read, form):
     assert read(LISTINGS_BY_FORMAT[form].encode()) == EXPECTED_OBJECTS
 
 
 @pytest.mark.parametrize("form", LISTINGS_BY_FORMAT)
-def test_each_listing_format_is_read_as_powershell_writes_it(read, form):
+def test_check_reads_each_listing_format_as_powershell_writes_it(read, form):
     text = LISTINGS_BY_FORMAT[form].replace("\r\n", "\n").removeprefix("\ufeff").replace("\n", "\r\n")
     assert read(text.encode("utf-16")) == EXPECTED_OBJECTS
 
 
 @pytest.mark.parametrize("form", ["rclone", "JSON lines"])
 @pytest.mark.parametrize("chunk", [1, 7, 64])
-def test_values_that_cross_chunks_are_joined(read, monkeypatch, chunk, form):
+def test_the_listing_reader_joins_values_that_cross_chunks(read, monkeypatch, chunk, form):
     monkeypatch.setattr(listings, "_CHUNK_CHARACTERS", chunk)
     assert read(LISTINGS_BY_FORMAT[form].encode()) == EXPECTED_OBJECTS
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"[\n]\n"])
-def test_an_empty_bucket_has_an_empty_listing(read, data):
+def test_check_reads_an_empty_listing_of_an_empty_bucket(read, data):
     assert read(data) == []
 
 
@@ -96,18 +96,18 @@ def test_a_key_in_a_listing_may_contain_any_byte_except_a_line_end(read):
         (b'{"a":' * 100_000, "recursion"),
     ],
 )
-def test_a_malformed_listing_is_refused_with_the_place(read, data, problem):
+def test_check_refuses_a_malformed_listing_and_names_the_line(read, data, problem):
     with pytest.raises(UsageError, match=problem) as raised:
         read(data)
     assert "rclone lsjson" in raised.value.fix.en
 
 
-def test_a_missing_listing_is_reported(tmp_path):
+def test_check_names_a_listing_file_that_does_not_exist(tmp_path):
     with pytest.raises(UsageError, match="nowhere"):
         list(listings.read(tmp_path / "nowhere"))
 
 
-def test_a_listing_may_come_through_a_pipe(tmp_path):
+def test_check_reads_a_listing_from_a_pipe(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     writer = threading.Thread(target=lambda: pipe.write_bytes(LISTINGS_BY_FORMAT["rclone"].encode()))
@@ -134,7 +134,7 @@ print(shared, *(line.split()[1] for line in status if line.startswith("VmHWM:"))
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the memory's peak from /proc")
 @pytest.mark.parametrize("form", ["tabs", "rclone"])
-def test_memory_does_not_grow_with_the_listings(tmp_path, form):
+def test_the_memory_of_check_does_not_grow_with_the_listings(tmp_path, form):
     def peak(objects: int) -> int:
         file = tmp_path / f"{objects}"
         with file.open("w") as lines:
@@ -152,7 +152,7 @@ def test_memory_does_not_grow_with_the_listings(tmp_path, form):
     assert large_peak - small_peak < 3_000, (small_peak, large_peak)  # kB
 
 
-def test_a_full_disk_for_temporary_files_is_reported_with_a_remedy(monkeypatch):
+def test_check_reports_a_missing_temporary_folder_and_its_remedy(monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", "/nowhere")
     with pytest.raises(UsageError, match="temporary files") as raised, listings.open_digest_files():
         pass

@@ -33,14 +33,14 @@ def source_documents(world):
     return world.oss.buckets["photos"].documents
 
 
-def test_a_checklist_of_buckets_without_settings_has_nothing_to_move(world):
+def test_the_checklist_of_buckets_without_settings_is_empty(world):
     # AND the output names the settings that were not compared
     number, unchecked = len(SETTINGS), "Not checked here; move these by hand: image styles, retention (WORM)"
     output = expect_success(world.run("checklist"), f"The {number} compared settings are equal", unchecked)
     assert output.count("none on both sides") == number
 
 
-def test_a_setting_to_move_has_its_document_and_manual_page(world):
+def test_the_checklist_prints_the_document_and_manual_page_of_a_setting(world):
     source_documents(world).update(cors=CORS, tagging=TAGS)
     world.obs.bucket(world.destination_bucket).documents["tagging"] = TAGS
     output = expect_exit(
@@ -54,7 +54,7 @@ def test_a_setting_to_move_has_its_document_and_manual_page(world):
         assert re.search(line, output)
 
 
-def test_unread_settings_come_before_settings_to_move(world):
+def test_the_checklist_shows_unreadable_settings_before_settings_to_move(world):
     source_documents(world)["cors"] = CORS
     world.oss.deny("oss:GetBucketAcl", "photos")
     expect_exit(
@@ -66,7 +66,7 @@ def test_unread_settings_come_before_settings_to_move(world):
     )
 
 
-def test_the_json_answer_and_the_page_have_each_setting(world, tmp_path):
+def test_the_checklists_json_and_page_contain_each_setting(world, tmp_path):
     source_documents(world)["cors"], page = CORS, tmp_path / "page.html"
     output = expect_exit(world.run("checklist", "--json", "--html", str(page)), 1)
     answer = json.loads(next(line for line in output.splitlines() if line.startswith("{")))
@@ -96,19 +96,19 @@ def test_the_checklist_stores_the_number_of_back_to_source_rules(world, document
     assert (stored_rules["bucket"], stored_rules["rules"]) == (world.destination_bucket, rules)
 
 
-def test_rules_that_cannot_be_stored_are_reported(world):
+def test_the_checklist_reports_rules_that_it_cannot_store_for_doctor(world):
     set_variables(world, SYNC_URL=SYNC_URL)
     world.oss.deny("oss:PutObject", world.log_bucket)
     expect_success(world.run("checklist"), "Doctor was not informed of the back-to-source rules of OBS: ")
 
 
-def test_the_output_is_available_in_chinese(world):
+def test_the_checklist_is_available_in_chinese(world):
     source_documents(world)["cors"] = CORS
     page = "https://help.aliyun.com/zh/oss/developer-reference/getbucketcors"
     expect_exit(world.run("checklist", "--lang", "zh"), 1, "仅源端有", page)
 
 
-def test_the_checklist_writes_only_its_rules_and_prints_no_key(world):
+def test_the_checklist_writes_only_its_rules_and_prints_no_access_key(world):
     keys = world.administrators()
     set_variables(world, SYNC_URL=SYNC_URL)
     _, output = world.run("checklist")
@@ -117,7 +117,7 @@ def test_the_checklist_writes_only_its_rules_and_prints_no_key(world):
     assert not [value for value in keys.values() if value in output]
 
 
-def test_the_printed_permissions_are_the_required_permissions(world):
+def test_the_printed_permissions_suffice_for_the_checklist(world):
     # GIVEN two users with the permissions that policies/show.py --checklist prints
     documents = statements.checklist(world.variables())
     output = show(world.folder, "--checklist")
@@ -140,13 +140,13 @@ def test_the_printed_permissions_are_the_required_permissions(world):
 @pytest.mark.parametrize(
     ("name", "code"), [("HUAWEICLOUD_SDK_AK", "InvalidAccessKeyId"), ("HUAWEICLOUD_SDK_SK", "SignatureDoesNotMatch")]
 )
-def test_unknown_access_keys_are_an_error_without_a_table(world, name, code):
+def test_the_checklist_prints_no_table_if_the_access_keys_are_unknown(world, name, code):
     keys = {**world.administrators(), name: "NOBODYS"}
     assert "cannot be read: " not in expect_exit(world.run("checklist", keys=keys), 1, code)
 
 
 @pytest.mark.parametrize("name", ["a bucket that is not there", "a bucket in another region"])
-def test_a_bucket_that_refuses_everything_is_an_error_and_no_table(world, name):
+def test_the_checklist_prints_no_table_if_a_bucket_refuses_each_request(world, name):
     world.obs.remove_bucket(world.destination_bucket)
     if name == "a bucket in another region":
         world.obs.create_bucket(world.destination_bucket, "cn-east-3")
@@ -154,7 +154,7 @@ def test_a_bucket_that_refuses_everything_is_an_error_and_no_table(world, name):
     assert "cannot be read: " not in expect_exit(world.run("checklist"), 1, refusal)
 
 
-def test_a_refused_setting_is_a_single_row(world):
+def test_the_checklist_shows_a_refused_setting_in_one_row(world):
     source_documents(world)["cors"] = CORS
     headers, body = {"x-obs-request-id": "1"}, b"<Error><Code>SignatureDoesNotMatch</Code></Error>"
     refusal = Fault.status(403, body, headers)

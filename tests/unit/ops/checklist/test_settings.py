@@ -244,12 +244,12 @@ CASES = {
 }
 
 
-def test_every_setting_has_a_test_case():
+def test_these_tests_cover_every_setting_of_the_checklist():
     assert CASES.keys() == SETTINGS_BY_NAME.keys()
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_setting_of_the_source_is_reported_and_compared_with_obs(world, name):
+def test_the_checklist_compares_a_setting_of_the_source_with_obs(world, name):
     source_value, _, (other_value, expected_state) = CASES[name]
     assert world.state(name) is State.NONE
     source_value(world)
@@ -259,7 +259,7 @@ def test_a_setting_of_the_source_is_reported_and_compared_with_obs(world, name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_setting_only_in_obs_or_equal_on_both_sides_is_reported(world, name):
+def test_the_checklist_reports_settings_only_in_obs_and_equal_settings(world, name):
     source_value, (same_value, expected_state), _ = CASES[name]
     same_value(world)
     assert world.state(name) is State.ONLY_DESTINATION
@@ -268,7 +268,7 @@ def test_a_setting_only_in_obs_or_equal_on_both_sides_is_reported(world, name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_setting_that_cannot_be_read_is_not_reported_missing(world, name):
+def test_the_checklist_does_not_report_an_unreadable_setting_as_missing(world, name):
     # GIVEN a missing permission on a side THEN the permission is named, for each state of the other side
     setting, (source_value, _, _) = SETTINGS_BY_NAME[name], CASES[name]
     world.box.obs.deny(setting.destination.right)
@@ -285,7 +285,7 @@ def test_a_setting_that_cannot_be_read_is_not_reported_missing(world, name):
 
 @pytest.mark.parametrize("name", ["lifecycle", "cors", "referer"])
 @pytest.mark.parametrize("is_there", [False, True])
-def test_the_printed_document_makes_settings_equal_and_keeps_other_rules(world, name, is_there):
+def test_the_printed_document_makes_a_setting_equal_and_keeps_other_rules(world, name, is_there):
     source_value, _, (other_value, _) = CASES[name]
     source_value(world)
     if is_there:
@@ -313,7 +313,7 @@ UNSUPPORTED_RULES = [
 
 
 @pytest.mark.parametrize("part", UNSUPPORTED_RULES)
-def test_an_unsupported_rule_is_named_and_the_others_are_printed(world, part):
+def test_the_checklist_names_an_unsupported_rule_and_prints_the_others(world, part):
     fine = (
         "<Rule><ID>fine</ID><Prefix>b/</Prefix><Status>Enabled</Status><Expiration><Days>1</Days></Expiration></Rule>"
     )
@@ -327,14 +327,14 @@ def test_an_unsupported_rule_is_named_and_the_others_are_printed(world, part):
     assert later_row.document == ""
 
 
-def test_an_invisible_prefix_is_printed_escaped(world):
+def test_the_checklist_escapes_invisible_characters_of_a_prefix(world):
     hidden = "<Prefix>日志\u202e&#9;/</Prefix><Status>Enabled</Status><Expiration><Days>1</Days></Expiration>"
     world.set_source_setting("lifecycle", f"<Rule>{hidden}</Rule>")
     assert world.write_printed_document("lifecycle").document.replace("\n", "").isprintable()
     assert world.state("lifecycle") is State.EQUAL
 
 
-def test_a_lifecycle_rule_is_translated_into_the_words_of_obs(world):
+def test_the_checklist_translates_a_lifecycle_rule_of_oss_for_obs(world):
     tags = "<Tag><Key>k</Key><Value>v</Value></Tag><Tag><Key>l</Key><Value></Value></Tag>"
     actions = (
         "<Transition><Days>30</Days><StorageClass>IA</StorageClass><IsAccessTime>false</IsAccessTime></Transition>"
@@ -369,13 +369,13 @@ def test_a_lifecycle_rule_is_translated_into_the_words_of_obs(world):
         ),
     ],
 )
-def test_all_kinds_of_referer_rules_are_translated(world, put, own):
+def test_the_checklist_translates_all_kinds_of_referer_rules(world, put, own):
     put(world)
     assert [text.en for text in world.write_printed_document("referer").left_out] == own
     assert world.state("referer") is (State.BY_EYE if own else State.EQUAL)
 
 
-def test_the_rule_for_requests_without_a_referer_is_compared(world):
+def test_the_checklist_compares_the_rule_for_requests_without_a_referer(world):
     world.oss.put_bucket_referer(oss2.models.BucketReferer(False, ["https://a.example"]))
     assert "${null}" not in world.row("referer").document
     CASES["referer"][1][0](world)
@@ -386,7 +386,7 @@ def test_the_rule_for_requests_without_a_referer_is_compared(world):
     "statement",
     [deny_referer("https://a.example", "StringNotEquals"), deny_referer("https://a.example")],
 )
-def test_a_statement_for_a_referer_without_its_pages_is_not_equal(world, statement):
+def test_a_referer_statement_of_obs_for_other_keys_is_not_equal(world, statement):
     # GIVEN a referer that OSS accepts with any page behind it
     CASES["referer"][0](world)
     world.obs.setBucketPolicy(DESTINATION, policy_document(statement))
@@ -397,7 +397,7 @@ def test_a_statement_for_a_referer_without_its_pages_is_not_equal(world, stateme
     assert made["Condition"] == own_condition
 
 
-def test_a_blacklist_alone_permits_blank_referers_in_both_clouds(world):
+def test_a_referer_blacklist_alone_permits_blank_referers_in_both_clouds(world):
     # GIVEN a blacklist alone WHEN blank referers are forbidden THEN OSS lets them pass all the same
     denied = v2.RefererBlacklist(referers=["https://bad.example"])
     world.set_referers(allow_empty_referer=False, referer_list=v2.RefererList(), referer_blacklist=denied)
@@ -407,7 +407,7 @@ def test_a_blacklist_alone_permits_blank_referers_in_both_clouds(world):
     assert statement["Condition"] == {"StringLike": {"Referer": ["https://bad.example*"]}}
 
 
-def test_kms_keys_of_both_clouds_are_compared_by_the_user(world):
+def test_the_checklist_asks_the_user_to_compare_kms_keys(world):
     world.oss.put_bucket_encryption(oss2.models.ServerSideEncryptionRule(sse_algorithm="KMS"))
     world.obs.setBucketEncryption(DESTINATION, "kms")
     assert world.state("encryption") is State.BY_EYE
@@ -427,7 +427,7 @@ CERTIFICATE = f"<Certificate><CertId>493</CertId>{ENABLED}</Certificate>"
         (DISABLED, "", State.BY_EYE),
     ],
 )
-def test_a_domain_is_equal_only_if_served_and_without_certificate(world, monkeypatch, here, there, state):
+def test_the_checklist_reports_a_domain_as_equal_only_if_obs_serves_it(world, monkeypatch, here, there, state):
     # This is the form on the vendor's page of ListCname.
     cname = f"<ListCnameResult><Cname><Domain>img.example.com</Domain>{here}</Cname></ListCnameResult>"
     monkeypatch.setattr(world.here, "read_document", lambda _query: Response(200, {}, cname.encode()))
@@ -435,7 +435,7 @@ def test_a_domain_is_equal_only_if_served_and_without_certificate(world, monkeyp
     assert world.state("domains") is state
 
 
-def test_a_cors_field_of_oss_alone_is_left_out_and_named(world):
+def test_the_checklist_names_and_omits_a_cors_field_that_obs_lacks(world):
     rules = [v2.CORSRule(allowed_origins=["*"], allowed_methods=["GET"])]
     configured = v2.CORSConfiguration(cors_rules=rules, response_vary=True)
     world.v2.put_bucket_cors(v2.PutBucketCorsRequest(bucket=SOURCE, cors_configuration=configured))
@@ -451,7 +451,7 @@ def test_a_cors_field_of_oss_alone_is_left_out_and_named(world):
         {**deny_referer("https://a.example*"), "Effect": "Allow"},
     ],
 )
-def test_a_statement_by_referer_with_another_meaning_is_not_equal(world, statement):
+def test_a_referer_statement_of_obs_with_another_meaning_is_not_equal(world, statement):
     CASES["referer"][0](world)
     world.obs.setBucketPolicy(DESTINATION, policy_document(statement))
     row = world.write_printed_document("referer")
@@ -484,7 +484,7 @@ ERROR_PAGE = {"errorDocument": ErrorDocument("index.html")}
     ],
     ids=["subfolders", "rules of routing", "a status that OBS does not answer", "the status that it answers"],
 )
-def test_website_pages_of_a_single_cloud_are_compared_by_the_user(world, part, there, state):
+def test_the_checklist_asks_the_user_to_compare_pages_of_a_website(world, part, there, state):
     world.set_source_setting("website", part)
     world.obs.setBucketWebsite(DESTINATION, WebsiteConfiguration(**there))
     assert world.state("website") is state
@@ -492,12 +492,12 @@ def test_website_pages_of_a_single_cloud_are_compared_by_the_user(world, part, t
 
 @pytest.mark.parametrize("name", [name for name in SETTINGS_BY_NAME if name != "versioning"])
 @pytest.mark.parametrize("answer", [b"?", b"{}", b"<ListBucketResult></ListBucketResult>"])
-def test_an_answer_about_another_setting_counts_as_unread(world, name, answer):
+def test_the_checklist_takes_a_response_about_another_setting_as_unread(world, name, answer):
     world.box.obs.bucket(DESTINATION).documents[SETTINGS_BY_NAME[name].destination.query] = answer
     assert world.state(name) is State.UNREAD
 
 
-def test_settings_of_a_missing_bucket_count_as_unread(world):
+def test_the_checklist_reports_settings_of_a_missing_bucket_as_unread(world):
     world.box.obs.remove_bucket(DESTINATION)
     row = world.row("cors")
     assert row.state == State.UNREAD
@@ -506,7 +506,7 @@ def test_settings_of_a_missing_bucket_count_as_unread(world):
 
 @pytest.mark.parametrize("name", ["lifecycle", "website"])
 @pytest.mark.parametrize("answer", [b"<html>Not found</html>", b"<Error><Code>NoSuchKey</Code></Error>"])
-def test_only_a_documented_code_means_a_missing_setting(world, name, answer):
+def test_the_checklist_takes_only_a_documented_404_as_a_missing_setting(world, name, answer):
     world.box.obs.faults.add(Fault.status(404, answer, OBS_HEADERS))
     row = world.row(name)
     assert "404" in row.destination.unread.en

@@ -229,7 +229,7 @@ def capture_requests(service, call):
 @pytest.mark.parametrize(
     ("cloud", "name"), [*(("oss", name) for name in OSS_CALLS), *(("obs", name) for name in OBS_CALLS)]
 )
-def test_each_request_equals_that_of_the_sdk(box, oss, obs, sdk_oss, sdk_obs, cloud, name):
+def test_each_request_of_ops_equals_that_of_the_vendors_sdk(box, oss, obs, sdk_oss, sdk_obs, cloud, name):
     box.oss.put(SOURCE, "there", b"there")
     box.obs.put(DESTINATION, "there", b"there")
     service, calls, us, them = {
@@ -241,7 +241,7 @@ def test_each_request_equals_that_of_the_sdk(box, oss, obs, sdk_oss, sdk_obs, cl
     assert own_requests == [*map(request_parts, capture_requests(service, lambda: sdk_call(them)))] != []
 
 
-def test_an_upload_in_parts_equals_that_of_the_sdk(box, oss, sdk_oss):
+def test_an_upload_in_parts_by_ops_equals_that_of_the_vendors_sdk(box, oss, sdk_oss):
     body = bytes(range(256)) * 800
     own_requests = capture_requests(box.oss, lambda: oss.upload(KEY, body, 150 * 1024, HEADERS))
 
@@ -283,7 +283,7 @@ def test_an_upload_in_parts_equals_that_of_the_sdk(box, oss, sdk_oss):
     assert box.oss.objects(SOURCE)[KEY].data == body
 
 
-def test_requests_to_oms_equal_those_of_the_sdk(box):
+def test_requests_of_ops_to_oms_equal_those_of_the_vendors_sdk(box):
     task = SyncTaskClient(box.task.sync_url, make_keys(box.huawei_credentials), WallClock(lambda: box.clock_lead))
     since = dt.datetime.fromtimestamp(box.now(), dt.timezone.utc)
     own_requests = capture_requests(box.oms, lambda: (task.show(), task.statistics(since)))
@@ -394,7 +394,7 @@ ALL_CALLS = {
 
 
 @pytest.mark.parametrize("call", ALL_CALLS)
-def test_a_request_with_a_changed_part_is_refused(box, oss, obs, monkeypatch, call):
+def test_the_clouds_refuse_a_signed_request_with_a_changed_part(box, oss, obs, monkeypatch, call):
     # GIVEN the requests of a call, which no cloud refuses for their signatures
     cloud = call.split()[0]
     client = {
@@ -428,7 +428,7 @@ def test_a_request_with_a_changed_part_is_refused(box, oss, obs, monkeypatch, ca
     assert changed_parts >= 8
 
 
-def test_a_refusal_shows_no_key(box, oss):
+def test_the_error_of_a_refused_request_shows_no_access_key(box, oss):
     box.oss.remove_credentials(box.user_credentials[0])
     with pytest.raises(wire.RefusedError) as refused:
         oss.put(KEY, b"hello")
@@ -437,7 +437,7 @@ def test_a_refusal_shows_no_key(box, oss):
     assert not any(user_credential in text for user_credential in box.user_credentials)
 
 
-def test_an_object_is_missing_only_from_a_readable_bucket(box, oss):
+def test_ops_reports_an_object_as_missing_only_in_a_readable_bucket(box, oss):
     elsewhere = OssBucketClient(
         BucketAddress.at_endpoint(box.oss.endpoint, "nowhere"), make_keys(box.user_credentials), WallClock(), box.region
     )
@@ -449,7 +449,7 @@ def test_an_object_is_missing_only_from_a_readable_bucket(box, oss):
         oss.head(KEY)
 
 
-def test_a_key_is_created_once_though_the_answer_is_lost(box, mocker):
+def test_ops_requests_an_access_key_once_even_if_the_response_is_lost(box, mocker):
     exchange = mocker.patch.object(wire, "exchange", side_effect=ConnectionResetError)
     with pytest.raises(wire.UnreachableError):
         Ram(make_keys(box.user_credentials), WallClock()).send("CreateAccessKey", UserName="x")
@@ -457,7 +457,7 @@ def test_a_key_is_created_once_though_the_answer_is_lost(box, mocker):
     assert request.url.startswith("https://ram.aliyuncs.com/")
 
 
-def test_versions_are_listed_page_by_page_and_deleted_by_their_ids(box, oss, obs):
+def test_ops_lists_versions_by_pages_and_deletes_them_by_their_ids(box, oss, obs):
     # GIVEN versioned buckets with three versions of a key; the last is a delete marker
     box.oss.buckets[SOURCE].versioning = "Enabled"
     box.obs.bucket(DESTINATION).has_versions = True

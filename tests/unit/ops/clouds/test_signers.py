@@ -148,7 +148,7 @@ def test_the_signature_for_huaweis_services_equals_that_of_the_sdk(method, path,
 
 
 @pytest.mark.parametrize("shown", [repr, str, "{}".format, "{:>9}".format, lambda secret: f"{secret!r} {secret}"])
-def test_no_representation_shows_a_secret(shown):
+def test_the_representation_of_access_keys_shows_no_secret(shown):
     for secret in (keys.Secret(SECRET), make_keys(TOKEN)):
         assert SECRET not in shown(secret) if not isinstance(secret, keys.Keys) else SECRET not in repr(secret)
     assert "***" in shown(keys.Secret(SECRET))
@@ -177,25 +177,25 @@ def read_keys(monkeypatch):
     return read_keys
 
 
-def test_keys_are_removed_from_the_environment(read_keys):
+def test_ops_removes_the_access_keys_that_it_read_from_the_environment(read_keys):
     assert read_keys(keys.ALIBABA_VARIABLES, (ID, SECRET, TOKEN)) == ([ID, SECRET, TOKEN], "")
     assert not set(keys.ALIBABA_VARIABLES) & os.environ.keys()
 
 
-def test_without_terminal_and_environment_the_names_are_printed(read_keys):
+def test_ops_names_the_variables_of_missing_access_keys(read_keys):
     with pytest.raises(UsageError) as refused:
         read_keys(keys.HUAWEI_VARIABLES)
     assert "HUAWEICLOUD_SDK_AK, HUAWEICLOUD_SDK_SK" in refused.value.fix.en
 
 
 @pytest.mark.parametrize("half", [(), ("OTHER", None, TOKEN)], ids=["nothing", "half a key"])
-def test_typed_keys_are_not_shown_nor_mixed_with_the_environment(read_keys, half):
+def test_ops_does_not_show_typed_access_keys(read_keys, half):
     typed_keys, output = read_keys(keys.HUAWEI_VARIABLES, half, typed=(ID, SECRET))
     assert SECRET not in output
     assert typed_keys == [ID, SECRET, ""]
 
 
-def test_blanks_within_a_key_are_refused(read_keys):
+def test_ops_refuses_an_access_key_that_contains_blanks(read_keys):
     with pytest.raises(UsageError, match="blanks"):
         read_keys(keys.ALIBABA_VARIABLES, (ID, "two words", ""))
 

@@ -90,13 +90,13 @@ def tunnel(monkeypatch, tmp_path):
         yield port, received_requests
 
 
-def test_a_response_that_is_cut_off_is_an_error():
+def test_ops_raises_an_error_for_a_response_that_is_cut_off():
     with listen(reply(GOOD_RESPONSE[:-1])) as port, pytest.raises(http.client.IncompleteRead):
         wire.exchange(get(f"http://127.0.0.1:{port}/"))
 
 
 @pytest.mark.parametrize("name", ["HTTPS_PROXY", "https_proxy"])
-def test_a_proxy_gets_a_tunnel_and_no_request(monkeypatch, tunnel, name):
+def test_ops_opens_a_tunnel_through_a_proxy_and_sends_it_no_request(monkeypatch, tunnel, name):
     port, received = tunnel
     monkeypatch.setenv(name, f"http://me:p%40ss@127.0.0.1:{port}")
     cloud = f"127.0.0.1:{free_port()}"
@@ -108,7 +108,7 @@ def test_a_proxy_gets_a_tunnel_and_no_request(monkeypatch, tunnel, name):
 
 
 @pytest.mark.parametrize("excepted", ["127.0.0.1", "*"])
-def test_hosts_of_no_proxy_are_called_directly(monkeypatch, tunnel, excepted):
+def test_ops_calls_the_hosts_of_no_proxy_directly(monkeypatch, tunnel, excepted):
     port, received = tunnel
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
     monkeypatch.setenv("NO_PROXY", excepted)
@@ -142,7 +142,7 @@ def test_the_error_of_an_unreachable_host_names_the_proxy(monkeypatch):
         assert "407" in fails(cloud).happened.en
 
 
-def test_an_untrusted_certificate_is_reported_without_another_attempt(monkeypatch, tunnel):
+def test_ops_does_not_retry_a_request_after_an_untrusted_certificate(monkeypatch, tunnel):
     port, received = tunnel
     monkeypatch.delenv("SSL_CERT_FILE")
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
@@ -153,7 +153,7 @@ def test_an_untrusted_certificate_is_reported_without_another_attempt(monkeypatc
 
 
 @pytest.mark.parametrize("wrong", ["socks5://me:secret@127.0.0.1:1080", "http://me:secret@127.0.0.1:port", "http://"])
-def test_a_proxy_of_another_kind_is_refused_without_being_shown(monkeypatch, wrong):
+def test_ops_refuses_a_proxy_of_another_kind_and_does_not_show_it(monkeypatch, wrong):
     monkeypatch.setenv("HTTPS_PROXY", wrong)
     with pytest.raises(UsageError) as refused:
         wire.exchange(get("https://127.0.0.1:1/"))
@@ -171,14 +171,14 @@ def test_a_proxy_of_another_kind_is_refused_without_being_shown(monkeypatch, wro
         (409, b"", "Look up this response in the cloud's documentation"),
     ],
 )
-def test_the_remedy_names_permissions_only_if_the_cloud_denied_access(status, body, fix):
+def test_an_errors_remedy_names_permissions_only_if_access_was_denied(status, body, fix):
     error = wire.RefusedError(get("https://cloud/"), wire.Response(status, {}, body))
     assert error.fix.en.startswith(fix)
 
 
 @pytest.mark.parametrize("bucket", [OssBucketClient, ObsBucketClient])
 @pytest.mark.parametrize("status", [200, 403, 404])
-def test_a_login_page_in_the_place_of_a_bucket_is_unreadable(monkeypatch, bucket, status):
+def test_ops_raises_an_error_if_a_login_page_answers_for_a_bucket(monkeypatch, bucket, status):
     page = wire.Response(status, {"content-type": "text/html"}, b"<html><body>Please log in</body></html>")
     monkeypatch.setattr(wire, "exchange", lambda _: page)
     client = bucket.open({}, "cn-north-4", "photos", Keys(Secret("a"), Secret("b")), WallClock())
@@ -201,7 +201,7 @@ def test_ops_and_the_functions_accept_the_same_task_addresses(form):
 
 
 @pytest.mark.parametrize("body", [b"", b"<html><p>Log in", b'{"a": 1', b"[]", b"7"])
-def test_an_undocumented_response_body_is_reported_as_an_error(body):
+def test_ops_raises_an_error_for_an_undocumented_response_body(body):
     answer = wire.Response(200, {}, body)
     for parse in (answer.xml, answer.json):
         with pytest.raises(OpsError, match="not in the cloud's documentation"):

@@ -75,14 +75,14 @@ from unit.ops.certificates import certificate
         ("compare --dry-run", "compare", {"dry_run": True}, compare_answer()),
     ],
 )
-def test_each_option_reaches_the_function(run, words, job, payload, answer):
+def test_each_option_of_a_command_reaches_its_function(run, words, job, payload, answer):
     caller = FakeCaller(**{job: answer})
     assert run(caller, *words.split())[0] == 0
     assert caller.asked == [(job, payload)]
 
 
 @pytest.mark.parametrize("job", ["reconcile", "compare"])
-def test_the_option_look_does_not_wait_for_the_pass(run, job):
+def test_a_command_with_look_does_not_wait_for_the_pass(run, job):
     caller = FakeCaller()
     caller.passes[job] = open_pass_answer() if job == "reconcile" else compare_answer(finished=False, stopped=None)
     assert run(caller, job, "--look", "--prefix", "a/")[0] == 1
@@ -116,12 +116,12 @@ UNCOUNTED_BACKLOG = {**COUNTED_BACKLOG, "unreadable_run_files": ["a/1.json"]}
         (["compare", "--again"], compare_answer({"equal_size": sides(1, 1)}), 3),
     ],
 )
-def test_the_exit_code_of_a_bad_state_is_not_0(run, words, answer, code):
+def test_a_command_that_reports_a_bad_state_does_not_exit_with_0(run, words, answer, code):
     job = "status" if words[0] == "story" else words[0]
     assert run(FakeCaller(**{job: answer}), *words)[0] == code
 
 
-def test_json_output_is_only_the_answer(run):
+def test_a_command_with_json_prints_only_the_answer(run):
     answer = {**STORY, "well": True, "key": NASTY, "story": "\ud83d"}
     code, output, messages = run(FakeCaller(status=answer), "story", "a", "--json")
     assert code == 0
@@ -130,7 +130,7 @@ def test_json_output_is_only_the_answer(run):
     assert all(" " <= character <= "~" or character == "\n" for character in output)
 
 
-def test_a_page_is_written_in_addition_to_the_text(run, tmp_path):
+def test_a_command_with_html_writes_a_page_and_prints_its_text(run, tmp_path):
     page = tmp_path / "status.html"
     code, output, messages = run(FakeCaller(status=report()), "status", "--html", str(page))
     assert code == 1
@@ -140,7 +140,7 @@ def test_a_page_is_written_in_addition_to_the_text(run, tmp_path):
     assert run(FakeCaller(status=report()), "status", "--html", str(tmp_path / "no" / "x"))[0] == 2
 
 
-def test_testing_an_output_file_keeps_a_dangling_link(run, tmp_path):
+def test_a_command_that_fails_keeps_a_dangling_link_to_its_page(run, tmp_path):
     link, page = tmp_path / "link.html", tmp_path / "status.html"
     link.symlink_to(page)
     for answer, is_written in ((ToolError(Text("It failed"), Text("Mend it")), False), (report(), True)):
@@ -150,7 +150,7 @@ def test_testing_an_output_file_keeps_a_dangling_link(run, tmp_path):
 
 
 @pytest.mark.parametrize(("lang", "expected"), [("en", ["It failed", "-> Mend it"]), ("zh", ["失败", "-> 修复"])])
-def test_an_error_has_its_cause_and_remedy(run, lang, expected):
+def test_a_command_prints_the_cause_and_the_remedy_of_an_error(run, lang, expected):
     error = ToolError(Text("It failed", chinese="失败"), Text("Mend it", chinese="修复"), ["line", NASTY])
     code, output, messages = run(FakeCaller(doctor=error), "doctor", lang=lang)
     first_line, second_line, *other_lines = messages.splitlines()
@@ -183,7 +183,7 @@ def remove_field(name: str, answer: dict) -> dict:
         ),
     ],
 )
-def test_an_answer_of_another_version_is_refused_with_a_remedy(run, words, answer):
+def test_a_command_refuses_an_answer_of_another_version_with_a_remedy(run, words, answer):
     job, *_ = words.replace("story", "status").split()
     code, output, messages = run(FakeCaller(**{job: answer}), *words.split())
     expected = ("The answer has a form unknown to this ops.py", "s deploy -y")
@@ -194,7 +194,7 @@ def test_an_answer_of_another_version_is_refused_with_a_remedy(run, words, answe
 
 @pytest.mark.parametrize("value", [7, {"a": 1}, [None]])
 @pytest.mark.parametrize("name", ["amended", "watermark", "lag", "remedies", "submitted", "classes"])
-def test_an_answer_with_any_wrong_field_is_shown_or_refused(show, name, value):
+def test_show_prints_or_refuses_an_answer_with_any_wrong_field(show, name, value):
     code, output, messages = show(json.dumps({**compare_answer(), name: value}), "--lang", "en")
     assert output or "The answer has a form unknown" in messages
     assert code in (0, 1)
@@ -220,7 +220,7 @@ def test_printed_commands_name_the_settings_file_in_use(run, monkeypatch, tmp_pa
     )
 
 
-def test_an_interrupted_short_call_prints_no_advice(run):
+def test_an_interrupted_short_command_prints_no_advice(run):
     assert run(FakeCaller(doctor=KeyboardInterrupt()), "doctor") == (130, "", "Stopped.\n")
 
 
@@ -272,15 +272,15 @@ def run_to_exit(capsys):
         (["cost", "--rate", "1" * 330], "1' is too large"),
     ],
 )
-def test_wrong_use_exits_with_2_and_suggests_the_similar_name(run_to_exit, words, message):
+def test_a_mistyped_command_exits_with_2_and_suggests_a_similar_name(run_to_exit, words, message):
     assert missing_parts(run_to_exit(*words), "usage: ops.py", message) == []
 
 
-def test_the_option_accepts_each_reason_of_a_failed_record():
+def test_the_option_reason_accepts_each_reason_of_a_failed_record():
     assert (*Reason.__members__, UNKNOWN) == arguments.REASONS
 
 
-def test_help_is_a_command_and_no_command_prints_help(run_to_exit, capsys):
+def test_ops_prints_its_help_for_the_command_help_and_for_no_command(run_to_exit, capsys):
     help_text = run_to_exit("--help", code=0)
     assert run_to_exit("help", code=0) == help_text
     assert run_to_exit("help", "status", code=0) == run_to_exit("status", "--help", code=0)
@@ -302,7 +302,7 @@ def test_the_language_option_is_valid_before_and_after_the_command(words, langua
 
 
 @pytest.mark.parametrize("language", [["--lang", "zh"], ["--lang=en", "--lang=zh"]])
-def test_errors_and_help_are_in_chinese_too(run_to_exit, language):
+def test_errors_and_help_of_ops_are_available_in_chinese(run_to_exit, language):
     assert "没有 'stauts' 这个命令：是否想输入 'status'？" in run_to_exit("stauts", *language)
     help_text = run_to_exit("status", "--help", *language, code=0)
     assert (
@@ -339,7 +339,7 @@ WRONG_COMMANDS = [
 
 
 @pytest.mark.parametrize("words", [[], *([name] for name in cli._COMMANDS)], ids=" ".join)
-def test_phrases_of_argparse_are_in_chinese_too(run_to_exit, words):
+def test_the_phrases_of_argparse_are_translated_into_chinese(run_to_exit, words):
     mistaken = [line for line in WRONG_COMMANDS if line[:1] == words] or [[*words, "--json=1"]]
     for command_words in ([*words, "--help"], *mistaken):
         in_chinese = [*command_words[:1], "--lang=zh", *command_words[1:]] if words else [*command_words, "--lang=zh"]
@@ -350,18 +350,18 @@ def test_phrases_of_argparse_are_in_chinese_too(run_to_exit, words):
         )
 
 
-def test_the_version_is_printed(run_to_exit):
+def test_the_option_version_prints_the_projects_version(run_to_exit):
     assert run_to_exit("--version", code=0) == f"oss-oms-sync {VERSION}\n"
 
 
 @pytest.mark.parametrize("command", list(cli._COMMANDS))
-def test_every_command_has_help_with_its_exit_codes(run_to_exit, command):
+def test_the_help_of_each_command_explains_its_exit_codes(run_to_exit, command):
     help_text = " ".join(run_to_exit(command, "--help", code=0).split())
     codes = "".join(f" {code} {meaning.en}" for code, meaning in exit_codes.list_exit_codes(command))
     assert missing_parts(help_text, f"exit codes:{codes}", "--json", "--lang") == []
 
 
-def test_a_command_lists_its_own_exit_codes():
+def test_each_command_lists_its_own_exit_codes():
     listed_codes = {name: [code for code, _ in exit_codes.list_exit_codes(name)] for name in arguments.COMMANDS}
     proving_codes, other_codes = [0, 1, 2, 3, 4, 130], [0, 1, 2, 130]
     assert [listed_codes[name] for name in ("check", "cutover", "show")] == [proving_codes] * 3
@@ -398,7 +398,7 @@ def test_show_recognizes_the_kind_of_a_piped_answer(show, form, answer, code, fi
 
 
 @pytest.mark.parametrize("nonsense", [10**400, float("inf")], ids=["digits", "infinity"])
-def test_an_answer_with_impossible_numbers_is_refused(show, nonsense):
+def test_show_refuses_an_answer_with_impossible_numbers(show, nonsense):
     status = report()
     status["compare"]["open"][0]["share"] = nonsense
     code, output, messages = show(json.dumps(status), "--lang", "en")
@@ -408,12 +408,12 @@ def test_an_answer_with_impossible_numbers_is_refused(show, nonsense):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_an_answer_in_an_encoding_of_windows_is_shown(show, encoding):
+def test_show_prints_an_answer_in_an_encoding_of_windows(show, encoding):
     _, output, _ = show(json.dumps({**STORY, "key": "山"}), "--lang", "en", encoding=encoding)
     assert output.startswith("'山': OMS accepted an older version.")
 
 
-def test_an_ambiguous_verdict_is_not_printed(show):
+def test_show_prints_no_verdict_if_its_input_has_two(show):
     go, no_go = map(json.dumps, (certificate(), certificate({"MISSING": "failed"}, "NO-GO")))
     for text in (f"{go}\n{no_go}", f"{no_go[:-1]}, {go[1:]}"):
         assert show(text)[:2] == (2, "")
@@ -422,7 +422,7 @@ def test_an_ambiguous_verdict_is_not_printed(show):
 @pytest.mark.parametrize(
     ("lang", "problem"), [("en", "The input contains no known result"), ("zh", "输入中没有可识别的返回结果")]
 )
-def test_an_input_without_an_answer_is_refused_with_its_usage(show, lang, problem):
+def test_show_refuses_an_input_without_an_answer_and_prints_its_usage(show, lang, problem):
     code, output, err = show(f"Error: no such function {{}} {NASTY}", "--lang", lang)
     # The tool's output is shown.
     expected = (problem, f"{OPS} status --json | {OPS} show", "no such function")
@@ -432,7 +432,7 @@ def test_an_input_without_an_answer_is_refused_with_its_usage(show, lang, proble
     assert all(character.isprintable() or character == "\n" for character in err)
 
 
-def test_an_answer_without_a_page_writes_no_file(show, tmp_path):
+def test_show_writes_no_file_for_an_answer_without_a_page(show, tmp_path):
     page = tmp_path / "x.html"
     assert show(json.dumps(certificate()), "--html", str(page))[0] == 0
     assert page.exists()
@@ -464,5 +464,5 @@ def test_status_prints_20_lines_and_names_the_option_for_all_lines(command, monk
     )
 
 
-def test_a_status_as_json_is_complete(run):
+def test_status_with_json_prints_the_complete_report(run):
     assert json.loads(run(FakeCaller(status=report()), "status", "--json")[1]) == report()

@@ -89,7 +89,7 @@ class TerminalProgram:
         return bool(data)
 
 
-def test_ops_runs_on_a_bare_python_from_any_folder(environment, tmp_path):
+def test_ops_runs_from_any_folder_on_python_without_packages(environment, tmp_path):
     result = run(environment, "--help", cwd=tmp_path)
     commands = {*re.findall(r"^    (\w+)\b", result.stdout, re.MULTILINE)}
     assert result.returncode == 0
@@ -104,14 +104,14 @@ def test_ops_leaves_no_bytecode_in_the_project(environment, tmp_path):
     assert list(tmp_path.rglob("__pycache__")) == []
 
 
-def test_the_tool_is_run_in_the_projects_folder(environment, stand_in):
+def test_ops_runs_serverless_devs_in_the_projects_folder(environment, stand_in):
     program = stand_in.folder / "s"
     program.write_text(f"#!/bin/sh\npwd > {stand_in.folder}/where\n")
     run(environment, "doctor")
     assert (stand_in.folder / "where").read_text().strip() == str(TEMPLATE)
 
 
-def test_without_a_terminal_standard_output_has_only_the_answer(environment, stand_in):
+def test_ops_prints_only_the_answer_to_standard_output_without_a_terminal(environment, stand_in):
     stand_in.plan({"*": {"before": "warning\n", "err": "(node) Warning\n", "out": invoke_output(compare_answer())}})
     result = run(environment, "compare")
     line = result.stdout.partition("\n")[0]
@@ -121,7 +121,7 @@ def test_without_a_terminal_standard_output_has_only_the_answer(environment, sta
     assert "\x1b" not in result.stdout
 
 
-def test_on_a_terminal_states_have_colours(environment, stand_in):
+def test_ops_prints_states_in_colours_on_a_terminal(environment, stand_in):
     stand_in.answers(compare_answer({"missing": sides(1, 0, "\x1b[2Jgone")}))
     terminal = TerminalProgram(environment, "compare")
     assert terminal.end() == 1
@@ -151,7 +151,7 @@ def is_running(stand_in: StandInTool) -> bool:
     return False
 
 
-def test_ctrl_c_prints_the_look_command_and_ends_the_tool(environment, slow_tool):
+def test_ctrl_c_prints_the_look_command_and_ends_serverless_devs(environment, slow_tool):
     with allow_interrupts():
         terminal = TerminalProgram(environment, "compare", "--deep")
     terminal.read_until("compare 0:0")
@@ -164,7 +164,7 @@ def test_ctrl_c_prints_the_look_command_and_ends_the_tool(environment, slow_tool
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
-def test_a_signal_without_a_terminal_prints_the_look_command(environment, slow_tool, number):
+def test_a_signal_makes_ops_print_the_look_command_without_a_terminal(environment, slow_tool, number):
     words = [*PROGRAM, "compare", "--deep"]
     with allow_interrupts(), start_process(words, env=environment, stderr=subprocess.PIPE) as process:
         while not slow_tool.calls:
@@ -176,7 +176,7 @@ def test_a_signal_without_a_terminal_prints_the_look_command(environment, slow_t
     assert not is_running(slow_tool)
 
 
-def test_a_closed_terminal_stops_the_command(environment, slow_tool):
+def test_a_closed_terminal_stops_the_command_of_ops(environment, slow_tool):
     with allow_interrupts():
         terminal = TerminalProgram(environment, "compare", "--deep")
     terminal.read_until("begins")
@@ -208,7 +208,7 @@ def test_a_rehearsal_runs_on_a_terminal_in_chinese(environment, stand_in, tmp_pa
     ]
 
 
-def test_a_closed_pipe_causes_no_traceback(environment, stand_in):
+def test_ops_prints_no_traceback_if_its_pipe_is_closed(environment, stand_in):
     stand_in.answers(open_pass_answer(finished=True, missing=["k" * 200] * 100_000))
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with start_process([*PROGRAM, "reconcile"], env=environment, **pipes) as process:
@@ -217,7 +217,7 @@ def test_a_closed_pipe_causes_no_traceback(environment, stand_in):
         assert "Traceback" not in process.stderr.read()
 
 
-def test_a_closed_pipe_loses_neither_certificate_nor_page_nor_trigger(environment, stand_in, tmp_path):
+def test_a_cutover_saves_its_certificate_and_page_despite_a_closed_pipe(environment, stand_in, tmp_path):
     # GIVEN a standing GO, and a reader such as `head` that is gone before anything is printed
     mark = {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": "r", "go": ""}
     looked = {"closed": mark, "go": certificate(), "checks": [], "migration": None, "next": "", "next_zh": ""}
@@ -233,7 +233,7 @@ def test_a_closed_pipe_loses_neither_certificate_nor_page_nor_trigger(environmen
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_a_full_disk_loses_neither_certificate_nor_page_nor_trigger(environment, stand_in, tmp_path):
+def test_a_cutover_removes_the_trigger_despite_a_full_disk(environment, stand_in, tmp_path):
     mark = {"since": "2026-01-31T08:30:00Z", "by": "", "why": "", "run": "r", "go": ""}
     looked = {"closed": mark, "go": certificate(), "checks": [], "migration": None, "next": "", "next_zh": ""}
     stand_in.answers(looked)
@@ -247,7 +247,7 @@ def test_a_full_disk_loses_neither_certificate_nor_page_nor_trigger(environment,
 
 
 @pytest.mark.parametrize("module", ["cli", "parser"])
-def test_ctrl_c_during_the_start_prints_no_traceback(environment, tmp_path, module):
+def test_ctrl_c_during_the_start_of_ops_prints_no_traceback(environment, tmp_path, module):
     # GIVEN a Ctrl-C before any command runs
     for folder in ("ops", "code"):
         shutil.copytree(TEMPLATE / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -271,7 +271,7 @@ COST_COMMAND = ["cost", "--objects", "1M", "--size", "1TB", "--lang", "en"]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_a_full_disk_is_reported_without_a_traceback(environment):
+def test_ops_reports_a_full_disk_without_a_traceback(environment):
     with Path("/dev/full").open("w") as full_disk:
         result = run(environment, *COST_COMMAND, stdout=full_disk)
     message = [
@@ -282,7 +282,7 @@ def test_a_full_disk_is_reported_without_a_traceback(environment):
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-"])
-def test_a_closed_stream_causes_no_traceback(environment, closed):
+def test_ops_prints_no_traceback_if_a_standard_stream_is_closed(environment, closed):
     result = run(environment, *COST_COMMAND, program=["/bin/sh", "-c", f'"$@" {closed}', "sh", *PROGRAM])
     assert "Traceback" not in result.stderr
     assert result.returncode == 0

@@ -41,7 +41,7 @@ def prices_by_name(expenses: list[estimate.Expense]) -> dict[str, float | None]:
 
 
 @pytest.mark.parametrize(("objects", "lanes"), [(10**7, 1), (10**7, 16), (10**8, 32)])
-def test_the_estimate_of_a_pass_equals_the_simulation(objects, lanes):
+def test_the_estimated_duration_of_a_pass_equals_the_simulation(objects, lanes):
     space = key_spaces(objects)[0]
     simulated = SimulatedPass(space, lanes, SimulatedPass(space, lanes).marks)
     reckoned = effort.pass_seconds(objects, effort.RECONCILE_SECONDS, lanes)
@@ -69,7 +69,7 @@ def test_lanes_compare_100_million_objects_in_8_minutes_at_little_cost():
     assert many.most_instances <= 80
 
 
-def test_listing_of_obs_costs_as_much_as_in_the_benchmark():
+def test_the_estimated_cost_of_listing_obs_equals_the_benchmark():
     obs = effort.compare_pass(10**6)
     dollars = obs.obs * DOLLARS_PER_REQUEST + obs.obs_bytes / 1024**3 * Prices().obs_egress
     assert dollars == pytest.approx(comparing.DOLLARS_PER_MILLION_LISTED_IN_OBS, rel=0.1)
@@ -90,7 +90,7 @@ def test_an_estimate_uses_the_projects_defaults():
     assert (asked["reconcilePeriod"], asked["comparePeriod"], *months) == ("1d", "7d", 30, 30 / 7)
 
 
-def test_timers_have_their_deployed_interval_and_size():
+def test_the_estimate_uses_the_deployed_periods_and_sizes_of_timers():
     project, deployed = yaml.safe_load(render.settings(ANSWERS)), {}
     for name, resource in project["resources"].items():
         size = (resource["props"]["cpu"], resource["props"]["memorySize"])
@@ -102,7 +102,7 @@ def test_timers_have_their_deployed_interval_and_size():
 
 
 @pytest.mark.parametrize(("page", "rate", "places"), [("costs.md", 1, 2), ("costs.zh.md", YUAN_PER_DOLLAR, 1)])
-def test_both_pages_have_the_cost_of_the_timers(page, rate, places):
+def test_the_english_and_chinese_documents_state_the_cost_of_the_timers(page, rate, places):
     timers = effort.idle_month()
     (row,) = re.findall(
         r"^\| (?:nothing happens|没有任何变化).*$", (ROOT / "docs" / page).read_text("utf-8"), re.MULTILINE
@@ -113,7 +113,7 @@ def test_both_pages_have_the_cost_of_the_timers(page, rate, places):
     assert row.endswith(f"| {sum(timer.dollars(Prices()) for timer in timers) * rate:.{places}f} |")
 
 
-def test_the_estimated_sample_reads_no_more_than_certify_draws():
+def test_the_estimated_sample_has_the_object_size_limit_of_certify():
     assert effort.MAX_SAMPLED_BYTES == MAX_SAMPLE_OBJECT_BYTES
     # GIVEN half as many objects as requested, each of a terabyte THEN at most a GB of each is read
     costs = estimate.estimate(Workload(50, 50 * TB, 0, 32, 100, Prices()))
@@ -122,7 +122,7 @@ def test_the_estimated_sample_reads_no_more_than_certify_draws():
     assert costs.freeze_minutes["sample"] == math.ceil(2 * 50 * MAX_SAMPLE_OBJECT_BYTES / 30e6 / 60)
 
 
-def test_traffic_out_of_oss_costs_most_and_unknown_price_is_no_number():
+def test_an_estimate_shows_no_number_for_an_unknown_price():
     costs = estimate.estimate(PLAN)
     once = prices_by_name(costs.once)
     dollars = [price for price in once.values() if price is not None]
@@ -133,7 +133,7 @@ def test_traffic_out_of_oss_costs_most_and_unknown_price_is_no_number():
     assert estimate.total_dollars(costs.once) == pytest.approx(sum(dollars))
 
 
-def test_options_set_the_prices():
+def test_the_options_of_cost_replace_its_usual_prices():
     plan = PLAN._replace(prices=Prices(egress=0.1, obs_egress=0.2, oms=0.05, night_egress=0.1))
     option_prices, usual_prices = (
         prices_by_name(estimate.estimate(plan).once),
@@ -146,7 +146,7 @@ def test_options_set_the_prices():
     assert option_prices["backfill"] == usual_prices["backfill"]
 
 
-def test_a_function_is_billed_by_calls_and_resources():
+def test_the_estimate_bills_a_function_by_its_calls_and_resources():
     # 75 units of calls, and an hour of half a vCPU, half a GB of memory and half a GB of disk
     assert dollars_for_function(10_000, 3600, 0.5, 512) == pytest.approx(0.00002 * (75 + 3600 * (0.5 + 0.075 + 0.025)))
 
@@ -167,13 +167,13 @@ def test_more_lanes_shorten_a_freeze_down_to_its_fixed_steps():
     assert steps["sample"] == math.ceil(20 * 1024**3 / 30e6 / 60)
 
 
-def test_effort_grows_in_proportion_to_the_objects():
+def test_the_estimated_effort_grows_in_proportion_to_the_objects():
     once = Effort(1, 2, (0.1, 256), 3, 4, 5)
     assert once.multiply(3) == Effort(3, 6, (0.1, 256), 9, 12, 15)
     assert once.multiply(3).dollars(Prices()) == pytest.approx(3 * once.dollars(Prices()))
 
 
-def test_submitting_and_copying_take_the_documented_requests():
+def test_the_estimate_counts_the_documented_requests_of_submissions():
     # A backfill lists what any pass lists, and records each object; OMS reads and writes a part for each 50 MB.
     assert effort.backfill(10_000, 1).oss == effort.reconcile_pass(10_000).oss + 10_000
     assert effort.oms_requests(10, 20 * 50_000_000) == Effort(oss=10 * (2 + 1) + 20, obs=10 * (2 + 2) + 20)
@@ -196,25 +196,25 @@ def test_submitting_and_copying_take_the_documented_requests():
         (quantities.per_day, "1,000/h", 24_000),
     ],
 )
-def test_quantities_are_read_in_their_usual_forms(read, text, number):
+def test_cost_reads_numbers_and_sizes_in_their_usual_forms(read, text, number):
     assert read(text) == number
 
 
 @pytest.mark.parametrize("read", [quantities.count, quantities.size, quantities.per_day])
 @pytest.mark.parametrize("text", ["", "x", "-1", "1e5", "nan", "5 apples", "1/fortnight", "1..2M"])
-def test_a_text_that_is_no_quantity_is_refused(read, text):
+def test_cost_refuses_a_text_that_is_no_number_or_size(read, text):
     with pytest.raises(ValueError, match=r".*"):
         read(text)
 
 
-def test_a_number_without_a_unit_is_a_size_in_bytes():
+def test_cost_reads_a_size_without_a_unit_in_bytes():
     assert quantities.size("200000000000000") == 2 * 10**14
 
 
 WORDS = ("cost", "--objects", "100M", "--size", "200TB", "--rate", "1M/day")
 
 
-def test_the_table_has_every_cost_its_total_and_the_freeze(run):
+def test_the_table_of_costs_has_every_cost_and_the_length_of_the_freeze(run):
     code, output, messages = run(FakeCaller(), *WORDS)
     assert code == 0
     assert messages == ""
@@ -225,13 +225,13 @@ def test_the_table_has_every_cost_its_total_and_the_freeze(run):
     assert {"OMS fee 200 TB unknown", traffic, f"total {total}"} <= {*lines}
 
 
-def test_a_single_object_and_a_single_lane_are_singular(run):
+def test_cost_prints_a_single_object_and_a_single_lane_in_the_singular(run):
     _, output, _ = run(FakeCaller(), "cost", "--objects", "1", "--size", "1KB", "--lanes", "1")
     assert output.startswith("1 object of 1.00 kB, ")
     assert missing_parts(output, ", 1 lane; list prices", "  1 object  ", "1 objects") == ["1 objects"]
 
 
-def test_headers_lengthen_the_standstill_pass_and_list_records_and_proofs(run):
+def test_cost_prints_the_time_that_headers_add_to_a_standstill_pass(run):
     _, output, _ = run(FakeCaller(), *WORDS)
     # 32 lanes do the work of 30: 667 seconds instead of 400, and 10 to begin and end.
     assert "then checks headers as well: 5 minutes and 200,000 requests more." in " ".join(output.split())
@@ -258,7 +258,7 @@ def test_a_task_group_copies_many_small_objects_faster_than_the_project():
     assert effort.group_seconds(1000, large) == effort.submission_seconds(1000, large) == large / 62_500_000
 
 
-def test_json_output_has_the_plan_and_the_prices(run):
+def test_the_json_output_of_cost_has_the_workload_and_the_prices(run):
     code, output, _ = run(FakeCaller(), *WORDS, "--lanes", "64", "--egress-price", "0.1", "--json")
     answer = json.loads(output)
     assert (code, answer["plan"]["objects"], answer["plan"]["lanes"]) == (0, 100_000_000, 64)
@@ -282,7 +282,7 @@ def test_json_output_has_the_plan_and_the_prices(run):
         [*WORDS, "--egress-price", "inf"],
     ],
 )
-def test_an_unusable_number_is_a_usage_error(run, capsys, words):
+def test_cost_exits_with_a_usage_error_for_an_unusable_number(run, capsys, words):
     with pytest.raises(SystemExit, match=r"^2$"):
         run(FakeCaller(), *words)
     assert "usage: ops.py cost" in capsys.readouterr().err

@@ -37,13 +37,13 @@ def test_copying_200_tb_day_and_night_costs_a_sixth_less_than_by_day():
     assert durations_in_days(ways.nights) == [107, 95]
 
 
-def test_limits_for_the_night_apply_by_day_if_oms_reads_them_in_utc():
+def test_the_cost_of_copying_at_night_shows_the_price_if_oms_uses_utc():
     (in_utc,) = nights.compare_ways(1, TB, Prices()).in_utc
     by_day = TB / 2**30 * 0.50 / 7
     assert 0.98 * by_day < in_utc.dollars < by_day
 
 
-def test_with_equal_traffic_prices_there_is_a_single_plan():
+def test_cost_shows_no_night_plan_if_traffic_costs_the_same_all_day():
     assert nights.compare_ways(1, TB, Prices.of_region("ap-southeast-1")).nights == ()
     assert nights.compare_ways(1, TB, Prices.of_region("cn-hongkong")).nights == ()
     assert nights.compare_ways(1, TB, Prices.of_region("cn-hangzhou")).nights != ()
@@ -57,7 +57,7 @@ def test_with_equal_traffic_prices_there_is_a_single_plan():
         ("08:00-23:59=1MB/s", *NIGHT_WINDOWS),
     ],
 )
-def test_the_limit_of_a_bandwidth_window_is_parsed(text, window):
+def test_the_option_for_a_bandwidth_limit_is_parsed(text, window):
     assert quantities.window(text) == window
 
 
@@ -68,7 +68,7 @@ def test_the_limit_of_a_bandwidth_window_is_parsed(text, window):
         *("08:00-19:59", "08:00-19:59=5MB", "08:00-19:59=0MB/s", "08:00-19:59=0.9MB/s", "08:00-19:59=201MB/s"),
     ],
 )
-def test_a_limit_that_oms_would_refuse_is_refused_before_the_call(text):
+def test_a_bandwidth_limit_that_oms_would_refuse_is_a_usage_error(text):
     with pytest.raises(ValueError, match="08:00"):
         quantities.window(text)
 
@@ -88,7 +88,7 @@ def progress(hours: int, begin: int = 0, seconds: int = 86_400, speed: float = 6
 
 @pytest.mark.parametrize("begin", [0, 5 * 3600, 13 * 3600 + 1800])
 @pytest.mark.parametrize("hours", [0, 8, -8, 1, 5])
-def test_a_day_of_progress_shows_how_late_the_limits_are(hours, begin):
+def test_a_day_of_progress_shows_how_late_oms_applies_bandwidth_limits(hours, begin):
     assert find_hours_late(progress(hours, begin)) == hours
 
 
@@ -97,12 +97,12 @@ def test_a_day_of_progress_shows_how_late_the_limits_are(hours, begin):
     [progress(8, seconds=12 * 3600), progress(8, speed=1_000_000), CopySpeed("g", NIGHT_WINDOWS, ())],
     ids=["half a day", "slower than the limit", "nothing"],
 )
-def test_the_delay_of_limits_is_unknown_if_the_progress_cannot_show_it(measured):
+def test_the_delay_of_limits_is_unknown_without_enough_progress(measured):
     assert find_hours_late(measured) is None
 
 
 @pytest.mark.parametrize("hours", [8, -8, 5])
-def test_shifted_limits_apply_in_the_requested_hours(hours):
+def test_bandwidth_limits_that_were_shifted_apply_in_the_requested_hours(hours):
     """Limits that OMS applies late are moved to earlier hours; only the minute before midnight may lack a limit."""
     wanted, acting = limits_by_minute(NIGHT_WINDOWS), limits_by_minute(shift_windows(NIGHT_WINDOWS, -hours), hours)
     differing = [minute for minute in range(1440) if wanted[minute] != acting[minute]]

@@ -72,14 +72,14 @@ def list_payloads(console: Console, job: str) -> list[dict]:
     return payloads if job != "compare" else [payload for payload in payloads if "standstill" not in payload]
 
 
-def test_the_function_and_command_use_the_same_durations_of_a_cutover():
+def test_certify_and_the_command_cutover_use_the_same_durations():
     assert [duration.total_seconds() for duration in (cutover.MIN_OBJECT_AGE, cutover.MAX_CLOCK_SKEW)] == [
         CUTOVER_SECONDS,
         CLOCKS_SECONDS,
     ]
 
 
-def test_steps_run_in_order_and_report_their_results():
+def test_a_cutover_runs_its_steps_in_order_and_reports_their_results():
     console = make_console()
     console.caller.checks.appendleft([waiting_check("OMS is busy")])
     assert run(console) == certificate()
@@ -121,7 +121,7 @@ def test_steps_run_in_order_and_report_their_results():
     assert console.clock.seconds == 120 + 60 + 1
 
 
-def test_a_fault_that_doctor_reports_ends_the_cutover_at_once(command):
+def test_a_fault_that_doctor_reports_ends_a_cutover_at_once(command):
     fault = {"state": "fault", "name": "key", "name_zh": "密钥", "actual": "revoked", "actual_zh": "已失效"}
     checks = [{**fault, "fix": "F", "fix_zh": "F"}]
     console = make_console(doctor={"ok": False, "checks": checks, "text": "Setup has faults", "text_zh": "有误"})
@@ -131,7 +131,7 @@ def test_a_fault_that_doctor_reports_ends_the_cutover_at_once(command):
     assert list_payloads(console, "replay") == []
 
 
-def test_the_wait_after_a_recent_freeze_has_a_countdown():
+def test_a_cutover_shows_a_countdown_after_a_recent_freeze():
     console = make_console(typed="")
     asked_at: list = []
     console.caller.meanwhile = lambda job: asked_at.append((job, console.clock.seconds))
@@ -146,7 +146,7 @@ def test_the_wait_after_a_recent_freeze_has_a_countdown():
     )
 
 
-def test_the_sandbox_skips_the_waiting_times():
+def test_a_cutover_in_the_sandbox_skips_its_waiting_times():
     console = make_console()
     passed: list = []
     console.caller.skip_time = lambda seconds: passed.append(seconds) or True
@@ -177,7 +177,7 @@ UNFINISHED_REPLAY = {**REPLAY_ANSWER, "taken": 9, "accepted": 5, "failed": 4, "l
     ],
     ids=["until it takes none", "OMS has stopped it"],
 )
-def test_replay_is_called_again_while_oms_accepts_keys(answers, message):
+def test_a_cutover_repeats_replay_while_oms_accepts_keys(answers, message):
     console = run_cutover(replay=answers)
     assert len(list_payloads(console, "replay")) == len(answers)
     assert missing_parts(console.messages, message) == []
@@ -187,7 +187,7 @@ def answer_in_progress(**classes) -> dict:
     return compare_answer({name: sides(number, 0) for name, number in classes.items()})
 
 
-def test_a_comparison_that_became_too_old_starts_over():
+def test_a_cutover_restarts_a_comparison_that_became_too_old():
     console = run_cutover(compare=[answer_in_progress(in_flight=1), NO_PASS["compare"], compare_answer()])
     assert (
         list_payloads(console, "compare")
@@ -197,7 +197,7 @@ def test_a_comparison_that_became_too_old_starts_over():
     assert console.messages.endswith("Make the certificate …\n")
 
 
-def test_objects_in_progress_are_rechecked_until_they_arrive():
+def test_a_cutover_rechecks_objects_in_progress_until_they_arrive():
     answers = [
         answer_in_progress(missing=3, in_flight=2),
         *[answer_in_progress(in_flight=5)] * 3,
@@ -217,12 +217,12 @@ def test_objects_in_progress_are_rechecked_until_they_arrive():
     assert "\n   done\n6. Close the project" in console.messages
 
 
-def test_failed_objects_are_replayed_before_their_recheck():
+def test_a_cutover_replays_failed_objects_before_their_recheck():
     jobs = [job for job, _ in run_cutover(compare=[answer_in_progress(failed_before=1), compare_answer()]).caller.asked]
     assert [job for job in jobs if job in ("replay", "compare")][:4] == ["replay", "compare"] * 2
 
 
-def test_the_wait_for_objects_in_progress_ends_after_150_minutes():
+def test_a_cutover_waits_at_most_150_minutes_for_objects_in_progress():
     console = run_cutover(compare=answer_in_progress(moving=2))
     assert 9000 <= console.clock.seconds < 9100
     assert missing_parts(console.messages, "in progress: moving 2. Recheck in ", "   look: left: moving 2\n") == []
@@ -250,7 +250,7 @@ TOO_MANY_KEYS_ERROR = FunctionError(
     ],
     ids=["it stays missing", "it cannot be judged again", "the comparison rests"],
 )
-def test_differences_that_remain_after_submission_end_in_the_certificate(compare, calls, message):
+def test_a_cutover_certifies_differences_that_remain_after_submission(compare, calls, message):
     console = make_console(compare=compare)
     assert run(console) == certificate()
     assert len(list_payloads(console, "compare")) == calls
@@ -261,7 +261,7 @@ def test_differences_that_remain_after_submission_end_in_the_certificate(compare
 TIMES_AFTER_FREEZE = {"started": "2026-01-31T08:15:00Z", "ended": "2026-01-31T08:40:00Z"}
 
 
-def test_a_finished_comparison_is_used_and_its_differences_rechecked():
+def test_a_cutover_rechecks_the_differences_of_a_finished_comparison():
     # GIVEN an object that was overwritten, and repaired since
     console = make_console()
     console.caller.passes["compare"] = compare_answer({"overwritten": sides(1, 1)}, **TIMES_AFTER_FREEZE)
@@ -283,14 +283,14 @@ def test_a_finished_comparison_is_used_and_its_differences_rechecked():
     ],
     ids=["open", "contradicted by a standstill pass", "not deep", "given up", "of nothing at the source"],
 )
-def test_only_an_open_comparison_is_continued(plan, comparison, first):
+def test_a_cutover_continues_an_open_comparison_with_the_same_options(plan, comparison, first):
     console = make_console()
     console.caller.passes["compare"] = comparison
     run(console, **plan)
     assert list_payloads(console, "compare")[0] == {"cutover": True, **first}
 
 
-def test_a_comparison_with_too_many_keys_to_recheck_starts_over():
+def test_a_cutover_restarts_a_comparison_with_too_many_keys_to_recheck():
     # GIVEN a comparison with more differing keys than a recheck accepts
     console = make_console(compare=[TOO_MANY_KEYS_ERROR, compare_answer()])
     console.caller.passes["compare"] = compare_answer({"missing": sides(12_000, 0)}, **TIMES_AFTER_FREEZE)
@@ -330,7 +330,7 @@ UNPROVEN_ANSWER = compare_answer({"equal_size": sides(1, 1)})
         *("it may yet come to OBS", "written just before", "written after the freeze", "nothing is in scope"),
     ],
 )
-def test_differences_that_can_be_repaired_prevent_the_close(compare, accept, is_closed):
+def test_a_cutover_does_not_close_a_project_with_repairable_differences(compare, accept, is_closed):
     console = make_console(compare=compare)
     run(console, accept=accept)
     assert (console.caller.mark is not None) is is_closed
@@ -344,7 +344,7 @@ def test_differences_that_can_be_repaired_prevent_the_close(compare, accept, is_
 @pytest.mark.parametrize(
     ("typed", "is_closed"), [("y\n", True), ("YES\n", True), ("n\n", False), ("", False), (None, False)]
 )
-def test_a_project_is_closed_only_after_yes_on_a_terminal(command, typed, is_closed):
+def test_a_cutover_closes_the_project_only_after_yes_on_a_terminal(command, typed, is_closed):
     console = make_console(typed=typed, certify=certificate({"SAMPLE": "not run"}, "NOT PROVEN"))
     assert command(console, "cutover", "--frozen-since", FROZEN_TEXT) == 3
     assert (console.caller.mark is not None) is is_closed
@@ -352,7 +352,7 @@ def test_a_project_is_closed_only_after_yes_on_a_terminal(command, typed, is_clo
     assert (message in console.messages) is not is_closed
 
 
-def test_a_go_in_effect_is_returned_again_without_other_calls(command, tmp_path):
+def test_a_cutover_returns_a_go_in_effect_without_further_calls(command, tmp_path):
     console = make_console()
     console.caller.go = certificate()
     assert command(console, "cutover", *WORDS, "--out", "go.json") == 0
@@ -385,7 +385,7 @@ def test_a_cutover_ends_if_another_cutover_closed_the_project_meanwhile(command,
         (waiting_check("", waits=False, result="passed"), True),
     ],
 )
-def test_the_standstill_pass_starts_only_after_oms_finished_or_acceptance(check, goes_on):
+def test_a_cutover_starts_the_standstill_pass_only_after_oms_finished(check, goes_on):
     console = make_console()
     console.caller.checks[0].append(check)
     run(console, accept={"oms_unfinished": "Li"})
@@ -414,7 +414,7 @@ CONTINUATION_TEXT = f"it continues from there. To give up: {OPS} open\n"
         ("TASK", "failed", "NO-GO", False, CONTINUATION_TEXT),
     ],
 )
-def test_a_run_reopens_its_closed_project_only_to_submit_objects(command, name, result, verdict, is_open, message):
+def test_a_cutover_reopens_its_project_only_to_submit_objects(command, name, result, verdict, is_open, message):
     document = certificate({name: result}, verdict)
     console = make_console(certify=document)
     assert command(console, "cutover", *WORDS) == exit_code(document)
@@ -424,7 +424,7 @@ def test_a_run_reopens_its_closed_project_only_to_submit_objects(command, name, 
     assert ("run the cutover again: it continues" in console.messages) is not is_open
 
 
-def test_a_cutover_of_a_closed_project_submits_nothing_and_closes_again(command):
+def test_a_cutover_of_a_closed_project_submits_nothing_and_recloses_it(command):
     console = make_console()
     console.caller.mark = make_mark("of a killed run")
     assert command(console, "cutover", "--frozen-since", FROZEN_TEXT) == 0
@@ -445,7 +445,7 @@ def test_a_cutover_of_a_closed_project_submits_nothing_and_closes_again(command)
         ),
     ],
 )
-def test_objects_to_submit_reopen_a_project_without_a_go(command, run, has_go, is_open, message):
+def test_a_cutover_reopens_a_project_without_a_go_to_submit_objects(command, run, has_go, is_open, message):
     # GIVEN a closed project, and missing objects
     console = make_console(compare=answer_in_progress(missing=2), certify=certificate({"MISSING": "failed"}, "NO-GO"))
     console.caller.mark = make_mark(run)
@@ -466,7 +466,7 @@ def test_a_restarted_cutover_does_not_return_an_older_go(command):
     assert {"standstill": True, "restart": True} in console.caller.payloads("compare")
 
 
-def test_after_go_the_project_stays_closed_and_the_trigger_is_removed(command):
+def test_a_cutover_with_go_removes_the_trigger_of_forward(command):
     console = make_console()
     assert command(console, "cutover", *WORDS) == 0
     assert console.caller.asked[-1] == ("remove", {"trigger": "oss-content"})
@@ -490,7 +490,7 @@ def reading() -> Callable[[int], dict]:
     return lambda read: certificate({"SAMPLE": "not run"}, "NOT PROVEN", sample={**sample, "read": read})
 
 
-def test_certify_is_called_until_the_sample_is_read(reading):
+def test_a_cutover_repeats_certify_until_the_sample_is_read(reading):
     console = make_console(typed="", certify=[reading(100), reading(250), certificate()])
     accept = {"equal_size": "Li"}
     assert run(console, sample=300, accept=accept)["verdict"] == "GO"
@@ -500,7 +500,7 @@ def test_certify_is_called_until_the_sample_is_read(reading):
     assert missing_parts(console.messages, "reading the sample: 100 of 300", "reading the sample: 250 of 300") == []
 
 
-def test_certify_is_not_repeated_if_the_sample_makes_no_progress(reading):
+def test_a_cutover_stops_certify_if_the_sample_makes_no_progress(reading):
     console = make_console(certify=[reading(50), reading(100), reading(100)])
     assert run(console, sample=300)["verdict"] == "NOT PROVEN"
     assert len([payload for payload in list_payloads(console, "certify") if "sample" in payload]) == 3
@@ -522,7 +522,7 @@ OUT_OF_SCOPE = {name: sides(90, 90) for name in ("outside", "canary")}
     ],
     ids=["something moves", "nothing moves", "nothing can be judged"],
 )
-def test_a_rehearsal_closes_nothing_and_reports_the_judged_objects(command, classes, message):
+def test_a_rehearsal_closes_no_project_and_reports_the_judged_objects(command, classes, message):
     console = make_console(compare=compare_answer(classes), certify=rehearsal("NO-GO"))
     assert command(console, "cutover", "--rehearse", "--sample", "10") == 1
     assert list_payloads(console, "compare") == [{"cutover": True, "restart": True}, {"cutover": True, "again": True}]
@@ -550,7 +550,7 @@ def test_a_rehearsal_waits_a_limited_time_for_oms_lists():
         (rehearsal("NO-GO"), ("--rehearse",), 1),
     ],
 )
-def test_the_verdict_is_printed_and_stored_and_sets_the_exit_code(command, tmp_path, document, words, code):
+def test_a_cutover_prints_and_stores_the_verdict_and_sets_the_exit_code(command, tmp_path, document, words, code):
     console = make_console(certify=document)
     assert command(console, "cutover", *words) == code
     name = document["document"].rpartition("/")[2]
@@ -559,7 +559,7 @@ def test_the_verdict_is_printed_and_stored_and_sets_the_exit_code(command, tmp_p
     assert f"Written: {name}\n" in console.messages
 
 
-def test_certificate_and_page_are_written_to_the_named_files(command, tmp_path):
+def test_a_cutover_writes_certificate_and_page_to_the_named_files(command, tmp_path):
     console = make_console()
     assert command(console, "cutover", *WORDS, "--out", "a.json", "--html", "a.html", "--json") == 0
     assert json.loads(console.out.getvalue()) == json.loads((tmp_path / "a.json").read_text()) == certificate()
@@ -567,14 +567,14 @@ def test_certificate_and_page_are_written_to_the_named_files(command, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["../../x.json", "x/..", "/etc/passwd", NASTY, ""])
-def test_a_document_cannot_choose_a_file_in_another_folder(command, tmp_path, name):
+def test_a_cutover_writes_no_certificate_outside_the_current_folder(command, tmp_path, name):
     console = make_console(certify=certificate(document=name))
     assert command(console, "cutover", "--frozen-since", FROZEN_TEXT) == 4
     assert [path.name for path in tmp_path.iterdir()] == ["x.json" if name == "../../x.json" else "certificate.json"]
 
 
 @pytest.mark.parametrize("words", [["--out", "nowhere/file"], ["--html", "nowhere/file"], []])
-def test_an_unwritable_file_is_reported_before_any_call(command, tmp_path, words):
+def test_a_cutover_reports_an_unwritable_file_before_any_call(command, tmp_path, words):
     console = make_console()
     if not words:
         (tmp_path / "certificate.json").mkdir()
@@ -583,7 +583,7 @@ def test_an_unwritable_file_is_reported_before_any_call(command, tmp_path, words
     assert console.caller.asked == []
 
 
-def test_acceptances_are_passed_by_name_in_the_first_call(command):
+def test_a_cutover_passes_its_acceptances_to_the_first_call_of_certify(command):
     console = make_console()
     accept = ("--accept", "equal_size=Li: checked = by hand", "--accept", "unknown=运维，已核对")
     command(console, "cutover", *WORDS, "--sample", "20", *accept)
@@ -608,7 +608,7 @@ def test_acceptances_are_passed_by_name_in_the_first_call(command):
         ("equal_size", "write the name, a comma"),
     ],
 )
-def test_a_malformed_acceptance_is_refused_with_the_form(command, capsys, acceptance, message):
+def test_a_cutover_refuses_a_malformed_acceptance_and_shows_the_form(command, capsys, acceptance, message):
     console = make_console()
     with pytest.raises(SystemExit, match=r"^2$"):
         command(console, "cutover", "--rehearse", "--accept", acceptance)
@@ -629,7 +629,7 @@ def test_a_malformed_acceptance_is_refused_with_the_form(command, capsys, accept
         ("--sample", "301"),
     ],
 )
-def test_contradictory_options_are_refused_before_any_call(command, words):
+def test_a_cutover_refuses_contradictory_options_before_any_call(command, words):
     console = make_console()
     with pytest.raises(SystemExit, match=r"^2$"):
         command(console, "cutover", *words)
@@ -656,7 +656,7 @@ OPTION_TEXT = "-> Pass --rehearse, or the start of the freeze: --frozen-since no
         ([], "en", "", ["When did all writes to the source stop?", OPTION_TEXT]),
     ],
 )
-def test_a_cutover_without_a_possible_freeze_names_the_option(command, words, lang, typed, parts):
+def test_a_cutover_without_a_valid_freeze_time_names_the_option(command, words, lang, typed, parts):
     console = make_console(lang, typed)
     assert command(console, "cutover", *words) == 2
     assert missing_parts(console.messages, *parts) == []
@@ -671,7 +671,7 @@ def test_a_cutover_without_a_possible_freeze_names_the_option(command, words, la
         ("r\n", {}),
     ],
 )
-def test_a_cutover_on_a_terminal_asks_when_writes_stopped(command, typed, payload):
+def test_a_cutover_on_a_terminal_asks_for_the_time_of_the_freeze(command, typed, payload):
     console = make_console(typed=typed, certify=certificate() if payload else rehearsal())
     assert command(console, "cutover") == 0
     assert list_payloads(console, "certify")[-1] == payload
@@ -679,7 +679,7 @@ def test_a_cutover_on_a_terminal_asks_when_writes_stopped(command, typed, payloa
     assert ("Close the project now" in console.messages) is bool(payload)
 
 
-def test_an_error_of_a_step_ends_the_cutover_with_its_remedy(command):
+def test_an_error_of_a_step_ends_a_cutover_and_is_printed_with_its_remedy(command):
     console = make_console(
         compare=ToolError(Text("no network", chinese="无网络"), Text("check it", chinese="检查"), ["| said"])
     )
@@ -709,14 +709,14 @@ def test_an_interrupted_cutover_prints_the_command_that_continues(command, secon
     assert [line[: len(message)] for line in console.messages.splitlines()[-2:]] == ["Stopped.", message]
 
 
-def test_a_cutover_has_chinese_messages(command):
+def test_the_messages_of_a_cutover_are_available_in_chinese(command):
     console = make_console("zh")
     assert command(console, "cutover", *WORDS) == 0
     assert "4. 比对两侧的桶 …\n   完成: 源端 1,000 个对象，OBS 中 1,000 个\n" in console.messages
     assert console.out.getvalue().startswith("GO\n  逐个检查（2026-01-31T08:16:00Z 至 ")
 
 
-def test_a_running_migration_ends_a_cutover_and_is_named_by_a_rehearsal():
+def test_a_running_migration_ends_a_cutover_and_a_rehearsal_names_it():
     console = make_console()
     console.caller.migration = {"begun": "2026-01-30T09:00:00Z", "group": "g", "keys": []}
     with pytest.raises(CloudError) as caught:
@@ -742,7 +742,7 @@ def has_closed(console: Console) -> bool:
     return any("close" in payload for payload in console.caller.payloads("certify"))
 
 
-def test_a_pass_of_headers_is_repeated_before_the_close():
+def test_a_cutover_repeats_an_earlier_pass_of_headers_before_the_close():
     console = make_console_with_headers(headers_answer({HeadersOutcome.MENDED: 9, HeadersOutcome.REMOVAL: 2}))
     run(console)
     jobs = [(job, "headers" in payload, "close" in payload) for job, payload in console.caller.asked]
@@ -752,7 +752,7 @@ def test_a_pass_of_headers_is_repeated_before_the_close():
     assert "2 objects are unchanged" in console.messages
 
 
-def test_a_project_without_passes_of_headers_runs_none():
+def test_a_cutover_runs_no_pass_of_headers_if_the_project_never_did():
     for earlier_answer in (headers_answer({}, pass_=None, finished=False), headers_answer({}, work="undo")):
         console = make_console()
         console.caller.passes["headers"] = earlier_answer
@@ -761,14 +761,14 @@ def test_a_project_without_passes_of_headers_runs_none():
         assert has_closed(console)
 
 
-def test_an_unfinished_pass_of_headers_ends_the_cutover_before_the_close():
+def test_an_unfinished_pass_of_headers_ends_a_cutover_before_the_close():
     console = make_console_with_headers(headers_answer({}, finished=False, stop=Stop.CLOSED, stopped="busy"))
     run(console)
     assert not has_closed(console)
     assert "headers in OBS are not finished. Run the same command again" in console.messages
 
 
-def test_headers_that_cannot_be_changed_do_not_delay_the_cutover():
+def test_headers_that_cannot_be_changed_do_not_delay_a_cutover():
     stopped_answer = headers_answer({}, finished=False, stop=Stop.HEADERS, stopped="no canary")
     for answer in (stopped_answer, FunctionError("StorageError", untranslated("denied"), untranslated("grant it"))):
         console = make_console_with_headers(answer)

@@ -10,7 +10,7 @@ GO_TIME = "2026-01-31T09:00:00Z"
 GO_NAME = "oms_source_record/certificates/p/t/0007-20260131T090000Z-go.json"
 
 
-def test_a_close_sets_the_mark_waits_two_minutes_and_reads_it_again(command):
+def test_close_sets_the_closed_mark_and_reads_it_after_two_minutes(command):
     console = Console(FakeCaller())
     looked_at: list[float] = []
     console.caller.meanwhile = lambda job: looked_at.append(console.clock.seconds)
@@ -27,7 +27,7 @@ def test_a_close_sets_the_mark_waits_two_minutes_and_reads_it_again(command):
     ("times", "rounds", "code", "message"),
     [(1, 2, 0, "The project is now closed again"), (9, 3, 1, "The project does not stay closed")],
 )
-def test_a_late_write_that_opens_the_project_is_undone_a_few_times(command, times, rounds, code, message):
+def test_close_repeats_the_closed_mark_if_a_late_write_opens_the_project(command, times, rounds, code, message):
     console = Console(FakeCaller())
     console.caller.opened_late = times
     assert command(console, "close") == code
@@ -35,7 +35,7 @@ def test_a_late_write_that_opens_the_project_is_undone_a_few_times(command, time
     assert console.caller.payloads("certify") == [{"close": True}, {"look": True}] * rounds
 
 
-def test_the_mark_of_another_caller_restarts_the_two_minutes(command):
+def test_close_waits_two_minutes_again_after_another_caller_closed(command):
     console = Console(FakeCaller())
 
     def another(job: str) -> None:
@@ -48,7 +48,7 @@ def test_the_mark_of_another_caller_restarts_the_two_minutes(command):
     assert console.caller.payloads("certify") == [{"close": True}, {"look": True}] * 2
 
 
-def test_an_interrupted_close_reports_that_the_project_is_closed(command):
+def test_an_interrupted_close_says_that_the_project_is_closed(command):
     console = Console(FakeCaller())
 
     def interrupt(job: str) -> None:
@@ -60,7 +60,7 @@ def test_an_interrupted_close_reports_that_the_project_is_closed(command):
     assert "Stopped.\nThe project is closed; earlier submissions end within two minutes." in console.messages
 
 
-def test_open_restores_the_trigger_and_starts_a_pass(command):
+def test_open_restores_the_trigger_and_starts_a_reconcile_pass(command):
     console = Console(FakeCaller(reconcile=pass_answer()))
     assert command(console, "open") == 0
     assert console.out.getvalue() == "It is open.\n"
@@ -92,7 +92,7 @@ OPENING_CALLS = [
 ]
 
 
-def test_open_after_a_go_lists_objects_only_in_obs_and_asks(command):
+def test_open_after_a_go_lists_objects_only_in_obs_and_asks_the_user(command):
     classes = {"overwritten": sides(1, 1, "photos/a"), "unknown": sides(0, 2, "new"), "equal_size": sides(3, 3)}
     console = session_after_go("2026-02-01T00:00:00Z", "yes\n", **classes)
     assert command(console, "open") == 0
@@ -108,7 +108,7 @@ def test_open_after_a_go_lists_objects_only_in_obs_and_asks(command):
 
 
 @pytest.mark.parametrize("began", ["", GO_TIME])
-def test_open_after_a_go_reports_a_missing_comparison(command, began):
+def test_open_after_a_go_says_that_no_comparison_has_checked_obs(command, began):
     console = session_after_go(began, "\n")
     assert command(console, "open") == 2
     assert console.caller.asked == OPENING_CALLS[:1]

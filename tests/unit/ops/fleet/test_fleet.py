@@ -68,7 +68,7 @@ def ask(run, *words: object) -> tuple[int, str, str]:
     return run(FakeCaller(), "fleet", *map(str, words))
 
 
-def test_twenty_projects_are_shown_worst_first_in_80_columns(run, tool, project, monkeypatch, tmp_path):
+def test_fleet_shows_twenty_projects_in_80_columns_worst_first(run, tool, project, monkeypatch, tmp_path):
     """Three of them give no answer: an output without JSON, another version, and a folder without a project."""
     monkeypatch.setenv("COLUMNS", "80")
     states = ["in step", "closed", "behind", "unknown", "broken"]
@@ -95,13 +95,13 @@ def test_twenty_projects_are_shown_worst_first_in_80_columns(run, tool, project,
     )
 
 
-def test_projects_in_step_and_closed_projects_need_no_action(run, tool, project):
+def test_fleet_requires_no_action_for_projects_in_step_or_closed(run, tool, project):
     code, text, _ = ask(run, project("a", answer("in step")), project("b", answer("closed")))
     assert code == 0
     assert "No project needs an action." in text
 
 
-def test_a_closed_project_with_uncounted_keys_needs_an_action(run, tool, project):
+def test_fleet_requires_an_action_for_a_closed_project_with_unread_keys(run, tool, project):
     """The project's own status decides: a run file that cannot be read hides its keys."""
     backlog = {**ANSWER["backlog"], "at_least": False, "unreadable_run_files": ["a.json"]}
     closed_answer = {**ANSWER, "verdict": {**ANSWER["verdict"], "state": "closed", "alarm": False}, "backlog": backlog}
@@ -110,20 +110,20 @@ def test_a_closed_project_with_uncounted_keys_needs_an_action(run, tool, project
     assert "1 of 1 project need" in text
 
 
-def test_a_page_links_to_the_pages_of_the_projects(run, tool, project, tmp_path):
+def test_the_page_of_fleet_links_to_the_pages_of_the_projects(run, tool, project, tmp_path):
     page = tmp_path / "fleet.html"
     ask(run, project("photos", answer("behind")), "--html", page)
     assert '<a href="fleet-photos.html">photos</a>' in page.read_text()
     assert "Now behind." in (tmp_path / "fleet-photos.html").read_text()
 
 
-def test_projects_of_equal_name_are_distinguished_by_folders(run, tool, project):
+def test_fleet_distinguishes_projects_of_equal_name_by_their_folders(run, tool, project):
     folders = [project("x/photos", answer("in step")), project("y/photos", answer("behind"))]
     _, text, _ = ask(run, *folders, "--json")
     assert [entry["name"] for entry in json.loads(text)] == [str(folders[1]), str(folders[0])]
 
 
-def test_metrics_of_all_projects_are_written(run, tool, project, tmp_path):
+def test_fleet_writes_the_metrics_of_all_projects(run, tool, project, tmp_path):
     file = tmp_path / "sync.prom"
     ask(run, project("photos", answer("behind")), project("videos", "nothing"), "--prometheus", file)
     text = file.read_text()
@@ -131,7 +131,7 @@ def test_metrics_of_all_projects_are_written(run, tool, project, tmp_path):
     assert 'oss_oms_sync_verdict{project="videos",state="unknown"} 1' in text
 
 
-def test_at_most_eight_projects_are_queried_in_parallel(run, tmp_path, monkeypatch):
+def test_fleet_queries_at_most_eight_projects_in_parallel(run, tmp_path, monkeypatch):
     """The first eight wait for each other, and for a ninth, which would begin at once if it were allowed."""
     lock, eight, nine = threading.Lock(), threading.Event(), threading.Event()
     running, max_running = 0, 0
@@ -161,7 +161,7 @@ def test_at_most_eight_projects_are_queried_in_parallel(run, tmp_path, monkeypat
     assert progress.count(": unknown") == 20
 
 
-def test_status_that_fails_leaves_no_green_metrics(run, tmp_path):
+def test_a_status_that_fails_leaves_no_green_metrics(run, tmp_path):
     file = tmp_path / "sync.prom"
     caller = FakeCaller(status=ANSWER)
     assert run(caller, "status", "--prometheus", str(file))[0] == 1

@@ -45,11 +45,11 @@ def samples(text: str) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_names_labels_and_values_are_those_of_the_golden_file():
+def test_the_metrics_equal_those_of_the_golden_file():
     assert metrics.format_metrics([member(), member("videos", None)]) == GOLDEN.read_text()
 
 
-def test_each_metric_has_help_a_type_and_a_name_by_the_conventions():
+def test_each_metric_has_a_help_text_and_a_conventional_name():
     families = list(text_string_to_metric_families(GOLDEN.read_text()))
     assert all(family.documentation and family.type == "gauge" for family in families)
     odd = [name for name in (family.name for family in families) if not _CONVENTION.fullmatch(name)]
@@ -62,12 +62,12 @@ def test_the_metrics_contain_the_time_of_the_go_certificate():
     assert samples(text)["oss_oms_sync_certificate_timestamp_seconds", "photos"] == ANSWER_TIME - 3600
 
 
-def test_hostile_names_are_escaped_in_labels():
+def test_the_metrics_escape_hostile_project_names_in_labels():
     name = 'a"b\\c\nd'
     assert samples(metrics.format_metrics([member(name)]))["oss_oms_sync_alarm", name] == 0
 
 
-def test_a_project_without_an_answer_keeps_the_time_of_its_last_success(tmp_path):
+def test_the_metrics_keep_the_last_success_of_a_project_without_an_answer(tmp_path):
     file = tmp_path / "sync.prom"
     metrics.write(file, [member(), member("videos", None)])
     metrics.write(file, [member(status=None), member("videos", None)])

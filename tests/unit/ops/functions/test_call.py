@@ -14,7 +14,7 @@ from ops.session import start_call
 from support.ops import NASTY, StandInTool, failure_output, invoke_output, missing_parts
 
 
-def test_a_payload_reaches_the_tool_unchanged(stand_in, tmp_path):
+def test_a_payload_reaches_serverless_devs_unchanged(stand_in, tmp_path):
     stand_in.answers({"ok": True})
     payload = {"key": f"$(touch x) `y` {NASTY} 山"}
     assert Tool(None, tmp_path).ask("status", payload) == {"ok": True}
@@ -23,7 +23,7 @@ def test_a_payload_reaches_the_tool_unchanged(stand_in, tmp_path):
     assert call.json.loads(event) == payload
 
 
-def test_a_long_payload_reaches_the_tool_by_a_file(stand_in, tmp_path):
+def test_a_long_payload_reaches_serverless_devs_in_a_file(stand_in, tmp_path):
     stand_in.answers(True)
     assert Tool(None, tmp_path).ask("replay", {"keys": ["山" * 300] * 100}) is True
     ((*_, option, file),) = stand_in.calls
@@ -31,7 +31,7 @@ def test_a_long_payload_reaches_the_tool_by_a_file(stand_in, tmp_path):
     assert option == "--event-file"
 
 
-def test_another_settings_file_is_passed_with_its_full_path(stand_in, tmp_path, monkeypatch):
+def test_serverless_devs_gets_another_settings_file_by_its_full_path(stand_in, tmp_path, monkeypatch):
     stand_in.answers(True)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -39,13 +39,13 @@ def test_another_settings_file_is_passed_with_its_full_path(stand_in, tmp_path, 
     assert stand_in.calls == [["doctor", "invoke", "-e", "{}", "-t", str(tmp_path / "elsewhere" / "s.staging.yaml")]]
 
 
-def test_warnings_around_an_answer_and_an_exit_code_are_ignored(stand_in, tmp_path):
+def test_ops_ignores_warnings_of_serverless_devs_around_an_answer(stand_in, tmp_path):
     around = {"before": "warning {\n", "err": "(node) Warning\n", "code": 1}
     stand_in.plan({"*": {**around, "out": invoke_output({"a": 1}) + "\nupdate {\n"}})
     assert Tool(None, tmp_path).ask("doctor", {}) == {"a": 1}
 
 
-def test_a_missing_tool_is_reported_with_its_installation(tmp_path, monkeypatch):
+def test_ops_explains_how_to_install_a_missing_serverless_devs(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolError, match="no `s` on the PATH") as raised:
         Tool(None, tmp_path).ask("doctor", {})
@@ -87,7 +87,7 @@ def test_a_missing_tool_is_reported_with_its_installation(tmp_path, monkeypatch)
     ],
 )
 @pytest.mark.parametrize("way", ["out", "err"])
-def test_a_missing_answer_is_explained_with_a_remedy(stand_in, tmp_path, output, error, fix, way):
+def test_ops_explains_why_a_function_gave_no_answer(stand_in, tmp_path, output, error, fix, way):
     stand_in.plan({"*": {way: output, "code": 101}})
     with pytest.raises(error) as raised:
         Tool(None, tmp_path).ask("doctor", {})
@@ -96,7 +96,7 @@ def test_a_missing_answer_is_explained_with_a_remedy(stand_in, tmp_path, output,
     assert [*raised.value.output] == output.splitlines()
 
 
-def test_the_reason_for_a_missing_answer_never_comes_from_the_function_log(stand_in, tmp_path):
+def test_ops_takes_no_reason_for_a_missing_answer_from_the_functions_log(stand_in, tmp_path):
     logged = invoke_output("", logs="OBS said AccessDenied").partition("Invoke instanceId")[0]
     for output in (logged, logged.partition("\n====")[0]):
         stand_in.plan({"*": {"out": output, "code": 1}})
@@ -112,19 +112,19 @@ def test_the_error_for_a_truncated_answer_shows_its_end(stand_in, tmp_path):
     assert raised.value.output[-1] == " ]"
 
 
-def test_a_tool_that_cannot_run_is_reported(stand_in, tmp_path):
+def test_ops_reports_a_serverless_devs_that_cannot_run(stand_in, tmp_path):
     (stand_in.folder / "s").write_bytes(b"\x7fELF, of another kind of machine")
     with pytest.raises(ToolError, match="does not run: Exec format error"):
         Tool(None, tmp_path).ask("doctor", {})
 
 
-def test_a_function_error_is_reported_if_the_tool_exits_with_0(stand_in, tmp_path):
+def test_ops_reports_a_function_error_if_serverless_devs_exits_with_0(stand_in, tmp_path):
     stand_in.plan({"*": {"out": failure_output("PayloadError", "The payload asks for 'x'"), "code": 0}})
     with pytest.raises(FunctionError, match="refused the command: The payload asks for 'x'"):
         Tool(None, tmp_path).ask("doctor", {})
 
 
-def test_a_hanging_tool_is_ended_with_its_children(stand_in, tmp_path):
+def test_ops_ends_a_hanging_serverless_devs_with_its_children(stand_in, tmp_path):
     # GIVEN a tool that starts a process, which keeps the tool's output open
     program = stand_in.folder / "s"
     program.write_text(f"#!/bin/sh\nPATH=/usr/bin:/bin\nsleep 60 & echo $! > {tmp_path}/child\nsleep 60\n")
@@ -139,7 +139,7 @@ def test_a_hanging_tool_is_ended_with_its_children(stand_in, tmp_path):
     assert is_gone(int((tmp_path / "child").read_text()))
 
 
-def test_on_windows_taskkill_ends_a_tool_with_its_children(monkeypatch):
+def test_ops_on_windows_ends_serverless_devs_and_its_children_by_taskkill(monkeypatch):
     """On Windows taskkill ends the children first, then the call waits for the tool."""
     commands: list[object] = []
     monkeypatch.setattr(call.sys, "platform", "win32")
@@ -164,11 +164,11 @@ def is_gone(process: int) -> bool:
     return False
 
 
-def test_the_time_limit_exceeds_that_of_a_function():
+def test_the_time_limit_of_a_call_exceeds_that_of_a_function():
     assert call.CALL_SECONDS > 570 + 5
 
 
-def test_stopping_a_tool_ends_its_running_call(stand_in, tmp_path):
+def test_stopping_serverless_devs_ends_its_running_call(stand_in, tmp_path):
     stand_in.plan({"*": {"seconds": 60}})
     tool = Tool(None, tmp_path)
     call = start_call(lambda: tool.ask("compare", {}))
@@ -178,7 +178,7 @@ def test_stopping_a_tool_ends_its_running_call(stand_in, tmp_path):
     assert isinstance(call.exception(30), ToolError)
 
 
-def test_the_tool_removes_and_restores_a_trigger(stand_in, tmp_path):
+def test_ops_removes_and_restores_a_trigger_by_serverless_devs(stand_in, tmp_path):
     stand_in.plan({"*": {}})
     Tool(None, tmp_path).trigger("remove", "forward", "oss-content")
     Tool(None, tmp_path).trigger("deploy", "forward", "oss-content")
@@ -188,7 +188,7 @@ def test_the_tool_removes_and_restores_a_trigger(stand_in, tmp_path):
         Tool(None, tmp_path).trigger("remove", "forward", "oss-content")
 
 
-def test_a_secret_store_that_does_not_answer_is_an_error(stand_in, tmp_path):
+def test_ops_raises_an_error_if_the_secret_store_does_not_answer(stand_in, tmp_path):
     """A store that does not answer is not empty, and a secret that stays in it is not reported as deleted."""
     tool = Tool(None, tmp_path)
     tool_without_a_store, kept = {"*": {"err": "unknown command", "code": 1}}, {"secret get": {"out": "a_key: ab**\n"}}
@@ -208,7 +208,7 @@ TOOL_OUTPUT = "  \x1b[1mAccessKeyID: \x1b[22m  LTA****ake\n  \x1b[1mAccountID: \
 @pytest.mark.parametrize(
     ("output", "account"), [(TOOL_OUTPUT, "123**********456"), ("You have not yet been found", "")]
 )
-def test_the_account_of_the_tools_keys_is_read_from_its_output(stand_in, tmp_path, output, account):
+def test_ops_reads_the_account_id_from_the_output_of_serverless_devs(stand_in, tmp_path, output, account):
     stand_in.plan({"config get": {"out": output}})
     masked = Tool(None, tmp_path).account("mine")
     assert masked == account
@@ -223,7 +223,7 @@ def windows_tool(tmp_path, monkeypatch) -> StandInTool:
     return program
 
 
-def test_on_windows_a_file_carries_the_payload_past_the_shell(windows_tool, tmp_path):
+def test_ops_on_windows_passes_a_payload_in_a_file(windows_tool, tmp_path):
     script, kept_file = windows_tool.folder / "s.cmd", tmp_path / "kept"
     keeping = f"import shutil\nshutil.copy(words[words.index('--event-file') + 1], {str(kept_file)!r})\nplan ="
     script.write_text(script.read_text().replace("plan =", keeping, 1))
@@ -235,20 +235,20 @@ def test_on_windows_a_file_carries_the_payload_past_the_shell(windows_tool, tmp_
     assert call.json.loads(kept_file.read_text(encoding="utf-8")) == payload
 
 
-def test_on_windows_a_path_that_the_shell_would_change_is_refused(windows_tool, tmp_path):
+def test_ops_on_windows_refuses_a_path_that_the_shell_would_change(windows_tool, tmp_path):
     with pytest.raises(UsageError, match="would change"):
         Tool(call.Path("a&b.yaml"), tmp_path).ask("status", {})
     assert windows_tool.calls == []
 
 
-def test_an_environment_variable_selects_the_sandbox(monkeypatch, tmp_path):
+def test_an_environment_variable_makes_ops_use_the_sandbox(monkeypatch, tmp_path):
     monkeypatch.delenv(call.SANDBOX_VARIABLE, raising=False)
     assert isinstance(call.caller(None, tmp_path), Tool)
     monkeypatch.setenv(call.SANDBOX_VARIABLE, "http://127.0.0.1:1")
     assert isinstance(call.caller(None, tmp_path), Sandbox)
 
 
-def test_a_missing_sandbox_is_reported():
+def test_ops_reports_a_sandbox_that_does_not_answer():
     with pytest.raises(ToolError, match=r"http://127\.0\.0\.1:1") as raised:
         Sandbox("http://127.0.0.1:1/").ask("doctor", {})
     assert missing_parts(raised.value.fix.en, "make sandbox", call.SANDBOX_VARIABLE) == []

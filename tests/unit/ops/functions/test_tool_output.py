@@ -28,14 +28,14 @@ TRAILING_OUTPUT = "\n✔ [status] completed (1.2s)\n\nA new version of s is avai
     ],
     ids=["bare", "with warnings", "on Windows", "in one line", "bold", "in colour", "without a line's end"],
 )
-def test_an_answer_is_found_among_other_output(output):
+def test_ops_finds_an_answer_among_other_output_of_serverless_devs(output):
     invocation = tool_output.find(output)
     assert invocation.answer == ANSWER
     assert invocation.error_type == ""
 
 
 @pytest.mark.parametrize("value", [True, False, 7, "text", None, [1]])
-def test_an_answer_may_be_any_json_value(value):
+def test_ops_reads_any_json_value_as_an_answer(value):
     assert tool_output.find(invoke_output(json.dumps(value))).answer == value
 
 
@@ -48,7 +48,7 @@ FORGERIES = [
 
 
 @pytest.mark.parametrize("key", FORGERIES, ids=["doctor's", "status", "with the tool's words", "an error"])
-def test_a_key_that_imitates_an_answer_is_not_an_answer(key):
+def test_ops_takes_no_object_key_in_a_log_line_for_an_answer(key):
     # GIVEN logs that name such a key, also cut off at their beginning, and an answer that does
     line = json.dumps({"level": "INFO", "job": "forward", "failed": [key], "message": key})
     logs = "\n".join(["FC Invoke Start", line[len(line) // 3 :], line])
@@ -68,7 +68,7 @@ def test_a_key_that_imitates_an_answer_is_not_an_answer(key):
 
 
 @pytest.mark.parametrize("size", [10, 1000, 100_000])
-def test_json_is_parsed_once_in_output_of_any_length(mocker, size):
+def test_ops_parses_the_json_once_in_output_of_any_length(mocker, size):
     answer = report()
     decoder = mocker.spy(json.JSONDecoder, "raw_decode")
     lines = '{"level": "INFO", "key": "{{{{"}\n' * size
@@ -77,7 +77,7 @@ def test_json_is_parsed_once_in_output_of_any_length(mocker, size):
 
 
 @pytest.mark.parametrize("text", ['{"a":' * 100_000, "{" * 5000, "", "Error: no such function {}"])
-def test_a_text_without_an_answer_is_refused(text):
+def test_ops_finds_no_answer_in_a_text_without_an_answer(text):
     assert tool_output.read(text) is None
     assert recognize_answer(text) == ""
 
@@ -94,7 +94,7 @@ def test_a_text_without_an_answer_is_refused(text):
         ("", CloudError, "Function Compute ended replay before it answered: because"),
     ],
 )
-def test_errors_of_function_and_platform_are_distinguished(kind, error, says):
+def test_ops_distinguishes_errors_of_a_function_and_of_function_compute(kind, error, says):
     with pytest.raises(error) as raised:
         require_answer("replay", tool_output.find(failure_output(kind, "because")))
     message, fix = raised.value.happened.en, raised.value.fix
@@ -104,14 +104,14 @@ def test_errors_of_function_and_platform_are_distinguished(kind, error, says):
     assert raised.value.exit_code == (2 if kind == "PayloadError" else 1)
 
 
-def test_an_error_without_json_is_an_error():
+def test_ops_raises_an_error_for_a_timeout_message_without_json():
     with pytest.raises(CloudError, match="timed out after 570 seconds"):
         require_answer(
             "compare", tool_output.find(invoke_output("Function timed out after 570 seconds", "FunctionTimeout"))
         )
 
 
-def test_a_truncated_answer_is_an_error():
+def test_ops_raises_an_error_for_a_truncated_answer():
     with pytest.raises(ToolError, match="not JSON") as raised:
         require_answer("compare", tool_output.find(invoke_output('{"finished": tr')))
     assert raised.value.output == ['{"finished": tr']

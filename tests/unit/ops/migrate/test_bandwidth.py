@@ -26,7 +26,7 @@ def change_limits(world: MigrateWorld, *words: str) -> None:
     expect_exit(world.migrate(*words), 130)
 
 
-def test_bandwidth_limits_of_a_group_are_set_and_removed(world):
+def test_migrate_sets_and_removes_the_bandwidth_limits_of_a_task_group(world):
     world.begin_migration(50, 3600, "--nights")
     assert world.group.bandwidth == NIGHTS_FIELD
     change_limits(world, "--bandwidth", "08:00-19:59=5MB/s", "--bandwidth", "20:00-23:59=1MB/s")
@@ -35,7 +35,7 @@ def test_bandwidth_limits_of_a_group_are_set_and_removed(world):
     assert world.group.bandwidth == []
 
 
-def test_without_an_option_no_limit_is_sent_and_limits_of_the_console_stay(world):
+def test_migrate_keeps_bandwidth_limits_of_the_console_without_an_option(world):
     world.begin_migration(50, 3600)
     assert not any(b"bandwidth_policy" in (request.body or b"") for request in world.sent)
     world.group.bandwidth = NIGHTS_FIELD
@@ -44,7 +44,7 @@ def test_without_an_option_no_limit_is_sent_and_limits_of_the_console_stay(world
 
 
 @pytest.mark.parametrize("words", [["--bandwidth=08:00-12:00=5MB/s", "--bandwidth=11:00-13:00=5MB/s"]])
-def test_windows_that_overlap_are_refused_before_any_call(world, words):
+def test_migrate_refuses_overlapping_bandwidth_windows_before_any_call(world, words):
     request_count = world.asked
     code, text = world.migrate(*words)
     assert code == 2
@@ -52,7 +52,7 @@ def test_windows_that_overlap_are_refused_before_any_call(world, words):
     assert not [request for request in world.sent[request_count:] if "taskgroups" in request.url]
 
 
-def test_six_windows_are_refused_before_any_call(world):
+def test_migrate_refuses_six_bandwidth_windows_before_any_call(world):
     words = [f"--bandwidth=0{hour}:00-0{hour}:30=5MB/s" for hour in range(6)]
     code, text = world.migrate(*words)
     assert code == 2
@@ -60,7 +60,7 @@ def test_six_windows_are_refused_before_any_call(world):
     assert not world.oms.groups.list_all()
 
 
-def test_a_paused_group_that_loses_its_limits_gets_them_again(world):
+def test_migrate_restores_the_bandwidth_limits_that_a_pause_removed(world):
     world.begin_migration(50, 3600, "--nights")
     paused = world.migrate("--pause")
     expect_exit(paused, 0)
@@ -69,7 +69,7 @@ def test_a_paused_group_that_loses_its_limits_gets_them_again(world):
     assert world.group.bandwidth == NIGHTS_FIELD
 
 
-def test_a_change_that_is_interrupted_is_made_by_the_next_command():
+def test_the_next_command_completes_an_interrupted_change_of_the_limits():
     for fate, number in draw_interruptions(range(1, 20)):
         with MigrateWorld() as world:
             world.begin_migration(50, 3600)
@@ -87,7 +87,7 @@ def test_a_change_that_is_interrupted_is_made_by_the_next_command():
     assert number > 3
 
 
-def test_the_limits_that_an_administrator_stored_last_are_in_force():
+def test_the_bandwidth_limits_that_were_stored_last_are_in_force():
     for number in range(1, 20):
         with MigrateWorld() as world:
             world.begin_migration(50, 3600)
@@ -131,7 +131,7 @@ def count_bytes_by_hour(world: MigrateWorld, gigabytes: int, zone: timezone | No
     return bytes_by_hour
 
 
-def test_the_price_of_a_migration_by_night_is_that_of_the_estimate(world):
+def test_the_price_of_a_migration_at_night_equals_the_estimate(world):
     """Two days at the usual speed of 500 Mbit/s: the floor of 1 MB/s by day costs the price of the day."""
     bytes_by_hour = count_bytes_by_hour(world, GIGABYTES)
     world.stop_following_after(60)
@@ -156,7 +156,7 @@ def test_the_price_of_a_migration_by_night_is_that_of_the_estimate(world):
         (timezone.utc, "take effect 8 hours late"),
     ],
 )
-def test_look_shows_the_time_zone_of_the_limits(world, zone, sentence):
+def test_migrate_with_look_shows_the_time_zone_of_the_bandwidth_limits(world, zone, sentence):
     count_bytes_by_hour(world, 10_000, zone)
     world.stop_following_after(60)
     expect_exit(world.migrate("--nights"), 130)

@@ -78,7 +78,7 @@ GROUPS = {
 }
 
 
-def test_calls_for_task_groups_equal_those_of_the_sdk(box, sent_requests):
+def test_requests_for_task_groups_equal_those_of_the_vendors_sdk(box, sent_requests):
     key = BasicCredentials(*box.huawei_credentials, box.project_id)
     compare_with_sdk(sent_requests, box.oms, GROUPS, [huawei_client(v2, box.oms, key, v2.OmsClient)])
 
@@ -98,7 +98,7 @@ NEW_GROUP = NewGroup("photos", "cn-hangzhou", "photos-obs", "cn-north-4", [""], 
         lambda groups: groups.delete("1"),
     ],
 )
-def test_a_change_of_a_group_is_not_repeated_without_an_answer(mocker, change):
+def test_ops_does_not_repeat_a_change_of_a_task_group_without_a_response(mocker, change):
     exchange = mocker.patch.object(wire, "exchange", side_effect=ConnectionResetError)
     with pytest.raises(wire.UnreachableError):
         change(TaskGroups(Service("https://oms.cn-north-4.myhuaweicloud.com", KEYS, WallClock()), "project"))
@@ -128,7 +128,7 @@ def count_requests(objects, *words):
 
 
 @pytest.mark.parametrize("objects", [1_000, pytest.param(10_000, marks=pytest.mark.extras)])
-def test_the_estimated_numbers_of_requests_equal_the_counted_numbers(objects):
+def test_the_estimated_requests_of_a_migration_equal_the_counted_requests(objects):
     group = count_requests(objects, "migrate", "--yes")
     requests = count_requests(objects, "reconcile", "--since", "1970-01-01")
     assert requests["oms"] == objects / 10

@@ -90,7 +90,7 @@ def test_a_new_task_and_an_overwriting_group_restore_headers(world):
 
 @pytest.mark.long
 @pytest.mark.parametrize("mode", [MODES[0], pytest.param(MODES[1], marks=pytest.mark.extras), MODES[2]])
-def test_rewriting_objects_restores_headers_unless_crc64_is_compared(world, mode):
+def test_rewriting_objects_restores_headers_unless_oms_compares_crc64(world, mode):
     world.lose(mode)
     # The task migrates metadata from now on, so no document explains the headers that it lost before.
     world.task.copies_metadata = True

@@ -20,7 +20,7 @@ commands = st.sampled_from([("migrate", "--yes"), ("migrate", "--remove", "--yes
 @pytest.mark.law
 @given(steps=st.lists(st.tuples(interferences, commands, ends, st.none() | st.integers(1, 60)), min_size=1, max_size=3))
 @settings(max_examples=max(3, schedules(10) // 6))
-def test_a_migration_changes_no_foreign_resource(
+def test_a_migration_changes_no_resource_of_others(
     steps: list[tuple[list[Callable[[Others], None]], tuple[str, ...], tuple[str, int] | None, int | None]],
 ) -> None:
     with MigrateWorld() as world:

@@ -25,7 +25,7 @@ from unit.ops.migrate.migrate_world import FAILURE, MigrateWorld
 from unit.ops.setup.setup_world import NAME, YES, expect_exit, expect_success, set_variables
 
 
-def test_existing_objects_are_copied_and_no_key_is_left(world):
+def test_migrate_copies_all_existing_objects_and_leaves_no_access_key(world):
     world.oss.put(world.source_bucket, "new", b"live")
     world.wait_idle(60)
     world.fill(1000)
@@ -61,14 +61,14 @@ def migrate_archived(world, *words, typed="", has_permission=True):
 
 
 @pytest.mark.parametrize(("words", "typed"), [([], "yes\ny\n"), (["--restore"], "yes\n"), (["--yes", "--restore"], "")])
-def test_archived_objects_are_restored_and_copied_after_a_yes(world, words, typed):
+def test_migrate_restores_and_copies_archived_objects_after_a_yes(world, words, typed):
     code, output, copied_keys = migrate_archived(world, *words, typed=typed)
     assert "about 0.009 dollars per GB" in output, output
     assert (code, copied_keys) == (0, 3), output
 
 
 @pytest.mark.parametrize(("words", "typed"), [([], "yes\n\n"), ([], "yes\n"), ([], "yes\nno\n"), (["--yes"], "")])
-def test_archived_objects_without_a_yes_fail_and_are_not_restored(world, words, typed):
+def test_migrate_restores_no_archived_object_without_a_yes(world, words, typed):
     code, output, copied_keys = migrate_archived(world, *words, typed=typed)
     assert "2 copied, 0 skipped, 1 failed" in output, output
     assert (code, copied_keys) == (1, 2), output
@@ -88,7 +88,7 @@ def test_archived_objects_fail_without_the_permission_to_restore(world):
         (("--keep-storage-class",), "SRC_STORAGE_MAPPING", {"STANDARD", "WARM"}, "bills IA objects for at least 30"),
     ],
 )
-def test_copies_have_the_storage_class_that_the_plan_names(world, words, policy, classes, line):
+def test_copies_of_a_migration_have_the_storage_class_of_its_plan(world, words, policy, classes, line):
     world.fill(2)
     world.fill(1, prefix="ia/", storage_class="IA")
     expect_success(world.migrate(*words), line)
@@ -99,7 +99,7 @@ def test_copies_have_the_storage_class_that_the_plan_names(world, words, policy,
     assert ("dst_storage_policy" in request) == bool(words)
 
 
-def test_the_plan_counts_the_objects_by_storage_class(world):
+def test_the_plan_of_a_migration_counts_the_objects_by_storage_class(world):
     world.fill(2, size=500)
     world.fill(1, prefix="ia/", size=3_000, storage_class="IA")
     world.advance(3600)
@@ -108,7 +108,7 @@ def test_the_plan_counts_the_objects_by_storage_class(world):
     assert "1 object, 3.00 kB: IA at the source, not in OBS" in output
 
 
-def test_a_storage_class_other_than_the_running_migrations_is_refused(world):
+def test_migrate_refuses_another_storage_class_during_a_migration(world):
     world.fill(2)
     with patch("ops.clouds.oms.TaskGroups.create", side_effect=KeyboardInterrupt):
         assert world.migrate()[0] == 130
@@ -124,7 +124,7 @@ def test_a_continued_migration_keeps_its_storage_class(world):
     assert {stored.storage_class for stored in world.obs.objects("photos-obs").values()} == {"WARM"}
 
 
-def test_an_interrupted_migration_keeps_the_answer_on_archived_objects(world):
+def test_an_interrupted_migration_keeps_its_choice_for_archived_objects(world):
     with patch("ops.clouds.oms.TaskGroups.create", side_effect=KeyboardInterrupt):
         assert world.migrate("--restore")[0] == 130
     assert migrate_archived(world, "--yes")[::2] == (0, 3)
@@ -176,7 +176,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_a_migration_that_is_refused_changes_nothing(world, name):
+def test_migrate_changes_no_resource_if_it_refuses_to_begin(world, name):
     prepare, typed, phrases = REFUSALS[name]
     prepare(world)
     world.fill(10)
@@ -187,7 +187,7 @@ def test_a_migration_that_is_refused_changes_nothing(world, name):
     assert world.migration_files() == []
 
 
-def test_no_migration_begins_before_doctor_is_green(world):
+def test_migrate_begins_no_migration_before_doctor_passes(world):
     failing_answer = {**DOCTOR_OK, "ok": False}
     with patch.object(
         Caller, "ask", lambda self, job, payload: failing_answer if job == "doctor" else ASK(self, job, payload)
@@ -199,7 +199,7 @@ def test_no_migration_begins_before_doctor_is_green(world):
 ASK = Caller.ask
 
 
-def test_a_project_closed_meanwhile_gets_no_migration(world):
+def test_migrate_begins_no_migration_if_the_project_is_closed_meanwhile(world):
     """`close` looks for an intention before and after its mark; `migrate` looks for a mark after its intention.
 
     Here the mark comes between the first look of `migrate` and its intention.
@@ -220,7 +220,7 @@ def test_a_project_closed_meanwhile_gets_no_migration(world):
     assert world.is_finished() is True
 
 
-def test_no_project_is_closed_during_a_migration(world):
+def test_close_refuses_to_close_a_project_during_a_migration(world):
     world.begin_migration()
     expect_exit(world.run("close"), 1, "the migration of the existing objects is not finished", f"{OPS} migrate --look")
     assert ASK(Caller(world), "certify", {"look": True})["closed"] is None
@@ -229,7 +229,7 @@ def test_no_project_is_closed_during_a_migration(world):
     expect_success(world.run("close"))
 
 
-def test_a_key_created_by_hand_is_not_deleted_with_the_migration(world):
+def test_the_end_of_a_migration_keeps_an_access_key_created_by_hand(world):
     # GIVEN a running migration, and a sync task that gets new keys by hand, instead of its first keys
     world.begin_migration()
     ram, user = world.ram.entities, f"{NAME}-oms"
@@ -243,7 +243,7 @@ def test_a_key_created_by_hand_is_not_deleted_with_the_migration(world):
     assert world.count_oms_keys() == (1, 1)
 
 
-def test_without_a_sync_task_the_keys_of_the_migration_are_kept(world):
+def test_migrate_keeps_its_access_keys_if_the_sync_task_was_deleted(world):
     # GIVEN a running migration, and a deleted sync task, which OMS's list would show by now
     world.begin_migration()
     world.advance(300)
@@ -294,7 +294,7 @@ def test_oms_continues_a_migration_after_the_command_has_ended(world):
     assert len(world.oms.groups.list_all()) == 1
 
 
-def test_status_has_the_progress_until_the_migration_is_finished(world):
+def test_status_shows_the_progress_until_a_migration_is_finished(world):
     world.begin_migration()
     status, group = world.answer("status")[1], world.group
     progress = {"id": group.group_id, "state": "copying", "total": 200, "copied": group.success_count}
@@ -310,7 +310,7 @@ def test_status_has_the_progress_until_the_migration_is_finished(world):
     assert (status["migration"], status["old_objects"]) == (None, None)
 
 
-def test_failed_objects_are_in_status_and_retried_with_new_keys(world):
+def test_migrate_retries_failed_objects_with_new_access_keys(world):
     retry_command, list_text = f"{OPS} migrate --retry", "Failed objects are listed in OBS, below oms/task_group/"
     end_text, counts_text = "The migration has ended with failures", "98 copied, 0 skipped, 2 failed"
     world.fail_two(100, end_text, counts_text, list_text, retry_command)
@@ -328,7 +328,7 @@ def test_failed_objects_are_in_status_and_retried_with_new_keys(world):
     assert retry_command not in world.run("status")[1]
 
 
-def test_status_is_behind_a_day_after_a_migration_if_its_keys_remain(world):
+def test_status_is_behind_if_a_migrations_access_keys_remain_for_a_day(world):
     world.leave_done()
     keys = {*world.read_intention()["keys"]}
     status = world.answer("status")[1]
@@ -383,7 +383,7 @@ def test_setup_does_not_offer_to_end_a_resumable_migration(world, state):
     assert world.count_oms_keys() == (2, 2)
 
 
-def test_setup_ends_a_finished_migration_by_the_hash_of_the_plan(world):
+def test_setup_ends_a_finished_migration_if_the_plans_hash_is_given(world):
     world.leave_done()
     output = expect_success(world.setup("--json", "--plan"))
     plan = json.loads(next(line for line in output.splitlines() if line.startswith("{")))["plan"]
@@ -391,7 +391,7 @@ def test_setup_ends_a_finished_migration_by_the_hash_of_the_plan(world):
     assert world.is_finished()
 
 
-def test_setup_ends_no_migration_by_the_hash_of_another_plan(world):
+def test_setup_ends_no_migration_if_another_plans_hash_is_given(world):
     world.leave_done()
     set_variables(world, readObjects="off")
     expect_exit(world.setup("--yes", "00000000"), 2, "The plan has changed")
@@ -399,7 +399,7 @@ def test_setup_ends_no_migration_by_the_hash_of_another_plan(world):
     assert world.count_oms_keys() == (2, 2)
 
 
-def test_setup_continues_if_it_cannot_delete_the_migrations_keys(world):
+def test_setup_continues_if_it_cannot_delete_a_migrations_access_keys(world):
     world.leave_done()
     refused = Fault.status(403, b'{"Code": "NoPermission", "Message": "You are not authorized"}')
     world.ram.faults.add(refused, where=lambda request: request.headers.get("x-acs-action") == "DeleteAccessKey")
@@ -407,7 +407,7 @@ def test_setup_continues_if_it_cannot_delete_the_migrations_keys(world):
     assert not world.is_finished()
 
 
-def test_an_unfinished_migration_prevents_a_go_and_a_finished_one_does_not(world):
+def test_certify_issues_no_go_during_an_unfinished_migration(world):
     def judge_oms():
         document = ASK(Caller(world), "certify", {})
         (oms_check,) = [check for check in document["checks"] if check["id"] == "OMS_FINISHED"]
@@ -424,7 +424,7 @@ def test_an_unfinished_migration_prevents_a_go_and_a_finished_one_does_not(world
     assert {"how": "done", "total": 100, "copied": 100, "skipped": 0, "failed": 0}.items() <= migrated.items()
 
 
-def test_failures_are_resent_by_replay_and_the_next_step_is_the_end(world):
+def test_replay_resends_failures_of_a_migration_and_status_names_its_end(world):
     status = world.fail_two_and_wait()
     assert status["old_objects"]["resent"] is True
     assert world.count_copies() == 100
@@ -463,13 +463,13 @@ def test_migrate_leaves_permanent_failures_to_replay(world):
     assert world.is_finished() is True
 
 
-def test_a_failed_migration_ends_as_removed_unless_replay_read_its_lists(world):
+def test_a_failed_migration_ends_as_removed_until_replay_reads_its_lists(world):
     world.fail_two()
     expect_success(world.migrate("--remove"))
     assert world.read_outcome()["how"] == "removed"
 
 
-def test_a_group_that_does_not_report_all_objects_is_not_resent(world):
+def test_replay_does_not_replace_a_task_group_with_unreported_objects(world):
     world.fail_two_and_wait()
     # GIVEN a task of the group that failed as a whole, so OMS does not report its objects
     world.group.success_count -= 10
@@ -478,7 +478,7 @@ def test_a_group_that_does_not_report_all_objects_is_not_resent(world):
     assert world.read_outcome()["how"] == "removed"
 
 
-def test_more_failures_than_replay_resends_are_retried_by_the_migration(world, mocker):
+def test_status_requires_a_retry_of_a_migration_with_many_failures(world, mocker):
     mocker.patch("oss_oms_sync.answers.task_group.MAX_RESENT_OBJECTS", 1)
     status = world.fail_two_and_wait()
     assert status["verdict"]["step"] == {"job": "migrate", "options": {"retry": True}}
@@ -487,7 +487,7 @@ def test_more_failures_than_replay_resends_are_retried_by_the_migration(world, m
     assert world.oms.calls == []
 
 
-def test_lists_that_oms_wrote_long_before_the_end_are_read_once(world):
+def test_replay_reads_an_old_list_of_a_task_group_once(world):
     # GIVEN a group that lists its failures when it pauses, and ends hours later
     world.begin_migration()
     world.group.failures.add(FAILURE, times=1)
@@ -510,7 +510,7 @@ def test_lists_that_oms_wrote_long_before_the_end_are_read_once(world):
     assert world.answer("status")[1]["old_objects"]["resent"] is True
 
 
-def test_the_estimated_duration_equals_the_migrations(world):
+def test_the_estimated_duration_equals_that_of_the_migration(world):
     world.begin_migration(400, 3600)
     world.advance(1000)
     seconds_left = 60 * int(re.search(r"; about (\d+) min left", world.migrate("--look")[1])[1])
@@ -533,7 +533,7 @@ def test_a_paused_migration_continues_only_on_command(world):
     assert world.is_finished() is True
 
 
-def test_removing_a_running_migration_keeps_its_copies(world):
+def test_the_removal_of_a_running_migration_keeps_its_copies(world):
     world.begin_migration()
     expect_exit(world.migrate("--remove", typed="no\n"), 2)
     assert world.group.status is Status.MONITORING
@@ -548,7 +548,7 @@ def test_removing_a_running_migration_keeps_its_copies(world):
     assert world.count_copies() == 200
 
 
-def test_a_group_that_could_not_be_created_is_ended(world):
+def test_migrate_ends_a_task_group_that_oms_failed_to_create(world):
     world.fill(10)
 
     def prepare(_):
@@ -563,13 +563,13 @@ def test_a_group_that_could_not_be_created_is_ended(world):
     assert world.is_finished()
 
 
-def test_a_migration_of_no_objects_is_reported_and_ended(world):
+def test_status_asks_to_end_a_migration_that_found_no_objects(world):
     expect_exit(world.migrate(), 1, "TRF.0012", f"{OPS} migrate --remove")
     assert "OMS lists the source" not in expect_exit(world.run("status"), 1, "Nothing was copied")
     expect_success(world.migrate("--remove"))
 
 
-def test_a_deleted_group_is_reported_as_deleted(world):
+def test_migrate_reports_that_its_task_group_was_deleted_in_oms(world):
     world.begin_migration()
     world.oms.groups._groups.clear()
     for word in ("--look", "--pause", "--retry"):
@@ -578,14 +578,14 @@ def test_a_deleted_group_is_reported_as_deleted(world):
     assert world.is_finished()
 
 
-def test_without_a_migration_each_command_reports_that(world):
+def test_migrate_says_that_no_migration_is_running(world):
     assert world.migrate("--look") == (0, "No migration of existing objects is running.\n")
     assert world.migrate("--remove") == (0, "No migration of existing objects is running.\n")
     for word in ("--pause", "--go-on", "--retry"):
         expect_exit(world.migrate(word), 2, f"Begin a migration: {OPS} migrate")
 
 
-def test_the_plan_has_the_missing_objects_of_the_last_comparison(world):
+def test_the_plan_of_a_migration_shows_objects_missing_at_the_comparison(world):
     world.fill(100, size=10**5)
     world.advance(86_400)
     assert world.run("compare", "--since", "2020-01-01", "--dry-run")[0] in (0, 1)
@@ -608,7 +608,7 @@ def test_the_plan_has_the_missing_objects_of_the_last_comparison(world):
         ("c/", "", 0, "the migration copies 0 objects, 0 bytes. "),
     ],
 )
-def test_the_plan_counts_objects_below_the_prefix_if_they_are_known(prefix, own, others, phrase):
+def test_the_plan_of_a_migration_counts_objects_below_its_prefixes(prefix, own, others, phrase):
     def missing_counts(number: int) -> dict[str, list[int]]:
         return {"missing": [number, 10 * number, 0, 0], "equal_contents": [9, 90, 9, 90]}
 
@@ -621,7 +621,7 @@ def test_the_plan_counts_objects_below_the_prefix_if_they_are_known(prefix, own,
 
 
 @pytest.mark.parametrize(("copied", "share"), [(99_999, "99.9%"), (100_000, "100.0%"), (25_000, "25.0%")])
-def test_a_migration_reaches_100_percent_only_with_all_existing_objects(copied, share):
+def test_migrate_shows_100_percent_only_after_all_objects_are_copied(copied, share):
     group = TaskGroup.from_response({"group_id": "g", "status": 2, "total_num": 100_000, "success_num": copied})
     assert str(progress_line(group)).startswith(f"{share} of 100,000 objects")
 
@@ -629,7 +629,7 @@ def test_a_migration_reaches_100_percent_only_with_all_existing_objects(copied, 
 @pytest.mark.part
 @pytest.mark.long
 @pytest.mark.parametrize("block", range(4))
-def test_an_interrupted_migration_run_again_copies_all_and_leaves_no_key(block):
+def test_an_interrupted_migration_that_is_run_again_copies_all_objects(block):
     for fate, number in draw_interruptions(range(48), 1 if EXTRAS else 3)[block::4]:
         with MigrateWorld() as world:
             world.fill(50)
@@ -652,7 +652,7 @@ def test_an_interrupted_migration_run_again_copies_all_and_leaves_no_key(block):
         ("failed", "--remove"),
     ],
 )
-def test_the_printed_commands_finish_after_an_interrupted_command(state, command):
+def test_the_printed_commands_complete_an_interrupted_migration(state, command):
     for fate, number in draw_interruptions(range(1, 60), 5 if EXTRAS else 15):
         with MigrateWorld() as world:
             if state == "failed":
@@ -674,7 +674,7 @@ def test_the_printed_commands_finish_after_an_interrupted_command(state, command
 @pytest.mark.part
 @pytest.mark.long
 @pytest.mark.parametrize("block", range(4))
-def test_two_commands_at_once_make_one_group_and_leave_no_key(block):
+def test_two_concurrent_migrate_commands_create_one_task_group(block):
     for number in draw_requests(range(44), 1 if EXTRAS else 3)[block::4]:
         with MigrateWorld() as world:
             world.fill(50)
@@ -694,7 +694,7 @@ def test_two_commands_at_once_make_one_group_and_leave_no_key(block):
 @pytest.mark.part
 @pytest.mark.long
 @pytest.mark.parametrize("command", ["--go-on", "--retry"])
-def test_two_commands_that_continue_record_every_new_key(command):
+def test_two_continuing_migrate_commands_record_each_new_access_key(command):
     for number in draw_requests(range(1, 60), 3 if EXTRAS else 12):
         with MigrateWorld() as world:
             earlier_keys = world.all_oms_keys()
@@ -722,7 +722,7 @@ def test_two_commands_that_continue_record_every_new_key(command):
             break
 
 
-def test_two_simultaneous_commands_begin_one_migration(world):
+def test_two_simultaneous_migrate_commands_begin_one_migration(world):
     log = world.administrator_log()
     intentions, other_intentions = (Intentions(log, world.task.sync_url, NAME) for _ in range(2))
     migrations = [Intention(run, "2026-01-02T00:00:00Z", "photos", "photos-obs", [""], []) for run in ("a", "b")]
@@ -733,7 +733,7 @@ def test_two_simultaneous_commands_begin_one_migration(world):
     assert other_intentions.begin(migrations[1])
 
 
-def test_a_copy_that_arrived_late_is_found_by_reading_and_overwritten(world):
+def test_a_deep_comparison_detects_and_overwrites_a_late_older_copy(world):
     """A version written during the migration is replaced by an older version of equal size."""
     world.fill(1, size=7)
     world.oms.groups.prepare = lambda group: group.copies.add(CopyFault.late(0, 120))

@@ -45,7 +45,7 @@ def is_untouched(world, run):
     )
 
 
-def test_a_suspended_command_does_not_end_a_later_migration(world):
+def test_a_suspended_migrate_command_does_not_end_a_later_migration(world):
     world.fill(200)
     world.slow_groups(600)
     really, runs = world._sleep, []
@@ -73,7 +73,7 @@ def test_a_removal_ends_no_migration_that_began_during_its_prompt(world):
     assert is_untouched(world, runs[-1])
 
 
-def test_a_key_created_during_the_prompt_is_not_deleted(world):
+def test_migrate_keeps_an_access_key_that_was_created_during_its_prompt(world):
     world.fill(10)
     user, ram, really = f"{NAME}-oms", world.ram.entities, preparation.confirm
     new_keys = []
@@ -102,7 +102,7 @@ def kill_between_keys(world):
 
 @pytest.mark.long
 @pytest.mark.parametrize("quarter", range(4))
-def test_two_continuing_commands_delete_no_key_in_use_at_oms(quarter):
+def test_two_continuing_migrate_commands_delete_no_access_key_in_use(quarter):
     for number in draw_requests(range(60))[quarter::4]:
         with MigrateWorld() as world:
             world.fill(50)
@@ -129,7 +129,7 @@ def test_two_continuing_commands_delete_no_key_in_use_at_oms(quarter):
     assert number > 20
 
 
-def test_no_key_is_left_if_two_commands_record_keys_at_once(world):
+def test_two_migrate_commands_leave_no_access_key_behind(world):
     # GIVEN a paused migration, which another command continues between this command's read of the record and its write
     world.begin_migration(50)
     expect_success(world.migrate("--pause"))
@@ -150,14 +150,14 @@ def test_no_key_is_left_if_two_commands_record_keys_at_once(world):
 
 
 @pytest.mark.parametrize("words", [["--overwrite"], ["--prefix", "old/"], ["--restore"]])
-def test_a_migration_with_other_options_does_not_join_the_running_one(world, words):
+def test_migrate_refuses_other_options_than_those_of_a_running_migration(world, words):
     world.begin_migration()
     world.advance(1200)
     expect_exit(world.migrate(*words, "--yes", typed=""), 2, "A migration with other options is running")
     expect_success(world.migrate("--yes", typed=""), "The migration is finished")
 
 
-def test_lists_older_than_a_retry_hide_no_failure_of_the_retry(world, mocker):
+def test_lists_older_than_a_retry_hide_no_failed_object_of_the_retry(world, mocker):
     # GIVEN more failures than replay takes, and fewer after a retry, whose list comes after the long list
     mocker.patch("oss_oms_sync.answers.task_group.MAX_RESENT_OBJECTS", 150)
     world.fill(500)
@@ -211,7 +211,7 @@ def count_objects(classes):
     return {name: number for name, number in sides.items() if number and name != "oms_own"}
 
 
-def test_comparisons_leave_objects_to_the_migration(world):
+def test_compare_leaves_missing_objects_to_a_running_migration(world):
     # GIVEN objects that are too old for a comparison to submit
     keys = [f"old/{number:03}" for number in range(100)]
     world.oss.fill(world.source_bucket, keys, size=10, age=9 * DAY_SECONDS)

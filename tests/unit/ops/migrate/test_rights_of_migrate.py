@@ -49,13 +49,13 @@ RIGHTS = [
 ]
 
 
-def test_the_printed_permissions_are_enough():
+def test_the_printed_permissions_suffice_for_a_migration():
     assert are_sufficient(DOCUMENTS)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("side", "action"), RIGHTS, ids=[action for _, action in RIGHTS])
-def test_each_printed_permission_is_needed(side, action):
+def test_a_migration_needs_each_printed_permission(side, action):
     reduced_documents = [json.loads(json.dumps(document)) for document in DOCUMENTS]
     for statement in reduced_documents[side]["Statement"]:
         statement["Action"] = [

@@ -101,7 +101,7 @@ def printed_words(document):
         pytest.param(MODES[0], 0, 200_000, marks=pytest.mark.extras),
     ],
 )
-def test_the_printed_steps_lead_to_go_and_equal_objects(mode, seed, bulk):
+def test_the_steps_that_migrate_and_cutover_print_lead_to_a_go(mode, seed, bulk):
     with BusyWorld(seed) as world:
         world.begin(mode, seed, bulk)
         options: list[str] = []

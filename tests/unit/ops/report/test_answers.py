@@ -80,7 +80,7 @@ def test_the_example_of_a_status_has_the_fields_of_a_real_status(world):
     assert field_paths(example) == field_paths(real)
 
 
-def test_the_example_of_a_status_has_the_functions_failures():
+def test_the_example_of_a_status_has_the_copy_failures_of_a_real_status():
     example = answer("status")
     failures_shown = dict(example["copying"]["failures"])
     codes = {code: failure["objects"] for code, failure in failures_shown.pop("codes").items()}
@@ -98,7 +98,7 @@ def test_the_example_of_a_status_has_the_functions_failures():
     assert example["verdict"] == to_json(verdict)
 
 
-def test_the_example_of_a_comparison_has_the_functions_remedies():
+def test_the_example_of_a_comparison_has_the_remedies_of_a_real_one():
     last_comparison, mode = (
         answer("status")["compare"]["last"],
         OverwriteMode(answer("status")["oms"]["object_overwrite_mode"]),
@@ -119,7 +119,7 @@ def certified_world() -> World:
     return certify_world
 
 
-def test_tables_of_rules_equal_those_of_the_oracle(certified_world):
+def test_a_certificate_has_the_checks_and_classes_of_the_oracle(certified_world):
     document = certified_world.certify()
     assert [check["id"] for check in document["checks"]] == [*CHECKS] == [*certificate_oracle.ROWS]
     assert {*document["classes"]} == {*CLASS_SIDES}
@@ -136,7 +136,7 @@ def test_tables_of_rules_equal_those_of_the_oracle(certified_world):
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_the_sentence_under_a_verdict_has_the_documents_numbers(certified_world, lang):
+def test_the_sentence_under_a_verdict_has_the_certificates_numbers(certified_world, lang):
     documents = [certified_world.certify(), certified_world.rehearse()]
     certified_world.write("nobody knows", "x")
     certified_world.advance(HOUR)
@@ -157,7 +157,7 @@ def test_the_sentence_under_a_verdict_has_the_documents_numbers(certified_world,
 
 
 @pytest.mark.parametrize("name", ["certificate-go", "certificate-rehearsal"])
-def test_examples_of_certificates_have_the_fields_of_real_ones(certified_world, name):
+def test_examples_of_certificates_have_the_fields_of_real_certificates(certified_world, name):
     example = answer(name)
     if example["frozen_since"]:
         # After a pass of headers, the standstill pass checks headers as well.
@@ -172,14 +172,14 @@ def test_examples_of_certificates_have_the_fields_of_real_ones(certified_world, 
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_a_real_go_is_green_and_has_no_unknown_fact(certified_world, language):
+def test_the_page_of_a_real_go_is_green_and_shows_no_unknown_fact(certified_world, language):
     page_element = parse(certificate_page(certified_world.certify(sample=1), language))
     assert page_element.word() == ({"en": "GO", "zh": "可以割接"}[language], "good")
     assert page_element.only(class_="lead").text.startswith({"en": "Each source object", "zh": "逐个检查（"}[language])
     assert Translator(language)("unknown") not in [element.text for element in page_element.every()]
 
 
-def test_a_real_status_in_step_is_green_and_has_no_unknown_figure(world):
+def test_the_page_of_a_real_status_in_step_is_green(world):
     real = world.status()
     real["compare"]["last"] = make_comparison() | {"watermark": real["at"]}
     page_element = parse(status_page(real))
@@ -189,7 +189,7 @@ def test_a_real_status_in_step_is_green_and_has_no_unknown_figure(world):
     assert "unknown" not in page_element.only(class_="figures").text
 
 
-def test_a_real_status_without_oms_is_not_green(world):
+def test_the_page_of_a_real_status_without_oms_is_not_green(world):
     for right in ("get", "statistics"):
         world.oms.deny(f"oms:synctask:{right}")
     page_element = parse(status_page(world.status()))

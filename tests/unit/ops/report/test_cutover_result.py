@@ -69,7 +69,7 @@ PASSED_CHECKS = answer(GO)["checks"]
         ("verdict", "go"),
     ],
 )
-def test_a_go_without_its_checks_is_not_green(path, instead, document):
+def test_the_page_of_a_go_without_its_checks_is_not_green(path, instead, document):
     forged = add_hash(
         replace_value(document, [int(part) if part.isdigit() else part for part in path.split()], instead)
     )
@@ -77,7 +77,7 @@ def test_a_go_without_its_checks_is_not_green(path, instead, document):
     assert words == [("NOT VALID", "bad"), ("证书无效", "bad")]
 
 
-def test_without_a_requested_sample_its_check_does_not_gate(document):
+def test_the_page_of_a_go_without_a_requested_sample_is_green(document):
     for check in document["checks"][18:20]:
         check |= {"result": "not run", "gates": False}
     document["sample"] = None
@@ -99,7 +99,7 @@ def short_certificate() -> dict[str, Any]:
     return add_hash(document)
 
 
-def test_a_document_changed_anywhere_is_not_valid(short_certificate):
+def test_the_page_of_a_certificate_changed_anywhere_is_not_valid(short_certificate):
     assert "matches the document" in page(short_certificate).section("document").text
     for path in (path for path, value in list_values(short_certificate) if not isinstance(value, dict | list)):
         hero = cutover_result.report(replace_value(short_certificate, path, "x"), "en").hero
@@ -110,7 +110,7 @@ def test_a_document_changed_anywhere_is_not_valid(short_certificate):
         ), path
 
 
-def test_a_document_with_any_missing_or_wrong_part_has_a_page(short_certificate):
+def test_a_certificate_with_any_missing_or_wrong_part_has_a_page(short_certificate):
     # Each container is replaced by each of these; neighbouring values alternate among them.
     parts = (None, "x", [None, [1, 2]])
     for index, (path, value) in enumerate(list_values(short_certificate)):
@@ -118,14 +118,14 @@ def test_a_document_with_any_missing_or_wrong_part_has_a_page(short_certificate)
             assert "<h1 class=" in certificate_page(add_hash(replace_value(short_certificate, path, new_part)), "en")
 
 
-def test_an_empty_document_has_an_unknown_verdict():
+def test_the_page_of_an_empty_certificate_shows_an_unknown_verdict():
     page_element = page({})
     assert page_element.word() == ("UNKNOWN", "calm")
     assert [*page_element.every(class_="mark good")] == []
 
 
 @pytest.mark.parametrize("name", [name for name in EXAMPLES if name != "status"])
-def test_examples_follow_the_rules_of_the_documents(name):
+def test_examples_of_certificates_follow_the_rules_of_certificates(name):
     document = answer(name)
     assert add_hash(document) == document
     for side, apart in (("source", ("outside", "canary")), ("destination", ("outside", "canary", "oms_own"))):
@@ -141,7 +141,7 @@ def test_examples_follow_the_rules_of_the_documents(name):
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("name", [name for name in EXAMPLES if name != "status"])
-def test_a_page_has_every_check_with_its_facts(name, language):
+def test_the_page_of_a_certificate_shows_every_check_with_its_facts(name, language):
     document = answer(name)
     section_text = page(document, language).section("checks").text
     ending = "_zh" if language == "zh" else ""
@@ -153,7 +153,7 @@ def test_a_page_has_every_check_with_its_facts(name, language):
         assert missing_parts(section_text, *parts) == []
 
 
-def test_failed_checks_come_first_and_the_worst_is_at_the_top():
+def test_the_page_of_a_certificate_shows_failed_checks_first():
     # GIVEN a certificate that is not proven, and a sync task of another bucket
     document = answer("certificate-not-proven")
     document["sync_task"]["src_bucket"] = "other"
@@ -171,11 +171,11 @@ def test_failed_checks_come_first_and_the_worst_is_at_the_top():
         ("certificate-rehearsal", "python3 ops.py compare --restart"),
     ],
 )
-def test_a_page_has_one_next_command(name, command):
+def test_the_page_of_a_certificate_shows_one_next_command(name, command):
     assert page(answer(name)).only(class_="next").only("pre").text == command
 
 
-def test_the_next_command_of_a_good_rehearsal_and_of_a_forgery_runs():
+def test_the_next_command_on_a_page_has_all_required_options():
     """Name a command with all required options, also for a sound rehearsal and for an invalid document."""
     certificate = read_certificate(rehearsal())
     assert findings.next_step(certificate, Translator("en")).command == "python3 ops.py cutover --frozen-since now"
@@ -219,11 +219,11 @@ SAMPLE_BOUND = "fewer than 3.0% of the 4,598,210 objects of up to 1 GiB that cou
         *("the whole bucket", "a scope, and a part of a bucket is not called the whole"),
     ],
 )
-def test_each_section_of_a_page_states_its_facts_and_no_others(document, section, expected, changes, absent):
+def test_each_section_of_a_page_shows_the_facts_of_the_certificate(document, section, expected, changes, absent):
     assert missing_parts(page({**document, **changes}).section(section).text, *expected, *absent) == absent
 
 
-def test_a_rehearsal_shows_the_length_of_the_freeze_and_failing_checks():
+def test_the_page_of_a_rehearsal_shows_the_expected_freeze():
     document = answer("certificate-rehearsal")
     part = page(document).section("rehearsal")
     shares = [
@@ -237,7 +237,7 @@ def test_a_rehearsal_shows_the_length_of_the_freeze_and_failing_checks():
 
 
 @pytest.mark.parametrize(("left", "number"), [(3, "3"), (None, "unknown")])
-def test_an_accepted_name_that_is_no_class_shows_only_its_known_number(document, left, number):
+def test_the_page_shows_an_acceptance_of_unfinished_objects(document, left, number):
     """Show unfinished objects and lost headers in words; only the objects of OMS have a number."""
     document["accepted"] |= {"oms_unfinished": "Li, seen", "metadata": "Li, none wanted"}
     document["oms"]["left"] = left
@@ -249,13 +249,13 @@ def test_an_accepted_name_that_is_no_class_shows_only_its_known_number(document,
     ]
 
 
-def test_a_single_object_of_a_single_byte_is_singular(document):
+def test_the_page_shows_a_single_object_of_one_byte_in_the_singular(document):
     document["source"] |= {"objects": 1, "bytes": 1}
     document["storage"] = count_storage_classes(document["source"], document["destination"])
     assert "(1 object, 1 byte)" in read_certificate(document).text.en
 
 
-def test_a_page_has_digests_and_exact_numbers():
+def test_the_page_of_a_certificate_shows_digests_and_exact_numbers():
     document = answer("certificate-no-go")
     sides = [document[side] for side in ("source", "destination")]
     full_texts = [
@@ -271,7 +271,7 @@ def test_a_page_has_digests_and_exact_numbers():
     )
 
 
-def test_a_sample_names_differing_and_unread_keys(document):
+def test_the_page_of_a_certificate_names_differing_and_unread_keys(document):
     document["sample"] |= {"differing": ["a/b"], "unread": ["c"]}
     part = page(document).section("sample")
     assert [element.text for element in part.every("code", class_="key")] == ["a/b", "c"]
@@ -282,13 +282,13 @@ def test_a_sample_names_differing_and_unread_keys(document):
     ("stored", "file"),
     [(answer(GO)["document"], "0001-20260131T092014Z-go.json"), ("x/a.json; touch here", "certificate.json")],
 )
-def test_a_page_has_the_command_that_checks_the_document(document, stored, file):
+def test_the_page_of_a_certificate_shows_the_command_that_checks_it(document, stored, file):
     part = page({**document, "document": stored}).section("document")
     assert document["sha256"] in part.text
     assert part.only("pre").text == f"python3 ops.py check {file}"
 
 
-def test_objects_outside_the_comparison_are_in_no_total(document):
+def test_the_totals_of_a_page_leave_out_objects_outside_the_comparison(document):
     page_element = page(document)
     classes = page_element.section("classes")
     objects = [f"{document[side]['objects']:,}" for side in ("source", "destination")]
@@ -300,7 +300,7 @@ def test_objects_outside_the_comparison_are_in_no_total(document):
     assert [cell[: len(number)] for cell, number in zip(total_cells[1:3], objects, strict=True)] == objects
 
 
-def test_a_folder_shows_both_sides_and_missing_objects_in_red(document):
+def test_the_page_shows_each_folder_with_missing_objects_in_red(document):
     document["folders"] = {
         "a/": {"equal_contents": [7, 7000, 7, 7000], "missing": [3, 1500, 0, 0], "equal_size": [2, 20, 2, 20]},
         "b/": {"equal_contents": [1, 10, 1, 10]},
@@ -320,7 +320,7 @@ def test_a_folder_shows_both_sides_and_missing_objects_in_red(document):
     assert page(document).section("folders").only("tfoot").cells() == [["total", "00 bytes", "00 bytes", "0", "0", "0"]]
 
 
-def test_facts_missing_from_oms_are_unknown_and_do_not_prevent_a_go(document):
+def test_facts_that_oms_does_not_report_do_not_prevent_a_green_page(document):
     counts_within = dict.fromkeys(("60", "300", "900", "3600", "86400"), 0)
     document["shown"]["lag"]["copied"] |= {"objects": 0, "not_yet": 0, "within": counts_within}
     page_element = page(add_hash(document))

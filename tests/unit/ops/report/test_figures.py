@@ -29,7 +29,7 @@ def test_the_bars_of_a_chart_keep_every_count(hours, step, drawn_points):
 
 
 @pytest.mark.parametrize(("hours", "step"), [(1, 300), (24, 300), (25, 300), (72, 300), (24, 3600), (744, 3600)])
-def test_a_constant_rate_gives_bars_of_equal_height(hours, step):
+def test_a_chart_of_a_constant_rate_has_bars_of_equal_height(hours, step):
     end = BEGIN + timedelta(hours=hours)
     line = Timeline(BEGIN, end, step)
     first_second = int(BEGIN.timestamp()) // step * step

@@ -17,7 +17,7 @@ any_text = st.text(st.characters() | st.sampled_from("<>&\"'\u202e\x00\n\ud800")
 
 
 @given(any_text)
-def test_outside_text_stays_text_in_elements_and_attributes(text):
+def test_a_page_shows_text_from_outside_as_text_and_not_as_html(text):
     # WHEN an element has it as content and in an attribute
     child = parse(element("p", text, title=text)).only("p")
     # THEN it is no markup, and only invisible characters are escaped
@@ -36,7 +36,7 @@ def test_a_page_names_its_language(language, tag):
     assert parse(page.partition("\n")[2]).only("html").attributes["lang"] == tag
 
 
-def test_an_element_inside_an_element_is_not_escaped_again():
+def test_a_page_does_not_escape_an_element_inside_an_element():
     assert element("p", element("b", "1 < 2")) == "<p><b>1 &lt; 2</b></p>"
     assert element("p", "a", Markup("<i></i>"), None) == "<p>a<i></i></p>"
 
@@ -76,11 +76,11 @@ def test_a_command_in_a_sentence_is_highlighted(monkeypatch, command):
         ("", ""),
     ],
 )
-def test_an_ambiguous_key_is_quoted(key, shown):
+def test_a_page_quotes_an_object_key_that_is_ambiguous(key, shown):
     assert parse(html.key(key)).text == shown
 
 
-def test_a_long_key_is_shortened_visibly_in_its_middle():
+def test_a_page_shortens_a_long_object_key_in_its_middle():
     key = "a" * 500 + "b" * 500 + "\n"
     child = parse(html.key(key)).only("code")
     assert re.fullmatch(r'"aaaa+ \[…\] b+bbb\\n"', child.text)
@@ -89,5 +89,5 @@ def test_a_long_key_is_shortened_visibly_in_its_middle():
 
 
 @pytest.mark.parametrize("key", NASTY)
-def test_a_key_does_not_reorder_the_text_around_it(key):
+def test_an_object_key_on_a_page_does_not_reorder_the_text_around_it(key):
     assert parse(html.key(key)).only("code").attributes["dir"] == "ltr"

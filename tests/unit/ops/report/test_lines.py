@@ -59,14 +59,14 @@ def test_a_table_fits_the_terminal_and_breaks_no_word(monkeypatch, columns, lang
     assert [word for word in unbroken_words if not any(word in line for line in drawn_table)] == []
 
 
-def test_a_table_that_fits_has_a_line_for_each_row(monkeypatch):
+def test_a_table_that_fits_the_terminal_has_a_line_for_each_row(monkeypatch):
     assert draw_table(monkeypatch, make_class_table("en", "5 bytes"), 200) == [
         "    class                                    source (OSS)   volume  destination (OBS)   volume",
         "    deleted at the source deleted_at_source             0  0 bytes                  1  5 bytes",
     ]
 
 
-def test_a_narrow_table_breaks_its_titles_and_sentences(monkeypatch):
+def test_a_table_on_a_narrow_terminal_wraps_its_titles_and_sentences(monkeypatch):
     assert draw_table(monkeypatch, make_class_table("en", "5 bytes"), 60) == [
         "    class              source   volume  destination   volume",
         "                        (OSS)                 (OBS)",
@@ -76,7 +76,7 @@ def test_a_narrow_table_breaks_its_titles_and_sentences(monkeypatch):
     ]
 
 
-def test_a_table_too_wide_for_columns_becomes_a_paragraph_for_each_row(monkeypatch):
+def test_a_table_too_wide_for_the_terminal_becomes_paragraphs(monkeypatch):
     assert draw_table(monkeypatch, make_class_table("en", "200,000,000,000,000 bytes"), 60) == [
         "    deleted at the source deleted_at_source",
         "      source (OSS): 0, volume: 0 bytes, destination (OBS):",
@@ -84,7 +84,7 @@ def test_a_table_too_wide_for_columns_becomes_a_paragraph_for_each_row(monkeypat
     ]
 
 
-def test_an_object_key_in_a_narrow_table_is_not_broken(monkeypatch):
+def test_a_narrow_table_does_not_wrap_an_object_key(monkeypatch):
     table = Table([Column("object key"), Column("since")], [(Span("key", KEY), "2026-01-31T08:00:00Z (5 min ago)")])
 
     assert any(repr(KEY) in line for line in draw_table(monkeypatch, table, 60))

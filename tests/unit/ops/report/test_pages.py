@@ -51,7 +51,7 @@ def test_a_page_declares_its_language_and_title(page_element):
     assert page_element.only("title").text.startswith("oss-oms-sync · ")
 
 
-def test_headings_are_nested_without_gaps(page_element):
+def test_a_page_nests_its_headings_without_gaps(page_element):
     first, *levels = [int(element.name[1]) for element in page_element.every() if re.fullmatch(r"h[1-6]", element.name)]
     assert 1 not in levels
     assert first == 1
@@ -61,7 +61,7 @@ def test_headings_are_nested_without_gaps(page_element):
     assert [element.attributes["aria-labelledby"] for element in page_element.every("section")] == ids
 
 
-def test_each_column_and_row_of_a_table_has_a_header(page_element):
+def test_each_column_and_row_of_a_table_on_a_page_has_a_header(page_element):
     for table in page_element.every("table"):
         assert table.attributes["role"] == "table"
         head = list(table.only("thead").every("th", scope="col"))
@@ -72,7 +72,7 @@ def test_each_column_and_row_of_a_table_has_a_header(page_element):
             assert cells[0].attributes["scope"] in ("row", "col")
 
 
-def test_pictures_have_a_description_and_no_colour_is_alone(page_element):
+def test_each_picture_on_a_page_has_a_description(page_element):
     for element in page_element.every():
         if element.attributes.get("role") == "img":
             assert re.search(r"\d", element.attributes["aria-label"])
@@ -83,7 +83,7 @@ def test_pictures_have_a_description_and_no_colour_is_alone(page_element):
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_hostile_text_stays_text_on_a_page(name):
+def test_a_page_shows_hostile_text_as_text(name):
     # The languages differ in words only.
     for text, language in zip(NASTY, cycle(LANGUAGES)):
         page_element = parse(page_of(hostile(answer(name), text), language))
@@ -100,6 +100,6 @@ def test_hostile_text_stays_text_on_a_page(name):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_billion_objects_200_folders_and_20_reasons_fit_a_page(language):
+def test_a_page_shows_a_billion_objects_200_folders_and_20_reasons(language):
     expected = ("4,402,118,000,000", "folder-199/", *(f"REASON_{number}" for number in range(20)))
     assert missing_parts(parse(page_of(huge(), language)).text, *expected) == []

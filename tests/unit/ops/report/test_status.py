@@ -41,21 +41,21 @@ def status_in_step() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("language", "word", "sentence"), [("en", "In step", "All of it."), ("zh", "已同步", "全部。")]
 )
-def test_the_page_shows_the_verdict_in_a_word_and_explains_it(status_in_step, language, word, sentence):
+def test_the_page_of_a_status_shows_the_verdict_and_explains_it(status_in_step, language, word, sentence):
     page_element = page(status_in_step, language)
     assert page_element.word() == (word, "good")
     assert page_element.only("p", class_="lead").text == sentence
 
 
 @pytest.mark.parametrize("state", VerdictState)
-def test_only_the_verdict_in_step_is_green(status_in_step, state):
+def test_the_page_of_a_status_is_green_only_for_the_verdict_in_step(status_in_step, state):
     status_in_step["verdict"]["state"] = state.value
     word, tone = page(status_in_step).word()
     assert (tone == "good") == (state is VerdictState.IN_STEP)
     assert word.lower() == state.value
 
 
-def test_changes_after_the_close_are_red_and_opening_is_the_next_step(status_in_step):
+def test_the_page_of_a_status_shows_changes_after_the_close_in_red(status_in_step):
     status_in_step["verdict"].update(state="closed", alarm=True, step={"job": "open", "options": {}})
     status_in_step["backlog"].update(left_behind=[{"project": "old", "run_files": 2, "folder": "f/", "last_run": ""}])
     page_element = page(status_in_step)
@@ -108,7 +108,7 @@ def test_the_page_of_a_status_has_every_number_of_objects(example):
     assert [number for number in list_numbers(counts) if f"{number:,}" not in text] == []
 
 
-def test_parts_of_a_bar_add_up_to_the_bucket():
+def test_the_parts_of_a_bar_add_up_to_the_objects_of_the_bucket():
     last_comparison = answer("status")["compare"]["last"]
     section = page(answer("status")).section("in-obs")
     bars = list(section.every(class_="bar"))[:2]
@@ -126,13 +126,13 @@ def test_parts_of_a_bar_add_up_to_the_bucket():
         ]
 
 
-def test_minimum_counts_are_marked_and_one_record_is_singular(example):
+def test_the_page_of_a_status_marks_counts_that_are_minimums(example):
     example["backlog"] |= {"at_least": True, "failed": 10_000, "in_run_files": 0, "read": 1}
     expected = ("failed recordsat least 10,000", "in replay's run files0", "from 1 record")
     assert missing_parts(page(example).section("waiting").text, *expected) == []
 
 
-def test_figures_classes_and_folders_count_the_same_scope(example):
+def test_classes_and_folders_on_a_page_count_the_same_objects(example):
     last_comparison = example["compare"]["last"]
     last_comparison["classes"] = {"equal_contents": sides(5, 5), "outside": sides(7, 7), "oms_own": sides(0, 2)}
     last_comparison["folders"] = {"": {"equal_contents": [5, 50, 5, 50], "outside": [7, 70, 7, 70]}}
@@ -145,7 +145,7 @@ def test_figures_classes_and_folders_count_the_same_scope(example):
 
 
 @pytest.mark.parametrize("amended", [None, "2026-01-01T22:00:00Z"])
-def test_late_objects_are_not_red_after_a_recheck(example, amended):
+def test_the_page_shows_late_objects_in_red_only_before_their_recheck(example, amended):
     example["compare"]["last"]["amended"] = amended
     late_section = page(example).section("lag")
     is_red, is_judged_again = any(late_section.every("td", class_="n bad")), "before the recheck" in late_section.text
@@ -163,12 +163,12 @@ def test_late_objects_are_not_red_after_a_recheck(example, amended):
     ],
     ids=["as it is", "an object more", "bytes", "by its own word"],
 )
-def test_a_page_reports_classes_that_do_not_add_up(change, sentence, example):
+def test_the_page_of_a_status_reports_classes_that_do_not_add_up(change, sentence, example):
     change(example["compare"]["last"])
     assert sentence in page(example).section("in-obs").text
 
 
-def test_a_refused_alarm_comes_first_and_is_red(example):
+def test_the_page_shows_an_alarm_that_the_webhook_refused_first_in_red(example):
     example["alarm_not_taken"] = "it answered 400"
     assert page(example).only("p", class_="bad").text.startswith("The webhook refused the last alarm: it answered 400.")
 
@@ -180,7 +180,7 @@ def tables_by_caption(section: Element) -> dict[str, Element]:
     }
 
 
-def test_lasting_reasons_are_separate_from_temporary_reasons(example):
+def test_the_page_separates_lasting_from_temporary_failures(example):
     # The most frequent reason comes first, in any order of the answer; equal numbers are in the order of names.
     example["backlog"]["by_reason"] = {"NO_TASK": 1, "FORBIDDEN": 2, "THROTTLED": 900, "MYSTERY": 3, "ENIGMA": 3}
     example["fixes"] = {name: to_json(Reason[name].fix) for name in ("THROTTLED", "FORBIDDEN", "NO_TASK")}
@@ -197,14 +197,14 @@ def test_lasting_reasons_are_separate_from_temporary_reasons(example):
 
 
 @pytest.mark.parametrize("unread", [0, 1])
-def test_unread_lines_of_oms_lists_are_shown_with_an_example(example, unread):
+def test_the_page_shows_an_example_of_unreadable_lines_of_oms_lists(example, unread):
     example["oms_lists"] |= {"unread": unread, "example": "x;y"}
     sentence = "Unreadable lines in OMS's lists of failures: 1 x;y"
     paragraphs = [paragraph.text for paragraph in page(example).section("waiting").every("p", class_="open")]
     assert paragraphs == [sentence] * unread
 
 
-def test_the_row_of_a_failed_key_has_its_message(example):
+def test_the_page_shows_the_message_of_oms_in_the_row_of_a_failed_key(example):
     waiting_key = {"key": "a", "reason": "REFUSED", "since": example["at"], "message": "the <b>key</b> is invalid"}
     example["backlog"]["keys"] = [waiting_key, {**waiting_key, "key": "b", "message": ""}]
     (table,) = (
@@ -246,14 +246,14 @@ UNKNOWN_TEXTS = ["Waiting to be resentunknown", "Time to drainunknown"]
         *("some keys and a file that cannot be read", "some keys and those of another project"),
     ],
 )
-def test_the_time_to_drain_is_known_only_with_the_whole_backlog(example, copied, backlog, unfinished, expected):
+def test_the_page_estimates_the_time_for_the_backlog_if_it_is_complete(example, copied, backlog, unfinished, expected):
     example["statistics"]["series"] |= {"SUCCESS": copied, "SIZE": [[CHART_END, 360_000_000]]}
     example["backlog"] |= backlog
     example["copying"]["unfinished"] = None if unfinished is None else {"objects": unfinished, "overdue": 0}
     assert missing_parts(page(example).only(class_="figures").text, *expected) == []
 
 
-def test_the_bars_of_failures_have_their_own_scale(example):
+def test_the_chart_draws_the_bars_of_failures_at_their_own_scale(example):
     example["statistics"]["series"] |= {
         "REQUEST": [[CHART_END, 10**6]],
         "SUCCESS": [[CHART_END, 10**6]],
@@ -284,7 +284,7 @@ def test_the_bar_of_copy_failures_adds_up_to_the_number_of_oms():
     assert sum(parts.values()) == failures["counted"]
 
 
-def test_stuck_objects_have_their_code_and_remedy():
+def test_the_page_shows_the_code_and_remedy_of_stuck_objects():
     tables = tables_by_caption(page(answer("status")).section("failures"))
     lasting = tables["Persistent: action required"]
     assert lasting.cells()[1][::2] == ["INIT_DST_OBJ_MULTIPART_FAILURE", "6"]
@@ -320,7 +320,7 @@ OTHER_FAILURE = {"objects": 1, "passes": True, "fix": "Look at the code.", "fix_
         "sent again and not taken, so without a code of OMS",
     ],
 )
-def test_a_page_shows_the_outcome_of_failures_or_that_it_is_unknown(status_in_step, failures, expected):
+def test_the_page_shows_the_outcome_of_copy_failures_or_unknown(status_in_step, failures, expected):
     status_in_step["copying"].update(failures=failures)
     # Only a code has the remedy of a code.
     assert missing_parts(page(status_in_step).section("failures").text, expected, OTHER_FAILURE["fix"]) == [
@@ -328,7 +328,7 @@ def test_a_page_shows_the_outcome_of_failures_or_that_it_is_unknown(status_in_st
     ]
 
 
-def test_commands_in_the_functions_text_are_highlighted():
+def test_the_page_highlights_commands_in_the_text_of_a_function():
     page_element = page(answer("status"))
     codes = [element.text for element in page_element.section("in-obs").every("code")]
     assert "python3 ops.py compare --deep" in codes
@@ -337,13 +337,13 @@ def test_commands_in_the_functions_text_are_highlighted():
     assert answer("status")["compare"]["last"]["remedies"]["suspicious"]["en"] in page_element.text
 
 
-def test_times_are_shown_with_their_age():
+def test_the_page_shows_each_time_with_its_age():
     for time in page(answer("status")).every("time"):
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", time.attributes["datetime"])
         assert re.search(r"\d+ (s|min|h|d) ago", time.parent.text)
 
 
-def test_open_passes_show_their_progress(example):
+def test_the_page_shows_the_progress_of_open_passes(example):
     progress = {"started": "2026-01-31T09:02:44Z", "objects_per_minute": 2000, "share": 0.25, "minutes_left": 7}
     open_pass = {**example["reconcile"]["last"], **progress, "scanned": 10}
     example["reconcile"]["open"] = [open_pass, {**open_pass, "share": None, "minutes_left": None, "scanned": 4321}]
@@ -359,14 +359,14 @@ def test_open_passes_show_their_progress(example):
         ({"job": "deploy", "options": {}}, "s deploy -y"),
     ],
 )
-def test_the_next_command_of_a_page_is_the_step_of_its_verdict(status_in_step, step, command):
+def test_the_page_shows_the_step_of_the_verdict_as_the_next_command(status_in_step, step, command):
     status_in_step["verdict"]["step"] = step
     assert [page(status_in_step, language).only(class_="next").only("pre").text for language in ("en", "zh")] == [
         command
     ] * 2
 
 
-def test_a_page_explains_a_sum_that_does_not_hold():
+def test_the_page_explains_a_sum_that_does_not_hold():
     table = next(element for element in page(answer("status")).every("table") if "condition" in element.text)
     rows = table.cells()
     assert rows[1][1:] == ["4,604,852 = 4,604,611 + 68 + 112 + 61", "adds up"]
@@ -375,11 +375,11 @@ def test_a_page_explains_a_sum_that_does_not_hold():
     assert "Two invocations" not in table.text
 
 
-def test_a_page_shows_the_task_in_the_state_that_oms_reports(example):
+def test_the_page_shows_the_sync_task_in_the_state_that_oms_reports(example):
     assert example["oms"]["status"] in [element.text for element in page(example).every("code")]
 
 
-def test_an_error_of_oms_is_shown_with_its_remedy(example):
+def test_the_page_shows_an_error_of_oms_with_its_remedy(example):
     silence = {"problem": "UNREACHABLE", "status": None, "message": "no route", "fix": "Check it.", "fix_zh": "检查。"}
     example |= {"oms": None, "oms_failure": silence, "statistics": None, "statistics_failure": silence}
     text = page(example).text

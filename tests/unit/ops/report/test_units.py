@@ -37,7 +37,7 @@ def plain(shown: str | None) -> str | None:
         (None, "unknown"),
     ],
 )
-def test_bytes_have_three_digits_and_a_unit(number, shown):
+def test_a_printed_size_has_three_digits_and_a_unit(number, shown):
     assert plain(units.size(number, EN)) == shown
 
 
@@ -62,7 +62,7 @@ def test_a_printed_size_is_within_half_a_percent_of_the_bytes(number):
         (None, "unknown", "未知"),
     ],
 )
-def test_a_duration_has_a_single_fitting_unit(seconds, english, chinese):
+def test_a_printed_duration_has_a_single_fitting_unit(seconds, english, chinese):
     assert (plain(units.duration(seconds, EN)), plain(units.duration(seconds, ZH))) == (english, chinese)
 
 
@@ -74,7 +74,7 @@ def test_an_age_is_printed_as_a_time_before_now():
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10**9))
-def test_100_percent_means_all_and_0_percent_means_none(number, more):
+def test_a_printed_share_is_100_percent_only_for_all_objects(number, more):
     text, chinese_text = (plain(units.share(number, number + more, translate)) for translate in (EN, ZH))
     assert (text == "100%") == (more == 0 < number)
     assert (text == "0%") == (number == 0)
@@ -84,7 +84,7 @@ def test_100_percent_means_all_and_0_percent_means_none(number, more):
 @pytest.mark.parametrize(
     ("rate", "shown"), [(0, "0"), (0.01, "< 0.1"), (0.25, "0.2"), (3.0, "3"), (12_345.6, "12,346")]
 )
-def test_a_small_rate_has_a_decimal_and_is_not_zero(rate, shown):
+def test_a_printed_small_rate_has_a_decimal_and_is_not_zero(rate, shown):
     assert plain(units.rate(rate)) == shown
 
 

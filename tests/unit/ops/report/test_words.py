@@ -70,7 +70,7 @@ def test_phrases_of_reports_follow_the_rules_of_their_language():
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_a_chinese_page_has_no_english(name):
+def test_the_chinese_page_has_no_english_text(name):
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:]*Z|[0-9a-f]{64}", "", " ".join(parse(page_of(answer(name), "zh")).words()))
     # The text of an acceptance is not translated.
     for same in (*answer(name).get("accepted", {}).values(), *COPY_CODES, "photos", "status"):
@@ -79,7 +79,7 @@ def test_a_chinese_page_has_no_english(name):
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_the_english_page_has_no_chinese(name):
+def test_the_english_page_has_no_chinese_text(name):
     assert not CHINESE.search(" ".join(parse(page_of(answer(name), "en")).words()))
 
 
@@ -134,7 +134,7 @@ def remedy_steps() -> set[str]:
 CLASSES_WITH_REMEDY = (ObjectClass.MISSING, ObjectClass.OVERWRITTEN, ObjectClass.OLDER, ObjectClass.SUSPICIOUS)
 
 
-def test_every_step_has_its_purpose_and_every_purpose_a_step():
+def test_each_step_of_a_report_has_a_sentence_for_its_purpose():
     # Steps of task groups, and steps that a verdict computes.
     others = {"migrate", "migrate look", "migrate go_on", "migrate retry", "migrate remove", "open"}
     others |= {"status acknowledge", "reconcile", "compare", "cutover rehearse"}
@@ -143,7 +143,7 @@ def test_every_step_has_its_purpose_and_every_purpose_a_step():
     assert named | remedy_steps() | others == PURPOSES.keys()
 
 
-def test_a_text_equal_to_a_phrase_stays_unchanged():
+def test_a_report_does_not_translate_a_value_that_equals_a_phrase():
     document = {"checks": [{"id": "unknown", "result": "{x}"}]}
     document_of_status = answer("status")
     document_of_status["sums"][0].update(
@@ -155,7 +155,7 @@ def test_a_text_equal_to_a_phrase_stays_unchanged():
         assert "{x}" in parse(status_page(document_of_status, language)).text
 
 
-def test_a_sentence_before_a_command_gets_a_colon_or_keeps_its_full_stop():
+def test_a_sentence_before_a_command_ends_with_a_colon():
     sentences = [
         Translator("en").add_colon(*pair) for pair in (("It waits", "s"), ("It waits.", "s"), ("It waits", None))
     ]

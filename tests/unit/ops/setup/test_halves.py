@@ -50,7 +50,7 @@ def create_reader_key(world):
     return key["AccessKeyId"], key["AccessKeySecret"]
 
 
-def test_two_administrators_create_the_same_resources_as_one(world, complete_resources):
+def test_setup_by_two_administrators_creates_the_same_resources(world, complete_resources):
     # GIVEN an administrator who sets up Alibaba Cloud; setup names the key that the other administrator needs
     manual_step = f"by hand: access key of {NAME}-oms, for the setup of Huawei Cloud: none"
     expect_success(set_up_alibaba(world), manual_step, "python3 ops.py setup --only huawei")
@@ -68,7 +68,7 @@ def test_two_administrators_create_the_same_resources_as_one(world, complete_res
         assert re.findall(r"^ *(create|change|remove|stop|not seen|wait)", expect_success(result), re.MULTILINE) == []
 
 
-def test_without_the_source_key_huaweis_administrator_lacks_only_the_task(world, complete_resources):
+def test_setup_without_the_source_key_creates_all_but_the_sync_task(world, complete_resources):
     assert waiting_resources(expect_exit(set_up_huawei(world), 3)) == ["sync task"]
     assert world.resources()["tasks"] == []
     assert count_iam_keys(world) == [1, 0]
@@ -83,7 +83,7 @@ def count_iam_keys(world):
 
 
 @pytest.mark.long
-def test_an_interrupted_run_of_the_second_administrator_is_repeatable(complete_resources):
+def test_an_interrupted_setup_by_the_second_administrator_is_repeatable(complete_resources):
     with SetupWorld() as counted_world:
         expect_success(set_up_alibaba(counted_world))
         request_count = counted_world.asked
@@ -111,13 +111,13 @@ def test_setup_does_not_wait_for_a_mistyped_key(world, wrong):
     assert count_iam_keys(world) == [1, 0]
 
 
-def test_only_the_administrator_of_huawei_cloud_renews_the_functions_key(world, resources):
+def test_setup_renews_the_functions_key_only_for_huaweis_administrator(world, resources):
     expect_exit(world.setup("--new-key", "--only", "alibaba"), 2)
     expect_success(world.setup("--new-key", "--only", "huawei", typed="yes\n"))
     assert count_iam_keys(world) == [2, 1]
 
 
-def test_each_administrator_removes_the_resources_of_one_cloud(world, resources):
+def test_setup_with_remove_and_only_removes_the_resources_of_one_cloud(world, resources):
     expect_success(world.setup("--remove", "--only", "huawei", typed="yes\n"))
     assert world.resources() == {**resources, "tasks": [], "iam users": [], "iam policies": [], "secrets": []}
     expect_success(world.setup("--remove", "--only", "alibaba", typed="yes\n"))
@@ -145,7 +145,7 @@ def printed_policies(output, version):
     return {name: [*map(json.loads, lines)] for name, lines in policies.items() if lines}
 
 
-def test_without_identity_policies_the_printed_documents_are_enough(world, complete_resources):
+def test_the_printed_policies_suffice_if_setup_cannot_use_the_iam_api(world, complete_resources):
     # GIVEN an account without identity policies, which does not report whose the administrator's key is
     world.binds_roles = True
     world.iam.has_v5 = False
@@ -183,7 +183,7 @@ def test_without_identity_policies_the_printed_documents_are_enough(world, compl
     assert expect_success(world.setup("--plan")).count("by hand: IAM user") == 2
 
 
-def test_a_user_created_by_the_printed_steps_counts_as_setups_own(world):
+def test_setup_accepts_a_user_that_was_created_by_its_printed_steps(world):
     # GIVEN an account with identity policies, in which setup may create no user, but attach policies
     world.iam.deny("iam:users:createUserV5")
     output = expect_exit(world.setup(typed=YES), 3)
@@ -195,7 +195,7 @@ def test_a_user_created_by_the_printed_steps_counts_as_setups_own(world):
     assert count_iam_keys(world) == [1, 1]
 
 
-def test_without_permissions_in_ram_the_printed_documents_are_enough(world):
+def test_the_printed_policies_suffice_if_setup_lacks_ram_permissions(world):
     # GIVEN an administrator whom a policy forbids what RAM is about
     for action in ("ram:GetRole", "ram:GetUser", "ram:ListAccessKeys", "ram:CreateAccessKey"):
         world.ram.deny(action, "ExplicitDeny")
@@ -221,7 +221,7 @@ def test_without_permissions_in_ram_the_printed_documents_are_enough(world):
     assert world.resources()["tasks"] == [("photos", "photos-obs", True)]
 
 
-def test_without_permissions_in_ram_setup_creates_all_other_resources(world):
+def test_setup_without_ram_permissions_creates_all_other_resources(world):
     for action in ("ram:GetRole", "ram:GetUser", "ram:ListAccessKeys"):
         world.ram.deny(action)
     assert waiting_resources(expect_exit(set_up_alibaba(world), 3)) == [
@@ -232,7 +232,7 @@ def test_without_permissions_in_ram_setup_creates_all_other_resources(world):
     assert world.log_bucket in world.oss.buckets
 
 
-def test_a_key_created_by_hand_is_given_to_oms_and_not_deleted(world):
+def test_setup_gives_an_access_key_created_by_hand_to_oms_and_keeps_it(world):
     # GIVEN an administrator who may make no keys, but delete them, and a key that was made by hand
     world.ram.deny("ram:CreateAccessKey")
     assert waiting_resources(expect_exit(world.setup(typed=YES), 3)) == ["sync task"]
@@ -245,7 +245,7 @@ def test_a_key_created_by_hand_is_given_to_oms_and_not_deleted(world):
     assert list(world.ram.entities.users[f"{NAME}-oms"]["keys"]) == [key_by_hand[OMS_SOURCE_VARIABLES[0]]]
 
 
-def test_a_policy_that_setup_cannot_change_remains_a_step_of_the_plan(world, resources):
+def test_the_plan_keeps_a_step_for_a_policy_that_setup_cannot_change(world, resources):
     set_variables(world, readObjects="off")
     world.iam.deny("iam:policies:createVersionV5")
     assert waiting_resources(expect_exit(world.setup(typed=YES), 3)) == [
@@ -253,7 +253,7 @@ def test_a_policy_that_setup_cannot_change_remains_a_step_of_the_plan(world, res
     ]
 
 
-def test_a_key_that_cannot_be_deleted_is_reported_as_remaining(world):
+def test_setup_reports_an_access_key_that_it_cannot_delete(world):
     expect_success(set_up_alibaba(world))
     world.ram.entities.create_access_key(f"{NAME}-oms")
     world.ram.deny("ram:DeleteAccessKey")
@@ -267,7 +267,7 @@ def test_a_missing_permission_to_create_a_bucket_ends_setup(world):
     assert world.resources()["roles"] == {}
 
 
-def test_no_program_started_by_setup_has_a_key_in_its_environment(world):
+def test_setup_starts_no_program_with_an_access_key_in_its_environment(world):
     # GIVEN all keys in the environment
     source_key = {"OMS_SOURCE_AK": "a-source-key", "OMS_SOURCE_SK": "its-secret"}
     environments = []

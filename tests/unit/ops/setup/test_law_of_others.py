@@ -26,7 +26,7 @@ commands = st.sampled_from([(), (), ("--new-key",), ("--remove",), *_HALVES])
 @pytest.mark.law
 @given(steps=st.lists(st.tuples(interferences, commands, ends, st.none() | st.integers(1, 90)), min_size=1, max_size=4))
 @settings(max_examples=max(5, schedules(10) // 2))
-def test_setup_changes_no_foreign_resource(
+def test_setup_changes_no_resource_of_others(
     steps: list[tuple[list[Callable[[Others], None]], tuple[str, ...], tuple[str, int] | None, int | None]],
 ) -> None:
     with SetupWorld() as world:

@@ -45,11 +45,11 @@ def abandoned_lock(world):
     return json.loads(world.oss.objects(world.log_bucket)[LOCK].data)
 
 
-def test_the_lock_names_its_callers(abandoned_lock):
+def test_the_lock_of_setup_names_its_callers(abandoned_lock):
     assert abandoned_lock["callers"] == ["acs:ram::1000000000000001:user/administrator", "administrator"]
 
 
-def test_another_caller_waits_and_sees_the_holder_and_the_time(world, abandoned_lock):
+def test_setup_shows_another_caller_who_holds_the_lock_and_until_when(world, abandoned_lock):
     ways = "-> Wait for it to end; you can continue 40 minutes after it began"
     expect_exit(
         world.setup(typed=YES, keys=add_other_administrator(world)), 1, RUNNING_LINE, abandoned_lock["since"], ways
@@ -58,7 +58,7 @@ def test_another_caller_waits_and_sees_the_holder_and_the_time(world, abandoned_
     expect_success(world.setup(typed=YES, keys=add_other_administrator(world)))
 
 
-def test_the_same_caller_takes_the_lock_over_by_confirming_the_plan(world, abandoned_lock):
+def test_setup_takes_over_the_lock_of_the_same_caller_after_a_yes(world, abandoned_lock):
     lock_line = "change: lock of setup: a setup by acs:ram::1000000000000001:user/administrator, administrator"
     assert json.loads(world.oss.objects(world.log_bucket)[LOCK].data) == abandoned_lock
     expect_success(
@@ -67,18 +67,18 @@ def test_the_same_caller_takes_the_lock_over_by_confirming_the_plan(world, aband
     assert LOCK not in world.oss.objects(world.log_bucket)
 
 
-def test_without_a_terminal_the_hash_of_the_plan_confirms_it(world, abandoned_lock):
+def test_the_hash_of_the_plan_confirms_setup_without_a_terminal(world, abandoned_lock):
     plan = json.loads(expect_success(world.setup("--plan", "--json")).splitlines()[-1])
     expect_success(world.setup("--yes", plan["plan"], "--agree"))
 
 
-def test_an_older_plan_takes_over_no_lock(world):
+def test_setup_takes_over_no_lock_by_the_hash_of_an_older_plan(world):
     plan = json.loads(expect_success(world.setup("--plan", "--json")).splitlines()[-1])
     kill_with_lock(world)
     expect_exit(world.setup("--yes", plan["plan"], "--agree"), 2, "The plan has changed")
 
 
-def test_only_the_lock_of_the_run_that_the_plan_names_is_taken_over(world, abandoned_lock):
+def test_setup_takes_over_only_the_lock_that_its_plan_names(world, abandoned_lock):
     # GIVEN another terminal of the same caller, which takes the lock over while this terminal prompts
     first_request, lock = world.asked, world.oss.objects(world.log_bucket)[LOCK]
 
@@ -92,7 +92,7 @@ def test_only_the_lock_of_the_run_that_the_plan_names_is_taken_over(world, aband
     assert json.loads(world.oss.objects(world.log_bucket)[LOCK].data)["run"] == "another" != lock
 
 
-def test_a_lock_that_cannot_be_read_back_blocks_no_later_run(world):
+def test_a_lock_that_setup_cannot_read_back_blocks_no_later_setup(world):
     world.oss.create_bucket(world.log_bucket)
     world.oss.faults.add(Fault.status(503), 8, where=lambda request: is_about_lock(request, "GET"))
     expect_exit(world.setup(typed=YES), 1, "refused GET: 503")

@@ -37,7 +37,7 @@ def renew(world, *phrases, code=0):
     return world.secrets[STORED_NAME]
 
 
-def test_the_old_key_is_deleted_after_use_of_the_new_key(world):
+def test_setup_deletes_the_old_access_key_after_the_new_key_was_used(world):
     # GIVEN functions that use their key
     old_key = use_stored_key(world)
 
@@ -56,14 +56,14 @@ def test_the_old_key_is_deleted_after_use_of_the_new_key(world):
     assert keys(world) == [new_key]
 
 
-def test_no_key_is_created_or_deleted_if_the_store_does_not_answer(world):
+def test_setup_changes_no_access_key_if_the_secret_store_does_not_answer(world):
     earlier_keys = keys(world)
     with patch.object(Caller, "secrets", side_effect=ToolError(t("the store is away"), NOTHING)):
         renew(world, "the store is away", code=1)
     assert keys(world) == earlier_keys
 
 
-def test_an_unused_new_key_is_replaced_and_the_working_key_stays(world):
+def test_setup_replaces_an_unused_new_access_key_and_keeps_the_used_key(world):
     old_key = use_stored_key(world)
     world.advance(60)
     unused_key = renew(world)
@@ -78,7 +78,7 @@ def test_an_unused_new_key_is_replaced_and_the_working_key_stays(world):
 
 @pytest.mark.parametrize("half", ["HW_AK", "HW_SK"])
 @pytest.mark.parametrize("command", ["setup --new-key", "secrets"])
-def test_a_stored_key_without_its_secret_is_replaced(world, half, command):
+def test_setup_replaces_a_stored_access_key_without_its_secret(world, half, command):
     # GIVEN a machine that dies before it stores half of a new pair, beside an old pair
     old_key, pair = use_stored_key(world), {f"{NAME}_HW_AK": "an-access-key", f"{NAME}_HW_SK": "its-secret"}
     world.advance(60)
@@ -102,14 +102,14 @@ def test_a_stored_key_without_its_secret_is_replaced(world, half, command):
     assert old_key in keys(world)
 
 
-def test_a_plan_of_a_new_key_changes_nothing(world):
+def test_setup_with_new_key_and_plan_changes_no_resource(world):
     earlier_state = world.resources(), dict(world.secrets)
     expect_success(world.setup("--new-key", "--plan"), "create: access key of the functions")
     expect_exit(world.setup("--new-key", typed="no\n"), 2)
     assert (world.resources(), world.secrets) == earlier_state
 
 
-def test_a_third_machine_reports_two_keys_and_deletes_neither(world):
+def test_setup_deletes_neither_of_two_access_keys_on_a_third_machine(world):
     for _ in range(2):
         use_stored_key(world)
         world.secrets.clear()
@@ -121,7 +121,7 @@ def test_a_third_machine_reports_two_keys_and_deletes_neither(world):
     assert len(keys(world)) == 2
 
 
-def test_the_key_with_the_older_last_use_is_deleted_even_if_newer(world):
+def test_setup_deletes_the_access_key_whose_last_use_is_older(world):
     # GIVEN another machine, which deployed once, and the first, which has deployed since
     use_stored_key(world)
     first_secrets = dict(world.secrets)
@@ -139,7 +139,7 @@ def test_the_key_with_the_older_last_use_is_deleted_even_if_newer(world):
 
 
 @pytest.mark.parametrize("is_used", [False, True], ids=["not deployed yet", "used, and the task gone"])
-def test_an_s_yaml_without_a_key_gets_a_key_and_no_key_is_deleted(world, is_used):
+def test_setup_adds_an_access_key_to_an_s_yaml_without_and_deletes_none(world, is_used):
     # GIVEN a key that may be in use, although neither IAM nor a task shows that
     first_key = world.secrets[STORED_NAME]
     if is_used:
@@ -151,7 +151,7 @@ def test_an_s_yaml_without_a_key_gets_a_key_and_no_key_is_deleted(world, is_used
     assert keys(world) == [first_key, world.secrets[STORED_NAME]]
 
 
-def test_a_key_of_a_deleted_user_is_replaced(world):
+def test_setup_replaces_the_access_key_of_a_deleted_user(world):
     # GIVEN a machine whose store has a key that another machine removed
     dead = dict(world.secrets)
     expect_success(world.setup("--remove", typed="yes\n"))
@@ -167,7 +167,7 @@ def test_a_key_of_a_deleted_user_is_replaced(world):
 
 
 @pytest.mark.long
-def test_an_interrupted_renewal_never_loses_a_key_in_use():
+def test_an_interrupted_setup_with_new_key_loses_no_access_key_in_use():
     with SetupWorld() as whole_world:
         expect_success(whole_world.setup(typed=YES))
         earlier_requests = whole_world.asked

@@ -22,7 +22,7 @@ def read_plan(world, code):
 
 @pytest.mark.parametrize("is_by_oms", [True, False], ids=["by OMS itself", "by its gateway"])
 @pytest.mark.parametrize("right", ["oms:synctask:list", "oms:taskgroup:list"])
-def test_a_permission_of_oms_that_is_missing_is_a_line_of_the_plan(world, right, is_by_oms):
+def test_the_plan_of_setup_has_a_line_for_a_missing_oms_permission(world, right, is_by_oms):
     world.oms.checks_permissions = is_by_oms
     world.oms.deny(right)
     line = read_plan(world, 3)["sync task"]
@@ -56,7 +56,7 @@ def test_setup_waits_for_a_permission_that_oms_sees_a_minute_late(world):
     expect_success(world.setup(typed=YES))
 
 
-def test_a_refusal_is_a_single_line_and_the_other_lines_stay(world):
+def test_the_plan_of_setup_shows_a_refused_request_in_one_line(world):
     frozen = Fault.status(400, b'{"error_code": "OMS.0202", "error_msg": "frozen"}')
     world.oms.faults.add(frozen, where=lambda request: request.raw_path.endswith("/sync-tasks"))
     lines = read_plan(world, 3)
@@ -72,7 +72,7 @@ def answer_task_list(world, body):
 
 
 @pytest.mark.parametrize("body", [b"{}", b'{"count": 2}', b'{"tasks": "none", "count": 0}', b'{"tasks": [1]}', b"[]"])
-def test_a_response_without_a_list_is_not_an_empty_list(world, body):
+def test_setup_does_not_take_a_response_without_a_list_for_an_empty_list(world, body):
     answer_task_list(world, body)
     line = read_plan(world, 3)["sync task"]
     assert "not in the cloud's documentation" in line["detail"]["en"]
@@ -80,7 +80,7 @@ def test_a_response_without_a_list_is_not_an_empty_list(world, body):
 
 
 @pytest.mark.parametrize("body", [b'{"count": 0}', b'{"tasks": null, "count": 0}', b'{"tasks": [], "count": 0}'])
-def test_a_list_with_the_count_zero_is_empty(world, body):
+def test_setup_takes_a_list_with_the_count_zero_as_empty(world, body):
     answer_task_list(world, body)
     assert read_plan(world, 0)["sync task"]["state"] == "create"
 
@@ -96,7 +96,7 @@ WRONG_REGIONS = {
 
 @pytest.mark.parametrize("answers", [True, False], ids=["any endpoint says where", "the endpoint refuses"])
 @pytest.mark.parametrize("name", WRONG_REGIONS)
-def test_a_bucket_in_another_region_is_named_with_both_regions_and_a_fix(world, name, answers):
+def test_the_plan_of_setup_names_both_regions_of_a_misplaced_bucket(world, name, answers):
     world.oss.answers_anywhere = world.obs.answers_anywhere = answers
     actual = "cn-east-3" if name == "destination" else "cn-shanghai"
     if name == "destination":
@@ -109,7 +109,7 @@ def test_a_bucket_in_another_region_is_named_with_both_regions_and_a_fix(world, 
     assert line["next"]["en"].startswith(way_out)
 
 
-def test_a_redirect_without_a_region_means_another_region(world):
+def test_the_plan_of_setup_takes_a_redirect_as_another_region(world):
     world.obs.create_bucket(world.destination_bucket)
     world.obs.faults.add(
         Fault.status(301, headers={"x-obs-request-id": "1"}), where=lambda request: request.method == "HEAD"
@@ -140,13 +140,13 @@ def is_of_bucket(request, name):
     return f"//{name}." in url.replace("https:", "") and url.count("/") <= 3 and url.endswith("/")
 
 
-def test_a_creation_request_that_arrives_after_its_retry_is_accepted(world):
+def test_setup_accepts_a_bucket_whose_first_creation_request_came_late(world):
     where = {"where": lambda request: request.method == "PUT" and is_of_bucket(request, world.log_bucket)}
     world.oss.faults.add(Fault.lands_late(1), 1, **where)
     expect_success(world.setup(typed=YES))
 
 
-def test_a_bucket_of_others_is_not_mistaken_for_setups_own(world):
+def test_setup_does_not_take_a_bucket_of_others_for_its_own(world):
     taken_name_fault = Fault.status(409, b"<Error><Code>BucketAlreadyExists</Code></Error>", {"x-oss-request-id": "1"})
     world.oss.faults.add(
         taken_name_fault, where=lambda request: request.method == "PUT" and is_of_bucket(request, world.log_bucket)
@@ -161,7 +161,7 @@ def test_a_bucket_of_others_is_not_mistaken_for_setups_own(world):
 # -- order of the plan
 
 
-def test_the_plan_begins_with_obstacles_and_ends_with_counts(world):
+def test_the_plan_of_setup_begins_with_obstacles_and_ends_with_counts(world):
     set_variables(world, destinationBucket="photos.obs")
     output = expect_exit(world.setup(typed=YES), 1)
     lines = [line for line in output.splitlines() if line.startswith("  ") and not line.startswith("   ")]
@@ -169,7 +169,7 @@ def test_the_plan_begins_with_obstacles_and_ends_with_counts(world):
     assert lines[-1] == "  Total: 1 to resolve first, 8 to create, 1 to change, nothing removed"
 
 
-def test_the_counts_of_the_plan_are_those_of_its_lines(world):
+def test_the_plan_of_setup_counts_its_lines_correctly(world):
     output = expect_success(world.setup("--plan"), "Total: 9 to create, 1 to change, nothing removed")
     assert (output.count("  create: "), output.count("  change: ")) == (9, 1)
     expect_success(world.setup(typed=YES))
@@ -180,7 +180,7 @@ def test_the_counts_of_the_plan_are_those_of_its_lines(world):
 # -- prompts
 
 
-def test_each_prompt_for_a_key_names_its_owner_and_its_use(world):
+def test_each_prompt_of_setup_for_an_access_key_names_its_owner_and_use(world):
     expect_success(world.setup("--only", "alibaba", typed="yes\n"))
     key = world.ram.entities.create_access_key(f"{NAME}-oms")["AccessKey"]
     hidden = [*world.huawei_credentials, key["AccessKeyId"], key["AccessKeySecret"]]

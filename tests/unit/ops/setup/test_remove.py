@@ -34,7 +34,7 @@ def remaining_resources(world):
     return {kind: names for kind, names in world.resources().items() if kind != "buckets"}
 
 
-def test_a_removal_leaves_only_the_buckets_and_their_objects(world):
+def test_setup_with_remove_leaves_only_the_buckets_and_their_objects(world):
     world.oss.put(world.log_bucket, "oms_source_record/t/success_object/a", b"-")
     buckets = world.resources()["buckets"]
     remove(world, "First remove the functions and triggers: s remove -y")
@@ -50,7 +50,7 @@ def test_a_removal_leaves_only_the_buckets_and_their_objects(world):
     expect_success(world.setup(typed=YES))
 
 
-def test_a_plan_of_a_removal_changes_nothing(world):
+def test_setup_with_remove_and_plan_changes_no_resource(world):
     earlier_resources = world.resources()
     expect_success(world.setup("--remove", "--plan"))
     expect_exit(world.setup("--remove", typed="no\n"), 2)
@@ -59,7 +59,7 @@ def test_a_plan_of_a_removal_changes_nothing(world):
 
 @pytest.mark.long
 @pytest.mark.parametrize("quarter", range(4))
-def test_an_interrupted_removal_followed_by_another_leaves_nothing(quarter):
+def test_a_repeated_setup_with_remove_completes_an_interrupted_removal(quarter):
     for fate, number in draw_interruptions(range(1, 80))[quarter::4]:
         with SetupWorld() as world:
             world.setup(typed=YES)
@@ -72,7 +72,7 @@ def test_an_interrupted_removal_followed_by_another_leaves_nothing(quarter):
 
 
 @pytest.mark.parametrize("number", range(4, 81, 19))
-def test_a_removal_after_an_interrupted_setup_leaves_no_resource(number):
+def test_setup_with_remove_after_an_interrupted_setup_leaves_no_resource(number):
     with SetupWorld() as world:
         with world.cut_off("dies_after", number):
             world.setup(typed=YES)
@@ -80,7 +80,7 @@ def test_a_removal_after_an_interrupted_setup_leaves_no_resource(number):
         assert remaining_resources(world) == NO_RESOURCES
 
 
-def test_resources_and_attachments_of_others_stay_and_are_named(world):
+def test_setup_with_remove_keeps_and_names_resources_of_others(world):
     # GIVEN a policy of others on a role, a user of theirs, and a task of theirs for the same buckets
     ram = world.ram.entities
     ram.create_policy("other", json.dumps(OTHER))
@@ -102,7 +102,7 @@ def test_resources_and_attachments_of_others_stay_and_are_named(world):
     assert "Setup has nothing to remove" not in output
 
 
-def test_an_iam_user_with_a_policy_of_others_stays_until_it_is_detached(world):
+def test_setup_with_remove_keeps_an_iam_user_with_a_policy_of_others(world):
     fields = {"policy_name": "other", "policy_document": json.dumps({**OTHER, "Version": "5.0"}), "description": ""}
     policy = world.iam.create_policy(Arguments((), fields, {}))["policy"]["policy_id"]
     attached_policies = world.iam_user("oms")["attached"]
@@ -117,7 +117,7 @@ def test_an_iam_user_with_a_policy_of_others_stays_until_it_is_detached(world):
     assert remaining_resources(world) == {**NO_RESOURCES, "iam policies": ["other"]}
 
 
-def test_a_policy_without_its_deleted_role_or_user_is_removed(world):
+def test_setup_with_remove_deletes_a_policy_whose_user_is_gone(world):
     ram, user = world.ram.entities, world.iam_user("functions")
     ram.roles.clear()
     ram.users.clear()
@@ -127,7 +127,7 @@ def test_a_policy_without_its_deleted_role_or_user_is_removed(world):
     assert remaining_resources(world) == NO_RESOURCES
 
 
-def test_a_removal_keeps_a_foreign_policy_and_deletes_all_keys(world):
+def test_setup_with_remove_keeps_a_policy_of_others_and_deletes_all_keys(world):
     # GIVEN things of others that have the policies of setup's
     ram, iam = world.ram.entities, world.iam
     ram.create_user("theirs")
@@ -152,7 +152,7 @@ def test_a_removal_keeps_a_foreign_policy_and_deletes_all_keys(world):
     assert remaining_resources(world)["iam policies"] == []
 
 
-def test_a_policy_of_others_with_setups_name_stays_attached(world):
+def test_setup_with_remove_keeps_a_policy_of_others_with_its_own_name(world):
     user, ram = world.iam_user("oms"), world.ram.entities
     for policy in (world.iam.policies[next(iter(user["attached"]))], ram.policies[f"{NAME}-oms"]):
         policy["fields"] |= {"description": "mine", "Description": "mine"}
@@ -164,21 +164,21 @@ def test_a_policy_of_others_with_setups_name_stays_attached(world):
     assert ram.users[f"{NAME}-oms"]["keys"] == {}
 
 
-def test_a_removal_empties_only_setups_lines_of_s_yaml(world):
+def test_setup_with_remove_empties_only_its_own_lines_of_s_yaml(world):
     earlier_variables = world.variables()
     remove(world, "change: s.yaml: empty SYNC_URL, HW_AK, HW_SK")
     assert world.variables() == {**earlier_variables, "SYNC_URL": "", "HW_AK": "", "HW_SK": ""}
     assert json.loads((world.folder / "answers.json").read_text())["SYNC_URL"] == ""
 
 
-def test_the_address_of_a_task_of_others_stays_in_s_yaml(world):
+def test_setup_with_remove_keeps_the_address_of_a_task_of_others(world):
     task = world.oms.create_task(world.project_id, "t", lambda key: None, world.obs.bucket(world.destination_bucket))
     set_variables(world, SYNC_URL=task.sync_url)
     remove(world, "change: s.yaml: empty HW_AK, HW_SK")
     assert world.variables()["SYNC_URL"] == task.sync_url
 
 
-def test_the_address_of_a_deleted_task_is_removed_from_s_yaml(world):
+def test_setup_with_remove_deletes_the_address_of_a_deleted_task(world):
     world.oms._tasks.clear()
     world.advance(300)
     remove(world)
@@ -186,7 +186,7 @@ def test_the_address_of_a_deleted_task_is_removed_from_s_yaml(world):
 
 
 @pytest.mark.parametrize("task", ["", "another"])
-def test_a_migration_of_another_task_stops_a_removal_and_names_the_task(world, task):
+def test_a_migration_of_another_task_stops_setup_with_remove(world, task):
     # GIVEN the intention of a migration, and an s.yaml with the address of another task, or of none
     address = world.variables()["SYNC_URL"]
     migration = {"run": "r", "begun": "2026-03-10T12:00:00Z", "source": "photos", "destination": "photos-obs"}

@@ -46,7 +46,7 @@ def alibaba(kind, service, credentials):
     return kind(Config(access_key_id=key, access_key_secret=secret, endpoint=host, protocol="http"))
 
 
-def test_calls_of_ram_equal_those_of_the_sdk(box, setup_requests):
+def test_requests_of_setup_to_ram_equal_those_of_the_vendors_sdk(box, setup_requests):
     client = alibaba(RamClient, box.ram, box.user_credentials)
     by_action = {request.headers["x-acs-action"]: request for request in requests_to(setup_requests, "ram.")}
     assert len(by_action) >= 12
@@ -65,7 +65,7 @@ def test_calls_of_ram_equal_those_of_the_sdk(box, setup_requests):
         assert meaning(ours) == meaning(theirs), action
 
 
-def test_calls_of_function_compute_equal_those_of_the_sdk(box, setup_requests):
+def test_requests_of_setup_to_function_compute_equal_those_of_the_sdk(box, setup_requests):
     client = alibaba(FcClient, box.functions, box.user_credentials)
     ours = {request.url: request for request in requests_to(setup_requests, f"{ACCOUNT_ID}.cn-hangzhou.fc.")}
     first, second = (
@@ -149,18 +149,18 @@ OMS = {
 }
 
 
-def test_calls_of_iam_equal_those_of_the_sdk(box, setup_requests):
+def test_requests_of_setup_to_iam_equal_those_of_the_vendors_sdk(box, setup_requests):
     key = GlobalCredentials(*box.huawei_credentials, DOMAIN_ID)
     clients = [huawei_client(version, box.iam, key, version.IamClient) for version in (v3, v5)]
     compare_with_sdk(requests_to(setup_requests, "iam."), box.iam, IAM, clients)
 
 
-def test_calls_of_oms_equal_those_of_the_sdk(box, setup_requests):
+def test_requests_of_setup_to_oms_equal_those_of_the_vendors_sdk(box, setup_requests):
     key = BasicCredentials(*box.huawei_credentials, box.project_id)
     compare_with_sdk(requests_to(setup_requests, "oms."), box.oms, OMS, [huawei_client(v2, box.oms, key, v2.OmsClient)])
 
 
-def test_calls_of_buckets_equal_those_of_the_sdk(box, setup_requests):
+def test_requests_of_setup_to_buckets_equal_those_of_the_vendors_sdks(box, setup_requests):
     config = oss_sdk.config.load_default()
     config.credentials_provider = oss_sdk.credentials.StaticCredentialsProvider(*box.user_credentials)
     config.region, config.endpoint, config.use_path_style = box.region, box.oss.endpoint, True

@@ -62,7 +62,7 @@ def test_setup_uses_exactly_the_permissions_that_it_names(world):
     assert required_permissions(world, 0) == rights
 
 
-def test_a_removal_needs_only_named_permissions(world):
+def test_setup_with_remove_needs_only_permissions_that_it_names(world):
     set_up_and_repair(world)
     rights, first_request = planned_permissions(world, "--remove"), len(world.sent)
     for actions in (world.oss.actions, world.obs.actions, world.oms.actions, world.functions.actions):
@@ -75,7 +75,7 @@ def test_a_removal_needs_only_named_permissions(world):
     )
 
 
-def test_the_named_permissions_are_enough_for_setup(world):
+def test_the_permissions_that_setup_names_suffice_for_setup(world):
     # GIVEN two with the rights that are named
     rights = sorted(planned_permissions(world))
     alibaba_actions, huawei_actions = (
@@ -94,7 +94,7 @@ def test_the_named_permissions_are_enough_for_setup(world):
 
 
 @pytest.mark.parametrize("name", ["SECURITY.md", "SECURITY.zh.md"])
-def test_security_md_names_the_permissions(world, name):
+def test_security_md_names_the_permissions_that_setup_needs(world, name):
     tables = Document.read(ROOT / name).tables
     (cell,) = [row[1].content for table in tables for row in table if "`python3 ops.py setup`" in row[0].content]
     setup_part, _, removal_part = cell.partition("`--remove`")

@@ -53,7 +53,7 @@ def test_an_object_arrives_after_setup_and_deployment(world):
     assert world.fc.invoke("status", b"{}").value["copying"] is not None
 
 
-def test_a_plan_changes_nothing_and_its_hash_confirms_it(world):
+def test_setup_changes_nothing_until_the_hash_of_its_plan_confirms_it(world):
     # GIVEN a plan in JSON
     earlier_state = world.resources(), (world.folder / "s.yaml").read_bytes()
     plan = json.loads(expect_success(world.setup("--plan", "--json")).splitlines()[-1])
@@ -74,7 +74,7 @@ def test_a_plan_changes_nothing_and_its_hash_confirms_it(world):
 
 
 @pytest.mark.parametrize(("language", "title"), [("en", "Plan for both clouds"), ("zh", "两家云的设置计划")])
-def test_a_page_of_the_plan_has_each_permission(world, language, title):
+def test_the_page_of_setups_plan_shows_each_permission(world, language, title):
     file = world.folder / "plan.html"
     expect_success(world.setup("--plan", "--html", str(file), "--lang", language))
     page = file.read_text(encoding="utf-8")
@@ -84,7 +84,7 @@ def test_a_page_of_the_plan_has_each_permission(world, language, title):
     assert (world.setup("--plan", "--html", str(world.folder))[0], world.asked) == (2, request_count)
 
 
-def test_setup_fills_in_its_lines_of_s_yaml_and_answers_and_no_others(world):
+def test_setup_writes_only_its_own_lines_of_s_yaml_and_answers_json(world):
     earlier_text = (world.folder / "s.yaml").read_text()
     expect_success(world.setup(typed=YES))
     stored_answers, variables = json.loads((world.folder / "answers.json").read_text()), world.variables()
@@ -102,7 +102,7 @@ def test_setup_fills_in_its_lines_of_s_yaml_and_answers_and_no_others(world):
 
 
 @pytest.mark.parametrize("written", [b"\xef\xbb\xbf{}", b"<<<<<<< HEAD\n{}\n", b"", "{}".encode("utf-16"), b"[]"])
-def test_an_unreadable_answers_file_stays_and_s_yaml_is_filled_in(world, written):
+def test_setup_keeps_an_unreadable_answers_file_and_writes_s_yaml(world, written):
     file = world.folder / "answers.json"
     file.write_bytes(written)
     output = expect_success(world.setup(typed=YES), "Setup is complete. ")
@@ -116,7 +116,7 @@ def test_an_unreadable_answers_file_stays_and_s_yaml_is_filled_in(world, written
         assert file.read_bytes() == written
 
 
-def test_a_file_that_extends_s_yaml_is_set_up_without_changing_s_yaml(world):
+def test_setup_of_a_file_that_extends_s_yaml_does_not_change_s_yaml(world):
     # GIVEN a second environment with only its own settings
     set_variables(world, objectPrefix="photos/", replayRole="${vars.functionName}-own")
     earlier_files = [(path, path.read_bytes()) for path in (world.folder / "s.yaml", world.folder / "answers.json")]
@@ -143,7 +143,7 @@ def test_a_file_that_extends_s_yaml_is_set_up_without_changing_s_yaml(world):
     )
 
 
-def test_for_a_file_without_setups_lines_the_lines_to_write_are_printed(world):
+def test_setup_prints_the_lines_that_a_settings_file_lacks(world):
     file = world.folder / "s.yaml"
     file.write_text(file.read_text().replace(" # setup", ""))
     expect_exit(world.setup(typed=YES), 2, 'Write it under vars: SYNC_URL: "https://oms.')
@@ -162,7 +162,7 @@ NO_TERMINAL_TEXT = "Without a terminal"
     ],
     ids=["not in full", "not in full to the agreement", "Ctrl-D", "Ctrl-D at the agreement"],
 )
-def test_without_a_yes_or_an_agreement_nothing_changes(world, typed, phrases):
+def test_setup_changes_nothing_without_a_yes_and_an_agreement(world, typed, phrases):
     earlier_resources = world.resources()
     output = expect_exit(world.setup(typed=typed), 2, *phrases)
     assert (NO_TERMINAL_TEXT in output) == (NO_TERMINAL_TEXT in phrases)
@@ -172,7 +172,7 @@ def test_without_a_yes_or_an_agreement_nothing_changes(world, typed, phrases):
 
 @pytest.mark.long
 @pytest.mark.parametrize("quarter", range(4))
-def test_an_interrupted_run_followed_by_another_creates_the_same(complete_run, quarter):
+def test_a_repeated_setup_completes_an_interrupted_setup(complete_run, quarter):
     resources, requests = complete_run
     for fate, number in draw_interruptions(range(1, requests))[quarter::4]:
         with SetupWorld() as world:
@@ -194,7 +194,7 @@ def test_setup_waits_for_permissions_that_take_effect_late(world, minutes):
     )
 
 
-def test_permissions_that_never_take_effect_are_named_and_leave_no_key(world):
+def test_setup_leaves_no_access_key_if_permissions_never_take_effect(world):
     world.iam.grant_delay = None
     expect_exit(world.setup(typed=YES), 3, "writing to the destination: the new key still lacks the permission")
     assert world.resources()["users"][f"{NAME}-oms"][1] == 0
@@ -203,7 +203,7 @@ def test_permissions_that_never_take_effect_are_named_and_leave_no_key(world):
     assert world.resources()["tasks"] == [("photos", "photos-obs", True)]
 
 
-def test_a_new_resource_that_is_not_listed_yet_is_read_again(world):
+def test_setup_reads_a_new_resource_again_that_is_not_listed_yet(world):
     world.ram.entities.visibility_delay = world.iam.visibility_delay = 3.0
     expect_success(world.setup(typed=YES))
 
@@ -291,13 +291,13 @@ def test_setup_names_obstacles_and_creates_everything_else(world):
     )
 
 
-def test_a_website_without_subfolder_pages_is_no_obstacle(world):
+def test_setup_reports_no_obstacle_for_a_website_without_subfolder_pages(world):
     set_website(world, SUBFOLDERS.replace("true", "false"))
     assert "unchanged: source bucket photos" in world.setup("--plan")[1]
 
 
 @pytest.mark.parametrize("name", WRONG_SETTINGS)
-def test_an_obstacle_that_must_be_resolved_stops_setup_before_changes(world, name):
+def test_an_obstacle_to_resolve_stops_setup_before_its_changes(world, name):
     prepare, code, phrase = WRONG_SETTINGS[name]
     prepare(world)
     earlier_resources = world.resources()
@@ -314,13 +314,13 @@ def test_an_obstacle_that_must_be_resolved_stops_setup_before_changes(world, nam
         (HUAWEI_VARIABLES[1], "iam."),
     ],
 )
-def test_a_wrong_key_is_reported_with_its_cloud(world, name, host):
+def test_setup_names_the_cloud_of_a_wrong_access_key(world, name, host):
     result = world.setup(keys={**world.administrators(), name: "x"})
     output = expect_exit(result, 1, "-> Check that the access key and the secret match")
     assert re.search(rf"{host}\S+ refused (GET|POST): 40[0-4] ", output)
 
 
-def test_a_limit_of_the_account_is_named_with_its_resource(world):
+def test_setup_names_the_resource_that_exceeds_an_account_limit(world):
     for number in range(50):
         world.iam.create_user(Arguments((), {"name": f"user-{number}"}, {}))
     expect_exit(
@@ -331,7 +331,7 @@ def test_a_limit_of_the_account_is_named_with_its_resource(world):
     )
 
 
-def test_changes_by_hand_are_repaired_and_attachments_of_others_stay(world, resources):
+def test_setup_repairs_changes_by_hand_and_keeps_attachments_of_others(world, resources):
     # GIVEN a project that was set up, with a changed policy, a detached policy, and a policy of others
     ram = world.ram.entities
     ram.roles[f"{NAME}-function"]["attached"] = {}
@@ -352,7 +352,7 @@ def test_changes_by_hand_are_repaired_and_attachments_of_others_stay(world, reso
 READ_PERMISSIONS = ["oss:GetObject on acs:oss:*:*:photos/*", "obs:object:getObject on obs:*:*:object:photos-obs/*"]
 
 
-def test_the_plan_says_why_functions_read_objects_and_how_to_prevent_it(world):
+def test_the_plan_of_setup_says_why_functions_read_objects(world):
     # GIVEN a project before its setup THEN the plan names the permissions in both clouds, what for, and the way out
     reason, way_out = "`cutover --sample`, `--deep` and `deletions` read objects", 'set readObjects to "off" in s.yaml'
     output = " ".join(expect_success(world.setup("--plan")).split())
@@ -378,12 +378,12 @@ def test_the_plan_says_why_functions_read_objects_and_how_to_prevent_it(world):
         ({"readObjects": "off", "changeHeaders": "on"}, "headers could not be read"),
     ],
 )
-def test_an_impossible_setting_of_permissions_is_refused(world, variables, phrase):
+def test_setup_refuses_an_impossible_setting_of_permissions(world, variables, phrase):
     set_variables(world, **variables)
     expect_exit(world.setup("--plan"), 2, phrase)
 
 
-def test_the_permission_to_change_headers_is_offered_and_granted(world):
+def test_setup_offers_and_grants_the_permission_to_change_headers(world):
     offer, actions = (
         'set changeHeaders to "on" in s.yaml',
         [f"obs:object:modifyObjectMeta{end}" for end in ("Data", "data")],
@@ -396,7 +396,7 @@ def test_the_permission_to_change_headers_is_offered_and_granted(world):
         assert ("oss:GetObjectTagging, oss:GetObject on acs:oss:*:*:photos/*" in output) == (setting == "on")
 
 
-def test_the_plan_names_permissions_that_it_takes_away(world, resources):
+def test_the_plan_of_setup_names_permissions_that_it_revokes(world, resources):
     # GIVEN a project that was set up, and then left the permission to read objects out
     set_variables(world, readObjects="off")
     # WHEN it is looked at again THEN just that is named, and nothing that stays
@@ -420,7 +420,7 @@ def test_setup_stops_if_the_sync_task_has_another_destination(world, resources, 
     assert [task.bucket.name for task in world.oms.tasks] == ["photos-new"]
 
 
-def test_a_removal_stops_if_the_sync_task_has_another_source(world, resources):
+def test_setup_with_remove_stops_if_the_sync_task_has_another_source(world, resources):
     world.oss.create_bucket("videos")
     set_variables(world, sourceBucket="videos")
     output = expect_exit(world.setup("--remove", typed="yes\n"), 1, "First restore the source bucket in s.yaml: photos")
@@ -444,14 +444,14 @@ def test_another_project_of_the_same_name_stops_setup_without_changes(world, res
     assert world.resources() == {**resources, "buckets": VIDEOS}
 
 
-def test_a_stopped_task_is_not_taken_for_a_running_task(world, resources):
+def test_setup_does_not_take_a_stopped_sync_task_for_a_running_task(world, resources):
     world.oms.tasks[0].status = "STOPPED"
     output = expect_exit(world.setup("--plan"), 3, "wait: sync task: stopped, copies nothing")
     assert "All resources exist" not in output
 
 
 @pytest.mark.parametrize("cloud", ["Alibaba", "Huawei"])
-def test_the_accounts_own_key_needs_a_second_confirmation(world, cloud):
+def test_setup_with_an_accounts_own_access_key_needs_a_second_yes(world, cloud):
     service, key = {
         "Alibaba": (world.ram, world.user_credentials),
         "Huawei": (world.iam, world.huawei_credentials),
@@ -473,7 +473,7 @@ def find_secrets(world, *outputs):
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)])
-def test_no_secret_is_in_the_output_or_in_a_file(world, words):
+def test_setup_writes_no_secret_to_its_output_or_to_a_file(world, words):
     world.iam.grant_delay = 60.0
     output = expect_success(world.setup(*words, typed=YES))
     assert find_secrets(world, output) == (False, 2 + 3)
@@ -482,7 +482,7 @@ def test_no_secret_is_in_the_output_or_in_a_file(world, words):
 
 
 @pytest.mark.parametrize("status", [400, 403])
-def test_no_secret_is_in_the_output_about_a_refused_request(complete_run, status):
+def test_setup_prints_no_secret_of_a_refused_request(complete_run, status):
     refused, fault = 0, Fault.status(status, b'{"message": "SECRET of the cloud"}')
     for number in range(3, complete_run[1], 7):
         with SetupWorld() as world:
@@ -499,6 +499,6 @@ def fail_each_once(world, fault):
         service.faults.add(fault, times=1)
 
 
-def test_a_request_that_a_service_does_not_answer_is_repeated(world):
+def test_setup_repeats_a_request_that_a_service_does_not_answer(world):
     fail_each_once(world, Fault.status(503))
     expect_success(world.setup(typed=YES))

@@ -37,7 +37,7 @@ def creation_request(world: SetupWorld) -> dict:
         ),
     ],
 )
-def test_a_new_task_writes_the_planned_storage_class(world, words, policy, planned, shown):
+def test_a_sync_task_of_setup_writes_the_planned_storage_class(world, words, policy, planned, shown):
     assert missing_parts(world.setup("--plan", *words)[1], *planned) == []
     expect_success(world.setup(*words, typed=YES))
     assert world.oms.tasks[0].storage_policy == policy
@@ -46,7 +46,7 @@ def test_a_new_task_writes_the_planned_storage_class(world, words, policy, plann
     expect_success(world.setup("--plan", *words), shown)
 
 
-def test_the_plan_keeps_an_existing_task_and_names_the_cost_of_a_new_one(world):
+def test_the_plan_of_setup_keeps_a_task_with_another_storage_class(world):
     expect_success(world.setup(typed=YES))
     earlier_requests = len(world.sent)
     output = world.setup("--keep-storage-class")[1]

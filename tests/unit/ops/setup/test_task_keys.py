@@ -39,7 +39,7 @@ def key_deletions(world, first=0):
 
 
 @pytest.mark.parametrize("answer", LOST_ANSWERS)
-def test_a_task_whose_answer_is_lost_is_awaited_and_keeps_its_keys(world, answer):
+def test_setup_waits_for_a_task_whose_creation_response_is_lost(world, answer):
     # GIVEN an OMS that creates the task without an answer, and lists it 30 seconds later
     world.oms.visibility_delay = 30.0
     world.oms.faults.add(LOST_ANSWERS[answer], times=1, where=is_creation)
@@ -54,7 +54,7 @@ def test_a_task_whose_answer_is_lost_is_awaited_and_keeps_its_keys(world, answer
     assert "create" not in expect_success(world.setup("--plan"), "All resources exist.")
 
 
-def test_after_a_killed_creation_the_next_run_waits_for_the_task(world):
+def test_setup_waits_for_the_task_that_a_killed_setup_may_have_created(world):
     # GIVEN an administrator whose machine dies before OMS's answer
     world.oms.visibility_delay = 30.0
     number = request_number(is_creation)
@@ -97,7 +97,7 @@ def keys_of_unlisted_task(world):
     return keys(world)
 
 
-def test_after_five_minutes_the_plan_asks_before_keys_are_deleted(world, keys_of_unlisted_task):
+def test_setup_asks_before_it_deletes_access_keys_of_an_unlisted_task(world, keys_of_unlisted_task):
     # GIVEN keys that stayed WHEN the answer is no THEN they still stay
     output = expect_exit(
         world.setup(typed="no\n"),
@@ -126,7 +126,7 @@ def test_after_five_minutes_the_plan_asks_before_keys_are_deleted(world, keys_of
     )
 
 
-def test_keys_that_become_old_after_the_plan_was_shown_are_not_deleted(world):
+def test_setup_deletes_no_access_key_that_its_plan_did_not_show(world):
     # GIVEN a plan that is shown before the five minutes are over, and a yes that comes after them
     number = request_number(is_creation)
     world.oms.visibility_delay = 3600.0
@@ -139,7 +139,7 @@ def test_keys_that_become_old_after_the_plan_was_shown_are_not_deleted(world):
     assert len(world.oms.tasks) == 1
 
 
-def test_a_removal_right_after_an_unknown_outcome_removes_nothing(world):
+def test_setup_with_remove_waits_for_a_task_that_oms_may_have_created(world):
     with world.cut_off("dies_after", request_number(is_creation), away=0):
         world.oms.visibility_delay = 30.0
         world.setup(typed=YES)
@@ -158,7 +158,7 @@ def test_a_removal_right_after_an_unknown_outcome_removes_nothing(world):
     assert world.ram.entities.users == {}
 
 
-def test_a_created_task_that_oms_does_not_list_yet_is_the_projects_own(world):
+def test_setup_accepts_its_new_sync_task_before_oms_lists_the_task(world):
     world.oms.visibility_delay = 30.0
     expect_success(world.setup(typed=YES), "Setup is complete. ")
     (task,) = world.oms.tasks
@@ -169,7 +169,7 @@ def test_a_created_task_that_oms_does_not_list_yet_is_the_projects_own(world):
 
 
 @pytest.mark.parametrize("cloud", ["RAM", "IAM"])
-def test_the_plan_reports_a_sync_task_whose_access_key_was_deleted(world, resources, cloud):
+def test_the_plan_of_setup_reports_a_task_whose_access_key_was_deleted(world, resources, cloud):
     ram_key, iam_key = keys(world)
     if cloud == "RAM":
         world.ram.entities.delete_access_key(f"{NAME}-oms", ram_key)
@@ -188,7 +188,7 @@ def test_the_plan_reports_a_sync_task_whose_access_key_was_deleted(world, resour
     assert keys_at_oms(world) == [keys(world)]
 
 
-def test_a_refusal_of_the_task_deletes_its_keys_and_its_note(world):
+def test_setup_deletes_the_access_keys_of_a_task_that_oms_refused(world):
     world.oms.faults.add(Fault.status(400, b'{"error_code": "OMS.0001"}'), times=1, where=is_creation)
     expect_exit(world.setup(typed=YES), 1, "400 OMS.0001")
     assert NOTE not in world.oss.objects(world.log_bucket)

@@ -45,7 +45,7 @@ def trigger_line(world, code, **options):
     ],
     ids=["everything", "a part of ours", "more than ours", "one event"],
 )
-def test_an_overlapping_trigger_stops_the_plan(world, other):
+def test_a_trigger_of_another_function_that_overlaps_stops_setup(world, other):
     world.functions.foreign_functions["thumbnails"] = [trigger("music/"), other]
     line, key = trigger_line(world, 1), other["triggerConfig"]["filter"]["key"]
     fact_text = f'trigger on-upload of function thumbnails: prefix "{key["prefix"]}", suffix "{key["suffix"]}"'
@@ -71,19 +71,19 @@ OTHER_TRIGGERS = {
 
 
 @pytest.mark.parametrize("name", OTHER_TRIGGERS)
-def test_a_trigger_stops_the_plan_only_if_it_overlaps_with_the_projects(world, name):
+def test_a_trigger_stops_setup_only_if_it_overlaps_with_the_projects(world, name):
     world.functions.foreign_functions, state = OTHER_TRIGGERS[name]
     assert trigger_line(world, {"there": 0, "stop": 1}[state])["state"] == state
 
 
 @pytest.mark.parametrize(("suffix", "state"), [(".png", "there"), ("-small.jpg", "stop"), ("g", "stop")])
-def test_suffixes_are_compared_from_their_ends(world, suffix, state):
+def test_setup_compares_the_suffixes_of_triggers_from_their_ends(world, suffix, state):
     set_variables(world, objectSuffix=".jpg")
     world.functions.foreign_functions["thumbnails"] = [trigger(suffix=suffix)]
     assert trigger_line(world, {"there": 0, "stop": 1}[state])["state"] == state
 
 
-def test_the_projects_own_trigger_does_not_stop_the_plan(world):
+def test_the_projects_own_trigger_does_not_stop_setup(world):
     expect_success(world.setup(typed=YES))
     world.deploy_project(world.folder)
     (own_trigger,) = world.functions.list_triggers()[NAME]
@@ -93,7 +93,7 @@ def test_the_projects_own_trigger_does_not_stop_the_plan(world):
 
 
 @pytest.mark.parametrize("missing", ["fc:ListFunctions", "fc:ListTriggers"])
-def test_a_missing_permission_to_list_triggers_is_named(world, missing):
+def test_setup_names_the_missing_permission_to_list_triggers(world, missing):
     # GIVEN an administrator who may do all but that
     world.functions.foreign_functions["thumbnails"] = [trigger()]
     statement = {"Effect": "Allow", "Action": ["*"], "Resource": ["*"]}

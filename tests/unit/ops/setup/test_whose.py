@@ -48,7 +48,7 @@ FOREIGN_RESOURCES = {
 
 
 @pytest.mark.parametrize("kind", FOREIGN_RESOURCES)
-def test_a_resource_of_others_with_the_projects_name_stops_the_plan(world, kind):
+def test_a_resource_of_others_with_the_projects_name_stops_setup(world, kind):
     create, name, kind_name = FOREIGN_RESOURCES[kind]
     create(world, name)
     earlier_snapshot = world.snapshot()
@@ -62,14 +62,14 @@ def test_a_resource_of_others_with_the_projects_name_stops_the_plan(world, kind)
     assert world.snapshot() == earlier_snapshot
 
 
-def test_one_line_names_a_user_and_a_policy_of_others(world):
+def test_the_plan_of_setup_names_a_user_and_a_policy_of_others_together(world):
     for create in (ram_user, ram_policy):
         create(world, f"{NAME}-oms")
     expect_exit(world.setup("--plan"), 1, f"for this source bucket: RAM user {NAME}-oms, policy {NAME}-oms")
 
 
 @pytest.mark.parametrize("kind", ["Role", "User", "Policy"])
-def test_a_foreign_resource_created_after_the_plan_stays_unchanged(world, kind):
+def test_setup_changes_no_resource_that_others_created_after_its_plan(world, kind):
     # GIVEN others who create a resource of that name just before setup does
     ram, name = world.ram.entities, f"{NAME}-oms" if kind == "User" else f"{NAME}-trigger"
     resources = {"Role": ram.roles, "User": ram.users, "Policy": ram.policies}[kind]
@@ -92,7 +92,7 @@ def test_a_foreign_resource_created_after_the_plan_stays_unchanged(world, kind):
     assert [resources[name]] == created
 
 
-def test_a_user_recreated_by_others_keeps_its_keys_and_gets_none(resources, world):
+def test_setup_changes_no_access_keys_of_a_user_that_others_recreated(resources, world):
     # GIVEN users that were deleted, and made by others for other purposes
     world.iam_user("oms")["fields"]["description"] = "mine"
     world.ram.entities.users[f"{NAME}-oms"]["fields"]["Comments"] = "mine"
@@ -110,7 +110,7 @@ def test_a_user_recreated_by_others_keeps_its_keys_and_gets_none(resources, worl
     assert world.snapshot() == earlier_snapshot
 
 
-def test_a_task_with_the_projects_mark_and_another_source_is_foreign(world):
+def test_setup_takes_a_task_with_another_source_for_a_task_of_others(world):
     destination = world.obs.create_bucket("videos-obs")
     task = world.oms.create_task(world.project_id, "t", lambda key: None, destination, src_bucket="videos")
     task.description = MARK
