@@ -110,7 +110,7 @@ def main() -> None:
 
 
 def upload_program(box: Sandbox) -> str:
-    """Return a program that uploads an object and prints its record, in Python with `oss2`."""
+    """Return a Python program that uploads an object with `oss2` and prints the object's record."""
     key_id, secret = box.user_credentials
     return UPLOAD_TEMPLATE.format(
         key_id=key_id,
@@ -123,7 +123,7 @@ def upload_program(box: Sandbox) -> str:
 
 
 def print_instructions(box: Sandbox, console: Console, address: str, project: Path) -> None:
-    """Print the commands that the user can type; together with the prompt they fit a terminal of 24 lines."""
+    """Print the commands that the user can type; with the prompt they fit a terminal of 24 lines."""
     console.out(
         f"OSS bucket {box.source_bucket} is copied to OBS bucket {box.destination_bucket}. In another terminal:\n"
     )
@@ -170,16 +170,13 @@ def describe_invocation(invocation: Invocation, totals: PassTotals) -> Iterator[
 
 
 class PassTotals:
-    """The numbers of keys that each pass has submitted so far, because a log line has only the totals of its pass."""
+    """The numbers of keys that each pass has submitted so far, because log lines have only such totals."""
 
     def __init__(self) -> None:
         self._by_pass: dict[str, tuple[int, int]] = {}
 
     def add(self, line: Mapping[str, Any]) -> tuple[int, int]:
-        """Add the log line of a call; return its numbers of accepted and failed keys.
-
-        If the line has the totals of a pass, return the increase since the previous line of the same pass.
-        """
+        """Add the totals in a log line; return the numbers of keys accepted and failed since the last line."""
         accepted_count, failed_count = line["accepted"], line["failed"]
         if "pass" not in line:
             return accepted_count, failed_count

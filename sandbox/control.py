@@ -1,11 +1,11 @@
 """An HTTP server that controls a running sandbox.
 
 `python3 ops.py` of a rendered project calls it in place of the Serverless Devs tool, if the environment variable
-OSS_OMS_SYNC_SANDBOX holds its address. Each call is a POST; its answer is JSON, `{}` unless the list says otherwise.
+OSS_OMS_SYNC_SANDBOX holds its address. Each call is a POST. Its answer is JSON, `{}` unless the list says otherwise.
 
     /invoke/<function>             invokes a function with the body as payload; answers {"answer": ...}, or
                                    {"error": {"errorType", "errorMessage"}} if the function raised
-    /keep                          stores a secret in the tool's store; the body is a list of its name and value
+    /keep                          stores a secret for the tool; the body is a list of the secret's name and value
     /kept                          answers {"keys": the names of the stored secrets}
     /forget                        removes the secret with the name in the body
     /account/<alias>               answers {"account": the account of the tool's keys with this alias}
@@ -63,7 +63,7 @@ def serve_control(box: Sandbox) -> Iterator[str]:
 
 
 def run_command(box: Sandbox, path: list[str], payload: bytes) -> dict[str, object]:
-    """Run a command of the control server and return the answer; raise LookupError for an unknown path or name."""
+    """Run the command in a URL path and return its answer; raise LookupError for an unknown path or name."""
     match path:
         case ["invoke", function]:
             invocation = box.fc.invoke(function, payload)

@@ -1,7 +1,7 @@
 """Function Compute's API on loopback: the lists of functions and of triggers.
 
 Written from help.aliyun.com/zh/functioncompute/fc/developer-reference, version 2023-03-30: ListFunctions, ListTriggers.
-Both permissions can be granted for all resources only.
+A policy can grant the two permissions only for all functions together.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ Triggers = Mapping[str, Sequence[Mapping[str, Any]]]
 class Functions(KeyedService):
     """The service of Function Compute's API.
 
-    `list_triggers` returns the triggers of each function in the sandbox, in the form of s.yaml, by the function's name
-    in the cloud. `foreign_functions` has the triggers of the account's other functions in the same form.
+    - `list_triggers` returns the triggers of the sandbox's functions, in the form of s.yaml, by the function's name in
+      the cloud.
+    - `foreign_functions` has the triggers of other functions in the account, in the same form.
     """
 
     def __init__(self, region: str, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -96,5 +97,5 @@ class Functions(KeyedService):
 
 
 def _describe_trigger(trigger: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a trigger in the API's form, whose configuration is JSON text."""
+    """Return a trigger of s.yaml as the API describes it, with its configuration as JSON text."""
     return {**trigger, "triggerConfig": json.dumps(trigger["triggerConfig"]), "status": "OK"}

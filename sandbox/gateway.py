@@ -1,4 +1,4 @@
-"""Checks of Huawei's API gateway in front of OMS and IAM: the signature, the clock, the rate.
+"""The API gateway in front of Huawei's OMS and IAM: its checks of signatures and dates, and its errors.
 
 The expected signature comes from the vendor's own signer (package huaweicloudsdkcore), as described by the support
 pages of the "API request signing guide".
@@ -27,7 +27,7 @@ _JSON = "application/json"
 
 
 class GatewayError(Exception):
-    """A refusal by the gateway, or by the service behind it, with the body {"error_code": ..., "error_msg": ...}."""
+    """A refusal by the gateway or the service behind it, with the body {"error_code": ..., "error_msg": ...}."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(f"{status} {code}: {message}")
@@ -49,8 +49,7 @@ def verify_signature(
 ) -> Credential:
     """Return the caller's credential; raise GatewayError if the gateway refuses the request.
 
-    `find_credential` returns the credential of an access key. `find_age` returns the age in seconds of a request from
-    its date, which is in seconds since 1970.
+    `find_credential` looks up an access key. `find_age` returns the seconds that have passed since a Unix time.
     """
     match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
     if match is None:
@@ -104,7 +103,7 @@ def _parse_date(date: str) -> float:
 
 
 def _check_body_hash(request: Request) -> None:
-    """Check the hash of the body, because the signature alone would accept any body."""
+    """Compare the body with its hash header, because the signature covers only this header."""
     sent_hash = request.headers.get("x-sdk-content-sha256")
     actual_hash = hashlib.sha256(request.body).hexdigest()
     is_unsigned = sent_hash == "UNSIGNED-PAYLOAD" and not request.headers.get("content-type", "").startswith(_JSON)
@@ -113,7 +112,6 @@ def _check_body_hash(request: Request) -> None:
 
 
 def _sign(request: Request, signed_headers: list[str], access_key: str, secret: str) -> str:
-    """Return the Authorization header that the vendor's signer makes of the request and these headers."""
     # The signer needs Content-Type in this spelling.
     headers = {name.title(): request.headers[name] for name in signed_headers}
     sdk_request = SdkRequest(

@@ -17,8 +17,8 @@ _NO_CONTEXT: Mapping[str, str] = {}
 class Credential:
     """The secret of an access key, which is temporary if it has a security token.
 
-    `policies` returns the policies in force for the key's holder; without it the holder has all permissions. `holder`
-    is the name of the user or role in the account, such as user/administrator.
+    `policies` returns the policy documents that apply to the key's holder now; without it the holder has all
+    permissions. `holder` is a user or role of the account, such as user/administrator.
     """
 
     secret: str
@@ -27,12 +27,15 @@ class Credential:
     holder: str = ADMINISTRATOR
 
     def find_denial(self, action: str, resource: str, context: Mapping[str, str] = _NO_CONTEXT) -> str:
-        """Return `ExplicitDeny` or `ImplicitDeny` if the holder lacks the permission, otherwise an empty text."""
+        """Return `ExplicitDeny` or `ImplicitDeny` if the holder lacks the permission, otherwise an empty text.
+
+        `context` has the values that conditions of policies compare, such as oss:Prefix.
+        """
         return find_denial(self.policies(), action, resource, context) if self.policies else ""
 
 
 class KeyedService(Service):
-    """A service that accepts the access keys that were added to it, and those of the account's users.
+    """A service that accepts the access keys that `add_credentials` added, and those of the account's users.
 
     `account` returns the credential of a user's access key, or None for an unknown key.
     """
@@ -50,7 +53,7 @@ class KeyedService(Service):
         policies: Callable[[], Sequence[Document]] | None = None,
         holder: str = ADMINISTRATOR,
     ) -> None:
-        """Add an access key, or replace the key with this identifier."""
+        """Add an access key; replace an existing key with the same identifier."""
         with self.lock:
             self._credentials[access_key] = Credential(secret, security_token, policies, holder)
 

@@ -1,8 +1,7 @@
 """Policies of RAM (Version 1) and of Huawei's IAM (5.0 for identity policies, 1.1 for roles).
 
 Sources: help.aliyun.com/zh/ram/user-guide/policy-structure-and-syntax; support.huaweicloud.com/usermanual-iam5,
-"Identity policy syntax". A document with an element that the sandbox cannot evaluate is refused when it is stored, so
-no element is ever ignored.
+"Identity policy syntax". A document with an element that the sandbox cannot evaluate is refused when it is stored.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ _CONDITION_KEYS = {"oss:Prefix", "obs:prefix"}
 def find_denial(
     documents: Iterable[Document], action: str, resource: str, context: Mapping[str, str] = _NO_CONTEXT
 ) -> str:
-    """Return `ExplicitDeny`, which overrides an Allow, or `ImplicitDeny`, or an empty text if the action is allowed.
+    """Return `ExplicitDeny` or `ImplicitDeny` if the policies do not allow an action, otherwise an empty text.
 
-    `context` has the values that conditions compare, by their condition keys, such as oss:Prefix.
+    A Deny overrides an Allow. `context` has the values that conditions compare, by condition key, such as oss:Prefix.
     """
     effects = {
         statement["Effect"]
@@ -42,7 +41,7 @@ def find_denial(
 
 
 def parse_policy(text: str, version: str) -> dict[str, Any]:
-    """Return a policy document; raise ValueError if it is malformed, or if the sandbox cannot evaluate it."""
+    """Return a policy document; raise ValueError if it is malformed, or the sandbox cannot evaluate it."""
     document = json.loads(text)
     if (
         not isinstance(document, dict)

@@ -34,7 +34,6 @@ class Prompt(cmd.Cmd):
         self._box = box
 
     def answer(self, line: str) -> str:
-        """Run a command, and return its output."""
         self.stdout = io.StringIO()
         self.onecmd(line)
         return self.stdout.getvalue()
@@ -175,7 +174,6 @@ class Prompt(cmd.Cmd):
             return False
 
     def default(self, line: str) -> None:
-        """Raise the error of an unknown command."""
         raise _UsageError(f"Unknown command: {line.split()[0]}.")
 
     def emptyline(self) -> bool:
@@ -207,7 +205,7 @@ def _check_count(words: list[str], minimum: int, maximum: int) -> list[str]:
 
 
 def _split_cloud(line: str, minimum: int, maximum: int) -> Sequence[str]:
-    """Return the cloud, which is the first word or OSS by default, and the other words."""
+    """Return the cloud in the first word, or OSS if that word names no cloud, followed by the other words."""
     words = shlex.split(line)
     cloud = words.pop(0) if words[:1] in (["oss"], ["obs"]) else "oss"
     return [cloud, *_check_count(words, minimum, maximum)]

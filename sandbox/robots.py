@@ -24,7 +24,7 @@ _OK_RESPONSE, _NO_CONTENT_RESPONSE = Response(200, b"ok"), Response(204)
 
 
 class Robots(Service):
-    """A service that answers for all chat webhooks, by the host name; any other host is a webhook for JSON.
+    """A service that answers for the webhooks of all chats; any other host is a webhook that receives JSON.
 
     `messages` has the bodies of the accepted messages.
     """
@@ -48,7 +48,7 @@ class Robots(Service):
 
 
 def _extract_text(body: bytes, kind: str, part: str, name: str) -> str | None:
-    """Return the text in {kind: "text", part: {name: text}}, or None for a body of another form."""
+    """Return the text in a body of the form {kind: "text", part: {name: text}}; return None for any other body."""
     try:
         value = json.loads(body.decode("utf-8"))
         text = value[part][name]
@@ -101,7 +101,7 @@ def _answer_webhook(body: bytes) -> Response:
 
 
 class Robot(NamedTuple):
-    """A chat's webhook: its host, the path before the token, and its responses."""
+    """The webhook of a chat: its host, its path up to the token, and the function that answers a message body."""
 
     host: str
     path: str
@@ -123,7 +123,7 @@ ROBOTS = {
 
 
 def extract_text(body: bytes) -> str:
-    """Return the text of a message body, in the format of any of the chats."""
+    """Return the text of a message body in the format of any chat."""
     value = json.loads(body)
     for part in ("text", "content"):
         if isinstance(value.get(part), dict):

@@ -130,12 +130,12 @@ class Sandbox:
             self._http.session.close()
 
     def _make_platform(self, instances: type[ProcessInstances]) -> tuple[Platform, Instances]:
-        """Return the platform of this sandbox (sockets, and a clock that tests advance), and a source of instances."""
+        """Return the platform, with event loop, sockets and clock, and the source of function instances."""
         platform = LoopThread()
         return platform, instances(lambda: platform.clock_lead)
 
     def environment(self) -> dict[str, str]:
-        """Return the function's environment variables, as a user of the template sets them."""
+        """Return the environment variables that a user of the template sets for a function."""
         access_key, secret_key = self.huawei_credentials
         return {
             "SYNC_URL": self.task.sync_url,
@@ -148,14 +148,10 @@ class Sandbox:
         }
 
     def endpoints(self) -> dict[str, str]:
-        """Return the addresses of OSS and OBS, by the names of the functions' environment variables."""
         return {"OSS_ENDPOINT": self.oss.endpoint, "OBS_ENDPOINT": self.obs.endpoint}
 
     def all_endpoints(self) -> dict[str, str]:
-        """Return the addresses of all services, by names of environment variables.
-
-        These include the services that only an administrator calls.
-        """
+        """Return the addresses of all services, even if only administrators call them, by environment variable."""
         return {
             **self.endpoints(),
             "OMS_ENDPOINT": self.oms.endpoint,
@@ -165,7 +161,7 @@ class Sandbox:
         }
 
     def deploy(self, code: Path, runtime: runtimes.Name = "python3.12", **overrides: Any) -> None:
-        """Deploy the code as the function `forward` with its trigger; `overrides` go to `create_function`."""
+        """Deploy the code as function `forward` with its trigger; `overrides` are arguments of `create_function`."""
         settings = {
             "environment": self.environment(),
             "credentials": self.function_credentials,
@@ -177,10 +173,11 @@ class Sandbox:
     def deploy_project(
         self, folder: Path, prefix: str = "", secrets: Mapping[str, str] | None = None, **overrides: Any
     ) -> None:
-        """Deploy a rendered project like `s deploy`, with the addresses of this machine's services.
+        """Deploy all functions of a rendered project, like `s deploy`.
 
-        The name of a function is that of its resource, after `prefix` if several projects are deployed. `secrets` has
-        the secrets in the tool's store beside the AK/SK. `overrides` go to `create_function` for all functions.
+        - `prefix` begins each function's name, which ends with the name of its resource in s.yaml.
+        - `secrets` has the stored secrets beside the AK/SK, by the last words of their names.
+        - `overrides` are arguments of `create_function` for all functions.
         """
         stored_secrets = {**dict(zip(("HW_AK", "HW_SK"), self.huawei_credentials, strict=True)), **(secrets or {})}
 
@@ -213,14 +210,17 @@ class Sandbox:
             self._add_trigger(name, trigger)
 
     def _assume_role(self, function: str, role: str) -> tuple[str, str, str]:
-        """Return a temporary access key of a function; raise RamError if the role does not trust Function Compute."""
+        """Return a temporary key of a function's role; raise RamError if the role does not trust Function Compute."""
         role_key = self._roles[function] = self.ram.assume_role(role, "fc.aliyuncs.com")
         key = (f"STS.{uuid.uuid4().hex[:20]}", role_key.secret, role_key.security_token or "")
         self.oss.add_credentials(*key, role_key.policies, role_key.holder)
         return key
 
     def _may_invoke(self, caller: Credential | None, function: str) -> bool:
-        """Return True if `caller`, the key of a role, may invoke a function; a caller of None may invoke any."""
+        """Return True if `caller` may invoke a function, otherwise record the denial.
+
+        `caller` is the temporary key of a role; None may invoke every function.
+        """
         cloud_name = next((name for name, local_name in self._local_names.items() if local_name == function), function)
         resource = f"acs:fc:{self.region}:{ACCOUNT_ID}:functions/{cloud_name}"
         if caller is None or not caller.find_denial("fc:InvokeFunction", resource):
@@ -229,10 +229,7 @@ class Sandbox:
         return False
 
     def restore_trigger(self, function: str, trigger: str) -> None:
-        """Deploy a trigger again with its last configuration; replace an existing trigger.
-
-        Raises KeyError if the trigger was never deployed.
-        """
+        """Deploy a trigger again with its last configuration; raise KeyError if it was never deployed."""
         self.remove_trigger(function, trigger)
         self._add_trigger(function, self._deployed[function, trigger])
 
@@ -248,7 +245,7 @@ class Sandbox:
             self.oss.remove_trigger(trigger)
 
     def remove_trigger(self, function: str, trigger: str) -> None:
-        """Remove a trigger of a function; like the cloud's tool, ignore a missing trigger."""
+        """Remove a trigger of a function; like the Serverless Devs tool, ignore a missing trigger."""
         name = f"{function}/{trigger}"
         if name in self._triggers[function]:
             self._triggers[function].remove(name)
@@ -258,7 +255,7 @@ class Sandbox:
             del self._timers[function]
 
     def _list_deployed_triggers(self) -> dict[str, list[Mapping[str, Any]]]:
-        """Return the triggers that each deployed function has now, by the function's name in the cloud."""
+        """Return the existing triggers of each deployed function, by the function's name in the cloud."""
         return {
             cloud_name: [
                 trigger
@@ -291,7 +288,7 @@ class Sandbox:
         suffix: str = "",
         role: Credential | None = None,
     ) -> None:
-        """Pass a bucket's events to a function; events are lost if `role` has no permission to invoke the function.
+        """Pass a bucket's events to a function; lose the events if `role` has no permission to invoke the function.
 
         Names of triggers are unique only within a function.
         """
@@ -305,28 +302,26 @@ class Sandbox:
         self._triggers[function].add(name)
 
     def now(self) -> float:
-        """Return the time of the sandbox, in seconds since 1970."""
+        """Return the sandbox's time as Unix time in seconds."""
         return self._platform.now()
 
     @property
     def clock_lead(self) -> float:
-        """The seconds by which the sandbox's time is ahead of the machine's."""
+        """The seconds by which the sandbox's clock is ahead of the machine's clock."""
         return self._platform.clock_lead
 
     def advance(self, seconds: float) -> None:
         """Advance the clock by `seconds` without waiting; instances get the new time with their next event.
 
-        Scheduled calls, such as late events, do not happen earlier.
+        Calls that were scheduled before, such as late events, do not happen earlier.
         """
         self._platform.clock_lead += seconds
 
     def advance_and_tick(self, seconds: float) -> None:
-        """Advance the clock, then fire the timers of all functions."""
         self.advance(seconds)
         self.tick_all()
 
     def tick_all(self) -> None:
-        """Fire the timers of all deployed functions, one after the other."""
         for function in list(self._timers):
             self.tick(function)
 
@@ -335,7 +330,7 @@ class Sandbox:
         return self.fc.invoke(function, self._timers[function].make_event(self._platform.now()))
 
     def start_timers(self, speed: float = 1) -> None:
-        """Fire the timers of all functions periodically until the sandbox ends; `speed` divides the periods."""
+        """Fire all timers periodically until the sandbox ends, `speed` times as often as in the cloud."""
         for function, timer in self._timers.items():
             timer_loop = self._fire_on_schedule(function, timer.period / speed)
             asyncio.run_coroutine_threadsafe(timer_loop, self._platform.loop)
@@ -347,7 +342,7 @@ class Sandbox:
             await asyncio.sleep(seconds)
 
     def answers(self) -> dict[str, str]:
-        """Return the answers to the questions of `s init`; for missing resources (`bare`), the answers are empty."""
+        """Return the answers to the questions of `s init`; they are empty for resources that do not exist (`bare`)."""
         sync_url, access_key, secret_key = (
             ("", "", "") if self._is_bare else (self.task.sync_url, *self.huawei_credentials)
         )
@@ -364,7 +359,7 @@ class Sandbox:
         }
 
     def administrators(self) -> dict[str, str]:
-        """Return the access keys of both administrators, by the vendors' environment variables."""
+        """Return the access keys of the administrators of both accounts, by the vendors' environment variables."""
         names = (
             "ALIBABA_CLOUD_ACCESS_KEY_ID",
             "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
@@ -374,7 +369,7 @@ class Sandbox:
         return dict(zip(names, (*self.user_credentials, *self.huawei_credentials), strict=True))
 
     def bucket(self, name: str) -> oss2.Bucket:
-        """Return a client of an OSS bucket, with the access key of a user."""
+        """Return an oss2 client of a bucket, with the access key of a user."""
         return oss2.Bucket(
             oss2.AuthV4(*self.user_credentials),
             self.oss.endpoint,
@@ -385,17 +380,14 @@ class Sandbox:
         )
 
     def wait_idle(self, timeout: float) -> None:
-        """Wait until every event is handled and every accepted key is copied, for at most `timeout` seconds.
+        """Wait until all events are handled and all accepted keys copied; raise TimeoutError after `timeout` seconds.
 
         The wait includes late events and late copies, but not withheld copies.
         """
         self._platform.call(self._wait_until_idle(), timeout)
 
     async def _wait_until_idle(self) -> None:
-        """Wait alternately for the functions and the clouds, until all are idle.
-
-        A function can write an object whose event arrives later, so waiting once for each is not enough.
-        """
+        """Wait for functions and clouds in turn, because a function can write an object and so cause an event."""
         await self.fc.wait_until_idle()
         clouds = (self.oss, self.oms, self.obs)
         while not all(cloud.is_idle for cloud in clouds):
@@ -417,7 +409,7 @@ class Sandbox:
             self.task = self.add_task(self.task_id, self.destination_bucket)
 
     def add_task(self, task_id: str, destination: str = "") -> Task:
-        """Create a task and its destination bucket, whose default name ends with the task's id."""
+        """Create a sync task and its destination bucket, whose default name ends with the task's id."""
         bucket = self.obs.create_bucket(destination or f"{self.destination_bucket}-{task_id}")
         return self.oms.create_task(
             self.project_id,

@@ -1,4 +1,4 @@
-"""The OSS and the OBS between which OMS copies, and OMS's checks of the access keys that it uses there.
+"""The buckets in OSS and OBS between which OMS copies, opened with access keys whose permissions OMS checks.
 
 The required permissions are those of support.huaweicloud.com/oms_faq, "How do I obtain permissions for source and
 destination buckets".
@@ -26,7 +26,7 @@ _PART_ACTIONS = ("obs:object:ListMultipartUploadParts",)
 
 
 class Sides:
-    """The OSS and the OBS between which OMS copies.
+    """The two clouds between which OMS copies.
 
     All methods raise GatewayError if OMS refuses the request.
     """
@@ -47,7 +47,7 @@ class Sides:
     def open_source(self, access_key: AccessKey, region: str, bucket: str) -> ReadSource:
         """Return a function that reads an object of a source bucket by its key.
 
-        That function raises PermissionError if the access key has no permission to read the object.
+        The returned function raises PermissionError if the access key has no permission to read the object.
         """
         self._check_source_access(_find_credential(self._oss, access_key), _SOURCE_ACTIONS, bucket)
         _check_region(self._oss.buckets[bucket].region, region)
@@ -107,7 +107,7 @@ class Sides:
 
 
 class _WritableBucket:
-    """A bucket of OBS that refuses objects if the access key has no permission to write them."""
+    """A bucket of OBS that refuses an object if OMS's access key has no permission to write it."""
 
     def __init__(self, obs: Obs, bucket: str, holder: Callable[[], Credential | None]) -> None:
         self._obs, self._bucket, self._holder = obs, obs.bucket(bucket), holder

@@ -31,7 +31,7 @@ class Marker:
 class History(Generic[T]):
     """The versions of all keys of a bucket.
 
-    `objects` has the current versions by key; this class updates it.
+    `objects` has the current version of each key; this class updates it.
     """
 
     def __init__(self, objects: SortedDict) -> None:
@@ -40,7 +40,7 @@ class History(Generic[T]):
         self._versions: dict[str, list[T | Marker]] = {}
 
     def add(self, key: str, version: T | Marker) -> None:
-        """Make `version` the current version of the key; it replaces a version with the same id, such as `null`."""
+        """Make `version` the current version of the key, and remove a version with the same id, such as `null`."""
         other_versions = [
             other_version
             for other_version in self._list_versions(key)
@@ -53,7 +53,6 @@ class History(Generic[T]):
         return next((version for version in self._list_versions(key) if version.version_id == version_id), None)
 
     def replace(self, key: str, version: T | Marker) -> None:
-        """Replace the version with the same id."""
         self._set_versions(
             key,
             [
@@ -69,7 +68,7 @@ class History(Generic[T]):
         )
 
     def list_page(self, params: Mapping[str, str], limit: int) -> tuple[list[tuple[str, T | Marker, bool]], bool]:
-        """Return at most `limit` versions after the request's markers, and True if more versions follow."""
+        """Return at most `limit` entries of `list_versions` after the request's markers, and True if more follow."""
         marker = params.get("key-marker", ""), params.get("version-id-marker", "")
         remaining_versions, is_past_marker = [], not marker[1]
         for key, version, is_latest in self.list_versions(params.get("prefix", "")):
@@ -81,7 +80,7 @@ class History(Generic[T]):
     def list_versions(self, prefix: str) -> Iterator[tuple[str, T | Marker, bool]]:
         """Yield each version with its key, and with True if it is the current version.
 
-        The versions are sorted by key; of each key, the latest version is first.
+        The versions are sorted by key, and those of a key from the latest to the oldest.
         """
         for key in sorted({*self._objects, *self._versions}):
             if key.startswith(prefix):

@@ -2,10 +2,11 @@
 
 An OMS task group copies the existing objects. Objects are then uploaded while OMS throttles and fails, and while OMS is
 down; replay and reconcile submit the objects that OMS did not accept. At last OMS fails to copy some objects, and an
-application changes others in OBS: the certificate is a NO-GO that names all of them, and a GO after their repair.
+application changes others in OBS. The certificate is then a NO-GO that names these objects, and after their repair a
+GO.
 
-The exit code is 0 only if every uploaded object is accounted for after each act, the destination equals the source, and
-the last certificate is a GO.
+The exit code is 0 only if each act accounts for every uploaded object, OBS equals OSS, and the last certificate is a
+GO.
 """
 
 from __future__ import annotations

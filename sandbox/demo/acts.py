@@ -49,7 +49,6 @@ HOUR = 3600
 
 
 def play_trouble(box: Sandbox, console: Console) -> Inventory:
-    """Play the first act: OMS throttles, fails now and then, and rejects an object key."""
     print_line(
         console,
         choose(
@@ -77,7 +76,6 @@ def play_trouble(box: Sandbox, console: Console) -> Inventory:
 
 
 def play_outage(box: Sandbox, console: Console) -> Inventory:
-    """Play the second act: OMS is down, events are lost, and forward can neither submit nor record an object."""
     print_line(
         console,
         choose(
@@ -126,7 +124,6 @@ def play_outage(box: Sandbox, console: Console) -> Inventory:
 
 
 def play_recovery(box: Sandbox, console: Console) -> Inventory:
-    """Play the third act: OMS works again, and the timers invoke replay and reconcile."""
     box.oms.faults.clear()
     console.print(choose("\n[bold]3.[/] OMS works again.", "\n[bold]3.[/] OMS 恢复正常。"))
     print_replay(console, box.tick("replay").value)
@@ -154,7 +151,6 @@ def play_recovery(box: Sandbox, console: Console) -> Inventory:
 
 
 def print_replay(console: Console, answer: Mapping[str, Any]) -> None:
-    """Print the counts of a run of replay; `answer` is replay's answer."""
     print_line(
         console,
         choose(
@@ -187,7 +183,7 @@ def upload_and_wait(box: Sandbox, console: Console, keys: Sequence[str], events:
 
 
 def count_finished_events(box: Sandbox) -> int:
-    """Return the number of events that a function has handled, or that Function Compute has dropped."""
+    """Return the number of events that a function has handled or that Function Compute has dropped."""
     return sum(not invocation.failed for invocation in list(box.fc.invocations)) + len(box.fc.dropped_events)
 
 

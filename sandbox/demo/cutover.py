@@ -1,6 +1,6 @@
-"""The last acts of the demo: OMS fails to copy objects, an application changes objects in OBS, and the cutover runs.
+"""The last acts of the demo: OMS fails to copy objects, an application changes objects in OBS, and a cutover follows.
 
-The first certificate is a NO-GO with its reasons. The last certificate, after the repair of the named objects, is a GO.
+The first certificate is a NO-GO with reasons. The last certificate, after the repair of the named objects, is a GO.
 """
 
 from __future__ import annotations
@@ -44,7 +44,6 @@ _COLOURS = {"GO": "green", "NO-GO": "red", "NOT PROVEN": "yellow"}
 
 
 def play_copy_failures(box: Sandbox, console: Console) -> None:
-    """Play the fourth act: OMS fails to copy objects, and an application deletes and overwrites objects in OBS."""
     print_line(
         console,
         choose(
@@ -144,13 +143,13 @@ def run_standstill(box: Sandbox, console: Console) -> None:
 
 
 def advance_half_an_hour(box: Sandbox) -> None:
-    """Wait until all work is done, then advance the clock by half an hour: compare classifies no younger objects."""
+    """Wait until all work is done, then advance the clock, because compare does not classify younger objects."""
     box.wait_idle(timeout=MAX_WAIT_SECONDS)
     box.advance(HOUR // 2)
 
 
 def certify(box: Sandbox, console: Console, freeze_time: str, **options: object) -> dict[str, Any]:
-    """Invoke certify, and print the verdict and the checks that did not pass; return the certificate."""
+    """Invoke certify, print the verdict and the checks that did not pass, and return the certificate."""
     payload = json.dumps({"frozen_since": freeze_time, **options})
     print_line(
         console,
@@ -202,7 +201,7 @@ def format_now(box: Sandbox) -> str:
 
 
 def compare(box: Sandbox, console: Console, **options: bool) -> None:
-    """Invoke compare, and print its result: a table of the object classes if the buckets differ, and a sentence."""
+    """Invoke compare, and print its result: a sentence, and a table of the object classes if the buckets differ."""
     wait_for_next_second(box)
     console.print(" ".join(["\npython3 ops.py compare", *(f"--{name}" for name in options)]))
     comparison = box.fc.invoke("compare", json.dumps(options).encode()).value
@@ -231,5 +230,5 @@ def compare(box: Sandbox, console: Console, **options: bool) -> None:
 
 
 def count_objects(row: dict[str, Any]) -> tuple[int, int]:
-    """Return the numbers of objects of a class in OSS and in OBS."""
+    """Return the numbers of objects in OSS and in OBS, from the row of an object class."""
     return row["source"]["objects"], row["destination"]["objects"]

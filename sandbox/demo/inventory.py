@@ -1,4 +1,4 @@
-"""An inventory of the demo's objects and records, and a check that every object is accounted for."""
+"""An inventory of the demo's objects and records, which shows that every object is accounted for."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Inventory:
 
     @property
     def missing_keys(self) -> set[str]:
-        """The keys whose objects are missing in the destination, or have other contents than in the source."""
+        """The keys of source objects that are missing in OBS or have other contents there."""
         return {key for key, data in self.uploaded_objects.items() if self.copied_objects.get(key) != data}
 
     @property
@@ -46,7 +46,7 @@ class Inventory:
         return self.succeeded_keys | self.failure_reasons.keys()
 
     def problems(self) -> list[str]:
-        """Return a sentence for each error in the inventory, such as objects without a record."""
+        """Return a sentence for each kind of error in the inventory, such as objects without a record."""
         errors = {
             "uploaded objects have no record": self.uploaded_objects.keys()
             - self.recorded_keys
@@ -68,7 +68,7 @@ def make_contents(key: str) -> bytes:
 
 
 def take_inventory(box: Sandbox, lost_events: set[str]) -> Inventory:
-    """Return the current inventory of the sandbox; `lost_events` has the keys whose events were lost."""
+    """Return the inventory of the sandbox; `lost_events` has the keys whose events were lost."""
     succeeded_keys, failure_reasons = set(), {}
     root = f"oms_source_record/{box.task.task_id}/"
     for name, record in box.oss.objects(box.log_bucket).items():

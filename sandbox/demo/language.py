@@ -12,15 +12,11 @@ LANGUAGE = "zh" if _LOCALE.lower().startswith("zh") else "en"
 
 
 def choose(english: str, chinese: str) -> str:
-    """Return the text in the language of the demo."""
     return chinese if LANGUAGE == "zh" else english
 
 
 def print_line(console: Console, text: str) -> None:
-    """Print a line of text, which the terminal wraps.
-
-    If the output is recorded for a picture, no terminal wraps it, so rich breaks the line.
-    """
+    """Print a line of text, which the terminal wraps; for the recording of a picture, rich wraps it."""
     console.print(text, soft_wrap=not console.record)
 
 

@@ -16,7 +16,7 @@ _FONTS = re.compile(r"\s*@font-face \{\{.*?\}\}\n", re.DOTALL)
 
 
 def write_picture(console: Console, file: Path) -> None:
-    """Write the recorded output of `console` to `file` as SVG, with the project's version as title."""
+    """Write the recorded output of the console to an SVG file, with the project's version in its title."""
     title = f"make demo - oss-oms-sync {manifest()['Version']}"
     picture = console.export_svg(title=title, code_format=_FONTS.sub("", CONSOLE_SVG_FORMAT), unique_id="demo")
     file.write_text(picture, encoding="utf-8")

@@ -23,7 +23,7 @@ _READ_POLICY = {"Version": "1.1", "Statement": [{"Effect": "Allow", "Action": ["
 
 
 def make_project(box: Sandbox, folder: Path, console: Console, runtime: str = "python3.12") -> Path:
-    """Create a user's project from the package, with `s init` if the tool is installed; return its folder."""
+    """Create a project from the package, by `s init` if it is installed, otherwise by Jinja2; return its folder."""
     package, project, answers = build(folder), folder / "project", box.answers() | {"runtime": runtime}
     if available():
         process = Tool(folder / "home").init(package, project, answers)
@@ -48,7 +48,6 @@ def make_project(box: Sandbox, folder: Path, console: Console, runtime: str = "p
 
 
 def set_up(box: Sandbox, project: Path, console: Console) -> None:
-    """Run `ops.py setup` to create the missing resources in both accounts, and print each with its state."""
     print_line(
         console,
         choose(
@@ -83,7 +82,6 @@ def set_up(box: Sandbox, project: Path, console: Console) -> None:
 
 
 def migrate(box: Sandbox, project: Path, console: Console) -> None:
-    """Run `ops.py migrate`, so that OMS copies the existing objects, and print its result."""
     print_line(
         console,
         choose(
@@ -102,7 +100,6 @@ def migrate(box: Sandbox, project: Path, console: Console) -> None:
 
 
 def _run_ops(box: Sandbox, project: Path, *words: str) -> str:
-    """Run a command of `ops.py` with the keys of both administrators; return its standard output."""
     with serve_control(box) as address:
         process = subprocess.run(
             [sys.executable, "ops.py", *words, "--lang", LANGUAGE],

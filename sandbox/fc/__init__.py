@@ -1,1 +1,1 @@
-"""A simulation of Function Compute: processes run the functions' code, as in the cloud."""
+"""A simulation of Function Compute, in which processes run the functions' code as in the cloud."""

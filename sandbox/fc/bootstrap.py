@@ -1,12 +1,11 @@
-"""The program in an instance's process: it passes one event after the other to the function's handler.
+"""The program in an instance's process, which passes each event to the function's handler.
 
-`ProcessInstances` starts it with `python -S -s` and a clean environment. It imports the standard library only; the
-function imports from its own folder or from the runtime's libraries. Because functions may print, events and results
-are exchanged over a socket, as a JSON document in each line.
+`ProcessInstances` starts it with `python -S -s` and a clean environment. Besides the function's own code it imports
+only the standard library. Events and results are lines of JSON on a socket, because functions may print.
 
-It treats a function like FC's own bootstrap (that of python3.9, 2023): the first invocation imports the handler, the
-output is wrapped before the import, and SIGTERM ends an invocation at its timeout. Other sources:
-help.aliyun.com/zh/functioncompute, "Context" and "Error handling" of Python.
+Like FC's own bootstrap (that of python3.9, 2023), it imports the handler at the first invocation, wraps the output
+before this import, and ends an invocation by SIGTERM at its timeout. Other sources: help.aliyun.com/zh/functioncompute,
+"Context" and "Error handling" of Python.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ _PR_SET_PDEATHSIG = 1
 def die_with_parent(parent: int) -> None:
     """Let the kernel kill this process when its parent ends, even while this process is frozen.
 
-    This works on Linux only; on other systems the closed socket ends this process.
+    On other systems than Linux the closed socket ends this process.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -46,7 +45,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def exit_on_sigterm() -> None:
-    """Print the stacks and exit at SIGTERM, which the service sends at the timeout, so that `finally` blocks run."""
+    """Make SIGTERM, which the service sends at the timeout, print the stacks and exit, so that `finally` blocks run."""
 
     def exit_process(*_: object) -> None:
         faulthandler.dump_traceback(1, all_threads=True)
@@ -58,8 +57,8 @@ def exit_on_sigterm() -> None:
 class Clock:
     """The clock that a function's modules read in place of the machine's clock.
 
-    `install` replaces the functions of Python's time modules before the function's modules are imported. The clock is
-    `lead` seconds ahead of the machine's clock; `first_lead` is the value of `lead` at the first event.
+    `install` replaces functions of Python's time modules, so it runs before the import of the function's modules. The
+    clock is `lead` seconds ahead of the machine's clock, and was `first_lead` seconds ahead at the first event.
     """
 
     lead = first_lead = 0.0
@@ -131,7 +130,7 @@ def set_up_logging() -> _LogFormatter:
 
 
 def make_context(request_id: str, setup: dict[str, Any]) -> SimpleNamespace:
-    """Return the `context` argument of a handler; only python3.10 has its attribute `credentials`."""
+    """Return the `context` argument of a handler; it has credentials only under python3.10."""
     context = SimpleNamespace(
         request_id=request_id,
         function=SimpleNamespace(**setup["function"]),
@@ -147,7 +146,6 @@ def make_context(request_id: str, setup: dict[str, Any]) -> SimpleNamespace:
 
 
 def find_handler(handler: str) -> Callable[..., Any]:
-    """Return the function with the name `module.function`; the first call imports its module."""
     module_name, _, function_name = handler.rpartition(".")
     function: Callable[..., Any] = getattr(importlib.import_module(module_name.replace("/", ".")), function_name)
     return function
@@ -156,7 +154,7 @@ def find_handler(handler: str) -> Callable[..., Any]:
 def make_reply(value: Any) -> dict[str, Any]:
     """Return the reply of a handler that returned `value`.
 
-    `body` is the answer in FC's form: bytes and text unchanged, other values as JSON.
+    Its field `body` is the answer as FC sends it: bytes and text unchanged, other values as JSON.
     """
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
@@ -189,7 +187,7 @@ def handle_message(message: dict[str, Any], setup: dict[str, Any]) -> dict[str, 
 
 
 def send_reply(channel: Any, reply: dict[str, Any]) -> None:
-    """Send the reply of an invocation, and write the line that ends its logs to the output."""
+    """Send the reply of an invocation, after the output of a line that ends the invocation's logs."""
     sys.stdout.flush()
     sys.stderr.flush()
     print(END_OF_LOGS, file=sys.__stdout__, flush=True)

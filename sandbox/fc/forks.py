@@ -1,6 +1,6 @@
 """Instances that are forked from a process with the imported code, for tests that start many instances.
 
-They start sooner than instances in the cloud, so tests of cold starts must not use them.
+They start sooner than instances in the cloud, so tests of cold starts cannot use them.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _SCRIPT = Path(__file__).with_name("fork_server.py")
 
 
 class ForkedInstances(ProcessInstances):
-    """A source of instances that are forked from a process with the template's code (`fork_server`).
+    """A source of instances that are forked from a process (`fork_server`), which has imported the template's code.
 
-    Each runtime has its own process to fork. Instances of any other code start as new processes.
+    Each runtime has a process of its own. Instances of any other code start as new processes.
     """
 
     async def start(

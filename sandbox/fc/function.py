@@ -44,11 +44,11 @@ class Function:
 
     @property
     def _has_context_credentials(self) -> bool:
-        """True if the context holds the credentials, as in python3.10; later runtimes have them in the environment."""
+        """True if the handler's context has the credentials, as in python3.10, and not the environment."""
         return self.runtime.name == "python3.10"
 
     def make_setup(self, region: str) -> dict[str, Any]:
-        """Return the first message to an instance of this function: its code, its credentials, its context."""
+        """Return the first message to an instance of this function, with its code, credentials and context."""
         credentials = self.credentials._asdict() if self._has_context_credentials else None
         return {
             "code": str(self.code),

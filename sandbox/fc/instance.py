@@ -1,4 +1,4 @@
-"""Instances of functions as child processes: the service starts them, passes events to them, and reads their logs."""
+"""Instances of functions as child processes, which get events and whose logs are read."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 class Result:
     """The result of an invocation.
 
-    `outcome` is "returned", "raised", "timeout" or "crashed". `body` is FC's response as text, `value` the same
-    response as a Python value. `duration` is in seconds.
+    - `outcome` is "returned", "raised", "timeout" or "crashed".
+    - `body` is FC's response as text, `value` the same response as a Python value.
+    - `duration` is in seconds.
     """
 
     outcome: str
@@ -52,7 +53,7 @@ class Instance(Protocol):
     def is_alive(self) -> bool: ...
 
     async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
-        """Pass an event to the handler; at the timeout send SIGTERM, and kill the instance if it does not end."""
+        """Pass an event to the handler; at the timeout send SIGTERM, and kill an instance that does not end."""
 
     def freeze(self) -> None:
         """Freeze the instance until `thaw` or the next event."""
@@ -66,7 +67,7 @@ class Instance(Protocol):
 
 
 class Instances(Protocol):
-    """A source of instances; for example, it starts each instance as a child process."""
+    """A source of instances, which can be processes or objects in this process."""
 
     def runtime(self, name: str) -> runtimes.Runtime:
         """Return the runtime with this name; raise RuntimeError if this machine lacks it."""
@@ -74,7 +75,7 @@ class Instances(Protocol):
     async def start(
         self, runtime: runtimes.Runtime, setup: Mapping[str, Any], environment: Mapping[str, str], /
     ) -> Instance:
-        """Start an instance; it imports the function's code at the first invocation."""
+        """Start an instance, which imports the function's code at its first invocation."""
 
 
 class Process(Protocol):
@@ -96,7 +97,8 @@ class Process(Protocol):
 class ProcessInstances:
     """A source of instances in child processes.
 
-    `find_lead` returns the seconds by which the instances' clock is ahead of the machine's; it is called at each event.
+    `find_lead` is called at each event; it returns the seconds by which the instances' clock is ahead of the machine's
+    clock.
     """
 
     def __init__(self, find_lead: Callable[[], float] = lambda: 0.0) -> None:
@@ -225,7 +227,7 @@ class ProcessInstance:
             self._is_ready = True
 
     async def _terminate(self, logs: list[str]) -> None:
-        """Send SIGTERM, and add the output of the `finally` blocks to the invocation's logs."""
+        """Send SIGTERM, and add the output of the function's `finally` blocks to the logs."""
         self._signal(signal.SIGTERM)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._read_logs(logs), _GRACE_SECONDS)
@@ -245,7 +247,7 @@ class ProcessInstance:
         return reply
 
     async def _read_logs(self, logs: list[str]) -> None:
-        """Read lines of output up to the line that ends an invocation's logs, or to the end of a dead process."""
+        """Read the output up to the line that ends an invocation's logs, or up to the end of a dead process."""
         assert self._process.stdout is not None
         while line := await self._process.stdout.readline():
             text = line.decode("utf-8", "replace").rstrip("\n")

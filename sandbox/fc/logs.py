@@ -1,7 +1,7 @@
 """Conversion of a function's output to records of Simple Log Service.
 
-Under logBeginRule "DefaultRegex", which `logConfig: auto` deploys, "the first line and the consecutive lines after it
-that carry no date are written as a whole" (Function Compute, LogConfig).
+Source: LogConfig of Function Compute. Under logBeginRule "DefaultRegex", which `logConfig: auto` deploys, a record is a
+line with a date and the lines without a date that follow it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _MAX_LINE_BYTES = 128 * 1024
 
 
 def split_records(lines: Iterable[str]) -> list[str]:
-    """Return the log records in the lines of an instance's output; lines are cut off after 128 KB."""
+    """Return the log records in an instance's lines of output, which are cut off after 128 KB."""
     records: list[list[str]] = []
     for line in lines:
         if _DATE.match(line) or not records:
@@ -26,7 +26,7 @@ def split_records(lines: Iterable[str]) -> list[str]:
 
 
 def parse_line(line: str) -> dict[str, Any]:
-    """Return the fields of a line of JSON that the project logged; return an empty dict for any other line."""
+    """Return the fields of a line of JSON that the project logged, or an empty dict for any other line."""
     time, _, text = line.partition(" ")
     if not _DATE.match(time) or not text.startswith("{"):
         return {}

@@ -48,13 +48,13 @@ class Invocation:
 
     @property
     def failed(self) -> bool:
-        """True if FC reports a failed invocation; a function that returns False has succeeded."""
+        """True if FC reports a failure; a function that returns False has succeeded."""
         return self.outcome != "returned"
 
 
 @dataclass
 class Killer:
-    """A random choice of the invocations to kill, and of the time after which each is killed."""
+    """A random choice of the invocations to kill, and of the time of each kill."""
 
     probability: float
     max_seconds: float
@@ -62,7 +62,7 @@ class Killer:
     function: str
 
     def next(self, function: str) -> float | None:
-        """Return the seconds after which to kill this invocation, or None to spare it."""
+        """Return the seconds after which to kill an invocation of a function, or None to let it run."""
         if self.function not in ("", function) or self.generator.random() >= self.probability:
             return None
         return self.generator.uniform(0, self.max_seconds)
@@ -93,7 +93,6 @@ class FunctionCompute:
         self._platform = platform
 
     def stop(self) -> None:
-        """Drop all queues and kill all processes."""
         self._platform.call(self._stop())
 
     def create_function(
@@ -113,9 +112,10 @@ class FunctionCompute:
     ) -> None:
         """Create or replace a function.
 
-        The first retry of an event follows after `retry_delay` seconds; the delay doubles at each retry. `on_failure`
-        is the name of the function that gets an event after the last failed attempt. `instances` is the maximum number
-        of instances: an event gets a new instance if none is idle, and waits in a queue beyond the maximum.
+        - `retry_delay` is the number of seconds before an event's first retry; it doubles at each further retry.
+        - `on_failure` is the name of the function that gets an event after the last failed attempt.
+        - `instances` is the maximum number of instances. An event gets a new instance if none is idle, and waits at the
+          maximum.
         """
         check_environment(environment)
         self._functions[name] = Function(
@@ -137,17 +137,17 @@ class FunctionCompute:
         del self._functions[name]
 
     def invoke(self, name: str, payload: bytes, timeout: float | None = None) -> Invocation:
-        """Invoke a function without retries, like `s invoke`, and wait for the result for at most `timeout` seconds."""
+        """Invoke a function without retries, like `s invoke`; raise TimeoutError after `timeout` seconds."""
         return self._platform.call(self._attempt_event(self._functions[name], payload, _make_request_id(), 1), timeout)
 
     def submit(self, name: str, payload: bytes) -> None:
-        """Queue an event for a function, like a trigger; any thread can call this, also the loop's."""
+        """Queue an event for a function, like a trigger; any thread may use this method."""
         if len(payload) > _MAX_ASYNC_PAYLOAD_BYTES:
             raise ValueError(f"an asynchronous payload holds at most 128 KB, not {len(payload)} bytes")
         self._platform.call_soon(self._enqueue_event, self._functions[name], payload)
 
     def wait_idle(self, timeout: float) -> None:
-        """Wait until every queued event was handled, passed to a destination, or dropped; `timeout` is in seconds."""
+        """Wait until no event is queued or in progress; raise TimeoutError after `timeout` seconds."""
         self._platform.call(self.wait_until_idle(), timeout)
 
     def freeze(self, name: str) -> None:
@@ -158,9 +158,9 @@ class FunctionCompute:
         self._platform.call(self._change_idle_instances(name, lambda instance: instance.thaw()))
 
     def pids(self, name: str = "", *, is_busy: bool = False) -> list[int]:
-        """Return the process ids of a function's instances, or of all instances, in the order of their starts.
+        """Return the process ids of a function's instances, by default of all, in the order of their starts.
 
-        With `is_busy`, return only those that handle an event now.
+        With `is_busy`, return only instances that handle an event now.
         """
         return [
             instance.pid
@@ -172,15 +172,14 @@ class FunctionCompute:
         ]
 
     def kill_at_random(self, probability: float, max_seconds: float, seed: int, name: str = "") -> None:
-        """Kill the process of each attempt with this probability, at a random time within the first `max_seconds`.
+        """Kill the process of each attempt with this probability, at a random time within its first `max_seconds`.
 
-        `name` limits this to the attempts of a function. An attempt that ends before its random time is not killed. The
-        random draws depend on the seed and on the order of the attempts.
+        `name` limits this to a function. An attempt that ends before its random time is not killed.
         """
         self._killer = Killer(probability, max_seconds, random.Random(seed), name)
 
     async def wait_until_idle(self) -> None:
-        """Wait until all queued events were handled, passed to a destination, or dropped."""
+        """Wait until each queued event was handled, passed to a destination, or dropped."""
         await asyncio.sleep(0)  # lets an earlier `submit` take effect
         while self._deliveries:
             await asyncio.wait(self._deliveries)
@@ -204,7 +203,6 @@ class FunctionCompute:
         delivery.add_done_callback(self._deliveries.discard)
 
     async def _deliver_event(self, function: Function, payload: bytes) -> None:
-        """Pass an event to the function and retry it; if all attempts fail, pass it to the destination or drop it."""
         request_id = _make_request_id()
         for attempt in range(1, function.max_retries + 2):
             invocation = await self._attempt_event(function, payload, request_id, attempt)
@@ -276,10 +274,6 @@ class FunctionCompute:
         return instance
 
     async def _pass_event(self, function: Function, instance: Instance, request_id: str, payload: bytes) -> Result:
-        """Pass an event to an instance and return the result.
-
-        The instance is kept for the next event if it is alive and has returned a result; otherwise it is discarded.
-        """
         result = None
         try:
             with self._kill_at_random(function, instance):

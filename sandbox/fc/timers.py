@@ -1,4 +1,4 @@
-"""Timer triggers: their periods and events.
+"""Timer triggers of Function Compute, and the events that they send.
 
 Written from the page "time trigger" of help.aliyun.com/zh/functioncompute.
 """
@@ -26,7 +26,6 @@ class Timer:
 
     @classmethod
     def from_trigger(cls, trigger: Mapping[str, Any]) -> Timer:
-        """Return the timer of a trigger in s.yaml."""
         config = trigger["triggerConfig"]
         return cls(trigger["triggerName"], config["cronExpression"], config["payload"])
 
@@ -40,6 +39,6 @@ class Timer:
         return float(int(number) * _UNIT_SECONDS[unit])
 
     def make_event(self, now: float) -> bytes:
-        """Return the event that the function receives if the timer fires at `now`."""
+        """Return the event that the function receives at the Unix time `now`."""
         fired_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now))
         return json.dumps({"triggerTime": fired_at, "triggerName": self.name, "payload": self.payload}).encode()

@@ -1,4 +1,4 @@
-"""The users of IAM with their access keys and identity policies, and the operations on them with their errors."""
+"""The users of IAM with their access keys and identity policies, and the operations of IAM's API on them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _MAX_PAGE = 200
 class IamError(GatewayError):
     """A refusal by IAM itself, with the code `PAP5.` and a number.
 
-    The pages document 0001 (missing permission), 0003 (limit), 0010 (marker) and 0011 (document). They name no other
-    numbers, so clients can rely only on the status of other errors.
+    The pages document 0001 (missing permission), 0003 (limit), 0010 (marker) and 0011 (document). Clients cannot rely
+    on the numbers of other errors, only on the status.
     """
 
     def response(self) -> Response:
@@ -48,9 +48,10 @@ class Arguments(NamedTuple):
 class Identities(KeyedService):
     """The users and policies of the account, with a method for each operation.
 
-    `projects` has the ids of the account's projects, by name. A grant takes effect after `grant_delay` seconds, or
-    never if `grant_delay` is None. A new record becomes visible to requests after `visibility_delay` seconds, but a
-    second record with the same name is refused from the start.
+    - `projects` has the ids of the account's projects, by name.
+    - `grant_delay` is the number of seconds until a grant takes effect; with None it never does.
+    - `visibility_delay` is the number of seconds until requests see a new record. A second record with the same name is
+      refused from the start.
     """
 
     def __init__(self, projects: Mapping[str, str], port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -63,7 +64,7 @@ class Identities(KeyedService):
         self.account = self.find_key
 
     def find_key(self, access_key: str) -> Credential | None:
-        """Return the credential of a user's access key, and record its use; return None if no user has it."""
+        """Return the credential of a user's access key and record its use; return None for an unknown key."""
         for user_id, user in self.users.items():
             key = user["keys"].get(access_key)
             if key and not self._is_hidden(key):
@@ -96,7 +97,7 @@ class Identities(KeyedService):
         return {"user": fields}
 
     def list_users(self, arguments: Arguments) -> object:
-        """List all users, or only the user of the access key in the parameters."""
+        """List all users, or only the user with the access key in the parameters."""
         key = arguments.params.get("access_key_id")
         if key is None:
             return self._make_page(
@@ -134,7 +135,7 @@ class Identities(KeyedService):
         return self._make_page(arguments, "access_keys", keys, "access_key_id")
 
     def show_last_used(self, arguments: Arguments) -> object:
-        """Return the time of the key's last use; the answer has no time if the key was never used."""
+        """Return the time of the key's last use, or no time if it was never used."""
         last_use = self._find_key(arguments).get("used")
         return {"access_key_last_used": {"last_used_at": _format_time(last_use)} if last_use else {}}
 
@@ -287,13 +288,12 @@ class Identities(KeyedService):
     def grant(self, user: str, document: str) -> None:
         """Attach a custom policy of version 1.1 to a user, as administrators do by hand in an account without API v5.
 
-        The user has these permissions in addition to those of identity policies.
+        The policy applies in addition to the user's identity policies.
         """
         with self.lock:
             self.users[user]["roles"].append((self.now(), parse_policy(document, "1.1")))
 
     def _find_policies_in_force(self, user: str) -> list[Document]:
-        """Return the policy documents that are in force for a user."""
         if self.grant_delay is None:
             return []
         latest_time = self.now() - self.grant_delay
@@ -308,7 +308,7 @@ class Identities(KeyedService):
         return [*roles, *(parse_policy(texts[-1], "5.0") for texts in changes)]
 
     def _make_page(self, arguments: Arguments, name: str, records: list[Record], key: str) -> object:
-        """Return the page of `records` after the request's marker, which is a value of the field `key`."""
+        """Return the page of `records` after the request's marker, which is a value of the records' field `key`."""
         limit, marker = arguments.params.get("limit", "100"), arguments.params.get("marker")
         if not limit.isdigit() or not 1 <= int(limit) <= _MAX_PAGE:
             raise make_parameter_error("limit")

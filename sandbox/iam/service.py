@@ -1,8 +1,8 @@
 """IAM on loopback: callers, operations and responses.
 
 Written from support.huaweicloud.com/api-iam5 (CreateUserV5 and the other calls of v5, "Error codes") and /api-iam
-(KeystoneListAuthDomains, KeystoneListProjects). Parameters and fields that an operation does not list are refused,
-never ignored.
+(KeystoneListAuthDomains, KeystoneListProjects). IAM here refuses parameters and fields that an operation does not list;
+it never ignores them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sandbox.server.message import Request, Response
 
 
 class _Operation(NamedTuple):
-    """An operation: the action that a policy must allow, its method, and the accepted parts of a request.
+    """An operation: the action that a policy must allow, its method, and the requests that it accepts.
 
     `required_fields` and `optional_fields` have the fields of the body with their types.
     """
@@ -35,7 +35,7 @@ class _Operation(NamedTuple):
 
 
 class Iam(Identities):
-    """The service of IAM; `has_v5` is False for an account without identity policies, where API v5 is refused."""
+    """The service of IAM. With `has_v5` False, the account has no identity policies and IAM refuses API v5."""
 
     def __init__(self, projects: Mapping[str, str], port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         super().__init__(projects, port, ssl_context)

@@ -4,8 +4,8 @@ The services are the sandbox's own code on another platform: the loop's clock ju
 calls replace sockets and processes. Nothing runs in parallel, and simultaneous events happen in a fixed order, so a
 seed always gives the same run.
 
-The effects of processes and sockets are visible only in `Sandbox` itself, and in tests/system: the cost of imports,
-signals, the output of a function, TLS, bytes on the wire, and separate memory.
+Only `Sandbox` itself and tests/system show the effects of processes and sockets: the cost of imports, signals, a
+function's output, TLS, and bytes on the wire.
 """
 
 from sandbox.inprocess.world import VirtualSandbox

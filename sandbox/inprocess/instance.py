@@ -1,6 +1,6 @@
-"""An instance of Function Compute that runs by function calls instead of a process.
+"""Instances of Function Compute that run by function calls instead of processes.
 
-Each instance has its own copy of the handlers' module.
+Each instance has its own copy of the module that defines the function's handlers.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class CallInstances:
         self._platform = platform
 
     def runtime(self, name: str) -> Runtime:
-        """Return a runtime of this name that stands for the interpreter of this process."""
+        """Return a runtime of this name that stands for this process's own interpreter."""
         return Runtime(name, Path(), "", "")
 
     async def start(self, _runtime: Runtime, setup: Mapping[str, Any], environment: Mapping[str, str]) -> CallInstance:
@@ -41,9 +41,9 @@ class CallInstances:
 
 
 class CallInstance:
-    """An instance of a function, whose module of handlers is imported for this instance alone.
+    """An instance of a function.
 
-    `skew` is the number of seconds by which the instance's clock is ahead of the platform's.
+    `skew` is the number of seconds by which the instance's clock is ahead of the platform's clock.
     """
 
     def __init__(
@@ -108,19 +108,17 @@ class CallInstance:
         self.kill_at_once()
 
     def check(self) -> None:
-        """Raise InstanceKilled if the instance is dead."""
         if not self.is_alive:
             raise InstanceKilled
 
     async def wait_until_runnable(self) -> None:
-        """Wait while the instance is frozen; raise InstanceKilled if it is dead."""
         await self._can_run.wait()
         self.check()
 
     def load_module(self, name: str = "index") -> ModuleType:
-        """Return a module of the function's code folder; import it at its first use, for this instance alone.
+        """Return a module from the function's code folder, which is imported once for each instance.
 
-        All instances share the other modules that this module imports.
+        The modules that it imports are shared by all instances.
         """
         if name not in self._modules:
             module = self._modules[name] = ModuleType(name)
@@ -138,7 +136,6 @@ class CallInstance:
         return self._modules[name]
 
     def context(self, request_id: str = "request") -> SimpleNamespace:
-        """Return the `context` argument of a handler."""
         return make_context(request_id, self._setup)
 
     def _call_handler(self, handler: str, payload: bytes, request_id: str) -> dict[str, Any]:
@@ -158,7 +155,7 @@ def _compile_module(path: Path) -> CodeType:
 
 
 def _make_clock(platform: VirtualPlatform, instance: CallInstance) -> Any:
-    """Return the clock of the instance's code, whose monotonic time stops while the instance is frozen."""
+    """Return the clock that the instance's code reads; its monotonic time stops while the instance is frozen."""
     clock_class: Any = importlib.import_module("oss_oms_sync.clock").Clock
 
     class InstanceClock(clock_class):  # type: ignore[misc]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def release(waiter: asyncio.Future[None]) -> None:
-    """Complete the future for which a thread waits, unless the future is already complete."""
+    """Complete a future for which a thread waits, unless it is already complete."""
     if not waiter.done():
         waiter.set_result(None)
 
@@ -31,8 +31,7 @@ def release(waiter: asyncio.Future[None]) -> None:
 class _Connection(Connection):
     """A connection within the process.
 
-    `is_reset` is True if either side has reset the connection, so that the client gets no answer. `waiter` is the
-    future for which the client waits.
+    `is_reset` is True if client or service has reset the connection. `waiter` is the future for which the client waits.
     """
 
     is_reset: bool = False
@@ -53,13 +52,13 @@ class _Connection(Connection):
             release(self.waiter)
 
     def time_out(self) -> None:
-        """End the client's wait at the read timeout, unless the service drips bytes: each byte restarts the timeout."""
+        """End the client's wait at its read timeout, unless the service sends single bytes (`drip`)."""
         if not self.is_dripping:
             self.end_wait()
 
 
 class _Exchange:
-    """The work of a service on a request, which continues after the client has left."""
+    """A service's handling of a request, which continues after the client has left."""
 
     answer: Response
 
@@ -71,7 +70,6 @@ class _Exchange:
         self._error: BaseException | None = None
 
     def advance(self, _: object = None) -> None:
-        """Run the service's work until it waits or ends."""
         try:
             future = self._work.send(None)
         except StopIteration as end:
@@ -108,9 +106,8 @@ class _Host:
 class Network:
     """Routes of requests to services, by the host names of the real clouds.
 
-    `before_request` is called with each request before it is sent, `after_response` with the same request when the
-    client gets the response or an error. Both run in the client's thread: they can wait, and their exceptions end the
-    client's call.
+    `before_request` is called before each request, `after_response` when the client gets the response or an error. Both
+    run in the client's thread, so they can wait or end the client's call by an exception.
     """
 
     _NAMES = (
@@ -147,12 +144,12 @@ class Network:
         raise requests.ConnectionError(f"Failed to resolve {host!r}")
 
     def make_adapter(self) -> Adapter:
-        """Return an adapter for a new `requests.Session` of the running code."""
+        """Return an adapter for a new `requests.Session`, which belongs to the owner of the running code."""
         return Adapter(self._platform, self)
 
 
 class Adapter(BaseAdapter):
-    """An adapter that keeps connections like HTTPAdapter: it reuses idle connections, and `close` closes them."""
+    """An adapter for a `requests.Session` that keeps connections like HTTPAdapter: it reuses idle connections."""
 
     def __init__(self, platform: VirtualPlatform, network: Network) -> None:
         super().__init__()
@@ -217,7 +214,7 @@ class Adapter(BaseAdapter):
         return exchange.result()
 
     def _wait_for_exchange(self, exchange: _Exchange, connection: _Connection, end: float) -> None:
-        """Run the exchange until it ends, until its connection is reset, or until the loop's time is `end`."""
+        """Wait until the exchange ends, its connection is reset, or the loop's time is `end`."""
         loop, limit = self._platform.loop, self._platform.loop.limit
         if self._platform.can_wait():
             loop.limit = min(limit, end)
@@ -263,7 +260,7 @@ def _read_body(body: Any) -> bytes:
 
 
 class Body(io.BytesIO):
-    """A response's body with the method `read` of urllib3."""
+    """The body of a response, with the signature of urllib3's method `read`."""
 
     def read(self, size: int | None = None, decode_content: bool = False) -> bytes:  # noqa: ARG002
         return super().read(size)

@@ -62,7 +62,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def withdraw(self, handle: asyncio.Handle | None) -> bool:
         """Remove a callback from the queue and return True.
 
-        If the queue has other callbacks too, or has not this callback, return False and leave the queue unchanged.
+        If it is not the only callback in the queue, return False and leave the queue unchanged.
         """
         if len(self._ready) != 1 or self._ready[0] is not handle:
             return False
@@ -72,7 +72,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
-        """Call `callback` soon, like the base class, without its checks for a closed loop and for debugging."""
+        """Queue a callback without the base class's checks for a closed loop and for debugging."""
         handle = asyncio.Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
@@ -80,13 +80,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
-        """Call `callback` at a time, like the base class, without a method call for each comparison of timers."""
+        """Schedule a callback, without the method call that the base class needs for each comparison of timers."""
         timer = asyncio.TimerHandle(when, callback, args, self, context)
         heapq.heappush(self._timers, (when, next(self._timer_numbers), timer))
         return timer
 
     def _run_once(self) -> None:
-        """Run a round of the loop; the base class's method is written for sockets and takes twice the time."""
+        """Run the callbacks that are due; the base class's method is written for sockets and takes twice the time."""
         ready, timers = self._ready, self._timers
         while not ready:
             if not timers:
@@ -118,7 +118,7 @@ class Owner(Protocol):
     """An owner of running code, such as an instance of a function.
 
     Code that waits does not continue while its owner is frozen, and never after its owner's end. `skew` is the number
-    of seconds by which the owner's clock is ahead of the platform's.
+    of seconds by which the owner's clock is ahead of the platform's clock.
     """
 
     skew: float
@@ -127,14 +127,14 @@ class Owner(Protocol):
     def is_frozen(self) -> bool: ...
 
     def check(self) -> None:
-        """Raise the exception that ends the owner's code if the owner has ended."""
+        """Raise an exception that ends the running code if the owner has ended."""
 
     async def wait_until_runnable(self) -> None:
-        """Wait until the owner's code can continue."""
+        """Wait while the owner is frozen."""
 
 
 class Thread(greenlet):
-    """A thread of synchronous code within the loop, which waits by switching to its parent with a future."""
+    """A greenlet that runs synchronous code within the loop; to wait, it passes a future to its parent."""
 
     def __init__(self, call: Callable[[], Any], owner: Owner | None) -> None:
         super().__init__()
@@ -151,7 +151,7 @@ class Thread(greenlet):
 
 
 class VirtualPlatform:
-    """A platform in the thread of its caller; the virtual time advances while code waits."""
+    """A platform in virtual time, which advances while code waits; it needs no thread of its own."""
 
     # 2026-01-02T00:00:00Z
     EPOCH = 1_767_312_000
@@ -183,11 +183,10 @@ class VirtualPlatform:
         self.loop.call_soon(call, *arguments)
 
     def call(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-        """Run a coroutine and return its result; raise TimeoutError after `timeout` seconds."""
         return self.wait(self.loop.create_task(work if timeout is None else asyncio.wait_for(work, timeout)))
 
     def wait(self, future: asyncio.Future[T]) -> T:
-        """Return the result of a future: code within the loop switches to the loop, other code runs the loop."""
+        """Return a future's result: code within the loop waits by switching to the loop, other code runs the loop."""
         running_greenlet = getcurrent()
         if isinstance(running_greenlet, Thread):
             assert running_greenlet.parent
@@ -205,7 +204,7 @@ class VirtualPlatform:
             await asyncio.sleep(seconds)
 
     def can_wait(self) -> bool:
-        """Return True if the running code is a thread that is not frozen, so that it can wait."""
+        """Return True if the running code is a `Thread` whose owner is not frozen."""
         running_greenlet = getcurrent()
         return isinstance(running_greenlet, Thread) and not (
             running_greenlet.owner and running_greenlet.owner.is_frozen
@@ -217,12 +216,12 @@ class VirtualPlatform:
         return running_greenlet.owner if isinstance(running_greenlet, Thread) else None
 
     def utc(self) -> datetime:
-        """Return the time by the clock of the running code's owner."""
+        """Return the current time by the clock of the running code's owner."""
         owner = self.owner()
         return datetime.fromtimestamp(self.now() + (owner.skew if owner else 0), timezone.utc)
 
     async def run(self, call: Callable[[], T], owner: Owner | None) -> T:
-        """Run synchronous code as a thread and return its result; the loop continues while the code waits."""
+        """Run synchronous code as a `Thread` and return its result; the loop continues while the code waits."""
         thread = Thread(call, owner)
         awaited_future = thread.enter(thread.switch)
         while not thread.dead:
@@ -241,7 +240,7 @@ class VirtualPlatform:
 class Executor:
     """A substitute for ThreadPoolExecutor whose threads run within the loop.
 
-    The threads belong to the instance whose code created the executor.
+    The threads belong to the owner of the code that created the executor.
     """
 
     def __init__(self, platform: VirtualPlatform, max_threads: int) -> None:
@@ -268,7 +267,6 @@ class Executor:
         self._begin()
 
     def withdraw(self, future: Future[Any]) -> None:
-        """Remove a future from the queue, so that it never begins."""
         self._queue.remove(future)
 
     def _begin(self) -> None:
@@ -327,7 +325,7 @@ class Future(Generic[T]):
         return self._result
 
     def begin_soon(self) -> None:
-        """Schedule the future's thread, which begins as soon as the running code waits."""
+        """Schedule the thread; it begins as soon as the running code waits."""
         self._state, self._begin_handle = "ready", self._platform.loop.call_soon(self._begin)
 
     def _begin(self) -> None:
@@ -335,7 +333,6 @@ class Future(Generic[T]):
         self._advance_thread(self._thread.switch)
 
     def _advance_thread(self, switch: Callable[[Any], Any], value: object = None) -> None:
-        """Run the thread until it waits or ends, and take its result or error."""
         try:
             awaited_future = self._thread.enter(switch, value)
         except BaseException as error:
@@ -350,7 +347,7 @@ class Future(Generic[T]):
         self._executor.release()
 
     def _continue_thread(self, awaited_future: asyncio.Future[Any]) -> None:
-        """Continue the thread with the result for which it waited, as soon as the owner of its code can run."""
+        """Continue the thread with the result for which it waited, as soon as its owner is not frozen."""
         owner = self._executor.owner
         if self._thread.dead:  # the platform has stopped, and ended the thread
             return

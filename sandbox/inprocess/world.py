@@ -36,7 +36,7 @@ def _encode_cached(text: str | bytes, ignores_slashes: bool) -> str:
 
 
 def _derive_cached(signer: object, request: Any, credentials: Any, *moment: str) -> bytes:
-    """Return the signing key that oss2's signer derives for the request's day, from a cache if possible."""
+    """Return the signing key that oss2's signer derives for a request's day, from a cache if possible."""
     day = (*moment, request.headers.get("x-oss-date"))[0][:8]
     cache_key = (credentials.get_access_key_secret(), request.region, request.product, day)
     if cache_key not in _signing_keys:
@@ -45,7 +45,7 @@ def _derive_cached(signer: object, request: Any, credentials: Any, *moment: str)
 
 
 class VirtualSandbox(Sandbox):
-    """A sandbox in one process, in which all random draws depend on `seed`, also those of the functions' code."""
+    """A sandbox in one process and in virtual time; all random draws, also of functions, depend on `seed`."""
 
     def __init__(self, *, seed: int = 0, **options: Any) -> None:
         super().__init__(**options)
@@ -58,7 +58,6 @@ class VirtualSandbox(Sandbox):
         return self.platform, CallInstances(self.platform)
 
     def open(self) -> None:
-        """Enter the context without a `with` statement; `close` leaves it."""
         self.__enter__()
 
     def close(self) -> None:
@@ -92,7 +91,7 @@ class VirtualSandbox(Sandbox):
             super().__exit__(kind, error, trace)
 
     def endpoints(self) -> dict[str, str]:
-        """Return no addresses, because the functions derive them from their regions."""
+        """Return no addresses, because functions derive the clouds' host names from the regions."""
         return {}
 
     def advance(self, seconds: float) -> None:
@@ -100,7 +99,7 @@ class VirtualSandbox(Sandbox):
         self.platform.sleep(seconds)
 
     def instance(self, skew: float = 0, **environment: str) -> CallInstance:
-        """Create an instance that receives no events; the caller calls its handlers."""
+        """Return a new instance of a function that receives no events; the caller calls its handlers."""
         identifier, secret, token = self.function_credentials
         role = {
             "ALIBABA_CLOUD_ACCESS_KEY_ID": identifier,

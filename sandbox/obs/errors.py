@@ -45,7 +45,7 @@ def malformed_xml() -> ObsError:
 
 
 def archived_object() -> ObsError:
-    """Return the error for reading an archived object before its restoration: obs_04_0083.html, obs_04_0091.html."""
+    """Return the error for reading an archived object that was not restored: obs_04_0083.html, obs_04_0091.html."""
     return ObsError(403, "InvalidObjectState", "The operation is not valid for the object's storage class")
 
 

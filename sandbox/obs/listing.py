@@ -1,6 +1,6 @@
 """Listings of objects, by version 1 of the API: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html.
 
-That page does not mention `list-type=2`, so version 2 is missing here.
+Version 2 is missing here, because that page does not mention `list-type=2`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LISTING_PARAMETERS = {"delimiter", "encoding-type", "marker", "max-keys", "prefi
 
 
 def list_objects(bucket: Bucket, params: Mapping[str, str], namespace: str) -> Response:
-    """Answer with the page of keys after the marker, which need not be an existing key.
+    """Answer with the page after the marker, which need not be an existing key.
 
     `namespace` is the XML namespace, which differs between regions.
     """
@@ -81,9 +81,9 @@ def _parse_page_limit(params: Mapping[str, str]) -> int:
 
 
 def _list_entries(objects: SortedDict, prefix: str, delimiter: str, marker: str) -> Iterator[str]:
-    """Yield the keys after the marker; for keys with the same common prefix, yield the common prefix once instead.
+    """Yield the keys after the marker; for keys with the same common prefix, yield only this prefix.
 
-    The common prefix of a key is the part up to the first delimiter after `prefix`, including the delimiter.
+    The common prefix of a key is its part up to the first delimiter after `prefix`.
     """
     last_entry = marker
     for key in objects.irange(minimum=max(prefix, marker)):
@@ -97,13 +97,13 @@ def _list_entries(objects: SortedDict, prefix: str, delimiter: str, marker: str)
 
 
 def _list_in_utf16(objects: SortedDict, prefix: str, marker: str) -> Iterator[str]:
-    """Yield the keys after the marker in the order of UTF-16 code units, in which Java and Windows sort."""
+    """Yield the keys after the marker in the order of UTF-16 code units, which Java uses."""
     keys = {key.encode("utf-16-be"): key for key in objects if key.startswith(prefix)}
     return (keys[key] for key in sorted(keys) if key > marker.encode("utf-16-be"))
 
 
 def list_versions(bucket: Bucket, params: Mapping[str, str], namespace: str) -> Response:
-    """List all versions and delete markers, the latest version of each key first: obs_04_0022, "versions"."""
+    """List all versions and delete markers, the latest of each key first (obs_04_0022, "versions")."""
     encode, limit = _choose_key_encoder(params), _parse_page_limit(params)
     page, is_truncated = bucket.history.list_page(params, limit)
     fields = {

@@ -1,6 +1,6 @@
-"""Changes of an object's headers in place, without a new upload.
+"""Changes of an OBS object's headers without a new upload.
 
-Source: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0091.html. No page says whether the change updates
+Source: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0091.html. No page says whether they update
 LastModified.
 """
 
@@ -26,8 +26,8 @@ _STANDARD_HEADERS = (
 def set_metadata(bucket: Bucket, key: str, request: Request) -> Response:
     """Change an object's headers by the directive REPLACE_NEW or REPLACE.
 
-    REPLACE removes all headers that the request does not name. REPLACE_NEW keeps them, with an exception: if the
-    request has any user metadata, all other user metadata of the object is removed.
+    REPLACE removes all headers that the request does not name. REPLACE_NEW keeps them, except that any user metadata in
+    the request replaces all user metadata of the object.
     """
     stored_object = bucket.find_version(key, request.params.get("versionId", ""))
     if stored_object is None:

@@ -31,8 +31,9 @@ _crc64: Callable[[bytes], int] = crcmod.mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0,
 class ObsObject:
     """A version of an object.
 
-    `last_modified` is in seconds since 1970, to the millisecond. `headers` has the headers that responses return with
-    the object. `storage_class` is STANDARD, WARM, COLD or DEEP_ARCHIVE.
+    - `last_modified` is Unix time in seconds, to the millisecond.
+    - `headers` are those that responses return with the object.
+    - `storage_class` is STANDARD, WARM, COLD or DEEP_ARCHIVE.
     """
 
     data: bytes
@@ -45,7 +46,7 @@ class ObsObject:
 
     @property
     def is_archived(self) -> bool:
-        """True if the object must be restored before it is read or its headers are changed."""
+        """True if the object must be restored before it can be read or its headers changed."""
         return self.storage_class in ("COLD", "DEEP_ARCHIVE")
 
     @property
@@ -60,15 +61,14 @@ class ObsObject:
 class Bucket:
     """A bucket, with its objects in the order of OBS's listings.
 
-    - `crc64_header` names the header with an object's CRC64 in responses to HEAD and GET; it is empty if OBS sends
-      none.
+    - `crc64_header` is the name of the response header with an object's CRC64; it is empty if OBS sends none.
     - `has_versions` is True if versioning is enabled.
     - `is_file_system` is True if the bucket is a parallel file system.
     - `has_retention` is True if a retention rule forbids deletions.
     - `headers_move_time` is True if a change of headers updates LastModified.
     - `order` is the order of listings: by UTF-8 bytes or by UTF-16 code units.
 
-    Tests can choose the last two properties, because no page of OBS defines them.
+    No page of OBS defines the last two, so tests choose them.
     """
 
     def __init__(
@@ -117,7 +117,8 @@ class Bucket:
     ) -> ObsObject:
         """Store an object with the current time of OBS's clock.
 
-        An object larger than `part_size` bytes gets the ETag of an upload in parts.
+        An object larger than `part_size` bytes gets the ETag of an upload in parts. Raises ValueError if OBS refuses
+        the object.
         """
         check_name(key)
         if refusal := self.find_refusal(key, data):
@@ -135,7 +136,7 @@ class Bucket:
         return stored_object
 
     def find_version(self, key: str, version_id: str) -> ObsObject | None:
-        """Return a version of an object, by default the current version; return None if the version is missing."""
+        """Return a version of an object, by default the current version, or None if it is missing."""
         current_object: ObsObject | None = self.objects.get(key)
         if not version_id or (current_object and current_object.version_id == version_id):
             return current_object
@@ -184,7 +185,7 @@ class Bucket:
 
 
 def check_name(key: str) -> None:
-    """Raise ValueError for a key that OBS refuses."""
+    """Raise ValueError if OBS refuses a key for its length."""
     if not 1 <= len(key.encode()) <= _MAX_NAME_BYTES:
         raise ValueError(f"a name has 1 to {_MAX_NAME_BYTES} bytes")
 

@@ -1,4 +1,4 @@
-"""The operations HEAD and GET of an object; GET can return a range of bytes.
+"""The operations HEAD and GET of an OBS object; GET can return a range of bytes.
 
 Sources: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0083.html, .../obs_04_0084.html.
 """
@@ -16,7 +16,7 @@ _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 def head_object(bucket: Bucket, key: str, _request: Request) -> Response:
-    """Answer HEAD, with an explicit Content-Length: the web library omits it for an empty body."""
+    """Answer HEAD with an explicit Content-Length, which the web library omits for an empty body."""
     obs_object = _find_object(bucket, key)
     return Response(200, obs_object.data, {**_make_headers(bucket, obs_object), "Content-Length": str(obs_object.size)})
 

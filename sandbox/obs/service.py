@@ -33,7 +33,7 @@ _SIGNING_HEADERS = {"x-obs-date", "x-obs-security-token"}
 
 
 class Action(NamedTuple):
-    """The action of a request, by its name in policies, with the status of the response.
+    """The action of a request, by its name in policies, and the status of the response.
 
     `key` is the object key, or the prefix of a listing.
     """
@@ -45,9 +45,9 @@ class Action(NamedTuple):
 
 
 class _Operation(NamedTuple):
-    """An operation: the action that a policy must allow, its function, and the accepted parts of a request.
+    """An operation: the action that a policy must allow, its function, and the requests that it accepts.
 
-    `accepts_metadata` is True if the operation also accepts the headers of the user's metadata.
+    With `accepts_metadata`, the operation also accepts headers of user metadata.
     """
 
     action: str
@@ -71,9 +71,10 @@ class _Address(NamedTuple):
 class Obs(KeyedService):
     """The service of OBS, with signatures of the scheme "OBS".
 
-    The bucket is in the host name or, at an IP address, in the path: /bucket/key. Parameters and headers that an
-    operation does not list are refused, never ignored. `namespace` is the XML namespace of listings. `repeats_pages` is
-    True if the service returns the first page for any marker, as parallel file systems once did.
+    - The bucket is in the host name or, at an IP address, begins the path.
+    - OBS here refuses parameters and headers that an operation does not list; it never ignores them.
+    - `namespace` is the XML namespace of listings.
+    - `repeats_pages` is True if listings return the first page for any marker, as parallel file systems once did.
     """
 
     def __init__(self, region: str = "cn-north-4", port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -132,7 +133,7 @@ class Obs(KeyedService):
         }
 
     def create_bucket(self, name: str, region: str = "", owner: str = DOMAIN_ID) -> Bucket:
-        """Create a bucket, by default in this service's region and owned by this account."""
+        """Create a bucket, by default in this endpoint's region and owned by this account."""
         with self.lock:
             bucket = self._buckets[name] = Bucket(name, region or self.region, self.lock, self.now, owner)
         return bucket
@@ -142,7 +143,6 @@ class Obs(KeyedService):
             del self._buckets[name]
 
     def has_bucket(self, name: str) -> bool:
-        """Return True if the account has a bucket of this name."""
         return name in self._buckets and self._buckets[name].owner == DOMAIN_ID
 
     def bucket(self, name: str) -> Bucket:
@@ -151,12 +151,12 @@ class Obs(KeyedService):
     def objects(self, bucket: str) -> Mapping[str, ObsObject]:
         """Return a live view of a bucket's objects, in the order of listings.
 
-        Copy the view before a loop if requests run meanwhile.
+        Copy it before a loop if requests run meanwhile.
         """
         return MappingProxyType(self._buckets[bucket].objects)
 
     def put(self, bucket: str, key: str, data: bytes, part_size: int | None = None) -> ObsObject:
-        """Store an object without a request, in parts if it is larger than `part_size` bytes."""
+        """Store an object without a request, in parts if it has more than `part_size` bytes."""
         return self._buckets[bucket].put(key, data, part_size)
 
     def delete(self, bucket: str, key: str) -> None:
@@ -164,9 +164,9 @@ class Obs(KeyedService):
             del self._buckets[bucket].objects[key]
 
     def fill(self, bucket: str, keys: Iterable[str], size: int = 0, etag: str = "", age: float = 0) -> None:
-        """Store objects with these keys, all with the same size in bytes, written `age` seconds ago.
+        """Store objects with these keys, all of `size` zero bytes and `age` seconds old.
 
-        Their contents are zeros; the default ETag is the MD5 of the contents.
+        The default ETag is the MD5 of the contents.
         """
         data = bytes(size)
         new_object = ObsObject(data, etag or etag_of(data), to_milliseconds(self.now() - age))
@@ -179,15 +179,15 @@ class Obs(KeyedService):
     def deny(self, action: str, where: Callable[[str], bool] = lambda _: True) -> None:
         """Deny a permission, such as obs:object:GetObject, to all callers.
 
-        `where` limits the denial to the keys, or to the prefixes of listings, for which it returns True.
+        `where` limits the denial to keys, or prefixes of listings, for which it returns True.
         """
         with self.lock:
             self._denials.append((action, where))
 
     def allows(self, caller: Credential, action: str, bucket: str, affected_key: str = "") -> bool:
-        """Return True if the caller's policies grant the permission, and no call of `deny` denies it.
+        """Return True if the caller's policies grant a permission and `deny` did not deny it.
 
-        Source of the resources and the condition key obs:prefix: support.huaweicloud.com/api-obs/obs_04_0112.html.
+        Source of resources and the condition key obs:prefix: support.huaweicloud.com/api-obs/obs_04_0112.html.
         """
         if any(denied_action == action and where(affected_key) for denied_action, where in self._denials):
             return False
@@ -262,20 +262,20 @@ class Obs(KeyedService):
         return self._make_xml_response("VersioningConfiguration", status)
 
     def _put_versioning(self, bucket: Bucket, _key: str, request: Request) -> Response:
-        """Enable versioning; the sandbox does not support its suspension."""
+        """Enable versioning; the sandbox cannot suspend it."""
         if b"<Status>Enabled</Status>" not in request.body:
             raise not_implemented()
         bucket.has_versions = True
         return Response(200)
 
     def _get_object_lock(self, bucket: Bucket, _key: str, _request: Request) -> Response:
-        """Answer with the bucket's retention rule, or 404 without a rule: .../intl/en-us/api-obs/obs_04_0167.html."""
+        """Answer with the retention rule, or with 404 if there is none: .../intl/en-us/api-obs/obs_04_0167.html."""
         if not bucket.has_retention:
             raise ObsError(404, "ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist.")
         return self._make_xml_response("ObjectLockConfiguration", "<ObjectLockEnabled>Enabled</ObjectLockEnabled>")
 
     def _delete_object(self, bucket: Bucket, key: str, request: Request) -> Response:
-        """Delete an object, or a version of an object: .../intl/en-us/api-obs/obs_04_0085.html."""
+        """Delete an object or a version of it: .../intl/en-us/api-obs/obs_04_0085.html."""
         if bucket.has_retention:
             raise access_denied()
         version = request.params.get("versionId")
@@ -294,7 +294,7 @@ class Obs(KeyedService):
         return Response(200, headers={**properties, "x-obs-version": "3.0", **kind})
 
     def _create_bucket(self, bucket: Bucket, _key: str, request: Request) -> Response:
-        """Create a bucket, unless its name is taken or invalid: .../intl/en-us/api-obs/obs_04_0021.html."""
+        """Create a bucket; refuse an invalid name or a name in use: .../intl/en-us/api-obs/obs_04_0021.html."""
         if not _NAME.fullmatch(bucket.name) or ".." in bucket.name:
             raise ObsError(400, "InvalidBucketName", "The specified bucket is not valid.")
         if _parse_location(request.body) != self.region:
@@ -327,7 +327,7 @@ def _parse_location(body: bytes) -> str:
 
 
 def _parse_address(request: Request) -> _Address:
-    """Return the address of a request: the bucket is in the host name, or at an IP address at the start of the path."""
+    """Return the address of a request, whose bucket is in the host name or, at an IP address, begins the path."""
     host, path = request.headers.get("host", "").partition(":")[0], request.raw_path
     match = _HOST.fullmatch(host)
     if match and match["bucket"]:

@@ -1,4 +1,4 @@
-"""Settings of buckets, as documents that are stored and returned unchanged.
+"""Settings of OBS buckets, which are documents that the sandbox stores and returns unchanged.
 
 Sources: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0027.html to obs_04_0074.html, and obs_04_0119.html.
 Only encryption has an effect in the sandbox.
@@ -19,9 +19,10 @@ from sandbox.server.message import Request, Response
 class Setting(NamedTuple):
     """A setting of a bucket, such as its lifecycle rules.
 
-    `action` is the setting's name in the actions of policies, after Get or Put. `root` is the root element of its XML
-    document, or empty if the document is JSON. Before the setting is stored, a GET returns a 404 with `code`, or a
-    document with the contents `default_contents`.
+    - `action` is the setting's name in the actions of policies, after Get or Put.
+    - `root` is the root element of its XML document, or empty for a JSON document.
+    - `code` is the error code of a GET while no document is stored.
+    - `default_contents` is the contents of the document that a GET returns meanwhile, if there is no `code`.
     """
 
     action: str

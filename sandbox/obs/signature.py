@@ -1,7 +1,7 @@
 """OBS's check of signatures of the scheme "OBS", in the Authorization header or in the URL.
 
-Written from https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0010.html ("Authentication of signature in a
-header") and .../obs_04_0011.html ("... in a URL"), not from an SDK, so that it finds mistakes of an SDK.
+Written from https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0010.html (signature in a header) and
+.../obs_04_0011.html (signature in a URL), not from an SDK, so that it finds an SDK's mistakes.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def verify_signature(
 ) -> Credential:
     """Return the caller's credential; raise ObsError if OBS refuses the request.
 
-    `resource` is the signed path, percent-encoded as sent. `find_credential` returns the credential of an access key.
-    `find_age` returns the age in seconds of a request from its date, which is in seconds since 1970.
+    `resource` is the signed path. `find_credential` looks up an access key. `find_age` returns the seconds since a Unix
+    time.
     """
     params, is_in_url = request.params, bool(URL_PARAMS & request.params.keys())
     if is_in_url:
@@ -93,7 +93,7 @@ def _parse_authorization(request: Request) -> tuple[str, str]:
 
 
 def _check_expiry(moment: str, find_age: Callable[[float], float]) -> None:
-    """Raise ObsError if a signed URL has expired by OBS's clock; `moment` is its expiry in seconds since 1970."""
+    """Raise ObsError if a signed URL has expired; `moment` is the Unix time of its expiry."""
     if not moment.isascii() or not moment.isdigit():
         raise access_denied()
     if find_age(float(moment)) > 0:
@@ -113,7 +113,7 @@ def _check_date(request: Request, find_age: Callable[[float], float]) -> None:
 
 
 def _build_string_to_sign(request: Request, resource: str, moment: str) -> str:
-    """Return the text to sign; `moment` is the date of a request, or the expiry of a signed URL."""
+    """Return the text to sign; `moment` is the request's date, or the expiry of a signed URL."""
     headers = request.headers
     lines = [request.method, headers.get("content-md5", ""), headers.get("content-type", "")]
     lines.append(moment)

@@ -2,7 +2,7 @@
 
 OMS copies an object in two steps. At the beginning it reads the source object, and decides by comparison with the
 destination whether to overwrite. At the end it writes the contents that it read, even if the destination has changed
-since.
+meanwhile.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _CLASSES = {"Standard": "STANDARD", "IA": "WARM", "Archive": "COLD"}
 class SourceObject:
     """An object that OMS reads from the source bucket.
 
-    `headers` has the headers that responses return with the object, by names in lower case. `restore_denial` is the
-    reason why OMS's access key cannot restore an archived object, or empty if it can.
+    - `headers` are those that responses return with the object, by names in lower case.
+    - `restore_denial` is the reason why OMS's access key cannot restore an archived object, or empty if it can.
     """
 
     data: bytes
@@ -52,7 +52,7 @@ class SourceObject:
 
     @property
     def is_archived(self) -> bool:
-        """True if the object must be restored before it is read."""
+        """True if the object must be restored before it can be read."""
         return self.storage_class not in ("Standard", "IA")
 
     @property
@@ -74,7 +74,7 @@ class StoredObject(Protocol):
 
 
 class Destination(Protocol):
-    """The operations of the destination bucket that OMS uses to copy objects."""
+    """The destination bucket, with the operations that OMS needs."""
 
     @property
     def name(self) -> str: ...
@@ -93,7 +93,7 @@ class Destination(Protocol):
         headers: Mapping[str, str] | None = None,
         storage_class: str = "STANDARD",
     ) -> object:
-        """Store an object now, by the bucket's clock, and in parts if it is larger than `part_size` bytes."""
+        """Store an object with the current time of the bucket, in parts if it has more than `part_size` bytes."""
 
     def find_refusal(self, key: str, data: bytes) -> str:
         """Return the reason why the bucket refuses an object, or an empty text if it accepts the object."""
@@ -101,7 +101,7 @@ class Destination(Protocol):
 
 @dataclass(frozen=True)
 class CopyFailure:
-    """A failure of a copy, with the code and the message of OMS's lists of failed objects."""
+    """The failure of a copy, with the code and message for OMS's lists of failed objects."""
 
     code: str
     message: str = ""
@@ -113,7 +113,12 @@ class CopyFailure:
 
 @dataclass(frozen=True)
 class CopyFault:
-    """A fault in the copy of a key; times are in seconds."""
+    """A fault in the copy of a key.
+
+    - late: the copy begins after `delay` seconds, and ends `duration` seconds later.
+    - withheld: the copy waits until a test calls `Copier.begin` and `Copier.end`.
+    - lost: OMS accepts the key and never copies it.
+    """
 
     kind: Literal["late", "withheld", "lost"]
     delay: float = 0.0
@@ -121,23 +126,20 @@ class CopyFault:
 
     @staticmethod
     def late(delay: float, duration: float = 0.0) -> CopyFault:
-        """Return a fault that begins the copy after `delay` seconds and ends it `duration` seconds later."""
         return CopyFault("late", delay, duration)
 
     @staticmethod
     def withheld() -> CopyFault:
-        """Return a fault that withholds the copy until the test calls `Copier.begin` and `Copier.end`."""
         return CopyFault("withheld")
 
     @staticmethod
     def lost() -> CopyFault:
-        """Return a fault that never copies the key; OMS counts it as accepted only."""
         return CopyFault("lost")
 
 
 @dataclass(eq=False)
 class Copy:
-    """A copy of an object: the source object that OMS read at the beginning, and the decision that OMS made then."""
+    """A copy of an object: the source object as OMS read it at the beginning, and the decision whether to overwrite."""
 
     key: str
     source: SourceObject | None = None
@@ -161,11 +163,10 @@ ReadSource = Callable[[str], SourceObject | None]
 
 @dataclass(eq=False)
 class Copier(ABC):
-    """A task or group that copies the objects of keys.
+    """A task or group that copies the objects with given keys.
 
-    - `copies` schedules faults of copies: a copy is late, lost or withheld.
-    - `withheld` has the withheld copies, the oldest first; a test calls `begin` and `end` to continue them.
-    - `failures` schedules the failures of copies.
+    - `copies` schedules faults of copies, and `failures` their failures.
+    - `withheld` has the withheld copies, the oldest first.
     - `part_size` is the size in bytes above which objects are written in parts.
     - `copies_metadata` is True if headers other than the content type are copied.
     - `restores_archived` is True if archived objects are restored, which takes no time here.
@@ -194,12 +195,12 @@ class Copier(ABC):
 
     @abstractmethod
     def finish_batch(self) -> None:
-        """Write OMS's lists, or update the status, when all outcomes of a batch of copies have been reported."""
+        """Write OMS's lists or update the status, after all outcomes of a batch of copies were reported."""
 
     def copy(self, keys: Iterable[str], default_fault: CopyFault) -> int:
-        """Schedule the copies of these keys; return the number of copies that are not lost.
+        """Schedule the copies of keys, and return the number of copies that are not lost.
 
-        A key without a fault in `copies` is copied with `default_fault`.
+        A key for which `copies` has no fault gets `default_fault`.
         """
         copies_by_fault: defaultdict[CopyFault, list[Copy]] = defaultdict(list)
         for key in keys:
@@ -214,7 +215,6 @@ class Copier(ABC):
         return number
 
     def begin(self, *copies: Copy) -> None:
-        """Begin the copies: read the source objects, and decide which destination objects to overwrite."""
         with self.service.lock:
             for copy in copies:
                 self._waiting_copies[copy.key] -= 1
@@ -229,7 +229,6 @@ class Copier(ABC):
                 copy.overwrites = copy.source is not None and self._should_overwrite(copy.source, stored_object)
 
     def end(self, *copies: Copy) -> None:
-        """End the copies: write or skip each object, or fail; then report the outcomes."""
         with self.service.lock:
             self.withheld = [copy for copy in self.withheld if copy not in copies]
             for copy in copies:
@@ -259,7 +258,6 @@ class Copier(ABC):
             self.report(copy, "success")
 
     def _find_reading_failure(self, source: SourceObject) -> CopyFailure | None:
-        """Return the failure of reading an existing source object, or None if OMS can read it."""
         if not source.is_archived or (self.restores_archived and not source.restore_denial):
             return None
         return CopyFailure(
@@ -279,8 +277,8 @@ class Copier(ABC):
     def _select_headers(self, source: SourceObject) -> dict[str, str]:
         """Return the headers of the copy, as OMS's FAQ on metadata describes them.
 
-        The content type is always copied. Other headers are copied only with `copies_metadata`, and only if the value
-        consists of English and Chinese letters, digits and hyphens.
+        The content type is always copied. Other headers are copied only with `copies_metadata`, and only if their
+        values consist of English and Chinese letters, digits and hyphens.
         """
         headers = {}
         for name, value in source.headers.items():

@@ -1,4 +1,4 @@
-"""An OMS migration task group, which lists the existing objects of a bucket by prefixes and copies each object once.
+"""An OMS migration task group, which lists the existing objects of a bucket and copies each of them once.
 
 Written from the pages CreateTaskGroup, ShowTaskGroup, StopTaskGroup, StartTaskGroup, RetryTaskGroup, UpdateTaskGroup
 and DeleteTaskGroup of support.huaweicloud.com/api-oms. The pages describe neither a group's counts after a retry, nor
@@ -29,7 +29,7 @@ _CHINA = timezone(timedelta(hours=8))
 
 
 class Status(IntEnum):
-    """The status of a group, with its number in the answer of ShowTaskGroup."""
+    """The status of a group, with its number in ShowTaskGroup."""
 
     WAITING = 0
     CREATING = 1
@@ -42,7 +42,7 @@ class Status(IntEnum):
 
 
 class Order(NamedTuple):
-    """The parameters of a new group; it copies the objects whose keys begin with one of `prefixes`."""
+    """The parameters of a new group, which copies the objects whose keys begin with one of `prefixes`."""
 
     src_bucket: str
     src_region: str
@@ -56,9 +56,10 @@ class Order(NamedTuple):
 class Group(Copier):
     """A task group, which starts when it is created.
 
-    After listing the source it copies the objects in the order of the listing, `parallel_copies` at a time, as fast as
-    `speed` (bytes a second) and the bandwidth policy allow. `list_source` yields the keys and sizes in bytes of the
-    objects; it raises PermissionError if the group's access key has no permission to list the source.
+    - `list_source` yields the keys and sizes in bytes of the objects to copy; it raises PermissionError if the access
+      key has no permission to list the source.
+    - `parallel_copies` is the number of objects that are copied at a time, in the order of the listing.
+    - `speed` is the maximum speed in bytes a second; `bandwidth` has time windows with lower limits.
     """
 
     group_id: str
@@ -94,30 +95,28 @@ class Group(Copier):
         return self.status not in (Status.CREATING, Status.MONITORING, Status.PAUSING)
 
     def start(self) -> None:
-        """Start the group from its beginning: list the objects, then copy them."""
+        """List the objects, then copy all of them, also if the group ran before."""
         self._start_time, self._end_time, self._source_sizes, self.reason = self.service.now(), 0.0, None, None
         self.success_count = self.skip_count = self.size = 0
         self.failed_sizes.clear()
         self._enter_status(Status.WAITING, _DELAY_SECONDS, self._list_objects)
 
     def drop_bandwidth(self) -> None:
-        """Delete the bandwidth windows if `forgets_bandwidth` is True."""
         if self.forgets_bandwidth:
             self.bandwidth = ()
 
     def pause(self) -> None:
-        """Pause the group as soon as the copies that have begun are finished."""
         self._enter_status(Status.PAUSING, _DELAY_SECONDS, self._update_status)
 
     def resume(self) -> None:
-        """Continue after a pause; start over if the listing of the source was not finished before the pause."""
+        """Continue after a pause; start over if the pause interrupted the listing of the source."""
         if self._source_sizes is None:
             self.start()
         else:
             self._enter_status(Status.MONITORING, _DELAY_SECONDS, self._copy_next_batch)
 
     def retry(self) -> None:
-        """Copy the failed objects again, at most as many as a list of failed objects can have."""
+        """Copy the failed objects again, as many as a list of failed objects can have."""
         self._remaining_objects, self.reason = list(self.failed_sizes.items())[:_MAX_LINES], None
         for key, _ in self._remaining_objects:
             del self.failed_sizes[key]
@@ -139,7 +138,7 @@ class Group(Copier):
         self._update_status()
 
     def describe(self) -> dict[str, Any]:
-        """Return the answer of ShowTaskGroup; the answer of ListTaskGroup has the same fields for each group."""
+        """Return the answer of ShowTaskGroup, which is also an element of ListTaskGroup's answer."""
         sizes = self._source_sizes or {}
         now = self._end_time or self.service.now()
         seconds = now - self._start_time
@@ -224,7 +223,6 @@ class Group(Copier):
         self._enter_status(Status.MONITORING, 0, self._copy_next_batch)
 
     def _copy_next_batch(self) -> None:
-        """Copy the next objects, and schedule the next step for the time when their bytes are transferred."""
         batch, self._remaining_objects = (
             self._remaining_objects[: self.parallel_copies],
             self._remaining_objects[self.parallel_copies :],
@@ -237,10 +235,7 @@ class Group(Copier):
         self._schedule_step(seconds, self._copy_next_batch)
 
     def _update_status(self) -> None:
-        """Set the final status if all copies have ended.
-
-        A group with a lost copy never ends.
-        """
+        """Set the final status if all copies have ended; a group with a lost copy never ends."""
         if self.status is Status.PAUSING and not self._unfinished_copies:
             self.status = Status.PAUSED
             self.lists.write(self.service.now())
@@ -271,7 +266,7 @@ class Group(Copier):
             now += seconds_to_change
 
     def _find_speed(self, now: float) -> tuple[float, float]:
-        """Return the speed at `now` in bytes a second, and the seconds to the next minute, when a window can end."""
+        """Return the speed at the Unix time `now` in bytes a second, and the seconds until a window can change it."""
         clock_time = datetime.fromtimestamp(now, self.zone).strftime("%H:%M")
         limits = [
             float(window["max_bandwidth"]) for window in self.bandwidth if window["start"] <= clock_time < window["end"]

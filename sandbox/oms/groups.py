@@ -32,8 +32,8 @@ _MAX_OFFSET = 2_147_483_647
 class BucketPair(NamedTuple):
     """The source and destination of a group, opened with the access keys of a request.
 
-    `list_source` yields the keys and sizes in bytes of the objects that match the prefixes of an order. It raises
-    PermissionError if the access key has no permission to list the source.
+    `list_source` yields the keys and sizes in bytes of the objects that an order selects. It raises PermissionError if
+    the access key has no permission to list the source.
     """
 
     read_source: ReadSource
@@ -44,8 +44,8 @@ class BucketPair(NamedTuple):
 class Groups:
     """The task groups of all projects.
 
-    `open_buckets` raises GatewayError if OMS refuses the access keys or buckets. `prepare` is called with each new
-    group before it starts.
+    `open_buckets` raises GatewayError if OMS refuses access keys or buckets. `prepare` is called with each new group
+    before its start.
     """
 
     def __init__(self, service: Service, open_buckets: Callable[[Mapping[str, Any]], BucketPair]) -> None:
@@ -112,7 +112,6 @@ class Groups:
         return Response(200)
 
     def _restart_group(self, request: Request, group: Group, sides: Mapping[str, Any], call: str) -> None:
-        """Start or retry a group with the access keys in the request."""
         body = parse_fields(request, *ACCESS_KEY_FIELDS, *(["migrate_failed_object"] if call == "retry" else []))
         is_partial = body.get("migrate_failed_object", False) is True
         buckets = self._open_buckets({**sides, **parse_access_keys(body)})

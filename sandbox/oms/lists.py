@@ -1,7 +1,7 @@
-"""OMS's lists with the outcome of each object, as files in the destination bucket.
+"""OMS's lists of the outcome of each object, as files in the destination bucket.
 
-Huawei's guide to sync tasks names the files, and the columns of a line. It defines no separator of the columns, so
-tests can choose it, and no escaping of keys, so keys are written raw.
+Huawei's guide to sync tasks names the files and the columns of a line. It defines no separator, so tests choose one,
+and no escaping of keys, so keys are written raw.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ class _Put(Protocol):
 
 
 class ResultLists:
-    """The lists of a task or group below `root`: `write` adds a file for each kind of outcome since the last call.
+    """The lists of a task or group, as files below the key `root`.
 
-    `separator` is the text between columns. While `withheld` is True, `write` keeps the lines and writes no file.
+    `write` writes the lines that were added since its last call, in a file for each kind of outcome. While `withheld`
+    is True, it keeps them. `separator` is the text between columns.
     """
 
     def __init__(self, root: str, put: _Put) -> None:
@@ -37,15 +38,12 @@ class ResultLists:
         self._lock = threading.Lock()
 
     def add(self, kind: Literal["success", "skip"], key: str, size: int, now: float) -> None:
-        """Add a line about a copied or skipped object; `size` is in bytes."""
         self._add_line(kind, _format_local_time(now), key, str(size))
 
     def add_failed(self, key: str, code: str, message: str, now: float) -> None:
-        """Add a line about an object that OMS failed to copy."""
         self._add_line("failed", code, _format_local_time(now), quote(key, safe=""), key, message)
 
     def write(self, now: float) -> None:
-        """Write the lines that were added since the last call into new files."""
         with self._lock:
             if self.withheld:
                 return
@@ -63,5 +61,4 @@ class ResultLists:
 
 
 def _format_local_time(now: float) -> str:
-    """Return the time in China's time zone, in the format of the lists."""
     return datetime.fromtimestamp(now, _CHINA).strftime("%Y-%m-%d %H:%M:%S")

@@ -77,7 +77,7 @@ def try_read_keys(request: Request) -> tuple[list[str], list[str]]:
 
 
 def check_names(request: Request, params: Collection[str], has_body: bool) -> None:
-    """Refuse query parameters outside `params`, repeated parameters, and a body if `has_body` is False."""
+    """Refuse query parameters that `params` lacks, repeated parameters, and a body if `has_body` is False."""
     unknown_names = [name for name, _ in request.query if name not in params]
     if unknown_names:
         raise bad_parameters(f"the sandbox does not know the parameter {unknown_names[0]}")
@@ -88,7 +88,7 @@ def check_names(request: Request, params: Collection[str], has_body: bool) -> No
 
 
 def read_keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[str]]:
-    """Return the keys of a call twice: as sent, and decoded."""
+    """Return the keys in the body, as sent and decoded."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise bad_parameters("Content-Type")
     sent_keys = parse_fields(request, "object_keys").get("object_keys")
@@ -104,7 +104,7 @@ def read_keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[
 
 
 def parse_fields(request: Request, *names: str) -> dict[str, Any]:
-    """Return the fields of the body; refuse a body that is not a JSON object, or has other fields than `names`."""
+    """Return the fields of the body; refuse a body that is not a JSON object or has other fields than `names`."""
     body = _parse_body(request)
     if unknown_names := body.keys() - set(names):
         raise bad_parameters(f"the sandbox does not know the field {min(unknown_names)}")
@@ -112,7 +112,6 @@ def parse_fields(request: Request, *names: str) -> dict[str, Any]:
 
 
 def _parse_body(request: Request) -> dict[str, Any]:
-    """Return the fields of the body; refuse a body that is not a JSON object."""
     try:
         body = json.loads(request.body)
     except ValueError:
@@ -123,7 +122,7 @@ def _parse_body(request: Request) -> dict[str, Any]:
 
 
 def parse_access_keys(body: Mapping[str, Any]) -> dict[str, str]:
-    """Return the access keys of both buckets from a body; each has at most 100 characters (StartSyncTask)."""
+    """Return the access keys of both buckets from a body, of at most 100 characters each (StartSyncTask)."""
     _check_texts(body, ACCESS_KEY_FIELDS)
     return {name: body[name] for name in ACCESS_KEY_FIELDS}
 
@@ -136,7 +135,6 @@ def _check_texts(body: Mapping[str, Any], names: Iterable[str]) -> None:
 
 
 def parse_task(request: Request) -> dict[str, Any]:
-    """Return the body of CreateSyncTask; refuse a missing, unknown or invalid field."""
     body = _parse_body(request)
     _check_texts(body, _LENGTHS)
     _check_options(body, _LENGTHS, _CHOICES)
@@ -146,7 +144,7 @@ def parse_task(request: Request) -> dict[str, Any]:
 class GroupParameters(NamedTuple):
     """The parameters of CreateTaskGroup.
 
-    `sides` has the access keys, regions and buckets, by the field names of CreateSyncTask.
+    `sides` has the access keys, regions and buckets of source and destination, by the field names of CreateSyncTask.
     """
 
     sides: dict[str, Any]
@@ -159,7 +157,6 @@ class GroupParameters(NamedTuple):
 
 
 def parse_group(request: Request) -> GroupParameters:
-    """Return the parameters of CreateTaskGroup; refuse a missing, unknown or invalid field."""
     body = _parse_body(request)
     nodes = {side: body.get(f"{side}_node") for side in ("src", "dst")}
     if not all(isinstance(node, dict) for node in nodes.values()):
@@ -188,7 +185,7 @@ def parse_group(request: Request) -> GroupParameters:
 
 
 def parse_bandwidth(body: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the bandwidth windows of a body, at most five without overlap; their limits are in bytes a second."""
+    """Return the bandwidth windows in a body, at most five without overlap; their limits are in bytes a second."""
     windows = body.get("bandwidth_policy", [])
     if (
         not isinstance(windows, list)
@@ -216,9 +213,9 @@ def _is_window(window: Any) -> bool:
 def _check_options(
     body: Mapping[str, Any], checked_names: Iterable[str], choices: Mapping[str, tuple[object, ...]]
 ) -> None:
-    """Refuse an invalid description, and any other field that `choices` lacks or whose value `choices` does not allow.
+    """Refuse an invalid description, and any other field whose value `choices` does not allow.
 
-    Fields in `checked_names` are skipped, because the caller has checked them.
+    The caller has checked the fields in `checked_names`.
     """
     for name in body.keys() - set(checked_names):
         value = body[name]

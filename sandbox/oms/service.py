@@ -1,8 +1,8 @@
 """Huawei OMS on loopback: synchronization tasks and migration task groups behind the API gateway.
 
 Written from the pages CreateSyncTask, CreateSyncEvents, ShowSyncTask, ListSyncTaskStatistic, ListSyncTasks,
-StartSyncTask, StopSyncTask, DeleteSyncTask, those of task groups (`groups`), ShowBucketRegion and
-UpdatePrivacyAgreementRecord of support.huaweicloud.com/api-oms.
+StartSyncTask, StopSyncTask, DeleteSyncTask, ShowBucketRegion and UpdatePrivacyAgreementRecord of
+support.huaweicloud.com/api-oms; `groups` names those of task groups.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _ACCOUNT_PATH = re.compile(r"/v2/([^/]+)/(objectstorage/buckets/regions|privacy-
 
 
 class _Operation(NamedTuple):
-    """A call of OMS's API: the permission that it needs, and its query parameters; `has_body` is True for a body."""
+    """A call of OMS's API: the permission that it needs, its query parameters, and True if it has a body."""
 
     action: str
     params: frozenset[str] = frozenset()
@@ -79,10 +79,11 @@ _MAX_TASKS = 5
 
 
 class Call(NamedTuple):
-    """A call that submitted keys, with the status of its response.
+    """A call that submitted keys, and the status of its response.
 
-    `sent_keys` has the keys as sent, `keys` the decoded keys. `time` is in seconds since 1970. `connection` is the
-    number of the connection that carried the call.
+    - `time` is Unix time in seconds.
+    - `sent_keys` has the keys as sent, `keys` the decoded keys.
+    - `connection` is the number of the connection.
     """
 
     time: float
@@ -93,7 +94,7 @@ class Call(NamedTuple):
 
 
 class AccessKey(NamedTuple):
-    """An access key and its secret, which a request hands over to OMS."""
+    """An access key and its secret, which a request passes to OMS."""
 
     key: str
     secret: str
@@ -119,7 +120,7 @@ class Sides(Protocol):
 
 
 class Oms(KeyedService):
-    """The service of OMS: it accepts object keys for a task, and copies the objects a moment later.
+    """The service of OMS, which accepts object keys for a task, and copies the objects a moment later.
 
     - `sides` has the clouds between which new tasks copy.
     - `projects` has the ids of existing projects.
@@ -159,7 +160,7 @@ class Oms(KeyedService):
         src_bucket: str = "photos",
         src_region: str = "cn-hangzhou",
     ) -> Task:
-        """Create a task that migrates metadata, like the tasks of setup; clients submit keys to its `sync_url`."""
+        """Create a task that copies metadata, as the command `setup` does; clients submit keys to its `sync_url`."""
         names = (project_id, task_id, key_encoding, src_bucket, src_region)
         task = Task(self, read_source, destination, overwrite_mode, *names, copies_metadata=True)
         task.start()
@@ -169,7 +170,6 @@ class Oms(KeyedService):
 
     @property
     def tasks(self) -> list[Task]:
-        """The tasks of all projects, the oldest first."""
         return list(self._tasks.values())
 
     def deny(self, action: str) -> None:
@@ -178,14 +178,14 @@ class Oms(KeyedService):
             self._denied_actions.add(action)
 
     def throttle(self, rate_per_second: float | None, burst: float | None = None) -> None:
-        """Answer 429 to calls beyond this rate, and beyond `burst` calls at once; a rate of None removes the limit."""
+        """Answer 429 to calls above this rate, and above `burst` calls at once; None removes the limit."""
         with self.lock:
             self._limit = (
                 None if rate_per_second is None else RateLimit(rate_per_second, self._platform.loop.time, burst)
             )
 
     def refuse(self, predicate: Callable[[str], bool] | None) -> None:
-        """Answer 400 to each call with a key for which `predicate` returns True; a predicate of None ends this."""
+        """Answer 400 to each later call with a key that `predicate` accepts; None removes the refusal."""
         with self.lock:
             self._is_refused = predicate
 
@@ -259,7 +259,7 @@ class Oms(KeyedService):
         return Response(200)
 
     def _handle_account_call(self, request: Request, project: str, call: str) -> Response:
-        """Answer a call of the account, such as ShowBucketRegion; no page documents a permission for these calls."""
+        """Answer a call that concerns no task; no page documents permissions for these calls."""
         caller = verify_signature(request, self.find_credential, self.find_age)
         if project not in self.projects or caller.find_denial("oms:*", _RESOURCE.format(kind="*")) == "ExplicitDeny":
             raise GatewayError(403, "APIGW.0302", "The IAM user is not authorized for this project.")
@@ -301,7 +301,6 @@ class Oms(KeyedService):
             raise bad_parameters("the privacy statement was not agreed to")
 
     def _open_buckets(self, body: Mapping[str, Any]) -> tuple[ReadSource, Destination]:
-        """Return the source and destination of a task, opened with the access keys in the request's body."""
         sides, source_key, destination_key = (
             self._require_sides(),
             AccessKey(body["src_ak"], body["src_sk"]),
@@ -313,7 +312,6 @@ class Oms(KeyedService):
         )
 
     def _open_pair(self, body: Mapping[str, Any]) -> BucketPair:
-        """Return the buckets of a group, opened with the access keys in the request's body."""
         source_key, bucket = AccessKey(body["src_ak"], body["src_sk"]), body["src_bucket"]
         list_objects = self._require_sides().list_objects
         return BucketPair(*self._open_buckets(body), lambda order: list_objects(source_key, bucket, order.prefixes))

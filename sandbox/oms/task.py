@@ -24,7 +24,7 @@ class Task(Copier):
     """A synchronization task, which runs from its creation until its `status` is set to STOPPED.
 
     - `merges_copies` is True if OMS makes a single copy for a key that it accepts twice before the copy begins.
-    - `lag` is the number of seconds by which reported counts are late.
+    - `lag` is the number of seconds after which a count is reported.
     - `step` is the interval of the statistics.
     - `has_early_steps` is True if the statistics include the intervals before the first count.
     """
@@ -57,7 +57,7 @@ class Task(Copier):
 
     @property
     def destination(self) -> dict[str, StoredObject]:
-        """The objects that are in the destination now, by key, without OMS's own lists."""
+        """The objects in the destination bucket, by key, without OMS's own lists."""
         stored_objects = list(self.bucket.objects.items())
         return {key: stored_object for key, stored_object in stored_objects if not key.startswith(LISTS_ROOT)}
 
@@ -87,13 +87,13 @@ class Task(Copier):
         self._created_at = self._created_at or self._started_at
 
     def age(self) -> float:
-        """Return the seconds since the task was created."""
         return self.service.now() - self._created_at / 1000
 
     def accept(self, keys: Iterable[str]) -> None:
         """Accept the keys of a call, and schedule their copies.
 
-        The counter REQUEST grows by the number of keys; the documentation calls it "number of objects requested".
+        The counter REQUEST grows by the number of keys, also of repeated keys; the documentation calls it "number of
+        objects requested".
         """
         accepted_keys = list(keys)
         self._add_count_now("REQUEST", len(accepted_keys))
@@ -102,7 +102,7 @@ class Task(Copier):
         self.copy(accepted_keys, _SHORT_DELAY)
 
     def add_count(self, kind: str, number: int, time: float) -> None:
-        """Add `number` to a count at a time in seconds since 1970, which can be before the start of the sandbox."""
+        """Add `number` to a count at a Unix time in seconds, which can be before the start of the sandbox."""
         self._counts[kind, int(time * 1000)] += number
 
     def report(self, copy: Copy, outcome: Outcome) -> None:
@@ -142,7 +142,7 @@ class Task(Copier):
     def describe(self, query_time: float) -> dict[str, object]:
         """Return the answer of ShowSyncTask: support.huaweicloud.com/api-oms, "Querying details of a sync task".
 
-        The counters cover the month of `query_time`, in seconds since 1970.
+        The counters cover the month of `query_time`, a Unix time in seconds.
         """
         month = _get_month(query_time)
         totals: Counter[str] = Counter()
@@ -158,7 +158,7 @@ class Task(Copier):
         }
 
     def statistics(self, data_types: Iterable[str], start: int, end: int) -> str:
-        """Return the answer of ListSyncTaskStatistic as JSON, with all steps from `start` to `end`, in milliseconds.
+        """Return the answer of ListSyncTaskStatistic as JSON; `start` and `end` are Unix times in milliseconds.
 
         The answer is built as text to save time: a week has ten thousand counts, nearly all of them zero.
         """

@@ -26,7 +26,6 @@ def make_last_modified_header(oss_object: OssObject) -> dict[str, str]:
 
 
 def make_version_header(bucket: Bucket, version_id: str) -> dict[str, str]:
-    """Return the response header with a version's id, or no header for a bucket without versioning."""
     return {"x-oss-version-id": version_id} if bucket.versioning else {}
 
 
@@ -34,9 +33,9 @@ _PLAIN_KEY = re.compile(r"[\w./~-]*", re.ASCII)
 
 
 def choose_key_encoder(params: Mapping[str, str]) -> Callable[[str], str]:
-    """Return the function that encodes keys in a response.
+    """Return the function that encodes the keys in a response.
 
-    Without encoding-type=url, a key with a control character makes the response invalid XML, which parsers refuse.
+    Without encoding-type=url, a control character in a key makes the response invalid XML, which parsers refuse.
     """
     encoding = params.get("encoding-type")
     if encoding is None:

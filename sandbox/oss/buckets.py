@@ -22,7 +22,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 
 
 def list_buckets(call: Call) -> Response:
-    """List the account's buckets in all regions; only a truncated response has the fields of paging."""
+    """List the account's buckets in all regions; only a truncated response has the elements of paging."""
     prefix, marker = call.params.get("prefix", ""), call.params.get("marker", "")
     limit = parse_number(call.params, "max-keys", 100, 1, 1000)
     owned_names = (name for name, bucket in call.store.buckets.items() if bucket.owner == ACCOUNT_ID)
@@ -41,7 +41,8 @@ def list_buckets(call: Call) -> Response:
 def put_bucket(call: Call) -> Response:
     """Create a bucket.
 
-    The account itself can repeat the call; a RAM user then gets the error for a bucket of another account.
+    If the account owns the bucket already, only its root user can repeat the call. For a RAM user the name is not
+    available.
     """
     name = call.bucket.name
     if not _NAME.fullmatch(name):
@@ -104,13 +105,11 @@ def put_bucket_versioning(call: Call) -> Response:
 
 
 def get_bucket_versioning(call: Call) -> Response:
-    """Answer with the versioning status, which is missing if versioning was never enabled."""
     status = call.bucket.versioning
     return xml_response("VersioningConfiguration", f"<Status>{status}</Status>" if status else "")
 
 
 def get_bucket_worm(call: Call) -> Response:
-    """Answer with the bucket's retention rule, or with an error if the bucket has none."""
     if not call.bucket.has_retention:
         raise OssError(404, "NoSuchWORMConfiguration", "The WORM Configuration does not exist.")
     inner_xml = (

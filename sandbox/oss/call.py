@@ -1,4 +1,4 @@
-"""Requests to operations of OSS: their addresses, and the values that an operation needs."""
+"""Requests to OSS after their admission: the addressed bucket and object, and the values that an operation needs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _BUCKET_HOST = re.compile(r"([a-z0-9-]+)\.oss-[a-z0-9-]+\.aliyuncs\.com")
 
 
 class Address(NamedTuple):
-    """The bucket and the key of a request, percent-encoded as sent; both are empty for the service itself."""
+    """The bucket and the key in a request's address, percent-encoded as sent; both are empty for the service itself."""
 
     bucket: str
     quoted_key: str
 
     @property
     def path(self) -> str:
-        """The signed path, which is the same for a bucket in the host name and for a bucket in the path."""
+        """The path that signatures cover, which has the bucket even if the request has it in the host name."""
         return "/" if self.target == "service" else f"/{self.bucket}/{self.quoted_key}"
 
     @property
@@ -34,7 +34,7 @@ class Address(NamedTuple):
 
 @lru_cache
 def parse_address(request: Request) -> Address:
-    """Return the address of a request: the bucket is in the host name, as `ali-oss` sends it, or begins the path."""
+    """Return the address of a request, whose bucket is in the host name (as `ali-oss` sends it) or begins the path."""
     path = request.raw_path.removeprefix("/")
     host_match = _BUCKET_HOST.fullmatch(request.headers.get("host", "").partition(":")[0])
     if host_match:
@@ -66,13 +66,12 @@ class Call(NamedTuple):
         return self.request.headers
 
     def find(self) -> OssObject:
-        """Return the object with the request's key; raise OssError if it is missing."""
         return self.bucket.find(self.key)
 
     def find_source(self) -> tuple[Bucket, str, OssObject]:
-        """Return the bucket, key and object that x-oss-copy-source names.
+        """Return the bucket, key and object that the header x-oss-copy-source names.
 
-        Reading the object needs the permission oss:GetObject.
+        The caller needs the permission oss:GetObject for this object.
         """
         path, _, query = self.headers["x-oss-copy-source"].removeprefix("/").partition("?")
         if query:  # the query of the header names a version
@@ -85,18 +84,16 @@ class Call(NamedTuple):
         return bucket, key, source
 
     def is_allowed(self, action: str, key: str) -> bool:
-        """Return True if the caller has the permission for a key; otherwise record the refusal."""
+        """Return True if the caller has the permission for a key, otherwise record the refusal."""
         if not self.store.find_denial(self.caller, action, self.bucket.name, key):
             return True
         self.store.record(action, self.bucket.name, key, 403)
         return False
 
     def save(self, oss_object: OssObject, event: str) -> OssObject:
-        """Store `oss_object` as the current version of the request's key, and emit the event."""
         return self.store.save(self.bucket, self.key, oss_object, event, self.id)
 
     def emit(self, event: str, oss_object: OssObject) -> None:
-        """Emit an event for the request's key without storing an object."""
         self.store.emit(event, self.bucket, self.key, oss_object, self.id)
 
 

@@ -15,16 +15,17 @@ from sandbox.server.message import Request, parse_http_date
 
 
 def check_body(request: Request) -> None:
-    """Raise OssError if the body's MD5 differs from the header Content-MD5."""
+    """Raise OssError if the header Content-MD5 differs from the body's MD5."""
     md5 = base64.b64encode(hashlib.md5(request.body).digest()).decode()
     if request.headers.get("content-md5", md5) != md5:
         raise OssError(400, "InvalidDigest", "The Content-MD5 you specified was invalid.")
 
 
 def check_overwrite(call: Call) -> None:
-    """Raise OssError if x-oss-forbid-overwrite is true and the object exists: .../developer-reference/putobject.
+    """Raise OssError if x-oss-forbid-overwrite is true and the object exists.
 
-    The header has no effect in a bucket whose versioning is enabled or suspended.
+    Source: .../developer-reference/putobject. The header has no effect in a bucket whose versioning is enabled or
+    suspended.
     """
     is_forbidden = call.headers.get("x-oss-forbid-overwrite") == "true" and not call.bucket.versioning
     if is_forbidden and call.key in call.bucket.objects:
@@ -33,7 +34,6 @@ def check_overwrite(call: Call) -> None:
 
 
 def check_conditions(oss_object: OssObject, headers: Mapping[str, str]) -> None:
-    """Raise OssError if a condition in the headers, such as If-Match, is not met."""
     if headers.get("if-match", oss_object.etag).strip('"') != oss_object.etag:
         raise _make_precondition_error("If-Match")
     if (date := headers.get("if-unmodified-since")) and parse_http_date(date) < oss_object.last_modified:
@@ -58,7 +58,7 @@ def _make_precondition_error(condition: str) -> OssError:
 
 
 def parse_number(params: Mapping[str, str], name: str, default: int, minimum: int, maximum: int) -> int:
-    """Return the number in a query parameter; raise OssError (InvalidArgument) if it is out of range."""
+    """Return the number in a query parameter; raise OssError if it is out of range."""
     text = params.get(name) or str(default)  # oss2 sends parameters without a value
     if not text.isascii() or not text.isdigit() or not minimum <= int(text) <= maximum:
         raise invalid_argument(

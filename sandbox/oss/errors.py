@@ -1,7 +1,7 @@
 """Errors of OSS: https://help.aliyun.com/zh/oss/user-guide/overview-14 ("Error responses").
 
-`ec` is the detailed code of https://help.aliyun.com/en/oss/user-guide/<ec>. Errors without such a page have no `ec`,
-because clients cannot rely on undocumented codes.
+`ec` is the detailed code, described at https://help.aliyun.com/en/oss/user-guide/<ec>. Errors without such a page have
+no `ec` here, because clients cannot rely on undocumented codes.
 """
 
 from __future__ import annotations
@@ -49,10 +49,7 @@ class OssError(Exception):
         return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>\n{inner_xml}</Error>\n'.encode()
 
     def _make_denial_xml(self) -> str:
-        """Return the XML element AccessDeniedDetail, or an empty text if the denial has no details.
-
-        Source: help.aliyun.com/zh/oss/user-guide/0003-00000001.
-        """
+        """Return the XML element AccessDeniedDetail or "": help.aliyun.com/zh/oss/user-guide/0003-00000001."""
         action, kind = self.denial
         denial_xml = f"<AuthAction>{action}</AuthAction><NoPermissionType>{kind}</NoPermissionType>"
         policy = "<PolicyType>AccountLevelIdentityBasedPolicy</PolicyType>"
@@ -64,8 +61,8 @@ def access_denied(
 ) -> OssError:
     """Return the error AccessDenied.
 
-    `denial` has the action of the missing permission and the kind of denial. `endpoint` is the host of the bucket's
-    region, for a request that was sent to another region.
+    `denial` has the action of the missing permission, and `ExplicitDeny` or `ImplicitDeny`. `endpoint` is the host to
+    use, if the request was sent to the endpoint of another region.
     """
     error = OssError(403, "AccessDenied", message, ec=ec)
     error.denial = denial

@@ -36,7 +36,7 @@ class _Page:
 
 
 def list_objects(call: Call) -> Response:
-    """Answer GetBucket: the page begins after the marker, which need not be an existing key."""
+    """Answer GetBucket with the page after the marker, which need not be an existing key."""
     params, encode = call.params, choose_key_encoder(call.params)
     prefix, marker, delimiter = params.get("prefix", ""), params.get("marker", ""), params.get("delimiter", "")
     # The previous page can end with a common prefix, whose keys must not be listed again.
@@ -50,7 +50,6 @@ def list_objects(call: Call) -> Response:
 
 
 def list_objects_v2(call: Call) -> Response:
-    """Answer GetBucketV2: the page begins at the continuation token."""
     params, encode = call.params, choose_key_encoder(call.params)
     page = _fill_page(
         call.bucket.objects,
@@ -102,7 +101,7 @@ def list_object_versions(call: Call) -> Response:
 
 
 def _make_response(call: Call, page: _Page, fields: Mapping[str, str], include_owner: bool) -> Response:
-    """Return the response of a listing in either API version; `fields` has the fields of only one version."""
+    """Return a listing's response; `fields` has the elements that only one version of the API has."""
     params, encode = call.params, choose_key_encoder(call.params)
     common_fields = {
         "Name": call.bucket.name,
@@ -125,7 +124,7 @@ def _parse_page_limit(params: Mapping[str, str]) -> int:
 
 
 def _find_page_start(params: Mapping[str, str]) -> tuple[str, bool]:
-    """Return the key at which a page begins, and True if the page includes an object with this key."""
+    """Return the key at which a page begins, and True if the page includes the object with this key."""
     token = params.get("continuation-token")
     if not token:  # oss2 sends an empty token for the first page
         return params.get("start-after", ""), False
@@ -167,10 +166,10 @@ def _fill_page(objects: SortedDict, prefix: str, delimiter: str, start: tuple[st
 def _list_entries(
     objects: SortedDict, prefix: str, delimiter: str, start: tuple[str, bool]
 ) -> Iterator[tuple[str, str | None]]:
-    """Yield the keys from `start` on, each with its common prefix, or with None if it has no common prefix.
+    """Yield the keys of a page, each with its common prefix, or with None if it has no common prefix.
 
-    The common prefix of a key is the part up to the first delimiter after `prefix`, including the delimiter. Only the
-    first of the keys with the same common prefix is yielded.
+    The common prefix of a key is its part up to the first delimiter after `prefix`; of the keys that share it, only the
+    first is yielded. `start` has the first possible key, and False if this key itself is excluded.
     """
     position: tuple[str, bool] | None = start if start[0] >= prefix else (prefix, True)
     while position:

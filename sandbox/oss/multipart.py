@@ -43,10 +43,10 @@ def upload_part(call: Call) -> Response:
 
 
 def complete_multipart_upload(call: Call) -> Response:
-    """Join the parts that the request names, each with its ETag and in ascending order.
+    """Join the parts that the request lists with their ETags, in ascending order.
 
-    Each part but the last has at least 100 KB. The ETag of the object is computed from the parts' ETags, so it is not
-    the MD5 of the contents.
+    Each part but the last has at least 100 KB. The object's ETag is computed from the parts' ETags, so it is not an MD5
+    of the contents.
     """
     upload = _find_upload(call)
     encode = choose_key_encoder(call.params)
@@ -97,7 +97,7 @@ def list_parts(call: Call) -> Response:
 
 
 def list_multipart_uploads(call: Call) -> Response:
-    """List the unfinished uploads whose keys begin with a prefix, by key and id; refuse to list more than a page."""
+    """List the unfinished uploads whose keys begin with a prefix, sorted by key and id; refuse more than a page."""
     params, encode = call.params, choose_key_encoder(call.params)
     prefix = params.get("prefix", "")
     uploads = [upload for upload in call.bucket.uploads.values() if upload.key.startswith(prefix)]
@@ -135,7 +135,7 @@ def _find_upload(call: Call) -> Upload:
 
 
 def _check_requested_parts(call: Call, upload: Upload) -> list[int]:
-    """Return the numbers of the parts that the request joins; raise OssError for missing or unordered parts."""
+    """Return the numbers of the parts to join; raise OssError if a part is missing, or if the numbers do not ascend."""
     nodes = parse_xml(call.request.body, "CompleteMultipartUpload").findall("Part")
     if not nodes:
         raise malformed_xml()

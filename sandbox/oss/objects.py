@@ -1,4 +1,4 @@
-"""Buckets and objects of OSS, the rules for keys, and the events of changes."""
+"""Buckets and objects of OSS, the rules for keys, and the events that report changes."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ _crc64: Callable[[bytes], int] = crcmod.mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0,
 class OssObject:
     """A version of an object.
 
-    `headers` has the headers that responses return with the object, by names in lower case. `last_modified` is in
-    seconds since 1970.
+    `headers` are those that responses return with the object, by names in lower case. `last_modified` is Unix time in
+    seconds.
     """
 
     data: bytes
@@ -56,7 +56,7 @@ class OssObject:
 
     @property
     def is_archived(self) -> bool:
-        """True if the object must be restored before it is read."""
+        """True if the object must be restored before it can be read."""
         return self.storage_class in ("Archive", "ColdArchive", "DeepColdArchive")
 
     @property
@@ -73,15 +73,14 @@ class OssObject:
 
     @property
     def crc64(self) -> int | None:
-        """The CRC64 of the contents, or None for a copied object, for which OSS reports no CRC64."""
+        """The CRC64 of the contents, or None for a copy, for which OSS reports none."""
         return _crc64(self.data) if self.has_crc64 else None
 
 
 def select_stored_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers of an upload that OSS stores; source: help.aliyun.com/zh/oss/developer-reference/putobject.
+    """Return those headers of an upload that OSS stores; source: help.aliyun.com/zh/oss/developer-reference/putobject.
 
-    Raises OssError if names and values of the user's metadata exceed 8 KB. The page of this error,
-    help.aliyun.com/en/oss/user-guide/0011-00000002, does not name its code.
+    Raises OssError if the user metadata exceeds 8 KB (0011-00000002, a page that does not name the error's code).
     """
     user_headers = {name: value for name, value in headers.items() if name.startswith("x-oss-meta-")}
     if len("".join([*user_headers, *user_headers.values()]).encode("utf-8", "surrogateescape")) > _MAX_META_BYTES:
@@ -100,7 +99,7 @@ def etag_of(data: bytes) -> str:
 
 @dataclass(frozen=True)
 class Trigger:
-    """An FC trigger of type `oss`: its filter (exact event names, a prefix, a suffix) and its target."""
+    """A trigger of Function Compute: its filter (event names, prefix, suffix), and a function that gets events."""
 
     name: str
     events: frozenset[str]
@@ -109,7 +108,7 @@ class Trigger:
     deliver: Callable[[bytes], None]
 
     def overlaps(self, other: Trigger) -> bool:
-        """Return True if an event can match this trigger and `other`."""
+        """Return True if this trigger and another can match the same event."""
         prefixes, suffixes = sorted((self.prefix, other.prefix), key=len), sorted((self.suffix, other.suffix), key=len)
         can_match = prefixes[1].startswith(prefixes[0]) and suffixes[1].endswith(suffixes[0])
         return can_match and not self.events.isdisjoint(other.events)
@@ -132,7 +131,7 @@ class Upload:
 class Bucket:
     """A bucket, with its objects in the order of OSS's listings.
 
-    `versioning` is Enabled or Suspended, or empty if versioning was never enabled.
+    `versioning` is Enabled or Suspended, or empty if it was never enabled.
     """
 
     def __init__(self, name: str, region: str, created_at: float, owner: str = ACCOUNT_ID) -> None:
@@ -157,12 +156,11 @@ class Bucket:
 
     @property
     def encryption(self) -> dict[str, str]:
-        """The response headers that name the encryption of objects, or an empty dict without encryption."""
+        """The headers that report the encryption of objects, or an empty dict without encryption."""
         rule = re.search(rb"<SSEAlgorithm>(\w+)</SSEAlgorithm>", self.documents.get("encryption", b""))
         return {"x-oss-server-side-encryption": rule[1].decode()} if rule else {}
 
     def find(self, key: str) -> OssObject:
-        """Return an object; raise OssError (NoSuchKey) if it is missing."""
         try:
             oss_object: OssObject = self.objects[key]
         except KeyError:
@@ -172,7 +170,7 @@ class Bucket:
     def delete(self, key: str, now: float = 0) -> dict[str, str]:
         """Delete an object and return the headers of the response.
 
-        With versioning, a delete marker becomes the current version, even if the object is missing.
+        With versioning, a delete marker becomes the current version, even if there was no object.
         """
         if not self.versioning:
             self.objects.pop(key, None)
@@ -182,7 +180,7 @@ class Bucket:
         return {"x-oss-delete-marker": "true", "x-oss-version-id": marker.version_id}
 
     def make_version_id(self) -> str:
-        """Return a unique id if versioning is enabled, otherwise the text `null`.
+        """Return a unique id, or the text `null` if versioning is not enabled.
 
         Source: help.aliyun.com/zh/oss/developer-reference/putbucketversioning.
         """
@@ -190,7 +188,7 @@ class Bucket:
 
 
 def parse_key(quoted_key: str) -> str:
-    """Return the key in a percent-encoded URL path; raise OssError for an invalid key.
+    """Return the key in a percent-encoded URL path; raise OssError if it is invalid.
 
     A key has 1 to 1023 bytes of UTF-8, and does not begin with a slash or backslash.
     """
@@ -213,7 +211,7 @@ def _make_name_error(name: str) -> OssError:
 
 
 def make_event(event_name: str, bucket: str, key: str, oss_object: OssObject, region: str, request_id: str) -> bytes:
-    """Return the event that a trigger passes to a function (help.aliyun.com/zh/functioncompute, "OSS trigger")."""
+    """Return the event that a trigger sends to a function (help.aliyun.com/zh/functioncompute, "OSS trigger")."""
     event = {
         "eventName": event_name,
         "eventSource": "acs:oss",

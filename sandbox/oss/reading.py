@@ -37,7 +37,7 @@ def get_object(call: Call) -> Response:
 
 
 def head_object(call: Call) -> Response:
-    """Answer HEAD with a body: the web library omits the body, and sends its length."""
+    """Answer HEAD with a body, which the web library replaces by its length."""
     oss_object = call.find()
     check_conditions(oss_object, call.headers)
     return Response(200, oss_object.data, _make_headers(call, oss_object))
@@ -46,9 +46,8 @@ def head_object(call: Call) -> Response:
 def _parse_range(headers: Mapping[str, str], size: int) -> tuple[int, int] | None:
     """Return the first and last byte of the requested range, or None for the whole object.
 
-    For a range that ends after the object's last byte, OSS returns the whole object. With the header
-    `x-oss-range-behavior: standard`, OSS returns the range up to the last byte; a range that begins after the last byte
-    is refused.
+    OSS returns the whole object if the range ends after the last byte. With `x-oss-range-behavior: standard` it returns
+    the range up to the last byte, and refuses a range that begins after it.
     """
     if "range" not in headers:
         return None
@@ -78,7 +77,7 @@ def _make_headers(call: Call, oss_object: OssObject) -> dict[str, str]:
 
 
 def _make_tagging_header(call: Call, oss_object: OssObject) -> dict[str, str]:
-    """Return the header with the number of tags, which OSS sends only to callers that may read tags."""
+    """Return the header with the number of tags, which OSS sends only to callers with the permission to read tags."""
     action, bucket = "oss:GetObjectTagging", call.bucket.name
     if not oss_object.tags or call.store.find_denial(call.caller, action, bucket, call.key):
         return {}

@@ -1,6 +1,6 @@
-"""Alibaba Cloud OSS on loopback: the operations that the project, its users and its tests need.
+"""Alibaba Cloud OSS on loopback, with the operations that the project, its users and its tests need.
 
-Parameters and headers that an operation does not list are refused, never ignored.
+OSS here refuses parameters and headers that an operation does not list; it never ignores them.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ _VERSIONS_PARAMS = {"encoding-type", "key-marker", "max-keys", "prefix", "versio
 
 
 class _Operation(NamedTuple):
-    """An operation of OSS's API: the action that a policy must allow, its function, and the accepted request.
+    """An operation of OSS's API: the action that a policy must allow, its function, and the requests that it accepts.
 
-    `params` has the accepted query parameters beside those that select the operation. `headers` has the accepted
-    headers among those that `_select_request_headers` returns; `x-oss-meta-` stands for all metadata of the user.
+    - `params` has the accepted query parameters beside those that select the operation.
+    - `headers` has the accepted headers that change a request's meaning; `x-oss-meta-` stands for all user metadata.
     """
 
     action: str
@@ -139,7 +139,7 @@ _REFINEMENTS = frozenset().union(*(operation.params for operation in _OPERATIONS
 class Oss(Store):
     """The service of OSS, with V4 signatures.
 
-    The bucket is in the host name or, as oss2 calls an IP address, in the path: /bucket/key.
+    The bucket is in the host name or, as oss2 addresses an IP address, begins the path.
     """
 
     def __init__(self, region: str = "cn-hangzhou", port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -152,7 +152,7 @@ class Oss(Store):
         self._has_expired_tokens = True
 
     def set_latency(self, *, listing: float = 0, delete: float = 0) -> None:
-        """Delay each later listing by `listing` seconds, and each later deletion by `delete` seconds."""
+        """Set the seconds by which later listings and deletions are delayed."""
         self._latencies = {"oss:ListObjects": listing, "oss:DeleteObject": delete}
 
     def find_latency(self, request: Request) -> float:
@@ -175,7 +175,7 @@ class Oss(Store):
     def _admit(
         self, request: Request, request_id: str, address: Address, operation: _Operation, affected_keys: list[str]
     ) -> Call:
-        """Return the call for an admitted request; raise OssError if the signature or the permission is not valid."""
+        """Return the call for a request; raise OssError if the signature is invalid or the permission missing."""
         caller = verify_signature(request, address.path, self.find_credential, self.region, self.find_age)
         if self._has_expired_tokens and "x-oss-security-token" in request.headers:
             raise OssError(403, "SecurityTokenExpired", "The security token you provided has expired.")
@@ -204,7 +204,7 @@ class Oss(Store):
 
 @lru_cache
 def _choose_operation(request: Request) -> _Operation:
-    """Return the operation that accepts all parts of the request, or `_REFUSED` if there is no such operation."""
+    """Return the operation that accepts the whole request, or `_REFUSED` if there is none."""
     operation = _find_operation(
         request.method, parse_address(request).target, frozenset(request.params), frozenset(request.headers)
     )
@@ -220,9 +220,9 @@ def _find_operation(method: str, target: str, params: frozenset[str], headers: f
 
 
 def _select_request_headers(names: Iterable[str]) -> set[str]:
-    """Return the headers that change a request's meaning: conditions, a range, and OSS's own unsigned headers.
+    """Return the headers that change a request's meaning: conditions, a range, and OSS's own headers.
 
-    All headers of the user's metadata are returned as `x-oss-meta-`.
+    Headers for signing are left out, and all headers of user metadata become `x-oss-meta-`.
     """
     headers = {_METADATA if name.startswith(_METADATA) else name for name in names}
     own_headers = {name for name in headers if name.startswith("x-oss-")} - _SIGNING_HEADERS

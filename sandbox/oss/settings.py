@@ -1,7 +1,7 @@
-"""Settings of buckets, as documents that are stored and returned unchanged.
+"""Settings of OSS buckets, which are documents that the sandbox stores and returns unchanged.
 
-Sources: https://help.aliyun.com/zh/oss/developer-reference/putbucketlifecycle, and the page of each other setting. Only
-encryption has an effect in the sandbox.
+Sources: https://help.aliyun.com/zh/oss/developer-reference/putbucketlifecycle, and the pages of the other settings.
+Only encryption has an effect in the sandbox.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ _ACLS = ("private", "public-read", "public-read-write")
 class Setting(NamedTuple):
     """A setting of a bucket, such as its lifecycle rules.
 
-    `action` is the setting's name in the actions of policies, after Get or Put. `root` is the root element of its XML
-    document, or empty if the document is JSON. Before the setting is stored, a GET returns a 404 with `code`, or a
-    document with the contents `default_contents`.
+    - `action` is the setting's name in the actions of policies, after Get or Put.
+    - `root` is the root element of its XML document, or empty for a JSON document.
+    - `code` is the error code of a GET while no document is stored.
+    - `default_contents` is the contents of the document that a GET returns meanwhile, if there is no `code`.
     """
 
     action: str
@@ -85,7 +86,6 @@ def put_bucket_acl(call: Call) -> Response:
 
 
 def list_cname(call: Call) -> Response:
-    """List the domains that are bound to the bucket."""
     if not call.bucket.domains:
         raise OssError(404, "NoSuchCname", "The bucket has no CNAME records.", BucketName=call.bucket.name)
     domains = "".join(

@@ -1,8 +1,8 @@
 """OSS's check of signatures OSS4-HMAC-SHA256 in the Authorization header.
 
 Written from https://help.aliyun.com/zh/oss/developer-reference/recommend-to-use-signature-version-4, not from an SDK,
-so that it finds mistakes of an SDK. The error codes are from the documents 0002-000002xx, and from responses that users
-of the SDKs posted (a wrong region is 400 InvalidArgument, not 403).
+so that it finds an SDK's mistakes. The error codes are from the documents 0002-000002xx, and from responses that users
+of the SDKs posted: a wrong region is 400 InvalidArgument, not 403.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _Scope(NamedTuple):
 
 @dataclass(frozen=True)
 class _Authorization:
-    """The parts of the headers that sign a request."""
+    """The parts of a request's headers that sign it."""
 
     scope: _Scope
     signature: str
@@ -56,10 +56,9 @@ def verify_signature(
     region: str,
     find_age: Callable[[float], float],
 ) -> Credential:
-    """Return the caller's credential; raise OssError for a signature that is invalid, or that the sandbox cannot check.
+    """Return the caller's credential; raise OssError if the signature is invalid, or the sandbox cannot check it.
 
-    `path` is /bucket/key, percent-encoded or not. `find_credential` returns the credential of an access key. `find_age`
-    returns the age in seconds of a request from its date, which is in seconds since 1970.
+    `path` is /bucket/key. `find_credential` looks up an access key. `find_age` returns the seconds since a Unix time.
     """
     authorization = _parse_authorization(request)
     credential = find_credential(authorization.scope.access_key_id)
@@ -191,10 +190,7 @@ def _build_canonical_query(request: Request) -> bytes:
 
 
 def _build_canonical_headers(request: Request) -> bytes:
-    """Return the signed headers, sorted by name.
-
-    Sorted lines would have another order: `x-oss-meta-a-b:` before `x-oss-meta-a:`.
-    """
+    """Return the signed headers, sorted by name; sorted lines would put `x-oss-meta-a-b:` before `x-oss-meta-a:`."""
     signed_headers = [
         (name, value) for name, value in request.raw_headers if name.startswith("x-oss-") or name in _ALWAYS_SIGNED
     ]
@@ -203,5 +199,4 @@ def _build_canonical_headers(request: Request) -> bytes:
 
 @lru_cache(10_000)
 def _encode(text: bytes, safe: str = "") -> bytes:
-    """Percent-encode all characters except letters, digits and `-_.~`."""
     return quote(text, safe=safe).encode()

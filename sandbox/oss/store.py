@@ -1,4 +1,4 @@
-"""The buckets behind an endpoint of OSS; each change of an object stores a version, emits an event, and is recorded."""
+"""The buckets of OSS behind an endpoint; a change of an object stores a version and emits an event."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _REGIONLESS_ACTIONS = {"oss:GetBucketInfo", "oss:GetBucketLocation"}
 
 
 class Action(NamedTuple):
-    """The action of a request, by its name in RAM policies, with the status of the response."""
+    """The action of a request, by its name in RAM policies, and the status of the response."""
 
     name: str
     bucket: str
@@ -46,7 +46,7 @@ class Action(NamedTuple):
 
 
 class Store(KeyedService):
-    """The buckets of OSS behind an endpoint; the subclass `Oss` reads the requests."""
+    """The buckets of OSS behind an endpoint; the subclass `Oss` answers requests."""
 
     def __init__(self, region: str, port: int, ssl_context: ssl.SSLContext | None) -> None:
         super().__init__(port, ssl_context)
@@ -71,7 +71,7 @@ class Store(KeyedService):
         return MappingProxyType(self._buckets)
 
     def create_bucket(self, name: str, region: str = "", owner: str = ACCOUNT_ID) -> Bucket:
-        """Create a bucket, by default in this service's region and owned by this account."""
+        """Create a bucket, by default in this endpoint's region and owned by this account."""
         with self.lock:
             self._buckets[name] = Bucket(name, region or self.region, self.now(), owner)
         return self._buckets[name]
@@ -93,12 +93,12 @@ class Store(KeyedService):
     def objects(self, bucket: str) -> Mapping[str, OssObject]:
         """Return a live view of a bucket's objects, in the order of listings.
 
-        Copy the view before a loop if requests run meanwhile.
+        Copy it before a loop if requests run meanwhile.
         """
         return MappingProxyType(self._buckets[bucket].objects)
 
     def put(self, bucket: str, key: str, data: bytes, event: str = "ObjectCreated:PutObject") -> OssObject:
-        """Store an object without a request, and emit the event of this name, which depends on the kind of upload."""
+        """Store an object without a request, and emit an event of this name."""
         check_name(key)
         with self.lock:
             return self.save(self._buckets[bucket], key, self.make_object(data), event, make_request_id())
@@ -112,9 +112,9 @@ class Store(KeyedService):
         age: float = 0,
         storage_class: str = "Standard",
     ) -> None:
-        """Store objects with these keys, all with the same size in bytes, written `age` seconds ago, without events.
+        """Store objects with these keys, all of `size` zero bytes and `age` seconds old, without events.
 
-        Their contents are zeros; the default ETag is the MD5 of the contents.
+        The default ETag is the MD5 of the contents.
         """
         data = bytes(size)
         make_object = OssObject(data, etag or etag_of(data), int(self.now() - age), storage_class=storage_class)
@@ -129,8 +129,8 @@ class Store(KeyedService):
     ) -> None:
         """Add a trigger that passes events of these names, such as oss:ObjectCreated:PutObject, to `deliver`.
 
-        `deliver` must not block. The trigger replaces the trigger of the same name in any bucket. Raises ValueError if
-        it overlaps with another trigger of the bucket, or is its eleventh: FC, "OSS triggers".
+        The trigger replaces another trigger of the same name. `deliver` must not block. Raises ValueError if the
+        trigger overlaps with another trigger of the bucket, or is its eleventh (Function Compute, "OSS triggers").
         """
         trigger = Trigger(name, frozenset(events), prefix, suffix, deliver)
         with self.lock:
@@ -149,26 +149,25 @@ class Store(KeyedService):
                 bucket.triggers = [trigger for trigger in bucket.triggers if trigger.name != name]
 
     def deny(self, action: str, bucket: str, where: Callable[[str], bool] | None = None) -> None:
-        """Deny an action in a bucket, like a RAM policy.
+        """Deny an action in a bucket to all callers, like a RAM policy.
 
-        `where` limits the denial to the keys, or to the prefixes of listings, for which it returns True.
+        `where` limits the denial to keys, or prefixes of listings, for which it returns True.
         """
         with self.lock:
             self._denials.append((action, bucket, where))
 
     def lose_events(self, predicate: Callable[[str], bool]) -> None:
-        """Lose all later events of the keys for which `predicate` returns True, in all buckets."""
+        """Lose all later events whose key `predicate` accepts, in all buckets."""
         self._loses_event = predicate
 
     def deliveries(self, bucket: str) -> Deliveries:
-        """Return the deliveries of a bucket's events, to which tests add faults."""
         return self._buckets[bucket].deliveries
 
     def record(self, action: str, bucket: str, key: str, status: int) -> None:
         self.actions.append(Action(action, bucket, key, status))
 
     def find_bucket(self, caller: Credential, action: str, name: str, key: str | None) -> Bucket:
-        """Return a bucket; raise OssError if it is missing, or if the endpoint or the caller's permissions deny it."""
+        """Return a bucket; raise OssError if it is missing, in another region, or denied to the caller."""
         if name not in self._buckets or self.now() < self._hidden_until.get(name, 0):
             raise no_such_bucket(name)
         if self._buckets[name].owner != ACCOUNT_ID:
@@ -183,15 +182,15 @@ class Store(KeyedService):
         return self._buckets[name]
 
     def check_permission(self, caller: Credential, action: str, bucket: str, key: str | None) -> None:
-        """Raise OssError (AccessDenied) if the caller lacks the permission; `key` is None while the keys are unread."""
+        """Raise OssError if the caller lacks a permission; `key` is None if the request's body lists the keys."""
         if kind := self.find_denial(caller, action, bucket, key):
             raise access_denied("You have no right to access this object because of its policy.", denial=(action, kind))
 
     def find_denial(self, caller: Credential, action: str, bucket: str, key: str | None) -> str:
-        """Return `ExplicitDeny` or `ImplicitDeny` if the caller lacks the permission, otherwise an empty text.
+        """Return `ExplicitDeny` or `ImplicitDeny` if the caller lacks a permission, otherwise an empty text.
 
-        `key` is None while the request's keys are unread: then only a denial for all keys counts. Resources and the
-        condition key oss:Prefix of listings are those of help.aliyun.com/zh/oss/user-guide/ram-policy-overview.
+        `key` is None if the request's body lists the keys: then only a denial for all keys counts. Resources and the
+        condition key oss:Prefix are those of help.aliyun.com/zh/oss/user-guide/ram-policy-overview.
         """
         for denied_action, denied_bucket, where in self._denials:
             if (action, bucket) == (denied_action, denied_bucket) and (
@@ -208,7 +207,7 @@ class Store(KeyedService):
         return OssObject(data, etag_of(data), int(self.now()), headers or {})
 
     def save(self, bucket: Bucket, key: str, oss_object: OssObject, event: str, request_id: str) -> OssObject:
-        """Store `oss_object` as the current version of the key, and emit the event."""
+        """Store an object as the current version of the key, emit the event, and return the stored version."""
         stored_object = replace(oss_object, version_id=bucket.make_version_id())
         if bucket.versioning:
             bucket.history.add(key, stored_object)

@@ -47,7 +47,7 @@ def put_object(call: Call) -> Response:
 def copy_object(call: Call) -> Response:
     """Copy an object; the copy has no CRC64.
 
-    Without versioning, a copy onto itself takes the request's metadata, whatever x-oss-metadata-directive says.
+    If versioning was never enabled, a copy onto itself takes the request's metadata even without the directive REPLACE.
     """
     bucket, key, source = call.find_source()
     directive = call.headers.get("x-oss-metadata-directive", "COPY")
@@ -83,15 +83,15 @@ def delete_object_version(call: Call) -> Response:
 
 
 def _check_retention(call: Call) -> None:
-    """Raise OssError if a retention rule forbids the deletion: .../user-guide/oss-retention-policies."""
+    """Raise OssError if a retention rule forbids deletions: .../user-guide/oss-retention-policies."""
     if call.bucket.has_retention:
         raise OssError(409, "FileImmutable", "The object you specified is immutable.")
 
 
 def delete_multiple_objects(call: Call) -> Response:
-    """Delete the objects that the caller may delete, and list these in the response.
+    """Delete the objects that the caller may delete, and list them in the response.
 
-    A policy can deny a single key: its object is neither deleted nor listed. No page describes this case.
+    The response does not mention an object whose deletion a policy denies; no page describes this case.
     """
     if "content-md5" not in call.headers:
         raise OssError(400, "MissingArgument", "Missing Some Required Arguments: Content-MD5.", ec="0016-00000606")

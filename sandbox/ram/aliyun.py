@@ -1,7 +1,7 @@
-"""A replacement of the command `aliyun ram`, which prints RAM's answers and keeps its records in a file.
+"""A replacement of the command `aliyun ram`, which keeps RAM's records in a file.
 
-The environment variable RAM_STATE names the file. The command reads its standard input to the end: a script that a
-shell reads from standard input then fails, unless it redirects the input of its commands.
+The environment variable RAM_STATE names the file. The command reads its standard input to the end. A script that a
+shell reads from standard input therefore fails, unless it redirects the input of its commands.
 """
 
 from __future__ import annotations

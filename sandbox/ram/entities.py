@@ -1,8 +1,7 @@
-"""The users, roles, policies and access keys of RAM, and the actions on them with their errors.
+"""The users, roles, policies and access keys of RAM, and the actions of RAM's API on them.
 
-Source of actions, parameters, errors and limits: RAM's API, version 2015-05-01,
-help.aliyun.com/zh/ram/developer-reference. Records are JSON values, because the command `aliyun ram` keeps them in a
-file.
+Source of actions, parameters, errors and limits: version 2015-05-01, help.aliyun.com/zh/ram/developer-reference.
+Records are JSON values, because the command `aliyun ram` keeps them in a file.
 """
 
 from __future__ import annotations
@@ -61,9 +60,10 @@ ACTIONS = {
 class Entities:
     """The records of the account, with a method for each action.
 
-    A grant takes effect after `grant_delay` seconds, or never if `grant_delay` is None. A new record becomes visible to
-    requests after `visibility_delay` seconds, but a second record with the same name is refused from the start.
-    `denied_actions` has the actions that are denied to all callers, each with the kind of denial.
+    - `grant_delay` is the number of seconds until a grant takes effect; with None it never does.
+    - `visibility_delay` is the number of seconds until requests see a new record. A second record with the same name is
+      refused from the start.
+    - `denied_actions` has the actions that are denied to all callers, each with ImplicitDeny or ExplicitDeny.
     """
 
     def __init__(self, now: Callable[[], float], state: Mapping[str, dict[str, Record]] | None = None) -> None:
@@ -81,7 +81,7 @@ class Entities:
         return {"users": self.users, "roles": self.roles, "policies": self.policies}
 
     def perform(self, action: str, parameters: Mapping[str, str]) -> dict[str, Any]:
-        """Perform an action and return its answer; raise RamError if RAM refuses the action.
+        """Perform an action and return its answer; raise RamError if RAM refuses it.
 
         `parameters` has the names of RAM's API, such as RoleName.
         """
@@ -101,7 +101,7 @@ class Entities:
         return method(**arguments) or {}
 
     def find_policies_in_force(self, kind: str, name: str) -> list[Document]:
-        """Return the policy documents in force for a user or role; `kind` is "user" or "role"."""
+        """Return the policy documents that apply now to a user or role; `kind` is "user" or "role"."""
         if self.grant_delay is None:
             return []
         latest_time = self._now() - self.grant_delay
@@ -338,7 +338,7 @@ class Entities:
 
 
 def to_snake_case(name: str) -> str:
-    """Return the Python name of an action or parameter: create_role for CreateRole; return other names unchanged."""
+    """Return the Python name of an action or parameter, such as create_role for CreateRole; keep other names."""
     return re.sub("(?<!^)([A-Z])", r"_\1", name).lower() if re.fullmatch("([A-Z][a-z]+)+", name) else name
 
 

@@ -17,7 +17,7 @@ _TEXTS = {"Description": 1024, "Comments": 128, "DisplayName": 128}
 
 
 class RamError(Exception):
-    """An error of RAM; `details` is the field AccessDeniedDetail of the response if a permission is missing."""
+    """An error of RAM; `details` is the response's field AccessDeniedDetail, which names a missing permission."""
 
     def __init__(self, code: str, message: str = "", status: int = 0, details: Mapping[str, str] | None = None) -> None:
         super().__init__(code)
@@ -79,7 +79,6 @@ def parse_bool(name: str, text: str) -> bool:
 
 
 def parse_tags(text: str) -> list[dict[str, str]]:
-    """Return the tags in a JSON text; raise RamError if they are malformed."""
     try:
         tags = json.loads(text)
         is_valid = len(tags) <= _MAX_TAGS and all(set(tag) == {"Key", "Value"} and tag["Key"] for tag in tags)

@@ -27,9 +27,9 @@ _KEY_ACTIONS = {"CreateAccessKey", "ListAccessKeys", "DeleteAccessKey"}
 
 
 class Ram(KeyedService):
-    """The service of RAM: an RPC call has its action in a header and its parameters in the query.
+    """The service of RAM; a call has its action in a header and its parameters in the query.
 
-    `entities` has the account's records. A key that is added without a `holder` belongs to the administrator.
+    `entities` has the account's records. A key without a `holder` belongs to the administrator.
     """
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
@@ -44,10 +44,7 @@ class Ram(KeyedService):
             self.entities.denied_actions[action.removeprefix("ram:")] = kind
 
     def find_key(self, access_key: str) -> Credential | None:
-        """Return the credential of a user's access key, or None for an unknown key.
-
-        OSS and Function Compute's API call it too.
-        """
+        """Return the credential of a user's access key, or None for an unknown key."""
         holder = self.entities.find_holder(access_key)
         if holder is None:
             return None
@@ -55,7 +52,7 @@ class Ram(KeyedService):
         return Credential(secret, None, lambda: self.entities.find_policies_in_force("user", name), f"user/{name}")
 
     def assume_role(self, role: str, service: str) -> Credential:
-        """Return a temporary key of a role, named by its ARN, for a service.
+        """Return a temporary key of a role for a service; `role` is the role's ARN.
 
         Raises RamError if the role is missing, or does not trust the service.
         """
@@ -92,7 +89,7 @@ class Ram(KeyedService):
         return self.entities.perform(action, parameters)
 
     def _use_nonce(self, nonce: str) -> None:
-        """Record a nonce; raise RamError if it was used before, within the validity of a signature."""
+        """Record a nonce; raise RamError if a signature that is still valid has used it."""
         now = self.now()
         self._nonces = {
             used_nonce: use_time for used_nonce, use_time in self._nonces.items() if use_time > now - _NONCE_SECONDS

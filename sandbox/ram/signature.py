@@ -1,7 +1,7 @@
 """RAM's check of signatures ACS3-HMAC-SHA256 in the Authorization header.
 
 Written from help.aliyun.com/zh/sdk/product-overview/v3-request-structure-and-signature, not from an SDK, so that it
-finds mistakes of an SDK. The error codes are those of the gateway that all RPC services of Alibaba Cloud share.
+finds an SDK's mistakes. The error codes are those of the gateway that all RPC services of Alibaba Cloud share.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ def verify_signature(
 ) -> Credential:
     """Return the caller's credential; raise RamError if RAM refuses the request.
 
-    `find_credential` returns the credential of an access key. `find_age` returns the age in seconds of a request from
-    its date, which is in seconds since 1970.
+    `find_credential` looks up an access key. `find_age` returns the seconds that have passed since a Unix time.
     """
     for name in _REQUIRED_HEADERS:
         if not request.headers.get(name):
@@ -58,7 +57,7 @@ def verify_signature(
 
 
 def _check_token(request: Request, access_key: str, credential: Credential) -> None:
-    """Check the security token, and the header that names its access key."""
+    """Check the security token, and the header that names the access key of the token."""
     sent_token = request.headers.get("x-acs-security-token")
     if sent_token is None and credential.security_token is not None:
         raise RamError("MissingSecurityToken", "SecurityToken is mandatory for this action.")
@@ -78,7 +77,7 @@ def _check_date(date: str, find_age: Callable[[float], float]) -> None:
 
 
 def _check_signed_headers(request: Request, names: str) -> None:
-    """Check that all headers of ACS, the host and the content type are signed."""
+    """Check that the signature covers the host, the content type and all headers of ACS."""
     signed_headers = names.split(";")
     public_headers = {name for name in request.headers if name.startswith("x-acs-") or name in ("host", "content-type")}
     if signed_headers != sorted(set(signed_headers)) or not public_headers <= set(signed_headers) <= set(

@@ -1,7 +1,7 @@
 """Function Compute's Python runtimes on this machine: an interpreter and the built-in libraries for each.
 
-`make` builds the folders .runtimes/<name> (`sandbox.runtimes.__main__`). The interpreter has the runtime's own version
-if this machine has it, otherwise it is the project's.
+`make` builds the folders .runtimes/<name> (`sandbox.runtimes.__main__`). If this machine lacks an interpreter of the
+runtime's Python version, the runtime has the project's interpreter.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def load_runtime(name: str) -> Runtime:
 def find_interpreter(name: str) -> tuple[str, str]:
     """Return the path and the version of an interpreter for a runtime.
 
-    It is an interpreter with the runtime's Python version, or the project's if this machine has none.
+    Without an interpreter of the runtime's Python version, it is the project's interpreter.
     """
     for candidate in _list_candidates(name):
         version = probe_version(candidate)
@@ -77,7 +77,7 @@ def find_interpreter(name: str) -> tuple[str, str]:
 
 
 def write_interpreter(libraries: Path, interpreter: str, version: str) -> None:
-    """Write the interpreter's path and version into its folder of libraries, where `load_runtime` reads them."""
+    """Write the interpreter's path and version into the folder of its libraries, for `load_runtime`."""
     (libraries / _INTERPRETER).write_text(f"{interpreter}\n{version}\n")
 
 

@@ -1,8 +1,8 @@
 """A program that builds a runtime: `python -m sandbox.runtimes python3.10 [tests]`. `make` calls it.
 
 pip installs the packages for the interpreter that will import them, because a compiled package fits only one Python
-version. `python -m sandbox.runtimes` without a runtime's name builds nothing, and fails if this machine lacks the
-Python version of a runtime; CI calls it that way.
+version. Without a name, as in CI, the program builds nothing, and fails if this machine lacks an interpreter of a
+runtime's version.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def main(name: str = "", packages: str = "libraries") -> int:
 
 
 def _print_missing_interpreters() -> int:
-    """Print each missing interpreter with the commands that install it; return the exit code, 1 if any is missing."""
+    """Print each missing interpreter with the commands that install it; return exit code 1 if any is missing."""
     missing_names = [name for name in NAMES if not load_runtime(name).has_own_version]
     for version in (name.removeprefix("python") for name in missing_names):
         print(

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 def make_certificate(folder: Path, *names: str) -> Path:
-    """Write a private key and a certificate for 127.0.0.1 and these hosts into a PEM file; return its path."""
+    """Write a private key and a certificate for 127.0.0.1 and the host names into a PEM file; return its path."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     current_time = datetime.now(timezone.utc)

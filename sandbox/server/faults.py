@@ -1,4 +1,4 @@
-"""Faults between a client and a service, and schedules of faults."""
+"""Faults between a client and a service, and schedules that choose the requests with a fault."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FaultT = TypeVar("FaultT", bound=_HasKind)
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault in the handling of a request; below, "the work" is the effect of the request in the service."""
+    """A fault in the handling of a request."""
 
     kind: str
     seconds: float = 0.0
@@ -34,48 +34,48 @@ class Fault:
 
     @staticmethod
     def slow(seconds: float) -> Fault:
-        """Return a fault that delays the work and the response; the work is done even if the client has left."""
+        """Return a fault that handles the request and answers `seconds` late, even if the client has left meanwhile."""
         return Fault("slow", seconds=seconds)
 
     @staticmethod
     def hang() -> Fault:
-        """Return a fault that does no work and sends no response; the connection stays open until the client closes."""
+        """Return a fault that ignores the request and keeps the connection open until the client closes it."""
         return Fault("hang")
 
     @staticmethod
     def status(code: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Fault:
-        """Return a fault that sends this response without doing the work."""
+        """Return a fault that answers with this response and does not handle the request."""
         return Fault("status", code=code, body=body, headers=dict(headers or {}))
 
     @staticmethod
     def status_after(code: int) -> Fault:
-        """Return a fault that does the work but answers with this status, like a gateway after a timeout."""
+        """Return a fault that handles the request but answers with this status, like a gateway after a timeout."""
         return Fault("status_after", code=code)
 
     @staticmethod
     def drop_before() -> Fault:
-        """Return a fault that resets the connection before the work."""
+        """Return a fault that resets the connection and does not handle the request."""
         return Fault("drop_before")
 
     @staticmethod
     def drop_after() -> Fault:
-        """Return a fault that does the work, then resets the connection: the client does not learn the result."""
+        """Return a fault that handles the request and then resets the connection instead of answering."""
         return Fault("drop_after")
 
     @staticmethod
     def lands_late(seconds: float) -> Fault:
-        """Return a fault that resets the connection at once, and does the work `seconds` later.
+        """Return a fault that resets the connection at once, and handles the request `seconds` later.
 
-        Later requests can take effect before the delayed request. After 15 minutes its signature has expired, so the
-        service refuses the work, and the client does not learn of it.
+        Requests that arrive meanwhile take effect first. After 15 minutes the service refuses the delayed request,
+        because its signature has expired.
         """
         return Fault("lands_late", seconds=seconds)
 
     @staticmethod
     def drip() -> Fault:
-        """Return a fault that does the work, then sends an endless header, a byte every 0.05 s.
+        """Return a fault that handles the request, then sends an endless header, a byte every 0.05 s.
 
-        No read timeout ends such a response.
+        Each byte restarts the client's read timeout.
         """
         return Fault("drip")
 
@@ -114,9 +114,9 @@ class _RandomFaults(Generic[SubjectT, FaultT]):
 
 
 class Schedule(Generic[SubjectT, FaultT]):
-    """A schedule of faults for subjects, such as requests or keys: first those of `add` and `then`, then random faults.
+    """A schedule that chooses a fault for each subject, such as a request or an object key.
 
-    `used` counts the faults that occurred, by kind.
+    The faults of `add` and `then` come first, then those of `random`. `used` counts the faults that occurred, by kind.
     """
 
     def __init__(self) -> None:
@@ -126,19 +126,19 @@ class Schedule(Generic[SubjectT, FaultT]):
         self._lock = threading.Lock()
 
     def add(self, fault: FaultT, times: int | None = None, where: Callable[[SubjectT], bool] | None = None) -> None:
-        """Set a fault for subjects for which `where` returns True: for the next `times` of them, or for all if None."""
+        """Schedule a fault for the next `times` subjects for which `where` returns True, by default for all."""
         with self._lock:
             self._rules.append(_ScheduledFault(fault, times, where))
 
     def then(self, *faults: FaultT | None, where: Callable[[SubjectT], bool] | None = None) -> None:
-        """Set the faults of the next subjects for which `where` returns True, in order; None stands for no fault."""
+        """Schedule a fault for each of the next subjects for which `where` returns True; None stands for no fault."""
         with self._lock:
             self._rules += [_ScheduledFault(fault, 1, where) for fault in faults]
 
     def random(
         self, probability: float, faults: Sequence[FaultT], seed: int, where: Callable[[SubjectT], bool] | None = None
     ) -> None:
-        """Give each subject for which `where` returns True a random fault with this probability.
+        """Schedule a random fault, with this probability, for each subject for which `where` returns True.
 
         Equal seeds give equal faults.
         """
@@ -152,7 +152,7 @@ class Schedule(Generic[SubjectT, FaultT]):
             self._random_faults = None
 
     def next(self, subject: SubjectT) -> FaultT | None:
-        """Return the fault for this subject and count it, or return None if the subject has no fault."""
+        """Return the fault of a subject and count it, or return None if the subject has no fault."""
         with self._lock:
             fault = self._choose_fault(subject)
             if fault:

@@ -1,4 +1,4 @@
-"""The HTTP server of a service on loopback; the service can count and reset the server's connections."""
+"""The HTTP server of a service on loopback, whose connections the service can count and reset."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class TcpConnection(Connection):
 
 
 class _TrackedServer(web.Server):
-    """A server of aiohttp that reports opened and lost connections to its listener."""
+    """A server of aiohttp that reports each new and each lost connection to its listener."""
 
     def __init__(self, owner: Listener) -> None:
         super().__init__(

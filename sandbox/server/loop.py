@@ -22,9 +22,9 @@ VARIABLE = "SANDBOX_DATE"
 
 
 class LoopThread:
-    """A platform with an event loop in a background thread, for synchronous callers.
+    """A platform whose event loop runs in a background thread, for synchronous callers.
 
-    `clock_lead` is the number of seconds by which the sandbox's clock is ahead of the machine's.
+    `clock_lead` is the number of seconds by which the sandbox's clock is ahead of the machine's clock.
     """
 
     def __init__(self) -> None:
@@ -40,20 +40,17 @@ class LoopThread:
         return time.time() + self.clock_lead
 
     def serve(self, service: Service) -> Host:
-        """Start an HTTP server for the service on loopback."""
         from sandbox.server.listener import Listener
 
         return Listener(service, self)
 
     def call_soon(self, call: Callable[..., object], *arguments: Any) -> None:
-        """Run `call` in the loop; any thread can call this."""
         self.loop.call_soon_threadsafe(call, *arguments)
 
     async def pause(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
     def call(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-        """Run `work` in the loop and return its result; after `timeout` seconds cancel it and raise TimeoutError."""
         future = asyncio.run_coroutine_threadsafe(work, self.loop)
         try:
             return future.result(timeout)
@@ -62,7 +59,6 @@ class LoopThread:
             raise
 
     def stop(self) -> None:
-        """Cancel all tasks and end the thread; faults such as `hang` leave tasks that never end by themselves."""
         self.call(cancel_all())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()

@@ -10,7 +10,10 @@ from urllib.parse import unquote_plus
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """A request with its undecoded path and query, which signatures need.
+    """A request with its path and query as sent, because signatures cover them in this form.
+
+    - `headers` have names in lower case; `connection` is the number of the connection.
+    - `time` is the time of arrival by the service's clock, in Unix time.
 
     Each request equals only itself, so that functions can cache values by request.
     """
@@ -25,7 +28,7 @@ class Request:
 
     @cached_property
     def headers(self) -> dict[str, str]:
-        """The values of the headers, by names in lower case; a repeated header keeps only its last value."""
+        """The headers by name in lower case; of a repeated header only the last value is kept."""
         return {name: value.strip().decode("utf-8", "surrogateescape") for name, value in self.raw_headers}
 
     @cached_property
@@ -40,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """A response of a service; `Service.handle` adds the date."""
+    """A response of a service; `Service.handle` adds the header Date."""
 
     status: int
     body: bytes = b""
@@ -48,7 +51,7 @@ class Response:
 
 
 def parse_http_date(text: str) -> float:
-    """Return an HTTP date in seconds since 1970; raise ValueError for a malformed date or a missing time zone."""
+    """Return an HTTP date as Unix time; raise ValueError if it is malformed or has no time zone."""
     date = parsedate_to_datetime(text)
     if date.tzinfo is None:
         raise ValueError(text)

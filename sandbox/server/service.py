@@ -1,7 +1,7 @@
-"""The base class of all simulated services: it applies faults to requests, and tracks connections.
+"""The base class of all simulated services, which applies faults to requests and tracks connections.
 
-A service runs on a `Platform`, which has the sockets and the clock: loopback and the machine's clock (`loop`), or
-function calls and virtual time (`sandbox.inprocess`).
+A service runs on a `Platform`, which has the sockets and the clock. There are two platforms: loopback with the
+machine's clock (`loop`), and function calls with virtual time (`sandbox.inprocess`).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ T = TypeVar("T")
 
 
 class Platform(Protocol):
-    """A platform of services and functions: an event loop, a clock, and the routes of requests to services.
+    """An event loop, a clock, and the routes on which requests reach services.
 
-    `clock_lead` is the number of seconds by which the platform's clock is ahead of the clients outside the sandbox.
+    `clock_lead` is the number of seconds by which the platform's clock is ahead of clients outside the sandbox.
     """
 
     clock_lead: float
@@ -42,36 +42,36 @@ class Platform(Protocol):
         """Cancel all tasks, because faults such as `hang` leave tasks that never end by themselves."""
 
     def now(self) -> float:
-        """Return the platform's time in seconds since 1970."""
+        """Return the platform's time as Unix time in seconds."""
 
     def call(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-        """Run `work` in the loop and return its result; after `timeout` seconds cancel it and raise TimeoutError."""
+        """Run a coroutine in the loop and return its result; raise TimeoutError after `timeout` seconds."""
 
     def call_soon(self, call: Callable[..., object], *arguments: Any) -> None:
-        """Run `call` in the loop; any thread can call this."""
+        """Call a function in the loop; any thread may use this method."""
 
     async def pause(self, seconds: float) -> None:
         """Wait for `seconds` of the platform's time."""
 
     def serve(self, service: Service) -> Host:
-        """Route requests to a service, and return its host."""
+        """Make a service reachable, and return its host."""
 
 
 class Host(Protocol):
-    """The host of a service: a server on loopback, or a name within the process."""
+    """The place where clients reach a service: a server on loopback, or a host name within the process."""
 
     @property
     def endpoint(self) -> str: ...
 
     def close(self) -> None:
-        """Accept no more requests to the service."""
+        """Stop passing requests to the service."""
 
 
 @dataclass(eq=False)
 class Connection(ABC):
     """The service's side of a connection.
 
-    `closed_event` is set when either side has closed the connection. `is_silent` is True if no more answers are sent.
+    `closed_event` is set when client or service has closed the connection. With `is_silent`, no more answers are sent.
     """
 
     id: int
@@ -88,7 +88,7 @@ class Connection(ABC):
 
 
 class Service(ABC):
-    """A service; its subclasses answer requests, while this class applies faults and tracks connections."""
+    """A simulated service; its subclasses answer requests, while this class applies faults and tracks connections."""
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         """Create a service; `port` and `ssl_context` have an effect on loopback only."""
@@ -107,13 +107,13 @@ class Service(ABC):
 
     @abstractmethod
     def respond(self, request: Request) -> Response:
-        """Do the work of a request and return the response.
+        """Handle a request and return the response.
 
         The caller holds `lock`, so that a request takes effect completely or not at all.
         """
 
     def find_latency(self, request: Request) -> float:  # noqa: ARG002 (most services have none)
-        """Return the seconds that this request takes in addition to `round_trip`."""
+        """Return the seconds by which this request takes longer than `round_trip`."""
         return 0
 
     def start(self, platform: Platform) -> None:
@@ -128,14 +128,14 @@ class Service(ABC):
         return self._host.endpoint
 
     def now(self) -> float:
-        """Return the time of the service's clock, in seconds since 1970."""
+        """Return the time of the service's clock as Unix time in seconds."""
         return self._platform.now() + self.clock_offset
 
     def find_age(self, sent_at: float) -> float:
-        """Return the age in seconds of a request with the date `sent_at`, which is in seconds since 1970.
+        """Return the seconds since `sent_at`, the Unix time at which a request was signed.
 
-        The date is from the sandbox's clock, or from the machine's, which clients outside the sandbox use. The smaller
-        of both ages is returned.
+        Clients inside the sandbox use its clock, other clients use the machine's clock. The smaller of the two ages is
+        returned.
         """
         age = self.now() - sent_at
         return min(age, age - self._platform.clock_lead, key=abs)
@@ -143,7 +143,7 @@ class Service(ABC):
     # Scheduled calls.
 
     def schedule(self, seconds: float, call: Callable[[], object]) -> None:
-        """Schedule `call` in the loop after `seconds`; any thread can call this."""
+        """Call a function in the loop after `seconds`; any thread may use this method."""
         self._platform.call_soon(self._start_call, seconds, call)
 
     async def wait_until_idle(self) -> None:
@@ -174,7 +174,7 @@ class Service(ABC):
         return len(self._used_connections)
 
     def silence_connections(self) -> None:
-        """Keep all open connections open, but send nothing more over them."""
+        """Keep all open connections open, but answer on none of them."""
         self._platform.call(self._change_connections(lambda connection: setattr(connection, "is_silent", True)))
 
     def reset_connections(self) -> None:
@@ -182,14 +182,13 @@ class Service(ABC):
         self._platform.call(self._change_connections(lambda connection: connection.reset()))
 
     def add_connection(self, make_connection: Callable[[int], Connection]) -> Connection:
-        """Add a client's connection; `make_connection` creates it from its number."""
+        """Add a client's connection; `make_connection` creates it from a number that identifies it."""
         self._connection_count += 1
         connection = make_connection(self._connection_count)
         self._open_connections.add(connection)
         return connection
 
     def remove_connection(self, connection: Connection) -> None:
-        """Remove a connection, and set its event `closed_event`."""
         self._open_connections.discard(connection)
         connection.closed_event.set()
 
@@ -200,7 +199,7 @@ class Service(ABC):
     # Requests.
 
     async def handle(self, request: Request, connection: Connection) -> Response:
-        """Return the response to a request, after the latency of the service and the fault that tests ordered."""
+        """Return the response to a request, after the service's latency and with the fault that a test scheduled."""
         self.requests.append(request)
         self._used_connections.add(connection.id)
         half_trip = (self.round_trip + self.find_latency(request)) / 2
