@@ -97,7 +97,7 @@ def main() -> None:
         box.oms.throttle(options.oms_rate)
         box.oms.faults.random(options.trouble, [Fault.status(503), Fault.drop_before(), Fault.drop_after()], seed=1)
         with serve_control(box) as address:
-            (project / UPLOAD_PROGRAM).write_text(upload_program(box), encoding="utf-8")
+            (project / UPLOAD_PROGRAM).write_text(make_upload_program(box), encoding="utf-8")
             print_instructions(box, console, address, project)
             box.start_timers(TIMER_SPEED)
             with contextlib.suppress(KeyboardInterrupt):
@@ -109,7 +109,7 @@ def main() -> None:
             console.print("\nStopped. Nothing is kept.")
 
 
-def upload_program(box: Sandbox) -> str:
+def make_upload_program(box: Sandbox) -> str:
     """Return a Python program that uploads an object with `oss2` and prints the object's record."""
     key_id, secret = box.user_credentials
     return UPLOAD_TEMPLATE.format(

@@ -22,10 +22,10 @@ from sandbox.server.message import Request, Response
 
 _VERSION, _MAX_PAGE = "2023-03-30", 100
 
-Triggers = Mapping[str, Sequence[Mapping[str, Any]]]
+TriggersByFunction = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
-class Functions(KeyedService):
+class FunctionService(KeyedService):
     """The service of Function Compute's API.
 
     - `list_triggers` returns the triggers of the sandbox's functions, in the form of s.yaml, by the function's name in
@@ -36,7 +36,7 @@ class Functions(KeyedService):
     def __init__(self, region: str, ssl_context: ssl.SSLContext | None = None) -> None:
         super().__init__(0, ssl_context)
         self.region = region
-        self.list_triggers: Callable[[], Triggers] = dict
+        self.list_triggers: Callable[[], TriggersByFunction] = dict
         self.foreign_functions: dict[str, Sequence[Mapping[str, Any]]] = {}
         # The permissions that the calls so far needed.
         self.actions: set[str] = set()

@@ -37,12 +37,12 @@ class Credential:
 class KeyedService(Service):
     """A service that accepts the access keys that `add_credentials` added, and those of the account's users.
 
-    `account` returns the credential of a user's access key, or None for an unknown key.
+    `find_user_key` returns the credential of a user's access key, or None for an unknown key.
     """
 
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         super().__init__(port, ssl_context)
-        self.account: Callable[[str], Credential | None] = lambda _: None
+        self.find_user_key: Callable[[str], Credential | None] = lambda _: None
         self._credentials: dict[str, Credential] = {}
 
     def add_credentials(
@@ -62,4 +62,4 @@ class KeyedService(Service):
             del self._credentials[access_key]
 
     def find_credential(self, access_key: str) -> Credential | None:
-        return self._credentials.get(access_key) or self.account(access_key)
+        return self._credentials.get(access_key) or self.find_user_key(access_key)

@@ -15,7 +15,7 @@ from sandbox.sandbox import Sandbox
 from sandbox.server.faults import Fault
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_EVENTS = {"lost": EventFault.lost(), "twice": EventFault.twice(), "well": None}
+_EVENT_FAULTS = {"lost": EventFault.lost(), "twice": EventFault.twice(), "well": None}
 # The size of each part, which is OSS's minimum.
 _PART_BYTES = 100 * 1024
 
@@ -52,12 +52,12 @@ class Prompt(cmd.Cmd):
         """parts KEY: write an object of two parts to OSS, whose ETag is not an MD5"""
         (key,) = _split_words(line, 1, 1)
         bucket = self._box.bucket(self._box.source_bucket)
-        upload = bucket.init_multipart_upload(key).upload_id
+        upload_id = bucket.init_multipart_upload(key).upload_id
         parts = [
-            PartInfo(number, bucket.upload_part(key, upload, number, bytes([number]) * _PART_BYTES).etag)
+            PartInfo(number, bucket.upload_part(key, upload_id, number, bytes([number]) * _PART_BYTES).etag)
             for number in (1, 2)
         ]
-        bucket.complete_multipart_upload(key, upload, parts)
+        bucket.complete_multipart_upload(key, upload_id, parts)
         self._print_line(f"{key} is in OSS, {2 * _PART_BYTES} bytes in two parts.")
 
     def do_tamper(self, line: str) -> None:
@@ -97,22 +97,26 @@ class Prompt(cmd.Cmd):
         """throttle N|off: let OMS accept N calls a second, and answer 429 to others"""
         (rate,) = _split_words(line, 1, 1)
         try:
-            calls = None if rate == "off" else float(rate)
+            calls_per_second = None if rate == "off" else float(rate)
         except ValueError:
             raise _UsageError(f"{rate} is not a number of calls.") from None
-        if calls is not None and calls <= 0:
+        if calls_per_second is not None and calls_per_second <= 0:
             raise _UsageError("The number of calls must be more than 0.")
-        self._box.oms.throttle(calls)
-        self._print_line("OMS accepts all calls." if calls is None else f"OMS accepts {calls:g} calls a second.")
+        self._box.oms.throttle(calls_per_second)
+        self._print_line(
+            "OMS accepts all calls."
+            if calls_per_second is None
+            else f"OMS accepts {calls_per_second:g} calls a second."
+        )
 
     def do_events(self, line: str) -> None:
         """events lost|twice|well: from now on, lose, repeat or deliver events of the source bucket"""
         (mode,) = _split_words(line, 1, 1)
-        if mode not in _EVENTS:
+        if mode not in _EVENT_FAULTS:
             raise _UsageError("Write lost, twice or well.")
         deliveries = self._box.oss.deliveries(self._box.source_bucket)
         deliveries.clear()
-        if fault := _EVENTS[mode]:
+        if fault := _EVENT_FAULTS[mode]:
             deliveries.add(fault)
         self._print_line(
             {"lost": "Events are lost.", "twice": "Events are delivered twice.", "well": "Events are delivered once."}[

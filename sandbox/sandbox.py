@@ -22,7 +22,7 @@ from sandbox.fc.instance import Instances, ProcessInstances
 from sandbox.fc.project import read_resources
 from sandbox.fc.service import FunctionCompute, Invocation
 from sandbox.fc.timers import Timer
-from sandbox.functions import Functions
+from sandbox.functions import FunctionService
 from sandbox.iam.service import Iam
 from sandbox.keys import Credential
 from sandbox.obs.service import Obs
@@ -86,10 +86,10 @@ class Sandbox:
         self.iam = Iam(
             {self.obs.region: self.project_id, "MOS": f"{self.project_id[:-4]}0b05"}, ssl_context=ssl_context
         )
-        self.functions = Functions(self.region, ssl_context)
+        self.functions = FunctionService(self.region, ssl_context)
         self.functions.list_triggers = self._list_deployed_triggers
-        self.oss.account = self.functions.account = self.ram.find_key
-        self.obs.account = self.oms.account = self.iam.find_key
+        self.oss.find_user_key = self.functions.find_user_key = self.ram.find_key
+        self.obs.find_user_key = self.oms.find_user_key = self.iam.find_key
         self.oms.sides, self.oms.projects = Sides(self.oss, self.obs), {self.project_id}
         # True if functions and triggers that are deployed from now on have only the permissions of their roles.
         self.binds_roles = False
@@ -123,10 +123,10 @@ class Sandbox:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with contextlib.ExitStack() as steps:
-            steps.callback(self._platform.stop)  # runs in reverse order: functions stop first, the loop last
+        with contextlib.ExitStack() as cleanup:
+            cleanup.callback(self._platform.stop)  # runs in reverse order: functions stop first, the loop last
             for service in (self.functions, self.iam, self.ram, self.obs, self.oms, self.oss, self.fc):
-                steps.callback(service.stop)
+                cleanup.callback(service.stop)
             self._http.session.close()
 
     def _make_platform(self, instances: type[ProcessInstances]) -> tuple[Platform, Instances]:
@@ -181,12 +181,12 @@ class Sandbox:
         """
         stored_secrets = {**dict(zip(("HW_AK", "HW_SK"), self.huawei_credentials, strict=True)), **(secrets or {})}
 
-        def secret(name: str) -> str:
+        def find_secret(name: str) -> str:
             return self.secrets.get(name) or next(
                 value for suffix, value in stored_secrets.items() if name.endswith(f"_{suffix}")
             )
 
-        for name, props in read_resources(folder, secret).items():
+        for name, props in read_resources(folder, find_secret).items():
             self.deploy_resource(prefix + name, props, folder, **overrides)
 
     def deploy_resource(self, name: str, props: Mapping[str, Any], folder: Path, **overrides: Any) -> None:
@@ -233,7 +233,7 @@ class Sandbox:
         self.remove_trigger(function, trigger)
         self._add_trigger(function, self._deployed[function, trigger])
 
-    def remove_resource(self, name: str) -> None:
+    def remove_function(self, name: str) -> None:
         """Remove a function and its triggers."""
         self.remove_triggers(name)
         self.fc.remove_function(name)

@@ -81,9 +81,9 @@ class Sides:
             )
             if denial:
                 raise PermissionError(f"com.aliyun.oss.OSSException: AccessDenied: {denial}")
-        for key, stored in list(self._oss.objects(bucket).items()):
+        for key, oss_object in list(self._oss.objects(bucket).items()):
             if key.startswith(tuple(prefixes)):
-                yield key, stored.size
+                yield key, oss_object.size
 
     def open_destination(self, access_key: AccessKey, region: str, bucket: str) -> Destination:
         """Return a destination bucket, which refuses objects if the access key has no permission to write them."""
@@ -109,8 +109,8 @@ class Sides:
 class _WritableBucket:
     """A bucket of OBS that refuses an object if OMS's access key has no permission to write it."""
 
-    def __init__(self, obs: Obs, bucket: str, holder: Callable[[], Credential | None]) -> None:
-        self._obs, self._bucket, self._holder = obs, obs.bucket(bucket), holder
+    def __init__(self, obs: Obs, bucket: str, find_credential: Callable[[], Credential | None]) -> None:
+        self._obs, self._bucket, self._find_holder = obs, obs.bucket(bucket), find_credential
         self.name, self.region = self._bucket.name, self._bucket.region
 
     @property
@@ -137,7 +137,7 @@ class _WritableBucket:
         return self._find_denial_reason(key, extra_actions) or self._bucket.find_refusal(key, data)
 
     def _find_denial_reason(self, key: str, extra_actions: tuple[str, ...]) -> str:
-        holder = self._holder()
+        holder = self._find_holder()
         if holder is None:
             return "InvalidAccessKeyId"
         missing_actions = [

@@ -44,7 +44,7 @@ class HeadersMigration(Migration):
         super()._set_up()
         self.task.copies_metadata = True
         self.there = self.obs.bucket(self.destination_bucket)
-        self.moves = self.there.headers_move_time = self.dice.random() < 0.5
+        self.moves = self.there.headers_update_time = self.dice.random() < 0.5
         measurements = {
             "url": "yes",
             "expired_url": "no",

@@ -98,15 +98,15 @@ def play_outage(box: Sandbox, console: Console) -> Inventory:
     box.wait_idle(timeout=MAX_WAIT_SECONDS)
     inventory = take_inventory(box, set(LOST_EVENT_KEYS))
     print_inventory(inventory, console)
-    attempts = Counter(
+    attempt_counts = Counter(
         invocation.function for invocation in box.fc.invocations if ABANDONED_KEY.encode() in invocation.payload
     )
     print_line(
         console,
         choose(
-            f"Function Compute invoked forward {attempts['forward']} times for {ABANDONED_KEY!r}, then passed the"
+            f"Function Compute invoked forward {attempt_counts['forward']} times for {ABANDONED_KEY!r}, then passed the"
             " event to replay, which recorded the object.",
-            f"函数计算为 {ABANDONED_KEY!r} 调用 forward {attempts['forward']} 次后，将事件交给 replay，"
+            f"函数计算为 {ABANDONED_KEY!r} 调用 forward {attempt_counts['forward']} 次后，将事件交给 replay，"
             "由 replay 写入记录。",
         ),
     )
@@ -165,21 +165,21 @@ def print_replay(console: Console, answer: Mapping[str, Any]) -> None:
 def upload_and_wait(box: Sandbox, console: Console, keys: Sequence[str], events: int) -> None:
     """Upload objects with OSS's own client, and wait until forward has handled `events` more events."""
     bucket = box.bucket(box.source_bucket)
-    finished_before = count_finished_events(box)
+    previous_count = count_finished_events(box)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
-        upload_progress = progress.add_task(choose("uploaded ", "已上传"), total=len(keys))
-        forward_progress = progress.add_task(choose("processed", "已处理"), total=events)
+        upload_task = progress.add_task(choose("uploaded ", "已上传"), total=len(keys))
+        forward_task = progress.add_task(choose("processed", "已处理"), total=events)
         for key in keys:
             bucket.put_object(key, make_contents(key))
-            progress.update(upload_progress, advance=1)
-            progress.update(forward_progress, completed=count_finished_events(box) - finished_before)
+            progress.update(upload_task, advance=1)
+            progress.update(forward_task, completed=count_finished_events(box) - previous_count)
         deadline = time.monotonic() + MAX_WAIT_SECONDS
-        while count_finished_events(box) - finished_before < events and time.monotonic() < deadline:
+        while count_finished_events(box) - previous_count < events and time.monotonic() < deadline:
             time.sleep(0.1)
-            progress.update(forward_progress, completed=count_finished_events(box) - finished_before)
+            progress.update(forward_task, completed=count_finished_events(box) - previous_count)
         box.wait_idle(timeout=MAX_WAIT_SECONDS)
-        progress.update(forward_progress, completed=count_finished_events(box) - finished_before)
+        progress.update(forward_task, completed=count_finished_events(box) - previous_count)
 
 
 def count_finished_events(box: Sandbox) -> int:
@@ -188,18 +188,19 @@ def count_finished_events(box: Sandbox) -> int:
 
 
 def print_faults(box: Sandbox, inventory: Inventory, console: Console) -> None:
-    answers = Counter(str(call.status) for call in box.oms.calls)
-    used_faults = box.oms.faults.used
+    status_counts = Counter(str(call.status) for call in box.oms.calls)
+    fault_counts = box.oms.faults.used
     dropped_count, dropped_after_count = (
-        used_faults["drop_before"] + used_faults["drop_after"],
-        used_faults["drop_after"],
+        fault_counts["drop_before"] + fault_counts["drop_after"],
+        fault_counts["drop_after"],
     )
     print_line(
         console,
         choose(
-            f"OMS answered {format_counts(answers)}. In addition, the sandbox injected {used_faults['status']} x 503"
-            f" and dropped {dropped_count} connections, {dropped_after_count} of them after OMS had accepted the keys.",
-            f"OMS 的响应：{format_counts(answers)}。此外，沙箱另返回 {used_faults['status']} 次 503，"
+            f"OMS answered {format_counts(status_counts)}. In addition, the sandbox injected"
+            f" {fault_counts['status']} x 503 and dropped {dropped_count} connections,"
+            f" {dropped_after_count} of them after OMS had accepted the keys.",
+            f"OMS 的响应：{format_counts(status_counts)}。此外，沙箱另返回 {fault_counts['status']} 次 503，"
             f"并断开 {dropped_count} 个连接，其中 {dropped_after_count} 个在 OMS 接受对象之后断开。",
         ),
     )
@@ -214,5 +215,5 @@ def print_faults(box: Sandbox, inventory: Inventory, console: Console) -> None:
         )
 
 
-def format_counts(numbers: Counter[str]) -> str:
-    return choose(", ", "、").join(f"{number} x {name}" for name, number in sorted(numbers.items()))
+def format_counts(counts: Counter[str]) -> str:
+    return choose(", ", "、").join(f"{number} x {name}" for name, number in sorted(counts.items()))

@@ -220,8 +220,8 @@ def compare(box: Sandbox, console: Console, **options: bool) -> None:
     table.add_row(f"[bold]{choose('total', '合计')}", *(f"[bold]{number}" for number in totals))
     if not EQUAL_CLASSES.issuperset(name for name, _ in classes):
         console.print(table)
-    sums = [sum(count_objects(row)[side] for _, row in classes) for side in (0, 1)]
-    if sums == totals:
+    class_totals = [sum(count_objects(row)[side] for _, row in classes) for side in (0, 1)]
+    if class_totals == totals:
         sentence = choose("The classes add up to the totals of both buckets.", "各类别之和等于两侧的总数。")
     else:
         sentence = choose("[red]The classes do not add up.", "[red]各类别之和与总数不符。")

@@ -23,7 +23,7 @@ class Inventory:
     - `uploaded_objects` and `copied_objects` have the contents of the objects in OSS and in OBS, by key.
     - `succeeded_keys` has the keys with a success record.
     - `failure_reasons` has the reason in each failed record, by key.
-    - `dropped_events` is the number of events that Function Compute dropped.
+    - `dropped_event_count` is the number of events that Function Compute dropped.
     - `lost_keys` has the keys without a record because their events were lost.
     - `old_keys` has the keys without a record because their objects are older than the project.
     """
@@ -32,7 +32,7 @@ class Inventory:
     copied_objects: dict[str, bytes]
     succeeded_keys: set[str]
     failure_reasons: dict[str, str]
-    dropped_events: int
+    dropped_event_count: int
     lost_keys: set[str]
     old_keys: set[str]
 
@@ -60,15 +60,15 @@ class Inventory:
             "objects in the destination were never uploaded": self.copied_objects.keys() - self.uploaded_objects.keys(),
         }
         problems = [f"{len(keys)} {error}: {sorted(keys)[:3]}" for error, keys in errors.items() if keys]
-        return problems + ([f"{self.dropped_events} events were dropped"] if self.dropped_events else [])
+        return problems + ([f"{self.dropped_event_count} events were dropped"] if self.dropped_event_count else [])
 
 
 def make_contents(key: str) -> bytes:
     return f"contents of {key!a}".encode()
 
 
-def take_inventory(box: Sandbox, lost_events: set[str]) -> Inventory:
-    """Return the inventory of the sandbox; `lost_events` has the keys whose events were lost."""
+def take_inventory(box: Sandbox, lost_event_keys: set[str]) -> Inventory:
+    """Return the inventory of the sandbox; `lost_event_keys` has the keys whose events were lost."""
     succeeded_keys, failure_reasons = set(), {}
     root = f"oms_source_record/{box.task.task_id}/"
     for name, record in box.oss.objects(box.log_bucket).items():
@@ -80,7 +80,7 @@ def take_inventory(box: Sandbox, lost_events: set[str]) -> Inventory:
             failure_reasons[body["key"]] = body["reason"]
     uploaded_objects = {key: oss_object.data for key, oss_object in box.oss.objects(box.source_bucket).items()}
     copied_objects = {key: obs_object.data for key, obs_object in box.task.destination.items()}
-    lost_keys = uploaded_objects.keys() & lost_events - succeeded_keys - failure_reasons.keys()
+    lost_keys = uploaded_objects.keys() & lost_event_keys - succeeded_keys - failure_reasons.keys()
     old_keys = set(EXISTING_KEYS) - succeeded_keys - failure_reasons.keys()
     return Inventory(
         uploaded_objects,
@@ -101,7 +101,7 @@ def print_inventory(inventory: Inventory, console: Console) -> None:
     table.add_row(choose("in OSS", "OSS 中"), str(len(inventory.uploaded_objects)), end_section=True)
     total = len(inventory.recorded_keys | inventory.lost_keys | inventory.old_keys)
     lost_answer_count = len(inventory.failure_reasons.keys() - inventory.missing_keys)
-    accounts = [
+    account_rows = [
         ("existing objects, copied by a task group", "存量对象，由迁移任务组复制", len(inventory.old_keys)),
         ("accepted by OMS (success_object/)", "OMS 已接受（success_object/）", len(inventory.succeeded_keys)),
         *(
@@ -110,7 +110,7 @@ def print_inventory(inventory: Inventory, console: Console) -> None:
         ),
         ("without a record, because the event was lost", "没有记录，因为事件丢失", len(inventory.lost_keys)),
     ]
-    copies = [
+    copy_rows = [
         (
             "in OBS, equal to the source",
             "在 OBS 中，与源端一致",
@@ -133,9 +133,9 @@ def print_inventory(inventory: Inventory, console: Console) -> None:
             len(inventory.missing_keys & inventory.lost_keys),
         ),
     ]
-    for english, chinese, count in accounts:
+    for english, chinese, count in account_rows:
         table.add_row(choose(english, chinese), str(count))
     table.add_row(f"[bold]{choose('total', '合计')}", f"[bold]{total}", end_section=True)
-    for english, chinese, count in copies:
+    for english, chinese, count in copy_rows:
         table.add_row(choose(english, chinese), str(count))
     console.print(table)

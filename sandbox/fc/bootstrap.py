@@ -65,7 +65,7 @@ class Clock:
     _is_set = False
 
     @classmethod
-    def set(cls, lead: float) -> None:
+    def set_lead(cls, lead: float) -> None:
         if not cls._is_set:
             cls.first_lead, cls._is_set = lead, True
         cls.lead = lead
@@ -206,7 +206,7 @@ def serve_events(channel: Any) -> None:
     channel.flush()
     for line in channel:
         message = json.loads(line)
-        Clock.set(message["ahead"])
+        Clock.set_lead(message["ahead"])
         formatter.request_id = message["request_id"]
         send_reply(channel, handle_message(message, setup))
 

@@ -15,15 +15,15 @@ from sandbox.account import ACCOUNT_ID
 _EXPRESSION = re.compile(r"\$\{(vars|secret|config)(?:\.(\w+)|\('([^']+)'\))\}")
 
 
-def read_resources(folder: Path, secret: Callable[[str], str]) -> dict[str, dict[str, Any]]:
-    """Return the props of each resource in s.yaml, by the resource's name; `secret` returns a stored secret by name."""
+def read_resources(folder: Path, find_secret: Callable[[str], str]) -> dict[str, dict[str, Any]]:
+    """Return the props of each resource in s.yaml, by resource name; `find_secret` returns a stored secret by name."""
     document = _load_yaml((folder / "s.yaml").read_text(encoding="utf-8"))
 
     def expand(match: re.Match[str]) -> str:
         kind, variable, name = match.groups()
         if kind == "vars":
             return str(resolve(document["vars"][variable]))
-        return secret(name) if kind == "secret" else {"AccountID": ACCOUNT_ID}[name]
+        return find_secret(name) if kind == "secret" else {"AccountID": ACCOUNT_ID}[name]
 
     def resolve(node: Any) -> Any:
         if isinstance(node, str):

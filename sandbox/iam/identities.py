@@ -18,7 +18,7 @@ from sandbox.server.message import Response
 
 Record = dict[str, Any]
 
-_MAX_USERS, _MAX_KEYS, _MAX_POLICIES, _MAX_VERSIONS, _MAX_DOCUMENT = 50, 2, 10, 5, 6144
+_MAX_USERS, _MAX_KEYS, _MAX_POLICIES, _MAX_VERSIONS, _MAX_DOCUMENT_BYTES = 50, 2, 10, 5, 6144
 _USER_NAME, _POLICY_NAME = r"[A-Za-z_-][A-Za-z0-9 _.-]{0,63}", r"[A-Za-z0-9_+=.@-]{1,128}"
 _MAX_PAGE = 200
 
@@ -61,7 +61,7 @@ class Identities(KeyedService):
         self.visibility_delay = 0.0
         self.users: dict[str, Record] = {}
         self.policies: dict[str, Record] = {}
-        self.account = self.find_key
+        self.find_user_key = self.find_key
 
     def find_key(self, access_key: str) -> Credential | None:
         """Return the credential of a user's access key and record its use; return None for an unknown key."""
@@ -103,11 +103,11 @@ class Identities(KeyedService):
             return self._make_page(
                 arguments, "users", [user["fields"] for user in self._list_visible(self.users)], "user_id"
             )
-        owner = self.find_credential(key)
+        credential = self.find_credential(key)
         users = [user["fields"] for user in self._list_visible(self.users) if key in user["keys"]]
-        if owner and not users:
-            name = {"user_id": uuid.UUID(int=0).hex, "user_name": owner.holder.rpartition("/")[2]}
-            users = [{**name, "is_root_user": owner.holder == "root", "enabled": True}]
+        if credential and not users:
+            identity = {"user_id": uuid.UUID(int=0).hex, "user_name": credential.holder.rpartition("/")[2]}
+            users = [{**identity, "is_root_user": credential.holder == "root", "enabled": True}]
         return self._make_page(arguments, "users", users, "user_id")
 
     def delete_user(self, arguments: Arguments) -> None:
@@ -142,7 +142,7 @@ class Identities(KeyedService):
     def delete_key(self, arguments: Arguments) -> None:
         del self._find_user(arguments)["keys"][self._find_key(arguments)["access_key_id"]]
 
-    def list_attached(self, arguments: Arguments) -> object:
+    def list_attached_policies(self, arguments: Arguments) -> object:
         attachments = self._find_user(arguments)["attached"].items()
         policies = [
             {name: self.policies[policy]["fields"][name] for name in ("policy_id", "policy_name", "urn")}
@@ -224,7 +224,7 @@ class Identities(KeyedService):
             raise IamError(409, "PAP5.0005", "delete conflict: this is the default version")
         del policy["versions"][arguments.ids[1]]
 
-    def attach(self, arguments: Arguments) -> None:
+    def attach_policy(self, arguments: Arguments) -> None:
         self._find_policy(arguments)
         attachments = self._find_record(self.users, arguments.body["user_id"], "user")["attached"]
         if arguments.ids[0] in attachments:
@@ -232,7 +232,7 @@ class Identities(KeyedService):
         _check_limit(len(attachments), _MAX_POLICIES, "attached policies per user")
         attachments[arguments.ids[0]] = self.now()
 
-    def detach(self, arguments: Arguments) -> None:
+    def detach_policy(self, arguments: Arguments) -> None:
         self._find_policy(arguments)
         attachments = self._find_record(self.users, arguments.body["user_id"], "user")["attached"]
         if arguments.ids[0] not in attachments:
@@ -241,7 +241,7 @@ class Identities(KeyedService):
 
     # Domains and projects of v3.
 
-    def list_domains(self, _call: Arguments) -> object:
+    def list_domains(self, _arguments: Arguments) -> object:
         domain = {"id": DOMAIN_ID, "name": "sandbox", "enabled": True, "description": "", "links": {}}
         return {"domains": [domain], "links": {}}
 
@@ -266,10 +266,10 @@ class Identities(KeyedService):
     def _find_key(self, arguments: Arguments) -> Record:
         return self._find_record(self._find_user(arguments)["keys"], arguments.ids[1], "access key")
 
-    def _find_record(self, records: dict[str, Record], identifier: str, kind: str) -> Record:
+    def _find_record(self, records: dict[str, Record], identifier: str, record_type: str) -> Record:
         record = records.get(identifier)
         if record is None or self._is_hidden(record):
-            raise _make_missing_error(kind)
+            raise _make_missing_error(record_type)
         return record
 
     def _list_visible(self, records: dict[str, Record]) -> list[Record]:
@@ -325,7 +325,7 @@ class Identities(KeyedService):
 
 
 def _check_document(document: str) -> str:
-    if len(document.encode()) > _MAX_DOCUMENT:
+    if len(document.encode()) > _MAX_DOCUMENT_BYTES:
         raise IamError(409, "PAP5.0003", "size of a policy limit exceeded")
     try:
         parse_policy(document, "5.0")
@@ -349,12 +349,12 @@ def _check_limit(count: int, maximum: int, name: str) -> None:
         raise IamError(409, "PAP5.0003", f"{name} limit exceeded")
 
 
-def _make_missing_error(kind: str) -> IamError:
-    return IamError(404, "PAP5.0002", f"{kind} does not exist")
+def _make_missing_error(record_type: str) -> IamError:
+    return IamError(404, "PAP5.0002", f"{record_type} does not exist")
 
 
-def _make_exists_error(kind: str) -> IamError:
-    return IamError(409, "PAP5.0004", f"{kind} already exists")
+def _make_exists_error(record_type: str) -> IamError:
+    return IamError(409, "PAP5.0004", f"{record_type} already exists")
 
 
 def make_parameter_error(name: str) -> IamError:

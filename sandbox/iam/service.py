@@ -91,7 +91,7 @@ _OPERATIONS = {
     ),
     ("DELETE", "/v5/users/*/access-keys/*"): _Operation("iam:credentials:deleteCredentialV5", Iam.delete_key, 204),
     ("GET", "/v5/users/*/attached-policies"): _Operation(
-        "iam:users:listAttachedPoliciesV5", Iam.list_attached, params=_PAGE_PARAMS
+        "iam:users:listAttachedPoliciesV5", Iam.list_attached_policies, params=_PAGE_PARAMS
     ),
     ("GET", "/v5/policies"): _Operation(
         "iam:policies:listV5", Iam.list_policies, params={*_PAGE_PARAMS, "policy_type"}
@@ -113,10 +113,10 @@ _OPERATIONS = {
     ("GET", "/v5/policies/*/versions/*"): _Operation("iam:policies:getVersionV5", Iam.show_version),
     ("DELETE", "/v5/policies/*/versions/*"): _Operation("iam:policies:deleteVersionV5", Iam.delete_version, 204),
     ("POST", "/v5/policies/*/attach-user"): _Operation(
-        "iam:users:attachPolicyV5", Iam.attach, required_fields={"user_id": str}
+        "iam:users:attachPolicyV5", Iam.attach_policy, required_fields={"user_id": str}
     ),
     ("POST", "/v5/policies/*/detach-user"): _Operation(
-        "iam:users:detachPolicyV5", Iam.detach, required_fields={"user_id": str}
+        "iam:users:detachPolicyV5", Iam.detach_policy, required_fields={"user_id": str}
     ),
 }
 

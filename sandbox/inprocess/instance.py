@@ -57,7 +57,7 @@ class CallInstance:
         self._modules: dict[str, ModuleType] = {}
         self._can_run = asyncio.Event()
         self._can_run.set()
-        self._froze_at = 0.0
+        self._freeze_time = 0.0
         self.frozen_seconds = 0.0
         self.is_alive = True
         self.is_busy = False
@@ -65,9 +65,9 @@ class CallInstance:
     async def invoke(self, handler: str, request_id: str, payload: bytes, timeout: float) -> Result:
         self.thaw()
         start_time, self.is_busy = self._platform.loop.time(), True
-        work = self._platform.run(partial(self._call_handler, handler, payload, request_id), self)
+        handler_call = self._platform.run(partial(self._call_handler, handler, payload, request_id), self)
         try:
-            result: dict[str, Any] = await asyncio.wait_for(work, timeout)
+            result: dict[str, Any] = await asyncio.wait_for(handler_call, timeout)
         except asyncio.TimeoutError:
             self.kill_at_once()
             text = f"Function timed out after {timeout:g} seconds"
@@ -93,11 +93,11 @@ class CallInstance:
     def freeze(self) -> None:
         if self._can_run.is_set():
             self._can_run.clear()
-            self._froze_at = self._platform.loop.time()
+            self._freeze_time = self._platform.loop.time()
 
     def thaw(self) -> None:
         if not self._can_run.is_set():
-            self.frozen_seconds += self._platform.loop.time() - self._froze_at
+            self.frozen_seconds += self._platform.loop.time() - self._freeze_time
             self._can_run.set()
 
     def kill_at_once(self) -> None:
@@ -107,13 +107,13 @@ class CallInstance:
     async def kill(self) -> None:
         self.kill_at_once()
 
-    def check(self) -> None:
+    def check_alive(self) -> None:
         if not self.is_alive:
             raise InstanceKilled
 
     async def wait_until_runnable(self) -> None:
         await self._can_run.wait()
-        self.check()
+        self.check_alive()
 
     def load_module(self, name: str = "index") -> ModuleType:
         """Return a module from the function's code folder, which is imported once for each instance.
@@ -123,10 +123,10 @@ class CallInstance:
         if name not in self._modules:
             module = self._modules[name] = ModuleType(name)
             # The instance must not change the logging of this process; its output is visible in processes only.
-            log = logging.getLogger("oss_oms_sync")
-            logging_state = log.handlers, log.propagate
+            logger = logging.getLogger("oss_oms_sync")
+            logging_state = logger.handlers, logger.propagate
             exec(_compile_module(Path(self._setup["code"]).resolve() / f"{name}.py"), vars(module))
-            log.handlers, log.propagate = logging_state
+            logger.handlers, logger.propagate = logging_state
             vars(module).update(
                 os=SimpleNamespace(environ=dict(self._environment)),
                 Clock=lambda: self._clock,
@@ -144,7 +144,7 @@ class CallInstance:
             function: Callable[..., Any] = getattr(self.load_module(module), name)
             return make_reply(function(payload, self.context(request_id)))
         except Exception as error:
-            self.check()
+            self.check_alive()
             stack = "".join(traceback.format_exception(error))
             return {"outcome": "raised", "errorType": type(error).__name__, "errorMessage": str(error), "stack": stack}
 
@@ -166,7 +166,7 @@ def _make_clock(platform: VirtualPlatform, instance: CallInstance) -> Any:
             return datetime.fromtimestamp(platform.now() + instance.skew, timezone.utc)
 
         def sleep(self, seconds: float) -> None:
-            instance.check()
+            instance.check_alive()
             platform.sleep(seconds)
 
     return InstanceClock()

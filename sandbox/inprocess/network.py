@@ -118,7 +118,7 @@ class Network:
         (re.compile(r"iam(\.[a-z0-9-]+)?\.myhuaweicloud\.com"), "Iam", "https://iam.myhuaweicloud.com"),
         (
             re.compile(r"\d+\.[a-z0-9-]+\.fc\.aliyuncs\.com"),
-            "Functions",
+            "FunctionService",
             f"https://{ACCOUNT_ID}.{{}}.fc.aliyuncs.com",
         ),
         (re.compile(r".+"), "Robots", "https://alerts.example.com"),
@@ -184,7 +184,7 @@ class Adapter(BaseAdapter):
 
     def _check_owner(self) -> None:
         if self._owner:
-            self._owner.check()
+            self._owner.check_alive()
 
     def _exchange_messages(self, request: requests.PreparedRequest, read_timeout: float) -> Response:
         url = urlsplit(request.url or "")
@@ -242,9 +242,9 @@ class Adapter(BaseAdapter):
 
 
 def _encode_headers(request: requests.PreparedRequest, host: str) -> tuple[tuple[str, bytes], ...]:
-    lines = {"host": host, **{name.lower(): value for name, value in request.headers.items()}}
+    headers = {"host": host, **{name.lower(): value for name, value in request.headers.items()}}
     return tuple(
-        (name, value if isinstance(value, bytes) else str(value).encode("latin-1")) for name, value in lines.items()
+        (name, value if isinstance(value, bytes) else str(value).encode("latin-1")) for name, value in headers.items()
     )
 
 

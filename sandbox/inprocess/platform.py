@@ -126,7 +126,7 @@ class Owner(Protocol):
     @property
     def is_frozen(self) -> bool: ...
 
-    def check(self) -> None:
+    def check_alive(self) -> None:
         """Raise an exception that ends the running code if the owner has ended."""
 
     async def wait_until_runnable(self) -> None:
@@ -215,7 +215,7 @@ class VirtualPlatform:
         running_greenlet = getcurrent()
         return running_greenlet.owner if isinstance(running_greenlet, Thread) else None
 
-    def utc(self) -> datetime:
+    def utc_now(self) -> datetime:
         """Return the current time by the clock of the running code's owner."""
         owner = self.owner()
         return datetime.fromtimestamp(self.now() + (owner.skew if owner else 0), timezone.utc)
@@ -358,7 +358,7 @@ class Future(Generic[T]):
         try:
             value = awaited_future.result()
             if owner:
-                owner.check()
+                owner.check_alive()
         except BaseException as error:
             self._advance_thread(self._thread.throw, error)
         else:

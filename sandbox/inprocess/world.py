@@ -35,12 +35,12 @@ def _encode_cached(text: str | bytes, ignores_slashes: bool) -> str:
     return encoded_text
 
 
-def _derive_cached(signer: object, request: Any, credentials: Any, *moment: str) -> bytes:
+def _derive_cached(signer: object, request: Any, credentials: Any, *date_arguments: str) -> bytes:
     """Return the signing key that oss2's signer derives for a request's day, from a cache if possible."""
-    day = (*moment, request.headers.get("x-oss-date"))[0][:8]
+    day = (*date_arguments, request.headers.get("x-oss-date"))[0][:8]
     cache_key = (credentials.get_access_key_secret(), request.region, request.product, day)
     if cache_key not in _signing_keys:
-        _signing_keys[cache_key] = _OSS2_DERIVE_KEY(signer, request, credentials, *moment)
+        _signing_keys[cache_key] = _OSS2_DERIVE_KEY(signer, request, credentials, *date_arguments)
     return _signing_keys[cache_key]
 
 
@@ -76,7 +76,7 @@ class VirtualSandbox(Sandbox):
             (f"{code}.connection.Thread", partial(SimpleNamespace, start=lambda: None)),
             (f"{code}.calls.ThreadPoolExecutor", partial(Executor, self.platform)),
             (f"{code}.calls.time", SimpleNamespace(monotonic=self.platform.loop.time)),
-            ("oss2.auth.datetime", SimpleNamespace(utcnow=self.platform.utc)),
+            ("oss2.auth.datetime", SimpleNamespace(utcnow=self.platform.utc_now)),
             # oss2's function encodes byte by byte, and would take a twentieth of the tests' time.
             ("oss2.auth.ProviderAuthV4._ProviderAuthV4__v4_uri_encode", lambda _, *text: _encode_cached(*text)),
             ("oss2.auth.ProviderAuthV4._ProviderAuthV4__get_signing_key", _derive_cached),

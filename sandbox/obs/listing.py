@@ -50,9 +50,12 @@ def list_objects(bucket: Bucket, params: Mapping[str, str], namespace: str) -> R
     if "encoding-type" in params:
         fields["EncodingType"] = "url"
     inner_xml = [f"<{tag}>{text}</{tag}>" for tag, text in fields.items()]
-    groups = [entry for entry in page if _is_group(entry, prefix, delimiter)]
-    inner_xml += [_format_object(encode(key), bucket.objects[key]) for key in page if key not in groups]
-    inner_xml += [f"<CommonPrefixes><Prefix>{encode(group)}</Prefix></CommonPrefixes>" for group in groups]
+    common_prefixes = [entry for entry in page if _is_common_prefix(entry, prefix, delimiter)]
+    inner_xml += [_format_object(encode(key), bucket.objects[key]) for key in page if key not in common_prefixes]
+    inner_xml += [
+        f"<CommonPrefixes><Prefix>{encode(common_prefix)}</Prefix></CommonPrefixes>"
+        for common_prefix in common_prefixes
+    ]
     root = f'<ListBucketResult xmlns="{namespace}">{"".join(inner_xml)}</ListBucketResult>'
     body = f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n{root}'.encode()
     return Response(200, body, {"Content-Type": "application/xml", "x-obs-bucket-location": bucket.region})
@@ -131,7 +134,7 @@ def list_versions(bucket: Bucket, params: Mapping[str, str], namespace: str) -> 
     return Response(200, body, {"Content-Type": "application/xml"})
 
 
-def _is_group(entry: str, prefix: str, delimiter: str) -> bool:
+def _is_common_prefix(entry: str, prefix: str, delimiter: str) -> bool:
     return bool(delimiter) and entry[len(prefix) :].endswith(delimiter)
 
 

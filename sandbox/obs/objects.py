@@ -65,7 +65,7 @@ class Bucket:
     - `has_versions` is True if versioning is enabled.
     - `is_file_system` is True if the bucket is a parallel file system.
     - `has_retention` is True if a retention rule forbids deletions.
-    - `headers_move_time` is True if a change of headers updates LastModified.
+    - `headers_update_time` is True if a change of headers updates LastModified.
     - `order` is the order of listings: by UTF-8 bytes or by UTF-16 code units.
 
     No page of OBS defines the last two, so tests choose them.
@@ -91,7 +91,7 @@ class Bucket:
         self.has_versions = False
         self.is_file_system = False
         self.has_retention = False
-        self.headers_move_time = False
+        self.headers_update_time = False
         self.order: Literal["bytes", "utf-16"] = "bytes"
         # Python compares texts by code points, which is the order of their UTF-8 bytes.
         self.objects: SortedDict = SortedDict()
@@ -102,9 +102,9 @@ class Bucket:
         return b"kms" in self.documents.get("encryption", b"")
 
     @is_encrypted.setter
-    def is_encrypted(self, is_on: bool) -> None:
+    def is_encrypted(self, is_enabled: bool) -> None:
         self.documents.pop("encryption", None)
-        if is_on:
+        if is_enabled:
             self.documents["encryption"] = _KMS
 
     def put(
@@ -144,7 +144,7 @@ class Bucket:
         return version if isinstance(version, ObsObject) else None
 
     def change_headers(self, key: str, stored_object: ObsObject, headers: Mapping[str, str]) -> None:
-        last_modified = to_milliseconds(self._now()) if self.headers_move_time else stored_object.last_modified
+        last_modified = to_milliseconds(self._now()) if self.headers_update_time else stored_object.last_modified
         replacement = replace(stored_object, headers=headers, last_modified=last_modified)
         with self._lock:
             if self.has_versions:

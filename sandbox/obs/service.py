@@ -215,10 +215,10 @@ class Obs(KeyedService):
         if operation is None or not address.bucket or not request.params.keys() - URL_PARAMS <= operation.params:
             raise not_implemented()
         caller = verify_signature(request, address.resource, self.find_credential, self.find_age)
-        own_headers = {name for name in request.headers if name.startswith("x-obs-")} - _SIGNING_HEADERS
+        obs_headers = {name for name in request.headers if name.startswith("x-obs-")} - _SIGNING_HEADERS
         if operation.accepts_metadata:
-            own_headers = {name for name in own_headers if not name.startswith(META)}
-        if not own_headers | request.headers.keys() & _REQUEST_HEADERS <= operation.headers:
+            obs_headers = {name for name in obs_headers if not name.startswith(META)}
+        if not obs_headers | request.headers.keys() & _REQUEST_HEADERS <= operation.headers:
             raise not_implemented()
         affected_key = key or request.params.get("prefix", "")
         try:
@@ -289,9 +289,9 @@ class Obs(KeyedService):
         return Response(200, body.encode(), {"Content-Type": "application/xml"})
 
     def _head_bucket(self, bucket: Bucket, _key: str, _request: Request) -> Response:
-        kind = {"x-obs-fs-file-interface": "Enabled"} if bucket.is_file_system else {}
+        interface_header = {"x-obs-fs-file-interface": "Enabled"} if bucket.is_file_system else {}
         properties = {"x-obs-bucket-location": bucket.region, "x-obs-storage-class": bucket.storage_class}
-        return Response(200, headers={**properties, "x-obs-version": "3.0", **kind})
+        return Response(200, headers={**properties, "x-obs-version": "3.0", **interface_header})
 
     def _create_bucket(self, bucket: Bucket, _key: str, request: Request) -> Response:
         """Create a bucket; refuse an invalid name or a name in use: .../intl/en-us/api-obs/obs_04_0021.html."""

@@ -31,7 +31,7 @@ _PLAIN_VALUE = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
 
 # OBS's storage classes for those of OSS under SRC_STORAGE_MAPPING. No document names the class of a ColdArchive object,
 # so it is a property of the task.
-_CLASSES = {"Standard": "STANDARD", "IA": "WARM", "Archive": "COLD"}
+_OBS_CLASSES = {"Standard": "STANDARD", "IA": "WARM", "Archive": "COLD"}
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ class Copier(ABC):
     """A task or group that copies the objects with given keys.
 
     - `copies` schedules faults of copies, and `failures` their failures.
-    - `withheld` has the withheld copies, the oldest first.
+    - `withheld_copies` has the withheld copies, the oldest first.
     - `part_size` is the size in bytes above which objects are written in parts.
     - `copies_metadata` is True if headers other than the content type are copied.
     - `restores_archived` is True if archived objects are restored, which takes no time here.
@@ -181,7 +181,7 @@ class Copier(ABC):
     part_size: int = field(default=PART_SIZE, kw_only=True)
     failures: Schedule[str, CopyFailure] = field(default_factory=Schedule, kw_only=True)
     copies: Schedule[str, CopyFault] = field(default_factory=Schedule, kw_only=True)
-    withheld: list[Copy] = field(default_factory=list, kw_only=True)
+    withheld_copies: list[Copy] = field(default_factory=list, kw_only=True)
     copies_metadata: bool = field(default=False, kw_only=True)
     restores_archived: bool = field(default=False, kw_only=True)
     storage_policy: str = field(default="STANDARD", kw_only=True)
@@ -209,7 +209,7 @@ class Copier(ABC):
                 self._waiting_copies[key] += 1
                 copies_by_fault[fault].append(Copy(key))
         number = sum(map(len, copies_by_fault.values()))
-        self.withheld += copies_by_fault.pop(CopyFault.withheld(), [])
+        self.withheld_copies += copies_by_fault.pop(CopyFault.withheld(), [])
         for fault, copies in copies_by_fault.items():
             self.service.schedule(fault.delay, partial(self._copy_batch, copies, fault.duration))
         return number
@@ -230,7 +230,7 @@ class Copier(ABC):
 
     def end(self, *copies: Copy) -> None:
         with self.service.lock:
-            self.withheld = [copy for copy in self.withheld if copy not in copies]
+            self.withheld_copies = [copy for copy in self.withheld_copies if copy not in copies]
             for copy in copies:
                 self._end_copy(copy)
             self.finish_batch()
@@ -252,7 +252,7 @@ class Copier(ABC):
         elif not copy.overwrites:
             self.report(copy, "skip")
         else:
-            mapped_class = _CLASSES.get(source.storage_class, self.cold_class)
+            mapped_class = _OBS_CLASSES.get(source.storage_class, self.cold_class)
             storage_class = mapped_class if self.storage_policy == "SRC_STORAGE_MAPPING" else "STANDARD"
             self.bucket.put(key, source.data, self.part_size, self._select_headers(source), storage_class)
             self.report(copy, "success")

@@ -22,7 +22,7 @@ GROUP_LISTS_ROOT = "oms/task_group/"
 _MAX_LINES = 100_000
 # The default bandwidth, 500 Mbit/s, in bytes; and the rate of listing in OMS's own assessment, 27 million objects an
 # hour.
-_SPEED = 62_500_000.0
+_DEFAULT_SPEED = 62_500_000.0
 _LISTING_RATE = 27_000_000 / 3600
 _DELAY_SECONDS = 0.005
 _CHINA = timezone(timedelta(hours=8))
@@ -41,8 +41,8 @@ class Status(IntEnum):
     PAUSING = 7
 
 
-class Order(NamedTuple):
-    """The parameters of a new group, which copies the objects whose keys begin with one of `prefixes`."""
+class GroupSettings(NamedTuple):
+    """The settings of a new group, which copies the objects whose keys begin with one of `prefixes`."""
 
     src_bucket: str
     src_region: str
@@ -63,14 +63,14 @@ class Group(Copier):
     """
 
     group_id: str
-    order: Order
+    settings: GroupSettings
     list_source: Callable[[], Iterable[tuple[str, int]]]
     bandwidth: Sequence[Mapping[str, Any]] = ()
     # The time zone of the bandwidth windows, and True if a restarted group loses its windows. No document describes
     # either.
     zone: timezone = _CHINA
     forgets_bandwidth: bool = False
-    speed: float = _SPEED
+    speed: float = _DEFAULT_SPEED
     parallel_copies: int = 100
     status: Status = Status.WAITING
     reason: Mapping[str, str] | None = None
@@ -126,7 +126,7 @@ class Group(Copier):
         self._unfinished_copies -= 1
         if isinstance(outcome, CopyFailure):
             self.failed_sizes[copy.key] = (self._source_sizes or {})[copy.key]
-            if self.order.records_failures and len(self.failed_sizes) <= _MAX_LINES:
+            if self.settings.records_failures and len(self.failed_sizes) <= _MAX_LINES:
                 self.lists.add_failed(copy.key, outcome.code, outcome.message, self.service.now())
         elif outcome == "skip":
             self.skip_count += 1
@@ -147,15 +147,15 @@ class Group(Copier):
             "group_id": self.group_id,
             "status": int(self.status),
             "src_node": {
-                "bucket": self.order.src_bucket,
+                "bucket": self.settings.src_bucket,
                 "cloud_type": "ALIYUN",
-                "region": self.order.src_region,
-                "object_key": list(self.order.prefixes),
+                "region": self.settings.src_region,
+                "object_key": list(self.settings.prefixes),
             },
-            "description": self.order.description,
+            "description": self.settings.description,
             "dst_node": {"bucket": self.bucket.name, "region": self.bucket.region, "save_prefix": ""},
             "enable_metadata_migration": self.copies_metadata,
-            "enable_failed_object_recording": self.order.records_failures,
+            "enable_failed_object_recording": self.settings.records_failures,
             "enable_restore": self.restores_archived,
             "task_type": "PREFIX",
             "bandwidth_policy": list(self.bandwidth),
@@ -180,7 +180,7 @@ class Group(Copier):
             "complete_size": self.size,
             "object_overwrite_mode": self.overwrite_mode,
             "dst_storage_policy": self.storage_policy,
-            "consistency_check": self.order.consistency_check,
+            "consistency_check": self.settings.consistency_check,
             "obs_system": "BUCKET",
             "enable_requester_pays": False,
             # The page defines an empty text if there is no error.
@@ -188,7 +188,7 @@ class Group(Copier):
         }
         if self.status is Status.FAILED and self.failed_sizes:
             answer["failed_object_record"] = {
-                "result": self.order.records_failures,
+                "result": self.settings.records_failures,
                 "list_file_key": f"{GROUP_LISTS_ROOT}{self.group_id}/failed_object_lists/",
             }
         return answer
@@ -256,12 +256,12 @@ class Group(Copier):
 
     def _estimate_seconds(self, size: int) -> float:
         """Return the seconds to transfer `size` bytes from now on, within the limits of the bandwidth windows."""
-        begin = now = self.service.now()
+        start_time = now = self.service.now()
         remaining_bytes = float(size)
         while True:
             speed, seconds_to_change = self._find_speed(now)
             if remaining_bytes <= speed * seconds_to_change:
-                return now + remaining_bytes / speed - begin
+                return now + remaining_bytes / speed - start_time
             remaining_bytes -= speed * seconds_to_change
             now += seconds_to_change
 

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from sandbox.gateway import GatewayError, json_response
 from sandbox.oms.copier import Destination, ReadSource
-from sandbox.oms.group import Group, Order, Status
+from sandbox.oms.group import Group, GroupSettings, Status
 from sandbox.oms.parameters import (
     ACCESS_KEY_FIELDS,
     MAX_PAGE,
-    bad_parameters,
+    make_parameter_error,
     parse_access_keys,
     parse_bandwidth,
     parse_fields,
@@ -32,13 +32,13 @@ _MAX_OFFSET = 2_147_483_647
 class BucketPair(NamedTuple):
     """The source and destination of a group, opened with the access keys of a request.
 
-    `list_source` yields the keys and sizes in bytes of the objects that an order selects. It raises PermissionError if
-    the access key has no permission to list the source.
+    `list_source` yields the keys and sizes in bytes of the objects that a group's settings select. It raises
+    PermissionError if the access key has no permission to list the source.
     """
 
     read_source: ReadSource
     bucket: Destination
-    list_source: Callable[[Order], Iterable[tuple[str, int]]]
+    list_source: Callable[[GroupSettings], Iterable[tuple[str, int]]]
 
 
 class Groups:
@@ -60,21 +60,21 @@ class Groups:
 
     def create(self, request: Request, project: str) -> Response:
         parameters = parse_group(request)
-        buckets = self._open_buckets(parameters.sides)
+        buckets = self._open_buckets(parameters.node_fields)
         group = Group(
             self._service,
             buckets.read_source,
             buckets.bucket,
             parameters.mode,
             str(uuid.uuid4()),
-            parameters.order,
-            lambda: buckets.list_source(parameters.order),
+            parameters.settings,
+            lambda: buckets.list_source(parameters.settings),
             parameters.bandwidth,
             copies_metadata=parameters.copies_metadata,
             restores_archived=parameters.restores_archived,
             storage_policy=parameters.storage_policy,
         )
-        self._groups[project, group.group_id] = group, parameters.sides
+        self._groups[project, group.group_id] = group, parameters.node_fields
         self.prepare(group)
         group.start()
         return json_response(200, {"group_id": group.group_id})
@@ -85,20 +85,20 @@ class Groups:
         groups = [group.describe() for (owner, _), (group, _) in self._groups.items() if owner == project]
         return json_response(200, {"taskgroups": groups[offset : offset + limit], "count": len(groups)})
 
-    def manage(self, request: Request, project: str, group_id: str, call: str) -> Response:
+    def answer_call(self, request: Request, project: str, group_id: str, call: str) -> Response:
         """Answer a call for an existing group.
 
         `call` is the last part of the path ("stop", "start"), or the method if the path ends with the group's id.
         """
         try:
-            group, sides = self._groups[project, group_id]
+            group, node_fields = self._groups[project, group_id]
         except KeyError:
             raise GatewayError(404, "OMS.0404", "The task group does not exist.") from None
         if call == "GET":
             return json_response(200, group.describe())
         if call == "DELETE":
             if not group.is_deletable:
-                raise bad_parameters("a group that is created, monitored or paused just now cannot be deleted")
+                raise make_parameter_error("a group that is created, monitored or paused just now cannot be deleted")
             del self._groups[project, group_id]
         elif call == "stop":
             _check_status(group, Status.CREATING, Status.MONITORING)
@@ -108,17 +108,17 @@ class Groups:
             group.bandwidth = parse_bandwidth(parse_fields(request, "bandwidth_policy"))
         else:
             _check_status(group, Status.PAUSED if call == "start" else Status.FAILED)
-            self._restart_group(request, group, sides, call)
+            self._restart_group(request, group, node_fields, call)
         return Response(200)
 
-    def _restart_group(self, request: Request, group: Group, sides: Mapping[str, Any], call: str) -> None:
+    def _restart_group(self, request: Request, group: Group, node_fields: Mapping[str, Any], call: str) -> None:
         body = parse_fields(request, *ACCESS_KEY_FIELDS, *(["migrate_failed_object"] if call == "retry" else []))
         is_partial = body.get("migrate_failed_object", False) is True
-        buckets = self._open_buckets({**sides, **parse_access_keys(body)})
-        if is_partial and not group.order.records_failures:
-            raise bad_parameters("migrate_failed_object: the failed objects were not recorded")
+        buckets = self._open_buckets({**node_fields, **parse_access_keys(body)})
+        if is_partial and not group.settings.records_failures:
+            raise make_parameter_error("migrate_failed_object: the failed objects were not recorded")
         group.read_source, group.bucket = buckets.read_source, buckets.bucket
-        group.list_source = lambda: buckets.list_source(group.order)
+        group.list_source = lambda: buckets.list_source(group.settings)
         group.drop_bandwidth()
         if call == "start":
             group.resume()
@@ -130,4 +130,4 @@ class Groups:
 
 def _check_status(group: Group, *allowed_statuses: Status) -> None:
     if group.status not in allowed_statuses:
-        raise bad_parameters(f"the task group has the status {int(group.status)}")
+        raise make_parameter_error(f"the task group has the status {int(group.status)}")

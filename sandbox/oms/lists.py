@@ -24,13 +24,13 @@ class _Put(Protocol):
 class ResultLists:
     """The lists of a task or group, as files below the key `root`.
 
-    `write` writes the lines that were added since its last call, in a file for each kind of outcome. While `withheld`
-    is True, it keeps them. `separator` is the text between columns.
+    `write` writes the lines that were added since its last call, in a file for each kind of outcome. While
+    `is_withheld` is True, it keeps them. `separator` is the text between columns.
     """
 
     def __init__(self, root: str, put: _Put) -> None:
         self.separator: Literal[",", "\t"] = ","
-        self.withheld = False
+        self.is_withheld = False
         self._root = root
         self._put = put
         self._lines: defaultdict[str, list[str]] = defaultdict(list)
@@ -45,7 +45,7 @@ class ResultLists:
 
     def write(self, now: float) -> None:
         with self._lock:
-            if self.withheld:
+            if self.is_withheld:
                 return
             for kind, lines in self._lines.items():
                 # The number makes each file name unique, even within a millisecond.

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 
 from sandbox.gateway import GatewayError
 from sandbox.oms.copier import OverwriteMode
-from sandbox.oms.group import Order
+from sandbox.oms.group import GroupSettings
 from sandbox.oms.task import KeyEncoding
 from sandbox.server.message import Request
 
@@ -23,7 +23,7 @@ ACCESS_KEY_FIELDS = ("src_ak", "src_sk", "dst_ak", "dst_sk")
 _MAX_ACCESS_KEY_LENGTH = 100
 _MAX_KEYS = 10
 # The required fields of a task, with their maximum lengths in characters.
-_LENGTHS: Mapping[str, int] = {
+_MAX_LENGTHS: Mapping[str, int] = {
     "src_region": 100,
     "src_bucket": 1024,
     "src_ak": _MAX_ACCESS_KEY_LENGTH,
@@ -34,7 +34,7 @@ _LENGTHS: Mapping[str, int] = {
     "dst_bucket": 1024,
 }
 # The optional fields of a task beside its description, with the values that the sandbox supports.
-_CHOICES: Mapping[str, tuple[object, ...]] = {
+_TASK_CHOICES: Mapping[str, tuple[object, ...]] = {
     "src_cloud_type": ("Aliyun",),
     "enable_metadata_migration": (True, False),
     "enable_restore": (False,),
@@ -63,7 +63,7 @@ _MAX_WINDOWS, _MIN_BANDWIDTH, _MAX_BANDWIDTH = 5, 1_048_576, 209_715_200
 _CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
-def bad_parameters(problem: str) -> GatewayError:
+def make_parameter_error(problem: str) -> GatewayError:
     return GatewayError(400, "OMS.0001", f"Invalid parameter: {problem}.")
 
 
@@ -80,26 +80,26 @@ def check_names(request: Request, params: Collection[str], has_body: bool) -> No
     """Refuse query parameters that `params` lacks, repeated parameters, and a body if `has_body` is False."""
     unknown_names = [name for name, _ in request.query if name not in params]
     if unknown_names:
-        raise bad_parameters(f"the sandbox does not know the parameter {unknown_names[0]}")
+        raise make_parameter_error(f"the sandbox does not know the parameter {unknown_names[0]}")
     if len(request.query) > len(request.params):
-        raise bad_parameters("a parameter is repeated")
+        raise make_parameter_error("a parameter is repeated")
     if request.body and not has_body:
-        raise bad_parameters(f"the call has no body, and {request.body!r} was sent")
+        raise make_parameter_error(f"the call has no body, and {request.body!r} was sent")
 
 
 def read_keys(request: Request, encoding: KeyEncoding) -> tuple[list[str], list[str]]:
     """Return the keys in the body, as sent and decoded."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise bad_parameters("Content-Type")
+        raise make_parameter_error("Content-Type")
     sent_keys = parse_fields(request, "object_keys").get("object_keys")
     if not isinstance(sent_keys, list) or not 1 <= len(sent_keys) <= _MAX_KEYS:
-        raise bad_parameters(f"object_keys must be a list of 1 to {_MAX_KEYS} keys")
+        raise make_parameter_error(f"object_keys must be a list of 1 to {_MAX_KEYS} keys")
     if not all(isinstance(key, str) and key for key in sent_keys):
-        raise bad_parameters("object_keys must hold non-empty strings")
+        raise make_parameter_error("object_keys must hold non-empty strings")
     if encoding == "raw":
         return sent_keys, sent_keys
     if any(quote(unquote(key), safe="") != key for key in sent_keys):
-        raise bad_parameters("object_keys must be URL-encoded")
+        raise make_parameter_error("object_keys must be URL-encoded")
     return sent_keys, [unquote(key) for key in sent_keys]
 
 
@@ -107,7 +107,7 @@ def parse_fields(request: Request, *names: str) -> dict[str, Any]:
     """Return the fields of the body; refuse a body that is not a JSON object or has other fields than `names`."""
     body = _parse_body(request)
     if unknown_names := body.keys() - set(names):
-        raise bad_parameters(f"the sandbox does not know the field {min(unknown_names)}")
+        raise make_parameter_error(f"the sandbox does not know the field {min(unknown_names)}")
     return body
 
 
@@ -115,9 +115,9 @@ def _parse_body(request: Request) -> dict[str, Any]:
     try:
         body = json.loads(request.body)
     except ValueError:
-        raise bad_parameters("the body is not JSON") from None
+        raise make_parameter_error("the body is not JSON") from None
     if not isinstance(body, dict):
-        raise bad_parameters("the body is no object")
+        raise make_parameter_error("the body is no object")
     return body
 
 
@@ -130,25 +130,25 @@ def parse_access_keys(body: Mapping[str, Any]) -> dict[str, str]:
 def _check_texts(body: Mapping[str, Any], names: Iterable[str]) -> None:
     for name in names:
         text = body.get(name)
-        if not isinstance(text, str) or not 1 <= len(text) <= _LENGTHS[name]:
-            raise bad_parameters(name)
+        if not isinstance(text, str) or not 1 <= len(text) <= _MAX_LENGTHS[name]:
+            raise make_parameter_error(name)
 
 
 def parse_task(request: Request) -> dict[str, Any]:
     body = _parse_body(request)
-    _check_texts(body, _LENGTHS)
-    _check_options(body, _LENGTHS, _CHOICES)
+    _check_texts(body, _MAX_LENGTHS)
+    _check_options(body, _MAX_LENGTHS, _TASK_CHOICES)
     return body
 
 
 class GroupParameters(NamedTuple):
     """The parameters of CreateTaskGroup.
 
-    `sides` has the access keys, regions and buckets of source and destination, by the field names of CreateSyncTask.
+    `node_fields` has the access keys, regions and buckets of both sides, by the field names of CreateSyncTask.
     """
 
-    sides: dict[str, Any]
-    order: Order
+    node_fields: dict[str, Any]
+    settings: GroupSettings
     mode: OverwriteMode
     copies_metadata: bool
     restores_archived: bool
@@ -160,17 +160,17 @@ def parse_group(request: Request) -> GroupParameters:
     body = _parse_body(request)
     nodes = {side: body.get(f"{side}_node") for side in ("src", "dst")}
     if not all(isinstance(node, dict) for node in nodes.values()):
-        raise bad_parameters("src_node and dst_node")
-    sides = {f"{side}_{name}": value for side, node in nodes.items() for name, value in (node or {}).items()}
-    prefixes = sides.pop("src_object_key", None)
-    _check_texts(sides, _LENGTHS)
-    _check_options(sides, _LENGTHS, _SIDE_CHOICES)
+        raise make_parameter_error("src_node and dst_node")
+    node_fields = {f"{side}_{name}": value for side, node in nodes.items() for name, value in (node or {}).items()}
+    prefixes = node_fields.pop("src_object_key", None)
+    _check_texts(node_fields, _MAX_LENGTHS)
+    _check_options(node_fields, _MAX_LENGTHS, _SIDE_CHOICES)
     if not isinstance(prefixes, list) or not prefixes or not all(isinstance(prefix, str) for prefix in prefixes):
-        raise bad_parameters('object_key: the prefixes, or [""] for the whole bucket')
+        raise make_parameter_error('object_key: the prefixes, or [""] for the whole bucket')
     _check_options(body, ("src_node", "dst_node", "bandwidth_policy"), _GROUP_CHOICES)
-    order = Order(
-        sides["src_bucket"],
-        sides["src_region"],
+    settings = GroupSettings(
+        node_fields["src_bucket"],
+        node_fields["src_region"],
         prefixes,
         body.get("enable_failed_object_recording", False),
         body.get("consistency_check", "size_last_modified"),
@@ -181,7 +181,9 @@ def parse_group(request: Request) -> GroupParameters:
         body.get(f"enable_{name}", False) for name in ("metadata_migration", "restore")
     )
     policy = body.get("dst_storage_policy", "STANDARD")
-    return GroupParameters(sides, order, mode, copies_metadata, restores_archived, policy, parse_bandwidth(body))
+    return GroupParameters(
+        node_fields, settings, mode, copies_metadata, restores_archived, policy, parse_bandwidth(body)
+    )
 
 
 def parse_bandwidth(body: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -192,10 +194,10 @@ def parse_bandwidth(body: Mapping[str, Any]) -> list[dict[str, Any]]:
         or len(windows) > _MAX_WINDOWS
         or not all(_is_window(window) for window in windows)
     ):
-        raise bad_parameters("bandwidth_policy")
+        raise make_parameter_error("bandwidth_policy")
     sorted_windows = sorted(windows, key=lambda window: str(window["start"]))
     if any(window["end"] > next_window["start"] for window, next_window in pairwise(sorted_windows)):
-        raise bad_parameters("bandwidth_policy: windows overlap")
+        raise make_parameter_error("bandwidth_policy: windows overlap")
     return windows
 
 
@@ -221,15 +223,15 @@ def _check_options(
         value = body[name]
         if name == "description":
             if not isinstance(value, str) or not re.fullmatch(r"[^<>()\"'&]{0,255}", value):
-                raise bad_parameters(name)
+                raise make_parameter_error(name)
         elif name not in choices or value not in choices[name]:
-            raise bad_parameters(f"{name}: the sandbox has no more than {choices.get(name, 'nothing')}")
+            raise make_parameter_error(f"{name}: the sandbox has no more than {choices.get(name, 'nothing')}")
 
 
 def parse_number(request: Request, name: str, default: int, minimum: int, maximum: int) -> int:
     text = request.params.get(name, str(default))
     if not re.fullmatch(r"[0-9]{1,10}", text) or not minimum <= int(text) <= maximum:
-        raise bad_parameters(name)
+        raise make_parameter_error(name)
     return int(text)
 
 
@@ -237,5 +239,5 @@ def parse_milliseconds(request: Request, name: str) -> int:
     text = request.params.get(name, "")
     # 13 digits: OMS can detect that a time is in seconds by mistake.
     if not re.fullmatch(r"[0-9]{13}", text):
-        raise bad_parameters(f"{name} must be a time in milliseconds")
+        raise make_parameter_error(f"{name} must be a time in milliseconds")
     return int(text)

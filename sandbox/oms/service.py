@@ -21,8 +21,8 @@ from sandbox.oms.groups import BucketPair, Groups
 from sandbox.oms.parameters import (
     ACCESS_KEY_FIELDS,
     MAX_PAGE,
-    bad_parameters,
     check_names,
+    make_parameter_error,
     parse_access_keys,
     parse_fields,
     parse_milliseconds,
@@ -233,7 +233,7 @@ class Oms(KeyedService):
             return self.groups.create(request, project)
         if route == ("GET", "list"):
             return self.groups.list(request, project)
-        return self.groups.manage(request, project, group_id, last_part or request.method)
+        return self.groups.answer_call(request, project, group_id, last_part or request.method)
 
     def _manage_task(self, request: Request, route: tuple[str, str], task: Task) -> Response:
         if route == ("GET", "task"):
@@ -242,17 +242,17 @@ class Oms(KeyedService):
             return _list_sync_task_statistic(task, request)
         if route == ("DELETE", "task"):
             if task.status != "STOPPED":
-                raise bad_parameters("a task that is synchronizing cannot be deleted: stop it first")
+                raise make_parameter_error("a task that is synchronizing cannot be deleted: stop it first")
             del self._tasks[task.project_id, task.task_id]
             self._request_bodies.pop(task.task_id, None)
         elif route == ("POST", "stop"):
             if task.status != "SYNCHRONIZING":
-                raise bad_parameters("the synchronization task is not running")
+                raise make_parameter_error("the synchronization task is not running")
             task.status = "STOPPED"
         else:
             keys = parse_access_keys(parse_fields(request, *ACCESS_KEY_FIELDS))
             if task.status != "STOPPED":
-                raise bad_parameters("the synchronization task is not stopped")
+                raise make_parameter_error("the synchronization task is not stopped")
             if body := self._request_bodies.get(task.task_id):
                 task.read_source, task.bucket = self._open_buckets({**body, **keys})
             task.start()
@@ -271,7 +271,7 @@ class Oms(KeyedService):
             names = ("cloud_type", "ak", "sk", "bucket_name")
             body = parse_fields(request, *names)
             if len(body) < len(names):
-                raise bad_parameters("cloud_type, ak, sk and bucket_name are what is asked for")
+                raise make_parameter_error("cloud_type, ak, sk and bucket_name are what is asked for")
             region = self._require_sides().find_region(
                 body["cloud_type"], AccessKey(body["ak"], body["sk"]), body["bucket_name"]
             )
@@ -282,7 +282,7 @@ class Oms(KeyedService):
         body = parse_task(request)
         self._check_may_create(project)
         if len(self._tasks) >= _MAX_TASKS:
-            raise bad_parameters(f"a tenant has at most {_MAX_TASKS} synchronization tasks")
+            raise make_parameter_error(f"a tenant has at most {_MAX_TASKS} synchronization tasks")
         read_source, bucket = self._open_buckets(body)
         task_id = str(uuid.uuid4())
         names = {"src_bucket": body["src_bucket"], "src_region": body["src_region"]}
@@ -298,7 +298,7 @@ class Oms(KeyedService):
         if project not in self.projects:
             raise GatewayError(403, "APIGW.0302", "The IAM user is not authorized for this project.")
         if self.needs_agreement and project not in self.agreements:
-            raise bad_parameters("the privacy statement was not agreed to")
+            raise make_parameter_error("the privacy statement was not agreed to")
 
     def _open_buckets(self, body: Mapping[str, Any]) -> tuple[ReadSource, Destination]:
         sides, source_key, destination_key = (
@@ -314,7 +314,9 @@ class Oms(KeyedService):
     def _open_pair(self, body: Mapping[str, Any]) -> BucketPair:
         source_key, bucket = AccessKey(body["src_ak"], body["src_sk"]), body["src_bucket"]
         list_objects = self._require_sides().list_objects
-        return BucketPair(*self._open_buckets(body), lambda order: list_objects(source_key, bucket, order.prefixes))
+        return BucketPair(
+            *self._open_buckets(body), lambda settings: list_objects(source_key, bucket, settings.prefixes)
+        )
 
     def _require_sides(self) -> Sides:
         if self.sides is None:
@@ -324,7 +326,7 @@ class Oms(KeyedService):
     def _list_sync_tasks(self, request: Request, project: str) -> Response:
         status = request.params.get("status")
         if status not in (None, "SYNCHRONIZING", "STOPPED"):
-            raise bad_parameters("status")
+            raise make_parameter_error("status")
         limit = parse_number(request, "limit", 10, 1, MAX_PAGE)
         offset = parse_number(request, "offset", 0, 0, _MAX_OFFSET)
         summaries = [
@@ -370,9 +372,9 @@ class Oms(KeyedService):
 
     def _check_acceptable(self, task: Task, keys: list[str]) -> None:
         if task.status != "SYNCHRONIZING":
-            raise bad_parameters("the synchronization task is stopped")
+            raise make_parameter_error("the synchronization task is stopped")
         if self._is_refused and any(self._is_refused(key) for key in keys):
-            raise bad_parameters("object_keys")
+            raise make_parameter_error("object_keys")
 
 
 def _make_no_such_api_error() -> GatewayError:
@@ -387,7 +389,7 @@ def _list_sync_task_statistic(task: Task, request: Request) -> Response:
     start, end = parse_milliseconds(request, "start_time"), parse_milliseconds(request, "end_time")
     data_types = request.params.get("data_type", "").split(",")
     if not set(data_types) <= set(STATISTICS):
-        raise bad_parameters("data_type")
+        raise make_parameter_error("data_type")
     if start > end:
-        raise bad_parameters("start_time is behind end_time")
+        raise make_parameter_error("start_time is behind end_time")
     return Response(200, task.statistics(data_types, start, end).encode(), {"Content-Type": "application/json"})

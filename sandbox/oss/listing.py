@@ -40,8 +40,8 @@ def list_objects(call: Call) -> Response:
     params, encode = call.params, choose_key_encoder(call.params)
     prefix, marker, delimiter = params.get("prefix", ""), params.get("marker", ""), params.get("delimiter", "")
     # The previous page can end with a common prefix, whose keys must not be listed again.
-    is_group = bool(delimiter) and marker.startswith(prefix) and marker[len(prefix) :].endswith(delimiter)
-    start = (_find_end_of_prefix(marker), True) if is_group else (marker, False)
+    is_common_prefix = bool(delimiter) and marker.startswith(prefix) and marker[len(prefix) :].endswith(delimiter)
+    start = (_find_end_of_prefix(marker), True) if is_common_prefix else (marker, False)
     page = _fill_page(call.bucket.objects, prefix, delimiter, start, _parse_page_limit(params))
     fields = {"Marker": encode(marker)}
     if page.is_truncated:
@@ -150,16 +150,16 @@ def _find_end_of_prefix(prefix: str) -> str:
 
 def _fill_page(objects: SortedDict, prefix: str, delimiter: str, start: tuple[str, bool], limit: int) -> _Page:
     page = _Page()
-    for key, group in _list_entries(objects, prefix, delimiter, start):
+    for key, common_prefix in _list_entries(objects, prefix, delimiter, start):
         if len(page) == limit:
             page.is_truncated = True
             break
-        if group is None:
+        if common_prefix is None:
             page.contents.append((key, objects[key]))
             page.last_entry = ("key", key)
         else:
-            page.prefixes.append(group)
-            page.last_entry = ("prefix", group)
+            page.prefixes.append(common_prefix)
+            page.last_entry = ("prefix", common_prefix)
     return page
 
 
@@ -180,9 +180,9 @@ def _list_entries(
                 return
             first_part, separator, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
             if separator:
-                group = prefix + first_part + delimiter
-                yield key, group
-                position = _find_end_of_prefix(group), True
+                common_prefix = prefix + first_part + delimiter
+                yield key, common_prefix
+                position = _find_end_of_prefix(common_prefix), True
                 break
             yield key, None
 

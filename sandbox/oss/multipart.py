@@ -100,8 +100,8 @@ def list_multipart_uploads(call: Call) -> Response:
     """List the unfinished uploads whose keys begin with a prefix, sorted by key and id; refuse more than a page."""
     params, encode = call.params, choose_key_encoder(call.params)
     prefix = params.get("prefix", "")
-    uploads = [upload for upload in call.bucket.uploads.values() if upload.key.startswith(prefix)]
-    if len(uploads) > _MAX_PAGE:
+    unfinished_uploads = [upload for upload in call.bucket.uploads.values() if upload.key.startswith(prefix)]
+    if len(unfinished_uploads) > _MAX_PAGE:
         raise not_implemented()
     fields = {
         "Bucket": call.bucket.name,
@@ -113,7 +113,7 @@ def list_multipart_uploads(call: Call) -> Response:
     inner_xml += [
         f"<Upload><Key>{encode(upload.key)}</Key><UploadId>{upload.id}</UploadId><StorageClass>Standard</StorageClass>"
         f"<Initiated>{iso_time(upload.initiated_at)}</Initiated></Upload>"
-        for upload in sorted(uploads, key=lambda upload: (upload.key, upload.id))
+        for upload in sorted(unfinished_uploads, key=lambda upload: (upload.key, upload.id))
     ]
     return xml_response("ListMultipartUploadsResult", "".join(inner_xml))
 

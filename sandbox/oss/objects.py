@@ -52,7 +52,7 @@ class OssObject:
     has_crc64: bool = True
     storage_class: str = "Standard"
     # The number of tags, which only tests set.
-    tags: int = 0
+    tag_count: int = 0
 
     @property
     def is_archived(self) -> bool:

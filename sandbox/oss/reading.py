@@ -79,7 +79,7 @@ def _make_headers(call: Call, oss_object: OssObject) -> dict[str, str]:
 def _make_tagging_header(call: Call, oss_object: OssObject) -> dict[str, str]:
     """Return the header with the number of tags, which OSS sends only to callers with the permission to read tags."""
     action, bucket = "oss:GetObjectTagging", call.bucket.name
-    if not oss_object.tags or call.store.find_denial(call.caller, action, bucket, call.key):
+    if not oss_object.tag_count or call.store.find_denial(call.caller, action, bucket, call.key):
         return {}
     call.store.record(action, bucket, call.key, 200)
-    return {"x-oss-tagging-count": str(oss_object.tags)}
+    return {"x-oss-tagging-count": str(oss_object.tag_count)}

@@ -74,7 +74,7 @@ def _refuse(_call: Call) -> Response:
     raise not_implemented()
 
 
-_REFUSED = _Operation("oss:Unknown", _refuse)
+_REFUSED_OPERATION = _Operation("oss:Unknown", _refuse)
 # Operations by method, target, and selectors: query parameters, or the header of a copy.
 _OPERATIONS: dict[tuple[str, str, frozenset[str]], _Operation] = {
     ("GET", "service", frozenset()): _Operation("oss:ListBuckets", list_buckets, {"marker", "max-keys", "prefix"}),
@@ -133,7 +133,7 @@ _OPERATIONS: dict[tuple[str, str, frozenset[str]], _Operation] = {
     ),
     ("DELETE", "object", frozenset({"uploadId"})): _Operation("oss:AbortMultipartUpload", abort_multipart_upload),
 }
-_REFINEMENTS = frozenset().union(*(operation.params for operation in _OPERATIONS.values()))
+_OPTIONAL_PARAMS = frozenset().union(*(operation.params for operation in _OPERATIONS.values()))
 
 
 class Oss(Store):
@@ -179,7 +179,10 @@ class Oss(Store):
         caller = verify_signature(request, address.path, self.find_credential, self.region, self.find_age)
         if self._has_expired_tokens and "x-oss-security-token" in request.headers:
             raise OssError(403, "SecurityTokenExpired", "The security token you provided has expired.")
-        if operation is _REFUSED and (request.method, address.target) == ("PUT", "bucket"):  # the bucket may be missing
+        if operation is _REFUSED_OPERATION and (request.method, address.target) == (
+            "PUT",
+            "bucket",
+        ):  # the bucket may be missing
             raise not_implemented()
         if address.target == "service" or operation.run is put_bucket:
             self.check_permission(caller, operation.action, address.bucket, "")
@@ -204,19 +207,23 @@ class Oss(Store):
 
 @lru_cache
 def _choose_operation(request: Request) -> _Operation:
-    """Return the operation that accepts the whole request, or `_REFUSED` if there is none."""
+    """Return the operation that accepts the whole request, or `_REFUSED_OPERATION` if there is none."""
     operation = _find_operation(
         request.method, parse_address(request).target, frozenset(request.params), frozenset(request.headers)
     )
-    return operation if request.params.get("list-type", "2") == "2" else _REFUSED
+    return operation if request.params.get("list-type", "2") == "2" else _REFUSED_OPERATION
 
 
 @lru_cache
 def _find_operation(method: str, target: str, params: frozenset[str], headers: frozenset[str]) -> _Operation:
     request_headers = _select_request_headers(headers)
-    selectors = frozenset({*(params - _REFINEMENTS), *(request_headers & {_COPY_SOURCE})})
-    operation = _OPERATIONS.get((method, target, selectors), _REFUSED)
-    return operation if params <= selectors | operation.params and request_headers <= operation.headers else _REFUSED
+    selectors = frozenset({*(params - _OPTIONAL_PARAMS), *(request_headers & {_COPY_SOURCE})})
+    operation = _OPERATIONS.get((method, target, selectors), _REFUSED_OPERATION)
+    return (
+        operation
+        if params <= selectors | operation.params and request_headers <= operation.headers
+        else _REFUSED_OPERATION
+    )
 
 
 def _select_request_headers(names: Iterable[str]) -> set[str]:

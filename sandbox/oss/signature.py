@@ -146,8 +146,8 @@ def _parse_date(timestamp: str) -> float:
 
 
 def _check_signature(request: Request, path: str, authorization: _Authorization, credential: Credential) -> None:
-    canonical = _build_canonical_request(request, path)
-    digest, scope = hashlib.sha256(canonical).hexdigest(), authorization.scope[1:]
+    canonical_request = _build_canonical_request(request, path)
+    digest, scope = hashlib.sha256(canonical_request).hexdigest(), authorization.scope[1:]
     string_to_sign = "\n".join([_ALGORITHM, authorization.timestamp, "/".join(scope), digest]).encode()
     expected_signature = hmac.digest(_derive_signing_key(credential.secret, scope), string_to_sign, "sha256").hex()
     if not hmac.compare_digest(expected_signature.encode(), authorization.signature.encode()):
@@ -158,7 +158,7 @@ def _check_signature(request: Request, path: str, authorization: _Authorization,
             "Check your key and signing method.",
             ec="0002-00000201",
             StringToSign=string_to_sign.decode(),
-            CanonicalRequest=canonical.decode("utf-8", "backslashreplace"),
+            CanonicalRequest=canonical_request.decode("utf-8", "backslashreplace"),
         )
 
 

@@ -117,8 +117,8 @@ class Store(KeyedService):
         The default ETag is the MD5 of the contents.
         """
         data = bytes(size)
-        make_object = OssObject(data, etag or etag_of(data), int(self.now() - age), storage_class=storage_class)
-        new_objects = dict.fromkeys(keys, make_object)
+        new_object = OssObject(data, etag or etag_of(data), int(self.now() - age), storage_class=storage_class)
+        new_objects = dict.fromkeys(keys, new_object)
         for key in new_objects:
             check_name(key)
         with self.lock:

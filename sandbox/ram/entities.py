@@ -100,12 +100,12 @@ class Entities:
                 raise RamError(f"Missing{camel_case_name}", f"{camel_case_name} is mandatory for this action.")
         return method(**arguments) or {}
 
-    def find_policies_in_force(self, kind: str, name: str) -> list[Document]:
-        """Return the policy documents that apply now to a user or role; `kind` is "user" or "role"."""
+    def find_policies_in_force(self, entity_type: str, name: str) -> list[Document]:
+        """Return the policy documents that apply now to a user or role; `entity_type` is "user" or "role"."""
         if self.grant_delay is None:
             return []
         latest_time = self._now() - self.grant_delay
-        grant_times: dict[str, float] = self._get_records(kind.title()).get(name, {}).get("attached", {})
+        grant_times: dict[str, float] = self._get_records(entity_type.title()).get(name, {}).get("attached", {})
         return [
             self._find_document(policy, latest_time)
             for policy, grant_time in grant_times.items()
@@ -198,18 +198,18 @@ class Entities:
             if rotate_strategy != ROTATE_OLDEST:
                 raise RamError("LimitExceeded.Policy.Version")
             del versions[next(version for version in versions if version != default_version)]
-        number = f"v{max(int(version[1:]) for version in (*versions, default_version)) + 1}"
-        versions[number] = {"document": document, "date": self._format_now()}
+        version_id = f"v{max(int(version[1:]) for version in (*versions, default_version)) + 1}"
+        versions[version_id] = {"document": document, "date": self._format_now()}
         if parse_bool("SetAsDefault", set_as_default):
-            policy["fields"] |= {"DefaultVersion": number, "UpdateDate": self._format_now()}
+            policy["fields"] |= {"DefaultVersion": version_id, "UpdateDate": self._format_now()}
             policy["changes"].append([self._now(), document])
-        return {"PolicyVersion": self._describe_version(policy, number)}
+        return {"PolicyVersion": self._describe_version(policy, version_id)}
 
     def delete_policy(self, policy_name: str, cascading_delete: str = "false") -> None:
         policy = self._find_record("Policy", policy_name)
-        for kind in ("Role", "User"):
-            if any(policy_name in record["attached"] for record in self._get_records(kind).values()):
-                raise RamError(f"DeleteConflict.Policy.{kind}")
+        for entity_type in ("Role", "User"):
+            if any(policy_name in record["attached"] for record in self._get_records(entity_type).values()):
+                raise RamError(f"DeleteConflict.Policy.{entity_type}")
         if len(policy["versions"]) > 1 and not parse_bool("CascadingDelete", cascading_delete):
             raise RamError("DeleteConflict.Policy.Version")
         del self.policies[policy_name]
@@ -264,21 +264,21 @@ class Entities:
 
     # Helpers of several actions.
 
-    def _get_records(self, kind: str) -> dict[str, Record]:
-        return {"Role": self.roles, "Policy": self.policies, "User": self.users}[kind]
+    def _get_records(self, entity_type: str) -> dict[str, Record]:
+        return {"Role": self.roles, "Policy": self.policies, "User": self.users}[entity_type]
 
-    def _add_record(self, kind: str, name: str, fields: Record, details: Record) -> Record:
-        check_name(kind, name)
-        if name in self._get_records(kind):
-            raise RamError(f"EntityAlreadyExists.{kind}")
+    def _add_record(self, entity_type: str, name: str, fields: Record, details: Record) -> Record:
+        check_name(entity_type, name)
+        if name in self._get_records(entity_type):
+            raise RamError(f"EntityAlreadyExists.{entity_type}")
         fields |= {"CreateDate": self._format_now(), "UpdateDate": self._format_now()}
-        self._get_records(kind)[name] = {"fields": fields, "made": self._now(), **details}
+        self._get_records(entity_type)[name] = {"fields": fields, "made": self._now(), **details}
         return fields
 
-    def _find_record(self, kind: str, name: str) -> Record:
-        record = self._get_records(kind).get(name)
+    def _find_record(self, entity_type: str, name: str) -> Record:
+        record = self._get_records(entity_type).get(name)
         if record is None or self._is_hidden(record):
-            raise RamError(f"EntityNotExist.{kind}", f"The {kind.lower()} does not exist: {name} .")
+            raise RamError(f"EntityNotExist.{entity_type}", f"The {entity_type.lower()} does not exist: {name} .")
         return record
 
     def _is_hidden(self, record: Record) -> bool:
@@ -295,43 +295,43 @@ class Entities:
             raise RamError("EntityNotExist.User.AccessKey")
         return key
 
-    def _attach_policy(self, kind: str, name: str, policy_type: str, policy: str, maximum: int) -> None:
-        grant_times = self._find_record(kind, name)["attached"]
+    def _attach_policy(self, entity_type: str, name: str, policy_type: str, policy: str, maximum: int) -> None:
+        grant_times = self._find_record(entity_type, name)["attached"]
         self._find_custom_policy(policy_type, policy)
         if policy in grant_times:
-            raise RamError(f"EntityAlreadyExists.{kind}.Policy")
+            raise RamError(f"EntityAlreadyExists.{entity_type}.Policy")
         if len(grant_times) >= maximum:
-            raise RamError(f"LimitExceeded.{kind}.Policy")
+            raise RamError(f"LimitExceeded.{entity_type}.Policy")
         grant_times[policy] = self._now()
 
-    def _detach_policy(self, kind: str, name: str, policy_type: str, policy: str) -> None:
-        grant_times = self._find_record(kind, name)["attached"]
+    def _detach_policy(self, entity_type: str, name: str, policy_type: str, policy: str) -> None:
+        grant_times = self._find_record(entity_type, name)["attached"]
         self._find_custom_policy(policy_type, policy)
         if policy not in grant_times:
-            raise RamError(f"EntityNotExist.{kind}.Policy")
+            raise RamError(f"EntityNotExist.{entity_type}.Policy")
         del grant_times[policy]
 
-    def _list_policies(self, kind: str, name: str) -> dict[str, Any]:
+    def _list_policies(self, entity_type: str, name: str) -> dict[str, Any]:
         names = ("PolicyName", "PolicyType", "Description", "DefaultVersion")
-        grant_times = self._find_record(kind, name)["attached"].items()
+        grant_times = self._find_record(entity_type, name)["attached"].items()
         policies = [
             {name: self.policies[policy]["fields"][name] for name in names} | {"AttachDate": _format_time(attached_at)}
             for policy, attached_at in grant_times
         ]
         return {"Policies": {"Policy": policies}}
 
-    def _describe_version(self, policy: Record, number: str) -> dict[str, Any]:
-        version, default_version = policy["versions"][number], policy["fields"]["DefaultVersion"]
+    def _describe_version(self, policy: Record, version_id: str) -> dict[str, Any]:
+        version, default_version = policy["versions"][version_id], policy["fields"]["DefaultVersion"]
         return {
-            "VersionId": number,
-            "IsDefaultVersion": number == default_version,
+            "VersionId": version_id,
+            "IsDefaultVersion": version_id == default_version,
             "PolicyDocument": version["document"],
             "CreateDate": version["date"],
         }
 
-    def _find_document(self, policy: str, time: float) -> Document:
-        texts = [text for change_time, text in self.policies[policy]["changes"] if change_time <= time]
-        return parse_policy(texts[-1], "1")
+    def _find_document(self, policy: str, latest_time: float) -> Document:
+        documents = [text for change_time, text in self.policies[policy]["changes"] if change_time <= latest_time]
+        return parse_policy(documents[-1], "1")
 
     def _format_now(self) -> str:
         return _format_time(self._now())

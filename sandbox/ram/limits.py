@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from sandbox.account import ACCOUNT_ID
 from sandbox.policy import parse_policy, parse_trust_policy
 
-_MAX_DOCUMENT, _MAX_TAGS = 6144, 20
+_MAX_DOCUMENT_LENGTH, _MAX_TAGS = 6144, 20
 _STATUS = {"EntityNotExist": 404, "EntityAlreadyExist": 409, "DeleteConflict": 409, "LimitExceeded": 409}
 # Patterns and maximum lengths of names.
 _NAMES = {"Role": (r"[A-Za-z0-9.-]+", 64), "Policy": (r"[A-Za-z0-9-]+", 128), "User": (r"[A-Za-z0-9._-]+", 64)}
@@ -25,30 +25,30 @@ class RamError(Exception):
         self.status = status or next((number for start, number in _STATUS.items() if code.startswith(start)), 400)
 
 
-def permission_error(action: str, kind: str, holder: str = "") -> RamError:
+def permission_error(action: str, denial_kind: str, holder: str = "") -> RamError:
     """Return the error of a missing permission; source: help.aliyun.com/zh/ram/user-guide, "AccessDeniedDetail"."""
     details = {
         "AuthAction": action,
         "AuthPrincipalDisplayName": holder,
         "AuthPrincipalOwnerId": ACCOUNT_ID,
         "AuthPrincipalType": "SubUser",
-        "NoPermissionType": kind,
+        "NoPermissionType": denial_kind,
         "PolicyType": "AccountLevelIdentityBasedPolicy",
     }
     return RamError("NoPermission", f"You are not authorized to do this action: {action}.", 403, details)
 
 
-def check_name(kind: str, name: str) -> None:
-    """Raise RamError for an invalid name; `kind` is Role, Policy or User."""
-    characters, max_length = _NAMES[kind]
+def check_name(entity_type: str, name: str) -> None:
+    """Raise RamError for an invalid name; `entity_type` is Role, Policy or User."""
+    characters, max_length = _NAMES[entity_type]
     if not re.fullmatch(characters, name):
-        raise RamError(f"InvalidParameter.{kind}Name.InvalidChars")
+        raise RamError(f"InvalidParameter.{entity_type}Name.InvalidChars")
     if len(name) > max_length:
-        raise RamError(f"InvalidParameter.{kind}Name.Length")
+        raise RamError(f"InvalidParameter.{entity_type}Name.Length")
 
 
 def check_policy(document: str) -> str:
-    if len(document) > _MAX_DOCUMENT:
+    if len(document) > _MAX_DOCUMENT_LENGTH:
         raise RamError("InvalidParameter.PolicyDocument.Length")
     try:
         parse_policy(document, "1")

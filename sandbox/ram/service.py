@@ -35,13 +35,13 @@ class Ram(KeyedService):
     def __init__(self, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> None:
         super().__init__(port, ssl_context)
         self.entities = Entities(self.now)
-        self.account = self.find_key
+        self.find_user_key = self.find_key
         self._nonces: dict[str, float] = {}
 
-    def deny(self, action: str, kind: str = "ImplicitDeny") -> None:
-        """Deny a permission, such as ram:CreateRole, to all callers; `kind` is ImplicitDeny or ExplicitDeny."""
+    def deny(self, action: str, denial_kind: str = "ImplicitDeny") -> None:
+        """Deny a permission, such as ram:CreateRole, to all callers; `denial_kind` is ImplicitDeny or ExplicitDeny."""
         with self.lock:
-            self.entities.denied_actions[action.removeprefix("ram:")] = kind
+            self.entities.denied_actions[action.removeprefix("ram:")] = denial_kind
 
     def find_key(self, access_key: str) -> Credential | None:
         """Return the credential of a user's access key, or None for an unknown key."""
@@ -106,20 +106,26 @@ class Ram(KeyedService):
     def _check_permission(self, action: str, parameters: dict[str, str], caller: Credential) -> None:
         names = defaultdict(lambda: "*", {to_snake_case(name): value for name, value in parameters.items()})
         resource = f"acs:ram:*:{ACCOUNT_ID}:{ACTIONS.get(action, '*').format_map(names)}"
-        if kind := caller.find_denial(f"ram:{action}", resource):
-            raise permission_error(f"ram:{action}", kind, caller.holder)
+        if denial_kind := caller.find_denial(f"ram:{action}", resource):
+            raise permission_error(f"ram:{action}", denial_kind, caller.holder)
 
     def _describe_identity(self, request: Request, caller: Credential) -> dict[str, Any]:
         """Return the answer of GetCallerIdentity, which needs no permission."""
         if request.params:
             raise RamError("NotImplemented", "GetCallerIdentity has no parameters.")
         if caller.holder == ROOT:
-            kind, arn, user_id = "Account", f"acs:ram::{ACCOUNT_ID}:root", ACCOUNT_ID
+            identity_type, arn, user_id = "Account", f"acs:ram::{ACCOUNT_ID}:root", ACCOUNT_ID
         else:
-            kind, arn, user_id = "RAMUser", f"acs:ram::{ACCOUNT_ID}:{caller.holder}", "2" + ACCOUNT_ID[1:]
+            identity_type, arn, user_id = "RAMUser", f"acs:ram::{ACCOUNT_ID}:{caller.holder}", "2" + ACCOUNT_ID[1:]
         if caller.holder.startswith("role/"):
-            kind = "AssumedRoleUser"
-        return {"AccountId": ACCOUNT_ID, "IdentityType": kind, "Arn": arn, "UserId": user_id, "PrincipalId": user_id}
+            identity_type = "AssumedRoleUser"
+        return {
+            "AccountId": ACCOUNT_ID,
+            "IdentityType": identity_type,
+            "Arn": arn,
+            "UserId": user_id,
+            "PrincipalId": user_id,
+        }
 
     def _describe_error(self, error: RamError) -> dict[str, Any]:
         response = {

@@ -114,7 +114,7 @@ class Fc3:
                 self.box.remove_trigger(resource, trigger)
             return ""
         if self.box:
-            self.box.remove_resource(resource)
+            self.box.remove_function(resource)
         del self.deployed[resource]
         return ""
 

@@ -16,7 +16,7 @@ import requests
 from rich.console import Console
 
 from sandbox import Sandbox
-from sandbox.__main__ import PassTotals, describe_invocation, make_parser, print_instructions, upload_program
+from sandbox.__main__ import PassTotals, describe_invocation, make_parser, make_upload_program, print_instructions
 from sandbox.control import serve_control
 from sandbox.fc.service import Invocation
 from sandbox.prompt import Prompt
@@ -84,7 +84,7 @@ def test_the_printed_program_uploads_an_object_and_prints_its_record(box, tmp_pa
     render(box.answers(), tmp_path)
     box.deploy_project(tmp_path)
 
-    assert run_python(upload_program(box), *options)[-1] == str([RECORD])
+    assert run_python(make_upload_program(box), *options)[-1] == str([RECORD])
 
 
 def test_the_whole_project_runs_until_it_is_interrupted():

@@ -111,7 +111,7 @@ class VirtualClock(Clock):
         return self.seconds
 
     def now(self) -> datetime:
-        return self._world.platform.utc() + self.ahead
+        return self._world.platform.utc_now() + self.ahead
 
     def sleep(self, seconds: float) -> None:
         self._world.advance(seconds)
@@ -215,7 +215,7 @@ class Clouds(VirtualSandbox):
 
     def hold_copies(self) -> None:
         """Let OMS copy objects only on demand, and write no lists."""
-        self._holds_copies = self.task.lists.withheld = True
+        self._holds_copies = self.task.lists.is_withheld = True
         self.task.copies.add(CopyFault.withheld())
 
     def begin_copy(self, number: int = 0) -> None:
@@ -239,12 +239,14 @@ class Clouds(VirtualSandbox):
 
     def copy_all(self) -> None:
         """Let OMS make all withheld copies."""
-        while self.task.withheld:
+        while self.task.withheld_copies:
             self.begin_copy()
             self.end_copy()
 
     def _copies(self, *, begun: bool) -> list[Copy]:
-        return [copy for copy in self.task.withheld if (copy.source is not None or copy.failure is not None) == begun]
+        return [
+            copy for copy in self.task.withheld_copies if (copy.source is not None or copy.failure is not None) == begun
+        ]
 
     def count_objects(self, minutes_ago: float, **numbers: int) -> None:
         """Let OMS count objects at a time, by kind: REQUEST, SUCCESS, FAILURE or SKIP."""
@@ -257,7 +259,7 @@ class Clouds(VirtualSandbox):
         With `moves`, a change updates LastModified. With `replaces`, the canary reports that a change removes all
         headers that it does not name.
         """
-        self.obs_bucket.headers_move_time = moves
+        self.obs_bucket.headers_update_time = moves
         usual = {"url": "yes", "expired_url": "no", "moves_etag": "no"}
         measured = {"moves_time": "yes" if moves else "no", "replaces": "yes" if replaces else "no"}
         self.bucket.add_canary_result({"in_place": {**usual, **measured}})

@@ -302,7 +302,7 @@ class World(Clouds):
 
     def headers(self, work: str = "mend", **options: object) -> dict[str, Any]:
         """Run a pass of headers; a change that moves LastModified needs a frozen source, as on the day of a cutover."""
-        frozen = {"cutover": True} if self.obs_bucket.headers_move_time and work != "look" else {}
+        frozen = {"cutover": True} if self.obs_bucket.headers_update_time and work != "look" else {}
         return self.invoke("compare", {"headers": work, **frozen, **options})
 
     def replay(self, timeout: float | None = None, **options: object) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def test_an_impossible_prefix_is_refused_by_ops_and_by_each_function(ops, deploy
 
 
 def test_ops_names_a_function_that_is_not_deployed(ops, deployed):
-    deployed.remove_resource("doctor")
+    deployed.remove_function("doctor")
     code, _, messages = ops("doctor")
     assert code == 1
     assert "The sandbox does not know this request" in messages

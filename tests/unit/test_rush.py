@@ -93,7 +93,7 @@ class Rush(VirtualSandbox):
             await asyncio.sleep(number / self._uploads - self.platform.loop.time())
             key = f"photos/{number:07}.jpg"
             self.written[key] = self.platform.loop.time()
-            time = self.platform.utc().strftime("%Y-%m-%dT%H:%M:%S.000Z")
+            time = self.platform.utc_now().strftime("%Y-%m-%dT%H:%M:%S.000Z")
             self.fc.submit("forward", payload(key, time=time))
 
 

@@ -28,7 +28,7 @@ def fail_behind_a_late_copy(world: World) -> None:
     world.source.add(StoredObject("a", b"one"))
     world.task.copies.then(CopyFault.withheld())
     world.forward(payload("a"))
-    (first,) = world.task.withheld
+    (first,) = world.task.withheld_copies
     world.task.begin(first)
     world.advance(60)
     world.source.add(StoredObject("a", b"two", {"etag": ETAG}))
@@ -60,7 +60,7 @@ def test_a_failed_copy_stays_open_if_obs_has_another_version_of_its_size(world):
 
 def test_a_comparison_without_a_proof_resolves_no_failed_copy(world):
     # GIVEN a failure that no list names, and a comparison that sees the object's size in OBS
-    world.task.lists.withheld = True
+    world.task.lists.is_withheld = True
     fail_behind_a_late_copy(world)
     world.advance(3 * HOUR)
     for job in ("reconcile", "compare"):

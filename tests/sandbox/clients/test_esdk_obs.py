@@ -198,7 +198,7 @@ def read_headers(client, key):
 @pytest.mark.parametrize("has_versions", [False, True])
 def test_a_change_in_place_keeps_the_headers_that_it_does_not_name(box, client, moves_time, has_versions):
     bucket = box.obs.bucket(BUCKET)
-    bucket.headers_move_time, bucket.has_versions = moves_time, has_versions
+    bucket.headers_update_time, bucket.has_versions = moves_time, has_versions
     bucket.put(
         "a b", b"hello", headers={"content-type": "text/plain", "cache-control": "no-cache", "x-obs-meta-old": "1"}
     )

@@ -97,7 +97,7 @@ def test_a_killed_instance_sends_no_request_and_its_event_is_retried(world, numb
     assert [invocation.outcome for invocation in world.fc.invocations] == ["crashed", "returned"]
     assert RECORD in world.oss.objects(world.log_bucket)
     with pytest.raises(InstanceKilled):
-        instances[0].check()
+        instances[0].check_alive()
 
 
 def test_a_thawed_instance_continues_where_it_was_frozen(world):

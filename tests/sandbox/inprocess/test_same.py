@@ -186,15 +186,15 @@ def test_a_withheld_copy_reads_when_it_begins_and_writes_when_it_ends(world, oms
     for data in (b"old", b"newer"):
         world.oss.put(world.source_bucket, "a", data)
         oms("", "a")
-        world.task.begin(world.task.withheld[-1])
-    first_copy, second_copy = world.task.withheld
+        world.task.begin(world.task.withheld_copies[-1])
+    first_copy, second_copy = world.task.withheld_copies
     world.wait_idle(TIMEOUT)
     assert list_copied_keys(world) == {}
 
     for copy, data in ((second_copy, b"newer"), (first_copy, b"old")):
         world.task.end(copy)
         assert list_copied_keys(world) == {"a": data}
-    assert world.task.withheld == []
+    assert world.task.withheld_copies == []
     assert world.task.success_object == 2
 
 
@@ -203,7 +203,7 @@ def test_a_copy_compares_the_destination_when_it_begins(world, oms):
     world.obs.put(world.destination_bucket, "a", b"there!")
     world.task.copies.add(CopyFault.withheld())
     oms("", "a")
-    (copy,) = world.task.withheld
+    (copy,) = world.task.withheld_copies
 
     world.task.begin(copy)
     world.obs.put(world.destination_bucket, "a", b"another size")
@@ -220,11 +220,11 @@ def test_oms_can_merge_copies_of_a_key_that_have_not_begun(world, oms, merges_co
     oms("", "a")
     oms("", "a", "a")
 
-    assert [copy.key for copy in world.task.withheld] == ["a"] * copies
-    world.task.begin(*world.task.withheld)
+    assert [copy.key for copy in world.task.withheld_copies] == ["a"] * copies
+    world.task.begin(*world.task.withheld_copies)
     oms("", "a")
 
-    assert len(world.task.withheld) == copies + 1
+    assert len(world.task.withheld_copies) == copies + 1
     assert world.task.acceptance_request == 4
 
 

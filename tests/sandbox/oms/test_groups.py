@@ -247,8 +247,8 @@ def test_a_group_pauses_after_begun_copies_and_needs_keys_to_continue(box, migra
     for action in ("delete", "stop", "start"):
         assert catch_refusal(lambda action=action: call_group(action, group)) == (400, "OMS.0001")
 
-    stored_group.begin(*stored_group.withheld)
-    stored_group.end(*stored_group.withheld)
+    stored_group.begin(*stored_group.withheld_copies)
+    stored_group.end(*stored_group.withheld_copies)
     assert show_group(group).status == 3
     assert catch_refusal(lambda: call_group("start", group, src_sk="wrong")) == (400, "OMS.0068")
     call_group("start", group)

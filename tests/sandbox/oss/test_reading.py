@@ -30,7 +30,7 @@ def test_the_number_of_tags_is_sent_only_with_permission_to_read_tags(box, photo
     objects = box.oss.buckets["photos"].objects
     box.oss.put("photos", "a", b"hello")
     assert "x-oss-tagging-count" not in photos.head_object("a").headers
-    objects["a"] = replace(objects["a"], tags=2)
+    objects["a"] = replace(objects["a"], tag_count=2)
     assert [request("a").headers["x-oss-tagging-count"] for request in (photos.head_object, photos.get_object)] == [
         "2",
         "2",

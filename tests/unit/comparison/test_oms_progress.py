@@ -24,7 +24,7 @@ def accept(world: World, *keys: str, fault: CopyFault | None = None) -> None:
 
 def copy_first(world: World) -> None:
     """Let OMS copy the first object that it accepted."""
-    copy = world.task.withheld[0]
+    copy = world.task.withheld_copies[0]
     world.task.begin(copy)
     world.task.end(copy)
 

@@ -81,7 +81,7 @@ def test_a_recheck_submits_each_object_once_in_an_open_project(world):
     def recheck_missing(**asked: str) -> set[str]:
         """Recheck, and return the missing keys; OMS then loses the submitted objects, and two hours pass."""
         missing_count = classes(world.compare(again=True, **asked))["missing"]
-        while world.task.withheld:
+        while world.task.withheld_copies:
             world.fail_copy()
         world.advance(2 * HOUR)
         return {*missing_count}

@@ -232,7 +232,7 @@ def test_headers_makes_no_request_for_a_recorded_object(world):
     first, passes = requests(), requests()["log put"]
     assert first == {
         "source head": 22,
-        "obs head": 22 + 21 * (2 if world.obs_bucket.headers_move_time else 1),
+        "obs head": 22 + 21 * (2 if world.obs_bucket.headers_update_time else 1),
         "obs put": 21,
         "log put": 1 + 2 * 21 + passes,
     }

@@ -32,7 +32,7 @@ class ReplayWorld(World):
         # As replay's first run left it.
         self.bucket.add_json(f"state/closed-{self.settings.project}.json", {"closed": False})
         self.task.failures.add(CopyFailure(CODE))
-        self.task.lists.withheld = True
+        self.task.lists.is_withheld = True
         self._noted_calls = 0
 
     # Earlier events.

@@ -508,7 +508,7 @@ def test_a_canary_shows_lost_headers_in_their_row_and_its_verdict(world, carries
 
 @pytest.mark.parametrize("moves", [False, True])
 def test_a_canary_measures_the_effects_of_a_header_change_in_obs(world, moves):
-    destination(world).headers_move_time = moves
+    destination(world).headers_update_time = moves
     in_place = expect_exit(world.canary(), 0)["report"]["in_place"]
     time = "yes" if moves else "no"
     assert in_place == {

@@ -38,12 +38,12 @@ def test_migrate_copies_all_existing_objects_and_leaves_no_access_key(world):
     assert outcome["group"] == group.group_id
     assert outcome["prefixes"] == [""]
     assert outcome["begun"] < outcome["ended"]
-    assert group.order.src_bucket == "photos"
+    assert group.settings.src_bucket == "photos"
     assert group.bucket.name == "photos-obs"
     assert group.copies_metadata is True
     note = f"oss-oms-sync:{NAME}:photos:{outcome['run']}"
-    assert group.order.records_failures is True
-    assert group.order.description == note
+    assert group.settings.records_failures is True
+    assert group.settings.description == note
 
 
 def migrate_archived(world, *words, typed="", has_permission=True):
@@ -686,7 +686,7 @@ def test_two_concurrent_migrate_commands_create_one_task_group(block):
             assert {code, other_results[0][0]} <= {0, 2}, (number, output, other_results)
             expect_success(world.migrate("--look"))
             assert (world.count_copies(), world.is_finished()) == (50, True), number
-            runs = [group.order.description for group in world.oms.groups.list_all()]
+            runs = [group.settings.description for group in world.oms.groups.list_all()]
             assert len({*runs}) == len(runs), "two groups of one migration"
     assert number > 30
 
