@@ -34,7 +34,7 @@ def instance(name: str, deadline: float, opened: int, go: int) -> None:
         invocation = index._instance().invocation(SimpleNamespace(request_id="1", function=function))
         start_time = time.monotonic()
         if action == "submit":
-            result = invocation.oms.attempt([key], invocation.deadline).result
+            result = invocation.oms.attempt_submission([key], invocation.deadline).result
         elif action == "put":
             (result,) = invocation.log_bucket.try_put_all([objects.StoredObject(key, b"body")])
         else:

@@ -73,7 +73,7 @@ MISTAKES = (
         "a project that opens after a GO without being asked to",
         f"{_JOBS}/certify/test_closing.py::test_after_a_go_the_project_opens_only_if_confirmed",
         f"{_CODE}/jobs/certify/__init__.py",
-        "mark = None if options.after_go else closing.read_state()",
+        "mark = None if options.after_go else project_state.read_state()",
         "mark = None",
     ),
     Mistake(
@@ -364,8 +364,8 @@ MISTAKES = (
         "a trigger that is dead only if no event comes",
         f"{_JOBS}/status/test_lost_events.py::test_status_is_not_green_until_a_dead_trigger_works_again",
         f"{_CODE}/jobs/status/verdict.py",
-        "if missing_number * 2 > new_number:",
-        "if missing_number > new_number:",
+        "if missing_count * 2 > new_count:",
+        "if missing_count > new_count:",
     ),
     Mistake(
         "a closed project that is called broken",
@@ -574,8 +574,8 @@ MISTAKES = (
         "failures closed by a comparison that a standstill pass contradicts",
         f"{_UNIT}/jobs/status/test_in_obs.py::test_copy_failures_stay_if_a_standstill_pass_contradicts_compare",
         f"{_CODE}/jobs/status/facts.py",
-        "return is_valid and not differing_number",
-        "return self.last_comparison is not None and not differing_number",
+        "return is_valid and not differing_count",
+        "return self.last_comparison is not None and not differing_count",
     ),
     Mistake(
         "a size with any digits that int() takes",

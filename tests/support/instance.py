@@ -48,6 +48,6 @@ class Instance:
     def destination(self, seconds: float = 60) -> ObsBucket:
         """Return the destination bucket of OMS's task, in a new invocation with a deadline `seconds` from now."""
         deadline = Deadline(seconds, self.clock)
-        task = self._oms.task(deadline)
+        task = self._oms.query_task(deadline)
         assert isinstance(task, TaskInfo)
         return self._obs.bucket(task, deadline)

@@ -20,12 +20,12 @@ from ops.certificate.form import (
     require_distinct,
 )
 from oss_oms_sync.answers.headers_answer import MAX_EXAMPLES, MAX_READ_OBJECTS, HeadersOutcome
-from oss_oms_sync.answers.object_class import EQUAL
+from oss_oms_sync.answers.object_class import EQUAL_CLASSES
 from oss_oms_sync.answers.pass_answers import MAX_FOLDERS, MAX_KEYS, first_folder
 from oss_oms_sync.answers.text import t
 
 # Classes from which a sample is drawn.
-_SAMPLED_TITLES = [object_class.title for object_class in EQUAL]
+_SAMPLED_TITLES = [object_class.title for object_class in EQUAL_CLASSES]
 # Outcomes of the standstill pass for an object's headers: the headers are settled, differ, or are unknown.
 _SETTLED_OUTCOMES = [HeadersOutcome.RECORDED.title, HeadersOutcome.EQUAL.title]
 _DIFFERENT_OUTCOMES = ["differs", "other_class", "archived", "not_ascii", "too_large", "removal"]

@@ -30,7 +30,7 @@ from ops.show.lines import draw
 from ops.terminal import MarkedLine
 from oss_oms_sync.answers.certificate import Certificate
 from oss_oms_sync.answers.finding import Result, Stop
-from oss_oms_sync.answers.headers_answer import HeadersAnswer, HeadersWork
+from oss_oms_sync.answers.headers_answer import HeadersAnswer, HeadersMode
 from oss_oms_sync.answers.job_answers import DoctorAnswer, LookAnswer, MarkWithGo, ReplayAnswer
 from oss_oms_sync.answers.object_class import IN_SCOPE, ObjectClass
 from oss_oms_sync.answers.pass_answers import CompareAnswer, ComparisonResult
@@ -269,7 +269,7 @@ class Cutover:
         text = t("left: {waiting}", waiting=_describe_classes(pending_counts)) if pending_counts else none_text
         judged_text = None
         if isinstance(answer, ComparisonResult) and self._plan.freeze_time is None:
-            number, total = answer.judged_counts
+            number, total = answer.judged_and_total_counts
             judged_text = t("{number} of {total:object|objects} could be judged", number=number, total=total)
         self._print_result(not pending_counts, text, judged_text)
         return answer
@@ -311,9 +311,9 @@ class Cutover:
 
         After the freeze no source object changes, so a change is safe even if it changes LastModified in OBS.
         """
-        session, payload = self._session, {"headers": HeadersWork.MEND.value}
+        session, payload = self._session, {"headers": HeadersMode.MEND.value}
         prior_answer = session.ask(HeadersAnswer, "compare", {**payload, "look": True})
-        if prior_answer.pass_ is None or not HeadersWork(prior_answer.work).applies_to_cutovers or self._is_closed:
+        if prior_answer.pass_ is None or not HeadersMode(prior_answer.work).applies_to_cutovers or self._is_closed:
             return True
         self._print_step(t("Change headers in OBS"))
         try:

@@ -16,7 +16,7 @@ from ops.session import Session, call_once, pause
 from oss_oms_sync.answers.certificate import Certificate, CutoverVerdict
 from oss_oms_sync.answers.finding import Result
 from oss_oms_sync.answers.job_answers import LookAnswer, Mark, MarkAnswer, MarkWithGo
-from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
+from oss_oms_sync.answers.object_class import EQUAL_CLASSES, ObjectClass
 from oss_oms_sync.answers.pass_answers import ComparisonResult
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, sentences, t
@@ -156,7 +156,7 @@ def _list_application_writes(session: Session, go: str) -> Iterator[Text]:
             keys = [repr(key) for key in comparison.classes[object_class].keys[:_MAX_SHOWN_KEYS]]
             yield t("  {n:object|objects} ({title}): {keys}", n=number, title=object_class.label, keys=keys)
     unproven_count = sum(
-        counts.get(object_class, 0) for object_class in EQUAL if object_class is not ObjectClass.EQUAL_CONTENTS
+        counts.get(object_class, 0) for object_class in EQUAL_CLASSES if object_class is not ObjectClass.EQUAL_CONTENTS
     )
     if unproven_count:
         yield t("  {n:object|objects} of equal size, not proven equal", n=unproven_count)

@@ -92,7 +92,7 @@ def report(document: Mapping[str, Any], language: str, file: Path | None = None)
         language,
         [Figures(_list_figures(certificate, translate))],
         [
-            _rehearsal_section(certificate.rehearsal, certificate.judged_counts, translate)
+            _rehearsal_section(certificate.rehearsal, certificate.judged_and_total_counts, translate)
             if certificate.rehearsal
             else None,
             Section("looked-at", translate("Scope of the check"), None, _describe_checks(certificate, translate)),
@@ -249,10 +249,12 @@ def _time_figure(label: str, time_text: str, note: str) -> Figure:
     return Figure(label, Time(time_text, f"{time:%H:%M}", None), f"{time:%Y-%m-%d} UTC{note}")
 
 
-def _rehearsal_section(rehearsal: Rehearsal, judged_counts: tuple[int, int], translate: Translator) -> Section:
+def _rehearsal_section(
+    rehearsal: Rehearsal, judged_and_total_counts: tuple[int, int], translate: Translator
+) -> Section:
     """Return the section on a rehearsal: the expected length of each step, and the checks that would not pass.
 
-    `judged_counts` are the number of objects that could be judged, and the number of all objects.
+    `judged_and_total_counts` are the number of objects that could be judged, and the number of all objects.
     """
     minutes = {name: rehearsal.minutes.get(name) for name in STEP_LABELS}
     total, (_, tone) = rehearsal.minutes.get("total"), VERDICT_LABELS[rehearsal.would_be.value]
@@ -279,11 +281,11 @@ def _rehearsal_section(rehearsal: Rehearsal, judged_counts: tuple[int, int], tra
         Bar([Part(minutes[cutover_step] or 0, tones[cutover_step]) for cutover_step in STEP_LABELS], label),
     )
     success_text = translate("All checks would pass.")
-    if judged_counts[0] < judged_counts[1]:
+    if judged_and_total_counts[0] < judged_and_total_counts[1]:
         success_text = translate(
             "All checks would pass; {judged} of {total:object|objects} could be judged.",
-            judged=judged_counts[0],
-            total=judged_counts[1],
+            judged=judged_and_total_counts[0],
+            total=judged_and_total_counts[1],
         )
     adds_up = total is None or total == sum(minute or 0 for minute in minutes.values())
     failing_checks = [

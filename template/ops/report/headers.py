@@ -8,7 +8,7 @@ from ops.report.blocks import Block, CommandBlock, FactList, Hero, Paragraph, Re
 from ops.report.words import Translator
 from ops.shell import command
 from oss_oms_sync.answers.finding import Stop
-from oss_oms_sync.answers.headers_answer import HeadersAnswer, HeadersOutcome, HeadersWork
+from oss_oms_sync.answers.headers_answer import HeadersAnswer, HeadersMode, HeadersOutcome
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t
 
@@ -95,11 +95,11 @@ def _verdict(answer: HeadersAnswer) -> tuple[Text, str]:
         ), "open"
     if answer.has_no_objects:
         return t("No object is in scope: check the source bucket, the prefix and the suffix for typos."), "open"
-    if answer.work == HeadersWork.UNDO.value:
+    if answer.work == HeadersMode.UNDO.value:
         restored = t("The headers before the changes are in OBS again.")
         return (t("Not all headers could be restored."), "open") if code else (restored, "good")
     if code is ExitCode.OK:
         return t("All objects in OBS have the headers of the source."), "good"
-    if answer.work == HeadersWork.LOOK.value:
+    if answer.work == HeadersMode.LOOK.value:
         return t("Headers differ in OBS, or are unknown; nothing was changed."), "open"
     return t("Some objects in OBS do not have the headers of the source."), "open"

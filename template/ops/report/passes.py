@@ -14,7 +14,7 @@ from ops.report.comparison import counted_classes
 from ops.report.words import COUNT_LABELS, MIGRATION_UNKNOWN_TEXT, Translator
 from ops.shell import command
 from oss_oms_sync.answers.finding import Stop
-from oss_oms_sync.answers.object_class import ACCEPTABLE, IN_SCOPE, LACKING, PENDING
+from oss_oms_sync.answers.object_class import ACCEPTABLE_CLASSES, IN_SCOPE, LACKING_CLASSES, PENDING_CLASSES
 from oss_oms_sync.answers.pass_answers import (
     MISSING_PERMISSION_TEXTS,
     CompareAnswer,
@@ -49,7 +49,10 @@ def exit_code(answer: ReconcileAnswer | CompareAnswer) -> ExitCode:
         has_failed_objects, has_unproven_objects = bool(answer.failed or answer.missing or answer.unsent), False
     else:
         classes = counted_classes(answer).keys()
-        has_failed_objects, has_unproven_objects = bool(classes & LACKING), bool(classes & (PENDING | ACCEPTABLE))
+        has_failed_objects, has_unproven_objects = (
+            bool(classes & LACKING_CLASSES),
+            bool(classes & (PENDING_CLASSES | ACCEPTABLE_CLASSES)),
+        )
     if has_failed_objects:
         return ExitCode.FAILED
     return ExitCode.NOT_PROVEN if has_unproven_objects or answer.has_no_objects else ExitCode.OK
@@ -135,10 +138,10 @@ def _verdict(answer: ReconcileAnswer | CompareAnswer) -> tuple[Text, str]:
     if code == 1:
         return t("Some objects are missing or different in OBS."), "bad"
     classes = counted_classes(answer).keys()
-    if not classes & PENDING:
+    if not classes & PENDING_CLASSES:
         unproven_text = t("No object is known to be missing, but some are not proven equal.")
         return (unproven_text, tone) if code else (t("All objects are in OBS with equal contents."), tone)
-    if classes & ACCEPTABLE:
+    if classes & ACCEPTABLE_CLASSES:
         return t("Some objects are still in progress, and not all others are proven equal."), tone
     return t("Some objects are still in progress."), "way"
 
@@ -150,7 +153,7 @@ def _describe_comparison(result: ComparisonResult, translate: Translator) -> Blo
         comparison.sums(result, result.classes, translate, adds_up=result.adds_up),
     ]
     for object_class, counts in counted_classes(result).items():
-        if counts.keys and object_class in LACKING | PENDING | ACCEPTABLE:
+        if counts.keys and object_class in LACKING_CLASSES | PENDING_CLASSES | ACCEPTABLE_CLASSES:
             blocks += [Paragraph(Span("code", object_class.title)), keys(counts.keys)]
     blocks += comparison.remedies(result, translate)
     for kind, names in result.deep.keys.items() if result.deep else ():

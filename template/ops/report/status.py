@@ -169,7 +169,9 @@ def _list_figures(answer: StatusAnswer, now: datetime, translate: Translator) ->
         units.age(parse_timestamp(watermark_time), now, translate) if watermark_time else translate("unknown")
     )
     watermark_note = (
-        translate(_WATERMARK_TEXT, total=last_comparison.judged_counts[1], unproven=last_comparison.unproven_count)
+        translate(
+            _WATERMARK_TEXT, total=last_comparison.judged_and_total_counts[1], unproven=last_comparison.unproven_count
+        )
         if last_comparison and watermark_time
         else translate(NO_COMPARISON_TEXT)
     )

@@ -17,7 +17,7 @@ import urllib3
 
 from oss_oms_sync.clock import Clock
 from oss_oms_sync.clouds.calls import CallPool
-from oss_oms_sync.clouds.connection import MAX_SHORT_BODY_BYTES, Connections, read_body, trusted_certificates
+from oss_oms_sync.clouds.connection import MAX_SHORT_BODY_BYTES, Connections, find_trusted_certificates, read_body
 
 
 @pytest.fixture
@@ -113,9 +113,9 @@ def test_closing_the_connection_ends_an_abandoned_call(monkeypatch, head, proxy)
 def test_either_environment_variable_sets_the_trusted_certificates(monkeypatch, name):
     for other in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(other, raising=False)
-    assert trusted_certificates() is None
+    assert find_trusted_certificates() is None
     monkeypatch.setenv(name, "some.pem")
-    assert trusted_certificates() == "some.pem"
+    assert find_trusted_certificates() == "some.pem"
     assert Connections("https://oms.example", Clock()).verify == "some.pem"
 
 

@@ -30,7 +30,7 @@ def submit_key(world: World) -> Failure | None:
 
 
 def request_task(world: World, seconds: float = 60) -> TaskInfo | Failure:
-    return world.invocation().oms.task(Deadline(seconds, world.clock))
+    return world.invocation().oms.query_task(Deadline(seconds, world.clock))
 
 
 def test_keys_are_posted_as_json_and_signed(world):
@@ -63,10 +63,10 @@ RUNNING = dataclasses.replace(EMPTY, status="SYNCHRONIZING")
 @pytest.mark.parametrize(
     ("ask", "query", "answer"),
     [
-        (lambda oms, deadline: oms.task(deadline), "query_time=1767312000000", RUNNING),
-        (lambda oms, deadline: oms.task(deadline, NOON), "query_time=1770120000000", RUNNING),
+        (lambda oms, deadline: oms.query_task(deadline), "query_time=1767312000000", RUNNING),
+        (lambda oms, deadline: oms.query_task(deadline, NOON), "query_time=1770120000000", RUNNING),
         (
-            lambda oms, deadline: oms.statistics(("SKIP", "SIZE"), NOON, NOON + timedelta(hours=1), deadline),
+            lambda oms, deadline: oms.query_statistics(("SKIP", "SIZE"), NOON, NOON + timedelta(hours=1), deadline),
             "data_type=SKIP%2CSIZE&start_time=1770120000000&end_time=1770123600000",
             Statistics(NOON, "None", {"SKIP": [], "SIZE": []}, 2),
         ),

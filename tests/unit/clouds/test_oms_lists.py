@@ -41,8 +41,8 @@ def test_a_line_has_key_code_message_and_time_in_china():
     lines = read(line("a/b c.jpg", message="The specified key, they say, does not exist.") + "\n")
     copy_failures = [CopyFailure("a/b c.jpg", CODE, "The specified key, they say, does not exist.", AT)]
     assert lines.failures == copy_failures
-    assert lines.unread == 0
-    assert lines.open_line is False
+    assert lines.unread_count == 0
+    assert lines.has_open_line is False
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["unix", "windows", "old mac"])
@@ -52,7 +52,7 @@ def test_any_separator_and_line_end_is_read(separator, end):
     assert [(failure.key, failure.message) for failure in lines.failures] == [
         (f"key {number}", "timed out") for number in range(3)
     ]
-    assert lines.unread == 0
+    assert lines.unread_count == 0
 
 
 @pytest.mark.parametrize("separator", SEPARATORS)
@@ -61,7 +61,7 @@ def test_keys_with_any_characters_are_read(separator):
     names = [key for odd_key in odd_keys for key in ("before", odd_key, "after")]
     lines = read("".join(f"{line(key, separator)}\n" for key in names))
     assert keys(lines) == names
-    assert lines.unread == 0
+    assert lines.unread_count == 0
 
 
 @pytest.mark.parametrize("encode", [quote, quote_plus, lambda key: quote(key, safe="/~")])
@@ -79,7 +79,7 @@ def test_columns_in_quotation_marks_are_read():
 def test_titles_and_empty_lines_are_not_counted_as_unreadable(title):
     lines = read(f"{title}\n\n{line('a')}\n\n")
     assert keys(lines) == ["a"]
-    assert lines.unread == 0
+    assert lines.unread_count == 0
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_titles_and_empty_lines_are_not_counted_as_unreadable(title):
 def test_a_line_in_another_form_is_counted_and_its_neighbours_are_read(broken):
     lines = read(b"\n".join((line("before").encode(), broken, line("after").encode(), b"")))
     assert keys(lines) == ["before", "after"]
-    assert lines.unread >= 1
+    assert lines.unread_count >= 1
     assert lines.example
 
 
@@ -111,12 +111,12 @@ def test_a_last_line_without_a_newline_is_read_once():
     whole_list = f"{line('a')}\n{line('b', message='')}"
     lines = read(whole_list)
     assert keys(lines) == ["a", "b"]
-    assert lines.open_line is False
+    assert lines.has_open_line is False
     assert lines.end == len(whole_list)
     grown_list = f"{whole_list}timed out\n{line('c')}\n".encode()
     lines = read_lines(grown_list, lines.end, has_list_start=True, has_list_end=True, max_failures=NO_LIMIT)
     assert keys(lines) == ["c"]
-    assert lines.unread == 0
+    assert lines.unread_count == 0
     assert lines.end == len(grown_list)
 
 
@@ -124,7 +124,7 @@ def test_an_incomplete_last_line_is_read_later():
     whole_list = f"{line('a')}\n"
     lines = read(f"{whole_list}{CODE},{TIME},b%20")
     assert keys(lines) == ["a"]
-    assert lines.open_line is True
+    assert lines.has_open_line is True
     assert lines.end == len(whole_list)
 
 
@@ -161,7 +161,7 @@ def test_no_line_is_lost_wherever_a_part_ends(names, separator, size, max_failur
 @given(st.binary(max_size=300), st.booleans())
 def test_a_list_with_any_contents_is_read_to_its_end(body, has_list_end):
     lines = read_lines(body, 0, has_list_start=True, has_list_end=has_list_end, max_failures=NO_LIMIT)
-    assert lines.end == len(body) or lines.open_line or not has_list_end
+    assert lines.end == len(body) or lines.has_open_line or not has_list_end
 
 
 @pytest.mark.parametrize("separator", [",", "\t"])

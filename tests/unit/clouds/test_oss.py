@@ -317,7 +317,7 @@ def test_find_all_returns_each_object_by_name_and_none_if_missing(world):
     assert stored.size == 1
     assert stored.etag == "9DD4E461268C8034F5C8564E155C67A6"
     assert missing is None
-    assert [bucket.first_name("", after) for after in ("", "a", "bb")] == ["a", "bb", ""]
+    assert [bucket.find_first_name("", after) for after in ("", "a", "bb")] == ["a", "bb", ""]
     assert {request.params["max-keys"] for request in world.oss.requests} == {"1"}
 
 

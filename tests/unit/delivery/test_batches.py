@@ -256,7 +256,7 @@ def test_a_redirect_is_not_followed_and_failures_name_its_address(world, redirec
     message = f"a redirect to {redirect.headers['Location']}, which is never followed"
     failure = Failure(Reason.UNEXPECTED, 302, None, message)
     assert submit_keys(world, TEN).outcomes == dict.fromkeys(TEN, failure)
-    assert world.invocation().oms.task(Deadline(60, world.clock)) == failure
+    assert world.invocation().oms.query_task(Deadline(60, world.clock)) == failure
     assert len(world.oms.requests) == 2
 
 
@@ -296,7 +296,7 @@ def test_a_day_of_statistics_in_five_minute_steps_is_read_completely():
     start = now - timedelta(days=1)
     stamps = range(int(start.timestamp() * 1000), int(now.timestamp() * 1000) + 1, 300_000)
     series = {name: [(stamp, 0) for stamp in stamps] for name in DATA_TYPES}
-    answer = world.invocation().oms.statistics(DATA_TYPES, start, now, Deadline(30, world.clock))
+    answer = world.invocation().oms.query_statistics(DATA_TYPES, start, now, Deadline(30, world.clock))
     assert answer == Statistics(start, "FIVE_MINUTES", series, unread=0)
 
 

@@ -37,10 +37,10 @@ NIGHT_WINDOWS = (Window("08:00", "23:59", MIN_BANDWIDTH),)
 
 @dataclass(frozen=True)
 class CopySpeed:
-    """The measured progress of a task group; its bandwidth windows did not change during this time.
+    """Measurements of a task group's progress, between two changes of its bandwidth windows.
 
     - `group`: the group's id.
-    - `samples`: each sample is a time in seconds since 1970, and the number of bytes that the group had copied until
+    - `samples`: each sample has a time in seconds since 1970, and the number of bytes that the group had copied until
       then.
     """
 
@@ -52,8 +52,8 @@ class CopySpeed:
 def limits_by_minute(windows: Sequence[Window], hours_late: int = 0) -> list[float]:
     """Return the limit in bytes per second for each minute of a day in China; it is infinite outside the windows.
 
-    `hours_late` is the number of hours by which OMS applies the windows later than China's time says, because OMS reads
-    them in another time zone.
+    OMS may read the windows in another time zone. `hours_late` is the number of hours by which it then applies them
+    later than planned.
     """
     limits = [math.inf] * MINUTES_PER_DAY
     for window in windows:
@@ -63,9 +63,9 @@ def limits_by_minute(windows: Sequence[Window], hours_late: int = 0) -> list[flo
 
 
 def shift_windows(windows: Sequence[Window], hours: int) -> list[Window]:
-    """Return the windows, shifted to a later time of day by a number of hours.
+    """Return the windows, shifted to a later time of day by `hours`.
 
-    A window that would then cross midnight is split; the minute before midnight stays without a limit, because OMS does
+    A window that would then cross midnight is split. The minute before midnight stays without a limit, because OMS does
     not accept 24:00.
     """
     shifted_windows: list[Window] = []

@@ -1,7 +1,7 @@
 """The document of a certificate: the facts of a cutover, and the conclusions from them.
 
-Facts contain no sentences: `rules/` derives the findings, the verdict and all sentences from the facts, and so does
-every program that reads the document. A time is a text such as 2026-01-31T08:00:00Z.
+Facts contain no sentences. The package `rules` derives the findings, the verdict and all sentences from the facts, here
+and in every program that reads the document. A time is a text such as 2026-01-31T08:00:00Z.
 """
 
 from __future__ import annotations
@@ -87,8 +87,7 @@ class RemainingOmsWork:
     - `busy`: the last time at which OMS accepted or finished an object, by OMS's counts or by this project's records.
       It is None if there is no such time.
     - `accepted`: the number of objects that OMS counted as accepted since an hour before the close.
-    - `recorded`: the number of this project's records since an hour before the close. It is None until the records are
-      counted.
+    - `recorded`: the number of this project's records since an hour before the close, or None before they are counted.
     - `largest`: the size of the largest object in bytes.
     """
 
@@ -104,7 +103,7 @@ class RemainingOmsWork:
 class CertifiedMigration:
     """An unfinished migration of the existing objects.
 
-    - `begun`: the time at which the migration began, or empty if the time is unknown.
+    - `begun`: the start of the migration, or empty if it is unknown.
     - `group`: the progress of the migration's task group, or None if OMS does not report the progress.
     """
 
@@ -163,10 +162,10 @@ class CertifiedComparison(CertifiedPass):
     - `overwrite`: True if the pass submitted objects that are newer in OBS.
     - `since`: the value of the option `--since`.
     - `begins`: the time before which the pass submitted no missing or older objects, or empty.
-    - `earlier`: the time of the oldest object that was not submitted because it is older than `begins`, or empty.
+    - `earlier`: the time of the oldest object that is older than `begins` and was not submitted, or empty.
     - `submitted`: the number of submitted objects.
     - `unsent`: the number of objects that the pass did not submit because they are too many.
-    - `migrate`: the option with which `ops.py migrate` copies these objects.
+    - `migrate`: the option with which `ops.py migrate` copies the objects of `unsent`.
     - `no_right_in_oss`, `no_right_in_obs`: the numbers of objects that could not be read because a permission is
       missing.
     """
@@ -193,7 +192,7 @@ class CertifiedStandstill(CertifiedPass):
     """The standstill pass, which lists both buckets once more after the comparison.
 
     - `began`: the start of the pass, by OSS's clock.
-    - `headers`: the result of comparing headers. It is None unless a headers pass had run and the project was closed.
+    - `headers`: the result of comparing headers. It is None unless the project was closed after a pass of headers.
     """
 
     began: str
@@ -210,7 +209,7 @@ class CertifiedPasses:
 
 @dataclass(frozen=True)
 class WaitingGroup:
-    """A group of waiting keys with the same reason, class and flags; a key waits if replay has to resend it.
+    """A group of keys that replay has to resend, with the same reason, class and flags.
 
     - `number`: the number of keys in the group.
     - `keys`: the first keys of the group.
@@ -232,7 +231,7 @@ class WaitingGroup:
 
 @dataclass(frozen=True)
 class CertifiedWaitingKeys:
-    """The waiting keys: those of failed records, and those of run files (the keys that replay is resending).
+    """The keys that replay has to resend: those of failed records, and those of run files, which replay is resending.
 
     - `sha256`: the hash of the sorted keys, each followed by a newline.
     - `groups`: the keys whose objects are neither equal in OBS, nor impossible to copy, nor deleted. It has all keys if
@@ -254,8 +253,7 @@ class CertifiedWaitingKeys:
 class FailureLists:
     """The state of OMS's lists of failed copies, which replay reads.
 
-    - `looked`: the time at which replay began its last complete reading of the lists, or empty if no reading is
-      complete.
+    - `looked`: the start of replay's last complete reading of the lists, or empty if no reading is complete.
     - `unread`: the number of unreadable lines.
     - `is_refused`: True if the lists could not be read at the last attempt.
     """
@@ -270,7 +268,7 @@ class Rehearsal:
     """The result of a rehearsal: a forecast of the cutover.
 
     - `would_be`: the verdict that the cutover would have.
-    - `minutes`: the duration of each step, and the total; a duration is None if it is unknown.
+    - `minutes`: the duration of each step of the cutover, and the total; a duration is None if it is unknown.
     - `failing`: the ids of the checks that would prevent a GO.
     """
 
@@ -332,13 +330,11 @@ class WaitingFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class CutoverFacts(WaitingFacts):
-    """All facts of a cutover.
+    """All facts of a cutover. Without a comparison, the counts of a comparison are None.
 
     - `open_projects`: the other projects of the sync task that were not closed in time.
     - `missing_permissions`: in a rehearsal without a sample, the permissions that reading a sample would need.
     - `keys_a_minute`: the number of keys that the project submits per minute.
-
-    The counts of a comparison are None without a comparison.
     """
 
     task: str
@@ -375,9 +371,12 @@ class CutoverFacts(WaitingFacts):
         )
 
     @property
-    def judged_counts(self) -> tuple[int, int]:
-        """The number of source objects in scope that the comparison judged, and of all source objects in scope."""
-        return self.both_buckets.judged_counts if self.both_buckets else (0, 0)
+    def judged_and_total_counts(self) -> tuple[int, int]:
+        """The number of source objects in scope with a final class, and the number of all source objects in scope.
+
+        Objects that were just written, or are in flight, have no final class yet.
+        """
+        return self.both_buckets.judged_and_total_counts if self.both_buckets else (0, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -400,7 +399,7 @@ class Certificate(CutoverFacts):
     document: str
 
     def result_of(self, name: str) -> Result:
-        """Return the result of the check with this id.
+        """Return the result of the check with the id `name`.
 
         Raises StopIteration if the certificate has no such check.
         """

@@ -1,17 +1,17 @@
 """Conversion of values to JSON and back by their type hints alone.
 
-A dataclass becomes an object with the names of its fields. A NamedTuple becomes the list of its values, like any tuple,
-because thousands of them are stored at once. An enumeration becomes its value, a Digest 64 hex digits, and a time ISO
-8601 in UTC to the second. The names of a mapping are texts, whole numbers or members of an enumeration. A value of type
-`object` stays unchanged. The types in hints have to be imported at runtime. In JSON, the name of a field such as
-`from_` has no underscore at its end.
+- A dataclass becomes an object with the names of its fields, without the underscore at the end of a name such as
+  `from_`.
+- A NamedTuple becomes the list of its values like any tuple, because thousands of them are stored at once.
+- An enumeration becomes its value, a Digest 64 hex digits, and a time ISO 8601 in UTC to the second.
+- The names of a mapping are texts, whole numbers or members of an enumeration.
+- A Text becomes {"en", "zh"}. A field `reason` with a Text becomes two fields, `reason` in English and `reason_zh`.
+- The commands of ops.py in a Text are quoted for a POSIX shell. The field `steps` or `reason_steps` has each command as
+  a Step, so that readers can print it for their own shell.
+- A value of type `object` stays unchanged.
 
-A Text becomes {"en", "zh"}; as a field of an object, its English has the field's name, and its Chinese this name with
-`_zh`. The commands of ops.py in the text are quoted for a POSIX shell; `steps`, or the field's name with `_steps`, has
-each command as a Step, so that readers can print the command for their own shell.
-
-Input in any other form is refused, for example if a field is missing, or if a whole number is 1.0 or True. Unknown
-names are ignored.
+The types in hints have to be imported at runtime. Input in any other form is refused, for example if a field is
+missing, or if a whole number is 1.0 or True. Unknown names are ignored.
 """
 
 from __future__ import annotations

@@ -53,9 +53,9 @@ class DeletionFacts:
     """Facts that decide whether the project can make a list of deletions; a fact that is unknown is None.
 
     - `comparison`: the name of the last comparison of all objects, or empty without such a comparison.
-    - `began`: the time at which this comparison began.
+    - `began`: the start of this comparison.
     - `source_objects`: the number of objects at the source in this comparison.
-    - `objects_before`: the number of objects at the source in the comparison before it.
+    - `objects_before`: the number of objects at the source in the previous comparison.
     - `back_to_source`: the number of back-to-source rules in OBS.
     - `go`: the name of the last certificate with a GO.
     - `unread_run_files`: the number of unreadable run files (the keys that replay is resending).
@@ -81,7 +81,7 @@ class DeletionFacts:
 class DeletionsAnswer:
     """A page of the list of deletions, with the numbers of omitted keys by reason.
 
-    - `unlisted`: the keys of the page that rclone's list cannot name.
+    - `unlisted`: the keys of the page that cannot be written in a list for rclone.
     - `after`: the last key of the page if other pages follow, otherwise None.
 
     The page is empty if the facts permit no list.

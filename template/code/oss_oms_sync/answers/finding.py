@@ -64,7 +64,7 @@ TIME_IS_UP = Stopped(Stop.TIME, "the time is up")
 LIMIT_REACHED = Stopped(Stop.LIMIT, "the limit is reached")
 
 
-def stop_json(stopped: Stopped | None) -> dict[str, object]:
+def make_stop_fields(stopped: Stopped | None) -> dict[str, object]:
     """Return the fields `stop` and `stopped` of an answer, which are None if the call did not stop early."""
     return {"stop": stopped and stopped.stop.value, "stopped": stopped and stopped.why}
 

@@ -15,11 +15,12 @@ MAX_EXAMPLES = 10
 MAX_READ_OBJECTS = 10_000
 
 
-class HeadersWork(Enum):
-    """The kinds of work of a headers pass; the values are the names in payloads.
+class HeadersMode(Enum):
+    """The modes of a headers pass; the values are the names in payloads.
 
-    LOOK compares headers and records equal objects. MEND also changes headers in OBS. UNDO restores the headers that
-    the objects had before the change.
+    - LOOK compares headers, and records equal objects.
+    - MEND also changes headers in OBS.
+    - UNDO restores the headers that the objects had before the change.
     """
 
     LOOK = "look"
@@ -29,14 +30,13 @@ class HeadersWork(Enum):
     @property
     def applies_to_cutovers(self) -> bool:
         """True if later cutovers change headers as well, and check the headers in their standstill pass."""
-        return self is not HeadersWork.UNDO
+        return self is not HeadersMode.UNDO
 
 
 class HeadersOutcome(Enum):
     """The outcomes of a headers pass for an object; the values are the names in answers.
 
-    `is_settled` is True if the object in OBS has the headers that it should have: those of the source, or after an undo
-    its earlier headers.
+    `is_settled` is True if the object in OBS has the headers of the source or, after an undo, its own earlier headers.
     """
 
     RECORDED = "recorded", True, t("equal by an earlier record of these versions")
@@ -74,7 +74,7 @@ class HeadersOutcome(Enum):
 class HeadersAnswer(PassAnswer):
     """The progress or the result of a headers pass.
 
-    - `work`: a value of HeadersWork.
+    - `work`: a value of HeadersMode.
     - `outcomes`: the number of objects by outcome.
     - `headers`: the number of objects in which a header differed, by the header's name.
     - `folders`: the number of objects by first-level folder and outcome.

@@ -60,7 +60,7 @@ class ReplayAnswer:
 
 @dataclass(frozen=True)
 class ReplayRun:
-    """The result of the last run over all failed records, and the time of the run's end."""
+    """The result of the last run over all failed records, and the time at which this run ended."""
 
     at: str
     result: ReplayAnswer
@@ -209,7 +209,7 @@ class MarkWithGo(Mark):
 
 @dataclass(frozen=True)
 class MarkAnswer:
-    """The state of the project, closed or open, and the next step; `closed` is None if the project is open."""
+    """The state of the project, closed or open, and the next step. `closed` is None if the project is open."""
 
     closed: MarkWithGo | None
     next: Text

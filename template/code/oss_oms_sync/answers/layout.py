@@ -59,24 +59,22 @@ def record_name(task_id: str, kind: Kind, key: str) -> str:
 
 
 def state_folder(task_id: str) -> str:
-    """Return the folder in which the jobs store their state."""
     return f"{record_root(task_id)}state/"
 
 
 def closed_mark_name(task_id: str, project: str) -> str:
-    """Return the name of the object that marks a project as closed."""
     return f"{state_folder(task_id)}closed-{project}.json"
 
 
 def current_migration_name(task_id: str, project: str) -> str:
-    """Return the name of the object that records the current migration of the existing objects, until it ends."""
+    """Return the name of the object that records the migration of the existing objects, until the migration ends."""
     return f"{state_folder(task_id)}migrate-{project}.json"
 
 
 def finished_migrations_prefix(task_id: str, project: str) -> str:
-    """Return the prefix of the records of finished migrations.
+    """Return the prefix of the names of the records of finished migrations.
 
-    If another project's name continues this project's name, its records have the same prefix.
+    Records of another project have the same prefix if its name begins with this project's name.
     """
     return f"{state_folder(task_id)}migrated-{project}-"
 

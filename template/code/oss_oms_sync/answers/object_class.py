@@ -100,18 +100,18 @@ class ObjectClass(Enum):
         return next((tone for tone, applies in tones if applies), "calm")
 
 
-EQUAL = tuple(object_class for object_class in ObjectClass if object_class.is_equal)
+EQUAL_CLASSES = tuple(object_class for object_class in ObjectClass if object_class.is_equal)
 # Classes of objects whose equality is unknown until they are read.
-UNPROVEN = (ObjectClass.SUSPICIOUS, ObjectClass.EQUAL_VERSION, ObjectClass.EQUAL_SIZE)
+UNPROVEN_CLASSES = (ObjectClass.SUSPICIOUS, ObjectClass.EQUAL_VERSION, ObjectClass.EQUAL_SIZE)
 # Classes outside the project's scope: canaries, objects outside its filter, and OMS's own lists, which grow.
 NOT_IN_SCOPE = (ObjectClass.CANARY, ObjectClass.OUTSIDE, ObjectClass.OMS_OWN)
 IN_SCOPE = tuple(object_class for object_class in ObjectClass if object_class not in NOT_IN_SCOPE)
 # Classes in scope that do not count as equal: OBS lacks the objects, may get them without action, or has no proof.
-LACKING = frozenset(object_class for object_class in ObjectClass if object_class.is_lacking)
-PENDING = frozenset(object_class for object_class in ObjectClass if object_class.is_pending)
-ACCEPTABLE = frozenset(object_class for object_class in ObjectClass if object_class.can_be_accepted)
+LACKING_CLASSES = frozenset(object_class for object_class in ObjectClass if object_class.is_lacking)
+PENDING_CLASSES = frozenset(object_class for object_class in ObjectClass if object_class.is_pending)
+ACCEPTABLE_CLASSES = frozenset(object_class for object_class in ObjectClass if object_class.can_be_accepted)
 # Classes of objects that are too new to be judged.
-TOO_NEW = (ObjectClass.MOVING, ObjectClass.IN_FLIGHT)
+TOO_NEW_CLASSES = (ObjectClass.MOVING, ObjectClass.IN_FLIGHT)
 # Titles of classes that a recheck leaves unchanged.
 UNCHANGED_BY_RECHECK = frozenset(
     object_class.title for object_class in ObjectClass if not object_class.can_be_rechecked

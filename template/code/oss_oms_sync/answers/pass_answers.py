@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from oss_oms_sync.answers.codec import Digest
 from oss_oms_sync.answers.finding import Stop
-from oss_oms_sync.answers.object_class import IN_SCOPE, TOO_NEW, ObjectClass
+from oss_oms_sync.answers.object_class import IN_SCOPE, TOO_NEW_CLASSES, ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t, untranslated
 
@@ -40,8 +40,8 @@ class Ranges:
 class Progress:
     """The progress of a pass.
 
-    - `share`: the processed part of the objects, from 0 to 1, or None if no earlier pass counted the objects.
-    - `minutes_left`: the estimated remaining minutes, or None for the same reason.
+    `share` is the processed part of the objects, from 0 to 1. `share` and `minutes_left` are None if no earlier pass
+    counted the objects.
     """
 
     objects_per_minute: int
@@ -55,11 +55,11 @@ class PassAnswer:
 
     - `next`, `stopped`: sentences for people.
     - `objects`: the number of source objects that the pass has counted.
-    - `share`: the processed part of the objects, from 0 to 1. `share` and `minutes_left` are None if no earlier pass
-      counted the objects.
+    - `share`: the processed part of the objects, from 0 to 1.
+    - `share` and `minutes_left` are None if no earlier pass counted the objects.
     - `unsent`: the number of objects that the pass did not submit because they are too many.
-    - `step`: the command that copies the `unsent` objects by a migration.
-    - `all_the_same`: the command that submits the `unsent` objects nevertheless.
+    - `step`: the command that copies the objects of `unsent` by a migration.
+    - `all_the_same`: the command that submits them nevertheless.
     - `is_migration_unknown`: True if a migration of the existing objects had begun but its state was unknown, so that
       the pass left no object to the migration.
     - `has_no_objects`: True if the pass is finished and found no source object in scope.
@@ -213,7 +213,6 @@ class StoragePair:
 
     @property
     def text(self) -> Text:
-        """A sentence with the counts and both storage classes."""
         source, destination = (
             None if class_name is None else _STORAGE_CLASSES.get(class_name, untranslated(class_name))
             for class_name in (self.source, self.destination)
@@ -289,10 +288,13 @@ class BothBuckets:
     destination: ObjectCount
 
     @property
-    def judged_counts(self) -> tuple[int, int]:
-        """The number of source objects in scope that were judged, and the number of all source objects in scope."""
+    def judged_and_total_counts(self) -> tuple[int, int]:
+        """The number of source objects in scope with a final class, and the number of all source objects in scope.
+
+        Objects that were just written, or are in flight, have no final class yet.
+        """
         total = self._count(IN_SCOPE)
-        return total - self._count(TOO_NEW), total
+        return total - self._count(TOO_NEW_CLASSES), total
 
     @property
     def unproven_count(self) -> int:
@@ -330,9 +332,10 @@ class CompareAnswer(PassAnswer):
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonResult(BothBuckets, CompareAnswer):
-    """The result of a finished comparison, with remedies for the classes that a resend may not mend.
+    """The result of a finished comparison.
 
-    All objects written before the time `watermark` were in the destination.
+    - `remedies`: the remedy of each class whose objects another submission may not copy.
+    - `watermark`: the time until which all written objects were in the destination.
     """
 
     source: ListedSource

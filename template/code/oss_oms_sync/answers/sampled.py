@@ -66,5 +66,4 @@ class Headers:
 
     @property
     def compared_count(self) -> int:
-        """The number of objects whose headers were compared."""
         return self.drawn + len(self.more)

@@ -112,7 +112,7 @@ class WaitingKey:
 
 @dataclass(frozen=True)
 class AbandonedRunFiles:
-    """The run files of an inactive project: their number, and the folder in the log bucket.
+    """The run files of an inactive project: their number, and their folder in the log bucket.
 
     A run file has the keys that a run of replay has taken to resend them. `last_run` is the last recorded time at which
     a job of the project ran.
@@ -221,7 +221,7 @@ class CountCheck:
 
     - `sign`: the required relation, = or ≤.
     - `claim`: the statement that `left` and `right` are in this relation.
-    - `meaning`: the explanation of a failure.
+    - `meaning`: the explanation of a failed comparison.
     """
 
     claim: Text

@@ -20,12 +20,12 @@ from oss_oms_sync.answers.text import Text, t
 class OverwriteMode(Enum):
     """Overwrite modes of a sync task or a task group; the values are OMS's names.
 
-    A mode that OMS adds later keeps its name without being a member, and callers treat it as DEFAULT, like a missing
-    mode.
+    - By default OMS skips an object if the object in OBS has the same size and is not older.
+    - With CRC64, OMS compares the CRC64s instead. If one of the two objects has none, OMS decides as by default.
+    - A mode that OMS adds later keeps its name without being a member. Callers treat it as DEFAULT, like a missing
+      mode.
 
-    Source: OMS, "Creating a sync task". By default OMS skips an object if the object in OBS has the same size and is
-    not older. With CRC64, OMS compares the CRC64s instead; if one of the two objects has none, OMS decides as by
-    default.
+    Source: OMS, "Creating a sync task".
     """
 
     NEVER = "NO_OVERWRITE"
@@ -212,7 +212,6 @@ class GroupProgress:
 
     @property
     def title(self) -> Text:
-        """A short sentence about the state of the group."""
         return _TITLES[self.state]
 
     @property
@@ -245,7 +244,7 @@ class GroupProgress:
 
     @property
     def look_step(self) -> Step:
-        """The step to print in other reports: `migrate --look` while the group runs, otherwise `step`."""
+        """The step that reports on other subjects print: `migrate --look` while the group runs, otherwise `step`."""
         return LOOK_STEP if self.state in WORKING_STATES else self.step
 
 
@@ -322,8 +321,8 @@ class TaskGroup(GroupProgress):
 def max_submissions(keys_a_second: float) -> float:
     """Return the number of objects up to which submitting them is faster than a task group, which starts slowly.
 
-    `keys_a_second` is the rate of submissions. At twenty calls of ten keys per second the number is 370,000 objects,
-    which take 31 minutes. The result ignores the costs of the calls and records that submissions cause.
+    At twenty calls of ten keys per second the number is 370,000 objects, which take 31 minutes. The result ignores the
+    costs of the calls and records that submissions cause.
     """
     seconds_saved = 1 / keys_a_second - 1 / LISTED_OBJECTS_PER_SECOND
     return _START_SECONDS / seconds_saved if seconds_saved > 0 else math.inf

@@ -58,7 +58,7 @@ class Text:
 
     @property
     def steps(self) -> list[Step]:
-        """The Steps in the text, without duplicates."""
+        """The Steps in the text, without repetitions."""
         return [*{str(part): part for part in self.parts("en") if isinstance(part, Step)}.values()]
 
     def of(self, language: str, command: Callable[[Step], str] = str) -> str:
@@ -84,7 +84,7 @@ class AtLeast(int):
 def t(phrase: str, /, **values: object) -> Text:
     """Return a Text of the phrase with these values.
 
-    A test compares the phrases of all calls of this function with the catalogue.
+    A test requires a translation of every phrase in a call of this function.
     """
     return Text(phrase, values)
 
@@ -108,7 +108,7 @@ _SENTENCE_ENDS = (*".!?:", *"。！？：")
 
 
 def _format_value(value: object, format_spec: str, language: str) -> Iterator[str | Step]:
-    """Yield the parts of a value's text; `format_spec` is the format in its placeholder."""
+    """Yield the parts of a value's text: strings, and Steps. `format_spec` is the format in its placeholder."""
     if format_spec in _QUANTITIES:
         value, format_spec = t("unknown") if value is None else _QUANTITIES[format_spec](value), ""
     singular, _, plural = format_spec.partition("|")

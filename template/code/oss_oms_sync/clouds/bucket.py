@@ -34,7 +34,6 @@ class Bucket(ABC):
     """
 
     def __init__(self, name: str, calls: Calls, max_name_bytes: int) -> None:
-        """Create the bucket `name`, which permits names of objects with at most `max_name_bytes` bytes."""
         self.name = name
         self._calls = calls
         self._max_name_bytes = max_name_bytes
@@ -42,24 +41,22 @@ class Bucket(ABC):
     def list_page(self, prefix: str, after_name: str) -> ListPage:
         """Return the first page of the objects whose names begin with `prefix` and follow `after_name`.
 
-        The page is empty if there are no such objects. Raises StorageError, also if the names are not in ascending
-        order.
+        The page is empty if there are no such objects. Raises StorageError, also for a page whose names are not in
+        ascending order.
         """
         return self._list_objects(prefix, after_name, PAGE_SIZE)
 
-    def first_name(self, prefix: str, after_name: str) -> str:
+    def find_first_name(self, prefix: str, after_name: str) -> str:
         """Return the first name that begins with `prefix` and follows `after_name`, or "" if there is no such name.
 
-        This call is much faster than the request for a whole page.
-
-        Raises StorageError.
+        This call is much faster than the request for a whole page. Raises StorageError.
         """
         return next(iter(self._list_objects(prefix, after_name, 1).columns.names), "")
 
     def try_find_all(self, names: Sequence[str]) -> list[ObjectSummary | StorageError | None]:
-        """Return the entry of each of these objects in the listing, or None if the bucket lacks the object.
+        """Return the listing entry of each object, in the order of `names`; None if the bucket lacks the object.
 
-        An object whose name is too long counts as missing, because OSS refuses to list it.
+        An object whose name exceeds the cloud's limit counts as missing, because OSS refuses to list it.
         """
         valid_names = [name for name in names if len(name.encode()) <= self._max_name_bytes]
         pages = self._calls.run([self._make_list_call(name, "", 1) for name in valid_names])
@@ -67,7 +64,7 @@ class Bucket(ABC):
         return [summaries.get(name) for name in names]
 
     def find_all(self, names: Sequence[str]) -> list[ObjectSummary | None]:
-        """Return the entry of each of these objects in the listing, or None if the bucket lacks the object.
+        """Return the listing entry of each object, in the order of `names`; None if the bucket lacks the object.
 
         Raises StorageError.
         """
@@ -77,9 +74,9 @@ class Bucket(ABC):
     def pages(self, prefix: str, after_name: str = "") -> Iterator[Iterator[ListPage]]:
         """Return a context with an iterator over all pages of the listing after the name `after_name`.
 
-        A page is requested while the caller works on the page before; the first page is requested at once. A page that
-        is still pending at the end of the context is abandoned. The iteration raises StorageError, also if the names
-        are not in ascending order.
+        Each page is requested while the caller works on the previous page. At the end of the context, a request in
+        progress is abandoned. The iteration raises StorageError, also for a page whose names are not in ascending
+        order.
         """
         pending_pages = [self._begin_page(prefix, after_name)]
         try:
@@ -91,16 +88,16 @@ class Bucket(ABC):
     def _iter_pages(
         self, prefix: str, after_name: str, pending_pages: list[PendingCall[UnreadPage]]
     ) -> Iterator[ListPage]:
-        """Yield all pages; request each page before the page before it is parsed.
+        """Yield all pages, and request the next page before parsing the current page.
 
-        `pending_pages` contains the page that is requested but not read, if any, so that the caller can abandon it.
+        `pending_pages` has the page that was requested but not read yet, so that the caller can abandon the request.
         """
         while pending_pages:
             unread_page = pending_pages.pop().result()
             if guessed_name := unread_page.guess_next():
                 pending_pages.append(self._begin_page(prefix, guessed_name))
             page = self._read_page(unread_page, prefix, after_name)
-            after_name = page.columns.names[-1] if page.more else ""
+            after_name = page.columns.names[-1] if page.has_more else ""
             if after_name != guessed_name:
                 for pending_page in pending_pages:
                     pending_page.abandon()
@@ -111,22 +108,22 @@ class Bucket(ABC):
         return self._calls.begin(self._make_unread_page_call(prefix, after_name, PAGE_SIZE))
 
     def _read_page(self, unread_page: UnreadPage, prefix: str, after_name: str) -> ListPage:
-        """Parse a page that has arrived.
+        """Parse a received page, or request it again if it is not a listing.
 
-        If it is not a listing, or has no names although more names follow, request it again.
+        It is also requested again if it has no names although more names follow.
         """
         from oss_oms_sync.clouds.listings import NotAListing
 
         with suppress(NotAListing):
             page = unread_page.read()
-            if page.columns.names or not page.more:
+            if page.columns.names or not page.has_more:
                 return self.check_page(page, after_name)
         return self.list_page(prefix, after_name)
 
     def check_page(self, page: ListPage, after_name: str) -> ListPage:
-        """Return the page if it can follow the name `after_name`.
+        """Return `page` if its names follow `after_name` in ascending order.
 
-        Raises StorageError if it cannot.
+        Raises StorageError if they do not, or if the page has no names although another page follows.
         """
         # This import is local because forward lists nothing, and a cold start compiles every imported module.
         from oss_oms_sync.clouds.listings import can_follow
@@ -147,18 +144,14 @@ class Bucket(ABC):
     def iter_folder(self, folder: str) -> Iterator[ObjectSummary]:
         """Iterate over all objects in `folder`, a prefix that ends with "/".
 
-        The folder's marker, an empty object with the folder's name that consoles create, is left out.
-
-        Raises StorageError.
+        Consoles mark a folder by an empty object with the folder's name; this object is left out. Raises StorageError.
         """
         return (listed_object for listed_object in self.iter_objects(folder) if listed_object.name != folder)
 
     def iter_contents(self, listed_object: ObjectSummary) -> Iterator[bytes]:
-        """Read the contents of this version of an object in parts of 8 MiB.
+        """Read the contents of an object in parts of 8 MiB, and request the next part while the caller works on a part.
 
-        While the caller works on a part, the next part is already requested.
-
-        Raises StorageError, with a code in CHANGED_CODES if the version was replaced or deleted.
+        Raises StorageError. Its code is one of CHANGED_CODES if the object was replaced or deleted after it was listed.
         """
 
         def begin_part(start: int) -> PendingCall[bytes]:
@@ -194,11 +187,11 @@ class Bucket(ABC):
     def _make_part_call(
         self, listed_object: ObjectSummary, start: int, end: int
     ) -> Callable[[], Attempt[bytes | StorageError]]:
-        """Return a function that reads the bytes from `start` up to `end` of this version of an object."""
+        """Return a function that reads the bytes from `start` up to `end` of the listed version of an object."""
 
     @abstractmethod
     def _make_order_error(self, after_name: str) -> StorageError:
-        """Return the error for a page that cannot follow the name `after_name`."""
+        """Return the error for a page whose names do not follow `after_name` in ascending order."""
 
     def _find_in_page(self, name: str, page: ListPage | StorageError) -> ObjectSummary | StorageError | None:
         if isinstance(page, StorageError):
@@ -212,10 +205,6 @@ class Bucket(ABC):
         return self.check_page(self._run_call(self._make_list_call(prefix, after_name, size)), after_name)
 
     def _run_call(self, attempt: Callable[[], Attempt[T | StorageError]]) -> T:
-        """Make the call `attempt`, and return its result.
-
-        Raises StorageError.
-        """
         (result,) = require_success(self._calls.run([attempt]))
         return result
 
@@ -223,7 +212,7 @@ class Bucket(ABC):
 def none_if_missing(result: T | StorageError) -> T | None:
     """Return the result of a call, or None if the call failed because the object does not exist.
 
-    Raises StorageError for any other failure.
+    Raises the error of any other failure.
     """
     if not isinstance(result, StorageError):
         return result

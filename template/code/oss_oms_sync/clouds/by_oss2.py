@@ -59,10 +59,10 @@ class Transport:
     def __init__(self, session: Connections) -> None:
         self._session = session
 
-    def do_request(self, request: Any, timeout: tuple[float, float]) -> _Answer:
-        """Make a call; `request` is an `oss2.http.Request`.
+    def do_request(self, request: Any, timeout: tuple[float, float]) -> _OssResponse:
+        """Send a request (an `oss2.http.Request`), and return the response.
 
-        Raises NETWORK_ERRORS, also if another host answers with a success or a refusal, because only OSS can know
+        Raises NETWORK_ERRORS. A success or a refusal from another host is one of these errors, because only OSS knows
         whether an object exists.
         """
         # Only the query needs encoding. If requests prepared the request, that would take longer than signing it.
@@ -71,7 +71,7 @@ class Transport:
         response = self._session.send_signed(
             request.method, f"{request.url}{query}", headers, timeout, request.data or b""
         )
-        answer = _Answer(response, request.method)
+        answer = _OssResponse(response, request.method)
         # A 429, a redirect or a 5xx may come from a gateway, so such a response needs no proof that OSS sent it.
         is_refusal = 400 <= answer.status < 500 and answer.status != 429
         if (answer.is_success or is_refusal) and not answer.request_id:
@@ -79,7 +79,7 @@ class Transport:
         return answer
 
 
-class _Answer:
+class _OssResponse:
     """A response of OSS that was read completely, with the interface that `oss2` expects."""
 
     def __init__(self, response: requests.Response, method: str) -> None:
@@ -95,7 +95,6 @@ class _Answer:
         self._body = BytesIO(body)
 
     def read(self, amount: int | None = None) -> bytes:
-        """Read the next `amount` bytes of the body, or all remaining bytes."""
         return self._body.read(amount)
 
 

@@ -51,13 +51,13 @@ class Attempt(Generic[T]):
 
 
 class RetryBudget:
-    """The budget of a job for attempts, and for the waits between them.
+    """The limits of a job for attempts to make its calls: their number, and the total time of the waits between them.
 
-    A wait has full jitter: it is random, up to a limit that doubles after each attempt.
+    The length of a wait is random, up to a limit that doubles after each attempt (full jitter).
     """
 
     def __init__(self, deadline: Deadline, clock: Clock, *, repeat_throttled: bool = True) -> None:
-        """Create the budget; a throttled call is attempted again only if `repeat_throttled` is True."""
+        """Create the limits. A call that the cloud throttled is attempted again only if `repeat_throttled` is True."""
         self._deadline = deadline
         self._clock = clock
         self._budget_deadline = Deadline(_BUDGET_SECONDS, clock)
@@ -68,10 +68,9 @@ class RetryBudget:
     ) -> T:
         """Attempt `call` until it succeeds or another attempt would not help, and return the last result.
 
-        If the deadline passed before the first attempt, return the result of `get_unattempted_result`.
-
-        After a lost connection, `reconnect` is called. After the first lost connection the next attempt follows
-        immediately, because the connection may have died while the instance was frozen.
+        - `get_unattempted_result` makes the result if the deadline passed before the first attempt.
+        - `reconnect` is called after each lost connection. After the first lost connection, the next attempt follows
+          immediately, because the connection may have died while the instance was frozen.
         """
         attempt: Attempt[T] | None = None
         attempts = 0
@@ -89,7 +88,7 @@ class RetryBudget:
         self._deadline = Deadline(0, self._clock)
 
     def _pause(self, attempts: int, attempt: Attempt[T]) -> bool:
-        """Wait before the next attempt, or return False at once if the wait would be too long."""
+        """Wait before the next attempt, or return False at once if the wait would exceed a limit."""
         if attempt.retry_after is not None:
             # Instances wait for different times, but none waits for less than the server requested.
             wait_seconds = attempt.retry_after + random.uniform(0, _FIRST_BACKOFF_SECONDS)
@@ -111,11 +110,11 @@ class RetryBudget:
 class CallPool:
     """A pool of threads that runs calls in parallel, and abandons a call that does not return in time.
 
-    The caller of an abandoned call has to reset the connection (`Connections.abort`); otherwise the thread of the call
-    stays for the life of the instance.
+    The caller of an abandoned call has to reset the connection (`Connections.abort`); otherwise the call keeps its
+    thread for the life of the instance.
 
-    Even a single call needs the pool: the timeout of the library requests applies to each read. So it does not end a
-    call whose response arrives byte by byte, or whose host name does not resolve.
+    Even a single call needs the pool, because the library requests has a timeout for each read, not for the whole call.
+    A response that arrives byte by byte, or a slow resolution of a host name, would never time out.
     """
 
     def __init__(self, width: int = POOL_WIDTH) -> None:
@@ -126,14 +125,14 @@ class CallPool:
     def run(self, calls: Sequence[Callable[[], T]], seconds: float) -> list[T | None]:
         """Run `calls` in parallel, and return their results in the order of `calls`.
 
-        The result is None for a call that did not return within `seconds`; a call itself must not return None. An
-        exception of a call is raised here.
+        The result is None for a call that did not return within `seconds`; a call itself must not return None. The
+        exception of a call is raised again.
         """
         running_calls = [self.begin(call, seconds) for call in calls]
         return [call.result() for call in running_calls]
 
     def begin(self, call: Callable[[], T], seconds: float) -> RunningCall[T]:
-        """Start `call` and return immediately; a call that takes longer than `seconds` is abandoned."""
+        """Start `call` and return immediately. A call that takes longer than `seconds` is abandoned."""
         # The lock prevents that another thread shuts the pool down before it takes this call.
         with self._lock:
             pool = self._pool
@@ -160,7 +159,7 @@ class RunningCall(Generic[T]):
     def result(self) -> T | None:
         """Wait for the call and return its result, or None if the call did not return in time.
 
-        An exception of the call is raised here.
+        The exception of the call is raised again.
         """
         try:
             return self._future.result(max(0.0, self._end - time.monotonic()))
@@ -174,16 +173,18 @@ class RunningCall(Generic[T]):
             return None
 
     def abandon(self) -> bool:
-        """Abandon the call, and return True if it is running, so that the caller has to reset its connection."""
+        """Abandon the call. Return True if it is running, so that the caller has to reset its connection."""
         return not self._future.cancel() and not self._future.done()
 
 
 class Calls:
-    """The calls of an invocation on one session.
+    """The calls of an invocation to a cloud, on shared connections.
 
-    The methods receive functions, called attempts. An attempt makes one call on the session, and returns an expected
-    error instead of raising it. `make_no_answer_error` makes the error of an abandoned call, and `make_too_late_error`
-    that of a call that could not begin in time.
+    The methods receive functions, called attempts. An attempt makes a call once, and returns an expected error instead
+    of raising it.
+
+    - `make_no_answer_error`: a function that makes the error of an abandoned call.
+    - `make_too_late_error`: a function that makes the error of a call that could not begin in time.
     """
 
     def __init__(
@@ -213,7 +214,6 @@ class Calls:
         return [self._make_no_answer_error() if result is None else result for result in results]
 
     def begin(self, attempt: Callable[[], Attempt[T | StorageError]]) -> PendingCall[T]:
-        """Start the call `attempt` and return immediately."""
         self._session.use()
         budget = RetryBudget(self._deadline, self._clock)
         running_call = self._pool.begin(partial(self._retry, attempt, budget), self._deadline.remaining())

@@ -18,8 +18,8 @@ _TIMEOUT_SECONDS = 5.0
 _ATTEMPT_SECONDS = 15.0
 
 
-def clock_skews(urls: Mapping[str, str], clock: Clock, pool: CallPool) -> dict[str, timedelta | None]:
-    """Return the difference between `clock` and the clock of the cloud at each of `urls`, by the names in `urls`.
+def measure_clock_skews(urls: Mapping[str, str], clock: Clock, pool: CallPool) -> dict[str, timedelta | None]:
+    """Return the absolute difference between `clock` and the clock of each cloud, by the names in `urls`.
 
     The difference is None for a cloud without an address, or without a time in its response.
     """
@@ -28,7 +28,6 @@ def clock_skews(urls: Mapping[str, str], clock: Clock, pool: CallPool) -> dict[s
 
 
 def _ask_date(url: str, clock: Clock, pool: CallPool) -> datetime | None:
-    """Return the time that the host at `url` reports, or None if it reports none."""
     with Connections(url, clock) as session:
 
         def ask() -> datetime | str:

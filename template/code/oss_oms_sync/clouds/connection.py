@@ -56,15 +56,15 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
     """Kept-alive connections to the cloud at `url`, for the life of an instance.
 
     Another thread can close them while a call is using them. The class replaces a session of the library requests,
-    which would follow redirects and keep cookies: a request must not be sent to another host, because its headers
-    contain the token.
+    which would follow redirects and keep cookies. A request must not be sent to another host, because its headers
+    contain the security token.
     """
 
     def __init__(self, url: str, clock: Clock) -> None:
         # Proxies and trusted certificates come from the environment, as in requests, but are read only once, because
         # reading them takes longer than signing. A .netrc is ignored, because only the signature authorizes a call.
         self._proxies = requests.utils.get_environ_proxies(url)
-        self.verify = trusted_certificates() or True
+        self.verify = find_trusted_certificates() or True
         self._adapter = _SocketAdapter()
         self._clock = clock
         self._last_use: datetime | None = None
@@ -106,8 +106,8 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
     ) -> requests.Response:
         """Send a signed request without changing it; the caller has checked and encoded all parts.
 
-        `timeout` has the seconds for connecting and for each read. The body of the response is not read yet: see
-        `read_body`.
+        `timeout` has the seconds for connecting and for each read. The body of the response is not read yet:
+        `read_body` reads it.
 
         Raises NETWORK_ERRORS.
         """
@@ -128,7 +128,7 @@ class Connections(contextlib.AbstractContextManager["Connections"]):
 
 
 class _SocketAdapter(requests.adapters.HTTPAdapter):
-    """An adapter that can reset all sockets in use; the pools of urllib3 know only idle connections."""
+    """An adapter of requests that can reset all sockets in use; urllib3's pools know only idle connections."""
 
     def __init__(self) -> None:
         self._sockets: WeakSet[socket.socket] = WeakSet()
@@ -143,7 +143,7 @@ class _SocketAdapter(requests.adapters.HTTPAdapter):
     def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
         """Return the URL as requests does, but keep all leading slashes of the path, because the path is signed.
 
-        requests 2.32.3, in the runtime python3.12, would keep only the first slash.
+        The version 2.32.3 of requests, in the runtime python3.12, would keep only the first slash.
         """
         url: str = super().request_url(request, proxies)
         path = request.path_url
@@ -155,7 +155,6 @@ class _SocketAdapter(requests.adapters.HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, *args: Any, **options: Any) -> Any:
-        """Return the manager of connections through a proxy, with the same pools and socket options."""
         manager = super().proxy_manager_for(*args, **options, socket_options=_SOCKET_OPTIONS)
         manager.pool_classes_by_scheme = self._pools
         return manager
@@ -228,9 +227,9 @@ class _SocketAdapter(requests.adapters.HTTPAdapter):
 def _reset(opened_socket: socket.socket) -> None:
     """Reset a connection immediately, even if another thread is reading from it.
 
-    The socket stays open for that thread. Closing it here would free its file number for the next connection, from
-    which that thread would then read. A shutdown alone would leave the unsent bytes in the kernel until that thread
-    closes the socket, and in a frozen instance the thread does not run.
+    The socket stays open. Closing it would free its file number for the next connection, from which the other thread
+    would then read. A mere shutdown would leave the unsent bytes in the kernel until that thread closes the socket, and
+    in a frozen instance no thread runs.
     """
     # This import is local because few calls are abandoned.
     from ctypes import CDLL
@@ -246,8 +245,8 @@ def _reset(opened_socket: socket.socket) -> None:
 def read_body(response: requests.Response, max_bytes: int) -> bytes:
     """Read the body of a streamed response, or only its first `max_bytes` bytes.
 
-    The response to a HEAD has no body, whatever its Content-Length; reading it frees the connection. The body is not
-    decompressed, because no call asks for compression.
+    - The response to a HEAD has no body, whatever its Content-Length; reading it frees the connection.
+    - The body is not decompressed, because no request permits compression.
 
     Raises requests.ReadTimeout, and requests.ConnectionError if the body is shorter than its Content-Length.
     """
@@ -271,14 +270,14 @@ def read_body(response: requests.Response, max_bytes: int) -> bytes:
     return body
 
 
-def trusted_certificates() -> str | None:
-    """Return the file or folder of certificates that an environment variable names, or None if none is set."""
+def find_trusted_certificates() -> str | None:
+    """Return the path of the certificates in REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE, or None if neither is set."""
     return os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
 
 
-def tls_context() -> ssl.SSLContext:
-    """Return TLS settings with the same trusted certificates, for connections that are made without requests."""
-    certificates = trusted_certificates() or DEFAULT_CA_BUNDLE_PATH
+def make_tls_context() -> ssl.SSLContext:
+    """Return TLS settings for connections without requests, with the certificates that requests would trust."""
+    certificates = find_trusted_certificates() or DEFAULT_CA_BUNDLE_PATH
     is_folder = Path(certificates).is_dir()
     return ssl.create_default_context(
         cafile=None if is_folder else certificates, capath=certificates if is_folder else None

@@ -64,7 +64,7 @@ class Invocation:
 
         Raises StorageError if OMS does not report the task.
         """
-        task = self.oms.task(self.deadline)
+        task = self.oms.query_task(self.deadline)
         if isinstance(task, Failure):
             explanation = ": ".join(filter(None, (task.reason.name, task.message)))
             remedy = task.remedy("get").en
@@ -84,7 +84,8 @@ class Invocation:
     def listing_seconds(self) -> float:
         """Return the number of seconds for which a pass may wait for listings of OSS.
 
-        It exceeds the time that a pass spends on a range, and leaves time to store the pass's progress.
+        It exceeds the time that an invocation spends on a range of keys, and leaves time to store the progress of the
+        pass.
         """
         remaining_seconds = self.deadline.remaining()
         return remaining_seconds - min(_WRITING_SECONDS, remaining_seconds / 4) / 2

@@ -1,8 +1,7 @@
 """The parser of the listings of both clouds, which are XML.
 
 A page is the response of OSS to ListObjectsV2, or of OBS to "Listing Objects in a Bucket", version 1, each with
-encoding-type=url. `oss2` can read the pages of OSS, but this module needs a third of its time, and a pass does little
-else.
+encoding-type=url. `oss2` would need three times as long to parse the pages of OSS, and a pass does little else.
 
 Sources: https://help.aliyun.com/zh/oss/developer-reference/listobjectsv2,
 https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html.
@@ -89,9 +88,9 @@ class UnreadPage:
         self._dialect = dialect
 
     def guess_next(self) -> str:
-        """Return the last name in this page's text, after which the next page probably begins.
+        """Return the last name in the page's text, after which the next page probably begins.
 
-        Return "" if the text shows that no page follows, or lacks the name. The caller parses the page later and
+        Return "" if the text shows that no page follows, or lacks the name. The caller parses the page later, and then
         verifies the guess.
         """
         _, key, end = self._body.rpartition(b"<Key>")
@@ -100,10 +99,7 @@ class UnreadPage:
         return self._dialect.unquote_name(end.partition(b"</Key>")[0].decode("utf-8", "replace"))
 
     def read(self) -> ListPage:
-        """Parse the page.
-
-        Raises NotAListing.
-        """
+        """Parse the page. Raises NotAListing."""
         try:
             return _read_uniform_page(self._body, self._dialect) or _read_any_page(self._body, self._dialect)
         except (ElementTree.ParseError, ValueError, LookupError) as error:
@@ -115,7 +111,7 @@ def _parse_page(
     dialect: Dialect,
     read_columns: Callable[[list[ElementTree.Element], str, Callable[[str], str]], Columns],
 ) -> ListPage:
-    """Return the page in `body`, with the objects as `read_columns` reads them.
+    """Return the page in `body`; the function `read_columns` reads its objects.
 
     The arguments of `read_columns` are the elements of the objects, the namespace before their tags, and the function
     that decodes their names.
@@ -135,7 +131,7 @@ def _parse_page(
 
 
 def _read_any_page(body: bytes, dialect: Dialect) -> ListPage:
-    """Parse a page with the XML parser; this function reads every valid page."""
+    """Parse a page with the XML parser, which reads every valid page."""
 
     def read_columns(contents: list[ElementTree.Element], tag: str, decode: Callable[[str], str]) -> Columns:
         values = [{element.tag: element.text or "" for element in content} for content in contents]
@@ -159,7 +155,7 @@ def _read_any_page(body: bytes, dialect: Dialect) -> ListPage:
 
 
 def _read_uniform_page(body: bytes, dialect: Dialect) -> ListPage | None:
-    """Read a page whose objects have the same form without parsing them, or return None for other pages."""
+    """Read a page without parsing its objects as XML, or return None if the objects differ in form."""
 
     def read_columns(contents: list[ElementTree.Element], _: str, decode: Callable[[str], str]) -> Columns:
         # The only remaining object has to be the mark, at the place of the page's objects.
@@ -190,17 +186,15 @@ def _read_uniform_page(body: bytes, dialect: Dialect) -> ListPage | None:
 
 
 def extract_objects(text: str, mark: str, time_end: str) -> tuple[str, dict[str, list[str]]] | None:
-    """Extract the objects of a page by a single regular expression, if all of them have the same form, as is usual.
+    """Extract the objects of a page by a single regular expression if all of them have the same form, as is usual.
 
-    This takes a quarter of the time of parsing. The expression is made from the first object of the page. It accepts
-    only ASCII, and only texts that every parser reads in the same way: no entities except the quotes of an ETag, no
-    attributes, no sizes with a sign, and only white space between two objects. `time_end` is a regular expression for
-    the end of a time.
+    This takes a quarter of the time of parsing. The expression is made from the first object. It accepts only texts
+    that every XML parser reads in the same way, such as ASCII without entities and attributes. `time_end` is a regular
+    expression for the end of a time.
 
-    Return the page with the text `mark` in the place of its objects, and the texts of all their values by name: `name`,
-    `day`, `minute`, `second`, `etag`, `size`, `type` and `storage_class`, as far as the objects have these. The caller
-    checks that `mark` is at the right place of the page. Return None if the page has no objects, or if an object has
-    another form; the caller then uses the XML parser.
+    Return the page with the text `mark` in the place of its objects, and the texts of their values: `name`, `day`,
+    `minute`, `second`, `etag`, `size`, and, if the objects have them, `type` and `storage_class`. The caller checks
+    that `mark` is in a valid place. Return None if the page has no objects, or if the form of an object differs.
     """
     first_object = _FIRST_OBJECT_PATTERN.search(text)
     shared_class = _find_shared_class(first_object.group(), text) if first_object else ""
@@ -223,7 +217,7 @@ def extract_objects(text: str, mark: str, time_end: str) -> tuple[str, dict[str,
 
 
 def _find_shared_class(first_object: str, text: str) -> str:
-    """Return the storage class of the first object if all objects of a full page have this class, otherwise "".
+    """Return the class of the first object if all objects of a full page have this storage class, otherwise "".
 
     Counting the occurrences of the class takes less time than capturing the class of each object.
     """
@@ -233,11 +227,11 @@ def _find_shared_class(first_object: str, text: str) -> str:
 
 @lru_cache(maxsize=64)
 def _make_expression(form: str, time_end: str, storage_class: str) -> re.Pattern[str] | None:
-    """Return the regular expression for objects of the form `form`, including the white space after an object.
+    """Return the regular expression for objects of the form `form`, and the white space after an object.
 
-    The form is the text of an object without its values. `time_end` is the expression for the end of a time.
-    `storage_class` is the class of all objects; if it is empty, the expression captures the classes. Return None if
-    `form` is not the form of an object.
+    - `form`: the text of an object without its values. The result is None if it is not the form of an object.
+    - `time_end`: the expression for the end of a time.
+    - `storage_class`: the class of all objects; if it is empty, the expression captures the classes.
     """
     if not _OBJECT_PATTERN.fullmatch(form) or any(form.count(f"<{tag}/>") > 1 for tag in _VALUE_PATTERNS):
         return None
@@ -251,7 +245,6 @@ def _make_expression(form: str, time_end: str, storage_class: str) -> re.Pattern
 
 
 def _clean_class_name(text: str) -> str:
-    """Return a storage class, or "" if the text cannot be the name of a class."""
     return text if text.isidentifier() else ""
 
 
@@ -328,10 +321,10 @@ OSS_LISTING = Dialect(_unquote_name, _parse_time, r"\.000Z", has_types=True, has
 
 
 def can_follow(page: ListPage, after_name: str) -> bool:
-    """Return True if a page can follow the name `after_name`.
+    """Return True if all names of a page follow `after_name`, in the ascending order of their UTF-8 bytes.
 
-    The names of the page have to follow `after_name` in the ascending order of their UTF-8 bytes, and the page must
-    have names if more pages follow. Otherwise a merge of listings would skip objects, or paging would never end.
+    A page without names must be the last page. Otherwise a merge of listings would skip objects, or paging would never
+    end.
     """
     names = [after_name, *page.columns.names]
-    return all(map(lt, names, names[1:])) and not (page.more and not page.columns.names)
+    return all(map(lt, names, names[1:])) and not (page.has_more and not page.columns.names)

@@ -1,4 +1,4 @@
-"""Objects of a bucket, as the clouds' clients receive and return them, and helpers for the results of calls."""
+"""Objects of a bucket, as the clients of the clouds receive and return them, and functions for the results of calls."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _ANY_OBJECT_CODES = {
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object to write, or an object that was read; after reading, the names of its headers are in lower case."""
+    """An object to write, or an object that was read. After reading, the names of its headers are in lower case."""
 
     name: str
     body: bytes
@@ -61,7 +61,6 @@ class StoredObject:
 
     @classmethod
     def of_json(cls, name: str, value: object) -> StoredObject:
-        """Return an object whose body is `value` as JSON."""
         return cls(name, jsontext.dump(value), {"Content-Type": "application/json"})
 
 
@@ -87,7 +86,7 @@ class ObjectSummary(NamedTuple):
 class SourceHead(NamedTuple):
     """An object of OSS as a response to HEAD describes it.
 
-    `etag` and `modified` have the form of ObjectSummary, and `metadata` has the form that `metadata_of` returns.
+    `etag` and `modified` have the form of ObjectSummary, and `metadata` has the form that `extract_metadata` returns.
     """
 
     etag: str
@@ -107,7 +106,6 @@ class Columns(NamedTuple):
     storage_classes: list[str]
 
     def part(self, begin: int, end: int) -> Columns:
-        """Return the columns of the objects from index `begin` up to `end`."""
         return Columns(
             self.names[begin:end],
             self.etags[begin:end],
@@ -118,13 +116,11 @@ class Columns(NamedTuple):
         )
 
 
-def equal_prefix_length(left: Sequence[T], right: Sequence[T]) -> int:
-    """Return the number of leading elements that two sequences have in common."""
-    return len(left) if left == right else index_of_first(map(ne, left, right), min(len(left), len(right)))
+def count_equal_prefix(left: Sequence[T], right: Sequence[T]) -> int:
+    return len(left) if left == right else find_first_index(map(ne, left, right), min(len(left), len(right)))
 
 
-def index_of_first(conditions: Iterable[bool], otherwise: int) -> int:
-    """Return the index of the first true element, or `otherwise` if no element is true."""
+def find_first_index(conditions: Iterable[bool], otherwise: int) -> int:
     return next(compress(count(), conditions), otherwise)
 
 
@@ -132,20 +128,21 @@ def index_of_first(conditions: Iterable[bool], otherwise: int) -> int:
 class ListPage:
     """A page of a listing, with up to 1000 objects in the order of their names' bytes.
 
-    `more` is True if other objects follow. `token` is OSS's token for the continuation; it is empty on the last page.
+    `has_more` is True if another page follows. `token` is OSS's token for requesting that page; it is empty on the last
+    page.
     """
 
     columns: Columns
-    more: bool
+    has_more: bool
     token: str = ""
 
     @cached_property
     def objects(self) -> list[ObjectSummary]:
-        """The objects of the page as tuples; a pass mostly works on the columns, which takes less time."""
+        """The objects of the page as tuples. Most of a pass works on the columns instead, which takes less time."""
         return list(map(ObjectSummary._make, zip(*self.columns, strict=True)))
 
 
-def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
+def extract_metadata(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the user-defined metadata in the headers of a response to HEAD, in either cloud.
 
     The names are in lower case and without the cloud's prefix. The values are UTF-8 texts, although HTTP libraries
@@ -177,19 +174,19 @@ def etag_of(body: bytes | str) -> str:
 
 
 def etags_of(bodies: Iterable[str]) -> list[str]:
-    """Return the ETag of each body; this takes less time than a call of `etag_of` for each."""
+    """Return the ETag of each body, faster than a call of `etag_of` for each."""
     md5 = hashlib.md5
     digests = [md5(body.encode(), usedforsecurity=False).hexdigest() for body in bodies]
     return "\n".join(digests).upper().split("\n") if digests else []
 
 
 def split_into_parts(elements: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Iterate over parts of `elements` with at most `size` elements each, in order."""
+    """Iterate over consecutive parts of `elements`, each with at most `size` elements."""
     return (elements[start : start + size] for start in range(0, len(elements), size))
 
 
 def require_success(results: Sequence[T | StorageError]) -> list[T]:
-    """Return the results, none of which is an error.
+    """Return the results if none of them is an error.
 
     Raises the first StorageError among them.
     """

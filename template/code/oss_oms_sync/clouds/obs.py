@@ -1,9 +1,7 @@
 """Huawei OBS, the destination: its listing, reading objects by HEAD and GET, and changing the headers of objects.
 
 Sources: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0022.html, obs_04_0083.html, obs_04_0084.html and
-obs_04_0091.html. No request changes the contents of an object.
-
-Every error that this module raises is an ObsError.
+obs_04_0091.html. No request changes the contents of an object. Every error that this module raises is an ObsError.
 """
 
 from __future__ import annotations
@@ -44,7 +42,7 @@ from oss_oms_sync.clouds.obs_answers import (
     ObjectHead,
     ObjectPart,
     ObsError,
-    code_and_message,
+    parse_code_and_message,
 )
 from oss_oms_sync.clouds.obs_signature import quote_key, sign, sign_url
 from oss_oms_sync.clouds.task import TaskInfo
@@ -72,8 +70,12 @@ class HeaderChange(NamedTuple):
 
 # OBS, "Uploading an object": at most 1024 bytes of UTF-8 in a name.
 _MAX_NAME_BYTES = 1024
-LIST_PERMISSION, GET, HEAD_BUCKET_PERMISSION = "obs:bucket:ListBucket", "obs:object:GetObject", "obs:bucket:HeadBucket"
-CHANGE = "obs:object:ModifyObjectMetaData"
+LIST_PERMISSION, GET_PERMISSION, HEAD_BUCKET_PERMISSION = (
+    "obs:bucket:ListBucket",
+    "obs:object:GetObject",
+    "obs:bucket:HeadBucket",
+)
+CHANGE_PERMISSION = "obs:object:ModifyObjectMetaData"
 
 # The possible ends of a time in a listing. Milliseconds are ignored, because times in OSS have none.
 _SECONDS_BY_TIME_END = {f":{second:02}": second for second in range(60)}
@@ -132,7 +134,7 @@ class ObsClient:
         return ObsBucket(self, name, endpoint, deadline)
 
     def session(self, url: str) -> Connections:
-        """Return the connections to the bucket at `url`, which are kept for the next invocation."""
+        """Return the connections to the bucket at `url`, which are kept for the next invocations."""
         if url not in self._sessions:
             self._sessions[url] = Connections(url, self.clock)
         return self._sessions[url]
@@ -171,15 +173,14 @@ class ObsBucket(Bucket):
         return headers.get("x-obs-fs-file-interface") == "Enabled"
 
     def try_head_all(self, names: Sequence[str]) -> list[ObjectHead | StorageError]:
-        """Return the result of HEAD for each object.
-
-        The calls run in parallel. The error of a missing object has the code NoSuchKey.
-        """
+        """Send a HEAD request for each object, in parallel. The error of a missing object has the code NoSuchKey."""
 
         def parse_head(response: requests.Response, _: bytes) -> ObjectHead:
             return ObjectHead.parse(response.headers, response.headers.get("Content-Length", ""))
 
-        return self._calls.run([partial(self._attempt, GET, "HEAD", name, {}, {}, 0, parse_head) for name in names])
+        return self._calls.run(
+            [partial(self._attempt, GET_PERMISSION, "HEAD", name, {}, {}, 0, parse_head) for name in names]
+        )
 
     def head(self, name: str) -> ObjectHead | None:
         """Return the result of HEAD for an object, or None if the object does not exist.
@@ -192,7 +193,7 @@ class ObsBucket(Bucket):
     def try_change_all(self, changes: Sequence[HeaderChange]) -> list[bool | StorageError]:
         """Change the headers of objects in parallel, with a single request for each object.
 
-        The result is True for a change that OBS confirmed. A change without an answer may still take effect until its
+        The result is True for a change that OBS confirmed. A change without a response may still take effect until its
         time `expires`.
         """
 
@@ -224,12 +225,12 @@ class ObsBucket(Bucket):
             body = read_body(response, MAX_SHORT_BODY_BYTES)
         except NETWORK_ERRORS as error:
             # The message of an exception may contain the URL, so only the exception's type is reported.
-            return Attempt(self._make_error(NETWORK, type(error).__name__, CHANGE), connection_lost=True)
+            return Attempt(self._make_error(NETWORK, type(error).__name__, CHANGE_PERMISSION), connection_lost=True)
         if response.status_code == 200 and "x-obs-request-id" in response.headers:
             return Attempt(True)
         if response.status_code == 200:
-            return Attempt(self._make_error(NOT_OBS, "it answered 200", CHANGE), connection_lost=True)
-        refusal: Attempt[bool | StorageError] = self._read_refusal(response, body, "PUT", CHANGE)
+            return Attempt(self._make_error(NOT_OBS, "it answered 200", CHANGE_PERMISSION), connection_lost=True)
+        refusal: Attempt[bool | StorageError] = self._read_refusal(response, body, "PUT", CHANGE_PERMISSION)
         return replace(refusal, is_retryable=False)
 
     def read(self, name: str, start: int = 0, length: int = MAX_LONG_BODY_BYTES) -> ObjectPart | None:
@@ -277,7 +278,7 @@ class ObsBucket(Bucket):
         def require_version(part: ObjectPart) -> bytes | StorageError:
             if part.head.etag == listed_object.etag:
                 return part.body
-            return self._make_error("PreconditionFailed", "the object has changed meanwhile", GET)
+            return self._make_error("PreconditionFailed", "the object has changed meanwhile", GET_PERMISSION)
 
         return self._make_read_call(listed_object.name, start, end - start, require_version)
 
@@ -288,7 +289,7 @@ class ObsBucket(Bucket):
             return read(ObjectPart.parse(response.status_code, response.headers, body, start, length))
 
         range_header = {"Range": f"bytes={start}-{start + length - 1}"}
-        return partial(self._attempt, GET, "GET", name, {}, range_header, length, parse_part)
+        return partial(self._attempt, GET_PERMISSION, "GET", name, {}, range_header, length, parse_part)
 
     def _make_order_error(self, after_name: str) -> ObsError:
         return self._make_error(OUT_OF_ORDER, f"the page after {after_name!r} is not in order", LIST_PERMISSION)
@@ -305,8 +306,8 @@ class ObsBucket(Bucket):
     ) -> Attempt[T | StorageError]:
         """Make a signed call, and return the result of `read` if the call succeeds.
 
-        `read` receives the response and its body, of which at most `max_bytes` bytes are read. `key` is empty for a
-        call on the bucket.
+        The arguments of `read` are the response, and at most `max_bytes` bytes of its body. `key` is empty for a call
+        on the bucket.
         """
         settings, path = self._client.settings, self._build_path(key)
         signed_headers = sign(
@@ -339,7 +340,7 @@ class ObsBucket(Bucket):
         return f"{bucket_path}/{quote_key(key)}" if key or not bucket_path else bucket_path
 
     def _build_resource(self, path: str) -> str:
-        """Return a path in the form in which it is signed, which always contains the bucket."""
+        """Return a path in the form in which it is signed: it always begins with the bucket."""
         return path if self._is_in_path else f"/{self.name}{path}"
 
     def _send_request(self, method: str, url: str, headers: Mapping[str, str]) -> requests.Response:
@@ -350,7 +351,7 @@ class ObsBucket(Bucket):
         self, response: requests.Response, body: bytes, method: str, action: str
     ) -> Attempt[T | StorageError]:
         status = response.status_code
-        code, message = code_and_message(body)
+        code, message = parse_code_and_message(body)
         # The response to HEAD has no body with a code, so only its request id proves that OBS sent it.
         is_obs = "x-obs-request-id" in response.headers if method == "HEAD" else bool(code)
         if method == "HEAD" and is_obs:

@@ -1,7 +1,7 @@
 """The responses of OBS as values: an object, a part of an object, and an error with its remedy.
 
-Sources: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0083.html and obs_04_0084.html; for the error codes
-obs_04_0115.html.
+Sources: https://support.huaweicloud.com/intl/en-us/api-obs/obs_04_0083.html and obs_04_0084.html; obs_04_0115.html for
+the error codes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 from oss_oms_sync.answers.text import t
 from oss_oms_sync.clock import parse_http_date
 from oss_oms_sync.clouds.listings import parse_xml
-from oss_oms_sync.clouds.objects import metadata_of
+from oss_oms_sync.clouds.objects import extract_metadata
 from oss_oms_sync.errors import Reason, StorageError
 
 _CONTENT_RANGE = re.compile(r"bytes (?P<first>\d+)-\d+/(?P<size>\d+)", re.ASCII)
@@ -92,11 +92,11 @@ class NotFromObsError(ValueError):
 
 @dataclass(frozen=True)
 class ObjectHead:
-    """An object with the fields that only HEAD and GET report; the other fields have the form of ObjectSummary.
+    """An object as HEAD and GET describe it. Fields without a line here have the form of those of ObjectSummary.
 
     - `encryption`: "kms", "AES256" or empty. If it is not empty, `etag` can be any text.
     - `version`: the object's version, or empty if the bucket has no versioning.
-    - `metadata`: the user-defined metadata, in the form that `metadata_of` returns.
+    - `metadata`: the user-defined metadata, in the form that `extract_metadata` returns.
     - `storage_class`: the storage class, or empty for the standard class.
     - `at`: the time of the response by OBS's clock, in seconds since 1970, or 0 if OBS did not state it.
     """
@@ -112,9 +112,9 @@ class ObjectHead:
 
     @classmethod
     def parse(cls, headers: Mapping[str, str], size: str) -> ObjectHead:
-        """Return the object that the headers of a response to HEAD or GET describe.
+        """Return the object that the headers of a response to HEAD or GET describe; `size` is the text of its size.
 
-        `size` is the text of the object's size. Raises NotFromObsError if the ETag, the size or the time is missing.
+        Raises NotFromObsError if the ETag, the size or the time is missing.
         """
         modified_time = parse_http_date(headers.get("Last-Modified"))
         response_time = parse_http_date(headers.get("Date"))
@@ -127,7 +127,7 @@ class ObjectHead:
             int(modified_time.timestamp()),
             headers.get("x-obs-server-side-encryption", ""),
             headers.get("x-obs-version-id", ""),
-            metadata_of(headers),
+            extract_metadata(headers),
             headers.get("x-obs-storage-class", ""),
             int(response_time.timestamp()) if response_time else 0,
         )
@@ -135,7 +135,7 @@ class ObjectHead:
 
 @dataclass(frozen=True)
 class ObjectPart:
-    """A part of an object: the bytes from the position `start` on; `head.size` is the size of the whole object."""
+    """A part of an object: the bytes from the position `start` on. `head.size` is the size of the whole object."""
 
     head: ObjectHead
     start: int
@@ -145,7 +145,7 @@ class ObjectPart:
     def parse(cls, status: int, headers: Mapping[str, str], body: bytes, start: int, length: int) -> ObjectPart:
         """Return the part in a response to a request for `length` bytes from `start` on.
 
-        Raises NotFromObsError, also if the response contains another part.
+        Raises NotFromObsError, also if the response contains other bytes of the object.
         """
         if status == 200 and start == 0:
             # OBS ignored the range and returned the whole object, of which `body` is the beginning.
@@ -160,21 +160,21 @@ class ObjectPart:
 
 
 class ObsError(StorageError):
-    """The error of a failed call to OBS; its message begins with the English text of `fix`, the remedy."""
+    """The error of a failed call to OBS. Its message begins with the English text of `fix`, the remedy."""
 
     def __init__(self, code: str, problem: str, action: str, bucket: str, *, is_refusal: bool = False) -> None:
         """Create the error of a call that needs the permission `action`.
 
-        `code` is an error code of OBS or of this project, and `problem` describes what was observed.
+        `code` is an error code of OBS or of this project, and `problem` describes the observation.
         """
         self.fix = _FIXES.get(code, _OTHER_REMEDY).filled(action=action, bucket=bucket)
         super().__init__(f"{self.fix.en} ({problem})", code, had_no_effect=code != NETWORK, is_refusal=is_refusal)
 
 
-def code_and_message(body: bytes) -> tuple[str, str]:
+def parse_code_and_message(body: bytes) -> tuple[str, str]:
     """Return the error code and the message in a response of OBS.
 
-    If the body has another form, return an empty code and the body's text.
+    If the body is not an error of OBS, the code is empty and the message is the body's text.
     """
     try:
         root = parse_xml(body)

@@ -82,7 +82,7 @@ class OmsClient:
         self._host, self._origin = url.netloc, f"{url.scheme}://{url.netloc}"
         self._task_path = url.path.removesuffix("/events")
 
-    def task(self, deadline: Deadline, time: datetime | None = None) -> TaskInfo | Failure:
+    def query_task(self, deadline: Deadline, time: datetime | None = None) -> TaskInfo | Failure:
         """Return the sync task (ShowSyncTask) with its counters of the month of `time`, or the failure.
 
         By default, `time` is the current time.
@@ -93,12 +93,12 @@ class OmsClient:
         query = (("query_time", _to_milliseconds(time or self._clock.now())),)
         return self._query(self._task_path, query, deadline, TaskInfo.parse)
 
-    def statistics(
+    def query_statistics(
         self, types: Sequence[str], start: datetime, end: datetime, deadline: Deadline
     ) -> Statistics | Failure:
-        """Return OMS's counts of these `types` from `start` to `end` (ListSyncTaskStatistic), or the failure.
+        """Return OMS's counts of the kinds `types`, such as "SUCCESS", from `start` to `end`, or the failure.
 
-        OMS returns a count for each step of time, and chooses the length of the steps.
+        OMS returns a count for each interval of time, and chooses the length of the intervals (ListSyncTaskStatistic).
         """
         from oss_oms_sync.clouds.task import Statistics
 
@@ -106,8 +106,8 @@ class OmsClient:
         query = (("data_type", ",".join(types)), *time_range)
         return self._query(f"{self._task_path}/statistics", query, deadline, partial(Statistics.parse, types, start))
 
-    def group(self, group_id: str, deadline: Deadline) -> TaskGroup | Failure:
-        """Return the task group with this id in the project of the sync task (ShowTaskGroup), or the failure."""
+    def query_group(self, group_id: str, deadline: Deadline) -> TaskGroup | Failure:
+        """Return a task group, which migrates existing objects (ShowTaskGroup), or the failure."""
         from oss_oms_sync.answers.task_group import TaskGroup
 
         def parse_group(answer: Mapping[str, object]) -> TaskGroup | Failure:
@@ -124,7 +124,7 @@ class OmsClient:
         groups_path = f"{self._task_path.rpartition('/sync-tasks/')[0]}/taskgroups"
         return self._query(f"{groups_path}/{quote(group_id, safe='')}", (), deadline, parse_group)
 
-    def attempt(self, keys: Sequence[str], deadline: Deadline) -> Attempt[Failure | None]:
+    def attempt_submission(self, keys: Sequence[str], deadline: Deadline) -> Attempt[Failure | None]:
         """Submit `keys` in a single signed call; the result is None if OMS accepted them."""
         encodes_keys = self._settings.key_encoding == "url"
         body = json.dumps({"object_keys": [quote(key, safe="") if encodes_keys else key for key in keys]}).encode()
@@ -140,7 +140,7 @@ class OmsClient:
         deadline: Deadline,
         read: Callable[[dict[str, object]], T | Failure],
     ) -> T | Failure:
-        """Query OMS, and return the result of `read` for the response, or the failure."""
+        """Query OMS; return the result of the function `read` for the JSON object in the response, or the failure."""
 
         def parse_body(body: bytes) -> T | Failure:
             value = _parse_object(body)
@@ -157,7 +157,7 @@ class OmsClient:
     def _read_acceptance(self, body: bytes) -> Failure | None:
         """Return None if the response is an acceptance, otherwise the failure.
 
-        An acceptance has an empty body, or a JSON object without an error; the page of a proxy has neither.
+        An acceptance has an empty body, or a JSON object without an error; a web page of a proxy is neither.
         """
         return None if not body.strip() or _parse_object(body) is not None else self._read_failure(200, body)
 
@@ -179,10 +179,7 @@ class OmsClient:
         read: Callable[[bytes], T],
         deadline: Deadline,
     ) -> Attempt[T | Failure]:
-        """Make a signed call, and return its result or the failure.
-
-        The result is that of `read` for the body of a response with the status 200.
-        """
+        """Make a signed call; return the failure or, for the status 200, the result of `read` for the body."""
         settings = self._settings
         headers = sign(
             method,
@@ -215,7 +212,7 @@ class OmsClient:
     def _read_failure(self, status: int, body: bytes) -> Failure:
         """Return the failure that a response reports.
 
-        A response with status 200 is a failure as well if it contains an error, or does not come from OMS.
+        A response with the status 200 is a failure as well if it contains an error, or does not come from OMS.
         """
         code, message = None, body.decode("utf-8", "replace")
         match jsontext.load(body):
@@ -271,11 +268,11 @@ def sign(
 ) -> dict[str, str]:
     """Return the headers to send, signed by the scheme SDK-HMAC-SHA256.
 
-    They are `headers`, Host, X-Sdk-Date, X-Security-Token (if there is a token) and Authorization.
+    The result has `headers`, Host, X-Sdk-Date, X-Security-Token (if there is a token) and Authorization.
 
-    `path` is URL-encoded as in the request; `query` and `headers` are not. Every header is signed, so no proxy can
-    change a header. The Content-Type has to be application/json, because the vendor's servers do not hash other bodies.
-    `now` is in UTC.
+    - `path` is URL-encoded as in the request; `query` and `headers` are not. `now` is in UTC.
+    - Every header is signed, so no proxy can change a header.
+    - The Content-Type has to be application/json, because the vendor's servers do not hash other bodies.
 
     Source: Huawei Cloud, "API Gateway: signing algorithm of API requests". Tests compare the result byte for byte with
     the vendor's own signer.

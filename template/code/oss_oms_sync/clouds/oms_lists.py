@@ -2,8 +2,8 @@
 
 Source: Huawei's guide to sync tasks, "Viewing migration results". It names the columns of a line: reason code, time (in
 the region's zone), key URL-encoded, key in plain text, and the message of the source's SDK. It specifies neither the
-separator of the columns nor the end of a line, so nothing here depends on them: a line names an object if two
-neighbouring columns contain the same key, URL-encoded and in plain text.
+separator of the columns nor the end of a line. So this module recognizes an object by two neighbouring columns that
+contain the same key, URL-encoded and in plain text.
 """
 
 from __future__ import annotations
@@ -45,15 +45,15 @@ class Lines:
     """The result of reading lines of a list of failed copies.
 
     - `end`: the position at which to continue reading.
-    - `unread`: the number of lines without a key; `example` is the first of these lines.
-    - `open_line`: True if the last line has no line end, so that it may still grow; `end` is then before this line.
+    - `unread_count`: the number of lines without a key; `example` is the first of these lines.
+    - `has_open_line`: True if the last line has no line end, so that it may still grow; `end` is then before this line.
     """
 
     failures: list[CopyFailure]
     end: int
-    unread: int
+    unread_count: int
     example: str
-    open_line: bool
+    has_open_line: bool
 
 
 def lists_folder(task_id: str) -> str:
@@ -64,17 +64,16 @@ def lists_folder(task_id: str) -> str:
 def read_lines(body: bytes, start: int, *, has_list_start: bool, has_list_end: bool, max_failures: int) -> Lines:
     """Read lines from the position `start` on, until `max_failures` of the lines named an object.
 
-    If `start` is in the middle of a line, the remainder of this line is skipped: the line was read before it had an
-    end.
+    If `start` is in the middle of a line, the line is skipped, because an earlier call has read its beginning.
 
-    `has_list_start` is True if `body` begins with the first line of the list, and `has_list_end` if it ends with the
-    last line. Without the end of the list, the last MAX_LINE_BYTES bytes are not read, because a line in them may be
-    incomplete.
+    - `has_list_start`: True if `body` begins with the first line of the list.
+    - `has_list_end`: True if `body` ends with the last line. Otherwise its last MAX_LINE_BYTES bytes are not read,
+      because a line in them may be incomplete.
     """
     newline = b"\n" if b"\n" in body else b"\r"
     failures: list[CopyFailure] = []
     unread_lines: list[bytes] = []
-    is_first, open_line = has_list_start and start == 0, False
+    is_first, has_open_line = has_list_start and start == 0, False
     if start and body[start - 1 : start] != newline:
         start = _find_next_line(body, start, newline)
     while start < len(body) and len(failures) < max_failures:
@@ -88,16 +87,16 @@ def read_lines(body: bytes, start: int, *, has_list_start: bool, has_list_end: b
             # A first line without any digit contains no time, so it has the titles of the columns.
             unread_lines.append(line)
         is_first = False
-        open_line = not copy_failure and has_list_end and body[line_end - 1 : line_end] != newline
-        if open_line:
+        has_open_line = not copy_failure and has_list_end and body[line_end - 1 : line_end] != newline
+        if has_open_line:
             break
         start = line_end
     example = unread_lines[0][:200].decode("utf-8", "replace") if unread_lines else ""
-    return Lines(failures, start, len(unread_lines), example, open_line)
+    return Lines(failures, start, len(unread_lines), example, has_open_line)
 
 
 def _read_line(body: bytes, start: int, newline: bytes) -> tuple[CopyFailure | None, int]:
-    """Return the failed copy in the line at `start` (None if there is none), and the position of the next line.
+    """Return the failed copy in the line at `start`, or None, and the position of the next line.
 
     A key may contain line ends.
     """
@@ -131,7 +130,7 @@ def _read_line(body: bytes, start: int, newline: bytes) -> tuple[CopyFailure | N
 def _find_key_pair(
     body: bytes, start: int, line_end: int, separator: bytes, newline: bytes
 ) -> Iterator[tuple[int, int, bytes, bytes]]:
-    """Yield the first place in a line where two neighbouring columns name the same key.
+    """Yield the first place in a line where two neighbouring columns contain the same key.
 
     A place consists of the start of the first column, the end of the second column, the key, and the separator.
     """

@@ -1,7 +1,7 @@
 """Alibaba Cloud OSS: parallel calls on kept-alive connections, which are retried within the invocation's deadline.
 
-The import of `oss2` takes longer than all others together. So `oss2` is imported at first use, at the same time as the
-first call to OMS, and only in part (see `import_oss2`).
+The import of `oss2` takes longer than all other imports together. So `oss2` is imported at first use, at the same time
+as the first call to OMS, and only in part (`import_oss2`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from oss_oms_sync.clouds.objects import (
     SourceHead,
     StoredObject,
     etag_of,
-    metadata_of,
+    extract_metadata,
     refuses_object,
     require_success,
     split_into_parts,
@@ -98,7 +98,7 @@ class OssClient:
 class OssBucket(Bucket):
     """A bucket of OSS, with the credentials of an invocation.
 
-    `setting` is the name of the setting that contains the bucket's name, for the texts of errors.
+    `setting` is the name of the setting with the bucket's name; error messages contain it.
     """
 
     def __init__(
@@ -116,32 +116,26 @@ class OssBucket(Bucket):
         return OssBucket(self._client, self.name, self._setting, self._credentials, deadline)
 
     def try_put_all(self, stored_objects: Sequence[StoredObject]) -> list[StorageError | None]:
-        """Write objects in parallel; the result is None for each object, or the error if its write is not confirmed."""
+        """Write objects in parallel. A result is None, or the error if OSS did not confirm the write."""
         results = self._call_all(
             "oss:PutObject", [partial(_put_object, stored_object) for stored_object in stored_objects]
         )
         return [result if isinstance(result, StorageError) else None for result in results]
 
     def put(self, stored_object: StoredObject) -> None:
-        """Write a single object.
-
-        Raises StorageError if the write is not confirmed.
-        """
+        """Write a single object. Raises StorageError if OSS does not confirm the write."""
         require_success(self._call_all("oss:PutObject", [partial(_put_object, stored_object)]))
 
     def try_get_all(self, names: Sequence[str]) -> list[StoredObject | StorageError]:
-        """Read objects in parallel; the error of a missing object has the code NoSuchKey."""
+        """Read objects in parallel. The error of a missing object has the code NoSuchKey."""
         return self._call_all("oss:GetObject", [partial(_get_object, name) for name in names])
 
     def try_head_all(self, names: Sequence[str]) -> list[SourceHead | StorageError]:
-        """Return the result of HEAD for each object.
-
-        The calls run in parallel. The error of a missing object has the code NoSuchKey.
-        """
+        """Send a HEAD request for each object, in parallel. The error of a missing object has the code NoSuchKey."""
         return self._call_all("oss:GetObject", [partial(_head_object, name) for name in names])
 
     def get_all(self, names: Sequence[str]) -> list[StoredObject | None]:
-        """Read objects in parallel; the result is None for an object that does not exist.
+        """Read objects in parallel. The result is None for an object that does not exist.
 
         Raises StorageError for any other failure.
         """
@@ -156,9 +150,9 @@ class OssBucket(Bucket):
         return stored_object.body if stored_object else None
 
     def try_delete_all(self, names: Sequence[str]) -> dict[str, StorageError | None]:
-        """Delete objects, and return None or the error for each name.
+        """Delete objects; return for each name None, or the error if OSS did not confirm the deletion.
 
-        A call deletes a thousand objects. A name that XML cannot represent needs a call of its own; the calls run in
+        A call deletes a thousand objects. A name that XML cannot represent needs a call of its own. The calls run in
         parallel.
         """
         non_xml_names = dict.fromkeys(name for name in names if re.search(_NON_XML_PATTERN, name))
@@ -201,7 +195,6 @@ class OssBucket(Bucket):
         return StorageError(f"the listing of {self.name} is not in order after {after_name!r}, or has no page after it")
 
     def _call_all(self, action: str, calls: Sequence[Callable[[oss2.Bucket], T]]) -> list[T | StorageError]:
-        """Make the calls in parallel, retry each as long as a retry may help, and return their results in order."""
         return self._calls.run([partial(self._attempt, action, call) for call in calls])
 
     def _attempt(self, action: str, call: Callable[[oss2.Bucket], T]) -> Attempt[T | StorageError]:
@@ -273,7 +266,7 @@ def _head_object(name: str, bucket: oss2.Bucket) -> SourceHead:
     if not modified_time:
         raise make_foreign_answer_error(200)
     etag, has_tags = headers.get("ETag", "").strip('"').upper(), headers.get("x-oss-tagging-count", "0") != "0"
-    return SourceHead(etag, int(modified_time.timestamp()), metadata_of(headers), has_tags)
+    return SourceHead(etag, int(modified_time.timestamp()), extract_metadata(headers), has_tags)
 
 
 def _read_part(listed_object: ObjectSummary, start: int, end: int, bucket: oss2.Bucket) -> bytes:
@@ -290,7 +283,7 @@ def _list_objects(prefix: str, after_name: str, page_size: int, clock: Clock, bu
     token, last_token = "", None
     while token != last_token:
         page = _request_page(prefix, after_name, token, page_size, clock, bucket).read()
-        if page.columns.names or not page.more:
+        if page.columns.names or not page.has_more:
             break
         token, last_token = page.token, token
     return page

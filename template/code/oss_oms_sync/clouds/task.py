@@ -1,10 +1,10 @@
-"""A sync task as OMS describes it, with its counters per calendar month and per step of the statistics.
+"""A sync task as OMS describes it, with its counters by calendar month and by interval of OMS's statistics.
 
 If OMS does not describe the task, a `QueryFailure` replaces the description. All counters count objects, except those
 of bytes.
 
-Sources: the API pages ShowSyncTask (the task, counters of a month) and ListSyncTaskStatistic (counts per five minutes
-or hour).
+Sources: the API pages ShowSyncTask (the task, counters of a month) and ListSyncTaskStatistic (counts for intervals,
+called steps, of five minutes or an hour).
 """
 
 from __future__ import annotations
@@ -40,7 +40,6 @@ class MonthCounts(Counters):
 
     @classmethod
     def parse(cls, answer: Mapping[str, object]) -> MonthCounts:
-        """Return the counters in a response of ShowSyncTask."""
         return cls(**{name: _parse_number(answer.get(field)) for name, field in _COUNTER_FIELDS.items()})
 
     @property
@@ -59,7 +58,7 @@ class MonthCounts(Counters):
 
 
 class Statistics(StatisticsSummary):
-    """OMS's counts over time.
+    """OMS's counts for steps, which are intervals of equal length.
 
     `unread` is the number of parts of the response that are missing or have an undocumented form.
     """
@@ -85,20 +84,20 @@ class Statistics(StatisticsSummary):
 
     @property
     def is_exact(self) -> bool:
-        """True if the steps last five minutes, False if they last an hour or an unknown time."""
+        """True if each count is for five minutes, False if it is for an hour or an unknown time."""
         return self.step == "FIVE_MINUTES"
 
     @property
     def step_length(self) -> timedelta:
-        """The length of a step; an unknown length counts as an hour."""
+        """The length of the interval for which each count is; an unknown length counts as an hour."""
         return _FIVE_MINUTES if self.is_exact else _HOUR
 
     @property
     def steps(self) -> list[tuple[float, int, int]]:
-        """The steps in which OMS accepted or finished objects, in the order of time.
+        """The intervals (steps) in which OMS accepted or finished objects, in the order of time.
 
-        Each step has the time of its beginning in seconds since 1970, the number of objects accepted in the step, and
-        the number of objects finished in the step.
+        Each step has its start in seconds since 1970, the number of objects accepted in it, and the number of objects
+        finished in it.
         """
         steps: dict[float, tuple[int, int]] = {}
         for name in OBJECT_TYPES:
@@ -114,16 +113,16 @@ class Statistics(StatisticsSummary):
         return [(begin, *numbers) for begin, numbers in sorted(steps.items())]
 
     def count_after(self, time: datetime, data_type: str) -> int:
-        """Return the sum of the counts of `data_type` in all steps that began after `time`."""
+        """Return the sum of the counts of a kind such as "REQUEST" for the intervals that began after `time`."""
         return sum(number for begin, number in self.series[data_type] if begin > time.timestamp() * 1000)
 
 
 def count_min_unfinished(differences: Iterable[int]) -> int:
     """Return the minimum number of objects that OMS has accepted and not finished.
 
-    `differences` has the number of accepted minus the number of finished objects for each step, in the order of time.
-    OMS may have accepted some of the finished objects before the first step. So the result is the largest sum from any
-    step to the last.
+    For each interval in the order of time, `differences` has the number of accepted minus the number of finished
+    objects. OMS may have accepted some of the finished objects before the first interval. So the result is the largest
+    sum from any interval to the last.
     """
     remaining_objects = 0
     for difference in differences:
@@ -131,17 +130,17 @@ def count_min_unfinished(differences: Iterable[int]) -> int:
     return remaining_objects
 
 
-def month_of(time: datetime) -> datetime:
-    """Return the beginning of the calendar month that contains `time`, in China's time zone, which OMS's counters use.
+def find_month_start(time: datetime) -> datetime:
+    """Return the start of the calendar month of `time` in China's time zone.
 
-    This time zone is an assumption: OMS does not document it.
+    OMS's counters are assumed to use this time zone, because OMS documents none.
     """
     return time.astimezone(_CHINA_ZONE).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
-def month_name(time: datetime) -> str:
-    """Return the calendar month that contains `time`, in China's time zone, such as "2026-01"."""
-    return month_of(time).strftime("%Y-%m")
+def format_month(time: datetime) -> str:
+    """Return the calendar month of `time` in China's time zone, such as "2026-01"."""
+    return find_month_start(time).strftime("%Y-%m")
 
 
 def _parse_number(value: object) -> int | None:
@@ -152,7 +151,6 @@ def _parse_number(value: object) -> int | None:
 
 
 def _parse_flag(value: object) -> bool | None:
-    """Return an option that is true or false, or None if it is missing."""
     return value if isinstance(value, bool) else None
 
 
@@ -182,7 +180,6 @@ class TaskInfo(TaskSummary):
 
     @classmethod
     def parse(cls, answer: Mapping[str, object]) -> TaskInfo:
-        """Return the task that a JSON object of OMS describes."""
         mode = answer.get("object_overwrite_mode")
         buckets = ("src_cloud_type", "src_region", "src_bucket", "dst_region", "dst_bucket")
         return cls(
@@ -195,11 +192,10 @@ class TaskInfo(TaskSummary):
         )
 
 
-def query_failure(answer: object, action: str, resource: str = "synctask") -> QueryFailure | None:
+def make_query_failure(answer: object, action: str, resource: str = "synctask") -> QueryFailure | None:
     """Return the failure of a query, or None if OMS answered the query.
 
-    `action` and `resource` are the parts of OMS's name of the permission that the query needs, such as "get" and
-    "synctask".
+    The query needs a permission whose name in OMS has the parts `resource` and `action`, such as "synctask" and "get".
     """
     if not isinstance(answer, Failure):
         return None

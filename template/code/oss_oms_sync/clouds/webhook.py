@@ -1,8 +1,8 @@
 """The webhook of a chat, to which a text is posted in the format of the chat's robots.
 
 Sources: DingTalk, "Custom robot access"; Feishu and Lark, "Use bots in groups"; WeCom, "Group robot configuration";
-Slack, "Sending messages using incoming webhooks". Each text begins with the project's name, which serves robots that
-require a keyword. The signatures of DingTalk and Feishu are not supported.
+Slack, "Sending messages using incoming webhooks". Some robots require a keyword, so each text begins with the project's
+name. The signatures of DingTalk and Feishu are not supported.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MAX_TEXT_BYTES = 2000
 
 @dataclass(frozen=True)
 class _Robot:
-    """A kind of webhook, with the format of its messages.
+    """A type of webhook, with the format of its messages.
 
     - `make_body`: a function that makes the body of a message from a text and fields.
     - `is_accepted`: a function that returns True if the status and the body of a response confirm the message.
@@ -38,9 +38,8 @@ class _Robot:
 def post(invocation: Invocation, text: str, fields: Mapping[str, object]) -> tuple[str, str]:
     """Post a message to the webhook in ALERT_WEBHOOK, without a retry.
 
-    A chat's robot receives the text, and any other webhook a JSON object with `fields` and the text. Return the kind of
-    the webhook, and the reason why the message may not have arrived. The reason is empty if the webhook accepted the
-    message.
+    A chat's robot receives the text, and any other webhook a JSON object with `fields` and the text. Return the type of
+    the webhook, and the reason why the message may not have arrived, or "" if the webhook accepted it.
     """
     settings, seconds = invocation.settings, invocation.deadline.cap(_MESSAGE_SECONDS)
     robot = _ROBOTS.get(urlsplit(settings.alert_webhook).hostname or "", _JSON_ROBOT)
@@ -68,7 +67,10 @@ def post(invocation: Invocation, text: str, fields: Mapping[str, object]) -> tup
 
 
 def _make_code_check(name: str) -> Callable[[int, bytes], bool]:
-    """Return the check of a response for a robot that always answers 200, with the field `name` as its error code."""
+    """Return a function that checks a robot's response: after a success, its field `name` is 0.
+
+    These robots answer with the status 200 even after a failure.
+    """
 
     def is_accepted(status: int, body: bytes) -> bool:
         value = jsontext.load(body)

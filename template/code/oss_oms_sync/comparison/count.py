@@ -18,7 +18,7 @@ from operator import add
 
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.pass_answers import first_folder
-from oss_oms_sync.clouds.objects import ObjectSummary, etag_of, index_of_first
+from oss_oms_sync.clouds.objects import ObjectSummary, etag_of, find_first_index
 from oss_oms_sync.comparison.absences import Absence, EarlierAbsences
 from oss_oms_sync.comparison.judge import Judge, KeyJudgement, are_same_size, was_accepted_in_vain
 from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, stored_proof
@@ -121,7 +121,7 @@ class CompareCount(Count):
     def count_equal(self, run: KeyRun) -> int:
         """Return the number of leading keys of a run whose objects are equal and too old to measure their lags."""
         number = self._judge.count_equal(run)
-        return index_of_first((time >= self._lag_since for time in run.source.modified[:number]), number)
+        return find_first_index((time >= self._lag_since for time in run.source.modified[:number]), number)
 
     def add_run(self, run: KeyRun) -> None:
         """Count the keys of a run, all of whose objects are equal."""
@@ -264,7 +264,7 @@ def _split_by_folder(keys: Sequence[str]) -> Iterator[tuple[str, int, int]]:
         if name:
             end = bisect_left(keys, f"{name[:-1]}0", start)  # "0" follows "/"
         else:
-            end = start + index_of_first(("/" in key for key in keys[start:]), len(keys) - start)
+            end = start + find_first_index(("/" in key for key in keys[start:]), len(keys) - start)
         yield name, start, end
         start = end
 

@@ -1,6 +1,6 @@
 """The headers that an object must have in both buckets: their comparison, and the change that makes them equal in OBS.
 
-These headers are six standard headers and the user's metadata (see `metadata_of` in clouds/objects.py). OBS changes
+These headers are six standard headers and the user's metadata (`extract_metadata` in clouds/objects.py). OBS changes
 headers in place by one of two directives: "REPLACE_NEW" keeps standard headers that the request does not name, and
 replaces all of the user's metadata. "REPLACE" removes all headers that the request does not name. OBS accepts only
 US-ASCII, and changes no archived object.

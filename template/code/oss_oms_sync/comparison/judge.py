@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from oss_oms_sync.answers.layout import OMS_LISTS
-from oss_oms_sync.answers.object_class import EQUAL, UNPROVEN, ObjectClass
+from oss_oms_sync.answers.object_class import EQUAL_CLASSES, UNPROVEN_CLASSES, ObjectClass
 from oss_oms_sync.clouds.objects import (
     PERMISSION_CODES,
     Columns,
     ObjectSummary,
-    equal_prefix_length,
+    count_equal_prefix,
     etag_of,
-    index_of_first,
+    find_first_index,
 )
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.oms_progress import OmsProgress
@@ -51,7 +51,7 @@ PROVEN_CLASSES = {
 # Classes of objects that OMS may skip because it compares contents. Their objects in OBS remain older.
 POSSIBLY_SKIPPED_CLASSES = (ObjectClass.OLDER, ObjectClass.IN_FLIGHT)
 # Classes of objects that may be equal. Equal objects are not submitted, because OMS does not copy them again.
-POSSIBLY_EQUAL_CLASSES = (*UNPROVEN, *POSSIBLY_SKIPPED_CLASSES, ObjectClass.FAILED_BEFORE)
+POSSIBLY_EQUAL_CLASSES = (*UNPROVEN_CLASSES, *POSSIBLY_SKIPPED_CLASSES, ObjectClass.FAILED_BEFORE)
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def classify(entry: Entry, times: JudgementTimes) -> ObjectClass:
         return ObjectClass.MOVING
     object_class = _classify_settled(source, entry, times)
     # FAILED_BEFORE applies to young records as well, because replay may rewrite a failed record each minute.
-    is_certain = object_class in EQUAL or object_class is ObjectClass.FAILED_BEFORE
+    is_certain = object_class in EQUAL_CLASSES or object_class is ObjectClass.FAILED_BEFORE
     return object_class if is_certain or not is_unreliable(entry, times) else ObjectClass.MOVING
 
 
@@ -96,15 +96,15 @@ def count_equal_contents(source: Columns, destination: Columns, times: Judgement
     `classify` returns EQUAL_CONTENTS for each of them. Their keys must pass the project's filter.
     """
     number = min(
-        equal_prefix_length(source.sizes, destination.sizes), equal_prefix_length(source.etags, destination.etags)
+        count_equal_prefix(source.sizes, destination.sizes), count_equal_prefix(source.etags, destination.etags)
     )
     _, etags, _, modified_times, types, _ = source.part(0, number)
-    number = index_of_first((time > times.max_modified for time in modified_times), number)
-    number = min(number, index_of_first(map("Symlink".__eq__, types), number))
+    number = find_first_index((time > times.max_modified for time in modified_times), number)
+    number = min(number, find_first_index(map("Symlink".__eq__, types), number))
     # A single match of all ETags nearly always succeeds, and is ten times faster than a match of each.
     if _MD5_LINES.fullmatch("\n".join(etags)):
         return number
-    return min(number, index_of_first((not _MD5_PATTERN.fullmatch(etag) for etag in etags), number))
+    return min(number, find_first_index((not _MD5_PATTERN.fullmatch(etag) for etag in etags), number))
 
 
 def is_unreliable(entry: Entry, times: JudgementTimes) -> bool:
@@ -268,9 +268,9 @@ class Judge:
         elif (is_refused and is_inside) or (entry.source and not is_inside and self.key_filter.withholds(entry.key)):
             object_class = ObjectClass.IMPOSSIBLE
         proof = self._read_proof(self.prover, entry, object_class) if self.prover else None
-        if proof and (proof is Proof.EQUAL or proof is Proof.CHANGED or object_class in UNPROVEN):
+        if proof and (proof is Proof.EQUAL or proof is Proof.CHANGED or object_class in UNPROVEN_CLASSES):
             object_class = PROVEN_CLASSES.get(proof, object_class)
-            if object_class not in EQUAL and is_unreliable(entry, self.times):
+            if object_class not in EQUAL_CLASSES and is_unreliable(entry, self.times):
                 object_class = ObjectClass.MOVING
         elif (
             object_class is ObjectClass.FAILED_BEFORE
@@ -281,7 +281,7 @@ class Judge:
             class_without_records = classify(entry.without_records(), self.times)
             object_class = (
                 PROVEN_CLASSES.get(proof_result, class_without_records)
-                if class_without_records in UNPROVEN
+                if class_without_records in UNPROVEN_CLASSES
                 else object_class
             )
         # Nearly all objects are equal, and none of these is due.

@@ -74,7 +74,7 @@ def query_progress(invocation: Invocation, *days: int) -> OmsProgress:
     """
     now, statistics = invocation.clock.now(), None
     for number in days or (1,):
-        answer = invocation.oms.statistics(OBJECT_TYPES, now - timedelta(days=number), now, invocation.deadline)
+        answer = invocation.oms.query_statistics(OBJECT_TYPES, now - timedelta(days=number), now, invocation.deadline)
         if isinstance(answer, Failure) or answer.unread:
             continue
         statistics = answer

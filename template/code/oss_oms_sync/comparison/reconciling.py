@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum
 from operator import lt
 
-from oss_oms_sync.clouds.objects import Columns, ObjectSummary, equal_prefix_length, etags_of, index_of_first
+from oss_oms_sync.clouds.objects import Columns, ObjectSummary, count_equal_prefix, etags_of, find_first_index
 from oss_oms_sync.ledger.migration import NO_MIGRATIONS, Migrations
 from oss_oms_sync.passes.entries import MIN_EVENT_AGE, Entry, is_covered
 from oss_oms_sync.passes.pieces import Scope
@@ -110,10 +110,10 @@ class Classifier:
         if self._covers_everything:
             return 0
         max_time = min(self._max_settled_time, self._min_new_time - 1)
-        number = index_of_first(map(lt, success_records.modified, source.modified), len(source.names))
-        number = index_of_first((not self._min_time <= time <= max_time for time in source.modified[:number]), number)
-        number = index_of_first(map(_LINK_TYPE.__eq__, source.types[:number]), number)
-        return equal_prefix_length(etags_of(source.etags[:number]), success_records.etags[:number])
+        number = find_first_index(map(lt, success_records.modified, source.modified), len(source.names))
+        number = find_first_index((not self._min_time <= time <= max_time for time in source.modified[:number]), number)
+        number = find_first_index(map(_LINK_TYPE.__eq__, source.types[:number]), number)
+        return count_equal_prefix(etags_of(source.etags[:number]), success_records.etags[:number])
 
     def has_event_arrived(self, object_class: ReconcileClass | None, entry: Entry) -> bool | None:
         """Return True if the event of an object of this class has arrived, False if it is missing, None if unknown.

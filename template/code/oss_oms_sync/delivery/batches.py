@@ -64,7 +64,7 @@ def submit(
         if closed_failure := refusal():
             return Attempt(closed_failure)
         submission.calls += 1
-        oms_attempt = oms.attempt(batch, deadline)
+        oms_attempt = oms.attempt_submission(batch, deadline)
         submission.throttled += oms_attempt.was_throttled
         return oms_attempt
 

@@ -70,7 +70,7 @@ _EXCLUSIVE_OPTIONS = {
 
 @dataclass(frozen=True)
 class CompareOptions:
-    """The options of compare's payload.
+    """The options in the payload of compare.
 
     - `frozen_since`: the time of a freeze; the call is about the pass that is valid for this freeze.
     - `again`: recheck the differences that the last pass listed.
@@ -103,19 +103,19 @@ class CompareOptions:
 
     @property
     def freeze_time(self) -> datetime | None:
-        """The time in `frozen_since`, or None without this option."""
         return parse_time(self.frozen_since) if self.frozen_since is not None else None
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """Work on passes as `event` requests, and return a CompareAnswer as JSON; `headers.run` handles passes of headers.
+    """Run or continue a pass as `event` requests, and return a CompareAnswer as JSON.
 
-    - The event of a write to the log bucket names a piece. The call continues the range of this piece, and returns the
-      fields to log.
+    - An object that an invocation writes to the log bucket at its end calls the function again. The call continues the
+      same range of keys, and returns the fields to log.
     - A timer event starts a pass if the last pass started at least COMPARE_PERIOD ago. Otherwise the call continues
       ranges on which no invocation works any more.
-    - A manual call has CompareOptions. It continues the open pass of its scope, or starts a pass, and waits for its
-      end. With `look` it only reports; with `dry_run` a single call lists all keys without submissions.
+    - A manual call has CompareOptions. It continues the unfinished pass of these options, or starts a pass, and waits
+      for its end. With `look` it only reports; with `dry_run` a single call lists all keys without submissions.
+    - A call for a pass of headers is left to `headers.run`.
 
     Raises PayloadError; SettingsError if SOURCE_BUCKET is empty; and StorageError, also if OMS does not report the
     destination bucket. Work that was completed before an error is kept.
@@ -128,13 +128,13 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     requests = PassStore(invocation, "compare").receive(event)
     if requests == []:  # an event without a piece does not need OMS's answer about the destination
         return {}
-    comparison = _Comparison(invocation)
+    comparison = _ComparisonJob(invocation)
     answer = comparison.driver.handle_event(requests) if requests else comparison.handle_options(event).to_json()
     log.info({name: value for name, value in answer.items() if name not in _UNLOGGED_FIELDS})
     return answer
 
 
-class _Comparison:
+class _ComparisonJob:
     """The work of one invocation on a pass of compare."""
 
     def __init__(self, invocation: Invocation) -> None:
@@ -145,7 +145,6 @@ class _Comparison:
         self.driver = Driver(invocation, self.store, self._process_range)
 
     def handle_options(self, event: bytes | str) -> CompareResult:
-        """Do the work of a timer event or a manual call, and return its result."""
         invocation, settings = self._invocation, self._invocation.settings
         payload = options.parse(event, CompareOptions)
         scope = Scope.from_options(vars(payload), settings.key_filter)
@@ -176,10 +175,10 @@ class _Comparison:
         return CompareResult(state.tally if state else Tally(), answer, state, mode, has_stood_still)
 
     def _recheck(self, payload: CompareOptions, pass_: Pass, total_tally: Tally) -> Tally:
-        """Recheck the keys in the lists of a pass, and return the pass's totals `total_tally` with the new classes.
+        """Recheck the keys that a pass listed as different, and return its totals `total_tally` with the new classes.
 
-        If the pass or the call has the option `deep`, the contents of objects are read. If the pass or the call has the
-        option `cutover`, the shorter waiting times of a cutover apply.
+        If the pass or the call has the option `deep`, the contents of objects are read. If one of them has the option
+        `cutover`, the shorter waiting times of a cutover apply.
         """
         invocation, scope = self._invocation, pass_.scope
         is_deep, is_cutover = scope.deep or payload.deep, scope.cutover or payload.cutover
@@ -219,7 +218,7 @@ class _Comparison:
         return replace(result, piece=replace(result.piece, tally=tally))
 
     def _build_range_walk(
-        self, pass_: Pass, start_piece: Piece, share: int = 1, seconds: float = math.inf, *, dry_run: bool = False
+        self, pass_: Pass, start_piece: Piece, open_ranges: int = 1, seconds: float = math.inf, *, dry_run: bool = False
     ) -> RangeWalk:
         if pass_.scope.standstill:
             standstill_count = Count(self._invocation.settings.key_filter, start_piece.tally)
@@ -229,7 +228,7 @@ class _Comparison:
                 listing.steps(standstill_count.count_equal),
                 start_piece,
                 standstill_count,
-                share,
+                open_ranges,
                 seconds,
             )
         judge = self._build_judge(pass_, stores_proofs=not dry_run)
@@ -247,13 +246,13 @@ class _Comparison:
             partial(self.store.may_send, pass_),
         )
         return RangeWalk(
-            self._invocation, steps, start_piece, count, share, seconds, dry_run=dry_run, may_send=may_submit
+            self._invocation, steps, start_piece, count, open_ranges, seconds, dry_run=dry_run, may_send=may_submit
         )
 
     def _build_judge(self, pass_: Pass, *, stores_proofs: bool = True) -> Judge:
-        """Return the judge that gives the objects of a pass their classes at the current time.
+        """Return the judge, which gives the objects of a pass their classes at the current time.
 
-        With `stores_proofs`, the judge stores its proofs that contents are equal or different.
+        If `stores_proofs` is True, it stores its proofs that contents are equal or different.
         """
         now = self._invocation.clock.now()
         installation_time = parse_time(pass_.installed) or now
@@ -263,8 +262,8 @@ class _Comparison:
         settling_seconds = CUTOVER_SECONDS if pass_.scope.cutover or pass_.scope.overwrite else SETTLED_SECONDS
         # A cutover does not wait for a copy that OMS correctly skips, and does not resend such an object.
         mode = self._task.object_overwrite_mode or OverwriteMode.DEFAULT
-        possibly_skipped = POSSIBLY_SKIPPED_CLASSES if pass_.scope.cutover and mode.compares_contents else ()
-        classes_to_read = POSSIBLY_EQUAL_CLASSES if pass_.scope.deep else possibly_skipped
+        possibly_skipped_classes = POSSIBLY_SKIPPED_CLASSES if pass_.scope.cutover and mode.compares_contents else ()
+        classes_to_read = POSSIBLY_EQUAL_CLASSES if pass_.scope.deep else possibly_skipped_classes
         return Judge(
             self._invocation.settings.key_filter,
             JudgementTimes(now.timestamp(), self._oms_progress, settling_seconds, pass_.migrations),
@@ -304,7 +303,7 @@ class _Comparison:
     def _build_listing(
         self, pass_: Pass, start_piece: Piece, kinds: Sequence[Kind] = ("success", "failed", "proven")
     ) -> MergedListing:
-        """Return the merged listings of both buckets and of records of these `kinds`.
+        """Return the merged listings of both buckets, and of the records of these `kinds`.
 
         The listings begin after the last key of `start_piece`, the work of the previous invocation.
         """
@@ -319,10 +318,12 @@ class _Comparison:
 
 
 def _make_sender(invocation: Invocation, name: str, run: str) -> Callable[[Sequence[FailedKey]], None]:
-    """Return a function that submits the keys that a recheck selects, but each key only once per `run`.
+    """Return a function that submits the keys that a recheck selects, each key only once in a cutover's run.
 
-    `run` is the name of a cutover's run; if it is empty, the function submits nothing. The object `name` in the log
-    bucket stores the submitted keys. The function raises StorageError; some keys may then be submitted twice.
+    - `run`: the name of the run; if it is empty, the function submits nothing.
+    - `name`: the name of the object in the log bucket that stores the submitted keys.
+
+    The function raises StorageError; some keys may then be submitted twice.
     """
     bucket, sender, submitted_names = invocation.log_bucket, Sender(invocation), set[str]()
     match jsontext.load(bucket.get(name) or b"{}") if run else None:
@@ -341,11 +342,11 @@ def _make_sender(invocation: Invocation, name: str, run: str) -> Callable[[Seque
 
 
 def _select_pass(payload: CompareOptions, scope: Scope, states: Sequence[PassState], now: datetime) -> PassState | None:
-    """Return the pass that a call with `look` or `again` is about, or None without such a pass.
+    """Return the pass that a call with the option `look` or `again` is about, or None without such a pass.
 
-    With the time of a freeze, this is the comparison that is valid for the freeze. If no comparison is valid, it is the
-    newest pass, provided that this pass is open and started after the freeze. Without a freeze, it is the newest pass
-    of `scope`.
+    - Without the time of a freeze, it is the newest pass of `scope`.
+    - With the time of a freeze, it is the comparison that is valid for the freeze. If no comparison is valid, it is the
+      newest pass, provided that this pass is unfinished and started after the freeze.
     """
     newest_pass, freeze_time = find_newest_pass(states, scope), payload.freeze_time
     if freeze_time is None or scope.standstill:

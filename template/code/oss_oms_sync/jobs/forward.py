@@ -36,9 +36,8 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
     """Submit the keys in `event`, a payload of the OSS trigger, to OMS, and record the outcome of each key.
 
     Return True if OMS accepted all keys, or False if some are recorded as failed. While the project is closed, or its
-    state is unknown, all keys are recorded as failed. While OMS throttles calls, an instance submits the keys of a
-    random part of its events. It records the keys of the other events as failed without a call, and replay submits
-    them.
+    state is unknown, all keys are recorded as failed. While OMS throttles calls, the keys of a random part of the
+    events are recorded as failed without a call, and replay submits them.
 
     Raises EventError if part of the payload cannot be read; the readable keys are submitted and recorded first. Raises
     RecordError if a failed key could not be recorded. After either error, Function Compute keeps the event.
@@ -90,7 +89,7 @@ def run(event: bytes | str, invocation: Invocation) -> bool:
 class _ThrottledSubmission:
     """The last submission that OMS throttled.
 
-    - `at`: its monotonic time in seconds.
+    - `at`: the monotonic time of the submission in seconds.
     - `share`: the share of events that the instance submitted from then on, at most 1.
     """
 
@@ -102,8 +101,8 @@ def _submit(invocation: Invocation, keys: Sequence[str], deadline: Deadline) -> 
     """Submit `keys` if the project is open; while OMS throttles calls, leave a random share of the events to replay.
 
     OMS limits the number of calls. A call by forward mostly has one key, and a call by replay ten, so more keys are
-    accepted if replay makes the calls. Each instance adapts the share of events that it submits itself, like TCP adapts
-    its rate: a throttled submission halves this share, which then grows linearly with time.
+    accepted if replay makes the calls. Each instance adapts its share of events like TCP adapts its rate: a throttled
+    submission halves the share, which then grows linearly with time.
     """
     share = _current_share(invocation)
     if random.random() >= share:

@@ -1,9 +1,8 @@
 """The passes of headers: they compare the headers of objects in OBS with the source's, and change or restore them.
 
 Compare's function runs these passes. A range is the part of all keys between two keys, and a piece is the work of one
-invocation on a range. A piece ends with an object in the log bucket, whose trigger calls the function again for the
-next piece. The payload of a manual call says whether headers are compared, changed or restored. After the close, a
-standstill pass, which shows that neither bucket changes any more, checks headers as well.
+invocation on a range. At its end, an invocation writes an object to the log bucket, whose trigger calls the function
+again. After the close, a standstill pass, which shows that neither bucket changes any more, checks headers as well.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from oss_oms_sync.answers.headers_answer import (
     MAX_READ_OBJECTS,
     CheckedHeaders,
     HeadersAnswer,
+    HeadersMode,
     HeadersOutcome,
-    HeadersWork,
 )
 from oss_oms_sync.answers.layout import is_long, record_name
 from oss_oms_sync.answers.object_class import ObjectClass
@@ -63,7 +62,7 @@ _TAGGED = "tagged"
 class HeadersOptions:
     """The options in the payload of a manual call.
 
-    - `headers`: the work, a value of HeadersWork.
+    - `headers`: a value of HeadersMode: compare, change or restore headers.
     - `cutover`: the source is frozen, and the project is not closed yet.
     - `look`: only report the state of the pass.
     """
@@ -75,26 +74,26 @@ class HeadersOptions:
     look: bool = False
 
     def __post_init__(self) -> None:
-        names = [work.value for work in HeadersWork]
+        names = [mode.value for mode in HeadersMode]
         if self.headers not in names:
             raise PayloadError(f"The payload's headers is {self.headers!r}. It takes {', '.join(names)}")
 
 
 def run(event: bytes | str, invocation: Invocation, destination: Callable[[], ObsBucket]) -> dict[str, object] | None:
-    """Work on a pass of headers if `event` requests it, and return a HeadersAnswer as JSON; otherwise return None.
+    """Run or continue a pass of headers as `event` requests; return a HeadersAnswer as JSON, or None for other events.
 
-    - The event of a write to the log bucket names a piece. The call continues the range of this piece, and returns the
-      fields to log.
-    - A manual call has HeadersOptions. It continues the open pass of its scope, or starts a pass, and waits for its
-      end. With `look` it only reports.
+    - An object that an invocation writes to the log bucket at its end calls the function again. The call continues the
+      same range of keys, and returns the fields to log.
+    - A manual call has HeadersOptions. It continues the unfinished pass of these options, or starts a pass, and waits
+      for its end. With `look` it only reports.
 
     Raises PayloadError and StorageError. Work that was completed before an error is kept.
     """
     requests = PassStore(invocation, _JOB).receive(event)
     if requests:
-        answer = _Headers(invocation, destination()).driver.handle_event(requests)
+        answer = _HeadersJob(invocation, destination()).driver.handle_event(requests)
     elif requests is None and isinstance(payload := jsontext.load(event), dict) and _JOB in payload:
-        answer = to_json(_Headers(invocation, destination()).handle_options(options.parse(event, HeadersOptions)))
+        answer = to_json(_HeadersJob(invocation, destination()).handle_options(options.parse(event, HeadersOptions)))
     else:
         return None
     log.info({name: value for name, value in answer.items() if name not in ("folders", "examples")})
@@ -104,32 +103,29 @@ def run(event: bytes | str, invocation: Invocation, destination: Callable[[], Ob
 def add_headers_check(scope: Scope, invocation: Invocation, destination: ObsBucket) -> Scope:
     """Return the scope of a standstill pass, with a check of headers if an earlier pass compared or changed headers.
 
-    In an open project the scope stays unchanged, because later copies may lose headers.
-
-    Raises StorageError.
+    In an open project the scope stays unchanged, because later copies may lose headers. Raises StorageError.
     """
     if ProjectState(invocation).read_state() is None:
         return scope
     last_pass = find_newest_pass(
         PassStore(invocation, _JOB, destination.name).read_states(), replace(scope, standstill=False)
     )
-    is_kept = last_pass is not None and HeadersWork(last_pass.scope.headers).applies_to_cutovers
-    return replace(scope, headers=HeadersWork.LOOK.value) if is_kept else scope
+    needs_check = last_pass is not None and HeadersMode(last_pass.scope.headers).applies_to_cutovers
+    return replace(scope, headers=HeadersMode.LOOK.value) if needs_check else scope
 
 
 def check_range(
     invocation: Invocation, destination: ObsBucket, pass_: Pass, start_piece: Piece, seconds: float
 ) -> RangeResult:
-    """Process the keys of a range in a standstill pass that checks headers, for at most `seconds`."""
-    return _Headers(invocation, destination).process_range(pass_, start_piece, 1, seconds)
+    """Check the headers of the keys of a range in a standstill pass, for at most `seconds`."""
+    return _HeadersJob(invocation, destination).process_range(pass_, start_piece, 1, seconds)
 
 
 def summarize_checked_headers(tally: Tally) -> CheckedHeaders:
-    """Return the counts and the examples of a standstill pass that has checked headers."""
     return CheckedHeaders(_count_outcomes(tally), _count_by_header(tally), _list_examples(tally.unread))
 
 
-class _Headers:
+class _HeadersJob:
     """The work of one invocation on a pass of headers."""
 
     def __init__(self, invocation: Invocation, destination: ObsBucket) -> None:
@@ -141,7 +137,6 @@ class _Headers:
         self.driver = Driver(invocation, self._store, self.process_range)
 
     def handle_options(self, payload: HeadersOptions) -> HeadersAnswer:
-        """Do the work of a manual call, and return its answer."""
         scope = replace(
             Scope.from_options(vars(payload), self._invocation.settings.key_filter), headers=payload.headers
         )
@@ -162,8 +157,8 @@ class _Headers:
         )
 
     def _find_refusal(self, scope: Scope) -> Text | None:
-        """Return the reason why a pass may not do its work, or None. A pass may always compare headers."""
-        if scope.headers == HeadersWork.LOOK.value:
+        """Return the reason why a pass must not change headers, or None. A mere comparison is always permitted."""
+        if scope.headers == HeadersMode.LOOK.value:
             return None
         if not isinstance(self._effect, HeaderChangeEffect):
             return self._effect
@@ -197,12 +192,12 @@ class _RangeWork:
     ) -> None:
         self._invocation = invocation
         self._start = start_piece
-        self._work = {
-            HeadersWork.LOOK.value: mender.compare,
-            HeadersWork.MEND.value: mender.mend,
-            HeadersWork.UNDO.value: mender.undo,
+        self._process_rows = {
+            HeadersMode.LOOK.value: mender.compare,
+            HeadersMode.MEND.value: mender.mend,
+            HeadersMode.UNDO.value: mender.undo,
         }[pass_.scope.headers]
-        self._is_undo = pass_.scope.headers == HeadersWork.UNDO.value
+        self._is_undo = pass_.scope.headers == HeadersMode.UNDO.value
         self._is_standstill = pass_.scope.standstill
         now = invocation.clock.now().timestamp()
         settling_seconds = CUTOVER_SECONDS if pass_.scope.cutover or self._is_standstill else SETTLED_SECONDS
@@ -263,7 +258,7 @@ class _RangeWork:
                 yield entry, records.row() if records.key == entry.key else None
 
     def _add_object(self, entry: Entry, record: ObjectSummary | None) -> None:
-        """Add an object to the batch, or count its outcome if its record or its class determines the outcome."""
+        """Add an object to the current batch, or count its outcome if its headers need not be read."""
         source, destination = entry.source, entry.destination
         if source:
             self._count.add(entry, _submit_nothing)
@@ -296,7 +291,7 @@ class _RangeWork:
         """
         if row.is_recorded:
             return HeadersOutcome.RECORDED
-        if self._count.unrecorded_number + len(self._batch) >= MAX_READ_OBJECTS:
+        if self._count.unrecorded_count + len(self._batch) >= MAX_READ_OBJECTS:
             return HeadersOutcome.UNREAD
         if not self._is_equal(entry):
             self._unproven.add(entry.key)
@@ -313,7 +308,7 @@ class _RangeWork:
         return record
 
     def _process_batch(self, last_key: str) -> None:
-        """Process the current batch, and then keep the state of the range up to the key `last_key`."""
+        """Process the current batch. The state of the range then includes all keys up to `last_key`."""
         for row, outcome in zip(self._batch, self._compare_or_change() if self._batch else [], strict=True):
             is_unproven = outcome.outcome is HeadersOutcome.DIFFERS and row.key in self._unproven
             self._count.add_outcome(
@@ -328,7 +323,7 @@ class _RangeWork:
         Raises StorageError. In a standstill pass, a missing permission to read headers is an outcome instead.
         """
         try:
-            return self._work(self._batch)
+            return self._process_rows(self._batch)
         except StorageError as error:
             if not self._is_standstill or error.code not in PERMISSION_CODES:
                 raise
@@ -341,13 +336,10 @@ def _submit_nothing(_: object) -> bool:
 
 
 class HeadersCount(Count):
-    """The counts of a pass of headers.
-
-    Outcomes are counted in total, by header and by folder. The first keys of each outcome are kept as examples.
-    """
+    """The counts of a pass of headers: the outcomes in total, by header and by folder, and examples of keys."""
 
     @property
-    def unrecorded_number(self) -> int:
+    def unrecorded_count(self) -> int:
         """The number of counted objects that have no record of their versions."""
         return self._tally.counts[INSIDE] - self._tally.counts[HeadersOutcome.RECORDED.title]
 
@@ -375,10 +367,10 @@ class HeadersCount(Count):
         return _OTHER_HEADERS if is_full and name not in counts else name
 
 
-def _build_answer(fields: dict[str, object], work: str, tally: Tally) -> HeadersAnswer:
+def _build_answer(fields: dict[str, object], mode: str, tally: Tally) -> HeadersAnswer:
     return HeadersAnswer(
         **{**fields, "has_no_objects": bool(fields["finished"]) and tally.has_no_objects},  # type: ignore[arg-type]
-        work=work,
+        work=mode,
         outcomes=_count_outcomes(tally),
         headers=_count_by_header(tally),
         folders={

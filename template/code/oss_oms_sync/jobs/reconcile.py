@@ -37,7 +37,7 @@ from oss_oms_sync.passes.work import RangeResult
 
 @dataclass(frozen=True)
 class ReconcileOptions:
-    """The options of reconcile's payload. With `dry_run` or `limit`, a single call works without a stored pass."""
+    """The options in the payload of reconcile. With `dry_run` or `limit`, a single call works without a stored pass."""
 
     prefix: str = ""
     since: str | None = None
@@ -49,14 +49,14 @@ class ReconcileOptions:
 
 
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
-    """Work on passes as `event` requests, and return a ReconcileAnswer as JSON.
+    """Run or continue a pass as `event` requests, and return a ReconcileAnswer as JSON.
 
-    - The event of a write to the log bucket names a piece. The call continues the range of this piece, and returns the
-      fields to log.
+    - An object that an invocation writes to the log bucket at its end calls the function again. The call continues the
+      same range of keys, and returns the fields to log.
     - A timer event starts a pass if the last pass started at least RECONCILE_PERIOD ago. Otherwise the call continues
       ranges on which no invocation works any more.
-    - A manual call has ReconcileOptions. It continues the open pass of its scope, or starts a pass, and waits for its
-      end. With `look` it only reports; with `dry_run` or `limit` it works without a stored pass.
+    - A manual call has ReconcileOptions. It continues the unfinished pass of these options, or starts a pass, and waits
+      for its end. With `look` it only reports; with `dry_run` or `limit` it works without a stored pass.
 
     Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError. Work that was completed before an
     error is kept.
@@ -82,7 +82,7 @@ def _build_range_walk(
     invocation: Invocation,
     pass_: Pass,
     start_piece: Piece,
-    share: int = 1,
+    open_ranges: int = 1,
     seconds: float = math.inf,
     limit: int | None = None,
     *,
@@ -101,7 +101,9 @@ def _build_range_walk(
     listing = MergedListing(invocation, classifier.needs_records, scope.key_filter.prefix, start_piece.after)
     count = ReconcileCount(classifier, invocation.settings.key_filter, start_piece.tally)
     steps = listing.steps(count.count_equal)
-    return RangeWalk(invocation, steps, start_piece, count, share, seconds, limit, dry_run=dry_run, may_send=may_send)
+    return RangeWalk(
+        invocation, steps, start_piece, count, open_ranges, seconds, limit, dry_run=dry_run, may_send=may_send
+    )
 
 
 def _handle_options(event: bytes | str, invocation: Invocation, driver: Driver) -> ReconcileAnswer:
@@ -127,14 +129,13 @@ def _handle_options(event: bytes | str, invocation: Invocation, driver: Driver) 
 
 
 def _build_answer(answer: PassAnswer, tally: Tally, missing_keys: Sequence[str] | None = None) -> ReconcileAnswer:
-    """Return the answer about a pass with the counts in `tally` added."""
     fields: dict[str, Any] = {**vars(answer), **{name: tally.counts.get(name, 0) for name in COUNTS}}
     fields["has_no_objects"] = answer.finished and tally.has_no_objects
     return ReconcileAnswer(**fields, missing=missing_keys)
 
 
 class ReconcileCount(Count):
-    """The counts of a range in a pass of reconcile. Objects without a record of their version are submitted.
+    """The counts of a range of keys in a pass of reconcile. Objects without a record of their version are submitted.
 
     `classifier` gives each object its class, without a request to OBS. An object is covered if its success record shows
     that OMS accepted the object's current version.
@@ -147,7 +148,8 @@ class ReconcileCount(Count):
     def count_equal(self, run: KeyRun) -> int:
         """Return the number of leading keys of `run` that are covered, and whose events need no check.
 
-        An event needs a check if its object was written since the last pass.
+        An object is covered if OMS accepted its current version. Its event needs a check if it was written since the
+        last pass.
         """
         return min(
             self._classifier.count_covered(run.source, run.counterpart),
@@ -155,7 +157,7 @@ class ReconcileCount(Count):
         )
 
     def add_run(self, run: KeyRun) -> None:
-        """Count the keys of `run`, which follow each other in the listing and are all covered."""
+        """Count the keys of `run`, which follow each other in the listing. OMS accepted their current versions."""
         self._marks.extend(run.keys)
         for name in (INSIDE, "scanned", ReconcileClass.COVERED.count):
             self._tally.counts[name] += len(run.keys)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.clock import from_epoch, parse_time, timestamp
-from oss_oms_sync.clouds.task import month_name
+from oss_oms_sync.clouds.task import format_month
 
 # Maximum number of stored positions, so that the state can be read and written by a single call. A list without a
 # stored position is read once more.
@@ -142,7 +142,7 @@ class ListPositions:
 
     def move(self, name: str, position: ListPosition) -> None:
         """Store a new position in the list `name`, and count the lines after the old position."""
-        old_position, month = self.lists.get(name, ListPosition()), month_name(from_epoch(position.modified))
+        old_position, month = self.lists.get(name, ListPosition()), format_month(from_epoch(position.modified))
         # A line counts once, even if its list has changed and is read again.
         lines, outside = position.lines - old_position.lines, position.outside - old_position.outside
         if self.is_of_group(name):

@@ -149,7 +149,7 @@ def query_task_group(invocation: Invocation, migration: Migration | None) -> Tas
     """
     if migration is None or not migration.group:
         return None
-    group = invocation.oms.group(migration.group, invocation.deadline)
+    group = invocation.oms.query_group(migration.group, invocation.deadline)
     if isinstance(group, Failure) or not group.can_be_resent:
         return group
     positions = JobState(invocation).load_as(ListPositions, "failed_copies") or ListPositions()

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from oss_oms_sync.answers.finding import TIME_IS_UP, Stop, Stopped, stop_json
+from oss_oms_sync.answers.finding import TIME_IS_UP, Stop, Stopped, make_stop_fields
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.task_group import max_submissions
 from oss_oms_sync.clock import from_epoch, timestamp
@@ -65,7 +65,7 @@ class Driver:
         pieces = {f"{wake.pass_name}/{wake.range_name}": self._worker.continue_range(wake) for wake in wakes}
         return {
             "pieces": {name: piece.kind.value for name, piece in pieces.items() if piece},
-            **stop_json(next((piece.stopped for piece in pieces.values() if piece and piece.stopped), None)),
+            **make_stop_fields(next((piece.stopped for piece in pieces.values() if piece and piece.stopped), None)),
         }
 
     def handle_timer(self, scope: Scope, period: timedelta | None) -> tuple[PassState | None, Stopped | None]:

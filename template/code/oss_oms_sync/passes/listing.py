@@ -19,7 +19,7 @@ from typing import NamedTuple
 from oss_oms_sync.answers.layout import MAX_NAME_BYTES, Kind, is_long, record_name, record_prefix
 from oss_oms_sync.clouds.bucket import Bucket
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import Columns, ListPage, ObjectSummary, equal_prefix_length
+from oss_oms_sync.clouds.objects import Columns, ListPage, ObjectSummary, count_equal_prefix
 from oss_oms_sync.passes.entries import Entry, is_covered, listed_record
 
 # A name that sorts after every key, because no key is so long.
@@ -160,7 +160,7 @@ def merge_feeds(feeds: Sequence[Feed], counterpart: Feed, count_equal: CountEqua
 def _find_run(source: Feed, counterpart: Feed, other_feeds: Iterable[Feed]) -> KeyRun:
     """Return the longest run at the current position that lies within the current pages."""
     keys = source.keys[source.position :]
-    length = equal_prefix_length(keys, counterpart.keys[counterpart.position :])
+    length = count_equal_prefix(keys, counterpart.keys[counterpart.position :])
     for feed in other_feeds:
         length = length and feed.count_matching(keys[:length])
     return KeyRun(keys[:length], source.columns(length), counterpart.columns(length))

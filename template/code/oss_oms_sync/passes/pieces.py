@@ -71,7 +71,7 @@ class Scope:
     - `everything`: include objects that have records, and without `since` objects of any age.
     - `deep`, `overwrite`, `cutover`, `standstill`: options of compare. With `cutover`, objects are judged from an age
       of five minutes on.
-    - `headers`: the work of a pass of headers, a value of HeadersWork; empty for other jobs, except for a
+    - `headers`: the work of a pass of headers, a value of HeadersMode; empty for other jobs, except for a
       standstill pass that checks headers as well.
     """
 

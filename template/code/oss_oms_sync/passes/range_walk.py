@@ -11,7 +11,7 @@ from functools import cached_property
 from oss_oms_sync.answers.finding import LIMIT_REACHED, TIME_IS_UP, Stop, Stopped
 from oss_oms_sync.answers.pass_answers import PassAnswer
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.objects import ObjectSummary, equal_prefix_length
+from oss_oms_sync.clouds.objects import ObjectSummary, count_equal_prefix
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.delivery.sender import Sender
 from oss_oms_sync.errors import StorageError
@@ -76,7 +76,7 @@ class Count:
         """
         source, counterpart = run.source, run.counterpart
         number = min(
-            equal_prefix_length(source.sizes, counterpart.sizes), equal_prefix_length(source.etags, counterpart.etags)
+            count_equal_prefix(source.sizes, counterpart.sizes), count_equal_prefix(source.etags, counterpart.etags)
         )
         return min(number, self._key_filter.count_leading_reported(run.keys))
 

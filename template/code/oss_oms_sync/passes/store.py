@@ -319,7 +319,7 @@ class PassStore:
         return max(write_times.values(), default=0) < (self._clock.now() - MAX_PERIOD).timestamp()
 
     def _iter_pass_names(self, prefix: str, after_name: str) -> Iterator[str]:
-        while listed_name := self._bucket.first_name(prefix, after_name):
+        while listed_name := self._bucket.find_first_name(prefix, after_name):
             name, is_folder, _ = listed_name.removeprefix(self.prefix).partition("/")
             if is_folder and PASS_NAME_PATTERN.fullmatch(name):
                 yield name

@@ -232,11 +232,11 @@ class Worker:
         prefix, source = pass_.scope.key_filter.prefix, self._source.within(self._listing_seconds())
         page = source.list_page(prefix, start.after)
         last_key = page.objects[-1].name if page.objects else ""
-        if not page.more or (start.until and last_key >= start.until):
+        if not page.has_more or (start.until and last_key >= start.until):
             return None
 
         def find_next_key(after_key: str) -> str | None:
-            name = source.first_name(prefix, after_key)
+            name = source.find_first_name(prefix, after_key)
             return name if name and not (start.until and name > start.until) else None
 
         cut = find_cut(page.objects[0].name, start.until, marks, find_next_key)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from oss_oms_sync.answers.certificate import CertifiedComparison, CutoverFacts
 from oss_oms_sync.answers.finding import Finding, Result
-from oss_oms_sync.answers.object_class import TOO_NEW, UNPROVEN, ObjectClass
+from oss_oms_sync.answers.object_class import TOO_NEW_CLASSES, UNPROVEN_CLASSES, ObjectClass
 from oss_oms_sync.answers.pass_answers import MAX_KEYS, MISSING_PERMISSION_TEXTS
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import NOTHING, Text, sentences, t
@@ -180,7 +180,7 @@ def judge_classes(check: ClassCheck, facts: CutoverFacts) -> Finding:
 
 def _find_proof(check: ClassCheck, comparison: CertifiedComparison, facts: CutoverFacts) -> tuple[Text, Step]:
     """Return a remedy and its command: to prove the objects of a class equal, or to accept the class by name."""
-    if check.classes[0] not in UNPROVEN:
+    if check.classes[0] not in UNPROVEN_CLASSES:
         return check.remedy_text, unproven_acceptance_step(facts)
     if not comparison.deep:
         return check.remedy_text, comparison_step(facts, deep=True, restart=True)
@@ -214,7 +214,7 @@ def _find_repair(check: ClassCheck, comparison: CertifiedComparison, facts: Cuto
         return text, cutover_step(facts) if facts.frozen_since else step
     is_recheck = "again" in step.options
     step = comparison_step(facts, **(step.options if is_recheck else {**step.options, "restart": True}))
-    needs_only_time = object_class in (*TOO_NEW, ObjectClass.ARRIVING)
+    needs_only_time = object_class in (*TOO_NEW_CLASSES, ObjectClass.ARRIVING)
     return CONTINUE_TEXT if needs_only_time and step.job == "cutover" else text, step
 
 

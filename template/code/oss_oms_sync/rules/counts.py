@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from oss_oms_sync.answers.object_class import EQUAL, ObjectClass
+from oss_oms_sync.answers.object_class import EQUAL_CLASSES, ObjectClass
 from oss_oms_sync.answers.pass_answers import MISSING_PERMISSION_TEXTS, OTHERS, ClassCounts, ObjectCount, StoragePair
 from oss_oms_sync.answers.text import Text
 from oss_oms_sync.rules.remedy import Counts, narrowest_prefixes
@@ -90,7 +90,7 @@ def wrong_sums(
     )
     if any(_add_counts(counts) != listing_count for counts, listing_count in sides):
         yield "classes"
-    yield from (object_class.title for object_class in EQUAL if not _are_equal(classes[object_class]))
+    yield from (object_class.title for object_class in EQUAL_CLASSES if not _are_equal(classes[object_class]))
     for object_class in (each_class for each_class in ObjectClass if each_class in classes):
         counts = classes[object_class]
         folder_counts = [

@@ -14,7 +14,7 @@ from functools import partial
 from oss_oms_sync.answers.certificate import CutoverFacts, CutoverVerdict, Rehearsal
 from oss_oms_sync.answers.codec import parse_timestamp
 from oss_oms_sync.answers.finding import Finding, Result
-from oss_oms_sync.answers.object_class import NOT_IN_SCOPE, TOO_NEW
+from oss_oms_sync.answers.object_class import NOT_IN_SCOPE, TOO_NEW_CLASSES
 from oss_oms_sync.answers.text import Text, sentences, untranslated
 from oss_oms_sync.rules.check import CutoverCheck
 from oss_oms_sync.rules.class_checks import CLASS_CHECKS, judge_classes
@@ -110,7 +110,7 @@ def _select_deciding_checks(checks: Sequence[Finding], facts: CutoverFacts) -> I
     has_judged_objects = any(
         counts.source.objects
         for object_class, counts in (facts.classes or {}).items()
-        if object_class not in (*NOT_IN_SCOPE, *TOO_NEW)
+        if object_class not in (*NOT_IN_SCOPE, *TOO_NEW_CLASSES)
     )
     for check in checks:
         if not CHECKS[check.id].needs_freeze:

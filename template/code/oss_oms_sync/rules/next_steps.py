@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from oss_oms_sync.answers.certificate import WaitingFacts, WaitingGroup
 from oss_oms_sync.answers.finding import ACCEPTANCE_FORM
-from oss_oms_sync.answers.object_class import UNPROVEN, ObjectClass
+from oss_oms_sync.answers.object_class import UNPROVEN_CLASSES, ObjectClass
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.rules.counts import is_empty
 
@@ -50,7 +50,7 @@ def can_be_accepted(group: WaitingGroup) -> bool:
 
     This is the case if OMS refuses the keys, and a comparison could not prove by reading that their objects are equal.
     """
-    return group.was_tried and group.object_class in UNPROVEN and group.is_refused
+    return group.was_tried and group.object_class in UNPROVEN_CLASSES and group.is_refused
 
 
 def unproven_acceptance_step(facts: WaitingFacts) -> Step:
@@ -70,7 +70,7 @@ def unproven_acceptance_step(facts: WaitingFacts) -> Step:
         *(
             object_class.title
             for object_class in (*unproven_classes, *waiting_classes)
-            if is_deep or object_class not in UNPROVEN
+            if is_deep or object_class not in UNPROVEN_CLASSES
         ),
     )
 

@@ -17,7 +17,9 @@ def summarize(
 ) -> Text:
     """Return the summary of a certificate with this verdict; `rehearsal` is None after a freeze."""
     if rehearsal:
-        return sentences(_summarize_rehearsal(rehearsal, checks, facts.judged_counts), *_explain_missing_sample(checks))
+        return sentences(
+            _summarize_rehearsal(rehearsal, checks, facts.judged_and_total_counts), *_explain_missing_sample(checks)
+        )
     if verdict is CutoverVerdict.NO_GO:
         failed_checks = [check.id for check in checks if check.gates and check.result is Result.FAILED]
         return t("Failed checks: {failed}.", failed=failed_checks)
@@ -78,7 +80,9 @@ def _explain_missing_sample(checks: Sequence[Finding]) -> Iterator[Text]:
             yield from (check.actual, check.next)
 
 
-def _summarize_rehearsal(rehearsal: Rehearsal, checks: Sequence[Finding], judged_counts: tuple[int, int]) -> Text:
+def _summarize_rehearsal(
+    rehearsal: Rehearsal, checks: Sequence[Finding], judged_and_total_counts: tuple[int, int]
+) -> Text:
     total_minutes, forecast = rehearsal.minutes.get("total"), untranslated(rehearsal.would_be.value)
     duration = t("The length of the freeze is unknown")
     if total_minutes is not None:
@@ -88,12 +92,12 @@ def _summarize_rehearsal(rehearsal: Rehearsal, checks: Sequence[Finding], judged
             check.id for check in find_causes([check for check in checks if check.id in rehearsal.failing])
         ]
         forecast = t("{verdict}, because of {failing}", verdict=forecast, failing=failing_checks)
-    if 0 < judged_counts[0] < judged_counts[1]:
+    if 0 < judged_and_total_counts[0] < judged_and_total_counts[1]:
         return t(
             "{lasts}, and the verdict would be {would}. {judged} of {total:object|objects} could be judged.",
             lasts=duration,
             would=forecast,
-            judged=judged_counts[0],
-            total=judged_counts[1],
+            judged=judged_and_total_counts[0],
+            total=judged_and_total_counts[1],
         )
     return t("{lasts}, and the verdict would be {would}.", lasts=duration, would=forecast)

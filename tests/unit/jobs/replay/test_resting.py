@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from oss_oms_sync.clouds.objects import StoredObject
-from oss_oms_sync.jobs.replay.resting import pause_seconds
+from oss_oms_sync.jobs.replay.resting import compute_pause_seconds
 from sandbox.inprocess.instance import InstanceKilled
 from sandbox.oss.objects import etag_of
 from support.world import DROP_BEFORE, HANG, HOUR, MINUTE, NO_RIGHT, OK, REDIRECTS, ROOT, UNAUTHORIZED, event
@@ -86,9 +86,9 @@ def test_replay_stores_a_short_hash_for_a_long_rejected_key(world):
 
 
 def test_the_pauses_between_attempts_of_a_key_double_up_to_a_day():
-    minutes = [pause_seconds(attempt) / 60 for attempt in range(1, 11)]
+    minutes = [compute_pause_seconds(attempt) / 60 for attempt in range(1, 11)]
     assert minutes == [0, 10, 20, 40, 80, 160, 320, 640, 1280, 1440]
-    assert pause_seconds(10**6) == 24 * 60 * 60
+    assert compute_pause_seconds(10**6) == 24 * 60 * 60
 
 
 def test_replay_resends_a_copy_that_always_fails_a_few_times_a_day(world):

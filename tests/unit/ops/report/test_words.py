@@ -103,7 +103,8 @@ def named_steps() -> set[str]:
         for file in jobs.glob("verdict*.py")
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call)
-        and getattr(node.func, "id", "") in ("Verdict", "behind_verdict", "unknown_verdict", "_broken_verdict")
+        and getattr(node.func, "id", "")
+        in ("Verdict", "make_behind_verdict", "make_unknown_verdict", "_make_broken_verdict")
     ]
     steps = [step for call in calls for step in ast.walk(call.args[-1]) if getattr(step, "func", None)]
     return {

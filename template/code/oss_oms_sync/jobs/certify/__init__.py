@@ -40,13 +40,12 @@ _STAYS_OPEN_TEXT = t(
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     """Create a certificate, close or open the project, report its state, or list deletions, as `event` requests.
 
-    The payload in `event` has the fields of CutoverOptions. A call for a certificate starts no pass of reconcile or
-    compare. If a pass is missing or too old, a finding of the certificate names the command that runs the pass. The
-    certificate is stored in the log bucket, and returned as JSON.
+    The payload in `event` has the fields of CutoverOptions. A certificate is stored in the log bucket, and returned as
+    JSON. The call starts no pass of reconcile or compare: if a pass is missing or too old, a finding names the command
+    that runs the pass.
 
-    Raises PayloadError; SettingsError if SOURCE_BUCKET is empty; and StorageError if the log bucket or the listing of
-    the source cannot be read, or if the certificate cannot be stored. After a StorageError, the state of the project is
-    unknown.
+    Raises PayloadError, SettingsError if SOURCE_BUCKET is empty, and StorageError. After a StorageError, the project
+    may be closed or open.
     """
     if not invocation.settings.source_bucket:
         raise SettingsError(["SOURCE_BUCKET is empty. Name the bucket that is to be compared with the destination"])
@@ -86,9 +85,10 @@ def _store_document(invocation: Invocation, build_document: Callable[[int], dict
 def _close(invocation: Invocation, run: str) -> dict[str, object]:
     """Write or renew the mark that closes the project, so that no job submits any more; return a MarkAnswer as JSON.
 
-    `run` is the name of the cutover's run, or empty for a call by hand. A running migration of the existing objects
-    prevents the close. The migration writes its record before it checks the mark, and this function writes the mark
-    before it checks the record again, so at least one of them notices the other.
+    - `run`: the name of the cutover's run, or empty for a call by hand.
+    - A running migration of the existing objects prevents the close. The migration writes its record before it checks
+      the mark. This function writes the mark before it checks the record again. So at least one of the two notices the
+      other.
     """
     certificates = Certificates(invocation)
     last_certificate = certificates.read(certificates.last_name(_CUTOVER_VERDICTS))
@@ -102,12 +102,12 @@ def _close(invocation: Invocation, run: str) -> dict[str, object]:
         else "without a certificate"
     )
     command, reason = ("cutover", run) if run else ("close", description)
-    closing, mark = ProjectState(invocation), None
+    project_state, mark = ProjectState(invocation), None
     if not migration.read_current_migration(invocation):
-        was_open, mark = closing.is_surely_open(), closing.close(command, reason, run)
+        was_open, mark = project_state.is_surely_open(), project_state.close(command, reason, run)
         # If the mark existed before the migration, the migration notices it and does not start.
         if was_open and migration.read_current_migration(invocation):
-            mark = closing.open(command)
+            mark = project_state.open(command)
     answer = MarkAnswer(*_describe_state(invocation, mark)) if mark else MarkAnswer(None, _STAYS_OPEN_TEXT)
     return {**to_json(answer), "certificate": certificate_summary}
 
@@ -115,21 +115,21 @@ def _close(invocation: Invocation, run: str) -> dict[str, object]:
 def _open(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
     """Open the project, and return a MarkAnswer as JSON.
 
-    If a GO is valid, the project stays closed unless the option `after_go` is set, because applications write to OBS
-    after a GO. A cutover's run only opens a project that this run has closed.
+    After a GO, applications write to OBS. So the project stays closed if a GO is valid, unless the option `after_go` is
+    set. A cutover's run opens only a project that the same run has closed.
     """
-    closing = ProjectState(invocation)
-    mark = None if options.after_go else closing.read_state()
+    project_state = ProjectState(invocation)
+    mark = None if options.after_go else project_state.read_state()
     if mark is None or not read_mark_with_go(invocation, mark).go:
-        mark = closing.open("open", run=options.run)
+        mark = project_state.open("open", run=options.run)
     return to_json(MarkAnswer(*_describe_state(invocation, mark)))  # type: ignore[no-any-return]
 
 
 def _report_state(invocation: Invocation, options: CutoverOptions) -> dict[str, object]:
-    """Return a LookAnswer as JSON: the state of the project, and the valid GO or None.
+    """Return a LookAnswer as JSON: the state of the project, and the document of the valid GO or None.
 
-    If the options have the time of a freeze, the GO must belong to this freeze or a later freeze. In a closed project,
-    the answer then also has the checks for which a cutover waits before its standstill pass.
+    If the options have the time of a freeze, a GO of an earlier freeze does not count. For a closed project, the answer
+    then also has the checks for which a cutover waits before its standstill pass.
     """
     mark, checks = ProjectState(invocation).read_state(), []
     if mark and options.freeze_time:
@@ -142,11 +142,13 @@ def _report_state(invocation: Invocation, options: CutoverOptions) -> dict[str, 
 
 
 def _read_matching_go(invocation: Invocation, options: CutoverOptions, mark: CloseMark) -> dict[str, object] | None:
-    """Return the last GO if the project has not been opened since, otherwise None.
+    """Return the document of the last GO if the project has not been opened since, otherwise None.
 
-    If the options have the time of a freeze, the GO must also belong to this freeze or a later freeze, have the current
-    settings, and be later than the last NO-GO. If OMS does not report the task, the current settings are unknown, and
-    the result is None.
+    If the options have the time of a freeze, the GO must also fulfil these conditions:
+
+    - It belongs to this freeze or a later freeze.
+    - It has the current settings. They are unknown if OMS does not report the sync task.
+    - It is later than the last NO-GO.
     """
     certificates = Certificates(invocation)
     go = certificates.read_valid_go(mark)
@@ -155,7 +157,7 @@ def _read_matching_go(invocation: Invocation, options: CutoverOptions, mark: Clo
     no_go = certificates.last_name([CutoverVerdict.NO_GO])
     if parse_number(no_go) > parse_number(str(go["document"])) and certificates.read_since(mark, no_go):
         return None
-    settings, task = invocation.settings, invocation.oms.task(invocation.deadline)
+    settings, task = invocation.settings, invocation.oms.query_task(invocation.deadline)
     current_settings = {
         "source_bucket": settings.source_bucket,
         "destination_bucket": task.dst_bucket if isinstance(task, TaskInfo) else None,
@@ -169,7 +171,6 @@ def _read_matching_go(invocation: Invocation, options: CutoverOptions, mark: Clo
 
 
 def _describe_state(invocation: Invocation, mark: CloseMark | None) -> tuple[MarkWithGo | None, Text]:
-    """Return the fields of a MarkAnswer: the mark of a closed project or None, and the project's state in words."""
     if mark is None:
         return None, t("The project is open. The changes recorded while it was closed are submitted within minutes.")
     mark_with_go = read_mark_with_go(invocation, mark)

@@ -19,13 +19,13 @@ from oss_oms_sync.rules.times import MAX_CLOCK_SKEW
 class CutoverOptions:
     """The options in the payload of a call, which requests a certificate unless it has one of the last four options.
 
-    - `frozen_since`: the time of the freeze, since which applications write nothing to the source; None for a
-      rehearsal.
-    - `sample`: the number of objects to read completely.
+    - `frozen_since`: the time of the freeze, since which applications write nothing to the source. It is None for a
+      rehearsal, which predicts the verdict.
+    - `sample`: the number of objects to read completely in both buckets.
     - `accept`: the failing checks that a person accepts, each with the name of the person and the reason.
     - `run`: the name of the cutover's run, or empty for a call by hand.
     - `close`, `open`, `look`: close or open the project, or report its state. After a GO, `open` needs `after_go`.
-    - `deletions_after`: list the deletions after this key.
+    - `deletions_after`: list the keys after this key whose objects were deleted at the source and still exist in OBS.
     """
 
     frozen_since: str | None = None
@@ -40,7 +40,7 @@ class CutoverOptions:
 
     @classmethod
     def parse(cls, event: bytes | str, now: datetime) -> CutoverOptions:
-        """Return the options in the payload of a call at the time `now`.
+        """Return the options in the payload `event` of a call at the time `now`.
 
         Raises PayloadError if an option is invalid, or two options exclude each other.
         """
@@ -75,12 +75,11 @@ class CutoverOptions:
 
     @property
     def freeze_time(self) -> datetime | None:
-        """The time of the freeze, or None for a rehearsal."""
         return parse_time(self.frozen_since or "")
 
 
 def _check_acceptance(name: str, reason: object) -> Sequence[tuple[bool, str]]:
-    """Return the conditions that make an acceptance invalid, each with the message for this condition.
+    """Return pairs of a condition that makes an acceptance invalid, and the error message for this condition.
 
     `name` is the name of the accepted check, and `reason` the text of the person who accepts it.
     """

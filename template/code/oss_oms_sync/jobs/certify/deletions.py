@@ -48,11 +48,11 @@ _RESENT_SUFFIX = repeated_etag("")
 
 
 def list_deletions(invocation: Invocation, after_key: str) -> DeletionsAnswer:
-    """Return the page of deletions after `after_key`, among the absences of the last finished comparison of all keys.
+    """Return the page of deletions after `after_key`, by the last finished comparison of all keys.
 
     Raises StorageError if the log bucket cannot be read, or a bucket cannot be listed.
     """
-    task = invocation.oms.task(invocation.deadline)
+    task = invocation.oms.query_task(invocation.deadline)
     task_info = task if isinstance(task, TaskInfo) else None
     destination = invocation.obs().bucket(task_info, invocation.deadline) if task_info else None
     states = PassStore(invocation, "compare", destination.name).read_states() if destination else []
@@ -62,7 +62,7 @@ def list_deletions(invocation: Invocation, after_key: str) -> DeletionsAnswer:
     facts = _gather_facts(invocation, task_info, comparison, run_keys, destination)
     if not destination or not comparison or refusal(facts):
         return DeletionsAnswer(facts, (), {}, (), None)
-    page = _Page(invocation, destination, comparison, {failed_key.key for failed_key in run_keys.keys})
+    page = _PageBuilder(invocation, destination, comparison, {failed_key.key for failed_key in run_keys.keys})
     return page.build(facts, after_key)
 
 
@@ -78,7 +78,7 @@ def _gather_facts(
     if destination and comparison:
         # Any two objects show if the permissions to read exist.
         prefix = comparison.scope.key_filter.prefix
-        keys = (bucket.first_name(prefix, "") for bucket in (invocation.source_bucket, destination))
+        keys = (bucket.find_first_name(prefix, "") for bucket in (invocation.source_bucket, destination))
         missing_permissions = list_missing_permissions(invocation, destination, *keys)
     return DeletionFacts(
         source_bucket=invocation.settings.source_bucket,
@@ -96,10 +96,11 @@ def _gather_facts(
     )
 
 
-class _Page:
-    """The builder of a page: it selects the deletions among the absences, and counts the others by reason.
+class _PageBuilder:
+    """The builder of a page: it selects the deletions among the keys that a comparison found only in OBS.
 
-    `waiting_keys` are the keys that replay has taken from failed records and still has to submit.
+    It counts the other keys by the reason to leave them out. `waiting_keys` are the keys that replay has taken from
+    failed records and still has to submit.
     """
 
     def __init__(
@@ -123,12 +124,12 @@ class _Page:
         Raises StorageError.
         """
         absences = read_absences(self._invocation.log_bucket, self._comparison.passed.absences, after_key)
-        deletions, candidate_number, last_key = list[Deletion](), 0, None
+        deletions, candidate_count, last_key = list[Deletion](), 0, None
         for batch in iter(lambda: list(islice(absences, _KEYS_PER_READ)), []):
             candidates = [absence for absence in batch if self._is_candidate(absence)]
             deletions += self._select_deletions(candidates)
-            candidate_number += len(candidates)
-            if candidate_number >= _KEYS_PER_PAGE or self._invocation.deadline.remaining() < _RESERVED_SECONDS:
+            candidate_count += len(candidates)
+            if candidate_count >= _KEYS_PER_PAGE or self._invocation.deadline.remaining() < _RESERVED_SECONDS:
                 last_key = batch[-1].key
                 break
         return DeletionsAnswer(facts, deletions, self._omissions, self._inexact_keys, last_key)
@@ -145,7 +146,6 @@ class _Page:
         return False
 
     def _select_deletions(self, candidates: Sequence[Absence]) -> list[Deletion]:
-        """Return the deletions among the candidates, and count the reasons to leave out the others."""
         deletions = []
         for candidate, absent_key in zip(candidates, self._query_absent_keys(candidates), strict=True):
             reason = find_omission_reason(absent_key, self._start_time, self._min_submission_time)
@@ -159,9 +159,8 @@ class _Page:
     def _query_absent_keys(self, absences: Sequence[Absence]) -> list[AbsentKey]:
         """Return the state of these keys in the records and in both clouds.
 
-        The order of the requests matters. Replay may be resending a key that has no failed record, and may write the
-        success record of this key later. So failed records are read before success records, and both clouds are queried
-        last.
+        Replay may be resending a key, and may write the key's success record during this call. So the order of the
+        requests matters: failed records are read before success records, and the clouds are queried last.
         """
         keys = [absence.key for absence in absences]
         failed_records, success_records, proofs = (
@@ -202,7 +201,7 @@ class _Page:
 
 
 def _format_status(answer: object) -> str:
-    """Return the status of the answer to a HEAD request: "200", "404", or "" for any other status."""
+    """Return the status in the answer to a HEAD request: "200", "404", or "" for any other status."""
     if isinstance(answer, StorageError):
         return "404" if answer.code == "NoSuchKey" else ""
     return "200"

@@ -15,9 +15,9 @@ from oss_oms_sync.rules.cutover import judge
 
 
 def build_certificate(invocation: Invocation, facts: CutoverFacts, number: int) -> dict[str, object]:
-    """Return the certificate of these facts as a JSON object. `number` is its number in the project and task.
+    """Return the certificate of these facts as a JSON object; `number` counts the certificates of the project and task.
 
-    The numbers define the order of certificates, because times are ambiguous: two certificates may have the same
+    The numbers define the order of certificates, because times are ambiguous. Two certificates may have the same
     second, or be written by instances with different clocks.
     """
     judgement = judge(facts)
@@ -40,10 +40,10 @@ def build_certificate(invocation: Invocation, facts: CutoverFacts, number: int) 
 
 @cache  # the code does not change while it runs
 def hash_code(folder: Path) -> str:
-    """Return the hash of the code that wrote the certificate.
+    """Return the SHA-256 of the code that wrote the certificate.
 
-    It is the SHA-256 of a text with a line for each Python and JSON file in `folder`, sorted by path. A line has the
-    file's path in the folder, a zero byte, the SHA-256 of its contents as hex digits, and a newline.
+    The hashed text has a line for each Python and JSON file in `folder`, sorted by path. A line has the file's path in
+    the folder, a zero byte, the SHA-256 of its contents as hex digits, and a newline.
     """
     lines = (
         f"{path.relative_to(folder).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n"

@@ -1,7 +1,6 @@
 """The facts of a cutover, gathered from the clouds and the log bucket.
 
-The module only reads the results of passes and jobs: it starts no work, and applies no rule. A pass is a run of
-reconcile or compare over the whole bucket.
+The module only reads the results of passes and jobs. It starts no work, and applies no rule.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from oss_oms_sync.answers.sampled import Headers
 from oss_oms_sync.answers.task_group import GroupProgress, TaskGroup
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.calls import CallPool
-from oss_oms_sync.clouds.clocks import clock_skews
+from oss_oms_sync.clouds.clocks import measure_clock_skews
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import split_into_parts
 from oss_oms_sync.clouds.obs import ObsBucket
@@ -53,7 +52,7 @@ from oss_oms_sync.comparison.result import attempts_of, count_unread
 from oss_oms_sync.errors import KEY_REASONS, Failure, StorageError
 from oss_oms_sync.jobs.certify.cutover_options import CutoverOptions
 from oss_oms_sync.jobs.certify.oms_work import query_remaining_work
-from oss_oms_sync.jobs.certify.sample import compare_headers, empty_sample, take_sample
+from oss_oms_sync.jobs.certify.sample import compare_headers, make_empty_sample, take_sample
 from oss_oms_sync.jobs.headers import summarize_checked_headers
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.certificates import Certificates
@@ -74,7 +73,7 @@ _PARALLEL_LOOKUPS = 100
 
 
 class _TaskAndComparison(NamedTuple):
-    """The sync task, its destination bucket, and the comparison on which the certificate is based.
+    """The sync task, the destination bucket, and the comparison on which the certificate is based.
 
     The bucket and the comparison are None if they are unknown.
     """
@@ -87,7 +86,7 @@ class _TaskAndComparison(NamedTuple):
 def gather_facts(invocation: Invocation, options: CutoverOptions) -> CutoverFacts:
     """Gather all facts of a certificate.
 
-    Raises StorageError if the log bucket, or the listing of the source bucket, cannot be read.
+    Raises StorageError if the log bucket or the listing of the source bucket cannot be read.
     """
     settings = invocation.settings
     facts, (task, destination, comparison) = _gather_common_facts(invocation, options)
@@ -123,17 +122,16 @@ def gather_facts(invocation: Invocation, options: CutoverOptions) -> CutoverFact
 
 
 def gather_waiting_facts(invocation: Invocation, options: CutoverOptions) -> WaitingFacts:
-    """Gather the facts of the checks for which a cutover waits; it calls this function every minute until they pass.
+    """Gather the facts of the checks for which a cutover waits; a cutover does this each minute until they pass.
 
-    Raises StorageError if the log bucket, or the listing of the source bucket, cannot be read.
+    Raises StorageError if the log bucket or the listing of the source bucket cannot be read.
     """
     facts, _ = _gather_common_facts(invocation, options)
     return WaitingFacts(**{**facts, "closed": _find_unchanged_mark(invocation, facts["closed"])})
 
 
 def _gather_common_facts(invocation: Invocation, options: CutoverOptions) -> tuple[dict[str, Any], _TaskAndComparison]:
-    """Return the fields of WaitingFacts by name, and the task and the comparison from which they were gathered."""
-    task, destination = invocation.oms.task(invocation.deadline), None
+    task, destination = invocation.oms.query_task(invocation.deadline), None
     if isinstance(task, TaskInfo):
         with suppress(StorageError):  # OMS reports none
             destination = invocation.obs().bucket(task, invocation.deadline)
@@ -152,7 +150,7 @@ def _gather_common_facts(invocation: Invocation, options: CutoverOptions) -> tup
         "frozen_since": timestamp(options.freeze_time) if options.freeze_time else None,
         "run": options.run,
         "accepted": options.accept,
-        "sample": empty_sample(options.sample) if options.sample else None,
+        "sample": make_empty_sample(options.sample) if options.sample else None,
         "as_of": comparison.as_of if comparison else None,
         "passes": passes,
         "classes": comparison.tally.results()["classes"] if comparison else None,
@@ -173,9 +171,9 @@ def _to_closed_mark(mark: CloseMark) -> ClosedMark:
 
 
 def _to_group_progress(group: TaskGroup | Failure | None) -> GroupProgress | None:
-    """Return the numbers of a task group, or None without OMS's answer.
+    """Return the numbers of a task group (a migration of existing objects), or None without OMS's answer.
 
-    OMS's texts are left out, because a certificate has no text of a cloud.
+    OMS's texts are left out, because a certificate contains no text of a cloud.
     """
     if not isinstance(group, TaskGroup):
         return None
@@ -183,7 +181,7 @@ def _to_group_progress(group: TaskGroup | Failure | None) -> GroupProgress | Non
 
 
 def _find_unchanged_mark(invocation: Invocation, mark: ClosedMark | None) -> ClosedMark | None:
-    """Return the mark, or None if the project was opened or closed again after the mark was read."""
+    """Return the mark that closes the project, or None if the project was opened or closed again since it was read."""
     current_mark = ProjectState(invocation).read_state()
     return mark if current_mark and _to_closed_mark(current_mark) == mark else None
 
@@ -191,7 +189,7 @@ def _find_unchanged_mark(invocation: Invocation, mark: ClosedMark | None) -> Clo
 def _select_passes(
     invocation: Invocation, destination: ObsBucket, options: CutoverOptions
 ) -> tuple[CertifiedPasses, PassState | None]:
-    """Return the certified passes, and the state of the certified comparison, or None without a comparison."""
+    """Return the passes for the certificate, and the full state of the comparison, or None without a comparison."""
     store = PassStore(invocation, "compare", destination.name)
     states, prefix, now = store.read_states(), invocation.settings.key_filter.prefix, invocation.clock.now()
     # Without a valid comparison since the freeze, the last comparison shows the reason.
@@ -229,7 +227,6 @@ def _select_passes(
 
 
 def _list_pass_fields(state: PassState) -> dict[str, Any]:
-    """Return the keyword arguments of a CertifiedPass for the state of a pass."""
     ended = parse_time(state.ended)
     return {
         "pass_": state.of.name,
@@ -244,7 +241,7 @@ def _list_pass_fields(state: PassState) -> dict[str, Any]:
 def _group_waiting_keys(
     invocation: Invocation, destination: ObsBucket | None, comparison: PassState | None, waiting_keys: WaitingKeys
 ) -> CertifiedWaitingKeys:
-    """Return the waiting keys, grouped by the values on which the rules depend."""
+    """Return the keys that wait for replay, grouped by the values on which the rules depend."""
     single_groups = (
         _select_due_keys(invocation, destination, comparison, waiting_keys.keys) if waiting_keys.keys else []
     )
@@ -281,7 +278,7 @@ def _build_single_group(
 
 
 def _list_grouping_values(group: WaitingGroup) -> tuple[str, str, bool, bool, bool]:
-    """Return the values by which waiting keys are grouped: the rules judge keys with equal values equally."""
+    """Return the values by which waiting keys are grouped; the rules treat keys with equal values equally."""
     title = group.object_class.title if group.object_class else ""
     return group.reason, title, group.is_same_size, group.was_tried, group.is_refused
 
@@ -292,10 +289,10 @@ def _select_due_keys(
     comparison: PassState | None,
     waiting_keys: Sequence[FailedKey],
 ) -> list[WaitingGroup] | None:
-    """Return a group for each waiting key whose object can be copied and is not equal in OBS.
+    """Return a group for each waiting key whose object can be copied and is not proven equal in OBS.
 
-    The result is None if OBS does not answer. A key without such an object prevents no GO: replay keeps its record for
-    longer than a freeze lasts.
+    The result is None if OBS does not answer. Other keys prevent no GO: replay keeps their records for longer than a
+    freeze lasts.
     """
     single_groups = list[WaitingGroup]()
     # Equal contents are equal at any age of the object.
@@ -331,7 +328,7 @@ def _compare_clocks(invocation: Invocation, destination: ObsBucket | None) -> Cl
         "oss": settings.oss_endpoint,
         "obs": destination.url if destination else "",
     }
-    skews = clock_skews(urls, invocation.clock, CallPool(1))
+    skews = measure_clock_skews(urls, invocation.clock, CallPool(1))
     return CloudClocks(**{name: None if skew is None else round(skew.total_seconds()) for name, skew in skews.items()})
 
 
@@ -342,7 +339,6 @@ def _gather_sample_facts(
     options: CutoverOptions,
     migrates_metadata: bool | None,
 ) -> dict[str, Any]:
-    """Return the facts that depend on the sample, by name."""
     draw, is_frozen = comparison.tally.drawn, options.freeze_time is not None
     sample = take_sample(invocation, destination, comparison, options.sample, is_frozen=is_frozen)
     missing_permissions, drawn_key = list[str](), next(iter(draw.keys), "")

@@ -1,9 +1,9 @@
 """The objects that OMS has accepted but not finished, by OMS's counts, which are compared with the success records.
 
-A closed project submits and records nothing from two minutes after its close on. So the success records are counted
-only once for each close, by as many calls as the count takes. The log bucket stores the state of the count:
+From two minutes after its close on, a project submits and records nothing. So the success records are counted only once
+for each close, by as many calls as the count takes. The log bucket stores the state of the count:
 
-oms_source_record/{task}/state/recorded.json    {"mark", "after", "steps", "newest", "is_all"}
+    oms_source_record/{task}/state/recorded.json    {"mark", "after", "steps", "newest", "is_all"}
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from oss_oms_sync.answers.layout import record_root
 from oss_oms_sync.clock import from_epoch, parse_time
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import ObjectSummary
-from oss_oms_sync.clouds.task import TaskInfo, month_of
+from oss_oms_sync.clouds.task import TaskInfo, find_month_start
 from oss_oms_sync.comparison.oms_progress import OmsProgress, query_progress
 from oss_oms_sync.errors import Failure
 from oss_oms_sync.ledger.closing import CloseMark
@@ -54,23 +54,23 @@ def query_remaining_work(
     mark_time = parse_time(mark.written_at) if mark else None
     if mark_time:
         record_counts = _count_records(invocation, mark_time)
-    accepted_number = counts.count_accepted_since(_find_first_counted_step(mark_time)) if mark_time else 0
+    accepted_count = counts.count_accepted_since(_find_first_counted_step(mark_time)) if mark_time else 0
     if counts.max_unfinished is None or unfinished_by_months is None:
-        record_number = record_counts.record_number if record_counts else None
+        record_count = record_counts.record_count if record_counts else None
         return RemainingOmsWork(
-            None, may_finish=True, busy=None, accepted=accepted_number, recorded=record_number, largest=largest
+            None, may_finish=True, busy=None, accepted=accepted_count, recorded=record_count, largest=largest
         )
-    uncounted_number = record_counts.count_missing_in(counts) if record_counts and record_counts.is_all else 0
-    if (unfinished_number := max(unfinished_by_months, uncounted_number)) > counts.max_unfinished:
-        counts = replace(counts, max_unfinished=unfinished_number, oldest_unfinished=-math.inf)
+    uncounted_count = record_counts.count_missing_in(counts) if record_counts and record_counts.is_all else 0
+    if (unfinished_count := max(unfinished_by_months, uncounted_count)) > counts.max_unfinished:
+        counts = replace(counts, max_unfinished=unfinished_count, oldest_unfinished=-math.inf)
     # OMS's counts of the last minutes may be incomplete.
     last_activity_time = max(counts.last_busy, record_counts.newest if record_counts else 0)
     return RemainingOmsWork(
         counts.max_unfinished,
         may_finish=counts.may_still_copy(last_activity_time, largest, OMS_STALL_TIME.total_seconds()),
         busy=from_epoch(int(last_activity_time)) if last_activity_time > 0 else None,
-        accepted=accepted_number,
-        recorded=record_counts.record_number if record_counts and record_counts.is_all else None,
+        accepted=accepted_count,
+        recorded=record_counts.record_count if record_counts and record_counts.is_all else None,
         largest=largest,
     )
 
@@ -78,29 +78,29 @@ def query_remaining_work(
 def _sum_unfinished_by_month(invocation: Invocation, task: TaskInfo | Failure) -> int | None:
     """Return the number of objects that OMS has accepted and not finished, or None if OMS does not report the counts.
 
-    The function adds OMS's monthly counts, from the current month backwards until an earlier month has no activity.
+    The number is the sum of OMS's monthly counts, from the current month back to the last month without activity.
     """
-    current_month = month = month_of(invocation.clock.now())
-    unfinished_number = 0
+    current_month = month = find_month_start(invocation.clock.now())
+    unfinished_count = 0
     for _ in range(_MAX_MONTHS):
         difference = None if isinstance(task, Failure) else task.month.difference
         if isinstance(task, Failure) or difference is None:
             return None
         if month != current_month and not task.month.requests and not difference:
             break
-        unfinished_number += difference
-        month = month_of(month - timedelta(days=1))
-        task = invocation.oms.task(invocation.deadline, month)
-    return unfinished_number
+        unfinished_count += difference
+        month = find_month_start(month - timedelta(days=1))
+        task = invocation.oms.query_task(invocation.deadline, month)
+    return unfinished_count
 
 
 @dataclass(frozen=True)
 class _RecordCounts:
-    """The numbers of the success records written since an hour before the close. All times are in UTC.
+    """The counts of the success records that were written since an hour before the close.
 
-    - `mark`: the time of the close, in ISO format.
+    - `mark`: the time of the close in UTC, in ISO format.
     - `after`: the name of the last counted record.
-    - `steps`: the number of records by minute; a key is the start of the minute in seconds since 1970.
+    - `steps`: the number of records by minute; a name is the start of the minute in seconds since 1970.
     - `newest`: the time of the last write of a record, in seconds since 1970.
     - `is_all`: True if all records are counted.
     """
@@ -112,24 +112,22 @@ class _RecordCounts:
     is_all: bool = False
 
     @property
-    def record_number(self) -> int:
+    def record_count(self) -> int:
         return sum(self.steps.values())
 
     def count_missing_in(self, counts: OmsProgress) -> int:
         """Return the number of records that OMS's `counts` do not cover.
 
-        OMS also counts acceptances that wrote no new record, such as that of a key submitted twice. A total would let
-        them hide a missing acceptance. So both numbers are summed from each minute to the end, and the largest
-        difference counts.
+        OMS also counts acceptances that wrote no new record, for example if a key is submitted twice. In a total, they
+        could hide a missing acceptance. So the result is the largest difference of the sums from any minute to the end.
         """
-        record_number = missing_number = 0
-        for begin, minute_number in sorted(self.steps.items(), reverse=True):
-            record_number += minute_number
-            missing_number = max(missing_number, record_number - counts.count_accepted_since(float(begin)))
-        return missing_number
+        record_count = missing_count = 0
+        for begin, minute_count in sorted(self.steps.items(), reverse=True):
+            record_count += minute_count
+            missing_count = max(missing_count, record_count - counts.count_accepted_since(float(begin)))
+        return missing_count
 
     def with_page(self, page: Sequence[ObjectSummary], start_time: float) -> _RecordCounts:
-        """Return the counts, increased by the records of a page that were written at or after `start_time`."""
         times = [row.modified for row in page if row.modified >= start_time]
         steps = Counter(self.steps) + Counter(f"{time - time % 60:012}" for time in times)
         last_name = page[-1].name if page else self.after
@@ -137,13 +135,13 @@ class _RecordCounts:
 
 
 def _find_first_counted_step(mark_time: datetime) -> int:
-    """Return the time from which on records and OMS's counts are compared, in seconds since 1970."""
+    """Return the Unix time in seconds from which on records and OMS's counts are compared."""
     time = int((mark_time - _COUNT_LEAD).timestamp())
     return time - time % _STEP_SECONDS
 
 
 def _count_records(invocation: Invocation, mark_time: datetime) -> _RecordCounts | None:
-    """Continue the count of records and store it; return None if the last record may not have been written yet."""
+    """Continue the count of records, and store it; return None if a job may still write a record."""
     if invocation.clock.now() < mark_time + CLOSE_DELAY:
         return None
     state, start_time = JobState(invocation), _find_first_counted_step(mark_time)

@@ -1,8 +1,7 @@
 """The sample: drawn objects that count as equal are read completely in both buckets, and their headers are compared.
 
-The comparison has drawn the keys (passes/digests.py). Reading a sample can take several calls, so the results are
-stored beside the lists of the comparison, and the next call continues. Each call writes its own object, so that two
-calls at the same time do not lose each other's results:
+The comparison has drawn the keys (passes/digests.py). Reading a sample can take several calls, so each call stores its
+results in an object of its own, and the next call continues:
 
     oms_source_record/differences/{project}-compare/{task}/{pass}/sample/{hex}.json
 
@@ -43,8 +42,7 @@ _WRITING_SECONDS = 30.0
 _COPIED_VALUE = re.compile(r"[A-Za-z0-9\u4e00-\u9fff-]*")
 
 
-def empty_sample(size: int) -> SampleResult:
-    """Return the result of a sample of `size` objects before any object is drawn."""
+def make_empty_sample(size: int) -> SampleResult:
     return _build_result(size, SampleDraw(), _ReadResults(), "")
 
 
@@ -75,10 +73,10 @@ def take_sample(
 
 
 def _build_result(size: int, draw: SampleDraw, results: _ReadResults, problem: str) -> SampleResult:
-    """Return `results` as the result of a sample of the first `size` keys of `draw`.
+    """Return `results` as the result of a sample of the first `size` drawn keys.
 
-    The field `differing` has the keys of all calls for this comparison, even those beyond `size`: objects remain
-    different if the next sample is smaller.
+    The field `differing` has the different keys of all calls, even those beyond `size`, so that a smaller sample does
+    not hide them.
     """
     keys = results.select_keys(draw, size)
     differing_keys = [key for key, is_equal in results.outcomes.items() if is_equal is False]
@@ -108,8 +106,8 @@ def _extract_error_code(error: StorageError) -> str:
 class _ReadResults:
     """The results of reading objects in both buckets.
 
-    `outcomes` has True for each equal key, False for a different key, and None for a key that cannot be read. `sizes`
-    has the number of bytes that were read from each bucket, by key.
+    - `outcomes`: for each key True if the contents are equal, False if they differ, and None if they cannot be read.
+    - `sizes`: for each key the number of bytes that were read from each bucket.
     """
 
     outcomes: dict[str, bool | None] = field(default_factory=dict)
@@ -117,10 +115,6 @@ class _ReadResults:
 
     @classmethod
     def load(cls, invocation: Invocation, folder: str) -> _ReadResults:
-        """Return the results of all calls, which are in `folder`.
-
-        Raises StorageError.
-        """
         results, bucket = cls(), invocation.log_bucket
         for stored_object in bucket.get_all([row.name for row in bucket.iter_folder(folder)]):
             match jsontext.load(stored_object.body) if stored_object else None:
@@ -129,14 +123,10 @@ class _ReadResults:
         return results
 
     def store(self, invocation: Invocation, folder: str) -> None:
-        """Store the results in `folder`, under a unique name.
-
-        Raises StorageError.
-        """
         invocation.log_bucket.put(StoredObject.of_json(f"{folder}{uuid.uuid4().hex}.json", asdict(self)))
 
     def merge(self, other_results: _ReadResults) -> _ReadResults:
-        """Return the results of both. If a key differs in one of them, it differs in the result."""
+        """Return the results of both calls. A key that differs in one of them differs in the result."""
         outcomes = [outcome for results in (self, other_results) for outcome in results.outcomes.items()]
         differing_outcomes = {key: False for key, is_equal in outcomes if is_equal is False}
         return _ReadResults(
@@ -144,7 +134,7 @@ class _ReadResults:
         )
 
     def select_keys(self, draw: SampleDraw, size: int) -> list[str]:
-        """Return the first `size` drawn keys, without keys that cannot be read."""
+        """Return the first `size` drawn keys that can be read."""
         return list(islice((key for key in draw.keys if self.outcomes.get(key, True) is not None), size))
 
 
@@ -161,9 +151,9 @@ class _SampleReader:
     def read(self, keys: Sequence[str], *, may_read: bool) -> tuple[_ReadResults, str]:
         """Read objects in both buckets; return the results, and the reason for an early end, or "".
 
-        `may_read` is True if an earlier call has read an object. Until an object has been read, a missing permission
-        ends the reading, because it probably concerns all objects. Afterwards, only the object without the permission
-        is skipped.
+        `may_read` is True if an earlier call has read an object. Until the first object is read, a missing permission
+        ends the reading, because it probably concerns all objects. Afterwards, only the object that lacks the
+        permission is skipped.
         """
         results = _ReadResults()
         try:
@@ -216,11 +206,9 @@ class _SampleReader:
         return len(digests) == 1
 
     def _has_changed(self, key: str) -> bool:
-        """Return True if the source's object was written or deleted since the draw, because applications still write.
+        """Return True if the source's object was written or deleted since the draw.
 
-        The result is always False during a freeze, when no object may change.
-
-        Raises StorageError.
+        The result is always False during a freeze, when no object may change. Raises StorageError.
         """
         if self._write_start is None:
             return False
@@ -237,8 +225,8 @@ def compare_headers(
 ) -> Headers:
     """Compare the headers of the sample's objects, and of an object of each further first-level folder.
 
-    Each certificate queries the headers again, because storing them would cost as much. `migrates_metadata` is True if
-    the task is set to migrate metadata, and None if this is unknown. With False or None, OBS may lack headers.
+    `migrates_metadata` is True if the sync task migrates metadata, and None if this is unknown. Without it, OBS may
+    lack headers. The headers are queried for each certificate, because storing them would cost as much.
     """
     if not sample.asked or sample.unread:
         return Headers(migrates_metadata)
@@ -264,10 +252,10 @@ def compare_headers(
             missing_keys.append(key)
             continue
         for name in differing_headers(source_head.metadata, destination_head.metadata):
-            is_carried = name == "content-type" or (
+            is_copied = name == "content-type" or (
                 migrates_metadata and _COPIED_VALUE.fullmatch(source_head.metadata.get(name, ""))
             )
-            is_documented = name not in destination_head.metadata and not is_carried
+            is_documented = name not in destination_head.metadata and not is_copied
             lost_headers[is_documented].setdefault(name, []).append(key)
     compared_folder_keys = [key for key in folder_keys if key not in missing_keys]
     documented_losses, unexpected_losses = (

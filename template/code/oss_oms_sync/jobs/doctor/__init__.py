@@ -31,7 +31,6 @@ _OPERATION_PROOF = t("confirmed by this project's operation")
 
 
 def _count_objects(context: CheckContext, *classes: ObjectClass) -> int:
-    """Return the number of source objects of these classes in the last comparison of all objects."""
     return context.last_comparison.tally.objects(*classes) if context.last_comparison else 0
 
 
@@ -133,8 +132,7 @@ def run(event: bytes | str, invocation: Invocation | SettingsError) -> dict[str,
     """Run every check, and return a DoctorAnswer as JSON.
 
     A check that depends on a failed check does not run; its result names the failed check. No key is submitted to OMS.
-    If the time of the installation is not recorded, doctor records it. Doctor writes test objects to the log bucket,
-    and deletes them if its role is allowed to delete.
+    Doctor writes test objects to the log bucket, and deletes them if its role is allowed to delete.
 
     Raises PayloadError.
     """

@@ -58,21 +58,21 @@ def check_source_bucket(context: CheckContext) -> Finding:
 
 
 def check_source_names(context: CheckContext) -> Finding:
-    """Check for source objects that are never forwarded, because their keys look like records."""
+    """Check for source objects whose keys look like records, because forward never submits such keys."""
     prefix, suffix = context.settings.key_filter.prefix, context.settings.key_filter.suffix
     no_object_text = t("the project has no object under {record_root} in the source bucket", record_root=RECORDS)
     if not (RECORDS.startswith(prefix) or prefix.startswith(RECORDS)):
         return ok(no_object_text)
     page = context.invocation.source_bucket.list_page(max(RECORDS, prefix, key=len), "")
     own_names = [listed_object.name for listed_object in page.objects if listed_object.name.endswith(suffix)]
-    if not own_names and not page.more:
+    if not own_names and not page.has_more:
         return ok(no_object_text)
     number = len(page.objects)
     return (fault if own_names else unknown)(
         t(
             "{objects} under {folder} in the source bucket, such as {example}: {mine} in the project's"
             " scope, but no object under {folder} is ever forwarded",
-            objects=t("the first {n:object|objects}", n=number) if page.more else t("{n:object|objects}", n=number),
+            objects=t("the first {n:object|objects}", n=number) if page.has_more else t("{n:object|objects}", n=number),
             folder=RECORDS,
             example=printable_line((own_names or [page.objects[0].name])[0]),
             mine=len(own_names),
@@ -95,7 +95,7 @@ def check_canaries(context: CheckContext) -> Finding:
     return fault(
         t(
             "canaries left {n:object|objects} under {folder} in the source bucket over a day ago",
-            n=AtLeast(len(leftover_objects)) if page.more else len(leftover_objects),
+            n=AtLeast(len(leftover_objects)) if page.has_more else len(leftover_objects),
             folder=printable_line(folder),
         ),
         t("Delete them: {step}", step=Step("canary", {"remove": True})),
@@ -110,7 +110,7 @@ def check_write_permission(context: CheckContext) -> Finding:
 
 
 def check_log_bucket_versioning(context: CheckContext) -> Finding:
-    """Check if the log bucket has versioning, by a header of an object: the role cannot read the setting itself.
+    """Check by the headers of an object if the log bucket has versioning, because the role cannot read the setting.
 
     If versioning is suspended, the header has the version "null".
     """
@@ -160,9 +160,9 @@ def _check_bucket(context: CheckContext, setting: str, name: str, error: Storage
 
 
 def _judge_role_permission(action_text: Text, action: str, bucket_text: Text, answer: object) -> Finding:
-    """Return a finding on a permission of doctor's role, by OSS's `answer` to an attempt.
+    """Return a finding on a permission of doctor's role, by OSS's `answer` to a test call.
 
-    `action_text` describes the attempt, and `action` is the name of the permission in policies. A function with another
+    `action_text` describes the call, and `action` is the name of the permission in policies. A function with another
     role may still lack the permission.
     """
     if not isinstance(answer, StorageError):
@@ -181,12 +181,12 @@ def _judge_role_permission(action_text: Text, action: str, bucket_text: Text, an
 
 
 def check_scope(context: CheckContext) -> Finding:
-    """Check that the source has an object in scope.
+    """Check that the source has an object that passes the project's filter.
 
     A typo in the filter may exclude every object, and no other check would fail.
     """
     key_filter = context.settings.key_filter
-    name_number, is_whole, has_object = _search_object_in_scope(context)
+    name_count, is_whole, has_object = _search_object_in_scope(context)
     # The last pass over all objects has covered the names that are not checked here.
     answering_pass = (
         None if has_object or is_whole else find_answering_pass(context.reconcile_passes, key_filter.prefix)
@@ -197,9 +197,9 @@ def check_scope(context: CheckContext) -> Finding:
     if has_object:
         return ok(t("the scope has objects"))
     checked_text = (
-        t("all {n:name was|names were} checked", n=name_number)
+        t("all {n:name was|names were} checked", n=name_count)
         if is_whole
-        else t("the first {n:name was|names were} checked", n=name_number)
+        else t("the first {n:name was|names were} checked", n=name_count)
     )
     if last_pass:
         checked_text = t(
@@ -226,17 +226,17 @@ def check_scope(context: CheckContext) -> Finding:
 
 
 def _search_object_in_scope(context: CheckContext) -> tuple[int, bool, bool]:
-    """Search for an object in scope.
+    """Search for an object that passes the project's filter.
 
-    Return the number of keys that were checked, True if these are all keys, and True if an object is in scope.
+    Return the number of keys that were checked, True if these are all keys, and True if such an object was found.
     """
-    key_filter, name_number, is_whole = context.settings.key_filter, 0, False
+    key_filter, name_count, is_whole = context.settings.key_filter, 0, False
     with context.invocation.source_bucket.pages(key_filter.prefix) as pages:
         for page in islice(pages, _MAX_PAGES):
-            name_number, is_whole = name_number + len(page.objects), not page.more
+            name_count, is_whole = name_count + len(page.objects), not page.has_more
             if any(key_filter.is_reported(listed_object.name) for listed_object in page.objects):
-                return name_number, is_whole, True
-    return name_number, is_whole, False
+                return name_count, is_whole, True
+    return name_count, is_whole, False
 
 
 def check_back_to_source(context: CheckContext) -> Finding:

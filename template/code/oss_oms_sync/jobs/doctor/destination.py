@@ -51,7 +51,7 @@ def check_lists_permission(context: CheckContext) -> Finding:
     return ok(t("OMS's lists of copied and failed objects can be read"))
 
 
-def check_kind(context: CheckContext) -> Finding:
+def check_bucket_kind(context: CheckContext) -> Finding:
     try:
         is_file_system = context.destination.is_file_system()
     except ObsError as error:
@@ -113,7 +113,7 @@ CHECKS: Sequence[Check[CheckContext]] = (
         ),
     ),
     Check(t("permission to list OBS"), ("OBS clock",), check_list_permission),
-    Check(t("destination kind"), ("OBS clock",), check_kind),
+    Check(t("destination kind"), ("OBS clock",), check_bucket_kind),
     Check(t("permission to read OMS's lists"), _LISTING_CHECKS, check_lists_permission),
     Check(t("destination encryption"), _OMS_LIST_CHECKS, _apply_to_oms_list(check_encryption)),
     Check(t("destination versioning"), _OMS_LIST_CHECKS, _apply_to_oms_list(check_versioning)),

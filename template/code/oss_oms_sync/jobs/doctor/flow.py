@@ -88,8 +88,8 @@ def check_whole_pass(job: str, context: CheckContext) -> Finding:
 def check_timer(job: str, context: CheckContext) -> Finding:
     """Check that a timer has called the job within the last two periods, because a single call may fail.
 
-    Manual calls do not count. The time of the deployment is unknown. So for a job that was never called, the two
-    periods start when a pass or doctor first recorded the installation.
+    Manual calls do not count. For a job that was never called, the two periods start when a pass or doctor first
+    recorded the installation, because the time of the deployment is unknown.
     """
     settings = context.settings
     name, period = {
@@ -208,7 +208,7 @@ def check_migration(context: CheckContext) -> Finding:
 
 
 def check_pass_triggers(context: CheckContext) -> Finding:
-    """Check that the log bucket's trigger calls a job for an object under passes/.
+    """Check that an object written under passes/ in the log bucket triggers a call of each job with passes.
 
     Doctor writes test objects, which the jobs have to delete.
     """

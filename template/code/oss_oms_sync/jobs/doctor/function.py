@@ -16,8 +16,8 @@ from oss_oms_sync.answers.finding import Finding
 from oss_oms_sync.answers.step import Step
 from oss_oms_sync.answers.text import Text, t, untranslated
 from oss_oms_sync.clouds.by_oss2 import import_oss2
-from oss_oms_sync.clouds.clocks import clock_skews
-from oss_oms_sync.clouds.connection import tls_context
+from oss_oms_sync.clouds.clocks import measure_clock_skews
+from oss_oms_sync.clouds.connection import make_tls_context
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.errors import Reason, SettingsError, printable_line
 from oss_oms_sync.jobs.doctor.rules import Check, CheckContext, fault, ok, warning
@@ -73,12 +73,11 @@ def check_clock(context: CheckContext) -> Finding:
 
 
 def compare_clocks(context: CheckContext, urls: Mapping[str, str], silent_text: Text, silent_remedy: Text) -> Finding:
-    """Compare the function's clock with those of the clouds at `urls`.
+    """Compare the function's clock with the clocks of the clouds at `urls`, by the Date headers of refused requests.
 
-    The clouds report their time in the Date headers in which they refuse an unsigned request. If no cloud reports its
-    time, the finding is a warning with the texts `silent_text` and `silent_remedy`.
+    If no cloud reports its time, the finding is a warning with the texts `silent_text` and `silent_remedy`.
     """
-    skews = clock_skews(urls, context.invocation.clock, context.pool)
+    skews = measure_clock_skews(urls, context.invocation.clock, context.pool)
     skew_by_cloud = {name: skew for name, skew in skews.items() if skew is not None}
     if not skew_by_cloud:
         return warning(silent_text, silent_remedy)
@@ -94,7 +93,7 @@ def compare_clocks(context: CheckContext, urls: Mapping[str, str], silent_text: 
 
 
 def remedy_if_unreachable(setting: str) -> Text:
-    """Return the remedy for an address that does not answer; `setting` names the setting with this address."""
+    """Return the remedy for an address that does not answer; `setting` is the name of the setting with the address."""
     return t("Check the host in {setting}, and that the function has internetAccess: true", setting=setting)
 
 
@@ -133,7 +132,7 @@ def _connect(url: str, setting: str) -> Finding:
     try:
         with socket.create_connection((host, port), timeout=_CONNECT_SECONDS) as connection:
             if parts.scheme == "https":
-                tls_context().wrap_socket(connection, server_hostname=host).close()
+                make_tls_context().wrap_socket(connection, server_hostname=host).close()
     except ssl.SSLError as error:
         return fault(
             t("{host} cannot be trusted (TLS): {error}", host=host, error=printable_line(str(error))),

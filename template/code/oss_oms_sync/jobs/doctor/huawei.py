@@ -55,16 +55,18 @@ def check_access_key(context: CheckContext) -> Finding:
 
 def check_statistics_permission(context: CheckContext) -> Finding:
     now = context.invocation.clock.now()
-    answer = context.invocation.oms.statistics(OBJECT_TYPES, now - timedelta(hours=1), now, context.invocation.deadline)
+    answer = context.invocation.oms.query_statistics(
+        OBJECT_TYPES, now - timedelta(hours=1), now, context.invocation.deadline
+    )
     return _judge_user_permission("statistics", answer, t("Without this permission, status shows no history."))
 
 
 def check_group_permission(context: CheckContext) -> Finding:
-    """Check the permission to query task groups, by a query for a missing group.
+    """Check the permission to query task groups by a query for a group that does not exist.
 
     With the permission, OMS answers "not found".
     """
-    answer = context.invocation.oms.group("none", context.invocation.deadline)
+    answer = context.invocation.oms.query_group("none", context.invocation.deadline)
     if isinstance(answer, Failure) and answer.reason not in (Reason.NO_TASK, Reason.REFUSED):
         return warning(
             _describe_failure(answer),
@@ -81,7 +83,9 @@ def check_group_permission(context: CheckContext) -> Finding:
 
 def check_count_interval(context: CheckContext) -> Finding:
     now = context.invocation.clock.now()
-    answer = context.invocation.oms.statistics(OBJECT_TYPES, now - timedelta(days=1), now, context.invocation.deadline)
+    answer = context.invocation.oms.query_statistics(
+        OBJECT_TYPES, now - timedelta(days=1), now, context.invocation.deadline
+    )
     if isinstance(answer, Failure):
         return unknown(_describe_failure(answer), t("Run doctor again in a minute"))
     if answer.unread:
@@ -238,9 +242,9 @@ def check_oms_region(context: CheckContext) -> Finding:
 
 
 def _judge_user_permission(action: str, answer: object, consequence: Text) -> Finding:
-    """Return a finding on the permission `action` of the IAM user of HW_AK, by OMS's `answer` to a call.
+    """Return a finding on a permission of the IAM user of HW_AK, by OMS's `answer` to a test call.
 
-    `consequence` describes the effect of a missing permission.
+    `action` is the last part of the permission's name. `consequence` describes the effect of a missing permission.
     """
     if isinstance(answer, Failure) and answer.reason is Reason.FORBIDDEN:
         return fault(_describe_failure(answer), sentences(permission_remedy(action), consequence))

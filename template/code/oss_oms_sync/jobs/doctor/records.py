@@ -105,11 +105,11 @@ def check_submit_permission(context: CheckContext) -> Finding:
 
 
 def check_records_flow(context: CheckContext) -> Finding:
-    """Check that objects have records if they were written in the last day and after the installation."""
+    """Check that the objects written in the last day and after the installation have records."""
     if context.closed_mark:
         return skipped(_CLOSED_TEXT)
     recent_objects = _classify_recent_objects(context)
-    accepted_number, failed_number, missing_number = (
+    accepted_count, failed_count, missing_count = (
         recent_objects.classes[reconcile_class]
         for reconcile_class in (ReconcileClass.COVERED, ReconcileClass.FAILED_BEFORE, ReconcileClass.UNRECORDED)
     )
@@ -117,12 +117,12 @@ def check_records_flow(context: CheckContext) -> Finding:
     text = t(
         "objects of the last day among {names}: {accepted} accepted, {failed} failed, {missing} without a record",
         names=t("{n:name|names}", n=number) if recent_objects.is_complete else t("the first {n:name|names}", n=number),
-        accepted=accepted_number,
-        failed=failed_number,
-        missing=missing_number,
+        accepted=accepted_count,
+        failed=failed_count,
+        missing=missing_count,
     )
-    if missing_number:
-        return (warning if accepted_number + failed_number else fault)(
+    if missing_count:
+        return (warning if accepted_count + failed_count else fault)(
             text,
             t(
                 "Check in the Function Compute console that forward's trigger exists: Function Compute refuses a"
@@ -130,11 +130,11 @@ def check_records_flow(context: CheckContext) -> Finding:
                 " Reconcile submits the objects"
             ),
         )
-    if failed_number:
+    if failed_count:
         return warning(text, t("For the reasons: {step}", step=Step("status")))
-    if not accepted_number:
+    if not accepted_count:
         return skipped(t("{finding}: upload an object, and check again in 15 minutes", finding=text))
-    if not recent_objects.events_came and not _have_events_arrived(context, recent_objects.late_objects):
+    if not recent_objects.has_event_proof and not _have_events_arrived(context, recent_objects.late_objects):
         # Records that reconcile wrote do not prove that the trigger works.
         key_filter = context.settings.key_filter
         return unknown(
@@ -153,16 +153,16 @@ def check_records_flow(context: CheckContext) -> Finding:
 
 
 class _RecentObjects(NamedTuple):
-    """The objects of the last day, by their records.
+    """The objects of the last day, counted by their records.
 
     - `classes`: the number of objects by class.
-    - `events_came`: True if an event has certainly arrived.
+    - `has_event_proof`: True if an event has certainly arrived.
     - `late_objects`: accepted objects whose success records are so late that reconcile may have written the records.
     - `is_complete`: True if the time was enough to check all objects.
     """
 
     classes: Counter[ReconcileClass | None]
-    events_came: bool
+    has_event_proof: bool
     late_objects: Sequence[ObjectSummary]
     is_complete: bool
 
@@ -186,26 +186,26 @@ def _classify_recent_objects(context: CheckContext) -> _RecentObjects:
     }
     classes: Counter[ReconcileClass | None] = Counter()
     late_objects: list[ObjectSummary] = []
-    events_came = False
+    has_event_proof = False
     deadline = _compute_scan_deadline(context)
     listing = MergedListing(context.invocation, classifier.needs_records, scope.key_filter.prefix, "")
     for entry in takewhile(_has_time(deadline), listing):
         object_class = classifier.classify(entry)
         has_arrived = classifier.has_event_arrived(object_class, entry)
-        events_came |= has_arrived is True
+        has_event_proof |= has_arrived is True
         if has_arrived is None and object_class is ReconcileClass.COVERED and entry.source:
             late_objects.append(entry.source)
         is_in_run_file = object_class is ReconcileClass.UNRECORDED and entry.key in run_keys
         classes[ReconcileClass.FAILED_BEFORE if is_in_run_file else object_class] += 1
-    return _RecentObjects(classes, events_came, late_objects, not deadline.expired())
+    return _RecentObjects(classes, has_event_proof, late_objects, not deadline.expired())
 
 
 def _have_events_arrived(context: CheckContext, late_objects: Sequence[ObjectSummary]) -> bool:
     """Return True if a success record shows that forward has received an event.
 
-    Only forward records an outcome within MIN_EVENT_AGE of an object's write, because reconcile skips younger objects.
-    The first outcome may be a failure, whose time stays in the success record of a resent key. So the records of
-    `late_objects` are read, and those of canaries' objects.
+    Reconcile skips objects younger than MIN_EVENT_AGE, so an earlier outcome is forward's. The success record of a
+    resent key keeps the time of its first outcome. So the records of `late_objects` are read, and those of objects that
+    a canary wrote.
     """
     min_write_time = (context.invocation.clock.now() - _MAX_OBJECT_AGE).timestamp()
     canary_objects = context.invocation.source_bucket.list_page(context.settings.key_filter.canary_prefix, "").objects
@@ -234,7 +234,10 @@ def _find_last_acceptance(context: CheckContext, sufficient_time: float) -> tupl
 
 
 def _read_reasons(failure: StoredObject | StorageError) -> set[str]:
-    """Return the failure reasons in a failed record or a run file. A missing or unreadable reason is ""."""
+    """Return the reasons in a failed record, or in a file with the keys of a run of replay.
+
+    A missing or unreadable reason is "".
+    """
     match jsontext.load(failure.body) if isinstance(failure, StoredObject) else None:
         case {"keys": list(keys)}:
             return {str(key.get("reason", "")) if isinstance(key, dict) else "" for key in keys}

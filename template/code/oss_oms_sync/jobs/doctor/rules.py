@@ -53,12 +53,15 @@ class Check(Generic[C]):
 
     @property
     def name(self) -> str:
-        """The name of the check in answers, and in the `needs` of other checks."""
+        """The name of the check in answers, and in the field `needs` of other checks."""
         return self.title.en
 
 
 class CheckContext:
-    """The facts for all checks that run after the check of the settings. Each fact is queried at most once."""
+    """The facts for all checks that run after the check of the settings.
+
+    Each fact is queried at most once, when a check needs it. A fact that cannot be read raises StorageError.
+    """
 
     def __init__(self, invocation: Invocation) -> None:
         self.invocation = invocation
@@ -75,10 +78,10 @@ class CheckContext:
     # These facts are queried on demand, because without credentials there is no bucket.
     @cached_property
     def timers(self) -> tuple[Mapping[str, WriteTime | None], WriteTime | None]:
-        """The time of each job's last timer call, and the time of the installation; a time without a record is None.
+        """The time of each job's last call by a timer, and the time of the installation; None without a record.
 
-        If the installation is not recorded, doctor records it now. The age of a timer that has never called its job is
-        counted from the time of the installation.
+        If the installation is not recorded, doctor records it now, so that later calls know the age of a timer that has
+        never called its job.
         """
         state = JobState(self.invocation)
         last_calls, installation = state.read_timers(["replay", "reconcile", "compare", "status"])
@@ -88,12 +91,11 @@ class CheckContext:
 
     @cached_property
     def task_answer(self) -> TaskInfo | Failure:
-        """OMS's answer to the query for the sync task."""
-        return self.invocation.oms.task(self.invocation.deadline)
+        return self.invocation.oms.query_task(self.invocation.deadline)
 
     @property
     def task(self) -> TaskInfo:
-        """The sync task, for checks that need OMS's description of it. It is empty if OMS did not answer."""
+        """OMS's description of the sync task, which is empty if OMS did not answer."""
         return self.task_answer if isinstance(self.task_answer, TaskInfo) else TaskInfo.parse({})
 
     @cached_property
@@ -106,65 +108,41 @@ class CheckContext:
 
     @cached_property
     def closed_mark(self) -> CloseMark | None:
-        """The mark of a closed project, or None if the project is open.
-
-        Raises StorageError.
-        """
         return ProjectState(self.invocation).read_state()
 
     @cached_property
     def opening_time(self) -> datetime | None:
-        """The time when a closed project was opened; None if the project is closed, or was never closed.
-
-        Raises StorageError.
-        """
+        """The time when a closed project was opened; None if the project is closed, or was never closed."""
         return ProjectState(self.invocation).read_opened()
 
     @cached_property
     def canary_result(self) -> CanaryResult | None:
-        """The result of the last canary, or None before the first canary.
-
-        Raises StorageError.
-        """
         return JobState(self.invocation).read_canary_result()
 
     @cached_property
     def reconcile_passes(self) -> Sequence[PassState]:
-        """The stored passes of reconcile.
-
-        Raises StorageError.
-        """
         return PassStore(self.invocation, "reconcile").read_states()
 
     @cached_property
     def compare_passes(self) -> Sequence[PassState]:
-        """The stored passes of compare with the task's destination.
-
-        Raises StorageError.
-        """
+        """The stored passes of compare that checked the current destination bucket of the sync task."""
         return PassStore(self.invocation, "compare", self.task.dst_bucket or "").read_states()
 
     @property
     def answering_comparison(self) -> AnsweringPass | None:
-        """The valid comparison with the task's destination, and its standstill pass; None before the first comparison.
-
-        Raises StorageError.
-        """
+        """The valid comparison with the destination, and its standstill pass; None before the first comparison."""
         return find_answering_pass(self.compare_passes, self.settings.key_filter.prefix)
 
     @property
     def last_comparison(self) -> PassState | None:
-        """The valid comparison without its standstill pass, or None before the first comparison.
-
-        Raises StorageError.
-        """
+        """The valid comparison without its standstill pass, or None before the first comparison."""
         return self.answering_comparison.state if self.answering_comparison else None
 
     @cached_property
     def last_oms_list(self) -> ObjectHead | ObsError | None:
-        """The HEAD answer for the newest list in the first page of the lists that OMS wrote to the destination.
+        """The HEAD answer for the newest object in the first page of the lists that OMS wrote to the destination.
 
-        It is OBS's error if the lists cannot be read, or None if there is no list.
+        It is OBS's error if the lists cannot be read, and None without a list.
         """
         try:
             listed_objects = self.destination.list_page(task_lists_folder(self.invocation.task_id), "").objects
@@ -178,18 +156,16 @@ class CheckContext:
 
     @cached_property
     def probe_answer(self) -> StoredObject | StorageError:
-        """The object that tested the permission to write, as read from the log bucket, or the error of reading it."""
+        """The test object as read from the log bucket, or the error of reading it."""
         (answer,) = self.invocation.log_bucket.try_get_all([self.probe.name])
         return answer
 
     @cached_property
     def log_bucket_error(self) -> StorageError | None:
-        """The error of listing the records in the log bucket, or None if they can be listed."""
         return _find_listing_error(self.invocation.log_bucket, record_root(self.invocation.task_id))
 
     @cached_property
     def source_bucket_error(self) -> StorageError | None:
-        """The error of listing the source bucket, or None if it can be listed."""
         return _find_listing_error(self.invocation.source_bucket, self.settings.key_filter.prefix)
 
 

@@ -29,11 +29,14 @@ _LEASE_NAME = "turn"
 def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     """Resend the keys that `event` selects, and return a ReplayAnswer as JSON.
 
-    The event is a timer event, ReplayOptions in a manual call, or an `onFailure` envelope, in which Function Compute
-    returns an event that `forward` could not process.
+    The event is one of these:
+
+    - a timer event
+    - a manual call with ReplayOptions
+    - an `onFailure` envelope, in which Function Compute returns an event that `forward` could not process
 
     Raises PayloadError. Raises EventError if an envelope is partly unreadable; its readable keys are submitted first.
-    Raises StorageError if the log bucket cannot be used; then every key still has its record, or is in a run file.
+    Raises StorageError if the log bucket cannot be used; no key is lost then.
     """
     JobState(invocation).record_timer("replay", event)
     is_timer_run = events.is_timer_event(event)
@@ -70,7 +73,7 @@ def _submit_selected_keys(event: bytes | str, replay: Replay, invocation: Invoca
 def _do_timer_work(replay: Replay, invocation: Invocation) -> None:
     """Record failed copies and resend the keys of all records, unless an earlier run is still doing so.
 
-    Raises StorageError; then every key still has its record, or is in a run file.
+    Raises StorageError; no key is lost then.
     """
     # Imported here, because no other call needs this module or the client of OBS.
     from oss_oms_sync.jobs.replay.failed_copies import FailedCopies
@@ -86,10 +89,7 @@ def _do_timer_work(replay: Replay, invocation: Invocation) -> None:
 
 
 def _parse_keys(keys: Sequence[object], settings: Settings) -> list[ObjectChange]:
-    """Return the keys of a manual call as changes, without repetitions.
-
-    Raises PayloadError.
-    """
+    """Return the keys of a manual call as changes, without repetitions. Raises PayloadError."""
     valid_keys = [key for key in keys if isinstance(key, str) and key and is_text(key)]
     if len(valid_keys) < len(keys):
         raise PayloadError('The payload\'s keys are no list of object keys such as ["a/b.txt"]')
@@ -101,7 +101,7 @@ def _parse_keys(keys: Sequence[object], settings: Settings) -> list[ObjectChange
 
 @dataclass(frozen=True)
 class _ReplayLease:
-    """The lease of a running replay. It ends at the time `until`, which is empty while no run has the lease."""
+    """The lease of a running replay until the time `until`, which is empty while no run has the lease."""
 
     until: str = ""
 
@@ -123,5 +123,5 @@ def take_lease(invocation: Invocation) -> bool:
 
 
 def release_lease(invocation: Invocation) -> None:
-    """End the lease now, because the next timer event would otherwise do nothing until the planned end of this run."""
+    """End the lease now; otherwise the next timer event would do nothing until the planned end of this run."""
     JobState(invocation).try_store(_LEASE_NAME, to_json(_ReplayLease()))

@@ -10,9 +10,8 @@ The position in a list moves past a line after the line's object has reached one
 - failed: the key has a failed record, which replay will resend. This module writes the record. It replaces an existing
   record, unless that is the record of a change to a closed project, which status needs.
 
-After a failed read or write, the position stays before the line, and the next run reads the line again. This is
-harmless, because the next run also checks the object again. Unreadable lines are counted and reported; compare checks
-the objects that they may name.
+After a failed read or write, the position stays before the line. The next run reads the line and checks the object
+again, which is harmless. Unreadable lines are counted and reported; compare checks their objects.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from oss_oms_sync.answers.codec import to_json
-from oss_oms_sync.answers.finding import TIME_IS_UP, Stop, Stopped, stop_json
+from oss_oms_sync.answers.finding import TIME_IS_UP, Stop, Stopped, make_stop_fields
 from oss_oms_sync.answers.layout import OMS_LISTS, record_name
 from oss_oms_sync.answers.task_group import TaskGroup
 from oss_oms_sync.clock import Deadline, from_epoch, parse_time, timestamp
@@ -32,7 +31,7 @@ from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectPart, ObsError
 from oss_oms_sync.clouds.oms_lists import CopyFailure, lists_folder, read_lines
 from oss_oms_sync.errors import Failure, Reason, StorageError, log, printable_line
-from oss_oms_sync.jobs.replay.resting import find_reason_not_to_send, pause_seconds, version_of
+from oss_oms_sync.jobs.replay.resting import compute_pause_seconds, find_reason_not_to_send, make_version
 from oss_oms_sync.ledger import migration
 from oss_oms_sync.ledger.list_positions import LIST_DELAY, LineCount, ListPosition, ListPositions
 from oss_oms_sync.ledger.records import FailedKey, count_copy_attempts, failed_record, parse_failed_record, write_time
@@ -73,15 +72,14 @@ class FailedCopies:
         self._deadline = Deadline(invocation.deadline.remaining() * _READING_SHARE, invocation.clock)
         self._records = CopyRecords(invocation)
         self._positions = ListPositions()
-        self._list_number = self._unread_lines = 0
+        self._list_count = self._unread_lines = 0
 
     def write_records(self) -> dict[str, object]:
         """Read OMS's lists from the stored positions on, and write failed records; return the counts for the answer.
 
-        An error of reading the lists is not raised, because the run can resend failed records anyway. The answer has
-        the reason for the early end as `stopped`.
-
-        Raises StorageError if the stored positions cannot be read from the log bucket.
+        An error of reading the lists is not raised, because the run can resend failed records anyway. Instead, the
+        answer has the reason as `stopped`. Raises StorageError if the stored positions cannot be read from the log
+        bucket.
         """
         positions = self._positions = self._state.load_as(ListPositions, _STATE_NAME) or ListPositions()
         stored_positions = to_json(positions)
@@ -102,7 +100,7 @@ class FailedCopies:
             # After a failure, the next run reads these lines again.
             self._state.try_store(_STATE_NAME, new_positions)
         return {
-            "lists": self._list_number,
+            "lists": self._list_count,
             **{
                 name: self._records.line_counts[name]
                 for name in ("recorded", "gone", "symlinks", "accepted_again", "outside")
@@ -110,7 +108,7 @@ class FailedCopies:
             "unread": self._unread_lines,
             "unread_in_all": positions.unread,
             "unread_example": positions.example or None,
-            **stop_json(stop_reason),
+            **make_stop_fields(stop_reason),
         }
 
     def _read_lists(self) -> None:
@@ -143,11 +141,11 @@ class FailedCopies:
                         self._read_unless_refused(bucket, listed_object, page.objects)
                     positions.after = listed_object.name
                 positions.pages += 1
-                has_more = page.more
+                has_more = page.has_more
         positions.looked, positions.after = positions.began, ""
 
     def _list_folders(self) -> list[str]:
-        """Return the prefixes of the lists' names, sorted."""
+        """Return the prefixes of the names of OMS's lists, sorted."""
         positions, folders = self._positions, [lists_folder(self._invocation.task_id)]
         group = migration.query_task_group(self._invocation, migration.read_current_migration(self._invocation))
         if isinstance(group, TaskGroup) and group.can_be_resent and group.lists.startswith(OMS_LISTS):
@@ -156,7 +154,7 @@ class FailedCopies:
         return sorted(folders)
 
     def _read_unless_refused(self, bucket: ObsBucket, list_row: ObjectSummary, page: Sequence[ObjectSummary]) -> None:
-        """Read a list; raise no error if OBS refuses only this list, so that the other lists are read.
+        """Read a list of failed copies; raise no error if OBS refuses only this list, so that the other lists are read.
 
         OBS refuses only this list if the list is archived, or if OBS permits reading another list of the same page. The
         refused list counts as an unread line, and is tried again every hour. Compare checks the objects in the list.
@@ -184,11 +182,11 @@ class FailedCopies:
             )
 
     def _read_list(self, bucket: ObsBucket, list_row: ObjectSummary) -> None:
-        """Read a list to its end, from the stored position on.
+        """Read a list of failed copies to its end, from the stored position on.
 
         If the text before this position has changed, the list is read from its beginning.
         """
-        self._list_number += 1
+        self._list_count += 1
         position = self._positions.lists.get(list_row.name, ListPosition())._replace(ended=False)
         while not position.ended:
             self._check_time()
@@ -204,19 +202,19 @@ class FailedCopies:
             position = self._read_part(list_row.name, position._replace(etag=head.etag, modified=head.modified), part)
 
     def _read_part(self, name: str, position: ListPosition, part: ObjectPart) -> ListPosition:
-        """Process the lines after `position`, in groups; return the new position."""
+        """Process the lines after `position` in a part of a list; return the new position."""
         body, start, is_of_group = part.body, position.offset - part.start, self._positions.is_of_group(name)
         is_last_part = part.start + len(body) == part.head.size
         while True:
             lines = read_lines(
                 body, start, has_list_start=part.start == 0, has_list_end=is_last_part, max_failures=_RECORD_GROUP
             )
-            outside_number = self._records.write(lines.failures, position.modified, is_of_group=is_of_group)
-            if lines.unread:
-                self._count_unread(name, lines.unread, lines.example)
-            is_at_end = is_last_part and (lines.open_line or lines.end == len(body))
+            outside_count = self._records.write(lines.failures, position.modified, is_of_group=is_of_group)
+            if lines.unread_count:
+                self._count_unread(name, lines.unread_count, lines.example)
+            is_at_end = is_last_part and (lines.has_open_line or lines.end == len(body))
             is_stuck, start = lines.end == start, lines.end
-            line_count = LineCount(len(lines.failures), outside_number)
+            line_count = LineCount(len(lines.failures), outside_count)
             position = position.advance(body[:start], part.start + start, line_count, ended=is_at_end)
             self._positions.move(name, position)
             if is_at_end or is_stuck:
@@ -245,7 +243,7 @@ class CopyRecords:
     """The writer of failed records for objects that OMS failed to copy.
 
     An object gets a failed record only after a check of the source and of the object's existing records. `line_counts`
-    has the number of lines in OMS's lists for each outcome, by the name of the outcome in answers.
+    has the number of lines in OMS's lists by outcome, as in the answer of replay.
     """
 
     def __init__(self, invocation: Invocation) -> None:
@@ -253,18 +251,18 @@ class CopyRecords:
         self.line_counts: Counter[str] = Counter()
 
     def write(self, failures: Sequence[CopyFailure], list_time: int, *, is_of_group: bool) -> int:
-        """Write the failed records for the failures in a list; return the number of those outside the project's filter.
+        """Write failed records for the failures in a list; return the number of failures outside the project's filter.
 
-        `list_time` is the time of the list, in seconds since 1970. `is_of_group` is True for a list of a task group,
-        and False for a list of the sync task.
+        - `list_time`: the time of the list, in seconds since 1970.
+        - `is_of_group`: True for a list of a task group, and False for a list of the sync task.
 
         Raises StorageError if a record may be missing, or an object cannot be checked.
         """
         key_filter = self._invocation.settings.key_filter
         failures_in_filter = [failure for failure in failures if key_filter.matches(failure.key)]
         failures_by_key = {copy_failure.key: copy_failure for copy_failure in failures_in_filter}
-        outside_number = len(failures) - len(failures_in_filter)
-        self.line_counts["outside"] += outside_number
+        outside_count = len(failures) - len(failures_in_filter)
+        self.line_counts["outside"] += outside_count
         objects_to_resend = []
         for copy_failure, source in zip(
             failures_by_key.values(), self._invocation.source_bucket.find_all(list(failures_by_key)), strict=True
@@ -275,7 +273,7 @@ class CopyRecords:
             else:
                 objects_to_resend.append((copy_failure, source))
         self._write_records(objects_to_resend, list_time, is_of_group=is_of_group)
-        return outside_number
+        return outside_count
 
     def _write_records(
         self, failures_with_sources: Sequence[tuple[CopyFailure, ObjectSummary]], list_time: int, *, is_of_group: bool
@@ -318,15 +316,16 @@ class CopyRecords:
     ) -> StoredObject:
         """Return the failed record of a failed copy.
 
-        `success_record` is the success record of this version, and `existing_key` has the data of the key's existing
-        failed record. `attempt` is the number of the sync task's next attempt after a failed copy, from 1.
+        - `success_record`: the success record of this version.
+        - `existing_key`: the data of the key's existing failed record.
+        - `attempt`: the number of the sync task's next attempt after a failed copy, from 1.
         """
         invocation = self._invocation
         first_failure = existing_key.first_failure if existing_key else ""
-        key = FailedKey(version_of(source), first_failure=first_failure, copy_attempts=attempt)
+        key = FailedKey(make_version(source), first_failure=first_failure, copy_attempts=attempt)
         message = printable_line(copy_failure.message, invocation.settings.secrets)
         failure = Failure(Reason.COPY_FAILED, error_code=printable_line(copy_failure.code) or None, message=message)
-        pause = pause_seconds(attempt)
+        pause = compute_pause_seconds(attempt)
         not_before = timestamp(from_epoch(write_time(success_record) + pause)) if success_record and pause else ""
         return failed_record(invocation.task_id, key, failure, invocation.clock.now(), not_before)
 

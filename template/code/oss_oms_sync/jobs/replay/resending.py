@@ -22,7 +22,7 @@ from oss_oms_sync.clouds.objects import ObjectSummary, StoredObject, split_into_
 from oss_oms_sync.delivery.sender import Sender, earliest_time
 from oss_oms_sync.errors import UNKNOWN, PayloadError, Reason, StorageError, log
 from oss_oms_sync.events import ObjectChange
-from oss_oms_sync.jobs.replay.resting import ReplayState, RestingRecords, find_reason_not_to_send, version_of
+from oss_oms_sync.jobs.replay.resting import ReplayState, RestingRecords, find_reason_not_to_send, make_version
 from oss_oms_sync.ledger.records import FailedKey, parse_failed_record
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.ledger.waiting import RunFile, RunFiles
@@ -33,7 +33,7 @@ _PAGE_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class ReplayOptions:
-    """The options in replay's payload.
+    """The options in the payload of replay.
 
     `keys` are submitted unconditionally. Without `keys`, the other options select failed records. With `dry_run`, the
     keys of the selected records are only counted.
@@ -46,7 +46,6 @@ class ReplayOptions:
     dry_run: bool = False
 
     def __post_init__(self) -> None:
-        """Raise PayloadError if the reason is unknown."""
         reasons = (*Reason.__members__, UNKNOWN)
         if self.reason and self.reason not in reasons:
             reason_names = ", ".join(reasons)
@@ -54,12 +53,11 @@ class ReplayOptions:
 
     @property
     def sends_all_records(self) -> bool:
-        """True if the run is for all failed records."""
         return replace(self, dry_run=False) == ReplayOptions()
 
 
 class Replay:
-    """A run of replay. With `skips_resting`, the run skips records whose keys must not be resent yet."""
+    """A run of replay. If `skips_resting` is True, it skips records whose keys must not be resent yet."""
 
     def __init__(self, invocation: Invocation, *, skips_resting: bool) -> None:
         self._invocation = invocation
@@ -74,7 +72,7 @@ class Replay:
         self._can_check_source = bool(invocation.settings.source_bucket)
         # True if the source is checked before a key is submitted; keys of a manual call or an envelope are not checked.
         self._checks_source = False
-        self._resolved_number = 0
+        self._resolved_count = 0
         # The counts of the lines that this run has read in OMS's lists, or None if it read no list.
         self.copy_counts: dict[str, object] | None = None
         self._taken_keys: set[str] = set()
@@ -90,10 +88,10 @@ class Replay:
     def send_changes(self, changes: Sequence[ObjectChange], *, only_copies: bool) -> None:
         """Submit exactly the keys of `changes`, even without failed records.
 
-        `only_copies` is True if the changes come from an envelope, which has the only copy of their keys. If nothing
-        may be submitted, these keys are recorded as failed.
+        `only_copies` is True if the changes come from an envelope, an event that forward could not process. If nothing
+        may be submitted, these keys are recorded as failed, because the envelope is their only copy.
 
-        Raises StorageError; then every key still has its record, or is in the envelope. Raises RecordError if a failed
+        Raises StorageError; every key then still has its record, or is in the envelope. Raises RecordError if a failed
         key could not be recorded. After either error, Function Compute keeps the envelope.
         """
         self._options = ReplayOptions(keys=[])
@@ -118,7 +116,7 @@ class Replay:
             else changes
         )
         return [
-            version_of(source) if isinstance(source, ObjectSummary) else change
+            make_version(source) if isinstance(source, ObjectSummary) else change
             for change, source in zip(changes, sources, strict=True)
         ]
 
@@ -142,7 +140,7 @@ class Replay:
         A run over all records continues where the last such run stopped, and starts over at the end. It also takes over
         the keys in the files of earlier runs.
 
-        Raises StorageError; then every key still has its record, or is in a run file.
+        Raises StorageError; every key then still has its record, or is in the file of a run.
         """
         self._options = options
         state = self._state.load_as(ReplayState, "replay") or ReplayState()
@@ -161,7 +159,7 @@ class Replay:
             taken=len(self._taken_keys),
             accepted=sender.accepted,
             failed=sender.failed.total(),
-            resolved=self._resolved_number,
+            resolved=self._resolved_count,
             left=len(self._remaining_keys),
             oldest_failure=earliest_time(self._oldest_failure, sender.oldest_failure) or None,
             by_reason=dict(sender.failed + self._counts_by_reason),
@@ -195,10 +193,10 @@ class Replay:
         return "" if self._has_read_all else position
 
     def _send_run_files(self, is_dry_run: bool) -> None:
-        """Submit the keys in other runs' files, even of runs in progress, because a second submission is harmless.
+        """Submit the keys in the files of other runs, even of runs in progress: a second submission is harmless.
 
-        A key outside the project's filter is submitted as well: it was inside the filter when a run took it, and has no
-        other record.
+        A key outside the project's filter is submitted as well, because it has no other record. It was inside the
+        filter when a run took it.
         """
         for run_file in self._run_files.read_other_runs():
             if isinstance(run_file, str):
@@ -238,13 +236,16 @@ class Replay:
                         return
                     page = self._bucket.list_page(part, position)
                     records = [record for record in page.objects if not end_name or record.name <= end_name]
-                    has_more = page.more and len(records) == len(page.objects)
+                    has_more = page.has_more and len(records) == len(page.objects)
                     if records:
                         position = records[-1].name
                         yield records, position
 
     def _read_page(self, page: Sequence[ObjectSummary], options: ReplayOptions) -> list[FailedKey]:
-        """Read a page of records, and return the keys that this run has to submit. Resting records are skipped."""
+        """Read a page of records, and return the keys that this run has to submit.
+
+        If the run skips resting records, keys that must not be resent yet are left out.
+        """
         due_records = [
             record for record in page if not (self._skips_resting and self._resting_records.is_resting(record))
         ]
@@ -270,11 +271,11 @@ class Replay:
         return keys + self._pause_or_select(resting_keys)
 
     def _pause_or_select(self, resting_keys: Sequence[tuple[FailedKey, ObjectSummary]]) -> list[FailedKey]:
-        """Let records rest until they are due; return the keys that need not wait.
+        """Let records rest until the time to resend them; return the keys that need not wait.
 
         A key need not wait if its record is of another version than the source's current object. A late failure of an
-        earlier version may have overwritten the record of the current version, which must not wait for the earlier
-        version's time.
+        earlier version may have overwritten the current version's record, and the earlier version's time does not apply
+        to the current version.
         """
         keys = []
         sources = (
@@ -283,14 +284,14 @@ class Replay:
         for (key, record), source in zip(resting_keys, sources, strict=True):
             if isinstance(source, StorageError):
                 continue  # the next run checks again
-            if source and key.change == version_of(source):
+            if source and key.change == make_version(source):
                 self._resting_records.pause_until(key.not_before, record)
             else:
                 keys.append(key)
         return keys
 
     def _is_selected(self, key: FailedKey, options: ReplayOptions) -> bool:
-        """Return True if options and filter select `key`, and this run has not taken the key before."""
+        """Return True if the options and the filter select `key`, and this run has not taken the key before."""
         has_prefix_and_reason = key.key.startswith(options.prefix) and options.reason in ("", key.reason_name)
         return (
             has_prefix_and_reason
@@ -303,7 +304,7 @@ class Replay:
         self._delete_and_send(self._run_files.create(keys, recorded_keys, self._lifetime), keys, recorded_keys)
 
     def _delete_and_send(self, run_file: RunFile, keys: Sequence[FailedKey], recorded_keys: Collection[str]) -> None:
-        """Delete the failed records of `recorded_keys` and submit `keys`; remaining keys stay in `run_file`."""
+        """Delete the failed records of `recorded_keys` and submit `keys`. Keys that still wait stay in `run_file`."""
         doubtful_keys = self._delete_records(recorded_keys)
         remaining_keys = self._submit_keys(keys, doubtful_keys)
         self._run_files.finish(run_file, remaining_keys, doubtful_keys)
@@ -311,7 +312,7 @@ class Replay:
 
     def _submit_keys(self, keys: Sequence[FailedKey], doubtful_keys: Collection[str]) -> list[FailedKey]:
         resolved_keys = self._find_resolved_keys(keys) if self._checks_source else set()
-        self._resolved_number += len(resolved_keys)
+        self._resolved_count += len(resolved_keys)
         remaining_keys = self.sender.send([key for key in keys if key.key not in resolved_keys], doubtful_keys)
         # A late delete would remove the record of a later failure.
         remaining_keys += [key for key in keys if key.key in resolved_keys and key.key in doubtful_keys]
@@ -320,14 +321,13 @@ class Replay:
         return remaining_keys
 
     def _find_resolved_keys(self, keys: Sequence[FailedKey]) -> set[str]:
-        """Return the keys whose failure is resolved, because the source has no object or a symbolic link in its place.
+        """Return the keys whose failure is resolved: the source has no object, or has a symbolic link in its place.
 
-        Call this function after the failed records were deleted: a failure after the delete then has a new record, and
-        the object of an earlier failure is checked here.
-
-        Neither the object in OBS nor a success record resolves a failure: a late copy of an earlier version looks newer
-        than the version that OMS never accepted, and a success record of equal contents may be of another write. A key
-        that failed once is submitted without a check, and so is a key whose object cannot be checked.
+        - Call this function after the failed records were deleted. A later failure then has a record of its own.
+        - An object in OBS resolves no failure: a late copy of an earlier version looks newer than the version that OMS
+          never accepted.
+        - A success record of equal contents resolves no failure: it may be of another write.
+        - A key that failed once is submitted without a check, and so is a key whose object cannot be checked.
         """
         repeated_keys = [key.key for key in keys if key.has_failed_before]
         if not repeated_keys or not self._can_check_source:
@@ -345,7 +345,7 @@ class Replay:
         return {key for key, source in checked_keys if find_reason_not_to_send(source)}
 
     def _delete_records(self, keys: Collection[str]) -> set[str]:
-        """Delete failed records; return the keys without an answer of OSS, whose delete may still take effect."""
+        """Delete failed records; return the keys without an answer of OSS, whose records may still be deleted later."""
         keys_by_name = {record_name(self._task_id, "failed", key): key for key in keys}
         problems = self._bucket.try_delete_all(list(keys_by_name)) if keys_by_name else {}
         counts = Counter(str(problem) for problem in problems.values() if problem)
@@ -354,7 +354,7 @@ class Replay:
         return {keys_by_name[name] for name, problem in problems.items() if problem and not problem.had_no_effect}
 
     def _store_state(self, position: str) -> None:
-        """Store the position for the next run, the resting records, and the result of this run."""
+        """Store the position for the next run, the records that must not be resent yet, and the result of this run."""
         self._resting_records.pause_rejected(self.sender.rejected)
         last_run = to_json(ReplayRun(timestamp(self._invocation.clock.now()), self.answer()))
         # After a failure, the next run starts at the same position, and submits some keys twice.

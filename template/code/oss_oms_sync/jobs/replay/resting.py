@@ -27,10 +27,10 @@ _MAX_PAUSES = 2 * MAX_REMEMBERED_REJECTIONS
 
 
 class Pause(NamedTuple):
-    """The time until which a record rests, and the facts that identify the record.
+    """The time until which a record rests, and the values that identify the record.
 
-    `etag` is the record's ETag. `modified` is the time of the record's last write in seconds since 1970, or 0 if any
-    time matches.
+    - `etag`: the record's ETag.
+    - `modified`: the time of the record's last write in seconds since 1970, or 0 if any time matches.
     """
 
     until: str
@@ -40,7 +40,7 @@ class Pause(NamedTuple):
 
 @dataclass(frozen=True)
 class ReplayState:
-    """The state that a run stores for the next run.
+    """The state that a run of replay stores for the next run.
 
     - `after`: the name of the record after which the next run continues.
     - `resting`: the pauses of records.
@@ -53,11 +53,13 @@ class ReplayState:
 
 
 class RestingRecords:
-    """The resting records: those of keys that OMS rejected less than a day ago, and those with a due time.
+    """The resting records, which belong to rejected keys, or have a time for the next resend.
+
+    OMS rejected these keys less than a day ago.
 
     `pauses` are the pauses that earlier runs stored. A record is identified by its name and ETag, so a new failure of
-    its key is resent immediately. A record with a due time is also identified by the time of its last write, because a
-    later record may have the same text.
+    its key is resent immediately. A record with a time for the next resend is also identified by its last write,
+    because a later record may have the same text.
     """
 
     def __init__(self, pauses: Mapping[str, Pause], clock: Clock) -> None:
@@ -79,14 +81,14 @@ class RestingRecords:
         self._pauses[_hash_name(record.name)] = Pause(due_time, record.etag, record.modified)
 
     def current_pauses(self) -> dict[str, Pause]:
-        """Return the pauses that have not ended; if there are too many, only those that end last."""
+        """Return the pauses that have not ended. If there are too many, return only those that end last."""
         now = timestamp(self._clock.now())
         unended_pauses = [(pause, name) for name, pause in self._pauses.items() if pause.until > now]
         return {name: pause for pause, name in sorted(unended_pauses)[-_MAX_PAUSES:]}
 
 
-def pause_seconds(attempt: int) -> int:
-    """Return the seconds between the last acceptance of a version by OMS and an attempt to resend the version.
+def compute_pause_seconds(attempt: int) -> int:
+    """Return the seconds between the last acceptance of a version by OMS and the next attempt to resend this version.
 
     `attempt` is the number of this attempt after a failed copy, from 1.
     """
@@ -96,8 +98,8 @@ def pause_seconds(attempt: int) -> int:
     return min(_MAX_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS << min(attempt - 2, 30))
 
 
-def version_of(source: ObjectSummary) -> ObjectChange:
-    """Return the current version of a source object, in the form that it has in the failed record of a failed copy.
+def make_version(source: ObjectSummary) -> ObjectChange:
+    """Return the current version of a source object, in the form that the failed record of a failed copy has.
 
     The time is part of the version, because contents may change from A to B and back to A.
     """
@@ -105,14 +107,14 @@ def version_of(source: ObjectSummary) -> ObjectChange:
 
 
 def _hash_name(name: str) -> str:
-    """Shorten a record's name, because the state with ten thousand long names would be too long to be read."""
+    """Return a hash in place of a record's name: a state with ten thousand long names would be too long to read."""
     return hashlib.sha256(name.encode()).hexdigest()[:32]
 
 
 def find_reason_not_to_send(source: ObjectSummary | None) -> str:
     """Return the reason why the source has no object to submit, or "" if it has one.
 
-    The reasons are "gone" for a missing object, and "symlinks" for a symbolic link; answers have counts of these names.
+    The reasons are "gone" for a missing object, and "symlinks" for a symbolic link.
     """
     if source is None:
         return "gone"

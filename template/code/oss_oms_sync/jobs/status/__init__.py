@@ -27,7 +27,15 @@ from oss_oms_sync.answers.task_group import GroupState, TaskGroup
 from oss_oms_sync.answers.text import Text, t
 from oss_oms_sync.clock import parse_time, timestamp
 from oss_oms_sync.clouds.invocation import Invocation
-from oss_oms_sync.clouds.task import DATA_TYPES, MonthCounts, Statistics, TaskInfo, month_name, month_of, query_failure
+from oss_oms_sync.clouds.task import (
+    DATA_TYPES,
+    MonthCounts,
+    Statistics,
+    TaskInfo,
+    find_month_start,
+    format_month,
+    make_query_failure,
+)
 from oss_oms_sync.errors import Failure, PayloadError, Reason, log
 from oss_oms_sync.events import is_timer_event
 from oss_oms_sync.jobs.status.alarm import read_webhook_problem, report_change
@@ -57,10 +65,10 @@ _INEXACT_COUNTS = t("two calls continued the same pass at once: its counts are i
 
 @dataclass(frozen=True)
 class StatusOptions:
-    """The options in status's payload.
+    """The options in the payload of status.
 
     - `key`: report only the history of this key.
-    - `hours`: the length of the displayed statistics.
+    - `hours`: the number of hours that the displayed statistics cover.
     - `acknowledge`: count only failures after this call.
     """
 
@@ -75,7 +83,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
     Return a StatusAnswer, or a StoryAnswer about a key, as JSON. If the timer made the call, also send a message to the
     webhook (ALERT_WEBHOOK) when the verdict has changed.
 
-    Raises PayloadError, and StorageError if the log bucket cannot be read, or does not store the acknowledgement.
+    Raises PayloadError, and StorageError if the log bucket cannot be read or written.
     """
     JobState(invocation).record_timer("status", event)
     payload, now = options.parse(event, StatusOptions), invocation.clock.now()
@@ -97,7 +105,7 @@ def run(event: bytes | str, invocation: Invocation) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class _LastReplay:
-    """The result of the last run of replay over all records, as it is stored."""
+    """The result of the last run of replay over all failed records, as it is stored."""
 
     last: ReplayRun
 
@@ -118,7 +126,7 @@ class _StatusReport:
 
         Raises StorageError.
         """
-        task = self._invocation.oms.task(self._invocation.deadline)
+        task = self._invocation.oms.query_task(self._invocation.deadline)
         installation_time = self._state.read_installation_time(store_missing=False)
         # The verdict does not depend on the displayed window.
         last_day = task if isinstance(task, Failure) else self._query_statistics(DAY)
@@ -174,19 +182,19 @@ class _StatusReport:
             at=timestamp(self._now),
             migration=facts.migration,
             old_objects=None if isinstance(group, Failure) else group,
-            old_objects_failure=query_failure(group, "get", "taskgroup"),
+            old_objects_failure=make_query_failure(group, "get", "taskgroup"),
             closed=mark_with_go,
             task=TaskNames(self._invocation.task_id, self._settings.source_bucket, self._settings.log_bucket),
             oms=None if isinstance(task, Failure) else task,
-            oms_failure=query_failure(task, "get"),
+            oms_failure=make_query_failure(task, "get"),
             copying=CopyingSummary(
-                copy_progress.failed_number,
+                copy_progress.failed_count,
                 copy_progress.unfinished_counts,
                 timestamp(acknowledgement.at) if acknowledgement else None,
                 failures,
             ),
             statistics=None if isinstance(statistics, Failure) else statistics,
-            statistics_failure=query_failure(statistics, "statistics"),
+            statistics_failure=make_query_failure(statistics, "statistics"),
             backlog=backlog,
             replay=last_replay.last if last_replay else None,
             reconcile=coverage.summary(),
@@ -207,7 +215,7 @@ class _StatusReport:
         return verdict, facts, report
 
     def _read_backlog(self, mark: CloseMark | None, *, acknowledge: bool) -> Backlog:
-        """Return the waiting keys, without the acknowledged changes to a closed project.
+        """Return the keys that wait to be resent, without the acknowledged changes to a closed project.
 
         If `acknowledge` is True, first store that the present changes are acknowledged.
         """
@@ -223,7 +231,9 @@ class _StatusReport:
         return backlog
 
     def _query_statistics(self, window: timedelta) -> Statistics | Failure:
-        return self._invocation.oms.statistics(DATA_TYPES, self._now - window, self._now, self._invocation.deadline)
+        return self._invocation.oms.query_statistics(
+            DATA_TYPES, self._now - window, self._now, self._invocation.deadline
+        )
 
     def _acknowledge(
         self, task: TaskInfo | Failure, last_day: Statistics | Failure, list_positions: ListPositions
@@ -232,27 +242,33 @@ class _StatusReport:
         if isinstance(task, Failure):
             return
         statistics = None if isinstance(last_day, Failure) else last_day
-        line_count = list_positions.listed.get(month_name(self._now), LineCount())
+        line_count = list_positions.listed.get(format_month(self._now), LineCount())
         if acknowledgement := Acknowledgement.of_all_failures(self._now, task.month, statistics, line_count):
             self._state.store("status", to_json(acknowledgement))
 
     def _query_months(
         self, task: TaskInfo | Failure, installation_time: datetime, acknowledgement: Acknowledgement | None
     ) -> list[Month] | Failure:
-        """Return OMS's counters of the relevant months, the current month last, or OMS's failure to report them."""
+        """Return OMS's counters of each month since the last acknowledgement or the installation, or OMS's failure.
+
+        The current month is the last.
+        """
         if isinstance(task, Failure):
             return task
         first_month_start = find_first_month(installation_time, acknowledgement)
-        months = [Month(month_of(self._now), task.month)]
+        months = [Month(find_month_start(self._now), task.month)]
         while first_month_start < months[0].begin and len(months) < _MAX_MONTHS:
             last_day = months[0].begin - timedelta(days=1)
-            earlier_task = self._invocation.oms.task(self._invocation.deadline, last_day)
+            earlier_task = self._invocation.oms.query_task(self._invocation.deadline, last_day)
             if isinstance(earlier_task, Failure):
                 # Before the installation, the task may not have existed.
-                if last_day < month_of(installation_time) and earlier_task.reason in (Reason.REFUSED, Reason.NO_TASK):
+                if last_day < find_month_start(installation_time) and earlier_task.reason in (
+                    Reason.REFUSED,
+                    Reason.NO_TASK,
+                ):
                     break
                 return earlier_task
-            months.insert(0, Month(month_of(last_day), earlier_task.month))
+            months.insert(0, Month(find_month_start(last_day), earlier_task.month))
         return months
 
 
@@ -297,7 +313,7 @@ def check_sums(
             t("objects that OMS failed to copy = resolved + waiting + stuck + other projects' + unknown"),
             failures.counted,
             eq,
-            failures.parts,
+            failures.outcome_counts,
             t("OMS's counter does not include all objects of its lists yet: check again in a few minutes"),
         )
     if month and month.requests is not None and month.processed is not None:
@@ -311,17 +327,17 @@ def check_sums(
 
 
 def _check_sum(
-    claim: Text, left_number: int, comparison: Callable[[int, int], bool], right_numbers: Sequence[int], meaning: Text
+    claim: Text, left_count: int, comparison: Callable[[int, int], bool], right_counts: Sequence[int], meaning: Text
 ) -> CountCheck:
-    """Return the check that `comparison` holds between `left_number` and the sum of `right_numbers`.
+    """Return the check that `left_count` and the sum of `right_counts` satisfy `comparison`.
 
     `claim` states this relation in words, and `meaning` explains why it may not hold.
     """
     return CountCheck(
         claim,
-        left_number,
+        left_count,
         "=" if comparison is eq else "≤",
-        right_numbers,
-        comparison(left_number, sum(right_numbers)),
+        right_counts,
+        comparison(left_count, sum(right_counts)),
         meaning,
     )

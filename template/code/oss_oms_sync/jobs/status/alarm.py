@@ -1,10 +1,10 @@
 """Alarms: messages to the webhook in the project's language, sent when the verdict changes or an alarm lasts for a day.
 
-The verdicts `broken` and `closed`, and keys that arrive after the close, are reported immediately. Other verdicts are
-reported when they have lasted for 10 minutes, at the second call by the timer. So neither a backlog that replay clears
-nor an unstable state causes a message. `behind` and `unknown` count together, so that a project is reported even if its
-verdict changes between these two. A closed project is reported once; afterwards, only changes after the close are
-reported.
+- The verdicts `broken` and `closed`, and keys that arrive after the close, are reported immediately.
+- Other verdicts are reported when they have lasted for 10 minutes, at the second call by the timer. So neither a
+  backlog that replay clears nor an unstable state causes a message.
+- `behind` and `unknown` count together, so that a project is reported even if its verdict changes between these two.
+- A closed project is reported once; afterwards, only changes after the close are reported.
 
 A verdict counts as reported only when the webhook has accepted it; otherwise the next call by the timer sends its
 current verdict. Two instances at the same time, or an instance that stops early, may send an alarm twice, which is
@@ -81,7 +81,8 @@ class _AlarmState:
 
     - `verdict`, `since`: the last verdict, and the time when it began.
     - `reported`, `reported_at`: the verdict of the last message, and the time of this message.
-    - `lasting`: the time since which the project is in step although the last message says otherwise, or vice versa.
+    - `lasting`: the time since which the verdict differs from the reported verdict. It restarts at a change to or from
+      "in step".
     - `problem`: the reason why the webhook did not accept the last message; empty if it accepted the message.
     """
 
@@ -106,7 +107,7 @@ def alarm_name(verdict: Verdict) -> str:
 
 
 def report_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> None:
-    """Send a message on the verdict if it is due, and log the result. Without a webhook, do nothing.
+    """Send a message on the verdict if it has to be sent now, and log the result. Without a webhook, do nothing.
 
     Raises StorageError.
     """
@@ -133,7 +134,7 @@ def report_change(invocation: Invocation, verdict: Verdict, facts: Facts) -> Non
 
 
 def read_webhook_problem(invocation: Invocation) -> str:
-    """Return the reason why the webhook did not accept the last alarm; "" if it accepted the alarm, or none was sent.
+    """Return the reason why the webhook did not accept the last alarm, or "" if it did or no alarm was sent.
 
     Raises StorageError.
     """
@@ -142,7 +143,7 @@ def read_webhook_problem(invocation: Invocation) -> str:
 
 
 def _send_message(invocation: Invocation, name: str, text: str, fields: Mapping[str, object]) -> str:
-    """Send a message; return the reason why the webhook did not accept it, or ""."""
+    """Send a message to the webhook; return the reason why the webhook did not accept it, or ""."""
     webhook_kind, problem = post(invocation, text, fields)
     entry = {"alert": name, "webhook": webhook_kind}
     if problem:
@@ -163,7 +164,7 @@ def _compose_message(
 ) -> tuple[str, Mapping[str, object]]:
     """Return the text and the fields of the message on a verdict.
 
-    The text says that the verdict has changed since the last message, or that the verdict is still the same.
+    The text says whether the verdict has changed since the last message.
     """
     (name, next_step_text), since, language = _LABELS[alarm_name(verdict)], state.since, settings.alert_language
     last_label, _ = _LABELS.get(state.reported, (None, None))
@@ -192,7 +193,7 @@ def _compose_message(
             "waiting": facts.backlog.waiting,
             "at_least": facts.backlog.more_may_wait,
             "oldest": facts.backlog.oldest,
-            "copy_failures": facts.failures.unresolved_number if facts.failures else None,
+            "copy_failures": facts.failures.unresolved_count if facts.failures else None,
             "task_group": facts.migration.group if facts.migration else None,
         },
     )
@@ -200,11 +201,11 @@ def _compose_message(
 
 def _describe_numbers(facts: Facts) -> Text:
     backlog, failures = facts.backlog, facts.failures
-    waiting_text = t("unknown") if backlog.more_may_wait and not backlog.waiting else t("{n}", n=backlog.printed_number)
+    waiting_text = t("unknown") if backlog.more_may_wait and not backlog.waiting else t("{n}", n=backlog.printed_count)
     if backlog.oldest:
-        waiting_text = t("{n} since {oldest}", n=backlog.printed_number, oldest=backlog.oldest)
+        waiting_text = t("{n} since {oldest}", n=backlog.printed_count, oldest=backlog.oldest)
     return t(
         "Waiting to be resent: {waiting}. Failed copies: {failures}.",
         waiting=waiting_text,
-        failures=failures.unresolved_number if failures else t("unknown"),
+        failures=failures.unresolved_count if failures else t("unknown"),
     )

@@ -1,4 +1,7 @@
-"""The backlog: keys of failed records and run files that wait to be resent, as read from the log bucket."""
+"""The backlog: keys of failed records and run files that wait to be resent, as read from the log bucket.
+
+A run file has the keys that a run of replay has taken from failed records.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +39,8 @@ class Backlog(BacklogSummary):
 
     - `failed_copies`: the keys that OMS failed to copy, by the records and run files that were read.
     - `last_record_time`: the time of the last record, in seconds since 1970.
-    - `late_record_times`: the times of the records of keys that were refused because the project was closed, or because
-      its state was unknown. These are changes after the close.
+    - `late_record_times`: the times of the records of changes after the close. Their keys were refused because the
+      project was closed, or because its state was unknown.
     - `may_have_more_late_records`: True if further such records may exist, because not all records were read.
     """
 
@@ -47,7 +50,7 @@ class Backlog(BacklogSummary):
     may_have_more_late_records: bool = False
 
     @property
-    def printed_number(self) -> int:
+    def printed_count(self) -> int:
         """The number of waiting keys, printed with "at least" if some records were not counted."""
         return AtLeast(self.waiting) if self.more_may_wait else self.waiting
 
@@ -76,8 +79,8 @@ def read_backlog(
     canary_prefix = f"{record_prefix(invocation.task_id, 'failed')}{settings.key_filter.canary_prefix}"
     records_of_keys = [record for record in records.summaries if not record.name.startswith(canary_prefix)]
     newest_records = sorted(records_of_keys, key=lambda listed_record: listed_record.modified, reverse=True)
-    late_number = sum(record.modified > min_late_time for record in newest_records)
-    newest_records = newest_records[: max(_MAX_RECORDS_READ, min(late_number, _MAX_LATE_RECORDS_READ))]
+    late_count = sum(record.modified > min_late_time for record in newest_records)
+    newest_records = newest_records[: max(_MAX_RECORDS_READ, min(late_count, _MAX_LATE_RECORDS_READ))]
     times_by_key = {
         key: record.modified
         for key, record in zip(read_failed_keys(invocation, newest_records), newest_records, strict=True)
@@ -85,8 +88,8 @@ def read_backlog(
     }
     keys = [key for key in times_by_key if settings.key_filter.is_reported(key.key)]
     # Only the record of a long key shows that the key is another project's.
-    foreign_number = len(times_by_key) - len(keys)
-    failed_number = len(records_of_keys) - foreign_number
+    foreign_count = len(times_by_key) - len(keys)
+    failed_count = len(records_of_keys) - foreign_count
     # A key that moved from a record to a run file meanwhile counts once.
     record_names = {listed_record.name for listed_record in records_of_keys}
     keys_in_runs = (
@@ -94,13 +97,13 @@ def read_backlog(
     )
     failed_keys = [key for key in keys_in_runs if not settings.key_filter.is_canary(key.key)]
     first_failures = [key.first_failure for key in (*failed_keys, *keys)]
-    if failed_number:
+    if failed_count:
         first_record_time = min(record.modified for record in records_of_keys)
         first_failures.append(timestamp(from_epoch(first_record_time)))
     return Backlog(
-        failed=failed_number,
+        failed=failed_count,
         at_least=records.is_incomplete or run_keys.is_incomplete,
-        outside=records.outside_count + foreign_number,
+        outside=records.outside_count + foreign_count,
         oldest=min(filter(None, first_failures), default=None),
         read=len(keys),
         by_reason=dict(Counter(key.reason_name for key in keys)),
@@ -119,15 +122,12 @@ def read_backlog(
             and times_by_key[key] > (acknowledged_until if key.reason == Reason.CLOSED.name else min_late_time)
         ],
         may_have_more_late_records=records.is_incomplete
-        or late_number > sum(modified > min_late_time for modified in times_by_key.values()),
+        or late_count > sum(modified > min_late_time for modified in times_by_key.values()),
     )
 
 
 def _list_abandoned_run_files(invocation: Invocation) -> list[AbandonedRunFiles]:
-    """Return the run files of the task's inactive projects.
-
-    Their keys wait, but no run of replay takes these files over.
-    """
+    """Return the run files of the sync task's inactive projects, whose keys no run of replay takes over."""
     run_files = list_run_files_by_project(invocation)
     run_files.pop(invocation.settings.project, None)
     # Without such files, as in most tasks, the last runs are not read.

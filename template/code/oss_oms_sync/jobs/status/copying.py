@@ -1,10 +1,12 @@
 """The outcomes of objects that OMS accepted: failed copies and their states, and unfinished objects.
 
-The numbers are OMS's counters minus their values at the last acknowledgement, by which a user declares earlier failures
-resolved. OMS counts by month, and for the last day also in steps of five minutes or an hour. The module makes no call
-to OMS. OMS lists each object that it failed to copy, and replay reads these lists. A listed object that no longer waits
-was deleted at the source, or was resent and is counted again by OMS. Its state in OBS remains unknown. The state of an
-unlisted object is unknown, too.
+- The numbers are OMS's counters minus their values at the last acknowledgement, by which a user declares earlier
+  failures resolved.
+- OMS counts by month, and for the last day also by steps, intervals of five minutes or an hour. The module makes no
+  call to OMS.
+- OMS lists each object that it failed to copy, and replay reads these lists. A listed object that no longer waits was
+  deleted at the source, or was resent and is counted again by OMS. Its state in OBS remains unknown.
+- The state of an unlisted object is unknown, too.
 """
 
 from __future__ import annotations
@@ -15,7 +17,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
 from oss_oms_sync.answers.status_answer import CodeFailures, CopyFailureCounts, UnfinishedCounts
-from oss_oms_sync.clouds.task import MonthCounts, Statistics, TaskInfo, count_min_unfinished, month_name, month_of
+from oss_oms_sync.clouds.task import (
+    MonthCounts,
+    Statistics,
+    TaskInfo,
+    count_min_unfinished,
+    find_month_start,
+    format_month,
+)
 from oss_oms_sync.copy_codes import find_copy_code
 from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.ledger.list_positions import LineCount
@@ -37,12 +46,12 @@ class Month:
 
 @dataclass(frozen=True)
 class Acknowledgement:
-    """An acknowledgement, at the time `at`, of all objects that OMS had failed to copy.
+    """A user's declaration, at the time `at`, that all failed copies until then are resolved.
 
     - `counts`: OMS's counters of the month at this time.
-    - `on_its_way`: the number of objects that OMS had accepted just before, which are not acknowledged.
-    - `listed`: the number of lines about the acknowledged failures in this month's lists, including lines that OMS had
-      not written yet.
+    - `on_its_way`: the number of objects that OMS had accepted just before, which the declaration does not cover.
+    - `listed`: the number of lines about the failed copies in this month's lists, including lines that OMS had not
+      written yet.
     """
 
     at: datetime
@@ -76,18 +85,18 @@ class Acknowledgement:
 class CopyProgress:
     """OMS's answers about the accepted objects, and the conclusions from these answers.
 
-    - `task`, `months`, `last_day`: OMS's answers, or the Failure of a query. `months` has OMS's counters of the
-      relevant months, the current month last.
-    - `failed_number`: the number of objects that OMS failed to copy and that are not acknowledged; None if unknown.
+    - `task`, `months`, `last_day`: OMS's answers, or the Failure of a query. `months` has OMS's counters of each month
+      since the last acknowledgement or the installation, the current month last.
+    - `failed_count`: the number of objects that OMS failed to copy and that are not acknowledged; None if unknown.
     - `listed_lines`: the number of lines about these objects in OMS's lists.
-    - `counted_since`: the start of the counted months if earlier months were relevant but not queried, otherwise None.
+    - `counted_since`: the start of the counted months if earlier months were not queried, otherwise None.
     """
 
     task: TaskInfo | Failure
     months: Sequence[Month] | Failure
     last_day: Statistics | Failure
     acknowledgement: Acknowledgement | None
-    failed_number: int | None = None
+    failed_count: int | None = None
     unfinished_counts: UnfinishedCounts | None = None
     counted_since: datetime | None = None
     listed_lines: LineCount = field(default_factory=LineCount)
@@ -113,18 +122,18 @@ class CopyProgress:
         statistics = None if isinstance(last_day, Failure) else last_day
         first_begin = months[0].begin
         # Failures before the installation do not concern this project.
-        relevant_months = [month for month in counted_months if month.begin >= month_of(installation_time)]
+        relevant_months = [month for month in counted_months if month.begin >= find_month_start(installation_time)]
         return cls(
             task,
             months,
             last_day,
             acknowledgement,
-            failed_number=_count_failed(acknowledgement, relevant_months, statistics),
+            failed_count=_count_failed(acknowledgement, relevant_months, statistics),
             unfinished_counts=_count_unfinished(acknowledgement, counted_months, statistics, now)
             if statistics
             else None,
             counted_since=first_begin
-            if first_begin > month_of(acknowledgement.at if acknowledgement else installation_time)
+            if first_begin > find_month_start(acknowledgement.at if acknowledgement else installation_time)
             else None,
             listed_lines=_count_listed(
                 acknowledgement if acknowledgement and acknowledgement.at >= first_begin else None,
@@ -150,29 +159,29 @@ class CopyFailures(CopyFailureCounts):
 
     @classmethod
     def classify(
-        cls, counted_number: int, listed_lines: LineCount, waiting_keys: Sequence[FailedKey], max_unread_keys: float
+        cls, counted_count: int, listed_lines: LineCount, waiting_keys: Sequence[FailedKey], max_unread_keys: float
     ) -> CopyFailures:
         """Classify the failures that OMS counted, by the lines in OMS's lists.
 
-        The keys `waiting_keys` have failed records. Up to `max_unread_keys` further keys may have failed records that
-        were not read.
+        - `waiting_keys`: the failed keys whose records were read.
+        - `max_unread_keys`: the maximum number of further failed keys, whose records were not read.
         """
         codes = Counter(_find_failure_code(key) for key in waiting_keys)
         stuck_codes = Counter(_find_failure_code(key) for key in waiting_keys if _is_stuck(key))
-        stuck_number = stuck_codes.total()
-        listed_number = min(counted_number, listed_lines.lines)
-        outside_number = min(listed_number, listed_lines.outside)
+        stuck_count = stuck_codes.total()
+        listed_count = min(counted_count, listed_lines.lines)
+        outside_count = min(listed_count, listed_lines.outside)
         # The other listed objects are done, except those that an unread record may name.
-        unproven_number = max(0, listed_number - outside_number - len(waiting_keys))
-        done_number = unproven_number - int(min(max_unread_keys, unproven_number))
-        unknown_number = max(0, counted_number - outside_number - len(waiting_keys) - done_number)
+        unproven_count = max(0, listed_count - outside_count - len(waiting_keys))
+        done_count = unproven_count - int(min(max_unread_keys, unproven_count))
+        unknown_count = max(0, counted_count - outside_count - len(waiting_keys) - done_count)
         return cls(
-            counted_number,
-            done=done_number,
-            waiting=len(waiting_keys) - stuck_number,
-            stuck=stuck_number,
-            outside=outside_number,
-            unknown=unknown_number,
+            counted_count,
+            done=done_count,
+            waiting=len(waiting_keys) - stuck_count,
+            stuck=stuck_count,
+            outside=outside_count,
+            unknown=unknown_count,
             codes={
                 code: CodeFailures(number, code not in stuck_codes, find_copy_code(code).fix)
                 for code, number in codes.most_common()
@@ -181,23 +190,24 @@ class CopyFailures(CopyFailureCounts):
         )
 
     @property
-    def unresolved_number(self) -> int:
-        """The number of objects whose failure may be unresolved."""
+    def unresolved_count(self) -> int:
         return self.waiting + self.stuck + self.unknown
 
     @property
-    def parts(self) -> list[int]:
+    def outcome_counts(self) -> list[int]:
         """The numbers of objects by outcome. They add up to `counted`, the number of failures that OMS counted."""
         return [self.done, self.waiting, self.stuck, self.outside, self.unknown]
 
 
 def find_first_month(installation_time: datetime, acknowledgement: Acknowledgement | None) -> datetime:
-    """Return the start of the first relevant month.
+    """Return the start of the first month whose counters are needed.
 
     It is the month of the acknowledgement, or the month before the installation: OMS may have accepted objects in that
     month and processed them in the next.
     """
-    return month_of(acknowledgement.at if acknowledgement else month_of(installation_time) - timedelta(days=1))
+    return find_month_start(
+        acknowledgement.at if acknowledgement else find_month_start(installation_time) - timedelta(days=1)
+    )
 
 
 def _subtract_acknowledged_counts(acknowledgement: Acknowledgement | None, months: Sequence[Month]) -> Sequence[Month]:
@@ -213,9 +223,9 @@ def _subtract_acknowledged_counts(acknowledgement: Acknowledgement | None, month
     return [Month(first_month.begin, MonthCounts(**counts)), *later_months]
 
 
-def _compute_increase(number: int | None, earlier_number: int | None) -> int | None:
-    """Return the increase of a counter since `earlier_number`; a counter below `earlier_number` was reset to 0."""
-    return number if number is None or earlier_number is None or number < earlier_number else number - earlier_number
+def _compute_increase(number: int | None, earlier_count: int | None) -> int | None:
+    """Return the increase of a counter since `earlier_count`. A counter below `earlier_count` was reset to 0."""
+    return number if number is None or earlier_count is None or number < earlier_count else number - earlier_count
 
 
 def _count_failed(
@@ -223,23 +233,22 @@ def _count_failed(
 ) -> int | None:
     """Return the number of objects that OMS failed to copy, or None if it is unknown.
 
-    It is the larger of two numbers: that of `months`, whose counters have no acknowledged failures, and that of the
-    last day.
+    It is the larger of the numbers by `months` and by the last day, both without acknowledged failures.
     """
     by_month = [month.counts.failed for month in months]
     if None in by_month:
         return None
-    failed_number = sum(filter(None, by_month))
+    failed_count = sum(filter(None, by_month))
     if last_day is None:
-        return failed_number
-    return max(failed_number, last_day.count_after(_find_unacknowledged_start(acknowledgement, last_day), "FAILURE"))
+        return failed_count
+    return max(failed_count, last_day.count_after(_find_unacknowledged_start(acknowledgement, last_day), "FAILURE"))
 
 
 def _count_listed(
     acknowledgement: Acknowledgement | None, months: Sequence[Month], lines_by_month: Mapping[str, LineCount]
 ) -> LineCount:
     """Return the number of lines in OMS's lists of all `months`, without the acknowledged lines in the first month."""
-    line_counts = [lines_by_month.get(month_name(month.begin), LineCount()) for month in months]
+    line_counts = [lines_by_month.get(format_month(month.begin), LineCount()) for month in months]
     line_count = acknowledgement.listed if acknowledgement else LineCount()
     lines, outside_lines = (
         sum(line_count[position] for line_count in line_counts) - line_count[position] for position in (0, 1)
@@ -260,32 +269,33 @@ def _count_unfinished(
         return None
     # The months cover objects older than the statistics.
     recent_objects = acknowledgement.on_its_way if acknowledgement else 0
-    unfinished_number = max(
+    unfinished_count = max(
         count_min_unfinished([recent_objects, *filter(None, by_month)]),
         _count_remaining_after(_find_unacknowledged_start(acknowledgement, last_day), last_day),
     )
-    overdue_number = max(0, unfinished_number - last_day.count_after(_find_recent_start(last_day, now), "REQUEST"))
-    is_exact = overdue_number or not unfinished_number or last_day.step_length < MIN_EVENT_AGE
-    return UnfinishedCounts(unfinished_number, overdue_number if is_exact else None)
+    overdue_count = max(0, unfinished_count - last_day.count_after(_find_recent_start(last_day, now), "REQUEST"))
+    is_exact = overdue_count or not unfinished_count or last_day.step_length < MIN_EVENT_AGE
+    return UnfinishedCounts(unfinished_count, overdue_count if is_exact else None)
 
 
 def _find_unacknowledged_start(acknowledgement: Acknowledgement | None, last_day: Statistics) -> datetime:
-    """Return the time from which on the steps of the statistics contain no acknowledged object."""
+    """Return the time from which on the intervals of the statistics contain no acknowledged object."""
     # In the step of the acknowledgement, the month's counter is exact. OMS does not document if a step is named by its
     # start.
     return acknowledgement.at + last_day.step_length if acknowledgement else last_day.from_ - last_day.step_length
 
 
 def _find_recent_start(statistics: Statistics, now: datetime) -> datetime:
-    """Return the time from which on steps of the statistics may contain objects accepted less than 15 minutes ago.
+    """Return the time from which on intervals of the statistics may have objects accepted less than 15 minutes ago.
 
-    An object may have been accepted at the end of a step, so the last steps before these 15 minutes are included.
+    An object may have been accepted at the end of an interval, so the last interval before these 15 minutes is
+    included.
     """
     return now - MIN_EVENT_AGE - statistics.step_length
 
 
 def _count_remaining_after(time: datetime, statistics: Statistics) -> int:
-    """Return the minimum number of unfinished objects that OMS accepted in steps that start after `time`."""
+    """Return the minimum number of unfinished objects that OMS accepted in intervals that start after `time`."""
     start_seconds = time.timestamp()
     return count_min_unfinished(
         accepted - finished for begin, accepted, finished in statistics.steps if begin > start_seconds

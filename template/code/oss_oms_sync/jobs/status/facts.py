@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from oss_oms_sync.answers.job_answers import Migration
-from oss_oms_sync.answers.object_class import EQUAL, IN_SCOPE, LACKING, ObjectClass
+from oss_oms_sync.answers.object_class import EQUAL_CLASSES, IN_SCOPE, LACKING_CLASSES, ObjectClass
 from oss_oms_sync.answers.pass_answers import Progress, Ranges
 from oss_oms_sync.answers.status_answer import (
     ObsSummary,
@@ -50,7 +50,7 @@ OpenPasses = Sequence[tuple[PassState, Progress]]
 class Coverage:
     """The objects that reconcile has checked, by its stored passes.
 
-    - `last_pass`: the last finished pass with the scope of the timer's passes.
+    - `last_pass`: the last finished pass over the keys that the timer's passes cover.
     - `recent_pass`: the same pass, or None if the next pass is long overdue, because events may have been lost since.
     - `min_object_time`: the time since which objects are checked; objects written before are not.
     - `open_passes`: the unfinished passes with their progress.
@@ -65,7 +65,6 @@ class Coverage:
     def from_passes(
         cls, passes: Sequence[PassState], settings: Settings, installation_time: datetime, now: datetime
     ) -> Coverage:
-        """Return the coverage at the time `now`, by the stored passes of reconcile."""
         finished_passes = [
             state for state in passes if state.ended and state.scope.key_filter.prefix == settings.key_filter.prefix
         ]
@@ -96,7 +95,6 @@ def _list_open(passes: Sequence[PassState], now: datetime) -> OpenPasses:
 
 
 def _list_summary_fields(state: PassState) -> dict[str, Any]:
-    """Return the keyword arguments of a PassSummary for the state of a pass."""
     return {
         "prefix": state.scope.key_filter.prefix,
         "since": timestamp(state.scope.since) if state.scope.since else None,
@@ -155,9 +153,9 @@ class ObsState:
         return self.last_comparison.state.started if self.last_comparison and self.last_comparison.state else ""
 
     @property
-    def missing_number(self) -> int:
+    def missing_count(self) -> int:
         """The number of objects that are missing or outdated in OBS, without those that still wait at replay or OMS."""
-        return self.count(*LACKING - {ObjectClass.FAILED_BEFORE})
+        return self.count(*LACKING_CLASSES - {ObjectClass.FAILED_BEFORE})
 
     @property
     def is_clean(self) -> bool:
@@ -167,21 +165,21 @@ class ObsState:
         one that OMS failed to copy. An object that waits at replay may never arrive.
         """
         waiting_classes = (ObjectClass.FAILED_BEFORE, ObjectClass.MIGRATING)
-        differing_number = self.missing_number or self.count(ObjectClass.SUSPICIOUS, *waiting_classes)
+        differing_count = self.missing_count or self.count(ObjectClass.SUSPICIOUS, *waiting_classes)
         is_valid = self.last_comparison is not None and not self.last_comparison.is_contradicted
-        return is_valid and not differing_number and self.equal_number == self.proven_number
+        return is_valid and not differing_count and self.equal_count == self.proven_count
 
     @property
-    def equal_number(self) -> int:
+    def equal_count(self) -> int:
         """The number of equal objects, whether or not they are proven equal."""
-        return self.count(*EQUAL)
+        return self.count(*EQUAL_CLASSES)
 
     @property
-    def proven_number(self) -> int:
+    def proven_count(self) -> int:
         return self.count(ObjectClass.EQUAL_CONTENTS)
 
     @property
-    def total_number(self) -> int:
+    def total_count(self) -> int:
         """The number of source objects that pass the project's filter."""
         return self.count(*IN_SCOPE)
 
@@ -221,12 +219,12 @@ class Facts:
     def failures(self) -> CopyFailures | None:
         """The outcomes of the objects that OMS failed to copy, or None if OMS does not report their number."""
         copy_progress, backlog = self.copy_progress, self.backlog
-        if copy_progress.failed_number is None:
+        if copy_progress.failed_count is None:
             return None
         acknowledgement_time = timestamp(copy_progress.acknowledgement.at) if copy_progress.acknowledgement else ""
         waiting_keys = [key for key in backlog.failed_copies if key.first_failure > acknowledgement_time]
         return CopyFailures.classify(
-            copy_progress.failed_number, copy_progress.listed_lines, waiting_keys, backlog.max_unread_keys
+            copy_progress.failed_count, copy_progress.listed_lines, waiting_keys, backlog.max_unread_keys
         )
 
     def needs_action(self, reason: Reason) -> bool:
@@ -238,13 +236,13 @@ class Facts:
         return reason in PERMANENT_REASONS or reason is Reason.REJECTED
 
     def main_numbers(self, now: datetime) -> dict[str, object]:
-        """Return the main numbers of the facts by name. Ages and lags are in seconds, and None means unknown.
+        """Return the main numbers of the facts by name. Durations are in seconds, and None means unknown.
 
         - `waiting`: the number of keys that wait to be resent; with `at_least`, it is a minimum.
         - `oldest`, `backlog_age`: the time of their first failure, and its age.
         - `copy_failures`: the number of failed copies that may be unresolved.
         - `overdue`: the number of accepted objects that OMS should have finished by now.
-        - `lag_p50`, `lag_p99`: the time from the write of an object until it was in OBS, by the last comparison.
+        - `lag_p50`, `lag_p99`: percentiles of the time from the write of an object until it was in OBS.
         - `reconcile_age`, `compare_age`: the time since the start of the last pass over all objects.
         - `open_passes`: the number of unfinished passes.
         """
@@ -259,7 +257,7 @@ class Facts:
             "at_least": self.backlog.more_may_wait,
             "oldest": self.backlog.oldest,
             "backlog_age": _compute_age_seconds(self.backlog.oldest, now),
-            "copy_failures": self.failures.unresolved_number if self.failures else None,
+            "copy_failures": self.failures.unresolved_count if self.failures else None,
             "overdue": unfinished_counts.overdue if unfinished_counts else None,
             "lag_p50": lag.percentile(50) if lag else None,
             "lag_p99": lag.percentile(99) if lag else None,

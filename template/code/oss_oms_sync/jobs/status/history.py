@@ -1,6 +1,7 @@
 """The history of an object key: the current object, the records of the key, and its story.
 
-A story is the outcome of the key's current version, and what happens next.
+A story is the outcome of the key's current version, and what happens next. A run file has the keys that a run of replay
+has taken from failed records.
 """
 
 from __future__ import annotations
@@ -68,10 +69,6 @@ class KeyHistory:
         self._in_run_file = self._is_in_run_file()
 
     def build(self) -> StoryAnswer:
-        """Return the history as an answer.
-
-        Raises StorageError.
-        """
         source = self._source
         success_record = self._success_record
         failed_record = self._failed_record
@@ -91,7 +88,7 @@ class KeyHistory:
         return StoryAnswer(
             key=self._key,
             accepted=is_accepted,
-            well=story.is_well,
+            well=story.is_healthy,
             object=_describe_object(source) if source else None,
             success=AcceptedVersion(success_etag(success_record), _format_time(write_time(success_record)))
             if success_record
@@ -99,7 +96,7 @@ class KeyHistory:
             in_obs=None if isinstance(obs_object, str) else obs_object and _describe_object(obs_object),
             in_obs_unknown=obs_object if isinstance(obs_object, str) else None,
             seconds=_measure_steps(
-                source, success_record if is_accepted else None, obs_object if story.is_well else None
+                source, success_record if is_accepted else None, obs_object if story.is_healthy else None
             ),
             failed={**self._details, "modified": _format_time(write_time(failed_record))} if failed_record else None,
             story=text,
@@ -118,7 +115,7 @@ class KeyHistory:
         return self._invocation.log_bucket.get_all([record_name(self._invocation.task_id, kind, self._key)])[0]
 
     def _conclude(self, *, is_accepted: bool) -> Story:
-        """Return the story of the key: that of the first true condition in a table of conditions.
+        """Return the key's outcome and next event, by the first true condition in a table of conditions.
 
         `is_accepted` is True if OMS has accepted the current version.
         """
@@ -207,7 +204,7 @@ class KeyHistory:
         return matching_story or self._conclude_unrecorded()
 
     def _conclude_unrecorded(self) -> Story:
-        """Return the story of a version without a record: it depends on whether reconcile will submit the object."""
+        """Return the story of a version without a record, which depends on whether reconcile will submit the object."""
         installation_time, opening_time = JobState(self._invocation).read_installation_time(store_missing=False), None
         scope = Scope(self._settings.key_filter, None, everything=False)
         with suppress(StorageError):  # the next step reports the failure to read it
@@ -256,7 +253,7 @@ class KeyHistory:
         return t("OMS accepted an older version.")
 
     def _conclude_failed_copy(self, success_record: StoredObject) -> Story | None:
-        """Return the story of an accepted version that OMS then failed to copy; None without such a failed record."""
+        """Return the story of an accepted version that OMS failed to copy, or None if no failed record reports this."""
         failed_record = self._failed_record
         is_failed = self._details.get("reason") == Reason.COPY_FAILED.name
         if not failed_record or not is_failed or write_time(failed_record) < write_time(success_record):
@@ -273,7 +270,7 @@ class KeyHistory:
         """Return the story of an accepted version, by the object in OBS.
 
         `failed_copy_story` is the story of a failed copy that waits to be resent. If it exists, only equal contents
-        prove that OBS has this version, because an object of its size may be an earlier version.
+        prove that OBS has this version: an object of the same size may be an earlier version.
         """
         proof_row = listed_record(self._proof_record, self._key) if self._proof_record else None
         entry = Entry(self._key, source, listed_record(success_record, self._key), None, obs_object, proof_row)
@@ -284,7 +281,7 @@ class KeyHistory:
         )
         if failed_copy_story and object_class is not ObjectClassInObs.EQUAL_CONTENTS:
             return failed_copy_story
-        task, suffix = self._invocation.oms.task(self._invocation.deadline), self._settings.key_filter.suffix
+        task, suffix = self._invocation.oms.query_task(self._invocation.deadline), self._settings.key_filter.suffix
         mode = task.object_overwrite_mode if isinstance(task, TaskInfo) else None
         was_resent = COPY_ATTEMPTS_HEADER in success_record.headers
         return build_obs_story(
@@ -292,7 +289,7 @@ class KeyHistory:
         )
 
     def _find_next_step(self, story: Story) -> tuple[Text, Step | None]:
-        """Return what happens next, and the command that resends the key now.
+        """Return a text about the next event of the key, and the command that resends the key now.
 
         If nothing may be submitted, the command is None, and the text ends with the reason.
         """
@@ -318,7 +315,7 @@ class KeyHistory:
         return describe_closed(mark, read_mark_with_go(self._invocation, mark).go) if mark else None
 
     def _is_in_run_file(self) -> bool | None:
-        """Return True if a run file has the key, False if none has it, and None if an unreadable file may have it."""
+        """Return True if replay is resending the key, False if not, and None if an unreadable file may have the key."""
         run_files = list(RunFiles(self._invocation).read_other_runs())
         if any(
             key.key == self._key for run_file in run_files if isinstance(run_file, RunFile) for key in run_file.keys

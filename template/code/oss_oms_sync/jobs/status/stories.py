@@ -28,14 +28,14 @@ class Story(NamedTuple):
     - `text`: the outcome.
     - `next_text`, `closed_text`: what happens next in an open or a closed project. `closed_text` is None if no object
       is to be submitted.
-    - `is_well`: True if OBS has this version, or OMS may still copy it.
-    - `step`: the remedy, if it is not a resend.
+    - `is_healthy`: True if OBS has this version, or OMS may still copy it.
+    - `step`: the command of the remedy, if the remedy is not a resend.
     """
 
     text: Text
     next_text: Text
     closed_text: Text | None = None
-    is_well: bool = False
+    is_healthy: bool = False
     step: Step | None = None
 
 
@@ -61,11 +61,11 @@ def build_failed_copy_story(details: Mapping[str, object]) -> Story:
 def build_obs_story(entry: Entry, object_class: ObjectClass, remedy: Remedy, *, was_resent: bool) -> Story:
     """Return the story of an accepted version by its class in OBS.
 
-    `remedy` is the remedy if OBS has another version. `was_resent` is True if this version was resent after a failed
-    copy.
+    - `remedy`: the remedy if OBS has another version.
+    - `was_resent`: True if this version was resent after a failed copy.
     """
     if object_class is ObjectClass.EQUAL_CONTENTS:
-        return Story(t("The object is in OBS, with equal contents."), NOTHING_TO_DO, None, is_well=True)
+        return Story(t("The object is in OBS, with equal contents."), NOTHING_TO_DO, None, is_healthy=True)
     if object_class.is_equal and was_resent:
         return Story(
             t(
@@ -76,10 +76,10 @@ def build_obs_story(entry: Entry, object_class: ObjectClass, remedy: Remedy, *, 
         )
     if object_class.is_equal:
         text = t("The object is in OBS, with the same size and not older.")
-        return Story(text, t("Nothing to do. A comparison with --deep proves more."), None, is_well=True)
+        return Story(text, t("Nothing to do. A comparison with --deep proves more."), None, is_healthy=True)
     if object_class is ObjectClass.IN_FLIGHT:
         text = t("OMS accepted this version, which is not in OBS yet.")
-        return Story(text, t("Check again in a minute."), COPYING_TEXT, is_well=True)
+        return Story(text, t("Check again in a minute."), COPYING_TEXT, is_healthy=True)
     if entry.destination is None:
         text = t("OMS accepted this version, but it is not in OBS.")
         return Story(text, t("Compare resends it."), COPYING_TEXT)

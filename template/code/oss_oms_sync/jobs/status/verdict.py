@@ -15,8 +15,7 @@ from oss_oms_sync.clock import from_epoch, timestamp
 from oss_oms_sync.errors import PERMANENT_REASONS, Failure, Reason
 from oss_oms_sync.jobs.status.facts import Facts, OpenPasses
 from oss_oms_sync.jobs.status.verdict_at_oms import (
-    ACKNOWLEDGE,
-    behind_verdict,
+    ACKNOWLEDGE_STEP,
     check_differing,
     check_failed_copies,
     check_missing,
@@ -25,55 +24,57 @@ from oss_oms_sync.jobs.status.verdict_at_oms import (
     check_unfinished_copies,
     check_unknown_migration,
     check_unsubmitted,
-    comparison_text,
-    migration_text,
-    unknown_verdict,
+    describe_comparison_result,
+    describe_running_migration,
+    make_behind_verdict,
+    make_unknown_verdict,
 )
 from oss_oms_sync.ledger.certificates import describe_closed
 from oss_oms_sync.passes.tally import NEW, NEW_MISSING
 
-_LATE_CHANGES_STEP = t("To submit the changes, open the project; if OBS does not need them: {command}.")
-_LATE_CHANGES_AFTER_GO = t("Copy the objects that OBS needs by hand; then: {command}.")
-_broken_verdict = partial(Verdict, VerdictState.BROKEN, alarm=True)
+_LATE_CHANGES_TEXT = t("To submit the changes, open the project; if OBS does not need them: {command}.")
+_LATE_CHANGES_AFTER_GO_TEXT = t("Copy the objects that OBS needs by hand; then: {command}.")
+_make_broken_verdict = partial(Verdict, VerdictState.BROKEN, alarm=True)
 
 
 def reach_verdict(facts: Facts) -> Verdict:
     """Return the verdict of the first matching rule, with a note on a running migration of the existing objects."""
     verdict = next(verdict for rule in _RULES for verdict in rule(facts))
-    note = migration_text(facts)
+    note = describe_running_migration(facts)
     return replace(verdict, text=sentences(verdict.text, note)) if note else verdict
 
 
 def check_closed(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict if the project is closed: only changes after the close count."""
+    """Yield a verdict if the project is closed. It has an alarm if source objects changed after the close."""
     if facts.mark is None:
         return
     backlog = facts.backlog
     late_changes = backlog.late_record_times
-    alarm = recorded_text = unreadable_files = None
+    alarm_text = recorded_text = unreadable_files = None
     if late_changes:
-        printed_number = AtLeast(len(late_changes)) if backlog.may_have_more_late_records else len(late_changes)
-        alarm = t(
+        printed_count = AtLeast(len(late_changes)) if backlog.may_have_more_late_records else len(late_changes)
+        alarm_text = t(
             "ALARM: {n:object|objects} changed after the close, the last at {last}: recorded, not submitted."
             " Find out which application still writes to the source",
-            n=printed_number,
+            n=printed_count,
             last=timestamp(from_epoch(max(late_changes))),
         )
-        alarm = sentences(
-            alarm, (_LATE_CHANGES_AFTER_GO if facts.go else _LATE_CHANGES_STEP).filled(command=ACKNOWLEDGE)
+        alarm_text = sentences(
+            alarm_text,
+            (_LATE_CHANGES_AFTER_GO_TEXT if facts.go else _LATE_CHANGES_TEXT).filled(command=ACKNOWLEDGE_STEP),
         )
     elif backlog.may_have_more_late_records:
-        alarm = t(
+        alarm_text = t(
             "ALARM: unknown whether anything changed after the close, because some failed records could not"
             " be read. For the number of possible changes (CLOSED, MARK_UNREAD): {step}. If there are none:"
             " {command}",
-            command=ACKNOWLEDGE,
+            command=ACKNOWLEDGE_STEP,
             step=Step("replay", {"dry_run": True}),
         )
-        too_many = t("If this alarm persists, there are too many records: open the project to submit them.")
-        alarm = sentences(alarm, None if facts.go else too_many)
+        too_many_text = t("If this alarm persists, there are too many records: open the project to submit them.")
+        alarm_text = sentences(alarm_text, None if facts.go else too_many_text)
     if backlog.waiting or backlog.at_least:
-        recorded_text = t("Recorded, not submitted: {n:object key|object keys}.", n=backlog.printed_number)
+        recorded_text = t("Recorded, not submitted: {n:object key|object keys}.", n=backlog.printed_count)
     if files := [*backlog.unreadable_run_files, *(project.folder for project in backlog.left_behind)]:
         # Compare submits nothing now, so its result permits no deletion of a file, in contrast to other rules.
         unreadable_files = t(
@@ -83,12 +84,12 @@ def check_closed(facts: Facts) -> Iterator[Verdict]:
             step=Step("compare"),
         )
     text = sentences(
-        t("{closed}.", closed=describe_closed(facts.mark, facts.go)), alarm, recorded_text, unreadable_files
+        t("{closed}.", closed=describe_closed(facts.mark, facts.go)), alarm_text, recorded_text, unreadable_files
     )
     step: Step | None = Step("open")
     if facts.go:
-        step = ACKNOWLEDGE if alarm else None
-    yield Verdict(VerdictState.CLOSED, text, step, alarm=alarm is not None)
+        step = ACKNOWLEDGE_STEP if alarm_text else None
+    yield Verdict(VerdictState.CLOSED, text, step, alarm=alarm_text is not None)
 
 
 def check_permanent_failure(facts: Facts) -> Iterator[Verdict]:
@@ -99,45 +100,44 @@ def check_permanent_failure(facts: Facts) -> Iterator[Verdict]:
     if isinstance(task, Failure) and task.reason.name in permanent_names and task.reason is not Reason.FORBIDDEN:
         names.insert(0, task.reason.name)
     if names:
-        yield _broken_verdict(t("{name}: {fix}", name=names[0], fix=Reason[names[0]].fix), Step("doctor"))
+        yield _make_broken_verdict(t("{name}: {fix}", name=names[0], fix=Reason[names[0]].fix), Step("doctor"))
     elif not isinstance(task, Failure) and not task.is_running:
-        yield _broken_verdict(
+        yield _make_broken_verdict(
             t("The sync task is {status}. Start it in the OMS console.", status=task.status),
             Step("doctor"),
         )
 
 
 def check_waiting(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict if keys wait to be resent."""
-    backlog, printed_number = facts.backlog, facts.backlog.printed_number
-    text = t("{n:object|objects} waiting; replay resends automatically.", n=printed_number)
+    backlog, printed_count = facts.backlog, facts.backlog.printed_count
+    text = t("{n:object|objects} waiting; replay resends automatically.", n=printed_count)
     if backlog.oldest:
         # The first failure is only known if all records were read.
         is_first = backlog.read >= backlog.failed
         since_text = backlog.oldest if is_first else t("{time} or before", time=backlog.oldest)
         text = t(
             "{n:object|objects} waiting since {since}; replay resends automatically.",
-            n=printed_number,
+            n=printed_count,
             since=since_text,
         )
     if backlog.waiting or backlog.at_least:
-        yield behind_verdict(text, Step("replay"))
+        yield make_behind_verdict(text, Step("replay"))
 
 
 def check_unreadable(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict if run files are unreadable, because the keys in them are unknown."""
+    """Yield a verdict if files with the keys of a run of replay are unreadable, because these keys are unknown."""
     if facts.backlog.unreadable_run_files:
-        yield behind_verdict(UNREADABLE.filled(names=facts.backlog.unreadable_run_files), Step("compare"))
+        yield make_behind_verdict(UNREADABLE.filled(names=facts.backlog.unreadable_run_files), Step("compare"))
 
 
 def check_abandoned(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict if projects that no longer run have left run files."""
+    """Yield a verdict if projects that no longer run have left files with keys to resend."""
     names = [
         t("{project} ({folder}: {n})", project=run_files.project, folder=run_files.folder, n=run_files.run_files)
         for run_files in facts.backlog.left_behind
     ]
     if names:
-        yield behind_verdict(
+        yield make_behind_verdict(
             t(
                 "Run files of projects that no longer run hold objects that no project resends: {names}. Deploy"
                 " these projects again. If a project was renamed or removed, run {step}, which submits the"
@@ -152,18 +152,18 @@ def check_abandoned(facts: Facts) -> Iterator[Verdict]:
 def check_events(facts: Facts) -> Iterator[Verdict]:
     """Yield the verdict that events are lost, if more than half of the new objects had no event."""
     recent_pass = facts.coverage.recent_pass
-    new_number, missing_number = (
+    new_count, missing_count = (
         (recent_pass.counts.get(name, 0) for name in (NEW, NEW_MISSING)) if recent_pass else (0, 0)
     )
-    if missing_number * 2 > new_number:
-        yield behind_verdict(
+    if missing_count * 2 > new_count:
+        yield make_behind_verdict(
             t(
                 "Events are missing for {missing:new object|new objects} (of {new}); reconcile has submitted"
                 " them. Check in the Function Compute console that the trigger of forward exists. Then"
                 " upload an object, and run reconcile 15 minutes later: the verdict stays until a pass finds"
                 " that events arrive.",
-                missing=missing_number,
-                new=new_number,
+                missing=missing_count,
+                new=new_count,
             ),
             Step("doctor"),
         )
@@ -171,8 +171,8 @@ def check_events(facts: Facts) -> Iterator[Verdict]:
 
 def check_gaps(facts: Facts) -> Iterator[Verdict]:
     """Yield a verdict if recent passes left objects unchecked, with a sentence and a command for each gap."""
-    coverage, obs_state, left_number = facts.coverage, facts.obs_state, facts.obs_state.count(ObjectClass.MIGRATING)
-    kinds = (
+    coverage, obs_state, migrating_count = facts.coverage, facts.obs_state, facts.obs_state.count(ObjectClass.MIGRATING)
+    gaps = (
         (
             coverage.recent_pass is None,
             Step("reconcile"),
@@ -201,12 +201,12 @@ def check_gaps(facts: Facts) -> Iterator[Verdict]:
             ),
         ),
         (
-            left_number > 0 and facts.migration is None,
+            migrating_count > 0 and facts.migration is None,
             Step("compare"),
             t(
                 "the last comparison left {n:object|objects} to a migration that has ended. To check that they"
                 " are in OBS: {step}.",
-                n=left_number,
+                n=migrating_count,
                 step=Step("compare"),
             ),
         ),
@@ -220,21 +220,21 @@ def check_gaps(facts: Facts) -> Iterator[Verdict]:
             ),
         ),
     )
-    reasons = [(step, text) for is_true, step, text in kinds if is_true]
+    reasons = [(step, text) for is_true, step, text in gaps if is_true]
     if reasons:
         step, reason = reasons[0]
         for _, text in reasons[1:]:
             reason = t("{first} Also: {second}", first=reason, second=text)
-        yield unknown_verdict(
+        yield make_unknown_verdict(
             sentences(t("Nothing waits, but {why}", why=reason), _describe_open_passes(coverage.open_passes)), step
         )
 
 
 def check_scope(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict if the last pass found no object in scope: the verdict "in step" would then have no meaning."""
+    """Yield a verdict if the last pass found no object that passes the filter: "in step" would then have no meaning."""
     recent_pass = facts.coverage.recent_pass
     if recent_pass and recent_pass.tally.has_no_objects:
-        yield unknown_verdict(
+        yield make_unknown_verdict(
             t(
                 "The pass of {started} found no object in scope (prefix {prefix!r}, suffix {suffix!r}), so"
                 " nothing can be in step. Check SOURCE_BUCKET, OBJECT_PREFIX and OBJECT_SUFFIX for typos. If"
@@ -248,7 +248,7 @@ def check_scope(facts: Facts) -> Iterator[Verdict]:
 
 
 def conclude_in_step(facts: Facts) -> Iterator[Verdict]:
-    """Yield the verdict "in step", with the parts that were checked and those that were not."""
+    """Yield the verdict "in step", with a sentence about objects and months that were not checked."""
     coverage, copy_progress = facts.coverage, facts.copy_progress
     pass_start, pass_counts = (
         (coverage.recent_pass.started, coverage.recent_pass.counts) if coverage.recent_pass else ("", {})
@@ -258,7 +258,7 @@ def conclude_in_step(facts: Facts) -> Iterator[Verdict]:
         timestamp(coverage.min_object_time),
         copy_progress.counted_since and copy_progress.counted_since.strftime("%Y-%m"),
     )
-    unfinished_number = copy_progress.unfinished_counts.objects if copy_progress.unfinished_counts else 0
+    unfinished_count = copy_progress.unfinished_counts.objects if copy_progress.unfinished_counts else 0
     text = sentences(
         t(
             "Nothing waits; the pass of {began} checked {scanned:object|objects} and submitted {sent}.",
@@ -266,9 +266,9 @@ def conclude_in_step(facts: Facts) -> Iterator[Verdict]:
             sent=pass_counts.get("submitted", 0),
             scanned=pass_counts.get("scanned", 0),
         ),
-        comparison_text(facts.obs_state),
-        t("OMS has not processed {n:object|objects} accepted in the last few minutes.", n=unfinished_number)
-        if unfinished_number
+        describe_comparison_result(facts.obs_state),
+        t("OMS has not processed {n:object|objects} accepted in the last few minutes.", n=unfinished_count)
+        if unfinished_count
         else None,
         t("OMS's counts before {month} were not checked.", month=first_month_text) if first_month_text else None,
         t("Objects written before {since} were not checked.", since=min_object_time_text) if is_limited else None,
@@ -302,7 +302,7 @@ _RULES: Sequence[Callable[[Facts], Iterable[Verdict]]] = (
 
 
 def _describe_open_passes(passes: OpenPasses) -> Text | None:
-    """Return a sentence about the newest open pass and the number of other open passes, or None if there is none."""
+    """Return a sentence about the newest unfinished pass and the number of the others, or None if there is none."""
     if not passes:
         return None
     newest_pass, progress = max(passes, key=lambda open_pass: open_pass[0].started)

@@ -14,10 +14,10 @@ from oss_oms_sync.copy_codes import find_copy_code
 from oss_oms_sync.errors import Failure, Reason
 from oss_oms_sync.jobs.status.facts import Facts, ObsState
 
-ACKNOWLEDGE = Step("status", {"acknowledge": True})
-behind_verdict = partial(Verdict, VerdictState.BEHIND)
-unknown_verdict = partial(Verdict, VerdictState.UNKNOWN)
-_COUNTERS_MISSING = t(
+ACKNOWLEDGE_STEP = Step("status", {"acknowledge": True})
+make_behind_verdict = partial(Verdict, VerdictState.BEHIND)
+make_unknown_verdict = partial(Verdict, VerdictState.UNKNOWN)
+_MISSING_COUNTERS_TEXT = t(
     "Nothing waits to be resent, but OMS's answer lacks some counters: check the task in the OMS console."
 )
 # Reasons for a migration without progress, by the option that ends it.
@@ -33,8 +33,8 @@ _STOPPED_TEXTS = {
     ),
 }
 # Classes in the order of a certificate's checks: a migration that overwrites newer objects also replaces older objects.
-_BY_URGENCY = (ObjectClass.MISSING, ObjectClass.OVERWRITTEN, ObjectClass.OLDER)
-_RESENT = t(
+_CLASSES_BY_URGENCY = (ObjectClass.MISSING, ObjectClass.OVERWRITTEN, ObjectClass.OLDER)
+_RESENT_TEXT = t(
     "The migration of the existing objects has ended: {failed} of {total:object|objects} failed."
     " Replay has their keys, and resends them. To end the migration: {step}"
 )
@@ -44,7 +44,7 @@ def check_stuck_copies(facts: Facts) -> Iterator[Verdict]:
     """Yield a verdict if OMS fails to copy objects after every resend."""
     failures = facts.failures
     if failures and failures.stuck:
-        yield behind_verdict(
+        yield make_behind_verdict(
             t(
                 "OMS repeatedly fails to copy {stuck:object|objects} ({codes}): {fix} Replay keeps resending"
                 " them, finally once a day. When the cause is removed, resend them at once: {step}",
@@ -68,20 +68,20 @@ def check_failed_copies(facts: Facts) -> Iterator[Verdict]:
         )
         if not isinstance(copy_progress.task, Failure):
             earlier_text = t(
-                "The failures are from an earlier month. To count only from now on: {command}", command=ACKNOWLEDGE
+                "The failures are from an earlier month. To count only from now on: {command}", command=ACKNOWLEDGE_STEP
             )
-        yield behind_verdict(sentences(text, earlier_text), Step("doctor"))
+        yield make_behind_verdict(sentences(text, earlier_text), Step("doctor"))
     elif failures is None:
-        yield behind_verdict(_COUNTERS_MISSING, Step("status"))
+        yield make_behind_verdict(_MISSING_COUNTERS_TEXT, Step("status"))
     elif failures.unknown:
-        yield behind_verdict(
+        yield make_behind_verdict(
             t(
                 "OMS failed to copy {unknown:object|objects}. Replay has not found them in OMS's lists yet: check"
                 " again in a few minutes. If the number stays, find these objects in the OMS console, and resend"
                 " them with replay's keys. The state ends when a comparison proves that all objects are in OBS"
                 " ({step}), or when all are resolved and acknowledged: {acknowledge}",
                 unknown=failures.unknown,
-                acknowledge=ACKNOWLEDGE,
+                acknowledge=ACKNOWLEDGE_STEP,
                 step=Step("compare", {"deep": True}),
             ),
             Step("status"),
@@ -92,7 +92,7 @@ def check_unfinished_copies(facts: Facts) -> Iterator[Verdict]:
     """Yield a verdict if OMS has not finished objects in time, or does not report their age."""
     unfinished_counts, last_day = facts.copy_progress.unfinished_counts, facts.copy_progress.last_day
     if isinstance(last_day, Failure):
-        yield behind_verdict(
+        yield make_behind_verdict(
             t(
                 "Nothing waits to be resent, but OMS does not report how long its remaining objects have waited"
                 " ({reason}): {fix}",
@@ -102,9 +102,9 @@ def check_unfinished_copies(facts: Facts) -> Iterator[Verdict]:
             Step("doctor"),
         )
     elif unfinished_counts is None:
-        yield behind_verdict(_COUNTERS_MISSING, Step("status"))
+        yield make_behind_verdict(_MISSING_COUNTERS_TEXT, Step("status"))
     elif unfinished_counts.overdue is None:
-        yield behind_verdict(
+        yield make_behind_verdict(
             t(
                 "Nothing waits to be resent, but OMS has not processed {objects:accepted object|accepted"
                 " objects} and counts by the hour: some may be overdue (15 minutes). Check again in an hour.",
@@ -113,14 +113,14 @@ def check_unfinished_copies(facts: Facts) -> Iterator[Verdict]:
             Step("status"),
         )
     elif unfinished_counts.overdue:
-        yield behind_verdict(
+        yield make_behind_verdict(
             t(
                 "OMS has not processed {objects:accepted object|accepted objects} (over 15 minutes ago:"
                 " {overdue}). If the number stays, find these objects in the OMS console, and resend them"
                 " with replay's keys. When all are resolved: {acknowledge}",
                 objects=unfinished_counts.objects,
                 overdue=unfinished_counts.overdue,
-                acknowledge=ACKNOWLEDGE,
+                acknowledge=ACKNOWLEDGE_STEP,
             ),
             Step("status"),
         )
@@ -131,7 +131,7 @@ def check_unsubmitted(facts: Facts) -> Iterator[Verdict]:
     compare_pass = facts.obs_state.last_comparison.state if facts.obs_state.last_comparison else None
     for last_pass in filter(None, (compare_pass, facts.coverage.recent_pass)):
         if last_pass.unsent:
-            yield behind_verdict(
+            yield make_behind_verdict(
                 t(
                     "The pass of {began} left {n:object|objects}, because a migration copies that many faster:"
                     " {migrate}. After the migration: {compare}, and {reconcile}",
@@ -148,21 +148,21 @@ def check_unsubmitted(facts: Facts) -> Iterator[Verdict]:
 def check_missing(facts: Facts) -> Iterator[Verdict]:
     """Yield a verdict if objects are missing or outdated in OBS, by the last comparison."""
     obs_state = facts.obs_state
-    if not obs_state.last_comparison or not obs_state.missing_number:
+    if not obs_state.last_comparison or not obs_state.missing_count:
         return
-    object_class = next(object_class for object_class in _BY_URGENCY if obs_state.count(object_class))
+    object_class = next(object_class for object_class in _CLASSES_BY_URGENCY if obs_state.count(object_class))
     remedy = obs_state.last_comparison.remedy(object_class)
     if remedy.step:
         missing_text = t(
             "The comparison of {began} found {lacking:object|objects} of {total} missing or outdated in OBS.",
             began=obs_state.start_time,
-            lacking=obs_state.missing_number,
-            total=obs_state.total_number,
+            lacking=obs_state.missing_count,
+            total=obs_state.total_count,
         )
         remedy_text = t("{mend}: {command}", mend=remedy.text, command=remedy.step)
         if remedy.is_special:
             remedy_text = sentences(remedy.text, t("Next step: {command}", command=remedy.step))
-        yield behind_verdict(sentences(missing_text, remedy_text), remedy.step)
+        yield make_behind_verdict(sentences(missing_text, remedy_text), remedy.step)
 
 
 def check_differing(facts: Facts) -> Iterator[Verdict]:
@@ -174,17 +174,17 @@ def check_differing(facts: Facts) -> Iterator[Verdict]:
             text = t(
                 "According to the comparison of {began} ({total:object|objects}): {remedy}",
                 began=obs_state.start_time,
-                total=obs_state.total_number,
+                total=obs_state.total_count,
                 remedy=remedy.text,
             )
-            yield behind_verdict(text, remedy.step)
+            yield make_behind_verdict(text, remedy.step)
 
 
 def check_stopped_migration(facts: Facts) -> Iterator[Verdict]:
     """Yield a verdict if the migration of existing objects needs action to continue."""
     group = facts.task_group
     if isinstance(group, Failure) and group.status == 404:
-        yield behind_verdict(
+        yield make_behind_verdict(
             t(
                 "The task group that copies the existing objects was deleted. To end the migration and begin"
                 " again: {step}",
@@ -193,7 +193,7 @@ def check_stopped_migration(facts: Facts) -> Iterator[Verdict]:
             Step("migrate", {"remove": True}),
         )
     if facts.remaining_access_keys:
-        yield behind_verdict(
+        yield make_behind_verdict(
             t(
                 "The migration of the existing objects finished over a day ago, and OMS's users still have its"
                 " access keys: {keys}. To end the migration and delete the keys: {step}",
@@ -203,15 +203,14 @@ def check_stopped_migration(facts: Facts) -> Iterator[Verdict]:
             Step("migrate"),
         )
     if isinstance(group, TaskGroup) and group.step.options:
-        text = _RESENT if group.resent else _STOPPED_TEXTS[next(iter(group.step.options))]
-        yield behind_verdict(text.filled(failed=group.failed, total=group.total, step=group.step), group.step)
+        text = _RESENT_TEXT if group.resent else _STOPPED_TEXTS[next(iter(group.step.options))]
+        yield make_behind_verdict(text.filled(failed=group.failed, total=group.total, step=group.step), group.step)
 
 
 def check_unknown_migration(facts: Facts) -> Iterator[Verdict]:
-    """Yield a verdict if OMS does not report the progress of the migration of existing objects."""
     group = facts.task_group
     if isinstance(group, Failure):
-        yield unknown_verdict(
+        yield make_unknown_verdict(
             t(
                 "Nothing waits, but OMS does not report the migration's progress ({reason}): {fix}",
                 reason=group.reason.name,
@@ -220,7 +219,7 @@ def check_unknown_migration(facts: Facts) -> Iterator[Verdict]:
             LOOK_STEP,
         )
     elif facts.migration and group is None:
-        yield unknown_verdict(
+        yield make_unknown_verdict(
             t(
                 "Nothing waits, but a migration of the existing objects has begun, and its task group is unknown."
                 " To check the migration: {step}",
@@ -230,7 +229,7 @@ def check_unknown_migration(facts: Facts) -> Iterator[Verdict]:
         )
 
 
-def migration_text(facts: Facts) -> Text | None:
+def describe_running_migration(facts: Facts) -> Text | None:
     """Return the progress of the migration of existing objects as a text, or None if OMS does not report it."""
     group = facts.task_group
     if not isinstance(group, TaskGroup):
@@ -249,7 +248,7 @@ def migration_text(facts: Facts) -> Text | None:
     )
 
 
-def comparison_text(obs_state: ObsState) -> Text:
+def describe_comparison_result(obs_state: ObsState) -> Text:
     """Return the result of the last comparison as a text, for the verdict "in step"."""
     if not obs_state.last_comparison:
         return t(
@@ -262,7 +261,7 @@ def comparison_text(obs_state: ObsState) -> Text:
             began=obs_state.start_time,
             step=Step("compare"),
         )
-    watermark, unproven_number = obs_state.last_comparison.watermark, obs_state.equal_number - obs_state.proven_number
+    watermark, unproven_count = obs_state.last_comparison.watermark, obs_state.equal_count - obs_state.proven_count
     counts = {
         object_class.title: obs_state.count(object_class) for object_class in IN_SCOPE if not object_class.is_equal
     }
@@ -273,10 +272,10 @@ def comparison_text(obs_state: ObsState) -> Text:
             " {total}, {proven} proven equal, {unproven} not proven.",
             watermark=watermark,
             began=obs_state.start_time,
-            equal=obs_state.equal_number,
-            total=obs_state.total_number,
-            proven=obs_state.proven_number,
-            unproven=unproven_number,
+            equal=obs_state.equal_count,
+            total=obs_state.total_count,
+            proven=obs_state.proven_count,
+            unproven=unproven_count,
         ),
         t("Others: {others}.", others=other_texts) if other_texts else None,
     )
