@@ -658,7 +658,7 @@ MISTAKES = (
         "no way out for what OMS refuses and nobody can read",
         f"{_JOBS}/certify/test_waiting.py::test_a_failed_record_of_an_unreadable_object_can_be_accepted",
         f"{_CODE}/comparison/judge.py",
-        "proof_result in VAIN_PROOFS",
+        "proof_result in INCONCLUSIVE_PROOFS",
         "proof_result is None",
     ),
     Mistake(

@@ -8,7 +8,7 @@ from ops.canary.objects import canary_objects
 from oss_oms_sync.clouds import calls
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.comparison import recheck
-from oss_oms_sync.comparison.judge import CUTOVER_SECONDS
+from oss_oms_sync.comparison.judge import MIN_CUTOVER_AGE_SECONDS
 from oss_oms_sync.delivery import sender
 from oss_oms_sync.jobs.certify import gathering
 from oss_oms_sync.jobs.replay import resting
@@ -32,7 +32,11 @@ FIGURES = [
     ("operations", f"{A_DAY} million objects a day", f"{A_DAY * 100:,} 万个对象"),
     ("operations", f"({A_PASS} million at that rate)", f"（按该速率为 {A_PASS * 100:,} 万）"),
     ("operations", f"younger than {MINUTES} minutes", f"不足 {MINUTES} 分钟"),
-    ("operations", f"({CUTOVER_SECONDS // 60} in a cutover", f"（割接中为 {CUTOVER_SECONDS // 60} 分钟）"),
+    (
+        "operations",
+        f"({MIN_CUTOVER_AGE_SECONDS // 60} in a cutover",
+        f"（割接中为 {MIN_CUTOVER_AGE_SECONDS // 60} 分钟）",
+    ),
     ("operations", f"({recheck.MAX_KEYS:,} at most)", f"（最多 {recheck.MAX_KEYS:,} 个）"),
     ("operations", f"status adds up {_MAX_MONTHS} at most", f"最多累计最近 {_MAX_MONTHS} 个月"),
     ("operations", f"the {backlog._MAX_RECORDS_READ} that status reads", f"所读的 {backlog._MAX_RECORDS_READ} 条记录"),
@@ -40,7 +44,11 @@ FIGURES = [
     ("operations", f"eight objects, {CANARY_MB} MB", f"八个对象（{CANARY_MB} MB）"),
     ("operations", "accepts nothing from five batches", "连续五批一个都不接受"),
     ("how-it-works", f"{RATE * KEYS_PER_CALL * 60:,} object keys a minute", f"每分钟 {RATE * KEYS_PER_CALL * 60:,} 个"),
-    ("cutover", f"until the freeze is {CUTOVER_SECONDS // 60} minutes old", f"停写满 {CUTOVER_SECONDS // 60} 分钟"),
+    (
+        "cutover",
+        f"until the freeze is {MIN_CUTOVER_AGE_SECONDS // 60} minutes old",
+        f"停写满 {MIN_CUTOVER_AGE_SECONDS // 60} 分钟",
+    ),
     ("certificate", f"more than {gathering.MAX_RECORDS:,} records", f"超过 {gathering.MAX_RECORDS:,} 条"),
     ("certificate", f"or {waiting._MAX_LISTED:,} to look through", f"超过 {waiting._MAX_LISTED:,} 条"),
     ("objects", f"of the first {digests.MAX_FOLDERS}", f"前 {digests.MAX_FOLDERS} 个目录"),

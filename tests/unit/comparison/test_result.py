@@ -9,7 +9,7 @@ import pytest
 from oss_oms_sync.answers.object_class import ObjectClass
 from oss_oms_sync.answers.task_group import OverwriteMode
 from oss_oms_sync.clock import timestamp
-from oss_oms_sync.comparison.result import counts_of, describe_missing_permissions, remedies
+from oss_oms_sync.comparison.result import describe_missing_permissions, remedies, select_remedy_counts
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.passes.tally import ClassCount, Side, Tally
 from oss_oms_sync.rules.remedy import Attempts
@@ -142,7 +142,7 @@ def test_an_unfinished_pass_reports_no_classes(world):
 def test_an_overwriting_migration_names_at_most_ten_folders(number, named):
     titles = ("overwritten", "suspicious", "older")
     folders = {f"{folder}/": {titles[folder % 3]: [1, 1, 1, 1]} for folder in range(number)}
-    counts = counts_of(Tally(folders=folders), ObjectClass.OVERWRITTEN, "")
+    counts = select_remedy_counts(Tally(folders=folders), ObjectClass.OVERWRITTEN, "")
     assert counts.prefixes == ([*folders] if named else [])
 
 
@@ -170,7 +170,7 @@ def make_tally(*keys: str, more: int = 0, title: str = "overwritten") -> Tally:
     ],
 )
 def test_an_overwriting_migration_has_the_narrowest_prefixes(keys, more, prefixes):
-    counts = counts_of(make_tally(*keys, more=more), ObjectClass.OVERWRITTEN, "")
+    counts = select_remedy_counts(make_tally(*keys, more=more), ObjectClass.OVERWRITTEN, "")
     assert counts.prefixes == (prefixes if prefixes else [])
 
 

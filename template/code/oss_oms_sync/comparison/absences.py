@@ -1,11 +1,11 @@
-"""Absences: keys that only OBS has, because the source deleted their objects, and when each absence started.
+"""Absences: a key is absent if only OBS has its object, because the source has deleted the object of this key.
 
     oms_source_record/differences/{project}-compare/{task}/{pass}/absent-{hex}.jsonl
 
-Each piece of a comparison (one invocation's work) writes a list, with a line for each absent key in the order of keys.
-A line is a JSON array of the key, the size, ETag and time of OBS's object, and the time from which the key was absent.
-Times are in seconds since 1970. A comparison takes these times from the lists of the last comparison of its scope,
-which it reads while it lists the buckets. If a list cannot be read, the absence of its keys starts now.
+Each invocation of a comparison writes a list, with a line for each absent key in the order of keys. A line is a JSON
+array of the key, the size, ETag and time of OBS's object, and the start of the absence. Times are in seconds since
+1970. A comparison takes the starts from the lists of the last comparison of the same keys. If a list cannot be read,
+      the absences of its keys start now.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ _MARGIN_SECONDS = round(MIN_EVENT_AGE.total_seconds())
 class Absence(NamedTuple):
     """A key without an object at the source, and OBS's object of this key. Times are in seconds since 1970.
 
-    `modified` is the time of OBS's object. `since` is the start of the absence: every later comparison found the key
-    absent. 0 stands for the end of the current invocation's work.
+    - `modified`: the time of OBS's object.
+    - `since`: the start of the absence: every later comparison found the key absent. 0 stands for the end of the
+      current invocation's work.
     """
 
     key: str
@@ -42,18 +43,18 @@ class Absence(NamedTuple):
 
 
 class EarlierAbsences:
-    """The absences that an earlier comparison listed after the key `after_key`, read in the order of keys."""
+    """The absences after the key `after_key` in the lists of an earlier comparison, read in the order of keys."""
 
-    def __init__(self, bucket: OssBucket, parts: Sequence[AbsencePart], after_key: str = "") -> None:
-        self._absences = read_absences(bucket, parts, after_key)
+    def __init__(self, bucket: OssBucket, absence_lists: Sequence[AbsencePart], after_key: str = "") -> None:
+        self._absences = read_absences(bucket, absence_lists, after_key)
         self._next_absence: Absence | None = None
         self._has_started = False
 
     def continue_absence(self, entry: Entry) -> Absence | None:
-        """Return the absence of a key that the source lacks; return None if OBS lacks the key as well.
+        """Return the absence of a key that the source lacks, or None if OBS lacks the key as well.
 
-        The absence keeps its start from the earlier comparison. It starts again if OBS's object has changed, or if a
-        record shows that the source may have had the key meanwhile. The entries must be in the order of their keys.
+        The absence keeps its earlier start unless OBS's object has changed, or a record shows that the source may have
+        had the key in the meantime. Call this in the order of keys.
 
         Raises StorageError.
         """
@@ -76,22 +77,22 @@ class EarlierAbsences:
         return self._next_absence if self._next_absence and self._next_absence.key == key else None
 
 
-def read_absences(bucket: OssBucket, parts: Sequence[AbsencePart], after_key: str) -> Iterator[Absence]:
-    """Yield the absences after a key from the lists of a comparison, reading a single list at a time.
+def read_absences(bucket: OssBucket, absence_lists: Sequence[AbsencePart], after_key: str) -> Iterator[Absence]:
+    """Yield the absences after the key `after_key` from the lists of a comparison, reading a single list at a time.
 
     Unreadable lists are logged and skipped.
 
     Raises StorageError.
     """
-    for part in parts[bisect_right([part.last for part in parts], after_key) :]:
-        absences = _parse_list(bucket.get(part.name))
+    for absence_list in absence_lists[bisect_right([absence_list.last for absence_list in absence_lists], after_key) :]:
+        absences = _parse_list(bucket.get(absence_list.name))
         if absences is None:
-            log.error({"absences": part.name, "problem": "unreadable, so the absence of its keys starts over"})
+            log.error({"absences": absence_list.name, "problem": "unreadable, so the absence of its keys starts over"})
         yield from (absence for absence in absences or () if absence.key > after_key)
 
 
 def make_absence_list(folder: str, absences: Sequence[Absence], end_time: int) -> StoredObject:
-    """Return a list of absences as an object in `folder`, with a name that no other worker uses.
+    """Return a list of absences as an object in `folder` with a unique name.
 
     An absence that starts now gets the time `end_time`, at which the work on its keys ended.
     """
@@ -101,7 +102,6 @@ def make_absence_list(folder: str, absences: Sequence[Absence], end_time: int) -
 
 
 def _parse_list(body: bytes | None) -> list[Absence] | None:
-    """Return the absences of a list, or None if the list is missing or unreadable."""
     absences = []
     for line in (body or b"?").splitlines():
         match jsontext.load(line):

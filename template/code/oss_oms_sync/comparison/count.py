@@ -1,9 +1,14 @@
 """The counts of a comparison, key by key, and its lists of differences.
 
-A list has the format of `rclone check --combined`: each line is a sign, a space and the key. The signs are `+` for only
-in the source, `-` for only in the destination, `*` for different objects, `!` for objects that cannot be copied, and
-`~`, which rclone lacks, for objects too new to be compared. Equal objects (`=`) are not listed. A key that starts with
-`"` or has control characters is written as a JSON string.
+A list has the format of `rclone check --combined`: each line is a sign, a space and the key. The signs are:
+
+- `+`: only in the source
+- `-`: only in the destination
+- `*`: different objects
+- `!`: an object that cannot be copied
+- `~`, which rclone lacks: an object too new to be compared
+
+Equal objects (`=`) are not listed. A key that starts with `"` or has control characters is written as a JSON string.
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ from oss_oms_sync.answers.pass_answers import first_folder
 from oss_oms_sync.clouds.objects import ObjectSummary, etag_of, find_first_index
 from oss_oms_sync.comparison.absences import Absence, EarlierAbsences
 from oss_oms_sync.comparison.judge import Judge, KeyJudgement, are_same_size, was_accepted_in_vain
-from oss_oms_sync.comparison.proof import READ, UNREAD, Proof, stored_proof
+from oss_oms_sync.comparison.proof import READ_PROOFS, UNPROVEN_RESULTS, Proof, stored_proof
 from oss_oms_sync.ledger.records import repeated_etag
 from oss_oms_sync.passes.digests import digest, reported_folder
 from oss_oms_sync.passes.entries import Entry, is_covered
@@ -42,7 +47,7 @@ class CompareCount(Count):
     - `lag_since`: the comparison measures the lag (the time from an object's write to its acceptance by OMS and to its
       copy) of objects written since this time, in seconds since 1970.
     - `seed`: the random number that selects the objects of the sample.
-    - `earlier_absences`: the keys that the last comparison found only in OBS; this comparison continues their absences.
+    - `earlier_absences`: the keys that the last comparison found only in OBS, or None if there was no such comparison.
     """
 
     def __init__(
@@ -62,7 +67,7 @@ class CompareCount(Count):
         self._has_counted = False
 
     def add(self, entry: Entry, select_key: SelectKey) -> None:
-        """Judge a key, submit its object by `select_key` if it is due, and count the key.
+        """Judge a key, pass it to `select_key` if it has to be submitted, and count it.
 
         Raises StorageError. Raises NoRoomError if too little time is left to read the object. In both cases the key is
         not counted.
@@ -73,10 +78,10 @@ class CompareCount(Count):
         absence = self._earlier_absences.continue_absence(entry) if self._earlier_absences and is_deleted else None
         # Only a read that has the time of a whole piece proves that the object is too big for a piece.
         if judgement.proof is Proof.TOO_BIG and (
-            self._has_counted or (judge.prover and not judge.prover.has_whole_piece)
+            self._has_counted or (judge.prover and not judge.prover.has_full_time)
         ):
             raise NoRoomError
-        if judgement.due and not select_key(judgement.due):
+        if judgement.key_to_submit and not select_key(judgement.key_to_submit):
             self._tally.counts[UNSENT] += 1
         if absence:
             self._absences.append(absence)
@@ -84,11 +89,10 @@ class CompareCount(Count):
         self.add_judgement(judgement)
 
     def list_absences_until(self, last_key: str) -> list[Absence]:
-        """Return the absences up to `last_key`, because one invocation's work may end before the last counted key."""
+        """Return the absences up to the key at which the work of this invocation ends."""
         return [absence for absence in self._absences if absence.key <= last_key]
 
     def add_judgement(self, judgement: KeyJudgement) -> None:
-        """Count a key by its judgement."""
         entry, object_class, proof, is_inside, _ = judgement
         tally, source = self._tally, entry.source
         self._has_counted = True
@@ -119,12 +123,12 @@ class CompareCount(Count):
             self.is_full = self._lines_bytes > _MAX_LINES_BYTES
 
     def count_equal(self, run: KeyRun) -> int:
-        """Return the number of leading keys of a run whose objects are equal and too old to measure their lags."""
+        """Return the number of leading keys whose objects are equal, and are too old to measure their lags."""
         number = self._judge.count_equal(run)
         return find_first_index((time >= self._lag_since for time in run.source.modified[:number]), number)
 
     def add_run(self, run: KeyRun) -> None:
-        """Count the keys of a run, all of whose objects are equal."""
+        """Count the keys of a run; the objects of all its keys must be equal."""
         super().add_run(run)
         self._has_counted = True
         tally, object_class, (keys, _, sizes, modified_times, *_) = self._tally, ObjectClass.EQUAL_CONTENTS, run.source
@@ -157,8 +161,8 @@ class CompareCount(Count):
         tally, unread_keys = self._tally, self._tally.unread
         for counts in (tally.counts, tally.deep_listed) if object_class.can_be_rechecked else (tally.counts,):
             counts[f"deep_{proof.value}"] += 1
-            counts["deep_bytes"] += entry.source.size if entry.source and proof in READ else 0
-        if proof in UNREAD and len(keys := unread_keys.setdefault(proof.value, [])) < MAX_KEYS:
+            counts["deep_bytes"] += entry.source.size if entry.source and proof in READ_PROOFS else 0
+        if proof in UNPROVEN_RESULTS and len(keys := unread_keys.setdefault(proof.value, [])) < MAX_KEYS:
             keys.append(entry.key)
 
     def _count_sides(self, entry: Entry, object_class: ObjectClass) -> None:
@@ -205,7 +209,6 @@ class CompareCount(Count):
         return folders.setdefault(reported_folder(name, folders), {}).setdefault(title, [0, 0, 0, 0])
 
     def _keep_if_last_written(self, key: str, modified_time: int) -> None:
-        """Keep an object if it is among the last written objects so far."""
         last_written = self._tally.last_written
         if len(last_written) < MAX_WRITTEN:
             heappush(last_written, WrittenObject(modified_time, key))
@@ -216,7 +219,7 @@ class CompareCount(Count):
             heapreplace(last_written, written_object)
 
     def _count_lags(self, source: ObjectSummary, entry: Entry, object_class: ObjectClass) -> None:
-        """Count the lags of an object, and note the write time of the oldest object that OBS lacks."""
+        """Count the lags of an object, and keep the write time of the oldest object that OBS lacks."""
         tally = self._tally
         success_record = entry.success_record
         destination = entry.destination
@@ -244,7 +247,7 @@ class CompareCount(Count):
 
 
 def _sum_by_storage_classes(run: KeyRun) -> Iterator[tuple[tuple[str, str], int, int]]:
-    """Yield each pair of storage classes in a run, with the number and total bytes of its objects."""
+    """Yield each pair of storage classes (in OSS and in OBS), with the number and total bytes of its objects."""
     sizes, source_classes, obs_classes = run.source.sizes, run.source.storage_classes, run.counterpart.storage_classes
     # This condition is nearly always true, and then this takes much less time.
     if source_classes.count(source_classes[0]) == obs_classes.count(obs_classes[0]) == len(sizes):
@@ -276,15 +279,15 @@ def format_line(sign: str, key: str) -> str:
 
 
 def parse_line(text: str) -> str:
-    """Return the key in a line of a list of differences; the line must be without its line feed."""
+    """Return the key in a line of a list of differences; the line must have no line feed."""
     key = text[2:]
     return str(json.loads(key)) if key[:1] == '"' else key
 
 
 def count_same_size(entry: Entry, object_class: ObjectClass, proof: Proof | None) -> tuple[int, int]:
-    """Return 1 or 0 for each of two counts: objects of equal size proven to differ, and objects accepted in vain.
+    """Return two counts for an object, each 1 or 0: proven to differ at equal size, and accepted in vain.
 
-    An object is accepted in vain if OMS accepted another submission of it without copying it.
+    An object is accepted in vain if OMS accepted a repeated submission of it without copying it.
     """
     if object_class not in (ObjectClass.OVERWRITTEN, ObjectClass.OLDER) or not are_same_size(entry):
         return 0, 0

@@ -34,7 +34,7 @@ class Obstacle(Enum):
 
 
 class Change(NamedTuple):
-    """The headers to set in OBS, by their HTTP names. If `replaces` is True, all other headers are removed."""
+    """Headers to set in OBS, by their HTTP names; if `replaces` is True, OBS removes all other headers."""
 
     headers: Mapping[str, str]
     replaces: bool
@@ -57,7 +57,7 @@ def _is_equal(name: str, source_value: str | None, obs_value: str | None) -> boo
 
 
 def plan_change(source_headers: Mapping[str, str], obs_object: ObjectHead, *, may_replace: bool) -> Change | Obstacle:
-    """Return the change that gives an object in OBS the headers `source_headers`, or the obstacle to it.
+    """Return the change that gives an object in OBS the headers `source_headers`, or the obstacle to this change.
 
     With `may_replace`, OBS is known to remove headers without any other effect.
     """
@@ -72,7 +72,7 @@ def plan_change(source_headers: Mapping[str, str], obs_object: ObjectHead, *, ma
 
 
 def plan_headers(values: Mapping[str, str], obs_headers: Mapping[str, str], *, may_replace: bool) -> Change | Obstacle:
-    """Return the change from the headers `obs_headers` to exactly these `values`, or the obstacle to it."""
+    """Return the change from the headers `obs_headers` to exactly these `values`, or the obstacle to this change."""
     if not all(name.isascii() and value.isascii() for name, value in values.items()):
         return Obstacle.NOT_ASCII
     if _count_user_bytes(values) > MAX_USER_METADATA_BYTES:
@@ -84,7 +84,7 @@ def plan_headers(values: Mapping[str, str], obs_headers: Mapping[str, str], *, m
 
 
 def _is_kept_by_obs(name: str, values: Mapping[str, str]) -> bool:
-    """Return True if OBS would keep a header that is not in `values`, the headers to set."""
+    """Return True if a change to `values` would leave this header in OBS, although it is not in `values`."""
     # New user's metadata replaces all of the old.
     are_replaced = name.startswith(_USER_PREFIX) and any(value.startswith(_USER_PREFIX) for value in values)
     return name not in values and not are_replaced

@@ -1,6 +1,7 @@
-"""The judgement of a key: its class, the proof by reading the objects, and the object to submit.
+"""The judgement of a key: its class, the proof by reading the objects, and the key to submit.
 
-Each key has a single class: the first matching class in the order of ObjectClass.
+Each key has a single class: the first matching class in the order of ObjectClass. An entry has the rows of a key in the
+listings of the source, the destination and the records.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from oss_oms_sync.clouds.objects import (
 )
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.comparison.oms_progress import OmsProgress
-from oss_oms_sync.comparison.proof import VAIN_PROOFS, Proof, Prover, stored_proof
+from oss_oms_sync.comparison.proof import INCONCLUSIVE_PROOFS, Proof, Prover, stored_proof
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.events import ObjectChange
 from oss_oms_sync.filters import KeyFilter
@@ -30,13 +31,12 @@ from oss_oms_sync.ledger.migration import NO_MIGRATIONS, Migrations
 from oss_oms_sync.ledger.records import FailedKey, repeated_etag
 from oss_oms_sync.passes.entries import MIN_EVENT_AGE, Entry, is_covered
 from oss_oms_sync.passes.listing import KeyRun
-from oss_oms_sync.rules.times import MAX_CLOCK_SKEW
-from oss_oms_sync.rules.times import MIN_OBJECT_AGE as SETTLED_FOR_CUTOVER
+from oss_oms_sync.rules.times import MAX_CLOCK_SKEW, MIN_OBJECT_AGE
 
 # Age from which an object is judged, in seconds: the event or the copy of a younger object may still be in progress.
-SETTLED_SECONDS = MIN_EVENT_AGE.total_seconds()
-CUTOVER_SECONDS = round(SETTLED_FOR_CUTOVER.total_seconds())
-CLOCKS_SECONDS = round(MAX_CLOCK_SKEW.total_seconds())
+MIN_AGE_SECONDS = MIN_EVENT_AGE.total_seconds()
+MIN_CUTOVER_AGE_SECONDS = round(MIN_OBJECT_AGE.total_seconds())
+MAX_CLOCK_SKEW_SECONDS = round(MAX_CLOCK_SKEW.total_seconds())
 
 _MD5_PATTERN = re.compile(r"[0-9A-F]{32}")
 _MD5_LINES = re.compile(rf"(?:{_MD5_PATTERN.pattern}\n)*{_MD5_PATTERN.pattern}")
@@ -56,23 +56,23 @@ POSSIBLY_EQUAL_CLASSES = (*UNPROVEN_CLASSES, *POSSIBLY_SKIPPED_CLASSES, ObjectCl
 
 @dataclass(frozen=True)
 class JudgementTimes:
-    """The times by which objects are judged, in seconds since 1970, and the state of OMS at these times.
+    """The times by which objects are judged, and the state of OMS at these times.
 
-    - `listed`: the time of the first listing.
-    - `oms_progress`: OMS's progress with accepted objects.
-    - `min_age_seconds`: the age in seconds from which objects are judged.
+    - `listing_time`: the start of the listings, in seconds since 1970.
+    - `oms_progress`: OMS's progress with accepted objects; with None, all of them count as copied.
+    - `min_age_seconds`: the age from which objects are judged.
     - `migrations`: the migrations of existing objects.
     """
 
-    listed: float
+    listing_time: float
     oms_progress: OmsProgress | None = None
-    min_age_seconds: float = SETTLED_SECONDS
+    min_age_seconds: float = MIN_AGE_SECONDS
     migrations: Migrations = NO_MIGRATIONS
 
     @property
     def max_modified(self) -> float:
-        """The latest time of an object that is judged; younger objects are not."""
-        return self.listed - self.min_age_seconds
+        """The write time, in seconds since 1970, after which an object is too young to be judged."""
+        return self.listing_time - self.min_age_seconds
 
 
 def classify(entry: Entry, times: JudgementTimes) -> ObjectClass:
@@ -84,16 +84,16 @@ def classify(entry: Entry, times: JudgementTimes) -> ObjectClass:
         return ObjectClass.IMPOSSIBLE
     if source.modified > times.max_modified:
         return ObjectClass.MOVING
-    object_class = _classify_settled(source, entry, times)
+    object_class = _classify_old_object(source, entry, times)
     # FAILED_BEFORE applies to young records as well, because replay may rewrite a failed record each minute.
     is_certain = object_class in EQUAL_CLASSES or object_class is ObjectClass.FAILED_BEFORE
     return object_class if is_certain or not is_unreliable(entry, times) else ObjectClass.MOVING
 
 
 def count_equal_contents(source: Columns, destination: Columns, times: JudgementTimes) -> int:
-    """Return the number of leading objects that have the class EQUAL_CONTENTS, whatever their records.
+    """Return the number of leading objects to which `classify` gives the class EQUAL_CONTENTS, whatever their records.
 
-    `classify` returns EQUAL_CONTENTS for each of them. Their keys must pass the project's filter.
+    Their keys must pass the project's filter.
     """
     number = min(
         count_equal_prefix(source.sizes, destination.sizes), count_equal_prefix(source.etags, destination.etags)
@@ -110,9 +110,9 @@ def count_equal_contents(source: Columns, destination: Columns, times: Judgement
 def is_unreliable(entry: Entry, times: JudgementTimes) -> bool:
     """Return True if the listings may show different states of a key.
 
-    This is possible if its object or record in any listing is younger than the start of the listings.
+    This is possible if the object or the record in any listing is younger than the start of the listings.
     """
-    return max(row.modified for row in entry[1:5] if row) > times.listed - CLOCKS_SECONDS
+    return max(row.modified for row in entry[1:5] if row) > times.listing_time - MAX_CLOCK_SKEW_SECONDS
 
 
 def _classify_without_source(
@@ -129,7 +129,7 @@ def _classify_without_source(
     return ObjectClass.DELETED_AT_SOURCE if is_copy else ObjectClass.UNKNOWN
 
 
-def _classify_settled(source: ObjectSummary, entry: Entry, times: JudgementTimes) -> ObjectClass:
+def _classify_old_object(source: ObjectSummary, entry: Entry, times: JudgementTimes) -> ObjectClass:
     _, _, success_record, failed_record, destination, _ = entry
     is_same_size = destination is not None and destination.size == source.size
     if destination and is_same_size and source.etag == destination.etag and _MD5_PATTERN.fullmatch(source.etag):
@@ -170,12 +170,10 @@ class FileSystem:
 
     - an object whose key has an empty part between two slashes;
     - an object with contents whose key ends with a slash;
-    - a file and a folder of the same name.
+    - a file and a folder of the same name: if the file is stored first, the objects in the folder are refused,
+      otherwise the file is missing.
 
-    If the source has such a file and such a folder, the file system refuses the objects in the folder once it has the
-    file. If it has the folder, the file counts as missing.
-
-    Entries must be checked in the order of their keys. Source: OBS, "Parallel File System", differences from a bucket.
+    Source: OBS, "Parallel File System", differences from a bucket.
     """
 
     def __init__(self, destination: ObsBucket) -> None:
@@ -185,7 +183,7 @@ class FileSystem:
 
     @classmethod
     def from_bucket(cls, destination: ObsBucket) -> FileSystem | None:
-        """Return the destination's file system; None for a bucket, or without the permission to query its kind.
+        """Return the destination's file system; None for a bucket, or without the permission to query the difference.
 
         Raises StorageError.
         """
@@ -206,7 +204,7 @@ class FileSystem:
         self._files = [row.name for row in self._destination.find_all([*names, key]) if row]
 
     def refuses(self, entry: Entry) -> bool:
-        """Return True if the destination cannot store the object of this key; call it for every key in order."""
+        """Return True if the destination cannot store the object of this key; call this for every key in order."""
         key, source, obs_object, files = entry.key, entry.source, entry.destination, self._files
         while files and not key.startswith(files[-1]):
             files.pop()
@@ -221,14 +219,15 @@ class FileSystem:
 class KeyJudgement(NamedTuple):
     """The result of judging a key.
 
-    `is_inside` is True if the key passes the project's filter. `due` is the object to submit, or None.
+    - `is_inside`: True if the key passes the project's filter.
+    - `key_to_submit`: None if the object needs no submission.
     """
 
     entry: Entry
     object_class: ObjectClass
     proof: Proof | None
     is_inside: bool
-    due: FailedKey | None
+    key_to_submit: FailedKey | None
 
 
 @dataclass(frozen=True)
@@ -237,12 +236,12 @@ class Judge:
 
     - `sent_since`: objects that are missing or older in the destination are submitted if they were written since this
       time, in seconds since 1970; with None, no object is submitted.
-    - `overwrite`: objects that are newer in the destination are submitted as well.
-    - `prover`: the reader of objects of the classes in `read_classes` that have no stored proof; without it, no object
+    - `overwrite`: True if objects that are newer in the destination are submitted as well.
+    - `prover`: the reader of objects of the classes in `read_classes` that have no stored proof; with None, no object
       is read.
     - `file_system`: the destination, if it is a parallel file system.
-    - `copies_same_size`: OMS may copy an object over an object of equal size that is not older.
-    - `always_copies`: OMS always copies such an object.
+    - `copies_same_size`: True if OMS may copy an object over an object of equal size that is not older.
+    - `always_copies`: True if OMS always copies such an object.
     """
 
     key_filter: KeyFilter
@@ -256,7 +255,7 @@ class Judge:
     always_copies: bool = False
 
     def judge(self, entry: Entry) -> KeyJudgement:
-        """Judge a key. If the destination is a file system, the keys must be in order.
+        """Judge a key. If the destination is a parallel file system, the keys must be in order.
 
         Raises StorageError.
         """
@@ -275,7 +274,7 @@ class Judge:
         elif (
             object_class is ObjectClass.FAILED_BEFORE
             and (proof_result := proof or stored_proof(entry))
-            and proof_result in VAIN_PROOFS
+            and proof_result in INCONCLUSIVE_PROOFS
         ):
             # OMS may refuse a manually copied object for ever: only an acceptance by name ends the failure.
             class_without_records = classify(entry.without_records(), self.times)
@@ -290,11 +289,11 @@ class Judge:
             object_class,
             proof,
             is_inside,
-            None if object_class.is_equal else self._select_due(entry, object_class),
+            None if object_class.is_equal else self._select_key_to_submit(entry, object_class),
         )
 
     def count_equal(self, run: KeyRun) -> int:
-        """Return the number of leading keys that `judge` puts into the class EQUAL_CONTENTS without reading objects."""
+        """Return the number of leading keys to which `judge` gives the class EQUAL_CONTENTS without reading objects."""
         # A file system has to check each key.
         if self.file_system:
             return 0
@@ -304,7 +303,7 @@ class Judge:
         )
 
     def judge_alone(self, entry: Entry) -> KeyJudgement:
-        """Judge a key outside the order of keys; in a file system, first look for files that may block the key.
+        """Judge a key outside the order of keys.
 
         Raises StorageError.
         """
@@ -313,7 +312,7 @@ class Judge:
         return self.judge(entry)
 
     def _read_proof(self, prover: Prover, entry: Entry, object_class: ObjectClass) -> Proof | None:
-        """Read an object that may be equal and has no stored proof; return the proof, or None without a read."""
+        """Read an object that may be equal and has no stored proof; return None if no object had to be read."""
         source, destination = entry.source, entry.destination
         if not source or not destination or object_class not in self.read_classes:
             return None
@@ -321,8 +320,8 @@ class Judge:
             return None
         return prover.prove(source, destination)
 
-    def _select_due(self, entry: Entry, object_class: ObjectClass) -> FailedKey | None:
-        """Return the key to submit for an object of this class, or None if it must not be submitted."""
+    def _select_key_to_submit(self, entry: Entry, object_class: ObjectClass) -> FailedKey | None:
+        """Return the key to submit for an object of this class, or None if the object needs no submission."""
         source, is_overwritten = entry.source, object_class is ObjectClass.OVERWRITTEN
         if source is None or self.sent_since is None or source.modified < self.sent_since:
             return None
@@ -334,19 +333,19 @@ class Judge:
         return FailedKey(ObjectChange(entry.key, etag=repeated_etag(source.etag) if is_again else source.etag))
 
     def _is_skipped(self, entry: Entry) -> bool:
-        """Return True if OMS would skip a different object of equal size, by the task's overwrite mode."""
+        """Return True if the task's overwrite mode makes OMS skip a different object of equal size."""
         may_copy = self.copies_same_size and (self.always_copies or not was_accepted_in_vain(entry))
         return are_same_size(entry) and not may_copy
 
 
 def are_same_size(entry: Entry) -> bool:
-    """Return True if both buckets have an object of this key, and their sizes are equal."""
+    """Return True if both buckets have an object of this key, and the two sizes are equal."""
     source, destination = entry.source, entry.destination
     return source is not None and destination is not None and source.size == destination.size
 
 
 def was_accepted_in_vain(entry: Entry) -> bool:
-    """Return True if OMS accepted this version again after OBS's object was written, and did not copy it."""
+    """Return True if OMS accepted this version again after OBS's object was written, and did not copy the version."""
     source, success_record, destination = entry.source, entry.success_record, entry.destination
     if (
         not source

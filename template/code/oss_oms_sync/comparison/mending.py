@@ -58,30 +58,35 @@ class HeadersRow(NamedTuple):
 
     @property
     def is_recorded(self) -> bool:
-        """True if the record is of the listed versions."""
+        """True if the record states that the listed versions have equal headers."""
         versions = MendedRecord.from_versions(self.source, self.obs_object)
         return self.record is not None and self.record.etag == versions.etag_in_listing
 
 
-class Mended(NamedTuple):
-    """The outcome for an object, the names of the headers that differed, and True if the object has tags in OSS."""
+class MendingResult(NamedTuple):
+    """The result for an object.
+
+    - `names`: the names of the headers that differed.
+    - `has_tags`: True if the object has tags in OSS.
+    """
 
     outcome: HeadersOutcome
     names: Sequence[str] = ()
     has_tags: bool = False
 
 
-_Results = dict[str, Mended]
+_ResultsByKey = dict[str, MendingResult]
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """The work on an object: the headers to have in OBS, and the `change` to them if they differ.
+    """The planned work on the headers of an object in OBS.
 
     - `wanted_headers`: the headers that the object is to have in OBS.
     - `head`: the answer to the HEAD request to OBS.
-    - `names`: the headers that differ.
-    - `old`: the headers in OBS before the first change.
+    - `names`: the names of the headers that differ.
+    - `change`: the change to the wanted headers, or None if no header differs.
+    - `old_headers`: the headers in OBS before the first change.
     - `confirming_head`: the answer to a HEAD request that shows the wanted headers.
     """
 
@@ -90,7 +95,7 @@ class _Plan:
     head: ObjectHead
     names: Sequence[str] = ()
     change: Change | None = None
-    old: Mapping[str, str] | None = None
+    old_headers: Mapping[str, str] | None = None
     confirming_head: ObjectHead | None = None
 
     @property
@@ -106,13 +111,16 @@ class _Plan:
     def record(self) -> MendedRecord:
         head = self.confirming_head or self.head
         return MendedRecord.from_versions(self.row.source, self.row.obs_object)._replace(
-            etag=head.etag, modified=head.modified, old=self.old, is_intended=self.confirming_head is None
+            etag=head.etag,
+            modified=head.modified,
+            old_headers=self.old_headers,
+            is_intended=self.confirming_head is None,
         )
 
     def confirm(self, head: ObjectHead | StorageError, min_time: int = 0) -> _Plan:
-        """Return the plan, confirmed by `head` if this answer shows the same version with the wanted headers.
+        """Return the plan, which `head` confirms if this answer shows the same version with the wanted headers.
 
-        OBS must have sent the answer in a later second than the object's time, and later than `min_time`.
+        OBS must have sent the answer in a later second than the object's time and `min_time`.
         """
         is_confirmed = (
             isinstance(head, ObjectHead)
@@ -126,7 +134,7 @@ class _Plan:
 class Mender:
     """Comparisons and changes of the headers of objects, a batch at a time.
 
-    The objects of a batch must have different keys. Each method returns the outcomes in the order of the objects. The
+    The objects of a batch must have different keys. Each method returns the results in the order of the objects. The
     methods raise StorageError, and ClosedError if nothing may be changed.
     """
 
@@ -141,20 +149,20 @@ class Mender:
         # Time before the last HEAD requests to OBS, by the monotonic clock.
         self._heads_requested_at = 0.0
 
-    def compare(self, rows: Sequence[HeadersRow]) -> list[Mended]:
+    def compare(self, rows: Sequence[HeadersRow]) -> list[MendingResult]:
         """Compare headers, and write records for objects whose headers are equal."""
-        return self._compare(rows, changes=False)
+        return self._compare(rows, may_change=False)
 
-    def mend(self, rows: Sequence[HeadersRow]) -> list[Mended]:
+    def mend(self, rows: Sequence[HeadersRow]) -> list[MendingResult]:
         """Give objects in OBS the headers of the source, and write records for both versions."""
-        return self._compare(rows, changes=True)
+        return self._compare(rows, may_change=True)
 
-    def undo(self, rows: Sequence[HeadersRow]) -> list[Mended]:
+    def undo(self, rows: Sequence[HeadersRow]) -> list[MendingResult]:
         """Give objects in OBS the headers that they had before the first change, and delete their records."""
         records = self._read_records(rows)
-        rows_of_changes = [row for row in rows if (record := records.get(row.key)) and record.old is not None]
+        rows_of_changes = [row for row in rows if (record := records.get(row.key)) and record.old_headers is not None]
         heads = self._query_heads([row.key for row in rows_of_changes])
-        results, plans = _Results(), list[_Plan]()
+        results, plans = _ResultsByKey(), list[_Plan]()
         for row, head in zip(rows_of_changes, heads, strict=True):
             record = records[row.key]
             if (
@@ -162,30 +170,30 @@ class Mender:
                 or not _shows_version(head, row.obs_object)
                 or not record.matches_object(row.obs_object)
             ):
-                results[row.key] = Mended(_find_unread_outcome(head, heads))
+                results[row.key] = MendingResult(_find_unread_outcome(head, heads))
                 continue
-            old_headers = record.old or {}
+            old_headers = record.old_headers or {}
             change = plan_headers(old_headers, head.metadata, may_replace=self._may_replace)
-            plans += self._complete_plan(_Plan(row, old_headers, head, old=old_headers), change, results)
+            plans += self._complete_plan(_Plan(row, old_headers, head, old_headers=old_headers), change, results)
         confirmed_plans = self._carry_out_plans(plans, HeadersOutcome.RESTORED, results)
         names = [record_name(self._task_id, "mended", plan.key) for plan in confirmed_plans]
         _raise_first_error(self._log.try_delete_all(names).values())
-        return [results.get(row.key, Mended(HeadersOutcome.UNTOUCHED)) for row in rows]
+        return [results.get(row.key, MendingResult(HeadersOutcome.UNTOUCHED)) for row in rows]
 
-    def _compare(self, rows: Sequence[HeadersRow], *, changes: bool) -> list[Mended]:
+    def _compare(self, rows: Sequence[HeadersRow], *, may_change: bool) -> list[MendingResult]:
         keys = [row.key for row in rows]
         sources, heads = self._source.try_head_all(keys), self._query_heads(keys)
-        results, plans = _Results(), list[_Plan]()
+        results, plans = _ResultsByKey(), list[_Plan]()
         for row, source, head in zip(rows, sources, heads, strict=True):
             if not isinstance(source, SourceHead) or not _is_listed(source, row.source):
-                results[row.key] = Mended(_find_unread_outcome(source, sources))
+                results[row.key] = MendingResult(_find_unread_outcome(source, sources))
             elif not isinstance(head, ObjectHead) or not _shows_version(head, row.obs_object):
-                results[row.key] = Mended(_find_unread_outcome(head, heads))
+                results[row.key] = MendingResult(_find_unread_outcome(head, heads))
             else:
                 change = plan_change(source.metadata, head, may_replace=self._may_replace)
                 plans += self._complete_plan(_Plan(row, source.metadata, head), change, results)
-        if not changes:
-            results |= {plan.key: Mended(HeadersOutcome.DIFFERS, plan.names) for plan in plans if plan.change}
+        if not may_change:
+            results |= {plan.key: MendingResult(HeadersOutcome.DIFFERS, plan.names) for plan in plans if plan.change}
             plans = [plan for plan in plans if not plan.change]
         confirmed_plans = self._carry_out_plans(self._add_old_headers(plans, results), HeadersOutcome.MENDED, results)
         _raise_first_error(
@@ -202,7 +210,7 @@ class Mender:
         self._heads_requested_at = self._clock.monotonic()
         return self._destination.try_head_all(keys)
 
-    def _complete_plan(self, plan: _Plan, change: Change | Obstacle, results: _Results) -> Iterable[_Plan]:
+    def _complete_plan(self, plan: _Plan, change: Change | Obstacle, results: _ResultsByKey) -> Iterable[_Plan]:
         """Return the plan with the change if headers differ, or nothing if an obstacle is the outcome.
 
         If no header differs, the answer to the HEAD request may already confirm the plan.
@@ -211,23 +219,23 @@ class Mender:
         if not names:
             return [plan.confirm(plan.head)]
         if isinstance(change, Obstacle):
-            results[plan.key] = Mended(HeadersOutcome[change.name], names)
+            results[plan.key] = MendingResult(HeadersOutcome[change.name], names)
             return []
         return [replace(plan, names=names, change=change)]
 
-    def _add_old_headers(self, plans: Sequence[_Plan], results: _Results) -> list[_Plan]:
+    def _add_old_headers(self, plans: Sequence[_Plan], results: _ResultsByKey) -> list[_Plan]:
         """Return the plans with the headers before the first change, which an earlier record may have stored.
 
-        Objects whose headers are too large to be stored are left out.
+        Plans whose old headers are too large to be stored are left out.
         """
         records, complete_plans = self._read_records([plan.row for plan in plans]), list[_Plan]()
         for plan in plans:
             record = records.get(plan.key)
-            earlier_headers = record.old if record and record.matches_object(plan.row.obs_object) else None
+            earlier_headers = record.old_headers if record and record.matches_object(plan.row.obs_object) else None
             old_headers = plan.head.metadata if earlier_headers is None and plan.change else earlier_headers
-            complete_plans.append(replace(plan, old=old_headers))
+            complete_plans.append(replace(plan, old_headers=old_headers))
             if not complete_plans[-1].record.can_be_stored:
-                results[plan.key] = Mended(HeadersOutcome.TOO_LARGE, plan.names)
+                results[plan.key] = MendingResult(HeadersOutcome.TOO_LARGE, plan.names)
                 complete_plans.pop()
         return complete_plans
 
@@ -242,9 +250,9 @@ class Mender:
         return {key: record for key, record in parsed_records if record}
 
     def _carry_out_plans(
-        self, plans: Sequence[_Plan], change_outcome: HeadersOutcome, results: _Results
+        self, plans: Sequence[_Plan], change_outcome: HeadersOutcome, results: _ResultsByKey
     ) -> list[_Plan]:
-        """Make the changes, query the headers, and put the outcomes into `results`; return the confirmed plans."""
+        """Make the changes and put all outcomes into `results`; return the confirmed plans."""
         unanswered_plans = self._send_changes([plan for plan in plans if plan.change], results)
         remaining_plans = [plan for plan in plans if plan.key not in results]
         if unanswered_plans:
@@ -258,11 +266,13 @@ class Mender:
             current_plans = self._confirm_plans(current_plans, min_times)
         for plan in current_plans:
             outcome = change_outcome if plan.change else HeadersOutcome.EQUAL
-            results[plan.key] = Mended(outcome if plan.confirming_head else HeadersOutcome.UNCONFIRMED, plan.names)
+            results[plan.key] = MendingResult(
+                outcome if plan.confirming_head else HeadersOutcome.UNCONFIRMED, plan.names
+            )
         return [plan for plan in current_plans if plan.confirming_head]
 
-    def _send_changes(self, plans: Sequence[_Plan], results: _Results) -> list[_Plan]:
-        """Make the changes and put refusals into `results`; return the plans whose changes were not answered."""
+    def _send_changes(self, plans: Sequence[_Plan], results: _ResultsByKey) -> list[_Plan]:
+        """Make the changes and put refusals into `results`; return the plans whose changes OBS did not answer."""
         if not plans:
             return []
         _raise_first_error(self._log.try_put_all([plan.record.to_object(self._task_id, plan.key) for plan in plans]))
@@ -282,7 +292,7 @@ class Mender:
             raise denials[0]
         for plan, answer in zip(plans, answers, strict=True):
             if isinstance(answer, StorageError) and answer.is_refusal and not (answer in denials and was_late):
-                results[plan.key] = Mended(HeadersOutcome.REFUSED, plan.names)
+                results[plan.key] = MendingResult(HeadersOutcome.REFUSED, plan.names)
         return [
             plan
             for plan, answer in zip(plans, answers, strict=True)
@@ -290,9 +300,9 @@ class Mender:
         ]
 
     def _confirm_plans(self, plans: Sequence[_Plan], min_times: Mapping[str, int]) -> list[_Plan]:
-        """Return the plans, and confirm each plan whose wanted headers a new HEAD request shows.
+        """Return the plans after a new HEAD request, which confirms each plan whose wanted headers it shows.
 
-        The answer to the request counts only if it is later than the plan's time in `min_times`, by OBS's clock.
+        An answer counts only if it is later than the plan's time in `min_times`, by OBS's clock.
         """
         unconfirmed_keys = [plan.key for plan in plans if not plan.confirming_head]
         heads = dict(zip(unconfirmed_keys, self._destination.try_head_all(unconfirmed_keys), strict=True))
@@ -313,12 +323,12 @@ def _shows_version(head: ObjectHead, row: ObjectSummary) -> bool:
 def _find_unread_outcome(answer: object, answers: Sequence[object]) -> HeadersOutcome:
     """Return the outcome of an object whose HEAD request failed, or shows another version than the listing.
 
-    Raises StorageError, also for a permission that is missing for all objects.
+    Raises StorageError, also if a permission is missing for all objects.
     """
     if not isinstance(answer, StorageError) or answer.code == "NoSuchKey":
         return HeadersOutcome.CHANGED
-    is_of_all = answer.code in PERMISSION_CODES and all(isinstance(other, StorageError) for other in answers)
-    if not answer.is_refusal or is_of_all:
+    is_for_all_objects = answer.code in PERMISSION_CODES and all(isinstance(other, StorageError) for other in answers)
+    if not answer.is_refusal or is_for_all_objects:
         raise answer
     return HeadersOutcome.UNREADABLE
 

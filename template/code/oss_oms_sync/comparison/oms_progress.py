@@ -35,7 +35,7 @@ class OmsProgress:
     - `last_finished`: the end of the last step in which OMS finished an object, at most `now`.
     - `last_busy`: the end of the last step in which OMS accepted an object or failed to copy one. A step in which OMS
       copied or skipped an object counts as well: by its end if OMS has unfinished objects, otherwise by its start.
-    - `accepted_steps`: the start of each step of the counts, and the number of objects accepted in it.
+    - `accepted_steps`: the start of each step, and the number of objects accepted in it.
     """
 
     now: float
@@ -47,13 +47,13 @@ class OmsProgress:
 
     @classmethod
     def without_counts(cls, now: float) -> OmsProgress:
-        """Return the state to assume at the time `now` if OMS reports no counts."""
+        """Return the progress to assume at the time `now` if OMS reports no counts."""
         return cls(now, None, now - _ASSUMED_SECONDS, now)
 
     def may_still_copy(self, accepted_at: float, size: int = 0, patience_seconds: float = 1800.0) -> bool:
         """Return True if OMS may still copy an object of `size` bytes that it accepted at `accepted_at`.
 
-        An object counts as lost if OMS has finished no object for `patience_seconds` and a minute for each GB of the
+        The object counts as lost after OMS has finished no object for `patience_seconds` and a minute per GB of the
         object.
         """
         if accepted_at >= self.now - _MAX_COUNT_DELAY_SECONDS:
@@ -63,14 +63,16 @@ class OmsProgress:
 
     def count_accepted_since(self, time: float) -> int:
         """Return the number of objects that OMS accepted since `time`, or up to a few minutes before."""
-        return sum(number for begin, number in self.accepted_steps if begin >= time - _MAX_RECORD_DELAY_SECONDS)
+        return sum(
+            number for step_start, number in self.accepted_steps if step_start >= time - _MAX_RECORD_DELAY_SECONDS
+        )
 
 
 def query_progress(invocation: Invocation, *days: int) -> OmsProgress:
-    """Return OMS's progress by its counts of the last days.
+    """Return OMS's progress according to its counts of the last days.
 
     OMS does not document the maximum age of counts. So each number of `days` is tried in order, until OMS reports
-    counts for every five minutes. If it never does, the last reported counts are used.
+    counts for every five minutes. If OMS never does, the last reported counts are used.
     """
     now, statistics = invocation.clock.now(), None
     for number in days or (1,):
@@ -98,7 +100,7 @@ def query_progress(invocation: Invocation, *days: int) -> OmsProgress:
             {"REQUEST": step_seconds, "FAILURE": step_seconds, "SUCCESS": finish_seconds, "SKIP": finish_seconds},
             now.timestamp(),
         ),
-        [(begin, accepted) for begin, accepted, _ in steps if accepted],
+        [(step_start, accepted) for step_start, accepted, _ in steps if accepted],
     )
 
 
@@ -108,17 +110,21 @@ def _find_oldest_unfinished_time(
     """Return the start of the step that accepted the oldest unfinished object, or infinity if no object is left."""
     if unfinished_objects <= 0:
         return math.inf
-    for begin, accepted, _ in reversed(steps):
+    for step_start, accepted, _ in reversed(steps):
         unfinished_objects -= accepted
         if unfinished_objects <= 0:
-            return begin
+            return step_start
     return start
 
 
 def _find_last_counted_time(statistics: Statistics, seconds_by_kind: Mapping[str, float], now: float) -> float:
-    """Return the time of the last counted object of any kind in `seconds_by_kind`, at most `now`.
+    """Return the time of the last counted object of the kinds in `seconds_by_kind`, at most `now`.
 
-    `seconds_by_kind` has, by the kind of count, the seconds to add to the start of a step.
+    The time is the start of a step, plus the seconds that `seconds_by_kind` has for the kind.
     """
-    counted_steps = ((name, begin) for name in seconds_by_kind for begin, number in statistics.series[name] if number)
-    return min(now, max((begin / 1000 + seconds_by_kind[name] for name, begin in counted_steps), default=-math.inf))
+    counted_steps = (
+        (name, step_start) for name in seconds_by_kind for step_start, number in statistics.series[name] if number
+    )
+    return min(
+        now, max((step_start / 1000 + seconds_by_kind[name] for name, step_start in counted_steps), default=-math.inf)
+    )

@@ -9,8 +9,8 @@ A proof is stored, so that each pair of versions is read only once:
     oms_source_record/{task}/proven_object/{key}    "{ETag} {time} {ETag in OBS} equal" (or different, parts_differ)
 
 (`proven_object_long/{sha256}` for a key too long to follow the prefix.) The time is the source's, in seconds since
-1970. A listing shows if a proof is valid: its ETag is the MD5 of its body, which follows from the listings of both
-buckets. OBS's time is not part of the body, because the result does not depend on it.
+1970. A stored proof is valid if its own ETag in a listing, the MD5 of its body, is that of the body for the current
+      versions.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ class Proof(Enum):
 
 
 # Proofs from a complete read of the source's object.
-READ = frozenset({Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER, Proof.ENCRYPTED, Proof.NO_RIGHT_IN_OBS})
+READ_PROOFS = frozenset({Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER, Proof.ENCRYPTED, Proof.NO_RIGHT_IN_OBS})
 # Proofs that are stored, because they are valid as long as both objects are unchanged.
 _STORED_PROOFS = (Proof.EQUAL, Proof.DIFFERENT, Proof.PARTS_DIFFER)
 # Results that leave an object without a proof.
-UNREAD = frozenset(Proof) - {*_STORED_PROOFS, Proof.CHANGED}
+UNPROVEN_RESULTS = frozenset(Proof) - {*_STORED_PROOFS, Proof.CHANGED}
 # Results that do not show if the contents are equal.
-VAIN_PROOFS = UNREAD | {Proof.PARTS_DIFFER}
+INCONCLUSIVE_PROOFS = UNPROVEN_RESULTS | {Proof.PARTS_DIFFER}
 
 
 def list_missing_permissions(
@@ -112,7 +112,7 @@ def proves_equal(record: bytes, etag: str) -> bool:
 
 
 class Prover:
-    """A reader of the source's objects, which proves that they are equal to OBS's objects, or differ."""
+    """A reader of the source's objects, which proves that they are equal to OBS's objects, or differ from them."""
 
     def __init__(
         self,
@@ -120,23 +120,22 @@ class Prover:
         destination: ObsBucket,
         deadline: Deadline,
         *,
-        has_whole_piece: bool,
+        has_full_time: bool,
         stores_proofs: bool,
     ) -> None:
         """Create a prover that reads nothing after the deadline.
 
-        `has_whole_piece` is True if the deadline allows as much time as one invocation's work can have, so that an
-        object which takes longer can never be read. With `stores_proofs`, the prover writes its proofs to the log
-        bucket.
+        `has_full_time` is True if no invocation could read longer, so an object that takes longer can never be read.
+        With `stores_proofs`, the prover writes its proofs to the log bucket.
         """
         self._invocation = invocation
         self._destination = destination
         self._deadline = deadline
         self._stores_proofs = stores_proofs
-        self.has_whole_piece = has_whole_piece
+        self.has_full_time = has_full_time
 
     def prove(self, source: ObjectSummary, destination: ObjectSummary) -> Proof:
-        """Compare two objects of equal size, and store the proof immediately, so that a crash does not lose it.
+        """Compare the contents of two objects of equal size, and store the proof before the next read.
 
         Raises StorageError.
         """

@@ -1,10 +1,9 @@
-"""A recheck of the differences that a pass has listed, so that an object copied late does not require another pass.
+"""The recheck of the differences that a pass has listed, so that an object copied late does not require another pass.
 
 The lists of differences name all keys whose objects are not equal, except OMS's own objects and keys outside the
-project's filter. The recheck judges the keys whose class may change without action. Other keys keep their class: keys
-only in OBS, objects that cannot be copied, and keys that are not listed. The counts of the rechecked keys are replaced,
-in total and in each folder. The new counts are correct only if the lists name every key of these classes, so this is
-checked.
+project's filter. The recheck judges the keys whose class may change without action, and replaces their counts. Other
+keys keep their class: keys only in OBS, objects that cannot be copied, and keys that are not listed. The new counts are
+correct only if the lists name every key of the rechecked classes, so this is checked.
 """
 
 from __future__ import annotations
@@ -43,11 +42,11 @@ def recheck(
     send: Callable[[Sequence[FailedKey]], None],
     waiting_keys: Iterable[str] = (),
 ) -> Tally:
-    """Return the total of a pass after a recheck of the keys in its lists, and submit the keys that are due now.
+    """Return the total of a pass after a recheck of the keys in its lists, and submit the keys that now need it.
 
-    The function `send` submits keys. `waiting_keys` are the keys of failed records and run files. If `judge` reads
-    objects, it also reads the objects of the waiting keys that are not listed, because a proof may show that a key no
-    longer needs to wait; the counts of these keys do not change.
+    `send` is called with the keys to submit. `waiting_keys` are the keys of failed records and run files. If `judge`
+    reads objects, it also reads those of the waiting keys that are not listed, because a proof may show that a key no
+    longer needs to wait.
 
     Raises PayloadError for too many keys, and StorageError, also if the lists are incomplete.
     """
@@ -72,7 +71,7 @@ def recheck(
             count.add_judgement(
                 judgement._replace(proof=judgement.proof or (stored_proof(judgement.entry) if judge.prover else None))
             )
-        send([judgement.due for judgement in judgements if judgement.due])
+        send([judgement.key_to_submit for judgement in judgements if judgement.key_to_submit])
     new_tally = count.tally()
     if judge.prover:
         for part in split_into_parts(sorted(set(waiting_keys) - set(keys))[:MAX_KEYS], _KEYS_PER_READ):
@@ -108,7 +107,7 @@ def recheck(
 def _count_unlisted(total: Tally) -> Tally:
     """Return the counts of the keys that are in no list of differences.
 
-    A folder without such keys is still included, so that it has counts of its own.
+    A folder that has only listed keys is included without counts.
     """
     unlisted_tally = Tally(
         classes={name: count for name, count in total.classes.items() if name in UNCHANGED_BY_RECHECK},
@@ -130,8 +129,7 @@ def _count_unlisted(total: Tally) -> Tally:
 def _subtract_listed(listing_totals: Side, class_totals: Side, unlisted_totals: Side) -> Side:
     """Return the totals of a bucket's listing without the keys in the lists of differences.
 
-    `listing_totals` are the totals of the whole listing, `class_totals` those of all classes, and `unlisted_totals`
-    those of the keys that are in no list of differences.
+    `class_totals` are the totals of all classes, and `unlisted_totals` those of the keys that are in no list.
     """
     return Side(
         listing_totals.objects - class_totals.objects + unlisted_totals.objects,
@@ -160,7 +158,7 @@ def _read_listed_keys(invocation: Invocation, parts: Sequence[str]) -> Iterator[
 
 
 def read_entries(invocation: Invocation, destination: ObsBucket, keys: Sequence[str]) -> Iterator[Entry]:
-    """Yield an entry for each of `keys`, as merged listings would.
+    """Yield the entry of each key, its rows in the listings of all buckets, without listing the buckets.
 
     Raises StorageError.
     """

@@ -16,7 +16,7 @@ _LINK_TYPE = "Symlink"
 
 
 class ReconcileClass(Enum):
-    """The class of an object in a pass of reconcile. Its value is the name of the class's count."""
+    """The class of an object in a pass of reconcile; the value is the name of the class's count."""
 
     PENDING = "pending"
     COVERED = "covered"
@@ -72,7 +72,7 @@ class Classifier:
         )
 
     def needs_records(self, source: ObjectSummary) -> bool:
-        """Return True if the class of a source object depends on its records."""
+        """Return True if the class of a source object depends on the object's records."""
         return not self._covers_everything and self._matches(source) and source.modified <= self._max_settled_time
 
     def classify(self, entry: Entry) -> ReconcileClass | None:
@@ -103,7 +103,7 @@ class Classifier:
         return ReconcileClass.MIGRATING if is_copied else ReconcileClass.UNRECORDED
 
     def count_covered(self, source: Columns, success_records: Columns) -> int:
-        """Return the number of leading objects that their success records cover, and whose events need no check.
+        """Return the number of leading objects that the success records cover, and whose events need no check.
 
         The keys must pass the project's filter. An event needs a check if its object was written since the last pass.
         """

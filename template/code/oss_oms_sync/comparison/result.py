@@ -52,12 +52,11 @@ class CompareResult:
         return self.stood_still is False
 
     def to_json(self) -> dict[str, object]:
-        """Return the answer as JSON; only a finished pass has classes and folders."""
+        """Return the answer as JSON; only that of a finished pass has classes and folders."""
         is_compared = self.answer.finished and not (self.state and self.state.scope.standstill)
         return to_json(self.to_result() if is_compared else CompareAnswer(**self._list_common_fields()))  # type: ignore[no-any-return]
 
     def to_result(self) -> ComparisonResult:
-        """Return the answer of a finished pass, with its classes, folders, remedies and lists of differences."""
         return ComparisonResult(
             **self._list_common_fields(),
             **self.tally.results(),
@@ -86,7 +85,7 @@ class CompareResult:
         }
 
     def _make_read_result(self) -> ReadResult | None:
-        """Return the results of reading objects, or None if no object was to be read."""
+        """Return the results of reading objects, or None if no object had to be read."""
         counts = self.tally.counts
         counts_by_result = {
             name: counts.get(f"deep_{name}", 0) for name in (*(proof.value for proof in Proof), "bytes")
@@ -95,12 +94,11 @@ class CompareResult:
 
     @property
     def remedies(self) -> dict[ObjectClass, Text]:
-        """The remedies of the classes whose objects need, or may need, another action than a submission."""
         return remedies(self.tally, self.overwrite_mode, self._suffix, self._attempts)
 
     def remedy(self, object_class: ObjectClass) -> Remedy:
         """Return the remedy of a class while the project is open."""
-        counts = counts_of(self.tally, object_class, self._suffix)
+        counts = select_remedy_counts(self.tally, object_class, self._suffix)
         return remedy(object_class, counts, self.overwrite_mode, self._attempts, is_open=True)
 
     @property
@@ -109,7 +107,7 @@ class CompareResult:
 
     @property
     def _attempts(self) -> Attempts:
-        return attempts_of(self.state) if self.state else Attempts()
+        return find_attempts(self.state) if self.state else Attempts()
 
     @property
     def watermark(self) -> str | None:
@@ -122,7 +120,6 @@ class CompareResult:
 
 
 def describe_missing_permissions(tally: Tally) -> list[Text]:
-    """List the missing permissions to read objects, each with the way to grant it."""
     return list_missing_permissions(count_unread(tally))
 
 
@@ -134,7 +131,9 @@ def count_unread(tally: Tally) -> dict[str, int]:
 def remedies(tally: Tally, mode: OverwriteMode | None, suffix: str, attempts: Attempts) -> dict[ObjectClass, Text]:
     """Return the remedies of the classes whose objects need, or may need, another action than a submission."""
     class_remedies = {
-        object_class: remedy(object_class, counts_of(tally, object_class, suffix), mode, attempts, is_open=True)
+        object_class: remedy(
+            object_class, select_remedy_counts(tally, object_class, suffix), mode, attempts, is_open=True
+        )
         for object_class in (ObjectClass.OLDER, ObjectClass.OVERWRITTEN, ObjectClass.SUSPICIOUS)
         if tally.objects(object_class)
     }
@@ -145,14 +144,14 @@ def remedies(tally: Tally, mode: OverwriteMode | None, suffix: str, attempts: At
     }
 
 
-def counts_of(tally: Tally, object_class: ObjectClass, suffix: str) -> Counts:
+def select_remedy_counts(tally: Tally, object_class: ObjectClass, suffix: str) -> Counts:
     """Return the counts that decide the remedy of a class. `suffix` is the suffix of the project's filter."""
     results = tally.results()
     return remedy_counts(results["classes"], results["folders"], object_class, suffix)
 
 
-def attempts_of(state: PassState) -> Attempts:
-    """Return the attempts of a finished comparison to resolve its differences: its options and submissions."""
+def find_attempts(state: PassState) -> Attempts:
+    """Return the attempts of a finished comparison to resolve its differences: its options and its submissions."""
     scope, oldest_time, installed_at = state.scope, state.tally.oldest_not_there, parse_time(state.of.installed)
     submitted_count, min_time = (
         state.passed.counts.get("submitted", 0),
@@ -160,9 +159,9 @@ def attempts_of(state: PassState) -> Attempts:
     )
     # The oldest object may be of a class that is never submitted.
     has_unsubmitted = submitted_count < state.passed.objects(ObjectClass.MISSING, ObjectClass.OLDER)
-    earlier_time = ""
+    oldest_unsubmitted_time = ""
     if min_time and oldest_time is not None and oldest_time < min_time.timestamp() and has_unsubmitted:
-        earlier_time = timestamp(from_epoch(oldest_time))
+        oldest_unsubmitted_time = timestamp(from_epoch(oldest_time))
     return Attempts(
         deep=scope.deep,
         missing_rights=describe_missing_permissions(state.tally),
@@ -170,7 +169,7 @@ def attempts_of(state: PassState) -> Attempts:
         submitted_objects=submitted_count,
         since=timestamp(scope.since) if scope.since else "",
         min_time=timestamp(min_time) if min_time else "",
-        oldest_unsubmitted_time=earlier_time,
+        oldest_unsubmitted_time=oldest_unsubmitted_time,
         was_rechecked=bool(state.amended),
         unsubmitted_objects=state.unsent,
         migrate_option=next(iter(state.of.migrations.step.options), ""),
@@ -178,7 +177,7 @@ def attempts_of(state: PassState) -> Attempts:
 
 
 def remedy_of_key(entry: Entry, object_class: ObjectClass, mode: OverwriteMode | None, suffix: str) -> Remedy:
-    """Return the remedy of a single key while the project is open."""
+    """Return the remedy of a single key of this class while the project is open."""
     different_count, in_vain_count = count_same_size(entry, object_class, None)
     counts = Counts(
         1,

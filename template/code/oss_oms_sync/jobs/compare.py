@@ -23,10 +23,10 @@ from oss_oms_sync.clouds.objects import StoredObject
 from oss_oms_sync.comparison.absences import EarlierAbsences, make_absence_list
 from oss_oms_sync.comparison.count import CompareCount
 from oss_oms_sync.comparison.judge import (
-    CUTOVER_SECONDS,
+    MIN_AGE_SECONDS,
+    MIN_CUTOVER_AGE_SECONDS,
     POSSIBLY_EQUAL_CLASSES,
     POSSIBLY_SKIPPED_CLASSES,
-    SETTLED_SECONDS,
     FileSystem,
     Judge,
     JudgementTimes,
@@ -259,7 +259,7 @@ class _ComparisonJob:
         # A closed project is compared completely, too, because the cutover depends on the result.
         is_closed = ProjectState(self._invocation).read_state() is not None
         # A caller of `overwrite` has checked the differences, usually on cutover day, and wants immediate submissions.
-        settling_seconds = CUTOVER_SECONDS if pass_.scope.cutover or pass_.scope.overwrite else SETTLED_SECONDS
+        settling_seconds = MIN_CUTOVER_AGE_SECONDS if pass_.scope.cutover or pass_.scope.overwrite else MIN_AGE_SECONDS
         # A cutover does not wait for a copy that OMS correctly skips, and does not resend such an object.
         mode = self._task.object_overwrite_mode or OverwriteMode.DEFAULT
         possibly_skipped_classes = POSSIBLY_SKIPPED_CLASSES if pass_.scope.cutover and mode.compares_contents else ()
@@ -288,7 +288,7 @@ class _ComparisonJob:
             invocation,
             self._destination,
             deadline,
-            has_whole_piece=available_seconds >= piece_seconds,
+            has_full_time=available_seconds >= piece_seconds,
             stores_proofs=stores_proofs,
         )
 

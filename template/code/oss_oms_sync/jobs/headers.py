@@ -29,8 +29,8 @@ from oss_oms_sync.answers.text import Text
 from oss_oms_sync.clouds.invocation import Invocation
 from oss_oms_sync.clouds.objects import PERMISSION_CODES, ObjectSummary
 from oss_oms_sync.clouds.obs import ObsBucket
-from oss_oms_sync.comparison.judge import CUTOVER_SECONDS, SETTLED_SECONDS, Judge, JudgementTimes
-from oss_oms_sync.comparison.mending import ClosedError, HeadersRow, Mended, Mender
+from oss_oms_sync.comparison.judge import MIN_AGE_SECONDS, MIN_CUTOVER_AGE_SECONDS, Judge, JudgementTimes
+from oss_oms_sync.comparison.mending import ClosedError, HeadersRow, Mender, MendingResult
 from oss_oms_sync.errors import PayloadError, StorageError, log
 from oss_oms_sync.ledger.closing import ProjectState
 from oss_oms_sync.ledger.state import JobState
@@ -200,7 +200,7 @@ class _RangeWork:
         self._is_undo = pass_.scope.headers == HeadersMode.UNDO.value
         self._is_standstill = pass_.scope.standstill
         now = invocation.clock.now().timestamp()
-        settling_seconds = CUTOVER_SECONDS if pass_.scope.cutover or self._is_standstill else SETTLED_SECONDS
+        settling_seconds = MIN_CUTOVER_AGE_SECONDS if pass_.scope.cutover or self._is_standstill else MIN_AGE_SECONDS
         self._judge = Judge(invocation.settings.key_filter, JudgementTimes(now, min_age_seconds=settling_seconds))
         self._listing = MergedListing(
             invocation,
@@ -267,12 +267,12 @@ class _RangeWork:
         if destination is None:
             # A standstill pass checks the objects on both sides.
             if not self._is_standstill:
-                self._count.add_outcome(entry.key, Mended(HeadersOutcome.OTHER_CLASS))
+                self._count.add_outcome(entry.key, MendingResult(HeadersOutcome.OTHER_CLASS))
             return
         row = HeadersRow(source, destination, record or self._find_record_of_long_key(entry.key))
         outcome = self._find_standstill_outcome(entry, row) if self._is_standstill else self._find_outcome(entry, row)
         if outcome:
-            self._count.add_outcome(entry.key, Mended(outcome))
+            self._count.add_outcome(entry.key, MendingResult(outcome))
         else:
             self._batch.append(row)
 
@@ -317,7 +317,7 @@ class _RangeWork:
         self._batch, self._unproven = [], set()
         self._state_before_batch = replace(self._start, after=last_key, tally=self._count.tally())
 
-    def _compare_or_change(self) -> Sequence[Mended]:
+    def _compare_or_change(self) -> Sequence[MendingResult]:
         """Compare or change the headers of the batch, and return the outcomes.
 
         Raises StorageError. In a standstill pass, a missing permission to read headers is an outcome instead.
@@ -328,7 +328,7 @@ class _RangeWork:
             if not self._is_standstill or error.code not in PERMISSION_CODES:
                 raise
             # The standstill pass goes on, because the digests of both buckets do not need this permission.
-            return [Mended(HeadersOutcome.UNREADABLE)] * len(self._batch)
+            return [MendingResult(HeadersOutcome.UNREADABLE)] * len(self._batch)
 
 
 def _submit_nothing(_: object) -> bool:
@@ -343,7 +343,7 @@ class HeadersCount(Count):
         """The number of counted objects that have no record of their versions."""
         return self._tally.counts[INSIDE] - self._tally.counts[HeadersOutcome.RECORDED.title]
 
-    def add_outcome(self, key: str, result: Mended) -> None:
+    def add_outcome(self, key: str, result: MendingResult) -> None:
         counts, folders, name = self._tally.counts, self._tally.folders, result.outcome.title
         counts[INSIDE] += 1
         counts[name] += 1

@@ -32,7 +32,7 @@ class MendedRecord(NamedTuple):
 
     - `source_etag`, `source_modified`: the ETag and the time of the version in OSS, as in ObjectSummary.
     - `etag`, `modified`: those of the version in OBS.
-    - `old`: the headers in OBS before the first change, or None if no header was changed.
+    - `old_headers`: the headers in OBS before the first change, or None if no header was changed.
     - `is_intended`: True if the change was recorded before it was made, and may be missing.
     """
 
@@ -40,7 +40,7 @@ class MendedRecord(NamedTuple):
     source_modified: int
     etag: str
     modified: int
-    old: Mapping[str, str] | None = None
+    old_headers: Mapping[str, str] | None = None
     is_intended: bool = False
 
     @classmethod
@@ -77,7 +77,7 @@ class MendedRecord(NamedTuple):
 
     def to_object(self, task_id: str, key: str) -> StoredObject:
         headers = {"Content-Type": "text/plain"}
-        if self.old is not None:
+        if self.old_headers is not None:
             headers[_OLD_HEADERS_NAME] = self._old_text
         return StoredObject(record_name(task_id, "mended", key), self._body.encode(), headers)
 
@@ -89,4 +89,4 @@ class MendedRecord(NamedTuple):
     @property
     def _old_text(self) -> str:
         # JSON in ASCII, because a header cannot hold other characters.
-        return json.dumps(self.old, separators=(",", ":"))
+        return json.dumps(self.old_headers, separators=(",", ":"))

@@ -19,7 +19,7 @@ from ops.cost.effort import Effort
 from ops.cost.estimate import Workload
 from ops.cost.prices import DOLLARS_PER_REQUEST, YUAN_PER_DOLLAR, Prices, dollars_for_function
 from ops.terminal import width
-from oss_oms_sync.comparison.judge import CUTOVER_SECONDS
+from oss_oms_sync.comparison.judge import MIN_CUTOVER_AGE_SECONDS
 from oss_oms_sync.filters import KeyFilter
 from oss_oms_sync.passes.digests import MAX_SAMPLE_OBJECT_BYTES
 from oss_oms_sync.passes.pieces import Scope
@@ -85,7 +85,7 @@ def test_an_estimate_uses_the_projects_defaults():
     usual, sending = (Scope(KeyFilter(), None, everything) for everything in (False, True))
     settings = SimpleNamespace(lanes=effort.MAX_LANES, oms_rate=float(effort._OMS_CALLS_PER_SECOND))
     assert (count_lanes(settings, usual), count_lanes(settings, sending)) == (effort.MAX_LANES, effort._SENDING_LANES)
-    assert effort._MIN_AGE_MINUTES * 60 == CUTOVER_SECONDS
+    assert effort._MIN_AGE_MINUTES * 60 == MIN_CUTOVER_AGE_SECONDS
     asked, months = render.defaults(), (estimate._RECONCILES_PER_MONTH, estimate._COMPARES_PER_MONTH)
     assert (asked["reconcilePeriod"], asked["comparePeriod"], *months) == ("1d", "7d", 30, 30 / 7)
 

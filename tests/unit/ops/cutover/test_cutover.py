@@ -16,7 +16,7 @@ from ops.errors import CloudError, FunctionError, ToolError
 from oss_oms_sync.answers.finding import Stop
 from oss_oms_sync.answers.headers_answer import HeadersOutcome
 from oss_oms_sync.answers.text import Text, untranslated
-from oss_oms_sync.comparison.judge import CLOCKS_SECONDS, CUTOVER_SECONDS
+from oss_oms_sync.comparison.judge import MAX_CLOCK_SKEW_SECONDS, MIN_CUTOVER_AGE_SECONDS
 from support.ops import (
     DOCTOR_OK,
     NASTY,
@@ -74,8 +74,8 @@ def list_payloads(console: Console, job: str) -> list[dict]:
 
 def test_certify_and_the_command_cutover_use_the_same_durations():
     assert [duration.total_seconds() for duration in (cutover.MIN_OBJECT_AGE, cutover.MAX_CLOCK_SKEW)] == [
-        CUTOVER_SECONDS,
-        CLOCKS_SECONDS,
+        MIN_CUTOVER_AGE_SECONDS,
+        MAX_CLOCK_SKEW_SECONDS,
     ]
 
 

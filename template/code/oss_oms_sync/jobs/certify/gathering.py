@@ -44,11 +44,11 @@ from oss_oms_sync.clouds.objects import split_into_parts
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.oms import KEYS_PER_CALL
 from oss_oms_sync.clouds.task import TaskInfo
-from oss_oms_sync.comparison.judge import CLOCKS_SECONDS, FileSystem, Judge, JudgementTimes, are_same_size
+from oss_oms_sync.comparison.judge import MAX_CLOCK_SKEW_SECONDS, FileSystem, Judge, JudgementTimes, are_same_size
 from oss_oms_sync.comparison.proof import list_missing_permissions
 from oss_oms_sync.comparison.recheck import MAX_KEYS as MAX_RECORDS
 from oss_oms_sync.comparison.recheck import read_entries
-from oss_oms_sync.comparison.result import attempts_of, count_unread
+from oss_oms_sync.comparison.result import count_unread, find_attempts
 from oss_oms_sync.errors import KEY_REASONS, Failure, StorageError
 from oss_oms_sync.jobs.certify.cutover_options import CutoverOptions
 from oss_oms_sync.jobs.certify.oms_work import query_remaining_work
@@ -197,7 +197,7 @@ def _select_passes(
     if answer is None:
         return CertifiedPasses(None, None), None
     state, standstill_pass = answer.state, None
-    attempts, unread_counts = attempts_of(state), count_unread(state.tally)
+    attempts, unread_counts = find_attempts(state), count_unread(state.tally)
     source_listed, destination_listed = state.tally.source_listed, state.tally.destination_listed
     comparison = CertifiedComparison(
         **_list_pass_fields(state),
@@ -298,7 +298,7 @@ def _select_due_keys(
     # Equal contents are equal at any age of the object.
     times = JudgementTimes(invocation.clock.now().timestamp(), min_age_seconds=0)
     start_time = parse_time(comparison.started) if comparison and comparison.scope.deep else None
-    last_try_time = start_time.timestamp() - CLOCKS_SECONDS if start_time else -math.inf
+    last_try_time = start_time.timestamp() - MAX_CLOCK_SKEW_SECONDS if start_time else -math.inf
     with suppress(StorageError):
         if destination:
             file_system = FileSystem.from_bucket(destination)

@@ -30,7 +30,7 @@ from oss_oms_sync.clouds.objects import PERMISSION_CODES, ObjectSummary, StoredO
 from oss_oms_sync.clouds.obs import ObsBucket
 from oss_oms_sync.clouds.obs_answers import ObjectHead
 from oss_oms_sync.comparison.headers import differing_headers
-from oss_oms_sync.comparison.judge import CLOCKS_SECONDS
+from oss_oms_sync.comparison.judge import MAX_CLOCK_SKEW_SECONDS
 from oss_oms_sync.errors import StorageError
 from oss_oms_sync.ledger.state import JobState
 from oss_oms_sync.passes.digests import MAX_SAMPLE_OBJECT_BYTES, SampleDraw
@@ -213,7 +213,7 @@ class _SampleReader:
         if self._write_start is None:
             return False
         (current_row,) = self._source.find_all([key])
-        return current_row is None or current_row.modified >= self._write_start.timestamp() - CLOCKS_SECONDS
+        return current_row is None or current_row.modified >= self._write_start.timestamp() - MAX_CLOCK_SKEW_SECONDS
 
 
 def compare_headers(
