@@ -63,7 +63,7 @@ def twin_digest(version: int, source: ObjectSummary, destination: ObjectSummary)
 class SampleDraw:
     """A random sample of the objects that were added; `population` is their number.
 
-    - `seed`: the hex digits of half of the ranking number, rounded down.
+    - `seed`: the odd number by which digests are multiplied, halved and rounded down, in hex digits.
     - `ranked`: the ranks and keys of the drawn objects, the lowest rank first.
     - `firsts`: the object with the lowest rank in each first-level folder, of any size. The folders beyond MAX_FOLDERS
       share one such object.
@@ -76,7 +76,6 @@ class SampleDraw:
 
     @cached_property
     def _factor(self) -> int:
-        """The odd number by which digests are multiplied."""
         return 2 * int(self.seed or "0", 16) + 1
 
     @property
@@ -103,7 +102,7 @@ class SampleDraw:
         return [key for folder, (_, key) in sorted(self.firsts.items()) if folder not in covered_folders]
 
     def plus(self, other: SampleDraw) -> SampleDraw:
-        """Return the sample of all objects of two parts of a pass; it shares no data with either part."""
+        """Return the sample of the objects of both samples; it shares no data with either of them."""
         ranked = sorted([*self.ranked, *other.ranked])[:MAX_SAMPLE_OBJECTS]
         firsts: dict[str, tuple[Digest, str]] = {}
         names = counted_folders((*self.firsts, *other.firsts))

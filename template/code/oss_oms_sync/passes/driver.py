@@ -34,16 +34,13 @@ _MIN_PIECE_SECONDS = 60.0
 
 
 def find_refusal(invocation: Invocation) -> Stopped | None:
-    """Return the reason to submit nothing, or None if the project is open.
-
-    The reason is that the project is closed, or that its state is unknown.
-    """
+    """Return the reason to submit nothing (closed, or the state is unknown), or None if the project is open."""
     failure = ProjectState(invocation).refusal()
     return stop_for_refusal(failure) if failure else None
 
 
 class Driver:
-    """The work of one invocation on a job's passes; `walk` is the job's function for the keys of a range.
+    """The work of one invocation on a job's passes; `process_range` is the job's function for the keys of a range.
 
     Methods raise StorageError, and work that was stored before the error is kept. Most methods return the state of the
     pass, or None, and the reason why this invocation stopped its work on the pass.
@@ -133,7 +130,7 @@ class Driver:
         return self._store.read_state(state.of.name), stop_reason
 
     def _refuse_large_backfill(self, scope: Scope, states: Sequence[PassState]) -> Stopped | None:
-        """Return the reason not to start a backfill of more objects than a pass can submit; None to start it.
+        """Return the reason not to submit all objects, if a pass cannot submit so many, or None to start the pass.
 
         The number of objects is that of the last pass.
         """
@@ -154,14 +151,11 @@ class Driver:
         )
 
     def find_newest(self, scope: Scope) -> PassState | None:
-        """Return the newest pass with the identity of `scope`, open or finished."""
+        """Return the newest pass, open or finished, over the same buckets and keys as `scope`."""
         return find_newest_pass(self._store.read_states(), scope)
 
     def find_previous(self, state: PassState | None) -> PassState | None:
-        """Return the finished pass by which the progress of an open pass is estimated, or None.
-
-        It is the last finished pass of the same identity when the open pass started.
-        """
+        """Return the finished pass by which the progress of an open pass is estimated, or None."""
         is_open = state is not None and not state.ended
         return self._store.read_state(state.of.before) if state and is_open and state.of.before else None
 
@@ -170,8 +164,8 @@ class Driver:
     ) -> Pass:
         """Return the description of a pass of `scope` that starts now.
 
-        With `note`, record the time of installation if no record of it exists. `states` are the existing passes;
-        without them, the passes are read.
+        With `record_installation`, record the time of installation if no record of it exists. `states` are the existing
+        passes; without them, the passes are read.
         """
         previous_state = find_last_ended_pass(self._store.read_states() if states is None else states, scope)
         return Pass(
@@ -195,8 +189,8 @@ class Driver:
     def _find_max_objects(self, scope: Scope) -> int | None:
         """Return the maximum number of missing objects that a pass submits, or None for no limit.
 
-        A pass has no limit if the user requested all objects, or if no task group can copy the objects. A task group
-        (OMS's migration of existing objects) selects objects only by prefix, so it cannot apply the project's suffix.
+        A pass has no limit if the user requested all objects, or if no task group (OMS's migration of existing objects)
+        can copy them. A task group selects objects only by prefix, so it cannot apply the project's suffix.
         """
         max_objects = max_submissions(self._settings.oms_rate * KEYS_PER_CALL)
         is_unlimited = (

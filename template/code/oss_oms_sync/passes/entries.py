@@ -1,4 +1,4 @@
-"""Entries: all rows of the merged listings for a key, and the version that a success record confirms."""
+"""Entries: the rows of a key in the listings of both buckets and of the records."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ MIN_EVENT_AGE = timedelta(minutes=15)
 class Entry(NamedTuple):
     """The rows of the merged listings for one key; a row is None if that listing lacks the key.
 
-    `success_record` and `failed_record` are the records of the key. `proof` is the stored result of reading both
-    objects, possibly of older versions. A record's row has either the key or the record's name as its name.
+    - `success_record`, `failed_record`: the records of the key.
+    - `proof`: the record of the result of reading both objects, possibly of older versions.
+
+    The name in a record's row is either the key or the record's name.
     """
 
     key: str
@@ -27,7 +29,6 @@ class Entry(NamedTuple):
     proof: ObjectSummary | None = None
 
     def without_records(self) -> Entry:
-        """Return the entry without its records, as if OMS had never received the key."""
         return self._replace(success_record=None, failed_record=None)
 
 

@@ -1,9 +1,9 @@
 """Listings of the source bucket, the records and the destination bucket, merged by key.
 
-Both clouds list in byte order, so the listings are merged like sorted files. Records are named `success_object/{key}`,
-for example; these prefixes are removed. Only one page of each listing is in memory, whatever the size of the bucket. An
-object is covered if its success record names its eTag and is not older than the object. The listings show both, because
-a record's ETag is the MD5 of the eTag in its body.
+Both clouds list in byte order, so the listings are merged like sorted files. The prefixes of records' names, such as
+`success_object/`, are removed. Only one page of each listing is in memory. An object is covered if its success record
+names its eTag and is not older than the object. The listings show both, because a record's ETag is the MD5 of the eTag
+in its body.
 
 Nearly all keys are in the same order in the source and in another listing. Such keys form runs, which are processed
 together. A run ends at the first key whose result may differ from that of its first key.
@@ -42,7 +42,6 @@ class KeyRun(NamedTuple):
     counterpart: Columns
 
     def first(self, number: int) -> KeyRun:
-        """Return the run of the first `number` keys."""
         return (
             self
             if number == len(self.keys)
@@ -55,7 +54,7 @@ CountEqual = Callable[[KeyRun], int]
 
 
 class Feed:
-    """A reader of a listing, which goes through the keys of the listing's pages in order and has a current key.
+    """A reader of a listing, which has a current key and advances through the keys in order.
 
     The feed removes `name_prefix` from each name, and starts with the first key after `after_key`.
     """
@@ -71,7 +70,6 @@ class Feed:
         self._next_page()
 
     def row(self) -> ObjectSummary:
-        """Return the row of the current key."""
         names, etags, sizes, modified_times, types, storage_classes = self._page.columns
         position = self.position
         return ObjectSummary(
@@ -84,7 +82,7 @@ class Feed:
         )
 
     def columns(self, number: int) -> Columns:
-        """Return the rows of `number` keys from the current key on, as columns."""
+        """Return the rows of the next `number` keys, starting with the current key, as columns."""
         return self._page.columns.part(self.position, self.position + number)
 
     def advance(self, number: int = 1) -> None:
@@ -130,8 +128,8 @@ def merge_feeds(feeds: Sequence[Feed], counterpart: Feed, count_equal: CountEqua
     """Yield an entry for each key of the source, the records and the destination, in the order of keys.
 
     `feeds` (readers of listings) are in the order of an entry's fields: source, success, failed, destination, proof.
-    Keys that have only a proof are skipped. With `count_equal`, runs of keys that are both in the source and in the
-    feed `counterpart` are yielded instead of their entries.
+    Keys that have only a proof are skipped. With `count_equal`, runs of keys in both the source and the feed
+    `counterpart` are yielded instead of their entries.
 
     Raises StorageError.
     """
@@ -181,9 +179,9 @@ class MergedListing:
     ) -> None:
         """Merge the listings of the source, of these `kinds` of records, and of the `destination`, if it is set.
 
-        The listings by key lack the records of long keys, so these records are read singly. `needs_records` selects the
-        objects whose records are read. Without a `destination`, the failed record of an object is not read if its
-        success record covers the object.
+        The listings by key lack the records of long keys. These records are read singly for the objects that
+        `needs_records` selects. Without a `destination`, the failed record of an object is not read if its success
+        record covers the object.
         """
         self._task_id = invocation.task_id
         seconds = invocation.listing_seconds()
@@ -236,9 +234,7 @@ class MergedListing:
 
     @contextmanager
     def feed(self, kind: Kind) -> Iterator[Feed]:
-        """Yield a new reader of the records of a kind, in the order of their keys.
-
-        The reader lacks the records of long keys.
+        """Yield a new reader of the records of a kind, without the records of long keys, in the order of their keys.
 
         Raises StorageError.
         """
@@ -247,7 +243,7 @@ class MergedListing:
             yield Feed(self._open_pages(self._log_bucket, name_prefix, stack), name_prefix, self._after_key)
 
     def _open_pages(self, bucket: Bucket, name_prefix: str, stack: ExitStack) -> Iterator[ListPage]:
-        """Return the pages of the names that begin with `name_prefix`, limited to the keys of this merged listing."""
+        """Return the pages of names that begin with `name_prefix` and a key of this merged listing."""
         prefix, after_name = f"{name_prefix}{self._prefix}", f"{name_prefix}{self._after_key}"
         if len(prefix.encode()) > MAX_NAME_BYTES:
             return iter(())
@@ -298,7 +294,7 @@ class MergedListing:
         return self._read_records(kind, [key]).get(key)
 
     def _read_records(self, kind: Kind, keys: Sequence[str]) -> _Records:
-        """Read the records of long keys, and return those that exist, by key.
+        """Return the existing records of those keys that are too long to be listed by key.
 
         Raises StorageError.
         """

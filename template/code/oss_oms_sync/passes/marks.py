@@ -58,7 +58,6 @@ class Marks:
         self.extend((key,))
 
     def extend(self, keys: Sequence[str]) -> None:
-        """Count these keys, which must follow all keys that were counted before."""
         counted_keys = 0
         while counted_keys < len(keys):
             number = min(self._objects_per_mark - self._objects_since_mark, len(keys) - counted_keys)
@@ -79,7 +78,6 @@ class Marks:
 
 
 def _join_marks(marks: Sequence[KeyMark], min_objects: int) -> list[KeyMark]:
-    """Join neighbouring marks, so that each mark except the last counts at least `min_objects` objects."""
     joined_marks, object_count = [], 0
     for key, count in marks:
         object_count += count
@@ -106,8 +104,7 @@ def find_cut(first_key: str, until_key: str, marks: Iterable[KeyMark], find_next
     - `first_key`: the first existing key of the range.
     - `until_key`: the end of the range ("" for no limit).
     - `marks`: an earlier pass's marks, in the order of keys.
-    - `find_next_key(key)`: returns the next existing key of the range, or None. It is called about 20 times, and at
-      most 45 times.
+    - `find_next_key(key)`: returns the next existing key of the range, or None. It is called 45 times at most.
 
     Return a key that is at least `first_key` and less than the last key of the range, or None if the range cannot be
     split.
@@ -117,10 +114,9 @@ def find_cut(first_key: str, until_key: str, marks: Iterable[KeyMark], find_next
 
 
 def find_middle(after_key: str, until_key: str, marks: Iterable[KeyMark]) -> str | None:
-    """Return the middle of the keys after `after_key` up to `until_key` by `marks` alone, or None.
+    """Return the middle of the keys after `after_key` up to `until_key` by `marks` alone, or None without such a mark.
 
-    An empty `until_key` is no limit. The result is inside the range, but one half may be empty, because keys may have
-    changed since. It is None if no mark is inside the range.
+    An empty `until_key` is no limit. One half may be empty, because keys may have changed since the marks were stored.
     """
     return _find_cut_by_marks(f"{after_key}\0", until_key, marks, lambda key: key)
 

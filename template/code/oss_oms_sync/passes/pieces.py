@@ -1,7 +1,7 @@
 """Stored passes: a pass divides its keys into ranges, and a piece is one invocation's work on a range.
 
-Several invocations work through the ranges in parallel, each for PIECE_SECONDS at most. The object of a piece has the
-range's result so far and the next step, and is written once. These are the objects of a pass:
+Several invocations, the workers, process the ranges in parallel, each for PIECE_SECONDS at most. The object of a piece
+has the range's result so far and the next step, and is written once. These are the objects of a pass:
 
     oms_source_record/passes/{project}-{job}/{task}/{pass}/{range}/{number}    a piece of a range
     oms_source_record/passes/{project}-{job}/{task}/{pass}/{range}/end         the range is finished
@@ -14,10 +14,8 @@ An OSS trigger calls the job with each name under `passes/`. The name of a pass 
 (buckets, version of the classes, keys, standstill or not) and its start, so the passes of an identity sort by time. The
 first range is `r`; its halves are `r0` and `r1`, and so on.
 
-Every worker acts on the stored piece, so it does not matter which worker wrote it. A pass is complete when no range is
-open; its total is the sum of all ranges' last pieces.
-
-The functions here have no side effects, so that tests can try them in thousands of schedules.
+A pass is complete when no range is open; its total is the sum of all ranges' last pieces. The functions here have no
+side effects, so that tests can try them in thousands of schedules.
 """
 
 from __future__ import annotations
@@ -86,7 +84,7 @@ class Scope:
 
     @classmethod
     def from_options(cls, options: Mapping[str, object], key_filter: KeyFilter) -> Scope:
-        """Return the scope of a payload's `options`, whose types were checked before.
+        """Return the scope for the options of a manual call, whose types were checked before.
 
         `key_filter` is the project's filter. Raises PayloadError.
         """
@@ -121,10 +119,10 @@ class Pass:
 
     - `before`, `before_started`: the name and the start of the last finished pass of its identity, or empty.
     - `before_objects`: the number of source objects that the pass `before` listed, or 0.
-    - `seed`: the random number that selects the sample, drawn when the pass starts.
+    - `seed`: the random number that selects the sample.
     - `migrations`: the state of the migrations when the pass starts.
     - `most`: the maximum number of objects that the pass submits.
-    - `has_absences`: True if the pass `before` listed keys that only OBS has; this pass continues their lists.
+    - `has_absences`: True if the pass `before` listed keys that only OBS has.
     """
 
     name: str
@@ -160,12 +158,11 @@ def identity_prefix(name: str) -> str:
 
 
 def piece_name(range_name: str, number: int) -> str:
-    """Return the name of a piece within its pass."""
     return f"{range_name}/{number:04}"
 
 
 def parse_wakes(payload: bytes | str, prefix: str) -> tuple[list[Wake], list[str]] | None:
-    """Return the requests and the pings (objects that test the trigger) in the payload of an OSS trigger.
+    """Return the requests and the pings (objects that test the trigger) in an event of the OSS trigger.
 
     Only objects under `prefix` count; an end, a total and other objects need no action. Return None for any other
     payload.
@@ -227,13 +224,13 @@ class Piece:
         return self.kind is Kind.RESTING and self.stuck >= _MAX_STUCK_PIECES
 
     def halves(self) -> tuple[Piece, Piece]:
-        """Return the initial states of the two halves of a range, which this piece splits."""
+        """Return the initial states of the two halves of the range; only a piece of the kind SPLIT has halves."""
         first_half = Piece(begin=self.after, until=self.cut, after=self.after)
         return first_half, Piece(begin=self.cut, until=self.until, after=self.cut)
 
 
 class Tree:
-    """The ranges of a pass, which are derived from the names of the pass's objects."""
+    """The ranges of a pass, derived from the names of the pass's objects."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self.has_total = False
@@ -256,7 +253,7 @@ class Tree:
     def open_ranges(self) -> list[str]:
         """The ranges with remaining work: a range is open until it is finished, or both of its halves have a piece.
 
-        If only the total is missing, the first range counts as open, so that a worker is called to write the total.
+        If only the total is missing, the first range counts as open, so that a worker writes the total.
         """
         if self.is_complete:
             return [] if self.has_total else [ROOT_RANGE]
@@ -264,7 +261,6 @@ class Tree:
 
     @property
     def done_ranges(self) -> int:
-        """The number of finished ranges."""
         return len(self._ended_ranges)
 
     @property
@@ -281,10 +277,7 @@ class Tree:
 
 
 def sum_pieces(pieces: Mapping[str, Piece]) -> Tally:
-    """Return the sum of the tallies in the ranges' last pieces.
-
-    The tallies are added in the order of keys: a range precedes its halves by its name.
-    """
+    """Return the sum of the tallies in the ranges' last pieces, added in the order of keys."""
     return reduce(lambda total, tally: total.merged(tally), (pieces[name].tally for name in sorted(pieces)))
 
 

@@ -35,7 +35,7 @@ _RECORD_REFUSED_STOP = Stopped(Stop.STORAGE, "the log bucket takes no record of 
 
 
 class NoRoomError(Exception):
-    """The work for a key does not fit into the time of this piece, so the next piece starts with this key."""
+    """The error of a key whose work does not fit into this invocation, so the next invocation starts with the key."""
 
 
 # Accepts a key to submit. Returns False if the pass has submitted its maximum already.
@@ -46,8 +46,7 @@ class Count:
     """A job's counts of a range: the earlier counts `start`, and those of the keys added since.
 
     Each job extends this class. The class itself counts for a standstill pass, which checks if both buckets are
-    unchanged: it only adds up the digests of both buckets' objects with keys of the project's `key_filter`, except the
-    test objects of canaries.
+    unchanged: it only adds up the digests of the objects that reports count.
     """
 
     def __init__(self, key_filter: KeyFilter, start: Tally) -> None:
@@ -60,9 +59,9 @@ class Count:
         self.is_full = False
 
     def add(self, entry: Entry, select_key: SelectKey) -> None:  # noqa: ARG002  nothing is to be sent
-        """Judge a key, submit it by `select_key` if its object is due, and then count it.
+        """Count the key of an entry, and pass it to `select_key` if it has to be submitted.
 
-        Raises StorageError and NoRoomError; the key is not counted then.
+        Raises StorageError or NotEnoughTimeError if the key is not counted.
         """
         if entry.source:
             self._marks.add(entry.key)
@@ -81,7 +80,7 @@ class Count:
         return min(number, self._key_filter.count_leading_reported(run.keys))
 
     def add_run(self, run: KeyRun) -> None:
-        """Count the keys of a run, which `count_equal` has limited."""
+        """Count the keys of a run, whose length `count_equal` has limited."""
         self._marks.extend(run.keys)
         names, etags, sizes, modified_times, *_ = run.source
         versions = list(map(version_digest, names, etags, sizes))
@@ -92,7 +91,6 @@ class Count:
         self._tally.counts.update(accepted=accepted, failed=failed)
 
     def tally(self) -> Tally:
-        """Return a copy of all counts."""
         return replace(self._tally, marks=tuple(self._marks)).merged(Tally())
 
     def _add_version(self, source: ObjectSummary, destination: ObjectSummary | None) -> int:
@@ -107,11 +105,11 @@ class Count:
 
 
 class RangeWalk:
-    """The work on the entries and runs of keys (`steps`) that follow the piece `start`.
+    """The work on the entries and runs of keys (`items`) that follow the piece `start`.
 
-    - `share`: the number of ranges that submit at the same time, and divide OMS's rate among them.
+    - `parallel_ranges`: the number of ranges that submit at the same time, and divide OMS's rate among them.
     - `limit`: the maximum number of objects to submit.
-    - `dry_run`: if True, the work counts as usual, and submits nothing.
+    - `dry_run`: if True, keys are counted as usual, and none is submitted.
     - `may_send`: a function called once before the first submission. If it returns False, nothing is submitted.
     """
 
@@ -219,7 +217,7 @@ class RangeWalk:
     def _select_key(self, key: FailedKey) -> bool:
         """Add a key to the batch to submit; return False if the pass has submitted its maximum already.
 
-        A dry run only counts the key, and keeps the first keys.
+        A dry run only counts the key, and keeps the first keys for the answer.
         """
         self._selected_count += 1
         if self._dry_run:
@@ -235,10 +233,7 @@ class RangeWalk:
         return self._may_send()
 
     def _send(self) -> None:
-        """Submit the open batch.
-
-        No other batch opens until all keys of this batch are accepted or recorded as failed.
-        """
+        """Submit the open batch. It stays open unless all its keys are accepted or recorded as failed."""
         accepted, failed = self._sender.accepted, self._sender.failed.total()
         if self._sender.send(self._batch):
             self.stopped = self._sender.stopped or _RECORD_REFUSED_STOP

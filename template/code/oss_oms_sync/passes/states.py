@@ -66,7 +66,6 @@ class PassState:
 
     @property
     def amended(self) -> str:
-        """The time of the last recheck, or "" without a recheck."""
         return self.amendment.at if self.amendment else ""
 
     @property
@@ -88,7 +87,6 @@ class PassState:
         return not self.ended and self.pieces < MAX_PIECES
 
     def describe_next_step(self, job: str) -> str:
-        """Return the next step for the user, as a sentence."""
         if self.ended:
             return "The pass is finished."
         if not self.is_continuing:
@@ -105,12 +103,10 @@ class PassState:
 
     @property
     def started(self) -> str:
-        """The start of the pass, as ISO 8601 in UTC."""
         return self.of.started
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """The counts of the pass by name, including those of the last recheck."""
         return self.tally.counts
 
     @property
@@ -140,7 +136,6 @@ class PassState:
 
 
 def make_too_large_stop(pieces: int) -> Stopped:
-    """Return the reason why a pass with the maximum number of pieces does not continue."""
     return Stopped(Stop.TOO_LARGE, f"the pass has {pieces:,} pieces, the most there may be: it is too large")
 
 
@@ -167,8 +162,8 @@ def answer_of(
 ) -> PassAnswer:
     """Return a job's answer about its pass; `state` is None if no pass exists.
 
-    `stop_reason` is the reason that ended this call's work. The progress of an open pass is measured by the pass
-    `previous_state`.
+    `stop_reason` is the reason that ended this call's work. The progress of an open pass is estimated by the finished
+    pass `previous_state`.
     """
     if state is None:
         return brief_answer("No pass over this scope has started yet.", stop_reason, finished=False)
@@ -202,11 +197,11 @@ def brief_answer(next_step: str, stop_reason: Stopped | None, *, finished: bool)
 
 
 class AnsweringPass(NamedTuple):
-    """A finished pass, as its `state`, and the standstill pass that confirms or contradicts it.
+    """A finished pass (`state`) and the standstill pass that confirms or contradicts it.
 
-    A standstill pass lists both buckets again, to check that nothing changed since. `standstill` is a standstill pass
-    that started after the last check of the finished pass and contradicts it. Without such a pass, it is the last
-    standstill pass, or None.
+    A standstill pass lists both buckets again, to check that nothing has changed. `standstill` is a standstill pass
+    that started after the last check of the finished pass and contradicts it, or else the last standstill pass, or
+    None.
     """
 
     state: PassState
@@ -214,10 +209,7 @@ class AnsweringPass(NamedTuple):
 
     @property
     def stood_still(self) -> bool | None:
-        """True if both buckets are unchanged since the pass; None without a standstill pass.
-
-        After a change the pass is invalid, and a new pass is needed.
-        """
+        """True if both buckets are unchanged since the pass; None without a standstill pass."""
         if self.standstill is None:
             return None
         compared_tally, tally = self.state.tally, self.standstill.tally
@@ -227,8 +219,8 @@ class AnsweringPass(NamedTuple):
     def has_obs_changed(self) -> bool:
         """True if OBS changed after the pass, but the source did not.
 
-        If applications still write to the source, both buckets change, so a change of both says nothing about the
-        objects that the pass compared.
+        If applications still write to the source, both buckets change, and the change says nothing about the compared
+        objects.
         """
         standstill = self.standstill
         return self.stood_still is False and standstill is not None and standstill.tally.state == self.state.tally.state
@@ -242,8 +234,6 @@ def find_answering_pass(
     Without `since`, this is the last finished pass. With `since`, only passes that started after `since` and ended at
     most MAX_PASS_AGE before `now` are considered. The result is the last of these that no standstill pass contradicts,
     or else the last of them.
-
-    Certify, status and doctor all use this function.
     """
     min_start, min_end = (timestamp(since), timestamp(now - MAX_PASS_AGE)) if since and now else ("", "")
     recent_states = [
@@ -258,7 +248,7 @@ def find_answering_pass(
 def find_last_timer_pass(passes: Sequence[PassState], prefix: str) -> PassState | None:
     """Return the last finished pass of the kind that the timer starts, which shows if events arrive.
 
-    A backfill is left out, because it covers older objects, whose events came earlier.
+    Passes over older objects are left out, because the events of these objects came earlier.
     """
     timer_passes = (
         state for state in _list_finished(passes, prefix) if state.scope.since is None and not state.scope.everything
@@ -278,7 +268,7 @@ def _list_finished(passes: Sequence[PassState], prefix: str) -> list[PassState]:
 
 
 def pair_with_standstill(state: PassState, passes: Sequence[PassState]) -> AnsweringPass:
-    """Return a finished pass with the standstill pass that contradicts it, or else with the last standstill pass."""
+    """Return a finished pass with a standstill pass that contradicts it, or else with the last standstill pass."""
     later_states = (other_state for other_state in passes if other_state.ended and other_state.started > state.ended)
     standstills = [
         other_state
@@ -299,17 +289,17 @@ def pair_with_standstill(state: PassState, passes: Sequence[PassState]) -> Answe
 
 
 def find_newest_pass(passes: Sequence[PassState], scope: Scope) -> PassState | None:
-    """Return the pass with the identity of `scope` that started last, or None."""
+    """Return the pass with the identity of `scope` (its keys without options) that started last, or None."""
     matching_states = (state for state in passes if state.scope.identity == scope.identity)
     return max(matching_states, key=lambda state: state.of.name, default=None)
 
 
 def find_last_ended_pass(passes: Sequence[PassState], scope: Scope) -> PassState | None:
-    """Return the finished pass with the identity of `scope` that started last, or None."""
+    """Return the finished pass with the identity of `scope` (its keys without options) that started last, or None."""
     return find_newest_pass([state for state in passes if state.ended], scope)
 
 
 def list_open_passes(passes: Sequence[PassState]) -> list[PassState]:
-    """Return the open passes that workers continue: the newest pass of each identity, if it is open."""
+    """List the open passes that workers continue: the newest pass of each identity, if it is open."""
     newest_states = {state.scope.identity: state for state in sorted(passes, key=lambda state: state.of.name)}
     return [state for state in newest_states.values() if not state.ended]

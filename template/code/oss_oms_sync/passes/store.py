@@ -69,8 +69,8 @@ class PassStore:
     def build_name(self, scope: Scope, start_time: datetime) -> str:
         """Return the name of the pass of `scope` that starts at `start_time`, or in the timer's period from then on.
 
-        The name contains a hash of the pass's identity (buckets and keys, without options). So passes with other
-        settings have other names, even in the same period.
+        The name contains a hash of the pass's identity (buckets and keys, without options), so passes with other
+        settings have other names.
         """
         identity = [self._settings.source_bucket, self.destination_bucket, CLASSES_VERSION, to_json(scope.identity)]
         digest = hashlib.sha256(jsontext.dump(identity)).hexdigest()[:16]
@@ -87,7 +87,7 @@ class PassStore:
         )
 
     def iter_names(self) -> Iterator[str]:
-        """Yield the names of the stored passes by identity, then by time; other objects are left out."""
+        """Yield the names of the stored passes by identity, then by time."""
         return self._iter_pass_names(self.prefix, self.prefix)
 
     def find_newest_name(self, name: str) -> str:
@@ -98,14 +98,10 @@ class PassStore:
         )
 
     def tree(self, pass_name: str) -> Tree:
-        """Return the ranges of a pass, which follow from the names of its objects."""
         return self.read_tree_and_times(pass_name)[0]
 
     def read_tree_and_times(self, pass_name: str) -> tuple[Tree, dict[str, int]]:
-        """Return the ranges of a pass, and the time of the last write to each range, in seconds since 1970.
-
-        Both are derived from the same listing.
-        """
+        """Return the ranges of a pass, and the time of the last write to each range, in seconds since 1970."""
         prefix, write_times = f"{self.prefix}{pass_name}/", dict[str, int]()
         rows = [(row.name.removeprefix(prefix), row.modified) for row in self._bucket.iter_folder(prefix)]
         for name, modified in rows:
@@ -125,7 +121,7 @@ class PassStore:
     def write(self, pass_name: str, range_name: str, number: int, piece: Piece) -> Piece | None:
         """Write a piece unless it exists, and return the stored piece.
 
-        Return None if the stored piece is unreadable or was deleted meanwhile; then no worker may act on it.
+        Return None if the stored piece is unreadable or was deleted in the meantime; then no worker may act on it.
         """
         name = f"{pass_name}/{piece_name(range_name, number)}"
         return _parse_object(Piece, self._write_once(name, to_json(piece)))
@@ -150,20 +146,16 @@ class PassStore:
         return sum(piece.tally.counts["submitted"] for piece in pieces.values()) < pass_.most
 
     def write_end(self, pass_name: str, range_name: str) -> None:
-        """Record that a range is finished."""
         self._write_once(f"{pass_name}/{range_name}/end", {})
 
     def write_total(self, pass_: Pass, tally: Tally, tree: Tree) -> None:
-        """Record that a pass is finished, with its total."""
+        """Record that a pass is finished, with `tally` as its total."""
         end_time = timestamp(self._clock.now())
         total = PassState(pass_, tally, end_time, ranges_open=0, ranges_done=tree.done_ranges, pieces=tree.pieces)
         self._write_once(f"{pass_.name}/{TOTAL}", to_json(total))
 
     def amend(self, state: PassState, tally: Tally) -> PassState:
-        """Store a new total of a pass after a recheck of its differences, and return the amended state.
-
-        No trigger covers the object with the total, so no worker is called.
-        """
+        """Store a new total of a pass after a recheck of its differences, and return the amended state."""
         amendment = Amendment(state.amendment.number if state.amendment else 0, timestamp(self._clock.now()), tally)
         while True:
             amendment = replace(amendment, number=amendment.number + 1)
@@ -183,7 +175,7 @@ class PassStore:
         self._bucket.put(StoredObject.of_json(name, {}))
 
     def make_ping(self) -> StoredObject:
-        """Return an object to test the trigger: writing it makes the trigger call the function, which deletes it."""
+        """Return an object to test the trigger: the trigger calls the function for it, and the function deletes it."""
         return StoredObject.of_json(f"{self.prefix}ping-{uuid.uuid4().hex}", {})
 
     def receive(self, event: bytes | str) -> list[Wake] | None:
@@ -193,20 +185,14 @@ class PassStore:
         return wakes
 
     def write_sign(self, pass_name: str, range_name: str, number: int) -> None:
-        """Show other workers that this worker does a piece.
-
-        The result of the pass does not depend on the sign, so a failed write is only a warning in the log.
-        """
+        """Show other workers that this worker does a piece; a failed write is only logged."""
         name = f"{self._working_prefix}{pass_name}/{piece_name(range_name, number)}"
         (problem,) = self._bucket.try_put_all([StoredObject.of_json(name, {})])
         if problem:
             log.warning({"piece": name, "problem": str(problem)})
 
     def find_start(self, pass_name: str) -> datetime | None:
-        """Return the start of a standstill pass by OSS's clock, or None if its first worker wrote no sign.
-
-        The pass listed nothing before this time.
-        """
+        """Return the start of a standstill pass by OSS's clock, or None if its first worker wrote no sign."""
         (sign,) = self._bucket.find_all([f"{self._working_prefix}{pass_name}/{piece_name(ROOT_RANGE, 0)}"])
         return from_epoch(sign.modified) if sign else None
 
@@ -217,10 +203,7 @@ class PassStore:
         return {name.partition("/")[0]: signs[name] for name in sorted(signs)}
 
     def read_state(self, pass_name: str) -> PassState | None:
-        """Return the state of a pass, or None if it was deleted or is unreadable.
-
-        A pass without a state cannot end, so another pass may start.
-        """
+        """Return the state of a pass, or None if it was deleted or is unreadable."""
         if total := self._read_object(f"{pass_name}/{TOTAL}"):
             return self._parse_total(total)
         pass_ = self.read_description(pass_name)
@@ -239,14 +222,11 @@ class PassStore:
         )
 
     def read_total(self, pass_name: str) -> PassState | None:
-        """Return the total of a finished pass, without later rechecks.
-
-        Return None if the pass is open, or its total is unreadable.
-        """
+        """Return the total of a finished pass without rechecks; None if the pass is open or the total unreadable."""
         return _parse_object(PassState, self._read_object(f"{pass_name}/{TOTAL}"))
 
     def _parse_total(self, total: StoredObject | None) -> PassState | None:
-        """Return the state in the object `total` of a finished pass, completed with the pass's last recheck."""
+        """Return the state of a finished pass from its total, completed with the pass's last recheck."""
         state = _parse_object(PassState, total)
         if state is None:
             return None
@@ -257,9 +237,9 @@ class PassStore:
         return replace(state, amendment=_parse_object(Amendment, amendment))
 
     def read_states(self) -> list[PassState]:
-        """Return the states of the passes that fit the settings, by scope and then by start.
+        """Return the states of the passes that fit the settings, by identity and then by start.
 
-        Open passes that no worker has continued for longer than a period are left out.
+        Open passes that no worker has continued for longer than the longest period are left out.
         """
         states = filter(None, map(self.read_state, list(self.iter_names())))
         fitting_states = (state for state in states if self.fits_settings(state.of))
@@ -268,8 +248,8 @@ class PassStore:
     def read_earlier_marks(self, pass_: Pass) -> Sequence[KeyMark]:
         """Return the marks (sampled keys) of an earlier pass, by which to split this pass into ranges of equal work.
 
-        The earlier pass is the last finished pass of the same identity, or else the last finished pass over the same
-        keys, because reconcile and compare list the same objects. Return no marks without an earlier pass.
+        The earlier pass is the last finished pass of the same identity, or else of any job over the same keys, because
+        reconcile and compare list the same objects. Return no marks without an earlier pass.
         """
         if pass_.before and (previous_state := self.read_total(pass_.before)):
             return previous_state.passed.marks
@@ -287,8 +267,8 @@ class PassStore:
     def delete_old(self, ended_name: str) -> None:
         """Delete the objects of passes that are no longer needed, after the pass `ended_name` has finished.
 
-        The last two passes with the same identity remain, and the last pass without options. Abandoned passes are
-        deleted as well. A failed deletion is only logged, and the next pass deletes these objects.
+        The last two passes of its identity remain, and its last pass without options. Abandoned passes of any identity
+        are deleted as well. A failed deletion is only logged.
         """
         try:
             names = list(self.iter_names())
@@ -333,12 +313,10 @@ class PassStore:
         return read_all(self._bucket, [f"{self.prefix}{name}" for name in names])
 
     def _write_once(self, name: str, value: Mapping[str, object]) -> StoredObject | None:
-        """Write an object unless it exists; return the stored object, which another worker may have written."""
         return write_once(self._bucket, StoredObject.of_json(f"{self.prefix}{name}", value))
 
 
 def _parse_object(kind: type[T], stored_object: StoredObject | None) -> T | None:
-    """Return the value in an object, or None if the object is missing or unreadable."""
     if stored_object is None:
         return None
     try:

@@ -100,7 +100,6 @@ class ClassCount:
 
     @property
     def is_empty(self) -> bool:
-        """True if neither bucket has an object of the class."""
         return not self.source.objects and not self.destination.objects
 
     def add_storage(
@@ -123,7 +122,6 @@ class ClassCount:
         )
 
     def summary(self) -> ClassCounts:
-        """Return the counts as they appear in answers and certificates."""
         return ClassCounts(
             ObjectCount(self.source.objects, self.source.bytes),
             ObjectCount(self.destination.objects, self.destination.bytes),
@@ -148,14 +146,14 @@ Folders = dict[str, dict[str, list[int]]]
 
 
 class WrittenObject(NamedTuple):
-    """A source object's time in seconds since 1970, and its key."""
+    """The time of a source object, in seconds since 1970, and its key."""
 
     modified: int
     key: str
 
 
 class AbsencePart(NamedTuple):
-    """A list of absent keys that one invocation wrote (see comparison/absences.py): its name, and its last key."""
+    """A list of keys that only OBS has, written by one invocation: the list's name, and its last key."""
 
     name: str
     last: str
@@ -190,7 +188,6 @@ class Histogram:
             self.within[limit] += lag <= limit
 
     def plus(self, other: Histogram) -> Histogram:
-        """Return the sum of two histograms; it shares no data with them."""
         return Histogram(
             self.buckets + other.buckets,
             self.within + other.within,
@@ -199,7 +196,7 @@ class Histogram:
         )
 
     def percentile(self, percent: float) -> int | None:
-        """Return the lag within which `percent` percent of the objects arrived, in seconds and within 5%.
+        """Return the lag within which `percent` percent of the objects arrived, in seconds, with an error of up to 5 %.
 
         Return None if no object has arrived.
         """
@@ -212,7 +209,6 @@ class Histogram:
         return None
 
     def summary(self) -> Lag:
-        """Return the percentiles, the maximum and the counts of the lags as they appear in answers."""
         return Lag(
             self.buckets.total(),
             self.not_yet,
@@ -305,7 +301,7 @@ class Tally:
     def complete_with(self, previous_tally: Tally | None) -> Tally:
         """Return the total of a pass from this tally, the sum of its ranges; `previous_tally` is the last pass's total.
 
-        A pass without new objects keeps the counts of events of the last pass.
+        A pass without new objects keeps the last pass's counts of events.
         """
         if previous_tally is None or self.counts.get(NEW):
             return self
@@ -315,7 +311,6 @@ class Tally:
         return replace(self, counts=Counter({**self.counts, **event_counts}))
 
     def of(self, object_class: ObjectClass) -> ClassCount:
-        """Return the counts of a class."""
         return self.classes.get(object_class.title, ClassCount())
 
     def objects(self, *classes: ObjectClass) -> int:
@@ -329,7 +324,6 @@ class Tally:
         return reduce(Side.plus, (count.source if name == "source" else count.destination for count in counts), Side())
 
     def storage(self, *excluded_classes: ObjectClass) -> list[StoragePair]:
-        """Return the counts by pairs of storage classes, of all classes except `excluded_classes`."""
         excluded_titles = [object_class.title for object_class in excluded_classes]
         counts = sum_storage(count.storage for title, count in self.classes.items() if title not in excluded_titles)
         pairs = []
@@ -372,7 +366,6 @@ class Tally:
         return not (self.counts.get(INSIDE) or self.last_written)
 
     def lags(self) -> Lags:
-        """Return the lags until acceptance and until the copy, and the number of objects that were accepted again."""
         return Lags(self.accepted_lag.summary(), self.copied_lag.summary(), self.again)
 
     def adds_up(self) -> bool:
@@ -387,7 +380,7 @@ class Tally:
 
 
 def _sum_folders(first: Folders, second: Folders) -> Folders:
-    """Return the sums by folder, for the first MAX_FOLDERS names, for keys without a folder, and for all others."""
+    """Return the sums by folder: for the first MAX_FOLDERS names, keys without a folder, and all other folders."""
     names, counted_names = sorted({*first, *second} - {"", OTHERS}), counted_folders((*first, *second))
     sums_by_folder: Folders = {}
     for name in ("", *names, OTHERS):

@@ -1,8 +1,8 @@
-"""The protocol of a pass: workers, one for each range of keys, work on their ranges piece by piece.
+"""The protocol of a pass: workers, one for each range of keys, process their ranges piece by piece.
 
 A piece is the work of one invocation. The worker that writes a piece and every worker that is called for it act on the
-stored piece in the same way, so a lost worker or a repeated event has no effect. Source: the protocol was tried in
-thousands of schedules; see tests/unit/passes.
+stored piece in the same way, so a lost worker or a repeated event has no effect. Tests in tests/unit/passes try the
+protocol in thousands of schedules.
 """
 
 from __future__ import annotations
@@ -57,17 +57,17 @@ Walk = Callable[[Pass, Piece, int, float], RangeResult]
 
 
 def count_lanes(settings: Settings, scope: Scope) -> int:
-    """Return the number of ranges to work on at the same time.
+    """Return the number of lanes, the ranges that are processed at the same time.
 
     OMS's rate limits the number of ranges that submit. If every object is submitted, a few ranges use up the rate, and
-    more ranges would only add to the bill by waiting.
+    more ranges would only wait, and add to the bill.
     """
     calls_per_lane = _CALLS_PER_SENDING_LANE if scope.everything and not scope.since else 0.5
     return min(settings.lanes, max(1, int(settings.oms_rate / calls_per_lane)))
 
 
 class Worker:
-    """A worker on the passes of a job; `walk` is the job's function that processes the keys of a range."""
+    """A worker on the passes of a job; `process_range` is the job's function for the keys of a range."""
 
     def __init__(self, invocation: Invocation, store: PassStore, walk: Walk) -> None:
         self._settings = invocation.settings
@@ -79,7 +79,7 @@ class Worker:
     def begin(self, pass_: Pass) -> Piece:
         """Do the first piece of a pass, which creates the pass, and return the stored piece.
 
-        If a newer pass has started meanwhile, return a piece that was not stored, with the reason.
+        If a newer pass has started in the meantime, return a piece that was not stored, with the reason.
 
         Raises StorageError; work that was stored before is kept.
         """
@@ -91,11 +91,11 @@ class Worker:
         )
 
     def continue_range(self, wake: Wake, *, even_if_resting: bool = False) -> Piece | None:
-        """Do the next piece of a range, or the step after its last piece.
+        """Do the next piece of a range, or the step after its last piece, and return the last stored piece.
 
-        A range that makes no progress pauses; it is continued then only with `even_if_resting`. Return the last stored
-        piece. Return None if there is nothing to do: another worker was faster, or the pass was deleted, does not fit
-        the settings, or is not the newest of its identity.
+        Return None if there is nothing to do: another worker was faster, or the pass was deleted, does not fit the
+        settings, or is not the newest of its identity. With `even_if_resting`, a range that paused without progress
+        continues as well.
 
         Raises StorageError; work that was stored before is kept.
         """
@@ -134,7 +134,7 @@ class Worker:
     def _do_piece(self, pass_: Pass, range_name: str, number: int, last_piece: Piece, tree: Tree) -> Piece | None:
         """Process the range from the end of `last_piece`, and write and return the next piece.
 
-        Return None without writing if a newer pass has started meanwhile.
+        Return None without writing if a newer pass has started in the meantime.
         """
         start = replace(last_piece, kind=Kind.MORE, stopped=None)
         result = self._split_or_walk(pass_, range_name, start, max(1, len(tree.open_ranges)))
@@ -156,10 +156,7 @@ class Worker:
         return stored_piece
 
     def _split_or_walk(self, pass_: Pass, range_name: str, start: Piece, open_ranges: int) -> RangeResult:
-        """Split a range if a lane is free and half of the range is worth an invocation; otherwise process its keys.
-
-        A lane is the capacity for one range at a time.
-        """
+        """Split a range if a lane is free and half of the range is worth an invocation; otherwise process its keys."""
         seconds, lanes = self._settings.piece_seconds, count_lanes(self._settings, pass_.scope)
         if open_ranges >= lanes:
             return self._walk(pass_, start, open_ranges, seconds)
@@ -225,9 +222,9 @@ class Worker:
         self._store.delete_old(pass_.name)
 
     def _find_cut(self, pass_: Pass, start: Piece, marks: Sequence[KeyMark]) -> str | None:
-        """Return the key at which to split the remaining keys of a range.
+        """Return the key at which to split the remaining keys of a range, or None if they fit into one page.
 
-        Return None if they fit into one page, or have no such key.
+        It is also None if no key splits them.
         """
         prefix, source = pass_.scope.key_filter.prefix, self._source.within(self._listing_seconds())
         page = source.list_page(prefix, start.after)
@@ -247,7 +244,7 @@ class Worker:
 def _should_split(range_name: str, lanes: int) -> bool:
     """Return True if a range should be split, because there are more lanes than ranges on its level.
 
-    The first range is level 0 with one range, its halves are level 1 with two, and so on. A lane works on one range.
+    The first range is level 0 with one range, its halves are level 1 with two, and so on.
     """
     return 1 << (len(range_name) - len(ROOT_RANGE)) < lanes
 
