@@ -181,7 +181,7 @@ MISTAKES = (
         f"{_WHOSE}::test_setup_takes_a_task_with_another_source_for_a_task_of_others",
         f"{_OPS}/accounts/sync_tasks.py",
         '(task.get("description"), task["src_bucket"]) == own_values',
-        'task.get("description") == self._mark',
+        'task.get("description") == self._label',
     ),
     Mistake(
         "an unknown outcome deletes the keys that OMS may have",

@@ -29,8 +29,8 @@ sys.path.insert(0, str(FOLDER.parent))
 sys.dont_write_bytecode = True
 
 from ops.accounts import statements  # noqa: E402
-from ops.accounts.policy_documents import Document, convert_to_role_policies, rights  # noqa: E402
-from ops.accounts.statements import Role, group_by_name, trust_policy  # noqa: E402
+from ops.accounts.policy_documents import Document, convert_to_role_policies, list_permissions  # noqa: E402
+from ops.accounts.statements import Role, group_roles, trust_policy  # noqa: E402
 from ops.errors import UsageError  # noqa: E402
 from ops.project import read  # noqa: E402
 
@@ -89,12 +89,12 @@ def list_lines(settings: Mapping[str, str], options: argparse.Namespace) -> Iter
     if options.canary:
         return canary_permissions(settings)
     if options.migrate:
-        return permissions_in_both_clouds(statements.migration(settings))
+        return permissions_in_both_clouds(statements.migration_policies(settings))
     if options.headers:
         return headers_permission(settings)
     if options.checklist:
-        return permissions_in_both_clouds(statements.checklist(settings))
-    roles = statements.roles(settings)
+        return permissions_in_both_clouds(statements.checklist_policies(settings))
+    roles = statements.list_roles(settings)
     if options.json:
         return write_policies(roles, options.json)
     return removal_commands(roles) if options.remove else creation_commands(roles, settings)
@@ -102,7 +102,7 @@ def list_lines(settings: Mapping[str, str], options: argparse.Namespace) -> Iter
 
 def canary_permissions(settings: Mapping[str, str]) -> Iterator[str]:
     """Yield the permissions in both clouds that an administrator needs for a canary, a trial with a few objects."""
-    alibaba, huawei = statements.canary(settings)
+    alibaba, huawei = statements.canary_policies(settings)
     yield "# Alibaba Cloud, a RAM user or role"
     yield json.dumps(alibaba, indent=2)
     for grant_place, document in policies_by_role(huawei, settings):
@@ -113,7 +113,7 @@ def canary_permissions(settings: Mapping[str, str]) -> Iterator[str]:
 
 def headers_permission(settings: Mapping[str, str]) -> Iterator[str]:
     """Yield the permission to change headers in OBS, which the functions' key needs, in both forms of IAM policies."""
-    document = statements.headers(settings)
+    document = statements.headers_policy(settings)
     yield '# Setup grants it with changeHeaders: "on" in s.yaml. In Alibaba Cloud,'
     yield "# compare's role then also gets oss:GetObjectTagging, to check objects for tags."
     yield "# Huawei Cloud, an identity policy of the functions' user"
@@ -144,20 +144,20 @@ def creation_commands(roles: list[Role], settings: Mapping[str, str]) -> Iterato
     """Yield shell commands that create missing RAM roles and policies, and update existing policies."""
     yield "# Huawei Cloud: permissions of the IAM user whose AK/SK the functions use. Without the permissions for OBS,"
     yield "# compare cannot read OBS, and replay cannot read OMS's lists of failed copies."
-    functions_policy = statements.functions_in_huawei(settings)
+    functions_policy = statements.functions_policy(settings)
     for grant_place, policy in policies_by_role(functions_policy, settings):
         yield f"# {grant_place[0].upper()}{grant_place[1:]}:"
         yield f"#   {json.dumps(policy)}"
     yield "\n# Alibaba Cloud: pipe this script to bash, with permissions to create RAM roles and policies."
     yield "# It can run again."
     yield SHELL_CODE
-    for name, same_name_roles in group_by_name(roles):
+    for name, same_name_roles in group_roles(roles):
         yield f"\n# The role of {purposes(same_name_roles)}. An existing role is not changed."
         trust = json.dumps(trust_policy(same_name_roles))
         yield ram_command("EntityAlreadyExist", "CreateRole", RoleName=name, AssumeRolePolicyDocument=trust)
         for role in same_name_roles:
             yield f"\n# Permissions of {purposes([role])}. RAM keeps five versions; the oldest is replaced."
-            yield from (f"#   {permission.en}" for permission in rights(role.document))
+            yield from (f"#   {permission.en}" for permission in list_permissions(role.document))
             yield f"document={shlex.quote(json.dumps(role.document))}"
             document_option = ' --PolicyDocument "$document"'
             version_options = {
@@ -176,7 +176,7 @@ def removal_commands(roles: list[Role]) -> Iterator[str]:
     """Yield shell commands that remove the project's RAM roles and policies. A role with other policies remains."""
     yield "# After `s remove`: pipe this script to bash. It can run again."
     yield SHELL_CODE
-    for name, same_name_roles in group_by_name(roles):
+    for name, same_name_roles in group_roles(roles):
         yield f"\n# The role of {purposes(same_name_roles)}. If it has other policies, it is kept."
         for role in same_name_roles:
             yield ram_command("EntityNotExist", "DetachPolicyFromRole", **attachment(role))

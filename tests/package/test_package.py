@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 import oss_oms_sync
-from ops.accounts.statements import functions_in_huawei
+from ops.accounts.statements import functions_policy
 from oss_oms_sync.jobs.certify.document import hash_code
 from support.answers import ANSWERS
 from support.documents import Document
@@ -215,7 +215,7 @@ def test_the_manifest_uses_the_registrys_categories_and_services():
 def test_all_pages_name_the_same_permissions_of_the_functions_key():
     granted = {
         action
-        for statement in functions_in_huawei(ANSWERS)["Statement"]
+        for statement in functions_policy(ANSWERS)["Statement"]
         for action in statement["Action"]
         if action.startswith("oms:")
     }

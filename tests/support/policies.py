@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
-from ops.accounts.statements import statements
+from ops.accounts.statements import list_statements
 from ops.project import variables
 from sandbox.oss.store import Action
 from sandbox.policy import find_denial
@@ -44,7 +44,7 @@ def rights(project: Path, name: str, service: str, *, reads: bool = True) -> lis
     answers = {**variables((project / "s.yaml").read_text(encoding="utf-8")), "readObjects": "on" if reads else "off"}
     return [
         Right(action, resource, prefix)
-        for statement in statements(answers)[name]
+        for statement in list_statements(answers)[name]
         for action in statement["Action"]
         for resource in statement["Resource"]
         for prefix in statement.get("Condition", {}).get("StringLike", {}).get("oss:Prefix", ["*"])

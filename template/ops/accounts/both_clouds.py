@@ -15,9 +15,9 @@ from ops.accounts import statements, storage
 from ops.accounts.functions_key import FunctionsKey
 from ops.accounts.iam_users import IamUser
 from ops.accounts.needs import Line, Need, ResourceState, with_reason
-from ops.accounts.policy_documents import rights
+from ops.accounts.policy_documents import list_permissions
 from ops.accounts.ram_roles import RamHolder
-from ops.accounts.sync_tasks import Pair, Tasks
+from ops.accounts.sync_tasks import BucketPair, SyncTasks
 from ops.accounts.task_keys import TaskKeys, requested_text
 from ops.clouds.buckets import ObsBucketClient, OssBucketClient
 from ops.clouds.keys import (
@@ -74,8 +74,10 @@ class Alibaba:
         self.account = _alibaba_account(self._ram)
         number, endpoint = self.account.number, endpoints.get("FC_ENDPOINT", "")
         self._functions = Functions(self._region, number, keys, clock, endpoint)
-        name, self._mark = f"{variables['functionName']}-oms", project_mark(variables)
-        self.reader = RamHolder(self._ram, "User", name, {name: statements.source_reader(self.source.name)}, self._mark)
+        name, self._label = f"{variables['functionName']}-oms", ownership_label(variables)
+        self.reader = RamHolder(
+            self._ram, "User", name, {name: statements.source_reader_policy(self.source.name)}, self._label
+        )
 
     def needs(self, has_task: Callable[[], bool]) -> Iterator[Need]:
         """Yield the project's needs in this account, except access keys.
@@ -83,19 +85,19 @@ class Alibaba:
         `has_task` returns True if a sync task exists; OMS then already has an access key for the source.
         """
         yield self._account_need()
-        permissions = list(rights(statements.deployer(self._variables)))
+        permissions = list(list_permissions(statements.deployer_policy(self._variables)))
         yield _alias_need(self._caller, self._variables["access"], self.account.number, permissions)
-        yield storage.source_bucket(self.source, self._region)
+        yield storage.source_bucket_need(self.source, self._region)
         prefix, suffix = (self._variables.get(name, "") for name in ("objectPrefix", "objectSuffix"))
-        yield storage.other_triggers(
+        yield storage.trigger_need(
             self._functions,
             self.source.name,
             OssTrigger(self._variables["functionName"], "", CONTENT_EVENTS, prefix, suffix),
         )
-        yield storage.log_bucket(self.log, self._region, self.account.number)
+        yield storage.log_bucket_need(self.log, self._region, self.account.number)
         for purposes, holder in self._roles():
             need = holder.need(_role_title(purposes))
-            yield with_reason(need, statements.reason_to_read(self._variables, purposes))
+            yield with_reason(need, statements.reading_reason(self._variables, purposes))
         yield self.reader.need(_READER_TITLE, [_handover_step(OMS_SOURCE_VARIABLES)], has_task)
 
     def removals(self) -> Iterator[Need]:
@@ -128,11 +130,11 @@ class Alibaba:
         return self.account.need(t("account of Alibaba Cloud"))
 
     def _roles(self) -> Iterator[tuple[Sequence[str], RamHolder]]:
-        for name, roles in statements.group_by_name(statements.roles(self._variables)):
+        for name, roles in statements.group_roles(statements.list_roles(self._variables)):
             policies = {role.policy: role.document for role in roles}
             yield (
                 [purpose for role in roles for purpose in role.purposes],
-                RamHolder(self._ram, "Role", name, policies, self._mark, json.dumps(statements.trust_policy(roles))),
+                RamHolder(self._ram, "Role", name, policies, self._label, json.dumps(statements.trust_policy(roles))),
             )
 
 
@@ -156,21 +158,23 @@ class Huawei:
     ) -> None:
         self._keys, self._clock = keys or read_administrator_keys(session, HUAWEI_VARIABLES), session.clock
         endpoints = session.caller.endpoints()
-        self._region, target = variables["destinationRegion"], variables["destinationBucket"]
-        self._endpoints, self._target, self._log = endpoints, target, variables["logBucket"]
+        self._region, bucket = variables["destinationRegion"], variables["destinationBucket"]
+        self._endpoints, self._bucket, self._log_bucket = endpoints, bucket, variables["logBucket"]
         self._iam = Service(endpoints.get("IAM_ENDPOINT") or "https://iam.myhuaweicloud.com", self._keys, self._clock)
         self.account = _huawei_account(self._iam, self._keys)
-        name, mark = variables["functionName"], project_mark(variables)
-        self.writer = IamUser(self._iam, f"{name}-oms", statements.destination_writer(target), mark, self._region)
+        name, label = variables["functionName"], ownership_label(variables)
+        self.writer = IamUser(
+            self._iam, f"{name}-oms", statements.destination_writer_policy(bucket), label, self._region
+        )
         self._variables = variables
         self.functions = IamUser(
-            self._iam, f"{name}-functions", statements.functions_in_huawei(variables), mark, self._region
+            self._iam, f"{name}-functions", statements.functions_policy(variables), label, self._region
         )
         self.key = FunctionsKey(self.functions, session.caller, session.clock, variables, self.has_task)
         holders = [self.writer, *([alibaba.reader] if alibaba else ())]
         self.task_keys = TaskKeys(alibaba.log if alibaba else None, name, session.clock, holders)
-        number = self._project()
-        self.tasks = Tasks(
+        number = self._find_project_id()
+        self.tasks = SyncTasks(
             Service(
                 endpoints.get("OMS_ENDPOINT") or f"https://oms.{self._region}.myhuaweicloud.com",
                 self._keys,
@@ -178,20 +182,20 @@ class Huawei:
                 {"X-Project-Id": number},
             ),
             number,
-            Pair(variables["sourceBucket"], variables["region"], target, self._region),
-            mark,
+            BucketPair(variables["sourceBucket"], variables["region"], bucket, self._region),
+            label,
             self.task_keys,
             variables.get("SYNC_URL", ""),
             keep_storage_class=keep_storage_class,
         )
 
     def create_destination_client(self, keys: Keys) -> ObsBucketClient:
-        return ObsBucketClient.open(self._endpoints, self._region, self._target, keys, self._clock)
+        return ObsBucketClient.open(self._endpoints, self._region, self._bucket, keys, self._clock)
 
     def needs(self) -> Iterator[Need]:
         """Yield the project's needs in this account, except access keys and the sync task."""
         yield self._account_need()
-        yield storage.destination_bucket(self.create_destination_client(self._keys), self._region)
+        yield storage.destination_bucket_need(self.create_destination_client(self._keys), self._region)
         yield self.writer.need(_WRITER_TITLE, [_handover_step(OMS_DESTINATION_VARIABLES)], self.has_task)
         yield self._functions_need()
 
@@ -201,11 +205,11 @@ class Huawei:
 
     def settings(self) -> dict[str, str]:
         """Return the variables that setup writes into s.yaml. Without a sync task, SYNC_URL is empty."""
-        return {"SYNC_URL": self.tasks.address(), **self.key.settings, "logBucket": self._log}
+        return {"SYNC_URL": self.tasks.address(), **self.key.settings, "logBucket": self._log_bucket}
 
-    def own_settings(self) -> list[str]:
+    def list_own_settings(self) -> list[str]:
         """List the variables of s.yaml that a removal empties, because they name a task or a key of setup."""
-        return [*(["SYNC_URL"] if self.tasks.owns_address() else ()), *self.key.own_settings()]
+        return [*(["SYNC_URL"] if self.tasks.owns_address() else ()), *self.key.list_own_settings()]
 
     def key_needs(self, holders: Sequence[Holder]) -> Iterator[Need]:
         """Yield the needs to delete unused access keys, then the need for the functions' key.
@@ -259,13 +263,13 @@ class Huawei:
 
     def _functions_need(self) -> Need:
         need = self.functions.need(_CALLER_TITLE, (), self.key.is_stored)
-        reasons = statements.reason_to_read(self._variables), statements.offer_headers(self._variables)
+        reasons = statements.reading_reason(self._variables), statements.headers_hint(self._variables)
         return with_reason(need, sentences(*filter(None, reasons)) if any(reasons) else None)
 
     def _account_need(self) -> Need:
         return self.account.need(t("account of Huawei Cloud"))
 
-    def _project(self) -> str:
+    def _find_project_id(self) -> str:
         projects = read_list(self._iam.call("GET", "/v3/projects", {"name": self._region}), "projects")
         if not projects:
             raise UsageError(
@@ -275,7 +279,7 @@ class Huawei:
         return str(projects[0]["id"])
 
 
-def project_mark(variables: Mapping[str, str]) -> str:
+def ownership_label(variables: Mapping[str, str]) -> str:
     """Return the description or comment by which setup recognizes the resources that it created in both clouds.
 
     The text contains the source bucket, because several projects may have the same name. RAM allows 128 characters.
@@ -308,7 +312,7 @@ def _unused_keys(holder: Holder, is_used: Callable[[], bool], task_keys: TaskKey
             holder.delete_key(key)
 
     title, manual_steps = t("unused access keys of {who}", who=holder.title), [t("Delete the keys that are not in use")]
-    return Need(title, holder.key_rights, read_state, remove, manual_steps, lambda: True)
+    return Need(title, holder.key_permissions, read_state, remove, manual_steps, lambda: True)
 
 
 def _role_title(purposes: Sequence[str]) -> Text:
@@ -360,18 +364,18 @@ def _huawei_account(iam: Service, keys: Keys) -> Account:
     return Account(f"{domain['name']} ({domain['id']})", holder, is_root)
 
 
-def _alias_need(caller: Caller, name: str, account: str, rights: Sequence[Text]) -> Need:
+def _alias_need(caller: Caller, name: str, account: str, permissions: Sequence[Text]) -> Need:
     """Return the need that checks if the keys of the deployment tool, Serverless Devs, belong to `account`.
 
     - `name` is the tool's alias for these keys. The tool shows only some digits of the keys' account.
-    - `rights` lists the permissions that the keys need, because no call shows the permissions that they have.
+    - `permissions` lists the permissions that the keys need, because no call shows the permissions that they have.
     """
 
     def read_state() -> Line:
         masked_number = caller.account(name)
         if not masked_number:
             fix = t("Add the access key of a user in this account: s config add -a {name}", name=name)
-            return Line(ResourceState.BY_HAND, t("none"), fix, rights)
+            return Line(ResourceState.BY_HAND, t("none"), fix, permissions)
         if not re.fullmatch(masked_number.replace("*", r"\d"), account):
             return Line(
                 ResourceState.STOP,
@@ -381,6 +385,6 @@ def _alias_need(caller: Caller, name: str, account: str, rights: Sequence[Text])
         text = t(
             "same account ({shown}); the first deployment shows whether its permissions suffice", shown=masked_number
         )
-        return Line(ResourceState.EXISTS, text, None, rights)
+        return Line(ResourceState.EXISTS, text, None, permissions)
 
     return Need(t("alias {name} of the Serverless Devs tool, for deployment", name=name), (), read_state)

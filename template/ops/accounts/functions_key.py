@@ -163,7 +163,7 @@ class FunctionsKey:
         keys = self._user.keys()
         return keys, _decide_step(keys, self._clock.now(), is_interrupted=is_interrupted)
 
-    def own_settings(self) -> list[str]:
+    def list_own_settings(self) -> list[str]:
         """List the variables of s.yaml that refer to the key.
 
         The list is empty if the key belongs to another project.

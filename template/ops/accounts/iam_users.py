@@ -15,17 +15,17 @@ from ops.accounts.needs import (
     Need,
     ResourceState,
     attachment_reason,
-    change_line,
+    difference_line,
     foreign_line,
     leftover_error,
     manual_deletion_step,
-    missing_user,
+    missing_user_error,
     other_policies_reason,
     policy_changes,
     policy_title,
     removal_line,
 )
-from ops.accounts.policy_documents import Document, convert_to_role_policies, rights
+from ops.accounts.policy_documents import Document, convert_to_role_policies, list_permissions
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.services import Service, read_list
 from oss_oms_sync.answers.text import Text, t, untranslated
@@ -59,14 +59,14 @@ class Key(NamedTuple):
 class IamUser:
     """An IAM user with a policy of the same name, whose contents are `document`.
 
-    `mark` is the description of the users and policies that setup creates. `region` is the region in which permissions
+    `label` is the description of the users and policies that setup creates. `region` is the region in which permissions
     of regional services are granted.
     """
 
-    key_rights = ("iam:credentials:listCredentialsV5", "iam:credentials:deleteCredentialV5")
+    key_permissions = ("iam:credentials:listCredentialsV5", "iam:credentials:deleteCredentialV5")
 
-    def __init__(self, iam: Service, name: str, document: Document, mark: str, region: str) -> None:
-        self._iam, self.name, self._document, self._mark, self._region = iam, name, document, mark, region
+    def __init__(self, iam: Service, name: str, document: Document, label: str, region: str) -> None:
+        self._iam, self.name, self._document, self._label, self._region = iam, name, document, label, region
         self.title = t("IAM user {name}", name=name)
         # The user that this run created, which lists show only after a second.
         self._created_user: dict[str, Any] | None = None
@@ -115,7 +115,7 @@ class IamUser:
         """
         user = self.user()
         if user is None:
-            raise missing_user(self.name)
+            raise missing_user_error(self.name)
         self._check_ours(user, self.title)
         created_key = self._iam.call("POST", _keys_path(user), attempts=1, is_new=True)["access_key"]
         return Keys(Secret(created_key["access_key_id"]), Secret(created_key["secret_access_key"]))
@@ -144,7 +144,7 @@ class IamUser:
             "Create the IAM user {name} for programmatic access only, with the description {mark}, in its"
             " own user group",
             name=self.name,
-            mark=self._mark,
+            mark=self._label,
         )
         for grant_place, document in convert_to_role_policies(self._document, self._region):
             yield t(
@@ -161,7 +161,7 @@ class IamUser:
         )
 
     def _read_state(self) -> Line:
-        facts = [self.title, *rights(self._document)]
+        facts = [self.title, *list_permissions(self._document)]
         # Both are read in any case, so that a missing permission is reported now.
         user, policy = self.user(), self._policy()
         names = ((user, self.title), (policy, policy_title(self.name)))
@@ -171,7 +171,7 @@ class IamUser:
             return Line(ResourceState.CREATE, facts=facts)
         current_document = self._document_of(policy) if policy else None
         is_attached = policy is not None and policy["policy_id"] in self._list_attached_policies(user)
-        return change_line(
+        return difference_line(
             [*policy_changes(self.name, current_document, self._document, is_attached=is_attached)], facts
         )
 
@@ -180,7 +180,7 @@ class IamUser:
         if user is None:
             user = self._created_user = dict(
                 self._iam.call(
-                    "POST", "/v5/users", body={"name": self.name, "description": self._mark, "enabled": True}
+                    "POST", "/v5/users", body={"name": self.name, "description": self._label, "enabled": True}
                 )["user"]
             )
         self._check_ours(user, self.title)
@@ -191,7 +191,7 @@ class IamUser:
             policy = self._iam.call(
                 "POST",
                 "/v5/policies",
-                body={"policy_name": self.name, "policy_document": policy_text, "description": self._mark},
+                body={"policy_name": self.name, "policy_document": policy_text, "description": self._label},
             )["policy"]
         elif self._document_of(policy) != self._document:
             self._store_version(policy, policy_text)
@@ -256,7 +256,7 @@ class IamUser:
             raise foreign_line([name]).error()
 
     def _is_ours(self, resource: dict[str, Any] | None) -> bool:
-        return resource is not None and resource.get("description") == self._mark
+        return resource is not None and resource.get("description") == self._label
 
     def _store_version(self, policy: dict[str, Any], text: str) -> None:
         """Store a new version of a policy; delete the oldest unused version first, because IAM keeps five versions."""

@@ -11,7 +11,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import NamedTuple, TypeVar
 
-from ops.accounts.policy_documents import Document, lost_rights
+from ops.accounts.policy_documents import Document, list_lost_permissions
 from ops.clouds.wire import RefusedError, UnreadableResponseError
 from ops.errors import OpsError, UsageError
 from ops.exit_codes import ExitCode
@@ -84,7 +84,7 @@ class Line(NamedTuple):
 class Need:
     """A resource that the project needs.
 
-    - `rights` are the permissions with which an administrator reads and creates the resource.
+    - `permissions` are the permissions with which an administrator reads and creates the resource.
     - `read_state` returns the resource's line of the plan.
     - `change` creates, changes or removes the resource. It is called only immediately after `read_state` has returned
       one of SETUP_STATES.
@@ -96,7 +96,7 @@ class Need:
     """
 
     title: Text
-    rights: tuple[str, ...]
+    permissions: tuple[str, ...]
     read_state: Callable[[], Line]
     change: Callable[[], None] = lambda: None
     manual_steps: Sequence[Text] = ()
@@ -117,18 +117,18 @@ class Need:
 
     def permission_advice(self, error: RefusedError) -> Text:
         """Return the sentence that says whom to ask for which permission, after a cloud refused a request."""
-        return error.denial.advice or t("Request the permissions {rights:and}", rights=self.rights)
+        return error.denial.advice or t("Request the permissions {rights:and}", rights=self.permissions)
 
     def refusal_line(self, error: RefusedError) -> Line:
         """Return the line for a missing permission.
 
         The line has the manual steps if there are any; otherwise the resource's state is unknown.
         """
-        ask = self.permission_advice(error)
+        advice = self.permission_advice(error)
         if self.manual_steps:
             state = ResourceState.BY_HAND if self.is_settled() else ResourceState.WAIT
-            return Line(state, error.happened, ask, steps=self.manual_steps)
-        return self._unread_line(error, sentences(ask, self.other_cause))
+            return Line(state, error.happened, advice, steps=self.manual_steps)
+        return self._unread_line(error, sentences(advice, self.other_cause))
 
     def _unread_line(self, error: OpsError, fix: Text) -> Line:
         return Line(ResourceState.UNREADABLE, t("cannot be read: {happened}", happened=error.happened), fix)
@@ -153,7 +153,7 @@ def with_reason(need: Need, reason: Text | None) -> Need:
     return replace(need, read_state=read_state)
 
 
-def missing_user(name: str) -> NotYetError:
+def missing_user_error(name: str) -> NotYetError:
     return NotYetError(t("the user {name} does not exist yet", name=name), t("Run this again when the user exists"))
 
 
@@ -209,7 +209,7 @@ def policy_changes(
     if document != required_document:
         text, lost_permissions = (
             t("the policy {name} has different contents", name=name),
-            list(lost_rights(document, required_document)),
+            list(list_lost_permissions(document, required_document)),
         )
         yield (
             t("{difference}, and no longer allows {gone:and}", difference=text, gone=lost_permissions)
@@ -230,11 +230,11 @@ def foreign_line(
     return Line(state, t("not created by setup for this source bucket: {names}", names=names), step, facts)
 
 
-def change_line(missing_parts: Sequence[Text], facts: Sequence[Text]) -> Line:
+def difference_line(differences: Sequence[Text], facts: Sequence[Text]) -> Line:
     """Return the plan's line for an existing resource, which setup changes if there are differences."""
-    if not missing_parts:
+    if not differences:
         return Line(ResourceState.EXISTS)
-    return Line(ResourceState.CHANGE, t("{missing}", missing=missing_parts), facts=facts)
+    return Line(ResourceState.CHANGE, t("{missing}", missing=differences), facts=facts)
 
 
 class PendingGrants:

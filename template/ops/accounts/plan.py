@@ -92,8 +92,8 @@ class SetupPlan:
         self.has_changes = any(state in SETUP_STATES for state in states)
         # A plan with an unknown state is not executed.
         self.can_be_done = ResourceState.STOP not in states and ResourceState.UNREADABLE not in states
-        self.waits = ResourceState.WAIT in states
-        is_unfinished = self.waits or ResourceState.UNREADABLE in states
+        self.is_waiting = ResourceState.WAIT in states
+        is_unfinished = self.is_waiting or ResourceState.UNREADABLE in states
         self.exit_code = ExitCode.NOT_PROVEN if is_unfinished else ExitCode.OK
         if ResourceState.STOP in states:
             self.exit_code = ExitCode.FAILED
@@ -107,7 +107,7 @@ class SetupPlan:
 
     def report(self, language: str) -> Report:
         word, tone, text = self._verdict()
-        is_done = self.can_be_done and not self.has_changes and not self.waits
+        is_done = self.can_be_done and not self.has_changes and not self.is_waiting
         step = BlockStep("", self._texts.command) if is_done and self._texts.steps else None
         hero = Hero(word.of(language), tone, sentence(text, language), step)
         lines = sorted(self._lines, key=lambda pair: pair[1].state not in _URGENT_STATES)
@@ -143,7 +143,7 @@ class SetupPlan:
                 hash=self.hash,
             )
             return t("ready"), "way", text
-        if self.waits:
+        if self.is_waiting:
             text = t("Some resources are still missing. When they exist, run this again: setup continues from here")
             return t("wait"), "open", text
         return self._texts.word, "good", self._texts.existing

@@ -63,7 +63,7 @@ def identity_policy(*statements: Statement) -> Document:
     return {"Version": "5.0", "Statement": list(statements)}
 
 
-def rights(document: Document) -> Iterator[Text]:
+def list_permissions(document: Document) -> Iterator[Text]:
     """Yield a line for each statement of a policy, with its actions and resources."""
     statements = document.get("Statement", [])
     for statement in [statements] if isinstance(statements, dict) else statements:
@@ -73,7 +73,7 @@ def rights(document: Document) -> Iterator[Text]:
         yield t("{allowed}, only under {prefixes}", allowed=permission, prefixes=prefixes) if prefixes else permission
 
 
-def lost_rights(document: Document, required_document: Document) -> Iterator[Text]:
+def list_lost_permissions(document: Document, required_document: Document) -> Iterator[Text]:
     """Yield a line for each permission that `document` grants and `required_document` does not grant."""
     remaining_grants = list(_list_grants(required_document))
     for action, resource, condition in _list_grants(document):

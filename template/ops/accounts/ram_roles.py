@@ -11,17 +11,17 @@ from ops.accounts.needs import (
     Need,
     ResourceState,
     attachment_reason,
-    change_line,
+    difference_line,
     foreign_line,
     leftover_error,
     manual_deletion_step,
-    missing_user,
+    missing_user_error,
     other_policies_reason,
     policy_changes,
     policy_title,
     removal_line,
 )
-from ops.accounts.policy_documents import Document, rights
+from ops.accounts.policy_documents import Document, list_permissions
 from ops.clouds.keys import Keys, Secret
 from ops.clouds.services import Ram, is_absent, read_list
 from ops.clouds.wire import suppress_refusal
@@ -40,20 +40,20 @@ class _Policy(NamedTuple):
 class RamHolder:
     """A RAM role or a RAM user, with its policies.
 
-    - `kind` is "Role" or "User".
+    - `holder_type` is "Role" or "User".
     - `policies` are the required policy documents, by policy name.
-    - `mark` identifies resources that setup created: it is the description of a role, and the comment of a user.
-    - `trust` is the document that names the services that may assume the role.
+    - `label` identifies resources that setup created: it is the description of a role, and the comment of a user.
+    - `trust_policy` is the document that names the services that may assume the role.
     """
 
-    key_rights = ("ram:ListAccessKeys", "ram:DeleteAccessKey")
+    key_permissions = ("ram:ListAccessKeys", "ram:DeleteAccessKey")
 
     def __init__(
-        self, ram: Ram, kind: str, name: str, policies: dict[str, Document], mark: str, trust: str = ""
+        self, ram: Ram, holder_type: str, name: str, policies: dict[str, Document], label: str, trust_policy: str = ""
     ) -> None:
-        self._ram, self._kind, self.name, self._policies = ram, kind, name, policies
-        self._mark, self._trust = mark, trust
-        self.title = t("RAM role {name}", name=name) if kind == "Role" else t("RAM user {name}", name=name)
+        self._ram, self._holder_type, self.name, self._policies = ram, holder_type, name, policies
+        self._label, self._trust_policy = label, trust_policy
+        self.title = t("RAM role {name}", name=name) if holder_type == "Role" else t("RAM user {name}", name=name)
 
     def need(
         self, title: Text, handover_steps: Sequence[Text] = (), is_settled: Callable[[], bool] = lambda: False
@@ -63,11 +63,13 @@ class RamHolder:
         - `handover_steps` are the steps by which a person hands over an access key, if setup cannot create the user.
         - `is_settled` returns True if no other step of setup waits for the role or user.
         """
-        kind_right = "CreateAccessKey" if self._kind == "User" else "UpdateRole"
-        create_rights = self._rights("Create{}", kind_right, "CreatePolicy", "CreatePolicyVersion", "AttachPolicyTo{}")
+        extra_permission = "CreateAccessKey" if self._holder_type == "User" else "UpdateRole"
+        create_permissions = self._list_permissions(
+            "Create{}", extra_permission, "CreatePolicy", "CreatePolicyVersion", "AttachPolicyTo{}"
+        )
         return Need(
             title,
-            create_rights,
+            create_permissions,
             self._read_state,
             self._create_or_update,
             [*self._list_manual_steps(), *handover_steps],
@@ -75,9 +77,9 @@ class RamHolder:
         )
 
     def removal(self, title: Text) -> Need:
-        remove_rights = self._rights("DetachPolicyFrom{}", "DeletePolicy", "Delete{}")
-        keys, steps = self.key_rights if self._kind == "User" else (), [manual_deletion_step(self.name)]
-        return Need(title, (*remove_rights, *keys), self._plan_removal, self._remove, steps)
+        remove_permissions = self._list_permissions("DetachPolicyFrom{}", "DeletePolicy", "Delete{}")
+        keys, steps = self.key_permissions if self._holder_type == "User" else (), [manual_deletion_step(self.name)]
+        return Need(title, (*remove_permissions, *keys), self._plan_removal, self._remove, steps)
 
     def key_ids(self) -> list[str]:
         """List the ids of the user's access keys; return an empty list for a user that setup did not create."""
@@ -90,27 +92,29 @@ class RamHolder:
         Raises NotYetError for a missing user, and UsageError for a user that setup did not create.
         """
         with suppress_refusal(is_absent):
-            self._check_ours(self._ram.send(f"Get{self._kind}", **{self._name_field: self.name})[self._kind])
+            self._check_ours(
+                self._ram.send(f"Get{self._holder_type}", **{self._name_field: self.name})[self._holder_type]
+            )
             created_key = self._ram.send("CreateAccessKey", UserName=self.name)["AccessKey"]
             return Keys(Secret(created_key["AccessKeyId"]), Secret(created_key["AccessKeySecret"]))
-        raise missing_user(self.name)
+        raise missing_user_error(self.name)
 
     def delete_key(self, key: str) -> None:
         self._ram.send("DeleteAccessKey", UserName=self.name, UserAccessKeyId=key)
 
     def is_ours(self) -> bool:
-        return self._is_marked(self._find_holder())
+        return self._has_label(self._find_holder())
 
-    def _rights(self, *actions: str) -> tuple[str, ...]:
+    def _list_permissions(self, *actions: str) -> tuple[str, ...]:
         """Return the permissions to read the role or user, and to send these actions.
 
         `{}` in the name of an action stands for the kind, Role or User.
         """
         read_actions = ("Get{}", "GetPolicy", "ListPoliciesFor{}")
-        return tuple(f"ram:{action.format(self._kind)}" for action in (*read_actions, *actions))
+        return tuple(f"ram:{action.format(self._holder_type)}" for action in (*read_actions, *actions))
 
     def _list_manual_steps(self) -> Iterator[Text]:
-        if self._kind == "Role":
+        if self._holder_type == "Role":
             yield t(
                 "Run this where aliyun has keys for creating RAM roles and policies: {command}",
                 command=f"{interpreter()} policies/show.py | bash",
@@ -119,7 +123,7 @@ class RamHolder:
         yield t(
             "Create the RAM user {name} without console access, with the comment {mark}",
             name=self.name,
-            mark=self._mark,
+            mark=self._label,
         )
         for name, document in self._policies.items():
             yield t(
@@ -129,10 +133,13 @@ class RamHolder:
             )
 
     def _read_state(self) -> Line:
-        facts = [self.title, *(right for document in self._policies.values() for right in rights(document))]
+        facts = [
+            self.title,
+            *(permission for document in self._policies.values() for permission in list_permissions(document)),
+        ]
         holder, policies = self._find_holder(), {name: self._read_policy(name) for name in self._policies}
-        is_foreign = holder is not None and not self._is_marked(holder)
-        if is_foreign and self._kind == "Role":
+        is_foreign = holder is not None and not self._has_label(holder)
+        if is_foreign and self._holder_type == "Role":
             text = t("Attach a policy with these permissions to the role, or set another role in s.yaml")
             return foreign_line([self.title], ResourceState.BY_HAND, text, facts)
         foreign_names = [policy_title(name) for name, policy in policies.items() if policy and not policy.is_ours]
@@ -140,40 +147,40 @@ class RamHolder:
             return foreign_line([*([self.title] if is_foreign else ()), *foreign_names])
         if holder is None:
             return Line(ResourceState.CREATE, facts=facts)
-        changes = [] if self._is_trusted(holder) else [t("trusts another service")]
+        changes = [] if self._has_trust_policy(holder) else [t("trusts another service")]
         attached_names = self._list_attached_policies()
         for name, policy in policies.items():
             changes += policy_changes(
                 name, policy and policy.document, self._policies[name], is_attached=name in attached_names
             )
-        return change_line(changes, facts)
+        return difference_line(changes, facts)
 
     def _create_or_update(self) -> None:
         holder = self._find_holder()
         if holder is None:
-            parameters = {self._name_field: self.name, self._mark_field: self._mark}
-            if self._trust:
-                parameters["AssumeRolePolicyDocument"] = self._trust
-            if self._create_unless_exists(f"Create{self._kind}", **parameters):
-                holder = self._ram.send(f"Get{self._kind}", **{self._name_field: self.name})[self._kind]
+            parameters = {self._name_field: self.name, self._label_field: self._label}
+            if self._trust_policy:
+                parameters["AssumeRolePolicyDocument"] = self._trust_policy
+            if self._create_unless_exists(f"Create{self._holder_type}", **parameters):
+                holder = self._ram.send(f"Get{self._holder_type}", **{self._name_field: self.name})[self._holder_type]
         if holder is not None:
             self._check_ours(holder)
-            if not self._is_trusted(holder):
-                self._ram.send("UpdateRole", RoleName=self.name, NewAssumeRolePolicyDocument=self._trust)
+            if not self._has_trust_policy(holder):
+                self._ram.send("UpdateRole", RoleName=self.name, NewAssumeRolePolicyDocument=self._trust_policy)
         for name, document in self._policies.items():
             self._make_policy(name, document)
             attachment = {"PolicyType": "Custom", "PolicyName": name, self._name_field: self.name}
-            self._create_unless_exists(f"AttachPolicyTo{self._kind}", **attachment)
+            self._create_unless_exists(f"AttachPolicyTo{self._holder_type}", **attachment)
 
     def _make_policy(self, name: str, document: Document) -> None:
         """Create the policy, or update its document. Raises UsageError for a policy that setup did not create."""
         text, policy = json.dumps(document), self._read_policy(name)
         if policy is None:
             if not self._create_unless_exists(
-                "CreatePolicy", PolicyName=name, PolicyDocument=text, Description=self._mark
+                "CreatePolicy", PolicyName=name, PolicyDocument=text, Description=self._label
             ):
                 return
-            policy = _parse_policy(self._ram.send("GetPolicy", PolicyType="Custom", PolicyName=name), self._mark)
+            policy = _parse_policy(self._ram.send("GetPolicy", PolicyType="Custom", PolicyName=name), self._label)
         if not policy.is_ours:
             raise foreign_line([policy_title(name)]).error()
         if policy.document != document:
@@ -212,7 +219,7 @@ class RamHolder:
         for name in policies:
             if name in attached_names:
                 attachment = {"PolicyType": "Custom", "PolicyName": name, self._name_field: self.name}
-                self._ram.find(f"DetachPolicyFrom{self._kind}", **attachment)
+                self._ram.find(f"DetachPolicyFrom{self._holder_type}", **attachment)
             with suppress_refusal(lambda error: error.code.startswith("DeleteConflict")):
                 self._ram.find("DeletePolicy", PolicyName=name, CascadingDelete="true")
                 continue
@@ -220,24 +227,26 @@ class RamHolder:
         if other_names := [name for name in attached_names if name not in policies]:
             reasons.append(other_policies_reason(self.title, other_names))
         elif is_ours:
-            self._ram.find(f"Delete{self._kind}", **{self._name_field: self.name})
+            self._ram.find(f"Delete{self._holder_type}", **{self._name_field: self.name})
         if reasons:
             raise leftover_error(reasons)
 
     def _list_key_ids(self) -> list[str]:
         """List the ids of the user's access keys; a role has none."""
-        return self.key_ids() if self._kind == "User" else []
+        return self.key_ids() if self._holder_type == "User" else []
 
-    def _is_trusted(self, holder: dict[str, str]) -> bool:
-        """Return True if exactly the services in `trust` can assume the role, or if the holder is a user."""
-        return not self._trust or json.loads(holder["AssumeRolePolicyDocument"]) == json.loads(self._trust)
+    def _has_trust_policy(self, holder: dict[str, str]) -> bool:
+        """Return True if exactly the services in `trust_policy` can assume the role, or if the holder is a user."""
+        return not self._trust_policy or json.loads(holder["AssumeRolePolicyDocument"]) == json.loads(
+            self._trust_policy
+        )
 
-    def _is_marked(self, holder: dict[str, str] | None) -> bool:
-        return holder is not None and holder.get(self._mark_field) == self._mark
+    def _has_label(self, holder: dict[str, str] | None) -> bool:
+        return holder is not None and holder.get(self._label_field) == self._label
 
     def _check_ours(self, holder: dict[str, str]) -> None:
         """Raise UsageError for a role or user that setup did not create."""
-        if not self._is_marked(holder):
+        if not self._has_label(holder):
             raise foreign_line([self.title]).error()
 
     def _create_unless_exists(self, action: str, **parameters: str) -> bool:
@@ -251,30 +260,30 @@ class RamHolder:
         return True
 
     def _find_holder(self) -> dict[str, str] | None:
-        response = self._ram.find(f"Get{self._kind}", **{self._name_field: self.name})
-        return None if response is None else dict(response[self._kind])
+        response = self._ram.find(f"Get{self._holder_type}", **{self._name_field: self.name})
+        return None if response is None else dict(response[self._holder_type])
 
     def _read_policy(self, name: str) -> _Policy | None:
         answer = self._ram.find("GetPolicy", PolicyType="Custom", PolicyName=name)
-        return None if answer is None else _parse_policy(answer, self._mark)
+        return None if answer is None else _parse_policy(answer, self._label)
 
     def _read_own_policies(self) -> dict[str, _Policy]:
         policies = {name: self._read_policy(name) for name in self._policies}
         return {name: policy for name, policy in policies.items() if policy and policy.is_ours}
 
     def _list_attached_policies(self) -> Sequence[str]:
-        response = self._ram.send(f"ListPoliciesFor{self._kind}", **{self._name_field: self.name})
+        response = self._ram.send(f"ListPoliciesFor{self._holder_type}", **{self._name_field: self.name})
         return [policy["PolicyName"] for policy in read_list(response, "Policies", "Policy")]
 
     @property
     def _name_field(self) -> str:
-        return f"{self._kind}Name"
+        return f"{self._holder_type}Name"
 
     @property
-    def _mark_field(self) -> str:
-        return "Description" if self._kind == "Role" else "Comments"
+    def _label_field(self) -> str:
+        return "Description" if self._holder_type == "Role" else "Comments"
 
 
-def _parse_policy(answer: dict[str, Any], mark: str) -> _Policy:
+def _parse_policy(answer: dict[str, Any], label: str) -> _Policy:
     policy, document = answer["Policy"], json.loads(answer["DefaultPolicyVersion"]["PolicyDocument"])
-    return _Policy(document, policy.get("Description") == mark, policy.get("AttachmentCount", 0))
+    return _Policy(document, policy.get("Description") == label, policy.get("AttachmentCount", 0))

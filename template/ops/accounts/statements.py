@@ -42,13 +42,13 @@ class Role(NamedTuple):
         return "oss.aliyuncs.com" if self.purposes == (_TRIGGER,) else "fc.aliyuncs.com"
 
 
-def roles(variables: Mapping[str, str]) -> list[Role]:
+def list_roles(variables: Mapping[str, str]) -> list[Role]:
     """List the RAM roles that the variables of s.yaml name, with their policies.
 
     Raises UsageError if the name of a role contains an expression such as `${config('AccountID')}`.
     """
     name = read_variable(variables, "functionName")
-    statements_by_purpose = statements(variables)
+    statements_by_purpose = list_statements(variables)
     forward_role = _role_name(variables, "forward")
     groups: dict[str, list[str]] = {}
     for purpose in FUNCTIONS:
@@ -68,13 +68,13 @@ def roles(variables: Mapping[str, str]) -> list[Role]:
     ]
 
 
-def group_by_name(all_roles: Sequence[Role]) -> Iterator[tuple[str, list[Role]]]:
+def group_roles(all_roles: Sequence[Role]) -> Iterator[tuple[str, list[Role]]]:
     """Group the roles by name: functions and triggers may use the same role."""
     for name in dict.fromkeys(role.name for role in all_roles):
         yield name, [role for role in all_roles if role.name == name]
 
 
-def statements(variables: Mapping[str, str]) -> dict[str, list[Statement]]:
+def list_statements(variables: Mapping[str, str]) -> dict[str, list[Statement]]:
     """Return the policy statements for the calls of each function, and of the triggers, by the function's name."""
     log, source = (f"acs:oss:*:*:{read_variable(variables, name)}" for name in ("logBucket", "sourceBucket"))
     forward_function = (
@@ -87,10 +87,10 @@ def statements(variables: Mapping[str, str]) -> dict[str, list[Statement]]:
     list_records = allow("oss:ListObjects", resources=[log])
     list_records["Condition"] = {"StringLike": {"oss:Prefix": [f"{RECORDS}*"]}}
     list_source = allow("oss:ListObjects", resources=[source])
-    reads_source = reads_objects(variables)
+    reads_source = can_read_objects(variables)
     read_source = [allow("oss:GetObject", resources=[f"{source}/*"])]
     # HEAD returns the number of tags only with this permission.
-    tag_statements = [allow("oss:GetObjectTagging", resources=[f"{source}/*"])] if changes_headers(variables) else []
+    tag_statements = [allow("oss:GetObjectTagging", resources=[f"{source}/*"])] if can_change_headers(variables) else []
     reading_statements = [allow("oss:PutObject", "oss:GetObject", resources=record_objects), list_records, list_source]
     statements_by_name = {
         "forward": [allow("oss:PutObject", resources=record_objects), read_mark, _invoke(f"{forward_function}-replay")],
@@ -108,13 +108,13 @@ def statements(variables: Mapping[str, str]) -> dict[str, list[Statement]]:
     }
 
 
-def changes_headers(variables: Mapping[str, str]) -> bool:
+def can_change_headers(variables: Mapping[str, str]) -> bool:
     """Return True if s.yaml gives the functions the permission to change headers in OBS.
 
     Raises UsageError for a value other than on and off, or if the functions are not allowed to read objects.
     """
     is_on = _is_on(variables, "changeHeaders", "off")
-    if is_on and not reads_objects(variables):
+    if is_on and not can_read_objects(variables):
         raise UsageError(
             t('vars.changeHeaders is "on" in s.yaml, but vars.readObjects is "off": headers could not be read'),
             t('Set changeHeaders to "off", or readObjects to "on"'),
@@ -129,7 +129,7 @@ def _is_on(variables: Mapping[str, str], name: str, default: str) -> bool:
     return word == "on"
 
 
-def reads_objects(variables: Mapping[str, str]) -> bool:
+def can_read_objects(variables: Mapping[str, str]) -> bool:
     """Return True unless s.yaml forbids the functions to read objects.
 
     Timed comparisons that read objects (`compareDeep`) need the permission as well. Raises UsageError for a value other
@@ -147,12 +147,12 @@ def reads_objects(variables: Mapping[str, str]) -> bool:
     return is_on
 
 
-def reason_to_read(variables: Mapping[str, str], functions: Iterable[str] = _READING_FUNCTIONS) -> Text | None:
+def reading_reason(variables: Mapping[str, str], functions: Iterable[str] = _READING_FUNCTIONS) -> Text | None:
     """Return the sentence that says why functions are allowed to read objects, and how to prevent it.
 
     Return None if none of `functions` is allowed to read objects.
     """
-    if not (reads_objects(variables) and {*functions} & {*_READING_FUNCTIONS}):
+    if not (can_read_objects(variables) and {*functions} & {*_READING_FUNCTIONS}):
         return None
     return t(
         "`cutover --sample`, `--deep` and `deletions` read objects; without this permission the first two end NOT"
@@ -160,12 +160,12 @@ def reason_to_read(variables: Mapping[str, str], functions: Iterable[str] = _REA
     )
 
 
-def offer_headers(variables: Mapping[str, str]) -> Text | None:
+def headers_hint(variables: Mapping[str, str]) -> Text | None:
     """Return the hint that s.yaml can grant the permission to change headers in OBS.
 
     Return None if s.yaml grants the permission already.
     """
-    if changes_headers(variables):
+    if can_change_headers(variables):
         return None
     return t(
         "`headers` sets headers in OBS that OMS does not copy. To grant the permission for this, set"
@@ -186,7 +186,7 @@ def trust_policy(same_roles: Sequence[Role]) -> Document:
     }
 
 
-def source_reader(bucket: str) -> Document:
+def source_reader_policy(bucket: str) -> Document:
     """Return the policy of the access key with which OMS reads the source.
 
     Source: support.huaweicloud.com/oms_faq, "How Do I Obtain Required Permissions for the Source and Destination
@@ -200,8 +200,11 @@ def source_reader(bucket: str) -> Document:
     )
 
 
-def destination_writer(bucket: str) -> Document:
-    """Return the policy of the access key with which OMS writes to the destination (source: as for `source_reader`)."""
+def destination_writer_policy(bucket: str) -> Document:
+    """Return the policy of the access key with which OMS writes to the destination.
+
+    Source: the same page as for `source_reader_policy`.
+    """
     objects = ("obs:object:getObject", "obs:object:putObject", "obs:object:listMultipartUploadParts")
     return identity_policy(
         allow("obs:bucket:listAllMyBuckets", resources=["*"]),
@@ -210,14 +213,16 @@ def destination_writer(bucket: str) -> Document:
     )
 
 
-def functions_in_huawei(variables: Mapping[str, str]) -> Document:
+def functions_policy(variables: Mapping[str, str]) -> Document:
     """Return the policy of the functions' access key in Huawei Cloud.
 
     Settings in s.yaml decide whether the key can read all objects or only OMS's lists, and whether it can change
     headers.
     """
     bucket = read_variable(variables, "destinationBucket")
-    readable = [f"obs:*:*:object:{bucket}/{prefix}*" for prefix in (("",) if reads_objects(variables) else OMS_LISTS)]
+    readable_objects = [
+        f"obs:*:*:object:{bucket}/{prefix}*" for prefix in (("",) if can_read_objects(variables) else OMS_LISTS)
+    ]
     return identity_policy(
         allow(
             *(f"oms:synctask:{action}" for action in ("createEvent", "get", "statistics")),
@@ -225,18 +230,18 @@ def functions_in_huawei(variables: Mapping[str, str]) -> Document:
             resources=["*"],
         ),
         allow("obs:bucket:listBucket", "obs:bucket:headBucket", resources=[f"obs:*:*:bucket:{bucket}"]),
-        allow("obs:object:getObject", resources=readable),
-        *(headers(variables)["Statement"] if changes_headers(variables) else []),
+        allow("obs:object:getObject", resources=readable_objects),
+        *(headers_policy(variables)["Statement"] if can_change_headers(variables) else []),
     )
 
 
-def headers(variables: Mapping[str, str]) -> Document:
+def headers_policy(variables: Mapping[str, str]) -> Document:
     """Return the additional policy with which the functions' key can change headers of objects in OBS."""
     objects = f"obs:*:*:object:{read_variable(variables, 'destinationBucket')}/*"
     return identity_policy(allow(*_CHANGE_HEADERS, resources=[objects]))
 
 
-def canary(variables: Mapping[str, str]) -> tuple[Document, Document]:
+def canary_policies(variables: Mapping[str, str]) -> tuple[Document, Document]:
     """Return the policies, in Alibaba Cloud and Huawei Cloud, of an administrator who runs a canary.
 
     A canary is a trial with a few objects; no other user needs these permissions.
@@ -273,12 +278,12 @@ def canary(variables: Mapping[str, str]) -> tuple[Document, Document]:
             allow(*(f"obs:bucket:{action}" for action in bucket_actions), resources=[f"obs:*:*:bucket:{destination}"]),
             allow(*object_actions, *_CHANGE_HEADERS, resources=[f"obs:*:*:object:{destination}/{canary_keys}"]),
             allow("obs:object:getObject", resources=[f"obs:*:*:object:{destination}/{OMS_LISTS[0]}*"]),
-            *([allow(*_READ_POLICIES, resources=["*"])] if changes_headers(variables) else []),
+            *([allow(*_READ_POLICIES, resources=["*"])] if can_change_headers(variables) else []),
         ),
     )
 
 
-def migration(variables: Mapping[str, str]) -> tuple[Document, Document]:
+def migration_policies(variables: Mapping[str, str]) -> tuple[Document, Document]:
     """Return the policies, in Alibaba Cloud and Huawei Cloud, of an administrator who migrates existing objects.
 
     They permit OMS's task groups, access keys of the users that setup created for OMS, and the migration's objects in
@@ -304,7 +309,7 @@ def migration(variables: Mapping[str, str]) -> tuple[Document, Document]:
     )
 
 
-def checklist(variables: Mapping[str, str]) -> tuple[Document, Document]:
+def checklist_policies(variables: Mapping[str, str]) -> tuple[Document, Document]:
     """Return the policies, in Alibaba Cloud and Huawei Cloud, of an administrator who reads both buckets' settings.
 
     They permit no change of a setting, and the writing of one object in the log bucket.
@@ -330,12 +335,14 @@ def checklist(variables: Mapping[str, str]) -> tuple[Document, Document]:
     )
 
 
-def deployer(variables: Mapping[str, str]) -> Document:
+def deployer_policy(variables: Mapping[str, str]) -> Document:
     """Return the policy of the user who deploys: the permissions for the API calls that Serverless Devs documents."""
     functions = f"acs:fc:{read_variable(variables, 'region')}:*:functions/{read_variable(variables, 'functionName')}*"
     return ram_policy(
         allow("fc:*Function*", "fc:*Trigger*", "fc:*AsyncInvokeConfig*", resources=[functions]),
-        allow("ram:PassRole", "ram:GetRole", resources=[f"acs:ram::*:role/{role.name}" for role in roles(variables)]),
+        allow(
+            "ram:PassRole", "ram:GetRole", resources=[f"acs:ram::*:role/{role.name}" for role in list_roles(variables)]
+        ),
         allow("log:Create*", "log:Get*", resources=["*"]),
     )
 

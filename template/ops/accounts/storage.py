@@ -27,7 +27,7 @@ _DESTINATION_REMEDY = t(
 )
 
 
-def source_bucket(bucket: OssBucketClient, region: str) -> Need:
+def source_bucket_need(bucket: OssBucketClient, region: str) -> Need:
     """Return the need for the source bucket, which must exist in this region.
 
     The plan also reports static website hosting, because it can disturb reads: OMS's tutorial switches it off first.
@@ -39,11 +39,11 @@ def source_bucket(bucket: OssBucketClient, region: str) -> Need:
             return Line(ResourceState.STOP, t("none"), t("Correct sourceBucket in s.yaml"))
         return _check_region(info["Location"], region, _SOURCE_REMEDY) or _website_line(bucket.read_setting("website"))
 
-    title, rights = t("source bucket {name}", name=bucket.name), ("oss:GetBucketInfo", "oss:GetBucketWebsite")
-    return Need(title, rights, partial(_read_state_in_region, region, _SOURCE_REMEDY, read_state))
+    title, permissions = t("source bucket {name}", name=bucket.name), ("oss:GetBucketInfo", "oss:GetBucketWebsite")
+    return Need(title, permissions, partial(_read_state_in_region, region, _SOURCE_REMEDY, read_state))
 
 
-def other_triggers(functions: Functions, bucket: str, own_trigger: OssTrigger) -> Need:
+def trigger_need(functions: Functions, bucket: str, own_trigger: OssTrigger) -> Need:
     """Return the check of other functions' triggers on the source bucket.
 
     Function Compute refuses `own_trigger`, the trigger of forward, if another function's trigger overlaps with it, or
@@ -86,9 +86,13 @@ def other_triggers(functions: Functions, bucket: str, own_trigger: OssTrigger) -
         t("If Function Compute is not activated in this account yet, activate it in its console"),
         t("Check in the Function Compute console that no other OSS trigger on {name} overlaps", name=bucket),
     ]
-    rights = ("fc:ListFunctions", "fc:ListTriggers")
+    permissions = ("fc:ListFunctions", "fc:ListTriggers")
     return Need(
-        t("OSS triggers on the source bucket"), rights, read_state, manual_steps=manual_steps, is_settled=lambda: True
+        t("OSS triggers on the source bucket"),
+        permissions,
+        read_state,
+        manual_steps=manual_steps,
+        is_settled=lambda: True,
     )
 
 
@@ -102,7 +106,7 @@ def _trigger_text(oss_trigger: OssTrigger) -> Text:
     )
 
 
-def log_bucket(bucket: OssBucketClient, region: str, account: str) -> Need:
+def log_bucket_need(bucket: OssBucketClient, region: str, account: str) -> Need:
     """Return the need for the project's own log bucket.
 
     Setup refuses versioning, with which a write-once object could be written again. It refuses a KMS key, with which
@@ -127,18 +131,18 @@ def log_bucket(bucket: OssBucketClient, region: str, account: str) -> Need:
         return Line(ResourceState.EXISTS)
 
     # The last three permissions are for setup's lock in the bucket.
-    rights = ("oss:GetBucketInfo", "oss:PutBucket", "oss:PutObject", "oss:GetObject", "oss:DeleteObject")
+    permissions = ("oss:GetBucketInfo", "oss:PutBucket", "oss:PutObject", "oss:GetObject", "oss:DeleteObject")
     title, other_cause = t("log bucket {name}", name=bucket.name), _OWNER_REMEDY.filled(name="logBucket")
     return Need(
         title,
-        rights,
+        permissions,
         partial(_read_state_in_region, region, _LOG_REMEDY, read_state),
         bucket.create,
         other_cause=other_cause,
     )
 
 
-def destination_bucket(bucket: ObsBucketClient, region: str) -> Need:
+def destination_bucket_need(bucket: ObsBucketClient, region: str) -> Need:
     """Return the need for the destination bucket, which setup creates if it does not exist."""
 
     def read_state() -> Line:
@@ -163,7 +167,7 @@ def destination_bucket(bucket: ObsBucketClient, region: str) -> Need:
         text = t("encrypted, so ETags prove less") if bucket.read_setting("encryption") is not None else None
         return Line(ResourceState.EXISTS, text)
 
-    rights = (
+    permissions = (
         "obs:bucket:GetBucketLocation",
         "obs:bucket:HeadBucket",
         "obs:bucket:GetEncryptionConfiguration",
@@ -174,7 +178,7 @@ def destination_bucket(bucket: ObsBucketClient, region: str) -> Need:
         _OWNER_REMEDY.filled(name="destinationBucket"),
     )
     read_state_in_region = partial(_read_state_in_region, region, _DESTINATION_REMEDY, read_state)
-    return Need(title, rights, read_state_in_region, lambda: bucket.create(region), other_cause=other_cause)
+    return Need(title, permissions, read_state_in_region, lambda: bucket.create(region), other_cause=other_cause)
 
 
 def _read_state_in_region(region: str, remedy: Text, read_state: Callable[[], Line]) -> Line:

@@ -21,7 +21,7 @@ _MAX_TASKS = 5
 _KEEP_CLASS_STEP = Step("setup", {"keep_storage_class": True})
 
 
-class Pair(NamedTuple):
+class BucketPair(NamedTuple):
     """The two buckets of a sync task, and their regions."""
 
     source: str
@@ -30,11 +30,11 @@ class Pair(NamedTuple):
     destination_region: str
 
 
-class Tasks:
+class SyncTasks:
     """The sync tasks in a Huawei Cloud project.
 
     - `project` is the id of the Huawei Cloud project.
-    - `mark` is the description of the tasks that setup creates.
+    - `label` is the description of the tasks that setup creates.
     - `keys` are the access keys that OMS gets.
     - `address` is SYNC_URL in s.yaml, or empty.
     - `keep_storage_class` is True if a new task writes each object in its storage class at the source, not in Standard.
@@ -44,14 +44,14 @@ class Tasks:
         self,
         oms: Service,
         project: str,
-        pair: Pair,
-        mark: str,
+        pair: BucketPair,
+        label: str,
         keys: TaskKeys,
         address: str,
         *,
         keep_storage_class: bool = False,
     ) -> None:
-        self._oms, self._pair, self._mark, self._keys, self._address = oms, pair, mark, keys, address
+        self._oms, self._pair, self._label, self._keys, self._address = oms, pair, label, keys, address
         self._keep_storage_class = keep_storage_class
         self._project, self._path = project, f"/v2/{project}/sync-tasks"
         self._account = f"/v2/{project}"
@@ -67,8 +67,8 @@ class Tasks:
 
         Objects that OMS has accepted, but not copied before the removal, may never be copied.
         """
-        rights = ("oms:synctask:list", "oms:synctask:update", "oms:synctask:delete")
-        return Need(t("sync task"), rights, self._plan_removal, self._remove)
+        permissions = ("oms:synctask:list", "oms:synctask:update", "oms:synctask:delete")
+        return Need(t("sync task"), permissions, self._plan_removal, self._remove)
 
     def address(self) -> str:
         """Return the URL to which forward submits events: SYNC_URL of s.yaml, or the URL of setup's task.
@@ -106,7 +106,7 @@ class Tasks:
         own_groups = (
             task_group
             for task_group in self.task_groups().list_all()
-            if task_group.note.startswith(group_note(self._mark, ""))
+            if task_group.note.startswith(group_note(self._label, ""))
         )
         return any(task_group.state is not GroupState.DONE for task_group in own_groups)
 
@@ -131,7 +131,7 @@ class Tasks:
             "dst_region": pair.destination_region,
             "dst_bucket": pair.destination,
             **key_fields(source, destination),
-            "description": self._mark,
+            "description": self._label,
             # Without this option OMS copies only Content-Type.
             "enable_metadata_migration": True,
             "consistency_check": "crc64",
@@ -201,7 +201,7 @@ class Tasks:
                 )
                 return _other_buckets_line(task, text)
         task = current_tasks[0]
-        if lost_keys := self._keys.lost_keys(task["sync_task_id"]):
+        if lost_keys := self._keys.list_lost_keys(task["sync_task_id"]):
             return Line(
                 ResourceState.STOP,
                 t("the access keys of this task no longer exist: {keys}. The task copies nothing", keys=lost_keys),
@@ -248,7 +248,7 @@ class Tasks:
 
         There may be several: OMS may create a task after setup has stopped waiting for it.
         """
-        own_values = (self._mark, self._pair.source)
+        own_values = (self._label, self._pair.source)
         own_tasks = [task for task in tasks if (task.get("description"), task["src_bucket"]) == own_values]
         note = self._keys.read() if len(own_tasks) > 1 else None
         return sorted(own_tasks, key=lambda task: note is None or task["sync_task_id"] != note.task)

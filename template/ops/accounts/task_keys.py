@@ -78,7 +78,7 @@ class TaskKeys:
             return None
         return note if not self.is_late(note) or set(note.keys) & set(self._list_existing_keys() or ()) else None
 
-    def lost_keys(self, task: str) -> list[str]:
+    def list_lost_keys(self, task: str) -> list[str]:
         """List the ids of the task's access keys that were deleted, or nothing if the users' keys cannot be read."""
         note = self.read()
         if note is None or note.task not in ("", task):
@@ -105,9 +105,9 @@ class TaskKeys:
             if error.status < 500:
                 self.forget()
             raise
-        self.name(task)
+        self.store_task_id(task)
 
-    def name(self, task: str) -> None:
+    def store_task_id(self, task: str) -> None:
         """Store in the note the id of the task that has the keys."""
         note = self.pending_note or self.read()
         if note:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ops.accounts.both_clouds import Huawei
-from ops.accounts.statements import changes_headers
+from ops.accounts.statements import can_change_headers
 from ops.clouds.keys import Keys
 from ops.errors import OpsError
 from ops.session import Session
@@ -27,7 +27,7 @@ def find_policy(session: Session, variables: Mapping[str, str], keys: Keys) -> s
     """
     try:
         # An unusable setting does not end the canary.
-        if not changes_headers(variables):
+        if not can_change_headers(variables):
             return ""
         session.progress(t("checking the permission of the functions' key to change headers in OBS"))
         checks = session.ask(DoctorAnswer, "doctor", {}).checks

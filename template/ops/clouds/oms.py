@@ -51,12 +51,12 @@ class NewGroup(NamedTuple):
     keep_storage_class: bool = False
 
 
-def group_note(mark: str, run: str) -> str:
+def group_note(label: str, run: str) -> str:
     """Return the description of a migration's task group.
 
-    `mark` is the description of all resources that setup creates for the project, and `run` the id of the migration.
+    `label` is the description of all resources that setup creates for the project, and `run` the id of the migration.
     """
-    return f"{mark}:{run}"
+    return f"{label}:{run}"
 
 
 class TaskGroups:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ops import project
-from ops.accounts.both_clouds import NEEDED_VARIABLES, Alibaba, Holder, Huawei, project_mark
+from ops.accounts.both_clouds import NEEDED_VARIABLES, Alibaba, Holder, Huawei, ownership_label
 from ops.accounts.needs import PendingGrants
 from ops.clouds.keys import Keys
 from ops.clouds.oms import NewGroup
@@ -72,7 +72,7 @@ class ProjectMigration:
         self._intentions = Intentions(alibaba.log, variables["SYNC_URL"], variables["functionName"])
         self._holders: tuple[Holder, Holder] = (alibaba.reader, self._huawei.writer)
         self._own_keys = OwnKeys(session, self._intentions, self._holders)
-        self._own_group = OwnGroup(session, self._intentions, self._groups, project_mark(variables))
+        self._own_group = OwnGroup(session, self._intentions, self._groups, ownership_label(variables))
 
     def begin(self) -> int:
         """Begin a migration, or continue an interrupted migration; follow it to its end, and return the exit code."""

@@ -84,8 +84,8 @@ def removal(file: Path, names: Callable[[], list[str]], print_text: Callable[[Te
             else Line(ResourceState.EXISTS)
         )
 
-    rights = ("oms:synctask:list", "iam:users:listUsersV5")
-    return Need(t("s.yaml"), rights, read_state, lambda: write(file, dict.fromkeys(own_names(), ""), print_text))
+    permissions = ("oms:synctask:list", "iam:users:listUsersV5")
+    return Need(t("s.yaml"), permissions, read_state, lambda: write(file, dict.fromkeys(own_names(), ""), print_text))
 
 
 def _find_line(name: str, text: str) -> re.Match[str] | None:

@@ -126,7 +126,7 @@ class SetupRun:
             Need(t("functions and triggers"), (), lambda: line),
             self._migration_check(),
             *(removal for cloud in (self._huawei, self._alibaba) if cloud for removal in cloud.removals()),
-            *([settings_file.removal(self._file, self._huawei.own_settings, print_text)] if self._huawei else ()),
+            *([settings_file.removal(self._file, self._huawei.list_own_settings, print_text)] if self._huawei else ()),
         ]
 
     def renewals(self) -> list[Need]:
@@ -267,7 +267,7 @@ class SetupRun:
                 )
                 raise NotYetError(requested_text(note), advice)
             pause(self._session, _LIST_SECONDS, t("Waiting for OMS to list the sync task"))
-        huawei.task_keys.name(task)
+        huawei.task_keys.store_task_id(task)
 
     def _obtain_key(self, holder: Holder | None, names: tuple[str, str], new_keys: list[tuple[Holder, Keys]]) -> Keys:
         """Return the access key that OMS uses for one of the two buckets.

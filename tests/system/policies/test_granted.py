@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from ops.accounts.policy_documents import convert_to_role_policies
-from ops.accounts.statements import destination_writer, functions_in_huawei, roles, source_reader, trust_policy
+from ops.accounts.statements import (
+    destination_writer_policy,
+    functions_policy,
+    list_roles,
+    source_reader_policy,
+    trust_policy,
+)
 from ops.project import variables
 from sandbox import Sandbox
 from sandbox.gateway import GatewayError
@@ -45,13 +51,13 @@ def deploy_with_permissions(box, tmp_path):
         render(box.answers(), tmp_path)
         answers = variables((tmp_path / "s.yaml").read_text(encoding="utf-8"))
         ram = box.ram.entities
-        for role in roles(answers):
+        for role in list_roles(answers):
             ram.create_role(role.name, json.dumps(trust_policy([role])))
             ram.create_policy(role.policy, json.dumps(without_action(role.document, missing)))
             ram.attach_policy_to_role("Custom", role.policy, role.name)
-        ak, sk = iam_user(box, "functions", *in_dialect(without_action(functions_in_huawei(answers), missing), by_hand))
-        source = ram_user(box, without_action(source_reader(box.source_bucket), missing_of_oms))
-        target = without_action(destination_writer(box.destination_bucket), missing_of_oms)
+        ak, sk = iam_user(box, "functions", *in_dialect(without_action(functions_policy(answers), missing), by_hand))
+        source = ram_user(box, without_action(source_reader_policy(box.source_bucket), missing_of_oms))
+        target = without_action(destination_writer_policy(box.destination_bucket), missing_of_oms)
         use_keys(box, source, iam_user(box, "oms", *in_dialect(target, by_hand)))
         box.binds_roles = True
         box.deploy_project(tmp_path, secrets={"HW_AK": ak, "HW_SK": sk}, retry_delay=0.001)
@@ -149,9 +155,9 @@ def test_a_removed_permission_stops_the_task_or_its_copies(box, deploy_with_perm
 def test_each_granted_permission_has_a_case_that_removes_it(box, tmp_path):
     render(box.answers(), tmp_path)
     answers = variables((tmp_path / "s.yaml").read_text(encoding="utf-8"))
-    of_functions = [*(role.document for role in roles(answers)), functions_in_huawei(answers)]
+    of_functions = [*(role.document for role in list_roles(answers)), functions_policy(answers)]
     assert actions_of(*of_functions) == MISSING.keys() | MISSING_TOO.keys()
-    assert actions_of(source_reader("bucket"), destination_writer("bucket")) == set(OF_OMS)
+    assert actions_of(source_reader_policy("bucket"), destination_writer_policy("bucket")) == set(OF_OMS)
 
 
 def actions_of(*documents: Document) -> set[str]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from ops.accounts.policy_documents import convert_to_role_policies
-from ops.accounts.statements import FUNCTIONS, functions_in_huawei
+from ops.accounts.statements import FUNCTIONS, functions_policy
 from sandbox import Sandbox
 from sandbox.fc.project import read_resources
 from sandbox.oms.copier import CopyFailure
@@ -153,7 +153,7 @@ def test_huaweis_policies_allow_exactly_the_calls(box):
     for job in JOBS.values():
         job(box)
     answers = {"destinationBucket": box.destination_bucket}
-    (_, oms), (_, obs) = convert_to_role_policies(functions_in_huawei(answers), "cn-north-4")
+    (_, oms), (_, obs) = convert_to_role_policies(functions_policy(answers), "cn-north-4")
     assert box.oms.actions == {action for statement in oms["Statement"] for action in statement["Action"]}
     granted = {
         (action, to) for statement in obs["Statement"] for action in statement["Action"] for to in statement["Resource"]
@@ -165,7 +165,7 @@ def test_huaweis_policies_allow_exactly_the_calls(box):
     }
     assert called == granted
     # Without reading objects, only OMS's lists remain, of the sync task and of a migration.
-    *_, (_, obs) = convert_to_role_policies(functions_in_huawei({**answers, "readObjects": "off"}), "cn-north-4")
+    *_, (_, obs) = convert_to_role_policies(functions_policy({**answers, "readObjects": "off"}), "cn-north-4")
     folders = ("oms/sync_task/", "oms/task_group/", "oms/task/", "oms/failed_object_lists/")
     assert obs["Statement"][-1]["Resource"] == [
         f"OBS:*:*:object:{box.destination_bucket}/{folder}*" for folder in folders

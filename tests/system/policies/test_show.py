@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ops.accounts.statements import statements
+from ops.accounts.statements import list_statements
 from ops.project import variables
 from support.answers import ANSWERS
 from support.policies import run_script, show
@@ -114,7 +114,7 @@ def test_a_roles_policy_has_the_permissions_of_its_functions_and_no_other(projec
     # GIVEN a role for all functions
     show(project, "--json", "console")
     merged = json.loads((project / "console" / "oss-oms-sync-function.json").read_text())["Statement"]
-    by_purpose = statements(variables((project / "s.yaml").read_text()))
+    by_purpose = list_statements(variables((project / "s.yaml").read_text()))
     needed = [statement for purpose, allowed in by_purpose.items() if purpose != "trigger" for statement in allowed]
 
     # THEN few statements have the permissions of all functions, and no others

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from ops.accounts.both_clouds import NEEDED_VARIABLES
-from ops.accounts.statements import canary
+from ops.accounts.statements import canary_policies
 from ops.canary.permission import find_policy
 from ops.clouds.keys import HUAWEI_VARIABLES, read_administrator_keys
 from ops.errors import OpsError
@@ -61,7 +61,7 @@ def world():
 
 def iam_actions(world: SetupWorld) -> list[str]:
     """Return the permissions in IAM that `policies/show.py --canary` prints."""
-    _, huawei = canary(read(world.folder / "s.yaml", NEEDED_VARIABLES))
+    _, huawei = canary_policies(read(world.folder / "s.yaml", NEEDED_VARIABLES))
     actions = [action for statement in huawei["Statement"] for action in statement["Action"]]
     return [action for action in actions if action.startswith("iam:")]
 

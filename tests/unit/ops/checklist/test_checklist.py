@@ -119,7 +119,7 @@ def test_the_checklist_writes_only_its_rules_and_prints_no_access_key(world):
 
 def test_the_printed_permissions_suffice_for_the_checklist(world):
     # GIVEN two users with the permissions that policies/show.py --checklist prints
-    documents = statements.checklist(world.variables())
+    documents = statements.checklist_policies(world.variables())
     output = show(world.folder, "--checklist")
     assert all(json.dumps(document, indent=2) in output for document in documents)
     alibaba, huawei = ram_user(world, documents[0], "reader"), iam_user(world, "reader", documents[1])

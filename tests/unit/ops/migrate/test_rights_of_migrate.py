@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ops.accounts.statements import migration
+from ops.accounts.statements import migration_policies
 from ops.clouds.keys import ALIBABA_VARIABLES, HUAWEI_VARIABLES
 from ops.project import variables
 from sandbox.oms.copier import CopyFailure
@@ -37,7 +37,7 @@ def are_sufficient(documents):
 
 def documents():
     with MigrateWorld() as world:
-        return migration(variables((world.folder / "s.yaml").read_text(encoding="utf-8")))
+        return migration_policies(variables((world.folder / "s.yaml").read_text(encoding="utf-8")))
 
 
 DOCUMENTS = documents()
@@ -67,4 +67,4 @@ def test_a_migration_needs_each_printed_permission(side, action):
 def test_show_prints_the_permissions_of_a_migration():
     text = show(project(), "--migrate")
     printed_documents = [json.loads(part.partition("\n")[2]) for part in text.split("# ")[1:]]
-    assert printed_documents == list(migration(variables((project() / "s.yaml").read_text(encoding="utf-8"))))
+    assert printed_documents == list(migration_policies(variables((project() / "s.yaml").read_text(encoding="utf-8"))))
