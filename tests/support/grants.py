@@ -33,6 +33,6 @@ def iam_user(box: Sandbox, name: str, *documents: Mapping[str, object]) -> Key:
         else:
             body = {"policy_name": name, "policy_document": json.dumps(document)}
             policy = box.iam.create_policy(Arguments((), body, {}))["policy"]["policy_id"]
-            box.iam.attach(Arguments((policy,), {"user_id": user}, {}))
+            box.iam.attach_policy(Arguments((policy,), {"user_id": user}, {}))
     key = box.iam.create_key(Arguments((user,), {}, {}))["access_key"]
     return key["access_key_id"], key["secret_access_key"]

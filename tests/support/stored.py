@@ -99,10 +99,10 @@ class Stored:
             headers = {name.lower(): value for name, value in new.headers.items()}
             kind, etag = headers.pop("x-oss-object-type", "Normal"), headers.pop("etag", stored.etag)
             storage_class = headers.pop("x-oss-storage-class", "Standard")
-            tags = int(headers.pop("x-oss-tagging-count", "0"))
+            tag_count = int(headers.pop("x-oss-tagging-count", "0"))
             bucket: Any = self.service._buckets[self.name]
             bucket.objects[new.name] = replace(
-                stored, headers=headers, type=kind, etag=etag, storage_class=storage_class, tags=tags
+                stored, headers=headers, type=kind, etag=etag, storage_class=storage_class, tag_count=tag_count
             )
 
     def names(self, prefix: str) -> list[str]:
