@@ -26,7 +26,7 @@ from http.server import BaseHTTPRequestHandler
 
 from sandbox.prompt import Prompt
 from sandbox.sandbox import Sandbox
-from tools.serverless import serving
+from tools.serverless import run_server
 
 VARIABLE = "OSS_OMS_SYNC_SANDBOX"
 _IDLE_TIMEOUT_SECONDS = 60.0
@@ -58,7 +58,7 @@ def serve_control(box: Sandbox) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-    with serving(Handler) as address:
+    with run_server(Handler) as address:
         yield address
 
 

@@ -32,24 +32,23 @@ def program_path() -> str | None:
 def run(page: Path, *options: str, dark: bool = False) -> subprocess.CompletedProcess[str]:
     """Open `page` in Chromium with further `options`; return the finished process.
 
-    The process's standard error has the messages of the page's console. Raises RuntimeError if Chromium is missing or
-    fails.
+    Its standard error has the messages of the page's console. Raises RuntimeError if Chromium is missing or fails.
     """
     program = program_path()
     if program is None:
         raise RuntimeError(MISSING)
     with tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True) as profile:
         command = [program, *_FLAGS, *(_DARK if dark else ()), f"--user-data-dir={profile}", *options, page.as_uri()]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    if done.returncode:
-        raise RuntimeError(f"chromium failed with {done.returncode}: {done.stderr[-2000:]}")
-    return done
+        process = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    if process.returncode:
+        raise RuntimeError(f"chromium failed with {process.returncode}: {process.stderr[-2000:]}")
+    return process
 
 
 def screenshot(page: Path, picture: Path, width: int, height: int) -> None:
-    """Write a screenshot of `page` as PNG, in a window of this size in pixels.
+    """Write a screenshot of `page` as PNG, from a window of `width` by `height` pixels.
 
-    Raises RuntimeError if Chromium is missing or fails, or if it wrote no picture.
+    Raises RuntimeError if Chromium is missing, fails, or writes no picture.
     """
     picture.unlink(missing_ok=True)
     run(page, f"--window-size={width},{height}", f"--screenshot={picture}")

@@ -1,8 +1,11 @@
 """A program that writes the documents made from the code: `python -m tools.documents`.
 
-It writes docs/settings.md (from `settings_table`), docs/reasons.md (from `errors` and `copy_codes`), the table in
-docs/unconfirmed.md (from `unconfirmed`), and the tables of sizes and of freezes in docs/costs.md (from `ops.cost`);
-the last two also in Chinese.
+- docs/settings.md, from `settings_table`
+- docs/reasons.md, from `errors` and `copy_codes`
+- the table in docs/unconfirmed.md, from `unconfirmed`
+- the tables of sizes and of freezes in docs/costs.md, from `ops.cost`
+
+The last two are also written in Chinese.
 """
 
 from __future__ import annotations
@@ -21,8 +24,8 @@ from oss_oms_sync.unconfirmed import UNCONFIRMED
 
 from .package import ROOT
 
-COSTS, COSTS_TWIN = ROOT / "docs" / "costs.md", ROOT / "docs" / "costs.zh.md"
-UNKNOWN, UNKNOWN_TWIN = ROOT / "docs" / "unconfirmed.md", ROOT / "docs" / "unconfirmed.zh.md"
+COSTS, CHINESE_COSTS = ROOT / "docs" / "costs.md", ROOT / "docs" / "costs.zh.md"
+UNKNOWN, CHINESE_UNKNOWN = ROOT / "docs" / "unconfirmed.md", ROOT / "docs" / "unconfirmed.zh.md"
 _OBJECTS, _LANES = (10**6, 10**7, 10**8, 10**9), (1, 4, 16, MAX_LANES)
 _TERABYTES, _OBJECTS_PER_TERABYTE, _SAMPLE = (1, 10, 50, 100, 200), 10**6, 0
 _REQUIRED = ("required", "必填")
@@ -76,7 +79,7 @@ def reasons() -> str:
 
 
 def unconfirmed(chinese: bool) -> str:
-    """Return the table of unconfirmed facts, each with its assumption and consequence."""
+    """Return the table of unconfirmed facts about the clouds, each with its assumption and its consequence."""
     language = "zh" if chinese else "en"
     rows = [
         (
@@ -99,7 +102,7 @@ def unconfirmed(chinese: bool) -> str:
 
 
 def freezes(chinese: bool) -> str:
-    """Return the table of freeze durations by the number of objects and of lanes."""
+    """Return the table of the lengths of freezes, by the number of objects and of lanes."""
     rows = [
         (f"{objects:,}", *(_format_minutes(freeze_minutes(objects, lanes)["total"], chinese) for lanes in _LANES))
         for objects in _OBJECTS
@@ -146,7 +149,7 @@ def _format_minutes(number: float, chinese: bool) -> str:
 
 
 def _replace_parts(document: Path, *parts: tuple[str, str]) -> str:
-    """Return the text of a document in which each part, a name and its new contents, is replaced.
+    """Return the text of a document with some parts replaced; each of `parts` is a name and the new contents.
 
     Raises ValueError if the document does not contain the two comments that enclose a part.
     """
@@ -164,11 +167,11 @@ def make_documents() -> dict[Path, str]:
     """Return the new text of each document that is made from the code, in whole or in part."""
     return {
         COSTS: _replace_parts(COSTS, ("sizes", sizes(chinese=False, rate=1)), ("freeze", freezes(chinese=False))),
-        COSTS_TWIN: _replace_parts(
-            COSTS_TWIN, ("sizes", sizes(chinese=True, rate=YUAN_PER_DOLLAR)), ("freeze", freezes(chinese=True))
+        CHINESE_COSTS: _replace_parts(
+            CHINESE_COSTS, ("sizes", sizes(chinese=True, rate=YUAN_PER_DOLLAR)), ("freeze", freezes(chinese=True))
         ),
         UNKNOWN: _replace_parts(UNKNOWN, ("unconfirmed", unconfirmed(chinese=False))),
-        UNKNOWN_TWIN: _replace_parts(UNKNOWN_TWIN, ("unconfirmed", unconfirmed(chinese=True))),
+        CHINESE_UNKNOWN: _replace_parts(CHINESE_UNKNOWN, ("unconfirmed", unconfirmed(chinese=True))),
         ROOT / "docs" / "settings.md": settings(),
         ROOT / "docs" / "reasons.md": reasons(),
     }

@@ -81,7 +81,7 @@ def find_prose(tree: ast.Module, source: str) -> Iterator[tuple[int, str]]:
 
 
 def list_hits(folder: Path) -> tuple[list[str], list[str]]:
-    """Return the unwanted identifiers and beginnings of sentences in `folder`; each is a line to print."""
+    """Return the unwanted identifiers and the unwanted beginnings in `folder`, each as a line to print."""
     identifiers: list[str] = []
     beginnings: list[str] = []
     for path in sorted(folder.rglob("*.py")):

@@ -1,8 +1,8 @@
-"""A mutation test: a program that changes the code in one place at a time, and prints the changes that no test notices.
+"""A mutation test: a program that makes changes of the code, one at a time, and prints those that no test notices.
 
-`python -m tools.mutants [NUMBER [SEED]]` draws NUMBER changes; a random seed is printed. A tenth of the changes is
-drawn from each of GROUPS, the others from all packages. Messages and log lines are not changed, because other tests
-read them.
+`python -m tools.mutants [NUMBER [SEED]]` draws NUMBER changes; it prints a random seed. A tenth of the changes is drawn
+from each of GROUPS, the others from all packages. Messages and log lines are not changed, because other tests read
+them.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Mutant:
         - tests that import the module
         - tests that invoke the job to which the module belongs
 
-        If there is no such test, the folder with all tests of the package is returned.
+        If there is no such test, return the folder with all tests of the package.
         """
         files = (path for place in (_UNIT, _DOCTOR) for path in (ROOT / place).rglob("test_*.py"))
         test_files = [path for path in files if path.name not in _EXCLUDED_TESTS]
@@ -128,7 +128,7 @@ def _find_tests(module: str, test_files: list[Path]) -> Iterator[Path]:
 
 
 def find_changes(tree: ast.AST) -> Iterator[Callable[[], None]]:
-    """Yield a function for each possible change of a tree, which makes the change.
+    """Yield a function for each possible change of a tree; a call of the function makes the change.
 
     The argument `strict` of zip is never changed, because no correct call depends on it.
     """
@@ -161,7 +161,7 @@ def _is_message(node: ast.AST) -> bool:
 
 
 def _find_changes(node: ast.AST, put: Callable[[ast.AST], None]) -> Iterator[Callable[[], None]]:
-    """Yield a function for each possible change of a node, which makes the change.
+    """Yield a function for each possible change of a node; a call of the function makes the change.
 
     `put` replaces the node in its tree by another node.
     """
@@ -213,9 +213,9 @@ def draw_mutants(number: int, generator: random.Random) -> list[Mutant]:
 
 
 def run_tests(mutant: Mutant, folder: Path) -> str:
-    """Make the change in the copy of the project at `folder`, and run the tests that can notice it.
+    """Make the change in a copy of the project, `folder`, and run the tests that can notice it.
 
-    Return the first failed test, or the reason why the run ended early, or an empty text if no test failed.
+    Return the first failed test, or the reason why the run ended early, or "" if no test failed.
     """
     path = folder / _TEMPLATE / mutant.module
     source = path.read_text()
@@ -243,14 +243,12 @@ def run_tests(mutant: Mutant, folder: Path) -> str:
 
 
 def format_diff(mutant: Mutant) -> str:
-    """Return the changed lines of a mutant as a unified diff."""
     before, after = (text.splitlines() for text in mutant.source())
     lines = difflib.unified_diff(before, after, mutant.module, mutant.module, lineterm="", n=1)
     return "\n".join(list(lines)[1:])
 
 
 def main() -> None:
-    """Draw changes, run the tests of each, and print the outcomes."""
     numbers = list(map(int, sys.argv[1:]))
     number, seed = (*numbers, *(400, random.randrange(10**6))[len(numbers) :])
     print(f"{number} changes drawn with the seed {seed}", flush=True)

@@ -1,7 +1,6 @@
 """A program that builds the package for `s init` and the registry: dist/oss-oms-sync-<version>.zip, and its SHA256SUMS.
 
-The names in the package (publish.yaml, src/, hook/) are those that Serverless Devs expects. Equal sources give equal
-bytes.
+Serverless Devs expects the names in the package (publish.yaml, src/, hook/). Equal sources give equal bytes.
 """
 
 from __future__ import annotations
@@ -70,7 +69,7 @@ def _convert_to_json(text: str) -> str:
 
 
 def contents() -> dict[str, bytes]:
-    """Return the contents of the package's files, by name."""
+    """Return the contents of the package's files by name."""
     files = {name: (ROOT / source).read_bytes() for source, name in _NAMES.items()}
     for source, name in _READMES.items():
         readme = registry.for_the_console((ROOT / source).read_text(encoding="utf-8"))

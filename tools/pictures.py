@@ -1,9 +1,8 @@
 """A program that makes the pictures in docs/: `make pictures`.
 
 It runs the demo, whose last act becomes docs/demo.svg, and whose certificate becomes docs/certificate.json and .png.
-The picture of a status shows an answer from tests/answers.
-
-The pictures need the font Inter to look right (Debian: apt install fonts-inter fonts-noto-cjk).
+The picture of a status shows an answer from tests/answers. The pictures need the font Inter (Debian: apt install
+fonts-inter fonts-noto-cjk).
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ def main() -> None:
 
 
 def _run_demo(folder: Path) -> None:
-    """Run the demo, and copy its certificate and the picture of its last act to docs/ if it succeeds."""
+    """Run the demo. If it succeeds, copy its certificate and the picture of its last act to docs/."""
     files = {"certificate": folder / "certificate.json", "picture": folder / "demo.svg"}
     options = [word for name, file in files.items() for word in (f"--{name}", str(file))]
     command, english = [sys.executable, "-m", "sandbox.demo", *options], {**os.environ, "LC_ALL": "C.UTF-8"}
@@ -48,7 +47,7 @@ def _run_demo(folder: Path) -> None:
 
 
 def _draw(name: str, view: AnswerView, answer: Path, height: int, folder: Path) -> None:
-    """Write docs/<name>.png, a picture of the web page for the answer in a file; `height` is in pixels."""
+    """Draw docs/<name>.png, a picture of the web page for the answer in the file `answer`; `height` is in pixels."""
     file, picture = folder / f"{name}.html", ROOT / "docs" / f"{name}.png"
     html = page.draw(view.report(view.parse(json.loads(answer.read_text(encoding="utf-8"))), "en"))
     file.write_text(html, encoding="utf-8")

@@ -86,7 +86,7 @@ _ENGLISH = _Words(
 def for_the_console(readme: str) -> str:
     """Return a readme for the registry's page, without pictures, diagrams and relative links.
 
-    The page cannot reach files of the repository, so a relative link is replaced by its text.
+    The page cannot reach files of the repository, so the text of a relative link replaces the link.
     """
     readme = re.sub(r"^```mermaid\n.*?^```\n\n", "", readme, flags=re.MULTILINE | re.DOTALL)
     readme = re.sub(r"^!?\[[^\]]*\]\((?!https:)[^)]*\)\n\n", "", readme, flags=re.MULTILINE)
@@ -128,7 +128,7 @@ def _block(tag: str, text: str, attributes: str = "") -> str:
 
 
 def readme_in(page: str) -> str:
-    """Return the readme in a page of the registry; raise ValueError if the page has no readme."""
+    """Return the readme in a page of the registry. Raises ValueError if the page has no readme."""
     title, begins, below = page.partition("\n")
     _, opens, detail = below.partition(_DETAIL)
     detail, ends, _ = detail.rpartition(_DETAIL_ENDS)

@@ -1,6 +1,6 @@
 """A renderer of projects by Jinja2, for machines without Node.js, on which `s init` cannot run.
 
-Tests compare its projects with those of `s init`.
+Tests compare the rendered projects with those of `s init`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from .package import contents, manifest
 
 @cache
 def environment() -> jinja2.Environment:
-    """Return the Jinja2 environment with `tojson`, the filter of s.yaml, which works as in hooks/filter.js."""
+    """Return the Jinja2 environment with the filter `tojson` of s.yaml, which works as in hooks/filter.js."""
     jinja = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)
     jinja.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
     return jinja
 
 
 def defaults() -> dict[str, str]:
-    """Return the default answers; the function's name lacks the random suffix that Serverless Devs adds."""
+    """Return the default answers. The function's name lacks the random suffix that Serverless Devs adds."""
     properties = manifest()["Parameters"]["properties"]
     return {
         name: question["default"].replace("-${default-suffix}", "")
@@ -36,7 +36,7 @@ def defaults() -> dict[str, str]:
 def render(answers: dict[str, str], folder: Path) -> None:
     """Write the project into `folder`.
 
-    `answers` has the answers to the questions in publish.yaml, by name; it can also have `access`, the alias of an
+    `answers` has the answers to the questions in publish.yaml, by name. It can also have `access`, the alias of an
     account, which the hook adds. Raises ValueError for an answer that does not match the pattern of its question.
     """
     variables = _variables(answers)

@@ -1,4 +1,4 @@
-"""The command `s` of Serverless Devs, which runs here offline and without the user's configuration."""
+"""The command `s` of Serverless Devs, run offline and without the user's configuration."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .package import ROOT
 _COMMAND = ROOT / "node_modules" / ".bin" / "s"
 
 
-def available() -> bool:
+def is_installed() -> bool:
     """Return True if `s` is installed; `make setup` installs it on machines with Node.js and npm."""
     return _COMMAND.exists() and shutil.which("node") is not None
 
@@ -29,11 +29,12 @@ def available() -> bool:
 class Tool:
     """The command `s` with a home folder of its own, which is created if it is missing.
 
-    `also` has environment variables for all instances. `stumbles` counts the runs of `s init` that had to be repeated.
+    All instances add `extra_environment` to the environment. `repeated_inits` counts the runs of `s init` that had to
+    be repeated.
     """
 
-    also: ClassVar[dict[str, str]] = {}
-    stumbles: ClassVar[int] = 0
+    extra_environment: ClassVar[dict[str, str]] = {}
+    repeated_inits: ClassVar[int] = 0
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -45,7 +46,7 @@ class Tool:
             "HOME": str(home),
             "serverless_devs_config_home": str(home),
             "LANG": "C.UTF-8",
-            **self.also,
+            **self.extra_environment,
         }
         if is_new:
             # Without this variable, each command starts a process that looks for a newer version of `s`.
@@ -57,13 +58,12 @@ class Tool:
             self.run("config", "add", *access, "-a", "default", "-f")
 
     def command(self, *words: str) -> list[str]:
-        """Return the command line that runs `s` with these words."""
         return [str(_COMMAND), *words]
 
     def run(
         self, *words: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run `s words` without a terminal; `env` is added to the environment."""
+        """Run `s` with these words and without a terminal; `env` is added to the environment."""
         return subprocess.run(
             self.command(*words),
             cwd=cwd or self.home,
@@ -83,29 +83,29 @@ class Tool:
 
         With `answers`, the tool asks no questions.
         """
-        with served(package) as url:
+        with serve_package(package) as url:
             words = ["--uri", url, "-d", folder.name, "-y", "-a", "default", "--parameters", json.dumps(dict(answers))]
-            done = self.run("init", *words, cwd=folder.parent, env=env)
-            if self.stumbled(done.stdout, folder):
-                done = self.run("init", *words, cwd=folder.parent, env=env)
-        return done
+            process = self.run("init", *words, cwd=folder.parent, env=env)
+            if self.must_repeat_init(process.stdout, folder):
+                process = self.run("init", *words, cwd=folder.parent, env=env)
+        return process
 
     @classmethod
-    def stumbled(cls, output: str, folder: Path) -> bool:
-        """Return True if `s init` failed because it listed `folder` before it created the folder.
+    def must_repeat_init(cls, output: str, folder: Path) -> bool:
+        """Return True if `s init` failed because it listed `folder` before it created the folder, and must run again.
 
-        This happens on a loaded machine. The folder is then removed, so that the caller can run `s init` again.
+        This happens on a loaded machine. The folder is then removed.
         """
         if not re.search(rf"ENOENT: no such file or directory, scandir '[^'\n]*/{re.escape(folder.name)}'", output):
             return False
-        cls.stumbles += 1
+        cls.repeated_inits += 1
         shutil.rmtree(folder, ignore_errors=True)
         return True
 
 
 @contextmanager
-def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
-    """Run an HTTP server on loopback, whose requests `handler` answers; yield the server's address."""
+def run_server(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Run an HTTP server on loopback that answers requests by `handler`; yield the server's address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     # A short poll interval, for which `shutdown` has to wait.
     threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
@@ -117,12 +117,12 @@ def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
 
 
 @contextmanager
-def served(package: Path) -> Iterator[str]:
+def serve_package(package: Path) -> Iterator[str]:
     """Serve `package` on loopback and yield its URL, because Serverless Devs deletes a package that is a local file."""
 
     class Handler(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
             """Do nothing; the base class would print a line for each request."""
 
-    with serving(functools.partial(Handler, directory=str(package.parent))) as address:
+    with run_server(functools.partial(Handler, directory=str(package.parent))) as address:
         yield f"{address}/{package.name}"

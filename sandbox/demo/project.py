@@ -16,7 +16,7 @@ from sandbox.demo.inventory import EXISTING_KEYS
 from sandbox.demo.language import LANGUAGE, choose, print_line, print_result
 from tools.package import build
 from tools.render import render
-from tools.serverless import Tool, available
+from tools.serverless import Tool, is_installed
 
 # A permission that setup does not grant: reading the copied objects, for the sample of a certificate.
 _READ_POLICY = {"Version": "1.1", "Statement": [{"Effect": "Allow", "Action": ["obs:object:GetObject"]}]}
@@ -25,7 +25,7 @@ _READ_POLICY = {"Version": "1.1", "Statement": [{"Effect": "Allow", "Action": ["
 def make_project(box: Sandbox, folder: Path, console: Console, runtime: str = "python3.12") -> Path:
     """Create a project from the package, by `s init` if it is installed, otherwise by Jinja2; return its folder."""
     package, project, answers = build(folder), folder / "project", box.answers() | {"runtime": runtime}
-    if available():
+    if is_installed():
         process = Tool(folder / "home").init(package, project, answers)
         if process.returncode:
             raise SystemExit(process.stdout)

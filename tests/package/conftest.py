@@ -13,7 +13,7 @@ from sandbox import Sandbox
 from support.machine import lack
 from tools import package, serverless
 from tools.package import ROOT
-from tools.serverless import Tool, served
+from tools.serverless import Tool, serve_package
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def _compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
     Without this, each command would take longer.
     """
     hook = ROOT / "tests" / "support" / "compiled.js"
-    Tool.also = {
+    Tool.extra_environment = {
         "NODE_OPTIONS": f"--use-openssl-ca --require {hook}",
         "COMPILED": str(tmp_path_factory.mktemp("compiled")),
     }
@@ -39,13 +39,13 @@ def _compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
 def _stumbles(count: Callable[[str, str], None]) -> Iterator[None]:
     """Add to the summary of the test run how often a failed `s init` was repeated."""
     yield
-    for _ in range(Tool.stumbles):
+    for _ in range(Tool.repeated_inits):
         count("the Serverless Devs tool", "times `s init` listed a folder that was not there yet, and was tried again")
 
 
 @pytest.fixture(scope="session")
 def require_tool() -> None:
-    if not serverless.available():
+    if not serverless.is_installed():
         lack("the Serverless Devs tool is missing: `make setup` installs it where Node.js and npm are")
 
 
@@ -73,5 +73,5 @@ def shell(tool: Tool, built: Path, tmp_path: Path) -> Iterator[Shell]:
     """Yield a bash shell in an empty folder."""
     folder = tmp_path / "work"
     folder.mkdir()
-    with served(built) as url:
+    with serve_package(built) as url:
         yield Shell(tool, folder, url)

@@ -244,7 +244,7 @@ def test_hostile_answers_reach_the_project_through_the_tool(tool, built, tmp_pat
 )
 def test_an_init_that_lists_its_folder_too_early_is_repeated_once(tool, built, tmp_path, monkeypatch, message, times):
     # GIVEN a tool that always fails and leaves a folder
-    monkeypatch.setattr(Tool, "stumbles", 0)
+    monkeypatch.setattr(Tool, "repeated_inits", 0)
     stumbling = tmp_path / "s"
     stumbling.write_text(f'#!/bin/sh\necho try >> tries; mkdir out || exit 5\necho "Message: {message}"; exit 101\n')
     stumbling.chmod(0o755)
@@ -253,4 +253,4 @@ def test_an_init_that_lists_its_folder_too_early_is_repeated_once(tool, built, t
     # THEN the call is repeated once, only after this message, and without the folder
     assert tool.init(built, tmp_path / "out", ANSWERS).returncode == 101
     assert (tmp_path / "tries").read_text().count("try") == times
-    assert Tool.stumbles == times - 1
+    assert Tool.repeated_inits == times - 1

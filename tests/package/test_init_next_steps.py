@@ -8,7 +8,7 @@ import pytest
 from package.hook import run_hook
 from package.tool import commands_in, init
 from support.answers import ANSWERS, KEYLESS
-from tools.serverless import served
+from tools.serverless import serve_package
 
 
 def test_the_printed_next_steps_run_in_a_shell(tool, built, shell):
@@ -30,7 +30,7 @@ def test_inside_a_repository_the_next_steps_do_not_call_git(tool, built, tmp_pat
     (tmp_path / "out" / ".gitignore").write_text("mine\n.env")
 
     # WHEN the project is made there
-    with served(built) as url:
+    with serve_package(built) as url:
         words = ["-y", "-d", ".", "--no-overwrite", "--parameters", json.dumps(ANSWERS)]
         done = tool.run("init", "--uri", url, *words, cwd=tmp_path / "out")
 

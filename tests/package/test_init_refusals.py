@@ -14,7 +14,7 @@ import pytest
 from package.hook import run_hook
 from package.tool import CHINESE, SECRETS, answer_prompts, assert_no_secret, commands_in
 from support.answers import ANSWERS
-from tools.serverless import served
+from tools.serverless import serve_package
 
 LEFT_OUT = object()
 
@@ -124,7 +124,7 @@ MARS = f"--parameters={json.dumps({'region': 'mars-1'})}"
     ids=["null, in Chinese", "in one word"],
 )
 def test_the_option_yes_without_valid_parameters_is_refused(tool, built, tmp_path, words, language, sentences):
-    with served(built) as url:
+    with serve_package(built) as url:
         options = ("--uri", url, "-d", "out", "-y", "-a", "default", *words)
         done = tool.run("init", *options, cwd=tmp_path, env={"LANG": language})
     assert done.returncode == 1, done.stdout
@@ -147,7 +147,7 @@ def test_the_corrected_line_of_a_refusal_creates_the_project(tool, built, shell)
     # THEN the printed line, corrected and pasted, makes the project, and has no secret
     assert read == "read -rs HW_AK; read -rs HW_SK; export HW_AK HW_SK"
     assert_no_secret(screen)
-    with served(built) as url:
+    with serve_package(built) as url:
         command = re.sub(r"http://127\S+", url, command).replace('"logBucket":"photos"', '"logBucket":"photos-oms-log"')
         shell.run(f"{read}\n{command}", "\n".join([*SECRETS, ""]))
     kept = json.loads((project / "answers.json").read_text(encoding="utf-8"))

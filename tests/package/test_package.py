@@ -24,7 +24,7 @@ from support.answers import ANSWERS
 from support.documents import Document
 from tools import package, registry
 from tools.package import ROOT
-from tools.serverless import serving
+from tools.serverless import run_server
 
 # The tool drops the port of a registry's address, and port 80 is not for tests: this puts the port back.
 PORT_FIX = """
@@ -74,7 +74,7 @@ def run_registry() -> Iterator[SimpleNamespace]:
             registry.uploaded = self.body()
             self.answer(b"{}")
 
-    with serving(Handler) as registry.address:
+    with run_server(Handler) as registry.address:
         yield registry
 
 

@@ -20,7 +20,7 @@ from support.documents import Document
 from support.settings import rewrite
 from support.uploads import upload
 from tools.package import ROOT
-from tools.serverless import Tool, served
+from tools.serverless import Tool, serve_package
 
 DEPLOY, BY_HAND, LIFE_CYCLE, ALARMS = (
     ROOT / "docs" / f"{name}.md" for name in ("deploy", "by-hand", "lifecycle", "alarms")
@@ -189,7 +189,7 @@ def test_an_upgrade_keeps_the_users_changes(shell, project, fc3, box, built, tmp
     shell.run("git add --all; git commit -q -m Mine")
 
     # WHEN a newer version comes out and is merged as the document says
-    with served(changed_package(built, tmp_path)) as url:
+    with serve_package(changed_package(built, tmp_path)) as url:
         output = shell.run(upgrade, env={"PACKAGE_URL": url})
     assert f"{box.answers()['functionName']}_HW_SK in the tool's secret store is unchanged" in output
 
@@ -226,7 +226,7 @@ def test_an_upgrade_after_setup_merges_s_yaml_and_commits_no_ignored_file(shell,
     before = yaml.safe_load((project / "s.yaml").read_text(encoding="utf-8"))["vars"]
 
     # WHEN a newer version is merged as the document says, and once more, when nothing is new
-    with served(changed_package(built, tmp_path)) as url:
+    with serve_package(changed_package(built, tmp_path)) as url:
         shell.run(upgrade, env={"PACKAGE_URL": url})
         shell.run(upgrade, env={"PACKAGE_URL": url})
     assert shell.run("git branch --show-current").strip() == "main"
@@ -281,7 +281,7 @@ def test_ci_deploys_with_keys_from_its_own_store(shell, project, fc3, box, built
     copy = tmp_path / "checkout"
     shutil.copytree(project, copy, ignore=shutil.ignore_patterns(".env"))
     keys = dict(zip(("HW_AK", "HW_SK"), box.huawei_credentials, strict=True))
-    with standing_in(other, box) as component, served(built) as url:
+    with standing_in(other, box) as component, serve_package(built) as url:
         ci = Shell(other, copy, url)
 
         def expect_failure(code: int, message: str, **variables: str) -> str:

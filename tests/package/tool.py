@@ -26,7 +26,7 @@ import pexpect
 from sandbox import Sandbox
 from support.answers import ANSWERS
 from tools.package import manifest
-from tools.serverless import Tool, served, serving
+from tools.serverless import Tool, run_server, serve_package
 
 COMPONENT = Path(__file__).parents[1] / "component"
 
@@ -154,7 +154,7 @@ def standing_in(tool: Tool, box: Sandbox | None = None) -> Iterator[Fc3]:
             self.end_headers()
             self.wfile.write(text.encode())
 
-    with serving(Handler) as tool.environment["FC3_STAND_IN"]:
+    with run_server(Handler) as tool.environment["FC3_STAND_IN"]:
         yield fc3
 
 
@@ -263,7 +263,7 @@ def answer_prompts(
     publish.yaml.
     """
     code, screen = _answer_prompts(tool, package, folder, answers, wrong or {}, proposed or {})
-    if tool.stumbled(screen, folder):
+    if tool.must_repeat_init(screen, folder):
         return _answer_prompts(tool, package, folder, answers, wrong or {}, proposed or {})
     return code, screen
 
@@ -276,7 +276,7 @@ def _answer_prompts(
     wrong: Mapping[str, str],
     proposed: Mapping[str, str],
 ) -> tuple[int | None, str]:
-    with served(package) as url:
+    with serve_package(package) as url:
         words = tool.command("init", "--uri", url, "-d", folder.name, "-a", "default")
         screen = pexpect.spawn(
             words[0],
