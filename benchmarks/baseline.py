@@ -1,6 +1,6 @@
 """The baseline of the benchmarks: the vendor's published function, made as fast as possible.
 
-Each invocation submits one key, opens a new connection to OMS, creates an `oss2.Bucket` and writes an empty record.
+An invocation submits a single key, opens a new connection to OMS, creates an `oss2.Bucket` and writes an empty record.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TASK = SYNC_URL.split("/")[-2]
 
 
 def handler(event: bytes, context: Any) -> bool:  # noqa: ARG001
-    """Submit the first object of an OSS event to OMS and record the result; return True if OMS accepted it."""
+    """Submit the first object of an OSS event to OMS and write a record; return True if OMS accepted the object."""
     key = json.loads(event)["events"][0]["oss"]["object"]["key"]
     body = json.dumps({"object_keys": [quote(key, safe="")]}).encode()
     url = urlsplit(SYNC_URL)

@@ -1,8 +1,8 @@
 """A process that runs a function's handler: `python -S -s client.py MODULE CODE LIBRARIES KEYS TIMES MARK`.
 
 It handles TIMES events of KEYS keys each with MODULE's handler. MARK is "known" if the handler remembers that the
-project is open, and "due" if it has to ask the log bucket again at each event. The process prints a JSON object:
-seconds and CPU seconds of each event, the peak memory in kilobytes, and the CPU seconds since the process began. It
+project is open, and "due" if it has to read this from the log bucket at each event. The process prints a JSON object
+with the seconds and CPU seconds of each event, the peak memory in kilobytes, and the CPU seconds since its start. It
 imports only the standard library, like Function Compute's own process around a function.
 """
 

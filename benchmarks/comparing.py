@@ -88,7 +88,7 @@ def make_entries(objects: int) -> Iterator[Entry]:
 def measure_hashing() -> float:
     """Return the speed at which a core reads and hashes contents like `compare --deep`, in bytes per CPU second.
 
-    The contents are read over TLS, and hashed into an ETag for each of both part sizes.
+    The contents are read over TLS, and hashed into an ETag for each of OMS's two part sizes.
     """
     with TemporaryDirectory() as folder:
         certificate = make_certificate(Path(folder))
@@ -129,7 +129,7 @@ class _Contents(BaseHTTPRequestHandler):
         self.wfile.write(self._body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its name in the base class
-        """Do nothing; the base class would print a line for each request."""
+        """Print nothing; the base class would print a line for each request."""
 
 
 def estimate_row(objects: int, lanes: int) -> tuple[str, ...]:

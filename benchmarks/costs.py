@@ -2,9 +2,9 @@
 
 The exit code is 0 only if the numbers of requests are within these bounds:
 
-- Replay reads the failed record of each key, writes a record, and calls OMS once for ten keys.
-- Replay lists, deletes, and writes and deletes a run file (its list of keys) once for a thousand keys. Keys that XML
-  cannot carry are deleted singly.
+- Replay reads the failed record of each key, writes a record for it, and calls OMS once for ten keys.
+- For a thousand keys, replay lists once, deletes once, and writes and deletes a run file, which is its list of keys.
+  Keys that XML cannot carry are deleted singly.
 - Reconcile lists twice for a thousand objects of the source bucket.
 """
 
@@ -38,7 +38,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Job(NamedTuple):
-    """A finished job: `seconds` is its duration, `keys` its submitted keys, `requests` its requests by kind."""
+    """The measurements of a finished job: its duration, its submitted keys, and its requests by kind."""
 
     invocations: int
     seconds: float
@@ -73,7 +73,7 @@ def main() -> int:
 
 
 def replay() -> Job:
-    """Measure replay with failed records of unusual and long keys, some of them empty like the vendor's records."""
+    """Measure replay with failed records of unusual and long keys. Some records are empty, like the vendor's."""
     with Sandbox() as box, TemporaryDirectory() as folder:
         for number, key in enumerate(failed_keys()):
             name = record_name(box.task_id, "failed", key)
@@ -161,13 +161,13 @@ def reconcile() -> Job:
 
 
 def deploy(box: Sandbox, folder: Path) -> None:
-    """Deploy the project with a high OMS rate, so that the work is measured and not the pauses between calls."""
+    """Deploy the project with a high rate of calls of OMS, so that pauses between calls are not measured."""
     render(box.answers(), folder)
     box.deploy_project(folder, environment={**box.environment(), "OMS_RATE": "1000"})
 
 
 def run(box: Sandbox, function: str) -> Job:
-    """Fire the timer of `function`, and wait for the invocations, until its job is finished; count the requests."""
+    """Fire the timer of `function` until its job is finished, and count the requests."""
     requests: Counter[str] = Counter()
 
     def count_request(request: Request) -> bool:
@@ -195,7 +195,7 @@ def name_of(request: Request) -> str:
 
 
 def replay_bounds(job: Job) -> dict[str, int]:
-    """Return the maximum number of each request of replay: a page has 1,000 keys, an OMS call ten."""
+    """Return the maximum number of each request of replay: a page has 1,000 keys, and a call of OMS has ten."""
     pages = FAILED // 1000 + 2 * job.invocations
     single_deletes = sum(has_control_character(key) for key in failed_keys())
     return {
@@ -211,7 +211,7 @@ def replay_bounds(job: Job) -> dict[str, int]:
 def reconcile_bounds(job: Job) -> dict[str, int]:
     """Return the maximum number of each request of reconcile, which stores its position every fifteen pages.
 
-    An invocation also lists the states of the passes, and reads the positions of their ranges, at most six times each.
+    An invocation also lists the states of passes, and reads the positions of their ranges, at most six times each.
     """
     pages = 2 * (OBJECTS // 1000) + 4 * job.invocations
     positions = pages // 15 + 2 * job.invocations

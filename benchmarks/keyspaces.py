@@ -1,4 +1,4 @@
-"""Key spaces: sorted keys of any number, each computed from its position, because a billion keys exceed the memory."""
+"""Key spaces: sequences of sorted keys, each computed from its position, because a billion keys exceed the memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import accumulate
 
 
 class KeySpace:
-    """Sorted keys; `key(position)` computes the key at a position from 0 to `size` - 1."""
+    """A sequence of `size` sorted keys; `key` computes the key at a position."""
 
     def __init__(self, name: str, size: int, key: Callable[[int], str]) -> None:
         self.name = name
@@ -44,7 +44,7 @@ def _same_prefix() -> dict[str, float]:
 
 
 def _dates() -> dict[str, float]:
-    """Return a folder for each day of ten years with its weight; each day has slightly more keys than the previous."""
+    """Return a folder for each day of ten years with its weight; each day has more keys than the day before."""
     begin = date(2015, 1, 1)
     return {f"{begin + timedelta(days=day):%Y/%m/%d}/": 1.0 + day for day in range(3650)}
 
@@ -58,7 +58,7 @@ def _chinese() -> dict[str, float]:
 
 
 def _folders(name: str, size: int, weights: dict[str, float]) -> KeySpace:
-    """Return a key space of folders whose numbers of keys follow `weights`, with hash-like file names."""
+    """Return a key space of folders with hash-like file names; `weights` are the folders' relative numbers of keys."""
     folders = sorted(weights)
     sums = list(accumulate(weights[folder] for folder in folders))
     ends = [round(size * sum_ / sums[-1]) for sum_ in sums]
@@ -72,7 +72,7 @@ def _folders(name: str, size: int, weights: dict[str, float]) -> KeySpace:
 
 
 def _spread(position: int, size: int, digits: int) -> int:
-    """Return the number at a position if `size` positions are spread evenly over all numbers of `digits` hex digits."""
+    """Return the number at a position, if `size` positions divide all numbers of `digits` hexadecimal digits evenly."""
     return int(position * 16**digits // size)
 
 

@@ -1,4 +1,4 @@
-"""Benchmark of reconcile passes with one lane and with many, in the sandbox; a lane is an instance of the function.
+"""Benchmark of reconcile passes in the sandbox by the number of lanes, which are parallel instances of the function.
 
 The listings of the sandbox take as long as they can in the cloud. The exit code is 0 only if every total is exact, and
 the target holds.
@@ -32,7 +32,7 @@ HOUR = 3600
 
 
 class Pass(NamedTuple):
-    """Measurements of a pass; `sandbox` is the number of cores that the sandbox itself used meanwhile."""
+    """The measurements of a pass; `sandbox` is the number of cores that the sandbox itself used meanwhile."""
 
     lanes: int
     seconds: float
@@ -64,7 +64,7 @@ def main() -> int:
 
 
 def both_passes(lanes: int) -> list[Pass]:
-    """Run a pass and then another over the same objects, which splits the keys by the object counts of the first."""
+    """Run two passes over the same objects; the second splits the keys by the object counts of the first."""
     with Sandbox() as box, TemporaryDirectory() as folder:
         keys = [f"photos/{number // 1000:04}/{number:07}.jpg" for number in range(OBJECTS)]
         etag = etag_of(b"")
@@ -80,7 +80,7 @@ def both_passes(lanes: int) -> list[Pass]:
 
 
 def measure(box: Sandbox, lanes: int, options: dict[str, bool]) -> Pass:
-    """Start a pass by a manual call with `options`, and measure it until its total is written."""
+    """Start a pass by a call with `options`, and measure it until its total is written."""
     end_times: list[float] = []
     listings = 0
 

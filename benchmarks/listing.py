@@ -1,8 +1,11 @@
-"""Benchmark of the CPU time that passes over the buckets take for each object, with listings in memory.
+"""Benchmark of the CPU time for each object that passes over the buckets take, with listings in memory.
 
-Reconcile is compared with its earlier code (`listing_baseline.py`) and with `oss2`, which only lists the source.
-Compare, which also reads the destination, is compared with reconcile's earlier code, and with a comparison that does
-not read storage classes. A standstill pass is compared with compare.
+Each of these passes is compared with a reference:
+
+- reconcile: with its earlier code (`listing_baseline.py`), and with `oss2`, which only lists the source
+- compare, which also reads the destination: with the earlier code of reconcile, and with a comparison that does not
+  read storage classes
+- a standstill pass: with compare
 
 The exit code is 0 only if all targets hold.
 """

@@ -1,4 +1,4 @@
-"""The baseline of the listing benchmark: an earlier reconcile pass, from before `clouds.listings` existed.
+"""The baseline of the listing benchmark: reconcile's code from before `clouds.listings` existed.
 
 `oss2` reads each page after the previous page is processed. Each object is a dataclass, each key has a dict, and
 `heapq.merge` merges the listings.
@@ -36,7 +36,7 @@ class Summary:
 
 
 class Baseline:
-    """A pass over objects modified at `since` (seconds since 1970) or later; `counts` has the objects by class."""
+    """A pass over objects modified since `since` (seconds since 1970); `counts` has the objects by class."""
 
     def __init__(self, invocation: Invocation, since: float) -> None:
         self._invocation = invocation
@@ -70,7 +70,7 @@ class Baseline:
                     yield summary.name, "success", success[summary.name]
 
     def _read(self, kind: Any, keys: list[str]) -> dict[str, Summary]:
-        """Return no records: only long keys are read this way, and the benchmark has none."""
+        """Return no records: only records of long keys are read here, and the benchmark has no long keys."""
         assert not any(is_long(self._invocation.task_id, kind, key) for key in keys)
         return {}
 

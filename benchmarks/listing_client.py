@@ -1,11 +1,7 @@
 """A process that measures passes in turn: `python -S -s listing_client.py PATH OBJECTS ROUNDS`.
 
-The passes are those of reconcile, of its baseline, of compare and of standstill, and a listing of the source by oss2.
-Compare runs over objects of a single storage class in each bucket, with and without reading the class, and over objects
-of alternating classes.
-
-The process prints a JSON object with the CPU microseconds for each object, by pass and round. PATH has the folders of
-modules, as in PYTHONPATH. The clouds' answers are in memory, and only the runtime's libraries are available.
+It prints a JSON object with the CPU microseconds for each object, by pass and round. PATH has the folders of modules,
+as in PYTHONPATH. The clouds' answers are in memory, and only the runtime's libraries are available.
 """
 
 import io
@@ -62,10 +58,10 @@ SINCE = datetime(2020, 1, 1, tzinfo=timezone.utc)
 
 
 class Clouds(requests.adapters.BaseAdapter):
-    """A transport adapter of requests that answers as OSS, OMS and OBS; the destination has all objects.
+    """A transport adapter for `requests` that answers as OSS, OMS and OBS; the destination has all objects.
 
-    Each hundredth object has a failed record, the others have success records. `classes` are the storage classes in
-    OSS and in OBS; objects have them in turn.
+    Each hundredth object has a failed record, and the others have success records. `classes` are the storage classes in
+    OSS and in OBS, which the objects have in turn.
     """
 
     def __init__(self, classes: tuple[Sequence[str], Sequence[str]]) -> None:
@@ -147,7 +143,7 @@ def obs_page(keys: list[str], is_truncated: bool, classes: Sequence[str]) -> byt
 
 
 def make_invocations(classes: tuple[Sequence[str], Sequence[str]]) -> Callable[[], Invocation]:
-    """Return a function that begins an invocation, whose clouds have objects of these storage classes."""
+    """Return a function that begins an invocation; its clouds have objects of these storage classes."""
     settings, clock, pool = Settings.from_env(ENVIRONMENT), Clock(), CallPool()
     with patch("oss_oms_sync.clouds.connection._SocketAdapter", lambda: Clouds(classes)):
         session = Connections(settings.oss_endpoint, clock)

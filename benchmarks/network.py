@@ -1,8 +1,8 @@
-"""Servers of OMS and OSS behind a set round trip: `python -m benchmarks.network MILLISECONDS [CERTIFICATE]`.
+"""Servers of OMS and OSS with a set round-trip time: `python -m benchmarks.network MILLISECONDS [CERTIFICATE]`.
 
-A request takes one round trip, a new TCP connection another, and its TLS handshake a third, as on a real network. The
-program prints the ports of OMS and OSS, and the counts of requests for each line of its standard input; it serves until
-its input ends. The servers accept each write and store nothing, because only the client is measured.
+A request takes a round trip, a new TCP connection another, and its TLS handshake a third, as on a real network. The
+servers accept each write and store nothing, because only the client is measured. The program prints the ports of OMS
+and OSS. For each line of its standard input it prints the counts of requests, and it ends with its input.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ async def main(milliseconds: str, certificate: str = "") -> None:
     network = Network(float(milliseconds) / 1000, context)
     print(json.dumps([await network.open("OMS"), await network.open("OSS")]), flush=True)
     loop = asyncio.get_running_loop()
-    # Each line asks for the counts since the last.
+    # Each line requests the counts since the line before.
     while await loop.run_in_executor(None, sys.stdin.readline):
         print(json.dumps(network.counts), flush=True)
         network.counts.clear()

@@ -48,25 +48,27 @@ INSIDE = "PACKETS_INSIDE"
 class Call(NamedTuple):
     """A call while the network loses all packets for `partition` seconds.
 
-    `what` is its action: submit, put or delete. `ended_by` is the cause of its end: timeout, deadline or nothing.
-    `state` is the state of its process: warm (keeps running), frozen (stopped when the call has returned, and resumed
-    after the partition) or stopped (for good while the call waits, so that only the kernel acts).
+    - `action` is submit, put or delete.
+    - `ended_by` is the cause of the call's end: timeout, deadline or nothing.
+    - `state` is the state of the process. A warm process keeps running. A frozen process is suspended after the call
+      returns, and resumes after the partition. A stopped process is suspended for good while the call waits, so that
+      only the kernel acts.
     """
 
     partition: float
-    what: str
+    action: str
     ended_by: str
     state: str
 
     @property
     def name(self) -> str:
-        return f"{self.partition:g}-{self.what}-{self.ended_by}-{self.state}"
+        return f"{self.partition:g}-{self.action}-{self.ended_by}-{self.state}"
 
 
 class Outcome(NamedTuple):
     """A call with the times of its end and of its last arrival, in seconds since the partition began.
 
-    `ended` is None if the call was not abandoned, `arrived` is None if it did not arrive.
+    `ended` is None if the call was not abandoned, and `arrived` is None if the call did not arrive.
     """
 
     call: Call
@@ -79,13 +81,13 @@ class Outcome(NamedTuple):
 
 
 def calls(partition: float) -> list[Call]:
-    """Return a call for each action and each way to end it."""
+    """Return a call for each action and each cause of its end."""
     ends = [*itertools.product(("timeout", "deadline"), ("warm", "frozen")), ("nothing", "stopped")]
-    return [Call(partition, what, *end) for what, end in itertools.product(("submit", "put", "delete"), ends)]
+    return [Call(partition, action, *end) for action, end in itertools.product(("submit", "put", "delete"), ends)]
 
 
 class Program:
-    """A program in its own network namespace that prints lines of JSON; the first line reports that it is ready."""
+    """A program in its own network namespace that prints lines of JSON, the first when it is ready."""
 
     def __init__(self, *words: str, **environment: str) -> None:
         self._lines: queue.Queue[Any] = queue.Queue()
@@ -122,15 +124,13 @@ class Program:
         self._process.stdin.flush()
 
     def read(self, number: int) -> list[Any]:
-        """Return the next `number` lines; raise queue.Empty if a line takes longer than a minute."""
+        """Return the next `number` lines. Raises queue.Empty if a line takes longer than a minute."""
         return [self._lines.get(timeout=60) for _ in range(number)]
 
     def read_all(self) -> list[Any]:
-        """Return the lines that are printed but not read."""
         return [self._lines.get() for _ in range(self._lines.qsize())]
 
     def close(self) -> None:
-        """Kill the program and its children."""
         self._process.kill()
         self._process.communicate()
 
@@ -256,7 +256,7 @@ def _format_outcome(outcome: Outcome) -> str:
     call, arrived = outcome.call, outcome.arrived
     ended = "not given up" if outcome.ended is None else f"given up at {outcome.ended:5.1f} s"
     arrival = "did not arrive" if arrived is None else f"arrived at {arrived:5.1f} s{': LATE' * outcome.is_late}"
-    title = f"partition of {call.partition:3g} s  {call.what:6}  ended by {call.ended_by:8}  {call.state:7}"
+    title = f"partition of {call.partition:3g} s  {call.action:6}  ended by {call.ended_by:8}  {call.state:7}"
     return f"{title}  {ended:18}  {arrival}"
 
 

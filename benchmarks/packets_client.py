@@ -1,9 +1,9 @@
 """Client processes of the packet-loss benchmark, which run the function's code and abandon their calls.
 
-`python -S -s packets_client.py CODE LIBRARIES SERVER SECONDS CALL...` runs each CALL, a `packets.Call.name`, in its own
-process. Each line of standard input starts the next step of all processes: a call that opens the connection, the call
-that is abandoned, the resumption of the frozen processes. The program prints a line of JSON when it is ready, and a
-line for each ended call. It imports only the standard library, like Function Compute's own process around a function.
+`python -S -s packets_client.py CODE LIBRARIES SERVER SECONDS CALL...` runs each CALL, the name of a `packets.Call`, in
+its own process. Each line of standard input starts the next step of all processes: first a call that opens the
+connection, then the call that is abandoned, then the resumption of the frozen processes. The program prints a line of
+JSON when it is ready, and a line for each ended call.
 """
 
 import importlib
@@ -20,10 +20,10 @@ _STOPPED_AFTER_SECONDS = 1.0
 
 
 def instance(name: str, deadline: float, opened: int, go: int) -> None:
-    """Make a first call, which opens the connection, then the call `name`; then stop the process if it is "frozen".
+    """Make a first call, which opens the connection, and then the call `name`; suspend the process if it is "frozen".
 
-    `deadline` is in seconds. `opened` and `go` are pipes: the first call writes to `opened`, and the call `name` waits
-    for the end of `go`.
+    `deadline` is in seconds. The first call writes to the pipe `opened`, and the call `name` waits for the end of the
+    pipe `go`.
     """
     _, action, ended_by, state = name.split("-")
     index = importlib.import_module("index")

@@ -22,7 +22,7 @@ _HEAD = (
 
 
 async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer each request on a connection: confirm a PUT by its body's MD5, and a multi-delete by its keys."""
+    """Answer each request on a connection: confirm a PUT by the MD5 of its body, and a multi-delete by its keys."""
     with contextlib.suppress(asyncio.IncompleteReadError, OSError):
         while True:
             head = await reader.readuntil(b"\r\n\r\n")

@@ -27,9 +27,9 @@ INSTANCES = 80
 
 
 class Run(NamedTuple):
-    """Passes over the same keys: a first and a second reconcile pass, and a comparison.
+    """Passes over the same keys: two reconcile passes, and a comparison.
 
-    The second and the comparison split the keys by the object counts of the first.
+    The second pass and the comparison split the keys by the object counts of the first pass.
     """
 
     space: KeySpace
@@ -40,7 +40,7 @@ class Run(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """A target with the worst value of all key spaces; `holds` is True if that value meets the target."""
+    """A target with the worst value of all key spaces; `holds` is True if this value meets the target."""
 
     target: str
     worst: float
@@ -120,7 +120,7 @@ def judge(runs: list[Run], single_lane: dict[KeySpace, Run]) -> list[Verdict]:
 
 
 def show(console: Console, runs: list[Run], single_lane: dict[KeySpace, Run]) -> None:
-    """Print the durations and maximum instances of each run's passes, and its second pass's requests and costs."""
+    """Print the durations and maximum instances of each run's passes, and the requests and costs of its second pass."""
     for size in (HUNDRED_MILLION, BILLION):
         table = Table(title=f"\n{size:,} objects")
         table.add_column("keys", no_wrap=True)

@@ -1,7 +1,7 @@
 """A pass over a bucket in virtual time, with the project's own code that splits ranges of keys.
 
 A mark is the number of objects up to a certain key; the next pass splits its ranges by these marks. Only time is
-simulated: no object is sent, and nothing fails.
+simulated: no object is submitted, and nothing fails.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ _CALLS_AT_ONCE = 10
 class Job(NamedTuple):
     """A job that runs passes, reconcile or compare, with assumed times.
 
-    `computing` is the CPU time of an object on a whole vCPU, `page` the wait for a page, both in seconds. `listings`
-    counts the long listings that a pass reads in parallel, `short_listings` those that are nearly empty.
+    - `computing` is the CPU time of an object on a whole vCPU, and `page` is the wait for a page, both in seconds.
+    - `listings` counts the long listings that a pass reads in parallel, and `short_listings` the nearly empty listings.
     """
 
     cpu: float
@@ -63,7 +63,7 @@ _Worker = Generator[float, None, None]
 
 @dataclass(eq=False)
 class KeyRange:
-    """A range of keys, of which those from `position` to `end` are left to do.
+    """A range of keys; those at the positions from `position` to `end` are left to process.
 
     `until` is the last key of the range, or empty if the range has no limit.
     """
@@ -138,7 +138,7 @@ class SimulatedPass:
         self._invoke(self._process_piece(key_range, begins=True))
 
     def _process_piece(self, key_range: KeyRange, begins: bool) -> _Worker:
-        """Yield the seconds of each step of an invocation, which processes a range's next keys for PIECE_SECONDS.
+        """Yield the seconds of each step of an invocation, which processes the next keys of a range for PIECE_SECONDS.
 
         At its end, the invocation stores its result; this event starts the next invocation. `begins` is True for the
         first invocation of a range.
@@ -174,7 +174,7 @@ class SimulatedPass:
             self.seconds = self._now
 
     def _split(self, key_range: KeyRange) -> Generator[float, None, bool]:
-        """Split the remainder of a range if a lane is free, and a key at which to cut it exists.
+        """Split the remaining keys of a range if a lane is free, and if there is a key at which to split.
 
         Yield the seconds of each step; return True if the range was split.
         """
@@ -215,7 +215,7 @@ class SimulatedPass:
         return True
 
     def _find_planned_cut(self, half: KeyRange) -> str | None:
-        """Return the key at which to split `half` at once, by the marks of the last pass, or None to leave it whole."""
+        """Return the key at which to split `half` at once, by the previous pass's marks, or None to leave it whole."""
         if 1 << half.depth >= self._lanes or not list(self._before) or not self._is_large(half):
             return None
         return find_middle(self._space.key(half.position - 1) if half.position else "", half.until, self._before)

@@ -55,7 +55,7 @@ class Target:
 
 
 class DelayedNetwork:
-    """A network of OMS and OSS with a set round trip, and the processes of functions that use it."""
+    """A network of OMS and OSS with a set round-trip time, and the processes of functions that use it."""
 
     def __init__(self, folder: Path, milliseconds: int, tls: bool) -> None:
         self.milliseconds = milliseconds
@@ -97,8 +97,8 @@ class DelayedNetwork:
         """Handle events in a new process (benchmarks/client.py), and return its measurements.
 
         The handler of `module` handles `times` events of `keys` keys each. `mark` is "due" if each event must read from
-        the log bucket whether the project is closed, and "known" if the process remembers it. `wall` in the result is
-        the number of seconds from the process's start to its end.
+        the log bucket that the project is open, and "known" if the process remembers it. `wall` in the result is the
+        number of seconds from the process's start to its end.
         """
         code = self._folder / ("compiled" if compiled else "plain")
         environment = {
@@ -123,7 +123,7 @@ class DelayedNetwork:
         return {**json.loads(process.stdout), "wall": wall_seconds}
 
     def floor(self, times: int) -> float:
-        """Return the median seconds of an OMS exchange and an OSS exchange by bare sockets on open connections."""
+        """Return the median seconds of a request to OMS and a request to OSS by bare sockets on open connections."""
         request = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 300\r\n\r\n" + b"x" * 300
         connections = [self._connect(port) for port in (self.oms, self.oss)]
         seconds = []
@@ -164,14 +164,14 @@ def open_network(milliseconds: int, tls: bool) -> Iterator[DelayedNetwork]:
 
 @dataclass(frozen=True)
 class Pair:
-    """A measure of our function and of the baseline, with a value of each round; both run in every round."""
+    """A measured value of our function and of the baseline, for each round."""
 
     ours: list[float]
     baseline: list[float]
 
     @property
     def ratio(self) -> float:
-        """The median of the rounds' ratios of our value to the baseline's."""
+        """The median, over the rounds, of the ratio of our value to the baseline's."""
         return median(self.ratios)
 
     @property
@@ -206,10 +206,10 @@ def machine() -> str:
 
 
 def warm(network: DelayedNetwork) -> dict[str, Any]:
-    """Measure events of one key on open connections: their seconds and CPU seconds.
+    """Measure events of a single key on open connections: their seconds and CPU seconds.
 
-    The first event opens the connections and is not counted. `due` has the seconds of our function if it has to read
-    whether the project is closed.
+    The first event opens the connections and is not counted. In the result, `due` has the seconds of our function if
+    each event has to read that the project is open.
     """
     seconds, cpu, p99, floors = Pair([], []), Pair([], []), Pair([], []), []
     due: list[float] = []
@@ -253,7 +253,7 @@ def cold(network: DelayedNetwork, compiled: bool = False) -> dict[str, Any]:
 
 
 def many_keys(network: DelayedNetwork, single: dict[str, Any]) -> dict[str, Any]:
-    """Measure events of ten keys, and events of a hundred keys: their seconds, OMS calls, requests and connections."""
+    """Measure events of ten keys and of a hundred keys: their seconds, OMS calls, requests and connections."""
     measured: dict[str, Any] = {"baseline, one key": median(single["seconds"]["baseline"])}
     for keys in (10, 100):
         network.counts()
@@ -297,7 +297,7 @@ def judge(results: dict[str, Any]) -> list[Target]:
 
 
 def more_round_trips(warm: dict[str, Any], round_trip: float) -> float:
-    """Return the additional round trips of an event that must read whether the project is closed."""
+    """Return how many more round trips an event takes if it must read that the project is open."""
     pairs: Iterable[tuple[float, float]] = zip(warm["due"], warm["seconds"]["ours"], strict=True)
     return median(due - usual for due, usual in pairs) / round_trip
 
@@ -351,9 +351,9 @@ OMS_ROUND_TRIP, OSS_ROUND_TRIP = 0.03, 0.002
 
 
 def price(results: dict[str, Any], side: str, cpu: float, megabytes: int) -> float:
-    """Return the price in dollars of a million one-object events.
+    """Return the price in dollars of a million events with a single object each.
 
-    Each event is billed as a request, and for its duration: round trips plus compute time at `cpu` vCPUs.
+    An event is billed as a request, and for its duration: round trips plus compute time at `cpu` vCPUs.
     """
     exchanges = 1 if side == "ours" else 3  # a connection and its handshake cost a round trip each
     computing: float = median(results["20 ms, TLS"]["cpu"][side]) / cpu
@@ -371,7 +371,7 @@ def show_prices(console: Console, results: dict[str, Any]) -> None:
 
 
 def plot(results: dict[str, Any]) -> None:
-    """Draw docs/performance.png: time and CPU of an event and of a cold start, for the function and the baseline."""
+    """Draw docs/performance.png: time and CPU of an event and of a cold start, for our function and the baseline."""
     figure, axes = pyplot.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
     networks = ["0 ms, TLS", "20 ms, TLS", "80 ms, TLS"]
     charts = [
